@@ -375,7 +375,7 @@ impl Config {
                 if text.len() > TOPIC_SCHEMA_BYTES_MAX {
                     return Err(wrong(format!("it has more than {TOPIC_SCHEMA_BYTES_MAX} bytes")));
                 }
-                let schema = serde_json::from_str(&text).map_err(|it| wrong(it.to_string()))?;
+                let schema = crate::base::read_json(&text).map_err(|it| wrong(it.to_string()))?;
                 Schema::read(&schema).map_err(wrong)?;
                 Ok(schema)
             });
@@ -407,9 +407,14 @@ impl Config {
 
     /// Where secrets come from: the environment, and files of the workspace.
     pub(super) fn secrets(&self, workspace: &Workspace) -> SecretStore {
+        self.secrets_at(workspace.root())
+    }
+
+    /// The same, also where there is no workspace yet.
+    pub(super) fn secrets_at(&self, root: &Path) -> SecretStore {
         let exported =
             self.variables.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_bytes())));
-        SecretStore::new(exported.collect::<BTreeMap<_, _>>(), workspace.root())
+        SecretStore::new(exported.collect::<BTreeMap<_, _>>(), root)
     }
 
     /// Who is who in this workspace.

@@ -7,6 +7,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal, Write},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
@@ -15,6 +16,8 @@ use std::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
     pub(super) colour: bool,
+    /// Whether it is a terminal: JSON for one moves nothing on it. To a pipe or a file it goes as it is, since hashes have to match.
+    is_terminal: bool,
     /// Whether there is work to do even when nobody reads any more.
     staying: bool,
 }
@@ -26,7 +29,7 @@ impl Output {
             When::Never => false,
             When::Auto => !no_color && io::stdout().is_terminal(),
         };
-        Self { colour, staying: false }
+        Self { colour, is_terminal: io::stdout().is_terminal(), staying: false }
     }
 
     /// The same, for whoever has more to do than to print.
@@ -41,27 +44,52 @@ impl Output {
 
     /// As it is.
     pub(super) fn raw(self, bytes: &[u8]) {
-        let mut out = io::stdout().lock();
-        if out.write_all(bytes).and_then(|()| out.flush()).is_err() && !self.staying {
+        if !self.writes(bytes) && !self.staying {
             // Whoever read this has gone; there is nobody left to tell.
             std::process::exit(0);
         }
     }
 
+    /// One line, where it matters that somebody may have read it: whether that is so.
+    pub(super) fn line_reaches(self, text: &str) -> bool {
+        self.writes(format!("{text}\n").as_bytes())
+    }
+
+    fn writes(self, bytes: &[u8]) -> bool {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+    }
+
     /// One JSON value, on one line.
     pub(super) fn json(self, value: &Value) {
-        self.line(&value.to_string());
+        self.json_text(&value.to_string());
     }
 
     /// The same, where it matters that somebody may have read it: whether that is so.
     pub(super) fn reaches(self, value: &Value) -> bool {
-        let mut out = io::stdout().lock();
-        out.write_all(format!("{value}\n").as_bytes()).and_then(|()| out.flush()).is_ok()
+        self.line_reaches(&self.in_sight(&value.to_string()))
+    }
+
+    /// JSON that is text already: one value, or one a line.
+    pub(super) fn json_text(self, text: &str) {
+        self.line(&self.in_sight(text));
+    }
+
+    /// A text with foreign words in it that a program may read: to a pipe or a file as it is, to a terminal so that it moves nothing there.
+    pub(super) fn foreign(self, text: &str) {
+        if !self.is_terminal {
+            return self.raw(text.as_bytes());
+        }
+        text.lines().for_each(|it| self.line(&safe_text(it)));
+    }
+
+    fn in_sight(self, json: &str) -> Cow<'_, str> {
+        if self.is_terminal { json_in_sight(json, is_unseen).into() } else { json.into() }
     }
 
     /// One JSON value, over several lines.
     pub(super) fn json_pretty(self, value: &Value) {
-        self.line(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));
+        self.json_text(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));
     }
 
     /// Columns as wide as what stands in them; the last one is not padded. Text from outside must be safe already.

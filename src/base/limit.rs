@@ -10,6 +10,16 @@ pub const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const CACHE_KEY_CHARS_MAX: usize = 1000;
 /// Words of one call that are looked at as names of files.
 pub const NAMED_WORDS_MAX: usize = 1000;
+/// Bytes of memory of a built-in tool that works in a process of its own.
+pub const BUILT_IN_MEMORY_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes of the stack that it works on, beside that memory.
+pub const BUILT_IN_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Processor time of such a tool.
+pub const BUILT_IN_CPU_MAX: Span = Span::seconds(60);
+/// How long it may take when it waits, for a lock of a database for example.
+pub const BUILT_IN_TIME_MAX: Span = Span::seconds(600);
+/// Nesting of a result of such a tool.
+pub const BUILT_IN_DEPTH_MAX: usize = 100;
 /// Steps of one run, after expansion.
 pub const STEPS_MAX: usize = 100_000;
 /// Runs that have not come to rest.

@@ -5,7 +5,7 @@
 //! Which command is asked for, and in what words, is said by whoever opens it; drawing is left to `view`.
 
 use crate::{
-    base::{GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap},
+    base::{GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_if_any},
     console::{Field, Level, Role, message::SETTLE},
     engine::{Command, Correction, DoubtAnswer, FormField, RetryFrom, check_form},
 };
@@ -381,8 +381,15 @@ fn outputs_of(field: &DialogField) -> Result<Option<ValueMap>, String> {
     if field.name != "outputs" || text.is_empty() {
         return Ok(None);
     }
-    let read = serde_json::from_str::<ValueMap>(text);
-    read.map(Some).map_err(|_| "outputs are a JSON object, as {\"id\": 7}".to_owned())
+    object_of(text, || "outputs are a JSON object, as {\"id\": 7}".to_owned()).map(Some)
+}
+
+/// A JSON object that was typed.
+fn object_of(text: &str, wrong: impl Fn() -> String) -> Result<ValueMap, String> {
+    match json_if_any(text)? {
+        Some(Value::Object(map)) => Ok(map),
+        _ => Err(wrong()),
+    }
 }
 
 /// The inputs that were typed, where this is the field for them: `key=value` with blanks between, or a JSON object.
@@ -394,7 +401,7 @@ fn inputs_of(field: &DialogField) -> Result<Vec<(String, String)>, String> {
     let wrong =
         || "inputs are key=value key=value, or a JSON object, as {\"note\": \"two words\"}".to_owned();
     if text.starts_with('{') {
-        let read: ValueMap = serde_json::from_str(text).map_err(|_| wrong())?;
+        let read = object_of(text, wrong)?;
         return Ok(read.iter().map(|(name, value)| (name.clone(), plain(value))).collect());
     }
     let words = text.split_whitespace().map(|it| it.split_once('=').filter(|(key, _)| !key.is_empty()));

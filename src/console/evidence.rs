@@ -115,7 +115,7 @@ fn kind_of(title: &str, lines: &[&str]) -> Kind {
         return Kind::Table(filled().map(|it| cells(it, separator)).collect());
     }
     if whole.trim_start().starts_with(['{', '['])
-        && let Ok(value) = serde_json::from_str::<Value>(&whole)
+        && let Ok(value) = crate::base::read_json::<Value>(&*whole)
     {
         let kind = figure_of(&value).or_else(|| rows_of(&value));
         return kind.or_else(|| Fields::of(&whole).map(Kind::Fields)).unwrap_or(Kind::Json(value));

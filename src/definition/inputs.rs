@@ -1,7 +1,7 @@
 //! What was given to a workflow, against what it asks for: types, choices, patterns, what is missing or too much.
 
 use crate::{
-    base::{Value, ValueMap, shorten, type_name},
+    base::{Value, ValueMap, json_if_any, shorten, type_name},
     definition::{Field, ValueKind, Workflow, spelling::suggest},
 };
 
@@ -127,11 +127,16 @@ fn plain(value: &Value) -> String {
 
 /// A text from the command line as the type its input wants.
 fn typed(field: &Field, text: &str) -> Result<Value, String> {
+    let name = &field.name.value;
+    let json = if field.kind == ValueKind::String {
+        None
+    } else {
+        json_if_any(text).map_err(|why| format!("could not read input `{name}`: {why}"))?
+    };
+    let parsed = || json.clone();
     let wrong = |wanted: &str| {
-        let name = &field.name.value;
         format!("could not read input `{name}`: {} is not {wanted}", shorten(&format!("{text:?}"), 60))
     };
-    let parsed = || serde_json::from_str::<Value>(text).ok();
     match field.kind {
         ValueKind::String => Ok(Value::String(text.to_owned())),
         ValueKind::Any => Ok(parsed().unwrap_or_else(|| Value::String(text.to_owned()))),

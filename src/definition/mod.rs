@@ -23,7 +23,7 @@ mod tool;
 mod workflow;
 mod yaml;
 
-pub use check::{CONTEXTS, KnownPeople, check_keys, check_people};
+pub use check::{CONTEXTS, KnownPeople, check_keys, check_people, check_secrets};
 pub use command_risk::{CommandRisk, command_risk, words_risk};
 pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
 pub use format::fmt;

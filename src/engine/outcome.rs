@@ -1,7 +1,7 @@
 //! What the end of a call means: are the outputs what the step promised, and how far can they be trusted?
 
 use crate::{
-    base::{ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, type_name},
+    base::{ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, json_if_any, type_name},
     engine::Failure,
     plan::{ConfidenceBelow, OutputType, PlanStep, PlanTool},
 };
@@ -79,8 +79,8 @@ pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value
     if kind == OutputType::String {
         return Ok(Value::String(text));
     }
-    match serde_json::from_str::<Value>(text.trim()) {
-        Ok(read) if fits(&read) => Ok(read),
+    match json_if_any(text.trim())? {
+        Some(read) if fits(&read) => Ok(read),
         _ => Err(format!("{:?}, which is no {wanted}", crate::base::shorten(&text, 40))),
     }
 }

@@ -198,7 +198,7 @@ pub(super) fn from_json(text: &str) -> Result<Value, EvalError> {
     if text.trim().is_empty() {
         return Err(EvalError::Function("Error parsing fromJSON: empty input".to_owned()));
     }
-    let read: Result<Value, _> = serde_json::from_str(text);
+    let read: Result<Value, _> = crate::base::read_json(text);
     read.map_err(|error| EvalError::Function(format!("Error parsing fromJSON: {error}")))
 }
 

@@ -3,7 +3,9 @@
 //! Nothing here does what is asked; whoever has a seat does. What can be asked is a closed list without a verdict in it: there is no
 //! message that approves, rejects or withdraws, and so none that could be forged.
 
-use crate::base::{MCP_META, MCP_REVISIONS, MCP_STATELESS, Schema, Value, ValueMap, safe_text, shorten};
+use crate::base::{
+    MCP_META, MCP_REVISIONS, MCP_STATELESS, Schema, Value, ValueMap, json_if_any, safe_text, shorten,
+};
 use serde_json::json;
 
 /// Something an agent asks for.
@@ -100,8 +102,16 @@ const ITEMS_MAX: usize = 50;
 
 /// One message of the other side, as it stands on its line.
 pub fn mcp_heard(line: &[u8]) -> McpHeard {
-    let Ok(message) = serde_json::from_slice::<Value>(line) else {
-        return McpHeard::Reply(refusal(&Value::Null, -32700, "this line is no JSON"));
+    let message = match json_if_any(line) {
+        Ok(Some(message)) => message,
+        Ok(None) => return McpHeard::Reply(refusal(&Value::Null, -32700, "this line is no JSON")),
+        Err(why) => {
+            return McpHeard::Reply(refusal(
+                &Value::Null,
+                -32700,
+                &format!("could not read this line: {why}"),
+            ));
+        }
     };
     let id = message.get("id").cloned();
     let (Some(method), true) = (message["method"].as_str(), message["jsonrpc"] == "2.0") else {

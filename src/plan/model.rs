@@ -6,9 +6,34 @@ use crate::{
         Provider, RateRule, Score, Span, ToolRound, Value, counted, tokens_of,
     },
     definition as file,
+    expression::Template,
     plan::{Amounts, Currency, FrameKind, Plan, PlanStep, Retry, RetryKind, Work},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+impl PlanStep {
+    /// Names of the secrets that its process, its tool or its request is given.
+    fn secret_names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut read = |text: &str| {
+            let template = Template::parse(text).ok().filter(|_| text.contains("${{"));
+            let holes = template.iter().flat_map(|it| it.holes());
+            let references = holes.flat_map(|it| it.expr.references());
+            let of_secrets = references.filter(|it| it.root.eq_ignore_ascii_case("secrets"));
+            names.extend(of_secrets.filter_map(|it| it.path.first().cloned()));
+        };
+        match &self.work {
+            Work::Run { .. } | Work::Tool(_) => self.env.iter().for_each(|it| read(&it.1)),
+            Work::Http(it) => {
+                read(&it.url);
+                it.headers.iter().for_each(|field| read(&field.1));
+            }
+            _ => {}
+        }
+        names
+    }
+}
 
 /// One model, as the registry described it when the plan was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -248,6 +273,23 @@ impl Plan {
             })
             .filter_map(|(it, asks)| Some((it.id.clone(), self.lacks_key(&it.id, asks, has)?)))
             .collect()
+    }
+
+    /// Steps that run whatever happens and read a secret that cannot be had, each with why that keeps the run from starting; `trouble` says what is
+    /// wrong with a secret. A step with an `if`, or in a frame with one, may never run: it says so when it does.
+    pub fn without_secret(&self, trouble: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+        let runs_anyway = |step: &PlanStep| {
+            let frame = |it: &PlanStep| it.frame.and_then(|at| self.steps.get(at.index()));
+            std::iter::successors(Some(step), |it| frame(it)).all(|it| it.condition.is_none())
+        };
+        let lacking = |it: &PlanStep| {
+            let why: Vec<String> = it.secret_names().iter().filter_map(|name| trouble(name)).collect();
+            let said = || {
+                format!("could not start: step `{}` cannot be given what it reads: {}", it.id, why.join("; "))
+            };
+            (!why.is_empty()).then(|| (it.id.clone(), said()))
+        };
+        self.steps.iter().filter(|it| runs_anyway(it)).filter_map(lacking).collect()
     }
 
     fn lacks_key(&self, id: &str, step: &PlanStep, has: &dyn Fn(&str) -> bool) -> Option<String> {

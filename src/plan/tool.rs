@@ -7,7 +7,7 @@ use crate::{
         AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_TOKEN, AGENT_TOKEN_VARIABLE,
         AGENT_VARIABLE, AgentCall, BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule,
         RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, SpawnedAgent, TextPart, ToolCall,
-        Value, ValueMap, agent_name, safe_text, type_name,
+        Value, ValueMap, agent_name, json_if_any, safe_text, type_name,
     },
     definition as file,
     expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
@@ -393,7 +393,9 @@ impl PlanTool {
         let mut outputs = written.clone();
         for (name, about) in properties(&self.output) {
             let Some(Value::String(text)) = outputs.get(name) else { continue };
-            if let Some(value) = from_text(text, about) {
+            if let Some(value) = from_text(text, about)
+                .map_err(|why| format!("{} gave {name} as JSON that cannot be read: {why}", self.id()))?
+            {
                 outputs.insert(name.clone(), value);
             }
         }
@@ -484,15 +486,16 @@ fn listed(problems: &[SchemaProblem]) -> String {
 }
 
 /// A text as what its schema wants, when it is one of the plain types and can be read so.
-fn from_text(text: &str, about: &Value) -> Option<Value> {
+fn from_text(text: &str, about: &Value) -> Result<Option<Value>, String> {
     if about.get("x-json") == Some(&Value::Bool(true)) {
-        return serde_json::from_str(text).ok();
+        return json_if_any(text);
     }
-    let wanted = about.get("type").and_then(Value::as_str)?;
-    if wanted == "string" {
-        return None;
-    }
-    let read: Value = serde_json::from_str(text.trim()).ok()?;
-    let is = type_name(&read);
-    (is == wanted || wanted == "integer" && is == "number").then_some(read)
+    let Some(wanted) = about.get("type").and_then(Value::as_str).filter(|it| *it != "string") else {
+        return Ok(None);
+    };
+    let read = json_if_any(text.trim())?;
+    Ok(read.filter(|it| {
+        let is = type_name(it);
+        is == wanted || wanted == "integer" && is == "number"
+    }))
 }

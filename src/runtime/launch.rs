@@ -91,7 +91,7 @@ fn prepare_with(
         return Err(invalid(&unmet));
     }
     let plan = lower(&workflow, inputs).map_err(|problems| whole(name, &problems))?;
-    let mut unmet = check_keys(&workflow, &text, &plan.without_key(&|it| secrets.has(it)));
+    let mut unmet = check_keys(&workflow, &text, &lacking(&plan, secrets));
     unmet.extend(of_file(name, &plan.refused_by(&machine(workspace))));
     if !unmet.is_empty() {
         return Err(invalid(&unmet));
@@ -108,6 +108,13 @@ fn prepare_with(
         Source::Text { .. } | Source::Path(_) => None,
     };
     Ok(Plan { file: name.to_owned(), definition: files.digest(&plan), spawned, ..plan })
+}
+
+/// Steps that could not be given what they are sure to need: keys of models, and secrets.
+fn lacking(plan: &Plan, secrets: &SecretStore) -> Vec<(String, String)> {
+    let mut lacking = plan.without_key(&|it| secrets.has(it));
+    lacking.extend(plan.without_secret(&|it| secrets.trouble(it)));
+    lacking
 }
 
 /// What a workflow asks for, and whether it could be started with these words.
@@ -143,8 +150,7 @@ pub(super) fn offer(
     offer.problems = match lowered {
         // The form says itself that it could not be started.
         Ok(plan) => {
-            let lacking = plan.without_key(&|it| secrets.has(it));
-            let mut unmet: Vec<String> = lacking.into_iter().map(|it| it.1).collect();
+            let mut unmet: Vec<String> = lacking(&plan, secrets).into_iter().map(|it| it.1).collect();
             unmet.extend(plan.refused_by(&machine(workspace)));
             unmet.iter().map(|it| it.strip_prefix("could not start: ").unwrap_or(it).to_owned()).collect()
         }

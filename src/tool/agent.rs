@@ -6,7 +6,8 @@
 
 use super::{Answer, Ended, Masker, outputs::is_key};
 use crate::base::{
-    AGENT_ANSWER_BYTES_MAX, FailureMode, OUTPUT_BYTES_MAX, Score, Value, ValueMap, json_bytes, shorten,
+    AGENT_ANSWER_BYTES_MAX, FailureMode, OUTPUT_BYTES_MAX, Score, Value, ValueMap, json_bytes, refuse_twice,
+    shorten,
 };
 
 /// Lines that may begin an answer and are looked at, from the last one on.
@@ -30,6 +31,8 @@ pub(super) struct Heard {
 /// What was found at the end of what it said.
 enum Found {
     Whole(ValueMap),
+    /// It names a key twice: which, and where.
+    Twice(String),
     /// It begins and never ends.
     Cut,
     /// Its line is longer than an answer may be.
@@ -65,6 +68,9 @@ impl Heard {
                 Some(Ok(Value::Object(map))) => {
                     let rest = text[values.byte_offset()..].lines().next().unwrap_or_default();
                     if rest.trim().is_empty() && is_answer(&map) {
+                        if let Err(why) = refuse_twice(text[..values.byte_offset()].as_bytes()) {
+                            return Found::Twice(why.to_string());
+                        }
                         return Found::Whole(map);
                     }
                 }
@@ -101,6 +107,10 @@ pub(super) fn understood(heard: &Heard, answer: Answer, masker: &Masker) -> Answ
     let said = match heard.answer() {
         Found::Whole(said) => said,
         _ if !answer.outputs.is_empty() => ValueMap::new(),
+        Found::Twice(why) => {
+            let message = format!("could not take its answer: {why}");
+            return failed(answer, FailureMode::AgentValidation, &message);
+        }
         Found::Cut => return failed(answer, FailureMode::AgentValidation, CUT),
         Found::TooLong => {
             let message = format!(

@@ -1,20 +1,29 @@
-//! Replaces what is secret by `***` in bytes that stream by, whatever the pieces they come in.
+//! Replaces secrets by `***` in bytes that stream by, whatever the pieces they come in.
 //!
-//! A value is known in eight encodings: as it is, base64 and base64url (at each of three alignments, and broken into
-//! lines of 64 or 76), hex in lower and upper case, percent-encoded, inside a JSON string, and quoted for a shell. A value
-//! of several lines is also known line by line. Occurrences that overlap are masked as one.
+//! A value is looked for as it is, in base64 and base64url, base32 (both alphabets, both cases), hex (also with `:`, `-` or a blank
+//! between bytes), UTF-16, inside a JSON string, and quoted for a shell. Base64 and base32 are known at each alignment, with the letters
+//! that they share with their neighbours. A value of several lines is also looked for line by line.
 //!
-//! What it cannot know: a value reversed, compressed, encrypted or spelled letter by letter.
+//! The stream is read a second time as a reader sees it ([`Reading`]): without terminal sequences and the line ends of wrapped encodings, and
+//! with percent, HTML, `\x` and `\u` escapes decoded. So each spelling of an escape is known, and a colour in the middle of a value hides
+//! nothing. Occurrences that overlap are masked as one.
+//!
+//! Not known: a value reversed, compressed, encrypted or spelled letter by letter.
+
+mod encoding;
+mod reading;
 
 use super::Secret;
 use crate::base::{Value, ValueMap};
 use aho_corasick::{AhoCorasick, BuildError};
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use encoding::add_patterns;
+use reading::Reading;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What stands where a secret stood.
 const MASK: &[u8] = b"***";
-/// A line of a longer value is masked alone when it has so many bytes; so is a piece of an encoding.
-const PIECE_BYTES_MIN: usize = 4;
+/// Bytes that are held back beyond the longest pattern: more of them are no secret with escapes in it, but escapes without end.
+const HELD_BYTES_MORE: usize = 64 * 1024;
 
 /// Knows what to look for; one per call, shared by its streams.
 #[derive(Clone)]
@@ -27,8 +36,8 @@ struct Finder {
     /// Sorted; the same that the automaton looks for.
     patterns: Vec<Vec<u8>>,
     longest: usize,
-    /// Whether a pattern begins with this byte.
-    begins: [bool; 256],
+    /// Whether a pattern begins with these two bytes: no pattern has fewer.
+    begins: Vec<bool>,
 }
 
 impl Masker {
@@ -43,9 +52,9 @@ impl Masker {
         if patterns.is_empty() {
             return Ok(Self { finder: None });
         }
-        let mut begins = [false; 256];
+        let mut begins = vec![false; 1 << 16];
         for pattern in &patterns {
-            begins[usize::from(pattern[0])] = true;
+            begins[pair(pattern[0], pattern.get(1).copied().unwrap_or_default())] = true;
         }
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
         let automaton = AhoCorasick::new(&patterns)?;
@@ -104,7 +113,7 @@ impl Masker {
     }
 
     pub(super) fn stream(&self) -> MaskStream {
-        MaskStream { finder: self.finder.clone(), held: Vec::new(), masked: 0 }
+        MaskStream { finder: self.finder.clone(), held: Vec::new(), masked: 0, letters: 0 }
     }
 }
 
@@ -114,6 +123,8 @@ pub(super) struct MaskStream {
     held: Vec<u8>,
     /// So many of the held bytes belong to a secret whose `***` is already out.
     masked: usize,
+    /// Letters of an encoding right before the held bytes, on the same line.
+    letters: usize,
 }
 
 impl MaskStream {
@@ -124,23 +135,30 @@ impl MaskStream {
             return;
         };
         self.held.extend_from_slice(bytes);
-        self.give(&finder, finder.decided(&self.held), out);
+        self.give(&finder, false, out);
     }
 
     /// Gives out what was held back: nothing more comes, so it is no secret.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Some(finder) = self.finder.clone() {
-            self.give(&finder, self.held.len(), out);
+            self.give(&finder, true, out);
         }
     }
 
-    fn give(&mut self, finder: &Finder, decided: usize, out: &mut Vec<u8>) {
-        let mut found: Vec<(usize, usize)> = finder
-            .automaton
-            .find_overlapping_iter(&self.held)
-            .map(|it| (it.start(), it.end()))
-            .filter(|(start, _)| *start < decided)
-            .collect();
+    fn give(&mut self, finder: &Finder, is_last: bool, out: &mut Vec<u8>) {
+        let reading = Reading::of(&self.held, self.letters);
+        let mut decided = self.held.len();
+        if !is_last {
+            decided = finder.decided(&self.held);
+            if let Some(it) = reading.as_ref().filter(|_| self.held.len() < finder.held_max()) {
+                decided = decided.min(it.place(finder.decided(it.text())));
+            }
+        }
+        let mut found = finder.places(&self.held);
+        if let Some(it) = &reading {
+            found.extend(finder.places(it.text()).into_iter().map(|(start, end)| it.range(start, end)));
+        }
+        found.retain(|(start, _)| *start < decided);
         found.sort_unstable();
         // `masked` is the end of the secret we are in, `given` the end of what is out.
         let (mut masked, mut given) = (self.masked, self.masked.min(decided));
@@ -154,18 +172,33 @@ impl MaskStream {
         }
         out.extend_from_slice(&self.held[given..decided]);
         self.masked = masked.saturating_sub(decided);
+        self.letters = reading::letters_after(&self.held[..decided], self.letters);
         self.held.drain(..decided);
     }
 }
 
+/// Where the table has two bytes.
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
+
 impl Finder {
+    /// Where secrets stand, each with its end.
+    fn places(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
+        self.automaton.find_overlapping_iter(bytes).map(|it| (it.start(), it.end())).collect()
+    }
+
+    fn held_max(&self) -> usize {
+        8 * self.longest + HELD_BYTES_MORE
+    }
+
     /// Up to where nothing that may still come can change what is a secret: the first place from which all that is
     /// left is the beginning of a pattern.
     fn decided(&self, held: &[u8]) -> usize {
         let first = held.len().saturating_sub(self.longest.saturating_sub(1));
         let undecided = (first..held.len()).find(|at| {
             let rest = &held[*at..];
-            self.begins[usize::from(rest[0])] && {
+            rest.get(1).is_none_or(|second| self.begins[pair(rest[0], *second)]) && {
                 let next = self.patterns.partition_point(|it| it.as_slice() < rest);
                 let longer = self.patterns[next..].iter().find(|it| it.as_slice() != rest);
                 longer.is_some_and(|it| it.starts_with(rest))
@@ -173,153 +206,6 @@ impl Finder {
         });
         undecided.unwrap_or(held.len())
     }
-}
-
-fn add_patterns(value: &[u8], patterns: &mut BTreeSet<Vec<u8>>) {
-    let whole = value.trim_ascii();
-    for piece in [value, whole] {
-        add_encodings(piece, patterns);
-    }
-    if whole.contains(&b'\n') {
-        for line in whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-            if line.len() >= PIECE_BYTES_MIN {
-                add_encodings(line, patterns);
-            }
-        }
-    }
-}
-
-fn add_encodings(value: &[u8], patterns: &mut BTreeSet<Vec<u8>>) {
-    if value.is_empty() {
-        return;
-    }
-    let mut encoded: Vec<String> = Vec::new();
-    base64_cores(value, &mut encoded);
-    encoded.push(hex(value));
-    encoded.push(hex(value).to_uppercase());
-    let percent = percent(value);
-    encoded.push(percent.replace("%20", "+"));
-    encoded.push(lower_escapes(&percent));
-    encoded.push(percent);
-    if let Ok(text) = str::from_utf8(value) {
-        let json = json(text);
-        encoded.push(json.replace('/', "\\/"));
-        encoded.push(ascii_json(&json));
-        encoded.push(json);
-        encoded.push(text.replace('\'', "'\\''"));
-        encoded.push(text.replace('\'', "'\"'\"'"));
-        encoded.push(backslashed(text));
-        encoded.push(octal(value));
-    }
-    patterns.insert(value.to_vec());
-    patterns.extend(encoded.into_iter().map(String::into_bytes).filter(|it| it.len() >= PIECE_BYTES_MIN));
-}
-
-/// The letters of base64 that depend on the value alone, for each place it can have in a group of three bytes.
-fn base64_cores(value: &[u8], out: &mut Vec<String>) {
-    for before in 0..3_usize {
-        let shifted = [&[0; 2][..before], value].concat();
-        let letters = base64(&shifted);
-        let (skip, whole) = ((before * 8).div_ceil(6), shifted.len() * 8 / 6);
-        let core = &letters[skip..whole.max(skip)];
-        out.push(core.to_owned());
-        out.push(core.replace('+', "-").replace('/', "_"));
-        for width in [64, 76] {
-            if before == 0 && core.len() > width {
-                let lines =
-                    core.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line).into_owned());
-                out.extend(lines.filter(|line| line.len() >= 2 * PIECE_BYTES_MIN));
-            }
-        }
-    }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in bytes.chunks(3) {
-        let bits =
-            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..=group.len() {
-            out.push(char::from(LETTERS[(bits >> (18 - 6 * place) & 63) as usize]));
-        }
-    }
-    out
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("a String takes all text");
-        out
-    })
-}
-
-fn percent(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
-            out.push(char::from(*byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("a String takes all text");
-        }
-        out
-    })
-}
-
-/// The same with `%2f` for `%2F`.
-fn lower_escapes(percent: &str) -> String {
-    let mut parts = percent.split('%');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (escape, rest) = part.split_at(2);
-        out.push('%');
-        out.push_str(&escape.to_lowercase());
-        out.push_str(rest);
-    }
-    out
-}
-
-fn json(text: &str) -> String {
-    let quoted = serde_json::to_string(text).expect("text is JSON");
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-/// The same with `\u00e9` for `é`, as many writers put it.
-fn ascii_json(json: &str) -> String {
-    json.chars().fold(String::new(), |mut out, c| {
-        if c.is_ascii() {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}").expect("a String takes all text");
-            }
-        }
-        out
-    })
-}
-
-/// As `printf %q` writes it.
-fn backslashed(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
-        if c.is_ascii_punctuation() && !"-_./:@%+=,".contains(c) || c == ' ' {
-            out.push('\\');
-        }
-        out.push(c);
-        out
-    })
-}
-
-/// As `bash -x` writes what its locale cannot print: inside `$'…'`.
-fn octal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        match byte {
-            b'\'' | b'\\' => out.extend(['\\', char::from(*byte)]),
-            b'\n' => out.push_str("\\n"),
-            b'\t' => out.push_str("\\t"),
-            b' '..=b'~' => out.push(char::from(*byte)),
-            byte => write!(out, "\\{byte:03o}").expect("a String takes all text"),
-        }
-        out
-    })
 }
 
 #[cfg(test)]
@@ -335,12 +221,12 @@ mod tests {
 
     #[test]
     fn it_does_not_matter_in_which_pieces_bytes_come() {
-        for number in 0..100_u32 {
+        for number in (0..100_u32).step_by(9) {
             let value = format!("s{number}'\"/+é {}\nline {number}", "x".repeat(number as usize % 7));
             let masker = Masker::new([&Secret::new(value.as_str())]).expect("small");
             let patterns = &masker.finder.as_ref().expect("there are patterns").patterns;
             let mut line = format!("{value}{}", &value[..4]).into_bytes();
-            for pattern in patterns.iter().filter(|it| it.len() > 5) {
+            for pattern in patterns.iter().filter(|it| it.len() > 5).step_by(29) {
                 line.extend_from_slice(pattern);
                 line.extend_from_slice(&pattern[..5]);
             }
@@ -354,16 +240,185 @@ mod tests {
         }
     }
 
+    /// Letters of an encoding in which each stands for so many bits; written from the bits, not from groups.
+    fn letters(bytes: &[u8], alphabet: &str) -> String {
+        let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+        let width = alphabet.len().ilog2() as usize;
+        let groups = (0..bits.len()).step_by(width).map(|at| &bits[at..bits.len().min(at + width)]);
+        let number = |it: &str| usize::from_str_radix(&format!("{it:0<width$}"), 2).expect("bits");
+        groups.map(|it| char::from(alphabet.as_bytes()[number(it)])).collect()
+    }
+
+    const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const BASE32: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+    /// Each spelling, and the stretch of it that the value has a part in.
+    fn spellings(value: &str, before: &str, behind: &str) -> Vec<(String, Vec<u8>, std::ops::Range<usize>)> {
+        let mut out = Vec::new();
+        let each = |spell: &dyn Fn(u8) -> String| value.bytes().map(spell).collect::<String>();
+        let reserved = |kept: &'static str, lower: bool| {
+            each(&|it| match it {
+                it if it.is_ascii_alphanumeric() || kept.as_bytes().contains(&it) => {
+                    char::from(it).to_string()
+                }
+                it if lower => format!("%{it:02x}"),
+                it => format!("%{it:02X}"),
+            })
+        };
+        let joined =
+            |between: &str| value.bytes().map(|it| format!("{it:02x}")).collect::<Vec<_>>().join(between);
+        let letter = |spell: &dyn Fn(char) -> String| value.chars().map(spell).collect::<String>();
+        let named = |it: char| match it {
+            '&' => "&amp;".to_owned(),
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            '"' => "&quot;".to_owned(),
+            '\'' => "&apos;".to_owned(),
+            it => it.to_string(),
+        };
+        for (name, text) in [
+            ("as it is", value.to_owned()),
+            ("percent", reserved("-._~", false)),
+            ("percent in lower case", reserved("-._~", true)),
+            ("encodeURIComponent", reserved("-._~!'()*", false)),
+            ("encodeURI", reserved("-._~!'()*;/?:@&=+$,#", false)),
+            ("percent, a slash kept", reserved("-._~/", false)),
+            ("a form", reserved("*-._ ", false).replace(' ', "+")),
+            ("all percent", each(&|it| format!("%{it:02X}"))),
+            ("all percent in lower case", each(&|it| format!("%{it:02x}"))),
+            ("HTML by name", letter(&named)),
+            ("HTML by number", letter(&|it| format!("&#{};", it as u32))),
+            ("HTML by hex", letter(&|it| format!("&#x{:x};", it as u32))),
+            ("HTML by HEX with zeros", letter(&|it| format!("&#X{:04X};", it as u32))),
+            ("bytes of Python", each(&|it| format!("\\x{it:02x}"))),
+            ("JSON all escaped", letter(&|it| format!("\\u{:04x}", it as u32))),
+            ("hex", joined("")),
+            ("HEX", joined("").to_uppercase()),
+            ("colon hex", joined(":")),
+            ("COLON HEX", joined(":").to_uppercase()),
+            ("a colour inside", {
+                let (at, _) = value.char_indices().nth(2).expect("longer");
+                format!("{}\u{1b}[01;31m\u{1b}[K{}", &value[..at], &value[at..])
+            }),
+            (
+                "colours everywhere",
+                value.chars().map(String::from).collect::<Vec<_>>().join("\u{1b}[38;5;1m"),
+            ),
+        ] {
+            let range = before.len()..before.len() + text.len();
+            out.push((name.to_owned(), format!("{before}{text}{behind}").into_bytes(), range));
+        }
+        let units = |bytes: fn(u16) -> [u8; 2]| {
+            let of = |it: &str| it.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+            let (from, text) = (of(before).len(), of(value));
+            ([of(before), text.clone(), of(behind)].concat(), from..from + text.len())
+        };
+        for (name, (text, range)) in
+            [("UTF-16LE", units(u16::to_le_bytes)), ("UTF-16BE", units(u16::to_be_bytes))]
+        {
+            out.push((name.to_owned(), text, range));
+        }
+        let url = BASE64.replace('+', "-").replace('/', "_");
+        let hex32 = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+        let (lower, lower_hex) = (BASE32.to_lowercase(), hex32.to_lowercase());
+        for alphabet in [BASE64, &url, BASE32, hex32, &lower, &lower_hex] {
+            let width = alphabet.len().ilog2() as usize;
+            let text = letters(format!("{before}{value}{behind}").as_bytes(), alphabet);
+            let first = before.len() * 8 / width;
+            let last = ((before.len() + value.len()) * 8).div_ceil(width);
+            out.push((format!("{alphabet} from {}", before.len()), text.clone().into_bytes(), first..last));
+            if text.len() > 60 {
+                let lines: Vec<&str> =
+                    text.as_bytes().chunks(60).map(|it| str::from_utf8(it).expect("ASCII")).collect();
+                let at = |it: usize| it + it / 60;
+                let wrapped = lines.join("\n").into_bytes();
+                out.push((
+                    format!("{alphabet} in lines from {}", before.len()),
+                    wrapped,
+                    at(first)..at(last - 1) + 1,
+                ));
+            }
+        }
+        out
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..proptest::test_runner::Config::with_cases(24) })]
+        #[test]
+        fn no_four_bytes_of_a_secret_stay_in_any_spelling_at_any_alignment_in_any_pieces(
+            value in "[!-~]{4}[ -~é€]{2,48}[!-~]{2}",
+            before in "[g-z]{0,70}",
+            behind in "[g-z]{0,9}",
+            cuts in proptest::collection::vec(1_usize..40, 1..8),
+        ) {
+            let masker = Masker::new([&Secret::new(value.as_str())]).expect("small");
+            for (name, text, range) in spellings(&value, &before, &behind) {
+                let mut pieces = Vec::new();
+                let mut rest = text.as_slice();
+                for cut in cuts.iter().cycle() {
+                    if rest.is_empty() {
+                        break;
+                    }
+                    let (piece, more) = rest.split_at(rest.len().min(*cut));
+                    pieces.push(piece);
+                    rest = more;
+                }
+                let masked = in_pieces(&masker, pieces);
+                proptest::prop_assert_eq!(&masked, &in_pieces(&masker, [text.as_slice()]), "{}: in pieces", &name);
+                // What stands beside the value may be the same by chance.
+                let outside = [&text[..range.start], b"\xff", &text[range.end..]].concat();
+                for run in text[range].windows(4).filter(|it| !outside.windows(4).any(|other| other == *it)) {
+                    proptest::prop_assert!(
+                        !masked.windows(4).any(|it| it == run),
+                        "{}: {:?} stays of {:?} in {:?}", name, String::from_utf8_lossy(run),
+                        String::from_utf8_lossy(&text), String::from_utf8_lossy(&masked),
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_without_end_are_not_held_back_without_end() {
+        let masker = Masker::new([&Secret::new("hunter2")]).expect("small");
+        let (mut stream, mut out) = (masker.stream(), Vec::new());
+        stream.push(b"h", &mut out);
+        for _ in 0..100_000 {
+            stream.push(b"\x1b[31m", &mut out);
+        }
+        assert!(stream.held.len() < 100_000, "{}", stream.held.len());
+        stream.push(b"unrelated", &mut out);
+        stream.finish(&mut out);
+        assert_eq!(out.len(), 1 + 500_000 + 9);
+    }
+
+    #[test]
+    fn what_only_looks_like_an_escape_stays_as_it_is() {
+        let masker = Masker::new([&Secret::new("hunter2")]).expect("small");
+        for text in [
+            "100%",
+            "50% & more &",
+            "&nosuch; &#; &#x;",
+            "\\",
+            "C:\\users\\x",
+            "\x1b[",
+            "a\x1b[1mb\x1b[0m %zz %4",
+        ] {
+            assert_eq!(masker.mask(text), text);
+            assert_eq!(in_pieces(&masker, text.as_bytes().chunks(1)), text.as_bytes(), "{text:?}");
+        }
+    }
+
     #[test]
     fn only_what_could_become_a_secret_is_held_back() {
         let masker = Masker::new([&Secret::new("hunter2")]).expect("small");
         let (mut stream, mut out) = (masker.stream(), Vec::new());
         stream.push(b"password? hu", &mut out);
         assert_eq!(out, b"password? ");
-        stream.push(b"h", &mut out);
-        assert_eq!(out, b"password? hu");
+        stream.push(b"! h", &mut out);
+        assert_eq!(out, b"password? hu! ");
         stream.push(b"unter2", &mut out);
-        assert_eq!(out, b"password? hu***");
+        assert_eq!(out, b"password? hu! ***");
     }
 
     #[test]

@@ -22,8 +22,8 @@ use super::{
     spool::{Now, Spool},
 };
 use crate::base::{
-    AGENT_LOST_AFTER, FailureMode, Launch, Program, Span, TextPart, Timestamp, ToolCall, Value, ValueMap,
-    Word,
+    AGENT_LOST_AFTER, BUILT_IN_CPU_MAX, BUILT_IN_MEMORY_BYTES_MAX, FailureMode, Launch, Program, Span,
+    TextPart, Timestamp, ToolCall, Value, ValueMap, Word, size_word,
 };
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open, waitid,
@@ -74,6 +74,8 @@ const LOOKS_AFTER_KILL: u32 = 500;
 /// The names under which a step finds the file for its outputs.
 const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
 
+/// The command behind built-in tools.
+const BUILT_IN_WORD: &str = "built-in";
 /// The word by which tools call this program itself.
 const OWN_NAME: &str = "cuelight";
 
@@ -114,6 +116,23 @@ impl Host {
     #[must_use]
     pub fn with_clock(self, now: Now) -> Self {
         Self { now: Some(now), ..self }
+    }
+
+    /// The same in a process that guards its own calls: whatever they start stays below it, until [all of it is ended](Self::end_all).
+    ///
+    /// # Errors
+    /// When the system has no child subreaper.
+    pub fn as_guard(self) -> io::Result<Self> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let kin = Arc::new(Kin::new(&self.workspace_root));
+        Ok(self.with_kin(kin))
+    }
+
+    /// Ends every process below this one. Nothing that a call has started outlives it then.
+    pub fn end_all(&self) {
+        if let Some(kin) = &self.kin {
+            kin.end_all();
+        }
     }
 
     /// The same in a guard, below which every process of a step stays.
@@ -504,6 +523,7 @@ fn answer(
     launch: &Launch,
 ) -> Answer {
     let spooled = spool.finish();
+    let ended = by_own_limit(launch, &ended, &spooled.tail).unwrap_or(ended);
     let (ended, mut outputs) = match (ended, outputs) {
         (ended, Ok(outputs)) => (ended, outputs),
         (Ended::Exit(0), Err(message)) => {
@@ -520,6 +540,35 @@ fn answer(
     Answer { left_behind, limits, sandboxed, ..Answer::spooled(ended, outputs, spooled) }
 }
 
+/// The end of a built-in tool that ran into its limits: without memory or stack, a process can only abort.
+fn by_own_limit(launch: &Launch, ended: &Ended, tail: &str) -> Option<Ended> {
+    let tool = launch.tool.as_ref().filter(|_| launch.argv.first().is_some_and(|it| it == OWN_NAME))?;
+    if launch.argv.get(1).is_none_or(|it| it != BUILT_IN_WORD) {
+        return None;
+    }
+    let Ended::Signal { number, .. } = ended else { return None };
+    let (mode, message) = match number {
+        6 if tail.contains("stack overflow") => (
+            FailureMode::ResourceMemory,
+            format!("{} was given, or made, a value that is nested too deep; narrow the filter", tool.name),
+        ),
+        6 | 11 => (
+            FailureMode::ResourceMemory,
+            format!(
+                "{} needed more than {}; narrow the filter",
+                tool.name,
+                size_word(BUILT_IN_MEMORY_BYTES_MAX)
+            ),
+        ),
+        24 => (
+            FailureMode::ResourceQuota,
+            format!("{} needed more than {BUILT_IN_CPU_MAX} of processor time; narrow the filter", tool.name),
+        ),
+        _ => return None,
+    };
+    Some(Ended::Failed { mode, message })
+}
+
 /// All that can go wrong before anything runs, then the process itself.
 async fn prepare(
     host: &Host,
@@ -531,7 +580,7 @@ async fn prepare(
     home: Option<&Path>,
 ) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
     let masker = masker_of(secrets).map_err(Obstacle::plain)?;
-    let env = environment(host, launch, secrets, call, output, home)?;
+    let mut env = environment(host, launch, secrets, call, output, home)?;
     let root = call.tree.as_ref().unwrap_or(&host.workspace_root);
     let dir = directory(root, launch.dir.as_deref())?;
     if let Some(home) = home {
@@ -547,6 +596,10 @@ async fn prepare(
         ));
     }
     let own = host.own.as_ref().filter(|_| launch.tool.is_some() && word == OWN_NAME);
+    if own.is_some() {
+        // What the allocator takes ahead would count as memory of the tool.
+        env.insert(OsStr::new("MIMALLOC_ARENA_RESERVE"), "32MiB".into());
+    }
     let input = match &launch.tool {
         Some(tool) => Some(handed_over(output, tool).map_err(|error| unwritable(output, &error))?),
         None => None,

@@ -134,9 +134,7 @@ impl SecretStore {
     /// # Errors
     /// When there is none, or it is no good.
     pub fn value(&self, name: &str) -> Result<Vec<u8>, String> {
-        let found = self.find(name)?.ok_or_else(|| {
-            format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}")
-        })?;
+        let found = self.find(name)?.ok_or_else(|| not_set(name))?;
         Ok(found.reveal().to_vec())
     }
 
@@ -157,6 +155,11 @@ impl SecretStore {
         Ok(found.ok_or_else(missing)?.reveal().to_vec())
     }
 
+    /// Why no value can be had by this name, and what to do; nothing when one can.
+    pub fn trouble(&self, name: &str) -> Option<String> {
+        self.find(name).map_or_else(Some, |it| it.is_none().then(|| not_set(name)))
+    }
+
     /// Whether a value can be had by this name.
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_ok_and(|it| it.is_some())
@@ -175,9 +178,7 @@ impl SecretStore {
         let names: Vec<&str> = missing.into_iter().collect();
         match names.as_slice() {
             [] => Ok(found),
-            [name] => {
-                Err(format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}"))
-            }
+            [name] => Err(not_set(name)),
             names => Err(format!(
                 "secrets {} are not set; export them or write each to .cuelight/secrets/NAME",
                 names.join(", ")
@@ -243,6 +244,10 @@ impl SecretStore {
         }
         Ok(Some(Secret(value)))
     }
+}
+
+fn not_set(name: &str) -> String {
+    format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}")
 }
 
 /// Whether the name of a variable says that its value is secret.

@@ -42,6 +42,7 @@ mod hangup;
 mod histories;
 mod imported;
 mod kept;
+mod leaks;
 mod ledger;
 mod links;
 mod logs;

@@ -17,7 +17,7 @@ use crate::{
         output::{Output, say},
         wiring::{self, Seat},
     },
-    base::{Epoch, RunId, Seq, StepIx, Value, ValueMap, safe_text},
+    base::{Epoch, RunId, Seq, StepIx, Value, ValueMap, json_if_any, safe_text},
     engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict, check_form},
     plan::{Risk, Work},
     projection::{GateView, asked_anew},
@@ -416,7 +416,9 @@ pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcom
     let gate = view.id;
     let mut values: ValueMap = view.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
     for (key, text) in args.inputs {
-        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let read =
+            json_if_any(&text).map_err(|why| Trouble::usage(format!("could not read {key}: {why}")))?;
+        let value = read.unwrap_or(Value::String(text));
         values.insert(key, value);
     }
     let by = seat.actor.clone();

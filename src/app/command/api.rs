@@ -8,7 +8,7 @@ use crate::{
         exit::{Outcome, Trouble},
         output::{Output, say},
     },
-    base::{Value, ValueMap, is_unseen, json_in_sight, safe_text, shorten},
+    base::{Value, ValueMap, is_unseen, json_in_sight, refuse_twice, safe_text, shorten},
     gateway::{is_loopback, openapi},
     tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http},
 };
@@ -134,7 +134,7 @@ fn field(word: &str) -> Result<(String, Value), Trouble> {
         word.split_once('=').ok_or_else(|| wrong("write name=text or name:=JSON".to_owned()))?;
     match name.strip_suffix(':') {
         Some(name) => {
-            let value = serde_json::from_str(text).map_err(|it| wrong(format!("it is no JSON: {it}")))?;
+            let value = crate::base::read_json(text).map_err(|it| wrong(format!("it is no JSON: {it}")))?;
             Ok((name.to_owned(), value))
         }
         None => Ok((name.to_owned(), json!(text))),
@@ -153,7 +153,7 @@ fn data(config: &Config, said: &str) -> Result<Vec<u8>, Trouble> {
     } else {
         said.as_bytes().to_vec()
     };
-    serde_json::from_slice::<serde::de::IgnoredAny>(&text)
+    refuse_twice(&text)
         .map_err(|it| Trouble::usage(format!("could not read --data: it is no JSON: {it}")))?;
     Ok(text)
 }

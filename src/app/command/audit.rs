@@ -72,6 +72,7 @@ pub(super) fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
     let reader = Reader::open(&workspace).map_err(unreadable)?;
     let mut shown = 0_u64;
     let mut recent: VecDeque<String> = VecDeque::new();
+    let shown_line = |it: &str| if args.json { out.json_text(it) } else { out.line(it) };
     each(&reader, &mut |entry| {
         if !wanted(args, &entry) {
             return;
@@ -83,14 +84,14 @@ pub(super) fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
             line_of(entry.row)
         };
         match args.recent {
-            None => out.line(&line),
+            None => shown_line(&line),
             Some(most) => {
                 recent.push_front(line);
                 recent.truncate(most);
             }
         }
     })?;
-    recent.iter().for_each(|it| out.line(it));
+    recent.iter().for_each(|it| shown_line(it));
     if shown == 0 && !args.json {
         out.line("nothing in the trail fits that; `cuelight audit` shows all of it");
     }
@@ -143,7 +144,8 @@ pub(super) fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Ou
         }
     };
     match &args.output {
-        None => out.raw(text.as_bytes()),
+        None if matches!(args.format, ExportFormat::Jsonl) => out.json_text(text.trim_end_matches('\n')),
+        None => out.foreign(&text),
         Some(path) => {
             write(path, &text)?;
             out.line(&path.display().to_string());

@@ -85,7 +85,7 @@ pub(super) fn read(path: &Path) -> Result<String, Trouble> {
 pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
     let contexts = match &args.context {
         None => ValueMap::new(),
-        Some(path) => match serde_json::from_str::<Value>(&read(path)?) {
+        Some(path) => match crate::base::read_json::<Value>(read(path)?) {
             Ok(Value::Object(map)) => map,
             Ok(_) => {
                 return Err(Trouble::usage(format!(
@@ -118,7 +118,9 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
 }
 
 pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
-    let people = match config.find()? {
+    let workspace = config.find()?;
+    let secrets = config.secrets_at(workspace.as_ref().map_or(&config.here, |it| it.root()));
+    let people = match workspace {
         Some(workspace) => config.people(&workspace)?.known(),
         None => KnownPeople::default(),
     };
@@ -132,6 +134,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
                 all.extend(findings);
                 if let Some(workflow) = workflow {
                     all.extend(definition::check_people(&workflow, &text, &people, &disk));
+                    all.extend(definition::check_secrets(&workflow, &text, &|it| secrets.trouble(it)));
                 }
             }
             Err(why) => {
@@ -174,7 +177,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
         };
         let formatted = definition::fmt(&text).map_err(|findings| report(&findings, out))?;
         match (from_input, formatted == text) {
-            (true, _) if !args.check => out.raw(formatted.as_bytes()),
+            (true, _) if !args.check => out.foreign(&formatted),
             (_, true) => {}
             (_, false) if args.check => {
                 unlike = true;
@@ -256,7 +259,7 @@ pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
     };
     match &args.to {
         Some(to) => write_imported(to, &args.file, &made)?,
-        None if made.others.is_empty() => out.raw(made.text.as_bytes()),
+        None if made.others.is_empty() => out.foreign(&made.text),
         None => {
             let files = counted(made.others.len() + 1, "workflow", "workflows");
             return Err(Trouble::usage(format!(

@@ -1,12 +1,15 @@
 //! The hidden command behind tools that are programs of their own, because they may work for ever or ask a database:
-//! JSON on standard input, results into `$CUELIGHT_OUTPUT`.
+//! JSON on standard input, results into `$CUELIGHT_OUTPUT`. Each is held to limits of its own before it reads anything.
 
 use crate::{
     app::{
         config::Config,
         exit::{Outcome, Trouble},
     },
-    base::{Digest, Value, ValueMap},
+    base::{
+        BUILT_IN_CPU_MAX, BUILT_IN_DEPTH_MAX, BUILT_IN_MEMORY_BYTES_MAX, BUILT_IN_STACK_BYTES,
+        BUILT_IN_TIME_MAX, Digest, KILL_GRACE, Value, ValueMap,
+    },
     expression::{MapLookup, Template},
     store::query_database,
     tool::{read_evidence, workspace_file},
@@ -17,11 +20,15 @@ use jaq_core::{
     unwrap_valr,
 };
 use jaq_json::{Val, read};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::OpenOptions,
     io::{Read as _, Write as _, stdin},
+    path::Path,
     process::ExitCode,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
 };
 
 /// Bytes of the input of a tool: what a step can give, and its line end.
@@ -33,19 +40,59 @@ const TEMPLATE_BYTES_MAX: u64 = 512 * 1024;
 
 pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
     let failed = Trouble::failed;
+    limit().map_err(|it| failed(format!("could not limit {name}: {it}; see `ulimit -a`")))?;
     let mut text = String::new();
     let read = stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_string(&mut text);
     read.map_err(|it| failed(format!("could not read the input: {it}")))?;
     let input: ValueMap = serde_json::from_str(&text)
         .map_err(|it| failed(format!("could not read the input as JSON: {it}")))?;
-    let outputs = match name {
-        "json.query" => query(&input),
-        "template.render" => render(config, &input),
-        "sqlite.query" => rows(config, &input),
-        _ => Err(format!("could not do {name}: there is no such tool; see `cuelight tools list`")),
+    let (told, answer) = mpsc::sync_channel(1);
+    let (here, tool) = (config.here.clone(), name.to_owned());
+    let work = move || {
+        let outputs = match tool.as_str() {
+            "json.query" => query(&input),
+            "template.render" => render(&here, &input),
+            "sqlite.query" => rows(&here, &input),
+            _ => Err(format!("could not do {tool}: there is no such tool; see `cuelight tools list`")),
+        };
+        // Whoever waits for it is gone when its time was up.
+        drop(told.send(outputs));
     };
-    write(config, &outputs.map_err(failed)?).map_err(failed)?;
-    Ok(ExitCode::SUCCESS)
+    // A stack of a size that is known, whatever `ulimit -s` says: values are nested, and the kernel counts it as memory.
+    let worker = thread::Builder::new().stack_size(BUILT_IN_STACK_BYTES).spawn(work);
+    drop(worker.map_err(|it| failed(format!("could not begin {name}: {it}; run fewer steps at once")))?);
+    let most = BUILT_IN_TIME_MAX;
+    match answer.recv_timeout(most.to_std()) {
+        Ok(outputs) => {
+            write(config, &outputs.map_err(failed)?).map_err(failed)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(RecvTimeoutError::Timeout) => Err(failed(format!(
+            "{name} needed longer than {most}; ask for less, or see who holds what it waits for"
+        ))),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(failed(format!("could not do {name}: a fault of cuelight")))
+        }
+    }
+}
+
+/// Holds this process to the memory and the processor time of a built-in tool. Its end by either is put into words by the side that
+/// called it (`tool/process.rs`), since a process without memory can say nothing.
+fn limit() -> rustix::io::Result<()> {
+    let memory = BUILT_IN_MEMORY_BYTES_MAX + BUILT_IN_STACK_BYTES as u64;
+    let cpu = BUILT_IN_CPU_MAX.to_std().as_secs();
+    for (resource, soft, hard) in [
+        // Not the address space: the allocator reserves more of it than it ever uses.
+        (Resource::Data, memory, memory),
+        (Resource::Cpu, cpu, cpu + KILL_GRACE.to_std().as_secs()),
+        (Resource::Core, 0, 0),
+    ] {
+        let now = getrlimit(resource);
+        let narrower = |it: u64, now: Option<u64>| Some(now.map_or(it, |now| it.min(now)));
+        let (current, maximum) = (narrower(soft, now.current), narrower(hard, now.maximum));
+        setrlimit(resource, Rlimit { current, maximum })?;
+    }
+    Ok(())
 }
 
 /// What a jq program makes of a value.
@@ -71,6 +118,13 @@ fn query(input: &ValueMap) -> Result<ValueMap, String> {
                 "could not answer the query: it has more than {RESULTS_MAX} results; collect them with [ ]"
             ));
         }
+        if is_nested_deeper(&value, BUILT_IN_DEPTH_MAX) {
+            // To take it apart would use up the stack; the process ends now.
+            std::mem::forget(value);
+            return Err(format!(
+                "could not answer the query: a result is nested deeper than {BUILT_IN_DEPTH_MAX}; narrow the filter"
+            ));
+        }
         let read = serde_json::from_str(&value.to_string());
         values.push(read.map_err(|_| format!("could not answer the query: {value} is no JSON value"))?);
     }
@@ -81,10 +135,19 @@ fn query(input: &ValueMap) -> Result<ValueMap, String> {
     ]))
 }
 
+fn is_nested_deeper(value: &Val, levels: usize) -> bool {
+    let is_deeper = |it: &Val| levels == 0 || is_nested_deeper(it, levels - 1);
+    match value {
+        Val::Arr(items) => items.iter().any(is_deeper),
+        Val::Obj(map) => map.values().any(is_deeper),
+        _ => false,
+    }
+}
+
 /// A template file with its expressions filled in.
-fn render(config: &Config, input: &ValueMap) -> Result<ValueMap, String> {
+fn render(here: &Path, input: &ValueMap) -> Result<ValueMap, String> {
     let path = text(input, "path");
-    let bytes = read_evidence(&config.here, path, TEMPLATE_BYTES_MAX)?;
+    let bytes = read_evidence(here, path, TEMPLATE_BYTES_MAX)?;
     let source =
         String::from_utf8(bytes).map_err(|_| format!("could not read {path}: it is no UTF-8 text"))?;
     let wrong = |why: String| format!("could not render {path}: {why}");
@@ -99,8 +162,8 @@ fn render(config: &Config, input: &ValueMap) -> Result<ValueMap, String> {
 }
 
 /// The rows of a statement.
-fn rows(config: &Config, input: &ValueMap) -> Result<ValueMap, String> {
-    let path = workspace_file(&config.here, text(input, "database"))?;
+fn rows(here: &Path, input: &ValueMap) -> Result<ValueMap, String> {
+    let path = workspace_file(here, text(input, "database"))?;
     let parameters = input.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
     let most = input.get("max-rows").and_then(Value::as_u64).unwrap_or(1000);
     let found =

@@ -36,10 +36,10 @@ pub(super) async fn context(config: &Config, out: Output, args: ContextArgs) -> 
     let failed =
         |why: serde_json::Error| Trouble::failed(format!("could not read the context: {why}; tell us"));
     if args.json {
-        out.json_pretty(&serde_json::from_str(&text).map_err(failed)?);
+        out.json_pretty(&crate::base::read_json(&text).map_err(failed)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let told: ContextAnswer = serde_json::from_str(&text).map_err(failed)?;
+    let told: ContextAnswer = crate::base::read_json(&text).map_err(failed)?;
     let (context, git) = (&told.context, &told.context.git_context);
     let structure = &context.project_structure;
     let files = usize::try_from(structure.total_files).unwrap_or(usize::MAX);

@@ -119,7 +119,7 @@ fn read(input: impl std::io::Read) -> Result<Question, Trouble> {
             "could not ask people: the question has more than {QUESTION_BYTES_MAX} bytes; do it in smaller steps"
         )));
     }
-    let question: Question = serde_json::from_str(&text).map_err(|it| {
+    let question: Question = crate::base::read_json(&text).map_err(|it| {
         Trouble::usage(format!(
             "could not read the question of the agent: {it}; set this command up as a hook, with the JSON of the event on its standard input"
         ))

@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         wiring,
     },
-    base::{Value, ValueMap, safe_text, shorten},
+    base::{Value, ValueMap, json_if_any, safe_text, shorten},
     engine::{Command, NewMessage, Rejected, Said},
     runtime::{Clock, Desk, Entropy, SystemClock},
 };
@@ -41,8 +41,11 @@ pub(super) async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcom
 
 /// `KEY=VALUE` as fields of an object, or one JSON value.
 fn data(words: &[String]) -> Result<Value, String> {
+    let json = |text: &str| {
+        json_if_any(text).map_err(|why| format!("could not read {:?}: {why}", safe_text(&shorten(text, 60))))
+    };
     if let [one] = words
-        && let Ok(value) = serde_json::from_str(one)
+        && let Some(value) = json(one)?
     {
         return Ok(value);
     }
@@ -51,7 +54,7 @@ fn data(words: &[String]) -> Result<Value, String> {
         let (key, text) = word.split_once('=').filter(|it| !it.0.is_empty()).ok_or_else(|| {
             format!("could not read {:?}; write KEY=VALUE, or one JSON value", safe_text(&shorten(word, 60)))
         })?;
-        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        let value = json(text)?.unwrap_or_else(|| Value::String(text.to_owned()));
         fields.insert(key.to_owned(), value);
     }
     Ok(Value::Object(fields))

@@ -133,7 +133,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
         let seq = record.seq;
         link = Some(record.follow(link).map_err(|it| format!("record {seq}: {}", it.kind))?);
         if let Some(payload) = &record.payload {
-            payloads.push((record, serde_json::from_str(payload).map_err(|it| it.to_string())?));
+            payloads.push((record, crate::base::read_json(payload).map_err(|it| it.to_string())?));
         } else if payloads.first().is_none_or(|(_, first)| is_of_gates(&record.header, &first["Gate"][0])) {
             return Err(format!("record {seq}: what it says is not shown"));
         }

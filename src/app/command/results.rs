@@ -171,7 +171,7 @@ fn read(config: &Config, file: &Path) -> Result<Value, Trouble> {
     if bytes.len() > RESULT_BYTES_MAX {
         return Err(failed(&"it is too large"));
     }
-    serde_json::from_slice(&bytes).map_err(|it| failed(&it))
+    crate::base::read_json(&bytes).map_err(|it| failed(&it))
 }
 
 async fn hand_in(

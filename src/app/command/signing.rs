@@ -176,9 +176,9 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
 
 /// The ask whose hash was signed; shown whole, or not at all.
 fn ask_in(text: &str, signed: &Statement) -> Result<Ask, String> {
-    let ask: Ask = serde_json::from_str(text).map_err(|it| format!("the ask beside it is none: {it}"))?;
+    let ask: Ask = crate::base::read_json(text).map_err(|it| format!("the ask beside it is none: {it}"))?;
     let is_whole =
-        serde_json::from_str::<Value>(text).is_ok_and(|it| canonical_json(&it) == canonical_json(&ask));
+        crate::base::read_json::<Value>(text).is_ok_and(|it| canonical_json(&it) == canonical_json(&ask));
     match () {
         () if !is_whole => {
             Err("the ask beside it says more than this cuelight can show; use the one it comes from"

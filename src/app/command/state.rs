@@ -10,7 +10,7 @@ use crate::{
         output::Output,
         wiring::{self, Seat},
     },
-    base::{Timestamp, Value, safe_text, shorten},
+    base::{Timestamp, Value, json_if_any, safe_text, shorten},
     engine::{Actor, Command, NewValue, owner_of},
     plan::Scope,
     projection::{Board, ValueName, ValueView, scope_word, value_json},
@@ -143,9 +143,17 @@ async fn get(config: &Config, out: Output, key: &str, scope: StateScope, json: b
 
 async fn set(config: &Config, out: Output, args: StateSetArgs) -> Outcome {
     let said = format!("{} is set", safe_text(&args.key));
-    let value = match serde_json::from_str(&args.value) {
-        Ok(value) if !args.text => value,
-        Ok(_) | Err(_) => Value::String(args.value),
+    let value = if args.text {
+        Value::String(args.value)
+    } else {
+        let read = json_if_any(&args.value);
+        let read = read.map_err(|why| {
+            Trouble::usage(format!(
+                "could not set {}: {why}; or give it as text, with --text",
+                safe_text(&args.key)
+            ))
+        })?;
+        read.unwrap_or(Value::String(args.value))
     };
     let (scope, key) = (args.scope.of(), args.key);
     change(

@@ -3,19 +3,19 @@
 use crate::{
     app::{
         args::{ToolsArgs, ToolsCommand, ToolsListArgs, ToolsTestArgs},
-        command::{author::Disk, mcp_client},
+        command::{author::Disk, mcp_client, signals::Signals},
         config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
     },
-    base::{KILL_GRACE, Launch, Value, ValueMap, mcp_held, mcp_pin, safe_text, sha256},
+    base::{KILL_GRACE, Launch, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text, sha256},
     definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody, ToolUndo},
     plan::{Given, PlanTool},
     runtime::Tasks,
     tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process},
 };
 use serde_json::json;
-use std::{process::ExitCode, sync::Arc};
+use std::{pin::pin, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outcome {
@@ -160,7 +160,7 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
     }
     let kept = PlanTool::of(tool);
     let launch = kept
-        .call(given(tool, &args.with), &Given::default())
+        .call(given(tool, &args.with)?, &Given::default())
         .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
     if launch.is_claimed() {
         return Err(Trouble::usage(format!(
@@ -169,7 +169,23 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
     }
     let launch = Launch { timeout: Some(args.timeout), ..launch };
     let (host, call) = outside(config, &tool.name)?;
-    let answer = answer(&Arc::new(host), &launch, &call, out, args.json).await;
+    // Steps have a guard; here this process is one, so that all that the call starts ends with it, whatever way it goes.
+    let host = Arc::new(
+        host.as_guard()
+            .map_err(|it| Trouble::failed(format!("could not keep hold of what {name} starts: {it}")))?,
+    );
+    let mut signals = Signals::listen()?;
+    let cancel = CancellationToken::new();
+    let answer = {
+        let mut work = pin!(answer(&host, &launch, &call, &cancel, out, args.json));
+        loop {
+            tokio::select! {
+                answer = &mut work => break answer,
+                _ = signals.next() => cancel.cancel(),
+            }
+        }
+    };
+    host.end_all();
     // Nobody looks for the output of a test later; a directory that stays is only in the way.
     drop(std::fs::remove_dir_all(&call.attempt_dir));
     if let Some(failure) = answer.failure() {
@@ -213,35 +229,49 @@ pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Troub
     Ok((host, call))
 }
 
-async fn answer(host: &Arc<Host>, launch: &Launch, call: &Call, out: Output, is_quiet: bool) -> Answer {
-    let cancel = CancellationToken::new();
+async fn answer(
+    host: &Arc<Host>,
+    launch: &Launch,
+    call: &Call,
+    cancel: &CancellationToken,
+    out: Output,
+    is_quiet: bool,
+) -> Answer {
     let show = |progress: Progress<'_>| {
         if !is_quiet {
             let text = String::from_utf8_lossy(progress.bytes);
-            text.lines().for_each(|it| out.line(&safe_text(it)));
+            if !text.lines().all(|it| out.line_reaches(&safe_text(it))) {
+                // Nobody reads any more, so nobody waits for it.
+                cancel.cancel();
+            }
         }
     };
     if launch.http.is_some() && launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) {
-        return run_mcp(host, launch, call, &cancel, show).await;
+        return run_mcp(host, launch, call, cancel, show).await;
     }
     if launch.http.is_some() {
-        return run_http(host, launch, call, &cancel, show).await;
+        return run_http(host, launch, call, cancel, show).await;
     }
     if launch.is_process() {
-        return run_process(host, launch, None, call, &cancel, show).await;
+        return run_process(host, launch, None, call, cancel, show).await;
     }
     let stop = cancel.child_token();
     let (host, asked, its_stop) = (Arc::clone(host), launch.clone(), stop.clone());
     let work = Tasks::default().spawn_blocking(move || run_built_in(&host, &asked, None, &its_stop));
-    attend_built_in(launch, async { work.await.ok() }, &cancel, &stop).await
+    attend_built_in(launch, async { work.await.ok() }, cancel, &stop).await
 }
 
 /// Words as what the schema wants: text where it wants text, else JSON where it is JSON.
-fn given(tool: &Tool, words: &[(String, String)]) -> ValueMap {
+fn given(tool: &Tool, words: &[(String, String)]) -> Result<ValueMap, Trouble> {
     let value = |name: &str, text: &str| {
         let is_text = tool.input["properties"][name]["type"] == "string";
-        let read = serde_json::from_str::<Value>(text).ok().filter(|_| !is_text);
-        read.unwrap_or_else(|| Value::String(text.to_owned()))
+        let read = if is_text { None } else { json_if_any(text)? };
+        Ok(read.unwrap_or_else(|| Value::String(text.to_owned())))
     };
-    words.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
+    let wrong =
+        |name: &str, why: String| Trouble::usage(format!("could not read {}: {why}", safe_text(name)));
+    let each = words
+        .iter()
+        .map(|(name, text)| Ok((name.clone(), value(name, text).map_err(|why| wrong(name, why))?)));
+    each.collect()
 }

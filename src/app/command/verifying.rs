@@ -32,7 +32,9 @@ pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
     let path = args.file.display();
     let bytes = fs::read(&args.file).map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
     let text = String::from_utf8_lossy(&bytes);
-    let found = if signing::is_statement(&text) {
+    let found = if let Err(why) = crate::base::json_if_any(text.as_bytes()) {
+        Err(why)
+    } else if signing::is_statement(&text) {
         signing::looked_at(&args.file, &text)
     } else if let Some(receipt) = receipt_in(&text) {
         receipt::checked(&receipt, &args.key).map(|it| it.lines)
@@ -97,7 +99,7 @@ fn answers(text: &str, log: &str) -> Result<usize, String> {
             continue;
         }
         let payload = record.payload.as_deref().unwrap_or_default();
-        let payload: Value = serde_json::from_str(payload).map_err(|it| it.to_string())?;
+        let payload: Value = crate::base::read_json(payload).map_err(|it| it.to_string())?;
         let event = &payload["Gate"][3];
         if let Some(vote) = receipt::vote_in(event)
             && !vote["by"]["proof"]["signature"].is_null()

@@ -3,7 +3,7 @@
 
 use super::{asking, editing, toast};
 use crate::{
-    base::{REASON_BYTES_MAX, Value, ValueMap, json_in_sight, safe_text, shorten},
+    base::{REASON_BYTES_MAX, Value, ValueMap, json_if_any, json_in_sight, read_json, safe_text, shorten},
     console::{
         Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
     },
@@ -172,11 +172,15 @@ type Check = Vec<(&'static str, String, Role)>;
 /// What is right and wrong with a text, and the values when all is right.
 fn checked(fields: &[FormField], text: &str, votes: usize) -> (Check, Option<ValueMap>) {
     let mut check: Check = Vec::new();
-    let read = match serde_json::from_str::<ValueMap>(text) {
+    let read = match read_json::<ValueMap>(text) {
         Ok(read) => read,
         Err(error) => {
             let (line, column) = (error.line(), error.column());
-            check.push(("!", format!("no JSON object: line {line} column {column}"), Role::Fail));
+            let why = match json_if_any(text) {
+                Err(twice) => safe_text(&twice),
+                Ok(_) => format!("no JSON object: line {line} column {column}"),
+            };
+            check.push(("!", why, Role::Fail));
             return (check, None);
         }
     };

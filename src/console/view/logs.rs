@@ -415,7 +415,7 @@ fn detail(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buff
 
 /// `type=VALIDATION  code=1555 …` of a line that is one object of JSON.
 fn fields_of(bytes: &[u8]) -> Option<String> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
+    let object: serde_json::Map<String, serde_json::Value> = crate::base::read_json(bytes).ok()?;
     let field = |(name, value): (&String, &serde_json::Value)| match value.as_str() {
         Some(text) => format!("{}={}", safe_text(name), safe_text(text)),
         None => format!("{}={}", safe_text(name), safe_text(&value.to_string())),

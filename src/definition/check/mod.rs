@@ -14,6 +14,7 @@ pub use gates::{KnownPeople, check_people};
 pub use models::check_keys;
 pub(super) use models::unknown as unknown_model;
 pub use reads::CONTEXTS;
+pub use secrets::check_secrets;
 pub(super) use tools::{find_candidates, unknown as unknown_tool};
 
 use crate::definition::{Workflow, diagnostic::Findings};

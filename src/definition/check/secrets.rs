@@ -2,7 +2,7 @@
 
 use crate::{
     definition::{
-        Place, StepKind, Text, Workflow,
+        Diagnostic, Place, Source, StepKind, Text, Workflow,
         diagnostic::Findings,
         read::locate,
         reference::{Reading, Site, readings, top_readings},
@@ -10,6 +10,22 @@ use crate::{
     },
     expression::Reference,
 };
+
+/// Secrets that a workflow names and that cannot be had here: each with why. A run in which a step is sure to need one is refused.
+pub fn check_secrets(
+    workflow: &Workflow,
+    text: &str,
+    trouble: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Diagnostic> {
+    let source = Source::new(text);
+    let mut findings = Findings::new(&workflow.file, &source);
+    for name in &workflow.secrets {
+        if let Some(why) = trouble(&name.value) {
+            findings.note("secret", name.place, why);
+        }
+    }
+    findings.finish()
+}
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {

@@ -21,7 +21,8 @@ pub enum ImportAs {
 /// # Errors
 /// Why it could not be read, as a whole sentence.
 pub fn import_wfformat(text: &str, kind: ImportAs) -> Result<Imported, String> {
-    let root: Value = serde_json::from_str(text).map_err(|why| format!("could not read WfFormat: {why}"))?;
+    let root: Value =
+        crate::base::read_json(text).map_err(|why| format!("could not read WfFormat: {why}"))?;
     let tasks = tasks(&root)?;
     let runtimes = runtimes(&root);
     let mut page = Page::new("a run recorded in WfFormat");

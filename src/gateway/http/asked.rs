@@ -472,7 +472,7 @@ async fn read_body(
     if has_more_json_values(&raw, values_max) {
         return Err(too_large(format!("{values_max} values")));
     }
-    let body = serde_json::from_slice(&raw).map_err(|it| {
+    let body = crate::base::read_json(&raw).map_err(|it| {
         Problem::bad(format!("could not read the body: it is no JSON ({it}); see /openapi.json"))
     })?;
     Ok((body, raw))

@@ -2,6 +2,7 @@
 //! about how it wants to be checked. Stricter than the standard: a header with anything but `alg`, `kid` and `typ` is refused.
 
 use super::Claims;
+use crate::base::read_json;
 use crate::store::{KeyKind, RsaKey};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -47,7 +48,7 @@ impl<'a> Unchecked<'a> {
         let (header, claims) = signed.split_once('.')?;
         // The one form of these bytes: no padding, no blank, no bit that says nothing.
         let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        let header: Header = serde_json::from_slice(&bytes(header)?).ok()?;
+        let header: Header = read_json(bytes(header)?).ok()?;
         if header.typ.as_ref().is_some_and(|it| !it.eq_ignore_ascii_case("JWT")) {
             return None;
         }
@@ -61,7 +62,7 @@ impl<'a> Unchecked<'a> {
     /// What it says, when this key has signed it. The key says how it is checked, never the token.
     pub(super) fn claims(&self, key: &KeyKind) -> Option<Claims> {
         self.signed_by(key)?;
-        serde_json::from_slice(&self.claims).ok()
+        read_json(&self.claims).ok()
     }
 
     fn signed_by(&self, key: &KeyKind) -> Option<()> {
@@ -84,7 +85,7 @@ impl<'a> Unchecked<'a> {
 
 /// What a token says, whoever wrote it: to name it, never to believe it.
 pub fn peek(token: &str) -> Option<Claims> {
-    serde_json::from_slice(&Unchecked::read(token)?.claims).ok()
+    read_json(&Unchecked::read(token)?.claims).ok()
 }
 
 /// A token.

@@ -128,7 +128,7 @@ pub(in crate::tool) struct Process {
 
 impl Kin {
     /// Of the calls of this workspace.
-    pub(super) fn new(root: &Path) -> Self {
+    pub(in crate::tool) fn new(root: &Path) -> Self {
         let known = Known { ours: root.join(".cuelight"), ..Known::default() };
         Self { known: Mutex::new(known), hands: OnceLock::new(), ahead: Bench::default() }
     }
@@ -247,6 +247,21 @@ impl Kin {
         let lives =
             |it: &&(i32, u64)| table.get(&it.0).is_some_and(|found| !found.is_dead && found.born == it.1);
         known.owners.iter().filter(|it| it.1 == attempt).map(|it| it.0).filter(lives).copied().collect()
+    }
+
+    /// Ends every process below this one, also those that start while others are ended.
+    pub(in crate::tool) fn end_all(&self) {
+        for _ in 0..HOLDS_MAX {
+            let living: Vec<(i32, u64)> =
+                below(own_pid()).iter().filter(|it| !it.1.is_dead).map(|(pid, it)| (*pid, it.born)).collect();
+            if living.is_empty() {
+                return;
+            }
+            for (pid, born) in living {
+                send(pid, born, Signal::KILL);
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// How many processes of a call live, as far as can be seen at once. Counts to one more than `most`: whoever starts processes

@@ -22,7 +22,7 @@ use self::{address::Address, connection::Line};
 use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log, secret::revealed};
 use crate::base::{
     FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
-    ValueMap, json_bytes, safe_text, shorten,
+    ValueMap, json_bytes, json_if_any, safe_text, shorten,
 };
 use http_body_util::Full;
 use hyper::{
@@ -303,7 +303,13 @@ impl Talk<'_> {
         if let Err(failure) = verdict::of_status(&Head { status, location }, &self.http.expect) {
             return failed(failure, is_known);
         }
-        let json: Option<Value> = kept.as_deref().and_then(|it| serde_json::from_slice(it).ok());
+        let json = match kept.as_deref().map_or(Ok(None), json_if_any) {
+            Ok(json) => json,
+            Err(why) => {
+                let message = format!("could not take the answer: {why}; see the other side");
+                return failed(Failure { mode: FailureMode::ResourceApi, message }, true);
+            }
+        };
         if let Err(failure) = verdict::of_json(json.as_ref(), &self.http.expect) {
             return failed(failure, true);
         }

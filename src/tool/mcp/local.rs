@@ -1,6 +1,7 @@
 //! A server that is a program: one message on a line, each way. A line that is no message is other talk of it and is only logged; one
 //! that does not end is refused before it fills the memory.
 
+use super::heard;
 use crate::{
     base::{FailureMode, MCP_MESSAGE_BYTES_MAX, Value},
     tool::Failure,
@@ -52,9 +53,9 @@ impl<'a> Local<'a> {
                 self.seen = 0;
                 let bytes = line.len();
                 return Ok((
-                    match serde_json::from_slice::<Value>(&line) {
-                        Ok(value) if value.is_object() || value.is_array() => Line::Message(value),
-                        Ok(_) | Err(_) => Line::Talk(line),
+                    match heard(&line)? {
+                        Some(value) if value.is_object() || value.is_array() => Line::Message(value),
+                        _ => Line::Talk(line),
                     },
                     bytes,
                 ));

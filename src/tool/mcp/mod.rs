@@ -11,7 +11,7 @@ mod session;
 
 use self::{remote::Remote, session::Session};
 use super::{Answer, Call, Ended, Host, Progress, log::Log};
-use crate::base::{FailureMode, HttpCall, Launch, McpCall, Value, ValueMap, safe_text};
+use crate::base::{FailureMode, HttpCall, Launch, McpCall, Value, ValueMap, json_if_any, safe_text};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -35,6 +35,14 @@ pub struct Errands {
     pub result: Result<ValueMap, super::Failure>,
     /// Whether the server has answered the call itself, well or not: then it is known what became of it.
     pub is_known: bool,
+}
+
+/// A message of a server; nothing where it sends no JSON.
+fn heard(bytes: &[u8]) -> Result<Option<Value>, super::Failure> {
+    json_if_any(bytes).map_err(|why| super::Failure {
+        mode: FailureMode::ResourceApi,
+        message: format!("could not take a message of its MCP server: {why}; see the server"),
+    })
 }
 
 /// The output that says the call has left, written before it does, …

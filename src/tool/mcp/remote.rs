@@ -1,9 +1,9 @@
 //! A server with an address, over the streamable HTTP of MCP: every message of ours is a request, and what the server has to say comes
 //! in its answer, as JSON or as a stream of events. Where it goes is judged in `http`, as for any request; no redirect is followed.
 
-use super::{local::Line, marked::encoded};
+use super::{heard, local::Line, marked::encoded};
 use crate::{
-    base::{FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, MCP_STATELESS, Span, TextPart, Value},
+    base::{FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, MCP_STATELESS, Span, TextPart, Value, read_json},
     tool::{
         Failure, Secret,
         http::{Door, Exchange, Post},
@@ -184,7 +184,7 @@ impl<'a> Remote<'a> {
         loop {
             if let Some(bytes) = answer.ready.pop_front() {
                 let count = bytes.len();
-                let line = serde_json::from_slice(&bytes).map_or_else(|_| Line::Talk(bytes), Line::Message);
+                let line = heard(&bytes)?.map_or_else(|| Line::Talk(bytes), Line::Message);
                 return Ok((line, count));
             }
             if answer.is_over {
@@ -259,7 +259,7 @@ impl Answering {
                 return false;
             }
         }
-        let said = self.ready.pop_front().and_then(|it| serde_json::from_slice::<Value>(&it).ok());
+        let said = self.ready.pop_front().and_then(|it| read_json::<Value>(&it).ok());
         let Some(mut said) = said.filter(|it| it["jsonrpc"] == "2.0" && it["error"]["code"].is_i64()) else {
             return false;
         };

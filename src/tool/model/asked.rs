@@ -108,7 +108,7 @@ fn read(text: &str, is_too_large: bool) -> Result<Value, String> {
     }
     // A tool that is given nothing is called with nothing.
     let text = if text.trim().is_empty() { "{}" } else { text };
-    serde_json::from_str(text).map_err(|error| format!("they are no JSON: {error}"))
+    crate::base::read_json(text).map_err(|error| format!("they are no JSON: {error}"))
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Fit {
         let Some(text) = &whole.text else {
             return Err(wrong("its answer is too large to be looked into; see it in the log".to_owned()));
         };
-        let value: Value = serde_json::from_str(unfenced(text))
+        let value: Value = crate::base::read_json(unfenced(text))
             .map_err(|error| wrong(format!("its answer is no JSON: {error}")))?;
         let problems = self.check.problems(&value);
         if problems.is_empty() {

@@ -24,7 +24,7 @@ use super::{
 use crate::base::{
     FailureMode, Launch, MODEL_BYTES_MAX, MODEL_CALLS, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX,
     ModelCall, OUTPUT_BYTES_MAX, Provider, Span, ToolAsked, ToolRound, Value, ValueMap, counted, dollars,
-    json_bytes, shorten, spread_answer, tokens_of,
+    json_bytes, read_json, shorten, spread_answer, tokens_of,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -348,11 +348,11 @@ impl Talk<'_> {
             if data == "[DONE]" {
                 return Ok(true);
             }
-            let event: Value = serde_json::from_str(data).map_err(|_| {
-                let message = format!(
-                    "{name} sends an event that is no JSON: {}; see the other side",
-                    shorten(data, 80)
-                );
+            let event: Value = read_json(data).map_err(|why| {
+                let what =
+                    if why.is_data() { format!("cannot be read ({why})") } else { "is no JSON".to_owned() };
+                let message =
+                    format!("{name} sends an event that {what}: {}; see the other side", shorten(data, 80));
                 Failure { mode: FailureMode::ResourceApi, message }
             })?;
             let heard_it = match provider {

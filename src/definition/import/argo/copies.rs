@@ -24,7 +24,7 @@ impl Import<'_> {
         if let Some(text) = foreign::text_at(member, "withParam") {
             let list = self.wanted.text(scope, &text, &mut self.page);
             let inner = list.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).map(str::trim);
-            return Some(match (inner, serde_json::from_str::<Value>(&list)) {
+            return Some(match (inner, crate::base::read_json::<Value>(&list)) {
                 (Some(inner), _) if !inner.contains("${{") => computed(inner),
                 (None, Ok(Value::Array(items))) => json!({"item": items}),
                 _ => self.asked(member, &text),

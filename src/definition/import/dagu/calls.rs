@@ -378,7 +378,7 @@ fn tokens(text: &str) -> Option<Vec<Value>> {
     if text.contains('$') {
         return None;
     }
-    if let Ok(value) = serde_json::from_str::<Value>(text) {
+    if let Ok(value) = crate::base::read_json::<Value>(text) {
         return Some(match value {
             Value::Array(items) => items,
             other => vec![other],

@@ -1,0 +1,142 @@
+//! Reads JSON that comes from outside. `serde_json` keeps the last of two equal keys without a word, and two readers of one text then see two
+//! values; here such a text is refused.
+
+use super::Value;
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
+};
+use std::{collections::BTreeSet, fmt};
+
+/// A value from JSON text in which no object has a key twice.
+///
+/// # Errors
+/// When the text is not JSON, is not what is wanted, or an object in it names a key twice: then the key is named.
+pub fn read_json<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> serde_json::Result<T> {
+    refuse_twice(text.as_ref())?;
+    serde_json::from_slice(text.as_ref())
+}
+
+/// A value from text that may be JSON; nothing where it is none.
+///
+/// # Errors
+/// When it is JSON in which an object names a key twice: the key, and where.
+pub fn json_if_any(text: impl AsRef<[u8]>) -> Result<Option<Value>, String> {
+    match read_json(text) {
+        Ok(value) => Ok(Some(value)),
+        Err(why) if why.is_data() => Err(why.to_string()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Refuses JSON text in which an object names a key twice.
+///
+/// # Errors
+/// When it does, or the text is not JSON.
+pub fn refuse_twice(text: &[u8]) -> serde_json::Result<()> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    Once.deserialize(&mut reader)?;
+    reader.end()
+}
+
+/// Walks a value and keeps nothing of it.
+struct Once;
+
+impl<'de> DeserializeSeed<'de> for Once {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if seen.contains(&key) {
+                return Err(A::Error::custom(format!(
+                    "the key {key:?} stands twice in one object; keep one of them"
+                )));
+            }
+            seen.insert(key);
+            entries.next_value_seed(Self)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused_by_its_name_at_any_depth() {
+        for text in [
+            r#"{"a": 1, "a": 2}"#,
+            r#"[{"b": {"a": 1, "c": 0, "a": 1}}]"#,
+            r#"{"a": 1, "\u0061": 2}"#,
+            r#"{"a": {}, "b": 1e400, "a": null}"#,
+        ] {
+            let why = read_json::<Value>(text).expect_err(text).to_string();
+            assert!(
+                why.starts_with(r#"the key "a" stands twice in one object; keep one of them at line 1"#),
+                "{why}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_other_json_reads_as_it_is() {
+        for text in [
+            r#"{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]}"#,
+            "-12345678901234567890.0100",
+            "1e400",
+            r#""\ud83d\ude00""#,
+            "null",
+            "[]",
+        ] {
+            let read: Value = read_json(text).expect(text);
+            assert_eq!(read, serde_json::from_str::<Value>(text).expect(text));
+        }
+        assert_eq!(json_if_any("no JSON"), Ok(None));
+        assert!(json_if_any(r#"{"a": 1, "a": 1}"#).is_err());
+        assert!(read_json::<Value>("{} {}").is_err());
+        assert!(read_json::<Value>("[".repeat(200)).is_err(), "too deep");
+        assert_eq!(
+            read_json::<Value>("[1,").expect_err("cut").to_string(),
+            serde_json::from_str::<Value>("[1,").expect_err("cut").to_string()
+        );
+    }
+}
