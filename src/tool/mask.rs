@@ -4,9 +4,9 @@
 //! between bytes), UTF-16, inside a JSON string, and quoted for a shell. Base64 and base32 are known at each alignment, with the letters
 //! that they share with their neighbours. A value of several lines is also looked for line by line.
 //!
-//! The stream is read a second time as a reader sees it ([`Reading`]): without terminal sequences and the line ends of wrapped encodings, and
-//! with percent, HTML, `\x` and `\u` escapes decoded. So each spelling of an escape is known, and a colour in the middle of a value hides
-//! nothing. Occurrences that overlap are masked as one.
+//! The stream is read again as a reader sees it ([`Reading`]): without terminal sequences and the line ends of wrapped encodings, and once
+//! more with percent, HTML, `\x` and `\u` escapes decoded. So each spelling of an escape is known, and a colour in the middle of a value
+//! hides nothing, nor does an escape that is part of a value. Occurrences that overlap are masked as one.
 //!
 //! Not known: a value reversed, compressed, encrypted or spelled letter by letter.
 
@@ -146,17 +146,19 @@ impl MaskStream {
     }
 
     fn give(&mut self, finder: &Finder, is_last: bool, out: &mut Vec<u8>) {
-        let reading = Reading::of(&self.held, self.letters);
+        let reading = |decodes| Reading::of(&self.held, self.letters, decodes, is_last);
+        let readings: Vec<Reading> = [false, true].into_iter().filter_map(reading).collect();
         let mut decided = self.held.len();
         if !is_last {
             decided = finder.decided(&self.held);
-            if let Some(it) = reading.as_ref().filter(|_| self.held.len() < finder.held_max()) {
-                decided = decided.min(it.place(finder.decided(it.text())));
+            for reading in readings.iter().filter(|_| self.held.len() < finder.held_max()) {
+                decided = decided.min(reading.place(finder.decided(reading.text())));
             }
         }
         let mut found = finder.places(&self.held);
-        if let Some(it) = &reading {
-            found.extend(finder.places(it.text()).into_iter().map(|(start, end)| it.range(start, end)));
+        for reading in &readings {
+            let places = finder.places(reading.text()).into_iter();
+            found.extend(places.map(|(start, end)| reading.range(start, end)));
         }
         found.retain(|(start, _)| *start < decided);
         found.sort_unstable();
@@ -375,6 +377,16 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_colour_hides_no_value_that_holds_or_ends_as_an_escape() {
+        for value in ["ab%41cd%", "p&lt;w\\u0041&", "x\\x41yz\\"] {
+            let masker = Masker::new([&Secret::new(value)]).expect("small");
+            let text = format!("{}\u{1b}[1m{}", &value[..1], &value[1..]);
+            assert_eq!(masker.mask(&text), "***");
+            assert_eq!(in_pieces(&masker, text.as_bytes().chunks(1)), b"***", "{text:?}");
         }
     }
 

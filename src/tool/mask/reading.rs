@@ -81,9 +81,14 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Nothing where the stream reads as it stands. `letters` stand right before it on the same line.
-    pub(super) fn of(held: &[u8], letters: usize) -> Option<Self> {
-        if !held.iter().any(|it| matches!(it, b'\x1b' | b'%' | b'&' | b'\\' | b'\n')) {
+    /// Nothing where the stream reads as it stands. `letters` stand right before it on the same line. Escapes are only
+    /// decoded where that is asked for, and an escape that is still open is text when nothing more comes.
+    pub(super) fn of(held: &[u8], letters: usize, decodes: bool, is_last: bool) -> Option<Self> {
+        let is_sign = |it: &u8| match it {
+            b'%' | b'&' | b'\\' => decodes,
+            it => matches!(it, b'\x1b' | b'\n') && !decodes,
+        };
+        if !held.iter().any(is_sign) {
             return None;
         }
         let (mut text, mut places) = (Vec::with_capacity(held.len()), Vec::with_capacity(held.len()));
@@ -95,7 +100,12 @@ impl Reading {
                 continue;
             }
             let was_wrapped = std::mem::take(&mut wrapped);
-            let (length, unit) = match unit(&held[at..]) {
+            let unit = match unit(&held[at..]) {
+                Unit::Escape(..) | Unit::Byte(..) | Unit::OpenEscape if !decodes => Unit::Plain,
+                Unit::OpenEscape | Unit::OpenSequence if is_last => Unit::Plain,
+                unit => unit,
+            };
+            let (length, unit) = match unit {
                 Unit::Plain => (1, None),
                 Unit::Unseen(length) => {
                     (at, changed, wrapped) = (at + length, true, was_wrapped);
