@@ -104,6 +104,7 @@ impl Turn<'_> {
             opened_at: gate.ask.opened_at,
             expires_at: gate.ask.expires_at,
             form: Some(gate.form()),
+            touch: gate.people.wants_touch(),
         };
         let same = self.make_ask(gate, &asking).is_ok_and(|ask| {
             ask.will_run == gate.ask.will_run
@@ -154,6 +155,7 @@ impl Turn<'_> {
             opened_at: self.now,
             expires_at: None,
             form: Some(form),
+            touch: false,
         };
         let by = approvers.last().map_or_else(|| "the engine".to_owned(), |it| it.name.clone());
         self.chosen_by_hand(run, step, &asked, &by);

@@ -119,7 +119,7 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
 
 pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     let people = match config.find()? {
-        Some(workspace) => config.people(&workspace)?.known(),
+        Some(workspace) => config.people(&workspace)?.known(rustix::process::geteuid().as_raw()),
         None => KnownPeople::default(),
     };
     let mut all: Vec<Diagnostic> = Vec::new();

@@ -9,7 +9,7 @@ use crate::{
     base::shorten,
     definition::{
         Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
-        document::{ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
+        document::{ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, PROOFS, QUORUM, RISKS},
         yaml::{Node, Shape},
     },
     expression,
@@ -67,6 +67,7 @@ fn plain(prompt: Text, place: Place) -> Gate {
         undo_window: None,
         whole_matrix: false,
         reason_required: false,
+        touch: false,
         send_back: None,
         place,
     }
@@ -108,6 +109,9 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     if let Some(node) = found.get("reason") {
         gate.reason_required =
             reader.one_of(node, "`reason`", &["optional", "required"], &[false, true]).unwrap_or_default();
+    }
+    if let Some(node) = found.get("proof") {
+        gate.touch = reader.one_of(node, "`proof`", PROOFS, &[true]).unwrap_or_default();
     }
     for node in found.get("remind").map(one_or_many).unwrap_or_default() {
         gate.remind.extend(reader.positive_duration(node, "a reminder"));
