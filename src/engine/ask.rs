@@ -301,8 +301,18 @@ impl Ask {
     pub fn notes_on_who(&self) -> Vec<String> {
         let signed = self.policy.as_ref().filter(|it| it.signed_by.is_some());
         let signed = signed.map(|it| format!("people.toml is {}", it.standing()));
-        let touch = self.touch.then(|| format!("an approval {}", NEEDS_TOUCH));
+        let touch = self.touch.then(|| format!("an approval {NEEDS_TOUCH}"));
         self.self_declared().into_iter().chain(signed).chain(touch).collect()
+    }
+
+    /// Why the approval of somebody whose touch is not proven does not count, and how it would.
+    pub(super) fn needs_touch_words(&self) -> String {
+        format!("an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk", self.gate)
+    }
+
+    /// The same, where this ask wants one and this person proves none.
+    pub fn lacks_touch(&self, by: &Actor) -> Option<String> {
+        (self.touch && by.touch().is_none()).then(|| self.needs_touch_words())
     }
 
     /// A sentence about groups that are the user's own word, where this ask depends on any.

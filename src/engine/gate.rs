@@ -16,7 +16,7 @@ use crate::{
         BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, Ask, Channel, Decision, FormField, GateEvent, GateState, NEEDS_TOUCH, Refusal, Verdict, Vote,
+        Actor, Ask, Channel, Decision, FormField, GateEvent, GateState, Refusal, Verdict, Vote,
         check_form,
         membership::{GatePeople, groups_of},
         quorum,
@@ -287,11 +287,9 @@ impl Gate {
         let wants_touch =
             self.ask.touch || rule.touch || self.people.wants_touch() && self.ask.risk >= Risk::Irreversible;
         let wants_touch = wants_touch && decision.verdict == Verdict::Approve;
-        let touch = || {
-            let gate = decision.gate;
-            format!("an approval {NEEDS_TOUCH}: cuelight approve {gate} --as NAME --key ~/.ssh/id_ed25519_sk")
-        };
-        (wants_touch && by.touch().is_none()).then(touch).or_else(|| self.key_is_new(by))
+        (wants_touch && by.touch().is_none())
+            .then(|| self.ask.needs_touch_words())
+            .or_else(|| self.key_is_new(by))
     }
 
     /// The form as an approval fills it in: every field fits, none is left empty unasked where the risk is high, and

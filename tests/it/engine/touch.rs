@@ -97,7 +97,7 @@ fn a_signed_file_counts_above_reversible_and_gives_nothing_at_a_gate_that_is_ope
          g-1 asked 1
          people.toml has changed (signed by ops (SHA256:ops)): ann -sre, bob +sre
          g-1 asked 2
-         ! could not decide g-1: ann is not in sre
+         ! could not decide g-1: ann was not in sre when this was asked
          ! could not decide g-1: bob was not in sre when this was asked",
     );
     at(&sre, &format!("people signed ann=1:sre; {OPEN} ann approves"), "g-1 ann approves\n g-1 approved");
