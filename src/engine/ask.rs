@@ -307,7 +307,10 @@ impl Ask {
 
     /// Why the approval of somebody whose touch is not proven does not count, and how it would.
     pub(super) fn needs_touch_words(&self) -> String {
-        format!("an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk", self.gate)
+        format!(
+            "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk",
+            self.gate
+        )
     }
 
     /// The same, where this ask wants one and this person proves none.

@@ -16,8 +16,7 @@ use crate::{
         BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, Ask, Channel, Decision, FormField, GateEvent, GateState, Refusal, Verdict, Vote,
-        check_form,
+        Actor, Ask, Channel, Decision, FormField, GateEvent, GateState, Refusal, Verdict, Vote, check_form,
         membership::{GatePeople, groups_of},
         quorum,
     },

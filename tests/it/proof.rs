@@ -275,7 +275,10 @@ fn a_signed_file_counts_and_its_standing_is_told() {
     let told = place.cue(&["verify", "receipt"]).ok().out;
     assert!(told.contains("people     signed by ops (SHA256:"), "{told}");
     let changed = people_events(&place);
-    assert!(changed.len() == 1 && changed[0].contains(r#""signed_by":{"name":"ops","key":"SHA256:"#), "{changed:?}");
+    assert!(
+        changed.len() == 1 && changed[0].contains(r#""signed_by":{"name":"ops","key":"SHA256:"#),
+        "{changed:?}"
+    );
 }
 
 /// The events of people.toml, as the log has them.

@@ -439,7 +439,7 @@ fn where_a_touched_key_is_asked_for_the_key_of_an_approval_says_the_command_that
         assert!(text.contains(part), "{part}: {text}");
     }
     rest(&mut console);
-    let asked = answer(&mut console, "r n o enter");
+    let asked = answer(&mut console, &format!("r {} enter y", typed("no")));
     assert_eq!(decision(&asked).verdict, Verdict::Reject);
 }
 
