@@ -432,7 +432,7 @@ impl Config {
     pub(super) fn who_is_who(&self, workspace: &Workspace) -> WhoIsWho {
         let (workspace, signers) = (workspace.clone(), self.people_signers());
         let paths = [workspace.people(), workspace.people_signature(), signers.clone()];
-        let last: Mutex<Option<([Option<Stamp>; 3], Arc<People>)>> = Mutex::default();
+        let last: Mutex<Option<Known>> = Mutex::default();
         WhoIsWho::new(move || {
             let stamp = paths.each_ref().map(|it| fs::metadata(it).ok().map(|it| stamp(&it)));
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -522,6 +522,9 @@ fn is_of_root(it: &fs::Metadata) -> bool {
 
 /// By which a file that was changed, exchanged, or opened to others is told from what it was: also its change time, which nobody sets.
 type Stamp = (u64, u64, i64, i64, u64);
+
+/// People as they were read, and by which files.
+type Known = ([Option<Stamp>; 3], Arc<People>);
 
 fn stamp(it: &fs::Metadata) -> Stamp {
     (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())

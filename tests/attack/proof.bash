@@ -175,6 +175,7 @@ people_of() { # GROUPS KEY
   (
     cd "$workspace" || exit
     printf "[[person]]\nname = 'me'\nuid = 0\ngroups = [%s]\n" "$1" > people.toml
+    printf "[[person]]\nname = 'bob'\nuid = 4000000\ngroups = ['sre']\n" >> people.toml
     chmod 666 people.toml
     rm -f people.toml.sig
     ssh-keygen -Y sign -q -n cuelight-people -f "$2" people.toml
@@ -200,8 +201,8 @@ attack "people.toml edited after it was signed" edited_after
 signers_of_the_user() { signed_people ops; begins; chmod 666 "$workspace/etc/signers"; touch "$workspace/etc/signers"; stays_shut approve g-1; }
 attack "a list of signers that the user can write" signers_of_the_user
 
-older_file() { signed_people ops; people_of "'dev'" ops; begins; people_of "'sre'" ops; sleep 0.2; stays_shut approve g-1; }
+older_file() { signed_people ops; people_of "'dev'" ops; begins; people_of "'sre'" ops; until_true asks_otherwise; sleep 0.5; stays_shut approve g-1; }
 attack "an older signed people.toml put back while a gate asks" older_file
 
-without_its_signature() { signed_people ops; begins; rm "$workspace/.cuelight/people.toml.sig"; sleep 0.2; stays_shut approve g-1; }
+without_its_signature() { signed_people ops; begins; rm "$workspace/.cuelight/people.toml.sig"; until_true asks_otherwise; sleep 0.5; stays_shut approve g-1; }
 attack "the signature taken away" without_its_signature
