@@ -1,7 +1,7 @@
 //! Requests of the API, asked of an engine of this process over a line of this machine, as whoever has a token asks them.
 
 use cuelight::{
-    engine::{Actor, Channel, Proof},
+    engine::{Actor, Channel, Proof, Standing},
     gateway::{Claims, HttpSetup, Permission, Places, Rates, ResultRules, Signer, serve_http, sign},
     runtime::{Clock as _, Engine, People, Setup, SystemClock, WhoIsWho},
     store::{TokenKeys, Workspace},
@@ -234,7 +234,7 @@ async fn listening(workspace: Workspace, dir: &Path) -> (Engine, SocketAddr) {
         "[[person]]\nname = 'ann'\nuid = {own}\n[[person]]\nname = 'bob'\ntoken = 'bob@example.org'\n\
          [[token-key]]\nkid = 'bob'\nkey = '{BOB}'\npeople = ['bob']\n"
     );
-    let people = Arc::new(People::read(&people).expect("people").with_keys_that_count(true));
+    let people = Arc::new(People::read(&people).expect("people").with_standing(Standing::Root));
     let setup = HttpSetup {
         workspace,
         who: WhoIsWho::new(move || Ok(Arc::clone(&people))),

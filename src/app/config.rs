@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
-    engine::{Actor, Channel, TopicRule},
+    engine::{Actor, Channel, Standing, TopicRule},
     gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback},
-    runtime::{People, TraceSetup, WhoIsWho},
+    runtime::{People, TraceSetup, WhoIsWho, people_signer},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step},
 };
@@ -43,6 +43,10 @@ const INHERITED: [&str; 16] = [
     "CARGO_HOME",
     "RUSTUP_HOME",
 ];
+
+/// Where root says who may sign the people of workspaces, and the variable by which root says that it is elsewhere.
+const PEOPLE_SIGNERS: &str = "/etc/cuelight/people-signers";
+const PEOPLE_SIGNERS_VARIABLE: &str = "CUELIGHT_PEOPLE_SIGNERS";
 
 /// Before the names of exported secrets that header fields of traces may be filled with: a file of a workspace reads no other variable.
 const TRACE_VARIABLES: &str = "CUELIGHT_TRACES_";
@@ -419,15 +423,23 @@ impl Config {
 
     /// Who is who in this workspace.
     pub(super) fn people(&self, workspace: &Workspace) -> Result<Arc<People>, Trouble> {
-        people_of(workspace).map_err(Trouble::usage)
+        people_of(workspace, &self.people_signers()).map_err(Trouble::usage)
+    }
+
+    /// Where root says who may sign the people of workspaces. Root alone names another place: whoever is root could as well
+    /// write the usual one.
+    fn people_signers(&self) -> PathBuf {
+        let named = self.variable(PEOPLE_SIGNERS_VARIABLE).filter(|_| rustix::process::geteuid().is_root());
+        PathBuf::from(named.unwrap_or(PEOPLE_SIGNERS))
     }
 
     /// The same, for whoever asks again and again: the file is read when it has changed.
     pub(super) fn who_is_who(&self, workspace: &Workspace) -> WhoIsWho {
-        let (workspace, path) = (workspace.clone(), workspace.people());
-        let last: Mutex<Option<(Option<Stamp>, Arc<People>)>> = Mutex::default();
+        let (workspace, signers) = (workspace.clone(), self.people_signers());
+        let paths = [workspace.people(), workspace.people_signature(), signers.clone()];
+        let last: Mutex<Option<Known>> = Mutex::default();
         WhoIsWho::new(move || {
-            let stamp = fs::metadata(&path).ok().map(|it| stamp(&it));
+            let stamp = paths.each_ref().map(|it| fs::metadata(it).ok().map(|it| stamp(&it)));
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((known, people)) = &*last
                 && *known == stamp
@@ -435,7 +447,7 @@ impl Config {
                 return Ok(Arc::clone(people));
             }
             // What could not be read once may be read the next time.
-            let people = people_of(&workspace)?;
+            let people = people_of(&workspace, &signers)?;
             *last = Some((stamp, Arc::clone(&people)));
             Ok(people)
         })
@@ -459,10 +471,13 @@ fn is_private(url: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
-fn people_of(workspace: &Workspace) -> Result<Arc<People>, String> {
+fn people_of(workspace: &Workspace, signers: &Path) -> Result<Arc<People>, String> {
     let path = workspace.people();
     let people = match read_with_owner(&path) {
-        Ok((text, is_roots_alone)) => People::read(&text)?.with_keys_that_count(is_roots_alone),
+        Ok((text, is_roots_alone)) => {
+            let standing = standing(&text, is_roots_alone, &workspace.people_signature(), signers)?;
+            People::read(&text)?.with_standing(standing)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => People::default(),
         Err(error) => {
             return Err(format!("could not read {}: {error}; make it readable", path.display()));
@@ -472,8 +487,49 @@ fn people_of(workspace: &Workspace) -> Result<Arc<People>, String> {
     Ok(Arc::new(names.into_iter().fold(people, |people, (uid, name)| people.with_os_name(uid, &name))))
 }
 
+/// Whose word `people.toml` is. A signature that lies beside it has to be good: one that is not tells of an edit that its signer
+/// has not seen.
+fn standing(text: &str, is_roots_alone: bool, signature: &Path, signers: &Path) -> Result<Standing, String> {
+    let shown = signature.display();
+    let refused = |why: String| {
+        format!(
+            "could not use people.toml: {why}; have it signed (ssh-keygen -Y sign -n cuelight-people -f KEY people.toml), or \
+             remove {shown}, and then it counts as nobody has signed it"
+        )
+    };
+    let armored = match fs::read_to_string(signature) {
+        Ok(armored) => armored,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(if is_roots_alone { Standing::Root } else { Standing::SelfDeclared });
+        }
+        Err(error) => return Err(refused(format!("{shown} cannot be read: {error}"))),
+    };
+    let place = signers.display();
+    let (lines, are_roots) = read_with_owner(signers)
+        .map_err(|it| refused(format!("{place}, which names its signers, cannot be read: {it}")))?;
+    let is_safe = signers.parent().is_some_and(is_directory_of_root);
+    if !(are_roots && is_safe) {
+        return Err(refused(format!(
+            "{place}, which names its signers, has to be of root, and nobody else may write it or its directory"
+        )));
+    }
+    people_signer(text, &armored, &lines).map(Standing::Signed).map_err(refused)
+}
+
+/// Whether nobody but root can exchange what lies in a directory.
+fn is_directory_of_root(dir: &Path) -> bool {
+    fs::symlink_metadata(dir).is_ok_and(|it| it.is_dir() && is_of_root(&it))
+}
+
+fn is_of_root(it: &fs::Metadata) -> bool {
+    it.uid() == 0 && it.mode() & 0o022 == 0
+}
+
 /// By which a file that was changed, exchanged, or opened to others is told from what it was: also its change time, which nobody sets.
 type Stamp = (u64, u64, i64, i64, u64);
+
+/// People as they were read, and by which files.
+type Known = ([Option<Stamp>; 3], Arc<People>);
 
 fn stamp(it: &fs::Metadata) -> Stamp {
     (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())
@@ -487,7 +543,7 @@ fn read_with_owner(path: &Path) -> io::Result<(String, bool)> {
     file.read_to_string(&mut text)?;
     let is_itself =
         fs::symlink_metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino()));
-    let is_roots_alone = about.uid() == 0 && about.mode() & 0o022 == 0 && is_itself && root_is_root(&file);
+    let is_roots_alone = is_of_root(&about) && is_itself && root_is_root(&file);
     Ok((text, is_roots_alone))
 }
 

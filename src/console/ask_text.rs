@@ -537,8 +537,8 @@ fn who(out: &mut Prose, gate: &GateView) {
     let ask = &gate.ask;
     out.begin();
     out.foreign("who", &format!("{}; asked for by {}", people(&ask.require), ask.requester), Role::Text);
-    if let Some(said) = ask.self_declared() {
-        out.said("", &said, Role::Warn);
+    for said in ask.notes_on_who() {
+        out.foreign("", &said, Role::Warn);
     }
     for (_, why) in &ask.excluded {
         out.foreign("", why, Role::Muted);

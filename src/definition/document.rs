@@ -120,6 +120,8 @@ pub(super) const ON_CONSOLE_DEATH: &[&str] = &["keep", "kill"];
 pub(super) const SANDBOXES: &[&str] = &["strict", "off"];
 pub(super) const RISKS: &[&str] = &["read-only", "reversible", "externally-reversible", "irreversible"];
 pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
+/// What an approval can be asked to prove.
+pub(super) const PROOFS: &[&str] = &["touch"];
 pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
 pub(super) const CONSENTS: &[&str] = &["files", "snapshot"];
 pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
@@ -447,6 +449,11 @@ pub(super) const GATE: Table = Table {
         ),
         key("scope", OneOf(GATE_SCOPES), "Whether one approval covers all copies of a matrix."),
         key("reason", OneOf(&["optional", "required"]), "Whether an approval needs a reason too."),
+        key(
+            "proof",
+            OneOf(PROOFS),
+            "What an approval must prove: touch is a security key that somebody touched.",
+        ),
     ],
 };
 
@@ -484,6 +491,11 @@ pub(super) const CALL_GATES: Table = Table {
         key("timeout", Duration, "When such a gate expires, which is a no; never when absent.")
             .also(TIMEOUTS),
         key("reason", OneOf(&["optional", "required"]), "Whether an approval needs a reason too."),
+        key(
+            "proof",
+            OneOf(PROOFS),
+            "What an approval must prove: touch is a security key that somebody touched.",
+        ),
     ],
 };
 

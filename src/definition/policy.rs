@@ -346,6 +346,8 @@ pub struct Gate {
     pub whole_matrix: bool,
     /// Whether an approval needs a reason too.
     pub reason_required: bool,
+    /// Whether an approval is signed with a security key that was touched.
+    pub touch: bool,
     /// Where it stands.
     pub place: crate::definition::Place,
 }

@@ -29,6 +29,14 @@ impl Actor {
         }
     }
 
+    /// The proof of a touched security key.
+    pub fn touch(&self) -> Option<Touch> {
+        match &self.proof {
+            Proof::Signature(it) => it.touch,
+            Proof::OsUser(_) | Proof::Token(_) | Proof::Key(_) | Proof::Engine => None,
+        }
+    }
+
     /// Whether a principal is this one, or may stand behind it.
     pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
         self.principal() == principal || self.maker() == Some(principal)
@@ -133,6 +141,29 @@ pub struct Signature {
     pub statement: String,
     /// The signature, as `ssh-keygen -Y sign` writes it.
     pub armored: String,
+    /// The proof of a person's touch, where a security key has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touch: Option<Touch>,
+}
+
+/// The proof that a person was at a security key when it signed: no program can give it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Touch {
+    /// Somebody touched it.
+    Touched,
+    /// Somebody touched it, and was verified by it: by a PIN or a finger.
+    Verified,
+}
+
+impl Touch {
+    /// `touched`, `touched, user verified`
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Touched => "touched",
+            Self::Verified => "touched, user verified",
+        }
+    }
 }
 
 /// The door a request came through.

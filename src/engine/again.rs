@@ -153,6 +153,7 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
         ("`consent`", was.snapshot.is_none() || was.snapshot == is.snapshot),
         ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
         ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
+        ("`proof`", !was.touch || is.touch),
         ("`reason-required`", !was.reason_required || is.reason_required),
     ];
     rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()

@@ -11,7 +11,7 @@ use crate::{
         call::{self, Unresolved},
         condition::View,
         gate::Gate,
-        membership::{SELF_DECLARED_DO_NOT_COUNT, asks_for_people},
+        membership::{KEYS_DO_NOT_COUNT, SELF_DECLARED_DO_NOT_COUNT, asks_for_people},
         run::Run,
         talk,
         world::World,
@@ -38,6 +38,15 @@ pub(super) struct Asking {
     pub(super) expires_at: Option<Timestamp>,
     /// Parameters that people have set; others have their defaults.
     pub(super) form: Option<ValueMap>,
+    /// Whether the workspace asks for a touched security key at gates of the highest risk.
+    pub(super) touch: bool,
+}
+
+impl Asking {
+    /// Whether the workspace asks for a touched security key at this risk.
+    fn wants_touch_at(&self, risk: Risk) -> bool {
+        self.touch && risk >= Risk::Irreversible
+    }
 }
 
 /// The files that have to be looked at before a gate can ask.
@@ -72,6 +81,7 @@ pub(super) fn make(
     let names = |steps: &mut dyn Iterator<Item = StepIx>| named(run, steps);
     let done = || run.completed.iter().rev().copied();
     let undoes = rule.on_reject == OnFailure::Compensate;
+    let touch = rule.touch || asking.wants_touch_at(rule.risk);
     let ask = Ask {
         run: run.id,
         gate: asking.gate,
@@ -100,12 +110,18 @@ pub(super) fn make(
             rule.require.clone()
         },
         excluded: excluded(&views, rule)?,
-        policy: world.people.as_ref().filter(|_| asks_for_people(rule)).map(|it| it.policy),
+        policy: world.people.as_ref().filter(|_| touch || asks_for_people(rule)).map(|it| it.policy.clone()),
         requester: run.by.name.clone(),
         opened_at: asking.opened_at,
         expires_at: asking.expires_at,
-        on_timeout: rule.on_timeout,
+        // Time proves nothing.
+        on_timeout: if touch && rule.on_timeout == OnTimeout::Approve {
+            OnTimeout::Reject
+        } else {
+            rule.on_timeout
+        },
         reason_required: rule.reason_required,
+        touch,
         undo_window: rule.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
         send_back: rule.send_back.clone(),
         is_choice: false,
@@ -261,6 +277,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         expires_at: None,
         on_timeout: OnTimeout::Reject,
         reason_required: false,
+        touch: false,
         undo_window: Span(0),
         send_back: None,
         is_choice: false,
@@ -313,9 +330,33 @@ fn capital(text: &str) -> String {
 }
 
 impl Ask {
+    /// What is to be known of those who may answer, a sentence each: whose word the groups are, and what an approval proves.
+    pub fn notes_on_who(&self) -> Vec<String> {
+        let signed = self.policy.as_ref().filter(|it| it.signed_by.is_some());
+        let signed = signed.map(|it| format!("people.toml is {}", it.standing()));
+        let touch = self.touch.then(|| format!("an approval {NEEDS_TOUCH}"));
+        self.self_declared().into_iter().chain(signed).chain(touch).collect()
+    }
+
+    /// Why the approval of somebody whose touch is not proven does not count, and how it would.
+    pub(super) fn needs_touch_words(&self) -> String {
+        format!(
+            "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk",
+            self.gate
+        )
+    }
+
+    /// The same, where this ask wants one and this person proves none.
+    pub fn lacks_touch(&self, by: &Actor) -> Option<String> {
+        (self.touch && by.touch().is_none()).then(|| self.needs_touch_words())
+    }
+
     /// A sentence about groups that are the user's own word, where this ask depends on any.
     pub fn self_declared(&self) -> Option<String> {
-        let policy = self.policy.filter(|it| it.self_declared)?;
+        let policy = self.policy.as_ref().filter(|it| it.self_declared)?;
+        if self.touch {
+            return Some(format!("nobody can answer yet: {KEYS_DO_NOT_COUNT}"));
+        }
         Some(if policy.counts_at(self.risk) {
             "groups are self-declared: somebody other than root can write people.toml".to_owned()
         } else {
@@ -323,6 +364,9 @@ impl Ask {
         })
     }
 }
+
+/// `needs a touched security key`, said of an approval: the rest of a sentence.
+pub const NEEDS_TOUCH: &str = "needs a touched security key";
 
 /// The hash that a decision must carry.
 pub fn hash(ask: &Ask) -> Digest {
@@ -728,9 +772,11 @@ pub(super) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice
         description: Some(format!("what {} calls{note}", run.plan_step(step).id)),
         value: given.unwrap_or_else(|| proposed.chosen.as_str().into()),
     };
+    let risk = tools.map(|it| it.risk).max().unwrap_or(Risk::Reversible);
     Ask {
         prompt: format!("Which tool is {} to call?", run.plan_step(step).id),
-        risk: tools.map(|it| it.risk).max().unwrap_or(Risk::Reversible),
+        risk,
+        touch: asking.wants_touch_at(risk),
         evidence: candidates.iter().map(about).collect(),
         form: vec![field],
         starts: named(run, &mut std::iter::once(step)),

@@ -44,6 +44,7 @@ impl Turn<'_> {
                 opened_at: self.now,
                 expires_at: rule.timeout.map(|it| self.now + it),
                 form: None,
+                touch: self.world.wants_touch(),
             },
         };
         let why = run.step(step).reopened.clone();
@@ -52,8 +53,10 @@ impl Turn<'_> {
         match made {
             Err(why) => self.unresolved(id, step, files, why),
             Ok((auto, ask)) => {
+                let touch = ask.touch;
                 let gate = self.ask(id, step, ask, why);
-                if auto {
+                // A rule proves nothing.
+                if auto && !touch {
                     self.close(gate, GateState::Approved, "policy:auto");
                 }
             }
@@ -69,6 +72,7 @@ impl Turn<'_> {
             opened_at: if gate.is_open() { gate.ask.opened_at } else { self.now },
             expires_at: if in_time { gate.ask.expires_at } else { rule.timeout.map(|it| self.now + it) },
             form: Some(gate.form()),
+            touch: gate.people.wants_touch(),
         }
     }
 
@@ -94,6 +98,7 @@ impl Turn<'_> {
             opened_at: self.now,
             expires_at: None,
             form: None,
+            touch: self.world.wants_touch(),
         };
         let ask = self.by_the_way(self.run(id), step, &asking);
         self.ask(id, step, ask, None);

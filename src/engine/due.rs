@@ -92,13 +92,15 @@ impl Turn<'_> {
                 self.count(id);
             }
             GateDue::Expires => match rule.on_timeout {
-                OnTimeout::Approve => self.resolve(id, GateState::Approved, "timeout"),
+                OnTimeout::Approve if !gate.ask.touch => self.resolve(id, GateState::Approved, "timeout"),
                 OnTimeout::Escalate if gate.escalated.is_none() && rule.escalate.is_some() => {
                     let group = self.escalates_to(id, &rule);
                     self.emit_gate(id, GateEvent::Escalated { group });
                     self.lift_deadline(id);
                 }
-                OnTimeout::Reject | OnTimeout::Escalate => self.resolve(id, GateState::Expired, "timeout"),
+                OnTimeout::Approve | OnTimeout::Reject | OnTimeout::Escalate => {
+                    self.resolve(id, GateState::Expired, "timeout")
+                }
             },
         }
     }

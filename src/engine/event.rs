@@ -918,6 +918,9 @@ pub struct Ask {
     pub on_timeout: OnTimeout,
     /// Whether an approval needs a reason.
     pub reason_required: bool,
+    /// Whether an approval is signed with a security key that was touched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub touch: bool,
     /// How long an approval can be taken back.
     pub undo_window: Span,
     /// The step from which all is done again when the ask is sent back.
@@ -1067,13 +1070,16 @@ impl Vote {
         Actor { groups: groups.cloned().collect(), ..self.by.clone() }
     }
 
-    /// The name of who answered, with the groups where those are self-declared: `ann (sre, self-declared)`.
+    /// The name of who answered, with the groups where those are self-declared, and the touch of a security key:
+    /// `ann (sre, self-declared)`, `bob (touched)`.
     pub fn who(&self) -> String {
-        let groups = self.voter().groups;
-        if self.self_declared {
-            format!("{} ({}, self-declared)", self.by.name, groups.join(" "))
-        } else {
+        let groups = self.self_declared.then(|| format!("{}, self-declared", self.voter().groups.join(" ")));
+        let touch = self.by.touch().map(|it| it.words().to_owned());
+        let notes: Vec<String> = groups.into_iter().chain(touch).collect();
+        if notes.is_empty() {
             self.by.name.clone()
+        } else {
+            format!("{} ({})", self.by.name, notes.join("; "))
         }
     }
 }
@@ -1267,7 +1273,8 @@ pub enum TokenEvent {
 pub enum PeopleEvent {
     /// `people.toml` was read, and is not as it was. Open gates that depend on it ask anew.
     Changed {
-        /// The people now, by principal, with name and groups; `policy` has the hash of the file, and whether it is self-declared.
+        /// The people now, by principal, with name and groups; `policy` has the hash of the file, whether it is self-declared,
+        /// who has signed it, and whether it asks for touched keys.
         people: Box<Membership>,
         /// The hash of the file before; nothing the first time.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -222,7 +222,7 @@ impl Gate {
         } else {
             self.excludes(&decision.by, rule, now)
         };
-        if let Some(why) = why {
+        if let Some(why) = why.or_else(|| self.proves_too_little(decision, rule)) {
             return Err(Refusal::NotAllowed { gate, why });
         }
         let principal = decision.by.principal();
@@ -278,6 +278,17 @@ impl Gate {
             self.may_override(decision, &vote, rule)?;
         }
         Ok(Some((vote, form)))
+    }
+
+    /// Why what proves an answer is too little here, and what to do: only an approval has to be touched.
+    fn proves_too_little(&self, decision: &Decision, rule: &GateRule) -> Option<String> {
+        let by = &decision.by;
+        let wants_touch =
+            self.ask.touch || rule.touch || self.people.wants_touch() && self.ask.risk >= Risk::Irreversible;
+        let wants_touch = wants_touch && decision.verdict == Verdict::Approve;
+        (wants_touch && by.touch().is_none())
+            .then(|| self.ask.needs_touch_words())
+            .or_else(|| self.key_is_new(by))
     }
 
     /// The form as an approval fills it in: every field fits, none is left empty unasked where the risk is high, and
@@ -602,6 +613,7 @@ mod tests {
             expires_at: None,
             on_timeout: OnTimeout::default(),
             reason_required: false,
+            touch: false,
             undo_window: Span(0),
             send_back: None,
             snapshot: Vec::new(),

@@ -415,6 +415,7 @@ impl Turn<'_> {
             opened_at: gate.ask.opened_at,
             expires_at: gate.ask.expires_at,
             form: Some(values.unwrap_or_else(|| gate.form())),
+            touch: gate.people.wants_touch(),
         };
         let ask = self.make_ask(gate, &asking)?;
         let hash = ask::hash(&ask);

@@ -2,11 +2,12 @@
 //!
 //! Policy is part of consent. A gate keeps the people of its opening beside those of now, and a group counts only where both
 //! have it: a change of the file takes rights at once, and gives none at a gate that is open, so that the people who were
-//! asked decide. A file that only root can write is above the user whose answers it judges: its change counts at once.
+//! asked decide. A file that only root can write is above the user whose answers it judges: its change counts at once. A signed
+//! file is not: whoever can write it can put an older one back, which is signed as well.
 
 use crate::{
     base::{Digest, canonical_json, sha256},
-    engine::{Actor, Ask, Fact, PeopleEvent, StepEvent, gate::Gate, handle::Turn, quorum},
+    engine::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum},
     plan::{GateRule, Risk},
 };
 use serde::{Deserialize, Serialize};
@@ -23,19 +24,60 @@ pub struct Membership {
 }
 
 /// The state of `people.toml` when people were asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeoplePolicy {
     /// The hash of the file as it was read: people, proofs, groups, and its owner.
     pub digest: Digest,
     /// True when somebody other than root can write the file: its groups are the user's own word.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_declared: bool,
+    /// The signer of the file, where its signature makes it count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<PeopleSigner>,
+    /// True when the file asks for a touched security key at every gate of the highest risk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub touch: bool,
+}
+
+/// Somebody whom root lets sign the people of workspaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeopleSigner {
+    /// The name that root gave them.
+    pub name: String,
+    /// The fingerprint of their key.
+    pub key: String,
+}
+
+/// The standing of `people.toml`: whose word it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody but root can write it.
+    Root,
+    /// Somebody whom root has named has signed it.
+    Signed(PeopleSigner),
+    /// Neither: it is the word of whoever can write it.
+    #[default]
+    SelfDeclared,
 }
 
 impl PeoplePolicy {
     /// True when groups count at a gate of this risk.
-    pub fn counts_at(self, risk: Risk) -> bool {
+    pub fn counts_at(&self, risk: Risk) -> bool {
         !self.self_declared || risk <= Risk::Reversible
+    }
+
+    /// True when nobody but root can have changed the file.
+    fn is_roots(&self) -> bool {
+        !self.self_declared && self.signed_by.is_none()
+    }
+
+    /// `root-owned`, `self-declared`, `signed by ops (SHA256:…)`
+    pub fn standing(&self) -> String {
+        match &self.signed_by {
+            Some(it) => format!("signed by {} ({})", it.name, it.key),
+            None if self.self_declared => "self-declared".to_owned(),
+            None => "root-owned".to_owned(),
+        }
     }
 }
 
@@ -47,14 +89,24 @@ pub struct Member {
     /// Groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// Fingerprints of their keys, in a file that is signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
 }
 
 impl Membership {
-    /// The people of a file whose other contents, such as keys, have this hash.
-    pub fn new(people: BTreeMap<String, Member>, contents: Digest, self_declared: bool) -> Self {
+    /// The people of a file of this standing whose other contents, such as keys, have this hash; and whether it asks for
+    /// touched security keys.
+    pub fn new(people: BTreeMap<String, Member>, contents: Digest, standing: Standing, touch: bool) -> Self {
+        let self_declared = standing == Standing::SelfDeclared;
+        let signed_by = if let Standing::Signed(it) = standing { Some(it) } else { None };
         let text = canonical_json(&(&people, contents, self_declared));
-        let digest = sha256("cuelight-people-v1", &[text.as_bytes()]);
-        Self { policy: PeoplePolicy { digest, self_declared }, people }
+        // Nothing is added for a file without both, whose hash stays what it was.
+        let more = canonical_json(&(&signed_by, touch));
+        let is_more = signed_by.is_some() || touch;
+        let parts = [text.as_bytes(), more.as_bytes()];
+        let digest = sha256("cuelight-people-v1", &parts[..if is_more { 2 } else { 1 }]);
+        Self { policy: PeoplePolicy { digest, self_declared, signed_by, touch }, people }
     }
 
     fn has(&self, principal: &str, group: &str) -> bool {
@@ -100,16 +152,23 @@ impl GatePeople {
     /// then nobody counts by the user's own word.
     pub(super) fn at_opening(ask: &Ask, rule: &GateRule, now: Option<&Arc<Membership>>) -> Self {
         let is_of_ask = |it: &&Arc<Membership>| {
-            !it.policy.self_declared || ask.policy == Some(it.policy) || !asks_for_people(rule)
+            it.policy.is_roots()
+                || ask.policy.as_ref() == Some(&it.policy)
+                || !ask.touch && !asks_for_people(rule)
         };
         Self { opening: now.filter(is_of_ask).cloned(), now: now.cloned() }
     }
 
     fn change(&mut self, people: &Arc<Membership>) {
-        if !people.policy.self_declared {
+        if people.policy.is_roots() {
             self.opening = Some(Arc::clone(people));
         }
         self.now = Some(Arc::clone(people));
+    }
+
+    /// True when a touched security key is asked for at the highest risk: no edit of the file takes that from an open gate.
+    pub(super) fn wants_touch(&self) -> bool {
+        [&self.opening, &self.now].into_iter().flatten().any(|it| it.policy.touch)
     }
 }
 
@@ -151,11 +210,28 @@ impl Gate {
         let principal = actor.principal();
         let GatePeople { opening, now } = &self.people;
         let as_member = |it: &Arc<Membership>| {
-            let Member { name, groups } = it.people.get(&principal)?.clone();
+            let Member { name, groups, .. } = it.people.get(&principal)?.clone();
             Some(Actor { name, groups, ..actor.clone() })
         };
         let members = [opening, now].into_iter().flatten().filter_map(as_member);
         members.chain([actor.clone()]).any(|it| quorum::is_addressed(name, &it))
+    }
+
+    /// The reason why the key that has signed does not count, where a signed file has it only since this was asked.
+    pub(super) fn key_is_new(&self, actor: &Actor) -> Option<String> {
+        let Proof::Signature(signature) = &actor.proof else { return None };
+        let now = self.people.now.as_ref().filter(|it| it.policy.signed_by.is_some())?;
+        let opening = self.people.opening.as_ref();
+        if opening.is_some_and(|it| it.policy.digest == now.policy.digest) {
+            return None;
+        }
+        let principal = actor.principal();
+        let member = opening.and_then(|it| it.people.get(&principal));
+        let had = member.is_some_and(|it| it.keys.contains(&signature.key));
+        let name = &actor.name;
+        (!had).then(|| {
+            format!("this key of {name} came into people.toml after this was asked; ask by a new run")
+        })
     }
 
     /// The reason why a group of this person does not count, when they would be asked if it did.
@@ -179,7 +255,11 @@ impl Gate {
 
 /// The reason why no group counts, and what to do.
 pub const SELF_DECLARED_DO_NOT_COUNT: &str = "groups count only when nobody but root can write people.toml, and this one is \
-     self-declared; `sudo chown root` and `sudo chmod 644` it";
+     self-declared; `sudo chown root` and `sudo chmod 644` it, or have it signed (docs/semantics.md)";
+
+/// The reason why no key counts, and what to do.
+pub const KEYS_DO_NOT_COUNT: &str = "keys count only when nobody but root can write people.toml, else whoever sits here could say \
+     that a key of theirs is somebody else's; `sudo chown root` and `sudo chmod 644` it, or have it signed (docs/semantics.md)";
 
 /// `sre or product`
 pub(super) fn groups_of(rule: &GateRule) -> String {
@@ -202,11 +282,17 @@ impl Turn<'_> {
             return;
         }
         let changes = people.changes_from(before.map(|it| &**it));
-        let (before, whose) = (before.map(|it| it.policy.digest), people.policy.self_declared);
-        let why = changed_words(&changes, whose);
+        let before = before.map(|it| it.policy.digest);
+        let why = changed_words(&changes, &people.policy);
         self.emit(Fact::People(PeopleEvent::Changed { people: Box::new(people), before, changes }));
-        let depends =
-            |it: &&Gate| it.is_open() && !it.anew && !it.for_budget && asks_for_people(&self.world.rule(it));
+        let depends = |it: &&Gate| {
+            let asks_otherwise = || {
+                let rule = self.world.rule(it);
+                let touch = rule.touch || rule.risk >= Risk::Irreversible && it.people.wants_touch();
+                asks_for_people(&rule) || touch || it.ask.touch
+            };
+            it.is_open() && !it.anew && !it.for_budget && asks_otherwise()
+        };
         let gates: Vec<_> = self.world.gates.values().filter(depends).map(|it| (it.run, it.step)).collect();
         for (run, step) in gates {
             self.emit_step(run, step, StepEvent::Reopened { why: why.clone(), gates: Vec::new() });
@@ -215,8 +301,8 @@ impl Turn<'_> {
 }
 
 /// `people.toml has changed (self-declared): ann +sre`
-pub fn changed_words(changes: &[String], self_declared: bool) -> String {
-    let whose = if self_declared { " (self-declared)" } else { "" };
+pub fn changed_words(changes: &[String], policy: &PeoplePolicy) -> String {
+    let whose = if policy.is_roots() { String::new() } else { format!(" ({})", policy.standing()) };
     let changes = if changes.is_empty() { String::new() } else { format!(": {}", changes.join(", ")) };
     format!("people.toml has changed{whose}{changes}")
 }

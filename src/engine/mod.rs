@@ -56,10 +56,10 @@ mod waits_and_values;
 mod winding_up;
 mod world;
 
-pub use actor::{Actor, Channel, Proof, Signature, Token};
+pub use actor::{Actor, Channel, Proof, Signature, Token, Touch};
 pub use again::{plan_differences, value_differences};
 pub use agents::{AgentAsk, AgentFault, AgentKey, Agents, Presence, Registered, Registration};
-pub use ask::hash as ask_hash;
+pub use ask::{NEEDS_TOUCH, hash as ask_hash};
 pub use bus::{Bus, NewMessage, Ring, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{
@@ -79,7 +79,8 @@ pub use gate::{BREAK_GLASS, OVERRIDE, wants_review};
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use membership::{
-    Member, Membership, PeoplePolicy, SELF_DECLARED_DO_NOT_COUNT, changed_words as people_changed_words,
+    KEYS_DO_NOT_COUNT, Member, Membership, PeoplePolicy, PeopleSigner, SELF_DECLARED_DO_NOT_COUNT, Standing,
+    changed_words as people_changed_words,
 };
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;

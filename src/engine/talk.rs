@@ -389,6 +389,7 @@ fn rule_of(
         remind: wanted.remind,
         timeout: wanted.timeout,
         reason_required: wanted.reason_required,
+        touch: wanted.touch,
         on_reject: OnFailure::Continue,
         ..GateRule::default()
     }

@@ -108,6 +108,7 @@ impl Turn<'_> {
             opened_at: gate.ask.opened_at,
             expires_at: gate.ask.expires_at,
             form: Some(gate.form()),
+            touch: gate.people.wants_touch(),
         };
         let made = self.try_ask(gate, &asking);
         if let Err(Unresolved::Needs(_) | Unresolved::Programs(_)) = made {
@@ -166,6 +167,7 @@ impl Turn<'_> {
             opened_at: self.now,
             expires_at: None,
             form: Some(form),
+            touch: false,
         };
         let by = approvers.last().map_or_else(|| "the engine".to_owned(), |it| it.name.clone());
         self.chosen_by_hand(run, step, &asked, &by);

@@ -322,6 +322,11 @@ impl World {
         }
     }
 
+    /// Whether the people in force ask for a touched security key at gates of the highest risk.
+    pub(super) fn wants_touch(&self) -> bool {
+        self.people.as_ref().is_some_and(|it| it.policy.touch)
+    }
+
     /// The rules a gate stands under; those of a budget gate are one person's word.
     pub(super) fn rule(&self, gate: &Gate) -> GateRule {
         self.runs[&gate.run].plan_step(gate.step).work.gate().cloned().unwrap_or_default()

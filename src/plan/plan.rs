@@ -752,6 +752,9 @@ pub struct GateRule {
     /// gate and no frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matrix: Option<Value>,
+    /// Whether an approval is signed with a security key that was touched.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub touch: bool,
     /// Asked in the run that this one corrects: it asks here too, whatever its `if` and `auto` say of the correction.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,

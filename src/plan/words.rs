@@ -184,6 +184,9 @@ fn decided(rule: &GateRule) -> String {
         let names: Vec<String> = rule.forbid.iter().map(|it| line(it)).collect();
         words.push(format!("not {}", names.join(", ")));
     }
+    if rule.touch {
+        words.push("with a touched security key".to_owned());
+    }
     if let Some(condition) = &rule.auto {
         words.push(format!("by itself if {}", line(condition)));
     }

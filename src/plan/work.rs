@@ -321,6 +321,7 @@ pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
         on_reject: on_failure(gate.on_reject),
         undo_window: gate.undo_window,
         reason_required: gate.reason_required,
+        touch: gate.touch,
         send_back: gate.send_back.as_ref().map(|it| it.value.clone()),
         snapshot: gate.snapshot.as_deref().map(texts),
         matrix: None,

@@ -267,7 +267,7 @@ impl Board {
 
     /// The people.toml that is in force, once one was read.
     pub fn people_policy(&self) -> Option<PeoplePolicy> {
-        self.people
+        self.people.clone()
     }
 
     /// What was said last.
@@ -429,7 +429,7 @@ impl Board {
                 Arc::make_mut(&mut self.topics).apply(event.at, it);
             }
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
-            Fact::People(PeopleEvent::Changed { people, .. }) => self.people = Some(people.policy),
+            Fact::People(PeopleEvent::Changed { people, .. }) => self.people = Some(people.policy.clone()),
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
             Fact::Agent(it) => {

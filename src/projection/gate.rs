@@ -182,7 +182,7 @@ impl GateView {
     }
 
     fn groups_count(&self) -> bool {
-        self.ask.policy.is_none_or(|it| it.counts_at(self.ask.risk))
+        self.ask.policy.as_ref().is_none_or(|it| it.counts_at(self.ask.risk))
     }
 
     /// Somebody without groups where none counts.

@@ -243,8 +243,11 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
         "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
         "will_run": ask.will_run.iter().map(will_run_json).collect::<Value>(),
     });
-    if let Some(policy) = ask.policy {
-        out["people"] = to_value(&policy);
+    if let Some(policy) = &ask.policy {
+        out["people"] = to_value(policy);
+    }
+    if ask.touch {
+        out["proof"] = "touch".into();
     }
     if !ask.binds.is_empty() {
         out["binds"] = to_value(&ask.binds);
@@ -300,6 +303,9 @@ fn vote_json(it: &super::VoteView) -> Value {
     if it.vote.self_declared {
         out["groups"] = json!(it.vote.voter().groups);
         out["self_declared"] = true.into();
+    }
+    if let Some(touch) = it.vote.by.touch() {
+        out["touch"] = to_value(&touch);
     }
     out
 }

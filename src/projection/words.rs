@@ -94,7 +94,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("token.revoked", format!("of {subject}, by {by}: {reason}"))
         }
         Fact::People(PeopleEvent::Changed { people, changes, .. }) => {
-            ("people.changed", people_changed_words(changes, people.policy.self_declared))
+            ("people.changed", people_changed_words(changes, &people.policy))
         }
         Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
             ("library.handed_in", format!("{} {} by {}", result.id, result.status.word(), result.agent))

@@ -220,7 +220,7 @@ fn unmet(workflow: &Workflow, text: &str, workspace: &Workspace) -> Result<Vec<D
     let people = People::read(&read_text(&path, FILE_BYTES_MAX)?)?;
     // Read once more, for the words around what is found; what was read before is what the plan is made of.
     let files = OnDisk::of(workspace);
-    let known = KnownPeople { groups: people.groups(), self_declared: false };
+    let known = KnownPeople { groups: people.groups(), ..KnownPeople::default() };
     Ok(check_people(workflow, text, &known, &files))
 }
 

@@ -70,7 +70,11 @@ impl LocalDesk {
     pub async fn declare_people(&self) {
         let Some(policy) = self.tell_people().await else { return };
         let mut boards = self.boards.clone();
-        drop(boards.wait_for(|it| it.trouble.is_some() || it.board.people_policy() == Some(policy)).await);
+        drop(
+            boards
+                .wait_for(|it| it.trouble.is_some() || it.board.people_policy().as_ref() == Some(&policy))
+                .await,
+        );
     }
 
     /// Tells the engine who is who where that has changed, so that it knows before what is submitted next: nothing else here
@@ -82,7 +86,7 @@ impl LocalDesk {
         if known.map_or(people.people.is_empty(), |it| it == people.policy) {
             return None;
         }
-        let policy = people.policy;
+        let policy = people.policy.clone();
         self.inbox.send(Inbound::Told(Command::DeclarePeople { people: Box::new(people) })).await.ok()?;
         Some(policy)
     }

@@ -2,13 +2,13 @@
 //!
 //! It only turns a proof into a name. Whether somebody may decide is judged by the engine.
 
-use super::ssh_key::SshKey;
+use super::ssh_key::{Signed, SshKey, fingerprint, public_key, signing_key};
 use crate::{
     base::{TOKEN_NAME_CHARS_MAX, canonical_json, sha256},
     definition::KnownPeople,
     engine::{
-        Actor, Channel, Decision, Member, Membership, Proof, SELF_DECLARED_DO_NOT_COUNT, STATEMENT_NAMESPACE,
-        Signature, Statement, Token,
+        Actor, Channel, Decision, KEYS_DO_NOT_COUNT, Member, Membership, PeopleSigner, Proof,
+        SELF_DECLARED_DO_NOT_COUNT, STATEMENT_NAMESPACE, Signature, Standing, Statement, Token,
     },
 };
 use serde::Deserialize;
@@ -48,9 +48,13 @@ pub struct People {
     persons: Vec<Person>,
     token_keys: Vec<TokenKey>,
     os_names: BTreeMap<u32, String>,
-    /// Whether the file can be written by nobody whose answers it says the worth of.
-    keys_count: bool,
+    standing: Standing,
+    /// Whether it asks for a touched security key at every gate of the highest risk.
+    touch: bool,
 }
+
+/// The purpose of a signature over `people.toml`, as `ssh-keygen -Y sign -n` wants it.
+const PEOPLE_NAMESPACE: &str = "cuelight-people";
 
 /// Somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ struct TokenKey {
     kid: String,
     /// Who issues with it, as its tokens say.
     issuer: String,
-    key: SshKey,
+    key: [u8; 32],
     /// For whom it speaks; for all when it is empty.
     people: Vec<String>,
 }
@@ -89,6 +93,22 @@ struct File {
     person: Vec<Entry>,
     #[serde(default, rename = "token-key")]
     token_keys: Vec<KeyEntry>,
+    #[serde(default)]
+    gates: GatesEntry,
+}
+
+/// What the file says of gates.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatesEntry {
+    /// What an approval of the highest risk must prove.
+    proof: Option<ProofEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ProofEntry {
+    Touch,
 }
 
 /// A key for tokens, as the file has it.
@@ -117,14 +137,15 @@ struct Entry {
 
 impl People {
     /// Reads `people.toml`: `[[person]]` with `name`, at least one of `uid`, `keys` and `token`, and `groups`; `[[token-key]]` with
-    /// `kid`, `key`, `issuer` and `people`.
+    /// `kid`, `key`, `issuer` and `people`; `[gates]` with `proof`.
     ///
     /// # Errors
     /// What is wrong with it, and where.
     pub fn read(text: &str) -> Result<Self, String> {
         let said = |why: String| format!("could not read people.toml: {why}");
         let file: File = toml::from_str(text).map_err(|error| said(error.to_string()))?;
-        let mut people = Self::default();
+        let touch = matches!(file.gates.proof, Some(ProofEntry::Touch));
+        let mut people = Self { touch, ..Self::default() };
         for entry in file.person {
             people.add(entry).map_err(said)?;
         }
@@ -176,7 +197,7 @@ impl People {
                 "two keys for tokens are called {kid:?}; every `kid` stands once, and is not empty"
             ));
         }
-        let key = SshKey::parse(&key).map_err(|why| format!("the token-key {kid}: {why}"))?;
+        let key = public_key(&key).map_err(|why| format!("the token-key {kid}: {why}"))?;
         if let Some(stranger) = people.iter().find(|it| !self.is_named(it)) {
             return Err(format!(
                 "the token-key {kid} speaks for {stranger:?}, who is not in the file; add them"
@@ -193,10 +214,15 @@ impl People {
         self
     }
 
-    /// Lets keys count: only when nobody who could profit can have written whose they are.
+    /// The same, as the word of somebody: keys count only when nobody who could profit can have written whose they are.
     #[must_use]
-    pub fn with_keys_that_count(self, keys_count: bool) -> Self {
-        Self { keys_count, ..self }
+    pub fn with_standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Whether whoever could profit can have written the file.
+    fn is_self_declared(&self) -> bool {
+        self.standing == Standing::SelfDeclared
     }
 
     /// Why the keys in the file do not count for whoever hands answers in as this OS user, and what to do; nothing where they do,
@@ -205,11 +231,7 @@ impl People {
         let has_keys = !self.token_keys.is_empty() || self.persons.iter().any(|it| !it.keys.is_empty());
         match () {
             () if !has_keys => None,
-            () if !self.keys_count => Some(
-                "keys count only when nobody but root can write people.toml, else whoever sits here could say that a key of \
-                 theirs is somebody else's; `sudo chown root` and `sudo chmod 644` it"
-                    .to_owned(),
-            ),
+            () if self.is_self_declared() => Some(KEYS_DO_NOT_COUNT.to_owned()),
             () if self.persons.iter().all(|it| it.uid != Some(uid)) => Some(format!(
                 "keys count only when people.toml says who sits here, else they could answer twice; give that person `uid = {uid}`"
             )),
@@ -219,7 +241,7 @@ impl People {
 
     /// The key that a token of a person names, and who issues with it.
     pub fn token_key(&self, kid: &str) -> Option<([u8; 32], &str)> {
-        self.token_keys.iter().find(|it| it.kid == kid).map(|it| (it.key.bytes(), it.issuer.as_str()))
+        self.token_keys.iter().find(|it| it.kid == kid).map(|it| (it.key, it.issuer.as_str()))
     }
 
     /// The subject of somebody's tokens.
@@ -229,7 +251,7 @@ impl People {
 
     /// What a key for tokens is called, and who issues with it.
     pub fn token_key_named(&self, key: &[u8; 32]) -> Option<(&str, &str)> {
-        let found = self.token_keys.iter().find(|it| it.key.bytes() == *key);
+        let found = self.token_keys.iter().find(|it| it.key == *key);
         found.map(|it| (it.kid.as_str(), it.issuer.as_str()))
     }
 
@@ -303,42 +325,80 @@ impl People {
                 "what {name} has signed is another answer, or the ask has changed; have it signed anew"
             ));
         }
-        let key = person.keys.iter().find(|it| it.has_signed(&given.armored, STATEMENT_NAMESPACE, &text));
-        let key = key.ok_or_else(|| {
-            format!("none of the keys that people.toml has of {name} has made this signature")
+        let signed =
+            person.keys.iter().find_map(|it| it.signature(&given.armored, STATEMENT_NAMESPACE, &text));
+        let Signed { key, touch } = signed.ok_or_else(|| {
+            let touched = if person.keys.iter().any(SshKey::is_security_key) {
+                "; a security key has to be touched when it signs"
+            } else {
+                ""
+            };
+            format!("none of the keys that people.toml has of {name} has made this signature{touched}")
         })?;
-        let signature =
-            Signature { person: person.principal(), key: key.fingerprint(), ..Signature::clone(given) };
+        let signature = Signature { person: person.principal(), key, touch, ..Signature::clone(given) };
         let proof = Proof::Signature(Box::new(signature));
         Ok(Actor { name: name.clone(), proof, groups: person.groups.clone(), channel: door.channel })
     }
 
     /// The people as the engine goes by them, with a hash of the whole file.
     pub fn membership(&self) -> Membership {
-        let member =
-            |it: &Person| (it.principal(), Member { name: it.name.clone(), groups: it.groups.clone() });
         let prints = |it: &Person| it.keys.iter().map(SshKey::fingerprint).collect::<Vec<_>>();
+        let is_signed = matches!(self.standing, Standing::Signed(_));
+        let member = |it: &Person| {
+            let keys = if is_signed { prints(it) } else { Vec::new() };
+            (it.principal(), Member { name: it.name.clone(), groups: it.groups.clone(), keys })
+        };
         let proofs: Vec<_> =
             self.persons.iter().map(|it| (&it.name, it.uid, prints(it), &it.token)).collect();
         let token_keys: Vec<_> = self
             .token_keys
             .iter()
-            .map(|it| (&it.kid, &it.issuer, it.key.fingerprint(), &it.people))
+            .map(|it| (&it.kid, &it.issuer, fingerprint(&it.key), &it.people))
             .collect();
         let contents = sha256("cuelight-people-file-v1", &[canonical_json(&(proofs, token_keys)).as_bytes()]);
-        Membership::new(self.persons.iter().map(member).collect(), contents, !self.keys_count)
+        let people = self.persons.iter().map(member).collect();
+        Membership::new(people, contents, self.standing.clone(), self.touch)
+    }
+
+    /// Why nobody can approve a gate that wants a touched security key, and what to do; nothing where somebody can.
+    pub fn nobody_touches(&self, uid: u32) -> Option<String> {
+        if let Some(why) = self.keys_do_not_count(uid) {
+            return Some(why);
+        }
+        let has_one = |it: &Person| it.keys.iter().any(SshKey::is_security_key);
+        (!self.persons.iter().any(has_one)).then(|| {
+            "nobody in people.toml has a security key; make one with `ssh-keygen -t ed25519-sk` and add the line of its .pub file \
+             under `keys`"
+                .to_owned()
+        })
+    }
+
+    /// The reason why nobody can approve a gate of the highest risk, where the file asks for a touched security key there.
+    pub fn nobody_touches_as_asked(&self, uid: u32) -> Option<String> {
+        let why = self.nobody_touches(uid).filter(|_| self.touch)?;
+        Some(format!("`[gates] proof = \"touch\"` lets nobody approve a gate of risk irreversible: {why}"))
+    }
+
+    /// `root-owned`, `self-declared`, `signed by ops (SHA256:…)`
+    pub fn standing(&self) -> String {
+        self.membership().policy.standing()
     }
 
     /// Why the groups in the file do not count at every gate, and what to do; nothing where they do, or there are none.
     pub fn groups_do_not_count(&self) -> Option<String> {
         let has_groups = self.persons.iter().any(|it| !it.groups.is_empty());
         let below = "at a gate whose risk is above reversible";
-        (has_groups && !self.keys_count).then(|| format!("{below} {SELF_DECLARED_DO_NOT_COUNT}"))
+        (has_groups && self.is_self_declared()).then(|| format!("{below} {SELF_DECLARED_DO_NOT_COUNT}"))
     }
 
     /// The people as a check of a workflow goes by them.
-    pub fn known(&self) -> KnownPeople {
-        KnownPeople { groups: self.groups(), self_declared: !self.keys_count }
+    pub fn known(&self, uid: u32) -> KnownPeople {
+        KnownPeople {
+            groups: self.groups(),
+            self_declared: self.is_self_declared(),
+            touch: self.touch,
+            nobody_touches: self.nobody_touches(uid),
+        }
     }
 
     /// Everybody in the file, with their groups.
@@ -349,6 +409,30 @@ impl People {
     fn is_named(&self, name: &str) -> bool {
         self.persons.iter().any(|it| it.name == name)
     }
+}
+
+/// The signer of a text of `people.toml`: the first of these lines of `allowed_signers` (`NAME KEY`) whose key has signed it.
+///
+/// # Errors
+/// When a line cannot be read, or the signature is none of theirs; what to do is said.
+pub fn people_signer(text: &str, armored: &str, signers: &str) -> Result<PeopleSigner, String> {
+    if armored.len() > SIGNATURE_BYTES_MAX {
+        return Err("its signature is too long to be one".to_owned());
+    }
+    let lines = (1..).zip(signers.lines().map(str::trim));
+    for (number, line) in lines.filter(|it| !it.1.is_empty() && !it.1.starts_with('#')) {
+        let (name, key) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let key = SshKey::parse(key).map_err(|why| {
+            format!("line {number} of the signers is no `NAME KIND KEY`: {why}; options are not read")
+        })?;
+        if let Some(it) = key.signature(armored, PEOPLE_NAMESPACE, text) {
+            return Ok(PeopleSigner { name: crate::base::safe_text(name), key: it.key });
+        }
+    }
+    Err(match signing_key(armored, PEOPLE_NAMESPACE, text) {
+        Some(it) => format!("it is signed with {it}, and that key is of no signer"),
+        None => "its signature is not one over the file as it is".to_owned(),
+    })
 }
 
 #[cfg(test)]

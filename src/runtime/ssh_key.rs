@@ -1,12 +1,23 @@
-//! Keys and signatures as `OpenSSH` writes them (`PROTOCOL.sshsig` of openssh-portable): enough to check an Ed25519 signature that
-//! `ssh-keygen -Y sign` has made. It makes none, and knows no other kind of key.
+//! Keys and signatures as `OpenSSH` writes them (`PROTOCOL.sshsig` and `PROTOCOL.u2f` of openssh-portable): enough to check an
+//! Ed25519 signature that `ssh-keygen -Y sign` has made, with a key in a file or a security key. It makes none, and knows no other
+//! kind of key.
 
+use crate::engine::Touch;
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha256, Sha512};
+use std::fmt;
 
-/// The one kind of key that is known.
+/// A key that is a file.
 const KIND: &str = "ssh-ed25519";
+/// A key that never leaves its token (FIDO).
+const SECURITY_KIND: &str = "sk-ssh-ed25519@openssh.com";
+/// Before the name of what a security key is for; a key for a web site signs what that site likes.
+const APPLICATION: &str = "ssh:";
+/// Flags of a security key: somebody touched it, …
+const USER_PRESENT: u8 = 0x01;
+/// … and proved to it who they are.
+const USER_VERIFIED: u8 = 0x04;
 const MAGIC: &[u8] = b"SSHSIG";
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
 const END: &str = "-----END SSH SIGNATURE-----";
@@ -16,7 +27,26 @@ const END: &str = "-----END SSH SIGNATURE-----";
 /// # Errors
 /// Why there is none, and what to do.
 pub fn public_key(line: &str) -> Result<[u8; 32], String> {
-    SshKey::parse(line).map(|it| it.bytes())
+    let key = SshKey::parse(line)?;
+    key.plain().ok_or_else(|| "a security key signs no tokens; use one of `ssh-keygen -t ed25519`".to_owned())
+}
+
+/// A signature that is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The fingerprint of the key.
+    pub key: String,
+    /// The proof of a person's touch, where a security key has signed.
+    pub touch: Option<Touch>,
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.touch {
+            Some(touch) => write!(f, "{}, {}", self.key, touch.words()),
+            None => f.write_str(&self.key),
+        }
+    }
 }
 
 /// A public key of somebody.
@@ -25,6 +55,8 @@ pub(super) struct SshKey {
     /// As it stands in a signature.
     blob: Vec<u8>,
     key: VerifyingKey,
+    /// What it is for, when it is a security key.
+    application: Option<Vec<u8>>,
 }
 
 impl SshKey {
@@ -32,39 +64,50 @@ impl SshKey {
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         let mut words = line.split_whitespace();
         let kind = words.next().unwrap_or_default();
-        if kind != KIND {
+        if ![KIND, SECURITY_KIND].contains(&kind) {
             return Err(format!(
-                "a key of kind {kind:?} cannot be checked; use one of `ssh-keygen -t ed25519`"
+                "a key of kind {kind:?} cannot be checked; use one of `ssh-keygen -t ed25519` or `-t ed25519-sk`"
             ));
         }
         let blob = BASE64_STANDARD.decode(words.next().unwrap_or_default());
-        let blob = blob.map_err(|_| "the key is cut or mistyped; copy its whole line".to_owned())?;
-        Self::of_blob(blob).ok_or_else(|| "the key is cut or mistyped; copy its whole line".to_owned())
+        let key = blob.ok().and_then(Self::of_blob).filter(|it| it.kind() == kind);
+        key.ok_or_else(|| "the key is cut or mistyped, or not for ssh; copy its whole line".to_owned())
     }
 
     fn of_blob(blob: Vec<u8>) -> Option<Self> {
         let mut rest = blob.as_slice();
         let (kind, bytes) = (string(&mut rest)?, string(&mut rest)?);
+        let application = match kind {
+            _ if kind == KIND.as_bytes() => None,
+            _ if kind == SECURITY_KIND.as_bytes() => Some(string(&mut rest)?.to_vec()),
+            _ => return None,
+        };
         let key = VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
-        (kind == KIND.as_bytes() && rest.is_empty()).then_some(Self { blob, key })
+        let is_for_ssh = application.as_ref().is_none_or(|it| it.starts_with(APPLICATION.as_bytes()));
+        (is_for_ssh && rest.is_empty()).then_some(Self { blob, key, application })
     }
 
-    /// The key itself.
-    pub(super) fn bytes(&self) -> [u8; 32] {
-        self.key.to_bytes()
+    fn kind(&self) -> &'static str {
+        if self.is_security_key() { SECURITY_KIND } else { KIND }
+    }
+
+    /// Whether it signs only while somebody touches it.
+    pub(super) fn is_security_key(&self) -> bool {
+        self.application.is_some()
+    }
+
+    /// The key itself, where it signs bytes as they are.
+    pub(super) fn plain(&self) -> Option<[u8; 32]> {
+        (!self.is_security_key()).then(|| self.key.to_bytes())
     }
 
     /// As `ssh-keygen -l` prints it.
     pub(super) fn fingerprint(&self) -> String {
-        format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
+        print_of(&self.blob)
     }
 
-    /// Whether this key has signed a text for a purpose.
-    pub(super) fn has_signed(&self, armored: &str, namespace: &str, text: &str) -> bool {
-        self.check(armored, namespace, text).is_some()
-    }
-
-    fn check(&self, armored: &str, namespace: &str, text: &str) -> Option<()> {
+    /// The good signature of this key over a text for a purpose. One of a security key that nobody touched is none.
+    pub(super) fn signature(&self, armored: &str, namespace: &str, text: &str) -> Option<Signed> {
         let bytes = unpacked(armored)?;
         let mut rest = bytes.strip_prefix(MAGIC)?;
         let version = rest.split_off(..4)?;
@@ -78,34 +121,62 @@ impl SshKey {
             b"sha512" => Sha512::digest(text).to_vec(),
             _ => return None,
         };
-        let mut signed = MAGIC.to_vec();
-        for part in [namespace.as_bytes(), reserved, hash, &hashed] {
-            signed.extend(u32::try_from(part.len()).ok()?.to_be_bytes());
-            signed.extend(part);
-        }
+        let mut signed = [MAGIC, &packed(&[namespace.as_bytes(), reserved, hash, &hashed])].concat();
         let mut inner = signature;
         let (kind, raw) = (string(&mut inner)?, string(&mut inner)?);
         let signature = Signature::from_slice(raw).ok()?;
-        if kind != KIND.as_bytes() || !inner.is_empty() {
+        if kind != self.kind().as_bytes() {
             return None;
         }
-        self.key.verify_strict(&signed, &signature).ok()
+        let mut touch = None;
+        if let Some(application) = &self.application {
+            let counted = inner.split_off(..5)?;
+            touch = Some(touched(counted[0])?);
+            signed = [&Sha256::digest(application)[..], counted, &Sha256::digest(&signed)[..]].concat();
+        }
+        if !inner.is_empty() {
+            return None;
+        }
+        self.key.verify_strict(&signed, &signature).ok()?;
+        Some(Signed { key: self.fingerprint(), touch })
     }
 }
 
-/// The fingerprint of the key that has signed a text for a purpose, as the signature itself names it; nothing when it is not good.
-/// Whose key that is, it does not say.
-pub fn signing_key(armored: &str, namespace: &str, text: &str) -> Option<String> {
+/// The fingerprint of an Ed25519 key, as `ssh-keygen -l` prints it.
+pub(super) fn fingerprint(key: &[u8; 32]) -> String {
+    print_of(&packed(&[KIND.as_bytes(), key]))
+}
+
+fn print_of(blob: &[u8]) -> String {
+    format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob)))
+}
+
+/// The proof in the flags of a security key; nothing when nobody touched it.
+fn touched(flags: u8) -> Option<Touch> {
+    let verified = if flags & USER_VERIFIED == 0 { Touch::Touched } else { Touch::Verified };
+    (flags & USER_PRESENT != 0).then_some(verified)
+}
+
+/// The key that has signed a text for a purpose, as the signature itself names it; nothing when it is not good. Whose key that is, it
+/// does not say.
+pub fn signing_key(armored: &str, namespace: &str, text: &str) -> Option<Signed> {
     let bytes = unpacked(armored)?;
     let mut rest = bytes.strip_prefix(MAGIC)?.get(4..)?;
     let key = SshKey::of_blob(string(&mut rest)?.to_vec())?;
-    key.has_signed(armored, namespace, text).then(|| key.fingerprint())
+    key.signature(armored, namespace, text)
 }
 
 fn unpacked(armored: &str) -> Option<Vec<u8>> {
     let inner = armored.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
     let packed: String = inner.split_whitespace().collect();
     BASE64_STANDARD.decode(packed).ok()
+}
+
+/// Strings as `OpenSSH` packs them.
+fn packed(parts: &[&[u8]]) -> Vec<u8> {
+    let len =
+        |it: &[u8]| u32::try_from(it.len()).expect("what is packed fits into a signature").to_be_bytes();
+    parts.iter().flat_map(|it| [&len(it)[..], it].concat()).collect()
 }
 
 /// A string as `OpenSSH` packs it: its length in four bytes, then it.
@@ -133,12 +204,12 @@ mod tests {
     fn what_openssh_has_signed_is_recognised_and_nothing_else() {
         let key = SshKey::parse(KEY).expect("a key");
         assert_eq!(key.fingerprint(), FINGERPRINT);
-        assert!(key.has_signed(ARMORED, "cuelight-decision", "ship it\n"));
+        assert!(key.signature(ARMORED, "cuelight-decision", "ship it\n").is_some());
         let named = signing_key(ARMORED, "cuelight-decision", "ship it\n");
-        assert_eq!(named.as_deref(), Some(FINGERPRINT));
+        assert_eq!(named, Some(Signed { key: FINGERPRINT.to_owned(), touch: None }));
         assert_eq!(signing_key(ARMORED, "cuelight-decision", "ship\n"), None);
-        assert!(!key.has_signed(ARMORED, "cuelight-decision", "ship it"), "another text");
-        assert!(!key.has_signed(ARMORED, "file", "ship it\n"), "another purpose");
+        assert!(key.signature(ARMORED, "cuelight-decision", "ship it").is_none(), "another text");
+        assert!(key.signature(ARMORED, "file", "ship it\n").is_none(), "another purpose");
         let inner = ARMORED.trim().trim_start_matches(BEGIN).trim_end_matches(END);
         let packed: String = inner.split_whitespace().collect();
         let bytes = BASE64_STANDARD.decode(packed).expect("base64");
@@ -146,10 +217,10 @@ mod tests {
             let mut bent = bytes.clone();
             bent[at] ^= 1;
             let bent = format!("{BEGIN}\n{}\n{END}", BASE64_STANDARD.encode(&bent));
-            assert!(!key.has_signed(&bent, "cuelight-decision", "ship it\n"), "byte {at}");
+            assert!(key.signature(&bent, "cuelight-decision", "ship it\n").is_none(), "byte {at}");
             assert_ne!(signing_key(&bent, "cuelight-decision", "ship it\n"), named, "byte {at}");
             let cut = format!("{BEGIN}\n{}\n{END}", BASE64_STANDARD.encode(&bytes[..at]));
-            assert!(!key.has_signed(&cut, "cuelight-decision", "ship it\n"), "cut at {at}");
+            assert!(key.signature(&cut, "cuelight-decision", "ship it\n").is_none(), "cut at {at}");
         }
         for text in ["", "ssh-rsa AAAA", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 ???"] {
             assert!(SshKey::parse(text).is_err(), "{text}");

@@ -72,7 +72,7 @@ impl Things {
     fn of_files(workspace: &Workspace) -> Result<Self, StoreError> {
         workspace.check_all()?;
         let mut things = Self::default();
-        for name in ["config.toml", "people.toml"] {
+        for name in ["config.toml", "people.toml", "people.toml.sig"] {
             things.add(workspace, name.to_owned())?;
         }
         for place in ACTING_DIRS {

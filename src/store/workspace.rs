@@ -155,6 +155,11 @@ impl Workspace {
         self.dir().join("people.toml")
     }
 
+    /// The signature over that file, where somebody has signed it.
+    pub fn people_signature(&self) -> PathBuf {
+        self.dir().join("people.toml.sig")
+    }
+
     /// Heads of the log that were signed, oldest first.
     pub fn checkpoints(&self) -> PathBuf {
         self.dir().join("checkpoints")

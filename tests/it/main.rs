@@ -55,6 +55,7 @@ mod plan;
 mod power;
 mod program;
 mod projection;
+mod proof;
 mod requests;
 mod runtime;
 mod sagas;

@@ -9,7 +9,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_
 use cuelight::{
     base::{GateId, RunId, Span, Timestamp, ValueMap},
     engine::{
-        Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, TokenEvent, TokenName, Verdict,
+        Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, Standing, TokenEvent,
+        TokenName, Verdict,
     },
     gateway::{
         Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign,
@@ -49,7 +50,7 @@ pub(crate) fn key_of(seed: u8) -> (SigningKey, String) {
 
 /// Ann is an OS user and has a token, bob has a token alone, and a third key speaks for all.
 pub(crate) fn people(uid: u32) -> People {
-    People::read(&people_text(uid)).expect("people").with_keys_that_count(true)
+    People::read(&people_text(uid)).expect("people").with_standing(Standing::Root)
 }
 
 fn people_text(uid: u32) -> String {
@@ -439,7 +440,7 @@ fn a_person_is_known_by_a_key_that_people_toml_lets_speak_for_them() {
         assert!(said.contains(why), "{said}");
     }
     // Whoever could write the file could let anybody speak for anybody.
-    let people = Arc::new(people(1000).with_keys_that_count(false));
+    let people = Arc::new(people(1000).with_standing(Standing::SelfDeclared));
     let said =
         KeyRing { people, ..ring() }.check(&of_person("bob", 2, json!({})), now(), &Revoked::default());
     assert!(said.expect_err("it does not count").to_string().contains("nobody but root"));
@@ -512,7 +513,8 @@ fn a_token_that_was_shown_before_is_refused_as_soon_as_one_that_never_was() {
     fn change_people(ring: &mut KeyRing, before: &str, after: &str) -> Timestamp {
         let text = people_text(1000);
         assert!(text.contains(before));
-        let people = People::read(&text.replace(before, after)).expect("people").with_keys_that_count(true);
+        let people =
+            People::read(&text.replace(before, after)).expect("people").with_standing(Standing::Root);
         ring.people = Arc::new(people);
         now()
     }
@@ -540,7 +542,7 @@ fn a_token_that_was_shown_before_is_refused_as_soon_as_one_that_never_was() {
             change_people(ring, "people = ['bob']", "people = ['ann']")
         }),
         ("keys count no more", &of_bob, false, |ring, _| {
-            ring.people = Arc::new(People::clone(&ring.people).with_keys_that_count(false));
+            ring.people = Arc::new(People::clone(&ring.people).with_standing(Standing::SelfDeclared));
             now()
         }),
         ("ann has left", &of_bob, true, |ring, _| change_people(ring, "ann@", "nan@")),
@@ -841,7 +843,7 @@ fn a_person_makes_a_token_with_a_key_of_their_own() {
     );
     let said = place.cue(&["token", "--person", "bob", "--key", "token", "--project", "shop"]).ok();
     let people =
-        People::read(&place.text(".cuelight/people.toml")).expect("people").with_keys_that_count(true);
+        People::read(&place.text(".cuelight/people.toml")).expect("people").with_standing(Standing::Root);
     let workspace = Workspace::create(place.path()).expect("a workspace");
     let keys = TokenKeys::of(&workspace).expect("readable").expect("an audience");
     let ring = ring_of(keys, people);

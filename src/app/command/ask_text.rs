@@ -31,9 +31,7 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
     line(format!("risk        {}", ask.risk.word()));
     line(format!("asked by    {}", safe_text(&ask.requester)));
     line(format!("who         {}", who(gate)));
-    if let Some(said) = ask.self_declared() {
-        line(format!("            {said}"));
-    }
+    ask.notes_on_who().iter().for_each(|it| line(format!("            {}", safe_text(it))));
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
@@ -90,7 +88,7 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
         format!("risk        {}", ask.risk.word()),
         format!("asked by    {}", safe_text(&ask.requester)),
     ];
-    out.extend(ask.self_declared().map(|it| format!("who         {it}")));
+    out.extend(ask.notes_on_who().iter().map(|it| format!("who         {}", safe_text(it))));
     out.splice(1..1, ask.prompt.lines().map(|it| format!("  {}", safe_text(it))));
     body(ask, &mut |text| out.push(text));
     out

@@ -121,7 +121,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     let workspace = config.find()?;
     let secrets = config.secrets_at(workspace.as_ref().map_or(&config.here, |it| it.root()));
     let people = match workspace {
-        Some(workspace) => config.people(&workspace)?.known(),
+        Some(workspace) => config.people(&workspace)?.known(rustix::process::geteuid().as_raw()),
         None => KnownPeople::default(),
     };
     let mut all: Vec<Diagnostic> = Vec::new();

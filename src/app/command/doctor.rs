@@ -375,7 +375,8 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
             }
             let known = people.groups();
             let groups = if me.groups.is_empty() { "no group".to_owned() } else { me.groups.join(", ") };
-            if let Some(why) = people.keys_do_not_count(rustix::process::geteuid().as_raw()) {
+            let us = rustix::process::geteuid().as_raw();
+            if let Some(why) = people.keys_do_not_count(us).or_else(|| people.nobody_touches_as_asked(us)) {
                 return wrong("people.toml", why);
             }
             if let Some(why) = people.groups_do_not_count() {
@@ -383,7 +384,10 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
             }
             match known.len() {
                 0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),
-                many => ok("people.toml", format!("{many} people; you are {}, in {groups}", me.name)),
+                many => {
+                    let (standing, me) = (people.standing(), &me.name);
+                    ok("people.toml", format!("{many} people, {standing}; you are {me}, in {groups}"))
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         wiring,
     },
     base::{Digest, GateId, RunId, Seq, Value, safe_text, sha256},
-    engine::{STATEMENT_NAMESPACE, Statement, form_digest},
+    engine::{NEEDS_TOUCH, STATEMENT_NAMESPACE, Statement, Verdict, form_digest},
     runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
 };
@@ -161,7 +161,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
 /// The decision in lines, from payloads that hold. The ask has to be the one whose hash was voted on.
 fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
-    let (mut asked, mut before) = (None, None);
+    let (mut asked, mut before, mut wants_touch) = (None, None, false);
     let gate = payloads.first().map(|(_, it)| &it["Gate"][2]);
     for (record, payload) in payloads.iter().filter(|(_, it)| Some(&it["Gate"][2]) == gate) {
         let (seq, event) = (record.seq, &payload["Gate"][3]);
@@ -178,10 +178,18 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
                 safe_text(it["ask"]["prompt"].as_str().unwrap_or_default())
             ));
             lines.push(format!("ask        {}  {hash}", hash.code()));
-            if it["ask"]["policy"]["self_declared"] == true {
+            let policy = &it["ask"]["policy"];
+            if policy["self_declared"] == true {
                 lines.push(
                     "people     self-declared: somebody other than root could write people.toml".to_owned(),
                 );
+            } else if let Some(name) = policy["signed_by"]["name"].as_str() {
+                let key = policy["signed_by"]["key"].as_str().unwrap_or_default();
+                lines.push(format!("people     signed by {} ({})", safe_text(name), safe_text(key)));
+            }
+            wants_touch = it["ask"]["touch"] == true;
+            if wants_touch {
+                lines.push(format!("proof      an approval {NEEDS_TOUCH}"));
             }
         } else if let Some(it) = vote_in(event) {
             let hash: Digest = it["ask"].as_str().unwrap_or_default().parse()?;
@@ -191,6 +199,10 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
                 return Err(format!("record {seq}: a vote on another ask"));
             }
             let said = signed_by(payload, it, log).map_err(|why| format!("record {seq}: {why}"))?;
+            let is_approval = it["verdict"] == serde_json::to_value(Verdict::Approve).unwrap_or_default();
+            if wants_touch && is_approval && !it["by"]["proof"]["signature"]["touch"].is_string() {
+                return Err(format!("record {seq}: an approval {NEEDS_TOUCH}, and this one has none"));
+            }
             let groups =
                 if it["self_declared"] == true { groups(&it["by"]["groups"]) } else { String::new() };
             lines.push(format!(
@@ -254,7 +266,12 @@ pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<Stri
         return Err(format!("what {name} has signed is another answer"));
     }
     match signing_key(text(signature, "armored")?, STATEMENT_NAMESPACE, statement) {
-        Some(key) if signature["key"] == key => Ok(format!("{name} (signed with {key})")),
+        Some(it)
+            if signature["key"] == it.key
+                && signature["touch"] == serde_json::to_value(it.touch).unwrap_or_default() =>
+        {
+            Ok(format!("{name} (signed with {it})"))
+        }
         _ => Err(format!("the signature of {name} is not good")),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{ask_text, beside};
 use crate::{
-    app::{args::DecideArgs, exit::Trouble},
+    app::{args::DecideArgs, exit::Trouble, output::say},
     base::{DecisionId, Value, canonical_json, safe_text},
     engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
     projection::GateView,
@@ -42,7 +42,9 @@ pub(super) fn sign(
     let Some(name) = &args.signer else { return Ok(Signed::Given) };
     decision.by = signing(name, String::new(), String::new(), &decision.by);
     let text = Statement::of(decision, trace, log).to_string();
+    let key = if gate.ask.touch { "id_ed25519_sk" } else { "id_ed25519" };
     if let Some(path) = &args.statement {
+        let key = format!("~/.ssh/{key}");
         for (path, text) in [(path, &text), (&beside(path, ASK), &canonical_json(&gate.ask))] {
             fs::write(path, text)
                 .map_err(|why| Trouble::not_recorded(format!("could not write {}: {why}", path.display())))?;
@@ -50,12 +52,15 @@ pub(super) fn sign(
         let (file, word) = (path.display(), decision.verdict.word());
         return Ok(Signed::Written(format!(
             "{file} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
-             and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f ~/.ssh/id_ed25519 {file}\n\
+             and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f {key} {file}\n\
              then, here, with {file}.sig beside it: cuelight {word} {} --signed {file}",
             decision.gate
         )));
     }
-    let home = std::env::home_dir().unwrap_or_default().join(".ssh/id_ed25519");
+    let home = std::env::home_dir().unwrap_or_default().join(".ssh").join(key);
+    if gate.ask.touch {
+        say("Touch your security key when it blinks.");
+    }
     let armored = ask_to_sign(args.key.as_ref().unwrap_or(&home), &text)?;
     decision.by = signing(name, text, armored, &decision.by);
     Ok(Signed::Given)
@@ -63,7 +68,7 @@ pub(super) fn sign(
 
 /// Somebody who says that they have signed. Who they are is for the engine to find out.
 fn signing(name: &str, statement: String, armored: String, here: &Actor) -> Actor {
-    let signature = Signature { person: String::new(), key: String::new(), statement, armored };
+    let signature = Signature { person: String::new(), key: String::new(), statement, armored, touch: None };
     let proof = Proof::Signature(Box::new(signature));
     Actor { name: name.to_owned(), proof, groups: Vec::new(), channel: here.channel }
 }

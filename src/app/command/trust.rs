@@ -129,6 +129,7 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     match (name, place) {
         ("config.toml", _) => settings(workspace),
         ("people.toml", _) => vec!["says who may approve".to_owned()],
+        ("people.toml.sig", _) => vec!["is the signature over people.toml".to_owned()],
         ("cuelight.db", _) => database(workspace),
         ("cuelight.db-wal", _) => vec!["goes into the database when an engine opens it".to_owned()],
         (_, "workflows") => workflow(config, workspace, name),

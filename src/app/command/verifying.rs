@@ -81,17 +81,19 @@ fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
         format!("signed     up to record {}", found.signed),
     ];
     let log = found.keys.first().map_or_else(String::new, |it| it.log().to_owned());
-    let answers = answers(text, &log)?;
+    let (answers, touched) = answers(text, &log)?;
     if answers > 0 {
-        lines.push(format!("answers    {answers} signed, each by the key that it names"));
+        let with_touch = if touched > 0 { format!(", {touched} with a touched key") } else { String::new() };
+        lines.push(format!("answers    {answers} signed, each by the key that it names{with_touch}"));
     }
     lines.push(key_line(given, &found.keys));
     Ok(lines)
 }
 
-/// How many answers in a chain that holds are signed; each signature has to be good, and for this log.
-fn answers(text: &str, log: &str) -> Result<usize, String> {
-    let mut count = 0;
+/// How many answers in a chain that holds are signed, and how many of those with a touched security key; each signature has to be good,
+/// and for this log.
+fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
+    let (mut count, mut touched) = (0, 0);
     for line in text.lines() {
         let Ok(record) = serde_json::from_str::<ChainRecord>(line) else { continue };
         let header: Value = serde_json::from_str(&record.header).unwrap_or_default();
@@ -106,9 +108,10 @@ fn answers(text: &str, log: &str) -> Result<usize, String> {
         {
             receipt::signed_by(&payload, vote, log).map_err(|why| format!("record {}: {why}", record.seq))?;
             count += 1;
+            touched += usize::from(!vote["by"]["proof"]["signature"]["touch"].is_null());
         }
     }
-    Ok(count)
+    Ok((count, touched))
 }
 
 /// A note says nothing about its own key: whoever checks has to have it from elsewhere.

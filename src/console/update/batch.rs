@@ -32,7 +32,7 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
     if gate.state != GateState::Open {
         return Some(format!("it is {}", gate.state));
     }
-    if let Some(why) = may_not_answer(model, gate) {
+    if let Some(why) = may_not_answer(model, gate).or_else(|| gate.ask.lacks_touch(&model.seat.actor)) {
         return Some(why);
     }
     let high = gate.ask.risk == Risk::Irreversible;

@@ -196,6 +196,8 @@ fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> O
         }),
         _ => may_not_answer(model, gate),
     };
+    let says_yes = matches!(intent, Intent::Approve | Intent::BreakGlass | Intent::Override);
+    let why = why.or_else(|| gate.ask.lacks_touch(&model.seat.actor).filter(|_| says_yes));
     if why.is_some() {
         return why;
     }

@@ -23,6 +23,7 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
     sends_back(workflow, graph, findings);
     for (step, gate) in gates(workflow) {
         approves_itself(gate, findings);
+        proves_nothing(gate, findings);
         timing(workflow, gate, findings);
         nobody_left(gate, findings);
         for pattern in gate.snapshot.iter().flatten() {
@@ -90,6 +91,18 @@ fn approves_itself(gate: &Gate, findings: &mut Findings<'_>) {
         }
         OnTimeout::Reject | OnTimeout::Escalate => {}
     }
+}
+
+/// Neither time nor an expression touches a key.
+fn proves_nothing(gate: &Gate, findings: &mut Findings<'_>) {
+    let way = match (gate.on_timeout, &gate.auto) {
+        _ if !gate.touch => return,
+        (OnTimeout::Approve, _) => "`on-timeout: approve`",
+        (_, Some(_)) => "`auto`",
+        (OnTimeout::Reject | OnTimeout::Escalate, None) => return,
+    };
+    let message = format!("{way} approves without a touched security key, which `proof: touch` asks for");
+    findings.error("gate", gate.place, message).help("remove one of both");
 }
 
 fn timing(workflow: &Workflow, gate: &Gate, findings: &mut Findings<'_>) {
@@ -242,6 +255,10 @@ pub struct KnownPeople {
     pub groups: BTreeMap<String, Vec<String>>,
     /// Somebody other than root can write the file.
     pub self_declared: bool,
+    /// Every gate of the highest risk wants a touched security key.
+    pub touch: bool,
+    /// Why nobody can approve with a touched security key, and what to do, where nobody can.
+    pub nobody_touches: Option<String>,
 }
 
 /// Whether the gates of a workflow, and of those it calls, can be satisfied by the people there are.
@@ -275,6 +292,12 @@ fn called(workflow: &Workflow) -> impl Iterator<Item = &Workflow> {
         StepKind::Workflow(call) => call.body.as_deref(),
         _ => None,
     })
+}
+
+/// A touched security key is asked for, and nobody has one that counts.
+fn nobody_touches(why: &str, gate: &Gate, findings: &mut Findings<'_>) {
+    let message = format!("nobody can approve this: it needs a touched security key, and {why}");
+    findings.warning("gate", gate.place, message);
 }
 
 /// A group is asked for, and nothing says who is in it.
@@ -311,9 +334,20 @@ fn of_one(workflow: &Workflow, text: &str, known: &KnownPeople) -> Vec<Diagnosti
     let mut findings = Findings::new(&workflow.file, &source);
     let people = &known.groups;
     for (_, gate) in gates(workflow) {
+        let wants_touch = gate.touch || known.touch && gate.risk >= Risk::Irreversible;
         if people.is_empty() {
             nobody_is_known(gate, &mut findings);
+            if wants_touch {
+                nobody_touches(
+                    "there is no people.toml; it names people with their keys",
+                    gate,
+                    &mut findings,
+                );
+            }
             continue;
+        }
+        if let Some(why) = known.nobody_touches.as_ref().filter(|_| wants_touch) {
+            nobody_touches(why, gate, &mut findings);
         }
         if known.self_declared && gate.risk > Risk::Reversible {
             groups_do_not_count(gate, &mut findings);

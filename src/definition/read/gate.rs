@@ -9,7 +9,7 @@ use crate::{
     base::shorten,
     definition::{
         Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
-        document::{CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
+        document::{CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, PROOFS, QUORUM, RISKS},
         yaml::{Node, Shape},
     },
     expression,
@@ -79,6 +79,7 @@ fn plain(prompt: Text, place: Place) -> Gate {
         undo_window: None,
         whole_matrix: false,
         reason_required: false,
+        touch: false,
         send_back: None,
         snapshot: None,
         place,
@@ -121,6 +122,9 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     if let Some(node) = found.get("reason") {
         gate.reason_required =
             reader.one_of(node, "`reason`", &["optional", "required"], &[false, true]).unwrap_or_default();
+    }
+    if let Some(node) = found.get("proof") {
+        gate.touch = reader.one_of(node, "`proof`", PROOFS, &[true]).unwrap_or_default();
     }
     for node in found.get("remind").map(one_or_many).unwrap_or_default() {
         gate.remind.extend(reader.positive_duration(node, "a reminder"));

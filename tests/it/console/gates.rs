@@ -428,6 +428,22 @@ fn an_approval_carries_what_was_on_the_screen() {
 }
 
 #[test]
+fn where_a_touched_key_is_asked_for_the_key_of_an_approval_says_the_command_that_gives_it() {
+    let touched = "name: web/ship\nsteps:\n  - {id: ok, gate: {prompt: Ship it?, proof: touch}}\n  \
+        - {id: ship, needs: ok, run: ship}\n";
+    let mut console = gates(only(touched), (160, 40));
+    let asked = answer(&mut console, "space space a y");
+    assert!(asked.is_empty(), "{asked:?}");
+    let text = console.text();
+    for part in ["needs a touched security key", "cuelight approve g-1 --as NAME --key"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    rest(&mut console);
+    let asked = answer(&mut console, &format!("r {} enter y", typed("no")));
+    assert_eq!(decision(&asked).verdict, Verdict::Reject);
+}
+
+#[test]
 fn a_comment_goes_with_an_approval() {
     let mut console = gates(only(CLEAN), (80, 24));
     let asked = answer(&mut console, &format!("space a tab {} enter y", typed("yes, looked")));

@@ -200,7 +200,7 @@ fn a_called_workflow_is_read_once_and_comes_with_its_caller() {
 }
 
 fn known(groups: BTreeMap<String, Vec<String>>) -> definition::KnownPeople {
-    definition::KnownPeople { groups, self_declared: false }
+    definition::KnownPeople { groups, ..definition::KnownPeople::default() }
 }
 
 #[test]
@@ -221,6 +221,25 @@ fn a_gate_for_a_group_that_nobody_can_be_in_or_that_does_not_count_is_told() {
     people.self_declared = true;
     let own = "4:21 warning[gate] nobody can answer this: at risk irreversible groups count only when nobody but root can write people.toml";
     assert_eq!(said(&people), [own]);
+}
+
+#[test]
+fn a_gate_that_wants_a_touch_which_nobody_can_give_is_told() {
+    let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {proof: touch}\n  - {id: b, gate: {prompt: go?, risk: irreversible}}\n";
+    let said = |people: &definition::KnownPeople| -> Vec<String> {
+        let found = definition::check_people(&workflow(text), text, people, &Shelf::default());
+        found.iter().map(line).collect()
+    };
+    let nobody = "warning[gate] nobody can approve this: it needs a touched security key, and";
+    let no_file = format!("4:5 {nobody} there is no people.toml; it names people with their keys");
+    assert_eq!(said(&definition::KnownPeople::default()), [no_file]);
+    let mut people = known(BTreeMap::from([("ann".to_owned(), Vec::new())]));
+    assert!(said(&people).is_empty());
+    people.nobody_touches = Some("nobody has one".to_owned());
+    assert_eq!(said(&people), [format!("4:5 {nobody} nobody has one")]);
+    people.touch = true;
+    let both = [format!("4:5 {nobody} nobody has one"), format!("5:13 {nobody} nobody has one")];
+    assert_eq!(said(&people), both);
 }
 
 #[test]

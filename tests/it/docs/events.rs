@@ -12,8 +12,8 @@ use cuelight::{
         CacheEvent, CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure,
         FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, Member,
         Membership, MessageFault, Outcome, PeopleEvent, Proof, Purpose, Registration, ResultStatus, RunEvent,
-        RunState, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TokenEvent, TopicRule,
-        UndoEvent, Verdict, Vote, WaitReason, Why,
+        RunState, ScheduleEvent, ScopeEvent, Standing, StepEvent, TalkCall, TargetEvent, TokenEvent,
+        TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -276,6 +276,7 @@ fn ask() -> Box<Ask> {
         expires_at: None,
         on_timeout: OnTimeout::Reject,
         reason_required: false,
+        touch: false,
         undo_window: Span(0),
         send_back: None,
         snapshot: Vec::new(),
@@ -351,8 +352,9 @@ fn messages() -> Vec<Fact> {
         ..DeadLetter::default()
     };
     let rejected = BusEvent::Rejected { letter: Box::new(letter), by: Some(ann()) };
-    let member = Member { name: "ann".to_owned(), groups: vec!["sre".to_owned()] };
-    let people = Membership::new(BTreeMap::from([("uid:1000".to_owned(), member)]), digest("file"), true);
+    let member = Member { name: "ann".to_owned(), groups: vec!["sre".to_owned()], keys: Vec::new() };
+    let members = BTreeMap::from([("uid:1000".to_owned(), member)]);
+    let people = Membership::new(members, digest("file"), Standing::SelfDeclared, false);
     let changes = people.changes_from(None);
     let changed = PeopleEvent::Changed { people: Box::new(people), before: None, changes };
     let revoked = TokenEvent::Revoked {

@@ -13,9 +13,10 @@ use cuelight::{
         Actor, Adoption, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
         Changed, Channel, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
         Failure, FailureEvent, FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent,
-        Member, Membership, NewMessage, NewValue, Outcome, Past, PeopleEvent, Proof, Purpose, Registration,
-        RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, Token,
-        TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, people_changed_words, react,
+        Member, Membership, NewMessage, NewValue, Outcome, Past, PeopleEvent, PeopleSigner, Proof, Purpose,
+        Registration, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Signature, Standing,
+        StepEvent, StepState, TargetEvent, Token, TokenEvent, Touch, UndoEvent, Verdict, WaitReason, Why,
+        World, etag, people_changed_words, react,
     },
     plan::{Plan, Scope, lower},
     projection::{corrected_words, message_words},
@@ -127,6 +128,7 @@ pub(super) fn person(name: &str) -> Actor {
     if let Some((subject, project)) = name.split_once('@') {
         return token_of(subject, Some(project));
     }
+    let is_touched = name.ends_with("-touched");
     let (uid, groups): (u32, &[&str]) = match name {
         "ann" => (1, &["sre"]),
         "bob" => (2, &["sre"]),
@@ -139,27 +141,51 @@ pub(super) fn person(name: &str) -> Actor {
         "gil" => (7, &["sre", "break-glass"]),
         "req" => (9, &["sre"]),
         "zoe" => (77, &[]),
+        // With a key in a file, and with a security key that she touched.
+        "kay" | "kay-touched" => (8, &["sre"]),
         other => panic!("nobody is called {other}"),
     };
     let name = if name == "zoe" { "uid 77" } else { name };
+    let name = name.strip_suffix("-touched").unwrap_or(name);
+    let proof = if uid == 8 { signature(uid, is_touched) } else { Proof::OsUser(uid) };
     Actor {
         name: name.to_owned(),
-        proof: Proof::OsUser(uid),
+        proof,
         groups: groups.iter().map(|it| (*it).to_owned()).collect(),
         channel: Channel::Console,
     }
 }
 
-/// `people own ann=1:sre+oncall bob=2`: a file that the user can write; `people root …`: one that only root can.
+/// A signature as it stands in the log; who has made it was found out at the door.
+fn signature(uid: u32, is_touched: bool) -> Proof {
+    Proof::Signature(Box::new(Signature {
+        person: format!("uid:{uid}"),
+        key: if is_touched { "SHA256:touched" } else { "SHA256:file" }.to_owned(),
+        statement: String::new(),
+        armored: String::new(),
+        touch: is_touched.then_some(Touch::Touched),
+    }))
+}
+
+/// `people own ann=1:sre+oncall/KEY bob=2`: a file that the user can write; `people root …`: one that only root can; `people
+/// signed …`: a signed one. `own-touch` and the like: it asks for touched security keys at the highest risk.
 fn membership(words: &[&str]) -> Membership {
     let member = |it: &&str| {
         let (name, proof) = it.split_once('=').expect("NAME=UID:GROUPS");
         let (uid, groups) = proof.split_once(':').unwrap_or((proof, ""));
+        let (groups, key) = groups.split_once('/').unwrap_or((groups, ""));
+        let keys = key.split('+').filter(|it| !it.is_empty()).map(str::to_owned).collect();
         let groups = groups.split('+').filter(|it| !it.is_empty()).map(str::to_owned).collect();
-        (format!("uid:{uid}"), Member { name: name.to_owned(), groups })
+        (format!("uid:{uid}"), Member { name: name.to_owned(), groups, keys })
     };
     let people = words[2..].iter().map(member).collect();
-    Membership::new(people, Digest::default(), words[1] == "own")
+    let (whose, touch) = words[1].strip_suffix("-touch").map_or((words[1], false), |it| (it, true));
+    let standing = match whose {
+        "own" => Standing::SelfDeclared,
+        "signed" => Standing::Signed(PeopleSigner { name: "ops".to_owned(), key: "SHA256:ops".to_owned() }),
+        _ => Standing::Root,
+    };
+    Membership::new(people, Digest::default(), standing, touch)
 }
 
 fn work(id: &str) -> AttemptId {
@@ -778,7 +804,7 @@ impl Bench {
             }
             Fact::Library(LibraryEvent::Learned { knowledge, .. }) => format!("learned {}", knowledge.id),
             Fact::People(PeopleEvent::Changed { people, changes, .. }) => {
-                people_changed_words(changes, people.policy.self_declared)
+                people_changed_words(changes, &people.policy)
             }
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
             Fact::Agent(it) => agent_event(it),

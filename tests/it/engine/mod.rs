@@ -28,4 +28,5 @@ mod scope;
 mod step;
 mod target;
 mod timeout;
+mod touch;
 mod undo;

@@ -248,9 +248,9 @@ fn the_gates_of_a_models_calls_can_be_made_stricter_and_never_looser() {
         &[],
         &step("{auto: true, on-timeout: approve, undo-window: 0s}", "shell"),
         &[
-            "flow.yaml:3:69 [unknown-key] `auto` is no key of `gates` of a model | the keys are calls, require, forbid, risk, remind, timeout or reason",
+            "flow.yaml:3:69 [unknown-key] `auto` is no key of `gates` of a model | the keys are calls, require, forbid, risk, remind, timeout, reason or proof",
             "flow.yaml:3:81 [unknown-key] `on-timeout` is no key of `gates` of a model | did you mean `timeout`?",
-            "flow.yaml:3:102 [unknown-key] `undo-window` is no key of `gates` of a model | the keys are calls, require, forbid, risk, remind, timeout or reason",
+            "flow.yaml:3:102 [unknown-key] `undo-window` is no key of `gates` of a model | the keys are calls, require, forbid, risk, remind, timeout, reason or proof",
         ],
     );
     check(&[], &step("{calls: none}", "shell"), &["flow.yaml:3:76 [value] `calls` is changes or all | "]);
