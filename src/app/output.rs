@@ -48,6 +48,15 @@ impl Output {
         }
     }
 
+    /// A file: as it is for whatever reads it, and with no letter that hides or turns others for whoever looks at it.
+    pub(super) fn file(self, text: &str) {
+        if io::stdout().is_terminal() {
+            text.lines().for_each(|it| self.line(&safe_text(it)));
+        } else {
+            self.raw(text.as_bytes());
+        }
+    }
+
     /// One JSON value, on one line.
     pub(super) fn json(self, value: &Value) {
         self.line(&value.to_string());

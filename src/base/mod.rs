@@ -17,6 +17,7 @@ mod http;
 mod id;
 mod launch;
 mod limit;
+mod machine;
 mod mcp;
 mod message;
 mod model;
@@ -51,6 +52,7 @@ pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall, tool_of_target};
 pub use limit::*;
+pub use machine::system_labels;
 pub use mcp::{MCP_CALL_WORD, MCP_META, MCP_REVISIONS, MCP_STATELESS, McpCall, mcp_held, mcp_pin};
 pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, is_topic};
 pub use model::{

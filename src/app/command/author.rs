@@ -256,7 +256,7 @@ pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
     };
     match &args.to {
         Some(to) => write_imported(to, &args.file, &made)?,
-        None if made.others.is_empty() => out.raw(made.text.as_bytes()),
+        None if made.others.is_empty() => out.file(&made.text),
         None => {
             let files = counted(made.others.len() + 1, "workflow", "workflows");
             return Err(Trouble::usage(format!(
