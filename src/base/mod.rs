@@ -18,6 +18,7 @@ mod id;
 mod json;
 mod launch;
 mod limit;
+mod machine;
 mod mcp;
 mod message;
 mod model;
@@ -53,6 +54,7 @@ pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use json::{json_if_any, read_json, refuse_twice};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall, tool_of_target};
 pub use limit::*;
+pub use machine::system_labels;
 pub use mcp::{MCP_CALL_WORD, MCP_META, MCP_REVISIONS, MCP_STATELESS, McpCall, mcp_held, mcp_pin};
 pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, is_topic};
 pub use model::{

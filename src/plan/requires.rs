@@ -2,7 +2,7 @@
 
 use super::{FrameKind, Plan, PlanStep, Work};
 use crate::{
-    base::{Value, ValueMap},
+    base::{Value, ValueMap, system_labels},
     expression::{MapLookup, Template},
 };
 use serde::{Deserialize, Serialize};
@@ -39,13 +39,7 @@ impl Machine {
     /// The same, with its system and processor among its labels, as this program was made for them.
     #[must_use]
     pub fn with_system(mut self) -> Self {
-        let known = [
-            ("linux", cfg!(target_os = "linux")),
-            ("macos", cfg!(target_os = "macos")),
-            ("x86_64", cfg!(target_arch = "x86_64")),
-            ("aarch64", cfg!(target_arch = "aarch64")),
-        ];
-        self.labels.extend(known.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()));
+        self.labels.extend(system_labels().map(str::to_owned));
         self
     }
 }

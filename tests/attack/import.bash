@@ -77,9 +77,21 @@ dag_target() {
 }
 retries() { argo '' 'retryStrategy: {limit: 3, retryPolicy: OnError},' '' && ! grep -q "max-attempts" "$workspace/imported.yaml" && line '`retryStrategy`'; }
 
+# The copy of this machine runs, the one of Windows does not, and nothing that needs the job follows before a person has said so.
 windows_leg() {
-  github 'runs-on: ${{ matrix.os }}' 'strategy: {matrix: {os: [ubuntu-latest, windows-latest]}}' 'steps: [{run: touch ran}]'
-  refused_run | grep windows
+  # shellcheck disable=SC2016
+  take github < <(
+    printf 'jobs:\n  ship:\n    runs-on: ${{ matrix.os }}\n    strategy: {matrix: {os: [ubuntu-latest, windows-latest]}}\n'
+    printf '    steps: [{run: "touch ran-${{ matrix.os }}"}]\n'
+    printf '  after: {needs: ship, steps: [{run: touch after}]}\n  always: {needs: ship, if: always(), steps: [{run: touch after}]}\n'
+  )
+  shortly > "$workspace/run" 2>&1
+  [ -e "$workspace/ran-ubuntu-latest" ] && [ ! -e "$workspace/ran-windows-latest" ] && [ ! -e "$workspace/after" ] &&
+    grep -m 1 "windows-latest of ship, which needs windows: they do not run here" "$workspace/said"
+}
+mixed_legs() {
+  github 'runs-on: ${{ fromJSON(matrix.on) }}' 'strategy: {matrix: {on: ["[\"ubuntu-24.04\"]", "[\"self-hosted\", \"gpu\"]"]}}' 'steps: [{run: touch ran}]'
+  line "which needs gpu and do not run on this machine"
 }
 windows_job() { github 'runs-on: windows-latest' 'steps: [{run: touch ran}]'; refused_run | grep windows; }
 open_runner() {
@@ -111,10 +123,88 @@ too_large() {
   ) && return 1
   grep -m 1 "more than the 4 MiB\|more than 4 MiB" "$workspace/said"
 }
+# A key that guards something has a value of a shape that nobody reads: SYSTEM FILE KEY.
+misshapen() {
+  local said=''
+  while IFS='|' read -r system file key; do
+    take "$system" <<< "$file" && { echo "imported: $file"; return 1; }
+    grep -q -F "\`$key\` is of type" "$workspace/said" || { cat "$workspace/said"; return 1; }
+    said=$(head -n 1 "$workspace/said")
+  done <<'FILES'
+github|jobs: {a: {if: [false], steps: [{run: touch ran}]}}|jobs.a.if
+github|jobs: {a: {steps: [{run: touch ran, if: [false]}]}}|jobs.a.steps[0].if
+github|jobs: {a: {runs-on: {labels: {os: windows}}, steps: [{run: touch ran}]}}|jobs.a.runs-on.labels
+github|jobs: {a: {needs: {b: c}, steps: [{run: touch ran}]}}|jobs.a.needs
+github|jobs: {a: {environment: [prod], steps: [{run: touch ran}]}}|jobs.a.environment
+argo|spec: {entrypoint: m, templates: [{name: m, nodeSelector: [secure], container: {image: x}}]}|spec.templates[0].nodeSelector
+argo|spec: {entrypoint: m, templates: [{name: m, securityContext: strict, container: {image: x}}]}|spec.templates[0].securityContext
+argo|spec: {entrypoint: m, synchronization: [m], templates: [{name: m, container: {image: x}}]}|spec.synchronization
+argo|spec: {entrypoint: m, templates: [{name: m, dag: {tasks: [{name: a, template: c, when: ["false"]}]}}, {name: c, container: {image: x}}]}|spec.templates[0].dag.tasks[0].when
+argo|spec: {entrypoint: m, templates: [{name: m, dag: {tasks: [{name: a, template: c}, {name: b, template: c, depends: [a]}]}}, {name: c, container: {image: x}}]}|spec.templates[0].dag.tasks[1].depends
+dagu|{working_dir: [jail], steps: [{id: a, run: touch ran}]}|working_dir
+dagu|{secrets: KEY, steps: [{id: a, run: touch ran}]}|secrets
+FILES
+  echo "$said"
+}
+
+# Values that do not fit behind keys of the published schemas: what is written passes the checker.
+hostile() { # SYSTEM FILE-WITH-@
+  local count=0 key value
+  cd "$workspace" || return 1
+  while read -r key file; do
+    # shellcheck disable=SC2016
+    for value in '[[[]]]' '{"": {"a": null}}' '-1' '1e400' '"$(touch x) ${{ secrets.X }} {{x}} `x`"' '"\u202e\u001b[2J\n# x\n---\n"' \
+      '&a [*a]' '!!python/object:x y' '1, [x]: 2' '1, 7: x'; do
+      printf '%s\n' "${file//@/"$key: $value"}" > hostile.yaml
+      count=$(( count + 1 ))
+      timeout 10 "$program" import "$1" hostile.yaml > made.yaml 2> said
+      case $? in
+        0) "$program" check made.yaml > checked 2>&1 || { echo "$key: $value"; cat checked; return 1; } ;;
+        2) grep -q '^could not ' said || { echo "$key: $value"; cat said; return 1; } ;;
+        *) echo "$key: $value"; cat said; return 1 ;;
+      esac
+      if grep -qP '[\x00-\x08\x0e-\x1f\x7f]|\xe2\x80\xae' said; then echo "$key: $value"; cat -v said; return 1; fi
+    done
+  done
+  echo "$count hostile files: each refused with a sentence, or imported as a file that passes the checker"
+}
+hostile_github() {
+  fresh import
+  # shellcheck disable=SC2016
+  hostile github < <(
+    for key in permissions env concurrency defaults on; do echo "$key {@, jobs: {a: {steps: [{run: echo}]}}}"; done
+    for key in needs environment container services strategy concurrency if permissions runs-on; do echo "$key {jobs: {a: {@, steps: [{run: echo}]}}}"; done
+    for key in if uses with shell env timeout-minutes; do echo "$key {jobs: {a: {steps: [{run: echo, @}]}}}"; done
+  )
+}
+hostile_argo() {
+  fresh import
+  hostile argo < <(
+    for key in arguments onExit suspend nodeSelector securityContext synchronization templateDefaults hooks; do
+      echo "$key {spec: {entrypoint: m, @, templates: [{name: m, container: {image: x}}]}}"
+    done
+    for key in inputs retryStrategy timeout nodeSelector securityContext podSpecPatch tolerations; do
+      echo "$key {spec: {entrypoint: m, templates: [{name: m, @, container: {image: x}}]}}"
+    done
+    for key in command args env resources securityContext; do
+      echo "$key {spec: {entrypoint: m, templates: [{name: m, container: {image: x, @}}]}}"
+    done
+  )
+}
+
+# A note is shown and written without letters that hide or turn others.
+hidden_note() {
+  # shellcheck disable=SC1003
+  take github < <(printf 'jobs:\n  a: {"x\\u202egnihton\\e[2J": 1, steps: [{run: echo}]}\n')
+  if grep -P '\x1b|\xe2\x80\xae' "$workspace/said" || grep '^#' "$workspace/imported.yaml" | grep -P '\x1b|\xe2\x80\xae'; then return 1; fi
+  line "U+202E"
+}
+negative_number() { fresh import; [ "$(cue eval '-1 < 2')" = true ] && [ "$(cue eval '')" = '""' ] && echo 'read as expressions: -1 < 2 is true, nothing is ""'; }
 unknown_context() { fresh import; ! cue eval 'secret.TOKEN == null' > "$workspace/said" 2>&1 && grep -m 1 "Unrecognized named-value" "$workspace/said"; }
 
 attack "github: an always() step behind a rejected environment" rejected_environment
 attack "github: a Windows copy of a computed runs-on" windows_leg
+attack "github: a copy whose runner is read from JSON" mixed_legs
 attack "github: a Windows job" windows_job
 attack "github: a runner that is known only while it runs" open_runner
 attack "github: the concurrency group of a job" job_lock
@@ -139,3 +229,8 @@ attack "argo: --dry-run of a resource" dry_run
 attack "argo: the target of a graph" dag_target
 attack "argo: a retry that is for errors alone" retries
 attack "eval: a context that is not there" unknown_context
+attack "eval: an expression that looks like an option, and one that is empty" negative_number
+attack "a guard whose value has a shape that nobody reads" misshapen
+attack "github: values that do not fit" hostile_github
+attack "argo: values that do not fit" hostile_argo
+attack "a note that hides what it says" hidden_note

@@ -19,6 +19,7 @@ use self::{
 use super::{
     foreign,
     page::{Imported, Page, all_of, kept, one_line, variable, without_holes},
+    shapes,
 };
 use crate::base::{Span, Value, ValueMap};
 use serde_json::json;
@@ -39,6 +40,7 @@ pub fn import_argo(text: &str) -> Result<Imported, String> {
     let outer =
         foreign::map_at(&root, "spec").ok_or("could not import a workflow of Argo: there is no `spec`")?;
     let spec = foreign::map_at(outer, "workflowSpec").unwrap_or(outer);
+    shapes::check(&root, &shapes::ARGO, "a workflow of Argo")?;
     refused(&root, spec)?;
     let made: Vec<ValueMap> = foreign::maps_at(spec, "templates").map(|it| with_defaults(spec, it)).collect();
     let templates = made

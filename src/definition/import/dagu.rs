@@ -18,7 +18,10 @@ use self::{
     scope::Done,
     values::Parts,
 };
-use super::page::{Imported, Page, all_of};
+use super::{
+    page::{Imported, Page, all_of},
+    shapes,
+};
 use crate::{
     base::{Value, ValueMap},
     definition::{Diagnostic, Files, read},
@@ -32,6 +35,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Why it could not be read or carried over, as a whole sentence; a line for each fault.
 pub fn import_dagu(text: &str) -> Result<Imported, String> {
     let documents = documents(text)?;
+    for document in &documents {
+        if let Some((path, why)) = shapes::first_misfit(&document.root, &shapes::DAGU) {
+            return Err(fault(document.line(&path), &why));
+        }
+    }
     let mut called = BTreeMap::new();
     for document in documents.iter().skip(1) {
         let name = document.root.get("name").and_then(Value::as_str).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 mod handed;
 mod jobs;
+mod legs;
 mod place;
 mod values;
 mod words;
@@ -16,6 +17,7 @@ use self::{
 use super::{
     foreign,
     page::{Imported, Page, all_of, in_order, one_line, variable, without_holes},
+    shapes,
 };
 use crate::base::{Value, ValueMap, shorten};
 use serde_json::json;
@@ -36,6 +38,7 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
     if !root.get("jobs").is_some_and(Value::is_object) {
         return Err("could not import a workflow of GitHub Actions: there are no `jobs`".to_owned());
     }
+    shapes::check(&root, &shapes::GITHUB, "a workflow of GitHub Actions")?;
     let jobs = jobs(&root, &mut page)?;
     let mut import = Import {
         words: Words::new(&jobs),
@@ -50,6 +53,9 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
         import.page.top.insert("on-failure".to_owned(), "continue".into());
     }
     for job in ordered(&jobs) {
+        if import.page.is_full() {
+            break;
+        }
         import.job(job);
     }
     import.finish()
@@ -228,7 +234,19 @@ impl<'a> Import<'a> {
         let mut gates: Vec<String> = Vec::new();
         let mut handing: Vec<String> = Vec::new();
         let mut needed = labels(&mut self.words, job, &mut self.page);
-        for step in &job.steps {
+        // The copies of other machines hold up nobody but what needs the job.
+        let away = job.steps.iter().find(|it| it.kind == Kind::Away);
+        if let Some(step) = away {
+            let mut keys = self.step(job, step);
+            if let Some(condition) = &whole {
+                keys.insert("if".to_owned(), condition.text.clone().into());
+            }
+            self.page.step(&step.id, &waits, keys);
+        }
+        for step in job.steps.iter().filter(|it| it.kind != Kind::Away) {
+            if self.page.is_full() {
+                break;
+            }
             let own = foreign::text_at(step.body, "if").filter(|_| !std::ptr::eq(step.body, job.body));
             let own = own.map(|it| self.words.condition(job, &it, &mut self.page));
             let condition = together(whole.as_ref(), own.as_ref(), &done, &gates);
@@ -253,6 +271,7 @@ impl<'a> Import<'a> {
             }
             waits.push(step.id.clone());
         }
+        waits.extend(away.map(|it| it.id.clone()));
         self.ends.insert(job.name, waits);
     }
 
@@ -325,7 +344,9 @@ impl<'a> Import<'a> {
                 self.page.leave_out(format!("`{key}` of {}: {instead}", job.name));
             }
         }
-        if job.body.contains_key("strategy") && job.steps.len() > 1 {
+        if job.body.contains_key("strategy")
+            && job.steps.iter().filter(|it| it.kind != Kind::Away).count() > 1
+        {
             self.page.leave_out(format!(
                 "a directory for each copy of {}: its copies share one here, and each step waits for all copies of the one before and is judged with them",
                 job.name
@@ -340,10 +361,11 @@ impl<'a> Import<'a> {
             Kind::Environment => self.environment(job),
             Kind::Machine => self.machine(job),
             Kind::Group => self.group(job),
+            Kind::Away => self.away(job, step),
             Kind::Nothing => ValueMap::from_iter([("wait".to_owned(), "0s".into())]),
             Kind::Called => self.called(job, step),
         };
-        if step.kind != Kind::Nothing {
+        if !matches!(step.kind, Kind::Nothing | Kind::Away) {
             self.copies(job, &mut keys);
         }
         if !step.is_of_the_job() {
@@ -507,7 +529,11 @@ impl<'a> Import<'a> {
         if let Some(said) = said.and_then(Value::as_object) {
             self.page.leave_out_all_but(&["name"], said, &format!("the environment of {}", job.name));
         }
-        asks(&format!("Go on with {} in {name}?", job.name))
+        let name = if name.is_empty() { "its environment" } else { &name };
+        asks(&format!(
+            "Go on with {} in {name}? Its reviewers, its wait and its branches are rules of GitHub, and do not hold here",
+            job.name
+        ))
     }
 
     /// A concurrency group of a job, which nothing here holds: a person looks after it.
@@ -528,14 +554,34 @@ impl<'a> Import<'a> {
 
     /// A job that runs somewhere else at GitHub: whether it may run here is asked.
     fn machine(&mut self, job: &Job<'_>) -> ValueMap {
-        let place = one_line(&elsewhere(job.body).unwrap_or_default());
+        let place = one_line(&elsewhere(job.body, job.legs.is_some()).unwrap_or_default());
         self.page.leave_out(format!(
             "{} runs {}: whether it runs on this machine is asked before",
             job.name,
             without_holes(&place)
         ));
         let place = self.words.text(Some(job), &place, &mut self.page);
-        asks(&format!("Run {} on this machine? At GitHub it runs {place}", job.name))
+        asks(&format!(
+            "Run {} on this machine, with its files, rights and network? At GitHub it runs {place}",
+            job.name
+        ))
+    }
+
+    /// The copies of a job that run on other machines: a person says whether they did.
+    fn away(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
+        let Some(legs) = &job.legs else { return ValueMap::new() };
+        let copies = legs.away_of(job.name);
+        self.page.leave_out(format!(
+            "{copies}: they do not run here, and {} asks whether they have passed",
+            step.id
+        ));
+        if Value::Object(job.body.clone()).to_string().contains("strategy.job-") {
+            self.page.leave_out(format!(
+                "`strategy.job-index` and `strategy.job-total` of {}: they count the copies that run here",
+                job.name
+            ));
+        }
+        asks(&format!("Have {copies} and do not run on this machine, passed where they belong?"))
     }
 
     fn called(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
@@ -567,6 +613,7 @@ impl<'a> Import<'a> {
     fn copies(&mut self, job: &Job<'_>, keys: &mut ValueMap) {
         let Some(strategy) = foreign::map_at(job.body, "strategy") else { return };
         let Some(said) = strategy.get("matrix") else { return };
+        let said = job.legs.as_ref().map_or(said, |it| &it.matrix);
         let mut matrix = self.rewritten(job, said);
         let more = ["max-parallel", "fail-fast"].into_iter();
         let more: ValueMap = more

@@ -5,6 +5,7 @@ mod dagu;
 mod foreign;
 mod github;
 mod page;
+mod shapes;
 mod wfformat;
 
 pub use argo::import_argo;

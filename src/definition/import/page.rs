@@ -2,7 +2,7 @@
 //! What becomes of what is for each system's own file.
 
 use crate::{
-    base::{FILE_BYTES_MAX, Value, ValueMap, shorten},
+    base::{FILE_BYTES_MAX, Value, ValueMap, json_bytes, safe_text, shorten},
     definition::{
         Diagnostic, Files,
         document::{STEP, Table, WORKFLOW},
@@ -18,8 +18,12 @@ use std::{
 
 /// What does not pass is mended so often.
 const ROUNDS_MAX: usize = 6;
-/// Keys that one line at the top of the file names at most; a longer line is cut.
+/// Keys that one line at the top of the file names at most, …
 const KEYS_A_LINE: usize = 8;
+/// … letters of a key, …
+const KEY_CHARS: usize = 60;
+/// … and bytes of all of them, so that the end of the line, which says whose they are, is never cut.
+const KEYS_CHARS: usize = 200;
 
 /// A workflow of another system as a file of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub(super) struct Page {
     left_out: Vec<String>,
     said: BTreeSet<String>,
     ids: BTreeSet<String>,
+    /// Of the steps so far, as JSON.
+    bytes: usize,
 }
 
 impl Page {
@@ -54,12 +60,14 @@ impl Page {
             left_out: Vec::new(),
             said: BTreeSet::new(),
             ids: BTreeSet::new(),
+            bytes: 0,
         }
     }
 
     /// Something could not be carried over; said once, however often it is found.
     pub(super) fn leave_out(&mut self, what: impl Into<String>) {
-        let what = one_line(&what.into());
+        // A letter that hides or turns others would let the note say something else.
+        let what = safe_text(&one_line(&what.into()));
         if self.said.insert(what.clone()) {
             self.left_out.push(what);
         }
@@ -67,10 +75,19 @@ impl Page {
 
     /// Names the keys of a mapping that nothing here stands for; `of` says whose they are.
     pub(super) fn leave_out_all_but(&mut self, kept: &[&str], map: &ValueMap, of: &str) {
-        let lost: Vec<String> =
-            map.keys().filter(|it| !kept.contains(&it.as_str())).map(|it| format!("`{it}`")).collect();
-        for some in lost.chunks(KEYS_A_LINE) {
+        let lost = map.keys().filter(|it| !kept.contains(&it.as_str()));
+        let lost: Vec<String> = lost.map(|it| format!("`{}`", shorten(it, KEY_CHARS))).collect();
+        let mut rest = lost.as_slice();
+        while let Some(first) = rest.first() {
+            let mut chars = first.len();
+            let fits = |it: &&String| {
+                chars += it.len();
+                chars <= KEYS_CHARS
+            };
+            let (some, more) =
+                rest.split_at(rest[1..].iter().take(KEYS_A_LINE - 1).take_while(fits).count() + 1);
             self.leave_out(format!("{} of {of}", some.join(", ")));
+            rest = more;
         }
     }
 
@@ -94,7 +111,14 @@ impl Page {
             [one] => drop(keys.insert("needs".to_owned(), one.as_str().into())),
             several => drop(keys.insert("needs".to_owned(), json!(several))),
         }
+        self.bytes += json_bytes(&keys);
         self.steps.push(keys);
+    }
+
+    /// Whether the file has become too large already: what repeats a long text at each step would else grow without end.
+    pub(super) fn is_full(&self) -> bool {
+        // No text is shorter in the file than half of what it is as JSON.
+        self.bytes > 2 * FILE_BYTES_MAX
     }
 
     /// The whole file. A step that the checker does not take becomes a question whether it was done by hand, so what is written
@@ -110,6 +134,9 @@ impl Page {
                 self.from
             ));
         }
+        if self.is_full() {
+            return Err(self.too_large(&format!("more than {}", 2 * FILE_BYTES_MAX)));
+        }
         for step in &mut self.steps {
             let keys = std::mem::take(step);
             *step = ordered(keys, &STEP);
@@ -119,12 +146,7 @@ impl Page {
         for _ in 0..ROUNDS_MAX {
             let (text, starts) = self.written();
             if text.len() > FILE_BYTES_MAX {
-                return Err(format!(
-                    "could not import {}: the file would have {} bytes, more than the {} MiB that a workflow may have; import it in parts",
-                    self.from,
-                    text.len(),
-                    FILE_BYTES_MAX >> 20
-                ));
+                return Err(self.too_large(&text.len().to_string()));
             }
             let (_, found) = read("imported.yaml", &text, &NoFiles);
             let wrong: Vec<Diagnostic> =
@@ -146,6 +168,14 @@ impl Page {
             }
         }
         Err(format!("could not import {}: what it becomes does not pass `cuelight check`", self.from))
+    }
+
+    fn too_large(&self, bytes: &str) -> String {
+        format!(
+            "could not import {}: the file would have {bytes} bytes, more than the {} MiB that a workflow may have; import it in parts",
+            self.from,
+            FILE_BYTES_MAX >> 20
+        )
     }
 
     /// A question in place of a step; a condition that is at fault never holds.

@@ -187,7 +187,7 @@ fn a_job_of_github_that_runs_elsewhere_asks_before_it_runs_here_and_a_token_is_a
     let text = "jobs:\n  a:\n    container: {image: debian}\n    services: {db: {image: postgres}}\n    runs-on: windows-latest\n    \
         steps: [{run: curl -H $GITHUB_TOKEN, env: {T: '${{ github.token }}'}}]\n";
     let made = imported(import_github(text), &[]);
-    let asked = "Run a on this machine? At GitHub it runs in the container debian beside db (postgres)";
+    let asked = "Run a on this machine, with its files, rights and network? At GitHub it runs in the container debian beside db (postgres)";
     assert!(made.contains(&format!("  - id: a-machine\n    gate:\n      prompt: {asked}\n")), "{made}");
     assert!(made.contains("secrets:\n  - GITHUB_TOKEN\n"), "{made}");
     assert_eq!(made.matches("${{ secrets.GITHUB_TOKEN }}").count(), 2, "{made}");
@@ -367,7 +367,7 @@ fn templates_that_unfold_without_end_are_refused_soon() {
 }
 
 /// Keys that the published schema of Dagu gives a workflow, each with a value that fits.
-const DAGU_ROOT: &[(&str, &str)] = &[
+pub(super) const DAGU_ROOT: &[(&str, &str)] = &[
     ("name", "other"),
     ("description", "text"),
     ("group", "text"),
@@ -428,7 +428,7 @@ const DAGU_ROOT: &[(&str, &str)] = &[
 ];
 
 /// Likewise of a step.
-const DAGU_STEP: &[(&str, &str)] = &[
+pub(super) const DAGU_STEP: &[(&str, &str)] = &[
     ("name", "other"),
     ("description", "text"),
     ("working_dir", "sub"),
@@ -476,7 +476,7 @@ const DAGU_STEP: &[(&str, &str)] = &[
 ];
 
 /// A file of Dagu with one more key, at its top and in its second step.
-fn dagu_with(key: Option<(&str, &str)>, is_root: bool, run: &str) -> String {
+pub(super) fn dagu_with(key: Option<(&str, &str)>, is_root: bool, run: &str) -> String {
     let line = key.map_or_else(String::new, |(key, value)| format!("{key}: {value}"));
     let (top, step) = match key {
         Some(_) if !is_root => (String::new(), format!(", {line}")),

@@ -3,6 +3,7 @@
 mod format;
 mod hostile;
 mod import;
+mod import_hostile;
 mod inputs;
 mod limits;
 mod schema_keys;

@@ -1,14 +1,18 @@
 //! Every key of the published schemas of Argo and GitHub is carried over, named as lost, or refused: none is passed over in silence.
 
 use super::{Shelf, read_with};
-use cuelight::definition::{Imported, import_argo, import_github};
+use cuelight::definition::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-type Import = fn(&str) -> Result<Imported, String>;
+/// Keys of the published schemas: object, key, shape.
+pub(super) const ARGO_KEYS: &str = include_str!("../../fixtures/schema-keys/argo.txt");
+pub(super) const GITHUB_KEYS: &str = include_str!("../../fixtures/schema-keys/github.txt");
+
+pub(super) type Import = fn(&str) -> Result<Imported, String>;
 
 /// A file in which an object stands, and the place of the object.
-type Place = (&'static str, fn() -> Value, &'static str);
+pub(super) type Place = (&'static str, fn() -> Value, &'static str);
 
 fn sample(shape: &str) -> Value {
     match shape {
@@ -22,11 +26,11 @@ fn sample(shape: &str) -> Value {
 }
 
 /// The file without the lines at its top.
-fn body(made: &Imported) -> String {
+pub(super) fn body(made: &Imported) -> String {
     made.text.lines().filter(|it| !it.starts_with("# Could not")).collect::<Vec<_>>().join("\n")
 }
 
-fn has_word(line: &str, word: &str) -> bool {
+pub(super) fn has_word(line: &str, word: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     line.match_indices(word)
         .any(|(at, _)| !line[..at].ends_with(is_letter) && !line[at + word.len()..].starts_with(is_letter))
@@ -77,7 +81,7 @@ fn walk(import: Import, keys: &str, places: &[Place], samples: &[(&str, Value)])
     assert!(silent_keys.is_empty(), "{} of {count} keys:\n{}", silent_keys.len(), silent_keys.join("\n"));
 }
 
-fn workflow() -> Value {
+pub(super) fn workflow() -> Value {
     json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "w"}, "spec": {
         "entrypoint": "main",
         "arguments": {"parameters": [{"name": "p", "value": "v"}]},
@@ -99,7 +103,7 @@ fn workflow() -> Value {
     }})
 }
 
-fn graph() -> Value {
+pub(super) fn graph() -> Value {
     json!({"spec": {"entrypoint": "main", "templates": [
         {"name": "main", "dag": {"tasks": [{"name": "a", "template": "work"}, {"name": "b", "template": "work", "dependencies": ["a"]}]}},
         {"name": "work", "container": {"image": "busybox", "command": ["true"], "securityContext": {"capabilities": {}}, "resources": {}}},
@@ -110,50 +114,52 @@ fn cron() -> Value {
     json!({"kind": "CronWorkflow", "metadata": {"name": "w"}, "spec": {"schedules": ["0 3 * * *"], "workflowSpec": graph()["spec"].clone()}})
 }
 
+/// Where the objects of the schema of Argo stand.
+pub(super) const ARGO_PLACES: [Place; 40] = [
+    ("Workflow", workflow, ""),
+    ("CronWorkflow", cron, ""),
+    ("CronWorkflowSpec", cron, "/spec"),
+    ("WorkflowSpec", workflow, "/spec"),
+    ("WorkflowSpec", cron, "/spec/workflowSpec"),
+    ("ObjectMeta", workflow, "/metadata"),
+    ("Template", workflow, "/spec/templates/0"),
+    ("Template", workflow, "/spec/templates/1"),
+    ("Template", workflow, "/spec/templates/2"),
+    ("Template", workflow, "/spec/templates/3"),
+    ("Template", workflow, "/spec/templates/4"),
+    ("Template", workflow, "/spec/templates/5"),
+    ("Template", graph, "/spec/templates/0"),
+    ("WorkflowStep", workflow, "/spec/templates/0/steps/0/0"),
+    ("DAGTemplate", graph, "/spec/templates/0/dag"),
+    ("DAGTask", graph, "/spec/templates/0/dag/tasks/1"),
+    ("Arguments", workflow, "/spec/arguments"),
+    ("Arguments", workflow, "/spec/templates/0/steps/0/0/arguments"),
+    ("Inputs", workflow, "/spec/templates/1/inputs"),
+    ("Outputs", workflow, "/spec/templates/1/outputs"),
+    ("Parameter", workflow, "/spec/arguments/parameters/0"),
+    ("Parameter", workflow, "/spec/templates/0/steps/0/0/arguments/parameters/0"),
+    ("Parameter", workflow, "/spec/templates/1/inputs/parameters/0"),
+    ("Parameter", workflow, "/spec/templates/1/outputs/parameters/0"),
+    ("ValueFrom", workflow, "/spec/templates/1/outputs/parameters/0/valueFrom"),
+    ("RetryStrategy", workflow, "/spec/templates/1/retryStrategy"),
+    ("Backoff", workflow, "/spec/templates/1/retryStrategy/backoff"),
+    ("Container", workflow, "/spec/templates/1/container"),
+    ("EnvVar", workflow, "/spec/templates/1/container/env/0"),
+    ("ScriptTemplate", workflow, "/spec/templates/2/script"),
+    ("ResourceTemplate", workflow, "/spec/templates/3/resource"),
+    ("HTTP", workflow, "/spec/templates/4/http"),
+    ("HTTPHeader", workflow, "/spec/templates/4/http/headers/0"),
+    ("SuspendTemplate", workflow, "/spec/templates/5/suspend"),
+    ("Synchronization", graph, "/spec/synchronization"),
+    ("SecurityContext", graph, "/spec/templates/1/container/securityContext"),
+    ("Capabilities", graph, "/spec/templates/1/container/securityContext/capabilities"),
+    ("ResourceRequirements", graph, "/spec/templates/1/container/resources"),
+    ("PodSecurityContext", graph, "/spec/securityContext"),
+    ("EnvVarSource", env_source, "/spec/templates/1/container/env/0/valueFrom"),
+];
+
 #[test]
 fn every_key_of_the_schema_of_argo_is_carried_named_or_refused() {
-    let places: [Place; 40] = [
-        ("Workflow", workflow, ""),
-        ("CronWorkflow", cron, ""),
-        ("CronWorkflowSpec", cron, "/spec"),
-        ("WorkflowSpec", workflow, "/spec"),
-        ("WorkflowSpec", cron, "/spec/workflowSpec"),
-        ("ObjectMeta", workflow, "/metadata"),
-        ("Template", workflow, "/spec/templates/0"),
-        ("Template", workflow, "/spec/templates/1"),
-        ("Template", workflow, "/spec/templates/2"),
-        ("Template", workflow, "/spec/templates/3"),
-        ("Template", workflow, "/spec/templates/4"),
-        ("Template", workflow, "/spec/templates/5"),
-        ("Template", graph, "/spec/templates/0"),
-        ("WorkflowStep", workflow, "/spec/templates/0/steps/0/0"),
-        ("DAGTemplate", graph, "/spec/templates/0/dag"),
-        ("DAGTask", graph, "/spec/templates/0/dag/tasks/1"),
-        ("Arguments", workflow, "/spec/arguments"),
-        ("Arguments", workflow, "/spec/templates/0/steps/0/0/arguments"),
-        ("Inputs", workflow, "/spec/templates/1/inputs"),
-        ("Outputs", workflow, "/spec/templates/1/outputs"),
-        ("Parameter", workflow, "/spec/arguments/parameters/0"),
-        ("Parameter", workflow, "/spec/templates/0/steps/0/0/arguments/parameters/0"),
-        ("Parameter", workflow, "/spec/templates/1/inputs/parameters/0"),
-        ("Parameter", workflow, "/spec/templates/1/outputs/parameters/0"),
-        ("ValueFrom", workflow, "/spec/templates/1/outputs/parameters/0/valueFrom"),
-        ("RetryStrategy", workflow, "/spec/templates/1/retryStrategy"),
-        ("Backoff", workflow, "/spec/templates/1/retryStrategy/backoff"),
-        ("Container", workflow, "/spec/templates/1/container"),
-        ("EnvVar", workflow, "/spec/templates/1/container/env/0"),
-        ("ScriptTemplate", workflow, "/spec/templates/2/script"),
-        ("ResourceTemplate", workflow, "/spec/templates/3/resource"),
-        ("HTTP", workflow, "/spec/templates/4/http"),
-        ("HTTPHeader", workflow, "/spec/templates/4/http/headers/0"),
-        ("SuspendTemplate", workflow, "/spec/templates/5/suspend"),
-        ("Synchronization", graph, "/spec/synchronization"),
-        ("SecurityContext", graph, "/spec/templates/1/container/securityContext"),
-        ("Capabilities", graph, "/spec/templates/1/container/securityContext/capabilities"),
-        ("ResourceRequirements", graph, "/spec/templates/1/container/resources"),
-        ("PodSecurityContext", graph, "/spec/securityContext"),
-        ("EnvVarSource", env_source, "/spec/templates/1/container/env/0/valueFrom"),
-    ];
     let samples = [
         ("Backoff.cap", json!("1m")),
         ("SecurityContext.allowPrivilegeEscalation", json!(false)),
@@ -185,7 +191,7 @@ fn every_key_of_the_schema_of_argo_is_carried_named_or_refused() {
         ("Arguments.parameters", json!([{"name": "q", "value": "other"}, {"name": "p", "value": "other"}])),
         ("Template.suspend", json!({"duration": "20"})),
     ];
-    walk(import_argo, include_str!("../../fixtures/schema-keys/argo.txt"), &places, &samples);
+    walk(import_argo, ARGO_KEYS, &ARGO_PLACES, &samples);
 }
 
 fn env_source() -> Value {
@@ -194,7 +200,7 @@ fn env_source() -> Value {
     out
 }
 
-fn actions() -> Value {
+pub(super) fn actions() -> Value {
     json!({"name": "w", "on": {"workflow_dispatch": {"inputs": {"i": {"type": "string"}}}, "schedule": [{"cron": "1 2 * * *"}],
     "workflow_call": {"inputs": {}}},
     "permissions": {"contents": "read"}, "concurrency": {"group": "g"}, "defaults": {"run": {"shell": "sh"}},
@@ -211,32 +217,34 @@ fn actions() -> Value {
     }})
 }
 
+/// Where the objects of the schema of GitHub stand.
+pub(super) const GITHUB_PLACES: [Place; 22] = [
+    ("workflow", actions, ""),
+    ("on", actions, "/on"),
+    ("dispatch", actions, "/on/workflow_dispatch"),
+    ("call", actions, "/on/workflow_call"),
+    ("schedule", actions, "/on/schedule/0"),
+    ("dispatch-input", actions, "/on/workflow_dispatch/inputs/i"),
+    ("job", actions, "/jobs/first"),
+    ("job", actions, "/jobs/job"),
+    ("called-job", actions, "/jobs/called"),
+    ("step", actions, "/jobs/first/steps/0"),
+    ("step", actions, "/jobs/first/steps/1"),
+    ("environment", actions, "/jobs/job/environment"),
+    ("concurrency", actions, "/concurrency"),
+    ("concurrency", actions, "/jobs/job/concurrency"),
+    ("container", actions, "/jobs/job/container"),
+    ("service", actions, "/jobs/job/services/db"),
+    ("strategy", actions, "/jobs/job/strategy"),
+    ("permissions", actions, "/permissions"),
+    ("permissions", actions, "/jobs/job/permissions"),
+    ("defaults", actions, "/defaults"),
+    ("run-defaults", actions, "/jobs/job/defaults/run"),
+    ("runs-on", actions, "/jobs/job/runs-on"),
+];
+
 #[test]
 fn every_key_of_the_schema_of_github_is_carried_named_or_refused() {
-    let places: [Place; 22] = [
-        ("workflow", actions, ""),
-        ("on", actions, "/on"),
-        ("dispatch", actions, "/on/workflow_dispatch"),
-        ("call", actions, "/on/workflow_call"),
-        ("schedule", actions, "/on/schedule/0"),
-        ("dispatch-input", actions, "/on/workflow_dispatch/inputs/i"),
-        ("job", actions, "/jobs/first"),
-        ("job", actions, "/jobs/job"),
-        ("called-job", actions, "/jobs/called"),
-        ("step", actions, "/jobs/first/steps/0"),
-        ("step", actions, "/jobs/first/steps/1"),
-        ("environment", actions, "/jobs/job/environment"),
-        ("concurrency", actions, "/concurrency"),
-        ("concurrency", actions, "/jobs/job/concurrency"),
-        ("container", actions, "/jobs/job/container"),
-        ("service", actions, "/jobs/job/services/db"),
-        ("strategy", actions, "/jobs/job/strategy"),
-        ("permissions", actions, "/permissions"),
-        ("permissions", actions, "/jobs/job/permissions"),
-        ("defaults", actions, "/defaults"),
-        ("run-defaults", actions, "/jobs/job/defaults/run"),
-        ("runs-on", actions, "/jobs/job/runs-on"),
-    ];
     let samples = [
         ("job.steps", json!([{"run": "other"}])),
         ("job.needs", json!(["called"])),
@@ -268,7 +276,7 @@ fn every_key_of_the_schema_of_github_is_carried_named_or_refused() {
         ("job.defaults", json!({"run": {"shell": "zz"}})),
         ("defaults.run", json!({"shell": "zz"})),
     ];
-    walk(import_github, include_str!("../../fixtures/schema-keys/github.txt"), &places, &samples);
+    walk(import_github, GITHUB_KEYS, &GITHUB_PLACES, &samples);
 }
 
 /// Values of the wrong shape, and hostile ones.
@@ -292,17 +300,21 @@ fn odd(seed: u64) -> Value {
     }
 }
 
-/// An import refuses with a sentence of one line, or what it writes passes the checker.
+/// An import refuses with a sentence, one for each fault, or what it writes passes the checker.
 #[track_caller]
-fn holds(import: Import, text: &str) -> bool {
+pub(super) fn holds(import: Import, text: &str) -> bool {
     let made = match import(text) {
         Err(why) => {
-            assert!(why.starts_with("could not ") && why.lines().count() == 1, "{why:?} for\n{text}");
+            assert!(
+                why.lines().all(|it| it.starts_with("could not ") && it.chars().count() < 1_000),
+                "{why:?} for\n{text}"
+            );
+            assert!(!why.is_empty() && why.lines().count() < 200, "{why:?}");
             return false;
         }
         Ok(it) => it,
     };
-    let (_, said) = read_with(&made.text, &Shelf::default());
+    let (_, said) = read_with(&made.text, &Shelf(made.others.iter().cloned().collect()));
     let wrong = said.iter().find(|it| it.is_error() && it.code != "subworkflow");
     assert!(
         wrong.is_none(),
@@ -315,8 +327,8 @@ fn holds(import: Import, text: &str) -> bool {
 
 #[test]
 fn files_with_odd_values_behind_keys_of_the_schemas_are_refused_or_pass_the_checker() {
-    let argo = include_str!("../../fixtures/schema-keys/argo.txt");
-    let github = include_str!("../../fixtures/schema-keys/github.txt");
+    let argo = ARGO_KEYS;
+    let github = GITHUB_KEYS;
     let places: [(Import, &str, fn() -> Value, &[(&str, &str)]); 2] = [
         (
             import_argo,
@@ -364,7 +376,7 @@ fn files_with_odd_values_behind_keys_of_the_schemas_are_refused_or_pass_the_chec
             }
             made += usize::from(holds(import, &whole.to_string()));
         }
-        assert!(made > 30, "{made} of 100 were written");
+        assert!(made > 20, "{made} of 100 were written");
     }
 }
 
@@ -380,8 +392,11 @@ fn every_hostile_file_that_is_known_is_refused_by_an_import_or_passes_the_checke
                 open.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 count += 1;
-                holds(import_argo, &text);
-                holds(import_github, &text);
+                for import in
+                    [import_argo, import_github, import_dagu, |it: &str| import_wfformat(it, ImportAs::Noop)]
+                {
+                    holds(import, &text);
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ impl Import<'_> {
         let sequence = foreign::map_at(member, "withSequence")?;
         let number = |key: &str| foreign::text_at(sequence, key).and_then(|it| it.parse::<i64>().ok());
         let start = number("start").unwrap_or(0);
-        let end = number("end").or_else(|| Some(start + number("count")? - 1));
+        let end = number("end").or_else(|| start.checked_add(number("count")?)?.checked_sub(1));
         let Some(end) = end.filter(|it| it.abs_diff(start) < 10_000 && !sequence.contains_key("format"))
         else {
             return Some(self.asked(member, "a sequence that is only known when it runs"));

@@ -1,6 +1,6 @@
 //! The jobs of a workflow of GitHub and what is left of their steps, each with the id it has here.
 
-use super::place::elsewhere;
+use super::{legs::Legs, place::elsewhere};
 use crate::{
     base::{Value, ValueMap},
     definition::import::{foreign, page::Page},
@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Machine,
     /// A gate: the job has a concurrency group of its own.
     Group,
+    /// A gate beside the job: some of its copies run on other machines.
+    Away,
     /// Nothing of the job is left but its place in the order.
     Nothing,
     /// Another workflow of the same repository.
@@ -45,7 +47,7 @@ impl Step<'_> {
 
     /// Whether it stands for the job, and for no step of it.
     pub(super) fn is_of_the_job(&self) -> bool {
-        self.is_before_the_job() || self.kind == Kind::Nothing
+        self.is_before_the_job() || matches!(self.kind, Kind::Nothing | Kind::Away)
     }
 
     /// Whether it is a gate before the job: no step of the job runs unless it was passed.
@@ -61,6 +63,8 @@ pub(super) struct Job<'a> {
     pub(super) body: &'a ValueMap,
     pub(super) needs: Vec<String>,
     pub(super) steps: Vec<Step<'a>>,
+    /// Its copies, where the runner depends on the copy.
+    pub(super) legs: Option<Legs>,
 }
 
 impl Job<'_> {
@@ -107,11 +111,15 @@ pub(super) fn raised(root: &ValueMap) -> Option<&str> {
 
 fn job<'a>(name: &'a str, body: &'a ValueMap, has_group: bool, page: &mut Page) -> Job<'a> {
     let mut steps = Vec::new();
+    let legs = Legs::of(body);
+    if legs.as_ref().is_some_and(Legs::has_away) {
+        steps.push(Step { id: page.id(&format!("{name}-elsewhere")), given: None, body, kind: Kind::Away });
+    }
     if body.contains_key("environment") {
         let id = page.id(&format!("{name}-environment"));
         steps.push(Step { id, given: None, body, kind: Kind::Environment });
     }
-    if elsewhere(body).is_some() {
+    if elsewhere(body, legs.is_some()).is_some() {
         steps.push(Step { id: page.id(&format!("{name}-machine")), given: None, body, kind: Kind::Machine });
     }
     if has_group {
@@ -136,7 +144,7 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, has_group: bool, page: &mut Page) 
     if steps.is_empty() {
         steps.push(Step { id: page.id(name), given: None, body, kind: Kind::Nothing });
     }
-    Job { name, body, needs: foreign::texts(body.get("needs")), steps }
+    Job { name, body, needs: foreign::texts(body.get("needs")), steps, legs }
 }
 
 /// The steps that an item of `steps` stands for: those of `parallel` follow each other here.

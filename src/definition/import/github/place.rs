@@ -9,13 +9,16 @@ use crate::{
 };
 
 /// Where a job runs at GitHub, as far as no label says it.
-pub(super) fn elsewhere(body: &ValueMap) -> Option<String> {
+pub(super) fn elsewhere(body: &ValueMap, is_judged: bool) -> Option<String> {
     let of = |it: &Value| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "image"));
     let mut parts = Vec::new();
     if let Some(container) = body.get("container") {
-        parts.push(format!("in the container {}", of(container).unwrap_or_default()));
+        let image = of(container).unwrap_or_default();
+        let options = container.as_object().and_then(|it| foreign::text_at(it, "options"));
+        let options = options.map_or_else(String::new, |it| format!(" with the options {it}"));
+        parts.push(format!("in the container {image}{options}"));
     }
-    if !is_known_before(body) {
+    if !is_judged && !is_known_before(body) {
         parts.push(format!("on {}", runners(body).join(", ")));
     }
     let services = foreign::map_at(body, "services").into_iter().flatten();
@@ -35,6 +38,9 @@ pub(super) fn elsewhere(body: &ValueMap) -> Option<String> {
 
 /// The labels that a machine must have to run a job; those of a copy of a matrix are an expression.
 pub(super) fn labels(words: &mut Words<'_>, job: &Job<'_>, page: &mut Page) -> Vec<String> {
+    if let Some(legs) = &job.legs {
+        return legs.labels.clone();
+    }
     let mut out: Vec<String> = Vec::new();
     if !is_known_before(job.body) {
         return out;
@@ -55,7 +61,7 @@ pub(super) fn labels(words: &mut Words<'_>, job: &Job<'_>, page: &mut Page) -> V
 }
 
 /// The label that stands for a runner of GitHub; none for any machine of one's own.
-fn label(runner: &str) -> Option<String> {
+pub(super) fn label(runner: &str) -> Option<String> {
     let lower = runner.to_lowercase();
     let known = match lower.as_str() {
         "self-hosted" => return None,
@@ -71,7 +77,7 @@ fn label(runner: &str) -> Option<String> {
 }
 
 /// What stands behind `runs-on`.
-fn runners(body: &ValueMap) -> Vec<String> {
+pub(super) fn runners(body: &ValueMap) -> Vec<String> {
     let said = body.get("runs-on");
     match said.and_then(Value::as_object) {
         Some(group) => {

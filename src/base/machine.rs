@@ -1,0 +1,16 @@
+//! What the machine is that this program was made for.
+
+/// Its system and its processor, as steps name them under `requires`.
+///
+/// ```
+/// assert!(cuelight::base::system_labels().all(|label| !label.is_empty()));
+/// ```
+pub fn system_labels() -> impl Iterator<Item = &'static str> {
+    let known = [
+        ("linux", cfg!(target_os = "linux")),
+        ("macos", cfg!(target_os = "macos")),
+        ("x86_64", cfg!(target_arch = "x86_64")),
+        ("aarch64", cfg!(target_arch = "aarch64")),
+    ];
+    known.into_iter().filter(|it| it.1).map(|it| it.0)
+}
