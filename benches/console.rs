@@ -17,7 +17,7 @@ use cuelight::{
     base::Seq,
     engine::{Actor, Channel, Proof},
     runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
-    store::{Reader, TrustBook, Workspace},
+    store::{Reader, TrustBook, Trusted},
     tool::{HttpPolicy, SecretStore},
 };
 use pty_process::{
@@ -162,9 +162,10 @@ fn pressed(console: &Console, is_over: impl Fn() -> bool) -> Vec<Duration> {
 }
 
 /// The workspace of a directory, trusted by the user whose home it is.
-fn own(dir: &Path) -> Workspace {
+fn own(dir: &Path) -> Trusted {
     let book = TrustBook::new(dir.join(".local/state/cuelight/trust"));
-    book.create(dir, &"0".repeat(32)).expect("a workspace")
+    let workspace = book.create(dir, &"0".repeat(32)).expect("a workspace");
+    book.trusts(&workspace, Some(&[])).expect("a workspace")
 }
 
 fn place() -> TempDir {
