@@ -6,7 +6,7 @@
 use cuelight::{
     engine::{Actor, Channel, Proof},
     runtime::{ContextQuery, Engine, Setup},
-    store::Workspace,
+    store::Trusted,
     tool::{HttpPolicy, SecretStore},
 };
 use std::{
@@ -32,7 +32,7 @@ async fn main() {
     };
     let engine = Engine::start(Setup {
         trees: None,
-        workspace: Workspace::create(dir.path()).expect("a workspace"),
+        workspace: Trusted::make(dir.path()).expect("a workspace"),
         actor,
         environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
         secrets: SecretStore::new(BTreeMap::new(), dir.path()),

@@ -11,7 +11,7 @@ use cuelight::{
         Desk, Engine, Entropy, LaunchRequest, OutputPart, Page, Reply, Request, Setup, Source, Tasks, Want,
         WhoIsWho,
     },
-    store::Workspace,
+    store::Trusted,
     tool::{HttpPolicy, SecretStore},
 };
 use std::{
@@ -30,7 +30,7 @@ const WIDE: usize = 1000;
 #[tokio::main]
 async fn main() {
     let dir = tempfile::tempdir().expect("a directory");
-    let workspace = Workspace::create(dir.path()).expect("a workspace");
+    let workspace = Trusted::make(dir.path()).expect("a workspace");
     let actor = Actor {
         name: "b".to_owned(),
         proof: Proof::OsUser(0),

@@ -14,7 +14,7 @@
 use cuelight::{
     engine::{Actor, Channel, Proof},
     runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
-    store::Workspace,
+    store::Trusted,
     tool::{HttpPolicy, SecretStore},
 };
 use std::{
@@ -115,7 +115,7 @@ fn run(text: &str, guarded: bool) -> Duration {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
     runtime.block_on(async {
         let dir = tempfile::tempdir().expect("a directory");
-        let workspace = Workspace::create(dir.path()).expect("a workspace");
+        let workspace = Trusted::make(dir.path()).expect("a workspace");
         let secrets = SecretStore::new(BTreeMap::new(), dir.path());
         let actor = Actor {
             name: "bench".to_owned(),

@@ -4,7 +4,7 @@ use cuelight::{
     engine::{Actor, Channel, Proof, Standing},
     gateway::{Claims, HttpSetup, Permission, Places, Rates, ResultRules, Signer, serve_http, sign},
     runtime::{Clock as _, Engine, People, Setup, SystemClock, WhoIsWho},
-    store::{TokenKeys, Workspace},
+    store::{TokenKeys, Trusted},
     tool::{HttpPolicy, SecretStore},
 };
 use ed25519_dalek::SigningKey;
@@ -103,7 +103,8 @@ impl Api {
         fs::create_dir_all(&dir).expect("a directory");
         fs::write(dir.join("set.yaml"), WORKFLOW).expect("written");
         let now = SystemClock.now();
-        let workspace = Workspace::create(&dir).expect("a workspace");
+        let trusted = Trusted::make(&dir).expect("a workspace");
+        let workspace = trusted.workspace().clone();
         TokenKeys::change(&workspace, now, [1; 32], |keys| keys.make(now, SECRET)).expect("a key");
         let keys = TokenKeys::of(&workspace).expect("readable").expect("a key");
         let agent = Claims {
@@ -134,7 +135,7 @@ impl Api {
         let kid = &keys.signing().expect("a key").kid;
         let agent = sign(&agent, kid, &Signer::Secret(&SECRET));
         let person = sign(&person, "bob", &Signer::Key(&SigningKey::from_bytes(&[2; 32])));
-        let (engine, at) = runtime.block_on(listening(workspace, &dir));
+        let (engine, at) = runtime.block_on(listening(trusted, &dir));
         let mut api = Self { runtime, engine, dir, at, agent, person, asked: 0, lines: 0, line: None };
         // Something is there that can be named.
         for (path, body) in [
@@ -210,10 +211,11 @@ async fn connect(number: u32, to: SocketAddr) -> io::Result<TcpStream> {
     Ok(line)
 }
 
-async fn listening(workspace: Workspace, dir: &Path) -> (Engine, SocketAddr) {
+async fn listening(trusted: Trusted, dir: &Path) -> (Engine, SocketAddr) {
+    let workspace = trusted.workspace().clone();
     let engine = Engine::start(Setup {
         trees: None,
-        workspace: workspace.clone(),
+        workspace: trusted,
         actor: Actor {
             name: "ann".to_owned(),
             proof: Proof::OsUser(1),

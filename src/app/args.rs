@@ -1373,8 +1373,8 @@ pub(super) struct ConfirmArgs {
     /// The ask of a gate that was read: the name at its end, or its `ask_hash`; any other ask is not answered
     #[arg(long, value_name = "NAME")]
     pub(super) ask: Option<String>,
-    /// Of a gate: fill in a field of its form
-    #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = key_value)]
+    /// Of a gate: fill in a field of its form; a terminal asks for those that are left out
+    #[arg(short = 'i', long = "set", value_name = "FIELD=VALUE", value_parser = key_value)]
     pub(super) set: Vec<(String, String)>,
     /// Of a gate: leave a field of its form empty on purpose
     #[arg(long, value_name = "FIELD")]

@@ -11,7 +11,7 @@ use crate::{
     engine::{Actor, Channel, Standing, TopicRule},
     gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback},
     runtime::{People, TraceSetup, WhoIsWho, people_signer},
-    store::Workspace,
+    store::{Trusted, Workspace},
     tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step},
 };
 use std::{
@@ -21,7 +21,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
@@ -64,8 +64,8 @@ pub(super) struct Config {
     pub(super) listen: Option<Listen>,
     /// How what is told beside the output is written, where that was said on the command line.
     log_format: Option<LogFormat>,
-    /// Whether this command has made its workspace, and could write that down nowhere.
-    pub(super) made_here: AtomicBool,
+    /// The workspace that this command has made, where that could be written down nowhere.
+    pub(super) made_here: OnceLock<Trusted>,
 }
 
 /// An address, and what encrypts there.
@@ -87,7 +87,7 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let named = everywhere.workspace.as_ref().map(|it| here.join(it));
-        let made_here = AtomicBool::new(false);
+        let made_here = OnceLock::new();
         let config =
             Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here };
         if everywhere.inbox { config.in_inbox() } else { Ok(config) }

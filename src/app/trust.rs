@@ -2,15 +2,11 @@
 
 use super::{config::Config, exit::Trouble, output::say};
 use crate::{
-    base::safe_text,
     runtime::{Entropy, MayStart},
-    store::{DATABASE, StoreError, TrustBook, TrustRecord, Workspace},
+    store::{StoreError, TrustBook, Trusted, Workspace},
     tool::tracked_files,
 };
-use std::{
-    path::Path,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{path::Path, sync::Arc};
 
 impl Config {
     /// The records of trust; nothing where this user has no home.
@@ -37,28 +33,32 @@ impl Config {
             Err(_) if is_there => Workspace::create(root).map_err(not_made),
             Err(why) => {
                 // A place that cannot have a workspace says so itself.
-                let made = Workspace::create(root).map_err(not_made)?;
-                self.made_here.store(true, Relaxed);
+                let made = Trusted::make(root).map_err(not_made)?;
                 say(&format!("{why}; until then this workspace is trusted by this command alone"));
-                Ok(made)
+                Ok(self.made_here.get_or_init(|| made).workspace().clone())
             }
         }
     }
 
-    /// Whether an engine may start there: the record of the workspace, where there is one.
+    /// The workspace as one in which an engine may start.
     ///
     /// # Errors
-    /// Why it may not, as the end of a sentence.
-    pub(super) fn trusts(&self, workspace: &Workspace) -> Result<Option<TrustRecord>, String> {
-        if self.made_here.load(Relaxed) {
-            return Ok(None);
+    /// Why none may, as the end of a sentence.
+    pub(super) fn trusts(&self, workspace: &Workspace) -> Result<Trusted, String> {
+        match self.made(workspace) {
+            Some(made) => Ok(made.clone()),
+            None => judge(&self.trust_book()?, workspace),
         }
-        judge(&self.trust_book()?, workspace).map(Some)
+    }
+
+    /// The workspace, where this command has made it and could write that down nowhere.
+    fn made(&self, workspace: &Workspace) -> Option<&Trusted> {
+        self.made_here.get().filter(|it| it.workspace().root() == workspace.root())
     }
 
     /// The same question, for whoever asks it again while an engine runs.
     pub(super) fn still_trusts(&self, workspace: &Workspace) -> MayStart {
-        let is_made_here = self.made_here.load(Relaxed);
+        let is_made_here = self.made(workspace).is_some();
         let (book, workspace) = (self.trust_book(), workspace.clone());
         Arc::new(move || {
             let book = book.as_ref().map_err(Clone::clone);
@@ -78,11 +78,11 @@ impl Config {
 
     /// Whether the workspace is one that this user has trusted, whatever has changed in it since.
     pub(super) fn knows(&self, workspace: &Workspace) -> bool {
-        self.made_here.load(Relaxed) || self.trust_book().and_then(|it| it.record(workspace)).is_ok()
+        self.made(workspace).is_some() || self.trust_book().and_then(|it| it.record(workspace)).is_ok()
     }
 
     /// Refuses to act in a workspace that is not trusted.
-    pub(super) fn require_trust(&self, workspace: &Workspace) -> Result<Option<TrustRecord>, Trouble> {
+    pub(super) fn require_trust(&self, workspace: &Workspace) -> Result<Trusted, Trouble> {
         self.trusts(workspace).map_err(|why| {
             let root = workspace.root().display();
             Trouble::not_recorded(format!(
@@ -93,27 +93,16 @@ impl Config {
     }
 
     /// Writes down what our own engine has begun in a workspace that is trusted.
-    pub(super) fn settle_trust(&self, workspace: &Workspace, record: Option<TrustRecord>) {
-        let Some(record) = record else { return };
-        let settled =
-            self.trust_book().and_then(|it| it.settle(workspace, record).map_err(|it| it.to_string()));
+    pub(super) fn settle_trust(&self, trusted: Trusted) {
+        let settled = self.trust_book().and_then(|it| it.settle(trusted).map_err(|it| it.to_string()));
         if let Err(why) = settled {
             say(&why);
         }
     }
 }
 
-/// Whether a workspace is one that its user trusts, and as it was then, or changed by no hand but theirs.
-fn judge(book: &TrustBook, workspace: &Workspace) -> Result<TrustRecord, String> {
-    let record = book.record(workspace)?;
+/// Asks the records of trust, with what version control carries of the workspace.
+fn judge(book: &TrustBook, workspace: &Workspace) -> Result<Trusted, String> {
     let tracked = tracked_files(&workspace.root().join(".cuelight"));
-    let is_database = |it: &String| it.rsplit('/').next().is_some_and(|it| it.starts_with(DATABASE));
-    let is_shared = tracked.as_ref().is_none_or(|it| !it.is_empty());
-    let has_database = tracked.iter().flatten().any(is_database);
-    let changed = book.changed(workspace, &record, has_database).map_err(|it| it.to_string())?;
-    // Nobody else's hand reaches the files of a workspace that was made here and that no version control carries.
-    if changed.is_empty() || record.is_own && !is_shared {
-        return Ok(record);
-    }
-    Err(format!("since you trusted it, this changed: {}", safe_text(&changed.join(", "))))
+    book.trusts(workspace, tracked.as_deref())
 }

@@ -159,7 +159,7 @@ pub(super) async fn own(
     let traces = config.traces(workspace).map_err(OwnTrouble::Other)?;
     let setup = Setup {
         traced: traces.is_some(),
-        workspace: workspace.clone(),
+        workspace: trusted.clone(),
         actor: actor.clone(),
         environment: config.inherited(workspace).map_err(OwnTrouble::Other)?,
         secrets: config.secrets(workspace),
@@ -177,7 +177,7 @@ pub(super) async fn own(
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
-    config.settle_trust(workspace, trusted);
+    config.settle_trust(trusted);
     let environment = {
         let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
         if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {

@@ -127,6 +127,8 @@ pub const MATRIX_COPIES_MAX: usize = 10_000;
 pub const EXPRESSION_CHARS_MAX: usize = 21_000;
 /// Depth of an expression (GitHub's).
 pub const EXPRESSION_DEPTH_MAX: usize = 50;
+/// Bytes of all values that an answer gives to a form.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a reason.
 pub const REASON_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one value of a scope.
@@ -260,6 +262,7 @@ const _: () = {
     assert!(MCP_SAYS_BYTES_MAX <= EVENT_INLINE_BYTES_MAX);
     assert!(AGENT_TASK_VARIABLE_BYTES_MAX < AGENT_ANSWER_BYTES_MAX);
     assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
+    assert!(FORM_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
     assert!(MATRIX_COPIES_MAX < STEPS_MAX);
     assert!(BATCH_COMMANDS_MAX <= INBOX_COMMANDS_MAX);
     assert!(ATTEMPTS_DEFAULT <= ATTEMPTS_MAX);

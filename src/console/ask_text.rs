@@ -11,8 +11,8 @@ use super::{
 use crate::{
     base::{Digest, TextPart, Timestamp, Value, counted, shorten},
     console::{Glyphs, Role},
-    engine::{Ask, Evidence, FileFact, FormField, Later, WillRun},
-    plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
+    engine::{Ask, Evidence, FileFact, Later, WillRun},
+    plan::{EffectClass, OnTimeout, Quorum, Risk},
     projection::{
         AskChange, CLAIM_WORDS, Fields, GateView, ask_diff, call_files, command_line, names_in_words,
         snapshot_files,
@@ -268,39 +268,11 @@ fn fields(out: &mut Prose, ask: &Ask) {
         let missing = field.required && field.value.is_null();
         let value = if missing { "not filled in".to_owned() } else { field.value.to_string() };
         pieces.extend(foreign_pieces(&value, if missing { Role::Warn } else { Role::Text }));
-        pieces.extend(foreign_pieces(&format!("   {}", rule_of(field)), Role::Muted));
+        pieces.extend(foreign_pieces(&format!("   {}", field.rule()), Role::Muted));
         out.row(head, HEAD, &pieces);
         if let Some(text) = &field.description {
             out.foreign_at("", HEAD + 2, text, Role::Muted);
         }
-    }
-}
-
-/// What a field takes, in words: `number, required`.
-pub(super) fn rule_of(field: &FormField) -> String {
-    let mut words = vec![kind_word(field.kind).to_owned()];
-    if !field.choices.is_empty() {
-        let choices: Vec<String> = field.choices.iter().map(Value::to_string).collect();
-        words.push(format!("one of {}", choices.join(" ")));
-    }
-    if let Some(pattern) = &field.pattern {
-        words.push(format!("fits {pattern}"));
-    }
-    if field.required {
-        words.push("required".to_owned());
-    }
-    words.join(", ")
-}
-
-const fn kind_word(kind: OutputType) -> &'static str {
-    match kind {
-        OutputType::String => "text",
-        OutputType::Number => "number",
-        OutputType::Integer => "whole number",
-        OutputType::Boolean => "true or false",
-        OutputType::Object => "object",
-        OutputType::Array => "list",
-        OutputType::Any => "anything",
     }
 }
 

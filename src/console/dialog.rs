@@ -52,6 +52,8 @@ pub struct DialogFact {
     pub text: String,
     /// What it means.
     pub role: Role,
+    /// Whether its first rows are on the screen however small that is.
+    pub stays: bool,
 }
 
 /// What has to be typed so that it happens.

@@ -1,15 +1,63 @@
-//! The parameters of a gate: do the values that people give fit their fields?
+//! The form of a gate: the values that people give, checked against its fields.
 
 use crate::{
-    base::{Value, ValueMap, shorten},
-    engine::{FormField, outcome},
+    base::{FORM_BYTES_MAX, Value, ValueMap, json_bytes, shorten},
+    engine::{Ask, FormField, outcome},
+    plan::{OutputType, Risk},
 };
+
+impl FormField {
+    /// Describes the values that fit, as `number, required`.
+    pub fn rule(&self) -> String {
+        let mut words = vec![kind_word(self.kind).to_owned()];
+        if !self.choices.is_empty() {
+            let choices: Vec<String> = self.choices.iter().map(Value::to_string).collect();
+            words.push(format!("one of {}", choices.join(" ")));
+        }
+        if let Some(pattern) = &self.pattern {
+            words.push(format!("fits {pattern}"));
+        }
+        if self.required {
+            words.push("required".to_owned());
+        }
+        words.join(", ")
+    }
+}
+
+const fn kind_word(kind: OutputType) -> &'static str {
+    match kind {
+        OutputType::String => "text",
+        OutputType::Number => "number",
+        OutputType::Integer => "whole number",
+        OutputType::Boolean => "true or false",
+        OutputType::Object => "object",
+        OutputType::Array => "list",
+        OutputType::Any => "anything",
+    }
+}
+
+/// Returns the fields that still have no value: required ones, and at high risk every one that nobody left empty on purpose.
+pub fn unanswered<'a>(ask: &'a Ask, given: &ValueMap) -> Vec<&'a FormField> {
+    let is_high = ask.risk >= Risk::Irreversible;
+    let is_open = |it: &&FormField| match given.get(&it.name) {
+        Some(value) => it.required && is_blank(value),
+        None => is_blank(&it.value) && (it.required || is_high),
+    };
+    ask.form.iter().filter(is_open).collect()
+}
 
 /// The whole form with these values, or what is wrong with them.
 pub fn check_form(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, String> {
     if let Some(unknown) = values.keys().find(|key| fields.iter().all(|it| it.name != **key)) {
         let known: Vec<&str> = fields.iter().map(|it| it.name.as_str()).collect();
+        let unknown = shorten(unknown, 40);
         return Err(format!("`{unknown}` is no parameter; there are: {}", known.join(", ")));
+    }
+    let bytes = json_bytes(values);
+    if bytes > FORM_BYTES_MAX {
+        return Err(format!(
+            "its values have {bytes} bytes, at most {FORM_BYTES_MAX} are kept; shorten them"
+        ));
     }
     let mut out = ValueMap::new();
     for field in fields {
@@ -19,10 +67,18 @@ pub fn check_form(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, S
     Ok(out)
 }
 
+/// Returns true for null and for a text of nothing but blanks.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
 fn fitting(field: &FormField, value: Value) -> Result<Value, String> {
     let name = &field.name;
-    if value.is_null() || value.as_str().is_some_and(str::is_empty) && !field.required {
-        return if field.required { Err(format!("`{name}` must be given")) } else { Ok(Value::Null) };
+    if field.required && is_blank(&value) {
+        return Err(format!("`{name}` must be given"));
+    }
+    if value.is_null() || value == "" {
+        return Ok(Value::Null);
     }
     let value = outcome::typed(value, field.kind).map_err(|what| format!("`{name}` is {what}"))?;
     if !field.choices.is_empty() && !field.choices.contains(&value) {

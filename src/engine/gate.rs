@@ -16,9 +16,9 @@ use crate::{
         BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, Ask, Channel, Decision, FormField, GateEvent, GateState, Refusal, Verdict, Vote, check_form,
+        Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, check_form,
         membership::{GatePeople, groups_of},
-        quorum,
+        quorum, unanswered,
     },
     plan::{GateRule, Risk},
 };
@@ -258,6 +258,10 @@ impl Gate {
             Verdict::Approve => {
                 self.filled_in(&decision.form).map_err(|problem| Refusal::Form { gate, problem })?
             }
+            Verdict::Reject | Verdict::SendBack if !decision.form.is_empty() => {
+                let problem = "an approval fills in the form; leave its values out".to_owned();
+                return Err(Refusal::Form { gate, problem });
+            }
             Verdict::Reject | Verdict::SendBack => self.form(),
         };
         let is_given = |it: &(String, Value)| decision.form.contains_key(&it.0);
@@ -271,7 +275,7 @@ impl Gate {
             shown_for: decision.shown_for,
             acting_for: self.handed_to(&decision.by, now).map(|it| self.counted(it)).collect(),
             self_declared: false,
-            form: if decision.verdict == Verdict::Approve { given.collect() } else { ValueMap::new() },
+            form: given.collect(),
         };
         let vote = Vote { self_declared: self.is_self_declared(&vote.voter()), ..vote };
         if decision.overrides {
@@ -295,10 +299,7 @@ impl Gate {
     /// values that others have approved stay.
     fn filled_in(&self, given: &ValueMap) -> Result<ValueMap, String> {
         let form = check_form(&self.ask.form, given)?;
-        let unasked = |it: &&FormField| form[&it.name].is_null() && !given.contains_key(&it.name);
-        if let Some(field) =
-            self.ask.form.iter().find(unasked).filter(|_| self.ask.risk >= Risk::Irreversible)
-        {
+        if let Some(field) = unanswered(&self.ask, given).first() {
             return Err(format!(
                 "`{0}` is empty and its risk is high; fill it in, or leave it empty on purpose (--leave {0})",
                 field.name

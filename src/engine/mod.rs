@@ -74,7 +74,7 @@ pub use event::{
     PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall,
     TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
-pub use form::check_form;
+pub use form::{check_form, unanswered};
 pub use gate::{BREAK_GLASS, OVERRIDE, wants_review};
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};

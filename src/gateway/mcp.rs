@@ -487,7 +487,10 @@ mod tests {
             call("permission_prompt", json!({"tool_name": "Bash"})),
             "\\\"input\\\" is a required property",
         );
-        check(call("approve", json!({"gate": "g-1"})), "there is no tool approve");
+        check(call("open_gate", json!({"title": "x", "form": {"ticket": "T-1"}})), "form");
+        for decides in ["approve", "reject", "skip", "done", "override", "review", "edit", "trust"] {
+            check(call(decides, json!({"gate": "g-1"})), &format!("there is no tool {decides}"));
+        }
     }
 
     #[test]

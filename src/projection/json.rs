@@ -252,6 +252,9 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
     if !ask.binds.is_empty() {
         out["binds"] = to_value(&ask.binds);
     }
+    if !ask.form.is_empty() {
+        out["form"] = to_value(&ask.form);
+    }
     if let Some(claim) = &ask.claim {
         out["claim"] = claim.as_str().into();
     }
@@ -300,6 +303,9 @@ fn vote_json(it: &super::VoteView) -> Value {
         "at": it.at,
         "ask_hash": it.vote.ask.to_string(),
     });
+    if !it.vote.form.is_empty() {
+        out["form"] = to_value(&it.vote.form);
+    }
     if it.vote.self_declared {
         out["groups"] = json!(it.vote.voter().groups);
         out["self_declared"] = true.into();

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text},
     engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver},
-    store::{AppendError, Journal, Owner, OwnerError, StoreError, VerifiedEvents, Workspace},
+    store::{AppendError, Journal, Owner, OwnerError, StoreError, Trusted, VerifiedEvents, Workspace},
     tool::{
         FoundCall, GuardNews, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, Stray, end_orphans,
     },
@@ -35,8 +35,8 @@ const OWNER_LOOK: Duration = Duration::from_secs(1);
 
 /// What an engine is started with.
 pub struct Setup {
-    /// Where.
-    pub workspace: Workspace,
+    /// The place: one that its user trusts. There is no other way to start an engine.
+    pub workspace: Trusted,
     /// Who sits at the desk of this process.
     pub actor: Actor,
     /// All that a process of a step inherits.
@@ -91,9 +91,9 @@ impl Engine {
     async fn begin(setup: Setup, taking: Option<Taking>) -> Result<Self, OwnerError> {
         let tasks = Tasks::default();
         let worker = tasks.clone();
-        let workspace = setup.workspace.clone();
-        let how = taking.clone();
-        let opened = tasks.spawn_blocking(move || open(&workspace, &worker, how.as_ref())).await;
+        let workspace = setup.workspace.workspace().clone();
+        let (opening, how) = (workspace.clone(), taking.clone());
+        let opened = tasks.spawn_blocking(move || open(&opening, &worker, how.as_ref())).await;
         let Opened { owner, journal, epoch, conductor, archive, in_flight } =
             opened.expect("opening does not panic")?;
         let by = setup.actor.clone();
@@ -107,7 +107,7 @@ impl Engine {
         let (ring, _) = broadcast::channel(SIGNALS_MAX);
         let (doors, deciding, calls) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let root = setup.workspace.root().to_owned();
+        let root = workspace.root().to_owned();
         let (news, guard_news) = watch::channel(GuardNews::default());
         let (guards, past) = match setup.guard {
             Some(program) => {
@@ -133,7 +133,7 @@ impl Engine {
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),
-            Keep::new(setup.workspace, setup.trees.as_deref(), Arc::clone(&journal), Arc::clone(&owner)),
+            Keep::new(workspace, setup.trees.as_deref(), Arc::clone(&journal), Arc::clone(&owner)),
             guards.clone(),
             SystemClock,
             inbox.clone(),

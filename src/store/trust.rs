@@ -1,10 +1,10 @@
 //! Which workspaces their user trusts: a file for each, outside of every workspace, where nothing that is cloned or unpacked can write.
 //!
 //! A workspace is known by its path, by the inode and birth of its `.cuelight`, and by an id that was drawn when it was made or accepted. Beside
-//! them stands a hash of each thing in it that can act. What is asked of a changed one is for `app`.
+//! them stands a hash of each thing in it that can act.
 
 use super::{StoreError, Workspace, below, checkpoint::log_name};
-use crate::base::{Digest, sha256};
+use crate::base::{Digest, safe_text, sha256};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -48,6 +48,32 @@ pub struct TrustRecord {
     /// The name of its log; empty before there is one.
     log: String,
     things: Things,
+}
+
+/// A workspace that its user trusts. Nothing but this file makes one, so an engine starts nowhere else.
+#[derive(Clone, Debug)]
+pub struct Trusted {
+    workspace: Workspace,
+    /// Nothing where this process has made the workspace and trust can be written down nowhere.
+    record: Option<TrustRecord>,
+}
+
+impl Trusted {
+    /// Makes a workspace where none is. This process alone trusts it.
+    ///
+    /// # Errors
+    /// When it cannot be made, or there is one already.
+    pub fn make(root: &Path) -> Result<Self, StoreError> {
+        let own = Workspace::at(root).dir();
+        let made = DirBuilder::new().mode(0o700).create(&own);
+        made.map_err(|error| StoreError::io("create", &own, &error))?;
+        Ok(Self { workspace: Workspace::create(root)?, record: None })
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
 }
 
 /// Each file that can act, by its name below `.cuelight`, with its hash.
@@ -204,11 +230,26 @@ impl TrustBook {
         Ok(record)
     }
 
-    /// What acts in a workspace and is not as it was when it was trusted; another database counts as such.
+    /// The workspace, when its user trusts it and no hand but theirs has changed it. `tracked` names the files below `.cuelight` that version
+    /// control carries; nothing where that cannot be told.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn changed(
+    /// Why it is not trusted: a reason that follows "this workspace is not trusted: ".
+    pub fn trusts(&self, workspace: &Workspace, tracked: Option<&[String]>) -> Result<Trusted, String> {
+        let record = self.record(workspace)?;
+        let is_database = |it: &String| it.rsplit('/').next().is_some_and(|it| it.starts_with(DATABASE));
+        let is_shared = tracked.is_none_or(|it| !it.is_empty());
+        let has_database = tracked.is_some_and(|it| it.iter().any(is_database));
+        let changed = self.changed(workspace, &record, has_database).map_err(|it| it.to_string())?;
+        // Nobody else's hand reaches the files of a workspace that was made here and that no version control carries.
+        if changed.is_empty() || record.is_own && !is_shared {
+            return Ok(Trusted { workspace: workspace.clone(), record: Some(record) });
+        }
+        Err(format!("since you trusted it, this changed: {}", safe_text(&changed.join(", "))))
+    }
+
+    /// What acts in a workspace and is not as it was when it was trusted; another database counts as such.
+    fn changed(
         &self,
         workspace: &Workspace,
         record: &TrustRecord,
@@ -274,7 +315,9 @@ impl TrustBook {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn settle(&self, workspace: &Workspace, mut record: TrustRecord) -> Result<(), StoreError> {
+    pub fn settle(&self, trusted: Trusted) -> Result<(), StoreError> {
+        let Trusted { workspace, record: Some(mut record) } = trusted else { return Ok(()) };
+        let workspace = &workspace;
         let Some(id) = id_of(workspace) else { return Ok(()) };
         let before = (record.log.clone(), record.things.clone());
         record.log = log_name(workspace)?;

@@ -58,6 +58,28 @@ empty_form() {
   refused approve g-1 "$how" "$name"
 }
 
+# The answers of a form: no value that nobody gave, and none that was changed after its signature.
+form_of_a_script() {
+  guarded ", form: {ticket: {type: string, required: true, pattern: '^T-'}}"
+  local name words
+  name=$(cue gates --show g-1 | sed -n 's/^END OF THE ASK *\([^ ]*\).*/\1/p')
+  for words in "" "--leave ticket" "--set ticket=" "--set ticket=7" "--set color=red"; do
+    # shellcheck disable=SC2086
+    refused approve g-1 --ask "$name" $words || return 1
+  done
+}
+
+form_after_the_signature() {
+  command -v ssh-keygen > /dev/null || absent ssh-keygen
+  guarded ", form: {ticket: {type: string, required: true}}"
+  local name
+  name=$(cue gates --show g-1 | sed -n 's/^END OF THE ASK *\([^ ]*\).*/\1/p')
+  (cd "$workspace" && ssh-keygen -q -t ed25519 -N '' -f ann)
+  cue approve g-1 --as ann --ask "$name" --set ticket=T-1 --statement answer > /dev/null 2>&1 || { echo "no statement"; return 1; }
+  (cd "$workspace" && ssh-keygen -Y sign -q -n cuelight-decision -f ann answer && sed -i s/T-1/T-2/ answer.form) 2> /dev/null
+  refused verify answer && refused approve g-1 --signed answer && refused approve g-1 --signed answer --set ticket=T-2
+}
+
 by_another_file() {
   guarded ""
   cue reject g-1 --reason no > /dev/null 2>&1
@@ -82,5 +104,7 @@ attack "done of an irreversible gate with a reason alone" by_done
 attack "skip that names another ask" by_wrong_name
 attack "S on a gate in the graph, a reason and the id of the run" by_the_console
 attack "a form with an empty field that nobody was asked for" empty_form
+attack "a form that a script does not fill in, or wrongly" form_of_a_script
+attack "values that change after somebody has signed them" form_after_the_signature
 attack "retry --file without the gate" by_another_file
 attack "retry with inputs that turn the gate's if false" by_other_inputs

@@ -4,7 +4,7 @@
 
 use cuelight::{
     base::sha256,
-    store::{Things, TrustBook, Workspace},
+    store::{Things, TrustBook, Trusted, Workspace},
 };
 use serde_json::Value;
 use std::{
@@ -40,6 +40,24 @@ pub(crate) fn own(directory: &Path) {
     id.truncate(32);
     let book = TrustBook::new(Path::new(STATE).join("cuelight/trust"));
     book.accept(&workspace, things.hash(), &id, true).expect("a workspace of the test");
+}
+
+/// A directory as a workspace that its user trusts: made when there is none, and accepted when a test has written it by hand.
+pub(crate) fn trusted(directory: &Path) -> Trusted {
+    trusted_by(&TrustBook::new(Path::new(STATE).join("cuelight/trust")), directory)
+}
+
+/// The same, by these records.
+pub(crate) fn trusted_by(book: &TrustBook, directory: &Path) -> Trusted {
+    let root = directory.canonicalize().expect("a directory");
+    let mut id = sha256("a workspace of a test", &[root.as_os_str().as_encoded_bytes()]).to_string();
+    id.truncate(32);
+    let workspace = book.create(&root, &id).expect("a workspace of the test");
+    if !root.join(".cuelight/id").exists() {
+        let things = Things::of(&workspace).expect("a workspace of the test");
+        book.accept(&workspace, things.hash(), &id, true).expect("a workspace of the test");
+    }
+    book.trusts(&workspace, Some(&[])).expect("a workspace of the test")
 }
 
 /// A command of the program, in a directory that is or becomes a workspace.

@@ -8,7 +8,7 @@ use crate::{
 use cuelight::{
     engine::RunState,
     runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source},
-    store::{OwnerError, Workspace},
+    store::{OwnerError, TrustBook},
     tool::{HttpPolicy, SecretStore},
 };
 use rustix::process::{Pid, Signal};
@@ -364,7 +364,10 @@ async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
 async fn engine_under_guard(place: &Place) -> Engine {
     let setup = || Setup {
         trees: None,
-        workspace: Workspace::create(place.path()).expect("a workspace"),
+        workspace: crate::driver::trusted_by(
+            &TrustBook::new(place.file(".local/state/cuelight/trust")),
+            place.path(),
+        ),
         actor: ann(),
         environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
         secrets: SecretStore::new(BTreeMap::new(), place.path()),

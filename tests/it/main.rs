@@ -34,6 +34,7 @@ mod expression;
 mod failures;
 mod far;
 mod flips;
+mod forms;
 mod fullness;
 mod fuzz;
 mod gateway;

@@ -12,7 +12,7 @@ const WORKFLOW: &str = "name: ship\nsteps:\n  - {id: go, gate: {prompt: \"Ship i
 
 /// Runs a program of the system in a directory.
 #[expect(clippy::disallowed_methods, reason = "the keys are those of OpenSSH")]
-fn system(place: &Place, name: &str, args: &[&str], input: &str) -> std::io::Result<bool> {
+pub(crate) fn system(place: &Place, name: &str, args: &[&str], input: &str) -> std::io::Result<bool> {
     use std::{io::Write as _, process::Stdio};
     let mut child = Command::new(name)
         .args(args)

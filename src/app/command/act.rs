@@ -1,7 +1,7 @@
 //! Commands that ask an engine for something: the one that runs, or one that is started for it.
 
 use super::{
-    ask_text, named,
+    ask_text, form, named,
     run::absolute,
     signing::{self, Signed},
 };
@@ -18,7 +18,7 @@ use crate::{
         wiring::{self, Seat},
     },
     base::{Epoch, RunId, Seq, StepIx, Value, ValueMap, json_if_any, safe_text},
-    engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict, check_form},
+    engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict},
     plan::{Risk, Work},
     projection::{GateView, asked_anew},
     runtime::{Desk, Entropy, Receipt, Reply, Request},
@@ -175,13 +175,7 @@ pub(super) async fn settle_undo(config: &Config, out: Output, args: SettleUndoAr
 pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdict: Verdict) -> Outcome {
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
-    let is_high = verdict == Verdict::Approve && view.ask.risk == Risk::Irreversible;
-    if let Err(trouble) =
-        confirm(&view, args.confirm.ask.as_deref(), is_high && args.signed.is_none(), "approve")
-    {
-        return left(seat, trouble).await;
-    }
-    let form = match form_of(&view, &args.confirm) {
+    let form = match answered(&view, &args, verdict) {
         Ok(form) => form,
         Err(trouble) => return left(seat, trouble).await,
     };
@@ -225,6 +219,22 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), &said).await
 }
 
+/// The form of an answer, once the answer is confirmed. A no needs neither a form nor a code.
+fn answered(view: &Arc<GateView>, args: &DecideArgs, verdict: Verdict) -> Result<ValueMap, Trouble> {
+    let verb = verdict.word();
+    let wanted = match verdict {
+        Verdict::Reject | Verdict::SendBack => Wanted::Nothing,
+        Verdict::Approve if args.signed.is_some() => Wanted::Nothing,
+        Verdict::Approve if view.ask.risk == Risk::Irreversible => Wanted::FormAndCode,
+        Verdict::Approve => Wanted::Form,
+    };
+    if verdict != Verdict::Approve && !(args.confirm.set.is_empty() && args.confirm.leave.is_empty()) {
+        let why = "an approval fills in the form; leave --set and --leave out";
+        return Err(Trouble::usage(format!("could not {verb} {}: {why}", view.id)));
+    }
+    confirm(view, &args.confirm, wanted, verb)
+}
+
 /// The open gate that a step is; nothing for a step that a gate only asks about.
 fn gate_at(seat: &Seat, run: RunId, step: StepIx) -> Option<Arc<GateView>> {
     let board = seat.desk.boards().borrow().board.clone();
@@ -242,11 +252,12 @@ async fn override_gate(
     reason: String,
     args: ConfirmArgs,
 ) -> Outcome {
-    let checked = confirm(view, args.ask.as_deref(), true, "override").and_then(|()| form_of(view, &args));
-    let form = match checked {
+    let form = match confirm(view, &args, Wanted::FormAndCode, "override") {
         Ok(form) => form,
         Err(trouble) => {
-            say(&ask_text::text(view));
+            if !is_at_terminal() {
+                say(&ask_text::text(view));
+            }
             return left(seat, trouble).await;
         }
     };
@@ -270,61 +281,76 @@ async fn override_gate(
     at_gate(seat, out, view, Command::Decide(Box::new(decision)), &said).await
 }
 
-/// The values that are filled in, as the form has them.
-fn form_of(view: &GateView, confirm: &ConfirmArgs) -> Result<ValueMap, Trouble> {
-    let mut given: ValueMap = confirm.leave.iter().map(|it| (it.clone(), Value::Null)).collect();
-    given.extend(texts(confirm.set.clone()));
-    let named: Vec<String> = given.keys().cloned().collect();
-    if named.is_empty() {
-        return Ok(given);
-    }
-    let whole = check_form(&view.ask.form, &given);
-    let mut whole =
-        whole.map_err(|why| Trouble::usage(format!("could not fill in the form of {}: {why}", view.id)))?;
-    whole.retain(|name, _| named.contains(name));
-    Ok(whole)
+/// The parts of an answer that a person gives before it counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// None: a no, or an answer that somebody has signed elsewhere.
+    Nothing,
+    /// The values of the form.
+    Form,
+    /// The values, and proof that the ask was read: its name, or a code that a terminal draws for this moment.
+    FormAndCode,
 }
 
-/// That the ask was read: it is named, or at a terminal it is shown and a code is typed that was drawn for this moment. This keeps a
-/// hand from going too fast; who may answer is judged by the engine, from whose process it is.
-pub(super) fn confirm(
+/// Checks that the ask was read, and returns the values of its form. Whoever may answer is judged by the engine, from their process.
+///
+/// At a terminal the whole ask is shown, then each open field is asked for, then the code is typed.
+fn confirm(
     view: &Arc<GateView>,
-    named: Option<&str>,
-    is_high: bool,
+    args: &ConfirmArgs,
+    wanted: Wanted,
     verb: &str,
-) -> Result<(), Trouble> {
+) -> Result<ValueMap, Trouble> {
     let gate = view.id;
     let could_not = |why: &str| Trouble::usage(format!("could not {verb} {gate}: {why}"));
-    if let Some(named) = named {
+    if let Some(named) = &args.ask {
         let whole = [view.hash.to_string(), view.hash.code()];
         let is_it = whole.iter().any(|it| it.eq_ignore_ascii_case(named.trim().trim_start_matches('#')));
         let why = format!("it asks something else by now; read `cuelight gates --show {gate}` again");
-        return if is_it { Ok(()) } else { Err(could_not(&why)) };
+        is_it.then_some(()).ok_or_else(|| could_not(&why))?;
     }
-    if !is_high {
-        return Ok(());
+    let given = form::from_flags(view, args)?;
+    if wanted == Wanted::Nothing {
+        return Ok(given);
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(could_not(&format!(
-            "{}; answer in the console or at a terminal, or name the ask that was read, as `cuelight gates --show {gate}` \
-             ends: --ask NAME",
-            if verb == "override" {
-                "a gate is closed by hand only with its ask read"
-            } else {
-                "its risk is high"
-            }
-        )));
+    let has_code = args.ask.is_none() && wanted == Wanted::FormAndCode;
+    if !is_at_terminal() {
+        if has_code {
+            return Err(could_not(&format!(
+                "{}; answer in the console or at a terminal, or name the ask that was read, as `cuelight gates --show {gate}` \
+                 ends: --ask NAME",
+                if verb == "override" {
+                    "a gate is closed by hand only with its ask read"
+                } else {
+                    "its risk is high"
+                }
+            )));
+        }
+        return form::require_all(view, &given).map(|()| given);
     }
+    let is_open = given.len() < view.ask.form.len();
+    if has_code || is_open {
+        say(&ask_text::text(view));
+    }
+    let form = form::from_terminal(view, given)?;
+    if has_code {
+        type_code(verb).map_err(|why| could_not(&why))?;
+    }
+    Ok(form)
+}
+
+fn is_at_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Has a code typed that is drawn for this moment. It keeps a hand from being too fast.
+fn type_code(verb: &str) -> Result<(), String> {
     let code = Entropy.code();
-    say(&ask_text::text(view));
     say(&format!("To {verb}, type {code} and Enter; anything else is no answer."));
     let mut typed = String::new();
-    io::stdin().read_line(&mut typed).map_err(|why| could_not(&format!("nothing could be read: {why}")))?;
-    if typed.trim().eq_ignore_ascii_case(&code) {
-        Ok(())
-    } else {
-        Err(could_not("that was not the code; nothing was answered"))
-    }
+    io::stdin().read_line(&mut typed).map_err(|why| format!("nothing could be read: {why}"))?;
+    let is_it = typed.trim().eq_ignore_ascii_case(&code);
+    is_it.then_some(()).ok_or_else(|| "that was not the code; nothing was answered".to_owned())
 }
 
 pub(super) async fn withdraw(config: &Config, out: Output, args: GateArgs) -> Outcome {

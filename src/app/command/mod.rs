@@ -15,6 +15,7 @@ mod doctor;
 mod drill;
 mod errors;
 mod far;
+mod form;
 mod gate;
 mod health;
 mod history;

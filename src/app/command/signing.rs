@@ -1,10 +1,10 @@
 //! An answer that somebody signs with a key of ssh, here or wherever the key is. `ssh-keygen` signs; whether the signature counts
 //! is judged by the engine.
 
-use super::{ask_text, beside};
+use super::{ask_text, beside, form};
 use crate::{
     app::{args::DecideArgs, exit::Trouble, output::say},
-    base::{DecisionId, Value, canonical_json, safe_text},
+    base::{DecisionId, Value, ValueMap, canonical_json, safe_text},
     engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
     projection::GateView,
     runtime::signing_key,
@@ -16,8 +16,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Beside an answer: what it answers, and its signature.
+/// Beside an answer: the ask, the values of its form, and its signature.
 const ASK: &str = ".ask";
+const FORM: &str = ".form";
 const SIGNATURE: &str = ".sig";
 
 /// What becomes of an answer.
@@ -45,13 +46,18 @@ pub(super) fn sign(
     let key = if gate.ask.touch { "id_ed25519_sk" } else { "id_ed25519" };
     if let Some(path) = &args.statement {
         let key = format!("~/.ssh/{key}");
-        for (path, text) in [(path, &text), (&beside(path, ASK), &canonical_json(&gate.ask))] {
+        let mut files = vec![(path.clone(), text), (beside(path, ASK), canonical_json(&gate.ask))];
+        if !decision.form.is_empty() {
+            files.push((beside(path, FORM), canonical_json(&decision.form)));
+        }
+        for (path, text) in &files {
             fs::write(path, text)
                 .map_err(|why| Trouble::not_recorded(format!("could not write {}: {why}", path.display())))?;
         }
         let (file, word) = (path.display(), decision.verdict.word());
+        let with = if decision.form.is_empty() { String::new() } else { format!(", {file}{FORM}") };
         return Ok(Signed::Written(format!(
-            "{file} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
+            "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
              and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f {key} {file}\n\
              then, here, with {file}.sig beside it: cuelight {word} {} --signed {file}",
             decision.gate
@@ -127,10 +133,15 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
         let why = format!("could not {asked}: what {by} has signed is {}", signed.verdict.word());
         return Err(Trouble::usage(why));
     }
+    if decision.form.is_empty() {
+        decision.form = form_beside(path, &signed)
+            .map_err(|why| Trouble::usage(format!("could not {}: {why}", decision.verdict.word())))?;
+    }
     if signed.form != form_digest(&decision.form) {
-        let by = safe_text(&signed.by);
         return Err(Trouble::usage(format!(
-            "could not approve: {by} has signed other values of its form; give the same with --set and --leave"
+            "could not {}: {}; give the same with --set and --leave",
+            decision.verdict.word(),
+            other_values(&signed)
         )));
     }
     decision.break_glass = signed.break_glass;
@@ -139,6 +150,24 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
     decision.reason = signed.reason;
     decision.by = signing(&signed.by, text, armored, &decision.by);
     Ok(())
+}
+
+/// The values whose hash somebody has signed, as they lie beside the answer; none for an answer without a form.
+fn form_beside(path: &Path, signed: &Statement) -> Result<ValueMap, String> {
+    if signed.form.is_none() {
+        return Ok(ValueMap::new());
+    }
+    let file = beside(path, FORM);
+    let shown = safe_text(&file.to_string_lossy());
+    let text = fs::read_to_string(&file)
+        .map_err(|why| format!("the values of its form cannot be read from {shown}: {why}"))?;
+    let form: ValueMap =
+        serde_json::from_str(&text).map_err(|why| format!("{shown} holds no values of a form: {why}"))?;
+    if signed.form == form_digest(&form) { Ok(form) } else { Err(other_values(signed)) }
+}
+
+fn other_values(signed: &Statement) -> String {
+    format!("{} has signed other values of its form", safe_text(&signed.by))
 }
 
 /// Whether a text is an answer that somebody is to sign, or has.
@@ -159,6 +188,7 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
     if !it.reason.is_empty() {
         lines.push(format!("because    {}", safe_text(&it.reason)));
     }
+    lines.extend(form::lines(&form_beside(path, &it)?));
     lines.push(format!("at         {} epoch {}, of the log {}", it.gate, it.epoch, safe_text(&it.log)));
     lines.push(format!("ask        {}  {}", it.ask.code(), it.ask));
     match fs::read_to_string(beside(path, ASK)) {

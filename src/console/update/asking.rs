@@ -105,7 +105,8 @@ pub(super) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mu
     }
     let command = Command::HoldSchedule { workflow: workflow.clone(), reason: String::new(), by };
     let request = ask_preview(model, &command, wishes);
-    let fact = |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text };
+    let fact =
+        |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text, stays: false };
     let facts = vec![
         fact("workflow", workflow.clone()),
         fact("means", "time starts it no more; what is missed meanwhile is not made up for".to_owned()),
@@ -130,7 +131,8 @@ pub(super) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
     let command = Command::Reset { reason: String::new(), by: model.seat.actor.clone() };
     let request = ask_preview(model, &command, wishes);
-    let fact = |name: &str, text: String, role: Role| DialogFact { name: name.to_owned(), text, role };
+    let fact =
+        |name: &str, text: String, role: Role| DialogFact { name: name.to_owned(), text, role, stays: false };
     let kept = model.board.cache().all(model.now).count();
     let results = format!("{} that may stand for steps", counted(kept, "result", "results"));
     let rested = model.board.listed().filter(|it| it.state.rests()).count();
@@ -245,12 +247,13 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     let Some(run) = run else { return };
     let workflow = model.board.summary(run).map_or_else(String::new, |it| it.workflow.to_string());
     let step_id = step.and_then(|step| Some(model.board.run(run)?.step_id(step)));
-    let fact = |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text };
+    let fact =
+        |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text, stays: false };
     let mut facts = vec![fact("run", format!("{run} {workflow}"))];
     facts.extend(step_id.clone().map(|id| fact("step", id)));
     facts.extend(about_again(model, run, &command).map(|(name, text)| fact(name, text)));
     if let Some(kept) = cannot_be_undone(model, run).filter(|_| intent.level() >= Level::L3) {
-        facts.push(DialogFact { name: "not undone".to_owned(), text: kept, role: Role::Warn });
+        facts.push(DialogFact { name: "not undone".to_owned(), text: kept, role: Role::Warn, stays: false });
     }
     facts.push(fact("on", format!("{} ({})", model.seat.environment, model.seat.place)));
     facts.push(fact("as", model.seat.actor.name.clone()));

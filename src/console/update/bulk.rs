@@ -222,5 +222,5 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
 }
 
 fn fact(name: &str, text: String, role: Role) -> DialogFact {
-    DialogFact { name: name.to_owned(), text, role }
+    DialogFact { name: name.to_owned(), text, role, stays: false }
 }

@@ -264,7 +264,12 @@ fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 }
 
 pub(super) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
-    DialogFact { name: name.to_owned(), text: text.into(), role }
+    DialogFact { name: name.to_owned(), text: text.into(), role, stays: false }
+}
+
+/// A fact that no form and no small screen folds away.
+fn kept(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
+    DialogFact { stays: true, ..fact(name, text, role) }
 }
 
 /// Opens the dialog for an answer to the ask that was drawn.
@@ -345,26 +350,29 @@ fn decide(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     const CALLS_MAX: usize = 2;
     let ask = &gate.ask;
-    let seen = format!("what you saw: ask {} ({})", name_of(gate.hash), ask.opened_at.clock());
-    let mut facts = vec![fact("approves", seen, Role::Text)];
+    let mut facts = vec![
+        kept("question", ask.prompt.lines().next().unwrap_or_default(), Role::Title),
+        kept("risk", risk_words(ask.risk), role_of_risk(ask.risk)),
+    ];
     for call in ask.will_run.iter().take(CALLS_MAX) {
-        facts.push(fact("will run", command_line(&call.launch), Role::Info));
+        facts.push(kept("will run", command_line(&call.launch), Role::Info));
     }
     match ask.will_run.len() {
-        0 => facts.push(fact("will run", "nothing at once", Role::Muted)),
+        0 => facts.push(kept("will run", "nothing at once", Role::Muted)),
         more if more > CALLS_MAX => {
-            facts.push(fact("", format!("and {} more, as read", more - CALLS_MAX), Role::Info))
+            facts.push(kept("", format!("and {} more, as read", more - CALLS_MAX), Role::Info))
         }
         _ => {}
     }
-    facts.push(fact("on", place(model, ask), Role::Text));
-    facts.push(fact("risk", risk_words(ask.risk), role_of_risk(ask.risk)));
-    facts.push(fact("votes", vote_words(model, gate), Role::Text));
     let fixed: Vec<&str> =
         ask.will_run.iter().filter(|it| it.undo != "yes").map(|it| it.step.as_str()).collect();
     if !fixed.is_empty() {
-        facts.push(fact("no undo of", fixed.join(", "), Role::Warn));
+        facts.push(kept("no undo of", fixed.join(", "), Role::Warn));
     }
+    let seen = format!("what you saw: ask {} ({})", name_of(gate.hash), ask.opened_at.clock());
+    facts.push(fact("approves", seen, Role::Text));
+    facts.push(fact("on", place(model, ask), Role::Text));
+    facts.push(fact("votes", vote_words(model, gate), Role::Text));
     facts
 }
 
@@ -372,7 +380,7 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let wanted = format!("{} agree; you would be the only one", people(&gate.ask.require));
     let mut facts = vec![
-        fact("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
+        kept("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
         fact("on record", "as an emergency, with your name; somebody has to look at it", Role::Warn),
     ];
     let known = approving(model, gate);
@@ -382,10 +390,7 @@ fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 
 /// An override says all that an approval says, and that it is reviewed.
 fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
-    let mut facts = vec![
-        fact("OVERRIDE", gate.ask.prompt.lines().next().unwrap_or_default(), Role::Fail),
-        fact("on record", "as an override, with your name; somebody else reviews it", Role::Warn),
-    ];
+    let mut facts = vec![kept("OVERRIDE", "on record with your name; somebody else reviews it", Role::Fail)];
     facts.extend(approving(model, gate));
     facts
 }

@@ -3,16 +3,16 @@
 
 use super::{asking, editing, toast};
 use crate::{
-    base::{REASON_BYTES_MAX, Value, ValueMap, json_if_any, json_in_sight, read_json, safe_text, shorten},
+    base::{
+        FORM_BYTES_MAX, REASON_BYTES_MAX, Value, ValueMap, json_if_any, json_in_sight, read_json, safe_text,
+        shorten,
+    },
     console::{
         Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
     },
     engine::{Command, FormField, check_form},
 };
 use tui_textarea::TextArea;
-
-/// The longest text a form takes.
-const BYTES_MAX: usize = 64 * 1024;
 
 /// Opens the form of the gate under the cursor, with the values that were on the screen.
 pub(super) fn open(model: &mut Model) {
@@ -55,7 +55,7 @@ pub(super) fn takes(model: &mut Model, press: Press) -> bool {
     }
     form.leaving = false;
     if !form.in_reason {
-        let is_room = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>() < BYTES_MAX;
+        let is_room = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>() < FORM_BYTES_MAX;
         if is_room || !editing::types(press) {
             form.text.input(editing::input_of(press));
         }
@@ -80,7 +80,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> bool {
     form.leaving = false;
     let used = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>();
     let kept: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
-    if used + kept.len() <= BYTES_MAX {
+    if used + kept.len() <= FORM_BYTES_MAX {
         form.text.insert_str(kept);
     } else {
         toast(model, "could not paste: that is too long for a form", Role::Warn);

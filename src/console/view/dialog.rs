@@ -6,7 +6,9 @@ use super::{
 };
 use crate::{
     base::{counted, safe_text},
-    console::{About, Dialog, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout},
+    console::{
+        About, Dialog, DialogField, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout,
+    },
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
@@ -14,6 +16,10 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 const WIDTH_MAX: u16 = 84;
 /// Cells of the names of facts.
 const NAME: usize = 11;
+/// Rows of a fact that stays; the rest folds, and stands whole in the ask.
+const STAYING_ROWS_MAX: usize = 2;
+/// Rows of the fields: one field, and which one of how many it is.
+const FIELD_ROWS_MIN: usize = 2;
 
 pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffer) {
     // An answer stands beside the ask where there is room: both are read together.
@@ -25,78 +31,151 @@ pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffe
     let most = if beside.is_some() { body.width } else { body.width.saturating_sub(8) };
     let width = WIDTH_MAX.min(most).max(40.min(body.width));
     let room = usize::from(width).saturating_sub(6);
-    let (known, takes) = (known(canvas, it, room), takes(canvas, it, room));
-    let rows = known.len() + takes.len() + 2;
+    let (mut known, fields, end) = (known(canvas, it, room), fields(canvas, it, room), end(canvas, it, room));
+    let rows = known.len() + fields.len() + end.len() + 2;
     let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.height);
     let mut area = centred(body, width, height);
     if beside.is_some() {
         area.y = body.bottom() - area.height;
     }
     let inside = dialog(buf, area, &safe_text(&it.title), canvas.pane(true));
-    let known = fitted(canvas, known, usize::from(inside.height).saturating_sub(takes.len()));
-    for (row, line) in known.iter().chain(&takes).enumerate() {
+    let rows = usize::from(inside.height).saturating_sub(end.len());
+    let mut stays = known.iter().filter(|it| it.stays).count();
+    if stays + 1 + FIELD_ROWS_MIN > rows {
+        known.iter_mut().for_each(|it| it.stays &= it.is_first);
+        stays = known.iter().filter(|it| it.stays).count();
+    }
+    let fields = paged(canvas, it, fields, rows.saturating_sub(stays + 1).max(FIELD_ROWS_MIN));
+    let known = fitted(canvas, known, rows.saturating_sub(fields.len()));
+    for (row, line) in known.iter().chain(&fields).chain(&end).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         put_pieces(buf, inside, (inside.x + 2, y), line, canvas.glyphs);
     }
 }
 
-/// What is known, in so many rows: empty ones go first, then those in the middle, counted. What has to be typed and the way
-/// out are never what is missing.
-fn fitted(canvas: &Canvas<'_>, mut known: Vec<Pieces>, rows: usize) -> Vec<Pieces> {
-    /// Of what would happen, which stands last, so much stays.
-    const LAST: usize = 2;
-    if known.len() > rows {
-        known.retain(|it| !it.is_empty());
+/// A row of what is known.
+struct Known {
+    pieces: Pieces,
+    /// Whether it is drawn however small the screen is.
+    stays: bool,
+    /// Whether a fact begins in it. On the smallest screens only these stay.
+    is_first: bool,
+}
+
+impl From<Pieces> for Known {
+    fn from(pieces: Pieces) -> Self {
+        Self { pieces, stays: false, is_first: false }
     }
-    let more = known.len().saturating_sub(rows);
-    if more > 0 {
-        let last = LAST.min(rows.saturating_sub(1));
-        let first = rows.saturating_sub(last + 1);
-        let dots = canvas.glyphs.pick("…", "...");
-        let text = format!("{dots} and {}", counted(more + 1, "more line", "more lines"));
-        let end = known.len() - last;
-        known.splice(first..end, [vec![(text, canvas.style(Role::Muted))]]);
+}
+
+/// Returns what is known in so many rows. Empty rows go first, then the first of those that need not stay; a row counts them. What has to
+/// be typed and the way out are never missing.
+fn fitted(canvas: &Canvas<'_>, mut known: Vec<Known>, rows: usize) -> Vec<Pieces> {
+    if known.len() > rows {
+        known.retain(|it| !it.pieces.is_empty());
+    }
+    if known.len() > rows {
+        let stays = known.iter().filter(|it| it.stays).count();
+        let mut others = rows.saturating_sub(stays + 1);
+        let mut gone = Vec::new();
+        known = known
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, it)| {
+                let is_shown = it.stays || others > 0;
+                if is_shown && !it.stays {
+                    others -= 1;
+                }
+                if !is_shown {
+                    gone.push(index);
+                }
+                is_shown.then_some(it)
+            })
+            .collect();
+        if let Some(first) = gone.first() {
+            let dots = canvas.glyphs.pick("…", "...");
+            let text = format!("{dots} and {}", counted(gone.len(), "more line", "more lines"));
+            known.insert((*first).min(known.len()), vec![(text, canvas.style(Role::Muted))].into());
+        }
         known.truncate(rows);
     }
-    known
+    known.into_iter().map(|it| it.pieces).collect()
+}
+
+/// Returns the fields in so many rows: all, or those around the one that has the keys, and a row that says which these are.
+fn paged(canvas: &Canvas<'_>, it: &Dialog, mut fields: Vec<Pieces>, rows: usize) -> Vec<Pieces> {
+    let all = fields.len();
+    if all <= rows {
+        return fields;
+    }
+    let shown = rows.saturating_sub(1).max(1);
+    let focus = match it.focus {
+        Focus::Back => 0,
+        Focus::Field(index) => index,
+        Focus::Proof | Focus::Do => all - 1,
+    };
+    let first = focus.saturating_sub(shown - 1).min(all - shown);
+    fields = fields.drain(first..first + shown).collect();
+    let which = if shown == 1 {
+        format!("field {}", first + 1)
+    } else {
+        format!("fields {} to {}", first + 1, first + shown)
+    };
+    let text = format!("{which} of {all}: Tab shows the others");
+    fields
+        .push(vec![(format!("{:<NAME$}", ""), canvas.style(Role::Muted)), (text, canvas.style(Role::Info))]);
+    fields
 }
 
 /// What it is about, and what would happen.
-fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
-    let mut lines: Vec<Pieces> = vec![Vec::new()];
+fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
+    let mut lines: Vec<Known> = vec![Pieces::new().into()];
     for fact in &it.facts {
         for (index, part) in
             wrapped(&safe_text(&fact.text), room.saturating_sub(NAME)).into_iter().enumerate()
         {
-            lines.push(named(canvas, if index == 0 { &fact.name } else { "" }, part, fact.role));
+            let pieces = named(canvas, if index == 0 { &fact.name } else { "" }, part, fact.role);
+            lines.push(Known { pieces, stays: fact.stays && index < STAYING_ROWS_MAX, is_first: index == 0 });
         }
     }
-    lines.push(Vec::new());
-    match &it.preview {
-        Preview::Asked(_) => lines.push(named(canvas, "then", "asking the engine…".to_owned(), Role::Muted)),
+    lines.push(Pieces::new().into());
+    let then = match &it.preview {
+        Preview::Asked(_) => vec![named(canvas, "then", "asking the engine…".to_owned(), Role::Muted)],
         Preview::Refused(why) => {
-            for (index, part) in wrapped(&safe_text(why), room.saturating_sub(NAME)).into_iter().enumerate() {
-                lines.push(named(canvas, if index == 0 { "refused" } else { "" }, part, Role::Fail));
-            }
+            let parts = wrapped(&safe_text(why), room.saturating_sub(NAME)).into_iter().enumerate();
+            parts
+                .map(|(index, part)| named(canvas, if index == 0 { "refused" } else { "" }, part, Role::Fail))
+                .collect()
         }
         Preview::Known(known) => {
             let parts = known.iter().flat_map(|it| wrapped(&safe_text(it), room.saturating_sub(NAME)));
-            for (index, part) in parts.enumerate() {
-                lines.push(named(canvas, if index == 0 { "then" } else { "" }, part, Role::Text));
-            }
+            let parts = parts.enumerate();
+            parts
+                .map(|(index, part)| named(canvas, if index == 0 { "then" } else { "" }, part, Role::Text))
+                .collect()
         }
-    }
-    lines.push(Vec::new());
+    };
+    let folds = then.len().saturating_sub(STAYING_ROWS_MAX);
+    lines.extend(then.into_iter().enumerate().map(|(index, pieces)| Known {
+        pieces,
+        stays: index >= folds,
+        is_first: index == folds,
+    }));
+    lines.push(Pieces::new().into());
     lines
 }
 
-/// What takes keys: fields, what has to be typed, and the ways out.
-fn takes(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+/// The fields to be filled in, a row each.
+fn fields(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+    let line = |(index, field): (usize, &DialogField)| {
+        field_line(canvas, &field.name, &field.field, it.focus == Focus::Field(index), room)
+    };
+    it.fields.iter().enumerate().map(line).collect()
+}
+
+/// The end of the dialog: what has to be typed, and the ways out.
+fn end(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
     let mut lines = Vec::new();
-    for (index, field) in it.fields.iter().enumerate() {
-        let focus = it.focus == Focus::Field(index);
-        lines.push(field_line(canvas, &field.name, &field.field, focus, room));
-    }
     if let Proof::Typed { ask, field, .. } = &it.proof {
         if !it.fields.is_empty() {
             lines.push(Vec::new());

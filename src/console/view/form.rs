@@ -6,13 +6,7 @@ use super::{
 };
 use crate::{
     base::{safe_text, shorten},
-    console::{
-        Role,
-        ask_text::{name_of, rule_of},
-        fill,
-        gates::FormState,
-        layout, pane, put,
-    },
+    console::{Role, ask_text::name_of, fill, gates::FormState, layout, pane, put},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -76,7 +70,7 @@ fn schema(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
             (safe_text(&field.name), canvas.style(Role::Title)),
             (now, canvas.style(Role::Muted)),
         ]);
-        for (text, role) in [(Some(rule_of(field)), Role::Text), (field.description.clone(), Role::Muted)] {
+        for (text, role) in [(Some(field.rule()), Role::Text), (field.description.clone(), Role::Muted)] {
             let parts = text.map(|it| wrapped(&safe_text(&it), width.saturating_sub(2))).unwrap_or_default();
             lines.extend(parts.into_iter().map(|it| vec![(format!("  {it}"), canvas.style(role))]));
         }

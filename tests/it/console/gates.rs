@@ -960,3 +960,67 @@ fn a_gate_that_is_opened_from_elsewhere_is_the_one_under_the_cursor() {
     drop(console.press("enter"));
     assert!(console.text().contains("─ g-2 rotate_prod_keys"), "{}", console.text());
 }
+
+/// As many parameters as a form can have, long names, a long question and a long command.
+fn long_form(count: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = RELEASE.replace("Release 4.2 to all customers?", &"Release it all? ".repeat(20));
+    text = text.replace("--to eu-west-1", &"--to eu-west-1 ".repeat(30));
+    let fields: String = (0..count).fold(String::new(), |mut out, number| {
+        writeln!(out, "        field-{number}: {{type: string, default: x{number}}}")
+            .expect("a String takes all text");
+        out
+    });
+    text.replace("        share:", &format!("{fields}        share:"))
+}
+
+#[test]
+fn no_form_folds_the_question_the_risk_or_what_starts_away() {
+    for key in ["S", "a"] {
+        for size in [(80, 24), (80, 20), (100, 30)] {
+            for count in [0, 1, 2, 3, 4, 5, 8, 20] {
+                let mut stage = Stage::at("12:00:00");
+                let run = stage.launch("jon", &long_form(count));
+                stage.ok(run, "build");
+                facts(&mut stage, run, 1);
+                let mut console = gates(stage, size);
+                let asked = answer(&mut console, &format!("{}{key}", "space ".repeat(80)));
+                assert_eq!(asked, []);
+                shows_what_it_is_about(
+                    &mut console,
+                    &format!("{key} at {size:?} with {count} more fields"),
+                    count,
+                );
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn shows_what_it_is_about(console: &mut Console, about: &str, count: usize) {
+    let parts = [
+        "question ",
+        "Release it all?",
+        "risk ",
+        "normal: only others",
+        "will run ",
+        "deploy --share",
+        "no undo of ",
+        "Esc  Back",
+    ];
+    let mut seen = BTreeSet::new();
+    // Each field comes to the screen as Tab comes to it, and the rest stays.
+    for _ in 0..count + 6 {
+        frame(console);
+        let screen = to_text(&console.draw(&cuelight::console::Theme::default()));
+        for part in parts {
+            assert!(screen.contains(part), "{part}: {about}:\n{screen}");
+        }
+        seen.extend(screen.split(|it: char| it.is_whitespace() || "▐[║".contains(it)).map(str::to_owned));
+        drop(answer(console, "tab"));
+    }
+    let all = ["ticket", "share", "audience"].map(str::to_owned).into_iter();
+    for name in all.chain((0..count).map(|it| format!("field-{it}"))) {
+        assert!(seen.contains(&name), "{name}: {about}");
+    }
+}

@@ -165,6 +165,74 @@ async fn whoever_asked_with_a_token_does_not_answer_with_it() {
     it.end().await;
 }
 
+const WITH_FORM: &str = "name: own
+steps:
+  - id: go
+    gate:
+      prompt: Go?
+      risk: irreversible
+      form:
+        ticket: {type: string, required: true, pattern: '^T-[0-9]+$'}
+        share: {type: integer, default: 5, choices: [5, 50]}
+        note: {type: string}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_form_of_an_answer_is_typed_whole_known_and_small() {
+    let it = Sidecar::start().await;
+    // Somebody else asks, so that Bob may answer.
+    let other = cuelight::engine::Actor { proof: cuelight::engine::Proof::OsUser(4_000_000), ..ann() };
+    run_of(&it.engine().desk().with_actor(other), launch_of(WITH_FORM)).await;
+    let mut boards = it.engine().desk().boards();
+    boards.wait_for(|it| it.board.open_gates().next().is_some()).await.expect("a gate");
+    let (agent, bob) = (it.agent("shop"), it.person("bob", 2, "bob@example.org"));
+    let gate = it.get("/api/gates/g-1", &bob).await.is(200);
+    let field =
+        |name: &str| gate["form"].as_array().expect("a form").iter().find(|it| it["name"] == name).cloned();
+    assert_eq!(field("ticket").expect("told")["required"], true, "whoever fills it in is told the fields");
+    let path = "/api/gates/g-1/decision";
+    let with = |form: Value| {
+        let mut body = answer(&gate, "d", "approve");
+        body["form"] = form;
+        body
+    };
+    let whole = json!({"ticket": "T-7", "share": 50, "note": null});
+    it.post(path, &agent, with(whole.clone())).await.refused(403, "AUTH_003");
+    for (form, why) in [
+        (json!({}), "`ticket` must be given"),
+        (json!({"ticket": null, "note": null}), "`ticket` must be given"),
+        (json!({"ticket": "", "note": null}), "`ticket` must be given"),
+        (json!({"ticket": " ", "note": null}), "`ticket` must be given"),
+        (json!({"ticket": "7", "note": null}), "does not match"),
+        (json!({"ticket": 7, "note": null}), "does not match"),
+        (json!({"ticket": ["T-7"], "note": null}), "`ticket` is"),
+        (json!({"ticket": {"x": "T-7"}, "note": null}), "`ticket` is"),
+        (json!({"ticket": "T-7"}), "`note` is empty and its risk is high"),
+        (json!({"ticket": "T-7", "note": null, "share": 7}), "`share` must be one of"),
+        (json!({"ticket": "T-7", "note": null, "share": 5.5}), "`share` is"),
+        (json!({"ticket": "T-7", "note": null, "share": "many"}), "`share` is"),
+        (json!({"ticket": "T-7", "note": null, "color": "red"}), "`color` is no parameter"),
+        (json!({"ticket": "T-7", "note": "n".repeat(70_000)}), "its values have"),
+    ] {
+        let told = it.post(path, &bob, with(form.clone())).await.refused(400, "GATE_007");
+        let text = told.to_string();
+        assert!(text.contains(why), "{form}: {text}");
+    }
+    for form in [json!([]), json!("T-7"), json!(null), json!({"note": "n".repeat(2_000_000)})] {
+        let told = it.post(path, &bob, with(form.clone())).await;
+        assert!([400, 413].contains(&told.status), "{}", told.status);
+    }
+    let mut no = answer(&gate, "d", "reject");
+    no["form"] = whole.clone();
+    it.post(path, &bob, no).await.refused(400, "GATE_007");
+    let now = it.get("/api/gates/g-1", &bob).await.is(200);
+    assert_eq!((&now["state"], &now["votes"], &now["epoch"]), (&json!("open"), &json!([]), &gate["epoch"]));
+    let told = it.post(path, &bob, with(whole.clone())).await.is(200);
+    assert_eq!((&told["state"], &told["votes"][0]["form"]), (&json!("approved"), &whole));
+    drop(boards);
+    it.end().await;
+}
+
 fn ids(told: &Value) -> Vec<&str> {
     told["gates"].as_array().expect("gates").iter().filter_map(|it| it["id"].as_str()).collect()
 }
