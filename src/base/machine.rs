@@ -1,6 +1,6 @@
-//! What the machine is that this program was made for.
+//! The machine that this program was built for.
 
-/// Its system and its processor, as steps name them under `requires`.
+/// Returns the names of its operating system and processor, as steps name them under `requires`.
 ///
 /// ```
 /// assert!(cuelight::base::system_labels().all(|label| !label.is_empty()));

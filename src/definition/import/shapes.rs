@@ -9,15 +9,15 @@ pub(super) enum Shape {
     /// A text, a number or a boolean.
     Text,
     /// A list of such.
-    List(&'static Shape),
+    List(&'static Self),
     /// A mapping with free keys.
-    Each(&'static Shape),
+    Each(&'static Self),
     /// A mapping; the keys that are not listed are for others.
     Object(&'static [Key]),
     /// One of these.
-    Either(&'static [Shape]),
+    Either(&'static [Self]),
     /// The same as elsewhere.
-    Same(&'static Shape),
+    Same(&'static Self),
     /// Whatever it is: who reads it judges it.
     Any,
 }
