@@ -363,7 +363,10 @@ async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
 
 async fn engine_under_guard(place: &Place) -> Engine {
     let setup = || Setup {
-        workspace: crate::driver::trusted_by(&TrustBook::new(place.file(".local/state/cuelight/trust")), place.path()),
+        workspace: crate::driver::trusted_by(
+            &TrustBook::new(place.file(".local/state/cuelight/trust")),
+            place.path(),
+        ),
         actor: ann(),
         environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
         secrets: SecretStore::new(BTreeMap::new(), place.path()),

@@ -156,7 +156,11 @@ fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
         }
     };
     let folds = then.len().saturating_sub(STAYING_ROWS_MAX);
-    lines.extend(then.into_iter().enumerate().map(|(index, pieces)| Known { pieces, stays: index >= folds, is_first: index == folds }));
+    lines.extend(then.into_iter().enumerate().map(|(index, pieces)| Known {
+        pieces,
+        stays: index >= folds,
+        is_first: index == folds,
+    }));
     lines.push(Pieces::new().into());
     lines
 }
