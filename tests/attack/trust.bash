@@ -125,6 +125,24 @@ pulled() {
 }
 attack "a schedule that a git pull changes is asked about" pulled
 
+# A journal cannot be imported; a prepared database that is put in place acts on nothing, and its approval is named before trust.
+prepared_journal() {
+  fresh own
+  printf 'steps:\n  - {id: ok, gate: {prompt: "Ship?", undo-window: 1h}}\n  - {id: ship, needs: ok, run: touch shipped}\n' > "$workspace/flow.yaml"
+  cue run flow.yaml --detach > /dev/null 2>&1
+  until_true eval "cue gates --json | grep -q '\"open\"'" || { echo "no gate"; return 1; }
+  cue approve g-1 > /dev/null 2>&1
+  local from=$workspace said
+  fresh copy
+  cp -r "$from/.cuelight" "$workspace/.cuelight" 2> /dev/null
+  (workspace=$from; cue shutdown > /dev/null 2>&1)
+  refuses "moved or copied" cue serve --until-idle --idle-after 1ms > /dev/null || return 1
+  said=$(cue trust 2>&1 < /dev/null)
+  grep "g-1 ok approved in a moment" <<< "$said" || { echo "$said"; return 1; }
+  [ ! -e "$workspace/shipped" ]
+}
+attack "a prepared journal with an approved gate starts nothing, and is named before it is trusted" prepared_journal
+
 moved() {
   own || return 1
   local from=$workspace

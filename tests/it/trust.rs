@@ -46,9 +46,10 @@ fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         if entry.file_name() == ".local" {
             continue;
         }
-        if entry.file_type().expect("its kind").is_dir() {
+        let kind = entry.file_type().expect("its kind");
+        if kind.is_dir() {
             all.extend(content(&entry.path()));
-        } else {
+        } else if kind.is_file() {
             all.push((entry.path(), fs::read(entry.path()).expect("read")));
         }
     }
@@ -245,4 +246,49 @@ fn records_are_their_users_alone() {
     fs::set_permissions(&record, fs::Permissions::from_mode(0o666)).expect("changed");
     is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "others may write to it");
     assert_eq!(fs::read_to_string(place.file(".cuelight/.gitignore")).expect("there"), "*\n");
+}
+
+/// A log in which somebody else has approved: the list names the gate before anything is accepted, also where the approval is not in the
+/// database itself yet.
+#[test]
+fn a_log_that_comes_from_elsewhere_is_listed_with_the_gates_that_were_approved_in_it() {
+    for ends_in_order in [true, false] {
+        let place = Place::new().untouched();
+        place.write(
+            "flow.yaml",
+            "steps:\n  - {id: ok, gate: {prompt: Ship it?, undo-window: 1h}}\n  - {id: ship, needs: ok, run: touch shipped}\n",
+        );
+        let mut runs = place.start(&["run", "flow.yaml", "--headless"]);
+        runs.until("gate.asked");
+        place.cue(&["approve", "g-1"]).ok();
+        let copy = |place: &Place| {
+            let copied = place.foreign("cp", &["-r", ".cuelight", "other/.cuelight"]).status().expect("cp");
+            assert!(copied.success());
+        };
+        fs::create_dir(place.file("other")).expect("made");
+        if ends_in_order {
+            runs.signal(rustix::process::Signal::TERM);
+            drop(runs.end());
+            copy(&place);
+        } else {
+            copy(&place);
+            place.kill_owner();
+        }
+        let other = place.file("other").display().to_string();
+        let before = content(Path::new(&other));
+        let said = place.cue(&["trust", "--workspace", &other]);
+        assert_eq!(said.code, 1, "{said:?}");
+        for what in
+            ["open, and goes on when an engine starts: r-1", "g-1 ok approved in a moment, by", "starts ship"]
+        {
+            assert!(said.out.contains(what), "{what}: {said:?}");
+        }
+        is_refused(&place.cue(&["serve", "--until-idle", "--workspace", &other]), "moved or copied");
+        assert_eq!(content(Path::new(&other)), before, "looking changes nothing");
+        let left = fs::read_dir(place.file(".local/state/cuelight")).expect("there").flatten();
+        assert!(
+            left.into_iter().all(|it| !it.file_name().to_string_lossy().starts_with("look-")),
+            "the copy is gone"
+        );
+    }
 }

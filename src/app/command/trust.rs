@@ -10,13 +10,17 @@ use crate::{
     },
     base::{Digest, counted, safe_text, shorten},
     definition::{self, StepKind},
-    engine::Channel,
+    engine::{Channel, GateState},
+    plan::OnTimeout,
+    projection::{Board, GateView},
     runtime::{Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, scheduled},
     store::{Things, Workspace},
 };
+use rustix::fs::OFlags;
 use serde_json::json;
 use std::{
     fmt::Write as _,
+    fs,
     io::{self, IsTerminal as _},
     process::ExitCode,
 };
@@ -130,7 +134,7 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         ("config.toml", _) => settings(workspace),
         ("people.toml", _) => vec!["says who may approve".to_owned()],
         ("people.toml.sig", _) => vec!["is the signature over people.toml".to_owned()],
-        ("cuelight.db", _) => database(workspace),
+        ("cuelight.db", _) => database(config, workspace),
         ("cuelight.db-wal", _) => vec!["goes into the database when an engine opens it".to_owned()],
         (_, "workflows") => workflow(config, workspace, name),
         (_, "agents") => vec!["describes an agent that workflows can start".to_owned()],
@@ -206,23 +210,73 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     lines
 }
 
-fn database(workspace: &Workspace) -> Vec<String> {
-    let looked_at = workspace.clone().only_looked_at();
-    let desk = match ReadDesk::open(&looked_at, &Tasks::default()) {
-        Ok(desk) => desk,
-        Err(why) => return vec![why.to_string()],
+/// The runs and gates of the log that act when an engine takes it up.
+fn database(config: &Config, workspace: &Workspace) -> Vec<String> {
+    let read = |of: &Workspace| {
+        let desk = ReadDesk::open(of, &Tasks::default()).map_err(|why| why.to_string())?;
+        Ok(would_go_on(&desk.boards().borrow().board))
     };
-    let board = desk.boards().borrow().board.clone();
-    let mut lines = vec![format!(
-        "a log of {}",
-        counted(usize::try_from(board.seq.0).unwrap_or(usize::MAX), "record", "records")
-    )];
+    // Records in the log beside the database are seen only by whoever may write there: so they are read in a copy.
+    let has_more = fs::metadata(workspace.db().with_extension("db-wal")).is_ok_and(|it| it.len() > 0);
+    let told =
+        if has_more { in_a_copy(config, workspace, read) } else { read(&workspace.clone().only_looked_at()) };
+    told.unwrap_or_else(|why| vec![why])
+}
+
+fn would_go_on(board: &Board) -> Vec<String> {
+    let count = usize::try_from(board.seq.0).unwrap_or(usize::MAX);
+    let mut lines = vec![format!("a log of {}", counted(count, "record", "records"))];
     for run in board.open_runs() {
         let it = &run.summary;
         lines
             .push(format!("open, and goes on when an engine starts: {} {} {}", it.id, it.workflow, it.state));
+        lines.extend(board.gates().filter(|gate| gate.run == it.id).filter_map(|gate| decided(gate)));
     }
     lines
+}
+
+/// A decision in the log that lets steps start without another answer.
+fn decided(gate: &GateView) -> Option<String> {
+    let names: Vec<String> = gate.votes.iter().map(|it| it.vote.who()).collect();
+    let by = if names.is_empty() { gate.closed_by.clone().unwrap_or_default() } else { names.join(", ") };
+    let ask = &gate.ask;
+    let what = match gate.state {
+        GateState::Approved => format!("approved already, by {by}"),
+        GateState::Armed => format!("approved in a moment, by {by}"),
+        GateState::Open if ask.on_timeout == OnTimeout::Approve && ask.expires_at.is_some() => {
+            "approves itself when its time is over".to_owned()
+        }
+        GateState::Open if !names.is_empty() => format!("has the answer of {by}"),
+        _ => return None,
+    };
+    let starts = if ask.starts.is_empty() { "nothing".to_owned() } else { ask.starts.join(", ") };
+    Some(format!("{} {} {what}: starts {starts}", gate.id, ask.step))
+}
+
+/// Reads a copy of the database and of the log beside it, which is removed afterwards.
+fn in_a_copy<T>(
+    config: &Config,
+    workspace: &Workspace,
+    read: impl FnOnce(&Workspace) -> Result<T, String>,
+) -> Result<T, String> {
+    let home = config.state_home().ok_or("it cannot be shown: this user has no home; set XDG_STATE_HOME")?;
+    let place = home.join("cuelight").join(format!("look-{}", Entropy.request_id().0));
+    let copy = || -> Result<Workspace, String> {
+        fs::create_dir_all(&place).map_err(|why| why.to_string())?;
+        let copied = Workspace::create(&place).map_err(|why| why.to_string())?;
+        for end in ["db", "db-wal"] {
+            let open = |of: &Workspace, flags| of.open(&of.db().with_extension(end), flags);
+            let copy = || -> io::Result<u64> {
+                let mut from = open(workspace, OFlags::RDONLY | OFlags::NONBLOCK)?;
+                io::copy(&mut from, &mut open(&copied, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?)
+            };
+            let _bytes = copy().map_err(|why| why.to_string())?;
+        }
+        Ok(copied)
+    };
+    let told = copy().map_err(|why| format!("it cannot be shown: {why}")).and_then(|it| read(&it));
+    drop(fs::remove_dir_all(&place));
+    told
 }
 
 /// The files themselves, where they are text.
