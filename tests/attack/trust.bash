@@ -129,13 +129,13 @@ attack "a schedule that a git pull changes is asked about" pulled
 prepared_journal() {
   fresh own
   printf 'steps:\n  - {id: ok, gate: {prompt: "Ship?", undo-window: 1h}}\n  - {id: ship, needs: ok, run: touch shipped}\n' > "$workspace/flow.yaml"
-  cue run flow.yaml --detach > /dev/null 2>&1
+  (cue run flow.yaml --headless > /dev/null 2>&1 < /dev/null &)
   until_true eval "cue gates --json | grep -q '\"open\"'" || { echo "no gate"; return 1; }
-  cue approve g-1 > /dev/null 2>&1
+  cue approve g-1 > /dev/null 2>&1 || { echo "no approval"; return 1; }
   local from=$workspace said
   fresh copy
   cp -r "$from/.cuelight" "$workspace/.cuelight" 2> /dev/null
-  (workspace=$from; cue shutdown > /dev/null 2>&1)
+  (workspace=$from; cue cancel r-1 --reason over > /dev/null 2>&1)
   refuses "moved or copied" cue serve --until-idle --idle-after 1ms > /dev/null || return 1
   said=$(cue trust 2>&1 < /dev/null)
   grep "g-1 ok approved in a moment" <<< "$said" || { echo "$said"; return 1; }
