@@ -432,7 +432,7 @@ fn where_a_touched_key_is_asked_for_the_key_of_an_approval_says_the_command_that
     let touched = "name: web/ship\nsteps:\n  - {id: ok, gate: {prompt: Ship it?, proof: touch}}\n  \
         - {id: ship, needs: ok, run: ship}\n";
     let mut console = gates(only(touched), (160, 40));
-    let asked = answer(&mut console, "space space a y");
+    let asked = answer(&mut console, "space space a");
     assert!(asked.is_empty(), "{asked:?}");
     let text = console.text();
     for part in ["needs a touched security key", "cuelight approve g-1 --as NAME --key"] {
