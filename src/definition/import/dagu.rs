@@ -19,7 +19,7 @@ use self::{
     values::Parts,
 };
 use super::{
-    page::{Imported, Page, all_of},
+    page::{Imported, Page, all_of, one_line},
     shapes,
 };
 use crate::{
@@ -79,7 +79,8 @@ struct Called {
 }
 
 fn fault(line: usize, why: &str) -> String {
-    format!("could not import a workflow of Dagu: line {line}: {why}")
+    // Names of the file stand in it, and a line of theirs would be read as one of ours.
+    format!("could not import a workflow of Dagu: line {line}: {}", one_line(why))
 }
 
 /// The files that an import makes, for the checker.

@@ -572,7 +572,7 @@ impl<'a> Import<'a> {
         let Some(legs) = &job.legs else { return ValueMap::new() };
         let copies = legs.away_of(job.name);
         self.page.leave_out(format!(
-            "{copies}: they do not run here, and {} asks whether they have passed",
+            "{copies}: not run here, and {} asks whether that has passed elsewhere",
             step.id
         ));
         if Value::Object(job.body.clone()).to_string().contains("strategy.job-") {
@@ -581,7 +581,7 @@ impl<'a> Import<'a> {
                 job.name
             ));
         }
-        asks(&format!("Have {copies} and do not run on this machine, passed where they belong?"))
+        asks(&format!("Passed on another machine: {copies}?"))
     }
 
     fn called(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {

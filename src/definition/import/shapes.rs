@@ -298,54 +298,51 @@ static DAGU_SCALED: Shape = Object(&[
     ("exit_code", Same(&TEXTS)),
 ]);
 static DAGU_COMMAND: Shape = Object(&[("command", Same(&TEXTS)), ("args", Same(&TEXTS))]);
-static DAGU_STEP: Shape = Either(&[
-    Text,
-    List(&Any),
-    Object(&[
-        ("name", Text),
-        ("id", Text),
-        ("description", Text),
-        ("working_dir", Text),
-        ("run", Same(&TEXTS)),
-        ("action", Text),
-        ("command", Same(&TEXTS)),
-        ("args", Same(&TEXTS)),
-        ("exec", Same(&DAGU_COMMAND)),
-        ("shell", Same(&TEXTS)),
-        ("shell_args", Same(&TEXTS)),
-        ("script", Text),
-        ("stdout", Either(&[Text, Object(&[])])),
-        ("stderr", Either(&[Text, Object(&[])])),
-        ("output", Either(&[Text, Object(&[])])),
-        ("outputs", List(&Object(&[("name", Text), ("type", Text)]))),
-        ("depends", Same(&TEXTS)),
-        ("continue_on", Either(&[Text, Object(&[])])),
-        ("retry_policy", Same(&DAGU_SCALED)),
-        ("repeat_policy", Same(&DAGU_SCALED)),
-        ("timeout_sec", Text),
-        ("call", Text),
-        ("foreach", Object(&[("as", Text), ("steps", List(&DAGU_STEP))])),
-        ("type", Text),
-        ("with", Object(&[])),
-        (
-            "approval",
-            Either(&[
-                Text,
-                Object(&[
-                    ("prompt", Text),
-                    ("input", Same(&TEXTS)),
-                    ("required", Same(&TEXTS)),
-                    ("rewind_to", Text),
-                ]),
+/// A step of Dagu, in the spelling of today.
+pub(super) static DAGU_STEP: [Key; 28] = [
+    ("name", Text),
+    ("id", Text),
+    ("description", Text),
+    ("working_dir", Text),
+    ("run", Same(&TEXTS)),
+    ("action", Text),
+    ("command", Same(&TEXTS)),
+    ("args", Same(&TEXTS)),
+    ("exec", Same(&DAGU_COMMAND)),
+    ("shell", Same(&TEXTS)),
+    ("shell_args", Same(&TEXTS)),
+    ("script", Text),
+    ("stdout", Either(&[Text, Object(&[])])),
+    ("stderr", Either(&[Text, Object(&[])])),
+    ("output", Either(&[Text, Object(&[])])),
+    ("outputs", List(&Object(&[("name", Text), ("type", Text)]))),
+    ("depends", Same(&TEXTS)),
+    ("continue_on", Either(&[Text, Object(&[])])),
+    ("retry_policy", Same(&DAGU_SCALED)),
+    ("repeat_policy", Same(&DAGU_SCALED)),
+    ("timeout_sec", Text),
+    ("call", Text),
+    ("foreach", Object(&[("as", Text), ("steps", List(&Any))])),
+    ("type", Text),
+    ("with", Object(&[])),
+    (
+        "approval",
+        Either(&[
+            Text,
+            Object(&[
+                ("prompt", Text),
+                ("input", Same(&TEXTS)),
+                ("required", Same(&TEXTS)),
+                ("rewind_to", Text),
             ]),
-        ),
-        ("value", Text),
-        ("routes", Each(&TEXTS)),
-    ]),
-]);
+        ]),
+    ),
+    ("value", Text),
+    ("routes", Each(&TEXTS)),
+];
 
 /// A workflow of Dagu; what is not listed is judged where it is read.
-pub(super) static DAGU: [Key; 15] = [
+pub(super) static DAGU: [Key; 13] = [
     ("name", Text),
     ("description", Text),
     ("dotenv", Same(&TEXTS)),
@@ -368,6 +365,4 @@ pub(super) static DAGU: [Key; 15] = [
     ("max_active_steps", Text),
     ("shell", Same(&TEXTS)),
     ("shell_args", Same(&TEXTS)),
-    ("handler_on", Each(&DAGU_STEP)),
-    ("steps", Either(&[List(&DAGU_STEP), Each(&DAGU_STEP)])),
 ];

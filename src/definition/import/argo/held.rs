@@ -105,7 +105,11 @@ impl Held {
     /// The means of a container, and how its image is pulled.
     pub(super) fn bounded(&mut self, container: &ValueMap, page: &mut Page, of: &str) {
         if let Some(resources) = foreign::map_at(container, "resources") {
-            page.leave_out_all_but(&["limits", "requests", "claims"], resources, of);
+            page.leave_out_all_but(
+                &["limits", "requests", "claims"],
+                resources,
+                &format!("the resources of {of}"),
+            );
             for (key, value) in foreign::map_at(resources, "limits").into_iter().flatten() {
                 let value = foreign::text(value).unwrap_or_default();
                 match (key.as_str(), bytes(&value), millis(&value)) {

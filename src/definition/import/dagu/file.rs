@@ -211,6 +211,9 @@ pub(super) const OUTPUT: Keys = &[
 pub(super) const SOURCE: Keys =
     &[("value", Carried), ("from", Carried), ("path", Carried), ("decode", Carried), ("select", Carried)];
 
+/// Where a stream goes.
+pub(super) const STREAM: Keys = &[("artifact", Carried), ("outputs", Carried)];
+
 pub(super) const PARAM: Keys = &[
     ("name", Carried),
     ("default", Carried),

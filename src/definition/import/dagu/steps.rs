@@ -11,6 +11,7 @@ use crate::{
     definition::import::{
         foreign,
         page::{in_order, one_line, without_holes},
+        shapes,
     },
 };
 use serde_json::json;
@@ -126,6 +127,16 @@ impl Import<'_> {
         };
         let mut body = self.older(body, path);
         self.keys(&body, path, file::STEP);
+        if body
+            .get("continue_on")
+            .and_then(Value::as_str)
+            .is_some_and(|it| !["failed", "skipped"].contains(&it))
+        {
+            self.refuse(&format!("{path}.continue_on"), "`continue_on` is `failed`, `skipped` or a mapping");
+        }
+        if let Some((at, why)) = shapes::first_misfit(&body, &shapes::DAGU_STEP) {
+            self.refuse(&format!("{path}.{at}"), &format!("in {path} {why}"));
+        }
         self.checked(&body, path);
         self.defaults(&mut body);
         let name = |key: &str| {
@@ -167,18 +178,20 @@ impl Import<'_> {
     }
 
     fn checked(&mut self, body: &ValueMap, path: &str) {
-        let tables: [(&str, file::Keys); 4] = [
+        let tables: [(&str, file::Keys); 6] = [
             ("retry_policy", file::RETRY),
             ("repeat_policy", file::REPEAT),
             ("continue_on", file::CONTINUE),
             ("approval", file::APPROVAL),
+            ("stdout", file::STREAM),
+            ("stderr", file::STREAM),
         ];
         for (key, table) in tables {
             let full = format!("{path}.{key}");
             match body.get(key) {
                 Some(Value::Object(map)) => self.keys(map, &full, table),
                 None | Some(Value::Null) => {}
-                Some(Value::String(_)) if key == "continue_on" => {}
+                Some(Value::String(_)) if ["continue_on", "stdout", "stderr"].contains(&key) => {}
                 Some(_) => self.refuse(&full, &format!("`{key}` is a mapping")),
             }
         }

@@ -120,6 +120,9 @@ impl Import<'_> {
                 }
             }
         }
+        if root.get("max_active_steps").is_some_and(|said| !said.is_null() && number(said).is_none()) {
+            self.refuse("max_active_steps", "`max_active_steps` is a whole number");
+        }
         if let Some(parallel) = root.get("max_active_steps").and_then(number).filter(|it| *it > 0) {
             self.page.top.insert("max-parallel".to_owned(), parallel.min(10_000).into());
         }
