@@ -463,7 +463,7 @@ fn rested(dir: &Path) {
     while Instant::now() < until && (head == Seq(0) || quiet.elapsed() < Duration::from_secs(3)) {
         std::thread::sleep(Duration::from_millis(250));
         let workspace = own(dir);
-        let now = Reader::open(&workspace).and_then(|it| it.head()).map_or(head, |it| it.0);
+        let now = Reader::open(workspace.workspace()).and_then(|it| it.head()).map_or(head, |it| it.0);
         if now != head {
             (head, quiet) = (now, Instant::now());
         }
@@ -479,7 +479,7 @@ fn headless(dir: &Path, file: &str) -> Child {
 
 /// Whether the run has come to rest by its own log.
 fn has_rested(dir: &Path) -> bool {
-    let reader = Reader::open(&own(dir));
+    let reader = Reader::open(own(dir).workspace());
     let runs = reader.and_then(|it| it.runs_index()).unwrap_or_default();
     runs.first().is_some_and(|it| it.rested.is_some())
 }
@@ -487,7 +487,7 @@ fn has_rested(dir: &Path) -> bool {
 /// How long the run took by its own log, and its events.
 fn course(dir: &Path) -> (Duration, u64) {
     let workspace = own(dir);
-    let reader = Reader::open(&workspace).expect("a reader");
+    let reader = Reader::open(workspace.workspace()).expect("a reader");
     let (last, _) = reader.head().expect("a head");
     let at = |seq| reader.events(seq, 1).expect("events").first().map_or(0, |(_, it)| it.at.0);
     let took = at(last) - at(Seq(1));
