@@ -14,16 +14,19 @@ use crate::{
     store::{Trusted, Workspace},
     tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step},
 };
+use rustix::fs::OFlags;
 use std::{
     collections::BTreeMap,
     env, fs,
     io::{self, ErrorKind, Read as _},
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+/// Bytes of `people.toml`.
+const PEOPLE_BYTES_MAX: u64 = 1024 * 1024;
 /// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
 const INHERITED: [&str; 16] = [
     "PATH",
@@ -537,10 +540,14 @@ fn stamp(it: &fs::Metadata) -> Stamp {
 
 /// A file, and whether nobody but root can have written what it says: of the very file that was read, which stands there itself.
 fn read_with_owner(path: &Path) -> io::Result<(String, bool)> {
-    let mut file = fs::File::open(path)?;
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
+    let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let about = file.metadata()?;
+    if !about.is_file() || about.len() > PEOPLE_BYTES_MAX {
+        return Err(io::Error::other(format!("it is no file of at most {PEOPLE_BYTES_MAX} bytes")));
+    }
     let mut text = String::new();
-    file.read_to_string(&mut text)?;
+    io::Read::by_ref(&mut file).take(PEOPLE_BYTES_MAX).read_to_string(&mut text)?;
     let is_itself =
         fs::symlink_metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino()));
     let is_roots_alone = is_of_root(&about) && is_itself && root_is_root(&file);

@@ -85,6 +85,29 @@ const READS_VALUE_LETTER: char = 'r';
 /// Last letters of options whose value is the next word and no file.
 const TAKES_VALUE_LETTERS: &[char] = &['o', 'O', 'W', 'X', 'I'];
 
+/// Programs that read their script from the file behind `-f`.
+const READS_F: &[&str] = &["awk", "gawk", "mawk", "nawk", "sed", "gsed"];
+/// Variables whose value programs read as code, or start as a program.
+const READ_VARIABLES: &[&str] = &[
+    "BASH_ENV",
+    "ENV",
+    "EDITOR",
+    "GIT_ASKPASS",
+    "GIT_EDITOR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PAGER",
+    "PERL5OPT",
+    "PYTHONSTARTUP",
+    "RUBYOPT",
+    "SSH_ASKPASS",
+    "VISUAL",
+];
+
 /// The words that may name files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
@@ -97,6 +120,9 @@ pub(super) struct Named {
 /// All words of a command and of the shell texts in it. Variables whose values are known are filled in.
 pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     let mut gather = Gather { env, found: Named::default(), dirs: Vec::new() };
+    for (name, value) in gather.env.clone() {
+        gather.word(&value, READ_VARIABLES.contains(&name.as_str()), 0);
+    }
     gather.command(&words.iter().cloned().map(Some).collect::<Vec<_>>(), 0);
     gather.found
 }
@@ -123,6 +149,7 @@ impl Gather {
             }
         }
         let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
+        let mut reads_f = false;
         for word in words {
             let Some(word) = word.as_deref() else {
                 (awaits_script, before) = (false, "");
@@ -132,7 +159,9 @@ impl Gather {
             let is_short = before.starts_with(['-', '+']) && !before.starts_with("--");
             let is_read = READS_VALUE.contains(&before) || is_short && before.ends_with(READS_VALUE_LETTER);
             let is_value = is_read || is_short && before.ends_with(TAKES_VALUE_LETTERS);
-            let is_script = awaits_script && !is_option && !is_value;
+            let is_script = awaits_script && !is_option && !is_value
+                || reads_f && (is_short && before.ends_with('f') || before == "--file")
+                || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
             match () {
                 () if awaits_script && is_short && before.ends_with('c') => self.texts(word, depth),
                 () if awaits_script && (is_value && !is_read || is_option && !word.contains('=')) => {}
@@ -141,6 +170,7 @@ impl Gather {
                 }
             }
             awaits_script &= !is_script;
+            reads_f |= READS_F.contains(&word.rsplit('/').next().unwrap_or(word));
             if let Some((key, value)) = word.split_once('=').filter(|it| is_variable(it.0)) {
                 self.env.insert(key.to_owned(), value.to_owned());
             }
@@ -175,12 +205,14 @@ impl Gather {
         }
         self.take(word, runs);
         let value = word.split_once('=').map(|it| it.1);
+        // `--checkpoint-action=exec=./run.sh`
+        let inner = value.into_iter().flat_map(|it| it.match_indices('=').map(|(at, _)| &it[at + 1..]));
         let attached = word.strip_prefix('-').filter(|it| !it.starts_with('-')).and_then(|it| {
             let mut rest = it.chars();
             rest.next().map(|_| rest.as_str())
         });
         let marked = word.strip_prefix('@');
-        for part in value.into_iter().chain(attached).chain(marked) {
+        for part in value.into_iter().chain(inner).chain(attached).chain(marked) {
             self.take(part, runs);
             self.take(part.strip_prefix('@').unwrap_or(part), runs);
         }

@@ -11,14 +11,26 @@ use std::{
 
 /// Bytes of an index.
 const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Entries of the directory that are looked at.
+const ENTRIES_MAX: usize = 1000;
 /// Directories of systems whose lists of files are not read here.
-const OTHERS: [&str; 6] = [".hg", ".svn", ".jj", ".bzr", "_darcs", ".pijul"];
+const OTHERS: [&str; 11] =
+    [".hg", ".svn", ".jj", ".bzr", "_darcs", ".pijul", ".sl", "CVS", ".fslckout", "_FOSSIL_", ".p4config"];
 
 /// The files below a directory that version control tracks, by path below the directory that holds it; nothing where that cannot be told.
 pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     let dir = dir.canonicalize().ok()?;
+    // A repository of its own in there: its index knows files by other names.
+    let is_repository = |dir: &Path| fs::symlink_metadata(dir.join(".git")).is_ok();
+    let below = fs::read_dir(&dir).into_iter().flatten().flatten().map(|it| it.path());
+    if is_repository(&dir) || below.take(ENTRIES_MAX).any(|it| is_repository(&it)) {
+        return None;
+    }
     for top in dir.ancestors().skip(1) {
         if let Some(index) = index_of(&top.join(".git")) {
+            if !has_known_hashes(&index) {
+                return None;
+            }
             let below = dir.strip_prefix(top).ok()?.to_str()?;
             let bytes = match read(&index) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
@@ -32,6 +44,18 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
         }
     }
     Some(Vec::new())
+}
+
+/// True for a repository whose objects are named by SHA-1: an index with other names has other lengths, and reads as empty.
+fn has_known_hashes(index: &Path) -> bool {
+    let dir = index.parent().unwrap_or(index);
+    let common = read(&dir.join("commondir")).ok();
+    let common = common.map(|it| dir.join(String::from_utf8_lossy(&it).trim()));
+    let config = read(&common.unwrap_or_else(|| dir.to_owned()).join("config"));
+    config.map_or_else(
+        |error| error.kind() == io::ErrorKind::NotFound,
+        |it| !String::from_utf8_lossy(&it).to_lowercase().contains("objectformat"),
+    )
 }
 
 /// The index of a repository: in its directory, or in the one that a file in its place names.

@@ -35,6 +35,12 @@ behind_cd() { fresh; leaves w.sh good; swapped 'run: cd . && ./w.sh' put_evil; }
 behind_a_variable() { fresh; leaves w.sh good; swapped 'run: ". $LIB", env: {LIB: ./w.sh}' put_evil; }
 behind_bash_and_options() { fresh; leaves w.sh good; chmod -x "$workspace/w.sh"; swapped 'run: bash -e -u ./w.sh' put_evil; }
 
+behind_bash_env() { fresh; printf 'echo good >> ran\n' > "$workspace/w"; swapped 'run: "true", env: {BASH_ENV: ./w}' plain_evil; }
+behind_an_action() { fresh; leaves w.sh good; swapped 'run: "tar -cf /dev/null w.yaml --checkpoint=1 --checkpoint-action=exec=./w.sh"' put_evil; }
+behind_awk() { fresh; printf 'BEGIN { print "good" >> "ran" }\n' > "$workspace/w"; swapped 'run: awk -f w' evil_awk; }
+plain_evil() { printf 'echo evil >> ran\n' > "$workspace/w"; }
+evil_awk() { printf 'BEGIN { print "evil" >> "ran" }\n' > "$workspace/w"; }
+
 evil_recipe() { printf 'ship:\n\techo evil >> ran\n' > "$workspace/Makefile"; }
 behind_make() {
   command -v make > /dev/null || absent make
@@ -78,6 +84,9 @@ attack "a script behind env, swapped" behind_env
 attack "a script behind cd, swapped" behind_cd
 attack "a script that a variable names, swapped" behind_a_variable
 attack "a recipe of make, swapped" behind_make
+attack "a file that BASH_ENV names, swapped" behind_bash_env
+attack "a script inside an option of tar, swapped" behind_an_action
+attack "a program for awk, swapped" behind_awk
 attack "an interpreter found by env, swapped" behind_env_in_the_first_line
 attack "a working directory that is a turned link" in_a_turned_directory
 attack "another working directory of the same name" in_a_new_directory

@@ -37,6 +37,16 @@ asked() {
   line "prompt:"
 }
 
+# A merge key brings what is written nowhere else at its place.
+merged_guard() { # SYSTEM TEXT
+  take "$1" <<< "$2" && { echo "it was imported"; cat "$workspace/said"; return 1; }
+  grep -m 1 -F '`<<`' "$workspace/said"
+}
+merged_suspend() { merged_guard argo 'spec: {<<: {suspend: true}, entrypoint: main, templates: [{name: main, container: {image: busybox, command: ["true"]}}]}'; }
+merged_environment() { merged_guard github 'jobs: {ship: {<<: {environment: production}, runs-on: ubuntu-latest, steps: [{run: touch shipped}]}}'; }
+attack "a suspend behind a merge key of Argo" merged_suspend
+attack "an environment behind a merge key of GitHub" merged_environment
+
 rejected_environment() {
   fresh import
   printf 'jobs:\n  ship:\n    environment: production\n    steps:\n      - run: touch shipped\n      - {if: always(), run: touch always}\n' > "$workspace/foreign"

@@ -125,6 +125,21 @@ pulled() {
 }
 attack "a schedule that a git pull changes is asked about" pulled
 
+# A schedule that version control carries: a repository whose index is not read here, and another system.
+carried() { # COMMAND…
+  own || return 1
+  mkdir -p "$workspace/.cuelight/workflows"
+  (cd "$workspace" && "$@") > /dev/null 2>&1 || return 1
+  printf 'on:\n  schedule: [{cron: "* * * * *"}]\nsteps:\n  - {id: a, run: touch pwned}\n' > "$workspace/.cuelight/workflows/x.yaml"
+  refuses "trust" cue serve --until-idle --idle-after 1ms
+}
+carried_by_sha256() { carried git init -q --object-format=sha256; }
+carried_by_sapling() { carried mkdir .sl; }
+carried_below() { carried git init -q .cuelight/workflows; }
+attack "a schedule in a repository of SHA-256" carried_by_sha256
+attack "a schedule in a checkout of Sapling" carried_by_sapling
+attack "a schedule in a repository below .cuelight" carried_below
+
 # A journal cannot be imported; a prepared database that is put in place acts on nothing, and its approval is named before trust.
 prepared_journal() {
   fresh own

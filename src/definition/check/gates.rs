@@ -142,7 +142,7 @@ fn timing(workflow: &Workflow, gate: &Gate, findings: &mut Findings<'_>) {
 fn nobody_left(gate: &Gate, findings: &mut Findings<'_>) {
     let forbidden = |group: &str| {
         gate.forbid.iter().any(|it| match it {
-            Forbidden::Named(name) => name.value.strip_prefix("group:") == Some(group),
+            Forbidden::Named(name) => name.value.strip_prefix("group:").unwrap_or(&name.value) == group,
             Forbidden::Expression(_) => false,
         })
     };
@@ -167,13 +167,26 @@ fn nobody_left(gate: &Gate, findings: &mut Findings<'_>) {
     }
 }
 
+/// Names each entry of `forbid` that is neither a person nor a group.
+fn excludes_nobody(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut Findings<'_>) {
+    for who in &gate.forbid {
+        let Forbidden::Named(who) = who else { continue };
+        let name = who.value.strip_prefix("group:").unwrap_or(&who.value);
+        let is_group = people.values().flatten().any(|it| it == name);
+        if !is_group && !people.contains_key(&who.value) {
+            let message = format!("`forbid` excludes nobody: people.toml has no person and no group {name}");
+            findings.warning("gate", who.place, message).help("write the name as it stands in people.toml");
+        }
+    }
+}
+
 /// Whether a person could fill a place of this group.
 fn may(gate: &Gate, group: Option<&str>, name: &str, groups: &[String]) -> bool {
     let is_in = |group: &str| groups.iter().any(|it| it == group);
     let is_forbidden = gate.forbid.iter().any(|it| match it {
         Forbidden::Named(who) => match who.value.strip_prefix("group:") {
             Some(group) => is_in(group),
-            None => who.value == name,
+            None => who.value == name || is_in(&who.value),
         },
         Forbidden::Expression(_) => false,
     });
@@ -346,6 +359,7 @@ fn of_one(workflow: &Workflow, text: &str, known: &KnownPeople) -> Vec<Diagnosti
             }
             continue;
         }
+        excludes_nobody(gate, people, &mut findings);
         if let Some(why) = known.nobody_touches.as_ref().filter(|_| wants_touch) {
             nobody_touches(why, gate, &mut findings);
         }

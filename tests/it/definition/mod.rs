@@ -245,7 +245,7 @@ fn a_gate_that_wants_a_touch_which_nobody_can_give_is_told() {
 
 #[test]
 fn gates_are_checked_against_the_people_there_are() {
-    let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: [{group: sre, count: 2}, {group: opps}], forbid: [bob]}\n";
+    let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: [{group: sre, count: 2}, {group: opps}], forbid: [bob, Ann, 'group:nobody']}\n";
     let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
     let people =
         BTreeMap::from([("ann".to_owned(), groups(&["sre", "ops"])), ("bob".to_owned(), groups(&["sre"]))]);
@@ -259,6 +259,8 @@ fn gates_are_checked_against_the_people_there_are() {
         [
             "4:22 error[gate] nobody can satisfy this: it needs 2 people of sre, and there is 1",
             "4:46 error[gate] nobody can satisfy this: it needs 1 person of opps, and there are none",
+            "4:76 warning[gate] `forbid` excludes nobody: people.toml has no person and no group Ann",
+            "4:81 warning[gate] `forbid` excludes nobody: people.toml has no person and no group nobody",
         ]
     );
 }

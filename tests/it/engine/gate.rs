@@ -490,6 +490,11 @@ fn forbidden_people_and_groups_do_not_count() {
         "bob approves; cat approves via-script",
         "! could not decide g-1: group:sre is excluded\n g-1 approved",
     );
+    at(
+        ", forbid: [sre]",
+        "bob approves; cat approves via-script",
+        "! could not decide g-1: sre is excluded\n g-1 approved",
+    );
 }
 
 const FORM: &str = ", form: {ticket: {type: string, pattern: '^CHG-[0-9]+$', required: true}, n: {type: integer, default: 5}}";
