@@ -23,7 +23,7 @@ use std::{collections::BTreeSet, sync::Arc};
 /// What stands where a secret stood.
 const MASK: &[u8] = b"***";
 /// Bytes that are held back beyond the longest pattern: more of them are no secret with escapes in it, but escapes without end.
-const HELD_BYTES_MORE: usize = 64 * 1024;
+const HELD_BYTES_MORE: usize = 4 * 1024;
 
 /// Knows what to look for; one per call, shared by its streams.
 #[derive(Clone)]
