@@ -500,8 +500,8 @@ fn standing(text: &str, is_roots_alone: bool, signature: &Path, signers: &Path) 
              remove {shown}, and then it counts as nobody has signed it"
         )
     };
-    let armored = match fs::read_to_string(signature) {
-        Ok(armored) => armored,
+    let armored = match read_with_owner(signature) {
+        Ok((armored, _)) => armored,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok(if is_roots_alone { Standing::Root } else { Standing::SelfDeclared });
         }

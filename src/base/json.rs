@@ -1,12 +1,15 @@
 //! Reads JSON that comes from outside. `serde_json` keeps the last of two equal keys without a word, and two readers of one text then see two
 //! values; here such a text is refused.
 
-use super::Value;
+use super::{Value, shorten};
 use serde::{
     Deserializer,
     de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
 };
 use std::{collections::BTreeSet, fmt};
+
+/// Characters of a key that stands twice, in the error.
+const KEY_CHARS_SHOWN: usize = 80;
 
 /// A value from JSON text in which no object has a key twice.
 ///
@@ -87,7 +90,8 @@ impl<'de> Visitor<'de> for Once {
         while let Some(key) = entries.next_key::<String>()? {
             if seen.contains(&key) {
                 return Err(A::Error::custom(format!(
-                    "the key {key:?} stands twice in one object; keep one of them"
+                    "the key {:?} stands twice in one object; keep one of them",
+                    shorten(&key, KEY_CHARS_SHOWN)
                 )));
             }
             seen.insert(key);

@@ -40,11 +40,16 @@ const fn has_to_be_mended(mode: FailureMode) -> bool {
     matches!(mode, FailureMode::UserPermission | FailureMode::UserInvalidInput | FailureMode::PolicySecurity)
 }
 
-/// The captured workspace in which a step runs, as the only thing its undo and its check are bound to.
+/// The captured workspace in which a step runs next.
 fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
     let gate = run.trees_above(step).last()?.0;
-    let tree = run.step(gate).facts.as_ref()?.tree()?.clone();
-    Some(Box::new(Facts { programs: vec![tree], ..Facts::default() }))
+    run.step(gate).facts.as_ref()?.only_tree()
+}
+
+/// The captured workspace in which a step ran, as the only thing its undo and its check are bound to. A gate that asks anew
+/// by then, or was refused, does not take it away: the workspace of now was approved by nobody.
+fn tree_it_ran_in(run: &Run, step: StepIx) -> Option<Box<Facts>> {
+    run.step(step).ran_in.clone().or_else(|| bound_tree(run, step))
 }
 
 /// The files that the gates right before a step were approved with, and those it executes, where a gate has shown them.
@@ -437,7 +442,7 @@ impl Turn<'_> {
             effect_key: call::effect_key(run, step, "check"),
             class: EffectClass::Pure,
             charge: Amounts::default(),
-            bound: bound_tree(run, step),
+            bound: tree_it_ran_in(run, step),
             cache_key: None,
         };
         let number = run.step(step).attempts + 1;
@@ -494,7 +499,7 @@ impl Turn<'_> {
                     effect_key: call::effect_key(run, step, "undo"),
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),
-                    bound: bound_tree(run, step),
+                    bound: tree_it_ran_in(run, step),
                     cache_key: None,
                 };
                 let number = run.step(step).attempts + 1;

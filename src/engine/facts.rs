@@ -25,6 +25,12 @@ impl Facts {
         self.programs.iter().find(|it| it.0.tree.is_some())
     }
 
+    /// The captured workspace and nothing else.
+    pub(super) fn only_tree(&self) -> Option<Box<Self>> {
+        let tree = self.tree()?.clone();
+        Some(Box::new(Self { programs: vec![tree], ..Self::default() }))
+    }
+
     /// The hash of the captured workspace.
     pub fn tree_digest(&self) -> Option<Digest> {
         self.tree()?.1.first()?.digest

@@ -1080,12 +1080,16 @@ impl Run {
 
     pub(super) fn apply_attempt(&mut self, at: Timestamp, index: StepIx, number: u32, event: &AttemptEvent) {
         match event {
-            AttemptEvent::Started { purpose, charge, cache_key, launch, .. } => {
+            AttemptEvent::Started { purpose, charge, cache_key, launch, bound, .. } => {
                 self.attempt_started(index, number, *purpose, *charge);
                 if let (Purpose::Step, Some(tool)) = (purpose, &launch.tool) {
                     self.note_given(index, &tool.input);
                 }
-                self.steps[index.index()].cache_key.clone_from(cache_key);
+                let step = &mut self.steps[index.index()];
+                step.cache_key.clone_from(cache_key);
+                if let Some(tree) = bound.as_ref().and_then(|it| it.only_tree()) {
+                    step.ran_in = Some(tree);
+                }
             }
             AttemptEvent::Ended { outcome, retry_at } => {
                 self.correct(index, outcome.usage);

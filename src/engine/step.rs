@@ -59,6 +59,8 @@ pub(super) struct Step {
     pub(super) confidence: Option<Score>,
     pub(super) error: Option<Box<ErrorRecord>>,
     pub(super) facts: Option<Box<Facts>>,
+    /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate asks by then.
+    pub(super) ran_in: Option<Box<Facts>>,
     pub(super) gate: Option<GateId>,
     /// Of a frame: when it has taken too long, however often what is in it is tried.
     pub(super) deadline: Option<Timestamp>,

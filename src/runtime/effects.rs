@@ -25,7 +25,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +62,8 @@ pub(super) struct Shared<C> {
     traced: (bool, Boards),
     /// Where agents that are started for somebody reach us.
     reach: Reach,
+    /// Looks at captured workspaces; each has a directory of its own.
+    looks: AtomicU64,
 }
 
 /// What came of a call, for the engine.
@@ -194,7 +199,8 @@ impl<C: Clock> Shared<C> {
         reach: Reach,
     ) -> Self {
         let (free, adopted) = (Semaphore::new(PROCESSES_MAX), Mutex::default());
-        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing, traced, reach }
+        let looks = AtomicU64::default();
+        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing, traced, reach, looks }
     }
 
     /// What a call is told as `TRACEPARENT`: its own span, for whatever it does to stand below.
@@ -445,7 +451,8 @@ impl<C: Clock> Shared<C> {
         let Some(tree) = programs.iter().find_map(|it| it.tree.clone()) else {
             return self.look_in(None, files, patterns, programs, &[]);
         };
-        let place = self.keep.tree(&format!("look-{run}.{}", step.0));
+        let number = self.looks.fetch_add(1, Ordering::Relaxed);
+        let place = self.keep.tree(&format!("look-{run}.{}-{number}", step.0));
         let captured = self.capture(run, &tree, &place);
         let facts = match captured {
             Ok(found) => self.look_in(Some(&place), files, patterns, programs, &found),

@@ -31,7 +31,7 @@ impl Keep {
     /// above their own would find its files.
     pub fn new(workspace: Workspace, trees: Option<&Path>, journal: Arc<Journal>, owner: Arc<Owner>) -> Self {
         let place = sha256("cuelight-place-v1", &[workspace.root().as_os_str().as_bytes()]);
-        let trees = trees.map_or_else(|| workspace.trees(), |it| it.join(place.short()));
+        let trees = trees.map_or_else(|| workspace.trees(), |it| it.join(place.to_string()));
         Self { workspace, trees, journal, owner }
     }
 

@@ -102,9 +102,18 @@ impl Things {
             things.add(workspace, name.to_owned())?;
         }
         for place in ACTING_DIRS {
-            let Ok(entries) = fs::read_dir(workspace.dir().join(place)) else { continue };
-            for entry in entries.flatten().filter(|it| it.file_type().is_ok_and(|it| it.is_file())) {
-                things.add(workspace, format!("{place}/{}", entry.file_name().to_string_lossy()))?;
+            let dir = workspace.dir().join(place);
+            let Ok(entries) = fs::read_dir(&dir) else { continue };
+            for entry in entries {
+                let entry = entry.map_err(|error| StoreError::io("read", &dir, &error))?;
+                if !entry.file_type().is_ok_and(|it| it.is_file()) {
+                    continue;
+                }
+                // A name that cannot be shown is a file that nobody accepts.
+                let name = entry.file_name().into_string().map_err(|name| {
+                    StoreError::refused("use", &dir.join(name), "its name is no text", "rename it")
+                })?;
+                things.add(workspace, format!("{place}/{name}"))?;
             }
         }
         Ok(things)

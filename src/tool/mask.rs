@@ -134,24 +134,26 @@ impl MaskStream {
             out.extend_from_slice(bytes);
             return;
         };
+        let is_full = self.held.len() >= finder.held_max();
         self.held.extend_from_slice(bytes);
-        self.give(&finder, false, out);
+        self.give(&finder, is_full, false, out);
     }
 
     /// Gives out what was held back: nothing more comes, so it is no secret.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Some(finder) = self.finder.clone() {
-            self.give(&finder, true, out);
+            self.give(&finder, false, true, out);
         }
     }
 
-    fn give(&mut self, finder: &Finder, is_last: bool, out: &mut Vec<u8>) {
+    /// `is_full`: so much was held already before the last bytes came that nothing is held back for an escape any more.
+    fn give(&mut self, finder: &Finder, is_full: bool, is_last: bool, out: &mut Vec<u8>) {
         let reading = |decodes| Reading::of(&self.held, self.letters, decodes, is_last);
         let readings: Vec<Reading> = [false, true].into_iter().filter_map(reading).collect();
         let mut decided = self.held.len();
         if !is_last {
             decided = finder.decided(&self.held);
-            for reading in readings.iter().filter(|_| self.held.len() < finder.held_max()) {
+            for reading in readings.iter().filter(|_| !is_full) {
                 decided = decided.min(reading.place(finder.decided(reading.text())));
             }
         }

@@ -124,6 +124,7 @@ impl Host {
     /// When the system has no child subreaper.
     pub fn as_guard(self) -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        super::step_mark::put_on()?;
         let kin = Arc::new(Kin::new(&self.workspace_root));
         Ok(self.with_kin(kin))
     }

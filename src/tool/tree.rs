@@ -13,7 +13,7 @@ use rustix::fs::{CWD, OFlags, RenameFlags, Timespec, Timestamps, futimens, renam
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read, Write},
     os::unix::{
@@ -250,6 +250,11 @@ impl<'a> Capture<'a> {
 
     fn entry(&mut self, path: &Path, to: &Path) -> io::Result<Kind> {
         let from = self.root.join(path);
+        // A directory that has become a link since it was listed leads elsewhere.
+        let above = from.parent().unwrap_or(&self.root).canonicalize()?;
+        if above != self.root.canonicalize()?.join(path.parent().unwrap_or(Path::new(""))) {
+            return Err(io::Error::other("a directory above it has become a link"));
+        }
         let about = fs::symlink_metadata(&from)?;
         if about.is_dir() {
             return Ok(Kind::Directory);
@@ -301,8 +306,25 @@ fn entries(from: &Path, digest: Digest) -> Result<Vec<Entry>, String> {
         return Err(format!("the captured list of files has changed: {}", digest_of(&manifest)));
     }
     let lines = manifest.split(|it| *it == b'\n').filter(|it| !it.is_empty());
-    let read = lines.map(serde_json::from_slice).collect::<Result<_, _>>();
-    read.map_err(|error| format!("the captured list of files is not understood: {error}"))
+    let read = lines.map(serde_json::from_slice).collect::<Result<Vec<Entry>, _>>();
+    let entries = read.map_err(|error| format!("the captured list of files is not understood: {error}"))?;
+    no_way_through_a_link(&entries).map(|()| entries)
+}
+
+/// Refuses entries below a link: somebody turned a directory into a link while it was captured, and writing there would leave the tree.
+fn no_way_through_a_link(entries: &[Entry]) -> Result<(), String> {
+    let is_link = |it: &&Entry| matches!(it.kind, Kind::Link { .. });
+    let links: BTreeSet<&Path> = entries.iter().filter(is_link).map(|it| Path::new(&it.path)).collect();
+    let is_behind = |it: &&Entry| {
+        let is_entry = !matches!(it.kind, Kind::Note { .. });
+        is_entry && Path::new(&it.path).ancestors().skip(1).any(|above| links.contains(above))
+    };
+    match entries.iter().find(is_behind) {
+        None => Ok(()),
+        Some(it) => {
+            Err(format!("the captured {} lies behind a link; nothing may change while a gate asks", it.path))
+        }
+    }
 }
 
 fn add(manifest: &mut Vec<u8>, entry: &Entry) {

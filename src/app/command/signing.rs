@@ -4,7 +4,7 @@
 use super::{ask_text, beside, form};
 use crate::{
     app::{args::DecideArgs, exit::Trouble, output::say},
-    base::{DecisionId, Value, ValueMap, canonical_json, safe_text},
+    base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text},
     engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
     projection::GateView,
     runtime::signing_key,
@@ -162,7 +162,7 @@ fn form_beside(path: &Path, signed: &Statement) -> Result<ValueMap, String> {
     let text = fs::read_to_string(&file)
         .map_err(|why| format!("the values of its form cannot be read from {shown}: {why}"))?;
     let form: ValueMap =
-        serde_json::from_str(&text).map_err(|why| format!("{shown} holds no values of a form: {why}"))?;
+        read_json(&text).map_err(|why| format!("{shown} holds no values of a form: {why}"))?;
     if signed.form == form_digest(&form) { Ok(form) } else { Err(other_values(signed)) }
 }
 
@@ -211,9 +211,8 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
 
 /// The ask whose hash was signed; shown whole, or not at all.
 fn ask_in(text: &str, signed: &Statement) -> Result<Ask, String> {
-    let ask: Ask = crate::base::read_json(text).map_err(|it| format!("the ask beside it is none: {it}"))?;
-    let is_whole =
-        crate::base::read_json::<Value>(text).is_ok_and(|it| canonical_json(&it) == canonical_json(&ask));
+    let ask: Ask = read_json(text).map_err(|it| format!("the ask beside it is none: {it}"))?;
+    let is_whole = read_json::<Value>(text).is_ok_and(|it| canonical_json(&it) == canonical_json(&ask));
     match () {
         () if !is_whole => {
             Err("the ask beside it says more than this cuelight can show; use the one it comes from"
