@@ -494,6 +494,17 @@ fn every_step_behind_a_gate_with_a_snapshot_is_bound_to_its_tree_also_its_undo()
 }
 
 #[test]
+fn a_no_at_a_gate_that_asks_anew_undoes_a_step_in_the_tree_that_it_ran_in() {
+    let file = "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s, consent: snapshot, on-reject: compensate}}
+           - {id: a, needs: g, run: x, undo: y}
+           - {id: z, needs: a, run: x, env: {V: \"${{ steps.a.result }}\"}}";
+    let bench = play(file, "launch; ann approves; ended a ok; ended z changed tree; ann rejects : no");
+    assert_eq!(bench.bound_calls("a"), [true, true], "its call and its undo");
+    assert_eq!(bench.bound_of("a"), ["tree"]);
+}
+
+#[test]
 fn a_tree_that_cannot_be_captured_fails_the_gate_before_anybody_is_asked() {
     check(
         "steps:

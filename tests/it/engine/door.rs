@@ -1050,6 +1050,18 @@ impl Bench {
         facts.files.iter().chain(executed).map(|it| it.path.clone()).collect()
     }
 
+    /// Each call of a step, and if it was bound to files.
+    pub(super) fn bound_calls(&self, step: &str) -> Vec<bool> {
+        let wanted = self.step(step);
+        let bound = |it: &Effect| match it {
+            Effect::Call { attempt, bound, .. } if attempt.step == wanted && attempt.run == self.run => {
+                Some(bound.is_some())
+            }
+            _ => None,
+        };
+        self.effects().iter().filter_map(bound).collect()
+    }
+
     /// The last ask of a gate.
     pub(super) fn ask(&self, step: &str) -> Ask {
         self.gates[&self.gate(Some(step))].0.last().expect("a gate was asked").clone()
