@@ -251,7 +251,7 @@ impl<'a> Capture<'a> {
     fn entry(&mut self, path: &Path, to: &Path) -> io::Result<Kind> {
         let from = self.root.join(path);
         // A directory that has become a link since it was listed leads elsewhere.
-        let above = from.parent().unwrap_or(&self.root).canonicalize()?;
+        let above = from.parent().unwrap_or(self.root).canonicalize()?;
         if above != self.root.canonicalize()?.join(path.parent().unwrap_or(Path::new(""))) {
             return Err(io::Error::other("a directory above it has become a link"));
         }
