@@ -120,8 +120,11 @@ pub(super) struct Named {
 /// All words of a command and of the shell texts in it. Variables whose values are known are filled in.
 pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     let mut gather = Gather { env, found: Named::default(), dirs: Vec::new() };
-    for (name, value) in gather.env.clone() {
-        gather.word(&value, READ_VARIABLES.contains(&name.as_str()), 0);
+    // No other variable: the values of a form arrive in them, and the files of a call are looked at before it is filled in.
+    for name in READ_VARIABLES {
+        if let Some(value) = gather.env.get(*name).cloned() {
+            gather.word(&value, true, 0);
+        }
     }
     gather.command(&words.iter().cloned().map(Some).collect::<Vec<_>>(), 0);
     gather.found
