@@ -24,7 +24,9 @@ pub(crate) fn console(place: &Place, args: &[&str]) -> (Pty, Child) {
     let (terminal, inner) = pty_process::blocking::open().expect("a terminal");
     terminal.resize(pty_process::Size::new(24, 80)).expect("a size");
     let as_given: Command = place.command(args);
-    let mut command = pty_process::blocking::Command::new(as_given.get_program()).env_clear();
+    // Whoever runs the tests in the background ignores Ctrl-C, and every process it starts would inherit that.
+    let command = pty_process::blocking::Command::new("/usr/bin/env").arg("--default-signal=INT");
+    let mut command = command.arg(as_given.get_program()).env_clear();
     for variable in as_given.get_envs() {
         if let (name, Some(value)) = variable {
             command = command.env(name, value);
