@@ -22,6 +22,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// What stands where a secret stood.
 const MASK: &[u8] = b"***";
+/// Signs of the escapes that are decoded in each reading: a value that itself looks like one kind may be spelled in another.
+const DECODED: [&[u8]; 5] = [b"", b"%", b"&", b"\\", b"%&\\"];
 /// Bytes that are held back beyond the longest pattern: more of them are no secret with escapes in it, but escapes without end.
 const HELD_BYTES_MORE: usize = 4 * 1024;
 
@@ -148,8 +150,8 @@ impl MaskStream {
 
     /// `is_full`: so much was held already before the last bytes came that nothing is held back for an escape any more.
     fn give(&mut self, finder: &Finder, is_full: bool, is_last: bool, out: &mut Vec<u8>) {
-        let reading = |decodes| Reading::of(&self.held, self.letters, decodes, is_last);
-        let readings: Vec<Reading> = [false, true].into_iter().filter_map(reading).collect();
+        let reading = |decodes: &[u8]| Reading::of(&self.held, self.letters, decodes, is_last);
+        let readings: Vec<Reading> = DECODED.into_iter().filter_map(reading).collect();
         let mut decided = self.held.len();
         if !is_last {
             decided = finder.decided(&self.held);
@@ -347,10 +349,10 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..proptest::test_runner::Config::with_cases(24) })]
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..proptest::test_runner::Config::with_cases(24) })]
         #[test]
         fn no_four_bytes_of_a_secret_stay_in_any_spelling_at_any_alignment_in_any_pieces(
-            value in "[!-~]{4}[ -~é€]{2,48}[!-~]{2}",
+            value in "[!-)+-~]{4}[ -)+-~é€]{2,48}[!-)+-~]{2}",
             before in "[g-z]{0,70}",
             behind in "[g-z]{0,9}",
             cuts in proptest::collection::vec(1_usize..40, 1..8),
@@ -384,6 +386,8 @@ mod tests {
 
     #[test]
     fn a_colour_hides_no_value_that_holds_or_ends_as_an_escape() {
+        let masker = Masker::new([&Secret::new("0AAa%A0&a!")]).expect("small");
+        assert_eq!(masker.mask("0AAa%A0&amp;a!"), "***");
         for value in ["ab%41cd%", "p&lt;w\\u0041&", "x\\x41yz\\"] {
             let masker = Masker::new([&Secret::new(value)]).expect("small");
             let text = format!("{}\u{1b}[1m{}", &value[..1], &value[1..]);

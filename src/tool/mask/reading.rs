@@ -83,10 +83,10 @@ pub(super) struct Reading {
 impl Reading {
     /// Nothing where the stream reads as it stands. `letters` stand right before it on the same line. Escapes are only
     /// decoded where that is asked for, and an escape that is still open is text when nothing more comes.
-    pub(super) fn of(held: &[u8], letters: usize, decodes: bool, is_last: bool) -> Option<Self> {
+    pub(super) fn of(held: &[u8], letters: usize, decodes: &[u8], is_last: bool) -> Option<Self> {
         let is_sign = |it: &u8| match it {
-            b'%' | b'&' | b'\\' => decodes,
-            it => matches!(it, b'\x1b' | b'\n') && !decodes,
+            b'%' | b'&' | b'\\' => decodes.contains(it),
+            it => matches!(it, b'\x1b' | b'\n') && decodes.is_empty(),
         };
         if !held.iter().any(is_sign) {
             return None;
@@ -101,7 +101,9 @@ impl Reading {
             }
             let was_wrapped = std::mem::take(&mut wrapped);
             let unit = match unit(&held[at..]) {
-                Unit::Escape(..) | Unit::Byte(..) | Unit::OpenEscape if !decodes => Unit::Plain,
+                Unit::Escape(..) | Unit::Byte(..) | Unit::OpenEscape if !decodes.contains(&held[at]) => {
+                    Unit::Plain
+                }
                 Unit::OpenEscape | Unit::OpenSequence if is_last => Unit::Plain,
                 unit => unit,
             };
