@@ -399,10 +399,8 @@ impl Gate {
         if self.editors.contains_key(&actor.principal()) && !self.ask.is_choice {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
-        // `forbid: [dev]` means the group as `require: [dev]` does, with and without `group:`.
         let by_rule = |(excluded, why): &(String, String)| {
-            let is_named = *excluded == actor.principal() || self.is_or_was(excluded, actor);
-            (is_named || self.is_or_was(&format!("group:{excluded}"), actor)).then(|| why.clone())
+            self.is_or_was_excluded(excluded, actor).then(|| why.clone())
         };
         self.ask.excluded.iter().find_map(by_rule)
     }

@@ -205,8 +205,8 @@ impl Gate {
         name.starts_with("group:") || is_same && is_known
     }
 
-    /// True when a rule names this person as somebody who may not. Nobody leaves that by a new name, or by leaving a group.
-    pub(super) fn is_or_was(&self, name: &str, actor: &Actor) -> bool {
+    /// True when an entry of `forbid` names this person, by the people of the opening or of now. Nobody leaves that by a new name, or by leaving a group.
+    pub(super) fn is_or_was_excluded(&self, entry: &str, actor: &Actor) -> bool {
         let principal = actor.principal();
         let GatePeople { opening, now } = &self.people;
         let as_member = |it: &Arc<Membership>| {
@@ -214,7 +214,7 @@ impl Gate {
             Some(Actor { name, groups, ..actor.clone() })
         };
         let members = [opening, now].into_iter().flatten().filter_map(as_member);
-        members.chain([actor.clone()]).any(|it| quorum::is_addressed(name, &it))
+        members.chain([actor.clone()]).any(|member| quorum::is_excluded(entry, &member))
     }
 
     /// The reason why the key that has signed does not count, where a signed file has it only since this was asked.

@@ -82,7 +82,7 @@ pub use membership::{
     KEYS_DO_NOT_COUNT, Member, Membership, PeoplePolicy, PeopleSigner, SELF_DECLARED_DO_NOT_COUNT, Standing,
     changed_words as people_changed_words,
 };
-pub use quorum::{could_fill, is_addressed, missing as missing_votes};
+pub use quorum::{could_fill, is_addressed, is_excluded, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};

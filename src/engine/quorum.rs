@@ -40,6 +40,12 @@ pub fn is_addressed(text: &str, actor: &Actor) -> bool {
     }
 }
 
+/// True when an entry of `forbid` names this person: a principal, a name, or a group of theirs. `forbid: [sre]` means the group
+/// as `require: [sre]` does, with and without `group:`.
+pub fn is_excluded(entry: &str, actor: &Actor) -> bool {
+    entry == actor.principal() || is_addressed(entry, actor) || actor.groups.iter().any(|it| it == entry)
+}
+
 fn fits(quorum: &Quorum, actor: &Actor) -> bool {
     quorum.group.as_ref().is_none_or(|group| actor.groups.contains(group))
 }

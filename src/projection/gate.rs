@@ -4,7 +4,7 @@ use crate::{
     base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
     engine::{
         Actor, Ask, BREAK_GLASS, GateEvent, GateState, OVERRIDE, Verdict, Vote, could_fill, is_addressed,
-        missing_votes, wants_review,
+        is_excluded, missing_votes, wants_review,
     },
     plan::Quorum,
 };
@@ -177,8 +177,7 @@ impl GateView {
         if self.editors.iter().any(|it| it.principal() == principal) && !self.ask.is_choice {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
-        let is_meant = |it: &str| it == principal || is_addressed(it, actor);
-        self.ask.excluded.iter().find(|(it, _)| is_meant(it)).map(|(_, why)| why.clone())
+        self.ask.excluded.iter().find(|(entry, _)| is_excluded(entry, actor)).map(|(_, why)| why.clone())
     }
 
     fn groups_count(&self) -> bool {

@@ -444,6 +444,23 @@ fn where_a_touched_key_is_asked_for_the_key_of_an_approval_says_the_command_that
 }
 
 #[test]
+fn a_member_of_a_forbidden_group_is_offered_no_answer_however_the_group_is_written() {
+    for entry in ["ops", "group:ops"] {
+        let gate = format!("{{prompt: Ship it?, forbid: ['{entry}']}}");
+        let flow = format!(
+            "name: web/ship\nsteps:\n  - {{id: ok, gate: {gate}}}\n  - {{id: ship, needs: ok, run: ship}}\n"
+        );
+        let mut console = gates(only(&flow), (160, 40));
+        assert!(answer(&mut console, "space space a").is_empty());
+        let text = console.text();
+        assert!(text.contains(&format!("{entry} is excluded by the")), "{text}");
+        assert!(!text.contains("Approve g-1"), "{text}");
+        let gate = console.stage.board.gate(GateId(1)).expect("open");
+        assert!(gate.excludes(&console.model.seat.actor).is_some(), "{entry}");
+    }
+}
+
+#[test]
 fn a_comment_goes_with_an_approval() {
     let mut console = gates(only(CLEAN), (80, 24));
     let asked = answer(&mut console, &format!("space a tab {} enter y", typed("yes, looked")));
