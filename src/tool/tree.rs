@@ -95,6 +95,7 @@ pub fn capture_tree(
     let said =
         |error: io::Error| format!("could not capture the workspace: {error}; see {}", store.display());
     remove_tree(&new).and_then(|()| make_own_dir(&new)).map_err(said)?;
+    let root = &root.canonicalize().map_err(said)?;
     let captured = Capture::of(root, patterns, copies).and_then(|it| it.copy(&new)).and_then(|captured| {
         let place = store.join(captured.digest.to_string());
         take_place(&new, &place).map_err(said)?;
@@ -133,8 +134,9 @@ pub fn captured_tree(store: &Path, digest: Digest) -> Result<Captured, String> {
     Ok(captured)
 }
 
-/// What was found, before any file is read.
+/// Entries of the workspace, before any file is read.
 struct Capture<'a> {
+    /// Without a link in its own path.
     root: &'a Path,
     paths: Vec<(PathBuf, String)>,
     notes: Vec<(String, String)>,
@@ -251,8 +253,8 @@ impl<'a> Capture<'a> {
     fn entry(&mut self, path: &Path, to: &Path) -> io::Result<Kind> {
         let from = self.root.join(path);
         // A directory that has become a link since it was listed leads elsewhere.
-        let above = from.parent().unwrap_or(self.root).canonicalize()?;
-        if above != self.root.canonicalize()?.join(path.parent().unwrap_or(Path::new(""))) {
+        let above = from.parent().unwrap_or(self.root);
+        if above.canonicalize()? != above {
             return Err(io::Error::other("a directory above it has become a link"));
         }
         let about = fs::symlink_metadata(&from)?;

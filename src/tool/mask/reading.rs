@@ -88,7 +88,10 @@ impl Reading {
             b'%' | b'&' | b'\\' => decodes.contains(it),
             it => matches!(it, b'\x1b' | b'\n') && decodes.is_empty(),
         };
-        if !held.iter().any(is_sign) {
+        // With one kind of escape, the reading of that kind alone is the same.
+        let is_of_several = |sign: &&u8| held.contains(sign);
+        if !held.iter().any(is_sign) || decodes.len() > 1 && decodes.iter().filter(is_of_several).count() < 2
+        {
             return None;
         }
         let (mut text, mut places) = (Vec::with_capacity(held.len()), Vec::with_capacity(held.len()));
