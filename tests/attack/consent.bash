@@ -11,17 +11,24 @@ engine_of() { tr -dc 0-9 < "$workspace/.cuelight/lock"; }
 is_asked() { cue gates | grep -q g-1; }
 is_answered() { [ -s "$workspace/ran" ] || cue gates --show g-1 | grep -q 'asked anew'; }
 
-# Runs a step behind a gate, calls the swap once the gate asks, says yes, and looks at which word was left: STEP SWAP.
-swapped() {
-  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: s, needs: g, %s}\n' "$1" > "$workspace/w.yaml"
+# Runs w.yaml, calls the swap once the gate asks, and says yes. Then $ran holds the word that was left, and $anew the line of a
+# gate that asks anew: SWAP.
+says_yes_after() {
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
   until_true is_asked || { cat "$workspace/engine.log"; return 1; }
-  "$2"
+  "$1"
   cue approve g-1 > /dev/null
   until_true is_answered || { cat "$workspace/engine.log"; return 1; }
-  local ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked anew')
+  ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked anew')
   kill "$(engine_of)" 2> /dev/null
   wait
+}
+
+# Runs a step behind a gate that changes between question and yes: STEP SWAP.
+swapped() {
+  local ran anew
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: s, needs: g, %s}\n' "$1" > "$workspace/w.yaml"
+  says_yes_after "$2" || return 1
   [ -z "$ran" ] || { echo "it ran: $ran"; return 1; }
   echo "$anew"
 }
@@ -94,16 +101,10 @@ attack "another working directory of the same name" in_a_new_directory
 # The same with `consent: snapshot`: the swap changes the workspace, and the captured bytes run. Steps write into $RAN, in the
 # workspace: STEPS SWAP.
 captured() {
+  local ran anew
   printf 'name: w\nenv: {RAN: %s/ran}\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s, consent: snapshot}}\n%s\n' \
     "$workspace" "$1" > "$workspace/w.yaml"
-  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
-  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
-  "$2"
-  cue approve g-1 > /dev/null
-  until_true is_answered || { cat "$workspace/engine.log"; return 1; }
-  local ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked anew')
-  kill "$(engine_of)" 2> /dev/null
-  wait
+  says_yes_after "$2" || return 1
   case "$ran" in
     good) echo "the captured bytes ran" ;;
     "") echo "$anew" ;;

@@ -44,6 +44,12 @@ sk_sign() {
   )
 }
 
+# Writes an approval of g-1 by `me` as `answer`, and signs it with these flags of the key: `answer_signed FLAGS`.
+answer_signed() {
+  cue approve g-1 --as me --statement answer > /dev/null 2>&1
+  sk_sign "$1" answer
+}
+
 # A gate that asks for a touch, and `me`, who has the security key and a key in a file.
 touched_gate() {
   fresh proof
@@ -95,16 +101,14 @@ attack "an override in place of a touch" by_override
 
 nobody_touched() {
   touched_gate
-  cue approve g-1 --as me --statement answer > /dev/null 2>&1
-  sk_sign 00 answer
+  answer_signed 00
   stays_shut approve g-1 --signed answer
 }
 attack "a signature of a security key that nobody touched" nobody_touched
 
 bit_set_afterwards() {
   touched_gate
-  cue approve g-1 --as me --statement answer > /dev/null 2>&1
-  sk_sign 00 answer
+  answer_signed 00
   (
     cd "$workspace/k" || exit
     printf '0100000007' | xxd -r -p > counted
@@ -119,16 +123,14 @@ attack "the presence bit set after the signature" bit_set_afterwards
 at_another_gate() {
   touched_gate
   begins g-2
-  cue approve g-1 --as me --statement answer > /dev/null 2>&1
-  sk_sign 01 answer
+  answer_signed 01
   stays_shut approve g-2 --signed answer
 }
 attack "a touched signature replayed at another gate" at_another_gate
 
 in_another_epoch() {
   touched_gate
-  cue approve g-1 --as me --statement answer > /dev/null 2>&1
-  sk_sign 01 answer
+  answer_signed 01
   printf "[[person]]\nname = 'bob'\nuid = 4000000\n" >> "$workspace/.cuelight/people.toml"
   until_true asks_otherwise
   stays_shut approve g-1 --signed answer
@@ -139,8 +141,7 @@ attack "a touched signature replayed in another epoch" in_another_epoch
 # The other way round: a touched signature over this very answer opens the gate, so that the refusals above are no accident.
 a_touch_counts() {
   touched_gate
-  cue approve g-1 --as me --statement answer > /dev/null 2>&1
-  sk_sign 01 answer
+  answer_signed 01
   cue approve g-1 --signed answer || return 1
   # shellcheck disable=SC2086
   wait ${engines:-}
