@@ -1373,7 +1373,7 @@ pub(super) struct ConfirmArgs {
     /// The ask of a gate that was read: the name at its end, or its `ask_hash`; any other ask is not answered
     #[arg(long, value_name = "NAME")]
     pub(super) ask: Option<String>,
-    /// Of a gate: fill in a field of its form; a terminal asks for those that are left out
+    /// Fill in a field of the gate's form; a terminal asks for the fields that are left out
     #[arg(short = 'i', long = "set", value_name = "FIELD=VALUE", value_parser = key_value)]
     pub(super) set: Vec<(String, String)>,
     /// Of a gate: leave a field of its form empty on purpose

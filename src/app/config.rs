@@ -47,7 +47,7 @@ const INHERITED: [&str; 16] = [
     "RUSTUP_HOME",
 ];
 
-/// Where root says who may sign the people of workspaces, and the variable by which root says that it is elsewhere.
+/// The list of signers of `people.toml`, and the variable by which root names another one.
 const PEOPLE_SIGNERS: &str = "/etc/cuelight/people-signers";
 const PEOPLE_SIGNERS_VARIABLE: &str = "CUELIGHT_PEOPLE_SIGNERS";
 
@@ -429,8 +429,7 @@ impl Config {
         people_of(workspace, &self.people_signers()).map_err(Trouble::usage)
     }
 
-    /// Where root says who may sign the people of workspaces. Root alone names another place: whoever is root could as well
-    /// write the usual one.
+    /// Returns the path of the list of signers. Root alone names another path: root could as well write the usual one.
     fn people_signers(&self) -> PathBuf {
         let named = self.variable(PEOPLE_SIGNERS_VARIABLE).filter(|_| rustix::process::geteuid().is_root());
         PathBuf::from(named.unwrap_or(PEOPLE_SIGNERS))
@@ -490,8 +489,8 @@ fn people_of(workspace: &Workspace, signers: &Path) -> Result<Arc<People>, Strin
     Ok(Arc::new(names.into_iter().fold(people, |people, (uid, name)| people.with_os_name(uid, &name))))
 }
 
-/// Whose word `people.toml` is. A signature that lies beside it has to be good: one that is not tells of an edit that its signer
-/// has not seen.
+/// Returns the standing of `people.toml`. A signature beside it has to be good: a bad one tells of an edit that its signer has
+/// not seen.
 fn standing(text: &str, is_roots_alone: bool, signature: &Path, signers: &Path) -> Result<Standing, String> {
     let shown = signature.display();
     let refused = |why: String| {
@@ -519,7 +518,7 @@ fn standing(text: &str, is_roots_alone: bool, signature: &Path, signers: &Path) 
     people_signer(text, &armored, &lines).map(Standing::Signed).map_err(refused)
 }
 
-/// Whether nobody but root can exchange what lies in a directory.
+/// True when nobody but root can exchange the files of a directory.
 fn is_directory_of_root(dir: &Path) -> bool {
     fs::symlink_metadata(dir).is_ok_and(|it| it.is_dir() && is_of_root(&it))
 }
