@@ -2,13 +2,13 @@
 //! A function of the other run and of the plan that is to be done; who may ask for it is said in `recovery`.
 
 use crate::{
-    base::{StepIx, ValueMap},
+    base::{StepIx, UNDO_WINDOW_DEFAULT, ValueMap},
     engine::{
         Change, Corrected, InputChange, StepChange,
         by_hand::is_or_makes_gate,
         run::{Run, asks_for_failures},
     },
-    plan::{Frame, FrameKind, GateRule, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Work},
+    plan::{Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Work},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -140,7 +140,21 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     all(is) >= all(was) && was.iter().all(stands)
 }
 
-/// The rules of a gate that let more through than before.
+/// Whether every field is asked for as strictly as before.
+fn fields_stand(was: &[Need], is: &[Need]) -> bool {
+    let is_kept = |before: &Need| {
+        let as_strict = |now: &Need| {
+            let required = now.required || !before.required;
+            let values =
+                (now.kind, &now.pattern, &now.choices) == (before.kind, &before.pattern, &before.choices);
+            now.name == before.name && required && values
+        };
+        is.iter().any(as_strict)
+    };
+    was.iter().all(is_kept)
+}
+
+/// The rules of a gate that let more through than before, or show less.
 fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> {
     let rules = [
         ("`if`", is_as_wide),
@@ -154,7 +168,15 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
         ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
         ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
         ("`proof`", !was.touch || is.touch),
-        ("`reason-required`", !was.reason_required || is.reason_required),
+        ("`form`", fields_stand(&was.form, &is.form)),
+        ("`evidence`", was.evidence.iter().all(|it| is.evidence.contains(it))),
+        ("`binds`", was.binds.iter().all(|it| is.binds.contains(it))),
+        (
+            "`undo-window`",
+            was.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT) <= is.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
+        ),
+        ("`timeout`", is.on_timeout != OnTimeout::Approve || was.timeout == is.timeout),
+        ("`reason`", !was.reason_required || is.reason_required),
     ];
     rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
 }

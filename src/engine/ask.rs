@@ -2,13 +2,13 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, Program, Score, Span, StepIx, Timestamp,
-        Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, NOT_BOUND, Program, Score, Span, StepIx,
+        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
-        Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, WillFallBack, WillRun,
+        Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
         by_hand::reads_what_is_by_hand,
-        call::{self, Unresolved},
+        call::{self, Beside, Unresolved},
         condition::View,
         gate::Gate,
         membership::{KEYS_DO_NOT_COUNT, SELF_DECLARED_DO_NOT_COUNT, asks_for_people},
@@ -384,6 +384,7 @@ pub(super) fn result(decision: &str, form: &ValueMap, approvers: &[&Actor]) -> V
 }
 
 /// The calls that start first when it is approved, and those whose parameters are not known yet.
+#[derive(Default)]
 struct Released {
     will_run: Vec<WillRun>,
     later: Vec<Later>,
@@ -430,78 +431,88 @@ pub(super) struct Covered {
     pub(super) fallbacks: Vec<(StepIx, u32, Digest)>,
 }
 
-fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
-    let (mut will_run, mut later, mut covered) = (Vec::new(), Vec::<Later>::new(), Covered::default());
-    let (mut all, mut later_count, mut unseen) = (String::new(), 0_u64, BTreeSet::new());
-    let mut blind = None;
-    let facts = run.step(gate).facts.as_deref();
-    let mut seen = |program: Program| {
-        let files = facts.and_then(|it| it.shown_of(&program)).map(|it| it.1.clone());
-        if files.is_none() && !run.step(gate).looked_at.contains(&program) {
-            unseen.insert(program);
+/// What an approval releases, as it is gathered step by step.
+struct Releasing<'a> {
+    run: &'a Run,
+    gate: StepIx,
+    /// True when more steps are released than are shown.
+    is_long: bool,
+    out: Released,
+    later_count: u64,
+    /// A line for each call, over which the hash of all is made.
+    all: String,
+}
+
+impl Releasing<'_> {
+    fn note(&mut self, step: &str, what: &str, hash: Digest) {
+        self.all.push_str(&canonical_json(&(step, what, hash)));
+        self.all.push('\n');
+    }
+
+    /// The files of a call, or that they have to be looked at.
+    fn seen(&mut self, program: Program) -> Vec<FileFact> {
+        let step = self.run.step(self.gate);
+        let files = step.facts.as_deref().and_then(|it| it.shown_of(&program)).map(|it| it.1.clone());
+        if files.is_none() && !step.looked_at.contains(&program) {
+            self.out.unseen.insert(program);
         }
         files.unwrap_or_default()
-    };
-    let mut note = |step: &str, what: &str, hash: Digest| {
-        all.push_str(&canonical_json(&(step, what, hash)));
-        all.push('\n');
-    };
-    let reached = reached(run, gate);
-    let is_long = reached.len() > NAMES_MAX;
-    for step in reached {
-        let plan = run.plan_step(step);
-        let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
-        let launches: Vec<Launch> = match &plan.work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)
-                if waits_only_for(run, step, gate) =>
-            {
-                let (launches, why) = calls_of(view, plan);
-                blind = blind.or(why);
-                launches
-            }
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => Vec::new(),
-            // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
-            Work::Frame(_) if talk::of(plan).is_some() => Vec::new(),
-            Work::Frame(_) => {
-                let instead = instead_of(plan);
-                later_count += instead.len() as u64;
-                instead.iter().for_each(|it| note(&it.step, "later", it.template));
-                later.extend(instead.into_iter().take(NAMES_MAX.saturating_sub(later.len())));
-                continue;
-            }
-            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => continue,
-        };
-        if launches.is_empty() {
-            later_count += 1;
-            if is_long || later.len() < NAMES_MAX {
-                let it = later_of(run, step);
-                note(&it.step, "later", it.template);
-                if later.len() < NAMES_MAX {
-                    let known = call::known_program(run, step);
-                    let files =
-                        known.map(|it| (it.clone(), seen(it))).filter(|it| call::names_files(&it.0, &it.1));
-                    later.push(Later { files: files.map(|it| it.1).unwrap_or_default(), ..it });
-                }
-            }
-            continue;
+    }
+
+    /// A call whose parameters are not known yet.
+    fn later(&mut self, step: StepIx, purpose: Purpose, what: Later) {
+        self.later_count += 1;
+        if !self.is_long && self.out.later.len() >= NAMES_MAX {
+            return;
         }
+        let word = if matches!(purpose, Purpose::Undo | Purpose::Check) { &what.kind } else { "later" };
+        self.note(&what.step, word, what.template);
+        if self.out.later.len() >= NAMES_MAX {
+            return;
+        }
+        let is_process = call::is_process(self.run, step, purpose);
+        let computed = call::computed_place(self.run, step).filter(|_| is_process);
+        let note = |place: &str| FileFact {
+            path: place.to_owned(),
+            digest: None,
+            bytes: 0,
+            problem: Some(format!("{NOT_BOUND}: the place is known only when it begins")),
+        };
+        let mut files: Vec<FileFact> = computed.map(note).into_iter().collect();
+        for program in call::known_programs(self.run, step, purpose, None) {
+            let found = self.seen(program.clone());
+            if call::names_files(&program, &found) {
+                let new = found.into_iter().filter(|it| !files.contains(it)).collect::<Vec<_>>();
+                files.extend(new);
+            }
+        }
+        self.out.later.push(Later { files, ..what });
+    }
+
+    /// What takes the place of a step that fails: the call that it is, or one that is not known yet.
+    fn fallback(&mut self, step: StepIx, view: View<'_>, beside: Beside<'_>) -> Option<WillFallBack> {
+        let Purpose::Fallback(number) = beside.purpose else { return None };
+        let Ok(launch) = call::launch(view, beside.work) else {
+            let it = later_beside(self.run.plan_step(step), &beside);
+            self.later(step, beside.purpose, it);
+            return None;
+        };
+        let launch_hash = launch.hash();
+        self.note(&beside.name, "call", launch_hash);
+        self.out.covered.fallbacks.push((step, number, launch_hash));
+        let files = if launch.is_process() { self.seen(launch.program()) } else { Vec::new() };
+        Some(WillFallBack { number, launch, launch_hash, files })
+    }
+
+    /// A step that is called at once, by one of these calls.
+    fn at_once(&mut self, step: StepIx, view: View<'_>, launches: Vec<Launch>) {
+        let plan = self.run.plan_step(step);
         let mut fallback = Vec::new();
-        for (number, work) in (1..).zip(&plan.fallback) {
-            let name = format!("{} (fallback {number})", plan.id);
-            if let Ok(launch) = call::launch(view, work) {
-                let launch_hash = launch.hash();
-                note(&name, "call", launch_hash);
-                covered.fallbacks.push((step, number, launch_hash));
-                let files = if launch.is_process() { seen(launch.program()) } else { Vec::new() };
-                fallback.push(WillFallBack { number, launch, launch_hash, files });
+        for beside in call::beside(plan) {
+            if matches!(beside.purpose, Purpose::Fallback(_)) {
+                fallback.extend(self.fallback(step, view, beside));
             } else {
-                later_count += 1;
-                let kind = call::kind(work).to_owned();
-                let it = Later { step: name, kind, candidates: Vec::new(), ..later_of(run, step) };
-                note(&it.step, "later", it.template);
-                if later.len() < NAMES_MAX {
-                    later.push(it);
-                }
+                self.later(step, beside.purpose, later_beside(plan, &beside));
             }
         }
         let choice = plan
@@ -510,28 +521,71 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             .map_or_else(String::new, |it| format!("one of {}, by {}", launches.len(), it.policy.word()));
         for launch in launches {
             let launch_hash = launch.hash();
-            note(&plan.id, "call", launch_hash);
-            covered.calls.push((step, launch_hash));
-            let files = if launch.is_process() { seen(launch.program()) } else { Vec::new() };
-            if will_run.len() < NAMES_MAX {
+            self.note(&plan.id, "call", launch_hash);
+            self.out.covered.calls.push((step, launch_hash));
+            let files = if launch.is_process() { self.seen(launch.program()) } else { Vec::new() };
+            if self.out.will_run.len() < NAMES_MAX {
                 let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
                 let (effect, choice) = (plan.effect, choice.clone());
                 // Whichever of several is chosen, what takes its place is the same, and stands with the first.
                 let fallback = std::mem::take(&mut fallback);
-                will_run.push(WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice });
+                let it = WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice };
+                self.out.will_run.push(it);
             }
         }
     }
-    if let Some(facts) = facts {
+}
+
+fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
+    let reached = reached(run, gate);
+    let is_long = reached.len() > NAMES_MAX;
+    let out = Released::default();
+    let mut it = Releasing { run, gate, is_long, out, later_count: 0, all: String::new() };
+    for step in reached {
+        let plan = run.plan_step(step);
+        let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
+        let launches: Vec<Launch> = match &plan.work {
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)
+                if waits_only_for(run, step, gate) =>
+            {
+                let (launches, why) = calls_of(view, plan);
+                it.out.blind = it.out.blind.or(why);
+                launches
+            }
+            // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
+            Work::Run { .. }
+            | Work::Tool(_)
+            | Work::Http(_)
+            | Work::Model(_)
+            | Work::Later(_)
+            | Work::Frame(_) => Vec::new(),
+            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => continue,
+        };
+        if !launches.is_empty() {
+            it.at_once(step, view, launches);
+            continue;
+        }
+        // What stands in a frame is named by itself.
+        if !matches!(plan.work, Work::Frame(_)) || talk::of(plan).is_some() {
+            it.later(step, Purpose::Step, later_of(run, step));
+        }
+        for beside in call::beside(plan) {
+            it.later(step, beside.purpose, later_beside(plan, &beside));
+        }
+    }
+    let Releasing { mut out, later_count, mut all, .. } = it;
+    if let Some(facts) = run.step(gate).facts.as_deref() {
         all.push_str(&canonical_json(&facts.programs));
     }
-    let hidden = covered.calls.len() > will_run.len() || later_count > later.len() as u64;
-    let all = hidden.then(|| AllCalls {
-        will_run: covered.calls.len() as u64,
+    let hidden = out.covered.calls.len() > out.will_run.len() || later_count > out.later.len() as u64;
+    out.all = hidden.then(|| AllCalls {
+        will_run: out.covered.calls.len() as u64,
         later: later_count,
         digest: sha256("cuelight-calls-v1", &[all.as_bytes()]),
     });
-    Released { will_run, later, covered, all, unseen, blind }
+    // What takes a step back, or finds out about it, stands behind what is called.
+    out.later.sort_by_key(|it| matches!(it.kind.as_str(), "undo" | "check"));
+    out
 }
 
 /// Whether a step starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
@@ -567,18 +621,6 @@ pub(super) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: 
     covered
 }
 
-/// What is done in place of a workflow that a step calls: if at all, long after people were asked.
-fn instead_of(plan: &PlanStep) -> Vec<Later> {
-    let later = |(number, work): (u32, &Work)| Later {
-        step: format!("{} (fallback {number})", plan.id),
-        kind: call::kind(work).to_owned(),
-        template: call::fallback_hash(plan, work),
-        files: Vec::new(),
-        candidates: work.route().map(named_candidates).unwrap_or_default(),
-    };
-    (1..).zip(&plan.fallback).map(later).collect()
-}
-
 fn later_of(run: &Run, step: StepIx) -> Later {
     let plan = run.plan_step(step);
     Later {
@@ -590,6 +632,17 @@ fn later_of(run: &Run, step: StepIx) -> Later {
             Some(talk) => offered(talk),
             None => plan.work.route().map(named_candidates).unwrap_or_default(),
         },
+    }
+}
+
+/// What a step calls beside its own: if at all, after people were asked.
+fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
+    Later {
+        step: beside.name.clone(),
+        kind: beside.kind.to_owned(),
+        template: call::fallback_hash(plan, beside.work),
+        files: Vec::new(),
+        candidates: beside.work.route().map(named_candidates).unwrap_or_default(),
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{
         StepIx, Timestamp, ValueMap, shorten,
     },
     engine::{
-        Alternative, AttemptEvent, Choice, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState,
-        UndoEvent, WillRun,
+        Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
+        StepState, UndoEvent, WillRun,
         another_try::is_replaced,
         call::{self, Unresolved},
         condition::View,
@@ -46,10 +46,13 @@ fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
     run.step(gate).facts.as_ref()?.only_tree()
 }
 
-/// The captured workspace in which a step ran, as the only thing its undo and its check are bound to. A gate that asks anew
-/// by then, or was refused, does not take it away: the workspace of now was approved by nobody.
-fn tree_it_ran_in(run: &Run, step: StepIx) -> Option<Box<Facts>> {
-    run.step(step).ran_in.clone().or_else(|| bound_tree(run, step))
+/// What the undo and the check of a step are bound to: the files that its approvals have shown, and the captured workspace in
+/// which it ran. A gate that asks anew by then, or was refused, takes neither away: what is there now was approved by nobody.
+fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
+    let mut all = Facts { programs: bound_programs(run, step, purpose, launch), ..Facts::default() };
+    let tree = run.step(step).ran_in.clone().or_else(|| bound_tree(run, step));
+    all.programs.extend(tree.into_iter().flat_map(|it| it.programs));
+    (!all.is_empty()).then(|| Box::new(all))
 }
 
 /// The files that the gates right before a step were approved with, and those it executes, where a gate has shown them.
@@ -60,24 +63,41 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
             all.extend(facts);
         }
     }
-    for approval in run.step(step).approvals.iter().filter(|it| it.shows(purpose)) {
+    all.programs = bound_programs(run, step, purpose, launch);
+    all.programs.extend(bound_tree(run, step).into_iter().flat_map(|it| it.programs));
+    (!all.is_empty()).then(|| Box::new(all))
+}
+
+/// The files that a call executes, as the approvals of its step have shown them.
+fn bound_programs(
+    run: &Run,
+    step: StepIx,
+    purpose: Purpose,
+    launch: &Launch,
+) -> Vec<(Program, Vec<FileFact>)> {
+    let mut programs = Vec::new();
+    let own = launch.program();
+    let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
+    let known = call::known_programs(run, step, purpose, chosen);
+    for approval in &run.step(step).approvals {
+        let Some(facts) = &approval.facts else { continue };
         let knows = approval.knows(purpose);
-        let mut calls = [Some(launch.program()), call::known_program(run, step)];
-        if !knows {
-            calls.reverse();
-        }
-        let facts = run.step(approval.gate).facts.as_ref();
-        let shown = facts.and_then(|facts| calls.iter().flatten().find_map(|it| facts.shown_of(it)));
+        let shown = |it| facts.shown_of(it);
+        let shown = if knows {
+            shown(&own).or_else(|| known.iter().find_map(shown))
+        } else {
+            known.iter().find_map(shown).or_else(|| shown(&own).filter(|_| purpose == Purpose::Step))
+        };
         let Some((of, files)) = shown else { continue };
         // What a step in between has yet to write was not there to be approved.
         let is_there = files.iter().filter(|it| it.is_bound()).all(|it| it.digest.is_some());
         let shown = (Program { later: !knows, ..of.clone() }, files.clone());
-        if (knows || is_there) && !all.programs.contains(&shown) {
-            all.programs.push(shown);
+        let counts = knows || is_there && call::names_files(of, files);
+        if counts && !programs.contains(&shown) {
+            programs.push(shown);
         }
     }
-    all.programs.extend(bound_tree(run, step).into_iter().flat_map(|it| it.programs));
-    (!all.is_empty()).then(|| Box::new(all))
+    programs
 }
 
 /// The model that is asked when this work fails, if the next work asks one.
@@ -435,6 +455,7 @@ impl Turn<'_> {
         let Some(Ok(launch)) = launch.filter(|it| !it.as_ref().is_ok_and(Launch::is_claimed)) else {
             return self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
         };
+        let bound = bound_after(run, step, Purpose::Check, &launch);
         let started = AttemptEvent::Started {
             purpose: Purpose::Check,
             launch_hash: launch.hash(),
@@ -442,7 +463,7 @@ impl Turn<'_> {
             effect_key: call::effect_key(run, step, "check"),
             class: EffectClass::Pure,
             charge: Amounts::default(),
-            bound: tree_it_ran_in(run, step),
+            bound,
             cache_key: None,
         };
         let number = run.step(step).attempts + 1;
@@ -450,7 +471,7 @@ impl Turn<'_> {
     }
 
     fn check_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
-        let (code, outputs) = (ended.exit_code, ended.outputs.clone());
+        let (code, outputs, changed) = (ended.exit_code, ended.outputs.clone(), ended.changed.clone());
         self.emit_ended(id, step, number, ended, None);
         match code {
             Some(0) => {
@@ -468,8 +489,13 @@ impl Turn<'_> {
                 if let Some(why) = self.run(id).step(step).ending.clone() {
                     return self.ended_as(id, step, why);
                 }
-                let evidence = "it was cut off by a crash, and its check could not tell whether it happened";
-                self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
+                let cut = "it was cut off by a crash, and its check";
+                let evidence = if changed.is_empty() {
+                    format!("{cut} could not tell whether it happened")
+                } else {
+                    format!("{cut} was not started: {}", facts::sentence(&changed))
+                };
+                self.emit_step(id, step, StepEvent::InDoubt { evidence });
             }
         }
     }
@@ -492,6 +518,7 @@ impl Turn<'_> {
         };
         match resolved {
             Ok(launch) => {
+                let bound = bound_after(run, step, Purpose::Undo, &launch);
                 let started = AttemptEvent::Started {
                     purpose: Purpose::Undo,
                     launch_hash: launch.hash(),
@@ -499,7 +526,7 @@ impl Turn<'_> {
                     effect_key: call::effect_key(run, step, "undo"),
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),
-                    bound: tree_it_ran_in(run, step),
+                    bound,
                     cache_key: None,
                 };
                 let number = run.step(step).attempts + 1;
@@ -520,8 +547,14 @@ impl Turn<'_> {
     fn undo_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
         let run = self.run(id);
         let (calls, seed) = (run.step(step).undo_calls, run.seed);
-        let failure = ended.failure.clone();
-        let again = failure.as_ref().is_some_and(|_| calls < UNDO_RETRY.max_attempts);
+        // What was approved is not there any more: nothing that comes by itself brings it back.
+        let changed = (!ended.changed.is_empty()).then(|| {
+            let message = format!("{}; put it back, or undo it by hand", facts::sentence(&ended.changed));
+            outcome::failure(FailureMode::PolicySecurity, message)
+        });
+        let may_go_well = changed.is_none() && calls < UNDO_RETRY.max_attempts;
+        let failure = changed.or_else(|| ended.failure.clone());
+        let again = failure.is_some() && may_go_well;
         let retry_at = again.then(|| self.now + retry::delay(&UNDO_RETRY, calls, seed, step));
         self.emit_ended(id, step, number, ended, retry_at);
         match failure {

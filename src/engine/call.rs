@@ -8,7 +8,7 @@ use crate::{
         sha256,
     },
     engine::{
-        FileFact,
+        FileFact, Purpose,
         condition::{ENV_DEPTH_MAX, View},
         run::Run,
         talk,
@@ -152,24 +152,101 @@ fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &L
     Some(format!("{what} comes by itself and {said}"))
 }
 
-/// The files that a step names, where they are known before anything else about its call is.
-pub(super) fn known_program(run: &Run, step: StepIx) -> Option<Program> {
-    let plan = run.plan_step(step);
-    let Work::Run { shell, script, bindings } = &plan.work else { return None };
-    let is_known = |it: &String| !it.contains("${{");
-    let dir = plan.dir.clone();
-    let search = run.env_of(step).rev().find(|it| it.0 == "PATH");
-    if !dir.iter().chain(search.map(|it| &it.1)).all(is_known) {
-        return None;
+/// A call that a step may make beside its own.
+pub(super) struct Beside<'a> {
+    /// Whose name stands in an ask: the step, or one of its fallbacks.
+    pub(super) name: String,
+    /// The word for it.
+    pub(super) kind: &'static str,
+    pub(super) purpose: Purpose,
+    pub(super) work: &'a Work,
+}
+
+/// What a step calls when it fails, to find out whether it happened, and to take it back.
+pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
+    let fallback = |(which, work): (u32, _)| Beside {
+        name: format!("{} (fallback {which})", plan.id),
+        kind: kind(work),
+        purpose: Purpose::Fallback(which),
+        work,
+    };
+    let own = |kind, purpose, work| Beside { name: plan.id.clone(), kind, purpose, work };
+    let check = plan.check.as_deref().map(|it| own("check", Purpose::Check, it));
+    let undo = undo_work(plan).map(|it| own("undo", Purpose::Undo, it));
+    (1..).zip(&plan.fallback).map(fallback).chain(check).chain(undo).collect()
+}
+
+/// What a step calls for this purpose.
+fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
+    match purpose {
+        Purpose::Step => Some(&plan.work),
+        Purpose::Fallback(which) => work_at(plan, which),
+        Purpose::Undo => undo_work(plan),
+        Purpose::Check => plan.check.as_deref(),
     }
+}
+
+/// The files that a step names for this purpose, where they are known before anything else about its call is: one program, or
+/// one for each tool of which one is chosen, as long as none is.
+pub(super) fn known_programs(
+    run: &Run,
+    step: StepIx,
+    purpose: Purpose,
+    chosen: Option<&String>,
+) -> Vec<Program> {
+    let plan = run.plan_step(step);
+    if computed_place(run, step).is_some() {
+        return Vec::new();
+    }
+    let dir = plan.dir.clone();
+    let is_known = |it: &String| !it.contains("${{");
     // A variable whose value is not known yet is there all the same.
     let value = |text: &String| is_known(text).then(|| TextPart::Text(text.clone())).into_iter().collect();
-    let env = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
-    let env = env.chain(bindings.iter().map(|it| (it.0.clone(), Vec::new()))).collect();
-    let launch = Launch { env, dir, ..Launch::of(shell.iter().chain([script])) };
-    let program = Program { later: true, ..launch.program() };
-    let names = program.shell.is_some() || program.script.is_some();
-    (names || !program.runs.is_empty() || !program.names.is_empty()).then_some(program)
+    let program = |(words, variables): (Vec<String>, Vec<String>)| {
+        let env = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
+        let env = env.chain(variables.into_iter().map(|it| (it, Vec::new()))).collect();
+        let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
+        let names = program.shell.is_some() || program.script.is_some();
+        let names = names || !program.runs.is_empty() || !program.names.is_empty();
+        names.then_some(Program { later: true, ..program })
+    };
+    let words: Vec<_> = match work_for(plan, purpose) {
+        Some(Work::Run { shell, script, bindings }) => {
+            let words = shell.iter().chain([script]).cloned().collect();
+            vec![(words, bindings.iter().map(|it| it.0.clone()).collect())]
+        }
+        Some(Work::Tool(it)) => {
+            let names: Vec<&String> = match &it.route {
+                Some(route) => chosen.map_or_else(|| route.candidates.iter().collect(), |it| vec![it]),
+                None => vec![&it.tool],
+            };
+            let tools = names.into_iter().filter_map(|it| run.plan.tool(it));
+            tools.filter_map(|tool| tool.known_words(it.undoes)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut programs: Vec<Program> = words.into_iter().filter_map(program).collect();
+    programs.sort();
+    programs.dedup();
+    programs
+}
+
+/// The directory or the `PATH` of a step that is known only when it begins, so that no file of it is looked at before.
+pub(super) fn computed_place(run: &Run, step: StepIx) -> Option<&str> {
+    let search = run.env_of(step).rev().find(|it| it.0 == "PATH").map(|it| it.1.as_str());
+    run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|it| it.contains("${{"))
+}
+
+/// Whether a step starts a program for this purpose.
+pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
+    match work_for(run.plan_step(step), purpose) {
+        Some(Work::Run { .. }) => true,
+        Some(Work::Tool(it)) => {
+            let mut tools = it.route.iter().flat_map(|it| &it.candidates).chain([&it.tool]);
+            tools.any(|name| run.plan.tool(name).is_some_and(|tool| tool.known_words(it.undoes).is_some()))
+        }
+        _ => false,
+    }
 }
 
 /// True when a step that begins later is bound to these files: to more than the shell that reads its text.

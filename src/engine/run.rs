@@ -723,21 +723,24 @@ impl Run {
         let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
         for (step, hash) in calls {
             let fallbacks = fallbacks.iter().filter(|it| it.0 == *step).map(|it| (it.1, it.2)).collect();
-            let first = Approval { gate, calls: Vec::new(), fallbacks };
+            let first = Approval { gate, calls: Vec::new(), fallbacks, facts: None };
             approvals.entry(*step).or_insert(first).calls.push(*hash);
         }
         if let Some(facts) = self.step(gate).facts.as_ref().filter(|it| !it.programs.is_empty()) {
             for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
-                let program = call::known_program(self, step);
                 let was_shown =
                     |it: &Program| facts.shown_of(it).is_some_and(|(of, files)| call::names_files(of, files));
-                if program.is_some_and(|it| was_shown(&it)) {
-                    let later = Approval { gate, calls: Vec::new(), fallbacks: Vec::new() };
+                let beside = call::beside(self.plan_step(step)).into_iter().map(|it| it.purpose);
+                let mut purposes = std::iter::once(Purpose::Step).chain(beside);
+                if purposes.any(|it| call::known_programs(self, step, it, None).iter().any(was_shown)) {
+                    let later = Approval { gate, calls: Vec::new(), fallbacks: Vec::new(), facts: None };
                     approvals.entry(step).or_insert(later);
                 }
             }
         }
+        let facts = self.step(gate).facts.as_deref().map(|it| Arc::new(it.clone()));
         for (step, approval) in approvals {
+            let approval = Approval { facts: facts.clone(), ..approval };
             let all = &mut self.steps[step.index()].approvals;
             // Who has agreed to a call is not taken to have agreed to any: one that waits for something else meanwhile,
             // and is shown by its template alone when the gate asks again, keeps what was approved of it.

@@ -14,6 +14,7 @@ use crate::{
     base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap},
     engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why, talk::Talking},
 };
+use std::sync::Arc;
 
 /// What is known of one step.
 #[derive(Clone, Debug, Default)]
@@ -138,23 +139,16 @@ pub(super) struct Approval {
     pub(super) calls: Vec<Digest>,
     /// Its fallbacks, by number.
     pub(super) fallbacks: Vec<(u32, Digest)>,
+    /// The files that were shown with it, as they were then.
+    pub(super) facts: Option<Arc<Facts>>,
 }
 
 impl Approval {
-    /// Whether this call was shown, or what it executes.
-    pub(super) fn shows(&self, purpose: Purpose) -> bool {
-        match purpose {
-            Purpose::Step => true,
-            Purpose::Fallback(which) => self.fallbacks.iter().any(|it| it.0 == which),
-            Purpose::Undo | Purpose::Check => false,
-        }
-    }
-
     /// Whether the call itself was shown.
     pub(super) fn knows(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Step => !self.calls.is_empty(),
-            Purpose::Fallback(_) => self.shows(purpose),
+            Purpose::Fallback(which) => self.fallbacks.iter().any(|it| it.0 == which),
             Purpose::Undo | Purpose::Check => false,
         }
     }

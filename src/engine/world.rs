@@ -61,6 +61,8 @@ pub struct World {
     pub(super) library: Arc<Library>,
     /// The people of the workspace, once its people.toml was read.
     pub(super) people: Option<Arc<Membership>>,
+    /// True when a file that the user cannot write, or that was signed, asks for touched security keys. Only such a file ends it.
+    touch_is_proven: bool,
     /// Agents that came by themselves.
     pub(super) agents: Arc<Agents>,
     /// What they have taken, and what waits for them.
@@ -112,6 +114,9 @@ impl World {
         if let Fact::People(PeopleEvent::Changed { people, .. }) = &event.fact {
             let people = Arc::new(Membership::clone(people));
             self.gates.values_mut().for_each(|it| it.change_people(&people));
+            if !people.policy.self_declared {
+                self.touch_is_proven = people.policy.touch;
+            }
             self.people = Some(people);
         }
         if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
@@ -322,9 +327,10 @@ impl World {
         }
     }
 
-    /// Whether the people in force ask for a touched security key at gates of the highest risk.
+    /// Whether the people in force ask for a touched security key at gates of the highest risk. No file that the user can write
+    /// takes that away.
     pub(super) fn wants_touch(&self) -> bool {
-        self.people.as_ref().is_some_and(|it| it.policy.touch)
+        self.touch_is_proven || self.people.as_ref().is_some_and(|it| it.policy.touch)
     }
 
     /// The rules a gate stands under; those of a budget gate are one person's word.
@@ -460,6 +466,7 @@ impl World {
             requests: Arc::clone(&self.requests),
             library: Arc::clone(&self.library),
             people: self.people.clone(),
+            touch_is_proven: self.touch_is_proven,
             agents: Arc::clone(&self.agents),
             leases: Arc::new(self.leases.only(runs)),
             listening: self

@@ -337,6 +337,28 @@ impl PlanTool {
         })
     }
 
+    /// The words of its program, or of its undo, and the names of its variables, before it is known what it is given: an empty
+    /// word stands for one that is not known yet. Nothing where no program is started.
+    pub fn known_words(&self, undoes: bool) -> Option<(Vec<String>, Vec<String>)> {
+        let body = match &self.undo {
+            Some(PlanToolUndo::By(by)) if undoes => by,
+            _ if undoes => return None,
+            _ => &self.body,
+        };
+        match body {
+            PlanToolBody::Words(words) => {
+                let known = |it: &String| if it.contains("${{") { String::new() } else { it.clone() };
+                Some((words.iter().map(known).collect(), Vec::new()))
+            }
+            PlanToolBody::Script { shell, script, bindings } => {
+                let words = shell.iter().chain([script]).cloned().collect();
+                Some((words, bindings.iter().map(|it| it.0.clone()).collect()))
+            }
+            PlanToolBody::Mcp(it) => it.http.is_none().then(|| (it.command.clone(), Vec::new())),
+            PlanToolBody::BuiltIn | PlanToolBody::Claim | PlanToolBody::Http(_) => None,
+        }
+    }
+
     /// What an agent finds in its environment: what its file says and its step does not, its name, and its task.
     fn environment(
         &self,

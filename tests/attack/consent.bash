@@ -34,6 +34,7 @@ swapped() {
 }
 
 put_evil() { leaves w.sh evil; }
+nothing() { :; }
 
 behind_options() { fresh; leaves w.sh good; swapped 'run: ./w.sh, shell: "bash -eu"' put_evil; }
 behind_timeout() { fresh; leaves w.sh good; swapped 'run: timeout 5 ./w.sh' put_evil; }
@@ -83,6 +84,23 @@ in_a_new_directory() {
   echo good > "$workspace/place/word"
   swapped 'run: cat word >> ../ran, working-directory: place' other_directory
 }
+
+# A step behind the gate writes to what takes back, or finds out about, one that ran before it: UNDO-OR-FALLBACK SWAPPED-FILE.
+swaps_behind() {
+  local ran
+  printf 'name: w\non-failure: compensate\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n%s\n' "$1" > "$workspace/w.yaml"
+  says_yes_after nothing || return 1
+  case "$ran" in *evil*) echo "it ran: $ran"; return 1 ;; esac
+  cue errors --run r-1 | grep -o 'what was approved has changed.*' || { cue errors --run r-1; cat "$workspace/engine.log"; return 1; }
+}
+evil='printf "#!/bin/sh\\necho evil >> ran\\n" >'
+undo_that_a_step_swaps() {
+  fresh
+  leaves undo.sh good
+  swaps_behind "  - {id: s, needs: g, run: 'true', undo: cd . && ./undo.sh}
+  - {id: t, needs: s, run: '$evil undo.sh; echo t >> ran; false'}"
+}
+attack "the undo of a step, swapped by the next one" undo_that_a_step_swaps
 
 attack "a script behind options, swapped" behind_bash_and_options
 attack "a script in a shell with options, swapped" behind_options
@@ -146,7 +164,6 @@ snapshot_of_a_turned_directory() {
   ln -s good "$workspace/current"
   runs_good "$(step 'run: cat word >> "$RAN", working-directory: current')" turn_link
 }
-nothing() { :; }
 # A step behind the gate writes to all that was captured; the next one has to notice.
 snapshot_that_a_step_writes_to() {
   fresh

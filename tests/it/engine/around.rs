@@ -117,6 +117,38 @@ fn other_inputs_leave_no_gate_out_that_has_asked() {
     );
 }
 
+#[test]
+fn a_correction_asks_a_gate_no_less_than_before() {
+    let file = |rules: &str| {
+        format!(
+            "inputs: {{env: {{default: prod}}}}
+         steps:
+           - {{id: g, gate: {{prompt: go?{rules}}}}}
+           - {{id: z, needs: g, run: x}}"
+        )
+    };
+    let strict = ", form: {t: {type: string, required: true, pattern: '^CHG-'}}, evidence: [plan.txt], \
+                   binds: ['${{ inputs.env }}'], undo-window: 1m";
+    let script = "launch; facts g one; ann rejects : no; retry failed corrected env=prod";
+    for (from, to, why) in [
+        ("required: true, ", "", "`form`"),
+        (", pattern: '^CHG-'", "", "`form`"),
+        (", evidence: [plan.txt]", "", "`evidence`"),
+        (", binds: ['${{ inputs.env }}']", "", "`binds`"),
+        ("undo-window: 1m", "undo-window: 0s", "`undo-window`"),
+    ] {
+        let both = format!("{}\n=== corrected\n{}", file(strict), file(&strict.replace(from, to)));
+        check(
+            &both,
+            script,
+            &format!("! could not retry r-1: the gate g has another {why} than before\n no r-2"),
+        );
+    }
+    let stricter = strict.replace("undo-window: 1m", "undo-window: 2m, reason: required");
+    let both = format!("{}\n=== corrected\n{}", file(strict), file(&stricter));
+    check(&both, script, "r-2 created, corrected");
+}
+
 /// A gate with a form.
 fn form(rules: &str, fields: &str) -> String {
     format!(

@@ -452,6 +452,43 @@ fn the_script_of_a_step_further_on_is_shown_and_is_what_runs_then() {
 }
 
 #[test]
+fn what_takes_a_step_back_or_its_place_is_shown_and_is_what_runs_then() {
+    let file = "on-failure: compensate
+         steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: a, needs: g, run: x, effect: queryable, check: ./look.sh, undo: ./unship.sh}
+           - {id: z, needs: a, run: \"echo $V\", fallback: [./rescue.sh], env: {V: \"${{ steps.a.result }}\"}}";
+    let bench = play(file, "launch");
+    let ask = bench.ask("g");
+    let later: Vec<_> =
+        ask.later.iter().map(|it| (it.step.as_str(), it.kind.as_str(), it.files.first())).collect();
+    let later: Vec<_> = later.into_iter().map(|it| (it.0, it.1, it.2.map(|it| it.path.as_str()))).collect();
+    assert_eq!(
+        later,
+        [
+            ("z", "run", None),
+            ("z (fallback 1)", "run", Some("./rescue.sh")),
+            ("a", "check", Some("./look.sh")),
+            ("a", "undo", Some("./unship.sh")),
+        ]
+    );
+    let bench = play(file, "launch; ann approves; ended a ok; ended z fail");
+    assert_eq!(bench.bound_of("z"), ["./rescue.sh"]);
+    let bench = play(file, "launch; ann approves; ended a ok; ended z fail; ended z fail");
+    assert_eq!(bench.bound_of("a"), ["./unship.sh"]);
+    let bench = play(file, "launch; ann approves; crash");
+    assert_eq!(bench.bound_of("a"), ["./look.sh"]);
+    // Nobody is asked again in the middle of an undo: it waits for a person, and nothing else is tried.
+    check(
+        file,
+        "launch; ann approves; ended a ok; ended z fail; ended z fail; ended a changed ./unship.sh",
+        "a undo stuck
+         no a call 3",
+    );
+    check(file, "launch; ann approves; crash; ended a changed ./look.sh", "a in doubt");
+}
+
+#[test]
 fn what_the_gates_of_a_matrix_have_shown_is_looked_at_again_behind_it() {
     let file = "steps:
            - {id: g, matrix: {k: [a, b]}, gate: {prompt: \"go ${{ matrix.k }}?\", evidence: [p], undo-window: 0s}}

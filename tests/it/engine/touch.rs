@@ -86,6 +86,22 @@ fn a_setting_that_comes_voids_votes_and_one_that_goes_frees_no_open_gate() {
 }
 
 #[test]
+fn a_setting_that_root_has_made_holds_for_gates_that_open_after_the_user_has_put_another_file_in_its_place() {
+    let later = |rules: &str| {
+        format!("steps:\n  - {{id: a, run: x}}\n  - {{id: g, needs: a, gate: {{prompt: go?, {rules}}}}}")
+    };
+    let file = later("risk: irreversible, undo-window: 0s");
+    let after = |people: &str| format!("people root-touch kay=8; launch; {people}; ended a ok; ann approves");
+    check(&file, &after("people own kay=8"), &format!("g-1 asked 1\n {REFUSED}"));
+    check(&file, &after("people root kay=8"), "g-1 ann approves");
+    check(
+        &file,
+        "people own-touch kay=8; launch; people own kay=8; ended a ok; ann approves",
+        "g-1 ann approves",
+    );
+}
+
+#[test]
 fn a_signed_file_counts_above_reversible_and_gives_nothing_at_a_gate_that_is_open() {
     let sre = format!("{HIGH}, require: [{{group: sre, count: 1}}]");
     at(
