@@ -4,7 +4,7 @@
 //! A word more costs a look at the disk, a word less is a file that nobody was told of: so every word that could be a name
 //! is taken, at every place where a command could begin, without rules for each wrapper (`env`, `timeout`, `sudo`).
 
-use super::program::is_interpreter;
+use super::program::{is_interpreter, name_of};
 use crate::base::NAMED_WORDS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +87,17 @@ const TAKES_VALUE_LETTERS: &[char] = &['o', 'O', 'W', 'X', 'I'];
 
 /// Programs that read their script from the file behind `-f`.
 const READS_F: &[&str] = &["awk", "gawk", "mawk", "nawk", "sed", "gsed"];
+/// Programs that start every file of a directory.
+const STARTS_ALL: &[&str] = &["run-parts"];
+/// Words of `find` behind which it starts what it finds.
+const STARTS_FOUND: &[&str] = &["-exec", "-execdir", "-ok", "-okdir"];
+/// Files that an interpreter reads of a directory or a module that is its script.
+const OF_SCRIPT_DIR: &[&str] = &["__main__.py", "index.js", "package.json"];
+/// Variables whose value is a list of directories in which interpreters find modules.
+const MODULE_VARIABLES: &[&str] =
+    &["CLASSPATH", "LD_LIBRARY_PATH", "NODE_PATH", "PERL5LIB", "PYTHONPATH", "RUBYLIB"];
+/// Words that one word with braces stands for, as `{a,b}.sh` does.
+const BRACES_MAX: usize = 64;
 /// Variables whose value programs read as code, or start as a program.
 const READ_VARIABLES: &[&str] = &[
     "BASH_ENV",
@@ -126,6 +137,11 @@ pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
             gather.word(&value, true, 0);
         }
     }
+    for name in MODULE_VARIABLES {
+        if let Some(value) = gather.env.get(*name).cloned() {
+            value.split(':').for_each(|it| gather.all_of(it));
+        }
+    }
     gather.command(&words.iter().cloned().map(Some).collect::<Vec<_>>(), 0);
     gather.found
 }
@@ -151,6 +167,13 @@ impl Gather {
                 _ => {}
             }
         }
+        let known = |it: &Known| it.clone().unwrap_or_default();
+        let starts = |it: &Known| STARTS_ALL.contains(&name_of(&known(it)));
+        let finds = words.iter().any(|it| name_of(&known(it)) == "find")
+            && words.iter().flatten().any(|it| STARTS_FOUND.contains(&it.as_str()));
+        if finds || words.iter().any(starts) {
+            words.iter().flatten().for_each(|it| self.all_of(it));
+        }
         let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
         let mut reads_f = false;
         for word in words {
@@ -167,10 +190,14 @@ impl Gather {
                 || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
             match () {
                 () if awaits_script && is_short && before.ends_with('c') => self.texts(word, depth),
+                () if awaits_script && is_short && before.ends_with('m') => self.module(word),
                 () if awaits_script && (is_value && !is_read || is_option && !word.contains('=')) => {}
                 () => {
                     self.word(word, is_recipe || is_script || awaits_script && is_read && !is_option, depth)
                 }
+            }
+            if is_script && awaits_script {
+                self.of_dir(word);
             }
             awaits_script &= !is_script;
             reads_f |= READS_F.contains(&word.rsplit('/').next().unwrap_or(word));
@@ -186,6 +213,29 @@ impl Gather {
             }
             before = word;
         }
+    }
+
+    /// Every file of a directory is started, or read as code.
+    fn all_of(&mut self, dir: &str) {
+        let dir = dir.trim_end_matches('/');
+        if !dir.is_empty() && !dir.contains(['*', '?']) {
+            self.take(&format!("{dir}/*"), true);
+        }
+    }
+
+    /// A script that turns out to be a directory.
+    fn of_dir(&mut self, dir: &str) {
+        let dir = dir.trim_end_matches('/');
+        OF_SCRIPT_DIR.iter().for_each(|it| self.take(&format!("{dir}/{it}"), true));
+    }
+
+    /// `python -m shop.ship`: the module, and the packages it lies in.
+    fn module(&mut self, name: &str) {
+        let path = name.replace('.', "/");
+        self.take(&format!("{path}.py"), true);
+        self.of_dir(&path);
+        let packages = path.match_indices('/').map(|it| &path[..it.0]).chain([path.as_str()]);
+        packages.for_each(|it| self.take(&format!("{it}/__init__.py"), true));
     }
 
     fn goes(&mut self, to: &str) {
@@ -261,6 +311,12 @@ impl Gather {
 
     /// The commands of a shell text. Quotes and escapes are taken away; what the shell computes is not known.
     fn text(&mut self, text: &str, depth: usize) {
+        let pieces = text.split(|c: char| c.is_whitespace() || ";|&()<>".contains(c));
+        for piece in pieces.filter(|it| it.contains('{') && it.contains(',') && it.len() <= WORD_BYTES_MAX) {
+            let mut words = Vec::new();
+            unbrace(piece, &mut words);
+            words.iter().for_each(|it| self.take(it, false));
+        }
         let mut words: Vec<Known> = Vec::new();
         let mut word = Piece::default();
         let mut rest = text;
@@ -397,6 +453,19 @@ impl Piece {
     }
 }
 
+/// The words that a word with braces stands for: `{a,b}.sh` for `a.sh` and `b.sh`.
+fn unbrace(word: &str, out: &mut Vec<String>) {
+    if out.len() >= BRACES_MAX {
+        return;
+    }
+    // The innermost first: the last one that opens.
+    let braces = word.rfind('{').and_then(|open| Some((open, open + word[open..].find('}')?)));
+    let Some((open, close)) = braces else { return out.push(word.to_owned()) };
+    for inner in word[open + 1..close].split(',') {
+        unbrace(&format!("{}{inner}{}", &word[..open], &word[close + 1..]), out);
+    }
+}
+
 fn is_number(word: &str) -> bool {
     word.bytes().all(|it| it.is_ascii_digit())
 }
@@ -480,6 +549,25 @@ mod tests {
         check_text("make -C sub ship", &["Makefile", "sub/Makefile"], &[]);
         check_text("cd app && npm run ship", &["package.json", "app/package.json"], &[]);
         check_text("terraform -chdir=infra apply plan.out", &["infra/*.tf", "infra/plan.out"], &[]);
+    }
+
+    #[test]
+    fn what_a_program_finds_by_itself_is_named() {
+        check(
+            &["python3", "-m", "shop.ship"],
+            &["shop/ship.py", "shop/__init__.py", "shop/ship/__main__.py"],
+            &[],
+        );
+        check(&["python3", "app/"], &["app/__main__.py"], &[]);
+        check(&["run-parts", "--verbose", "jobs.d"], &["jobs.d/*"], &[]);
+        check_text("find jobs -name '*.sh' -exec sh {} \\;", &["jobs/*"], &[]);
+        check_text("./{a,b{1,2}}.sh; echo {}", &[], &["./a.sh", "./b1.sh", "./b2.sh"]);
+        let env = BTreeMap::from([("PERL5LIB".to_owned(), "lib:more".to_owned())]);
+        let found = named(&["perl".to_owned(), "x.pl".to_owned()], env);
+        assert!(found.runs.contains("lib/*") && found.runs.contains("more/*"), "{found:?}");
+        let deep = "{a,".repeat(200) + &"}".repeat(200);
+        check_text(&deep, &[], &[]);
+        check_text(&"{a,b}".repeat(60), &[], &[]);
     }
 
     #[test]

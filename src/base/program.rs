@@ -195,7 +195,7 @@ pub(super) fn is_interpreter(word: &str) -> bool {
     INTERPRETERS.contains(&name_of(word).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }
 
-fn name_of(word: &str) -> &str {
+pub(super) fn name_of(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 

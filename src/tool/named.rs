@@ -145,6 +145,10 @@ impl Naming<'_> {
         }
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
         let Ok(about) = fs::metadata(&real) else { return };
+        let is_here = || self.dir.canonicalize().is_ok_and(|it| it == real);
+        if about.is_dir() && is_ours && real != self.root && !is_here() {
+            self.note(self.shown(&real), Err(format!("{NOT_BOUND}: a directory, and what is in it")));
+        }
         if !about.is_file() {
             return;
         }

@@ -49,6 +49,25 @@ behind_awk() { fresh; printf 'BEGIN { print "good" >> "ran" }\n' > "$workspace/w
 plain_evil() { printf 'echo evil >> ran\n' > "$workspace/w"; }
 evil_awk() { printf 'BEGIN { print "evil" >> "ran" }\n' > "$workspace/w"; }
 
+evil_module() { printf 'open("ran", "a").write("evil")\n' > "$workspace/shop/ship.py"; }
+behind_a_module() {
+  fresh
+  mkdir "$workspace/shop"
+  printf 'open("ran", "a").write("good")\n' > "$workspace/shop/ship.py"
+  swapped 'run: python3 -m shop.ship' evil_module
+}
+more_evil() { leaves jobs/2 evil; }
+behind_find() { fresh; mkdir "$workspace/jobs"; leaves jobs/1 good; swapped 'run: "find jobs -type f -exec {} \\;"' more_evil; }
+behind_run_parts() { fresh; mkdir "$workspace/jobs"; leaves jobs/1 good; swapped 'run: run-parts jobs' more_evil; }
+behind_braces() { fresh; leaves w.sh good; swapped 'run: "./{w,x}.sh || true"' put_evil; }
+evil_perl() { printf 'system("echo evil >> ran");1;\n' > "$workspace/lib/W.pm"; }
+behind_perl5lib() {
+  fresh
+  mkdir "$workspace/lib"
+  printf 'system("echo good >> ran");1;\n' > "$workspace/lib/W.pm"
+  swapped 'run: "perl -e \"use W\"", env: {PERL5LIB: lib}' evil_perl
+}
+
 evil_recipe() { printf 'ship:\n\techo evil >> ran\n' > "$workspace/Makefile"; }
 behind_make() {
   command -v make > /dev/null || absent make
@@ -109,6 +128,11 @@ attack "a script behind env, swapped" behind_env
 attack "a script behind cd, swapped" behind_cd
 attack "a script that a variable names, swapped" behind_a_variable
 attack "a recipe of make, swapped" behind_make
+attack "a module of python, swapped" behind_a_module
+attack "files that find starts, one more of them" behind_find
+attack "files that run-parts starts, one more of them" behind_run_parts
+attack "a name that braces make, swapped" behind_braces
+attack "a module that PERL5LIB leads to, swapped" behind_perl5lib
 attack "a file that BASH_ENV names, swapped" behind_bash_env
 attack "a script inside an option of tar, swapped" behind_an_action
 attack "a program for awk, swapped" behind_awk

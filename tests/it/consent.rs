@@ -261,10 +261,11 @@ fn data_that_a_call_names_is_listed_and_nobody_is_bound_to_it() {
     for name in ["data.csv", "out.txt", "a b.txt"] {
         fs::write(root.join(name), "one").expect("written");
     }
-    let launch = bash("cat data.csv --config=data.csv 'a b.txt' missing.txt > out.txt || true");
+    fs::create_dir(root.join("dir")).expect("a directory");
+    let launch = bash("cat data.csv --config=data.csv 'a b.txt' missing.txt > out.txt || ls dir");
     let approved = bench.looked_at(&launch);
     let named: Vec<_> = approved.iter().filter(|it| !it.is_bound()).map(|it| it.path.as_str()).collect();
-    assert_eq!(named, ["a b.txt", "data.csv"], "{approved:#?}");
+    assert_eq!(named, ["a b.txt", "data.csv", "dir"], "{approved:#?}");
     assert!(approved.iter().all(|it| it.is_bound() || it.digest.is_none()), "{approved:#?}");
     fs::write(root.join("data.csv"), "two").expect("written");
     assert!(bench.launch(&launch, &approved), "data may change");
