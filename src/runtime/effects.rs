@@ -6,7 +6,7 @@
 use super::{
     Boards, Clock, Hands, Inbound, Keep, Signal, Tasks,
     agent_door::{Reach, equipped},
-    engine::InFlight,
+    engine::{Begun, InFlight},
 };
 use crate::{
     base::{
@@ -51,7 +51,7 @@ pub(super) struct Shared<C> {
     /// Under which local programs run; without them they run below this process.
     pub(super) guards: Option<Arc<Guards>>,
     /// What was called by an engine before us, and still runs.
-    adopted: Mutex<BTreeMap<AttemptId, Box<Launch>>>,
+    adopted: Mutex<BTreeMap<AttemptId, Begun>>,
     clock: C,
     results: mpsc::Sender<Inbound>,
     ring: broadcast::Sender<Arc<Signal>>,
@@ -216,8 +216,8 @@ impl<C: Clock> Shared<C> {
     }
 
     /// It was called by an engine before us, and will be listened to.
-    pub(super) fn remember(&self, attempt: AttemptId, launch: Box<Launch>) {
-        self.adopted.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt, launch);
+    pub(super) fn remember(&self, attempt: AttemptId, begun: Begun) {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt, begun);
     }
 
     async fn tell(&self, attempt: AttemptId, came: Came) {
@@ -242,15 +242,15 @@ impl<C: Clock> Shared<C> {
     }
 
     async fn attach(self: &Arc<Self>, attempt: AttemptId, cancel: &CancellationToken) -> Came {
-        let launch = self.adopted.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt);
-        let (Some(guards), Some(launch)) = (&self.guards, launch) else {
+        let begun = self.adopted.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt);
+        let (Some(guards), Some(Begun { launch, in_tree })) = (&self.guards, begun) else {
             return Came::Lost("nobody remembers it: a fault of cuelight".to_owned());
         };
         let guarded = guards.attach(&attempt.to_string(), cancel, |it| self.show(attempt, it)).await;
         match guarded {
             Guarded::Ended(answer, ran_for) => {
                 let ran_for = ran_for.unwrap_or_default();
-                let outcome = self.outcome(attempt, &launch, *answer, ran_for).await;
+                let outcome = self.outcome(attempt, &launch, in_tree, *answer, ran_for).await;
                 self.remove_tree_of(attempt).await;
                 Came::ended(outcome)
             }
@@ -359,7 +359,7 @@ impl<C: Clock> Shared<C> {
         };
         drop(turn);
         let ran_for = Span(self.clock.uptime().0.saturating_sub(start.0));
-        Came::ended(self.outcome(attempt, launch, answer, ran_for).await)
+        Came::ended(self.outcome(attempt, launch, call.tree.is_some(), answer, ran_for).await)
     }
 
     /// What the engine is told, with the files that were to be kept.
@@ -367,13 +367,15 @@ impl<C: Clock> Shared<C> {
         self: &Arc<Self>,
         attempt: AttemptId,
         launch: &Launch,
+        in_tree: bool,
         answer: Answer,
         ran_for: Span,
     ) -> Outcome {
         let mut outcome = Outcome { ran_for, ..outcome(answer) };
         if outcome.failure.is_none() && !launch.artifacts.is_empty() {
             let (shared, launch) = (Arc::clone(self), launch.clone());
-            let kept = self.tasks.spawn_blocking(move || shared.keep_artifacts(&launch, attempt)).await;
+            let kept =
+                self.tasks.spawn_blocking(move || shared.keep_artifacts(&launch, attempt, in_tree)).await;
             match kept.unwrap_or_else(|_| Err("could not keep its artifacts: a fault of cuelight".to_owned()))
             {
                 Ok(artifacts) => outcome.artifacts = artifacts,
@@ -422,9 +424,19 @@ impl<C: Clock> Shared<C> {
     }
 
     /// Copies what a step leaves before the next step changes it. Patterns count from its working directory.
-    fn keep_artifacts(&self, launch: &Launch, attempt: AttemptId) -> Result<Vec<FileFact>, String> {
+    fn keep_artifacts(
+        &self,
+        launch: &Launch,
+        attempt: AttemptId,
+        in_tree: bool,
+    ) -> Result<Vec<FileFact>, String> {
         let tree = self.tree_of(attempt);
-        let root = if tree.is_dir() { tree.as_path() } else { self.keep.root() };
+        let root = if in_tree { tree.as_path() } else { self.keep.root() };
+        if in_tree && !root.is_dir() {
+            return Err(
+                "the captured workspace in which it ran is gone, and its artifacts with it".to_owned()
+            );
+        }
         let dir = launch.dir.as_ref().map_or_else(|| root.to_owned(), |it| root.join(it));
         let attempt_dir = self.keep.attempt_dir(attempt);
         let found = collect_artifacts(&dir, &launch.artifacts, &attempt_dir, ARTIFACT_BYTES_MAX)?;

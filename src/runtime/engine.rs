@@ -317,7 +317,15 @@ struct Opened {
 }
 
 /// Calls that had begun and not ended.
-pub(super) type InFlight = BTreeMap<AttemptId, Box<Launch>>;
+pub(super) type InFlight = BTreeMap<AttemptId, Begun>;
+
+/// A call that an engine before us has begun.
+#[derive(Clone)]
+pub(super) struct Begun {
+    pub(super) launch: Box<Launch>,
+    /// True when it runs in a captured workspace.
+    pub(super) in_tree: bool,
+}
 
 /// What became of calls in flight: their guards are asked, and what runs under none any more is ended.
 async fn found(
@@ -326,7 +334,7 @@ async fn found(
     in_flight: InFlight,
 ) -> Vec<(AttemptId, Found)> {
     shared.tidy(&in_flight).await;
-    let processes = in_flight.iter().filter(|it| it.1.is_process());
+    let processes = in_flight.iter().filter(|it| it.1.launch.is_process());
     let names: BTreeMap<String, AttemptId> = processes.map(|it| (it.0.to_string(), *it.0)).collect();
     let (Some(guards), Some(past)) = (&shared.guards, past) else {
         if !in_flight.is_empty() {
@@ -338,15 +346,15 @@ async fn found(
     let mut all = Vec::new();
     for (name, what) in guards.take_up(past, &names.keys().cloned().collect()).await {
         let Some(attempt) = names.get(&name) else { continue };
-        let launch = &in_flight[attempt];
+        let begun = &in_flight[attempt];
         let found = match what {
             FoundCall::Running => {
-                shared.remember(*attempt, launch.clone());
+                shared.remember(*attempt, begun.clone());
                 Found::Running
             }
-            FoundCall::Ended(answer, ran_for) => {
-                Found::Ended(Box::new(shared.outcome(*attempt, launch, *answer, ran_for).await))
-            }
+            FoundCall::Ended(answer, ran_for) => Found::Ended(Box::new(
+                shared.outcome(*attempt, &begun.launch, begun.in_tree, *answer, ran_for).await,
+            )),
             FoundCall::NeverBegan => Found::NotStarted,
             FoundCall::Unknown(evidence) => Found::Unknown(evidence),
         };
@@ -394,7 +402,10 @@ fn follow(in_flight: &mut InFlight, event: &Event) {
     let Fact::Attempt(run, step, number, it) = &event.fact else { return };
     let attempt = AttemptId { run: *run, step: *step, number: *number };
     match it {
-        AttemptEvent::Started { launch, .. } => drop(in_flight.insert(attempt, launch.clone())),
+        AttemptEvent::Started { launch, bound, .. } => {
+            let in_tree = bound.as_ref().is_some_and(|it| it.tree().is_some());
+            in_flight.insert(attempt, Begun { launch: launch.clone(), in_tree });
+        }
         AttemptEvent::Adopted { .. } => {}
         AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => drop(in_flight.remove(&attempt)),
     }

@@ -30,6 +30,8 @@ const LEFT_OUT: [&str; 2] = [".cuelight", ".git"];
 const LOOKED_AT_MAX: u64 = 1_000_000;
 /// Notes of what does not belong to it; more are counted.
 const NOTES_MAX: usize = 50;
+/// Bytes of all notes: a path has at most 4096.
+const NOTES_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The list of all entries, beside the files.
 const MANIFEST: &str = "manifest";
 /// Bytes of that list.
@@ -141,6 +143,8 @@ struct Capture<'a> {
     paths: Vec<(PathBuf, String)>,
     notes: Vec<(String, String)>,
     notes_left_out: usize,
+    /// Of each entry of the workspace, with all below it.
+    sizes: Sizes,
 }
 
 impl<'a> Capture<'a> {
@@ -150,9 +154,9 @@ impl<'a> Capture<'a> {
         let is_all = patterns.iter().all(|it| it.starts_with('!'));
         let all = is_all.then(|| "**".to_owned());
         let globs = Globs::new(&all.into_iter().chain(patterns.iter().cloned()).collect::<Vec<_>>())?;
-        let mut it = Self { root, paths: Vec::new(), notes: Vec::new(), notes_left_out: 0 };
+        let mut it =
+            Self { root, paths: Vec::new(), notes: Vec::new(), notes_left_out: 0, sizes: Sizes::new() };
         let (mut left, mut looked_at, mut bytes) = (vec![PathBuf::new()], 0, 0);
-        let mut below = Sizes::new();
         while let Some(dir) = left.pop() {
             let entries = match fs::read_dir(root.join(&dir)) {
                 Ok(entries) => entries,
@@ -195,7 +199,7 @@ impl<'a> Capture<'a> {
                 if takes {
                     let length = if about.is_file() { about.len() } else { 0 };
                     bytes += length;
-                    let size = below.entry(path.iter().take(1).collect()).or_default();
+                    let size = it.sizes.entry(path.iter().take(1).collect()).or_default();
                     *size = (size.0 + 1, size.1 + length);
                     it.paths.push((path, text));
                 }
@@ -203,7 +207,7 @@ impl<'a> Capture<'a> {
                     || bytes > TREE_BYTES_MAX
                     || looked_at > LOOKED_AT_MAX
                 {
-                    return Err(too_large(&below));
+                    return Err(too_large(&it.sizes));
                 }
             }
         }
@@ -233,10 +237,10 @@ impl<'a> Capture<'a> {
             if let Kind::File { bytes: length, .. } = &kind {
                 (files, bytes) = (files + 1, bytes + length);
             }
-            if bytes > TREE_BYTES_MAX {
-                return Err(too_large(&Sizes::new()));
-            }
             add(&mut manifest, &Entry { path: text, kind });
+            if bytes > TREE_BYTES_MAX || manifest.len() as u64 > MANIFEST_BYTES_MAX - NOTES_BYTES_MAX {
+                return Err(too_large(&self.sizes));
+            }
         }
         if self.notes_left_out > 0 {
             let more = format!("… and {} more", self.notes_left_out);

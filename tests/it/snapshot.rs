@@ -97,3 +97,24 @@ fn captured_files_that_were_changed_are_captured_and_asked_anew() {
     assert_eq!(place.text("ran"), "good\ngood\n");
     drop(console.end());
 }
+
+#[test]
+fn a_step_that_removes_its_copy_leaves_no_file_of_the_workspace_as_its_own() {
+    let place = workspace();
+    place.write(
+        "ship.yaml",
+        "name: ship
+steps:
+  - {id: ok, gate: {prompt: Ship?, undo-window: 0s, consent: snapshot}}
+  - {id: ship, needs: ok, run: 'rm -rf \"$PWD\"', artifacts: [word]}
+",
+    );
+    let mut console = place.start(&["run", "ship.yaml", "--headless"]);
+    console.until("gate.asked");
+    spoil(&place);
+    place.cue(&["approve", "g-1"]).ok();
+    let said = console.end();
+    assert_eq!(place.state("r-1"), "failed", "{said:?}");
+    let shown = place.show("r-1").to_string();
+    assert!(shown.contains("is gone"), "{shown}");
+}

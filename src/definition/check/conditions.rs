@@ -1,7 +1,7 @@
 //! Conditions that are always the same, and steps that can therefore never run.
 
 use crate::{
-    definition::{StepKind, Workflow, diagnostic::Findings},
+    definition::{Place, StepKind, Wait, Workflow, diagnostic::Findings},
     expression::{self, Expr, Function, MapLookup},
 };
 
@@ -45,8 +45,29 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
                     .warning("constant-condition", auto.place, "this is always false")
                     .help("remove `auto`");
             }
-            None => {}
+            None => anybody_opens(workflow, &expr, auto.place, findings),
         }
+    }
+}
+
+/// An `auto` that reads what any one person or step can say or set.
+fn anybody_opens(workflow: &Workflow, expr: &Expr, place: Place, findings: &mut Findings<'_>) {
+    let waits = |name: &String| {
+        let of = workflow.steps.iter().find(|it| it.id.value.eq_ignore_ascii_case(name));
+        matches!(of.map(|it| &it.kind), Some(StepKind::Wait(Wait::Event { .. })))
+    };
+    for read in expr.references() {
+        let (root, first) = (read.root.to_ascii_lowercase(), read.path.first());
+        let who = match (root.as_str(), first) {
+            ("state", Some(scope)) if !scope.eq_ignore_ascii_case("run") => "set this value",
+            ("steps" | "needs", Some(name)) if waits(name) => "send this message",
+            _ => continue,
+        };
+        let message = format!("whoever may {who} opens this gate alone");
+        findings
+            .warning("gate-approves-itself", place, message)
+            .help("let `auto` read what a step of this workflow has found out, or remove it");
+        return;
     }
 }
 
