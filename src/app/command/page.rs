@@ -119,7 +119,9 @@ fn row(it: &Decision) -> String {
     };
     let emergency = match it.field("emergency") {
         "" => String::new(),
-        text => format!("<br><span class=\"emergency\">EMERGENCY APPROVAL</span> <small>{}</small>", html(text)),
+        text => {
+            format!("<br><span class=\"emergency\">EMERGENCY APPROVAL</span> <small>{}</small>", html(text))
+        }
     };
     let said = if it.field("verdict").is_empty() { field("what") } else { field("verdict") };
     let ask =

@@ -381,7 +381,11 @@ fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let wanted = format!("{} agree; you would be the only one", people(&gate.ask.require));
     let mut facts = vec![
         kept("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
-        fact("on record", "as an emergency approval, with your name; another person must review it", Role::Warn),
+        fact(
+            "on record",
+            "as an emergency approval, with your name; another person must review it",
+            Role::Warn,
+        ),
     ];
     let known = approving(model, gate);
     facts.extend(known.into_iter().filter(|it| it.name != "votes"));

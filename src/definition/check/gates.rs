@@ -335,12 +335,10 @@ fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
             "nobody can answer this: at risk {} groups count only when people.toml is signed, or when only root can write it",
             gate.risk.word()
         );
-        findings
-            .warning("gate", quorum.place, message)
-            .help(
-                "sign it (docs/semantics.md), or run `sudo chown root .cuelight/people.toml` and \
+        findings.warning("gate", quorum.place, message).help(
+            "sign it (docs/semantics.md), or run `sudo chown root .cuelight/people.toml` and \
                  `sudo chmod 644 .cuelight/people.toml`",
-            );
+        );
     }
 }
 

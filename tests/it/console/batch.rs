@@ -318,7 +318,8 @@ fn an_emergency_stays_in_the_inbox_as_it_was_when_its_gate_asks_anew() {
     }
     drop(answer(&mut console, "K"));
     let text = console.text();
-    for part in ["g-1 ok · r-1 · emergency approval in epoch 1, review it", "ops-lead  EMERGENCY", "1 of 2"] {
+    for part in ["g-1 ok · r-1 · emergency approval in epoch 1, review it", "ops-lead  EMERGENCY", "1 of 2"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     let asked = answer(&mut console, &format!("O {} enter y", typed("the roll-back was right")));
