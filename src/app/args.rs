@@ -244,7 +244,7 @@ pub(super) enum Command {
     /// Hand one's own answer at a gate to somebody else, for a while
     #[command(after_help = "Example: cuelight delegate g-3 --to bob --for 4h --reason \"on a train\"")]
     Delegate(DelegateArgs),
-    /// Say what a look at an approval that somebody gave alone, in an emergency, has found
+    /// Record the review of an emergency approval or an override
     #[command(after_help = "Example: cuelight review g-3 --reason 'the roll-back was the right thing'")]
     Review(ReviewArgs),
     /// Say something to all who look at a gate
@@ -701,7 +701,7 @@ pub(super) struct GatesArgs {
     /// All that one gate asks, with its name at the end
     #[arg(long, value_name = "GATE")]
     pub(super) show: Option<String>,
-    /// What it asked in this epoch, when somebody approved it alone, in an emergency
+    /// Show the ask of this epoch, in which it got an emergency approval
     #[arg(long, value_name = "N", requires = "show")]
     pub(super) epoch: Option<u32>,
 }
@@ -1216,8 +1216,8 @@ pub(super) struct DecideArgs {
     pub(super) reason: String,
     #[command(flatten)]
     pub(super) confirm: ConfirmArgs,
-    /// In an emergency: approve alone in place of all who are wanted; for the group break-glass, with a reason of at
-    /// least 20 characters
+    /// Give an emergency approval, in place of the whole quorum; for the group break-glass, with a reason of at least
+    /// 20 characters
     #[arg(long)]
     pub(super) break_glass: bool,
     /// Answer as somebody of people.toml who proves it with a key of ssh, whoever sits here

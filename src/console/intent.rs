@@ -215,7 +215,7 @@ intents! {
     SendBack Act L2 "send-back" "send back" "do it again first",
     Delegate Act L2 "delegate" "delegate" "let another answer",
     Review Act L2 "review" "review" "look at an override",
-    BreakGlass Act L3 "break-glass" "alone" "approve alone, in need",
+    BreakGlass Act L3 "break-glass" "emergency" "give an emergency approval",
     Override Act L3 "override" "override" "close the gate by hand",
     Happened Act L3 "happened" "happened" "it did happen",
     NotHappened Act L3 "not-happened" "did not" "it did not happen",

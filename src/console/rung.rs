@@ -44,7 +44,7 @@ impl Rung {
         {
             let step = crate::base::safe_text(&gate.ask.step);
             let word = gate.emergency_word().to_uppercase();
-            let how = if word == "EMERGENCY" { "was approved by one alone" } else { "was closed by hand" };
+            let how = if word == "EMERGENCY" { "has an emergency approval" } else { "was closed by hand" };
             return Some(format!("{word}: {} {step} {how}; review it", gate.id));
         }
         if self.doubts > before.doubts {

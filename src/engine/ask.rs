@@ -358,7 +358,8 @@ impl Ask {
             return Some(format!("nobody can answer yet: {KEYS_DO_NOT_COUNT}"));
         }
         Some(if policy.counts_at(self.risk) {
-            "groups are self-declared: somebody other than root can write people.toml".to_owned()
+            "groups are self-declared: people.toml is not signed, and others than root can write it"
+                .to_owned()
         } else {
             format!("nobody can answer yet: {SELF_DECLARED_DO_NOT_COUNT}")
         })

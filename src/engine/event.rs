@@ -1164,12 +1164,12 @@ pub enum GateEvent {
         /// Why.
         reason: String,
     },
-    /// An emergency: one person approved in place of all that were wanted. Somebody has to look at it afterwards.
+    /// An emergency approval: one person approved in place of the quorum. Another person reviews it afterwards.
     GlassBroken(Box<Vote>),
     /// An override: somebody closed the gate by hand, with the approvals that its rule asks for. Somebody else reviews
     /// it afterwards.
     Overridden(Box<Vote>),
-    /// Somebody else has looked afterwards at what was approved in an emergency, or overridden.
+    /// Another person has reviewed an emergency approval or an override.
     GlassReviewed {
         /// Who.
         by: Actor,

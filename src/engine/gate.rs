@@ -174,7 +174,7 @@ impl Gate {
         let is_meant = |it: &&Self| it.epoch == epoch && wants_review(&it.resolved_by);
         let Some(it) = self.overtaken.iter().chain([self]).find(is_meant) else {
             let when = if epoch == self.epoch { String::new() } else { format!(" in epoch {epoch}") };
-            return Err(format!("it was not approved in an emergency{when}, nor overridden"));
+            return Err(format!("it has no emergency approval and no override{when}"));
         };
         let principal = by.principal();
         if let Some((other, name)) = &it.reviewed_by {
@@ -251,7 +251,7 @@ impl Gate {
             Verdict::Approve | Verdict::Reject | Verdict::SendBack => {}
         }
         if decision.break_glass && decision.verdict != Verdict::Approve {
-            let why = "only an approval overrides a quorum; leave that out".to_owned();
+            let why = "only an approval can be an emergency approval; leave `--break-glass` out".to_owned();
             return Err(Refusal::BreakGlass { gate, why });
         }
         let form = match decision.verdict {

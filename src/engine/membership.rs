@@ -254,12 +254,13 @@ impl Gate {
 }
 
 /// The reason why no group counts, and what to do.
-pub const SELF_DECLARED_DO_NOT_COUNT: &str = "groups count only when nobody but root can write people.toml, and this one is \
-     self-declared; `sudo chown root` and `sudo chmod 644` it, or have it signed (docs/semantics.md)";
+pub const SELF_DECLARED_DO_NOT_COUNT: &str = "groups count only when people.toml is signed, or when only root can write it; this \
+     one is self-declared. Sign it (docs/semantics.md), or run `sudo chown root` and `sudo chmod 644` on it";
 
 /// The reason why no key counts, and what to do.
-pub const KEYS_DO_NOT_COUNT: &str = "keys count only when nobody but root can write people.toml, else whoever sits here could say \
-     that a key of theirs is somebody else's; `sudo chown root` and `sudo chmod 644` it, or have it signed (docs/semantics.md)";
+pub const KEYS_DO_NOT_COUNT: &str = "keys count only when people.toml is signed, or when only root can write it; otherwise its \
+     owner could enter a key of their own under another name. Sign it (docs/semantics.md), or run `sudo chown root` and \
+     `sudo chmod 644` on it";
 
 /// `sre or product`
 pub(super) fn groups_of(rule: &GateRule) -> String {

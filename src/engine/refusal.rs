@@ -44,7 +44,7 @@ pub enum Refusal {
     NotAllowed { gate: GateId, why: String },
     #[error("could not decide {0}: you have answered already; take it back first (`cuelight withdraw {0}`)")]
     Voted(GateId),
-    #[error("could not override the quorum of {gate}: {why}")]
+    #[error("could not give an emergency approval at {gate}: {why}")]
     BreakGlass { gate: GateId, why: String },
     #[error("could not override {gate}: {why}")]
     Override { gate: GateId, why: String },

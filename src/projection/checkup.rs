@@ -167,14 +167,14 @@ impl Board {
         if let Some(first) = self.reviews_due().min_by_key(|it| given(it)) {
             let (due, id) = (self.reviews_due().count(), first.id);
             let since = now.since(given(first));
-            let them = if due == 1 { "approval" } else { "approvals" };
+            let them = if due == 1 { "emergency approval" } else { "emergency approvals" };
             let overridden =
                 self.reviews_due().filter(|it| it.closed_by.as_deref() == Some(OVERRIDE)).count();
             let what = match overridden {
-                0 => format!("{due} {them} in an emergency"),
+                0 => format!("{due} {them}"),
                 1 if due == 1 => "1 override of a gate".to_owned(),
                 _ if due == overridden => format!("{due} overrides of gates"),
-                _ => format!("{due} {them} in an emergency or by an override"),
+                _ => format!("{due} emergency approvals and overrides"),
             };
             let text =
                 format!("{what} nobody has reviewed, the oldest {id} for {since}: cuelight review {id}");

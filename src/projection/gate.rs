@@ -249,7 +249,7 @@ impl GateView {
         if self.closed_by.as_deref() == Some(OVERRIDE) {
             "closed by hand, by an override"
         } else {
-            "approved by one alone, in an emergency"
+            "closed by an emergency approval"
         }
     }
 

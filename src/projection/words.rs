@@ -465,7 +465,7 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             ("gate.agreed", format!("looks once more at {} files, {} hashes", files.len(), patterns.len()))
         }
         GateEvent::GlassBroken(vote) => {
-            ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.who(), vote.reason))
+            ("gate.glass_broken", format!("EMERGENCY APPROVAL by {}: {}", vote.who(), vote.reason))
         }
         GateEvent::Overridden(vote) => {
             ("gate.overridden", format!("OVERRIDE: closed by hand by {}: {}", vote.by, vote.reason))

@@ -444,14 +444,24 @@ fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_el
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
     check(&place, &["approve", "g-1"], 1, &["me is not in legal"]);
-    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["it was not approved in an emergency"]);
+    check(
+        &place,
+        &["review", "g-1", "--reason", "fine"],
+        1,
+        &["it has no emergency approval and no override"],
+    );
     let alone = ["approve", "g-1", "--break-glass", "--reason", "the shop is down and nobody answers"];
-    check(&place, &alone, 0, &["approved by you alone; this is on record"]);
+    check(&place, &alone, 0, &["g-1 has an emergency approval by you; another person must review it"]);
     check(&place, &["gates"], 0, &["review g-1", "EMERGENCY"]);
-    check(&place, &["health"], 0, &["gates degraded: 1 approval in an emergency nobody has reviewed"]);
-    check(&place, &["audit", "--type", "gate.glass_broken"], 0, &["EMERGENCY: approved by me alone"]);
+    check(&place, &["health"], 0, &["gates degraded: 1 emergency approval nobody has reviewed"]);
+    check(&place, &["audit", "--type", "gate.glass_broken"], 0, &["EMERGENCY APPROVAL by me"]);
     check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
-    check(&place, &["gates", "--show", "g-1"], 0, &["one approved in place of all; nobody has reviewed it"]);
+    check(
+        &place,
+        &["gates", "--show", "g-1"],
+        0,
+        &["one approval in place of the quorum; nobody has reviewed it"],
+    );
 }
 
 #[test]
@@ -474,12 +484,12 @@ steps:
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
     let alone = ["approve", "g-1", "--break-glass", "--reason", "the shop is down and nobody answers"];
-    check(&place, &alone, 0, &["approved by you alone"]);
+    check(&place, &alone, 0, &["has an emergency approval by you"]);
     place.write("plan.txt", "two");
     place.write("go", "");
     console.until("gate.asked");
     check(&place, &["gates"], 0, &["review g-1 --epoch 1", "EMERGENCY", "g-1 "]);
-    check(&place, &["health"], 0, &["1 approval in an emergency nobody has reviewed"]);
+    check(&place, &["health"], 0, &["1 emergency approval nobody has reviewed"]);
     check(
         &place,
         &["gates", "--show", "g-1"],
@@ -499,20 +509,15 @@ steps:
         &["could not show what g-1 asked in epoch 2"],
     );
     check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
-    check(
-        &place,
-        &["review", "g-1", "--epoch", "2", "--reason", "fine"],
-        1,
-        &["not approved in an emergency"],
-    );
-    check(&place, &alone, 0, &["approved by you alone"]);
+    check(&place, &["review", "g-1", "--epoch", "2", "--reason", "fine"], 1, &["no emergency approval"]);
+    check(&place, &alone, 0, &["has an emergency approval by you"]);
     check(
         &place,
         &["review", "g-1", "--reason", "fine"],
         2,
         &["say which: --epoch 1 by me, --epoch 2 by me"],
     );
-    check(&place, &["health"], 0, &["2 approvals in an emergency nobody has reviewed"]);
+    check(&place, &["health"], 0, &["2 emergency approvals nobody has reviewed"]);
     let told = place.cue(&["gates", "--json"]).ok().json();
     let due: Vec<&Value> = told.as_array().expect("a list").iter().map(|it| &it["epoch"]).collect();
     assert_eq!(due, [1, 2], "{told}");

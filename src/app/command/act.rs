@@ -210,7 +210,7 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     };
     let said = match verdict {
         Verdict::Approve if decision.break_glass => {
-            format!("{gate} is approved by {who} alone; this is on record")
+            format!("{gate} has an emergency approval by {who}; another person must review it")
         }
         Verdict::Approve => format!("{whose} is recorded"),
         Verdict::Reject => format!("{gate} is rejected"),
@@ -420,7 +420,7 @@ fn epoch_to_review(gate: &Arc<GateView>, named: Option<Epoch>) -> Result<Epoch, 
             };
             let each: Vec<String> = several.iter().map(each).collect();
             let message = format!(
-                "could not review {}: it was approved in an emergency, or overridden, {} times, and each is looked at by itself; say which: {}",
+                "could not review {}: it has {} emergency approvals and overrides, and each is reviewed by itself; say which: {}",
                 gate.id,
                 several.len(),
                 each.join(", ")

@@ -76,7 +76,7 @@ fn emergency(it: &GateView, now: Epoch) -> String {
     };
     match &it.review {
         None if it.emergency_word() == OVERRIDE => format!("{when}closed by hand; nobody has reviewed it"),
-        None => format!("{when}one approved in place of all; nobody has reviewed it"),
+        None => format!("{when}one approval in place of the quorum; nobody has reviewed it"),
         Some(it) => format!("{when}reviewed by {}: {}", safe_text(&it.by.name), safe_text(&it.text)),
     }
 }

@@ -186,7 +186,7 @@ fn then(gate: Arc<GateView>, epoch: Option<Epoch>) -> Result<Arc<GateView>, Trou
     let found = gate.emergencies().find(|it| it.epoch() == epoch).cloned();
     found.ok_or_else(|| {
         Trouble::usage(format!(
-            "could not show what {id} asked in epoch {epoch}: nobody approved that in an emergency; \
+            "could not show what {id} asked in epoch {epoch}: it has no emergency approval; \
              `cuelight audit` tells every ask",
             id = gate.id
         ))

@@ -95,7 +95,7 @@ fn separation(list: &Population) -> String {
         "<table><tbody>\n\
          <tr><th>approved what they asked for themselves</th><td>{}</td></tr>\n\
          <tr><th>approved within two seconds of seeing it</th><td>{}</td></tr>\n\
-         <tr><th>approved by one alone, in an emergency</th><td>{}</td></tr>\n\
+         <tr><th>emergency approvals</th><td>{}</td></tr>\n\
          <tr><th>of these, not reviewed by somebody else within two working days</th><td>{}</td></tr>\n\
          <tr><th>two who approve each other, and nobody else does</th><td>{pairs}</td></tr>\n</tbody></table>\n",
         places(&it.own),
@@ -119,7 +119,9 @@ fn row(it: &Decision) -> String {
     };
     let emergency = match it.field("emergency") {
         "" => String::new(),
-        text => format!("<br><span class=\"emergency\">EMERGENCY</span> <small>{}</small>", html(text)),
+        text => {
+            format!("<br><span class=\"emergency\">EMERGENCY APPROVAL</span> <small>{}</small>", html(text))
+        }
     };
     let said = if it.field("verdict").is_empty() { field("what") } else { field("verdict") };
     let ask =

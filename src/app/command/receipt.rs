@@ -181,7 +181,7 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
             let policy = &it["ask"]["policy"];
             if policy["self_declared"] == true {
                 lines.push(
-                    "people     self-declared: somebody other than root could write people.toml".to_owned(),
+                    "people     self-declared: people.toml was not signed, and others than root could write it".to_owned(),
                 );
             } else if let Some(name) = policy["signed_by"]["name"].as_str() {
                 let key = policy["signed_by"]["key"].as_str().unwrap_or_default();

@@ -179,7 +179,7 @@ pub(super) fn is_statement(text: &str) -> bool {
 pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> {
     let it = Statement::read(text).ok_or("it is no answer of cuelight")?;
     let alone = match (it.break_glass, it.overrides) {
-        (true, _) => " alone, in place of all who are wanted",
+        (true, _) => " (emergency approval)",
         (_, true) => ", as an override",
         _ => "",
     };

@@ -108,7 +108,7 @@ fn verb(intent: Intent) -> &'static str {
         Intent::EditForm => "edit",
         Intent::Withdraw => "take it back",
         Intent::Delegate => "hand it on",
-        Intent::BreakGlass => "approve alone",
+        Intent::BreakGlass => "emergency-approve",
         Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => {
             "answer"
         }
@@ -381,7 +381,11 @@ fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let wanted = format!("{} agree; you would be the only one", people(&gate.ask.require));
     let mut facts = vec![
         kept("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
-        fact("on record", "as an emergency, with your name; somebody has to look at it", Role::Warn),
+        fact(
+            "on record",
+            "as an emergency approval, with your name; another person must review it",
+            Role::Warn,
+        ),
     ];
     let known = approving(model, gate);
     facts.extend(known.into_iter().filter(|it| it.name != "votes"));
@@ -520,7 +524,7 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
     let mut facts = vec![fact("on", place(model, &gate.ask), Role::Text)];
     if let Some(it) = gate.emergency_vote() {
         let (name, how) = match gate.emergency_word() {
-            "emergency" => ("approved", " alone"),
+            "emergency" => ("emergency", " approved"),
             _ => ("overridden", ""),
         };
         let text = format!("{}{how} at {}: {}", it.vote.by.name, it.at.clock(), it.vote.reason);

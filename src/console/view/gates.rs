@@ -374,7 +374,7 @@ fn title(canvas: &Canvas<'_>, row: &InboxRow) -> String {
         Attention::Review(id, epoch) => {
             let asks_since = canvas.model.board.asks_since(id, epoch);
             let which = if asks_since { format!(" in epoch {epoch}") } else { String::new() };
-            format!("{id} {step} {dot} {run} {dot} approved alone{which}, review it")
+            format!("{id} {step} {dot} {run} {dot} emergency approval{which}, review it")
         }
     }
 }

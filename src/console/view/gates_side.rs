@@ -108,7 +108,7 @@ fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
         Intent::Comment => "for all who look".to_owned(),
         Intent::SendBack => "L2: a reason, then y".to_owned(),
         Intent::Delegate => "for a while".to_owned(),
-        Intent::BreakGlass => "L3: in an emergency".to_owned(),
+        Intent::BreakGlass => "L3: emergency approval".to_owned(),
         Intent::Override => "L3: by hand".to_owned(),
         Intent::Review => "L2: what was found, then y".to_owned(),
         Intent::Withdraw => "your own answer".to_owned(),

@@ -222,7 +222,7 @@ fn gate_words(model: &Model, number: usize, row: &InboxRow) -> String {
         }
         Attention::Review(gate, epoch) => {
             let it = model.board.emergency(gate, epoch).filter(|it| it.emergency_word() == OVERRIDE);
-            let alone = "approved alone in an emergency, to be reviewed";
+            let alone = "emergency approval, to be reviewed";
             (format!("gate {gate} of"), it.map_or(alone, |_| "closed by an override, to be reviewed"))
         }
         Attention::Doubt | Attention::StuckUndo => ("in".to_owned(), state_words(Mark::InDoubt)),

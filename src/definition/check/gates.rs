@@ -332,12 +332,13 @@ fn nobody_is_known(gate: &Gate, findings: &mut Findings<'_>) {
 fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
     for quorum in gate.require.iter().filter(|it| it.group.is_some()) {
         let message = format!(
-            "nobody can answer this: at risk {} groups count only when nobody but root can write people.toml",
+            "nobody can answer this: at risk {} groups count only when people.toml is signed, or when only root can write it",
             gate.risk.word()
         );
-        findings
-            .warning("gate", quorum.place, message)
-            .help("`sudo chown root .cuelight/people.toml` and `sudo chmod 644 .cuelight/people.toml`");
+        findings.warning("gate", quorum.place, message).help(
+            "sign it (docs/semantics.md), or run `sudo chown root .cuelight/people.toml` and \
+                 `sudo chmod 644 .cuelight/people.toml`",
+        );
     }
 }
 

@@ -268,13 +268,13 @@ fn an_emergency_calls_at_once_and_stands_everywhere_until_somebody_else_has_look
     let mut console = overridden(&[], (160, 48));
     let wishes = console.see();
     let told =
-        Wish::Notify("cuelight PROD: EMERGENCY: g-1 ok was approved by one alone; review it".to_owned());
+        Wish::Notify("cuelight PROD: EMERGENCY: g-1 ok has an emergency approval; review it".to_owned());
     assert!(wishes.contains(&Wish::Bell) && wishes.contains(&told), "{wishes:?}");
     frame(&mut console);
     assert!(console.text().contains("1 to review"), "{}", console.text());
     drop(answer(&mut console, "5"));
     let text = console.text();
-    assert!(text.contains("1 approval in an emergency nobody has reviewed"), "{text}");
+    assert!(text.contains("1 emergency approval nobody has reviewed"), "{text}");
     drop(answer(&mut console, "1"));
     assert!(console.text().contains("1 to review"), "{}", console.text());
     let asked = answer(&mut console, &format!("3 O {} enter y", typed("the roll-back was right")));
@@ -310,7 +310,7 @@ fn an_emergency_stays_in_the_inbox_as_it_was_when_its_gate_asks_anew() {
     drop(console.see());
     drop(answer(&mut console, "5"));
     let text = console.text();
-    assert!(text.contains("1 approval in an emergency nobody has reviewed"), "{text}");
+    assert!(text.contains("1 emergency approval nobody has reviewed"), "{text}");
     drop(answer(&mut console, "3"));
     let text = console.text();
     for part in ["2 waiting", "g-1  ", "g-1!", "1 to review", "1 gate"] {
@@ -318,7 +318,8 @@ fn an_emergency_stays_in_the_inbox_as_it_was_when_its_gate_asks_anew() {
     }
     drop(answer(&mut console, "K"));
     let text = console.text();
-    for part in ["g-1 ok · r-1 · approved alone in epoch 1, review it", "ops-lead  EMERGENCY", "1 of 2"] {
+    for part in ["g-1 ok · r-1 · emergency approval in epoch 1, review it", "ops-lead  EMERGENCY", "1 of 2"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     let asked = answer(&mut console, &format!("O {} enter y", typed("the roll-back was right")));

@@ -220,7 +220,7 @@ fn a_gate_for_a_group_that_nobody_can_be_in_or_that_does_not_count_is_told() {
     let mut people = known(BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned()])]));
     assert!(said(&people).is_empty());
     people.self_declared = true;
-    let own = "4:21 warning[gate] nobody can answer this: at risk irreversible groups count only when nobody but root can write people.toml";
+    let own = "4:21 warning[gate] nobody can answer this: at risk irreversible groups count only when people.toml is signed, or when only root can write it";
     assert_eq!(said(&people), [own]);
 }
 

@@ -760,9 +760,9 @@ fn an_emergency_is_one_person_of_the_group_with_a_long_reason_and_loud() {
          gus rejects breaking-glass : the shop is down and nobody answers
          gus approves breaking-glass : the shop is down and nobody answers
          gus approves breaking-glass : the shop is down and nobody answers",
-        "! could not override the quorum of g-1: ann is not in the group break-glass of people.toml
-         ! could not override the quorum of g-1: the reason has 4 characters; at least 20 are wanted
-         ! could not override the quorum of g-1: only an approval overrides a quorum
+        "! could not give an emergency approval at g-1: ann is not in the group break-glass of people.toml
+         ! could not give an emergency approval at g-1: the reason has 4 characters; at least 20 are wanted
+         ! could not give an emergency approval at g-1: only an approval can be an emergency approval
          g-1 gus breaks the glass: the shop is down and nobody answers
          g-1 approved by break-glass
          z call 1",
@@ -791,7 +791,7 @@ fn who_has_agreed_already_can_still_do_without_the_others_and_counts_once() {
             "gil approves; gil approves breaking-glass : down; gil approves breaking-glass : {reason}; gil approves breaking-glass : {reason}"
         ),
         "g-1 gil approves
-         ! could not override the quorum of g-1: the reason has 4 characters
+         ! could not give an emergency approval at g-1: the reason has 4 characters
          g-1 gil breaks the glass
          g-1 approved by break-glass
          g completed {\"decision\":\"approved\",\"form\":{},\"approvers\":[\"gil\"]}
@@ -844,7 +844,7 @@ fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
          gus approves breaking-glass : the shop is down and nobody answers; ended z ok
          gus reviews : fine; req reviews : fine; cat reviews : fine; ann reviews
          ann reviews : the roll-back was right; ann reviews : again; bob reviews : fine",
-        "! could not review g-1: it was not approved in an emergency
+        "! could not review g-1: it has no emergency approval and no override
          g-1 gus breaks the glass
          ended completed
          ! could not review g-1: gus approved it; somebody else has to look
@@ -859,7 +859,7 @@ fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
     at(
         ", require: [{group: sre, count: 1}]",
         "ann approves via-script; bob reviews : fine",
-        "g-1 approved by people\n ! could not review g-1: it was not approved in an emergency",
+        "g-1 approved by people\n ! could not review g-1: it has no emergency approval and no override",
     );
 }
 
@@ -886,8 +886,8 @@ fn an_emergency_stays_to_be_reviewed_when_its_gate_asks_anew() {
          ! could not review g-1: req asked for this run
          ! could not review g-1: cat is not in sre
          ! could not review g-1: say why with --reason
-         ! could not review g-1: it was not approved in an emergency
-         ! could not review g-1: it was not approved in an emergency in epoch 7
+         ! could not review g-1: it has no emergency approval and no override
+         ! could not review g-1: it has no emergency approval and no override in epoch 7
          g-1 ann reviews it as of 1: it was right
          ! could not review g-1: ann has reviewed it already
          no it as of 1: again",
@@ -902,7 +902,7 @@ fn an_emergency_stays_to_be_reviewed_when_its_gate_asks_anew() {
             SHOWS,
             &format!("{overtaken} {then}; ann reviews epoch=2 : fine; bob reviews epoch=1 : it was right"),
             &format!(
-                "{closed}\n ! could not review g-1: it was not approved in an emergency\n g-1 bob reviews it as of 1"
+                "{closed}\n ! could not review g-1: it has no emergency approval and no override\n g-1 bob reviews it as of 1"
             ),
         );
     }

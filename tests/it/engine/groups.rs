@@ -93,7 +93,7 @@ fn above_reversible_no_group_counts_that_the_user_can_write() {
             &format!("{SRE}, risk: {risk}"),
             &format!("people own ann=1:sre; {OPEN} ann approves; people root ann=1:sre; ann approves"),
             &format!(
-                "! could not decide g-1: at risk {risk} groups count only when nobody but root can write people.toml
+                "! could not decide g-1: at risk {risk} groups count only when people.toml is signed, or when only root can write it
                  g-1 asked 2
                  g-1 ann approves"
             ),
@@ -127,7 +127,7 @@ fn nobody_breaks_the_glass_by_editing_the_file() {
         &format!(
             "people own ann=1:sre; {OPEN} people own gus=6:break-glass; gus approves breaking-glass : the whole site is down and nobody else comes"
         ),
-        "! could not override the quorum of g-1: gus is not in the group break-glass of people.toml",
+        "! could not give an emergency approval at g-1: gus is not in the group break-glass of people.toml",
     );
 }
 
