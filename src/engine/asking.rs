@@ -72,7 +72,7 @@ impl Turn<'_> {
             opened_at: if gate.is_open() { gate.ask.opened_at } else { self.now },
             expires_at: if in_time { gate.ask.expires_at } else { rule.timeout.map(|it| self.now + it) },
             form: Some(gate.form()),
-            touch: gate.people.wants_touch() || self.world.wants_touch(),
+            touch: gate.people.wants_touch(),
         }
     }
 

@@ -138,11 +138,12 @@ impl Membership {
     }
 }
 
-/// The people whom a gate goes by: those of its opening, and those of now.
+/// The people whom a gate goes by: those of its opening, those of now, and those whom root or a signer named last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GatePeople {
     opening: Option<Arc<Membership>>,
     now: Option<Arc<Membership>>,
+    proven: Option<Arc<Membership>>,
 }
 
 impl GatePeople {
@@ -150,16 +151,24 @@ impl GatePeople {
     ///
     /// A gate of a run that is brought back out of the log opened under the people its ask names, who may be others by now;
     /// then nobody counts by the user's own word.
-    pub(super) fn at_opening(ask: &Ask, rule: &GateRule, now: Option<&Arc<Membership>>) -> Self {
+    pub(super) fn at_opening(
+        ask: &Ask,
+        rule: &GateRule,
+        now: Option<&Arc<Membership>>,
+        proven: Option<&Arc<Membership>>,
+    ) -> Self {
         let is_of_ask = |it: &&Arc<Membership>| {
             it.policy.is_roots()
                 || ask.policy.as_ref() == Some(&it.policy)
                 || !ask.touch && !asks_for_people(rule)
         };
-        Self { opening: now.filter(is_of_ask).cloned(), now: now.cloned() }
+        Self { opening: now.filter(is_of_ask).cloned(), now: now.cloned(), proven: proven.cloned() }
     }
 
     fn change(&mut self, people: &Arc<Membership>) {
+        if !people.policy.self_declared {
+            self.proven = Some(Arc::clone(people));
+        }
         if people.policy.is_roots() {
             self.opening = Some(Arc::clone(people));
         }
@@ -168,7 +177,7 @@ impl GatePeople {
 
     /// True when a touched security key is asked for at the highest risk: no edit of the file takes that from an open gate.
     pub(super) fn wants_touch(&self) -> bool {
-        [&self.opening, &self.now].into_iter().flatten().any(|it| it.policy.touch)
+        [&self.opening, &self.now, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
     }
 }
 
@@ -180,7 +189,7 @@ impl Gate {
 
     /// Somebody with the groups that count here.
     pub(super) fn counted(&self, actor: &Actor) -> Actor {
-        let GatePeople { opening, now: Some(now) } = &self.people else { return actor.clone() };
+        let GatePeople { opening, now: Some(now), .. } = &self.people else { return actor.clone() };
         let principal = actor.principal();
         let was_in = |group: &String| opening.as_ref().is_some_and(|it| it.has(&principal, group));
         let counts = |it: &&String| was_in(it) && now.has(&principal, it);
@@ -198,22 +207,22 @@ impl Gate {
         if !quorum::is_addressed(name, &self.counted(actor)) {
             return false;
         }
-        let GatePeople { opening, now: Some(now) } = &self.people else { return true };
+        let GatePeople { opening, now: Some(now), .. } = &self.people else { return true };
         let principal = actor.principal();
         let is_same = now.name(&principal) == opening.as_ref().and_then(|it| it.name(&principal));
         let is_known = now.policy.counts_at(self.ask.risk) || now.name(&principal).is_none();
         name.starts_with("group:") || is_same && is_known
     }
 
-    /// True when an entry of `forbid` names this person, by the people of the opening or of now. Nobody leaves that by a new name, or by leaving a group.
+    /// True when an entry of `forbid` names this person, by the people of the opening, of now, or as root or a signer said last. Nobody leaves that by a new name, or by leaving a group.
     pub(super) fn is_or_was_excluded(&self, entry: &str, actor: &Actor) -> bool {
         let principal = actor.principal();
-        let GatePeople { opening, now } = &self.people;
+        let GatePeople { opening, now, proven } = &self.people;
         let as_member = |it: &Arc<Membership>| {
             let Member { name, groups, .. } = it.people.get(&principal)?.clone();
             Some(Actor { name, groups, ..actor.clone() })
         };
-        let members = [opening, now].into_iter().flatten().filter_map(as_member);
+        let members = [opening, now, proven].into_iter().flatten().filter_map(as_member);
         members.chain([actor.clone()]).any(|member| quorum::is_excluded(entry, &member))
     }
 

@@ -108,7 +108,7 @@ impl Turn<'_> {
             opened_at: gate.ask.opened_at,
             expires_at: gate.ask.expires_at,
             form: Some(gate.form()),
-            touch: gate.people.wants_touch() || self.world.wants_touch(),
+            touch: gate.people.wants_touch(),
         };
         let made = self.try_ask(gate, &asking);
         if let Err(Unresolved::Needs(_) | Unresolved::Programs(_)) = made {

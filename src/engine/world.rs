@@ -61,8 +61,8 @@ pub struct World {
     pub(super) library: Arc<Library>,
     /// The people of the workspace, once its people.toml was read.
     pub(super) people: Option<Arc<Membership>>,
-    /// True when a file that the user cannot write, or that was signed, asks for touched security keys. Only such a file ends it.
-    touch_is_proven: bool,
+    /// The same as root or a signer said it last: no file that the user can write takes away what it asks for.
+    proven: Option<Arc<Membership>>,
     /// Agents that came by themselves.
     pub(super) agents: Arc<Agents>,
     /// What they have taken, and what waits for them.
@@ -115,7 +115,7 @@ impl World {
             let people = Arc::new(Membership::clone(people));
             self.gates.values_mut().for_each(|it| it.change_people(&people));
             if !people.policy.self_declared {
-                self.touch_is_proven = people.policy.touch;
+                self.proven = Some(Arc::clone(&people));
             }
             self.people = Some(people);
         }
@@ -294,7 +294,12 @@ impl World {
                         reviewed_by: None,
                         overtaken: Vec::new(),
                         for_budget,
-                        people: GatePeople::at_opening(ask, &rule.unwrap_or_default(), self.people.as_ref()),
+                        people: GatePeople::at_opening(
+                            ask,
+                            &rule.unwrap_or_default(),
+                            self.people.as_ref(),
+                            self.proven.as_ref(),
+                        ),
                     },
                 );
                 self.run_mut(run).steps[step.index()].gate = Some(id);
@@ -330,7 +335,7 @@ impl World {
     /// Whether the people in force ask for a touched security key at gates of the highest risk. No file that the user can write
     /// takes that away.
     pub(super) fn wants_touch(&self) -> bool {
-        self.touch_is_proven || self.people.as_ref().is_some_and(|it| it.policy.touch)
+        [&self.people, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
     }
 
     /// The rules a gate stands under; those of a budget gate are one person's word.
@@ -466,7 +471,7 @@ impl World {
             requests: Arc::clone(&self.requests),
             library: Arc::clone(&self.library),
             people: self.people.clone(),
-            touch_is_proven: self.touch_is_proven,
+            proven: self.proven.clone(),
             agents: Arc::clone(&self.agents),
             leases: Arc::new(self.leases.only(runs)),
             listening: self

@@ -102,6 +102,15 @@ fn a_setting_that_root_has_made_holds_for_gates_that_open_after_the_user_has_put
 }
 
 #[test]
+fn nobody_leaves_an_excluded_group_by_a_file_of_their_own() {
+    let file = "steps:\n  - {id: a, run: x}\n  - {id: g, needs: a, gate: {prompt: go?, forbid: [dev], undo-window: 0s}}";
+    let after =
+        |people: &str| format!("people signed ann=1:dev bob=2; launch; {people}; ended a ok; ann approves");
+    check(file, &after("people own ann=1 bob=2"), "g-1 asked 1\n ! could not decide g-1: dev is excluded");
+    check(file, &after("people signed ann=1 bob=2"), "g-1 ann approves");
+}
+
+#[test]
 fn a_signed_file_counts_above_reversible_and_gives_nothing_at_a_gate_that_is_open() {
     let sre = format!("{HIGH}, require: [{{group: sre, count: 1}}]");
     at(
