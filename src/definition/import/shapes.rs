@@ -252,6 +252,8 @@ static ARGO_TEMPLATE: Shape = Object(&[
     ("synchronization", Object(&[])),
     ("executor", Object(&[("serviceAccountName", Text)])),
     ("serviceAccountName", Text),
+    ("initContainers", List(&Object(&[("name", Text), ("image", Text)]))),
+    ("sidecars", List(&Object(&[("name", Text), ("image", Text)]))),
 ]);
 static ARGO_SPEC: Shape = Object(&[
     ("entrypoint", Text),

@@ -568,3 +568,23 @@ fn a_file_of_dagu_that_unfolds_without_end_is_refused_soon() {
         assert!(refused.contains(why), "{refused}");
     }
 }
+
+#[test]
+fn containers_that_argo_starts_before_and_beside_a_template_are_asked_for() {
+    for (key, how) in [("initContainers", "before it"), ("sidecars", "beside it")] {
+        let made = import_argo(&argo(&format!(
+            "    - {{name: main, container: {{image: i}}, {key}: [{{name: db, image: postgres, command: [sh]}}, {{name: x}}]}}\n"
+        )));
+        let made = made.expect("a workflow");
+        let asks = format!("`{key}`, which run {how}: db (postgres), x");
+        assert!(made.text.contains(&format!("In Argo it is held by {asks}")), "{}", made.text);
+        assert!(made.left_out.iter().any(|it| it.contains(&asks)), "{:?}", made.left_out);
+        assert!(
+            made.text.contains("    needs: main-held\n    if: steps.main-held.result == 'success'\n"),
+            "{}",
+            made.text
+        );
+        let why = import_argo(&argo(&format!("    - {{name: main, container: {{image: i}}, {key}: db}}\n")));
+        assert!(why.is_err_and(|it| it.contains(key) && it.contains("a list belongs there")), "{key}");
+    }
+}
