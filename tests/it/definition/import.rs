@@ -631,6 +631,8 @@ fn what_the_schema_of_dagu_allows_is_not_refused() {
     assert!(made.text.contains("- \"3\"\n      - \"true\"\n      - big\n"), "{}", made.text);
     let made = dagu_top("secrets: [{name: DAG_SECRET, provider: env, key: X}]");
     assert!(made.text.contains("DAG_SECRET: ${{ secrets.DAG_SECRET }}"), "{}", made.text);
+    let made = dagu_passes("steps: [{id: a, container: {image: alpine}}]\n").expect("a container by itself");
+    assert!(made.text.contains("by hand") && !made.text.contains("run:"), "{}", made.text);
     let made = dagu_top("defaults: {agent: {model: a}}");
     assert!(made.left_out.iter().any(|it| it.contains("`defaults.agent`")), "{:?}", made.left_out);
 }

@@ -151,7 +151,7 @@ pub(super) const DEFAULTS: Keys = &[
     ("agent", Lost("a step that uses it asks whether it was done by hand")),
 ];
 
-/// How a run is started.
+/// Restrictions on the start of a run.
 pub(super) const RUN_CONFIG: Keys = &[
     ("disable_param_edit", Carried),
     ("disable_run_id_edit", Lost("a run is numbered here, and nobody names it")),

@@ -705,7 +705,7 @@ const DOTENV: &str = r#"read_dotenv() {
 }
 "#;
 
-/// Whether Dagu sets a variable itself.
+/// True for a variable that Dagu sets itself.
 fn is_managed(name: &str) -> bool {
     ["DAGU_", "DAG_RUN_", "DAG_PUSHBACK"].iter().any(|it| name.starts_with(it))
         || ["DAG_NAME", "DAG_PARAMS_JSON", "DAG_DOCS_DIR"].contains(&name)
