@@ -19,10 +19,8 @@ pub fn means_rsa(text: &str) -> bool {
 pub fn rsa_key(text: &str) -> Result<RsaKey, String> {
     let cut = || "the key is cut or mistyped; copy all of it".to_owned();
     if text.trim_start().starts_with('{') {
-        let jwk: Value = read_json(text).map_err(|why| match why.is_data() {
-            true => why.to_string(),
-            false => cut(),
-        })?;
+        let jwk: Value =
+            read_json(text).map_err(|why| if why.is_data() { why.to_string() } else { cut() })?;
         if jwk.get("d").is_some() {
             return Err(
                 "it is the private key, which is nobody's but its owner's; give the public one".to_owned()

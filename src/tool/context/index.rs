@@ -88,7 +88,7 @@ pub(in crate::tool) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<Str
     is_whole(bytes, at).then_some(all)
 }
 
-/// Whether extensions fill all that follows the entries, and none of them moves entries elsewhere: `link` says that most of them
+/// True when extensions fill all that follows the entries, and none of them moves entries elsewhere: `link` says that most of them
 /// stand in another file, and a name in small letters may change what the entries mean.
 fn is_whole(bytes: &[u8], mut at: usize) -> bool {
     while at < bytes.len() {
