@@ -42,6 +42,23 @@ pub fn refuse_twice(text: &[u8]) -> serde_json::Result<()> {
     reader.end()
 }
 
+/// A value from JSON text that may be nested deeper than `serde_json` follows by itself, in which no object has a key twice.
+///
+/// The caller bounds the depth first, see `is_nested_beyond`.
+///
+/// # Errors
+/// As of `read_json`.
+pub fn read_deep_json<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    reader.disable_recursion_limit();
+    Once.deserialize(&mut reader)?;
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    reader.disable_recursion_limit();
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
 /// Walks a value and keeps nothing of it.
 struct Once;
 
@@ -104,6 +121,15 @@ impl<'de> Visitor<'de> for Once {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nested_deeper_than_usual_is_read_and_no_key_of_it_stands_twice() {
+        let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(200), "]".repeat(200));
+        assert!(read_deep_json::<Value>(deep("1").as_bytes()).is_ok());
+        let why = read_deep_json::<Value>(deep(r#"{"a":1,"a":2}"#).as_bytes()).expect_err("twice");
+        assert!(why.to_string().contains("the key \"a\" stands twice"), "{why}");
+        assert!(read_deep_json::<Value>(b"1 2").is_err());
+    }
 
     #[test]
     fn a_key_that_stands_twice_is_refused_by_its_name_at_any_depth() {

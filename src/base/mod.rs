@@ -51,7 +51,7 @@ pub use failure::FailureMode;
 pub use fair_memory::FairMemory;
 pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
-pub use json::{json_if_any, read_json, refuse_twice};
+pub use json::{json_if_any, read_deep_json, read_json, refuse_twice};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall, tool_of_target};
 pub use limit::*;
 pub use machine::system_labels;

@@ -4,7 +4,7 @@
 //! say how many come, then they come. What a peer says about lengths is believed up to the limits only.
 
 use crate::{
-    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond},
+    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond, read_deep_json},
     engine::{Actor, Channel, Command, Event, Refusal},
     runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want},
 };
@@ -126,18 +126,30 @@ pub(super) async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Un
     }
 }
 
-/// Events are nested deeper than the parser would follow by itself; the bound comes first.
+/// Events are nested deeper than the parser would follow by itself; the bound comes first. A key that stands twice is refused: the
+/// peer and this end would each believe another of the two values.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if is_nested_beyond(bytes, EVENT_DEPTH_MAX + FRAME_DEPTH) {
         return Err(Error::new(ErrorKind::InvalidData, "could not take a message: it is nested too deep"));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    deserializer.disable_recursion_limit();
-    let message = T::deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(message)
+    Ok(read_deep_json(bytes)?)
 }
 
 fn too_long() -> Error {
     Error::new(ErrorKind::InvalidData, "could not take a message: it is longer than any that is sent")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Value;
+
+    #[tokio::test]
+    async fn a_message_that_names_a_key_twice_is_refused() {
+        for (body, is_taken) in [(r#"{"a":{"b":1,"c":2}}"#, true), (r#"{"a":{"b":1,"b":2}}"#, false)] {
+            let length = u32::try_from(body.len()).expect("it fits").to_be_bytes();
+            let frame = [&[LAST], &length[..], body.as_bytes()].concat();
+            assert_eq!(receive::<Value>(&mut &frame[..]).await.is_ok(), is_taken, "{body}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! note that the key of the workspace signed about its digest. What is in those files is made elsewhere.
 
 use crate::{
-    base::{Digest, Seq},
+    base::{Digest, Seq, read_json},
     store::{
         Heads, Note, NoteKey, StoreError, Workspace,
         chain::ROOT,
@@ -58,13 +58,14 @@ pub struct ExportedChain {
 pub fn verify_chain(text: &str, given: &[NoteKey]) -> Result<ExportedChain, String> {
     let lines: Vec<&str> = text.lines().collect();
     let (last, lines) = lines.split_last().ok_or("it is empty")?;
-    let end: ChainEnd = serde_json::from_str(last)
-        .map_err(|_| "its last line does not say how many records there are; it was cut".to_owned())?;
+    let end: ChainEnd = read_json(last).map_err(|why| {
+        format!("its last line does not say how many records there are; it was cut or changed ({why})")
+    })?;
     let mut heads = BTreeMap::from([(Seq(0), ROOT)]);
     let mut link = (Seq(0), ROOT);
     for (index, line) in lines.iter().enumerate() {
-        let record: ChainRecord = serde_json::from_str(line)
-            .map_err(|why| format!("line {}: it is no record ({why})", index + 1))?;
+        let record: ChainRecord =
+            read_json(line).map_err(|why| format!("line {}: it is no record ({why})", index + 1))?;
         if record.payload.is_none() {
             return Err(format!("record {}: what it says is not shown", record.seq));
         }

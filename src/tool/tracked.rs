@@ -1,6 +1,6 @@
 //! Files that version control tracks, as the index of git says: nothing is run for it, since a repository can have git run its code.
 
-use super::context::tracked;
+use super::context::{hash_bytes, tracked};
 use rustix::fs::OFlags;
 use std::{
     fs::{self, OpenOptions},
@@ -28,15 +28,13 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     }
     for top in dir.ancestors().skip(1) {
         if let Some(index) = index_of(&top.join(".git")) {
-            if !has_known_hashes(&index) {
-                return None;
-            }
+            let hash = hash_bytes_of(&index)?;
             let below = dir.strip_prefix(top).ok()?.to_str()?;
             let bytes = match read(&index) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
                 bytes => bytes.ok()?,
             };
-            let all = tracked(&bytes)?.into_keys();
+            let all = tracked(&bytes, hash)?.into_keys();
             return Some(all.filter(|it| Path::new(it).starts_with(below)).collect());
         }
         if OTHERS.iter().any(|it| fs::symlink_metadata(top.join(it)).is_ok()) {
@@ -46,16 +44,16 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     Some(Vec::new())
 }
 
-/// True for a repository whose objects are named by SHA-1: an index with other names has other lengths, and reads as empty.
-fn has_known_hashes(index: &Path) -> bool {
+/// Bytes of a hash in the repository of an index; nothing where its configuration does not say so.
+fn hash_bytes_of(index: &Path) -> Option<usize> {
     let dir = index.parent().unwrap_or(index);
     let common = read(&dir.join("commondir")).ok();
     let common = common.map(|it| dir.join(String::from_utf8_lossy(&it).trim()));
     let config = read(&common.unwrap_or_else(|| dir.to_owned()).join("config"));
-    config.map_or_else(
-        |error| error.kind() == io::ErrorKind::NotFound,
-        |it| !String::from_utf8_lossy(&it).to_lowercase().contains("objectformat"),
-    )
+    match config {
+        Ok(it) => hash_bytes(&String::from_utf8_lossy(&it)),
+        Err(error) => (error.kind() == io::ErrorKind::NotFound).then(|| hash_bytes(""))?,
+    }
 }
 
 /// The index of a repository: in its directory, or in the one that a file in its place names.

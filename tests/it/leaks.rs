@@ -198,6 +198,30 @@ fn a_key_that_stands_twice_is_refused_by_its_name_wherever_json_comes_in() {
 }
 
 #[test]
+fn a_chain_in_which_a_line_names_a_key_twice_is_refused() {
+    let place = Place::new();
+    place.write("flow.yaml", "steps:\n  - {id: a, run: \"true\"}\n");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    let chain = place.cue(&["audit", "export"]).ok().out;
+    place.write("chain.jsonl", &chain);
+    place.cue(&["verify", "chain.jsonl"]).ok();
+    let lines: Vec<&str> = chain.lines().collect();
+    for at in [1, lines.len() - 1] {
+        let mut lines: Vec<String> = lines.iter().map(|it| (*it).to_owned()).collect();
+        let line = lines[at].trim_end_matches('}').to_owned();
+        let ends = "}".repeat(lines[at].len() - line.len() - 1);
+        lines[at] = format!("{line}{ends},\"more\":1,\"more\":2}}");
+        place.write("chain.jsonl", &(lines.join("\n") + "\n"));
+        let said = place.cue(&["verify", "chain.jsonl"]);
+        let text = said.out + &said.err;
+        assert!(
+            said.code == 1 && text.contains("the key \"more\" stands twice in one object"),
+            "{at}: {text}"
+        );
+    }
+}
+
+#[test]
 fn a_secret_that_is_not_set_is_told_before_anything_runs() {
     let place = Place::new();
     let steps = |condition: &str| {

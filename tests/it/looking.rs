@@ -117,6 +117,45 @@ fn the_doctor_says_what_is_wrong_and_which_settings_won() {
 }
 
 #[test]
+fn the_doctor_names_the_secrets_that_workflows_name_and_that_are_not_set() {
+    let place = Place::new().with("IS_SET", "its-value");
+    place.write("two.yaml", TWO);
+    place.cue(&["run", "two.yaml", "--headless"]);
+    for dir in ["workflows", "secrets"] {
+        fs::create_dir(place.file(&format!(".cuelight/{dir}"))).expect("made");
+    }
+    let step = "steps: [{id: a, run: \"true\", env: {T: \"${{ secrets.INNER }}\"}}]\n";
+    place.write(".cuelight/workflows/inner.yaml", &format!("secrets: [INNER]\n{step}"));
+    place.write(
+        ".cuelight/workflows/outer.yaml",
+        "secrets: [OUTER, IS_SET]\nsteps: [{id: a, workflow: ./inner.yaml}]\n",
+    );
+    let said = place.cue(&["doctor", "--json"]).ok().json();
+    let found = said["findings"].as_array().expect("findings").iter();
+    let told: Vec<(&str, &str)> = found
+        .filter(|it| it["what"] == "secrets")
+        .map(|it| (it["state"].as_str().expect("a state"), it["text"].as_str().expect("a text")))
+        .collect();
+    let missing =
+        |name: &str| format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}");
+    let of = |file: &str, names: &[&str]| {
+        let why: Vec<String> = names.iter().map(|it| missing(it)).collect();
+        format!("{file}: a run that reads one of these does not start: {}", why.join("; "))
+    };
+    let (inner, outer) = (of("inner.yaml", &["INNER"]), of("outer.yaml", &["INNER", "OUTER"]));
+    assert_eq!(told, [("note", inner.as_str()), ("note", outer.as_str())], "{said}");
+    assert!(!said.to_string().contains("its-value"), "names alone");
+    place.write(".cuelight/secrets/INNER", "inner-value");
+    place.write(".cuelight/secrets/OUTER", "outer-value");
+    for file in ["secrets", "secrets/INNER", "secrets/OUTER"] {
+        let mode = if file == "secrets" { 0o700 } else { 0o600 };
+        fs::set_permissions(place.file(&format!(".cuelight/{file}")), fs::Permissions::from_mode(mode))
+            .expect("ours");
+    }
+    assert!(!place.cue(&["doctor"]).ok().out.contains("is not set"));
+}
+
+#[test]
 fn who_only_looks_may_do_so_while_it_cannot_be_read_who_is_who() {
     const BROKEN: &str = "[[person]]\nname = 7\n";
     let place = ran();

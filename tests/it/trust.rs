@@ -195,6 +195,8 @@ fn index(files: &[&str]) -> Vec<u8> {
         let length = bytes.len() - begin + 1;
         bytes.resize(begin + length.div_ceil(8) * 8, 0);
     }
+    // In place of a checksum, as with `index.skipHash`.
+    bytes.extend([0; 20]);
     bytes
 }
 

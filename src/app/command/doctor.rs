@@ -11,16 +11,18 @@ use crate::{
     },
     base::{Timestamp, Value, agent_name, counted, safe_text},
     console::Keymap,
-    definition::{self, Files as _, Registry, Severity},
+    definition::{self, Files as _, Registry, Severity, StepKind, Workflow},
     engine::Channel,
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{
-        LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses, tracked_files,
+        LivingGuard, STRAYS_TOLD_MAX, SecretStore, guard_weaknesses, living_guards, sandbox_weaknesses,
+        tracked_files,
     },
 };
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -167,7 +169,7 @@ fn sandbox() -> Finding {
 /// What steps can ask of this machine (`requires`).
 fn this_machine(workspace: &Workspace) -> Finding {
     let machine = machine(workspace);
-    let said = |what: &str, all: std::collections::BTreeSet<String>| match all.len() {
+    let said = |what: &str, all: BTreeSet<String>| match all.len() {
         0 => format!("no {what}"),
         _ => format!("{what} {}", all.into_iter().collect::<Vec<_>>().join(", ")),
     };
@@ -263,7 +265,10 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     findings.push(guards(workspace));
     findings.push(keys(workspace));
     match Disk::of(config) {
-        Ok(disk) => findings.extend(workspace.workflow_files().iter().map(|it| workflow(it, &disk))),
+        Ok(disk) => {
+            let secrets = config.secrets(workspace);
+            findings.extend(workspace.workflow_files().iter().flat_map(|it| workflow(it, &disk, &secrets)));
+        }
         Err(trouble) => findings.push(wrong("workflow", trouble.message)),
     }
     findings
@@ -443,17 +448,36 @@ fn keys(workspace: &Workspace) -> Finding {
     }
 }
 
-/// A workflow that starts by itself must be a good one.
-fn workflow(path: &Path, disk: &Disk) -> Finding {
+/// A workflow that starts by itself must be a good one, with the secrets that it names.
+fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
     let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
-    let problems = match fs::read_to_string(path) {
-        Err(why) => return wrong("workflow", format!("could not read {name}: {why}")),
-        Ok(text) => definition::read(&path.display().to_string(), &text, disk).1,
+    let (workflow, problems) = match fs::read_to_string(path) {
+        Err(why) => return vec![wrong("workflow", format!("could not read {name}: {why}"))],
+        Ok(text) => definition::read(&path.display().to_string(), &text, disk),
     };
-    match problems.iter().filter(|it| it.severity == Severity::Error).count() {
-        0 => ok("workflow", name),
-        _ => wrong("workflow", format!("{name} has errors; `cuelight check {}` tells them", path.display())),
+    if problems.iter().any(|it| it.severity == Severity::Error) {
+        let text = format!("{name} has errors; `cuelight check {}` tells them", path.display());
+        return vec![wrong("workflow", text)];
     }
+    let names = workflow.as_ref().map(secret_names).unwrap_or_default();
+    let why: Vec<String> = names.iter().filter_map(|it| secrets.trouble(it)).collect();
+    let mut findings = vec![ok("workflow", name.clone())];
+    if !why.is_empty() {
+        let text = format!("{name}: a run that reads one of these does not start: {}", why.join("; "));
+        findings.push(note("secrets", text));
+    }
+    findings
+}
+
+/// Names of the secrets of a workflow, and of those that it calls.
+fn secret_names(workflow: &Workflow) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = workflow.secrets.iter().map(|it| it.value.clone()).collect();
+    for step in &workflow.steps {
+        if let StepKind::Workflow(call) = &step.kind {
+            names.extend(call.body.iter().flat_map(|it| secret_names(it)));
+        }
+    }
+    names
 }
 
 fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<Setting> {

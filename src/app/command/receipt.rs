@@ -10,7 +10,7 @@ use crate::{
         output::Output,
         wiring,
     },
-    base::{Digest, GateId, RunId, Seq, Value, safe_text, sha256},
+    base::{Digest, GateId, RunId, Seq, Value, read_json, safe_text, sha256},
     engine::{NEEDS_TOUCH, STATEMENT_NAMESPACE, Statement, Verdict, form_digest},
     runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
@@ -84,7 +84,8 @@ pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Va
 
 /// Whether a record is about a gate of this run. All of those are shown, so that none can be hidden.
 fn is_of_gates(header: &str, run: &Value) -> bool {
-    let header: Value = serde_json::from_str(header).unwrap_or_default();
+    // A header that cannot be read may be of a gate, so nothing of it may be hidden.
+    let Ok(header) = read_json::<Value>(header) else { return true };
     header["kind"] == "gate" && header["run"] == *run
 }
 
@@ -133,7 +134,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
         let seq = record.seq;
         link = Some(record.follow(link).map_err(|it| format!("record {seq}: {}", it.kind))?);
         if let Some(payload) = &record.payload {
-            payloads.push((record, crate::base::read_json(payload).map_err(|it| it.to_string())?));
+            payloads.push((record, read_json(payload).map_err(|it| it.to_string())?));
         } else if payloads.first().is_none_or(|(_, first)| is_of_gates(&record.header, &first["Gate"][0])) {
             return Err(format!("record {seq}: what it says is not shown"));
         }
@@ -165,7 +166,7 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
     let gate = payloads.first().map(|(_, it)| &it["Gate"][2]);
     for (record, payload) in payloads.iter().filter(|(_, it)| Some(&it["Gate"][2]) == gate) {
         let (seq, event) = (record.seq, &payload["Gate"][3]);
-        let header: Value = serde_json::from_str(&record.header).map_err(|it| it.to_string())?;
+        let header: Value = read_json(&record.header).map_err(|it| format!("record {seq}: {it}"))?;
         let at = header["at"].as_i64().map_or_else(String::new, |it| crate::base::Timestamp(it).to_string());
         if let Some(it) = event.get("Asked") {
             let hash: Digest = it["hash"].as_str().unwrap_or_default().parse()?;
@@ -323,6 +324,14 @@ mod tests {
         });
         bend(&mut vote);
         json!({ "Gate": [1, 4, 2, { kind: vote }] })
+    }
+
+    #[test]
+    fn a_header_that_names_a_key_twice_hides_no_gate() {
+        let run = json!(1);
+        assert!(is_of_gates(r#"{"kind":"gate","run":1}"#, &run));
+        assert!(!is_of_gates(r#"{"kind":"step","run":1}"#, &run));
+        assert!(is_of_gates(r#"{"kind":"gate","run":1,"kind":"step"}"#, &run));
     }
 
     fn said(payload: &Value, kind: &str) -> Result<String, String> {

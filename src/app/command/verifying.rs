@@ -12,7 +12,7 @@ use crate::{
         exit::{FAILED, Outcome, Trouble},
         output::Output,
     },
-    base::{Digest, Value, safe_text},
+    base::{Digest, Value, read_json, safe_text},
     store::{ChainRecord, FileNote, NoteKey, verify_chain},
 };
 use sha2::{Digest as _, Sha256};
@@ -71,7 +71,7 @@ pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
 }
 
 fn receipt_in(text: &str) -> Option<Value> {
-    serde_json::from_str::<Value>(text).ok().filter(|it| it["kind"] == KIND)
+    read_json::<Value>(text).ok().filter(|it| it["kind"] == KIND)
 }
 
 fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
@@ -95,13 +95,14 @@ fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
 fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
     let (mut count, mut touched) = (0, 0);
     for line in text.lines() {
-        let Ok(record) = serde_json::from_str::<ChainRecord>(line) else { continue };
-        let header: Value = serde_json::from_str(&record.header).unwrap_or_default();
+        let Ok(record) = read_json::<ChainRecord>(line) else { continue };
+        let header: Value =
+            read_json(&record.header).map_err(|why| format!("record {}: its header: {why}", record.seq))?;
         if header["kind"] != "gate" {
             continue;
         }
         let payload = record.payload.as_deref().unwrap_or_default();
-        let payload: Value = crate::base::read_json(payload).map_err(|it| it.to_string())?;
+        let payload: Value = read_json(payload).map_err(|it| it.to_string())?;
         let event = &payload["Gate"][3];
         if let Some(vote) = receipt::vote_in(event)
             && !vote["by"]["proof"]["signature"].is_null()

@@ -281,6 +281,7 @@ impl Import<'_> {
             return held;
         }
         held.of_pod(template);
+        held.accompanied(template);
         let (mut outer, spec) = (Held::default(), self.spec);
         outer.of_pod(spec);
         held.labels.extend(outer.labels);
@@ -410,7 +411,15 @@ impl Import<'_> {
     /// Names the keys of a template that nothing stands for here, and gives what it is held to.
     fn known(&mut self, template: &ValueMap, of: &str) -> Held {
         let both = ["name", "inputs", "outputs", "parallelism", "synchronization"];
-        let pod = ["retryStrategy", "activeDeadlineSeconds", "timeout", "serviceAccountName", "executor"];
+        let pod = [
+            "retryStrategy",
+            "activeDeadlineSeconds",
+            "timeout",
+            "serviceAccountName",
+            "executor",
+            "initContainers",
+            "sidecars",
+        ];
         let kinds = ["container", "script", "http", "resource", "suspend", "containerSet", "data", "plugin"];
         let known = if is_leaf(template) {
             self.one_kind(template, &kinds, of);

@@ -47,7 +47,7 @@ pub fn import_dagu(text: &str) -> Result<Imported, String> {
         if name.is_empty() || called.values().any(|other: &Called| other.file == file) {
             return Err(fault(document.line(""), "each workflow below `---` needs a `name` of its own"));
         }
-        let params = top::parameter_names(&document.root);
+        let params = top::parameters(&document.root);
         called.insert(name.to_owned(), Called { file, params });
     }
     let mut others = Vec::new();
@@ -75,7 +75,8 @@ pub fn import_dagu(text: &str) -> Result<Imported, String> {
 /// A workflow that stands in the same file.
 struct Called {
     file: String,
-    params: Vec<String>,
+    /// Names and types of its parameters, in their order.
+    params: Vec<(String, String)>,
 }
 
 fn fault(line: usize, why: &str) -> String {

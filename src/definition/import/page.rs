@@ -143,6 +143,7 @@ impl Page {
         }
         self.top = ordered(std::mem::take(&mut self.top), &WORKFLOW);
         let mut asked = BTreeSet::new();
+        let mut last = String::new();
         for _ in 0..ROUNDS_MAX {
             let (text, starts) = self.written();
             if text.len() > FILE_BYTES_MAX {
@@ -161,13 +162,14 @@ impl Page {
                     continue;
                 }
                 let line = text.lines().nth(it.line.saturating_sub(1)).unwrap_or_default();
+                last = format!("{} (`{}`)", one_line(&it.message), one_line(line));
                 match step {
                     Some(step) => self.ask_instead(step, &it.message, &mut asked),
                     None => self.take_out(&text, it, line)?,
                 }
             }
         }
-        Err(format!("could not import {}: what it becomes does not pass `cuelight check`", self.from))
+        Err(format!("could not import {}: the file would not pass `cuelight check`: {last}", self.from))
     }
 
     fn too_large(&self, bytes: &str) -> String {

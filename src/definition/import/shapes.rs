@@ -252,6 +252,8 @@ static ARGO_TEMPLATE: Shape = Object(&[
     ("synchronization", Object(&[])),
     ("executor", Object(&[("serviceAccountName", Text)])),
     ("serviceAccountName", Text),
+    ("initContainers", List(&Object(&[("name", Text), ("image", Text)]))),
+    ("sidecars", List(&Object(&[("name", Text), ("image", Text)]))),
 ]);
 static ARGO_SPEC: Shape = Object(&[
     ("entrypoint", Text),
@@ -342,7 +344,7 @@ pub(super) static DAGU_STEP: [Key; 28] = [
 ];
 
 /// A workflow of Dagu; what is not listed is judged where it is read.
-pub(super) static DAGU: [Key; 13] = [
+pub(super) static DAGU: [Key; 16] = [
     ("name", Text),
     ("description", Text),
     ("dotenv", Same(&TEXTS)),
@@ -363,6 +365,9 @@ pub(super) static DAGU: [Key; 13] = [
     ("timeout_sec", Text),
     ("delay_sec", Text),
     ("max_active_steps", Text),
+    ("max_active_runs", Text),
+    ("queue", Text),
+    ("run_config", Object(&[("disable_param_edit", Text), ("disable_run_id_edit", Text)])),
     ("shell", Same(&TEXTS)),
     ("shell_args", Same(&TEXTS)),
 ];

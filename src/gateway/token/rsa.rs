@@ -1,6 +1,9 @@
 //! A public key of RSA as people have it: the line of an `.pub` file, or a JWK as those who issue tokens publish it.
 
-use crate::{base::Value, store::RsaKey};
+use crate::{
+    base::{Value, read_json},
+    store::RsaKey,
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 
 /// Whether a text means such a key, good or not.
@@ -16,7 +19,8 @@ pub fn means_rsa(text: &str) -> bool {
 pub fn rsa_key(text: &str) -> Result<RsaKey, String> {
     let cut = || "the key is cut or mistyped; copy all of it".to_owned();
     if text.trim_start().starts_with('{') {
-        let jwk: Value = serde_json::from_str(text).map_err(|_| cut())?;
+        let jwk: Value =
+            read_json(text).map_err(|why| if why.is_data() { why.to_string() } else { cut() })?;
         if jwk.get("d").is_some() {
             return Err(
                 "it is the private key, which is nobody's but its owner's; give the public one".to_owned()
@@ -48,4 +52,18 @@ pub fn rsa_key(text: &str) -> Result<RsaKey, String> {
 fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = u32::from_be_bytes(rest.split_off(..4)?.try_into().ok()?);
     rest.split_off(..usize::try_from(length).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_names_a_part_twice_is_refused() {
+        let why = rsa_key(r#"{"kty": "RSA", "n": "AQAB", "n": "AAAA", "e": "AQAB"}"#)
+            .map(|_| ())
+            .expect_err("two keys");
+        assert!(why.contains("the key \"n\" stands twice"), "{why}");
+        assert!(rsa_key("{").is_err_and(|it| it.contains("cut or mistyped")));
+    }
 }

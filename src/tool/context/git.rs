@@ -4,7 +4,7 @@
 //! Only a repository whose `.git` is a directory of the root itself is looked at: anything else leads out of it.
 
 use super::{
-    index::tracked,
+    index::{hash_bytes, tracked},
     read::read_below,
     scan::{Project, ProjectFile},
     shape::{Change, Commit, GitContext},
@@ -17,7 +17,7 @@ use rustix::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     os::fd::OwnedFd,
     path::Path,
     process::{Command, Stdio},
@@ -159,15 +159,15 @@ fn changes(project: &Project, root: &OwnedFd) -> Vec<Change> {
             found.insert(path.to_owned(), status);
         }
     }
-    let index = read_below(root, ".git/index", INDEX_BYTES_MAX).ok().and_then(|it| tracked(&it));
-    let Some(index) = index else { return listed(found) };
+    let index = || tracked(&read_below(root, ".git/index", INDEX_BYTES_MAX).ok()?, hash_bytes_of(root)?);
+    let Some(index) = index() else { return listed(found) };
     let mut files: BTreeMap<&str, &ProjectFile> =
         project.files.iter().map(|it| (it.path.as_str(), it)).collect();
     let mut doubtful = Vec::new();
     for (path, known) in &index {
         match files.remove(path.as_str()) {
             Some(file) if file.size != u64::from(known.size) => drop(found.insert(path.clone(), "modified")),
-            Some(file) if file.modified_ns != known.modified_ns => doubtful.push((path, known.hash)),
+            Some(file) if file.modified_ns != known.modified_ns => doubtful.push((path, known.hash.clone())),
             Some(_) => {}
             // What is ignored or secret may be tracked all the same, and is not shown.
             None if statat(root, path, AtFlags::SYMLINK_NOFOLLOW).is_err() && !is_secret(path) => {
@@ -185,6 +185,15 @@ fn changes(project: &Project, root: &OwnedFd) -> Vec<Change> {
     listed(found)
 }
 
+/// Bytes of a hash in this repository; nothing where its configuration does not say so, or is too long to be read whole.
+fn hash_bytes_of(root: &OwnedFd) -> Option<usize> {
+    match read_below(root, ".git/config", FILE_BYTES_MAX) {
+        Ok(config) if config.len() as u64 > FILE_BYTES_MAX => None,
+        Ok(config) => hash_bytes(&String::from_utf8_lossy(&config)),
+        Err(error) => (error.kind() == ErrorKind::NotFound).then(|| hash_bytes(""))?,
+    }
+}
+
 fn is_secret(path: &str) -> bool {
     is_secret_name(path.rsplit('/').next().unwrap_or(path))
 }
@@ -195,7 +204,7 @@ fn listed(found: BTreeMap<String, &'static str>) -> Vec<Change> {
 }
 
 /// Those of the files whose content is another than the index says. What cannot be compared is taken for changed.
-fn differing(root: &Path, doubtful: &[(&String, [u8; 20])]) -> Vec<String> {
+fn differing(root: &Path, doubtful: &[(&String, Vec<u8>)]) -> Vec<String> {
     let (compared, rest) = doubtful.split_at(doubtful.len().min(COMPARED_MAX));
     let mut out: Vec<String> = rest.iter().map(|it| it.0.clone()).collect();
     if compared.is_empty() {

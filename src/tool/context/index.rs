@@ -1,29 +1,57 @@
 //! The index of a git repository, read by ourselves: which files it tracks, and how each was when git saw it last. Asking `git status`
 //! would let filters of a hostile repository run.
 
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// Entries that are read.
 const ENTRIES_MAX: u32 = 200_000;
-/// Bytes before the name of an entry: two times, six numbers, a hash, the flags.
-const FIXED: usize = 62;
-const HASH: usize = 20;
+/// Bytes before the hash of an entry: two times, six numbers.
+const BEFORE_HASH: usize = 40;
+/// Bytes of an extension before its content: its name and its length.
+const EXTENSION_HEAD: usize = 8;
+/// Bytes of a hash, by the name of the object format.
+const FORMATS: [(&str, usize); 2] = [("sha1", 20), ("sha256", SHA256_BYTES)];
+const SHA256_BYTES: usize = 32;
 const STAGE_BITS: u16 = 0x3000;
 const EXTENDED: u16 = 0x4000;
 
 /// How a file was when git saw it last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tool) struct Tracked {
     pub(super) modified_ns: i128,
     pub(super) size: u32,
-    pub(super) hash: [u8; HASH],
+    pub(super) hash: Vec<u8>,
 }
 
-/// The tracked files by path; nothing when it has a form that is not known here.
-pub(in crate::tool) fn tracked(bytes: &[u8]) -> Option<BTreeMap<String, Tracked>> {
+/// Bytes of a hash in a repository with this configuration; nothing for an object format that is not known here.
+pub(in crate::tool) fn hash_bytes(config: &str) -> Option<usize> {
+    let mut bytes = FORMATS[0].1;
+    for line in config.lines() {
+        let line = line.to_lowercase();
+        let line = line.trim_start();
+        // A section may stand in front of its first key.
+        let line = line.strip_prefix('[').and_then(|it| it.split_once(']')).map_or(line, |it| it.1);
+        let Some((key, value)) = line.split_once('=') else { continue };
+        if key.trim() == "objectformat" {
+            let value = value.split(['#', ';']).next().unwrap_or_default().trim().trim_matches('"');
+            bytes = FORMATS.iter().find(|(name, _)| *name == value)?.1;
+        }
+    }
+    Some(bytes)
+}
+
+/// The tracked files by path; nothing for an index of an unknown form, of other hashes, or one that does not end where it says.
+pub(in crate::tool) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Tracked>> {
     if bytes.get(..4)? != b"DIRC" {
         return None;
     }
+    // Behind everything stands a checksum, which is all zeros where `index.skipHash` is set.
+    let (bytes, sum) = bytes.split_at(bytes.len().checked_sub(hash)?);
+    if hash == SHA256_BYTES && sum.iter().any(|it| *it != 0) && Sha256::digest(bytes)[..] != *sum {
+        return None;
+    }
+    let fixed = BEFORE_HASH + hash + 2;
     let version = number(bytes, 4)?;
     let count = number(bytes, 8)?;
     if !(2..=4).contains(&version) || count > ENTRIES_MAX {
@@ -31,8 +59,8 @@ pub(in crate::tool) fn tracked(bytes: &[u8]) -> Option<BTreeMap<String, Tracked>
     }
     let (mut at, mut name, mut all) = (12, Vec::new(), BTreeMap::new());
     for _ in 0..count {
-        let flags = u16::from_be_bytes(bytes.get(at + 60..at + FIXED)?.try_into().ok()?);
-        let mut rest = at + FIXED + if flags & EXTENDED == 0 { 0 } else { 2 };
+        let flags = u16::from_be_bytes(bytes.get(at + fixed - 2..at + fixed)?.try_into().ok()?);
+        let mut rest = at + fixed + if flags & EXTENDED == 0 { 0 } else { 2 };
         if version == 4 {
             let (dropped, after) = offset(bytes, rest)?;
             name.truncate(name.len().checked_sub(dropped)?);
@@ -46,7 +74,7 @@ pub(in crate::tool) fn tracked(bytes: &[u8]) -> Option<BTreeMap<String, Tracked>
             modified_ns: i128::from(number(bytes, at + 8)?) * 1_000_000_000
                 + i128::from(number(bytes, at + 12)?),
             size: number(bytes, at + 36)?,
-            hash: bytes.get(at + 40..at + 40 + HASH)?.try_into().ok()?,
+            hash: bytes.get(at + BEFORE_HASH..at + BEFORE_HASH + hash)?.to_vec(),
         };
         let end = rest + length + 1;
         // Before version 4 an entry is as long as some eights of bytes.
@@ -57,9 +85,19 @@ pub(in crate::tool) fn tracked(bytes: &[u8]) -> Option<BTreeMap<String, Tracked>
             all.insert(path, entry);
         }
     }
-    // An index that lies in two files has most of its entries in the other one.
-    let is_split = bytes.get(at..at + 4).is_some_and(|it| it == b"link");
-    (!is_split).then_some(all)
+    is_whole(bytes, at).then_some(all)
+}
+
+/// True when extensions fill all that follows the entries, and none of them moves entries elsewhere: `link` says that most of them
+/// stand in another file, and a name in small letters may change what the entries mean.
+fn is_whole(bytes: &[u8], mut at: usize) -> bool {
+    while at < bytes.len() {
+        let Some(length) = number(bytes, at + 4).filter(|_| bytes[at].is_ascii_uppercase()) else {
+            return false;
+        };
+        at += EXTENSION_HEAD + length as usize;
+    }
+    at == bytes.len()
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
@@ -87,11 +125,43 @@ mod tests {
     fn what_is_no_index_is_told_and_nothing_worse_happens() {
         for bytes in [&b""[..], b"DIRC", b"DIRC\0\0\0\x02\0\0\0\x01", b"DIRC\0\0\0\x09\0\0\0\0", &[0xff; 200]]
         {
-            assert_eq!(tracked(bytes), None);
+            assert_eq!(tracked(bytes, 20), None);
         }
-        assert_eq!(tracked(b"DIRC\0\0\0\x02\0\0\0\0").map(|it| it.len()), Some(0));
         let mut bytes = b"DIRC\0\0\0\x04\0\0\0\x01".to_vec();
         bytes.extend([0xff; 300]);
-        assert_eq!(tracked(&bytes), None);
+        assert_eq!(tracked(&bytes, 20), None);
+    }
+
+    /// An index without an entry, with this behind it.
+    fn empty(rest: &[u8]) -> Vec<u8> {
+        [b"DIRC\0\0\0\x02\0\0\0\0", rest].concat()
+    }
+
+    #[test]
+    fn an_index_ends_where_its_extensions_and_its_checksum_end() {
+        let count = |rest: &[u8], hash| tracked(&empty(rest), hash).map(|it| it.len());
+        assert_eq!(count(&[7; 20], 20), Some(0));
+        assert_eq!(count(&[7; 19], 20), None, "the checksum is cut");
+        assert_eq!(count(&[7; 21], 20), None, "a byte too many");
+        assert_eq!(count(&[0; 32], 32), Some(0), "index.skipHash");
+        assert_eq!(count(&[7; 32], 32), None, "another checksum");
+        assert_eq!(count(&[7; 20], 32), None, "an index of another format");
+        let with = |head: &[u8]| [head, &[7; 20]].concat();
+        assert_eq!(count(&with(b"TREE\0\0\0\x02ab"), 20), Some(0));
+        assert_eq!(count(&with(b"TREE\0\0\0\x03ab"), 20), None, "an extension that is cut");
+        assert_eq!(count(&with(b"link\0\0\0\x02ab"), 20), None, "entries in another file");
+    }
+
+    #[test]
+    fn the_format_of_a_repository_is_read_or_refused() {
+        for (config, bytes) in [
+            ("[core]\n\tbare = false\n", Some(20)),
+            ("[extensions]\n\tobjectformat = sha256\n", Some(32)),
+            ("[Extensions] objectFormat = \"SHA256\" ; of this repository\n", Some(32)),
+            ("[extensions]\n\tobjectFormat=sha1\n\tcompatObjectFormat = sha256\n", Some(20)),
+            ("[extensions]\n\tobjectformat = blake3\n", None),
+        ] {
+            assert_eq!(hash_bytes(config), bytes, "{config}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{kin::Strays, record::EndRecord};
 use crate::{
-    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Launch, Program, Timestamp, is_nested_beyond},
+    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Launch, Program, Timestamp, is_nested_beyond, read_deep_json},
     tool::{Call, Executed},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -192,11 +192,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
             "could not take a message: it is nested too deep",
         ));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    deserializer.disable_recursion_limit();
-    let message = T::deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(message)
+    Ok(read_deep_json(bytes)?)
 }
 
 fn parse_output(body: &[u8]) -> io::Result<Output> {
@@ -286,6 +282,13 @@ mod tests {
         assert!(heard(&framed(FRAME_BYTES_MAX + 1, b"[")).await.is_err());
         // One of a length that may be is waited for.
         assert!(heard(&framed(FRAME_BYTES_MAX, b"[")).await.is_ok_and(|it| it.is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_message_that_names_a_key_twice_is_refused() {
+        for (body, is_heard) in [(r#"{"a":{"b":1,"c":2}}"#, true), (r#"{"a":{"b":1,"b":2}}"#, false)] {
+            assert_eq!(heard(&framed(body.len(), body.as_bytes())).await.is_ok(), is_heard, "{body}");
+        }
     }
 
     #[tokio::test]

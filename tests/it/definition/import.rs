@@ -568,3 +568,98 @@ fn a_file_of_dagu_that_unfolds_without_end_is_refused_soon() {
         assert!(refused.contains(why), "{refused}");
     }
 }
+
+/// A file of Dagu with these lines above one step.
+#[track_caller]
+fn dagu_top(top: &str) -> Imported {
+    let text = format!("name: nightly\n{top}\nsteps: [{{id: a, run: echo}}]\n");
+    dagu_passes(&text).unwrap_or_else(|| panic!("{top}: {:?}", import_dagu(&text)))
+}
+
+#[test]
+fn a_queue_of_dagu_and_its_bound_on_runs_become_a_concurrency_group() {
+    for (top, group, named) in [
+        ("queue: heavy", Some("dagu heavy"), "line 2: `queue`"),
+        ("max_active_runs: 1", Some("dagu nightly"), ""),
+        ("max_active_runs: 4", Some("dagu nightly"), "line 2: `max_active_runs`: up to 4 runs at once"),
+        ("queue: heavy\nmaxActiveRuns: 2", Some("dagu heavy"), "line 3: `max_active_runs`: up to 2 runs"),
+        ("queue: \"${{ inputs.x }}\"", Some("dagu $ {{ inputs.x }}"), "line 2: `queue`"),
+        ("max_active_runs: -1", None, "line 2: `max_active_runs`: below 1"),
+        ("queue: \"\"", None, ""),
+    ] {
+        let made = dagu_top(top);
+        let said = made.text.split("concurrency:\n  group: ").nth(1).and_then(|it| it.lines().next());
+        assert_eq!(said.map(|it| it.trim_matches('"')), group, "{top}\n{}", made.text);
+        assert!(made.left_out.iter().any(|it| it.starts_with(named)), "{top}: {:?}", made.left_out);
+    }
+    for bad in ["queue: [a]", "max_active_runs: many", "run_config: true"] {
+        let why = import_dagu(&format!("{bad}\nsteps: [{{id: a, run: echo}}]\n")).expect_err(bad);
+        assert!(why.contains("line 1: `"), "{bad}: {why}");
+    }
+}
+
+#[test]
+fn parameters_of_dagu_that_nobody_may_edit_take_their_default_alone() {
+    let made = dagu_top(
+        "run_config: {disable_param_edit: true}\nparams:\n  - {name: level, type: integer, default: 3}\n  - {name: to, required: true}",
+    );
+    assert!(
+        made.text.contains("  level:\n    type: integer\n    default: 3\n    enum:\n      - 3\n"),
+        "{}",
+        made.text
+    );
+    let named = "line 2: `run_config.disable_param_edit` for to: it has no default";
+    assert!(made.left_out.iter().any(|it| it.starts_with(named)), "{:?}", made.left_out);
+    let free = dagu_top("run_config: {disable_param_edit: false}\nparams: {level: 3}");
+    assert!(!free.text.contains("enum"), "{}", free.text);
+    // A workflow that calls it sets its inputs.
+    let called = dagu_passes(
+        "steps: [{id: a, call: child, params: level=4}]\n---\nname: child\nrun_config: {disable_param_edit: true}\nparams: {level: 3}\nsteps: [{id: b, run: echo}]\n",
+    );
+    let called = called.expect("written");
+    assert!(called.left_out.iter().any(|it| it.contains("disable_param_edit")), "{:?}", called.left_out);
+}
+
+#[test]
+fn what_the_schema_of_dagu_allows_is_not_refused() {
+    let made = dagu_passes(
+        "steps: [{id: a, call: child, params: \"count=5 debug=true name=7\"}]\n---\nname: child\nparams:\n  - {name: count, type: integer, required: true}\n  - {name: debug, type: boolean, required: true}\n  - {name: name, required: true}\nsteps: [{id: b, run: echo}]\n",
+    );
+    let made = made.expect("typed parameters from a text");
+    assert!(made.text.contains("count: 5\n      debug: true\n      name: \"7\"\n"), "{}", made.text);
+    let made = dagu_top("params: [{name: size, enum: [3, true, big], default: 3}]");
+    assert!(made.text.contains("- \"3\"\n      - \"true\"\n      - big\n"), "{}", made.text);
+    let made = dagu_top("secrets: [{name: DAG_SECRET, provider: env, key: X}]");
+    assert!(made.text.contains("DAG_SECRET: ${{ secrets.DAG_SECRET }}"), "{}", made.text);
+    let made = dagu_passes("steps: [{id: a, container: {image: alpine}}]\n").expect("a container by itself");
+    assert!(made.text.contains("by hand") && !made.text.contains("run:"), "{}", made.text);
+    let made = dagu_top("defaults: {agent: {model: a}}");
+    assert!(made.left_out.iter().any(|it| it.contains("`defaults.agent`")), "{:?}", made.left_out);
+}
+
+#[test]
+fn containers_that_argo_starts_before_and_beside_a_template_are_asked_for() {
+    for (key, how) in [("initContainers", "before it"), ("sidecars", "beside it")] {
+        let made = import_argo(&argo(&format!(
+            "    - {{name: main, container: {{image: i}}, {key}: [{{name: db, image: postgres, command: [sh]}}, {{name: x}}]}}\n"
+        )));
+        let made = made.expect("a workflow");
+        let asks = format!("`{key}`, which run {how}: db (postgres), x");
+        assert!(made.text.contains(&format!("In Argo it is held by {asks}")), "{}", made.text);
+        assert!(made.left_out.iter().any(|it| it.contains(&asks)), "{:?}", made.left_out);
+        assert!(
+            made.text.contains("    needs: main-held\n    if: steps.main-held.result == 'success'\n"),
+            "{}",
+            made.text
+        );
+        let why = import_argo(&argo(&format!("    - {{name: main, container: {{image: i}}, {key}: db}}\n")));
+        assert!(why.is_err_and(|it| it.contains(key) && it.contains("a list belongs there")), "{key}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_pass_the_checker_is_refused_with_the_finding() {
+    let why = import_github("on: push\njobs: {j: {strategy: {matrix: {}}, steps: [{run: echo}]}}\n");
+    let why = why.expect_err("an empty matrix");
+    assert!(why.contains("the file would not pass `cuelight check`: ") && why.contains("matrix"), "{why}");
+}

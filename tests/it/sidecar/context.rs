@@ -340,6 +340,39 @@ fn git(root: &Path, words: &[&str]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_a_repository_whose_hashes_are_sha_256_are_told() {
+    let it = Sidecar::start().await;
+    let root = it.dir.path().to_owned();
+    if !git(&root, &["init", "-q", "--object-format=sha256"]) {
+        return;
+    }
+    project(&root);
+    put(&root, ".git/info/exclude", ".cuelight\n");
+    for file in ["old.rs", "same.rs", "a/rather/long/name/of/a_file.rs"] {
+        put(&root, file, "fn one() {}\n");
+    }
+    assert!(git(&root, &["add", "-A"]) && git(&root, &["commit", "-q", "-m", "first"]));
+    put(&root, "src/cart.rs", "fn grand() {}\n");
+    put(&root, "same.rs", "fn one() {}\n");
+    put(&root, "new.rs", "fn new() {}\n");
+    fs::remove_file(root.join("old.rs")).expect("removed");
+    let told = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    let git = &told["context"]["git_context"];
+    assert_eq!(git["recent_commits"][0]["hash"].as_str().map(str::len), Some(64), "{git}");
+    let changes = git["uncommitted_changes"].as_array().expect("a list").iter();
+    let mut changes: Vec<(&str, &str)> = changes
+        .map(|it| (it["path"].as_str().expect("a path"), it["status"].as_str().expect("a word")))
+        .collect();
+    changes.sort_unstable();
+    assert_eq!(
+        changes,
+        [("new.rs", "untracked"), ("old.rs", "deleted"), ("src/cart.rs", "modified")],
+        "{git}"
+    );
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hostile_repository_runs_nothing_and_its_history_is_told() {
     let it = Sidecar::start().await;
     let root = it.dir.path().to_owned();

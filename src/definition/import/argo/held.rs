@@ -102,6 +102,24 @@ impl Held {
         }
     }
 
+    /// The containers that Argo starts before the work of a template and beside it. One that fails keeps the work from starting there, and
+    /// none of them is started here.
+    pub(super) fn accompanied(&mut self, template: &ValueMap) {
+        for (key, how) in [("initContainers", "before it"), ("sidecars", "beside it")] {
+            let all = foreign::maps_at(template, key).map(|it| {
+                let name = foreign::text_at(it, "name").unwrap_or_else(|| "a container".to_owned());
+                match foreign::text_at(it, "image") {
+                    Some(image) => format!("{name} ({image})"),
+                    None => name,
+                }
+            });
+            let all: Vec<String> = all.collect();
+            if !all.is_empty() {
+                self.asks.push(format!("`{key}`, which run {how}: {}", all.join(", ").replace("{{", "{ {")));
+            }
+        }
+    }
+
     /// The means of a container, and how its image is pulled.
     pub(super) fn bounded(&mut self, container: &ValueMap, page: &mut Page, of: &str) {
         if let Some(resources) = foreign::map_at(container, "resources") {

@@ -45,10 +45,11 @@ impl Import<'_> {
         let given = with.get("params").or_else(|| body.get("params")).cloned();
         let id = done.id.clone();
         let known = self.called.get(&name).map(|called| (called.file.clone(), called.params.clone()));
-        let Some((file, params)) = known else {
+        let Some((file, declared)) = known else {
             let why = format!("the workflow {}, which is not in this file,", one_line(&name));
             return self.by_hand(step, &id, &why, ancestors, done);
         };
+        let params: Vec<String> = declared.iter().map(|(name, _)| name.clone()).collect();
         let mut keys = one("workflow", format!("./{file}"));
         let matrix = match body.get("parallel") {
             Some(said) => match self.items(said, &format!("{}.parallel", step.path)) {
@@ -88,7 +89,10 @@ impl Import<'_> {
             };
             let found = with_holes(&parts(&text, Names::Own, &scope));
             match found {
-                Some(found) if params.contains(&name) => drop(values.insert(name, found.into())),
+                Some(found) if params.contains(&name) => {
+                    let kind = declared.iter().find(|(known, _)| *known == name).map_or("", |(_, kind)| kind);
+                    values.insert(name, typed(found, kind));
+                }
                 _ => {
                     let path = format!("{}.params", step.path);
                     self.lose(&path, &format!("the parameter {} for {}: it is none of that workflow, or is known to a shell alone", one_line(&name), one_line(&step.name)));
@@ -335,6 +339,18 @@ impl Import<'_> {
         self.around_call(step, &mut keys);
         keys
     }
+}
+
+/// A text as a value of the type that a parameter has, since Dagu reads `count=5` as a number where one is declared. A text that is no
+/// such value stays one, for the checker.
+fn typed(text: String, kind: &str) -> Value {
+    let value = crate::base::read_json::<Value>(text.trim()).ok();
+    let fits = |it: &Value| match kind {
+        "integer" | "number" => it.is_number(),
+        "boolean" => it.is_boolean(),
+        _ => false,
+    };
+    value.filter(fits).unwrap_or_else(|| text.into())
 }
 
 /// Parameters for a workflow by name; those without one by their place.

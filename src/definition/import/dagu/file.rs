@@ -65,8 +65,8 @@ pub(super) const ROOT: Keys = &[
     ("restart_wait_sec", Lost("nothing restarts a run")),
     ("hist_retention_days", Lost("`cuelight retention` decides what is kept")),
     ("hist_retention_runs", Lost("`cuelight retention` decides what is kept")),
-    ("max_active_runs", Lost("say under `concurrency` which runs must not meet")),
-    ("queue", Lost("say under `concurrency` which runs must not meet")),
+    ("max_active_runs", Carried),
+    ("queue", Carried),
     ("max_active_steps", Carried),
     ("max_clean_up_time_sec", Lost("handlers have as long as they take")),
     ("max_output_size", Lost("an output has at most 1 MiB")),
@@ -82,7 +82,7 @@ pub(super) const ROOT: Keys = &[
     ("harnesses", Lost("a step that uses it asks whether it was done by hand")),
     ("steps", Carried),
     ("otel", Lost("`[traces]` of the configuration says where traces are sent")),
-    ("run_config", Lost("whoever starts a run may set its inputs")),
+    ("run_config", Carried),
     ("webhook", Lost("no webhook starts it")),
     ("worker_selector", Carried),
     ("shell", Carried),
@@ -148,6 +148,13 @@ pub(super) const DEFAULTS: Keys = &[
     ("signal_on_stop", Carried),
     ("env", Carried),
     ("preconditions", Carried),
+    ("agent", Lost("a step that uses it asks whether it was done by hand")),
+];
+
+/// Restrictions on the start of a run.
+pub(super) const RUN_CONFIG: Keys = &[
+    ("disable_param_edit", Carried),
+    ("disable_run_id_edit", Lost("a run is numbered here, and nobody names it")),
 ];
 
 pub(super) const RETRY: Keys = &[

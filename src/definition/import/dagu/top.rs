@@ -23,9 +23,13 @@ struct Param {
     eval: Option<String>,
 }
 
-/// Names of the parameters of a workflow, for whoever calls it.
-pub(super) fn parameter_names(root: &ValueMap) -> Vec<String> {
-    params(root.get("params")).into_iter().map(|(name, _, _)| name).collect()
+/// Names and types of the parameters of a workflow, for its caller.
+pub(super) fn parameters(root: &ValueMap) -> Vec<(String, String)> {
+    let kind = |body: &Value| {
+        let body = body.as_object().filter(|it| !it.contains_key("eval"));
+        body.and_then(|it| foreign::text_at(it, "type")).unwrap_or_else(|| "string".to_owned())
+    };
+    params(root.get("params")).into_iter().map(|(name, _, body)| (name, kind(&body))).collect()
 }
 
 /// Parameters with where they stand in the file and how they are declared.
@@ -126,9 +130,11 @@ impl Import<'_> {
         if let Some(parallel) = root.get("max_active_steps").and_then(number).filter(|it| *it > 0) {
             self.page.top.insert("max-parallel".to_owned(), parallel.min(10_000).into());
         }
+        self.one_run_at_a_time(root);
         self.consts(root);
         self.secrets(root);
-        let inputs = self.params(root);
+        let mut inputs = self.params(root);
+        self.run_config(root, &mut inputs);
         let mut env = self.environment(root);
         for name in &self.secrets {
             env.insert(name.clone(), format!("${{{{ secrets.{name} }}}}").into());
@@ -154,6 +160,77 @@ impl Import<'_> {
         }
         if self.item.is_none() {
             self.directory(root);
+        }
+    }
+
+    /// A queue, and a bound on the runs of one workflow: the runs of a group of ours follow each other, which is never more at once
+    /// than Dagu lets through.
+    fn one_run_at_a_time(&mut self, root: &ValueMap) {
+        let most = match root.get("max_active_runs").filter(|said| !said.is_null()) {
+            None => None,
+            Some(said) => match foreign::text(said).and_then(|it| it.trim().parse::<i64>().ok()) {
+                Some(most) => Some(most),
+                None => return self.refuse("max_active_runs", "`max_active_runs` is a whole number"),
+            },
+        };
+        let queue = foreign::text_at(root, "queue").map(|it| one_line(&without_holes(&it)));
+        let queue = queue.filter(|it| !it.is_empty());
+        if let Some(queue) = &queue {
+            self.lose(
+                "queue",
+                &format!("`queue`: the runs of {queue} follow each other here; how many of them Dagu starts at once stands in its configuration"),
+            );
+        }
+        match most {
+            Some(most) if most < 1 => self.lose(
+                "max_active_runs",
+                "`max_active_runs`: below 1 it is no bound on the runs of this workflow",
+            ),
+            Some(most) if most > 1 => self.lose(
+                "max_active_runs",
+                &format!("`max_active_runs`: up to {most} runs at once; here they follow each other"),
+            ),
+            _ => {}
+        }
+        let group =
+            queue.or_else(|| most.filter(|it| *it > 0).map(|_| one_line(&without_holes(&self.name()))));
+        if let Some(group) = group {
+            let group = json!({"group": format!("dagu {group}"), "on-conflict": "queue"});
+            self.page.top.insert("concurrency".to_owned(), group);
+        }
+    }
+
+    /// Parameters that may not be edited where a run is started: each of them takes its default alone.
+    fn run_config(&mut self, root: &ValueMap, inputs: &mut ValueMap) {
+        let Some(said) = foreign::map_at(root, "run_config") else { return };
+        self.keys(said, "run_config", file::RUN_CONFIG);
+        let path = "run_config.disable_param_edit";
+        match foreign::text_at(said, "disable_param_edit").as_deref() {
+            Some("true") => {}
+            None | Some("false") => return,
+            Some(_) => return self.refuse(path, &format!("`{path}` is `true` or `false`")),
+        }
+        let name = root.get("name").and_then(Value::as_str).unwrap_or_default();
+        if self.item.is_some() || self.called.contains_key(name) {
+            return self.lose(
+                path,
+                &format!(
+                    "`{path}`: who calls this workflow sets its inputs, and so may who starts it by itself"
+                ),
+            );
+        }
+        if inputs.is_empty() {
+            self.lose(path, &format!("`{path}`: there are no parameters"));
+        }
+        for (name, input) in inputs {
+            let Some(input) = input.as_object_mut() else { continue };
+            match input.get("default").cloned() {
+                Some(default) => drop(input.insert("enum".to_owned(), json!([default]))),
+                None => self.lose(
+                    path,
+                    &format!("`{path}` for {name}: it has no default, so who starts a run gives it"),
+                ),
+            }
         }
     }
 
@@ -278,8 +355,7 @@ impl Import<'_> {
             };
             self.keys(map, &path, file::SECRET);
             let name = foreign::text_at(map, "name").unwrap_or_default();
-            let is_managed = name.starts_with("DAGU_") || name.starts_with("DAG_");
-            if !is_variable(&name) || is_managed {
+            if !is_variable(&name) || is_managed(&name) {
                 self.refuse(&path, "a secret needs the name of a variable, and none of Dagu's own");
                 continue;
             }
@@ -358,13 +434,22 @@ impl Import<'_> {
         {
             input.insert("description".to_owned(), one_line(&without_holes(&about)).into());
         }
+        // A text is compared with what is written there: `enum: [3]` lets the text 3 through.
+        let allowed = |it: &Value| match foreign::text(it) {
+            Some(text) if kind == "string" => text.into(),
+            _ => it.clone(),
+        };
         for key in ["enum", "pattern"] {
-            if let Some(value) = rich.get(key) {
-                input.insert(key.to_owned(), value.clone());
+            match rich.get(key) {
+                Some(Value::Array(all)) if key == "enum" => {
+                    input.insert(key.to_owned(), all.iter().map(allowed).collect());
+                }
+                Some(value) => drop(input.insert(key.to_owned(), value.clone())),
+                None => {}
             }
         }
         if let Some(options) = rich.get("oneOf").and_then(Value::as_array) {
-            let all: Vec<Value> = options.iter().filter_map(|it| it.get("const").cloned()).collect();
+            let all: Vec<Value> = options.iter().filter_map(|it| it.get("const")).map(allowed).collect();
             input.insert("enum".to_owned(), all.into());
         }
         let is_required = rich.get("required") == Some(&Value::Bool(true));
@@ -585,7 +670,7 @@ impl Import<'_> {
             }
         }
         if known.first().is_none_or(|program| program == "direct") {
-            self.refuse("shell", "`shell` names no shell");
+            self.refuse("shell", "`shell` names no shell; write a command without one as `exec`");
             return None;
         }
         Some(shell_words(&known))
@@ -619,6 +704,12 @@ const DOTENV: &str = r#"read_dotenv() {
   done < "$1"
 }
 "#;
+
+/// True for a variable that Dagu sets itself.
+fn is_managed(name: &str) -> bool {
+    ["DAGU_", "DAG_RUN_", "DAG_PUSHBACK"].iter().any(|it| name.starts_with(it))
+        || ["DAG_NAME", "DAG_PARAMS_JSON", "DAG_DOCS_DIR"].contains(&name)
+}
 
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -176,6 +176,8 @@ impl Import<'_> {
             None if body.contains_key("output") || body.contains_key("approval") => {
                 self.script(step, id, ":", ancestors, done)
             }
+            // It runs what its image says.
+            None if body.contains_key("container") => self.by_hand(step, id, "container", ancestors, done),
             None => {
                 self.refuse(&step.path, &format!("{} says nothing that can be run", one_line(&step.name)));
                 ValueMap::new()
