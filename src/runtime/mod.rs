@@ -30,7 +30,7 @@ mod tasks;
 mod tool_use;
 mod traces;
 
-pub use crate::tool::Peer;
+pub use crate::tool::{Peer, TcpPeer};
 pub use agent_door::AgentDoor;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
