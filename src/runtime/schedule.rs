@@ -77,7 +77,8 @@ pub async fn keep_schedules<C: Clock>(
 ) {
     let desk = desk.with_actor(Actor {
         name: "schedule".to_owned(),
-        proof: Proof::Engine,
+        // The files of a workspace are its owner's.
+        proof: Proof::Schedule(rustix::process::geteuid().as_raw()),
         groups: Vec::new(),
         channel: Channel::Schedule,
     });
