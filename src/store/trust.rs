@@ -25,6 +25,8 @@ const OWN_DIRS: [&str; 2] = ["keys/", "secrets/"];
 pub const DATABASE: &str = "cuelight.db";
 /// Records that are kept before those go whose workspace is no more.
 const RECORDS_MAX: usize = 1000;
+/// Bytes of a file that acts, the database aside. The programs that use one read less.
+const THING_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes that are hashed at once.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Hexadecimal digits of an id.
@@ -122,7 +124,8 @@ impl Things {
     fn add(&mut self, workspace: &Workspace, name: String) -> Result<(), StoreError> {
         let path = workspace.dir().join(&name);
         let read = || -> io::Result<Digest> {
-            let mut file = below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+            let bytes_max = if name.starts_with(DATABASE) { u64::MAX } else { THING_BYTES_MAX };
+            let mut file = below::open_plain(&path, bytes_max)?;
             let (mut hash, mut piece) = (Sha256::new_with_prefix("cuelight-thing-v1"), vec![0; PIECE_BYTES]);
             loop {
                 match file.read(&mut piece)? {
@@ -346,11 +349,11 @@ impl TrustBook {
     fn read(&self, id: &str) -> Result<Option<TrustRecord>, String> {
         let path = self.path(id);
         let failed = |why: String| format!("its record {} cannot be used: {why}", path.display());
-        let file = match below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK) {
+        let file = match below::open_plain(&path, THING_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(|it| failed(it.to_string()))?,
         };
-        let about = file.metadata().map_err(|it| failed(it.to_string()))?;
+        let about = file.get_ref().metadata().map_err(|it| failed(it.to_string()))?;
         if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
             return Err(failed("others may write to it; remove it".to_owned()));
         }
