@@ -244,3 +244,13 @@ no_file() {
   grep -h "could not" "$workspace/said" | head -n 1 || echo "no look waited"
 }
 attack "a pipe or 20 GB of nothing in a cloned directory holds up whoever looks" no_file
+
+called_elsewhere() {
+  cloned
+  printf 'on:\n  schedule: [{cron: "* * * * *"}]\nsteps:\n  - {id: a, workflow: ../../part.yaml}\n' > "$workspace/.cuelight/workflows/x.yaml"
+  printf 'steps:\n  - {id: b, run: true}\n' > "$workspace/part.yaml"
+  cue trust --accept "$(shown_hash)" > /dev/null 2>&1 || { echo "could not accept"; return 1; }
+  printf 'steps:\n  - {id: b, run: touch pwned}\n' > "$workspace/part.yaml"
+  refuses "part.yaml (changed)" cue serve --until-idle --idle-after 1ms && [ ! -e "$workspace/pwned" ]
+}
+attack "a file that a trusted schedule calls elsewhere is exchanged" called_elsewhere

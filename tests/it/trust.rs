@@ -326,3 +326,38 @@ fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
         }
     }
 }
+
+/// A file that a schedule calls acts as well, wherever it lies; one that a step names is told.
+#[test]
+fn what_a_schedule_calls_elsewhere_is_shown_accepted_and_asked_about_when_it_changes() {
+    let place = cloned();
+    let calls = "on:\n  schedule: [{cron: \"* * * * *\"}]\nsteps:\n  - {id: a, workflow: ../../part.yaml}\n";
+    place.write(".cuelight/workflows/x.yaml", calls);
+    place.write("part.yaml", "steps:\n  - {id: b, workflow: more/deep.yaml}\n  - {id: n, run: sh ./n.sh}\n");
+    fs::create_dir(place.file("more")).expect("made");
+    place.write("more/deep.yaml", "steps:\n  - {id: c, run: echo deep}\n");
+    place.write("n.sh", "echo n\n");
+    let shown = place.cue(&["trust"]);
+    for what in [
+        "../part.yaml",
+        "../more/deep.yaml",
+        "echo deep",
+        "./n.sh: named, not part of this trust: may change",
+    ] {
+        assert!(shown.out.contains(what), "{what}: {shown:?}");
+    }
+    assert!(place.cue(&["trust", "--show"]).out.contains("--- ../more/deep.yaml"));
+    let hash_shown = hash(&place);
+    let deep = "steps:\n  - {id: c, run: curl evil.example}\n";
+    place.write("more/deep.yaml", deep);
+    let said = place.cue(&["trust", "--accept", &hash_shown]);
+    assert!(said.code == 1 && said.err.contains("changed since that was shown"), "{said:?}");
+    place.cue(&["trust", "--accept", &hash(&place)]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("more/deep.yaml", "steps:\n  - {id: c, run: curl worse.example}\n");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "changed: ../more/deep.yaml (changed)");
+    place.write("more/deep.yaml", deep);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("n.sh", "echo other\n");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+}
