@@ -253,7 +253,9 @@ touch done; until [ -e enough ]; do sleep 0.05; done" > "$workspace/ways.sh"
   grep -q '^200' "$workspace/person" || { echo "a person does not count: $(cat "$workspace/person")"; result=1; }
   touch "$workspace/enough"
   cue cancel r-1 --reason done > /dev/null 2>&1
-  kill "$engine" "$run" 2> /dev/null; wait "$engine" "$run" 2> /dev/null
+  # In this order: a run that has lost its engine starts another one.
+  kill "$run" 2> /dev/null; wait "$run" 2> /dev/null
+  kill "$engine" 2> /dev/null; wait "$engine" 2> /dev/null
   [ "$result" -eq 0 ] || cat "$workspace/said" "$workspace/minting"
   echo "$said"
   return "$result"
