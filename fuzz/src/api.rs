@@ -238,6 +238,7 @@ async fn listening(trusted: Trusted, dir: &Path) -> (Engine, SocketAddr) {
     );
     let people = Arc::new(People::read(&people).expect("people").with_standing(Standing::Root));
     let setup = HttpSetup {
+        may_ask_itself: true,
         workspace,
         who: WhoIsWho::new(move || Ok(Arc::clone(&people))),
         project: "shop".to_owned(),

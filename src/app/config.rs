@@ -12,7 +12,7 @@ use crate::{
     gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback},
     runtime::{People, TraceSetup, WhoIsWho, people_signer},
     store::{Trusted, Workspace},
-    tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step},
+    tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step, read_text},
 };
 use rustix::fs::OFlags;
 use std::{
@@ -137,6 +137,7 @@ impl Config {
             spawn: settings.spawn(workspace)?,
             agents_url: settings.agents_url(workspace)?,
             patience: settings.patience(workspace)?,
+            may_ask_itself: false,
             places: settings.places(workspace)?,
             traces: None,
             log: None,
@@ -378,7 +379,7 @@ impl Config {
             let schema = said.schema.map(|path| {
                 let path = workspace.root().join(path);
                 let wrong = |why: String| failed(format!("its schema {}: {why}; mend it", path.display()));
-                let text = fs::read_to_string(&path).map_err(|it| wrong(it.to_string()))?;
+                let text = read_text(&path, TOPIC_SCHEMA_BYTES_MAX).map_err(wrong)?;
                 if text.len() > TOPIC_SCHEMA_BYTES_MAX {
                     return Err(wrong(format!("it has more than {TOPIC_SCHEMA_BYTES_MAX} bytes")));
                 }

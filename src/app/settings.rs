@@ -10,7 +10,7 @@ use crate::{
 };
 use schemars::{JsonSchema, schema_for};
 use serde_json::json;
-use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, io, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// How long a request to the API may take to be sent when nothing is said, …
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -159,8 +159,12 @@ impl Settings {
 
     pub(super) fn of(workspace: &Workspace) -> Result<Self, Trouble> {
         let path = workspace.config();
-        let text = workspace.read_text(&path).unwrap_or_default();
-        toml::from_str(&text).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))
+        let failed = |why: String| Trouble::usage(format!("could not read {}: {why}", path.display()));
+        let text = match workspace.read_text(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.map_err(|it| failed(it.to_string()))?,
+        };
+        toml::from_str(&text).map_err(|it| failed(it.to_string()))
     }
 
     /// What an engine would refuse to begin with, each by itself.

@@ -2,7 +2,7 @@
 
 use super::{config::Config, exit::Trouble, output::say};
 use crate::{
-    runtime::{Entropy, MayStart},
+    runtime::{Entropy, MayStart, called_by_schedules},
     store::{StoreError, TrustBook, Trusted, Workspace},
     tool::tracked_files,
 };
@@ -15,7 +15,7 @@ impl Config {
             "there is no place for records of trust, since this user has no home; set XDG_STATE_HOME"
                 .to_owned()
         })?;
-        Ok(TrustBook::new(place.join("cuelight/trust")))
+        Ok(TrustBook::new(place.join("cuelight/trust")).with_called(called_by_schedules))
     }
 
     /// The workspace at a root; one that is made is trusted from its first moment on.

@@ -25,7 +25,7 @@ impl Actor {
             Proof::Token(it) => it.principal(),
             Proof::Key(key) => format!("key:{key}"),
             Proof::Signature(it) => it.person.clone(),
-            Proof::Engine => "engine".to_owned(),
+            Proof::Schedule(_) | Proof::Engine => "engine".to_owned(),
         }
     }
 
@@ -33,20 +33,31 @@ impl Actor {
     pub fn touch(&self) -> Option<Touch> {
         match &self.proof {
             Proof::Signature(it) => it.touch,
-            Proof::OsUser(_) | Proof::Token(_) | Proof::Key(_) | Proof::Engine => None,
+            Proof::OsUser(_) | Proof::Token(_) | Proof::Key(_) | Proof::Schedule(_) | Proof::Engine => None,
         }
     }
 
     /// Whether a principal is this one, or may stand behind it.
     pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
-        self.principal() == principal || self.maker() == Some(principal)
+        self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
 
-    /// Who may stand behind it besides: whoever has a secret can make an agent's token, and let it ask.
-    pub(super) fn maker(&self) -> Option<&str> {
+    /// Who may stand behind it besides: the owner of a workspace can make an agent's token, or write a schedule, and let it ask.
+    pub(super) fn maker(&self) -> Option<String> {
         match &self.proof {
-            Proof::Token(it) => it.maker.as_deref(),
+            Proof::Token(it) => it.maker.clone(),
+            Proof::Schedule(owner) => Some(format!("uid:{owner}")),
             Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
+        }
+    }
+
+    /// By what its maker can have it ask: the end of a sentence that is told to the maker.
+    pub(super) fn made_by(&self) -> &'static str {
+        match &self.proof {
+            Proof::Schedule(_) => "by a schedule whose file you can write",
+            Proof::Token(_) | Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => {
+                "with a token that you can make"
+            }
         }
     }
 
@@ -54,7 +65,9 @@ impl Actor {
     pub fn project(&self) -> Option<&str> {
         match &self.proof {
             Proof::Token(it) => it.project.as_deref(),
-            Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
+            Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Schedule(_) | Proof::Engine => {
+                None
+            }
         }
     }
 
@@ -71,7 +84,12 @@ impl Actor {
             Proof::Token(it) if it.person.is_none() => {
                 Some("the token of an agent decides nothing; a person answers, in their own name")
             }
-            Proof::Token(_) | Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
+            Proof::Token(_)
+            | Proof::OsUser(_)
+            | Proof::Key(_)
+            | Proof::Signature(_)
+            | Proof::Schedule(_)
+            | Proof::Engine => None,
         }
     }
 
@@ -99,6 +117,8 @@ pub enum Proof {
     Key(String),
     /// A signature over the answer itself, made wherever the key is.
     Signature(Box<Signature>),
+    /// Nobody: a schedule, in a workspace of this OS user, who can write its file.
+    Schedule(u32),
     /// Nobody: rules and time.
     Engine,
 }
@@ -115,7 +135,7 @@ pub struct Token {
     /// What counts as one person, where `people.toml` says whom it stands for; nothing for an agent, who decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// Who could have made it: the principal that can read the secret it was signed with, where that is one of this workspace.
+    /// Who could have made it: the principal that can read the secret it was signed with, or add its key to this workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maker: Option<String>,
     /// The project it is for, where that is not the workspace's own.

@@ -697,11 +697,8 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
         let why = format!("{} asked for this run; somebody else has to answer", run.by.name);
         out.push((run.by.principal(), why));
         if let Some(maker) = run.by.maker() {
-            let why = format!(
-                "{} asked for this run with a token that you can make; somebody else has to answer",
-                run.by.name
-            );
-            out.push((maker.to_owned(), why));
+            let (name, how) = (&run.by.name, run.by.made_by());
+            out.push((maker, format!("{name} asked for this run {how}; somebody else has to answer")));
         }
     }
     for name in rule.forbid.iter().filter(|it| *it != "run.actor") {

@@ -30,7 +30,7 @@ mod tasks;
 mod tool_use;
 mod traces;
 
-pub use crate::tool::Peer;
+pub use crate::tool::{Peer, TcpPeer};
 pub use agent_door::AgentDoor;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
@@ -51,7 +51,9 @@ pub use past::past;
 pub use people::{People, WhoIsWho, people_signer};
 pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use read_desk::ReadDesk;
-pub use schedule::{Due, DueWhat, MayStart, Scheduled, due, keep_schedules, scheduled, unreadable};
+pub use schedule::{
+    Due, DueWhat, MayStart, Scheduled, called_by_schedules, due, keep_schedules, scheduled, unreadable,
+};
 pub use ssh_key::{Signed, public_key, signing_key};
 pub use tasks::Tasks;
 pub use tool_use::{FileNow, ToolAsk, ToolUse};

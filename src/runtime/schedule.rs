@@ -15,6 +15,8 @@ use crate::{
     tool::read_text,
 };
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -77,7 +79,8 @@ pub async fn keep_schedules<C: Clock>(
 ) {
     let desk = desk.with_actor(Actor {
         name: "schedule".to_owned(),
-        proof: Proof::Engine,
+        // The files of a workspace are its owner's.
+        proof: Proof::Schedule(rustix::process::geteuid().as_raw()),
         groups: Vec::new(),
         channel: Channel::Schedule,
     });
@@ -204,6 +207,58 @@ pub fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
         }));
     }
     out
+}
+
+/// The workflow files that schedules of the workspace call, directly and through others, and that lie in none of its directories: their
+/// names relative to `.cuelight`, or the whole path. A workflow that cannot be read counts, as what it calls may be mended later.
+pub fn called_by_schedules(workspace: &Workspace) -> Vec<String> {
+    let mut out = BTreeSet::new();
+    for path in workspace.workflow_files() {
+        let Some(file) = path.to_str() else { continue };
+        let Ok(text) = read_text(&path, FILE_BYTES_MAX) else { continue };
+        let files = Noted { beside: Beside { workspace }, read: RefCell::default() };
+        let (workflow, _) = definition::read(file, &text, &files);
+        if workflow.is_none_or(|it| !it.schedule.is_empty()) {
+            let read = files.read.into_inner();
+            out.extend(read.iter().filter_map(|it| outside(workspace, Path::new(it))));
+        }
+    }
+    out.into_iter().collect()
+}
+
+/// The name of a file that is in no directory of the workspace; nothing where it is, or there is none.
+fn outside(workspace: &Workspace, file: &Path) -> Option<String> {
+    let (root, file) = (workspace.root().canonicalize().ok()?, file.canonicalize().ok()?);
+    if file.parent() == Some(&root.join(".cuelight/workflows")) {
+        return None;
+    }
+    let name = file.strip_prefix(&root).map_or_else(|_| file.clone(), |it| Path::new("..").join(it));
+    Some(name.to_str()?.to_owned())
+}
+
+/// Notes which files were called.
+struct Noted<'a> {
+    beside: Beside<'a>,
+    read: RefCell<Vec<String>>,
+}
+
+impl Files for Noted<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.read.borrow_mut().push(path.to_owned());
+        self.beside.read(path)
+    }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        self.beside.tools()
+    }
+
+    fn models(&self) -> Vec<(String, Result<String, String>)> {
+        self.beside.models()
+    }
+
+    fn timezone(&self) -> String {
+        self.beside.timezone()
+    }
 }
 
 /// The workflows of the workspace that cannot be read, each with why: whatever they say, nothing of it starts by itself.

@@ -2,14 +2,14 @@
 //!
 //! A directory that came from somebody else can have a link under every name that is written to here.
 
-use crate::store::StoreError;
+use crate::{base::FILE_BYTES_MAX, store::StoreError};
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, statat},
     io::Errno,
 };
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io::{self, Read as _, Take},
     os::fd::OwnedFd,
     path::{Component, Path},
 };
@@ -31,16 +31,33 @@ pub(super) fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     Ok(resolve(&dir, rest, flags, mode)?.into())
 }
 
+/// Opens an ordinary file below `.cuelight` for reading. Anything else is refused without waiting for it, and a file that is too
+/// large is refused before it is read.
+pub(super) fn open_plain(path: &Path, bytes_max: u64) -> io::Result<Take<File>> {
+    // Without this flag a pipe waits for its other end.
+    let file = open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no ordinary file; remove it"));
+    }
+    if about.len() > bytes_max {
+        return Err(io::Error::other(format!(
+            "it has more than {bytes_max} bytes; shorten it, or remove it"
+        )));
+    }
+    Ok(file.take(bytes_max))
+}
+
 /// The bytes of a file below `.cuelight`.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path, OFlags::RDONLY | OFlags::NONBLOCK)?.read_to_end(&mut bytes)?;
+    open_plain(path, bytes_max)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// The text of a file below `.cuelight`.
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    String::from_utf8(read(path)?)
+    String::from_utf8(read(path, FILE_BYTES_MAX as u64)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 

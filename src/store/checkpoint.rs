@@ -6,7 +6,7 @@
 //! sign is said by `writer`; what a log is worth that nobody signed, by whoever verifies.
 
 use crate::{
-    base::{Digest, Seq},
+    base::{Digest, FILE_BYTES_MAX, Seq},
     store::{Reader, StoreError, Workspace, below},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -21,6 +21,8 @@ use std::{
     str::FromStr,
 };
 
+/// Bytes of the files of signed heads and of the keys that vouch for them.
+const HEADS_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The algorithm byte of Ed25519 in keys of signed notes.
 const ED25519: u8 = 1;
 /// Before the bytes of a secret key in its file.
@@ -351,7 +353,7 @@ fn secret_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<SigningKey, Stor
 /// The key in its file. One that others can read is refused.
 pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
     let path = workspace.secret_key();
-    let mut file = match below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK) {
+    let mut file = match below::open_plain(&path, FILE_BYTES_MAX as u64) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(StoreError::refused(
                 "use",
@@ -362,7 +364,7 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
         }
         file => file.map_err(|error| StoreError::io("read", &path, &error))?,
     };
-    let about = file.metadata().map_err(|error| StoreError::io("read", &path, &error))?;
+    let about = file.get_ref().metadata().map_err(|error| StoreError::io("read", &path, &error))?;
     if about.permissions().mode() & 0o077 != 0 {
         return Err(StoreError::refused(
             "use",
@@ -432,7 +434,7 @@ fn drop_torn_end(path: &Path) -> Result<(), StoreError> {
 }
 
 fn read_or_nothing(path: &Path) -> Result<String, StoreError> {
-    match below::read(path) {
+    match below::read(path, HEADS_BYTES_MAX) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| StoreError::damaged(path, "it is not text")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(StoreError::io("read", path, &error)),

@@ -37,6 +37,6 @@ pub use reader::{ChainRecord, Reader, RunEntry};
 pub use spool::{SpoolReader, Stretch};
 pub use token_keys::{KeyKind, RsaKey, TokenKey, TokenKeys};
 pub use topic_keys::{TopicKey, TopicKeys};
-pub use trust::{DATABASE, Things, TrustBook, TrustRecord, Trusted};
+pub use trust::{Called, DATABASE, Things, TrustBook, TrustRecord, Trusted};
 pub use verified::Verified as VerifiedEvents;
 pub use workspace::Workspace;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, Permissions},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
@@ -25,6 +25,8 @@ const OWN_DIRS: [&str; 2] = ["keys/", "secrets/"];
 pub const DATABASE: &str = "cuelight.db";
 /// Records that are kept before those go whose workspace is no more.
 const RECORDS_MAX: usize = 1000;
+/// Bytes of a file that acts, the database aside. The programs that use one read less.
+const THING_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes that are hashed at once.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Hexadecimal digits of an id.
@@ -34,7 +36,11 @@ const ID_DIGITS: usize = 32;
 #[derive(Clone, Debug)]
 pub struct TrustBook {
     dir: PathBuf,
+    called: Option<Called>,
 }
+
+/// Names the files elsewhere that the schedules of a workspace call, relative to `.cuelight`.
+pub type Called = fn(&Workspace) -> Vec<String>;
 
 /// What a user has accepted of a workspace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,17 +125,24 @@ impl Things {
         Ok(things)
     }
 
+    /// Besides, what its schedules call elsewhere. A file that cannot be read does nothing, and is new when it can be.
+    #[must_use]
+    pub fn and_called(mut self, workspace: &Workspace, called: Option<Called>) -> Self {
+        for name in called.map(|it| it(workspace)).unwrap_or_default() {
+            let path = workspace.dir().join(&name);
+            let file = path.canonicalize().and_then(|it| below::open_plain(&it, THING_BYTES_MAX));
+            if let Ok(hash) = file.and_then(hash_of) {
+                self.0.insert(name, hash);
+            }
+        }
+        self
+    }
+
     fn add(&mut self, workspace: &Workspace, name: String) -> Result<(), StoreError> {
         let path = workspace.dir().join(&name);
         let read = || -> io::Result<Digest> {
-            let mut file = below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-            let (mut hash, mut piece) = (Sha256::new_with_prefix("cuelight-thing-v1"), vec![0; PIECE_BYTES]);
-            loop {
-                match file.read(&mut piece)? {
-                    0 => return Ok(Digest(hash.finalize().into())),
-                    length => hash.update(&piece[..length]),
-                }
-            }
+            let bytes_max = if name.starts_with(DATABASE) { u64::MAX } else { THING_BYTES_MAX };
+            hash_of(below::open_plain(&path, bytes_max)?)
         };
         match read() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -164,10 +177,35 @@ impl Things {
     }
 }
 
+fn hash_of(mut file: impl io::Read) -> io::Result<Digest> {
+    let (mut hash, mut piece) = (Sha256::new_with_prefix("cuelight-thing-v1"), vec![0; PIECE_BYTES]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(Digest(hash.finalize().into())),
+            length => hash.update(&piece[..length]),
+        }
+    }
+}
+
 impl TrustBook {
     /// The records in a directory, which is made when the first is written.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        Self { dir, called: None }
+    }
+
+    /// The same, for which the files that schedules call are part of what is trusted.
+    #[must_use]
+    pub fn with_called(self, called: Called) -> Self {
+        Self { called: Some(called), ..self }
+    }
+
+    /// What of a workspace is shown, accepted and compared.
+    ///
+    /// # Errors
+    /// When a file of the workspace cannot be read, or a link stands in its place.
+    pub fn things(&self, workspace: &Workspace) -> Result<Things, StoreError> {
+        let things = Things::of(workspace)?;
+        Ok(things.and_called(workspace, self.called))
     }
 
     /// Makes a workspace that its user trusts from its first moment on: nobody sees it before it has its id. One that is there already stays
@@ -264,7 +302,7 @@ impl TrustBook {
         record: &TrustRecord,
         is_database_shared: bool,
     ) -> Result<Vec<String>, StoreError> {
-        let mut things = Things::of_files(workspace)?;
+        let mut things = Things::of_files(workspace)?.and_called(workspace, self.called);
         let mut changed = things.changed_since(&record.things);
         let log = log_name(workspace).unwrap_or_default();
         let has_database = fs::symlink_metadata(workspace.db()).is_ok();
@@ -290,7 +328,7 @@ impl TrustBook {
         new_id: &str,
         is_own: bool,
     ) -> Result<(), StoreError> {
-        let things = Things::of(workspace)?;
+        let things = self.things(workspace)?;
         if things.hash() != shown {
             let why = "something in it changed since that was shown";
             return Err(StoreError::refused(
@@ -331,7 +369,7 @@ impl TrustBook {
         let before = (record.log.clone(), record.things.clone());
         record.log = log_name(workspace)?;
         if record.is_own {
-            let things = Things::of(workspace)?;
+            let things = self.things(workspace)?;
             let stays = |it: &(&String, &Digest)| !it.0.starts_with(DATABASE);
             record.things =
                 Things(things.0.iter().filter(stays).map(|(name, it)| (name.clone(), *it)).collect());
@@ -346,11 +384,11 @@ impl TrustBook {
     fn read(&self, id: &str) -> Result<Option<TrustRecord>, String> {
         let path = self.path(id);
         let failed = |why: String| format!("its record {} cannot be used: {why}", path.display());
-        let file = match below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK) {
+        let file = match below::open_plain(&path, THING_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(|it| failed(it.to_string()))?,
         };
-        let about = file.metadata().map_err(|it| failed(it.to_string()))?;
+        let about = file.get_ref().metadata().map_err(|it| failed(it.to_string()))?;
         if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
             return Err(failed("others may write to it; remove it".to_owned()));
         }

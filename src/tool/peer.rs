@@ -57,10 +57,14 @@ impl Peer {
         if !cfg!(target_os = "linux") {
             return false;
         }
-        let Some((pid, handle)) = &self.process else { return true };
-        // In this order: what was read is its own, since it lived afterwards.
-        is_of_a_step(*pid) || is_sshd(*pid) || has_ended(handle)
+        self.process.as_ref().is_none_or(|(pid, handle)| is_process_of_a_step(*pid, handle))
     }
+}
+
+/// Reports if the process that a handle holds must be taken for a step's.
+pub(super) fn is_process_of_a_step(pid: Pid, handle: &OwnedFd) -> bool {
+    // In this order: what was read is its own, since it lived afterwards.
+    is_of_a_step(pid) || is_sshd(pid) || has_ended(handle)
 }
 
 /// The kernel's own handle to the peer. One that is made from the number could be that of a later process; only where the kernel is

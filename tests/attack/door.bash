@@ -202,3 +202,78 @@ setsid -f env -i perl relay.pl direct 5 > said 2>&1; sleep 1; touch done; until 
   return "$result"
 }
 attack "a step stands behind ssh -L" forwarded
+
+# A person's key for tokens lies on the host. A step makes that person's token and answers over HTTP: `minted ADDRESS SCRIPT`.
+# `$say HOW` sends the answer; the script says from which process.
+minted() {
+  command -v ssh-keygen > /dev/null || absent ssh-keygen
+  [ "$(id -u)" -eq 0 ] || absent "people.toml of root (run as root)"
+  fresh door
+  ssh-keygen -q -t ed25519 -N '' -C c -f "$workspace/token"
+  mkdir "$workspace/.cuelight"
+  printf "[[person]]\nname = 'me'\nuid = 0\ntoken = 'me@host'\n[[token-key]]\nkid = 'here'\nkey = '%s'\n" \
+    "$(cat "$workspace/token.pub")" > "$workspace/.cuelight/people.toml"
+  chmod 644 "$workspace/.cuelight/people.toml"
+  cat > "$workspace/say.pl" <<'PERL'
+use IO::Socket::INET; use Socket;
+my ($at, $how) = @ARGV;
+my $slurp = sub { local (@ARGV, $/) = ($_[0]); my $it = <>; $it =~ s/\s+$//; $it };
+my ($token, $gates) = ($slurp->("jwt"), $slurp->("asked"));
+my ($hash) = $gates =~ /"ask_hash":\s*"([0-9a-f]{64})"/;
+my $body = qq({"decision_id":"d-$$","gate_epoch":1,"ask_hash":"$hash","verdict":"approve","reason":"ok"});
+my $s = IO::Socket::INET->new(PeerAddr => $at) or die "no connection to $at";
+syswrite $s, "POST /api/gates/g-1/decision HTTP/1.1\r\nHost: $at\r\nAuthorization: Bearer $token\r\n"
+  . "Content-Type: application/json\r\nConnection: close\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+if ($how eq "leaves") { print "gone\n"; exit }
+if ($how eq "aborts") { setsockopt $s, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0); close $s; print "gone\n"; exit }
+my $said = join "", <$s>; print $said =~ /^HTTP\S+ (\d+)/, " ", $said =~ /"message":"([^"]*)/ ? $1 : "", "\n";
+PERL
+  printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "Go on?", undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n  - {id: leaves, run: bash ways.sh, on-error: continue}\n' \
+    > "$workspace/w.yaml"
+  own_it
+  (cd "$workspace" && exec env -i PATH="$PATH" HOME="$scratch" "$program" serve --listen "$1:0" --insecure) > "$workspace/serve" 2>&1 &
+  local engine=$! at result=0 said
+  until_true grep -q 'answering at' "$workspace/serve" || { cat "$workspace/serve"; return 1; }
+  at=$(grep -o '[0-9.]*:[0-9][0-9]*' "$workspace/serve" | head -n 1)
+  at=${at/0.0.0.0/${address:-127.0.0.1}}
+  say="perl say.pl $at"
+  printf '%s\n' "until '$program' gates --json > asked && grep -q '\"open\"' asked; do sleep 0.05; done
+'$program' token --person me@host --key token > jwt 2> minting
+say='$say'
+$2
+touch done; until [ -e enough ]; do sleep 0.05; done" > "$workspace/ways.sh"
+  cue run w.yaml --headless > "$workspace/run" 2>&1 &
+  local run=$!
+  until_true test -e "$workspace/done" || result=1
+  sleep 0.3
+  [ ! -e "$workspace/passed" ] && gate_is_open || { echo "the gate was passed"; result=1; }
+  said=$(tail -n 1 "$workspace/said")
+  # Whoever is no step answers in the same way, and counts.
+  (cd "$workspace" && $say stays) > "$workspace/person" 2>&1
+  grep -q '^200' "$workspace/person" || { echo "a person does not count: $(cat "$workspace/person")"; result=1; }
+  touch "$workspace/enough"
+  cue cancel r-1 --reason done > /dev/null 2>&1
+  # In this order: a run that has lost its engine starts another one.
+  kill "$run" 2> /dev/null; wait "$run" 2> /dev/null
+  kill "$engine" 2> /dev/null; wait "$engine" 2> /dev/null
+  [ "$result" -eq 0 ] || cat "$workspace/said" "$workspace/minting"
+  echo "$said"
+  return "$result"
+}
+minted_here() { minted 127.0.0.1 '$say stays > said 2>&1'; }
+attack "a step makes a person's token and answers over HTTP" minted_here
+minted_orphan() { minted 127.0.0.1 'setsid -f env -i PATH="$PATH" sh -c "kill -9 $PPID; sleep 0.3; $say stays > said 2>&1; touch done"; sleep 60'; }
+attack "a step kills its guard, and its orphan answers over HTTP" minted_orphan
+minted_and_gone() { minted 127.0.0.1 '$say leaves > said; $say aborts >> said; sleep 0.5'; }
+attack "a step answers over HTTP and closes the connection at once" minted_and_gone
+minted_by_address() {
+  local address
+  address=$(hostname -I 2> /dev/null | tr ' ' '\n' | grep -m 1 '^[0-9.]*$') || absent "an address of this host besides loopback"
+  minted 0.0.0.0 '$say stays > said 2>&1; $say leaves >> said; $say aborts >> said; sleep 0.5; $say stays >> said 2>&1'
+}
+attack "a step answers over HTTP through another address of the host" minted_by_address
+minted_as_other() {
+  command -v setpriv > /dev/null || absent setpriv
+  minted 127.0.0.1 'chmod 644 jwt asked say.pl; chmod 755 . ..; setpriv --reuid 65534 --clear-groups $say stays > said 2>&1'
+}
+attack "a step answers over HTTP as another user" minted_as_other

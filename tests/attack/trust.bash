@@ -223,3 +223,34 @@ other_engine() {
 attack "a socket that is a link leads to no other workspace's gates" other_engine
 
 strangers=
+
+no_file() {
+  local kind name said
+  for name in config.toml workflows/y.yaml tools/y.yaml; do
+    for kind in mkfifo "truncate -s 20G"; do
+      cloned
+      mkdir -p "$(dirname "$workspace/.cuelight/$name")"
+      $kind "$workspace/.cuelight/$name" || return 1
+      for said in doctor trust schedules; do
+        (cue "$said" > "$workspace/said" 2>&1 < /dev/null) &
+        local looks=$! waits=0
+        while kill -0 "$looks" 2> /dev/null; do
+          waits=$(( waits + 1 )); [ "$waits" -lt 100 ] || { echo "$said waits for $kind $name"; kill "$looks"; return 1; }
+          sleep 0.1
+        done
+      done
+    done
+  done
+  grep -h "could not" "$workspace/said" | head -n 1 || echo "no look waited"
+}
+attack "a pipe or 20 GB of nothing in a cloned directory holds up whoever looks" no_file
+
+called_elsewhere() {
+  cloned
+  printf 'on:\n  schedule: [{cron: "* * * * *"}]\nsteps:\n  - {id: a, workflow: ../../part.yaml}\n' > "$workspace/.cuelight/workflows/x.yaml"
+  printf 'steps:\n  - {id: b, run: true}\n' > "$workspace/part.yaml"
+  cue trust --accept "$(shown_hash)" > /dev/null 2>&1 || { echo "could not accept"; return 1; }
+  printf 'steps:\n  - {id: b, run: touch pwned}\n' > "$workspace/part.yaml"
+  refuses "part.yaml (changed)" cue serve --until-idle --idle-after 1ms && [ ! -e "$workspace/pwned" ]
+}
+attack "a file that a trusted schedule calls elsewhere is exchanged" called_elsewhere

@@ -373,7 +373,7 @@ fn groups_that_the_user_can_write_are_told_everywhere_and_give_nothing_to_a_gate
         &place,
         &["check", "high.yaml"],
         0,
-        &["at risk irreversible groups count only when nobody but root"],
+        &["at risk irreversible groups count only when people.toml is signed"],
     );
     check(&place, &["doctor"], 0, &["self-declared"]);
     let mut second = place.start(&["run", "high.yaml", "--headless"]);

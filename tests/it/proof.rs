@@ -324,7 +324,7 @@ fn a_signature_that_is_not_good_lets_nobody_decide() {
     // Without a signature it is the user's own word, which does not count here.
     fs::remove_file(place.file(".cuelight/people.toml.sig")).expect("it was there");
     until("the gate asks by the new file", || {
-        place.cue(&["approve", "g-1"]).err.contains("groups count only when nobody but root")
+        place.cue(&["approve", "g-1"]).err.contains("groups count only when people.toml is signed")
     });
 }
 

@@ -137,6 +137,7 @@ impl Sidecar {
             spawn: BTreeMap::new(),
             agents_url: None,
             patience: Duration::from_secs(30),
+            may_ask_itself: true,
             places: Places::default(),
             traces: None,
             log: None,

@@ -126,6 +126,8 @@ fn a_token_of_rsa_is_good_by_the_algorithm_of_its_key_and_by_no_other() {
     let good = of_rsa(RSA_HEADER, &claims_of_rsa(), &RSA_PKCS1_SHA256);
     let bearer = check(&good).expect("it is good");
     assert_eq!(bearer.actor.name, "agent:reviewer-1");
+    let Proof::Token(proof) = &bearer.actor.proof else { panic!("{bearer:?}") };
+    assert_eq!(proof.maker.as_deref(), Some("uid:1000"), "whoever owns the workspace can have added the key");
     assert!(ring().renewed(&bearer, now(), "x".to_owned()).is_err(), "it was made elsewhere");
     let (signed, signature) = good.rsplit_once('.').expect("three parts");
     let head = |it: &str| format!("{}.{}", part(it), part(claims_of_rsa().to_string()));
@@ -706,11 +708,11 @@ async fn two_people_are_two_by_uid_and_token_and_one_is_one_by_both() {
     let ann = people.actor(1000, Channel::Console);
     let ann_by_token = check(&of_person("ann", 1, json!({"sub": "ann@example.org"}))).expect("good").actor;
     let bob = check(&of_person("bob", 2, json!({}))).expect("good").actor;
-    // Made elsewhere: nobody who answers here could have made it.
     let of_ci: Claims =
         serde_json::from_value(with(json!({"iss": "https://ci.example.org"}))).expect("claims");
     let agent = check(&sign(&of_ci, "ci", &Signer::Key(&key_of(9).0))).expect("good").actor;
-    let (engine, desk, run) = asked(&dir, TWO, &agent).await;
+    // Somebody asks who cannot answer here.
+    let (engine, desk, run) = asked(&dir, TWO, &people.actor(4_000_000, Channel::Console)).await;
     assert!(not_allowed(&decide(&desk, &agent, Verdict::Approve).await), "an agent decides nothing");
     assert!(matches!(decide(&desk, &ann, Verdict::Approve).await, Reply::Recorded(_)));
     // The same person has said the same already: nothing more counts.

@@ -875,3 +875,19 @@ fn when_output_came_is_kept_beside_it_and_lost_without_harm() {
     assert_eq!(seen.spool.arrivals(0, 10).expect("readable").at(5), None);
     assert_eq!(seen.spool.read(0, 3).expect("readable").bytes, [0, 0, 0]);
 }
+
+#[test]
+fn a_closed_connection_of_this_host_is_nobodys() {
+    use std::net::{TcpListener, TcpStream};
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let here = listener.local_addr().expect("its address");
+    let there = TcpStream::connect(here).expect("connected");
+    let (stream, address) = listener.accept().expect("accepted");
+    let peer = cuelight::runtime::TcpPeer::new(here, address);
+    assert!(peer.is_of_a_step(false), "an engine asks itself only for a step");
+    assert!(!peer.is_of_a_step(true), "where a test is both, it is the test");
+    drop(there);
+    assert!(peer.is_of_a_step(true), "closed, with our end open");
+    drop(stream);
+    assert!(peer.is_of_a_step(true), "gone");
+}

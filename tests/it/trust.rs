@@ -294,3 +294,72 @@ fn a_log_that_comes_from_elsewhere_is_listed_with_the_gates_that_were_approved_i
         );
     }
 }
+
+/// Whoever sends a directory puts a pipe, a socket or a file without end under the name of a file: no look waits for it.
+#[test]
+fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
+    let kinds: [(&str, &dyn Fn(&Path)); 3] = [
+        ("a pipe", &|it| {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, it, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        }),
+        ("a socket", &|it| drop(std::os::unix::net::UnixListener::bind(it).expect("a socket"))),
+        ("20 GB of nothing", &|it| {
+            fs::File::create(it).and_then(|it| it.set_len(20 << 30)).expect("a sparse file");
+        }),
+    ];
+    for name in
+        ["config.toml", "people.toml", "workflows/y.yaml", "tools/y.yaml", "agents/y.yaml", "models/y.yaml"]
+    {
+        for (kind, make) in kinds {
+            let place = cloned();
+            let path = place.file(".cuelight").join(name);
+            fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            drop(fs::remove_file(&path));
+            make(&path);
+            for words in [&["doctor"][..], &["trust"], &["schedules"], &["trust", "--show"]] {
+                let began = std::time::Instant::now();
+                let said = place.cue(words);
+                assert!(began.elapsed().as_secs() < 20, "{kind} as {name}: {words:?} waited: {said:?}");
+                let is_named = said.out.contains(name) || said.err.contains(name);
+                let is_skipped = kind == "a socket" || words[0] != "trust";
+                assert!(is_named || is_skipped, "{kind} as {name}: {words:?}: {said:?}");
+            }
+        }
+    }
+}
+
+/// A file that a schedule calls acts as well, wherever it lies; one that a step names is told.
+#[test]
+fn what_a_schedule_calls_elsewhere_is_shown_accepted_and_asked_about_when_it_changes() {
+    let place = cloned();
+    let calls = "on:\n  schedule: [{cron: \"* * * * *\"}]\nsteps:\n  - {id: a, workflow: ../../part.yaml}\n";
+    place.write(".cuelight/workflows/x.yaml", calls);
+    place.write("part.yaml", "steps:\n  - {id: b, workflow: more/deep.yaml}\n  - {id: n, run: sh ./n.sh}\n");
+    fs::create_dir(place.file("more")).expect("made");
+    place.write("more/deep.yaml", "steps:\n  - {id: c, run: echo deep}\n");
+    place.write("n.sh", "echo n\n");
+    let shown = place.cue(&["trust"]);
+    for what in [
+        "../part.yaml",
+        "../more/deep.yaml",
+        "echo deep",
+        "./n.sh: named, not part of this trust: may change",
+    ] {
+        assert!(shown.out.contains(what), "{what}: {shown:?}");
+    }
+    assert!(place.cue(&["trust", "--show"]).out.contains("--- ../more/deep.yaml"));
+    let hash_shown = hash(&place);
+    let deep = "steps:\n  - {id: c, run: curl evil.example}\n";
+    place.write("more/deep.yaml", deep);
+    let said = place.cue(&["trust", "--accept", &hash_shown]);
+    assert!(said.code == 1 && said.err.contains("changed since that was shown"), "{said:?}");
+    place.cue(&["trust", "--accept", &hash(&place)]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("more/deep.yaml", "steps:\n  - {id: c, run: curl worse.example}\n");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "changed: ../more/deep.yaml (changed)");
+    place.write("more/deep.yaml", deep);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("n.sh", "echo other\n");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+}

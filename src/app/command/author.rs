@@ -69,8 +69,12 @@ impl Files for Disk {
     }
 }
 
-/// The text of a file, or the end of a sentence that begins with "could not read".
+/// The text of a file, or the end of a sentence that begins with "could not read". A user may name a pipe, as in `check <(make-it)`;
+/// nothing below `.cuelight` is one.
 fn read_text(path: &Path) -> Result<String, String> {
+    if path.components().any(|it| it.as_os_str() == ".cuelight") {
+        return crate::tool::read_text(path, FILE_BYTES_MAX);
+    }
     let limit = FILE_BYTES_MAX as u64 + 1;
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|it| it.to_string())?;

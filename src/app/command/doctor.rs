@@ -9,15 +9,15 @@ use crate::{
         output::Output,
         settings::Settings,
     },
-    base::{Timestamp, Value, agent_name, counted, safe_text},
+    base::{FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text},
     console::Keymap,
     definition::{self, Files as _, Registry, Severity, StepKind, Workflow},
     engine::Channel,
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{
-        LivingGuard, STRAYS_TOLD_MAX, SecretStore, guard_weaknesses, living_guards, sandbox_weaknesses,
-        tracked_files,
+        LivingGuard, STRAYS_TOLD_MAX, SecretStore, guard_weaknesses, living_guards, read_text,
+        sandbox_weaknesses, tracked_files,
     },
 };
 use serde_json::json;
@@ -451,7 +451,7 @@ fn keys(workspace: &Workspace) -> Finding {
 /// A workflow that starts by itself must be a good one, with the secrets that it names.
 fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
     let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
-    let (workflow, problems) = match fs::read_to_string(path) {
+    let (workflow, problems) = match read_text(path, FILE_BYTES_MAX) {
         Err(why) => return vec![wrong("workflow", format!("could not read {name}: {why}"))],
         Ok(text) => definition::read(&path.display().to_string(), &text, disk),
     };

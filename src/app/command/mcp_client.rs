@@ -10,13 +10,15 @@ use crate::{
         output::{Output, say},
     },
     base::{
-        Digest, FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin, safe_text, sha256,
-        shorten,
+        Digest, FILE_BYTES_MAX, FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin,
+        safe_text, sha256, shorten,
     },
     definition::{McpServer, Registry, Tool, ToolBody},
     plan::{Given, PlanTool},
     runtime::as_yaml,
-    tool::{Errand, Errands, Failure, mcp_ends, mcp_leaves, run_errand, tools_at, tools_of_program},
+    tool::{
+        Errand, Errands, Failure, mcp_ends, mcp_leaves, read_text, run_errand, tools_at, tools_of_program,
+    },
 };
 use futures_util::future::{Either, select};
 use serde_json::json;
@@ -220,7 +222,7 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
         return Err(Trouble::failed(why));
     }
     let failed = |why: String| Trouble::failed(format!("could not write {}: {why}", tool.origin));
-    let text = fs::read_to_string(&tool.origin).map_err(|it| failed(it.to_string()))?;
+    let text = read_text(Path::new(&tool.origin), FILE_BYTES_MAX).map_err(failed)?;
     let (start, end) = (mcp.says_place.start as usize, mcp.says_place.end as usize);
     let (Some(before), Some(after)) = (text.get(..start), text.get(end..)) else {
         return Err(failed("it was changed meanwhile".to_owned()));

@@ -8,17 +8,21 @@ use crate::{
         output::{Output, say},
         settings::Settings,
     },
-    base::{Digest, counted, safe_text, shorten},
+    base::{Digest, FILE_BYTES_MAX, counted, safe_text, shorten},
     definition::{self, StepKind},
     engine::{Channel, GateState},
     plan::OnTimeout,
     projection::{Board, GateView},
-    runtime::{Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, scheduled},
+    runtime::{
+        Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, called_by_schedules, scheduled,
+    },
     store::{Things, Workspace},
+    tool::read_text,
 };
 use rustix::fs::OFlags;
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     fs,
     io::{self, IsTerminal as _},
@@ -27,6 +31,8 @@ use std::{
 
 /// Digits of a hash that tell one file from another to a person.
 const DIGITS_SHOWN: usize = 12;
+/// Files that are named of one script.
+const FILES_NAMED_MAX: usize = 20;
 /// Characters of the first line of a script.
 const SCRIPT_CHARS_SHOWN: usize = 100;
 
@@ -71,7 +77,8 @@ pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
 }
 
 fn things(workspace: &Workspace) -> Result<Things, Trouble> {
-    Things::of(workspace).map_err(|it| Trouble::not_recorded(it.to_string()))
+    let things = Things::of(workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    Ok(things.and_called(workspace, Some(called_by_schedules)))
 }
 
 /// Accepts what has this hash, when it still does.
@@ -137,6 +144,8 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         ("cuelight.db", _) => database(config, workspace),
         ("cuelight.db-wal", _) => vec!["goes into the database when an engine opens it".to_owned()],
         (_, "workflows") => workflow(config, workspace, name),
+        // From elsewhere: by its place in the workspace, or by its whole path.
+        (_, ".." | "") => workflow(config, workspace, name),
         (_, "agents") => vec!["describes an agent that workflows can start".to_owned()],
         (_, "tools") => vec!["describes a tool that workflows can use".to_owned()],
         (_, "models") => vec!["describes a model that workflows can ask".to_owned()],
@@ -188,15 +197,19 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
             format!("starts by itself: {} ({next})", it.schedule.cron.value)
         })
         .collect();
-    let text = workspace.read_text(&path).unwrap_or_default();
+    let text = read_text(&path, FILE_BYTES_MAX).unwrap_or_default();
+    let is_called = !name.starts_with("workflows/");
     let Ok(disk) = super::author::Disk::of(config) else { return lines };
     let Some(workflow) = definition::read(&path.display().to_string(), &text, &disk).0 else {
         lines.push("cannot be read as a workflow, so nothing of it starts".to_owned());
         return lines;
     };
-    if lines.is_empty() {
+    if is_called {
+        lines.push("is called by a workflow that starts by itself".to_owned());
+    } else if lines.is_empty() {
         lines.push("starts when somebody asks for it".to_owned());
     }
+    let starts_itself = is_called || !workflow.schedule.is_empty();
     for step in &workflow.steps {
         let does = match &step.kind {
             StepKind::Run(run) => {
@@ -206,8 +219,21 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
             other => other.word().to_owned(),
         };
         lines.push(format!("{}: {does}", step.id.value));
+        if let StepKind::Run(run) = &step.kind
+            && starts_itself
+        {
+            let named = named_files(workspace, &run.script.source.value);
+            lines.extend(named.iter().map(|it| format!("{it}: named, not part of this trust: may change")));
+        }
     }
     lines
+}
+
+/// The files of a workspace that words of a script name, as far as they stand there plainly.
+fn named_files(workspace: &Workspace, script: &str) -> BTreeSet<String> {
+    let words = script.split(|it: char| it.is_whitespace() || "'\"`;|&()<>=$".contains(it));
+    let is_file = |it: &&str| !it.is_empty() && workspace.root().join(it).is_file();
+    words.filter(is_file).take(FILES_NAMED_MAX).map(str::to_owned).collect()
 }
 
 /// The runs and gates of the log that act when an engine takes it up.
@@ -286,7 +312,7 @@ fn print_files(out: Output, workspace: &Workspace, things: &Things) {
             continue;
         }
         out.line(&format!("\n--- {}", safe_text(name)));
-        match workspace.read_text(&workspace.root().join(".cuelight").join(name)) {
+        match read_text(&workspace.root().join(".cuelight").join(name), FILE_BYTES_MAX) {
             Ok(text) => text.lines().for_each(|it| out.line(&format!("  {}", safe_text(it)))),
             Err(why) => out.line(&format!("  could not be read: {why}")),
         }

@@ -144,7 +144,7 @@ pub(super) fn lost(door: &Door, request: &Request, status: StatusCode) -> Respon
     let (id, now) = (request_id(request.headers()), door.now());
     let why = "could not find that; /openapi.json lists what can be asked";
     let mut problem = Problem::new(status, "REQ_008", why);
-    if let Some(super::listen::Peer(address, _)) = request.extensions().get() {
+    if let Some(super::listen::Peer(address, ..)) = request.extensions().get() {
         door.limits.stranger(*address, now);
         if let Err(at) = door.limits.admit(*address, now) {
             problem = Problem {

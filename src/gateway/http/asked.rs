@@ -88,14 +88,14 @@ impl Asked {
         let now = door.now();
         let (mut parts, body) = request.into_parts();
         let peer = parts.extensions.get::<Peer>().cloned();
-        if let Some(Peer(address, _)) = &peer {
+        if let Some(Peer(address, ..)) = &peer {
             door.limits.admit(*address, now).map_err(|at| too_many(at, "this address"))?;
         }
-        let stranger = || peer.iter().for_each(|Peer(address, _)| door.limits.stranger(*address, now));
+        let stranger = || peer.iter().for_each(|Peer(address, ..)| door.limits.stranger(*address, now));
         let bearer = check_place(door, &parts).and_then(|()| who(door, route, &parts.headers, now));
         let bearer = match bearer {
             Ok(Some(bearer)) => {
-                peer.iter().for_each(|Peer(_, it)| it.is_known());
+                peer.iter().for_each(|Peer(_, it, _)| it.is_known());
                 Some(bearer)
             }
             Ok(None) => {
@@ -120,6 +120,11 @@ impl Asked {
                 (checked(schema, body)?, raw)
             }
             None => (Value::Null, Bytes::new()),
+        };
+        let bearer = match bearer {
+            // After all was sent: whoever has ended by then is nobody.
+            Some(bearer) if route.call.decides() => Some(as_it_stands(door, bearer, peer).await),
+            other => other,
         };
         let headers = parts.headers;
         let what = key(&headers).map(|_| what(route, &params, &headers, &body));
@@ -361,6 +366,17 @@ pub(super) fn silence(bearer: Option<&Bearer>, most: Duration) -> Duration {
     let left = bearer.map(|it| it.ends().since(SystemClock.now()).to_std());
     // A moment of silence that is none would keep us busy.
     left.map_or(most, |it| it.clamp(SILENCE_MIN, most))
+}
+
+/// Whoever holds a token of a person, as a step when a step of this host may be at the other end: it can have read the person's key.
+async fn as_it_stands(door: &Door, bearer: Arc<Bearer>, peer: Option<Peer>) -> Arc<Bearer> {
+    let may_be_us = door.setup.may_ask_itself;
+    let ends = peer.and_then(|it| it.2);
+    let look = move || ends.is_none_or(|it| it.is_of_a_step(may_be_us));
+    if door.tasks.spawn_blocking(look).await.unwrap_or(true) {
+        return Arc::new(bearer.shown_by_a_step());
+    }
+    bearer
 }
 
 fn count(

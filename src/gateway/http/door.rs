@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::{Schema, Span, Timestamp},
     gateway::{CheckedTokens, KeyRing},
-    runtime::{Clock as _, LocalDesk, SystemClock, Traces, WhoIsWho},
+    runtime::{Clock as _, LocalDesk, SystemClock, Tasks, Traces, WhoIsWho},
     store::{TokenKeys, TopicKeys, Workspace},
 };
 use std::{
@@ -46,6 +46,8 @@ pub struct HttpSetup {
     pub agents_url: Option<String>,
     /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
     pub patience: Duration,
+    /// Whether a request of this very process may be a person's. An engine asks itself only for a step.
+    pub may_ask_itself: bool,
     /// How many may be there at once, and how many of them may wait.
     pub places: Places,
     /// Who is told of requests that were answered, where anybody wants to know.
@@ -113,6 +115,7 @@ pub(super) struct Door {
     /// What is said to those who follow.
     pub(super) frames: Arc<Frames>,
     pub(super) closing: CancellationToken,
+    pub(super) tasks: Tasks,
     /// Whether it listens where this machine alone can reach it.
     pub(super) is_local: bool,
     pub(super) engine: u32,
@@ -137,7 +140,7 @@ impl Door {
         desk: LocalDesk,
         mut setup: HttpSetup,
         is_local: bool,
-        closing: CancellationToken,
+        (tasks, closing): (Tasks, CancellationToken),
     ) -> Result<Self, String> {
         let mut shapes = BTreeMap::new();
         for route in ROUTES {
@@ -156,6 +159,7 @@ impl Door {
             listeners,
             frames: Arc::default(),
             closing,
+            tasks,
             is_local,
             engine: rustix::process::geteuid().as_raw(),
             since: SystemClock.uptime(),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     base::{AttemptId, SpawnedAgent},
     gateway::token::token_of_spawned,
-    runtime::{AgentDoor, Clock as _, Entropy, LocalDesk, SystemClock, Tasks},
+    runtime::{AgentDoor, Clock as _, Entropy, LocalDesk, SystemClock, Tasks, TcpPeer},
     store::{TokenKeys, Workspace},
 };
 use axum::{Extension, Router};
@@ -55,9 +55,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are under way get when the engine ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
-/// Who is at the other end, and its place until it is known.
+/// The address at the other end, its place until it is known, and both ends of the connection where they are known.
 #[derive(Clone, Debug)]
-pub(super) struct Peer(pub(super) IpAddr, pub(super) Stranger);
+pub(super) struct Peer(pub(super) IpAddr, pub(super) Stranger, pub(super) Option<TcpPeer>);
 
 /// Whether this machine alone can reach an address.
 pub fn is_loopback(address: SocketAddr) -> bool {
@@ -83,7 +83,7 @@ pub async fn serve_http(
     let bound = listener.local_addr().map_err(said)?;
     let (patience, connections) = (setup.patience, setup.places.connections);
     let agents = AgentDoor::new(url_for_agents(&setup, bound), mint(setup.workspace.clone()));
-    let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone())?);
+    let door = Arc::new(Door::new(desk, setup, is_loopback(bound), (tasks.clone(), closing.clone()))?);
     door.desk.answer_agents(Some(agents));
     let port = Port {
         router: router(&door),
@@ -158,9 +158,10 @@ impl Port {
             let address = peer.ip().to_canonical();
             let stranger = strangers.came(address, self.connections);
             let port = self.clone();
+            let ends = stream.local_addr().ok().map(|it| TcpPeer::new(it, peer));
             self.tasks.spawn(async move {
                 tokio::select! {
-                    () = port.answer(stream, Peer(address, stranger.clone())) => {}
+                    () = port.answer(stream, Peer(address, stranger.clone(), ends)) => {}
                     () = stranger.is_sent_away() => {}
                 }
                 stranger.is_known();

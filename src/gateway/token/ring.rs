@@ -103,6 +103,13 @@ impl Bearer {
         self.claims.ends()
     }
 
+    /// The same token from a program that may be a step's: it decides nothing.
+    #[must_use]
+    pub fn shown_by_a_step(&self) -> Self {
+        let actor = Actor { channel: Channel::Step, ..Actor::clone(&self.actor) };
+        Self { actor: Arc::new(actor), ..self.clone() }
+    }
+
     /// The project it is for.
     pub fn project(&self) -> &str {
         &self.claims.project_id
@@ -204,9 +211,8 @@ impl KeyRing {
             claims.agent_type.as_deref().unwrap_or_default().parse::<AgentType>().map_err(invalid)?;
         // Nobody goes by the name of a person by asking for a token.
         let name = format!("agent:{}", claims.sub);
-        // The secrets of a workspace are the user's whose engine it is.
-        let maker = matches!(kind, KeyKind::Secret(_)).then(|| format!("uid:{}", self.engine));
-        let proof = Token { maker, ..proof };
+        // The user whose engine it is has the secrets of the workspace, and can add a key of any kind to its list.
+        let proof = Token { maker: Some(format!("uid:{}", self.engine)), ..proof };
         let actor =
             Actor { name, proof: Proof::Token(Box::new(proof)), groups: Vec::new(), channel: Channel::Http };
         let renewable = matches!(kind, KeyKind::Secret(_));

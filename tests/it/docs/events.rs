@@ -34,7 +34,8 @@ they do not know: fields and events are only ever added. The first line of `run 
 `workflow`, `file`, `definition`, `plan` (its hash), `inputs` and the number of `steps`.
 
 Who did it is `by`: `name`, the `groups` at that time, the door (`channel`), and `proof`, one of `{\"os-user\": 1000}` (the kernel said so), `{\"token\": \"SUBJECT\"}`,
-`{\"signature\": {person, key, statement, armored}}` (what was signed, with which key, and the signature as `ssh-keygen` writes it) and `\"engine\"`.
+`{\"signature\": {person, key, statement, armored}}` (what was signed, with which key, and the signature as `ssh-keygen` writes it), `{\"schedule\": 1000}`
+(time, in a workspace of that OS user) and `\"engine\"`.
 
 What steps wrote is not in the log. `cuelight logs RUN --json` prints it, one line of output a line, with `run`, `step`, `attempt`, `at` (the byte
 at which it begins), `text` and, where that was kept, `time`, when it came; in the place of what was not kept stands a line with `missing` (bytes) instead of `text`.

@@ -420,6 +420,29 @@ fn who_asked_for_the_run_does_not_approve_it_where_two_are_needed_or_where_it_is
     at("", "req approves via-script", "g-1 approved by people");
 }
 
+/// Whoever owns a workspace can write its schedules, add keys for tokens, and let an agent ask: the request is theirs.
+#[test]
+fn who_owns_the_workspace_does_not_approve_what_nobody_proven_asked_for() {
+    let of = |rules: &str, by: &str, who: &str, expected: &str| {
+        let script = format!("launch as {by}; ended a ok safe=no; {who} approves via-script");
+        check(&gate(rules), &script, expected);
+    };
+    for (by, how) in [
+        ("nightly", " by a schedule whose file you can write"),
+        ("qa-of-ann", " with a token that you can make"),
+        ("agent-of-ann", ""),
+    ] {
+        let why =
+            format!("! could not decide g-1: {by} asked for this run{how}; somebody else has to answer");
+        of(", forbid: [run.actor]", by, "ann", &why);
+        of(", require: [{group: sre, count: 2}]", by, "ann", &why);
+        of(", forbid: [run.actor]", by, "bob", "g-1 approved by people");
+        of("", by, "ann", "g-1 approved by people");
+    }
+    // A log from before that says nothing of the owner.
+    of(", forbid: [run.actor]", "nightly-before", "ann", "g-1 approved by people");
+}
+
 #[test]
 fn four_eyes_hold_on_every_way_around_the_gate() {
     at(

@@ -59,6 +59,21 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
     it.end().await;
 }
 
+/// The engine asks itself only for a step, whose request it carries out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_token_from_the_engine_itself_decides_nothing_and_reads_as_ever() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let it = Sidecar::try_open(dir, |it| it.may_ask_itself = false).await.expect("a port");
+    let (agent, bob) = (it.agent("shop"), it.person("bob", 2, "bob@example.org"));
+    let gate = it.post("/api/gates", &agent, question("Ship?")).await.is(201);
+    let told = it.post("/api/gates/g-1/decision", &bob, answer(&gate, "d", "approve")).await;
+    let told = told.refused(403, "GATE_002");
+    assert!(told["message"].as_str().expect("words").contains("from a terminal of your own"), "{told}");
+    let gate = it.get("/api/gates/g-1", &bob).await.is(200);
+    assert_eq!((&gate["state"], gate["votes"].as_array().map(Vec::len)), (&json!("open"), Some(0)));
+    it.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_comes_too_late_or_under_the_id_of_another_one_is_told_apart() {
     let it = Sidecar::start().await;
