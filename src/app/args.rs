@@ -1212,14 +1212,21 @@ pub(super) struct DecideArgs {
     /// The gate: g-3
     pub(super) gate: String,
     /// Why
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", conflicts_with = "signed")]
     pub(super) reason: String,
     #[command(flatten)]
     pub(super) confirm: ConfirmArgs,
     /// Give an emergency approval, in place of the whole quorum; for the group break-glass, with a reason of at least
     /// 20 characters
-    #[arg(long)]
+    #[arg(long, conflicts_with = "signed")]
     pub(super) break_glass: bool,
+    #[command(flatten)]
+    pub(super) sign: SignArgs,
+}
+
+/// An answer that somebody signs.
+#[derive(Debug, Args)]
+pub(super) struct SignArgs {
     /// Answer as somebody of people.toml who proves it with a key of ssh, whoever sits here
     #[arg(long = "as", value_name = "NAME", conflicts_with = "signed")]
     pub(super) signer: Option<String>,
@@ -1230,8 +1237,15 @@ pub(super) struct DecideArgs {
     #[arg(long, value_name = "FILE", requires = "signer", conflicts_with = "key")]
     pub(super) statement: Option<PathBuf>,
     /// Hand in what was signed elsewhere: the file, and beside it FILE.sig
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["reason", "break_glass"])]
+    #[arg(long, value_name = "FILE")]
     pub(super) signed: Option<PathBuf>,
+}
+
+impl SignArgs {
+    /// True when somebody else than whoever sits here answers.
+    pub(super) const fn is_given(&self) -> bool {
+        self.signer.is_some() || self.signed.is_some()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -1365,6 +1379,8 @@ pub(super) struct SkipArgs {
     pub(super) step: StepArgs,
     #[command(flatten)]
     pub(super) confirm: ConfirmArgs,
+    #[command(flatten)]
+    pub(super) sign: SignArgs,
 }
 
 /// How an answer at a gate is confirmed.
@@ -1390,6 +1406,8 @@ pub(super) struct DoneArgs {
     pub(super) outputs: Vec<(String, String)>,
     #[command(flatten)]
     pub(super) confirm: ConfirmArgs,
+    #[command(flatten)]
+    pub(super) sign: SignArgs,
 }
 
 #[derive(Debug, Args)]

@@ -198,6 +198,33 @@ fn whoever_sits_here_approves_with_a_touch_and_the_receipt_says_so() {
 }
 
 #[test]
+fn an_override_of_such_a_gate_is_signed_with_a_touch_too() {
+    let Some((place, console)) = asked(&people(), ", proof: touch") else { return };
+    let ask = ask_of(&place);
+    let skip = |more: &[&str]| {
+        let words = ["skip", "r-1", "go", "--reason", "the canary is well", "--ask", &ask];
+        place.cue(&[&words[..], more].concat())
+    };
+    refused(&skip(&[]), "an approval needs a touched security key");
+    skip(&["--as", "mira", "--statement", "answer"]).ok();
+    let sign = |flags| {
+        place.write("answer.sig", &Authenticator::new(1).sign(DECISION, &place.text("answer"), flags));
+    };
+    sign(0);
+    let signed = ["--signed", "answer"];
+    refused(&skip(&signed), "a security key has to be touched when it signs");
+    sign(TOUCHED);
+    refused(&place.cue(&["approve", "g-1", "--signed", "answer"]), "what mira has signed is an override");
+    let other = ["skip", "r-1", "go", "--reason", "another one", "--signed", "answer"];
+    refused(&place.cue(&other), "the reason that was signed is \"the canary is well\"");
+    let of_step = ["skip", "r-1", "ship", "--reason", "x", "--signed", "answer"];
+    refused(&place.cue(&of_step), "only an open gate is answered with a key");
+    skip(&signed).ok();
+    assert_eq!(console.end().code, 0, "it has shipped");
+    assert!(place.events("r-1").iter().any(|it| it["type"] == "gate.overridden"));
+}
+
+#[test]
 fn doctor_and_check_name_a_gate_that_nobody_can_touch_a_key_for() {
     let uid = rustix::process::getuid().as_raw();
     let without = format!("[gates]\nproof = 'touch'\n[[person]]\nname = 'mira'\nuid = {uid}\n");

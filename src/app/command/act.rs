@@ -10,7 +10,7 @@ use crate::{
         args::{
             Answer, CancelArgs, CommentArgs, ConfirmArgs, CorrectedArgs, DecideArgs, DelegateArgs, DoneArgs,
             DoubtArgs, EditArgs, ForkArgs, From, GateArgs, ReasonArgs, RetryArgs, ReviewArgs, SettleUndoArgs,
-            SkipArgs,
+            SignArgs, SkipArgs,
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
@@ -124,10 +124,13 @@ pub(super) async fn undo(config: &Config, out: Output, args: ReasonArgs) -> Outc
 }
 
 pub(super) async fn skip(config: &Config, out: Output, args: SkipArgs) -> Outcome {
-    let SkipArgs { step: args, confirm } = args;
+    let SkipArgs { step: args, confirm, sign } = args;
     let (seat, run, step) = at_step(config, &args.run, &args.step).await?;
     if let Some(view) = gate_at(&seat, run, step) {
-        return override_gate(seat, out, &view, args.reason, confirm).await;
+        return override_gate(seat, out, &view, args.reason, (&confirm, &sign)).await;
+    }
+    if sign.is_given() {
+        return left(seat, no_gate(&args.step)).await;
     }
     let by = seat.actor.clone();
     let said = format!("{} of {run} is skipped", args.step);
@@ -144,7 +147,10 @@ pub(super) async fn done(config: &Config, out: Output, args: DoneArgs) -> Outcom
             );
             return left(seat, Trouble::usage(why)).await;
         }
-        return override_gate(seat, out, &view, args.step.reason, args.confirm).await;
+        return override_gate(seat, out, &view, args.step.reason, (&args.confirm, &args.sign)).await;
+    }
+    if args.sign.is_given() {
+        return left(seat, no_gate(&args.step.step)).await;
     }
     let by = seat.actor.clone();
     let said = format!("{} of {run} is done", args.step.step);
@@ -192,18 +198,11 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         overrides: false,
         form,
     };
-    let trace = seat.desk.boards().borrow().board.trace_of(gate).unwrap_or_default().to_owned();
-    let log = log_name(&seat.workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
-    match signing::sign(&mut decision, &view, (&trace, &log), &args) {
-        Ok(Signed::Given) => {}
-        Ok(Signed::Written(what)) => {
-            seat.leave().await;
-            say(&what);
-            return Ok(ExitCode::SUCCESS);
-        }
-        Err(trouble) => return left(seat, trouble).await,
-    }
-    let (whose, who) = if args.signer.is_some() || args.signed.is_some() {
+    let seat = match signed(seat, &mut decision, &view, &args.sign).await? {
+        Ok(seat) => seat,
+        Err(code) => return Ok(code),
+    };
+    let (whose, who) = if args.sign.is_given() {
         (format!("the approval of {gate} by {}", decision.by.name), decision.by.name.clone())
     } else {
         (format!("your approval of {gate}"), "you".to_owned())
@@ -219,12 +218,39 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), &said).await
 }
 
+/// Only a gate is answered with a key.
+fn no_gate(step: &str) -> Trouble {
+    Trouble::usage(format!(
+        "could not sign for {step}: only an open gate is answered with a key; leave --as and --signed out"
+    ))
+}
+
+/// Gives an answer its author. Nothing more is to be done where it was only written down to be signed.
+async fn signed(
+    seat: Seat,
+    decision: &mut Decision,
+    view: &Arc<GateView>,
+    args: &SignArgs,
+) -> Result<Result<Seat, ExitCode>, Trouble> {
+    let trace = seat.desk.boards().borrow().board.trace_of(view.id).unwrap_or_default().to_owned();
+    let log = log_name(&seat.workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    match signing::sign(decision, view, (&trace, &log), args) {
+        Ok(Signed::Given) => Ok(Ok(seat)),
+        Ok(Signed::Written(what)) => {
+            seat.leave().await;
+            say(&what);
+            Ok(Err(ExitCode::SUCCESS))
+        }
+        Err(trouble) => left(seat, trouble).await.map(Err),
+    }
+}
+
 /// The form of an answer, once the answer is confirmed. A no needs neither a form nor a code.
 fn answered(view: &Arc<GateView>, args: &DecideArgs, verdict: Verdict) -> Result<ValueMap, Trouble> {
     let verb = verdict.word();
     let wanted = match verdict {
         Verdict::Reject | Verdict::SendBack => Wanted::Nothing,
-        Verdict::Approve if args.signed.is_some() => Wanted::Nothing,
+        Verdict::Approve if args.sign.signed.is_some() => Wanted::Nothing,
         Verdict::Approve if view.ask.risk == Risk::Irreversible => Wanted::FormAndCode,
         Verdict::Approve => Wanted::Form,
     };
@@ -250,9 +276,11 @@ async fn override_gate(
     out: Output,
     view: &Arc<GateView>,
     reason: String,
-    args: ConfirmArgs,
+    (args, sign): (&ConfirmArgs, &SignArgs),
 ) -> Outcome {
-    let form = match confirm(view, &args, Wanted::FormAndCode, "override") {
+    // Who has signed elsewhere has read the ask there.
+    let wanted = if sign.signed.is_some() { Wanted::Nothing } else { Wanted::FormAndCode };
+    let form = match confirm(view, args, wanted, "override") {
         Ok(form) => form,
         Err(trouble) => {
             if !is_at_terminal() {
@@ -262,19 +290,30 @@ async fn override_gate(
         }
     };
     let gate = view.id;
-    let decision = Decision {
+    let mut decision = Decision {
         id: Entropy.decision_id(),
         gate,
         epoch: view.epoch(),
         ask: view.hash,
         verdict: Verdict::Approve,
-        reason,
+        reason: reason.clone(),
         by: seat.actor.clone(),
         shown_for: None,
         break_glass: false,
         overrides: true,
         form,
     };
+    let seat = match signed(seat, &mut decision, view, sign).await? {
+        Ok(seat) => seat,
+        Err(code) => return Ok(code),
+    };
+    if decision.reason != reason {
+        let why = format!(
+            "could not override {gate}: the reason that was signed is {:?}",
+            safe_text(&decision.reason)
+        );
+        return left(seat, Trouble::usage(why)).await;
+    }
     let said = format!(
         "{gate} is overridden; this is on record, and somebody else reviews it: cuelight review {gate}"
     );

@@ -3,7 +3,7 @@
 
 use super::{ask_text, beside, form};
 use crate::{
-    app::{args::DecideArgs, exit::Trouble, output::say},
+    app::{args::SignArgs, exit::Trouble, output::say},
     base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text},
     engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
     projection::GateView,
@@ -34,7 +34,7 @@ pub(super) fn sign(
     decision: &mut Decision,
     gate: &GateView,
     (trace, log): (&str, &str),
-    args: &DecideArgs,
+    args: &SignArgs,
 ) -> Result<Signed, Trouble> {
     if let Some(path) = &args.signed {
         take_in(decision, path)?;
@@ -54,13 +54,18 @@ pub(super) fn sign(
             fs::write(path, text)
                 .map_err(|why| Trouble::not_recorded(format!("could not write {}: {why}", path.display())))?;
         }
-        let (file, word) = (path.display(), decision.verdict.word());
+        let file = path.display();
+        let again = match decision.overrides {
+            true => {
+                format!("skip {} {} --reason {:?}", gate.ask.run, gate.ask.step, safe_text(&decision.reason))
+            }
+            false => format!("{} {}", decision.verdict.word(), decision.gate),
+        };
         let with = if decision.form.is_empty() { String::new() } else { format!(", {file}{FORM}") };
         return Ok(Signed::Written(format!(
             "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
              and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f {key} {file}\n\
-             then, here, with {file}.sig beside it: cuelight {word} {} --signed {file}",
-            decision.gate
+             then, here, with {file}.sig beside it: cuelight {again} --signed {file}"
         )));
     }
     let home = std::env::home_dir().unwrap_or_default().join(".ssh").join(key);
@@ -132,6 +137,17 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
         let (asked, by) = (decision.verdict.word(), safe_text(&signed.by));
         let why = format!("could not {asked}: what {by} has signed is {}", signed.verdict.word());
         return Err(Trouble::usage(why));
+    }
+    if signed.overrides != decision.overrides {
+        let (is, verb) = match signed.overrides {
+            true => ("an override", "hand it in with `cuelight skip`"),
+            false => ("no override", "hand it in with `cuelight approve`"),
+        };
+        return Err(Trouble::usage(format!(
+            "could not take {}: what {} has signed is {is}; {verb}",
+            path.display(),
+            safe_text(&signed.by)
+        )));
     }
     if decision.form.is_empty() {
         decision.form = form_beside(path, &signed)
