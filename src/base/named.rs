@@ -139,7 +139,11 @@ pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     }
     for name in MODULE_VARIABLES {
         if let Some(value) = gather.env.get(*name).cloned() {
-            value.split(':').for_each(|it| gather.all_of(it));
+            for place in value.split(':') {
+                // `CLASSPATH=app.jar:lib/*`
+                gather.take(place, true);
+                gather.all_of(place);
+            }
         }
     }
     gather.command(&words.iter().cloned().map(Some).collect::<Vec<_>>(), 0);
@@ -167,15 +171,26 @@ impl Gather {
                 _ => {}
             }
         }
-        let known = |it: &Known| it.clone().unwrap_or_default();
-        let starts = |it: &Known| STARTS_ALL.contains(&name_of(&known(it)));
-        let finds = words.iter().any(|it| name_of(&known(it)) == "find")
-            && words.iter().flatten().any(|it| STARTS_FOUND.contains(&it.as_str()));
-        if finds || words.iter().any(starts) {
-            words.iter().flatten().for_each(|it| self.all_of(it));
+        let words_behind = |names: &[&str]| {
+            let behind =
+                words.iter().position(|it| it.as_deref().is_some_and(|it| names.contains(&name_of(it))));
+            behind.map(|at| words[at + 1..].iter().flatten().map(String::as_str).collect::<Vec<_>>())
+        };
+        if let Some(operands) = words_behind(STARTS_ALL) {
+            operands.into_iter().for_each(|it| self.all_of(it));
+        }
+        if let Some(behind) =
+            words_behind(&["find"]).filter(|it| it.iter().any(|it| STARTS_FOUND.contains(it)))
+        {
+            let is_place = |it: &&str| !it.starts_with(['-', '(', '!']);
+            let mut places: Vec<&str> = behind.into_iter().take_while(is_place).collect();
+            if places.is_empty() {
+                places.push(".");
+            }
+            places.into_iter().for_each(|it| self.all_of(it));
         }
         let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
-        let mut reads_f = false;
+        let (mut reads_f, mut reads_modules) = (false, false);
         for word in words {
             let Some(word) = word.as_deref() else {
                 (awaits_script, before) = (false, "");
@@ -190,7 +205,13 @@ impl Gather {
                 || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
             match () {
                 () if awaits_script && is_short && before.ends_with('c') => self.texts(word, depth),
-                () if awaits_script && is_short && before.ends_with('m') => self.module(word),
+                () if awaits_script && reads_modules && is_short && before.ends_with('m') => {
+                    self.module(word);
+                    self.word(word, true, depth);
+                }
+                () if awaits_script && reads_modules && word.starts_with("-m") && word.len() > 2 => {
+                    self.module(&word[2..]);
+                }
                 () if awaits_script && (is_value && !is_read || is_option && !word.contains('=')) => {}
                 () => {
                     self.word(word, is_recipe || is_script || awaits_script && is_read && !is_option, depth)
@@ -207,6 +228,7 @@ impl Gather {
             let name = word.rsplit('/').next().unwrap_or(word);
             if is_interpreter(name) || matches!(name, "." | "source") {
                 awaits_script = true;
+                reads_modules = name.starts_with("python") || name.starts_with("pypy");
             } else if let Some((_, files)) = RUNNERS.iter().find(|it| it.0.contains(&name)) {
                 is_recipe = true;
                 files.iter().for_each(|it| self.take(it, true));
@@ -277,7 +299,7 @@ impl Gather {
     fn take(&mut self, word: &str, runs: bool) {
         let is_name = word.len() <= WORD_BYTES_MAX
             && !word.starts_with('-')
-            && word.contains(char::is_alphanumeric)
+            && (word.contains(char::is_alphanumeric) || word == "./*")
             && !word.contains(['\n', '\0'])
             && !is_number(word)
             && !OF_SHELL.contains(&word);
@@ -311,12 +333,6 @@ impl Gather {
 
     /// The commands of a shell text. Quotes and escapes are taken away; what the shell computes is not known.
     fn text(&mut self, text: &str, depth: usize) {
-        let pieces = text.split(|c: char| c.is_whitespace() || ";|&()<>".contains(c));
-        for piece in pieces.filter(|it| it.contains('{') && it.contains(',') && it.len() <= WORD_BYTES_MAX) {
-            let mut words = Vec::new();
-            unbrace(piece, &mut words);
-            words.iter().for_each(|it| self.take(it, false));
-        }
         let mut words: Vec<Known> = Vec::new();
         let mut word = Piece::default();
         let mut rest = text;
@@ -339,6 +355,10 @@ impl Gather {
                 '$' | '`' => rest = self.computed(c, rest, &mut word, depth),
                 '#' if word.is_empty() => rest = rest.find('\n').map_or("", |it| &rest[it..]),
                 ' ' | '\t' | '\r' => word.end(&mut words),
+                '{' if let Some((group, after)) = braces(rest) => {
+                    word.fork(&alternatives(group));
+                    rest = after;
+                }
                 '\n' | ';' | '&' | '|' | '(' | ')' | '{' | '}' => {
                     word.end(&mut words);
                     self.command(&std::mem::take(&mut words), depth);
@@ -415,12 +435,17 @@ impl Gather {
     }
 }
 
-/// A word of a text that is being read.
-#[derive(Default)]
+/// A word of a text that is being read, or the words that it stands for.
 struct Piece {
-    text: String,
+    texts: Vec<String>,
     has_begun: bool,
     is_unknown: bool,
+}
+
+impl Default for Piece {
+    fn default() -> Self {
+        Self { texts: vec![String::new()], has_begun: false, is_unknown: false }
+    }
 }
 
 impl Piece {
@@ -430,40 +455,105 @@ impl Piece {
 
     fn push(&mut self, c: char) {
         self.has_begun = true;
-        self.text.push(c);
+        self.texts.iter_mut().for_each(|it| it.push(c));
     }
 
     fn push_str(&mut self, text: &str) {
         self.has_begun = true;
-        self.text.push_str(text);
+        self.texts.iter_mut().for_each(|it| it.push_str(text));
+    }
+
+    /// Goes on as one word for each of these; where they are too many, none is known.
+    fn fork(&mut self, ends: &[String]) {
+        if self.texts.len() * ends.len() > BRACES_MAX {
+            return self.lose();
+        }
+        self.has_begun = true;
+        self.texts =
+            self.texts.iter().flat_map(|it| ends.iter().map(move |end| format!("{it}{end}"))).collect();
     }
 
     /// What comes here is not known: the text behind it may be a name below a directory.
     fn lose(&mut self) {
         self.is_unknown = true;
-        self.text.clear();
+        self.texts = vec![String::new()];
     }
 
     fn end(&mut self, words: &mut Vec<Known>) {
         if !self.is_empty() {
-            let word = std::mem::take(self);
-            let known = word.text.trim_start_matches(|c| c == '/' && word.is_unknown);
-            words.push((!word.is_unknown || !known.is_empty()).then(|| known.to_owned()));
+            let Self { texts, is_unknown, .. } = std::mem::take(self);
+            for text in texts {
+                let known = text.trim_start_matches(|c| c == '/' && is_unknown);
+                words.push((!is_unknown || !known.is_empty()).then(|| known.to_owned()));
+            }
         }
     }
 }
 
-/// The words that a word with braces stands for: `{a,b}.sh` for `a.sh` and `b.sh`.
-fn unbrace(word: &str, out: &mut Vec<String>) {
-    if out.len() >= BRACES_MAX {
+/// What stands in braces up to the one that closes them, and what follows, where it is one of several and no list of commands.
+fn braces(text: &str) -> Option<(&str, &str)> {
+    let mut open = 1_usize;
+    for (at, c) in text.char_indices().take(WORD_BYTES_MAX) {
+        match c {
+            '{' => open += 1,
+            '}' if open == 1 => {
+                let (group, after) = (&text[..at], &text[at + 1..]);
+                return (group.contains(',') || range(group).is_some()).then_some((group, after));
+            }
+            '}' => open -= 1,
+            c if c.is_whitespace() || ";|&()<>$`".contains(c) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The words that a group in braces stands for: `a`, `b1`, `b2` of `a,b{1,2}`, and `1`, `2`, `3` of `1..3`. One more than are
+/// taken where there are too many.
+fn alternatives(group: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some(range) = range(group) {
+        return range;
+    }
+    let (mut depth, mut start) = (0_usize, 0);
+    let ends = group.char_indices().filter(|(_, c)| {
+        depth = depth + usize::from(*c == '{') - usize::from(*c == '}');
+        *c == ',' && depth == 0
+    });
+    for end in ends.map(|it| it.0).collect::<Vec<_>>().into_iter().chain([group.len()]) {
+        let part = &group[start..end];
+        start = end + 1;
+        unbrace(part, &mut out);
+        if out.len() > BRACES_MAX {
+            break;
+        }
+    }
+    out.iter_mut().for_each(|it| it.retain(|c| !"'\"\\".contains(c)));
+    out
+}
+
+/// Every word that a text with braces in it stands for.
+fn unbrace(text: &str, out: &mut Vec<String>) {
+    if out.len() > BRACES_MAX {
         return;
     }
-    // The innermost first: the last one that opens.
-    let braces = word.rfind('{').and_then(|open| Some((open, open + word[open..].find('}')?)));
-    let Some((open, close)) = braces else { return out.push(word.to_owned()) };
-    for inner in word[open + 1..close].split(',') {
-        unbrace(&format!("{}{inner}{}", &word[..open], &word[close + 1..]), out);
+    let group = text.match_indices('{').find_map(|(at, _)| Some((at, braces(&text[at + 1..])?)));
+    let Some((at, (group, after))) = group else { return out.push(text.to_owned()) };
+    for it in alternatives(group) {
+        unbrace(&format!("{}{it}{after}", &text[..at]), out);
     }
+}
+
+/// `1..3`, `a..c`
+fn range(group: &str) -> Option<Vec<String>> {
+    let (from, to) = group.split_once("..")?;
+    let many = BRACES_MAX + 1;
+    if let (Ok(from), Ok(to)) = (from.parse::<i64>(), to.parse::<i64>()) {
+        return Some((from.min(to)..=from.max(to)).take(many).map(|it| it.to_string()).collect());
+    }
+    let one = |text: &str| text.parse::<char>().ok().filter(char::is_ascii_alphabetic);
+    let (from, to) = (one(from)?, one(to)?);
+    Some((from.min(to)..=from.max(to)).take(many).map(String::from).collect())
 }
 
 fn is_number(word: &str) -> bool {
@@ -561,13 +651,22 @@ mod tests {
         check(&["python3", "app/"], &["app/__main__.py"], &[]);
         check(&["run-parts", "--verbose", "jobs.d"], &["jobs.d/*"], &[]);
         check_text("find jobs -name '*.sh' -exec sh {} \\;", &["jobs/*"], &[]);
+        check_text("find -name '*.sh' -exec sh {} \\;", &["./*"], &[]);
         check_text("./{a,b{1,2}}.sh; echo {}", &[], &["./a.sh", "./b1.sh", "./b2.sh"]);
+        check_text("bash {w,x}; ./{1..3}'.sh'; { ./z.sh,; }", &["w"], &["x", "./1.sh", "./3.sh", "./z.sh"]);
+        check_text("{ ./y.sh; }; ./{a,b}{c,d}.sh x{", &[], &["./y.sh", "./ad.sh"]);
+        check(&["bash", "-m", "./w.sh"], &["./w.sh"], &[]);
+        check(&["python3", "-mshop.ship"], &["shop/ship.py"], &[]);
         let env = BTreeMap::from([("PERL5LIB".to_owned(), "lib:more".to_owned())]);
         let found = named(&["perl".to_owned(), "x.pl".to_owned()], env);
         assert!(found.runs.contains("lib/*") && found.runs.contains("more/*"), "{found:?}");
+        let env = BTreeMap::from([("CLASSPATH".to_owned(), "app.jar:jars/*".to_owned())]);
+        let found = named(&["java".to_owned(), "Ship".to_owned()], env);
+        assert!(found.runs.contains("app.jar") && found.runs.contains("jars/*"), "{found:?}");
         let deep = "{a,".repeat(200) + &"}".repeat(200);
         check_text(&deep, &[], &[]);
         check_text(&"{a,b}".repeat(60), &[], &[]);
+        check_text("./{1..999999999999}.sh ./{z..a}.sh", &[], &["./m.sh"]);
     }
 
     #[test]

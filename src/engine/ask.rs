@@ -436,9 +436,9 @@ pub(super) struct Covered {
 struct Releasing<'a> {
     run: &'a Run,
     gate: StepIx,
-    /// True when more steps are released than are shown.
-    is_long: bool,
     out: Released,
+    /// What takes a step back, or finds out about it: shown behind the other calls whose parameters are not known yet.
+    after: Vec<Later>,
     later_count: u64,
     /// A line for each call, over which the hash of all is made.
     all: String,
@@ -453,7 +453,7 @@ impl Releasing<'_> {
     /// The files of a call, or that they have to be looked at.
     fn seen(&mut self, program: Program) -> Vec<FileFact> {
         let step = self.run.step(self.gate);
-        let files = step.facts.as_deref().and_then(|it| it.shown_of(&program)).map(|it| it.1.clone());
+        let files = step.facts.as_deref().and_then(|it| it.looked_at(&program)).cloned();
         if files.is_none() && !step.looked_at.contains(&program) {
             self.out.unseen.insert(program);
         }
@@ -463,12 +463,11 @@ impl Releasing<'_> {
     /// A call whose parameters are not known yet.
     fn later(&mut self, step: StepIx, purpose: Purpose, what: Later) {
         self.later_count += 1;
-        if !self.is_long && self.out.later.len() >= NAMES_MAX {
-            return;
-        }
         let word = if matches!(purpose, Purpose::Undo | Purpose::Check) { &what.kind } else { "later" };
         self.note(&what.step, word, what.template);
-        if self.out.later.len() >= NAMES_MAX {
+        let is_after = matches!(purpose, Purpose::Undo | Purpose::Check);
+        let shown = if is_after { self.after.len() } else { self.out.later.len() };
+        if shown >= NAMES_MAX {
             return;
         }
         let is_process = call::is_process(self.run, step, purpose);
@@ -487,7 +486,8 @@ impl Releasing<'_> {
                 files.extend(new);
             }
         }
-        self.out.later.push(Later { files, ..what });
+        let later = if is_after { &mut self.after } else { &mut self.out.later };
+        later.push(Later { files, ..what });
     }
 
     /// What takes the place of a step that fails: the call that it is, or one that is not known yet.
@@ -539,9 +539,8 @@ impl Releasing<'_> {
 
 fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
     let reached = reached(run, gate);
-    let is_long = reached.len() > NAMES_MAX;
     let out = Released::default();
-    let mut it = Releasing { run, gate, is_long, out, later_count: 0, all: String::new() };
+    let mut it = Releasing { run, gate, out, after: Vec::new(), later_count: 0, all: String::new() };
     for step in reached {
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
@@ -574,7 +573,9 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             it.later(step, beside.purpose, later_beside(plan, &beside));
         }
     }
-    let Releasing { mut out, later_count, mut all, .. } = it;
+    let Releasing { mut out, after, later_count, mut all, .. } = it;
+    out.later.extend(after);
+    out.later.truncate(NAMES_MAX);
     if let Some(facts) = run.step(gate).facts.as_deref() {
         all.push_str(&canonical_json(&facts.programs));
     }
@@ -584,8 +585,6 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
         later: later_count,
         digest: sha256("cuelight-calls-v1", &[all.as_bytes()]),
     });
-    // What takes a step back, or finds out about it, stands behind what is called.
-    out.later.sort_by_key(|it| matches!(it.kind.as_str(), "undo" | "check"));
     out
 }
 
@@ -643,7 +642,7 @@ fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
         kind: beside.kind.to_owned(),
         template: call::fallback_hash(plan, beside.work),
         files: Vec::new(),
-        candidates: beside.work.route().map(named_candidates).unwrap_or_default(),
+        candidates: Vec::new(),
     }
 }
 

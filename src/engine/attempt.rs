@@ -75,26 +75,32 @@ fn bound_programs(
     purpose: Purpose,
     launch: &Launch,
 ) -> Vec<(Program, Vec<FileFact>)> {
-    let mut programs = Vec::new();
+    let approvals = &run.step(step).approvals;
+    let mut programs: Vec<(Program, Vec<FileFact>)> = Vec::new();
+    if approvals.iter().all(|it| it.facts.as_ref().is_none_or(|it| it.programs.is_empty())) {
+        return programs;
+    }
     let own = launch.program();
     let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
     let known = call::known_programs(run, step, purpose, chosen);
-    for approval in &run.step(step).approvals {
+    for approval in approvals {
         let Some(facts) = &approval.facts else { continue };
         let knows = approval.knows(purpose);
-        let shown = |it| facts.shown_of(it);
-        let shown = if knows {
-            shown(&own).or_else(|| known.iter().find_map(shown))
-        } else {
-            known.iter().find_map(shown).or_else(|| shown(&own).filter(|_| purpose == Purpose::Step))
+        let of_call = || facts.shown_of(&own);
+        let of_words = || known.iter().map(|it| facts.shown_of(it)).find(|it| !it.is_empty());
+        let is_own = knows || purpose == Purpose::Step;
+        let shown = match of_call() {
+            shown if knows && !shown.is_empty() => shown,
+            shown => of_words().unwrap_or_else(|| shown.into_iter().filter(|_| is_own).collect()),
         };
-        let Some((of, files)) = shown else { continue };
-        // What a step in between has yet to write was not there to be approved.
-        let is_there = files.iter().filter(|it| it.is_bound()).all(|it| it.digest.is_some());
-        let shown = (Program { later: !knows, ..of.clone() }, files.clone());
-        let counts = knows || is_there && call::names_files(of, files);
-        if counts && !programs.contains(&shown) {
-            programs.push(shown);
+        for (of, files) in shown {
+            // What a step in between has yet to write was not there to be approved.
+            let is_there = files.iter().filter(|it| it.is_bound()).all(|it| it.digest.is_some());
+            let shown = (Program { later: !knows, ..of.clone() }, files.clone());
+            let counts = knows || is_there && call::names_files(of, files);
+            if counts && !programs.contains(&shown) {
+                programs.push(shown);
+            }
         }
     }
     programs

@@ -176,6 +176,14 @@ pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
     (1..).zip(&plan.fallback).map(fallback).chain(check).chain(undo).collect()
 }
 
+/// All that a step may be called for.
+pub(super) fn purposes(plan: &PlanStep) -> impl Iterator<Item = Purpose> {
+    let fallbacks = (1..).zip(&plan.fallback).map(|it| Purpose::Fallback(it.0));
+    let check = plan.check.is_some().then_some(Purpose::Check);
+    let undo = undo_work(plan).is_some().then_some(Purpose::Undo);
+    std::iter::once(Purpose::Step).chain(fallbacks).chain(check).chain(undo)
+}
+
 /// What a step calls for this purpose.
 fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
     match purpose {
@@ -199,21 +207,28 @@ pub(super) fn known_programs(
         return Vec::new();
     }
     let dir = plan.dir.clone();
-    let is_known = |it: &String| !it.contains("${{");
     // A variable whose value is not known yet is there all the same.
-    let value = |text: &String| is_known(text).then(|| TextPart::Text(text.clone())).into_iter().collect();
-    let program = |(words, variables): (Vec<String>, Vec<String>)| {
-        let env = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
-        let env = env.chain(variables.into_iter().map(|it| (it, Vec::new()))).collect();
+    let value = |text: &String| {
+        let is_known = !text.contains("${{");
+        is_known.then(|| TextPart::Text(text.clone())).into_iter().collect::<Vec<_>>()
+    };
+    let program = |(words, variables): (Vec<String>, Vec<(String, String)>)| {
+        let of_step = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
+        let own = variables.iter().filter(|(name, _)| run.env_of(step).all(|it| it.0 != *name));
+        let env: Vec<_> = of_step.chain(own.map(|(name, text)| (name.clone(), value(text)))).collect();
+        if env.iter().any(|it| it.0 == "PATH" && it.1.is_empty()) {
+            return None;
+        }
         let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
         let names = program.shell.is_some() || program.script.is_some();
         let names = names || !program.runs.is_empty() || !program.names.is_empty();
-        names.then_some(Program { later: true, ..program })
+        let closed = matches!(purpose, Purpose::Undo | Purpose::Check);
+        names.then_some(Program { later: true, closed, ..program })
     };
     let words: Vec<_> = match work_for(plan, purpose) {
         Some(Work::Run { shell, script, bindings }) => {
             let words = shell.iter().chain([script]).cloned().collect();
-            vec![(words, bindings.iter().map(|it| it.0.clone()).collect())]
+            vec![(words, bindings.iter().map(|it| (it.0.clone(), format!("${{{{ {} }}}}", it.1))).collect())]
         }
         Some(Work::Tool(it)) => {
             let names: Vec<&String> = match &it.route {

@@ -41,10 +41,19 @@ impl Facts {
         self.programs.iter().find(|it| it.0 == *program).map(|it| &it.1)
     }
 
-    /// The files of a call as people were shown them. Asks of earlier versions say only what it starts with.
-    pub(super) fn shown_of(&self, program: &Program) -> Option<&(Program, Vec<FileFact>)> {
-        let is = |wanted: &Program| self.programs.iter().find(|it| it.0 == *wanted);
-        is(program).or_else(|| is(&program.bare()))
+    /// The files of a call as they were looked at for an ask. Asks of earlier versions say only what it starts with.
+    pub(super) fn looked_at(&self, program: &Program) -> Option<&Vec<FileFact>> {
+        self.executed(program).or_else(|| self.executed(&program.bare()))
+    }
+
+    /// The files of a call as people were shown them. Earlier versions have read other words of the same call, or only what it
+    /// starts with: then it is every call that starts so.
+    pub(super) fn shown_of(&self, program: &Program) -> Vec<&(Program, Vec<FileFact>)> {
+        if let Some(it) = self.programs.iter().find(|it| it.0 == *program) {
+            return vec![it];
+        }
+        let bare = program.bare();
+        self.programs.iter().filter(|it| it.0.tree.is_none() && it.0.bare() == bare).collect()
     }
 
     /// Whether this says all that was asked.
@@ -115,7 +124,10 @@ impl Facts {
 fn changed_files(program: &Program, before: &[FileFact], now: &[FileFact]) -> Vec<Changed> {
     let [before, now] = [before, now].map(|it| it.iter().filter(|it| it.is_bound()).collect::<Vec<_>>());
     // A file that a step in between had yet to write was not there to be approved.
-    let is_new = |it: &&FileFact| !program.later && before.iter().all(|old| old.path != it.path);
+    let comes_to_others = |it: &FileFact| program.closed && program.starts_all_of(&it.path);
+    let is_new = |it: &&FileFact| {
+        (!program.later || comes_to_others(it)) && before.iter().all(|old| old.path != it.path)
+    };
     let mut came = now.iter().copied().filter(is_new);
     let mut changed = Vec::new();
     for old in before.iter().copied() {

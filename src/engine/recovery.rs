@@ -235,7 +235,7 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         released,
         released_fallbacks,
         origin: Some(origin),
-        bound: it.facts.clone().filter(|_| is_gate),
+        bound: it.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
         cached: it.cached.clone(),
         given: it.called.as_ref().map(|it| Box::new(it.input.clone())),
     }

@@ -576,7 +576,7 @@ impl Run {
                 if is_gate && facts.tree_digest().is_some() {
                     self.captured.insert(index);
                 }
-                step.facts = Some(Box::new(facts.clone()));
+                step.facts = Some(Arc::new(facts.clone()));
                 step.asked = None;
                 self.touch(index);
             }
@@ -704,7 +704,7 @@ impl Run {
         step.origin.clone_from(origin);
         step.cached.clone_from(cached);
         if bound.is_some() {
-            step.facts.clone_from(bound);
+            step.facts = bound.as_deref().cloned().map(Arc::new);
         }
         if matches!(self.plan_step(index).work, Work::Gate(_)) {
             self.approve(index, released, released_fallbacks);
@@ -729,22 +729,23 @@ impl Run {
         if let Some(facts) = self.step(gate).facts.as_ref().filter(|it| !it.programs.is_empty()) {
             for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
                 let was_shown =
-                    |it: &Program| facts.shown_of(it).is_some_and(|(of, files)| call::names_files(of, files));
-                let beside = call::beside(self.plan_step(step)).into_iter().map(|it| it.purpose);
-                let mut purposes = std::iter::once(Purpose::Step).chain(beside);
+                    |it: &Program| facts.shown_of(it).iter().any(|(of, files)| call::names_files(of, files));
+                let mut purposes = call::purposes(self.plan_step(step));
                 if purposes.any(|it| call::known_programs(self, step, it, None).iter().any(was_shown)) {
                     let later = Approval { gate, calls: Vec::new(), fallbacks: Vec::new(), facts: None };
                     approvals.entry(step).or_insert(later);
                 }
             }
         }
-        let facts = self.step(gate).facts.as_deref().map(|it| Arc::new(it.clone()));
+        let facts = self.step(gate).facts.clone();
         for (step, approval) in approvals {
             let approval = Approval { facts: facts.clone(), ..approval };
             let all = &mut self.steps[step.index()].approvals;
             // Who has agreed to a call is not taken to have agreed to any: one that waits for something else meanwhile,
             // and is shown by its template alone when the gate asks again, keeps what was approved of it.
-            if approval.calls.is_empty() && all.iter().any(|it| it.gate == gate && !it.calls.is_empty()) {
+            let known = all.iter_mut().find(|it| it.gate == gate && !it.calls.is_empty());
+            if let Some(known) = known.filter(|_| approval.calls.is_empty()) {
+                known.facts = approval.facts;
                 continue;
             }
             all.retain(|it| it.gate != gate);

@@ -59,7 +59,7 @@ pub(super) struct Step {
     pub(super) outputs: ValueMap,
     pub(super) confidence: Option<Score>,
     pub(super) error: Option<Box<ErrorRecord>>,
-    pub(super) facts: Option<Box<Facts>>,
+    pub(super) facts: Option<Arc<Facts>>,
     /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate asks by then.
     pub(super) ran_in: Option<Box<Facts>>,
     pub(super) gate: Option<GateId>,

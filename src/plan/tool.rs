@@ -337,26 +337,31 @@ impl PlanTool {
         })
     }
 
-    /// The words of its program, or of its undo, and the names of its variables, before it is known what it is given: an empty
-    /// word stands for one that is not known yet. Nothing where no program is started.
-    pub fn known_words(&self, undoes: bool) -> Option<(Vec<String>, Vec<String>)> {
+    /// The words of its program, or of its undo, and its variables as they are written, before it is known what it is given: an
+    /// empty word stands for one that is not known yet. Nothing where no program is started.
+    pub fn known_words(&self, undoes: bool) -> Option<(Vec<String>, Vec<(String, String)>)> {
         let body = match &self.undo {
             Some(PlanToolUndo::By(by)) if undoes => by,
             _ if undoes => return None,
             _ => &self.body,
         };
-        match body {
+        let (words, bindings) = match body {
             PlanToolBody::Words(words) => {
                 let known = |it: &String| if it.contains("${{") { String::new() } else { it.clone() };
-                Some((words.iter().map(known).collect(), Vec::new()))
+                (words.iter().map(known).collect(), &[][..])
             }
             PlanToolBody::Script { shell, script, bindings } => {
-                let words = shell.iter().chain([script]).cloned().collect();
-                Some((words, bindings.iter().map(|it| it.0.clone()).collect()))
+                (shell.iter().chain([script]).cloned().collect(), bindings.as_slice())
             }
-            PlanToolBody::Mcp(it) => it.http.is_none().then(|| (it.command.clone(), Vec::new())),
-            PlanToolBody::BuiltIn | PlanToolBody::Claim | PlanToolBody::Http(_) => None,
-        }
+            PlanToolBody::Mcp(it) if it.http.is_none() => (it.command.clone(), &[][..]),
+            PlanToolBody::BuiltIn | PlanToolBody::Claim | PlanToolBody::Http(_) | PlanToolBody::Mcp(_) => {
+                return None;
+            }
+        };
+        let bound =
+            bindings.iter().map(|(name, expression)| (name.clone(), format!("${{{{ {expression} }}}}")));
+        let of_agent = self.agent.iter().filter(|_| !undoes).flat_map(|it| it.env.iter().cloned());
+        Some((words, of_agent.chain(bound).collect()))
     }
 
     /// What an agent finds in its environment: what its file says and its step does not, its name, and its task.

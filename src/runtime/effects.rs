@@ -23,6 +23,7 @@ use crate::{
 use futures_util::FutureExt as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
@@ -432,7 +433,8 @@ impl<C: Clock> Shared<C> {
     ) -> Result<Vec<FileFact>, String> {
         let tree = self.tree_of(attempt);
         let root = if in_tree { tree.as_path() } else { self.keep.root() };
-        if in_tree && !root.is_dir() {
+        // A link in its place would lead to the files of another place.
+        if in_tree && !fs::symlink_metadata(root).is_ok_and(|it| it.is_dir()) {
             return Err(
                 "the captured workspace in which it ran is gone, and its artifacts with it".to_owned()
             );

@@ -119,7 +119,22 @@ undo_that_a_step_swaps() {
   swaps_behind "  - {id: s, needs: g, run: 'true', undo: cd . && ./undo.sh}
   - {id: t, needs: s, run: '$evil undo.sh; echo t >> ran; false'}"
 }
+undo_that_gets_one_more_file() {
+  fresh
+  mkdir "$workspace/undo.d"
+  leaves undo.d/1 good
+  swaps_behind "  - {id: s, needs: g, run: 'true', undo: run-parts undo.d}
+  - {id: t, needs: s, run: '$evil undo.d/2; chmod +x undo.d/2; echo t >> ran; false'}"
+}
+undo_behind_braces() {
+  fresh
+  leaves back.sh good
+  swaps_behind "  - {id: s, needs: g, run: 'true', undo: \"cd . && ./{back,x}.sh\"}
+  - {id: t, needs: s, run: '$evil back.sh; echo t >> ran; false'}"
+}
 attack "the undo of a step, swapped by the next one" undo_that_a_step_swaps
+attack "the undo of a step, given one more file to start" undo_that_gets_one_more_file
+attack "the undo of a step behind braces, swapped" undo_behind_braces
 
 attack "a script behind options, swapped" behind_bash_and_options
 attack "a script in a shell with options, swapped" behind_options

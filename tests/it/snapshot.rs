@@ -100,21 +100,26 @@ fn captured_files_that_were_changed_are_captured_and_asked_anew() {
 
 #[test]
 fn a_step_that_removes_its_copy_leaves_no_file_of_the_workspace_as_its_own() {
-    let place = workspace();
-    place.write(
-        "ship.yaml",
-        "name: ship
+    for then in ["", "; ln -s \"$CUELIGHT_WORKSPACE\" \"$OLD\""] {
+        let place = workspace();
+        let script = format!("OLD=\"$PWD\"; rm -rf \"$OLD\"{then}");
+        place.write(
+            "ship.yaml",
+            &format!(
+                "name: ship
 steps:
-  - {id: ok, gate: {prompt: Ship?, undo-window: 0s, consent: snapshot}}
-  - {id: ship, needs: ok, run: 'rm -rf \"$PWD\"', artifacts: [word]}
-",
-    );
-    let mut console = place.start(&["run", "ship.yaml", "--headless"]);
-    console.until("gate.asked");
-    spoil(&place);
-    place.cue(&["approve", "g-1"]).ok();
-    let said = console.end();
-    assert_eq!(place.state("r-1"), "failed", "{said:?}");
-    let shown = place.show("r-1").to_string();
-    assert!(shown.contains("is gone"), "{shown}");
+  - {{id: ok, gate: {{prompt: Ship?, undo-window: 0s, consent: snapshot}}}}
+  - {{id: ship, needs: ok, run: '{script}', artifacts: [word]}}
+"
+            ),
+        );
+        let mut console = place.start(&["run", "ship.yaml", "--headless"]);
+        console.until("gate.asked");
+        spoil(&place);
+        place.cue(&["approve", "g-1"]).ok();
+        let said = console.end();
+        assert_eq!(place.state("r-1"), "failed", "{said:?}");
+        let shown = place.show("r-1").to_string();
+        assert!(shown.contains("is gone"), "{shown}");
+    }
 }
