@@ -42,7 +42,7 @@ impl Actor {
         self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
 
-    /// Who may stand behind it besides: the owner of a workspace can make an agent's token, or write a schedule, and let it ask.
+    /// The OS user who could have made this request: the owner of a workspace can make an agent's token or write a schedule.
     pub(super) fn maker(&self) -> Option<String> {
         match &self.proof {
             Proof::Token(it) => it.maker.clone(),
@@ -51,7 +51,7 @@ impl Actor {
         }
     }
 
-    /// By what its maker can have it ask: the end of a sentence that is told to the maker.
+    /// The way in which that user can make it: the end of a sentence that is shown to the user.
     pub(super) fn made_by(&self) -> &'static str {
         match &self.proof {
             Proof::Schedule(_) => "by a schedule whose file you can write",
@@ -75,8 +75,8 @@ impl Actor {
     pub(super) fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
             _ if self.channel == Channel::Step => Some(
-                "a program that a step has started decides nothing, nor does one that has ended, runs in a container or forwards a \
-                     connection (ssh -L); answer from a terminal of your own, where `cuelight doctor` says if it counts",
+                "this program counts as a step's and decides nothing: a step has started it, it has ended, it runs in a container, \
+                     or it forwards a connection (ssh -L); answer from your own terminal, where `cuelight doctor` shows if it counts",
             ),
             _ if self.channel == Channel::Mcp => {
                 Some("what agents ask over MCP decides nothing; answer from a terminal of your own")

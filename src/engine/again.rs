@@ -84,9 +84,9 @@ pub(super) fn take_over(
     Ok(TakenOver { plan, steps, corrected })
 }
 
-/// A correction takes no gate away: each stands there as strictly as it did, before all that stood behind it.
+/// Refuses a correction that removes or loosens a gate, or moves a step out from behind one.
 fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
-    const ADVICE: &str = "a correction takes no gate away; put it back, or start the workflow anew";
+    const ADVICE: &str = "restore it, or start a new run";
     for at in places(old) {
         let was = &old.steps[at.index()];
         if !is_or_makes_gate(was) {
@@ -95,7 +95,7 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
         let Some(place) = pairs.get(&at) else {
             let guards = |it: &StepIx| old.steps[it.index()].work.is_call() && pairs.contains_key(it);
             if behind(old, at).iter().any(guards) {
-                return Err(format!("the gate {} is no longer in the workflow: {ADVICE}", was.id));
+                return Err(format!("the correction removes the gate {}; {ADVICE}", was.id));
             }
             continue;
         };
@@ -108,7 +108,7 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
         };
         if !looser.is_empty() {
             let what = looser.join(", ");
-            return Err(format!("the gate {} has another {what} than before: {ADVICE}", was.id));
+            return Err(format!("the correction loosens the gate {} ({what}); {ADVICE}", was.id));
         }
         let now = behind(new, *place);
         let let_out = |it: &StepIx| {
@@ -119,7 +119,10 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
             escapes.then(|| before.id.clone())
         };
         if let Some(id) = behind(old, at).iter().find_map(let_out) {
-            return Err(format!("{id} no longer waits for the gate {}: {ADVICE}", was.id));
+            return Err(format!(
+                "{id} no longer waits for the gate {}; let it need the gate, or start a new run",
+                was.id
+            ));
         }
     }
     Ok(())

@@ -358,13 +358,16 @@ impl Ask {
             return Some(format!("nobody can answer yet: {KEYS_DO_NOT_COUNT}"));
         }
         Some(if policy.counts_at(self.risk) {
-            "groups are self-declared: people.toml is not signed, and others than root can write it"
-                .to_owned()
+            format!("groups are {SELF_DECLARED}")
         } else {
             format!("nobody can answer yet: {SELF_DECLARED_DO_NOT_COUNT}")
         })
     }
 }
+
+/// The standing of a `people.toml` that is neither root-owned nor signed, with the reason.
+pub const SELF_DECLARED: &str =
+    "self-declared: people.toml is not signed, and users other than root can write it";
 
 /// `needs a touched security key`, said of an approval: the rest of a sentence.
 pub const NEEDS_TOUCH: &str = "needs a touched security key";
@@ -421,7 +424,7 @@ fn unshown(step: &str, why: &Unresolved) -> String {
         Unresolved::Failed(why) => why,
     };
     format!(
-        "could not show what `{step}` would be called with, so nobody is asked: {why}; give it an environment that is known before"
+        "the gate cannot ask: the call of `{step}` is not known yet: {why}; give it an environment that is known before"
     )
 }
 

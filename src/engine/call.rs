@@ -152,9 +152,9 @@ fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &L
     Some(format!("{what} comes by itself and {said}"))
 }
 
-/// A call that a step may make beside its own.
+/// Another call that a step may make: a fallback, its check or its undo.
 pub(super) struct Beside<'a> {
-    /// Whose name stands in an ask: the step, or one of its fallbacks.
+    /// The name in an ask: of the step, or of one of its fallbacks.
     pub(super) name: String,
     /// The word for it.
     pub(super) kind: &'static str,
@@ -162,7 +162,7 @@ pub(super) struct Beside<'a> {
     pub(super) work: &'a Work,
 }
 
-/// What a step calls when it fails, to find out whether it happened, and to take it back.
+/// The fallbacks, the check and the undo of a step.
 pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
     let fallback = |(which, work): (u32, _)| Beside {
         name: format!("{} (fallback {which})", plan.id),
@@ -176,7 +176,7 @@ pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
     (1..).zip(&plan.fallback).map(fallback).chain(check).chain(undo).collect()
 }
 
-/// What a step calls for this purpose.
+/// The work that a step calls for this purpose.
 fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
     match purpose {
         Purpose::Step => Some(&plan.work),
@@ -333,8 +333,8 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
     };
     let given = given.ok_or_else(|| {
         Unresolved::Failed(format!(
-            "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
-             hand, and say so with `cuelight settle-undo`",
+            "the input of the last call of {} is unknown; check what happened, undo it by hand, then run \
+             `cuelight settle-undo`",
             tool.id()
         ))
     })?;

@@ -86,7 +86,7 @@ fn accept(config: &Config, workspace: &Workspace, shown: Digest, is_own: bool) -
     if config.actor(&People::default(), Channel::Command).channel == Channel::Step {
         return Err(Trouble {
             code: USAGE,
-            message: "could not trust: this program was started by a step; run `cuelight trust` at your own terminal".to_owned(),
+            message: "could not trust: this program counts as a step's and decides nothing; run `cuelight trust` at your own terminal".to_owned(),
         });
     }
     let book = config.trust_book().map_err(|why| Trouble::not_recorded(format!("could not trust: {why}")))?;
