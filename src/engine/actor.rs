@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Actor {
     /// The name that people know: from `people.toml`, else the name of the OS user.
     pub name: String,
-    /// How it is known. Two names with one proof are one person.
+    /// The proof of identity. Two names with one proof are one person.
     pub proof: Proof,
     /// Groups at that time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -37,7 +37,7 @@ impl Actor {
         }
     }
 
-    /// Whether a principal is this one, or may stand behind it.
+    /// True when a principal is this actor, or could have made its request.
     pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
         self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
@@ -105,7 +105,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// How an actor is known.
+/// The proof of identity of an actor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
@@ -123,7 +123,7 @@ pub enum Proof {
     Engine,
 }
 
-/// What a token says of whoever holds it, as far as it is believed.
+/// The claims of a token that were checked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Token {
     /// Its own id (`jti`), by which it can be revoked.
@@ -135,7 +135,7 @@ pub struct Token {
     /// What counts as one person, where `people.toml` says whom it stands for; nothing for an agent, who decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// Who could have made it: the principal that can read the secret it was signed with, or add its key to this workspace.
+    /// The principal that could have made it: it can read the signing secret, or add the signing key to this workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maker: Option<String>,
     /// The project it is for, where that is not the workspace's own.
@@ -150,14 +150,14 @@ impl Token {
     }
 }
 
-/// What somebody has signed with a key of their own, kept so that an auditor can check it without us.
+/// A statement and its signature, kept so that an auditor can check them without cuelight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signature {
     /// What counts as one person, whichever of their keys they use, or none.
     pub person: String,
     /// The fingerprint of the key.
     pub key: String,
-    /// What was signed: a [`crate::engine::Statement`].
+    /// The signed text: a [`crate::engine::Statement`].
     pub statement: String,
     /// The signature, as `ssh-keygen -Y sign` writes it.
     pub armored: String,

@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-/// What a new run begins with.
+/// The plan, kept results and corrections of a new run.
 pub(super) struct TakenOver {
     pub(super) plan: Arc<Plan>,
     /// Steps that keep their results: there, and here.
@@ -128,13 +128,13 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
     Ok(())
 }
 
-/// Whether a gate asks at least where it did.
+/// True when a gate asks in every case in which it asked before.
 fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
     let asks_for_failures = was.condition.as_deref().is_some_and(asks_for_failures);
     was.condition == is.condition || is.condition.is_none() && !asks_for_failures
 }
 
-/// Whether one quorum wants at least all people that the other one does.
+/// True when the new quorum wants at least the people of the old one.
 fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     let all = |it: &[Quorum]| it.iter().map(|it| it.count).sum::<u32>().max(1);
     let stands = |before: &Quorum| {
@@ -143,7 +143,7 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     all(is) >= all(was) && was.iter().all(stands)
 }
 
-/// Whether every field is asked for as strictly as before.
+/// True when every field is asked for as strictly as before.
 fn fields_stand(was: &[Need], is: &[Need]) -> bool {
     let is_kept = |before: &Need| {
         let as_strict = |now: &Need| {
@@ -394,7 +394,7 @@ pub fn value_differences(old: &ValueMap, new: &ValueMap) -> Vec<InputChange> {
     differ.map(change).collect()
 }
 
-/// What the new plan has otherwise than the old one.
+/// The differences between the two plans.
 pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
     let pairs = same_steps(old, new);
     let known: BTreeSet<StepIx> = pairs.values().copied().collect();

@@ -237,7 +237,7 @@ pub(super) fn computed_place(run: &Run, step: StepIx) -> Option<&str> {
     run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|it| it.contains("${{"))
 }
 
-/// Whether a step starts a program for this purpose.
+/// True when a step starts a program for this purpose.
 pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
     match work_for(run.plan_step(step), purpose) {
         Some(Work::Run { .. }) => true,
@@ -485,7 +485,7 @@ pub(super) fn work_at(plan: &PlanStep, which: u32) -> Option<&Work> {
     }
 }
 
-/// How a step is taken back.
+/// The undo of a step.
 pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
     match &plan.undo {
         Undo::By(work) => Some(work),
@@ -493,7 +493,7 @@ pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
     }
 }
 
-/// Where two calls differ, by name; values are not told, they may be secrets' neighbours.
+/// The names of the parts in which two calls differ. Values are left out, because they may stand beside secrets.
 pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     let mut parts = Vec::new();
     for at in 0..before.argv.len().max(now.argv.len()) {
@@ -535,7 +535,7 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     parts
 }
 
-/// Where two requests differ; the address is `argv[1]`.
+/// The names of the parts in which two requests differ; the address is `argv[1]`.
 fn requests_differ(before: Option<&HttpCall>, now: Option<&HttpCall>) -> Vec<String> {
     let (Some(before), Some(now)) = (before, now) else {
         return if before == now { Vec::new() } else { vec!["its request".to_owned()] };

@@ -20,7 +20,7 @@ pub enum Refusal {
     RunState { run: RunId, state: RunState, verb: String, valid: Option<String> },
     #[error("could not {verb} {step} of {run}: it is {state}")]
     StepState { run: RunId, step: String, state: StepState, verb: String },
-    /// What stands behind a gate that has not asked.
+    /// A step behind a gate that has not asked.
     #[error(
         "could not {verb} {step} of {run}: the gate {gate} has not asked yet; wait until it does, or cancel the run"
     )]
@@ -90,7 +90,7 @@ pub enum Refusal {
     /// Another value than the one that was seen (412), or one that cannot be kept.
     #[error("could not change {key}: {why}")]
     State { key: String, why: String },
-    /// What is to be said is no good; recorded by a command of its own.
+    /// An invalid message; recorded by a command of its own.
     #[error("could not say that: {why}")]
     Message {
         fault: MessageFault,

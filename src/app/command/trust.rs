@@ -96,7 +96,7 @@ fn accept(config: &Config, workspace: &Workspace, shown: Digest, is_own: bool) -
     Ok(ExitCode::SUCCESS)
 }
 
-/// What would act in a workspace, for whoever decides whether it may.
+/// The text of what would act in a workspace, for the person who decides about it.
 pub(super) fn would_act(config: &Config, workspace: &Workspace, why: &str) -> Result<String, Trouble> {
     Ok(told(config, workspace, &things(workspace)?, Some(why)))
 }
@@ -134,7 +134,7 @@ fn told(config: &Config, workspace: &Workspace, things: &Things, why: Option<&st
     text
 }
 
-/// What a file of a workspace does, a line for each thing.
+/// The effects of a file of a workspace, one line each.
 fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     let place = name.split('/').next().unwrap_or_default();
     match (name, place) {
