@@ -76,7 +76,7 @@ impl Config {
         if self.knows(workspace) { Ok(()) } else { self.require_trust(workspace).map(drop) }
     }
 
-    /// Whether the workspace is one that this user has trusted, whatever has changed in it since.
+    /// True when this user has trusted the workspace before, also if files have changed since.
     pub(super) fn knows(&self, workspace: &Workspace) -> bool {
         self.made(workspace).is_some() || self.trust_book().and_then(|it| it.record(workspace)).is_ok()
     }

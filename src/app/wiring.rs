@@ -148,7 +148,8 @@ pub(super) async fn own(
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
     let actor = config.actor(&people, channel);
     if taking_over.is_some() && actor.channel == Channel::Step {
-        let why = "could not take over: a program that a step has started decides nothing";
+        let why =
+            "could not take over: this program counts as a step's and decides nothing; use your own terminal";
         return Err(OwnTrouble::Other(Trouble::failed(why)));
     }
     // A screen has the terminal to itself.

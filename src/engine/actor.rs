@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Actor {
     /// The name that people know: from `people.toml`, else the name of the OS user.
     pub name: String,
-    /// How it is known. Two names with one proof are one person.
+    /// The proof of identity. Two names with one proof are one person.
     pub proof: Proof,
     /// Groups at that time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -37,12 +37,12 @@ impl Actor {
         }
     }
 
-    /// Whether a principal is this one, or may stand behind it.
+    /// True when a principal is this actor, or could have made its request.
     pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
         self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
 
-    /// Who may stand behind it besides: the owner of a workspace can make an agent's token, or write a schedule, and let it ask.
+    /// The OS user who could have made this request: the owner of a workspace can make an agent's token or write a schedule.
     pub(super) fn maker(&self) -> Option<String> {
         match &self.proof {
             Proof::Token(it) => it.maker.clone(),
@@ -51,7 +51,7 @@ impl Actor {
         }
     }
 
-    /// By what its maker can have it ask: the end of a sentence that is told to the maker.
+    /// The way in which that user can make it: the end of a sentence that is shown to the user.
     pub(super) fn made_by(&self) -> &'static str {
         match &self.proof {
             Proof::Schedule(_) => "by a schedule whose file you can write",
@@ -75,8 +75,8 @@ impl Actor {
     pub(super) fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
             _ if self.channel == Channel::Step => Some(
-                "a program that a step has started decides nothing, nor does one that has ended, runs in a container or forwards a \
-                     connection (ssh -L); answer from a terminal of your own, where `cuelight doctor` says if it counts",
+                "this program counts as a step's and decides nothing: a step has started it, it has ended, it runs in a container, \
+                     or it forwards a connection (ssh -L); answer from your own terminal, where `cuelight doctor` shows if it counts",
             ),
             _ if self.channel == Channel::Mcp => {
                 Some("what agents ask over MCP decides nothing; answer from a terminal of your own")
@@ -105,7 +105,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// How an actor is known.
+/// The proof of identity of an actor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
@@ -123,7 +123,7 @@ pub enum Proof {
     Engine,
 }
 
-/// What a token says of whoever holds it, as far as it is believed.
+/// The claims of a token that were checked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Token {
     /// Its own id (`jti`), by which it can be revoked.
@@ -135,7 +135,7 @@ pub struct Token {
     /// What counts as one person, where `people.toml` says whom it stands for; nothing for an agent, who decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// Who could have made it: the principal that can read the secret it was signed with, or add its key to this workspace.
+    /// The principal that could have made it: it can read the signing secret, or add the signing key to this workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maker: Option<String>,
     /// The project it is for, where that is not the workspace's own.
@@ -150,14 +150,14 @@ impl Token {
     }
 }
 
-/// What somebody has signed with a key of their own, kept so that an auditor can check it without us.
+/// A statement and its signature, kept so that an auditor can check them without cuelight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signature {
     /// What counts as one person, whichever of their keys they use, or none.
     pub person: String,
     /// The fingerprint of the key.
     pub key: String,
-    /// What was signed: a [`crate::engine::Statement`].
+    /// The signed text: a [`crate::engine::Statement`].
     pub statement: String,
     /// The signature, as `ssh-keygen -Y sign` writes it.
     pub armored: String,

@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-/// What a new run begins with.
+/// The plan, kept results and corrections of a new run.
 pub(super) struct TakenOver {
     pub(super) plan: Arc<Plan>,
     /// Steps that keep their results: there, and here.
@@ -84,9 +84,9 @@ pub(super) fn take_over(
     Ok(TakenOver { plan, steps, corrected })
 }
 
-/// A correction takes no gate away: each stands there as strictly as it did, before all that stood behind it.
+/// Refuses a correction that removes or loosens a gate, or moves a step out from behind one.
 fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
-    const ADVICE: &str = "a correction takes no gate away; put it back, or start the workflow anew";
+    const ADVICE: &str = "restore it, or start a new run";
     for at in places(old) {
         let was = &old.steps[at.index()];
         if !is_or_makes_gate(was) {
@@ -95,7 +95,7 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
         let Some(place) = pairs.get(&at) else {
             let guards = |it: &StepIx| old.steps[it.index()].work.is_call() && pairs.contains_key(it);
             if behind(old, at).iter().any(guards) {
-                return Err(format!("the gate {} is no longer in the workflow: {ADVICE}", was.id));
+                return Err(format!("the correction removes the gate {}; {ADVICE}", was.id));
             }
             continue;
         };
@@ -108,7 +108,7 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
         };
         if !looser.is_empty() {
             let what = looser.join(", ");
-            return Err(format!("the gate {} has another {what} than before: {ADVICE}", was.id));
+            return Err(format!("the correction loosens the gate {} ({what}); {ADVICE}", was.id));
         }
         let now = behind(new, *place);
         let let_out = |it: &StepIx| {
@@ -119,19 +119,22 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
             escapes.then(|| before.id.clone())
         };
         if let Some(id) = behind(old, at).iter().find_map(let_out) {
-            return Err(format!("{id} no longer waits for the gate {}: {ADVICE}", was.id));
+            return Err(format!(
+                "{id} no longer waits for the gate {}; let it need the gate, or start a new run",
+                was.id
+            ));
         }
     }
     Ok(())
 }
 
-/// Whether a gate asks at least where it did.
+/// True when a gate asks in every case in which it asked before.
 fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
     let asks_for_failures = was.condition.as_deref().is_some_and(asks_for_failures);
     was.condition == is.condition || is.condition.is_none() && !asks_for_failures
 }
 
-/// Whether one quorum wants at least all people that the other one does.
+/// True when the new quorum wants at least the people of the old one.
 fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     let all = |it: &[Quorum]| it.iter().map(|it| it.count).sum::<u32>().max(1);
     let stands = |before: &Quorum| {
@@ -140,7 +143,7 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     all(is) >= all(was) && was.iter().all(stands)
 }
 
-/// Whether every field is asked for as strictly as before.
+/// True when every field is asked for as strictly as before.
 fn fields_stand(was: &[Need], is: &[Need]) -> bool {
     let is_kept = |before: &Need| {
         let as_strict = |now: &Need| {
@@ -391,7 +394,7 @@ pub fn value_differences(old: &ValueMap, new: &ValueMap) -> Vec<InputChange> {
     differ.map(change).collect()
 }
 
-/// What the new plan has otherwise than the old one.
+/// The differences between the two plans.
 pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
     let pairs = same_steps(old, new);
     let known: BTreeSet<StepIx> = pairs.values().copied().collect();

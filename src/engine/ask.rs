@@ -30,7 +30,7 @@ pub(super) const CHOICE_FIELD: &str = "tool";
 /// Steps named in an ask; more are counted, and bound by one hash over all of them.
 const NAMES_MAX: usize = 500;
 
-/// Who and when of an ask that is being made.
+/// The people, time and settings of an ask that is being made.
 pub(super) struct Asking {
     pub(super) gate: GateId,
     pub(super) epoch: Epoch,
@@ -38,12 +38,12 @@ pub(super) struct Asking {
     pub(super) expires_at: Option<Timestamp>,
     /// Parameters that people have set; others have their defaults.
     pub(super) form: Option<ValueMap>,
-    /// Whether the workspace asks for a touched security key at gates of the highest risk.
+    /// True when the workspace asks for a touched security key at gates of the highest risk.
     pub(super) touch: bool,
 }
 
 impl Asking {
-    /// Whether the workspace asks for a touched security key at this risk.
+    /// True when the workspace asks for a touched security key at this risk.
     fn wants_touch_at(&self, risk: Risk) -> bool {
         self.touch && risk >= Risk::Irreversible
     }
@@ -178,7 +178,7 @@ fn views<'a>(view: View<'a>, copies: Option<&'a [ValueMap]>) -> Vec<View<'a>> {
     copies.filter(|it| !it.is_empty()).map_or_else(|| vec![view], |it| it.iter().map(of_copy).collect())
 }
 
-/// What a template says in each view, without repetition.
+/// The texts that a template yields in each view, without repetition.
 fn texts(views: &[View<'_>], template: &str) -> Result<Vec<String>, Unresolved> {
     let mut seen = BTreeSet::new();
     let mut texts = Vec::new();
@@ -212,7 +212,7 @@ fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved>
     Ok(all.into_iter().flatten().collect())
 }
 
-/// Whether the workflow's policy approves; of a matrix every copy, and nothing when there is none.
+/// True when the `auto` of the workflow approves every copy of the gate; false without `auto` and without copies.
 pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
     let Some(expression) = &rule.auto else { return Ok(false) };
     if rule.asks || reads_what_is_by_hand(view.run, view.step, expression) {
@@ -358,13 +358,16 @@ impl Ask {
             return Some(format!("nobody can answer yet: {KEYS_DO_NOT_COUNT}"));
         }
         Some(if policy.counts_at(self.risk) {
-            "groups are self-declared: people.toml is not signed, and others than root can write it"
-                .to_owned()
+            format!("groups are {SELF_DECLARED}")
         } else {
             format!("nobody can answer yet: {SELF_DECLARED_DO_NOT_COUNT}")
         })
     }
 }
+
+/// The standing of a `people.toml` that is neither root-owned nor signed, with the reason.
+pub const SELF_DECLARED: &str =
+    "self-declared: people.toml is not signed, and users other than root can write it";
 
 /// `needs a touched security key`, said of an approval: the rest of a sentence.
 pub const NEEDS_TOUCH: &str = "needs a touched security key";
@@ -421,18 +424,18 @@ fn unshown(step: &str, why: &Unresolved) -> String {
         Unresolved::Failed(why) => why,
     };
     format!(
-        "could not show what `{step}` would be called with, so nobody is asked: {why}; give it an environment that is known before"
+        "the gate cannot ask: the call of `{step}` is not known yet: {why}; give it an environment that is known before"
     )
 }
 
-/// What an approval covers: calls, and fallbacks by number.
+/// The calls that an approval covers, and the fallbacks by number.
 #[derive(Default)]
 pub(super) struct Covered {
     pub(super) calls: Vec<(StepIx, Digest)>,
     pub(super) fallbacks: Vec<(StepIx, u32, Digest)>,
 }
 
-/// What an approval releases, as it is gathered step by step.
+/// The steps and calls that an approval starts, gathered step by step.
 struct Releasing<'a> {
     run: &'a Run,
     gate: StepIx,
@@ -490,7 +493,7 @@ impl Releasing<'_> {
         later.push(Later { files, ..what });
     }
 
-    /// What takes the place of a step that fails: the call that it is, or one that is not known yet.
+    /// The call of a fallback. A call that is not known yet is added to the later ones.
     fn fallback(&mut self, step: StepIx, view: View<'_>, beside: Beside<'_>) -> Option<WillFallBack> {
         let Purpose::Fallback(number) = beside.purpose else { return None };
         let Ok(launch) = call::launch(view, beside.work) else {
@@ -635,7 +638,7 @@ fn later_of(run: &Run, step: StepIx) -> Later {
     }
 }
 
-/// What a step calls beside its own: if at all, after people were asked.
+/// A fallback, the check or the undo of a step, as a call that can run only after people were asked.
 fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
     Later {
         step: beside.name.clone(),
@@ -646,7 +649,7 @@ fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
     }
 }
 
-/// Which tools a model may ask for, and which of them at a gate of their own.
+/// The tools that a model may ask for, and those that have a gate of their own.
 fn offered(talk: &Talk) -> Vec<String> {
     let how = "may ask for".to_owned();
     let tool = |it: &TalkTool| if it.gated { format!("{} at a gate", it.tool) } else { it.tool.clone() };
@@ -688,7 +691,7 @@ fn cannot_undo(run: &Run, step: StepIx) -> bool {
     done && plan.work.is_call() && !run.is_undoable(step) && plan.effect != EffectClass::Pure
 }
 
-/// Who does not count: named by `forbid`, and, where more than one person is asked for, who asked for the run.
+/// The excluded people: those of `forbid`, and, with a quorum of two or more, the requester of the run.
 fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>, Unresolved> {
     let run = views[0].run;
     let mut out = Vec::new();
@@ -709,7 +712,7 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
     Ok(out)
 }
 
-/// Whether who asked for the run does not count.
+/// True when the requester of the run does not count.
 pub(super) fn wants_others(rule: &GateRule) -> bool {
     let wanted: u32 = rule.require.iter().map(|it| it.count).sum();
     wanted > 1 || rule.forbid.iter().any(|it| it == "run.actor")
@@ -739,7 +742,7 @@ fn typed(value: Value, need: &Need) -> Result<Value, Unresolved> {
         .map_err(|what| Unresolved::Failed(format!("the default of `{}` is {what}", need.name)))
 }
 
-/// What is shown: the copies a gate answers for, then what the file names.
+/// The evidence: the copies that a gate answers for, then the entries of the file.
 fn evidence(
     views: &[View<'_>],
     rule: &GateRule,

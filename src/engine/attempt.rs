@@ -285,8 +285,8 @@ impl Turn<'_> {
         let differs = |it: &&(StepIx, Digest)| run.tree_before(it.0).is_some_and(|before| before != it.1);
         let differing: Vec<StepIx> = trees.iter().filter(differs).map(|it| it.0).collect();
         if differing.is_empty() {
-            let message = "two gates before it have captured different workspaces, so neither can be meant; let one of \
-                           the gates need the other";
+            let message =
+                "two gates before it have captured different workspaces; let one of the gates need the other";
             self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message.to_owned()));
         } else {
             self.reopen_at(id, step, &differing, "the gate before it has captured the workspace anew");
@@ -495,11 +495,14 @@ impl Turn<'_> {
                 if let Some(why) = self.run(id).step(step).ending.clone() {
                     return self.ended_as(id, step, why);
                 }
-                let cut = "it was cut off by a crash, and its check";
+                let cut = "a crash interrupted it, and its check";
                 let evidence = if changed.is_empty() {
                     format!("{cut} could not tell whether it happened")
                 } else {
-                    format!("{cut} was not started: {}", facts::sentence(&changed))
+                    format!(
+                        "{cut} did not run: {}; restore the file or resolve the step",
+                        facts::sentence(&changed)
+                    )
                 };
                 self.emit_step(id, step, StepEvent::InDoubt { evidence });
             }
@@ -555,7 +558,10 @@ impl Turn<'_> {
         let (calls, seed) = (run.step(step).undo_calls, run.seed);
         // What was approved is not there any more: nothing that comes by itself brings it back.
         let changed = (!ended.changed.is_empty()).then(|| {
-            let message = format!("{}; put it back, or undo it by hand", facts::sentence(&ended.changed));
+            let message = format!(
+                "{}; restore it and run `cuelight settle-undo --again`, or undo it by hand",
+                facts::sentence(&ended.changed)
+            );
             outcome::failure(FailureMode::PolicySecurity, message)
         });
         let may_go_well = changed.is_none() && calls < UNDO_RETRY.max_attempts;

@@ -152,9 +152,9 @@ fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &L
     Some(format!("{what} comes by itself and {said}"))
 }
 
-/// A call that a step may make beside its own.
+/// Another call that a step may make: a fallback, its check or its undo.
 pub(super) struct Beside<'a> {
-    /// Whose name stands in an ask: the step, or one of its fallbacks.
+    /// The name in an ask: of the step, or of one of its fallbacks.
     pub(super) name: String,
     /// The word for it.
     pub(super) kind: &'static str,
@@ -162,7 +162,7 @@ pub(super) struct Beside<'a> {
     pub(super) work: &'a Work,
 }
 
-/// What a step calls when it fails, to find out whether it happened, and to take it back.
+/// The fallbacks, the check and the undo of a step.
 pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
     let fallback = |(which, work): (u32, _)| Beside {
         name: format!("{} (fallback {which})", plan.id),
@@ -184,7 +184,7 @@ pub(super) fn purposes(plan: &PlanStep) -> impl Iterator<Item = Purpose> {
     std::iter::once(Purpose::Step).chain(fallbacks).chain(check).chain(undo)
 }
 
-/// What a step calls for this purpose.
+/// The work that a step calls for this purpose.
 fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
     match purpose {
         Purpose::Step => Some(&plan.work),
@@ -252,7 +252,7 @@ pub(super) fn computed_place(run: &Run, step: StepIx) -> Option<&str> {
     run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|it| it.contains("${{"))
 }
 
-/// Whether a step starts a program for this purpose.
+/// True when a step starts a program for this purpose.
 pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
     match work_for(run.plan_step(step), purpose) {
         Some(Work::Run { .. }) => true,
@@ -348,8 +348,8 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
     };
     let given = given.ok_or_else(|| {
         Unresolved::Failed(format!(
-            "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
-             hand, and say so with `cuelight settle-undo`",
+            "the input of the last call of {} is unknown; check what happened, undo it by hand, then run \
+             `cuelight settle-undo`",
             tool.id()
         ))
     })?;
@@ -500,7 +500,7 @@ pub(super) fn work_at(plan: &PlanStep, which: u32) -> Option<&Work> {
     }
 }
 
-/// How a step is taken back.
+/// The undo of a step.
 pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
     match &plan.undo {
         Undo::By(work) => Some(work),
@@ -508,7 +508,7 @@ pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
     }
 }
 
-/// Where two calls differ, by name; values are not told, they may be secrets' neighbours.
+/// The names of the parts in which two calls differ. Values are left out, because they may stand beside secrets.
 pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     let mut parts = Vec::new();
     for at in 0..before.argv.len().max(now.argv.len()) {
@@ -550,7 +550,7 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     parts
 }
 
-/// Where two requests differ; the address is `argv[1]`.
+/// The names of the parts in which two requests differ; the address is `argv[1]`.
 fn requests_differ(before: Option<&HttpCall>, now: Option<&HttpCall>) -> Vec<String> {
     let (Some(before), Some(now)) = (before, now) else {
         return if before == now { Vec::new() } else { vec!["its request".to_owned()] };

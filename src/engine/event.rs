@@ -573,7 +573,7 @@ pub enum StepEvent {
         /// Which, and why.
         choice: Box<Choice>,
     },
-    /// Begins anew, as if it had never run: a gate was sent back to it, or to a step before it.
+    /// Starts again, as if it had never run: a gate was sent back to it, or to a step before it.
     SentBack,
     /// Completed by a person.
     DoneByHand {
@@ -860,7 +860,7 @@ pub struct Ask {
     pub run: RunId,
     /// The gate.
     pub gate: GateId,
-    /// How often it was asked anew.
+    /// How often it was asked again.
     pub epoch: Epoch,
     /// The step's id.
     pub step: String,
@@ -1093,7 +1093,7 @@ pub enum GateEvent {
         ask: Box<Ask>,
         /// Hash of it.
         hash: Digest,
-        /// Why it is asked anew; nothing the first time.
+        /// Why it is asked again; nothing the first time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
@@ -1271,7 +1271,7 @@ pub enum TokenEvent {
 /// What happened to the people of the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum PeopleEvent {
-    /// `people.toml` was read, and is not as it was. Open gates that depend on it ask anew.
+    /// `people.toml` was read, and is not as it was. Open gates that depend on it ask again.
     Changed {
         /// The people now, by principal, with name and groups; `policy` has the hash of the file, whether it is self-declared,
         /// who has signed it, and whether it asks for touched keys.

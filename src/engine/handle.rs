@@ -532,7 +532,7 @@ impl Turn<'_> {
             DoubtAnswer::Abort => {
                 let failure = outcome::failure(
                     crate::base::FailureMode::SystemCrash,
-                    "was cut off by a crash, and nobody could say what became of it",
+                    "a crash interrupted it, and its outcome stayed unknown",
                 );
                 self.fail_step(run, step, &failure);
             }

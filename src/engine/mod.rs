@@ -59,7 +59,7 @@ mod world;
 pub use actor::{Actor, Channel, Proof, Signature, Token, Touch};
 pub use again::{plan_differences, value_differences};
 pub use agents::{AgentAsk, AgentFault, AgentKey, Agents, Presence, Registered, Registration};
-pub use ask::{NEEDS_TOUCH, hash as ask_hash};
+pub use ask::{NEEDS_TOUCH, SELF_DECLARED, hash as ask_hash};
 pub use bus::{Bus, NewMessage, Ring, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{

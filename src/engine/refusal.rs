@@ -20,29 +20,31 @@ pub enum Refusal {
     RunState { run: RunId, state: RunState, verb: String, valid: Option<String> },
     #[error("could not {verb} {step} of {run}: it is {state}")]
     StepState { run: RunId, step: String, state: StepState, verb: String },
-    /// What stands behind a gate that has not asked.
+    /// A step behind a gate that has not asked.
     #[error(
         "could not {verb} {step} of {run}: the gate {gate} has not asked yet; wait until it does, or cancel the run"
     )]
     NotAsked { run: RunId, step: String, gate: String, verb: String },
     /// Closed already (409).
-    #[error("could not decide {gate}: it was {state} already, by {by}")]
+    #[error(
+        "could not decide {gate}: it was {state} already, by {by}; `cuelight gates --show {gate}` shows it"
+    )]
     GateClosed { gate: GateId, state: GateState, by: String },
     /// Its time is up (410).
-    #[error("could not decide {0}: it has expired")]
+    #[error("could not decide {0}: it has expired; `cuelight gates --show {0}` shows it")]
     GateExpired(GateId),
     /// Another ask than the one that was seen (412).
     #[error("could not decide {gate}: what it asks has changed (now #{}, epoch {epoch}); read it again", &.now.code()[..4])]
     AskChanged { gate: GateId, now: Digest, epoch: Epoch },
     /// There will be another ask in a moment (412).
     #[error(
-        "could not decide {0}: what it showed has changed, and it is about to ask anew; read it again in a moment"
+        "could not decide {0}: what it showed has changed, and it is about to ask again; read it again in a moment"
     )]
     AskedAnew(GateId),
     /// Not allowed (403); recorded by a command of its own.
     #[error("could not decide {gate}: {why}")]
     NotAllowed { gate: GateId, why: String },
-    #[error("could not decide {0}: you have answered already; take it back first (`cuelight withdraw {0}`)")]
+    #[error("could not decide {0}: you have answered already; withdraw it first (`cuelight withdraw {0}`)")]
     Voted(GateId),
     #[error("could not give an emergency approval at {gate}: {why}")]
     BreakGlass { gate: GateId, why: String },
@@ -57,15 +59,15 @@ pub enum Refusal {
     IsGate { run: RunId, step: String, gate: GateId, verb: String },
     #[error("could not review {gate}: {why}")]
     Review { gate: GateId, why: String },
-    #[error("could not say what became of {step} of {run}: it stands behind {gate}, and {why}")]
+    #[error("could not resolve {step} of {run}: it is behind gate {gate}, and {why}")]
     Vouch { run: RunId, step: String, gate: String, why: String },
-    #[error("could not hand your answer at {gate} to somebody else: {why}")]
+    #[error("could not delegate your answer at {gate}: {why}")]
     Delegation { gate: GateId, why: String },
     #[error("could not send {gate} back: {why}")]
     SendBack { gate: GateId, why: String },
-    #[error("could not use that answer at {0} again: it was taken back; give another one")]
+    #[error("could not use that answer at {0} again: it was withdrawn; give another one")]
     TakenBack(GateId),
-    #[error("could not use decision id {0}: it was used for something else")]
+    #[error("could not use decision id {0}: it was used for another answer; choose another id")]
     DecisionUsed(String),
     #[error("could not {0}: say why with --reason")]
     ReasonMissing(String),
@@ -73,7 +75,7 @@ pub enum Refusal {
     ReasonTooLong(usize),
     #[error("could not approve {gate}: {problem}")]
     Form { gate: GateId, problem: String },
-    #[error("could not withdraw from {0}: you have no vote there that can still be taken back")]
+    #[error("could not withdraw from {0}: you have no vote there that can still be withdrawn")]
     NothingToWithdraw(GateId),
     #[error("could not start: {0} runs are open, which is the most; end some first")]
     TooManyRuns(usize),
@@ -88,7 +90,7 @@ pub enum Refusal {
     /// Another value than the one that was seen (412), or one that cannot be kept.
     #[error("could not change {key}: {why}")]
     State { key: String, why: String },
-    /// What is to be said is no good; recorded by a command of its own.
+    /// An invalid message; recorded by a command of its own.
     #[error("could not say that: {why}")]
     Message {
         fault: MessageFault,

@@ -71,7 +71,7 @@ impl Turn<'_> {
         let reason = required_reason(reason, "revoke")?;
         let is_own = matches!(&by.proof, Proof::Token(it) if it.id == token.id);
         if by.decides_nothing().is_some() && !is_own {
-            return refused("whoever decides nothing takes back no token but its own; ask a person");
+            return refused("an agent can revoke only its own token; ask a person");
         }
         let is_name = |it: &str| {
             !it.is_empty() && it.chars().count() <= TOKEN_NAME_CHARS_MAX && !it.contains(char::is_control)
@@ -83,7 +83,7 @@ impl Turn<'_> {
             return Ok(());
         }
         if self.world.revoked.is_full(self.now) {
-            return refused("too many are taken back already; revoke the key that signed them");
+            return refused("too many tokens are revoked already; revoke the key that signed them");
         }
         let TokenName { id, subject, until } = token;
         // What a token says of its own end is believed only where it makes it last longer.

@@ -38,7 +38,7 @@ pub(super) fn open_plain(path: &Path, bytes_max: u64) -> io::Result<Take<File>> 
     let file = open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no ordinary file; remove it"));
+        return Err(io::Error::other("it is not a regular file; remove it"));
     }
     if about.len() > bytes_max {
         return Err(io::Error::other(format!(

@@ -19,7 +19,7 @@ use std::{
 
 /// Directories of a workspace whose files act, or are relied on.
 const ACTING_DIRS: [&str; 6] = ["agents", "keys", "models", "secrets", "tools", "workflows"];
-/// Those that this program changes by itself, and their users with it: they are shown, and a change of theirs asks nothing.
+/// Directories that this program changes itself, for its user: they are shown, and a change in them does not end trust.
 const OWN_DIRS: [&str; 2] = ["keys/", "secrets/"];
 /// The database, as a thing that acts: what is open in it is taken up.
 pub const DATABASE: &str = "cuelight.db";
@@ -42,14 +42,14 @@ pub struct TrustBook {
 /// Names the files elsewhere that the schedules of a workspace call, relative to `.cuelight`.
 pub type Called = fn(&Workspace) -> Vec<String>;
 
-/// What a user has accepted of a workspace.
+/// The record of what a user has accepted in a workspace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrustRecord {
     root: PathBuf,
     inode: u64,
     /// Nanoseconds; nothing where the file system does not tell.
     born: Option<u64>,
-    /// Whether it was made here: its files are the user's own.
+    /// True when it was made here: its files are the user's own.
     pub is_own: bool,
     /// The name of its log; empty before there is one.
     log: String,
@@ -125,7 +125,7 @@ impl Things {
         Ok(things)
     }
 
-    /// Besides, what its schedules call elsewhere. A file that cannot be read does nothing, and is new when it can be.
+    /// Adds the called workflow files outside of `.cuelight`. An unreadable file is left out, and counts as new when it can be read.
     #[must_use]
     pub fn and_called(mut self, workspace: &Workspace, called: Option<Called>) -> Self {
         for name in called.map(|it| it(workspace)).unwrap_or_default() {
@@ -199,7 +199,7 @@ impl TrustBook {
         Self { called: Some(called), ..self }
     }
 
-    /// What of a workspace is shown, accepted and compared.
+    /// The files of a workspace that are shown, accepted and compared.
     ///
     /// # Errors
     /// When a file of the workspace cannot be read, or a link stands in its place.
@@ -295,7 +295,7 @@ impl TrustBook {
         Err(format!("since you trusted it, this changed: {}", safe_text(&changed.join(", "))))
     }
 
-    /// What acts in a workspace and is not as it was when it was trusted; another database counts as such.
+    /// The names of acting files that have changed since the workspace was trusted; another database counts as changed.
     fn changed(
         &self,
         workspace: &Workspace,
@@ -395,7 +395,7 @@ impl TrustBook {
         serde_json::from_reader(io::BufReader::new(file)).map(Some).map_err(|it| failed(it.to_string()))
     }
 
-    /// Whole or not at all.
+    /// Writes a record whole or not at all.
     fn write(&self, id: &str, record: &TrustRecord) -> Result<(), StoreError> {
         let path = self.path(id);
         let failed = |error: io::Error| StoreError::io("write", &path, &error);
@@ -422,7 +422,7 @@ impl TrustBook {
 }
 
 impl TrustRecord {
-    /// Where a workspace is, and which directory `own` of it is.
+    /// The path of a workspace, and the inode and birth of its directory `own`.
     fn of(workspace: &Workspace, own: &Path) -> Result<Self, StoreError> {
         let root =
             workspace.root().canonicalize().map_err(|it| StoreError::io("use", workspace.root(), &it))?;

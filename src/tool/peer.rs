@@ -27,7 +27,7 @@ const ANCESTORS_MAX: u32 = 1024;
 /// Walks up that are begun again because a process on the way has died.
 const WALKS_MAX: u32 = 16;
 
-/// Whoever has opened a connection, held by a descriptor: a number that is given out again is not taken for it.
+/// The process that has opened a connection, held by a descriptor, so that a reused process number is not taken for it.
 #[derive(Debug)]
 pub struct Peer {
     uid: u32,
@@ -52,7 +52,7 @@ impl Peer {
         self.uid
     }
 
-    /// Whether it must be taken for a step's. Asked again before each decision: a process that has ended is nobody's word.
+    /// True when it must be taken for a step's. Asked again before each decision: a process that has ended has no identity.
     pub fn is_of_a_step(&self) -> bool {
         if !cfg!(target_os = "linux") {
             return false;
@@ -82,7 +82,7 @@ fn has_ended(handle: impl AsFd) -> bool {
     !matches!(poll(&mut ends, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
 }
 
-/// Whether this very process was started by a step.
+/// True when this process was started by a step.
 pub fn are_we_of_a_step() -> bool {
     cfg!(target_os = "linux") && is_of_a_step(rustix::process::getpid())
 }
@@ -125,7 +125,7 @@ fn is_guard(pid: i32) -> Option<bool> {
     Some(words.split(|it| *it == 0).nth(1) == Some(GUARD_WORD.as_bytes()))
 }
 
-/// Whether a process forwards connections for somebody at the other end of `ssh`. Its program is hidden from its own user,
+/// True when a process forwards connections for the other end of `ssh`. Its program is hidden from its own user,
 /// since it was root's before; so a program that cannot be read counts as well.
 fn is_sshd(pid: Pid) -> bool {
     let program = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));

@@ -14,11 +14,11 @@ use std::{
 
 /// The tables of this network namespace. A connection over IPv4 is in the second one when its socket is of IPv6.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
-/// Bytes of a table that are read.
+/// Largest number of bytes that are read of a table.
 const TABLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Looks at the tables: the kernel lists them in pieces, so a connection can be missed while others end.
 const LOOKS_MAX: u32 = 3;
-/// Bytes of the list of subordinate users that are read.
+/// Largest number of bytes that are read of `/etc/subuid`.
 const SUBUID_BYTES_MAX: u64 = 1024 * 1024;
 /// The state of a socket that listens.
 const LISTENS: u8 = 0x0A;

@@ -9,7 +9,7 @@ leaves() { # PATH WORD [FIRST-LINE]
 
 engine_of() { tr -dc 0-9 < "$workspace/.cuelight/lock"; }
 is_asked() { cue gates | grep -q g-1; }
-is_answered() { [ -s "$workspace/ran" ] || cue gates --show g-1 | grep -q 'asked anew'; }
+is_answered() { [ -s "$workspace/ran" ] || cue gates --show g-1 | grep -q 'asked again'; }
 
 # Runs w.yaml, calls the swap once the gate asks, and says yes. Then $ran holds the word that was left, and $anew the line of a
 # gate that asks anew: SWAP.
@@ -19,7 +19,7 @@ says_yes_after() {
   "$1"
   cue approve g-1 > /dev/null
   until_true is_answered || { cat "$workspace/engine.log"; return 1; }
-  ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked anew')
+  ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked again')
   kill "$(engine_of)" 2> /dev/null
   wait
 }

@@ -140,7 +140,7 @@ fn the_doctor_names_the_secrets_that_workflows_name_and_that_are_not_set() {
         |name: &str| format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}");
     let of = |file: &str, names: &[&str]| {
         let why: Vec<String> = names.iter().map(|it| missing(it)).collect();
-        format!("{file}: a run that reads one of these does not start: {}", why.join("; "))
+        format!("{file}: a run that needs one of these secrets does not start: {}", why.join("; "))
     };
     let (inner, outer) = (of("inner.yaml", &["INNER"]), of("outer.yaml", &["INNER", "OUTER"]));
     assert_eq!(told, [("note", inner.as_str()), ("note", outer.as_str())], "{said}");

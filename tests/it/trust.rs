@@ -213,7 +213,9 @@ fn a_step_accepts_nothing() {
     place.write("flow.yaml", &flow);
     let said = place.cue(&["run", "flow.yaml", "--headless"]);
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(place.cue(&["logs", "r-2", "a"]).out.contains("a step has started decides nothing"));
+    assert!(
+        place.cue(&["logs", "r-2", "a"]).out.contains("this program counts as a step's and decides nothing")
+    );
     assert_eq!(place.cue(&["trust", "--json", "--workspace", &named]).code, 1);
 }
 
@@ -327,6 +329,22 @@ fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
             }
         }
     }
+}
+
+/// A long script does not hide a file in silence: what is not shown is counted, each file once.
+#[test]
+fn files_that_a_script_names_are_shown_up_to_twenty_and_then_counted() {
+    let place = cloned();
+    let names: Vec<String> = (0..23).map(|at| format!("n{at}.sh")).collect();
+    names.iter().for_each(|it| place.write(it, "echo n\n"));
+    let script = format!("cat n0.sh {}", names.join(" "));
+    place.write(
+        ".cuelight/workflows/x.yaml",
+        &format!("on:\n  schedule: [{{cron: \"* * * * *\"}}]\nsteps:\n  - {{id: a, run: {script}}}\n"),
+    );
+    let shown = place.cue(&["trust"]);
+    assert_eq!(shown.out.matches("named, not part of this trust").count(), 20, "{shown:?}");
+    assert!(shown.out.contains("… and 3 more"), "{shown:?}");
 }
 
 /// A file that a schedule calls acts as well, wherever it lies; one that a step names is told.

@@ -213,7 +213,7 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         }
         Verdict::Approve => format!("{whose} is recorded"),
         Verdict::Reject => format!("{gate} is rejected"),
-        Verdict::SendBack => format!("{gate} is sent back; it asks anew when that is done again"),
+        Verdict::SendBack => format!("{gate} was sent back; it asks again after those steps"),
     };
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), &said).await
 }
@@ -314,9 +314,7 @@ async fn override_gate(
         );
         return left(seat, Trouble::usage(why)).await;
     }
-    let said = format!(
-        "{gate} is overridden; this is on record, and somebody else reviews it: cuelight review {gate}"
-    );
+    let said = format!("{gate} is overridden; another person must review it: cuelight review {gate}");
     at_gate(seat, out, view, Command::Decide(Box::new(decision)), &said).await
 }
 
@@ -396,7 +394,7 @@ pub(super) async fn withdraw(config: &Config, out: Output, args: GateArgs) -> Ou
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
     let by = seat.actor.clone();
-    let said = format!("your vote on {gate} is taken back");
+    let said = format!("your vote on {gate} was withdrawn");
     at_gate(seat, out, &view, Command::Withdraw { gate, by }, &said).await
 }
 
@@ -411,7 +409,7 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
         let names = names.join(", ");
         let trouble = Trouble::usage(format!(
-            "could not hand it to {:?}: nobody in people.toml is called that; there are {names}",
+            "could not delegate to {:?}: people.toml has no person of that name; known: {names}",
             args.to
         ));
         return left(seat, trouble).await;
@@ -488,7 +486,7 @@ pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcom
     }
     let by = seat.actor.clone();
     let command = Command::EditForm { gate, epoch: view.epoch(), values, reason: args.reason, by };
-    let said = format!("{gate} asks anew with your parameters; all votes are void");
+    let said = format!("{gate} asks again with your parameters; all votes are void");
     at_gate(seat, out, &view, command, &said).await
 }
 

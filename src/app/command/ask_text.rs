@@ -47,7 +47,7 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
         line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.who()), vote.vote.verdict));
     }
     if let Some(why) = &gate.asked_anew {
-        line(format!("asked anew  {}", safe_text(why)));
+        line(format!("asked again {}", safe_text(why)));
     }
     body(ask, &mut line);
     line(String::new());

@@ -456,14 +456,15 @@ fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
         Ok(text) => definition::read(&path.display().to_string(), &text, disk),
     };
     if problems.iter().any(|it| it.severity == Severity::Error) {
-        let text = format!("{name} has errors; `cuelight check {}` tells them", path.display());
+        let text = format!("{name} has errors; run `cuelight check {}`", path.display());
         return vec![wrong("workflow", text)];
     }
     let names = workflow.as_ref().map(secret_names).unwrap_or_default();
     let why: Vec<String> = names.iter().filter_map(|it| secrets.trouble(it)).collect();
     let mut findings = vec![ok("workflow", name.clone())];
     if !why.is_empty() {
-        let text = format!("{name}: a run that reads one of these does not start: {}", why.join("; "));
+        let text =
+            format!("{name}: a run that needs one of these secrets does not start: {}", why.join("; "));
         findings.push(note("secrets", text));
     }
     findings

@@ -11,7 +11,7 @@ use crate::{
         wiring,
     },
     base::{Digest, GateId, RunId, Seq, Value, read_json, safe_text, sha256},
-    engine::{NEEDS_TOUCH, STATEMENT_NAMESPACE, Statement, Verdict, form_digest},
+    engine::{NEEDS_TOUCH, SELF_DECLARED, STATEMENT_NAMESPACE, Statement, Verdict, form_digest},
     runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
 };
@@ -181,9 +181,7 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
             lines.push(format!("ask        {}  {hash}", hash.code()));
             let policy = &it["ask"]["policy"];
             if policy["self_declared"] == true {
-                lines.push(
-                    "people     self-declared: people.toml was not signed, and others than root could write it".to_owned(),
-                );
+                lines.push(format!("people     {SELF_DECLARED}"));
             } else if let Some(name) = policy["signed_by"]["name"].as_str() {
                 let key = policy["signed_by"]["key"].as_str().unwrap_or_default();
                 lines.push(format!("people     signed by {} ({})", safe_text(name), safe_text(key)));

@@ -64,7 +64,9 @@ pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
     let refused = |why: String| Err(Trouble::failed(format!("could not take over {root}: {why}")));
     let people = config.people(&workspace)?;
     if config.actor(&people, Channel::Command).channel == Channel::Step {
-        return refused("a program that a step has started decides nothing".to_owned());
+        return refused(
+            "this program counts as a step's and decides nothing; use your own terminal".to_owned(),
+        );
     }
     if args.reason.trim().is_empty() {
         return Err(Trouble::usage(format!("could not take over {root}: say why with --reason")));

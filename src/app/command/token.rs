@@ -214,17 +214,19 @@ async fn revoke(config: &Config, out: Output, token: &str, reason: String) -> Ou
         }
         None => TokenName { id: token.to_owned(), subject: "unknown".to_owned(), until: SystemClock.now() },
     };
-    let said = format!("whatever token has the id {} opens nothing any more", safe_text(&name.id));
+    let said = format!("the token with the id {} is revoked", safe_text(&name.id));
     let seat = wiring::act(config).await?;
     let by = seat.actor.clone();
     act::submit(seat, out, Command::RevokeToken { token: name, reason, by }, |_| said).await
 }
 
-/// Whoever takes back a token in which somebody has changed the id would take back nothing.
+/// Refuses a token that is not valid: with a changed id, the revocation would revoke nothing.
 fn opens_something(config: &Config, token: &str) -> Result<(), Trouble> {
     let workspace = trail::workspace(config)?;
     let Some(keys) = TokenKeys::of(&workspace).map_err(unusable)? else {
-        return Err(Trouble::failed("could not take it back: no key signs tokens here, so it opens nothing"));
+        return Err(Trouble::failed(
+            "could not revoke the token: this workspace has no signing key, so the token is not valid anyway",
+        ));
     };
     let (people, project) = (config.people(&workspace)?, config.project(&workspace)?);
     let (keys, project, engine) = (Arc::new(keys), project.into(), rustix::process::geteuid().as_raw());
@@ -234,7 +236,7 @@ fn opens_something(config: &Config, token: &str) -> Result<(), Trouble> {
         Err(why) => {
             let why = why.to_string();
             let why = why.trim_start_matches("could not accept the token: ");
-            Err(Trouble::failed(format!("could not take it back: it opens nothing as it is: {why}")))
+            Err(Trouble::failed(format!("could not revoke the token: it is not valid: {why}")))
         }
     }
 }
@@ -263,10 +265,10 @@ fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
             } else {
                 public_key(&key).map(KeyKind::Public)
             };
-            let kind = kind.map_err(|why| Trouble::usage(format!("could not take in the key: {why}")))?;
+            let kind = kind.map_err(|why| Trouble::usage(format!("could not add the key: {why}")))?;
             if !is_name(&kid) {
                 return Err(Trouble::usage(
-                    "could not take in the key: its name has letters, digits and `_.:-`, 128 at most; choose another",
+                    "could not add the key: its name has letters, digits and `_.:-`, 128 at most; choose another",
                 ));
             }
             let issuer = issuer.unwrap_or_else(|| kid.clone());

@@ -31,7 +31,7 @@ use std::{
 
 /// Digits of a hash that tell one file from another to a person.
 const DIGITS_SHOWN: usize = 12;
-/// Files that are named of one script.
+/// Files that are shown for one script; the others are counted.
 const FILES_NAMED_MAX: usize = 20;
 /// Characters of the first line of a script.
 const SCRIPT_CHARS_SHOWN: usize = 100;
@@ -86,7 +86,7 @@ fn accept(config: &Config, workspace: &Workspace, shown: Digest, is_own: bool) -
     if config.actor(&People::default(), Channel::Command).channel == Channel::Step {
         return Err(Trouble {
             code: USAGE,
-            message: "could not trust: a program that a step has started decides nothing".to_owned(),
+            message: "could not trust: this program counts as a step's and decides nothing; run `cuelight trust` at your own terminal".to_owned(),
         });
     }
     let book = config.trust_book().map_err(|why| Trouble::not_recorded(format!("could not trust: {why}")))?;
@@ -96,7 +96,7 @@ fn accept(config: &Config, workspace: &Workspace, shown: Digest, is_own: bool) -
     Ok(ExitCode::SUCCESS)
 }
 
-/// What would act in a workspace, for whoever decides whether it may.
+/// The text of what would act in a workspace, for the person who decides about it.
 pub(super) fn would_act(config: &Config, workspace: &Workspace, why: &str) -> Result<String, Trouble> {
     Ok(told(config, workspace, &things(workspace)?, Some(why)))
 }
@@ -134,7 +134,7 @@ fn told(config: &Config, workspace: &Workspace, things: &Things, why: Option<&st
     text
 }
 
-/// What a file of a workspace does, a line for each thing.
+/// The effects of a file of a workspace, one line each.
 fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     let place = name.split('/').next().unwrap_or_default();
     match (name, place) {
@@ -223,17 +223,21 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
             && starts_itself
         {
             let named = named_files(workspace, &run.script.source.value);
-            lines.extend(named.iter().map(|it| format!("{it}: named, not part of this trust: may change")));
+            let shown = named.iter().take(FILES_NAMED_MAX);
+            lines.extend(shown.map(|it| format!("{it}: named, not part of this trust: may change")));
+            if let Some(more @ 1..) = named.len().checked_sub(FILES_NAMED_MAX) {
+                lines.push(format!("… and {more} more"));
+            }
         }
     }
     lines
 }
 
-/// The files of a workspace that words of a script name, as far as they stand there plainly.
+/// Existing files whose paths from the root of the workspace are plain words of a script.
 fn named_files(workspace: &Workspace, script: &str) -> BTreeSet<String> {
     let words = script.split(|it: char| it.is_whitespace() || "'\"`;|&()<>=$".contains(it));
     let is_file = |it: &&str| !it.is_empty() && workspace.root().join(it).is_file();
-    words.filter(is_file).take(FILES_NAMED_MAX).map(str::to_owned).collect()
+    words.filter(is_file).map(str::to_owned).collect()
 }
 
 /// The runs and gates of the log that act when an engine takes it up.

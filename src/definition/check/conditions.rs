@@ -58,12 +58,12 @@ fn anybody_opens(workflow: &Workflow, expr: &Expr, place: Place, findings: &mut 
     };
     for read in expr.references() {
         let (root, first) = (read.root.to_ascii_lowercase(), read.path.first());
-        let who = match (root.as_str(), first) {
-            ("state", Some(scope)) if !scope.eq_ignore_ascii_case("run") => "set this value",
-            ("steps" | "needs", Some(name)) if waits(name) => "send this message",
+        let (what, way) = match (root.as_str(), first) {
+            ("state", Some(scope)) if !scope.eq_ignore_ascii_case("run") => ("a shared value", "set"),
+            ("steps" | "needs", Some(name)) if waits(name) => ("a message", "send"),
             _ => continue,
         };
-        let message = format!("whoever may {who} opens this gate alone");
+        let message = format!("`auto` reads {what}: anyone who can {way} it approves this gate alone");
         findings
             .warning("gate-approves-itself", place, message)
             .help("let `auto` read what a step of this workflow has found out, or remove it");

@@ -336,8 +336,8 @@ fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
             gate.risk.word()
         );
         findings.warning("gate", quorum.place, message).help(
-            "sign it (docs/semantics.md), or run `sudo chown root .cuelight/people.toml` and \
-                 `sudo chmod 644 .cuelight/people.toml`",
+            "run `ssh-keygen -Y sign -n cuelight-people -f KEY .cuelight/people.toml` with a key of \
+                 /etc/cuelight/people-signers, or `sudo chown root` and `sudo chmod 644` on it",
         );
     }
 }

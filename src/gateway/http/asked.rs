@@ -353,7 +353,7 @@ fn who(
     Ok(Some(bearer))
 }
 
-/// Whether whoever was let in would be let in still: for whoever waits or follows, before they are told anything.
+/// Checks again that the bearer is still admitted: for streams and waiting requests, before each answer.
 ///
 /// # Errors
 /// When their token is good no more.
@@ -361,14 +361,14 @@ pub(super) fn still_good(bearer: Option<&Bearer>, board: &Board) -> Result<(), T
     bearer.map_or(Ok(()), |it| it.check_still(SystemClock.now(), board))
 }
 
-/// How long whoever follows is silent at most: so long, or until their token has come to its end.
+/// The longest silence of a stream: this duration, or less when the token of its reader expires earlier.
 pub(super) fn silence(bearer: Option<&Bearer>, most: Duration) -> Duration {
     let left = bearer.map(|it| it.ends().since(SystemClock.now()).to_std());
     // A moment of silence that is none would keep us busy.
     left.map_or(most, |it| it.clamp(SILENCE_MIN, most))
 }
 
-/// Whoever holds a token of a person, as a step when a step of this host may be at the other end: it can have read the person's key.
+/// The bearer, marked as a step when a step of this host may hold the connection: that step may have read the person's key.
 async fn as_it_stands(door: &Door, bearer: Arc<Bearer>, peer: Option<Peer>) -> Arc<Bearer> {
     let may_be_us = door.setup.may_ask_itself;
     let ends = peer.and_then(|it| it.2);

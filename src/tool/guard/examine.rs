@@ -31,6 +31,10 @@ pub fn guard_weaknesses() -> Vec<String> {
             "no child subreaper here: programs run below the engine, and `kill -9` of it makes them in doubt"
                 .to_owned(),
         );
+        weak.push(
+            "no mark of steps here: at a gate every program of this user counts as a person; use `proof: touch`"
+                .to_owned(),
+        );
         return weak;
     }
     if fs::read("/proc/self/environ").is_err() {

@@ -152,8 +152,8 @@ fn an_auto_that_anybody_could_open_alone_is_told() {
     check(
         "timeout: 1m\nsteps:\n  - {id: w, wait: {event: ci/done}}\n  - {id: g, needs: w, gate: {prompt: go?, auto: \"steps.w.outputs.data.ok\"}}\n  - {id: h, needs: g, gate: {prompt: go?, auto: state.global.free}}\n",
         &[
-            "4:50 warning[gate-approves-itself] whoever may send this message opens this gate alone",
-            "5:49 warning[gate-approves-itself] whoever may set this value opens this gate alone",
+            "4:50 warning[gate-approves-itself] `auto` reads a message: anyone who can send it approves this gate alone",
+            "5:49 warning[gate-approves-itself] `auto` reads a shared value: anyone who can set it approves this gate alone",
         ],
     );
 }

@@ -85,17 +85,17 @@ fn a_correction_takes_no_gate_away() {
     let z = "- {id: z, needs: g, run: better}";
     check(&corrected(good, z), script, "r-2 created, corrected\n g-2 asked 1\n no r-2 z call");
     for (gate, deploy, why) in [
-        ("", "- {id: z, needs: a, run: x}", "the gate g is no longer in the workflow"),
-        ("- {id: g, needs: a, run: x}", z, "the gate g has another kind than before"),
+        ("", "- {id: z, needs: a, run: x}", "the correction removes the gate g"),
+        ("- {id: g, needs: a, run: x}", z, "the correction loosens the gate g (kind)"),
         (
             "- {id: g, needs: a, if: \"inputs.env == 'prod'\", gate: {prompt: go?, require: {group: sre, count: 1}}}",
             z,
-            "the gate g has another `require` than before",
+            "the correction loosens the gate g (`require`)",
         ),
         (
             "- {id: g, needs: a, if: 'false', gate: {prompt: go?, auto: 'true', require: {group: sre, count: 2}}}",
             z,
-            "the gate g has another `if`, `auto` than before",
+            "the correction loosens the gate g (`if`, `auto`)",
         ),
         (good, "- {id: z, needs: a, run: x}", "z no longer waits for the gate g"),
         (good, "- {id: z, needs: g, if: always(), run: x}", "z no longer waits for the gate g"),
@@ -141,7 +141,7 @@ fn a_correction_asks_a_gate_no_less_than_before() {
         check(
             &both,
             script,
-            &format!("! could not retry r-1: the gate g has another {why} than before\n no r-2"),
+            &format!("! could not retry r-1: the correction loosens the gate g ({why})\n no r-2"),
         );
     }
     let stricter = strict.replace("undo-window: 1m", "undo-window: 2m, reason: required");

@@ -81,7 +81,7 @@ fn the_same_answer_again_is_the_same_and_another_one_a_conflict() {
         "ann approves id=k; ann approves id=k; ann approves; ann rejects : no; ann rejects id=k : no",
         "g-1 ann approves
          ! could not decide g-1: you have answered already
-         ! could not use decision id k: it was used for something else",
+         ! could not use decision id k: it was used for another answer",
     );
     at("", "ann approves via-script id=k; ann approves via-script id=k", "no !");
     at("", "ann approves via-script; ann approves", "g-1 approved by people\n no !");
@@ -747,13 +747,13 @@ fn only_who_may_answer_can_hand_an_answer_on_and_never_a_borrowed_one() {
         ", require: [{group: sre, count: 1}], forbid: [run.actor]",
         "cat delegates to=dan; req delegates to=dan; ann delegates to=ann; ann delegates to=req; ann delegates to=bob for=60d;
          ann delegates to=dan; dan delegates to=cat; ann delegates to=cat",
-        "! could not hand your answer at g-1 to somebody else: cat is not in sre
-         ! could not hand your answer at g-1 to somebody else: req asked for this run
-         ! could not hand your answer at g-1 to somebody else: name somebody else
-         ! could not hand your answer at g-1 to somebody else: the answer of req would not count here either
-         ! could not hand your answer at g-1 to somebody else: it can be with somebody for at most 30d
+        "! could not delegate your answer at g-1: cat is not in sre
+         ! could not delegate your answer at g-1: req asked for this run
+         ! could not delegate your answer at g-1: name somebody else
+         ! could not delegate your answer at g-1: the answer of req would not count here either
+         ! could not delegate your answer at g-1: it can be with somebody for at most 30d
          g-1 ann hands it to dan
-         ! could not hand your answer at g-1 to somebody else: dan is not in sre
+         ! could not delegate your answer at g-1: dan is not in sre
          g-1 ann hands it to cat",
     );
 }
@@ -766,8 +766,8 @@ fn nobody_who_is_excluded_answers_through_somebody_else() {
          ann delegates to=dan; bob delegates to=ann; bob approves via-script",
         "! could not decide g-1: ann handed their answer to dan until
          g-1 ann edits
-         ! could not hand your answer at g-1 to somebody else: ann edited the parameters
-         ! could not hand your answer at g-1 to somebody else: the answer of ann would not count here either
+         ! could not delegate your answer at g-1: ann edited the parameters
+         ! could not delegate your answer at g-1: the answer of ann would not count here either
          g-1 bob approves
          g-1 approved by people",
     );

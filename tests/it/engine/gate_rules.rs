@@ -233,7 +233,7 @@ fn who_is_not_asked_cannot_end_anything_through_the_gate() {
         "! could not decide g-1: cat is not in sre
          ! could not decide g-1: cat is not in sre
          ! could not withdraw from g-1
-         ! could not hand your answer at g-1 to somebody else: cat is not in sre
+         ! could not delegate your answer at g-1: cat is not in sre
          no rejected
          g-1 approved",
     );

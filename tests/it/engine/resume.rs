@@ -151,7 +151,7 @@ fn who_does_not_count_at_the_gate_before_it_cannot_say_what_became_of_a_step_eit
            - {{id: b, run: x, needs: a}}"
         )
     };
-    let why = "! could not say what became of b of r-1: it stands behind g, and req asked for this run; somebody else has to answer";
+    let why = "! could not resolve b of r-1: it is behind gate g, and req asked for this run; somebody else has to answer";
     let doubtful = "launch; ann approves; ended a ok; crash";
     check(
         &gated(", forbid: [run.actor]"),

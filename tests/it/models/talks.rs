@@ -115,7 +115,7 @@ fn a_call_whose_arguments_cannot_be_shown_asks_nobody_and_is_never_made() {
     assert!(!it.told.events.iter().any(|it| it["type"] == "gate.asked"), "{}", it.told.said);
     assert_eq!((it.file("out.txt"), it.told.steps("attempt.started")), (None, vec!["fix/ask-1"]));
     let told = Value::from(it.told.events).to_string();
-    assert!(told.contains("could not show what `fix/call-1.1` would be called with"), "{told}");
+    assert!(told.contains("the call of `fix/call-1.1` is not known yet"), "{told}");
 }
 
 /// No step is made of what cannot be a call; the model hears why and may do better.
