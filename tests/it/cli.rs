@@ -411,7 +411,7 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
         &place,
         &["delegate", "g-1", "--to", "nobody"],
         2,
-        &["nobody in people.toml is called that; there are bob, me"],
+        &["people.toml has no person of that name; known: bob, me"],
     );
     check(&place, &["comment", "g-1", "seen"], 0, &["said"]);
     check(
