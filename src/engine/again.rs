@@ -25,8 +25,11 @@ pub(super) struct TakenOver {
 
 /// What stands of a run, of which `kept` is to be kept, when it is done again by this plan. With `asks` gates ask again
 /// before anything behind them is done.
+///
+/// `whole` is the run as it is by now, where `run` is what it was at an instant of its past.
 pub(super) fn take_over(
     run: &Run,
+    whole: &Run,
     kept: &BTreeSet<StepIx>,
     given: Option<&Plan>,
     asks: bool,
@@ -57,11 +60,14 @@ pub(super) fn take_over(
     }
     let kept = taken.kept;
     if given.is_some() {
-        let asked =
-            pairs.iter().filter(|(old, new)| run.step(**old).gate.is_some() && !kept.contains_key(*new));
-        for new in asked.map(|it| it.1.index()).collect::<Vec<_>>() {
-            if let Work::Gate(rule) = &mut Arc::make_mut(&mut plan).steps[new].work {
-                rule.asks = true;
+        let asked = asked_in(whole);
+        for (old, new) in pairs.iter().filter(|it| !kept.contains_key(it.1)) {
+            let within = asked.get(old);
+            let is_gate = |it: &BTreeSet<String>| it.contains(&run.plan.steps[old.index()].id);
+            match (&mut Arc::make_mut(&mut plan).steps[new.index()].work, within) {
+                (Work::Gate(rule), Some(within)) if is_gate(within) => rule.asks = true,
+                (Work::Frame(frame), Some(within)) => frame.asked = within.iter().cloned().collect(),
+                _ => {}
             }
         }
     }
@@ -82,6 +88,25 @@ pub(super) fn take_over(
         run.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
     steps.sort_by_key(|(old, _)| (places.get(old).copied().unwrap_or(usize::MAX), *old));
     Ok(TakenOver { plan, steps, corrected })
+}
+
+/// The gates that have asked in a run, or in one that it corrects: of each step of its plan, itself and all that stand in it.
+fn asked_in(run: &Run) -> BTreeMap<StepIx, BTreeSet<String>> {
+    let mut out: BTreeMap<StepIx, BTreeSet<String>> = BTreeMap::new();
+    for at in (0..run.steps.len()).map(StepIx::from_index) {
+        let plan = run.plan_step(at);
+        let mut ids: BTreeSet<String> =
+            plan.work.frame().into_iter().flat_map(|it| it.asked.clone()).collect();
+        let asks = plan.work.gate().is_some_and(|it| run.step(at).gate.is_some() || it.asks);
+        ids.extend(asks.then(|| plan.id.clone()));
+        if ids.is_empty() {
+            continue;
+        }
+        for frame in std::iter::successors(Some(at), |it| run.plan_step(*it).frame) {
+            out.entry(frame).or_default().extend(ids.iter().cloned());
+        }
+    }
+    out
 }
 
 /// Refuses a correction that removes or loosens a gate, or moves a step out from behind one.
@@ -110,6 +135,12 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
             let what = looser.join(", ");
             return Err(format!("the correction loosens the gate {} ({what}); {ADVICE}", was.id));
         }
+        if let Some((id, what)) = looser_around((old, at), (new, *place)) {
+            return Err(format!(
+                "the correction loosens {id}, in which the gate {} stands ({what}); {ADVICE}",
+                was.id
+            ));
+        }
         let now = behind(new, *place);
         let let_out = |it: &StepIx| {
             let there = pairs.get(it).copied()?;
@@ -126,6 +157,27 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
         }
     }
     Ok(())
+}
+
+/// The frame around a gate that could now go by without it, and the key by which.
+fn looser_around((old, was): (&Plan, StepIx), (new, is): (&Plan, StepIx)) -> Option<(String, &'static str)> {
+    let above = |plan: &Plan, at: StepIx| plan.steps[at.index()].frame;
+    let (mut was, mut is) = (above(old, was), above(new, is));
+    while let (Some(before), Some(now)) = (was, is) {
+        let (a, b) = (&old.steps[before.index()], &new.steps[now.index()]);
+        let rules = [
+            ("`if`", a.condition == b.condition),
+            ("`matrix`", a.matrix == b.matrix),
+            ("`timeout`", a.timeout == b.timeout),
+            ("`on-error`", a.on_error == b.on_error),
+            ("`fallback`", a.fallback == b.fallback),
+        ];
+        if let Some((what, _)) = rules.into_iter().find(|it| !it.1) {
+            return Some((b.id.clone(), what));
+        }
+        (was, is) = (above(old, before), above(new, now));
+    }
+    None
 }
 
 /// True when a gate asks in every case in which it asked before.
@@ -286,7 +338,7 @@ fn work_of(step: &PlanStep, place: StepIx) -> Work {
         }
         FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => frame.kind.clone(),
     };
-    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }))
+    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false, asked: Vec::new() }))
 }
 
 /// The steps that keep their results, as they become fewer: by their place here, their place there.

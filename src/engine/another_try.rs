@@ -6,7 +6,7 @@ use crate::{
     base::{FailureMode, RunId, Score, StepIx, shorten},
     engine::{
         Alternative, Choice, Failure, Purpose, StepEvent, StepState, WaitReason, attempt::held_above, call,
-        frame::descendants, handle::Turn, retry, run::Run, talk,
+        consequence::holds_unanswered_gate, frame::descendants, handle::Turn, retry, run::Run, talk,
     },
     plan::{FrameKind, OnError, OnFailure, Work},
 };
@@ -59,7 +59,8 @@ impl Turn<'_> {
             return false;
         };
         let around = plan.frame.and_then(|it| run.why_over(it));
-        if around.is_some() || failure.mode == FailureMode::UserCancelled {
+        if around.is_some() || failure.mode == FailureMode::UserCancelled || holds_unanswered_gate(run, frame)
+        {
             return false;
         }
         let why = shorten(&format!("{} failed: {}", plan.local, failure.message), 200);

@@ -7,6 +7,7 @@ use crate::{
     expression::{self, Expr, Template},
     plan::{FrameKind, PlanStep, Work},
 };
+use std::collections::BTreeSet;
 
 /// Whether a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or it asked in the run
 /// that this one corrects.
@@ -25,7 +26,14 @@ pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> b
     goes_on && holds_gate(run, step) && reads_what_is_by_hand(run, step, condition)
 }
 
-/// Whether an expression reads a step that a person closed by hand.
+/// Whether a frame in which a gate has asked, in the run that this one corrects, would be left out.
+pub(super) fn has_asked_within(run: &Run, step: StepIx) -> bool {
+    let it = run.step(step);
+    let goes_on = it.blocked.is_none() || it.explicit;
+    goes_on && run.plan_step(step).work.frame().is_some_and(|it| !it.asked.is_empty())
+}
+
+/// Whether an expression reads a step that a person closed by hand, or one that comes after such a step.
 pub(super) fn reads_what_is_by_hand(run: &Run, step: StepIx, expression: &str) -> bool {
     expression::parse(expression).is_ok_and(|it| reads_by_hand(run, step, &it))
 }
@@ -44,12 +52,37 @@ pub(super) fn templates_read_what_is_by_hand(run: &Run, step: StepIx, value: &Va
 
 fn reads_by_hand(run: &Run, step: StepIx, expr: &Expr) -> bool {
     let scope = run.plan_step(step).scope;
-    let by_hand = |it: StepIx| run.step(it).by_hand;
+    let by_hand = |it: StepIx| comes_of_a_hand(run, it);
     expr.references().iter().any(|it| match (it.root.to_ascii_lowercase().as_str(), it.path.first()) {
         ("steps" | "needs", Some(name)) => run.named(scope, name).is_some_and(by_hand),
         ("steps" | "needs", None) => run.names_in(scope).any(|it| by_hand(it.1)),
+        // What a step has set, or a workflow was given, may come of any other.
+        ("vars" | "state" | "env" | "matrix", _) => run.steps.iter().any(|it| it.by_hand),
+        ("inputs", _) => scope.is_some() && run.steps.iter().any(|it| it.by_hand),
         _ => false,
     })
+}
+
+/// Whether a person closed this step, one in it or around it, or any that came before it: each may pass on what that one brought.
+fn comes_of_a_hand(run: &Run, step: StepIx) -> bool {
+    if !run.steps.iter().any(|it| it.by_hand) {
+        return false;
+    }
+    let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
+    while let Some(at) = open.pop() {
+        if !seen.insert(at) {
+            continue;
+        }
+        if run.step(at).by_hand {
+            return true;
+        }
+        let plan = run.plan_step(at);
+        open.extend(plan.needs.iter().copied());
+        open.extend(frame::descendants(run, at));
+        // What came before a frame came before all that stands in it.
+        open.extend(plan.frame.into_iter().flat_map(|it| run.plan_step(it).needs.iter().copied()));
+    }
+    false
 }
 
 /// Whether a step is a gate, or one stands in it, also where its copies are made during the run.

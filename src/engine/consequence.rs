@@ -4,8 +4,8 @@
 use crate::{
     base::{ErrorKind, FailureMode, RunId, Severity, StepIx, ValueMap},
     engine::{
-        Failure, RunEvent, StepEvent, StepState, Why, frame::descendants, gate::Gate, handle::Turn, outcome,
-        run::Run, talk,
+        Failure, RunEvent, StepEvent, StepState, Why, by_hand::is_or_makes_gate, frame::descendants,
+        gate::Gate, handle::Turn, outcome, run::Run, talk,
     },
     plan::{ConfidenceBelow, FrameKind, OnError, OnFailure, Work},
 };
@@ -40,9 +40,9 @@ impl Turn<'_> {
     /// A step has failed for good; what that does stands in its `on-error`.
     pub(super) fn fail_step(&mut self, id: RunId, step: StepIx, failure: &Failure) {
         let plan = self.run(id).plan_step(step);
-        // A gate that failed was not answered: what needs it does not go on as if it had been.
+        // A gate in it was not answered: what needs it does not go on as if it had been.
         let on_error = match plan.on_error {
-            OnError::Skip if holds_failed_gate(self.run(id), step) => OnError::Continue,
+            OnError::Skip if holds_unanswered_gate(self.run(id), step) => OnError::Continue,
             written => written,
         };
         let severity = if on_error == OnError::Abort { Severity::High } else { Severity::Medium };
@@ -173,11 +173,23 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a step that is failing is a gate, or a frame in which one failed.
-fn holds_failed_gate(run: &Run, step: StepIx) -> bool {
+/// Whether a step that is failing is a gate, or a frame in which one was not approved, nor left out by an `if`: whatever is done
+/// in its place, or without it, would pass that gate.
+pub(super) fn holds_unanswered_gate(run: &Run, step: StepIx) -> bool {
     let is_gate = |it: StepIx| matches!(run.plan_step(it).work, Work::Gate(_));
-    let failed = |it: StepIx| is_gate(it) && run.step(it).state() == StepState::Failed;
-    is_gate(step) || descendants(run, step).into_iter().any(failed)
+    let has_failed = |it: &StepIx| matches!(run.step(*it).state(), StepState::Failed | StepState::Cancelled);
+    let is_left_out = |it: StepIx| {
+        let around = std::iter::successors(run.plan_step(it).frame, |it| run.plan_step(*it).frame);
+        let mut around = around.take_while(|it| *it != step);
+        run.step(it).state() == StepState::Skipped
+            && run.step(it).harmless
+            && !around.any(|it| has_failed(&it))
+    };
+    let is_open = |it: StepIx| is_gate(it) && !run.step(it).state().is_done() && !is_left_out(it);
+    let within = descendants(run, step);
+    // Of copies that were never made.
+    let makes_gates = within.is_empty() && is_or_makes_gate(run.plan_step(step));
+    is_gate(step) || makes_gates || within.into_iter().any(is_open)
 }
 
 fn run_policy(run: &Run) -> OnFailure {

@@ -71,6 +71,18 @@ impl Turn<'_> {
                     .to_owned(),
             ));
         }
+        let asked = run.plan_step(step).work.frame().map(|it| it.asked.as_slice()).unwrap_or_default();
+        let is_made = |id: &&String| {
+            copies
+                .iter()
+                .any(|it| it.id == **id || id.strip_prefix(&it.id).is_some_and(|it| it.starts_with('/')))
+        };
+        if let Some(gone) = asked.iter().find(|it| !is_made(it)) {
+            return Err(Unresolved::Failed(format!(
+                "the gate {gone} has asked in the run that this one corrects, and its matrix would leave it out now; give the \
+                 inputs of before, or start the workflow anew"
+            )));
+        }
         if run.steps.len() + copies.len() > STEPS_MAX {
             return Err(Unresolved::Failed(format!("its matrix makes more than {STEPS_MAX} steps")));
         }

@@ -83,7 +83,7 @@ impl Turn<'_> {
         let run = run.clone();
         let verb = "retry";
         let given = plan_of(of, verb, corrected)?;
-        let taken = again::take_over(&run, &kept(&run, from), given.as_ref(), false);
+        let taken = again::take_over(&run, &run, &kept(&run, from), given.as_ref(), false);
         let taken = taken.map_err(|why| Refusal::Again { run: of, verb: verb.to_owned(), why })?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
@@ -108,7 +108,13 @@ impl Turn<'_> {
         let run =
             then.runs.remove(&of).ok_or_else(|| refused("it had not begun by then; name a later event"))?;
         let given = plan_of(of, verb, corrected)?;
-        let taken = again::take_over(&run, &kept(&run, RetryFrom::Failed), given.as_ref(), true);
+        let taken = again::take_over(
+            &run,
+            self.world.runs.get(&of).unwrap_or(&run),
+            &kept(&run, RetryFrom::Failed),
+            given.as_ref(),
+            true,
+        );
         let taken = taken.map_err(|why| refused(&why))?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });

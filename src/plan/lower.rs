@@ -166,6 +166,7 @@ impl Lowering {
                     kind: FrameKind::Matrix,
                     max_parallel: matrix.max_parallel.unwrap_or(0),
                     fail_fast: matrix.fail_fast,
+                    asked: Vec::new(),
                 })),
             )
         })?;
@@ -246,7 +247,8 @@ impl Lowering {
         let rounds = llm.rounds.unwrap_or(MODEL_ROUNDS_DEFAULT);
         let gate = llm.gate.as_deref().map(|it| Box::new(gate_rule(it)));
         let kind = FrameKind::Talk(Box::new(Talk { ask, tools, rounds, gate }));
-        let work = Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }));
+        let work =
+            Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false, asked: Vec::new() }));
         let whole = full(step, id, at.scope, frame, work);
         self.push(PlanStep {
             timeout: None,
@@ -287,7 +289,7 @@ impl Lowering {
             env: named(&inner.env),
         };
         let max_parallel = inner.max_parallel.unwrap_or(0);
-        let work = Work::Frame(Box::new(Frame { kind, max_parallel, fail_fast: false }));
+        let work = Work::Frame(Box::new(Frame { kind, max_parallel, fail_fast: false, asked: Vec::new() }));
         self.push(PlanStep {
             timeout: step.timeout.or(inner.timeout),
             ..full(step, id, at.scope, frame, work)

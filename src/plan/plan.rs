@@ -341,6 +341,9 @@ pub struct Frame {
     /// Whether the first failed child cancels the others.
     #[serde(default)]
     pub fail_fast: bool,
+    /// Gates in it that have asked in the run that this one corrects: without them it does not go by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
 }
 
 /// What a frame holds.
