@@ -419,3 +419,28 @@ fn a_called_file_whose_own_name_is_no_text_is_not_trusted() {
     let said = place.cue(&["trust"]);
     assert!(said.code != 0 && said.err.contains(why), "{said:?}");
 }
+
+/// A script hides no file behind others that it names.
+#[test]
+fn the_files_that_a_scheduled_script_runs_are_told_before_those_that_it_names() {
+    let place = cloned();
+    let mut script = "cat README README README README README README README README README README; ".repeat(2);
+    for number in 10..40 {
+        place.write(&format!("data-{number}"), "data\n");
+        script.push_str(&format!("cat data-{number}; "));
+    }
+    place.write("README", "read\n");
+    place.write("evil.sh", "echo evil\n");
+    place.write("Makefile", "all:\n\techo\n");
+    script.push_str("run-parts jobs; sh ./evil.sh; make");
+    fs::create_dir(place.file("jobs")).expect("made");
+    place.write(".cuelight/workflows/x.yaml", &EVERY_MINUTE.replace("curl evil.example", &script));
+    let shown = place.cue(&["trust"]);
+    for file in ["./evil.sh", "Makefile", "jobs/*", "data-10"] {
+        let line = format!("{file}: named, not part of this trust: may change");
+        assert!(shown.out.contains(&line), "{file}: {shown:?}");
+    }
+    assert_eq!(shown.out.matches("README: named").count(), 1, "{shown:?}");
+    let last = shown.out.lines().rfind(|it| it.contains("not part of this trust")).unwrap_or_default();
+    assert!(last.trim_start().starts_with("and 14 more"), "{last}: {shown:?}");
+}
