@@ -42,23 +42,26 @@ impl Actor {
         self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
 
-    /// Who may stand behind it besides: the owner of a workspace can make an agent's token, or write a schedule, and let it ask.
-    pub(super) fn maker(&self) -> Option<String> {
+    /// Who may stand behind it besides, and by what they can have it ask: the owner of a workspace can make an agent's token, or write a
+    /// schedule.
+    pub(super) fn made(&self) -> Option<(String, &'static str)> {
         match &self.proof {
-            Proof::Token(it) => it.maker.clone(),
-            Proof::Schedule(owner) => Some(format!("uid:{owner}")),
+            Proof::Token(it) => it.maker.clone().zip(Some("with a token that you can make")),
+            Proof::Schedule(owner) => {
+                Some((format!("uid:{owner}"), "by a schedule whose file you can write"))
+            }
             Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
         }
     }
 
-    /// By what its maker can have it ask: the end of a sentence that is told to the maker.
+    /// Who may stand behind it besides.
+    pub(super) fn maker(&self) -> Option<String> {
+        self.made().map(|it| it.0)
+    }
+
+    /// By what its maker can have it ask: the end of a sentence that is told to the maker; empty where nobody stands behind it.
     pub(super) fn made_by(&self) -> &'static str {
-        match &self.proof {
-            Proof::Schedule(_) => "by a schedule whose file you can write",
-            Proof::Token(_) | Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => {
-                "with a token that you can make"
-            }
-        }
+        self.made().map_or("", |it| it.1)
     }
 
     /// The project that what is made belongs to, where that is not the workspace's own.
