@@ -16,7 +16,7 @@
 use cuelight::{
     base::Seq,
     engine::{Actor, Channel, Proof},
-    runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
+    runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source, called_by_schedules},
     store::{Reader, TrustBook, Trusted},
     tool::{HttpPolicy, SecretStore},
 };
@@ -163,7 +163,7 @@ fn pressed(console: &Console, is_over: impl Fn() -> bool) -> Vec<Duration> {
 
 /// The workspace of a directory, trusted by the user whose home it is.
 fn own(dir: &Path) -> Trusted {
-    let book = TrustBook::new(dir.join(".local/state/cuelight/trust"));
+    let book = TrustBook::new(dir.join(".local/state/cuelight/trust"), called_by_schedules);
     let workspace = book.create(dir, &"0".repeat(32)).expect("a workspace");
     book.trusts(&workspace, Some(&[])).expect("a workspace")
 }

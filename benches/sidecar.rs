@@ -15,7 +15,7 @@
 #[path = "support/bare.rs"]
 mod bare;
 
-use cuelight::store::TrustBook;
+use cuelight::{runtime::called_by_schedules, store::TrustBook};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -119,7 +119,7 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let dir = tempfile::TempDir::new().expect("a directory");
-        let book = TrustBook::new(dir.path().join(".local/state/cuelight/trust"));
+        let book = TrustBook::new(dir.path().join(".local/state/cuelight/trust"), called_by_schedules);
         drop(book.create(dir.path(), &"0".repeat(32)).expect("a workspace"));
         fs::write(dir.path().join(".cuelight/config.toml"), SETTINGS).expect("written");
         for file in 0..FILES {

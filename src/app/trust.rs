@@ -15,7 +15,7 @@ impl Config {
             "there is no place for records of trust, since this user has no home; set XDG_STATE_HOME"
                 .to_owned()
         })?;
-        Ok(TrustBook::new(place.join("cuelight/trust")).with_called(called_by_schedules))
+        Ok(TrustBook::new(place.join("cuelight/trust"), called_by_schedules))
     }
 
     /// The workspace at a root; one that is made is trusted from its first moment on.

@@ -6,18 +6,18 @@ use serde::{
     Deserializer,
     de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::de::SliceRead;
 use std::{collections::BTreeSet, fmt};
 
 /// Characters of a key that stands twice, in the error.
 const KEY_CHARS_SHOWN: usize = 80;
 
-/// A value from JSON text in which no object has a key twice.
+/// A value from JSON text in which no object has a key twice. The text is read in two passes: the first looks for such keys.
 ///
 /// # Errors
 /// When the text is not JSON, is not what is wanted, or an object in it names a key twice: then the key is named.
 pub fn read_json<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> serde_json::Result<T> {
-    refuse_twice(text.as_ref())?;
-    serde_json::from_slice(text.as_ref())
+    read(text.as_ref(), false)
 }
 
 /// A value from text that may be JSON; nothing where it is none.
@@ -37,26 +37,36 @@ pub fn json_if_any(text: impl AsRef<[u8]>) -> Result<Option<Value>, String> {
 /// # Errors
 /// When it does, or the text is not JSON.
 pub fn refuse_twice(text: &[u8]) -> serde_json::Result<()> {
-    let mut reader = serde_json::Deserializer::from_slice(text);
+    let mut reader = reader(text, false);
     Once.deserialize(&mut reader)?;
     reader.end()
 }
 
-/// A value from JSON text that may be nested deeper than `serde_json` follows by itself, in which no object has a key twice.
+/// A value from JSON text that may be nested deeper than `serde_json` follows by itself, in which no object has a key twice. It costs
+/// two passes, as `read_json` does.
 ///
 /// The caller bounds the depth first, see `is_nested_beyond`.
 ///
 /// # Errors
 /// As of `read_json`.
 pub fn read_deep_json<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    reader.disable_recursion_limit();
-    Once.deserialize(&mut reader)?;
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    reader.disable_recursion_limit();
+    read(text, true)
+}
+
+fn read<T: DeserializeOwned>(text: &[u8], is_deep: bool) -> serde_json::Result<T> {
+    Once.deserialize(&mut reader(text, is_deep))?;
+    let mut reader = reader(text, is_deep);
     let value = T::deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
+}
+
+fn reader(text: &[u8], is_deep: bool) -> serde_json::Deserializer<SliceRead<'_>> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    if is_deep {
+        reader.disable_recursion_limit();
+    }
+    reader
 }
 
 /// Walks a value and keeps nothing of it.

@@ -42,23 +42,21 @@ impl Actor {
         self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
 
-    /// The OS user who could have made this request: the owner of a workspace can make an agent's token or write a schedule.
-    pub(super) fn maker(&self) -> Option<String> {
+    /// The OS user who could have made this request, and the way: the owner of a workspace can make an agent's token or write a
+    /// schedule.
+    pub(super) fn made(&self) -> Option<(String, &'static str)> {
         match &self.proof {
-            Proof::Token(it) => it.maker.clone(),
-            Proof::Schedule(owner) => Some(format!("uid:{owner}")),
+            Proof::Token(it) => it.maker.clone().zip(Some("with a token that you can make")),
+            Proof::Schedule(owner) => {
+                Some((format!("uid:{owner}"), "by a schedule whose file you can write"))
+            }
             Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
         }
     }
 
-    /// The way in which that user can make it: the end of a sentence that is shown to the user.
-    pub(super) fn made_by(&self) -> &'static str {
-        match &self.proof {
-            Proof::Schedule(_) => "by a schedule whose file you can write",
-            Proof::Token(_) | Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => {
-                "with a token that you can make"
-            }
-        }
+    /// That user alone.
+    pub(super) fn maker(&self) -> Option<String> {
+        self.made().map(|it| it.0)
     }
 
     /// The project that what is made belongs to, where that is not the workspace's own.

@@ -8,7 +8,7 @@ use crate::{
         by_hand::is_or_makes_gate,
         run::{Run, asks_for_failures},
     },
-    plan::{Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Work},
+    plan::{Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -195,18 +195,21 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     all(is) >= all(was) && was.iter().all(stands)
 }
 
-/// True when every field is asked for as strictly as before.
-fn fields_stand(was: &[Need], is: &[Need]) -> bool {
-    let is_kept = |before: &Need| {
-        let as_strict = |now: &Need| {
-            let required = now.required || !before.required;
-            let values =
-                (now.kind, &now.pattern, &now.choices) == (before.kind, &before.pattern, &before.choices);
-            now.name == before.name && required && values
-        };
-        is.iter().any(as_strict)
+/// Whether every field is asked for as strictly as before. With `asks_all` an optional field has to be answered as well, as at high risk.
+fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
+    let stands = |before: &Need, now: &Need| {
+        let is_fewer = !now.choices.is_empty() && now.choices.iter().all(|it| before.choices.contains(it));
+        // A default answers the field in the place of whoever approves. Whoever corrects may take it away, and gives no other one: a
+        // value that nobody has asked for would be approved by who expects the one before.
+        let fills_in = (now.required || asks_all) && now.default.is_some() && now.default != before.default;
+        now.name == before.name
+            && now.kind == before.kind
+            && (now.required || !before.required)
+            && (before.pattern.is_none() || now.pattern == before.pattern)
+            && (before.choices.is_empty() || is_fewer)
+            && !fills_in
     };
-    was.iter().all(is_kept)
+    was.iter().all(|before| is.iter().any(|now| stands(before, now)))
 }
 
 /// The rules of a gate that let more through than before, or show less.
@@ -223,7 +226,7 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
         ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
         ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
         ("`proof`", !was.touch || is.touch),
-        ("`form`", fields_stand(&was.form, &is.form)),
+        ("`form`", fields_stand(&was.form, &is.form, is.risk >= Risk::Irreversible)),
         ("`evidence`", was.evidence.iter().all(|it| is.evidence.contains(it))),
         ("`binds`", was.binds.iter().all(|it| is.binds.contains(it))),
         (

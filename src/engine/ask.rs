@@ -698,8 +698,8 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
     if wants_others(rule) {
         let why = format!("{} asked for this run; somebody else has to answer", run.by.name);
         out.push((run.by.principal(), why));
-        if let Some(maker) = run.by.maker() {
-            let (name, how) = (&run.by.name, run.by.made_by());
+        if let Some((maker, how)) = run.by.made() {
+            let name = &run.by.name;
             out.push((maker, format!("{name} asked for this run {how}; somebody else has to answer")));
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     definition::{self, Files, Overlap, Schedule, Workflow},
     engine::{Actor, CauseOfLaunch, Channel, Command, Proof},
     projection::{Board, RunSummary},
-    store::Workspace,
+    store::{StoreError, Workspace},
     tool::read_text,
 };
 use std::{
@@ -211,7 +211,10 @@ pub fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
 
 /// The workflow files that schedules of the workspace call, directly and through others, and that lie in none of its directories: their
 /// names relative to `.cuelight`, or the whole path. A workflow that cannot be read counts, as what it calls may be mended later.
-pub fn called_by_schedules(workspace: &Workspace) -> Vec<String> {
+///
+/// # Errors
+/// When the name of one is no text: what cannot be shown is a file that nobody accepts.
+pub fn called_by_schedules(workspace: &Workspace) -> Result<Vec<String>, StoreError> {
     let mut out = BTreeSet::new();
     for path in workspace.workflow_files() {
         let Some(file) = path.to_str() else { continue };
@@ -219,21 +222,31 @@ pub fn called_by_schedules(workspace: &Workspace) -> Vec<String> {
         let files = Noted { beside: Beside { workspace }, read: RefCell::default() };
         let (workflow, _) = definition::read(file, &text, &files);
         if workflow.is_none_or(|it| !it.schedule.is_empty()) {
-            let read = files.read.into_inner();
-            out.extend(read.iter().filter_map(|it| outside(workspace, Path::new(it))));
+            for file in files.read.into_inner() {
+                out.extend(outside(workspace, Path::new(&file))?);
+            }
         }
     }
-    out.into_iter().collect()
+    Ok(out.into_iter().collect())
 }
 
 /// The name of a file that is in no directory of the workspace; nothing where it is, or there is none.
-fn outside(workspace: &Workspace, file: &Path) -> Option<String> {
-    let (root, file) = (workspace.root().canonicalize().ok()?, file.canonicalize().ok()?);
+fn outside(workspace: &Workspace, file: &Path) -> Result<Option<String>, StoreError> {
+    // A file that is not there does nothing.
+    let Ok(file) = file.canonicalize() else { return Ok(None) };
+    let root = workspace.root();
+    let root = root.canonicalize().map_err(|error| StoreError::io("use", root, &error))?;
     if file.parent() == Some(&root.join(".cuelight/workflows")) {
-        return None;
+        return Ok(None);
     }
     let name = file.strip_prefix(&root).map_or_else(|_| file.clone(), |it| Path::new("..").join(it));
-    Some(name.to_str()?.to_owned())
+    let name = name.into_os_string().into_string().map_err(|_| StoreError::Refused {
+        doing: "use",
+        path: file,
+        why: "its name is no text".to_owned(),
+        next: "rename it",
+    });
+    name.map(Some)
 }
 
 /// Notes which files were called.

@@ -32,7 +32,7 @@ pub(super) fn open(path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 /// Opens an ordinary file below `.cuelight` for reading. Anything else is refused without waiting for it, and a file that is too
-/// large is refused before it is read.
+/// large is refused before it is read, as `FileTooLarge`: the caller says what is to be done with it.
 pub(super) fn open_plain(path: &Path, bytes_max: u64) -> io::Result<Take<File>> {
     // Without this flag a pipe waits for its other end.
     let file = open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
@@ -41,9 +41,10 @@ pub(super) fn open_plain(path: &Path, bytes_max: u64) -> io::Result<Take<File>> 
         return Err(io::Error::other("it is not a regular file; remove it"));
     }
     if about.len() > bytes_max {
-        return Err(io::Error::other(format!(
-            "it has more than {bytes_max} bytes; shorten it, or remove it"
-        )));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {bytes_max} bytes"),
+        ));
     }
     Ok(file.take(bytes_max))
 }
@@ -55,9 +56,15 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of a file below `.cuelight`.
+/// The text of a file below `.cuelight` that a user has written.
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    String::from_utf8(read(path, FILE_BYTES_MAX as u64)?)
+    let bytes = read(path, FILE_BYTES_MAX as u64).map_err(|error| match error.kind() {
+        kind @ io::ErrorKind::FileTooLarge => {
+            io::Error::new(kind, format!("{error}; shorten it, or remove it"))
+        }
+        _ => error,
+    });
+    String::from_utf8(bytes?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 

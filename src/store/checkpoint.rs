@@ -15,14 +15,16 @@ use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt, fs,
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead, BufReader, Read as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-/// Bytes of the files of signed heads and of the keys that vouch for them.
-const HEADS_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of one note. How many of them a file has is not bounded: an engine adds to them for as long as it lives.
+const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the file of the keys that vouch for them.
+const KEYS_BYTES_MAX: u64 = FILE_BYTES_MAX as u64;
 /// The algorithm byte of Ed25519 in keys of signed notes.
 const ED25519: u8 = 1;
 /// Before the bytes of a secret key in its file.
@@ -164,19 +166,67 @@ fn signature(line: &str) -> Option<NoteSignature> {
     Some(NoteSignature { name: name.to_owned(), key, signature: Signature::from_slice(&bytes[4..]).ok()? })
 }
 
-/// Every whole note of a file, oldest first, and how many bytes they take; what a crash left half-written is passed over.
+/// Every whole note of a text, oldest first, and how many bytes they take; what a crash left half-written is passed over.
 pub fn read_notes(text: &str) -> Result<(Vec<Note>, usize), String> {
-    let (mut notes, mut used) = (Vec::new(), 0);
-    let mut rest = text;
-    while let Some(end) =
-        rest.find("\n\n").and_then(|body| Some(body + 2 + rest[body + 2..].find("\n\n")? + 2))
-    {
-        let note = Note::parse(&rest[..end - 1]).map_err(|why| format!("note {}: {why}", notes.len() + 1))?;
-        notes.push(note);
-        used += end;
-        rest = &text[used..];
+    let mut notes = Vec::new();
+    let read = each_note_in(text.as_bytes(), &mut |note| notes.push(note)).map_err(|it| it.to_string())?;
+    Ok((notes, usize::try_from(read.whole).expect("no more than the text has")))
+}
+
+/// Bytes of a file of notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct NoteBytes {
+    /// Those of its whole notes.
+    whole: u64,
+    /// All of them: what comes after the whole notes was left half-written by a crash.
+    all: u64,
+}
+
+/// Shows every whole note of a file, oldest first, and holds one of them at a time. An error of the kind `InvalidData` says what is
+/// wrong with a note.
+fn each_note_in(mut file: impl BufRead, see: &mut dyn FnMut(Note)) -> io::Result<NoteBytes> {
+    let mut bytes = NoteBytes::default();
+    let (mut count, mut note, mut part, mut parts) = (0_u64, Vec::new(), 0, 0);
+    let wrong = |count: u64, why: &str| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("note {}: {why}", count + 1))
+    };
+    loop {
+        let rest = (NOTE_BYTES_MAX - note.len() + 1) as u64;
+        let length = file.by_ref().take(rest).read_until(b'\n', &mut note)?;
+        bytes.all += length as u64;
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(wrong(count, &format!("it has more than {NOTE_BYTES_MAX} bytes")));
+        }
+        if !note.ends_with(b"\n") || length == 0 {
+            return Ok(bytes);
+        }
+        // An empty line ends a part, of which a note has two: what is signed, and the signatures.
+        if length > 1 || note.len() - part == 1 {
+            continue;
+        }
+        (part, parts) = (note.len(), parts + 1);
+        if parts == 2 {
+            note.pop();
+            let text = std::str::from_utf8(&note).map_err(|_| wrong(count, "it is not text"))?;
+            see(Note::parse(text).map_err(|why| wrong(count, &why))?);
+            (count, part, parts) = (count + 1, 0, 0);
+            note.clear();
+            bytes.whole = bytes.all;
+        }
     }
-    Ok((notes, used))
+}
+
+/// The same of the notes of a workspace; none where nothing was signed.
+fn each_note(workspace: &Workspace, see: &mut dyn FnMut(Note)) -> Result<NoteBytes, StoreError> {
+    let path = workspace.checkpoints();
+    let file = below::open_plain(&path, u64::MAX);
+    match file.and_then(|it| each_note_in(BufReader::new(it), see)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(NoteBytes::default()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(StoreError::damaged(&path, error.to_string()))
+        }
+        read => read.map_err(|error| StoreError::io("read", &path, &error)),
+    }
 }
 
 /// The signed heads and keys of a workspace.
@@ -191,9 +241,16 @@ pub struct Heads {
 impl Heads {
     /// What lies in a workspace; nothing when nothing was signed there.
     pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
-        let (path, text) = (workspace.checkpoints(), read_or_nothing(&workspace.checkpoints())?);
-        let (notes, _) = read_notes(&text).map_err(|why| StoreError::damaged(&path, why))?;
+        let mut notes = Vec::new();
+        each_note(workspace, &mut |it| notes.push(it))?;
         Ok(Self { notes, keys: keys_of(workspace)? })
+    }
+
+    /// How many heads and keys there are, for whoever needs none of them.
+    pub fn count(workspace: &Workspace) -> Result<(u64, usize), StoreError> {
+        let mut notes = 0;
+        each_note(workspace, &mut |_| notes += 1)?;
+        Ok((notes, keys_of(workspace)?.len()))
     }
 
     /// The keys that are believed: those given, and each that a note ties to one before it.
@@ -210,8 +267,18 @@ impl Heads {
     }
 }
 
-fn keys_of(workspace: &Workspace) -> Result<Vec<NoteKey>, StoreError> {
-    let (path, text) = (workspace.note_keys(), read_or_nothing(&workspace.note_keys())?);
+/// The keys that vouch for heads, oldest first; none where nothing was signed.
+pub(super) fn keys_of(workspace: &Workspace) -> Result<Vec<NoteKey>, StoreError> {
+    let path = workspace.note_keys();
+    let text = match below::read(&path, KEYS_BYTES_MAX) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| StoreError::damaged(&path, "it is not text"))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // Without the keys nobody checks what was signed: they are kept, whatever they have become.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(StoreError::damaged(&path, error.to_string()));
+        }
+        Err(error) => return Err(StoreError::io("read", &path, &error)),
+    };
     let keys: Result<_, _> = text.lines().filter(|it| !it.is_empty()).map(str::parse).collect();
     keys.map_err(|why: String| StoreError::damaged(&path, why))
 }
@@ -266,9 +333,16 @@ pub(super) struct Notary {
 impl Notary {
     /// The one of a workspace; makes its key when there is none. `seed` is 32 bytes that nobody can guess.
     pub(super) fn open(workspace: &Workspace, seed: &[u8; 32]) -> Result<Self, StoreError> {
-        let heads = Heads::of(workspace)?;
+        let keys = keys_of(workspace)?;
+        // Not the one that stands last: an engine that hung may have signed an older one after it.
+        let mut last: Option<(Seq, Digest)> = None;
+        let bytes = each_note(workspace, &mut |it| {
+            if last.is_none_or(|(size, _)| it.size >= size) {
+                last = Some((it.size, it.head));
+            }
+        })?;
         let key = secret_key(workspace, seed)?;
-        let origin = match heads.keys.first() {
+        let origin = match keys.first() {
             Some(first) => first.name.clone(),
             None => {
                 let digest = Digest(Sha256::digest(key.verifying_key().as_bytes()).into()).to_string();
@@ -276,13 +350,16 @@ impl Notary {
             }
         };
         let public = NoteKey { name: origin.clone(), key: key.verifying_key() };
-        if !heads.keys.contains(&public) {
+        if !keys.contains(&public) {
             append(&workspace.note_keys(), &format!("{public}\n"))?;
         }
-        drop_torn_end(&workspace.checkpoints())?;
-        // Not the one that stands last: an engine that hung may have signed an older one after it.
-        let last = heads.notes.iter().max_by_key(|it| it.size).map(|it| (it.size, it.head));
-        Ok(Self { origin, key, path: workspace.checkpoints(), last })
+        let path = workspace.checkpoints();
+        // What a crash left half-written at the end is cut off before anything is added.
+        if bytes.whole != bytes.all {
+            let cut = || below::open(&path, OFlags::WRONLY)?.set_len(bytes.whole);
+            cut().map_err(|error| StoreError::io("write", &path, &error))?;
+        }
+        Ok(Self { origin, key, path, last })
     }
 
     /// The last head that was signed.
@@ -304,8 +381,9 @@ impl Notary {
 /// Another key takes the place of this one: the last head is signed by both. The engine has to be at rest.
 pub fn rotate_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<NoteKey, StoreError> {
     let path = workspace.note_keys();
-    let heads = Heads::of(workspace)?;
-    let (Some(first), Some(note)) = (heads.keys.first(), heads.notes.last()) else {
+    let (keys, mut last) = (keys_of(workspace)?, None);
+    each_note(workspace, &mut |it| last = Some(it))?;
+    let (Some(first), Some(note)) = (keys.first(), last) else {
         return Err(StoreError::refused("change", &path, "nothing was signed yet", "run a workflow first"));
     };
     let old = secret_key(workspace, seed)?;
@@ -335,7 +413,7 @@ pub(super) fn sign(origin: &str, text: &str, keys: &[&SigningKey]) -> Vec<NoteSi
 
 /// How it stands with the key that signs, in words for people; nothing where all is well, or nothing was signed yet.
 pub fn key_trouble(workspace: &Workspace) -> Option<String> {
-    let signed = !Heads::of(workspace).ok()?.keys.is_empty();
+    let signed = !keys_of(workspace).ok()?.is_empty();
     if signed { key_of(workspace).err().map(|it| it.to_string()) } else { None }
 }
 
@@ -362,6 +440,7 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
                 "restore it; the next engine signs with another one otherwise, which no key vouches for",
             ));
         }
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Err(no_key(&path)),
         file => file.map_err(|error| StoreError::io("read", &path, &error))?,
     };
     let about = file.get_ref().metadata().map_err(|error| StoreError::io("read", &path, &error))?;
@@ -377,15 +456,12 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
     file.read_to_string(&mut text).map_err(|error| StoreError::io("read", &path, &error))?;
     let bytes = text.trim().strip_prefix(SECRET).and_then(|it| BASE64_STANDARD.decode(it.trim()).ok());
     let bytes = bytes.and_then(|it| <[u8; 32]>::try_from(it).ok());
-    let bytes = bytes.ok_or_else(|| {
-        StoreError::refused(
-            "read",
-            &path,
-            "it is no key",
-            "restore it, or move it away to sign with a new one",
-        )
-    })?;
+    let bytes = bytes.ok_or_else(|| no_key(&path))?;
     Ok(SigningKey::from_bytes(&bytes))
+}
+
+fn no_key(path: &Path) -> StoreError {
+    StoreError::refused("read", path, "it is no key", "restore it, or move it away to sign with a new one")
 }
 
 /// Other bytes than those that the same chance gives to payloads.
@@ -422,21 +498,35 @@ fn make_parent(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What a crash left half-written at the end is cut off before anything is added.
-fn drop_torn_end(path: &Path) -> Result<(), StoreError> {
-    let text = read_or_nothing(path)?;
-    let (_, whole) = read_notes(&text).map_err(|why| StoreError::damaged(path, why))?;
-    if whole == text.len() {
-        return Ok(());
-    }
-    let cut = || below::open(path, OFlags::WRONLY)?.set_len(whole as u64);
-    cut().map_err(|error| StoreError::io("write", path, &error))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn read_or_nothing(path: &Path) -> Result<String, StoreError> {
-    match below::read(path, HEADS_BYTES_MAX) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| StoreError::damaged(path, "it is not text")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(StoreError::io("read", path, &error)),
+    fn notes(sizes: &[u64]) -> String {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let one = |size: &u64| format!("{}\n", signed("cuelight/a", (Seq(*size), Digest([1; 32])), &[&key]));
+        sizes.iter().map(one).collect()
+    }
+
+    #[test]
+    fn whole_notes_are_read_wherever_a_crash_has_cut_the_last() {
+        let (two, three) = (notes(&[1, 2]), notes(&[1, 2, 3]));
+        for cut in two.len()..three.len() {
+            let mut seen = 0;
+            let bytes = each_note_in(&three.as_bytes()[..cut], &mut |_| seen += 1).expect("whole notes");
+            assert_eq!((seen, bytes.whole, bytes.all), (2, two.len() as u64, cut as u64), "cut at {cut}");
+        }
+        assert_eq!(read_notes(&three).expect("whole notes").1, three.len());
+        let mut seen = Vec::new();
+        let bytes = each_note_in(three.as_bytes(), &mut |it| seen.push(it.size.0)).expect("whole notes");
+        assert_eq!((seen, bytes.whole, bytes.all), (vec![1, 2, 3], three.len() as u64, three.len() as u64));
+    }
+
+    #[test]
+    fn a_note_that_has_no_end_is_told_before_all_of_it_is_read() {
+        let endless = notes(&[1]).into_bytes();
+        let endless = BufReader::new(io::Cursor::new(endless).chain(io::repeat(0)));
+        let why = each_note_in(endless, &mut drop).expect_err("no end").to_string();
+        assert_eq!(why, "note 2: it has more than 65536 bytes");
     }
 }

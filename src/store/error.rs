@@ -76,6 +76,7 @@ impl StoreError {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => {
                 "move what is in its place, or choose another place with --workspace"
             }
+            io::ErrorKind::FileTooLarge => "shorten it, or remove it",
             _ => "look at that disk, or choose another place with --workspace",
         };
         Self::refused(doing, path, error.to_string(), next)

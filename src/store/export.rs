@@ -6,7 +6,7 @@ use crate::{
     store::{
         Heads, Note, NoteKey, StoreError, Workspace,
         chain::ROOT,
-        checkpoint::{NoteSignature, key_of, sign, signatures_in},
+        checkpoint::{NoteSignature, key_of, keys_of, sign, signatures_in},
         reader::ChainRecord,
     },
 };
@@ -124,8 +124,8 @@ impl FileNote {
         file: Digest,
         (size, head): (Seq, Digest),
     ) -> Result<Option<Self>, StoreError> {
-        let heads = Heads::of(workspace)?;
-        let Some(first) = heads.keys.first() else { return Ok(None) };
+        let keys = keys_of(workspace)?;
+        let Some(first) = keys.first() else { return Ok(None) };
         let key = key_of(workspace)?;
         let mut note = Self { origin: first.log().to_owned(), file, size, head, signatures: Vec::new() };
         note.signatures = sign(&note.origin, &note.text(), &[&key]);

@@ -36,11 +36,11 @@ const ID_DIGITS: usize = 32;
 #[derive(Clone, Debug)]
 pub struct TrustBook {
     dir: PathBuf,
-    called: Option<Called>,
+    called: Called,
 }
 
-/// Names the files elsewhere that the schedules of a workspace call, relative to `.cuelight`.
-pub type Called = fn(&Workspace) -> Vec<String>;
+/// Names the files elsewhere that the schedules of a workspace call, relative to `.cuelight`. An error says which of them cannot be named.
+pub type Called = fn(&Workspace) -> Result<Vec<String>, StoreError>;
 
 /// The record of what a user has accepted in a workspace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,12 +88,12 @@ impl Trusted {
 pub struct Things(BTreeMap<String, Digest>);
 
 impl Things {
-    /// The things of a workspace, its database among them.
+    /// The things of a workspace, its database and the files that its schedules call elsewhere among them.
     ///
     /// # Errors
-    /// When one cannot be read, or a link stands in its place.
-    pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
-        let mut things = Self::of_files(workspace)?;
+    /// When one cannot be read or named, or a link stands in its place.
+    pub fn of(workspace: &Workspace, called: Called) -> Result<Self, StoreError> {
+        let mut things = Self::of_files(workspace, called)?;
         for name in [DATABASE.to_owned(), format!("{DATABASE}-wal")] {
             things.add(workspace, name)?;
         }
@@ -101,7 +101,7 @@ impl Things {
     }
 
     /// The same without the database, which may be large.
-    fn of_files(workspace: &Workspace) -> Result<Self, StoreError> {
+    fn of_files(workspace: &Workspace, called: Called) -> Result<Self, StoreError> {
         workspace.check_all()?;
         let mut things = Self::default();
         for name in ["config.toml", "people.toml", "people.toml.sig"] {
@@ -122,20 +122,19 @@ impl Things {
                 things.add(workspace, format!("{place}/{name}"))?;
             }
         }
+        for name in called(workspace)? {
+            things.add_called(workspace, name);
+        }
         Ok(things)
     }
 
-    /// Adds the called workflow files outside of `.cuelight`. An unreadable file is left out, and counts as new when it can be read.
-    #[must_use]
-    pub fn and_called(mut self, workspace: &Workspace, called: Option<Called>) -> Self {
-        for name in called.map(|it| it(workspace)).unwrap_or_default() {
-            let path = workspace.dir().join(&name);
-            let file = path.canonicalize().and_then(|it| below::open_plain(&it, THING_BYTES_MAX));
-            if let Ok(hash) = file.and_then(hash_of) {
-                self.0.insert(name, hash);
-            }
+    /// A file that cannot be read does nothing, and is new when it can be.
+    fn add_called(&mut self, workspace: &Workspace, name: String) {
+        let path = workspace.dir().join(&name);
+        let file = path.canonicalize().and_then(|it| below::open_plain(&it, THING_BYTES_MAX));
+        if let Ok(hash) = file.and_then(hash_of) {
+            self.0.insert(name, hash);
         }
-        self
     }
 
     fn add(&mut self, workspace: &Workspace, name: String) -> Result<(), StoreError> {
@@ -146,6 +145,10 @@ impl Things {
         };
         match read() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Keys check what was signed: nobody is told to remove them.
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge && name.starts_with("keys/") => {
+                return Err(StoreError::damaged(&path, error.to_string()));
+            }
             hash => drop(self.0.insert(name, hash.map_err(|error| StoreError::io("read", &path, &error))?)),
         }
         Ok(())
@@ -188,15 +191,9 @@ fn hash_of(mut file: impl io::Read) -> io::Result<Digest> {
 }
 
 impl TrustBook {
-    /// The records in a directory, which is made when the first is written.
-    pub fn new(dir: PathBuf) -> Self {
-        Self { dir, called: None }
-    }
-
-    /// The same, for which the files that schedules call are part of what is trusted.
-    #[must_use]
-    pub fn with_called(self, called: Called) -> Self {
-        Self { called: Some(called), ..self }
+    /// The records in a directory, which is made when the first is written. The files that schedules call are part of what is trusted.
+    pub fn new(dir: PathBuf, called: Called) -> Self {
+        Self { dir, called }
     }
 
     /// The files of a workspace that are shown, accepted and compared.
@@ -204,8 +201,7 @@ impl TrustBook {
     /// # Errors
     /// When a file of the workspace cannot be read, or a link stands in its place.
     pub fn things(&self, workspace: &Workspace) -> Result<Things, StoreError> {
-        let things = Things::of(workspace)?;
-        Ok(things.and_called(workspace, self.called))
+        Things::of(workspace, self.called)
     }
 
     /// Makes a workspace that its user trusts from its first moment on: nobody sees it before it has its id. One that is there already stays
@@ -302,7 +298,7 @@ impl TrustBook {
         record: &TrustRecord,
         is_database_shared: bool,
     ) -> Result<Vec<String>, StoreError> {
-        let mut things = Things::of_files(workspace)?.and_called(workspace, self.called);
+        let mut things = Things::of_files(workspace, self.called)?;
         let mut changed = things.changed_since(&record.things);
         let log = log_name(workspace).unwrap_or_default();
         let has_database = fs::symlink_metadata(workspace.db()).is_ok();
@@ -386,6 +382,9 @@ impl TrustBook {
         let failed = |why: String| format!("its record {} cannot be used: {why}", path.display());
         let file = match below::open_plain(&path, THING_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                return Err(failed(format!("{error}; remove it")));
+            }
             file => file.map_err(|it| failed(it.to_string()))?,
         };
         let about = file.get_ref().metadata().map_err(|it| failed(it.to_string()))?;

@@ -1,6 +1,6 @@
 //! Files that version control tracks, as the index of git says: nothing is run for it, since a repository can have git run its code.
 
-use super::context::{hash_bytes, tracked};
+use super::context::{hash_bytes_of, tracked};
 use rustix::fs::OFlags;
 use std::{
     fs::{self, OpenOptions},
@@ -28,7 +28,7 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     }
     for top in dir.ancestors().skip(1) {
         if let Some(index) = index_of(&top.join(".git")) {
-            let hash = hash_bytes_of(&index)?;
+            let hash = hash_bytes_of(config_of(&index), INDEX_BYTES_MAX)?;
             let below = dir.strip_prefix(top).ok()?.to_str()?;
             let bytes = match read(&index) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
@@ -44,16 +44,12 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     Some(Vec::new())
 }
 
-/// Bytes of a hash in the repository of an index; nothing where its configuration does not say so.
-fn hash_bytes_of(index: &Path) -> Option<usize> {
+/// The configuration of the repository of an index.
+fn config_of(index: &Path) -> io::Result<Vec<u8>> {
     let dir = index.parent().unwrap_or(index);
     let common = read(&dir.join("commondir")).ok();
     let common = common.map(|it| dir.join(String::from_utf8_lossy(&it).trim()));
-    let config = read(&common.unwrap_or_else(|| dir.to_owned()).join("config"));
-    match config {
-        Ok(it) => hash_bytes(&String::from_utf8_lossy(&it)),
-        Err(error) => (error.kind() == io::ErrorKind::NotFound).then(|| hash_bytes(""))?,
-    }
+    read(&common.unwrap_or_else(|| dir.to_owned()).join("config"))
 }
 
 /// The index of a repository: in its directory, or in the one that a file in its place names.
@@ -68,10 +64,11 @@ fn index_of(git: &Path) -> Option<PathBuf> {
     Some(git.parent()?.join(place).join("index"))
 }
 
+/// One byte beyond the limit is read as well, so that what is too long can be told.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mut bytes = Vec::new();
-    file.take(INDEX_BYTES_MAX).read_to_end(&mut bytes)?;
+    file.take(INDEX_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -4,6 +4,7 @@
 
 use cuelight::{
     base::sha256,
+    runtime::called_by_schedules,
     store::{Things, TrustBook, Trusted, Workspace},
 };
 use serde_json::Value;
@@ -35,16 +36,16 @@ pub(crate) fn own(directory: &Path) {
     let written = Workspace::find(directory).filter(|it| it.root() == directory);
     let Some(workspace) = written.filter(|_| !directory.join(".cuelight/id").exists()) else { return };
     // What cannot be trusted is told to the command itself.
-    let Ok(things) = Things::of(&workspace) else { return };
+    let Ok(things) = Things::of(&workspace, called_by_schedules) else { return };
     let mut id = sha256("a workspace of a test", &[directory.as_os_str().as_encoded_bytes()]).to_string();
     id.truncate(32);
-    let book = TrustBook::new(Path::new(STATE).join("cuelight/trust"));
+    let book = TrustBook::new(Path::new(STATE).join("cuelight/trust"), called_by_schedules);
     book.accept(&workspace, things.hash(), &id, true).expect("a workspace of the test");
 }
 
 /// A directory as a workspace that its user trusts: made when there is none, and accepted when a test has written it by hand.
 pub(crate) fn trusted(directory: &Path) -> Trusted {
-    trusted_by(&TrustBook::new(Path::new(STATE).join("cuelight/trust")), directory)
+    trusted_by(&TrustBook::new(Path::new(STATE).join("cuelight/trust"), called_by_schedules), directory)
 }
 
 /// The same, by these records.
@@ -54,7 +55,7 @@ pub(crate) fn trusted_by(book: &TrustBook, directory: &Path) -> Trusted {
     id.truncate(32);
     let workspace = book.create(&root, &id).expect("a workspace of the test");
     if !root.join(".cuelight/id").exists() {
-        let things = Things::of(&workspace).expect("a workspace of the test");
+        let things = book.things(&workspace).expect("a workspace of the test");
         book.accept(&workspace, things.hash(), &id, true).expect("a workspace of the test");
     }
     book.trusts(&workspace, Some(&[])).expect("a workspace of the test")

@@ -7,7 +7,7 @@ use crate::{
 };
 use cuelight::{
     engine::RunState,
-    runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source},
+    runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source, called_by_schedules},
     store::{OwnerError, TrustBook},
     tool::{HttpPolicy, SecretStore},
 };
@@ -365,7 +365,7 @@ async fn engine_under_guard(place: &Place) -> Engine {
     let setup = || Setup {
         trees: None,
         workspace: crate::driver::trusted_by(
-            &TrustBook::new(place.file(".local/state/cuelight/trust")),
+            &TrustBook::new(place.file(".local/state/cuelight/trust"), called_by_schedules),
             place.path(),
         ),
         actor: ann(),

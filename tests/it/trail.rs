@@ -203,6 +203,20 @@ fn an_old_copy_of_the_log_is_noticed_at_the_start_and_by_whoever_holds_a_head() 
     assert!(said.err.contains("was cut or exchanged"), "{said:?}");
 }
 
+/// Signed heads and the keys that vouch for them are evidence: nobody is told to remove them.
+#[test]
+fn nobody_is_told_to_remove_heads_or_keys_that_are_too_large() {
+    for name in ["checkpoints", "keys/public"] {
+        let (place, _) = decided();
+        until("the engine has left", || place.owner().is_none());
+        let file = fs::OpenOptions::new().write(true).open(place.file(&format!(".cuelight/{name}")));
+        file.and_then(|it| it.set_len(20 << 30)).expect("a sparse file");
+        let said = place.cue(&["audit", "verify"]);
+        assert!(said.code != 0 && said.err.contains("keep a copy of it"), "{name}: {said:?}");
+        assert!(said.err.contains(name) && !said.err.contains("remove it"), "{name}: {said:?}");
+    }
+}
+
 #[test]
 fn a_new_key_is_believed_because_the_old_one_vouches_for_it() {
     let (place, gate) = decided();

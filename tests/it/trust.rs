@@ -297,14 +297,24 @@ fn a_log_that_comes_from_elsewhere_is_listed_with_the_gates_that_were_approved_i
     }
 }
 
+/// What a command says that only looks; it is killed when it waits for something.
+#[track_caller]
+fn looked(place: &Place, words: &[&str]) -> Said {
+    let said = place.start_under(&["timeout", "--signal=KILL", "30"], words).end();
+    assert!(![124, 137].contains(&said.code), "{words:?} waited: {said:?}");
+    said
+}
+
+fn make_pipe(path: &Path) {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+}
+
 /// Whoever sends a directory puts a pipe, a socket or a file without end under the name of a file: no look waits for it.
 #[test]
 fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
     let kinds: [(&str, &dyn Fn(&Path)); 3] = [
-        ("a pipe", &|it| {
-            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-            rustix::fs::mknodat(rustix::fs::CWD, it, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
-        }),
+        ("a pipe", &make_pipe),
         ("a socket", &|it| drop(std::os::unix::net::UnixListener::bind(it).expect("a socket"))),
         ("20 GB of nothing", &|it| {
             fs::File::create(it).and_then(|it| it.set_len(20 << 30)).expect("a sparse file");
@@ -320,11 +330,14 @@ fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
             drop(fs::remove_file(&path));
             make(&path);
             for words in [&["doctor"][..], &["trust"], &["schedules"], &["trust", "--show"]] {
-                let began = std::time::Instant::now();
-                let said = place.cue(words);
-                assert!(began.elapsed().as_secs() < 20, "{kind} as {name}: {words:?} waited: {said:?}");
+                let said = looked(&place, words);
+                // A socket among files acts in no way, and schedules are those of workflows.
+                let is_skipped = match words[0] {
+                    "trust" => kind == "a socket" && name.contains('/'),
+                    "schedules" => !name.starts_with("workflows/"),
+                    _ => false,
+                };
                 let is_named = said.out.contains(name) || said.err.contains(name);
-                let is_skipped = kind == "a socket" || words[0] != "trust";
                 assert!(is_named || is_skipped, "{kind} as {name}: {words:?}: {said:?}");
             }
         }
@@ -380,4 +393,72 @@ fn what_a_schedule_calls_elsewhere_is_shown_accepted_and_asked_about_when_it_cha
     place.cue(&["run", "flow.yaml", "--headless"]).ok();
     place.write("n.sh", "echo other\n");
     place.cue(&["run", "flow.yaml", "--headless"]).ok();
+}
+
+/// Only the file that a user names on the command line may be a pipe.
+#[test]
+fn a_look_does_not_wait_for_a_pipe_that_a_schedule_calls() {
+    let place = cloned();
+    place.write(".cuelight/workflows/x.yaml", &calls_part());
+    make_pipe(&place.file("part.yaml"));
+    for words in [
+        &["doctor"][..],
+        &["trust"],
+        &["schedules"],
+        &["trust", "--show"],
+        &["check", ".cuelight/workflows/x.yaml"],
+    ] {
+        let said = looked(&place, words);
+        assert!(said.out.contains("x.yaml") || said.err.contains("x.yaml"), "{words:?}: {said:?}");
+    }
+    let said =
+        place.foreign("bash", &["-c", "\"$0\" check <(cat flow.yaml)", env!("CARGO_BIN_EXE_cuelight")]);
+    crate::program::bounded(&mut { said }).ok();
+}
+
+fn calls_part() -> String {
+    EVERY_MINUTE.replace("run: curl evil.example", "workflow: ../../part.yaml")
+}
+
+/// A name that cannot be shown is a file that nobody accepts, also where it is called by another name.
+#[test]
+fn a_called_file_whose_own_name_is_no_text_is_not_trusted() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = cloned();
+    place.write(".cuelight/workflows/x.yaml", &calls_part());
+    place.write("part.yaml", FLOW);
+    place.cue(&["trust", "--accept", &hash(&place)]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    let hidden = place.path().join(std::ffi::OsStr::from_bytes(b"\xff.yaml"));
+    fs::rename(place.file("part.yaml"), &hidden).expect("moved");
+    std::os::unix::fs::symlink(&hidden, place.file("part.yaml")).expect("a link");
+    let why = "its name is no text; rename it";
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), why);
+    let said = place.cue(&["trust"]);
+    assert!(said.code != 0 && said.err.contains(why), "{said:?}");
+}
+
+/// A script hides no file behind others that it names.
+#[test]
+fn the_files_that_a_scheduled_script_runs_are_told_before_those_that_it_names() {
+    let place = cloned();
+    let mut script = "cat README README README README README README README README README README; ".repeat(2);
+    for number in 10..40 {
+        place.write(&format!("data-{number}"), "data\n");
+        script.push_str(&format!("cat data-{number}; "));
+    }
+    place.write("README", "read\n");
+    place.write("evil.sh", "echo evil\n");
+    place.write("Makefile", "all:\n\techo\n");
+    script.push_str("run-parts jobs; sh ./evil.sh; make");
+    fs::create_dir(place.file("jobs")).expect("made");
+    place.write(".cuelight/workflows/x.yaml", &EVERY_MINUTE.replace("curl evil.example", &script));
+    let shown = place.cue(&["trust"]);
+    for file in ["./evil.sh", "Makefile", "jobs/*", "data-10"] {
+        let line = format!("{file}: named, not part of this trust: may change");
+        assert!(shown.out.contains(&line), "{file}: {shown:?}");
+    }
+    assert_eq!(shown.out.matches("README: named").count(), 1, "{shown:?}");
+    let last = shown.out.lines().rfind(|it| it.contains("not part of this trust")).unwrap_or_default();
+    assert!(last.trim_start().starts_with("and 14 more"), "{last}: {shown:?}");
 }

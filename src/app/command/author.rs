@@ -49,19 +49,19 @@ impl Disk {
 
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
-        read_text(Path::new(path))
+        read_plain(Path::new(path))
     }
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
-        self.tools.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
+        self.tools.iter().map(|it| (it.display().to_string(), read_plain(it))).collect()
     }
 
     fn agents(&self) -> Vec<(String, Result<String, String>)> {
-        self.agents.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
+        self.agents.iter().map(|it| (it.display().to_string(), read_plain(it))).collect()
     }
 
     fn models(&self) -> Vec<(String, Result<String, String>)> {
-        self.models.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
+        self.models.iter().map(|it| (it.display().to_string(), read_plain(it))).collect()
     }
 
     fn timezone(&self) -> String {
@@ -69,11 +69,16 @@ impl Files for Disk {
     }
 }
 
-/// The text of a file, or the end of a sentence that begins with "could not read". A user may name a pipe, as in `check <(make-it)`;
-/// nothing below `.cuelight` is one.
-fn read_text(path: &Path) -> Result<String, String> {
+/// The text of a file that a workflow or a directory names: no look waits for a pipe in its place.
+fn read_plain(path: &Path) -> Result<String, String> {
+    crate::tool::read_text(path, FILE_BYTES_MAX)
+}
+
+/// The text of the file that the user has named on the command line, or the end of a sentence that begins with "could not read". It may
+/// be a pipe, as in `check <(make-it)`; below `.cuelight`, where a pattern of the shell names whatever lies there, it is none.
+fn read_named(path: &Path) -> Result<String, String> {
     if path.components().any(|it| it.as_os_str() == ".cuelight") {
-        return crate::tool::read_text(path, FILE_BYTES_MAX);
+        return read_plain(path);
     }
     let limit = FILE_BYTES_MAX as u64 + 1;
     let mut bytes = Vec::new();
@@ -83,7 +88,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 }
 
 pub(super) fn read(path: &Path) -> Result<String, Trouble> {
-    read_text(path).map_err(|why| Trouble::usage(format!("could not read {}: {why}", path.display())))
+    read_named(path).map_err(|why| Trouble::usage(format!("could not read {}: {why}", path.display())))
 }
 
 pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
@@ -132,7 +137,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     let disk = Disk::of(config)?;
     for path in &args.files {
         let name = path.display().to_string();
-        match read_text(path) {
+        match read_named(path) {
             Ok(text) => {
                 let (workflow, findings) = definition::read(&name, &text, &disk);
                 all.extend(findings);

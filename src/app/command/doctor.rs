@@ -11,7 +11,7 @@ use crate::{
     },
     base::{FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text},
     console::Keymap,
-    definition::{self, Files as _, Registry, Severity, StepKind, Workflow},
+    definition::{self, Files as _, ModelRegistry, Registry, Severity, StepKind, Workflow},
     engine::Channel,
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
@@ -266,6 +266,7 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     findings.push(keys(workspace));
     match Disk::of(config) {
         Ok(disk) => {
+            findings.extend(shelves(&disk));
             let secrets = config.secrets(workspace);
             findings.extend(workspace.workflow_files().iter().flat_map(|it| workflow(it, &disk, &secrets)));
         }
@@ -439,20 +440,33 @@ fn log(workspace: &Workspace) -> Finding {
 }
 
 fn keys(workspace: &Workspace) -> Finding {
-    match Heads::of(workspace) {
+    match Heads::count(workspace) {
         Err(why) => wrong("signed heads", why.to_string()),
-        Ok(heads) if heads.keys.is_empty() => {
-            note("signed heads", "none yet; a decision makes the first".to_owned())
-        }
-        Ok(heads) => ok("signed heads", format!("{} by {} key(s)", heads.notes.len(), heads.keys.len())),
+        Ok((_, 0)) => note("signed heads", "none yet; a decision makes the first".to_owned()),
+        Ok((notes, keys)) => ok("signed heads", format!("{notes} by {keys} key(s)")),
     }
+}
+
+/// The files of tools, agents and models that describe none: no step can use what they were to describe.
+fn shelves(disk: &Disk) -> Vec<Finding> {
+    let (tools, agents) = (Registry::new(&disk.tools()), Registry::of_agents(&disk.agents()));
+    let models = ModelRegistry::new(&disk.models());
+    let all = [("tools", tools.problems()), ("agents", agents.problems()), ("models", models.problems())];
+    let mut findings = Vec::new();
+    for (word, problems) in all {
+        let errors = problems.iter().filter(|it| it.severity == Severity::Error);
+        let files: BTreeSet<&str> = errors.map(|it| it.file.as_str()).collect();
+        let told = |file| wrong(word, format!("{file} has errors; `cuelight {word}` tells them"));
+        findings.extend(files.into_iter().map(told));
+    }
+    findings
 }
 
 /// A workflow that starts by itself must be a good one, with the secrets that it names.
 fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
     let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
     let (workflow, problems) = match read_text(path, FILE_BYTES_MAX) {
-        Err(why) => return vec![wrong("workflow", format!("could not read {name}: {why}"))],
+        Err(why) => return vec![wrong("workflow", format!("could not read {}: {why}", path.display()))],
         Ok(text) => definition::read(&path.display().to_string(), &text, disk),
     };
     if problems.iter().any(|it| it.severity == Severity::Error) {

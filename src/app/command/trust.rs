@@ -8,8 +8,8 @@ use crate::{
         output::{Output, say},
         settings::Settings,
     },
-    base::{Digest, FILE_BYTES_MAX, counted, safe_text, shorten},
-    definition::{self, StepKind},
+    base::{Digest, FILE_BYTES_MAX, Launch, NAMED_WORDS_MAX, Program, counted, safe_text, shorten},
+    definition::{self, Run, StepKind},
     engine::{Channel, GateState},
     plan::OnTimeout,
     projection::{Board, GateView},
@@ -26,6 +26,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, IsTerminal as _},
+    path::Path,
     process::ExitCode,
 };
 
@@ -77,8 +78,7 @@ pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
 }
 
 fn things(workspace: &Workspace) -> Result<Things, Trouble> {
-    let things = Things::of(workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
-    Ok(things.and_called(workspace, Some(called_by_schedules)))
+    Things::of(workspace, called_by_schedules).map_err(|it| Trouble::not_recorded(it.to_string()))
 }
 
 /// Accepts what has this hash, when it still does.
@@ -222,22 +222,40 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         if let StepKind::Run(run) = &step.kind
             && starts_itself
         {
-            let named = named_files(workspace, &run.script.source.value);
-            let shown = named.iter().take(FILES_NAMED_MAX);
-            lines.extend(shown.map(|it| format!("{it}: named, not part of this trust: may change")));
-            if let Some(more @ 1..) = named.len().checked_sub(FILES_NAMED_MAX) {
-                lines.push(format!("… and {more} more"));
-            }
+            lines.extend(named_files(workspace, run));
         }
     }
     lines
 }
 
-/// Existing files whose paths from the root of the workspace are plain words of a script.
-fn named_files(workspace: &Workspace, script: &str) -> BTreeSet<String> {
-    let words = script.split(|it: char| it.is_whitespace() || "'\"`;|&()<>=$".contains(it));
-    let is_file = |it: &&str| !it.is_empty() && workspace.root().join(it).is_file();
-    words.filter(is_file).map(str::to_owned).collect()
+/// The files that a script names, as a gate would list them: first those that are executed, then those that are only named.
+fn named_files(workspace: &Workspace, run: &Run) -> Vec<String> {
+    let argv = run.shell.iter().chain([&run.script.script]).cloned();
+    let Program { word, script, runs, names, .. } = Launch::of(argv).program();
+    // A directory that is computed is not known: then names count from the workspace.
+    let below = run.working_directory.as_ref().map(|it| it.value.as_str()).filter(|it| !it.contains("${{"));
+    let dir = workspace.root().join(below.unwrap_or_default());
+    let is_full = runs.len() + names.len() >= NAMED_WORDS_MAX;
+    let (mut seen, mut lines, mut left_out) = (BTreeSet::new(), Vec::new(), 0_usize);
+    for name in [word].into_iter().chain(script).chain(runs).chain(names) {
+        let path = dir.join(&name);
+        // A pattern is told as it stands: what fits it may come later.
+        let is_pattern = name.contains(['*', '?']) && path.parent().is_some_and(Path::is_dir);
+        let file = if is_pattern { path } else { path.canonicalize().unwrap_or_default() };
+        if !is_pattern && !file.is_file() || !seen.insert(file) {
+            continue;
+        }
+        if lines.len() < FILES_NAMED_MAX {
+            lines.push(format!("{name}: named, not part of this trust: may change"));
+        } else {
+            left_out += 1;
+        }
+    }
+    if left_out > 0 || is_full {
+        let words = if is_full { ", and words that were not looked at" } else { "" };
+        lines.push(format!("… and {left_out} more{words}, not part of this trust: may change"));
+    }
+    lines
 }
 
 /// The runs and gates of the log that act when an engine takes it up.

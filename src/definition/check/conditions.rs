@@ -52,15 +52,17 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
 
 /// An `auto` that reads what any one person or step can say or set.
 fn anybody_opens(workflow: &Workflow, expr: &Expr, place: Place, findings: &mut Findings<'_>) {
-    let waits = |name: &String| {
-        let of = workflow.steps.iter().find(|it| it.id.value.eq_ignore_ascii_case(name));
-        matches!(of.map(|it| &it.kind), Some(StepKind::Wait(Wait::Event { .. })))
+    // A reference to all of `state`, `steps` or `needs`, or to a part of it that is computed, reads each of them.
+    let is_run = |scope: Option<&String>| scope.is_some_and(|it| it.eq_ignore_ascii_case("run"));
+    let waits = |name: Option<&String>| {
+        let mut of = workflow.steps.iter().filter(|it| matches!(it.kind, StepKind::Wait(Wait::Event { .. })));
+        of.any(|it| name.is_none_or(|name| it.id.value.eq_ignore_ascii_case(name)))
     };
     for read in expr.references() {
         let (root, first) = (read.root.to_ascii_lowercase(), read.path.first());
         let (what, way) = match (root.as_str(), first) {
-            ("state", Some(scope)) if !scope.eq_ignore_ascii_case("run") => ("a shared value", "set"),
-            ("steps" | "needs", Some(name)) if waits(name) => ("a message", "send"),
+            ("state", scope) if !is_run(scope) => ("a shared value", "set"),
+            ("steps" | "needs", name) if waits(name) => ("a message", "send"),
             _ => continue,
         };
         let message = format!("`auto` reads {what}: anyone who can {way} it approves this gate alone");

@@ -4,7 +4,7 @@
 //! Only a repository whose `.git` is a directory of the root itself is looked at: anything else leads out of it.
 
 use super::{
-    index::{hash_bytes, tracked},
+    index::{hash_bytes_of, tracked},
     read::read_below,
     scan::{Project, ProjectFile},
     shape::{Change, Commit, GitContext},
@@ -17,7 +17,7 @@ use rustix::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{ErrorKind, Read as _, Write as _},
+    io::{Read as _, Write as _},
     os::fd::OwnedFd,
     path::Path,
     process::{Command, Stdio},
@@ -159,7 +159,8 @@ fn changes(project: &Project, root: &OwnedFd) -> Vec<Change> {
             found.insert(path.to_owned(), status);
         }
     }
-    let index = || tracked(&read_below(root, ".git/index", INDEX_BYTES_MAX).ok()?, hash_bytes_of(root)?);
+    let hash = hash_bytes_of(read_below(root, ".git/config", FILE_BYTES_MAX), FILE_BYTES_MAX);
+    let index = || tracked(&read_below(root, ".git/index", INDEX_BYTES_MAX).ok()?, hash?);
     let Some(index) = index() else { return listed(found) };
     let mut files: BTreeMap<&str, &ProjectFile> =
         project.files.iter().map(|it| (it.path.as_str(), it)).collect();
@@ -183,15 +184,6 @@ fn changes(project: &Project, root: &OwnedFd) -> Vec<Change> {
         found.entry((*path).to_owned()).or_insert("untracked");
     }
     listed(found)
-}
-
-/// Bytes of a hash in this repository; nothing where its configuration does not say so, or is too long to be read whole.
-fn hash_bytes_of(root: &OwnedFd) -> Option<usize> {
-    match read_below(root, ".git/config", FILE_BYTES_MAX) {
-        Ok(config) if config.len() as u64 > FILE_BYTES_MAX => None,
-        Ok(config) => hash_bytes(&String::from_utf8_lossy(&config)),
-        Err(error) => (error.kind() == ErrorKind::NotFound).then(|| hash_bytes(""))?,
-    }
 }
 
 fn is_secret(path: &str) -> bool {

@@ -2,7 +2,7 @@
 //! would let filters of a hostile repository run.
 
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 /// Entries that are read.
 const ENTRIES_MAX: u32 = 200_000;
@@ -24,8 +24,18 @@ pub(in crate::tool) struct Tracked {
     pub(super) hash: Vec<u8>,
 }
 
-/// Bytes of a hash in a repository with this configuration; nothing for an object format that is not known here.
-pub(in crate::tool) fn hash_bytes(config: &str) -> Option<usize> {
+/// Bytes of a hash in a repository whose configuration was read as this, where a repository without one is of the usual format; nothing
+/// where it cannot be read, is longer than it may be, or says a format that is not known here.
+pub(in crate::tool) fn hash_bytes_of(config: io::Result<Vec<u8>>, bytes_max: u64) -> Option<usize> {
+    match config {
+        Ok(config) if config.len() as u64 > bytes_max => None,
+        Ok(config) => hash_bytes(&String::from_utf8_lossy(&config)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => hash_bytes(""),
+        Err(_) => None,
+    }
+}
+
+fn hash_bytes(config: &str) -> Option<usize> {
     let mut bytes = FORMATS[0].1;
     for line in config.lines() {
         let line = line.to_lowercase();
@@ -161,7 +171,12 @@ mod tests {
             ("[extensions]\n\tobjectFormat=sha1\n\tcompatObjectFormat = sha256\n", Some(20)),
             ("[extensions]\n\tobjectformat = blake3\n", None),
         ] {
-            assert_eq!(hash_bytes(config), bytes, "{config}");
+            let read = |bytes_max| hash_bytes_of(Ok(config.as_bytes().to_vec()), bytes_max);
+            assert_eq!(read(config.len() as u64), bytes, "{config}");
+            assert_eq!(read(config.len() as u64 - 1), None, "{config}");
         }
+        let failed = |kind: io::ErrorKind| hash_bytes_of(Err(kind.into()), 1);
+        assert_eq!(failed(io::ErrorKind::NotFound), Some(20));
+        assert_eq!(failed(io::ErrorKind::PermissionDenied), None);
     }
 }

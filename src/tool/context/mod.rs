@@ -13,7 +13,7 @@ mod scan;
 mod shape;
 mod unwanted;
 
-pub(super) use index::{hash_bytes, tracked};
+pub(super) use index::{hash_bytes_of, tracked};
 pub use pick::{ContextTrouble, ContextWish, build_context};
 pub use scan::{Project, scan_project};
 pub use shape::{AgentOutput, BuiltContext, ContextBody, Omitted, Strategy};

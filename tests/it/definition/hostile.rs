@@ -157,3 +157,26 @@ fn an_auto_that_anybody_could_open_alone_is_told() {
         ],
     );
 }
+
+#[test]
+fn an_auto_that_reads_all_of_a_scope_or_of_all_steps_is_told() {
+    let flow = |auto: &str| {
+        format!(
+            "timeout: 1m\nsteps:\n  - {{id: w, wait: {{event: ci/done}}}}\n  - {{id: g, needs: w, gate: {{prompt: go?, auto: \"{auto}\"}}}}\n"
+        )
+    };
+    for (auto, who) in [
+        ("contains(toJSON(state), 'go')", "set this value"),
+        ("contains(toJSON(state.*.free), 'go')", "set this value"),
+        ("contains(toJSON(steps), 'go')", "send this message"),
+        ("contains(toJSON(needs), 'go')", "send this message"),
+    ] {
+        let said = format!("4:50 warning[gate-approves-itself] whoever may {who} opens this gate alone");
+        check(&flow(auto), &[&said]);
+    }
+    // No step of this one waits for a message.
+    check(
+        "timeout: 1m\nsteps:\n  - {id: w, run: make}\n  - {id: g, needs: w, gate: {prompt: go?, auto: \"contains(toJSON(steps), 'go')\"}}\n",
+        &[],
+    );
+}

@@ -598,6 +598,22 @@ fn a_queue_of_dagu_and_its_bound_on_runs_become_a_concurrency_group() {
     }
 }
 
+/// The steps of a called workflow belong to the run of its caller.
+#[test]
+fn a_queue_of_a_called_workflow_of_dagu_is_named_as_lost_for_its_calls() {
+    for (top, line) in
+        [("queue: heavy", "line 4: `queue`"), ("max_active_runs: 1", "line 4: `max_active_runs`")]
+    {
+        let made = dagu_passes(&format!(
+            "steps: [{{id: a, call: child}}]\n---\nname: child\n{top}\nsteps: [{{id: b, run: echo}}]\n"
+        ));
+        let made = made.expect("written");
+        let why = format!("{line}: where another workflow calls this one");
+        assert!(made.left_out.iter().any(|it| it.starts_with(&why)), "{top}: {:?}", made.left_out);
+        assert!(made.others[0].1.contains("concurrency:"), "{:?}", made.others);
+    }
+}
+
 #[test]
 fn parameters_of_dagu_that_nobody_may_edit_take_their_default_alone() {
     let made = dagu_top(

@@ -149,6 +149,45 @@ fn a_correction_asks_a_gate_no_less_than_before() {
     check(&both, script, "r-2 created, corrected");
 }
 
+#[test]
+fn a_corrected_field_takes_fewer_values_or_other_ones_and_answers_itself_no_more_than_before() {
+    let file = |risk: &str, field: &str| {
+        format!(
+            "inputs: {{env: {{default: prod}}}}
+         steps:
+           - {{id: g, gate: {{prompt: go?{risk}, form: {{t: {{type: string{field}}}}}}}}}
+           - {{id: z, needs: g, run: x}}"
+        )
+    };
+    let script = "launch; facts g one; ann rejects : no; retry failed corrected env=prod";
+    let two = ", enum: [a, b]";
+    let high = ", risk: irreversible";
+    let filled = ", required: true, default: a";
+    for (risk, before, now, stands) in [
+        ("", two, ", enum: [a]", true),
+        ("", two, two, true),
+        ("", two, "", false),
+        ("", two, ", enum: [a, c]", false),
+        ("", ", enum: [a]", two, false),
+        ("", "", two, true),
+        ("", "", ", pattern: '^a'", true),
+        ("", ", pattern: '^a'", ", pattern: '^b'", false),
+        // Whoever corrects fills in nothing for whoever approves; to have it filled in by hand is stricter.
+        ("", ", required: true", filled, false),
+        ("", filled, ", required: true, default: b", false),
+        ("", filled, ", required: true", true),
+        ("", filled, filled, true),
+        ("", ", default: a", filled, true),
+        ("", ", default: b", filled, false),
+        ("", "", ", default: a", true),
+        (high, "", ", default: a", false),
+    ] {
+        let both = format!("{}\n=== corrected\n{}", file(risk, before), file(risk, now));
+        let said = "! could not retry r-1: the gate g has another `form` than before\n no r-2";
+        check(&both, script, if stands { "r-2 created, corrected" } else { said });
+    }
+}
+
 /// A gate with a form.
 fn form(rules: &str, fields: &str) -> String {
     format!(

@@ -192,12 +192,38 @@ impl Import<'_> {
             ),
             _ => {}
         }
+        for key in self.bounds_of_calls(root, queue.is_some()) {
+            self.lose(
+                key,
+                &format!(
+                    "`{key}`: where another workflow calls this one, its steps belong to the run of the caller, and bound no other run"
+                ),
+            );
+        }
         let group =
             queue.or_else(|| most.filter(|it| *it > 0).map(|_| one_line(&without_holes(&self.name()))));
         if let Some(group) = group {
             let group = json!({"group": format!("dagu {group}"), "on-conflict": "queue"});
             self.page.top.insert("concurrency".to_owned(), group);
         }
+    }
+
+    /// The bounds on runs that a workflow says which others call: they hold where it runs by itself.
+    fn bounds_of_calls(&self, root: &ValueMap, has_queue: bool) -> Vec<&'static str> {
+        if !self.is_called(root) {
+            return Vec::new();
+        }
+        let has_most = root.get("max_active_runs").is_some_and(|said| !said.is_null());
+        [("queue", has_queue), ("max_active_runs", has_most)]
+            .into_iter()
+            .filter(|it| it.1)
+            .map(|it| it.0)
+            .collect()
+    }
+
+    fn is_called(&self, root: &ValueMap) -> bool {
+        let name = root.get("name").and_then(Value::as_str).unwrap_or_default();
+        self.item.is_some() || self.called.contains_key(name)
     }
 
     /// Parameters that may not be edited where a run is started: each of them takes its default alone.
@@ -210,8 +236,7 @@ impl Import<'_> {
             None | Some("false") => return,
             Some(_) => return self.refuse(path, &format!("`{path}` is `true` or `false`")),
         }
-        let name = root.get("name").and_then(Value::as_str).unwrap_or_default();
-        if self.item.is_some() || self.called.contains_key(name) {
+        if self.is_called(root) {
             return self.lose(
                 path,
                 &format!(
