@@ -77,6 +77,21 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("Local::now", &["runtime/clock.rs"], "take `now: Timestamp`"),
     ("rand", &["runtime/entropy.rs"], "take the seed of the run"),
     ("getrandom", &["runtime/entropy.rs"], "take the seed of the run"),
+    // One way through a door to a judgement.
+    (
+        "submit",
+        &[
+            "runtime/",
+            "console/",
+            "app/",
+            "gateway/judged.rs",
+            "gateway/any_desk.rs",
+            "gateway/attach.rs",
+            "gateway/look_desk.rs",
+        ],
+        "submit_judged, or Asked::command: a step may be at the other end",
+    ),
+    ("serve_http_judged_by", &["gateway/"], "serve_http: the kernel's word counts"),
     // The machine around us.
     ("std::env", &["app/"], "take it from Config"),
     ("std::fs", &["store/", "tool/", "gateway/project.rs", "gateway/http/tls.rs", "app/"], "take the bytes"),
