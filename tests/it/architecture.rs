@@ -461,6 +461,19 @@ fn a_room_may_not_look_up() {
 }
 
 #[test]
+fn a_door_submits_only_where_its_peer_is_judged() {
+    let way =
+        "`submit` may not be said here; submit_judged, or Asked::command: a step may be at the other end";
+    for door in ["gateway/http/gates.rs", "gateway/http/skips.rs", "gateway/seat.rs"] {
+        check(door, "fn f() { desk.submit(request) }", &[way]);
+        check(door, "fn f() { submit_judged(desk, request, judge) }", &[]);
+    }
+    check("gateway/judged.rs", "fn f() { desk.submit(request) }", &[]);
+    let judge = "`serve_http_judged_by` may not be said here; serve_http: the kernel's word counts";
+    check("app/wiring.rs", "use crate::gateway::serve_http_judged_by;", &[judge]);
+}
+
+#[test]
 fn a_room_is_entered_by_its_door() {
     check(
         "projection/health.rs",
