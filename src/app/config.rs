@@ -137,7 +137,6 @@ impl Config {
             spawn: settings.spawn(workspace)?,
             agents_url: settings.agents_url(workspace)?,
             patience: settings.patience(workspace)?,
-            may_ask_itself: false,
             places: settings.places(workspace)?,
             traces: None,
             log: None,

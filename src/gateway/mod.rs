@@ -7,6 +7,7 @@ mod any_desk;
 mod attach;
 mod frame;
 mod http;
+mod judged;
 mod line;
 mod look_desk;
 mod mcp;
@@ -20,8 +21,8 @@ pub use any_desk::AnyDesk;
 pub use attach::{AttachError, FarLine, RemoteDesk, Way, answers, open_socket};
 pub use frame::About;
 pub use http::{
-    HttpSetup, Places, Rate, Rates, RequestLine, ResultRules, SpawnRule, TlsFiles, is_loopback, openapi,
-    serve_http,
+    HttpSetup, Places, Rate, Rates, RequestLine, ResultRules, SpawnRule, StepJudge, TlsFiles, is_loopback,
+    openapi, serve_http, serve_http_judged_by,
 };
 pub use look_desk::LookDesk;
 pub use mcp::{

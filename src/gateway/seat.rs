@@ -5,6 +5,7 @@
 
 use super::{
     frame::{About, Answer, Ask, Question, Tell, VERSION},
+    judged::submit_judged,
     line::{FAREWELL_MAX, Line},
     places::{Place, Seats},
 };
@@ -146,10 +147,11 @@ impl Seat {
                     }
                     Some(Ask::Question { number, question }) => {
                         let Ok(turn) = free.clone().acquire_owned().await else { return free };
-                        let (desk, outgoing) = (self.desk_for(&question), self.line.outgoing.clone());
+                        let (desk, peer) = (self.desk.clone(), Arc::clone(&self.peer));
+                        let outgoing = self.line.outgoing.clone();
                         // Not cut off when the engine goes: whoever has asked is answered, also by a no.
                         self.tasks.spawn(async move {
-                            let answer = answer(&desk, question).await;
+                            let answer = answer(&desk, &peer, question).await;
                             drop(outgoing.send(Tell::Answer { number, answer }).await);
                             drop(turn);
                         });
@@ -157,17 +159,6 @@ impl Seat {
                 },
             }
         }
-    }
-
-    /// The desk for one question. Before each judgement it is asked anew who is there: a process that has ended since it said hello
-    /// leaves its connection to others.
-    fn desk_for(&self, question: &Question) -> LocalDesk {
-        let judges = matches!(question, Question::Submit(request) if request.command.is_judgement());
-        if judges && self.peer.is_of_a_step() {
-            let known = self.desk.actor().clone();
-            return self.desk.with_actor(Actor { channel: Channel::Step, ..known });
-        }
-        self.desk.clone()
     }
 }
 
@@ -185,9 +176,13 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
     }
 }
 
-async fn answer(desk: &LocalDesk, question: Question) -> Answer {
+async fn answer(desk: &LocalDesk, peer: &Peer, question: Question) -> Answer {
     match question {
-        Question::Submit(request) => Answer::Reply(Box::new(desk.submit(*request).await)),
+        Question::Submit(request) => {
+            // Asked anew: a process that has ended since it said hello leaves its connection to others.
+            let is_of_a_step = async { peer.is_of_a_step() };
+            Answer::Reply(Box::new(submit_judged(desk, *request, is_of_a_step).await))
+        }
         Question::Launch(launch) => Answer::Reply(Box::new(desk.launch(*launch).await)),
         Question::Preview(command) => Answer::Preview(desk.preview(*command).await),
         Question::Read(Want::Past { .. }) => {

@@ -64,7 +64,7 @@ impl Peer {
 /// Reports if the process that a handle holds must be taken for a step's.
 pub(super) fn is_process_of_a_step(pid: Pid, handle: &OwnedFd) -> bool {
     // In this order: what was read is its own, since it lived afterwards.
-    is_of_a_step(pid) || is_sshd(pid) || has_ended(handle)
+    descends_from_a_step(pid) || is_sshd(pid) || has_ended(handle)
 }
 
 /// The kernel's own handle to the peer. One that is made from the number could be that of a later process; only where the kernel is
@@ -84,10 +84,11 @@ fn has_ended(handle: impl AsFd) -> bool {
 
 /// True when this process was started by a step.
 pub fn are_we_of_a_step() -> bool {
-    cfg!(target_os = "linux") && is_of_a_step(rustix::process::getpid())
+    cfg!(target_os = "linux") && descends_from_a_step(rustix::process::getpid())
 }
 
-fn is_of_a_step(pid: Pid) -> bool {
+/// Reports if a process must be taken for a step's by its parents and its mark, which are readable for everybody.
+pub(super) fn descends_from_a_step(pid: Pid) -> bool {
     let own = rustix::process::getpid().as_raw_nonzero().get();
     // Numbers of another namespace say nothing here.
     let numbers_are_ours =

@@ -204,19 +204,32 @@ setsid -f env -i perl relay.pl direct 5 > said 2>&1; sleep 1; touch done; until 
 attack "a step stands behind ssh -L" forwarded
 
 # A person's key for tokens lies on the host. A step makes that person's token and answers over HTTP: `minted ADDRESS SCRIPT`.
-# `$say HOW` sends the answer; the script says from which process.
+# `$say HOW` sends the answer; the script says from which process. With a user in $as, engine and steps are that user's. With a
+# command in $before, it runs first beside the engine, with its address in $at. With $gap, the way is a documented gap: it passes.
 minted() {
   command -v ssh-keygen > /dev/null || absent ssh-keygen
   [ "$(id -u)" -eq 0 ] || absent "people.toml of root (run as root)"
+  local as=${as:-} gap=${gap:-} home=$scratch user=()
   fresh door
+  if [ -n "$as" ]; then
+    command -v setpriv > /dev/null || absent setpriv
+    user=(setpriv --reuid "$as" --regid "$as" --clear-groups)
+    home=$scratch/home
+    mkdir -p "$home" && chown "$as:$as" "$home" "$workspace" && chmod 755 "$scratch"
+    # Whatever an attack before has left running keeps the copy from being written again.
+    [ -x "$scratch/cuelight" ] || { cp "$program" "$scratch/cuelight" && chmod 755 "$scratch/cuelight"; }
+    program=$scratch/cuelight
+    in_workspace() { (cd "$workspace" && "${user[@]}" env -i PATH="$PATH" HOME="$home" LC_ALL=C.UTF-8 "$program" "$@"); }
+  fi
   ssh-keygen -q -t ed25519 -N '' -C c -f "$workspace/token"
   mkdir "$workspace/.cuelight"
-  printf "[[person]]\nname = 'me'\nuid = 0\ntoken = 'me@host'\n[[token-key]]\nkid = 'here'\nkey = '%s'\n" \
+  printf "[[person]]\nname = 'me'\nuid = ${as:-0}\ntoken = 'me@host'\n[[token-key]]\nkid = 'here'\nkey = '%s'\n" \
     "$(cat "$workspace/token.pub")" > "$workspace/.cuelight/people.toml"
   chmod 644 "$workspace/.cuelight/people.toml"
   cat > "$workspace/say.pl" <<'PERL'
 use IO::Socket::INET; use Socket;
-my ($at, $how) = @ARGV;
+# Taken apart, so that a program with the bit of another user believes it.
+my ($at, $how) = ($ARGV[0] =~ /^([0-9.:]+)$/, $ARGV[1]);
 my $slurp = sub { local (@ARGV, $/) = ($_[0]); my $it = <>; $it =~ s/\s+$//; $it };
 my ($token, $gates) = ($slurp->("jwt"), $slurp->("asked"));
 my ($hash) = $gates =~ /"ask_hash":\s*"([0-9a-f]{64})"/;
@@ -226,17 +239,21 @@ syswrite $s, "POST /api/gates/g-1/decision HTTP/1.1\r\nHost: $at\r\nAuthorizatio
   . "Content-Type: application/json\r\nConnection: close\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
 if ($how eq "leaves") { print "gone\n"; exit }
 if ($how eq "aborts") { setsockopt $s, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0); close $s; print "gone\n"; exit }
+# A chain of processes: each has ended when its number is looked up.
+if ($how eq "hops") { for (1..500) { defined(my $next = fork) or last; exit if $next } }
 my $said = join "", <$s>; print $said =~ /^HTTP\S+ (\d+)/, " ", $said =~ /"message":"([^"]*)/ ? $1 : "", "\n";
 PERL
   printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "Go on?", undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n  - {id: leaves, run: bash ways.sh, on-error: continue}\n' \
     > "$workspace/w.yaml"
+  [ -z "$as" ] || { chmod 755 "$workspace" "$workspace/.cuelight"; chown "$as:$as" "$workspace"/* "$workspace/.cuelight"; }
   own_it
-  (cd "$workspace" && exec env -i PATH="$PATH" HOME="$scratch" "$program" serve --listen "$1:0" --insecure) > "$workspace/serve" 2>&1 &
-  local engine=$! at result=0 said
+  (cd "$workspace" && exec "${user[@]}" env -i PATH="$PATH" HOME="$home" "$program" serve --listen "$1:0" --insecure) > "$workspace/serve" 2>&1 &
+  local engine=$! at result=0 said helper=
   until_true grep -q 'answering at' "$workspace/serve" || { cat "$workspace/serve"; return 1; }
   at=$(grep -o '[0-9.]*:[0-9][0-9]*' "$workspace/serve" | head -n 1)
   at=${at/0.0.0.0/${address:-127.0.0.1}}
   say="perl say.pl $at"
+  if [ -n "${before:-}" ]; then (cd "$workspace" && $before "$at") > "$workspace/helper" 2>&1 & helper=$!; fi
   printf '%s\n' "until '$program' gates --json > asked && grep -q '\"open\"' asked; do sleep 0.05; done
 '$program' token --person me@host --key token > jwt 2> minting
 say='$say'
@@ -246,16 +263,22 @@ touch done; until [ -e enough ]; do sleep 0.05; done" > "$workspace/ways.sh"
   local run=$!
   until_true test -e "$workspace/done" || result=1
   sleep 0.3
-  [ ! -e "$workspace/passed" ] && gate_is_open || { echo "the gate was passed"; result=1; }
   said=$(tail -n 1 "$workspace/said")
-  # Whoever is no step answers in the same way, and counts.
-  (cd "$workspace" && $say stays) > "$workspace/person" 2>&1
-  grep -q '^200' "$workspace/person" || { echo "a person does not count: $(cat "$workspace/person")"; result=1; }
+  if [ -n "$gap" ]; then
+    until_true test -e "$workspace/passed" && grep -q '^200' "$workspace/said" || { echo "the gap is closed: mend docs/SECURITY.md"; result=1; }
+    said="passes, as docs/SECURITY.md tells"
+  else
+    [ ! -e "$workspace/passed" ] && gate_is_open || { echo "the gate was passed"; result=1; }
+    grep -Eq '^(403|gone)' <<< "$said" || { echo "not tried: $said"; result=1; }
+    # Whoever is no step answers in the same way, and counts.
+    (cd "$workspace" && "${user[@]}" $say stays) > "$workspace/person" 2>&1
+    grep -q '^200' "$workspace/person" || { echo "a person does not count: $(cat "$workspace/person")"; result=1; }
+  fi
   touch "$workspace/enough"
   cue cancel r-1 --reason done > /dev/null 2>&1
   # In this order: a run that has lost its engine starts another one.
   kill "$run" 2> /dev/null; wait "$run" 2> /dev/null
-  kill "$engine" 2> /dev/null; wait "$engine" 2> /dev/null
+  kill "$engine" $helper 2> /dev/null; wait "$engine" $helper 2> /dev/null
   [ "$result" -eq 0 ] || cat "$workspace/said" "$workspace/minting"
   echo "$said"
   return "$result"
@@ -266,6 +289,8 @@ minted_orphan() { minted 127.0.0.1 'setsid -f env -i PATH="$PATH" sh -c "kill -9
 attack "a step kills its guard, and its orphan answers over HTTP" minted_orphan
 minted_and_gone() { minted 127.0.0.1 '$say leaves > said; $say aborts >> said; sleep 0.5'; }
 attack "a step answers over HTTP and closes the connection at once" minted_and_gone
+minted_hopping() { minted 127.0.0.1 'for i in 1 2 3 4 5 6; do $say hops >> said 2>&1; until [ "$(wc -l < said)" -ge $i ]; do sleep 0.05; done; done'; }
+attack "a step hands its connection from process to process" minted_hopping
 minted_by_address() {
   local address
   address=$(hostname -I 2> /dev/null | tr ' ' '\n' | grep -m 1 '^[0-9.]*$') || absent "an address of this host besides loopback"
@@ -277,3 +302,71 @@ minted_as_other() {
   minted 127.0.0.1 'chmod 644 jwt asked say.pl; chmod 755 . ..; setpriv --reuid 65534 --clear-groups $say stays > said 2>&1'
 }
 attack "a step answers over HTTP as another user" minted_as_other
+
+# The same where the engine is no root: it cannot look into programs of other users, nor into those that hide.
+unprivileged=65534 somebody_else=65533
+minted_unprivileged() { as=$unprivileged; minted 127.0.0.1 '$say stays > said 2>&1; $say leaves >> said; $say stays >> said 2>&1'; }
+attack "a step of an engine without privileges answers over HTTP" minted_unprivileged
+
+# The step hides its descriptors, and a person's program that shows its own has a copy of the socket.
+minted_hidden() {
+  local as=$unprivileged
+  setpriv --reuid "$as" --regid "$as" --clear-groups /usr/bin/python3 -c 'import socket; socket.send_fds' 2> /dev/null || absent /usr/bin/python3
+  keep() {
+    cat > keeps.py <<'PYTHON'
+import socket, time
+door = socket.socket(socket.AF_UNIX); door.bind("keeps"); door.listen()
+kept = [socket.recv_fds(door.accept()[0], 1, 1)]
+open("kept", "w").close()
+time.sleep(60)
+PYTHON
+    cat > hides.new <<'PYTHON'
+import ctypes, json, os, re, socket, sys, time
+host, port = sys.argv[1].split(":")
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+there = socket.create_connection((host, int(port)))
+keeper = socket.socket(socket.AF_UNIX); keeper.connect("keeps")
+socket.send_fds(keeper, [b"x"], [there.fileno()])
+while not os.path.exists("kept"): time.sleep(0.05)
+ask = re.search(r'"ask_hash":\s*"([0-9a-f]{64})"', open("asked").read()).group(1)
+body = json.dumps({"decision_id": "d-1", "gate_epoch": 1, "ask_hash": ask, "verdict": "approve", "reason": "ok"})
+there.sendall(("POST /api/gates/g-1/decision HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+  "Content-Length: %d\r\n\r\n%s" % (sys.argv[1], open("jwt").read().strip(), len(body), body)).encode())
+there.settimeout(20)
+print(there.recv(65536).decode().split(" ", 1)[1].split("\r\n")[0])
+PYTHON
+    mv hides.new hides.py
+    exec setpriv --reuid "$as" --regid "$as" --clear-groups /usr/bin/python3 keeps.py
+  }
+  before=keep minted 127.0.0.1 'until [ -e hides.py ] && [ -e keeps ]; do sleep 0.05; done; /usr/bin/python3 hides.py ${say##* } > said 2>&1'
+}
+attack "a step hides, and a person's program holds its connection as well" minted_hidden
+
+# A program with the bit of another user: the kernel gives its socket to that user, and its real user is the engine's.
+minted_by_bit() {
+  local as=$unprivileged
+  cp "$(command -v perl)" "$scratch/perl" && chown "$somebody_else" "$scratch/perl" && chmod 4755 "$scratch/perl"
+  minted 127.0.0.1 "chmod 644 jwt asked say.pl; \${say/perl/$scratch/perl} stays > said 2>&1"
+}
+attack "a step answers over HTTP by a program with the bit of another user" minted_by_bit
+
+# Any program of another user that passes on connections.
+minted_through_other() {
+  local as=$unprivileged gap=yes
+  passes_on() {
+    cat > passes.pl <<'PERL'
+use IO::Socket::INET;
+$| = 1; my $door = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:0") or die;
+print "127.0.0.1:", $door->sockport, "\n";
+while (my $in = $door->accept) {
+  my $out = IO::Socket::INET->new(PeerAddr => $ARGV[0]) or die;
+  if (!fork) { while (sysread $in, my $some, 65536) { syswrite $out, $some } exit }
+  while (sysread $out, my $some, 65536) { syswrite $in, $some }
+  shutdown $in, 2; close $in; close $out;
+}
+PERL
+    exec setpriv --reuid "$somebody_else" --regid "$somebody_else" --clear-groups perl passes.pl "$1"
+  }
+  before=passes_on minted 127.0.0.1 'until grep -q : helper; do sleep 0.05; done; perl say.pl $(cat helper) stays > said 2>&1'
+}
+attack "a step answers over HTTP through a program of another user (a documented gap)" minted_through_other

@@ -77,6 +77,21 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("Local::now", &["runtime/clock.rs"], "take `now: Timestamp`"),
     ("rand", &["runtime/entropy.rs"], "take the seed of the run"),
     ("getrandom", &["runtime/entropy.rs"], "take the seed of the run"),
+    // One way through a door to a judgement.
+    (
+        "submit",
+        &[
+            "runtime/",
+            "console/",
+            "app/",
+            "gateway/judged.rs",
+            "gateway/any_desk.rs",
+            "gateway/attach.rs",
+            "gateway/look_desk.rs",
+        ],
+        "submit_judged, or Asked::command: a step may be at the other end",
+    ),
+    ("serve_http_judged_by", &["gateway/"], "serve_http: the kernel's word counts"),
     // The machine around us.
     ("std::env", &["app/"], "take it from Config"),
     ("std::fs", &["store/", "tool/", "gateway/project.rs", "gateway/http/tls.rs", "app/"], "take the bytes"),
@@ -443,6 +458,19 @@ fn a_room_may_not_look_up() {
     check("console/view/gates.rs", "use crate::runtime::Desk;", &["console may not look into runtime"]);
     check("console/event_loop.rs", "use crate::{engine::Command, runtime::Desk};", &[]);
     check("gateway/attach.rs", "use crate::runtime::Desk;", &[]);
+}
+
+#[test]
+fn a_door_submits_only_where_its_peer_is_judged() {
+    let way =
+        "`submit` may not be said here; submit_judged, or Asked::command: a step may be at the other end";
+    for door in ["gateway/http/gates.rs", "gateway/http/skips.rs", "gateway/seat.rs"] {
+        check(door, "fn f() { desk.submit(request) }", &[way]);
+        check(door, "fn f() { submit_judged(desk, request, judge) }", &[]);
+    }
+    check("gateway/judged.rs", "fn f() { desk.submit(request) }", &[]);
+    let judge = "`serve_http_judged_by` may not be said here; serve_http: the kernel's word counts";
+    check("app/wiring.rs", "use crate::gateway::serve_http_judged_by;", &[judge]);
 }
 
 #[test]

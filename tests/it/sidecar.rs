@@ -24,7 +24,8 @@ use crate::{runtime::engine_in, tokens::people};
 use cuelight::{
     base::{Schema, Span, Timestamp, Value},
     gateway::{
-        Claims, HttpSetup, Permission, Places, Rate, Rates, ResultRules, Signer, TlsFiles, serve_http, sign,
+        Claims, HttpSetup, Permission, Places, Rate, Rates, ResultRules, Signer, StepJudge, TlsFiles,
+        serve_http_judged_by, sign,
     },
     runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho},
     store::{KeyKind, TokenKeys, Workspace},
@@ -114,6 +115,15 @@ impl Sidecar {
     }
 
     async fn try_open(dir: TempDir, change: impl FnOnce(&mut HttpSetup)) -> Result<Self, String> {
+        // The person who asks is this very process, which the kernel's word would take for a step's.
+        Self::judged_by(|_| false, dir, change).await
+    }
+
+    async fn judged_by(
+        judge: StepJudge,
+        dir: TempDir,
+        change: impl FnOnce(&mut HttpSetup),
+    ) -> Result<Self, String> {
         let engine = engine_in(dir.path()).await;
         let workspace = Workspace::create(dir.path()).expect("a workspace");
         if TokenKeys::of(&workspace).expect("readable").is_none() {
@@ -137,7 +147,6 @@ impl Sidecar {
             spawn: BTreeMap::new(),
             agents_url: None,
             patience: Duration::from_secs(30),
-            may_ask_itself: true,
             places: Places::default(),
             traces: None,
             log: None,
@@ -145,7 +154,7 @@ impl Sidecar {
         change(&mut setup);
         let (tasks, closing) = engine.doors();
         let anywhere = "127.0.0.1:0".parse().expect("an address");
-        let at = serve_http(anywhere, setup, engine.desk(), tasks, closing.clone()).await;
+        let at = serve_http_judged_by(judge, anywhere, setup, engine.desk(), tasks, closing.clone()).await;
         match at {
             Ok(at) => Ok(Self { dir, engine: Some(engine), at }),
             Err(why) => {

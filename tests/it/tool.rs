@@ -5,8 +5,8 @@ use cuelight::{
     base::{Digest, FailureMode, Launch, Span, TextPart, Timestamp, ValueMap},
     store::SpoolReader,
     tool::{
-        Answer, Call, Ended, Host, Masker, Now, Progress, Secret, SecretStore, collect_artifacts, hash_files,
-        run_process,
+        Answer, Call, Ended, Host, Masker, Now, Progress, Secret, SecretStore, are_we_of_a_step,
+        collect_artifacts, hash_files, run_process,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -878,16 +878,27 @@ fn when_output_came_is_kept_beside_it_and_lost_without_harm() {
 
 #[test]
 fn a_closed_connection_of_this_host_is_nobodys() {
-    use std::net::{TcpListener, TcpStream};
+    use cuelight::runtime::TcpPeer;
+    use std::net::{Shutdown, TcpListener, TcpStream};
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let here = listener.local_addr().expect("its address");
     let there = TcpStream::connect(here).expect("connected");
     let (stream, address) = listener.accept().expect("accepted");
-    let peer = cuelight::runtime::TcpPeer::new(here, address);
-    assert!(peer.is_of_a_step(false), "an engine asks itself only for a step");
-    assert!(!peer.is_of_a_step(true), "where a test is both, it is the test");
+    let peer = TcpPeer::new(here, address);
+    assert!(peer.is_of_a_step(), "an engine asks itself only for a step");
     drop(there);
-    assert!(peer.is_of_a_step(true), "closed, with our end open");
+    assert!(peer.is_of_a_step(), "closed, with our end open");
     drop(stream);
-    assert!(peer.is_of_a_step(true), "gone");
+    assert!(peer.is_of_a_step(), "gone");
+    // Whoever was not started by us is a person, unless all of this runs in a step. It ends with its connection.
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; cat <&3; exec 3>&-; sleep 0.1", here.port());
+    let quiet = || std::process::Stdio::null();
+    let mut starts = std::process::Command::new("setsid");
+    starts.args(["-f", "bash", "-c", &script]).stdin(quiet()).stdout(quiet()).stderr(quiet());
+    assert!(starts.status().expect("started").success());
+    let (stream, address) = listener.accept().expect("accepted");
+    let peer = TcpPeer::new(here, address);
+    assert_eq!(peer.is_of_a_step(), are_we_of_a_step(), "a person");
+    stream.shutdown(Shutdown::Both).expect("shut down");
+    drop(stream);
 }

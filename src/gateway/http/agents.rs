@@ -11,7 +11,7 @@ use crate::{
     engine::{AgentAsk, AgentKey, Command, Registration},
     gateway::Permission,
     projection::registered_json,
-    runtime::{Desk as _, Reply, Request, RequestId},
+    runtime::{Reply, RequestId},
 };
 use axum::{http::StatusCode, response::Response};
 use schemars::JsonSchema;
@@ -119,7 +119,7 @@ pub(super) async fn ask(door: &Door, asked: &Asked, ask: AgentAsk) -> Result<(),
 /// The same under a name of its own.
 pub(super) async fn ask_as(door: &Door, asked: &Asked, id: RequestId, ask: AgentAsk) -> Result<(), Problem> {
     let command = Command::Agent { ask: Box::new(ask), by: asked.actor(door) };
-    match asked.desk(door).submit(Request { id, command }).await {
+    match asked.command(door, id, command).await {
         Reply::Recorded(_) => Ok(()),
         other => Err(of_reply(other)),
     }

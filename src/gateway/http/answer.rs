@@ -21,7 +21,7 @@ use crate::{
     base::{Timestamp, TraceContext, Value, hex},
     engine::{Command, TokenName},
     projection::{SpanKind, SpanValue, TraceSpan},
-    runtime::{Desk as _, Entropy, Reply, Request as Asks, RequestId, SystemClock},
+    runtime::{Entropy, Reply, RequestId, SystemClock},
 };
 use axum::{
     body::Body,
@@ -144,7 +144,7 @@ pub(super) fn lost(door: &Door, request: &Request, status: StatusCode) -> Respon
     let (id, now) = (request_id(request.headers()), door.now());
     let why = "could not find that; /openapi.json lists what can be asked";
     let mut problem = Problem::new(status, "REQ_008", why);
-    if let Some(super::listen::Peer(address, ..)) = request.extensions().get() {
+    if let Some(super::listen::Peer { address, .. }) = request.extensions().get() {
         door.limits.stranger(*address, now);
         if let Err(at) = door.limits.admit(*address, now) {
             problem = Problem {
@@ -233,7 +233,7 @@ async fn renew(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let name = TokenName { id: old.jti.clone(), subject: old.sub.clone(), until: old.until() };
     let reason = format!("renewed as {}", claims.jti);
     let command = Command::RevokeToken { token: name, reason, by: (*bearer.actor).clone() };
-    match asked.desk(door).submit(Asks { id: RequestId::once(), command }).await {
+    match asked.command(door, RequestId::once(), command).await {
         Reply::Recorded(_) => {}
         other => return Err(of_reply(other)),
     }

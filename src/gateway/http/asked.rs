@@ -12,10 +12,13 @@ use crate::{
         Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
         is_name, sha256,
     },
-    engine::Actor,
-    gateway::{Bearer, TokenTrouble},
+    engine::{Actor, Command},
+    gateway::{Bearer, TokenTrouble, judged::submit_judged},
     projection::Board,
-    runtime::{Clock as _, Entropy, LaunchRequest, LocalDesk, RequestId, Source, SystemClock},
+    runtime::{
+        Clock as _, Entropy, LaunchRequest, LocalDesk, Reply, Request as Asks, RequestId, Source,
+        SystemClock, TcpPeer,
+    },
 };
 use axum::{
     body::{Body, Bytes},
@@ -51,6 +54,8 @@ pub(super) struct Asked {
     pub(super) now: Timestamp,
     /// Nothing where nobody has to say who they are.
     pub(super) bearer: Option<Arc<Bearer>>,
+    /// Both ends of its connection, where they are known.
+    ends: Option<TcpPeer>,
     pub(super) headers: HeaderMap,
     params: Vec<(String, String)>,
     query: Vec<(String, String)>,
@@ -88,14 +93,14 @@ impl Asked {
         let now = door.now();
         let (mut parts, body) = request.into_parts();
         let peer = parts.extensions.get::<Peer>().cloned();
-        if let Some(Peer(address, ..)) = &peer {
+        if let Some(Peer { address, .. }) = &peer {
             door.limits.admit(*address, now).map_err(|at| too_many(at, "this address"))?;
         }
-        let stranger = || peer.iter().for_each(|Peer(address, ..)| door.limits.stranger(*address, now));
+        let stranger = || peer.iter().for_each(|Peer { address, .. }| door.limits.stranger(*address, now));
         let bearer = check_place(door, &parts).and_then(|()| who(door, route, &parts.headers, now));
         let bearer = match bearer {
             Ok(Some(bearer)) => {
-                peer.iter().for_each(|Peer(_, it, _)| it.is_known());
+                peer.iter().for_each(|peer| peer.stranger.is_known());
                 Some(bearer)
             }
             Ok(None) => {
@@ -121,14 +126,21 @@ impl Asked {
             }
             None => (Value::Null, Bytes::new()),
         };
-        let bearer = match bearer {
-            // After all was sent: whoever has ended by then is nobody.
-            Some(bearer) if route.call.decides() => Some(as_it_stands(door, bearer, peer).await),
-            other => other,
-        };
         let headers = parts.headers;
         let what = key(&headers).map(|_| what(route, &params, &headers, &body));
-        Ok(Self { request_id, place, now, bearer, headers, params, query, body: Mutex::new(body), raw, what })
+        Ok(Self {
+            request_id,
+            place,
+            now,
+            bearer,
+            ends: peer.and_then(|it| it.ends),
+            headers,
+            params,
+            query,
+            body: Mutex::new(body),
+            raw,
+            what,
+        })
     }
 
     /// What a run that is started by it belongs to.
@@ -142,6 +154,12 @@ impl Asked {
             Some(bearer) => door.desk.with_actor(Arc::clone(&bearer.actor)),
             None => door.desk.clone(),
         }
+    }
+
+    /// Submits a command for whoever asks. A judgement counts as a step's where a step of this host may be at the other end: it can
+    /// have read the key of the person whose token it shows.
+    pub(super) async fn command(&self, door: &Door, id: RequestId, command: Command) -> Reply {
+        submit_judged(&self.desk(door), Asks { id, command }, is_of_a_step(door, self.ends)).await
     }
 
     /// The project that can be seen.
@@ -368,15 +386,11 @@ pub(super) fn silence(bearer: Option<&Bearer>, most: Duration) -> Duration {
     left.map_or(most, |it| it.clamp(SILENCE_MIN, most))
 }
 
-/// The bearer, marked as a step when a step of this host may hold the connection: that step may have read the person's key.
-async fn as_it_stands(door: &Door, bearer: Arc<Bearer>, peer: Option<Peer>) -> Arc<Bearer> {
-    let may_be_us = door.setup.may_ask_itself;
-    let ends = peer.and_then(|it| it.2);
-    let look = move || ends.is_none_or(|it| it.is_of_a_step(may_be_us));
-    if door.tasks.spawn_blocking(look).await.unwrap_or(true) {
-        return Arc::new(bearer.shown_by_a_step());
-    }
-    bearer
+/// Reports if a step may be at the other end of a connection: one that cannot be looked at is a step's.
+async fn is_of_a_step(door: &Door, ends: Option<TcpPeer>) -> bool {
+    let judge = door.judge;
+    let look = move || ends.is_none_or(|it| judge(&it));
+    door.tasks.spawn_blocking(look).await.unwrap_or(true)
 }
 
 fn count(

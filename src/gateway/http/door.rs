@@ -3,6 +3,7 @@
 use super::{
     events::Frames,
     limits::Limits,
+    listen::StepJudge,
     listeners::{Listeners, Places},
     log::{RequestLine, RequestLog},
     routes::{Call, ROUTES, Shape},
@@ -46,8 +47,6 @@ pub struct HttpSetup {
     pub agents_url: Option<String>,
     /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
     pub patience: Duration,
-    /// Whether a request of this very process may be a person's. An engine asks itself only for a step.
-    pub may_ask_itself: bool,
     /// How many may be there at once, and how many of them may wait.
     pub places: Places,
     /// Who is told of requests that were answered, where anybody wants to know.
@@ -118,6 +117,8 @@ pub(super) struct Door {
     pub(super) tasks: Tasks,
     /// Whether it listens where this machine alone can reach it.
     pub(super) is_local: bool,
+    /// Says who may be a step, before a judgement is taken.
+    pub(super) judge: StepJudge,
     pub(super) engine: u32,
     /// What each body has to look like.
     shapes: BTreeMap<Call, Schema>,
@@ -133,14 +134,21 @@ pub(super) struct Door {
     counts: Mutex<Counts>,
 }
 
+/// The tasks of the engine, and the word that it ends.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) tasks: Tasks,
+    pub(super) closing: CancellationToken,
+}
+
 impl Door {
     /// # Errors
     /// When a schema of our own is none.
     pub(super) fn new(
         desk: LocalDesk,
         mut setup: HttpSetup,
-        is_local: bool,
-        (tasks, closing): (Tasks, CancellationToken),
+        (is_local, judge): (bool, StepJudge),
+        Life { tasks, closing }: Life,
     ) -> Result<Self, String> {
         let mut shapes = BTreeMap::new();
         for route in ROUTES {
@@ -161,6 +169,7 @@ impl Door {
             closing,
             tasks,
             is_local,
+            judge,
             engine: rustix::process::geteuid().as_raw(),
             since: SystemClock.uptime(),
             spawning: tokio::sync::Mutex::default(),

@@ -16,7 +16,7 @@ use crate::{
     engine::{Actor, Command, MessageProof, NewMessage, Proof, Said},
     gateway::{Bearer, webhook::Signed},
     projection::Board,
-    runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, RequestId, SystemClock},
+    runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, RequestId, SystemClock},
 };
 use axum::{
     body::{Body, Bytes},
@@ -269,9 +269,8 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     // Whoever waits now hears it; some have heard it and are gone when we know that it is on disk.
     let listening = door.listeners.of(|| seen_as(&message, &by));
     let command = Command::Publish { message: Box::new(message), by };
-    let desk = asked.desk(door);
     // Not by the key of the request: the same key for something else is to be told, and the bus remembers it for a day.
-    let reply = timeout(WRITE_MAX, desk.submit(Request { id: RequestId::once(), command })).await;
+    let reply = timeout(WRITE_MAX, asked.command(door, RequestId::once(), command)).await;
     match reply {
         Ok(Reply::Recorded(_)) => {}
         Ok(other) => return Err(of_reply(other)),

@@ -14,7 +14,7 @@ use crate::{
     base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap},
     engine::{Command, Decision, GateState, Refusal, Verdict},
     projection::{Board, GateView, gate_json},
-    runtime::{Desk as _, Draft, Receipt, Reply, Request, Source},
+    runtime::{Desk as _, Draft, Receipt, Reply, Source},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::json as value;
@@ -127,7 +127,7 @@ pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Probl
         form: given.form,
     };
     let command = Command::Decide(Box::new(decision));
-    let reply = asked.desk(door).submit(Request { id: asked.request(), command }).await;
+    let reply = asked.command(door, asked.request(), command).await;
     match reply {
         Reply::Recorded(_) => {
             let board = door.desk.board();

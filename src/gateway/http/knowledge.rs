@@ -11,7 +11,7 @@ use crate::{
     base::{Timestamp, Value},
     engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent},
     projection::knowledge_json,
-    runtime::{Desk as _, LibraryQuery, Page, Reply, Request, Shelf, Want},
+    runtime::{Desk as _, LibraryQuery, Page, Reply, Shelf, Want},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::json as value;
@@ -54,7 +54,7 @@ pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Proble
     }
     let sent = knowledge.clone();
     let command = Command::Learn { knowledge: Box::new(knowledge), by: asked.actor(door) };
-    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+    match asked.command(door, asked.request(), command).await {
         Reply::Recorded(_) => {}
         other => return Err(of_reply(other)),
     }

@@ -1,7 +1,7 @@
 //! The port: who is let in, how many at once, and how long each may take to say what they want.
 
 use super::{
-    door::{Door, HttpSetup},
+    door::{Door, HttpSetup, Life},
     routes::router,
     strangers::{Stranger, Strangers},
     tls::{H2, acceptor},
@@ -55,9 +55,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are under way get when the engine ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
-/// The address at the other end, its place until it is known, and both ends of the connection where they are known.
+/// Reports if a peer must be taken for a step's.
+pub type StepJudge = fn(&TcpPeer) -> bool;
+
+/// The other end of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Peer(pub(super) IpAddr, pub(super) Stranger, pub(super) Option<TcpPeer>);
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    /// Its place until it is known.
+    pub(super) stranger: Stranger,
+    /// Both ends of the connection, where they are known.
+    pub(super) ends: Option<TcpPeer>,
+}
 
 /// Whether this machine alone can reach an address.
 pub fn is_loopback(address: SocketAddr) -> bool {
@@ -75,6 +84,22 @@ pub async fn serve_http(
     tasks: &Tasks,
     closing: CancellationToken,
 ) -> Result<SocketAddr, String> {
+    serve_http_judged_by(TcpPeer::is_of_a_step, address, setup, desk, tasks, closing).await
+}
+
+/// The same with another judge, for tests: there the engine and the person who asks it are one process. The wall of words
+/// (`tests/it/architecture.rs`) keeps it out of the program.
+///
+/// # Errors
+/// As above.
+pub async fn serve_http_judged_by(
+    judge: StepJudge,
+    address: SocketAddr,
+    setup: HttpSetup,
+    desk: LocalDesk,
+    tasks: &Tasks,
+    closing: CancellationToken,
+) -> Result<SocketAddr, String> {
     let said = |it: std::io::Error| {
         format!("could not listen at {address}: {it}; choose another port with --listen")
     };
@@ -83,7 +108,8 @@ pub async fn serve_http(
     let bound = listener.local_addr().map_err(said)?;
     let (patience, connections) = (setup.patience, setup.places.connections);
     let agents = AgentDoor::new(url_for_agents(&setup, bound), mint(setup.workspace.clone()));
-    let door = Arc::new(Door::new(desk, setup, is_loopback(bound), (tasks.clone(), closing.clone()))?);
+    let life = Life { tasks: tasks.clone(), closing: closing.clone() };
+    let door = Arc::new(Door::new(desk, setup, (is_loopback(bound), judge), life)?);
     door.desk.answer_agents(Some(agents));
     let port = Port {
         router: router(&door),
@@ -159,9 +185,10 @@ impl Port {
             let stranger = strangers.came(address, self.connections);
             let port = self.clone();
             let ends = stream.local_addr().ok().map(|it| TcpPeer::new(it, peer));
+            let peer = Peer { address, stranger: stranger.clone(), ends };
             self.tasks.spawn(async move {
                 tokio::select! {
-                    () = port.answer(stream, Peer(address, stranger.clone(), ends)) => {}
+                    () = port.answer(stream, peer) => {}
                     () = stranger.is_sent_away() => {}
                 }
                 stranger.is_known();

@@ -29,7 +29,7 @@ mod tls;
 mod work;
 
 pub use door::{HttpSetup, Rate, Rates, ResultRules};
-pub use listen::{is_loopback, serve_http};
+pub use listen::{StepJudge, is_loopback, serve_http, serve_http_judged_by};
 pub use listeners::Places;
 pub use log::RequestLine;
 pub use openapi::openapi;

@@ -11,7 +11,7 @@ use crate::{
     base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name},
     engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed},
     projection::result_json,
-    runtime::{Desk, LibraryQuery, Page, Reply, Request, Want, result_of_bytes},
+    runtime::{Desk, LibraryQuery, Page, Reply, Want, result_of_bytes},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::json as value;
@@ -72,7 +72,7 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
         kept_for: door.setup.results.kept_for,
         by: asked.actor(door),
     };
-    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+    match asked.command(door, asked.request(), command).await {
         Reply::Recorded(_) => {}
         other => return Err(of_reply(other)),
     }

@@ -74,13 +74,6 @@ pub(super) enum Call {
     FollowEvents,
 }
 
-impl Call {
-    /// Reports if the call is a person's judgement ([`crate::engine::Command::is_judgement`]), which no step may give.
-    pub(super) const fn decides(self) -> bool {
-        matches!(self, Self::Decide)
-    }
-}
-
 /// What one needs to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {

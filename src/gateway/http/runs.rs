@@ -15,7 +15,7 @@ use crate::{
     engine::{Command, Event, RunState},
     gateway::Bearer,
     projection::{event_line, run_json, show_json},
-    runtime::{Boards, Desk as _, LocalDesk, Page, Receipt, Reply, Request, Source, Want},
+    runtime::{Boards, Desk as _, LocalDesk, Page, Receipt, Reply, Source, Want},
 };
 use axum::{
     http::StatusCode,
@@ -112,7 +112,7 @@ pub(super) async fn act(door: &Door, asked: &Asked, call: Call) -> Result<Respon
             Command::Cancel { run, by, reason, undo }
         }
     };
-    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+    match asked.command(door, asked.request(), command).await {
         Reply::Recorded(_) => told(door, StatusCode::OK, run),
         other => Err(of_reply(other)),
     }

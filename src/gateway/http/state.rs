@@ -13,7 +13,7 @@ use crate::{
     engine::{Command, Expected, NewValue, Refusal, owner_of},
     plan::Scope,
     projection::{ValueName, ValueView, value_json},
-    runtime::{Desk as _, Reply, Request},
+    runtime::Reply,
 };
 use axum::{
     http::{HeaderName, StatusCode, header},
@@ -93,7 +93,7 @@ async fn change(door: &Door, asked: &Asked, name: &ValueName, value: NewValue) -
     let was_conditional = value.expect.is_some();
     let takes_away = value.value.is_none();
     let command = Command::SetValue { value: Box::new(value), by: asked.actor(door) };
-    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+    match asked.command(door, asked.request(), command).await {
         Reply::Recorded(_) => Ok(()),
         Reply::Refused(refusal @ Refusal::State { .. }) if !was_conditional => {
             if takes_away && find(door, asked, name).is_none() {

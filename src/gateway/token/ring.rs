@@ -103,13 +103,6 @@ impl Bearer {
         self.claims.ends()
     }
 
-    /// The same token from a program that may be a step's: it decides nothing.
-    #[must_use]
-    pub fn shown_by_a_step(&self) -> Self {
-        let actor = Actor { channel: Channel::Step, ..Actor::clone(&self.actor) };
-        Self { actor: Arc::new(actor), ..self.clone() }
-    }
-
     /// The project it is for.
     pub fn project(&self) -> &str {
         &self.claims.project_id

@@ -166,12 +166,12 @@ fn an_auto_that_reads_all_of_a_scope_or_of_all_steps_is_told() {
         )
     };
     for (auto, who) in [
-        ("contains(toJSON(state), 'go')", "set this value"),
-        ("contains(toJSON(state.*.free), 'go')", "set this value"),
-        ("contains(toJSON(steps), 'go')", "send this message"),
-        ("contains(toJSON(needs), 'go')", "send this message"),
+        ("contains(toJSON(state), 'go')", "a shared value: anyone who can set it"),
+        ("contains(toJSON(state.*.free), 'go')", "a shared value: anyone who can set it"),
+        ("contains(toJSON(steps), 'go')", "a message: anyone who can send it"),
+        ("contains(toJSON(needs), 'go')", "a message: anyone who can send it"),
     ] {
-        let said = format!("4:50 warning[gate-approves-itself] whoever may {who} opens this gate alone");
+        let said = format!("4:50 warning[gate-approves-itself] `auto` reads {who} approves this gate alone");
         check(&flow(auto), &[&said]);
     }
     // No step of this one waits for a message.

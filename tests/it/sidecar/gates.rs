@@ -6,7 +6,7 @@ use cuelight::{
     base::Value,
     engine::{Channel, Command, Verdict},
     gateway::{Claims, Permission, Rates, Signer, sign},
-    runtime::{Desk as _, Entropy, Reply, Request},
+    runtime::{Desk as _, Entropy, Reply, Request, TcpPeer},
 };
 use serde_json::json;
 
@@ -63,7 +63,7 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_persons_token_from_the_engine_itself_decides_nothing_and_reads_as_ever() {
     let dir = tempfile::TempDir::new().expect("a directory");
-    let it = Sidecar::try_open(dir, |it| it.may_ask_itself = false).await.expect("a port");
+    let it = Sidecar::judged_by(TcpPeer::is_of_a_step, dir, |_| {}).await.expect("a port");
     let (agent, bob) = (it.agent("shop"), it.person("bob", 2, "bob@example.org"));
     let gate = it.post("/api/gates", &agent, question("Ship?")).await.is(201);
     let told = it.post("/api/gates/g-1/decision", &bob, answer(&gate, "d", "approve")).await;
