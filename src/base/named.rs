@@ -93,6 +93,8 @@ const STARTS_ALL: &[&str] = &["run-parts"];
 const STARTS_FOUND: &[&str] = &["-exec", "-execdir", "-ok", "-okdir"];
 /// Files that an interpreter reads of a directory or a module that is its script.
 const OF_SCRIPT_DIR: &[&str] = &["__main__.py", "index.js", "package.json"];
+/// Endings that an interpreter adds to the name of its script.
+const SCRIPT_ENDINGS: &[&str] = &["js", "cjs", "mjs", "json", "ts"];
 /// Variables whose value is a list of directories in which interpreters find modules.
 const MODULE_VARIABLES: &[&str] =
     &["CLASSPATH", "LD_LIBRARY_PATH", "NODE_PATH", "PERL5LIB", "PYTHONPATH", "RUBYLIB"];
@@ -110,6 +112,7 @@ const READ_VARIABLES: &[&str] = &[
     "GIT_SSH",
     "GIT_SSH_COMMAND",
     "LD_PRELOAD",
+    "MAKEFILES",
     "NODE_OPTIONS",
     "PAGER",
     "PERL5OPT",
@@ -130,7 +133,7 @@ pub(super) struct Named {
 
 /// All words of a command and of the shell texts in it. Variables whose values are known are filled in.
 pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
-    let mut gather = Gather { env, found: Named::default(), dirs: Vec::new() };
+    let mut gather = Gather { env, found: Named::default(), dirs: Vec::new(), search: Vec::new() };
     // No other variable: the values of a form arrive in them, and the files of a call are looked at before it is filled in.
     for name in READ_VARIABLES {
         if let Some(value) = gather.env.get(*name).cloned() {
@@ -139,11 +142,7 @@ pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     }
     for name in MODULE_VARIABLES {
         if let Some(value) = gather.env.get(*name).cloned() {
-            for place in value.split(':') {
-                // `CLASSPATH=app.jar:lib/*`
-                gather.take(place, true);
-                gather.all_of(place);
-            }
+            gather.modules_of(&value);
         }
     }
     gather.command(&words.iter().cloned().map(Some).collect::<Vec<_>>(), 0);
@@ -155,6 +154,8 @@ struct Gather {
     found: Named,
     /// Directories that a command before has gone to.
     dirs: Vec<String>,
+    /// Directories in which a text has programs looked for.
+    search: Vec<String>,
 }
 
 /// A word as far as it is known before anything runs.
@@ -204,7 +205,15 @@ impl Gather {
                 || reads_f && (is_short && before.ends_with('f') || before == "--file")
                 || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
             match () {
-                () if awaits_script && is_short && before.ends_with('c') => self.texts(word, depth),
+                () if awaits_script && is_short && before.ends_with('c') => {
+                    if reads_modules {
+                        self.imports(word);
+                    }
+                    self.texts(word, depth);
+                }
+                // `perl -Ilib`
+                () if awaits_script && word.starts_with("-I") && word.len() > 2 => self.all_of(&word[2..]),
+                () if awaits_script && before == "-I" => self.all_of(word),
                 () if awaits_script && reads_modules && is_short && before.ends_with('m') => {
                     self.module(word);
                     self.word(word, true, depth);
@@ -217,13 +226,21 @@ impl Gather {
                     self.word(word, is_recipe || is_script || awaits_script && is_read && !is_option, depth)
                 }
             }
-            if is_script && awaits_script {
+            if awaits_script && (is_script || is_read && !is_option) {
                 self.of_dir(word);
             }
             awaits_script &= !is_script;
             reads_f |= READS_F.contains(&word.rsplit('/').next().unwrap_or(word));
             if let Some((key, value)) = word.split_once('=').filter(|it| is_variable(it.0)) {
                 self.env.insert(key.to_owned(), value.to_owned());
+                if key == "PATH" {
+                    let room = DIRECTORIES_MAX.saturating_sub(self.search.len());
+                    let dirs =
+                        value.split(':').map(|it| it.trim_end_matches('/')).filter(|it| !it.is_empty());
+                    self.search.extend(dirs.take(room).map(str::to_owned));
+                } else if MODULE_VARIABLES.contains(&key) {
+                    self.modules_of(value);
+                }
             }
             let name = word.rsplit('/').next().unwrap_or(word);
             if is_interpreter(name) || matches!(name, "." | "source") {
@@ -234,6 +251,27 @@ impl Gather {
                 files.iter().for_each(|it| self.take(it, true));
             }
             before = word;
+        }
+    }
+
+    /// Places in which an interpreter finds modules: `app.jar:lib/*`
+    fn modules_of(&mut self, places: &str) {
+        for place in places.split(':') {
+            self.take(place, true);
+            self.all_of(place);
+        }
+    }
+
+    /// `import shop.ship`, in a text for Python.
+    fn imports(&mut self, text: &str) {
+        let mut words =
+            text.split(|c: char| c.is_whitespace() || ";,()'\"".contains(c)).filter(|it| !it.is_empty());
+        while let Some(word) = words.next() {
+            if matches!(word, "import" | "from")
+                && let Some(name) = words.next()
+            {
+                self.module(name);
+            }
         }
     }
 
@@ -249,6 +287,7 @@ impl Gather {
     fn of_dir(&mut self, dir: &str) {
         let dir = dir.trim_end_matches('/');
         OF_SCRIPT_DIR.iter().for_each(|it| self.take(&format!("{dir}/{it}"), true));
+        SCRIPT_ENDINGS.iter().for_each(|it| self.take(&format!("{dir}.{it}"), true));
     }
 
     /// `python -m shop.ship`: the module, and the packages it lies in.
@@ -307,8 +346,10 @@ impl Gather {
             return;
         }
         let below = if word.starts_with('/') { &[][..] } else { &self.dirs };
-        let all: Vec<String> =
-            std::iter::once(word.to_owned()).chain(below.iter().map(|it| format!("{it}/{word}"))).collect();
+        let found = if word.contains('/') { &[][..] } else { &self.search };
+        let all: Vec<String> = std::iter::once(word.to_owned())
+            .chain(below.iter().chain(found).map(|it| format!("{it}/{word}")))
+            .collect();
         for word in all {
             let Named { runs: executed, names } = &mut self.found;
             let is_known = executed.contains(&word) || !runs && names.contains(&word);
@@ -426,11 +467,21 @@ impl Gather {
         rest
     }
 
-    fn variable(&self, name: &str, word: &mut Piece) {
+    fn variable(&self, inner: &str, word: &mut Piece) {
+        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+        let (name, rest) = inner.split_at(end);
+        // `${SCRIPT:-./deploy.sh}`
+        let default =
+            rest.trim_start_matches(':').strip_prefix(['-', '=']).map(|it| it.trim_matches(['"', '\'']));
         match self.env.get(name) {
-            Some(value) => word.push_str(value),
-            None if name == "PWD" => word.push('.'),
-            None => word.lose(),
+            Some(value) if !value.is_empty() || default.is_none() => word.push_str(value),
+            _ if default.is_some_and(|it| !it.contains('$')) => word.push_str(default.unwrap_or_default()),
+            _ if name == "PWD" => word.push('.'),
+            // `tool` knows where that is.
+            _ if name == "HOME" => word.push('~'),
+            // What stands beside it in a search path is looked at all the same.
+            _ if name == "PATH" => {}
+            _ => word.lose(),
         }
     }
 }
@@ -656,6 +707,16 @@ mod tests {
         check_text("bash {w,x}; ./{1..3}'.sh'; { ./z.sh,; }", &["w"], &["x", "./1.sh", "./3.sh", "./z.sh"]);
         check_text("{ ./y.sh; }; ./{a,b}{c,d}.sh x{", &[], &["./y.sh", "./ad.sh"]);
         check(&["bash", "-m", "./w.sh"], &["./w.sh"], &[]);
+        check(&["python3", "-c", "import shop.ship as s; s.go()"], &["shop/ship.py"], &[]);
+        check(&["perl", "-Ilib", "-MW", "-e", "1"], &["lib/*"], &[]);
+        check(&["node", "-r", "./hook", "main"], &["./hook.js", "main.js"], &[]);
+        check_text(
+            "${SCRIPT:-./w.sh}; \"${B-./b.sh}\"; ~/bin/x.sh; $HOME/bin/y.sh",
+            &[],
+            &["./w.sh", "./b.sh", "~/bin/x.sh", "~/bin/y.sh"],
+        );
+        check_text("PATH=$PWD/tools:$PATH; dep", &[], &["./tools/dep"]);
+        check_text("PYTHONPATH=lib python3 x.py", &["lib/*"], &[]);
         check(&["python3", "-mshop.ship"], &["shop/ship.py"], &[]);
         let env = BTreeMap::from([("PERL5LIB".to_owned(), "lib:more".to_owned())]);
         let found = named(&["perl".to_owned(), "x.pl".to_owned()], env);

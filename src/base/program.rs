@@ -53,10 +53,6 @@ pub struct Program {
     /// True for a call that other steps come before: a file that one of them has yet to write is not bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
-    /// True for what takes a step back or finds out about it: nobody is asked anew in the middle of that, and a file that comes to
-    /// those which a pattern names is a change.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub closed: bool,
     /// False in asks of earlier versions, which say only what a call starts with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all_words: bool,
@@ -89,7 +85,6 @@ impl Program {
             runs: Vec::new(),
             names: Vec::new(),
             later: false,
-            closed: false,
             all_words: false,
             tree: Some(tree),
         }
@@ -98,20 +93,7 @@ impl Program {
     /// The same call as an earlier version asked about it.
     #[must_use]
     pub fn bare(&self) -> Self {
-        let (runs, names) = (Vec::new(), Vec::new());
-        Self { runs, names, later: false, closed: false, all_words: false, ..self.clone() }
-    }
-}
-
-impl Program {
-    /// True when all files beside this one are started: `jobs.d/*` names it, seen from the working directory or from above it.
-    pub fn starts_all_of(&self, path: &str) -> bool {
-        let above = path.rsplit_once('/').map_or("", |it| it.0);
-        let dirs = self.runs.iter().filter_map(|it| it.strip_suffix("/*"));
-        dirs.map(|it| it.trim_start_matches("./").trim_matches('.')).any(|dir| {
-            let rest = above.strip_suffix(dir.trim_end_matches('/'));
-            rest.is_some_and(|rest| dir.is_empty() || rest.is_empty() || rest.ends_with('/'))
-        })
+        Self { runs: Vec::new(), names: Vec::new(), later: false, all_words: false, ..self.clone() }
     }
 }
 
@@ -165,7 +147,6 @@ impl Launch {
             runs,
             names,
             later: false,
-            closed: false,
             all_words: true,
             tree: None,
         }

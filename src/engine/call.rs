@@ -4,8 +4,8 @@
 use crate::{
     base::{
         Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MCP_TIMEOUT_DEFAULT,
-        MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, json_bytes,
-        sha256,
+        MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, is_shell,
+        json_bytes, sha256,
     },
     engine::{
         FileFact, Purpose,
@@ -220,10 +220,9 @@ pub(super) fn known_programs(
             return None;
         }
         let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
-        let names = program.shell.is_some() || program.script.is_some();
+        let names = program.shell.is_some() || program.script.is_some() || !program.word.is_empty();
         let names = names || !program.runs.is_empty() || !program.names.is_empty();
-        let closed = matches!(purpose, Purpose::Undo | Purpose::Check);
-        names.then_some(Program { later: true, closed, ..program })
+        names.then_some(Program { later: true, ..program })
     };
     let words: Vec<_> = match work_for(plan, purpose) {
         Some(Work::Run { shell, script, bindings }) => {
@@ -266,7 +265,13 @@ pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
 
 /// True when a step that begins later is bound to these files: to more than the shell that reads its text.
 pub(super) fn names_files(program: &Program, files: &[FileFact]) -> bool {
-    program.shell.is_some() || program.script.is_some() || files.iter().skip(1).any(FileFact::is_bound)
+    let is_found = |it: &FileFact| !is_shell(&program.word) || it.path.contains('/');
+    let is_ours = |it: &FileFact| it.is_bound() && !it.path.starts_with('/') && is_found(it);
+    program.shell.is_some()
+        || program.script.is_some()
+        || program.word.contains('/')
+        || files.first().is_some_and(is_ours)
+        || files.iter().skip(1).any(FileFact::is_bound)
 }
 
 /// The call that one of several tools would make at this step.

@@ -104,7 +104,7 @@ impl Facts {
         }
         for (program, before) in &self.programs {
             let Some(now) = now.executed(program) else { continue };
-            changed.extend(changed_files(program, before, now));
+            changed.extend(changed_files(before, now));
         }
         changed
     }
@@ -121,13 +121,10 @@ impl Facts {
 }
 
 /// Differences of the files of one call. A file in place of another is one change.
-fn changed_files(program: &Program, before: &[FileFact], now: &[FileFact]) -> Vec<Changed> {
+fn changed_files(before: &[FileFact], now: &[FileFact]) -> Vec<Changed> {
     let [before, now] = [before, now].map(|it| it.iter().filter(|it| it.is_bound()).collect::<Vec<_>>());
-    // A file that a step in between had yet to write was not there to be approved.
-    let comes_to_others = |it: &FileFact| program.closed && program.starts_all_of(&it.path);
-    let is_new = |it: &&FileFact| {
-        (!program.later || comes_to_others(it)) && before.iter().all(|old| old.path != it.path)
-    };
+    // One more file may take the place of another: `GNUmakefile` of `Makefile`.
+    let is_new = |it: &&FileFact| before.iter().all(|old| old.path != it.path);
     let mut came = now.iter().copied().filter(is_new);
     let mut changed = Vec::new();
     for old in before.iter().copied() {

@@ -34,6 +34,23 @@ const SCRIPTS: &[&str] = &[
 /// Trees whose files are no files.
 const OF_THE_KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
 
+/// A pattern that takes at least what one with brackets does: `?.sh` for `[ab].sh`.
+fn any_for_brackets(pattern: &str) -> String {
+    let (mut out, mut rest) = (String::new(), pattern);
+    while let Some((before, from)) = rest.split_once('[') {
+        out.push_str(before);
+        // The first sign in brackets closes nothing: `[]a]`.
+        let Some(end) = from.char_indices().skip(1).find(|it| it.1 == ']').map(|it| it.0) else {
+            out.push('[');
+            rest = from;
+            continue;
+        };
+        out.push('?');
+        rest = &from[end + 1..];
+    }
+    out + rest
+}
+
 /// Adds the files that a call names to those that it starts with.
 pub(super) fn add(
     root: &Path,
@@ -109,14 +126,15 @@ impl Naming<'_> {
     }
 
     fn word(&mut self, word: &str, runs: bool) {
-        if word.contains(['*', '?']) {
-            let (parent, pattern) = word.rsplit_once('/').unwrap_or(("", word));
-            for path in self.matching(&self.dir.join(parent), pattern) {
+        let home = word.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+        let place = home.unwrap_or_else(|| self.dir.join(word));
+        if word.contains(['*', '?', '[']) {
+            let (Some(parent), Some(pattern)) = (place.parent(), place.file_name()) else { return };
+            for path in self.matching(parent, &any_for_brackets(&pattern.to_string_lossy())) {
                 self.file(&path, runs);
             }
-            return;
         }
-        self.file(&self.dir.join(word), runs);
+        self.file(&place, runs);
         // A program of the workspace that is found by its bare name.
         if !word.contains('/') {
             for place in self.ours.clone() {

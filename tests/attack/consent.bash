@@ -143,6 +143,39 @@ attack "a script behind env, swapped" behind_env
 attack "a script behind cd, swapped" behind_cd
 attack "a script that a variable names, swapped" behind_a_variable
 attack "a recipe of make, swapped" behind_make
+# A step further on, of which one more file comes before the one that was approved.
+put_before() { printf 'ship:\n\techo evil >> ran\n' > "$workspace/GNUmakefile"; }
+later_recipe() {
+  command -v make > /dev/null || absent make
+  fresh
+  printf 'ship:\n\techo good >> ran\n' > "$workspace/Makefile"
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: a, needs: g, run: sleep 0}\n  - {id: s, needs: a, run: make ship}\n' > "$workspace/w.yaml"
+  local ran anew
+  says_yes_after put_before || return 1
+  [ -z "$ran" ] || { echo "it ran: $ran"; return 1; }
+  echo "$anew"
+}
+later_tool() {
+  fresh
+  leaves tool.sh good
+  mkdir -p "$workspace/.cuelight/tools"
+  printf 'name: tool\nversion: 1.0.0\ndescription: does it\ncommand: [./tool.sh]\neffect: once\nrisk: reversible\n' > "$workspace/.cuelight/tools/tool.yaml"
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: a, needs: g, run: sleep 0}\n  - {id: s, needs: a, uses: tool@1}\n' > "$workspace/w.yaml"
+  local ran anew
+  says_yes_after put_evil_tool || return 1
+  [ -z "$ran" ] || { echo "it ran: $ran"; return 1; }
+  echo "$anew"
+}
+put_evil_tool() { leaves tool.sh evil; }
+behind_brackets() { fresh; leaves w.sh good; swapped 'run: "./[w].sh"' put_evil; }
+behind_a_default() { fresh; leaves w.sh good; swapped 'run: "${SCRIPT:-./w.sh}"' put_evil; }
+in_a_search_path() { fresh; mkdir "$workspace/bin"; leaves bin/dep good; swapped 'run: "PATH=$PWD/bin:$PATH; dep"' put_evil_dep; }
+put_evil_dep() { leaves bin/dep evil; }
+attack "a recipe that comes before the one of a step further on" later_recipe
+attack "the program of a tool further on, swapped" later_tool
+attack "a name in brackets, swapped" behind_brackets
+attack "a name that is the default of a variable, swapped" behind_a_default
+attack "a program that a search path in the text finds, swapped" in_a_search_path
 attack "a module of python, swapped" behind_a_module
 attack "files that find starts, one more of them" behind_find
 attack "files that run-parts starts, one more of them" behind_run_parts

@@ -108,3 +108,85 @@ attack "a form that a script does not fill in, or wrongly" form_of_a_script
 attack "values that change after somebody has signed them" form_after_the_signature
 attack "retry --file without the gate" by_another_file
 attack "retry with inputs that turn the gate's if false" by_other_inputs
+
+# A gate that stands in a workflow which another one calls, or in a matrix, is left out by what stands around it. `ship` runs only
+# when somebody says yes, and nobody does.
+review_beside() { printf 'name: review\nsteps:\n  - {id: ok, gate: {prompt: "Ship it?", risk: irreversible}}\n' > "$workspace/review.yaml"; }
+# The frame around the gate, and what ships: KEYS.
+framed() {
+  printf 'name: w\ninputs: {env: {default: prod}, list: {type: array, default: [a]}}\nsteps:\n  - {id: r, %s}\n  - {id: ship, needs: r, run: echo shipped >> ran}\n' \
+    "$1" > "$workspace/w.yaml"
+}
+has_ended() { cue runs --json | grep -qE '"(rejected|failed|cancelled|completed|partially-completed)"'; }
+asks_twice() { cue gates | grep -q g-2; }
+is_cancelled() { cue runs --json | grep -q cancelled; }
+is_running() { cue show r-1 | grep -q running; }
+# The last run has ended, or asks: COMMAND-OF-CUELIGHT.
+then_ends() {
+  cue "$@" > "$workspace/said" 2>&1
+  sleep 1
+  if [ -e "$workspace/ran" ]; then echo "it shipped"; cue runs; return 1; fi
+  grep -o 'the correction .*' "$workspace/said" || { asks_twice && echo "it asks again"; } || cue errors --all --run r-2 | grep -oE '(the gate|a gate) .*' | head -1 | grep . || cue runs | grep -oE 'r-[12] .*failed' || { cat "$workspace/said"; cue runs; cue errors; return 1; }
+}
+# Starts the run, and refuses at its gate.
+refused_once() {
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  cue reject g-1 --reason no > /dev/null
+  until_true has_ended || { cue runs; return 1; }
+}
+is_asked() { cue gates | grep -q g-1; }
+frame_left_out_by_inputs() { fresh; review_beside; framed "workflow: review.yaml, if: \"inputs.env == 'prod'\""; refused_once && then_ends retry r-1 -i env=dev; }
+frame_left_out_by_a_file() { fresh; review_beside; framed "workflow: review.yaml"; refused_once && framed "workflow: review.yaml, if: 1 == 2" && then_ends retry r-1 --file w.yaml; }
+frame_given_a_fallback() { fresh; review_beside; framed "workflow: review.yaml"; refused_once && framed "workflow: review.yaml, timeout: 1s, fallback: [{run: 'true'}]" && then_ends retry r-1 --file w.yaml; }
+frame_left_out_by_a_fork() { fresh; review_beside; framed "workflow: review.yaml, if: \"inputs.env == 'prod'\""; refused_once && then_ends fork r-1 --at r -i env=dev; }
+matrix_without_copies() {
+  fresh
+  framed 'matrix: {x: "${{ inputs.list }}"}, gate: {prompt: "Ship ${{ matrix.x }}?", risk: irreversible}'
+  refused_once && then_ends retry r-1 -i 'list=[]'
+}
+gate_left_out_by_a_fork() { fresh; framed "if: \"inputs.env != 'dev'\", gate: {prompt: go?, risk: irreversible}"; refused_once && then_ends fork r-1 --at r -i env=dev; }
+gate_left_out_in_two_steps() {
+  fresh
+  printf 'name: w\ninputs: {env: {default: prod}}\nsteps:\n  - {id: wait, run: sleep 2}\n  - {id: r, needs: wait, if: "inputs.env != %s", gate: {prompt: go?, risk: irreversible}}\n  - {id: ship, needs: r, run: echo shipped >> ran}\n' "'dev'" > "$workspace/w.yaml"
+  refused_once || return 1
+  cue retry r-1 --from all -i env=prod2 > /dev/null 2>&1
+  cue cancel r-2 --reason no > /dev/null 2>&1
+  until_true is_cancelled || { cue runs; return 1; }
+  cue retry r-2 -i env=dev > "$workspace/said" 2>&1
+  until_true asks_twice && echo "it asks again"
+}
+# The author's own frame: nobody answers in time.
+frame_that_times_out() {
+  fresh
+  review_beside
+  framed "workflow: review.yaml, timeout: 1s, $1"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1
+  if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
+  grep -o 'step.failed r took longer.*' "$workspace/engine.log" || { cat "$workspace/engine.log"; return 1; }
+}
+# A step before the gate is skipped by hand, and the one between passes that on: GATE-KEYS.
+skipped_before() {
+  fresh
+  review_beside
+  printf 'name: w\nsteps:\n  - {id: pre, run: sleep 30}\n  - {id: mid, needs: pre, run: %s, env: {E: "${{ steps.pre.status }}"}, outputs: {st: string}}\n  - {id: r, needs: mid, if: "steps.mid.outputs.st == %s", %s}\n  - {id: ship, needs: r, run: echo shipped >> ran}\n' \
+    "'echo \"st=\$E\" >> \"\$CUELIGHT_OUTPUT\"'" "'completed'" "$1" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_running || { cat "$workspace/engine.log"; return 1; }
+  then_ends skip r-1 pre --reason x
+}
+gate_behind_a_skip() { fresh; skipped_before 'gate: {prompt: go?}' > "$workspace.said" 2>&1; [ ! -e "$workspace/ran" ] && until_true is_asked && echo "it asks"; }
+times_out_and_skips() { frame_that_times_out "on-error: skip"; }
+times_out_with_a_fallback() { frame_that_times_out "fallback: [{run: 'true'}]"; }
+frame_behind_a_skip() { skipped_before "workflow: review.yaml, on-error: skip"; }
+attack "a frame around a gate, left out by other inputs" frame_left_out_by_inputs
+attack "a frame around a gate, left out by a corrected file" frame_left_out_by_a_file
+attack "a frame around a gate, given a time-out and a fallback" frame_given_a_fallback
+attack "a frame around a gate, left out by a fork" frame_left_out_by_a_fork
+attack "a matrix of gates, left without copies" matrix_without_copies
+attack "a gate, left out by a fork with other inputs" gate_left_out_by_a_fork
+attack "a gate, left out by a correction of a correction" gate_left_out_in_two_steps
+attack "a frame around a gate that times out, with on-error: skip" times_out_and_skips
+attack "a frame around a gate that times out, with a fallback" times_out_with_a_fallback
+attack "a step before a gate, skipped, and another one that passes it on" gate_behind_a_skip
+attack "a step before a frame with a gate, skipped, with on-error: skip" frame_behind_a_skip

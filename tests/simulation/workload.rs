@@ -155,7 +155,7 @@ fn emission(tape: &mut Tape) -> Emission {
 }
 
 fn frame_of(kind: FrameKind) -> Work {
-    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }))
+    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false, asked: Vec::new() }))
 }
 
 fn matrix(tape: &mut Tape, work: &mut Work) {

@@ -55,11 +55,10 @@ pub(super) fn sign(
                 .map_err(|why| Trouble::not_recorded(format!("could not write {}: {why}", path.display())))?;
         }
         let file = path.display();
-        let again = match decision.overrides {
-            true => {
-                format!("skip {} {} --reason {:?}", gate.ask.run, gate.ask.step, safe_text(&decision.reason))
-            }
-            false => format!("{} {}", decision.verdict.word(), decision.gate),
+        let again = if decision.overrides {
+            format!("skip {} {} --reason {:?}", gate.ask.run, gate.ask.step, safe_text(&decision.reason))
+        } else {
+            format!("{} {}", decision.verdict.word(), decision.gate)
         };
         let with = if decision.form.is_empty() { String::new() } else { format!(", {file}{FORM}") };
         return Ok(Signed::Written(format!(
@@ -139,9 +138,10 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
         return Err(Trouble::usage(why));
     }
     if signed.overrides != decision.overrides {
-        let (is, verb) = match signed.overrides {
-            true => ("an override", "hand it in with `cuelight skip`"),
-            false => ("no override", "hand it in with `cuelight approve`"),
+        let (is, verb) = if signed.overrides {
+            ("an override", "hand it in with `cuelight skip`")
+        } else {
+            ("no override", "hand it in with `cuelight approve`")
         };
         return Err(Trouble::usage(format!(
             "could not take {}: what {} has signed is {is}; {verb}",

@@ -32,6 +32,11 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     }
     for step in &workflow.steps {
         let StepKind::Gate(gate) = &step.kind else { continue };
+        if let Some(condition) = &step.condition
+            && let Ok(expr) = expression::parse(&condition.value)
+        {
+            anybody_opens(workflow, ("if", "leaves this gate out"), &expr, condition.place, findings);
+        }
         let Some(auto) = &gate.auto else { continue };
         let Ok(expr) = expression::parse(&auto.value) else { continue };
         match constant(&expr) {
@@ -45,13 +50,21 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
                     .warning("constant-condition", auto.place, "this is always false")
                     .help("remove `auto`");
             }
-            None => anybody_opens(workflow, &expr, auto.place, findings),
+            None => {
+                anybody_opens(workflow, ("auto", "approves this gate alone"), &expr, auto.place, findings);
+            }
         }
     }
 }
 
-/// An `auto` that reads what any one person or step can say or set.
-fn anybody_opens(workflow: &Workflow, expr: &Expr, place: Place, findings: &mut Findings<'_>) {
+/// An `auto` or `if` that reads what any one person or step can say or set.
+fn anybody_opens(
+    workflow: &Workflow,
+    (key, does): (&str, &str),
+    expr: &Expr,
+    place: Place,
+    findings: &mut Findings<'_>,
+) {
     // A reference to all of `state`, `steps` or `needs`, or to a part of it that is computed, reads each of them.
     let is_run = |scope: Option<&String>| scope.is_some_and(|it| it.eq_ignore_ascii_case("run"));
     let waits = |name: Option<&String>| {
@@ -65,10 +78,10 @@ fn anybody_opens(workflow: &Workflow, expr: &Expr, place: Place, findings: &mut 
             ("steps" | "needs", name) if waits(name) => ("a message", "send"),
             _ => continue,
         };
-        let message = format!("`auto` reads {what}: anyone who can {way} it approves this gate alone");
+        let message = format!("`{key}` reads {what}: anyone who can {way} it {does}");
         findings
             .warning("gate-approves-itself", place, message)
-            .help("let `auto` read what a step of this workflow has found out, or remove it");
+            .help("let it read what a step of this workflow has found out, or remove it");
         return;
     }
 }

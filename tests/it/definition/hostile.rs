@@ -156,6 +156,12 @@ fn an_auto_that_anybody_could_open_alone_is_told() {
             "5:49 warning[gate-approves-itself] `auto` reads a shared value: anyone who can set it approves this gate alone",
         ],
     );
+    check(
+        "timeout: 1m\nsteps:\n  - {id: g, if: state.global.env == 'prod', gate: {prompt: go?}}\n",
+        &[
+            "3:17 warning[gate-approves-itself] `if` reads a shared value: anyone who can set it leaves this gate out",
+        ],
+    );
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn a_corrected_field_takes_fewer_values_or_other_ones_and_answers_itself_no_more
         (high, "", ", default: a", false),
     ] {
         let both = format!("{}\n=== corrected\n{}", file(risk, before), file(risk, now));
-        let said = "! could not retry r-1: the gate g has another `form` than before\n no r-2";
+        let said = "! could not retry r-1: the correction loosens the gate g (`form`)\n no r-2";
         check(&both, script, if stands { "r-2 created, corrected" } else { said });
     }
 }

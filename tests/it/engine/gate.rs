@@ -55,7 +55,7 @@ fn an_answer_that_was_taken_back_is_not_given_by_handing_it_in_again() {
         ", require: [{group: sre, count: 2}]",
         "ann approves id=k; ann withdraws; ann approves id=k; bob approves",
         "g-1 ann withdraws
-         ! could not use that answer at g-1 again: it was taken back; give another one
+         ! could not use that answer at g-1 again: it was withdrawn; give another one
          g-1 bob approves
          no g-1 approved",
     );
