@@ -61,7 +61,7 @@ pub(super) fn take_over(
             pairs.iter().filter(|(old, new)| run.step(**old).gate.is_some() && !kept.contains_key(*new));
         for new in asked.map(|it| it.1.index()).collect::<Vec<_>>() {
             if let Work::Gate(rule) = &mut Arc::make_mut(&mut plan).steps[new].work {
-                rule.asks = true;
+                Arc::make_mut(rule).asks = true;
             }
         }
     }
