@@ -18,7 +18,10 @@ use cuelight::{
     plan::{Scope, WaitFor, Work},
     projection::Board,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use support::{launching, layered};
 
 fn main() {
@@ -55,7 +58,7 @@ fn rests(gates: u64) {
         out.len()
     };
     for _ in 0..gates {
-        play(Work::Gate(Box::default()));
+        play(Work::Gate(Arc::default()));
     }
     let began = Instant::now();
     let nothing = || Work::Set { scope: Scope::Run, values: Vec::new(), ttl: None, expect: Vec::new() };

@@ -304,7 +304,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     if gate.is_open() && !missing.is_empty() {
         out.foreign(head, &format!("{} still missing", people(&missing)), Role::Gate);
     }
-    for it in &gate.delegations {
+    for it in gate.delegations() {
         let text = format!("{} to {} until {}", it.by.name, it.to, it.until.clock());
         out.foreign("handed on", &text, Role::Muted);
     }

@@ -61,5 +61,5 @@ fn calls(gate: &GateView) -> u64 {
     u64::from(gate.epoch().0)
         + u64::from(gate.reminded)
         + u64::from(gate.escalated.is_some())
-        + gate.delegations.len() as u64
+        + gate.delegations().len() as u64
 }

@@ -65,7 +65,7 @@ pub(super) fn take_over(
             let within = asked.get(old);
             let is_gate = |it: &BTreeSet<String>| it.contains(&run.plan.steps[old.index()].id);
             match (&mut Arc::make_mut(&mut plan).steps[new.index()].work, within) {
-                (Work::Gate(rule), Some(within)) if is_gate(within) => rule.asks = true,
+                (Work::Gate(rule), Some(within)) if is_gate(within) => Arc::make_mut(rule).asks = true,
                 (Work::Frame(frame), Some(within)) => frame.asked = within.iter().cloned().collect(),
                 _ => {}
             }

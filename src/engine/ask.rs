@@ -110,7 +110,7 @@ pub(super) fn make(
             rule.require.clone()
         },
         excluded: excluded(&views, rule)?,
-        policy: world.people.as_ref().filter(|_| touch || asks_for_people(rule)).map(|it| it.policy.clone()),
+        policy: world.people.now().filter(|_| touch || asks_for_people(rule)).map(|it| it.policy.clone()),
         requester: run.by.name.clone(),
         opened_at: asking.opened_at,
         expires_at: asking.expires_at,
@@ -344,11 +344,6 @@ impl Ask {
             "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk",
             self.gate
         )
-    }
-
-    /// The same, where this ask wants one and this person proves none.
-    pub fn lacks_touch(&self, by: &Actor) -> Option<String> {
-        (self.touch && by.touch().is_none()).then(|| self.needs_touch_words())
     }
 
     /// A sentence about groups that are the user's own word, where this ask depends on any.

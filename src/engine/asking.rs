@@ -14,7 +14,7 @@ use crate::{
     },
     plan::{FrameKind, GateRule, Work},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl Turn<'_> {
     /// Asks people.
@@ -85,7 +85,7 @@ impl Turn<'_> {
         why: Option<String>,
     ) -> crate::base::GateId {
         let (gate, hash) = (ask.gate, ask::hash(&ask));
-        self.emit(Fact::Gate(id, step, gate, GateEvent::Asked { ask: Box::new(ask), hash, why }));
+        self.emit(Fact::Gate(id, step, gate, GateEvent::Asked { ask: Arc::new(ask), hash, why }));
         self.emit_step(id, step, StepEvent::Waiting { reason: WaitReason::Person(gate) });
         gate
     }

@@ -9,6 +9,7 @@ use crate::{
     },
     plan::{GateRule, OnTimeout, WaitFor, Work},
 };
+use std::sync::Arc;
 
 impl Turn<'_> {
     /// Time has passed: everything that is due happens, in order.
@@ -79,7 +80,7 @@ impl Turn<'_> {
 
     fn gate_due(&mut self, id: crate::base::GateId, due: GateDue) {
         let gate = &self.world.gates[&id];
-        let rule = self.world.rule(gate);
+        let rule = Arc::clone(&gate.rule);
         match due {
             GateDue::Armed => self.resolve(id, GateState::Approved, self.world.gates[&id].closer()),
             GateDue::Reminds => {
@@ -119,7 +120,7 @@ impl Turn<'_> {
             ask.expires_at = None;
             let hash = ask::hash(&ask);
             let why = Some("it was escalated and no longer expires".to_owned());
-            self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+            self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why });
         }
     }
 }

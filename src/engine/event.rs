@@ -1090,7 +1090,7 @@ pub enum GateEvent {
     /// People are asked. Also when the ask has changed: another epoch, and all votes are void.
     Asked {
         /// What.
-        ask: Box<Ask>,
+        ask: Arc<Ask>,
         /// Hash of it.
         hash: Digest,
         /// Why it is asked again; nothing the first time.

@@ -13,27 +13,34 @@
 
 use crate::{
     base::{
-        BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
+        BREAK_GLASS_REASON_CHARS_MIN, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp,
+        Value, ValueMap,
     },
     engine::{
-        Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, check_form,
-        membership::{GatePeople, groups_of},
+        Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, ask, check_form,
+        membership::{GatePeople, PeopleInForce, groups_of},
         quorum, unanswered,
     },
-    plan::{GateRule, Risk},
+    plan::{GateRule, Quorum, Risk},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// What is known of one gate.
-#[derive(Clone, Debug)]
-pub(super) struct Gate {
+/// One gate, folded from its events: the law of who may do what there.
+///
+/// World and board hold it alike and fold it by the same function, so that [`Gate::may`] says on a screen what the engine
+/// will say. Its fields are the engine's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    pub(super) id: GateId,
     pub(super) run: RunId,
     pub(super) step: StepIx,
     pub(super) state: GateState,
     pub(super) epoch: Epoch,
-    pub(super) ask: Box<Ask>,
+    pub(super) ask: Arc<Ask>,
     pub(super) hash: Digest,
-    pub(super) votes: Vec<Vote>,
+    /// The rules of the step; those of a gate that asks by the way are one person's word.
+    pub(super) rule: Arc<GateRule>,
+    pub(super) votes: Vec<Arc<Vote>>,
     /// Principals that changed the parameters, and their names: they do not vote.
     pub(super) editors: BTreeMap<String, String>,
     /// Answers that were handed to somebody else, the newest of each person.
@@ -53,7 +60,7 @@ pub(super) struct Gate {
     pub(super) reviewed_by: Option<(String, String)>,
     /// What it was when somebody approved it alone, in an emergency, and it asked anew after that; the oldest first.
     /// Each of these is reviewed by itself, by those who were asked then.
-    pub(super) overtaken: Vec<Self>,
+    pub(super) overtaken: Vec<Arc<Self>>,
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
     /// The people it goes by.
@@ -61,11 +68,64 @@ pub(super) struct Gate {
 }
 
 /// An answer that somebody else may give, for a while.
-#[derive(Clone, Debug)]
-pub(super) struct Delegation {
-    pub(super) by: Actor,
-    pub(super) to: String,
-    pub(super) until: Timestamp,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delegation {
+    /// When it was handed on.
+    pub at: Timestamp,
+    /// The person whose answer it is.
+    pub by: Actor,
+    /// The name of the person who may answer instead.
+    pub to: String,
+    /// The end of it.
+    pub until: Timestamp,
+    /// The reason; foreign text.
+    pub reason: String,
+}
+
+/// An action of a person at a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateAct {
+    /// Says yes.
+    Approve,
+    /// Says no.
+    Reject,
+    /// Has it done again from an earlier step on.
+    SendBack,
+    /// Approves alone, in an emergency.
+    EmergencyApprove,
+    /// Closes the gate by hand, as the last of its quorum.
+    Override,
+    /// Hands the own answer to somebody else.
+    Delegate,
+    /// Takes back the own answer, or one that was handed on.
+    Withdraw,
+    /// Changes the parameters.
+    Edit,
+    /// Reviews what was approved in an emergency, or overridden, in this epoch.
+    Review(Epoch),
+}
+
+impl GateAct {
+    /// The action that a decision is.
+    pub const fn of(decision: &Decision) -> Self {
+        match decision.verdict {
+            Verdict::Approve if decision.break_glass => Self::EmergencyApprove,
+            Verdict::Approve if decision.overrides => Self::Override,
+            Verdict::Approve => Self::Approve,
+            Verdict::Reject => Self::Reject,
+            Verdict::SendBack => Self::SendBack,
+        }
+    }
+
+    /// The verdict of an answer; nothing for what is none.
+    pub const fn verdict(self) -> Option<Verdict> {
+        match self {
+            Self::Approve | Self::EmergencyApprove | Self::Override => Some(Verdict::Approve),
+            Self::Reject => Some(Verdict::Reject),
+            Self::SendBack => Some(Verdict::SendBack),
+            Self::Delegate | Self::Withdraw | Self::Edit | Self::Review(_) => None,
+        }
+    }
 }
 
 /// The group of `people.toml` whose members may override a quorum, and who decided when one of them did.
@@ -79,6 +139,13 @@ pub fn wants_review(closed_by: &str) -> bool {
     [BREAK_GLASS, OVERRIDE].contains(&closed_by)
 }
 
+/// The reason why this person cannot stand behind an approval that is kept from another run, for which nobody was asked here:
+/// they asked for the run, and its gate wants somebody else.
+pub fn kept_approval_forbids(rule: &GateRule, requester: &Actor, actor: &Actor) -> Option<String> {
+    (ask::wants_others(rule) && requester.is_or_may_be(&actor.principal()))
+        .then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
+}
+
 /// What time does to a gate, in the order it is asked for when several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum GateDue {
@@ -89,22 +156,113 @@ pub(super) enum GateDue {
 }
 
 impl Gate {
+    /// A gate that asks for the first time. Without a rule it asks by the way, about a step.
+    pub fn asked(
+        (run, step, id): (RunId, StepIx, GateId),
+        at: Timestamp,
+        (ask, hash): (&Arc<Ask>, Digest),
+        rule: Option<&Arc<GateRule>>,
+        people: &PeopleInForce,
+    ) -> Self {
+        let for_budget = rule.is_none();
+        let rule = rule.cloned().unwrap_or_default();
+        Self {
+            id,
+            run,
+            step,
+            state: GateState::Open,
+            epoch: ask.epoch,
+            ask: Arc::clone(ask),
+            hash,
+            votes: Vec::new(),
+            editors: BTreeMap::new(),
+            delegations: Vec::new(),
+            opened_at: at,
+            armed_until: None,
+            reminded: 0,
+            escalated: None,
+            resolved_by: String::new(),
+            agreed: None,
+            broken_by: None,
+            anew: false,
+            reviewed_by: None,
+            overtaken: Vec::new(),
+            for_budget,
+            people: GatePeople::at_opening(ask, &rule, people),
+            rule,
+        }
+    }
+
+    /// The state.
+    pub const fn state(&self) -> GateState {
+        self.state
+    }
+
+    /// What people are asked now.
+    pub const fn ask(&self) -> &Arc<Ask> {
+        &self.ask
+    }
+
+    /// The hash of it.
+    pub const fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// The answers that count, oldest first.
+    pub fn votes(&self) -> impl Iterator<Item = &Arc<Vote>> {
+        self.votes.iter()
+    }
+
+    /// Answers that were handed to somebody else, the newest of each person.
+    pub fn delegations(&self) -> &[Delegation] {
+        &self.delegations
+    }
+
+    /// The person (`NAME`) or group (`group:NAME`) that may decide as well by now.
+    pub fn escalated(&self) -> Option<&str> {
+        self.escalated.as_deref()
+    }
+
+    /// The number of reminders.
+    pub const fn reminded(&self) -> u32 {
+        self.reminded
+    }
+
+    /// The end of the time in which an approval can be taken back.
+    pub const fn armed_until(&self) -> Option<Timestamp> {
+        self.armed_until
+    }
+
+    /// The answer that approved it in an emergency, or overrode it.
+    pub fn emergency_vote(&self) -> Option<&Arc<Vote>> {
+        let principal = self.broken_by.as_ref()?;
+        self.votes.iter().find(|it| it.by.principal() == *principal)
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, GateState::Open | GateState::Armed)
     }
 
     /// Whether its time is up, though the engine has not been woken yet. What is armed is past that.
-    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+    fn has_expired(&self, now: Timestamp) -> bool {
         self.state == GateState::Open && self.ask.expires_at.is_some_and(|it| it <= now)
     }
 
-    /// Moves to the state an event leads to; a pair without one is a fault.
-    pub(super) fn apply(&mut self, event: &GateEvent) {
-        let Some(after) = next(self.state, event) else {
-            panic!("fault: a gate that is {} cannot take {event:?}", self.state);
-        };
+    /// What the gate of a step showed has changed; it asks again as soon as that has been looked at.
+    pub const fn asks_anew(&mut self) {
+        self.anew = true;
+    }
+
+    /// Moves to the state an event leads to. False for a pair without one, which changes nothing: for the engine that is a
+    /// fault.
+    #[must_use]
+    pub fn apply(&mut self, at: Timestamp, event: &GateEvent) -> bool {
+        let Some(after) = next(self.state, event) else { return false };
         if matches!(event, GateEvent::Asked { .. }) && wants_review(&self.resolved_by) {
             self.keep_emergency();
+        }
+        if !self.is_open() && !after.rests() {
+            (self.opened_at, self.reminded, self.escalated) = (at, 0, None);
         }
         self.state = after;
         if after != GateState::Armed {
@@ -113,18 +271,18 @@ impl Gate {
         match event {
             GateEvent::Asked { ask, hash, .. } => {
                 self.epoch = ask.epoch;
-                self.ask.clone_from(ask);
+                self.ask = Arc::clone(ask);
                 self.hash = *hash;
                 self.votes.clear();
                 (self.agreed, self.anew) = (None, false);
                 (self.broken_by, self.reviewed_by) = (None, None);
                 self.resolved_by.clear();
             }
-            GateEvent::Voted(vote) => self.votes.push((**vote).clone()),
+            GateEvent::Voted(vote) => self.votes.push(Arc::new((**vote).clone())),
             GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
                 // It takes the place of the ordinary answer of the same person.
                 self.votes.retain(|it| it.by.principal() != vote.by.principal());
-                self.votes.push((**vote).clone());
+                self.votes.push(Arc::new((**vote).clone()));
                 self.broken_by = Some(vote.by.principal());
             }
             GateEvent::Agreed { by, .. } => self.agreed = Some(by.clone()),
@@ -136,9 +294,10 @@ impl Gate {
                 self.votes.retain(|it| it.by.principal() != principal);
                 self.delegations.retain(|it| it.by.principal() != principal);
             }
-            GateEvent::Delegated { by, to, until, .. } => {
+            GateEvent::Delegated { by, to, until, reason } => {
                 self.delegations.retain(|it| it.by.principal() != by.principal());
-                self.delegations.push(Delegation { by: by.clone(), to: to.clone(), until: *until });
+                let (by, to, until, reason) = (by.clone(), to.clone(), *until, reason.clone());
+                self.delegations.push(Delegation { at, by, to, until, reason });
             }
             GateEvent::Edited { by, .. } => {
                 self.editors.insert(by.principal(), by.name.clone());
@@ -153,26 +312,167 @@ impl Gate {
             GateEvent::GlassReviewed { by, epoch, .. } => {
                 let reviewed_by = Some((by.principal(), by.name.clone()));
                 match self.overtaken.iter_mut().find(|it| Some(it.epoch) == *epoch) {
-                    Some(it) => it.reviewed_by = reviewed_by,
+                    Some(it) => Arc::make_mut(it).reviewed_by = reviewed_by,
                     None => self.reviewed_by = reviewed_by,
                 }
             }
             GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
         }
+        true
     }
 
     /// Sets aside what was approved in an emergency, for whoever reviews it: from now on it asks something else.
     fn keep_emergency(&mut self) {
         let mut overtaken = std::mem::take(&mut self.overtaken);
-        overtaken.push(self.clone());
+        overtaken.push(Arc::new(self.clone()));
         self.overtaken = overtaken;
+    }
+
+    /// What it was when somebody approved it alone, in an emergency, and it asked anew after that; the oldest first.
+    pub fn overtaken(&self) -> &[Arc<Self>] {
+        &self.overtaken
+    }
+
+    /// Goes by the people of another fold of the same gate, which was there when it opened.
+    pub(super) fn go_by(&mut self, other: &Self) {
+        self.people.clone_from(&other.people);
+        for (mine, theirs) in self.overtaken.iter_mut().zip(&other.overtaken) {
+            Arc::make_mut(mine).people.clone_from(&theirs.people);
+        }
+    }
+
+    /// The law: whether this person may do this here now. It holds all that does not depend on what an answer contains, such
+    /// as a reason or values: the engine accepts a well-formed command of this kind exactly when this says yes.
+    ///
+    /// # Errors
+    /// The reason why not, or that it is done already.
+    pub fn may(&self, actor: &Actor, act: GateAct, now: Timestamp) -> Result<(), Refusal> {
+        let gate = self.id;
+        if let Some(why) = actor.decides_nothing() {
+            return Err(match act.verdict() {
+                Some(_) => Refusal::NotAllowed { gate, why: why.to_owned() },
+                None => Refusal::Other(format!("could not do that: {why}")),
+            });
+        }
+        match act {
+            GateAct::Approve
+            | GateAct::Reject
+            | GateAct::SendBack
+            | GateAct::EmergencyApprove
+            | GateAct::Override => self.may_answer(actor, act, now),
+            GateAct::Delegate => {
+                self.is_asking(now)?;
+                self.may_hand_on(actor).map_err(|why| Refusal::Delegation { gate, why })
+            }
+            GateAct::Withdraw if self.anew => Err(Refusal::AskedAnew(gate)),
+            GateAct::Withdraw if !self.is_open() || !self.holds(actor) => {
+                Err(Refusal::NothingToWithdraw(gate))
+            }
+            GateAct::Withdraw if self.has_expired(now) => Err(Refusal::GateExpired(gate)),
+            GateAct::Withdraw => Ok(()),
+            GateAct::Edit => self.may_edit(actor, now),
+            GateAct::Review(epoch) => match self.review(epoch, actor) {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    Err(Refusal::Review { gate, why: format!("{} has reviewed it already", actor.name) })
+                }
+                Err(why) => Err(Refusal::Review { gate, why }),
+            },
+        }
+    }
+
+    fn may_answer(&self, actor: &Actor, act: GateAct, now: Timestamp) -> Result<(), Refusal> {
+        let gate = self.id;
+        self.is_asking(now)?;
+        let alone = act == GateAct::EmergencyApprove;
+        let why = if alone {
+            self.forbids(actor).or_else(|| self.is_handed_on(actor, now))
+        } else {
+            self.excludes(actor, now)
+        };
+        if let Some(why) = why.or_else(|| self.proves_too_little(actor, act)) {
+            return Err(Refusal::NotAllowed { gate, why });
+        }
+        // Who has agreed already and sees that nobody else comes can still do without them.
+        let is_more = |it: &&Arc<Vote>| alone && it.verdict == Verdict::Approve;
+        if self.vote_of(actor).is_some_and(|it| !is_more(&it)) {
+            return Err(Refusal::Voted(gate));
+        }
+        match act {
+            GateAct::EmergencyApprove if !self.is_for_emergencies(actor) => {
+                let why = format!("{} is not in the group {BREAK_GLASS} of people.toml", actor.name);
+                Err(Refusal::BreakGlass { gate, why })
+            }
+            GateAct::Override => self.may_override(actor, now),
+            GateAct::SendBack if self.rule.send_back.is_none() => {
+                let why = "its workflow names no step for that (`send-back: STEP`); reject it instead";
+                Err(Refusal::SendBack { gate, why: why.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn may_edit(&self, actor: &Actor, now: Timestamp) -> Result<(), Refusal> {
+        let gate = self.id;
+        self.is_asking(now)?;
+        if !self.editors.contains_key(&actor.principal())
+            && let Some(why) = self.excludes(actor, now)
+        {
+            return Err(Refusal::NotAllowed { gate, why });
+        }
+        if self.ask.form.is_empty() {
+            return Err(Refusal::Form { gate, problem: "this gate has no parameters".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The answer of this person that stands here.
+    pub fn vote_of(&self, actor: &Actor) -> Option<&Arc<Vote>> {
+        let principal = actor.principal();
+        self.votes.iter().find(|it| it.by.principal() == principal)
+    }
+
+    /// Whether this person may approve alone in an emergency, as far as their groups say.
+    pub fn is_for_emergencies(&self, actor: &Actor) -> bool {
+        self.counted(actor).groups.iter().any(|it| it == BREAK_GLASS)
+    }
+
+    /// The places that nobody has filled. One person fills one.
+    pub fn missing(&self) -> Vec<Quorum> {
+        let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).collect();
+        let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
+        missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
+    }
+
+    /// The places that nobody has filled once this person has approved as well, and how many people have approved then.
+    pub fn missing_after(&self, actor: &Actor, now: Timestamp) -> (usize, Vec<Quorum>) {
+        let one = self.vote_by(actor, Verdict::Approve, now).voter();
+        let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).chain([one]).collect();
+        let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
+        (voters.len(), missing.into_iter().map(|(group, count)| Quorum { group, count }).collect())
+    }
+
+    /// Whether it waits for an answer of this person: they may give one, and it is of a group that is missing.
+    pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
+        let missing = self.missing();
+        let is_missing = |it: &Actor| {
+            quorum::could_fill(&missing, None, &self.counted(it))
+                || self.escalated.as_ref().is_some_and(|to| self.is_called(to, it))
+        };
+        self.state == GateState::Open
+            && self.may(actor, GateAct::Reject, now).is_ok()
+            && (is_missing(actor) || self.handed_to(actor, now).any(is_missing))
+    }
+
+    fn approvals(&self) -> impl Iterator<Item = &Arc<Vote>> {
+        self.votes.iter().filter(|it| it.verdict == Verdict::Approve)
     }
 
     /// Whether this person's look at what was approved in an emergency, in this epoch, is to be recorded: false when
     /// theirs is already. Else why it cannot be.
-    pub(super) fn review(&self, epoch: Epoch, by: &Actor, rule: &GateRule) -> Result<bool, String> {
+    pub(super) fn review(&self, epoch: Epoch, by: &Actor) -> Result<bool, String> {
         let is_meant = |it: &&Self| it.epoch == epoch && wants_review(&it.resolved_by);
-        let Some(it) = self.overtaken.iter().chain([self]).find(is_meant) else {
+        let Some(it) = self.overtaken.iter().map(|it| &**it).chain([self]).find(is_meant) else {
             let when = if epoch == self.epoch { String::new() } else { format!(" in epoch {epoch}") };
             return Err(format!("it has no emergency approval and no override{when}"));
         };
@@ -187,11 +487,12 @@ impl Gate {
         if it.broken_by.as_deref() == Some(&*principal) {
             return Err(format!("{} approved it; somebody else has to look", by.name));
         }
-        it.forbids(by).or_else(|| it.may_not(by, rule)).map_or(Ok(true), Err)
+        it.forbids(by).or_else(|| it.may_not(by)).map_or(Ok(true), Err)
     }
 
     /// Whether it still waits for people; else why nobody can do anything there any more, or not yet.
-    pub(super) fn is_asking(&self, gate: GateId, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn is_asking(&self, now: Timestamp) -> Result<(), Refusal> {
+        let gate = self.id;
         if self.anew {
             return Err(Refusal::AskedAnew(gate));
         }
@@ -208,52 +509,28 @@ impl Gate {
     /// counts once.
     pub(super) fn answer(
         &self,
-        rule: &GateRule,
         decision: &Decision,
         now: Timestamp,
     ) -> Result<Option<(Vote, ValueMap)>, Refusal> {
         let gate = decision.gate;
-        self.is_asking(gate, now)?;
+        self.is_asking(now)?;
         if self.epoch != decision.epoch || self.hash != decision.ask {
             return Err(Refusal::AskChanged { gate, now: self.hash, epoch: self.epoch });
-        }
-        let why = if decision.break_glass {
-            self.forbids(&decision.by).or_else(|| self.is_handed_on(&decision.by, now))
-        } else {
-            self.excludes(&decision.by, rule, now)
-        };
-        if let Some(why) = why.or_else(|| self.proves_too_little(decision, rule)) {
-            return Err(Refusal::NotAllowed { gate, why });
-        }
-        let principal = decision.by.principal();
-        // Who has agreed already and sees that nobody else comes can still do without them.
-        let is_more = |it: &Vote| decision.break_glass && it.verdict == Verdict::Approve;
-        let vote = self.votes.iter().find(|it| it.by.principal() == principal);
-        if let Some(vote) = vote.filter(|it| !is_more(it)) {
-            let same = vote.verdict == decision.verdict && !decision.overrides;
-            return if same { Ok(None) } else { Err(Refusal::Voted(gate)) };
-        }
-        let reason = decision.reason.trim();
-        match decision.verdict {
-            Verdict::Reject if reason.is_empty() => {
-                return Err(Refusal::ReasonMissing(format!("reject {gate}")));
-            }
-            Verdict::SendBack if reason.is_empty() => {
-                return Err(Refusal::ReasonMissing(format!("send {gate} back")));
-            }
-            Verdict::Approve if decision.break_glass => {
-                let by = self.counted(&decision.by);
-                may_break_glass(&by, reason).map_err(|why| Refusal::BreakGlass { gate, why })?;
-            }
-            Verdict::Approve if reason.is_empty() && self.ask.reason_required => {
-                return Err(Refusal::ReasonMissing(format!("approve {gate}")));
-            }
-            Verdict::Approve | Verdict::Reject | Verdict::SendBack => {}
         }
         if decision.break_glass && decision.verdict != Verdict::Approve {
             let why = "only an approval can be an emergency approval; leave `--break-glass` out".to_owned();
             return Err(Refusal::BreakGlass { gate, why });
         }
+        if decision.overrides && GateAct::of(decision) != GateAct::Override {
+            let why = "an override is an approval of your own; leave the rest out".to_owned();
+            return Err(Refusal::Override { gate, why });
+        }
+        let said = |it: &Arc<Vote>| it.verdict == decision.verdict && !decision.overrides;
+        match self.may(&decision.by, GateAct::of(decision), now) {
+            Err(Refusal::Voted(_)) if self.vote_of(&decision.by).is_some_and(said) => return Ok(None),
+            it => it?,
+        }
+        let reason = self.reason_of(decision)?;
         let form = match decision.verdict {
             Verdict::Approve => {
                 self.filled_in(&decision.form).map_err(|problem| Refusal::Form { gate, problem })?
@@ -268,28 +545,58 @@ impl Gate {
         let given = form.clone().into_iter().filter(is_given);
         let vote = Vote {
             decision: decision.id.clone(),
-            by: self.counted(&decision.by),
-            verdict: decision.verdict,
             reason: reason.to_owned(),
             ask: decision.ask,
             shown_for: decision.shown_for,
-            acting_for: self.handed_to(&decision.by, now).map(|it| self.counted(it)).collect(),
-            self_declared: false,
             form: given.collect(),
+            ..self.vote_by(&decision.by, decision.verdict, now)
         };
-        let vote = Vote { self_declared: self.is_self_declared(&vote.voter()), ..vote };
-        if decision.overrides {
-            self.may_override(decision, &vote, rule)?;
-        }
         Ok(Some((vote, form)))
     }
 
+    /// The reason of an answer, where it is long enough for it.
+    fn reason_of<'a>(&self, decision: &'a Decision) -> Result<&'a str, Refusal> {
+        let gate = decision.gate;
+        let reason = decision.reason.trim();
+        let (act, said) = (GateAct::of(decision), reason.chars().count());
+        let missing = |verb: &str| Err(Refusal::ReasonMissing(verb.to_owned()));
+        match act {
+            GateAct::Reject if said == 0 => missing(&format!("reject {gate}")),
+            GateAct::SendBack if said == 0 => missing(&format!("send {gate} back")),
+            GateAct::EmergencyApprove if said < BREAK_GLASS_REASON_CHARS_MIN => {
+                let why = format!(
+                    "the reason has {said} characters; at least {BREAK_GLASS_REASON_CHARS_MIN} are wanted"
+                );
+                Err(Refusal::BreakGlass { gate, why })
+            }
+            GateAct::Override if said == 0 => missing(&format!("override {gate}")),
+            GateAct::Approve if said == 0 && self.ask.reason_required => missing(&format!("approve {gate}")),
+            _ => Ok(reason),
+        }
+    }
+
+    /// The vote that an answer of this person is now, for all whose answer it is; its contents are left out.
+    fn vote_by(&self, by: &Actor, verdict: Verdict, now: Timestamp) -> Vote {
+        let vote = Vote {
+            decision: DecisionId(String::new()),
+            by: self.counted(by),
+            verdict,
+            reason: String::new(),
+            ask: self.hash,
+            shown_for: None,
+            acting_for: self.handed_to(by, now).map(|it| self.counted(it)).collect(),
+            self_declared: false,
+            form: ValueMap::new(),
+        };
+        Vote { self_declared: self.is_self_declared(&vote.voter()), ..vote }
+    }
+
     /// Why what proves an answer is too little here, and what to do: only an approval has to be touched.
-    fn proves_too_little(&self, decision: &Decision, rule: &GateRule) -> Option<String> {
-        let by = &decision.by;
-        let wants_touch =
-            self.ask.touch || rule.touch || self.people.wants_touch() && self.ask.risk >= Risk::Irreversible;
-        let wants_touch = wants_touch && decision.verdict == Verdict::Approve;
+    fn proves_too_little(&self, by: &Actor, act: GateAct) -> Option<String> {
+        let wants_touch = self.ask.touch
+            || self.rule.touch
+            || self.people.wants_touch() && self.ask.risk >= Risk::Irreversible;
+        let wants_touch = wants_touch && act.verdict() == Some(Verdict::Approve);
         (wants_touch && by.touch().is_none())
             .then(|| self.ask.needs_touch_words())
             .or_else(|| self.key_is_new(by))
@@ -314,18 +621,13 @@ impl Gate {
         Ok(form)
     }
 
-    /// An override needs all that an approval needs, a reason, and enough people with this one: it is no way around them.
-    fn may_override(&self, decision: &Decision, vote: &Vote, rule: &GateRule) -> Result<(), Refusal> {
-        let gate = decision.gate;
-        let refused = |why: &str| Err(Refusal::Override { gate, why: why.to_owned() });
+    /// An override needs all that an approval needs, and enough people with this one: it is no way around them.
+    fn may_override(&self, by: &Actor, now: Timestamp) -> Result<(), Refusal> {
+        let refused = |why: &str| Err(Refusal::Override { gate: self.id, why: why.to_owned() });
         match () {
-            () if decision.verdict != Verdict::Approve || decision.break_glass => {
-                refused("an override is an approval of your own; leave the rest out")
-            }
             () if self.for_budget => refused("it asks about a step that has begun; answer it"),
             () if self.state == GateState::Armed => refused("enough have agreed already"),
-            () if vote.reason.is_empty() => Err(Refusal::ReasonMissing(format!("override {gate}"))),
-            () if !self.would_satisfy(rule, Some(&vote.voter())) => {
+            () if !self.would_satisfy(Some(&self.vote_by(by, Verdict::Approve, now))) => {
                 refused("more people have to agree; an override is no way around them")
             }
             () => Ok(()),
@@ -333,15 +635,15 @@ impl Gate {
     }
 
     /// Why this person's answer does not count here, if it does not.
-    pub(super) fn excludes(&self, actor: &Actor, rule: &GateRule, now: Timestamp) -> Option<String> {
-        let own = || self.may_not(actor, rule);
-        let acts = || self.handed_to(actor, now).any(|it| self.may_not(it, rule).is_none());
+    fn excludes(&self, actor: &Actor, now: Timestamp) -> Option<String> {
+        let own = || self.may_not(actor);
+        let acts = || self.handed_to(actor, now).any(|it| self.may_not(it).is_none());
         let why = self.forbids(actor).or_else(|| self.is_handed_on(actor, now));
         why.or_else(|| own().filter(|_| !acts()))
     }
 
     /// Those who have handed their answer to this person. Who does not count cannot hand on what they do not have.
-    fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
+    pub fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
         let live = self.delegations.iter().filter(move |it| it.until > now && self.is_called(&it.to, actor));
         let other = live.filter(|it| it.by.principal() != actor.principal());
         other.map(|it| &it.by).filter(|it| self.forbids(it).is_none() && !self.has_answered(it))
@@ -357,7 +659,7 @@ impl Gate {
     /// Why this person cannot answer any more, if somebody else has it in hand.
     fn is_handed_on(&self, actor: &Actor, now: Timestamp) -> Option<String> {
         let principal = actor.principal();
-        let acts = |it: &&Vote| it.acting_for.iter().any(|of| of.principal() == principal);
+        let acts = |it: &&Arc<Vote>| it.acting_for.iter().any(|of| of.principal() == principal);
         if let Some(vote) = self.votes.iter().find(acts) {
             return Some(format!("{} has answered for {}", vote.by.name, actor.name));
         }
@@ -371,14 +673,14 @@ impl Gate {
         ))
     }
 
+    /// Whether this person has an answer here that they could hand to somebody.
+    fn may_hand_on(&self, by: &Actor) -> Result<(), String> {
+        let given = || self.has_answered(by).then(|| "it is given already; take it back first".to_owned());
+        self.forbids(by).or_else(|| self.may_not(by)).or_else(given).map_or(Ok(()), Err)
+    }
+
     /// Why this person cannot hand their answer to that one, if they cannot.
-    pub(super) fn keeps(&self, by: &Actor, to: &str, rule: &GateRule) -> Option<String> {
-        if let Some(why) = self.forbids(by).or_else(|| self.may_not(by, rule)) {
-            return Some(why);
-        }
-        if self.has_answered(by) {
-            return Some("it is given already; take it back first".to_owned());
-        }
+    pub(super) fn keeps(&self, by: &Actor, to: &str) -> Option<String> {
         if by.name == to || to.is_empty() {
             return Some("name somebody else".to_owned());
         }
@@ -388,14 +690,14 @@ impl Gate {
     }
 
     /// Whether something of this person stands here that can be taken back: an answer, or one that was handed on.
-    pub(super) fn holds(&self, actor: &Actor) -> bool {
+    pub fn holds(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
         self.votes.iter().any(|it| it.by.principal() == principal)
             || self.delegations.iter().any(|it| it.by.principal() == principal)
     }
 
     /// Why no answer of this person counts, whatever groups they are in.
-    pub(super) fn forbids(&self, actor: &Actor) -> Option<String> {
+    pub fn forbids(&self, actor: &Actor) -> Option<String> {
         if self.editors.contains_key(&actor.principal()) && !self.ask.is_choice {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
@@ -406,39 +708,39 @@ impl Gate {
     }
 
     /// Why this person is none of those who are asked.
-    fn may_not(&self, actor: &Actor, rule: &GateRule) -> Option<String> {
+    fn may_not(&self, actor: &Actor) -> Option<String> {
         let counted = self.counted(actor);
-        if quorum::could_fill(&rule.require, None, &counted)
+        if quorum::could_fill(&self.ask.require, None, &counted)
             || self.escalated.as_ref().is_some_and(|it| self.is_called(it, actor))
         {
             return None;
         }
-        let not_in = || format!("{} is not in {}", actor.name, groups_of(rule));
-        Some(self.counts_not(actor, rule).unwrap_or_else(not_in))
+        let not_in = || format!("{} is not in {}", actor.name, groups_of(&self.ask.require));
+        Some(self.counts_not(actor).unwrap_or_else(not_in))
     }
 
     /// Whether those who agreed are enough. Where it was escalated, one of that group is.
-    pub(super) fn is_satisfied(&self, rule: &GateRule) -> bool {
-        self.would_satisfy(rule, None)
+    pub(super) fn is_satisfied(&self) -> bool {
+        self.would_satisfy(None)
     }
 
-    /// Whether they are, with the approval of one more.
-    pub(super) fn would_satisfy(&self, rule: &GateRule, more: Option<&Actor>) -> bool {
-        let votes = || self.votes.iter().filter(|it| it.verdict == Verdict::Approve);
-        let people = votes().flat_map(|it| it.acting_for.iter().chain([&it.by])).chain(more);
-        let is_escalated = |to: &String| people.clone().any(|it| self.is_called(to, it));
-        let voters: Vec<Actor> = votes().map(Vote::voter).chain(more.map(|it| self.counted(it))).collect();
+    /// Whether they are, with one more approval.
+    fn would_satisfy(&self, more: Option<&Vote>) -> bool {
+        let votes = || self.approvals().map(|it| &**it).chain(more);
+        let people = || votes().flat_map(|it| it.acting_for.iter().chain([&it.by]));
+        let is_escalated = |to: &String| people().any(|it| self.is_called(to, it));
+        let voters: Vec<Actor> = votes().map(Vote::voter).collect();
         self.escalated.as_ref().is_some_and(is_escalated)
-            || quorum::is_reached(&rule.require, &voters.iter().collect::<Vec<_>>())
+            || quorum::is_reached(&self.ask.require, &voters.iter().collect::<Vec<_>>())
     }
 
     /// Why this person alone cannot close it by hand, if they cannot: it would be a way around the quorum.
-    pub(super) fn needs_more_than(&self, by: &Actor, rule: &GateRule, now: Timestamp) -> Option<String> {
-        if let Some(why) = self.excludes(by, rule, now) {
+    pub(super) fn needs_more_than(&self, by: &Actor, now: Timestamp) -> Option<String> {
+        if let Some(why) = self.excludes(by, now) {
             return Some(why);
         }
-        let more = Some(by).filter(|_| !self.holds(by));
-        (!self.would_satisfy(rule, more))
+        let more = Some(self.vote_by(by, Verdict::Approve, now)).filter(|_| !self.holds(by));
+        (!self.would_satisfy(more.as_ref()))
             .then(|| "more people have to agree; closing it by hand is no way around them".to_owned())
     }
 
@@ -449,18 +751,18 @@ impl Gate {
 
     /// How long the approval that has just been completed can be taken back. Nothing for scripts, and nothing where a
     /// code was typed: both have had their second look.
-    pub(super) fn window(&self, rule: &GateRule) -> Span {
+    pub(super) fn window(&self) -> Span {
         let last = self.votes.last();
         let from_script = last.is_some_and(|it| it.by.channel != Channel::Console);
-        match rule.undo_window {
+        match self.rule.undo_window {
             Some(window) => window,
-            None if from_script || rule.risk == Risk::Irreversible => Span(0),
+            None if from_script || self.rule.risk == Risk::Irreversible => Span(0),
             None => self.ask.undo_window,
         }
     }
 
     /// What time does to it next.
-    pub(super) fn due(&self, rule: &GateRule) -> Option<(Timestamp, GateDue)> {
+    pub(super) fn due(&self) -> Option<(Timestamp, GateDue)> {
         // It was decided in time; what is left is not a matter of time.
         if self.agreed.is_some() || self.anew {
             return None;
@@ -469,12 +771,14 @@ impl Gate {
             GateState::Armed => self.armed_until.map(|it| (it, GateDue::Armed)),
             GateState::Open => {
                 let expires = self.ask.expires_at.map(|it| (it, GateDue::Expires));
-                let escalates = rule
+                let escalates = self
+                    .rule
                     .escalate
                     .as_ref()
                     .filter(|_| self.escalated.is_none())
                     .map(|(after, _)| (self.opened_at + *after, GateDue::Escalates));
-                let reminds = rule
+                let reminds = self
+                    .rule
                     .remind
                     .get(self.reminded as usize)
                     .map(|after| (self.opened_at + *after, GateDue::Reminds));
@@ -488,20 +792,6 @@ impl Gate {
     pub(super) fn form(&self) -> ValueMap {
         self.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect()
     }
-}
-
-/// Who may override a quorum, and with what reason.
-fn may_break_glass(by: &Actor, reason: &str) -> Result<(), String> {
-    if by.groups.iter().all(|it| it != BREAK_GLASS) {
-        return Err(format!("{} is not in the group {BREAK_GLASS} of people.toml", by.name));
-    }
-    let said = reason.chars().count();
-    if said < BREAK_GLASS_REASON_CHARS_MIN {
-        return Err(format!(
-            "the reason has {said} characters; at least {BREAK_GLASS_REASON_CHARS_MIN} are wanted"
-        ));
-    }
-    Ok(())
 }
 
 /// The state that an event leads to, or none when it may not happen in this one.
@@ -556,7 +846,7 @@ mod tests {
         let broken = Box::new(vote.clone());
         let resolved = |state| GateEvent::Resolved { state, by: String::new(), form: ValueMap::new() };
         vec![
-            ("asked", GateEvent::Asked { ask: Box::new(ask()), hash: Digest::default(), why: None }),
+            ("asked", GateEvent::Asked { ask: Arc::new(ask()), hash: Digest::default(), why: None }),
             ("voted", GateEvent::Voted(Box::new(vote))),
             ("glass-broken", GateEvent::GlassBroken(broken)),
             ("overridden", GateEvent::Overridden(overridden)),

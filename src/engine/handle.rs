@@ -13,7 +13,7 @@ use crate::{
         by_hand::is_or_makes_gate,
         call::{self, Unresolved},
         form, frame,
-        gate::{BREAK_GLASS, Gate, OVERRIDE},
+        gate::{BREAK_GLASS, Gate, GateAct, OVERRIDE, kept_approval_forbids},
         outcome,
         run::Run,
         world::World,
@@ -289,10 +289,9 @@ impl Turn<'_> {
         {
             return Ok(());
         }
-        let rule = self.world.rule(gate);
         let mut decision = decision;
         decision.reason = checked_reason(decision.reason)?;
-        let Some((vote, form)) = gate.answer(&rule, &decision, self.now)? else { return Ok(()) };
+        let Some((vote, form)) = gate.answer(&decision, self.now)? else { return Ok(()) };
         if decision.verdict == Verdict::SendBack {
             let anew = self.anew_from(id).map_err(|why| Refusal::SendBack { gate: id, why })?;
             self.emit_gate(id, GateEvent::Voted(Box::new(vote)));
@@ -331,18 +330,17 @@ impl Turn<'_> {
         let why = format!("{} filled in {}", by.name, form::changes(&before, &form));
         let (ask, hash) =
             self.ask_again(id, Some(form)).map_err(|problem| Refusal::Form { gate: id, problem })?;
-        self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why: Some(why) });
+        self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why: Some(why) });
         Ok(())
     }
 
     /// Arms a gate at which enough people have agreed; where nothing can be taken back it is approved.
     pub(super) fn count(&mut self, id: GateId) {
         let gate = &self.world.gates[&id];
-        let rule = self.world.rule(gate);
-        if gate.state != GateState::Open || gate.agreed.is_some() || !gate.is_satisfied(&rule) {
+        if gate.state != GateState::Open || gate.agreed.is_some() || !gate.is_satisfied() {
             return;
         }
-        let window = gate.window(&rule);
+        let window = gate.window();
         if window.0 == 0 {
             self.resolve(id, GateState::Approved, gate.closer());
         } else {
@@ -351,16 +349,7 @@ impl Turn<'_> {
     }
 
     fn withdraw(&mut self, gate: GateId, by: Actor) -> Result<(), Refusal> {
-        let it = self.find_gate(gate)?;
-        if it.anew {
-            return Err(Refusal::AskedAnew(gate));
-        }
-        if !it.is_open() || !it.holds(&by) {
-            return Err(Refusal::NothingToWithdraw(gate));
-        }
-        if it.has_expired(self.now) {
-            return Err(Refusal::GateExpired(gate));
-        }
+        self.find_gate(gate)?.may(&by, GateAct::Withdraw, self.now)?;
         self.emit_gate(gate, GateEvent::Withdrawn { by });
         // Others may have agreed as well, while it was armed.
         self.count(gate);
@@ -376,16 +365,11 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let gate = self.find_gate(id)?;
-        gate.is_asking(id, self.now)?;
+        gate.is_asking(self.now)?;
         if gate.epoch != epoch {
             return Err(Refusal::AskChanged { gate: id, now: gate.hash, epoch: gate.epoch });
         }
-        let rule = self.world.rule(gate);
-        if !gate.editors.contains_key(&by.principal())
-            && let Some(why) = gate.excludes(&by, &rule, self.now)
-        {
-            return Err(Refusal::NotAllowed { gate: id, why });
-        }
+        gate.may(&by, GateAct::Edit, self.now)?;
         let reason = checked_reason(reason)?;
         let before = gate.form();
         let values = form::check_form(&gate.ask.form, &values)
@@ -398,7 +382,7 @@ impl Turn<'_> {
             .ask_again(id, Some(values.clone()))
             .map_err(|problem| Refusal::Form { gate: id, problem })?;
         self.emit_gate(id, GateEvent::Edited { by, values, reason });
-        self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why: Some(why) });
+        self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why: Some(why) });
         Ok(())
     }
 
@@ -428,7 +412,7 @@ impl Turn<'_> {
         if gate.for_budget {
             return Ok(self.by_the_way(run, gate.step, asking));
         }
-        ask::make(self.world, run, gate.step, &self.world.rule(gate), asking, self.now)
+        ask::make(self.world, run, gate.step, &gate.rule, asking, self.now)
     }
 
     fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, String> {
@@ -447,13 +431,13 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let it = self.find_gate(gate)?;
-        it.is_asking(gate, self.now)?;
+        it.may(&by, GateAct::Delegate, self.now)?;
         let lasts = lasts.unwrap_or(DELEGATION_DEFAULT);
         let to = to.trim();
         let why = if lasts.0 == 0 || lasts > DELEGATION_MAX {
             Some(format!("it can be with somebody for at most {DELEGATION_MAX}"))
         } else {
-            it.keeps(&by, to, &self.world.rule(it))
+            it.keeps(&by, to)
         };
         if let Some(why) = why {
             return Err(Refusal::Delegation { gate, why });
@@ -489,8 +473,7 @@ impl Turn<'_> {
         if it.run != run {
             return Err(Refusal::NoGate(gate));
         }
-        let rule = self.world.rule(it);
-        let is_news = it.review(epoch, &by, &rule).map_err(|why| Refusal::Review { gate, why })?;
+        let is_news = it.review(epoch, &by).map_err(|why| Refusal::Review { gate, why })?;
         let reason = required_reason(reason, &format!("review {gate}"))?;
         if is_news {
             self.emit_gate(gate, GateEvent::GlassReviewed { by, reason, epoch: Some(epoch) });
@@ -625,7 +608,7 @@ impl Turn<'_> {
             let (step, verb) = (it.plan_step(step).id.clone(), verb.to_owned());
             return Err(Refusal::IsGate { run, step, gate: id, verb });
         }
-        match gate.needs_more_than(by, &self.world.rule(gate), self.now) {
+        match gate.needs_more_than(by, self.now) {
             Some(why) => Err(Refusal::NotAllowed { gate: id, why }),
             None => Ok(()),
         }
@@ -639,12 +622,10 @@ impl Turn<'_> {
             let why = match it.step(gate).gate.and_then(|gate| self.world.gates.get(&gate)) {
                 Some(gate) => gate.forbids(by),
                 // Its approval is kept from another run; who asks for what has changed hands since.
-                None if it.step(gate).succeeded() => match &it.plan_step(gate).work {
-                    Work::Gate(rule) if ask::wants_others(rule) && it.by.is_or_may_be(&by.principal()) => {
-                        Some(format!("{} asked for this run; somebody else has to answer", by.name))
-                    }
-                    _ => None,
-                },
+                None if it.step(gate).succeeded() => {
+                    let rule = it.plan_step(gate).work.gate();
+                    rule.and_then(|rule| kept_approval_forbids(rule, &it.by, by))
+                }
                 None => None,
             };
             if let Some(why) = why {

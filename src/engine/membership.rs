@@ -8,7 +8,7 @@
 use crate::{
     base::{Digest, canonical_json, sha256},
     engine::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum},
-    plan::{GateRule, Risk},
+    plan::{GateRule, Quorum, Risk},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -138,8 +138,38 @@ impl Membership {
     }
 }
 
+/// The people of the workspace: those of `people.toml` as it is, and as root or a signer said it last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PeopleInForce {
+    now: Option<Arc<Membership>>,
+    /// No file that the user can write takes away what it asks for.
+    proven: Option<Arc<Membership>>,
+}
+
+impl PeopleInForce {
+    /// The people of `people.toml`, once it was read.
+    pub const fn now(&self) -> Option<&Arc<Membership>> {
+        self.now.as_ref()
+    }
+
+    /// `people.toml` has changed: the people in force from now on.
+    pub fn change(&mut self, people: &Membership) -> Arc<Membership> {
+        let people = Arc::new(people.clone());
+        if !people.policy.self_declared {
+            self.proven = Some(Arc::clone(&people));
+        }
+        self.now = Some(Arc::clone(&people));
+        people
+    }
+
+    /// True when a touched security key is asked for at gates of the highest risk.
+    pub(super) fn wants_touch(&self) -> bool {
+        [&self.now, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
+    }
+}
+
 /// The people whom a gate goes by: those of its opening, those of now, and those whom root or a signer named last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct GatePeople {
     opening: Option<Arc<Membership>>,
     now: Option<Arc<Membership>>,
@@ -154,15 +184,14 @@ impl GatePeople {
     pub(super) fn at_opening(
         ask: &Ask,
         rule: &GateRule,
-        now: Option<&Arc<Membership>>,
-        proven: Option<&Arc<Membership>>,
+        PeopleInForce { now, proven }: &PeopleInForce,
     ) -> Self {
         let is_of_ask = |it: &&Arc<Membership>| {
             it.policy.is_roots()
                 || ask.policy.as_ref() == Some(&it.policy)
                 || !ask.touch && !asks_for_people(rule)
         };
-        Self { opening: now.filter(is_of_ask).cloned(), now: now.cloned(), proven: proven.cloned() }
+        Self { opening: now.as_ref().filter(is_of_ask).cloned(), now: now.clone(), proven: proven.clone() }
     }
 
     fn change(&mut self, people: &Arc<Membership>) {
@@ -183,13 +212,18 @@ impl GatePeople {
 
 impl Gate {
     /// `people.toml` has changed.
-    pub(super) fn change_people(&mut self, people: &Arc<Membership>) {
+    pub fn change_people(&mut self, people: &Arc<Membership>) {
         self.people.change(people);
     }
 
     /// Somebody with the groups that count here.
-    pub(super) fn counted(&self, actor: &Actor) -> Actor {
-        let GatePeople { opening, now: Some(now), .. } = &self.people else { return actor.clone() };
+    pub fn counted(&self, actor: &Actor) -> Actor {
+        let GatePeople { opening, now: Some(now), .. } = &self.people else {
+            // Of a fold without people the ask says whose word their groups are.
+            let counts = self.ask.policy.as_ref().is_none_or(|it| it.counts_at(self.ask.risk));
+            let groups = if counts { actor.groups.clone() } else { Vec::new() };
+            return Actor { groups, ..actor.clone() };
+        };
         let principal = actor.principal();
         let was_in = |group: &String| opening.as_ref().is_some_and(|it| it.has(&principal, group));
         let counts = |it: &&String| was_in(it) && now.has(&principal, it);
@@ -244,9 +278,9 @@ impl Gate {
     }
 
     /// The reason why a group of this person does not count, when they would be asked if it did.
-    pub(super) fn counts_not(&self, actor: &Actor, rule: &GateRule) -> Option<String> {
+    pub(super) fn counts_not(&self, actor: &Actor) -> Option<String> {
         let now = self.people.now.as_ref()?;
-        let would = |it: &Actor| quorum::could_fill(&rule.require, self.escalated.as_deref(), it);
+        let would = |it: &Actor| quorum::could_fill(&self.ask.require, self.escalated.as_deref(), it);
         if !would(actor) || would(&self.counted(actor)) {
             return None;
         }
@@ -254,7 +288,7 @@ impl Gate {
             format!(
                 "{} was not in {} when this was asked; the people who were decide, or ask by a new run",
                 actor.name,
-                groups_of(rule)
+                groups_of(&self.ask.require)
             )
         } else {
             format!("at risk {} {SELF_DECLARED_DO_NOT_COUNT}", self.ask.risk.word())
@@ -272,8 +306,8 @@ pub const KEYS_DO_NOT_COUNT: &str = "keys count only when people.toml is signed,
      `sudo chmod 644` on it";
 
 /// `sre or product`
-pub(super) fn groups_of(rule: &GateRule) -> String {
-    let groups: Vec<&str> = rule.require.iter().filter_map(|it| it.group.as_deref()).collect();
+pub(super) fn groups_of(require: &[Quorum]) -> String {
+    let groups: Vec<&str> = require.iter().filter_map(|it| it.group.as_deref()).collect();
     groups.join(" or ")
 }
 
@@ -287,7 +321,7 @@ pub(super) fn asks_for_people(rule: &GateRule) -> bool {
 impl Turn<'_> {
     /// `people.toml` was read. A change is an event, and every open gate that depends on it asks anew.
     pub(super) fn declare_people(&mut self, people: Membership) {
-        let before = self.world.people.as_ref();
+        let before = self.world.people.now();
         if before.map_or(people.people.is_empty(), |it| it.policy == people.policy) {
             return;
         }
@@ -297,9 +331,9 @@ impl Turn<'_> {
         self.emit(Fact::People(PeopleEvent::Changed { people: Box::new(people), before, changes }));
         let depends = |it: &&Gate| {
             let asks_otherwise = || {
-                let rule = self.world.rule(it);
+                let rule = &it.rule;
                 let touch = rule.touch || rule.risk >= Risk::Irreversible && it.people.wants_touch();
-                asks_for_people(&rule) || touch || it.ask.touch
+                asks_for_people(rule) || touch || it.ask.touch
             };
             it.is_open() && !it.anew && !it.for_budget && asks_otherwise()
         };

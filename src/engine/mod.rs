@@ -75,14 +75,13 @@ pub use event::{
     TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::{check_form, unanswered};
-pub use gate::{BREAK_GLASS, OVERRIDE, wants_review};
+pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, OVERRIDE, kept_approval_forbids, wants_review};
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use membership::{
-    KEYS_DO_NOT_COUNT, Member, Membership, PeoplePolicy, PeopleSigner, SELF_DECLARED_DO_NOT_COUNT, Standing,
-    changed_words as people_changed_words,
+    KEYS_DO_NOT_COUNT, Member, Membership, PeopleInForce, PeoplePolicy, PeopleSigner,
+    SELF_DECLARED_DO_NOT_COUNT, Standing, changed_words as people_changed_words,
 };
-pub use quorum::{could_fill, is_addressed, is_excluded, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};

@@ -8,7 +8,7 @@ pub(super) fn is_reached(require: &[Quorum], voters: &[&Actor]) -> bool {
 }
 
 /// What is still missing: group and how many.
-pub fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
+pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
     let anybody = [Quorum { group: None, count: 1 }];
     let require = if require.is_empty() { &anybody } else { require };
     let places: Vec<usize> =
@@ -26,14 +26,14 @@ pub fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u3
 }
 
 /// Whether this person could fill any place at all.
-pub fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
+pub(super) fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
     require.is_empty()
         || require.iter().any(|it| fits(it, actor))
         || escalated.is_some_and(|to| is_addressed(to, actor))
 }
 
 /// Whether a text means this person: a name, or `group:NAME`.
-pub fn is_addressed(text: &str, actor: &Actor) -> bool {
+pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
     match text.strip_prefix("group:") {
         Some(group) => actor.groups.iter().any(|it| it == group),
         None => actor.name == text,
@@ -42,7 +42,7 @@ pub fn is_addressed(text: &str, actor: &Actor) -> bool {
 
 /// True when an entry of `forbid` names this person: a principal, a name, or a group of theirs. `forbid: [sre]` means the group
 /// as `require: [sre]` does, with and without `group:`.
-pub fn is_excluded(entry: &str, actor: &Actor) -> bool {
+pub(super) fn is_excluded(entry: &str, actor: &Actor) -> bool {
     entry == actor.principal() || is_addressed(entry, actor) || actor.groups.iter().any(|it| it == entry)
 }
 

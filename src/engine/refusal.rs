@@ -105,3 +105,11 @@ pub enum Refusal {
     #[error("could not do that here: {0}")]
     Other(String),
 }
+
+impl Refusal {
+    /// The reason alone, where it is said at a gate: what follows `could not decide g-1: `.
+    pub fn why(&self) -> String {
+        let text = self.to_string();
+        text.split_once(": ").map_or_else(|| text.clone(), |(_, why)| why.to_owned())
+    }
+}

@@ -8,7 +8,7 @@ use crate::{
     },
     plan::{EffectClass, OnTimeout},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 const EVIDENCE: &str = "the process that ran it died before its end was recorded";
 const NEVER_RAN: &str =
@@ -136,15 +136,15 @@ impl Turn<'_> {
             .gates
             .iter()
             .filter(|(_, gate)| gate.state == GateState::Open && !gate.anew && gate.ask.expires_at.is_some())
-            .filter(|(_, gate)| self.world.rule(gate).on_timeout == OnTimeout::Approve)
-            .map(|(id, gate)| (*id, self.world.rule(gate).timeout))
+            .filter(|(_, gate)| gate.rule.on_timeout == OnTimeout::Approve)
+            .map(|(id, gate)| (*id, gate.rule.timeout))
             .collect();
         for (gate, timeout) in waiting {
             if let Ok((mut ask, _)) = self.ask_again(gate, None) {
                 ask.expires_at = timeout.map(|it| self.now + it);
                 let hash = ask::hash(&ask);
                 let why = Some("nobody was looking; its timer starts again".to_owned());
-                self.emit_gate(gate, GateEvent::Asked { ask: Box::new(ask), hash, why });
+                self.emit_gate(gate, GateEvent::Asked { ask: Arc::new(ask), hash, why });
             }
         }
     }

@@ -11,7 +11,7 @@ impl Turn<'_> {
     /// The steps that begin anew when this gate is sent back, or why it cannot be.
     pub(super) fn anew_from(&self, id: GateId) -> Result<Vec<StepIx>, String> {
         let gate = &self.world.gates[&id];
-        let Some(name) = self.world.rule(gate).send_back else {
+        let Some(name) = gate.rule.send_back.clone() else {
             return Err(
                 "its workflow names no step for that (`send-back: STEP`); reject it instead".to_owned()
             );

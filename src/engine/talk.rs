@@ -20,6 +20,7 @@ use crate::{
         PlanToolUndo, Talk, TalkTool, ToolUse, Undo, Work,
     },
 };
+use std::sync::Arc;
 
 /// Tools that are named where a model asks for one that there is not.
 const NAMES_SHOWN: usize = 20;
@@ -328,7 +329,7 @@ fn call_of(
         let rule = rule_of(run, frame, talk, at, tool, &given);
         gate = Some(next(copies));
         let step = PlanStep {
-            work: Work::Gate(Box::new(rule)),
+            work: Work::Gate(Arc::new(rule)),
             on_error: OnError::Abort,
             env: Vec::new(),
             timeout: None,

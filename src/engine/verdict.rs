@@ -14,6 +14,7 @@ use crate::{
     },
     plan::OnFailure,
 };
+use std::sync::Arc;
 
 impl Turn<'_> {
     /// Closes a gate that somebody, a policy or time has decided. A yes is for what was shown: that is made up and looked
@@ -127,7 +128,7 @@ impl Turn<'_> {
         if same {
             return false;
         }
-        let (run, step, timeout) = (gate.run, gate.step, self.world.rule(gate).timeout);
+        let (run, step, timeout) = (gate.run, gate.step, gate.rule.timeout);
         match self.ask_again(id, None) {
             Ok((mut ask, _)) => {
                 // Nobody has seen the new one: who has time to answer has all of it.
@@ -136,7 +137,7 @@ impl Turn<'_> {
                 }
                 let hash = ask::hash(&ask);
                 let why = Some("what would run has changed since it was shown".to_owned());
-                self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+                self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why });
             }
             Err(problem) => {
                 self.close_gate(run, step, "run");

@@ -3,18 +3,18 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, Membership, PeopleEvent,
-        Refusal, Revoked, RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
+        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, PeopleEvent, Refusal,
+        Revoked, RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
         library::Library,
-        membership::GatePeople,
+        membership::PeopleInForce,
         requests::Requests,
         run::Run,
         scope::Stored,
         target::Targets,
     },
-    plan::{GateRule, Scope},
+    plan::Scope,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -59,10 +59,8 @@ pub struct World {
     requests: Arc<Requests>,
     /// What agents handed in.
     pub(super) library: Arc<Library>,
-    /// The people of the workspace, once its people.toml was read.
-    pub(super) people: Option<Arc<Membership>>,
-    /// The same as root or a signer said it last: no file that the user can write takes away what it asks for.
-    proven: Option<Arc<Membership>>,
+    /// The people of the workspace.
+    pub(super) people: PeopleInForce,
     /// Agents that came by themselves.
     pub(super) agents: Arc<Agents>,
     /// What they have taken, and what waits for them.
@@ -112,12 +110,8 @@ impl World {
             Arc::make_mut(&mut self.library).apply(event.at, it);
         }
         if let Fact::People(PeopleEvent::Changed { people, .. }) = &event.fact {
-            let people = Arc::new(Membership::clone(people));
+            let people = self.people.change(people);
             self.gates.values_mut().for_each(|it| it.change_people(&people));
-            if !people.policy.self_declared {
-                self.proven = Some(Arc::clone(&people));
-            }
-            self.people = Some(people);
         }
         if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
             Arc::make_mut(&mut self.agents).apply(event);
@@ -256,52 +250,20 @@ impl World {
         match (self.gates.get_mut(&id), event) {
             (Some(gate), event) => {
                 let open = gate.is_open();
-                gate.apply(event);
+                let state = gate.state;
+                assert!(gate.apply(at, event), "fault: a gate that is {state} cannot take {event:?}");
                 match (open, gate.is_open()) {
                     (true, false) => self.open_gates -= 1,
-                    (false, true) => {
-                        self.open_gates += 1;
-                        (gate.opened_at, gate.reminded, gate.escalated) = (at, 0, None);
-                    }
+                    (false, true) => self.open_gates += 1,
                     (true, true) | (false, false) => {}
                 }
             }
             (None, GateEvent::Asked { ask, hash, .. }) => {
-                let rule = self.runs[&run].plan_step(step).work.gate().cloned();
-                let for_budget = rule.is_none();
+                let rule = self.runs[&run].plan_step(step).work.gate();
+                let gate = Gate::asked((run, step, id), at, (ask, *hash), rule, &self.people);
                 self.open_gates += 1;
                 self.gates_of.entry(run).or_default().push(id);
-                self.gates.insert(
-                    id,
-                    Gate {
-                        run,
-                        step,
-                        state: crate::engine::GateState::Open,
-                        epoch: ask.epoch,
-                        ask: ask.clone(),
-                        hash: *hash,
-                        votes: Vec::new(),
-                        editors: BTreeMap::new(),
-                        delegations: Vec::new(),
-                        opened_at: at,
-                        armed_until: None,
-                        reminded: 0,
-                        escalated: None,
-                        resolved_by: String::new(),
-                        agreed: None,
-                        broken_by: None,
-                        anew: false,
-                        reviewed_by: None,
-                        overtaken: Vec::new(),
-                        for_budget,
-                        people: GatePeople::at_opening(
-                            ask,
-                            &rule.unwrap_or_default(),
-                            self.people.as_ref(),
-                            self.proven.as_ref(),
-                        ),
-                    },
-                );
+                self.gates.insert(id, gate);
                 self.run_mut(run).steps[step.index()].gate = Some(id);
             }
             (None, event) => panic!("fault: {event:?} names {id}, which was never asked"),
@@ -311,7 +273,7 @@ impl World {
             self.decisions_of.entry(id).or_default().push(vote.decision.clone());
         }
         let gate = &self.gates[&id];
-        if let Some((due, _)) = gate.due(&self.rule(gate)) {
+        if let Some((due, _)) = gate.due() {
             self.gates_due.insert(id, (due, step));
             self.run_mut(run).due.insert((due, Some(step)));
         }
@@ -322,7 +284,7 @@ impl World {
         let Some(id) = self.runs[&run].step(step).gate else { return };
         self.forget_gate_due(run, id);
         if let Some(gate) = self.gates.get_mut(&id) {
-            gate.anew = true;
+            gate.asks_anew();
         }
     }
 
@@ -335,18 +297,13 @@ impl World {
     /// Whether the people in force ask for a touched security key at gates of the highest risk. No file that the user can write
     /// takes that away.
     pub(super) fn wants_touch(&self) -> bool {
-        [&self.people, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
-    }
-
-    /// The rules a gate stands under; those of a budget gate are one person's word.
-    pub(super) fn rule(&self, gate: &Gate) -> GateRule {
-        self.runs[&gate.run].plan_step(gate.step).work.gate().cloned().unwrap_or_default()
+        self.people.wants_touch()
     }
 
     /// What time does to a gate now, if anything.
     pub(super) fn gate_due(&self, gate: GateId, now: Timestamp) -> Option<GateDue> {
         let gate = self.gates.get(&gate)?;
-        gate.due(&self.rule(gate)).filter(|(at, _)| *at <= now).map(|(_, due)| due)
+        gate.due().filter(|(at, _)| *at <= now).map(|(_, due)| due)
     }
 
     /// The next run for which time has come.
@@ -384,6 +341,19 @@ impl World {
     pub fn count_on_from(&mut self, run: RunId, gate: GateId) {
         self.last_run = self.last_run.max(run.0);
         self.last_gate = self.last_gate.max(gate.0);
+    }
+
+    /// A gate of a run that is known here.
+    pub fn gate(&self, gate: GateId) -> Option<&Gate> {
+        self.gates.get(&gate)
+    }
+
+    /// Has the gate of a run that was brought back out of the log go by the people of its opening, who may be others by now:
+    /// a board that has folded the whole log knows them.
+    pub fn recall_people(&mut self, gate: &Gate) {
+        if let Some(it) = self.gates.get_mut(&gate.id) {
+            it.go_by(gate);
+        }
     }
 
     /// Whether a run waits for people.
@@ -471,7 +441,6 @@ impl World {
             requests: Arc::clone(&self.requests),
             library: Arc::clone(&self.library),
             people: self.people.clone(),
-            proven: self.proven.clone(),
             agents: Arc::clone(&self.agents),
             leases: Arc::new(self.leases.only(runs)),
             listening: self

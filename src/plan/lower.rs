@@ -21,7 +21,10 @@ use crate::{
         },
     },
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Characters of what a model calls a tool by, before the number of one that would be called the same.
 const TOOL_NAME_CHARS_MAX: usize = 56;
@@ -146,7 +149,7 @@ impl Lowering {
             self.body(step, &id, at.scope, at)?;
             let made = &mut self.steps[place.index()];
             if let (Work::Gate(rule), Some(matrix)) = (&mut made.work, &step.matrix) {
-                rule.matrix = Some(whole(&id, &matrix.source)?);
+                Arc::make_mut(rule).matrix = Some(whole(&id, &matrix.source)?);
             }
             made.condition = step.condition.as_ref().map(|it| it.value.clone());
             made.on_error = on_error(step.on_error);

@@ -11,6 +11,7 @@ use crate::{
     plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse},
 };
 use serde::{Deserialize, Deserializer, Serialize};
+use std::sync::Arc;
 
 /// All that one run will do, in file order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -202,7 +203,7 @@ pub enum Work {
     /// Asks a model.
     Model(Box<ModelWork>),
     /// Waits for people.
-    Gate(Box<GateRule>),
+    Gate(Arc<GateRule>),
     /// Waits for time to pass.
     Wait(WaitFor),
     /// Writes values into a scope.
@@ -275,7 +276,7 @@ impl Work {
     }
 
     /// The rules of the gate that it is.
-    pub fn gate(&self) -> Option<&GateRule> {
+    pub fn gate(&self) -> Option<&Arc<GateRule>> {
         match self {
             Self::Gate(it) => Some(it),
             Self::Run { .. }

@@ -11,6 +11,7 @@ use crate::{
         Route, Scope, ToolUse, Undo, WaitFor, Work, model,
     },
 };
+use std::sync::Arc;
 
 /// The shell of scripts that name none.
 const SHELL: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
@@ -19,7 +20,7 @@ const SHELL: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
 pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
     Some(match kind {
         file::StepKind::Run(run) => script(&run.script, &run.shell),
-        file::StepKind::Gate(gate) => Work::Gate(Box::new(gate_rule(gate))),
+        file::StepKind::Gate(gate) => Work::Gate(Arc::new(gate_rule(gate))),
         file::StepKind::Set(set) => Work::Set {
             scope: match set.scope {
                 file::Scope::Run => Scope::Run,

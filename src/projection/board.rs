@@ -9,9 +9,9 @@ use crate::{
         Timestamp, Value, agent_name,
     },
     engine::{
-        Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState,
-        Leases, LibraryEvent, PeopleEvent, PeoplePolicy, Purpose, Revoked, RunEvent, RunState, ScopeEvent,
-        StepEvent, StepState, Topics, WaitReason, Why, etag,
+        Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, Gate, GateEvent, GateState,
+        Leases, LibraryEvent, PeopleEvent, PeopleInForce, PeoplePolicy, Purpose, Revoked, RunEvent, RunState,
+        ScopeEvent, StepEvent, StepState, Topics, WaitReason, Why, etag,
     },
     plan::{PlanStep, Scope, Work},
     projection::{
@@ -119,7 +119,7 @@ pub struct Board {
     bus: Arc<Bus>,
     topics: Arc<Topics>,
     revoked: Arc<Revoked>,
-    people: Option<PeoplePolicy>,
+    people: PeopleInForce,
     /// Those that came by themselves.
     pub(super) present: Arc<Agents>,
     /// What they have taken, and what waits for them.
@@ -267,7 +267,7 @@ impl Board {
 
     /// The people.toml that is in force, once one was read.
     pub fn people_policy(&self) -> Option<PeoplePolicy> {
-        self.people.clone()
+        self.people.now().map(|it| it.policy.clone())
     }
 
     /// What was said last.
@@ -429,7 +429,12 @@ impl Board {
                 Arc::make_mut(&mut self.topics).apply(event.at, it);
             }
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
-            Fact::People(PeopleEvent::Changed { people, .. }) => self.people = Some(people.policy.clone()),
+            Fact::People(PeopleEvent::Changed { people, .. }) => {
+                let people = self.people.change(people);
+                for gate in self.gates.iter().map(|(key, _)| key).collect::<Vec<_>>() {
+                    self.change_law(gate, |it| it.change_people(&people));
+                }
+            }
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
             Fact::Agent(it) => {
@@ -593,6 +598,12 @@ impl Board {
             self.vitals.chosen(at, waits.map_or(Span(0), |it| at.since(it.since)));
         }
         self.change(run, |view| view.apply_step(at, step, event));
+        if let StepEvent::Reopened { gates, .. } = event
+            && gates.is_empty()
+            && let Some(gate) = self.run(run).and_then(|it| it.step(step)).and_then(StepView::gate)
+        {
+            self.change_law(u64::from(gate.0), Gate::asks_anew);
+        }
         if holds(self) {
             return;
         }
@@ -658,7 +669,10 @@ impl Board {
         if let Some(view) = self.gates.get_mut(key) {
             Arc::make_mut(view).apply(at, event);
         } else if let GateEvent::Asked { ask, hash, .. } = event {
-            let mut view = GateView::asked(run, step, gate, ask, *hash);
+            let plan = self.run(run).and_then(|it| it.plan_step(step));
+            let rule = plan.and_then(|it| it.work.gate());
+            let law = Gate::asked((run, step, gate), at, (ask, *hash), rule, &self.people);
+            let mut view = GateView::asked(law, (run, step, gate));
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
             self.gates.insert(key, Arc::new(view));
         }
@@ -688,6 +702,12 @@ impl Board {
             let open = &mut view.summary.open_gates;
             *open = (*open + u32::from(opened)).saturating_sub(u32::from(was_open && !is_open));
         });
+    }
+
+    fn change_law(&mut self, gate: u64, change: impl FnOnce(&mut Gate)) {
+        if let Some(view) = self.gates.get_mut(gate) {
+            change(Arc::make_mut(view).law_mut());
+        }
     }
 
     fn close(&mut self, gate: GateId, at: Timestamp) {

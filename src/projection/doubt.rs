@@ -3,7 +3,7 @@
 
 use crate::{
     base::{RunId, StepIx, Timestamp},
-    engine::{Actor, StepState},
+    engine::{Actor, StepState, kept_approval_forbids},
     plan::{EffectClass, OnError, Undo, Work},
     projection::{Board, RunView},
 };
@@ -96,8 +96,16 @@ impl Board {
     /// Why this person cannot say what became of a step, if they cannot: their answer does not count at a gate it stands behind.
     pub fn may_not_vouch(&self, run: RunId, step: StepIx, actor: &Actor) -> Option<String> {
         let view = self.run(run)?;
-        let gates = gates_above(view, step).into_iter().filter_map(|it| view.step(it)?.gate());
-        gates.filter_map(|it| self.gate(it)).find_map(|it| it.excludes(actor))
+        gates_above(view, step).into_iter().find_map(|at| {
+            let seen = view.step(at)?;
+            match seen.gate().and_then(|it| self.gate(it)) {
+                Some(gate) => gate.excludes(actor),
+                None if matches!(seen.state, StepState::Completed | StepState::Partial) => {
+                    kept_approval_forbids(view.plan_step(at)?.work.gate()?, &view.summary.by, actor)
+                }
+                None => None,
+            }
+        })
     }
 }
 

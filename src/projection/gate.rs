@@ -3,8 +3,8 @@
 use crate::{
     base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
     engine::{
-        Actor, Ask, BREAK_GLASS, GateEvent, GateState, OVERRIDE, Verdict, Vote, could_fill, is_addressed,
-        is_excluded, missing_votes, wants_review,
+        Actor, Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote,
+        wants_review,
     },
     plan::Quorum,
 };
@@ -40,12 +40,8 @@ pub struct GateView {
     pub comments: Vec<Comment>,
     /// Who changed the parameters last, why, and when.
     pub edited: Option<Comment>,
-    /// All who have changed them: they do not vote.
-    pub editors: Vec<Actor>,
     /// The person (`NAME`) or group (`group:NAME`) that may decide as well by now.
     pub escalated: Option<String>,
-    /// Answers that were handed to somebody else: by whom, to whom, until when. The newest of each person.
-    pub delegations: Vec<DelegationView>,
     /// Who has approved in place of all that were wanted, in an emergency, or closed it by an override.
     pub broken_by: Option<Actor>,
     /// Who has looked at that afterwards, when, and what they found.
@@ -64,6 +60,8 @@ pub struct GateView {
     pub form: ValueMap,
     /// When the same question was last answered with yes, in an earlier run.
     pub last_approved: Option<Arc<Approved>>,
+    /// Who may do what here.
+    law: Gate,
 }
 
 /// An answer, and when.
@@ -72,22 +70,7 @@ pub struct VoteView {
     /// When.
     pub at: Timestamp,
     /// The answer; its reason is foreign text.
-    pub vote: Vote,
-}
-
-/// An answer that was handed to somebody else.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DelegationView {
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub by: Actor,
-    /// The name of who may answer instead.
-    pub to: String,
-    /// Until when.
-    pub until: Timestamp,
-    /// Why; foreign text.
-    pub reason: String,
+    pub vote: Arc<Vote>,
 }
 
 /// Something somebody said, or was told.
@@ -115,23 +98,21 @@ pub struct Approved {
 }
 
 impl GateView {
-    pub(super) fn asked(run: RunId, step: StepIx, id: GateId, ask: &Ask, hash: Digest) -> Self {
+    pub(super) fn asked(law: Gate, (run, step, id): (RunId, StepIx, GateId)) -> Self {
         Self {
             id,
             run,
             step,
-            ask: Arc::new(ask.clone()),
-            hash,
+            ask: Arc::clone(law.ask()),
+            hash: law.hash(),
             asked_anew: None,
             previous: None,
-            state: GateState::Open,
+            state: law.state(),
             votes: Vec::new(),
             refused: Vec::new(),
             comments: Vec::new(),
             edited: None,
-            editors: Vec::new(),
             escalated: None,
-            delegations: Vec::new(),
             broken_by: None,
             review: None,
             overtaken: Vec::new(),
@@ -141,7 +122,18 @@ impl GateView {
             closed_by: None,
             form: ValueMap::new(),
             last_approved: None,
+            law,
         }
+    }
+
+    /// The law of it: who may answer, who is excluded, who counts.
+    pub const fn law(&self) -> &Gate {
+        &self.law
+    }
+
+    /// The same, for what changes it beside its own events.
+    pub(super) const fn law_mut(&mut self) -> &mut Gate {
+        &mut self.law
     }
 
     /// Whether people can still answer, or take an answer back.
@@ -166,72 +158,28 @@ impl GateView {
 
     /// Who is still missing, by group. One person fills one place.
     pub fn missing(&self) -> Vec<Quorum> {
-        let voters: Vec<Actor> = self.approvals().map(|it| it.vote.voter()).collect();
-        let missing = missing_votes(&self.ask.require, &voters.iter().collect::<Vec<_>>());
-        missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
+        self.law.missing()
     }
 
-    /// Why this person's answer would not count, if it would not.
+    /// Answers that were handed to somebody else: by whom, to whom, until when. The newest of each person.
+    pub fn delegations(&self) -> &[Delegation] {
+        self.law.delegations()
+    }
+
+    /// Why this person's answer would not count, whatever groups they are in.
     pub fn excludes(&self, actor: &Actor) -> Option<String> {
-        let principal = actor.principal();
-        if self.editors.iter().any(|it| it.principal() == principal) && !self.ask.is_choice {
-            return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
-        }
-        self.ask.excluded.iter().find(|(entry, _)| is_excluded(entry, actor)).map(|(_, why)| why.clone())
-    }
-
-    fn groups_count(&self) -> bool {
-        self.ask.policy.as_ref().is_none_or(|it| it.counts_at(self.ask.risk))
-    }
-
-    /// Somebody without groups where none counts.
-    fn counted(&self, actor: &Actor) -> Actor {
-        let groups = if self.groups_count() { actor.groups.clone() } else { Vec::new() };
-        Actor { groups, ..actor.clone() }
-    }
-
-    /// Whether more people have to agree than those who have and these.
-    pub fn wants_more_than<'a>(&self, more: impl Iterator<Item = &'a Actor>) -> bool {
-        let more: Vec<&Actor> = more.collect();
-        let escalated = |it: &&&Actor| self.escalated.as_deref().is_some_and(|to| is_addressed(to, it));
-        let Some(first) = more.last() else { return true };
-        let groups = more.iter().flat_map(|it| &it.groups).cloned().collect();
-        let one = self.counted(&Actor { groups, ..(*first).clone() });
-        let voters: Vec<Actor> = self.approvals().map(|it| it.vote.voter()).chain([one]).collect();
-        !more.iter().any(|it| escalated(&it))
-            && !missing_votes(&self.ask.require, &voters.iter().collect::<Vec<_>>()).is_empty()
+        self.law.forbids(actor)
     }
 
     /// Whether this person has answered.
     pub fn has_voted(&self, actor: &Actor) -> bool {
-        let principal = actor.principal();
-        self.votes.iter().any(|it| it.vote.by.principal() == principal)
-    }
-
-    /// Those who have handed their answer to this person, and whose answer would count.
-    pub fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
-        let live = self.delegations.iter().filter(move |it| it.until > now && it.to == actor.name);
-        let other = live.filter(|it| it.by.principal() != actor.principal());
-        other.map(|it| &it.by).filter(|it| self.excludes(it).is_none())
+        self.law.vote_of(actor).is_some()
     }
 
     /// To whom this person has handed their answer.
-    pub fn handed_on(&self, actor: &Actor, now: Timestamp) -> Option<&DelegationView> {
+    pub fn handed_on(&self, actor: &Actor, now: Timestamp) -> Option<&Delegation> {
         let principal = actor.principal();
-        self.delegations.iter().find(|it| it.until > now && it.by.principal() == principal)
-    }
-
-    /// Why this person is none of those who are asked, by themselves or for somebody else.
-    pub fn is_not_asked(&self, actor: &Actor, now: Timestamp) -> Option<String> {
-        let asked = |it: &Actor| could_fill(&self.ask.require, self.escalated.as_deref(), &self.counted(it));
-        if asked(actor) || self.handed_to(actor, now).any(asked) {
-            return None;
-        }
-        if let Some(why) = self.ask.self_declared().filter(|_| !self.groups_count()) {
-            return Some(why);
-        }
-        let groups: Vec<&str> = self.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
-        Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
+        self.delegations().iter().find(|it| it.until > now && it.by.principal() == principal)
     }
 
     /// Whether it was closed by an approval alone in an emergency, or by an override: somebody else reviews it.
@@ -261,8 +209,8 @@ impl GateView {
 
     /// The answer that approved it in an emergency, or overrode it.
     pub fn emergency_vote(&self) -> Option<&VoteView> {
-        let principal = self.broken_by.as_ref()?.principal();
-        self.votes.iter().find(|it| it.vote.by.principal() == principal)
+        let vote = self.law.emergency_vote()?;
+        self.votes.iter().find(|it| Arc::ptr_eq(&it.vote, vote))
     }
 
     /// Whether somebody has yet to look at what was approved in an emergency, as it is here.
@@ -271,91 +219,78 @@ impl GateView {
     }
 
     /// Why this person cannot be the one who looks, if they cannot.
-    pub fn may_not_review(&self, actor: &Actor) -> Option<String> {
-        if self.broken_by.as_ref().is_some_and(|it| it.principal() == actor.principal()) {
-            return Some(format!("{} approved it; somebody else has to look", actor.name));
-        }
-        let is_asked = could_fill(&self.ask.require, self.escalated.as_deref(), actor);
-        let groups: Vec<&str> = self.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
-        let not_asked = || (!is_asked).then(|| format!("{} is not in {}", actor.name, groups.join(" or ")));
-        self.excludes(actor).or_else(not_asked)
+    pub fn may_not_review(&self, actor: &Actor, now: Timestamp) -> Option<String> {
+        self.law.may(actor, GateAct::Review(self.epoch()), now).err().map(|it| it.why())
     }
 
     /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
-        let missing = self.missing();
-        let is_asked = |it: &Actor| could_fill(&missing, self.escalated.as_deref(), &self.counted(it));
-        self.state == GateState::Open
-            && !self.has_voted(actor)
-            && self.excludes(actor).is_none()
-            && self.handed_on(actor, now).is_none()
-            && (is_asked(actor) || self.handed_to(actor, now).any(is_asked))
+        self.law.waits_for(actor, now)
     }
 
     pub(super) fn apply(&mut self, at: Timestamp, event: &GateEvent) {
+        let was_emergency = self.is_emergency() && matches!(event, GateEvent::Asked { .. });
+        let before = was_emergency.then(|| self.clone());
+        if !self.law.apply(at, event) {
+            return;
+        }
         match event {
-            GateEvent::Asked { ask, hash, why } => {
-                if self.is_emergency() {
-                    let mut overtaken = std::mem::take(&mut self.overtaken);
-                    overtaken.push(Arc::new(self.clone()));
-                    self.overtaken = overtaken;
-                }
-                self.previous = Some(std::mem::replace(&mut self.ask, Arc::new((**ask).clone())));
-                self.hash = *hash;
+            GateEvent::Asked { why, .. } => {
+                // Those before it stand beside it.
+                let alone = |it| Arc::new(Self { overtaken: Vec::new(), ..it });
+                self.overtaken.extend(before.map(alone));
+                self.previous = Some(Arc::clone(&self.ask));
                 self.asked_anew.clone_from(why);
-                self.state = GateState::Open;
-                self.votes.clear();
-                (self.broken_by, self.review) = (None, None);
-                (self.armed_until, self.closed_at, self.closed_by) = (None, None, None);
-            }
-            GateEvent::Agreed { .. } => {}
-            GateEvent::Voted(vote) => self.votes.push(VoteView { at, vote: (**vote).clone() }),
-            GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
-                self.votes.retain(|it| it.vote.by.principal() != vote.by.principal());
-                self.votes.push(VoteView { at, vote: (**vote).clone() });
-                self.broken_by = Some(vote.by.clone());
+                self.review = None;
+                (self.closed_at, self.closed_by) = (None, None);
             }
             GateEvent::GlassReviewed { by, reason, epoch } => {
                 let review = Some(Comment { at, by: by.clone(), text: reason.clone() });
                 match self.overtaken.iter_mut().find(|it| Some(it.epoch()) == *epoch) {
-                    Some(it) => Arc::make_mut(it).review = review,
+                    Some(it) => {
+                        let it = Arc::make_mut(it);
+                        it.review = review;
+                        let _known = it.law.apply(at, event);
+                    }
                     None => self.review = review,
                 }
             }
-            GateEvent::Delegated { by, to, until, reason } => {
-                self.delegations.retain(|it| it.by.principal() != by.principal());
-                let (by, to, reason) = (by.clone(), to.clone(), reason.clone());
-                self.delegations.push(DelegationView { at, by, to, until: *until, reason });
-            }
             GateEvent::Refused { by, why } => remark(&mut self.refused, at, by, why),
-            GateEvent::Withdrawn { by } => {
-                let principal = by.principal();
-                self.votes.retain(|it| it.vote.by.principal() != principal);
-                self.broken_by = self.broken_by.take().filter(|it| it.principal() != principal);
-                self.delegations.retain(|it| it.by.principal() != principal);
-                self.state = GateState::Open;
-                self.armed_until = None;
-            }
             GateEvent::Edited { by, reason, .. } => {
                 self.edited = Some(Comment { at, by: by.clone(), text: reason.clone() });
-                self.editors.retain(|it| it.principal() != by.principal());
-                self.editors.push(by.clone());
             }
             GateEvent::Commented { by, text } => remark(&mut self.comments, at, by, text),
-            GateEvent::Armed { until } => {
-                self.state = GateState::Armed;
-                self.armed_until = Some(*until);
-            }
-            GateEvent::Reminded { count } => self.reminded = *count,
-            GateEvent::Escalated { group } => self.escalated = Some(group.clone()),
-            GateEvent::Resolved { state, by, form } => {
-                self.state = *state;
+            GateEvent::Resolved { by, form, .. } => {
                 self.closed_at = Some(at);
                 self.closed_by = Some(by.clone());
                 self.form.clone_from(form);
-                self.armed_until = None;
             }
+            GateEvent::Agreed { .. }
+            | GateEvent::Voted(_)
+            | GateEvent::GlassBroken(_)
+            | GateEvent::Overridden(_)
+            | GateEvent::Delegated { .. }
+            | GateEvent::Withdrawn { .. }
+            | GateEvent::Armed { .. }
+            | GateEvent::Reminded { .. }
+            | GateEvent::Escalated { .. } => {}
         }
+        self.follow_the_law(at);
+    }
+
+    /// Shows what the law says now; of each answer it is known when it was given.
+    fn follow_the_law(&mut self, at: Timestamp) {
+        let law = &self.law;
+        self.ask = Arc::clone(law.ask());
+        (self.hash, self.state) = (law.hash(), law.state());
+        (self.armed_until, self.reminded) = (law.armed_until(), law.reminded());
+        self.escalated = law.escalated().map(str::to_owned);
+        self.broken_by = law.emergency_vote().map(|it| it.by.clone());
+        let given = |vote: &Arc<Vote>| {
+            let known = self.votes.iter().find(|it| Arc::ptr_eq(&it.vote, vote));
+            VoteView { at: known.map_or(at, |it| it.at), vote: Arc::clone(vote) }
+        };
+        self.votes = law.votes().map(given).collect();
     }
 
     /// Names of those who closed it: people, or the rule.

@@ -87,7 +87,7 @@ fn review_row(gate: &GateView, viewer: Option<(&Actor, Timestamp)>) -> InboxRow 
         what: Attention::Review(gate.id, gate.epoch()),
         deadline: None,
         since: gate.closed_at.unwrap_or(gate.ask.opened_at),
-        mine: viewer.is_none_or(|(it, _)| gate.may_not_review(it).is_none()),
+        mine: viewer.is_none_or(|(it, now)| gate.may_not_review(it, now).is_none()),
         ..gate_row(gate, None)
     }
 }

@@ -51,7 +51,7 @@ pub use doubt::{DoubtView, doubt, may_have};
 pub use errors::{ErrorState, ErrorView, Fix, Said};
 pub use event_line::{event_line, events_schema};
 pub use fields::{FieldRow, Fields};
-pub use gate::{Approved, Comment, DelegationView, GateView, VoteView};
+pub use gate::{Approved, Comment, GateView, VoteView};
 pub use graph::{Graph, Node};
 pub use history::{History, Moment, Notch};
 pub use hold::Hold;

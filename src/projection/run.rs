@@ -485,7 +485,11 @@ impl RunView {
                 }
             }
             StepEvent::SentBack | StepEvent::Reopened { .. } => {
+                // Opened once more it has the gate that it had; sent back it has none.
+                let keeps = matches!(event, StepEvent::Reopened { gates, .. } if gates.is_empty());
+                let gate = step.gate().filter(|_| keeps);
                 let (confidence, failed_softly) = step.begin_anew();
+                gate.into_iter().for_each(|it| step.set_gate(it));
                 if counts {
                     self.summary.confidences.0 -= confidence.map_or(0, |it| u64::from(it.0));
                     self.summary.confidences.1 -= u32::from(confidence.is_some());

@@ -103,6 +103,11 @@ impl Conductor {
                 self.world.apply(event);
             }
         }
+        // Those who were asked then are known here, where the whole log was folded.
+        self.board
+            .gates()
+            .filter(|it| !known && it.run == run)
+            .for_each(|it| self.world.recall_people(it.law()));
         if let Some(whole) = past.run(run) {
             Arc::make_mut(&mut self.board).remember(Arc::clone(whole));
         }

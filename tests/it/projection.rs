@@ -110,7 +110,7 @@ impl Log {
     fn asks(&mut self, step: u32, ask: &Value, why: Option<&str>) -> &mut Self {
         let ask: cuelight::engine::Ask = serde_json::from_value(ask.clone()).expect("an ask");
         let gate =
-            GateEvent::Asked { ask: Box::new(ask), hash: Digest([7; 32]), why: why.map(ToOwned::to_owned) };
+            GateEvent::Asked { ask: Arc::new(ask), hash: Digest([7; 32]), why: why.map(ToOwned::to_owned) };
         self.gate(step, gate).step(step, StepEvent::Waiting { reason: WaitReason::Person(GATE) })
     }
 
@@ -314,7 +314,7 @@ fn an_ask_that_changed_voids_the_votes_and_shows_what_changed() {
 fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has_whatever_is_asked_since() {
     let glass = |log: &Log| {
         let votes = log.board.gate(GATE).expect("a gate").votes.clone();
-        GateEvent::GlassBroken(Box::new(votes[0].vote.clone()))
+        GateEvent::GlassBroken(Box::new((*votes[0].vote).clone()))
     };
     let resolved = |by: &str| GateEvent::Resolved {
         state: GateState::Approved,
@@ -382,7 +382,7 @@ fn a_gate_is_compared_with_the_last_time_it_was_approved() {
     assert_eq!(gates_json(&log.board, true)[0]["state"], "approved");
     log.launch(RunId(2), plan("gate:ok"), CauseOfLaunch::Asked);
     let again = serde_json::from_value(ask(2, 1, "20")).expect("an ask");
-    let asked = GateEvent::Asked { ask: Box::new(again), hash: Digest::default(), why: None };
+    let asked = GateEvent::Asked { ask: Arc::new(again), hash: Digest::default(), why: None };
     log.add(Fact::Gate(RunId(2), StepIx(0), GateId(2), asked));
     let gate = log.board.gate(GateId(2)).expect("it is open");
     let before = gate.last_approved.as_ref().expect("it was approved in run 1");

@@ -970,7 +970,7 @@ impl<'a> History<'a> {
                     times = 0;
                 }
                 (Some(Bug::KeepsTheOldEpoch), Fact::Gate(_, _, _, GateEvent::Asked { ask, .. })) => {
-                    ask.epoch = Epoch(1);
+                    Arc::make_mut(ask).epoch = Epoch(1);
                 }
                 (
                     Some(Bug::LeavesAnEmergencyBehind),

@@ -14,6 +14,7 @@ use cuelight::{
     },
 };
 use serde_json::json;
+use std::sync::Arc;
 
 /// What is said, and waited for.
 pub(crate) const TOPIC: &str = "news";
@@ -74,7 +75,7 @@ fn level(
         let kind = tape.below(100);
         let work = match kind {
             60 if depth < 2 => talk(tape),
-            60..72 => Work::Gate(Box::new(rule(tape))),
+            60..72 => Work::Gate(Arc::new(rule(tape))),
             72..78 => Work::Wait(WaitFor::Duration(format!("{}s", 1 + tape.below(600)))),
             78 => Work::Emit(Box::new(emission(tape))),
             79 => Work::Wait(WaitFor::Message {
@@ -131,7 +132,7 @@ fn level(
             FrameKind::Matrix => {
                 for copy in 0..tape.below(4) {
                     let (id, local) = (format!("{id}[{copy}]"), format!("{local}[{copy}]"));
-                    let work = if tape.chance(15) { Work::Gate(Box::new(rule(tape))) } else { call("x") };
+                    let work = if tape.chance(15) { Work::Gate(Arc::new(rule(tape))) } else { call("x") };
                     let made = step(tape, &id, &local, Some(here), scope, work);
                     steps.push(made);
                 }

@@ -3,13 +3,13 @@
 
 use super::{
     asking,
-    deciding::{fact, may_not_answer, place},
+    deciding::{fact, may_not, place},
     toast,
 };
 use crate::{
     base::{DecisionId, GateId, Span, ValueMap, counted},
     console::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout},
-    engine::{Command, Decision, GateState, Verdict},
+    engine::{Command, Decision, GateAct, GateState, Verdict},
     plan::Risk,
     projection::{Attention, GateView},
 };
@@ -32,7 +32,7 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
     if gate.state != GateState::Open {
         return Some(format!("it is {}", gate.state));
     }
-    if let Some(why) = may_not_answer(model, gate).or_else(|| gate.ask.lacks_touch(&model.seat.actor)) {
+    if let Some(why) = may_not(model, gate, GateAct::Approve) {
         return Some(why);
     }
     let high = gate.ask.risk == Risk::Irreversible;

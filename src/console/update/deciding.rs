@@ -12,7 +12,7 @@ use crate::{
         gates::RowKey,
         model::{Overlay, PromptKind, Sheetlet},
     },
-    engine::{Actor, Ask, BREAK_GLASS, Command, Decision, DoubtAnswer, GateState, Verdict, missing_votes},
+    engine::{Ask, Command, Decision, DoubtAnswer, GateAct, GateState, Refusal, Verdict},
     plan::{Risk, Work},
     projection::{Attention, Care, GateView, command_line, names_in_words},
 };
@@ -44,7 +44,9 @@ pub(in crate::console) fn offered(model: &Model) -> Vec<Intent> {
         match it {
             Intent::SendBack => gate.is_some_and(|it| it.ask.send_back.is_some()),
             Intent::Override => gate.is_some_and(|it| is_gate(model, it)),
-            Intent::BreakGlass => gate.is_some_and(|it| it.needed() > 1) && may_break_glass(model),
+            Intent::BreakGlass => {
+                gate.is_some_and(|it| it.needed() > 1 && it.law().is_for_emergencies(&model.seat.actor))
+            }
             _ => true,
         }
     };
@@ -57,11 +59,6 @@ pub(super) fn is_gate(model: &Model, gate: &GateView) -> bool {
     let run = model.board.run(gate.run);
     let step = run.and_then(|it| it.plan_step(gate.step));
     step.is_some_and(|it| matches!(it.work, Work::Gate(_)))
-}
-
-/// Whether the one who sits here is among those who may override a quorum.
-fn may_break_glass(model: &Model) -> bool {
-    model.seat.actor.groups.iter().any(|it| it == BREAK_GLASS)
 }
 
 fn fits(intent: Intent, what: Attention) -> bool {
@@ -118,8 +115,7 @@ fn verb(intent: Intent) -> &'static str {
 
 fn has_own_vote(model: &Model) -> bool {
     let gate = model.gates.gate().and_then(|it| model.board.gate(it));
-    let seat = &model.seat.actor;
-    gate.is_some_and(|it| it.is_open() && (it.has_voted(seat) || it.handed_on(seat, model.now).is_some()))
+    gate.is_some_and(|it| it.law().holds(&model.seat.actor) && it.is_open())
 }
 
 /// Why an answer to the row under the cursor is not possible now.
@@ -147,28 +143,57 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
         return Some("an answer is being recorded".to_owned());
     }
     if let Attention::Review(gate, epoch) = key.0 {
-        return model.board.emergency(gate, epoch).and_then(|it| it.may_not_review(&model.seat.actor));
+        return model
+            .board
+            .emergency(gate, epoch)
+            .and_then(|it| it.may_not_review(&model.seat.actor, model.now));
     }
     let Attention::Gate(gate) = key.0 else { return None };
     let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
-    let seat = &model.seat.actor;
-    match intent {
-        Intent::Override if !is_gate(model, gate) => Some("it asks about a step; answer it".to_owned()),
-        Intent::Approve | Intent::Reject | Intent::BreakGlass | Intent::Override => {
-            vote_refusal(model, gate, intent, seen)
-        }
-        Intent::SendBack if gate.ask.send_back.is_none() => {
-            Some("its workflow names no step to go back to (send-back)".to_owned())
-        }
-        Intent::SendBack => vote_refusal(model, gate, intent, seen),
-        Intent::Delegate => may_not_answer(model, gate),
-        Intent::EditForm if gate.ask.form.is_empty() => Some("this gate has no parameters".to_owned()),
-        Intent::EditForm if !seen && !was_drawn(model, gate) => Some(not_drawn(gate)),
-        Intent::Withdraw if !gate.has_voted(seat) && gate.handed_on(seat, model.now).is_none() => {
-            Some("you have not answered here".to_owned())
-        }
-        _ => None,
+    let act = act_of(intent)?;
+    if let Some(why) = may_not(model, gate, act) {
+        return Some(why);
     }
+    match intent {
+        Intent::EditForm if !seen && !was_drawn(model, gate) => Some(not_drawn(gate)),
+        Intent::EditForm | Intent::Delegate | Intent::Withdraw => None,
+        _ => not_read(model, gate, intent, seen),
+    }
+}
+
+/// The action at a gate that a key asks for.
+const fn act_of(intent: Intent) -> Option<GateAct> {
+    Some(match intent {
+        Intent::Approve => GateAct::Approve,
+        Intent::Reject => GateAct::Reject,
+        Intent::SendBack => GateAct::SendBack,
+        Intent::BreakGlass => GateAct::EmergencyApprove,
+        Intent::Override => GateAct::Override,
+        Intent::Delegate => GateAct::Delegate,
+        Intent::EditForm => GateAct::Edit,
+        Intent::Withdraw => GateAct::Withdraw,
+        _ => return None,
+    })
+}
+
+/// Why the one who sits here may not do this at a gate, if they may not: the law's word, in the words of the keys where there is one
+/// that helps.
+pub(super) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<String> {
+    let seat = &model.seat.actor;
+    let why = gate.law().may(seat, act, model.now).err()?;
+    Some(match (&why, gate.handed_on(seat, model.now)) {
+        (Refusal::Voted(_), _) => "you have answered already; u takes it back".to_owned(),
+        (Refusal::NothingToWithdraw(_), _) => "you have not answered here".to_owned(),
+        (Refusal::SendBack { .. }, _) => "its workflow names no step to go back to (send-back)".to_owned(),
+        (Refusal::Delegation { .. }, _) if gate.has_voted(seat) => {
+            "you have answered already; u takes it back".to_owned()
+        }
+        (Refusal::NotAllowed { .. }, Some(it)) if gate.excludes(seat).is_none() => {
+            let to = crate::base::safe_text(&it.to);
+            format!("your answer is with {to} until {}; u takes it back", it.until.clock())
+        }
+        _ => why.why(),
+    })
 }
 
 fn other_keys(model: &Model, key: RowKey) -> String {
@@ -181,26 +206,8 @@ fn other_keys(model: &Model, key: RowKey) -> String {
     format!("this asks something else: {}", keys.join(", "))
 }
 
-fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Option<String> {
-    if gate.state == GateState::Armed && intent != Intent::Reject {
-        return Some("enough have agreed already".to_owned());
-    }
-    let why = match intent {
-        Intent::BreakGlass if !may_break_glass(model) => {
-            Some(format!("{} is not in the group break-glass of people.toml", model.seat.actor.name))
-        }
-        Intent::BreakGlass => gate.excludes(&model.seat.actor),
-        Intent::Override => may_not_answer(model, gate).or_else(|| {
-            let mine = gate.handed_to(&model.seat.actor, model.now).chain([&model.seat.actor]);
-            gate.wants_more_than(mine).then(|| "more people have to agree first".to_owned())
-        }),
-        _ => may_not_answer(model, gate),
-    };
-    let says_yes = matches!(intent, Intent::Approve | Intent::BreakGlass | Intent::Override);
-    let why = why.or_else(|| gate.ask.lacks_touch(&model.seat.actor).filter(|_| says_yes));
-    if why.is_some() {
-        return why;
-    }
+/// Why an answer to this has to wait until more of it was on the screen.
+fn not_read(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Option<String> {
     if !seen && !was_drawn(model, gate) {
         return Some(not_drawn(gate));
     }
@@ -216,19 +223,6 @@ fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> O
         1 => Some("1 more line, not approvable until seen".to_owned()),
         unseen => Some(format!("{}, not approvable until seen", counted(unseen, "more line", "more lines"))),
     }
-}
-
-/// Why an answer of the one who sits here would not count, if it would not.
-pub(super) fn may_not_answer(model: &Model, gate: &GateView) -> Option<String> {
-    let seat = &model.seat.actor;
-    if gate.has_voted(seat) {
-        return Some("you have answered already; u takes it back".to_owned());
-    }
-    if let Some(it) = gate.handed_on(seat, model.now) {
-        let to = crate::base::safe_text(&it.to);
-        return Some(format!("your answer is with {to} until {}; u takes it back", it.until.clock()));
-    }
-    gate.excludes(seat).or_else(|| gate.is_not_asked(seat, model.now))
 }
 
 /// How many lines are still to be seen when what is on the screen now has been.
@@ -451,12 +445,8 @@ pub(super) fn place(model: &Model, ask: &Ask) -> String {
 
 /// `this is approval 2 of 2: it starts after 5s`
 fn vote_words(model: &Model, gate: &GateView) -> String {
-    let mut voters: Vec<Actor> = gate.approvals().map(|it| it.vote.voter()).collect();
-    let of = gate.handed_to(&model.seat.actor, model.now).flat_map(|it| it.groups.clone());
-    let groups = model.seat.actor.groups.iter().cloned().chain(of).collect();
-    voters.push(Actor { groups, ..model.seat.actor.clone() });
-    let missing = missing_votes(&gate.ask.require, &voters.iter().collect::<Vec<_>>());
-    let number = format!("this is approval {} of {}", voters.len(), gate.needed());
+    let (voters, missing) = gate.law().missing_after(&model.seat.actor, model.now);
+    let number = format!("this is approval {voters} of {}", gate.needed());
     if missing.is_empty() {
         let window = gate.ask.undo_window;
         let high = gate.ask.risk == Risk::Irreversible;
@@ -467,8 +457,6 @@ fn vote_words(model: &Model, gate: &GateView) -> String {
         };
         format!("{number}: {starts}")
     } else {
-        let missing: Vec<crate::plan::Quorum> =
-            missing.into_iter().map(|(group, count)| crate::plan::Quorum { group, count }).collect();
         format!("{number}: {} still missing", people(&missing))
     }
 }
@@ -686,7 +674,7 @@ fn who(model: &mut Model) {
     if gate.is_open() && !missing.is_empty() {
         lines.push((safe(format!("missing   {}", people(&missing))), Role::Gate));
     }
-    for it in gate.delegations.iter().filter(|it| it.until > model.now) {
+    for it in gate.delegations().iter().filter(|it| it.until > model.now) {
         let text = format!("handed on {} to {} until {}", it.by.name, it.to, it.until.clock());
         lines.push((safe(text), Role::Text));
     }

@@ -460,6 +460,30 @@ fn a_member_of_a_forbidden_group_is_offered_no_answer_however_the_group_is_writt
     }
 }
 
+/// Handed on, used, and the time for it over: the answer is given.
+#[test]
+fn an_answer_that_somebody_has_given_for_her_is_not_offered_once_more() {
+    let flow = "name: web/ship\nsteps:\n  - {id: ok, gate: {prompt: Ship it?, require: [{group: ops, count: 2}]}}\n  - {id: ship, needs: ok, run: ship}\n";
+    let mut stage = only(flow);
+    let (gate, reason, by) = (GateId(1), "at lunch".to_owned(), actor("mira"));
+    stage.command(Command::Delegate {
+        gate,
+        to: "ann".to_owned(),
+        lasts: Some(Span::seconds(10)),
+        reason,
+        by,
+    });
+    stage.approve("ann");
+    stage.pass(12);
+    let view = stage.board.gate(gate).expect("open");
+    assert!(!view.waits_for(&actor("mira"), stage.now) && view.waits_for(&actor("bea"), stage.now));
+    let mut console = gates(stage, (160, 40));
+    assert!(answer(&mut console, "space space a").is_empty());
+    let text = console.text();
+    assert!(text.contains("ann has answered for mira"), "{text}");
+    assert!(!text.contains("Approve g-1"), "{text}");
+}
+
 #[test]
 fn a_comment_goes_with_an_approval() {
     let mut console = gates(only(CLEAN), (80, 24));

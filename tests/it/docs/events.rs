@@ -248,8 +248,8 @@ fn outputs() -> ValueMap {
     ValueMap::from_iter([("image".to_owned(), Value::from("app:v1"))])
 }
 
-fn ask() -> Box<Ask> {
-    Box::new(Ask {
+fn ask() -> Arc<Ask> {
+    Arc::new(Ask {
         run: RunId(1),
         gate: GateId(1),
         epoch: Epoch(1),

@@ -19,7 +19,7 @@ use cuelight::{
         World, etag, people_changed_words, react,
     },
     plan::{Plan, Scope, lower},
-    projection::{corrected_words, message_words},
+    projection::{Board, corrected_words, message_words},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -105,6 +105,7 @@ impl Files for Others<'_> {
 /// An engine with a journal and people around it.
 pub(super) struct Bench {
     pub(super) world: World,
+    board: Board,
     pub(super) journal: Vec<Event>,
     pub(super) now: Timestamp,
     pub(super) log: Vec<String>,
@@ -233,6 +234,7 @@ impl Bench {
     fn new(plan: Plan) -> Self {
         Self {
             world: World::default(),
+            board: Board::default(),
             journal: Vec::new(),
             now: Timestamp(1_800_000_000_000),
             log: Vec::new(),
@@ -641,9 +643,16 @@ impl Bench {
             Fact::Gate(run, step, _, GateEvent::Agreed { .. }) if !self.looks_itself => Some((*run, *step)),
             _ => None,
         });
+        for event in &events {
+            self.board.apply(Seq(self.board.seq.0 + 1), event);
+        }
         self.journal.extend(events);
         let folded = fold(&self.journal);
         assert_eq!(folded.fingerprint(), self.world.fingerprint(), "the journal alone rebuilds the world");
+        for gate in self.board.gates() {
+            let law = self.world.gate(gate.id);
+            assert!(law.is_none_or(|it| it == gate.law()), "one law:\n{law:?}\n{:?}", gate.law());
+        }
         if let Some((run, step)) = looks {
             let facts = Facts { programs: Vec::new(), ..self.known[&(run, step)].clone() };
             self.submit(Command::FactsFetched { run, step, facts });

@@ -18,6 +18,7 @@ mod gate;
 mod gate_rules;
 mod groups;
 mod guards;
+mod law;
 mod people;
 mod resume;
 mod retry;

@@ -14,15 +14,16 @@ use cuelight::{
     },
     plan::{Plan, Quorum, Work},
 };
+use std::sync::Arc;
 
 const GROUPS: [&str; 3] = ["sre", "product", "legal"];
 /// Long enough for an emergency.
 const REASON: &str = "the shop is down and nobody answers";
 
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(super) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut it = self.0;
         it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,11 +31,11 @@ impl Dice {
         (it ^ (it >> 31)) % most
     }
 
-    fn index(&mut self, most: usize) -> usize {
+    pub(super) fn index(&mut self, most: usize) -> usize {
         usize::try_from(self.below(most as u64)).expect("small")
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
@@ -158,6 +159,7 @@ impl Set {
             })
             .collect();
         if let Work::Gate(rule) = &mut plan.steps[0].work {
+            let rule = Arc::make_mut(rule);
             rule.require.clone_from(&require);
             rule.forbid = forbid.iter().chain(&also).cloned().collect();
         }
