@@ -230,6 +230,9 @@ impl ToolUse {
     }
 }
 
+/// The words of a call, and its variables as they are written.
+pub(crate) type KnownWords = (Vec<String>, Vec<(String, String)>);
+
 impl PlanTool {
     /// The tool as the plan keeps it.
     pub fn of(tool: &file::Tool) -> Self {
@@ -339,13 +342,13 @@ impl PlanTool {
 
     /// The words of its program, or of its undo, and its variables as they are written, before it is known what it is given: an
     /// empty word stands for one that is not known yet. Nothing where no program is started.
-    pub fn known_words(&self, undoes: bool) -> Option<(Vec<String>, Vec<(String, String)>)> {
+    pub fn known_words(&self, undoes: bool) -> Option<KnownWords> {
         let body = match &self.undo {
             Some(PlanToolUndo::By(by)) if undoes => by,
             _ if undoes => return None,
             _ => &self.body,
         };
-        let (words, bindings) = match body {
+        let (words, bindings): (Vec<String>, &[_]) = match body {
             PlanToolBody::Words(words) => {
                 let known = |it: &String| if it.contains("${{") { String::new() } else { it.clone() };
                 (words.iter().map(known).collect(), &[][..])

@@ -16,14 +16,13 @@ use crate::{
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
         self, Answer, Call, Ended, Executable, Executed, Guarded, Guards, Host, Progress, attend_built_in,
-        capture_tree, captured_tree, collect_artifacts, hash_evidence, hash_files, lay_out_tree,
-        read_evidence, remove_tree, run_built_in, run_http, run_mcp, run_model, run_process,
+        capture_tree, captured_tree, collect_artifacts, hash_evidence, hash_files, is_directory,
+        lay_out_tree, read_evidence, remove_tree, run_built_in, run_http, run_mcp, run_model, run_process,
     },
 };
 use futures_util::FutureExt as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
@@ -434,7 +433,7 @@ impl<C: Clock> Shared<C> {
         let tree = self.tree_of(attempt);
         let root = if in_tree { tree.as_path() } else { self.keep.root() };
         // A link in its place would lead to the files of another place.
-        if in_tree && !fs::symlink_metadata(root).is_ok_and(|it| it.is_dir()) {
+        if in_tree && !is_directory(root) {
             return Err(
                 "the captured workspace in which it ran is gone, and its artifacts with it".to_owned()
             );

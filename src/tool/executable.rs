@@ -110,10 +110,19 @@ impl Executable {
 #[derive(Default)]
 pub(super) struct Remembered(Mutex<BTreeMap<[i128; 5], Digest>>);
 
+/// What every program inherits of the places in which names are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    /// `PATH`
+    pub(super) search: Option<&'a str>,
+    /// `HOME`
+    pub(super) home: Option<&'a str>,
+}
+
 /// Opens what a call executes. What cannot be opened is a problem that is told, not an error: it is compared as it is.
-pub(super) fn open(root: &Path, search: Option<&str>, of: &Program, known: &Remembered) -> Executable {
+pub(super) fn open(root: &Path, places: Places<'_>, of: &Program, known: &Remembered) -> Executable {
     let mut opening = Opening { root, known, files: Vec::new(), kept: Vec::new() };
-    let start = opening.start(search, of);
+    let start = opening.start(places.search, of);
     let Opening { mut files, kept, .. } = opening;
     let start = match start {
         Ok((path, words, taken)) => Some(Start { path, words, taken, kept }),
@@ -123,7 +132,8 @@ pub(super) fn open(root: &Path, search: Option<&str>, of: &Program, known: &Reme
         }
     };
     if let Ok(dir) = directory(root, of.dir.as_deref()) {
-        named::add(root, &dir, of.search.as_deref().or(search), of, known, &mut files);
+        let places = Places { search: of.search.as_deref().or(places.search), ..places };
+        named::add((root, &dir), places, of, known, &mut files);
     }
     Executable { files, start }
 }

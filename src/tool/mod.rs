@@ -67,4 +67,4 @@ pub use spool::Now;
 pub use tcp_peer::TcpPeer;
 pub use text_file::read_text;
 pub use tracked::tracked_files;
-pub use tree::{Captured, capture_tree, captured_tree, lay_out_tree, remove_tree, tidy_trees};
+pub use tree::{Captured, capture_tree, captured_tree, is_directory, lay_out_tree, remove_tree, tidy_trees};

@@ -3,7 +3,9 @@
 //! program, or has the ending of a script.
 
 use super::{
-    executable::{COPY_BYTES_MAX, Executed, Remembered, env_program, first_line, is_program, read_head},
+    executable::{
+        COPY_BYTES_MAX, Executed, Places, Remembered, env_program, first_line, is_program, read_head,
+    },
     glob::Globs,
     program::program,
 };
@@ -53,9 +55,8 @@ fn any_for_brackets(pattern: &str) -> String {
 
 /// Adds the files that a call names to those that it starts with.
 pub(super) fn add(
-    root: &Path,
-    dir: &Path,
-    search: Option<&str>,
+    (root, dir): (&Path, &Path),
+    Places { search, home }: Places<'_>,
     of: &Program,
     known: &Remembered,
     files: &mut Vec<Executed>,
@@ -64,7 +65,7 @@ pub(super) fn add(
     let listed = files.iter().map(|it| it.path.clone()).collect();
     let places = search.unwrap_or_default().split(':').filter(|it| !it.is_empty()).map(|it| dir.join(it));
     let ours = places.filter(|it| it.canonicalize().is_ok_and(|it| it.starts_with(&root))).collect();
-    let mut naming = Naming { root, dir, search, ours, known, listed, files, left_out: 0 };
+    let mut naming = Naming { root, dir, search, home, ours, known, listed, files, left_out: 0 };
     // Asks of earlier versions say nothing of it.
     if of.dir.is_some() && of.all_words {
         naming.directory(of.later);
@@ -96,6 +97,7 @@ struct Naming<'a> {
     root: PathBuf,
     dir: &'a Path,
     search: Option<&'a str>,
+    home: Option<&'a str>,
     /// Directories of the workspace in which programs are looked for.
     ours: Vec<PathBuf>,
     known: &'a Remembered,
@@ -126,7 +128,7 @@ impl Naming<'_> {
     }
 
     fn word(&mut self, word: &str, runs: bool) {
-        let home = word.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+        let home = word.strip_prefix("~/").and_then(|rest| Some(Path::new(self.home?).join(rest)));
         let place = home.unwrap_or_else(|| self.dir.join(word));
         if word.contains(['*', '?', '[']) {
             let (Some(parent), Some(pattern)) = (place.parent(), place.file_name()) else { return };

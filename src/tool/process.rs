@@ -149,8 +149,9 @@ impl Host {
 
     /// Opens and hashes what a call executes, in the workspace or in a captured one; what is then started is what was opened. Reads files: it takes a moment.
     pub fn open(&self, program: &Program, tree: Option<&Path>) -> Executable {
-        let search = self.base_env.iter().rfind(|it| it.0 == "PATH").map(|it| it.1.as_str());
-        executable::open(tree.unwrap_or(&self.workspace_root), search, program, &self.hashes)
+        let value = |name: &str| self.base_env.iter().rfind(|it| it.0 == name).map(|it| it.1.as_str());
+        let places = executable::Places { search: value("PATH"), home: value("HOME") };
+        executable::open(tree.unwrap_or(&self.workspace_root), places, program, &self.hashes)
     }
 
     /// The same, with the program that a tool means by the word `cuelight`; else it is looked for on the path.

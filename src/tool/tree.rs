@@ -290,6 +290,11 @@ impl<'a> Capture<'a> {
     }
 }
 
+/// True for a directory, and false for a link that leads to one.
+pub fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_dir())
+}
+
 /// Lays out a captured tree in a new directory.
 ///
 /// # Errors

@@ -175,7 +175,14 @@ skipped_before() {
   until_true is_running || { cat "$workspace/engine.log"; return 1; }
   then_ends skip r-1 pre --reason x
 }
-gate_behind_a_skip() { fresh; skipped_before 'gate: {prompt: go?}' > "$workspace.said" 2>&1; [ ! -e "$workspace/ran" ] && until_true is_asked && echo "it asks"; }
+engine_of() { tr -dc 0-9 < "$workspace/.cuelight/lock"; }
+gate_behind_a_skip() {
+  skipped_before 'gate: {prompt: go?}' > /dev/null 2>&1
+  [ ! -e "$workspace/ran" ] && until_true is_asked || { cue runs; return 1; }
+  kill "$(engine_of)" 2> /dev/null
+  wait
+  echo "it asks"
+}
 times_out_and_skips() { frame_that_times_out "on-error: skip"; }
 times_out_with_a_fallback() { frame_that_times_out "fallback: [{run: 'true'}]"; }
 frame_behind_a_skip() { skipped_before "workflow: review.yaml, on-error: skip"; }

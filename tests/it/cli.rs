@@ -532,7 +532,7 @@ fn a_vote_can_be_taken_back_while_its_time_runs() {
     check(&place, &["withdraw", "g-1"], 1, &["could not withdraw from g-1"]);
     check(&place, &["approve", "g-1"], 0, &[]);
     assert_eq!(place.gates()[0]["state"], "armed");
-    check(&place, &["withdraw", "g-1"], 0, &["taken back"]);
+    check(&place, &["withdraw", "g-1"], 0, &["was withdrawn"]);
     assert_eq!((&place.gates()[0]["state"], &place.gates()[0]["votes"]), (&json!("open"), &json!([])));
     assert_eq!(place.step("r-1", "ship")["attempts"], 0, "nothing was started");
     check(&place, &["reject", "g-1"], 1, &["say why with --reason"]);
