@@ -126,7 +126,7 @@ then_ends() {
   cue "$@" > "$workspace/said" 2>&1
   sleep 1
   if [ -e "$workspace/ran" ]; then echo "it shipped"; cue runs; return 1; fi
-  grep -o 'the correction .*' "$workspace/said" || { asks_twice && echo "it asks again"; } || cue errors --all --run r-2 | grep -oE '(the gate|a gate) .*' | head -1 | grep . || cue runs | grep -oE 'r-[12] .*failed' || { cat "$workspace/said"; cue runs; cue errors; return 1; }
+  grep -o 'the correction .*' "$workspace/said" || { asks_twice && echo "it asks again"; } || cue errors --all --run r-2 | grep -oE '(the gate|a gate) .*' | head -1 | grep . || cue runs | grep -oE 'r-[12] .*(failed|partially-completed)' || { cat "$workspace/said"; cue runs; cue errors; return 1; }
 }
 # Starts the run, and refuses at its gate.
 refused_once() {

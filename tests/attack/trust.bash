@@ -125,7 +125,7 @@ pulled() {
 }
 attack "a schedule that a git pull changes is asked about" pulled
 
-# A schedule that version control carries: a repository whose index is not read here, and another system.
+# A schedule that version control carries: in a repository of other hashes, in another system, and below .cuelight.
 carried() { # COMMAND…
   own || return 1
   mkdir -p "$workspace/.cuelight/workflows"
@@ -133,7 +133,8 @@ carried() { # COMMAND…
   printf 'on:\n  schedule: [{cron: "* * * * *"}]\nsteps:\n  - {id: a, run: touch pwned}\n' > "$workspace/.cuelight/workflows/x.yaml"
   refuses "trust" cue serve --until-idle --idle-after 1ms
 }
-carried_by_sha256() { carried git init -q --object-format=sha256; }
+tracks_in_sha256() { git init -q --object-format=sha256 && cp flow.yaml .cuelight/workflows/x.yaml && git add -f .cuelight/workflows/x.yaml; }
+carried_by_sha256() { carried tracks_in_sha256; }
 carried_by_sapling() { carried mkdir .sl; }
 carried_below() { carried git init -q .cuelight/workflows; }
 attack "a schedule in a repository of SHA-256" carried_by_sha256
