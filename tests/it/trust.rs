@@ -460,5 +460,5 @@ fn the_files_that_a_scheduled_script_runs_are_told_before_those_that_it_names() 
     }
     assert_eq!(shown.out.matches("README: named").count(), 1, "{shown:?}");
     let last = shown.out.lines().rfind(|it| it.contains("not part of this trust")).unwrap_or_default();
-    assert!(last.trim_start().starts_with("and 14 more"), "{last}: {shown:?}");
+    assert!(last.trim_start().starts_with("… and 14 more"), "{last}: {shown:?}");
 }
