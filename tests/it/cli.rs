@@ -511,6 +511,8 @@ steps:
     check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
     check(&place, &["review", "g-1", "--epoch", "2", "--reason", "fine"], 1, &["no emergency approval"]);
     check(&place, &alone, 0, &["has an emergency approval by you"]);
+    // Its files are looked at once more before it counts.
+    until("it is approved", || place.cue(&["gates", "--show", "g-1"]).out.contains("g-1 approved"));
     check(
         &place,
         &["review", "g-1", "--reason", "fine"],
