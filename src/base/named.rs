@@ -230,7 +230,8 @@ impl Gather {
                 self.of_dir(word);
             }
             awaits_script &= !is_script;
-            reads_f |= READS_F.contains(&word.rsplit('/').next().unwrap_or(word));
+            let name = name_of(word);
+            reads_f |= READS_F.contains(&name);
             if let Some((key, value)) = word.split_once('=').filter(|it| is_variable(it.0)) {
                 self.env.insert(key.to_owned(), value.to_owned());
                 if key == "PATH" {
@@ -242,7 +243,6 @@ impl Gather {
                     self.modules_of(value);
                 }
             }
-            let name = word.rsplit('/').next().unwrap_or(word);
             if is_interpreter(name) || matches!(name, "." | "source") {
                 awaits_script = true;
                 reads_modules = name.starts_with("python") || name.starts_with("pypy");
@@ -541,7 +541,7 @@ impl Piece {
     }
 }
 
-/// What stands in braces up to the one that closes them, and what follows, where it is one of several and no list of commands.
+/// The text in braces and the text behind them, for alternatives; nothing for a list of commands.
 fn braces(text: &str) -> Option<(&str, &str)> {
     let mut open = 1_usize;
     for (at, c) in text.char_indices().take(WORD_BYTES_MAX) {

@@ -195,7 +195,7 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     all(is) >= all(was) && was.iter().all(stands)
 }
 
-/// Whether every field is asked for as strictly as before. With `asks_all` an optional field has to be answered as well, as at high risk.
+/// True when every field is asked for as strictly as before. With `asks_all` an optional field must be answered too, as at high risk.
 fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
     let stands = |before: &Need, now: &Need| {
         let is_fewer = !now.choices.is_empty() && now.choices.iter().all(|it| before.choices.contains(it));

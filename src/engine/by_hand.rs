@@ -26,7 +26,7 @@ pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> b
     goes_on && holds_gate(run, step) && reads_what_is_by_hand(run, step, condition)
 }
 
-/// Whether a frame in which a gate has asked, in the run that this one corrects, would be left out.
+/// True for a frame in which a gate asked in the run that this one corrects: its `if` may not leave it out.
 pub(super) fn has_asked_within(run: &Run, step: StepIx) -> bool {
     let it = run.step(step);
     let goes_on = it.blocked.is_none() || it.explicit;

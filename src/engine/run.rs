@@ -721,25 +721,25 @@ impl Run {
     /// What a gate has approved of the steps behind it.
     fn approve(&mut self, gate: StepIx, calls: &[(StepIx, Digest)], fallbacks: &[(StepIx, u32, Digest)]) {
         let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
+        let shown = self.step(gate).facts.clone();
         for (step, hash) in calls {
             let fallbacks = fallbacks.iter().filter(|it| it.0 == *step).map(|it| (it.1, it.2)).collect();
-            let first = Approval { gate, calls: Vec::new(), fallbacks, facts: None };
+            let first = Approval { gate, calls: Vec::new(), fallbacks, facts: shown.clone() };
             approvals.entry(*step).or_insert(first).calls.push(*hash);
         }
-        if let Some(facts) = self.step(gate).facts.as_ref().filter(|it| !it.programs.is_empty()) {
+        if let Some(facts) = shown.as_ref().filter(|it| !it.programs.is_empty()) {
             for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
                 let was_shown =
                     |it: &Program| facts.shown_of(it).iter().any(|(of, files)| call::names_files(of, files));
                 let mut purposes = call::purposes(self.plan_step(step));
                 if purposes.any(|it| call::known_programs(self, step, it, None).iter().any(was_shown)) {
-                    let later = Approval { gate, calls: Vec::new(), fallbacks: Vec::new(), facts: None };
+                    let (calls, fallbacks) = (Vec::new(), Vec::new());
+                    let later = Approval { gate, calls, fallbacks, facts: shown.clone() };
                     approvals.entry(step).or_insert(later);
                 }
             }
         }
-        let facts = self.step(gate).facts.clone();
         for (step, approval) in approvals {
-            let approval = Approval { facts: facts.clone(), ..approval };
             let all = &mut self.steps[step.index()].approvals;
             // Who has agreed to a call is not taken to have agreed to any: one that waits for something else meanwhile,
             // and is shown by its template alone when the gate asks again, keeps what was approved of it.
