@@ -827,6 +827,9 @@ pub struct Facts {
     pub files: Vec<FileFact>,
     /// Arguments of `hashFiles`, and the result.
     pub hashes: Vec<(Vec<String>, String)>,
+    /// Arguments of `hashFiles` that have no result, and the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unhashed: Vec<(Vec<String>, String)>,
     /// What calls execute, and the files that is: the program, and the script it reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<(Program, Vec<FileFact>)>,

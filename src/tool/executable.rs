@@ -12,7 +12,7 @@ use super::{
     named,
     program::{Obstacle, directory, program},
 };
-use crate::base::{Digest, NOT_BOUND, Program};
+use crate::base::{Digest, HASHED_BYTES_MAX, NOT_BOUND, Program};
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -348,6 +348,10 @@ impl Remembered {
         let mut hasher = Sha256::new();
         let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
         loop {
+            // Also of a file that grows meanwhile.
+            if about.size().max(at) > HASHED_BYTES_MAX {
+                return Err(io::Error::other(format!("it has more than {HASHED_BYTES_MAX} bytes")));
+            }
             let length = file.read_at(&mut buffer, at)?;
             if length == 0 {
                 break;

@@ -325,3 +325,15 @@ unseen_lines() {
 }
 
 attack "an ask that is said to be seen to its end" unseen_lines
+
+unhashed() {
+  fresh
+  truncate -s 200G "$workspace/big"
+  cat > "$workspace/w.yaml" << 'END'
+name: w
+steps: [{id: s, if: "${{ hashFiles('big') == '' }}", run: touch ran}]
+END
+  cue run w.yaml --headless > "$workspace/said" 2>&1
+  [ ! -e "$workspace/ran" ] && cue errors | grep -o 'could not hash big.*' | head -n 1
+}
+attack "a file too large to hash counts as no file" unhashed
