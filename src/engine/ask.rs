@@ -7,7 +7,7 @@ use crate::{
     },
     engine::{
         Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
-        by_hand::reads_what_is_by_hand,
+        by_hand::{left_out_by_hand, reads_what_is_by_hand, templates_read_what_is_by_hand},
         call::{self, Beside, Unresolved},
         condition::View,
         gate::Gate,
@@ -586,7 +586,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     out
 }
 
-/// Whether a step starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
+/// True for a step that starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
 fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     if run.step(step).open_needs != 1 {
         return false;
@@ -594,7 +594,7 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     let frame = run.plan_step(step).frame;
     let copies = |it: &StepIx| run.plan_step(*it).work.frame().is_some_and(|it| it.kind == FrameKind::Matrix);
     run.dependents(gate).contains(&step)
-        || run.matrices_of(gate).iter().any(|it| run.dependents(*it).contains(&step))
+        || run.frames_ended_by(gate).iter().any(|it| run.dependents(*it).contains(&step))
         || run.is_held(step, gate)
         || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
 }
@@ -698,13 +698,41 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
             out.push((maker, format!("{name} asked for this run {how}; somebody else has to answer")));
         }
     }
-    for name in rule.forbid.iter().filter(|it| *it != "run.actor") {
-        for name in texts(views, name)? {
+    let view = views[0];
+    for template in rule.forbid.iter().filter(|it| *it != "run.actor") {
+        if templates_read_what_is_by_hand(run, view.step, &Value::String(template.clone())) {
+            return Err(Unresolved::Failed(left_out_by_hand("its `forbid`")));
+        }
+        for name in texts(views, template)? {
+            if name.trim().is_empty() {
+                let message = format!(
+                    "its `forbid` excludes nobody: {template} has no value; see the step or input that it reads"
+                );
+                return Err(Unresolved::Failed(message));
+            }
             let why = format!("{name} is excluded by the workflow");
             out.push((name, why));
         }
     }
+    for name in run.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
+        if out.iter().all(|it| it.0 != *name) {
+            out.push((
+                name.clone(),
+                format!("{name} was excluded by the workflow when this gate asked before"),
+            ));
+        }
+    }
     Ok(out)
+}
+
+/// Those of the excluded people who are so by `forbid`; before them stands the requester, under one name or two.
+pub(super) fn forbidden<'a>(
+    excluded: &'a [(String, String)],
+    run: &Run,
+    rule: &GateRule,
+) -> &'a [(String, String)] {
+    let requesters = if wants_others(rule) { 1 + usize::from(run.by.made().is_some()) } else { 0 };
+    excluded.get(requesters..).unwrap_or_default()
 }
 
 /// True when the requester of the run does not count.

@@ -20,7 +20,7 @@ use crate::{
     },
     plan::{Plan, Work},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One command being handled.
 pub(super) struct Turn<'a> {
@@ -190,7 +190,10 @@ impl Turn<'_> {
         let run = self.world.next_run_id();
         let seed = seed.to_string();
         let plan = Arc::new(plan);
-        self.emit_run(run, RunEvent::Created { plan, plan_hash, by, seed, cause, trace, request });
+        self.emit_run(
+            run,
+            RunEvent::Created { plan, plan_hash, by, seed, cause, trace, request, asked: BTreeMap::new() },
+        );
         Ok(())
     }
 

@@ -326,6 +326,21 @@ unseen_lines() {
 
 attack "an ask that is said to be seen to its end" unseen_lines
 
+behind_a_frame() { # FRAME-KEYS
+  local ran anew
+  fresh
+  leaves w.sh good
+  printf 'name: sub\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n' > "$workspace/sub.yaml"
+  printf 'name: w\nsteps:\n  - {id: s, %s}\n  - {id: ship, needs: s, run: ./w.sh}\n' "$1" > "$workspace/w.yaml"
+  says_yes_after put_evil || return 1
+  [ -z "$ran" ] || { echo "it ran: $ran"; return 1; }
+  echo "$anew"
+}
+behind_a_called_workflow() { behind_a_frame "workflow: sub.yaml"; }
+behind_a_matrix_of_workflows() { behind_a_frame "workflow: sub.yaml, matrix: {x: [a]}"; }
+attack "a script behind a called workflow that ends with the gate" behind_a_called_workflow
+attack "a script behind a matrix of called workflows that end with the gate" behind_a_matrix_of_workflows
+
 unhashed() {
   fresh
   truncate -s 200G "$workspace/big"

@@ -19,7 +19,10 @@ use cuelight::{
     },
 };
 use serde_json::json;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 const RUN: RunId = RunId(1);
 const GATE: GateId = GateId(1);
@@ -43,8 +46,16 @@ impl Log {
     fn launch(&mut self, run: RunId, plan: Plan, cause: CauseOfLaunch) {
         let plan = Arc::new(plan);
         let (plan_hash, seed, trace) = (Digest::default(), "7".to_owned(), "t-1".to_owned());
-        let created =
-            RunEvent::Created { plan, plan_hash, by: person("mira", &[]), seed, cause, trace, request: None };
+        let created = RunEvent::Created {
+            plan,
+            plan_hash,
+            by: person("mira", &[]),
+            seed,
+            cause,
+            trace,
+            request: None,
+            asked: BTreeMap::new(),
+        };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
 
@@ -640,6 +651,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         cause: CauseOfLaunch::Asked,
         trace: String::new(),
         request: None,
+        asked: BTreeMap::new(),
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");
