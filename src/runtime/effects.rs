@@ -441,6 +441,16 @@ impl<C: Clock> Shared<C> {
         let dir = launch.dir.as_ref().map_or_else(|| root.to_owned(), |it| root.join(it));
         let attempt_dir = self.keep.attempt_dir(attempt);
         let found = collect_artifacts(&dir, &launch.artifacts, &attempt_dir, ARTIFACT_BYTES_MAX)?;
+        let masker = self.host.masker(launch)?;
+        for path in found.iter().map(|it| it.path.to_string_lossy()) {
+            // The log keeps names for good.
+            let masked = masker.mask(&path);
+            if masked != path {
+                return Err(format!(
+                    "could not keep {masked}: its name holds a secret; give the file another name"
+                ));
+            }
+        }
         Ok(found
             .into_iter()
             .map(|it| FileFact {

@@ -217,7 +217,7 @@ impl Naming<'_> {
             if about.len() > COPY_BYTES_MAX {
                 return Ok(Err(format!("{NOT_BOUND}: it has more than {COPY_BYTES_MAX} bytes")));
             }
-            self.known.hash(file, &about).map(|digest| Ok((digest, about.len())))
+            self.known.hash(file, &about, !shown.starts_with('/')).map(|digest| Ok((digest, about.len())))
         });
         let hashed = hashed.unwrap_or_else(|error| Err(format!("{NOT_BOUND}: {error}")));
         self.note(shown, hashed)
