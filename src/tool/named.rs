@@ -101,7 +101,9 @@ pub(super) fn add(
     let bases = vec![dir.to_owned()];
     let room = [FILES_MAX; 2];
     let missed = of.missed.iter().cloned().collect();
-    let mut naming = Naming { root, here, bases, search, home, ours, known, listed, files, room, missed };
+    let of_all = false;
+    let mut naming =
+        Naming { root, here, bases, search, home, ours, known, listed, files, room, missed, of_all };
     // Asks of earlier versions say nothing of it.
     if of.dir.is_some() && of.all_words {
         naming.directory(of.later);
@@ -136,6 +138,8 @@ struct Naming<'a> {
     room: [usize; 2],
     /// Limits that were reached.
     missed: BTreeSet<String>,
+    /// The word takes all files of a directory: its data is told in one line.
+    of_all: bool,
 }
 
 impl Naming<'_> {
@@ -189,6 +193,7 @@ impl Naming<'_> {
     }
 
     fn word(&mut self, word: &str, runs: bool) {
+        self.of_all = word.trim_start_matches(['.', '/']) == "*" && !runs;
         for base in self.bases.clone() {
             for path in self.paths(&base, word) {
                 self.file(&path, runs);
@@ -285,7 +290,9 @@ impl Naming<'_> {
         };
         let shown = self.shown(&real);
         if about.is_dir() {
-            if real != self.root && real != self.here {
+            if self.of_all {
+                self.others_of_all();
+            } else if real != self.root && real != self.here {
                 self.not_bound(shown, "a directory, and what is in it");
             }
             return;
@@ -311,7 +318,9 @@ impl Naming<'_> {
             || head.starts_with(b"#!")
             || is_program(&head)
             || ending.is_some_and(|it| SCRIPTS.contains(&it.as_str()));
-        if !is_executed {
+        if !is_executed && self.of_all {
+            self.others_of_all();
+        } else if !is_executed {
             self.note(shown, Err(NOT_BOUND.to_owned()));
         } else if self.bind(shown, &file) && !is_program(&head) {
             self.reader(&head, 0);
@@ -322,9 +331,11 @@ impl Naming<'_> {
     fn reader(&mut self, head: &[u8], depth: usize) {
         let Some(words) = first_line(head) else { return };
         let rest = words.get(1).map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let of_all = self.of_all;
         for word in rest.split_ascii_whitespace() {
             self.word(word, false);
         }
+        self.of_all = of_all;
         let name = env_program(&words).unwrap_or_else(|| words[0].clone());
         let found = name.to_str().and_then(|it| program(it, self.search, &self.bases[0]).ok());
         let Some(real) = found.and_then(|it| it.canonicalize().ok()) else { return };
@@ -353,6 +364,10 @@ impl Naming<'_> {
         });
         let hashed = hashed.unwrap_or_else(|error| Err(format!("{NOT_BOUND}: {error}")));
         self.note(shown, hashed)
+    }
+
+    fn others_of_all(&mut self) {
+        self.not_bound("*".to_owned(), "all that it takes beside programs and scripts");
     }
 
     fn not_bound(&mut self, shown: String, why: &str) {

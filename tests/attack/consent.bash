@@ -197,7 +197,7 @@ write_word() {
   case "$swapped_step" in
     *python3*) printf 'open("%s/ran", "a").write("%s")\n' "$workspace" "$1" ;;
     *perl*) printf 'system("echo %s >> %s/ran");\n' "$1" "$workspace" ;;
-    *) printf 'echo %s >> %s/ran\n' "$1" "$workspace" ;;
+    *) printf '#!/bin/sh\necho %s >> %s/ran\n' "$1" "$workspace" ;;
   esac > "$workspace/$swapped_word"
   chmod +x "$workspace/$swapped_word"
 }
@@ -233,7 +233,8 @@ word_attack "a script in a variable with an expression" w "run: 'bash \"\$S\"', 
 word_attack "a pattern in the place of a directory" sub/w.sh 'run: "./s?b/w.sh"'
 word_attack "a pattern with two parts, in a loop" sub/w.sh 'run: "for f in */*.sh; do bash $f; done"'
 word_attack "a class of letters in a pattern" w.sh 'run: "cd .; ./[[:alpha:]].sh"'
-word_attack "a pattern that takes every file" j/w 'run: "cd j; for f in *; do bash $f; done"'
+word_attack "a pattern that takes every file" j/w 'run: "for f in j/*; do bash $f; done"'
+word_attack "a program among all files" j/w 'run: "for f in j/*; do $f; done; echo *"'
 word_attack "a command in the default of a variable" w.sh 'run: "echo ${X:-$(./w.sh)}"'
 word_attack "a command in nested backquotes" w.sh 'run: "echo `echo \\`./w.sh\\``"'
 word_attack "a script behind a here-document with a quote" w.sh 'run: "cat > /dev/null << E\nit is 6\" wide $HOME/x\nE\n./w.sh \"$LC_ALL\""'
@@ -287,7 +288,8 @@ END
   python3 - "$workspace" << 'END' &
 import mmap, os, sys, time
 os.chdir(sys.argv[1])
-page = mmap.mmap(open("w.sh", "r+b").fileno(), 0)
+file = open("w.sh", "r+b")
+page = mmap.mmap(file.fileno(), 0)
 page[-2:-1] = b" "
 open("mapped", "w").close()
 while not os.path.exists("write"):
@@ -295,7 +297,7 @@ while not os.path.exists("write"):
 page[5:9] = b"evil"
 open("written", "w").close()
 END
-  until_true test -e "$workspace/mapped"
+  until_true test -e "$workspace/mapped" || return 1
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
   until_true is_asked || { cat "$workspace/engine.log"; return 1; }
   # A hash is remembered once the file is older than a moment.
@@ -303,7 +305,7 @@ END
   cue approve g-1 > /dev/null
   until_true eval 'cue gates | grep -q g-2' || { cat "$workspace/engine.log"; return 1; }
   touch "$workspace/write"
-  until_true test -e "$workspace/written"
+  until_true test -e "$workspace/written" || return 1
   cue approve g-2 > /dev/null
   until_true eval 'grep -q evil "$workspace/ran" || cue gates --show g-2 | grep -q "asked again"'
   local ran anew
