@@ -711,9 +711,10 @@ impl Gather {
             values.extend(known.map(str::to_owned));
         }
         values.extend(default.filter(|it| !it.contains(['$', '`'])).map(str::to_owned));
-        match values.is_empty() {
-            true => word.push(UNKNOWN),
-            false => self.fork(word, &values),
+        if values.is_empty() {
+            word.push(UNKNOWN);
+        } else {
+            self.fork(word, &values);
         }
     }
 }
