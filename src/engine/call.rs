@@ -207,18 +207,20 @@ pub(super) fn known_programs(
         return Vec::new();
     }
     let dir = plan.dir.clone();
-    // A variable whose value is not known yet is there all the same.
+    // A variable whose value is not known yet is there all the same, with the stretches that are.
     let value = |text: &String| {
-        let is_known = !text.contains("${{");
-        is_known.then(|| TextPart::Text(text.clone())).into_iter().collect::<Vec<_>>()
+        let mut holes = text.split("${{");
+        let first = holes.next().map(|it| TextPart::Text(it.to_owned()));
+        let behind = |hole: &str| {
+            let text = hole.split_once("}}").map_or("", |it| it.1);
+            [TextPart::Secret(String::new()), TextPart::Text(text.to_owned())]
+        };
+        first.into_iter().chain(holes.flat_map(behind)).collect::<Vec<_>>()
     };
     let program = |(words, variables): (Vec<String>, Vec<(String, String)>)| {
         let of_step = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
         let own = variables.iter().filter(|(name, _)| run.env_of(step).all(|it| it.0 != *name));
         let env: Vec<_> = of_step.chain(own.map(|(name, text)| (name.clone(), value(text)))).collect();
-        if env.iter().any(|it| it.0 == "PATH" && it.1.is_empty()) {
-            return None;
-        }
         let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
         let names = program.shell.is_some() || program.script.is_some() || !program.word.is_empty();
         let names = names || !program.runs.is_empty() || !program.names.is_empty();

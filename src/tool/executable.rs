@@ -240,7 +240,7 @@ impl Opening<'_> {
         let is_binary = is_program(head);
         let is_ours = !shown.starts_with('/');
         if !is_ours && (is_binary || by_name) {
-            let digest = self.known.hash(&file, &about, false).map_err(|it| failed(shown.clone(), it))?;
+            let digest = self.known.hash(&file, &about).map_err(|it| failed(shown.clone(), it))?;
             self.note(shown, digest, about.len());
             if !is_binary {
                 return Ok(Opened { path: real.into(), reader: None, is_binary: true });
@@ -329,13 +329,10 @@ pub(super) fn env_program(reader: &[OsString]) -> Option<OsString> {
 }
 
 impl Remembered {
-    /// Reads through the descriptor, unless this very file was read, and nobody has written to it since. A file that changed
-    /// a moment ago is not remembered: clocks of file systems are coarse. Nor is a file of the workspace, or one that its
-    /// steps can write: who has it mapped changes its bytes, and its time only later.
-    pub(super) fn hash(&self, file: &File, about: &Metadata, is_ours: bool) -> io::Result<Digest> {
-        let me = rustix::process::geteuid();
-        let is_mine = !me.is_root() && about.uid() == me.as_raw();
-        let is_kept = !is_ours && !is_mine && about.mode() & 0o022 == 0;
+    /// The hash of a file that lies outside the workspace. Read through the descriptor, unless this very file was, and nobody
+    /// has written to it since. What changed a moment ago is not remembered: clocks of file systems are coarse. Nor is a
+    /// file that others than root may write: a write through a mapping of memory can leave all times as they are.
+    pub(super) fn hash(&self, file: &File, about: &Metadata) -> io::Result<Digest> {
         let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         let changed = time(about.ctime(), about.ctime_nsec());
         let key = [
@@ -346,31 +343,37 @@ impl Remembered {
             changed,
         ];
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(digest) = lock().get(&key).filter(|_| is_kept) {
+        if let Some(digest) = lock().get(&key) {
             return Ok(*digest);
         }
-        let mut hasher = Sha256::new();
-        let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
-        loop {
-            // Also of a file that grows meanwhile.
-            if about.size().max(at) > HASHED_BYTES_MAX {
-                return Err(io::Error::other(format!("it has more than {HASHED_BYTES_MAX} bytes")));
-            }
-            let length = file.read_at(&mut buffer, at)?;
-            if length == 0 {
-                break;
-            }
-            hasher.update(&buffer[..length]);
-            at += length as u64;
-        }
-        let digest = Digest(hasher.finalize().into());
+        let digest = hash(file, about)?;
+        let is_installed = about.uid() == 0 && about.mode() & 0o022 == 0;
         let is_settled = is_older_than_a_moment(changed);
         let mut known = lock();
-        if is_kept && is_settled && known.len() < REMEMBERED_MAX {
+        if is_installed && is_settled && known.len() < REMEMBERED_MAX {
             known.insert(key, digest);
         }
         Ok(digest)
     }
+}
+
+/// Reads all bytes of a file through its descriptor.
+pub(super) fn hash(file: &File, about: &Metadata) -> io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
+    loop {
+        // Also of a file that grows meanwhile.
+        if about.size().max(at) > HASHED_BYTES_MAX {
+            return Err(io::Error::other(format!("it has more than {HASHED_BYTES_MAX} bytes")));
+        }
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&buffer[..length]);
+        at += length as u64;
+    }
+    Ok(Digest(hasher.finalize().into()))
 }
 
 /// Whether a time of a file lies well before that of a file made now: there is no clock here but the file system's.
