@@ -131,6 +131,11 @@ impl Launch {
 
     /// The files it executes.
     pub fn program(&self) -> Program {
+        self.program_without(&|_| false)
+    }
+
+    /// The files it executes, whatever the value of some of its variables is.
+    pub fn program_without(&self, is_open: &dyn Fn(&str) -> bool) -> Program {
         let plain = self.plain_command();
         let shell = plain.as_ref().and_then(|_| self.argv.first().cloned());
         let words =
@@ -147,7 +152,8 @@ impl Launch {
             _ => None,
         };
         let search = self.env.iter().rfind(|it| it.0 == "PATH").and_then(|it| is_text(&it.1));
-        let values = self.env.iter().map(|(name, parts)| (name.clone(), known(parts)));
+        let value = |name: &str, parts| if is_open(name) { known(&[]) } else { known(parts) };
+        let values = self.env.iter().map(|(name, parts)| (name.clone(), value(name, parts)));
         let Named { runs, names, dirs, missed } = named(self.own_words(), values.collect());
         let of = |words: BTreeSet<String>| {
             // The program and the script are opened before all others; in another directory they are other files.

@@ -458,6 +458,14 @@ impl Releasing<'_> {
         files.unwrap_or_default()
     }
 
+    /// The files of a call that starts a program.
+    fn files(&mut self, step: StepIx, launch: &Launch) -> Vec<FileFact> {
+        if !launch.is_process() {
+            return Vec::new();
+        }
+        self.seen(call::program_at(self.run, step, self.gate, launch))
+    }
+
     /// A call whose parameters are not known yet.
     fn later(&mut self, step: StepIx, purpose: Purpose, what: Later) {
         self.later_count += 1;
@@ -499,7 +507,7 @@ impl Releasing<'_> {
         let launch_hash = launch.hash();
         self.note(&beside.name, "call", launch_hash);
         self.out.covered.fallbacks.push((step, number, launch_hash));
-        let files = if launch.is_process() { self.seen(launch.program()) } else { Vec::new() };
+        let files = self.files(step, &launch);
         Some(WillFallBack { number, launch, launch_hash, files })
     }
 
@@ -522,7 +530,7 @@ impl Releasing<'_> {
             let launch_hash = launch.hash();
             self.note(&plan.id, "call", launch_hash);
             self.out.covered.calls.push((step, launch_hash));
-            let files = if launch.is_process() { self.seen(launch.program()) } else { Vec::new() };
+            let files = self.files(step, &launch);
             if self.out.will_run.len() < NAMES_MAX {
                 let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
                 let (effect, choice) = (plan.effect, choice.clone());

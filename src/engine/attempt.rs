@@ -80,12 +80,12 @@ fn bound_programs(
     if approvals.iter().all(|it| it.facts.as_ref().is_none_or(|it| it.programs.is_empty())) {
         return programs;
     }
-    let own = launch.program();
     let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
     let known = call::known_programs(run, step, purpose, chosen);
     for approval in approvals {
         let Some(facts) = &approval.facts else { continue };
         let knows = approval.knows(purpose);
+        let own = call::program_at(run, step, approval.gate, launch);
         let of_call = || facts.shown_of(&own);
         let of_words = || known.iter().map(|it| facts.shown_of(it)).find(|it| !it.is_empty());
         let is_own = knows || purpose == Purpose::Step;

@@ -194,6 +194,37 @@ fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
     }
 }
 
+/// The files that a call of a step names. Values that come of the form of this gate are left open: who approves may still
+/// change them, and the ask says so of files that only they name.
+pub(super) fn program_at(run: &Run, step: StepIx, gate: StepIx, launch: &Launch) -> Program {
+    let around: Vec<StepIx> = std::iter::once(gate).chain(run.frames_of(gate)).collect();
+    let plan = run.plan_step(step);
+    let is_of_gate = |text: &str| {
+        let reads = |expr: &Expr| {
+            expr.references().iter().any(|it| {
+                let is_step = matches!(it.root.to_ascii_lowercase().as_str(), "steps" | "needs");
+                let named =
+                    |name: &String| run.named(plan.scope, name).is_some_and(|it| around.contains(&it));
+                is_step && it.path.first().is_none_or(named)
+            })
+        };
+        Template::parse(text).is_ok_and(|it| it.holes().any(|it| reads(&it.expr)))
+    };
+    let bound = |name: &str| {
+        purposes(plan).filter_map(|it| work_for(plan, it)).any(|work| match work {
+            Work::Run { bindings, .. } => {
+                bindings.iter().any(|it| it.0 == name && is_of_gate(&format!("${{{{ {} }}}}", it.1)))
+            }
+            _ => false,
+        })
+    };
+    let is_open = |name: &str| {
+        let written = run.env_of(step).rev().find(|it| it.0 == name);
+        written.is_some_and(|it| is_of_gate(&it.1)) || bound(name)
+    };
+    launch.program_without(&is_open)
+}
+
 /// The files that a step names for this purpose, where they are known before anything else about its call is: one program, or
 /// one for each tool of which one is chosen, as long as none is.
 pub(super) fn known_programs(
