@@ -179,6 +179,11 @@ pub(super) async fn own(
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
     config.settle_trust(trusted);
+    if actor.channel == Channel::Step {
+        say(
+            "a step has started this engine: every answer at its gates counts as a step's, and no person decides here",
+        );
+    }
     let environment = {
         let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
         if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {

@@ -5,6 +5,8 @@
 //! below a guard, and one that is gone, reaped, hidden or in another pid namespace. A guard is the subreaper of all
 //! processes below it, so no fork, session or cleared environment leads past it; the mark holds after the guard was killed.
 //! `sshd` counts as a step too: it passes on the connection of somebody whom the kernel of this machine cannot see.
+//!
+//! An engine that a step has started counts everybody as a step: that step may have made the namespaces in which it looks.
 
 use super::{
     guard::{GUARD_WORD, process},
@@ -57,14 +59,22 @@ impl Peer {
         if !cfg!(target_os = "linux") {
             return false;
         }
-        self.process.as_ref().is_none_or(|(pid, handle)| is_process_of_a_step(*pid, handle))
+        step_mark::is_on_us()
+            || self.process.as_ref().is_none_or(|(pid, handle)| is_process_of_a_step(*pid, handle))
     }
 }
 
 /// Reports if the process that a handle holds must be taken for a step's.
 pub(super) fn is_process_of_a_step(pid: Pid, handle: &OwnedFd) -> bool {
     // In this order: what was read is its own, since it lived afterwards.
-    descends_from_a_step(pid) || is_sshd(pid) || has_ended(handle)
+    descends_from_a_step(pid) || !is_in_our_pid_namespace(pid) || is_sshd(pid) || has_ended(handle)
+}
+
+/// Who starts a pid namespace is the parent of nobody outside of it, and mounts a `/proc` of its own.
+fn is_in_our_pid_namespace(pid: Pid) -> bool {
+    let of = |who: String| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
+    let ours = of("self".to_owned());
+    ours.is_some() && of(pid.as_raw_nonzero().to_string()) == ours
 }
 
 /// The kernel's own handle to the peer. One that is made from the number could be that of a later process; only where the kernel is
@@ -84,7 +94,7 @@ fn has_ended(handle: impl AsFd) -> bool {
 
 /// True when this process was started by a step.
 pub fn are_we_of_a_step() -> bool {
-    cfg!(target_os = "linux") && descends_from_a_step(rustix::process::getpid())
+    cfg!(target_os = "linux") && (step_mark::is_on_us() || descends_from_a_step(rustix::process::getpid()))
 }
 
 /// Reports if a process must be taken for a step's by its parents and its mark, which are readable for everybody.

@@ -167,6 +167,25 @@ namespace() {
 }
 attack "a peer without a number here (another pid namespace) approves" namespace
 
+# The step ends the engine and starts the same program in namespaces of its own, where a mount hides the marks of both.
+namespaces_of_a_step() {
+  unshare -rpfm --mount-proc mount --bind /dev/null /proc/self/limits 2> /dev/null || absent "unshare with a mount namespace"
+  gated irreversible "if [ \"\${1:-}\" = inside ]; then
+  sed 's/^\(Max file locks *\).*/\1unlimited unlimited locks/' /proc/self/limits > limits; mount --bind limits /proc/\$\$/limits
+  as_nobodys() { sh -c 'mount --bind limits /proc/\$\$/limits; exec \"\$@\"' sh '$program' \"\$@\"; }
+  setsid -f sh -c 'mount --bind limits /proc/\$\$/limits; exec '\''$program'\'' serve' > serving 2>&1
+  for _ in \$(seq 200); do ! grep -q serving serving || break; sleep 0.05; done
+  for _ in 1 2 3; do as_nobodys approve g-1 --ask \$('$program' gates --json | grep -o '[0-9a-f]\{64\}' | head -1) > said 2>&1; done
+  sleep 0.5; exit
+fi
+kill -9 \$(tr -dc 0-9 < .cuelight/lock); sleep 0.5
+env -i PATH=\"\$PATH\" HOME=\"\$HOME\" unshare -rpfm --kill-child --mount-proc bash ways.sh inside > inside 2>&1; touch done; sleep 60"
+  until_true test -e "$workspace/done" || { cat "$workspace/inside"; return 1; }
+  held said || return 1
+  grep -q 'no person decides here' "$workspace/serving" || { echo "the engine of a step does not say so"; cat "$workspace/serving"; return 1; }
+}
+attack "a step starts the engine anew in namespaces of its own, and approves there" namespaces_of_a_step
+
 relay() {
   command -v socat > /dev/null || absent socat
   gated reversible "socat UNIX-LISTEN:relay,fork UNIX-CONNECT:.cuelight/cuelight.sock & sleep 0.2
