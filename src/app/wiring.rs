@@ -305,7 +305,7 @@ async fn attach_as(
 }
 
 /// An engine that says no is not asked again.
-fn no_seat(error: AttachError) -> Trouble {
+pub(super) fn no_seat(error: AttachError) -> Trouble {
     match error {
         AttachError::Refused(why) => Trouble::failed(why),
         AttachError::Unreached(why) => Trouble::not_recorded(why),
@@ -468,7 +468,8 @@ pub(super) async fn attach_soon(
 fn unreachable(workspace: &Workspace) -> Trouble {
     let root = workspace.root().display();
     Trouble::not_recorded(format!(
-        "could not reach the engine of {root}; `cuelight serve` there says why, and where it hangs `cuelight take-over` takes its place"
+        "could not reach the engine of {root} in time: it is busy, or it hangs; try again, and where it hangs `cuelight take-over` puts \
+         another in its place"
     ))
 }
 
