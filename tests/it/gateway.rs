@@ -335,6 +335,30 @@ async fn a_line_that_shows_another_ask_than_it_names_gives_no_seat() {
     engine.close().await;
 }
 
+#[tokio::test]
+async fn an_engine_whose_socket_was_removed_listens_again() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let path = dir.path().join("socket");
+    std::fs::remove_file(&path).expect("a socket");
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let attaches = async {
+        loop {
+            let seat = RemoteDesk::attach(&path, Channel::Command, &tasks, closing.clone()).await;
+            if seat.is_ok() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), attaches).await.expect("a seat in time");
+    closing.cancel();
+    tasks.join().await;
+    engine.close().await;
+    assert!(!path.exists(), "an engine that ends removes the socket that it made last");
+}
+
 #[test]
 fn another_user_is_refused() {
     let shop = ("ops", Path::new("/srv/shop"));
