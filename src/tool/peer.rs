@@ -92,7 +92,9 @@ enum Below {
 
 fn is_a_steps(pid: Pid, handle: &OwnedFd, below: Below) -> bool {
     // In this order: what was read is its own, since it lived afterwards.
-    descends(pid, below) || !is_in_our_pid_namespace(pid) || is_sshd(pid) || has_ended(handle)
+    // An engine in a container is one; a step that listens in namespaces of its own still has its mark.
+    let is_elsewhere = below == Below::IsAStep && !is_in_our_pid_namespace(pid);
+    descends(pid, below) || is_elsewhere || is_sshd(pid) || has_ended(handle)
 }
 
 /// Who starts a pid namespace is the parent of nobody outside of it, and mounts a `/proc` of its own.
