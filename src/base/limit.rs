@@ -135,6 +135,12 @@ pub const FORM_BYTES_MAX: usize = 64 * 1024;
 pub const CORRECTION_COMPARES_MAX: usize = 50_000_000;
 /// Bytes of a reason.
 pub const REASON_BYTES_MAX: usize = 16 * 1024;
+/// Comments of people at one gate.
+pub const GATE_COMMENTS_MAX: usize = 1000;
+/// Comments of steps and agents at one gate. Everybody who attaches reads them first.
+pub const GATE_COMMENTS_OF_PROGRAMS_MAX: usize = 100;
+/// Refused answers of steps and agents at one gate that are recorded.
+pub const GATE_REFUSALS_OF_PROGRAMS_MAX: usize = 100;
 /// Bytes of one value of a scope.
 pub const SCOPE_VALUE_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of the name of a value in a scope.

@@ -73,7 +73,7 @@ impl Actor {
     pub(super) fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
             _ if self.channel == Channel::Step => Some(
-                "this program counts as a step's and decides nothing: a step has started it, it has ended, it runs in a container, \
+                "this program counts as a step's and decides nothing: a step has started it or the engine, it has ended, it runs in a container, \
                      or it forwards a connection (ssh -L); answer from your own terminal, where `cuelight doctor` shows if it counts",
             ),
             _ if self.channel == Channel::Mcp => {

@@ -65,6 +65,10 @@ pub struct Gate {
     pub(super) for_budget: bool,
     /// The people it goes by.
     pub(super) people: GatePeople,
+    /// Comments of people.
+    pub(super) comments: usize,
+    /// Comments, and refused answers, of steps and agents.
+    pub(super) of_programs: (usize, usize),
 }
 
 /// An answer that somebody else may give, for a while.
@@ -190,6 +194,8 @@ impl Gate {
             for_budget,
             people: GatePeople::at_opening(ask, &rule, people),
             rule,
+            comments: 0,
+            of_programs: (0, 0),
         }
     }
 
@@ -316,7 +322,10 @@ impl Gate {
                     None => self.reviewed_by = reviewed_by,
                 }
             }
-            GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
+            GateEvent::Commented { by, .. } if by.decides_nothing().is_some() => self.of_programs.0 += 1,
+            GateEvent::Commented { .. } => self.comments += 1,
+            GateEvent::Refused { by, .. } if by.decides_nothing().is_some() => self.of_programs.1 += 1,
+            GateEvent::Refused { .. } => {}
         }
         true
     }

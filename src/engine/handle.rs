@@ -3,7 +3,8 @@
 
 use crate::{
     base::{
-        AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, OPEN_RUNS_MAX,
+        AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GATE_COMMENTS_MAX,
+        GATE_COMMENTS_OF_PROGRAMS_MAX, GATE_REFUSALS_OF_PROGRAMS_MAX, GateId, OPEN_RUNS_MAX,
         REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
     },
     engine::{
@@ -171,8 +172,18 @@ impl Turn<'_> {
                 Ok(())
             }
             Command::NoteRefusal { gate, by, why } => {
-                self.find_gate(gate)?;
-                self.emit_gate(gate, GateEvent::Refused { by, why });
+                let recorded = self.find_gate(gate)?.of_programs.1 + 1;
+                let is_program = by.decides_nothing().is_some();
+                if is_program && recorded > GATE_REFUSALS_OF_PROGRAMS_MAX {
+                    return Ok(());
+                }
+                let is_last = is_program && recorded == GATE_REFUSALS_OF_PROGRAMS_MAX;
+                let more = if is_last {
+                    "; more refused answers of steps and agents are not recorded here"
+                } else {
+                    ""
+                };
+                self.emit_gate(gate, GateEvent::Refused { by, why: why + more });
                 Ok(())
             }
         }
@@ -459,6 +470,15 @@ impl Turn<'_> {
         let text = checked_reason(text)?;
         if text.is_empty() {
             return Err(Refusal::Other("a comment without text says nothing".to_owned()));
+        }
+        let (many, most, whose) = match by.decides_nothing() {
+            Some(_) => (it.of_programs.0, GATE_COMMENTS_OF_PROGRAMS_MAX, "of steps and agents"),
+            None => (it.comments, GATE_COMMENTS_MAX, "of people"),
+        };
+        if many >= most {
+            return Err(Refusal::Other(format!(
+                "could not comment on {gate}: it has {many} comments {whose}, and takes no more of them"
+            )));
         }
         self.emit_gate(gate, GateEvent::Commented { by, text });
         Ok(())

@@ -22,7 +22,7 @@ use crate::{
     plan::{Risk, Work},
     projection::{GateView, asked_anew},
     runtime::{Desk, Entropy, Receipt, Reply, Request},
-    store::log_name,
+    store::{id_told, name_to_sign},
 };
 use std::{
     io::{self, IsTerminal as _},
@@ -233,7 +233,8 @@ async fn signed(
     args: &SignArgs,
 ) -> Result<Result<Seat, ExitCode>, Trouble> {
     let trace = seat.desk.boards().borrow().board.trace_of(view.id).unwrap_or_default().to_owned();
-    let log = log_name(&seat.workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let log = name_to_sign(&seat.workspace, &id_told(&seat.workspace));
+    let log = log.map_err(|it| Trouble::not_recorded(it.to_string()))?;
     match signing::sign(decision, view, (&trace, &log), args) {
         Ok(Signed::Given) => Ok(Ok(seat)),
         Ok(Signed::Written(what)) => {

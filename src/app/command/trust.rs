@@ -16,7 +16,7 @@ use crate::{
     runtime::{
         Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, called_by_schedules, scheduled,
     },
-    store::{Things, Workspace},
+    store::{DATABASE, Things, Workspace},
     tool::read_text,
 };
 use rustix::fs::OFlags;
@@ -126,6 +126,11 @@ fn told(config: &Config, workspace: &Workspace, things: &Things, why: Option<&st
     if all.is_empty() {
         text.push_str(
             "\n  nothing: there is no schedule, setting, tool, agent, model, key, secret or database in it",
+        );
+    }
+    if why.is_some() && things.iter().any(|(name, _)| name == DATABASE) {
+        text.push_str(
+            "\n\nOnce it is accepted, no answer counts here that was signed before it was copied or moved.",
         );
     }
     if why.is_some() {

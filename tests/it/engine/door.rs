@@ -549,8 +549,12 @@ impl Bench {
         if words.contains(&"via-script") {
             by.channel = Channel::Command;
         }
+        if words.contains(&"via-step") {
+            by.channel = Channel::Step;
+        }
         let plain = |it: &&&str| {
-            !it.contains('=') && !["old", "via-script", "breaking-glass", "overriding"].contains(it)
+            !it.contains('=')
+                && !["old", "via-script", "via-step", "breaking-glass", "overriding"].contains(it)
         };
         let named = words.iter().skip(2).find(plain);
         let gate = self.gate(named.copied());

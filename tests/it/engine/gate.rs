@@ -1105,3 +1105,9 @@ fn whole_frames_begin_anew() {
          = completed: a completed, m completed, m[1] completed, m[2] completed, g completed, z completed",
     );
 }
+
+#[test]
+fn steps_fill_a_gate_with_comments_and_people_still_comment_and_reject() {
+    let script = format!("{}ann comments : hm; ann rejects : no", "ann comments via-step : n; ".repeat(101));
+    at("", &script, "it has 100 comments of steps and agents\ng-1 ann rejects");
+}
