@@ -139,6 +139,32 @@ writes_by_an_operand() {
   echo "$command is $risk"
 }
 
+patch_elsewhere() {
+  command -v jq > /dev/null || absent jq
+  local field text risk
+  while IFS='|' read -r field text; do
+    fresh agents
+    mkdir "$scratch/outside" 2> /dev/null
+    ln -s "$scratch/outside" "$workspace/link"
+    risk=$(risk_of apply_patch "$(jq -nc --arg key "$field" --arg it "*** Begin Patch"$'\n'"$text"$'\n'"*** End Patch" '{($key): $it}')") || return 1
+    [ "$risk" = externally-reversible ] || { echo "$text is $risk"; return 1; }
+  done << 'END'
+command| *** Add File: /srv/elsewhere
+input|*** Delete File: /srv/elsewhere
+command|*** Add File: link/new
+command|no head that is known
+END
+  echo "$text is $risk"
+}
+
+hidden_fields() {
+  command -v jq > /dev/null || absent jq
+  fresh agents
+  agent_asks Edit '{"file_path":"a.txt","old_string":"","new_string":"x","path":"/etc/passwd","content":"HIDDEN","edits":[{"old_string":"HIDDEN2"}]}' || return 1
+  agent_leaves
+  grep -qF /etc/passwd <<< "$shown" && grep -qw HIDDEN <<< "$shown" && grep -F HIDDEN2 <<< "$shown"
+}
+
 attack "a title cuts the command of an agent" title_is_cut
 attack "a program hidden in an option is as harmless as git status" risk_by_the_name
 attack "the agent's own words pass for what it does" words_pass_for_deeds
@@ -148,3 +174,5 @@ attack "hooks that start at once in a fresh directory fail" hooks_at_once
 attack "each directory has an inbox of its own" inbox_of_each_directory
 attack "code in the subscript of a variable is as harmless as a test" runs_in_a_subscript
 attack "an operand or a format writes or starts something, and only reads" writes_by_an_operand
+attack "a patch of a file elsewhere is judged as one of the workspace" patch_elsewhere
+attack "a field of an edit is bound and not shown" hidden_fields
