@@ -282,6 +282,9 @@ impl<'w> Rules<'_, 'w, '_, '_> {
         let found = self.findings.error("unknown-output", place, message);
         match near {
             Some(near) => found.label(format!("did you mean `{near}`?")),
+            None if matches!(step.kind, StepKind::Wait(_)) => {
+                found.help(format!("`{id}` only waits, and has no outputs"))
+            }
             None if outputs.is_empty() => found.help(format!("add `outputs: {{{name}: string}}` to `{id}`")),
             None => found.help(format!("it declares {}", any_of(outputs))),
         };
@@ -336,7 +339,7 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
             names
         }),
         StepKind::Http(_) => Some(HTTP_OUTPUTS.to_vec()),
-        StepKind::Wait(_) => None,
+        StepKind::Wait(Wait::For(_) | Wait::Until(_)) => Some(declared),
     }
 }
 

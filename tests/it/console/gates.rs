@@ -118,7 +118,8 @@ fn read_at_once(stage: Stage) -> String {
 /// A gate as `cuelight hook` opens it for what an agent is about to do.
 fn of_agent(tool: &str, input: &Value, file: Option<&FileNow>) -> Stage {
     let tool_use = ToolUse { agent: "claude-code", tool, input, directory: "/srv/book" };
-    let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file);
+    let ToolAsk { title, evidence, claim, risk } =
+        tool_use.ask(file, &file.map(|file| file.path.clone()).into_iter().collect::<Vec<_>>());
     let mut draft = Draft::default();
     let evidence = evidence.iter().map(|(name, text)| draft.given(name, text.clone())).collect();
     let mut gate = draft.gate(title, evidence, [], false);
