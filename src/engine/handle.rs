@@ -92,7 +92,7 @@ impl Turn<'_> {
             let why = why.to_owned();
             return Err(match &command {
                 Command::Decide(it) => Refusal::NotAllowed { gate: it.gate, why },
-                _ => Refusal::Other(format!("could not do that: {why}")),
+                _ => Refusal::Other(why),
             });
         }
         match command {
@@ -455,7 +455,7 @@ impl Turn<'_> {
         }
         let text = checked_reason(text)?;
         if text.is_empty() {
-            return Err(Refusal::Other("a comment without text says nothing".to_owned()));
+            return Err(Refusal::Other("a comment needs a text".to_owned()));
         }
         self.emit_gate(gate, GateEvent::Commented { by, text });
         Ok(())
@@ -639,7 +639,12 @@ impl Turn<'_> {
     fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
         let it = self.find(run)?;
         if !it.state.rests() {
-            return Err(wrong_state(run, it.state, "undo", "cancel it with --undo, or wait for its end"));
+            return Err(wrong_state(
+                run,
+                it.state,
+                "undo",
+                &format!("it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"),
+            ));
         }
         if !it.completed.iter().any(|step| it.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
