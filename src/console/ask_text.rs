@@ -49,11 +49,7 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     out.row("risk", HEAD, &[(risk_words(ask.risk).to_owned(), role_of_risk(ask.risk))]);
     if let Some(why) = &gate.asked_anew {
         out.begin();
-        out.foreign(
-            "asked",
-            &format!("again (epoch {}) because {why}", ask.epoch),
-            Role::Warn,
-        );
+        out.foreign("asked", &format!("again (epoch {}) because {why}", ask.epoch), Role::Warn);
     }
     if let Some(before) = told.read.or(gate.previous.as_deref()) {
         changes(&mut out, told, before, "changes", "none that the ask shows");
@@ -437,7 +433,9 @@ fn changes(out: &mut Prose, told: &Told<'_>, before: &Ask, head: &str, none: &st
     // The hash of a call says nothing beside what has changed in it.
     let says_more = |it: &&AskChange| {
         let call = it.path.strip_suffix("launch_hash");
-        call.is_none_or(|call| !changes.iter().any(|other| other.path != it.path && other.path.starts_with(call)))
+        call.is_none_or(|call| {
+            !changes.iter().any(|other| other.path != it.path && other.path.starts_with(call))
+        })
     };
     let mut told: Vec<(String, [Option<String>; 2])> =
         changes.iter().filter(says_more).map(AskChange::words).collect();
@@ -446,9 +444,7 @@ fn changes(out: &mut Prose, told: &Told<'_>, before: &Ask, head: &str, none: &st
     for (what, values) in told {
         out.foreign(head, &what, Role::Text);
         head = "";
-        for (sign, value, role) in
-            [("- ", &values[0], Role::DiffDel), ("+ ", &values[1], Role::DiffAdd)]
-        {
+        for (sign, value, role) in [("- ", &values[0], Role::DiffDel), ("+ ", &values[1], Role::DiffAdd)] {
             if let Some(value) = value {
                 out.foreign_at("", HEAD + 2, &format!("{sign}{}", shorten(value, CHANGE_MAX)), role);
             }

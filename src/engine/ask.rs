@@ -3,7 +3,8 @@
 use crate::{
     base::{
         Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, NOT_BOUND, Program, Score, Span, StepIx,
-        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, groups_do_not_count, json_bytes, keys_do_not_count, sha256,
+        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, groups_do_not_count,
+        json_bytes, keys_do_not_count, sha256,
     },
     engine::{
         Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
@@ -505,7 +506,8 @@ impl<'a> Releasing<'a> {
     fn fallback(&mut self, step: StepIx, view: View<'a>, beside: Beside<'_>) -> Option<WillFallBack> {
         let Purpose::Fallback(number) = beside.purpose else { return None };
         let other = call::launch(self.unknown_to(view), beside.work).ok();
-        let Some(launch) = call::launch(view, beside.work).ok().filter(|it| other.as_ref() == Some(it)) else {
+        let Some(launch) = call::launch(view, beside.work).ok().filter(|it| other.as_ref() == Some(it))
+        else {
             let it = later_beside(self.run.plan_step(step), &beside);
             self.later(step, beside.purpose, it);
             return None;
@@ -555,8 +557,15 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     // Nobody knows now who will have approved: a call that reads that is not known before.
     let mut unknown = outputs.clone();
     unknown.insert("approvers".to_owned(), Value::Null);
-    let mut it =
-        Releasing { run, gate, unknown: &unknown, out, after: Vec::new(), later_count: 0, all: String::new() };
+    let mut it = Releasing {
+        run,
+        gate,
+        unknown: &unknown,
+        out,
+        after: Vec::new(),
+        later_count: 0,
+        all: String::new(),
+    };
     for step in reached {
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };

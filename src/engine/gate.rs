@@ -510,11 +510,14 @@ impl Gate {
 
     /// Who or what has closed it: the people by name, or the rule.
     fn closed_by_words(&self) -> String {
-        let verdict =
-            if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
+        let verdict = if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
         let names: Vec<&str> =
             self.votes.iter().filter(|it| it.verdict == verdict).map(|it| it.by.name.as_str()).collect();
-        if self.resolved_by == "people" && !names.is_empty() { names.join(", ") } else { self.resolved_by.clone() }
+        if self.resolved_by == "people" && !names.is_empty() {
+            names.join(", ")
+        } else {
+            self.resolved_by.clone()
+        }
     }
 
     /// The vote that an answer is now, and the form with its values; changes nothing. `None`: it was given before, and
@@ -626,13 +629,11 @@ impl Gate {
         }
         let others = self.votes.iter().any(|it| it.verdict == Verdict::Approve);
         if others && form != self.form() {
-            return Err(
-                format!(
-                    "others approved other values; leave --set out to approve theirs, or change them with \
+            return Err(format!(
+                "others approved other values; leave --set out to approve theirs, or change them with \
                      `cuelight edit {}` (voids all votes; an editor cannot vote)",
-                    self.id
-                )
-            );
+                self.id
+            ));
         }
         Ok(form)
     }
@@ -693,7 +694,10 @@ impl Gate {
     /// Whether this person has an answer here that they could hand to somebody.
     fn may_hand_on(&self, by: &Actor) -> Result<(), String> {
         let words = || {
-            format!("this answer is given already; the person who gave it can withdraw it: cuelight withdraw {}", self.id)
+            format!(
+                "this answer is given already; the person who gave it can withdraw it: cuelight withdraw {}",
+                self.id
+            )
         };
         let given = || self.has_answered(by).then(words);
         self.forbids(by).or_else(|| self.may_not(by)).or_else(given).map_or(Ok(()), Err)
@@ -735,7 +739,8 @@ impl Gate {
         {
             return None;
         }
-        let not_in = || format!("{} is not in the group {} of people.toml", actor.name, groups_of(&self.ask.require));
+        let not_in =
+            || format!("{} is not in the group {} of people.toml", actor.name, groups_of(&self.ask.require));
         Some(self.counts_not(actor).unwrap_or_else(not_in))
     }
 
@@ -760,8 +765,7 @@ impl Gate {
             return Some(why);
         }
         let more = Some(self.vote_by(by, Verdict::Approve, now)).filter(|_| !self.holds(by));
-        (!self.would_satisfy(more.as_ref()))
-            .then(|| WHOLE_QUORUM.to_owned())
+        (!self.would_satisfy(more.as_ref())).then(|| WHOLE_QUORUM.to_owned())
     }
 
     /// What closes it when enough have agreed.

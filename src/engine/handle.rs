@@ -643,7 +643,9 @@ impl Turn<'_> {
                 run,
                 it.state,
                 "undo",
-                &format!("it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"),
+                &format!(
+                    "it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"
+                ),
             ));
         }
         if !it.completed.iter().any(|step| it.is_to_undo(*step)) {

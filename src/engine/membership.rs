@@ -6,7 +6,7 @@
 //! file is not: whoever can write it can put an older one back, which is signed as well.
 
 use crate::{
-    base::{groups_do_not_count, Digest, canonical_json, sha256},
+    base::{Digest, canonical_json, groups_do_not_count, sha256},
     engine::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum},
     plan::{GateRule, Quorum, Risk},
 };

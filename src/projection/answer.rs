@@ -54,7 +54,11 @@ impl<'a> LetGo<'a> {
             let Some((run, step, behind)) =
                 known.as_ref().and_then(|(run, by_name, behind)| Some((run, *by_name.get(name)?, behind)))
             else {
-                if called.contains(name) { out.now.push(name) } else { out.later.push(name) }
+                if called.contains(name) {
+                    out.now.push(name)
+                } else {
+                    out.later.push(name)
+                }
                 continue;
             };
             let is_over = is_open && run.step(step).is_some_and(|it| it.state.rests());
@@ -169,7 +173,9 @@ impl GateView {
         let frame = run.and_then(|run| Some(run.step_id(run.plan_step(self.step)?.frame?)));
         match (frame, on) {
             (Some(frame), _) => format!("{frame} goes on as its workflow says"),
-            (None, OnFailure::Compensate) if !self.ask.undoes.is_empty() => "the run ends as undone".to_owned(),
+            (None, OnFailure::Compensate) if !self.ask.undoes.is_empty() => {
+                "the run ends as undone".to_owned()
+            }
             (None, _) => "the run ends as rejected".to_owned(),
         }
     }
@@ -218,7 +224,10 @@ impl GateView {
             ),
             GateState::Open => {
                 let (have, needed) = (self.approvals().count(), self.needed());
-                format!("{id} has {have} of {} and is still open", counted(needed as usize, "approval", "approvals"))
+                format!(
+                    "{id} has {have} of {} and is still open",
+                    counted(needed as usize, "approval", "approvals")
+                )
             }
         }
     }
@@ -277,7 +286,9 @@ pub fn settled_words(step: &str, again: bool) -> String {
     if again {
         format!("the undo of {step} is called again, up to {UNDO_ATTEMPTS_MAX} times")
     } else {
-        format!("the undo of {step} counts as done by hand; nothing is called, and the undo of the run continues")
+        format!(
+            "the undo of {step} counts as done by hand; nothing is called, and the undo of the run continues"
+        )
     }
 }
 

@@ -23,10 +23,13 @@ impl AskChange {
         let (name, inner) = rest
             .strip_prefix('[')
             .and_then(|it| it.split_once(']'))
-            .map_or((rest.trim_start_matches('.'), ""), |(name, inner)| (name, inner.trim_start_matches('.')));
+            .map_or((rest.trim_start_matches('.'), ""), |(name, inner)| {
+                (name, inner.trim_start_matches('.'))
+            });
         let both = [&self.before, &self.after].map(|it| it.as_ref().map(value_words));
         let added = self.before.is_none();
-        let calls = self.after.as_ref().or(self.before.as_ref()).and_then(|it| it.get("launch")).map(call_words);
+        let calls =
+            self.after.as_ref().or(self.before.as_ref()).and_then(|it| it.get("launch")).map(call_words);
         match (root, inner) {
             ("plan" | "definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
             ("form", "value") => (format!("form field {name}"), both),

@@ -6,8 +6,8 @@ use crate::{
     engine::{CauseOfLaunch, Delegation, StepState, WillFallBack, WillRun},
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
-        AskChange, Board, Comment, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
-        UndoState, ValueName, ValueView, WhyLine, words,
+        AskChange, Board, Comment, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side,
+        StepView, UndoState, ValueName, ValueView, WhyLine, words,
     },
 };
 use serde::Serialize;
@@ -279,7 +279,8 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
         }
     }
     if !gate.delegations().is_empty() {
-        let one = |it: &Delegation| json!({"by": it.by.name, "to": it.to, "until": it.until, "reason": it.reason});
+        let one =
+            |it: &Delegation| json!({"by": it.by.name, "to": it.to, "until": it.until, "reason": it.reason});
         out["delegations"] = gate.delegations().iter().map(one).collect();
     }
     if gate.is_sent_back() {

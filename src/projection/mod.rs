@@ -42,7 +42,8 @@ mod words;
 
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout, registered_json};
 pub use answer::{
-    CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command, settled_words, stuck_words, undo_words, yes_words,
+    CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command,
+    settled_words, stuck_words, undo_words, yes_words,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName, ValueView};

@@ -251,9 +251,11 @@ impl Chain<'_> {
             let have = gate.approvals().count();
             format!("{} waits at {id} for {} ({have} of {})", plan.id, missing.join(" and "), gate.needed())
         };
-        let then = gate.ask.expires_at.filter(|_| gate.state == GateState::Open).map(|_| {
-            format!("if nobody answers: {}", gate.then_words(self.now, |it| it.to_string()))
-        });
+        let then = gate
+            .ask
+            .expires_at
+            .filter(|_| gate.state == GateState::Open)
+            .map(|_| format!("if nobody answers: {}", gate.then_words(self.now, |it| it.to_string())));
         if self.lines.len() < LINES_MAX {
             self.lines.push(WhyLine { depth, run: None, step: Some(index), gate: Some(id), text });
         }

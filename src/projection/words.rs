@@ -3,10 +3,10 @@
 use crate::{
     base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten},
     engine::{
-        Adoption, AgentEvent, Alternative, AttemptEvent, BREAK_GLASS, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
-        Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, PeopleEvent,
-        Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold,
-        TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
+        Adoption, AgentEvent, Alternative, AttemptEvent, BREAK_GLASS, BusEvent, CacheEvent, CachedFrom,
+        CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin,
+        PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent,
+        TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
     },
     plan::Scope,
     projection::RunView,

@@ -4,11 +4,11 @@
 
 use super::ssh_key::{Signed, SshKey, fingerprint, public_key, signing_key};
 use crate::{
-    base::{groups_do_not_count, keys_do_not_count, TOKEN_NAME_CHARS_MAX, canonical_json, sha256},
+    base::{TOKEN_NAME_CHARS_MAX, canonical_json, groups_do_not_count, keys_do_not_count, sha256},
     definition::KnownPeople,
     engine::{
-        Actor, Channel, Decision, Member, Membership, PeopleSigner, Proof,
-        STATEMENT_NAMESPACE, Signature, Standing, Statement, Token,
+        Actor, Channel, Decision, Member, Membership, PeopleSigner, Proof, STATEMENT_NAMESPACE, Signature,
+        Standing, Statement, Token,
     },
 };
 use serde::Deserialize;

@@ -236,7 +236,12 @@ fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_com
     check(&place, &["reject", "g-1", "--reason", "mine"], 1, &["could not reject g-1"]);
     let gate = place.gates()[0].clone();
     for verb in ["done", "skip"] {
-        check(&place, &[verb, "r-1", "ok", "--reason", "mine"], 2, &["needs the name of the ask that was read"]);
+        check(
+            &place,
+            &[verb, "r-1", "ok", "--reason", "mine"],
+            2,
+            &["needs the name of the ask that was read"],
+        );
         let ask = text(&gate["ask_hash"]);
         let read = [verb, "r-1", "ok", "--reason", "mine", "--ask", &ask];
         check(&place, &read, 1, &["could not override g-1"]);
@@ -455,7 +460,12 @@ fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_el
     check(&place, &["gates"], 0, &["review g-1", "EMERGENCY"]);
     check(&place, &["health"], 0, &["gates degraded: 1 emergency approval nobody has reviewed"]);
     check(&place, &["audit", "--type", "gate.glass_broken"], 0, &["EMERGENCY APPROVAL by me"]);
-    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me gave this approval; another person must review it"]);
+    check(
+        &place,
+        &["review", "g-1", "--reason", "fine"],
+        1,
+        &["me gave this approval; another person must review it"],
+    );
     check(
         &place,
         &["gates", "--show", "g-1"],
@@ -508,7 +518,12 @@ steps:
         2,
         &["could not show what g-1 asked in epoch 2"],
     );
-    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me gave this approval; another person must review it"]);
+    check(
+        &place,
+        &["review", "g-1", "--reason", "fine"],
+        1,
+        &["me gave this approval; another person must review it"],
+    );
     check(&place, &["review", "g-1", "--epoch", "2", "--reason", "fine"], 1, &["no emergency approval"]);
     check(&place, &alone, 0, &["has an emergency approval by you"]);
     // Its files are looked at once more before it counts.
@@ -536,10 +551,23 @@ fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
     check(&place, &["approve", "g-1"], 0, &again);
     check(&place, &["withdraw", "g-1"], 0, &["your vote at g-1 is withdrawn"]);
     check(&place, &["comment", "g-1", "mind the load"], 0, &["comment added to g-1"]);
-    check(&place, &["delegate", "g-1", "--to", "bob"], 0, &["bob answers at g-1 instead of you until ", "not checked"]);
-    check(&place, &["gates", "--show", "g-1"], 0, &["comment     ", ": mind the load", "delegated   ", " to bob until "]);
+    check(
+        &place,
+        &["delegate", "g-1", "--to", "bob"],
+        0,
+        &["bob answers at g-1 instead of you until ", "not checked"],
+    );
+    check(
+        &place,
+        &["gates", "--show", "g-1"],
+        0,
+        &["comment     ", ": mind the load", "delegated   ", " to bob until "],
+    );
     let told = place.cue(&["gates", "--json"]).ok().json();
-    assert_eq!((&told[0]["comments"][0]["text"], &told[0]["delegations"][0]["to"]), (&json!("mind the load"), &json!("bob")));
+    assert_eq!(
+        (&told[0]["comments"][0]["text"], &told[0]["delegations"][0]["to"]),
+        (&json!("mind the load"), &json!("bob"))
+    );
     check(&place, &["withdraw", "g-1"], 0, &["your delegation at g-1 is revoked"]);
     check(&place, &["approve", "g-1", "--ask", "nope"], 2, &["--ask nope is not the name of its ask"]);
     check(&place, &["reject", "g-1", "--reason", "no"], 0, &["g-1 is rejected"]);
@@ -558,7 +586,12 @@ steps:
   - {id: z, needs: g, run: 'true'}
 ",
     );
-    check(&place, &["send-back", "g-1", "--reason", "again"], 0, &["g-1 is sent back: runs prep and the steps after it"]);
+    check(
+        &place,
+        &["send-back", "g-1", "--reason", "again"],
+        0,
+        &["g-1 is sent back: runs prep and the steps after it"],
+    );
     console.until("gate.asked");
     check(&place, &["wait", "g-1"], 1, &["g-1 sent back; asks again as g-2"]);
     check(&place, &["gates", "--show", "g-1"], 0, &["g-1 sent back", "sent back "]);

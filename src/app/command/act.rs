@@ -402,7 +402,8 @@ fn confirm(
 /// Why a name is not that of the ask; none when it is.
 fn misnamed(view: &GateView, named: &str) -> Option<String> {
     let named = named.trim().trim_start_matches('#').to_ascii_lowercase();
-    let is_name_of = |hash: Digest| [hash.to_string(), hash.code()].iter().any(|it| it.eq_ignore_ascii_case(&named));
+    let is_name_of =
+        |hash: Digest| [hash.to_string(), hash.code()].iter().any(|it| it.eq_ignore_ascii_case(&named));
     if is_name_of(view.hash) {
         return None;
     }
@@ -469,7 +470,9 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
     let said = move |now: &GateView, _: Option<&RunView>| {
         let mine = now.delegations().iter().find(|it| it.by.principal() == me.principal());
         let until = mine.map_or_else(String::new, |it| format!(" until {}", it.until));
-        format!("{to} answers at {gate} instead of you{until}; end it with `cuelight withdraw {gate}`{unchecked}")
+        format!(
+            "{to} answers at {gate} instead of you{until}; end it with `cuelight withdraw {gate}`{unchecked}"
+        )
     };
     let command = Command::Delegate { gate, to: args.to, lasts: args.lasts, reason: args.reason, by };
     at_gate(seat, out, &view, command, said).await

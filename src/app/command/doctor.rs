@@ -389,7 +389,13 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
                 return note("people.toml", why);
             }
             match known.len() {
-                0 => note("people.toml", format!("no people.toml: you are the OS user {}, and no group or key counts; docs/semantics.md#5-gates has an example", me.name)),
+                0 => note(
+                    "people.toml",
+                    format!(
+                        "no people.toml: you are the OS user {}, and no group or key counts; docs/semantics.md#5-gates has an example",
+                        me.name
+                    ),
+                ),
                 many => {
                     let (standing, me) = (people.standing(), &me.name);
                     ok("people.toml", format!("{many} people, {standing}; you are {me}, in {groups}"))

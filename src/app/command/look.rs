@@ -185,7 +185,11 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         seen.board.doubts().for_each(|it| out.raw(super::doubt_words(&it).as_bytes()));
         for row in seen.board.inbox(None).iter().filter(|it| it.what == Attention::StuckUndo) {
             let step = safe_text(&row.step_id);
-            out.line(&format!("\n{} {step} could not be undone. Next: {}", row.run, settle_command(row.run, &step)));
+            out.line(&format!(
+                "\n{} {step} could not be undone. Next: {}",
+                row.run,
+                settle_command(row.run, &step)
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

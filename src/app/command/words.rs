@@ -4,8 +4,8 @@ use crate::{
     base::{Timestamp, safe_text},
     engine::{RunState, WaitReason, Why},
     projection::{
-        Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunSummary, RunView, candidate_words, comer_words, hold_words,
-        message_words,
+        Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunSummary, RunView, candidate_words,
+        comer_words, hold_words, message_words,
     },
 };
 

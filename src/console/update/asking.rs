@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{
         AttemptEvent, Command, Correction, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose, Refusal,
-        RetryFrom, RunEvent, RunState, StepEvent, UndoEvent, StepState,
+        RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent,
     },
     plan::{EffectClass, OnFailure, Undo},
     projection::{RunView, asked_anew, partial_words},
@@ -227,7 +227,9 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
             toast(model, &format!("undoing: {}", undo.words), Role::Info);
             submit(model, undo.command, wishes);
         }
-        _ => toast(model, "nothing to undo: only a command of the last ten seconds can be undone", Role::Info),
+        _ => {
+            toast(model, "nothing to undo: only a command of the last ten seconds can be undone", Role::Info)
+        }
     }
 }
 
@@ -491,7 +493,8 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
         _ => None,
     });
     let is_called_again = |step: StepIx| {
-        let again = |it: &Event| matches!(&it.fact, Fact::Undo(_, of, UndoEvent::Again { .. }) if *of == step);
+        let again =
+            |it: &Event| matches!(&it.fact, Fact::Undo(_, of, UndoEvent::Again { .. }) if *of == step);
         events.iter().any(again)
     };
     for event in events {
@@ -510,7 +513,9 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
                     lists[1].1.push(step(*it));
                 }
             }
-            Fact::Undo(_, it, UndoEvent::Again { .. }) => ends.push(format!("runs the undo of {} again", step(*it))),
+            Fact::Undo(_, it, UndoEvent::Again { .. }) => {
+                ends.push(format!("runs the undo of {} again", step(*it)))
+            }
             Fact::Undo(_, it, UndoEvent::Done { by: Some(_) }) => {
                 ends.push(format!("marks {} as undone, and calls nothing for it", step(*it)));
             }

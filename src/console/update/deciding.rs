@@ -391,7 +391,8 @@ fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 
 /// An override says all that an approval says, and that it is reviewed.
 fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
-    let mut facts = vec![kept("OVERRIDE", "on record with your name; another person must review it", Role::Fail)];
+    let mut facts =
+        vec![kept("OVERRIDE", "on record with your name; another person must review it", Role::Fail)];
     facts.extend(approving(model, gate));
     facts
 }
@@ -563,10 +564,14 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             format!("{id} did happen?"),
             "it counts as completed, with these outputs".to_owned(),
         ),
-        Intent::NotHappened => {
-            (doubt(DoubtAnswer::NotHappened), format!("{id} did not happen?"), "the call may be made again".to_owned())
+        Intent::NotHappened => (
+            doubt(DoubtAnswer::NotHappened),
+            format!("{id} did not happen?"),
+            "the call may be made again".to_owned(),
+        ),
+        Intent::GiveUp => {
+            (doubt(DoubtAnswer::Abort), format!("Give {id} up?"), "it counts as failed".to_owned())
         }
-        Intent::GiveUp => (doubt(DoubtAnswer::Abort), format!("Give {id} up?"), "it counts as failed".to_owned()),
         _ => {
             let again = intent == Intent::UndoAgain;
             let title = if again { format!("Undo {id} again?") } else { format!("{id} was undone by hand?") };
@@ -659,7 +664,11 @@ pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
 /// `w`: who can answer, who has, and who cannot.
 fn who(model: &mut Model) {
     let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else {
-        toast(model, "any person who is not excluded at a gate before this step can answer; a reason is needed", Role::Info);
+        toast(
+            model,
+            "any person who is not excluded at a gate before this step can answer; a reason is needed",
+            Role::Info,
+        );
         return;
     };
     let mut lines: Vec<(String, Role)> = Vec::new();

@@ -87,7 +87,8 @@ fn approves_itself(gate: &Gate, findings: &mut Findings<'_>) {
         OnTimeout::Approve => {
             let found = match gate.risk {
                 Risk::Irreversible | Risk::ExternallyReversible => {
-                    let message = "this gate approves steps whose effects cannot simply be undone when nobody answers";
+                    let message =
+                        "this gate approves steps whose effects cannot simply be undone when nobody answers";
                     findings.error("gate-approves-itself", gate.place, message)
                 }
                 Risk::ReadOnly | Risk::Reversible => {

@@ -336,7 +336,11 @@ fn who_approved_alone_does_not_review_it() {
     let reason = "the shop is down and nobody answers";
     drop(answer(&mut console, &format!("space space ! {} tab {} enter", typed(reason), typed("g-1"))));
     assert!(answer(&mut console, &format!("O {} enter y", typed("fine"))).is_empty());
-    assert!(console.text().contains("gave this approval; another person must review it"), "{}", console.text());
+    assert!(
+        console.text().contains("gave this approval; another person must review it"),
+        "{}",
+        console.text()
+    );
 }
 
 #[test]

@@ -273,11 +273,7 @@ fn until_it_has_asked_anew_nobody_answers_it_and_its_time_does_not_run_off() {
     let open = "launch; facts g one; facts g one; looking; ann approves; wake 5s; facts g two";
     for answer in ["bob approves old", "bob rejects old : no", "ann withdraws", "bob delegates to=cat : ill"]
     {
-        check(
-            &timed,
-            &format!("{open}; {answer}"),
-            "g reopened\n g asks for files\n ! could not",
-        );
+        check(&timed, &format!("{open}; {answer}"), "g reopened\n g asks for files\n ! could not");
     }
     check(
         &timed,

@@ -603,7 +603,11 @@ fn parameters_that_do_not_fit_are_refused() {
         "ann edits g ticket=7",
         "! could not fill in the form of g-1: `ticket` is \"7\", which does not match ^CHG-[0-9]+$",
     );
-    at(FORM, "ann edits g other=7", "! could not fill in the form of g-1: the form has no field `other`; it has: ticket, n");
+    at(
+        FORM,
+        "ann edits g other=7",
+        "! could not fill in the form of g-1: the form has no field `other`; it has: ticket, n",
+    );
     at(FORM, "ann edits g ticket=CHG-1 n=7.5", "! could not fill in the form of g-1: `n` is");
 }
 
