@@ -230,30 +230,30 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight shutdown\n\n\
         Open runs stand still until an engine is started again; nothing of them is lost.")]
     Shutdown(ShutdownArgs),
-    /// Say yes at a gate
+    /// Approve a gate
     #[command(after_help = "Example: cuelight approve g-3 --ask c41f-92qd\n\n\
         Where the risk is high, a terminal shows the ask and has you type a code. A script names the ask that was read:\n\
         its name stands at the end of cuelight gates --show g-3. No program that a step has started answers at a gate.")]
     Approve(DecideArgs),
-    /// Say no at a gate; a reason is wanted
+    /// Reject a gate, with a reason
     #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
     Reject(DecideArgs),
-    /// Send an ask back: what it is about is done again from the step its workflow names, and it asks anew
+    /// Send a gate back: the steps from its `send-back` step on run again, then a new gate asks
     #[command(after_help = "Example: cuelight send-back g-3 --reason \"the tests ran on the wrong branch\"")]
     SendBack(DecideArgs),
-    /// Hand one's own answer at a gate to somebody else, for a while
+    /// Delegate your answer at a gate to another person, for 8 hours or as long as --for says
     #[command(after_help = "Example: cuelight delegate g-3 --to bob --for 4h --reason \"on a train\"")]
     Delegate(DelegateArgs),
     /// Record the review of an emergency approval or an override
     #[command(after_help = "Example: cuelight review g-3 --reason 'the roll-back was the right thing'")]
     Review(ReviewArgs),
-    /// Say something to all who look at a gate
+    /// Add a comment at a gate; the console, `gates --show` and `gates --json` show it
     #[command(after_help = "Example: cuelight comment g-3 \"waiting for the numbers\"")]
     Comment(CommentArgs),
-    /// Take one's own vote back while that is possible
+    /// Withdraw your vote or your delegation at a gate
     #[command(after_help = "Example: cuelight withdraw g-3")]
     Withdraw(GateArgs),
-    /// Change the parameters of a gate; makes a new ask, and all votes are void
+    /// Change the values of a gate's form: a new ask, all votes are void, and you cannot vote there
     #[command(after_help = "Example: cuelight edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\"")]
     Edit(EditArgs),
     /// Ask people whether something may go on; with a command, that command runs when they say yes
@@ -280,7 +280,7 @@ pub(super) enum Command {
     Mcp(McpArgs),
     /// Wait for the verdict at a gate
     #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
-        Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
+        Exit codes: 0 approved, 1 rejected or sent back, 2 usage, 3 expired, 6 no console reachable or fault.")]
     Wait(WaitArgs),
     /// Start nothing new in a run
     #[command(after_help = "Example: cuelight pause r-7")]
@@ -305,14 +305,16 @@ pub(super) enum Command {
     )]
     Fork(ForkArgs),
     /// Give up a step; its dependents go on without it
-    #[command(after_help = "Example: cuelight skip r-7 notify --reason \"mail is down\"")]
+    #[command(after_help = "Example: cuelight skip r-7 notify --reason \"mail is down\"\n\n\
+        At a gate this is an override: it approves the gate, needs the whole quorum, and another person must review it.")]
     Skip(SkipArgs),
     /// Undo what a run at rest has done
     #[command(after_help = "Example: cuelight undo r-7 --reason \"wrong customer\"")]
     Undo(ReasonArgs),
-    /// Complete a waiting step by hand
+    /// Complete a waiting or failed step by hand
     #[command(
-        after_help = "Example: cuelight done r-7 upload --output url=https://… --reason \"uploaded by hand\""
+        after_help = "Example: cuelight done r-7 upload --output url=https://… --reason \"uploaded by hand\"\n\n\
+        At a gate this is an override: it approves the gate, needs the whole quorum, and another person must review it."
     )]
     Done(DoneArgs),
     /// Say what became of a step that was cut off by a crash

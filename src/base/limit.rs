@@ -155,6 +155,9 @@ pub const ATTEMPTS_DEFAULT: u32 = 3;
 pub const ATTEMPTS_MAX: u32 = 1000;
 /// How long an approval can be taken back before what it releases starts.
 pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
+
+/// Calls of an undo that fails, until it is stuck and a person answers.
+pub const UNDO_ATTEMPTS_MAX: u32 = 3;
 /// How long an answer that was handed to somebody else stays with them, when nothing is said.
 pub const DELEGATION_DEFAULT: Span = Span::seconds(8 * 3600);
 /// And at most.

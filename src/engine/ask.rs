@@ -3,7 +3,8 @@
 use crate::{
     base::{
         Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, NOT_BOUND, Program, Score, Span, StepIx,
-        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
+        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, groups_do_not_count,
+        json_bytes, keys_do_not_count, sha256,
     },
     engine::{
         Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
@@ -11,7 +12,7 @@ use crate::{
         call::{self, Beside, Unresolved},
         condition::View,
         gate::Gate,
-        membership::{KEYS_DO_NOT_COUNT, SELF_DECLARED_DO_NOT_COUNT, asks_for_people},
+        membership::asks_for_people,
         run::Run,
         talk,
         world::World,
@@ -340,8 +341,14 @@ impl Ask {
 
     /// Why the approval of somebody whose touch is not proven does not count, and how it would.
     pub(super) fn needs_touch_words(&self) -> String {
+        // An ask that depends on people names their policy, where there is one.
+        let none = if self.policy.is_none() {
+            "; no people.toml names a person with a security key: add one with its .pub line under `keys` first"
+        } else {
+            ""
+        };
         format!(
-            "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk",
+            "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk{none}",
             self.gate
         )
     }
@@ -350,12 +357,12 @@ impl Ask {
     pub fn self_declared(&self) -> Option<String> {
         let policy = self.policy.as_ref().filter(|it| it.self_declared)?;
         if self.touch {
-            return Some(format!("nobody can answer yet: {KEYS_DO_NOT_COUNT}"));
+            return Some(format!("nobody can answer yet: {}", keys_do_not_count()));
         }
         Some(if policy.counts_at(self.risk) {
             format!("groups are {SELF_DECLARED}")
         } else {
-            format!("nobody can answer yet: {SELF_DECLARED_DO_NOT_COUNT}")
+            format!("nobody can answer yet: {}", groups_do_not_count())
         })
     }
 }
@@ -434,6 +441,8 @@ pub(super) struct Covered {
 struct Releasing<'a> {
     run: &'a Run,
     gate: StepIx,
+    /// The outputs of the gate without the names of those who approve.
+    unknown: &'a ValueMap,
     out: Released,
     /// What takes a step back, or finds out about it: shown behind the other calls whose parameters are not known yet.
     after: Vec<Later>,
@@ -442,7 +451,12 @@ struct Releasing<'a> {
     all: String,
 }
 
-impl Releasing<'_> {
+impl<'a> Releasing<'a> {
+    /// The same view without the names of those who approve.
+    const fn unknown_to(&self, view: View<'a>) -> View<'a> {
+        View { supposed: Some((self.gate, self.unknown)), ..view }
+    }
+
     fn note(&mut self, step: &str, what: &str, hash: Digest) {
         self.all.push_str(&canonical_json(&(step, what, hash)));
         self.all.push('\n');
@@ -497,9 +511,11 @@ impl Releasing<'_> {
     }
 
     /// The call of a fallback. A call that is not known yet is added to the later ones.
-    fn fallback(&mut self, step: StepIx, view: View<'_>, beside: Beside<'_>) -> Option<WillFallBack> {
+    fn fallback(&mut self, step: StepIx, view: View<'a>, beside: Beside<'_>) -> Option<WillFallBack> {
         let Purpose::Fallback(number) = beside.purpose else { return None };
-        let Ok(launch) = call::launch(view, beside.work) else {
+        let other = call::launch(self.unknown_to(view), beside.work).ok();
+        let Some(launch) = call::launch(view, beside.work).ok().filter(|it| other.as_ref() == Some(it))
+        else {
             let it = later_beside(self.run.plan_step(step), &beside);
             self.later(step, beside.purpose, it);
             return None;
@@ -512,7 +528,7 @@ impl Releasing<'_> {
     }
 
     /// A step that is called at once, by one of these calls.
-    fn at_once(&mut self, step: StepIx, view: View<'_>, launches: Vec<Launch>) {
+    fn at_once(&mut self, step: StepIx, view: View<'a>, launches: Vec<Launch>) {
         let plan = self.run.plan_step(step);
         let mut fallback = Vec::new();
         for beside in call::beside(plan) {
@@ -546,7 +562,18 @@ impl Releasing<'_> {
 fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
     let reached = reached(run, gate);
     let out = Released::default();
-    let mut it = Releasing { run, gate, out, after: Vec::new(), later_count: 0, all: String::new() };
+    // Nobody knows now who will have approved: a call that reads that is not known before.
+    let mut unknown = outputs.clone();
+    unknown.insert("approvers".to_owned(), Value::Null);
+    let mut it = Releasing {
+        run,
+        gate,
+        unknown: &unknown,
+        out,
+        after: Vec::new(),
+        later_count: 0,
+        all: String::new(),
+    };
     for step in reached {
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
@@ -556,7 +583,8 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             {
                 let (launches, why) = calls_of(view, plan);
                 it.out.blind = it.out.blind.or(why);
-                launches
+                let (others, _) = calls_of(it.unknown_to(view), plan);
+                if launches == others { launches } else { Vec::new() }
             }
             // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
             Work::Run { .. }

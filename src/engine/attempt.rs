@@ -3,7 +3,7 @@
 use crate::{
     base::{
         AttemptId, Digest, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span,
-        StepIx, Timestamp, ValueMap, shorten,
+        StepIx, Timestamp, UNDO_ATTEMPTS_MAX, ValueMap, shorten,
     },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
@@ -25,7 +25,7 @@ const NOT_STARTED_MAX: u32 = 3;
 
 /// How a failing undo is tried again: O5's defaults.
 const UNDO_RETRY: Retry = Retry {
-    max_attempts: 3,
+    max_attempts: UNDO_ATTEMPTS_MAX,
     kind: RetryKind::Exponential,
     delay: Span::seconds(1),
     factor_thousandths: 2000,

@@ -93,7 +93,7 @@ impl Turn<'_> {
             let why = why.to_owned();
             return Err(match &command {
                 Command::Decide(it) => Refusal::NotAllowed { gate: it.gate, why },
-                _ => Refusal::Other(format!("could not do that: {why}")),
+                _ => Refusal::Other(why),
             });
         }
         match command {
@@ -469,7 +469,7 @@ impl Turn<'_> {
         }
         let text = checked_reason(text)?;
         if text.is_empty() {
-            return Err(Refusal::Other("a comment without text says nothing".to_owned()));
+            return Err(Refusal::Other("a comment needs a text".to_owned()));
         }
         let (many, most, whose) = match by.decides_nothing() {
             Some(_) => (it.of_programs.0, GATE_COMMENTS_OF_PROGRAMS_MAX, "of steps and agents"),
@@ -662,7 +662,14 @@ impl Turn<'_> {
     fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
         let it = self.find(run)?;
         if !it.state.rests() {
-            return Err(wrong_state(run, it.state, "undo", "cancel it with --undo, or wait for its end"));
+            return Err(wrong_state(
+                run,
+                it.state,
+                "undo",
+                &format!(
+                    "it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"
+                ),
+            ));
         }
         if !it.completed.iter().any(|step| it.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));

@@ -77,7 +77,9 @@ impl Turn<'_> {
     ) -> Result<(), Refusal> {
         let run = self.world.runs.get(&of).ok_or(Refusal::NoRun(of))?;
         if !run.state.rests() {
-            let valid = Some("cancel it first, or wait for its end".to_owned());
+            let valid = Some(format!(
+                "it has not ended; end it with `cuelight cancel {of}`, or answer what waits (`cuelight gates`)"
+            ));
             return Err(Refusal::RunState { run: of, state: run.state, verb: "retry".to_owned(), valid });
         }
         let run = run.clone();

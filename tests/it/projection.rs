@@ -622,7 +622,7 @@ fn why_follows_needs_down_to_the_people_who_are_missing() {
     assert_eq!(
         log.why(3),
         "mail needs pay\n  pay needs ok\n    ok waits at g-1 for 1 of finance (1 of 2)\n      \
-         if nobody comes, it is rejected in 16m32s\n      key:mira does not count: asked for the run\n"
+         if nobody answers: reject in 16m32s\n      key:mira does not count: asked for the run\n"
     );
 }
 

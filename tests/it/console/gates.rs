@@ -775,7 +775,7 @@ fn an_edit_asks_anew_and_the_editor_does_not_vote() {
     };
     assert_eq!((*epoch, values["share"].as_i64(), reason.as_str()), (Epoch(1), Some(25), "half of it"));
     assert!(answer(&mut console, "enter g g space space space a y").is_empty());
-    assert!(console.text().contains("edited the parameters"), "{}", console.text());
+    assert!(console.text().contains("edited the form"), "{}", console.text());
 }
 
 #[test]
@@ -1044,7 +1044,7 @@ fn shows_what_it_is_about(console: &mut Console, about: &str, count: usize) {
         "question ",
         "Release it all?",
         "risk ",
-        "normal: only others",
+        "normal (externally-",
         "will run ",
         "deploy --share",
         "no undo of ",

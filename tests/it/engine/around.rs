@@ -202,8 +202,8 @@ fn who_approves_fills_in_the_form_and_is_no_editor() {
     check(
         &form("", "ticket: {type: string, required: true, pattern: '^CHG-'}"),
         "launch; ann approves via-script; ann approves ticket=x via-script; ann approves ticket=CHG-1 via-script; ended z ok",
-        "! could not approve g-1: `ticket` must be given
-         ! could not approve g-1: `ticket` is \"x\", which does not match ^CHG-
+        "! could not fill in the form of g-1: `ticket` must be given
+         ! could not fill in the form of g-1: `ticket` is \"x\", which does not match ^CHG-
          g-1 asked 2: ann filled in ticket: null → \"CHG-1\"
          g-1 ann approves
          g-1 approved by people
@@ -217,7 +217,7 @@ fn a_gate_of_high_risk_asks_for_its_optional_fields() {
     check(
         &form(", risk: irreversible", "ticket: {type: string}"),
         "launch; ann approves; ann approves ticket=null; ended z ok",
-        "! could not approve g-1: `ticket` is empty and its risk is high
+        "! could not fill in the form of g-1: `ticket` is empty and its risk is high
          g-1 ann approves
          g-1 approved by people",
     );
@@ -231,8 +231,8 @@ fn later_approvals_are_of_the_same_values() {
         "launch; ann approves ticket=A; bob approves ticket=B; bob approves old; bob approves via-script; ended z ok",
         "g-1 asked 2: ann filled in
          g-1 ann approves
-         ! could not approve g-1: somebody has approved other values
-         ! could not decide g-1: what it asks has changed
+         ! could not fill in the form of g-1: others approved other values
+         ! could not decide g-1: its ask has changed
          g-1 bob approves
          g-1 approved by people
          g completed {\"decision\":\"approved\",\"form\":{\"ticket\":\"A\"},\"approvers\":[\"ann\",\"bob\"]}
