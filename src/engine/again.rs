@@ -5,7 +5,7 @@ use crate::{
     base::{CORRECTION_COMPARES_MAX, StepIx, UNDO_WINDOW_DEFAULT, ValueMap},
     engine::{
         Change, Corrected, InputChange, StepChange,
-        by_hand::is_or_makes_gate,
+        by_hand::{is_or_makes_gate, is_or_makes_gate_that},
         run::{Run, asks_for_failures},
     },
     plan::{Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work},
@@ -46,6 +46,7 @@ pub(super) fn take_over(
     }
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     // The workspace that a gate has captured was that of the old run.
+    let captures = |step: &PlanStep| is_or_makes_gate_that(step, |rule| rule.snapshot.is_some());
     let asks = asks || given.is_some() || plan.steps.iter().any(captures);
     loop {
         let before = taken.kept.len();
@@ -91,25 +92,6 @@ pub(super) fn take_over(
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
     let is_within = |it: &&String| it.strip_prefix(frame).is_some_and(|it| it.starts_with(['/', '[']));
     ids.into_iter().filter(is_within).cloned().collect()
-}
-
-/// True for a gate with a snapshot, and for a matrix that makes one.
-fn captures(step: &PlanStep) -> bool {
-    match &step.work {
-        Work::Gate(rule) => rule.snapshot.is_some(),
-        Work::Frame(frame) => match &frame.kind {
-            FrameKind::Computed { body, .. } => body.iter().any(captures),
-            FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
-        },
-        Work::Run { .. }
-        | Work::Tool(_)
-        | Work::Http(_)
-        | Work::Model(_)
-        | Work::Wait(_)
-        | Work::Set { .. }
-        | Work::Emit(_)
-        | Work::Later(_) => false,
-    }
 }
 
 /// Refuses a correction that removes or loosens a gate, or lets a step out from behind one.

@@ -5,7 +5,7 @@ use crate::{
     base::{StepIx, Value},
     engine::{frame, run::Run},
     expression::{self, Expr, Template},
-    plan::{FrameKind, PlanStep, Work},
+    plan::{FrameKind, GateRule, PlanStep, Work},
 };
 
 /// Whether a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or it asked in the run
@@ -98,21 +98,17 @@ pub(super) fn holds_gate(run: &Run, step: StepIx) -> bool {
     within.into_iter().any(|it| is_or_makes_gate(run.plan_step(it)))
 }
 
-/// Whether a step is a gate by itself, or makes one when it opens.
+/// True for a gate, and for a matrix that makes one when it opens.
 pub(super) fn is_or_makes_gate(plan: &PlanStep) -> bool {
-    match &plan.work {
-        Work::Gate(_) => true,
-        Work::Frame(frame) => match &frame.kind {
-            FrameKind::Computed { body, .. } => body.iter().any(is_or_makes_gate),
-            FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
-        },
-        Work::Run { .. }
-        | Work::Tool(_)
-        | Work::Http(_)
-        | Work::Model(_)
-        | Work::Wait(_)
-        | Work::Set { .. }
-        | Work::Emit(_)
-        | Work::Later(_) => false,
-    }
+    is_or_makes_gate_that(plan, |_| true)
+}
+
+/// The same for gates with such a rule.
+pub(super) fn is_or_makes_gate_that(plan: &PlanStep, fits: fn(&GateRule) -> bool) -> bool {
+    let makes = |kind: &FrameKind| match kind {
+        FrameKind::Computed { body, .. } => body.iter().any(|step| is_or_makes_gate_that(step, fits)),
+        FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
+    };
+    plan.work.gate().is_some_and(|rule| fits(rule))
+        || plan.work.frame().is_some_and(|frame| makes(&frame.kind))
 }
