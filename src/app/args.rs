@@ -8,42 +8,10 @@ use crate::{
     plan::Scope,
     store::NoteKey,
 };
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{Args, Subcommand, ValueEnum, builder::FalseyValueParser};
 use std::{net::SocketAddr, path::PathBuf};
 
-/// A terminal control console for workflows: runs them, shows them live, and waits at every gate for a person.
-#[derive(Debug, Parser)]
-#[command(name = "cuelight", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(
-    after_help = "Examples:\n  cuelight demo\n  cuelight run deploy.yaml -i version=v1.2.0\n  cuelight gates\n\n\
-    Without a command it opens the console on this workspace, or attaches to the one that is running."
-)]
-pub(super) struct Cli {
-    #[command(flatten)]
-    pub(super) everywhere: Everywhere,
-    /// Without a screen: one line for each change of every open run, until none is open
-    #[arg(long)]
-    pub(super) plain: bool,
-    /// The same, one event a line as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) listen: ListenArgs,
-    #[command(subcommand)]
-    pub(super) command: Option<Command>,
-}
-
-impl Cli {
-    /// Where its engine answers over HTTP.
-    pub(super) fn where_to_listen(&self) -> ListenArgs {
-        match &self.command {
-            Some(Command::Serve(args)) => args.listen.clone(),
-            _ => self.listen.clone(),
-        }
-    }
-}
-
-/// Whether programs elsewhere may ask over HTTP.
+/// Address and certificate of the HTTP API.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ListenArgs {
     /// Answer over HTTP at this address as well: 127.0.0.1:3001; see docs/sidecar.md
@@ -60,8 +28,9 @@ pub(super) struct ListenArgs {
     pub(super) insecure: bool,
 }
 
-/// What holds for every command.
+/// Flags of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(super) struct Everywhere {
     /// The directory that holds (or will hold) .cuelight; found upwards from here when not given
     #[arg(long, global = true, env = "CUELIGHT_WORKSPACE", value_name = "DIR")]
@@ -72,15 +41,16 @@ pub(super) struct Everywhere {
     /// When to use colour; `NO_COLOR=1` means never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(super) color: When,
-    /// How what is told beside the output is written: `json` is one object a line, requests of the API among them
+    /// Format of messages on standard error; `json` is one object a line, with the requests of the API
     #[arg(long, global = true, value_enum, env = "CUELIGHT_LOG_FORMAT", value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
     #[command(flatten)]
     pub(super) screen: ScreenArgs,
 }
 
-/// How the console looks.
+/// Look of the console.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(super) struct ScreenArgs {
     /// Colours of the console: one of themes/, one of your own, or a file
     #[arg(long, global = true, env = "CUELIGHT_THEME", value_name = "NAME")]
@@ -93,7 +63,7 @@ pub(super) struct ScreenArgs {
     pub(super) reader: bool,
 }
 
-/// How what is told beside the output is written.
+/// Format of messages on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LogFormat {
@@ -108,355 +78,12 @@ pub(super) enum When {
     Never,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Run a workflow, in the console or without a screen
-    #[command(after_help = "Example: cuelight run deploy.yaml -i version=v1.2.0 --headless\n\n\
-        Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 rejected at a gate, 4 cancelled,\n\
-        5 partially completed, 6 could not record.")]
-    Run(RunArgs),
-    /// The console on a built-in workflow that shows everything; no set-up
-    #[command(
-        after_help = "Example: cuelight demo\n\nIt runs in a directory of its own and touches nothing else."
-    )]
-    Demo(DemoArgs),
-    /// The value of an expression, as JSON
-    #[command(after_help = "Example: cuelight eval \"contains('abc', 'b') && 1\"")]
-    Eval(EvalArgs),
-    /// Check workflow files: every problem at once, with its place and a fix
-    #[command(after_help = "Example: cuelight check deploy.yaml --format sarif")]
-    Check(CheckArgs),
-    /// Rewrite workflow files to the canonical spelling, keeping comments
-    #[command(after_help = "Example: cuelight fmt --check deploy.yaml")]
-    Fmt(FmtArgs),
-    /// What would run, in which order, with which gates
-    #[command(after_help = "Example: cuelight plan deploy.yaml -i version=v1.2.0")]
-    Plan(PlanArgs),
-    /// The graph of a workflow
-    #[command(after_help = "Example: cuelight graph deploy.yaml --format mermaid")]
-    Graph(GraphArgs),
-    /// The runs of this workspace
-    #[command(after_help = "Example: cuelight runs --json")]
-    Runs(ListArgs),
-    /// Every run and every step there was, the newest first, also those that failed
-    #[command(
-        after_help = "Example: cuelight history --failed\n         cuelight history --step build --limit 100 --json"
-    )]
-    History(HistoryArgs),
-    /// One run with its steps
-    #[command(after_help = "Example: cuelight show r-7")]
-    Show(ShowArgs),
-    /// Two runs, or two instants of one, held against each other: plan, inputs, states, outputs, time
-    #[command(after_help = "Example: cuelight diff r-7 r-8\n         cuelight diff r-7@412 r-7\n\n\
-        Exit codes: 0 the same but for the time it took, 1 they differ, 2 usage.")]
-    Diff(DiffArgs),
-    /// What the steps of a run wrote
-    #[command(
-        after_help = "Example: cuelight logs r-7 build -f\n         cuelight logs r-7 --timestamps | grep -i error\n\ncuelight logs r-7 --json | jq -r .text"
-    )]
-    Logs(LogsArgs),
-    /// The events of a run, one a line
-    #[command(after_help = "Example: cuelight events r-7 --json")]
-    Events(EventsArgs),
-    /// When each step of a run waited and ran, as bars
-    #[command(after_help = "Example: cuelight timeline r-7")]
-    Timeline(ShowArgs),
-    /// A run as it was: all its events, or where it stood after one of them
-    #[command(after_help = "Example: cuelight replay r-7 --at 1203\n\n\
-        Without --at, every event is told with what it made of the steps.")]
-    Replay(ReplayArgs),
-    /// What waits for a person
-    #[command(after_help = "Example: cuelight gates --json")]
-    Gates(GatesArgs),
-    /// What failed, what helped before, and who looks after it
-    #[command(after_help = "Example: cuelight errors --json\n\n\
-        cuelight errors show e-412, cuelight errors resolve e-412 --reason \"the proxy was restarted\"")]
-    Errors(ErrorsArgs),
-    /// Results of steps that may stand for others: look, throw away
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight cache list\n         cuelight cache inspect deps-4f1c --json\n         cuelight cache clear deps-4f1c"
-    )]
-    Cache(CacheArgs),
-    /// Say something to the steps that wait for it, in this run and in others
-    #[command(after_help = "Example: cuelight emit deploy/done --data image=web:7 --correlation CHG-12\n\n\
-        A step goes on with it: wait: {event: deploy/done, filter: {image: \"web:7\"}}. The same --id again is the same message, so a call \
-        that may have been heard can be made again.")]
-    Emit(EmitArgs),
-    /// What was said, who took it, and what nobody took
-    #[command(
-        after_help = "Example: cuelight messages --topic deploy/done\n         cuelight messages --dead --json"
-    )]
-    Messages(MessagesArgs),
-    /// What has to be so about which topic: its schema, and the keys that sign
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight topics\n         cuelight topics rotate deploy/done\n\n\
-        `[topics.\"deploy/done\"]` in .cuelight/config.toml declares one, with `schema = \"FILE\"` and `signed = true`."
-    )]
-    Topics(TopicsArgs),
-    /// Values that outlive a run: look, set, take away, watch
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight state set region eu --ttl 2h\n         cuelight state get region --json\n\n\
-        A change that must not run over somebody else's: cuelight state set region us --if 3f0c…, with the etag that was read."
-    )]
-    State(StateArgs),
-    /// What came of the work of agents: look, and hand in
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight results --issue SHOP-12 --status failed\n         cuelight results show res-4f1c9a07d2 --json\n         \
-        cuelight results hand-in SHOP-12 result.json --type qa\n\nThe file is JSON with a status: success, failed or partial."
-    )]
-    Results(ResultsArgs),
-    /// What an agent would be told of a piece of work before it begins
-    #[command(
-        after_help = "Example: cuelight context SHOP-12-cart-totals qa\n         cuelight context SHOP-12 rust-specialist --max-bytes 200000 --json"
-    )]
-    Context(ContextArgs),
-    /// What agents and people know: search, and add
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight knowledge prices cents\n         cuelight knowledge add --type decision 'Prices are kept in cents'"
-    )]
-    Knowledge(KnowledgeArgs),
-    /// How well it goes: one line, and what takes from it
-    #[command(after_help = "Example: cuelight health --json")]
-    Health(HealthArgs),
-    /// Clear results that are kept and lists of what has rested; the log and all figures stay
-    #[command(after_help = "Example: cuelight reset --environment LOCAL --reason 'a new quarter'")]
-    Reset(ResetArgs),
-    /// Stop the engine of this workspace in order, and tell how well it went
-    #[command(after_help = "Example: cuelight shutdown\n\n\
-        Open runs stand still until an engine is started again; nothing of them is lost.")]
-    Shutdown(ShutdownArgs),
-    /// Say yes at a gate
-    #[command(after_help = "Example: cuelight approve g-3 --ask c41f-92qd\n\n\
-        Where the risk is high, a terminal shows the ask and has you type a code. A script names the ask that was read:\n\
-        its name stands at the end of cuelight gates --show g-3. No program that a step has started answers at a gate.")]
-    Approve(DecideArgs),
-    /// Say no at a gate; a reason is wanted
-    #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
-    Reject(DecideArgs),
-    /// Send an ask back: what it is about is done again from the step its workflow names, and it asks anew
-    #[command(after_help = "Example: cuelight send-back g-3 --reason \"the tests ran on the wrong branch\"")]
-    SendBack(DecideArgs),
-    /// Hand one's own answer at a gate to somebody else, for a while
-    #[command(after_help = "Example: cuelight delegate g-3 --to bob --for 4h --reason \"on a train\"")]
-    Delegate(DelegateArgs),
-    /// Record the review of an emergency approval or an override
-    #[command(after_help = "Example: cuelight review g-3 --reason 'the roll-back was the right thing'")]
-    Review(ReviewArgs),
-    /// Say something to all who look at a gate
-    #[command(after_help = "Example: cuelight comment g-3 \"waiting for the numbers\"")]
-    Comment(CommentArgs),
-    /// Take one's own vote back while that is possible
-    #[command(after_help = "Example: cuelight withdraw g-3")]
-    Withdraw(GateArgs),
-    /// Change the parameters of a gate; makes a new ask, and all votes are void
-    #[command(after_help = "Example: cuelight edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\"")]
-    Edit(EditArgs),
-    /// Ask people whether something may go on; with a command, that command runs when they say yes
-    #[command(after_help = "Example: \
-        cuelight gate --title \"Push to main?\" --evidence diff.txt && git push\n         \
-        cuelight gate --title \"Apply the plan?\" --risk irreversible --evidence plan.txt -- terraform apply plan.out\n\n\
-        The ask waits in the same inbox as those of workflows: `cuelight` opens it, `cuelight approve g-3` answers it.\n\n\
-        Exit codes: 0 approved (and the command succeeded), 1 rejected, 2 usage, 3 expired, 6 no console reachable or\n\
-        fault; of a command that was approved and failed, its own.")]
-    Gate(AskArgs),
-    /// Let people answer the permission prompts of a coding agent: its question on standard input, the answer on standard output
-    #[command(after_help = "Example: cuelight hook claude-code --timeout 1h < question.json\n\n\
-        In .claude/settings.json: {\"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash|Edit|Write\", \"hooks\": [\n\
-        {\"type\": \"command\", \"command\": \"cuelight hook claude-code --timeout 1h\", \"timeout\": 3900}]}]}}\n\n\
-        Everything but a yes is a no: whatever goes wrong here keeps the agent from going on.\n\n\
-        Exit codes: 0 with an answer on standard output; 2 with the reason on standard error, which agents take as a no.")]
-    Hook(HookArgs),
-    /// Let agents ask over MCP, on standard input and output: open gates and wait, look at runs, start them
-    #[command(after_help = "Example: cuelight mcp --workspace /srv/deploy\n\n\
-        As a server of Claude Code: claude mcp add cuelight -- cuelight mcp --workspace /srv/deploy\n\n\
-        Permission prompts of Claude Code become gates: claude -p … --permission-prompt-tool mcp__cuelight__permission_prompt\n\n\
-        Its tools are open_gate, permission_prompt, list_runs, read_run and start_run. None answers a gate: that is for people.\n\
-        start_run starts what --workflow names, and nothing else. A gate whose asker goes away is closed. A client that gives up early needs a longer time of its own: MCP_TOOL_TIMEOUT.")]
-    Mcp(McpArgs),
-    /// Wait for the verdict at a gate
-    #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
-        Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
-    Wait(WaitArgs),
-    /// Start nothing new in a run
-    #[command(after_help = "Example: cuelight pause r-7")]
-    Pause(ActArgs),
-    /// Go on with a paused run
-    #[command(after_help = "Example: cuelight resume r-7")]
-    Resume(ActArgs),
-    /// End a run
-    #[command(after_help = "Example: cuelight cancel r-7 --reason \"wrong version\" --undo")]
-    Cancel(CancelArgs),
-    /// Do again what did not succeed, as a linked run; inputs and steps may be corrected first
-    #[command(
-        after_help = "Example: cuelight retry r-7 --from failed\n         cuelight retry r-7 -i version=v1.2.1\n\n\
-        Where something is corrected, gates ask again before what is still to be done."
-    )]
-    Retry(RetryArgs),
-    /// Make a new run from the past of another: what was done by then is taken over, the rest is done anew
-    #[command(
-        after_help = "Example: cuelight fork r-7 --at deploy\n         cuelight fork r-7 --at 412 -i region=eu\n\n\
-        The other run goes on, or rests, as if nothing were. Gates ask again before what is still to be done, and what\n\
-        was taken over is the other run's to undo."
-    )]
-    Fork(ForkArgs),
-    /// Give up a step; its dependents go on without it
-    #[command(after_help = "Example: cuelight skip r-7 notify --reason \"mail is down\"")]
-    Skip(SkipArgs),
-    /// Undo what a run at rest has done
-    #[command(after_help = "Example: cuelight undo r-7 --reason \"wrong customer\"")]
-    Undo(ReasonArgs),
-    /// Complete a waiting step by hand
-    #[command(
-        after_help = "Example: cuelight done r-7 upload --output url=https://… --reason \"uploaded by hand\""
-    )]
-    Done(DoneArgs),
-    /// Say what became of a step that was cut off by a crash
-    #[command(after_help = "Example: cuelight doubt r-7 pay happened --reason \"the bank shows it\"")]
-    Doubt(DoubtArgs),
-    /// Try a stuck undo again, or say that it was done by hand
-    #[command(
-        name = "settle-undo",
-        after_help = "Example: cuelight settle-undo r-7 lock --again --reason \"disk was full\""
-    )]
-    SettleUndo(SettleUndoArgs),
-    /// The trail: who decided what; whether it holds; for an auditor
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight audit r-7\n         cuelight audit verify\n\n\
-        Exit codes of verify: 0 it holds, 1 it does not, 2 usage, 3 it holds but its end is not signed, 6 cannot read."
-    )]
-    Audit(AuditArgs),
-    /// One decision in a file, which proves itself elsewhere
-    #[command(after_help = "Example: cuelight receipt g-3 -o g-3.receipt.json")]
-    Receipt(ReceiptArgs),
-    /// Check a receipt, on any machine
-    #[command(after_help = "Example: cuelight verify g-3.receipt.json --key cuelight/…+1a2b3c4d+…")]
-    Verify(VerifyArgs),
-    /// The keys that sign the log
-    #[command(after_help = "Example: cuelight keys rotate")]
-    Keys(KeysArgs),
-    /// Make a token for an agent or a person, take one back, and keep the keys that sign them
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight token --agent reviewer-1 --type qa --project shop\n         \
-        cuelight token --person ann --key ~/.ssh/token\n         \
-        cuelight token revoke 9f2c51d0a7b34e68 --reason \"the laptop was stolen\"\n         \
-        cuelight token keys rotate\n\n\
-        The token alone is printed, once; whoever has it can use it. See docs/sidecar.md."
-    )]
-    Token(TokenArgs),
-    /// Ask the HTTP API of an engine; without words, what can be asked
-    #[command(after_help = "Example: cuelight api /api/gates state=open\n         \
-        cuelight api /api/gates title=\"Deploy web:7?\" binds:='{\"image\": \"web:7\"}'\n         \
-        cuelight api PUT /api/state/session/plan --data @plan.json\n         \
-        cuelight api /api/runs/r-1/events\n\n\
-        The token is taken from JWT_TOKEN: export JWT_TOKEN=$(cuelight token --agent me --type qa). Without a method, GET, and POST when something is sent. \
-        Events come as one line of JSON each. See docs/sidecar.md.\n\n\
-        Exit codes: 0 done, 1 refused (the answer says why), 2 asked for wrongly, 6 not reached.")]
-    Api(ApiArgs),
-    /// Workflows that start by themselves: when, and what keeps them from it
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example: cuelight schedules\n         \
-        cuelight schedules hold nightly --reason \"the tape library is being moved\"\n         \
-        cuelight schedules release nightly"
-    )]
-    Schedules(SchedulesArgs),
-    /// What steps can use: list, show, try out, find
-    #[command(after_help = "Example: cuelight tools show json.query\n\n\
-        cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md\n\n\
-        cuelight tools add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .")]
-    Tools(ToolsArgs),
-    /// Who steps can give work to: list, show, try out, find
-    #[command(after_help = "Example: cuelight agents show reviewer\n\n\
-        cuelight agents test reviewer --task \"Review the last commit\" --really\n\n\
-        An agent is a command of yours that is described in .cuelight/agents/NAME.yaml, see docs/workflow.md.")]
-    Agents(AgentsArgs),
-    /// What steps can ask: list, show, try out
-    #[command(after_help = "Example: cuelight models show claude-sonnet\n\n\
-        cuelight models test stand-in\n\n\
-        A model of your own, a local server or a price: .cuelight/models/NAME.yaml, see docs/workflow.md.")]
-    Models(ModelsArgs),
-    /// Does the work of a tool that is built in: input on standard input
-    #[command(hide = true)]
-    BuiltIn {
-        /// The tool
-        name: String,
-    },
-    /// Calls a tool of an MCP server that is a program: an errand on standard input
-    #[command(hide = true)]
-    McpCall(McpCallArgs),
-    /// The engine without a screen
-    #[command(
-        after_help = "Example: cuelight serve --detach\n         cuelight serve --listen 127.0.0.1:3001"
-    )]
-    Serve(ServeArgs),
-    /// Put an engine in the place of one that hangs: it writes nothing any more, even when it wakes up
-    #[command(after_help = "Example: cuelight take-over --reason \"its machine was suspended\"\n\n\
-        What it was doing goes on where its guard has it, and is judged as after a crash where not. To end an engine \
-        that answers: cuelight shutdown.")]
-    TakeOver(TakeOverArgs),
-    /// A second seat on a running engine
-    #[command(
-        after_help = "Example: cuelight attach\n\n  cuelight attach /srv/shop\n  cuelight attach ssh://ops@build.example/srv/shop\n\n\
-        Over ssh, by the system's own ssh with its keys, agent and configuration: cuelight has to be on the path there, and an \
-        engine has to run (cuelight serve --detach). Who you are is the user of that machine."
-    )]
-    Attach(AttachArgs),
-    /// Joins standard input and output to the engine here, for a console on another machine
-    #[command(hide = true)]
-    Relay,
-    /// A picture of the console, without a terminal
-    #[command(after_help = "Example: cuelight screenshot --view dag --size 160x48 -o dag.svg\n\n\
-        --keys presses keys before the picture is taken, as they are written in docs/KEYS.md: \"j j w\". \
-        Nothing can be decided there.")]
-    Screenshot(ScreenshotArgs),
-    /// Show what can act in a workspace that came from elsewhere, and accept it
-    #[command(after_help = "Example: cuelight trust\n\n\
-        A workspace that cuelight made for you is trusted. One that was cloned, unpacked, copied or moved is only looked at until you \
-        accept it: nothing in it runs, is sent or written.\n\n\
-        In scripts: cuelight trust --accept HASH, with the hash that `cuelight trust --json` gives.\n\n\
-        Exit codes: 0 it is trusted, 1 it is not.")]
-    Trust(TrustArgs),
-    /// What is wrong with this set-up, and which settings won
-    #[command(after_help = "Example: cuelight doctor\n\nExit codes: 0 all is well, 1 something is wrong.")]
-    Doctor(JsonArgs),
-    /// Kill a shadow run on this disk, again and again, and prove that nothing was lost and nothing was repeated
-    #[command(after_help = "Example: cuelight drill --kills 20\n\n\
-        It works in a directory of its own below .cuelight and leaves this workspace alone.\n\n\
-        Exit codes: 0 every promise held, 1 one did not.")]
-    Drill(DrillArgs),
-    /// Convert a workflow of another system
-    #[command(
-        after_help = "Example: cuelight import github .github/workflows/release.yml > release.yaml\n\n\
-        What could not be carried over stands at the top of the file that comes out. Read it before you run it."
-    )]
-    Import(ImportArgs),
-    /// Print the JSON Schema of workflow files, settings or events, for editors and readers
-    #[command(after_help = "Example: cuelight schema workflow > workflow.schema.json")]
-    Schema(SchemaArgs),
-    /// Print completions for a shell
-    #[command(after_help = "Example: cuelight completions bash > /etc/bash_completion.d/cuelight")]
-    Completions {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    #[command(after_help = "Example: cuelight man | man -l -")]
-    Man,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct AskArgs {
-    /// What is asked
+    /// Question that people answer
     #[arg(long, value_name = "TEXT")]
     pub(super) title: String,
-    /// The requester's own words; shown below everything else, marked as a claim
+    /// Claim of the requester; shown below everything else, marked as a claim
     #[arg(long, value_name = "TEXT")]
     pub(super) claim: Option<String>,
     /// A file that is shown to those who decide; may be given again
@@ -465,16 +92,16 @@ pub(super) struct AskArgs {
     /// A value that the answer holds for; may be given again
     #[arg(long = "bind", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) binds: Vec<(String, String)>,
-    /// How bad a wrong yes is
+    /// Risk of a wrong approval
     #[arg(long, value_name = "RISK", default_value = "externally-reversible", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
     pub(super) risk: String,
     /// When it expires, and counts as a no: 30m, 4h; never when not given
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<String>,
-    /// Who must agree: a group of people.toml, or group:2; may be given again
+    /// Group that must approve: a group of people.toml, or group:2; may be given again
     #[arg(long, value_name = "GROUP[:COUNT]")]
     pub(super) require: Vec<String>,
-    /// Whoever asks may not answer
+    /// Exclude the requester from answering
     #[arg(long)]
     pub(super) four_eyes: bool,
     /// A variable of ours that the command gets; may be given again
@@ -496,16 +123,16 @@ pub(super) struct HookArgs {
     /// When the question expires; the agent has to wait longer than this
     #[arg(long, value_name = "TIME", default_value = "9m")]
     pub(super) timeout: String,
-    /// What the agent is told when nobody has answered: no, or to ask at its own terminal
+    /// Answer to the agent when nobody has answered: deny, or ask at its own terminal
     #[arg(long, value_name = "ANSWER", default_value = "deny")]
     pub(super) on_timeout: Silence,
-    /// How bad a wrong yes is, whatever is asked; when not given, it is judged by what the tool, or its command, does
+    /// Risk of a wrong approval, for every question; else judged by the tool or its command
     #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
     pub(super) risk: Option<String>,
-    /// Who must agree: a group of people.toml, or group:2; may be given again
+    /// Group that must approve: a group of people.toml, or group:2; may be given again
     #[arg(long, value_name = "GROUP[:COUNT]")]
     pub(super) require: Vec<String>,
-    /// Whoever runs the agent may not answer
+    /// Exclude the user that runs the agent from answering
     #[arg(long)]
     pub(super) four_eyes: bool,
 }
@@ -518,13 +145,13 @@ pub(super) struct McpArgs {
     /// When a gate of an agent expires at the latest, and counts as a no
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub(super) timeout: String,
-    /// How bad a wrong yes is at least; when not given, what the agent says, or what its own tools are known for
+    /// Lowest risk of a wrong approval; else as the agent says, or as its own tools are known for
     #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
     pub(super) risk: Option<String>,
-    /// Who must agree in any case: a group of people.toml, or group:2; may be given again
+    /// Group that must approve in any case: a group of people.toml, or group:2; may be given again
     #[arg(long, value_name = "GROUP[:COUNT]")]
     pub(super) require: Vec<String>,
-    /// Whoever runs the agent may not answer
+    /// Exclude the user that runs the agent from answering
     #[arg(long)]
     pub(super) four_eyes: bool,
 }
@@ -536,7 +163,7 @@ pub(super) enum Agent {
     Codex,
 }
 
-/// What silence means.
+/// Answer when nobody has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Silence {
     Deny,
@@ -554,7 +181,7 @@ pub(super) struct JsonArgs {
 pub(super) struct ReplayArgs {
     /// The run: r-7
     pub(super) run: String,
-    /// Where it stood after this event, by its number in the log
+    /// State after this event, by its number in the log
     #[arg(long, value_name = "SEQ")]
     pub(super) at: Option<u64>,
     /// As JSON
@@ -564,7 +191,7 @@ pub(super) struct ReplayArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ScreenshotArgs {
-    /// Which view
+    /// View to draw
     #[arg(long, value_name = "NAME", default_value = "runs", value_parser = ["runs", "dag", "gates", "errors", "health", "logs", "time", "audit", "agents", "tools"])]
     pub(super) view: String,
     /// The run that is looked at; else the newest
@@ -576,7 +203,7 @@ pub(super) struct ScreenshotArgs {
     /// Keys that are pressed first
     #[arg(long, default_value = "", value_name = "KEYS")]
     pub(super) keys: String,
-    /// Where it goes: *.svg is a picture, else text; standard output when not given
+    /// File to write: *.svg is a picture, else text; standard output when not given
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -606,10 +233,10 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Where it runs; kept and gone on with when it is there already
+    /// Directory to run in; an earlier demo there continues
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
-    /// Begin anew
+    /// Delete the earlier demo first
     #[arg(long)]
     pub(super) fresh: bool,
 }
@@ -629,7 +256,7 @@ pub(super) struct CheckArgs {
     /// Workflow files
     #[arg(required = true)]
     pub(super) files: Vec<PathBuf>,
-    /// How findings are printed
+    /// Format of the findings
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Findings,
     /// Warnings count as errors
@@ -673,7 +300,7 @@ pub(super) struct GraphArgs {
     /// An input
     #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) inputs: Vec<(String, String)>,
-    /// How it is printed
+    /// Format of the graph
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Graph,
 }
@@ -698,7 +325,7 @@ pub(super) struct GatesArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// All that one gate asks, with its name at the end
+    /// Show one gate's whole ask, with its name at the end
     #[arg(long, value_name = "GATE")]
     pub(super) show: Option<String>,
     /// Show the ask of this epoch, in which it got an emergency approval
@@ -711,7 +338,7 @@ pub(super) struct TrustArgs {
     /// Show the files themselves as well
     #[arg(long)]
     pub(super) show: bool,
-    /// Accept what has this hash, and nothing that was changed since it was shown
+    /// Accept the files with this hash, and nothing that changed since they were shown
     #[arg(long, value_name = "HASH")]
     pub(super) accept: Option<Digest>,
     /// Its files are yours: changes of them ask nothing, as in a workspace that cuelight made here
@@ -741,10 +368,10 @@ pub(super) struct ShutdownArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// So many runs, the newest first
+    /// Number of runs, newest first
     #[arg(long, value_name = "RUNS", default_value_t = 20)]
     pub(super) limit: u32,
-    /// Also what had come to rest before the last reset
+    /// Include runs that ended before the last reset
     #[arg(long)]
     pub(super) all: bool,
     /// Only runs of this workflow
@@ -781,13 +408,15 @@ pub(super) struct CacheArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CacheCommand {
-    /// All results that are kept, and how large they are
+    /// List cached results with their size
+    #[command(after_help = "Example: cuelight cache list --json")]
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// One result: where it comes from, and what it yields
+    /// Show one cached result, its origin and its outputs
+    #[command(after_help = "Example: cuelight cache inspect deps-4f1c --json")]
     Inspect {
         /// The key
         key: String,
@@ -795,30 +424,31 @@ pub(super) enum CacheCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Throw results away
+    /// Delete cached results
+    #[command(after_help = "Example: cuelight cache clear deps-4f1c")]
     Clear {
-        /// Those of this key; all when not said
+        /// Key to clear; all when not given
         key: Option<String>,
     },
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EmitArgs {
-    /// What it is about: letters, digits, `.`, `-`, `_` and `/`
+    /// Topic of the event: letters, digits, `.`, `-`, `_` and `/`
     pub(super) topic: String,
-    /// What is said: KEY=VALUE, again for more, or one JSON value
+    /// Data of the event: KEY=VALUE, again for more, or one JSON value
     #[arg(long, short = 'd', value_name = "KEY=VALUE|JSON")]
     pub(super) data: Vec<String>,
-    /// What it is: event, task, tool-call, debate-proposal, debate-critique, debate-decision, control, error
+    /// Kind of event: event, task, tool-call, debate-proposal, debate-critique, debate-decision, control, error
     #[arg(long = "type", value_name = "WORD", value_parser = message_kind, default_value = "event")]
     pub(super) kind: MessageKind,
-    /// To whom, when it is not for all
+    /// Recipient, when the event is not for all
     #[arg(long)]
     pub(super) to: Option<String>,
-    /// What it belongs to or answers
+    /// Correlation id: the matter that it belongs to or answers
     #[arg(long)]
     pub(super) correlation: Option<String>,
-    /// How long it can be taken; 24h when not said
+    /// Lifetime; 24h when not given
     #[arg(long)]
     pub(super) ttl: Option<Span>,
     /// The same id again is the same message
@@ -837,7 +467,8 @@ pub(super) struct TopicsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TopicsCommand {
-    /// Make a secret for a topic and print it, this once; the one before it counts for 24 hours more
+    /// Make a new secret for a topic and print it once; the old one is valid for 24 more hours
+    #[command(after_help = "Example: cuelight event topics rotate deploy/done")]
     Rotate {
         /// The topic
         topic: String,
@@ -846,13 +477,13 @@ pub(super) enum TopicsCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct MessagesArgs {
-    /// Only about this
+    /// Only this kind
     #[arg(long)]
     pub(super) topic: Option<String>,
     /// Only those that nobody took in time, and what was no good
     #[arg(long)]
     pub(super) dead: bool,
-    /// At most so many, the newest first
+    /// Limit of entries, newest first
     #[arg(long, default_value_t = 50)]
     pub(super) limit: usize,
     /// As JSON
@@ -870,29 +501,32 @@ pub(super) struct ResultsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ResultsCommand {
-    /// Results, the newest first
+    /// List results, newest first
+    #[command(after_help = "Example: cuelight agent results list --issue SHOP-12 --status failed")]
     List(ResultsListArgs),
-    /// One result with what it says
+    /// Show one result in full
+    #[command(after_help = "Example: cuelight agent results show res-4f1c9a07d2 --json")]
     Show {
         /// Its id: res-4f1c…
         id: String,
-        /// Of this project; the workspace's own when not said
+        /// Project; the workspace's own when not given
         #[arg(long)]
         project: Option<String>,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// Hand one in
+    /// Record a result from a JSON file
+    #[command(after_help = "Example: cuelight agent results hand-in SHOP-12 result.json --type qa")]
     HandIn {
         /// The piece of work it is about: SHOP-12
         issue: String,
         /// A file of JSON with what came of it; `-` reads it from standard input
         file: PathBuf,
-        /// What kind of agent has done it: qa, coding
+        /// Type of the agent that did the work: qa, coding
         #[arg(long = "type", value_name = "TYPE")]
         agent_type: String,
-        /// Which agent; whoever asks when not said
+        /// Name of the agent; the caller when not given
         #[arg(long)]
         agent: Option<String>,
     },
@@ -909,13 +543,13 @@ pub(super) struct ResultsListArgs {
     /// Only of agents of this type
     #[arg(long = "type", value_name = "TYPE")]
     pub(super) agent_type: Option<String>,
-    /// Only those that went like this: success, failed, partial
+    /// Only results with this status: success, failed, partial
     #[arg(long, value_parser = result_status)]
     pub(super) status: Option<ResultStatus>,
-    /// Of this project; the workspace's own when not said
+    /// Project; the workspace's own when not given
     #[arg(long)]
     pub(super) project: Option<String>,
-    /// At most so many
+    /// Limit of entries
     #[arg(long, default_value_t = 50)]
     pub(super) limit: u32,
     /// As JSON
@@ -927,10 +561,10 @@ pub(super) struct ResultsListArgs {
 pub(super) struct ContextArgs {
     /// The piece of work; its words say which files matter: SHOP-12-cart-totals
     pub(super) issue: String,
-    /// What kind of agent: qa, coding, rust-specialist
+    /// Type of the agent: qa, coding, rust-specialist
     #[arg(value_name = "TYPE")]
     pub(super) agent_type: String,
-    /// At most so many bytes; 10 MiB when not said
+    /// Limit in bytes; 10 MiB when not given
     #[arg(long, value_name = "BYTES")]
     pub(super) max_bytes: Option<u32>,
     /// As JSON
@@ -948,13 +582,17 @@ pub(super) struct KnowledgeArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KnowledgeCommand {
-    /// What has any of these words, the best first
+    /// Search entries by words, best match first
+    #[command(after_help = "Example: cuelight agent knowledge search prices cents")]
     Search(KnowledgeSearchArgs),
-    /// Add something; credentials are refused
+    /// Add an entry; text with credentials is refused
+    #[command(
+        after_help = "Example: cuelight agent knowledge add --type decision 'Prices are kept in cents'"
+    )]
     Add {
-        /// What is known
+        /// Text to record
         text: String,
-        /// What it is about: decision, architecture, implementation, configuration, issue, general
+        /// Kind of entry: decision, architecture, implementation, configuration, issue, general
         #[arg(long = "type", value_name = "WORD", value_parser = knowledge_kind, default_value = "general")]
         kind: KnowledgeKind,
         /// The piece of work it came from
@@ -967,16 +605,16 @@ pub(super) enum KnowledgeCommand {
 pub(super) struct KnowledgeSearchArgs {
     /// Words; without any, the newest first
     pub(super) words: Vec<String>,
-    /// Only about this
+    /// Only this kind
     #[arg(long = "type", value_name = "WORD", value_parser = knowledge_kind)]
     pub(super) kind: Option<KnowledgeKind>,
     /// Only of this agent, or of one of its sessions
     #[arg(long)]
     pub(super) agent: Option<String>,
-    /// Of this project; the workspace's own when not said
+    /// Project; the workspace's own when not given
     #[arg(long)]
     pub(super) project: Option<String>,
-    /// At most so many
+    /// Limit of entries
     #[arg(long, default_value_t = 10)]
     pub(super) limit: u32,
     /// As JSON
@@ -997,7 +635,7 @@ pub(super) struct StateListArgs {
     /// Only of this scope
     #[arg(long, value_enum)]
     pub(super) scope: Option<StateScope>,
-    /// What the steps of one run have set for it: r-7
+    /// Values that the steps of one run have set for it: r-7
     #[arg(long, value_name = "RUN", conflicts_with = "scope")]
     pub(super) run: Option<String>,
     /// As JSON
@@ -1005,12 +643,12 @@ pub(super) struct StateListArgs {
     pub(super) json: bool,
 }
 
-/// Which values.
+/// Scope of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum StateScope {
-    /// Of the workspace
+    /// Values of the workspace
     Global,
-    /// One's own
+    /// Values of your own session
     Session,
 }
 
@@ -1026,33 +664,38 @@ impl StateScope {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StateCommand {
-    /// All that is kept
+    /// List all values
+    #[command(after_help = "Example: cuelight state list --scope global --json")]
     List(StateListArgs),
-    /// One value
+    /// Print one value
+    #[command(after_help = "Example: cuelight state get region --json")]
     Get {
         /// The key
         key: String,
-        /// Which scope
+        /// Scope of the value
         #[arg(long, value_enum, default_value = "global")]
         scope: StateScope,
         /// As JSON, with version and etag
         #[arg(long)]
         json: bool,
     },
-    /// Keep a value
+    /// Set a value
+    #[command(after_help = "Example: cuelight state set region eu --ttl 2h")]
     Set(StateSetArgs),
-    /// Take a value away
+    /// Remove a value
+    #[command(after_help = "Example: cuelight state remove region")]
     Remove {
         /// The key
         key: String,
-        /// Which scope
+        /// Scope of the value
         #[arg(long, value_enum, default_value = "global")]
         scope: StateScope,
         /// Only if it still has this etag
         #[arg(long = "if", value_name = "ETAG", value_parser = expected)]
         only_if: Option<Expected>,
     },
-    /// A line for each change
+    /// Print a line for each change, until it is ended
+    #[command(after_help = "Example: cuelight state watch region --json")]
     Watch(StateWatchArgs),
 }
 
@@ -1062,10 +705,10 @@ pub(super) struct StateSetArgs {
     pub(super) key: String,
     /// The value: JSON, or a text
     pub(super) value: String,
-    /// Which scope
+    /// Scope of the value
     #[arg(long, value_enum, default_value = "global")]
     pub(super) scope: StateScope,
-    /// How long it stands; for ever when not said
+    /// Lifetime; for ever when not given
     #[arg(long, value_name = "2h")]
     pub(super) ttl: Option<Span>,
     /// Only if it still has this etag; `none`: only if there is no such value
@@ -1093,19 +736,21 @@ pub(super) struct ErrorsListArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Of one run: r-7
+    /// Only failures of one run: r-7
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// Also those that are resolved
+    /// Include resolved failures
     #[arg(long)]
     pub(super) all: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OnError {
-    /// All that stands, the oldest first
+    /// List open failures, oldest first
+    #[command(after_help = "Example: cuelight error list --run r-7")]
     List(ErrorsListArgs),
-    /// One failure: its calls, its output, what mended it before
+    /// Show one failure with its attempts, its output and earlier fixes
+    #[command(after_help = "Example: cuelight error show e-412")]
     Show {
         /// The failure: e-412
         error: String,
@@ -1113,11 +758,14 @@ pub(super) enum OnError {
         #[arg(long)]
         json: bool,
     },
-    /// Say that you look after it
+    /// Record that you work on a failure
+    #[command(after_help = "Example: cuelight error ack e-412 --reason \"looking at the proxy\"")]
     Ack(NoteArgs),
-    /// Say that it is mended
+    /// Record that a failure is fixed
+    #[command(after_help = "Example: cuelight error resolve e-412 --reason \"the proxy was restarted\"")]
     Resolve(NoteArgs),
-    /// Take back what was said of it
+    /// Open a failure again
+    #[command(after_help = "Example: cuelight error reopen e-412 --reason \"it is back\"")]
     Reopen(NoteArgs),
 }
 
@@ -1151,9 +799,9 @@ pub(super) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
-    /// The one: r-7, or as it was after an event, r-7@412
+    /// First run: r-7, or as it was after an event, r-7@412
     pub(super) left: String,
-    /// The other
+    /// Second run
     pub(super) right: String,
     /// As JSON
     #[arg(long)]
@@ -1166,7 +814,7 @@ pub(super) struct LogsArgs {
     pub(super) run: String,
     /// One step only
     pub(super) step: Option<String>,
-    /// Go on until the run rests
+    /// Follow the output until the run ends
     #[arg(short, long)]
     pub(super) follow: bool,
     /// Bytes exactly as they were written, also control characters
@@ -1175,7 +823,7 @@ pub(super) struct LogsArgs {
     /// As JSON, one line of output a line
     #[arg(long, conflicts_with = "raw")]
     pub(super) json: bool,
-    /// When each line came, before it; `-` where that was not kept
+    /// Time of each line in front of it; `-` if it was not kept
     #[arg(short, long, conflicts_with_all = ["raw", "json"])]
     pub(super) timestamps: bool,
 }
@@ -1233,10 +881,10 @@ pub(super) struct SignArgs {
     /// The key that signs; its .pub file where an agent holds it; else the `id_ed25519` in `~/.ssh`
     #[arg(long, value_name = "FILE", requires = "signer")]
     pub(super) key: Option<PathBuf>,
-    /// Answer nothing yet: write what is to be signed, to be taken to where the key is
+    /// Write the statement to sign to this file, and answer nothing yet
     #[arg(long, value_name = "FILE", requires = "signer", conflicts_with = "key")]
     pub(super) statement: Option<PathBuf>,
-    /// Hand in what was signed elsewhere: the file, and beside it FILE.sig
+    /// Submit a statement that was signed elsewhere: the file, with FILE.sig beside it
     #[arg(long, value_name = "FILE")]
     pub(super) signed: Option<PathBuf>,
 }
@@ -1255,7 +903,7 @@ pub(super) struct ReviewArgs {
     /// In which epoch of the gate it was approved so, where it was more than once: `cuelight gates` tells
     #[arg(long, value_name = "N")]
     pub(super) epoch: Option<u32>,
-    /// What was found
+    /// Finding of the review
     #[arg(long)]
     pub(super) reason: String,
 }
@@ -1264,7 +912,7 @@ pub(super) struct ReviewArgs {
 pub(super) struct DelegateArgs {
     /// The gate: g-3
     pub(super) gate: String,
-    /// Who may answer instead: a name of people.toml
+    /// Person who may answer instead: a name of people.toml
     #[arg(long, value_name = "NAME")]
     pub(super) to: String,
     /// For how long
@@ -1279,7 +927,7 @@ pub(super) struct DelegateArgs {
 pub(super) struct CommentArgs {
     /// The gate: g-3
     pub(super) gate: String,
-    /// What to say
+    /// Text of the comment
     pub(super) text: String,
 }
 
@@ -1287,7 +935,7 @@ pub(super) struct CommentArgs {
 pub(super) struct WaitArgs {
     /// The gate: g-3
     pub(super) gate: String,
-    /// Give up after so long, with exit code 3
+    /// Give up after this time, with exit code 3
     #[arg(long, value_name = "4h")]
     pub(super) timeout: Option<String>,
 }
@@ -1323,14 +971,14 @@ pub(super) struct CancelArgs {
 pub(super) struct RetryArgs {
     /// The run: r-7
     pub(super) run: String,
-    /// What is done again
+    /// Steps to run again
     #[arg(long, value_enum, default_value = "failed")]
     pub(super) from: From,
     #[command(flatten)]
     pub(super) corrected: CorrectedArgs,
 }
 
-/// What is corrected before a run is done again.
+/// Corrections before a run is done again.
 #[derive(Debug, Args)]
 pub(super) struct CorrectedArgs {
     /// An input that was wrong; the others stay as they were
@@ -1345,7 +993,7 @@ pub(super) struct CorrectedArgs {
 pub(super) struct ForkArgs {
     /// The run: r-7
     pub(super) run: String,
-    /// From where: after this event of the log (412), or before this step began (deploy)
+    /// Point to fork at: after this event of the log (412), or before this step began (deploy)
     #[arg(long, value_name = "SEQ|STEP")]
     pub(super) at: String,
     #[command(flatten)]
@@ -1354,9 +1002,9 @@ pub(super) struct ForkArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum From {
-    /// What failed, and what did not run because of it
+    /// Failed steps, and those that did not run because of them
     Failed,
-    /// Everything after the last step that all of that depends on
+    /// All steps after the last one that all of those depend on
     Checkpoint,
     /// Everything
     All,
@@ -1383,7 +1031,7 @@ pub(super) struct SkipArgs {
     pub(super) sign: SignArgs,
 }
 
-/// How an answer at a gate is confirmed.
+/// Confirmation of an answer at a gate.
 #[derive(Debug, Args)]
 pub(super) struct ConfirmArgs {
     /// The ask of a gate that was read: the name at its end, or its `ask_hash`; any other ask is not answered
@@ -1392,7 +1040,7 @@ pub(super) struct ConfirmArgs {
     /// Fill in a field of the gate's form; a terminal asks for the fields that are left out
     #[arg(short = 'i', long = "set", value_name = "FIELD=VALUE", value_parser = key_value)]
     pub(super) set: Vec<(String, String)>,
-    /// Of a gate: leave a field of its form empty on purpose
+    /// Leave a field of the gate's form empty on purpose
     #[arg(long, value_name = "FIELD")]
     pub(super) leave: Vec<String>,
 }
@@ -1416,10 +1064,10 @@ pub(super) struct DoubtArgs {
     pub(super) run: String,
     /// The step
     pub(super) step: String,
-    /// What became of it
+    /// Outcome of the step
     #[arg(value_enum)]
     pub(super) answer: Answer,
-    /// How this is known
+    /// Evidence for this outcome
     #[arg(long)]
     pub(super) reason: String,
     /// An output, where it happened
@@ -1429,11 +1077,11 @@ pub(super) struct DoubtArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Answer {
-    /// It did what it should
+    /// Completed its work
     Happened,
-    /// It did nothing; it is called again
+    /// Did nothing; the step is called again
     NotHappened,
-    /// Whatever it did, it counts as failed
+    /// Counts as failed, with any outcome
     Abort,
 }
 
@@ -1441,7 +1089,7 @@ pub(super) enum Answer {
 pub(super) struct SettleUndoArgs {
     #[command(flatten)]
     pub(super) step: StepArgs,
-    /// Try again; else it counts as done by hand
+    /// Retry the undo; else it counts as done by hand
     #[arg(long)]
     pub(super) again: bool,
 }
@@ -1460,7 +1108,7 @@ pub(super) struct AuditArgs {
     pub(super) by: Option<String>,
     #[command(flatten)]
     pub(super) window: Window,
-    /// Also what followed from decisions
+    /// Include events that followed from decisions
     #[arg(long)]
     pub(super) all: bool,
     /// Only the last ones, the newest first
@@ -1492,7 +1140,7 @@ pub(super) struct AuditExportArgs {
     pub(super) evidence: Option<String>,
     #[command(flatten)]
     pub(super) window: Window,
-    /// Where to, with a signed note beside it; else it is printed
+    /// File to write, with a signed note beside it; standard output when not given
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -1506,19 +1154,33 @@ pub(super) enum ExportFormat {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// Whether every record is as it was written, and signed
+    /// Write one decision to a file that can be verified on any machine
+    #[command(after_help = "Example: cuelight audit receipt g-3 -o g-3.receipt.json")]
+    Receipt(ReceiptArgs),
+    /// Verify the whole log and its signatures; with a file, verify a receipt or an export
+    #[command(
+        after_help = "Examples:\n  cuelight audit verify\n  cuelight audit verify g-3.receipt.json --key cuelight/…+1a2b3c4d+…\n\n\
+        Exit codes for the log: 0 it holds, 1 it does not, 2 usage, 3 it holds but its end is not signed, 6 cannot read.\n\
+        Exit codes for a file: 0 it holds, 1 it does not, 2 usage."
+    )]
     Verify(AuditVerifyArgs),
-    /// All of it, for somebody else
+    /// Export the log or all decisions of people, for an auditor
     #[command(after_help = "Example: cuelight audit export --format html -o decisions.html")]
     Export(AuditExportArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct AuditVerifyArgs {
+    /// Receipt or export to verify, on any machine and without a workspace
+    #[arg(conflicts_with_all = ["from", "anchors", "json"])]
+    pub(super) file: Option<PathBuf>,
+    /// Set by the old spelling, which always named a file
+    #[arg(long, hide = true, requires = "file")]
+    pub(super) a_file: bool,
     /// A signed head from elsewhere: only what came after it is looked at
     #[arg(long, value_name = "NOTE")]
     pub(super) from: Option<PathBuf>,
-    /// A key that is believed; else the first one of the workspace, and those it vouches for
+    /// Trusted key; else the first one of the workspace and those it vouches for, or the one that the file names
     #[arg(long, value_name = "KEY")]
     pub(super) key: Vec<NoteKey>,
     /// Signed heads that were kept elsewhere
@@ -1533,18 +1195,9 @@ pub(super) struct AuditVerifyArgs {
 pub(super) struct ReceiptArgs {
     /// The gate: g-3
     pub(super) gate: String,
-    /// Where to; else it is printed
+    /// File to write; standard output when not given
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct VerifyArgs {
-    /// The receipt, or what `audit export` has written
-    pub(super) file: PathBuf,
-    /// A key that is believed; else what the file itself says
-    #[arg(long, value_name = "KEY")]
-    pub(super) key: Vec<NoteKey>,
 }
 
 #[derive(Debug, Args)]
@@ -1555,24 +1208,26 @@ pub(super) struct KeysArgs {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Print them, oldest first
+    /// Print the public keys, oldest first
+    #[command(after_help = "Example: cuelight keys show")]
     Show,
-    /// Sign with another one from now on
+    /// Sign the log with a new key from now on
+    #[command(after_help = "Example: cuelight keys rotate")]
     Rotate,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ApiArgs {
-    /// The method, where it is not the usual one; the path; what is sent: name=text, or name:=JSON
+    /// HTTP method (optional), path, and fields to send: name=text, or name:=JSON
     #[arg(value_name = "METHOD PATH NAME=TEXT")]
     pub(super) what: Vec<String>,
-    /// All that is sent: JSON, @FILE, or - for standard input
+    /// Body to send: JSON, @FILE, or - for standard input
     #[arg(long, short, value_name = "JSON")]
     pub(super) data: Option<String>,
     /// A field of the head: "If-Match: \"3\"", "Idempotency-Key: deploy-7"
     #[arg(long, short = 'H', value_name = "NAME: TEXT")]
     pub(super) header: Vec<String>,
-    /// Where the engine answers
+    /// Address of the engine
     #[arg(long, env = "SIDECAR_URL", default_value = "http://127.0.0.1:3001", value_name = "URL")]
     pub(super) url: String,
     /// Certificates of an authority of your own (PEM), for https
@@ -1581,7 +1236,7 @@ pub(super) struct ApiArgs {
     /// Send the token to another machine though nothing is encrypted
     #[arg(long)]
     pub(super) insecure: bool,
-    /// Without words: all of it as JSON, as /openapi.json has it
+    /// Print the list of endpoints as JSON, as /openapi.json has it
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -1593,7 +1248,7 @@ pub(super) struct TokenArgs {
     /// For an agent of this name; it decides at no gate
     #[arg(long, value_name = "NAME", conflicts_with = "person", required_unless_present = "person")]
     pub(super) agent: Option<String>,
-    /// What kind of agent that is: coding, qa
+    /// Type of that agent: coding, qa
     #[arg(long = "type", value_name = "TYPE", requires = "agent", required_unless_present = "person")]
     pub(super) agent_type: Option<AgentType>,
     /// For a person of people.toml, signed with a key of theirs
@@ -1602,7 +1257,7 @@ pub(super) struct TokenArgs {
     /// The private key, as `ssh-keygen -t ed25519 -N ''` writes it
     #[arg(long, value_name = "FILE", requires = "person")]
     pub(super) key: Option<PathBuf>,
-    /// What its token-key is called in people.toml, where that cannot be read from here
+    /// Name of its token-key in people.toml, if that cannot be read from here
     #[arg(long, value_name = "NAME", requires = "key")]
     pub(super) kid: Option<String>,
     /// The workspace it is for, where that is another one; `cuelight token keys list` there prints it
@@ -1611,10 +1266,10 @@ pub(super) struct TokenArgs {
     /// The project it is for; the workspace's own when not said
     #[arg(long, value_name = "NAME")]
     pub(super) project: Option<String>,
-    /// What may be asked with it, with commas between; see docs/sidecar.md
+    /// Permissions of the token, with commas between; see docs/sidecar.md
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     pub(super) permissions: Vec<Permission>,
-    /// How long it is good, at most a day
+    /// Lifetime of the token, at most a day
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub(super) expires: Span,
     /// As JSON, with its id
@@ -1624,7 +1279,10 @@ pub(super) struct TokenArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Take one back before its time, for good
+    /// Revoke a token before it expires
+    #[command(
+        after_help = "Example: cuelight token revoke 9f2c51d0a7b34e68 --reason \"the laptop was stolen\""
+    )]
     Revoke {
         /// Its id, or the token itself
         token: String,
@@ -1632,7 +1290,8 @@ pub(super) enum TokenCommand {
         #[arg(long)]
         reason: String,
     },
-    /// The keys that sign tokens of agents
+    /// List, make and revoke the keys that sign tokens of agents
+    #[command(after_help = "Example: cuelight token keys rotate")]
     Keys {
         #[command(subcommand)]
         command: Option<TokenKeysCommand>,
@@ -1641,29 +1300,34 @@ pub(super) enum TokenCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenKeysCommand {
-    /// Print them, never the secrets
+    /// List the keys, never the secrets
+    #[command(after_help = "Example: cuelight token keys list --json")]
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// Make a secret, which signs from now on; those before it count as they did
+    /// Make a new secret that signs from now on; older ones stay valid
+    #[command(after_help = "Example: cuelight token keys new")]
     New,
-    /// Make a secret, and let those before it count for 24 hours more
+    /// Make a new secret; older ones stay valid for 24 more hours
+    #[command(after_help = "Example: cuelight token keys rotate")]
     Rotate,
-    /// Let one count no longer, from now on
+    /// Revoke one key at once
+    #[command(after_help = "Example: cuelight token keys revoke k-2")]
     Revoke {
         /// Its name
         kid: String,
     },
-    /// Take in the public key of whoever issues tokens for agents elsewhere
+    /// Trust the public key of an issuer of tokens elsewhere
+    #[command(after_help = "Example: cuelight token keys add \"$(cat issuer.pub)\" --kid issuer-1")]
     Add {
         /// The line of its .pub file, ssh-ed25519 AAAA… or ssh-rsa AAAA…, or the JWK of an RSA key, {"kty":"RSA"…
         key: String,
-        /// How tokens name it
+        /// Name of the key in tokens
         #[arg(long, value_name = "NAME")]
         kid: String,
-        /// Who issues with it, as tokens say; the same as --kid when not said
+        /// Issuer, as tokens name it; the same as --kid when not given
         #[arg(long, value_name = "NAME")]
         issuer: Option<String>,
     },
@@ -1680,7 +1344,10 @@ pub(super) struct SchedulesArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SchedulesCommand {
-    /// Have time start nothing of a workflow any more; what is missed meanwhile is not made up for
+    /// Stop starting a workflow on its schedule; missed starts are not made up
+    #[command(
+        after_help = "Example: cuelight schedule hold nightly --reason \"the tape library is being moved\""
+    )]
     Hold {
         /// Its name
         workflow: String,
@@ -1688,7 +1355,8 @@ pub(super) enum SchedulesCommand {
         #[arg(long)]
         reason: String,
     },
-    /// Let it start again, from its next time on
+    /// Start a workflow on its schedule again, from its next time on
+    #[command(after_help = "Example: cuelight schedule release nightly")]
     Release {
         /// Its name
         workflow: String,
@@ -1703,9 +1371,11 @@ pub(super) struct ToolsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ToolsCommand {
-    /// All of them: built in, and described in .cuelight/tools
+    /// List tools: built in, and described in .cuelight/tools
+    #[command(after_help = "Example: cuelight tool list --category file")]
     List(ToolsListArgs),
-    /// One tool: what it is given, what it gives, what it may do
+    /// Show one tool with its inputs, its outputs and its permissions
+    #[command(after_help = "Example: cuelight tool show json.query")]
     Show {
         /// The tool: json.query or json.query@1
         tool: String,
@@ -1713,22 +1383,23 @@ pub(super) enum ToolsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Call a tool outside a run, and check what goes in and comes out
-    #[command(after_help = "Example: cuelight tools test file.checksum --with path=README.md")]
+    /// Call a tool outside a run, with its inputs and outputs checked
+    #[command(after_help = "Example: cuelight tool test file.checksum --with path=README.md")]
     Test(ToolsTestArgs),
-    /// Take up tools of an MCP server: each becomes a file in .cuelight/tools that holds what the server said of it
+    /// Add tools of an MCP server; each becomes a file in .cuelight/tools with the description that its server gave
     #[command(
-        after_help = "Example: cuelight tools add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .\n\n\
-        cuelight tools add tracker --url https://mcp.example.com/mcp --header 'Authorization=${{ env.TRACKER_AUTH }}' --all\n\n\
+        after_help = "Examples:\n  cuelight tool add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .\n  \
+        cuelight tool add tracker --url https://mcp.example.com/mcp --header 'Authorization=${{ env.TRACKER_AUTH }}' --all\n\n\
         Without --tool or --all it lists what the server offers; without a pin it shows all that is said. Nothing is written but \
         what was shown: --tool read_text_file=PIN, or --all=PIN."
     )]
     Add(ToolsAddArgs),
-    /// See what an MCP server says otherwise of a tool than was accepted, and accept it
-    #[command(after_help = "Example: cuelight tools accept files.read_text_file\n\n\
+    /// Show and accept a changed description of a tool of an MCP server
+    #[command(after_help = "Example: cuelight tool accept files.read_text_file\n\n\
         What its server says otherwise is shown whole, with the pin that accepts exactly that: --yes PIN.")]
     Accept(ToolsAcceptArgs),
-    /// Tools for a task in words, the best first
+    /// Suggest tools for a task in words, best match first
+    #[command(after_help = "Example: cuelight tool suggest \"checksum of a file\"")]
     Suggest {
         /// The task
         #[arg(required = true)]
@@ -1741,16 +1412,16 @@ pub(super) enum ToolsCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ToolsAddArgs {
-    /// What the server is called here; its tools become NAME.TOOL
+    /// Name for the server; its tools become NAME.TOOL
     #[arg(value_parser = server_name)]
     pub(super) name: String,
-    /// A tool to take up; may be said more than once. Without the pin, all that its server says of it is shown
+    /// Tool to add; may be given again. Without the pin, its whole description is shown
     #[arg(long = "tool", value_name = "TOOL[=PIN]", value_parser = tool_and_pin, conflicts_with = "all")]
     pub(super) tools: Vec<(String, Option<Digest>)>,
-    /// Take up all that it offers; without the pin, all is shown
+    /// Add all tools that it offers; without the pin, all are shown
     #[arg(long, value_name = "PIN", num_args = 0..=1, require_equals = true)]
     pub(super) all: Option<Option<Digest>>,
-    /// Where the server is, when it is no program
+    /// Address of the server, when it is no program
     #[arg(long, conflicts_with = "command")]
     pub(super) url: Option<String>,
     /// A header field for that address; may read ${{ env.NAME }} of the step
@@ -1761,7 +1432,7 @@ pub(super) struct ToolsAddArgs {
     pub(super) command: Vec<String>,
 }
 
-/// What a server calls a tool, and what it said of it.
+/// Name of a tool at its server, with the digest of its description.
 fn tool_and_pin(text: &str) -> Result<(String, Option<Digest>), String> {
     let pinned = text.rsplit_once('=').and_then(|(name, pin)| Some((name.to_owned(), pin.parse().ok()?)));
     Ok(pinned.map_or_else(|| (text.to_owned(), None), |(name, pin)| (name, Some(pin))))
@@ -1778,7 +1449,7 @@ fn server_name(text: &str) -> Result<String, String> {
 pub(super) struct ToolsAcceptArgs {
     /// The tool: files.search
     pub(super) tool: String,
-    /// Write down what was shown with this pin; else it is only shown
+    /// Save the description with this pin; else it is only shown
     #[arg(long, value_name = "PIN")]
     pub(super) yes: Option<Digest>,
 }
@@ -1788,40 +1459,6 @@ pub(super) struct McpCallArgs {
     /// The server
     #[arg(last = true, required = true)]
     pub(super) command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AgentsArgs {
-    #[command(subcommand)]
-    pub(super) command: Option<AgentsCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AgentsCommand {
-    /// All of them, as described in .cuelight/agents
-    List(AgentsListArgs),
-    /// One agent: what it can do, what it is given, what it answers, what it may do
-    Show {
-        /// The agent: reviewer or reviewer@1
-        agent: String,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Give an agent work outside a run, and check what goes in and comes out
-    #[command(
-        after_help = "Example: cuelight agents test reviewer --task \"Review the last commit\" --really"
-    )]
-    Test(AgentsTestArgs),
-    /// Agents for a task in words, the best first
-    Suggest {
-        /// The task
-        #[arg(required = true)]
-        task: Vec<String>,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -1841,16 +1478,16 @@ pub(super) struct AgentsListArgs {
 pub(super) struct AgentsTestArgs {
     /// The agent: reviewer or reviewer@1
     pub(super) agent: String,
-    /// What it is to do
+    /// Task for the agent
     #[arg(long, value_name = "TEXT")]
     pub(super) task: Option<String>,
     /// An input; JSON where its schema wants no text
     #[arg(short, long = "with", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) with: Vec<(String, String)>,
-    /// Start it although it may do what cannot simply be taken back
+    /// Start the agent although its effects may be irreversible
     #[arg(long)]
     pub(super) really: bool,
-    /// How long it may take
+    /// Timeout
     #[arg(long, default_value = "10m", value_name = "10m")]
     pub(super) timeout: Span,
     /// As JSON
@@ -1866,13 +1503,15 @@ pub(super) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelsCommand {
-    /// All of them: built in, and described in .cuelight/models
+    /// List models: built in, and described in .cuelight/models
+    #[command(after_help = "Example: cuelight model list --json")]
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// One model: who answers, what it costs, how often it may be asked
+    /// Show one model with its provider, its price and its rate limits
+    #[command(after_help = "Example: cuelight model show claude-sonnet")]
     Show {
         /// Its name
         model: String,
@@ -1880,8 +1519,8 @@ pub(super) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Ask it something outside a run: is the key right, does it answer, what does that cost
-    #[command(after_help = "Example: cuelight models test claude-haiku --prompt \"Are you there?\"")]
+    /// Ask a model outside a run, to check its key, its answer and its price
+    #[command(after_help = "Example: cuelight model test claude-haiku --prompt \"Are you there?\"")]
     Test(ModelsTestArgs),
 }
 
@@ -1889,13 +1528,13 @@ pub(super) enum ModelsCommand {
 pub(super) struct ModelsTestArgs {
     /// Its name
     pub(super) model: String,
-    /// What it is asked
+    /// Text that is sent to the model
     #[arg(long, default_value = "Answer with the one word: ready", value_name = "TEXT")]
     pub(super) prompt: String,
     /// Tokens of the answer
     #[arg(long, default_value_t = 500, value_name = "COUNT")]
     pub(super) max_tokens: u32,
-    /// How long it may take
+    /// Timeout
     #[arg(long, default_value = "60s", value_name = "60s")]
     pub(super) timeout: Span,
     /// As JSON
@@ -1923,10 +1562,10 @@ pub(super) struct ToolsTestArgs {
     /// An input; JSON where its schema wants no text
     #[arg(short, long = "with", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) with: Vec<(String, String)>,
-    /// Call it although it may do what cannot simply be taken back
+    /// Call the tool although its effects may be irreversible
     #[arg(long)]
     pub(super) really: bool,
-    /// How long it may take
+    /// Timeout
     #[arg(long, default_value = "60s", value_name = "60s")]
     pub(super) timeout: Span,
     /// As JSON
@@ -1942,7 +1581,7 @@ pub(super) struct ServeArgs {
     /// End when no run is open and nobody is attached for a while
     #[arg(long)]
     pub(super) until_idle: bool,
-    /// How long that while is
+    /// Idle time before the engine ends
     #[arg(long, env = "CUELIGHT_IDLE_AFTER", default_value = "30s", value_name = "30s")]
     pub(super) idle_after: Span,
     #[command(flatten)]
@@ -1960,10 +1599,10 @@ pub(super) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct AttachArgs {
-    /// Where: a directory, its socket, or `ssh://USER@HOST:PORT/DIRECTORY`, of which HOST is enough (`/~/…` from the home directory); else here
+    /// Directory, its socket, or `ssh://USER@HOST:PORT/DIRECTORY`, of which HOST is enough (`/~/…` from the home directory); else here
     #[arg(value_name = "PLACE")]
     pub(super) place: Option<String>,
-    /// What cuelight is called on that machine
+    /// Name of the program cuelight on that machine
     #[arg(long, value_name = "PATH", default_value = "cuelight")]
     pub(super) program: String,
 }
@@ -1980,7 +1619,7 @@ pub(super) struct TakeOverArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DrillArgs {
-    /// How often something is killed
+    /// Number of kills
     #[arg(long, default_value = "5", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) kills: u32,
     /// Leave the shadow workspace where it is
@@ -1993,15 +1632,15 @@ pub(super) struct DrillArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// What it is
+    /// Format of the file
     #[arg(value_enum)]
     pub(super) format: ImportFormat,
     /// The file
     pub(super) file: PathBuf,
-    /// What a recorded task becomes (wfformat)
+    /// Step that a recorded task becomes (wfformat)
     #[arg(long = "as", value_enum, default_value = "noop")]
     pub(super) task: Task,
-    /// How long it sleeps, as a share of what it took: 0.001
+    /// Sleep of such a step, as a share of the recorded time: 0.001
     #[arg(long, default_value = "1")]
     pub(super) scale: String,
     /// The directory for the file and those that it calls; without it, standard output
@@ -2031,7 +1670,7 @@ pub(super) enum Task {
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// Of what
+    /// Subject of the schema
     #[arg(value_enum)]
     pub(super) of: SchemaOf,
 }
@@ -2083,7 +1722,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl CheckArgs {
-    /// Whether a finding of this severity makes the check fail.
+    /// True when a finding of this severity makes the check fail.
     pub(super) fn fails_at(&self, severity: Severity) -> bool {
         severity == Severity::Error || self.strict && severity == Severity::Warning
     }

@@ -51,24 +51,6 @@ fn a_slip_in_the_name_of_a_file_leaves_no_workspace_behind() {
 }
 
 #[test]
-fn every_command_has_help_with_an_example() {
-    let place = Place::new();
-    let help = check(&place, &["--help"], 0, &["cuelight demo"]);
-    let commands: Vec<&str> = help
-        .out
-        .lines()
-        .skip_while(|line| !line.starts_with("Commands:"))
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|it| !it.is_empty()))
-        .collect();
-    assert!(commands.len() > 25, "{commands:?}");
-    for command in commands {
-        check(&place, &[command, "--help"], 0, &[&format!("Example: cuelight {command}")]);
-    }
-}
-
-#[test]
 fn a_switch_can_be_set_by_a_variable_as_people_write_them() {
     for value in ["1", "0", "yes", "true"] {
         let place = Place::new().with("CUELIGHT_ASCII", value);

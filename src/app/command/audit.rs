@@ -4,11 +4,11 @@
 use super::{
     named, page,
     population::{COLUMNS, Population, population},
-    receipt,
+    receipt, trail, verifying,
 };
 use crate::{
     app::{
-        args::{AuditArgs, AuditExportArgs, ExportFormat, Window},
+        args::{AuditArgs, AuditCommand, AuditExportArgs, ExportFormat, Window},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -66,9 +66,21 @@ pub(super) fn each(
     }
 }
 
+pub(super) async fn audit(config: &Config, out: Output, args: AuditArgs) -> Outcome {
+    match &args.command {
+        None => list(config, out, &args),
+        Some(AuditCommand::Receipt(args)) => receipt::receipt(config, out, args).await,
+        Some(AuditCommand::Verify(args)) => match &args.file {
+            Some(file) => verifying::verify(out, file, &args.key),
+            None => trail::audit_verify(config, out, args),
+        },
+        Some(AuditCommand::Export(args)) => export(config, out, args),
+    }
+}
+
 /// The trail in lines.
-pub(super) fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
-    let workspace = super::trail::workspace(config)?;
+fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
+    let workspace = trail::workspace(config)?;
     let reader = Reader::open(&workspace).map_err(unreadable)?;
     let mut shown = 0_u64;
     let mut recent: VecDeque<String> = VecDeque::new();
@@ -124,8 +136,8 @@ pub(super) fn holds(window: &Window, row: &TrailRow) -> bool {
 }
 
 /// All of it, for somebody else.
-pub(super) fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Outcome {
-    let workspace = super::trail::workspace(config)?;
+fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Outcome {
+    let workspace = trail::workspace(config)?;
     if let Some(run) = &args.evidence {
         let dir = args.output.as_deref().ok_or_else(|| {
             Trouble::usage("could not tell where the folder goes; name it with --output DIR")
@@ -166,7 +178,7 @@ fn sign(
     let digest = Digest(Sha256::digest(text.as_bytes()).into());
     match FileNote::sign(workspace, digest, head) {
         Ok(Some(note)) => {
-            let path = super::verifying::note_beside(path);
+            let path = verifying::note_beside(path);
             write(&path, &note.to_string())?;
             out.line(&format!("{}: checked with `cuelight verify`", path.display()));
         }

@@ -4,24 +4,28 @@
 //! here: it is on disk before it is shown, it outlives every process, what was shown is what runs, and it has a receipt.
 
 use super::{
-    look,
+    act, look,
     run::{self, Telling},
     signals::Signals,
 };
 use crate::{
     app::{
-        args::{AskArgs, LogsArgs},
+        args::{
+            AskArgs, CommentArgs, DecideArgs, DelegateArgs, EditArgs, GateArgs, LogsArgs, ReviewArgs,
+            WaitArgs,
+        },
         config::Config,
         exit::{self, NOT_RECORDED, Outcome, Trouble},
         output::{Output, say},
         wiring::{self, Seat},
     },
     base::{RunId, Value, ValueMap, safe_text},
-    engine::{Channel, GateState},
+    engine::{Channel, GateState, Verdict},
     projection::{GateView, gates_json},
     runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source},
     store::Workspace,
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
 
@@ -44,7 +48,62 @@ pub(super) struct Answer {
     pub(super) json: Value,
 }
 
-pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcome {
+#[derive(Debug, Args)]
+pub(super) struct GateNoun {
+    #[command(subcommand)]
+    command: Option<GateCommand>,
+    #[command(flatten)]
+    ask: Option<AskArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+enum GateCommand {
+    /// Add a comment for everyone who looks at a gate
+    #[command(after_help = "Example: cuelight gate comment g-3 \"waiting for the numbers\"")]
+    Comment(CommentArgs),
+    /// Delegate your answer at a gate to another person, for a while
+    #[command(after_help = "Example: cuelight gate delegate g-3 --to bob --for 4h --reason \"on a train\"")]
+    Delegate(DelegateArgs),
+    /// Withdraw your own vote while the gate is open
+    #[command(after_help = "Example: cuelight gate withdraw g-3")]
+    Withdraw(GateArgs),
+    /// Send an ask back: its steps run again, and the gate asks anew
+    #[command(
+        name = "send-back",
+        after_help = "Example: cuelight gate send-back g-3 --reason \"the tests ran on the wrong branch\""
+    )]
+    SendBack(DecideArgs),
+    /// Record the review of an emergency approval or an override
+    #[command(after_help = "Example: cuelight gate review g-3 --reason 'the roll-back was the right thing'")]
+    Review(ReviewArgs),
+    /// Change the parameters of a gate; this makes a new ask and voids all votes
+    #[command(
+        after_help = "Example: cuelight gate edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\""
+    )]
+    Edit(EditArgs),
+    /// Wait until a gate closes
+    #[command(after_help = "Example: cuelight gate wait g-3 && ./deploy.sh\n\n\
+        Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
+    Wait(WaitArgs),
+}
+
+pub(super) async fn gate(config: &Config, out: Output, noun: GateNoun) -> Outcome {
+    let Some(command) = noun.command else {
+        let asked = noun.ask.ok_or_else(|| Trouble::usage("could not ask: say what with --title"))?;
+        return ask_people(config, out, &asked).await;
+    };
+    match command {
+        GateCommand::Comment(args) => act::comment(config, out, args).await,
+        GateCommand::Delegate(args) => act::delegate(config, out, args).await,
+        GateCommand::Withdraw(args) => act::withdraw(config, out, args).await,
+        GateCommand::SendBack(args) => act::decide(config, out, args, Verdict::SendBack).await,
+        GateCommand::Review(args) => act::review(config, out, args).await,
+        GateCommand::Edit(args) => act::edit(config, out, args).await,
+        GateCommand::Wait(args) => look::wait(config, out, &args).await,
+    }
+}
+
+async fn ask_people(config: &Config, out: Output, args: &AskArgs) -> Outcome {
     let answer = ask(config, out, args).await?;
     if args.json {
         out.json_pretty(&answer.json);
@@ -119,7 +178,7 @@ pub(super) async fn begin(seat: &Seat, (text, values): (String, ValueMap)) -> Re
     let request = LaunchRequest { values, ..LaunchRequest::of(Entropy.request_id(), source) };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),
-        reply => Err(super::act::refused(reply)),
+        reply => Err(act::refused(reply)),
     }
 }
 

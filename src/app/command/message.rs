@@ -1,9 +1,9 @@
 //! `emit` and `messages`: saying something to the steps that wait for it, and seeing what was said.
 
-use super::act;
+use super::{act, topics::topics};
 use crate::{
     app::{
-        args::{EmitArgs, MessagesArgs},
+        args::{EmitArgs, MessagesArgs, TopicsArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -13,13 +13,51 @@ use crate::{
     engine::{Command, NewMessage, Rejected, Said},
     runtime::{Clock, Desk, Entropy, SystemClock},
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
 
 /// Characters of what a message says, in the table.
 const DATA_CHARS: usize = 60;
 
-pub(super) async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcome {
+#[derive(Debug, Args)]
+pub(super) struct EventNoun {
+    #[command(subcommand)]
+    command: EventCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum EventCommand {
+    /// Send an event to the steps that wait for it, in all runs
+    #[command(
+        after_help = "Example: cuelight event emit deploy/done --data image=web:7 --correlation CHG-12\n\n\
+        A step waits for it with: wait: {event: deploy/done, filter: {image: \"web:7\"}}. The same --id again is the same event, \
+        so a call that may have been received can be repeated."
+    )]
+    Emit(EmitArgs),
+    /// List events, the steps that took them, and those that nobody took
+    #[command(
+        after_help = "Examples:\n  cuelight event messages --topic deploy/done\n  cuelight event messages --dead --json"
+    )]
+    Messages(MessagesArgs),
+    /// List topics with their schemas and signing keys
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  cuelight event topics\n  cuelight event topics rotate deploy/done\n\n\
+        `[topics.\"deploy/done\"]` in .cuelight/config.toml declares one, with `schema = \"FILE\"` and `signed = true`."
+    )]
+    Topics(TopicsArgs),
+}
+
+pub(super) async fn event(config: &Config, out: Output, noun: EventNoun) -> Outcome {
+    match noun.command {
+        EventCommand::Emit(args) => emit(config, out, args).await,
+        EventCommand::Messages(args) => messages(config, out, &args).await,
+        EventCommand::Topics(args) => topics(config, out, args),
+    }
+}
+
+async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcome {
     let data = data(&args.data).map_err(Trouble::usage)?;
     let id = args.id.unwrap_or_else(|| Entropy.request_id().0);
     let said = format!("{} is said about {}", safe_text(&id), safe_text(&args.topic));
@@ -60,7 +98,7 @@ fn data(words: &[String]) -> Result<Value, String> {
     Ok(Value::Object(fields))
 }
 
-pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome {
+async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome {
     let seat = wiring::look(config).await?;
     let board = seat.desk.boards().borrow().board.clone();
     seat.leave().await;

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     app::{
-        args::VerifyArgs,
         exit::{FAILED, Outcome, Trouble},
         output::Output,
     },
@@ -28,25 +27,25 @@ pub(super) fn note_beside(path: &Path) -> PathBuf {
 }
 
 /// Checks a file, whatever of ours it is.
-pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
-    let path = args.file.display();
-    let bytes = fs::read(&args.file).map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
+pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
+    let path = file.display();
+    let bytes = fs::read(file).map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
     let text = String::from_utf8_lossy(&bytes);
     let found = if let Err(why) = crate::base::json_if_any(text.as_bytes()) {
         Err(why)
     } else if signing::is_statement(&text) {
-        signing::looked_at(&args.file, &text)
+        signing::looked_at(file, &text)
     } else if let Some(receipt) = receipt_in(&text) {
-        receipt::checked(&receipt, &args.key).map(|it| it.lines)
+        receipt::checked(&receipt, keys).map(|it| it.lines)
     } else {
         let is_chain = text.lines().next().is_some_and(|it| it.starts_with("{\"seq\":"));
         // A chain carries its own signatures; its note says more only to whoever has a key.
-        let note = fs::read_to_string(note_beside(&args.file)).ok();
-        let note = note.filter(|_| !is_chain || !args.key.is_empty());
-        let noted = note.map(|it| noted(&it, &bytes, &args.key)).transpose();
+        let note = fs::read_to_string(note_beside(file)).ok();
+        let note = note.filter(|_| !is_chain || !keys.is_empty());
+        let noted = note.map(|it| noted(&it, &bytes, keys)).transpose();
         match (noted, is_chain) {
             (Err(why), _) => Err(why),
-            (Ok(noted), true) => chain(&text, &args.key).map(|mut lines| {
+            (Ok(noted), true) => chain(&text, keys).map(|mut lines| {
                 lines.extend(noted.unwrap_or_default());
                 lines
             }),
@@ -54,7 +53,7 @@ pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
             (Ok(None), false) => {
                 return Err(Trouble::usage(format!(
                     "could not read {path}: it is no receipt of cuelight and no chain, and no {} lies beside it",
-                    note_beside(&args.file).display()
+                    note_beside(file).display()
                 )));
             }
         }

@@ -1,0 +1,78 @@
+//! `dev`: commands for those who write workflows, and for editors and shells.
+
+use super::{author, cli, drill, screen, screenshot};
+use crate::app::{
+    args::{DrillArgs, EvalArgs, FmtArgs, GraphArgs, SchemaArgs, ScreenshotArgs},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+};
+use clap::{Args, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct DevNoun {
+    #[command(subcommand)]
+    command: DevCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DevCommand {
+    /// Print the value of an expression as JSON
+    #[command(after_help = "Example: cuelight dev eval \"contains('abc', 'b') && 1\"")]
+    Eval(EvalArgs),
+    /// Rewrite workflow files in the canonical form, with their comments
+    #[command(after_help = "Example: cuelight dev fmt --check deploy.yaml")]
+    Fmt(FmtArgs),
+    /// Print the JSON Schema of workflow files, settings or events
+    #[command(after_help = "Example: cuelight dev schema workflow > workflow.schema.json")]
+    Schema(SchemaArgs),
+    /// Draw the steps of a workflow as a graph
+    #[command(after_help = "Example: cuelight dev graph deploy.yaml --format mermaid")]
+    Graph(GraphArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Example: cuelight dev completions bash > /etc/bash_completion.d/cuelight")]
+    Completions {
+        /// Shell that reads them
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example: cuelight dev man | man -l -")]
+    Man,
+    /// Draw a view of the console to a file, without a terminal
+    #[command(after_help = "Example: cuelight dev screenshot --view dag --size 160x48 -o dag.svg\n\n\
+        --keys presses keys before the picture is taken, as they are written in docs/KEYS.md: \"j j w\". \
+        Nothing can be decided there.")]
+    Screenshot(ScreenshotArgs),
+    /// Kill a test run on this disk again and again, and prove that nothing was lost or repeated
+    #[command(after_help = "Example: cuelight dev drill --kills 20\n\n\
+        It works in a directory of its own below .cuelight and leaves this workspace alone.\n\n\
+        Exit codes: 0 every promise held, 1 one did not.")]
+    Drill(DrillArgs),
+}
+
+pub(super) async fn dev(config: &Config, out: Output, look: &screen::Look, noun: DevNoun) -> Outcome {
+    match noun.command {
+        DevCommand::Eval(args) => author::eval(&args, out),
+        DevCommand::Fmt(args) => author::fmt(&args, out),
+        DevCommand::Schema(args) => author::schema(&args, out),
+        DevCommand::Graph(args) => author::graph(config, &args, out),
+        DevCommand::Completions { shell } => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut cli::tree(), "cuelight", &mut bytes);
+            out.raw(&bytes);
+            Ok(ExitCode::SUCCESS)
+        }
+        DevCommand::Man => manual(out),
+        DevCommand::Screenshot(args) => screenshot::screenshot(config, out, look, &args).await,
+        DevCommand::Drill(args) => drill::drill(config, out, &args).await,
+    }
+}
+
+fn manual(out: Output) -> Outcome {
+    let mut bytes = Vec::new();
+    let page = clap_mangen::Man::new(cli::tree()).render(&mut bytes);
+    page.map_err(|why| Trouble::failed(format!("could not make the manual page: {why}")))?;
+    out.raw(&bytes);
+    Ok(ExitCode::SUCCESS)
+}
