@@ -21,6 +21,7 @@ pub fn run() -> ExitCode {
     if let Some(code) = guard::not_a_command() {
         return code;
     }
+    command::complete();
     let spoken = command::read(env::args_os());
     let cli = match spoken.parsed {
         Ok(cli) => cli,

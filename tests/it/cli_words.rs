@@ -32,6 +32,21 @@ fn more(help: &str) -> Vec<&str> {
     line.split(", ").collect()
 }
 
+/// Every command at any depth, with its help.
+pub(crate) fn commands(place: &Place) -> Vec<(Vec<String>, String)> {
+    let front = help(place, &[]);
+    let groups = ["Run:", "Decide:", "Operate:"].map(|heading| names(&front, heading)).concat();
+    let top = groups.into_iter().chain(more(&front));
+    let mut open: Vec<Vec<String>> = top.map(|name| vec![name.to_owned()]).collect();
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        let page = help(place, &path.iter().map(String::as_str).collect::<Vec<_>>());
+        open.extend(names(&page, "Commands:").iter().map(|name| [&path[..], &[(*name).to_owned()]].concat()));
+        found.push((path, page));
+    }
+    found
+}
+
 #[test]
 fn the_top_has_at_most_18_commands_in_groups_and_names_the_others_in_one_line() {
     let page = help(&Place::new(), &[]);
@@ -55,14 +70,9 @@ fn the_top_has_at_most_18_commands_in_groups_and_names_the_others_in_one_line() 
 #[test]
 fn every_command_opens_with_a_plain_sentence_and_shows_usage_an_example_and_global_flags_in_this_order() {
     let place = Place::new();
-    let front = help(&place, &[]);
-    let groups = ["Run:", "Decide:", "Operate:"].map(|heading| names(&front, heading)).concat();
-    let mut open: Vec<Vec<String>> =
-        groups.into_iter().chain(more(&front)).map(|name| vec![name.to_owned()]).collect();
     let (mut seen, mut complaints) = (0, String::new());
-    while let Some(path) = open.pop() {
+    for (path, page) in commands(&place) {
         seen += 1;
-        let page = help(&place, &path.iter().map(String::as_str).collect::<Vec<_>>());
         let command = format!("cuelight {}", path.join(" "));
         let mut complain = |why: &str| complaints.push_str(&format!("{command}: {why}\n"));
         let sentence = page.lines().next().unwrap_or_default();
@@ -92,7 +102,6 @@ fn every_command_opens_with_a_plain_sentence_and_shows_usage_an_example_and_glob
                 }
             }
         }
-        open.extend(names(&page, "Commands:").iter().map(|name| [&path[..], &[(*name).to_owned()]].concat()));
     }
     assert!(complaints.is_empty(), "\n{complaints}");
     assert!(seen > 80, "nested commands are looked at as well: {seen}");
@@ -216,4 +225,174 @@ fn help_is_a_word_as_well() {
     let place = Place::new();
     assert_eq!(place.cue(&["help"]).ok().out, help(&place, &[]));
     assert_eq!(place.cue(&["help", "gate", "wait"]).ok().out, help(&place, &["gate", "wait"]));
+}
+
+const OK: &str = "name: fine\nsteps:\n  - id: one\n    run: echo hello\n";
+const GATED: &str = "name: gated\nsteps:\n  - id: ok\n    gate: {prompt: \"Ship it?\"}\n";
+
+#[test]
+fn latest_is_the_newest_run_and_show_and_logs_take_it_when_no_run_is_named() {
+    let place = Place::new();
+    let said = place.cue(&["show", "latest", "--workspace", "."]);
+    assert_eq!(said.code, 2, "{said:?}");
+    place.write("w.yaml", OK);
+    place.write("x.yaml", &OK.replace("hello", "second"));
+    place.cue(&["run", "w.yaml", "--headless"]).ok();
+    place.cue(&["run", "x.yaml", "--headless"]).ok();
+    for words in
+        [&["show"][..], &["show", "latest"], &["run", "timeline", "latest"], &["run", "events", "latest"]]
+    {
+        assert!(place.cue(words).ok().out.contains("r-2"), "{words:?}");
+    }
+    for words in [&["logs"][..], &["logs", "latest", "one"]] {
+        assert!(place.cue(words).ok().out.contains("second"), "{words:?}");
+    }
+    assert!(place.cue(&["run", "diff", "r-1", "latest"]).out.contains("r-2"));
+    assert!(place.cue(&["audit", "latest", "--all"]).ok().out.contains("r-2"));
+    assert!(place.cue(&["retry", "latest", "--from", "all"]).ok().out.contains("r-3"));
+}
+
+#[test]
+fn latest_is_the_gate_that_is_open_and_several_are_never_guessed_among() {
+    let place = Place::new();
+    place.write("w.yaml", GATED);
+    let mut first = place.start(&["run", "w.yaml", "--headless"]);
+    first.until("gate.asked");
+    let mut second = place.start(&["run", "w.yaml", "--headless"]);
+    second.until("gate.asked");
+    let said = place.cue(&["approve", "latest"]);
+    assert!(said.code == 2 && said.err.contains("g-1, g-2 are open"), "{said:?}");
+    place.cue(&["approve", "g-1"]).ok();
+    place.cue(&["reject", "latest", "--reason", "no"]).ok();
+    assert_eq!((first.end().code, second.end().code), (0, 3));
+    let said = place.cue(&["approve", "latest"]);
+    assert!(said.code == 2 && said.err.contains("none is open"), "{said:?}");
+}
+
+#[test]
+fn runs_tell_their_start_and_their_duration_in_two_columns() {
+    let place = Place::new();
+    place.write("w.yaml", OK);
+    place.cue(&["run", "w.yaml", "--headless"]).ok();
+    let table = place.cue(&["runs"]).ok().out;
+    let head: Vec<&str> = table.lines().next().expect("a head").split_whitespace().collect();
+    assert_eq!(head, ["RUN", "WORKFLOW", "STATE", "STEPS", "STARTED", "TOOK", "BY"]);
+    assert!(table.lines().nth(1).is_some_and(|row| row.contains(" ago  ")), "{table}");
+}
+
+/// The answer of the program to a shell that completes the last of these words.
+fn completed(place: &Place, words: &[&str]) -> String {
+    let mut command = place.command(&[&["--", "cuelight"], words].concat());
+    command.env("CUELIGHT_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+    String::from_utf8_lossy(&command.output().expect("the program starts").stdout).into_owned()
+}
+
+#[test]
+fn a_shell_completes_ids_of_runs_and_open_gates() {
+    let place = Place::new();
+    place.write("w.yaml", GATED);
+    assert!(place.cue(&["dev", "completions", "bash"]).ok().out.contains("CUELIGHT_COMPLETE"));
+    assert_eq!(completed(&place, &["show", "r-"]), "", "no workspace, no ids, no error");
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    assert_eq!(completed(&place, &["show", "r-"]), "r-1");
+    assert_eq!(completed(&place, &["run", "pause", "la"]), "latest");
+    assert_eq!(completed(&place, &["approve", "g"]), "g-1");
+    assert!(!completed(&place, &["pa"]).contains("pause"), "an old spelling is not offered");
+    place.cue(&["reject", "g-1", "--reason", "no"]).ok();
+    console.end();
+}
+
+#[test]
+fn one_letter_means_one_thing_and_the_old_meaning_still_works() {
+    let place = Place::new();
+    assert!(!help(&place, &["approve"]).contains("-i,"), "it is --set there");
+    let form =
+        "name: w\nsteps:\n  - id: ok\n    gate: {prompt: \"Ship it?\", form: {ticket: {type: string}}}\n";
+    place.write("w.yaml", form);
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    place.cue(&["approve", "g-1", "-i", "ticket=CHG-7"]).ok();
+    assert_eq!(console.end().code, 0);
+}
+
+const FAILS: &str = "name: w\nsteps:\n  - id: one\n    run: echo fine; echo '::error::not ours'\n  - id: two\n    \
+    needs: one\n    run: echo 'lost %'; exit 3\n";
+
+#[test]
+fn a_log_has_a_line_for_each_event_that_matters_the_output_of_steps_and_a_summary_with_the_next_command() {
+    let place = Place::new();
+    place.write("w.yaml", FAILS);
+    let said = place.cue(&["run", "w.yaml", "--headless"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert_eq!(lines[0], "r-1");
+    let at = |part: &str| {
+        lines.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {said:?}"))
+    };
+    let order =
+        ["attempt.started", "one │ fine", "step.completed", "two │ lost %", "step.failed", "run.finished"]
+            .map(at);
+    assert!(order.is_sorted(), "{said:?}");
+    assert!(said.out.contains("r-1 w failed in ") && said.out.contains("1 of 2 steps completed"), "{said:?}");
+    assert!(lines.last().is_some_and(|line| line.starts_with("next: cuelight retry r-1")), "{said:?}");
+    assert!(!said.out.contains("step.ready") && !said.out.contains('\u{1b}'), "{said:?}");
+}
+
+#[test]
+fn a_log_says_at_a_gate_how_to_answer() {
+    let place = Place::new();
+    place.write("w.yaml", GATED);
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("answer: cuelight approve g-1, or cuelight reject g-1 --reason TEXT");
+    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(console.end().code, 0);
+}
+
+#[test]
+fn a_log_of_github_has_groups_in_which_no_step_gives_commands_and_annotations_that_are_escaped() {
+    let place = Place::new().with("GITHUB_ACTIONS", "true");
+    place.write("w.yaml", FAILS);
+    let said = place.cue(&["run", "w.yaml", "--headless"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let lines: Vec<&str> = said.out.lines().collect();
+    let start = lines.iter().position(|line| *line == "::group::one, attempt 1").expect("a group");
+    let word = lines[start + 1].strip_prefix("::stop-commands::").expect("commands are off");
+    let end = lines.iter().position(|line| *line == format!("::{word}::")).expect("commands are on again");
+    assert!(lines[start + 2..end].contains(&"one │ ::error::not ours"), "{said:?}");
+    assert_eq!(lines[end + 1], "::endgroup::");
+    assert!(
+        lines.iter().any(|line| line.starts_with("::error title=Step two failed::exit code 3")),
+        "{said:?}"
+    );
+    assert_eq!(said.out.matches("::stop-commands::").count(), 2, "{said:?}");
+}
+
+#[test]
+fn a_log_of_gitlab_has_sections() {
+    let place = Place::new().with("GITLAB_CI", "true");
+    place.write("w.yaml", OK);
+    let said = place.cue(&["run", "w.yaml", "--headless"]).ok().out;
+    let (start, end) =
+        (said.find(":one_1[collapsed=true]\r\u{1b}[0Kone, attempt 1\n"), said.find("section_end:"));
+    assert!(said.contains("\u{1b}[0Ksection_start:") && start.is_some() && start < end, "{said:?}");
+}
+
+#[test]
+fn at_a_terminal_each_step_has_a_line_and_the_summary_shows_why_it_failed_and_the_next_command() {
+    let place = Place::new();
+    place.write("w.yaml", FAILS);
+    let shown = crate::leaks::on_terminal(&place, &["run", "w.yaml", "--headless"]);
+    for part in [
+        "completed  one",
+        "failed     two",
+        "r-1 w failed in ",
+        "two failed: exit code 3",
+        "  │ lost %",
+        "next: cuelight retry r-1",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown:?}");
+    }
+    assert!(!shown.contains("attempt.started"), "{shown:?}");
 }

@@ -1,8 +1,9 @@
 //! `agents`: who steps can give work to. Looks need no workspace; a test starts one agent as a step would, without a run.
 
+use super::{context::ContextArgs, knowledge::KnowledgeArgs, results::ResultsArgs, tools::ToolsTestArgs};
 use crate::{
     app::{
-        args::{AgentsListArgs, AgentsTestArgs, ContextArgs, KnowledgeArgs, ResultsArgs, ToolsTestArgs},
+        args::key_value,
         command::{
             author::Disk,
             context::context,
@@ -14,11 +15,45 @@ use crate::{
         exit::{Outcome, Trouble},
         output::{Output, say},
     },
-    base::{AGENT_PREFIX, AGENT_TASK, safe_text},
+    base::{AGENT_PREFIX, AGENT_TASK, Span, safe_text},
     definition::{Files as _, Registry, Tool},
 };
 use clap::{Args, Subcommand};
 use std::{process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(super) struct AgentsListArgs {
+    /// Only those that can do this
+    #[arg(long, value_name = "WORD")]
+    pub(super) capability: Option<String>,
+    /// As JSON
+    #[arg(long, conflicts_with = "for_models")]
+    pub(super) json: bool,
+    /// As models want them: name, description, input schema, as JSON
+    #[arg(long)]
+    pub(super) for_models: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AgentsTestArgs {
+    /// The agent: reviewer or reviewer@1
+    pub(super) agent: String,
+    /// Task for the agent
+    #[arg(long, value_name = "TEXT")]
+    pub(super) task: Option<String>,
+    /// An input; JSON where its schema wants no text
+    #[arg(short, long = "with", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) with: Vec<(String, String)>,
+    /// Start the agent although its effects may be irreversible
+    #[arg(long)]
+    pub(super) really: bool,
+    /// Timeout
+    #[arg(long, default_value = "10m", value_name = "10m")]
+    pub(super) timeout: Span,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct AgentNoun {

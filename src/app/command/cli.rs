@@ -1,14 +1,37 @@
 //! The tree of commands: the names at the top, their groups in the help, and the spellings of 0.1.0 that still work.
 
 use super::{
-    agents::AgentNoun, dev::DevNoun, engine::EngineNoun, gate::GateNoun, message::EventNoun, run::RunNoun,
+    act::{CancelArgs, RetryArgs},
+    agents::AgentNoun,
+    api::ApiArgs,
+    audit::AuditArgs,
+    author::{CheckArgs, ImportArgs, PlanArgs},
+    cache::CacheArgs,
+    decide::DecideArgs,
+    dev::DevNoun,
+    doctor::JsonArgs,
+    engine::EngineNoun,
+    errors::ErrorsArgs,
+    gate::GateNoun,
+    gates::GatesArgs,
+    hook::HookArgs,
+    logs::LogsArgs,
+    look::{ListArgs, ShowArgs},
+    mcp::McpArgs,
+    mcp_client::McpCallArgs,
+    message::EventNoun,
+    models::ModelsArgs,
+    run::RunNoun,
+    schedules::SchedulesArgs,
+    screen::{AttachArgs, DemoArgs},
+    serve::ServeArgs,
+    state::StateArgs,
+    token::TokenArgs,
+    tools::ToolsArgs,
+    trail::KeysArgs,
+    trust::TrustArgs,
 };
-use crate::app::args::{
-    ApiArgs, AttachArgs, AuditArgs, CacheArgs, CancelArgs, CheckArgs, DecideArgs, DemoArgs, ErrorsArgs,
-    Everywhere, GatesArgs, HookArgs, ImportArgs, JsonArgs, KeysArgs, ListArgs, ListenArgs, LogsArgs, McpArgs,
-    McpCallArgs, ModelsArgs, PlanArgs, RetryArgs, SchedulesArgs, ServeArgs, ShowArgs, StateArgs, TokenArgs,
-    ToolsArgs, TrustArgs,
-};
+use crate::app::args::{Everywhere, ListenArgs};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 
@@ -131,11 +154,11 @@ pub(super) enum Command {
     /// List the runs of this workspace
     #[command(after_help = "Example: cuelight runs --json")]
     Runs(ListArgs),
-    /// Show one run and its steps
-    #[command(after_help = "Example: cuelight show r-7")]
+    /// Show one run and its steps; without an id, the newest run
+    #[command(after_help = "Examples:\n  cuelight show\n  cuelight show r-7")]
     Show(ShowArgs),
-    /// Print the output of the steps of a run
-    #[command(after_help = "Examples:\n  cuelight logs r-7 build -f\n  \
+    /// Print the output of the steps of a run; without an id, of the newest run
+    #[command(after_help = "Examples:\n  cuelight logs\n  cuelight logs r-7 build -f\n  \
         cuelight logs r-7 --timestamps | grep -i error\n  cuelight logs r-7 --json | jq -r .text")]
     Logs(LogsArgs),
     /// Run the failed steps of a run again, as a new linked run

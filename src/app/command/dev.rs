@@ -1,13 +1,19 @@
 //! `dev`: commands for those who write workflows, and for editors and shells.
 
-use super::{author, cli, drill, screen, screenshot};
+use super::{
+    author::{self, EvalArgs, FmtArgs, GraphArgs, SchemaArgs},
+    cli, completion,
+    drill::{self, DrillArgs},
+    screen,
+    screenshot::{self, ScreenshotArgs},
+};
 use crate::app::{
-    args::{DrillArgs, EvalArgs, FmtArgs, GraphArgs, SchemaArgs, ScreenshotArgs},
     config::Config,
     exit::{Outcome, Trouble},
     output::Output,
 };
 use clap::{Args, Subcommand};
+use clap_complete::env::Shells;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -59,7 +65,13 @@ pub(super) async fn dev(config: &Config, out: Output, look: &screen::Look, noun:
         DevCommand::Graph(args) => author::graph(config, &args, out),
         DevCommand::Completions { shell } => {
             let mut bytes = Vec::new();
-            clap_complete::generate(shell, &mut cli::tree(), "cuelight", &mut bytes);
+            let shells = Shells::builtins();
+            let found = shells.completer(&shell.to_string());
+            let found = found
+                .ok_or_else(|| Trouble::usage(format!("could not complete for {shell}: it is not known")))?;
+            found
+                .write_registration(completion::VARIABLE, "cuelight", "cuelight", "cuelight", &mut bytes)
+                .map_err(|why| Trouble::failed(format!("could not write the completions: {why}")))?;
             out.raw(&bytes);
             Ok(ExitCode::SUCCESS)
         }

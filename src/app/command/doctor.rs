@@ -3,7 +3,6 @@
 use super::{author::Disk, screen::Look};
 use crate::{
     app::{
-        args::JsonArgs,
         config::Config,
         exit::{FAILED, Outcome},
         output::Output,
@@ -20,6 +19,7 @@ use crate::{
         sandbox_weaknesses, tracked_files,
     },
 };
+use clap::Args;
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -28,6 +28,13 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct JsonArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// With less room than this for the log, an engine may soon have to stop and wait.
 const ROOM_MIN: u64 = 256 * 1024 * 1024;

@@ -7,7 +7,6 @@
 
 use crate::{
     app::{
-        args::DrillArgs,
         config::Config,
         exit::{FAILED, Outcome, Trouble},
         output::{Output, say},
@@ -15,6 +14,7 @@ use crate::{
     base::Value,
     runtime::{Clock as _, Entropy, SystemClock},
 };
+use clap::Args;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +25,19 @@ use std::{
     process::{Child, Command, ExitCode, Stdio},
     time::Duration,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct DrillArgs {
+    /// Number of kills
+    #[arg(long, default_value = "5", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) kills: u32,
+    /// Leave the shadow workspace where it is
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 const WORKFLOW: &str = include_str!("drill.yaml");
 /// Steps whose end nobody can know after a crash, or that are asked about by their own check: they happen once.

@@ -1,12 +1,10 @@
 //! `engine`: commands about the engine of a workspace as a whole.
 
-use super::{health, shutdown};
-use crate::app::{
-    args::{HealthArgs, ResetArgs, ShutdownArgs, TakeOverArgs},
-    config::Config,
-    exit::Outcome,
-    output::Output,
+use super::{
+    health::{self, HealthArgs},
+    shutdown::{self, ResetArgs, ShutdownArgs, TakeOverArgs},
 };
+use crate::app::{config::Config, exit::Outcome, output::Output};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]

@@ -4,16 +4,17 @@
 //! here: it is on disk before it is shown, it outlives every process, what was shown is what runs, and it has a receipt.
 
 use super::{
-    act, look,
-    run::{self, Telling},
+    act,
+    decide::{self, CommentArgs, DecideArgs, DelegateArgs, EditArgs, GateArgs, ReviewArgs},
+    gates::{self, WaitArgs},
+    logs::{self, LogsArgs},
+    run,
     signals::Signals,
+    telling::Telling,
 };
 use crate::{
     app::{
-        args::{
-            AskArgs, CommentArgs, DecideArgs, DelegateArgs, EditArgs, GateArgs, LogsArgs, ReviewArgs,
-            WaitArgs,
-        },
+        args::key_value,
         config::Config,
         exit::{self, NOT_RECORDED, Outcome, Trouble},
         output::{Output, say},
@@ -27,7 +28,50 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct AskArgs {
+    /// Question that people answer
+    #[arg(long, value_name = "TEXT")]
+    pub(super) title: String,
+    /// Claim of the requester; shown below everything else, marked as a claim
+    #[arg(long, value_name = "TEXT")]
+    pub(super) claim: Option<String>,
+    /// A file that is shown to those who decide; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(super) evidence: Vec<PathBuf>,
+    /// A value that the answer holds for; may be given again
+    #[arg(long = "bind", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) binds: Vec<(String, String)>,
+    /// Risk of a wrong approval
+    #[arg(long, value_name = "RISK", default_value = "externally-reversible", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: String,
+    /// When it expires, and counts as a no: 30m, 4h; never when not given
+    #[arg(long, value_name = "TIME")]
+    pub(super) timeout: Option<String>,
+    /// Group that must approve: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Exclude the requester from answering
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+    /// A variable of ours that the command gets; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Vec<String>,
+    /// The answer as JSON, instead of what the command writes
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The command and its words, run as they are, with no shell between
+    #[arg(last = true, value_name = "CMD")]
+    pub(super) command: Vec<String>,
+}
 
 /// A file from outside of the workspace is shown as text, and what is longer nobody reads.
 pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
@@ -93,13 +137,13 @@ pub(super) async fn gate(config: &Config, out: Output, noun: GateNoun) -> Outcom
         return ask_people(config, out, &asked).await;
     };
     match command {
-        GateCommand::Comment(args) => act::comment(config, out, args).await,
-        GateCommand::Delegate(args) => act::delegate(config, out, args).await,
-        GateCommand::Withdraw(args) => act::withdraw(config, out, args).await,
-        GateCommand::SendBack(args) => act::decide(config, out, args, Verdict::SendBack).await,
-        GateCommand::Review(args) => act::review(config, out, args).await,
-        GateCommand::Edit(args) => act::edit(config, out, args).await,
-        GateCommand::Wait(args) => look::wait(config, out, &args).await,
+        GateCommand::Comment(args) => decide::comment(config, out, args).await,
+        GateCommand::Delegate(args) => decide::delegate(config, out, args).await,
+        GateCommand::Withdraw(args) => decide::withdraw(config, out, args).await,
+        GateCommand::SendBack(args) => decide::decide(config, out, args, Verdict::SendBack).await,
+        GateCommand::Review(args) => decide::review(config, out, args).await,
+        GateCommand::Edit(args) => decide::edit(config, out, args).await,
+        GateCommand::Wait(args) => gates::wait(config, out, &args).await,
     }
 }
 
@@ -202,7 +246,7 @@ pub(super) async fn answered(
                 timestamps: false,
             };
             // What it wrote is in the log all the same.
-            drop(look::print_logs(seat, out, run, &logs).await);
+            drop(logs::print_logs(seat, out, run, &logs).await);
         }
     };
     let (ended, ()) = tokio::join!(run::follow(seat, out, run, Telling::Nothing, signals), telling);

@@ -1,21 +1,70 @@
 //! `emit` and `messages`: saying something to the steps that wait for it, and seeing what was said.
 
-use super::{act, topics::topics};
+use super::{
+    act,
+    topics::{TopicsArgs, topics},
+};
 use crate::{
     app::{
-        args::{EmitArgs, MessagesArgs, TopicsArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
         wiring,
     },
-    base::{Value, ValueMap, json_if_any, safe_text, shorten},
+    base::{MessageKind, Span, Value, ValueMap, json_if_any, safe_text, shorten},
     engine::{Command, NewMessage, Rejected, Said},
     runtime::{Clock, Desk, Entropy, SystemClock},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct EmitArgs {
+    /// Topic of the event: letters, digits, `.`, `-`, `_` and `/`
+    pub(super) topic: String,
+    /// Data of the event: KEY=VALUE, again for more, or one JSON value
+    #[arg(long, short = 'd', value_name = "KEY=VALUE|JSON")]
+    pub(super) data: Vec<String>,
+    /// Kind of event: event, task, tool-call, debate-proposal, debate-critique, debate-decision, control, error
+    #[arg(long = "type", value_name = "WORD", value_parser = message_kind, default_value = "event")]
+    pub(super) kind: MessageKind,
+    /// Recipient, when the event is not for all
+    #[arg(long)]
+    pub(super) to: Option<String>,
+    /// Correlation id: the matter that it belongs to or answers
+    #[arg(long)]
+    pub(super) correlation: Option<String>,
+    /// Lifetime; 24h when not given
+    #[arg(long)]
+    pub(super) ttl: Option<Span>,
+    /// The same id again is the same message
+    #[arg(long)]
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MessagesArgs {
+    /// Only this kind
+    #[arg(long)]
+    pub(super) topic: Option<String>,
+    /// Only those that nobody took in time, and what was no good
+    #[arg(long)]
+    pub(super) dead: bool,
+    /// Limit of entries, newest first
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn message_kind(text: &str) -> Result<MessageKind, String> {
+    MessageKind::of(text).ok_or_else(|| {
+        let words: Vec<&str> = MessageKind::ALL.iter().map(|it| it.0).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
 
 /// Characters of what a message says, in the table.
 const DATA_CHARS: usize = 60;

@@ -8,10 +8,13 @@ mod ask_text;
 mod audit;
 mod author;
 mod built_in;
+mod by_hand;
 mod cache;
 mod cli;
 mod compare;
+mod completion;
 mod context;
+mod decide;
 mod dev;
 mod doctor;
 mod drill;
@@ -20,10 +23,12 @@ mod errors;
 mod far;
 mod form;
 mod gate;
+mod gates;
 mod health;
 mod history;
 mod hook;
 mod knowledge;
+mod logs;
 mod look;
 mod mcp;
 mod mcp_client;
@@ -45,6 +50,7 @@ mod shutdown;
 mod signals;
 mod signing;
 mod state;
+mod telling;
 mod token;
 mod tools;
 mod topics;
@@ -61,6 +67,7 @@ use super::{
 use crate::engine::Verdict;
 use cli::Command;
 pub(super) use cli::{Cli, read};
+pub(super) use completion::answer as complete;
 use std::path::{Path, PathBuf};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
@@ -87,12 +94,12 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::Plan(args) => author::plan(&config, &args, out),
         Command::Runs(args) => look::runs(&config, out, &args).await,
         Command::Show(args) => look::show(&config, out, &args).await,
-        Command::Logs(args) => look::logs(&config, out, &args).await,
+        Command::Logs(args) => logs::logs(&config, out, &args).await,
         Command::Retry(args) => act::retry(&config, out, args).await,
         Command::Cancel(args) => act::cancel(&config, out, args).await,
-        Command::Gates(args) => look::gates(&config, out, &args).await,
-        Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
-        Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,
+        Command::Gates(args) => gates::gates(&config, out, &args).await,
+        Command::Approve(args) => decide::decide(&config, out, args, Verdict::Approve).await,
+        Command::Reject(args) => decide::decide(&config, out, args, Verdict::Reject).await,
         Command::Gate(noun) => gate::gate(&config, out, noun).await,
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach(args) => screen::attach(config, &screen, &args).await,

@@ -1,9 +1,12 @@
 //! One page that an auditor reads without us: what the log was and whether it holds, what stands out, every decision of a
 //! person with its grounds, and how to check all of it. No scripts, nothing from elsewhere; it prints.
 
-use super::population::{Decision, Population};
+use super::{
+    audit::Window,
+    population::{Decision, Population},
+};
 use crate::{
-    app::{args::Window, exit::Trouble},
+    app::exit::Trouble,
     base::{Seq, Timestamp, safe_text},
     store::{Heads, Reader, Workspace, check_heads, verify},
 };

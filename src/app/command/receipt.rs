@@ -4,7 +4,6 @@
 use super::named;
 use crate::{
     app::{
-        args::ReceiptArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -15,8 +14,18 @@ use crate::{
     runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
 };
+use clap::Args;
 use serde_json::json;
-use std::{fs, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode};
+
+#[derive(Debug, Args)]
+pub(super) struct ReceiptArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// File to write; standard output when not given
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
 
 /// What the file says it is.
 pub(super) const KIND: &str = "cuelight-receipt-v1";

@@ -3,7 +3,6 @@
 use super::act;
 use crate::{
     app::{
-        args::{ResultsArgs, ResultsCommand, ResultsListArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -14,12 +13,86 @@ use crate::{
     projection::result_json,
     runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes},
 };
+use clap::{Args, Subcommand};
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ResultsCommand>,
+    #[command(flatten)]
+    pub(super) list: ResultsListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ResultsCommand {
+    /// List results, newest first
+    #[command(after_help = "Example: cuelight agent results list --issue SHOP-12 --status failed")]
+    List(ResultsListArgs),
+    /// Show one result in full
+    #[command(after_help = "Example: cuelight agent results show res-4f1c9a07d2 --json")]
+    Show {
+        /// Its id: res-4f1c…
+        id: String,
+        /// Project; the workspace's own when not given
+        #[arg(long)]
+        project: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Record a result from a JSON file
+    #[command(after_help = "Example: cuelight agent results hand-in SHOP-12 result.json --type qa")]
+    HandIn {
+        /// The piece of work it is about: SHOP-12
+        issue: String,
+        /// A file of JSON with what came of it; `-` reads it from standard input
+        file: PathBuf,
+        /// Type of the agent that did the work: qa, coding
+        #[arg(long = "type", value_name = "TYPE")]
+        agent_type: String,
+        /// Name of the agent; the caller when not given
+        #[arg(long)]
+        agent: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsListArgs {
+    /// Only about this piece of work
+    #[arg(long)]
+    pub(super) issue: Option<String>,
+    /// Only of this agent, or of one of its sessions
+    #[arg(long)]
+    pub(super) agent: Option<String>,
+    /// Only of agents of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) agent_type: Option<String>,
+    /// Only results with this status: success, failed, partial
+    #[arg(long, value_parser = result_status)]
+    pub(super) status: Option<ResultStatus>,
+    /// Project; the workspace's own when not given
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Limit of entries
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: u32,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn result_status(text: &str) -> Result<ResultStatus, String> {
+    ResultStatus::of(text).ok_or_else(|| {
+        let words: Vec<&str> = ResultStatus::ALL.iter().map(|it| it.word()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
 
 pub(super) async fn results(config: &Config, out: Output, args: ResultsArgs) -> Outcome {
     match args.command {

@@ -4,7 +4,6 @@
 use super::{act, health, screen};
 use crate::{
     app::{
-        args::{ResetArgs, ShutdownArgs, TakeOverArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -16,8 +15,36 @@ use crate::{
     runtime::Desk,
     store::{Owner, OwnerError, Workspace},
 };
+use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{process::ExitCode, time::Duration};
+
+#[derive(Debug, Args)]
+pub(super) struct ResetArgs {
+    /// The environment of this workspace, as its header names it
+    #[arg(long, value_name = "NAME")]
+    pub(super) environment: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShutdownArgs {
+    /// The final health as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TakeOverArgs {
+    /// Why: it stands in the log
+    #[arg(long)]
+    pub(super) reason: String,
+    /// Also from an engine that answers
+    #[arg(long)]
+    pub(super) force: bool,
+}
 
 /// Between two looks at whether an engine has ended.
 const LOOK: Duration = Duration::from_millis(50);
