@@ -1019,7 +1019,7 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
     assert_eq!(said.code, 1, "{said:?}");
     for text in [
         "nobody reads `enviroment`; did you mean `environment`?",
-        "nobody reads `nonsense`; `cuelight schema config` says what can stand there",
+        "nobody reads `nonsense`; `cuelight dev schema config` says what can stand there",
     ] {
         assert!(said.out.contains(text), "{said:?}");
     }

@@ -267,7 +267,7 @@ fn sign(
         Ok(Some(note)) => {
             let path = verifying::note_beside(path);
             write(&path, &note.to_string())?;
-            out.line(&format!("{}: checked with `cuelight verify`", path.display()));
+            out.line(&format!("{}: checked with `cuelight audit verify`", path.display()));
         }
         Ok(None) => say("it is not signed: no engine has made a key here yet"),
         Err(why) => say(&format!("it is not signed: {why}")),
@@ -355,7 +355,7 @@ fn evidence(workspace: &Workspace, out: Output, run: RunId, dir: &Path) -> Outco
     write(
         &dir.join("README"),
         "events.jsonl       what happened in the run, one event a line\n\
-         g-N.receipt.json   one decision: cuelight verify g-N.receipt.json --key KEY\n\
+         g-N.receipt.json   one decision: cuelight audit verify g-N.receipt.json --key KEY\n\
          keys               the keys; compare them with those you were given\n\
          checkpoints        signed heads of the log: cuelight audit verify --anchors checkpoints\n",
     )?;

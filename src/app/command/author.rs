@@ -322,7 +322,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
             (_, true) => {}
             (_, false) if args.check => {
                 unlike = true;
-                say(&format!("{name}: not in canonical form; `cuelight fmt {name}` rewrites it"));
+                say(&format!("{name}: not in canonical form; `cuelight dev fmt {name}` rewrites it"));
             }
             (_, false) => {
                 replace(path, &formatted)

@@ -225,7 +225,7 @@ pub(super) async fn override_gate(
         );
         return left(seat, Trouble::usage(why)).await;
     }
-    let said = format!("{gate} is overridden; another person must review it: cuelight review {gate}");
+    let said = format!("{gate} is overridden; another person must review it: cuelight gate review {gate}");
     at_gate(seat, out, view, Command::Decide(Box::new(decision)), &said).await
 }
 
@@ -330,7 +330,7 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
     };
     let by = seat.actor.clone();
     let said =
-        format!("{} may answer at {gate} in your place; `cuelight withdraw {gate}` ends that", args.to);
+        format!("{} may answer at {gate} in your place; `cuelight gate withdraw {gate}` ends that", args.to);
     let command = Command::Delegate { gate, to: args.to, lasts: args.lasts, reason: args.reason, by };
     at_gate(seat, out, &view, command, &said).await
 }

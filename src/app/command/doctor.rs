@@ -295,7 +295,7 @@ fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
 fn unread((word, meant): (String, Option<String>)) -> Finding {
     let text = match meant {
         Some(near) => format!("nobody reads `{word}`; did you mean `{near}`?"),
-        None => format!("nobody reads `{word}`; `cuelight schema config` says what can stand there"),
+        None => format!("nobody reads `{word}`; `cuelight dev schema config` says what can stand there"),
     };
     wrong("config.toml", text)
 }

@@ -181,7 +181,8 @@ impl Drill {
             let line = format!("{run} {step} ");
             let happened = self.ledger().lines().any(|it| it.starts_with(&line));
             let answer = if happened { "happened" } else { "not-happened" };
-            let answered = self.call(&["doubt", run, &step, answer, "--reason", "seen in the ledger"])?;
+            let answered =
+                self.call(&["run", "doubt", run, &step, answer, "--reason", "seen in the ledger"])?;
             self.doubts += usize::from(answered.0);
         }
         Ok(())
@@ -192,7 +193,7 @@ impl Drill {
         let runs = self.ask(&["runs", "--json"])?;
         let mut recorded = BTreeMap::new();
         for run in names(&runs, |_| true) {
-            let (_, events) = self.call(&["events", &run, "--json"])?;
+            let (_, events) = self.call(&["run", "events", &run, "--json"])?;
             let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             recorded.extend(events.filter_map(|it| Some((it["seq"].as_u64()?, it))));
         }

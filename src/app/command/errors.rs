@@ -247,7 +247,7 @@ fn find(board: &Board, name: &str) -> Result<Arc<ErrorView>, Trouble> {
     let found = ErrorView::parse_name(name).and_then(|it| board.error(it)).cloned();
     found.ok_or_else(|| {
         Trouble::usage(format!(
-            "could not find the failure {}; `cuelight errors --all` lists what there is",
+            "could not find the failure {}; `cuelight error --all` lists what there is",
             safe_text(name)
         ))
     })

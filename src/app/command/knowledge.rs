@@ -127,7 +127,7 @@ async fn search(config: &Config, out: Output, args: KnowledgeSearchArgs) -> Outc
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
-        out.line("nothing is known of that; `cuelight knowledge add TEXT` adds something");
+        out.line("nothing is known of that; `cuelight agent knowledge add TEXT` adds something");
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();

@@ -81,7 +81,7 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
     if rows.is_empty() {
         out.line(match seen.board.cleared_at() {
             None => "no runs yet; `cuelight run FILE` starts one",
-            Some(_) => "no runs since the last reset; `cuelight history --all` tells of those before",
+            Some(_) => "no runs since the last reset; `cuelight run history --all` tells of those before",
         });
     } else {
         out.table(&["RUN", "WORKFLOW", "STATE", "STEPS", "STARTED", "TOOK", "BY"], &rows);

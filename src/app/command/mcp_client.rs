@@ -263,7 +263,7 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
     }
     let pin = pin_of(says);
     let Some(wanted) = args.yes else {
-        say(&format!("nothing was written; `cuelight tools accept {} --yes {pin}` accepts it", tool.name));
+        say(&format!("nothing was written; `cuelight tool accept {} --yes {pin}` accepts it", tool.name));
         return Ok(ExitCode::from(FAILED));
     };
     if wanted != pin {
@@ -482,8 +482,8 @@ fn text_of(name: &str, category: &str, description: &str, server: &Value, says: 
         }
     }
     format!(
-        "# A tool of an MCP server, taken up by `cuelight tools add`. Under `says` stands what the server said of it; a call is refused when it\n\
-         # says something else, and `cuelight tools accept {name}` shows what. Its word about its effects is not taken: `effect` and\n\
+        "# A tool of an MCP server, taken up by `cuelight tool add`. Under `says` stands what the server said of it; a call is refused when it\n\
+         # says something else, and `cuelight tool accept {name}` shows what. Its word about its effects is not taken: `effect` and\n\
          # `risk` are yours to say.\n\
          name: {name}\n\
          version: 1\n\

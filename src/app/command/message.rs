@@ -193,7 +193,7 @@ async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome 
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() && letters.is_empty() {
-        out.line("nothing was said; `cuelight emit TOPIC` says something, and so does an `emit` step");
+        out.line("nothing was said; `cuelight event emit TOPIC` says something, and so does an `emit` step");
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = found

@@ -138,7 +138,7 @@ fn found<'r>(registry: &'r ModelRegistry, wanted: &str) -> Result<&'r Arc<Model>
     registry.find(wanted).ok_or_else(|| {
         let next = registry
             .near(wanted)
-            .map_or_else(|| "`cuelight models` names all".to_owned(), |it| format!("did you mean {it}?"));
+            .map_or_else(|| "`cuelight model` names all".to_owned(), |it| format!("did you mean {it}?"));
         Trouble::usage(format!("could not find the model {wanted}; {next}"))
     })
 }

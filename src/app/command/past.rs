@@ -130,7 +130,7 @@ pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> O
     let Some(last) = last else {
         let why = match args.at {
             Some(at) => {
-                format!("{run} had not begun after event {at}; `cuelight replay {run}` tells its events")
+                format!("{run} had not begun after event {at}; `cuelight run replay {run}` tells its events")
             }
             None => format!("there is no {run}; `cuelight runs` lists what there is"),
         };

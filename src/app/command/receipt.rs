@@ -40,7 +40,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
     let view = view?;
     if view.is_open() {
         return Err(Trouble::failed(format!(
-            "could not make a receipt: {gate} is open; `cuelight wait {gate}` waits for the verdict"
+            "could not make a receipt: {gate} is open; `cuelight gate wait {gate}` waits for the verdict"
         )));
     }
     let receipt = make(&workspace, gate, view.run)?;
@@ -50,7 +50,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
             let text = format!("{}\n", serde_json::to_string_pretty(&receipt).expect("a receipt is JSON"));
             fs::write(path, text)
                 .map_err(|it| Trouble::failed(format!("could not write {}: {it}", path.display())))?;
-            out.line(&format!("{}: check it with `cuelight verify`", path.display()));
+            out.line(&format!("{}: check it with `cuelight audit verify`", path.display()));
         }
     }
     Ok(ExitCode::SUCCESS)

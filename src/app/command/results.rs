@@ -142,7 +142,7 @@ async fn list(config: &Config, out: Output, args: ResultsListArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
-        out.line("nothing was handed in; `cuelight results hand-in` does, and so do agents over HTTP");
+        out.line("nothing was handed in; `cuelight agent results hand-in` does, and so do agents over HTTP");
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();
@@ -181,12 +181,16 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     };
     let body = match found.as_ref().and_then(result_in) {
         Some(result) => body(&seat, result).await,
-        None => Err(format!("could not find {}; `cuelight results` lists what there is", safe_text(&id))),
+        None => {
+            Err(format!("could not find {}; `cuelight agent results` lists what there is", safe_text(&id)))
+        }
     };
     seat.leave().await;
     let body = body.map_err(Trouble::failed)?;
     let Some((event, result)) = found.as_ref().and_then(|it| Some((it, result_in(it)?))) else {
-        return Err(Trouble::failed("could not find that result; `cuelight results` lists what there is"));
+        return Err(Trouble::failed(
+            "could not find that result; `cuelight agent results` lists what there is",
+        ));
     };
     if json {
         let mut told = result_json(event, result, &name);
@@ -216,9 +220,8 @@ async fn body(seat: &Seat, result: &AgentResult) -> Result<Value, String> {
     loop {
         let page = seat.desk.read(Want::Blob { digest, from: all.len() as u64 }).await;
         let Page::Bytes { bytes, total, .. } = page else {
-            return Err(
-                "could not read what the result says; `cuelight verify` looks for the reason".to_owned()
-            );
+            return Err("could not read what the result says; `cuelight audit verify` looks for the reason"
+                .to_owned());
         };
         let is_whole = bytes.is_empty() || (all.len() + bytes.len()) as u64 >= total;
         all.extend(bytes);

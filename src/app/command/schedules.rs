@@ -57,7 +57,7 @@ pub(super) async fn schedules(config: &Config, out: Output, args: SchedulesArgs)
             if let Err(trouble) = known(&seat.workspace, &workflow) {
                 return left(seat, trouble).await;
             }
-            let said = format!("{} is on hold; `cuelight schedules release` ends that", safe_text(&workflow));
+            let said = format!("{} is on hold; `cuelight schedule release` ends that", safe_text(&workflow));
             let by = seat.actor.clone();
             submit(seat, out, Command::HoldSchedule { workflow, reason, by }, |_| said).await
         }

@@ -84,7 +84,7 @@ async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Out
         seat.leave().await;
         if config.listen.is_some() {
             return Err(Trouble::failed(format!(
-                "could not listen: an engine of {root} runs already; end it with `cuelight shutdown` first"
+                "could not listen: an engine of {root} runs already; end it with `cuelight engine shutdown` first"
             )));
         }
         say(&format!("an engine of {root} runs already; `cuelight attach` takes a seat there"));

@@ -106,7 +106,7 @@ pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
     let who = from.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"));
     if !args.force && answers(&workspace.socket()).await {
         return refused(format!(
-            "{who} answers; `cuelight attach` takes a seat there, `cuelight shutdown` ends it, --force takes it over all the same"
+            "{who} answers; `cuelight attach` takes a seat there, `cuelight engine shutdown` ends it, --force takes it over all the same"
         ));
     }
     let pid = wiring::detach_in_place(&workspace, args.reason.trim(), from)?;
@@ -162,7 +162,7 @@ pub(super) async fn stop(workspace: &Workspace) -> Result<bool, Trouble> {
         tokio::time::sleep(LOOK).await;
     }
     Err(Trouble::failed(format!(
-        "could not wait any longer for the engine of {}: it is still ending its calls; look again with `cuelight shutdown`",
+        "could not wait any longer for the engine of {}: it is still ending its calls; look again with `cuelight engine shutdown`",
         workspace.root().display()
     )))
 }

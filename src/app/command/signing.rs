@@ -87,7 +87,7 @@ pub(super) fn sign(
         };
         let with = if decision.form.is_empty() { String::new() } else { format!(", {file}{FORM}") };
         return Ok(Signed::Written(format!(
-            "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
+            "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight audit verify {file}\n\
              and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f {key} {file}\n\
              then, here, with {file}.sig beside it: cuelight {again} --signed {file}"
         )));
@@ -164,7 +164,7 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
     }
     if signed.overrides != decision.overrides {
         let (is, verb) = if signed.overrides {
-            ("an override", "hand it in with `cuelight skip`")
+            ("an override", "hand it in with `cuelight run skip`")
         } else {
             ("no override", "hand it in with `cuelight approve`")
         };

@@ -163,7 +163,7 @@ fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trou
     registry.find(wanted).ok_or_else(|| {
         let near: Vec<String> = registry.near(wanted).iter().map(|it| it.id()).collect();
         let next = if near.is_empty() {
-            "`cuelight tools list` names all".to_owned()
+            "`cuelight tool list` names all".to_owned()
         } else {
             format!("there are {}", near.join(", "))
         };

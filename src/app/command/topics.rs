@@ -83,7 +83,7 @@ pub(super) fn topics(config: &Config, out: Output, args: TopicsArgs) -> Outcome 
         .map(|(name, it)| {
             let signed = match (it.signed, live(name)) {
                 (false, _) => "-".to_owned(),
-                (true, 0) => "no key yet; `cuelight topics rotate` makes one".to_owned(),
+                (true, 0) => "no key yet; `cuelight event topics rotate` makes one".to_owned(),
                 (true, 1) => "1 key".to_owned(),
                 (true, count) => format!("{count} keys"),
             };

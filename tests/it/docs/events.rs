@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 const TOP: &str = "\
 # Events
 
-What a log holds, and what `cuelight run --json` and `cuelight events RUN --json` print, one a line. This page is written by a test from
+What a log holds, and what `cuelight run --json` and `cuelight run events RUN --json` print, one a line. This page is written by a test from
 `src/engine/event.rs`; do not edit it.
 
 Every line has `seq` (the order, without gaps in one log), `time` (RFC 3339, UTC), `run`, `type` and `data`; `step` and `attempt` where there is
