@@ -179,6 +179,11 @@ pub(super) async fn own(
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
     config.settle_trust(trusted);
+    if actor.channel == Channel::Step {
+        say(
+            "a step has started this engine: every answer at its gates counts as a step's, and no person decides here",
+        );
+    }
     let environment = {
         let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
         if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
@@ -300,7 +305,7 @@ async fn attach_as(
 }
 
 /// An engine that says no is not asked again.
-fn no_seat(error: AttachError) -> Trouble {
+pub(super) fn no_seat(error: AttachError) -> Trouble {
     match error {
         AttachError::Refused(why) => Trouble::failed(why),
         AttachError::Unreached(why) => Trouble::not_recorded(why),
@@ -463,7 +468,8 @@ pub(super) async fn attach_soon(
 fn unreachable(workspace: &Workspace) -> Trouble {
     let root = workspace.root().display();
     Trouble::not_recorded(format!(
-        "could not reach the engine of {root}; `cuelight serve` there says why, and where it hangs `cuelight engine take-over` takes its place"
+        "could not reach the engine of {root} in time: it is busy, or it hangs; try again, and where it hangs `cuelight engine take-over` puts \
+         another in its place"
     ))
 }
 

@@ -50,6 +50,8 @@ pub const PROCESS_FILES_MOST: u64 = 1_000_000;
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of one file of evidence or artifact.
 pub const ARTIFACT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of the files of one `hashFiles`, and of one program that is hashed where it lies.
+pub const HASHED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Bytes that the answer to a request may have, when its step says nothing.
 pub const HTTP_BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Bytes of an answer that become outputs; a larger one is in the log alone.
@@ -129,8 +131,16 @@ pub const EXPRESSION_CHARS_MAX: usize = 21_000;
 pub const EXPRESSION_DEPTH_MAX: usize = 50;
 /// Bytes of all values that an answer gives to a form.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// Pairs of a gate and a step that a correction compares.
+pub const CORRECTION_COMPARES_MAX: usize = 50_000_000;
 /// Bytes of a reason.
 pub const REASON_BYTES_MAX: usize = 16 * 1024;
+/// Comments of people at one gate.
+pub const GATE_COMMENTS_MAX: usize = 1000;
+/// Comments of steps and agents at one gate. Everybody who attaches reads them first.
+pub const GATE_COMMENTS_OF_PROGRAMS_MAX: usize = 100;
+/// Refused answers of steps and agents at one gate that are recorded.
+pub const GATE_REFUSALS_OF_PROGRAMS_MAX: usize = 100;
 /// Bytes of one value of a scope.
 pub const SCOPE_VALUE_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of the name of a value in a scope.
@@ -145,6 +155,9 @@ pub const ATTEMPTS_DEFAULT: u32 = 3;
 pub const ATTEMPTS_MAX: u32 = 1000;
 /// How long an approval can be taken back before what it releases starts.
 pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
+
+/// Calls of an undo that fails, until it is stuck and a person answers.
+pub const UNDO_ATTEMPTS_MAX: u32 = 3;
 /// How long an answer that was handed to somebody else stays with them, when nothing is said.
 pub const DELEGATION_DEFAULT: Span = Span::seconds(8 * 3600);
 /// And at most.

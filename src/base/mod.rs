@@ -24,6 +24,7 @@ mod message;
 mod model;
 mod name;
 mod named;
+mod people_file;
 mod process_limits;
 mod program;
 mod route;
@@ -62,6 +63,7 @@ pub use model::{
     TALK_OUTPUTS, ToolAsked, ToolResult, ToolRound, calls_asked, dollars, spread as spread_answer, tokens_of,
 };
 pub use name::{is_agent, is_agent_type, is_name};
+pub use people_file::{MAKE_PEOPLE_COUNT, groups_do_not_count, keys_do_not_count};
 pub use process_limits::{ProcessLimits, size_word};
 pub use program::{NOT_BOUND, Program, Tree, Word, is_shell};
 pub use route::RoutePolicy;

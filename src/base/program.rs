@@ -50,6 +50,12 @@ pub struct Program {
     /// Words whose files are executed where they are programs or scripts, and only named where they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// Directories that the call may go to: the files of all words are looked for in each of them as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dirs: Vec<String>,
+    /// Why there may be more words: limits that were reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<String>,
     /// True for a call that other steps come before: a file that one of them has yet to write is not bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
@@ -84,6 +90,8 @@ impl Program {
             dir: None,
             runs: Vec::new(),
             names: Vec::new(),
+            dirs: Vec::new(),
+            missed: Vec::new(),
             later: false,
             all_words: false,
             tree: Some(tree),
@@ -93,7 +101,15 @@ impl Program {
     /// The same call as an earlier version asked about it.
     #[must_use]
     pub fn bare(&self) -> Self {
-        Self { runs: Vec::new(), names: Vec::new(), later: false, all_words: false, ..self.clone() }
+        Self {
+            runs: Vec::new(),
+            names: Vec::new(),
+            dirs: Vec::new(),
+            missed: Vec::new(),
+            later: false,
+            all_words: false,
+            ..self.clone()
+        }
     }
 }
 
@@ -115,6 +131,11 @@ impl Launch {
 
     /// The files it executes.
     pub fn program(&self) -> Program {
+        self.program_without(&|_| false)
+    }
+
+    /// The files it executes, whatever the value of some of its variables is.
+    pub fn program_without(&self, is_open: &dyn Fn(&str) -> bool) -> Program {
         let plain = self.plain_command();
         let shell = plain.as_ref().and_then(|_| self.argv.first().cloned());
         let words =
@@ -131,10 +152,13 @@ impl Launch {
             _ => None,
         };
         let search = self.env.iter().rfind(|it| it.0 == "PATH").and_then(|it| is_text(&it.1));
-        let values = self.env.iter().filter_map(|(name, parts)| Some((name.clone(), is_text(parts)?)));
-        let Named { runs, names } = named(self.own_words(), values.collect());
+        let value = |name: &str, parts| if is_open(name) { known(&[]) } else { known(parts) };
+        let values = self.env.iter().map(|(name, parts)| (name.clone(), value(name, parts)));
+        let Named { runs, names, dirs, missed } = named(self.own_words(), values.collect());
         let of = |words: BTreeSet<String>| {
-            let others = words.into_iter().filter(|it| *it != word && Some(it) != script.as_ref());
+            // The program and the script are opened before all others; in another directory they are other files.
+            let is_own = |it: &String| *it == word || Some(it) == script.as_ref();
+            let others = words.into_iter().filter(|it| !dirs.is_empty() || !is_own(it));
             others.collect::<Vec<_>>()
         };
         let (runs, names) = (of(runs), of(names));
@@ -146,6 +170,8 @@ impl Launch {
             dir: self.dir.clone(),
             runs,
             names,
+            dirs,
+            missed: missed.into_iter().collect(),
             later: false,
             all_words: true,
             tree: None,
@@ -188,6 +214,15 @@ impl Launch {
         let name = inner.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(inner);
         self.env.iter().any(|it| it.0 == name).then(|| Word::Variable(name.to_owned()))
     }
+}
+
+/// A value, with a NUL for each stretch that is not known yet.
+fn known(parts: &[TextPart]) -> String {
+    let text = |part: &TextPart| match part {
+        TextPart::Text(text) => text.clone(),
+        TextPart::Secret(_) => "\0".to_owned(),
+    };
+    if parts.is_empty() { "\0".to_owned() } else { parts.iter().map(text).collect() }
 }
 
 /// Whether a program of this name reads the file that its first operand names.

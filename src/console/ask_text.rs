@@ -12,10 +12,10 @@ use crate::{
     base::{Digest, TextPart, Timestamp, Value, counted, shorten},
     console::{Glyphs, Role},
     engine::{Ask, Evidence, FileFact, Later, WillRun},
-    plan::{EffectClass, OnTimeout, Quorum, Risk},
+    plan::{EffectClass, Quorum, Risk},
     projection::{
-        AskChange, CLAIM_WORDS, Fields, GateView, ask_diff, call_files, command_line, names_in_words,
-        snapshot_files,
+        AskChange, CANNOT_UNDO, CLAIM_WORDS, Fields, GateView, RunView, ask_diff, call_files, command_line,
+        names_in_words, risk_words, send_back_words, snapshot_files, undo_words,
     },
 };
 use std::collections::BTreeMap;
@@ -28,7 +28,9 @@ const CHANGE_MAX: usize = 160;
 /// All that an ask is told from.
 pub(super) struct Told<'a> {
     pub gate: &'a GateView,
-    /// The ask that was read before this one, when it was asked anew since.
+    /// The run of the gate, where the board has it.
+    pub run: Option<&'a RunView>,
+    /// The ask that was read before this one, when the gate has asked again since.
     pub read: Option<&'a Ask>,
     pub blobs: &'a BTreeMap<Digest, Blob>,
     /// Whether votes and remarks stand in the text; else a pane beside it shows them.
@@ -47,14 +49,10 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     out.row("risk", HEAD, &[(risk_words(ask.risk).to_owned(), role_of_risk(ask.risk))]);
     if let Some(why) = &gate.asked_anew {
         out.begin();
-        out.foreign(
-            "anew",
-            &format!("asked {}; now because {why}", counted(ask.epoch.0, "time", "times")),
-            Role::Warn,
-        );
+        out.foreign("asked", &format!("again (epoch {}) because {why}", ask.epoch), Role::Warn);
     }
     if let Some(before) = told.read.or(gate.previous.as_deref()) {
-        changes(&mut out, told, before, "changed", "nothing you would see differs");
+        changes(&mut out, told, before, "changes", "none that the ask shows");
     }
     out.blank();
     will_run(&mut out, told);
@@ -84,24 +82,14 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
         let by = approved.by.join(", ");
         let (run, at) = (approved.ask.run, approved.at.clock());
         out.foreign("last time", &format!("approved in {run} by {by}, {at}"), Role::Text);
-        changes(&mut out, told, &approved.ask, "since then", "nothing differs");
+        changes(&mut out, told, &approved.ask, "changes", "none");
     }
     out.blank();
-    outcome(&mut out, ask);
+    outcome(&mut out, gate, told.run);
     out.blank();
     who(&mut out, gate);
     end(&mut out, told);
     out
-}
-
-/// How a risk is said in the ask.
-pub(super) const fn risk_words(risk: Risk) -> &'static str {
-    match risk {
-        Risk::ReadOnly => "low: nothing changes",
-        Risk::Reversible => "low: it can be taken back",
-        Risk::ExternallyReversible => "normal: only others could take it back",
-        Risk::Irreversible => "HIGH: nobody can take it back",
-    }
 }
 
 pub(super) fn role_of_risk(risk: Risk) -> Role {
@@ -162,7 +150,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         };
         let text = ask.later.chunk_by(like).map(later).collect::<Vec<_>>().join(", ");
         out.foreign("later", &text, Role::Text);
-        out.said("", "what they are given is not known yet", Role::Muted);
+        out.said("", "their commands are known when they start; the template is bound", Role::Muted);
         let mut files: Vec<FileFact> = Vec::new();
         for file in ask.later.iter().flat_map(|it| &it.files) {
             if !files.contains(file) {
@@ -220,18 +208,14 @@ fn one_call(out: &mut Prose, call: &WillRun, is_captured: bool) {
     }
     let effect = match call.effect {
         EffectClass::Pure => "changes nothing outside",
-        EffectClass::Idempotent => "twice is once",
+        EffectClass::Idempotent => "safe to repeat",
         EffectClass::Keyed => "the other side drops a second call with the same key",
         EffectClass::Queryable => "a check says whether it happened",
         EffectClass::Once => "once: a crash in the middle needs a person",
     };
     out.said("  effect", effect, Role::Text);
-    let (undo, role) = match call.undo.as_str() {
-        "yes" => ("can be undone by the workflow", Role::Ok),
-        "no" => ("CANNOT be undone", Role::Warn),
-        _ => ("nothing is said about undoing it", Role::Warn),
-    };
-    out.said("  undo", undo, role);
+    let role = if call.undo == "yes" { Role::Ok } else { Role::Warn };
+    out.said("  undo", undo_words(&call.undo), role);
     for other in &call.fallback {
         let lines = command_line(&other.launch);
         for (index, line) in lines.split('\n').enumerate() {
@@ -266,7 +250,11 @@ fn fields(out: &mut Prose, ask: &Ask) {
         let mut pieces = foreign_pieces(&field.name, Role::Title);
         pieces.push((" = ".to_owned(), Role::Muted));
         let missing = field.required && field.value.is_null();
-        let value = if missing { "not filled in".to_owned() } else { field.value.to_string() };
+        let value = match &field.value {
+            Value::Null if missing => "not filled in".to_owned(),
+            Value::Null => "empty".to_owned(),
+            value => value.to_string(),
+        };
         pieces.extend(foreign_pieces(&value, if missing { Role::Warn } else { Role::Text }));
         pieces.extend(foreign_pieces(&format!("   {}", field.rule()), Role::Muted));
         out.row(head, HEAD, &pieces);
@@ -306,7 +294,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     }
     for it in gate.delegations() {
         let text = format!("{} to {} until {}", it.by.name, it.to, it.until.clock());
-        out.foreign("handed on", &text, Role::Muted);
+        out.foreign("delegated", &text, Role::Muted);
     }
     if let Some(edited) = &gate.edited {
         out.foreign(
@@ -315,7 +303,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
             Role::Warn,
         );
     }
-    for (head, list, role) in [("said", &gate.comments, Role::Text), ("refused", &gate.refused, Role::Warn)] {
+    for (head, list, role) in [("said", &gate.comments, Role::Text), ("denied", &gate.refused, Role::Warn)] {
         for it in list {
             out.foreign(head, &format!("{} {}: {}", it.at.clock(), it.by.name, it.text), role);
         }
@@ -442,58 +430,45 @@ fn changes(out: &mut Prose, told: &Told<'_>, before: &Ask, head: &str, none: &st
         out.said(head, none, Role::Muted);
     }
     let mut head = head;
-    for AskChange { path, before, after } in &changes {
-        out.foreign(head, path, Role::Text);
+    // The hash of a call says nothing beside what has changed in it.
+    let says_more = |it: &&AskChange| {
+        let call = it.path.strip_suffix("launch_hash");
+        call.is_none_or(|call| {
+            !changes.iter().any(|other| other.path != it.path && other.path.starts_with(call))
+        })
+    };
+    let mut told: Vec<(String, [Option<String>; 2])> =
+        changes.iter().filter(says_more).map(AskChange::words).collect();
+    // Several fields of one thing have one sentence.
+    told.dedup();
+    for (what, values) in told {
+        out.foreign(head, &what, Role::Text);
         head = "";
-        for (sign, value, role) in [("- ", before, Role::DiffDel), ("+ ", after, Role::DiffAdd)] {
+        for (sign, value, role) in [("- ", &values[0], Role::DiffDel), ("+ ", &values[1], Role::DiffAdd)] {
             if let Some(value) = value {
-                out.foreign_at("", HEAD + 2, &format!("{sign}{}", changed_value(value)), role);
+                out.foreign_at("", HEAD + 2, &format!("{sign}{}", shorten(value, CHANGE_MAX)), role);
             }
         }
     }
 }
 
-/// A value that differs; of a hash the beginning says enough.
-fn changed_value(value: &Value) -> String {
-    const HASH: usize = 12;
-    match value.as_str() {
-        Some(text) if text.parse::<Digest>().is_ok() => shorten(text, HASH),
-        _ => shorten(&value.to_string(), CHANGE_MAX),
-    }
-}
-
-/// What follows from each answer.
-fn outcome(out: &mut Prose, ask: &Ask) {
-    let names = |list: &[String], none: &str| {
-        if list.is_empty() { none.to_owned() } else { names_in_words(list) }
-    };
+/// The effect of each answer.
+fn outcome(out: &mut Prose, gate: &GateView, run: Option<&RunView>) {
     out.begin();
-    out.foreign("if yes", &format!("starts {}", names(&ask.starts, "nothing")), Role::Text);
-    out.foreign("if no", &format!("skips {}", names(&ask.skips, "nothing")), Role::Text);
-    if !ask.undoes.is_empty() {
-        out.foreign("", &format!("undoes {}", names_in_words(&ask.undoes)), Role::Text);
+    out.foreign("if yes", &gate.yes_words(run), Role::Text);
+    for (index, line) in gate.no_words(run).iter().enumerate() {
+        let role = if line.starts_with(CANNOT_UNDO) { Role::Warn } else { Role::Text };
+        out.foreign(if index == 0 { "if no" } else { "" }, line, role);
     }
-    if !ask.cannot_undo.is_empty() {
-        out.foreign(
-            "",
-            &format!("done already and cannot be undone: {}", names_in_words(&ask.cannot_undo)),
-            Role::Warn,
-        );
+    if let Some(to) = &gate.ask.send_back {
+        out.foreign("or back", &send_back_words(to), Role::Text);
     }
-    if let Some(to) = &ask.send_back {
-        out.foreign("or back", &format!("does {to} and all after it again, then asks anew"), Role::Text);
-    }
-    out.said("if nobody", &if_nobody(ask), Role::Text);
+    out.said("if nobody", &if_nobody(gate), Role::Text);
 }
 
 /// What happens when nobody answers.
-pub(super) fn if_nobody(ask: &Ask) -> String {
-    let does = match ask.on_timeout {
-        OnTimeout::Reject => "rejected",
-        OnTimeout::Approve => "approved",
-        OnTimeout::Escalate => "handed on",
-    };
-    ask.expires_at.map_or_else(|| "it waits".to_owned(), |at| format!("{does} at {}", at.clock()))
+pub(super) fn if_nobody(gate: &GateView) -> String {
+    gate.nobody_words(Timestamp::clock)
 }
 
 /// `2 of sre and 1 of product`
@@ -521,8 +496,8 @@ fn who(out: &mut Prose, gate: &GateView) {
     if ask.reason_required {
         out.said("", "an approval needs a comment", Role::Muted);
     }
-    if ask.undo_window.0 > 0 && ask.risk < Risk::Irreversible {
-        out.said("", &format!("an approval can be taken back for {}", ask.undo_window), Role::Muted);
+    if let Some(window) = gate.window_words() {
+        out.said("", &window, Role::Muted);
     }
 }
 
@@ -545,17 +520,6 @@ fn end(out: &mut Prose, told: &Told<'_>) {
 /// `HIGH  1 of 2`
 pub(super) fn quorum_words(gate: &GateView) -> String {
     format!("{} of {}", gate.approvals().count(), gate.needed())
-}
-
-/// `reject in 26m`, `stays`
-pub(super) fn then_words(ask: &Ask, now: Timestamp) -> String {
-    let Some(end) = ask.expires_at else { return "stays".to_owned() };
-    let does = match ask.on_timeout {
-        OnTimeout::Reject => "reject",
-        OnTimeout::Approve => "approve",
-        OnTimeout::Escalate => "hand on",
-    };
-    format!("{does} in {}", super::marks::age(end.since(now)))
 }
 
 /// The first group of a code: it names an ask everywhere.

@@ -9,7 +9,7 @@ use crate::{
     base::{Launch, StepIx, Timestamp, Untrusted, counted},
     console::{Glyphs, Role},
     engine::Purpose,
-    projection::{RunView, StepView, UndoState, command_line, doubt},
+    projection::{RunView, StepView, UndoState, command_line, doubt, stuck_words},
 };
 
 /// All that is told of such a step.
@@ -103,8 +103,8 @@ fn output(out: &mut Prose, it: &Doubtful<'_>) {
 
 fn answers(out: &mut Prose, it: &Doubtful<'_>) {
     if let UndoState::Stuck(_) = it.step.undo() {
-        out.said("again", "the undo is tried once more", Role::Text);
-        out.said("by hand", "somebody has undone it; the run goes on", Role::Text);
+        out.said("again", &stuck_words(true), Role::Text);
+        out.said("by hand", &stuck_words(false), Role::Text);
         return;
     }
     let answers = doubt(it.run, it.index).map(|it| it.answers.map(|it| it.1)).unwrap_or_default();

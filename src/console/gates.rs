@@ -131,7 +131,8 @@ pub(super) struct Text {
 /// What a text was made of; the same thing makes the same text.
 #[derive(Clone, Debug)]
 pub(super) enum MadeOf {
-    Gate(Arc<GateView>),
+    /// A gate, and its run, of which the effect of an answer depends.
+    Gate(Arc<GateView>, Option<Arc<RunView>>),
     Run(Arc<RunView>),
 }
 
@@ -139,14 +140,16 @@ impl MadeOf {
     /// The ask that it is the text of.
     pub(super) fn hash(&self) -> Option<Digest> {
         match self {
-            Self::Gate(it) => Some(it.hash),
+            Self::Gate(it, _) => Some(it.hash),
             Self::Run(_) => None,
         }
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Gate(one), Self::Gate(other)) => Arc::ptr_eq(one, other),
+            (Self::Gate(one, run), Self::Gate(other, its_run)) => {
+                Arc::ptr_eq(one, other) && run.as_ref().map(Arc::as_ptr) == its_run.as_ref().map(Arc::as_ptr)
+            }
             (Self::Run(one), Self::Run(other)) => Arc::ptr_eq(one, other),
             _ => false,
         }

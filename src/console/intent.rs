@@ -211,7 +211,7 @@ intents! {
     Comment Act L1 "comment" "comment" "say it to all",
     Acknowledge Act L1 "acknowledge" "acknowledge" "you look after it",
     Resolve Act L1 "resolve" "resolve" "it is mended",
-    Withdraw Act L2 "withdraw" "take back" "take answer back",
+    Withdraw Act L2 "withdraw" "withdraw" "withdraw your answer",
     SendBack Act L2 "send-back" "send back" "do it again first",
     Delegate Act L2 "delegate" "delegate" "let another answer",
     Review Act L2 "review" "review" "look at an override",

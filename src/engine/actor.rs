@@ -73,8 +73,9 @@ impl Actor {
     pub(super) fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
             _ if self.channel == Channel::Step => Some(
-                "this program counts as a step's and decides nothing: a step has started it, it has ended, it runs in a container, \
-                     or it forwards a connection (ssh -L); answer from your own terminal, where `cuelight doctor` shows if it counts",
+                "cuelight takes this program for a step, and a step decides nothing. Causes: a step started it or the engine, it has \
+                 ended, it runs in a container, or `ssh -L` forwards it. Answer from your own terminal; `cuelight doctor` \
+                 says whether that counts as a step",
             ),
             _ if self.channel == Channel::Mcp => {
                 Some("what agents ask over MCP decides nothing; answer from a terminal of your own")

@@ -2,7 +2,7 @@
 //! A function of the other run and of the plan that is to be done; who may ask for it is said in `recovery`.
 
 use crate::{
-    base::{StepIx, UNDO_WINDOW_DEFAULT, ValueMap},
+    base::{CORRECTION_COMPARES_MAX, StepIx, UNDO_WINDOW_DEFAULT, ValueMap},
     engine::{
         Change, Corrected, InputChange, StepChange,
         by_hand::is_or_makes_gate,
@@ -26,10 +26,10 @@ pub(super) struct TakenOver {
 /// What stands of a run, of which `kept` is to be kept, when it is done again by this plan. With `asks` gates ask again
 /// before anything behind them is done.
 ///
-/// `whole` is the run as it is by now, where `run` is what it was at an instant of its past.
+/// `asked` are the gates that have asked in it by now, or in a run that it does again.
 pub(super) fn take_over(
     run: &Run,
-    whole: &Run,
+    asked: &BTreeMap<String, Vec<String>>,
     kept: &BTreeSet<StepIx>,
     given: Option<&Plan>,
     asks: bool,
@@ -46,7 +46,6 @@ pub(super) fn take_over(
     }
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     // The workspace that a gate has captured was that of the old run.
-    let captures = |it: &PlanStep| matches!(&it.work, Work::Gate(rule) if rule.snapshot.is_some());
     let asks = asks || given.is_some() || plan.steps.iter().any(captures);
     loop {
         let before = taken.kept.len();
@@ -60,13 +59,11 @@ pub(super) fn take_over(
     }
     let kept = taken.kept;
     if given.is_some() {
-        let asked = asked_in(whole);
-        for (old, new) in pairs.iter().filter(|it| !kept.contains_key(it.1)) {
-            let within = asked.get(old);
-            let is_gate = |it: &BTreeSet<String>| it.contains(&run.plan.steps[old.index()].id);
-            match (&mut Arc::make_mut(&mut plan).steps[new.index()].work, within) {
-                (Work::Gate(rule), Some(within)) if is_gate(within) => Arc::make_mut(rule).asks = true,
-                (Work::Frame(frame), Some(within)) => frame.asked = within.iter().cloned().collect(),
+        for new in pairs.values().filter(|it| !kept.contains_key(it)) {
+            let step = &mut Arc::make_mut(&mut plan).steps[new.index()];
+            match &mut step.work {
+                Work::Gate(rule) if asked.contains_key(&step.id) => Arc::make_mut(rule).asks = true,
+                Work::Frame(frame) => frame.asked = within(asked.keys(), &step.id),
                 _ => {}
             }
         }
@@ -90,39 +87,50 @@ pub(super) fn take_over(
     Ok(TakenOver { plan, steps, corrected })
 }
 
-/// The gates that have asked in a run, or in one that it corrects: of each step of its plan, itself and all that stand in it.
-fn asked_in(run: &Run) -> BTreeMap<StepIx, BTreeSet<String>> {
-    let mut out: BTreeMap<StepIx, BTreeSet<String>> = BTreeMap::new();
-    for at in (0..run.steps.len()).map(StepIx::from_index) {
-        let plan = run.plan_step(at);
-        let mut ids: BTreeSet<String> =
-            plan.work.frame().into_iter().flat_map(|it| it.asked.clone()).collect();
-        let asks = plan.work.gate().is_some_and(|it| run.step(at).gate.is_some() || it.asks);
-        ids.extend(asks.then(|| plan.id.clone()));
-        if ids.is_empty() {
-            continue;
-        }
-        for frame in std::iter::successors(Some(at), |it| run.plan_step(*it).frame) {
-            out.entry(frame).or_default().extend(ids.iter().cloned());
-        }
-    }
-    out
+/// Those of these steps that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
+pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
+    let is_within = |it: &&String| it.strip_prefix(frame).is_some_and(|it| it.starts_with(['/', '[']));
+    ids.into_iter().filter(is_within).cloned().collect()
 }
 
-/// Refuses a correction that removes or loosens a gate, or moves a step out from behind one.
+/// True for a gate with a snapshot, and for a matrix that makes one.
+fn captures(step: &PlanStep) -> bool {
+    match &step.work {
+        Work::Gate(rule) => rule.snapshot.is_some(),
+        Work::Frame(frame) => match &frame.kind {
+            FrameKind::Computed { body, .. } => body.iter().any(captures),
+            FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
+        },
+        Work::Run { .. }
+        | Work::Tool(_)
+        | Work::Http(_)
+        | Work::Model(_)
+        | Work::Wait(_)
+        | Work::Set { .. }
+        | Work::Emit(_)
+        | Work::Later(_) => false,
+    }
+}
+
+/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one.
 fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
     const ADVICE: &str = "restore it, or start a new run";
-    for at in places(old) {
+    let gates: Vec<StepIx> = places(old).filter(|it| is_or_makes_gate(&old.steps[it.index()])).collect();
+    let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
+    if work > CORRECTION_COMPARES_MAX {
+        return Err(format!(
+            "the correction would compare {} gates with {} steps, more than {CORRECTION_COMPARES_MAX} pairs; start a new run",
+            gates.len(),
+            old.steps.len() + new.steps.len(),
+        ));
+    }
+    let known: BTreeSet<StepIx> = pairs.values().copied().collect();
+    let added: Vec<StepIx> = places(new).filter(|it| !known.contains(it)).collect();
+    let (links, links_now) = (Links::of(old), Links::of(new));
+    for at in gates {
         let was = &old.steps[at.index()];
-        if !is_or_makes_gate(was) {
-            continue;
-        }
         let Some(place) = pairs.get(&at) else {
-            let guards = |it: &StepIx| old.steps[it.index()].work.is_call() && pairs.contains_key(it);
-            if behind(old, at).iter().any(guards) {
-                return Err(format!("the correction removes the gate {}; {ADVICE}", was.id));
-            }
-            continue;
+            return Err(format!("the correction removes the gate {}; {ADVICE}", was.id));
         };
         let is = &new.steps[place.index()];
         let looser = match (&was.work, &is.work) {
@@ -141,18 +149,32 @@ fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resu
                 was.id
             ));
         }
-        let now = behind(new, *place);
-        let let_out = |it: &StepIx| {
-            let there = pairs.get(it).copied()?;
-            let (before, after) = (&old.steps[it.index()], &new.steps[there.index()]);
-            let asks = |it: &PlanStep| it.condition.as_deref().is_some_and(asks_for_failures);
-            let escapes = before.work.is_call() && !now.contains(&there) || !asks(before) && asks(after);
-            escapes.then(|| before.id.clone())
+        let now = links_now.behind(new, *place);
+        let held = links.behind(old, at);
+        let let_out = |it: StepIx| {
+            let there = pairs.get(&it).copied()?;
+            let asks = |plan: &Plan, at: StepIx| {
+                plan.steps[at.index()].condition.as_deref().is_some_and(asks_for_failures)
+            };
+            let escapes = !now[there.index()] || !asks(old, it) && asks(new, there);
+            escapes.then(|| old.steps[it.index()].id.clone())
         };
-        if let Some(id) = behind(old, at).iter().find_map(let_out) {
+        let behind = || places(old).filter(|it| held[it.index()]);
+        if let Some(id) = behind().find_map(let_out) {
             return Err(format!(
                 "{id} no longer waits for the gate {}; let it need the gate, or start a new run",
                 was.id
+            ));
+        }
+        // A new step could be the removed one by another name.
+        let gone = behind().find(|it| !pairs.contains_key(it));
+        if let (Some(gone), Some(free)) = (gone, added.iter().find(|it| !now[it.index()])) {
+            return Err(format!(
+                "{} stood behind the gate {} and is gone, and the new step {} does not wait for that gate; let it need \
+                 the gate, or start a new run",
+                old.steps[gone.index()].id,
+                was.id,
+                new.steps[free.index()].id
             ));
         }
     }
@@ -239,24 +261,42 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
     rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
 }
 
-/// Every step that waits for this one: by needs, in a frame that does, or after a frame that it stands in.
-fn behind(plan: &Plan, gate: StepIx) -> BTreeSet<StepIx> {
-    let frame = |it: &StepIx| plan.steps[it.index()].frame;
-    let around: BTreeSet<StepIx> = std::iter::successors(frame(&gate), frame).collect();
-    let mut found = BTreeSet::from([gate]);
-    loop {
-        let before = found.len();
+/// The steps of a plan that need each step, and those that stand in it.
+struct Links {
+    dependents: Vec<Vec<StepIx>>,
+    children: Vec<Vec<StepIx>>,
+}
+
+impl Links {
+    fn of(plan: &Plan) -> Self {
+        let none = || vec![Vec::new(); plan.steps.len()];
+        let mut links = Self { dependents: none(), children: none() };
         for at in places(plan) {
             let step = &plan.steps[at.index()];
-            let waits = step.needs.iter().any(|it| found.contains(it) || around.contains(it));
-            if waits || step.frame.is_some_and(|it| found.contains(&it)) {
-                found.insert(at);
+            for need in &step.needs {
+                links.dependents[need.index()].push(at);
+            }
+            if let Some(frame) = step.frame {
+                links.children[frame.index()].push(at);
             }
         }
-        if found.len() == before {
-            found.remove(&gate);
-            return found;
+        links
+    }
+
+    /// By place, whether a step waits for this one: by needs, in a frame that does, or after a frame that it stands in.
+    fn behind(&self, plan: &Plan, gate: StepIx) -> Vec<bool> {
+        let frame = |it: &StepIx| plan.steps[it.index()].frame;
+        let mut found = vec![false; plan.steps.len()];
+        let mut open: Vec<StepIx> = self.children[gate.index()].clone();
+        for at in std::iter::successors(Some(gate), frame) {
+            open.extend(&self.dependents[at.index()]);
         }
+        while let Some(at) = open.pop() {
+            if !std::mem::replace(&mut found[at.index()], true) {
+                open.extend(self.dependents[at.index()].iter().chain(&self.children[at.index()]));
+            }
+        }
+        found
     }
 }
 
@@ -372,12 +412,7 @@ impl Taking<'_> {
 
     /// A gate behind which something is still to be done asks again.
     fn ask_again(&mut self) {
-        let mut children: BTreeMap<StepIx, Vec<StepIx>> = BTreeMap::new();
-        for step in places(self.plan) {
-            if let Some(frame) = self.plan.steps[step.index()].frame {
-                children.entry(frame).or_default().push(step);
-            }
-        }
+        let links = Links::of(self.plan);
         let mut open: Vec<StepIx> = places(self.plan).filter(|it| !self.kept.contains_key(it)).collect();
         let mut seen: BTreeSet<StepIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {
@@ -392,8 +427,8 @@ impl Taking<'_> {
                     continue;
                 }
                 open.push(need);
-                found.extend(children.get(&need).into_iter().flatten());
-                if matches!(self.plan.steps[need.index()].work, Work::Gate(_)) {
+                found.extend(&links.children[need.index()]);
+                if is_or_makes_gate(&self.plan.steps[need.index()]) {
                     self.kept.remove(&need);
                 }
             }
@@ -404,13 +439,8 @@ impl Taking<'_> {
 /// Steps that are to be done, and the gates that ask again before them although only kept steps stand between: each has
 /// to wait for its gate by itself.
 fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, StepIx)> {
-    let mut dependents: Vec<Vec<StepIx>> = vec![Vec::new(); plan.steps.len()];
-    for step in places(plan) {
-        for need in &plan.steps[step.index()].needs {
-            dependents[need.index()].push(step);
-        }
-    }
-    let asks = |it: &StepIx| matches!(plan.steps[it.index()].work, Work::Gate(_)) && !kept.contains_key(it);
+    let Links { dependents, .. } = Links::of(plan);
+    let asks = |it: &StepIx| is_or_makes_gate(&plan.steps[it.index()]) && !kept.contains_key(it);
     let passes = |it: &StepIx| {
         let step = &plan.steps[it.index()];
         kept.contains_key(it) && !step.condition.as_deref().is_some_and(asks_for_failures)

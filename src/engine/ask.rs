@@ -3,15 +3,16 @@
 use crate::{
     base::{
         Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, NOT_BOUND, Program, Score, Span, StepIx,
-        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
+        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, groups_do_not_count,
+        json_bytes, keys_do_not_count, sha256,
     },
     engine::{
         Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
-        by_hand::reads_what_is_by_hand,
+        by_hand::{left_out_by_hand, reads_what_is_by_hand, templates_read_what_is_by_hand},
         call::{self, Beside, Unresolved},
         condition::View,
         gate::Gate,
-        membership::{KEYS_DO_NOT_COUNT, SELF_DECLARED_DO_NOT_COUNT, asks_for_people},
+        membership::asks_for_people,
         run::Run,
         talk,
         world::World,
@@ -340,8 +341,14 @@ impl Ask {
 
     /// Why the approval of somebody whose touch is not proven does not count, and how it would.
     pub(super) fn needs_touch_words(&self) -> String {
+        // An ask that depends on people names their policy, where there is one.
+        let none = if self.policy.is_none() {
+            "; no people.toml names a person with a security key: add one with its .pub line under `keys` first"
+        } else {
+            ""
+        };
         format!(
-            "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk",
+            "an approval {NEEDS_TOUCH}: cuelight approve {} --as NAME --key ~/.ssh/id_ed25519_sk{none}",
             self.gate
         )
     }
@@ -350,12 +357,12 @@ impl Ask {
     pub fn self_declared(&self) -> Option<String> {
         let policy = self.policy.as_ref().filter(|it| it.self_declared)?;
         if self.touch {
-            return Some(format!("nobody can answer yet: {KEYS_DO_NOT_COUNT}"));
+            return Some(format!("nobody can answer yet: {}", keys_do_not_count()));
         }
         Some(if policy.counts_at(self.risk) {
             format!("groups are {SELF_DECLARED}")
         } else {
-            format!("nobody can answer yet: {SELF_DECLARED_DO_NOT_COUNT}")
+            format!("nobody can answer yet: {}", groups_do_not_count())
         })
     }
 }
@@ -434,6 +441,8 @@ pub(super) struct Covered {
 struct Releasing<'a> {
     run: &'a Run,
     gate: StepIx,
+    /// The outputs of the gate without the names of those who approve.
+    unknown: &'a ValueMap,
     out: Released,
     /// What takes a step back, or finds out about it: shown behind the other calls whose parameters are not known yet.
     after: Vec<Later>,
@@ -442,7 +451,12 @@ struct Releasing<'a> {
     all: String,
 }
 
-impl Releasing<'_> {
+impl<'a> Releasing<'a> {
+    /// The same view without the names of those who approve.
+    const fn unknown_to(&self, view: View<'a>) -> View<'a> {
+        View { supposed: Some((self.gate, self.unknown)), ..view }
+    }
+
     fn note(&mut self, step: &str, what: &str, hash: Digest) {
         self.all.push_str(&canonical_json(&(step, what, hash)));
         self.all.push('\n');
@@ -456,6 +470,14 @@ impl Releasing<'_> {
             self.out.unseen.insert(program);
         }
         files.unwrap_or_default()
+    }
+
+    /// The files of a call that starts a program.
+    fn files(&mut self, step: StepIx, launch: &Launch) -> Vec<FileFact> {
+        if !launch.is_process() {
+            return Vec::new();
+        }
+        self.seen(call::program_at(self.run, step, self.gate, launch))
     }
 
     /// A call whose parameters are not known yet.
@@ -489,9 +511,11 @@ impl Releasing<'_> {
     }
 
     /// The call of a fallback. A call that is not known yet is added to the later ones.
-    fn fallback(&mut self, step: StepIx, view: View<'_>, beside: Beside<'_>) -> Option<WillFallBack> {
+    fn fallback(&mut self, step: StepIx, view: View<'a>, beside: Beside<'_>) -> Option<WillFallBack> {
         let Purpose::Fallback(number) = beside.purpose else { return None };
-        let Ok(launch) = call::launch(view, beside.work) else {
+        let other = call::launch(self.unknown_to(view), beside.work).ok();
+        let Some(launch) = call::launch(view, beside.work).ok().filter(|it| other.as_ref() == Some(it))
+        else {
             let it = later_beside(self.run.plan_step(step), &beside);
             self.later(step, beside.purpose, it);
             return None;
@@ -499,12 +523,12 @@ impl Releasing<'_> {
         let launch_hash = launch.hash();
         self.note(&beside.name, "call", launch_hash);
         self.out.covered.fallbacks.push((step, number, launch_hash));
-        let files = if launch.is_process() { self.seen(launch.program()) } else { Vec::new() };
+        let files = self.files(step, &launch);
         Some(WillFallBack { number, launch, launch_hash, files })
     }
 
     /// A step that is called at once, by one of these calls.
-    fn at_once(&mut self, step: StepIx, view: View<'_>, launches: Vec<Launch>) {
+    fn at_once(&mut self, step: StepIx, view: View<'a>, launches: Vec<Launch>) {
         let plan = self.run.plan_step(step);
         let mut fallback = Vec::new();
         for beside in call::beside(plan) {
@@ -522,7 +546,7 @@ impl Releasing<'_> {
             let launch_hash = launch.hash();
             self.note(&plan.id, "call", launch_hash);
             self.out.covered.calls.push((step, launch_hash));
-            let files = if launch.is_process() { self.seen(launch.program()) } else { Vec::new() };
+            let files = self.files(step, &launch);
             if self.out.will_run.len() < NAMES_MAX {
                 let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
                 let (effect, choice) = (plan.effect, choice.clone());
@@ -538,7 +562,18 @@ impl Releasing<'_> {
 fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
     let reached = reached(run, gate);
     let out = Released::default();
-    let mut it = Releasing { run, gate, out, after: Vec::new(), later_count: 0, all: String::new() };
+    // Nobody knows now who will have approved: a call that reads that is not known before.
+    let mut unknown = outputs.clone();
+    unknown.insert("approvers".to_owned(), Value::Null);
+    let mut it = Releasing {
+        run,
+        gate,
+        unknown: &unknown,
+        out,
+        after: Vec::new(),
+        later_count: 0,
+        all: String::new(),
+    };
     for step in reached {
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
@@ -548,7 +583,8 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             {
                 let (launches, why) = calls_of(view, plan);
                 it.out.blind = it.out.blind.or(why);
-                launches
+                let (others, _) = calls_of(it.unknown_to(view), plan);
+                if launches == others { launches } else { Vec::new() }
             }
             // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
             Work::Run { .. }
@@ -586,7 +622,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     out
 }
 
-/// Whether a step starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
+/// True for a step that starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
 fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     if run.step(step).open_needs != 1 {
         return false;
@@ -594,7 +630,7 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     let frame = run.plan_step(step).frame;
     let copies = |it: &StepIx| run.plan_step(*it).work.frame().is_some_and(|it| it.kind == FrameKind::Matrix);
     run.dependents(gate).contains(&step)
-        || run.matrices_of(gate).iter().any(|it| run.dependents(*it).contains(&step))
+        || run.frames_ended_by(gate).iter().any(|it| run.dependents(*it).contains(&step))
         || run.is_held(step, gate)
         || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
 }
@@ -698,13 +734,41 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
             out.push((maker, format!("{name} asked for this run {how}; somebody else has to answer")));
         }
     }
-    for name in rule.forbid.iter().filter(|it| *it != "run.actor") {
-        for name in texts(views, name)? {
+    let view = views[0];
+    for template in rule.forbid.iter().filter(|it| *it != "run.actor") {
+        if templates_read_what_is_by_hand(run, view.step, &Value::String(template.clone())) {
+            return Err(Unresolved::Failed(left_out_by_hand("its `forbid`")));
+        }
+        for name in texts(views, template)? {
+            if name.trim().is_empty() {
+                let message = format!(
+                    "its `forbid` excludes nobody: {template} has no value; see the step or input that it reads"
+                );
+                return Err(Unresolved::Failed(message));
+            }
             let why = format!("{name} is excluded by the workflow");
             out.push((name, why));
         }
     }
+    for name in run.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
+        if out.iter().all(|it| it.0 != *name) {
+            out.push((
+                name.clone(),
+                format!("{name} was excluded by the workflow when this gate asked before"),
+            ));
+        }
+    }
     Ok(out)
+}
+
+/// Those of the excluded people who are so by `forbid`; before them stands the requester, under one name or two.
+pub(super) fn forbidden<'a>(
+    excluded: &'a [(String, String)],
+    run: &Run,
+    rule: &GateRule,
+) -> &'a [(String, String)] {
+    let requesters = if wants_others(rule) { 1 + usize::from(run.by.made().is_some()) } else { 0 };
+    excluded.get(requesters..).unwrap_or_default()
 }
 
 /// True when the requester of the run does not count.

@@ -134,9 +134,9 @@ impl Turn<'_> {
     /// The same where it is known which gates showed something else.
     pub(super) fn reopen_at(&mut self, id: RunId, step: StepIx, gates: &[StepIx], why: &str) {
         let run = self.run(id);
-        // A matrix that has failed, or whose copies were made during the run, is not opened again for one of them.
+        // A frame that has failed, or whose copies were made during the run, is not opened again for a gate in it.
         let is_gone = |it: &StepIx| {
-            run.matrices_of(*it).into_iter().any(|it| {
+            run.frames_of(*it).into_iter().any(|it| {
                 let made = matches!(&run.plan_step(it).work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
                 match run.step(it).state() {
                     StepState::Running => false,
@@ -154,9 +154,9 @@ impl Turn<'_> {
             }
             let event = || StepEvent::Reopened { why: why.to_owned(), gates: Vec::new() };
             self.emit_step(id, *gate, event());
-            for matrix in self.run(id).matrices_of(*gate) {
-                if self.run(id).step(matrix).rests() {
-                    self.emit_step(id, matrix, event());
+            for frame in self.run(id).frames_of(*gate) {
+                if self.run(id).step(frame).rests() {
+                    self.emit_step(id, frame, event());
                 }
             }
             // What it had let go, and what waits for a slot or for files, waits for it once more.

@@ -3,7 +3,7 @@
 use crate::{
     base::{
         AttemptId, Digest, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span,
-        StepIx, Timestamp, ValueMap, shorten,
+        StepIx, Timestamp, UNDO_ATTEMPTS_MAX, ValueMap, shorten,
     },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
@@ -25,7 +25,7 @@ const NOT_STARTED_MAX: u32 = 3;
 
 /// How a failing undo is tried again: O5's defaults.
 const UNDO_RETRY: Retry = Retry {
-    max_attempts: 3,
+    max_attempts: UNDO_ATTEMPTS_MAX,
     kind: RetryKind::Exponential,
     delay: Span::seconds(1),
     factor_thousandths: 2000,
@@ -80,12 +80,12 @@ fn bound_programs(
     if approvals.iter().all(|it| it.facts.as_ref().is_none_or(|it| it.programs.is_empty())) {
         return programs;
     }
-    let own = launch.program();
     let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
     let known = call::known_programs(run, step, purpose, chosen);
     for approval in approvals {
         let Some(facts) = &approval.facts else { continue };
         let knows = approval.knows(purpose);
+        let own = call::program_at(run, step, approval.gate, launch);
         let of_call = || facts.shown_of(&own);
         let of_words = || known.iter().map(|it| facts.shown_of(it)).find(|it| !it.is_empty());
         let is_own = knows || purpose == Purpose::Step;

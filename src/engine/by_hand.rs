@@ -7,7 +7,6 @@ use crate::{
     expression::{self, Expr, Template},
     plan::{FrameKind, PlanStep, Work},
 };
-use std::collections::BTreeSet;
 
 /// Whether a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or it asked in the run
 /// that this one corrects.
@@ -26,11 +25,27 @@ pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> b
     goes_on && holds_gate(run, step) && reads_what_is_by_hand(run, step, condition)
 }
 
-/// True for a frame in which a gate asked in the run that this one corrects: its `if` may not leave it out.
-pub(super) fn has_asked_within(run: &Run, step: StepIx) -> bool {
+/// Says that a frame fails, because what leaves out the gate in it was decided by hand.
+pub(super) fn left_out_by_hand(by: &str) -> String {
+    format!(
+        "a gate stands in it, and {by} is decided by a step that somebody closed by hand; do that step again with a retry, or \
+         cancel the run"
+    )
+}
+
+/// Says that a frame fails, because it would leave out a gate that asked in the run that this one corrects.
+pub(super) fn left_out_by_correction(gate: &str, by: &str) -> String {
+    format!(
+        "the gate {gate} has asked in the run that this one corrects, and {by} would leave it out now; give the inputs of \
+         before, or start the workflow anew"
+    )
+}
+
+/// A gate in a frame that asked in the run that this one corrects: the frame's `if` may not leave it out.
+pub(super) fn has_asked_within(run: &Run, step: StepIx) -> Option<&str> {
     let it = run.step(step);
     let goes_on = it.blocked.is_none() || it.explicit;
-    goes_on && run.plan_step(step).work.frame().is_some_and(|it| !it.asked.is_empty())
+    run.plan_step(step).work.frame().filter(|_| goes_on)?.asked.first().map(String::as_str)
 }
 
 /// Whether an expression reads a step that a person closed by hand, or one that comes after such a step.
@@ -53,6 +68,9 @@ pub(super) fn templates_read_what_is_by_hand(run: &Run, step: StepIx, value: &Va
 fn reads_by_hand(run: &Run, step: StepIx, expr: &Expr) -> bool {
     let scope = run.plan_step(step).scope;
     let by_hand = |it: StepIx| comes_of_a_hand(run, it);
+    if expr.asks_for_a_failure() && by_hand(step) {
+        return true;
+    }
     expr.references().iter().any(|it| match (it.root.to_ascii_lowercase().as_str(), it.path.first()) {
         ("steps" | "needs", Some(name)) => run.named(scope, name).is_some_and(by_hand),
         ("steps" | "needs", None) => run.names_in(scope).any(|it| by_hand(it.1)),
@@ -63,26 +81,15 @@ fn reads_by_hand(run: &Run, step: StepIx, expr: &Expr) -> bool {
     })
 }
 
-/// Whether a person closed this step, one in it or around it, or any that came before it: each may pass on what that one brought.
+/// True when a person closed this step, one in it, or one before it: each may pass on the result of that one.
 fn comes_of_a_hand(run: &Run, step: StepIx) -> bool {
     if !run.steps.iter().any(|it| it.by_hand) {
         return false;
     }
-    let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
-    while let Some(at) = open.pop() {
-        if !seen.insert(at) {
-            continue;
-        }
-        if run.step(at).by_hand {
-            return true;
-        }
-        let plan = run.plan_step(at);
-        open.extend(plan.needs.iter().copied());
-        open.extend(frame::descendants(run, at));
-        // What came before a frame came before all that stands in it.
-        open.extend(plan.frame.into_iter().flat_map(|it| run.plan_step(it).needs.iter().copied()));
-    }
-    false
+    let mut all = run.above(step, |_| true);
+    all.extend(frame::descendants(run, step));
+    all.insert(step);
+    all.into_iter().any(|it| run.step(it).by_hand)
 }
 
 /// Whether a step is a gate, or one stands in it, also where its copies are made during the run.

@@ -194,6 +194,7 @@ impl Turn<'_> {
             kept: true,
             released: Vec::new(),
             released_fallbacks: Vec::new(),
+            released_later: None,
             origin: Some(Box::new(origin)),
             bound: None,
             cached: Some(Box::new(cached)),

@@ -194,6 +194,37 @@ fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
     }
 }
 
+/// The files that a call of a step names. Values that come of the form of this gate are left open: who approves may still
+/// change them, and the ask says so of files that only they name.
+pub(super) fn program_at(run: &Run, step: StepIx, gate: StepIx, launch: &Launch) -> Program {
+    let around: Vec<StepIx> = std::iter::once(gate).chain(run.frames_of(gate)).collect();
+    let plan = run.plan_step(step);
+    let is_of_gate = |text: &str| {
+        let reads = |expr: &Expr| {
+            expr.references().iter().any(|it| {
+                let is_step = matches!(it.root.to_ascii_lowercase().as_str(), "steps" | "needs");
+                let named =
+                    |name: &String| run.named(plan.scope, name).is_some_and(|it| around.contains(&it));
+                is_step && it.path.first().is_none_or(named)
+            })
+        };
+        Template::parse(text).is_ok_and(|it| it.holes().any(|it| reads(&it.expr)))
+    };
+    let bound = |name: &str| {
+        purposes(plan).filter_map(|it| work_for(plan, it)).any(|work| match work {
+            Work::Run { bindings, .. } => {
+                bindings.iter().any(|it| it.0 == name && is_of_gate(&format!("${{{{ {} }}}}", it.1)))
+            }
+            _ => false,
+        })
+    };
+    let is_open = |name: &str| {
+        let written = run.env_of(step).rev().find(|it| it.0 == name);
+        written.is_some_and(|it| is_of_gate(&it.1)) || bound(name)
+    };
+    launch.program_without(&is_open)
+}
+
 /// The files that a step names for this purpose, where they are known before anything else about its call is: one program, or
 /// one for each tool of which one is chosen, as long as none is.
 pub(super) fn known_programs(
@@ -207,18 +238,20 @@ pub(super) fn known_programs(
         return Vec::new();
     }
     let dir = plan.dir.clone();
-    // A variable whose value is not known yet is there all the same.
+    // A variable whose value is not known yet is there all the same, with the stretches that are.
     let value = |text: &String| {
-        let is_known = !text.contains("${{");
-        is_known.then(|| TextPart::Text(text.clone())).into_iter().collect::<Vec<_>>()
+        let mut holes = text.split("${{");
+        let first = holes.next().map(|it| TextPart::Text(it.to_owned()));
+        let behind = |hole: &str| {
+            let text = hole.split_once("}}").map_or("", |it| it.1);
+            [TextPart::Secret(String::new()), TextPart::Text(text.to_owned())]
+        };
+        first.into_iter().chain(holes.flat_map(behind)).collect::<Vec<_>>()
     };
     let program = |(words, variables): (Vec<String>, Vec<(String, String)>)| {
         let of_step = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
         let own = variables.iter().filter(|(name, _)| run.env_of(step).all(|it| it.0 != *name));
         let env: Vec<_> = of_step.chain(own.map(|(name, text)| (name.clone(), value(text)))).collect();
-        if env.iter().any(|it| it.0 == "PATH" && it.1.is_empty()) {
-            return None;
-        }
         let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
         let names = program.shell.is_some() || program.script.is_some() || !program.word.is_empty();
         let names = names || !program.runs.is_empty() || !program.names.is_empty();

@@ -629,6 +629,7 @@ impl Command {
                 | Self::Skip { .. }
                 | Self::Done { .. }
                 | Self::SettleUndo { .. }
+                | Self::Undo { .. }
         )
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     base::{StepIx, Timestamp, Value, ValueMap},
     engine::{run::Run, step::Step, world::World},
-    expression::{self, EvalError, Lookup, Needs, StatusFunction, Template, descend},
+    expression::{self, EvalError, Lookup, NoHash, StatusFunction, Template, descend},
     plan::{FrameKind, Scope},
 };
 
@@ -232,9 +232,12 @@ impl Lookup for View<'_> {
         }
     }
 
-    fn hash_files(&self, patterns: &[String]) -> Result<String, Needs> {
-        let facts = self.run.step(self.step).facts.as_ref().ok_or(Needs)?;
-        let found = facts.hashes.iter().find(|(asked, _)| asked == patterns).ok_or(Needs)?;
+    fn hash_files(&self, patterns: &[String]) -> Result<String, NoHash> {
+        let facts = self.run.step(self.step).facts.as_ref().ok_or(NoHash::NotRead)?;
+        if let Some(why) = facts.unhashed(patterns) {
+            return Err(NoHash::Failed(why.to_owned()));
+        }
+        let found = facts.hashes.iter().find(|(asked, _)| asked == patterns).ok_or(NoHash::NotRead)?;
         Ok(found.1.clone())
     }
 }

@@ -4,8 +4,8 @@
 use crate::{
     base::{ErrorKind, FailureMode, RunId, Severity, StepIx, ValueMap},
     engine::{
-        Failure, RunEvent, StepEvent, StepState, Why, by_hand::is_or_makes_gate, frame::descendants,
-        gate::Gate, handle::Turn, outcome, run::Run, talk,
+        Failure, RunEvent, StepEvent, StepState, Why, by_hand::holds_gate, frame::descendants, gate::Gate,
+        handle::Turn, outcome, run::Run, talk,
     },
     plan::{ConfidenceBelow, FrameKind, OnError, OnFailure, Work},
 };
@@ -29,6 +29,7 @@ impl Turn<'_> {
             kept: false,
             released: Vec::new(),
             released_fallbacks: Vec::new(),
+            released_later: None,
             origin: None,
             bound: None,
             cached: None,
@@ -173,23 +174,39 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a step that is failing is a gate, or a frame in which one was not approved, nor left out by an `if`: whatever is done
-/// in its place, or without it, would pass that gate.
+/// True for a gate, and for a frame in which a gate was neither approved nor left out by an `if`: nothing that is done in its
+/// place, or without it, may pass that gate.
 pub(super) fn holds_unanswered_gate(run: &Run, step: StepIx) -> bool {
-    let is_gate = |it: StepIx| matches!(run.plan_step(it).work, Work::Gate(_));
-    let has_failed = |it: &StepIx| matches!(run.step(*it).state(), StepState::Failed | StepState::Cancelled);
-    let is_left_out = |it: StepIx| {
-        let around = std::iter::successors(run.plan_step(it).frame, |it| run.plan_step(*it).frame);
-        let mut around = around.take_while(|it| *it != step);
-        run.step(it).state() == StepState::Skipped
-            && run.step(it).harmless
-            && !around.any(|it| has_failed(&it))
-    };
-    let is_open = |it: StepIx| is_gate(it) && !run.step(it).state().is_done() && !is_left_out(it);
-    let within = descendants(run, step);
-    // Of copies that were never made.
-    let makes_gates = within.is_empty() && is_or_makes_gate(run.plan_step(step));
-    is_gate(step) || makes_gates || within.into_iter().any(is_open)
+    matches!(run.plan_step(step).work, Work::Gate(_)) || unanswered_gate(run, step).is_some()
+}
+
+/// The gate in a frame that lets nothing behind the frame start: a rejected one first. A frame that never opened stands for
+/// the gates in it. Gates of a completed talk do not count: the model has gone on without what it was refused.
+pub(super) fn unanswered_gate(run: &Run, frame: StepIx) -> Option<StepIx> {
+    let (mut found, mut open) = (None, vec![frame]);
+    while let Some(at) = open.pop() {
+        let is_skipped = at != frame && run.step(at).state() == StepState::Skipped;
+        if is_skipped || run.children(at).is_empty() {
+            found = found.or_else(|| holds_gate(run, at).then_some(at));
+            continue;
+        }
+        for child in run.children(at).iter().copied().filter(|it| !run.step(*it).succeeded()) {
+            match run.plan_step(child).work {
+                Work::Gate(_) if run.step(child).state() == StepState::Rejected => return Some(child),
+                Work::Gate(_) => found = found.or(Some(child)),
+                Work::Frame(_) => open.push(child),
+                Work::Run { .. }
+                | Work::Tool(_)
+                | Work::Http(_)
+                | Work::Model(_)
+                | Work::Wait(_)
+                | Work::Set { .. }
+                | Work::Emit(_)
+                | Work::Later(_) => {}
+            }
+        }
+    }
+    found
 }
 
 fn run_policy(run: &Run) -> OnFailure {
@@ -201,10 +218,13 @@ pub(super) fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
     loop {
         match &run.plan_step(step).work {
             Work::Gate(rule) => return rule.on_reject,
-            Work::Frame(_) => match run.step(step).failed_child {
-                Some(child) => step = child,
-                None => return run_policy(run),
-            },
+            Work::Frame(_) => {
+                let unanswered = || unanswered_gate(run, step).filter(|it| *it != step);
+                match run.step(step).failed_child.or_else(unanswered) {
+                    Some(child) => step = child,
+                    None => return run_policy(run),
+                }
+            }
             Work::Run { .. }
             | Work::Tool(_)
             | Work::Http(_)

@@ -2,9 +2,9 @@
 //! In which order things are due is known to `world`.
 
 use crate::{
-    base::{ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, ValueMap},
+    base::{Epoch, ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, ValueMap},
     engine::{
-        GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
+        Ask, GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
         handle::Turn,
     },
     plan::{GateRule, OnTimeout, WaitFor, Work},
@@ -94,9 +94,12 @@ impl Turn<'_> {
             }
             GateDue::Expires => match rule.on_timeout {
                 OnTimeout::Approve if !gate.ask.touch => self.resolve(id, GateState::Approved, "timeout"),
-                OnTimeout::Escalate if gate.escalated.is_none() && rule.escalate.is_some() => {
-                    let group = self.escalates_to(id, &rule);
-                    self.emit_gate(id, GateEvent::Escalated { group });
+                OnTimeout::Escalate if rule.escalate.is_some() => {
+                    // `escalate.after` may have asked them before.
+                    if gate.escalated.is_none() {
+                        let group = self.escalates_to(id, &rule);
+                        self.emit_gate(id, GateEvent::Escalated { group });
+                    }
                     self.lift_deadline(id);
                 }
                 OnTimeout::Approve | OnTimeout::Reject | OnTimeout::Escalate => {
@@ -114,13 +117,15 @@ impl Turn<'_> {
         view.text(template).unwrap_or_else(|_| template.to_owned())
     }
 
-    /// Asks again without a deadline: those it was escalated to have all the time they need.
+    /// Asks again without a deadline. An ask that cannot be made now is kept as it was shown, since a deadline that stays
+    /// would be due for ever; the last vote compares it once more.
     fn lift_deadline(&mut self, id: crate::base::GateId) {
-        if let Ok((mut ask, _)) = self.ask_again(id, None) {
-            ask.expires_at = None;
-            let hash = ask::hash(&ask);
-            let why = Some("it was escalated and no longer expires".to_owned());
-            self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why });
-        }
+        let gate = &self.world.gates[&id];
+        let made = self.ask_again(id, None).map(|it| it.0);
+        let shown = || Ask { epoch: Epoch(gate.epoch.0 + 1), ..(*gate.ask).clone() };
+        let ask = Ask { expires_at: None, ..made.unwrap_or_else(|_| shown()) };
+        let hash = ask::hash(&ask);
+        let why = Some("it was escalated and no longer expires".to_owned());
+        self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why });
     }
 }

@@ -257,6 +257,10 @@ pub enum RunEvent {
         /// The hash of the request that it was made for, where that may be sent again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<Digest>,
+        /// The gates that have asked in the run that this one does again, by id, each with the people whom its `forbid`
+        /// excluded there.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        asked: BTreeMap<String, Vec<String>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,
@@ -547,6 +551,10 @@ pub enum StepEvent {
         /// Of a gate: the fallbacks of those calls that were approved, by number, and the hash of each.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released_fallbacks: Vec<(StepIx, u32, Digest)>,
+        /// Of a gate that showed files of calls: the later steps that are bound to them. Absent in logs of earlier versions,
+        /// which read it from the words of the calls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        released_later: Option<Vec<StepIx>>,
         /// Where a result comes from that was taken over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Box<Origin>>,
@@ -827,6 +835,9 @@ pub struct Facts {
     pub files: Vec<FileFact>,
     /// Arguments of `hashFiles`, and the result.
     pub hashes: Vec<(Vec<String>, String)>,
+    /// Arguments of `hashFiles` that have no result, and the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unhashed: Vec<(Vec<String>, String)>,
     /// What calls execute, and the files that is: the program, and the script it reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<(Program, Vec<FileFact>)>,

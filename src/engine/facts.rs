@@ -20,6 +20,11 @@ impl Facts {
         !self.files.is_empty() || !self.hashes.is_empty()
     }
 
+    /// The reason why these arguments of `hashFiles` have no result.
+    pub(super) fn unhashed(&self, patterns: &[String]) -> Option<&str> {
+        self.unhashed.iter().find(|(asked, _)| asked == patterns).map(|(_, why)| why.as_str())
+    }
+
     /// The captured workspace, and what was found of it: first its hash, then what is left out of it.
     pub fn tree(&self) -> Option<&(Program, Vec<FileFact>)> {
         self.programs.iter().find(|it| it.0.tree.is_some())
@@ -98,7 +103,10 @@ impl Facts {
             if found != Some(before) {
                 let what = named(patterns);
                 let said = |hash: &str| if hash.is_empty() { "no file".to_owned() } else { hash.to_owned() };
-                let now = found.map_or_else(|| "not looked at".to_owned(), |it| said(it));
+                let now = match now.unhashed(patterns) {
+                    Some(why) => why.to_owned(),
+                    None => found.map_or_else(|| "not looked at".to_owned(), |it| said(it)),
+                };
                 changed.push(Changed { what, before: said(before), now });
             }
         }
@@ -117,6 +125,9 @@ impl Facts {
         let new = more.hashes.iter().filter(|it| self.hashes.iter().all(|mine| mine.0 != it.0));
         let hashes: Vec<_> = new.cloned().collect();
         self.hashes.extend(hashes);
+        let new = more.unhashed.iter().filter(|it| self.unhashed(&it.0).is_none());
+        let unhashed: Vec<_> = new.cloned().collect();
+        self.unhashed.extend(unhashed);
     }
 }
 

@@ -51,7 +51,7 @@ pub fn check_form(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, S
     if let Some(unknown) = values.keys().find(|key| fields.iter().all(|it| it.name != **key)) {
         let known: Vec<&str> = fields.iter().map(|it| it.name.as_str()).collect();
         let unknown = shorten(unknown, 40);
-        return Err(format!("`{unknown}` is no parameter; there are: {}", known.join(", ")));
+        return Err(format!("the form has no field `{unknown}`; it has: {}", known.join(", ")));
     }
     let bytes = json_bytes(values);
     if bytes > FORM_BYTES_MAX {

@@ -6,11 +6,13 @@ use crate::{
         EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, STEPS_MAX, StepIx, Value, ValueMap, counted, json_bytes,
     },
     engine::{
-        StepEvent, StepState,
-        by_hand::{is_or_makes_gate, templates_read_what_is_by_hand},
+        StepEvent, StepState, again,
+        by_hand::{
+            is_or_makes_gate, left_out_by_correction, left_out_by_hand, templates_read_what_is_by_hand,
+        },
         call::Unresolved,
         condition::View,
-        consequence::reject_policy,
+        consequence::{reject_policy, unanswered_gate},
         handle::Turn,
         outcome,
         run::Run,
@@ -19,6 +21,7 @@ use crate::{
     expression::EvalError,
     plan::{Frame, FrameKind, PlanStep, Work, expand},
 };
+use std::sync::Arc;
 
 impl Turn<'_> {
     pub(super) fn open_frame(&mut self, id: RunId, step: StepIx, frame: &Frame) {
@@ -59,17 +62,13 @@ impl Turn<'_> {
         let run = self.run(id);
         let value = View::of(self.world, run, step, self.now).deep(matrix)?;
         let first = StepIx::from_index(run.steps.len());
-        let copies =
+        let mut copies =
             expand(&run.plan_step(step).id, body, first, step, &value).map_err(Unresolved::Failed)?;
         if copies.is_empty()
             && body.iter().any(is_or_makes_gate)
             && templates_read_what_is_by_hand(run, step, matrix)
         {
-            return Err(Unresolved::Failed(
-                "its matrix is empty because somebody closed a step by hand, and a gate stands in it; \
-                 do that step again with a retry, or cancel the run"
-                    .to_owned(),
-            ));
+            return Err(Unresolved::Failed(left_out_by_hand("its empty matrix")));
         }
         let asked = run.plan_step(step).work.frame().map(|it| it.asked.as_slice()).unwrap_or_default();
         let is_made = |id: &&String| {
@@ -78,10 +77,14 @@ impl Turn<'_> {
                 .any(|it| it.id == **id || id.strip_prefix(&it.id).is_some_and(|it| it.starts_with('/')))
         };
         if let Some(gone) = asked.iter().find(|it| !is_made(it)) {
-            return Err(Unresolved::Failed(format!(
-                "the gate {gone} has asked in the run that this one corrects, and its matrix would leave it out now; give the \
-                 inputs of before, or start the workflow anew"
-            )));
+            return Err(Unresolved::Failed(left_out_by_correction(gone, "its matrix")));
+        }
+        for copy in &mut copies {
+            match &mut copy.work {
+                Work::Gate(rule) if asked.contains(&copy.id) => Arc::make_mut(rule).asks = true,
+                Work::Frame(frame) => frame.asked = again::within(asked, &copy.id),
+                _ => {}
+            }
         }
         if run.steps.len() + copies.len() > STEPS_MAX {
             return Err(Unresolved::Failed(format!("its matrix makes more than {STEPS_MAX} steps")));
@@ -128,6 +131,18 @@ impl Turn<'_> {
         }
         if let Some(talk) = talk::of(run.plan_step(step)).cloned() {
             return self.talk_on(id, step, &talk);
+        }
+        // What needs this frame needs every gate in it.
+        if let Some(gate) = unanswered_gate(run, step).filter(|it| *it != step) {
+            let (on, it) = (reject_policy(run, step), run.step(gate));
+            if it.state() == StepState::Rejected {
+                let expired = it.expired;
+                self.emit_step(id, step, StepEvent::Rejected { expired });
+                return self.consequences(id, step, true, on);
+            }
+            let message =
+                format!("nobody answered its gate {}: see why it was skipped", run.plan_step(gate).id);
+            return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
         }
         match self.frame_outputs(id, step) {
             Ok(outputs) => self.complete(id, step, outputs, None),

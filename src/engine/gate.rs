@@ -21,7 +21,7 @@ use crate::{
         membership::{GatePeople, PeopleInForce, groups_of},
         quorum, unanswered,
     },
-    plan::{GateRule, Quorum, Risk},
+    plan::{GateRule, OnFailure, Quorum, Risk},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -65,6 +65,10 @@ pub struct Gate {
     pub(super) for_budget: bool,
     /// The people it goes by.
     pub(super) people: GatePeople,
+    /// Comments of people.
+    pub(super) comments: usize,
+    /// Comments, and refused answers, of steps and agents.
+    pub(super) of_programs: (usize, usize),
 }
 
 /// An answer that somebody else may give, for a while.
@@ -134,6 +138,9 @@ pub const BREAK_GLASS: &str = "break-glass";
 /// What closed a gate that somebody overrode.
 pub const OVERRIDE: &str = "override";
 
+/// The refusal of an override before the quorum is complete.
+const WHOLE_QUORUM: &str = "more people must approve first; an override needs the whole quorum";
+
 /// Whether a gate that was closed by this waits for a review.
 pub fn wants_review(closed_by: &str) -> bool {
     [BREAK_GLASS, OVERRIDE].contains(&closed_by)
@@ -190,6 +197,8 @@ impl Gate {
             for_budget,
             people: GatePeople::at_opening(ask, &rule, people),
             rule,
+            comments: 0,
+            of_programs: (0, 0),
         }
     }
 
@@ -316,7 +325,10 @@ impl Gate {
                     None => self.reviewed_by = reviewed_by,
                 }
             }
-            GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
+            GateEvent::Commented { by, .. } if by.decides_nothing().is_some() => self.of_programs.0 += 1,
+            GateEvent::Commented { .. } => self.comments += 1,
+            GateEvent::Refused { by, .. } if by.decides_nothing().is_some() => self.of_programs.1 += 1,
+            GateEvent::Refused { .. } => {}
         }
         true
     }
@@ -351,7 +363,7 @@ impl Gate {
         if let Some(why) = actor.decides_nothing() {
             return Err(match act.verdict() {
                 Some(_) => Refusal::NotAllowed { gate, why: why.to_owned() },
-                None => Refusal::Other(format!("could not do that: {why}")),
+                None => Refusal::Other(why.to_owned()),
             });
         }
         match act {
@@ -421,7 +433,7 @@ impl Gate {
             return Err(Refusal::NotAllowed { gate, why });
         }
         if self.ask.form.is_empty() {
-            return Err(Refusal::Form { gate, problem: "this gate has no parameters".to_owned() });
+            return Err(Refusal::Form { gate, problem: "this gate has no form".to_owned() });
         }
         Ok(())
     }
@@ -485,7 +497,7 @@ impl Gate {
             };
         }
         if it.broken_by.as_deref() == Some(&*principal) {
-            return Err(format!("{} approved it; somebody else has to look", by.name));
+            return Err(format!("{} gave this approval; another person must review it", by.name));
         }
         it.forbids(by).or_else(|| it.may_not(by)).map_or(Ok(true), Err)
     }
@@ -497,12 +509,24 @@ impl Gate {
             return Err(Refusal::AskedAnew(gate));
         }
         if !self.is_open() {
-            return Err(Refusal::GateClosed { gate, state: self.state, by: self.resolved_by.clone() });
+            return Err(Refusal::GateClosed { gate, state: self.state, by: self.closed_by_words() });
         }
         if self.has_expired(now) {
             return Err(Refusal::GateExpired(gate));
         }
         Ok(())
+    }
+
+    /// Who or what has closed it: the people by name, or the rule.
+    fn closed_by_words(&self) -> String {
+        let verdict = if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
+        let names: Vec<&str> =
+            self.votes.iter().filter(|it| it.verdict == verdict).map(|it| it.by.name.as_str()).collect();
+        if self.resolved_by == "people" && !names.is_empty() {
+            names.join(", ")
+        } else {
+            self.resolved_by.clone()
+        }
     }
 
     /// The vote that an answer is now, and the form with its values; changes nothing. `None`: it was given before, and
@@ -614,9 +638,11 @@ impl Gate {
         }
         let others = self.votes.iter().any(|it| it.verdict == Verdict::Approve);
         if others && form != self.form() {
-            return Err(
-                "somebody has approved other values; edit the parameters, and all are asked again".to_owned()
-            );
+            return Err(format!(
+                "others approved other values; leave --set out to approve theirs, or change them with \
+                     `cuelight gate edit {}` (voids all votes; an editor cannot vote)",
+                self.id
+            ));
         }
         Ok(form)
     }
@@ -626,9 +652,9 @@ impl Gate {
         let refused = |why: &str| Err(Refusal::Override { gate: self.id, why: why.to_owned() });
         match () {
             () if self.for_budget => refused("it asks about a step that has begun; answer it"),
-            () if self.state == GateState::Armed => refused("enough have agreed already"),
+            () if self.state == GateState::Armed => refused("enough people have approved already"),
             () if !self.would_satisfy(Some(&self.vote_by(by, Verdict::Approve, now))) => {
-                refused("more people have to agree; an override is no way around them")
+                refused(WHOLE_QUORUM)
             }
             () => Ok(()),
         }
@@ -666,27 +692,34 @@ impl Gate {
         let mine = |it: &&Delegation| it.until > now && it.by.principal() == principal;
         let it = self.delegations.iter().find(mine)?;
         Some(format!(
-            "{} handed their answer to {} until {}; take it back first",
+            "{} delegated their answer to {} until {}; revoke that with `cuelight gate withdraw {}`",
             actor.name,
             it.to,
-            it.until.clock()
+            it.until.clock(),
+            self.id
         ))
     }
 
     /// Whether this person has an answer here that they could hand to somebody.
     fn may_hand_on(&self, by: &Actor) -> Result<(), String> {
-        let given = || self.has_answered(by).then(|| "it is given already; take it back first".to_owned());
+        let words = || {
+            format!(
+                "this answer is given already; the person who gave it can withdraw it: cuelight gate withdraw {}",
+                self.id
+            )
+        };
+        let given = || self.has_answered(by).then(words);
         self.forbids(by).or_else(|| self.may_not(by)).or_else(given).map_or(Ok(()), Err)
     }
 
     /// Why this person cannot hand their answer to that one, if they cannot.
     pub(super) fn keeps(&self, by: &Actor, to: &str) -> Option<String> {
         if by.name == to || to.is_empty() {
-            return Some("name somebody else".to_owned());
+            return Some("you cannot delegate to yourself".to_owned());
         }
         let is_editor = self.editors.values().any(|it| it == to);
         (is_editor || self.ask.requester == to && self.ask.excluded.iter().any(|it| it.1.starts_with(to)))
-            .then(|| format!("the answer of {to} would not count here either"))
+            .then(|| format!("{to} is excluded at this gate"))
     }
 
     /// Whether something of this person stands here that can be taken back: an answer, or one that was handed on.
@@ -699,7 +732,7 @@ impl Gate {
     /// Why no answer of this person counts, whatever groups they are in.
     pub fn forbids(&self, actor: &Actor) -> Option<String> {
         if self.editors.contains_key(&actor.principal()) && !self.ask.is_choice {
-            return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
+            return Some(format!("{} edited the form; another person must answer", actor.name));
         }
         let by_rule = |(excluded, why): &(String, String)| {
             self.is_or_was_excluded(excluded, actor).then(|| why.clone())
@@ -715,7 +748,8 @@ impl Gate {
         {
             return None;
         }
-        let not_in = || format!("{} is not in {}", actor.name, groups_of(&self.ask.require));
+        let not_in =
+            || format!("{} is not in the group {} of people.toml", actor.name, groups_of(&self.ask.require));
         Some(self.counts_not(actor).unwrap_or_else(not_in))
     }
 
@@ -740,8 +774,7 @@ impl Gate {
             return Some(why);
         }
         let more = Some(self.vote_by(by, Verdict::Approve, now)).filter(|_| !self.holds(by));
-        (!self.would_satisfy(more.as_ref()))
-            .then(|| "more people have to agree; closing it by hand is no way around them".to_owned())
+        (!self.would_satisfy(more.as_ref())).then(|| WHOLE_QUORUM.to_owned())
     }
 
     /// What closes it when enough have agreed.
@@ -752,13 +785,31 @@ impl Gate {
     /// How long the approval that has just been completed can be taken back. Nothing for scripts, and nothing where a
     /// code was typed: both have had their second look.
     pub(super) fn window(&self) -> Span {
-        let last = self.votes.last();
-        let from_script = last.is_some_and(|it| it.by.channel != Channel::Console);
+        self.window_of(self.votes.last().map_or(Channel::Console, |it| it.by.channel))
+    }
+
+    /// How long an approval that comes this way, and completes the quorum, can be withdrawn.
+    pub fn window_of(&self, channel: Channel) -> Span {
         match self.rule.undo_window {
             Some(window) => window,
-            None if from_script || self.rule.risk == Risk::Irreversible => Span(0),
+            None if channel != Channel::Console || self.rule.risk == Risk::Irreversible => Span(0),
             None => self.ask.undo_window,
         }
+    }
+
+    /// True for a question about a step that has begun: its budget, its result, or the choice of its tool.
+    pub const fn is_by_the_way(&self) -> bool {
+        self.for_budget
+    }
+
+    /// The effect of a rejection on the run.
+    pub fn on_reject(&self) -> OnFailure {
+        self.rule.on_reject
+    }
+
+    /// True while the approved files are hashed again after the last vote.
+    pub const fn is_checked(&self) -> bool {
+        self.agreed.is_some()
     }
 
     /// What time does to it next.

@@ -3,7 +3,8 @@
 
 use crate::{
     base::{
-        AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, OPEN_RUNS_MAX,
+        AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GATE_COMMENTS_MAX,
+        GATE_COMMENTS_OF_PROGRAMS_MAX, GATE_REFUSALS_OF_PROGRAMS_MAX, GateId, OPEN_RUNS_MAX,
         REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
     },
     engine::{
@@ -20,7 +21,7 @@ use crate::{
     },
     plan::{Plan, Work},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One command being handled.
 pub(super) struct Turn<'a> {
@@ -92,7 +93,7 @@ impl Turn<'_> {
             let why = why.to_owned();
             return Err(match &command {
                 Command::Decide(it) => Refusal::NotAllowed { gate: it.gate, why },
-                _ => Refusal::Other(format!("could not do that: {why}")),
+                _ => Refusal::Other(why),
             });
         }
         match command {
@@ -171,8 +172,18 @@ impl Turn<'_> {
                 Ok(())
             }
             Command::NoteRefusal { gate, by, why } => {
-                self.find_gate(gate)?;
-                self.emit_gate(gate, GateEvent::Refused { by, why });
+                let recorded = self.find_gate(gate)?.of_programs.1 + 1;
+                let is_program = by.decides_nothing().is_some();
+                if is_program && recorded > GATE_REFUSALS_OF_PROGRAMS_MAX {
+                    return Ok(());
+                }
+                let is_last = is_program && recorded == GATE_REFUSALS_OF_PROGRAMS_MAX;
+                let more = if is_last {
+                    "; more refused answers of steps and agents are not recorded here"
+                } else {
+                    ""
+                };
+                self.emit_gate(gate, GateEvent::Refused { by, why: why + more });
                 Ok(())
             }
         }
@@ -190,7 +201,10 @@ impl Turn<'_> {
         let run = self.world.next_run_id();
         let seed = seed.to_string();
         let plan = Arc::new(plan);
-        self.emit_run(run, RunEvent::Created { plan, plan_hash, by, seed, cause, trace, request });
+        self.emit_run(
+            run,
+            RunEvent::Created { plan, plan_hash, by, seed, cause, trace, request, asked: BTreeMap::new() },
+        );
         Ok(())
     }
 
@@ -455,7 +469,16 @@ impl Turn<'_> {
         }
         let text = checked_reason(text)?;
         if text.is_empty() {
-            return Err(Refusal::Other("a comment without text says nothing".to_owned()));
+            return Err(Refusal::Other("a comment needs a text".to_owned()));
+        }
+        let (many, most, whose) = match by.decides_nothing() {
+            Some(_) => (it.of_programs.0, GATE_COMMENTS_OF_PROGRAMS_MAX, "of steps and agents"),
+            None => (it.comments, GATE_COMMENTS_MAX, "of people"),
+        };
+        if many >= most {
+            return Err(Refusal::Other(format!(
+                "could not comment on {gate}: it has {many} comments {whose}, and takes no more of them"
+            )));
         }
         self.emit_gate(gate, GateEvent::Commented { by, text });
         Ok(())
@@ -639,7 +662,14 @@ impl Turn<'_> {
     fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
         let it = self.find(run)?;
         if !it.state.rests() {
-            return Err(wrong_state(run, it.state, "undo", "cancel it with --undo, or wait for its end"));
+            return Err(wrong_state(
+                run,
+                it.state,
+                "undo",
+                &format!(
+                    "it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"
+                ),
+            ));
         }
         if !it.completed.iter().any(|step| it.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));

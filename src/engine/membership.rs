@@ -6,7 +6,7 @@
 //! file is not: whoever can write it can put an older one back, which is signed as well.
 
 use crate::{
-    base::{Digest, canonical_json, sha256},
+    base::{Digest, canonical_json, groups_do_not_count, sha256},
     engine::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum},
     plan::{GateRule, Quorum, Risk},
 };
@@ -273,7 +273,7 @@ impl Gate {
         let had = member.is_some_and(|it| it.keys.contains(&signature.key));
         let name = &actor.name;
         (!had).then(|| {
-            format!("this key of {name} came into people.toml after this was asked; ask by a new run")
+            format!("this key of {name} was added after {} opened; start a new run to use it", self.id)
         })
     }
 
@@ -286,24 +286,16 @@ impl Gate {
         }
         Some(if now.policy.counts_at(self.ask.risk) {
             format!(
-                "{} was not in {} when this was asked; the people who were decide, or ask by a new run",
+                "{} joined {} after {} opened; the earlier members answer, or start a new run",
                 actor.name,
-                groups_of(&self.ask.require)
+                groups_of(&self.ask.require),
+                self.id
             )
         } else {
-            format!("at risk {} {SELF_DECLARED_DO_NOT_COUNT}", self.ask.risk.word())
+            format!("at risk {} {}", self.ask.risk.word(), groups_do_not_count())
         })
     }
 }
-
-/// The reason why no group counts, and what to do.
-pub const SELF_DECLARED_DO_NOT_COUNT: &str = "groups count only when people.toml is signed, or when only root can write it; this \
-     one is self-declared. Sign it (docs/semantics.md), or run `sudo chown root` and `sudo chmod 644` on it";
-
-/// The reason why no key counts, and what to do.
-pub const KEYS_DO_NOT_COUNT: &str = "keys count only when people.toml is signed, or when only root can write it; otherwise its \
-     owner could enter a key of their own under another name. Sign it (docs/semantics.md), or run `sudo chown root` and \
-     `sudo chmod 644` on it";
 
 /// `sre or product`
 pub(super) fn groups_of(require: &[Quorum]) -> String {

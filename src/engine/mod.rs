@@ -79,8 +79,8 @@ pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, OVERRIDE, kept_approval_f
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use membership::{
-    KEYS_DO_NOT_COUNT, Member, Membership, PeopleInForce, PeoplePolicy, PeopleSigner,
-    SELF_DECLARED_DO_NOT_COUNT, Standing, changed_words as people_changed_words,
+    Member, Membership, PeopleInForce, PeoplePolicy, PeopleSigner, Standing,
+    changed_words as people_changed_words,
 };
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};

@@ -7,7 +7,7 @@ use crate::{
         Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
         RunEvent, ScopeEvent, StepEvent, StepState, World,
         again::{self, TakenOver},
-        frame,
+        ask, frame,
         handle::Turn,
         run::Run,
     },
@@ -77,16 +77,19 @@ impl Turn<'_> {
     ) -> Result<(), Refusal> {
         let run = self.world.runs.get(&of).ok_or(Refusal::NoRun(of))?;
         if !run.state.rests() {
-            let valid = Some("cancel it first, or wait for its end".to_owned());
+            let valid = Some(format!(
+                "it has not ended; end it with `cuelight cancel {of}`, or answer what waits (`cuelight gates`)"
+            ));
             return Err(Refusal::RunState { run: of, state: run.state, verb: "retry".to_owned(), valid });
         }
         let run = run.clone();
         let verb = "retry";
         let given = plan_of(of, verb, corrected)?;
-        let taken = again::take_over(&run, &run, &kept(&run, from), given.as_ref(), false);
+        let asked = self.asked_in(&run);
+        let taken = again::take_over(&run, &asked, &kept(&run, from), given.as_ref(), false);
         let taken = taken.map_err(|why| Refusal::Again { run: of, verb: verb.to_owned(), why })?;
         self.has_room_for(&taken.plan)?;
-        self.begin_again(&run, taken, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
+        self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
         Ok(())
     }
 
@@ -108,23 +111,42 @@ impl Turn<'_> {
         let run =
             then.runs.remove(&of).ok_or_else(|| refused("it had not begun by then; name a later event"))?;
         let given = plan_of(of, verb, corrected)?;
-        let taken = again::take_over(
-            &run,
-            self.world.runs.get(&of).unwrap_or(&run),
-            &kept(&run, RetryFrom::Failed),
-            given.as_ref(),
-            true,
-        );
+        // Also what has asked since that instant.
+        let asked = self.asked_in(self.world.runs.get(&of).unwrap_or(&run));
+        let taken = again::take_over(&run, &asked, &kept(&run, RetryFrom::Failed), given.as_ref(), true);
         let taken = taken.map_err(|why| refused(&why))?;
         self.has_room_for(&taken.plan)?;
-        self.begin_again(&run, taken, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });
+        self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });
         Ok(())
+    }
+
+    /// The gates that have asked in a run, or in one that it does again, each with the people whom its `forbid` excluded.
+    fn asked_in(&self, run: &Run) -> BTreeMap<String, Vec<String>> {
+        let mut out = run.asked.clone();
+        for at in (0..run.steps.len()).map(StepIx::from_index) {
+            let plan = run.plan_step(at);
+            let marked = plan.work.frame().into_iter().flat_map(|it| &it.asked);
+            out.extend(marked.map(|it| (it.clone(), run.asked.get(it).cloned().unwrap_or_default())));
+            let Some(rule) = plan.work.gate() else { continue };
+            let gate = run.step(at).gate.and_then(|it| self.world.gates.get(&it));
+            if gate.is_none() && run.step(at).gate.is_none() && !rule.asks {
+                continue;
+            }
+            let names = out.entry(plan.id.clone()).or_default();
+            for (name, _) in gate.into_iter().flat_map(|it| ask::forbidden(&it.ask.excluded, run, rule)) {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        out
     }
 
     fn begin_again(
         &mut self,
         run: &Run,
         taken: TakenOver,
+        asked: BTreeMap<String, Vec<String>>,
         by: Actor,
         cause: impl FnOnce(Option<Box<Corrected>>) -> CauseOfLaunch,
     ) {
@@ -141,6 +163,7 @@ impl Turn<'_> {
             cause: cause(corrected),
             trace: run.trace.clone(),
             request: None,
+            asked,
         };
         self.emit_run(id, created);
         for (there, step) in steps {
@@ -222,10 +245,11 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
     }
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
     let planned = run.plan.steps.len();
-    let (mut released, mut released_fallbacks) = (Vec::new(), Vec::new());
+    let (mut released, mut released_fallbacks, mut later) = (Vec::new(), Vec::new(), Vec::new());
     for other in run.beyond(step).into_iter().filter(|it| is_gate && it.index() < planned) {
-        let approval = run.step(other).approvals.iter().find(|it| it.gate == step && !it.calls.is_empty());
+        let approval = run.step(other).approvals.iter().find(|it| it.gate == step);
         if let (Some(at), Some(approval)) = (place(other), approval) {
+            later.extend(approval.calls.is_empty().then_some(at));
             released.extend(approval.calls.iter().map(|call| (at, *call)));
             released_fallbacks.extend(approval.fallbacks.iter().map(|(which, hash)| (at, *which, *hash)));
         }
@@ -240,6 +264,7 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         kept: true,
         released,
         released_fallbacks,
+        released_later: it.facts.as_ref().filter(|it| is_gate && !it.programs.is_empty()).map(|_| later),
         origin: Some(origin),
         bound: it.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
         cached: it.cached.clone(),

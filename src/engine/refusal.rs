@@ -18,27 +18,27 @@ pub enum Refusal {
     NoStep(RunId),
     #[error("could not {verb} {run}: it is {state}{}", .valid.as_deref().map(|it| format!("; {it}")).unwrap_or_default())]
     RunState { run: RunId, state: RunState, verb: String, valid: Option<String> },
-    #[error("could not {verb} {step} of {run}: it is {state}")]
+    #[error("could not {}: it is {state}{}", of_step(.verb, .step, *.run), if *.state == StepState::Undoing { "; its undo still runs; wait until `cuelight gates` lists it" } else { "" })]
     StepState { run: RunId, step: String, state: StepState, verb: String },
     /// A step behind a gate that has not asked.
     #[error(
-        "could not {verb} {step} of {run}: the gate {gate} has not asked yet; wait until it does, or cancel the run"
+        "could not {}: the gate {gate} has not asked yet; wait until it does, or cancel the run", of_step(.verb, .step, *.run)
     )]
     NotAsked { run: RunId, step: String, gate: String, verb: String },
     /// Closed already (409).
     #[error(
-        "could not decide {gate}: it was {state} already, by {by}; `cuelight gates --show {gate}` shows it"
+        "could not decide {gate}: it was {state} already, by {}; `cuelight gates --show {gate}` shows it", closer_words(.by)
     )]
     GateClosed { gate: GateId, state: GateState, by: String },
     /// Its time is up (410).
     #[error("could not decide {0}: it has expired; `cuelight gates --show {0}` shows it")]
     GateExpired(GateId),
     /// Another ask than the one that was seen (412).
-    #[error("could not decide {gate}: what it asks has changed (now #{}, epoch {epoch}); read it again", &.now.code()[..4])]
+    #[error("could not decide {gate}: its ask has changed (now #{}, epoch {epoch}); read it again", &.now.code()[..4])]
     AskChanged { gate: GateId, now: Digest, epoch: Epoch },
     /// There will be another ask in a moment (412).
     #[error(
-        "could not decide {0}: what it showed has changed, and it is about to ask again; read it again in a moment"
+        "could not decide {0}: the ask has changed and is being made again; read `cuelight gates --show {0}` and answer that"
     )]
     AskedAnew(GateId),
     /// Not allowed (403); recorded by a command of its own.
@@ -54,8 +54,9 @@ pub enum Refusal {
     Override { gate: GateId, why: String },
     /// A gate is closed by hand only with its ask seen and confirmed.
     #[error(
-        "could not {verb} {step} of {run}: it is the gate {gate}, which is closed by hand only by an override; \
+        "could not {}: it is the gate {gate}, which is closed by hand only by an override; \
          read `cuelight gates --show {gate}`, then `cuelight run {} {run} {step}`, or press S on it in the console",
+        of_step(.verb, .step, *.run),
         if verb == "skip" { "skip" } else { "done" }
     )]
     IsGate { run: RunId, step: String, gate: GateId, verb: String },
@@ -75,7 +76,7 @@ pub enum Refusal {
     ReasonMissing(String),
     #[error("could not accept that reason: it has {0} bytes, at most {max} are kept", max = crate::base::REASON_BYTES_MAX)]
     ReasonTooLong(usize),
-    #[error("could not approve {gate}: {problem}")]
+    #[error("could not fill in the form of {gate}: {problem}")]
     Form { gate: GateId, problem: String },
     #[error("could not withdraw from {0}: you have no vote there that can still be withdrawn")]
     NothingToWithdraw(GateId),
@@ -108,7 +109,34 @@ pub enum Refusal {
     Other(String),
 }
 
+/// `skip g of r-1`, `complete step g of r-1 by hand`
+fn of_step(verb: &str, step: &str, run: RunId) -> String {
+    match verb {
+        "complete by hand" => format!("complete step {step} of {run} by hand"),
+        verb => format!("{verb} {step} of {run}"),
+    }
+}
+
+/// The closer of a gate, where it is no person's name.
+fn closer_words(by: &str) -> &str {
+    match by {
+        "break-glass" => "an emergency approval",
+        "override" => "an override",
+        "run" => "the end of its run",
+        other => other,
+    }
+}
+
 impl Refusal {
+    /// The message to the person who gave this command at a gate: `approve`, `reject`, `withdraw from`.
+    pub fn to(&self, verb: &str) -> String {
+        let text = self.to_string();
+        match text.strip_prefix("could not decide ") {
+            Some(rest) => format!("could not {verb} {rest}"),
+            None => text,
+        }
+    }
+
     /// The reason alone, where it is said at a gate: what follows `could not decide g-1: `.
     pub fn why(&self) -> String {
         let text = self.to_string();

@@ -6,7 +6,7 @@
 use crate::{
     base::{Digest, Program, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, Stage,
+        Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Facts, Origin, Purpose, RunEvent, RunState, Stage,
         StepEvent, StepState, TalkCall, UndoEvent, WaitReason, Why,
         another_try::FALLBACK,
         budget::Spending,
@@ -65,6 +65,8 @@ pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) plan: Arc<Plan>,
     pub(super) plan_hash: Digest,
+    /// The gates that asked in the runs that this one does again, each with the people whom its `forbid` excluded there.
+    pub(super) asked: BTreeMap<String, Vec<String>>,
     pub(super) by: Actor,
     pub(super) seed: u64,
     pub(super) trace: String,
@@ -146,7 +148,7 @@ impl Links {
 impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
-        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, .. } = event else {
+        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, asked, .. } = event else {
             panic!("fault: {id} begins with {event:?}");
         };
         let mut links = Links::default();
@@ -159,6 +161,7 @@ impl Run {
             plan_hash: *plan_hash,
             by: by.clone(),
             seed: seed.parse().unwrap_or(0),
+            asked: asked.clone(),
             trace: trace.clone(),
             parent: cause.parent(),
             is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
@@ -245,10 +248,10 @@ impl Run {
         found
     }
 
-    /// Every step that an approval of this gate lets go. A gate that is a copy of a matrix lets go what needs the matrix.
+    /// Every step that an approval of this gate lets go, also what needs a frame around the gate.
     pub(super) fn beyond(&self, gate: StepIx) -> BTreeSet<StepIx> {
         let mut found = self.after(gate);
-        for need in self.matrices_of(gate) {
+        for need in self.frames_of(gate) {
             for dependent in self.dependents(need).to_vec() {
                 if found.insert(dependent) {
                     found.extend(self.after(dependent));
@@ -258,10 +261,24 @@ impl Run {
         found
     }
 
-    /// The matrices that a step is a copy of, from the inside out.
-    pub(super) fn matrices_of(&self, step: StepIx) -> Vec<StepIx> {
+    /// The matrices and called workflows around a step, from the inside out, up to a talk: a model goes on without what it
+    /// was refused.
+    pub(super) fn frames_of(&self, step: StepIx) -> Vec<StepIx> {
         let around = std::iter::successors(self.plan_step(step).frame, |it| self.plan_step(*it).frame);
-        around.take_while(|it| self.is_matrix(*it)).collect()
+        around.take_while(|it| talk::of(self.plan_step(*it)).is_none()).collect()
+    }
+
+    /// Those frames that can close as soon as this step is done: it is a copy of a matrix, or nothing in the workflow needs it.
+    pub(super) fn frames_ended_by(&self, step: StepIx) -> Vec<StepIx> {
+        let (mut ended, mut at) = (Vec::new(), step);
+        for frame in self.frames_of(step) {
+            if !self.is_matrix(frame) && !self.dependents(at).is_empty() {
+                break;
+            }
+            ended.push(frame);
+            at = frame;
+        }
+        ended
     }
 
     pub(super) fn is_matrix(&self, step: StepIx) -> bool {
@@ -288,12 +305,12 @@ impl Run {
             let looks = it.state() == StepState::Waiting && it.asked.is_some() && it.gate.is_none();
             it.state() == StepState::Ready || looks
         };
-        let lets_go = std::iter::once(gate).chain(self.matrices_of(gate));
+        let lets_go = std::iter::once(gate).chain(self.frames_of(gate));
         lets_go.flat_map(|it| self.dependents(it)).copied().filter(not_begun).collect()
     }
 
-    /// The gates right before a step, which have let it go: those it needs, alone or as copies of a matrix, and, where it
-    /// needs nothing inside the frame around it, those which that needs.
+    /// The gates right before a step, which have let it go: those it needs, alone, as copies of a matrix or at the end of a called
+    /// workflow, and, where it needs nothing inside the frame around it, those which that needs.
     pub(super) fn gates_before(&self, step: StepIx) -> Vec<StepIx> {
         let mut gates = Vec::new();
         let mut at = Some(step);
@@ -303,8 +320,9 @@ impl Run {
             let approved = |it: &StepIx| self.step(*it).state() == StepState::Completed;
             let mut needs = plan.needs.clone();
             while let Some(need) = needs.pop() {
-                if self.is_matrix(need) {
-                    needs.extend(self.children(need));
+                if self.plan_step(need).work.frame().is_some() {
+                    let ends = |it: &&StepIx| self.is_matrix(need) || self.dependents(**it).is_empty();
+                    needs.extend(self.children(need).iter().filter(ends));
                 } else if is_gate(&need) && approved(&need) {
                     gates.push(need);
                 }
@@ -314,8 +332,8 @@ impl Run {
         gates
     }
 
-    /// Every gate that came before a step, by needs and by frames, as far up as steps let through.
-    pub(super) fn gates_above(&self, step: StepIx, through: impl Fn(StepIx) -> bool) -> BTreeSet<StepIx> {
+    /// Every step that came before one, by needs and by frames, as far up as steps let through.
+    pub(super) fn above(&self, step: StepIx, through: impl Fn(StepIx) -> bool) -> BTreeSet<StepIx> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
         while let Some(at) = open.pop() {
             if at != step && !through(at) {
@@ -331,7 +349,13 @@ impl Run {
                 frame = plan.frame;
             }
         }
-        seen.into_iter().filter(|it| matches!(self.plan_step(*it).work, Work::Gate(_))).collect()
+        seen
+    }
+
+    /// The gates among them.
+    pub(super) fn gates_above(&self, step: StepIx, through: impl Fn(StepIx) -> bool) -> BTreeSet<StepIx> {
+        let is_gate = |it: &StepIx| matches!(self.plan_step(*it).work, Work::Gate(_));
+        self.above(step, through).into_iter().filter(is_gate).collect()
     }
 
     /// Gates above a step that had been approved, asked again, and have not been approved since. Those that still ask hold
@@ -679,6 +703,7 @@ impl Run {
             confidence,
             released,
             released_fallbacks,
+            released_later,
             kept,
             origin,
             bound,
@@ -707,7 +732,7 @@ impl Run {
             step.facts = bound.as_deref().cloned().map(Arc::new);
         }
         if matches!(self.plan_step(index).work, Work::Gate(_)) {
-            self.approve(index, released, released_fallbacks);
+            self.approve(index, released, released_fallbacks, released_later.as_deref());
         }
         // What this run has not done is not its to undo.
         if !(*kept && self.is_fork) && cached.is_none() {
@@ -718,8 +743,27 @@ impl Run {
         }
     }
 
-    /// What a gate has approved of the steps behind it.
-    fn approve(&mut self, gate: StepIx, calls: &[(StepIx, Digest)], fallbacks: &[(StepIx, u32, Digest)]) {
+    /// The steps behind a gate that are bound to the files of calls which it showed; nothing where it showed none.
+    pub(super) fn bound_later(&self, gate: StepIx, facts: &Facts) -> Option<Vec<StepIx>> {
+        let was_shown =
+            |it: &Program| facts.shown_of(it).iter().any(|(of, files)| call::names_files(of, files));
+        let is_bound = |step: &StepIx| {
+            let mut purposes = call::purposes(self.plan_step(*step));
+            purposes.any(|it| call::known_programs(self, *step, it, None).iter().any(was_shown))
+        };
+        let open = || self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests());
+        (!facts.programs.is_empty()).then(|| open().filter(is_bound).collect())
+    }
+
+    /// Notes what a gate has approved of the steps behind it. Without `later` the steps that its files bind are read from
+    /// the words of their calls.
+    fn approve(
+        &mut self,
+        gate: StepIx,
+        calls: &[(StepIx, Digest)],
+        fallbacks: &[(StepIx, u32, Digest)],
+        later: Option<&[StepIx]>,
+    ) {
         let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
         let shown = self.step(gate).facts.clone();
         for (step, hash) in calls {
@@ -727,17 +771,11 @@ impl Run {
             let first = Approval { gate, calls: Vec::new(), fallbacks, facts: shown.clone() };
             approvals.entry(*step).or_insert(first).calls.push(*hash);
         }
-        if let Some(facts) = shown.as_ref().filter(|it| !it.programs.is_empty()) {
-            for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
-                let was_shown =
-                    |it: &Program| facts.shown_of(it).iter().any(|(of, files)| call::names_files(of, files));
-                let mut purposes = call::purposes(self.plan_step(step));
-                if purposes.any(|it| call::known_programs(self, step, it, None).iter().any(was_shown)) {
-                    let (calls, fallbacks) = (Vec::new(), Vec::new());
-                    let later = Approval { gate, calls, fallbacks, facts: shown.clone() };
-                    approvals.entry(step).or_insert(later);
-                }
-            }
+        let read = || shown.as_ref().and_then(|it| self.bound_later(gate, it)).unwrap_or_default();
+        for step in later.map_or_else(read, <[StepIx]>::to_vec) {
+            let (calls, fallbacks) = (Vec::new(), Vec::new());
+            let later = Approval { gate, calls, fallbacks, facts: shown.clone() };
+            approvals.entry(step).or_insert(later);
         }
         for (step, approval) in approvals {
             let all = &mut self.steps[step.index()].approvals;

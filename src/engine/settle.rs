@@ -9,7 +9,10 @@ use crate::{
         Refusal, RunEvent, RunState, StepEvent, StepState, Why,
         another_try::is_replaced,
         attempt,
-        by_hand::{asks_all_the_same, has_asked_within, is_left_out_by_hand},
+        by_hand::{
+            asks_all_the_same, has_asked_within, is_left_out_by_hand, left_out_by_correction,
+            left_out_by_hand,
+        },
         call::Unresolved,
         condition::View,
         handle::Turn,
@@ -125,13 +128,11 @@ impl Turn<'_> {
             Ok(true) => self.admit(id, step),
             Ok(false) if asks_all_the_same(run, step) => self.admit(id, step),
             Ok(false) if plan.condition.as_ref().is_some_and(|it| is_left_out_by_hand(run, step, it)) => {
-                let message = "a gate stands in it, and its `if` is decided by a step that somebody closed by hand; \
-                               do that step again with a retry, or cancel the run";
+                let message = left_out_by_hand("its `if`");
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
-            Ok(false) if has_asked_within(run, step) => {
-                let message = "a gate in it has asked in the run that this one corrects, and its `if` would leave it out now; \
-                               give the inputs of before, or start the workflow anew";
+            Ok(false) if let Some(gate) = has_asked_within(run, step) => {
+                let message = left_out_by_correction(gate, "its `if`");
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
             Ok(false) => {

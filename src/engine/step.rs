@@ -335,6 +335,7 @@ mod tests {
             kept: false,
             released: Vec::new(),
             released_fallbacks: Vec::new(),
+            released_later: None,
             origin: None,
             bound: None,
             cached: None,

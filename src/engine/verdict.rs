@@ -71,6 +71,8 @@ impl Turn<'_> {
             return self.by_the_way_resolved(run, step, state, &form, approvers);
         }
         if state == GateState::Approved {
+            let it = self.run(run);
+            let released_later = it.step(step).facts.as_ref().and_then(|facts| it.bound_later(step, facts));
             let names: Vec<&crate::engine::Actor> = approvers.iter().collect();
             let outputs = ask::result("approved", &form, &names);
             let done = StepEvent::Completed {
@@ -81,6 +83,7 @@ impl Turn<'_> {
                 kept: false,
                 released: calls,
                 released_fallbacks: fallbacks,
+                released_later,
                 origin: None,
                 bound: None,
                 cached: None,

@@ -6,7 +6,7 @@ use std::{cell::Cell, cmp::Ordering};
 use super::{
     error::EvalError,
     function::{self, Function, StatusFunction, TEXT_BYTES_MAX},
-    lookup::{Lookup, Needs, array_index, member},
+    lookup::{Lookup, NoHash, array_index, member},
     tree::{Comparison, Expr, Key, Node, NodeKind},
     value::{Data, View},
 };
@@ -189,7 +189,8 @@ impl<'a> Evaluation<'a> {
     fn hash_files(&self, patterns: Vec<String>) -> Result<Data, EvalError> {
         match self.lookup.hash_files(&patterns) {
             Ok(hash) => Ok(Data::text(hash)),
-            Err(Needs) => Err(EvalError::NeedsFiles(patterns)),
+            Err(NoHash::NotRead) => Err(EvalError::NeedsFiles(patterns)),
+            Err(NoHash::Failed(why)) => Err(EvalError::Function(format!("hashFiles: {why}"))),
         }
     }
 }

@@ -18,13 +18,18 @@ pub trait Lookup {
     /// Whether `success()`, `failure()`, `always()` or `cancelled()` holds here.
     fn status(&self, which: StatusFunction) -> bool;
 
-    /// The hash of the files that match, or that it has to be fetched first.
-    fn hash_files(&self, patterns: &[String]) -> Result<String, Needs>;
+    /// Returns the hash of the files that match.
+    fn hash_files(&self, patterns: &[String]) -> Result<String, NoHash>;
 }
 
-/// The answer is not known yet; evaluate again when it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs;
+/// The reason why `hashFiles` has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoHash {
+    /// The files have to be read first; evaluate again when they are.
+    NotRead,
+    /// The files could not be read, as a sentence.
+    Failed(String),
+}
 
 /// The value at `path` inside `value`: keys in any case of letters, indexes of arrays as numbers.
 pub fn descend<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
@@ -73,7 +78,7 @@ impl Lookup for MapLookup {
         matches!(which, StatusFunction::Success | StatusFunction::Always)
     }
 
-    fn hash_files(&self, _patterns: &[String]) -> Result<String, Needs> {
-        Err(Needs)
+    fn hash_files(&self, _patterns: &[String]) -> Result<String, NoHash> {
+        Err(NoHash::NotRead)
     }
 }

@@ -17,7 +17,7 @@ mod value;
 pub use error::{EvalError, ExprError, ExprErrorKind};
 pub use evaluate::{evaluate, evaluate_text, evaluate_truth};
 pub use function::{Function, StatusFunction};
-pub use lookup::{Lookup, MapLookup, Needs, descend};
+pub use lookup::{Lookup, MapLookup, NoHash, descend};
 pub use parser::{Names, parse, parse_with};
 pub use template::{Hole, Part, Template};
 pub use tree::{Expr, Reference};

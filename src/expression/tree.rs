@@ -90,6 +90,19 @@ impl Expr {
         found
     }
 
+    /// True when it asks for a failure before it: `failure()`, `cancelled()` or `!success()`.
+    pub fn asks_for_a_failure(&self) -> bool {
+        let calls = |node: &Node, which: &[StatusFunction]| matches!(&node.kind, NodeKind::Call(it, _) if StatusFunction::of(*it).is_some_and(|it| which.contains(&it)));
+        let mut asks = false;
+        self.root.visit(&mut |node| {
+            asks |= calls(node, &[StatusFunction::Failure, StatusFunction::Cancelled]);
+            if let NodeKind::Not(inner) = &node.kind {
+                inner.visit(&mut |node| asks |= calls(node, &[StatusFunction::Success]));
+            }
+        });
+        asks
+    }
+
     /// Whether it says itself what happened before: without one, a condition means `success() && …`.
     pub fn uses_status_function(&self) -> bool {
         self.functions().iter().any(|(function, _)| StatusFunction::of(*function).is_some())

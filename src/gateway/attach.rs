@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     base::{RunId, Seq},
-    engine::{Channel, Command, Event, Refusal},
+    engine::{Channel, Command, Event, Fact, GateEvent, Refusal, ask_hash},
     projection::Board,
     runtime::{
-        Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want, past,
+        Boards, Desk, LaunchRequest, Page, Peer, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want,
+        are_we_of_a_step, past,
     },
 };
 use rustix::fs::FileType;
@@ -95,11 +96,30 @@ pub struct FarLine {
     pub last_words: oneshot::Receiver<String>,
 }
 
-/// Opens the socket of an engine on this machine.
+/// Opens the socket of an engine on this machine. A step can take its name and listen there itself: what it passes on may show a
+/// person another ask than the one that is answered. So nobody but a step attaches to a step's process.
 ///
 /// # Errors
-/// When nobody listens there.
-pub async fn open_socket(path: &Path) -> Result<UnixStream, String> {
+/// When nobody listens there, or a step does.
+pub async fn open_socket(path: &Path) -> Result<UnixStream, AttachError> {
+    let stream = connect(path).await?;
+    let listens = |why: String| {
+        AttachError::Refused(format!(
+            "could not attach: {why} at {} in place of an engine of yours; end it, then `cuelight engine take-over` puts one there",
+            path.display()
+        ))
+    };
+    match Peer::of(&stream) {
+        Ok(peer) if peer.listens_for_a_step() && !are_we_of_a_step() => {
+            let pid = peer.pid().map_or_else(String::new, |pid| format!(" (pid {pid})"));
+            Err(listens(format!("a process that counts as a step's{pid} listens")))
+        }
+        Ok(_) => Ok(stream),
+        Err(why) => Err(listens(format!("a process that the kernel does not tell ({why}) listens"))),
+    }
+}
+
+async fn connect(path: &Path) -> Result<UnixStream, String> {
     let said = |why: String| format!("could not attach to {}: {why}", path.display());
     let (short, _open) = short_path(path).map_err(|error| said(format!("{error}; see the path")))?;
     // A link would lead to the engine of another workspace.
@@ -193,12 +213,16 @@ impl RemoteDesk {
             followed: Vec::new(),
             late: VecDeque::new(),
             recall: None,
+            broken: BROKE,
         };
         tasks.spawn(keeper.keep(line));
         let mut boards = desk.boards();
         let caught_up = boards.wait_for(|seen| seen.board.seq >= welcome.seq || seen.trouble.is_some());
         match timeout(CATCH_UP_MAX, caught_up).await {
             Ok(Ok(seen)) if seen.board.seq >= welcome.seq || !seen.is_lost() => {}
+            Ok(Ok(seen)) if matches!(&seen.trouble, Some(Trouble::Lost(why)) if why == SHOWS_ANOTHER) => {
+                return Err(AttachError::Refused(format!("could not attach: {SHOWS_ANOTHER}")));
+            }
             _ => {
                 let why = "could not attach: the engine did not tell what has happened; try again";
                 return Err(why.to_owned().into());
@@ -342,6 +366,12 @@ struct Open {
 /// What was told makes no sense: the line is not to be trusted.
 struct Nonsense;
 
+/// Reports if an event shows another ask than the one that its hash names. Whoever reads it would answer, and sign, for something
+/// else.
+fn shows_another_ask(event: &Event) -> bool {
+    matches!(&event.fact, Fact::Gate(_, _, _, GateEvent::Asked { ask, hash, .. }) if ask_hash(ask) != *hash)
+}
+
 /// The task that has the line, and folds what comes through it.
 struct Keeper {
     way: Way,
@@ -361,7 +391,13 @@ struct Keeper {
     /// Told, and not folded yet: before them a run has to be taken back of which only the summary was kept.
     late: VecDeque<(Seq, Event)>,
     recall: Option<Recall>,
+    /// Why the line is lost when it is.
+    broken: &'static str,
 }
+
+const BROKE: &str = "the line to the engine broke; trying to reach it again";
+const SHOWS_ANOTHER: &str = "the line to the engine shows another ask than the one it names, so a program stands in between; end what \
+                             listens at the socket, then `cuelight engine take-over`";
 
 /// The history of one run, asked for page by page.
 struct Recall {
@@ -381,7 +417,7 @@ impl Keeper {
         let for_ever = async {
             while self.serve(&mut line).await {
                 self.release_all();
-                let why = "the line to the engine broke; trying to reach it again".to_owned();
+                let why = std::mem::replace(&mut self.broken, BROKE).to_owned();
                 self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why)));
                 line = self.call_again().await;
                 self.seen.send_modify(|seen| seen.trouble = None);
@@ -480,7 +516,7 @@ impl Keeper {
         while self.recall.is_none()
             && let Some((seq, event)) = self.late.pop_front()
         {
-            if seq.0 != self.board.seq.0 + 1 {
+            if seq.0 != self.board.seq.0 + 1 || self.is_false(&event) {
                 return Err(Nonsense);
             }
             if let Some(run) = self.board.forgotten(&event) {
@@ -496,6 +532,14 @@ impl Keeper {
         Ok(asks)
     }
 
+    fn is_false(&mut self, event: &Event) -> bool {
+        let is_false = shows_another_ask(event);
+        if is_false {
+            self.broken = SHOWS_ANOTHER;
+        }
+        is_false
+    }
+
     fn recall_from(&mut self, run: RunId, after: Seq, board: Board) -> Ask {
         self.number += 1;
         self.recall = Some(Recall { run, number: self.number, board });
@@ -508,6 +552,9 @@ impl Keeper {
         let Recall { run, mut board, .. } = recall;
         let Answer::Page(Page::Events { events, more }) = answer else { return Err(Nonsense) };
         let known = self.board.seq;
+        if events.iter().any(|(_, event)| self.is_false(event)) {
+            return Err(Nonsense);
+        }
         for (seq, event) in events.iter().filter(|(seq, _)| *seq <= known) {
             board.apply(*seq, event);
         }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::safe_text,
     engine::Channel,
-    runtime::{Entropy, LocalDesk, Peer, Tasks, WhoIsWho},
+    runtime::{Desk as _, Entropy, LocalDesk, Peer, Tasks, Trouble, WhoIsWho},
 };
 use rustix::{
     fs::{Mode, OFlags},
@@ -29,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Bytes of a path that fit into the address of a socket.
 const PATH_BYTES_MAX: usize = 100;
+/// Between two looks at whether the path still leads to the socket.
+const PLACE_LOOK: Duration = Duration::from_secs(2);
 /// After a failure to accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,18 +64,32 @@ pub fn serve_socket(
 ) -> Result<Seats, String> {
     let said =
         |error: io::Error| format!("could not listen at {}: {error}; see its directory", path.display());
-    let listener = listen(path).map_err(said)?;
+    let mut listener = listen(path).map_err(said)?;
     // It lies in `.cuelight`, which lies in the workspace.
     let root = path.parent().and_then(Path::parent).unwrap_or(path).to_owned();
     let (path, all) = (path.to_owned(), tasks.clone());
-    let ours = place_of(&path);
+    let mut ours = place_of(&path);
     let instance = Entropy.request_id().0;
     let seats = Seats::default();
     let places = seats.clone();
     tasks.spawn(async move {
-        tokio::select! {
-            () = closing.cancelled() => {}
-            () = accept_all(listener, places, desk, (people, environment, root), instance, all, closing.clone()) => {}
+        loop {
+            let whose = (people.clone(), environment.clone(), root.clone());
+            let instance = instance.clone();
+            tokio::select! {
+                () = closing.cancelled() => break,
+                () = accept_all(&listener, places.clone(), desk.clone(), whose, instance, all.clone(), closing.clone()) => {}
+                () = leads_elsewhere(&path, ours) => {
+                    // Whoever has taken the workspace over listens there by now.
+                    if matches!(desk.boards().borrow().trouble, Some(Trouble::TakenOver(_))) {
+                        break;
+                    }
+                    // Tried again at the next look.
+                    if let Ok(anew) = listen(&path) {
+                        (listener, ours) = (anew, place_of(&path));
+                    }
+                }
+            }
         }
         // Whoever has taken the workspace over listens there by now.
         if place_of(&path) == ours {
@@ -81,6 +97,16 @@ pub fn serve_socket(
         }
     });
     Ok(seats)
+}
+
+/// Waits until the path leads to another socket than ours, or to none: any process of the user can remove or rename it.
+async fn leads_elsewhere(path: &Path, ours: Option<(u64, u64)>) {
+    loop {
+        sleep(PLACE_LOOK).await;
+        if place_of(path) != ours {
+            return;
+        }
+    }
 }
 
 /// Which file stands there.
@@ -112,7 +138,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 async fn accept_all(
-    listener: UnixListener,
+    listener: &UnixListener,
     seats: Seats,
     desk: LocalDesk,
     (people, environment, root): (WhoIsWho, String, PathBuf),

@@ -16,6 +16,57 @@ pub struct AskChange {
     pub after: Option<Value>,
 }
 
+impl AskChange {
+    /// The change as people read it: what it is about, then the values before and after, where they say more than that.
+    pub fn words(&self) -> (String, [Option<String>; 2]) {
+        let (root, rest) = self.path.split_at(self.path.find(['.', '[']).unwrap_or(self.path.len()));
+        let (name, inner) = rest
+            .strip_prefix('[')
+            .and_then(|it| it.split_once(']'))
+            .map_or((rest.trim_start_matches('.'), ""), |(name, inner)| {
+                (name, inner.trim_start_matches('.'))
+            });
+        let both = [&self.before, &self.after].map(|it| it.as_ref().map(value_words));
+        let added = self.before.is_none();
+        let calls =
+            self.after.as_ref().or(self.before.as_ref()).and_then(|it| it.get("launch")).map(call_words);
+        match (root, inner) {
+            ("plan" | "definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
+            ("form", "value") => (format!("form field {name}"), both),
+            ("will_run", "") => {
+                let verb = if added { "will also run" } else { "will not run any more:" };
+                (format!("{verb} {name}"), [None, calls])
+            }
+            ("will_run", "launch_hash") => (format!("the call of {name} has changed"), [None, None]),
+            ("will_run", inner) => (format!("the call of {name}: {inner}"), both),
+            ("later", "") => {
+                let verb = if added { "can also call later" } else { "calls no more later:" };
+                (format!("{verb} {name}"), [None, None])
+            }
+            ("evidence", "digest") => (format!("the content of {name} has changed"), [None, None]),
+            ("starts", _) => ("starts".to_owned(), both),
+            ("skips", _) => ("skips at a rejection".to_owned(), both),
+            ("undoes", _) => ("undoes at a rejection".to_owned(), both),
+            ("cannot_undo", _) => ("cannot undo".to_owned(), both),
+            _ => (self.path.clone(), both),
+        }
+    }
+}
+
+/// A value as people read it.
+fn value_words(value: &Value) -> String {
+    match value {
+        Value::Null => "empty".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+/// The command line of a call in an ask.
+fn call_words(launch: &Value) -> String {
+    let argv = launch.get("argv").and_then(Value::as_array).into_iter().flatten();
+    argv.map(|it| it.as_str().map_or_else(|| it.to_string(), ToOwned::to_owned)).collect::<Vec<_>>().join(" ")
+}
+
 /// Fields that differ between any two asks and say nothing.
 const NOISE: [&str; 5] = ["run", "gate", "epoch", "opened_at", "expires_at"];
 

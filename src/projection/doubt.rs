@@ -39,7 +39,7 @@ impl DoubtView {
 pub const fn may_have(class: EffectClass) -> &'static str {
     match class {
         EffectClass::Pure => "nothing happened outside; another call does no harm",
-        EffectClass::Idempotent => "it may have happened; twice is once, so another call does no harm",
+        EffectClass::Idempotent => "it may have happened; it is safe to repeat",
         EffectClass::Keyed => {
             "it may have happened; the other side drops a second call with the same key, so another one does no harm"
         }

@@ -6,7 +6,7 @@ use crate::{
         Actor, AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState,
         UndoEvent, Why,
     },
-    plan::{OnError, PlanStep},
+    plan::{FrameKind, OnError, PlanStep},
     projection::{RunView, Shelf, lessons::Lessons},
 };
 use std::{
@@ -272,8 +272,15 @@ impl Errors {
         before: &[RunId],
     ) {
         let (Some(plan), Some(view)) = (run.plan_step(step), run.step(step)) else { return };
-        // A frame fails because of a step in it, which has told of its failure itself.
-        if view.inside.is_some() {
+        // Where a frame fails because of a step in it, that step has told of its failure itself.
+        let failed = match event {
+            StepEvent::Failed { record } | StepEvent::Skipped { why: Why::Failed(record) } => {
+                Some(record.mode)
+            }
+            _ => None,
+        };
+        let is_talk = plan.work.frame().is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)));
+        if view.inside.is_some() && (is_talk || failed == Some(FailureMode::PartialStepFailures)) {
             return;
         }
         let key = (run.id(), plan.id.clone(), false);

@@ -3,11 +3,11 @@
 
 use crate::{
     base::{Launch, Score, StepIx, TextPart, Timestamp, Value, ValueMap},
-    engine::{CauseOfLaunch, StepState, WillFallBack, WillRun},
+    engine::{CauseOfLaunch, Delegation, StepState, WillFallBack, WillRun},
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
-        AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
-        UndoState, ValueName, ValueView, WhyLine, words,
+        AskChange, Board, Comment, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side,
+        StepView, UndoState, ValueName, ValueView, WhyLine, words,
     },
 };
 use serde::Serialize;
@@ -271,6 +271,20 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
     if let (Some(at), Some(by)) = (gate.closed_at, &gate.closed_by) {
         out["closed_at"] = time(at);
         out["closed_by"] = by.as_str().into();
+    }
+    for (key, list) in [("comments", &gate.comments), ("denied", &gate.refused)] {
+        if !list.is_empty() {
+            let one = |it: &Comment| json!({"by": it.by.name, "at": it.at, "text": it.text});
+            out[key] = list.iter().map(one).collect();
+        }
+    }
+    if !gate.delegations().is_empty() {
+        let one =
+            |it: &Delegation| json!({"by": it.by.name, "to": it.to, "until": it.until, "reason": it.reason});
+        out["delegations"] = gate.delegations().iter().map(one).collect();
+    }
+    if gate.is_sent_back() {
+        out["sent_back"] = true.into();
     }
     let emergencies: Vec<Value> = gate.emergencies().map(|it| emergency_json(it)).collect();
     if !emergencies.is_empty() {

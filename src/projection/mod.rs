@@ -4,6 +4,7 @@
 //! shows them through `base::safe_pieces`; JSON carries them raw.
 
 mod agents;
+mod answer;
 mod ask_diff;
 mod board;
 mod call_files;
@@ -40,6 +41,10 @@ mod why;
 mod words;
 
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout, registered_json};
+pub use answer::{
+    CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command,
+    settled_words, stuck_words, undo_words, yes_words,
+};
 pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName, ValueView};
 pub use call_files::{call_files, snapshot_files};

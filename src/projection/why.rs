@@ -245,20 +245,17 @@ impl Chain<'_> {
         };
         let text = if gate.state == GateState::Armed {
             let until = gate.armed_until.unwrap_or(self.now).since(self.now);
-            format!("{} was approved at {id}; it can be taken back for {until}", plan.id)
+            format!("{} was approved at {id}; it can be withdrawn for {until}", plan.id)
         } else {
             let missing: Vec<String> = gate.missing().iter().map(quorum_words).collect();
             let have = gate.approvals().count();
             format!("{} waits at {id} for {} ({have} of {})", plan.id, missing.join(" and "), gate.needed())
         };
-        let then = gate.ask.expires_at.filter(|_| gate.state == GateState::Open).map(|until| {
-            let left = until.since(self.now);
-            match gate.ask.on_timeout {
-                crate::plan::OnTimeout::Reject => format!("if nobody comes, it is rejected in {left}"),
-                crate::plan::OnTimeout::Approve => format!("if nobody comes, it is approved in {left}"),
-                crate::plan::OnTimeout::Escalate => format!("if nobody comes, others are asked in {left}"),
-            }
-        });
+        let then = gate
+            .ask
+            .expires_at
+            .filter(|_| gate.state == GateState::Open)
+            .map(|_| format!("if nobody answers: {}", gate.then_words(self.now, |it| it.to_string())));
         if self.lines.len() < LINES_MAX {
             self.lines.push(WhyLine { depth, run: None, step: Some(index), gate: Some(id), text });
         }

@@ -3,10 +3,10 @@
 use crate::{
     base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten},
     engine::{
-        Adoption, AgentEvent, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
-        Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, PeopleEvent,
-        Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold,
-        TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
+        Adoption, AgentEvent, Alternative, AttemptEvent, BREAK_GLASS, BusEvent, CacheEvent, CachedFrom,
+        CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin,
+        PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent,
+        TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
     },
     plan::Scope,
     projection::RunView,
@@ -391,7 +391,7 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         }
         StepEvent::DoneByHand { by, reason, .. } => ("step.done_by_hand", format!("by {by}: {reason}")),
         StepEvent::Failed { record } => ("step.failed", record.message.clone()),
-        StepEvent::SentBack => ("step.sent_back", "begins anew".to_owned()),
+        StepEvent::SentBack => ("step.sent_back", "runs again".to_owned()),
         StepEvent::Reopened { why, gates } if gates.is_empty() => {
             ("step.reopened", format!("asks again: {why}"))
         }
@@ -426,7 +426,7 @@ fn attempt_words(number: u32, event: &AttemptEvent) -> (&'static str, String) {
         }
         AttemptEvent::Ended { outcome, retry_at } => {
             let how = match (&outcome.failure, retry_at) {
-                (None, _) => format!("well after {}", outcome.ran_for),
+                (None, _) => format!("ok after {}", outcome.ran_for),
                 (Some(failure), None) => format!("{}: {}", failure.mode, failure.message),
                 (Some(failure), Some(at)) => {
                     format!("again at {}: {}: {}", at.clock(), failure.mode, failure.message)
@@ -449,11 +449,11 @@ fn attempt_words(number: u32, event: &AttemptEvent) -> (&'static str, String) {
 fn gate_words(event: &GateEvent) -> (&'static str, String) {
     match event {
         GateEvent::Asked { ask, why: None, .. } => ("gate.asked", ask.prompt.clone()),
-        GateEvent::Asked { why: Some(why), .. } => ("gate.asked", format!("anew: {why}")),
+        GateEvent::Asked { why: Some(why), .. } => ("gate.asked", format!("again: {why}")),
         GateEvent::Voted(vote) => {
             let verdict = match vote.verdict {
-                Verdict::Approve => "yes",
-                Verdict::Reject => "no",
+                Verdict::Approve => "approved",
+                Verdict::Reject => "rejected",
                 Verdict::SendBack => "sent back",
             };
             let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
@@ -479,10 +479,13 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
         GateEvent::Withdrawn { by } => ("gate.withdrawn", format!("by {by}")),
         GateEvent::Edited { by, reason, .. } => ("gate.edited", format!("by {by}: {reason}")),
         GateEvent::Commented { by, text } => ("gate.commented", format!("{by}: {text}")),
-        GateEvent::Armed { until } => ("gate.armed", format!("can be taken back until {}", until.clock())),
+        GateEvent::Armed { until } => ("gate.armed", format!("can be withdrawn until {}", until.clock())),
         GateEvent::Reminded { count } => ("gate.reminded", format!("reminder {count}")),
         GateEvent::Escalated { group } => ("gate.escalated", format!("to {group}")),
-        GateEvent::Resolved { state, by, .. } => ("gate.resolved", format!("{state} by {by}")),
+        GateEvent::Resolved { state, by, .. } => {
+            let by = if by == BREAK_GLASS { "an emergency approval" } else { by };
+            ("gate.resolved", format!("{state} by {by}"))
+        }
     }
 }
 

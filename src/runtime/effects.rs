@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     base::{
-        ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, NOT_BOUND, Program, RunId, Span, StepIx,
-        Tree, counted,
+        ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, HASHED_BYTES_MAX, Launch, NOT_BOUND, Program,
+        RunId, Span, StepIx, Tree, counted,
     },
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
@@ -441,6 +441,16 @@ impl<C: Clock> Shared<C> {
         let dir = launch.dir.as_ref().map_or_else(|| root.to_owned(), |it| root.join(it));
         let attempt_dir = self.keep.attempt_dir(attempt);
         let found = collect_artifacts(&dir, &launch.artifacts, &attempt_dir, ARTIFACT_BYTES_MAX)?;
+        let masker = self.host.masker(launch)?;
+        for path in found.iter().map(|it| it.path.to_string_lossy()) {
+            // The log keeps names for good.
+            let masked = masker.mask(&path);
+            if masked != path {
+                return Err(format!(
+                    "could not keep {masked}: its name holds a secret; give the file another name"
+                ));
+            }
+        }
         Ok(found
             .into_iter()
             .map(|it| FileFact {
@@ -506,10 +516,14 @@ impl<C: Clock> Shared<C> {
     ) -> Facts {
         let root = tree.unwrap_or_else(|| self.keep.root());
         let files = files.into_iter().map(|path| self.look_at(root, path)).collect();
-        let hash = |arguments: Vec<String>| {
-            let hash = hash_files(root, &arguments).unwrap_or_default();
-            (arguments, hash)
-        };
+        let (mut hashes, mut unhashed) = (Vec::new(), Vec::new());
+        for arguments in patterns {
+            let hash = hash_files(root, &arguments, HASHED_BYTES_MAX, &self.closing);
+            if let Err(why) = &hash {
+                unhashed.push((arguments.clone(), why.clone()));
+            }
+            hashes.push((arguments, hash.unwrap_or_default()));
+        }
         let executed = |program: Program| {
             let files = match &program.tree {
                 Some(_) => captured.to_vec(),
@@ -517,11 +531,7 @@ impl<C: Clock> Shared<C> {
             };
             (program, files)
         };
-        Facts {
-            files,
-            hashes: patterns.into_iter().map(hash).collect(),
-            programs: programs.into_iter().map(executed).collect(),
-        }
+        Facts { files, hashes, unhashed, programs: programs.into_iter().map(executed).collect() }
     }
 
     /// Lays out the captured workspace that a call runs in, and compares what it is bound to.
@@ -608,13 +618,16 @@ fn failed(mode: FailureMode, message: String) -> Failure {
 
 /// Every file and pattern is answered, or the step would ask for ever.
 fn unread(files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>) -> Facts {
-    let problem = Some("could not be read: a fault of cuelight".to_owned());
+    let fault = "could not be read: a fault of cuelight";
+    let problem = Some(fault.to_owned());
     let fact = |path| FileFact { path, digest: None, bytes: 0, problem: problem.clone() };
+    let unhashed = patterns.iter().map(|it| (it.clone(), fault.to_owned())).collect();
     let hash = |arguments| (arguments, String::new());
     let executed = |it: Program| (it.clone(), vec![fact(it.word)]);
     Facts {
         files: files.into_iter().map(fact).collect(),
         hashes: patterns.into_iter().map(hash).collect(),
+        unhashed,
         programs: programs.into_iter().map(executed).collect(),
     }
 }

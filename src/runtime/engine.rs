@@ -92,6 +92,7 @@ impl Engine {
         let tasks = Tasks::default();
         let worker = tasks.clone();
         let workspace = setup.workspace.workspace().clone();
+        let id = Arc::from(setup.workspace.id());
         let (opening, how) = (workspace.clone(), taking.clone());
         let opened = tasks.spawn_blocking(move || open(&opening, &worker, how.as_ref())).await;
         let Opened { owner, journal, epoch, conductor, archive, in_flight } =
@@ -181,6 +182,7 @@ impl Engine {
             boards,
             ring,
             archive,
+            id,
             blobs,
             tasks: tasks.clone(),
             reached,

@@ -13,7 +13,7 @@ use crate::{
     base::{GateId, RunId},
     engine::{Actor, CauseOfLaunch, Command, Event, Launching, PeoplePolicy, Proof, Refusal, TopicRule},
     projection::Board,
-    store::log_name,
+    store::name_to_sign,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -28,6 +28,8 @@ pub struct LocalDesk {
     pub(super) boards: Boards,
     pub(super) ring: broadcast::Sender<Arc<Signal>>,
     pub(super) archive: Archive,
+    /// The id under which the workspace was trusted when this engine took it.
+    pub(super) id: Arc<str>,
     pub(super) blobs: Blobs,
     pub(super) tasks: Tasks,
     /// Where agents that are started reach this engine.
@@ -127,7 +129,8 @@ impl LocalDesk {
             let gate = decision.gate;
             let board = self.board();
             let trace = board.trace_of(gate).ok_or(Refusal::NoGate(gate))?;
-            let log = log_name(self.archive.workspace()).map_err(|it| Refusal::Other(it.to_string()))?;
+            let log = name_to_sign(self.archive.workspace(), &self.id)
+                .map_err(|it| Refusal::Other(it.to_string()))?;
             // How long it was on the screen here says nothing of who signed it elsewhere.
             decision.shown_for = None;
             let signer = now().and_then(|it| {

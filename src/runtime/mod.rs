@@ -30,7 +30,7 @@ mod tasks;
 mod tool_use;
 mod traces;
 
-pub use crate::tool::{Peer, TcpPeer};
+pub use crate::tool::{Peer, TcpPeer, are_we_of_a_step};
 pub use agent_door::AgentDoor;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};

@@ -4,11 +4,11 @@
 
 use super::ssh_key::{Signed, SshKey, fingerprint, public_key, signing_key};
 use crate::{
-    base::{TOKEN_NAME_CHARS_MAX, canonical_json, sha256},
+    base::{TOKEN_NAME_CHARS_MAX, canonical_json, groups_do_not_count, keys_do_not_count, sha256},
     definition::KnownPeople,
     engine::{
-        Actor, Channel, Decision, KEYS_DO_NOT_COUNT, Member, Membership, PeopleSigner, Proof,
-        SELF_DECLARED_DO_NOT_COUNT, STATEMENT_NAMESPACE, Signature, Standing, Statement, Token,
+        Actor, Channel, Decision, Member, Membership, PeopleSigner, Proof, STATEMENT_NAMESPACE, Signature,
+        Standing, Statement, Token,
     },
 };
 use serde::Deserialize;
@@ -231,7 +231,7 @@ impl People {
         let has_keys = !self.token_keys.is_empty() || self.persons.iter().any(|it| !it.keys.is_empty());
         match () {
             () if !has_keys => None,
-            () if self.is_self_declared() => Some(KEYS_DO_NOT_COUNT.to_owned()),
+            () if self.is_self_declared() => Some(keys_do_not_count()),
             () if self.persons.iter().all(|it| it.uid != Some(uid)) => Some(format!(
                 "keys count only when people.toml says who sits here, else they could answer twice; give that person `uid = {uid}`"
             )),
@@ -388,7 +388,7 @@ impl People {
     pub fn groups_do_not_count(&self) -> Option<String> {
         let has_groups = self.persons.iter().any(|it| !it.groups.is_empty());
         let below = "at a gate whose risk is above reversible";
-        (has_groups && self.is_self_declared()).then(|| format!("{below} {SELF_DECLARED_DO_NOT_COUNT}"))
+        (has_groups && self.is_self_declared()).then(|| format!("{below} {}", groups_do_not_count()))
     }
 
     /// The people as a check of a workflow goes by them.

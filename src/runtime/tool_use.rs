@@ -24,8 +24,18 @@ const SHELLS: [&str; 7] =
 const COMMANDS: [&str; 2] = ["command", "cmd"];
 /// Fields beside a command that change nothing: the agent's own account of it.
 const CLAIMS: [&str; 3] = ["description", "justification", "explanation"];
-/// Fields of a file's path.
+/// Fields of a file's path; of several, the tool for notebooks takes the second.
 const PATHS: [&str; 3] = ["file_path", "notebook_path", "path"];
+/// Fields of a patch.
+const PATCHES: [&str; 4] = ["command", "cmd", "input", "patch"];
+/// Files of a patch that is understood.
+const FILES_MAX: usize = 256;
+/// Lines of a patch that name a file it writes; one that deletes a file is not among them.
+const PATCH_HEADS: [&str; 3] = ["*** Add File:", "*** Update File:", "*** Move to:"];
+/// Lines of a patch that name none.
+const PATCH_LINES: [&str; 3] = ["*** Begin Patch", "*** End Patch", "*** End of File"];
+/// Fields of an edit; the last says yes or no.
+const EDIT: [&str; 3] = ["old_string", "new_string", "replace_all"];
 /// Other fields that say what a tool is about.
 const SUBJECTS: [&str; 4] = ["url", "query", "pattern", "subject"];
 
@@ -42,7 +52,7 @@ pub struct ToolUse<'a> {
     pub directory: &'a str,
 }
 
-/// The file that a tool is about to change, as it is now.
+/// A file that a tool names, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileNow {
     /// Where it is, links followed.
@@ -75,9 +85,27 @@ impl ToolUse<'_> {
         if changes { self.path() } else { None }
     }
 
-    /// What people are asked. `file` is the one that is changed.
-    pub fn ask(&self, file: Option<&FileNow>) -> ToolAsk {
-        let CommandRisk { risk, why } = self.risk(file);
+    /// The files that are written, as the agent names them; nothing where that is not understood, or more than that is done.
+    pub fn written_files(&self) -> Option<Vec<&str>> {
+        if let Some(path) = self.changed_file() {
+            let is_one = PATHS.iter().filter(|key| !self.input[**key].is_null()).count() == 1;
+            return is_one.then(|| vec![path]);
+        }
+        let fields = self.input.as_object().filter(|_| self.tool == "apply_patch")?;
+        let patch =
+            PATCHES.into_iter().find_map(|key| self.input[key].as_str()).filter(|_| fields.len() == 1)?;
+        // Whatever stands before a head, a line of the file or blanks, the agent may take it for one.
+        let heads = patch
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("***") && !PATCH_LINES.contains(line));
+        let paths: Vec<&str> = heads.map(written_path).collect::<Option<_>>()?;
+        (1..=FILES_MAX).contains(&paths.len()).then_some(paths)
+    }
+
+    /// What people are asked. `file` is the one that is changed, `written` is where the files that are written are, links followed.
+    pub fn ask(&self, file: Option<&FileNow>, written: &[String]) -> ToolAsk {
+        let CommandRisk { risk, why } = self.risk(written);
         let mut evidence = Vec::new();
         let mut shown: Vec<&str> = Vec::new();
         let mut claim = None;
@@ -138,7 +166,12 @@ impl ToolUse<'_> {
     }
 
     fn path(&self) -> Option<&str> {
-        PATHS.into_iter().find_map(|it| self.input[it].as_str())
+        self.path_field().and_then(|key| self.input[key].as_str())
+    }
+
+    fn path_field(&self) -> Option<&'static str> {
+        let first = (self.tool == "NotebookEdit").then_some(PATHS[1]);
+        first.into_iter().chain(PATHS).find(|key| self.input[*key].is_string())
     }
 
     /// The field of the command, and the command as a shell would read it.
@@ -162,27 +195,19 @@ impl ToolUse<'_> {
     }
 
     /// What the tools that agents bring along can do; of all others the worst that can still be taken back is believed.
-    fn risk(&self, file: Option<&FileNow>) -> CommandRisk {
+    fn risk(&self, written: &[String]) -> CommandRisk {
         let plain = |risk| CommandRisk { risk, why: String::new() };
-        match self.tool {
-            "Read" | "Glob" | "Grep" | "LS" | "NotebookRead" | "TodoWrite" => return plain(Risk::ReadOnly),
-            "apply_patch" => {
-                let patch = self.command().map(|it| it.1).unwrap_or_default();
-                let paths = patch.lines().filter_map(|it| {
-                    let it = it.strip_prefix("*** ")?;
-                    ["Add File: ", "Update File: ", "Move to: ", "Delete File: "]
-                        .iter()
-                        .find_map(|head| it.strip_prefix(head))
-                });
-                let is_plain =
-                    paths.into_iter().all(|it| self.is_plain_file(it)) && !patch.contains("*** Delete File");
-                return plain(if is_plain { Risk::Reversible } else { Risk::ExternallyReversible });
-            }
-            _ => {}
+        if ["Read", "Glob", "Grep", "LS", "NotebookRead", "TodoWrite"].contains(&self.tool) {
+            return plain(Risk::ReadOnly);
         }
-        if let Some(path) = self.changed_file() {
-            let real = file.map_or(path, |it| it.path.as_str());
-            let is_plain = self.is_plain_file(path) && self.is_plain_file(real);
+        if self.tool == "apply_patch" || self.changed_file().is_some() {
+            let named = self.written_files().unwrap_or_default();
+            let is_plain = !named.is_empty()
+                && named.len() == written.len()
+                && named
+                    .into_iter()
+                    .chain(written.iter().map(String::as_str))
+                    .all(|it| self.is_plain_file(it));
             return plain(if is_plain { Risk::Reversible } else { Risk::ExternallyReversible });
         }
         let judge = |(key, line): (&str, String)| {
@@ -196,6 +221,10 @@ impl ToolUse<'_> {
 
     /// Below the directory of the agent, and nothing that another program acts on by its name.
     fn is_plain_file(&self, path: &str) -> bool {
+        // Some tools take blanks away, and the home of the user for `~`.
+        if path.trim() != path || path.starts_with('~') {
+            return false;
+        }
         let path = Path::new(self.directory).join(path);
         path.strip_prefix(self.directory).is_ok_and(|below| {
             let is_plain = |it: &std::path::Component<'_>| {
@@ -234,7 +263,25 @@ impl ToolUse<'_> {
         let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).diff_lines(before, &after);
         let text = diff.unified_diff().header(&heads.0, &heads.1).to_string();
         let text = if text.is_empty() { format!("{} stays as it is ({hash})", file.path) } else { text };
-        (text, vec!["file_path", "path", "content", "edits", "old_string", "new_string", "replace_all"])
+        (text, self.path_field().into_iter().chain(self.used()).collect())
+    }
+
+    /// The fields that the text of the file afterwards is made of, and nothing else is in.
+    fn used(&self) -> Vec<&'static str> {
+        match self.tool {
+            "Write" => vec!["content"],
+            "Edit" => {
+                EDIT.into_iter().filter(|key| *key != EDIT[2] || self.input[*key].is_boolean()).collect()
+            }
+            _ => {
+                let is_used = |(key, value): (&String, &Value)| {
+                    EDIT.contains(&key.as_str()) && (key != EDIT[2] || value.is_boolean())
+                };
+                let mut edits = self.input["edits"].as_array().into_iter().flatten();
+                let all = edits.all(|edit| edit.as_object().is_some_and(|fields| fields.iter().all(is_used)));
+                all.then_some("edits").into_iter().collect()
+            }
+        }
     }
 
     /// The text of the file afterwards.
@@ -263,4 +310,9 @@ impl ToolUse<'_> {
             _ => Err("its cells are changed one by one".to_owned()),
         }
     }
+}
+
+/// The path in a line of a patch that names a file it writes.
+fn written_path(line: &str) -> Option<&str> {
+    PATCH_HEADS.iter().find_map(|head| line.strip_prefix(head)).map(str::trim)
 }

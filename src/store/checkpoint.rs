@@ -284,7 +284,7 @@ pub(super) fn keys_of(workspace: &Workspace) -> Result<Vec<NoteKey>, StoreError>
 }
 
 /// The name of the log of a workspace, as its heads have it; nothing before an engine has opened it.
-pub fn log_name(workspace: &Workspace) -> Result<String, StoreError> {
+pub(super) fn log_name(workspace: &Workspace) -> Result<String, StoreError> {
     Ok(keys_of(workspace)?.into_iter().next().map_or_else(String::new, |it| it.name))
 }
 

@@ -25,9 +25,7 @@ mod writer;
 
 pub use catalog::{Catalog, CatalogEntry, CatalogQuery};
 pub use chain::{Broken, Damage, Linked, Verified, linked, verify};
-pub use checkpoint::{
-    HeadTrouble, Heads, Note, NoteKey, check_heads, key_trouble, log_name, read_notes, rotate_key,
-};
+pub use checkpoint::{HeadTrouble, Heads, Note, NoteKey, check_heads, key_trouble, read_notes, rotate_key};
 pub use error::{AppendError, StoreError};
 pub use export::{ChainEnd, ChainHead, ExportedChain, FileNote, verify_chain};
 pub use journal::{Appended, Batch, Journal, Mark, Opened};
@@ -37,6 +35,8 @@ pub use reader::{ChainRecord, Reader, RunEntry};
 pub use spool::{SpoolReader, Stretch};
 pub use token_keys::{KeyKind, RsaKey, TokenKey, TokenKeys};
 pub use topic_keys::{TopicKey, TopicKeys};
-pub use trust::{Called, DATABASE, Things, TrustBook, TrustRecord, Trusted};
+pub use trust::{
+    Called, DATABASE, Things, TrustBook, TrustRecord, Trusted, id_told, is_name_of_log, name_to_sign,
+};
 pub use verified::Verified as VerifiedEvents;
 pub use workspace::Workspace;

@@ -54,6 +54,9 @@ pub struct TrustRecord {
     /// The name of its log; empty before there is one.
     log: String,
     things: Things,
+    /// The id that its file is named by.
+    #[serde(skip)]
+    id: String,
 }
 
 /// A workspace that its user trusts. Nothing but this file makes one, so an engine starts nowhere else.
@@ -79,6 +82,12 @@ impl Trusted {
     /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
+    }
+
+    /// The id that was drawn when this workspace was made or accepted. A copy has another one, or is not trusted. Empty where trust is
+    /// written down nowhere.
+    pub fn id(&self) -> &str {
+        self.record.as_ref().map_or("", |it| &it.id)
     }
 }
 
@@ -257,7 +266,7 @@ impl TrustBook {
                     .to_owned(),
             );
         };
-        let Some(record) = self.read(&id)? else {
+        let Some(mut record) = self.read(&id)? else {
             return Err("it was made elsewhere: there is no record of it here".to_owned());
         };
         let here = TrustRecord::of(workspace, &workspace.dir()).map_err(|it| it.to_string())?;
@@ -270,6 +279,7 @@ impl TrustBook {
                         restored or unpacked again"
                 .to_owned());
         }
+        record.id = id;
         Ok(record)
     }
 
@@ -434,8 +444,29 @@ impl TrustRecord {
             is_own: false,
             log: String::new(),
             things: Things::default(),
+            id: String::new(),
         })
     }
+}
+
+/// The name that signed answers give the log of a workspace: a copy has the same log, and once it is accepted another id. So an answer
+/// that was signed for one of them counts in no other.
+///
+/// # Errors
+/// When the keys cannot be read.
+pub fn name_to_sign(workspace: &Workspace, id: &str) -> Result<String, StoreError> {
+    let log = log_name(workspace)?;
+    Ok(if id.is_empty() { log } else { format!("{log}/{id}") })
+}
+
+/// The id in the directory of a workspace; empty when it has none. An engine relies on that of its [`Trusted`] alone.
+pub fn id_told(workspace: &Workspace) -> String {
+    id_of(workspace).unwrap_or_default()
+}
+
+/// Reports if a signed answer names a log: by its name alone, as before answers named the id, or with an id.
+pub fn is_name_of_log(signed: &str, log: &str) -> bool {
+    signed.strip_prefix(log).is_some_and(|rest| rest.is_empty() || !log.is_empty() && rest.starts_with('/'))
 }
 
 /// The id that was drawn for a workspace; nothing when it has none that was.

@@ -15,6 +15,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Entries looked at for one list of patterns.
 const ENTRIES_MAX: usize = 1_000_000;
@@ -67,14 +68,31 @@ pub fn collect_artifacts(
 /// none.
 ///
 /// # Errors
-/// The file that could not be read, as a sentence.
-pub fn hash_files(root: &Path, patterns: &[String]) -> Result<String, String> {
+/// The file that could not be read, or that there are more than `bytes_max` bytes, as a sentence.
+pub fn hash_files(
+    root: &Path,
+    patterns: &[String],
+    bytes_max: u64,
+    stop: &CancellationToken,
+) -> Result<String, String> {
     let mut whole = Sha256::new();
     let paths = find(root, patterns)?;
+    let mut left = bytes_max;
     for path in &paths {
-        let hash = File::open(root.join(path)).and_then(|file| pour(file, &mut io::sink()));
-        let (_, digest) =
-            hash.map_err(|error| format!("could not hash {}: {error}; see the file", path.display()))?;
+        let said = |error: io::Error| format!("could not hash {}: {error}; see the file", path.display());
+        let too_large = || {
+            format!(
+                "could not hash {}: the files that match have more than {bytes_max} bytes; write patterns that \
+                 leave large files out",
+                path.display()
+            )
+        };
+        let file = File::open(root.join(path)).map_err(said)?;
+        if file.metadata().map_err(said)?.len() > left {
+            return Err(too_large());
+        }
+        let (bytes, digest) = pour(Stoppable(file.take(left + 1), stop), &mut io::sink()).map_err(said)?;
+        left = left.checked_sub(bytes).ok_or_else(too_large)?;
         whole.update(digest);
     }
     Ok(if paths.is_empty() { String::new() } else { Digest(whole.finalize().into()).to_string() })
@@ -117,6 +135,18 @@ fn find(root: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, String> {
 
 fn ends_inside(root: &Path, path: &Path, real_root: &Path) -> bool {
     root.join(path).canonicalize().is_ok_and(|real| real.starts_with(real_root) && real.is_file())
+}
+
+/// A reader that fails once it is told to stop, so that an engine ends while it hashes.
+struct Stoppable<'a, R>(R, &'a CancellationToken);
+
+impl<R: io::Read> io::Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_cancelled() {
+            return Err(io::Error::other("the engine is ending"));
+        }
+        self.0.read(buffer)
+    }
 }
 
 /// Moves all bytes on and says how many and which they were.

@@ -12,7 +12,7 @@ use super::{
     named,
     program::{Obstacle, directory, program},
 };
-use crate::base::{Digest, NOT_BOUND, Program};
+use crate::base::{Digest, HASHED_BYTES_MAX, NOT_BOUND, Program};
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -329,8 +329,9 @@ pub(super) fn env_program(reader: &[OsString]) -> Option<OsString> {
 }
 
 impl Remembered {
-    /// Read through the descriptor, unless this very file was, and nobody has written to it since. What changed a moment
-    /// ago is not remembered: clocks of file systems are coarse.
+    /// The hash of a file that lies outside the workspace. Read through the descriptor, unless this very file was, and nobody
+    /// has written to it since. What changed a moment ago is not remembered: clocks of file systems are coarse. Nor is a
+    /// file that others than root may write: a write through a mapping of memory can leave all times as they are.
     pub(super) fn hash(&self, file: &File, about: &Metadata) -> io::Result<Digest> {
         let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         let changed = time(about.ctime(), about.ctime_nsec());
@@ -345,24 +346,34 @@ impl Remembered {
         if let Some(digest) = lock().get(&key) {
             return Ok(*digest);
         }
-        let mut hasher = Sha256::new();
-        let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
-        loop {
-            let length = file.read_at(&mut buffer, at)?;
-            if length == 0 {
-                break;
-            }
-            hasher.update(&buffer[..length]);
-            at += length as u64;
-        }
-        let digest = Digest(hasher.finalize().into());
+        let digest = hash(file, about)?;
+        let is_installed = about.uid() == 0 && about.mode() & 0o022 == 0;
         let is_settled = is_older_than_a_moment(changed);
         let mut known = lock();
-        if is_settled && known.len() < REMEMBERED_MAX {
+        if is_installed && is_settled && known.len() < REMEMBERED_MAX {
             known.insert(key, digest);
         }
         Ok(digest)
     }
+}
+
+/// Reads all bytes of a file through its descriptor.
+pub(super) fn hash(file: &File, about: &Metadata) -> io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
+    loop {
+        // Also of a file that grows meanwhile.
+        if about.size().max(at) > HASHED_BYTES_MAX {
+            return Err(io::Error::other(format!("it has more than {HASHED_BYTES_MAX} bytes")));
+        }
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&buffer[..length]);
+        at += length as u64;
+    }
+    Ok(Digest(hasher.finalize().into()))
 }
 
 /// Whether a time of a file lies well before that of a file made now: there is no clock here but the file system's.

@@ -4,28 +4,37 @@
 
 use super::{
     executable::{
-        COPY_BYTES_MAX, Executed, Places, Remembered, env_program, first_line, is_program, read_head,
+        COPY_BYTES_MAX, Executed, Places, Remembered, env_program, first_line, hash, is_program, read_head,
     },
     glob::Globs,
     program::program,
 };
-use crate::base::{NAMED_WORDS_MAX, NOT_BOUND, Program, sha256};
+use crate::base::{NOT_BOUND, Program, sha256};
 use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
+    io::ErrorKind,
     os::unix::{
         ffi::OsStrExt as _,
-        fs::{OpenOptionsExt as _, PermissionsExt as _},
+        fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
 };
 
-/// Files of one call that are listed.
+/// Files of one call that are listed: of those that an approval is bound to, and of the others.
 const FILES_MAX: usize = 200;
 /// Names in a directory that a pattern is compared with.
 const ENTRIES_MAX: usize = 5000;
+/// Paths that a pattern with several parts stands for.
+const PATTERN_PATHS_MAX: usize = 1000;
+/// Directories in which the words of a call are looked for.
+const DIRECTORIES_MAX: usize = 64;
+/// Rounds in which a directory is looked for in those that were found: commands may come in another order than they stand.
+const ROUNDS_MAX: usize = 3;
+/// Scripts that name scripts as their interpreters.
+const DEPTH_MAX: usize = 4;
 /// Endings of files that some program reads as a script or a recipe.
 const SCRIPTS: &[&str] = &[
     "awk", "bash", "bat", "cjs", "class", "cmake", "cmd", "cts", "ex", "exs", "fish", "gradle", "groovy",
@@ -33,16 +42,17 @@ const SCRIPTS: &[&str] = &[
     "pyz", "r", "rb", "scala", "sed", "sh", "so", "sql", "tcl", "tf", "tfvars", "ts", "tsx", "wasm", "whl",
     "zsh",
 ];
-/// Trees whose files are no files.
-const OF_THE_KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
+/// Files that the kernel makes, of another content for each process.
+const OF_THE_KERNEL: &[&str] = &["/proc", "/sys"];
+/// What a process has open; there are files behind only for itself.
+const STREAMS: &[&str] = &["/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty"];
 
 /// A pattern that takes at least what one with brackets does: `?.sh` for `[ab].sh`.
 fn any_for_brackets(pattern: &str) -> String {
     let (mut out, mut rest) = (String::new(), pattern);
     while let Some((before, from)) = rest.split_once('[') {
         out.push_str(before);
-        // The first sign in brackets closes nothing: `[]a]`.
-        let Some(end) = from.char_indices().skip(1).find(|it| it.1 == ']').map(|it| it.0) else {
+        let Some(end) = end_of_brackets(from) else {
             out.push('[');
             rest = from;
             continue;
@@ -51,6 +61,28 @@ fn any_for_brackets(pattern: &str) -> String {
         rest = &from[end + 1..];
     }
     out + rest
+}
+
+/// The bracket that closes. The first sign closes nothing, as in `[]a]`, nor does one of a class, as in `[[:alpha:]]`.
+fn end_of_brackets(text: &str) -> Option<usize> {
+    let negated = text.strip_prefix(['!', '^']).unwrap_or(text);
+    let mut at = text.len() - negated.len() + negated.chars().next()?.len_utf8();
+    if negated.starts_with('[') {
+        at -= 1;
+    }
+    loop {
+        let rest = &text[at..];
+        let class = [("[:", ":]"), ("[.", ".]"), ("[=", "=]")].into_iter().find(|it| rest.starts_with(it.0));
+        match class.and_then(|(_, end)| Some(at + 2 + rest[2..].find(end)? + 2)) {
+            Some(behind) => at = behind,
+            None if rest.starts_with(']') => return Some(at),
+            None => at += rest.chars().next()?.len_utf8(),
+        }
+    }
+}
+
+fn is_pattern(word: &str) -> bool {
+    word.contains(['*', '?', '['])
 }
 
 /// Adds the files that a call names to those that it starts with.
@@ -62,40 +94,39 @@ pub(super) fn add(
     files: &mut Vec<Executed>,
 ) {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let listed = files.iter().map(|it| it.path.clone()).collect();
+    let listed: BTreeSet<String> = files.iter().map(|it| it.path.clone()).collect();
     let places = search.unwrap_or_default().split(':').filter(|it| !it.is_empty()).map(|it| dir.join(it));
     let ours = places.filter(|it| it.canonicalize().is_ok_and(|it| it.starts_with(&root))).collect();
-    let mut naming = Naming { root, dir, search, home, ours, known, listed, files, left_out: 0 };
+    let here = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let bases = vec![dir.to_owned()];
+    let room = [FILES_MAX; 2];
+    let missed = of.missed.iter().cloned().collect();
+    let of_all = false;
+    let mut naming =
+        Naming { root, here, bases, search, home, ours, known, listed, files, room, missed, of_all };
     // Asks of earlier versions say nothing of it.
     if of.dir.is_some() && of.all_words {
         naming.directory(of.later);
     }
+    naming.find_bases(&of.dirs);
     of.runs.iter().for_each(|it| naming.word(it, true));
     of.names.iter().for_each(|it| naming.word(it, false));
-    let left_out = naming.left_out;
-    if of.runs.len() + of.names.len() >= NAMED_WORDS_MAX {
-        let problem = format!("{NOT_BOUND}: only the first {NAMED_WORDS_MAX} are looked at");
+    for limit in naming.missed {
         files.push(Executed {
-            path: "… and more words".to_owned(),
+            path: "… and more".to_owned(),
             digest: None,
             bytes: 0,
-            problem: Some(problem),
-        });
-    }
-    if left_out > 0 {
-        let problem = format!("{NOT_BOUND}: more files than the {FILES_MAX} that are listed");
-        files.push(Executed {
-            path: format!("… and {left_out} more"),
-            digest: None,
-            bytes: 0,
-            problem: Some(problem),
+            problem: Some(format!("{NOT_BOUND}: {limit}")),
         });
     }
 }
 
 struct Naming<'a> {
     root: PathBuf,
-    dir: &'a Path,
+    /// The working directory, behind all links.
+    here: PathBuf,
+    /// The working directory, and those that the call may go to.
+    bases: Vec<PathBuf>,
     search: Option<&'a str>,
     home: Option<&'a str>,
     /// Directories of the workspace in which programs are looked for.
@@ -103,14 +134,19 @@ struct Naming<'a> {
     known: &'a Remembered,
     listed: BTreeSet<String>,
     files: &'a mut Vec<Executed>,
-    left_out: usize,
+    /// How many more may be listed: not bound, bound.
+    room: [usize; 2],
+    /// Limits that were reached.
+    missed: BTreeSet<String>,
+    /// The word takes all files of a directory: its data is told in one line.
+    of_all: bool,
 }
 
 impl Naming<'_> {
     /// The working directory: its place behind all links, and which one it is. A link that is turned, and another
     /// directory in its place, are other directories. Steps in between may make theirs anew: there the place counts.
     fn directory(&mut self, later: bool) {
-        let Ok(real) = self.dir.canonicalize() else { return };
+        let Ok(real) = self.bases[0].canonicalize() else { return };
         let mask = StatxFlags::INO | StatxFlags::BTIME;
         let Ok(about) = statx(CWD, &real, AtFlags::empty(), mask) else { return };
         // A number that was given back is given out again; the moment it was made tells one directory from the next.
@@ -127,16 +163,42 @@ impl Naming<'_> {
         self.files.push(Executed { path, digest: Some(digest), bytes: 0, problem: None });
     }
 
+    /// Each directory is looked for in all that were found before it.
+    fn find_bases(&mut self, dirs: &[String]) {
+        let mut seen = BTreeSet::from([self.here.clone()]);
+        for round in 0..ROUNDS_MAX {
+            let before = self.bases.len();
+            for dir in dirs.iter().filter(|it| round == 0 || !it.contains("..")) {
+                for base in self.bases.clone() {
+                    for path in self.paths(&base, dir) {
+                        let Some(real) = path.canonicalize().ok().filter(|it| it.is_dir()) else { continue };
+                        if seen.contains(&real) {
+                            continue;
+                        }
+                        if self.bases.len() > DIRECTORIES_MAX {
+                            self.missed.insert(format!(
+                                "the call may go to more than {DIRECTORIES_MAX} directories"
+                            ));
+                            return;
+                        }
+                        seen.insert(real);
+                        self.bases.push(path);
+                    }
+                }
+            }
+            if self.bases.len() == before {
+                break;
+            }
+        }
+    }
+
     fn word(&mut self, word: &str, runs: bool) {
-        let home = word.strip_prefix("~/").and_then(|rest| Some(Path::new(self.home?).join(rest)));
-        let place = home.unwrap_or_else(|| self.dir.join(word));
-        if word.contains(['*', '?', '[']) {
-            let (Some(parent), Some(pattern)) = (place.parent(), place.file_name()) else { return };
-            for path in self.matching(parent, &any_for_brackets(&pattern.to_string_lossy())) {
+        self.of_all = word.trim_start_matches(['.', '/']) == "*" && !runs;
+        for base in self.bases.clone() {
+            for path in self.paths(&base, word) {
                 self.file(&path, runs);
             }
         }
-        self.file(&place, runs);
         // A program of the workspace that is found by its bare name.
         if !word.contains('/') {
             for place in self.ours.clone() {
@@ -145,43 +207,110 @@ impl Naming<'_> {
         }
     }
 
-    fn matching(&self, parent: &Path, pattern: &str) -> Vec<PathBuf> {
+    /// The paths that a word means in a directory: itself, and all that it takes as a pattern.
+    fn paths(&mut self, base: &Path, word: &str) -> Vec<PathBuf> {
+        let home = word.strip_prefix("~/").and_then(|rest| Some(Path::new(self.home?).join(rest)));
+        let is_first = base == self.bases[0];
+        let whole = match home {
+            Some(path) => path,
+            // `chroot` makes a path below another directory of an absolute one.
+            None if !is_first => base.join(word.trim_start_matches('/')),
+            None => base.join(word),
+        };
+        let mut found = vec![whole];
+        if is_pattern(word) {
+            let (mut paths, rest) = match word.strip_prefix('/') {
+                Some(rest) if is_first => (vec![PathBuf::from("/")], rest),
+                _ => (vec![base.to_owned()], word),
+            };
+            for part in rest.split('/').filter(|it| !it.is_empty()) {
+                if part.contains("**") {
+                    self.missed.insert(format!("more than one directory below {word}"));
+                }
+                paths = if is_pattern(part) {
+                    let part = any_for_brackets(part);
+                    paths.iter().flat_map(|it| self.matching(it, &part)).collect()
+                } else {
+                    paths.into_iter().map(|it| it.join(part)).collect()
+                };
+                if paths.len() > PATTERN_PATHS_MAX {
+                    paths.truncate(PATTERN_PATHS_MAX);
+                    self.missed.insert(format!("more than {PATTERN_PATHS_MAX} files of {word}"));
+                }
+            }
+            found.extend(paths);
+        }
+        found
+    }
+
+    fn matching(&mut self, parent: &Path, pattern: &str) -> Vec<PathBuf> {
         let (Ok(globs), Ok(entries)) = (Globs::new(&[pattern.to_owned()]), fs::read_dir(parent)) else {
             return Vec::new();
         };
-        let names = entries.take(ENTRIES_MAX).filter_map(|it| Some(it.ok()?.file_name()));
-        let mut names: Vec<OsString> = names.filter(|it| globs.takes(&[it.as_bytes()])).collect();
+        let mut names: Vec<OsString> =
+            entries.take(ENTRIES_MAX + 1).filter_map(|it| Some(it.ok()?.file_name())).collect();
+        if names.len() > ENTRIES_MAX {
+            self.missed.insert(format!("more than {ENTRIES_MAX} files in {}", self.shown(parent)));
+        }
+        names.retain(|it| globs.takes(&[it.as_bytes()]));
         names.sort();
         names.into_iter().map(|it| parent.join(it)).collect()
     }
 
     fn file(&mut self, path: &Path, runs: bool) {
-        let Ok(real) = path.canonicalize() else { return };
-        let is_ours = path.starts_with(&self.root) || real.starts_with(&self.root);
-        if real.starts_with(self.root.join(".cuelight"))
-            || OF_THE_KERNEL.iter().any(|it| real.starts_with(it))
-        {
+        let is_below = |trees: &[&str], path: &Path| trees.iter().any(|it| path.starts_with(it));
+        if is_below(STREAMS, path) {
+            if runs {
+                self.not_bound(self.shown(path), "what is open there");
+            }
             return;
         }
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
-        let Ok(about) = fs::metadata(&real) else { return };
-        let is_here = || self.dir.canonicalize().is_ok_and(|it| it == real);
-        if about.is_dir() && is_ours && real != self.root && !is_here() {
-            self.note(self.shown(&real), Err(format!("{NOT_BOUND}: a directory, and what is in it")));
-        }
-        if !about.is_file() {
+        if is_below(OF_THE_KERNEL, path) {
+            self.not_bound(self.shown(path), "the kernel makes it for each process");
             return;
         }
-        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&real);
-        let shown = self.shown(&real);
-        let (file, head) = match opened.and_then(|it| read_head(&it).map(|head| (it, head))) {
-            Ok(read) => read,
+        let found = path.canonicalize().and_then(|real| fs::metadata(&real).map(|about| (real, about)));
+        let (real, about) = match found {
+            Ok(found) => found,
             Err(error) => {
-                if is_ours || runs {
-                    self.note(shown, Err(format!("{NOT_BOUND}: {error}")));
+                let is_no_name = matches!(
+                    error.kind(),
+                    ErrorKind::NotFound
+                        | ErrorKind::NotADirectory
+                        | ErrorKind::InvalidFilename
+                        | ErrorKind::InvalidInput
+                );
+                if !is_no_name {
+                    self.not_bound(self.shown(path), &error.to_string());
+                } else if fs::symlink_metadata(path).is_ok() {
+                    self.not_bound(self.shown(path), "a link to nothing");
                 }
                 return;
             }
+        };
+        let shown = self.shown(&real);
+        if about.is_dir() {
+            if self.of_all {
+                self.others_of_all();
+            } else if real != self.root && real != self.here {
+                self.not_bound(shown, "a directory, and what is in it");
+            }
+            return;
+        }
+        if !about.is_file() || is_below(OF_THE_KERNEL, &real) {
+            if runs || !about.file_type().is_char_device() {
+                self.not_bound(shown, "no plain file");
+            }
+            return;
+        }
+        if self.listed.contains(&shown) {
+            return;
+        }
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&real);
+        let (file, head) = match opened.and_then(|it| read_head(&it).map(|head| (it, head))) {
+            Ok(read) => read,
+            Err(error) => return self.not_bound(shown, &error.to_string()),
         };
         let ending = real.extension().and_then(OsStr::to_str).map(str::to_lowercase);
         let is_executed = runs
@@ -189,48 +318,72 @@ impl Naming<'_> {
             || head.starts_with(b"#!")
             || is_program(&head)
             || ending.is_some_and(|it| SCRIPTS.contains(&it.as_str()));
-        if !is_executed {
-            if is_ours {
-                self.note(shown, Err(NOT_BOUND.to_owned()));
-            }
-            return;
-        }
-        if self.bind(shown, &file) && !is_program(&head) {
-            self.reader(&head);
+        if !is_executed && self.of_all {
+            self.others_of_all();
+        } else if !is_executed {
+            self.note(shown, Err(NOT_BOUND.to_owned()));
+        } else if self.bind(shown, &file) && !is_program(&head) {
+            self.reader(&head, 0);
         }
     }
 
-    /// The program that reads a script, as its first line names it.
-    fn reader(&mut self, head: &[u8]) {
+    /// The program that reads a script, and the files that stand behind it in the script's first line.
+    fn reader(&mut self, head: &[u8], depth: usize) {
         let Some(words) = first_line(head) else { return };
+        let rest = words.get(1).map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let of_all = self.of_all;
+        for word in rest.split_ascii_whitespace() {
+            self.word(word, false);
+        }
+        self.of_all = of_all;
         let name = env_program(&words).unwrap_or_else(|| words[0].clone());
-        let found = name.to_str().and_then(|it| program(it, self.search, self.dir).ok());
+        let found = name.to_str().and_then(|it| program(it, self.search, &self.bases[0]).ok());
         let Some(real) = found.and_then(|it| it.canonicalize().ok()) else { return };
-        if let Ok(file) = File::open(&real) {
-            self.bind(self.shown(&real), &file);
+        let Ok(file) = File::open(&real) else { return };
+        if self.bind(self.shown(&real), &file)
+            && depth < DEPTH_MAX
+            && let Ok(head) = read_head(&file)
+            && !is_program(&head)
+        {
+            self.reader(&head, depth + 1);
         }
     }
 
     /// True when it was not listed before.
     fn bind(&mut self, shown: String, file: &File) -> bool {
+        if self.listed.contains(&shown) {
+            return false;
+        }
         let hashed = file.metadata().and_then(|about| {
             if about.len() > COPY_BYTES_MAX {
                 return Ok(Err(format!("{NOT_BOUND}: it has more than {COPY_BYTES_MAX} bytes")));
             }
-            self.known.hash(file, &about).map(|digest| Ok((digest, about.len())))
+            let is_ours = !shown.starts_with('/');
+            let digest = if is_ours { hash(file, &about) } else { self.known.hash(file, &about) };
+            digest.map(|digest| Ok((digest, about.len())))
         });
         let hashed = hashed.unwrap_or_else(|error| Err(format!("{NOT_BOUND}: {error}")));
         self.note(shown, hashed)
+    }
+
+    fn others_of_all(&mut self) {
+        self.not_bound("*".to_owned(), "all that it takes beside programs and scripts");
+    }
+
+    fn not_bound(&mut self, shown: String, why: &str) {
+        self.note(shown, Err(format!("{NOT_BOUND}: {why}")));
     }
 
     fn note(&mut self, path: String, found: Result<(crate::base::Digest, u64), String>) -> bool {
         if self.listed.contains(&path) {
             return false;
         }
-        if self.listed.len() >= FILES_MAX {
-            self.left_out += 1;
+        let room = &mut self.room[usize::from(found.is_ok())];
+        if *room == 0 {
+            self.missed.insert(format!("more files than the {FILES_MAX} that are listed"));
             return false;
         }
+        *room -= 1;
         self.listed.insert(path.clone());
         self.files.push(match found {
             Ok((digest, bytes)) => Executed { path, digest: Some(digest), bytes, problem: None },

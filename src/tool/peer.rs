@@ -5,6 +5,8 @@
 //! below a guard, and one that is gone, reaped, hidden or in another pid namespace. A guard is the subreaper of all
 //! processes below it, so no fork, session or cleared environment leads past it; the mark holds after the guard was killed.
 //! `sshd` counts as a step too: it passes on the connection of somebody whom the kernel of this machine cannot see.
+//!
+//! An engine that a step has started counts everybody as a step: that step may have made the namespaces in which it looks.
 
 use super::{
     guard::{GUARD_WORD, process},
@@ -52,19 +54,54 @@ impl Peer {
         self.uid
     }
 
+    /// The number of its process; nothing when it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().and_then(|(pid, _)| pid.as_raw_nonzero().get().try_into().ok())
+    }
+
     /// True when it must be taken for a step's. Asked again before each decision: a process that has ended has no identity.
     pub fn is_of_a_step(&self) -> bool {
         if !cfg!(target_os = "linux") {
             return false;
         }
-        self.process.as_ref().is_none_or(|(pid, handle)| is_process_of_a_step(*pid, handle))
+        step_mark::is_on_us()
+            || self.process.as_ref().is_none_or(|(pid, handle)| is_process_of_a_step(*pid, handle))
+    }
+
+    /// True when the process that listens at the other end must be taken for a step's. This is for those who attach to an engine, which
+    /// they may have started.
+    pub fn listens_for_a_step(&self) -> bool {
+        cfg!(target_os = "linux")
+            && self.process.as_ref().is_none_or(|(pid, handle)| is_a_steps(*pid, handle, Below::Counts))
     }
 }
 
 /// Reports if the process that a handle holds must be taken for a step's.
 pub(super) fn is_process_of_a_step(pid: Pid, handle: &OwnedFd) -> bool {
+    is_a_steps(pid, handle, Below::IsAStep)
+}
+
+/// The meaning of a process below this one that has no mark.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// To an engine: it starts nothing but steps.
+    IsAStep,
+    /// To a command: it may have started an engine.
+    Counts,
+}
+
+fn is_a_steps(pid: Pid, handle: &OwnedFd, below: Below) -> bool {
     // In this order: what was read is its own, since it lived afterwards.
-    descends_from_a_step(pid) || is_sshd(pid) || has_ended(handle)
+    // An engine in a container is one; a step that listens in namespaces of its own still has its mark.
+    let is_elsewhere = below == Below::IsAStep && !is_in_our_pid_namespace(pid);
+    descends(pid, below) || is_elsewhere || is_sshd(pid) || has_ended(handle)
+}
+
+/// Who starts a pid namespace is the parent of nobody outside of it, and mounts a `/proc` of its own.
+fn is_in_our_pid_namespace(pid: Pid) -> bool {
+    let of = |who: String| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
+    let ours = of("self".to_owned());
+    ours.is_some() && of(pid.as_raw_nonzero().to_string()) == ours
 }
 
 /// The kernel's own handle to the peer. One that is made from the number could be that of a later process; only where the kernel is
@@ -84,26 +121,30 @@ fn has_ended(handle: impl AsFd) -> bool {
 
 /// True when this process was started by a step.
 pub fn are_we_of_a_step() -> bool {
-    cfg!(target_os = "linux") && descends_from_a_step(rustix::process::getpid())
+    cfg!(target_os = "linux") && (step_mark::is_on_us() || descends_from_a_step(rustix::process::getpid()))
 }
 
 /// Reports if a process must be taken for a step's by its parents and its mark, which are readable for everybody.
 pub(super) fn descends_from_a_step(pid: Pid) -> bool {
+    descends(pid, Below::IsAStep)
+}
+
+fn descends(pid: Pid, below: Below) -> bool {
     let own = rustix::process::getpid().as_raw_nonzero().get();
     // Numbers of another namespace say nothing here.
     let numbers_are_ours =
         fs::read_link("/proc/self").is_ok_and(|it| it.as_os_str() == own.to_string().as_str());
-    let mut walks = (0..WALKS_MAX).map(|_| comes_from_a_step(pid.as_raw_nonzero().get(), own));
+    let mut walks = (0..WALKS_MAX).map(|_| comes_from_a_step(pid.as_raw_nonzero().get(), (own, below)));
     !numbers_are_ours || walks.find_map(|it| it).unwrap_or(true)
 }
 
 /// Nothing when the way up changed, or ended before the first process.
-fn comes_from_a_step(pid: i32, own: i32) -> Option<bool> {
+fn comes_from_a_step(pid: i32, (own, below): (i32, Below)) -> Option<bool> {
     let mut at = pid;
     for _ in 0..ANCESTORS_MAX {
         let it = process(at)?;
         let is_marked = step_mark::is_on(at)? || carries_mark(at);
-        if it.is_dead || is_marked || is_guard(at)? || (at == own && at != pid) {
+        if it.is_dead || is_marked || is_guard(at)? || (at == own && at != pid && below == Below::IsAStep) {
             return Some(true);
         }
         if it.parent == 0 {

@@ -181,8 +181,11 @@ impl Host {
         &self.workspace_root
     }
 
-    /// What hides the secrets that a launch names.
-    pub(super) fn masker(&self, launch: &Launch) -> Result<Masker, String> {
+    /// The masker of the secrets that a launch names.
+    ///
+    /// # Errors
+    /// A secret that is not set, or too long to be masked, as a sentence.
+    pub fn masker(&self, launch: &Launch) -> Result<Masker, String> {
         self.secrets_of(launch).map(|it| it.1)
     }
 

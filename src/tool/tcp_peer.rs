@@ -6,6 +6,7 @@
 
 use super::{
     socket_holder::{Holder, StepUsers, holders},
+    step_mark,
     tcp_table::{OtherEnd, Socket},
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -42,11 +43,12 @@ impl TcpPeer {
         Self { local: plain(local), remote: plain(remote) }
     }
 
-    /// Reports if the peer must be taken for a step's. This process itself counts as a step's.
+    /// Reports if the peer must be taken for a step's. This process itself counts as a step's, and every peer does where a step
+    /// has started this process.
     ///
     /// It reads the list of all processes, so it is for requests that decide, and it waits.
     pub fn is_of_a_step(&self) -> bool {
-        cfg!(target_os = "linux") && self.verdict() == Verdict::Step
+        cfg!(target_os = "linux") && (step_mark::is_on_us() || self.verdict() == Verdict::Step)
     }
 
     fn verdict(&self) -> Verdict {

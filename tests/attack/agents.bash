@@ -110,6 +110,61 @@ inbox_of_each_directory() {
   echo "one inbox below the user's state"
 }
 
+# The risk that the gate of an agent's tool shows: TOOL INPUT.
+risk_of() {
+  agent_asks "$1" "$2" || return 1
+  agent_leaves
+  jq -r .risk <<< "$gate"
+}
+
+runs_in_a_subscript() {
+  command -v jq > /dev/null || absent jq
+  local command risk
+  for command in "test -v 'a[\$(touch pwned)]'" "[ -v 'a[\$(touch pwned)]' ]" "[ 'a[1]' -eq 1 ]"; do
+    fresh agents
+    risk=$(risk_of Bash "$(jq -nc --arg it "$command" '{command: $it}')") || return 1
+    [ "$risk" = externally-reversible ] || { echo "$command is $risk"; return 1; }
+  done
+  echo "$command is $risk"
+}
+
+writes_by_an_operand() {
+  command -v jq > /dev/null || absent jq
+  local command risk
+  for command in "date 112400002026" "uniq -- -a -b" "git log --format=%G?"; do
+    fresh agents
+    risk=$(risk_of Bash "$(jq -nc --arg it "$command" '{command: $it}')") || return 1
+    [ "$risk" = externally-reversible ] || { echo "$command is $risk"; return 1; }
+  done
+  echo "$command is $risk"
+}
+
+patch_elsewhere() {
+  command -v jq > /dev/null || absent jq
+  local field text risk
+  while IFS='|' read -r field text; do
+    fresh agents
+    mkdir "$scratch/outside" 2> /dev/null
+    ln -s "$scratch/outside" "$workspace/link"
+    risk=$(risk_of apply_patch "$(jq -nc --arg key "$field" --arg it "*** Begin Patch"$'\n'"$text"$'\n'"*** End Patch" '{($key): $it}')") || return 1
+    [ "$risk" = externally-reversible ] || { echo "$text is $risk"; return 1; }
+  done << 'END'
+command| *** Add File: /srv/elsewhere
+input|*** Delete File: /srv/elsewhere
+command|*** Add File: link/new
+command|no head that is known
+END
+  echo "$text is $risk"
+}
+
+hidden_fields() {
+  command -v jq > /dev/null || absent jq
+  fresh agents
+  agent_asks Edit '{"file_path":"a.txt","old_string":"","new_string":"x","path":"/etc/passwd","content":"HIDDEN","edits":[{"old_string":"HIDDEN2"}]}' || return 1
+  agent_leaves
+  grep -qF /etc/passwd <<< "$shown" && grep -qw HIDDEN <<< "$shown" && grep -F HIDDEN2 <<< "$shown"
+}
+
 attack "a title cuts the command of an agent" title_is_cut
 attack "a program hidden in an option is as harmless as git status" risk_by_the_name
 attack "the agent's own words pass for what it does" words_pass_for_deeds
@@ -117,3 +172,7 @@ attack "an edit is shown as two blocks" edit_is_two_blocks
 attack "a yes to an edit holds for a file that changed since" edit_of_another_file
 attack "hooks that start at once in a fresh directory fail" hooks_at_once
 attack "each directory has an inbox of its own" inbox_of_each_directory
+attack "code in the subscript of a variable is as harmless as a test" runs_in_a_subscript
+attack "an operand or a format writes or starts something, and only reads" writes_by_an_operand
+attack "a patch of a file elsewhere is judged as one of the workspace" patch_elsewhere
+attack "a field of an edit is bound and not shown" hidden_fields

@@ -188,6 +188,135 @@ attack "an interpreter found by env, swapped" behind_env_in_the_first_line
 attack "a working directory that is a turned link" in_a_turned_directory
 attack "another working directory of the same name" in_a_new_directory
 
+# Each word of a call is a file that is swapped between question and yes, wherever the word stands: NAME FILE STEP.
+word_attack() {
+  swapped_word=$2 swapped_step=$3
+  attack "$1, swapped" word_that_is_swapped
+}
+write_word() {
+  case "$swapped_step" in
+    *python3*) printf 'open("%s/ran", "a").write("%s")\n' "$workspace" "$1" ;;
+    *perl*) printf 'system("echo %s >> %s/ran");\n' "$1" "$workspace" ;;
+    *) printf '#!/bin/sh\necho %s >> %s/ran\n' "$1" "$workspace" ;;
+  esac > "$workspace/$swapped_word"
+  chmod +x "$workspace/$swapped_word"
+}
+evil_words() { write_word evil; }
+word_that_is_swapped() {
+  fresh
+  mkdir -p "$workspace/$(dirname "./$swapped_word")"
+  write_word good
+  swapped "$swapped_step" evil_words
+}
+word_attack "a script behind -I of python" w 'run: python3 -I w'
+word_attack "a script behind -O of python" w 'run: python3 -sEO w'
+word_attack "a script behind -W of perl" w 'run: perl -W w'
+word_attack "a text before a variable, in bash -c" w.sh 'run: "cd .; bash -c \"./w.sh $LC_ALL\""'
+word_attack "a text before a command, in eval" w.sh 'run: "eval \"./w.sh $(id -u)\""'
+word_attack "a text before a variable, in trap" w.sh 'run: "trap \"./w.sh $?\" EXIT"'
+word_attack "a script in a directory that is a number" 2024/w.sh 'run: cd 2024 && ./w.sh'
+word_attack "a script in a directory behind cd --" sub/w.sh 'run: cd -- sub && ./w.sh'
+word_attack "a script in a directory behind cd -P" sub/w.sh 'run: cd -P sub && ./w.sh'
+word_attack "a script in the fifth directory" e/w.sh 'run: "mkdir -p a b c d; (cd a); (cd b); (cd c); (cd d); (cd e && ./w.sh)"'
+word_attack "a script in a directory of CDPATH" sub/d/w.sh 'run: "CDPATH=sub; cd d; ./w.sh"'
+word_attack "a script whose name is a number" 1 'run: cd .; bash 1'
+word_attack "a script whose name is punctuation" _ 'run: cd .; ./_'
+word_attack "a script whose name is a word of the shell" set 'run: cd .; bash set'
+word_attack "a script behind a long path" w.sh "run: \"cd .; $(printf './%.0s' {1..520})w.sh\""
+word_attack "a script below ~+" w.sh 'run: "~+/w.sh"'
+word_attack "a script with a line end in its name" $'a\nb' 'run: "cd .; bash \"a\nb\""'
+word_attack "a script behind --" -w 'run: cd .; bash -- -w'
+word_attack "a script below .cuelight" .cuelight/w.sh 'run: cd . && bash .cuelight/w.sh'
+word_attack "a program on a PATH with an expression" bin/dep "run: dep, env: {PATH: \"./\${{ 'bin' }}:/usr/bin:/bin\"}"
+word_attack "a file of BASH_ENV with an expression" w "run: 'true', env: {BASH_ENV: \"./\${{ 'w' }}\"}"
+word_attack "a script in a variable with an expression" w "run: 'bash \"\$S\"', env: {S: \"./\${{ 'w' }}\"}"
+word_attack "a pattern in the place of a directory" sub/w.sh 'run: "./s?b/w.sh"'
+word_attack "a pattern with two parts, in a loop" sub/w.sh 'run: "for f in */*.sh; do bash $f; done"'
+word_attack "a class of letters in a pattern" w.sh 'run: "cd .; ./[[:alpha:]].sh"'
+word_attack "a pattern that takes every file" j/w 'run: "for f in j/*; do bash $f; done"'
+word_attack "a program among all files" j/w 'run: "for f in j/*; do $f; done; echo *"'
+word_attack "a command in the default of a variable" w.sh 'run: "echo ${X:-$(./w.sh)}"'
+word_attack "a command in nested backquotes" w.sh 'run: "echo `echo \\`./w.sh\\``"'
+word_attack "a script behind a here-document with a quote" w.sh 'run: "cat > /dev/null << E\nit is 6\" wide $HOME/x\nE\n./w.sh \"$LC_ALL\""'
+word_attack "a variable that is appended to" w.sh 'run: "X=w; X+=.sh; ./$X"'
+word_attack "a variable with a second value" w.sh 'run: "X=w; f() { X=q; }; ./$X.sh"'
+word_attack "a variable of a loop" w.sh 'run: "for n in w; do ./$n.sh; done"'
+word_attack "a name in quotes of ANSI C" w.sh "run: \"cd .; \$'./\\\\x77.sh'\""
+word_attack "a name in an extended pattern" w.sh 'run: "shopt -s extglob; eval \"./@(w).sh\""'
+
+# A script outside the workspace is bound, and data there is told.
+shared_word() { printf 'echo %s >> %s/ran\n' "$1" "$workspace" > "$shared/w.sh"; }
+evil_shared() { shared_word evil; }
+script_in_shared_memory() {
+  local shared result
+  fresh
+  shared=$(mktemp -d /dev/shm/attack.XXXXXX)
+  shared_word good
+  swapped "run: cd . && bash $shared/w.sh" evil_shared
+  result=$?
+  rm -r "$shared"
+  return "$result"
+}
+data_outside() {
+  fresh
+  mkdir "$workspace.out"
+  echo 'echo good >> ran' > "$workspace.out/deploy"
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?}}\n  - {id: s, needs: g, run: cat %s/deploy | sh}\n' "$workspace.out" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  cue gates --show g-1 | grep -o 'deploy named, not bound' || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
+  kill "$(engine_of)" 2> /dev/null
+  wait
+}
+attack "a script in shared memory, swapped" script_in_shared_memory
+attack "data outside the workspace that nobody is told of" data_outside
+
+# A write through a mapping of memory leaves no new time on the file: a hash that is remembered by its times is an old one.
+write_through_a_mapping() {
+  command -v python3 > /dev/null || absent python3
+  fresh
+  printf 'echo good >> ran # \n' > "$workspace/w.sh"
+  cat > "$workspace/w.yaml" << 'END'
+name: w
+steps:
+  - {id: g, gate: {prompt: go?, undo-window: 0s}}
+  - {id: s, needs: g, run: bash w.sh}
+  - {id: h, needs: s, gate: {prompt: go on?, undo-window: 0s}}
+  - {id: t, needs: h, run: bash w.sh}
+END
+  # The first write makes the page writable; the second one comes when it is told to.
+  python3 - "$workspace" << 'END' &
+import mmap, os, sys, time
+os.chdir(sys.argv[1])
+file = open("w.sh", "r+b")
+page = mmap.mmap(file.fileno(), 0)
+page[-2:-1] = b" "
+open("mapped", "w").close()
+while not os.path.exists("write"):
+    time.sleep(0.05)
+page[5:9] = b"evil"
+open("written", "w").close()
+END
+  until_true test -e "$workspace/mapped" || return 1
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  # A hash is remembered once the file is older than a moment.
+  sleep 3
+  cue approve g-1 > /dev/null
+  until_true eval 'cue gates | grep -q g-2' || { cat "$workspace/engine.log"; return 1; }
+  touch "$workspace/write"
+  until_true test -e "$workspace/written" || return 1
+  cue approve g-2 > /dev/null
+  until_true eval 'grep -q evil "$workspace/ran" || cue gates --show g-2 | grep -q "asked again"'
+  local ran anew
+  ran=$(cat "$workspace/ran") anew=$(cue gates --show g-2 | grep 'asked again')
+  kill "$(engine_of)" 2> /dev/null
+  wait
+  case "$ran" in *evil*) echo "it ran: $ran"; return 1 ;; esac
+  echo "$anew"
+}
+attack "a script that is written through a mapping" write_through_a_mapping
+
 # The same with `consent: snapshot`: the swap changes the workspace, and the captured bytes run. Steps write into $RAN, in the
 # workspace: STEPS SWAP.
 captured() {
@@ -325,3 +454,30 @@ unseen_lines() {
 }
 
 attack "an ask that is said to be seen to its end" unseen_lines
+
+behind_a_frame() { # FRAME-KEYS
+  local ran anew
+  fresh
+  leaves w.sh good
+  printf 'name: sub\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n' > "$workspace/sub.yaml"
+  printf 'name: w\nsteps:\n  - {id: s, %s}\n  - {id: ship, needs: s, run: ./w.sh}\n' "$1" > "$workspace/w.yaml"
+  says_yes_after put_evil || return 1
+  [ -z "$ran" ] || { echo "it ran: $ran"; return 1; }
+  echo "$anew"
+}
+behind_a_called_workflow() { behind_a_frame "workflow: sub.yaml"; }
+behind_a_matrix_of_workflows() { behind_a_frame "workflow: sub.yaml, matrix: {x: [a]}"; }
+attack "a script behind a called workflow that ends with the gate" behind_a_called_workflow
+attack "a script behind a matrix of called workflows that end with the gate" behind_a_matrix_of_workflows
+
+unhashed() {
+  fresh
+  truncate -s 200G "$workspace/big"
+  cat > "$workspace/w.yaml" << 'END'
+name: w
+steps: [{id: s, if: "${{ hashFiles('big') == '' }}", run: touch ran}]
+END
+  cue run w.yaml --headless > "$workspace/said" 2>&1
+  [ ! -e "$workspace/ran" ] && cue errors | grep -o 'could not hash big.*' | head -n 1
+}
+attack "a file too large to hash counts as no file" unhashed

@@ -167,6 +167,59 @@ namespace() {
 }
 attack "a peer without a number here (another pid namespace) approves" namespace
 
+# The step ends the engine and starts the same program in namespaces of its own, where a mount hides the marks of both.
+namespaces_of_a_step() {
+  unshare -rpfm --mount-proc mount --bind /dev/null /proc/self/limits 2> /dev/null || absent "unshare with a mount namespace"
+  gated irreversible "if [ \"\${1:-}\" = inside ]; then
+  sed 's/^\(Max file locks *\).*/\1unlimited unlimited locks/' /proc/self/limits > limits; mount --bind limits /proc/\$\$/limits
+  as_nobodys() { sh -c 'mount --bind limits /proc/\$\$/limits; exec \"\$@\"' sh '$program' \"\$@\"; }
+  setsid -f sh -c 'mount --bind limits /proc/\$\$/limits; exec '\''$program'\'' serve' > serving 2>&1
+  for _ in \$(seq 200); do ! grep -q serving serving || break; sleep 0.05; done
+  for _ in 1 2 3; do as_nobodys approve g-1 --ask \$('$program' gates --json | grep -o '[0-9a-f]\{64\}' | head -1) > said 2>&1; done
+  sleep 0.5; exit
+fi
+kill -9 \$(tr -dc 0-9 < .cuelight/lock); sleep 0.5
+env -i PATH=\"\$PATH\" HOME=\"\$HOME\" unshare -rpfm --kill-child --mount-proc bash ways.sh inside > inside 2>&1; touch done; sleep 60"
+  until_true test -e "$workspace/done" || { cat "$workspace/inside"; return 1; }
+  held said || return 1
+  grep -q 'no person decides here' "$workspace/serving" || { echo "the engine of a step does not say so"; cat "$workspace/serving"; return 1; }
+}
+attack "a step starts the engine anew in namespaces of its own, and approves there" namespaces_of_a_step
+
+# The step takes the name of the socket, shows a person another question, and keeps what they sign. It would count later, when a
+# program that is no step gives it in.
+signature_caught() {
+  command -v ssh-keygen > /dev/null || absent ssh-keygen
+  [ "$(id -u)" -eq 0 ] || absent "people.toml of root (run as root)"
+  fresh door
+  mkdir "$workspace/.cuelight"
+  ssh-keygen -q -t ed25519 -N '' -C ann -f "$workspace/ann"
+  printf "[[person]]\nname = 'me'\nuid = 0\n[[person]]\nname = 'ann'\nkeys = ['%s']\n" "$(cat "$workspace/ann.pub")" > "$workspace/.cuelight/people.toml"
+  chmod 644 "$workspace/.cuelight/people.toml"
+  cat > "$workspace/relay.pl" <<'PERL'
+use IO::Socket::UNIX;
+my ($at, $real) = (".cuelight/cuelight.sock", ".cuelight/real");
+rename $at, $real; my $door = IO::Socket::UNIX->new(Local => $at, Listen => 20) or die; open D, ">in-place"; close D; $SIG{CHLD} = "IGNORE";
+while (1) {
+  my $in = $door->accept or next; next if fork;
+  my $out = IO::Socket::UNIX->new(Peer => $real) or die;
+  if (fork) { while (sysread $out, my $some, 1 << 20) { $some =~ s/DROP the database\?/Print the report??/g; syswrite $in, $some } }
+  else { while (sysread $in, my $some, 1 << 20) { open C, ">>caught"; syswrite C, $some; close C; syswrite $out, $some } }
+  exit;
+}
+PERL
+  printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "DROP the database?", risk: irreversible, undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n  - {id: leaves, run: "until [ -e now ]; do sleep 0.05; done; perl relay.pl", on-error: continue}\n' > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/run" 2>&1 &
+  until_true gate_is_open
+  local name; name=$(cue gates --json | grep -o '"ask_hash": *"[0-9a-f]*"' | grep -o '[0-9a-f]\{64\}')
+  touch "$workspace/now"; until_true test -e "$workspace/in-place"
+  cue approve g-1 --as ann --key "$workspace/ann" --ask "$name" > "$workspace/said" 2>&1
+  ! grep -q 'SSH SIGNATURE' "$workspace/caught" 2> /dev/null || { echo "the step has a signature"; cat "$workspace/said"; return 1; }
+  tail -n 1 "$workspace/said"
+  cue cancel r-1 --reason done > /dev/null 2>&1 || kill "$(tr -dc 0-9 < "$workspace/.cuelight/lock")" 2> /dev/null
+}
+attack "a step takes the name of the socket and keeps what a person signs" signature_caught
+
 relay() {
   command -v socat > /dev/null || absent socat
   gated reversible "socat UNIX-LISTEN:relay,fork UNIX-CONNECT:.cuelight/cuelight.sock & sleep 0.2

@@ -212,6 +212,52 @@ hidden_note() {
 negative_number() { fresh import; [ "$(cue eval '-1 < 2')" = true ] && [ "$(cue eval '')" = '""' ] && echo 'read as expressions: -1 < 2 is true, nothing is ""'; }
 unknown_context() { fresh import; ! cue eval 'secret.TOKEN == null' > "$workspace/said" 2>&1 && grep -m 1 "Unrecognized named-value" "$workspace/said"; }
 
+# An argument behind the place of the script is no script.
+shell_with_argument() {
+  github 'steps:' '- run: touch step-ran' '  shell: bash --noprofile {0} ./prod'
+  printf '#!/bin/sh\ntouch argument-ran\n' > "$workspace/prod"
+  chmod +x "$workspace/prod"
+  shortly > "$workspace/run" 2>&1
+  [ ! -e "$workspace/argument-ran" ] && line 'bash --noprofile'
+}
+# An interpreter with `-c` checks a script, and does not run it.
+shell_of_perl() {
+  command -v perl > /dev/null || absent perl
+  github 'steps:' "- run: open(F, '>', 'step-ran')" '  shell: perl -w {0}'
+  shortly > "$workspace/run" 2>&1
+  [ -e "$workspace/step-ran" ] && line 'shell:'
+}
+# A suspend that is answered by a value is a question, also where its time runs out.
+suspended_question() {
+  take argo <<'END' || return 1
+spec:
+  entrypoint: m
+  templates:
+  - name: m
+    steps:
+    - - {name: approve, template: ask}
+    - - {name: ship, template: run, when: "{{steps.approve.outputs.parameters.approve}} != NO"}
+  - name: ask
+    suspend: {duration: "1"}
+    inputs: {parameters: [{name: approve, default: 'NO', enum: ['YES','NO']}]}
+    outputs: {parameters: [{name: approve, valueFrom: {supplied: {}}}]}
+  - name: run
+    container: {image: alpine, command: [sh, -c], args: ["true"]}
+END
+  cue check imported.yaml > "$workspace/run" 2>&1 || { cat "$workspace/run"; return 1; }
+  mkdir "$workspace/bin"
+  printf '#!/bin/sh\ntouch "%s/shipped"\n' "$workspace" > "$workspace/bin/docker"
+  chmod +x "$workspace/bin/docker"
+  (export PATH=$workspace/bin:$PATH; shortly) > "$workspace/run" 2>&1
+  [ ! -e "$workspace/shipped" ] && line '`duration`'
+}
+output_of_a_wait() {
+  fresh import
+  printf 'steps:\n  - {id: a, wait: 1s}\n  - {id: b, needs: a, if: "steps.a.outputs.go != %s", run: touch ran}\n' "'no'" > "$workspace/flow.yaml"
+  cue check flow.yaml > "$workspace/said" 2>&1 && { echo "check says nothing"; return 1; }
+  grep -F 'declares no output `go`' "$workspace/said"
+}
+
 attack "github: an always() step behind a rejected environment" rejected_environment
 attack "github: a Windows copy of a computed runs-on" windows_leg
 attack "github: a copy whose runner is read from JSON" mixed_legs
@@ -244,3 +290,7 @@ attack "a guard whose value has a shape that nobody reads" misshapen
 attack "github: values that do not fit" hostile_github
 attack "argo: values that do not fit" hostile_argo
 attack "a note that hides what it says" hidden_note
+attack "github: an argument behind the place of the script" shell_with_argument
+attack "github: an interpreter that is no shell" shell_of_perl
+attack "argo: a suspend with a time and a question" suspended_question
+attack "an output of a step that only waits" output_of_a_wait

@@ -221,3 +221,45 @@ raw_in_json() {
   echo "all of it stands as \\u…"
 }
 attack "JSON on a terminal moves it" raw_in_json
+
+named_artifact() {
+  fresh
+  cat > "$workspace/w.yaml" << 'END'
+name: w
+secrets: [TOK]
+steps:
+  - {id: a, run: 'mkdir art; echo hi > "art/$T"', env: {T: "${{ secrets.TOK }}"}, artifacts: ["art/*"]}
+END
+  (cd "$workspace" && env -i TOK=Kq7xZp-93hTmW2vYbLr8 PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 "$program" run w.yaml --headless) > "$workspace/said" 2>&1
+  if grep -qa Kq7xZp-93 "$workspace"/said "$workspace"/.cuelight/cuelight.db*; then echo "the log has it"; return 1; fi
+  cue errors | grep -o 'could not keep.*'
+}
+attack "the name of an artifact is a secret" named_artifact
+
+# A checkout whose own configuration names programs.
+checkout() {
+  fresh
+  command -v git > /dev/null || absent git
+  (
+    cd "$workspace" && mkdir repo && cd repo && git init -q .
+    git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
+    printf '#!/bin/sh\ntouch %s/ran\ncat\n' "$workspace" > ../evil.sh && chmod +x ../evil.sh
+    printf '[filter "x"]\n\tclean = %s/evil.sh\n[tag]\n\tgpgSign = true\n[gpg]\n\tprogram = %s/evil.sh\n[user]\n\tname = a\n\temail = a@b\n' \
+      "$workspace" "$workspace" >> .git/config
+    echo '* filter=x' > .gitattributes
+    echo abc > a
+    git update-index --add --cacheinfo "100644,$(git hash-object --no-filters -w a),a"
+    touch -d yesterday a
+  ) > /dev/null 2>&1
+  rm -f "$workspace/ran"
+}
+tool_of_git() { # TOOL WITH
+  checkout
+  printf 'name: w\nsteps:\n  - {id: a, uses: %s, with: %s}\n' "$1" "$2" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/said" 2>&1
+  if [ -e "$workspace/ran" ]; then echo "a program of the checkout ran"; return 1; fi
+}
+status_of_a_checkout() { tool_of_git git.status@1 '{directory: repo}' && cue logs r-1 a 2>&1 | grep -o 'could not look: the checkout names programs'; }
+tag_of_a_checkout() { tool_of_git git.tag@1 '{directory: repo, tag: v1}' && echo "tagged without it"; }
+attack "git.status in a checkout that names a filter" status_of_a_checkout
+attack "git.tag in a checkout that names a program to sign with" tag_of_a_checkout

@@ -186,6 +186,65 @@ gate_behind_a_skip() {
 times_out_and_skips() { frame_that_times_out "on-error: skip"; }
 times_out_with_a_fallback() { frame_that_times_out "fallback: [{run: 'true'}]"; }
 frame_behind_a_skip() { skipped_before "workflow: review.yaml, on-error: skip"; }
+# A rejection lets nothing behind its frame start.
+rejected_with_continue() {
+  fresh
+  printf 'name: review\nsteps:\n  - {id: ok, gate: {prompt: go?, risk: irreversible, on-reject: continue}}\n' > "$workspace/review.yaml"
+  framed "$1"
+  refused_once || return 1
+  if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
+  cue runs | grep -oE 'r-1 .*(rejected|failed|partially-completed)'
+}
+frame_of_a_rejected_gate() { rejected_with_continue "workflow: review.yaml"; }
+matrix_of_a_rejected_gate() { rejected_with_continue 'matrix: {x: [a]}, gate: {prompt: go?, risk: irreversible, on-reject: continue}'; }
+frame_of_a_gate_that_never_asked() {
+  fresh
+  printf 'name: review\nsteps:\n  - {id: a, run: "false", on-error: continue}\n  - {id: ok, needs: a, gate: {prompt: go?, risk: irreversible}}\n' > "$workspace/review.yaml"
+  framed "workflow: review.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1
+  if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
+  cue errors | grep -o 'nobody answered its gate r/ok'
+}
+# An uncorrected retry stands between the rejection and the other inputs.
+gate_forgotten_between_retries() {
+  fresh
+  printf 'name: w\ninputs: {env: {default: prod}}\nsteps:\n  - {id: wait, run: sleep 2}\n  - {id: r, needs: wait, if: "inputs.env != %s", gate: {prompt: go?, risk: irreversible}}\n  - {id: ship, needs: r, run: echo shipped >> ran}\n' "'dev'" > "$workspace/w.yaml"
+  refused_once || return 1
+  cue retry r-1 --from all > /dev/null 2>&1
+  cue cancel r-2 --reason no > /dev/null 2>&1
+  until_true is_cancelled || { cue runs; return 1; }
+  cue retry r-2 -i env=dev > "$workspace/said" 2>&1
+  until_true asks_twice && echo "it asks again"
+}
+excluded_no_more() {
+  fresh
+  printf 'name: w\ninputs: {author: {default: %s}}\nsteps:\n  - {id: r, gate: {prompt: go?, forbid: ["${{ inputs.author }}"], undo-window: 0s}}\n  - {id: ship, needs: r, run: echo shipped >> ran}\n' "$(id -un)" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  cue cancel r-1 --reason no > /dev/null
+  until_true has_ended || { cue runs; return 1; }
+  cue retry r-1 -i author=somebody > /dev/null 2>&1
+  until_true asks_twice || { cue runs; return 1; }
+  cue approve g-2 > "$workspace/said" 2>&1
+  if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
+  grep -o 'was excluded by the workflow.*' "$workspace/said"
+}
+emit_out_from_behind() {
+  fresh
+  framed 'gate: {prompt: go?, risk: irreversible}'
+  sed -i 's/run: echo shipped.*/emit: {event: go}}/' "$workspace/w.yaml"
+  refused_once || return 1
+  sed -i 's/needs: r, emit/emit/' "$workspace/w.yaml"
+  cue retry r-1 --file w.yaml > "$workspace/said" 2>&1
+  grep -o 'no longer waits for the gate.*' "$workspace/said"
+}
+
+attack "a gate in a called workflow, rejected with on-reject: continue, and a step that needs the workflow" frame_of_a_rejected_gate
+attack "a gate in a matrix, rejected with on-reject: continue, and a step that needs the matrix" matrix_of_a_rejected_gate
+attack "a gate in a called workflow that never asked, and a step that needs the workflow" frame_of_a_gate_that_never_asked
+attack "a gate that asked before an uncorrected retry, left out by other inputs" gate_forgotten_between_retries
+attack "an input that says who is excluded, changed in a retry" excluded_no_more
+attack "a message behind a gate, let out by a corrected file" emit_out_from_behind
 attack "a frame around a gate, left out by other inputs" frame_left_out_by_inputs
 attack "a frame around a gate, left out by a corrected file" frame_left_out_by_a_file
 attack "a frame around a gate, given a time-out and a fallback" frame_given_a_fallback

@@ -74,3 +74,33 @@ no_people_no_word() {
   cue check ship.yaml 2>&1 | grep "nobody can answer this"
 }
 attack "check is silent on a group where no people.toml is" no_people_no_word
+
+# Ann signs one answer. The owner copies the workspace while the gate is open, accepts the copy, and gives the answer in at both.
+copied_answer() {
+  command -v ssh-keygen > /dev/null || absent ssh-keygen
+  [ "$(id -u)" -eq 0 ] || absent "people.toml of root (run as root)"
+  fresh people
+  local here=$workspace
+  mkdir "$here/.cuelight"
+  ssh-keygen -q -t ed25519 -N '' -C ann -f "$here/ann"
+  printf "[[person]]\nname = 'me'\nuid = 0\n[[person]]\nname = 'ann'\ngroups = ['sre']\nkeys = ['%s']\n" "$(cat "$here/ann.pub")" > "$here/.cuelight/people.toml"
+  chmod 644 "$here/.cuelight/people.toml"
+  printf 'name: w\nsteps:\n  - {id: ok, gate: {prompt: go?, require: [{group: sre}], undo-window: 0s}}\n  - {id: ship, needs: ok, run: "echo shipped >> %s.shipped"}\n' "$here" > "$here/ship.yaml"
+  begun
+  cue approve g-1 --as ann --statement answer > "$here/said" 2>&1
+  ssh-keygen -q -Y sign -n cuelight-decision -f "$here/ann" "$here/answer" 2>> "$here/said" || { cat "$here/said"; return 1; }
+  cue shutdown > /dev/null 2>&1; wait "$engine" 2> /dev/null
+  cp -a "$here" "$here.copy"
+  workspace=$here.copy
+  local hash result=0
+  hash=$(in_workspace trust --json 2> /dev/null | grep '^  "hash"' | grep -o '[0-9a-f]\{64\}')
+  in_workspace trust --accept "$hash" > /dev/null 2>&1
+  if in_workspace approve g-1 --signed answer > "$workspace/said" 2>&1; then echo "it counts in the copy"; result=1; fi
+  in_workspace cancel r-1 --reason done > /dev/null 2>&1
+  workspace=$here
+  cue approve g-1 --signed answer > "$here/said" 2>&1 || { echo "it does not count where it was signed"; result=1; cat "$here/said"; }
+  [ "$result" -ne 0 ] || until_true test -e "$here.shipped" || { echo "nothing was shipped here"; result=1; }
+  tail -n 1 "$here.copy/said"
+  return "$result"
+}
+attack "one signed answer counts in a workspace and in its copy" copied_answer

@@ -397,7 +397,7 @@ fn an_agent_that_approves_itself_is_refused_and_the_trail_knows() {
     assert!(!seen.iter().any(|it| it.contains("gate.resolved")), "{seen:?}");
     assert!(seen.last().is_some_and(|it| it.contains("it would not let me")), "{seen:?}");
     let said = fs::read_to_string(room.path().join("said.txt")).expect("what it was told");
-    assert_eq!(said.matches("this program counts as a step's and decides nothing").count(), 3, "{said}");
+    assert_eq!(said.matches("cuelight takes this program for a step").count(), 3, "{said}");
     assert!(
         fs::read_to_string(room.path().join("seen.txt")).is_ok_and(|it| it.contains("r-1")),
         "it may look"

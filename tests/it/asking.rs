@@ -278,6 +278,78 @@ fn nothing_of_a_long_command_is_cut_and_what_it_hides_is_told() {
     assert!(places.is_sorted() && places[0].is_some(), "{places:?} {shown}");
 }
 
+/// A patch as Codex hands it on.
+fn patch(parts: &str) -> String {
+    format!("*** Begin Patch\n{parts}\n*** End Patch")
+}
+
+#[test]
+fn a_file_is_judged_by_where_links_lead() {
+    let place = Place::new();
+    fs::create_dir_all(place.file("work/sub")).expect("made");
+    fs::create_dir_all(place.file("out")).expect("made");
+    for (link, target) in [("work/out", "../out"), ("work/none", "../out/none"), ("work/in", "sub")] {
+        std::os::unix::fs::symlink(target, place.file(link)).expect("a link");
+    }
+    for (path, risk) in [
+        ("sub/new/a", "reversible"),
+        ("in/a", "reversible"),
+        ("out/a", "externally-reversible"),
+        ("out/new/a", "externally-reversible"),
+        ("none", "externally-reversible"),
+    ] {
+        let inputs = [
+            ("Write", json!({"file_path": path, "content": "x"})),
+            ("apply_patch", json!({"command": patch(&format!("*** Add File: {path}\n+x"))})),
+        ];
+        for (tool, input) in inputs {
+            let mut asked: serde_json::Value =
+                serde_json::from_str(&question("PreToolUse", tool, input)).expect("JSON");
+            asked["cwd"] = place.file("work").to_string_lossy().into();
+            let (asking, gate) = waits(&place, place.start_fed(&["hook", "codex"], &asked.to_string()));
+            let listed = place.cue(&["gates", "--json"]).ok().json();
+            let of = listed.as_array().and_then(|all| all.iter().find(|it| it["id"] == gate.as_str()));
+            assert_eq!(of.expect("listed")["risk"], risk, "{tool} {path}");
+            decides(&place, "reject", &gate);
+            assert_eq!(asking.end().code, 0);
+        }
+    }
+}
+
+#[test]
+fn every_field_of_an_edit_that_its_difference_does_not_show_is_shown() {
+    let place = Place::new();
+    let fields = json!({"path": "/etc/passwd", "content": "FIELD-1", "edits": [{"old_string": "FIELD-2"}],
+        "replace_all": "FIELD-3", "more": "FIELD-4"});
+    let edits = json!([{"old_string": "", "new_string": "x", "path": "FIELD-5"}]);
+    for (tool, own, hidden) in [
+        (
+            "Edit",
+            json!({"old_string": "", "new_string": "x"}),
+            vec!["/etc/passwd", "FIELD-1", "FIELD-2", "FIELD-3", "FIELD-4"],
+        ),
+        (
+            "Write",
+            json!({"content": "x", "old_string": "FIELD-6"}),
+            vec!["/etc/passwd", "FIELD-2", "FIELD-3", "FIELD-4", "FIELD-6"],
+        ),
+        (
+            "MultiEdit",
+            json!({"edits": edits}),
+            vec!["/etc/passwd", "FIELD-1", "FIELD-3", "FIELD-4", "FIELD-5"],
+        ),
+    ] {
+        let mut input = fields.clone();
+        input["file_path"] = "new.txt".into();
+        own.as_object().expect("fields").iter().for_each(|(key, value)| input[key] = value.clone());
+        let (_, shown) = refused(&place, tool, &input);
+        assert!(shown.contains("+x"), "{shown}");
+        for part in hidden {
+            assert!(shown.contains(part), "{tool} hides {part}: {shown}");
+        }
+    }
+}
+
 #[test]
 fn the_risk_is_that_of_the_command_and_not_of_its_tool() {
     let place = Place::new();
@@ -295,6 +367,28 @@ fn the_risk_is_that_of_the_command_and_not_of_its_tool() {
             "externally-reversible",
         ),
         ("Write", json!({"file_path": "../b.txt", "content": "x"}), "externally-reversible"),
+        ("Write", json!({"file_path": "~/b.txt", "content": "x"}), "externally-reversible"),
+        ("Write", json!({"file_path": "a.txt", "path": "/etc/b", "content": "x"}), "externally-reversible"),
+        ("NotebookEdit", json!({"file_path": "a.txt", "notebook_path": "/srv/b"}), "externally-reversible"),
+        ("apply_patch", json!({"command": patch("*** Update File: a.txt\n@@\n-x\n+y")}), "reversible"),
+        ("apply_patch", json!({"input": patch("*** Add File: a.txt\n+x")}), "reversible"),
+        ("apply_patch", json!({"command": patch("*** Add File: /srv/b\n+x")}), "externally-reversible"),
+        ("apply_patch", json!({"command": patch(" *** Add File: /srv/b\n+x")}), "externally-reversible"),
+        (
+            "apply_patch",
+            json!({"command": patch("*** Add File: a\n+x\n\t*** Move to: ../b")}),
+            "externally-reversible",
+        ),
+        ("apply_patch", json!({"command": patch("*** Delete File: a.txt")}), "externally-reversible"),
+        ("apply_patch", json!({"command": patch("*** Copy File: a.txt")}), "externally-reversible"),
+        ("apply_patch", json!({"command": patch("")}), "externally-reversible"),
+        ("apply_patch", json!({"command": "cat a"}), "externally-reversible"),
+        ("apply_patch", json!({}), "externally-reversible"),
+        (
+            "apply_patch",
+            json!({"command": patch("*** Add File: a\n+x"), "workdir": "/srv"}),
+            "externally-reversible",
+        ),
     ] {
         let (gate, _) = refused(&place, tool, &input);
         assert_eq!(gate["risk"], risk, "{tool} {input}");
@@ -335,17 +429,22 @@ fn an_edit_is_shown_as_a_difference_and_a_yes_holds_for_the_file_that_was_shown(
     let (_, shown) = refused(&place, "Write", &through);
     assert!(shown.contains(&format!("--- {path} (sha256:")), "{shown}");
     // Changed between the question and the yes.
-    let asking = place.start_fed(&["hook", "claude-code"], &question("PreToolUse", "Edit", edit));
-    let (asking, gate) = waits(&place, asking);
-    place.write("a.txt", &before.replace("line 6", "line six"));
-    decides(&place, "approve", &gate);
-    let said = asking.end().json();
-    let told = &said["hookSpecificOutput"];
-    assert_eq!(told["permissionDecision"], "deny", "{told}");
-    assert!(
-        text(&told["permissionDecisionReason"]).contains("has changed since people were shown"),
-        "{told}"
-    );
+    let large = "line 6\n".repeat(200_000);
+    let of_codex = json!({"command": patch(&format!("*** Update File: {path}\n@@\n-line 5\n+line five"))});
+    for (tool, input, before) in
+        [("Edit", &edit, &before), ("Edit", &edit, &large), ("apply_patch", &of_codex, &before)]
+    {
+        place.write("a.txt", before);
+        let asking = place.start_fed(&["hook", "claude-code"], &question("PreToolUse", tool, input.clone()));
+        let (asking, gate) = waits(&place, asking);
+        place.write("a.txt", &before.replacen("line 6", "line s", 1));
+        decides(&place, "approve", &gate);
+        let said = asking.end().json();
+        let told = &said["hookSpecificOutput"];
+        assert_eq!(told["permissionDecision"], "deny", "{tool}: {told}");
+        let why = text(&told["permissionDecisionReason"]);
+        assert!(why.contains("has changed since people were shown"), "{told}");
+    }
 }
 
 #[test]

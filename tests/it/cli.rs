@@ -207,21 +207,26 @@ fn somebody_in_another_process_says_yes() {
         &place,
         &["reject", "g-1", "--reason", "late"],
         1,
-        &["could not decide g-1: it was approved already"],
+        &["could not reject g-1: it was approved already"],
     );
 }
 
 #[test]
 fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_come() {
     let (place, console) = at_gate(OWN);
-    check(&place, &["approve", "g-1"], 1, &["could not decide g-1"]);
-    check(&place, &["reject", "g-1", "--reason", "mine"], 1, &["could not decide g-1"]);
+    check(&place, &["approve", "g-1"], 1, &["could not approve g-1"]);
+    check(&place, &["reject", "g-1", "--reason", "mine"], 1, &["could not reject g-1"]);
     let gate = place.gates()[0].clone();
     for verb in ["done", "skip"] {
-        check(&place, &[verb, "r-1", "ok", "--reason", "mine"], 2, &["only with its ask read"]);
+        check(
+            &place,
+            &[verb, "r-1", "ok", "--reason", "mine"],
+            2,
+            &["needs the name of the ask that was read"],
+        );
         let ask = text(&gate["ask_hash"]);
         let read = [verb, "r-1", "ok", "--reason", "mine", "--ask", &ask];
-        check(&place, &read, 1, &["could not decide g-1"]);
+        check(&place, &read, 1, &["could not override g-1"]);
     }
     // A seat that says it is somebody else, over the socket itself.
     let mut seat = Socket::attach(&place);
@@ -395,14 +400,14 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
         2,
         &["people.toml has no person of that name; known: bob, me"],
     );
-    check(&place, &["comment", "g-1", "seen"], 0, &["said"]);
+    check(&place, &["comment", "g-1", "seen"], 0, &["comment added to g-1"]);
     check(
         &place,
         &["delegate", "g-1", "--to", "bob", "--for", "4h"],
         0,
-        &["bob may answer at g-1 in your place"],
+        &["bob answers at g-1 instead of you until"],
     );
-    check(&place, &["approve", "g-1"], 1, &["handed their answer to bob until"]);
+    check(&place, &["approve", "g-1"], 1, &["delegated their answer to bob until"]);
     check(&place, &["withdraw", "g-1"], 0, &[]);
     let alone = ["approve", "g-1", "--break-glass", "--reason", "the shop is down and nobody answers"];
     check(&place, &alone, 1, &["is not in the group break-glass of people.toml"]);
@@ -425,7 +430,7 @@ fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_el
     place.write(".cuelight/people.toml", &format!("{me}{liz}"));
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
-    check(&place, &["approve", "g-1"], 1, &["me is not in legal"]);
+    check(&place, &["approve", "g-1"], 1, &["me is not in the group legal"]);
     check(
         &place,
         &["review", "g-1", "--reason", "fine"],
@@ -437,7 +442,12 @@ fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_el
     check(&place, &["gates"], 0, &["review g-1", "EMERGENCY"]);
     check(&place, &["health"], 0, &["gates degraded: 1 emergency approval nobody has reviewed"]);
     check(&place, &["audit", "--type", "gate.glass_broken"], 0, &["EMERGENCY APPROVAL by me"]);
-    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
+    check(
+        &place,
+        &["review", "g-1", "--reason", "fine"],
+        1,
+        &["me gave this approval; another person must review it"],
+    );
     check(
         &place,
         &["gates", "--show", "g-1"],
@@ -490,7 +500,12 @@ steps:
         2,
         &["could not show what g-1 asked in epoch 2"],
     );
-    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
+    check(
+        &place,
+        &["review", "g-1", "--reason", "fine"],
+        1,
+        &["me gave this approval; another person must review it"],
+    );
     check(&place, &["review", "g-1", "--epoch", "2", "--reason", "fine"], 1, &["no emergency approval"]);
     check(&place, &alone, 0, &["has an emergency approval by you"]);
     // Its files are looked at once more before it counts.
@@ -510,13 +525,92 @@ steps:
 }
 
 #[test]
+fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
+    let (place, mut console) = at_gate(&GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m"));
+    let told = ["your approval of g-1 is recorded; g-1 is approved; it can be withdrawn until "];
+    check(&place, &["approve", "g-1"], 0, &told);
+    let again = ["this answer to g-1 was given before by you; nothing was recorded; g-1 is approved"];
+    check(&place, &["approve", "g-1"], 0, &again);
+    check(&place, &["withdraw", "g-1"], 0, &["your vote at g-1 is withdrawn"]);
+    check(&place, &["comment", "g-1", "mind the load"], 0, &["comment added to g-1"]);
+    check(
+        &place,
+        &["delegate", "g-1", "--to", "bob"],
+        0,
+        &["bob answers at g-1 instead of you until ", "not checked"],
+    );
+    check(
+        &place,
+        &["gates", "--show", "g-1"],
+        0,
+        &["comment     ", ": mind the load", "delegated   ", " to bob until "],
+    );
+    let told = place.cue(&["gates", "--json"]).ok().json();
+    assert_eq!(
+        (&told[0]["comments"][0]["text"], &told[0]["delegations"][0]["to"]),
+        (&json!("mind the load"), &json!("bob"))
+    );
+    check(&place, &["withdraw", "g-1"], 0, &["your delegation at g-1 is revoked"]);
+    check(&place, &["approve", "g-1", "--ask", "nope"], 2, &["--ask nope is not the name of its ask"]);
+    check(&place, &["reject", "g-1", "--reason", "no"], 0, &["g-1 is rejected"]);
+    console.until("run.ended");
+    check(&place, &["reject", "g-1", "--reason", "no"], 0, &["nothing was recorded; g-1 is rejected"]);
+    check(&place, &["gates", "--show", "g-1"], 0, &["closed      rejected by "]);
+}
+
+#[test]
+fn a_gate_that_was_sent_back_says_so_and_names_the_gate_that_asks_next() {
+    let (place, mut console) = at_gate(
+        "name: w
+steps:
+  - {id: prep, run: 'true'}
+  - {id: g, needs: prep, gate: {prompt: go?, send-back: prep}}
+  - {id: z, needs: g, run: 'true'}
+",
+    );
+    check(
+        &place,
+        &["send-back", "g-1", "--reason", "again"],
+        0,
+        &["g-1 is sent back: runs prep and the steps after it"],
+    );
+    console.until("gate.asked");
+    check(&place, &["wait", "g-1"], 1, &["g-1 sent back; asks again as g-2"]);
+    check(&place, &["gates", "--show", "g-1"], 0, &["g-1 sent back", "sent back "]);
+}
+
+#[test]
+fn an_approval_says_what_starts_now_and_what_stands_behind_other_gates() {
+    let (place, _console) = at_gate(
+        "name: w
+steps:
+  - {id: low, gate: {prompt: go?}}
+  - {id: stage, needs: low, run: 'true'}
+  - {id: after, needs: stage, run: 'true'}
+  - {id: high, needs: stage, gate: {prompt: on?}}
+  - {id: ship, needs: high, run: 'true'}
+",
+    );
+    check(
+        &place,
+        &["gates", "--show", "g-1"],
+        0,
+        &[
+            "if yes      starts stage; after that can run: after, high; behind other gates: ship",
+            "if no       skips stage, after, high, ship\n            the run ends as rejected\n",
+            "if nobody   no deadline",
+        ],
+    );
+}
+
+#[test]
 fn a_vote_can_be_taken_back_while_its_time_runs() {
     let armed = GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m");
     let (place, console) = at_gate(&armed);
     check(&place, &["withdraw", "g-1"], 1, &["could not withdraw from g-1"]);
     check(&place, &["approve", "g-1"], 0, &[]);
     assert_eq!(place.gates()[0]["state"], "armed");
-    check(&place, &["withdraw", "g-1"], 0, &["was withdrawn"]);
+    check(&place, &["withdraw", "g-1"], 0, &["is withdrawn"]);
     assert_eq!((&place.gates()[0]["state"], &place.gates()[0]["votes"]), (&json!("open"), &json!([])));
     assert_eq!(place.step("r-1", "ship")["attempts"], 0, "nothing was started");
     check(&place, &["reject", "g-1"], 1, &["say why with --reason"]);
@@ -834,10 +928,10 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
         &place,
         &["errors", "show", &name],
         0,
-        &["[CRITICAL] load:", "no route", "not failed like this before"],
+        &["[CRITICAL] load:", "no route", "first failure of this kind"],
     );
     check(&place, &["errors", "show", "e-999"], 2, &["could not find the failure e-999", "errors --all"]);
-    check(&place, &["errors", "list", "--run", "r-7"], 0, &["nothing stands"]);
+    check(&place, &["errors", "list", "--run", "r-7"], 0, &["no open failures"]);
     check(&place, &["errors", "ack", &name, "--reason", "mine"], 0, &[&format!("{name} is acknowledged")]);
     check(&place, &["errors", "show", &name], 0, &["acknowledged by", "mine"]);
     check(&place, &["errors", "resolve", &name, "--reason", "the cable"], 0, &["is resolved"]);

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use cuelight::{
     base::{Value, ValueMap, shorten},
     expression::{
-        EvalError, ExprErrorKind, Lookup, MapLookup, Names, Needs, Part, StatusFunction, Template, evaluate,
+        EvalError, ExprErrorKind, Lookup, MapLookup, Names, NoHash, Part, StatusFunction, Template, evaluate,
         evaluate_truth, parse, parse_with, to_text, truthy,
     },
 };
@@ -374,8 +374,12 @@ impl Lookup for Asked {
         which == StatusFunction::Failure
     }
 
-    fn hash_files(&self, patterns: &[String]) -> Result<String, Needs> {
-        if patterns == ["known"] { Ok("abc".to_owned()) } else { Err(Needs) }
+    fn hash_files(&self, patterns: &[String]) -> Result<String, NoHash> {
+        match patterns {
+            [it] if it == "known" => Ok("abc".to_owned()),
+            [it] if it == "huge" => Err(NoHash::Failed("could not hash huge".to_owned())),
+            _ => Err(NoHash::NotRead),
+        }
     }
 }
 
@@ -397,6 +401,8 @@ fn status_and_hashes_are_asked_of_the_lookup() {
     assert_eq!(truth("NaN"), Ok(false));
     let needed = EvalError::NeedsFiles(vec!["**/a".to_owned(), "b".to_owned()]);
     assert_eq!(truth("hashFiles('**/a', 'b') == 'abc'"), Err(needed));
+    let failed = EvalError::Function("hashFiles: could not hash huge".to_owned());
+    assert_eq!(truth("hashFiles('huge') == ''"), Err(failed));
 }
 
 /// Pieces that make an expression more often than characters do.

@@ -149,7 +149,7 @@ fn a_script_is_told_every_missing_field_and_its_flag() {
             (&["--set", "ticket=T-1", "--set", "share=7"], "must be one of: 5, 50"),
             (
                 &["--set", "ticket=T-1", "--set", "color=red"],
-                "`color` is no parameter; there are: ticket, share, note",
+                "the form has no field `color`; it has: ticket, share, note",
             ),
             (&["--set", "ticket=T-1", "--set", "ticket=T-2"], "`ticket` is given twice"),
             (&["--set", "ticket=T-1", "--set", "note=x", "--leave", "note"], "`note` is given twice"),

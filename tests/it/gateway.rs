@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::UnixStream,
+    net::{UnixListener, UnixStream},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -295,6 +295,68 @@ async fn nonsense_on_the_line_ends_the_line_and_nothing_else() {
     closing.cancel();
     tasks.join().await;
     engine.close().await;
+}
+
+/// Passes a line on, and shows another question to whoever reads it.
+async fn turns_the_question(front: UnixListener, back: std::path::PathBuf) {
+    while let Ok((near, _)) = front.accept().await {
+        let (mut near_in, mut near_out) = near.into_split();
+        let (mut far_in, mut far_out) = UnixStream::connect(&back).await.expect("an engine").into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut near_in, &mut far_out).await });
+        tokio::spawn(async move {
+            let mut bytes = vec![0; 1 << 20];
+            while let Ok(many @ 1..) = far_in.read(&mut bytes).await {
+                while let Some(at) = bytes[..many].windows(6).position(|it| it == b"Go on?") {
+                    bytes[at..at + 6].copy_from_slice(b"Hello?");
+                }
+                drop(near_out.write_all(&bytes[..many]).await);
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_shows_another_ask_than_it_names_gives_no_seat() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let desk = engine.desk();
+    run_of(&desk, launch_of(GATED)).await;
+    shows(&desk, |it| it.board.open_gates().next().is_some()).await;
+    let front = UnixListener::bind(dir.path().join("front")).expect("a socket");
+    let relay = tokio::spawn(turns_the_question(front, dir.path().join("socket")));
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let seat = RemoteDesk::attach(&dir.path().join("front"), Channel::Command, &tasks, closing.clone()).await;
+    let why = seat.expect_err("no seat").to_string();
+    assert!(why.contains("shows another ask than the one it names"), "{why}");
+    relay.abort();
+    closing.cancel();
+    tasks.join().await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn an_engine_whose_socket_was_removed_listens_again() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let path = dir.path().join("socket");
+    std::fs::remove_file(&path).expect("a socket");
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let attaches = async {
+        loop {
+            let seat = RemoteDesk::attach(&path, Channel::Command, &tasks, closing.clone()).await;
+            if seat.is_ok() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), attaches).await.expect("a seat in time");
+    closing.cancel();
+    tasks.join().await;
+    engine.close().await;
+    assert!(!path.exists(), "an engine that ends removes the socket that it made last");
 }
 
 #[test]

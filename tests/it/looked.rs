@@ -29,7 +29,7 @@ impl Looked {
                         (files.iter().map(file).collect(), patterns.iter().map(hash).collect());
                     if let (Some(files), Some(hashes)) = (found, hashes) {
                         let programs = programs.iter().map(|it| (it.clone(), Vec::new())).collect();
-                        let facts = Facts { files, hashes, programs };
+                        let facts = Facts { files, hashes, programs, ..Facts::default() };
                         answers.push(Command::FactsFetched { run: *run, step: *step, facts });
                     }
                 }

@@ -19,7 +19,10 @@ use cuelight::{
     },
 };
 use serde_json::json;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 const RUN: RunId = RunId(1);
 const GATE: GateId = GateId(1);
@@ -43,8 +46,16 @@ impl Log {
     fn launch(&mut self, run: RunId, plan: Plan, cause: CauseOfLaunch) {
         let plan = Arc::new(plan);
         let (plan_hash, seed, trace) = (Digest::default(), "7".to_owned(), "t-1".to_owned());
-        let created =
-            RunEvent::Created { plan, plan_hash, by: person("mira", &[]), seed, cause, trace, request: None };
+        let created = RunEvent::Created {
+            plan,
+            plan_hash,
+            by: person("mira", &[]),
+            seed,
+            cause,
+            trace,
+            request: None,
+            asked: BTreeMap::new(),
+        };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
 
@@ -611,7 +622,7 @@ fn why_follows_needs_down_to_the_people_who_are_missing() {
     assert_eq!(
         log.why(3),
         "mail needs pay\n  pay needs ok\n    ok waits at g-1 for 1 of finance (1 of 2)\n      \
-         if nobody comes, it is rejected in 16m32s\n      key:mira does not count: asked for the run\n"
+         if nobody answers: reject in 16m32s\n      key:mira does not count: asked for the run\n"
     );
 }
 
@@ -640,6 +651,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         cause: CauseOfLaunch::Asked,
         trace: String::new(),
         request: None,
+        asked: BTreeMap::new(),
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");

@@ -252,7 +252,8 @@ impl Saga {
                 let hashes = patterns.into_iter().map(|it| (it, String::new())).collect();
                 // What is executed is the same throughout.
                 let programs = programs.into_iter().map(|it| (it, Vec::new())).collect();
-                let facts = Facts { files: files.into_iter().map(look).collect(), hashes, programs };
+                let files = files.into_iter().map(look).collect();
+                let facts = Facts { files, hashes, programs, ..Facts::default() };
                 self.submit(Command::FactsFetched { run, step, facts });
             }
             // What is ended before it was called never was.

@@ -137,7 +137,7 @@ fn what_was_signed_elsewhere_counts_once_for_this_ask_alone() {
         "approve, by ann",
         "because    looked",
         "Ship it?",
-        "yes starts  ship",
+        "if yes      starts ship",
         "not yet: answer.sig is missing",
     ] {
         assert!(read.contains(part), "{part}: {read}");
@@ -234,7 +234,7 @@ fn a_step_can_hand_in_nothing_that_somebody_has_signed() {
     let program = env!("CARGO_BIN_EXE_cuelight");
     place.write("sneak.yaml", &format!("steps:\n  - id: sneak\n    run: |\n      {program} approve g-1 --signed answer 2> said.txt && exit 9\n      exit 0\n"));
     place.cue(&["run", "sneak.yaml", "--headless"]).ok();
-    assert!(place.text("said.txt").contains("this program counts as a step's and decides nothing"));
+    assert!(place.text("said.txt").contains("cuelight takes this program for a step"));
     assert_eq!(votes(&place).len(), 0, "nobody has answered");
     place.cue(&["approve", "g-1", "--signed", "answer"]).ok();
     assert_eq!(votes(&place).len(), 1, "a person can");

@@ -788,10 +788,26 @@ fn hash_files_is_githubs() {
     let desk = Desk::new();
     fs::write(desk.path().join("b.lock"), "two").expect("written");
     fs::write(desk.path().join("a.lock"), "one").expect("written");
-    let patterns = |it: &str| vec![it.to_owned()];
+    let hash_of = |it: &str| hash_files(desk.path(), &[it.to_owned()], 6, &desk.cancel);
     let expected = hash(&[hash(b"one").0, hash(b"two").0].concat()).to_string();
-    assert_eq!(hash_files(desk.path(), &patterns("**/*.lock")), Ok(expected));
-    assert_eq!(hash_files(desk.path(), &patterns("*.nothing")), Ok(String::new()));
+    assert_eq!(hash_of("**/*.lock"), Ok(expected));
+    assert_eq!(hash_of("*.nothing"), Ok(String::new()));
+}
+
+#[test]
+fn hash_files_ends_at_its_limit_and_with_the_engine() {
+    let desk = Desk::new();
+    fs::write(desk.path().join("a.lock"), "one").expect("written");
+    fs::File::create(desk.path().join("b.lock")).and_then(|it| it.set_len(200 << 30)).expect("a sparse file");
+    let hash_of = |bytes_max| hash_files(desk.path(), &["*.lock".to_owned()], bytes_max, &desk.cancel);
+    let too_large = hash_of(1 << 30).expect_err("too large");
+    assert!(
+        too_large.starts_with("could not hash b.lock: the files that match have more than"),
+        "{too_large}"
+    );
+    desk.cancel.cancel();
+    let ended = hash_of(u64::MAX - 1).expect_err("the engine ends");
+    assert!(ended.contains("the engine is ending"), "{ended}");
 }
 
 #[test]

@@ -1022,17 +1022,28 @@ impl Run {
         }
     }
 
-    /// The gates that a step needs by name, unless it decides by itself what their answer means to it.
+    /// The gates that a step needs by name, alone or in a frame, unless it decides by itself what their answer means to it.
+    /// So does a model of the calls that it asks for.
     fn guarded_by(&self, step: StepIx) -> Vec<String> {
         if self.asks_for_failures(step) {
             return Vec::new();
         }
-        let gate = |it: &&StepIx| {
-            let plan = &self.plan.steps[it.index()];
-            matches!(plan.work, Work::Gate(_)) && !self.steps[it.index()].kept
-        };
-        let needs = &self.plan.steps[step.index()].needs;
-        needs.iter().filter(gate).map(|it| self.plan.steps[it.index()].id.clone()).collect()
+        let around = std::iter::successors(Some(step), |it| self.plan.steps[it.index()].frame);
+        let mut open: Vec<StepIx> =
+            around.flat_map(|it| self.plan.steps[it.index()].needs.iter().copied()).collect();
+        let mut gates = Vec::new();
+        while let Some(at) = open.pop() {
+            let plan = &self.plan.steps[at.index()];
+            match &plan.work {
+                Work::Gate(_) if !self.steps[at.index()].kept => gates.push(plan.id.clone()),
+                Work::Frame(frame) if !matches!(frame.kind, FrameKind::Talk(_)) => {
+                    let all = (0..self.plan.steps.len()).map(StepIx::from_index);
+                    open.extend(all.filter(|it| self.plan.steps[it.index()].frame == Some(at)));
+                }
+                _ => {}
+            }
+        }
+        gates
     }
 
     /// Whether a step rests, and lets go what needs it: one that was skipped early does when what it needs has come to rest.

@@ -1228,6 +1228,7 @@ impl<'a> History<'a> {
         Facts {
             files: files.iter().map(file).collect(),
             hashes: patterns.iter().map(|it| (it.clone(), digest.to_string())).collect(),
+            unhashed: Vec::new(),
             programs: programs.iter().map(|it| (it.clone(), vec![file(&it.word)])).collect(),
         }
     }

@@ -133,7 +133,8 @@ pub(super) async fn retry(config: &Config, out: Output, args: RetryArgs) -> Outc
     let command = Command::Retry { run, from, by, corrected };
     say_asked_anew(&seat, run, &command).await;
     submit(seat, out, command, |receipt| {
-        receipt.run.map_or_else(|| format!("{run} is tried again"), |it| it.to_string())
+        receipt.run.inspect(|it| say(&format!("{it} retries {run}")));
+        receipt.run.map_or_else(|| format!("{run} is retried"), |it| it.to_string())
     })
     .await
 }
@@ -149,6 +150,7 @@ pub(super) async fn fork(config: &Config, out: Output, args: ForkArgs) -> Outcom
     let command = Command::Fork { run, at, by, corrected, past: None };
     say_asked_anew(&seat, run, &command).await;
     submit(seat, out, command, |receipt| {
+        receipt.run.inspect(|it| say(&format!("{it} forks {run}")));
         receipt.run.map_or_else(|| format!("{run} is forked"), |it| it.to_string())
     })
     .await

@@ -3,24 +3,29 @@
 
 use crate::{
     base::{Epoch, TextPart, safe_text},
-    engine::{Ask, Evidence, FileFact, OVERRIDE},
+    engine::{Ask, Evidence, FileFact, OVERRIDE, Verdict},
     expression::to_text,
-    plan::{OnTimeout, Risk},
-    projection::{CLAIM_WORDS, Fields, GateView, call_files, command_line, names_in_words, snapshot_files},
+    plan::Risk,
+    projection::{
+        CLAIM_WORDS, Fields, GateView, RunView, call_files, command_line, names_in_words, nobody_words,
+        risk_words, send_back_words, snapshot_files, undo_words, yes_words,
+    },
 };
 use std::{fmt::Write as _, sync::Arc};
 
 const FITS: &str = "a String takes all text";
 
 /// Everything that is asked, in the order in which it matters.
-pub(super) fn text(gate: &Arc<GateView>) -> String {
+///
+/// Without the run, steps behind other gates are not told apart.
+pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>) -> String {
     let ask = &gate.ask;
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").expect(FITS);
     line(format!(
         "{} {}  {} of {} {}",
         gate.id,
-        gate.state,
+        gate.state_word(),
         safe_text(&ask.step),
         ask.run,
         safe_text(&ask.workflow)
@@ -28,9 +33,16 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
     line(String::new());
     ask.prompt.lines().for_each(|it| line(format!("  {}", safe_text(it))));
     line(String::new());
-    line(format!("risk        {}", ask.risk.word()));
+    line(format!("risk        {}", risk_words(ask.risk)));
     line(format!("asked by    {}", safe_text(&ask.requester)));
-    line(format!("who         {}", who(gate)));
+    match gate.closed_at {
+        Some(at) => line(format!(
+            "closed      {} by {}, {at}",
+            gate.state_word(),
+            safe_text(&gate.closers().join(", "))
+        )),
+        None => line(format!("who         {}", who(gate))),
+    }
     ask.notes_on_who().iter().for_each(|it| line(format!("            {}", safe_text(it))));
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
@@ -44,12 +56,36 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
         } else {
             format!(": {}", safe_text(&vote.vote.reason))
         };
-        line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.who()), vote.vote.verdict));
+        line(format!(
+            "vote        {} {} {}{reason}",
+            safe_text(&vote.vote.who()),
+            verdict_words(vote.vote.verdict),
+            vote.at.clock()
+        ));
+    }
+    for it in gate.delegations() {
+        let (by, to) = (safe_text(&it.by.name), safe_text(&it.to));
+        line(format!("delegated   {by} to {to} until {}", it.until));
+    }
+    for (head, list) in [("comment", &gate.comments), ("denied", &gate.refused)] {
+        for it in list {
+            let (by, said) = (safe_text(&it.by.name), safe_text(&it.text));
+            line(format!("{head:<12}{by} {}: {said}", it.at.clock()));
+        }
     }
     if let Some(why) = &gate.asked_anew {
         line(format!("asked again {}", safe_text(why)));
     }
     body(ask, &mut line);
+    line(format!("if yes      {}", safe_text(&gate.yes_words(run))));
+    for (index, it) in gate.no_words(run).iter().enumerate() {
+        line(format!("{:<12}{}", if index == 0 { "if no" } else { "" }, safe_text(it)));
+    }
+    if let Some(to) = &ask.send_back {
+        line(format!("or back     {}", safe_text(&send_back_words(to))));
+    }
+    line(format!("if nobody   {}", gate.nobody_words(|it| it.to_string())));
+    gate.window_words().iter().for_each(|it| line(format!("            {it} (in the console)")));
     line(String::new());
     let code = gate.hash.code();
     line(match ask.risk {
@@ -85,19 +121,29 @@ fn emergency(it: &GateView, now: Epoch) -> String {
 pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
     let mut out = vec![
         format!("{} of {} {}", safe_text(&ask.step), ask.run, safe_text(&ask.workflow)),
-        format!("risk        {}", ask.risk.word()),
+        format!("risk        {}", risk_words(ask.risk)),
         format!("asked by    {}", safe_text(&ask.requester)),
     ];
     out.extend(ask.notes_on_who().iter().map(|it| format!("who         {}", safe_text(it))));
     out.splice(1..1, ask.prompt.lines().map(|it| format!("  {}", safe_text(it))));
     body(ask, &mut |text| out.push(text));
+    out.push(format!("if yes      {}", safe_text(&yes_words(ask))));
+    names("if no skips", &ask.skips, &mut |text| out.push(text));
+    names("   undoes", &ask.undoes, &mut |text| out.push(text));
+    out.push(format!("if nobody   {}", nobody_words(ask, false, |it| it.to_string())));
     out
 }
 
 fn body(ask: &Ask, mut line: &mut dyn FnMut(String)) {
     calls(ask, &mut line);
     for field in &ask.form {
-        line(format!("parameter   {} = {}", safe_text(&field.name), safe_text(&to_text(&field.value))));
+        let value = if field.value.is_null() { "empty".to_owned() } else { to_text(&field.value) };
+        line(format!(
+            "form        {} = {}   ({})",
+            safe_text(&field.name),
+            safe_text(&value),
+            safe_text(&field.rule())
+        ));
     }
     ask.evidence.iter().for_each(|it| evidence(it, &mut line));
     for (index, value) in ask.binds.iter().flat_map(|it| it.lines()).enumerate() {
@@ -108,17 +154,6 @@ fn body(ask: &Ask, mut line: &mut dyn FnMut(String)) {
         line(format!("claim       {CLAIM_WORDS}"));
         claim.lines().for_each(|it| line(format!("            | {}", safe_text(it))));
     }
-    names("yes starts", &ask.starts, &mut line);
-    names("no skips", &ask.skips, &mut line);
-    names("no undoes", &ask.undoes, &mut line);
-    names("for good", &ask.cannot_undo, &mut line);
-    let then = match ask.on_timeout {
-        OnTimeout::Reject => "rejected",
-        OnTimeout::Approve => "approved",
-        OnTimeout::Escalate => "escalated",
-    };
-    let expires = ask.expires_at.map_or_else(|| "it waits".to_owned(), |it| format!("{then} at {it}"));
-    line(format!("if nobody   {expires}"));
 }
 
 fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
@@ -128,10 +163,10 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
     }
     for call in &ask.will_run {
         line(format!(
-            "will run    {} (effect {}, undo: {})",
+            "will run    {} (effect {}; {})",
             safe_text(&call.step),
             call.effect.word(),
-            call.undo
+            undo_words(&call.undo)
         ));
         if !call.choice.is_empty() {
             line(format!("              {}", call.choice));
@@ -182,7 +217,7 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
     }
     for later in &ask.later {
         line(format!(
-            "later       {} ({}), its parameters are not known yet",
+            "later       {} ({}), its command is known when it starts; its template is bound",
             safe_text(&later.step),
             later.kind
         ));
@@ -226,6 +261,14 @@ fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
         (None, None) => {
             line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
         }
+    }
+}
+
+const fn verdict_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approve => "approved",
+        Verdict::Reject => "rejected",
+        Verdict::SendBack => "sent back",
     }
 }
 

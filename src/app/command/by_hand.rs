@@ -16,10 +16,10 @@ use crate::{
         output::Output,
         wiring::Seat,
     },
-    base::{RunId, StepIx, Value, ValueMap},
+    base::{RunId, StepIx, Value, ValueMap, safe_text},
     engine::{Command, DoubtAnswer},
     plan::Work,
-    projection::GateView,
+    projection::{GateView, settled_words},
     runtime::Desk,
 };
 use clap::{Args, ValueEnum};
@@ -147,9 +147,9 @@ pub(super) async fn doubt(config: &Config, out: Output, args: DoubtArgs) -> Outc
 pub(super) async fn settle_undo(config: &Config, out: Output, args: SettleUndoArgs) -> Outcome {
     let (seat, run, step) = at_step(config, &args.step.run, &args.step.step).await?;
     let by = seat.actor.clone();
-    let said = if args.again { "the undo is tried again" } else { "the undo counts as done by hand" };
+    let said = settled_words(&safe_text(&args.step.step), args.again);
     let command = Command::SettleUndo { run, step, again: args.again, reason: args.step.reason, by };
-    submit(seat, out, command, |_| said.to_owned()).await
+    submit(seat, out, command, |_| said).await
 }
 
 /// Only a gate is answered with a key.

@@ -173,12 +173,12 @@ pub(super) enum Command {
     /// List everything that waits for a person: gates, unknown outcomes, stuck undos
     #[command(after_help = "Examples:\n  cuelight gates\n  cuelight gates --show g-3")]
     Gates(GatesArgs),
-    /// Approve at a gate, so that its run continues
+    /// Approve a gate
     #[command(after_help = "Example: cuelight approve g-3 --ask c41f-92qd\n\n\
         Where the risk is high, a terminal shows the ask and has you type a code. A script names the ask that was read:\n\
         its name stands at the end of cuelight gates --show g-3. No program that a step has started answers at a gate.")]
     Approve(DecideArgs),
-    /// Reject at a gate, with a reason
+    /// Reject a gate, with a reason
     #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
     Reject(DecideArgs),
     /// Ask people for approval from a script; with a command, run it once they approve

@@ -156,7 +156,7 @@ fn files() -> Finding {
 fn guard() -> Finding {
     let weak = guard_weaknesses();
     if weak.is_empty() {
-        let text = "`kill -9` of an engine ends no program that may go on, loses no exit status, leaves nobody behind";
+        let text = "steps survive a kill of the engine, and their exit codes are kept";
         return ok("guard", text.to_owned());
     }
     note("guard", weak.join("; "))
@@ -396,7 +396,13 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
                 return note("people.toml", why);
             }
             match known.len() {
-                0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),
+                0 => note(
+                    "people.toml",
+                    format!(
+                        "no people.toml: you are the OS user {}, and no group or key counts; docs/semantics.md#5-gates has an example",
+                        me.name
+                    ),
+                ),
                 many => {
                     let (standing, me) = (people.standing(), &me.name);
                     ok("people.toml", format!("{many} people, {standing}; you are {me}, in {groups}"))

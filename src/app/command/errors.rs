@@ -8,9 +8,9 @@ use crate::{
         output::Output,
         wiring,
     },
-    base::{Value, counted, safe_text},
+    base::{StepIx, Value, counted, safe_text},
     engine::{Command, FailureNote},
-    projection::{Board, ErrorState, ErrorView, error_json},
+    projection::{Board, ErrorState, ErrorView, StepView, UndoState, error_json, settle_command},
     runtime::Desk,
 };
 use clap::{Args, Subcommand};
@@ -100,8 +100,8 @@ async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     if errors.is_empty() {
-        let all = if args.all { "" } else { "; --all shows what was mended" };
-        out.line(&format!("nothing stands that has failed{all}"));
+        let all = if args.all { "" } else { "; --all lists resolved ones" };
+        out.line(&format!("no open failures{all}"));
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = errors.iter().map(|it| row(it)).collect();
@@ -177,15 +177,22 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
     if let ErrorState::Resolved { at, fix } = &error.state {
         out.line(&format!("resolved at {}: {}", at.clock(), safe_text(&fix.words())));
     }
+    let is_stuck = |step: StepIx| {
+        let undo = view.as_ref().and_then(|it| it.step(step)).map(StepView::undo);
+        matches!(undo, Some(UndoState::Stuck(_)))
+    };
+    if error.of_undo && error.step.is_some_and(is_stuck) {
+        out.line(&format!("next: {}", settle_command(error.run, &safe_text(&error.step_id))));
+    }
     let calls = error.step.and_then(|step| Some(view.as_ref()?.step(step)?.attempts().to_vec()));
     for call in calls.unwrap_or_default() {
-        let how = call.failure.as_ref().map_or_else(|| "well".to_owned(), |it| safe_text(&it.message));
+        let how = call.failure.as_ref().map_or_else(|| "succeeded".to_owned(), |it| safe_text(&it.message));
         out.line(&format!("call {} at {} ran {}: {how}", call.number, call.started_at.clock(), call.ran_for));
     }
     let fixes: Vec<String> = alike.fixes.iter().map(|(fix, times)| format!("{fix} {times}")).collect();
     let before = alike.times.saturating_sub(1);
     out.line(&match (before, fixes.is_empty()) {
-        (0, _) => "it has not failed like this before".to_owned(),
+        (0, _) => "first failure of this kind".to_owned(),
         (before, true) => {
             format!("it failed like this {} before, and nothing mended it", counted(before, "time", "times"))
         }

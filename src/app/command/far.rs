@@ -161,7 +161,7 @@ async fn read_line(
 /// Joins standard input and output to the engine here, until one of them ends.
 pub(super) async fn relay(config: &Config) -> Outcome {
     let workspace = config.workspace()?;
-    let stream = open_socket(&workspace.socket()).await.map_err(Trouble::not_recorded)?;
+    let stream = open_socket(&workspace.socket()).await.map_err(wiring::no_seat)?;
     let (mut from, mut to) = stream.into_split();
     let failed =
         |it: std::io::Error| Trouble::failed(format!("could not use standard input and output: {it}"));

@@ -102,16 +102,16 @@ pub(super) struct GateNoun {
 
 #[derive(Debug, Subcommand)]
 enum GateCommand {
-    /// Add a comment for everyone who looks at a gate
+    /// Add a comment at a gate; the console, `gates --show` and `gates --json` show it
     #[command(after_help = "Example: cuelight gate comment g-3 \"waiting for the numbers\"")]
     Comment(CommentArgs),
-    /// Delegate your answer at a gate to another person, for a while
+    /// Delegate your answer at a gate to another person, for 8 hours or as long as --for says
     #[command(after_help = "Example: cuelight gate delegate g-3 --to bob --for 4h --reason \"on a train\"")]
     Delegate(DelegateArgs),
-    /// Withdraw your own vote while the gate is open
+    /// Withdraw your vote or your delegation at a gate
     #[command(after_help = "Example: cuelight gate withdraw g-3")]
     Withdraw(GateArgs),
-    /// Send an ask back: its steps run again, and the gate asks anew
+    /// Send a gate back: the steps from its `send-back` step on run again, then a new gate asks
     #[command(
         name = "send-back",
         after_help = "Example: cuelight gate send-back g-3 --reason \"the tests ran on the wrong branch\""
@@ -120,14 +120,14 @@ enum GateCommand {
     /// Record the review of an emergency approval or an override
     #[command(after_help = "Example: cuelight gate review g-3 --reason 'the roll-back was the right thing'")]
     Review(ReviewArgs),
-    /// Change the parameters of a gate; this makes a new ask and voids all votes
+    /// Change the values of a gate's form: a new ask, all votes are void, and you cannot vote there
     #[command(
         after_help = "Example: cuelight gate edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\""
     )]
     Edit(EditArgs),
     /// Wait until a gate closes
     #[command(after_help = "Example: cuelight gate wait g-3 && ./deploy.sh\n\n\
-        Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
+        Exit codes: 0 approved, 1 rejected or sent back, 2 usage, 3 expired, 6 no console reachable or fault.")]
     Wait(WaitArgs),
 }
 

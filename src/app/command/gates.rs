@@ -12,9 +12,9 @@ use crate::{
         output::Output,
         wiring::{self},
     },
-    base::{Epoch, Span},
+    base::{Epoch, Span, safe_text},
     engine::GateState,
-    projection::{GateView, gates_json},
+    projection::{Attention, GateView, gate_json, gates_json, settle_command},
     runtime::{Clock, Desk, Seen, SystemClock},
 };
 use clap::Args;
@@ -54,7 +54,12 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         };
         seat.leave().await;
         let view = then(view?, args.epoch.map(Epoch))?;
-        out.raw(ask_text::text(&view).as_bytes());
+        let run = seen.board.run(view.run).map(|it| &**it);
+        if args.json {
+            out.json_pretty(&gate_json(&view));
+        } else {
+            out.raw(ask_text::text(&view, run).as_bytes());
+        }
         return Ok(ExitCode::SUCCESS);
     }
     seat.leave().await;
@@ -74,6 +79,14 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
     } else {
         out.table(&["WHAT", "RUN", "STEP", "RISK", "VOTES", "WAITS", "THEN"], &rows);
         seen.board.doubts().for_each(|it| out.raw(super::doubt_words(&it).as_bytes()));
+        for row in seen.board.inbox(None).iter().filter(|it| it.what == Attention::StuckUndo) {
+            let step = safe_text(&row.step_id);
+            out.line(&format!(
+                "\n{} {step} could not be undone. Next: {}",
+                row.run,
+                settle_command(row.run, &step)
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -106,7 +119,7 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
         }
     };
     let before = match named::gate_view(&seat, gate).await {
-        Ok(view) => Some(view.state).filter(|it| it.rests()),
+        Ok(view) => closed(&seat.desk.boards().borrow(), &view),
         Err(trouble) => {
             seat.leave().await;
             return Err(trouble);
@@ -114,21 +127,22 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
     };
     let mut boards = seat.desk.boards();
     let verdict = async {
-        let seen = boards.wait_for(|seen| closed(seen, gate).is_some() || is_lost(seen)).await;
-        seen.ok().and_then(|seen| closed(&seen, gate))
+        let now = |seen: &Seen| seen.board.gate(gate).and_then(|it| closed(seen, it));
+        let seen = boards.wait_for(|seen| now(seen).is_some() || is_lost(seen)).await;
+        seen.ok().and_then(|seen| now(&seen))
     };
     let state = match timeout {
         _ if before.is_some() => before,
         None => verdict.await,
         Some(limit) => match tokio::time::timeout(limit.to_std(), verdict).await {
             Ok(state) => state,
-            Err(_) => Some(GateState::Expired),
+            Err(_) => Some((GateState::Expired, GateState::Expired.word().to_owned())),
         },
     };
     seat.leave().await;
     match state {
-        Some(state) => {
-            out.line(&format!("{gate} {state}"));
+        Some((state, words)) => {
+            out.line(&format!("{gate} {words}"));
             Ok(exit::of_gate(state))
         }
         None => Err(Trouble {
@@ -140,6 +154,14 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
     }
 }
 
-fn closed(seen: &Seen, gate: crate::base::GateId) -> Option<GateState> {
-    seen.board.gate(gate).map(|it| it.state).filter(|it| it.rests())
+/// The state of a gate that has closed, and its words. A gate that was sent back asks again as another gate.
+fn closed(seen: &Seen, gate: &GateView) -> Option<(GateState, String)> {
+    let state = Some(gate.state).filter(|it| it.rests())?;
+    let is_next = |it: &&Arc<GateView>| it.id > gate.id && (it.run, it.step) == (gate.run, gate.step);
+    let words = match seen.board.gates().find(is_next) {
+        _ if !gate.is_sent_back() => gate.state_word().to_owned(),
+        Some(next) => format!("{}; asks again as {}", gate.state_word(), next.id),
+        None => format!("{}; a new gate asks after its steps have run again", gate.state_word()),
+    };
+    Some((state, words))
 }

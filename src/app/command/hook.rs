@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     io::{ErrorKind, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -67,6 +67,12 @@ pub(super) enum Silence {
 /// What is read of a question; nobody decides on more.
 const QUESTION_BYTES_MAX: u64 = 4 * TEXT_BYTES_MAX;
 
+/// A larger file is not hashed.
+const HASHED_BYTES_MAX: u64 = 1024 * TEXT_BYTES_MAX;
+/// Bytes of a path that the kernel takes, and links that are followed for one.
+const PATH_BYTES_MAX: usize = 4096;
+const LINKS_MAX: u32 = 40;
+
 /// The events of an agent that can be answered.
 const BEFORE_A_TOOL: &str = "PreToolUse";
 const AT_THE_PROMPT: &str = "PermissionRequest";
@@ -102,21 +108,32 @@ impl Question {
 pub(super) struct Asked {
     pub(super) ask: AskArgs,
     pub(super) evidence: Vec<(String, String)>,
-    /// The file that would be changed, as it was shown.
-    file: Option<FileNow>,
+    /// The files that would be written, as they were shown.
+    files: Vec<FileNow>,
 }
 
 impl Asked {
     /// The answer, as long as the file is the one that was shown: a yes to a change holds for no other file.
     pub(super) fn still(&self, told: Told) -> Told {
-        match (&told, &self.file) {
-            (Told::Yes(_), Some(shown)) if file_now(Path::new(&shown.path)) != *shown => Told::No(format!(
+        let Told::Yes(_) = told else { return told };
+        let is_other = |shown: &&FileNow| file_now(Path::new(&shown.path)) != **shown || is_unknown(shown);
+        match self.files.iter().find(is_other) {
+            Some(shown) if is_unknown(shown) => Told::No(format!(
+                "could not tell whether {} is still the file that people were asked about; change it in another way",
+                shown.path
+            )),
+            Some(shown) => Told::No(format!(
                 "{} has changed since people were shown what would become of it; read it again, then ask again",
                 shown.path
             )),
-            _ => told,
+            None => told,
         }
     }
+}
+
+/// A file that is there and whose bytes are not known: any other file would look the same.
+fn is_unknown(file: &FileNow) -> bool {
+    file.problem.is_some() && file.digest.is_none()
 }
 
 /// What the agent is told.
@@ -177,7 +194,15 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> Asked 
     let Question { tool_name: tool, tool_input: input, cwd: directory, session_id, .. } = question;
     let tool_use = ToolUse { agent, tool, input, directory };
     let file = tool_use.changed_file().map(|path| file_now(&Path::new(directory).join(path)));
-    let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file.as_ref());
+    let here = Path::new(directory);
+    let root = real(here, LINKS_MAX);
+    let named = tool_use.written_files().unwrap_or_default();
+    let mut files: Vec<FileNow> = named.into_iter().map(|path| file_now(&here.join(path))).collect();
+    let from_here =
+        |path: &Path| path.strip_prefix(&root).map_or_else(|_| path.to_owned(), |below| here.join(below));
+    let written: Vec<String> =
+        files.iter().map(|file| from_here(Path::new(&file.path)).display().to_string()).collect();
+    let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file.as_ref(), &written);
     let hash = Digest(Sha256::digest(input.to_string().as_bytes()).into());
     let bind = |(key, value): (&str, &str)| (!value.is_empty()).then(|| (key.to_owned(), value.to_owned()));
     let hash = format!("sha256:{hash}");
@@ -196,12 +221,30 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> Asked 
         json: false,
         command: Vec::new(),
     };
-    Asked { ask, evidence, file }
+    if files.is_empty() {
+        files.extend(file);
+    }
+    Asked { ask, evidence, files }
+}
+
+/// Where a file is, or would be made, links followed; also a link that leads to no file yet.
+fn real(path: &Path, links: u32) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    if path.as_os_str().len() > PATH_BYTES_MAX {
+        return path.to_owned();
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return path.to_owned() };
+    match fs::read_link(path) {
+        Ok(target) if links > 0 => real(&parent.join(target), links - 1),
+        _ => real(parent, links).join(name),
+    }
 }
 
 /// A file as it is, links followed.
 fn file_now(path: &Path) -> FileNow {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real = real(path, LINKS_MAX);
     let now = FileNow { path: real.display().to_string(), text: None, digest: None, problem: None };
     let failed = |why: String| FileNow { problem: Some(why), ..now.clone() };
     match fs::metadata(&real) {
@@ -209,7 +252,8 @@ fn file_now(path: &Path) -> FileNow {
         Err(error) => return failed(error.to_string()),
         Ok(about) if !about.is_file() => return failed("it is no plain file".to_owned()),
         Ok(about) if about.len() > TEXT_BYTES_MAX => {
-            return failed(format!("it has more than {TEXT_BYTES_MAX} bytes"));
+            let digest = (about.len() <= HASHED_BYTES_MAX).then(|| digest_of(&real).ok()).flatten();
+            return FileNow { digest, ..failed(format!("it has more than {TEXT_BYTES_MAX} bytes")) };
         }
         Ok(_) => {}
     }
@@ -221,6 +265,17 @@ fn file_now(path: &Path) -> FileNow {
     match String::from_utf8(bytes) {
         Ok(text) => FileNow { text: Some(text), digest, ..now },
         Err(_) => FileNow { digest, ..failed("it is no text".to_owned()) },
+    }
+}
+
+/// The hash of a file that is too large to be shown.
+fn digest_of(path: &Path) -> std::io::Result<Digest> {
+    let (mut file, mut hasher, mut buffer) = (fs::File::open(path)?, Sha256::new(), vec![0; 64 * 1024]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Digest(hasher.finalize().into())),
+            count => hasher.update(&buffer[..count]),
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
     engine::Event,
     plan::Currency,
     projection::{
-        RunView, choice_words, event_line, event_words, lineage_words, otlp_json, runs_json, show_json,
-        spans_of, suggestion,
+        RunView, choice_words, event_line, event_words, lineage_words, next_command, otlp_json, runs_json,
+        show_json, spans_of,
     },
     runtime::{Clock, Desk, Page, Seen, SystemClock, Trouble as DeskTrouble, Want},
 };
@@ -137,7 +137,9 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
             format_args!("{} %", partial.completion_ratio.percent()),
             partial.failed,
         ));
-        out.line(&format!("suggested: {}", suggestion(it.id, partial)));
+        if let Some(next) = next_command(view, partial) {
+            out.line(&format!("suggested: {}", safe_text(&next)));
+        }
     }
     for budget in it.budgets() {
         out.line(&format!("budget: {}", budget.words()));

@@ -12,7 +12,7 @@ use crate::{
     base::{Digest, GateId, RunId, Seq, Value, read_json, safe_text, sha256},
     engine::{NEEDS_TOUCH, SELF_DECLARED, STATEMENT_NAMESPACE, Statement, Verdict, form_digest},
     runtime::signing_key,
-    store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
+    store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace, is_name_of_log},
 };
 use clap::Args;
 use serde_json::json;
@@ -257,7 +257,7 @@ pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<Stri
     }
     let statement = text(signature, "statement")?;
     let signed = Statement::read(statement).ok_or_else(|| format!("what {name} has signed is no answer"))?;
-    if signed.log != log {
+    if !is_name_of_log(&signed.log, log) {
         return Err(format!("what {name} has signed is for another log, {}", safe_text(&signed.log)));
     }
     let form = vote["form"].as_object().cloned().unwrap_or_default();

@@ -81,11 +81,13 @@ enum RunCommand {
     #[command(after_help = "Example: cuelight run undo r-7 --reason \"wrong customer\"")]
     Undo(ReasonArgs),
     /// Skip a step; its dependents run without it
-    #[command(after_help = "Example: cuelight run skip r-7 notify --reason \"mail is down\"")]
+    #[command(after_help = "Example: cuelight run skip r-7 notify --reason \"mail is down\"\n\n\
+        At a gate this is an override: it approves the gate, needs the whole quorum, and another person must review it.")]
     Skip(SkipArgs),
-    /// Complete a waiting step by hand
+    /// Complete a waiting or failed step by hand
     #[command(
-        after_help = "Example: cuelight run done r-7 upload --output url=https://… --reason \"uploaded by hand\""
+        after_help = "Example: cuelight run done r-7 upload --output url=https://… --reason \"uploaded by hand\"\n\n\
+        At a gate this is an override: it approves the gate, needs the whole quorum, and another person must review it."
     )]
     Done(DoneArgs),
     /// Resolve a step whose outcome is unknown after a crash

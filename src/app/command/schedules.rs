@@ -88,6 +88,7 @@ async fn list(config: &Config, out: Output, as_json: bool) -> Outcome {
     let seat = wiring::look(config).await?;
     let board = seat.desk.boards().borrow().board.clone();
     let found = scheduled(&seat.workspace);
+    let seat_workspace = seat.workspace.clone();
     for (file, why) in unreadable(&seat.workspace) {
         let file = safe_text(&file);
         say(&format!(
@@ -97,31 +98,33 @@ async fn list(config: &Config, out: Output, as_json: bool) -> Outcome {
     }
     seat.leave().await;
     let now = SystemClock.now();
+    let is_trusted = config.trusts(&seat_workspace).is_ok();
     if as_json {
-        out.json_pretty(&found.iter().map(|it| as_value(it, &board, now)).collect::<Value>());
+        out.json_pretty(&found.iter().map(|it| as_value(it, &board, now, is_trusted)).collect::<Value>());
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
         out.line("nothing starts by itself: no workflow in .cuelight/workflows has `on: schedule`");
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = found.iter().map(|it| row(it, &board, now)).collect();
+    let rows: Vec<Vec<String>> = found.iter().map(|it| row(it, &board, now, is_trusted)).collect();
     out.table(&["WORKFLOW", "CRON", "ZONE", "NEXT", "LAST", "OVERLAP", "CATCH-UP", "STATE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(it: &Scheduled, board: &Board, now: Timestamp) -> Vec<String> {
+fn row(it: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Vec<String> {
     let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let hold = hold(it, board);
-    let state = hold.map_or_else(
-        || "goes".to_owned(),
-        |it| safe_text(&format!("on hold by {} since {}: {}", it.by, it.at, it.reason)),
-    );
+    let state = match hold {
+        Some(it) => safe_text(&format!("on hold by {} since {}: {}", it.by, it.at, it.reason)),
+        None if is_trusted => "goes".to_owned(),
+        None => "does not start: run `cuelight trust` first".to_owned(),
+    };
     vec![
         safe_text(&it.workflow),
         it.schedule.cron.value.clone(),
         it.schedule.timezone.clone(),
-        when(it.next(now).filter(|_| hold.is_none())),
+        when(it.next(now).filter(|_| hold.is_none() && is_trusted)),
         when(last(it, board)),
         overlap_word(it.schedule.overlap).to_owned(),
         it.schedule.catch_up.map_or_else(|| "-".to_owned(), |it| it.to_string()),
@@ -129,7 +132,7 @@ fn row(it: &Scheduled, board: &Board, now: Timestamp) -> Vec<String> {
     ]
 }
 
-fn as_value(it: &Scheduled, board: &Board, now: Timestamp) -> Value {
+fn as_value(it: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Value {
     let hold = hold(it, board);
     json!({
         "workflow": it.workflow,
@@ -138,7 +141,8 @@ fn as_value(it: &Scheduled, board: &Board, now: Timestamp) -> Value {
         "timezone": it.schedule.timezone,
         "overlap": overlap_word(it.schedule.overlap),
         "catch_up_ms": it.schedule.catch_up.map(|it| it.0),
-        "next": it.next(now).filter(|_| hold.is_none()),
+        "next": it.next(now).filter(|_| hold.is_none() && is_trusted),
+        "trusted": is_trusted,
         "last": last(it, board),
         "held": hold.map(|it| json!({ "by": it.by.name, "reason": it.reason, "at": it.at })),
     })

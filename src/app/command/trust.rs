@@ -7,7 +7,7 @@ use crate::{
         output::{Output, say},
         settings::Settings,
     },
-    base::{Digest, FILE_BYTES_MAX, Launch, NAMED_WORDS_MAX, Program, counted, safe_text, shorten},
+    base::{Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten},
     definition::{self, Run, StepKind},
     engine::{Channel, GateState},
     plan::OnTimeout,
@@ -15,7 +15,7 @@ use crate::{
     runtime::{
         Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, called_by_schedules, scheduled,
     },
-    store::{Things, Workspace},
+    store::{DATABASE, Things, Workspace},
     tool::read_text,
 };
 use clap::Args;
@@ -144,6 +144,11 @@ fn told(config: &Config, workspace: &Workspace, things: &Things, why: Option<&st
             "\n  nothing: there is no schedule, setting, tool, agent, model, key, secret or database in it",
         );
     }
+    if why.is_some() && things.iter().any(|(name, _)| name == DATABASE) {
+        text.push_str(
+            "\n\nOnce it is accepted, no answer counts here that was signed before it was copied or moved.",
+        );
+    }
     if why.is_some() {
         text.push_str("\n\nLook closer with `cuelight trust --show`; `cuelight trust` accepts it.");
     }
@@ -165,7 +170,8 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         (_, "agents") => vec!["describes an agent that workflows can start".to_owned()],
         (_, "tools") => vec!["describes a tool that workflows can use".to_owned()],
         (_, "models") => vec!["describes a model that workflows can ask".to_owned()],
-        (_, "keys") => vec!["a key: whoever else has it signs in its name".to_owned()],
+        ("public", "keys") => vec!["public keys that check the log".to_owned()],
+        (_, "keys") => vec!["a private key: anyone with a copy of it can sign as this workspace".to_owned()],
         _ => vec!["a secret that steps are given by its name".to_owned()],
     }
 }
@@ -247,13 +253,19 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
 /// The files that a script names, as a gate would list them: first those that are executed, then those that are only named.
 fn named_files(workspace: &Workspace, run: &Run) -> Vec<String> {
     let argv = run.shell.iter().chain([&run.script.script]).cloned();
-    let Program { word, script, runs, names, .. } = Launch::of(argv).program();
+    let Program { word, script, runs, names, dirs, missed, .. } = Launch::of(argv).program();
     // A directory that is computed is not known: then names count from the workspace.
     let below = run.working_directory.as_ref().map(|it| it.value.as_str()).filter(|it| !it.contains("${{"));
     let dir = workspace.root().join(below.unwrap_or_default());
-    let is_full = runs.len() + names.len() >= NAMED_WORDS_MAX;
+    let is_full = !missed.is_empty();
     let (mut seen, mut lines, mut left_out) = (BTreeSet::new(), Vec::new(), 0_usize);
-    for name in [word].into_iter().chain(script).chain(runs).chain(names) {
+    let words = [word].into_iter().chain(script).chain(runs).chain(names);
+    let dirs: Vec<String> = dirs.into_iter().filter(|it| dir.join(it).is_dir()).collect();
+    let below = |name: String| {
+        let in_dirs: Vec<String> = dirs.iter().map(|it| format!("{it}/{name}")).collect();
+        [name].into_iter().chain(in_dirs)
+    };
+    for name in words.flat_map(below) {
         let path = dir.join(&name);
         // A pattern is told as it stands: what fits it may come later.
         let is_pattern = name.contains(['*', '?']) && path.parent().is_some_and(Path::is_dir);

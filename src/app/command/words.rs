@@ -3,10 +3,9 @@
 use crate::{
     base::{Timestamp, safe_text},
     engine::{RunState, WaitReason, Why},
-    plan::OnTimeout,
     projection::{
-        Attention, Board, DoubtView, InboxRow, RunSummary, RunView, candidate_words, comer_words, hold_words,
-        message_words,
+        Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunSummary, RunView, candidate_words,
+        comer_words, hold_words, message_words,
     },
 };
 
@@ -66,24 +65,19 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
             let view = board.gate(gate);
             let votes =
                 view.map_or_else(String::new, |it| format!("{} of {}", it.approvals().count(), it.needed()));
-            let then = match (row.deadline, view.map(|it| it.ask.on_timeout)) {
-                (Some(at), Some(OnTimeout::Approve)) => format!("approve in {}", at.since(now)),
-                (Some(at), Some(OnTimeout::Escalate)) => format!("escalate in {}", at.since(now)),
-                (Some(at), _) => format!("reject in {}", at.since(now)),
-                (None, _) => "stays".to_owned(),
-            };
+            let then = view.map_or_else(String::new, |it| it.then_words(now, |it| it.to_string()));
             (gate.to_string(), votes, then)
         }
         Attention::Doubt => {
             let plan = board.run(row.run).and_then(|it| it.plan_step(row.step));
             let class = plan.map_or("", |it| it.effect.word());
-            ("in doubt".to_owned(), class.to_owned(), "stays".to_owned())
+            ("in doubt".to_owned(), class.to_owned(), NO_DEADLINE.to_owned())
         }
-        Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), "stays".to_owned()),
+        Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), NO_DEADLINE.to_owned()),
         Attention::Review(gate, epoch) => {
             let which =
                 if board.asks_since(gate, epoch) { format!(" --epoch {epoch}") } else { String::new() };
-            (format!("review {gate}{which}"), "EMERGENCY".to_owned(), "stays".to_owned())
+            (format!("review {gate}{which}"), "EMERGENCY".to_owned(), NO_DEADLINE.to_owned())
         }
     };
     vec![

@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{
         AttemptEvent, Command, Correction, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose, Refusal,
-        RetryFrom, RunEvent, RunState, StepEvent, StepState, Verdict,
+        RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{EffectClass, OnFailure, Undo},
     projection::{RunView, asked_anew, partial_words},
@@ -220,14 +220,16 @@ pub(super) fn launch(
     true
 }
 
-/// `u`: takes the last action back that can be.
+/// `u`: undoes the last command, where that is still possible.
 pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
     match model.undo.take() {
         Some(undo) if model.locked().is_none() => {
-            toast(model, &format!("taking back: {}", undo.words), Role::Info);
+            toast(model, &format!("undoing: {}", undo.words), Role::Info);
             submit(model, undo.command, wishes);
         }
-        _ => toast(model, "nothing to take back: only the last ten seconds can be", Role::Info),
+        _ => {
+            toast(model, "nothing to undo: only a command of the last ten seconds can be undone", Role::Info)
+        }
     }
 }
 
@@ -490,6 +492,11 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
         Fact::Run(id, RunEvent::Created { plan, .. }) => Some((*id, plan)),
         _ => None,
     });
+    let is_called_again = |step: StepIx| {
+        let again =
+            |it: &Event| matches!(&it.fact, Fact::Undo(_, of, UndoEvent::Again { .. }) if *of == step);
+        events.iter().any(again)
+    };
     for event in events {
         let new = begins.filter(|(id, _)| event.fact.run() == Some(*id));
         let step = |step: StepIx| {
@@ -502,13 +509,24 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
                 lists[0].1.push(step(*it));
             }
             Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
-                lists[1].1.push(step(*it));
+                if !is_called_again(*it) {
+                    lists[1].1.push(step(*it));
+                }
+            }
+            Fact::Undo(_, it, UndoEvent::Again { .. }) => {
+                ends.push(format!("runs the undo of {} again", step(*it)))
+            }
+            Fact::Undo(_, it, UndoEvent::Done { by: Some(_) }) => {
+                ends.push(format!("marks {} as undone, and calls nothing for it", step(*it)));
             }
             Fact::Undo(_, it, _) => lists[1].1.push(step(*it)),
             Fact::Step(_, it, StepEvent::Skipped { .. }) => lists[2].1.push(step(*it)),
             Fact::Step(_, it, StepEvent::Completed { kept: true, .. }) => lists[3].1.push(step(*it)),
             Fact::Gate(_, it, _, GateEvent::Asked { .. }) if new.is_some() => lists[4].1.push(step(*it)),
             Fact::Attempt(_, it, _, AttemptEvent::Started { .. }) => lists[5].1.push(step(*it)),
+            Fact::Gate(_, _, gate, GateEvent::Armed { until }) => {
+                ends.push(format!("nothing yet; {gate} is approved in {}", until.since(event.at)));
+            }
             Fact::Gate(_, _, gate, GateEvent::Resolved { .. }) => lists[6].1.push(gate.to_string()),
             Fact::Run(id, RunEvent::Created { .. }) => ends.push(format!("a new run {id} begins")),
             Fact::Run(_, RunEvent::Ended { state, .. }) => ends.push(format!("the run ends: {state}")),
@@ -527,7 +545,7 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
         }
     }
     lines.extend(ends);
-    if lines.is_empty() { vec!["nothing changes at once".to_owned()] } else { lines }
+    if lines.is_empty() { vec!["no step starts or ends".to_owned()] } else { lines }
 }
 
 /// The run and step a command is about.

@@ -8,13 +8,13 @@ use crate::{
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
         Wish,
-        ask_text::{if_nobody, is_being_read, name_of, people, risk_words, role_of_risk},
+        ask_text::{if_nobody, is_being_read, name_of, people, role_of_risk},
         gates::RowKey,
         model::{Overlay, PromptKind, Sheetlet},
     },
     engine::{Ask, Command, Decision, DoubtAnswer, GateAct, GateState, Refusal, Verdict},
     plan::{Risk, Work},
-    projection::{Attention, Care, GateView, command_line, names_in_words},
+    projection::{Attention, CANNOT_UNDO, Care, GateView, command_line, risk_words, stuck_words},
 };
 
 /// Everything that can be answered in the inbox.
@@ -103,8 +103,7 @@ fn act_take_back(model: &mut Model, wishes: &mut Vec<Wish>) -> bool {
 fn verb(intent: Intent) -> &'static str {
     match intent {
         Intent::EditForm => "edit",
-        Intent::Withdraw => "take it back",
-        Intent::Delegate => "hand it on",
+        Intent::Delegate => "delegate",
         Intent::BreakGlass => "emergency-approve",
         Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => {
             "answer"
@@ -182,15 +181,15 @@ pub(super) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<St
     let seat = &model.seat.actor;
     let why = gate.law().may(seat, act, model.now).err()?;
     Some(match (&why, gate.handed_on(seat, model.now)) {
-        (Refusal::Voted(_), _) => "you have answered already; u takes it back".to_owned(),
+        (Refusal::Voted(_), _) => "you have answered already; u withdraws your vote".to_owned(),
         (Refusal::NothingToWithdraw(_), _) => "you have not answered here".to_owned(),
-        (Refusal::SendBack { .. }, _) => "its workflow names no step to go back to (send-back)".to_owned(),
+        (Refusal::SendBack { .. }, _) => "its workflow names no step for that (`send-back: STEP`)".to_owned(),
         (Refusal::Delegation { .. }, _) if gate.has_voted(seat) => {
-            "you have answered already; u takes it back".to_owned()
+            "you have answered already; u withdraws your vote".to_owned()
         }
         (Refusal::NotAllowed { .. }, Some(it)) if gate.excludes(seat).is_none() => {
             let to = crate::base::safe_text(&it.to);
-            format!("your answer is with {to} until {}; u takes it back", it.until.clock())
+            format!("you delegated to {to} until {}; u revokes that", it.until.clock())
         }
         _ => why.why(),
     })
@@ -372,9 +371,13 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 
 /// What it means to approve in place of all who are wanted.
 fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
-    let wanted = format!("{} agree; you would be the only one", people(&gate.ask.require));
+    let wanted = people(&gate.ask.require);
     let mut facts = vec![
-        kept("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
+        kept(
+            "EMERGENCY",
+            format!("this gate needs {wanted}; you approve in place of all of them"),
+            Role::Fail,
+        ),
         fact(
             "on record",
             "as an emergency approval, with your name; another person must review it",
@@ -388,7 +391,8 @@ fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 
 /// An override says all that an approval says, and that it is reviewed.
 fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
-    let mut facts = vec![kept("OVERRIDE", "on record with your name; somebody else reviews it", Role::Fail)];
+    let mut facts =
+        vec![kept("OVERRIDE", "on record with your name; another person must review it", Role::Fail)];
     facts.extend(approving(model, gate));
     facts
 }
@@ -400,8 +404,8 @@ fn sending_back(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     vec![
         fact("sends back", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
         fact("on", place(model, ask), Role::Text),
-        fact("does again", format!("{to} and all that comes after it"), Role::Warn),
-        fact("", "then it asks anew; it is neither a yes nor a failure", Role::Muted),
+        fact("runs again", format!("{to} and the steps after it"), Role::Warn),
+        fact("", "then a new gate asks; the votes of this one end", Role::Muted),
     ]
 }
 
@@ -411,21 +415,21 @@ fn delegate(model: &mut Model) {
     let (by, own) = (model.seat.actor.clone(), model.seat.actor.name.clone());
     let among: Vec<String> = model.seat.people.iter().filter(|it| **it != own).cloned().collect();
     let mut facts = vec![
-        fact("hands on", "your answer to this ask, and to what it may become", Role::Text),
+        fact("delegates", format!("your answer at {}, also after its ask changes", gate.id), Role::Text),
         fact("on", place(model, &gate.ask), Role::Text),
     ];
     if !among.is_empty() {
         facts.push(fact("people", among.join(", "), Role::Text));
     }
-    facts.push(fact("for", format!("{DELEGATION_DEFAULT} when nothing is said"), Role::Muted));
+    facts.push(fact("for", format!("{DELEGATION_DEFAULT} by default"), Role::Muted));
     let command =
         Command::Delegate { gate: gate.id, to: String::new(), lasts: None, reason: String::new(), by };
-    let means = "until then they answer in your place, and you do not; u takes it back".to_owned();
+    let means = "until then they answer instead of you; u revokes the delegation".to_owned();
     asking::show(
         model,
         Dialog {
-            title: format!("Hand on {} {}?", gate.id, gate.ask.step),
-            verb: "Hand on".to_owned(),
+            title: format!("Delegate {} {}?", gate.id, gate.ask.step),
+            verb: "Delegate".to_owned(),
             facts,
             fields: vec![
                 DialogField { among, ..DialogField::new("to", true) },
@@ -443,17 +447,16 @@ pub(super) fn place(model: &Model, ask: &Ask) -> String {
     format!("{} ({}), {} {}", model.seat.environment, model.seat.place, ask.run, ask.workflow)
 }
 
-/// `this is approval 2 of 2: it starts after 5s`
+/// `this is approval 2 of 2: the gate is approved in 5s; you can withdraw until then`
 fn vote_words(model: &Model, gate: &GateView) -> String {
     let (voters, missing) = gate.law().missing_after(&model.seat.actor, model.now);
     let number = format!("this is approval {voters} of {}", gate.needed());
     if missing.is_empty() {
-        let window = gate.ask.undo_window;
-        let high = gate.ask.risk == Risk::Irreversible;
-        let starts = if high || window.0 == 0 {
-            "it starts at once".to_owned()
+        let window = gate.law().window_of(model.seat.actor.channel);
+        let starts = if window.0 == 0 {
+            "the gate is approved at once".to_owned()
         } else {
-            format!("it starts after {window}")
+            format!("the gate is approved in {window}; you can withdraw until then")
         };
         format!("{number}: {starts}")
     } else {
@@ -463,21 +466,20 @@ fn vote_words(model: &Model, gate: &GateView) -> String {
 
 fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let ask = &gate.ask;
-    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names_in_words(names) };
     let mut facts = vec![
         fact("rejects", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
         fact("on", place(model, ask), Role::Text),
-        fact("skips", list(&ask.skips), Role::Text),
-        fact("undoes", list(&ask.undoes), Role::Text),
     ];
-    if !ask.cannot_undo.is_empty() {
-        facts.push(fact("stays done", names_in_words(&ask.cannot_undo), Role::Warn));
+    let lines = gate.no_words(model.board.run(gate.run).map(|it| &**it));
+    for (index, line) in lines.into_iter().enumerate() {
+        let role = if line.starts_with(CANNOT_UNDO) { Role::Warn } else { Role::Text };
+        facts.push(fact(if index == 0 { "if no" } else { "" }, line, role));
     }
-    facts.push(fact("", "one no closes the gate; it is no failure", Role::Muted));
+    facts.push(fact("", "any rejection closes the gate", Role::Muted));
     facts
 }
 
-/// Takes the own answer back: at once while the approval is only armed, else after a `y`.
+/// Withdraws the own answer: at once while the approval is only armed, else after a `y`.
 fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return };
     let command = Command::Withdraw { gate: gate.id, by: model.seat.actor.clone() };
@@ -493,8 +495,8 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
     asking::show(
         model,
         Dialog {
-            title: format!("Take your answer to {} back?", gate.id),
-            verb: "Take back".to_owned(),
+            title: format!("Withdraw your answer to {}?", gate.id),
+            verb: "Withdraw".to_owned(),
             facts,
             about: About::Gate(gate.id),
             ..Dialog::of(command, Preview::Asked(request))
@@ -560,18 +562,20 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         Intent::Happened => (
             doubt(DoubtAnswer::Happened(ValueMap::new())),
             format!("{id} did happen?"),
-            "it counts as completed, with these outputs",
+            "it counts as completed, with these outputs".to_owned(),
         ),
-        Intent::NotHappened => {
-            (doubt(DoubtAnswer::NotHappened), format!("{id} did not happen?"), "the call may be made again")
+        Intent::NotHappened => (
+            doubt(DoubtAnswer::NotHappened),
+            format!("{id} did not happen?"),
+            "the call may be made again".to_owned(),
+        ),
+        Intent::GiveUp => {
+            (doubt(DoubtAnswer::Abort), format!("Give {id} up?"), "it counts as failed".to_owned())
         }
-        Intent::GiveUp => (doubt(DoubtAnswer::Abort), format!("Give {id} up?"), "it counts as failed"),
         _ => {
             let again = intent == Intent::UndoAgain;
-            let means =
-                if again { "the undo is tried once more" } else { "somebody has undone it; the run goes on" };
             let title = if again { format!("Undo {id} again?") } else { format!("{id} was undone by hand?") };
-            (Command::SettleUndo { run, step, again, reason, by }, title, means)
+            (Command::SettleUndo { run, step, again, reason, by }, title, stuck_words(again))
         }
     };
     let request = asking::ask_preview(model, &command, wishes);
@@ -660,14 +664,18 @@ pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
 /// `w`: who can answer, who has, and who cannot.
 fn who(model: &mut Model) {
     let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else {
-        toast(model, "anybody can answer this; a reason is needed", Role::Info);
+        toast(
+            model,
+            "any person who is not excluded at a gate before this step can answer; a reason is needed",
+            Role::Info,
+        );
         return;
     };
     let mut lines: Vec<(String, Role)> = Vec::new();
     let safe = |text: String| crate::base::safe_text(&text);
     lines.push((safe(format!("needs     {}", people(&gate.ask.require))), Role::Text));
     for it in &gate.votes {
-        let verb = if it.vote.verdict == Verdict::Approve { "agreed" } else { "refused" };
+        let verb = if it.vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
         lines.push((safe(format!("{verb:<9} {} at {}", it.vote.by.name, it.at.clock())), Role::Ok));
     }
     let missing = gate.missing();
@@ -675,7 +683,7 @@ fn who(model: &mut Model) {
         lines.push((safe(format!("missing   {}", people(&missing))), Role::Gate));
     }
     for it in gate.delegations().iter().filter(|it| it.until > model.now) {
-        let text = format!("handed on {} to {} until {}", it.by.name, it.to, it.until.clock());
+        let text = format!("delegated {} to {} until {}", it.by.name, it.to, it.until.clock());
         lines.push((safe(text), Role::Text));
     }
     for (who, why) in &gate.ask.excluded {
@@ -687,22 +695,23 @@ fn who(model: &mut Model) {
     if let Some(to) = &gate.escalated {
         lines.push((safe(format!("also      {to}, since nobody came")), Role::Warn));
     }
-    lines.push((format!("else      {}", if_nobody(&gate.ask)), Role::Text));
+    lines.push((format!("else      {}", if_nobody(&gate)), Role::Text));
     let you = refusal(model, Intent::Approve);
     let (text, role) = you.map_or_else(|| ("can approve now".to_owned(), Role::Ok), |why| (why, Role::Warn));
     lines.push((safe(format!("you       {text}")), role));
     let care = model.board.care(&model.seat.actor);
     if care.answers > 0 {
-        lines.push((format!("you read  {}", care_words(&care)), Role::Muted));
+        lines.push((format!("          {}", care_words(&care)), Role::Muted));
     }
     let title = format!("who · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }
 
-/// `each of your 12 yes 41s on the screen; 1 under 2s`
+/// `you approved 12 before, after 41s each on the screen; 1 under 2s`
 pub(in crate::console) fn care_words(care: &Care) -> String {
     let hasty = if care.hasty > 0 { format!("; {} under 2s", care.hasty) } else { String::new() };
-    format!("{} of your last yes, each {} on the screen{hasty}", care.answers, care.median)
+    let each = if care.answers == 1 { "" } else { " each" };
+    format!("you approved {} before, after {}{each} on the screen{hasty}", care.answers, care.median)
 }
 
 /// `v`: everything that is shown for this gate, whole, over the screen.

@@ -189,7 +189,10 @@ fn text(model: &mut Model) {
         return;
     };
     let made_of = match of.0 {
-        Attention::Gate(_) | Attention::Review(..) => gate_of(of.0, &model.board).cloned().map(MadeOf::Gate),
+        Attention::Gate(_) | Attention::Review(..) => {
+            let run = model.board.run(of.1).cloned();
+            gate_of(of.0, &model.board).cloned().map(|it| MadeOf::Gate(it, run))
+        }
         Attention::Doubt | Attention::StuckUndo => model.board.run(of.1).cloned().map(MadeOf::Run),
     };
     let Some(made_of) = made_of else {
@@ -206,7 +209,7 @@ fn text(model: &mut Model) {
     }
     let glyphs = model.look.glyphs;
     let prose = match &made_of {
-        MadeOf::Gate(gate) => {
+        MadeOf::Gate(gate, run) => {
             // What was approved in an emergency may be older than what was read last.
             let read =
                 model.gates.read.get(&gate.id).and_then(|(now, before)| match now.epoch.cmp(&gate.epoch()) {
@@ -216,6 +219,7 @@ fn text(model: &mut Model) {
                 });
             let told = Told {
                 gate,
+                run: run.as_deref(),
                 read,
                 blobs: &model.gates.blobs,
                 with_votes: places.side.is_none(),

@@ -376,7 +376,7 @@ pub(super) fn what_it_does(plan: &PlanStep) -> String {
 fn effect_words(class: EffectClass) -> &'static str {
     match class {
         EffectClass::Pure => "pure: run again after a crash",
-        EffectClass::Idempotent => "idempotent: twice is once",
+        EffectClass::Idempotent => "idempotent: safe to repeat",
         EffectClass::Keyed => "keyed: the other side removes doubles",
         EffectClass::Queryable => "queryable: a check tells if it happened",
         EffectClass::Once => "once: after a crash a person is asked",

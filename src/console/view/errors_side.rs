@@ -212,7 +212,7 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
         let done = run_of(canvas, error).map_or(0, |it| it.summary.counts.of(StepState::Completed));
         if done > 0 {
             let what = format!(
-                "takes back what can be, of {} done",
+                "undoes what can be undone, of {} done",
                 counted(done, "step that is", "steps that are")
             );
             all.push((Intent::Compensate, "undo the run".to_owned(), what));
@@ -221,11 +221,11 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
         all.push((Intent::Cancel, "cancel the run".to_owned(), "ends what still runs in it".to_owned()));
     }
     if error_command(model, Intent::Acknowledge).is_ok() {
-        let what = "others see that somebody looks after it; u takes it back".to_owned();
+        let what = "others see that you look after it; u undoes that for 10 s".to_owned();
         all.push((Intent::Acknowledge, "acknowledge".to_owned(), what));
     }
     if error_command(model, Intent::Resolve).is_ok() {
-        let what = "says that it is mended; u takes it back".to_owned();
+        let what = "says that it is mended; u undoes that for 10 s".to_owned();
         all.push((Intent::Resolve, "resolve".to_owned(), what));
     }
     all

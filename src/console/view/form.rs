@@ -101,7 +101,7 @@ fn check(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
 
 fn reason(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(
-        pane(buf, area, "reason", "^S keeps it and asks anew", canvas.pane(form.in_reason)),
+        pane(buf, area, "reason", "^S saves: a new ask, votes void", canvas.pane(form.in_reason)),
         1,
         0,
         0,

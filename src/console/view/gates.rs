@@ -9,7 +9,7 @@ use crate::{
     base::{Timestamp, counted, safe_text},
     console::{
         Mark, Role, Width,
-        ask_text::{name_of, quorum_words, risk_word, role_of_risk, then_words},
+        ask_text::{name_of, quorum_words, risk_word, role_of_risk},
         fill,
         gates::{gate_of, key_of},
         layout,
@@ -140,9 +140,9 @@ fn cards(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
         let lines = [
             "nothing waits for a person",
             "",
-            "A gate never opens by itself:",
-            "it rings, counts in the",
-            "header and waits here.",
+            "A gate that asks rings,",
+            "counts in the header, and",
+            "is listed here.",
         ];
         for (index, line) in lines.iter().enumerate() {
             let y = rows.y + 1 + u16::try_from(index).unwrap_or(0);
@@ -287,7 +287,7 @@ fn then(canvas: &Canvas<'_>, row: &InboxRow) -> (String, Role) {
     if model.gates.changed.contains(&id) {
         return ("changed".to_owned(), Role::Warn);
     }
-    (then_words(&gate.ask, model.now), Role::Muted)
+    (gate.then_words(model.now, age), Role::Muted)
 }
 
 /// Seconds until then, the one that has begun counted as whole.

@@ -6,7 +6,7 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::safe_text,
+    base::{DELEGATION_DEFAULT, safe_text},
     console::{
         Intent, Role, Scope, ask_text, layout, pane,
         prose::{Prose, ProseLine},
@@ -40,7 +40,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let mut prose = Prose::new(width);
         let waits = model.now.since(gate.ask.opened_at);
         prose.said("time", &format!("{waits} waiting"), Role::Text);
-        prose.said("", &format!("if nobody comes: {}", ask_text::if_nobody(&gate.ask)), Role::Muted);
+        prose.said("", &format!("if nobody answers: {}", ask_text::if_nobody(gate)), Role::Muted);
         let care = model.board.care(&model.seat.actor);
         if care.answers > 0 {
             prose.said("you", &care_words(&care), if care.hasty > 0 { Role::Warn } else { Role::Muted });
@@ -97,20 +97,20 @@ fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
 fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
     let high = gate.is_some_and(|it| it.ask.risk == crate::plan::Risk::Irreversible);
     match intent {
-        Intent::Approve if high => "L3: the code at the end".to_owned(),
-        Intent::Approve => "L2: then y".to_owned(),
-        Intent::Reject => "L2: a reason, then y".to_owned(),
+        Intent::Approve if high => "type the code at the end".to_owned(),
+        Intent::Approve => "then y".to_owned(),
+        Intent::Reject => "a reason, then y".to_owned(),
         Intent::EditForm => match gate.map_or(0, |it| it.votes.len()) {
-            0 => "asks anew".to_owned(),
+            0 => "new ask; you cannot vote".to_owned(),
             1 => "drops 1 vote".to_owned(),
             votes => format!("drops {votes} votes"),
         },
-        Intent::Comment => "for all who look".to_owned(),
-        Intent::SendBack => "L2: a reason, then y".to_owned(),
-        Intent::Delegate => "for a while".to_owned(),
-        Intent::BreakGlass => "L3: emergency approval".to_owned(),
-        Intent::Override => "L3: by hand".to_owned(),
-        Intent::Review => "L2: what was found, then y".to_owned(),
+        Intent::Comment => "shown to all".to_owned(),
+        Intent::SendBack => "a reason, then y".to_owned(),
+        Intent::Delegate => format!("{DELEGATION_DEFAULT} by default"),
+        Intent::BreakGlass => "emergency approval".to_owned(),
+        Intent::Override => "approves; is reviewed".to_owned(),
+        Intent::Review => "what was found, then y".to_owned(),
         Intent::Withdraw => "your own answer".to_owned(),
         other => format!("{}: id and reason", other.level()),
     }
@@ -141,7 +141,7 @@ fn news(canvas: &Canvas<'_>) -> Option<(String, Role)> {
     let gate = model.board.gate(gate)?;
     if let Some(until) = gate.armed_until.filter(|_| gate.state == GateState::Armed) {
         let left = seconds(until, model.now);
-        let back = if gate.has_voted(&model.seat.actor) { ", u takes it back" } else { "" };
+        let back = if gate.has_voted(&model.seat.actor) { ", u withdraws your vote" } else { "" };
         return Some((format!("armed: starts in {left}{back}"), Role::Ok));
     }
     if model.gates.changed.contains(&gate.id) {

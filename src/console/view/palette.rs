@@ -167,7 +167,7 @@ fn explain(canvas: &Canvas<'_>, row: &PaletteRow, area: Rect, buf: &mut Buffer) 
 pub(super) fn level_words(level: Level) -> &'static str {
     match level {
         Level::L0 => "L0: looks only, at once",
-        Level::L1 => "L1: at once; u takes it back for 10 s",
+        Level::L1 => "L1: at once; u undoes it for 10 s",
         Level::L2 => "L2: asks, y does it",
         Level::L3 => "L3: asks for the id or the code, then Enter",
         Level::L4 => "L4: asks for command and environment",

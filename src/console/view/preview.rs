@@ -13,7 +13,7 @@ use crate::{
         pane,
     },
     engine::StepState,
-    plan::{Currency, OnTimeout},
+    plan::Currency,
     projection::{GateView, Line, RunSummary, RunView, why},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -168,13 +168,7 @@ fn gate_now(canvas: &Canvas<'_>, gate: &GateView, run: &RunView) -> Pieces {
 
 /// What happens if nobody answers.
 fn gate_then(canvas: &Canvas<'_>, gate: &GateView) -> String {
-    let Some(at) = gate.ask.expires_at else { return "stays until somebody decides".to_owned() };
-    let left = age(at.since(canvas.model.now));
-    match gate.ask.on_timeout {
-        OnTimeout::Reject => format!("rejected in {left}, when nobody answers"),
-        OnTimeout::Approve => format!("approved in {left}, when nobody answers"),
-        OnTimeout::Escalate => format!("asks others in {left}"),
-    }
+    format!("if nobody answers: {}", gate.then_words(canvas.model.now, age))
 }
 
 /// What runs, waits or went wrong, and the cause of the first of them.

@@ -15,7 +15,6 @@ use crate::{
         meter_role, pane, put,
         runs_panels::{self, RunsPanel, focused},
     },
-    plan::OnTimeout,
     projection::{ErrorState, ErrorView, GateView, Health},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -107,12 +106,7 @@ fn gate_cell(canvas: &Canvas<'_>, gate: &GateView, title: &str) -> String {
         "RISK" => word_of_risk(gate.ask.risk).to_owned(),
         "VOTES" => format!("{} of {}", gate.approvals().count(), gate.needed()),
         "WAITS" => age(now.since(gate.ask.opened_at)),
-        _ => match (gate.ask.expires_at, gate.ask.on_timeout) {
-            (None, _) => "stays".to_owned(),
-            (Some(at), OnTimeout::Reject) => format!("reject {}", age(at.since(now))),
-            (Some(at), OnTimeout::Approve) => format!("approve {}", age(at.since(now))),
-            (Some(at), OnTimeout::Escalate) => format!("others {}", age(at.since(now))),
-        },
+        _ => gate.then_words(now, age),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Gates: can somebody satisfy them, in time, and does nobody approve by being silent.
 
-use super::graph::Graph;
+use super::{
+    graph::Graph,
+    reads::{GATE_OUTPUTS, form_words},
+};
 use crate::{
-    base::counted,
+    base::{MAKE_PEOPLE_COUNT, counted},
     definition::{
         Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
         diagnostic::Findings, spelling::suggest,
@@ -21,6 +24,7 @@ fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
 
 pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
     sends_back(workflow, graph, findings);
+    declares_no_others(workflow, findings);
     for (step, gate) in gates(workflow) {
         approves_itself(gate, findings);
         proves_nothing(gate, findings);
@@ -40,6 +44,17 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
             findings
                 .warning("gate", gate.place, "`scope: matrix` means nothing without a matrix")
                 .help("remove it, or give the step a `matrix:`");
+        }
+    }
+}
+
+/// A gate has its own outputs and no others: a declared one would be empty for ever.
+fn declares_no_others(workflow: &Workflow, findings: &mut Findings<'_>) {
+    for step in workflow.steps.iter().filter(|it| matches!(it.kind, StepKind::Gate(_))) {
+        let id = &step.id.value;
+        for it in step.outputs.iter().filter(|it| !GATE_OUTPUTS.contains(&&*it.name.value)) {
+            let message = format!("the gate `{id}` has no output `{}`", it.name.value);
+            findings.error("gate", it.name.place, message).help(form_words(id, &it.name.value));
         }
     }
 }
@@ -72,7 +87,8 @@ fn approves_itself(gate: &Gate, findings: &mut Findings<'_>) {
         OnTimeout::Approve => {
             let found = match gate.risk {
                 Risk::Irreversible | Risk::ExternallyReversible => {
-                    let message = "this gate approves what cannot simply be taken back when nobody answers";
+                    let message =
+                        "this gate approves steps whose effects cannot simply be undone when nobody answers";
                     findings.error("gate-approves-itself", gate.place, message)
                 }
                 Risk::ReadOnly | Risk::Reversible => {
@@ -328,6 +344,20 @@ fn nobody_is_known(gate: &Gate, findings: &mut Findings<'_>) {
     }
 }
 
+/// More than one person has to approve, and without a `people.toml` only the user of the machine can.
+fn one_is_too_few(gate: &Gate, findings: &mut Findings<'_>) {
+    let alone = gate.require.iter().filter(|it| it.group.is_none() && it.count > 1);
+    for quorum in alone {
+        let message = format!(
+            "nobody can approve this: it needs {} people, and without a people.toml only one person can answer",
+            quorum.count
+        );
+        findings.warning("gate", quorum.place, message).help(
+            "write `.cuelight/people.toml`: [[person]] with `name`, and `uid` or `keys`; `sudo chown root` and `chmod 644` it",
+        );
+    }
+}
+
 /// A group is asked for at a risk at which the word of the user alone does not count.
 fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
     for quorum in gate.require.iter().filter(|it| it.group.is_some()) {
@@ -335,10 +365,7 @@ fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
             "nobody can answer this: at risk {} groups count only when people.toml is signed, or when only root can write it",
             gate.risk.word()
         );
-        findings.warning("gate", quorum.place, message).help(
-            "run `ssh-keygen -Y sign -n cuelight-people -f KEY .cuelight/people.toml` with a key of \
-                 /etc/cuelight/people-signers, or `sudo chown root` and `sudo chmod 644` on it",
-        );
+        findings.warning("gate", quorum.place, message).help(MAKE_PEOPLE_COUNT);
     }
 }
 
@@ -351,6 +378,7 @@ fn of_one(workflow: &Workflow, text: &str, known: &KnownPeople) -> Vec<Diagnosti
         let wants_touch = gate.touch || known.touch && gate.risk >= Risk::Irreversible;
         if people.is_empty() {
             nobody_is_known(gate, &mut findings);
+            one_is_too_few(gate, &mut findings);
             if wants_touch {
                 nobody_touches(
                     "there is no people.toml; it names people with their keys",

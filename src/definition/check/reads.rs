@@ -278,10 +278,16 @@ impl<'w> Rules<'_, 'w, '_, '_> {
     fn no_output(&mut self, step: &Step, name: &str, outputs: &[&str], place: Place) {
         let near = suggest(name, outputs.iter().copied());
         let id = &step.id.value;
-        let message = format!("`{id}` declares no output `{name}`");
+        let is_gate = matches!(step.kind, StepKind::Gate(_));
+        let verb = if is_gate { "has" } else { "declares" };
+        let message = format!("`{id}` {verb} no output `{name}`");
         let found = self.findings.error("unknown-output", place, message);
         match near {
             Some(near) => found.label(format!("did you mean `{near}`?")),
+            None if matches!(step.kind, StepKind::Wait(_)) => {
+                found.help(format!("`{id}` only waits, and has no outputs"))
+            }
+            None if is_gate => found.help(form_words(id, name)),
             None if outputs.is_empty() => found.help(format!("add `outputs: {{{name}: string}}` to `{id}`")),
             None => found.help(format!("it declares {}", any_of(outputs))),
         };
@@ -296,8 +302,19 @@ impl<'w> Rules<'_, 'w, '_, '_> {
     }
 }
 
+/// The place of a form field, for a file that takes it for an output.
+pub(super) fn form_words(gate: &str, name: &str) -> String {
+    format!("read a form field with `steps.{gate}.form.{name}`; a gate has {}", any_of(&GATE_OUTPUTS))
+}
+
+/// The outputs of every gate.
+pub(super) const GATE_OUTPUTS: [&str; 3] = ["decision", "form", "approvers"];
+
 /// The outputs that a step is known to have; none when they cannot be known before it runs.
 fn outputs_of(step: &Step) -> Option<Vec<&str>> {
+    if matches!(step.kind, StepKind::Gate(_)) {
+        return Some(GATE_OUTPUTS.to_vec());
+    }
     let declared: Vec<&str> = step.outputs.iter().map(|it| it.name.value.as_str()).collect();
     if !declared.is_empty() {
         return Some(declared);
@@ -336,7 +353,7 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
             names
         }),
         StepKind::Http(_) => Some(HTTP_OUTPUTS.to_vec()),
-        StepKind::Wait(_) => None,
+        StepKind::Wait(Wait::For(_) | Wait::Until(_)) => Some(declared),
     }
 }
 

@@ -100,7 +100,8 @@ impl<'a> Import<'a> {
         let run = foreign::map_at(self.root, "defaults").and_then(|it| foreign::map_at(it, "run"));
         let shell = run
             .and_then(|it| foreign::text_at(it, "shell"))
-            .map_or_else(|| SHELL.to_owned(), |it| shell(&it));
+            .and_then(|it| shell(&it))
+            .unwrap_or_else(|| SHELL.to_owned());
         let mut defaults = json!({"shell": shell});
         if let Some(dir) = run.and_then(|it| foreign::text_at(it, "working-directory")) {
             defaults["working-directory"] = self.words.text(None, &dir, &mut self.page).into();
@@ -407,8 +408,8 @@ impl<'a> Import<'a> {
         keys.insert("run".to_owned(), self.words.text(Some(job), &script, &mut self.page).into());
         let run = foreign::map_at(job.body, "defaults").and_then(|it| foreign::map_at(it, "run"));
         let said = |key: &str| foreign::text_at(step.body, key).or_else(|| foreign::text_at(run?, key));
-        if let Some(given) = said("shell") {
-            keys.insert("shell".to_owned(), shell(&given).into());
+        if let Some(given) = said("shell").and_then(|it| shell(&it)) {
+            keys.insert("shell".to_owned(), given.into());
         }
         if let Some(dir) = said("working-directory") {
             keys.insert(
@@ -463,7 +464,8 @@ impl<'a> Import<'a> {
 
     /// An action that only GitHub has: what it does is done by hand, and what it yields is told at the gate.
     fn by_hand(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let other = ["background", "parallel", "cancel"].into_iter().find(|it| step.body.contains_key(*it));
+        let other =
+            ["background", "parallel", "cancel", "run"].into_iter().find(|it| step.body.contains_key(*it));
         let action = foreign::text_at(step.body, "uses").unwrap_or_else(|| {
             let what = foreign::text_at(step.body, "name").or_else(|| foreign::text_at(step.body, "run"));
             let what = shorten(&one_line(&without_holes(&what.unwrap_or_default())), GIVEN_CHARS);

@@ -196,7 +196,7 @@ fn an_answer_is_handed_to_somebody_who_is_known() {
             if to == "ops-lead" && *lasts == Span::seconds(4 * 3600)),
         "{asked:?}"
     );
-    assert!(console.text().contains("your answer is with ops-lead until"), "{}", console.text());
+    assert!(console.text().contains("you delegated to ops-lead until"), "{}", console.text());
     let asked = answer(&mut console, "u y");
     assert!(matches!(&asked[..], [Command::Withdraw { .. }]), "{asked:?}");
 }
@@ -336,7 +336,11 @@ fn who_approved_alone_does_not_review_it() {
     let reason = "the shop is down and nobody answers";
     drop(answer(&mut console, &format!("space space ! {} tab {} enter", typed(reason), typed("g-1"))));
     assert!(answer(&mut console, &format!("O {} enter y", typed("fine"))).is_empty());
-    assert!(console.text().contains("approved it; somebody else has to look"), "{}", console.text());
+    assert!(
+        console.text().contains("gave this approval; another person must review it"),
+        "{}",
+        console.text()
+    );
 }
 
 #[test]
@@ -371,5 +375,5 @@ fn how_long_asks_were_read_is_told_to_the_one_who_answers() {
     drop(press(&mut console, parse_keys("j").expect("a key")[0]));
     frame(&mut console);
     let text = console.text();
-    assert!(text.contains("1 of your last yes"), "{text}");
+    assert!(text.contains("you approved 1 before"), "{text}");
 }

@@ -118,7 +118,8 @@ fn read_at_once(stage: Stage) -> String {
 /// A gate as `cuelight hook` opens it for what an agent is about to do.
 fn of_agent(tool: &str, input: &Value, file: Option<&FileNow>) -> Stage {
     let tool_use = ToolUse { agent: "claude-code", tool, input, directory: "/srv/book" };
-    let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file);
+    let ToolAsk { title, evidence, claim, risk } =
+        tool_use.ask(file, &file.map(|file| file.path.clone()).into_iter().collect::<Vec<_>>());
     let mut draft = Draft::default();
     let evidence = evidence.iter().map(|(name, text)| draft.given(name, text.clone())).collect();
     let mut gate = draft.gate(title, evidence, [], false);
@@ -774,7 +775,7 @@ fn an_edit_asks_anew_and_the_editor_does_not_vote() {
     };
     assert_eq!((*epoch, values["share"].as_i64(), reason.as_str()), (Epoch(1), Some(25), "half of it"));
     assert!(answer(&mut console, "enter g g space space space a y").is_empty());
-    assert!(console.text().contains("edited the parameters"), "{}", console.text());
+    assert!(console.text().contains("edited the form"), "{}", console.text());
 }
 
 #[test]
@@ -1043,7 +1044,7 @@ fn shows_what_it_is_about(console: &mut Console, about: &str, count: usize) {
         "question ",
         "Release it all?",
         "risk ",
-        "normal: only others",
+        "normal (externally-",
         "will run ",
         "deploy --share",
         "no undo of ",

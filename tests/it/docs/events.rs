@@ -473,6 +473,7 @@ fn runs() -> Vec<Fact> {
         cause: CauseOfLaunch::Asked,
         trace: "t-1".to_owned(),
         request: Some(digest("request")),
+        asked: [("release".to_owned(), vec!["ben".to_owned()])].into(),
     };
     let all = [
         created,
@@ -499,6 +500,7 @@ fn steps() -> Vec<Fact> {
         kept: false,
         released: Vec::new(),
         released_fallbacks: Vec::new(),
+        released_later: None,
         origin: None,
         bound: None,
         cached: None,

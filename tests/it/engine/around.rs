@@ -202,8 +202,8 @@ fn who_approves_fills_in_the_form_and_is_no_editor() {
     check(
         &form("", "ticket: {type: string, required: true, pattern: '^CHG-'}"),
         "launch; ann approves via-script; ann approves ticket=x via-script; ann approves ticket=CHG-1 via-script; ended z ok",
-        "! could not approve g-1: `ticket` must be given
-         ! could not approve g-1: `ticket` is \"x\", which does not match ^CHG-
+        "! could not fill in the form of g-1: `ticket` must be given
+         ! could not fill in the form of g-1: `ticket` is \"x\", which does not match ^CHG-
          g-1 asked 2: ann filled in ticket: null → \"CHG-1\"
          g-1 ann approves
          g-1 approved by people
@@ -217,7 +217,7 @@ fn a_gate_of_high_risk_asks_for_its_optional_fields() {
     check(
         &form(", risk: irreversible", "ticket: {type: string}"),
         "launch; ann approves; ann approves ticket=null; ended z ok",
-        "! could not approve g-1: `ticket` is empty and its risk is high
+        "! could not fill in the form of g-1: `ticket` is empty and its risk is high
          g-1 ann approves
          g-1 approved by people",
     );
@@ -231,11 +231,186 @@ fn later_approvals_are_of_the_same_values() {
         "launch; ann approves ticket=A; bob approves ticket=B; bob approves old; bob approves via-script; ended z ok",
         "g-1 asked 2: ann filled in
          g-1 ann approves
-         ! could not approve g-1: somebody has approved other values
-         ! could not decide g-1: what it asks has changed
+         ! could not fill in the form of g-1: others approved other values
+         ! could not decide g-1: its ask has changed
          g-1 bob approves
          g-1 approved by people
          g completed {\"decision\":\"approved\",\"form\":{\"ticket\":\"A\"},\"approvers\":[\"ann\",\"bob\"]}
          z call 1",
+    );
+}
+
+#[test]
+fn a_skip_any_number_of_frames_up_leaves_no_gate_out() {
+    check(
+        "steps:
+           - {id: first, run: x}
+           - {id: a, needs: first, run: x, outputs: {v: string}}
+           - {id: w, needs: a, workflow: middle.yaml, with: {v: \"${{ steps.a.outputs.v }}\"}}
+--- middle.yaml
+         inputs: {v: {type: string}}
+         steps:
+           - {id: w, workflow: inner.yaml, with: {v: \"${{ inputs.v }}\"}}
+--- inner.yaml
+         inputs: {v: {type: string}}
+         steps:
+           - {id: y, run: x, outputs: {v: string}}
+           - {id: g, needs: y, if: \"steps.y.outputs.v == 'yes'\", gate: {prompt: go?}}
+           - {id: z, needs: g, run: x}",
+        "launch; skip a; ended first ok; ended w/w/y ok v=no",
+        "w/w/g waits for g-1\n no w/w/z call",
+    );
+}
+
+#[test]
+fn a_skip_that_turns_failure_into_success_leaves_no_gate_out() {
+    check(
+        "steps:
+           - {id: first, run: x}
+           - {id: a, needs: first, run: x}
+           - {id: g, needs: a, if: failure(), gate: {prompt: roll back?}}
+           - {id: z, needs: g, run: x}",
+        "launch; skip a; ended first ok",
+        "g waits for g-1\n no z call",
+    );
+}
+
+#[test]
+fn whatever_stands_behind_a_gate_it_stays_there_in_a_correction() {
+    let file = |gate: &str, behind: &str| {
+        format!(
+            "steps:
+               - {{id: x, run: x, outputs: {{list: array}}}}
+               {gate}
+               {behind}
+               - {{id: end, needs: x, run: x}}
+--- inner.yaml
+               steps:
+                 - {{id: s, run: x}}"
+        )
+    };
+    let gate = "- {id: g, needs: x, gate: {prompt: go?, risk: irreversible}}";
+    for work in [
+        "matrix: {n: \"${{ steps.x.outputs.list }}\"}, run: x",
+        "matrix: {n: [1]}, run: x",
+        "emit: {event: go}",
+        "wait: 1s",
+        "set: {scope: run, values: {a: \"1\"}}",
+        "workflow: inner.yaml",
+        "run: x",
+    ] {
+        let behind = |id: &str, needs: &str, work: &str| format!("- {{id: {id}, needs: {needs}, {work}}}");
+        let written = file(gate, &behind("m", "[x, g]", work));
+        let script = "launch; ended x ok list=[1]; ended end ok; ann rejects : no; retry failed corrected";
+        for (now, why) in [
+            (file(gate, &behind("m", "x", work)), "m no longer waits for the gate g"),
+            (file("", &behind("m", "x", work)), "the correction removes the gate g"),
+            (
+                file(gate, &behind("m2", "x", work)),
+                "m stood behind the gate g and is gone, and the new step m2",
+            ),
+            (file(gate, &behind("m", "x", "run: x")), "m no longer waits for the gate g"),
+        ] {
+            let both = format!("{written}\n=== corrected\n{now}");
+            check(&both, script, &format!("! could not retry r-1: {why}\n no r-2"));
+        }
+    }
+}
+
+#[test]
+fn a_gate_that_a_matrix_makes_asks_again_in_a_correction_as_any_other() {
+    let file = |matrix: &str, gate: &str, last: &str| {
+        format!(
+            "inputs: {{env: {{type: string, default: prod}}}}
+             steps:
+               - {{id: x, run: x, outputs: {{list: array}}}}
+               - {{id: m, needs: x, matrix: {{n: {matrix}}}, workflow: inner.yaml, with: {{env: \"${{{{ inputs.env }}}}\"}}}}
+               - {{id: d, needs: m, run: {last}}}
+--- inner.yaml
+             inputs: {{env: {{type: string}}}}
+             steps:
+               - {{id: g, {gate}}}"
+        )
+    };
+    for matrix in ["[1]", "\"${{ steps.x.outputs.list }}\""] {
+        let gate = "gate: {prompt: go?, risk: irreversible}";
+        let both = format!("{}\n=== corrected\n{}", file(matrix, gate, "x"), file(matrix, gate, "evil"));
+        check(
+            &both,
+            "launch env=prod; ended x ok list=[1]; ann approves via-script; ended d fail; retry failed corrected env=prod",
+            "d failed\n m[1]/g waits for g-2\n no r-2 d call",
+        );
+        // What was rejected does not approve itself.
+        for gate in [
+            "gate: {prompt: go?, risk: irreversible, auto: \"inputs.env == 'dev'\"}",
+            "if: \"inputs.env == 'prod'\", gate: {prompt: go?, risk: irreversible}",
+        ] {
+            let both = format!("{0}\n=== corrected\n{0}", file(matrix, gate, "x"));
+            check(
+                &both,
+                "launch env=prod; ended x ok list=[1]; ann rejects : no; retry failed corrected env=dev",
+                "m[1]/g rejected\n m[1]/g waits for g-2\n no r-2 d call",
+            );
+        }
+    }
+}
+
+#[test]
+fn a_correction_of_many_gates_is_compared_in_the_time_of_one_look() {
+    let steps: Vec<String> = (0..1500)
+        .rev()
+        .map(|it| {
+            let needs = if it == 0 { String::new() } else { format!(", needs: s{}", it - 1) };
+            let work = if it % 2 == 0 { "gate: {prompt: go?}" } else { "run: x" };
+            format!("  - {{id: s{it}{needs}, {work}}}")
+        })
+        .collect();
+    let file = format!("inputs: {{env: {{type: string, default: a}}}}\nsteps:\n{}", steps.join("\n"));
+    let both = format!("{file}\n=== corrected\n{file}");
+    check(&both, "launch env=a; ann rejects : no; retry failed corrected env=b", "r-2 created, corrected");
+}
+
+#[test]
+fn a_gate_that_asked_is_remembered_through_retries_that_correct_nothing() {
+    let file = "inputs: {env: {type: string, default: prod}}
+         steps:
+           - {id: a, run: x}
+           - {id: g, needs: a, if: \"inputs.env != 'dev'\", gate: {prompt: go?}}
+           - {id: z, needs: g, run: x}";
+    check(
+        &format!("{file}\n=== corrected\n{file}"),
+        "launch env=prod; ended a ok; ann rejects : no; retry all; cancel; ended a fail user_cancelled; retry failed corrected env=dev; ended a ok",
+        "r-3 created, corrected\n g waits for g-2\n no r-3 z call",
+    );
+}
+
+#[test]
+fn whoever_was_excluded_when_a_gate_asked_stays_excluded_in_a_correction() {
+    let file = "inputs: {author: {type: string, default: ann}}
+         steps:
+           - {id: g, gate: {prompt: go?, forbid: [\"${{ inputs.author }}\"]}}
+           - {id: z, needs: g, run: x}";
+    check(
+        &format!("{file}\n=== corrected\n{file}"),
+        "launch author=ann; bob rejects : no; retry failed corrected author=bob; ann approves via-script; bob approves via-script; cat approves via-script",
+        "! could not decide g-2: ann was excluded by the workflow when this gate asked before
+         ! could not decide g-2: bob is excluded by the workflow
+         g-2 cat approves",
+    );
+}
+
+#[test]
+fn an_exclusion_that_a_person_decides_by_hand_or_that_names_nobody_opens_no_gate() {
+    let file = "steps:
+           - {id: first, run: x}
+           - {id: who, needs: first, run: x, outputs: {author: string}}
+           - {id: g, needs: who, gate: {prompt: go?, forbid: [\"${{ steps.who.outputs.author }}\"]}}
+           - {id: z, needs: g, run: x}";
+    check(file, "launch; skip who; ended first ok", "g failed\n no g-1 asked\n no z call");
+    check(file, "launch; ended first ok; ended who ok author=", "g failed\n no g-1 asked\n no z call");
+    check(
+        file,
+        "launch; ended first ok; ended who ok author=ann; bob approves via-script",
+        "g-1 asked 1\n z call",
     );
 }

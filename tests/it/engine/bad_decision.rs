@@ -91,12 +91,12 @@ fn somebody_nobody_knows_and_a_group_of_none_decide_nothing() {
     check(
         "steps:\n   - {id: g, gate: {prompt: go?, require: sre}}\n   - {id: z, needs: g, run: x}",
         "launch; zoe approves; zoe rejects : no; zoe edits g n=1",
-        "! could not decide g-1: uid 77 is not in sre\n ! could not decide g-1: uid 77 is not in sre\n no z call",
+        "! could not decide g-1: uid 77 is not in the group sre\n ! could not decide g-1: uid 77 is not in the group sre\n no z call",
     );
     check(
         "steps:\n   - {id: g, gate: {prompt: go?, require: nobody, timeout: 1h}}\n   - {id: z, needs: g, run: x}",
         "launch; ann approves; eve approves; wake 1h",
-        "! could not decide g-1: ann is not in nobody\n ! could not decide g-1: eve is not in nobody\n g-1 expired\n no z call",
+        "! could not decide g-1: ann is not in the group nobody\n ! could not decide g-1: eve is not in the group nobody\n g-1 expired\n no z call",
     );
 }
 
@@ -115,8 +115,8 @@ fn a_delegation_that_ran_out_is_none() {
         TWO,
         "launch; ann delegates g to=dan for=1h; later 1h; dan approves g; dan rejects g : no; ann approves g via-script",
         "g-1 ann hands it to dan for 1h
-         ! could not decide g-1: dan is not in sre
-         ! could not decide g-1: dan is not in sre
+         ! could not decide g-1: dan is not in the group sre
+         ! could not decide g-1: dan is not in the group sre
          g-1 approved by people",
     );
 }

@@ -536,6 +536,7 @@ impl Bench {
         Facts {
             files: files.into_iter().map(file).collect(),
             hashes: patterns.into_iter().map(|it| (it, content.to_owned())).collect(),
+            unhashed: Vec::new(),
             programs: programs.into_iter().map(executed).collect(),
         }
     }
@@ -548,8 +549,12 @@ impl Bench {
         if words.contains(&"via-script") {
             by.channel = Channel::Command;
         }
+        if words.contains(&"via-step") {
+            by.channel = Channel::Step;
+        }
         let plain = |it: &&&str| {
-            !it.contains('=') && !["old", "via-script", "breaking-glass", "overriding"].contains(it)
+            !it.contains('=')
+                && !["old", "via-script", "via-step", "breaking-glass", "overriding"].contains(it)
         };
         let named = words.iter().skip(2).find(plain);
         let gate = self.gate(named.copied());
@@ -730,7 +735,8 @@ impl Bench {
                         patterns.iter().filter_map(|it| known.hashes.iter().find(|hash| hash.0 == *it));
                     let hashes = hashes.cloned().collect();
                     let programs = programs.iter().cloned().map(executed).collect();
-                    self.only_programs.push((at, Facts { files, hashes, programs }));
+                    let facts = Facts { files, hashes, programs, ..Facts::default() };
+                    self.only_programs.push((at, facts));
                 }
             }
             Fact::Step(run, step, StepEvent::Reopened { .. } | StepEvent::SentBack) => {

@@ -276,3 +276,62 @@ fn a_queued_frame_holds_no_place_that_others_want() {
          m completed",
     );
 }
+
+#[test]
+fn what_needs_a_frame_does_not_start_past_a_gate_in_it_that_nobody_approved() {
+    let around = |frame: &str, inner: &str| {
+        format!(
+            "steps:
+               - {{id: s, {frame}}}
+               - {{id: ship, needs: s, run: x}}
+--- inner.yaml
+               steps:
+{inner}"
+        )
+    };
+    let gate = "               - {id: g, gate: {prompt: go?, on-reject: continue}}
+               - {id: other, run: x}";
+    check(
+        &around("workflow: inner.yaml", gate),
+        "launch; ann rejects s/g : no; ended s/other ok",
+        "s/g rejected
+         s rejected
+         ship skipped: need s
+         = partially-completed: s rejected, s/g rejected, s/other completed, ship skipped",
+    );
+    check(
+        &around("workflow: inner.yaml", &gate.replace("go?,", "go?, timeout: 1s,")),
+        "launch; wake 1s; ended s/other ok",
+        "s expired
+         no ship call",
+    );
+    check(
+        &around(
+            "matrix: {x: [a, b]}, gate: {prompt: go?, on-reject: continue}",
+            "               - {id: g, run: x}",
+        ),
+        "launch; ann rejects s[a] : no; ann approves s[b] via-script",
+        "s rejected
+         no ship call",
+    );
+    // A gate that never asked, since the step before it failed.
+    let after_a = "               - {id: a, run: x, on-error: continue}
+               - {id: g, needs: a, gate: {prompt: go?}}";
+    for frame in ["workflow: inner.yaml", "workflow: inner.yaml, matrix: {x: [b]}"] {
+        let copy = if frame.ends_with(']') || frame.contains("matrix") { "s[b]" } else { "s" };
+        check(
+            &around(frame, after_a),
+            &format!("launch; ended {copy}/a fail"),
+            &format!(
+                "{copy}/g skipped: need {copy}/a\n {copy} failed policy_security: nobody answered its gate\n no ship call"
+            ),
+        );
+    }
+    // A gate that its own `if` leaves out holds nothing up.
+    check(
+        &around("workflow: inner.yaml", "               - {id: g, if: \"false\", gate: {prompt: go?}}"),
+        "launch; ended ship ok",
+        "s completed
+         ship call 1",
+    );
+}

@@ -88,7 +88,7 @@ fn the_same_answer_again_is_the_same_and_another_one_a_conflict() {
     at(
         "",
         "ann approves via-script; ann approves; bob approves",
-        "! could not decide g-1: it was approved already, by people",
+        "! could not decide g-1: it was approved already, by ",
     );
 }
 
@@ -142,7 +142,7 @@ fn escalation_lets_others_decide_as_well() {
     at(
         ", require: [{group: sre, count: 2}], escalate: {after: 1h, to: 'group:oncall'}",
         "dan approves; wake 1h; dan approves via-script",
-        "! could not decide g-1: dan is not in sre
+        "! could not decide g-1: dan is not in the group sre
          g-1 escalated to group:oncall
          g-1 dan approves
          g-1 approved by people",
@@ -157,6 +157,33 @@ fn a_time_out_that_escalates_lifts_the_deadline() {
         "g-1 escalated
          g-1 asked 2: it was escalated and no longer expires
          g-1 approved by people",
+    );
+}
+
+#[test]
+fn a_gate_that_has_escalated_before_its_time_out_does_not_expire() {
+    at(
+        ", require: [{group: sre, count: 2}], timeout: 8h, on-timeout: escalate, \
+         escalate: {after: 3h, to: 'group:oncall'}",
+        "wake 3h; wake 5h; wake 9h; dan approves via-script",
+        "g-1 escalated to group:oncall
+         g-1 asked 2: it was escalated and no longer expires
+         g-1 dan approves
+         g-1 approved by people",
+    );
+}
+
+#[test]
+fn a_step_that_reads_who_approved_is_called_after_the_approval() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: z, needs: g, env: {BY: '${{ toJSON(steps.g.outputs.approvers) }}'}, run: x}
+           - {id: y, needs: g, run: x}",
+        "launch; ann approves via-script; ended z ok; ended y ok",
+        "g-1 asked 1
+         g-1 approved by people
+         = completed: g completed, z completed, y completed",
     );
 }
 
@@ -189,7 +216,7 @@ fn a_gate_is_closed_by_hand_only_by_an_override() {
         "",
         "skip g; done g; ann approves overriding; ann approves overriding via-script : the phone tree says so; ended z ok",
         "! could not skip g of r-1: it is the gate g-1, which is closed by hand only by an override
-         ! could not complete by hand g of r-1: it is the gate g-1
+         ! could not complete step g of r-1 by hand: it is the gate g-1
          ! could not override g-1: say why
          g-1 ann overrides it: the phone tree says so
          g-1 approved by override
@@ -205,10 +232,10 @@ fn an_override_sees_the_ask_and_is_reviewed_by_somebody_else() {
         ", form: {n: {type: integer, default: 5}}",
         "bob edits n=6; ann approves overriding old : because; ann approves overriding : because; ann reviews : fine; bob reviews : fine; req reviews : fine",
         "g-1 asked 2
-         ! could not decide g-1: what it asks has changed
+         ! could not decide g-1: its ask has changed
          g-1 approved by override
-         ! could not review g-1: ann approved it; somebody else has to look
-         ! could not review g-1: bob edited the parameters
+         ! could not review g-1: ann gave this approval; another person must review it
+         ! could not review g-1: bob edited the form
          g-1 req reviews it as of 2: fine",
     );
 }
@@ -219,7 +246,7 @@ fn an_override_needs_as_many_people_as_an_approval() {
         ", require: [{group: sre, count: 2}]",
         "ann approves overriding : alone; req approves overriding : mine; bob approves via-script; bob approves overriding : again
          ann approves overriding : as bob agrees",
-        "! could not override g-1: more people have to agree; an override is no way around them
+        "! could not override g-1: more people must approve first; an override needs the whole quorum
          ! could not decide g-1: req asked for this run
          g-1 bob approves
          ! could not decide g-1: you have answered already
@@ -230,7 +257,7 @@ fn an_override_needs_as_many_people_as_an_approval() {
     at(
         "",
         "ann approves; bob approves overriding : now",
-        "g-1 armed\n ! could not override g-1: enough have agreed already",
+        "g-1 armed\n ! could not override g-1: enough people have approved already",
     );
 }
 
@@ -409,7 +436,7 @@ fn a_quorum_counts_different_people_of_each_group() {
         "g-1 eve approves\n g-1 bob approves\n g-1 approved",
     );
     at(rules, "ann approves via-script; ann2 approves via-script", "g-1 ann approves\n no approved");
-    at(rules, "dan approves", "! could not decide g-1: dan is not in sre or product");
+    at(rules, "dan approves", "! could not decide g-1: dan is not in the group sre or product");
 }
 
 #[test]
@@ -500,7 +527,7 @@ fn a_gate_that_failed_was_not_answered_and_is_not_completed_by_hand() {
         &gate(", evidence: [\"${{ fromJSON('{') }}\"]"),
         "launch; ended a ok safe=no; done g; retry failed",
         "g failed
-         ! could not complete by hand g of r-1: it is failed
+         ! could not complete step g of r-1 by hand: it is failed
          no z call",
     );
 }
@@ -527,7 +554,7 @@ fn a_change_of_the_form_asks_again_and_voids_every_vote() {
     at(
         &format!("{FORM}, require: [{{group: sre, count: 2}}]"),
         "ann approves; eve edits g ticket=CHG-1; ann approves; ann approves old; ann approves; bob approves via-script",
-        "! could not approve g-1: `ticket` must be given
+        "! could not fill in the form of g-1: `ticket` must be given
          g-1 eve edits
          g-1 asked 2: eve changed ticket: null → \"CHG-1\"
          g-1 ann approves
@@ -542,7 +569,7 @@ fn an_answer_to_an_older_ask_is_refused() {
     at(
         FORM,
         "eve edits g ticket=CHG-1; ann approves old; ann approves via-script",
-        "! could not decide g-1: what it asks has changed
+        "! could not decide g-1: its ask has changed
          g-1 approved",
     );
 }
@@ -552,7 +579,7 @@ fn whoever_edited_the_parameters_does_not_count() {
     at(
         FORM,
         "ann edits g ticket=CHG-1; ann approves",
-        "! could not decide g-1: ann edited the parameters; somebody else has to answer",
+        "! could not decide g-1: ann edited the form; another person must answer",
     );
 }
 
@@ -574,10 +601,14 @@ fn parameters_that_do_not_fit_are_refused() {
     at(
         FORM,
         "ann edits g ticket=7",
-        "! could not approve g-1: `ticket` is \"7\", which does not match ^CHG-[0-9]+$",
+        "! could not fill in the form of g-1: `ticket` is \"7\", which does not match ^CHG-[0-9]+$",
     );
-    at(FORM, "ann edits g other=7", "! could not approve g-1: `other` is no parameter; there are: ticket, n");
-    at(FORM, "ann edits g ticket=CHG-1 n=7.5", "! could not approve g-1: `n` is");
+    at(
+        FORM,
+        "ann edits g other=7",
+        "! could not fill in the form of g-1: the form has no field `other`; it has: ticket, n",
+    );
+    at(FORM, "ann edits g ticket=CHG-1 n=7.5", "! could not fill in the form of g-1: `n` is");
 }
 
 #[test]
@@ -697,14 +728,14 @@ fn who_hands_their_answer_on_does_not_answer_until_its_time_is_over() {
         rules,
         "ann delegates to=dan for=1h; ann approves; dan approves via-script",
         "g-1 ann hands it to dan for 1h
-         ! could not decide g-1: ann handed their answer to dan until
+         ! could not decide g-1: ann delegated their answer to dan until
          g-1 dan approves for ann
          g-1 approved by people",
     );
     at(
         rules,
         "ann delegates to=dan for=1h; later 1h; dan approves; ann approves via-script",
-        "! could not decide g-1: dan is not in sre\n g-1 ann approves\n g-1 approved by people",
+        "! could not decide g-1: dan is not in the group sre\n g-1 ann approves\n g-1 approved by people",
     );
 }
 
@@ -714,7 +745,7 @@ fn an_answer_that_was_handed_on_can_be_taken_back_until_it_is_given() {
     at(
         rules,
         "ann delegates to=dan; ann withdraws; dan approves; ann approves",
-        "g-1 ann withdraws\n ! could not decide g-1: dan is not in sre\n g-1 ann approves",
+        "g-1 ann withdraws\n ! could not decide g-1: dan is not in the group sre\n g-1 ann approves",
     );
     at(
         rules,
@@ -747,13 +778,13 @@ fn only_who_may_answer_can_hand_an_answer_on_and_never_a_borrowed_one() {
         ", require: [{group: sre, count: 1}], forbid: [run.actor]",
         "cat delegates to=dan; req delegates to=dan; ann delegates to=ann; ann delegates to=req; ann delegates to=bob for=60d;
          ann delegates to=dan; dan delegates to=cat; ann delegates to=cat",
-        "! could not delegate your answer at g-1: cat is not in sre
+        "! could not delegate your answer at g-1: cat is not in the group sre
          ! could not delegate your answer at g-1: req asked for this run
-         ! could not delegate your answer at g-1: name somebody else
-         ! could not delegate your answer at g-1: the answer of req would not count here either
+         ! could not delegate your answer at g-1: you cannot delegate to yourself
+         ! could not delegate your answer at g-1: req is excluded at this gate
          ! could not delegate your answer at g-1: it can be with somebody for at most 30d
          g-1 ann hands it to dan
-         ! could not delegate your answer at g-1: dan is not in sre
+         ! could not delegate your answer at g-1: dan is not in the group sre
          g-1 ann hands it to cat",
     );
 }
@@ -764,10 +795,10 @@ fn nobody_who_is_excluded_answers_through_somebody_else() {
         &format!("{FORM}, require: [{{group: sre, count: 1}}]"),
         "ann delegates to=dan; ann edits g ticket=CHG-1; ann withdraws; ann edits g ticket=CHG-1;
          ann delegates to=dan; bob delegates to=ann; bob approves via-script",
-        "! could not decide g-1: ann handed their answer to dan until
+        "! could not decide g-1: ann delegated their answer to dan until
          g-1 ann edits
-         ! could not delegate your answer at g-1: ann edited the parameters
-         ! could not delegate your answer at g-1: the answer of ann would not count here either
+         ! could not delegate your answer at g-1: ann edited the form
+         ! could not delegate your answer at g-1: ann is excluded at this gate
          g-1 bob approves
          g-1 approved by people",
     );
@@ -796,7 +827,7 @@ fn an_emergency_is_one_person_of_the_group_with_a_long_reason_and_loud() {
     at(
         &format!("{rules}, form: {{ticket: {{type: string, required: true}}}}"),
         "gus approves breaking-glass : the shop is down and nobody answers",
-        "! could not approve g-1: `ticket` must be given",
+        "! could not fill in the form of g-1: `ticket` must be given",
     );
     at(
         ", require: [{group: sre, count: 2}], forbid: [gus]",
@@ -825,7 +856,7 @@ fn who_has_agreed_already_can_still_do_without_the_others_and_counts_once() {
     at(
         ", require: [{group: sre, count: 1}]",
         &format!("gil approves via-script; gil approves breaking-glass : {reason}"),
-        "g-1 approved by people\n ! could not decide g-1: it was approved already, by people\n no breaks the glass",
+        "g-1 approved by people\n ! could not decide g-1: it was approved already, by \n no breaks the glass",
     );
 }
 
@@ -846,7 +877,7 @@ fn what_is_done_alone_in_an_emergency_stays_so_whatever_others_do_while_its_file
          g-1 ann withdraws
          g-1 bob approves
          g-1 approved by break-glass
-         ! could not review g-1: gus approved it; somebody else has to look
+         ! could not review g-1: gus gave this approval; another person must review it
          g-1 ann reviews it as of 1: fine",
     );
     // Who alone would have been enough was not asked, either.
@@ -870,9 +901,9 @@ fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
         "! could not review g-1: it has no emergency approval and no override
          g-1 gus breaks the glass
          ended completed
-         ! could not review g-1: gus approved it; somebody else has to look
+         ! could not review g-1: gus gave this approval; another person must review it
          ! could not review g-1: req asked for this run
-         ! could not review g-1: cat is not in sre
+         ! could not review g-1: cat is not in the group sre
          ! could not review g-1: say why with --reason
          g-1 ann reviews it as of 1: the roll-back was right
          ! could not review g-1: ann has reviewed it already
@@ -905,9 +936,9 @@ fn an_emergency_stays_to_be_reviewed_when_its_gate_asks_anew() {
         "g-1 approved by break-glass
          g reopened
          g-1 asked 2
-         ! could not review g-1: gus approved it; somebody else has to look
+         ! could not review g-1: gus gave this approval; another person must review it
          ! could not review g-1: req asked for this run
-         ! could not review g-1: cat is not in sre
+         ! could not review g-1: cat is not in the group sre
          ! could not review g-1: say why with --reason
          ! could not review g-1: it has no emergency approval and no override
          ! could not review g-1: it has no emergency approval and no override in epoch 7
@@ -946,7 +977,7 @@ fn two_emergencies_at_one_gate_are_reviewed_one_by_one() {
         "g-1 gus breaks the glass
          g-1 gil breaks the glass
          g-1 asked 3
-         ! could not review g-1: gil approved it; somebody else has to look
+         ! could not review g-1: gil gave this approval; another person must review it
          g-1 ann reviews it as of 2: fine
          g-1 gil reviews it as of 1: it was right",
     );
@@ -966,7 +997,7 @@ fn nobody_gets_around_a_quorum_by_closing_the_gate_by_hand() {
         ", require: [{group: sre, count: 2}]",
         "skip g; done g; req approves overriding : mine; ann approves; bob approves via-script",
         "! could not skip g of r-1: it is the gate g-1
-         ! could not complete by hand g of r-1: it is the gate g-1
+         ! could not complete step g of r-1 by hand: it is the gate g-1
          ! could not decide g-1: req asked for this run
          g-1 approved by people",
     );
@@ -978,7 +1009,7 @@ fn nobody_gets_around_a_quorum_by_closing_the_gate_by_hand() {
     at(
         ", require: [{group: product, count: 1}], escalate: {after: 1h, to: req}",
         "req approves overriding : mine; wake 1h; req approves overriding : mine",
-        "! could not decide g-1: req is not in product\n g-1 approved by override",
+        "! could not decide g-1: req is not in the group product\n g-1 approved by override",
     );
 }
 
@@ -1104,4 +1135,10 @@ fn whole_frames_begin_anew() {
          g-2 asked
          = completed: a completed, m completed, m[1] completed, m[2] completed, g completed, z completed",
     );
+}
+
+#[test]
+fn steps_fill_a_gate_with_comments_and_people_still_comment_and_reject() {
+    let script = format!("{}ann comments : hm; ann rejects : no", "ann comments via-step : n; ".repeat(101));
+    at("", &script, "it has 100 comments of steps and agents\ng-1 ann rejects");
 }

@@ -182,7 +182,7 @@ fn the_first_no_of_several_closes_the_others() {
         "g-2 rejected by people
          g-1 cancelled by run
          g-3 cancelled by run
-         ! could not decide g-1: it was cancelled already, by run",
+         ! could not decide g-1: it was cancelled already, by the end of its run",
     );
 }
 
@@ -230,10 +230,10 @@ fn who_is_not_asked_cannot_end_anything_through_the_gate() {
     check(
         "steps:\n   - {id: a, run: x}\n   - {id: g, needs: a, gate: {prompt: go?, require: sre, send-back: a}}",
         "launch; ended a ok; cat rejects : no; cat sends-back : no; cat withdraws; cat delegates to=dan; ann approves via-script",
-        "! could not decide g-1: cat is not in sre
-         ! could not decide g-1: cat is not in sre
+        "! could not decide g-1: cat is not in the group sre
+         ! could not decide g-1: cat is not in the group sre
          ! could not withdraw from g-1
-         ! could not delegate your answer at g-1: cat is not in sre
+         ! could not delegate your answer at g-1: cat is not in the group sre
          no rejected
          g-1 approved",
     );

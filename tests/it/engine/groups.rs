@@ -30,7 +30,7 @@ fn nobody_comes_into_a_group_while_a_gate_asks_for_it() {
          g-1 asked 1
          people.toml has changed (self-declared): ann +sre
          g-1 asked 2
-         ! could not decide g-1: ann was not in sre when this was asked
+         ! could not decide g-1: ann joined sre after g-1 opened
          g-1 bob approves",
     );
 }
@@ -40,7 +40,7 @@ fn a_file_that_appears_while_a_gate_asks_puts_nobody_into_a_group() {
     at(
         SRE,
         &format!("{OPEN} people own ann=1:sre; ann approves"),
-        "g-1 asked 2\n ! could not decide g-1: ann was not in sre when this was asked",
+        "g-1 asked 2\n ! could not decide g-1: ann joined sre after g-1 opened",
     );
 }
 

@@ -185,7 +185,7 @@ fn a_gate_that_is_written_otherwise_asks_again_and_what_was_done_before_it_stand
          r-2 a completed (kept)
          g-2 asked 1
          no r-2 a call
-         ! could not decide g-2: cat is not in sre
+         ! could not decide g-2: cat is not in the group sre
          g-2 approved
          r-2 z call 1
          = completed: a completed, g completed, z completed",

@@ -142,7 +142,7 @@ fn the_runs_deadline_fires_while_a_gate_waits() {
          g-1 cancelled by run
          g cancelled: run timed out
          r-1 ended failed
-         ! could not decide g-1: it was cancelled already, by run
+         ! could not decide g-1: it was cancelled already, by the end of its run
          = failed: g cancelled, a skipped, tidy skipped",
     );
 }

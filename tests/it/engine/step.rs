@@ -364,7 +364,7 @@ fn a_running_step_cannot_be_completed_by_hand() {
     check(
         "steps:\n  - {id: a, run: x}",
         "launch; done a",
-        "! could not complete by hand a of r-1: it is running",
+        "! could not complete step a of r-1 by hand: it is running",
     );
 }
 

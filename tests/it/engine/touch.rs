@@ -122,8 +122,8 @@ fn a_signed_file_counts_above_reversible_and_gives_nothing_at_a_gate_that_is_ope
          g-1 asked 1
          people.toml has changed (signed by ops (SHA256:ops)): ann -sre, bob +sre
          g-1 asked 2
-         ! could not decide g-1: ann was not in sre when this was asked
-         ! could not decide g-1: bob was not in sre when this was asked",
+         ! could not decide g-1: ann joined sre after g-1 opened
+         ! could not decide g-1: bob joined sre after g-1 opened",
     );
     at(&sre, &format!("people signed ann=1:sre; {OPEN} ann approves"), "g-1 ann approves\n g-1 approved");
 }
@@ -135,7 +135,7 @@ fn an_older_signed_file_brings_no_key_back_into_a_gate_that_is_open() {
         &format!(
             "people signed kay=8:sre/SHA256:other; {OPEN} people signed kay=8:sre/SHA256:touched; kay-touched approves"
         ),
-        "g-1 asked 2\n ! could not decide g-1: this key of kay came into people.toml after this was asked",
+        "g-1 asked 2\n ! could not decide g-1: this key of kay was added after g-1 opened",
     );
     at(
         TOUCH,

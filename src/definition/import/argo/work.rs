@@ -359,13 +359,36 @@ impl Maker<'_> {
 
     fn suspend(&mut self, id: &str, said: &Value, template: &ValueMap, scope: &Scope) -> ValueMap {
         let span = said.as_object().and_then(|it| foreign::text_at(it, "duration"));
-        if let Some(span) = span.filter(|it| !it.contains("{{")) {
-            return ValueMap::from_iter([("wait".to_owned(), seconds(&span).into())]);
+        let parameters = |side: &str| {
+            let side = foreign::map_at(template, side).into_iter();
+            side.flat_map(|it| foreign::maps_at(it, "parameters")).collect::<Vec<_>>()
+        };
+        let (mut fields, outputs) = (parameters("inputs"), parameters("outputs"));
+        fields.retain(|it| it.contains_key("enum"));
+        let asks = !fields.is_empty() || !outputs.is_empty();
+        if let Some(span) = span.as_ref().filter(|it| !asks && !it.contains("{{")) {
+            return ValueMap::from_iter([("wait".to_owned(), seconds(span).into())]);
         }
         let mut gate = json!({"prompt": format!("Go on after {id}?"), "risk": "externally-reversible"});
-        let fields =
-            foreign::map_at(template, "inputs").into_iter().flat_map(|it| foreign::maps_at(it, "parameters"));
-        for field in fields.filter(|it| it.contains_key("enum")) {
+        if let Some(span) = span.map(|it| seconds(&it)) {
+            let is_known = span.parse::<Span>().is_ok_and(|it| it > Span::default());
+            let instead = if is_known {
+                gate["timeout"] = span.clone().into();
+                "the gate is rejected"
+            } else {
+                "the gate waits"
+            };
+            self.page.leave_out(format!(
+                "the `duration` of {id}, {}: Argo goes on by itself then, with the values that its outputs have without an answer; here {instead}",
+                without_holes(&span)
+            ));
+        }
+        for output in outputs {
+            let Some(from) = foreign::map_at(output, "valueFrom") else { continue };
+            let name = foreign::text_at(output, "name").unwrap_or_default();
+            self.page.leave_out_all_but(&["supplied"], from, &format!("the output {name} of {id}"));
+        }
+        for field in fields {
             let Some(name) = foreign::text_at(field, "name") else { continue };
             let known = foreign::texts(field.get("enum"));
             let value = scope.parameters.get(&name).filter(|it| known.contains(it)).cloned();

@@ -1,9 +1,12 @@
 //! The jobs of a workflow of GitHub and what is left of their steps, each with the id it has here.
 
-use super::{legs::Legs, place::elsewhere};
+use super::{legs::Legs, place::elsewhere, values::shell};
 use crate::{
     base::{Value, ValueMap},
-    definition::import::{foreign, page::Page},
+    definition::import::{
+        foreign,
+        page::{Page, without_holes},
+    },
 };
 
 /// What a step becomes.
@@ -94,7 +97,7 @@ pub(super) fn jobs<'a>(root: &'a ValueMap, page: &mut Page) -> Result<Vec<Job<'a
             ));
         }
         let has_group = body.contains_key("concurrency") && raised != Some(name.as_str());
-        out.push(job(name, body, has_group, page));
+        out.push(job(name, body, root, has_group, page));
     }
     Ok(out)
 }
@@ -109,7 +112,7 @@ pub(super) fn raised(root: &ValueMap) -> Option<&str> {
     (with_group.next().is_none() && !is_open && !root.contains_key("concurrency")).then_some(name)
 }
 
-fn job<'a>(name: &'a str, body: &'a ValueMap, has_group: bool, page: &mut Page) -> Job<'a> {
+fn job<'a>(name: &'a str, body: &'a ValueMap, root: &ValueMap, has_group: bool, page: &mut Page) -> Job<'a> {
     let mut steps = Vec::new();
     let legs = Legs::of(body);
     if legs.as_ref().is_some_and(Legs::has_away) {
@@ -131,8 +134,11 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, has_group: bool, page: &mut Page) 
     }
     let said = body.get("steps").and_then(Value::as_array).into_iter().flatten();
     let said: Vec<&ValueMap> = said.flat_map(|it| spread(name, it, page)).collect();
+    let given =
+        |of: &ValueMap| foreign::text_at(foreign::map_at(foreign::map_at(of, "defaults")?, "run")?, "shell");
+    let default = given(body).or_else(|| given(root));
     let kept: Vec<(&ValueMap, Kind)> =
-        said.into_iter().filter_map(|it| Some((it, kind(name, it, page)?))).collect();
+        said.into_iter().filter_map(|it| Some((it, kind(name, it, default.as_deref(), page)?))).collect();
     let is_alone = kept.len() == 1;
     for (index, (step, kind)) in kept.into_iter().enumerate() {
         let given = step.get("id").and_then(Value::as_str);
@@ -170,14 +176,20 @@ fn short_name(step: &ValueMap) -> Option<String> {
 }
 
 /// What a step becomes; none when there is nothing to do for it here.
-fn kind(job: &str, step: &ValueMap, page: &mut Page) -> Option<Kind> {
+fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> Option<Kind> {
     // It would be waited for here, perhaps without end.
     if step.get("background").is_some_and(|it| *it != Value::Bool(false)) {
         return Some(Kind::ByHand);
     }
     let Some(action) = foreign::text_at(step, "uses") else {
         if step.contains_key("run") {
-            return Some(Kind::Script);
+            let said = foreign::text_at(step, "shell").or_else(|| default.map(str::to_owned));
+            let Some(said) = said.filter(|it| shell(it).is_none()) else { return Some(Kind::Script) };
+            page.leave_out(format!(
+                "the shell of a step of {job}, {}: `{{0}}` is not its last word, or what stands before it is not understood",
+                without_holes(&said)
+            ));
+            return Some(Kind::ByHand);
         }
         if let Some(key) = ["wait", "wait-all"].into_iter().find(|it| step.contains_key(*it)) {
             page.leave_out(format!(

@@ -1,7 +1,7 @@
 //! Values of GitHub's that stand by themselves: inputs, shells, versions, variables.
 
 use crate::{
-    base::{Value, ValueMap},
+    base::{Value, ValueMap, is_shell},
     definition::import::page::without_holes,
 };
 use serde_json::json;
@@ -28,13 +28,52 @@ pub(super) fn short_version(action: &str) -> String {
     }
 }
 
-/// How a script is run by a shell of GitHub's list.
-pub(super) fn shell(said: &str) -> String {
-    match said {
-        "bash" => "bash -eo pipefail -c".to_owned(),
-        "sh" => "sh -e -c".to_owned(),
-        "pwsh" => "pwsh -command".to_owned(),
-        other => other.replace(" {0}", " -c"),
+/// How a script is run by a shell of GitHub's list, or by a command whose last word is the file of the script. Nothing where the text of
+/// the script cannot take the place of that file.
+pub(super) fn shell(said: &str) -> Option<String> {
+    let listed = match said {
+        "bash" => "bash -eo pipefail -c",
+        "sh" => "sh -e -c",
+        "python" => "python",
+        "pwsh" => "pwsh -command",
+        "powershell" => "powershell -command",
+        _ => "",
+    };
+    if !listed.is_empty() {
+        return Some(listed.to_owned());
+    }
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let (file, words) = words.split_last()?;
+    let is_plain = |word: &&str| !word.contains(['{', '\'', '"', '\\']);
+    let at = words.iter().rposition(|word| is_shell(word) || code_option(word).is_some())?;
+    let (program, options) = (words[at], &words[at + 1..]);
+    let option = if is_shell(program) { "-c" } else { code_option(program)? };
+    // An option may take the next word as its value, and one takes the script.
+    let fits = |at: usize| {
+        let word = options[at];
+        let is_short = word.starts_with(['-', '+']) && !word.starts_with("--");
+        if !is_shell(program) {
+            return ["-u", "-w", "-B"].contains(&word);
+        }
+        let is_value =
+            at > 0 && options[at - 1].starts_with(['-', '+']) && options[at - 1].ends_with(['o', 'O']);
+        if is_short { !word.contains(['c', 's']) } else { is_value || LONG_OPTIONS.contains(&word) }
+    };
+    let ends = options.last().is_none_or(|word| !word.starts_with(['-', '+']) || !word.ends_with(['o', 'O']));
+    let is_known =
+        *file == "{0}" && words.iter().all(|word| is_plain(word)) && ends && (0..options.len()).all(fits);
+    is_known.then(|| format!("{} {option}", words.join(" ")))
+}
+
+/// Options of bash that take no value.
+const LONG_OPTIONS: [&str; 4] = ["--login", "--noprofile", "--norc", "--posix"];
+
+/// The option behind which an interpreter takes the text of a script.
+fn code_option(program: &str) -> Option<&'static str> {
+    match program.rsplit('/').next()? {
+        "python" | "python3" => Some("-c"),
+        "node" | "perl" | "ruby" => Some("-e"),
+        _ => None,
     }
 }
 

@@ -1,0 +1,309 @@
+//! The effect of each answer at a gate, in words: risk, approval, rejection, send-back, no answer, and the time in which an
+//! approval can be withdrawn. The console and the command line call the same functions.
+
+use crate::{
+    base::{RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted},
+    engine::{Ask, Channel, GateState, PartialResult, StepState},
+    plan::{OnFailure, OnTimeout, Risk, Work},
+    projection::{GateView, RunView, UndoState, names_in_words, suggestion},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The risk of an ask as people read it: the short word, the word of the workflow file, and its meaning.
+pub const fn risk_words(risk: Risk) -> &'static str {
+    match risk {
+        Risk::ReadOnly => "low (read-only): nothing changes",
+        Risk::Reversible => "low (reversible): the effects can be undone",
+        Risk::ExternallyReversible => "normal (externally-reversible): only others can undo the effects",
+        Risk::Irreversible => "HIGH (irreversible): the effects cannot be undone",
+    }
+}
+
+/// The undo of a call by the word that an ask carries, for the line `undo`.
+pub fn undo_words(undo: &str) -> &'static str {
+    match undo {
+        "yes" => "can be undone by the workflow",
+        "no" => "CANNOT be undone",
+        _ => "no undo is declared",
+    }
+}
+
+/// The steps that an approval lets go, apart by when they can start. Without the run, only calls at once are known.
+#[derive(Default)]
+struct LetGo<'a> {
+    now: Vec<&'a str>,
+    /// Gates that ask next, and other steps after those that start now.
+    later: Vec<&'a str>,
+    /// Steps with another gate before them that is not answered.
+    behind: Vec<&'a str>,
+    /// Steps that were skipped or completed by hand since the gate asked.
+    over: Vec<&'a str>,
+}
+
+impl<'a> LetGo<'a> {
+    fn of(ask: &'a Ask, at: Option<(StepIx, &RunView)>, is_open: bool) -> Self {
+        let (gate, run) = at.unzip();
+        let called: BTreeSet<&str> = ask.will_run.iter().map(|it| it.step.as_str()).collect();
+        let mut out = Self::default();
+        let known = run.map(|run| {
+            let by_name: BTreeMap<&str, StepIx> =
+                run.steps().map(|(step, plan, _)| (plan.id.as_str(), step)).collect();
+            (run, by_name, behind_other_gates(run, gate))
+        });
+        for name in ask.starts.iter().map(String::as_str) {
+            let Some((run, step, behind)) =
+                known.as_ref().and_then(|(run, by_name, behind)| Some((run, *by_name.get(name)?, behind)))
+            else {
+                if called.contains(name) {
+                    out.now.push(name)
+                } else {
+                    out.later.push(name)
+                }
+                continue;
+            };
+            let is_over = is_open && run.step(step).is_some_and(|it| it.state.rests());
+            match () {
+                () if is_over => out.over.push(name),
+                () if behind.contains(&step) => out.behind.push(name),
+                () if called.contains(name) || starts_with(run, step, gate) => out.now.push(name),
+                () => out.later.push(name),
+            }
+        }
+        out
+    }
+}
+
+/// True when nothing but this gate keeps a step that is no gate from starting.
+fn starts_with(run: &RunView, step: StepIx, gate: Option<StepIx>) -> bool {
+    let rests = |it: &StepIx| Some(*it) == gate || run.step(*it).is_some_and(|it| it.state.rests());
+    let Some(plan) = run.plan_step(step) else { return false };
+    !matches!(plan.work, Work::Gate(_))
+        && (Some(step) == gate || plan.needs.iter().all(rests))
+        && plan.frame.is_none_or(|frame| {
+            let is_open = run.step(frame).is_some_and(|it| it.state == StepState::Running);
+            is_open || starts_with(run, frame, gate)
+        })
+}
+
+/// The steps that cannot start before another gate than this one is answered.
+fn behind_other_gates(run: &RunView, gate: Option<StepIx>) -> BTreeSet<StepIx> {
+    // Each step has two points, since a frame begins before its steps and ends after them.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    enum Point {
+        Begin(StepIx),
+        End(StepIx),
+    }
+    let mut after: BTreeMap<Point, Vec<Point>> = BTreeMap::new();
+    let mut open: Vec<Point> = Vec::new();
+    for (step, plan, view) in run.steps() {
+        after.entry(Point::Begin(step)).or_default().push(Point::End(step));
+        for need in &plan.needs {
+            after.entry(Point::End(*need)).or_default().push(Point::Begin(step));
+        }
+        if let Some(frame) = plan.frame {
+            after.entry(Point::Begin(frame)).or_default().push(Point::Begin(step));
+            after.entry(Point::End(step)).or_default().push(Point::End(frame));
+        }
+        if Some(step) != gate && matches!(plan.work, Work::Gate(_)) && !view.state.rests() {
+            open.push(Point::End(step));
+        }
+    }
+    let mut seen: BTreeSet<Point> = BTreeSet::new();
+    while let Some(at) = open.pop() {
+        let next = after.get(&at).into_iter().flatten().copied();
+        open.extend(next.filter(|it| seen.insert(*it)));
+    }
+    seen.into_iter().filter_map(|it| if let Point::Begin(step) = it { Some(step) } else { None }).collect()
+}
+
+/// The effect of an approval, as far as an ask says it without its run.
+pub fn yes_words(ask: &Ask) -> String {
+    let_go_words(&LetGo::of(ask, None, true))
+}
+
+/// `starts stage; after that can run: high; behind other gates: ship`
+fn let_go_words(it: &LetGo<'_>) -> String {
+    let words = |names: &[&str]| names_in_words(&names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+    let more = !it.later.is_empty() || !it.behind.is_empty();
+    let mut parts = vec![match it.now.as_slice() {
+        [] if more => "starts nothing yet".to_owned(),
+        [] => "starts nothing".to_owned(),
+        now => format!("starts {}", words(now)),
+    }];
+    for (head, names) in [
+        ("after that can run: ", &it.later),
+        ("behind other gates: ", &it.behind),
+        ("does not start any more: ", &it.over),
+    ] {
+        if !names.is_empty() {
+            parts.push(format!("{head}{}", words(names)));
+        }
+    }
+    parts.join("; ")
+}
+
+impl GateView {
+    /// The effect of an approval. Without the run, steps behind other gates are not told apart.
+    pub fn yes_words(&self, run: Option<&RunView>) -> String {
+        let_go_words(&LetGo::of(&self.ask, run.map(|run| (self.step, run)), self.is_open()))
+    }
+
+    /// The effect of a rejection, a line each.
+    pub fn no_words(&self, run: Option<&RunView>) -> Vec<String> {
+        let ask = &self.ask;
+        let mut lines = Vec::new();
+        let skips = (!ask.skips.is_empty()).then(|| format!("skips {}", names_in_words(&ask.skips)));
+        let undoes = (!ask.undoes.is_empty()).then(|| format!("undoes {}", names_in_words(&ask.undoes)));
+        lines.extend(skips);
+        lines.extend(undoes);
+        lines.push(self.end_after_no(run));
+        lines.extend(cannot_undo_words(ask));
+        lines
+    }
+
+    fn end_after_no(&self, run: Option<&RunView>) -> String {
+        let step = &self.ask.step;
+        if self.law().is_by_the_way() {
+            return format!("{step} fails");
+        }
+        let on = self.law().on_reject();
+        if on == OnFailure::Continue {
+            return "steps that do not need it continue".to_owned();
+        }
+        let frame = run.and_then(|run| Some(run.step_id(run.plan_step(self.step)?.frame?)));
+        match (frame, on) {
+            (Some(frame), _) => format!("{frame} goes on as its workflow says"),
+            (None, OnFailure::Compensate) if !self.ask.undoes.is_empty() => {
+                "the run ends as undone".to_owned()
+            }
+            (None, _) => "the run ends as rejected".to_owned(),
+        }
+    }
+
+    /// What happens when nobody answers; `say` writes an instant.
+    pub fn nobody_words(&self, say: impl Fn(Timestamp) -> String) -> String {
+        nobody_words(&self.ask, self.escalated.is_some(), say)
+    }
+
+    /// `reject in 26m`, `no deadline`; `say` writes a duration.
+    pub fn then_words(&self, now: Timestamp, say: impl Fn(Span) -> String) -> String {
+        let Some(at) = self.ask.expires_at else { return NO_DEADLINE.to_owned() };
+        let left = say(at.since(now));
+        match self.ask.on_timeout {
+            OnTimeout::Reject => format!("reject in {left}"),
+            OnTimeout::Approve => format!("approve in {left}"),
+            OnTimeout::Escalate if self.escalated.is_some() => NO_DEADLINE.to_owned(),
+            OnTimeout::Escalate => format!("escalate in {left}"),
+        }
+    }
+
+    /// `an approval can be withdrawn for 20s`, of an approval in the console; nothing where none can.
+    pub fn window_words(&self) -> Option<String> {
+        let window = self.law().window_of(Channel::Console);
+        (window.0 > 0).then(|| format!("an approval can be withdrawn for {window}"))
+    }
+
+    /// The state of a gate that is answered or still asks, for the one who has just answered.
+    pub fn standing_words(&self, run: Option<&RunView>) -> String {
+        let id = self.id;
+        match self.state {
+            GateState::Armed => {
+                let until = self.armed_until.map_or_else(String::new, |it| format!(" until {}", it.clock()));
+                format!("{id} is approved; it can be withdrawn{until}: cuelight gate withdraw {id}")
+            }
+            GateState::Approved => {
+                format!("{id} is approved: {}", self.yes_words(run))
+            }
+            GateState::Rejected if self.is_sent_back() => format!("{id} is sent back"),
+            GateState::Rejected => format!("{id} is rejected"),
+            GateState::Expired => format!("{id} has expired"),
+            GateState::Cancelled => format!("{id} is cancelled: its run ended first"),
+            GateState::Open if self.law().is_checked() => format!(
+                "{id} has enough approvals; the approved files are checked before it is approved \
+                 (cuelight gates --show {id})"
+            ),
+            GateState::Open => {
+                let (have, needed) = (self.approvals().count(), self.needed());
+                format!(
+                    "{id} has {have} of {} and is still open",
+                    counted(needed as usize, "approval", "approvals")
+                )
+            }
+        }
+    }
+
+    /// True when the answer that closed it was a send-back.
+    pub fn is_sent_back(&self) -> bool {
+        self.closed_by.as_deref() == Some("send-back")
+    }
+
+    /// The state in one word, with a send-back told from a rejection.
+    pub fn state_word(&self) -> &'static str {
+        if self.state == GateState::Rejected && self.is_sent_back() { "sent back" } else { self.state.word() }
+    }
+}
+
+/// Of a gate without a deadline.
+pub const NO_DEADLINE: &str = "no deadline";
+
+/// What happens when nobody answers an ask; `say` writes an instant.
+pub fn nobody_words(ask: &Ask, is_escalated: bool, say: impl Fn(Timestamp) -> String) -> String {
+    let Some(at) = ask.expires_at else { return NO_DEADLINE.to_owned() };
+    let at = say(at);
+    match ask.on_timeout {
+        OnTimeout::Reject => format!("rejected at {at}"),
+        OnTimeout::Approve => format!("approved at {at}"),
+        OnTimeout::Escalate if is_escalated => format!("asks again at {at}, then has no deadline"),
+        OnTimeout::Escalate => format!("escalates at {at}, then has no deadline"),
+    }
+}
+
+/// The head of the line about steps that a rejection leaves as they are.
+pub const CANNOT_UNDO: &str = "cannot undo ";
+
+/// `cannot undo build (done already)`
+fn cannot_undo_words(ask: &Ask) -> Option<String> {
+    (!ask.cannot_undo.is_empty())
+        .then(|| format!("{CANNOT_UNDO}{} (done already)", names_in_words(&ask.cannot_undo)))
+}
+
+/// The effect of a send-back to this step.
+pub fn send_back_words(to: &str) -> String {
+    format!("runs {to} and the steps after it again, then a new gate asks")
+}
+
+/// The answers to a stuck undo: again, or done by hand.
+pub fn stuck_words(again: bool) -> String {
+    if again {
+        format!("the undo is called again, up to {UNDO_ATTEMPTS_MAX} times")
+    } else {
+        "choose this after you have undone it yourself; the undo of the run continues".to_owned()
+    }
+}
+
+/// The effect of an answer to a stuck undo.
+pub fn settled_words(step: &str, again: bool) -> String {
+    if again {
+        format!("the undo of {step} is called again, up to {UNDO_ATTEMPTS_MAX} times")
+    } else {
+        format!(
+            "the undo of {step} counts as done by hand; nothing is called, and the undo of the run continues"
+        )
+    }
+}
+
+/// The command that answers a stuck undo.
+pub fn settle_command(run: RunId, step: &str) -> String {
+    format!(
+        "cuelight run settle-undo {run} {step} --again --reason WHY (without --again after you have undone it yourself)"
+    )
+}
+
+/// The command that a run which did not complete suggests. A run that has not ended suggests one only when an undo is stuck.
+pub fn next_command(run: &RunView, partial: &PartialResult) -> Option<String> {
+    if run.summary.state.rests() {
+        return Some(suggestion(run.id(), partial));
+    }
+    let stuck = run.steps().find(|(_, _, view)| matches!(view.undo(), UndoState::Stuck(_)));
+    stuck.map(|(_, plan, _)| settle_command(run.id(), &plan.id))
+}
