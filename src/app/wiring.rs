@@ -135,6 +135,18 @@ fn seat(
     }
 }
 
+/// Writes a line of JSON for each request over HTTP.
+fn log_requests(engine: &Engine) -> mpsc::Sender<RequestLine> {
+    let (tasks, _) = engine.doors();
+    let (line, mut lines) = mpsc::channel::<RequestLine>(LINES_MAX);
+    drop(tasks.spawn_blocking(move || {
+        while let Some(line) = lines.blocking_recv() {
+            log(&line.json());
+        }
+    }));
+    line
+}
+
 /// Takes the workspace, with a socket for other seats; where it is to stay, workflows also start by their schedules. With a reason it
 /// is taken from a process that has it.
 pub(super) async fn own(
@@ -184,13 +196,11 @@ pub(super) async fn own(
             "a step has started this engine: every answer at its gates counts as a step's, and no person decides here",
         );
     }
-    let environment = {
-        let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
-        if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
-            engine.desk().bound_contexts(bytes);
-        }
-        said.environment
-    };
+    let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
+    if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
+        engine.desk().bound_contexts(bytes);
+    }
+    let environment = said.environment;
     engine.desk().declare_topics(config.topics(workspace).map_err(OwnTrouble::Other)?).await;
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
@@ -209,16 +219,7 @@ pub(super) async fn own(
     let mut answers_at = None;
     if let Some(listen) = &config.listen {
         let setup = config.http_setup(workspace, listen).map_err(OwnTrouble::Other)?;
-        let log = logs.then(|| {
-            let (tasks, _) = engine.doors();
-            let (line, mut lines) = mpsc::channel::<RequestLine>(LINES_MAX);
-            drop(tasks.spawn_blocking(move || {
-                while let Some(line) = lines.blocking_recv() {
-                    log(&line.json());
-                }
-            }));
-            line
-        });
+        let log = logs.then(|| log_requests(&engine));
         let setup = HttpSetup { traces, log, ..setup };
         let (tasks, doors) = engine.doors();
         let at = serve_http(listen.address, setup, desk.clone(), tasks, doors.clone()).await;

@@ -175,18 +175,9 @@ impl Engine {
             }
         });
         let (actor, blobs) = (Arc::new(setup.actor), Blobs(Arc::downgrade(&journal)));
-        let desk = LocalDesk {
-            actor,
-            who: None,
-            inbox,
-            boards,
-            ring,
-            archive,
-            id,
-            blobs,
-            tasks: tasks.clone(),
-            reached,
-        };
+        let hands = tasks.clone();
+        let desk =
+            LocalDesk { actor, who: None, inbox, boards, ring, archive, id, blobs, tasks: hands, reached };
         let seats = Tasks::default();
         Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, guards, owner })
     }

@@ -94,7 +94,21 @@ enum Holds {
 }
 
 fn holds(pid: Pid, link: &str) -> Holds {
-    let entries = match fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())) {
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    match holds_at(&format!("{process}/fd"), link) {
+        // A thread can leave the table of its process. Only those of steps are asked: others have many, and decide nothing here.
+        Holds::No if descends_from_a_step(pid) => {
+            let threads = fs::read_dir(format!("{process}/task")).into_iter().flatten().flatten();
+            let all = threads.map(|it| holds_at(&format!("{}/fd", it.path().display()), link));
+            all.fold(Holds::No, |found, next| if found == Holds::No { next } else { found })
+        }
+        found => found,
+    }
+}
+
+/// Looks for a descriptor in one table.
+fn holds_at(table: &str, link: &str) -> Holds {
+    let entries = match fs::read_dir(table) {
         Ok(entries) => entries,
         Err(why) if is_gone(&why) => return Holds::No,
         Err(_) => return Holds::Hidden,

@@ -67,6 +67,7 @@ impl TcpPeer {
     }
 
     /// Reports if the address of the peer is one of this host: the kernel would send from the same address to it. Nothing is sent.
+    /// Where that cannot be asked, it counts as one.
     fn is_from_this_host(&self) -> bool {
         let ip = self.remote.ip();
         let any =
@@ -75,7 +76,7 @@ impl TcpPeer {
             it.connect(self.remote)?;
             it.local_addr()
         });
-        ip.is_loopback() || ip == self.local.ip() || from.is_ok_and(|it| it.ip() == ip)
+        ip.is_loopback() || ip == self.local.ip() || !from.is_ok_and(|it| it.ip() != ip)
     }
 }
 

@@ -362,7 +362,7 @@ minted_unprivileged() { as=$unprivileged; minted 127.0.0.1 '$say stays > said 2>
 attack "a step of an engine without privileges answers over HTTP" minted_unprivileged
 
 # The step hides its descriptors, and a person's program that shows its own has a copy of the socket.
-minted_hidden() {
+minted_beside() { # HOW
   local as=$unprivileged
   setpriv --reuid "$as" --regid "$as" --clear-groups /usr/bin/python3 -c 'import socket; socket.send_fds' 2> /dev/null || absent /usr/bin/python3
   keep() {
@@ -374,26 +374,33 @@ open("kept", "w").close()
 time.sleep(60)
 PYTHON
     cat > hides.new <<'PYTHON'
-import ctypes, json, os, re, socket, sys, time
+import ctypes, json, os, re, socket, sys, threading, time
 host, port = sys.argv[1].split(":")
-ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
-there = socket.create_connection((host, int(port)))
-keeper = socket.socket(socket.AF_UNIX); keeper.connect("keeps")
-socket.send_fds(keeper, [b"x"], [there.fileno()])
-while not os.path.exists("kept"): time.sleep(0.05)
-ask = re.search(r'"ask_hash":\s*"([0-9a-f]{64})"', open("asked").read()).group(1)
-body = json.dumps({"decision_id": "d-1", "gate_epoch": 1, "ask_hash": ask, "verdict": "approve", "reason": "ok"})
-there.sendall(("POST /api/gates/g-1/decision HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
-  "Content-Length: %d\r\n\r\n%s" % (sys.argv[1], open("jwt").read().strip(), len(body), body)).encode())
-there.settimeout(20)
-print(there.recv(65536).decode().split(" ", 1)[1].split("\r\n")[0])
+def answer():
+  assert (libc.unshare(0x400) if sys.argv[3] == "apart" else libc.prctl(4, 0, 0, 0, 0)) == 0
+  there = socket.create_connection((host, int(port)))
+  keeper = socket.socket(socket.AF_UNIX); keeper.connect("keeps")
+  socket.send_fds(keeper, [b"x"], [there.fileno()])
+  while not os.path.exists("kept"): time.sleep(0.05)
+  ask = re.search(r'"ask_hash":\s*"([0-9a-f]{64})"', open("asked").read()).group(1)
+  body = json.dumps({"decision_id": "d-1", "gate_epoch": 1, "ask_hash": ask, "verdict": "approve", "reason": "ok"})
+  there.sendall(("POST /api/gates/g-1/decision HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+    "Content-Length: %d\r\n\r\n%s" % (sys.argv[1], open("jwt").read().strip(), len(body), body)).encode())
+  there.settimeout(20)
+  print(there.recv(65536).decode().split(" ", 1)[1].split("\r\n")[0])
+libc = ctypes.CDLL(None)
+thread = threading.Thread(target=answer)
+thread.start() if sys.argv[3] == "apart" else answer()
 PYTHON
     mv hides.new hides.py
     exec setpriv --reuid "$as" --regid "$as" --clear-groups /usr/bin/python3 keeps.py
   }
-  before=keep minted 127.0.0.1 'until [ -e hides.py ] && [ -e keeps ]; do sleep 0.05; done; /usr/bin/python3 hides.py ${say##* } > said 2>&1'
+  before=keep minted 127.0.0.1 'until [ -e hides.py ] && [ -e keeps ]; do sleep 0.05; done; /usr/bin/python3 hides.py ${say##* } stays '"$1"' > said 2>&1'
 }
+minted_hidden() { minted_beside hidden; }
+minted_apart() { minted_beside apart; }
 attack "a step hides, and a person's program holds its connection as well" minted_hidden
+attack "a thread of a step has descriptors of its own, and a person's program holds its connection as well" minted_apart
 
 # A program with the bit of another user: the kernel gives its socket to that user, and its real user is the engine's.
 minted_by_bit() {

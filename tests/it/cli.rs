@@ -553,7 +553,7 @@ fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
     check(&place, &["withdraw", "g-1"], 0, &["your delegation at g-1 is revoked"]);
     check(&place, &["approve", "g-1", "--ask", "nope"], 2, &["--ask nope is not the name of its ask"]);
     check(&place, &["reject", "g-1", "--reason", "no"], 0, &["g-1 is rejected"]);
-    console.until("run.ended");
+    console.until("run.finished");
     check(&place, &["reject", "g-1", "--reason", "no"], 0, &["nothing was recorded; g-1 is rejected"]);
     check(&place, &["gates", "--show", "g-1"], 0, &["closed      rejected by "]);
 }
@@ -935,7 +935,7 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
     check(&place, &["errors", "ack", &name, "--reason", "mine"], 0, &[&format!("{name} is acknowledged")]);
     check(&place, &["errors", "show", &name], 0, &["acknowledged by", "mine"]);
     check(&place, &["errors", "resolve", &name, "--reason", "the cable"], 0, &["is resolved"]);
-    check(&place, &["errors"], 0, &["--all shows what was mended"]);
+    check(&place, &["errors"], 0, &["--all lists resolved ones"]);
     check(&place, &["errors", "--all"], 0, &["resolved"]);
     check(
         &place,

@@ -213,7 +213,7 @@ fn a_step_accepts_nothing() {
     place.write("flow.yaml", &flow);
     let said = place.cue(&["run", "flow.yaml", "--headless"]);
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(place.cue(&["logs", "r-2", "a"]).out.contains("cuelight takes this program for a step"));
+    assert!(place.cue(&["logs", "r-2", "a"]).out.contains("this program counts as a step's"));
     assert_eq!(place.cue(&["trust", "--json", "--workspace", &named]).code, 1);
 }
 

@@ -508,10 +508,10 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
             Fact::Step(_, it, StepEvent::Cancelled { .. } | StepEvent::Ending { .. }) => {
                 lists[0].1.push(step(*it));
             }
-            Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
-                if !is_called_again(*it) {
-                    lists[1].1.push(step(*it));
-                }
+            Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. })
+                if !is_called_again(*it) =>
+            {
+                lists[1].1.push(step(*it));
             }
             Fact::Undo(_, it, UndoEvent::Again { .. }) => {
                 ends.push(format!("runs the undo of {} again", step(*it)))

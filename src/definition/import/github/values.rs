@@ -60,8 +60,7 @@ pub(super) fn shell(said: &str) -> Option<String> {
         if is_short { !word.contains(['c', 's']) } else { is_value || LONG_OPTIONS.contains(&word) }
     };
     let ends = options.last().is_none_or(|word| !word.starts_with(['-', '+']) || !word.ends_with(['o', 'O']));
-    let is_known =
-        *file == "{0}" && words.iter().all(|word| is_plain(word)) && ends && (0..options.len()).all(fits);
+    let is_known = *file == "{0}" && words.iter().all(is_plain) && ends && (0..options.len()).all(fits);
     is_known.then(|| format!("{} {option}", words.join(" ")))
 }
 
