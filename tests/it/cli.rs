@@ -930,7 +930,7 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
         0,
         &["[CRITICAL] load:", "no route", "first failure of this kind"],
     );
-    check(&place, &["errors", "show", "e-999"], 2, &["could not find the failure e-999", "errors --all"]);
+    check(&place, &["errors", "show", "e-999"], 2, &["could not find the failure e-999", "error --all"]);
     check(&place, &["errors", "list", "--run", "r-7"], 0, &["no open failures"]);
     check(&place, &["errors", "ack", &name, "--reason", "mine"], 0, &[&format!("{name} is acknowledged")]);
     check(&place, &["errors", "show", &name], 0, &["acknowledged by", "mine"]);
@@ -1078,7 +1078,8 @@ fn without_a_screen_every_open_run_is_told_line_by_line_until_none_is_open() {
     let mut json = place.start(&["--json"]);
     let first = plain.until("r-1 running gated");
     assert!(first.starts_with(|c: char| c.is_ascii_digit()), "{first}");
-    json.until("{\"run\":\"r-1\",\"state\":\"running\"}");
+    let first: Value = serde_json::from_str(&json.until("run.followed")).expect("a line of JSON");
+    assert_eq!((&first["run"], &first["state"]), (&json!("r-1"), &json!("running")));
     place.cue(&["approve", "g-1"]).ok();
     plain.until("r-1 step.completed ship");
     let said = plain.end();
