@@ -52,6 +52,8 @@ pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 pub const ARTIFACT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of the files of one `hashFiles`, and of one program that is hashed where it lies.
 pub const HASHED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Bytes of a receipt or an exported chain that is verified.
+pub const VERIFIED_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Bytes that the answer to a request may have, when its step says nothing.
 pub const HTTP_BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Bytes of an answer that become outputs; a larger one is in the log alone.

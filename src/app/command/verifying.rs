@@ -11,12 +11,13 @@ use crate::{
         exit::{FAILED, Outcome, Trouble},
         output::Output,
     },
-    base::{Digest, Value, read_json, safe_text},
+    base::{Digest, VERIFIED_BYTES_MAX, Value, read_json, safe_text},
     store::{ChainRecord, FileNote, NoteKey, verify_chain},
 };
 use sha2::{Digest as _, Sha256};
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -29,7 +30,16 @@ pub(super) fn note_beside(path: &Path) -> PathBuf {
 /// Checks a file, whatever of ours it is.
 pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
     let path = file.display();
-    let bytes = fs::read(file).map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(file)
+        .and_then(|it| it.take(VERIFIED_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
+    if read as u64 > VERIFIED_BYTES_MAX {
+        let message = format!(
+            "could not verify {path}: it has more than {VERIFIED_BYTES_MAX} bytes; run `cuelight audit verify` in its workspace"
+        );
+        return Err(Trouble::usage(message));
+    }
     let text = String::from_utf8_lossy(&bytes);
     let found = if let Err(why) = crate::base::json_if_any(text.as_bytes()) {
         Err(why)

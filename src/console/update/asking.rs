@@ -13,8 +13,8 @@ use crate::{
         model::{Asked, Overlay, Pending},
     },
     engine::{
-        AttemptEvent, Command, Correction, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose, Refusal,
-        RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict,
+        AttemptEvent, Command, Correction, Decision, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose,
+        Refusal, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{EffectClass, OnFailure, Undo},
     projection::{RunView, asked_anew, partial_words},
@@ -597,14 +597,8 @@ fn gate_of(model: &Model, gate: crate::base::GateId) -> (Option<RunId>, Option<S
 
 /// The command line that asks the same.
 pub(in crate::console) fn command_line(model: &Model, command: &Command) -> String {
-    let step = |run: &RunId, step: &StepIx| {
-        let id = model.board.run(*run).map_or_else(|| format!("{}", step.0), |it| it.step_id(*step));
-        quoted(&id)
-    };
-    let why = |reason: &String| match reason.as_str() {
-        "" => String::new(),
-        reason => format!(" --reason {}", quoted(reason)),
-    };
+    let step = |run: &RunId, step: &StepIx| step_word(model, *run, *step);
+    let why = |reason: &String| why_words(reason);
     let rest = match command {
         Command::Pause { run, .. } => format!("run pause {run}"),
         Command::Resume { run, .. } => format!("run resume {run}"),
@@ -626,24 +620,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::Done { run, step: it, reason, .. } => {
             format!("run done {run} {}{}", step(run, it), why(reason))
         }
-        Command::Decide(it) => {
-            let verb = match it.verdict {
-                Verdict::SendBack => "gate send-back",
-                verdict => verdict.word(),
-            };
-            let alone = if it.break_glass { " --break-glass" } else { "" };
-            let field = |(name, value): (&String, &Value)| match value {
-                Value::Null => format!(" --leave {}", quoted(name)),
-                value => format!(" --set {}", quoted(&format!("{name}={}", plain(value)))),
-            };
-            let form: String = it.form.iter().map(field).collect();
-            match gate_of(model, it.gate) {
-                (Some(run), Some(at)) if it.overrides => {
-                    format!("run skip {run} {}{form}{}", step(&run, &at), why(&it.reason))
-                }
-                _ => format!("{verb} {}{alone}{form}{}", it.gate, why(&it.reason)),
-            }
-        }
+        Command::Decide(it) => answer_line(model, it),
         Command::Delegate { gate, to, lasts, reason, .. } => {
             let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));
             format!("gate delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
@@ -701,6 +678,36 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         | Command::NoteRefusal { .. } => "runs".to_owned(),
     };
     format!("cuelight {rest}")
+}
+
+/// The command line of an answer at a gate.
+fn answer_line(model: &Model, it: &Decision) -> String {
+    let verb = match it.verdict {
+        Verdict::SendBack => "gate send-back",
+        verdict => verdict.word(),
+    };
+    let alone = if it.break_glass { " --break-glass" } else { "" };
+    let field = |(name, value): (&String, &Value)| match value {
+        Value::Null => format!(" --leave {}", quoted(name)),
+        value => format!(" --set {}", quoted(&format!("{name}={}", plain(value)))),
+    };
+    let form: String = it.form.iter().map(field).collect();
+    match gate_of(model, it.gate) {
+        (Some(run), Some(at)) if it.overrides => {
+            format!("run skip {run} {}{form}{}", step_word(model, run, at), why_words(&it.reason))
+        }
+        _ => format!("{verb} {}{alone}{form}{}", it.gate, why_words(&it.reason)),
+    }
+}
+
+/// The name of a step, as a word for a shell.
+fn step_word(model: &Model, run: RunId, step: StepIx) -> String {
+    quoted(&model.board.run(run).map_or_else(|| format!("{}", step.0), |it| it.step_id(step)))
+}
+
+/// `--reason TEXT`, where there is one.
+fn why_words(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" --reason {}", quoted(reason)) }
 }
 
 /// What is corrected, as it is said on the command line.
