@@ -4,7 +4,7 @@ use super::{logs::Printer, look, named};
 use crate::{
     app::{config::Config, exit::Trouble, output::Output, wiring::Seat},
     base::{AttemptId, RunId, Seq, StepIx, Timestamp, Untrusted, counted, safe_text},
-    engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState},
+    engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState, WaitReason},
     projection::{RunView, event_words, suggestion},
     runtime::{Clock as _, Desk as _, Entropy, OutputPart, Page, Seen, SystemClock, Want},
 };
@@ -335,10 +335,11 @@ fn matters(fact: &Fact) -> bool {
             // A call that went well ends its step, which is told.
             AttemptEvent::Ended { outcome, .. } => outcome.failure.is_some(),
         },
+        // A wait for a person is told by the gate.
         Fact::Step(_, _, event) => !matches!(
             event,
             StepEvent::Ready
-                | StepEvent::Waiting { .. }
+                | StepEvent::Waiting { reason: WaitReason::Person(_) | WaitReason::Facts }
                 | StepEvent::FactsAsked { .. }
                 | StepEvent::FactsKnown { .. }
                 | StepEvent::Opened { .. }
