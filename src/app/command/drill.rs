@@ -137,7 +137,7 @@ impl Drill {
     /// Keeps what was shown; what it was, where it was an event.
     fn hear(&mut self, line: &str) -> Option<String> {
         let event: Value = serde_json::from_str(line).ok()?;
-        let seq = event["seq"].as_u64()?;
+        let seq = event["seq"].as_u64().filter(|seq| *seq > 0)?;
         let step = event["step"].as_str().map_or_else(String::new, |it| format!(" of {it}"));
         let told = format!("{}{step}", event["type"].as_str().unwrap_or_default());
         self.shown.insert(seq, event);
