@@ -10,9 +10,7 @@ mod settings;
 mod trust;
 mod wiring;
 
-use args::Cli;
-use clap::Parser;
-use std::{process::ExitCode, time::Duration};
+use std::{env, process::ExitCode, time::Duration};
 
 /// How long a thread that works for a while stays when it has nothing to do. It keeps memory that it has freed, and work goes around among
 /// all that are there: after a moment in which many were needed they would stay, and so would what they keep.
@@ -23,9 +21,12 @@ pub fn run() -> ExitCode {
     if let Some(code) = guard::not_a_command() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    command::complete();
+    let spoken = command::read(env::args_os());
+    let cli = match spoken.parsed {
         Ok(cli) => cli,
         Err(error) => {
+            spoken.note.iter().for_each(|note| output::say(note));
             if error.use_stderr() {
                 output::say(error.render().to_string().trim_end());
             } else {
@@ -47,7 +48,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(exit::NOT_RECORDED);
         }
     };
-    let outcome = runtime.block_on(Box::pin(command::carry_out(cli)));
+    let outcome = runtime.block_on(Box::pin(command::carry_out(cli, spoken.note)));
     runtime.shutdown_background();
     outcome.unwrap_or_else(|trouble| {
         output::say(&trouble.message);

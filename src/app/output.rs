@@ -32,6 +32,10 @@ impl Output {
         Self { colour, is_terminal: io::stdout().is_terminal(), staying: false }
     }
 
+    pub(super) const fn is_terminal(self) -> bool {
+        self.is_terminal
+    }
+
     /// The same, for whoever has more to do than to print.
     pub(super) fn staying(self) -> Self {
         Self { staying: true, ..self }

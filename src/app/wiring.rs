@@ -358,7 +358,7 @@ pub(super) async fn take_or_attach(
                 // It listens in a moment, or it is about to leave.
                 Err(OwnTrouble::Held(why)) if config.listen.is_some() => {
                     return Err(Trouble::failed(format!(
-                        "could not listen: {why}, and the engine listens; end it with `cuelight shutdown`, or go without --listen"
+                        "could not listen: {why}, and the engine listens; end it with `cuelight engine shutdown`, or go without --listen"
                     )));
                 }
                 Err(OwnTrouble::Held(_)) => match attach(config, workspace, channel).await {
@@ -469,7 +469,7 @@ pub(super) async fn attach_soon(
 fn unreachable(workspace: &Workspace) -> Trouble {
     let root = workspace.root().display();
     Trouble::not_recorded(format!(
-        "could not reach the engine of {root} in time: it is busy, or it hangs; try again, and where it hangs `cuelight take-over` puts \
+        "could not reach the engine of {root} in time: it is busy, or it hangs; try again, and where it hangs `cuelight engine take-over` puts \
          another in its place"
     ))
 }

@@ -167,7 +167,7 @@ pub(super) fn json_lines(record: &Record, board: &Board) -> Vec<String> {
     let text = serde_json::to_string_pretty(&value).unwrap_or_default();
     let mut lines: Vec<String> = text.lines().take(LINES_MAX).map(crate::base::safe_text).collect();
     if text.lines().nth(LINES_MAX).is_some() {
-        lines.push(format!("… cut after {LINES_MAX} lines; `cuelight events` prints all of it"));
+        lines.push(format!("… cut after {LINES_MAX} lines; `cuelight run events` prints all of it"));
     }
     lines
 }

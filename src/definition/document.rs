@@ -787,7 +787,7 @@ pub(super) const TOOL: Table = Table {
             "How a call of it is taken back: words, or a script; both may read ${{ input.… }} and ${{ output.… }}. Or none: it cannot be.",
         ),
         key("http", Shape::Table(&HTTP), "A request, which may read ${{ input.… }}."),
-        key("mcp", Shape::Table(&MCP), "A tool of an MCP server; `cuelight tools add` writes it."),
+        key("mcp", Shape::Table(&MCP), "A tool of an MCP server; `cuelight tool add` writes it."),
         key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
         key("built-in", Bool, "For our own."),
     ],

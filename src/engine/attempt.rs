@@ -559,7 +559,7 @@ impl Turn<'_> {
         // What was approved is not there any more: nothing that comes by itself brings it back.
         let changed = (!ended.changed.is_empty()).then(|| {
             let message = format!(
-                "{}; restore it and run `cuelight settle-undo --again`, or undo it by hand",
+                "{}; restore it and run `cuelight run settle-undo --again`, or undo it by hand",
                 facts::sentence(&ended.changed)
             );
             outcome::failure(FailureMode::PolicySecurity, message)

@@ -387,7 +387,7 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
     let given = given.ok_or_else(|| {
         Unresolved::Failed(format!(
             "the input of the last call of {} is unknown; check what happened, undo it by hand, then run \
-             `cuelight settle-undo`",
+             `cuelight run settle-undo`",
             tool.id()
         ))
     })?;

@@ -69,7 +69,7 @@ impl Turn<'_> {
             Err(Refusal::Failure { what: name.clone(), verb: note.word().to_owned(), why: why.to_owned() })
         };
         if !it.has_failed(whose) {
-            return refused("it has none that stands; see `cuelight errors`");
+            return refused("it has none that stands; see `cuelight error`");
         }
         let reason = checked_reason(reason)?;
         let ((step, of_undo), before) = (whose, it.noted.get(&whose).copied());

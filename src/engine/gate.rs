@@ -640,7 +640,7 @@ impl Gate {
         if others && form != self.form() {
             return Err(format!(
                 "others approved other values; leave --set out to approve theirs, or change them with \
-                     `cuelight edit {}` (voids all votes; an editor cannot vote)",
+                     `cuelight gate edit {}` (voids all votes; an editor cannot vote)",
                 self.id
             ));
         }
@@ -692,7 +692,7 @@ impl Gate {
         let mine = |it: &&Delegation| it.until > now && it.by.principal() == principal;
         let it = self.delegations.iter().find(mine)?;
         Some(format!(
-            "{} delegated their answer to {} until {}; revoke that with `cuelight withdraw {}`",
+            "{} delegated their answer to {} until {}; revoke that with `cuelight gate withdraw {}`",
             actor.name,
             it.to,
             it.until.clock(),
@@ -704,7 +704,7 @@ impl Gate {
     fn may_hand_on(&self, by: &Actor) -> Result<(), String> {
         let words = || {
             format!(
-                "this answer is given already; the person who gave it can withdraw it: cuelight withdraw {}",
+                "this answer is given already; the person who gave it can withdraw it: cuelight gate withdraw {}",
                 self.id
             )
         };

@@ -44,7 +44,9 @@ pub enum Refusal {
     /// Not allowed (403); recorded by a command of its own.
     #[error("could not decide {gate}: {why}")]
     NotAllowed { gate: GateId, why: String },
-    #[error("could not decide {0}: you have answered already; withdraw it first (`cuelight withdraw {0}`)")]
+    #[error(
+        "could not decide {0}: you have answered already; withdraw it first (`cuelight gate withdraw {0}`)"
+    )]
     Voted(GateId),
     #[error("could not give an emergency approval at {gate}: {why}")]
     BreakGlass { gate: GateId, why: String },
@@ -53,7 +55,7 @@ pub enum Refusal {
     /// A gate is closed by hand only with its ask seen and confirmed.
     #[error(
         "could not {}: it is the gate {gate}, which is closed by hand only by an override; \
-         read `cuelight gates --show {gate}`, then `cuelight {} {run} {step}`, or press S on it in the console",
+         read `cuelight gates --show {gate}`, then `cuelight run {} {run} {step}`, or press S on it in the console",
         of_step(.verb, .step, *.run),
         if verb == "skip" { "skip" } else { "done" }
     )]

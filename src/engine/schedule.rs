@@ -29,10 +29,10 @@ impl Turn<'_> {
         let refused =
             |why: String| Err(Refusal::Schedule { workflow: workflow.clone(), verb: "hold".to_owned(), why });
         if let Some(who) = self.world.held.get(&workflow) {
-            return refused(format!("{who} holds it already; see `cuelight schedules`"));
+            return refused(format!("{who} holds it already; see `cuelight schedule`"));
         }
         if workflow.is_empty() || workflow.len() > SCHEDULE_NAME_BYTES_MAX {
-            return refused("no workflow is called that; see `cuelight schedules`".to_owned());
+            return refused("no workflow is called that; see `cuelight schedule`".to_owned());
         }
         if self.world.held.len() >= SCHEDULES_HELD_MAX {
             return refused(format!("{SCHEDULES_HELD_MAX} are on hold, which is the most; release some"));
@@ -44,7 +44,7 @@ impl Turn<'_> {
 
     pub(super) fn release_schedule(&mut self, workflow: String, by: Actor) -> Result<(), Refusal> {
         if !self.world.held.contains_key(&workflow) {
-            let why = "it is not on hold; see `cuelight schedules`".to_owned();
+            let why = "it is not on hold; see `cuelight schedule`".to_owned();
             return Err(Refusal::Schedule { workflow, verb: "release".to_owned(), why });
         }
         self.emit(Fact::Schedule(workflow, ScheduleEvent::Released { by }));

@@ -205,7 +205,7 @@ impl Topics {
                 let why = safe_text(&first.to_string());
                 return Err((
                     MessageFault::Schema,
-                    format!("about {topic}: {why}{more}; see `cuelight topics`"),
+                    format!("about {topic}: {why}{more}; see `cuelight event topics`"),
                 ));
             }
         }

@@ -105,7 +105,7 @@ pub async fn open_socket(path: &Path) -> Result<UnixStream, AttachError> {
     let stream = connect(path).await?;
     let listens = |why: String| {
         AttachError::Refused(format!(
-            "could not attach: {why} at {} in place of an engine of yours; end it, then `cuelight take-over` puts one there",
+            "could not attach: {why} at {} in place of an engine of yours; end it, then `cuelight engine take-over` puts one there",
             path.display()
         ))
     };
@@ -397,7 +397,7 @@ struct Keeper {
 
 const BROKE: &str = "the line to the engine broke; trying to reach it again";
 const SHOWS_ANOTHER: &str = "the line to the engine shows another ask than the one it names, so a program stands in between; end what \
-                             listens at the socket, then `cuelight take-over`";
+                             listens at the socket, then `cuelight engine take-over`";
 
 /// The history of one run, asked for page by page.
 struct Recall {

@@ -37,7 +37,7 @@ impl PlanTool {
         };
         // What is missing would become an empty word: `/srv/${{ output.dir }}` would be all of `/srv/`.
         if gave.is_none() && by.reads(OUTPUT) {
-            let why = "it may have happened, and nobody knows what it gave, which its undo reads; look whether it did, take it back by hand, and say so with `cuelight settle-undo`";
+            let why = "it may have happened, and nobody knows what it gave, which its undo reads; look whether it did, take it back by hand, and say so with `cuelight run settle-undo`";
             return Err(wrong(why.to_owned()));
         }
         let contexts = [(INPUT, self.input_of(given)?), (OUTPUT, gave.cloned().unwrap_or_default())];

@@ -209,7 +209,7 @@ impl GateView {
         match self.state {
             GateState::Armed => {
                 let until = self.armed_until.map_or_else(String::new, |it| format!(" until {}", it.clock()));
-                format!("{id} is approved; it can be withdrawn{until}: cuelight withdraw {id}")
+                format!("{id} is approved; it can be withdrawn{until}: cuelight gate withdraw {id}")
             }
             GateState::Approved => {
                 format!("{id} is approved: {}", self.yes_words(run))
@@ -295,7 +295,7 @@ pub fn settled_words(step: &str, again: bool) -> String {
 /// The command that answers a stuck undo.
 pub fn settle_command(run: RunId, step: &str) -> String {
     format!(
-        "cuelight settle-undo {run} {step} --again --reason WHY (without --again after you have undone it yourself)"
+        "cuelight run settle-undo {run} {step} --again --reason WHY (without --again after you have undone it yourself)"
     )
 }
 

@@ -177,7 +177,7 @@ impl Board {
                 _ => format!("{due} emergency approvals and overrides"),
             };
             let text =
-                format!("{what} nobody has reviewed, the oldest {id} for {since}: cuelight review {id}");
+                format!("{what} nobody has reviewed, the oldest {id} for {since}: cuelight gate review {id}");
             return Check::of("gates", Grade::Degraded, text);
         }
         let text = match oldest {

@@ -24,7 +24,7 @@ pub struct DoubtView {
     pub since: Timestamp,
     /// How it came to that.
     pub evidence: String,
-    /// What each answer does, by the words of `cuelight doubt`.
+    /// What each answer does, by the words of `cuelight run doubt`.
     pub answers: [(&'static str, String); 3],
 }
 

@@ -124,6 +124,11 @@ impl RunSummary {
         (count > 0).then(|| Score::ratio(sum * done, 10_000 * u64::from(count) * ran.max(1)))
     }
 
+    /// Time from its start to its end, or to now; nothing before it has started.
+    pub fn took(&self, now: Timestamp) -> Option<Span> {
+        self.started_at.map(|at| self.ended_at.unwrap_or(now).since(at))
+    }
+
     /// From its creation to its end, or to now.
     pub fn age(&self, now: Timestamp) -> Span {
         self.ended_at.unwrap_or(now).since(self.created_at)

@@ -197,7 +197,7 @@ impl Chain<'_> {
                 self.say(
                     depth + 1,
                     Some(index),
-                    format!("`cuelight emit {topic}` says one; `cuelight messages` lists what was said"),
+                    format!("`cuelight event emit {topic}` says one; `cuelight event messages` lists what was said"),
                 );
             }
             Some(WaitReason::Facts) | None => {

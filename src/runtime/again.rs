@@ -69,7 +69,7 @@ fn past(run: RunId, at: &ForkAt, history: &[(Seq, Event)]) -> Result<Past, Refus
             let began = history.iter().position(|(_, event)| event.fact.step() == Some(step));
             began.ok_or_else(|| {
                 refused(format!(
-                    "{id} has not begun in it; name an event, see `cuelight events {run} --json`"
+                    "{id} has not begun in it; name an event, see `cuelight run events {run} --json`"
                 ))
             })?
         }

@@ -304,5 +304,5 @@ impl LocalDesk {
 /// When they are not what was kept.
 pub fn result_of_bytes(bytes: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(bytes)
-        .map_err(|why| format!("could not read the result: {why}; see `cuelight verify`"))
+        .map_err(|why| format!("could not read the result: {why}; see `cuelight audit verify`"))
 }

@@ -55,7 +55,7 @@ impl TopicKeys {
     /// When others could read it, or it is not what was written.
     pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
         let path = workspace.topic_keys();
-        let next = "run `chmod 600` on it, and `cuelight topics rotate` each topic twice";
+        let next = "run `chmod 600` on it, and `cuelight event topics rotate` each topic twice";
         let Some(text) = read_private(&path, next)? else { return Ok(Self::default()) };
         let file: BTreeMap<String, Vec<Entry>> =
             serde_json::from_str(&text).map_err(|it| StoreError::damaged(&path, it.to_string()))?;

@@ -78,7 +78,7 @@ fn an_unknown_agent_or_capability_names_those_that_may_have_been_meant() {
         &both,
         "  - {id: a, agent: {name: reveiwer}}\n  - {id: b, agent: {capability: [revew]}}\n  - {id: c, agent: {name: second@1}}\n  - {id: d, agent: {name: [reviewer, reviewer@1]}}\n  - {id: e, agent: {name: [reviewer, second], capability: test, route: priority}}\n",
         &[
-            "flow.yaml:3:27 [agent] there is no agent `reveiwer` | there are reviewer, second; `cuelight agents` says what they do",
+            "flow.yaml:3:27 [agent] there is no agent `reveiwer` | there are reviewer, second; `cuelight agent` says what they do",
             "flow.yaml:4:34 [agent] no agent can do revew | agents here can do: review, test",
             "flow.yaml:5:27 [agent] `second` is there in another version only | there is 2.0.0",
             "flow.yaml:6:38 [agent] reviewer@1.1.0 stands twice among the candidates | name each agent once",

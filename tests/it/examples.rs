@@ -112,7 +112,7 @@ fn every_example_is_in_canonical_form() {
         if is_updating() {
             fs::write(&path, &formatted).expect("the example can be written");
         } else {
-            assert!(formatted == text, "{0} is not in canonical form; run cuelight fmt {0}", name(&path));
+            assert!(formatted == text, "{0} is not in canonical form; run cuelight dev fmt {0}", name(&path));
         }
     }
 }

@@ -26,78 +26,72 @@ inputs: {odd: {type: string}}
 
 /// How each command that knows `--json` is called here.
 const CALLS: &[(&str, &[&str])] = &[
-    ("agents list", &[]),
-    ("agents show", &["claude-code"]),
-    ("agents suggest", &["review"]),
-    ("agents test", &["none"]),
+    ("agent list", &[]),
+    ("agent show", &["claude-code"]),
+    ("agent suggest", &["review"]),
+    ("agent test", &["none"]),
     ("api", &[]),
     ("audit", &["--all"]),
     ("audit verify", &[]),
     ("cache", &[]),
     ("cache inspect", &["r-1"]),
     ("cache list", &[]),
-    ("context", &["odd"]),
-    ("diff", &["r-1", "r-2"]),
+    ("agent context", &["odd"]),
+    ("run diff", &["r-1", "r-2"]),
     ("doctor", &[]),
-    ("drill", &["--kills", "0"]),
-    ("errors", &[]),
-    ("errors list", &[]),
-    ("errors show", &["r-1", "fails"]),
-    ("events", &["r-1"]),
+    ("dev drill", &["--kills", "0"]),
+    ("error", &[]),
+    ("error list", &[]),
+    ("error show", &["r-1", "fails"]),
+    ("run events", &["r-1"]),
     ("gate", &["--title", ODD, "--timeout", "100ms"]),
     ("gates", &[]),
-    ("health", &[]),
-    ("history", &[]),
-    ("knowledge", &[]),
-    ("knowledge search", &["odd"]),
+    ("engine health", &[]),
+    ("run history", &[]),
+    ("agent knowledge", &[]),
+    ("agent knowledge search", &["odd"]),
     ("logs", &["r-1"]),
-    ("messages", &[]),
-    ("models list", &[]),
-    ("models show", &["none"]),
-    ("models test", &["none"]),
+    ("event messages", &[]),
+    ("model list", &[]),
+    ("model show", &["none"]),
+    ("model test", &["none"]),
     ("plan", &["odd.yaml", "-i", "odd=a\u{9b}1mb\u{202e}"]),
-    ("replay", &["r-1"]),
-    ("results", &[]),
-    ("results list", &[]),
-    ("results show", &["none"]),
+    ("run replay", &["r-1"]),
+    ("agent results", &[]),
+    ("agent results list", &[]),
+    ("agent results show", &["none"]),
     ("run", &["odd.yaml", "--headless", "-i", "odd=a\u{9b}1mb\u{202e}"]),
     ("runs", &[]),
-    ("schedules", &[]),
+    ("schedule", &[]),
     ("show", &["r-1"]),
-    ("shutdown", &[]),
+    ("engine shutdown", &[]),
     ("state", &[]),
     ("state get", &["odd"]),
     ("state list", &[]),
     ("state watch", &["odd", "--timeout", "100ms"]),
-    ("timeline", &["r-1"]),
+    ("run timeline", &["r-1"]),
     ("token", &["--agent", "qa", "--type", "qa"]),
     ("token keys list", &[]),
-    ("tools list", &[]),
-    ("tools show", &["file.read"]),
-    ("tools suggest", &["read"]),
-    ("tools test", &["json.query", "--with", "data=\"a\u{9b}1mb\u{202e}\"", "--with", "query=."]),
-    ("topics", &[]),
-    ("topics rotate", &["odd"]),
+    ("tool list", &[]),
+    ("tool show", &["file.read"]),
+    ("tool suggest", &["read"]),
+    ("tool test", &["json.query", "--with", "data=\"a\u{9b}1mb\u{202e}\"", "--with", "query=."]),
+    ("event topics", &[]),
+    ("event topics rotate", &["odd"]),
     ("trust", &[]),
 ];
 
-/// Commands that say in their own list of options that they print JSON.
+/// Commands that say in their own help that they print JSON.
 fn with_json(place: &Place) -> Vec<String> {
-    let script = place.cue(&["completions", "bash"]).ok().out;
-    let mut found = Vec::new();
-    let mut command = String::new();
-    for line in script.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix("cuelight__subcmd__").and_then(|it| it.strip_suffix(')')) {
-            command = name.replace("__subcmd__", " ").replace("__", "-").replace(',', " ");
-        } else if line.starts_with("opts=") && line.contains(" --json ") && !command.is_empty() {
-            found.push(std::mem::take(&mut command));
-        }
-    }
-    found
+    let all = crate::cli_words::commands(place).into_iter();
+    let own = |page: &str| page.split("\nGlobal options:").next().is_some_and(|it| it.contains(" --json"));
+    all.filter(|(_, page)| own(page.split("\nOptions:").nth(1).unwrap_or_default()))
+        .map(|(path, _)| path.join(" "))
+        .collect()
 }
 
 /// What a command writes to a terminal that it has as its standard output.
-fn on_terminal(place: &Place, args: &[&str]) -> String {
+pub(crate) fn on_terminal(place: &Place, args: &[&str]) -> String {
     let (mut terminal, inner) = pty_process::blocking::open().expect("a terminal");
     terminal.resize(pty_process::Size::new(24, 4000)).expect("a size");
     let as_given: Command = place.command(args);

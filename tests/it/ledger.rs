@@ -58,7 +58,7 @@ impl Drill {
         let said = console.end();
         // A line that was cut in two was not told.
         let lines = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        self.told.extend(lines.filter(|it| it.get("seq").is_some()));
+        self.told.extend(lines.filter(|it| it["seq"].as_u64().is_some_and(|seq| seq > 0)));
         said
     }
 

@@ -18,6 +18,7 @@ mod asking_mcp;
 mod badly;
 mod called;
 mod cli;
+mod cli_words;
 mod coding;
 mod command_risk;
 mod confined;

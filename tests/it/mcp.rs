@@ -658,7 +658,7 @@ fn a_file_with_mistakes_says_where() {
         assert!(text.contains(part), "{mcp}: {text}");
     }
     fs::write(room.path().join("flow.yaml"), flow("")).expect("written");
-    said(&room.say(&["check", "flow.yaml"]), 2, &["cuelight tools add SERVER --tool TOOL -- COMMAND"]);
+    said(&room.say(&["check", "flow.yaml"]), 2, &["cuelight tool add SERVER --tool TOOL -- COMMAND"]);
 }
 
 /// The server that has everything, as npm has it; where it may be had.

@@ -385,6 +385,7 @@ fn read_call(call: &str, root: &Path) -> Vec<Op> {
         return lines
             .lines()
             .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()?.get("seq")?.as_u64())
+            .filter(|seq| *seq > 0)
             .map(Op::Told)
             .collect();
     }

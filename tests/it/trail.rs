@@ -360,7 +360,7 @@ fn what_was_exported_is_signed_and_checked_elsewhere() {
     let elsewhere = Place::new();
     for format in ["csv", "html", "jsonl"] {
         let said = place.cue(&["audit", "export", "--format", format, "-o", "file"]).ok();
-        assert!(said.out.contains("file.note: checked with `cuelight verify`"), "{said:?}");
+        assert!(said.out.contains("file.note: checked with `cuelight audit verify`"), "{said:?}");
         let (file, note) = (place.text("file"), place.text("file.note"));
         assert_eq!(verifier::verify_file(file.as_bytes(), &note, &[&key]), Ok(()));
         assert!(verifier::verify_file(file.as_bytes(), &note, &[&other]).is_err());

@@ -3,7 +3,6 @@
 
 use crate::{
     app::{
-        args::ApiArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -12,14 +11,41 @@ use crate::{
     gateway::{is_loopback, openapi},
     tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http},
 };
+use clap::Args;
 use serde_json::{Map, json};
 use std::{
     fs,
     io::{Read as _, stdin},
     net::IpAddr,
     ops::ControlFlow,
+    path::PathBuf,
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct ApiArgs {
+    /// HTTP method (optional), path, and fields to send: name=text, or name:=JSON
+    #[arg(value_name = "METHOD PATH NAME=TEXT")]
+    pub(super) what: Vec<String>,
+    /// Body to send: JSON, @FILE, or - for standard input
+    #[arg(long, short, value_name = "JSON")]
+    pub(super) data: Option<String>,
+    /// A field of the head: "If-Match: \"3\"", "Idempotency-Key: deploy-7"
+    #[arg(long, short = 'H', value_name = "NAME: TEXT")]
+    pub(super) header: Vec<String>,
+    /// Address of the engine
+    #[arg(long, env = "SIDECAR_URL", default_value = "http://127.0.0.1:3001", value_name = "URL")]
+    pub(super) url: String,
+    /// Certificates of an authority of your own (PEM), for https
+    #[arg(long, value_name = "FILE")]
+    pub(super) authorities: Option<PathBuf>,
+    /// Send the token to another machine though nothing is encrypted
+    #[arg(long)]
+    pub(super) insecure: bool,
+    /// Print the list of endpoints as JSON, as /openapi.json has it
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 /// Bytes of an answer that is shown as a whole.

@@ -4,30 +4,107 @@
 use super::{
     named, page,
     population::{COLUMNS, Population, population},
-    receipt,
+    receipt::{self, ReceiptArgs},
+    trail::{self, AuditVerifyArgs},
+    verifying,
 };
 use crate::{
     app::{
-        args::{AuditArgs, AuditExportArgs, ExportFormat, Window},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
     },
-    base::{Digest, RunId, Seq, Value, safe_text},
+    base::{Digest, RunId, Seq, Timestamp, Value, safe_text},
     engine::{Event, Fact, GateEvent, Stage},
     projection::{Board, GateView, RunView, TrailRow, event_line},
     runtime::{Clock as _, SystemClock},
     store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace},
 };
+use clap::{Args, Subcommand, ValueEnum};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<AuditCommand>,
+    /// One run (r-7), or all that belongs to a trace
+    pub(super) what: Option<String>,
+    /// Only events of this type, or of this noun: gate.voted, gate
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) kind: Option<String>,
+    /// Only what this person did
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
+    #[command(flatten)]
+    pub(super) window: Window,
+    /// Include events that followed from decisions
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Only the last ones, the newest first
+    #[arg(long, value_name = "20")]
+    pub(super) recent: Option<usize>,
+    /// As JSON, one event a line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A stretch of time.
+#[derive(Debug, Args)]
+pub(super) struct Window {
+    /// From this instant on
+    #[arg(long, value_name = "2026-01-31T09:00:00Z")]
+    pub(super) from: Option<Timestamp>,
+    /// Before this instant
+    #[arg(long, value_name = "2026-02-01T00:00:00Z")]
+    pub(super) to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditExportArgs {
+    /// jsonl: the whole chain. csv: all decisions of people. html: the same as one page
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub(super) format: ExportFormat,
+    /// One run as a folder: events, receipts, keys, and how to check them
+    #[arg(long, value_name = "RUN", conflicts_with = "format")]
+    pub(super) evidence: Option<String>,
+    #[command(flatten)]
+    pub(super) window: Window,
+    /// File to write, with a signed note beside it; standard output when not given
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    Jsonl,
+    Csv,
+    Html,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Write one decision to a file that can be verified on any machine
+    #[command(after_help = "Example: cuelight audit receipt g-3 -o g-3.receipt.json")]
+    Receipt(ReceiptArgs),
+    /// Verify the whole log and its signatures; with a file, verify a receipt or an export
+    #[command(
+        after_help = "Examples:\n  cuelight audit verify\n  cuelight audit verify g-3.receipt.json --key cuelight/…+1a2b3c4d+…\n\n\
+        Exit codes for the log: 0 it holds, 1 it does not, 2 usage, 3 it holds but its end is not signed, 6 cannot read.\n\
+        Exit codes for a file: 0 it holds, 1 it does not, 2 usage."
+    )]
+    Verify(AuditVerifyArgs),
+    /// Export the log or all decisions of people, for an auditor
+    #[command(after_help = "Example: cuelight audit export --format html -o decisions.html")]
+    Export(AuditExportArgs),
+}
 
 /// Events read at once.
 const PAGE: usize = 1024;
@@ -66,15 +143,31 @@ pub(super) fn each(
     }
 }
 
+pub(super) async fn audit(config: &Config, out: Output, args: AuditArgs) -> Outcome {
+    match &args.command {
+        None => list(config, out, &args),
+        Some(AuditCommand::Receipt(args)) => receipt::receipt(config, out, args).await,
+        Some(AuditCommand::Verify(args)) => match &args.file {
+            Some(file) => verifying::verify(out, file, &args.key),
+            None => trail::audit_verify(config, out, args),
+        },
+        Some(AuditCommand::Export(args)) => export(config, out, args),
+    }
+}
+
 /// The trail in lines.
-pub(super) fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
-    let workspace = super::trail::workspace(config)?;
+fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
+    let workspace = trail::workspace(config)?;
     let reader = Reader::open(&workspace).map_err(unreadable)?;
+    let what = match args.what.as_deref() {
+        Some(named::LATEST) => Some(run_named(&reader, named::LATEST)?.to_string()),
+        what => what.map(str::to_owned),
+    };
     let mut shown = 0_u64;
     let mut recent: VecDeque<String> = VecDeque::new();
     let shown_line = |it: &str| if args.json { out.json_text(it) } else { out.line(it) };
     each(&reader, &mut |entry| {
-        if !wanted(args, &entry) {
+        if !wanted(args, what.as_deref(), &entry) {
             return;
         }
         shown += 1;
@@ -107,9 +200,14 @@ fn line_of(row: TrailRow) -> String {
     safe_text(&line).trim_end().to_owned()
 }
 
-fn wanted(args: &AuditArgs, entry: &Entry<'_>) -> bool {
+/// A run by its id, or the newest one of the log.
+fn run_named(reader: &Reader, text: &str) -> Result<RunId, Trouble> {
+    if text == named::LATEST { named::newest(&each(reader, &mut |_| {})?.1) } else { named::run(text) }
+}
+
+fn wanted(args: &AuditArgs, what: Option<&str>, entry: &Entry<'_>) -> bool {
     let row = &entry.row;
-    let of_what = args.what.as_deref().is_none_or(|what| {
+    let of_what = what.is_none_or(|what| {
         let run = row.run.is_some_and(|it| it.to_string() == what);
         run || entry.run.as_ref().is_some_and(|it| &*it.summary.trace == what)
     });
@@ -124,13 +222,14 @@ pub(super) fn holds(window: &Window, row: &TrailRow) -> bool {
 }
 
 /// All of it, for somebody else.
-pub(super) fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Outcome {
-    let workspace = super::trail::workspace(config)?;
+fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Outcome {
+    let workspace = trail::workspace(config)?;
     if let Some(run) = &args.evidence {
         let dir = args.output.as_deref().ok_or_else(|| {
             Trouble::usage("could not tell where the folder goes; name it with --output DIR")
         })?;
-        return evidence(&workspace, out, named::run(run)?, dir);
+        let reader = Reader::open(&workspace).map_err(unreadable)?;
+        return evidence(&workspace, out, run_named(&reader, run)?, dir);
     }
     let reader = Reader::open(&workspace).map_err(unreadable)?;
     let now = SystemClock.now();
@@ -166,9 +265,9 @@ fn sign(
     let digest = Digest(Sha256::digest(text.as_bytes()).into());
     match FileNote::sign(workspace, digest, head) {
         Ok(Some(note)) => {
-            let path = super::verifying::note_beside(path);
+            let path = verifying::note_beside(path);
             write(&path, &note.to_string())?;
-            out.line(&format!("{}: checked with `cuelight verify`", path.display()));
+            out.line(&format!("{}: checked with `cuelight audit verify`", path.display()));
         }
         Ok(None) => say("it is not signed: no engine has made a key here yet"),
         Err(why) => say(&format!("it is not signed: {why}")),
@@ -256,7 +355,7 @@ fn evidence(workspace: &Workspace, out: Output, run: RunId, dir: &Path) -> Outco
     write(
         &dir.join("README"),
         "events.jsonl       what happened in the run, one event a line\n\
-         g-N.receipt.json   one decision: cuelight verify g-N.receipt.json --key KEY\n\
+         g-N.receipt.json   one decision: cuelight audit verify g-N.receipt.json --key KEY\n\
          keys               the keys; compare them with those you were given\n\
          checkpoints        signed heads of the log: cuelight audit verify --anchors checkpoints\n",
     )?;

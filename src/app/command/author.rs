@@ -4,10 +4,7 @@
 use super::beside;
 use crate::{
     app::{
-        args::{
-            CheckArgs, EvalArgs, Findings, FmtArgs, Graph, GraphArgs, ImportArgs, ImportFormat, PlanArgs,
-            SchemaArgs, SchemaOf, Task,
-        },
+        args::key_value,
         config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
@@ -15,19 +12,154 @@ use crate::{
     },
     base::{FILE_BYTES_MAX, Value, ValueMap, counted},
     definition::{
-        self, CONTEXTS, Diagnostic, Files, ImportAs, Imported, KnownPeople, Workflow, check_input_texts,
-        import_argo, import_dagu, import_github, import_wfformat, sarif, summary,
+        self, CONTEXTS, Diagnostic, Files, ImportAs, Imported, KnownPeople, Severity, Workflow,
+        check_input_texts, import_argo, import_dagu, import_github, import_wfformat, sarif, summary,
     },
     expression::{self, ExprErrorKind, MapLookup, Names},
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
     projection::events_schema,
 };
+use clap::{Args, ValueEnum};
 use std::{
     fs,
     io::{Read, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The expression, with or without ${{ }}
+    #[arg(allow_hyphen_values = true)]
+    pub(super) expression: String,
+    /// Contexts: a JSON object
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) context: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Workflow files
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Format of the findings
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Findings,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Findings {
+    Text,
+    Json,
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FmtArgs {
+    /// Workflow files; - reads standard input and prints the result
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Change nothing; exit 1 when a file is not in canonical form
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// The workflow file
+    pub(super) file: PathBuf,
+    /// An input
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphArgs {
+    /// The workflow file
+    pub(super) file: PathBuf,
+    /// An input
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// Format of the graph
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Graph,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Graph {
+    Text,
+    Mermaid,
+    Dot,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// Format of the file
+    #[arg(value_enum)]
+    pub(super) format: ImportFormat,
+    /// The file
+    pub(super) file: PathBuf,
+    /// Step that a recorded task becomes (wfformat)
+    #[arg(long = "as", value_enum, default_value = "noop")]
+    pub(super) task: Task,
+    /// Sleep of such a step, as a share of the recorded time: 0.001
+    #[arg(long, default_value = "1")]
+    pub(super) scale: String,
+    /// The directory for the file and those that it calls; without it, standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ImportFormat {
+    /// A workflow of GitHub Actions
+    Github,
+    /// A workflow of Argo
+    Argo,
+    /// A workflow of Dagu
+    Dagu,
+    /// Recorded executions of scientific workflows (`WfCommons`)
+    Wfformat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Task {
+    /// Nothing
+    Noop,
+    /// A wait as long as the task took
+    Sleep,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Subject of the schema
+    #[arg(value_enum)]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Workflow files
+    Workflow,
+    /// The settings of a workspace, .cuelight/config.toml
+    Config,
+    /// A line of `run --json` and of `events --json`
+    Events,
+}
+
+impl CheckArgs {
+    /// True when a finding of this severity makes the check fail.
+    pub(super) fn fails_at(&self, severity: Severity) -> bool {
+        severity == Severity::Error || self.strict && severity == Severity::Warning
+    }
+}
 
 /// Files as they are on the disk, with the tools, agents and models of the workspace around us, if there is one.
 pub(super) struct Disk {
@@ -190,7 +322,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
             (_, true) => {}
             (_, false) if args.check => {
                 unlike = true;
-                say(&format!("{name}: not in canonical form; `cuelight fmt {name}` rewrites it"));
+                say(&format!("{name}: not in canonical form; `cuelight dev fmt {name}` rewrites it"));
             }
             (_, false) => {
                 replace(path, &formatted)

@@ -53,7 +53,7 @@ pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
             "json.query" => query(&input),
             "template.render" => render(&here, &input),
             "sqlite.query" => rows(&here, &input),
-            _ => Err(format!("could not do {tool}: there is no such tool; see `cuelight tools list`")),
+            _ => Err(format!("could not do {tool}: there is no such tool; see `cuelight tool list`")),
         };
         // Whoever waits for it is gone when its time was up.
         drop(told.send(outputs));
@@ -194,8 +194,9 @@ pub(super) fn write(config: &Config, outputs: &ValueMap) -> Result<(), String> {
         }
     }
     let Some(path) = config.variable("CUELIGHT_OUTPUT") else {
-        return Err("could not give the result: this command is called by tools; use `cuelight tools test`"
-            .to_owned());
+        return Err(
+            "could not give the result: this command is called by tools; use `cuelight tool test`".to_owned()
+        );
     };
     let mut file =
         OpenOptions::new().append(true).open(path).map_err(|it| format!("could not write {path}: {it}"))?;

@@ -3,7 +3,6 @@
 use super::act;
 use crate::{
     app::{
-        args::{CacheArgs, CacheCommand},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -13,8 +12,44 @@ use crate::{
     engine::{CachedResult, Command},
     runtime::{Clock, Desk, SystemClock},
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct CacheArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<CacheCommand>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// List cached results with their size
+    #[command(after_help = "Example: cuelight cache list --json")]
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one cached result, its origin and its outputs
+    #[command(after_help = "Example: cuelight cache inspect deps-4f1c --json")]
+    Inspect {
+        /// The key
+        key: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete cached results
+    #[command(after_help = "Example: cuelight cache clear deps-4f1c")]
+    Clear {
+        /// Key to clear; all when not given
+        key: Option<String>,
+    },
+}
 
 /// Characters of a key in the table.
 const KEY_CHARS: usize = 50;

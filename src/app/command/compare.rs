@@ -1,9 +1,8 @@
 //! `diff`: two runs, or two instants, held against each other. What differs is found in `projection`.
 
-use super::named;
+use super::named::{self, RunName};
 use crate::{
     app::{
-        args::DiffArgs,
         config::Config,
         exit::{FAILED, Outcome, Trouble},
         output::Output,
@@ -14,7 +13,19 @@ use crate::{
     projection::{RunView, RunsDiff, Side, StepDiff, StepView, diff_json, runs_diff},
     runtime::{Clock, Desk, Page, SystemClock, Want},
 };
+use clap::Args;
 use std::{process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// First run: r-7, or as it was after an event, r-7@412
+    pub(super) left: String,
+    /// Second run
+    pub(super) right: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// Characters of a value that are shown.
 const VALUE_CHARS: usize = 60;
@@ -42,9 +53,9 @@ async fn both(seat: &Seat, args: &DiffArgs) -> Result<(At, At), Trouble> {
 /// `r-7` as it is, `r-7@412` as it was after that event.
 async fn one(seat: &Seat, words: &str) -> Result<At, Trouble> {
     let Some((run, seq)) = words.split_once('@') else {
-        return Ok((named::view(seat, named::run(words)?).await?, SystemClock.now()));
+        return Ok((named::view(seat, RunName::read(words)?.at(seat)?).await?, SystemClock.now()));
     };
-    let run = named::run(run)?;
+    let run = RunName::read(run)?.at(seat)?;
     let seq = seq.trim_start_matches('#').parse().map_err(|_| {
         Trouble::usage(format!(
             "could not read {:?}; write r-7@412, with the number of an event",

@@ -2,7 +2,6 @@
 
 use crate::{
     app::{
-        args::ContextArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -11,7 +10,23 @@ use crate::{
     base::{CONTEXT_BYTES_MAX, counted, is_agent_type, is_name, safe_text},
     runtime::{ContextAnswer, ContextQuery, Desk as _, Page, Want},
 };
+use clap::Args;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct ContextArgs {
+    /// The piece of work; its words say which files matter: SHOP-12-cart-totals
+    pub(super) issue: String,
+    /// Type of the agent: qa, coding, rust-specialist
+    #[arg(value_name = "TYPE")]
+    pub(super) agent_type: String,
+    /// Limit in bytes; 10 MiB when not given
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_bytes: Option<u32>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 pub(super) async fn context(config: &Config, out: Output, args: ContextArgs) -> Outcome {
     if !is_name(&args.issue) || !is_agent_type(&args.agent_type) {

@@ -3,7 +3,6 @@
 use super::{author::Disk, screen::Look};
 use crate::{
     app::{
-        args::JsonArgs,
         config::Config,
         exit::{FAILED, Outcome},
         output::Output,
@@ -20,6 +19,7 @@ use crate::{
         sandbox_weaknesses, tracked_files,
     },
 };
+use clap::Args;
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -28,6 +28,13 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct JsonArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// With less room than this for the log, an engine may soon have to stop and wait.
 const ROOM_MIN: u64 = 256 * 1024 * 1024;
@@ -288,7 +295,7 @@ fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
 fn unread((word, meant): (String, Option<String>)) -> Finding {
     let text = match meant {
         Some(near) => format!("nobody reads `{word}`; did you mean `{near}`?"),
-        None => format!("nobody reads `{word}`; `cuelight schema config` says what can stand there"),
+        None => format!("nobody reads `{word}`; `cuelight dev schema config` says what can stand there"),
     };
     wrong("config.toml", text)
 }

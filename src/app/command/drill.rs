@@ -7,7 +7,6 @@
 
 use crate::{
     app::{
-        args::DrillArgs,
         config::Config,
         exit::{FAILED, Outcome, Trouble},
         output::{Output, say},
@@ -15,6 +14,7 @@ use crate::{
     base::Value,
     runtime::{Clock as _, Entropy, SystemClock},
 };
+use clap::Args;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +25,19 @@ use std::{
     process::{Child, Command, ExitCode, Stdio},
     time::Duration,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct DrillArgs {
+    /// Number of kills
+    #[arg(long, default_value = "5", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) kills: u32,
+    /// Leave the shadow workspace where it is
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 const WORKFLOW: &str = include_str!("drill.yaml");
 /// Steps whose end nobody can know after a crash, or that are asked about by their own check: they happen once.
@@ -124,7 +137,7 @@ impl Drill {
     /// Keeps what was shown; what it was, where it was an event.
     fn hear(&mut self, line: &str) -> Option<String> {
         let event: Value = serde_json::from_str(line).ok()?;
-        let seq = event["seq"].as_u64()?;
+        let seq = event["seq"].as_u64().filter(|seq| *seq > 0)?;
         let step = event["step"].as_str().map_or_else(String::new, |it| format!(" of {it}"));
         let told = format!("{}{step}", event["type"].as_str().unwrap_or_default());
         self.shown.insert(seq, event);
@@ -168,7 +181,8 @@ impl Drill {
             let line = format!("{run} {step} ");
             let happened = self.ledger().lines().any(|it| it.starts_with(&line));
             let answer = if happened { "happened" } else { "not-happened" };
-            let answered = self.call(&["doubt", run, &step, answer, "--reason", "seen in the ledger"])?;
+            let answered =
+                self.call(&["run", "doubt", run, &step, answer, "--reason", "seen in the ledger"])?;
             self.doubts += usize::from(answered.0);
         }
         Ok(())
@@ -179,7 +193,7 @@ impl Drill {
         let runs = self.ask(&["runs", "--json"])?;
         let mut recorded = BTreeMap::new();
         for run in names(&runs, |_| true) {
-            let (_, events) = self.call(&["events", &run, "--json"])?;
+            let (_, events) = self.call(&["run", "events", &run, "--json"])?;
             let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             recorded.extend(events.filter_map(|it| Some((it["seq"].as_u64()?, it))));
         }

@@ -3,7 +3,6 @@
 use super::{act, named};
 use crate::{
     app::{
-        args::{ErrorsArgs, ErrorsListArgs, NoteArgs, OnError},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -14,7 +13,64 @@ use crate::{
     projection::{Board, ErrorState, ErrorView, StepView, UndoState, error_json, settle_command},
     runtime::Desk,
 };
+use clap::{Args, Subcommand};
 use std::{process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct ErrorsArgs {
+    #[command(subcommand)]
+    pub(super) what: Option<OnError>,
+    #[command(flatten)]
+    pub(super) list: ErrorsListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ErrorsListArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Only failures of one run: r-7
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Include resolved failures
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OnError {
+    /// List open failures, oldest first
+    #[command(after_help = "Example: cuelight error list --run r-7")]
+    List(ErrorsListArgs),
+    /// Show one failure with its attempts, its output and earlier fixes
+    #[command(after_help = "Example: cuelight error show e-412")]
+    Show {
+        /// The failure: e-412
+        error: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Record that you work on a failure
+    #[command(after_help = "Example: cuelight error ack e-412 --reason \"looking at the proxy\"")]
+    Ack(NoteArgs),
+    /// Record that a failure is fixed
+    #[command(after_help = "Example: cuelight error resolve e-412 --reason \"the proxy was restarted\"")]
+    Resolve(NoteArgs),
+    /// Open a failure again
+    #[command(after_help = "Example: cuelight error reopen e-412 --reason \"it is back\"")]
+    Reopen(NoteArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NoteArgs {
+    /// The failure: e-412
+    pub(super) error: String,
+    /// More about it
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+}
 
 /// Lines of output that are shown of one failure.
 const TAIL_LINES: usize = 40;
@@ -31,8 +87,10 @@ pub(super) async fn errors(config: &Config, out: Output, args: ErrorsArgs) -> Ou
 }
 
 async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
-    let run = args.run.as_deref().map(named::run).transpose()?;
-    let seat = wiring::look(config).await?;
+    let (seat, run) = match args.run.as_deref() {
+        Some(run) => named::look_at(config, run).await.map(|(seat, run)| (seat, Some(run)))?,
+        None => (wiring::look(config).await?, None),
+    };
     let board = Arc::clone(&seat.desk.boards().borrow().board);
     seat.leave().await;
     let wanted = |it: &&Arc<ErrorView>| (args.all || it.is_open()) && run.is_none_or(|run| it.run == run);
@@ -196,7 +254,7 @@ fn find(board: &Board, name: &str) -> Result<Arc<ErrorView>, Trouble> {
     let found = ErrorView::parse_name(name).and_then(|it| board.error(it)).cloned();
     found.ok_or_else(|| {
         Trouble::usage(format!(
-            "could not find the failure {}; `cuelight errors --all` lists what there is",
+            "could not find the failure {}; `cuelight error --all` lists what there is",
             safe_text(name)
         ))
     })

@@ -1,13 +1,28 @@
 //! The form of a gate at the command line: values from flags, questions at a terminal, and for a script the flags that are missing.
 
 use crate::{
-    app::{args::ConfirmArgs, exit::Trouble, output::say},
+    app::{args::key_value, exit::Trouble, output::say},
     base::{Value, ValueMap, safe_text},
     engine::{FormField, check_form, unanswered},
     expression::to_text,
     projection::GateView,
 };
+use clap::Args;
 use std::io;
+
+/// Confirmation of an answer at a gate.
+#[derive(Debug, Args)]
+pub(super) struct ConfirmArgs {
+    /// The ask of a gate that was read: the name at its end, or its `ask_hash`; any other ask is not answered
+    #[arg(long, value_name = "NAME")]
+    pub(super) ask: Option<String>,
+    /// Fill in a field of the gate's form; a terminal asks for the fields that are left out
+    #[arg(long = "set", short_alias = 'i', value_name = "FIELD=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
+    /// Leave a field of the gate's form empty on purpose
+    #[arg(long, value_name = "FIELD")]
+    pub(super) leave: Vec<String>,
+}
 
 /// The answer at a terminal that leaves an optional field empty, although it has a value.
 const EMPTY: &str = "-";

@@ -4,26 +4,74 @@
 //! here: it is on disk before it is shown, it outlives every process, what was shown is what runs, and it has a receipt.
 
 use super::{
-    look,
-    run::{self, Telling},
+    act,
+    decide::{self, CommentArgs, DecideArgs, DelegateArgs, EditArgs, GateArgs, ReviewArgs},
+    gates::{self, WaitArgs},
+    logs::{self, LogsArgs},
+    run,
     signals::Signals,
+    telling::Telling,
 };
 use crate::{
     app::{
-        args::{AskArgs, LogsArgs},
+        args::key_value,
         config::Config,
         exit::{self, NOT_RECORDED, Outcome, Trouble},
         output::{Output, say},
         wiring::{self, Seat},
     },
     base::{RunId, Value, ValueMap, safe_text},
-    engine::{Channel, GateState},
+    engine::{Channel, GateState, Verdict},
     projection::{GateView, gates_json},
     runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source},
     store::Workspace,
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
-use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct AskArgs {
+    /// Question that people answer
+    #[arg(long, value_name = "TEXT")]
+    pub(super) title: String,
+    /// Claim of the requester; shown below everything else, marked as a claim
+    #[arg(long, value_name = "TEXT")]
+    pub(super) claim: Option<String>,
+    /// A file that is shown to those who decide; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(super) evidence: Vec<PathBuf>,
+    /// A value that the answer holds for; may be given again
+    #[arg(long = "bind", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) binds: Vec<(String, String)>,
+    /// Risk of a wrong approval
+    #[arg(long, value_name = "RISK", default_value = "externally-reversible", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: String,
+    /// When it expires, and counts as a no: 30m, 4h; never when not given
+    #[arg(long, value_name = "TIME")]
+    pub(super) timeout: Option<String>,
+    /// Group that must approve: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Exclude the requester from answering
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+    /// A variable of ours that the command gets; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Vec<String>,
+    /// The answer as JSON, instead of what the command writes
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The command and its words, run as they are, with no shell between
+    #[arg(last = true, value_name = "CMD")]
+    pub(super) command: Vec<String>,
+}
 
 /// A file from outside of the workspace is shown as text, and what is longer nobody reads.
 pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
@@ -44,7 +92,62 @@ pub(super) struct Answer {
     pub(super) json: Value,
 }
 
-pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcome {
+#[derive(Debug, Args)]
+pub(super) struct GateNoun {
+    #[command(subcommand)]
+    command: Option<GateCommand>,
+    #[command(flatten)]
+    ask: Option<AskArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+enum GateCommand {
+    /// Add a comment at a gate; the console, `gates --show` and `gates --json` show it
+    #[command(after_help = "Example: cuelight gate comment g-3 \"waiting for the numbers\"")]
+    Comment(CommentArgs),
+    /// Delegate your answer at a gate to another person, for 8 hours or as long as --for says
+    #[command(after_help = "Example: cuelight gate delegate g-3 --to bob --for 4h --reason \"on a train\"")]
+    Delegate(DelegateArgs),
+    /// Withdraw your vote or your delegation at a gate
+    #[command(after_help = "Example: cuelight gate withdraw g-3")]
+    Withdraw(GateArgs),
+    /// Send a gate back: the steps from its `send-back` step on run again, then a new gate asks
+    #[command(
+        name = "send-back",
+        after_help = "Example: cuelight gate send-back g-3 --reason \"the tests ran on the wrong branch\""
+    )]
+    SendBack(DecideArgs),
+    /// Record the review of an emergency approval or an override
+    #[command(after_help = "Example: cuelight gate review g-3 --reason 'the roll-back was the right thing'")]
+    Review(ReviewArgs),
+    /// Change the values of a gate's form: a new ask, all votes are void, and you cannot vote there
+    #[command(
+        after_help = "Example: cuelight gate edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\""
+    )]
+    Edit(EditArgs),
+    /// Wait until a gate closes
+    #[command(after_help = "Example: cuelight gate wait g-3 && ./deploy.sh\n\n\
+        Exit codes: 0 approved, 1 rejected or sent back, 2 usage, 3 expired, 6 no console reachable or fault.")]
+    Wait(WaitArgs),
+}
+
+pub(super) async fn gate(config: &Config, out: Output, noun: GateNoun) -> Outcome {
+    let Some(command) = noun.command else {
+        let asked = noun.ask.ok_or_else(|| Trouble::usage("could not ask: say what with --title"))?;
+        return ask_people(config, out, &asked).await;
+    };
+    match command {
+        GateCommand::Comment(args) => decide::comment(config, out, args).await,
+        GateCommand::Delegate(args) => decide::delegate(config, out, args).await,
+        GateCommand::Withdraw(args) => decide::withdraw(config, out, args).await,
+        GateCommand::SendBack(args) => decide::decide(config, out, args, Verdict::SendBack).await,
+        GateCommand::Review(args) => decide::review(config, out, args).await,
+        GateCommand::Edit(args) => decide::edit(config, out, args).await,
+        GateCommand::Wait(args) => gates::wait(config, out, &args).await,
+    }
+}
+
+async fn ask_people(config: &Config, out: Output, args: &AskArgs) -> Outcome {
     let answer = ask(config, out, args).await?;
     if args.json {
         out.json_pretty(&answer.json);
@@ -119,7 +222,7 @@ pub(super) async fn begin(seat: &Seat, (text, values): (String, ValueMap)) -> Re
     let request = LaunchRequest { values, ..LaunchRequest::of(Entropy.request_id(), source) };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),
-        reply => Err(super::act::refused(reply)),
+        reply => Err(act::refused(reply)),
     }
 }
 
@@ -143,7 +246,7 @@ pub(super) async fn answered(
                 timestamps: false,
             };
             // What it wrote is in the log all the same.
-            drop(look::print_logs(seat, out, run, &logs).await);
+            drop(logs::print_logs(seat, out, run, &logs).await);
         }
     };
     let (ended, ()) = tokio::join!(run::follow(seat, out, run, Telling::Nothing, signals), telling);

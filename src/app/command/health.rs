@@ -1,12 +1,20 @@
 //! `health`: how well it goes. One line for people, with what takes from it below; every number as JSON.
 
 use crate::{
-    app::{args::HealthArgs, config::Config, exit::Outcome, output::Output, wiring},
+    app::{config::Config, exit::Outcome, output::Output, wiring},
     base::safe_text,
     projection::{Check, Grade, health_json, health_line},
     runtime::{Clock, Desk, Seen, SystemClock, Trouble},
 };
+use clap::Args;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// As JSON, with every number
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// Reasons that are named.
 const REASONS_MAX: usize = 8;

@@ -4,7 +4,6 @@
 use super::{look, named};
 use crate::{
     app::{
-        args::HistoryArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -15,7 +14,30 @@ use crate::{
     projection::{RunSummary, RunView, show_json},
     runtime::{Clock, Desk, SystemClock},
 };
+use clap::Args;
 use std::{process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Number of runs, newest first
+    #[arg(long, value_name = "RUNS", default_value_t = 20)]
+    pub(super) limit: u32,
+    /// Include runs that ended before the last reset
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Only runs of this workflow
+    #[arg(long, value_name = "NAME")]
+    pub(super) workflow: Option<String>,
+    /// Only this step
+    #[arg(long, value_name = "STEP")]
+    pub(super) step: Option<String>,
+    /// Only steps that failed, were rejected or are in doubt
+    #[arg(long)]
+    pub(super) failed: bool,
+    /// As JSON, a run each as `show --json` prints it
+    #[arg(long, conflicts_with_all = ["step", "failed"])]
+    pub(super) json: bool,
+}
 
 pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) -> Outcome {
     let seat = wiring::look(config).await?;

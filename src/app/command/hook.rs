@@ -5,10 +5,9 @@
 //! `codex-rs/hooks/schema` of its repository. What is not understood, and whatever goes wrong, is a no: an agent takes
 //! exit code 2 as one, and every other code as leave to go on.
 
-use super::gate::{self, TEXT_BYTES_MAX};
+use super::gate::{self, AskArgs, TEXT_BYTES_MAX};
 use crate::{
     app::{
-        args::{Agent, AskArgs, HookArgs, Silence},
         config::Config,
         exit::{Outcome, Trouble, USAGE},
         output::Output,
@@ -18,7 +17,7 @@ use crate::{
     projection::GateView,
     runtime::{FileNow, ToolAsk, ToolUse},
 };
-use clap::ValueEnum as _;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -28,6 +27,42 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct HookArgs {
+    /// Whose questions they are
+    #[arg(value_name = "AGENT")]
+    pub(super) agent: Agent,
+    /// When the question expires; the agent has to wait longer than this
+    #[arg(long, value_name = "TIME", default_value = "9m")]
+    pub(super) timeout: String,
+    /// Answer to the agent when nobody has answered: deny, or ask at its own terminal
+    #[arg(long, value_name = "ANSWER", default_value = "deny")]
+    pub(super) on_timeout: Silence,
+    /// Risk of a wrong approval, for every question; else judged by the tool or its command
+    #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: Option<String>,
+    /// Group that must approve: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Exclude the user that runs the agent from answering
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+}
+
+/// A coding agent whose questions are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Agent {
+    ClaudeCode,
+    Codex,
+}
+
+/// Answer when nobody has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Silence {
+    Deny,
+    Ask,
+}
 
 /// What is read of a question; nobody decides on more.
 const QUESTION_BYTES_MAX: u64 = 4 * TEXT_BYTES_MAX;

@@ -3,18 +3,75 @@
 use super::{act, results::project};
 use crate::{
     app::{
-        args::{KnowledgeArgs, KnowledgeCommand, KnowledgeSearchArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
         wiring,
     },
     base::{ValueMap, safe_text, sha256, shorten},
-    engine::{Command, Event, Fact, Knowledge, LibraryEvent},
+    engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent},
     projection::knowledge_json,
     runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, Shelf, SystemClock, Want},
 };
+use clap::{Args, Subcommand};
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct KnowledgeArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<KnowledgeCommand>,
+    #[command(flatten)]
+    pub(super) search: KnowledgeSearchArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KnowledgeCommand {
+    /// Search entries by words, best match first
+    #[command(after_help = "Example: cuelight agent knowledge search prices cents")]
+    Search(KnowledgeSearchArgs),
+    /// Add an entry; text with credentials is refused
+    #[command(
+        after_help = "Example: cuelight agent knowledge add --type decision 'Prices are kept in cents'"
+    )]
+    Add {
+        /// Text to record
+        text: String,
+        /// Kind of entry: decision, architecture, implementation, configuration, issue, general
+        #[arg(long = "type", value_name = "WORD", value_parser = knowledge_kind, default_value = "general")]
+        kind: KnowledgeKind,
+        /// The piece of work it came from
+        #[arg(long)]
+        issue: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KnowledgeSearchArgs {
+    /// Words; without any, the newest first
+    pub(super) words: Vec<String>,
+    /// Only this kind
+    #[arg(long = "type", value_name = "WORD", value_parser = knowledge_kind)]
+    pub(super) kind: Option<KnowledgeKind>,
+    /// Only of this agent, or of one of its sessions
+    #[arg(long)]
+    pub(super) agent: Option<String>,
+    /// Project; the workspace's own when not given
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Limit of entries
+    #[arg(long, default_value_t = 10)]
+    pub(super) limit: u32,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn knowledge_kind(text: &str) -> Result<KnowledgeKind, String> {
+    KnowledgeKind::of(text).ok_or_else(|| {
+        let words: Vec<&str> = KnowledgeKind::ALL.iter().map(|it| it.word()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
 
 /// Characters of what is known, in the table.
 const TEXT_CHARS: usize = 100;
@@ -70,7 +127,7 @@ async fn search(config: &Config, out: Output, args: KnowledgeSearchArgs) -> Outc
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
-        out.line("nothing is known of that; `cuelight knowledge add TEXT` adds something");
+        out.line("nothing is known of that; `cuelight agent knowledge add TEXT` adds something");
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();

@@ -3,14 +3,13 @@
 
 use super::{
     act::refused,
-    gate,
-    hook::{self, Question, Told},
+    gate::{self, AskArgs},
+    hook::{self, Agent, HookArgs, Question, Silence, Told},
     named,
     signals::Signals,
 };
 use crate::{
     app::{
-        args::{Agent, AskArgs, HookArgs, McpArgs, Silence},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -23,6 +22,7 @@ use crate::{
     projection::{runs_json, show_json},
     runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Request, Source},
 };
+use clap::Args;
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -37,6 +37,25 @@ use std::{
     time::Duration,
 };
 use tokio::io::{Interest, unix::AsyncFd};
+
+#[derive(Debug, Args)]
+pub(super) struct McpArgs {
+    /// A workflow file that agents may start, from the workspace; may be given again. When none is given, none may be started
+    #[arg(long = "workflow", value_name = "FILE")]
+    pub(super) workflows: Vec<String>,
+    /// When a gate of an agent expires at the latest, and counts as a no
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(super) timeout: String,
+    /// Lowest risk of a wrong approval; else as the agent says, or as its own tools are known for
+    #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: Option<String>,
+    /// Group that must approve in any case: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Exclude the user that runs the agent from answering
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+}
 
 /// Questions at once.
 const QUESTIONS_MAX: usize = 100;

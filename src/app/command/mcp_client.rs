@@ -3,7 +3,7 @@
 
 use crate::{
     app::{
-        args::{McpCallArgs, ToolsAcceptArgs, ToolsAddArgs},
+        args::key_value,
         command::{built_in, tools::outside},
         config::Config,
         exit::{FAILED, Outcome, Trouble},
@@ -20,6 +20,7 @@ use crate::{
         Errand, Errands, Failure, mcp_ends, mcp_leaves, read_text, run_errand, tools_at, tools_of_program,
     },
 };
+use clap::Args;
 use futures_util::future::{Either, select};
 use serde_json::json;
 use std::{
@@ -36,6 +37,57 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout},
     time::timeout,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsAddArgs {
+    /// Name for the server; its tools become NAME.TOOL
+    #[arg(value_parser = server_name)]
+    pub(super) name: String,
+    /// Tool to add; may be given again. Without the pin, its whole description is shown
+    #[arg(long = "tool", value_name = "TOOL[=PIN]", value_parser = tool_and_pin, conflicts_with = "all")]
+    pub(super) tools: Vec<(String, Option<Digest>)>,
+    /// Add all tools that it offers; without the pin, all are shown
+    #[arg(long, value_name = "PIN", num_args = 0..=1, require_equals = true)]
+    pub(super) all: Option<Option<Digest>>,
+    /// Address of the server, when it is no program
+    #[arg(long, conflicts_with = "command")]
+    pub(super) url: Option<String>,
+    /// A header field for that address; may read ${{ env.NAME }} of the step
+    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_value, requires = "url")]
+    pub(super) headers: Vec<(String, String)>,
+    /// The program that is the server, and its words
+    #[arg(last = true)]
+    pub(super) command: Vec<String>,
+}
+
+/// Name of a tool at its server, with the digest of its description.
+fn tool_and_pin(text: &str) -> Result<(String, Option<Digest>), String> {
+    let pinned = text.rsplit_once('=').and_then(|(name, pin)| Some((name.to_owned(), pin.parse().ok()?)));
+    Ok(pinned.map_or_else(|| (text.to_owned(), None), |(name, pin)| (name, Some(pin))))
+}
+
+/// The beginning of the name of a tool.
+fn server_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(fits);
+    if is_name { Ok(text.to_owned()) } else { Err("letters, digits, _ and -, such as files".to_owned()) }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsAcceptArgs {
+    /// The tool: files.search
+    pub(super) tool: String,
+    /// Save the description with this pin; else it is only shown
+    #[arg(long, value_name = "PIN")]
+    pub(super) yes: Option<Digest>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct McpCallArgs {
+    /// The server
+    #[arg(last = true, required = true)]
+    pub(super) command: Vec<String>,
+}
 
 /// Bytes of an errand: what a tool can be given, and what its server has to say of it.
 const ERRAND_BYTES_MAX: u64 = 2 * crate::base::OUTPUT_BYTES_MAX as u64;
@@ -211,7 +263,7 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
     }
     let pin = pin_of(says);
     let Some(wanted) = args.yes else {
-        say(&format!("nothing was written; `cuelight tools accept {} --yes {pin}` accepts it", tool.name));
+        say(&format!("nothing was written; `cuelight tool accept {} --yes {pin}` accepts it", tool.name));
         return Ok(ExitCode::from(FAILED));
     };
     if wanted != pin {
@@ -430,8 +482,8 @@ fn text_of(name: &str, category: &str, description: &str, server: &Value, says: 
         }
     }
     format!(
-        "# A tool of an MCP server, taken up by `cuelight tools add`. Under `says` stands what the server said of it; a call is refused when it\n\
-         # says something else, and `cuelight tools accept {name}` shows what. Its word about its effects is not taken: `effect` and\n\
+        "# A tool of an MCP server, taken up by `cuelight tool add`. Under `says` stands what the server said of it; a call is refused when it\n\
+         # says something else, and `cuelight tool accept {name}` shows what. Its word about its effects is not taken: `effect` and\n\
          # `risk` are yours to say.\n\
          name: {name}\n\
          version: 1\n\

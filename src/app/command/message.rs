@@ -1,25 +1,112 @@
 //! `emit` and `messages`: saying something to the steps that wait for it, and seeing what was said.
 
-use super::act;
+use super::{
+    act,
+    topics::{TopicsArgs, topics},
+};
 use crate::{
     app::{
-        args::{EmitArgs, MessagesArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
         wiring,
     },
-    base::{Value, ValueMap, json_if_any, safe_text, shorten},
+    base::{MessageKind, Span, Value, ValueMap, json_if_any, safe_text, shorten},
     engine::{Command, NewMessage, Rejected, Said},
     runtime::{Clock, Desk, Entropy, SystemClock},
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct EmitArgs {
+    /// Topic of the event: letters, digits, `.`, `-`, `_` and `/`
+    pub(super) topic: String,
+    /// Data of the event: KEY=VALUE, again for more, or one JSON value
+    #[arg(long, short = 'd', value_name = "KEY=VALUE|JSON")]
+    pub(super) data: Vec<String>,
+    /// Kind of event: event, task, tool-call, debate-proposal, debate-critique, debate-decision, control, error
+    #[arg(long = "type", value_name = "WORD", value_parser = message_kind, default_value = "event")]
+    pub(super) kind: MessageKind,
+    /// Recipient, when the event is not for all
+    #[arg(long)]
+    pub(super) to: Option<String>,
+    /// Correlation id: the matter that it belongs to or answers
+    #[arg(long)]
+    pub(super) correlation: Option<String>,
+    /// Lifetime; 24h when not given
+    #[arg(long)]
+    pub(super) ttl: Option<Span>,
+    /// The same id again is the same message
+    #[arg(long)]
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MessagesArgs {
+    /// Only this kind
+    #[arg(long)]
+    pub(super) topic: Option<String>,
+    /// Only those that nobody took in time, and what was no good
+    #[arg(long)]
+    pub(super) dead: bool,
+    /// Limit of entries, newest first
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn message_kind(text: &str) -> Result<MessageKind, String> {
+    MessageKind::of(text).ok_or_else(|| {
+        let words: Vec<&str> = MessageKind::ALL.iter().map(|it| it.0).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
 
 /// Characters of what a message says, in the table.
 const DATA_CHARS: usize = 60;
 
-pub(super) async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcome {
+#[derive(Debug, Args)]
+pub(super) struct EventNoun {
+    #[command(subcommand)]
+    command: EventCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum EventCommand {
+    /// Send an event to the steps that wait for it, in all runs
+    #[command(
+        after_help = "Example: cuelight event emit deploy/done --data image=web:7 --correlation CHG-12\n\n\
+        A step waits for it with: wait: {event: deploy/done, filter: {image: \"web:7\"}}. The same --id again is the same event, \
+        so a call that may have been received can be repeated."
+    )]
+    Emit(EmitArgs),
+    /// List events, the steps that took them, and those that nobody took
+    #[command(
+        after_help = "Examples:\n  cuelight event messages --topic deploy/done\n  cuelight event messages --dead --json"
+    )]
+    Messages(MessagesArgs),
+    /// List topics with their schemas and signing keys
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  cuelight event topics\n  cuelight event topics rotate deploy/done\n\n\
+        `[topics.\"deploy/done\"]` in .cuelight/config.toml declares one, with `schema = \"FILE\"` and `signed = true`."
+    )]
+    Topics(TopicsArgs),
+}
+
+pub(super) async fn event(config: &Config, out: Output, noun: EventNoun) -> Outcome {
+    match noun.command {
+        EventCommand::Emit(args) => emit(config, out, args).await,
+        EventCommand::Messages(args) => messages(config, out, &args).await,
+        EventCommand::Topics(args) => topics(config, out, args),
+    }
+}
+
+async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcome {
     let data = data(&args.data).map_err(Trouble::usage)?;
     let id = args.id.unwrap_or_else(|| Entropy.request_id().0);
     let said = format!("{} is said about {}", safe_text(&id), safe_text(&args.topic));
@@ -60,7 +147,7 @@ fn data(words: &[String]) -> Result<Value, String> {
     Ok(Value::Object(fields))
 }
 
-pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome {
+async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome {
     let seat = wiring::look(config).await?;
     let board = seat.desk.boards().borrow().board.clone();
     seat.leave().await;
@@ -106,7 +193,7 @@ pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) 
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() && letters.is_empty() {
-        out.line("nothing was said; `cuelight emit TOPIC` says something, and so does an `emit` step");
+        out.line("nothing was said; `cuelight event emit TOPIC` says something, and so does an `emit` step");
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = found

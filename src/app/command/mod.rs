@@ -8,19 +8,27 @@ mod ask_text;
 mod audit;
 mod author;
 mod built_in;
+mod by_hand;
 mod cache;
+mod cli;
 mod compare;
+mod completion;
 mod context;
+mod decide;
+mod dev;
 mod doctor;
 mod drill;
+mod engine;
 mod errors;
 mod far;
 mod form;
 mod gate;
+mod gates;
 mod health;
 mod history;
 mod hook;
 mod knowledge;
+mod logs;
 mod look;
 mod mcp;
 mod mcp_client;
@@ -42,6 +50,7 @@ mod shutdown;
 mod signals;
 mod signing;
 mod state;
+mod telling;
 mod token;
 mod tools;
 mod topics;
@@ -51,22 +60,22 @@ mod verifying;
 mod words;
 
 use super::{
-    args::{AuditCommand, Cli, Command},
     config::Config,
     exit::Outcome,
     output::{Output, say},
 };
 use crate::engine::Verdict;
-use clap::CommandFactory;
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use cli::Command;
+pub(super) use cli::{Cli, read};
+pub(super) use completion::answer as complete;
+use std::path::{Path, PathBuf};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
-/// Carries out what was said on the command line.
-pub(super) async fn carry_out(cli: Cli) -> Outcome {
+/// Carries out the command that was read, and says its new spelling where an old one was used.
+pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
     let config = Config::read(&cli.everywhere)?.listening(cli.where_to_listen())?;
+    // After the settings, which say in which form messages are written.
+    note.iter().for_each(|note| say(note));
     let no_color = config.variable("NO_COLOR").is_some();
     let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
@@ -79,98 +88,44 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         return plain::watch(&config, out, cli.json).await;
     };
     match command {
-        Command::Run(args) => screen::run(&config, out, &screen, &args).await,
+        Command::Run(noun) => run::run(&config, out, &screen, noun).await,
         Command::Demo(args) => screen::demo(&config, out, &screen, &args).await,
-        Command::Eval(args) => author::eval(&args, out),
         Command::Check(args) => author::check(&config, &args, out),
-        Command::Fmt(args) => author::fmt(&args, out),
         Command::Plan(args) => author::plan(&config, &args, out),
-        Command::Graph(args) => author::graph(&config, &args, out),
         Command::Runs(args) => look::runs(&config, out, &args).await,
-        Command::History(args) => history::history(&config, out, &args).await,
         Command::Show(args) => look::show(&config, out, &args).await,
-        Command::Diff(args) => compare::diff(&config, out, &args).await,
-        Command::Logs(args) => look::logs(&config, out, &args).await,
-        Command::Events(args) => look::events(&config, out, &args).await,
-        Command::Timeline(args) => past::timeline(&config, out, &args).await,
-        Command::Replay(args) => past::replay(&config, out, &args).await,
-        Command::Gates(args) => look::gates(&config, out, &args).await,
-        Command::Errors(args) => errors::errors(&config, out, args).await,
-        Command::Cache(args) => cache::cache(&config, out, args).await,
-        Command::Emit(args) => message::emit(&config, out, args).await,
-        Command::Topics(args) => topics::topics(&config, out, args),
-        Command::Messages(args) => message::messages(&config, out, &args).await,
-        Command::State(args) => state::state(&config, out, args).await,
-        Command::Context(args) => context::context(&config, out, args).await,
-        Command::Knowledge(args) => knowledge::knowledge(&config, out, args).await,
-        Command::Results(args) => results::results(&config, out, args).await,
-        Command::Health(args) => health::health(&config, out, &args).await,
-        Command::Reset(args) => shutdown::reset(&config, out, args).await,
-        Command::TakeOver(args) => shutdown::take_over(&config, &args).await,
-        Command::Shutdown(args) => shutdown::shutdown(&config, out, &args).await,
-        Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
-        Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,
-        Command::SendBack(args) => act::decide(&config, out, args, Verdict::SendBack).await,
-        Command::Delegate(args) => act::delegate(&config, out, args).await,
-        Command::Review(args) => act::review(&config, out, args).await,
-        Command::Comment(args) => act::comment(&config, out, args).await,
-        Command::Withdraw(args) => act::withdraw(&config, out, args).await,
-        Command::Edit(args) => act::edit(&config, out, args).await,
-        Command::Gate(args) => gate::gate(&config, out, &args).await,
-        Command::Hook(args) => hook::hook(config, out, &args).await,
-        Command::Mcp(args) => mcp::mcp(config, out, &args).await,
-        Command::Wait(args) => look::wait(&config, out, &args).await,
-        Command::Pause(args) => act::on_run(&config, out, &args.run, act::OnRun::Pause).await,
-        Command::Resume(args) => act::on_run(&config, out, &args.run, act::OnRun::Resume).await,
-        Command::Cancel(args) => act::cancel(&config, out, args).await,
+        Command::Logs(args) => logs::logs(&config, out, &args).await,
         Command::Retry(args) => act::retry(&config, out, args).await,
-        Command::Fork(args) => act::fork(&config, out, args).await,
-        Command::Skip(args) => act::skip(&config, out, args).await,
-        Command::Undo(args) => act::undo(&config, out, args).await,
-        Command::Done(args) => act::done(&config, out, args).await,
-        Command::Doubt(args) => act::doubt(&config, out, args).await,
-        Command::SettleUndo(args) => act::settle_undo(&config, out, args).await,
-        Command::Audit(args) => match &args.command {
-            Some(AuditCommand::Verify(args)) => trail::audit_verify(&config, out, args),
-            Some(AuditCommand::Export(args)) => audit::export(&config, out, args),
-            None => audit::list(&config, out, &args),
-        },
-        Command::Receipt(args) => receipt::receipt(&config, out, &args).await,
-        Command::Verify(args) => verifying::verify(out, &args),
-        Command::Keys(args) => trail::keys(&config, out, &args),
-        Command::Trust(args) => trust::trust(&config, out, &args),
-        Command::Token(args) => token::token(&config, out, args).await,
-        Command::Api(args) => api::api(&config, out, args).await,
-        Command::Schedules(args) => schedules::schedules(&config, out, args).await,
-        Command::Tools(args) => tools::tools(&config, out, args).await,
-        Command::Agents(args) => agents::agents(&config, out, args).await,
-        Command::Models(args) => models::models(&config, out, args).await,
-        Command::McpCall(args) => mcp_client::call(&config, &args).await,
-        Command::BuiltIn { name } => built_in::built_in(&config, &name),
+        Command::Cancel(args) => act::cancel(&config, out, args).await,
+        Command::Gates(args) => gates::gates(&config, out, &args).await,
+        Command::Approve(args) => decide::decide(&config, out, args, Verdict::Approve).await,
+        Command::Reject(args) => decide::decide(&config, out, args, Verdict::Reject).await,
+        Command::Gate(noun) => gate::gate(&config, out, noun).await,
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach(args) => screen::attach(config, &screen, &args).await,
-        Command::Relay => far::relay(&config).await,
-        Command::Screenshot(args) => screenshot::screenshot(&config, out, &screen, &args).await,
         Command::Doctor(args) => doctor::doctor(&config, out, &screen, &args),
-        Command::Drill(args) => drill::drill(&config, out, &args).await,
+        Command::Audit(args) => audit::audit(&config, out, args).await,
         Command::Import(args) => author::import(&args, out),
-        Command::Schema(args) => author::schema(&args, out),
-        Command::Completions { shell } => {
-            let mut bytes = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "cuelight", &mut bytes);
-            out.raw(&bytes);
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Man => manual(out),
+        Command::Agent(noun) => agents::agent(&config, out, noun).await,
+        Command::Api(args) => api::api(&config, out, args).await,
+        Command::Cache(args) => cache::cache(&config, out, args).await,
+        Command::Dev(noun) => dev::dev(&config, out, &screen, noun).await,
+        Command::Engine(noun) => engine::engine(&config, out, noun).await,
+        Command::Error(args) => errors::errors(&config, out, args).await,
+        Command::Event(noun) => message::event(&config, out, noun).await,
+        Command::Hook(args) => hook::hook(config, out, &args).await,
+        Command::Keys(args) => trail::keys(&config, out, &args),
+        Command::Mcp(args) => mcp::mcp(config, out, &args).await,
+        Command::Model(args) => models::models(&config, out, args).await,
+        Command::Schedule(args) => schedules::schedules(&config, out, args).await,
+        Command::State(args) => state::state(&config, out, args).await,
+        Command::Token(args) => token::token(&config, out, args).await,
+        Command::Tool(args) => tools::tools(&config, out, args).await,
+        Command::Trust(args) => trust::trust(&config, out, &args),
+        Command::BuiltIn { name } => built_in::built_in(&config, &name),
+        Command::McpCall(args) => mcp_client::call(&config, &args).await,
+        Command::Relay => far::relay(&config).await,
     }
-}
-
-fn manual(out: Output) -> Outcome {
-    let mut bytes = Vec::new();
-    let page = clap_mangen::Man::new(Cli::command()).render(&mut bytes);
-    page.map_err(|it| super::exit::Trouble::failed(format!("could not make the manual page: {it}")))?;
-    out.raw(&bytes);
-    Ok(ExitCode::SUCCESS)
 }
 
 /// What lies beside a file, under its name with something after it.

@@ -2,19 +2,66 @@
 
 use crate::{
     app::{
-        args::{ModelsArgs, ModelsCommand, ModelsTestArgs},
         command::{author::Disk, tools::outside},
         config::Config,
         exit::{FAILED, Outcome, Trouble},
         output::{Output, say},
     },
-    base::{Launch, Price, Value, safe_text},
+    base::{Launch, Price, Span, Value, safe_text},
     definition::{Files as _, Model, ModelRegistry},
     plan::{Currency, ModelWork, PlanModel},
     tool::{Progress, run_model},
 };
+use clap::{Args, Subcommand};
 use std::{process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Args)]
+pub(super) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ModelsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// List models: built in, and described in .cuelight/models
+    #[command(after_help = "Example: cuelight model list --json")]
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one model with its provider, its price and its rate limits
+    #[command(after_help = "Example: cuelight model show claude-sonnet")]
+    Show {
+        /// Its name
+        model: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a model outside a run, to check its key, its answer and its price
+    #[command(after_help = "Example: cuelight model test claude-haiku --prompt \"Are you there?\"")]
+    Test(ModelsTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelsTestArgs {
+    /// Its name
+    pub(super) model: String,
+    /// Text that is sent to the model
+    #[arg(long, default_value = "Answer with the one word: ready", value_name = "TEXT")]
+    pub(super) prompt: String,
+    /// Tokens of the answer
+    #[arg(long, default_value_t = 500, value_name = "COUNT")]
+    pub(super) max_tokens: u32,
+    /// Timeout
+    #[arg(long, default_value = "60s", value_name = "60s")]
+    pub(super) timeout: Span,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 pub(super) async fn models(config: &Config, out: Output, args: ModelsArgs) -> Outcome {
     let registry = ModelRegistry::new(&Disk::of(config)?.models());
@@ -91,7 +138,7 @@ fn found<'r>(registry: &'r ModelRegistry, wanted: &str) -> Result<&'r Arc<Model>
     registry.find(wanted).ok_or_else(|| {
         let next = registry
             .near(wanted)
-            .map_or_else(|| "`cuelight models` names all".to_owned(), |it| format!("did you mean {it}?"));
+            .map_or_else(|| "`cuelight model` names all".to_owned(), |it| format!("did you mean {it}?"));
         Trouble::usage(format!("could not find the model {wanted}; {next}"))
     })
 }

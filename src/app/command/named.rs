@@ -1,16 +1,116 @@
 //! Names as people type them: runs, gates, steps.
 
 use crate::{
-    app::{exit::Trouble, wiring::Seat},
+    app::{
+        config::Config,
+        exit::Trouble,
+        wiring::{self, Seat},
+    },
     base::{GateId, RunId, Seq, StepIx, safe_text},
     engine::{Event, Fact, Refusal},
-    projection::{GateView, RunView},
+    projection::{Board, GateView, RunView},
     runtime::{Desk, Page, Want},
 };
 use std::sync::Arc;
 
 /// Events asked for at once.
 const EVENTS_PAGE: u32 = 1024;
+
+/// The word for the newest run, and for the only gate that is open.
+pub(super) const LATEST: &str = "latest";
+
+/// A run as people name it: by its id, or as the newest one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RunName {
+    Latest,
+    Id(RunId),
+}
+
+impl RunName {
+    pub(super) fn read(text: &str) -> Result<Self, Trouble> {
+        if text == LATEST { Ok(Self::Latest) } else { run(text).map(Self::Id) }
+    }
+
+    pub(super) fn at(self, seat: &Seat) -> Result<RunId, Trouble> {
+        match self {
+            Self::Id(run) => Ok(run),
+            Self::Latest => newest(&seat.desk.boards().borrow().board),
+        }
+    }
+}
+
+/// The run that was started last.
+pub(super) fn newest(board: &Board) -> Result<RunId, Trouble> {
+    let none = "could not find the latest run: there is none yet; `cuelight run FILE` starts one";
+    board.summaries().map(|run| run.id).max().ok_or_else(|| Trouble::usage(none))
+}
+
+/// A gate as people name it: by its id, or as the only one that is open.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum GateName {
+    Latest,
+    Id(GateId),
+}
+
+impl GateName {
+    pub(super) fn read(text: &str) -> Result<Self, Trouble> {
+        if text == LATEST { Ok(Self::Latest) } else { gate(text).map(Self::Id) }
+    }
+
+    pub(super) fn at(self, seat: &Seat) -> Result<GateId, Trouble> {
+        let open: Vec<GateId> = match self {
+            Self::Id(gate) => return Ok(gate),
+            Self::Latest => seat.desk.boards().borrow().board.open_gates().map(|gate| gate.id).collect(),
+        };
+        match open.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Trouble::usage(
+                "could not find the latest gate: none is open; `cuelight gates` lists them",
+            )),
+            // An answer goes to a gate that its author means: among several it is named.
+            several => {
+                let several: Vec<String> = several.iter().map(ToString::to_string).collect();
+                let several = several.join(", ");
+                Err(Trouble::usage(format!("could not choose a gate: {several} are open; name one of them")))
+            }
+        }
+    }
+}
+
+/// A seat that only looks, and the run that is named there.
+pub(super) async fn look_at(config: &Config, text: &str) -> Result<(Seat, RunId), Trouble> {
+    let name = RunName::read(text)?;
+    let seat = wiring::look(config).await?;
+    let run = name.at(&seat);
+    seated(seat, run).await
+}
+
+/// A seat that acts, and the run that is named there.
+pub(super) async fn act_on(config: &Config, text: &str) -> Result<(Seat, RunId), Trouble> {
+    let name = RunName::read(text)?;
+    let seat = wiring::act(config).await?;
+    let run = name.at(&seat);
+    seated(seat, run).await
+}
+
+/// A seat that acts, and the gate that is named there.
+pub(super) async fn act_at(config: &Config, text: &str) -> Result<(Seat, GateId), Trouble> {
+    let name = GateName::read(text)?;
+    let seat = wiring::act(config).await?;
+    let gate = name.at(&seat);
+    seated(seat, gate).await
+}
+
+/// A seat is left in order also where the name on it fits nothing.
+async fn seated<Id>(seat: Seat, id: Result<Id, Trouble>) -> Result<(Seat, Id), Trouble> {
+    match id {
+        Ok(id) => Ok((seat, id)),
+        Err(trouble) => {
+            seat.leave().await;
+            Err(trouble)
+        }
+    }
+}
 
 pub(super) fn run(text: &str) -> Result<RunId, Trouble> {
     text.parse().map_err(|it: String| Trouble::usage(safe_text(&it)))

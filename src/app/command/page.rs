@@ -1,9 +1,12 @@
 //! One page that an auditor reads without us: what the log was and whether it holds, what stands out, every decision of a
 //! person with its grounds, and how to check all of it. No scripts, nothing from elsewhere; it prints.
 
-use super::population::{Decision, Population};
+use super::{
+    audit::Window,
+    population::{Decision, Population},
+};
 use crate::{
-    app::{args::Window, exit::Trouble},
+    app::exit::Trouble,
     base::{Seq, Timestamp, safe_text},
     store::{Heads, Reader, Workspace, check_heads, verify},
 };
@@ -50,11 +53,11 @@ pub(super) fn page(
          <h2>All decisions</h2><table><thead><tr><th>Record</th><th>When (UTC)</th><th>Who</th><th>What</th><th>About</th>\
          <th>Why</th><th>On what grounds</th><th>Independent</th><th>The run</th></tr></thead><tbody>\n{rows}</tbody></table>\n\
          <h2>How to check this</h2><ol>\n\
-         <li>This page: <code>cuelight verify PAGE --key KEY</code>, with the note that was made beside it.</li>\n\
+         <li>This page: <code>cuelight audit verify PAGE --key KEY</code>, with the note that was made beside it.</li>\n\
          <li>The log, where it lies: <code>cuelight audit verify</code>; held against heads from elsewhere with \
          <code>--anchors FILE</code>.</li>\n\
-         <li>One decision, anywhere: <code>cuelight receipt GATE -o FILE</code>, then <code>cuelight verify FILE --key KEY</code>.</li>\n\
-         <li>Every record, anywhere: <code>cuelight audit export -o FILE</code>, then <code>cuelight verify FILE --key KEY</code>.</li>\n\
+         <li>One decision, anywhere: <code>cuelight audit receipt GATE -o FILE</code>, then <code>cuelight audit verify FILE --key KEY</code>.</li>\n\
+         <li>Every record, anywhere: <code>cuelight audit export -o FILE</code>, then <code>cuelight audit verify FILE --key KEY</code>.</li>\n\
          </ol>\n<p>The keys, oldest first; compare them with those you were given:</p><ul>{keys}</ul>\n</body></html>\n",
         place = html(&workspace.root().display().to_string()),
         holds = html(&holds(reader, &heads)),

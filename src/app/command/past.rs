@@ -1,28 +1,44 @@
 //! `timeline` and `replay`: where the time of a run went, and how it stood at any moment. They change nothing.
 
-use super::{look, named};
+use super::{
+    completion,
+    look::{self, ShowArgs},
+    named,
+};
 use crate::{
     app::{
-        args::{ReplayArgs, ShowArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
-        wiring::{self, Seat},
+        wiring::Seat,
     },
     base::{RunId, Seq, Timestamp, Value, safe_text},
     engine::Event,
     projection::{Board, RunView, Spell, Timeline, TimelineRow, event_line, event_words, show_json},
     runtime::{Clock, SystemClock},
 };
+use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The run: r-7, or latest
+    #[arg(add = completion::runs())]
+    pub(super) run: String,
+    /// State after this event, by its number in the log
+    #[arg(long, value_name = "SEQ")]
+    pub(super) at: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// Cells of a bar.
 const BAR: usize = 60;
 
 pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> Outcome {
-    let run = named::run(&args.run)?;
-    let seat = wiring::look(config).await?;
+    let (seat, run) = named::look_at(config, &args.run).await?;
     let view = named::view(&seat, run).await;
     seat.leave().await;
     let view = view?;
@@ -107,15 +123,14 @@ fn timeline_json(view: &RunView, timeline: &Timeline) -> Value {
 }
 
 pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> Outcome {
-    let run = named::run(&args.run)?;
-    let seat = wiring::look(config).await?;
+    let (seat, run) = named::look_at(config, &args.run).await?;
     let told = played(&seat, out, run, args).await;
     seat.leave().await;
     let (board, last) = told?;
     let Some(last) = last else {
         let why = match args.at {
             Some(at) => {
-                format!("{run} had not begun after event {at}; `cuelight replay {run}` tells its events")
+                format!("{run} had not begun after event {at}; `cuelight run replay {run}` tells its events")
             }
             None => format!("there is no {run}; `cuelight runs` lists what there is"),
         };

@@ -1,7 +1,7 @@
 //! The workspace without a screen: one line a change of every open run, until none is open any more or somebody ends it.
 //! What one run does is told by `run --headless`.
 
-use super::{look, screen, signals::Signals};
+use super::{look, screen, signals::Signals, telling::first_line};
 use crate::{
     app::{
         config::Config,
@@ -111,7 +111,9 @@ fn gone(why: &str) -> Trouble {
 fn begin(out: Output, run: &RunView, at: Timestamp, json: bool) {
     let it = &run.summary;
     if json {
-        return out.json(&serde_json::json!({ "run": it.id.to_string(), "state": it.state.word() }));
+        let mut line = first_line(it.id, at);
+        line["state"] = it.state.word().into();
+        return out.json(&line);
     }
     out.line(&format!("{} {} {} {}", at.clock(), it.id, it.state.word(), safe_text(&it.workflow)));
 }

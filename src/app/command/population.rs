@@ -1,9 +1,9 @@
 //! All decisions of people, as auditors take them from a list and then look at single ones: who, what, why, on what grounds, how
 //! independent, and what came of it; and what stands out among them. How that leaves, as a table or a page, is decided elsewhere.
 
-use super::audit::{Entry, each, holds};
+use super::audit::{Entry, Window, each, holds};
 use crate::{
-    app::{args::Window, exit::Trouble},
+    app::exit::Trouble,
     base::{Digest, Epoch, GateId, RunId, Seq, Span, Timestamp},
     engine::{Fact, GateEvent, Verdict, Vote, wants_review},
     projection::{Comment, GateView},

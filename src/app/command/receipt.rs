@@ -4,7 +4,6 @@
 use super::named;
 use crate::{
     app::{
-        args::ReceiptArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -15,8 +14,18 @@ use crate::{
     runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace, is_name_of_log},
 };
+use clap::Args;
 use serde_json::json;
-use std::{fs, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode};
+
+#[derive(Debug, Args)]
+pub(super) struct ReceiptArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// File to write; standard output when not given
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
 
 /// What the file says it is.
 pub(super) const KIND: &str = "cuelight-receipt-v1";
@@ -31,7 +40,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
     let view = view?;
     if view.is_open() {
         return Err(Trouble::failed(format!(
-            "could not make a receipt: {gate} is open; `cuelight wait {gate}` waits for the verdict"
+            "could not make a receipt: {gate} is open; `cuelight gate wait {gate}` waits for the verdict"
         )));
     }
     let receipt = make(&workspace, gate, view.run)?;
@@ -41,7 +50,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
             let text = format!("{}\n", serde_json::to_string_pretty(&receipt).expect("a receipt is JSON"));
             fs::write(path, text)
                 .map_err(|it| Trouble::failed(format!("could not write {}: {it}", path.display())))?;
-            out.line(&format!("{}: check it with `cuelight verify`", path.display()));
+            out.line(&format!("{}: check it with `cuelight audit verify`", path.display()));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,6 @@
 use super::act;
 use crate::{
     app::{
-        args::{ResultsArgs, ResultsCommand, ResultsListArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
@@ -14,12 +13,86 @@ use crate::{
     projection::result_json,
     runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes},
 };
+use clap::{Args, Subcommand};
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ResultsCommand>,
+    #[command(flatten)]
+    pub(super) list: ResultsListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ResultsCommand {
+    /// List results, newest first
+    #[command(after_help = "Example: cuelight agent results list --issue SHOP-12 --status failed")]
+    List(ResultsListArgs),
+    /// Show one result in full
+    #[command(after_help = "Example: cuelight agent results show res-4f1c9a07d2 --json")]
+    Show {
+        /// Its id: res-4f1c…
+        id: String,
+        /// Project; the workspace's own when not given
+        #[arg(long)]
+        project: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Record a result from a JSON file
+    #[command(after_help = "Example: cuelight agent results hand-in SHOP-12 result.json --type qa")]
+    HandIn {
+        /// The piece of work it is about: SHOP-12
+        issue: String,
+        /// A file of JSON with what came of it; `-` reads it from standard input
+        file: PathBuf,
+        /// Type of the agent that did the work: qa, coding
+        #[arg(long = "type", value_name = "TYPE")]
+        agent_type: String,
+        /// Name of the agent; the caller when not given
+        #[arg(long)]
+        agent: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsListArgs {
+    /// Only about this piece of work
+    #[arg(long)]
+    pub(super) issue: Option<String>,
+    /// Only of this agent, or of one of its sessions
+    #[arg(long)]
+    pub(super) agent: Option<String>,
+    /// Only of agents of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) agent_type: Option<String>,
+    /// Only results with this status: success, failed, partial
+    #[arg(long, value_parser = result_status)]
+    pub(super) status: Option<ResultStatus>,
+    /// Project; the workspace's own when not given
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Limit of entries
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: u32,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn result_status(text: &str) -> Result<ResultStatus, String> {
+    ResultStatus::of(text).ok_or_else(|| {
+        let words: Vec<&str> = ResultStatus::ALL.iter().map(|it| it.word()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
 
 pub(super) async fn results(config: &Config, out: Output, args: ResultsArgs) -> Outcome {
     match args.command {
@@ -69,7 +142,7 @@ async fn list(config: &Config, out: Output, args: ResultsListArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
-        out.line("nothing was handed in; `cuelight results hand-in` does, and so do agents over HTTP");
+        out.line("nothing was handed in; `cuelight agent results hand-in` does, and so do agents over HTTP");
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();
@@ -108,12 +181,16 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     };
     let body = match found.as_ref().and_then(result_in) {
         Some(result) => body(&seat, result).await,
-        None => Err(format!("could not find {}; `cuelight results` lists what there is", safe_text(&id))),
+        None => {
+            Err(format!("could not find {}; `cuelight agent results` lists what there is", safe_text(&id)))
+        }
     };
     seat.leave().await;
     let body = body.map_err(Trouble::failed)?;
     let Some((event, result)) = found.as_ref().and_then(|it| Some((it, result_in(it)?))) else {
-        return Err(Trouble::failed("could not find that result; `cuelight results` lists what there is"));
+        return Err(Trouble::failed(
+            "could not find that result; `cuelight agent results` lists what there is",
+        ));
     };
     if json {
         let mut told = result_json(event, result, &name);
@@ -143,9 +220,8 @@ async fn body(seat: &Seat, result: &AgentResult) -> Result<Value, String> {
     loop {
         let page = seat.desk.read(Want::Blob { digest, from: all.len() as u64 }).await;
         let Page::Bytes { bytes, total, .. } = page else {
-            return Err(
-                "could not read what the result says; `cuelight verify` looks for the reason".to_owned()
-            );
+            return Err("could not read what the result says; `cuelight audit verify` looks for the reason"
+                .to_owned());
         };
         let is_whole = bytes.is_empty() || (all.len() + bytes.len()) as u64 >= total;
         all.extend(bytes);

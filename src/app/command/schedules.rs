@@ -3,7 +3,6 @@
 use super::act::{left, submit};
 use crate::{
     app::{
-        args::{SchedulesArgs, SchedulesCommand},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -16,8 +15,39 @@ use crate::{
     runtime::{Clock, Desk, Scheduled, SystemClock, scheduled, unreadable},
     store::Workspace,
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct SchedulesArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<SchedulesCommand>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SchedulesCommand {
+    /// Stop starting a workflow on its schedule; missed starts are not made up
+    #[command(
+        after_help = "Example: cuelight schedule hold nightly --reason \"the tape library is being moved\""
+    )]
+    Hold {
+        /// Its name
+        workflow: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Start a workflow on its schedule again, from its next time on
+    #[command(after_help = "Example: cuelight schedule release nightly")]
+    Release {
+        /// Its name
+        workflow: String,
+    },
+}
 
 pub(super) async fn schedules(config: &Config, out: Output, args: SchedulesArgs) -> Outcome {
     match args.command {
@@ -27,7 +57,7 @@ pub(super) async fn schedules(config: &Config, out: Output, args: SchedulesArgs)
             if let Err(trouble) = known(&seat.workspace, &workflow) {
                 return left(seat, trouble).await;
             }
-            let said = format!("{} is on hold; `cuelight schedules release` ends that", safe_text(&workflow));
+            let said = format!("{} is on hold; `cuelight schedule release` ends that", safe_text(&workflow));
             let by = seat.actor.clone();
             submit(seat, out, Command::HoldSchedule { workflow, reason, by }, |_| said).await
         }

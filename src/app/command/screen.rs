@@ -2,13 +2,16 @@
 
 use super::{
     appearance::{self, Appearance},
-    far, run, serve, shutdown,
+    far,
+    run::{self, RunArgs},
+    serve, shutdown,
     signals::Signals,
+    telling::Telling,
     trust::would_act,
 };
 use crate::{
     app::{
-        args::{AttachArgs, DemoArgs, Everywhere, RunArgs},
+        args::Everywhere,
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -22,6 +25,7 @@ use crate::{
     runtime::{Clock as _, Desk, Source, SystemClock},
     store::Workspace,
 };
+use clap::Args;
 use rustix::fs::OFlags;
 use std::{
     fs,
@@ -31,6 +35,26 @@ use std::{
     process::ExitCode,
 };
 use tokio::sync::oneshot;
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Directory to run in; an earlier demo there continues
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Delete the earlier demo first
+    #[arg(long)]
+    pub(super) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttachArgs {
+    /// Directory, its socket, or `ssh://USER@HOST:PORT/DIRECTORY`, of which HOST is enough (`/~/…` from the home directory); else here
+    #[arg(value_name = "PLACE")]
+    pub(super) place: Option<String>,
+    /// Name of the program cuelight on that machine
+    #[arg(long, value_name = "PATH", default_value = "cuelight")]
+    pub(super) program: String,
+}
 
 /// How and where the console is shown.
 #[derive(Debug)]
@@ -118,7 +142,7 @@ pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArg
     if !headless {
         return open(seat, look, Some(run), signals).await;
     }
-    let outcome = run::follow(&seat, out, run, run::Telling::json(args.json), &mut signals).await;
+    let outcome = run::follow(&seat, out, run, Telling::of(config, out, args.json), &mut signals).await;
     seat.leave().await;
     outcome
 }
@@ -159,7 +183,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
     };
     if let Some(why) = look.no_screen {
         say(&format!("{why}: telling what happens in {} line by line", root.display()));
-        let outcome = run::follow(&seat, out, run, run::Telling::Lines, &mut signals).await;
+        let outcome = run::follow(&seat, out, run, Telling::of(config, out, false), &mut signals).await;
         seat.leave().await;
         return outcome;
     }

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     app::{
-        args::ScreenshotArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -19,7 +18,35 @@ use crate::{
     console::{Link, Message, Model, Wish, look_up, parse_keys, picture_of, text_of, update},
     runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble},
 };
-use std::{collections::VecDeque, fs, process::ExitCode, sync::Arc};
+use clap::Args;
+use std::{collections::VecDeque, fs, path::PathBuf, process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(super) struct ScreenshotArgs {
+    /// View to draw
+    #[arg(long, value_name = "NAME", default_value = "runs", value_parser = ["runs", "dag", "gates", "errors", "health", "logs", "time", "audit", "agents", "tools"])]
+    pub(super) view: String,
+    /// The run that is looked at; else the newest
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Columns and rows
+    #[arg(long, value_name = "COLUMNSxROWS", default_value = "160x48", value_parser = size)]
+    pub(super) size: (u16, u16),
+    /// Keys that are pressed first
+    #[arg(long, default_value = "", value_name = "KEYS")]
+    pub(super) keys: String,
+    /// File to write: *.svg is a picture, else text; standard output when not given
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// `160x48`.
+fn size(text: &str) -> Result<(u16, u16), String> {
+    const MOST: u16 = 1_000;
+    let read = |it: &str| it.parse().ok().filter(|it| (1..=MOST).contains(it));
+    let parts = text.split_once('x').and_then(|(width, height)| Some((read(width)?, read(height)?)));
+    parts.ok_or_else(|| format!("it looks like 160x48, and neither is above {MOST}"))
+}
 
 /// What is read before a picture is taken; more than any view wants at once.
 const READS_MAX: usize = 10_000;
@@ -28,8 +55,10 @@ pub(super) async fn screenshot(config: &Config, out: Output, look: &Look, args: 
     let keys = if args.keys.is_empty() { Ok(Vec::new()) } else { parse_keys(&args.keys) };
     let keys = keys
         .map_err(|why| Trouble::usage(format!("could not read --keys: {}", crate::base::safe_text(&why))))?;
-    let run = args.run.as_deref().map(named::run).transpose()?;
-    let seat = wiring::look(config).await?;
+    let (seat, run) = match args.run.as_deref() {
+        Some(run) => named::look_at(config, run).await.map(|(seat, run)| (seat, Some(run)))?,
+        None => (wiring::look(config).await?, None),
+    };
     let taken = picture(&seat, look, args, keys, run).await;
     seat.leave().await;
     let model = taken?;

@@ -3,7 +3,7 @@
 use super::signals::{Signals, Told};
 use crate::{
     app::{
-        args::ServeArgs,
+        args::ListenArgs,
         config::Config,
         exit::{Outcome, Trouble},
         output::say,
@@ -14,7 +14,32 @@ use crate::{
     runtime::{Desk, Trouble as DeskTrouble},
     store::Workspace,
 };
+use clap::Args;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Leave the terminal and go on in the background
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// End when no run is open and nobody is attached for a while
+    #[arg(long)]
+    pub(super) until_idle: bool,
+    /// Idle time before the engine ends
+    #[arg(long, env = "CUELIGHT_IDLE_AFTER", default_value = "30s", value_name = "30s")]
+    pub(super) idle_after: Span,
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
+    /// Started by another cuelight: leave its terminal at once
+    #[arg(long, hide = true)]
+    pub(super) background: bool,
+    /// Take the workspace from a process that has it, and why
+    #[arg(long, hide = true, value_name = "WHY")]
+    pub(super) taking_over: Option<String>,
+    /// That process
+    #[arg(long, hide = true, value_name = "PID", requires = "taking_over")]
+    pub(super) taking_from: Option<u32>,
+}
 
 pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     let workspace = config.find_or_make()?;
@@ -59,7 +84,7 @@ async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Out
         seat.leave().await;
         if config.listen.is_some() {
             return Err(Trouble::failed(format!(
-                "could not listen: an engine of {root} runs already; end it with `cuelight shutdown` first"
+                "could not listen: an engine of {root} runs already; end it with `cuelight engine shutdown` first"
             )));
         }
         say(&format!("an engine of {root} runs already; `cuelight attach` takes a seat there"));

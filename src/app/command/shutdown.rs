@@ -4,7 +4,6 @@
 use super::{act, health, screen};
 use crate::{
     app::{
-        args::{ResetArgs, ShutdownArgs, TakeOverArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -16,8 +15,36 @@ use crate::{
     runtime::Desk,
     store::{Owner, OwnerError, Workspace},
 };
+use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{process::ExitCode, time::Duration};
+
+#[derive(Debug, Args)]
+pub(super) struct ResetArgs {
+    /// The environment of this workspace, as its header names it
+    #[arg(long, value_name = "NAME")]
+    pub(super) environment: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShutdownArgs {
+    /// The final health as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TakeOverArgs {
+    /// Why: it stands in the log
+    #[arg(long)]
+    pub(super) reason: String,
+    /// Also from an engine that answers
+    #[arg(long)]
+    pub(super) force: bool,
+}
 
 /// Between two looks at whether an engine has ended.
 const LOOK: Duration = Duration::from_millis(50);
@@ -79,7 +106,7 @@ pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
     let who = from.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"));
     if !args.force && answers(&workspace.socket()).await {
         return refused(format!(
-            "{who} answers; `cuelight attach` takes a seat there, `cuelight shutdown` ends it, --force takes it over all the same"
+            "{who} answers; `cuelight attach` takes a seat there, `cuelight engine shutdown` ends it, --force takes it over all the same"
         ));
     }
     let pid = wiring::detach_in_place(&workspace, args.reason.trim(), from)?;
@@ -135,7 +162,7 @@ pub(super) async fn stop(workspace: &Workspace) -> Result<bool, Trouble> {
         tokio::time::sleep(LOOK).await;
     }
     Err(Trouble::failed(format!(
-        "could not wait any longer for the engine of {}: it is still ending its calls; look again with `cuelight shutdown`",
+        "could not wait any longer for the engine of {}: it is still ending its calls; look again with `cuelight engine shutdown`",
         workspace.root().display()
     )))
 }

@@ -3,18 +3,43 @@
 
 use super::{ask_text, beside, form};
 use crate::{
-    app::{args::SignArgs, exit::Trouble, output::say},
+    app::{exit::Trouble, output::say},
     base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text},
     engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
     projection::GateView,
     runtime::signing_key,
 };
+use clap::Args;
 use std::{
     fs,
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+/// An answer that somebody signs.
+#[derive(Debug, Args)]
+pub(super) struct SignArgs {
+    /// Answer as somebody of people.toml who proves it with a key of ssh, whoever sits here
+    #[arg(long = "as", value_name = "NAME", conflicts_with = "signed")]
+    pub(super) signer: Option<String>,
+    /// The key that signs; its .pub file where an agent holds it; else the `id_ed25519` in `~/.ssh`
+    #[arg(long, value_name = "FILE", requires = "signer")]
+    pub(super) key: Option<PathBuf>,
+    /// Write the statement to sign to this file, and answer nothing yet
+    #[arg(long, value_name = "FILE", requires = "signer", conflicts_with = "key")]
+    pub(super) statement: Option<PathBuf>,
+    /// Submit a statement that was signed elsewhere: the file, with FILE.sig beside it
+    #[arg(long, value_name = "FILE")]
+    pub(super) signed: Option<PathBuf>,
+}
+
+impl SignArgs {
+    /// True when somebody else than whoever sits here answers.
+    pub(super) const fn is_given(&self) -> bool {
+        self.signer.is_some() || self.signed.is_some()
+    }
+}
 
 /// Beside an answer: the ask, the values of its form, and its signature.
 const ASK: &str = ".ask";
@@ -56,13 +81,13 @@ pub(super) fn sign(
         }
         let file = path.display();
         let again = if decision.overrides {
-            format!("skip {} {} --reason {:?}", gate.ask.run, gate.ask.step, safe_text(&decision.reason))
+            format!("run skip {} {} --reason {:?}", gate.ask.run, gate.ask.step, safe_text(&decision.reason))
         } else {
             format!("{} {}", decision.verdict.word(), decision.gate)
         };
         let with = if decision.form.is_empty() { String::new() } else { format!(", {file}{FORM}") };
         return Ok(Signed::Written(format!(
-            "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
+            "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight audit verify {file}\n\
              and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f {key} {file}\n\
              then, here, with {file}.sig beside it: cuelight {again} --signed {file}"
         )));
@@ -139,7 +164,7 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
     }
     if signed.overrides != decision.overrides {
         let (is, verb) = if signed.overrides {
-            ("an override", "hand it in with `cuelight skip`")
+            ("an override", "hand it in with `cuelight run skip`")
         } else {
             ("no override", "hand it in with `cuelight approve`")
         };

@@ -4,19 +4,134 @@
 use super::{act, named};
 use crate::{
     app::{
-        args::{StateArgs, StateCommand, StateListArgs, StateScope, StateSetArgs, StateWatchArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::Output,
         wiring::{self, Seat},
     },
-    base::{Timestamp, Value, json_if_any, safe_text, shorten},
-    engine::{Actor, Command, NewValue, owner_of},
+    base::{Span, Timestamp, Value, json_if_any, safe_text, shorten},
+    engine::{Actor, Command, Expected, NewValue, owner_of},
     plan::Scope,
     projection::{Board, ValueName, ValueView, scope_word, value_json},
     runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble},
 };
+use clap::{Args, Subcommand, ValueEnum};
 use std::{collections::BTreeMap, process::ExitCode};
+
+#[derive(Debug, Args)]
+pub(super) struct StateArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<StateCommand>,
+    #[command(flatten)]
+    pub(super) list: StateListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateListArgs {
+    /// Only of this scope
+    #[arg(long, value_enum)]
+    pub(super) scope: Option<StateScope>,
+    /// Values that the steps of one run have set for it: r-7
+    #[arg(long, value_name = "RUN", conflicts_with = "scope")]
+    pub(super) run: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Scope of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum StateScope {
+    /// Values of the workspace
+    Global,
+    /// Values of your own session
+    Session,
+}
+
+impl StateScope {
+    /// As the engine calls it.
+    pub(super) const fn of(self) -> Scope {
+        match self {
+            Self::Global => Scope::Global,
+            Self::Session => Scope::Session,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// List all values
+    #[command(after_help = "Example: cuelight state list --scope global --json")]
+    List(StateListArgs),
+    /// Print one value
+    #[command(after_help = "Example: cuelight state get region --json")]
+    Get {
+        /// The key
+        key: String,
+        /// Scope of the value
+        #[arg(long, value_enum, default_value = "global")]
+        scope: StateScope,
+        /// As JSON, with version and etag
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a value
+    #[command(after_help = "Example: cuelight state set region eu --ttl 2h")]
+    Set(StateSetArgs),
+    /// Remove a value
+    #[command(after_help = "Example: cuelight state remove region")]
+    Remove {
+        /// The key
+        key: String,
+        /// Scope of the value
+        #[arg(long, value_enum, default_value = "global")]
+        scope: StateScope,
+        /// Only if it still has this etag
+        #[arg(long = "if", value_name = "ETAG", value_parser = expected)]
+        only_if: Option<Expected>,
+    },
+    /// Print a line for each change, until it is ended
+    #[command(after_help = "Example: cuelight state watch region --json")]
+    Watch(StateWatchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateSetArgs {
+    /// The key
+    pub(super) key: String,
+    /// The value: JSON, or a text
+    pub(super) value: String,
+    /// Scope of the value
+    #[arg(long, value_enum, default_value = "global")]
+    pub(super) scope: StateScope,
+    /// Lifetime; for ever when not given
+    #[arg(long, value_name = "2h")]
+    pub(super) ttl: Option<Span>,
+    /// Only if it still has this etag; `none`: only if there is no such value
+    #[arg(long = "if", value_name = "ETAG", value_parser = expected)]
+    pub(super) only_if: Option<Expected>,
+    /// Take the value as text, also where it reads as JSON
+    #[arg(long)]
+    pub(super) text: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateWatchArgs {
+    /// Only this key
+    pub(super) key: Option<String>,
+    /// Only of this scope
+    #[arg(long, value_enum)]
+    pub(super) scope: Option<StateScope>,
+    /// As JSON, one change a line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// An etag, or `none`.
+#[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
+fn expected(text: &str) -> Result<Expected, String> {
+    Ok(if text == "none" { Expected::Absent } else { Expected::Etag(text.to_owned()) })
+}
 
 /// Characters of a value in the table.
 const VALUE_CHARS: usize = 60;
@@ -66,8 +181,7 @@ async fn list(config: &Config, out: Output, args: &StateListArgs) -> Outcome {
 
 /// What the steps of one run have set for it.
 async fn of_run(config: &Config, out: Output, run: &str, json: bool) -> Outcome {
-    let run = named::run(run)?;
-    let seat = wiring::look(config).await?;
+    let (seat, run) = named::look_at(config, run).await?;
     let view = named::view(&seat, run).await;
     seat.leave().await;
     let view = view?;

@@ -3,7 +3,6 @@
 use super::{act, trail};
 use crate::{
     app::{
-        args::{TokenArgs, TokenCommand, TokenKeysCommand},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -12,13 +11,112 @@ use crate::{
     base::{Span, Timestamp, Value, is_name, safe_text},
     engine::{Command, Revoked, TokenName},
     gateway::{
-        Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, means_rsa, peek, private_key, rsa_key, sign,
+        AgentType, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, means_rsa, peek, private_key,
+        rsa_key, sign,
     },
     runtime::{Clock as _, Entropy, SystemClock, public_key},
     store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
-use std::{fs, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<TokenCommand>,
+    /// For an agent of this name; it decides at no gate
+    #[arg(long, value_name = "NAME", conflicts_with = "person", required_unless_present = "person")]
+    pub(super) agent: Option<String>,
+    /// Type of that agent: coding, qa
+    #[arg(long = "type", value_name = "TYPE", requires = "agent", required_unless_present = "person")]
+    pub(super) agent_type: Option<AgentType>,
+    /// For a person of people.toml, signed with a key of theirs
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(super) person: Option<String>,
+    /// The private key, as `ssh-keygen -t ed25519 -N ''` writes it
+    #[arg(long, value_name = "FILE", requires = "person")]
+    pub(super) key: Option<PathBuf>,
+    /// Name of its token-key in people.toml, if that cannot be read from here
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(super) kid: Option<String>,
+    /// The workspace it is for, where that is another one; `cuelight token keys list` there prints it
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(super) audience: Option<String>,
+    /// The project it is for; the workspace's own when not said
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// Permissions of the token, with commas between; see docs/sidecar.md
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    pub(super) permissions: Vec<Permission>,
+    /// Lifetime of the token, at most a day
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(super) expires: Span,
+    /// As JSON, with its id
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Revoke a token before it expires
+    #[command(
+        after_help = "Example: cuelight token revoke 9f2c51d0a7b34e68 --reason \"the laptop was stolen\""
+    )]
+    Revoke {
+        /// Its id, or the token itself
+        token: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// List, make and revoke the keys that sign tokens of agents
+    #[command(after_help = "Example: cuelight token keys rotate")]
+    Keys {
+        #[command(subcommand)]
+        command: Option<TokenKeysCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenKeysCommand {
+    /// List the keys, never the secrets
+    #[command(after_help = "Example: cuelight token keys list --json")]
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new secret that signs from now on; older ones stay valid
+    #[command(after_help = "Example: cuelight token keys new")]
+    New,
+    /// Make a new secret; older ones stay valid for 24 more hours
+    #[command(after_help = "Example: cuelight token keys rotate")]
+    Rotate,
+    /// Revoke one key at once
+    #[command(after_help = "Example: cuelight token keys revoke k-2")]
+    Revoke {
+        /// Its name
+        kid: String,
+    },
+    /// Trust the public key of an issuer of tokens elsewhere
+    #[command(after_help = "Example: cuelight token keys add \"$(cat issuer.pub)\" --kid issuer-1")]
+    Add {
+        /// The line of its .pub file, ssh-ed25519 AAAA… or ssh-rsa AAAA…, or the JWK of an RSA key, {"kty":"RSA"…
+        key: String,
+        /// Name of the key in tokens
+        #[arg(long, value_name = "NAME")]
+        kid: String,
+        /// Issuer, as tokens name it; the same as --kid when not given
+        #[arg(long, value_name = "NAME")]
+        issuer: Option<String>,
+    },
+}
 
 pub(super) async fn token(config: &Config, out: Output, args: TokenArgs) -> Outcome {
     match args.command {

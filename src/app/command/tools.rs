@@ -1,22 +1,102 @@
 //! `tools`: what steps can use. Looks need no workspace; a test calls one tool as a step would, without a run.
 
+use super::mcp_client::{ToolsAcceptArgs, ToolsAddArgs};
 use crate::{
     app::{
-        args::{ToolsArgs, ToolsCommand, ToolsListArgs, ToolsTestArgs},
+        args::key_value,
         command::{author::Disk, mcp_client, signals::Signals},
         config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
     },
-    base::{KILL_GRACE, Launch, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text, sha256},
+    base::{KILL_GRACE, Launch, Span, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text, sha256},
     definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody, ToolUndo},
     plan::{Given, PlanTool},
     runtime::Tasks,
     tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process},
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::{pin::pin, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ToolsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ToolsCommand {
+    /// List tools: built in, and described in .cuelight/tools
+    #[command(after_help = "Example: cuelight tool list --category file")]
+    List(ToolsListArgs),
+    /// Show one tool with its inputs, its outputs and its permissions
+    #[command(after_help = "Example: cuelight tool show json.query")]
+    Show {
+        /// The tool: json.query or json.query@1
+        tool: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call a tool outside a run, with its inputs and outputs checked
+    #[command(after_help = "Example: cuelight tool test file.checksum --with path=README.md")]
+    Test(ToolsTestArgs),
+    /// Add tools of an MCP server; each becomes a file in .cuelight/tools with the description that its server gave
+    #[command(
+        after_help = "Examples:\n  cuelight tool add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .\n  \
+        cuelight tool add tracker --url https://mcp.example.com/mcp --header 'Authorization=${{ env.TRACKER_AUTH }}' --all\n\n\
+        Without --tool or --all it lists what the server offers; without a pin it shows all that is said. Nothing is written but \
+        what was shown: --tool read_text_file=PIN, or --all=PIN."
+    )]
+    Add(ToolsAddArgs),
+    /// Show and accept a changed description of a tool of an MCP server
+    #[command(after_help = "Example: cuelight tool accept files.read_text_file\n\n\
+        What its server says otherwise is shown whole, with the pin that accepts exactly that: --yes PIN.")]
+    Accept(ToolsAcceptArgs),
+    /// Suggest tools for a task in words, best match first
+    #[command(after_help = "Example: cuelight tool suggest \"checksum of a file\"")]
+    Suggest {
+        /// The task
+        #[arg(required = true)]
+        task: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsListArgs {
+    /// Only those of a category
+    #[arg(long, value_name = "NAME")]
+    pub(super) category: Option<String>,
+    /// As JSON
+    #[arg(long, conflicts_with = "for_models")]
+    pub(super) json: bool,
+    /// As models want them: name, description, input schema, as JSON
+    #[arg(long)]
+    pub(super) for_models: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsTestArgs {
+    /// The tool: json.query or json.query@1
+    pub(super) tool: String,
+    /// An input; JSON where its schema wants no text
+    #[arg(short, long = "with", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) with: Vec<(String, String)>,
+    /// Call the tool although its effects may be irreversible
+    #[arg(long)]
+    pub(super) really: bool,
+    /// Timeout
+    #[arg(long, default_value = "60s", value_name = "60s")]
+    pub(super) timeout: Span,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outcome {
     let registry = Registry::new(&Disk::of(config)?.tools());
@@ -83,7 +163,7 @@ fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trou
     registry.find(wanted).ok_or_else(|| {
         let near: Vec<String> = registry.near(wanted).iter().map(|it| it.id()).collect();
         let next = if near.is_empty() {
-            "`cuelight tools list` names all".to_owned()
+            "`cuelight tool list` names all".to_owned()
         } else {
             format!("there are {}", near.join(", "))
         };

@@ -3,7 +3,6 @@
 use super::trail;
 use crate::{
     app::{
-        args::{TopicsArgs, TopicsCommand},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -13,8 +12,28 @@ use crate::{
     runtime::{Clock as _, Entropy, SystemClock},
     store::{StoreError, TopicKeys},
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct TopicsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<TopicsCommand>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopicsCommand {
+    /// Make a new secret for a topic and print it once; the old one is valid for 24 more hours
+    #[command(after_help = "Example: cuelight event topics rotate deploy/done")]
+    Rotate {
+        /// The topic
+        topic: String,
+    },
+}
 
 fn unusable(error: StoreError) -> Trouble {
     Trouble::not_recorded(error.to_string())
@@ -64,7 +83,7 @@ pub(super) fn topics(config: &Config, out: Output, args: TopicsArgs) -> Outcome 
         .map(|(name, it)| {
             let signed = match (it.signed, live(name)) {
                 (false, _) => "-".to_owned(),
-                (true, 0) => "no key yet; `cuelight topics rotate` makes one".to_owned(),
+                (true, 0) => "no key yet; `cuelight event topics rotate` makes one".to_owned(),
                 (true, 1) => "1 key".to_owned(),
                 (true, count) => format!("{count} keys"),
             };

@@ -2,7 +2,6 @@
 
 use crate::{
     app::{
-        args::{AuditVerifyArgs, KeysArgs, KeysCommand},
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble},
         output::{Output, say},
@@ -14,8 +13,47 @@ use crate::{
         read_notes, rotate_key, verify,
     },
 };
+use clap::{Args, Subcommand};
 use serde_json::json;
-use std::{fs, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode};
+
+#[derive(Debug, Args)]
+pub(super) struct AuditVerifyArgs {
+    /// Receipt or export to verify, on any machine and without a workspace
+    #[arg(conflicts_with_all = ["from", "anchors", "json"])]
+    pub(super) file: Option<PathBuf>,
+    /// Set by the old spelling, which always named a file
+    #[arg(long, hide = true, requires = "file")]
+    pub(super) a_file: bool,
+    /// A signed head from elsewhere: only what came after it is looked at
+    #[arg(long, value_name = "NOTE")]
+    pub(super) from: Option<PathBuf>,
+    /// Trusted key; else the first one of the workspace and those it vouches for, or the one that the file names
+    #[arg(long, value_name = "KEY")]
+    pub(super) key: Vec<NoteKey>,
+    /// Signed heads that were kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(super) anchors: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<KeysCommand>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Print the public keys, oldest first
+    #[command(after_help = "Example: cuelight keys show")]
+    Show,
+    /// Sign the log with a new key from now on
+    #[command(after_help = "Example: cuelight keys rotate")]
+    Rotate,
+}
 
 /// The log holds, but its end is not signed.
 const NOT_ANCHORED: u8 = 3;

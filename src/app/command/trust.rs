@@ -2,7 +2,6 @@
 
 use crate::{
     app::{
-        args::TrustArgs,
         config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
@@ -19,6 +18,7 @@ use crate::{
     store::{DATABASE, Things, Workspace},
     tool::read_text,
 };
+use clap::Args;
 use rustix::fs::OFlags;
 use serde_json::json;
 use std::{
@@ -29,6 +29,22 @@ use std::{
     path::Path,
     process::ExitCode,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct TrustArgs {
+    /// Show the files themselves as well
+    #[arg(long)]
+    pub(super) show: bool,
+    /// Accept the files with this hash, and nothing that changed since they were shown
+    #[arg(long, value_name = "HASH")]
+    pub(super) accept: Option<Digest>,
+    /// Its files are yours: changes of them ask nothing, as in a workspace that cuelight made here
+    #[arg(long)]
+    pub(super) own: bool,
+    /// As JSON, with the hash to accept
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// Digits of a hash that tell one file from another to a person.
 const DIGITS_SHOWN: usize = 12;

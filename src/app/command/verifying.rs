@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     app::{
-        args::VerifyArgs,
         exit::{FAILED, Outcome, Trouble},
         output::Output,
     },
@@ -29,10 +28,10 @@ pub(super) fn note_beside(path: &Path) -> PathBuf {
 }
 
 /// Checks a file, whatever of ours it is.
-pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
-    let path = args.file.display();
+pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
+    let path = file.display();
     let mut bytes = Vec::new();
-    let read = fs::File::open(&args.file)
+    let read = fs::File::open(file)
         .and_then(|it| it.take(VERIFIED_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
     if read as u64 > VERIFIED_BYTES_MAX {
@@ -45,18 +44,18 @@ pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
     let found = if let Err(why) = crate::base::json_if_any(text.as_bytes()) {
         Err(why)
     } else if signing::is_statement(&text) {
-        signing::looked_at(&args.file, &text)
+        signing::looked_at(file, &text)
     } else if let Some(receipt) = receipt_in(&text) {
-        receipt::checked(&receipt, &args.key).map(|it| it.lines)
+        receipt::checked(&receipt, keys).map(|it| it.lines)
     } else {
         let is_chain = text.lines().next().is_some_and(|it| it.starts_with("{\"seq\":"));
         // A chain carries its own signatures; its note says more only to whoever has a key.
-        let note = fs::read_to_string(note_beside(&args.file)).ok();
-        let note = note.filter(|_| !is_chain || !args.key.is_empty());
-        let noted = note.map(|it| noted(&it, &bytes, &args.key)).transpose();
+        let note = fs::read_to_string(note_beside(file)).ok();
+        let note = note.filter(|_| !is_chain || !keys.is_empty());
+        let noted = note.map(|it| noted(&it, &bytes, keys)).transpose();
         match (noted, is_chain) {
             (Err(why), _) => Err(why),
-            (Ok(noted), true) => chain(&text, &args.key).map(|mut lines| {
+            (Ok(noted), true) => chain(&text, keys).map(|mut lines| {
                 lines.extend(noted.unwrap_or_default());
                 lines
             }),
@@ -64,7 +63,7 @@ pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
             (Ok(None), false) => {
                 return Err(Trouble::usage(format!(
                     "could not read {path}: it is no receipt of cuelight and no chain, and no {} lies beside it",
-                    note_beside(&args.file).display()
+                    note_beside(file).display()
                 )));
             }
         }

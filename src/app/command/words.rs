@@ -99,7 +99,7 @@ pub(super) fn doubt_words(doubt: &DoubtView) -> String {
         text.push_str(&format!("  {word:<13}{does}\n"));
     }
     text.push_str(&format!(
-        "  cuelight doubt {run} {step} {} --reason \"how you know\"\n",
+        "  cuelight run doubt {run} {step} {} --reason \"how you know\"\n",
         doubt.answers.each_ref().map(|it| it.0).join("|")
     ));
     text

@@ -13,8 +13,8 @@ use crate::{
         model::{Asked, Overlay, Pending},
     },
     engine::{
-        AttemptEvent, Command, Correction, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose, Refusal,
-        RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent,
+        AttemptEvent, Command, Correction, Decision, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose,
+        Refusal, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{EffectClass, OnFailure, Undo},
     projection::{RunView, asked_anew, partial_words},
@@ -595,17 +595,11 @@ fn gate_of(model: &Model, gate: crate::base::GateId) -> (Option<RunId>, Option<S
 
 /// The command line that asks the same.
 pub(in crate::console) fn command_line(model: &Model, command: &Command) -> String {
-    let step = |run: &RunId, step: &StepIx| {
-        let id = model.board.run(*run).map_or_else(|| format!("{}", step.0), |it| it.step_id(*step));
-        quoted(&id)
-    };
-    let why = |reason: &String| match reason.as_str() {
-        "" => String::new(),
-        reason => format!(" --reason {}", quoted(reason)),
-    };
+    let step = |run: &RunId, step: &StepIx| step_word(model, *run, *step);
+    let why = |reason: &String| why_words(reason);
     let rest = match command {
-        Command::Pause { run, .. } => format!("pause {run}"),
-        Command::Resume { run, .. } => format!("resume {run}"),
+        Command::Pause { run, .. } => format!("run pause {run}"),
+        Command::Resume { run, .. } => format!("run resume {run}"),
         Command::Cancel { run, reason, .. } => format!("cancel {run}{}", why(reason)),
         Command::Retry { run, from, corrected, .. } => {
             format!("retry {run} --from {}{}", from.word(), corrected_words(corrected.as_deref()))
@@ -615,66 +609,58 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
                 ForkAt::Seq(seq) => seq.to_string(),
                 ForkAt::Step(step) => quoted(step),
             };
-            format!("fork {run} --at {at}{}", corrected_words(corrected.as_deref()))
+            format!("run fork {run} --at {at}{}", corrected_words(corrected.as_deref()))
         }
-        Command::Skip { run, step: it, reason, .. } => format!("skip {run} {}{}", step(run, it), why(reason)),
-        Command::Undo { run, reason, .. } => format!("undo {run}{}", why(reason)),
-        Command::Done { run, step: it, reason, .. } => format!("done {run} {}{}", step(run, it), why(reason)),
-        Command::Decide(it) => {
-            let verb = it.verdict.word();
-            let alone = if it.break_glass { " --break-glass" } else { "" };
-            let field = |(name, value): (&String, &Value)| match value {
-                Value::Null => format!(" --leave {}", quoted(name)),
-                value => format!(" --set {}", quoted(&format!("{name}={}", plain(value)))),
-            };
-            let form: String = it.form.iter().map(field).collect();
-            match gate_of(model, it.gate) {
-                (Some(run), Some(at)) if it.overrides => {
-                    format!("skip {run} {}{form}{}", step(&run, &at), why(&it.reason))
-                }
-                _ => format!("{verb} {}{alone}{form}{}", it.gate, why(&it.reason)),
-            }
+        Command::Skip { run, step: it, reason, .. } => {
+            format!("run skip {run} {}{}", step(run, it), why(reason))
         }
+        Command::Undo { run, reason, .. } => format!("run undo {run}{}", why(reason)),
+        Command::Done { run, step: it, reason, .. } => {
+            format!("run done {run} {}{}", step(run, it), why(reason))
+        }
+        Command::Decide(it) => answer_line(model, it),
         Command::Delegate { gate, to, lasts, reason, .. } => {
             let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));
-            format!("delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
+            format!("gate delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
         }
         Command::ReviewGlass { gate, epoch, reason, .. } => {
-            format!("review {gate} --epoch {epoch}{}", why(reason))
+            format!("gate review {gate} --epoch {epoch}{}", why(reason))
         }
-        Command::Withdraw { gate, .. } => format!("withdraw {gate}"),
-        Command::EditForm { gate, .. } => format!("gates {gate}   # its form was edited in the console"),
-        Command::Comment { gate, text, .. } => format!("comment {gate} {}", quoted(text)),
+        Command::Withdraw { gate, .. } => format!("gate withdraw {gate}"),
+        Command::EditForm { gate, .. } => {
+            format!("gates --show {gate}   # its form was edited in the console")
+        }
+        Command::Comment { gate, text, .. } => format!("gate comment {gate} {}", quoted(text)),
         Command::AnswerDoubt { run, step: it, .. } | Command::SettleUndo { run, step: it, .. } => {
-            format!("show {run} {}   # answered in the console", step(run, it))
+            format!("show {run}   # {} was answered in the console", step(run, it))
         }
         Command::NoteFailure { run, step, of_undo, note, reason, .. } => {
             let id = step.and_then(|it| Some(model.board.run(*run)?.step_id(it))).unwrap_or_default();
             let known = model.board.error_of(*run, &id, *of_undo);
             let verb = if *note == FailureNote::Acknowledge { "ack" } else { note.word() };
-            format!("errors {verb} {}{}", known.map_or_else(String::new, |it| it.name()), why(reason))
+            format!("error {verb} {}{}", known.map_or_else(String::new, |it| it.name()), why(reason))
         }
         Command::HoldSchedule { workflow, reason, .. } => {
-            format!("schedules hold {}{}", quoted(workflow), why(reason))
+            format!("schedule hold {}{}", quoted(workflow), why(reason))
         }
-        Command::ReleaseSchedule { workflow, .. } => format!("schedules release {}", quoted(workflow)),
+        Command::ReleaseSchedule { workflow, .. } => format!("schedule release {}", quoted(workflow)),
         Command::SetValue { value, .. } => match &value.value {
             Some(it) => format!("state set {} {}", quoted(&value.key), quoted(&it.to_string())),
             None => format!("state remove {}", quoted(&value.key)),
         },
         Command::Reset { reason, .. } => {
             let environment = quoted(&model.seat.environment);
-            format!("reset --environment {environment}{}", why(reason))
+            format!("engine reset --environment {environment}{}", why(reason))
         }
         Command::Publish { message, .. } => {
-            format!("emit {} --data {}", quoted(&message.topic), quoted(&message.data.to_string()))
+            format!("event emit {} --data {}", quoted(&message.topic), quoted(&message.data.to_string()))
         }
         Command::RevokeToken { token, reason, .. } => {
             format!("token revoke {}{}", quoted(&token.id), why(reason))
         }
-        Command::Learn { knowledge, .. } => format!("knowledge add {}", quoted(&knowledge.text)),
-        Command::HandIn { result, .. } => format!("results {}", quoted(&result.id)),
-        Command::Agent { .. } => "agents".to_owned(),
+        Command::Learn { knowledge, .. } => format!("agent knowledge add {}", quoted(&knowledge.text)),
+        Command::HandIn { result, .. } => format!("agent results show {}", quoted(&result.id)),
+        Command::Agent { .. } => "agent".to_owned(),
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
         }
@@ -690,6 +676,36 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         | Command::NoteRefusal { .. } => "runs".to_owned(),
     };
     format!("cuelight {rest}")
+}
+
+/// The command line of an answer at a gate.
+fn answer_line(model: &Model, it: &Decision) -> String {
+    let verb = match it.verdict {
+        Verdict::SendBack => "gate send-back",
+        verdict => verdict.word(),
+    };
+    let alone = if it.break_glass { " --break-glass" } else { "" };
+    let field = |(name, value): (&String, &Value)| match value {
+        Value::Null => format!(" --leave {}", quoted(name)),
+        value => format!(" --set {}", quoted(&format!("{name}={}", plain(value)))),
+    };
+    let form: String = it.form.iter().map(field).collect();
+    match gate_of(model, it.gate) {
+        (Some(run), Some(at)) if it.overrides => {
+            format!("run skip {run} {}{form}{}", step_word(model, run, at), why_words(&it.reason))
+        }
+        _ => format!("{verb} {}{alone}{form}{}", it.gate, why_words(&it.reason)),
+    }
+}
+
+/// The name of a step, as a word for a shell.
+fn step_word(model: &Model, run: RunId, step: StepIx) -> String {
+    quoted(&model.board.run(run).map_or_else(|| format!("{}", step.0), |it| it.step_id(step)))
+}
+
+/// `--reason TEXT`, where there is one.
+fn why_words(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" --reason {}", quoted(reason)) }
 }
 
 /// What is corrected, as it is said on the command line.

@@ -27,7 +27,7 @@ pub(super) fn shut_down(model: &mut Model) {
         return toast(model, "could not stop the engine: this seat is read-only", Role::Warn);
     }
     if model.seat.is_far {
-        let why = "could not stop that engine from here: `cuelight shutdown` there does";
+        let why = "could not stop that engine from here: `cuelight engine shutdown` there does";
         return toast(model, why, Role::Warn);
     }
     model.overlay = Some(Overlay::Leaving(Leaving { stop: Some(Field::default()), counts_from: None }));

@@ -64,7 +64,7 @@ fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
          .cuelight/agents/NAME.yaml, or start a command as one in a step: agent: {command: …, task: …}",
         "here will stand: what it can do, what it does now, how often it was called, how well it did, how sure it was, what \
          it cost, and what is wrong with a file that describes none.",
-        "cuelight agents   lists them, tries one out, finds one for a task",
+        "cuelight agent   lists them, tries one out, finds one for a task",
     ];
     let width = usize::from(area.width.saturating_sub(6)).max(8);
     let mut lines: Vec<String> = Vec::new();

@@ -1,5 +1,5 @@
 //! Tools: the kinds of steps that have run, each tool a kind of its own: how often, how long and how well. Which tools
-//! there are is told by `cuelight tools list`.
+//! there are is told by `cuelight tool list`.
 
 use super::{
     Canvas, main_pane,
@@ -58,7 +58,7 @@ fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         "run, with how often, how long and how well",
         "",
         "cuelight run FILE     starts a workflow",
-        "cuelight tools list   names the tools that steps can use",
+        "cuelight tool list   names the tools that steps can use",
     ];
     for (index, (line, y)) in lines.iter().zip(area.y + 1..area.bottom()).enumerate() {
         let role = if index == 0 { Role::Text } else { Role::Muted };

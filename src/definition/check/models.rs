@@ -120,7 +120,7 @@ pub(in crate::definition) fn unknown(
     match near {
         Some(near) => found.label(format!("did you mean `{near}`?")),
         None => found.help(
-            "`cuelight models` names those there are; describe one of your own in .cuelight/models/NAME.yaml",
+            "`cuelight model` names those there are; describe one of your own in .cuelight/models/NAME.yaml",
         ),
     };
 }

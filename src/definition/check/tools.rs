@@ -70,10 +70,10 @@ pub(in crate::definition) fn unknown(
         }
         near if shelf == Shelf::Agents => {
             let names: Vec<String> = near.iter().map(|it| shelf.called(&it.name).to_owned()).collect();
-            found.help(format!("there are {}; `cuelight agents` says what they do", names.join(", ")))
+            found.help(format!("there are {}; `cuelight agent` says what they do", names.join(", ")))
         }
         _ if is_mcp => {
-            found.help("take it up first: cuelight tools add SERVER --tool TOOL -- COMMAND shows it, and with its pin writes it down")
+            found.help("take it up first: cuelight tool add SERVER --tool TOOL -- COMMAND shows it, and with its pin writes it down")
         }
         [] => found
             .help("docs/TOOLS.md names those that are built in; describe one of your own in .cuelight/tools/NAME.yaml"),

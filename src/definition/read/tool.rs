@@ -495,7 +495,7 @@ fn said(reader: &mut Reader<'_, '_>, node: &Node, tool: Option<&str>) -> Option<
     let says = node.to_value();
     let place = first_line(reader.findings.source, node.place);
     let mut wrong = |message: String| {
-        reader.findings.error("tool", place, message).help("`cuelight tools accept` writes it anew");
+        reader.findings.error("tool", place, message).help("`cuelight tool accept` writes it anew");
         None
     };
     if says.to_string().len() > MCP_SAYS_BYTES_MAX {

@@ -207,7 +207,7 @@ async fn startable(door: &Door, agent_type: &str) -> Result<(), Problem> {
     let mut named = about.agents.iter().filter(|it| agent_name(&it.id) == Some(agent_type)).peekable();
     if named.peek().is_none() {
         let why = format!(
-            "could not start an agent of the type {agent_type}: no file describes one; `cuelight agents` lists those there are"
+            "could not start an agent of the type {agent_type}: no file describes one; `cuelight agent` lists those there are"
         );
         return Err(unknown(why));
     }

@@ -283,14 +283,14 @@ impl<'a> Session<'a> {
                 let why =
                     if second.is_some() { "offers it more than once" } else { "does not offer it any more" };
                 let message = format!(
-                    "could not call {}: its MCP server {why}; `cuelight tools add` lists what it offers",
+                    "could not call {}: its MCP server {why}; `cuelight tool add` lists what it offers",
                     shown(&held.tool)
                 );
                 return Err(Failure { mode: FailureMode::PolicySecurity, message });
             };
             if let Some(changed) = held.changed(says) {
                 let message = format!(
-                    "could not call {}: its MCP server says of it something else than was accepted: {changed}; look with `cuelight tools \
+                    "could not call {}: its MCP server says of it something else than was accepted: {changed}; look with `cuelight tool \
                      accept` and accept it there, or stay with what it was",
                     shown(&held.tool)
                 );

@@ -60,9 +60,9 @@ pub(super) fn advice(mode: FailureMode, status: u16, model: &ModelCall, wait: Op
     match mode {
         FailureMode::UserPermission => match &model.key {
             Some(key) => {
-                format!("see whether the key {key} is right and may use it: `cuelight models test {name}`")
+                format!("see whether the key {key} is right and may use it: `cuelight model test {name}`")
             }
-            None => format!("it wants a key, and its description names none: `cuelight models show {name}`"),
+            None => format!("it wants a key, and its description names none: `cuelight model show {name}`"),
         },
         FailureMode::PolicyRateLimit => match wait {
             Some(wait) if wait > RETRY_AFTER_MAX => {
@@ -79,7 +79,7 @@ pub(super) fn advice(mode: FailureMode, status: u16, model: &ModelCall, wait: Op
         }
         FailureMode::AgentContract => "ask it otherwise, or another model".to_owned(),
         FailureMode::UserInvalidInput if status == 404 => {
-            format!("see `model` and `url` of its description: `cuelight models show {name}`")
+            format!("see `model` and `url` of its description: `cuelight model show {name}`")
         }
         _ => "see what it was asked; its answer stands in the log".to_owned(),
     }

@@ -128,7 +128,7 @@ fn a_failure_is_acknowledged_and_resolved_at_once_and_taken_back() {
     assert!(console.text().contains("1 open, 5 handled"), "{}", console.text());
     drop(console.press("@"));
     let text = console.text();
-    assert!(text.contains("cuelight errors ack e-") && text.contains("cuelight errors reopen e-"), "{text}");
+    assert!(text.contains("cuelight error ack e-") && text.contains("cuelight error reopen e-"), "{text}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 const TOP: &str = "\
 # Events
 
-What a log holds, and what `cuelight run --json` and `cuelight events RUN --json` print, one a line. This page is written by a test from
+What a log holds, and what `cuelight run --json` and `cuelight run events RUN --json` print, one a line. This page is written by a test from
 `src/engine/event.rs`; do not edit it.
 
 Every line has `seq` (the order, without gaps in one log), `time` (RFC 3339, UTC), `run`, `type` and `data`; `step` and `attempt` where there is
@@ -120,6 +120,10 @@ pub(super) fn schema(source: &str) -> String {
     }
     let belongs_to_nobody =
         |name: &str, about: &str| json!({"description": about, "properties": {"type": {"const": name}}});
+    shapes.push(belongs_to_nobody(
+        "run.followed",
+        "The first line of `cuelight run --json`: the run that the lines after it are about. Its seq is 0.",
+    ));
     shapes.push(belongs_to_nobody("engine.recovered", "An engine took up the log."));
     shapes.push(belongs_to_nobody(
         "engine.taken_over",
@@ -128,11 +132,11 @@ pub(super) fn schema(source: &str) -> String {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "cuelight event",
-        "description": "A line of `cuelight run --json` behind the first, which is {\"run\": ID}, and of `cuelight events RUN --json`. Fields and types are only ever added.",
+        "description": "A line of `cuelight run --json` and of `cuelight run events RUN --json`. Fields and types are only ever added.",
         "type": "object",
         "required": ["seq", "time", "type", "data"],
         "properties": {
-            "seq": {"type": "integer", "minimum": 1, "description": "The order, without gaps in one log."},
+            "seq": {"type": "integer", "minimum": 0, "description": "The order, without gaps in one log; 0 is no event."},
             "time": {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, to the millisecond."},
             "run": {"type": "string", "pattern": "^r-[0-9]+$"},
             "step": {"type": "string"},

@@ -11,9 +11,9 @@ fn a_schedule_is_held_once_with_a_reason_and_released_once() {
         FILE,
         "hold nightly; hold nightly; crash; release nightly; release nightly",
         "nightly held
-         ! could not hold the schedule of nightly: req holds it already; see `cuelight schedules`
+         ! could not hold the schedule of nightly: req holds it already; see `cuelight schedule`
          nightly released
-         ! could not release the schedule of nightly: it is not on hold; see `cuelight schedules`",
+         ! could not release the schedule of nightly: it is not on hold; see `cuelight schedule`",
     );
 }
 

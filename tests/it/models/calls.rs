@@ -209,7 +209,7 @@ fn a_refusal_says_what_failed_and_what_to_do() {
         "401 Unauthorized",
         "invalid_api_key",
         none,
-        "own answers 401 Unauthorized: It says so; see whether the key KEY is right and may use it: `cuelight models test own`",
+        "own answers 401 Unauthorized: It says so; see whether the key KEY is right and may use it: `cuelight model test own`",
     );
     check(
         "429 Too Many Requests",
@@ -246,7 +246,7 @@ fn a_refusal_says_what_failed_and_what_to_do() {
         "404 Not Found",
         "model_not_found",
         none,
-        "own answers 404 Not Found: It says so; see `model` and `url` of its description: `cuelight models show own`",
+        "own answers 404 Not Found: It says so; see `model` and `url` of its description: `cuelight model show own`",
     );
     check(
         "400 Bad Request",

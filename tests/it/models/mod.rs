@@ -50,7 +50,7 @@ fn a_model_that_is_not_there_or_stands_twice_is_told_at_its_place() {
         &[
             "flow.yaml:3:26 [model] there is no model `claude-sonet` | did you mean `claude-sonnet`?",
             "flow.yaml:4:32 [model] `gpt` stands twice in its chain | a model that has failed is not asked again; remove one",
-            "flow.yaml:5:26 [model] there is no model `zzz` | `cuelight models` names those there are; describe one of your own in .cuelight/models/NAME.yaml",
+            "flow.yaml:5:26 [model] there is no model `zzz` | `cuelight model` names those there are; describe one of your own in .cuelight/models/NAME.yaml",
         ],
     );
 }

@@ -1,0 +1,69 @@
+//! Completion of ids in a shell: the runs and the open gates of the workspace around the command line.
+
+use super::{cli, named::LATEST};
+use crate::{
+    app::{config::Config, wiring},
+    base::safe_text,
+    projection::Board,
+    runtime::Desk as _,
+};
+use clap_complete::{ArgValueCandidates, CompleteEnv, CompletionCandidate};
+use std::sync::Arc;
+
+/// The variable by which a shell asks for completions.
+pub(super) const VARIABLE: &str = "CUELIGHT_COMPLETE";
+/// Ids that a shell offers.
+const OFFERED: usize = 50;
+
+/// Answers a shell that asks for completions, and ends the process; returns where no shell asks.
+pub(in crate::app) fn answer() {
+    CompleteEnv::with_factory(cli::tree).var(VARIABLE).complete();
+}
+
+/// The newest runs, and the word for the newest of them.
+pub(super) fn runs() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some(board) = board() else { return Vec::new() };
+        let mut runs: Vec<_> = board.summaries().collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        let named = |run: &&crate::projection::RunSummary| {
+            (run.id.to_string(), format!("{} {}", safe_text(&run.workflow), run.state))
+        };
+        offered(runs.iter().take(OFFERED).map(named), "the newest run")
+    })
+}
+
+/// The open gates, and the word for the only one.
+pub(super) fn gates() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some(board) = board() else { return Vec::new() };
+        let open = board.open_gates().take(OFFERED);
+        offered(open.map(|gate| (gate.id.to_string(), safe_text(&gate.ask.prompt))), "the only open gate")
+    })
+}
+
+fn offered(named: impl Iterator<Item = (String, String)>, latest: &str) -> Vec<CompletionCandidate> {
+    let mut all: Vec<(String, String)> = named.collect();
+    if !all.is_empty() {
+        all.push((LATEST.to_owned(), latest.to_owned()));
+    }
+    let candidate = |(order, (id, about)): (usize, (String, String))| {
+        CompletionCandidate::new(id).help(Some(about.into())).display_order(Some(order))
+    };
+    all.into_iter().enumerate().map(candidate).collect()
+}
+
+/// The board of the workspace here. Nothing where it cannot be read: a shell that completes shows no errors.
+fn board() -> Option<Arc<Board>> {
+    let cli = cli::read([std::ffi::OsString::from("cuelight")]).parsed.ok()?;
+    let config = Config::read(&cli.everywhere).ok()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
+    let board = runtime.block_on(async {
+        let seat = wiring::look(&config).await.ok()?;
+        let board = Arc::clone(&seat.desk.boards().borrow().board);
+        seat.leave().await;
+        Some(board)
+    });
+    runtime.shutdown_background();
+    board
+}

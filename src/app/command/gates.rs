@@ -1,0 +1,167 @@
+//! `gates` and `gate wait`: everything that waits for a person.
+
+use super::{
+    ask_text, completion,
+    look::is_lost,
+    named::{self, GateName},
+};
+use crate::{
+    app::{
+        config::Config,
+        exit::{self, NOT_RECORDED, Outcome, Trouble},
+        output::Output,
+        wiring::{self},
+    },
+    base::{Epoch, Span, safe_text},
+    engine::GateState,
+    projection::{Attention, GateView, gate_json, gates_json, settle_command},
+    runtime::{Clock, Desk, Seen, SystemClock},
+};
+use clap::Args;
+use std::{process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(super) struct GatesArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show one gate's whole ask, with its name at the end
+    #[arg(long, value_name = "GATE")]
+    pub(super) show: Option<String>,
+    /// Show the ask of this epoch, in which it got an emergency approval
+    #[arg(long, value_name = "N", requires = "show")]
+    pub(super) epoch: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    /// The gate: g-3, or latest where one is open
+    #[arg(add = completion::gates())]
+    pub(super) gate: String,
+    /// Give up after this time, with exit code 3
+    #[arg(long, value_name = "4h")]
+    pub(super) timeout: Option<String>,
+}
+
+pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    let actor = seat.actor.clone();
+    if let Some(gate) = &args.show {
+        let view = match GateName::read(gate).and_then(|name| name.at(&seat)) {
+            Ok(gate) => named::gate_view(&seat, gate).await,
+            Err(trouble) => Err(trouble),
+        };
+        seat.leave().await;
+        let view = then(view?, args.epoch.map(Epoch))?;
+        let run = seen.board.run(view.run).map(|it| &**it);
+        if args.json {
+            out.json_pretty(&gate_json(&view));
+        } else {
+            out.raw(ask_text::text(&view, run).as_bytes());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    seat.leave().await;
+    if args.json {
+        out.json_pretty(&gates_json(&seen.board, false));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = SystemClock.now();
+    let rows: Vec<Vec<String>> = seen
+        .board
+        .inbox(Some((&actor, now)))
+        .iter()
+        .map(|row| super::inbox_row(row, &seen.board, now))
+        .collect();
+    if rows.is_empty() {
+        out.line("nothing waits for a person");
+    } else {
+        out.table(&["WHAT", "RUN", "STEP", "RISK", "VOTES", "WAITS", "THEN"], &rows);
+        seen.board.doubts().for_each(|it| out.raw(super::doubt_words(&it).as_bytes()));
+        for row in seen.board.inbox(None).iter().filter(|it| it.what == Attention::StuckUndo) {
+            let step = safe_text(&row.step_id);
+            out.line(&format!(
+                "\n{} {step} could not be undone. Next: {}",
+                row.run,
+                settle_command(row.run, &step)
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A gate as it was when it was approved in an emergency, in this epoch; as it is now where none is named.
+fn then(gate: Arc<GateView>, epoch: Option<Epoch>) -> Result<Arc<GateView>, Trouble> {
+    let Some(epoch) = epoch else { return Ok(gate) };
+    let found = gate.emergencies().find(|it| it.epoch() == epoch).cloned();
+    found.ok_or_else(|| {
+        Trouble::usage(format!(
+            "could not show what {id} asked in epoch {epoch}: it has no emergency approval; \
+             `cuelight audit` tells every ask",
+            id = gate.id
+        ))
+    })
+}
+
+pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outcome {
+    let name = GateName::read(&args.gate)?;
+    let timeout: Option<Span> =
+        args.timeout.as_deref().map(str::parse).transpose().map_err(|it: crate::base::ParseSpanError| {
+            Trouble::usage(format!("could not read --timeout: {it}"))
+        })?;
+    let seat = wiring::look(config).await?;
+    let gate = match name.at(&seat) {
+        Ok(gate) => gate,
+        Err(trouble) => {
+            seat.leave().await;
+            return Err(trouble);
+        }
+    };
+    let before = match named::gate_view(&seat, gate).await {
+        Ok(view) => closed(&seat.desk.boards().borrow(), &view),
+        Err(trouble) => {
+            seat.leave().await;
+            return Err(trouble);
+        }
+    };
+    let mut boards = seat.desk.boards();
+    let verdict = async {
+        let now = |seen: &Seen| seen.board.gate(gate).and_then(|it| closed(seen, it));
+        let seen = boards.wait_for(|seen| now(seen).is_some() || is_lost(seen)).await;
+        seen.ok().and_then(|seen| now(&seen))
+    };
+    let state = match timeout {
+        _ if before.is_some() => before,
+        None => verdict.await,
+        Some(limit) => match tokio::time::timeout(limit.to_std(), verdict).await {
+            Ok(state) => state,
+            Err(_) => Some((GateState::Expired, GateState::Expired.word().to_owned())),
+        },
+    };
+    seat.leave().await;
+    match state {
+        Some((state, words)) => {
+            out.line(&format!("{gate} {words}"));
+            Ok(exit::of_gate(state))
+        }
+        None => Err(Trouble {
+            code: NOT_RECORDED,
+            message: format!(
+                "could not learn the verdict of {gate}: the engine cannot be reached; start it and wait again"
+            ),
+        }),
+    }
+}
+
+/// The state of a gate that has closed, and its words. A gate that was sent back asks again as another gate.
+fn closed(seen: &Seen, gate: &GateView) -> Option<(GateState, String)> {
+    let state = Some(gate.state).filter(|it| it.rests())?;
+    let is_next = |it: &&Arc<GateView>| it.id > gate.id && (it.run, it.step) == (gate.run, gate.step);
+    let words = match seen.board.gates().find(is_next) {
+        _ if !gate.is_sent_back() => gate.state_word().to_owned(),
+        Some(next) => format!("{}; asks again as {}", gate.state_word(), next.id),
+        None => format!("{}; a new gate asks after its steps have run again", gate.state_word()),
+    };
+    Some((state, words))
+}

@@ -1,0 +1,211 @@
+//! `logs`: the output of the steps of a run.
+
+use super::{completion, look::is_lost, named};
+use crate::{
+    app::{
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring::Seat,
+    },
+    base::{Arrivals, AttemptId, RunId, StepIx, Untrusted, Value, safe_text},
+    projection::RunView,
+    runtime::{Desk, OutputPart, Page, Signal, Want},
+};
+use clap::Args;
+use std::{process::ExitCode, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// Run to read: r-7; the newest when not given
+    #[arg(default_value = "latest", hide_default_value = true, add = completion::runs())]
+    pub(super) run: String,
+    /// One step only
+    pub(super) step: Option<String>,
+    /// Follow the output until the run ends
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Bytes exactly as they were written, also control characters
+    #[arg(long)]
+    pub(super) raw: bool,
+    /// As JSON, one line of output a line
+    #[arg(long, conflicts_with = "raw")]
+    pub(super) json: bool,
+    /// Time of each line in front of it; `-` if it was not kept
+    #[arg(short, long, conflicts_with_all = ["raw", "json"])]
+    pub(super) timestamps: bool,
+}
+
+pub(super) async fn logs(config: &Config, out: Output, args: &LogsArgs) -> Outcome {
+    let (seat, run) = named::look_at(config, &args.run).await?;
+    let result = print_logs(&seat, out, run, args).await;
+    seat.leave().await;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &LogsArgs) -> Result<(), Trouble> {
+    let only = match &args.step {
+        Some(id) => Some(named::step(seat, run, id).await?),
+        None => None,
+    };
+    let mut signals = seat.desk.signals(Some(run));
+    let mut boards = seat.desk.boards();
+    let form = match args {
+        LogsArgs { raw: true, .. } => Form::Raw,
+        LogsArgs { json: true, .. } => Form::Json,
+        LogsArgs { timestamps: true, .. } => Form::Timed,
+        _ => Form::Lines,
+    };
+    let mut printer = Printer { seat, out, run, only, form, done: Vec::new() };
+    loop {
+        let view = named::view(seat, run).await?;
+        printer.print_new(&view).await?;
+        if !args.follow || view.summary.state.rests() || is_lost(&boards.borrow().clone()) {
+            return Ok(());
+        }
+        tokio::select! {
+            signal = signals.next() => if !matches!(signal.as_deref(), Some(Signal::Output { .. })) {
+                // A bell, or no more signals: the board tells what there is to see.
+                drop(boards.changed().await);
+            },
+            changed = boards.changed() => drop(changed),
+        }
+    }
+}
+
+/// Cells of an instant: `2025-06-12T12:04:31.118Z`.
+const TIME_WIDTH: usize = 24;
+
+/// How output is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Raw,
+    Json,
+    Lines,
+    /// Lines, each with when it came.
+    Timed,
+}
+
+/// Prints what has been written since it last looked, attempt by attempt.
+pub(super) struct Printer<'a> {
+    seat: &'a Seat,
+    out: Output,
+    run: RunId,
+    only: Option<StepIx>,
+    form: Form,
+    done: Vec<(AttemptId, u64)>,
+}
+
+impl<'a> Printer<'a> {
+    /// A printer of lines, each with the name of its step.
+    pub(super) fn of_run(seat: &'a Seat, out: Output, run: RunId) -> Self {
+        Self { seat, out, run, only: None, form: Form::Lines, done: Vec::new() }
+    }
+
+    async fn print_new(&mut self, view: &Arc<RunView>) -> Result<(), Trouble> {
+        for (index, plan, step) in view.steps() {
+            if self.only.is_some_and(|it| it != index) {
+                continue;
+            }
+            for attempt in step.attempts() {
+                let id = AttemptId { run: self.run, step: index, number: attempt.number };
+                self.print_attempt(id, &plan.id, attempt.ended_at.is_some()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn print_attempt(
+        &mut self,
+        attempt: AttemptId,
+        step: &str,
+        ended: bool,
+    ) -> Result<(), Trouble> {
+        let known = self.done.iter().position(|it| it.0 == attempt);
+        let mut from = known.map_or(0, |at| self.done[at].1);
+        loop {
+            let want = Want::Output { attempt, part: OutputPart::From(from) };
+            let page = self.seat.desk.read(want).await;
+            let Page::Bytes { from: at, mut bytes, total, times } = page else { break };
+            if !ended && self.form != Form::Raw && at + bytes.len() as u64 >= total {
+                // A line that is still being written waits for its end.
+                let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+                bytes.truncate(whole);
+            }
+            if bytes.is_empty() {
+                break;
+            }
+            if at > from && from > 0 {
+                self.print_gap(at - from, (attempt, step), from);
+            }
+            match self.form {
+                Form::Raw => self.out.raw(&bytes),
+                Form::Json => self.print_json((at, &bytes), &times, (attempt, step)),
+                Form::Lines | Form::Timed => self.print_lines((at, &bytes), &times, step),
+            }
+            from = at + bytes.len() as u64;
+            if from >= total {
+                break;
+            }
+        }
+        match known {
+            Some(at) => self.done[at].1 = from,
+            None => self.done.push((attempt, from)),
+        }
+        Ok(())
+    }
+
+    fn print_gap(&self, missing: u64, call: (AttemptId, &str), at: u64) {
+        match self.form {
+            Form::Json => self.out.json(&json_line(call, at, ("missing", missing.into()))),
+            Form::Raw | Form::Lines | Form::Timed => {
+                self.out.line(&format!("… {missing} bytes were not kept …"))
+            }
+        }
+    }
+
+    /// As it was written; bytes that are no UTF-8 have the sign for that.
+    fn print_json(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, call: (AttemptId, &str)) {
+        for line in bytes.split_inclusive(|it| *it == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
+            let mut said = json_line(call, at, ("text", text.as_ref().into()));
+            if let Some(came) = times.at(at) {
+                said["time"] = came.to_string().into();
+            }
+            self.out.json(&said);
+            at += line.len() as u64;
+        }
+    }
+
+    /// Line by line through the one way that shows foreign text; a name before each when there are several steps.
+    fn print_lines(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, step: &str) {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        for line in bytes.split(|it| *it == b'\n') {
+            let shown = Untrusted::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)).shown();
+            let came = match self.form {
+                Form::Timed => {
+                    let came = times.at(at).map_or_else(|| "-".to_owned(), |it| it.to_string());
+                    format!("{came:<TIME_WIDTH$} ")
+                }
+                Form::Raw | Form::Json | Form::Lines => String::new(),
+            };
+            match self.only {
+                Some(_) => self.out.line(&format!("{came}{shown}")),
+                None => self.out.line(&format!("{came}{} │ {shown}", safe_text(step))),
+            }
+            at += line.len() as u64 + 1;
+        }
+    }
+}
+
+fn json_line((attempt, step): (AttemptId, &str), at: u64, (what, value): (&str, Value)) -> Value {
+    let mut line = serde_json::json!({
+        "run": attempt.run.to_string(),
+        "step": step,
+        "attempt": attempt.number,
+        "at": at,
+    });
+    line[what] = value;
+    line
+}
