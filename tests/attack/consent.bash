@@ -110,7 +110,7 @@ swaps_behind() {
   printf 'name: w\non-failure: compensate\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n%s\n' "$1" > "$workspace/w.yaml"
   says_yes_after nothing || return 1
   case "$ran" in *evil*) echo "it ran: $ran"; return 1 ;; esac
-  cue errors --run r-1 | grep -o 'what was approved has changed.*' || { cue errors --run r-1; cat "$workspace/engine.log"; return 1; }
+  cue error --run r-1 | grep -o 'what was approved has changed.*' || { cue error --run r-1; cat "$workspace/engine.log"; return 1; }
 }
 evil='printf "#!/bin/sh\\necho evil >> ran\\n" >'
 undo_that_a_step_swaps() {
@@ -385,7 +385,7 @@ snapshot_over_the_limit() {
   printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, consent: snapshot}}\n  - {id: s, needs: g, run: echo evil >> ran}\n' > "$workspace/w.yaml"
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1
   if is_asked || [ -e "$workspace/ran" ]; then echo "somebody was asked"; return 1; fi
-  cue errors --run r-1 | grep -o 'could not capture.*' || { cue errors --run r-1; return 1; }
+  cue error --run r-1 | grep -o 'could not capture.*' || { cue error --run r-1; return 1; }
 }
 link_that_leads_out() {
   fresh
@@ -478,6 +478,6 @@ name: w
 steps: [{id: s, if: "${{ hashFiles('big') == '' }}", run: touch ran}]
 END
   cue run w.yaml --headless > "$workspace/said" 2>&1
-  [ ! -e "$workspace/ran" ] && cue errors | grep -o 'could not hash big.*' | head -n 1
+  [ ! -e "$workspace/ran" ] && cue error | grep -o 'could not hash big.*' | head -n 1
 }
 attack "a file too large to hash counts as no file" unhashed

@@ -19,12 +19,9 @@ held() { # FILE
   cue cancel r-1 --reason done > /dev/null
   printf '%s\n' "$said"
 }
-# The code that high risk asks for, as far as anybody tells it.
-code='$("$P" gates --json | tr -d " \n" | sed "s/.*\"code\":\"\([^\"]*\)\".*/\1/")'
-
 orphan() {
   gated irreversible "export P='$program'
-setsid -f env -i P='$program' sh -c 'sleep 0.5; \"\$P\" approve g-1 --code $code > said 2>&1; \"\$P\" approve g-1 --ask \$(\"\$P\" gates --json | grep -o \"[0-9a-f]\{64\}\" | head -1) >> said 2>&1; touch done'
+setsid -f env -i P='$program' sh -c 'sleep 0.5; \"\$P\" approve g-1 --ask \$(\"\$P\" gates --json | grep -o \"[0-9a-f]\{64\}\" | head -1) > said 2>&1; touch done'
 until [ -e enough ]; do sleep 0.05; done"
   until_true test -e "$workspace/done" && held said
 }
@@ -85,7 +82,8 @@ told() {
   local ask show name
   show=$(cue gates --show g-1; cue gates --json)
   name=$(grep -o 'END OF THE ASK *[0-9a-z]*-[0-9a-z]*' <<< "$show" | grep -o '[0-9a-z]*$')
-  if cue approve g-1 --code "$name" > "$workspace/said" 2>&1; then cat "$workspace/said"; return 1; fi
+  [ -n "$name" ] || { echo "no ask was shown"; return 1; }
+  if cue approve g-1 --ask "${name#*-}" > "$workspace/said" 2>&1; then cat "$workspace/said"; return 1; fi
   touch "$workspace/enough"; cue cancel r-1 --reason done > /dev/null
   grep -q '"code"' <<< "$show" && { echo "the inbox tells the code"; return 1; }
   echo "no code in the inbox, and half of the hash is none: $(head -n 1 "$workspace/said")"

@@ -209,8 +209,8 @@ hidden_note() {
   if grep -P '\x1b|\xe2\x80\xae' "$workspace/said" || grep '^#' "$workspace/imported.yaml" | grep -P '\x1b|\xe2\x80\xae'; then return 1; fi
   line "U+202E"
 }
-negative_number() { fresh import; [ "$(cue eval '-1 < 2')" = true ] && [ "$(cue eval '')" = '""' ] && echo 'read as expressions: -1 < 2 is true, nothing is ""'; }
-unknown_context() { fresh import; ! cue eval 'secret.TOKEN == null' > "$workspace/said" 2>&1 && grep -m 1 "Unrecognized named-value" "$workspace/said"; }
+negative_number() { fresh import; [ "$(cue dev eval '-1 < 2')" = true ] && [ "$(cue dev eval '')" = '""' ] && echo 'read as expressions: -1 < 2 is true, nothing is ""'; }
+unknown_context() { fresh import; ! cue dev eval 'secret.TOKEN == null' > "$workspace/said" 2>&1 && grep -m 1 "Unrecognized named-value" "$workspace/said"; }
 
 # An argument behind the place of the script is no script.
 shell_with_argument() {

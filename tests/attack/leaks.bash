@@ -43,7 +43,7 @@ built_in_refused() {
   local words=$1 said
   shift
   fresh leaks
-  said=$(cue tools test "$@" --timeout 2m 2>&1) && { echo "went well: $said"; return 1; }
+  said=$(cue tool test "$@" --timeout 2m 2>&1) && { echo "went well: $said"; return 1; }
   said=$(grep -a -F -- "$words" <<< "$said") || return 1
   echo "$said"
 }
@@ -109,7 +109,7 @@ terminated() { leaving_tool 'sleep 300'; left_by kill -TERM; }
 attack "a program outlives the end of its test by SIGTERM" terminated
 out_of_time() {
   leaving_tool 'sleep 300'
-  cue tools test leave --timeout 2s > "$workspace/said" 2>&1 && return 1
+  cue tool test leave --timeout 2s > "$workspace/said" 2>&1 && return 1
   until_true none_lives || { echo "something lives on"; return 1; }
   tail -n 1 "$workspace/said"
 }
@@ -117,7 +117,7 @@ attack "a program outlives a test that was out of time" out_of_time
 nobody_reads() {
   leaving_tool 'while sleep 0.1; do echo more; done'
   own_it
-  in_workspace tools test leave --timeout 1m 2> /dev/null | head -n 1
+  in_workspace tool test leave --timeout 1m 2> /dev/null | head -n 1
   until_true none_lives || { echo "something lives on"; return 1; }
   echo "nothing is left of it"
 }
@@ -151,7 +151,7 @@ attack "an agent's question in which a key stands twice" twice_in_a_question
 twice_in_a_receipt() {
   fresh leaks
   printf '{"kind": "cuelight receipt", "note": "", "note": "x"}' > "$workspace/receipt.json"
-  twice cue verify receipt.json
+  twice cue audit verify receipt.json
 }
 attack "a receipt in which a key stands twice" twice_in_a_receipt
 
@@ -181,7 +181,7 @@ own_directories() {
   for path in .git/hooks/pre-commit .cuelight/config.toml below/.git/config below/../.cuelight/x; do
     fresh leaks
     mkdir -p "$workspace/.git/hooks" "$workspace/below/.git"
-    said=$(cue tools test file.write --with "path=$path" --with text=x --really 2>&1) && { echo "wrote $path: $said"; return 1; }
+    said=$(cue tool test file.write --with "path=$path" --with text=x --really 2>&1) && { echo "wrote $path: $said"; return 1; }
   done
   tail -n 1 <<< "$said"
 }
@@ -232,7 +232,7 @@ steps:
 END
   (cd "$workspace" && env -i TOK=Kq7xZp-93hTmW2vYbLr8 PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 "$program" run w.yaml --headless) > "$workspace/said" 2>&1
   if grep -qa Kq7xZp-93 "$workspace"/said "$workspace"/.cuelight/cuelight.db*; then echo "the log has it"; return 1; fi
-  cue errors | grep -o 'could not keep.*'
+  cue error | grep -o 'could not keep.*'
 }
 attack "the name of an artifact is a secret" named_artifact
 

@@ -51,11 +51,10 @@ on_screen() { screen | grep -q "$1"; }
 keys() { tm send-keys -t walk "$1"; }
 
 empty_form() {
-  local name how=--ask
+  local name
   guarded ", form: {ticket: {type: string}}"
   name=$(cue gates --show g-1 | sed -n 's/^END OF THE ASK *\([^ ]*\).*/\1/p')
-  cue approve --help | grep -q -- --ask || { how=--code; name=${name#*-}; }
-  refused approve g-1 "$how" "$name"
+  refused approve g-1 --ask "$name"
 }
 
 # The answers of a form: no value that nobody gave, and none that was changed after its signature.
@@ -126,7 +125,7 @@ then_ends() {
   cue "$@" > "$workspace/said" 2>&1
   sleep 1
   if [ -e "$workspace/ran" ]; then echo "it shipped"; cue runs; return 1; fi
-  grep -o 'the correction .*' "$workspace/said" || { asks_twice && echo "it asks again"; } || cue errors --all --run r-2 | grep -oE '(the gate|a gate) .*' | head -1 | grep . || cue runs | grep -oE 'r-[12] .*(failed|partially-completed)' || { cat "$workspace/said"; cue runs; cue errors; return 1; }
+  grep -o 'the correction .*' "$workspace/said" || { asks_twice && echo "it asks again"; } || cue error --all --run r-2 | grep -oE '(the gate|a gate) .*' | head -1 | grep . || cue runs | grep -oE 'r-[12] .*(failed|partially-completed)' || { cat "$workspace/said"; cue runs; cue error; return 1; }
 }
 # Starts the run, and refuses at its gate.
 refused_once() {
@@ -203,7 +202,7 @@ frame_of_a_gate_that_never_asked() {
   framed "workflow: review.yaml"
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1
   if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
-  cue errors | grep -o 'nobody answered its gate r/ok'
+  cue error | grep -o 'nobody answered its gate r/ok'
 }
 # An uncorrected retry stands between the rejection and the other inputs.
 gate_forgotten_between_retries() {

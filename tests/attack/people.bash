@@ -89,7 +89,7 @@ copied_answer() {
   begun
   cue approve g-1 --as ann --statement answer > "$here/said" 2>&1
   ssh-keygen -q -Y sign -n cuelight-decision -f "$here/ann" "$here/answer" 2>> "$here/said" || { cat "$here/said"; return 1; }
-  cue shutdown > /dev/null 2>&1; wait "$engine" 2> /dev/null
+  cue engine shutdown > /dev/null 2>&1; wait "$engine" 2> /dev/null
   cp -a "$here" "$here.copy"
   workspace=$here.copy
   local hash result=0

@@ -84,7 +84,7 @@ log_link() {
   ln -s ../authorized_keys "$workspace/.cuelight/serve.log"
   cue serve --detach > "$workspace/said" 2>&1 < /dev/null
   cat "$workspace/said"
-  cue shutdown > /dev/null 2>&1
+  cue engine shutdown > /dev/null 2>&1
   [ ! -e "$workspace/authorized_keys" ]
 }
 attack "a log that is a link writes no file" log_link
@@ -218,7 +218,7 @@ other_engine() {
   workspace=$other
   state=$(cue gates --json | grep -o '"state": "[a-z]*"' | head -n 1)
   cue reject g-1 --reason over > /dev/null 2>&1
-  cue shutdown > /dev/null 2>&1
+  cue engine shutdown > /dev/null 2>&1
   [ "$state" = '"state": "open"' ]
 }
 attack "a socket that is a link leads to no other workspace's gates" other_engine

@@ -775,13 +775,13 @@ fn a_reset_clears_results_and_lists_and_never_the_log() {
     let health = check(&place, &["health"], 0, &[]).out;
     check(&place, &["reset", "--environment", "PROD", "--reason", "new"], 2, &["this is LOCAL, not PROD"]);
     check(&place, &["reset", "--environment", "LOCAL", "--reason", " "], 1, &["--reason"]);
-    check(&place, &["history"], 0, &["r-1"]);
+    check(&place, &["run", "history"], 0, &["r-1"]);
     check(&place, &["reset", "--environment", "LOCAL", "--reason", "new"], 0, &["cleared"]);
     check(&place, &["cache", "list"], 0, &["no result is kept"]);
-    check(&place, &["history"], 0, &["1 run from before the last reset"]);
+    check(&place, &["run", "history"], 0, &["1 run from before the last reset"]);
     check(&place, &["runs"], 0, &["no runs since the last reset"]);
     assert_eq!(place.runs().len(), 0);
-    check(&place, &["history", "--all"], 0, &["r-1"]);
+    check(&place, &["run", "history", "--all"], 0, &["r-1"]);
     check(&place, &["show", "r-1"], 0, &["failed"]);
     assert_eq!(check(&place, &["health"], 0, &[]).out, health, "its figures stay");
     check(

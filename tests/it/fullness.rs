@@ -37,7 +37,7 @@ done
 wait $!
 echo $? > "$outside/code"
 "$cue" audit verify > "$outside/audit" 2>&1
-"$cue" events r-1 --json > "$outside/events" 2>&1
+"$cue" run events r-1 --json > "$outside/events" 2>&1
 "#;
 
 #[test]

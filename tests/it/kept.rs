@@ -82,10 +82,10 @@ fn a_quota_is_that_of_the_day_of_the_workspace_and_history_tells_of_every_step()
     assert_eq!(choice["policy"], "fallback");
     assert!(choice["reason"].as_str().expect("text").contains("takes no more calls on this day"), "{choice}");
     check(&place, &["health", "--json"], 0, &["\"mail@1.0.0\"", "Europe/Paris"]);
-    check(&place, &["history"], 0, &["r-1", "limited", "complete", "failed"]);
-    let failed = check(&place, &["history", "--failed"], 0, &["c "]);
+    check(&place, &["run", "history"], 0, &["r-1", "limited", "complete", "failed"]);
+    let failed = check(&place, &["run", "history", "--failed"], 0, &["c "]);
     assert!(!failed.out.contains("  a  "), "{failed:?}");
-    check(&place, &["history", "--workflow", "other"], 0, &["nothing of that kind"]);
+    check(&place, &["run", "history", "--workflow", "other"], 0, &["nothing of that kind"]);
     place.write(".cuelight/config.toml", "timezone = \"Mars/Olympus\"\n");
     check(&place, &["check", "w.yaml"], 2, &["could not find the time zone \"Mars/Olympus\""]);
 }

@@ -186,18 +186,18 @@ fn says(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn a_model_is_tried_out_without_a_run() {
     let dir = TempDir::new().expect("a directory");
-    let (code, said) = says(dir.path(), &["models", "test", "stand-in", "--prompt", "Are you there?"]);
+    let (code, said) = says(dir.path(), &["model", "test", "stand-in", "--prompt", "Are you there?"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("no model is asked") && said.contains("that begins: Are you there?"), "{said}");
-    let (_, said) = says(dir.path(), &["models", "test", "stand-in", "--json"]);
+    let (_, said) = says(dir.path(), &["model", "test", "stand-in", "--json"]);
     let outputs: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!((&outputs["model"], &outputs["cost-usd"]), (&"stand-in".into(), &"0.00".into()));
     let mut command = cuelight(dir.path());
     let told =
-        command.env_remove("OPENAI_API_KEY").args(["models", "test", "gpt"]).output().expect("it starts");
+        command.env_remove("OPENAI_API_KEY").args(["model", "test", "gpt"]).output().expect("it starts");
     let said = String::from_utf8_lossy(&told.stderr).into_owned();
     assert!(told.status.code() == Some(1) && said.contains("secret OPENAI_API_KEY is not set"), "{said}");
-    let (_, runs) = says(dir.path(), &["history"]);
+    let (_, runs) = says(dir.path(), &["run", "history"]);
     assert!(!runs.contains("r-1"), "{runs}");
 }
 
@@ -207,15 +207,15 @@ fn models_are_listed_and_shown_with_what_nobody_knows_said_so() {
     fs::create_dir_all(dir.path().join(".cuelight/models")).expect("a folder");
     let own = "name: local\nprovider: openai\nmodel: llama3.1:8b\nurl: http://127.0.0.1:11434/v1/\nprice: {input-usd: 0, output-usd: 0}\nrate: {calls: 2, per: 1s, per-day: 9}\n";
     fs::write(dir.path().join(".cuelight/models/local.yaml"), own).expect("a file");
-    let (code, list) = says(dir.path(), &["models"]);
+    let (code, list) = says(dir.path(), &["model"]);
     assert_eq!(code, Some(0), "{list}");
     let row = |name: &str| list.lines().find(|it| it.starts_with(name)).unwrap_or_default().to_owned();
     assert!(row("gpt ").contains("OPENAI_API_KEY") && row("gpt ").contains("no price known"), "{list}");
     assert!(row("local").contains("0.00 USD asked, 0.00 USD answered"), "{list}");
-    let (_, shown) = says(dir.path(), &["models", "show", "local"]);
+    let (_, shown) = says(dir.path(), &["model", "show", "local"]);
     assert!(shown.contains("address       http://127.0.0.1:11434/v1\nkey           none\n"), "{shown}");
     assert!(shown.contains("takes         2 calls in 1s, 2 at once; 9 on one day"), "{shown}");
-    let (code, said) = says(dir.path(), &["models", "show", "locl"]);
+    let (code, said) = says(dir.path(), &["model", "show", "locl"]);
     assert_eq!((code, said.trim()), (Some(2), "could not find the model locl; did you mean local?"));
 }
 
