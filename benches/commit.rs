@@ -4,11 +4,9 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
-use cuelight::{
-    base::{RunId, Seq, StepIx, Timestamp},
-    engine::{Event, Fact, StepEvent},
-    store::{Batch, Journal, Owner, Reader, Workspace, verify},
-};
+use cuelight_base::{RunId, Seq, StepIx, Timestamp};
+use cuelight_engine::{Event, Fact, StepEvent};
+use cuelight_store::{Batch, Journal, Owner, Reader, Workspace, verify};
 use std::{fs::File, io::Write as _, sync::mpsc::sync_channel, time::Instant};
 
 fn main() {

@@ -13,13 +13,11 @@
     reason = "a benchmark reads the clock, starts programs and prints figures"
 )]
 
-use cuelight::{
-    base::Seq,
-    engine::{Actor, Channel, Proof},
-    runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source, called_by_schedules},
-    store::{Reader, TrustBook, Trusted},
-    tool::{HttpPolicy, SecretStore},
-};
+use cuelight_base::Seq;
+use cuelight_engine::{Actor, Channel, Proof};
+use cuelight_runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source, called_by_schedules};
+use cuelight_store::{Reader, TrustBook, Trusted};
+use cuelight_tool::{HttpPolicy, SecretStore};
 use pty_process::{
     Size,
     blocking::{Command as InTerminal, Pty, open},
@@ -204,7 +202,7 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
             let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
             drop(desk.launch(LaunchRequest::of(Entropy.request_id(), source)).await);
         }
-        let rests = |seen: &cuelight::runtime::Seen| {
+        let rests = |seen: &cuelight_runtime::Seen| {
             let board = &seen.board;
             board.summaries().filter(|it| it.state.rests()).count() + board.open_gates().count() == count
         };

@@ -3,12 +3,10 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
-use cuelight::{
-    engine::{Actor, Channel, Proof},
-    runtime::{ContextQuery, Engine, Setup},
-    store::Trusted,
-    tool::{HttpPolicy, SecretStore},
-};
+use cuelight_engine::{Actor, Channel, Proof};
+use cuelight_runtime::{ContextQuery, Engine, Setup};
+use cuelight_store::Trusted;
+use cuelight_tool::{HttpPolicy, SecretStore};
 use std::{
     collections::BTreeMap,
     fs,

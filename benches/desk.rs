@@ -3,17 +3,15 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
-use cuelight::{
-    base::{AttemptId, RunId, StepIx, ValueMap},
-    engine::{Actor, Channel, Command, Decision, Proof, Verdict},
-    gateway::{RemoteDesk, serve_socket},
-    runtime::{
-        Desk, Engine, Entropy, LaunchRequest, OutputPart, Page, Reply, Request, Setup, Source, Tasks, Want,
-        WhoIsWho,
-    },
-    store::Trusted,
-    tool::{HttpPolicy, SecretStore},
+use cuelight_base::{AttemptId, RunId, StepIx, ValueMap};
+use cuelight_engine::{Actor, Channel, Command, Decision, Proof, Verdict};
+use cuelight_gateway::{RemoteDesk, serve_socket};
+use cuelight_runtime::{
+    Desk, Engine, Entropy, LaunchRequest, OutputPart, Page, Reply, Request, Setup, Source, Tasks, Want,
+    WhoIsWho,
 };
+use cuelight_store::Trusted;
+use cuelight_tool::{HttpPolicy, SecretStore};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -83,7 +81,7 @@ async fn decided(what: &str, desk: &impl Desk) {
     for _ in 0..DECISIONS {
         let run = run_of(desk, GATED.to_owned()).await;
         let mut boards = desk.boards();
-        let open = |board: &cuelight::projection::Board| board.open_gates_of(run).next().cloned();
+        let open = |board: &cuelight_projection::Board| board.open_gates_of(run).next().cloned();
         let seen = boards.wait_for(|it| open(&it.board).is_some()).await.expect("a board").clone();
         let gate = open(&seen.board).expect("it is open");
         let decision = Decision {
@@ -104,7 +102,7 @@ async fn decided(what: &str, desk: &impl Desk) {
         let reply = desk.submit(request).await;
         assert!(matches!(reply, Reply::Recorded(_)), "{reply:?}");
         let rests =
-            |board: &cuelight::projection::Board| board.summary(run).is_some_and(|it| it.state.rests());
+            |board: &cuelight_projection::Board| board.summary(run).is_some_and(|it| it.state.rests());
         drop(boards.wait_for(|it| rests(&it.board)).await.expect("a board"));
         let attempt = AttemptId { run, step: StepIx(1), number: 1 };
         let Page::Bytes { bytes, .. } = desk.read(Want::Output { attempt, part: OutputPart::From(0) }).await
@@ -137,7 +135,7 @@ async fn wide(desk: &impl Desk) {
     let start = Instant::now();
     let run = run_of(desk, text).await;
     let launched = start.elapsed().as_secs_f64();
-    let rests = |board: &cuelight::projection::Board| board.summary(run).is_some_and(|it| it.state.rests());
+    let rests = |board: &cuelight_projection::Board| board.summary(run).is_some_and(|it| it.state.rests());
     drop(desk.boards().wait_for(|it| rests(&it.board)).await.expect("a board"));
     let whole = start.elapsed().as_secs_f64();
     let start = Instant::now();

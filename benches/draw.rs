@@ -13,15 +13,13 @@
 
 mod support;
 
-use cuelight::{
-    base::{Arrivals, AttemptId, Seq, Span, Timestamp},
-    console::{
-        DagGraph, DagNode, DagView, Danger, Keymap, LookOfScreen, Lookup, Mark, Message, Model, Scene, Seat,
-        Sheet, Theme, Wish, Zoom, draw, fold, layout, parse_keys, update,
-    },
-    engine::{AttemptEvent, Channel, Command, Event, Fact, Outcome, World},
-    projection::Board,
+use cuelight_base::{Arrivals, AttemptId, Seq, Span, Timestamp};
+use cuelight_console::{
+    DagGraph, DagNode, DagView, Danger, Keymap, LookOfScreen, Lookup, Mark, Message, Model, Scene, Seat,
+    Sheet, Theme, Wish, Zoom, draw, fold, layout, parse_keys, update,
 };
+use cuelight_engine::{AttemptEvent, Channel, Command, Event, Fact, Outcome, World};
+use cuelight_projection::Board;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::{
     collections::VecDeque,
@@ -105,7 +103,7 @@ impl Screen {
             theme: Theme::default(),
             asked: Vec::new(),
         };
-        let plan = cuelight::plan::Plan { max_parallel: 8, ..layered(steps) };
+        let plan = cuelight_plan::Plan { max_parallel: 8, ..layered(steps) };
         screen.decide(launching(plan));
         for _ in 0..steps / 2 {
             let _next = screen.go_on();

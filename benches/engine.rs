@@ -12,12 +12,10 @@
 
 mod support;
 
-use cuelight::{
-    base::{AttemptId, Seq, Timestamp},
-    engine::{AttemptEvent, Command, Event, Fact, Outcome, World},
-    plan::{Scope, WaitFor, Work},
-    projection::Board,
-};
+use cuelight_base::{AttemptId, Seq, Timestamp};
+use cuelight_engine::{AttemptEvent, Command, Event, Fact, Outcome, World};
+use cuelight_plan::{Scope, WaitFor, Work};
+use cuelight_projection::Board;
 use std::{
     sync::Arc,
     time::{Duration, Instant},

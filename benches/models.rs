@@ -9,10 +9,8 @@
     reason = "a benchmark reads the clock, plays the other side and prints figures"
 )]
 
-use cuelight::{
-    base::{Digest, Launch, ModelCall, Provider, Span},
-    tool::{Call, Host, HttpPolicy, SecretStore, run_model},
-};
+use cuelight_base::{Digest, Launch, ModelCall, Provider, Span};
+use cuelight_tool::{Call, Host, HttpPolicy, SecretStore, run_model};
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},

@@ -15,7 +15,8 @@
 #[path = "support/bare.rs"]
 mod bare;
 
-use cuelight::{runtime::called_by_schedules, store::TrustBook};
+use cuelight_runtime::called_by_schedules;
+use cuelight_store::TrustBook;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,

@@ -11,12 +11,10 @@
     reason = "a benchmark reads the clock and prints figures"
 )]
 
-use cuelight::{
-    engine::{Actor, Channel, Proof},
-    runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
-    store::Trusted,
-    tool::{HttpPolicy, SecretStore},
-};
+use cuelight_engine::{Actor, Channel, Proof};
+use cuelight_runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source};
+use cuelight_store::Trusted;
+use cuelight_tool::{HttpPolicy, SecretStore};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -142,7 +140,7 @@ fn run(text: &str, guarded: bool) -> Duration {
         let began = Instant::now();
         let mut boards = desk.boards();
         drop(desk.launch(request).await);
-        let done = |seen: &cuelight::runtime::Seen| seen.board.summaries().any(|it| it.state.rests());
+        let done = |seen: &cuelight_runtime::Seen| seen.board.summaries().any(|it| it.state.rests());
         drop(boards.wait_for(done).await);
         let took = began.elapsed();
         engine.close().await;

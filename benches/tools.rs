@@ -9,11 +9,9 @@
     reason = "a benchmark reads the clock and prints figures"
 )]
 
-use cuelight::{
-    base::{Schema, Value, ValueMap},
-    definition::Registry,
-    plan::{Given, PlanTool},
-};
+use cuelight_base::{Schema, Value, ValueMap};
+use cuelight_definition::Registry;
+use cuelight_plan::{Given, PlanTool};
 use serde_json::json;
 use std::{hint::black_box, time::Instant};
 

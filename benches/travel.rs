@@ -9,16 +9,14 @@
     reason = "a benchmark reads the clock and prints figures"
 )]
 
-use cuelight::{
-    base::{AttemptId, DecisionId, Seq, Span, Timestamp, ValueMap},
-    definition::{Files, read},
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Facts, GateEvent,
-        Launching, Outcome, Proof, StepEvent, Verdict, World,
-    },
-    plan::{Plan, lower},
-    projection::{Board, History},
+use cuelight_base::{AttemptId, DecisionId, Seq, Span, Timestamp, ValueMap};
+use cuelight_definition::{Files, read};
+use cuelight_engine::{
+    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Facts, GateEvent, Launching,
+    Outcome, Proof, StepEvent, Verdict, World,
 };
+use cuelight_plan::{Plan, lower};
+use cuelight_projection::{Board, History};
 use std::time::{Duration, Instant};
 
 const WORKFLOW: &str = "

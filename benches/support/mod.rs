@@ -1,10 +1,8 @@
 //! What several benches begin with: a plan of any size, and the command that launches it.
 
-use cuelight::{
-    base::{ProcessLimits, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof},
-    plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Requires, Undo, Work},
-};
+use cuelight_base::{ProcessLimits, StepIx, ValueMap};
+use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof};
+use cuelight_plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Requires, Undo, Work};
 
 /// Somebody.
 pub(crate) fn actor(channel: Channel) -> Actor {

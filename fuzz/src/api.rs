@@ -1,14 +1,12 @@
 //! Requests of the API, asked of an engine of this process over a line of this machine, as whoever has a token asks them.
 
-use cuelight::{
-    engine::{Actor, Channel, Proof, Standing},
-    gateway::{
-        Claims, HttpSetup, Permission, Places, Rates, ResultRules, Signer, serve_http_judged_by, sign,
-    },
-    runtime::{Clock as _, Engine, People, Setup, SystemClock, WhoIsWho},
-    store::{TokenKeys, Trusted},
-    tool::{HttpPolicy, SecretStore},
+use cuelight_engine::{Actor, Channel, Proof, Standing};
+use cuelight_gateway::{
+    Claims, HttpSetup, Permission, Places, Rates, ResultRules, Signer, serve_http_judged_by, sign,
 };
+use cuelight_runtime::{Clock as _, Engine, People, Setup, SystemClock, WhoIsWho};
+use cuelight_store::{TokenKeys, Trusted};
+use cuelight_tool::{HttpPolicy, SecretStore};
 use ed25519_dalek::SigningKey;
 use std::{
     collections::BTreeMap,

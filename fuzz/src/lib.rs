@@ -1,25 +1,26 @@
 //! One function for each door through which foreign bytes come in, and what must hold for any of them. That it returns at all is
 //! most of it; what else is asked stands with each. `targets/` holds one small program for each, which libFuzzer drives.
 
-use cuelight::{
-    base::{
-        McpCall, Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap, is_unseen, next_scheduled,
-        safe_pieces, safe_text as safe,
-    },
-    console::{
-        Danger, Key, Keymap, LookOfScreen, Message, Model, Press, Query, Seat, Theme, draw, parse_keys,
-        put_untrusted, to_text, update,
-    },
-    definition::{Files, ImportAs, fmt, import_argo, import_dagu, import_github, import_wfformat, read},
-    engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, Revoked, World},
-    expression::{MapLookup, Template, evaluate, parse},
-    gateway::{Claims, KeyRing, McpHeard, Permission, Signed, Signer, mcp_heard, peek, sign, sign_payload},
-    plan::{GraphFormat, graph, lower},
-    projection::Board,
-    runtime::People,
-    store::{FileNote, KeyKind, Note, SpoolReader, TokenKey, TokenKeys, read_notes, verify_chain},
-    tool::{lifeline_frames, parse_outputs},
+use cuelight_base::{
+    McpCall, Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap, is_unseen, next_scheduled,
+    safe_pieces, safe_text as safe,
 };
+use cuelight_console::{
+    Danger, Key, Keymap, LookOfScreen, Message, Model, Press, Query, Seat, Theme, draw, parse_keys,
+    put_untrusted, to_text, update,
+};
+use cuelight_definition::{Files, fmt, read};
+use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, Revoked, World};
+use cuelight_expression::{MapLookup, Template, evaluate, parse};
+use cuelight_gateway::{
+    Claims, KeyRing, McpHeard, Permission, Signed, Signer, mcp_heard, peek, sign, sign_payload,
+};
+use cuelight_import::{ImportAs, import_argo, import_dagu, import_github, import_wfformat};
+use cuelight_plan::{GraphFormat, graph, lower};
+use cuelight_projection::Board;
+use cuelight_runtime::People;
+use cuelight_store::{FileNote, KeyKind, Note, SpoolReader, TokenKey, TokenKeys, read_notes, verify_chain};
+use cuelight_tool::{lifeline_frames, parse_outputs};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use std::{
     fs,

@@ -6,14 +6,12 @@ use super::{
     output::tell_as_json,
     settings::{Settings, TopicSettings},
 };
-use crate::{
-    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
-    engine::{Actor, Channel, Standing, TopicRule},
-    gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback},
-    runtime::{People, TraceSetup, WhoIsWho, people_signer},
-    store::{Trusted, Workspace},
-    tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step, read_text},
-};
+use cuelight_base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text};
+use cuelight_engine::{Actor, Channel, Standing, TopicRule};
+use cuelight_gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback};
+use cuelight_runtime::{People, TraceSetup, WhoIsWho, people_signer};
+use cuelight_store::{Trusted, Workspace};
+use cuelight_tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step, read_text};
 use rustix::fs::OFlags;
 use std::{
     collections::BTreeMap,
@@ -382,7 +380,7 @@ impl Config {
                 if text.len() > TOPIC_SCHEMA_BYTES_MAX {
                     return Err(wrong(format!("it has more than {TOPIC_SCHEMA_BYTES_MAX} bytes")));
                 }
-                let schema = crate::base::read_json(&text).map_err(|it| wrong(it.to_string()))?;
+                let schema = cuelight_base::read_json(&text).map_err(|it| wrong(it.to_string()))?;
                 Schema::read(&schema).map_err(wrong)?;
                 Ok(schema)
             });

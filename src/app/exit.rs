@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and the one sentence that says why.
 
-use crate::engine::{GateState, RunState};
+use cuelight_engine::{GateState, RunState};
 use std::process::ExitCode;
 
 /// Why a command could not do its work, in a sentence, and the code it leaves with.

@@ -1,10 +1,8 @@
 //! The two words by which this program is started by itself and does something else than a command: the guard of an
 //! engine, and the moment before a step that ends with its console. Both are looked for before anything else is done.
 
-use crate::{
-    runtime::{Clock, SystemClock},
-    tool::{GUARD_WORD, GuardProcess, launch_stage, serve_guard},
-};
+use cuelight_runtime::{Clock, SystemClock};
+use cuelight_tool::{GUARD_WORD, GuardProcess, launch_stage, serve_guard};
 use std::{env, ffi::OsString, fs::File, os::fd::AsFd as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 /// Nothing for a command.

@@ -1,10 +1,8 @@
 //! What commands print. The only place that writes to standard output and standard error; a closed pipe ends quietly.
 
 use super::args::When;
-use crate::{
-    base::{Value, is_unseen, json_in_sight, safe_text},
-    runtime::{Clock as _, SystemClock},
-};
+use cuelight_base::{Value, is_unseen, json_in_sight, safe_text};
+use cuelight_runtime::{Clock as _, SystemClock};
 use serde_json::json;
 use std::{
     borrow::Cow,

@@ -1,13 +1,11 @@
 //! `.cuelight/config.toml`: what a workspace says of itself, and what can be said there. What it means is worked out in `config`.
 
 use super::{args::LogFormat, exit::Trouble};
-use crate::{
-    base::{Span, Value, is_agent_type, safe_text},
-    definition::suggest,
-    gateway::{Permission, Places, Rate, Rates, SpawnRule, TOKEN_LIFE_MAX},
-    store::Workspace,
-    tool::check_address,
-};
+use cuelight_base::{Span, Value, is_agent_type, safe_text};
+use cuelight_definition::suggest;
+use cuelight_gateway::{Permission, Places, Rate, Rates, SpawnRule, TOKEN_LIFE_MAX};
+use cuelight_store::Workspace;
+use cuelight_tool::check_address;
 use schemars::{JsonSchema, schema_for};
 use serde_json::json;
 use std::{collections::BTreeMap, io, ops::RangeInclusive, path::PathBuf, time::Duration};

@@ -1,11 +1,9 @@
 //! Whether a workspace may act: its user made it, or has accepted what in it can act. Until then it is only looked at.
 
 use super::{config::Config, exit::Trouble, output::say};
-use crate::{
-    runtime::{Entropy, MayStart, called_by_schedules},
-    store::{StoreError, TrustBook, Trusted, Workspace},
-    tool::tracked_files,
-};
+use cuelight_runtime::{Entropy, MayStart, called_by_schedules};
+use cuelight_store::{StoreError, TrustBook, Trusted, Workspace};
+use cuelight_tool::tracked_files;
 use std::{path::Path, sync::Arc};
 
 impl Config {

@@ -6,18 +6,16 @@ use super::{
     output::{log, say, tell_as_json},
     settings::Settings,
 };
-use crate::{
-    engine::{Actor, Channel},
-    gateway::{
-        About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles,
-        Way, serve_http, serve_socket,
-    },
-    runtime::{
-        Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho,
-        keep_schedules, keep_traces,
-    },
-    store::{OwnerError, Workspace},
+use cuelight_engine::{Actor, Channel};
+use cuelight_gateway::{
+    About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
+    serve_http, serve_socket,
 };
+use cuelight_runtime::{
+    Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho, keep_schedules,
+    keep_traces,
+};
+use cuelight_store::{OwnerError, Workspace};
 use rustix::fs::OFlags;
 use std::{
     cell::Cell,

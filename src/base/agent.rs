@@ -2,7 +2,7 @@
 //!
 //! How an agent is described is for `definition`; how its answer is read, for `tool`.
 
-use crate::base::Span;
+use crate::Span;
 use serde::{Deserialize, Serialize};
 
 /// What the names of targets that are agents begin with.

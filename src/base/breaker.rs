@@ -1,7 +1,7 @@
 //! A circuit breaker: when calls to a target are held back, and when they are let through again. Arithmetic alone: whose
 //! calls they are and who waits is for `engine`.
 
-use crate::base::{FailureMode, Span, Timestamp};
+use crate::{FailureMode, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// When the circuit of a target opens and closes.

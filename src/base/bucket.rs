@@ -4,7 +4,7 @@
 //! A bucket that is full holds `burst` tokens and gets one more every so often. Kept is the instant at which it is full
 //! again, in microseconds, so that no rate is rounded away.
 
-use crate::base::{Span, Timestamp, cron::next_scheduled};
+use crate::{Span, Timestamp, cron::next_scheduled};
 use serde::{Deserialize, Serialize};
 
 /// How many calls a target takes.

@@ -1,6 +1,6 @@
 //! The one byte form of data that is hashed: canonical JSON.
 
-use crate::base::{JSON_VALUE_BYTES, Value, ValueMap};
+use crate::{JSON_VALUE_BYTES, Value, ValueMap};
 use serde::Serialize;
 use std::{borrow::Cow, cmp::Ordering, io};
 
@@ -200,7 +200,7 @@ fn plain(key: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Value;
+    use crate::Value;
 
     fn check(text: &str, expected: &str) {
         let value: Value = serde_json::from_str(text).expect("JSON");

@@ -1,6 +1,6 @@
 //! The next time a schedule names: five fields, in a time zone, with its changes of summer time.
 
-use crate::base::{Span, Timestamp};
+use crate::{Span, Timestamp};
 use chrono::{DateTime, Utc};
 
 /// How far back the last time of a schedule is looked for: an hour, a day, a month, a year, a leap cycle.

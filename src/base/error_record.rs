@@ -1,6 +1,6 @@
 //! A failure as data: 15 types, 4 severities (O2). Refusals and faults are something else.
 
-use crate::base::{FailureMode, ValueMap};
+use crate::{FailureMode, ValueMap};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -202,7 +202,7 @@ impl ErrorRecordBuilder {
     }
 
     /// One fact that helps.
-    pub fn context(mut self, key: &str, value: impl Into<crate::base::Value>) -> Self {
+    pub fn context(mut self, key: &str, value: impl Into<crate::Value>) -> Self {
         self.context.insert(key.to_owned(), value.into());
         self
     }

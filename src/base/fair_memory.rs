@@ -1,7 +1,7 @@
 //! A bounded memory that several owners share: what is remembered of one is never forgotten because another has much. Each thing is
 //! remembered for so long; where there is no more room, the oldest goes of the owner of whom most is remembered.
 
-use crate::base::{Span, Timestamp};
+use crate::{Span, Timestamp};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, VecDeque},

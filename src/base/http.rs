@@ -3,7 +3,7 @@
 //!
 //! Whether it may be sent, and how, is for `tool`; what its texts were made of, for `plan`.
 
-use crate::base::{Digest, HTTP_BODY_BYTES_MAX, TextPart, Value, safe_text, shorten};
+use crate::{Digest, HTTP_BODY_BYTES_MAX, TextPart, Value, safe_text, shorten};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 

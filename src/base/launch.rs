@@ -1,7 +1,7 @@
 //! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
-use crate::base::{
+use crate::{
     AgentCall, Digest, HttpCall, McpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, SpawnedAgent,
     ValueMap, canonical_json, sha256,
 };
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// stretches lie beside it as `log.<offset of the first byte>`; between them may be gaps, where output was let go.
 pub const LOG_FILE: &str = "log";
 
-/// Beside each of those files the index of when which of its bytes came (see [`crate::base::Arrivals`]), with the same ending:
+/// Beside each of those files the index of when which of its bytes came (see [`crate::Arrivals`]), with the same ending:
 /// `times`, `times.<offset>`. What has none is read as well, and shown without times.
 pub const TIMES_FILE: &str = "times";
 

@@ -1,6 +1,6 @@
 //! Every limit of the program, in one place, with the relations between them checked when it is compiled.
 
-use crate::base::Span;
+use crate::Span;
 
 /// Results of steps that are kept to stand for others.
 pub const CACHE_RESULTS_MAX: usize = 2000;

@@ -3,7 +3,7 @@
 //!
 //! Who asks the server, and how, is for `tool`; where what it said is kept, for `definition`.
 
-use crate::base::{Digest, Value, canonical_json, safe_text, sha256, shorten};
+use crate::{Digest, Value, canonical_json, safe_text, sha256, shorten};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

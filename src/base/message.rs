@@ -2,7 +2,7 @@
 //!
 //! Who waits for a message, and what follows when it comes, is for the engine.
 
-use crate::base::{Score, Timestamp, Value, ValueMap};
+use crate::{Score, Timestamp, Value, ValueMap};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -3,7 +3,7 @@
 //!
 //! How a provider is spoken to is for `tool`; which model is taken, for `plan` and `engine`.
 
-use crate::base::{Digest, Value, ValueMap, canonical_json, counted, json_bytes, safe_text, sha256, shorten};
+use crate::{Digest, Value, ValueMap, canonical_json, counted, json_bytes, safe_text, sha256, shorten};
 use serde::{Deserialize, Serialize};
 
 /// Lines of a text that people see, …

@@ -6,7 +6,7 @@
 //! twice: as a shell reads it, and without any syntax, so that no quote or comment can hide a word. A limit is told.
 
 use super::program::{is_interpreter, is_shell, name_of};
-use crate::base::NAMED_WORDS_MAX;
+use crate::NAMED_WORDS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Texts in texts: `bash -c 'sh -c "…"'`.

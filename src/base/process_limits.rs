@@ -1,7 +1,7 @@
 //! What one process of a step may use, and how many there may be: part of its call, so that an approval holds for it. How the kernel is told is for
 //! `tool`, what a process means that ran into one for its `classify`.
 
-use crate::base::Span;
+use crate::Span;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -6,7 +6,7 @@
 //! All other words that may name files are listed as well: see `named`.
 
 use super::named::{Named, named};
-use crate::base::{Digest, Launch, TextPart};
+use crate::{Digest, Launch, TextPart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -1,12 +1,10 @@
 //! What the console wants of the world, returned by `update`, and how the world answers. Data only: who carries it out
 //! is left to `event_loop`.
 
-use crate::{
-    base::{Arrivals, AttemptId, Digest, RunId, Seq},
-    console::Scene,
-    engine::{Command, Event, Refusal},
-    projection::{AgentsAbout, Record},
-};
+use crate::Scene;
+use cuelight_base::{Arrivals, AttemptId, Digest, RunId, Seq};
+use cuelight_engine::{Command, Event, Refusal};
+use cuelight_projection::{AgentsAbout, Record};
 
 /// Something to be done for the console. Its number comes back with the answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,15 +8,13 @@ use super::{
     marks::word_of_risk,
     prose::{HEAD, Prose, foreign_pieces},
 };
-use crate::{
-    base::{Digest, TextPart, Timestamp, Value, counted, shorten},
-    console::{Glyphs, Role},
-    engine::{Ask, Evidence, FileFact, Later, WillRun},
-    plan::{EffectClass, Quorum, Risk},
-    projection::{
-        AskChange, CANNOT_UNDO, CLAIM_WORDS, Fields, GateView, RunView, ask_diff, call_files, command_line,
-        names_in_words, risk_words, send_back_words, snapshot_files, undo_words,
-    },
+use crate::{Glyphs, Role};
+use cuelight_base::{Digest, TextPart, Timestamp, Value, counted, shorten};
+use cuelight_engine::{Ask, Evidence, FileFact, Later, WillRun};
+use cuelight_plan::{EffectClass, Quorum, Risk};
+use cuelight_projection::{
+    AskChange, CANNOT_UNDO, CLAIM_WORDS, Fields, GateView, RunView, ask_diff, call_files, command_line,
+    names_in_words, risk_words, send_back_words, snapshot_files, undo_words,
 };
 use std::collections::BTreeMap;
 
@@ -269,7 +267,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     out.begin();
     let mut head = "votes";
     for it in &gate.votes {
-        let yes = it.vote.verdict == crate::engine::Verdict::Approve;
+        let yes = it.vote.verdict == cuelight_engine::Verdict::Approve;
         let (sign, role) =
             if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
         let mut pieces = vec![(format!("{sign} "), role)];
@@ -390,7 +388,7 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
         Some(Blob { missing: Some(why), .. }) => lines(why, Role::Warn),
         Some(blob) if blob.bytes.is_empty() && blob.asked.is_some() => lines("(is being read)", Role::Muted),
         Some(blob) => {
-            let mut out = lines(crate::base::Untrusted::from_bytes(&blob.bytes).raw(), Role::Text);
+            let mut out = lines(cuelight_base::Untrusted::from_bytes(&blob.bytes).raw(), Role::Text);
             if blob.is_cut() {
                 let rest = blob.total - blob.bytes.len() as u64;
                 out.push((

@@ -1,11 +1,9 @@
 //! The rows of Audit: a window of the log that moves with the cursor, never all of it. Every record between its two ends
 //! that fits is a row; what lies outside is read when it is scrolled to. What is read when is said in `update/audit`.
 
-use crate::{
-    base::{Digest, Seq, Timestamp},
-    console::Role,
-    projection::{Board, Record, TrailRow},
-};
+use crate::Role;
+use cuelight_base::{Digest, Seq, Timestamp};
+use cuelight_projection::{Board, Record, TrailRow};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Rows that are held; when more are read at one end, they go at the other.
@@ -163,9 +161,9 @@ impl AuditState {
 /// A record as JSON, line by line; it holds foreign text, so each line is made safe.
 pub(super) fn json_lines(record: &Record, board: &Board) -> Vec<String> {
     let run = record.event.fact.run().and_then(|it| board.run(it));
-    let value = crate::projection::event_line(record.seq, &record.event, run.map(|it| &**it));
+    let value = cuelight_projection::event_line(record.seq, &record.event, run.map(|it| &**it));
     let text = serde_json::to_string_pretty(&value).unwrap_or_default();
-    let mut lines: Vec<String> = text.lines().take(LINES_MAX).map(crate::base::safe_text).collect();
+    let mut lines: Vec<String> = text.lines().take(LINES_MAX).map(cuelight_base::safe_text).collect();
     if text.lines().nth(LINES_MAX).is_some() {
         lines.push(format!("… cut after {LINES_MAX} lines; `cuelight run events` prints all of it"));
     }

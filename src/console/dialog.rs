@@ -4,11 +4,9 @@
 //!
 //! Which command is asked for, and in what words, is said by whoever opens it; drawing is left to `view`.
 
-use crate::{
-    base::{GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_if_any},
-    console::{Field, Level, Role, message::SETTLE},
-    engine::{Command, Correction, DoubtAnswer, FormField, RetryFrom, check_form},
-};
+use crate::{Field, Level, Role, message::SETTLE};
+use cuelight_base::{GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_if_any};
+use cuelight_engine::{Command, Correction, DoubtAnswer, FormField, RetryFrom, check_form};
 
 /// One thing that is to be confirmed.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,12 +5,10 @@ use super::{
     gates::Blob,
     prose::{HEAD, Prose, foreign_pieces},
 };
-use crate::{
-    base::{Launch, StepIx, Timestamp, Untrusted, counted},
-    console::{Glyphs, Role},
-    engine::Purpose,
-    projection::{RunView, StepView, UndoState, command_line, doubt, stuck_words},
-};
+use crate::{Glyphs, Role};
+use cuelight_base::{Launch, StepIx, Timestamp, Untrusted, counted};
+use cuelight_engine::Purpose;
+use cuelight_projection::{RunView, StepView, UndoState, command_line, doubt, stuck_words};
 
 /// All that is told of such a step.
 pub(super) struct Doubtful<'a> {
@@ -76,7 +74,7 @@ pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
     out
 }
 
-fn times(call: &crate::projection::AttemptView) -> String {
+fn times(call: &cuelight_projection::AttemptView) -> String {
     let clock = |at: Timestamp| at.clock();
     let end = call.ended_at.map_or_else(|| "no end is known".to_owned(), |at| format!("ended {}", clock(at)));
     format!("began {}, {end}; wrote {}", clock(call.started_at), counted(call.output_bytes, "byte", "bytes"))

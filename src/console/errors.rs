@@ -1,11 +1,9 @@
 //! What the views of failures and of health remember: rows, order and filter, what a failure caused, and the period that
 //! is looked at. Part of the model; changed by `update` only.
 
-use crate::{
-    base::{FailureMode, Seq, Severity},
-    engine::StepState,
-    projection::Period,
-};
+use cuelight_base::{FailureMode, Seq, Severity};
+use cuelight_engine::StepState;
+use cuelight_projection::Period;
 
 /// Stretches of the trend of a day.
 pub(super) const TREND_STEPS: usize = 96;
@@ -129,9 +127,9 @@ pub(super) struct ToolsState {
 pub(super) struct AgentsState {
     pub selected: usize,
     /// What the files describe, as far as they were read.
-    pub known: crate::projection::AgentsAbout,
+    pub known: cuelight_projection::AgentsAbout,
     /// When they were last asked for.
-    pub read_at: Option<crate::base::Timestamp>,
+    pub read_at: Option<cuelight_base::Timestamp>,
     /// The question that is under way.
     pub asked: Option<u64>,
 }

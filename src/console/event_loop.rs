@@ -5,23 +5,21 @@
 //! knows nothing of what is on the screen.
 
 use crate::{
-    base::{DecisionId, RunId, Span, Timestamp},
-    console::{
-        Answer, Arranged, Depth, FrameCost, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Role,
-        SPINNER, Seat, Theme, Themes, Wish,
-        arranger::Arranger,
-        cursor_of, draw,
-        hangup::{self, HangupWatch},
-        keymap::is_interrupt,
-        look_up, running_cells,
-        terminal::{self, SCREEN_THREAD, Terminal},
-        update,
-    },
-    engine::Command,
-    runtime::{
-        Clock as _, Desk, Entropy, InputText, LaunchRequest, Reply, Request, Seen, Signal, Signals, Source,
-        SystemClock, Trouble,
-    },
+    Answer, Arranged, Depth, FrameCost, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Role,
+    SPINNER, Seat, Theme, Themes, Wish,
+    arranger::Arranger,
+    cursor_of, draw,
+    hangup::{self, HangupWatch},
+    keymap::is_interrupt,
+    look_up, running_cells,
+    terminal::{self, SCREEN_THREAD, Terminal},
+    update,
+};
+use cuelight_base::{DecisionId, RunId, Span, Timestamp};
+use cuelight_engine::Command;
+use cuelight_runtime::{
+    Clock as _, Desk, Entropy, InputText, LaunchRequest, Reply, Request, Seen, Signal, Signals, Source,
+    SystemClock, Trouble,
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use ratatui::{buffer::Buffer, layout::Rect};

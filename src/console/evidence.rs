@@ -9,12 +9,10 @@ use super::{
     prose::{Prose, ProseLine},
     widget::gauge,
 };
-use crate::{
-    base::{Digest, Value, counted},
-    console::{Glyphs, Role},
-    engine::Ask,
-    projection::Fields,
-};
+use crate::{Glyphs, Role};
+use cuelight_base::{Digest, Value, counted};
+use cuelight_engine::Ask;
+use cuelight_projection::Fields;
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
@@ -115,7 +113,7 @@ fn kind_of(title: &str, lines: &[&str]) -> Kind {
         return Kind::Table(filled().map(|it| cells(it, separator)).collect());
     }
     if whole.trim_start().starts_with(['{', '['])
-        && let Ok(value) = crate::base::read_json::<Value>(&*whole)
+        && let Ok(value) = cuelight_base::read_json::<Value>(&*whole)
     {
         let kind = figure_of(&value).or_else(|| rows_of(&value));
         return kind.or_else(|| Fields::of(&whole).map(Kind::Fields)).unwrap_or(Kind::Json(value));

@@ -1,7 +1,7 @@
 //! How the screen itself does: what its last frames cost and how much they wrote. Measured by `event_loop`, which is told the
 //! time; shown in Health.
 
-use crate::base::{Span, Timestamp};
+use cuelight_base::{Span, Timestamp};
 use std::collections::VecDeque;
 
 /// So long is looked back.

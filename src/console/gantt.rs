@@ -2,15 +2,13 @@
 //! squeezed. Made by `update/time`, drawn by `view/time`; the times themselves are the projection's.
 
 use crate::{
-    base::{RunId, Score, Seq, Span, StepIx, Timestamp},
-    console::{
-        Mark,
-        marks::{age, mark_of_step},
-        moments::Moments,
-    },
-    engine::StepState,
-    projection::{Bar, Board, Medians, RunView, Spell, Stretch, Timeline},
+    Mark,
+    marks::{age, mark_of_step},
+    moments::Moments,
 };
+use cuelight_base::{RunId, Score, Seq, Span, StepIx, Timestamp};
+use cuelight_engine::StepState;
+use cuelight_projection::{Bar, Board, Medians, RunView, Spell, Stretch, Timeline};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},

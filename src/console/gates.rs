@@ -2,12 +2,10 @@
 //! was read for it, and the form that is being edited. Part of the model; changed by `update` only.
 
 use super::prose::{ProseLine, RowId};
-use crate::{
-    base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, ValueMap},
-    console::{Field, Role},
-    engine::{Ask, FormField},
-    projection::{Attention, Board, GateView, InboxRow, RunView},
-};
+use crate::{Field, Role};
+use cuelight_base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, ValueMap};
+use cuelight_engine::{Ask, FormField};
+use cuelight_projection::{Attention, Board, GateView, InboxRow, RunView};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,

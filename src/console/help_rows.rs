@@ -1,7 +1,7 @@
 //! The rows of the help as a list: every key of this view, or of all of them, and those that fit a search. From the key table
 //! alone, so that none can be missing or wrong. How they look is said in `view/help`.
 
-use crate::console::{Field, Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown};
+use crate::{Field, Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown};
 
 /// What an open help remembers.
 #[derive(Clone, Debug, Default)]

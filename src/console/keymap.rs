@@ -3,7 +3,7 @@
 //!
 //! What a command does is said in `update`. Beside `terminal` and `update/editing` no other file names a letter.
 
-use crate::console::{Intent, Key, Press};
+use crate::{Intent, Key, Press};
 use std::{collections::BTreeMap, fmt, ops::Range};
 use toml::{
     Spanned,

@@ -1,10 +1,8 @@
 //! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
-use crate::{
-    base::safe_text,
-    console::{Model, View, Zoom, panes::Share},
-};
+use crate::{Model, View, Zoom, panes::Share};
+use cuelight_base::safe_text;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 

@@ -4,7 +4,7 @@
 //! What is asked for and when is left to `update/logs`, how a line is shown to `log_rows`.
 
 use super::{log_level::LogLevel, needle::Needle};
-use crate::base::{Arrivals, AttemptId, Seq, StepIx, Timestamp};
+use cuelight_base::{Arrivals, AttemptId, Seq, StepIx, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Lines held at once.
@@ -650,7 +650,7 @@ fn cost(line: &LogLine) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::RunId;
+    use cuelight_base::RunId;
 
     const A: AttemptId = AttemptId { run: RunId(1), step: StepIx(0), number: 1 };
     const B: AttemptId = AttemptId { run: RunId(1), step: StepIx(1), number: 1 };

@@ -2,7 +2,8 @@
 //! wrapped or cut. Nothing in it can move the cursor, hide what stands beside it, or colour anything.
 
 use super::{log_lines::LogLine, needle::Needle, pattern::Pattern};
-use crate::{base::safe_pieces, console::Glyphs};
+use crate::Glyphs;
+use cuelight_base::safe_pieces;
 use unicode_width::UnicodeWidthChar;
 
 /// Marks that may stand on one letter.

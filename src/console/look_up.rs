@@ -3,7 +3,7 @@
 //! Which question is asked, and what is made of the answer, is the views' matter.
 
 use super::{Lookup, Offered, OfferedInput, Sheet};
-use crate::runtime::{self, Desk, InputText, Offer, OutputPart, Page, Want};
+use cuelight_runtime::{Desk, InputText, Offer, OutputPart, Page, Want};
 
 /// Reads what the screen has asked for.
 pub async fn look_up<D: Desk>(desk: &D, lookup: Lookup) -> Sheet {
@@ -27,7 +27,7 @@ fn want_of(lookup: Lookup) -> Want {
 }
 
 fn offered(offer: Offer) -> Offered {
-    let input = |it: runtime::OfferedInput| OfferedInput {
+    let input = |it: cuelight_runtime::OfferedInput| OfferedInput {
         name: it.name,
         kind: it.kind,
         required: it.required,

@@ -1,11 +1,9 @@
 //! Which sign stands for what the board says of a run, a step or a gate. The signs themselves are in `sign`.
 
-use crate::{
-    base::Timestamp,
-    console::Mark,
-    engine::{GateState, RunState, StepState, WaitReason},
-    projection::{Board, GateView, RunSummary, StepView, UndoState},
-};
+use crate::Mark;
+use cuelight_base::Timestamp;
+use cuelight_engine::{GateState, RunState, StepState, WaitReason};
+use cuelight_projection::{Board, GateView, RunSummary, StepView, UndoState};
 
 /// The sign of a run: what it is doing now.
 pub fn mark_of_run(run: &RunSummary) -> Mark {
@@ -96,7 +94,7 @@ pub fn mark_of_gate(gate: &GateView, now: Timestamp) -> Mark {
 }
 
 /// An age in at most five cells: `12s 40m 2h 3d`.
-pub(super) fn age(span: crate::base::Span) -> String {
+pub(super) fn age(span: cuelight_base::Span) -> String {
     let seconds = span.0 / 1000;
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -107,10 +105,10 @@ pub(super) fn age(span: crate::base::Span) -> String {
 }
 
 /// How a risk is said: in capitals when it is high, so that it shows without colour.
-pub(super) fn word_of_risk(risk: crate::plan::Risk) -> &'static str {
+pub(super) fn word_of_risk(risk: cuelight_plan::Risk) -> &'static str {
     match risk {
-        crate::plan::Risk::ReadOnly | crate::plan::Risk::Reversible => "low",
-        crate::plan::Risk::ExternallyReversible => "normal",
-        crate::plan::Risk::Irreversible => "HIGH",
+        cuelight_plan::Risk::ReadOnly | cuelight_plan::Risk::Reversible => "low",
+        cuelight_plan::Risk::ExternallyReversible => "normal",
+        cuelight_plan::Risk::Irreversible => "HIGH",
     }
 }

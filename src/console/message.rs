@@ -2,12 +2,10 @@
 //!
 //! Where messages come from is left to `event_loop` and `terminal`; what they change, to `update`.
 
-use crate::{
-    base::{Span, Timestamp},
-    console::{Answer, Arranged, FrameCost, Sheet, Themes},
-    engine::{Event, Refusal},
-    projection::Board,
-};
+use crate::{Answer, Arranged, FrameCost, Sheet, Themes};
+use cuelight_base::{Span, Timestamp};
+use cuelight_engine::{Event, Refusal};
+use cuelight_projection::Board;
 use std::sync::Arc;
 
 /// One thing that happened to the console.
@@ -86,7 +84,7 @@ pub enum Message {
     /// Output as it comes.
     Output {
         /// Which call wrote it.
-        attempt: crate::base::AttemptId,
+        attempt: cuelight_base::AttemptId,
         /// Where it begins.
         from: u64,
         /// What, exactly.

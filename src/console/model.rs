@@ -14,14 +14,12 @@ use super::{
     travel::{Comparing, IN_THE_PAST, Travel},
 };
 use crate::{
-    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, sha256},
-    console::{
-        DagGraph, DagView, Dialog, Fates, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope,
-        Shown, Theme, Themes, dag::Beside,
-    },
-    engine::{Actor, Command},
-    projection::{Board, GateView, RunView},
+    DagGraph, DagView, Dialog, Fates, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope,
+    Shown, Theme, Themes, dag::Beside,
 };
+use cuelight_base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, sha256};
+use cuelight_engine::{Actor, Command};
+use cuelight_projection::{Board, GateView, RunView};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -391,7 +389,7 @@ pub(super) struct DagState {
     /// Zoom, folds and selection.
     pub view: DagView,
     /// The zoom before the tree was asked for.
-    pub zoom_before_tree: Option<crate::console::Zoom>,
+    pub zoom_before_tree: Option<crate::Zoom>,
     /// The top left cell of what is seen of the picture.
     pub scroll: (i32, i32),
     /// Whether what runs is kept in view.
@@ -408,7 +406,7 @@ pub(super) struct DagState {
     /// What stands around the cursor, beside a tree of lines.
     pub near: Option<Arc<Near>>,
     /// The zoom that the operator chose: it stays from run to run.
-    pub chosen: Option<crate::console::Zoom>,
+    pub chosen: Option<crate::Zoom>,
     /// The run for which zoom, folds and selection were begun anew.
     pub begun: Option<RunId>,
     /// The newest picture there is, made before `draw`, which only paints.
@@ -534,7 +532,7 @@ pub(super) struct WhatIf {
     /// The question that is on its way.
     pub asked: Option<u64>,
     /// What the known fates were made of: the answer, the ask or the last event.
-    pub basis: Option<(Option<Intent>, Option<crate::base::Digest>, Seq)>,
+    pub basis: Option<(Option<Intent>, Option<cuelight_base::Digest>, Seq)>,
     pub fates: Option<Arc<Fates>>,
     /// The same in words: which answer, and what follows from it.
     pub lines: Vec<(&'static str, String)>,
@@ -593,7 +591,7 @@ pub(super) struct LaunchForm {
 /// One thing a workflow asks for, and what was typed for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LaunchInput {
-    pub offered: crate::console::OfferedInput,
+    pub offered: crate::OfferedInput,
     pub field: Field,
 }
 
@@ -640,7 +638,7 @@ pub(super) enum PaletteAct {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sheetlet {
     pub title: String,
-    pub lines: Vec<(String, crate::console::Role)>,
+    pub lines: Vec<(String, crate::Role)>,
     pub top: usize,
 }
 
@@ -665,7 +663,7 @@ pub(super) enum PromptKind {
 #[derive(Clone, Debug)]
 pub(super) struct Toast {
     pub text: String,
-    pub role: crate::console::Role,
+    pub role: crate::Role,
     pub until: Timestamp,
 }
 

@@ -1,11 +1,9 @@
 //! When much happened in a run, and what stood out: its events, counted in stretches, for the rows under the chart of Time. Bounded:
 //! where there are many, neighbours become one. Reading them is left to `update/time_marks`.
 
-use crate::{
-    base::{RunId, Seq, Timestamp},
-    engine::Event,
-    projection::Notch,
-};
+use cuelight_base::{RunId, Seq, Timestamp};
+use cuelight_engine::Event;
+use cuelight_projection::Notch;
 
 /// Stretches that are kept.
 const BEATS_MAX: usize = 4_096;
@@ -70,7 +68,7 @@ fn together(beats: &[Beat]) -> Beat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Fact, RunEvent};
+    use cuelight_engine::{Fact, RunEvent};
 
     #[test]
     fn however_many_there_are_all_are_counted_in_few_stretches_and_what_stands_out_stays() {

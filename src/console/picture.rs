@@ -2,7 +2,7 @@
 //!
 //! Nothing is drawn here; a filled buffer comes in, a string goes out. Writing it somewhere is the caller's.
 
-use crate::console::{Role, Theme, theme::rgb_of};
+use crate::{Role, Theme, theme::rgb_of};
 use ratatui::{
     buffer::{Buffer, Cell},
     style::{Color, Modifier},
@@ -275,7 +275,7 @@ fn hex([r, g, b]: [u8; 3]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::{Glyphs, Mark, put};
+    use crate::{Glyphs, Mark, put};
     use ratatui::layout::Rect;
 
     fn screen(theme: &Theme) -> Buffer {

@@ -1,7 +1,7 @@
 //! What the user's `config.toml` says of the screen: themes by ground and by environment, signs, motion. Where the file
 //! lies is left to the caller, who hands in its text.
 
-use crate::console::Notify;
+use crate::Notify;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

@@ -3,11 +3,9 @@
 //!
 //! What is said is left to `ask_text`; where it stands on the screen, to `view`.
 
-use crate::{
-    base::{Digest, safe_pieces, sha256},
-    console::Role,
-    projection::Fields,
-};
+use crate::Role;
+use cuelight_base::{Digest, safe_pieces, sha256};
+use cuelight_projection::Fields;
 use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 

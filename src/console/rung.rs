@@ -1,10 +1,8 @@
 //! What rings: everything that needs somebody, as it was at the last look, so that each change rings once.
 
-use crate::{
-    base::GateId,
-    engine::RunState,
-    projection::{Attention, Board, GateView, InboxRow},
-};
+use cuelight_base::GateId;
+use cuelight_engine::RunState;
+use cuelight_projection::{Attention, Board, GateView, InboxRow};
 use std::collections::BTreeMap;
 
 /// What needed somebody at one look.
@@ -36,13 +34,13 @@ impl Rung {
     pub(super) fn news_since(&self, before: &Self, board: &Board) -> Option<String> {
         let calls = |(gate, now): &(&GateId, &u64)| before.gates.get(gate).is_none_or(|was| was < *now);
         if let Some((gate, _)) = self.gates.iter().find(calls) {
-            let step = board.gate(*gate).map(|it| crate::base::safe_text(&it.ask.step)).unwrap_or_default();
+            let step = board.gate(*gate).map(|it| cuelight_base::safe_text(&it.ask.step)).unwrap_or_default();
             return Some(format!("{gate} {step} waits"));
         }
         if self.reviews > before.reviews
             && let Some(gate) = board.reviews_due().max_by_key(|it| it.closed_at)
         {
-            let step = crate::base::safe_text(&gate.ask.step);
+            let step = cuelight_base::safe_text(&gate.ask.step);
             let word = gate.emergency_word().to_uppercase();
             let how = if word == "EMERGENCY" { "has an emergency approval" } else { "was closed by hand" };
             return Some(format!("{word}: {} {step} {how}; review it", gate.id));
@@ -50,7 +48,7 @@ impl Rung {
         if self.doubts > before.doubts {
             let in_doubt = |it: &InboxRow| matches!(it.what, Attention::Doubt | Attention::StuckUndo);
             let doubt = board.inbox(None).into_iter().find(in_doubt)?;
-            return Some(format!("{} {} is in doubt", doubt.run, crate::base::safe_text(&doubt.step_id)));
+            return Some(format!("{} {} is in doubt", doubt.run, cuelight_base::safe_text(&doubt.step_id)));
         }
         (self.failed > before.failed).then(|| "a run has failed".to_owned())
     }

@@ -2,10 +2,8 @@
 //! cursor in them, which stays on what it is on. What is done with it is left to `update/runs_panels`.
 
 use super::{Model, layout};
-use crate::{
-    base::{GateId, Seq},
-    projection::{ErrorView, GateView},
-};
+use cuelight_base::{GateId, Seq};
+use cuelight_projection::{ErrorView, GateView};
 use std::{cmp::Reverse, sync::Arc};
 
 /// Who takes the keys.

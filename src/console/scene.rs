@@ -9,13 +9,11 @@ use super::{
     marks::{age, mark_of_step, word_of_risk},
     model::{Basis, Picture},
 };
-use crate::{
-    base::{Span, StepIx, Timestamp},
-    console::Mark,
-    engine::WaitReason,
-    plan::Work,
-    projection::{Board, Graph, Node, RunView},
-};
+use crate::Mark;
+use cuelight_base::{Span, StepIx, Timestamp};
+use cuelight_engine::WaitReason;
+use cuelight_plan::Work;
+use cuelight_projection::{Board, Graph, Node, RunView};
 use std::{fmt, sync::Arc};
 
 /// The longest way is looked for at most so often.
@@ -107,10 +105,10 @@ fn with_notes(shown: &Shown, graph: &DagGraph) -> Shown {
     for node in shown.nodes.iter_mut().filter(|it| it.key.kind == FoldKind::Step) {
         let now = &graph.nodes[node.first as usize];
         if node.note != now.note {
-            node.note = crate::base::safe_text(&now.note);
+            node.note = cuelight_base::safe_text(&now.note);
         }
         for (told, line) in node.asks.iter_mut().zip(&now.asks) {
-            *told = crate::base::safe_text(line);
+            *told = cuelight_base::safe_text(line);
         }
     }
     shown
@@ -145,7 +143,7 @@ impl Now {
         let mut only_notes = true;
         for (step, _, view) in run.steps() {
             let node = &mut graph.nodes[step.index()];
-            let stands = |it: &crate::projection::StepView| {
+            let stands = |it: &cuelight_projection::StepView| {
                 (it.state, it.since, it.calls, it.inside.as_ref().map(Arc::as_ptr))
                     == (view.state, view.since, view.calls, view.inside.as_ref().map(Arc::as_ptr))
             };
@@ -239,7 +237,7 @@ fn asks_of(scene: &Scene, step: StepIx) -> Vec<String> {
     let (has, needed) = (gate.approvals().count(), gate.needed());
     vec![
         format!("{} risk", word_of_risk(gate.ask.risk)),
-        format!("{}   waits {waits}   {has} of {}", gate.id, crate::base::counted(needed, "vote", "votes")),
+        format!("{}   waits {waits}   {has} of {}", gate.id, cuelight_base::counted(needed, "vote", "votes")),
         gate.ask.prompt.lines().next().unwrap_or_default().to_owned(),
     ]
 }

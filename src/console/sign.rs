@@ -3,7 +3,7 @@
 //!
 //! Which state a step or run is in is not decided here; views map what the projection says to a [`Mark`].
 
-use crate::console::{Glyphs, Role, Theme};
+use crate::{Glyphs, Role, Theme};
 use ratatui::style::{Modifier, Style};
 
 /// A state as the screen shows it.

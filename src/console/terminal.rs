@@ -3,13 +3,11 @@
 //! It is given back on every way out by one text, [`RESTORE`]: on leaving, in a panic, before the program sleeps and when
 //! a signal ends it. What is drawn is decided elsewhere: a buffer comes in, its difference goes out in one write.
 
-use crate::{
-    base::{Span, Timestamp},
-    console::{Ground, Key, Message, Mouse, Notify, Press, ground},
-};
+use crate::{Ground, Key, Message, Mouse, Notify, Press, ground};
 use crossterm::event::{
     Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
 };
+use cuelight_base::{Span, Timestamp};
 use futures_util::{Stream, StreamExt as _};
 use ratatui::{
     backend::{Backend as _, CrosstermBackend},

@@ -3,10 +3,8 @@
 //! Nothing here is wrapped or styled by meaning; views choose roles. Text from outside goes through
 //! [`put_untrusted`], which shows what a terminal would swallow.
 
-use crate::{
-    base::{Untrusted, is_unseen, safe_pieces},
-    console::{Role, Theme},
-};
+use crate::{Role, Theme};
+use cuelight_base::{Untrusted, is_unseen, safe_pieces};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

@@ -150,21 +150,21 @@ pub enum Kind {
 
 /// The themes that are always there; the first is the default.
 const BUILT_IN: [(&str, &str); 15] = [
-    ("terminal", include_str!("../../themes/terminal.toml")),
-    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
-    ("catppuccin-latte", include_str!("../../themes/catppuccin-latte.toml")),
-    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
-    ("gruvbox-light", include_str!("../../themes/gruvbox-light.toml")),
-    ("tokyo-night", include_str!("../../themes/tokyo-night.toml")),
-    ("nord", include_str!("../../themes/nord.toml")),
-    ("dracula", include_str!("../../themes/dracula.toml")),
-    ("solarized-dark", include_str!("../../themes/solarized-dark.toml")),
-    ("solarized-light", include_str!("../../themes/solarized-light.toml")),
-    ("high-contrast", include_str!("../../themes/high-contrast.toml")),
-    ("high-contrast-light", include_str!("../../themes/high-contrast-light.toml")),
-    ("okabe-ito", include_str!("../../themes/okabe-ito.toml")),
-    ("mono", include_str!("../../themes/mono.toml")),
-    ("dark", include_str!("../../themes/dark.toml")),
+    ("terminal", include_str!("themes/terminal.toml")),
+    ("catppuccin-mocha", include_str!("themes/catppuccin-mocha.toml")),
+    ("catppuccin-latte", include_str!("themes/catppuccin-latte.toml")),
+    ("gruvbox-dark", include_str!("themes/gruvbox-dark.toml")),
+    ("gruvbox-light", include_str!("themes/gruvbox-light.toml")),
+    ("tokyo-night", include_str!("themes/tokyo-night.toml")),
+    ("nord", include_str!("themes/nord.toml")),
+    ("dracula", include_str!("themes/dracula.toml")),
+    ("solarized-dark", include_str!("themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("themes/solarized-light.toml")),
+    ("high-contrast", include_str!("themes/high-contrast.toml")),
+    ("high-contrast-light", include_str!("themes/high-contrast-light.toml")),
+    ("okabe-ito", include_str!("themes/okabe-ito.toml")),
+    ("mono", include_str!("themes/mono.toml")),
+    ("dark", include_str!("themes/dark.toml")),
 ];
 
 /// What a theme says of one role, before the depth of the terminal is known.

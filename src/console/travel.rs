@@ -2,12 +2,10 @@
 //! which instant is seen, and the newest board, which waits. What keys do with it is said in `update/travel`.
 
 use super::{model::View, text::Glyphs};
-use crate::{
-    base::{RunId, Seq, Span, StepIx, Timestamp},
-    console::{Role, Scope},
-    engine::Event,
-    projection::{Board, History, Notch, RunView},
-};
+use crate::{Role, Scope};
+use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
+use cuelight_engine::Event;
+use cuelight_projection::{Board, History, Notch, RunView};
 use std::sync::Arc;
 
 /// Why nothing can be changed while the past is seen.

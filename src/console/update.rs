@@ -44,17 +44,15 @@ mod what_if;
 mod why;
 
 use crate::{
-    base::{Span, Timestamp},
-    console::{
-        Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
-        keymap::{digit, is_interrupt, is_suspend},
-        layout,
-        model::{Overlay, Toast, Undoable},
-        rung::Rung,
-        view,
-    },
-    projection::Board,
+    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
+    keymap::{digit, is_interrupt, is_suspend},
+    layout,
+    model::{Overlay, Toast, Undoable},
+    rung::Rung,
+    view,
 };
+use cuelight_base::{Span, Timestamp};
+use cuelight_projection::Board;
 use std::sync::Arc;
 
 pub(super) use deciding::{
@@ -199,7 +197,7 @@ fn tick(model: &mut Model, now: Timestamp) {
 /// is told as well.
 fn see(model: &mut Model, board: Arc<Board>, wishes: &mut Vec<Wish>) {
     let rung = Rung::of(&board);
-    let first_look = model.live().seq == crate::base::Seq::default();
+    let first_look = model.live().seq == cuelight_base::Seq::default();
     if let Some(news) = rung.news_since(&model.rung, &board).filter(|_| !first_look) {
         wishes.push(Wish::Bell);
         if !model.has_focus {
@@ -440,5 +438,5 @@ pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
         model.toasts.remove(0);
     }
     let until = model.clock + TOAST;
-    model.toasts.push(Toast { text: crate::base::safe_text(text), role, until });
+    model.toasts.push(Toast { text: cuelight_base::safe_text(text), role, until });
 }

@@ -30,11 +30,11 @@ mod time;
 mod tools;
 mod travel;
 
-use crate::base::counted;
-use crate::console::{
+use crate::{
     Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, pane, put,
     put_right, to_svg, to_text,
 };
+use cuelight_base::counted;
 use ratatui::{
     buffer::{Buffer, Cell},
     layout::Rect,

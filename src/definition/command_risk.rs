@@ -5,10 +5,8 @@
 //! option. Everything else keeps the middle: a construct that is not understood is never a reason for less. A program is taken by its
 //! name; what its configuration makes it run is not seen.
 
-use crate::{
-    base::{is_shell, is_unseen},
-    definition::Risk,
-};
+use crate::Risk;
+use cuelight_base::{is_shell, is_unseen};
 
 /// A command of more bytes is judged by nothing but its length.
 const JUDGED_BYTES_MAX: usize = 16 * 1024;

@@ -2,10 +2,8 @@
 //!
 //! The rules that find it are in `yaml`, `read` and `check`. Every code is listed in [`RULES`].
 
-use crate::{
-    base::{Value, safe_pieces, safe_text},
-    definition::{Place, Source},
-};
+use crate::{Place, Source};
+use cuelight_base::{Value, safe_pieces, safe_text};
 use serde_json::json;
 use std::fmt::Write as _;
 

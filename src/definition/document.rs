@@ -3,7 +3,7 @@
 //! One source for three readers: `read` knows from it which keys there are, `format` in which order they stand, and
 //! `json_schema` what an editor is told. What a value means is said in `read`.
 
-use crate::base::{HTTP_REDIRECTS_MAX, PROCESS_FILES_LEAST, PROCESS_FILES_MOST, PROCESSES_MOST};
+use cuelight_base::{HTTP_REDIRECTS_MAX, PROCESS_FILES_LEAST, PROCESS_FILES_MOST, PROCESSES_MOST};
 
 /// A mapping with fixed keys.
 #[derive(Debug)]
@@ -792,3 +792,13 @@ pub(super) const TOOL: Table = Table {
         key("built-in", Bool, "For our own."),
     ],
 };
+
+/// The keys of a step in the order in which they are written.
+pub fn step_keys() -> impl Iterator<Item = &'static str> {
+    STEP.keys.iter().map(|key| key.name)
+}
+
+/// The keys of a workflow in the order in which they are written.
+pub fn workflow_keys() -> impl Iterator<Item = &'static str> {
+    WORKFLOW.keys.iter().map(|key| key.name)
+}

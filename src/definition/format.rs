@@ -4,7 +4,7 @@
 //! they are, so nothing that was written is lost. The result is read again; unless it means exactly the same it is
 //! not used.
 
-use crate::definition::{
+use crate::{
     Diagnostic, Edit, Source, Workflow,
     diagnostic::Findings,
     document::{STEP, Table, WORKFLOW},

@@ -1,9 +1,7 @@
 //! What was given to a workflow, against what it asks for: types, choices, patterns, what is missing or too much.
 
-use crate::{
-    base::{Value, ValueMap, json_if_any, shorten, type_name},
-    definition::{Field, ValueKind, Workflow, spelling::suggest},
-};
+use crate::{Field, ValueKind, Workflow, spelling::suggest};
+use cuelight_base::{Value, ValueMap, json_if_any, shorten, type_name};
 
 /// The inputs of a run: what was given, checked, with defaults filled in. Every problem is one sentence.
 ///

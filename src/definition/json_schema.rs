@@ -1,9 +1,7 @@
 //! The JSON Schema that editors use, made from the tables that `read` knows its keys from.
 
-use crate::{
-    base::{Value, ValueMap},
-    definition::document::{KINDS, Key, MATRIX, STEP, Shape, Table, WORKFLOW},
-};
+use crate::document::{KINDS, Key, MATRIX, STEP, Shape, Table, WORKFLOW};
+use cuelight_base::{Value, ValueMap};
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -1,14 +1,12 @@
 //! The way in: a file and the files it calls, read and checked, each once.
 
 use crate::{
-    base::NESTING_MAX,
-    definition::{
-        Action, Call, Diagnostic, ModelRegistry, Registry, Source, Step, StepKind, Undo, Workflow, check,
-        diagnostic::Findings,
-        read::{self, Reader},
-        tool, yaml,
-    },
+    Action, Call, Diagnostic, ModelRegistry, Registry, Source, Step, StepKind, Undo, Workflow, check,
+    diagnostic::Findings,
+    read::{self, Reader},
+    tool, yaml,
 };
+use cuelight_base::NESTING_MAX;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where a workflow finds the files it names. Paths are as written, beside the file that names them already joined.
@@ -57,7 +55,7 @@ pub fn read(name: &str, text: &str, files: &dyn Files) -> (Option<Workflow>, Vec
 }
 
 /// The shape of one file alone, without the checks that need more than one value.
-pub(super) fn shape(findings: &mut Findings<'_>) -> (Option<Workflow>, Vec<crate::definition::Edit>) {
+pub(super) fn shape(findings: &mut Findings<'_>) -> (Option<Workflow>, Vec<crate::Edit>) {
     let Some(root) = yaml::parse(findings) else { return (None, Vec::new()) };
     let mut reader = Reader::new(findings);
     let workflow = read::workflow(&mut reader, &root);

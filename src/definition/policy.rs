@@ -3,12 +3,10 @@
 //! Plain data; what it means at run time is for `engine`.
 
 use crate::{
-    base::{FailureMode, Score, Span},
-    definition::{
-        Placed,
-        workflow::{Condition, Field, Script, Text, Uses},
-    },
+    Placed,
+    workflow::{Condition, Field, Script, Text, Uses},
 };
+use cuelight_base::{FailureMode, Score, Span};
 
 /// What a failure means for the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -349,7 +347,7 @@ pub struct Gate {
     /// Whether an approval is signed with a security key that was touched.
     pub touch: bool,
     /// Where it stands.
-    pub place: crate::definition::Place,
+    pub place: crate::Place,
 }
 
 /// How bad a wrong yes is.
@@ -386,7 +384,7 @@ pub struct Quorum {
     /// How many different people.
     pub count: u32,
     /// Where it stands.
-    pub place: crate::definition::Place,
+    pub place: crate::Place,
 }
 
 /// Who may not decide.

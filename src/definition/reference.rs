@@ -3,13 +3,11 @@
 //! Which of these reads are right is for `check`.
 
 use crate::{
-    base::Value,
-    definition::{
-        Action, Body, Data, Forbidden, Gate, Length, MatrixSource, Place, Script, Step, StepKind, Text, Undo,
-        Wait, Workflow,
-    },
-    expression::{self, Expr, Template},
+    Action, Body, Data, Forbidden, Gate, Length, MatrixSource, Place, Script, Step, StepKind, Text, Undo,
+    Wait, Workflow,
 };
+use cuelight_base::Value;
+use cuelight_expression::{Expr, Template};
 
 /// Where in a step an expression stands; that decides what it may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +113,7 @@ impl<'w> Walk<'_, 'w> {
     }
 
     fn bare(&mut self, site: Site, text: &'w str, place: Place) {
-        if let Ok(expr) = expression::parse(text) {
+        if let Ok(expr) = cuelight_expression::parse(text) {
             (self.see)(Reading { site, expr, text, place, inner: 0, is_alone: true });
         }
     }

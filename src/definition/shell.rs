@@ -7,14 +7,12 @@
 
 use super::inline::{self, Inline};
 use crate::{
-    base::is_shell,
-    definition::{
-        Binding, Placed, Script, Text,
-        diagnostic::Findings,
-        read::{Reader, locate},
-    },
-    expression::Hole,
+    Binding, Placed, Script, Text,
+    diagnostic::Findings,
+    read::{Reader, locate},
 };
+use cuelight_base::is_shell;
+use cuelight_expression::Hole;
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Range,
@@ -42,7 +40,7 @@ pub(super) fn is_known(shell: &[String]) -> bool {
 }
 
 /// The program and arguments that a `shell:` stands for; the script comes last.
-pub(super) fn words(shell: &str) -> Vec<String> {
+pub fn words(shell: &str) -> Vec<String> {
     let words: Vec<&str> = shell.split_whitespace().collect();
     let words = match words.as_slice() {
         [] | ["bash"] => vec!["bash", "-euo", "pipefail", "-c"],

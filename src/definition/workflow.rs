@@ -4,15 +4,13 @@
 //! for `plan`.
 
 use crate::{
-    base::{Hints, MessageKind, RoutePolicy, Span, Value, ValueMap},
-    definition::{
-        Model, Place, Placed, Tool,
-        policy::{
-            Action, Budget, Cache, Concurrency, Confidence, Effect, Expected, Fallback, Gate, Limits,
-            OnConsoleDeath, OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
-        },
+    Model, Place, Placed, Tool,
+    policy::{
+        Action, Budget, Cache, Concurrency, Confidence, Effect, Expected, Fallback, Gate, Limits,
+        OnConsoleDeath, OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
     },
 };
+use cuelight_base::{Hints, MessageKind, RoutePolicy, Span, Value, ValueMap};
 use std::sync::Arc;
 
 /// A text that may hold `${{ }}`, as written. Parses as an `expression::Template`.

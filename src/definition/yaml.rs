@@ -4,10 +4,8 @@
 //! merge keys, directives, a second document, duplicate keys, and whatever is beyond the limits. What the keys mean
 //! is for `read`. The only file that reads with the YAML library.
 
-use crate::{
-    base::{ALIAS_BYTES_MAX, FILE_BYTES_MAX, FILE_DEPTH_MAX, Value, ValueMap},
-    definition::{Place, Source, diagnostic::Findings},
-};
+use crate::{Diagnostic, Place, Source, diagnostic::Findings};
+use cuelight_base::{ALIAS_BYTES_MAX, FILE_BYTES_MAX, FILE_DEPTH_MAX, Value, ValueMap};
 use serde_saphyr::granit_parser::{
     Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle, options,
 };
@@ -15,32 +13,42 @@ use std::collections::BTreeMap;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) shape: Shape,
+pub struct Node {
+    /// The place in the file.
+    pub place: Place,
+    /// The value.
+    pub shape: Shape,
 }
 
 /// What stands there.
 #[derive(Clone, Debug)]
-pub(super) enum Shape {
+pub enum Shape {
+    /// Text, a number, a boolean or nothing.
     Scalar(Scalar),
+    /// Items in their order.
     List(Vec<Node>),
+    /// Entries in their order; no key stands twice.
     Map(Vec<Entry>),
 }
 
 /// Text, and whether it was written without quotes (only then it may be a number, a boolean or null).
 #[derive(Clone, Debug)]
-pub(super) struct Scalar {
-    pub(super) text: String,
-    pub(super) plain: bool,
+pub struct Scalar {
+    /// The text without its quotes.
+    pub text: String,
+    /// True if it was written without quotes.
+    pub plain: bool,
 }
 
 /// One key of a mapping with its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Place,
-    pub(super) value: Node,
+pub struct Entry {
+    /// The key as text.
+    pub key: String,
+    /// The place of the key.
+    pub place: Place,
+    /// The value below the key.
+    pub value: Node,
 }
 
 impl Node {
@@ -49,7 +57,7 @@ impl Node {
     }
 
     /// What it is, for messages.
-    pub(super) fn what(&self) -> &'static str {
+    pub fn what(&self) -> &'static str {
         match &self.shape {
             Shape::List(_) => "a list",
             Shape::Map(_) => "a mapping",
@@ -63,12 +71,12 @@ impl Node {
     }
 
     /// Whether nothing was written.
-    pub(super) fn is_null(&self) -> bool {
+    pub fn is_null(&self) -> bool {
         matches!(&self.shape, Shape::Scalar(it) if it.plain && it.value().is_null())
     }
 
     /// As a JSON value; duplicate keys were refused before.
-    pub(super) fn to_value(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         match &self.shape {
             Shape::Scalar(it) => it.value(),
             Shape::List(items) => items.iter().map(Self::to_value).collect(),
@@ -80,7 +88,7 @@ impl Node {
     }
 
     /// Every text in it, with its place.
-    pub(super) fn texts<'n>(&'n self, visit: &mut dyn FnMut(&'n str, Place)) {
+    pub fn texts<'n>(&'n self, visit: &mut dyn FnMut(&'n str, Place)) {
         match &self.shape {
             Shape::Scalar(it) => visit(&it.text, self.place),
             Shape::List(items) => items.iter().for_each(|it| it.texts(visit)),
@@ -91,7 +99,7 @@ impl Node {
 
 impl Scalar {
     /// What the core schema of YAML 1.2 makes of it.
-    pub(super) fn value(&self) -> Value {
+    pub fn value(&self) -> Value {
         if !self.plain {
             return Value::String(self.text.clone());
         }
@@ -104,7 +112,7 @@ impl Scalar {
     }
 
     /// What a YAML 1.1 reader would have made of it, where it differs and somebody may mean that.
-    pub(super) fn old_meaning(&self) -> Option<String> {
+    pub fn old_meaning(&self) -> Option<String> {
         if !self.plain {
             return None;
         }
@@ -117,6 +125,13 @@ impl Scalar {
         let old = self.text.contains('_') && digits.bytes().all(|it| it.is_ascii_digit() || it == b'.');
         (old && number(&digits).is_some()).then_some(digits)
     }
+}
+
+/// The tree of a file and all that is wrong with it; no tree when it cannot be read to its end, and then there is an error.
+pub fn parse_yaml(source: &Source<'_>) -> (Option<Node>, Vec<Diagnostic>) {
+    let mut findings = Findings::new("", source);
+    let root = parse(&mut findings);
+    (root, findings.finish())
 }
 
 /// A number as JSON writes it, from the core schema's decimal, octal, hexadecimal and floating forms.

@@ -156,7 +156,7 @@ pub struct Signature {
     pub person: String,
     /// The fingerprint of the key.
     pub key: String,
-    /// The signed text: a [`crate::engine::Statement`].
+    /// The signed text: a [`crate::Statement`].
     pub statement: String,
     /// The signature, as `ssh-keygen -Y sign` writes it.
     pub armored: String,

@@ -2,13 +2,13 @@
 //! A function of the other run and of the plan that is to be done; who may ask for it is said in `recovery`.
 
 use crate::{
-    base::{CORRECTION_COMPARES_MAX, StepIx, UNDO_WINDOW_DEFAULT, ValueMap},
-    engine::{
-        Change, Corrected, InputChange, StepChange,
-        by_hand::{is_or_makes_gate, is_or_makes_gate_that},
-        run::{Run, asks_for_failures},
-    },
-    plan::{Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work},
+    Change, Corrected, InputChange, StepChange,
+    by_hand::{is_or_makes_gate, is_or_makes_gate_that},
+    run::{Run, asks_for_failures},
+};
+use cuelight_base::{CORRECTION_COMPARES_MAX, StepIx, UNDO_WINDOW_DEFAULT, ValueMap};
+use cuelight_plan::{
+    Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

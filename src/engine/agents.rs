@@ -4,14 +4,12 @@
 //! What an agent is called and of which type it is was checked by the door it came through; what it may ask otherwise, too.
 
 use crate::{
-    base::{
-        AGENT_BEATS_LOST, AGENT_CAPABILITIES_MAX, AGENT_METADATA_BYTES_MAX, AGENTS_MAX,
-        AGENTS_OF_PROJECT_MAX, AttemptId, FailureMode, Span, Timestamp, ValueMap, json_bytes,
-    },
-    engine::{
-        Actor, AgentEvent, Event, Fact, Proof, Refusal,
-        handle::{Turn, checked_reason},
-    },
+    Actor, AgentEvent, Event, Fact, Proof, Refusal,
+    handle::{Turn, checked_reason},
+};
+use cuelight_base::{
+    AGENT_BEATS_LOST, AGENT_CAPABILITIES_MAX, AGENT_METADATA_BYTES_MAX, AGENTS_MAX, AGENTS_OF_PROJECT_MAX,
+    AttemptId, FailureMode, Span, Timestamp, ValueMap, json_bytes,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -276,7 +274,7 @@ pub(super) fn own(by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
         ));
     };
     let session = name.strip_prefix(token.subject.as_str()).and_then(|it| it.strip_prefix('/'));
-    let is_own = name == token.subject || session.is_some_and(crate::base::is_name);
+    let is_own = name == token.subject || session.is_some_and(cuelight_base::is_name);
     if token.person.is_some() || !is_own {
         let why = "its name is not that of the token; go by your own, as `name` or `name/session`";
         return Err(refused(AgentFault::NotYours, why));
@@ -314,11 +312,11 @@ impl Turn<'_> {
     fn register(&mut self, agent: Registration, by: Actor) -> Result<(), Refusal> {
         let key = own(&by, &agent.name)?;
         let too_much = agent.capabilities.len() > AGENT_CAPABILITIES_MAX
-            || agent.capabilities.iter().any(|it| !crate::base::is_name(it))
+            || agent.capabilities.iter().any(|it| !cuelight_base::is_name(it))
             || json_bytes(&agent.metadata) > AGENT_METADATA_BYTES_MAX
             || agent.max_concurrent == 0
             || agent.heartbeat.0 == 0
-            || !crate::base::is_agent_type(&agent.agent_type);
+            || !cuelight_base::is_agent_type(&agent.agent_type);
         if too_much {
             let why = format!(
                 "what it says of itself cannot be kept: a type, {AGENT_CAPABILITIES_MAX} capabilities of letters, digits and `_.:-`, and \

@@ -3,13 +3,11 @@
 //! done in its place.
 
 use crate::{
-    base::{FailureMode, RunId, Score, StepIx, shorten},
-    engine::{
-        Alternative, Choice, Failure, Purpose, StepEvent, StepState, WaitReason, attempt::held_above, call,
-        consequence::holds_unanswered_gate, frame::descendants, handle::Turn, retry, run::Run, talk,
-    },
-    plan::{FrameKind, OnError, OnFailure, Work},
+    Alternative, Choice, Failure, Purpose, StepEvent, StepState, WaitReason, attempt::held_above, call,
+    consequence::holds_unanswered_gate, frame::descendants, handle::Turn, retry, run::Run, talk,
 };
+use cuelight_base::{FailureMode, RunId, Score, StepIx, shorten};
+use cuelight_plan::{FrameKind, OnError, OnFailure, Work};
 use std::collections::BTreeSet;
 
 impl Turn<'_> {

@@ -1,27 +1,25 @@
 //! What people are asked: made by the engine from what it knows, hashed over every field.
 
 use crate::{
-    base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, NOT_BOUND, Program, Score, Span, StepIx,
-        Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, groups_do_not_count,
-        json_bytes, keys_do_not_count, sha256,
-    },
-    engine::{
-        Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
-        by_hand::{left_out_by_hand, reads_what_is_by_hand, templates_read_what_is_by_hand},
-        call::{self, Beside, Unresolved},
-        condition::View,
-        gate::Gate,
-        membership::asks_for_people,
-        run::Run,
-        talk,
-        world::World,
-    },
-    expression::{self, Template},
-    plan::{
-        Currency, EffectClass, FrameKind, GateRule, Need, OnError, OnFailure, OnTimeout, PlanStep, PlanTool,
-        Quorum, Risk, Route, Talk, TalkTool, Undo, Work, matrix_copies,
-    },
+    Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
+    by_hand::{left_out_by_hand, reads_what_is_by_hand, templates_read_what_is_by_hand},
+    call::{self, Beside, Unresolved},
+    condition::View,
+    gate::Gate,
+    membership::asks_for_people,
+    run::Run,
+    talk,
+    world::World,
+};
+use cuelight_base::{
+    Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, NOT_BOUND, Program, Score, Span, StepIx,
+    Timestamp, Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, groups_do_not_count, json_bytes,
+    keys_do_not_count, sha256,
+};
+use cuelight_expression::Template;
+use cuelight_plan::{
+    Currency, EffectClass, FrameKind, GateRule, Need, OnError, OnFailure, OnTimeout, PlanStep, PlanTool,
+    Quorum, Risk, Route, Talk, TalkTool, Undo, Work, matrix_copies,
 };
 use std::collections::BTreeSet;
 
@@ -219,13 +217,13 @@ pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolve
     if rule.asks || reads_what_is_by_hand(view.run, view.step, expression) {
         return Ok(false);
     }
-    let expr = expression::parse(expression).map_err(|it| Unresolved::Failed(it.to_string()))?;
+    let expr = cuelight_expression::parse(expression).map_err(|it| Unresolved::Failed(it.to_string()))?;
     let copies = copies(view, rule)?;
     if copies.as_ref().is_some_and(Vec::is_empty) {
         return Ok(false);
     }
     for view in views(view, copies.as_deref()) {
-        if !expression::evaluate_truth(&expr, &view)? {
+        if !cuelight_expression::evaluate_truth(&expr, &view)? {
             return Ok(false);
         }
     }
@@ -316,7 +314,7 @@ fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &
     let what = if of_step { what.replace("run", "step") } else { what.to_owned() };
     FormField {
         name: currency.word().to_owned(),
-        kind: crate::plan::OutputType::Number,
+        kind: cuelight_plan::OutputType::Number,
         required: true,
         pattern: None,
         choices: Vec::new(),
@@ -797,7 +795,7 @@ fn form(view: View<'_>, needs: &[Need], set: Option<&ValueMap>) -> Result<Vec<Fo
 }
 
 fn typed(value: Value, need: &Need) -> Result<Value, Unresolved> {
-    crate::engine::outcome::typed(value, need.kind)
+    crate::outcome::typed(value, need.kind)
         .map_err(|what| Unresolved::Failed(format!("the default of `{}` is {what}", need.name)))
 }
 
@@ -877,7 +875,7 @@ pub(super) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice
     let given = asking.form.as_ref().and_then(|it| it.get(CHOICE_FIELD).cloned());
     let field = FormField {
         name: CHOICE_FIELD.to_owned(),
-        kind: crate::plan::OutputType::String,
+        kind: cuelight_plan::OutputType::String,
         required: true,
         pattern: None,
         choices: candidates.iter().map(|it| it.as_str().into()).collect(),

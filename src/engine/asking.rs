@@ -2,18 +2,16 @@
 //! says is made in `ask`, and what an answer causes is in `verdict`.
 
 use crate::{
-    base::{FailureMode, OPEN_GATES_MAX, RunId, StepIx},
-    engine::{
-        Changed, Fact, GateEvent, GateState, StepEvent, StepState, WaitReason,
-        ask::{self, Asking},
-        condition::View,
-        gate::Gate,
-        handle::Turn,
-        outcome,
-        run::Run,
-    },
-    plan::{FrameKind, GateRule, Work},
+    Changed, Fact, GateEvent, GateState, StepEvent, StepState, WaitReason,
+    ask::{self, Asking},
+    condition::View,
+    gate::Gate,
+    handle::Turn,
+    outcome,
+    run::Run,
 };
+use cuelight_base::{FailureMode, OPEN_GATES_MAX, RunId, StepIx};
+use cuelight_plan::{FrameKind, GateRule, Work};
 use std::{collections::BTreeSet, sync::Arc};
 
 impl Turn<'_> {
@@ -40,7 +38,7 @@ impl Turn<'_> {
             Some((gate, before)) => self.asking_again(gate, before, &rule),
             None => Asking {
                 gate: self.world.next_gate_id(),
-                epoch: crate::base::Epoch(1),
+                epoch: cuelight_base::Epoch(1),
                 opened_at: self.now,
                 expires_at: rule.timeout.map(|it| self.now + it),
                 form: None,
@@ -64,11 +62,11 @@ impl Turn<'_> {
     }
 
     /// The next epoch of a gate that was asked before. Nobody has seen the new ask: who has time to answer has all of it.
-    fn asking_again(&self, id: crate::base::GateId, gate: &Gate, rule: &GateRule) -> Asking {
+    fn asking_again(&self, id: cuelight_base::GateId, gate: &Gate, rule: &GateRule) -> Asking {
         let in_time = gate.is_open() && gate.ask.expires_at.is_none_or(|it| it > self.now);
         Asking {
             gate: id,
-            epoch: crate::base::Epoch(gate.epoch.0 + 1),
+            epoch: cuelight_base::Epoch(gate.epoch.0 + 1),
             opened_at: if gate.is_open() { gate.ask.opened_at } else { self.now },
             expires_at: if in_time { gate.ask.expires_at } else { rule.timeout.map(|it| self.now + it) },
             form: Some(gate.form()),
@@ -81,9 +79,9 @@ impl Turn<'_> {
         &mut self,
         id: RunId,
         step: StepIx,
-        ask: crate::engine::Ask,
+        ask: crate::Ask,
         why: Option<String>,
-    ) -> crate::base::GateId {
+    ) -> cuelight_base::GateId {
         let (gate, hash) = (ask.gate, ask::hash(&ask));
         self.emit(Fact::Gate(id, step, gate, GateEvent::Asked { ask: Arc::new(ask), hash, why }));
         self.emit_step(id, step, StepEvent::Waiting { reason: WaitReason::Person(gate) });
@@ -94,7 +92,7 @@ impl Turn<'_> {
     pub(super) fn ask_by_the_way(&mut self, id: RunId, step: StepIx) {
         let asking = Asking {
             gate: self.world.next_gate_id(),
-            epoch: crate::base::Epoch(1),
+            epoch: cuelight_base::Epoch(1),
             opened_at: self.now,
             expires_at: None,
             form: None,
@@ -104,7 +102,7 @@ impl Turn<'_> {
         self.ask(id, step, ask, None);
     }
 
-    pub(super) fn by_the_way(&self, run: &Run, step: StepIx, asking: &Asking) -> crate::engine::Ask {
+    pub(super) fn by_the_way(&self, run: &Run, step: StepIx, asking: &Asking) -> crate::Ask {
         let to_choose = || self.proposed(run, step).filter(|_| run.is_to_be_chosen(step));
         if run.step(step).held.is_some() {
             ask::confidence(run, step, asking)

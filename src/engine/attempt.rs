@@ -1,24 +1,22 @@
 //! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
 
 use crate::{
-    base::{
-        AttemptId, Digest, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span,
-        StepIx, Timestamp, UNDO_ATTEMPTS_MAX, ValueMap, shorten,
-    },
-    engine::{
-        Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
-        StepState, UndoEvent, WillRun,
-        another_try::is_replaced,
-        call::{self, Unresolved},
-        condition::View,
-        facts,
-        handle::Turn,
-        outcome, retry,
-        run::Run,
-        settle::may_start,
-    },
-    plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind, Work},
+    Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
+    StepState, UndoEvent, WillRun,
+    another_try::is_replaced,
+    call::{self, Unresolved},
+    condition::View,
+    facts,
+    handle::Turn,
+    outcome, retry,
+    run::Run,
+    settle::may_start,
 };
+use cuelight_base::{
+    AttemptId, Digest, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx,
+    Timestamp, UNDO_ATTEMPTS_MAX, ValueMap, shorten,
+};
+use cuelight_plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind, Work};
 
 /// How often a call that certainly did not start is made again for nothing.
 const NOT_STARTED_MAX: u32 = 3;

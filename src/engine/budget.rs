@@ -1,12 +1,10 @@
 //! What is used up: charged when a call begins, corrected when it ends, held against the ceilings of its run and its step.
 //! What people are asked when a ceiling is reached is made in `ask`.
 
-use crate::{
-    base::{FailureMode, RunId, StepIx, ValueMap},
-    engine::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run, talk},
-    expression::to_text,
-    plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used},
-};
+use crate::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
+use cuelight_base::{FailureMode, RunId, StepIx, ValueMap};
+use cuelight_expression::to_text;
+use cuelight_plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used};
 use std::collections::BTreeSet;
 
 /// What was used of a budget, and what may be.
@@ -123,7 +121,7 @@ impl Run {
             let text = written(outputs, it).filter(|text| it.parse(text).is_none())?;
             let wanted =
                 if it == Currency::CostUsd { "no amount in dollars like 0.25" } else { "no whole number" };
-            let text = crate::base::shorten(&text, 40);
+            let text = cuelight_base::shorten(&text, 40);
             let message = format!("wrote `{}` as {text:?}, which is {wanted}; a budget counts it", it.word());
             Some(outcome::failure(FailureMode::AgentContract, message))
         };

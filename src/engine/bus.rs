@@ -1,12 +1,10 @@
 //! The fold of what is said: the messages that are kept, those of each project by themselves, and the ids that were used. It is shared
 //! with `projection`. Who says and who hears is for `tell`.
 
-use crate::{
-    base::{
-        BUS_BYTES_MAX, FairMemory, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind,
-        Priority, Qos, Span, Timestamp, Value, ValueMap, json_weight, json_weight_of_all, sha256,
-    },
-    engine::{BusEvent, MessageProof},
+use crate::{BusEvent, MessageProof};
+use cuelight_base::{
+    BUS_BYTES_MAX, FairMemory, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind,
+    Priority, Qos, Span, Timestamp, Value, ValueMap, json_weight, json_weight_of_all, sha256,
 };
 use serde::{Deserialize, Serialize};
 use std::{

@@ -1,12 +1,10 @@
 //! Ways around a gate that lead over the steps before it: a person skips one or completes it by hand, and the gate's own
 //! `if`, `auto` or matrix reads the result. Such an expression leaves no gate out.
 
-use crate::{
-    base::{StepIx, Value},
-    engine::{frame, run::Run},
-    expression::{self, Expr, Template},
-    plan::{FrameKind, GateRule, PlanStep, Work},
-};
+use crate::{frame, run::Run};
+use cuelight_base::{StepIx, Value};
+use cuelight_expression::{Expr, Template};
+use cuelight_plan::{FrameKind, GateRule, PlanStep, Work};
 
 /// Whether a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or it asked in the run
 /// that this one corrects.
@@ -50,7 +48,7 @@ pub(super) fn has_asked_within(run: &Run, step: StepIx) -> Option<&str> {
 
 /// Whether an expression reads a step that a person closed by hand, or one that comes after such a step.
 pub(super) fn reads_what_is_by_hand(run: &Run, step: StepIx, expression: &str) -> bool {
-    expression::parse(expression).is_ok_and(|it| reads_by_hand(run, step, &it))
+    cuelight_expression::parse(expression).is_ok_and(|it| reads_by_hand(run, step, &it))
 }
 
 /// Whether one of the templates in a value does.

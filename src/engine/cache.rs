@@ -2,18 +2,16 @@
 //! written. What was used least lately goes first when there is no more room. The fold is shared with `projection`.
 
 use crate::{
-    base::{
-        CACHE_BYTES_MAX, CACHE_KEY_CHARS_MAX, CACHE_RESULTS_MAX, Digest, RunId, Score, StepIx, Timestamp,
-        ValueMap, canonical_json, json_bytes, sha256, shorten,
-    },
-    engine::{
-        Actor, CacheEvent, CachedFrom, Fact, Origin, Purpose, Refusal, StepEvent, StepState,
-        call::{self, Unresolved},
-        condition::View,
-        handle::{Turn, required_reason},
-        outcome,
-        run::Run,
-    },
+    Actor, CacheEvent, CachedFrom, Fact, Origin, Purpose, Refusal, StepEvent, StepState,
+    call::{self, Unresolved},
+    condition::View,
+    handle::{Turn, required_reason},
+    outcome,
+    run::Run,
+};
+use cuelight_base::{
+    CACHE_BYTES_MAX, CACHE_KEY_CHARS_MAX, CACHE_RESULTS_MAX, Digest, RunId, Score, StepIx, Timestamp,
+    ValueMap, canonical_json, json_bytes, sha256, shorten,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

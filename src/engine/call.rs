@@ -2,22 +2,20 @@
 //! No value is ever pasted into the text of a script.
 
 use crate::{
-    base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MCP_TIMEOUT_DEFAULT,
-        MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, is_shell,
-        json_bytes, sha256,
-    },
-    engine::{
-        FileFact, Purpose,
-        condition::{ENV_DEPTH_MAX, View},
-        run::Run,
-        talk,
-    },
-    expression::{EvalError, Expr, Hole, Part, Template, evaluate_text},
-    plan::{
-        Amounts, Answers, Currency, EffectClass, FrameKind, Given, ModelWork, PlanStep, PlanTool, ToolUse,
-        Undo, Work, expected_of,
-    },
+    FileFact, Purpose,
+    condition::{ENV_DEPTH_MAX, View},
+    run::Run,
+    talk,
+};
+use cuelight_base::{
+    Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MCP_TIMEOUT_DEFAULT,
+    MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, is_shell,
+    json_bytes, sha256,
+};
+use cuelight_expression::{EvalError, Expr, Hole, Part, Template, evaluate_text};
+use cuelight_plan::{
+    Amounts, Answers, Currency, EffectClass, FrameKind, Given, ModelWork, PlanStep, PlanTool, ToolUse, Undo,
+    Work, expected_of,
 };
 use std::collections::BTreeSet;
 
@@ -619,13 +617,13 @@ pub(super) fn effect_key(run: &Run, step: StepIx, purpose: &str) -> Digest {
 
 /// Hash of a step's template, for what cannot be resolved yet.
 pub(super) fn template_hash(plan: &PlanStep) -> Digest {
-    let template = crate::base::canonical_json(&(&plan.work, &plan.env, &plan.dir));
+    let template = cuelight_base::canonical_json(&(&plan.work, &plan.env, &plan.dir));
     sha256("cuelight-template-v1", &[template.as_bytes()])
 }
 
 /// The same of what is done in place of a step.
 pub(super) fn fallback_hash(plan: &PlanStep, work: &Work) -> Digest {
-    let template = crate::base::canonical_json(&(work, &plan.env, &plan.dir));
+    let template = cuelight_base::canonical_json(&(work, &plan.env, &plan.dir));
     sha256("cuelight-template-v1", &[template.as_bytes()])
 }
 

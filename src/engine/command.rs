@@ -1,13 +1,11 @@
 //! All that can be asked of the engine. A command asks; whether it happens is decided in `handle`.
 
 use crate::{
-    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
-    engine::{
-        Actor, AgentAsk, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, Membership,
-        MessageProof, NewMessage, NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
-    },
-    plan::Plan,
+    Actor, AgentAsk, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, Membership,
+    MessageProof, NewMessage, NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
 };
+use cuelight_base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap};
+use cuelight_plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 

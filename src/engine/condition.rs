@@ -1,11 +1,9 @@
 //! What expressions see: the answers of one run, at one step, at one instant.
 
-use crate::{
-    base::{StepIx, Timestamp, Value, ValueMap},
-    engine::{run::Run, step::Step, world::World},
-    expression::{self, EvalError, Lookup, NoHash, StatusFunction, Template, descend},
-    plan::{FrameKind, Scope},
-};
+use crate::{run::Run, step::Step, world::World};
+use cuelight_base::{StepIx, Timestamp, Value, ValueMap};
+use cuelight_expression::{EvalError, Lookup, NoHash, StatusFunction, Template, descend};
+use cuelight_plan::{FrameKind, Scope};
 
 /// How deep `env` may refer to `env`.
 pub(super) const ENV_DEPTH_MAX: u8 = 8;
@@ -35,11 +33,11 @@ impl<'a> View<'a> {
 
     /// Whether the step's `if` holds. As at GitHub, `success()` is meant unless a status function is named.
     pub(super) fn holds(&self, condition: &str) -> Result<bool, EvalError> {
-        let expr = expression::parse(condition).map_err(|it| EvalError::Function(it.to_string()))?;
+        let expr = cuelight_expression::parse(condition).map_err(|it| EvalError::Function(it.to_string()))?;
         if !expr.uses_status_function() && !self.status(StatusFunction::Success) {
             return Ok(false);
         }
-        expression::evaluate_truth(&expr, self)
+        cuelight_expression::evaluate_truth(&expr, self)
     }
 
     /// A template's value; text that holds no expression stays as it is.
@@ -75,8 +73,9 @@ impl<'a> View<'a> {
 
     /// A bare expression as text.
     pub(super) fn bare_text(&self, expression: &str) -> Result<String, EvalError> {
-        let expr = expression::parse(expression).map_err(|it| EvalError::Function(it.to_string()))?;
-        expression::evaluate_text(&expr, self)
+        let expr =
+            cuelight_expression::parse(expression).map_err(|it| EvalError::Function(it.to_string()))?;
+        cuelight_expression::evaluate_text(&expr, self)
     }
 
     fn step_value(&self, step: StepIx, path: &[&str]) -> Option<Value> {
@@ -86,7 +85,7 @@ impl<'a> View<'a> {
         {
             let mut done = it.clone();
             done.outputs.clone_from(outputs);
-            done.state = Some(crate::engine::StepState::Completed);
+            done.state = Some(crate::StepState::Completed);
             return descend(&done.as_value(), path).cloned();
         }
         match path {

@@ -2,13 +2,11 @@
 //! with it, as its `on-error`, the gate or the run has it. When the run itself is over is for `winding_up`.
 
 use crate::{
-    base::{ErrorKind, FailureMode, RunId, Severity, StepIx, ValueMap},
-    engine::{
-        Failure, RunEvent, StepEvent, StepState, Why, by_hand::holds_gate, frame::descendants, gate::Gate,
-        handle::Turn, outcome, run::Run, talk,
-    },
-    plan::{ConfidenceBelow, FrameKind, OnError, OnFailure, Work},
+    Failure, RunEvent, StepEvent, StepState, Why, by_hand::holds_gate, frame::descendants, gate::Gate,
+    handle::Turn, outcome, run::Run, talk,
 };
+use cuelight_base::{ErrorKind, FailureMode, RunId, Severity, StepIx, ValueMap};
+use cuelight_plan::{ConfidenceBelow, FrameKind, OnError, OnFailure, Work};
 
 impl Turn<'_> {
     /// A step is done.

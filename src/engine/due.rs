@@ -2,13 +2,11 @@
 //! In which order things are due is known to `world`.
 
 use crate::{
-    base::{Epoch, ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, ValueMap},
-    engine::{
-        Ask, GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
-        handle::Turn,
-    },
-    plan::{GateRule, OnTimeout, WaitFor, Work},
+    Ask, GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
+    handle::Turn,
 };
+use cuelight_base::{Epoch, ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, ValueMap};
+use cuelight_plan::{GateRule, OnTimeout, WaitFor, Work};
 use std::sync::Arc;
 
 impl Turn<'_> {
@@ -78,7 +76,7 @@ impl Turn<'_> {
         }
     }
 
-    fn gate_due(&mut self, id: crate::base::GateId, due: GateDue) {
+    fn gate_due(&mut self, id: cuelight_base::GateId, due: GateDue) {
         let gate = &self.world.gates[&id];
         let rule = Arc::clone(&gate.rule);
         match due {
@@ -110,7 +108,7 @@ impl Turn<'_> {
     }
 
     /// Whom the rule names: a person, or `group:NAME`.
-    fn escalates_to(&self, id: crate::base::GateId, rule: &GateRule) -> String {
+    fn escalates_to(&self, id: cuelight_base::GateId, rule: &GateRule) -> String {
         let gate = &self.world.gates[&id];
         let template = rule.escalate.as_ref().map_or("", |it| it.1.as_str());
         let view = View::of(self.world, self.run(gate.run), gate.step, self.now);
@@ -119,7 +117,7 @@ impl Turn<'_> {
 
     /// Asks again without a deadline. An ask that cannot be made now is kept as it was shown, since a deadline that stays
     /// would be due for ever; the last vote compares it once more.
-    fn lift_deadline(&mut self, id: crate::base::GateId) {
+    fn lift_deadline(&mut self, id: cuelight_base::GateId) {
         let gate = &self.world.gates[&id];
         let made = self.ask_again(id, None).map(|it| it.0);
         let shown = || Ask { epoch: Epoch(gate.epoch.0 + 1), ..(*gate.ask).clone() };

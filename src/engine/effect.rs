@@ -1,11 +1,9 @@
 //! All that can be to be done, and which event asks for it. A function of the event alone.
 
 use crate::{
-    base::{AttemptId, Digest, GateId, Launch, Program, RunId, StepIx},
-    engine::{
-        Adoption, AttemptEvent, Event, Fact, Facts, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose,
-    },
+    Adoption, AttemptEvent, Event, Fact, Facts, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose,
 };
+use cuelight_base::{AttemptId, Digest, GateId, Launch, Program, RunId, StepIx};
 
 /// Something the loud half must do once the event that asks for it is on disk.
 #[derive(Clone, Debug, PartialEq)]

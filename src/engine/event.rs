@@ -3,15 +3,15 @@
 //! An event carries all that its effect needs, so that what is to be done follows from the event alone.
 
 use crate::{
-    base::{
-        AttemptId, Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch,
-        Message, NOT_BOUND, Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
-    },
-    engine::{
-        Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Membership,
-        PeoplePolicy, Registration, RetryFrom, RunState, TopicRule, Verdict,
-    },
-    plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
+    Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Membership,
+    PeoplePolicy, Registration, RetryFrom, RunState, TopicRule, Verdict,
+};
+use cuelight_base::{
+    AttemptId, Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Message,
+    NOT_BOUND, Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
+};
+use cuelight_plan::{
+    Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,9 +1,7 @@
 //! Whether files are still what people agreed to: what was seen then, against what is seen now.
 
-use crate::{
-    base::{Digest, Program, shorten},
-    engine::{Changed, Facts, FileFact, step::Asked},
-};
+use crate::{Changed, Facts, FileFact, step::Asked};
+use cuelight_base::{Digest, Program, shorten};
 
 /// Differences named in one sentence; more are counted.
 const NAMED_MAX: usize = 3;

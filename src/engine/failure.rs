@@ -3,14 +3,12 @@
 //! Why a step failed is recorded in `consequence`; what helped before is counted in `projection`.
 
 use crate::{
-    base::{RunId, StepIx},
-    engine::{
-        Actor, Fact, FailureEvent, FailureNote, Refusal,
-        handle::{Turn, checked_reason},
-        run::Run,
-    },
-    plan::Work,
+    Actor, Fact, FailureEvent, FailureNote, Refusal,
+    handle::{Turn, checked_reason},
+    run::Run,
 };
+use cuelight_base::{RunId, StepIx};
+use cuelight_plan::Work;
 
 /// What was said of a failure last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! The form of a gate: the values that people give, checked against its fields.
 
-use crate::{
-    base::{FORM_BYTES_MAX, Value, ValueMap, json_bytes, shorten},
-    engine::{Ask, FormField, outcome},
-    plan::{OutputType, Risk},
-};
+use crate::{Ask, FormField, outcome};
+use cuelight_base::{FORM_BYTES_MAX, Value, ValueMap, json_bytes, shorten};
+use cuelight_plan::{OutputType, Risk};
 
 impl FormField {
     /// Describes the values that fit, as `number, required`.
@@ -82,7 +80,7 @@ fn fitting(field: &FormField, value: Value) -> Result<Value, String> {
     }
     let value = outcome::typed(value, field.kind).map_err(|what| format!("`{name}` is {what}"))?;
     if !field.choices.is_empty() && !field.choices.contains(&value) {
-        let choices: Vec<String> = field.choices.iter().map(crate::expression::to_text).collect();
+        let choices: Vec<String> = field.choices.iter().map(cuelight_expression::to_text).collect();
         return Err(format!("`{name}` must be one of: {}", choices.join(", ")));
     }
     if let (Some(pattern), Some(text)) = (&field.pattern, value.as_str()) {

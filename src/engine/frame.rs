@@ -2,25 +2,21 @@
 //! have come to rest it closes with what they gave. What its failure does to the run is for `consequence`.
 
 use crate::{
-    base::{
-        EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, STEPS_MAX, StepIx, Value, ValueMap, counted, json_bytes,
-    },
-    engine::{
-        StepEvent, StepState, again,
-        by_hand::{
-            is_or_makes_gate, left_out_by_correction, left_out_by_hand, templates_read_what_is_by_hand,
-        },
-        call::Unresolved,
-        condition::View,
-        consequence::{reject_policy, unanswered_gate},
-        handle::Turn,
-        outcome,
-        run::Run,
-        talk,
-    },
-    expression::EvalError,
-    plan::{Frame, FrameKind, PlanStep, Work, expand},
+    StepEvent, StepState, again,
+    by_hand::{is_or_makes_gate, left_out_by_correction, left_out_by_hand, templates_read_what_is_by_hand},
+    call::Unresolved,
+    condition::View,
+    consequence::{reject_policy, unanswered_gate},
+    handle::Turn,
+    outcome,
+    run::Run,
+    talk,
 };
+use cuelight_base::{
+    EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, STEPS_MAX, StepIx, Value, ValueMap, counted, json_bytes,
+};
+use cuelight_expression::EvalError;
+use cuelight_plan::{Frame, FrameKind, PlanStep, Work, expand};
 use std::sync::Arc;
 
 impl Turn<'_> {

@@ -12,17 +12,15 @@
 //! What a verdict *causes* is not decided here; see `verdict`.
 
 use crate::{
-    base::{
-        BREAK_GLASS_REASON_CHARS_MIN, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp,
-        Value, ValueMap,
-    },
-    engine::{
-        Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, ask, check_form,
-        membership::{GatePeople, PeopleInForce, groups_of},
-        quorum, unanswered,
-    },
-    plan::{GateRule, OnFailure, Quorum, Risk},
+    Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, ask, check_form,
+    membership::{GatePeople, PeopleInForce, groups_of},
+    quorum, unanswered,
 };
+use cuelight_base::{
+    BREAK_GLASS_REASON_CHARS_MIN, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value,
+    ValueMap,
+};
+use cuelight_plan::{GateRule, OnFailure, Quorum, Risk};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One gate, folded from its events: the law of who may do what there.
@@ -877,8 +875,8 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{DecisionId, Digest, GateId, RunId};
-    use crate::plan::OnTimeout;
+    use cuelight_base::{DecisionId, Digest, GateId, RunId};
+    use cuelight_plan::OnTimeout;
 
     fn events() -> Vec<(&'static str, GateEvent)> {
         let by = Actor::engine;
@@ -974,7 +972,7 @@ mod tests {
             })
             .collect::<Vec<_>>();
         insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
-            insta::assert_snapshot!("gate_grid", crate::engine::state::grid(&cells));
+            insta::assert_snapshot!("gate_grid", crate::state::grid(&cells));
         });
     }
 }

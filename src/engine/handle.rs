@@ -2,25 +2,23 @@
 //! applies it at once, so that later rules see earlier ones.
 
 use crate::{
-    base::{
-        AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GATE_COMMENTS_MAX,
-        GATE_COMMENTS_OF_PROGRAMS_MAX, GATE_REFUSALS_OF_PROGRAMS_MAX, GateId, OPEN_RUNS_MAX,
-        REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
-    },
-    engine::{
-        Actor, BusEvent, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
-        Purpose, Refusal, Registration, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
-        ask::{self, Asking},
-        by_hand::is_or_makes_gate,
-        call::{self, Unresolved},
-        form, frame,
-        gate::{BREAK_GLASS, Gate, GateAct, OVERRIDE, kept_approval_forbids},
-        outcome,
-        run::Run,
-        world::World,
-    },
-    plan::{Plan, Work},
+    Actor, BusEvent, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
+    Purpose, Refusal, Registration, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
+    ask::{self, Asking},
+    by_hand::is_or_makes_gate,
+    call::{self, Unresolved},
+    form, frame,
+    gate::{BREAK_GLASS, Gate, GateAct, OVERRIDE, kept_approval_forbids},
+    outcome,
+    run::Run,
+    world::World,
 };
+use cuelight_base::{
+    AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GATE_COMMENTS_MAX,
+    GATE_COMMENTS_OF_PROGRAMS_MAX, GATE_REFUSALS_OF_PROGRAMS_MAX, GateId, OPEN_RUNS_MAX, REASON_BYTES_MAX,
+    RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
+};
+use cuelight_plan::{Plan, Work};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One command being handled.
@@ -405,7 +403,7 @@ impl Turn<'_> {
         &self,
         id: GateId,
         values: Option<ValueMap>,
-    ) -> Result<(crate::engine::Ask, crate::base::Digest), String> {
+    ) -> Result<(crate::Ask, cuelight_base::Digest), String> {
         let gate = &self.world.gates[&id];
         let asking = Asking {
             gate: id,
@@ -421,7 +419,7 @@ impl Turn<'_> {
     }
 
     /// The ask of a gate, whatever it is for.
-    pub(super) fn try_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, Unresolved> {
+    pub(super) fn try_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::Ask, Unresolved> {
         let run = self.run(gate.run);
         if gate.for_budget {
             return Ok(self.by_the_way(run, gate.step, asking));
@@ -429,7 +427,7 @@ impl Turn<'_> {
         ask::make(self.world, run, gate.step, &gate.rule, asking, self.now)
     }
 
-    fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, String> {
+    fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::Ask, String> {
         self.try_ask(gate, asking).map_err(|it| match it {
             Unresolved::Needs(_) | Unresolved::Programs(_) => "files have to be looked at again".to_owned(),
             Unresolved::Failed(message) => message,
@@ -537,7 +535,7 @@ impl Turn<'_> {
             },
             DoubtAnswer::Abort => {
                 let failure = outcome::failure(
-                    crate::base::FailureMode::SystemCrash,
+                    cuelight_base::FailureMode::SystemCrash,
                     "a crash interrupted it, and its outcome stayed unknown",
                 );
                 self.fail_step(run, step, &failure);

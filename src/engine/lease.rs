@@ -4,18 +4,15 @@
 //! A step that waits for such an agent holds no slot; its call begins when one takes it, and the lease is the sign that it goes on.
 
 use crate::{
-    base::{
-        AttemptId, Digest, FailureMode, LEASE_DEFAULT, LEASE_ENDING, LEASES_ENDED_KEPT, LEASES_LOST_MAX,
-        Launch, OUTPUT_BYTES_MAX, RunId, Score, Span, StepIx, Timestamp, ValueMap, agent_name, json_bytes,
-        shorten,
-    },
-    engine::{
-        Actor, AgentEvent, AgentFault, AgentKey, Alternative, AttemptEvent, Choice, Event, Fact, Failure,
-        Outcome, Presence, Purpose, Refusal, Registration, RunEvent, StepEvent, WaitReason, agents::refused,
-        call, handle::Turn, outcome, run::Run, settle::may_start,
-    },
-    plan::PlanToolBody,
+    Actor, AgentEvent, AgentFault, AgentKey, Alternative, AttemptEvent, Choice, Event, Fact, Failure,
+    Outcome, Presence, Purpose, Refusal, Registration, RunEvent, StepEvent, WaitReason, agents::refused,
+    call, handle::Turn, outcome, run::Run, settle::may_start,
 };
+use cuelight_base::{
+    AttemptId, Digest, FailureMode, LEASE_DEFAULT, LEASE_ENDING, LEASES_ENDED_KEPT, LEASES_LOST_MAX, Launch,
+    OUTPUT_BYTES_MAX, RunId, Score, Span, StepIx, Timestamp, ValueMap, agent_name, json_bytes, shorten,
+};
+use cuelight_plan::PlanToolBody;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -1,12 +1,10 @@
 //! The library: what agents leave for those who come after, as results of their work and as what they know. The fold keeps which ids were used and for
 //! what; what was said is in the log and beside it, and is found by a list that is derived from the log.
 
-use crate::{
-    base::{
-        Digest, KNOWLEDGE_BYTES_MAX, LIBRARY_IDS_MAX, RESULT_BYTES_MAX, RESULT_KEPT, Span, Timestamp, Value,
-        ValueMap, canonical_json, is_agent, is_agent_type, is_name, json_bytes, sha256,
-    },
-    engine::{Actor, Fact, LibraryEvent, NewMessage, Refusal, handle::Turn},
+use crate::{Actor, Fact, LibraryEvent, NewMessage, Refusal, handle::Turn};
+use cuelight_base::{
+    Digest, KNOWLEDGE_BYTES_MAX, LIBRARY_IDS_MAX, RESULT_BYTES_MAX, RESULT_KEPT, Span, Timestamp, Value,
+    ValueMap, canonical_json, is_agent, is_agent_type, is_name, json_bytes, sha256,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

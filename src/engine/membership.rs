@@ -5,11 +5,9 @@
 //! asked decide. A file that only root can write is above the user whose answers it judges: its change counts at once. A signed
 //! file is not: whoever can write it can put an older one back, which is signed as well.
 
-use crate::{
-    base::{Digest, canonical_json, groups_do_not_count, sha256},
-    engine::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum},
-    plan::{GateRule, Quorum, Risk},
-};
+use crate::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum};
+use cuelight_base::{Digest, canonical_json, groups_do_not_count, sha256};
+use cuelight_plan::{GateRule, Quorum, Risk};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,10 +1,10 @@
 //! What the end of a call means: are the outputs what the step promised, and how far can they be trusted?
 
-use crate::{
-    base::{ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, json_if_any, type_name},
-    engine::Failure,
-    plan::{ConfidenceBelow, OutputType, PlanStep, PlanTool},
+use crate::Failure;
+use cuelight_base::{
+    ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, json_if_any, type_name,
 };
+use cuelight_plan::{ConfidenceBelow, OutputType, PlanStep, PlanTool};
 
 /// The confidence of work that says nothing of it (a tool of medium reliability, O1).
 const CONFIDENCE_DEFAULT: Score = Score(8000);
@@ -42,7 +42,7 @@ pub(super) fn judge(
     }
     let text = |name: &str| written.get(name).and_then(Value::as_str).unwrap_or_default();
     let source = plan.confidence.as_ref().and_then(|it| it.from.as_deref()).unwrap_or("confidence");
-    let reported = written.get(source).and_then(|it| Score::parse(&crate::expression::to_text(it)));
+    let reported = written.get(source).and_then(|it| Score::parse(&cuelight_expression::to_text(it)));
     let unsaid = tool.map_or(CONFIDENCE_DEFAULT, |it| it.reliability);
     let confidence = reported.unwrap_or(unsaid);
     let below = plan.confidence.as_ref().filter(|it| confidence < it.min).map(|it| it.below);
@@ -81,7 +81,7 @@ pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value
     }
     match json_if_any(text.trim())? {
         Some(read) if fits(&read) => Ok(read),
-        _ => Err(format!("{:?}, which is no {wanted}", crate::base::shorten(&text, 40))),
+        _ => Err(format!("{:?}, which is no {wanted}", cuelight_base::shorten(&text, 40))),
     }
 }
 

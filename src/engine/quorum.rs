@@ -1,6 +1,7 @@
 //! Whether enough different people have agreed. One person fills one place, whatever groups they are in.
 
-use crate::{engine::Actor, plan::Quorum};
+use crate::Actor;
+use cuelight_plan::Quorum;
 
 /// Whether the voters fill every place that `require` asks for; without any, one person is enough.
 pub(super) fn is_reached(require: &[Quorum], voters: &[&Actor]) -> bool {
@@ -88,7 +89,7 @@ fn place(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Channel, Proof};
+    use crate::{Channel, Proof};
 
     /// `sre 1, product 1; ann sre product, bob sre`
     fn check(require: &str, people: &str) -> bool {

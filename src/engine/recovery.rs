@@ -2,17 +2,15 @@
 //! takes over is decided in `again`.
 
 use crate::{
-    base::{FailureMode, RunId, Score, StepIx},
-    engine::{
-        Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
-        RunEvent, ScopeEvent, StepEvent, StepState, World,
-        again::{self, TakenOver},
-        ask, frame,
-        handle::Turn,
-        run::Run,
-    },
-    plan::{Plan, Scope, Work},
+    Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
+    RunEvent, ScopeEvent, StepEvent, StepState, World,
+    again::{self, TakenOver},
+    ask, frame,
+    handle::Turn,
+    run::Run,
 };
+use cuelight_base::{FailureMode, RunId, Score, StepIx};
+use cuelight_plan::{Plan, Scope, Work};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -241,7 +239,7 @@ fn ancestors(run: &Run, step: StepIx) -> BTreeSet<StepIx> {
 fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) -> StepEvent {
     let it = run.step(step);
     if !run.step(step).state().is_done() {
-        return StepEvent::Skipped { why: crate::engine::Why::Kept };
+        return StepEvent::Skipped { why: crate::Why::Kept };
     }
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
     let planned = run.plan.steps.len();

@@ -1,9 +1,7 @@
 //! Why something may not be done, in words for the operator. A refusal leaves no trace in the world.
 
-use crate::{
-    base::{Digest, Epoch, GateId, RunId},
-    engine::{AgentFault, Command, GateState, MessageFault, RunState, StepState},
-};
+use crate::{AgentFault, Command, GateState, MessageFault, RunState, StepState};
+use cuelight_base::{Digest, Epoch, GateId, RunId};
 use serde::{Deserialize, Serialize};
 
 /// You may not, and here is why. Each finishes the sentence and says what to do next.
@@ -74,7 +72,7 @@ pub enum Refusal {
     DecisionUsed(String),
     #[error("could not {0}: say why with --reason")]
     ReasonMissing(String),
-    #[error("could not accept that reason: it has {0} bytes, at most {max} are kept", max = crate::base::REASON_BYTES_MAX)]
+    #[error("could not accept that reason: it has {0} bytes, at most {max} are kept", max = cuelight_base::REASON_BYTES_MAX)]
     ReasonTooLong(usize),
     #[error("could not fill in the form of {gate}: {problem}")]
     Form { gate: GateId, problem: String },
@@ -82,7 +80,7 @@ pub enum Refusal {
     NothingToWithdraw(GateId),
     #[error("could not start: {0} runs are open, which is the most; end some first")]
     TooManyRuns(usize),
-    #[error("could not start: the plan has {0} steps, at most {max} are allowed", max = crate::base::STEPS_MAX)]
+    #[error("could not start: the plan has {0} steps, at most {max} are allowed", max = cuelight_base::STEPS_MAX)]
     TooManySteps(usize),
     #[error("could not {verb} the failure of {what}: {why}")]
     Failure { what: String, verb: String, why: String },

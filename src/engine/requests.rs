@@ -1,7 +1,7 @@
 //! Which run was made for which request, for a day: whoever asks again, also an engine that was started anew, has that run and no other.
 //! Who asks, and what makes two requests the same, is for doors: here they are hashes, those of each project by themselves.
 
-use crate::base::{Digest, FairMemory, REQUESTS_KEPT, REQUESTS_MAX, RunId, Timestamp};
+use cuelight_base::{Digest, FairMemory, REQUESTS_KEPT, REQUESTS_MAX, RunId, Timestamp};
 
 /// The requests of the last day that runs were made for.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::sha256;
+    use cuelight_base::sha256;
 
     #[test]
     fn a_project_that_asks_for_much_makes_no_other_one_forget_what_it_asked_for() {

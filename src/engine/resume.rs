@@ -1,13 +1,11 @@
 //! What a crash means: an engine has taken up the log again, and what was in flight is judged, as events.
 
 use crate::{
-    base::{AttemptId, FailureMode, RunId, Span, StepIx},
-    engine::{
-        Adoption, AttemptEvent, Fact, Failure, Found, GateEvent, GateState, Outcome, Purpose, StepEvent,
-        StepState, TakeOver, UndoEvent, ask, handle::Turn, outcome,
-    },
-    plan::{EffectClass, OnTimeout},
+    Adoption, AttemptEvent, Fact, Failure, Found, GateEvent, GateState, Outcome, Purpose, StepEvent,
+    StepState, TakeOver, UndoEvent, ask, handle::Turn, outcome,
 };
+use cuelight_base::{AttemptId, FailureMode, RunId, Span, StepIx};
+use cuelight_plan::{EffectClass, OnTimeout};
 use std::{collections::BTreeMap, sync::Arc};
 
 const EVIDENCE: &str = "the process that ran it died before its end was recorded";
@@ -56,7 +54,7 @@ impl Turn<'_> {
         {
             self.looks_again(gate, &by);
         } else if it.state() == StepState::Undoing && !it.undo_stuck && it.due.is_none() {
-            self.emit(Fact::Undo(id, step, UndoEvent::Again { by: crate::engine::Actor::engine() }));
+            self.emit(Fact::Undo(id, step, UndoEvent::Again { by: crate::Actor::engine() }));
             self.undo_call(id, step);
         }
     }

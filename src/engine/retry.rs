@@ -1,9 +1,7 @@
 //! Whether a failed call is made again, and when. Chance comes from the seed of the run.
 
-use crate::{
-    base::{FailureMode, Span, StepIx, sha256},
-    plan::{Retry, RetryKind},
-};
+use cuelight_base::{FailureMode, Span, StepIx, sha256};
+use cuelight_plan::{Retry, RetryKind};
 
 /// Whether another call is allowed after `calls` of them, the last of which failed in this mode.
 pub(super) fn may_try_again(retry: Option<&Retry>, calls: u32, mode: FailureMode) -> bool {
@@ -52,7 +50,7 @@ pub(super) fn chance(seed: u64, step: StepIx, what: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Score;
+    use cuelight_base::Score;
 
     fn retry(kind: RetryKind) -> Retry {
         Retry {

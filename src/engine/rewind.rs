@@ -1,11 +1,9 @@
 //! Sending back: a gate answers neither yes nor no, and what it asks about is done again from an earlier step on. The
 //! gate then asks anew.
 
-use crate::{
-    base::{GateId, StepIx},
-    engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk},
-    plan::{FrameKind, Work},
-};
+use crate::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk};
+use cuelight_base::{GateId, StepIx};
+use cuelight_plan::{FrameKind, Work};
 
 impl Turn<'_> {
     /// The steps that begin anew when this gate is sent back, or why it cannot be.

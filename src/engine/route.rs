@@ -5,19 +5,17 @@
 //! person chooses. Whole numbers only, and chance comes from the seed of the run.
 
 use crate::{
-    base::{FailureMode, RoutePolicy, RunId, Score, StepIx, counted, shorten},
-    engine::{
-        Alternative, Choice, Purpose, StepEvent, StepState, WaitReason,
-        ask::{Asking, CHOICE_FIELD},
-        call::{self, Unresolved},
-        condition::View,
-        handle::Turn,
-        outcome, retry,
-        run::Run,
-        target::remembered_as,
-    },
-    plan::Route,
+    Alternative, Choice, Purpose, StepEvent, StepState, WaitReason,
+    ask::{Asking, CHOICE_FIELD},
+    call::{self, Unresolved},
+    condition::View,
+    handle::Turn,
+    outcome, retry,
+    run::Run,
+    target::remembered_as,
 };
+use cuelight_base::{FailureMode, RoutePolicy, RunId, Score, StepIx, counted, shorten};
+use cuelight_plan::Route;
 
 /// Who or what may do it, as far as a choice asks.
 #[derive(Clone, Debug, Default)]

@@ -4,21 +4,18 @@
 //! and due. One completion costs its out-degree; nothing scans all steps.
 
 use crate::{
-    base::{Digest, Program, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Facts, Origin, Purpose, RunEvent, RunState, Stage,
-        StepEvent, StepState, TalkCall, UndoEvent, WaitReason, Why,
-        another_try::FALLBACK,
-        budget::Spending,
-        call,
-        failure::{Noted, Whose},
-        step::{self, Approval, Called, Did, Step},
-        talk,
-        unwind::Unwinding,
-    },
-    expression,
-    plan::{Amounts, Currency, FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work},
+    Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Facts, Origin, Purpose, RunEvent, RunState, Stage,
+    StepEvent, StepState, TalkCall, UndoEvent, WaitReason, Why,
+    another_try::FALLBACK,
+    budget::Spending,
+    call,
+    failure::{Noted, Whose},
+    step::{self, Approval, Called, Did, Step},
+    talk,
+    unwind::Unwinding,
 };
+use cuelight_base::{Digest, Program, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap};
+use cuelight_plan::{Amounts, Currency, FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -414,7 +411,7 @@ impl Run {
     }
 
     pub(super) fn running_max(&self) -> u32 {
-        let default = u32::try_from(crate::base::PARALLEL_DEFAULT).unwrap_or(u32::MAX);
+        let default = u32::try_from(cuelight_base::PARALLEL_DEFAULT).unwrap_or(u32::MAX);
         if self.plan.max_parallel == 0 { default } else { self.plan.max_parallel }
     }
 
@@ -1331,8 +1328,8 @@ fn next(state: RunState, event: &RunEvent) -> Option<RunState> {
 
 /// Whether a condition names `failure()`, `always()` or `cancelled()`: such a step may run when others no longer may.
 pub(super) fn asks_for_failures(condition: &str) -> bool {
-    use expression::{Function, StatusFunction};
-    let Ok(expr) = expression::parse(condition) else { return false };
+    use cuelight_expression::{Function, StatusFunction};
+    let Ok(expr) = cuelight_expression::parse(condition) else { return false };
     expr.functions().iter().any(|(function, _)| {
         matches!(
             StatusFunction::of(*function),
@@ -1344,7 +1341,7 @@ pub(super) fn asks_for_failures(condition: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{ErrorKind, ErrorRecord, FailureMode, Severity};
+    use cuelight_base::{ErrorKind, ErrorRecord, FailureMode, Severity};
 
     fn events() -> Vec<(&'static str, RunEvent)> {
         let by = Actor::engine;
@@ -1379,7 +1376,7 @@ mod tests {
             .flat_map(|(name, event)| RunState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event))))
             .collect::<Vec<_>>();
         insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
-            insta::assert_snapshot!("run_grid", crate::engine::state::grid(&cells));
+            insta::assert_snapshot!("run_grid", crate::state::grid(&cells));
         });
     }
 }

@@ -2,13 +2,11 @@
 //! said elsewhere; here is only whether it may.
 
 use crate::{
-    base::{SCHEDULE_NAME_BYTES_MAX, SCHEDULES_HELD_MAX},
-    engine::{
-        Actor, CauseOfLaunch, Fact, Refusal, ScheduleEvent,
-        handle::{Turn, required_reason},
-        world::World,
-    },
+    Actor, CauseOfLaunch, Fact, Refusal, ScheduleEvent,
+    handle::{Turn, required_reason},
+    world::World,
 };
+use cuelight_base::{SCHEDULE_NAME_BYTES_MAX, SCHEDULES_HELD_MAX};
 
 impl World {
     pub(super) fn apply_schedule(&mut self, workflow: &str, event: &ScheduleEvent) {

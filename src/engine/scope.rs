@@ -1,14 +1,12 @@
 //! Values that outlive a run: set by steps and by people. Each has a version, which grows with every change, and an etag, so
 //! that whoever read a value can change it only if nobody else has meanwhile.
 
-use crate::{
-    base::{
-        EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
-        Timestamp, Value, canonical_json, json_bytes, sha256,
-    },
-    engine::{Actor, Fact, Refusal, ScopeEvent, handle::Turn, world::World},
-    plan::Scope,
+use crate::{Actor, Fact, Refusal, ScopeEvent, handle::Turn, world::World};
+use cuelight_base::{
+    EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
+    Timestamp, Value, canonical_json, json_bytes, sha256,
 };
+use cuelight_plan::Scope;
 use serde::{Deserialize, Serialize};
 
 const _: () = assert!(SCOPE_VALUE_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
@@ -123,7 +121,7 @@ impl World {
     /// Why one more key cannot be kept, if it cannot.
     pub(super) fn lacks_room_for(&self, scope: Scope, by: &Actor, key: &str) -> Option<String> {
         if key.is_empty() || key.chars().count() > SCOPE_KEY_CHARS_MAX || key.chars().any(char::is_control) {
-            let key = crate::base::shorten(key, 40);
+            let key = cuelight_base::shorten(key, 40);
             return Some(format!(
                 "{key:?} is no key; 1 to {SCOPE_KEY_CHARS_MAX} characters, none of them a control character"
             ));
@@ -140,7 +138,7 @@ impl Turn<'_> {
     /// Somebody sets a value, or takes it away.
     pub(super) fn set_value(&mut self, wanted: NewValue, by: Actor) -> Result<(), Refusal> {
         let NewValue { scope, key, value, ttl, expect } = wanted;
-        let cannot = |why: String| Refusal::State { key: crate::base::shorten(&key, 60), why };
+        let cannot = |why: String| Refusal::State { key: cuelight_base::shorten(&key, 60), why };
         if scope == Scope::Run {
             return Err(cannot("what a run keeps is set by its steps; choose session or global".to_owned()));
         }

@@ -4,24 +4,21 @@
 //! open any more is undone or ended.
 
 use crate::{
-    base::{FailureMode, Program, RunId, StepIx, Tree},
-    engine::{
-        Refusal, RunEvent, RunState, StepEvent, StepState, Why,
-        another_try::is_replaced,
-        attempt,
-        by_hand::{
-            asks_all_the_same, has_asked_within, is_left_out_by_hand, left_out_by_correction,
-            left_out_by_hand,
-        },
-        call::Unresolved,
-        condition::View,
-        handle::Turn,
-        outcome,
-        run::{Rank, Room, Run},
+    Refusal, RunEvent, RunState, StepEvent, StepState, Why,
+    another_try::is_replaced,
+    attempt,
+    by_hand::{
+        asks_all_the_same, has_asked_within, is_left_out_by_hand, left_out_by_correction, left_out_by_hand,
     },
-    expression::EvalError,
-    plan::{OnConflict, Work},
+    call::Unresolved,
+    condition::View,
+    handle::Turn,
+    outcome,
+    run::{Rank, Room, Run},
 };
+use cuelight_base::{FailureMode, Program, RunId, StepIx, Tree};
+use cuelight_expression::EvalError;
+use cuelight_plan::{OnConflict, Work};
 
 impl Turn<'_> {
     /// Until nothing more follows.
@@ -77,7 +74,7 @@ impl Turn<'_> {
         match concurrency.map(|it| it.on_conflict).unwrap_or_default() {
             OnConflict::Queue => {}
             OnConflict::Skip => {
-                let by = crate::engine::Actor::engine();
+                let by = crate::Actor::engine();
                 let reason = format!("{} of the same concurrency group is open", others[0]);
                 self.end_early(id, by, reason, false);
                 return true;

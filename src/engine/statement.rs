@@ -1,10 +1,8 @@
 //! An answer as a text that its author signs with a key of their own. It names all that makes it this answer to this ask, so that
 //! the signature is worth nothing for any other. Making and checking signatures is for those who have keys.
 
-use crate::{
-    base::{Digest, GateId, Value, ValueMap, canonical_json, sha256},
-    engine::{Decision, Verdict},
-};
+use crate::{Decision, Verdict};
+use cuelight_base::{Digest, GateId, Value, ValueMap, canonical_json, sha256};
 use std::fmt;
 
 /// What the signature is for, as `ssh-keygen -Y sign -n` wants it: one for something else counts for nothing here.

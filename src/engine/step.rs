@@ -10,10 +10,8 @@
 //!
 //! What a change *causes* is not decided here; see `settle`.
 
-use crate::{
-    base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap},
-    engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why, talk::Talking},
-};
+use crate::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why, talk::Talking};
+use cuelight_base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap};
 use std::sync::Arc;
 
 /// What is known of one step.
@@ -315,14 +313,14 @@ pub(super) fn is_harmless(why: &Why) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Actor, Choice, DoubtAnswer, WaitReason};
+    use crate::{Actor, Choice, DoubtAnswer, WaitReason};
 
     fn events() -> Vec<(&'static str, StepEvent)> {
         let record = || {
             let builder = ErrorRecord::builder()
-                .error_type(crate::base::ErrorKind::Unknown)
-                .severity(crate::base::Severity::High)
-                .mode(crate::base::FailureMode::AgentLogic)
+                .error_type(cuelight_base::ErrorKind::Unknown)
+                .severity(cuelight_base::Severity::High)
+                .mode(cuelight_base::FailureMode::AgentLogic)
                 .source("a")
                 .message("b");
             Box::new(builder.build().expect("all is given"))
@@ -384,7 +382,7 @@ mod tests {
             })
             .collect::<Vec<_>>();
         insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
-            insta::assert_snapshot!("step_grid", crate::engine::state::grid(&cells));
+            insta::assert_snapshot!("step_grid", crate::state::grid(&cells));
         });
     }
 }

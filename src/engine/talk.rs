@@ -6,19 +6,17 @@
 //! handed on as they are, and no words of it become a step's id, a template, or a verdict.
 
 use crate::{
-    base::{
-        FailureMode, MODEL_CALLS, MODEL_CALLS_MAX, MODEL_RESULT_BYTES_MAX, OfferedTool, RunId, StepIx,
-        ToolAsked, ToolResult, ToolRound, Value, ValueMap, calls_asked, counted, dollars, shorten,
-    },
-    engine::{
-        StepEvent, StepState, TalkCall, Verdict, call, condition::View, handle::Turn, outcome, run::Run,
-        world::World,
-    },
-    expression::to_text,
-    plan::{
-        Currency, EffectClass, FrameKind, GateRule, Given, OnError, OnFailure, Plan, PlanStep, PlanTool,
-        PlanToolUndo, Talk, TalkTool, ToolUse, Undo, Work,
-    },
+    StepEvent, StepState, TalkCall, Verdict, call, condition::View, handle::Turn, outcome, run::Run,
+    world::World,
+};
+use cuelight_base::{
+    FailureMode, MODEL_CALLS, MODEL_CALLS_MAX, MODEL_RESULT_BYTES_MAX, OfferedTool, RunId, StepIx, ToolAsked,
+    ToolResult, ToolRound, Value, ValueMap, calls_asked, counted, dollars, shorten,
+};
+use cuelight_expression::to_text;
+use cuelight_plan::{
+    Currency, EffectClass, FrameKind, GateRule, Given, OnError, OnFailure, Plan, PlanStep, PlanTool,
+    PlanToolUndo, Talk, TalkTool, ToolUse, Undo, Work,
 };
 use std::sync::Arc;
 
@@ -103,7 +101,7 @@ pub(super) fn leaves(run: &Run, frame: StepIx) -> String {
 pub(super) fn opening(
     view: View<'_>,
     talk: &Talk,
-) -> Result<(ValueMap, PlanStep), crate::expression::EvalError> {
+) -> Result<(ValueMap, PlanStep), cuelight_expression::EvalError> {
     let mut said = ValueMap::new();
     if let Work::Model(work) = &talk.ask.work {
         said.insert("prompt".to_owned(), view.text(&work.prompt)?.into());
@@ -174,8 +172,8 @@ impl Turn<'_> {
         if copies.is_empty() {
             copies.push(question(run, step, talk, asked + 1));
         }
-        if first + copies.len() > crate::base::STEPS_MAX {
-            let message = format!("its run holds {} steps, which is the most", crate::base::STEPS_MAX);
+        if first + copies.len() > cuelight_base::STEPS_MAX {
+            let message = format!("its run holds {} steps, which is the most", cuelight_base::STEPS_MAX);
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
         }
         self.emit_step(id, step, StepEvent::Grown { calls: made, copies });
@@ -321,7 +319,7 @@ fn call_of(
         retry: None,
         fallback: Vec::new(),
         undo: Undo::Unset,
-        estimate: crate::plan::Amounts::default(),
+        estimate: cuelight_plan::Amounts::default(),
         ..talk.ask.clone()
     };
     let mut gate = None;

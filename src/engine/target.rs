@@ -2,14 +2,12 @@
 //! they hold no slot. When a circuit opens and closes is reckoned in `base`.
 
 use crate::{
-    base::{
-        BreakerRule, Bucket, Circuit, Empty, FailureMode, ROUTE_CALLS_MAX, ROUTE_TOOLS_MAX, RateRule,
-        RoutePolicy, RunId, Score, Span, StepIx, Timestamp, WhenOpen, shorten, tool_of_target,
-    },
-    engine::{
-        Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
-        WaitReason, call, handle::Turn, outcome, route::Past, run::Run,
-    },
+    Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
+    WaitReason, call, handle::Turn, outcome, route::Past, run::Run,
+};
+use cuelight_base::{
+    BreakerRule, Bucket, Circuit, Empty, FailureMode, ROUTE_CALLS_MAX, ROUTE_TOOLS_MAX, RateRule,
+    RoutePolicy, RunId, Score, Span, StepIx, Timestamp, WhenOpen, shorten, tool_of_target,
 };
 use std::{
     cmp::Reverse,

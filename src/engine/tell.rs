@@ -2,18 +2,16 @@
 //! its time is up or there is no more room.
 
 use crate::{
-    base::{
-        EVENT_CONTENT_BYTES_MAX, FailureMode, MESSAGE_META_BYTES_MAX, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX,
-        Message, Qos, RunId, Score, StepIx, TraceContext, Value, ValueMap, is_topic, json_bytes, safe_text,
-        shorten,
-    },
-    engine::{
-        Actor, BusEvent, Command, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent,
-        StepState, TopicRule, WaitReason, condition::View, handle::Turn, outcome,
-    },
-    expression::EvalError,
-    plan::Emission,
+    Actor, BusEvent, Command, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent,
+    StepState, TopicRule, WaitReason, condition::View, handle::Turn, outcome,
 };
+use cuelight_base::{
+    EVENT_CONTENT_BYTES_MAX, FailureMode, MESSAGE_META_BYTES_MAX, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX,
+    Message, Qos, RunId, Score, StepIx, TraceContext, Value, ValueMap, is_topic, json_bytes, safe_text,
+    shorten,
+};
+use cuelight_expression::EvalError;
+use cuelight_plan::Emission;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Who says something, as far as it is judged.

@@ -2,12 +2,10 @@
 //! a token is worth otherwise is for `gateway`.
 
 use crate::{
-    base::{REVOKED_TOKENS_MAX, Span, TOKEN_NAME_CHARS_MAX, Timestamp},
-    engine::{
-        Actor, Fact, Proof, Refusal, TokenEvent,
-        handle::{Turn, required_reason},
-    },
+    Actor, Fact, Proof, Refusal, TokenEvent,
+    handle::{Turn, required_reason},
 };
+use cuelight_base::{REVOKED_TOKENS_MAX, Span, TOKEN_NAME_CHARS_MAX, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,10 @@
 //! Topics of which the workspace says what has to be so: a schema, a signature. What fits is for everybody who waits; what does not is told,
 //! counted and kept. The fold is shared with `projection`.
 
-use crate::{
-    base::{
-        DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_KEPT, MessageKind, Schema, Timestamp, Value, json_bytes,
-        safe_text, shorten,
-    },
-    engine::{BusEvent, NewMessage, tell::Speaker},
+use crate::{BusEvent, NewMessage, tell::Speaker};
+use cuelight_base::{
+    DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_KEPT, MessageKind, Schema, Timestamp, Value, json_bytes, safe_text,
+    shorten,
 };
 use serde::{Deserialize, Serialize};
 use std::{

@@ -3,11 +3,9 @@
 //!
 //! Worked out when undoing begins and counted down from there: a step that is undone costs the steps it needed.
 
-use crate::{
-    base::StepIx,
-    engine::{StepState, run::Run, talk},
-    plan::Work,
-};
+use crate::{StepState, run::Run, talk};
+use cuelight_base::StepIx;
+use cuelight_plan::Work;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},

@@ -2,24 +2,22 @@
 //! longer the same people are asked again. Who may answer, and when answers are enough, is for `people` and `quorum`.
 
 use crate::{
-    base::{FailureMode, RunId, StepIx, ValueMap},
-    engine::{
-        Facts, GateEvent, GateState, StepEvent, StepState,
-        ask::{self, Asking},
-        call::{self, Unresolved},
-        facts,
-        gate::Gate,
-        handle::Turn,
-        outcome,
-    },
-    plan::OnFailure,
+    Facts, GateEvent, GateState, StepEvent, StepState,
+    ask::{self, Asking},
+    call::{self, Unresolved},
+    facts,
+    gate::Gate,
+    handle::Turn,
+    outcome,
 };
+use cuelight_base::{FailureMode, RunId, StepIx, ValueMap};
+use cuelight_plan::OnFailure;
 use std::sync::Arc;
 
 impl Turn<'_> {
     /// Closes a gate that somebody, a policy or time has decided. A yes is for what was shown: that is made up and looked
     /// at once more before it counts.
-    pub(super) fn resolve(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
+    pub(super) fn resolve(&mut self, id: cuelight_base::GateId, state: GateState, by: &str) {
         if state == GateState::Approved && (self.asks_again(id) || self.looks_again(id, by)) {
             return;
         }
@@ -27,7 +25,7 @@ impl Turn<'_> {
     }
 
     /// Whether there are files to look at first.
-    pub(super) fn looks_again(&mut self, id: crate::base::GateId, by: &str) -> bool {
+    pub(super) fn looks_again(&mut self, id: cuelight_base::GateId, by: &str) -> bool {
         let gate = &self.world.gates[&id];
         let facts = self.run(gate.run).step(gate.step).facts.as_ref();
         let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files() && it.tree().is_none())
@@ -57,11 +55,11 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn close(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
+    pub(super) fn close(&mut self, id: cuelight_base::GateId, state: GateState, by: &str) {
         let gate = &self.world.gates[&id];
         let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
-        let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
+        let approvers: Vec<crate::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
         let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
@@ -73,7 +71,7 @@ impl Turn<'_> {
         if state == GateState::Approved {
             let it = self.run(run);
             let released_later = it.step(step).facts.as_ref().and_then(|facts| it.bound_later(step, facts));
-            let names: Vec<&crate::engine::Actor> = approvers.iter().collect();
+            let names: Vec<&crate::Actor> = approvers.iter().collect();
             let outputs = ask::result("approved", &form, &names);
             let done = StepEvent::Completed {
                 outputs,
@@ -99,7 +97,7 @@ impl Turn<'_> {
     }
 
     /// Whether what would run is no longer what people saw; then they are asked again, and nothing is approved.
-    fn asks_again(&mut self, id: crate::base::GateId) -> bool {
+    fn asks_again(&mut self, id: cuelight_base::GateId) -> bool {
         let gate = &self.world.gates[&id];
         let it = self.run(gate.run).step(gate.step);
         if it.state() != StepState::Waiting || it.asked.is_some() {
@@ -156,10 +154,10 @@ impl Turn<'_> {
         &mut self,
         run: RunId,
         step: StepIx,
-        gate: crate::base::GateId,
+        gate: cuelight_base::GateId,
         state: GateState,
         form: ValueMap,
-        approvers: &[crate::engine::Actor],
+        approvers: &[crate::Actor],
     ) {
         if state != GateState::Approved {
             let failure = outcome::failure(FailureMode::UserCancelled, "none of its candidates was chosen");
@@ -167,7 +165,7 @@ impl Turn<'_> {
         }
         let asked = Asking {
             gate,
-            epoch: crate::base::Epoch(1),
+            epoch: cuelight_base::Epoch(1),
             opened_at: self.now,
             expires_at: None,
             form: Some(form),
@@ -183,7 +181,7 @@ impl Turn<'_> {
         step: StepIx,
         state: GateState,
         form: &ValueMap,
-        mut approvers: Vec<crate::engine::Actor>,
+        mut approvers: Vec<crate::Actor>,
     ) {
         let held = self.run(run).step(step).held.clone();
         let plan = self.run(run).plan_step(step).clone();
@@ -202,7 +200,7 @@ impl Turn<'_> {
                 self.fail_step(run, step, &failure);
             }
             (None, true) => {
-                let by = approvers.pop().unwrap_or_else(crate::engine::Actor::engine);
+                let by = approvers.pop().unwrap_or_else(crate::Actor::engine);
                 self.raise_budget(run, step, form, &by);
                 self.call_when_free(run, step);
             }

@@ -1,14 +1,12 @@
 //! What a step does by itself when it begins, with nobody outside: it waits until a time, or sets values. What it says and hears is for
 //! `tell`.
 
-use crate::{
-    base::{
-        EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
-    },
-    engine::{Expected, Fact, ScopeEvent, StepEvent, WaitReason, condition::View, handle::Turn, outcome},
-    expression::EvalError,
-    plan::{Scope, WaitFor},
+use crate::{Expected, Fact, ScopeEvent, StepEvent, WaitReason, condition::View, handle::Turn, outcome};
+use cuelight_base::{
+    EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
 };
+use cuelight_expression::EvalError;
+use cuelight_plan::{Scope, WaitFor};
 
 impl Turn<'_> {
     pub(super) fn start_wait(&mut self, id: RunId, step: StepIx, wait: &WaitFor) {
@@ -48,7 +46,7 @@ impl Turn<'_> {
             Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
         };
         if let Some((key, _)) =
-            values.iter().find(|it| it.1.to_string().len() > crate::base::SCOPE_VALUE_BYTES_MAX)
+            values.iter().find(|it| it.1.to_string().len() > cuelight_base::SCOPE_VALUE_BYTES_MAX)
         {
             let message = format!("the value of `{key}` is larger than 1 MiB");
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
@@ -61,7 +59,7 @@ impl Turn<'_> {
         }
         let full = values.iter().filter(|_| scope != Scope::Run).find_map(|it| {
             let why = self.world.lacks_room_for(scope, &run.by, &it.0)?;
-            Some(format!("could not set `{}`: {why}", crate::base::shorten(&it.0, 60)))
+            Some(format!("could not set `{}`: {why}", cuelight_base::shorten(&it.0, 60)))
         });
         if let Some(message) = full {
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
@@ -71,7 +69,7 @@ impl Turn<'_> {
         let differs = match seen.collect::<Result<Vec<_>, EvalError>>() {
             Ok(seen) => seen.into_iter().find_map(|(key, seen)| {
                 let why = self.world.differs(scope, &run.by, key, &seen, self.now)?;
-                Some(format!("could not set `{}`: {why}", crate::base::shorten(key, 60)))
+                Some(format!("could not set `{}`: {why}", cuelight_base::shorten(key, 60)))
             }),
             Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
         };

@@ -2,13 +2,11 @@
 //! its steps give.
 
 use crate::{
-    base::{EVENT_CONTENT_BYTES_MAX, RunId, StepIx, Value, ValueMap, json_bytes},
-    engine::{
-        Fact, RunEvent, RunState, StepState, another_try::is_made_good, condition::View, handle::Turn,
-        run::Run, talk,
-    },
-    plan::OnFailure,
+    Fact, RunEvent, RunState, StepState, another_try::is_made_good, condition::View, handle::Turn, run::Run,
+    talk,
 };
+use cuelight_base::{EVENT_CONTENT_BYTES_MAX, RunId, StepIx, Value, ValueMap, json_bytes};
+use cuelight_plan::OnFailure;
 
 impl Turn<'_> {
     /// Nothing is open any more: undo, or end.
@@ -22,7 +20,7 @@ impl Turn<'_> {
         }
         if self.run(id).compensating {
             while let Some(step) = self.run(id).next_to_undo() {
-                self.emit(Fact::Undo(id, step, crate::engine::UndoEvent::Asked));
+                self.emit(Fact::Undo(id, step, crate::UndoEvent::Asked));
                 self.undo_call(id, step);
             }
             let run = self.run(id);

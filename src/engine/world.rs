@@ -1,21 +1,19 @@
 //! All that is open: the fold over the log. Changed by `apply` alone; `handle` decides and applies in one go.
 
 use crate::{
-    base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
-    engine::{
-        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, PeopleEvent, Refusal,
-        Revoked, RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
-        bus::SaidIds,
-        gate::{Gate, GateDue},
-        library::Library,
-        membership::PeopleInForce,
-        requests::Requests,
-        run::Run,
-        scope::Stored,
-        target::Targets,
-    },
-    plan::Scope,
+    Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, PeopleEvent, Refusal, Revoked,
+    RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
+    bus::SaidIds,
+    gate::{Gate, GateDue},
+    library::Library,
+    membership::PeopleInForce,
+    requests::Requests,
+    run::Run,
+    scope::Stored,
+    target::Targets,
 };
+use cuelight_base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp};
+use cuelight_plan::Scope;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use crate::base::{EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX};
+use cuelight_base::{EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX};
 
 /// An expression that could not be read. `Display` is GitHub's text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::{
     tree::{Comparison, Expr, Key, Node, NodeKind},
     value::{Data, View},
 };
-use crate::base::Value;
+use cuelight_base::Value;
 
 /// The value of an expression, with its JSON type.
 ///

@@ -6,7 +6,7 @@ use super::{
     error::{EvalError, ExprErrorKind},
     value::{Data, View, fold, number_text},
 };
-use crate::base::{OUTPUT_BYTES_MAX, Value};
+use cuelight_base::{OUTPUT_BYTES_MAX, Value};
 
 /// Bytes of all texts that an expression may make while it is evaluated.
 pub(super) const TEXT_BYTES_MAX: usize = 10 * OUTPUT_BYTES_MAX;
@@ -198,7 +198,7 @@ pub(super) fn from_json(text: &str) -> Result<Value, EvalError> {
     if text.trim().is_empty() {
         return Err(EvalError::Function("Error parsing fromJSON: empty input".to_owned()));
     }
-    let read: Result<Value, _> = crate::base::read_json(text);
+    let read: Result<Value, _> = cuelight_base::read_json(text);
     read.map_err(|error| EvalError::Function(format!("Error parsing fromJSON: {error}")))
 }
 

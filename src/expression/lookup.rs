@@ -4,7 +4,7 @@ use super::{
     function::StatusFunction,
     value::{parse_number, same_name},
 };
-use crate::base::{Value, ValueMap};
+use cuelight_base::{Value, ValueMap};
 
 /// Answers the names of an expression. All reads are of what is already known: nothing waits.
 pub trait Lookup {

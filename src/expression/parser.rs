@@ -8,7 +8,7 @@ use super::{
     lexer::{Token, TokenKind, lex},
     tree::{Comparison, Expr, Key, Node, NodeKind},
 };
-use crate::base::{EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX};
+use cuelight_base::{EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX};
 
 /// Which contexts and functions an expression may name; any other is an error where it stands.
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use super::{
     parser::{Names, parse_with},
     tree::Expr,
 };
-use crate::base::Value;
+use cuelight_base::Value;
 
 /// A text that was read, with its holes.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use std::{borrow::Cow, cmp::Ordering};
 
 use serde_json::Number;
 
-use crate::base::Value;
+use cuelight_base::Value;
 
 /// A value in the middle of an evaluation.
 #[derive(Clone, Debug)]

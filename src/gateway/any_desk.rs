@@ -1,10 +1,10 @@
 //! A desk, wherever the engine is: for whoever finds out only at start-up.
 
 use super::{LookDesk, RemoteDesk};
-use crate::{
-    base::RunId,
-    engine::{Command, Event, Refusal},
-    runtime::{Boards, Desk, LaunchRequest, LocalDesk, Page, ReadDesk, Reply, Request, Signals, Want},
+use cuelight_base::RunId;
+use cuelight_engine::{Command, Event, Refusal};
+use cuelight_runtime::{
+    Boards, Desk, LaunchRequest, LocalDesk, Page, ReadDesk, Reply, Request, Signals, Want,
 };
 
 /// One of the desks there are.

@@ -9,14 +9,12 @@ use super::{
     line::Line,
     socket::short_path,
 };
-use crate::{
-    base::{RunId, Seq},
-    engine::{Channel, Command, Event, Fact, GateEvent, Refusal, ask_hash},
-    projection::Board,
-    runtime::{
-        Boards, Desk, LaunchRequest, Page, Peer, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want,
-        are_we_of_a_step, past,
-    },
+use cuelight_base::{RunId, Seq};
+use cuelight_engine::{Channel, Command, Event, Fact, GateEvent, Refusal, ask_hash};
+use cuelight_projection::Board;
+use cuelight_runtime::{
+    Boards, Desk, LaunchRequest, Page, Peer, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want,
+    are_we_of_a_step, past,
 };
 use rustix::fs::FileType;
 use std::{

@@ -3,11 +3,11 @@
 //! A message is JSON, cut into frames of at most `FRAME_BYTES_MAX`: one byte that says whether more follows, four that
 //! say how many come, then they come. What a peer says about lengths is believed up to the limits only.
 
-use crate::{
-    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond, read_deep_json},
-    engine::{Actor, Channel, Command, Event, Refusal},
-    runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want},
+use cuelight_base::{
+    EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond, read_deep_json,
 };
+use cuelight_engine::{Actor, Channel, Command, Event, Refusal};
+use cuelight_runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -142,7 +142,7 @@ fn too_long() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Value;
+    use cuelight_base::Value;
 
     #[tokio::test]
     async fn a_message_that_names_a_key_twice_is_refused() {

@@ -2,10 +2,8 @@
 //!
 //! The wall of words (`tests/it/architecture.rs`) keeps every seat and every route to this way.
 
-use crate::{
-    engine::{Actor, Channel},
-    runtime::{Desk as _, LocalDesk, Reply, Request},
-};
+use cuelight_engine::{Actor, Channel};
+use cuelight_runtime::{Desk as _, LocalDesk, Reply, Request};
 
 /// Submits a command. `is_of_a_step` is asked before a judgement alone, and each time anew: agents send thousands of other
 /// commands in a second.

@@ -2,7 +2,7 @@
 //! for writing and a message is never cut in two by somebody who stops waiting for it.
 
 use super::frame::{receive, send};
-use crate::runtime::Tasks;
+use cuelight_runtime::Tasks;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use tokio::{

@@ -3,12 +3,12 @@
 //! An engine with nothing left to do leaves, and may do so between the greeting and the first question of a command.
 
 use super::RemoteDesk;
-use crate::{
-    base::RunId,
-    engine::{Command, Event, Refusal},
-    runtime::{Boards, Desk, LaunchRequest, Page, ReadDesk, Reply, Request, Seen, Signals, Tasks, Want},
-    store::Workspace,
+use cuelight_base::RunId;
+use cuelight_engine::{Command, Event, Refusal};
+use cuelight_runtime::{
+    Boards, Desk, LaunchRequest, Page, ReadDesk, Reply, Request, Seen, Signals, Tasks, Want,
 };
+use cuelight_store::Workspace;
 
 /// A line to the engine, and the log behind it.
 #[derive(Clone, Debug)]

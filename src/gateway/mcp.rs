@@ -3,7 +3,7 @@
 //! Nothing here does what is asked; whoever has a seat does. What can be asked is a closed list without a verdict in it: there is no
 //! message that approves, rejects or withdraws, and so none that could be forged.
 
-use crate::base::{
+use cuelight_base::{
     MCP_META, MCP_REVISIONS, MCP_STATELESS, Schema, Value, ValueMap, json_if_any, safe_text, shorten,
 };
 use serde_json::json;

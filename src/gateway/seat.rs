@@ -9,11 +9,9 @@ use super::{
     line::{FAREWELL_MAX, Line},
     places::{Place, Seats},
 };
-use crate::{
-    base::{RunId, Seq},
-    engine::{Actor, Channel},
-    runtime::{Desk, LocalDesk, Page, Peer, Signal, Signals, Tasks, Trouble, Want},
-};
+use cuelight_base::{RunId, Seq};
+use cuelight_engine::{Actor, Channel};
+use cuelight_runtime::{Desk, LocalDesk, Page, Peer, Signal, Signals, Tasks, Trouble, Want};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, mpsc},

@@ -9,11 +9,9 @@ use super::{
     places::Seats,
     seat::Seat,
 };
-use crate::{
-    base::safe_text,
-    engine::Channel,
-    runtime::{Desk as _, Entropy, LocalDesk, Peer, Tasks, Trouble, WhoIsWho},
-};
+use cuelight_base::safe_text;
+use cuelight_engine::Channel;
+use cuelight_runtime::{Desk as _, Entropy, LocalDesk, Peer, Tasks, Trouble, WhoIsWho};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,

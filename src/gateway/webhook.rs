@@ -1,8 +1,8 @@
 //! Signatures over what is said, as Standard Webhooks has them: HMAC-SHA256 over `id.timestamp.payload`, where the payload is every byte that
 //! was sent. Which topics want one, and which keys count, is for others.
 
-use crate::base::Timestamp;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use cuelight_base::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 

@@ -1,9 +1,7 @@
 //! What a plan will take, before it starts: calls, tokens, money, gates, and the longest chain.
 
-use crate::{
-    base::{Span, StepIx, counted},
-    plan::{Amounts, Budget, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path},
-};
+use crate::{Amounts, Budget, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path};
+use cuelight_base::{Span, StepIx, counted};
 
 /// Counted from the plan alone. Steps behind an `if` may be skipped, and how many copies a computed matrix will have
 /// is not known.

@@ -2,11 +2,9 @@
 //!
 //! Constant matrices are expanded while lowering, computed ones by the engine when their frame opens; both come here.
 
-use crate::{
-    base::{EVENT_CONTENT_BYTES_MAX, STEPS_MAX, StepIx, Value, ValueMap, json_bytes, shorten},
-    definition::Axes,
-    plan::{FrameKind, Plan, PlanStep, Work},
-};
+use crate::{FrameKind, Plan, PlanStep, Work};
+use cuelight_base::{EVENT_CONTENT_BYTES_MAX, STEPS_MAX, StepIx, Value, ValueMap, json_bytes, shorten};
+use cuelight_definition::Axes;
 use std::collections::BTreeMap;
 
 /// Characters of what a copy is called by.

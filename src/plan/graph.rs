@@ -1,13 +1,11 @@
 //! The graph of a plan as text, Mermaid, Graphviz (dot) or JSON. How the console draws it is its own matter.
 
 use crate::{
-    base::Value,
-    plan::{
-        Estimate, Plan, PlanStep, Work,
-        expand::with_models,
-        words::{count, gate, id, kind, line},
-    },
+    Estimate, Plan, PlanStep, Work,
+    expand::with_models,
+    words::{count, gate, id, kind, line},
 };
+use cuelight_base::Value;
 use serde_json::json;
 use std::{fmt::Write as _, str::FromStr};
 

@@ -3,13 +3,11 @@
 //! A value is data: after the host it is percent-encoded, in the host it may be nothing but a host, in a header field it
 //! may not begin another line. Where the values come from is for whoever answers ([`Answers`]).
 
-use crate::{
-    base::{
-        HTTP_URL_BYTES_MAX, HttpCall, HttpExpect, OUTPUT_BYTES_MAX, TextPart, Value, past_host, safe_text,
-        shorten,
-    },
-    expression::{Expr, Hole, Part, Template},
+use cuelight_base::{
+    HTTP_URL_BYTES_MAX, HttpCall, HttpExpect, OUTPUT_BYTES_MAX, TextPart, Value, past_host, safe_text,
+    shorten,
 };
+use cuelight_expression::{Expr, Hole, Part, Template};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -242,10 +240,8 @@ fn encoded(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        base::{HTTP_BODY_BYTES_MAX, ValueMap},
-        expression::{MapLookup, evaluate_text},
-    };
+    use cuelight_base::{HTTP_BODY_BYTES_MAX, ValueMap};
+    use cuelight_expression::{MapLookup, evaluate_text};
     use serde_json::json;
 
     struct Inputs(MapLookup);

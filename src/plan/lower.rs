@@ -3,24 +3,22 @@
 //! What has been checked is not checked again, but what would make a wrong plan is refused here too.
 
 use crate::{
-    base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_ROUNDS_DEFAULT, MODEL_TIMEOUT_DEFAULT,
-        NESTING_MAX, ProcessLimits, STEPS_MAX, StepIx, Value, ValueMap, json_bytes,
-    },
-    definition::{self as file, MatrixSource, Step, StepKind, Workflow},
-    expression::{MapLookup, Template},
-    plan::{
-        Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
-        OutputType, Plan, PlanModel, PlanStep, PlanTool, Requires, Talk, TalkTool, Undo, Work,
-        expand::{cells, stamp, too_large, too_many},
-        model, order,
-        requires::settle_labels,
-        work::{
-            action, confidence, data, effect, gate_rule, is_call, named, on_conflict, on_error, on_exceed,
-            on_failure, output_type, retry, script, shell_of, texts, undo, undo_of_tool, work,
-        },
+    Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
+    OutputType, Plan, PlanModel, PlanStep, PlanTool, Requires, Talk, TalkTool, Undo, Work,
+    expand::{cells, stamp, too_large, too_many},
+    model, order,
+    requires::settle_labels,
+    work::{
+        action, confidence, data, effect, gate_rule, is_call, named, on_conflict, on_error, on_exceed,
+        on_failure, output_type, retry, script, shell_of, texts, undo, undo_of_tool, work,
     },
 };
+use cuelight_base::{
+    Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_ROUNDS_DEFAULT, MODEL_TIMEOUT_DEFAULT,
+    NESTING_MAX, ProcessLimits, STEPS_MAX, StepIx, Value, ValueMap, json_bytes,
+};
+use cuelight_definition::{self as file, MatrixSource, Step, StepKind, Workflow};
+use cuelight_expression::{MapLookup, Template};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

@@ -1,14 +1,12 @@
 //! Models of a plan: the exact description each step was planned with, what a step asks, and the call that makes.
 
-use crate::{
-    base::{
-        BreakerRule, Digest, FailureMode, MODEL_TARGET, ModelCall, OUTPUT_BYTES_MAX, OfferedTool, Price,
-        Provider, RateRule, Score, Span, ToolRound, Value, counted, tokens_of,
-    },
-    definition as file,
-    expression::Template,
-    plan::{Amounts, Currency, FrameKind, Plan, PlanStep, Retry, RetryKind, Work},
+use crate::{Amounts, Currency, FrameKind, Plan, PlanStep, Retry, RetryKind, Work};
+use cuelight_base::{
+    BreakerRule, Digest, FailureMode, MODEL_TARGET, ModelCall, OUTPUT_BYTES_MAX, OfferedTool, Price,
+    Provider, RateRule, Score, Span, ToolRound, Value, counted, tokens_of,
 };
+use cuelight_definition as file;
+use cuelight_expression::Template;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -3,10 +3,8 @@
 //! A frame begins before its children and ends after the last of them, so every step is two points, its beginning and
 //! its end. Everything here is one walk over these points.
 
-use crate::{
-    base::{Span, StepIx},
-    plan::{Plan, PlanStep, Work},
-};
+use crate::{Plan, PlanStep, Work};
+use cuelight_base::{Span, StepIx};
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, BinaryHeap},

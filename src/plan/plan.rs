@@ -3,12 +3,10 @@
 //! A `Text` here is the source of a template (`${{ }}` inside text) or, where said, of one bare expression; it is
 //! evaluated by the engine when its step starts, never before.
 
-use crate::{
-    base::{
-        Digest, FailureMode, MessageKind, ProcessLimits, Score, Span, SpawnedAgent, StepIx, Value, ValueMap,
-        canonical_json, sha256,
-    },
-    plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse},
+use crate::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse};
+use cuelight_base::{
+    Digest, FailureMode, MessageKind, ProcessLimits, Score, Span, SpawnedAgent, StepIx, Value, ValueMap,
+    canonical_json, sha256,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;

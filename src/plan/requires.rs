@@ -1,10 +1,8 @@
 //! Where a step may run: what it asks of the machine, and what a machine has. What this machine has is for others to say.
 
 use super::{FrameKind, Plan, PlanStep, Work};
-use crate::{
-    base::{Value, ValueMap, system_labels},
-    expression::{MapLookup, Template},
-};
+use cuelight_base::{Value, ValueMap, system_labels};
+use cuelight_expression::{MapLookup, Template};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -1,14 +1,12 @@
 //! What `cuelight plan FILE` says: every step by stage, with what can happen to it, as a table or as a value.
 
 use crate::{
-    base::{StepIx, Value},
-    plan::{
-        Currency, Estimate, Plan, PlanStep, Work,
-        expand::with_models,
-        stages,
-        words::{count, gate, id, kind, limits, line, retry, undo},
-    },
+    Currency, Estimate, Plan, PlanStep, Work,
+    expand::with_models,
+    stages,
+    words::{count, gate, id, kind, limits, line, retry, undo},
 };
+use cuelight_base::{StepIx, Value};
 use serde_json::json;
 use std::fmt::Write as _;
 

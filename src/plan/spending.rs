@@ -1,7 +1,7 @@
 //! What a budget counts: calls, tokens and money; how much of each was used, and how much may be. Whole numbers only:
 //! money is counted in millionths of a dollar.
 
-use crate::base::{Value, dollars};
+use cuelight_base::{Value, dollars};
 use serde::{Deserialize, Serialize};
 
 /// What is counted.

@@ -1,9 +1,7 @@
 //! The stages of a plan: what can run side by side, one row after the other.
 
-use crate::{
-    base::StepIx,
-    plan::{Plan, order::levels},
-};
+use crate::{Plan, order::levels};
+use cuelight_base::StepIx;
 
 /// Steps by the earliest stage they can be in, in file order. A frame is in the stage of its first children.
 pub fn stages(plan: &Plan) -> Vec<Vec<StepIx>> {

@@ -2,17 +2,15 @@
 //!
 //! Both ends are checked here: what goes in before anything starts, what came out before anybody reads it.
 
-use crate::{
-    base::{
-        AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_TOKEN, AGENT_TOKEN_VARIABLE,
-        AGENT_VARIABLE, AgentCall, BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule,
-        RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, SpawnedAgent, TextPart, ToolCall,
-        Value, ValueMap, agent_name, json_if_any, safe_text, type_name,
-    },
-    definition as file,
-    expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
-    plan::{Answers, EffectClass, HttpWork, PlanToolUndo, Risk},
+use crate::{Answers, EffectClass, HttpWork, PlanToolUndo, Risk};
+use cuelight_base::{
+    AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_TOKEN, AGENT_TOKEN_VARIABLE,
+    AGENT_VARIABLE, AgentCall, BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule,
+    RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, SpawnedAgent, TextPart, ToolCall,
+    Value, ValueMap, agent_name, json_if_any, safe_text, type_name,
 };
+use cuelight_definition as file;
+use cuelight_expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text};
 use serde::{Deserialize, Serialize};
 
 /// Problems of one value that a message names.

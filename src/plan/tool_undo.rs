@@ -3,10 +3,8 @@
 //! When a call is taken back is not known here, nor what it was given: that is for the engine.
 
 use super::tool::{PlanTool, PlanToolBody, no_nul};
-use crate::{
-    base::{Launch, SPOOL_BYTES_MAX, Value, ValueMap},
-    expression::{MapLookup, Template, parse},
-};
+use cuelight_base::{Launch, SPOOL_BYTES_MAX, Value, ValueMap};
+use cuelight_expression::{MapLookup, Template, parse};
 use serde::{Deserialize, Serialize};
 
 /// The context that holds what a call was given, …
@@ -52,7 +50,7 @@ impl PlanTool {
 impl PlanToolBody {
     /// Whether a word or a variable of it reads this context.
     fn reads(&self, root: &str) -> bool {
-        let is_it = |expr: &crate::expression::Expr| {
+        let is_it = |expr: &cuelight_expression::Expr| {
             expr.references().iter().any(|it| it.root.eq_ignore_ascii_case(root))
         };
         match self {

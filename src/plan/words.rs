@@ -1,12 +1,10 @@
 //! A plan in words: kinds, rules and rhythms as people say them. Foreign text comes out safe to show, on one line.
 
 use crate::{
-    base::{AGENT_PREFIX, Span, counted, safe_text, shorten},
-    plan::{
-        EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk,
-        Undo, WaitFor, Work,
-    },
+    EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk, Undo,
+    WaitFor, Work,
 };
+use cuelight_base::{AGENT_PREFIX, Span, counted, safe_text, shorten};
 
 /// Characters of a foreign text in a table or a graph.
 const CHARS_MAX: usize = 60;

@@ -3,14 +3,12 @@
 //! Where a step stands among the others is for `lower`.
 
 use crate::{
-    base::{FailureMode, HTTP_BODY_BYTES_MAX, HttpExpect, Span, Value},
-    definition as file,
-    plan::{
-        ConfidenceBelow, ConfidenceRule, EffectClass, Emission, GateRule, HttpBody, HttpWork, Later, Need,
-        OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk,
-        Route, Scope, ToolUse, Undo, WaitFor, Work, model,
-    },
+    ConfidenceBelow, ConfidenceRule, EffectClass, Emission, GateRule, HttpBody, HttpWork, Later, Need,
+    OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Route,
+    Scope, ToolUse, Undo, WaitFor, Work, model,
 };
+use cuelight_base::{FailureMode, HTTP_BODY_BYTES_MAX, HttpExpect, Span, Value};
+use cuelight_definition as file;
 use std::sync::Arc;
 
 /// The shell of scripts that name none.

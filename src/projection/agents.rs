@@ -2,11 +2,9 @@
 //!
 //! What is described stands in files, which a board does not know; whoever reads them hands it in.
 
-use crate::{
-    base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name, tool_of_target},
-    engine::{AgentKey, AttemptEvent, Registered},
-    projection::{Board, Tally},
-};
+use crate::{Board, Tally};
+use cuelight_base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name, tool_of_target};
+use cuelight_engine::{AgentKey, AttemptEvent, Registered};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
@@ -203,7 +201,7 @@ impl Board {
 }
 
 fn called(id: &str) -> String {
-    id.strip_prefix(crate::base::AGENT_PREFIX).unwrap_or(id).to_owned()
+    id.strip_prefix(cuelight_base::AGENT_PREFIX).unwrap_or(id).to_owned()
 }
 
 impl AgentRow<'_> {

@@ -1,12 +1,10 @@
 //! The effect of each answer at a gate, in words: risk, approval, rejection, send-back, no answer, and the time in which an
 //! approval can be withdrawn. The console and the command line call the same functions.
 
-use crate::{
-    base::{RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted},
-    engine::{Ask, Channel, GateState, PartialResult, StepState},
-    plan::{OnFailure, OnTimeout, Risk, Work},
-    projection::{GateView, RunView, UndoState, names_in_words, suggestion},
-};
+use crate::{GateView, RunView, UndoState, names_in_words, suggestion};
+use cuelight_base::{RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
+use cuelight_engine::{Ask, Channel, GateState, PartialResult, StepState};
+use cuelight_plan::{OnFailure, OnTimeout, Risk, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The risk of an ask as people read it: the short word, the word of the workflow file, and its meaning.

@@ -1,9 +1,7 @@
 //! What differs between two asks: between now and the last time this was approved, or before somebody changed it.
 
-use crate::{
-    base::{Value, ValueMap},
-    engine::Ask,
-};
+use cuelight_base::{Value, ValueMap};
+use cuelight_engine::Ask;
 
 /// One field that differs. Values are foreign text.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,25 +4,23 @@
 //! that came to rest are kept whole for a while, then as their summary.
 
 use crate::{
-    base::{
-        AttemptId, Epoch, ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx,
-        Timestamp, Value, agent_name,
-    },
-    engine::{
-        Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, Gate, GateEvent, GateState,
-        Leases, LibraryEvent, PeopleEvent, PeopleInForce, PeoplePolicy, Purpose, Revoked, RunEvent, RunState,
-        ScopeEvent, StepEvent, StepState, Topics, WaitReason, Why, etag,
-    },
-    plan::{PlanStep, Scope, Work},
-    projection::{
-        Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, StepView,
-        TargetView, Vitals, Worker,
-        agents::{self, AtWork},
-        errors::Errors,
-        kind_word,
-        vitals::ResultOf,
-    },
+    Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, StepView,
+    TargetView, Vitals, Worker,
+    agents::{self, AtWork},
+    errors::Errors,
+    kind_word,
+    vitals::ResultOf,
 };
+use cuelight_base::{
+    AttemptId, Epoch, ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx,
+    Timestamp, Value, agent_name,
+};
+use cuelight_engine::{
+    Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, Gate, GateEvent, GateState,
+    Leases, LibraryEvent, PeopleEvent, PeopleInForce, PeoplePolicy, Purpose, Revoked, RunEvent, RunState,
+    ScopeEvent, StepEvent, StepState, Topics, WaitReason, Why, etag,
+};
+use cuelight_plan::{PlanStep, Scope, Work};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,

@@ -1,7 +1,8 @@
 //! Files of a call as people read them before they approve it: those of the workspace first, then its directory, then the
 //! programs of the machine, then what is only named.
 
-use crate::{base::Digest, engine::FileFact};
+use cuelight_base::Digest;
+use cuelight_engine::FileFact;
 
 /// A head and a text for the captured workspace of an ask, and for what is left out of it.
 pub fn snapshot_files(

@@ -1,6 +1,8 @@
 //! How carefully somebody answers, from what their answers say: how long each ask was on the screen.
 
-use crate::{base::Span, engine::Actor, projection::Board};
+use crate::Board;
+use cuelight_base::Span;
+use cuelight_engine::Actor;
 
 /// Answers that are looked at.
 const ANSWERS_MAX: usize = 100;

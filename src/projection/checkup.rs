@@ -3,13 +3,11 @@
 //! Whether disk and engine can be reached is not known here; whoever knows adds checks of their own.
 
 use crate::{
-    base::{RunId, Score, Span, Timestamp, Value, counted, plural},
-    engine::OVERRIDE,
-    plan::{Currency, is_mostly_used},
-    projection::{
-        Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal,
-    },
+    Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal,
 };
+use cuelight_base::{RunId, Score, Span, Timestamp, Value, counted, plural};
+use cuelight_engine::OVERRIDE;
+use cuelight_plan::{Currency, is_mostly_used};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -314,7 +312,7 @@ fn health_word(health: Health) -> Value {
 fn reason_json(it: &Reason) -> Value {
     json!({
         "workflow": *it.workflow,
-        "mode": it.mode.map_or("partial", crate::base::FailureMode::word),
+        "mode": it.mode.map_or("partial", cuelight_base::FailureMode::word),
         "step": *it.step,
         "run": it.run.to_string(),
         "times": it.times,

@@ -1,10 +1,8 @@
 //! Two instants of a run, or two runs, side by side: which steps differ, in state, in time and in what they yield.
 
-use crate::{
-    base::{Digest, Span, StepIx, Timestamp, canonical_json, sha256},
-    engine::{Corrected, InputChange, RunState, StepState, plan_differences, value_differences},
-    projection::{RunView, StepView},
-};
+use crate::{RunView, StepView};
+use cuelight_base::{Digest, Span, StepIx, Timestamp, canonical_json, sha256};
+use cuelight_engine::{Corrected, InputChange, RunState, StepState, plan_differences, value_differences};
 use std::collections::BTreeMap;
 
 /// Below this a difference in time says nothing.

@@ -1,12 +1,10 @@
 //! What is known of a step that nobody knows the end of: what may have happened, by the class of its effect, and what
 //! each answer does.
 
-use crate::{
-    base::{RunId, StepIx, Timestamp},
-    engine::{Actor, StepState, kept_approval_forbids},
-    plan::{EffectClass, OnError, Undo, Work},
-    projection::{Board, RunView},
-};
+use crate::{Board, RunView};
+use cuelight_base::{RunId, StepIx, Timestamp};
+use cuelight_engine::{Actor, StepState, kept_approval_forbids};
+use cuelight_plan::{EffectClass, OnError, Undo, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A step that is in doubt.

@@ -1,14 +1,12 @@
 //! Failures as people look at them: one for each failing step, whatever its attempts, with what became of it.
 
-use crate::{
-    base::{ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp},
-    engine::{
-        Actor, AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState,
-        UndoEvent, Why,
-    },
-    plan::{FrameKind, OnError, PlanStep},
-    projection::{RunView, Shelf, lessons::Lessons},
+use crate::{RunView, Shelf, lessons::Lessons};
+use cuelight_base::{ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp};
+use cuelight_engine::{
+    Actor, AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState,
+    UndoEvent, Why,
 };
+use cuelight_plan::{FrameKind, OnError, PlanStep};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -503,7 +501,7 @@ fn record_of(plan: &PlanStep, failure: &Failure) -> ErrorRecord {
         mode: failure.mode,
         source: plan.id.clone(),
         message: failure.message.clone(),
-        context: crate::base::ValueMap::new(),
+        context: cuelight_base::ValueMap::new(),
         tail: failure.tail.clone(),
     }
 }

@@ -1,11 +1,9 @@
 //! An event as one line of JSON, and the JSON Schema of all such lines (see `docs/EVENTS.md`). What is told of runs as a whole is for `json`.
 
 use super::json::{decimal, time, to_value};
-use crate::{
-    base::{Score, Seq, Value, ValueMap},
-    engine::{Event, Fact, GateEvent, RunEvent},
-    projection::{RunView, event_words},
-};
+use crate::{RunView, event_words};
+use cuelight_base::{Score, Seq, Value, ValueMap};
+use cuelight_engine::{Event, Fact, GateEvent, RunEvent};
 use serde_json::json;
 
 /// The JSON Schema (2020-12) of a line; a test writes it from the source that declares the events.

@@ -3,7 +3,7 @@
 //!
 //! Wrapping, colours and making values safe to show are left to whoever shows it.
 
-use crate::base::{Value, ValueMap, safe_text};
+use cuelight_base::{Value, ValueMap, safe_text};
 use serde::de::IgnoredAny;
 
 /// A value that holds others stands on one row when its JSON is at most so many characters.

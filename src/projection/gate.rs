@@ -1,13 +1,11 @@
 //! One gate as it can be seen: the ask, who has answered, what is missing, what it looked like before.
 
-use crate::{
-    base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
-    engine::{
-        Actor, Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote,
-        wants_review,
-    },
-    plan::Quorum,
+use cuelight_base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
+use cuelight_engine::{
+    Actor, Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote,
+    wants_review,
 };
+use cuelight_plan::Quorum;
 use std::sync::Arc;
 
 /// Remarks and refusals that are kept of one gate.

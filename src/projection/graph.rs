@@ -1,11 +1,9 @@
 //! One run's graph as it can be drawn: every step from the start, what needs what, and the critical path.
 
-use crate::{
-    base::{Span, StepIx, Timestamp},
-    engine::StepState,
-    plan::{FrameKind, PlanStep, Work},
-    projection::{Board, RunView, StepView, WaitKind},
-};
+use crate::{Board, RunView, StepView, WaitKind};
+use cuelight_base::{Span, StepIx, Timestamp};
+use cuelight_engine::StepState;
+use cuelight_plan::{FrameKind, PlanStep, Work};
 use std::collections::BTreeMap;
 
 /// One run's steps and what needs what. The place of a node is its step's index.
@@ -135,28 +133,28 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
     let elapsed = view.elapsed(now).map(|it| it.to_string()).unwrap_or_default();
     match view.state {
         StepState::Waiting => match view.wait() {
-            Some(crate::engine::WaitReason::Person(gate)) => {
+            Some(cuelight_engine::WaitReason::Person(gate)) => {
                 let votes =
                     board.gate(*gate).map(|it| format!(" {}/{}", it.approvals().count(), it.needed()));
                 format!("{}{}", now.since(view.since), votes.unwrap_or_default())
             }
-            Some(crate::engine::WaitReason::BackOff { until, next }) => {
+            Some(cuelight_engine::WaitReason::BackOff { until, next }) => {
                 let max = plan.retry.as_ref().map_or(1, |it| it.max_attempts);
                 format!("{}/{max} {}", next.saturating_sub(1), until.since(now))
             }
-            Some(crate::engine::WaitReason::Time(until)) => until.since(now).to_string(),
+            Some(cuelight_engine::WaitReason::Time(until)) => until.since(now).to_string(),
             Some(
-                crate::engine::WaitReason::Target { until: Some(until), .. }
-                | crate::engine::WaitReason::Candidates { fails_at: Some(until), .. }
-                | crate::engine::WaitReason::Agent { fails_at: Some(until), .. }
-                | crate::engine::WaitReason::Message { until: Some(until), .. },
+                cuelight_engine::WaitReason::Target { until: Some(until), .. }
+                | cuelight_engine::WaitReason::Candidates { fails_at: Some(until), .. }
+                | cuelight_engine::WaitReason::Agent { fails_at: Some(until), .. }
+                | cuelight_engine::WaitReason::Message { until: Some(until), .. },
             ) => until.since(now).to_string(),
             Some(
-                crate::engine::WaitReason::Facts
-                | crate::engine::WaitReason::Candidates { fails_at: None, .. }
-                | crate::engine::WaitReason::Target { until: None, .. }
-                | crate::engine::WaitReason::Agent { fails_at: None, .. }
-                | crate::engine::WaitReason::Message { until: None, .. },
+                cuelight_engine::WaitReason::Facts
+                | cuelight_engine::WaitReason::Candidates { fails_at: None, .. }
+                | cuelight_engine::WaitReason::Target { until: None, .. }
+                | cuelight_engine::WaitReason::Agent { fails_at: None, .. }
+                | cuelight_engine::WaitReason::Message { until: None, .. },
             )
             | None => String::new(),
         },

@@ -2,11 +2,9 @@
 //! Taken in as it is read, page by page. Reading is left to whoever has a log, and so are the events themselves: what
 //! is between two kept folds is read again.
 
-use crate::{
-    base::{RunId, Seq, StepIx, Timestamp},
-    engine::{AttemptEvent, Event, Fact, GateEvent, RunEvent, RunState, StepEvent, UndoEvent},
-    projection::Board,
-};
+use crate::Board;
+use cuelight_base::{RunId, Seq, StepIx, Timestamp};
+use cuelight_engine::{AttemptEvent, Event, Fact, GateEvent, RunEvent, RunState, StepEvent, UndoEvent};
 use std::sync::Arc;
 
 /// Events from one kept fold to the next, at first.
@@ -139,12 +137,12 @@ impl Notch {
         match event {
             StepEvent::Failed { .. }
             | StepEvent::InDoubt { .. }
-            | StepEvent::Skipped { why: crate::engine::Why::Failed(_) } => Some(Self::Error),
+            | StepEvent::Skipped { why: cuelight_engine::Why::Failed(_) } => Some(Self::Error),
             StepEvent::Rejected { .. } => Some(Self::Gate),
             StepEvent::SentBack | StepEvent::Reopened { .. } => Some(Self::Retry),
             StepEvent::DoneByHand { .. }
             | StepEvent::DoubtAnswered { .. }
-            | StepEvent::Ending { why: crate::engine::Why::Person { .. } } => Some(Self::Edit),
+            | StepEvent::Ending { why: cuelight_engine::Why::Person { .. } } => Some(Self::Edit),
             StepEvent::Ready
             | StepEvent::Routed { .. }
             | StepEvent::Waiting { .. }

@@ -1,10 +1,8 @@
 //! Schedules that people hold, as they can be seen.
 
-use crate::{
-    base::Timestamp,
-    engine::{Actor, CauseOfLaunch, ScheduleEvent},
-    projection::Board,
-};
+use crate::Board;
+use cuelight_base::Timestamp;
+use cuelight_engine::{Actor, CauseOfLaunch, ScheduleEvent};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

@@ -1,12 +1,10 @@
 //! What needs a person, the most urgent first: open gates, steps nobody knows the end of, undos that are stuck, and
 //! approvals that somebody gave alone, until somebody else has looked at them.
 
-use crate::{
-    base::{Epoch, GateId, RunId, StepIx, Timestamp},
-    engine::Actor,
-    plan::Risk,
-    projection::{Board, GateView},
-};
+use crate::{Board, GateView};
+use cuelight_base::{Epoch, GateId, RunId, StepIx, Timestamp};
+use cuelight_engine::Actor;
+use cuelight_plan::Risk;
 use std::{cmp::Reverse, sync::Arc};
 
 /// One thing that needs a person.

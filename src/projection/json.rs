@@ -2,14 +2,12 @@
 //! milliseconds, shares decimals from 0 to 1. Foreign text is carried as it came.
 
 use crate::{
-    base::{Launch, Score, StepIx, TextPart, Timestamp, Value, ValueMap},
-    engine::{CauseOfLaunch, Delegation, StepState, WillFallBack, WillRun},
-    plan::{Amounts, Currency, PlanStep, Risk},
-    projection::{
-        AskChange, Board, Comment, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side,
-        StepView, UndoState, ValueName, ValueView, WhyLine, words,
-    },
+    AskChange, Board, Comment, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side,
+    StepView, UndoState, ValueName, ValueView, WhyLine, words,
 };
+use cuelight_base::{Launch, Score, StepIx, TextPart, Timestamp, Value, ValueMap};
+use cuelight_engine::{CauseOfLaunch, Delegation, StepState, WillFallBack, WillRun};
+use cuelight_plan::{Amounts, Currency, PlanStep, Risk};
 use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -90,7 +88,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
         out["partial"] = json!({
             "completion_ratio": decimal(partial.completion_ratio),
             "suggestion": partial.suggestion,
-            "failure_mode": partial.failure_mode.map(crate::base::FailureMode::word),
+            "failure_mode": partial.failure_mode.map(cuelight_base::FailureMode::word),
             "failure_point": partial.failure_point,
             "completed": partial.completed,
             "failed": partial.failed,
@@ -331,7 +329,7 @@ fn vote_json(it: &super::VoteView) -> Value {
 }
 
 /// `errors --json`: the error records, oldest first; of one run, or of all.
-pub fn errors_json(board: &Board, run: Option<crate::base::RunId>) -> Value {
+pub fn errors_json(board: &Board, run: Option<cuelight_base::RunId>) -> Value {
     board.errors().filter(|it| run.is_none_or(|run| it.run == run)).map(|it| error_json(it)).collect()
 }
 

@@ -1,10 +1,8 @@
 //! What failures teach: how often each worker and each type failed, what is most common, what mended it before and how
 //! often that worked. Kept when the failures themselves are long gone.
 
-use crate::{
-    base::{ErrorKind, FailureMode},
-    projection::{ErrorView, Fix},
-};
+use crate::{ErrorView, Fix};
+use cuelight_base::{ErrorKind, FailureMode};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Kinds of failures, and workers, that are remembered; those seen longest ago go first.

@@ -1,9 +1,7 @@
 //! What agents have left, as JSON. What a result says may be large: it is put beside it by whoever has read that.
 
-use crate::{
-    base::Value,
-    engine::{AgentResult, Event, Knowledge},
-};
+use cuelight_base::Value;
+use cuelight_engine::{AgentResult, Event, Knowledge};
 use serde_json::json;
 
 /// A result, without what it says.

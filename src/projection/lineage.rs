@@ -1,10 +1,8 @@
 //! Where a run and its results come from, and what a run that came to rest short of completed suggests, in words.
 
-use crate::{
-    base::{FailureMode, RunId},
-    engine::{CauseOfLaunch, Corrected, Origin, PartialResult},
-    projection::{RunSummary, StepView},
-};
+use crate::{RunSummary, StepView};
+use cuelight_base::{FailureMode, RunId};
+use cuelight_engine::{CauseOfLaunch, Corrected, Origin, PartialResult};
 
 /// Steps and inputs named in one line.
 const NAMED: usize = 8;
@@ -51,7 +49,7 @@ pub fn partial_words(it: &PartialResult) -> String {
         _ if it.failure_mode == Some(FailureMode::UserCancelled) => "again when it is wanted",
         _ => "mend it first",
     };
-    let steps = crate::base::counted(total, "step", "steps");
+    let steps = cuelight_base::counted(total, "step", "steps");
     format!("{} of {steps} completed ({share} %), suggested: {suggested}", it.completed)
 }
 
@@ -95,7 +93,7 @@ fn by_hand(run: RunId, mode: Option<FailureMode>) -> String {
 impl StepView {
     /// Where its result comes from when it did not bring it about itself; foreign text.
     pub fn origin_words(&self) -> Option<String> {
-        let by_hand = |by: &crate::engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
+        let by_hand = |by: &cuelight_engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
         match (self.by_hand(), self.origin()) {
             (Some(it), _) => Some(by_hand(&it.by, &it.reason)),
             (None, Some(Origin { run, by: Some(by), reason })) => {

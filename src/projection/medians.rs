@@ -1,9 +1,7 @@
 //! How long the steps of a run took before: the median over earlier runs of the same workflow that are still whole.
 
-use crate::{
-    base::{RunId, Span, StepIx},
-    projection::{Board, RunView},
-};
+use crate::{Board, RunView};
+use cuelight_base::{RunId, Span, StepIx};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Earlier runs that are looked at, the newest first.

@@ -1,6 +1,7 @@
 //! The numbers on the screen: counts per state, quality, health, confidence (`semantics.md` 10). Whole numbers only.
 
-use crate::{base::Score, engine::StepState};
+use cuelight_base::Score;
+use cuelight_engine::StepState;
 use std::{collections::VecDeque, fmt};
 
 /// How many results a health looks back on.

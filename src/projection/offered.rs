@@ -1,10 +1,8 @@
 //! What an agent that waits for work could be given now. Whether it is given any is decided by the engine.
 
 use super::{Board, RunView};
-use crate::{
-    base::{RunId, StepIx},
-    engine::{AgentKey, RunState},
-};
+use cuelight_base::{RunId, StepIx};
+use cuelight_engine::{AgentKey, RunState};
 use std::sync::Arc;
 
 /// Steps that wait for an agent like this one, and the runs that they are of as they stood. Two are the same while nothing has happened in

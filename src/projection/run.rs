@@ -1,14 +1,12 @@
 //! One run as it can be seen: its plan, its steps, and counts that are kept up with every event.
 
-use crate::{
-    base::{Digest, ErrorRecord, RunId, Score, Seq, Span, StepIx, Timestamp, ValueMap},
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Choice, Event, GateEvent, PartialResult, Purpose, RunEvent,
-        RunState, Stage, StepEvent, StepState, UndoEvent, WaitReason,
-    },
-    plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work},
-    projection::{Counts, Health, Results, Rows, RunSpan, StepView, event_words, numbers},
+use crate::{Counts, Health, Results, Rows, RunSpan, StepView, event_words, numbers};
+use cuelight_base::{Digest, ErrorRecord, RunId, Score, Seq, Span, StepIx, Timestamp, ValueMap};
+use cuelight_engine::{
+    Actor, AttemptEvent, CauseOfLaunch, Choice, Event, GateEvent, PartialResult, Purpose, RunEvent, RunState,
+    Stage, StepEvent, StepState, UndoEvent, WaitReason,
 };
+use cuelight_plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -504,7 +502,7 @@ impl RunView {
             StepEvent::Rejected { expired } => step.set_expired(*expired),
             StepEvent::Skipped { why } | StepEvent::Cancelled { why } => {
                 step.set_why(why);
-                if counts && matches!(why, crate::engine::Why::Failed(_)) {
+                if counts && matches!(why, cuelight_engine::Why::Failed(_)) {
                     self.summary.failed_softly += 1;
                     self.summary.results.push(StepState::Failed);
                 }
@@ -581,7 +579,7 @@ impl RunView {
         }
     }
 
-    pub(super) fn apply_gate(&mut self, step: StepIx, gate: crate::base::GateId, event: &GateEvent) {
+    pub(super) fn apply_gate(&mut self, step: StepIx, gate: cuelight_base::GateId, event: &GateEvent) {
         if let (GateEvent::Asked { .. }, Some(view)) = (event, self.steps.get_mut(step.index())) {
             view.set_gate(gate);
         }

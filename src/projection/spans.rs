@@ -2,11 +2,9 @@
 //! same spans with the same ids. Names, states and lengths stand in them; no value, no message and no output does. Sending them is `runtime`'s.
 
 use super::{AttemptView, Board, GateView, RunView, StepView, kind_word};
-use crate::{
-    base::{RunId, StepIx, Timestamp, TraceContext, Value, hex},
-    engine::{GateState, Purpose, RunState, StepState},
-    plan::PlanStep,
-};
+use cuelight_base::{RunId, StepIx, Timestamp, TraceContext, Value, hex};
+use cuelight_engine::{GateState, Purpose, RunState, StepState};
+use cuelight_plan::PlanStep;
 use serde_json::json;
 
 /// Where a run stands in a trace.

@@ -1,13 +1,11 @@
 //! One step as it can be seen. Lean until something happens to it: a run may have 100,000 of them.
 
-use crate::{
-    base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap},
-    engine::{
-        Actor, AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState,
-        UndoEvent, WaitReason, Why,
-    },
-    plan::{Amounts, Currency, FrameKind, Work},
+use cuelight_base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap};
+use cuelight_engine::{
+    Actor, AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState,
+    UndoEvent, WaitReason, Why,
 };
+use cuelight_plan::{Amounts, Currency, FrameKind, Work};
 use std::sync::Arc;
 
 /// States that are remembered of one step; older ones are let go.
@@ -256,7 +254,7 @@ impl StepView {
 
     /// Whether it ended because nobody came, or because time ran out.
     pub fn is_timed_out(&self) -> bool {
-        use crate::base::FailureMode as M;
+        use cuelight_base::FailureMode as M;
         self.detail.as_ref().is_some_and(|it| {
             let mode = it.error.as_ref().map(|it| it.mode);
             it.expired || matches!(mode, Some(M::AgentTimeout | M::SystemTimeout | M::PartialTimeout))

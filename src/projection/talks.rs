@@ -1,11 +1,9 @@
 //! What is asked anew of models when a run is done again or forked: their talks begin with the first question, whatever they
 //! have had called by then. For dialogs and commands, which say so before.
 
-use crate::{
-    engine::{Event, Fact, RunEvent, StepEvent, StepState},
-    plan::{EffectClass, FrameKind, PlanStep, Work},
-    projection::RunView,
-};
+use crate::RunView;
+use cuelight_engine::{Event, Fact, RunEvent, StepEvent, StepState};
+use cuelight_plan::{EffectClass, FrameKind, PlanStep, Work};
 use std::collections::BTreeSet;
 
 /// Calls that are named of one step.

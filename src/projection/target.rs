@@ -1,10 +1,8 @@
 //! Targets of calls as they can be seen: where their breakers are, and who waits for them.
 
-use crate::{
-    base::{Bucket, Circuit, RateRule, RunId, StepIx, Timestamp, Value, counted},
-    engine::TargetEvent,
-    projection::{Board, Check, Grade},
-};
+use crate::{Board, Check, Grade};
+use cuelight_base::{Bucket, Circuit, RateRule, RunId, StepIx, Timestamp, Value, counted};
+use cuelight_engine::TargetEvent;
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 

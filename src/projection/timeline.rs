@@ -1,11 +1,9 @@
 //! When each step waited and ran: the rows of a Gantt chart, where the time went, and the stretches in which nothing was
 //! done but waiting, which a chart may squeeze.
 
-use crate::{
-    base::{Span, StepIx, Timestamp},
-    engine::StepState,
-    projection::{Phase, RunView, WaitKind, graph},
-};
+use crate::{Phase, RunView, WaitKind, graph};
+use cuelight_base::{Span, StepIx, Timestamp};
+use cuelight_engine::StepState;
 use std::collections::BTreeSet;
 
 /// One run in time.

@@ -1,16 +1,14 @@
 //! The trail: each event as who did what, to what, and why; and whether somebody decided it. For Audit, line by line over
 //! a log of any length.
 
-use crate::{
-    base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
-    engine::{
-        Actor, AgentEvent, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent,
-        LibraryEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent,
-        TokenEvent, UndoEvent, Why,
-    },
-    plan::Estimate,
-    projection::{EventWords, RunView, event_words},
+use crate::{EventWords, RunView, event_words};
+use cuelight_base::{Digest, GateId, RunId, Seq, StepIx, Timestamp};
+use cuelight_engine::{
+    Actor, AgentEvent, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent,
+    LibraryEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, TokenEvent,
+    UndoEvent, Why,
 };
+use cuelight_plan::Estimate;
 use serde::{Deserialize, Serialize};
 
 /// An event with its links in the chain.

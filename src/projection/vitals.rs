@@ -3,11 +3,9 @@
 //!
 //! What one run says of itself is in `run`; words and grades are in `checkup`.
 
-use crate::{
-    base::{FailureMode, RunId, Score, Span, Timestamp, agent_name},
-    engine::StepState,
-    projection::{Health, Results, numbers::WINDOW},
-};
+use crate::{Health, Results, numbers::WINDOW};
+use cuelight_base::{FailureMode, RunId, Score, Span, Timestamp, agent_name};
+use cuelight_engine::StepState;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,

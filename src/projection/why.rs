@@ -1,11 +1,9 @@
 //! "Why isn't it running?": the whole chain of causes, down to what can be done something about.
 
-use crate::{
-    base::{GateId, RunId, StepIx, Timestamp, counted},
-    engine::{GateState, Offer, Presence, Registered, RunState, StepState, WaitReason, Why},
-    plan::{PlanStep, Quorum, Work},
-    projection::{Board, RunView, StepView, UndoState, words},
-};
+use crate::{Board, RunView, StepView, UndoState, words};
+use cuelight_base::{GateId, RunId, StepIx, Timestamp, counted};
+use cuelight_engine::{GateState, Offer, Presence, Registered, RunState, StepState, WaitReason, Why};
+use cuelight_plan::{PlanStep, Quorum, Work};
 use std::collections::BTreeSet;
 
 /// Lines that are said at most.
@@ -144,7 +142,7 @@ impl Chain<'_> {
             format!("{} waits for a place in {} ({max} at once): {named}{more}", plan.id, run.step_id(frame))
         } else {
             let max = run.plan.max_parallel;
-            let max = if max == 0 { crate::base::PARALLEL_DEFAULT.to_string() } else { max.to_string() };
+            let max = if max == 0 { cuelight_base::PARALLEL_DEFAULT.to_string() } else { max.to_string() };
             format!("{} waits for a slot ({} of {max} are taken): {named}{more}", plan.id, busy.len())
         };
         self.say(depth, Some(index), text);

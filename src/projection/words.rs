@@ -1,16 +1,14 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
-use crate::{
-    base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten},
-    engine::{
-        Adoption, AgentEvent, Alternative, AttemptEvent, BREAK_GLASS, BusEvent, CacheEvent, CachedFrom,
-        CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin,
-        PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent,
-        TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
-    },
-    plan::Scope,
-    projection::RunView,
+use crate::RunView;
+use cuelight_base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten};
+use cuelight_engine::{
+    Adoption, AgentEvent, Alternative, AttemptEvent, BREAK_GLASS, BusEvent, CacheEvent, CachedFrom,
+    CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin,
+    PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold,
+    TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
 };
+use cuelight_plan::Scope;
 
 /// Characters of a detail; what is longer is cut.
 const DETAIL_CHARS: usize = 120;
@@ -163,7 +161,7 @@ fn facts_words<'a>(files: usize, hashes: usize, programs: impl Iterator<Item = &
     format!("{files}, {hashes}, {}{snapshot}", counted(calls.len(), "call", "calls"))
 }
 
-fn named(run: Option<&RunView>, step: crate::base::StepIx) -> String {
+fn named(run: Option<&RunView>, step: cuelight_base::StepIx) -> String {
     run.and_then(|it| it.plan_step(step)).map_or_else(|| format!("step {}", step.0), |it| it.id.clone())
 }
 

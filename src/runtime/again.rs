@@ -2,12 +2,10 @@
 //! What follows from it is decided by the engine.
 
 use super::{Reply, archive::Archive, launch::prepare_again};
-use crate::{
-    base::{RunId, Seq},
-    engine::{Command, Correction, Event, ForkAt, Past, Refusal},
-    plan::Plan,
-    projection::Board,
-};
+use cuelight_base::{RunId, Seq};
+use cuelight_engine::{Command, Correction, Event, ForkAt, Past, Refusal};
+use cuelight_plan::Plan;
+use cuelight_projection::Board;
 use std::sync::Arc;
 
 /// Whether a command lacks something that has to be read first.

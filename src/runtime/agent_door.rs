@@ -2,10 +2,8 @@
 //! begins, not when people agreed to it, and neither is ever in the log. What a token is worth is for `gateway`.
 
 use super::Boards;
-use crate::{
-    base::{AGENT_ADDRESS_VARIABLE, AGENT_TOKEN, AttemptId, Launch, SpawnedAgent, TextPart},
-    tool::{HandedOver, Host, Secret},
-};
+use cuelight_base::{AGENT_ADDRESS_VARIABLE, AGENT_TOKEN, AttemptId, Launch, SpawnedAgent, TextPart};
+use cuelight_tool::{HandedOver, Host, Secret};
 use std::{fmt, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -86,11 +84,9 @@ pub(super) async fn equipped<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        base::{AGENT_TOKEN_VARIABLE, RunId, Span, StepIx},
-        runtime::{Seen, Trouble},
-        tool::{Call, SecretStore, run_process},
-    };
+    use crate::{Seen, Trouble};
+    use cuelight_base::{AGENT_TOKEN_VARIABLE, RunId, Span, StepIx};
+    use cuelight_tool::{Call, SecretStore, run_process};
     use std::collections::BTreeMap;
 
     #[tokio::test]

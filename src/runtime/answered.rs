@@ -2,10 +2,8 @@
 //! line broke may simply ask again. Those of each project by themselves.
 
 use super::{Reply, RequestId};
-use crate::{
-    base::{FairMemory, REPLIES_KEPT, REPLIES_MAX, Timestamp},
-    engine::Actor,
-};
+use cuelight_base::{FairMemory, REPLIES_KEPT, REPLIES_MAX, Timestamp};
+use cuelight_engine::Actor;
 
 /// Who asked, under which id.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,14 +7,12 @@ use super::{
     launch::{agents, offer},
     library,
 };
-use crate::{
-    base::{ARTIFACT_BYTES_MAX, Arrivals, AttemptId, Digest, RunId, Seq},
-    engine::{Event, Fact, RunEvent},
-    plan::Plan,
-    projection::{Board, Record},
-    store::{Catalog, Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify},
-    tool::{SecretStore, read_evidence},
-};
+use cuelight_base::{ARTIFACT_BYTES_MAX, Arrivals, AttemptId, Digest, RunId, Seq};
+use cuelight_engine::{Event, Fact, RunEvent};
+use cuelight_plan::Plan;
+use cuelight_projection::{Board, Record};
+use cuelight_store::{Catalog, Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify};
+use cuelight_tool::{SecretStore, read_evidence};
 use std::{
     collections::BTreeMap,
     io,

@@ -1,6 +1,6 @@
 //! The only reader of time. Everything else is told what time it is, so that a replay sees the same.
 
-use crate::base::{Span, Timestamp};
+use cuelight_base::{Span, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{SystemTime, UNIX_EPOCH};
 

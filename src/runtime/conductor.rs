@@ -7,13 +7,11 @@
 //! waiting, so that a simulation runs this very code. Who gathers, appends and waits is `podium`.
 
 use super::{Receipt, Reply, marks::Marks};
-use crate::{
-    base::{GateId, RunId, Seq, Span, Timestamp},
-    engine::{Command, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react},
-    plan::Scope,
-    projection::Board,
-    store::{Appended, Batch},
-};
+use cuelight_base::{GateId, RunId, Seq, Span, Timestamp};
+use cuelight_engine::{Command, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react};
+use cuelight_plan::Scope;
+use cuelight_projection::Board;
+use cuelight_store::{Appended, Batch};
 use std::{ops::Range, sync::Arc};
 
 /// The one caller of `World::handle`.

@@ -5,16 +5,14 @@ use super::{
     Clock as _, LibraryQuery, LocalDesk, SystemClock, archive::Archive, library::result_of_bytes,
     tasks::WorkKind,
 };
-use crate::{
-    base::{
-        CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_CACHE_ENTRIES_MAX,
-        CONTEXT_KEPT, Seq, Span, Timestamp, Value, json_bytes,
-    },
-    engine::{AgentResult, Event, Fact, LibraryEvent},
-    tool::{
-        AgentOutput, BuiltContext, ContextBody, ContextTrouble, ContextWish, Omitted, Project, Strategy,
-        build_context, scan_project,
-    },
+use cuelight_base::{
+    CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_CACHE_ENTRIES_MAX, CONTEXT_KEPT,
+    Seq, Span, Timestamp, Value, json_bytes,
+};
+use cuelight_engine::{AgentResult, Event, Fact, LibraryEvent};
+use cuelight_tool::{
+    AgentOutput, BuiltContext, ContextBody, ContextTrouble, ContextWish, Omitted, Project, Strategy,
+    build_context, scan_project,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -319,7 +317,7 @@ fn outputs(event: &Event, result: &AgentResult, body: &Value) -> Vec<AgentOutput
     let files = || -> Vec<String> {
         ["files_created", "files_modified", "files_deleted"].iter().flat_map(|it| texts(&body[*it])).collect()
     };
-    let short = |text: &str| crate::base::shorten(text, DECISION_CHARS);
+    let short = |text: &str| cuelight_base::shorten(text, DECISION_CHARS);
     let one = |decision: &str, rationale: Option<&str>, files_affected: Vec<String>| AgentOutput {
         agent: result.agent.clone(),
         agent_type: result.agent_type.clone(),

@@ -4,12 +4,10 @@
 //! desk, never taken from what was handed in. Says nothing about how it is done.
 
 use super::{ContextQuery, LibraryQuery};
-use crate::{
-    base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, SpawnedAgent, Timestamp, ValueMap},
-    engine::{Actor, Command, Event, Refusal},
-    plan::Plan,
-    projection::{AgentsAbout, Board, Record},
-};
+use cuelight_base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, SpawnedAgent, Timestamp, ValueMap};
+use cuelight_engine::{Actor, Command, Event, Refusal};
+use cuelight_plan::Plan;
+use cuelight_projection::{AgentsAbout, Board, Record};
 use serde::{Deserialize, Serialize};
 use std::{future::Future, sync::Arc};
 use tokio::sync::{broadcast, watch};
@@ -55,7 +53,7 @@ impl RequestId {
 /// Something asked of the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Its name; see [`crate::runtime::Entropy::request_id`].
+    /// Its name; see [`crate::Entropy::request_id`].
     pub id: RequestId,
     /// What is asked. Only commands that people may send; who asks is overwritten by the desk.
     pub command: Command,

@@ -3,7 +3,7 @@
 //!
 //! What is asked, and what comes behind the gate, is for whoever writes it.
 
-use crate::base::{Value, ValueMap, type_name};
+use cuelight_base::{Value, ValueMap, type_name};
 use serde_json::{Map, json};
 
 /// Characters of a name that are kept in that of an input.

@@ -8,17 +8,15 @@ use super::{
     agent_door::{Reach, equipped},
     engine::{Begun, InFlight},
 };
-use crate::{
-    base::{
-        ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, HASHED_BYTES_MAX, Launch, NOT_BOUND, Program,
-        RunId, Span, StepIx, Tree, counted,
-    },
-    engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
-    tool::{
-        self, Answer, Call, Ended, Executable, Executed, Guarded, Guards, Host, Progress, attend_built_in,
-        capture_tree, captured_tree, collect_artifacts, hash_evidence, hash_files, is_directory,
-        lay_out_tree, read_evidence, remove_tree, run_built_in, run_http, run_mcp, run_model, run_process,
-    },
+use cuelight_base::{
+    ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, HASHED_BYTES_MAX, Launch, NOT_BOUND, Program, RunId,
+    Span, StepIx, Tree, counted,
+};
+use cuelight_engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose};
+use cuelight_tool::{
+    Answer, Call, Ended, Executable, Executed, Guarded, Guards, Host, Progress, attend_built_in,
+    capture_tree, captured_tree, collect_artifacts, hash_evidence, hash_files, is_directory, lay_out_tree,
+    read_evidence, remove_tree, run_built_in, run_http, run_mcp, run_model, run_process,
 };
 use futures_util::FutureExt as _;
 use std::{
@@ -594,7 +592,7 @@ impl<C: Clock> Shared<C> {
 /// What the engine is told about what the tool saw.
 fn outcome(answer: Answer) -> Outcome {
     let not_started = matches!(answer.ended, Ended::NotStarted { .. });
-    let failure = answer.failure().map(|tool::Failure { mode, message }| Failure {
+    let failure = answer.failure().map(|cuelight_tool::Failure { mode, message }| Failure {
         mode,
         message: answer.output_lost.as_ref().map_or(message.clone(), |lost| format!("{message}; {lost}")),
         tail: answer.tail.clone(),

@@ -9,13 +9,13 @@ use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
     agent_door::Reached, archive::Archive, effects::Shared, keep::Log, library::Blobs,
 };
-use crate::{
-    base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text},
-    engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver},
-    store::{AppendError, Journal, Owner, OwnerError, StoreError, Trusted, VerifiedEvents, Workspace},
-    tool::{
-        FoundCall, GuardNews, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, Stray, end_orphans,
-    },
+use cuelight_base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text};
+use cuelight_engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver};
+use cuelight_store::{
+    AppendError, Journal, Owner, OwnerError, StoreError, Trusted, VerifiedEvents, Workspace,
+};
+use cuelight_tool::{
+    FoundCall, GuardNews, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, Stray, end_orphans,
 };
 use futures_util::FutureExt as _;
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};

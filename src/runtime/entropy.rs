@@ -2,10 +2,8 @@
 //!
 //! After this everything random in a run is computed from its seed, so that a replay sees the same.
 
-use crate::{
-    base::{DecisionId, sha256},
-    runtime::RequestId,
-};
+use crate::RequestId;
+use cuelight_base::{DecisionId, sha256};
 
 /// Draws from the system.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,12 +1,10 @@
 //! Where the files of calls lie, and where evidence is kept.
 
 use super::{archive::Archive, effects::attempt_dir};
-use crate::{
-    base::{AttemptId, Digest, RunId, Seq, sha256},
-    engine::Event,
-    store::{AppendError, Appended, Batch, Journal, Owner, Workspace},
-    tool::tidy_trees,
-};
+use cuelight_base::{AttemptId, Digest, RunId, Seq, sha256};
+use cuelight_engine::Event;
+use cuelight_store::{AppendError, Appended, Batch, Journal, Owner, Workspace};
+use cuelight_tool::tidy_trees;
 use std::{
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},

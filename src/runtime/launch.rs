@@ -1,18 +1,16 @@
 //! Workflow text and inputs become a plan. It reads files; what is right is judged by `definition` and `plan`.
 
 use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source};
-use crate::{
-    base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256},
-    definition::{
-        Diagnostic, Field, Files, KnownPeople, Registry, Tool, ToolBody, Workflow, check_input_texts,
-        check_inputs, check_keys, check_people, read, summary,
-    },
-    engine::Correction,
-    plan::{Machine, Plan, lower},
-    projection::{AgentAbout, AgentsAbout},
-    store::Workspace,
-    tool::{SecretStore, read_text, sandbox_weaknesses},
+use cuelight_base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256};
+use cuelight_definition::{
+    Diagnostic, Field, Files, KnownPeople, Registry, Tool, ToolBody, Workflow, check_input_texts,
+    check_inputs, check_keys, check_people, read, summary,
 };
+use cuelight_engine::Correction;
+use cuelight_plan::{Machine, Plan, lower};
+use cuelight_projection::{AgentAbout, AgentsAbout};
+use cuelight_store::Workspace;
+use cuelight_tool::{SecretStore, read_text, sandbox_weaknesses};
 use std::{
     cell::RefCell,
     collections::BTreeSet,

@@ -2,14 +2,12 @@
 //! the log says so; what is there is found by a list that follows the log.
 
 use super::{LocalDesk, Reply, Tasks, archive::Archive, tasks::WorkKind};
-use crate::{
-    base::{Digest, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX, Seq, Timestamp, Value, sha256},
-    engine::{
-        AgentResult, Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent, Refusal, ResultStatus,
-    },
-    store::{Catalog, CatalogEntry, CatalogQuery, Journal, Reader, StoreError, Workspace},
-    tool::{SecretStore, credential_in},
+use cuelight_base::{Digest, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX, Seq, Timestamp, Value, sha256};
+use cuelight_engine::{
+    AgentResult, Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent, Refusal, ResultStatus,
 };
+use cuelight_store::{Catalog, CatalogEntry, CatalogQuery, Journal, Reader, StoreError, Workspace};
+use cuelight_tool::{SecretStore, credential_in};
 use serde::{Deserialize, Serialize};
 use std::sync::Weak;
 use tokio::sync::oneshot;

@@ -9,12 +9,12 @@ use super::{
     library::{Blobs, made_ready},
     stamped,
 };
-use crate::{
-    base::{GateId, RunId},
-    engine::{Actor, CauseOfLaunch, Command, Event, Launching, PeoplePolicy, Proof, Refusal, TopicRule},
-    projection::Board,
-    store::name_to_sign,
+use cuelight_base::{GateId, RunId};
+use cuelight_engine::{
+    Actor, CauseOfLaunch, Command, Event, Launching, PeoplePolicy, Proof, Refusal, TopicRule,
 };
+use cuelight_projection::Board;
+use cuelight_store::name_to_sign;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 

@@ -1,11 +1,9 @@
 //! What the store is told beside events, because it interprets none: which runs are open, and the second wall around
 //! gates: one vote for each person at one epoch, one end for each gate.
 
-use crate::{
-    base::{Epoch, GateId},
-    engine::{Event, Fact, GateEvent, RunEvent},
-    store::Mark,
-};
+use cuelight_base::{Epoch, GateId};
+use cuelight_engine::{Event, Fact, GateEvent, RunEvent};
+use cuelight_store::Mark;
 use std::collections::BTreeMap;
 
 /// What has to be known of the open gates to mark what happens to them.

@@ -1,10 +1,8 @@
 //! The past of one run, folded from events that are read page by page: for a desk that has the events elsewhere.
 
 use super::{Page, Want};
-use crate::{
-    base::{RunId, Seq},
-    projection::Board,
-};
+use cuelight_base::{RunId, Seq};
+use cuelight_projection::Board;
 use std::{future::Future, sync::Arc};
 
 /// Events asked for at once.

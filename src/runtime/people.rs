@@ -3,13 +3,11 @@
 //! It only turns a proof into a name. Whether somebody may decide is judged by the engine.
 
 use super::ssh_key::{Signed, SshKey, fingerprint, public_key, signing_key};
-use crate::{
-    base::{TOKEN_NAME_CHARS_MAX, canonical_json, groups_do_not_count, keys_do_not_count, sha256},
-    definition::KnownPeople,
-    engine::{
-        Actor, Channel, Decision, Member, Membership, PeopleSigner, Proof, STATEMENT_NAMESPACE, Signature,
-        Standing, Statement, Token,
-    },
+use cuelight_base::{TOKEN_NAME_CHARS_MAX, canonical_json, groups_do_not_count, keys_do_not_count, sha256};
+use cuelight_definition::KnownPeople;
+use cuelight_engine::{
+    Actor, Channel, Decision, Member, Membership, PeopleSigner, Proof, STATEMENT_NAMESPACE, Signature,
+    Standing, Statement, Token,
 };
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -263,7 +261,7 @@ impl People {
         if let Some(why) = self.keys_do_not_count(engine) {
             return Err(why);
         }
-        let subject = crate::base::safe_text(&token.subject);
+        let subject = cuelight_base::safe_text(&token.subject);
         let person = self.persons.iter().find(|it| it.token.as_ref() == Some(&token.subject));
         let person = person.ok_or_else(|| {
             format!("people.toml has nobody whose token is {subject:?}; add `token` to the person")
@@ -426,7 +424,7 @@ pub fn people_signer(text: &str, armored: &str, signers: &str) -> Result<PeopleS
             format!("line {number} of the signers is no `NAME KIND KEY`: {why}; options are not read")
         })?;
         if let Some(it) = key.signature(armored, PEOPLE_NAMESPACE, text) {
-            return Ok(PeopleSigner { name: crate::base::safe_text(name), key: it.key });
+            return Ok(PeopleSigner { name: cuelight_base::safe_text(name), key: it.key });
         }
     }
     Err(match signing_key(armored, PEOPLE_NAMESPACE, text) {

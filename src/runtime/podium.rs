@@ -9,11 +9,9 @@ use super::{
     Clock, Conductor, Reply, Request, Seen, Trouble, Turn,
     answered::{Answered, Key},
 };
-use crate::{
-    base::{AttemptId, BATCH_COMMANDS_MAX, RunId, Seq, Span, Timestamp},
-    engine::{Command, Effect, Event, Found, Refusal, TakeOver},
-    store::{AppendError, Appended, Batch},
-};
+use cuelight_base::{AttemptId, BATCH_COMMANDS_MAX, RunId, Seq, Span, Timestamp};
+use cuelight_engine::{Command, Effect, Event, Found, Refusal, TakeOver};
+use cuelight_store::{AppendError, Appended, Batch};
 use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},

@@ -4,12 +4,10 @@ use super::{
     Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want,
     archive::Archive,
 };
-use crate::{
-    base::RunId,
-    engine::{Command, Event, Refusal},
-    projection::Board,
-    store::{StoreError, Workspace},
-};
+use cuelight_base::RunId;
+use cuelight_engine::{Command, Event, Refusal};
+use cuelight_projection::Board;
+use cuelight_store::{StoreError, Workspace};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 

@@ -6,14 +6,12 @@
 use super::{
     Boards, Clock, Desk, LaunchRequest, LocalDesk, Receipt, Reply, Request, RequestId, Source, Tasks,
 };
-use crate::{
-    base::{FILE_BYTES_MAX, RunId, Span, Timestamp, latest_scheduled, next_scheduled},
-    definition::{self, Files, Overlap, Schedule, Workflow},
-    engine::{Actor, CauseOfLaunch, Channel, Command, Proof},
-    projection::{Board, RunSummary},
-    store::{StoreError, Workspace},
-    tool::read_text,
-};
+use cuelight_base::{FILE_BYTES_MAX, RunId, Span, Timestamp, latest_scheduled, next_scheduled};
+use cuelight_definition::{Files, Overlap, Schedule, Workflow};
+use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Proof};
+use cuelight_projection::{Board, RunSummary};
+use cuelight_store::{StoreError, Workspace};
+use cuelight_tool::read_text;
 use std::{
     cell::RefCell,
     collections::BTreeSet,
@@ -220,7 +218,7 @@ pub fn called_by_schedules(workspace: &Workspace) -> Result<Vec<String>, StoreEr
         let Some(file) = path.to_str() else { continue };
         let Ok(text) = read_text(&path, FILE_BYTES_MAX) else { continue };
         let files = Noted { beside: Beside { workspace }, read: RefCell::default() };
-        let (workflow, _) = definition::read(file, &text, &files);
+        let (workflow, _) = cuelight_definition::read(file, &text, &files);
         if workflow.is_none_or(|it| !it.schedule.is_empty()) {
             for file in files.read.into_inner() {
                 out.extend(outside(workspace, Path::new(&file))?);
@@ -283,8 +281,8 @@ pub fn unreadable(workspace: &Workspace) -> Vec<(String, String)> {
 fn readable(workspace: &Workspace, path: &Path) -> Result<Workflow, String> {
     let file = path.to_str().ok_or("its name is no text; rename it")?;
     let text = read_text(path, FILE_BYTES_MAX)?;
-    let (workflow, findings) = definition::read(file, &text, &Beside { workspace });
-    workflow.ok_or_else(|| format!("it has {}", definition::summary(&findings)))
+    let (workflow, findings) = cuelight_definition::read(file, &text, &Beside { workspace });
+    workflow.ok_or_else(|| format!("it has {}", cuelight_definition::summary(&findings)))
 }
 
 /// Files that a workflow calls, and the tools of its workspace.

@@ -2,8 +2,8 @@
 //! Ed25519 signature that `ssh-keygen -Y sign` has made, with a key in a file or a security key. It makes none, and knows no other
 //! kind of key.
 
-use crate::engine::Touch;
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
+use cuelight_engine::Touch;
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fmt;

@@ -3,11 +3,9 @@
 //!
 //! Files are read by the caller; what is asked of people is for `draft`.
 
-use crate::{
-    base::{Digest, Value, ValueMap, counted, is_unseen},
-    definition::{CommandRisk, Risk, command_risk, words_risk},
-    projection::words_line,
-};
+use cuelight_base::{Digest, Value, ValueMap, counted, is_unseen};
+use cuelight_definition::{CommandRisk, Risk, command_risk, words_risk};
+use cuelight_projection::words_line;
 use similar::TextDiff;
 use std::{path::Path, time::Duration};
 

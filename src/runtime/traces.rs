@@ -5,11 +5,9 @@
 //! here is still in the log: `cuelight show RUN --otlp` makes the same spans from it.
 
 use super::{Desk as _, LocalDesk, Page, Want};
-use crate::{
-    base::RunId,
-    projection::{Board, TraceSpan, otlp_json, spans_of},
-    tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http},
-};
+use cuelight_base::RunId;
+use cuelight_projection::{Board, TraceSpan, otlp_json, spans_of};
+use cuelight_tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http};
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,

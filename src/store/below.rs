@@ -2,7 +2,8 @@
 //!
 //! A directory that came from somebody else can have a link under every name that is written to here.
 
-use crate::{base::FILE_BYTES_MAX, store::StoreError};
+use crate::StoreError;
+use cuelight_base::FILE_BYTES_MAX;
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, statat},
     io::Errno,

@@ -1,6 +1,6 @@
 //! Values by digest: what is too large for a row of the log. The same bytes are kept once.
 
-use crate::base::Digest;
+use cuelight_base::Digest;
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 

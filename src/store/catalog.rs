@@ -3,10 +3,8 @@
 //!
 //! It stands in a file of its own, so that the log stays as it is. What an event says is not looked at here: entries are handed in.
 
-use crate::{
-    base::{Digest, Seq, Timestamp},
-    store::{Reader, StoreError, Workspace, reader::number},
-};
+use crate::{Reader, StoreError, Workspace, reader::number};
+use cuelight_base::{Digest, Seq, Timestamp};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
     params_from_iter, types::Value as Cell,

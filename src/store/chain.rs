@@ -6,13 +6,11 @@
 //! chain still holds.
 
 use crate::{
-    base::{Digest, RunId, Seq, Timestamp},
-    engine::Event,
-    store::{
-        Reader, StoreError, codec,
-        reader::{ChainRecord, Record},
-    },
+    Reader, StoreError, codec,
+    reader::{ChainRecord, Record},
 };
+use cuelight_base::{Digest, RunId, Seq, Timestamp};
+use cuelight_engine::Event;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::fmt;

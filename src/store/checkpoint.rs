@@ -5,11 +5,9 @@
 //! line each, then signatures by Ed25519. A key is followed by another when a note carries signatures of both. When to
 //! sign is said by `writer`; what a log is worth that nobody signed, by whoever verifies.
 
-use crate::{
-    base::{Digest, FILE_BYTES_MAX, Seq},
-    store::{Reader, StoreError, Workspace, below},
-};
+use crate::{Reader, StoreError, Workspace, below};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use cuelight_base::{Digest, FILE_BYTES_MAX, Seq};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};

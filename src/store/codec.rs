@@ -1,10 +1,8 @@
 //! Events to text and back. Each row carries the version it was written in; what is older is lifted, step by step, to
 //! what this program knows; what is newer is refused with a clear word.
 
-use crate::{
-    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Timestamp, Value, is_nested_beyond},
-    engine::{Event, Fact},
-};
+use cuelight_base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Timestamp, Value, is_nested_beyond};
+use cuelight_engine::{Event, Fact};
 use serde::de::DeserializeOwned;
 
 /// Lifts a payload by one version: the first from 1 to 2, and so on. Pure, and never changed once released.
@@ -83,7 +81,7 @@ fn check_depth(json: &[u8]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Span;
+    use cuelight_base::Span;
 
     #[test]
     fn an_event_of_a_newer_version_is_refused_with_a_clear_word() {

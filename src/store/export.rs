@@ -2,15 +2,13 @@
 //! note that the key of the workspace signed about its digest. What is in those files is made elsewhere.
 
 use crate::{
-    base::{Digest, Seq, read_json},
-    store::{
-        Heads, Note, NoteKey, StoreError, Workspace,
-        chain::ROOT,
-        checkpoint::{NoteSignature, key_of, keys_of, sign, signatures_in},
-        reader::ChainRecord,
-    },
+    Heads, Note, NoteKey, StoreError, Workspace,
+    chain::ROOT,
+    checkpoint::{NoteSignature, key_of, keys_of, sign, signatures_in},
+    reader::ChainRecord,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use cuelight_base::{Digest, Seq, read_json};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 

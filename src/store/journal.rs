@@ -4,15 +4,13 @@
 
 use super::verified::{self, Told, Verified};
 use crate::{
-    base::{DecisionId, Digest, Epoch, GateId, INBOX_BATCHES_MAX, RunId, Seq, Span, Timestamp},
-    engine::Event,
-    store::{
-        AppendError, Owner, Reader, StoreError, Workspace, chain,
-        checkpoint::Notary,
-        schema,
-        writer::{self, Request, Writer},
-    },
+    AppendError, Owner, Reader, StoreError, Workspace, chain,
+    checkpoint::Notary,
+    schema,
+    writer::{self, Request, Writer},
 };
+use cuelight_base::{DecisionId, Digest, Epoch, GateId, INBOX_BATCHES_MAX, RunId, Seq, Span, Timestamp};
+use cuelight_engine::Event;
 use rusqlite::Connection;
 use std::{
     fs::{self, Permissions},

@@ -2,10 +2,8 @@
 //!
 //! The lock keeps two owners apart; the epoch in the database (see `journal`) keeps out one that lost it and does not know.
 
-use crate::{
-    base::Timestamp,
-    store::{StoreError, Workspace, below, schema},
-};
+use crate::{StoreError, Workspace, below, schema};
+use cuelight_base::Timestamp;
 use rustix::fs::OFlags;
 use std::{
     fs::{self, File, TryLockError},

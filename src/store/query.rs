@@ -1,6 +1,6 @@
 //! A question to a database that is not ours: one statement, read only, so many rows.
 
-use crate::base::{Value, ValueMap};
+use cuelight_base::{Value, ValueMap};
 use rusqlite::{
     Connection, OpenFlags, params_from_iter,
     types::{ToSqlOutput, Value as Cell, ValueRef},

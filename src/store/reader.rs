@@ -1,14 +1,12 @@
 //! Looks at what is kept, without owning it: while the owner writes, or when there is none.
 
 use crate::{
-    base::{Digest, RunId, Seq, Timestamp},
-    engine::Event,
-    store::{
-        StoreError, Workspace,
-        chain::{Header, Salt},
-        codec, schema,
-    },
+    StoreError, Workspace,
+    chain::{Header, Salt},
+    codec, schema,
 };
+use cuelight_base::{Digest, RunId, Seq, Timestamp};
+use cuelight_engine::Event;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, types::ValueRef};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //!
 //! What a setting is worth shows only when it is read back, so each one is.
 
-use crate::store::{StoreError, reader::number};
+use crate::{StoreError, reader::number};
 use rusqlite::{
     Connection, Error as SqlError, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig,
 };
@@ -356,7 +356,7 @@ mod tests {
     const MOMENTS: u64 = 150;
 
     fn of_an_earlier_version(dir: &Path) -> PathBuf {
-        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories/0.1.0/cuelight.db");
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/histories/0.1.0/cuelight.db");
         let path = dir.join("cuelight.db");
         fs::copy(kept, &path).expect("a database that was kept");
         path

@@ -5,10 +5,8 @@
 //!
 //! Bytes come as they were written. Nothing is held between two calls, so a file that grows is simply longer next time.
 
-use crate::{
-    base::{ARRIVALS_BYTES_MAX, Arrivals, LOG_FILE, TIMES_FILE},
-    store::below,
-};
+use crate::below;
+use cuelight_base::{ARRIVALS_BYTES_MAX, Arrivals, LOG_FILE, TIMES_FILE};
 use rustix::fs::OFlags;
 use std::{
     fs,

@@ -4,11 +4,9 @@
 //! What a token is, and when one is good, is for `gateway`.
 
 use super::private::{locked, read_private, write_private};
-use crate::{
-    base::{Span, Timestamp},
-    store::{StoreError, Workspace},
-};
+use crate::{StoreError, Workspace};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cuelight_base::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt, fs, io, ops::RangeInclusive, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -251,7 +249,7 @@ impl TokenKeys {
 
     /// A name that says nothing of the secret.
     fn next_kid(&self, secret: &[u8; SECRET_BYTES]) -> String {
-        let digest = crate::base::sha256("cuelight-token-kid-v1", &[self.audience.as_bytes(), secret]);
+        let digest = cuelight_base::sha256("cuelight-token-kid-v1", &[self.audience.as_bytes(), secret]);
         digest.to_string().chars().take(16).collect()
     }
 

@@ -2,11 +2,9 @@
 //! is, and when one is good, is for `gateway`.
 
 use super::private::{locked, read_private, write_private};
-use crate::{
-    base::{Span, Timestamp},
-    store::{StoreError, Workspace},
-};
+use crate::{StoreError, Workspace};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cuelight_base::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, fs, io, os::unix::fs::MetadataExt as _};
 

@@ -4,7 +4,7 @@
 //! them stands a hash of each thing in it that can act.
 
 use super::{StoreError, Workspace, below, checkpoint::log_name};
-use crate::base::{Digest, safe_text, sha256};
+use cuelight_base::{Digest, safe_text, sha256};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

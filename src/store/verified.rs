@@ -2,11 +2,9 @@
 //!
 //! What verifying means is left to `chain`, what becomes of events to whoever reads them.
 
-use crate::{
-    base::Seq,
-    engine::Event,
-    store::{Reader, StoreError, Workspace},
-};
+use crate::{Reader, StoreError, Workspace};
+use cuelight_base::Seq;
+use cuelight_engine::Event;
 use std::{
     panic::resume_unwind,
     sync::mpsc::{Receiver, SyncSender, sync_channel},

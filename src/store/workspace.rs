@@ -2,7 +2,7 @@
 //!
 //! Says where things lie; what is in them is for others.
 
-use crate::store::{
+use crate::{
     StoreError,
     below::{self, DIRECTORY},
 };

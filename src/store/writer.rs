@@ -3,17 +3,15 @@
 //! After an error that leaves open what is on disk it never writes again: every later batch gets the same answer.
 
 use crate::{
-    base::{Digest, EVENT_BYTES_MAX, EVENT_INLINE_BYTES_MAX, RunId, Seq},
-    engine::Event,
-    store::{
-        AppendError, Appended, Batch, Mark, Workspace, below, blob,
-        chain::{self, Header, Salt},
-        checkpoint::Notary,
-        codec,
-        error::{Meaning, meaning},
-        reader::number,
-    },
+    AppendError, Appended, Batch, Mark, Workspace, below, blob,
+    chain::{self, Header, Salt},
+    checkpoint::Notary,
+    codec,
+    error::{Meaning, meaning},
+    reader::number,
 };
+use cuelight_base::{Digest, EVENT_BYTES_MAX, EVENT_INLINE_BYTES_MAX, RunId, Seq};
+use cuelight_engine::Event;
 use rusqlite::{Connection, Error as SqlError, Transaction, TransactionBehavior, params};
 use rustix::fs::OFlags;
 use std::{
@@ -352,11 +350,9 @@ fn boot() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        base::{Span, Timestamp},
-        engine::Fact,
-        store::{Journal, Owner, Reader, schema, verify},
-    };
+    use crate::{Journal, Owner, Reader, schema, verify};
+    use cuelight_base::{Span, Timestamp};
+    use cuelight_engine::Fact;
 
     #[test]
     fn a_full_disk_loses_nothing_and_the_same_batch_is_appended_when_there_is_room() {

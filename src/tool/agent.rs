@@ -5,7 +5,7 @@
 //! follows from that is the engine's matter.
 
 use super::{Answer, Ended, Masker, outputs::is_key};
-use crate::base::{
+use cuelight_base::{
     AGENT_ANSWER_BYTES_MAX, FailureMode, OUTPUT_BYTES_MAX, Score, Value, ValueMap, json_bytes, refuse_twice,
     shorten,
 };

@@ -1,7 +1,7 @@
 //! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
 
 use super::spool::Spooled;
-use crate::base::{Digest, FailureMode, ProcessLimits, Span, Value, ValueMap, sha256};
+use cuelight_base::{Digest, FailureMode, ProcessLimits, Span, Value, ValueMap, sha256};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of output that an answer carries with it.

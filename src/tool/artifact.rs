@@ -7,7 +7,7 @@ use super::{
     glob::Globs,
     own_dir::{make_own_dir, own_file},
 };
-use crate::base::Digest;
+use cuelight_base::Digest;
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File},

@@ -2,7 +2,7 @@
 //! the text a program left is looked at last, and only its last lines.
 
 use super::{Ended, Failure};
-use crate::base::{FailureMode, ProcessLimits, safe_text, shorten, size_word};
+use cuelight_base::{FailureMode, ProcessLimits, safe_text, shorten, size_word};
 use rustix::io::Errno;
 
 /// So much of a line that a program wrote goes into a message.
@@ -269,7 +269,7 @@ fn signal_name(number: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Span;
+    use cuelight_base::Span;
 
     #[track_caller]
     fn check(ended: &Ended, tail: &str, mode: FailureMode, begin: &str) {

@@ -1,7 +1,7 @@
 //! Reads a file that people are shown before they decide. Only plain files of the workspace, never our own directory,
 //! and nothing a link leads out to: what is shown and hashed has to be what the name says.
 
-use crate::base::Digest;
+use cuelight_base::Digest;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use std::{fs::OpenOptions, io::Read as _, os::unix::fs::OpenOptionsExt as _, path::Path};

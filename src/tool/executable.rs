@@ -12,7 +12,7 @@ use super::{
     named,
     program::{Obstacle, directory, program},
 };
-use crate::base::{Digest, HASHED_BYTES_MAX, NOT_BOUND, Program};
+use cuelight_base::{Digest, HASHED_BYTES_MAX, NOT_BOUND, Program};
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -5,7 +5,7 @@ use super::{
     mask::MaskStream,
     spool::{Spool, Spooled},
 };
-use crate::base::safe_text;
+use cuelight_base::safe_text;
 
 /// The log of one attempt that runs in this process.
 pub(super) struct Log<'a, P> {

@@ -14,8 +14,8 @@ mod encoding;
 mod reading;
 
 use super::Secret;
-use crate::base::{Value, ValueMap};
 use aho_corasick::{AhoCorasick, BuildError};
+use cuelight_base::{Value, ValueMap};
 use encoding::add_patterns;
 use reading::Reading;
 use std::{collections::BTreeSet, sync::Arc};

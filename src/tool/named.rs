@@ -9,7 +9,7 @@ use super::{
     glob::Globs,
     program::program,
 };
-use crate::base::{NOT_BOUND, Program, sha256};
+use cuelight_base::{NOT_BOUND, Program, sha256};
 use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use std::{
     collections::BTreeSet,
@@ -374,7 +374,7 @@ impl Naming<'_> {
         self.note(shown, Err(format!("{NOT_BOUND}: {why}")));
     }
 
-    fn note(&mut self, path: String, found: Result<(crate::base::Digest, u64), String>) -> bool {
+    fn note(&mut self, path: String, found: Result<(cuelight_base::Digest, u64), String>) -> bool {
         if self.listed.contains(&path) {
             return false;
         }

@@ -5,7 +5,7 @@
 //! Every process of a step carries a path below `.cuelight` of its workspace in its environment (`CUELIGHT_OUTPUT`), and
 //! whoever asks here owns that workspace: what carries such a path was started by a console that is no more. Where there is no `/proc`, nothing is found (`docs/decisions/0005-orphans.md`).
 
-use crate::base::Span;
+use cuelight_base::Span;
 use rustix::process::{Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::{fs, os::unix::ffi::OsStrExt as _, path::Path, time::Duration};
 use tokio::time::sleep;

@@ -1,7 +1,7 @@
 //! The file `$CUELIGHT_OUTPUT`: `key=value` lines and `key<<END` blocks, by GitHub's rules. Whether a declared output
 //! has its type is checked later, by who declared it.
 
-use crate::base::{OUTPUT_BYTES_MAX, Value, ValueMap, shorten};
+use cuelight_base::{OUTPUT_BYTES_MAX, Value, ValueMap, shorten};
 use rustix::fs::OFlags;
 use std::{
     fs::OpenOptions,

@@ -21,7 +21,7 @@ use super::{
     scratch::{self, Scratch, is_untouched},
     spool::{Now, Spool},
 };
-use crate::base::{
+use cuelight_base::{
     AGENT_LOST_AFTER, BUILT_IN_CPU_MAX, BUILT_IN_MEMORY_BYTES_MAX, FailureMode, Launch, Program, Span,
     TextPart, Timestamp, ToolCall, Value, ValueMap, Word, size_word,
 };

@@ -1,7 +1,7 @@
 //! Whether an agent gives its signs of life in time: whatever it says is one, and so is touching the file for its outputs. Who
 //! waits, and what is done with one that is lost, is for `process`.
 
-use crate::base::{AGENT_LATE_AFTER, AGENT_LOST_AFTER, Span};
+use cuelight_base::{AGENT_LATE_AFTER, AGENT_LOST_AFTER, Span};
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 /// How often an agent has been due, and gave none.

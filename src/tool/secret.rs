@@ -2,7 +2,7 @@
 //! printed nor compared, and what a process says about it is masked (`mask`).
 
 use super::Masker;
-use crate::base::{Launch, TextPart};
+use cuelight_base::{Launch, TextPart};
 use rustix::fs::OFlags;
 use std::{
     collections::{BTreeMap, BTreeSet},

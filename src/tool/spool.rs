@@ -8,7 +8,7 @@
 //! and no index is needed: a reader that looks while we write sees a true, shorter past.
 
 use super::{answer::ANSWER_TAIL_BYTES_MAX, own_dir::make_own_dir};
-use crate::base::{ArrivalsPen, Digest, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
+use cuelight_base::{ArrivalsPen, Digest, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,

@@ -8,7 +8,7 @@ use super::{
     glob::Globs,
     own_dir::{make_own_dir, own_file},
 };
-use crate::base::{Digest, NOT_BOUND, TREE_BYTES_MAX, TREE_ENTRIES_MAX, counted, sha256};
+use cuelight_base::{Digest, NOT_BOUND, TREE_BYTES_MAX, TREE_ENTRIES_MAX, counted, sha256};
 use rustix::fs::{CWD, OFlags, RenameFlags, Timespec, Timestamps, futimens, renameat_with};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -4,7 +4,7 @@
 //! Each agent here is a real program, a few words of shell. What it does wrong, it does wrong for real.
 
 use crate::driver::{Told, cuelight, run, say};
-use cuelight::definition::{self, Diagnostic, Files};
+use cuelight_definition::{Diagnostic, Files};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ impl Files for Shelf<'_> {
 #[track_caller]
 fn check(agents: &[(&str, &str)], text: &str, expected: &[&str]) {
     let text = format!("timeout: 1m\nsteps:\n{text}");
-    let (_, said) = definition::read("flow.yaml", &text, &Shelf(agents));
+    let (_, said) = cuelight_definition::read("flow.yaml", &text, &Shelf(agents));
     let line = |it: &Diagnostic| {
         let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
         format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)

@@ -1124,7 +1124,7 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
         let about = words.get(word).and_then(|it| it["description"].as_str());
         assert!(about.is_some_and(|it| !it.is_empty()), "{word}: {schema}");
     }
-    let schema = cuelight::base::Schema::read(&schema).expect("a schema");
+    let schema = cuelight_base::Schema::read(&schema).expect("a schema");
     let good = json!({"environment": "PROD", "traces": {"endpoint": "http://127.0.0.1:4318"}});
     assert_eq!(schema.problems(&good).len(), 0);
     assert_eq!(schema.problems(&json!({"enviroment": "PROD"})).len(), 1);
@@ -1179,7 +1179,7 @@ fn every_line_of_a_run_fits_the_schema_of_events() {
         "name: w\nsteps:\n  - {id: a, run: echo x=1 >> $CUELIGHT_OUTPUT, outputs: {x: string}}\n  - {id: b, needs: a, run: exit 3, retry: {max-attempts: 2, delay: 1ms}}\n  - {id: c, needs: b, run: echo never}\n",
     );
     let schema = place.cue(&["schema", "events"]).ok().json();
-    let schema = cuelight::base::Schema::read(&schema).expect("a schema");
+    let schema = cuelight_base::Schema::read(&schema).expect("a schema");
     let said = place.cue(&["run", "w.yaml", "--headless", "--json"]);
     assert_eq!(said.code, 1, "{said:?}");
     let lines: Vec<Value> = said.out.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();

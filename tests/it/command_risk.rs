@@ -1,6 +1,6 @@
 //! The risk of a command, by what it does: tests/fixtures/command-risk.jsonl has a risk and a command a line.
 
-use cuelight::definition::{Risk, command_risk, words_risk};
+use cuelight_definition::{Risk, command_risk, words_risk};
 
 fn rows() -> Vec<(String, String)> {
     let text = include_str!("../fixtures/command-risk.jsonl");

@@ -2,10 +2,8 @@
 //! script in its place, or writes over it, at whatever moment, does not see it run.
 
 use crate::program::Place;
-use cuelight::{
-    base::{Launch, Span, TextPart},
-    tool::{Call, Executed, Host, SecretStore, run_process},
-};
+use cuelight_base::{Launch, Span, TextPart};
+use cuelight_tool::{Call, Executed, Host, SecretStore, run_process};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,6 @@
 //! The picture of a graph at the console's door: a graph as text in, a picture out; and what holds for every graph.
 
-use cuelight::console::{
+use cuelight_console::{
     DagGraph, DagNode, DagView, Direction, Fate, Fates, FoldKey, FoldKind, Folding, Glyphs, Layout, Mark,
     Notes, Place, Shown, Theme, Zoom, fold, layout, neighbourhood, paint, paint_map, paint_with, snap,
     to_text,
@@ -102,7 +102,7 @@ fn save_svg(graph: &DagGraph, view: &DagView, buf: &Buffer) {
     paint(&places, &shown, view, &theme, Glyphs::default(), (0, 0), area, &mut buf);
     let name = std::thread::current().name().unwrap_or("main").replace("::", "-");
     let path = format!("{dir}/{name}-{:x}.svg", places.order().len() * 7 + view.zoom as usize);
-    std::fs::write(path, cuelight::console::to_svg(&buf, &theme)).expect("the directory is there");
+    std::fs::write(path, cuelight_console::to_svg(&buf, &theme)).expect("the directory is there");
 }
 
 fn check(text: &str) -> String {

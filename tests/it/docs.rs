@@ -260,7 +260,7 @@ fn the_page_of_the_api_has_every_way_in_with_its_names_and_its_permission() {
             assert!(told.insert(way(&before, names.collect()), needs.clone()).is_none(), "{before} twice");
         }
     }
-    let document = cuelight::gateway::openapi();
+    let document = cuelight_gateway::openapi();
     let mut known = BTreeMap::new();
     for (path, calls) in document["paths"].as_object().expect("paths") {
         for (method, call) in calls.as_object().expect("methods") {

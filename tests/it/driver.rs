@@ -2,11 +2,9 @@
 //!
 //! Nothing here waits for time: an answer is given when the event that asks for it has been told.
 
-use cuelight::{
-    base::sha256,
-    runtime::called_by_schedules,
-    store::{Things, TrustBook, Trusted, Workspace},
-};
+use cuelight_base::sha256;
+use cuelight_runtime::called_by_schedules;
+use cuelight_store::{Things, TrustBook, Trusted, Workspace};
 use serde_json::Value;
 use std::{
     io::{BufRead as _, BufReader},

@@ -6,10 +6,7 @@ use crate::{
     driver::{Told, cuelight, run, say},
     program::{Place, until},
 };
-use cuelight::{
-    definition::{self, Files},
-    plan,
-};
+use cuelight_definition::Files;
 
 use std::{
     fs,
@@ -91,14 +88,15 @@ fn every_example_is_read_without_a_finding_and_can_be_planned() {
     let mut complaints = String::new();
     for path in examples() {
         let text = fs::read_to_string(&path).expect("an example");
-        let (workflow, findings) = definition::read(&path.display().to_string(), &text, &Beside);
+        let (workflow, findings) = cuelight_definition::read(&path.display().to_string(), &text, &Beside);
         complaints.extend(findings.iter().map(|it| it.text(false)));
         let Some(workflow) = workflow else { continue };
         let given =
             workflow.inputs.iter().filter(|it| it.required).map(|it| (it.name.value.clone(), ".".to_owned()));
-        let inputs =
-            definition::check_input_texts(&workflow, &given.collect::<Vec<_>>()).expect("its inputs");
-        let plan = plan::lower(&workflow, inputs).unwrap_or_else(|why| panic!("{}: {why:?}", name(&path)));
+        let inputs = cuelight_definition::check_input_texts(&workflow, &given.collect::<Vec<_>>())
+            .expect("its inputs");
+        let plan =
+            cuelight_plan::lower(&workflow, inputs).unwrap_or_else(|why| panic!("{}: {why:?}", name(&path)));
         assert!(!plan.description.is_empty(), "{} says what it is for", name(&path));
     }
     assert!(complaints.is_empty(), "\n{complaints}");
@@ -108,7 +106,8 @@ fn every_example_is_read_without_a_finding_and_can_be_planned() {
 fn every_example_is_in_canonical_form() {
     for path in examples() {
         let text = fs::read_to_string(&path).expect("an example");
-        let formatted = definition::fmt(&text).unwrap_or_else(|_| panic!("{} can be read", name(&path)));
+        let formatted =
+            cuelight_definition::fmt(&text).unwrap_or_else(|_| panic!("{} can be read", name(&path)));
         if is_updating() {
             fs::write(&path, &formatted).expect("the example can be written");
         } else {
@@ -263,7 +262,7 @@ fn backup_verifies_its_copy_takes_back_a_bad_one_and_asks_before_it_deletes() {
 
 #[test]
 fn an_untrusted_script_is_held_to_little_and_reaches_nothing() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         println!("skipped: this kernel has no Landlock");
         return;
     }

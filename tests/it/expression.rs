@@ -2,12 +2,10 @@
 
 use std::{fs, path::Path};
 
-use cuelight::{
-    base::{Value, ValueMap, shorten},
-    expression::{
-        EvalError, ExprErrorKind, Lookup, MapLookup, Names, NoHash, Part, StatusFunction, Template, evaluate,
-        evaluate_truth, parse, parse_with, to_text, truthy,
-    },
+use cuelight_base::{Value, ValueMap, shorten};
+use cuelight_expression::{
+    EvalError, ExprErrorKind, Lookup, MapLookup, Names, NoHash, Part, StatusFunction, Template, evaluate,
+    evaluate_truth, parse, parse_with, to_text, truthy,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -256,7 +254,7 @@ fn a_mistake_has_a_kind_and_a_place() {
 
 #[test]
 fn names_can_be_limited() {
-    let names = Names::contexts(["env"]).without(&[cuelight::expression::Function::Success]);
+    let names = Names::contexts(["env"]).without(&[cuelight_expression::Function::Success]);
     assert!(parse_with("ENV.x && always()", &names).is_ok());
     let kind = |text| parse_with(text, &names).expect_err("not allowed here").kind;
     assert_eq!(kind("inputs.x"), ExprErrorKind::UnrecognizedNamedValue);

@@ -5,7 +5,7 @@ use crate::{
     docs::is_updating,
     program::{Place, text, until},
 };
-use cuelight::base::{ErrorKind, FailureMode};
+use cuelight_base::{ErrorKind, FailureMode};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -2,11 +2,9 @@
 //! changes nothing that anybody reads but how far the log goes. `CUELIGHT_FLIPS=10000` and `CUELIGHT_CUTS=1000` try more.
 
 use crate::program::Place;
-use cuelight::{
-    base::{RunId, StepIx, Timestamp},
-    engine::{Event, Fact, StepEvent},
-    store::{Batch, Journal, Owner, Reader, Workspace},
-};
+use cuelight_base::{RunId, StepIx, Timestamp};
+use cuelight_engine::{Event, Fact, StepEvent};
+use cuelight_store::{Batch, Journal, Owner, Reader, Workspace};
 use std::{
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt as _,
@@ -64,7 +62,7 @@ fn logs(salt: u8) -> [Log; 2] {
         FILES.into_iter().filter_map(read).filter(|it| !it.1.is_empty()).collect::<Vec<_>>()
     };
     let says = || {
-        let events = Reader::open(&workspace).and_then(|it| it.events(cuelight::base::Seq(1), usize::MAX));
+        let events = Reader::open(&workspace).and_then(|it| it.events(cuelight_base::Seq(1), usize::MAX));
         events.expect("it is whole").into_iter().map(|it| it.1).collect::<Vec<_>>()
     };
     let write = |from: u32, last: bool| {
@@ -99,7 +97,7 @@ fn opened(log: &Log, root: &Path) -> Found {
     let opened = Journal::open(&workspace, &owner, [7; 32]);
     let read = opened.and_then(|(journal, _)| {
         append(&journal, vec![event(1)]);
-        Reader::open(&workspace)?.events(cuelight::base::Seq(1), usize::MAX)
+        Reader::open(&workspace)?.events(cuelight_base::Seq(1), usize::MAX)
     });
     let mut events: Vec<Event> = match read {
         Ok(events) => events.into_iter().map(|it| it.1).collect(),

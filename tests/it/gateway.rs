@@ -1,13 +1,13 @@
 //! Two seats on one engine, over a real socket in a directory of its own.
 
 use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
-use cuelight::{
-    base::{GateId, Seq, ValueMap},
-    engine::{Actor, Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
-    gateway::{LookDesk, RemoteDesk, admit, serve_socket},
-    runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want, WhoIsWho},
-    store::Workspace,
+use cuelight_base::{GateId, Seq, ValueMap};
+use cuelight_engine::{Actor, Channel, Command, Decision, Proof, Refusal, RunState, Verdict};
+use cuelight_gateway::{LookDesk, RemoteDesk, admit, serve_socket};
+use cuelight_runtime::{
+    Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want, WhoIsWho,
 };
+use cuelight_store::Workspace;
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -127,7 +127,7 @@ async fn both_desks_show_the_same_board() {
     ] {
         assert_eq!(far.read(want.clone()).await, near.read(want).await);
     }
-    let attempt = cuelight::base::AttemptId { run, step: cuelight::base::StepIx(0), number: 1 };
+    let attempt = cuelight_base::AttemptId { run, step: cuelight_base::StepIx(0), number: 1 };
     let want = Want::Output { attempt, part: OutputPart::From(2) };
     let Page::Bytes { from: 2, bytes, total: 5, times } = far.read(want).await else { panic!("no output") };
     assert!(bytes == b"en\n" && times.at(2).is_some(), "{bytes:?} {times:?}");

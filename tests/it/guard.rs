@@ -5,12 +5,10 @@ use crate::{
     program::{Place, Running, tell, text, until, until_else},
     runtime::{ann, comes_to_rest, run_of},
 };
-use cuelight::{
-    engine::RunState,
-    runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source, called_by_schedules},
-    store::{OwnerError, TrustBook},
-    tool::{HttpPolicy, SecretStore},
-};
+use cuelight_engine::RunState;
+use cuelight_runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source, called_by_schedules};
+use cuelight_store::{OwnerError, TrustBook};
+use cuelight_tool::{HttpPolicy, SecretStore};
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 use std::{

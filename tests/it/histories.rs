@@ -5,10 +5,8 @@
 //! is told now, with the same value.
 
 use crate::program::{Place, until};
-use cuelight::{
-    base::Seq,
-    store::{Reader, Workspace, verify},
-};
+use cuelight_base::Seq;
+use cuelight_store::{Reader, Workspace, verify};
 use serde_json::{Value, json};
 use std::{
     fs::{self, Permissions},

@@ -2,7 +2,7 @@
 //! twice is refused by that key. A secret that is not set is told before anything runs. Built-in tools stay within their limits.
 
 use crate::program::Place;
-use cuelight::base::is_unseen;
+use cuelight_base::is_unseen;
 use std::{io::Read as _, process::Command};
 
 /// C1 controls, marks of direction, a blank without width: as a step says it and gives it out.

@@ -2,10 +2,8 @@
 //! lines, the log, and what was told, however its engines died. How they die is for those who use it.
 
 use crate::program::{Place, Running, Said, text, until};
-use cuelight::{
-    base::Seq,
-    store::{Reader, Workspace, verify},
-};
+use cuelight_base::Seq;
+use cuelight_store::{Reader, Workspace, verify};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;

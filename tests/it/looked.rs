@@ -1,10 +1,8 @@
 //! A disk for tests that have none: what calls execute is looked at by itself and has no files, and other files are as they
 //! were when the test told of them.
 
-use cuelight::{
-    base::{RunId, StepIx},
-    engine::{Command, Event, Fact, Facts, StepEvent},
-};
+use cuelight_base::{RunId, StepIx};
+use cuelight_engine::{Command, Event, Fact, Facts, StepEvent};
 use std::collections::BTreeMap;
 
 /// What was seen of files so far.

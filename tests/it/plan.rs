@@ -1,12 +1,10 @@
 //! Workflows in, plans out, as text. One line a step: its place, id, kind, and what it stands in and waits for.
 
-use cuelight::{
-    base::{MATRIX_COPIES_MAX, STEPS_MAX, Span, StepIx, Value, ValueMap},
-    definition::{Files, Place, Placed, StepKind, Workflow, read},
-    plan::{
-        Estimate, FrameKind, GraphFormat, Machine, Plan, PlanStep, Undo, Work, critical_path, expand, graph,
-        lower, order, outline, show, show_value, stages,
-    },
+use cuelight_base::{MATRIX_COPIES_MAX, STEPS_MAX, Span, StepIx, Value, ValueMap};
+use cuelight_definition::{Files, Place, Placed, StepKind, Workflow, read};
+use cuelight_plan::{
+    Estimate, FrameKind, GraphFormat, Machine, Plan, PlanStep, Undo, Work, critical_path, expand, graph,
+    lower, order, outline, show, show_value, stages,
 };
 use serde_json::json;
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};

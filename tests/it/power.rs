@@ -4,11 +4,9 @@
 //! `CUELIGHT_VARIANTS=30` for more ways.
 
 use crate::{crash::next, ledger::Drill};
-use cuelight::{
-    base::Seq,
-    engine::{AttemptEvent, Fact},
-    store::{Journal, Owner, Reader, Workspace, verify},
-};
+use cuelight_base::Seq;
+use cuelight_engine::{AttemptEvent, Fact};
+use cuelight_store::{Journal, Owner, Reader, Workspace, verify};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,

@@ -1,22 +1,20 @@
 //! Events in, what can be seen out: boards, inbox, failures, causes, graph and JSON.
 
 use crate::looked::Looked;
-use cuelight::{
-    base::{
-        AttemptId, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId,
-        Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
-    },
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Effect, Event, Fact, Failure,
-        FailureEvent, GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent,
-        RunState, StepEvent, StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
-    },
-    plan::{Amounts, EffectClass, Plan, PlanStep, Risk},
-    projection::{
-        Attention, Board, Counts, ErrorState, Fix, Grade, Graph, History, Notch, RunView, Timeline, WhyLine,
-        ask_diff, errors_json, event_line, event_words, gates_json, health_json, health_line, overall,
-        run_diff, runs_json, show_json, why,
-    },
+use cuelight_base::{
+    AttemptId, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score,
+    Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
+};
+use cuelight_engine::{
+    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Effect, Event, Fact, Failure,
+    FailureEvent, GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent, RunState,
+    StepEvent, StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
+};
+use cuelight_plan::{Amounts, EffectClass, Plan, PlanStep, Risk};
+use cuelight_projection::{
+    Attention, Board, Counts, ErrorState, Fix, Grade, Graph, History, Notch, RunView, Timeline, WhyLine,
+    ask_diff, errors_json, event_line, event_words, gates_json, health_json, health_line, overall, run_diff,
+    runs_json, show_json, why,
 };
 use serde_json::json;
 use std::{
@@ -119,7 +117,7 @@ impl Log {
     }
 
     fn asks(&mut self, step: u32, ask: &Value, why: Option<&str>) -> &mut Self {
-        let ask: cuelight::engine::Ask = serde_json::from_value(ask.clone()).expect("an ask");
+        let ask: cuelight_engine::Ask = serde_json::from_value(ask.clone()).expect("an ask");
         let gate =
             GateEvent::Asked { ask: Arc::new(ask), hash: Digest([7; 32]), why: why.map(ToOwned::to_owned) };
         self.gate(step, gate).step(step, StepEvent::Waiting { reason: WaitReason::Person(GATE) })
@@ -636,9 +634,9 @@ fn why_names_back_off_slots_pause_and_concurrency() {
     log.run(RunEvent::Paused { by: person("jon", &[]) });
     assert!(log.why(1).ends_with("r-1 was paused by jon; resume it to go on\n"));
 
-    let group = cuelight::plan::Concurrency {
+    let group = cuelight_plan::Concurrency {
         group: "db".to_owned(),
-        on_conflict: cuelight::plan::OnConflict::Queue,
+        on_conflict: cuelight_plan::OnConflict::Queue,
         cancel_waiting: false,
     };
     let plan = Plan { concurrency: Some(group), ..plan("load") };
@@ -719,7 +717,7 @@ fn time_in_which_all_waits_is_a_stretch_of_its_own() {
         assert!(stretches.windows(2).all(|it| it[0].until == it[1].from), "{stretches:?}");
         assert_eq!(stretches.first().map(|it| it.from), Some(timeline.from));
         assert_eq!(stretches.last().map(|it| it.until), Some(timeline.until));
-        let words = |it: Option<Option<cuelight::projection::Spell>>| match it {
+        let words = |it: Option<Option<cuelight_projection::Spell>>| match it {
             None => "busy",
             Some(what) => what.map_or("idle", |it| it.word()),
         };
@@ -753,7 +751,7 @@ fn a_history_leads_to_every_place_and_back() {
         assert_eq!(history.moment(place).map_or(Seq(0), |it| it.seq), then.seq);
         assert_eq!(history.place_of(then.seq), place);
     }
-    let retries = |it: &cuelight::projection::Moment| it.notch == Some(Notch::Retry);
+    let retries = |it: &cuelight_projection::Moment| it.notch == Some(Notch::Retry);
     let first = history.next(0, true, retries).expect("a retry");
     let second = history.next(first, true, retries).expect("another");
     assert_eq!(history.next(second, false, retries), Some(first));
@@ -925,7 +923,7 @@ fn recount(run: &RunView, seed: u64) {
     let retrying = run.steps().filter(|(_, _, view)| view.inside.is_none() && view.is_retrying()).count();
     assert_eq!(run.summary.retrying as usize, retrying, "seed {seed}");
     let stuck =
-        |it: &cuelight::projection::StepView| matches!(it.undo(), cuelight::projection::UndoState::Stuck(_));
+        |it: &cuelight_projection::StepView| matches!(it.undo(), cuelight_projection::UndoState::Stuck(_));
     assert_eq!(run.summary.stuck_undos as usize, run.steps().filter(|(_, _, view)| stuck(view)).count());
 }
 

@@ -3,7 +3,7 @@
 
 use crate::program::{Place, Running, Said, until};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use cuelight::runtime::signing_key;
+use cuelight_runtime::signing_key;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256, Sha512};

@@ -4,11 +4,9 @@
 //! leaves the machine.
 
 use crate::driver::{STATE, own, program, run, say};
-use cuelight::{
-    base::{FailureMode, HttpCall, HttpExpect, Launch, Span, TextPart, Value},
-    definition::{self, Files},
-    tool::{Answer, Call, Ended, Host, HttpPolicy, Secret, SecretStore, run_http},
-};
+use cuelight_base::{FailureMode, HttpCall, HttpExpect, Launch, Span, TextPart, Value};
+use cuelight_definition::Files;
+use cuelight_tool::{Answer, Call, Ended, Host, HttpPolicy, Secret, SecretStore, run_http};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde_json::json;
 use std::{
@@ -650,7 +648,7 @@ impl Files for Alone {
 #[track_caller]
 fn finds(steps: &str, expected: &[&str]) {
     let text = format!("name: w\nsecrets: [TOKEN]\nsteps:\n{steps}");
-    let (_, findings) = definition::read("w.yaml", &text, &Alone);
+    let (_, findings) = cuelight_definition::read("w.yaml", &text, &Alone);
     let told: Vec<String> = findings.iter().map(|it| it.text(false)).collect();
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for (told, part) in told.iter().zip(expected) {

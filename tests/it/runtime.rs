@@ -1,18 +1,16 @@
 //! The engine room at its doors: commands in, journal out, on a journal that fails as it is told and on paused time;
 //! then the whole of it on a real workspace.
 
-use cuelight::{
-    base::{RunId, Seq, Span, StepIx, Timestamp},
-    engine::{Actor, Channel, Command, Effect, Proof, Refusal, RunState, StepState},
-    projection::Board,
-    runtime::{
-        Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
-        OutputPart, Page, Podium, ReadDesk, Reply, Request, RequestId, Seen, Setup, Signal, Source, Tasks,
-        Trouble, Want, stamped,
-    },
-    store::{AppendError, Appended, Batch, Owner, OwnerError, Workspace},
-    tool::{Call, Ended, Host, HttpPolicy, SecretStore, end_orphans, run_process},
+use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
+use cuelight_engine::{Actor, Channel, Command, Effect, Proof, Refusal, RunState, StepState};
+use cuelight_projection::Board;
+use cuelight_runtime::{
+    Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
+    OutputPart, Page, Podium, ReadDesk, Reply, Request, RequestId, Seen, Setup, Signal, Source, Tasks,
+    Trouble, Want, stamped,
 };
+use cuelight_store::{AppendError, Appended, Batch, Owner, OwnerError, Workspace};
+use cuelight_tool::{Call, Ended, Host, HttpPolicy, SecretStore, end_orphans, run_process};
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
@@ -59,7 +57,7 @@ impl JournalPort for Told {
         })
     }
 
-    async fn history(&mut self, _: RunId) -> Result<Vec<(Seq, cuelight::engine::Event)>, String> {
+    async fn history(&mut self, _: RunId) -> Result<Vec<(Seq, cuelight_engine::Event)>, String> {
         Ok(Vec::new())
     }
 
@@ -97,7 +95,7 @@ impl Hands for Noted {
         self.0.try_send(effect).expect("room for what a test does");
     }
 
-    fn ended(&mut self, _: cuelight::base::AttemptId) {}
+    fn ended(&mut self, _: cuelight_base::AttemptId) {}
 }
 
 /// A loop on a told journal.
@@ -158,18 +156,18 @@ fn request(command: Command) -> Request {
 /// The launch of a workflow, as the desk makes it.
 fn launching(text: &str) -> Command {
     struct None;
-    impl cuelight::definition::Files for None {
+    impl cuelight_definition::Files for None {
         fn read(&self, _: &str) -> Result<String, String> {
             Err("there is nothing".to_owned())
         }
     }
-    let (workflow, findings) = cuelight::definition::read("test.yaml", text, &None);
+    let (workflow, findings) = cuelight_definition::read("test.yaml", text, &None);
     let workflow = workflow.unwrap_or_else(|| panic!("{findings:?}"));
-    let inputs = cuelight::definition::check_inputs(&workflow, &cuelight::base::ValueMap::new());
-    let plan = cuelight::plan::lower(&workflow, inputs.expect("no inputs")).expect("a plan");
-    let cause = cuelight::engine::CauseOfLaunch::Asked;
+    let inputs = cuelight_definition::check_inputs(&workflow, &cuelight_base::ValueMap::new());
+    let plan = cuelight_plan::lower(&workflow, inputs.expect("no inputs")).expect("a plan");
+    let cause = cuelight_engine::CauseOfLaunch::Asked;
     let (by, trace) = (ann(), "t".to_owned());
-    Command::Launch(Box::new(cuelight::engine::Launching {
+    Command::Launch(Box::new(cuelight_engine::Launching {
         plan,
         by,
         seed: 7,
@@ -354,7 +352,7 @@ async fn a_workflow_runs_and_all_it_left_can_be_read() {
     let run = run_of(&desk, LaunchRequest { words: vec![word], ..launch_of(ECHO) }).await;
     let board = comes_to_rest(&desk, run).await;
     assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
-    let attempt = cuelight::base::AttemptId { run, step: StepIx(0), number: 1 };
+    let attempt = cuelight_base::AttemptId { run, step: StepIx(0), number: 1 };
     let output = desk.read(Want::Output { attempt, part: OutputPart::LastLines(1) }).await;
     let Page::Bytes { from: 0, bytes, total: 10, times } = output else { panic!("{output:?}") };
     assert_eq!(bytes, b"hello you\n");
@@ -481,7 +479,7 @@ async fn what_a_dead_console_left_running_is_ended_first() {
     let secrets = SecretStore::new(BTreeMap::new(), dir.path());
     let environment = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
     let host = Host::new(dir.path().to_owned(), environment, secrets, Span::seconds(5));
-    let launch = cuelight::base::Launch::of(["sh", "-c", "trap '' TERM; echo on; while :; do sleep 1; done"]);
+    let launch = cuelight_base::Launch::of(["sh", "-c", "trap '' TERM; echo on; while :; do sleep 1; done"]);
     let call = Call {
         tree: None,
         attempt_dir: dir.path().join(".cuelight/spool/r-1/0.1"),
@@ -515,15 +513,13 @@ fn due_at(
     runs: &[(&str, bool)],
     times: (&str, &str, &str),
 ) -> Option<String> {
-    use cuelight::{
-        definition::read,
-        engine::{CauseOfLaunch, Command, Launching, World},
-        plan::lower,
-        projection::Board,
-        runtime::{DueWhat, Scheduled, due},
-    };
+    use cuelight_definition::read;
+    use cuelight_engine::{CauseOfLaunch, Command, Launching, World};
+    use cuelight_plan::lower;
+    use cuelight_projection::Board;
+    use cuelight_runtime::{DueWhat, Scheduled, due};
     struct NoFiles;
-    impl cuelight::definition::Files for NoFiles {
+    impl cuelight_definition::Files for NoFiles {
         fn read(&self, _: &str) -> Result<String, String> {
             Err("there are none".to_owned())
         }
@@ -542,7 +538,7 @@ fn due_at(
     let (mut world, mut board, mut seq) = (World::default(), Board::default(), 0);
     for (at, rests) in runs {
         let at: Timestamp = at.parse().expect("an instant");
-        let plan = lower(&workflow, cuelight::base::ValueMap::new()).expect("a plan");
+        let plan = lower(&workflow, cuelight_base::ValueMap::new()).expect("a plan");
         let (by, cause) = (Actor::engine(), CauseOfLaunch::Schedule(at));
         let launch = Launching { plan, by, seed: 1, cause, trace: "t".to_owned(), request: None };
         let mut out = Vec::new();
@@ -610,14 +606,12 @@ fn a_start_that_waits_for_its_turn_is_not_forgotten_and_comes_once_for_the_newes
 
 #[test]
 fn a_workflow_on_hold_is_not_started_and_nothing_of_it_is_made_up_for() {
-    use cuelight::{
-        definition::read,
-        engine::{Command, World},
-        projection::Board,
-        runtime::{Scheduled, due},
-    };
+    use cuelight_definition::read;
+    use cuelight_engine::{Command, World};
+    use cuelight_projection::Board;
+    use cuelight_runtime::{Scheduled, due};
     struct NoFiles;
-    impl cuelight::definition::Files for NoFiles {
+    impl cuelight_definition::Files for NoFiles {
         fn read(&self, _: &str) -> Result<String, String> {
             Err("there are none".to_owned())
         }

@@ -4,19 +4,17 @@
 //! The engine is the real one; time is not, and people say yes, except at the gate that is to fail.
 
 use crate::driver;
-use cuelight::{
-    base::{
-        AttemptId, DecisionId, Digest, Launch, RunId, Span, StepIx, TextPart, Timestamp, ValueMap, sha256,
-    },
-    definition::{self, Files},
-    engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
-        Fact, Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RunState, StepEvent,
-        UndoEvent, Verdict, World, react,
-    },
-    plan::{self, FrameKind, Plan, Undo, Work},
-    tool::{Call, Host, SecretStore, parse_outputs, run_built_in, run_model},
+use cuelight_base::{
+    AttemptId, DecisionId, Digest, Launch, RunId, Span, StepIx, TextPart, Timestamp, ValueMap, sha256,
 };
+use cuelight_definition::Files;
+use cuelight_engine::{
+    Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event, Fact,
+    Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RunState, StepEvent, UndoEvent,
+    Verdict, World, react,
+};
+use cuelight_plan::{FrameKind, Plan, Undo, Work};
+use cuelight_tool::{Call, Host, SecretStore, parse_outputs, run_built_in, run_model};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
@@ -41,11 +39,12 @@ impl Files for Beside {
 fn plan(example: &str, inputs: &[(&str, &str)]) -> Plan {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
     let text = fs::read_to_string(&path).expect("an example");
-    let workflow = definition::read(&path.display().to_string(), &text, &Beside).0.expect("it is right");
+    let workflow =
+        cuelight_definition::read(&path.display().to_string(), &text, &Beside).0.expect("it is right");
     let words: Vec<(String, String)> =
         inputs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let inputs = definition::check_input_texts(&workflow, &words).expect("its inputs");
-    plan::lower(&workflow, inputs).expect("a plan")
+    let inputs = cuelight_definition::check_input_texts(&workflow, &words).expect("its inputs");
+    cuelight_plan::lower(&workflow, inputs).expect("a plan")
 }
 
 /// Fails the saga at every node, with everything done once and with everything done twice.
@@ -139,7 +138,7 @@ struct Saga {
     begun: BTreeSet<(StepIx, bool)>,
     /// What a call yielded that really ended well.
     done: BTreeMap<StepIx, ValueMap>,
-    gates: BTreeMap<cuelight::base::GateId, (Ask, Digest)>,
+    gates: BTreeMap<cuelight_base::GateId, (Ask, Digest)>,
     undone: BTreeSet<StepIx>,
     decisions: u32,
     told: String,
@@ -293,7 +292,7 @@ impl Saga {
         match result {
             Ok(outputs) => outcome.outputs = outputs,
             Err(message) => {
-                let mode = cuelight::base::FailureMode::AgentLogic;
+                let mode = cuelight_base::FailureMode::AgentLogic;
                 outcome.failure = Some(Failure { mode, message, tail: String::new(), not_started: false });
             }
         }
@@ -325,7 +324,7 @@ impl Saga {
         }
     }
 
-    fn decide(&mut self, gate: cuelight::base::GateId, ask: &Ask, hash: Digest) {
+    fn decide(&mut self, gate: cuelight_base::GateId, ask: &Ask, hash: Digest) {
         self.decisions += 1;
         let is_node = self.plan.steps.get(self.fails.index()).is_some_and(|it| it.id == ask.step);
         let decision = Decision {

@@ -326,7 +326,7 @@ fn is_there(program: &str) -> bool {
 #[test]
 fn of_all_ways_out_of_a_sandbox_none_leads_out_and_each_does_where_there_is_none() {
     assert!(WAYS.len() >= 118);
-    if cuelight::tool::sandbox_weaknesses() != Ok(Vec::new()) || !is_there("perl") {
+    if cuelight_tool::sandbox_weaknesses() != Ok(Vec::new()) || !is_there("perl") {
         skipped("this kernel has not all of Landlock, or perl is not here");
         return;
     }
@@ -397,7 +397,7 @@ fn probe() {
 
 #[test]
 fn a_step_in_a_sandbox_does_its_work() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         skipped("this kernel has no Landlock");
         return;
     }
@@ -451,7 +451,7 @@ fn a_step_in_a_sandbox_does_its_work() {
 
 #[test]
 fn where_a_working_directory_would_let_it_write_what_it_must_not_it_does_not_start() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         skipped("this kernel has no Landlock");
         return;
     }
@@ -488,7 +488,7 @@ fn where_a_working_directory_would_let_it_write_what_it_must_not_it_does_not_sta
 
 #[test]
 fn what_a_step_says_to_the_loader_of_programs_is_obeyed_by_its_own_program_alone() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         skipped("this kernel has no Landlock");
         return;
     }
@@ -519,7 +519,7 @@ fn what_a_step_says_to_the_loader_of_programs_is_obeyed_by_its_own_program_alone
 
 #[test]
 fn a_word_that_looks_like_a_descriptor_of_the_guard_is_a_word() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         skipped("this kernel has no Landlock");
         return;
     }
@@ -552,7 +552,7 @@ fn a_word_that_looks_like_a_descriptor_of_the_guard_is_a_word() {
 
 #[test]
 fn a_program_of_the_workspace_that_is_a_link_to_elsewhere_is_not_read_for_that() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         skipped("this kernel has no Landlock");
         return;
     }
@@ -573,7 +573,7 @@ fn a_program_of_the_workspace_that_is_a_link_to_elsewhere_is_not_read_for_that()
 
 #[test]
 fn a_step_that_its_sandbox_has_kept_from_something_says_so() {
-    if cuelight::tool::sandbox_weaknesses().is_err() {
+    if cuelight_tool::sandbox_weaknesses().is_err() {
         skipped("this kernel has no Landlock");
         return;
     }

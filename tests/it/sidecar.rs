@@ -21,15 +21,13 @@ mod topics;
 mod work;
 
 use crate::{runtime::engine_in, tokens::people};
-use cuelight::{
-    base::{Schema, Span, Timestamp, Value},
-    gateway::{
-        Claims, HttpSetup, Permission, Places, Rate, Rates, ResultRules, Signer, StepJudge, TlsFiles,
-        serve_http_judged_by, sign,
-    },
-    runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho},
-    store::{KeyKind, TokenKeys, Workspace},
+use cuelight_base::{Schema, Span, Timestamp, Value};
+use cuelight_gateway::{
+    Claims, HttpSetup, Permission, Places, Rate, Rates, ResultRules, Signer, StepJudge, TlsFiles,
+    serve_http_judged_by, sign,
 };
+use cuelight_runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho};
+use cuelight_store::{KeyKind, TokenKeys, Workspace};
 use serde_json::json;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;

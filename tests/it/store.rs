@@ -1,12 +1,10 @@
 //! What is kept: appended, read, verified; and everything that may be wrong with it.
 
-use cuelight::{
-    base::{DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
-    engine::{Event, Fact, StepEvent},
-    store::{
-        AppendError, Appended, Batch, Damage, Journal, Mark, Opened, Owner, OwnerError, Reader, StoreError,
-        VerifiedEvents, Workspace, linked, verify,
-    },
+use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, Value};
+use cuelight_engine::{Event, Fact, StepEvent};
+use cuelight_store::{
+    AppendError, Appended, Batch, Damage, Journal, Mark, Opened, Owner, OwnerError, Reader, StoreError,
+    VerifiedEvents, Workspace, linked, verify,
 };
 use rusqlite::Connection;
 use std::{

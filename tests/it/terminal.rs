@@ -5,14 +5,12 @@ use crate::{
     hangup::console,
     program::{Place, bounded, tell, until, until_else},
 };
-use cuelight::{
-    base::RunId,
-    console::{
-        ConsoleOptions, Danger, Depth, Keymap, Leave, LookOfScreen, Notify, Seat, Themes, run_console,
-    },
-    engine::{Actor, Channel, Command, Event, Proof, Refusal},
-    runtime::{Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Want},
+use cuelight_base::RunId;
+use cuelight_console::{
+    ConsoleOptions, Danger, Depth, Keymap, Leave, LookOfScreen, Notify, Seat, Themes, run_console,
 };
+use cuelight_engine::{Actor, Channel, Command, Event, Proof, Refusal};
+use cuelight_runtime::{Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Want};
 use pty_process::blocking::Pty;
 use rustix::process::{Pid, Signal as Kill};
 use std::{

@@ -6,18 +6,16 @@ use crate::{
     runtime::{comes_to_rest, engine_in, launch_of, run_of},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use cuelight::{
-    base::{GateId, RunId, Span, Timestamp, ValueMap},
-    engine::{
-        Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, Standing, TokenEvent,
-        TokenName, Verdict,
-    },
-    gateway::{
-        Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign,
-    },
-    runtime::{Desk, Entropy, LocalDesk, People, Reply, Request, public_key},
-    store::{KeyKind, RsaKey, TokenKey, TokenKeys, Workspace},
+use cuelight_base::{GateId, RunId, Span, Timestamp, ValueMap};
+use cuelight_engine::{
+    Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, Standing, TokenEvent, TokenName,
+    Verdict,
 };
+use cuelight_gateway::{
+    Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign,
+};
+use cuelight_runtime::{Desk, Entropy, LocalDesk, People, Reply, Request, public_key};
+use cuelight_store::{KeyKind, RsaKey, TokenKey, TokenKeys, Workspace};
 use ed25519_dalek::SigningKey;
 use ring::{
     rand::SystemRandom,
@@ -690,7 +688,7 @@ async fn decide(desk: &LocalDesk, by: &Actor, verdict: Verdict) -> Reply {
     ask(&desk.with_actor(by.clone()), Command::Decide(Box::new(decision))).await
 }
 
-async fn asked(dir: &TempDir, text: &str, by: &Actor) -> (cuelight::runtime::Engine, LocalDesk, RunId) {
+async fn asked(dir: &TempDir, text: &str, by: &Actor) -> (cuelight_runtime::Engine, LocalDesk, RunId) {
     let engine = engine_in(dir.path()).await;
     let desk = engine.desk().with_actor(by.clone());
     let run = run_of(&desk, launch_of(text)).await;

@@ -1,13 +1,11 @@
 //! Local programs, at the door of `tool`: a launch in, an answer and files out. The processes are real; a test never
 //! sleeps, at most a child does, and it is ended.
 
-use cuelight::{
-    base::{Digest, FailureMode, Launch, Span, TextPart, Timestamp, ValueMap},
-    store::SpoolReader,
-    tool::{
-        Answer, Call, Ended, Host, Masker, Now, Progress, Secret, SecretStore, are_we_of_a_step,
-        collect_artifacts, hash_files, run_process,
-    },
+use cuelight_base::{Digest, FailureMode, Launch, Span, TextPart, Timestamp, ValueMap};
+use cuelight_store::SpoolReader;
+use cuelight_tool::{
+    Answer, Call, Ended, Host, Masker, Now, Progress, Secret, SecretStore, are_we_of_a_step,
+    collect_artifacts, hash_files, run_process,
 };
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -894,7 +892,7 @@ fn when_output_came_is_kept_beside_it_and_lost_without_harm() {
 
 #[test]
 fn a_closed_connection_of_this_host_is_nobodys() {
-    use cuelight::runtime::TcpPeer;
+    use cuelight_runtime::TcpPeer;
     use std::net::{Shutdown, TcpListener, TcpStream};
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let here = listener.local_addr().expect("its address");

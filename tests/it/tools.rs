@@ -3,12 +3,10 @@
 //! Files and programs are real, in a workspace of the test's own; nothing leaves the machine.
 
 use crate::driver::{run, say};
-use cuelight::{
-    base::{FailureMode, Span, Value, ValueMap},
-    definition::{self, Diagnostic, Files, Registry, ToolBody},
-    plan::{Given, PlanTool},
-    tool::{Call, Host, SecretStore, built_in_names, run_built_in, run_process},
-};
+use cuelight_base::{FailureMode, Span, Value, ValueMap};
+use cuelight_definition::{Diagnostic, Files, Registry, ToolBody};
+use cuelight_plan::{Given, PlanTool};
+use cuelight_tool::{Call, Host, SecretStore, built_in_names, run_built_in, run_process};
 use serde_json::json;
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use tempfile::TempDir;
@@ -31,7 +29,7 @@ impl Files for Shelf<'_> {
 #[track_caller]
 fn check(tools: &[(&str, &str)], text: &str, expected: &[&str]) {
     let text = format!("timeout: 1m\nsteps:\n{text}");
-    let (_, said) = definition::read("flow.yaml", &text, &Shelf(tools));
+    let (_, said) = cuelight_definition::read("flow.yaml", &text, &Shelf(tools));
     let line = |it: &Diagnostic| {
         let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
         format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)
@@ -149,7 +147,7 @@ impl Shop {
         let tool = PlanTool::of(registry.find(tool).unwrap_or_else(|| panic!("no {tool}")));
         let Value::Object(input) = input else { panic!("an object") };
         let launch = tool.call(input, &Given::default()).map_err(|it| (FailureMode::UserInvalidInput, it))?;
-        let launch = cuelight::base::Launch { timeout: Some(Span::seconds(20)), ..launch };
+        let launch = cuelight_base::Launch { timeout: Some(Span::seconds(20)), ..launch };
         let secrets = SecretStore::new(BTreeMap::new(), self.root());
         let env =
             vec![("PATH".to_owned(), self.path.clone()), ("HOME".to_owned(), "/nonexistent".to_owned())];

@@ -4,7 +4,7 @@ use crate::{
     program::{Place, until},
     verifier,
 };
-use cuelight::store::{NoteKey, verify_chain};
+use cuelight_store::{NoteKey, verify_chain};
 use serde_json::Value;
 use std::fs;
 

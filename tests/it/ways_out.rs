@@ -2,11 +2,9 @@
 //! reaches the engine, each is refused, and the same from a person's process is an answer.
 
 use crate::program::{Place, bounded, until, until_else};
-use cuelight::{
-    base::{Epoch, GateId},
-    engine::{Actor, Channel, Command, Decision, Proof, Verdict},
-    runtime::{Entropy, Request},
-};
+use cuelight_base::{Epoch, GateId};
+use cuelight_engine::{Actor, Channel, Command, Decision, Proof, Verdict};
+use cuelight_runtime::{Entropy, Request};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -99,7 +97,7 @@ fn approval(place: &Place) -> Vec<u8> {
         shown_for: None,
         break_glass: false,
         overrides: false,
-        form: cuelight::base::ValueMap::new(),
+        form: cuelight_base::ValueMap::new(),
     };
     let request = Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) };
     let hello = json!({"hello": {"version": 4, "program": "perl", "seat": "console", "after": 0}});

@@ -4,11 +4,9 @@
 //! The recordings lie beside the checkout; without them the tests say so and are skipped.
 
 use crate::driver::{Told, run, say};
-use cuelight::{
-    base::Span,
-    definition::{self, Files},
-    plan::{self, Plan, PlanStep, WaitFor, Work},
-};
+use cuelight_base::Span;
+use cuelight_definition::Files;
+use cuelight_plan::{Plan, PlanStep, WaitFor, Work};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -38,10 +36,10 @@ impl Files for Alone {
 }
 
 fn plan_of(text: &str) -> Plan {
-    let (workflow, findings) = definition::read("imported.yaml", text, &Alone);
+    let (workflow, findings) = cuelight_definition::read("imported.yaml", text, &Alone);
     let errors: String = findings.iter().filter(|it| it.is_error()).map(|it| it.text(false)).collect();
     let workflow = workflow.unwrap_or_else(|| panic!("{errors}"));
-    plan::lower(&workflow, serde_json::Map::new()).expect("an import can be planned")
+    cuelight_plan::lower(&workflow, serde_json::Map::new()).expect("an import can be planned")
 }
 
 fn waits(step: &PlanStep) -> Span {
@@ -64,7 +62,7 @@ fn check(recording: &Path, words: &[&str]) {
     let told = run(directory.path(), &file, &[], &[]);
     assert_eq!(told.state(), "completed", "{from}: {}", told.said);
     in_order(&plan, &told, from);
-    let path = plan::critical_path(&plan, |_, step| waits(step));
+    let path = cuelight_plan::critical_path(&plan, |_, step| waits(step));
     let took =
         instant(told.events.last()) - instant(told.events.iter().find(|it| it["type"] == "run.started"));
     let longest = i64::try_from(path.length.0).expect("a short run");

@@ -4,12 +4,10 @@
 //! Judged is what the engine decides, at the moment it does; what a crash takes away is told once more from the journal.
 
 use crate::checks::{Broken, ensure};
-use cuelight::{
-    base::{AttemptId, Span, StepIx, Timestamp},
-    engine::{
-        Actor, AgentAsk, AgentEvent, AgentKey, AttemptEvent, Channel, Event, Fact, Lease, Outcome, Proof,
-        Registration, RunEvent, StepEvent, Token,
-    },
+use cuelight_base::{AttemptId, Span, StepIx, Timestamp};
+use cuelight_engine::{
+    Actor, AgentAsk, AgentEvent, AgentKey, AttemptEvent, Channel, Event, Fact, Lease, Outcome, Proof,
+    Registration, RunEvent, StepEvent, Token,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -93,7 +91,7 @@ pub(crate) fn about(who: usize) -> Registration {
         capabilities: it.can.iter().map(|it| (*it).to_owned()).collect(),
         max_concurrent: it.at_once,
         heartbeat: Span::seconds(it.heartbeat),
-        metadata: cuelight::base::ValueMap::new(),
+        metadata: cuelight_base::ValueMap::new(),
     }
 }
 
@@ -127,7 +125,7 @@ pub(crate) struct Agents {
     /// Calls of theirs that were begun and not ended: what each goes to.
     open: BTreeMap<AttemptId, String>,
     /// How often the work of a step was lost.
-    losses: BTreeMap<(cuelight::base::RunId, StepIx), u32>,
+    losses: BTreeMap<(cuelight_base::RunId, StepIx), u32>,
     /// Results that were taken.
     taken: BTreeSet<u64>,
     /// What agents that went had.
@@ -271,7 +269,7 @@ impl Agents {
         }
         let held = self.held.get(&id).ok_or_else(|| format!("I31 {id} ended, and nobody had it"))?;
         let who = self.holder(id);
-        let Some(number) = outcome.outputs.get("said").and_then(cuelight::base::Value::as_u64) else {
+        let Some(number) = outcome.outputs.get("said").and_then(cuelight_base::Value::as_u64) else {
             let is_over = held.lease.deadline.is_some_and(|it| it <= now);
             let losses = self.losses.get(&(id.run, id.step)).copied().unwrap_or(0);
             let is_lost = losses + 1 >= LOST_MAX && self.may_be_lost(id, now).is_ok();
@@ -353,8 +351,7 @@ impl Agents {
                     }
                     AttemptEvent::Started { .. } | AttemptEvent::Adopted { .. } => {}
                     AttemptEvent::Ended { outcome, .. } => {
-                        self.taken
-                            .extend(outcome.outputs.get("said").and_then(cuelight::base::Value::as_u64));
+                        self.taken.extend(outcome.outputs.get("said").and_then(cuelight_base::Value::as_u64));
                         self.ends(id);
                     }
                     AttemptEvent::Lost { .. } => {

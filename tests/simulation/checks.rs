@@ -2,16 +2,18 @@
 //! engine tells it. The plan that is held against it is the one the author wrote.
 
 use crate::targets::{Kept, Target};
-use cuelight::{
-    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap},
-    engine::{
-        Actor, AgentEvent, Ask, AttemptEvent, BusEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent,
-        GateState, OVERRIDE, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent,
-        Verdict, Vote, wants_review,
-    },
-    plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work},
-    projection::Board,
+use cuelight_base::{
+    AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
 };
+use cuelight_engine::{
+    Actor, AgentEvent, Ask, AttemptEvent, BusEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent,
+    GateState, OVERRIDE, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
+    Vote, wants_review,
+};
+use cuelight_plan::{
+    Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work,
+};
+use cuelight_projection::Board;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

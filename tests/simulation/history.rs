@@ -10,21 +10,18 @@ use crate::{
     tape::Tape,
     workload,
 };
-use cuelight::{
-    base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Launch, Program, RunId, Seq, Span, StepIx,
-        Timestamp, Value, ValueMap, sha256,
-    },
-    engine::{
-        Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed,
-        Channel, Choice, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
-        Failure, FileFact, ForkAt, Found, GateEvent, GateState, Launching, Lease, NewMessage, NewValue,
-        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag,
-        react,
-    },
-    plan::{Plan, Scope},
-    projection::Board,
+use cuelight_base::{
+    AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Launch, Program, RunId, Seq, Span, StepIx,
+    Timestamp, Value, ValueMap, sha256,
 };
+use cuelight_engine::{
+    Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel,
+    Choice, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure,
+    FileFact, ForkAt, Found, GateEvent, GateState, Launching, Lease, NewMessage, NewValue, Outcome, Past,
+    Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag, react,
+};
+use cuelight_plan::{Plan, Scope};
+use cuelight_projection::Board;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -3,11 +3,9 @@
 //! `checks`.
 
 use crate::checks::{At, Broken, Checks, ensure};
-use cuelight::{
-    base::{BreakerRule, RateRule, RoutePolicy, RunId, Score, StepIx, Timestamp},
-    engine::{AttemptEvent, CacheEvent, Purpose, StepEvent, TargetEvent},
-    plan::{Plan, PlanTool},
-};
+use cuelight_base::{BreakerRule, RateRule, RoutePolicy, RunId, Score, StepIx, Timestamp};
+use cuelight_engine::{AttemptEvent, CacheEvent, Purpose, StepEvent, TargetEvent};
+use cuelight_plan::{Plan, PlanTool};
 use std::collections::BTreeSet;
 
 /// What is known of a tool that is called: its circuit as the author wrote it, and what was taken of its calls.

@@ -1,17 +1,15 @@
 //! What is simulated: random plans, with a bit of everything that an author can write.
 
 use crate::{agents::DONE_BY, tape::Tape};
-use cuelight::{
-    base::{
-        BreakerRule, Digest, MessageKind, ProcessLimits, Provider, RateRule, RoutePolicy, Score, Span,
-        StepIx, Value, ValueMap, WhenOpen,
-    },
-    plan::{
-        Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
-        Frame, FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
-        OutputType, Plan, PlanAgent, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum,
-        Requires, Retry, RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
-    },
+use cuelight_base::{
+    BreakerRule, Digest, MessageKind, ProcessLimits, Provider, RateRule, RoutePolicy, Score, Span, StepIx,
+    Value, ValueMap, WhenOpen,
+};
+use cuelight_plan::{
+    Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, Frame,
+    FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType,
+    Plan, PlanAgent, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum, Requires, Retry,
+    RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
 };
 use serde_json::json;
 use std::sync::Arc;

@@ -2,19 +2,17 @@
 
 use super::{completion, named, run::absolute};
 use crate::{
-    app::{
-        args::key_value,
-        config::Config,
-        exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
-        output::{Output, say},
-        wiring::Seat,
-    },
-    base::{RunId, Seq, safe_text},
-    engine::{Command, Correction, ForkAt, Refusal, RetryFrom},
-    projection::asked_anew,
-    runtime::{Desk, Entropy, Receipt, Reply, Request},
+    args::key_value,
+    config::Config,
+    exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
+    output::{Output, say},
+    wiring::Seat,
 };
 use clap::{Args, ValueEnum};
+use cuelight_base::{RunId, Seq, safe_text};
+use cuelight_engine::{Command, Correction, ForkAt, Refusal, RetryFrom};
+use cuelight_projection::asked_anew;
+use cuelight_runtime::{Desk, Entropy, Receipt, Reply, Request};
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Debug, Args)]

@@ -2,23 +2,21 @@
 
 use super::{context::ContextArgs, knowledge::KnowledgeArgs, results::ResultsArgs, tools::ToolsTestArgs};
 use crate::{
-    app::{
-        args::key_value,
-        command::{
-            author::Disk,
-            context::context,
-            knowledge::knowledge,
-            results::results,
-            tools::{show, suggest, test, tool_json},
-        },
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
+    args::key_value,
+    command::{
+        author::Disk,
+        context::context,
+        knowledge::knowledge,
+        results::results,
+        tools::{show, suggest, test, tool_json},
     },
-    base::{AGENT_PREFIX, AGENT_TASK, Span, safe_text},
-    definition::{Files as _, Registry, Tool},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{AGENT_PREFIX, AGENT_TASK, Span, safe_text};
+use cuelight_definition::{Files as _, Registry, Tool};
 use std::{process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]

@@ -2,16 +2,14 @@
 //! of itself, and judged by the engine alone.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::{Value, ValueMap, is_unseen, json_in_sight, refuse_twice, safe_text, shorten},
-    gateway::{is_loopback, openapi},
-    tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::Args;
+use cuelight_base::{Value, ValueMap, is_unseen, json_in_sight, refuse_twice, safe_text, shorten};
+use cuelight_gateway::{is_loopback, openapi};
+use cuelight_tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http};
 use serde_json::{Map, json};
 use std::{
     fs,
@@ -160,7 +158,7 @@ fn field(word: &str) -> Result<(String, Value), Trouble> {
         word.split_once('=').ok_or_else(|| wrong("write name=text or name:=JSON".to_owned()))?;
     match name.strip_suffix(':') {
         Some(name) => {
-            let value = crate::base::read_json(text).map_err(|it| wrong(format!("it is no JSON: {it}")))?;
+            let value = cuelight_base::read_json(text).map_err(|it| wrong(format!("it is no JSON: {it}")))?;
             Ok((name.to_owned(), value))
         }
         None => Ok((name.to_owned(), json!(text))),

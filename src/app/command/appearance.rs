@@ -1,11 +1,9 @@
 //! How the console looks: flags first, then the environment, then the user's `config.toml`, then what the terminal is.
 
-use crate::{
-    app::{args::Everywhere, config::Config, exit::Trouble},
-    console::{
-        Depth, Glyphs, Ground, LookOfScreen, Motion, Notify, Preferences, Preferred, Theme, Themes,
-        ThemesByGround, was_terminal,
-    },
+use crate::{args::Everywhere, config::Config, exit::Trouble};
+use cuelight_console::{
+    Depth, Glyphs, Ground, LookOfScreen, Motion, Notify, Preferences, Preferred, Theme, Themes,
+    ThemesByGround, was_terminal,
 };
 use std::{
     fs,

@@ -1,15 +1,13 @@
 //! An ask in words, whole, for a terminal without the console. Its name stands on the last line and nowhere else,
 //! so that a script that gives it has read the end. Text from outside goes through `safe_text`.
 
-use crate::{
-    base::{Epoch, TextPart, safe_text},
-    engine::{Ask, Evidence, FileFact, OVERRIDE, Verdict},
-    expression::to_text,
-    plan::Risk,
-    projection::{
-        CLAIM_WORDS, Fields, GateView, RunView, call_files, command_line, names_in_words, nobody_words,
-        risk_words, send_back_words, snapshot_files, undo_words, yes_words,
-    },
+use cuelight_base::{Epoch, TextPart, safe_text};
+use cuelight_engine::{Ask, Evidence, FileFact, OVERRIDE, Verdict};
+use cuelight_expression::to_text;
+use cuelight_plan::Risk;
+use cuelight_projection::{
+    CLAIM_WORDS, Fields, GateView, RunView, call_files, command_line, names_in_words, nobody_words,
+    risk_words, send_back_words, snapshot_files, undo_words, yes_words,
 };
 use std::{fmt::Write as _, sync::Arc};
 

@@ -9,18 +9,16 @@ use super::{
     verifying,
 };
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::{Digest, RunId, Seq, Timestamp, Value, safe_text},
-    engine::{Event, Fact, GateEvent, Stage},
-    projection::{Board, GateView, RunView, TrailRow, event_line},
-    runtime::{Clock as _, SystemClock},
-    store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::{Args, Subcommand, ValueEnum};
+use cuelight_base::{Digest, RunId, Seq, Timestamp, Value, safe_text};
+use cuelight_engine::{Event, Fact, GateEvent, Stage};
+use cuelight_projection::{Board, GateView, RunView, TrailRow, event_line};
+use cuelight_runtime::{Clock as _, SystemClock};
+use cuelight_store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,

@@ -3,23 +3,21 @@
 
 use super::beside;
 use crate::{
-    app::{
-        args::key_value,
-        config::Config,
-        exit::{FAILED, Outcome, Trouble, USAGE},
-        output::{Output, say},
-        settings::settings_schema,
-    },
-    base::{FILE_BYTES_MAX, Value, ValueMap, counted},
-    definition::{
-        self, CONTEXTS, Diagnostic, Files, ImportAs, Imported, KnownPeople, Severity, Workflow,
-        check_input_texts, import_argo, import_dagu, import_github, import_wfformat, sarif, summary,
-    },
-    expression::{self, ExprErrorKind, MapLookup, Names},
-    plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
-    projection::events_schema,
+    args::key_value,
+    config::Config,
+    exit::{FAILED, Outcome, Trouble, USAGE},
+    output::{Output, say},
+    settings::settings_schema,
 };
 use clap::{Args, ValueEnum};
+use cuelight_base::{FILE_BYTES_MAX, Value, ValueMap, counted};
+use cuelight_definition::{
+    CONTEXTS, Diagnostic, Files, KnownPeople, Severity, Workflow, check_input_texts, sarif, summary,
+};
+use cuelight_expression::{ExprErrorKind, MapLookup, Names};
+use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
+use cuelight_plan::{GraphFormat, Plan, graph as draw, outline, show, show_value};
+use cuelight_projection::events_schema;
 use std::{
     fs,
     io::{Read, Write as _},
@@ -203,7 +201,7 @@ impl Files for Disk {
 
 /// The text of a file that a workflow or a directory names: no look waits for a pipe in its place.
 fn read_plain(path: &Path) -> Result<String, String> {
-    crate::tool::read_text(path, FILE_BYTES_MAX)
+    cuelight_tool::read_text(path, FILE_BYTES_MAX)
 }
 
 /// The text of the file that the user has named on the command line, or the end of a sentence that begins with "could not read". It may
@@ -226,7 +224,7 @@ pub(super) fn read(path: &Path) -> Result<String, Trouble> {
 pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
     let contexts = match &args.context {
         None => ValueMap::new(),
-        Some(path) => match crate::base::read_json::<Value>(read(path)?) {
+        Some(path) => match cuelight_base::read_json::<Value>(read(path)?) {
             Ok(Value::Object(map)) => map,
             Ok(_) => {
                 return Err(Trouble::usage(format!(
@@ -247,13 +245,14 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
     let bare = text.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).unwrap_or(text);
     let usage = |message: String| Trouble::usage(format!("could not evaluate: {message}"));
     let names = Names::contexts(CONTEXTS.iter().copied().chain(contexts.keys().map(String::as_str)));
-    let expr = expression::parse_with(bare, &names).map_err(|it| match it.kind {
+    let expr = cuelight_expression::parse_with(bare, &names).map_err(|it| match it.kind {
         ExprErrorKind::UnrecognizedNamedValue => {
             usage(format!("{it}; the contexts are {}, give others with --context", CONTEXTS.join(", ")))
         }
         _ => usage(it.to_string()),
     })?;
-    let value = expression::evaluate(&expr, &MapLookup::new(contexts)).map_err(|it| usage(it.to_string()))?;
+    let value = cuelight_expression::evaluate(&expr, &MapLookup::new(contexts))
+        .map_err(|it| usage(it.to_string()))?;
     out.json(&value);
     Ok(ExitCode::SUCCESS)
 }
@@ -271,11 +270,13 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
         let name = path.display().to_string();
         match read_named(path) {
             Ok(text) => {
-                let (workflow, findings) = definition::read(&name, &text, &disk);
+                let (workflow, findings) = cuelight_definition::read(&name, &text, &disk);
                 all.extend(findings);
                 if let Some(workflow) = workflow {
-                    all.extend(definition::check_people(&workflow, &text, &people, &disk));
-                    all.extend(definition::check_secrets(&workflow, &text, &|it| secrets.trouble(it)));
+                    all.extend(cuelight_definition::check_people(&workflow, &text, &people, &disk));
+                    all.extend(cuelight_definition::check_secrets(&workflow, &text, &|it| {
+                        secrets.trouble(it)
+                    }));
                 }
             }
             Err(why) => {
@@ -316,7 +317,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
         } else {
             read(path)?
         };
-        let formatted = definition::fmt(&text).map_err(|findings| report(&findings, out))?;
+        let formatted = cuelight_definition::fmt(&text).map_err(|findings| report(&findings, out))?;
         match (from_input, formatted == text) {
             (true, _) if !args.check => out.foreign(&formatted),
             (_, true) => {}
@@ -350,7 +351,8 @@ fn report(findings: &[Diagnostic], out: Output) -> Trouble {
 
 fn workflow(config: &Config, path: &Path, out: Output) -> Result<Workflow, Trouble> {
     let text = read(path)?;
-    let (workflow, findings) = definition::read(&path.display().to_string(), &text, &Disk::of(config)?);
+    let (workflow, findings) =
+        cuelight_definition::read(&path.display().to_string(), &text, &Disk::of(config)?);
     workflow.ok_or_else(|| report(&findings, out))
 }
 
@@ -446,7 +448,7 @@ fn tell_of_import(file: &Path, made: &Imported) {
 
 pub(super) fn schema(args: &SchemaArgs, out: Output) -> Outcome {
     out.json_pretty(&match args.of {
-        SchemaOf::Workflow => definition::json_schema(),
+        SchemaOf::Workflow => cuelight_definition::json_schema(),
         SchemaOf::Config => settings_schema(),
         SchemaOf::Events => events_schema(),
     });

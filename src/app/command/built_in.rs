@@ -2,18 +2,16 @@
 //! JSON on standard input, results into `$CUELIGHT_OUTPUT`. Each is held to limits of its own before it reads anything.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-    },
-    base::{
-        BUILT_IN_CPU_MAX, BUILT_IN_DEPTH_MAX, BUILT_IN_MEMORY_BYTES_MAX, BUILT_IN_STACK_BYTES,
-        BUILT_IN_TIME_MAX, Digest, KILL_GRACE, Value, ValueMap,
-    },
-    expression::{MapLookup, Template},
-    store::query_database,
-    tool::{read_evidence, workspace_file},
+    config::Config,
+    exit::{Outcome, Trouble},
 };
+use cuelight_base::{
+    BUILT_IN_CPU_MAX, BUILT_IN_DEPTH_MAX, BUILT_IN_MEMORY_BYTES_MAX, BUILT_IN_STACK_BYTES, BUILT_IN_TIME_MAX,
+    Digest, KILL_GRACE, Value, ValueMap,
+};
+use cuelight_expression::{MapLookup, Template};
+use cuelight_store::query_database;
+use cuelight_tool::{read_evidence, workspace_file};
 use jaq_core::{
     Compiler, Ctx, Vars, data,
     load::{Arena, File, Loader},
@@ -32,7 +30,7 @@ use std::{
 };
 
 /// Bytes of the input of a tool: what a step can give, and its line end.
-const INPUT_BYTES_MAX: u64 = crate::base::OUTPUT_BYTES_MAX as u64 + 1;
+const INPUT_BYTES_MAX: u64 = cuelight_base::OUTPUT_BYTES_MAX as u64 + 1;
 /// Results of one query.
 const RESULTS_MAX: usize = 10_000;
 /// Bytes of a template.

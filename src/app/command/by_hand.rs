@@ -9,20 +9,18 @@ use super::{
     signing::SignArgs,
 };
 use crate::{
-    app::{
-        args::key_value,
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring::Seat,
-    },
-    base::{RunId, StepIx, Value, ValueMap, safe_text},
-    engine::{Command, DoubtAnswer},
-    plan::Work,
-    projection::{GateView, settled_words},
-    runtime::Desk,
+    args::key_value,
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring::Seat,
 };
 use clap::{Args, ValueEnum};
+use cuelight_base::{RunId, StepIx, Value, ValueMap, safe_text};
+use cuelight_engine::{Command, DoubtAnswer};
+use cuelight_plan::Work;
+use cuelight_projection::{GateView, settled_words};
+use cuelight_runtime::Desk;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]

@@ -2,17 +2,15 @@
 
 use super::act;
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{CACHE_BYTES_MAX, Digest, Timestamp, Value, counted, safe_text, shorten},
-    engine::{CachedResult, Command},
-    runtime::{Clock, Desk, SystemClock},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{CACHE_BYTES_MAX, Digest, Timestamp, Value, counted, safe_text, shorten};
+use cuelight_engine::{CachedResult, Command};
+use cuelight_runtime::{Clock, Desk, SystemClock};
 use serde_json::json;
 use std::process::ExitCode;
 

@@ -31,7 +31,7 @@ use super::{
     trail::KeysArgs,
     trust::TrustArgs,
 };
-use crate::app::args::{Everywhere, ListenArgs};
+use crate::args::{Everywhere, ListenArgs};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 
@@ -101,7 +101,7 @@ const MOVED: &[(&str, &[&str])] = &[
     after_help = "Examples:\n  cuelight demo\n  cuelight run deploy.yaml -i version=v1.2.0\n  cuelight gates\n\n\
     Without a command it opens the console on this workspace, or attaches to the engine that is running."
 )]
-pub(in crate::app) struct Cli {
+pub(crate) struct Cli {
     /// Print one line for each change of every open run, until none is open
     #[arg(long)]
     pub(super) plain: bool,
@@ -336,14 +336,14 @@ pub(super) enum Command {
 
 /// A command line that was read.
 #[derive(Debug)]
-pub(in crate::app) struct Spoken {
-    pub(in crate::app) parsed: Result<Cli, clap::Error>,
+pub(crate) struct Spoken {
+    pub(crate) parsed: Result<Cli, clap::Error>,
     /// The new spelling, where an old one was used.
-    pub(in crate::app) note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// Reads a command line, also one in an old spelling.
-pub(in crate::app) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
+pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let mut tree = tree();
     let Some(at) = first_command(&tree, &words) else {

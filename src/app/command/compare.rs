@@ -2,18 +2,16 @@
 
 use super::named::{self, RunName};
 use crate::{
-    app::{
-        config::Config,
-        exit::{FAILED, Outcome, Trouble},
-        output::Output,
-        wiring::{self, Seat},
-    },
-    base::{Seq, Timestamp, Value, safe_text, shorten},
-    engine::InputChange,
-    projection::{RunView, RunsDiff, Side, StepDiff, StepView, diff_json, runs_diff},
-    runtime::{Clock, Desk, Page, SystemClock, Want},
+    config::Config,
+    exit::{FAILED, Outcome, Trouble},
+    output::Output,
+    wiring::{self, Seat},
 };
 use clap::Args;
+use cuelight_base::{Seq, Timestamp, Value, safe_text, shorten};
+use cuelight_engine::InputChange;
+use cuelight_projection::{RunView, RunsDiff, Side, StepDiff, StepView, diff_json, runs_diff};
+use cuelight_runtime::{Clock, Desk, Page, SystemClock, Want};
 use std::{process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]

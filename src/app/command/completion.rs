@@ -1,13 +1,11 @@
 //! Completion of ids in a shell: the runs and the open gates of the workspace around the command line.
 
 use super::{cli, named::LATEST};
-use crate::{
-    app::{config::Config, wiring},
-    base::safe_text,
-    projection::Board,
-    runtime::Desk as _,
-};
+use crate::{config::Config, wiring};
 use clap_complete::{ArgValueCandidates, CompleteEnv, CompletionCandidate};
+use cuelight_base::safe_text;
+use cuelight_projection::Board;
+use cuelight_runtime::Desk as _;
 use std::sync::Arc;
 
 /// The variable by which a shell asks for completions.
@@ -16,7 +14,7 @@ pub(super) const VARIABLE: &str = "CUELIGHT_COMPLETE";
 const OFFERED: usize = 50;
 
 /// Answers a shell that asks for completions, and ends the process; returns where no shell asks.
-pub(in crate::app) fn answer() {
+pub(crate) fn answer() {
     CompleteEnv::with_factory(cli::tree).var(VARIABLE).complete();
 }
 
@@ -26,7 +24,7 @@ pub(super) fn runs() -> ArgValueCandidates {
         let Some(board) = board() else { return Vec::new() };
         let mut runs: Vec<_> = board.summaries().collect();
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
-        let named = |run: &&crate::projection::RunSummary| {
+        let named = |run: &&cuelight_projection::RunSummary| {
             (run.id.to_string(), format!("{} {}", safe_text(&run.workflow), run.state))
         };
         offered(runs.iter().take(OFFERED).map(named), "the newest run")

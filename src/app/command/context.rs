@@ -1,16 +1,14 @@
 //! `context`: what an agent of a type would be told of a piece of work. Needs no engine.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{CONTEXT_BYTES_MAX, counted, is_agent_type, is_name, safe_text},
-    runtime::{ContextAnswer, ContextQuery, Desk as _, Page, Want},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::Args;
+use cuelight_base::{CONTEXT_BYTES_MAX, counted, is_agent_type, is_name, safe_text};
+use cuelight_runtime::{ContextAnswer, ContextQuery, Desk as _, Page, Want};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -51,10 +49,10 @@ pub(super) async fn context(config: &Config, out: Output, args: ContextArgs) -> 
     let failed =
         |why: serde_json::Error| Trouble::failed(format!("could not read the context: {why}; tell us"));
     if args.json {
-        out.json_pretty(&crate::base::read_json(&text).map_err(failed)?);
+        out.json_pretty(&cuelight_base::read_json(&text).map_err(failed)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let told: ContextAnswer = crate::base::read_json(&text).map_err(failed)?;
+    let told: ContextAnswer = cuelight_base::read_json(&text).map_err(failed)?;
     let (context, git) = (&told.context, &told.context.git_context);
     let structure = &context.project_structure;
     let files = usize::try_from(structure.total_files).unwrap_or(usize::MAX);

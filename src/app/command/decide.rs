@@ -8,21 +8,19 @@ use super::{
     signing::{self, SignArgs, Signed},
 };
 use crate::{
-    app::{
-        args::key_value,
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        wiring::Seat,
-    },
-    base::{Digest, Epoch, Seq, Span, Value, ValueMap, json_if_any, safe_text},
-    engine::{Command, Decision, Refusal, Verdict, ask_hash},
-    plan::Risk,
-    projection::{Board, GateView, RunView, send_back_words},
-    runtime::{Desk, Entropy, Reply, Request},
-    store::{id_told, name_to_sign},
+    args::key_value,
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    wiring::Seat,
 };
 use clap::Args;
+use cuelight_base::{Digest, Epoch, Seq, Span, Value, ValueMap, json_if_any, safe_text};
+use cuelight_engine::{Command, Decision, Refusal, Verdict, ask_hash};
+use cuelight_plan::Risk;
+use cuelight_projection::{Board, GateView, RunView, send_back_words};
+use cuelight_runtime::{Desk, Entropy, Reply, Request};
+use cuelight_store::{id_told, name_to_sign};
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,

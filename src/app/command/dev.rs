@@ -7,7 +7,7 @@ use super::{
     screen,
     screenshot::{self, ScreenshotArgs},
 };
-use crate::app::{
+use crate::{
     config::Config,
     exit::{Outcome, Trouble},
     output::Output,

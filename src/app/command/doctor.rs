@@ -2,24 +2,22 @@
 
 use super::{author::Disk, screen::Look};
 use crate::{
-    app::{
-        config::Config,
-        exit::{FAILED, Outcome},
-        output::Output,
-        settings::Settings,
-    },
-    base::{FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text},
-    console::Keymap,
-    definition::{self, Files as _, ModelRegistry, Registry, Severity, StepKind, Workflow},
-    engine::Channel,
-    runtime::{Clock, SystemClock, machine},
-    store::{Heads, Reader, Workspace},
-    tool::{
-        LivingGuard, STRAYS_TOLD_MAX, SecretStore, guard_weaknesses, living_guards, read_text,
-        sandbox_weaknesses, tracked_files,
-    },
+    config::Config,
+    exit::{FAILED, Outcome},
+    output::Output,
+    settings::Settings,
 };
 use clap::Args;
+use cuelight_base::{FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text};
+use cuelight_console::Keymap;
+use cuelight_definition::{Files as _, ModelRegistry, Registry, Severity, StepKind, Workflow};
+use cuelight_engine::Channel;
+use cuelight_runtime::{Clock, SystemClock, machine};
+use cuelight_store::{Heads, Reader, Workspace};
+use cuelight_tool::{
+    LivingGuard, STRAYS_TOLD_MAX, SecretStore, guard_weaknesses, living_guards, read_text,
+    sandbox_weaknesses, tracked_files,
+};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -43,7 +41,7 @@ const FILES_MIN: u64 = 1024;
 /// A file system whose locks and shared memory `SQLite` cannot rely on: NFS, SMB, CIFS, 9P (linux/magic.h).
 const REMOTE: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0x0102_1997];
 /// How far the log may be ahead of the clock.
-const AHEAD_MAX: crate::base::Span = crate::base::Span::seconds(5);
+const AHEAD_MAX: cuelight_base::Span = cuelight_base::Span::seconds(5);
 
 /// How a thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +218,7 @@ fn screen(look: &Look) -> Finding {
     match look.no_screen {
         Some(why) => note("screen", format!("{why}: commands work, the console does not open")),
         None => {
-            let (width, height) = crate::console::terminal_size();
+            let (width, height) = cuelight_console::terminal_size();
             ok("screen", format!("{width} columns, {height} rows, {}", look.appearance.depth.word()))
         }
     }
@@ -434,7 +432,7 @@ fn log(workspace: &Workspace) -> Finding {
         let reader = Reader::open(workspace)?;
         let (seq, _) = reader.head()?;
         let last = reader.events(seq, 1)?;
-        Ok::<_, crate::store::StoreError>((seq, last.last().map(|(_, it)| it.at)))
+        Ok::<_, cuelight_store::StoreError>((seq, last.last().map(|(_, it)| it.at)))
     };
     match read() {
         Err(why) => wrong("log", why.to_string()),
@@ -480,7 +478,7 @@ fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
     let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
     let (workflow, problems) = match read_text(path, FILE_BYTES_MAX) {
         Err(why) => return vec![wrong("workflow", format!("could not read {}: {why}", path.display()))],
-        Ok(text) => definition::read(&path.display().to_string(), &text, disk),
+        Ok(text) => cuelight_definition::read(&path.display().to_string(), &text, disk),
     };
     if problems.iter().any(|it| it.severity == Severity::Error) {
         let text = format!("{name} has errors; run `cuelight check {}`", path.display());

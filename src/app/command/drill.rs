@@ -6,15 +6,13 @@
 //! It goes through the same doors as everybody else: the program itself, its commands, their JSON.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{FAILED, Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::Value,
-    runtime::{Clock as _, Entropy, SystemClock},
+    config::Config,
+    exit::{FAILED, Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::Args;
+use cuelight_base::Value;
+use cuelight_runtime::{Clock as _, Entropy, SystemClock};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},

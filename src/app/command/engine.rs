@@ -4,7 +4,7 @@ use super::{
     health::{self, HealthArgs},
     shutdown::{self, ResetArgs, ShutdownArgs, TakeOverArgs},
 };
-use crate::app::{config::Config, exit::Outcome, output::Output};
+use crate::{config::Config, exit::Outcome, output::Output};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]

@@ -2,18 +2,16 @@
 
 use super::{act, named};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{StepIx, Value, counted, safe_text},
-    engine::{Command, FailureNote},
-    projection::{Board, ErrorState, ErrorView, StepView, UndoState, error_json, settle_command},
-    runtime::Desk,
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{StepIx, Value, counted, safe_text};
+use cuelight_engine::{Command, FailureNote};
+use cuelight_projection::{Board, ErrorState, ErrorView, StepView, UndoState, error_json, settle_command};
+use cuelight_runtime::Desk;
 use std::{process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]

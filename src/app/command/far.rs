@@ -2,16 +2,14 @@
 //! engine, which knows the user of that machine by it; nothing listens on any network.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        wiring::{self, Seat},
-    },
-    base::safe_text,
-    gateway::{FarLine, open_socket},
-    runtime::Tasks,
-    store::Workspace,
+    config::Config,
+    exit::{Outcome, Trouble},
+    wiring::{self, Seat},
 };
+use cuelight_base::safe_text;
+use cuelight_gateway::{FarLine, open_socket};
+use cuelight_runtime::Tasks;
+use cuelight_store::Workspace;
 use std::{
     os::fd::OwnedFd,
     os::unix::net::UnixStream,

@@ -1,13 +1,11 @@
 //! The form of a gate at the command line: values from flags, questions at a terminal, and for a script the flags that are missing.
 
-use crate::{
-    app::{args::key_value, exit::Trouble, output::say},
-    base::{Value, ValueMap, safe_text},
-    engine::{FormField, check_form, unanswered},
-    expression::to_text,
-    projection::GateView,
-};
+use crate::{args::key_value, exit::Trouble, output::say};
 use clap::Args;
+use cuelight_base::{Value, ValueMap, safe_text};
+use cuelight_engine::{FormField, check_form, unanswered};
+use cuelight_expression::to_text;
+use cuelight_projection::GateView;
 use std::io;
 
 /// Confirmation of an answer at a gate.

@@ -13,20 +13,18 @@ use super::{
     telling::Telling,
 };
 use crate::{
-    app::{
-        args::key_value,
-        config::Config,
-        exit::{self, NOT_RECORDED, Outcome, Trouble},
-        output::{Output, say},
-        wiring::{self, Seat},
-    },
-    base::{RunId, Value, ValueMap, safe_text},
-    engine::{Channel, GateState, Verdict},
-    projection::{GateView, gates_json},
-    runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source},
-    store::Workspace,
+    args::key_value,
+    config::Config,
+    exit::{self, NOT_RECORDED, Outcome, Trouble},
+    output::{Output, say},
+    wiring::{self, Seat},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{RunId, Value, ValueMap, safe_text};
+use cuelight_engine::{Channel, GateState, Verdict};
+use cuelight_projection::{GateView, gates_json};
+use cuelight_runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source};
+use cuelight_store::Workspace;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -197,7 +195,7 @@ pub(super) async fn ask_elsewhere(
             biased;
             begun = begin(&seat, ask.clone()) => begun,
             // An engine that had nothing to do may leave just as somebody comes.
-            _ = boards.wait_for(crate::runtime::Seen::is_lost) => Err(Trouble::not_recorded(
+            _ = boards.wait_for(cuelight_runtime::Seen::is_lost) => Err(Trouble::not_recorded(
                 "could not ask: the engine left before it had taken the question; ask again",
             )),
         };
@@ -257,7 +255,7 @@ pub(super) async fn answered(
     })?;
     let command = view.find(ACTS).and_then(|it| view.step(it));
     let code = command.and_then(|it| it.attempts().last()).and_then(|it| it.exit_code);
-    let succeeded = command.is_none_or(|it| it.state == crate::engine::StepState::Completed);
+    let succeeded = command.is_none_or(|it| it.state == cuelight_engine::StepState::Completed);
     let board = seat.desk.boards().borrow().board.clone();
     let name = gate.id.to_string();
     let all = gates_json(&board, false);
@@ -274,7 +272,7 @@ fn by(gate: &GateView) -> String {
 /// Says where the ask waits, as soon as it does.
 async fn tell_gate(seat: &Seat, run: RunId, args: &AskArgs) {
     let mut boards = seat.desk.boards();
-    let is_there = |seen: &crate::runtime::Seen| {
+    let is_there = |seen: &cuelight_runtime::Seen| {
         let rests = seen.board.summary(run).is_some_and(|it| it.state.rests());
         rests || seen.board.open_gates().any(|it| it.run == run)
     };

@@ -6,18 +6,16 @@ use super::{
     named::{self, GateName},
 };
 use crate::{
-    app::{
-        config::Config,
-        exit::{self, NOT_RECORDED, Outcome, Trouble},
-        output::Output,
-        wiring::{self},
-    },
-    base::{Epoch, Span, safe_text},
-    engine::GateState,
-    projection::{Attention, GateView, gate_json, gates_json, settle_command},
-    runtime::{Clock, Desk, Seen, SystemClock},
+    config::Config,
+    exit::{self, NOT_RECORDED, Outcome, Trouble},
+    output::Output,
+    wiring::{self},
 };
 use clap::Args;
+use cuelight_base::{Epoch, Span, safe_text};
+use cuelight_engine::GateState;
+use cuelight_projection::{Attention, GateView, gate_json, gates_json, settle_command};
+use cuelight_runtime::{Clock, Desk, Seen, SystemClock};
 use std::{process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]
@@ -106,10 +104,9 @@ fn then(gate: Arc<GateView>, epoch: Option<Epoch>) -> Result<Arc<GateView>, Trou
 
 pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outcome {
     let name = GateName::read(&args.gate)?;
-    let timeout: Option<Span> =
-        args.timeout.as_deref().map(str::parse).transpose().map_err(|it: crate::base::ParseSpanError| {
-            Trouble::usage(format!("could not read --timeout: {it}"))
-        })?;
+    let timeout: Option<Span> = args.timeout.as_deref().map(str::parse).transpose().map_err(
+        |it: cuelight_base::ParseSpanError| Trouble::usage(format!("could not read --timeout: {it}")),
+    )?;
     let seat = wiring::look(config).await?;
     let gate = match name.at(&seat) {
         Ok(gate) => gate,

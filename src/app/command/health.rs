@@ -1,12 +1,10 @@
 //! `health`: how well it goes. One line for people, with what takes from it below; every number as JSON.
 
-use crate::{
-    app::{config::Config, exit::Outcome, output::Output, wiring},
-    base::safe_text,
-    projection::{Check, Grade, health_json, health_line},
-    runtime::{Clock, Desk, Seen, SystemClock, Trouble},
-};
+use crate::{config::Config, exit::Outcome, output::Output, wiring};
 use clap::Args;
+use cuelight_base::safe_text;
+use cuelight_projection::{Check, Grade, health_json, health_line};
+use cuelight_runtime::{Clock, Desk, Seen, SystemClock, Trouble};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -37,7 +35,7 @@ pub(super) fn tell(out: Output, seen: &Seen, as_json: bool) -> ExitCode {
     }
     out.line(&health_line(&seen.board, &checks));
     for reason in seen.board.vitals().reasons().iter().take(REASONS_MAX) {
-        let mode = reason.mode.map_or("partial", crate::base::FailureMode::word);
+        let mode = reason.mode.map_or("partial", cuelight_base::FailureMode::word);
         let (whole, tenth) = (reason.lost_tenths / 10, reason.lost_tenths % 10);
         out.line(&format!(
             "-{whole}.{tenth}  {}  {mode} x{}, last {} in {}",

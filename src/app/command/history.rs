@@ -3,18 +3,16 @@
 
 use super::{look, named};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{RunId, Value, counted, safe_text},
-    engine::StepState,
-    projection::{RunSummary, RunView, show_json},
-    runtime::{Clock, Desk, SystemClock},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::Args;
+use cuelight_base::{RunId, Value, counted, safe_text};
+use cuelight_engine::StepState;
+use cuelight_projection::{RunSummary, RunView, show_json};
+use cuelight_runtime::{Clock, Desk, SystemClock};
 use std::{process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]

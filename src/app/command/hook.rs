@@ -7,17 +7,15 @@
 
 use super::gate::{self, AskArgs, TEXT_BYTES_MAX};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble, USAGE},
-        output::Output,
-    },
-    base::{Digest, Value, safe_text},
-    engine::{GateState, Verdict},
-    projection::GateView,
-    runtime::{FileNow, ToolAsk, ToolUse},
+    config::Config,
+    exit::{Outcome, Trouble, USAGE},
+    output::Output,
 };
 use clap::{Args, ValueEnum};
+use cuelight_base::{Digest, Value, safe_text};
+use cuelight_engine::{GateState, Verdict};
+use cuelight_projection::GateView;
+use cuelight_runtime::{FileNow, ToolAsk, ToolUse};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -171,7 +169,7 @@ fn read(input: impl std::io::Read) -> Result<Question, Trouble> {
             "could not ask people: the question has more than {QUESTION_BYTES_MAX} bytes; do it in smaller steps"
         )));
     }
-    let question: Question = crate::base::read_json(&text).map_err(|it| {
+    let question: Question = cuelight_base::read_json(&text).map_err(|it| {
         Trouble::usage(format!(
             "could not read the question of the agent: {it}; set this command up as a hook, with the JSON of the event on its standard input"
         ))

@@ -2,18 +2,16 @@
 
 use super::{act, results::project};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{ValueMap, safe_text, sha256, shorten},
-    engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent},
-    projection::knowledge_json,
-    runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, Shelf, SystemClock, Want},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{ValueMap, safe_text, sha256, shorten};
+use cuelight_engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent};
+use cuelight_projection::knowledge_json;
+use cuelight_runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, Shelf, SystemClock, Want};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]

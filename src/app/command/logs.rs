@@ -2,17 +2,15 @@
 
 use super::{completion, look::is_lost, named};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring::Seat,
-    },
-    base::{Arrivals, AttemptId, RunId, StepIx, Untrusted, Value, safe_text},
-    projection::RunView,
-    runtime::{Desk, OutputPart, Page, Signal, Want},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring::Seat,
 };
 use clap::Args;
+use cuelight_base::{Arrivals, AttemptId, RunId, StepIx, Untrusted, Value, safe_text};
+use cuelight_projection::RunView;
+use cuelight_runtime::{Desk, OutputPart, Page, Signal, Want};
 use std::{process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]

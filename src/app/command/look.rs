@@ -2,22 +2,20 @@
 
 use super::{completion, named};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring::{self, Seat},
-    },
-    base::{RunId, Seq, StepIx, Timestamp, counted, safe_text},
-    engine::Event,
-    plan::Currency,
-    projection::{
-        RunView, choice_words, event_line, event_words, lineage_words, next_command, otlp_json, runs_json,
-        show_json, spans_of,
-    },
-    runtime::{Clock, Desk, Page, Seen, SystemClock, Trouble as DeskTrouble, Want},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring::{self, Seat},
 };
 use clap::Args;
+use cuelight_base::{RunId, Seq, StepIx, Timestamp, counted, safe_text};
+use cuelight_engine::Event;
+use cuelight_plan::Currency;
+use cuelight_projection::{
+    RunView, choice_words, event_line, event_words, lineage_words, next_command, otlp_json, runs_json,
+    show_json, spans_of,
+};
+use cuelight_runtime::{Clock, Desk, Page, Seen, SystemClock, Trouble as DeskTrouble, Want};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]

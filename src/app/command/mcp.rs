@@ -9,20 +9,18 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        wiring::{self, Seat},
-    },
-    base::{MCP_MESSAGE_BYTES_MAX, RunId, Span, Value, ValueMap, counted},
-    definition::Risk,
-    engine::{Channel, Command, GateState},
-    gateway::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long},
-    projection::{runs_json, show_json},
-    runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Request, Source},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    wiring::{self, Seat},
 };
 use clap::Args;
+use cuelight_base::{MCP_MESSAGE_BYTES_MAX, RunId, Span, Value, ValueMap, counted};
+use cuelight_definition::Risk;
+use cuelight_engine::{Channel, Command, GateState};
+use cuelight_gateway::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long};
+use cuelight_projection::{runs_json, show_json};
+use cuelight_runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Request, Source};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},

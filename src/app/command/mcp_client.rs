@@ -2,25 +2,23 @@
 //! of one whose server is a program. The talk itself is for `tool`.
 
 use crate::{
-    app::{
-        args::key_value,
-        command::{built_in, tools::outside},
-        config::Config,
-        exit::{FAILED, Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::{
-        Digest, FILE_BYTES_MAX, FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin,
-        safe_text, sha256, shorten,
-    },
-    definition::{McpServer, Registry, Tool, ToolBody},
-    plan::{Given, PlanTool},
-    runtime::as_yaml,
-    tool::{
-        Errand, Errands, Failure, mcp_ends, mcp_leaves, read_text, run_errand, tools_at, tools_of_program,
-    },
+    args::key_value,
+    command::{built_in, tools::outside},
+    config::Config,
+    exit::{FAILED, Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::Args;
+use cuelight_base::{
+    Digest, FILE_BYTES_MAX, FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin, safe_text,
+    sha256, shorten,
+};
+use cuelight_definition::{McpServer, Registry, Tool, ToolBody};
+use cuelight_plan::{Given, PlanTool};
+use cuelight_runtime::as_yaml;
+use cuelight_tool::{
+    Errand, Errands, Failure, mcp_ends, mcp_leaves, read_text, run_errand, tools_at, tools_of_program,
+};
 use futures_util::future::{Either, select};
 use serde_json::json;
 use std::{
@@ -90,7 +88,7 @@ pub(super) struct McpCallArgs {
 }
 
 /// Bytes of an errand: what a tool can be given, and what its server has to say of it.
-const ERRAND_BYTES_MAX: u64 = 2 * crate::base::OUTPUT_BYTES_MAX as u64;
+const ERRAND_BYTES_MAX: u64 = 2 * cuelight_base::OUTPUT_BYTES_MAX as u64;
 /// How long a server may take to list its tools, …
 const LIST_MAX: Duration = Duration::from_mins(1);
 /// … and to end when nobody speaks to it any more.
@@ -119,8 +117,7 @@ pub(super) async fn call(config: &Config, args: &McpCallArgs) -> Outcome {
         }
         Ok((child, input, output)) => {
             let mut leaves = || built_in::write(config, &mcp_leaves());
-            let mut tell =
-                |bytes: &[u8]| Output::new(crate::app::args::When::Never, true).staying().raw(bytes);
+            let mut tell = |bytes: &[u8]| Output::new(crate::args::When::Never, true).staying().raw(bytes);
             let errands = run_errand(output, input, &errand, &mut leaves, &mut tell).await;
             end(child).await;
             errands
@@ -409,7 +406,7 @@ fn resolved(config: &Config, tool: &Tool) -> Result<HttpCall, Trouble> {
     let env =
         config.all_variables().map(|(name, value)| (name.to_owned(), vec![TextPart::Text(value.to_owned())]));
     let env: Vec<_> = env.collect();
-    let launch = plan.call(crate::base::ValueMap::new(), &Given { env: &env, ..Given::default() });
+    let launch = plan.call(cuelight_base::ValueMap::new(), &Given { env: &env, ..Given::default() });
     let http = launch.map_err(Trouble::usage)?.http;
     http.map(|it| *it).ok_or_else(|| Trouble::usage("could not tell where its server is"))
 }

@@ -5,17 +5,15 @@ use super::{
     topics::{TopicsArgs, topics},
 };
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{MessageKind, Span, Value, ValueMap, json_if_any, safe_text, shorten},
-    engine::{Command, NewMessage, Rejected, Said},
-    runtime::{Clock, Desk, Entropy, SystemClock},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{MessageKind, Span, Value, ValueMap, json_if_any, safe_text, shorten};
+use cuelight_engine::{Command, NewMessage, Rejected, Said};
+use cuelight_runtime::{Clock, Desk, Entropy, SystemClock};
 use serde_json::json;
 use std::process::ExitCode;
 

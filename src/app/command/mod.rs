@@ -64,10 +64,10 @@ use super::{
     exit::Outcome,
     output::{Output, say},
 };
-use crate::engine::Verdict;
 use cli::Command;
 pub(super) use cli::{Cli, read};
 pub(super) use completion::answer as complete;
+use cuelight_engine::Verdict;
 use std::path::{Path, PathBuf};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 

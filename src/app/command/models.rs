@@ -1,18 +1,16 @@
 //! `models`: what steps can ask. Looks need no workspace; a test asks one model as a step would, without a run.
 
 use crate::{
-    app::{
-        command::{author::Disk, tools::outside},
-        config::Config,
-        exit::{FAILED, Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::{Launch, Price, Span, Value, safe_text},
-    definition::{Files as _, Model, ModelRegistry},
-    plan::{Currency, ModelWork, PlanModel},
-    tool::{Progress, run_model},
+    command::{author::Disk, tools::outside},
+    config::Config,
+    exit::{FAILED, Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{Launch, Price, Span, Value, safe_text};
+use cuelight_definition::{Files as _, Model, ModelRegistry};
+use cuelight_plan::{Currency, ModelWork, PlanModel};
+use cuelight_tool::{Progress, run_model};
 use std::{process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -172,7 +170,7 @@ fn show(out: Output, model: &Model) {
     line("definition", &model.hash().to_string());
 }
 
-fn rate_words(rate: &crate::base::RateRule) -> String {
+fn rate_words(rate: &cuelight_base::RateRule) -> String {
     let calls =
         (rate.calls > 0).then(|| format!("{} calls in {}, {} at once", rate.calls, rate.per, rate.burst));
     let day = rate.per_day.map(|it| format!("{it} on one day"));

@@ -1,16 +1,14 @@
 //! Names as people type them: runs, gates, steps.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::Trouble,
-        wiring::{self, Seat},
-    },
-    base::{GateId, RunId, Seq, StepIx, safe_text},
-    engine::{Event, Fact, Refusal},
-    projection::{Board, GateView, RunView},
-    runtime::{Desk, Page, Want},
+    config::Config,
+    exit::Trouble,
+    wiring::{self, Seat},
 };
+use cuelight_base::{GateId, RunId, Seq, StepIx, safe_text};
+use cuelight_engine::{Event, Fact, Refusal};
+use cuelight_projection::{Board, GateView, RunView};
+use cuelight_runtime::{Desk, Page, Want};
 use std::sync::Arc;
 
 /// Events asked for at once.

@@ -5,11 +5,9 @@ use super::{
     audit::Window,
     population::{Decision, Population},
 };
-use crate::{
-    app::exit::Trouble,
-    base::{Seq, Timestamp, safe_text},
-    store::{Heads, Reader, Workspace, check_heads, verify},
-};
+use crate::exit::Trouble;
+use cuelight_base::{Seq, Timestamp, safe_text};
+use cuelight_store::{Heads, Reader, Workspace, check_heads, verify};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1rem;color:#111}\n\
     h1{margin-bottom:0}h2{margin-top:2rem;border-bottom:2px solid #111}p.lead{margin-top:.2rem;color:#444}\n\

@@ -6,18 +6,16 @@ use super::{
     named,
 };
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring::Seat,
-    },
-    base::{RunId, Seq, Timestamp, Value, safe_text},
-    engine::Event,
-    projection::{Board, RunView, Spell, Timeline, TimelineRow, event_line, event_words, show_json},
-    runtime::{Clock, SystemClock},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring::Seat,
 };
 use clap::Args;
+use cuelight_base::{RunId, Seq, Timestamp, Value, safe_text};
+use cuelight_engine::Event;
+use cuelight_projection::{Board, RunView, Spell, Timeline, TimelineRow, event_line, event_words, show_json};
+use cuelight_runtime::{Clock, SystemClock};
 use serde_json::json;
 use std::process::ExitCode;
 

@@ -3,17 +3,15 @@
 
 use super::{look, screen, signals::Signals, telling::first_line};
 use crate::{
-    app::{
-        config::Config,
-        exit::{self, NOT_RECORDED, Outcome, Trouble},
-        output::{Output, say},
-        wiring::{self, Seat},
-    },
-    base::{RunId, Seq, Timestamp, safe_text},
-    engine::{Channel, RunState},
-    projection::RunView,
-    runtime::{Desk, Trouble as DeskTrouble},
+    config::Config,
+    exit::{self, NOT_RECORDED, Outcome, Trouble},
+    output::{Output, say},
+    wiring::{self, Seat},
 };
+use cuelight_base::{RunId, Seq, Timestamp, safe_text};
+use cuelight_engine::{Channel, RunState};
+use cuelight_projection::RunView;
+use cuelight_runtime::{Desk, Trouble as DeskTrouble};
 use std::{collections::BTreeMap, process::ExitCode};
 
 /// Engines that are gone one after the other, before this gives up.

@@ -2,14 +2,12 @@
 //! independent, and what came of it; and what stands out among them. How that leaves, as a table or a page, is decided elsewhere.
 
 use super::audit::{Entry, Window, each, holds};
-use crate::{
-    app::exit::Trouble,
-    base::{Digest, Epoch, GateId, RunId, Seq, Span, Timestamp},
-    engine::{Fact, GateEvent, Verdict, Vote, wants_review},
-    projection::{Comment, GateView},
-    store::Reader,
-};
+use crate::exit::Trouble;
 use chrono::{Datelike as _, Days, Weekday};
+use cuelight_base::{Digest, Epoch, GateId, RunId, Seq, Span, Timestamp};
+use cuelight_engine::{Fact, GateEvent, Verdict, Vote, wants_review};
+use cuelight_projection::{Comment, GateView};
+use cuelight_store::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An approval that was given faster is told in the report.
@@ -164,8 +162,9 @@ fn decision(entry: &Entry<'_>) -> Decision {
     };
     let gate = entry.gate.as_deref().filter(|_| vote.is_some());
     let text = |it: Option<String>| it.unwrap_or_default();
-    let names =
-        |list: &[crate::engine::Actor]| list.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" ");
+    let names = |list: &[cuelight_engine::Actor]| {
+        list.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" ")
+    };
     let fields = BTreeMap::from([
         ("seq", row.seq.to_string()),
         ("time", row.at.to_string()),
@@ -203,7 +202,7 @@ fn groups(vote: &Vote) -> String {
 
 /// What was shown, each with the beginning of its digest.
 fn evidence(gate: &GateView) -> String {
-    let one = |it: &crate::engine::Evidence| match (&it.digest, &it.problem) {
+    let one = |it: &cuelight_engine::Evidence| match (&it.digest, &it.problem) {
         (Some(digest), _) => format!("{} ({})", it.title, digest.short()),
         (None, Some(problem)) => format!("{} ({problem})", it.title),
         (None, None) => it.title.clone(),

@@ -3,18 +3,16 @@
 
 use super::named;
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring,
-    },
-    base::{Digest, GateId, RunId, Seq, Value, read_json, safe_text, sha256},
-    engine::{NEEDS_TOUCH, SELF_DECLARED, STATEMENT_NAMESPACE, Statement, Verdict, form_digest},
-    runtime::signing_key,
-    store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace, is_name_of_log},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring,
 };
 use clap::Args;
+use cuelight_base::{Digest, GateId, RunId, Seq, Value, read_json, safe_text, sha256};
+use cuelight_engine::{NEEDS_TOUCH, SELF_DECLARED, STATEMENT_NAMESPACE, Statement, Verdict, form_digest};
+use cuelight_runtime::signing_key;
+use cuelight_store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace, is_name_of_log};
 use serde_json::json;
 use std::{fs, path::PathBuf, process::ExitCode};
 
@@ -58,7 +56,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
 
 /// The receipt of a closed gate.
 pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Value, Trouble> {
-    let unreadable = |it: crate::store::StoreError| Trouble::not_recorded(it.to_string());
+    let unreadable = |it: cuelight_store::StoreError| Trouble::not_recorded(it.to_string());
     let reader = Reader::open(workspace).map_err(unreadable)?;
     let heads = Heads::of(workspace).map_err(unreadable)?;
     let about = places(&reader, gate, run).map_err(unreadable)?;
@@ -99,8 +97,8 @@ fn is_of_gates(header: &str, run: &Value) -> bool {
 }
 
 /// Where a gate's last ask and all that followed stand in the log.
-fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, crate::store::StoreError> {
-    use crate::engine::{Fact, GateEvent};
+fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cuelight_store::StoreError> {
+    use cuelight_engine::{Fact, GateEvent};
     const PAGE: usize = 1024;
     let (mut about, mut next) = (Vec::new(), Seq(1));
     loop {
@@ -176,10 +174,11 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
     for (record, payload) in payloads.iter().filter(|(_, it)| Some(&it["Gate"][2]) == gate) {
         let (seq, event) = (record.seq, &payload["Gate"][3]);
         let header: Value = read_json(&record.header).map_err(|it| format!("record {seq}: {it}"))?;
-        let at = header["at"].as_i64().map_or_else(String::new, |it| crate::base::Timestamp(it).to_string());
+        let at =
+            header["at"].as_i64().map_or_else(String::new, |it| cuelight_base::Timestamp(it).to_string());
         if let Some(it) = event.get("Asked") {
             let hash: Digest = it["hash"].as_str().unwrap_or_default().parse()?;
-            if sha256("cuelight-ask-v1", &[crate::base::canonical_json(&it["ask"]).as_bytes()]) != hash {
+            if sha256("cuelight-ask-v1", &[cuelight_base::canonical_json(&it["ask"]).as_bytes()]) != hash {
                 return Err(format!("record {seq}: the ask is not the one its hash says"));
             }
             before = asked.replace(hash);

@@ -2,18 +2,18 @@
 
 use super::act;
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring::{self, Seat},
-    },
-    base::{Digest, RESULT_BYTES_MAX, Value, is_agent, safe_text, sha256},
-    engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus},
-    projection::result_json,
-    runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring::{self, Seat},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{Digest, RESULT_BYTES_MAX, Value, is_agent, safe_text, sha256};
+use cuelight_engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus};
+use cuelight_projection::result_json;
+use cuelight_runtime::{
+    Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes,
+};
 use std::{
     fs::File,
     io::{self, Read},
@@ -247,7 +247,7 @@ fn read(config: &Config, file: &Path) -> Result<Value, Trouble> {
     if bytes.len() > RESULT_BYTES_MAX {
         return Err(failed(&"it is too large"));
     }
-    crate::base::read_json(&bytes).map_err(|it| failed(&it))
+    cuelight_base::read_json(&bytes).map_err(|it| failed(&it))
 }
 
 async fn hand_in(

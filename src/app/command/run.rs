@@ -13,22 +13,20 @@ use super::{
     telling::{Teller, Telling},
 };
 use crate::{
-    app::{
-        args::key_value,
-        config::Config,
-        exit::{self, NOT_RECORDED, Outcome, Trouble},
-        output::{Output, say},
-        wiring::{self, Seat},
-    },
-    base::{RunId, safe_text},
-    engine::{Command, RunState, StepState},
-    projection::RunView,
-    runtime::{
-        Desk, Entropy, InputText, LaunchRequest, Receipt, Reply, Request, Seen, Signal,
-        Signals as OutputSignals, Source, Trouble as DeskTrouble,
-    },
+    args::key_value,
+    config::Config,
+    exit::{self, NOT_RECORDED, Outcome, Trouble},
+    output::{Output, say},
+    wiring::{self, Seat},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{RunId, safe_text};
+use cuelight_engine::{Command, RunState, StepState};
+use cuelight_projection::RunView;
+use cuelight_runtime::{
+    Desk, Entropy, InputText, LaunchRequest, Receipt, Reply, Request, Seen, Signal, Signals as OutputSignals,
+    Source, Trouble as DeskTrouble,
+};
 use std::{
     fs,
     path::{Path, PathBuf},

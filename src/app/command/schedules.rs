@@ -2,20 +2,18 @@
 
 use super::act::{left, submit};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        wiring,
-    },
-    base::{Timestamp, Value, safe_text},
-    definition::Overlap,
-    engine::{CauseOfLaunch, Command},
-    projection::{Board, Hold},
-    runtime::{Clock, Desk, Scheduled, SystemClock, scheduled, unreadable},
-    store::Workspace,
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    wiring,
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{Timestamp, Value, safe_text};
+use cuelight_definition::Overlap;
+use cuelight_engine::{CauseOfLaunch, Command};
+use cuelight_projection::{Board, Hold};
+use cuelight_runtime::{Clock, Desk, Scheduled, SystemClock, scheduled, unreadable};
+use cuelight_store::Workspace;
 use serde_json::json;
 use std::process::ExitCode;
 

@@ -10,22 +10,20 @@ use super::{
     trust::would_act,
 };
 use crate::{
-    app::{
-        args::Everywhere,
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        settings::Settings,
-        wiring::{self, Seat},
-    },
-    base::{RunId, Span, safe_text},
-    console::{self, ConsoleOptions, Danger, Keymap, Leave, run_console},
-    engine::{Actor, Channel},
-    projection::{Board, RunView, StepView, health_line},
-    runtime::{Clock as _, Desk, Source, SystemClock},
-    store::Workspace,
+    args::Everywhere,
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    settings::Settings,
+    wiring::{self, Seat},
 };
 use clap::Args;
+use cuelight_base::{RunId, Span, safe_text};
+use cuelight_console::{ConsoleOptions, Danger, Keymap, Leave, run_console};
+use cuelight_engine::{Actor, Channel};
+use cuelight_projection::{Board, RunView, StepView, health_line};
+use cuelight_runtime::{Clock as _, Desk, Source, SystemClock};
+use cuelight_store::Workspace;
 use rustix::fs::OFlags;
 use std::{
     fs,
@@ -148,7 +146,7 @@ pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArg
 }
 
 /// The workflow that shows everything.
-const DEMO: &str = include_str!("../../../examples/demo.yaml");
+const DEMO: &str = include_str!("demo.yaml");
 
 /// The built-in workflow, in a directory of its own; a run that is open there goes on.
 pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoArgs) -> Outcome {
@@ -241,7 +239,7 @@ async fn open(seat: Seat, look: &Look, run: Option<RunId>, signals: Signals) -> 
 /// The screen, until it is left. A terminal that goes away ends the screen and not the runs.
 async fn show(
     options: ConsoleOptions,
-    place: console::Seat,
+    place: cuelight_console::Seat,
     look: &Look,
     mut signals: Signals,
     coming: impl Future<Output = Result<Seat, Trouble>>,
@@ -349,21 +347,21 @@ fn calls(board: &Board) -> usize {
 pub(super) fn to_look_at(
     seat: &Seat,
     look: &Look,
-) -> Result<(console::Seat, console::LookOfScreen, Keymap), Trouble> {
-    let place = console::Seat { read_only: true, ..place_at(seat, look)? };
+) -> Result<(cuelight_console::Seat, cuelight_console::LookOfScreen, Keymap), Trouble> {
+    let place = cuelight_console::Seat { read_only: true, ..place_at(seat, look)? };
     let chosen = look.appearance.choose(&place.environment)?;
     let own = look.appearance.own.as_ref().map(|it| it.join("keymap.toml"));
     Ok((place, chosen.look, keys(own.as_deref()).0))
 }
 
-fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
+fn place_at(seat: &Seat, look: &Look) -> Result<cuelight_console::Seat, Trouble> {
     let place = place(&seat.workspace, seat.actor.clone(), seat.people.clone(), seat.place(), look)?;
-    let place = console::Seat { answers_at: seat.answers_at.clone(), ..place };
+    let place = cuelight_console::Seat { answers_at: seat.answers_at.clone(), ..place };
     let Some(far) = &seat.far else { return Ok(place) };
     // Nothing said here makes another machine look less dangerous than it says it is.
     let environment =
         if far.environment.is_empty() { place.environment } else { safe_text(&far.environment) };
-    Ok(console::Seat { danger: danger(&environment), environment, is_far: true, ..place })
+    Ok(cuelight_console::Seat { danger: danger(&environment), environment, is_far: true, ..place })
 }
 
 fn place(
@@ -372,11 +370,11 @@ fn place(
     people: Vec<String>,
     place: &str,
     look: &Look,
-) -> Result<console::Seat, Trouble> {
+) -> Result<cuelight_console::Seat, Trouble> {
     let named = look.environment.clone().map_or_else(|| environment(workspace), Ok)?;
     let environment = safe_text(&named);
     let (danger, read_only) = (danger(&environment), matches!(place, "recorded" | "not trusted"));
-    Ok(console::Seat {
+    Ok(cuelight_console::Seat {
         actor,
         environment,
         danger,

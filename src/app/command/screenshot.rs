@@ -8,17 +8,15 @@ use super::{
     screen::{self, Look},
 };
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        wiring::{self, Seat},
-    },
-    base::{RunId, Span},
-    console::{Link, Message, Model, Wish, look_up, parse_keys, picture_of, text_of, update},
-    runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    wiring::{self, Seat},
 };
 use clap::Args;
+use cuelight_base::{RunId, Span};
+use cuelight_console::{Link, Message, Model, Wish, look_up, parse_keys, picture_of, text_of, update};
+use cuelight_runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble};
 use std::{collections::VecDeque, fs, path::PathBuf, process::ExitCode, sync::Arc};
 
 #[derive(Debug, Args)]
@@ -53,8 +51,9 @@ const READS_MAX: usize = 10_000;
 
 pub(super) async fn screenshot(config: &Config, out: Output, look: &Look, args: &ScreenshotArgs) -> Outcome {
     let keys = if args.keys.is_empty() { Ok(Vec::new()) } else { parse_keys(&args.keys) };
-    let keys = keys
-        .map_err(|why| Trouble::usage(format!("could not read --keys: {}", crate::base::safe_text(&why))))?;
+    let keys = keys.map_err(|why| {
+        Trouble::usage(format!("could not read --keys: {}", cuelight_base::safe_text(&why)))
+    })?;
     let (seat, run) = match args.run.as_deref() {
         Some(run) => named::look_at(config, run).await.map(|(seat, run)| (seat, Some(run)))?,
         None => (wiring::look(config).await?, None),
@@ -90,7 +89,7 @@ async fn picture(
     seat: &Seat,
     look: &Look,
     args: &ScreenshotArgs,
-    keys: Vec<crate::console::Press>,
+    keys: Vec<cuelight_console::Press>,
     run: Option<RunId>,
 ) -> Result<Model, Trouble> {
     let seen = seat.desk.boards().borrow().clone();

@@ -2,19 +2,17 @@
 
 use super::signals::{Signals, Told};
 use crate::{
-    app::{
-        args::ListenArgs,
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::say,
-        wiring::{self, OwnTrouble, Seat},
-    },
-    base::Span,
-    engine::Channel,
-    runtime::{Desk, Trouble as DeskTrouble},
-    store::Workspace,
+    args::ListenArgs,
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::say,
+    wiring::{self, OwnTrouble, Seat},
 };
 use clap::Args;
+use cuelight_base::Span;
+use cuelight_engine::Channel;
+use cuelight_runtime::{Desk, Trouble as DeskTrouble};
+use cuelight_store::Workspace;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]

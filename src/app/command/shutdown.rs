@@ -3,19 +3,17 @@
 
 use super::{act, health, screen};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        wiring,
-    },
-    base::{counted, plural, safe_text},
-    engine::{Channel, Command},
-    gateway::answers,
-    runtime::Desk,
-    store::{Owner, OwnerError, Workspace},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    wiring,
 };
 use clap::Args;
+use cuelight_base::{counted, plural, safe_text};
+use cuelight_engine::{Channel, Command};
+use cuelight_gateway::answers;
+use cuelight_runtime::Desk;
+use cuelight_store::{Owner, OwnerError, Workspace};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{process::ExitCode, time::Duration};
 

@@ -1,6 +1,6 @@
 //! What the system tells the process: that it is to end, and that its terminal has gone.
 
-use crate::app::exit::Trouble;
+use crate::exit::Trouble;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What was told.

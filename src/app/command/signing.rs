@@ -2,14 +2,14 @@
 //! is judged by the engine.
 
 use super::{ask_text, beside, form};
-use crate::{
-    app::{exit::Trouble, output::say},
-    base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text},
-    engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
-    projection::GateView,
-    runtime::signing_key,
-};
+use crate::{exit::Trouble, output::say};
 use clap::Args;
+use cuelight_base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text};
+use cuelight_engine::{
+    Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest,
+};
+use cuelight_projection::GateView;
+use cuelight_runtime::signing_key;
 use std::{
     fs,
     io::Write as _,

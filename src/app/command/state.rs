@@ -3,19 +3,17 @@
 
 use super::{act, named};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::Output,
-        wiring::{self, Seat},
-    },
-    base::{Span, Timestamp, Value, json_if_any, safe_text, shorten},
-    engine::{Actor, Command, Expected, NewValue, owner_of},
-    plan::Scope,
-    projection::{Board, ValueName, ValueView, scope_word, value_json},
-    runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::Output,
+    wiring::{self, Seat},
 };
 use clap::{Args, Subcommand, ValueEnum};
+use cuelight_base::{Span, Timestamp, Value, json_if_any, safe_text, shorten};
+use cuelight_engine::{Actor, Command, Expected, NewValue, owner_of};
+use cuelight_plan::Scope;
+use cuelight_projection::{Board, ValueName, ValueView, scope_word, value_json};
+use cuelight_runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble};
 use std::{collections::BTreeMap, process::ExitCode};
 
 #[derive(Debug, Args)]

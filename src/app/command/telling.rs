@@ -1,13 +1,11 @@
 //! A run without a screen, told line by line: to people at a terminal, to logs elsewhere, and to programs.
 
 use super::{logs::Printer, look, named};
-use crate::{
-    app::{config::Config, exit::Trouble, output::Output, wiring::Seat},
-    base::{AttemptId, RunId, Seq, StepIx, Timestamp, Untrusted, counted, safe_text},
-    engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState, WaitReason},
-    projection::{RunView, event_words, suggestion},
-    runtime::{Clock as _, Desk as _, Entropy, OutputPart, Page, Seen, SystemClock, Want},
-};
+use crate::{config::Config, exit::Trouble, output::Output, wiring::Seat};
+use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp, Untrusted, counted, safe_text};
+use cuelight_engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState, WaitReason};
+use cuelight_projection::{RunView, event_words, suggestion};
+use cuelight_runtime::{Clock as _, Desk as _, Entropy, OutputPart, Page, Seen, SystemClock, Want};
 use std::{collections::BTreeSet, io};
 use unicode_width::UnicodeWidthChar as _;
 
@@ -313,7 +311,7 @@ impl<'a> Teller<'a> {
 }
 
 /// The first line of JSON, in the shape of the events after it: the run that they are about.
-pub(super) fn first_line(run: RunId, at: Timestamp) -> crate::base::Value {
+pub(super) fn first_line(run: RunId, at: Timestamp) -> cuelight_base::Value {
     serde_json::json!({
         "seq": 0, "time": at.to_string(), "run": run.to_string(), "type": "run.followed", "data": {},
     })

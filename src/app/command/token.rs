@@ -2,22 +2,20 @@
 
 use super::{act, trail};
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-        wiring,
-    },
-    base::{Span, Timestamp, Value, is_name, safe_text},
-    engine::{Command, Revoked, TokenName},
-    gateway::{
-        AgentType, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, means_rsa, peek, private_key,
-        rsa_key, sign,
-    },
-    runtime::{Clock as _, Entropy, SystemClock, public_key},
-    store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
+    wiring,
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{Span, Timestamp, Value, is_name, safe_text};
+use cuelight_engine::{Command, Revoked, TokenName};
+use cuelight_gateway::{
+    AgentType, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, means_rsa, peek, private_key, rsa_key,
+    sign,
+};
+use cuelight_runtime::{Clock as _, Entropy, SystemClock, public_key};
+use cuelight_store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace};
 use serde_json::json;
 use std::{
     fs,

@@ -2,20 +2,22 @@
 
 use super::mcp_client::{ToolsAcceptArgs, ToolsAddArgs};
 use crate::{
-    app::{
-        args::key_value,
-        command::{author::Disk, mcp_client, signals::Signals},
-        config::Config,
-        exit::{FAILED, Outcome, Trouble, USAGE},
-        output::{Output, say},
-    },
-    base::{KILL_GRACE, Launch, Span, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text, sha256},
-    definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody, ToolUndo},
-    plan::{Given, PlanTool},
-    runtime::Tasks,
-    tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process},
+    args::key_value,
+    command::{author::Disk, mcp_client, signals::Signals},
+    config::Config,
+    exit::{FAILED, Outcome, Trouble, USAGE},
+    output::{Output, say},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{
+    KILL_GRACE, Launch, Span, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text, sha256,
+};
+use cuelight_definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody, ToolUndo};
+use cuelight_plan::{Given, PlanTool};
+use cuelight_runtime::Tasks;
+use cuelight_tool::{
+    Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process,
+};
 use serde_json::json;
 use std::{pin::pin, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;

@@ -2,17 +2,15 @@
 
 use super::trail;
 use crate::{
-    app::{
-        config::Config,
-        exit::{Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::{Value, safe_text},
-    gateway::secret_text,
-    runtime::{Clock as _, Entropy, SystemClock},
-    store::{StoreError, TopicKeys},
+    config::Config,
+    exit::{Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{Value, safe_text};
+use cuelight_gateway::secret_text;
+use cuelight_runtime::{Clock as _, Entropy, SystemClock};
+use cuelight_store::{StoreError, TopicKeys};
 use serde_json::json;
 use std::process::ExitCode;
 

@@ -1,19 +1,17 @@
 //! The trail and its proof: whether the log holds, and the keys that sign it.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{FAILED, NOT_RECORDED, Outcome, Trouble},
-        output::{Output, say},
-    },
-    base::{Seq, Span, Timestamp},
-    runtime::{Clock as _, Entropy, SystemClock},
-    store::{
-        Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, key_trouble,
-        read_notes, rotate_key, verify,
-    },
+    config::Config,
+    exit::{FAILED, NOT_RECORDED, Outcome, Trouble},
+    output::{Output, say},
 };
 use clap::{Args, Subcommand};
+use cuelight_base::{Seq, Span, Timestamp};
+use cuelight_runtime::{Clock as _, Entropy, SystemClock};
+use cuelight_store::{
+    Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, key_trouble,
+    read_notes, rotate_key, verify,
+};
 use serde_json::json;
 use std::{fs, path::PathBuf, process::ExitCode};
 

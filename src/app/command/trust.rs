@@ -1,24 +1,22 @@
 //! `trust`: shows what would act in a workspace that came from elsewhere, and accepts exactly that.
 
 use crate::{
-    app::{
-        config::Config,
-        exit::{FAILED, Outcome, Trouble, USAGE},
-        output::{Output, say},
-        settings::Settings,
-    },
-    base::{Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten},
-    definition::{self, Run, StepKind},
-    engine::{Channel, GateState},
-    plan::OnTimeout,
-    projection::{Board, GateView},
-    runtime::{
-        Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, called_by_schedules, scheduled,
-    },
-    store::{DATABASE, Things, Workspace},
-    tool::read_text,
+    config::Config,
+    exit::{FAILED, Outcome, Trouble, USAGE},
+    output::{Output, say},
+    settings::Settings,
 };
 use clap::Args;
+use cuelight_base::{Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten};
+use cuelight_definition::{Run, StepKind};
+use cuelight_engine::{Channel, GateState};
+use cuelight_plan::OnTimeout;
+use cuelight_projection::{Board, GateView};
+use cuelight_runtime::{
+    Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, called_by_schedules, scheduled,
+};
+use cuelight_store::{DATABASE, Things, Workspace};
+use cuelight_tool::read_text;
 use rustix::fs::OFlags;
 use serde_json::json;
 use std::{
@@ -222,7 +220,7 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     let text = read_text(&path, FILE_BYTES_MAX).unwrap_or_default();
     let is_called = !name.starts_with("workflows/");
     let Ok(disk) = super::author::Disk::of(config) else { return lines };
-    let Some(workflow) = definition::read(&path.display().to_string(), &text, &disk).0 else {
+    let Some(workflow) = cuelight_definition::read(&path.display().to_string(), &text, &disk).0 else {
         lines.push("cannot be read as a workflow, so nothing of it starts".to_owned());
         return lines;
     };

@@ -7,13 +7,11 @@ use super::{
     signing,
 };
 use crate::{
-    app::{
-        exit::{FAILED, Outcome, Trouble},
-        output::Output,
-    },
-    base::{Digest, VERIFIED_BYTES_MAX, Value, read_json, safe_text},
-    store::{ChainRecord, FileNote, NoteKey, verify_chain},
+    exit::{FAILED, Outcome, Trouble},
+    output::Output,
 };
+use cuelight_base::{Digest, VERIFIED_BYTES_MAX, Value, read_json, safe_text};
+use cuelight_store::{ChainRecord, FileNote, NoteKey, verify_chain};
 use sha2::{Digest as _, Sha256};
 use std::{
     fs,
@@ -41,7 +39,7 @@ pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
         return Err(Trouble::usage(message));
     }
     let text = String::from_utf8_lossy(&bytes);
-    let found = if let Err(why) = crate::base::json_if_any(text.as_bytes()) {
+    let found = if let Err(why) = cuelight_base::json_if_any(text.as_bytes()) {
         Err(why)
     } else if signing::is_statement(&text) {
         signing::looked_at(file, &text)

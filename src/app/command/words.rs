@@ -1,12 +1,10 @@
 //! States and reasons in the words of a table on the command line.
 
-use crate::{
-    base::{Timestamp, safe_text},
-    engine::{RunState, WaitReason, Why},
-    projection::{
-        Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunSummary, RunView, candidate_words,
-        comer_words, hold_words, message_words,
-    },
+use cuelight_base::{Timestamp, safe_text};
+use cuelight_engine::{RunState, WaitReason, Why};
+use cuelight_projection::{
+    Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunSummary, RunView, candidate_words, comer_words,
+    hold_words, message_words,
 };
 
 /// What a run is doing now: its state, or what it waits for.

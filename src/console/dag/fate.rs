@@ -1,7 +1,7 @@
 //! What a decision would make of each step: painted over the graph before anything is pressed. Where it is known from is
 //! left to `update`.
 
-use crate::console::Mark;
+use crate::Mark;
 use std::collections::BTreeMap;
 
 /// What would become of a step.

@@ -12,7 +12,7 @@ use super::{
     links::{Links, depths, number, topological},
     told::{BOXES_MAX, asks, shape, shown_node},
 };
-use crate::console::Mark;
+use crate::Mark;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Graphs of at most so many nodes are not folded by themselves.

@@ -1,7 +1,7 @@
 //! The graph as it comes in: steps in file order and what needs what. Knows nothing of folds or places.
 
 use super::links::Ends;
-use crate::console::Mark;
+use crate::Mark;
 use std::collections::{BTreeSet, VecDeque};
 
 /// One run's steps and edges, in file order. Edges that name no node, or close a circle, are not drawn.
@@ -71,7 +71,7 @@ impl Neighbourhood {
 
 /// A graph by its ends: what stands one edge away from a node. It holds as long as steps and edges are the same.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::console) struct Beside {
+pub(crate) struct Beside {
     ins: Ends,
     outs: Ends,
     /// For each frame what stands in it.
@@ -79,7 +79,7 @@ pub(in crate::console) struct Beside {
 }
 
 impl Beside {
-    pub(in crate::console) fn of(graph: &DagGraph) -> Self {
+    pub(crate) fn of(graph: &DagGraph) -> Self {
         let count = graph.nodes.len();
         let edges =
             graph.edges.iter().filter(|(from, to)| (*from as usize) < count && (*to as usize) < count);
@@ -109,7 +109,7 @@ pub fn neighbourhood(graph: &DagGraph, selected: u32, hops: u32, max: usize) -> 
 }
 
 /// The same where the ends are known already: its cost does not grow with the graph.
-pub(in crate::console) fn near(
+pub(crate) fn near(
     graph: &DagGraph,
     beside: &Beside,
     selected: u32,

@@ -5,7 +5,7 @@ use super::{
     arrange::{Arranged, Block, arrange},
     outline::{OutlineRow, dots, outline},
 };
-use crate::console::Glyphs;
+use crate::Glyphs;
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 

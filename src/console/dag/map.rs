@@ -1,7 +1,7 @@
 //! The map: the whole picture in a few cells, and the window in it.
 
 use super::{Layout, Place, Shown, paint::paint_dots};
-use crate::console::{Glyphs, Role, Theme, text::put_at};
+use crate::{Glyphs, Role, Theme, text::put_at};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// A window of at least so many columns and rows has a box around it; a smaller one is marked as selected.
@@ -73,7 +73,7 @@ fn edge((left, right): (bool, bool), (top, bottom): (bool, bool), glyphs: Glyphs
 
 /// The whole outline as one column: in each row the worst of the lines that it stands for, and a mark beside those that
 /// are seen.
-pub(in crate::console) fn paint_strip(
+pub(crate) fn paint_strip(
     layout: &Layout,
     shown: &Shown,
     (first, seen): (i32, u16),

@@ -1,7 +1,7 @@
 //! The two pictures without wires: the outline, a tree of lines with references back, and the dots, one for each step.
 
 use super::{Layout, Place, Shown};
-use crate::console::Glyphs;
+use crate::Glyphs;
 use unicode_width::UnicodeWidthStr;
 
 /// One line of the outline.

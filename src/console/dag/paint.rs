@@ -4,7 +4,7 @@ use super::{
     DagView, Fate, Fates, FoldKind, Layout, Place, Shown, ShownNode, Zoom,
     layout::{HEAT_ROW, Wire},
 };
-use crate::console::{Glyphs, Mark, Role, Theme, gauge, text::put_at};
+use crate::{Glyphs, Mark, Role, Theme, gauge, text::put_at};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,

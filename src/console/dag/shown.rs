@@ -1,6 +1,6 @@
 //! What a view asks for, and what is shown of a graph after folding.
 
-use crate::console::{Glyphs, Mark};
+use crate::{Glyphs, Mark};
 use std::collections::BTreeMap;
 
 /// How much is drawn of each node.

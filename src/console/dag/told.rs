@@ -2,7 +2,8 @@
 //! that places depend on.
 
 use super::{DagGraph, DagView, FoldKind, Shown, ShownNode, fold::Cell, groups::Tree};
-use crate::{base::safe_text, console::Mark};
+use crate::Mark;
+use cuelight_base::safe_text;
 use std::collections::BTreeMap;
 
 /// Copies that go on are shown as a box of signs when they are at least so many,

@@ -56,7 +56,7 @@ impl Themes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::Role;
+    use crate::Role;
 
     fn files(texts: &[(&str, &str)]) -> Vec<(String, String)> {
         texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()

@@ -51,7 +51,7 @@ const SIXTEEN: [(Color, [u8; 3]); 16] = [
 const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
 /// Red, green and blue of a colour; none for the terminal's own.
-pub(in crate::console) fn rgb_of(color: Color) -> Option<[u8; 3]> {
+pub(crate) fn rgb_of(color: Color) -> Option<[u8; 3]> {
     match color {
         Color::Reset => None,
         Color::Rgb(r, g, b) => Some([r, g, b]),

@@ -2,11 +2,9 @@
 //! works on.
 
 use super::{general, moving, toast};
-use crate::{
-    base::Span,
-    console::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout},
-    projection::AgentsAbout,
-};
+use crate::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout};
+use cuelight_base::Span;
+use cuelight_projection::AgentsAbout;
 
 /// So long the files are believed to be as they were read.
 const FRESH: Span = Span(5_000);

@@ -3,22 +3,20 @@
 
 use super::toast;
 use crate::{
-    base::{RunId, StepIx, Timestamp, Value, counted},
-    console::{
-        About, Danger, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Press, Preview, Proof,
-        Reaction, Role, Width, Wish,
-        dialog::{Step, plain, set_reason},
-        keymap::Found,
-        layout,
-        model::{Asked, Overlay, Pending},
-    },
-    engine::{
-        AttemptEvent, Command, Correction, Decision, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose,
-        Refusal, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict,
-    },
-    plan::{EffectClass, OnFailure, Undo},
-    projection::{RunView, asked_anew, partial_words},
+    About, Danger, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Press, Preview, Proof,
+    Reaction, Role, Width, Wish,
+    dialog::{Step, plain, set_reason},
+    keymap::Found,
+    layout,
+    model::{Asked, Overlay, Pending},
 };
+use cuelight_base::{RunId, StepIx, Timestamp, Value, counted};
+use cuelight_engine::{
+    AttemptEvent, Command, Correction, Decision, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose,
+    Refusal, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict,
+};
+use cuelight_plan::{EffectClass, OnFailure, Undo};
+use cuelight_projection::{RunView, asked_anew, partial_words};
 
 /// What can be asked about a selection.
 pub(super) const ACTIONS: [Intent; 5] =
@@ -423,7 +421,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if !is_listing || model.previews.of == of {
         return;
     }
-    model.previews = crate::console::model::Previews { of, ..Default::default() };
+    model.previews = crate::model::Previews { of, ..Default::default() };
     for intent in ACTIONS {
         match command_for(model, intent) {
             Ok(command) if model.locked().is_none() => {
@@ -476,7 +474,7 @@ fn standing(model: &Model, about: About) -> String {
 }
 
 /// What events mean for people: a few lines, the gravest first.
-pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
+pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
     let mut lists: [(&str, Vec<String>); 7] = [
         ("stops", vec![]),
         ("undoes", vec![]),
@@ -589,12 +587,12 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
     }
 }
 
-fn gate_of(model: &Model, gate: crate::base::GateId) -> (Option<RunId>, Option<StepIx>) {
+fn gate_of(model: &Model, gate: cuelight_base::GateId) -> (Option<RunId>, Option<StepIx>) {
     model.board.gate(gate).map_or((None, None), |it| (Some(it.run), Some(it.step)))
 }
 
 /// The command line that asks the same.
-pub(in crate::console) fn command_line(model: &Model, command: &Command) -> String {
+pub(crate) fn command_line(model: &Model, command: &Command) -> String {
     let step = |run: &RunId, step: &StepIx| step_word(model, *run, *step);
     let why = |reason: &String| why_words(reason);
     let rest = match command {

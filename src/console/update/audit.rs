@@ -3,15 +3,13 @@
 
 use super::{general, graph, moving, toast};
 use crate::{
-    base::{Seq, counted, safe_text},
-    console::{
-        Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
-        audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
-        layout,
-        model::{Overlay, Sheetlet},
-    },
-    projection::{Attention, Record, TrailRow},
+    Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
+    audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
+    layout,
+    model::{Overlay, Sheetlet},
 };
+use cuelight_base::{Seq, counted, safe_text};
+use cuelight_projection::{Attention, Record, TrailRow};
 use std::sync::Arc;
 
 /// Records asked for at once.
@@ -235,12 +233,12 @@ fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
         lines.push(line("why", &row.why));
     }
     lines.extend(row.verdict.map(|it| line("verdict", it)));
-    let value = crate::projection::event_line(record.seq, &record.event, None);
+    let value = cuelight_projection::event_line(record.seq, &record.event, None);
     let data = value.get("data").and_then(|it| it.as_object()).into_iter().flatten();
     // Who it was and what they said is told above.
     for (name, value) in data.filter(|(name, _)| !matches!(name.as_str(), "by" | "verdict")) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        lines.push(line(name, &crate::base::shorten(&text, VALUE_CHARS)));
+        lines.push(line(name, &cuelight_base::shorten(&text, VALUE_CHARS)));
     }
     let sign = model.look.glyphs.pick("✓", "+");
     let (words, role) = if record.holds {

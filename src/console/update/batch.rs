@@ -6,13 +6,11 @@ use super::{
     deciding::{fact, may_not, place},
     toast,
 };
-use crate::{
-    base::{DecisionId, GateId, Span, ValueMap, counted},
-    console::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout},
-    engine::{Command, Decision, GateAct, GateState, Verdict},
-    plan::Risk,
-    projection::{Attention, GateView},
-};
+use crate::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout};
+use cuelight_base::{DecisionId, GateId, Span, ValueMap, counted};
+use cuelight_engine::{Command, Decision, GateAct, GateState, Verdict};
+use cuelight_plan::Risk;
+use cuelight_projection::{Attention, GateView};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Rows of the dialog beside the list of gates.
@@ -137,7 +135,7 @@ pub(super) fn open(model: &mut Model) {
     for gate in &marked {
         let ask = &gate.ask;
         let text =
-            format!("ask {}  {}  {}", name_of(gate.hash), ask.run, crate::base::shorten(&ask.step, 28));
+            format!("ask {}  {}  {}", name_of(gate.hash), ask.run, cuelight_base::shorten(&ask.step, 28));
         facts.push(fact(&gate.id.to_string(), text, Role::Info));
     }
     let mut commands: Vec<Command> = marked.iter().map(|it| approval(model, it)).collect();

@@ -3,14 +3,11 @@
 
 use super::{asking, runs, toast};
 use crate::{
-    base::{RunId, counted},
-    console::{
-        About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View,
-        layout,
-        marks::{age, word_of_run},
-    },
-    engine::{Command, RunState},
+    About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View, layout,
+    marks::{age, word_of_run},
 };
+use cuelight_base::{RunId, counted};
+use cuelight_engine::{Command, RunState};
 use std::collections::BTreeSet;
 
 /// Rows of a dialog that are no runs.
@@ -207,7 +204,9 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
         Intent::Pause if summary.state == RunState::Paused => return Err(format!("{name}: it is paused")),
         Intent::Pause => Command::Pause { run, by },
         Intent::Retry if !rests && summary.failures() == 0 => return Err(format!("{name}: nothing failed")),
-        Intent::Retry => Command::Retry { run, from: crate::engine::RetryFrom::Failed, by, corrected: None },
+        Intent::Retry => {
+            Command::Retry { run, from: cuelight_engine::RetryFrom::Failed, by, corrected: None }
+        }
         Intent::Cancel => Command::Cancel { run, by, reason, undo: asking::undoes(model, run) },
         _ => Command::Undo { run, reason, by },
     };

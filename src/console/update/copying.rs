@@ -1,11 +1,9 @@
 //! What goes out of the console as text: into the clipboard, by OSC 52 and without frames, or into files.
 
 use super::toast;
-use crate::{
-    base::Value,
-    console::{Intent, Model, Role, View, Wish, picture_of, text_of},
-    projection::{Attention, gate_json, run_json, show_json},
-};
+use crate::{Intent, Model, Role, View, Wish, picture_of, text_of};
+use cuelight_base::Value;
+use cuelight_projection::{Attention, gate_json, run_json, show_json};
 
 /// The most that terminals take into the clipboard by OSC 52.
 const BYTES_MAX: usize = 74_994;

@@ -2,23 +2,22 @@
 //! decision carries the ask of the last frame that was drawn; why one is not possible now is said in words.
 
 use super::{asking, toast};
-use crate::console::dialog::set_form;
+use crate::dialog::set_form;
 use crate::{
-    base::{BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId, ValueMap, counted},
-    console::{
-        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
-        Wish,
-        ask_text::{if_nobody, is_being_read, name_of, people, role_of_risk},
-        gates::RowKey,
-        model::{Overlay, PromptKind, Sheetlet},
-    },
-    engine::{Ask, Command, Decision, DoubtAnswer, GateAct, GateState, Refusal, Verdict},
-    plan::{Risk, Work},
-    projection::{Attention, CANNOT_UNDO, Care, GateView, command_line, risk_words, stuck_words},
+    About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
+    ask_text::{if_nobody, is_being_read, name_of, people, role_of_risk},
+    gates::RowKey,
+    model::{Overlay, PromptKind, Sheetlet},
 };
+use cuelight_base::{
+    BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId, ValueMap, counted,
+};
+use cuelight_engine::{Ask, Command, Decision, DoubtAnswer, GateAct, GateState, Refusal, Verdict};
+use cuelight_plan::{Risk, Work};
+use cuelight_projection::{Attention, CANNOT_UNDO, Care, GateView, command_line, risk_words, stuck_words};
 
 /// Everything that can be answered in the inbox.
-pub(in crate::console) const ANSWERS: [Intent; 15] = [
+pub(crate) const ANSWERS: [Intent; 15] = [
     Intent::Approve,
     Intent::Reject,
     Intent::SendBack,
@@ -37,8 +36,8 @@ pub(in crate::console) const ANSWERS: [Intent; 15] = [
 ];
 
 /// What can be answered to the row under the cursor, whether or not it is possible now.
-pub(in crate::console) fn offered(model: &Model) -> Vec<Intent> {
-    let row = (model.view == crate::console::View::Gates).then_some(model.gates.selected).flatten();
+pub(crate) fn offered(model: &Model) -> Vec<Intent> {
+    let row = (model.view == crate::View::Gates).then_some(model.gates.selected).flatten();
     let can_be = |it: &Intent| {
         let gate = model.gates.gate().and_then(|it| model.board.gate(it));
         match it {
@@ -118,12 +117,12 @@ fn has_own_vote(model: &Model) -> bool {
 }
 
 /// Why an answer to the row under the cursor is not possible now.
-pub(in crate::console) fn refusal(model: &Model, intent: Intent) -> Option<String> {
+pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     refusal_with(model, intent, false)
 }
 
 /// The same, as it will be when the frame that is being drawn has been seen.
-pub(in crate::console) fn refusal_seen(model: &Model, intent: Intent) -> Option<String> {
+pub(crate) fn refusal_seen(model: &Model, intent: Intent) -> Option<String> {
     refusal_with(model, intent, true)
 }
 
@@ -188,7 +187,7 @@ pub(super) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<St
             "you have answered already; u withdraws your vote".to_owned()
         }
         (Refusal::NotAllowed { .. }, Some(it)) if gate.excludes(seat).is_none() => {
-            let to = crate::base::safe_text(&it.to);
+            let to = cuelight_base::safe_text(&it.to);
             format!("you delegated to {to} until {}; u revokes that", it.until.clock())
         }
         _ => why.why(),
@@ -198,9 +197,7 @@ pub(super) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<St
 fn other_keys(model: &Model, key: RowKey) -> String {
     let offered = ANSWERS.into_iter().filter(|it| fits(*it, key.0));
     let keys: Vec<String> = offered
-        .filter_map(|it| {
-            Some(format!("{} {}", model.keys.keys_of(crate::console::Scope::Gates, it)?, it.short()))
-        })
+        .filter_map(|it| Some(format!("{} {}", model.keys.keys_of(crate::Scope::Gates, it)?, it.short())))
         .collect();
     format!("this asks something else: {}", keys.join(", "))
 }
@@ -225,7 +222,7 @@ fn not_read(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Optio
 }
 
 /// How many lines are still to be seen when what is on the screen now has been.
-pub(in crate::console) fn unseen_after(model: &Model) -> usize {
+pub(crate) fn unseen_after(model: &Model) -> usize {
     model.gates.unseen_but(super::gates::on_screen(model).unwrap_or_default())
 }
 
@@ -583,7 +580,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let called = view
         .step(step)
         .and_then(|it| it.attempts().last())
-        .map(|it| command_line(&crate::base::Launch::of(it.argv.iter().cloned())));
+        .map(|it| command_line(&cuelight_base::Launch::of(it.argv.iter().cloned())));
     let mut facts = vec![
         fact("run", format!("{run} {}", view.summary.workflow), Role::Text),
         fact("step", id, Role::Text),
@@ -672,7 +669,7 @@ fn who(model: &mut Model) {
         return;
     };
     let mut lines: Vec<(String, Role)> = Vec::new();
-    let safe = |text: String| crate::base::safe_text(&text);
+    let safe = |text: String| cuelight_base::safe_text(&text);
     lines.push((safe(format!("needs     {}", people(&gate.ask.require))), Role::Text));
     for it in &gate.votes {
         let verb = if it.vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
@@ -703,12 +700,12 @@ fn who(model: &mut Model) {
     if care.answers > 0 {
         lines.push((format!("          {}", care_words(&care)), Role::Muted));
     }
-    let title = format!("who · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
+    let title = format!("who · {} {}", gate.id, cuelight_base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }
 
 /// `you approved 12 before, after 41s each on the screen; 1 under 2s`
-pub(in crate::console) fn care_words(care: &Care) -> String {
+pub(crate) fn care_words(care: &Care) -> String {
     let hasty = if care.hasty > 0 { format!("; {} under 2s", care.hasty) } else { String::new() };
     let each = if care.answers == 1 { "" } else { " each" };
     format!("you approved {} before, after {}{each} on the screen{hasty}", care.answers, care.median)
@@ -724,7 +721,7 @@ fn evidence(model: &mut Model) {
         return toast(model, "this ask has no evidence", Role::Info);
     }
     let width = usize::from(model.size.0.saturating_sub(8));
-    let lines = crate::console::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
-    let title = format!("evidence · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
+    let lines = crate::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
+    let title = format!("evidence · {} {}", gate.id, cuelight_base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }

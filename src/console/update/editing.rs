@@ -1,12 +1,10 @@
 //! Typing into a line of text, and pasting: the only file that reads letters as letters.
 
 use crate::{
-    base::Timestamp,
-    console::{
-        Field, Intent, Key, Model, Press, Role, Wish,
-        model::{Overlay, Prompt, PromptKind},
-    },
+    Field, Intent, Key, Model, Press, Role, Wish,
+    model::{Overlay, Prompt, PromptKind},
 };
+use cuelight_base::Timestamp;
 
 /// Whether this key is a letter for the field that has the keys.
 pub(super) fn takes(model: &Model, press: Press) -> bool {

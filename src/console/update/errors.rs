@@ -2,16 +2,14 @@
 
 use super::{asking, general, moving, popup, toast};
 use crate::{
-    base::{FailureMode, Seq, Severity, Timestamp},
-    console::{
-        Intent, Model, Query, Role, View, Wish,
-        errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
-        layout,
-        model::PromptKind,
-    },
-    engine::{Command, FailureNote, StepState, Why},
-    projection::{ErrorState, ErrorView, RunView},
+    Intent, Model, Query, Role, View, Wish,
+    errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
+    layout,
+    model::PromptKind,
 };
+use cuelight_base::{FailureMode, Seq, Severity, Timestamp};
+use cuelight_engine::{Command, FailureNote, StepState, Why};
+use cuelight_projection::{ErrorState, ErrorView, RunView};
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// The fields a filter can name.
@@ -191,8 +189,8 @@ fn aftermath(model: &Model, of: Option<(Seq, Seq)>) -> Aftermath {
 }
 
 /// Whether what kept a step from running goes back to this one.
-fn leads_to(run: &RunView, from: crate::base::StepIx, to: crate::base::StepIx) -> bool {
-    let further = |it: &crate::base::StepIx| match run.step(*it)?.why()? {
+fn leads_to(run: &RunView, from: cuelight_base::StepIx, to: cuelight_base::StepIx) -> bool {
+    let further = |it: &cuelight_base::StepIx| match run.step(*it)?.why()? {
         Why::Need(next) | Why::Stopped(next) | Why::FailFast(next) | Why::Frame(next) => Some(*next),
         _ => None,
     };
@@ -209,7 +207,7 @@ fn cursor(model: &Model) -> usize {
 }
 
 /// The failure under the cursor.
-pub(in crate::console) fn selected(model: &Model) -> Option<&Arc<ErrorView>> {
+pub(crate) fn selected(model: &Model) -> Option<&Arc<ErrorView>> {
     model.errors.selected.and_then(|it| model.board.error(it))
 }
 
@@ -249,18 +247,18 @@ fn open(model: &mut Model) {
 }
 
 /// What is asked of the engine about the failure under the cursor.
-pub(in crate::console) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
+pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
     let error = selected(model).filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
     let note = if intent == Intent::Acknowledge { FailureNote::Acknowledge } else { FailureNote::Resolve };
     match &error.state {
         ErrorState::Resolved { fix, .. } => {
-            return Err(format!("{} is resolved ({})", error.name(), crate::base::safe_text(&fix.words())));
+            return Err(format!("{} is resolved ({})", error.name(), cuelight_base::safe_text(&fix.words())));
         }
         ErrorState::Retrying(_) => return Err(format!("{} is tried again by itself", error.name())),
         ErrorState::Open => {}
     }
     if let Some(said) = error.acknowledged.as_ref().filter(|_| note == FailureNote::Acknowledge) {
-        let by = crate::base::safe_text(&said.by.name);
+        let by = cuelight_base::safe_text(&said.by.name);
         return Err(format!("{} is looked after by {by} already", error.name()));
     }
     Ok(Command::NoteFailure {

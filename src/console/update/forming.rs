@@ -3,15 +3,13 @@
 
 use super::{asking, editing, toast};
 use crate::{
-    base::{
-        FORM_BYTES_MAX, REASON_BYTES_MAX, Value, ValueMap, json_if_any, json_in_sight, read_json, safe_text,
-        shorten,
-    },
-    console::{
-        Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
-    },
-    engine::{Command, FormField, check_form},
+    Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
 };
+use cuelight_base::{
+    FORM_BYTES_MAX, REASON_BYTES_MAX, Value, ValueMap, json_if_any, json_in_sight, read_json, safe_text,
+    shorten,
+};
+use cuelight_engine::{Command, FormField, check_form};
 use tui_textarea::TextArea;
 
 /// Opens the form of the gate under the cursor, with the values that were on the screen.

@@ -3,18 +3,16 @@
 
 use super::{deciding, general, moving, toast};
 use crate::{
-    base::{AttemptId, Digest, Span, Timestamp},
-    console::{
-        About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
-        ask_text::{Told, ask_text},
-        doubt_text::{Doubtful, doubt_text},
-        gates::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
-        layout,
-        model::Overlay,
-    },
-    engine::{Command, Refusal},
-    projection::{Attention, InboxRow},
+    About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
+    ask_text::{Told, ask_text},
+    doubt_text::{Doubtful, doubt_text},
+    gates::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
+    layout,
+    model::Overlay,
 };
+use cuelight_base::{AttemptId, Digest, Span, Timestamp};
+use cuelight_engine::{Command, Refusal};
+use cuelight_projection::{Attention, InboxRow};
 use std::{cmp::Ordering, collections::BTreeMap, ops::Range, sync::Arc};
 use unicode_width::UnicodeWidthStr;
 
@@ -88,7 +86,7 @@ fn rows(model: &mut Model) {
     }
     select(model, selected);
     let open: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
-    let is_open = |gate: &crate::base::GateId| open.iter().any(|it| it.0 == Attention::Gate(*gate));
+    let is_open = |gate: &cuelight_base::GateId| open.iter().any(|it| it.0 == Attention::Gate(*gate));
     model.gates.seen.retain(|key, _| open.contains(key));
     model.gates.read.retain(|gate, _| is_open(gate));
     model.gates.changed.retain(is_open);

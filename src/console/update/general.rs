@@ -1,7 +1,7 @@
 //! Commands that mean the same in every view: views and the way back, popups, copying, leaving.
 
 use super::{copying, places, popup, toast, why};
-use crate::console::{
+use crate::{
     Field, Intent, Model, Role, Themes, View, Wish,
     help_rows::HelpState,
     layout,

@@ -5,16 +5,14 @@
 //! How one is made is left to `scene`, who makes the large ones to `arranger`.
 
 use crate::{
-    base::{RunId, Span},
-    console::{
-        Arranged, DagView, Folding, Mark, Model, Scene, View, Width, Wish, Zoom,
-        dag::near,
-        fold, layout,
-        marks::mark_of_step,
-        model::{Arranging, Near, Picture},
-    },
-    projection::RunView,
+    Arranged, DagView, Folding, Mark, Model, Scene, View, Width, Wish, Zoom,
+    dag::near,
+    fold, layout,
+    marks::mark_of_step,
+    model::{Arranging, Near, Picture},
 };
+use cuelight_base::{RunId, Span};
+use cuelight_projection::RunView;
 use std::sync::Arc;
 
 /// Pictures of runs of at most so many steps are made at once.

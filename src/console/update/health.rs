@@ -1,7 +1,7 @@
 //! Health: over which period is looked, and the way from a reason to the failures behind it.
 
 use super::{general, moving, toast};
-use crate::console::{Intent, Model, Role, View, Wish, layout};
+use crate::{Intent, Model, Role, View, Wish, layout};
 
 /// Keeps the cursor on a reason.
 pub(super) fn refresh(model: &mut Model) {

@@ -1,7 +1,7 @@
 //! Keys of the help: scrolling its page, searching it, the keys of all views, and doing what a row says.
 
 use super::{act as act_below, editing, general, moving, toast};
-use crate::console::{
+use crate::{
     Intent, Model, Role, Scope, Wish,
     help_rows::{HelpRow, HelpState, can_be_done, rows, view_of},
     layout,

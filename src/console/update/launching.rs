@@ -2,7 +2,7 @@
 //! the workspace, by the same rules as when it starts.
 
 use super::{asking, editing, moving, toast};
-use crate::console::{
+use crate::{
     Field, Intent, Lookup, Model, Offered, Role, Sheet, Wish,
     model::{LaunchForm, LaunchInput, Overlay},
 };

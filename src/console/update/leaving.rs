@@ -3,13 +3,11 @@
 
 use super::{editing, toast};
 use crate::{
-    base::Timestamp,
-    console::{
-        Field, Found, Intent, Model, Press, Role, Width, Wish, layout,
-        message::SETTLE,
-        model::{Leaving, Overlay},
-    },
+    Field, Found, Intent, Model, Press, Role, Width, Wish, layout,
+    message::SETTLE,
+    model::{Leaving, Overlay},
 };
+use cuelight_base::Timestamp;
 
 /// Leaves, or asks how.
 pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
@@ -69,6 +67,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 }
 
 /// What has to be typed so that the engine stops: the command, and where.
-pub(in crate::console) fn stop_words(model: &Model) -> String {
+pub(crate) fn stop_words(model: &Model) -> String {
     format!("stop {}", model.seat.environment)
 }

@@ -3,12 +3,10 @@
 
 use super::{general, graph, logs_read, logs_rows, moving, toast};
 use crate::{
-    base::{AttemptId, StepIx, Timestamp},
-    console::{
-        Intent, Model, Role, Sheet, View, Wish, layout, log_lines::Voice, log_rows::text_of, model::LogPart,
-        needle::Needle,
-    },
+    Intent, Model, Role, Sheet, View, Wish, layout, log_lines::Voice, log_rows::text_of, model::LogPart,
+    needle::Needle,
 };
+use cuelight_base::{AttemptId, StepIx, Timestamp};
 
 /// Bytes that a terminal takes into the clipboard.
 const COPY_BYTES_MAX: usize = 74_994;
@@ -358,7 +356,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
 
 /// A row of the side list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::console) enum Listed {
+pub(crate) enum Listed {
     /// The whole run: its steps and its voices.
     All,
     Voice(Voice),
@@ -366,11 +364,11 @@ pub(in crate::console) enum Listed {
 }
 
 /// The row of the first step: before it stand the whole run and its voices.
-pub(in crate::console) const STEPS_FROM: usize = 1 + Voice::ALL.len();
+pub(crate) const STEPS_FROM: usize = 1 + Voice::ALL.len();
 
 impl Listed {
     /// What stands in a row, whether or not there are so many steps.
-    pub(in crate::console) fn at(row: usize) -> Self {
+    pub(crate) fn at(row: usize) -> Self {
         match row.checked_sub(STEPS_FROM) {
             Some(step) => Self::Step(StepIx::from_index(step)),
             None => row.checked_sub(1).map_or(Self::All, |it| Self::Voice(Voice::ALL[it])),
@@ -390,7 +388,7 @@ fn look_at_place(model: &mut Model, row: usize) {
 }
 
 /// The row of what is looked at.
-pub(in crate::console) fn side_place(model: &Model) -> usize {
+pub(crate) fn side_place(model: &Model) -> usize {
     let voice = model.logs.voice.and_then(|it| Voice::ALL.iter().position(|voice| *voice == it));
     match (model.logs.step, voice) {
         (Some(step), _) => STEPS_FROM + step.index(),
@@ -400,7 +398,7 @@ pub(in crate::console) fn side_place(model: &Model) -> usize {
 }
 
 /// Rows of the side list; under it, where there is room, stands what is counted.
-pub(in crate::console) const fn side_rows(height: u16) -> u16 {
+pub(crate) const fn side_rows(height: u16) -> u16 {
     if height < 2 * COUNTED_ROWS { height } else { height - COUNTED_ROWS }
 }
 
@@ -408,7 +406,7 @@ pub(in crate::console) const fn side_rows(height: u16) -> u16 {
 const COUNTED_ROWS: u16 = 10;
 
 /// The first row of the side list: the whole run, its voices, then every step, with what is looked at in the middle.
-pub(in crate::console) fn side_top(model: &Model, height: u16) -> usize {
+pub(crate) fn side_top(model: &Model, height: u16) -> usize {
     let rows = model.logs.run.and_then(|it| model.board.run(it)).map_or(0, |it| it.len()) + STEPS_FROM;
     let (at, height) = (side_place(model), usize::from(height));
     at.saturating_sub(height / 2).min(rows.saturating_sub(height))

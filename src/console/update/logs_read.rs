@@ -3,14 +3,12 @@
 
 use super::logs_told;
 use crate::{
-    base::{Arrivals, AttemptId, Span, StepIx, Timestamp},
-    console::{
-        Lookup, Model, Sheet, Wish,
-        log_lines::{Feed, LogLines},
-        model::{LogPart, Question, Reading},
-    },
-    projection::{AttemptView, RunView},
+    Lookup, Model, Sheet, Wish,
+    log_lines::{Feed, LogLines},
+    model::{LogPart, Question, Reading},
 };
+use cuelight_base::{Arrivals, AttemptId, Span, StepIx, Timestamp};
+use cuelight_projection::{AttemptView, RunView};
 
 /// Lines asked for at first of a call that is looked at alone, and of each in a whole run.
 const LAST_LINES: (u32, u32) = (20_000, 500);
@@ -77,7 +75,7 @@ pub(super) fn settle(model: &mut Model) {
 }
 
 /// What is read alone, when it is one call.
-pub(in crate::console) fn alone(model: &Model) -> Option<AttemptId> {
+pub(crate) fn alone(model: &Model) -> Option<AttemptId> {
     let (run, step, number) = model.logs.reading.of?;
     Some(AttemptId { run, step: step?, number: number? })
 }
@@ -124,7 +122,7 @@ pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
     run.step(step).is_some_and(|it| it.inside.is_none())
 }
 
-pub(in crate::console) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
+pub(crate) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
     run.step(attempt.step)?.attempts().iter().find(|it| it.number == attempt.number)
 }
 

@@ -1,7 +1,7 @@
 //! Which rows of the output are seen: only those are made of lines, so that a log of any length scrolls alike.
 
 use super::logs_read;
-use crate::console::{
+use crate::{
     Model, layout,
     log_rows::{LogRow, RowLook, rows_of},
     model::LogsState,
@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, iter::successors};
 
 /// What stands before the text of a line, in cells with the blank behind it; nothing where there is no room or no need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::console) struct Columns {
+pub(crate) struct Columns {
     /// `12:04:12.118 `
     pub time: u16,
     /// `E `
@@ -21,12 +21,12 @@ pub(in crate::console) struct Columns {
 
 impl Columns {
     /// All of them, with the mark of the cursor.
-    pub(in crate::console) const fn width(self) -> u16 {
+    pub(crate) const fn width(self) -> u16 {
         1 + self.time + self.level + self.name
     }
 }
 
-pub(in crate::console) fn columns(model: &Model) -> Columns {
+pub(crate) fn columns(model: &Model) -> Columns {
     let (width, logs) = (layout::logs(model).lines.width, &model.logs);
     if logs.bare || width < 40 {
         return Columns::default();
@@ -148,10 +148,8 @@ fn see(logs: &LogsState, height: usize, mut make: impl FnMut(u64) -> Vec<LogRow>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        base::{Arrivals, AttemptId, RunId, StepIx, Timestamp},
-        console::Glyphs,
-    };
+    use crate::Glyphs;
+    use cuelight_base::{Arrivals, AttemptId, RunId, StepIx, Timestamp};
 
     const HEIGHT: usize = 21;
 
@@ -180,7 +178,7 @@ mod tests {
 
     #[test]
     fn however_long_a_log_is_only_what_is_seen_is_made_into_rows() {
-        let held = crate::console::log_lines::LINES_MAX;
+        let held = crate::log_lines::LINES_MAX;
         for wrap in [false, true] {
             for follow in [false, true] {
                 for (cursor, top) in

@@ -3,16 +3,14 @@
 
 use super::logs_read;
 use crate::{
-    base::{Seq, StepIx},
-    console::{
-        Lookup, Model, Wish,
-        log_level::LogLevel,
-        log_lines::{Telling, Voice},
-    },
-    engine::{Event, Fact, StepEvent, Why},
-    plan::Work,
-    projection::{EventWords, Notch, RunView, event_words},
+    Lookup, Model, Wish,
+    log_level::LogLevel,
+    log_lines::{Telling, Voice},
 };
+use cuelight_base::{Seq, StepIx};
+use cuelight_engine::{Event, Fact, StepEvent, Why};
+use cuelight_plan::Work;
+use cuelight_projection::{EventWords, Notch, RunView, event_words};
 
 /// Events asked for at once.
 const PAGE: u32 = 1_024;

@@ -1,6 +1,6 @@
 //! Moving a cursor in a list: the same arithmetic for every list, so that `5j`, `G` and pages mean the same everywhere.
 
-use crate::console::Intent;
+use crate::Intent;
 
 /// Where the cursor is after a command, in a list of so many rows of which `page` are seen. Nothing when it is no
 /// movement.

@@ -1,7 +1,7 @@
 //! Long text in the operator's own editor: the screen lends its terminal, and what was saved comes back into the field.
 
 use super::{editing, toast};
-use crate::console::{
+use crate::{
     Model, Role, Wish,
     model::{Edited, Overlay},
 };

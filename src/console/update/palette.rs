@@ -1,7 +1,7 @@
 //! The palette and the menu: everything that can be done, with level, key and effect; grey when it would be refused.
 
 use super::{asking, editing, general, moving};
-use crate::console::{
+use crate::{
     Intent, Keymap, Level, Model, View, Wish,
     intent::Group,
     layout,
@@ -19,7 +19,7 @@ const RUNS_MAX: usize = 500;
 const RECENT: &str = "recent ";
 
 /// One thing that can be done with the selection.
-pub(in crate::console) struct MenuRow {
+pub(crate) struct MenuRow {
     pub intent: Intent,
     pub key: String,
     /// Why it would be refused, when that is known.
@@ -27,7 +27,7 @@ pub(in crate::console) struct MenuRow {
 }
 
 /// What the menu offers in this view.
-pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
+pub(crate) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     let shows = |intent: &Intent| match intent {
         Intent::Skip => model.view == View::Dag,
         Intent::Acknowledge | Intent::Resolve => model.view == View::Errors,
@@ -48,7 +48,7 @@ pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     .collect()
 }
 
-pub(in crate::console) fn refusal(model: &Model, intent: Intent) -> Option<String> {
+pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if super::deciding::ANSWERS.contains(&intent) {
         return super::deciding::refusal(model, intent);
     }
@@ -144,7 +144,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     rows.push(other("shutdown".to_owned(), PaletteAct::ShutDown, what, Level::L4));
     for (workflow, is_held) in model.board.scheduled() {
         let verb = if is_held { "release" } else { "hold" };
-        let name = format!("{verb} schedule {}", crate::base::safe_text(workflow));
+        let name = format!("{verb} schedule {}", cuelight_base::safe_text(workflow));
         let what = if is_held { "starts at its next time again" } else { "time starts it no more" };
         let level = if is_held { Level::L1 } else { Level::L2 };
         rows.push(other(name, PaletteAct::Hold(workflow.to_owned(), is_held), what, level));
@@ -164,18 +164,18 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     }
     rows.extend(model.recent.iter().map(|(at, row)| PaletteRow {
         name: format!("{RECENT}{}", row.name),
-        what: format!("{} by {}", at.clock(), crate::base::safe_text(&model.seat.actor.name)),
+        what: format!("{} by {}", at.clock(), cuelight_base::safe_text(&model.seat.actor.name)),
         ..row.clone()
     }));
     for run in model.runs.rows.iter().take(RUNS_MAX) {
         let workflow = model.board.summary(*run).map_or("", |it| &it.workflow);
-        let name = format!("open {run} {}", crate::base::safe_text(workflow));
+        let name = format!("open {run} {}", cuelight_base::safe_text(workflow));
         rows.push(other(name, PaletteAct::OpenRun(*run), "its graph", Level::L0));
     }
     rows
 }
 
-fn row_of(intent: Intent, name: String, keys: &Keymap, scope: crate::console::Scope) -> PaletteRow {
+fn row_of(intent: Intent, name: String, keys: &Keymap, scope: crate::Scope) -> PaletteRow {
     PaletteRow {
         name,
         act: PaletteAct::Intent(intent),
@@ -194,7 +194,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         Intent::EraseChar if palette.field.text().is_empty() => model.overlay = None,
         Intent::Complete => {
             if let Some(row) = palette.rows.get(palette.selected) {
-                palette.field = crate::console::Field::of(&row.name);
+                palette.field = crate::Field::of(&row.name);
                 palette.selected = 0;
             }
         }

@@ -1,7 +1,7 @@
 //! Keys for the size of panes: big, normal, small, and the whole screen for the one that has the keys.
 
 use super::toast;
-use crate::console::{Intent, Model, Role};
+use crate::{Intent, Model, Role};
 
 pub(super) fn act(model: &mut Model, intent: Intent) {
     let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();

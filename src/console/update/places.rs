@@ -1,7 +1,7 @@
 //! Places: where the way back and the way forward lead, and marks. A place is a view and what was selected in it.
 
 use super::{editing, toast};
-use crate::console::{
+use crate::{
     Model, Press, Role,
     model::{Letter, Place},
 };

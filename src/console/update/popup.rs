@@ -1,7 +1,7 @@
 //! Help, menus and texts over the view: moving in them, and what Enter does.
 
 use super::{act as act_below, help, moving, palette};
-use crate::console::{
+use crate::{
     Intent, Model, Press, Role, Wish,
     keymap::digit,
     layout,
@@ -88,13 +88,13 @@ pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
     const AROUND: u16 = 8;
     let width = usize::from(model.size.0.saturating_sub(AROUND)).max(16);
     let lines: Vec<String> =
-        text.lines().flat_map(|it| view::wrapped(&crate::base::safe_text(it), width)).collect();
+        text.lines().flat_map(|it| view::wrapped(&cuelight_base::safe_text(it), width)).collect();
     show_text(model, title, &lines.join("\n"), Role::Warn);
 }
 
 /// A text over the view, line by line; it may be foreign.
 pub(super) fn show_text(model: &mut Model, title: &str, text: &str, role: Role) {
     const LINES_MAX: usize = 1_000;
-    let lines = text.lines().take(LINES_MAX).map(|line| (crate::base::safe_text(line), role)).collect();
+    let lines = text.lines().take(LINES_MAX).map(|line| (cuelight_base::safe_text(line), role)).collect();
     model.overlay = Some(Overlay::Text(Sheetlet { title: title.to_owned(), lines, top: 0 }));
 }

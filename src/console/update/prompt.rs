@@ -2,7 +2,7 @@
 //! typed; Esc leaves what stood before.
 
 use super::{editing, runs, steps, toast};
-use crate::console::{
+use crate::{
     Intent, Model, Query, Role, View, Wish,
     model::{Prompt, PromptKind},
     needle::Needle,
@@ -28,7 +28,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 }
 
 /// Why what is typed cannot be looked for: a pattern that is none. What is shown meanwhile is not filtered by it.
-pub(in crate::console) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
+pub(crate) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
     let text = prompt.field.text().trim();
     match (prompt.kind, model.view) {
         (PromptKind::Remark | PromptKind::Compare, _) => None,
@@ -43,7 +43,7 @@ pub(in crate::console) fn problem(model: &Model, prompt: &Prompt) -> Option<Stri
 /// The fields that a search in a view may name.
 const fn fields_of(view: View) -> &'static [&'static str] {
     match view {
-        View::Audit => crate::console::audit_rows::FIELDS,
+        View::Audit => crate::audit_rows::FIELDS,
         View::Errors => super::errors::FIELDS,
         View::Dag => steps::FIELDS,
         View::Runs | View::Gates | View::Health | View::Logs | View::Time | View::Agents | View::Tools => {

@@ -2,14 +2,12 @@
 
 use super::{bulk, general, moving, toast};
 use crate::{
-    base::RunId,
-    console::{
-        Intent, Mark, Model, Query, Role, View, Wish, layout,
-        marks::{mark_of_run, word_of_risk, word_of_run},
-        model::{PromptKind, RowsOf, RunOrder},
-    },
-    projection::{Board, RunSummary},
+    Intent, Mark, Model, Query, Role, View, Wish, layout,
+    marks::{mark_of_run, word_of_risk, word_of_run},
+    model::{PromptKind, RowsOf, RunOrder},
 };
+use cuelight_base::RunId;
+use cuelight_projection::{Board, RunSummary};
 use std::cmp::Reverse;
 
 /// The fields and measures a filter can name.
@@ -195,7 +193,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let places = layout::runs(model);
     let rows = places.rows;
     if row + 1 == rows.y {
-        let columns = crate::console::view::runs_columns(places.table, layout::is_boxed(model));
+        let columns = crate::view::runs_columns(places.table, layout::is_boxed(model));
         let hit = columns.iter().find(|it| (it.0..it.0 + it.1).contains(&column));
         if let Some(sort) = hit.and_then(|it| RunOrder::of_column(it.2)) {
             sort_by(model, sort);

@@ -2,14 +2,12 @@
 
 use super::{gates, general, moving, toast};
 use crate::{
-    console::{
-        Intent, Model, Role, View,
-        intent::Group,
-        layout,
-        runs_panels::{self, RunsPanel, focused},
-    },
-    projection::Attention,
+    Intent, Model, Role, View,
+    intent::Group,
+    layout,
+    runs_panels::{self, RunsPanel, focused},
 };
+use cuelight_projection::Attention;
 
 /// Whether the key was meant for one of the panes.
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool {

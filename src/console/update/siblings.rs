@@ -2,7 +2,7 @@
 //! mode, records of one run.
 
 use super::{gates, toast};
-use crate::console::{Intent, Model, Role, View, gates::key_of};
+use crate::{Intent, Model, Role, View, gates::key_of};
 
 /// To the next one, or so many further; stays at the last.
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) {

@@ -2,13 +2,11 @@
 
 use super::{general, toast};
 use crate::{
-    base::Span,
-    console::{
-        Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
-        model::Picture, pattern::Sought,
-    },
-    projection::kind_word,
+    Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
+    model::Picture, pattern::Sought,
 };
+use cuelight_base::Span;
+use cuelight_projection::kind_word;
 use std::sync::Arc;
 
 /// Follow rests this long after a key.
@@ -167,10 +165,10 @@ fn open(model: &mut Model, picture: &Arc<Picture>) {
         model.dag.view.toggle_fold(&picture.shown);
         return;
     }
-    let step = crate::base::StepIx(node.first);
+    let step = cuelight_base::StepIx(node.first);
     let rows = model.board.inbox(Some((&model.seat.actor, model.now)));
     let asks = rows.iter().find(|row| row.run == picture.run && row.step == step);
-    match asks.map(crate::console::gates::key_of) {
+    match asks.map(crate::gates::key_of) {
         Some(key) => {
             general::go(model, View::Gates);
             model.gates.selected = Some(key);
@@ -223,7 +221,7 @@ fn relative(model: &mut Model, picture: &Arc<Picture>, to_parents: bool) {
 
 fn next_hot(model: &mut Model, picture: &Arc<Picture>, forward: bool) {
     let at = model.dag.view.selected.unwrap_or(0);
-    let hot = |it: &&crate::console::ShownNode| it.hot && !it.is_open;
+    let hot = |it: &&crate::ShownNode| it.hot && !it.is_open;
     let nodes = picture.shown.nodes.iter().filter(hot).map(|it| it.first);
     let next = if forward {
         let mut nodes: Vec<u32> = nodes.collect();

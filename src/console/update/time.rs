@@ -2,15 +2,13 @@
 
 use super::{general, graph, moving, toast};
 use crate::{
-    base::StepIx,
-    console::{
-        Intent, Model, Role, View, Wish,
-        gantt::{Chart, ChartOf},
-        layout,
-        pattern::Sought,
-    },
-    projection::Medians,
+    Intent, Model, Role, View, Wish,
+    gantt::{Chart, ChartOf},
+    layout,
+    pattern::Sought,
 };
+use cuelight_base::StepIx;
+use cuelight_projection::Medians;
 use std::{cmp::Ordering, sync::Arc};
 
 /// How often the chart can be doubled.

@@ -1,9 +1,7 @@
 //! The events of the run whose times are looked at, read page by page for the rows under its chart.
 
-use crate::{
-    console::{Lookup, Model, Sheet, View, Wish, layout, moments::Moments},
-    projection::RunView,
-};
+use crate::{Lookup, Model, Sheet, View, Wish, layout, moments::Moments};
+use cuelight_projection::RunView;
 
 /// Events asked for at once.
 const PAGE: u32 = 1_024;
@@ -27,7 +25,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     wishes.push(Wish::Read { request, want: Lookup::Events { run: Some(run.id()), after, limit: PAGE } });
 }
 
-fn newest(run: &RunView) -> Option<crate::base::Seq> {
+fn newest(run: &RunView) -> Option<cuelight_base::Seq> {
     run.lines().next_back().map(|it| it.seq)
 }
 

@@ -1,7 +1,7 @@
 //! Tools: the cursor in the list of what has run.
 
 use super::{general, moving};
-use crate::console::{Intent, Model, Wish, layout};
+use crate::{Intent, Model, Wish, layout};
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let len = model.board.vitals().tools().count();

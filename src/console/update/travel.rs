@@ -3,16 +3,14 @@
 
 use super::toast;
 use crate::{
-    base::{RunId, Seq, Span, Timestamp},
-    console::{
-        Intent, Lookup, Model, Mouse, Role, Sheet, View, Wish,
-        intent::Group,
-        layout,
-        pattern::Sought,
-        travel::{Before, IN_THE_PAST, PAUSE_MAX, Part, Play, SPEEDS, Seek, Travel},
-    },
-    projection::{History, Moment, Notch},
+    Intent, Lookup, Model, Mouse, Role, Sheet, View, Wish,
+    intent::Group,
+    layout,
+    pattern::Sought,
+    travel::{Before, IN_THE_PAST, PAUSE_MAX, Part, Play, SPEEDS, Seek, Travel},
 };
+use cuelight_base::{RunId, Seq, Span, Timestamp};
+use cuelight_projection::{History, Moment, Notch};
 use std::sync::Arc;
 
 /// Events asked for at once.
@@ -424,7 +422,7 @@ fn fold(travel: &mut Travel, model: &mut Model) -> bool {
     true
 }
 
-fn show(travel: &mut Travel, model: &mut Model, board: Arc<crate::projection::Board>, at: usize) {
+fn show(travel: &mut Travel, model: &mut Model, board: Arc<cuelight_projection::Board>, at: usize) {
     let moment = travel.history.moment(at);
     model.now = moment.map_or(model.clock, |it| it.at);
     // A filter of what needs somebody is made of a board; this is another one.

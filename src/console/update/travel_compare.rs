@@ -3,15 +3,13 @@
 
 use super::{general, toast};
 use crate::{
-    base::{RunId, Seq, Timestamp},
-    console::{
-        Lookup, Model, Role, Sheet, Wish, layout,
-        marks::age,
-        model::{Overlay, PromptKind, Sheetlet},
-        travel::{Comparing, Until},
-    },
-    projection::{Board, RunView, Side, StepDiff, run_diff},
+    Lookup, Model, Role, Sheet, Wish, layout,
+    marks::age,
+    model::{Overlay, PromptKind, Sheetlet},
+    travel::{Comparing, Until},
 };
+use cuelight_base::{RunId, Seq, Timestamp};
+use cuelight_projection::{Board, RunView, Side, StepDiff, run_diff};
 use std::sync::Arc;
 
 /// Events asked for at once.
@@ -176,7 +174,7 @@ fn show(model: &mut Model, comparing: &Comparing, right: &RunView, right_now: Ti
     let mut lines =
         vec![(format!("{:<names$}  {:<24} {:<19} outputs", "step", "state", "time"), Role::Muted)];
     for diff in diffs.iter().filter(|it| it.differs()) {
-        let id = format!("{}{}", "  ".repeat(diff.depth), crate::base::safe_text(&diff.id));
+        let id = format!("{}{}", "  ".repeat(diff.depth), cuelight_base::safe_text(&diff.id));
         let both = |left: String, right: String| {
             if left == right { left } else { format!("{left} {arrow} {right}") }
         };
@@ -214,7 +212,7 @@ fn outputs(side: Option<Side>) -> String {
 }
 
 fn role(diff: &StepDiff) -> Role {
-    use crate::engine::StepState as S;
+    use cuelight_engine::StepState as S;
     match diff.right.map(|it| it.state) {
         None => Role::DiffDel,
         _ if diff.left.is_none() => Role::DiffAdd,
@@ -242,7 +240,7 @@ pub(super) fn changes(model: &mut Model) {
         for diff in top.clone().take(CHANGES_MAX) {
             let took =
                 diff.right.and_then(|it| it.took).map_or_else(String::new, |it| format!(" {}", age(it)));
-            let id = model.look.glyphs.fit(&crate::base::safe_text(&diff.id), 20);
+            let id = model.look.glyphs.fit(&cuelight_base::safe_text(&diff.id), 20);
             lines.push((
                 format!("{id:<20}  {} {arrow} {}{took}", state(diff.left), state(diff.right)),
                 role(diff),

@@ -2,12 +2,12 @@
 //! and no lead to; of anything else the engine is asked what it would do.
 
 use super::asking;
-use crate::{
-    base::{RunId, StepIx},
-    console::{Fate, Fates, Intent, Model, View, Wish, model::WhatIf},
-    engine::{AttemptEvent, Event, Fact, Purpose, Refusal, RunEvent, StepEvent, StepState, WaitReason},
-    projection::{GateView, RunView},
+use crate::{Fate, Fates, Intent, Model, View, Wish, model::WhatIf};
+use cuelight_base::{RunId, StepIx};
+use cuelight_engine::{
+    AttemptEvent, Event, Fact, Purpose, Refusal, RunEvent, StepEvent, StepState, WaitReason,
 };
+use cuelight_projection::{GateView, RunView};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Names of steps in one line.
@@ -21,7 +21,7 @@ pub(super) fn next(model: &mut Model) {
     let verb = answers.get(at.map_or(0, |it| it + 1)).copied().flatten();
     model.dag.what_if = WhatIf { of: Some((run, step)), verb, ..WhatIf::default() };
     if answers.len() == 1 {
-        super::toast(model, "nothing can be asked of this step now", crate::console::Role::Info);
+        super::toast(model, "nothing can be asked of this step now", crate::Role::Info);
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let verb = model.dag.what_if.verb;
     match (gate_of(model, id, step), verb) {
         (Some(gate), None | Some(Intent::Approve | Intent::Reject)) => {
-            let basis = Some((verb, Some(gate.hash), crate::base::Seq(run.len() as u64)));
+            let basis = Some((verb, Some(gate.hash), cuelight_base::Seq(run.len() as u64)));
             if model.dag.what_if.basis != basis {
                 of_gate(&mut model.dag.what_if, &run, &gate);
                 model.dag.what_if.basis = basis;

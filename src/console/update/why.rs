@@ -1,14 +1,12 @@
 //! `w`: why something does not go on, as the chain of causes that the board knows.
 
 use crate::{
-    base::safe_text,
-    console::{
-        Model, Role,
-        model::{Overlay, Sheetlet},
-    },
-    engine::StepState,
-    projection::{RunView, why},
+    Model, Role,
+    model::{Overlay, Sheetlet},
 };
+use cuelight_base::safe_text;
+use cuelight_engine::StepState;
+use cuelight_projection::{RunView, why};
 
 /// Opens the chain of causes of the step under the cursor; of a run, of what holds it up.
 pub(super) fn show(model: &mut Model) {
@@ -44,9 +42,9 @@ pub(super) fn show(model: &mut Model) {
 }
 
 /// Steps of a run that wait, or are next.
-fn held_up(run: &RunView) -> Vec<crate::base::StepIx> {
+fn held_up(run: &RunView) -> Vec<cuelight_base::StepIx> {
     const STEPS_MAX: usize = 3;
-    let of = |wanted: &[StepState]| -> Vec<crate::base::StepIx> {
+    let of = |wanted: &[StepState]| -> Vec<cuelight_base::StepIx> {
         let steps = run.steps().filter(|(_, _, it)| it.inside.is_none() && wanted.contains(&it.state));
         steps.map(|(index, _, _)| index).take(STEPS_MAX).collect()
     };

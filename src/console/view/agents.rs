@@ -5,12 +5,10 @@ use super::{
     pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
     popup::select_row,
 };
-use crate::{
-    base::{RunId, StepIx, Timestamp, counted, dollars, safe_text},
-    console::{Role, gauge, layout, marks::age, meter_role, pane, put},
-    engine::{Presence, Registered},
-    projection::{AgentRow, AgentState},
-};
+use crate::{Role, gauge, layout, marks::age, meter_role, pane, put};
+use cuelight_base::{RunId, StepIx, Timestamp, counted, dollars, safe_text};
+use cuelight_engine::{Presence, Registered};
+use cuelight_projection::{AgentRow, AgentState};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {

@@ -6,14 +6,12 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{counted, safe_text},
-    console::{
-        Role,
-        audit_rows::{AuditRow, ChainState},
-        layout::{self, AuditLayout},
-        pane, put,
-    },
+    Role,
+    audit_rows::{AuditRow, ChainState},
+    layout::{self, AuditLayout},
+    pane, put,
 };
+use cuelight_base::{counted, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
@@ -176,7 +174,7 @@ fn role_of_kind(it: &AuditRow) -> Role {
     }
 }
 
-fn on(row: &crate::projection::TrailRow) -> String {
+fn on(row: &cuelight_projection::TrailRow) -> String {
     let run = row.run.map_or_else(String::new, |it| format!("{it} "));
     safe_text(&format!("{run}{}", row.on))
 }

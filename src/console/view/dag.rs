@@ -5,15 +5,13 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    base::{StepIx, counted, safe_text},
-    console::{
-        Intent, Mark, Model, Notes, Place, Role, Width, dag, fill, layout,
-        marks::{mark_of_run, word_of_run},
-        model::Picture,
-        pane, put,
-    },
-    projection::RunView,
+    Intent, Mark, Model, Notes, Place, Role, Width, dag, fill, layout,
+    marks::{mark_of_run, word_of_run},
+    model::Picture,
+    pane, put,
 };
+use cuelight_base::{StepIx, counted, safe_text};
+use cuelight_projection::RunView;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 

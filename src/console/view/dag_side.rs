@@ -6,18 +6,16 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::{StepIx, counted, safe_text, shorten},
-    console::{
-        FoldKind, Intent, Mark, Role, ShownNode, Width, fill, layout,
-        marks::{age, mark_of_step},
-        pane, put,
-    },
-    engine::{Purpose, WaitReason},
-    plan::{EffectClass, PlanStep, Undo},
-    projection::{
-        RunView, StepView, alternative_words, candidate_words, choice_words, comer_words, hold_words,
-        kind_word, message_words, partial_words,
-    },
+    FoldKind, Intent, Mark, Role, ShownNode, Width, fill, layout,
+    marks::{age, mark_of_step},
+    pane, put,
+};
+use cuelight_base::{StepIx, counted, safe_text, shorten};
+use cuelight_engine::{Purpose, WaitReason};
+use cuelight_plan::{EffectClass, PlanStep, Undo};
+use cuelight_projection::{
+    RunView, StepView, alternative_words, candidate_words, choice_words, comer_words, hold_words, kind_word,
+    message_words, partial_words,
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -298,7 +296,7 @@ fn calls(canvas: &Canvas<'_>, plan: &PlanStep, view: &StepView) -> Vec<Fact> {
     if let Some(last) = attempts.last() {
         facts.push(("command", safe_text(&last.argv.join(" ")), Role::Muted));
         let bytes: u64 = attempts.iter().map(|it| it.output_bytes).sum();
-        let ran = crate::base::Span(attempts.iter().map(|it| it.ran_for.0).sum());
+        let ran = cuelight_base::Span(attempts.iter().map(|it| it.ran_for.0).sum());
         let text = format!(
             "{}, {ran} of work, {} written",
             counted(attempts.len(), "call", "calls"),
@@ -383,8 +381,8 @@ fn effect_words(class: EffectClass) -> &'static str {
     }
 }
 
-fn why_words(run: &RunView, why: &crate::engine::Why) -> String {
-    use crate::engine::Why;
+fn why_words(run: &RunView, why: &cuelight_engine::Why) -> String {
+    use cuelight_engine::Why;
     match why {
         Why::Condition => "its `if` was false".to_owned(),
         Why::Need(step) => format!("{} did not succeed", run.step_id(*step)),

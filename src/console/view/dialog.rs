@@ -4,12 +4,8 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of, wrapped},
 };
-use crate::{
-    base::{counted, safe_text},
-    console::{
-        About, Dialog, DialogField, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout,
-    },
-};
+use crate::{About, Dialog, DialogField, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout};
+use cuelight_base::{counted, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
 /// The widest a dialog is.
@@ -194,13 +190,7 @@ fn named(canvas: &Canvas<'_>, name: &str, text: String, role: Role) -> Pieces {
     vec![(format!("{name:<NAME$}"), canvas.style(Role::Muted)), (text, canvas.style(role))]
 }
 
-fn field_line(
-    canvas: &Canvas<'_>,
-    name: &str,
-    field: &crate::console::Field,
-    focus: bool,
-    room: usize,
-) -> Pieces {
+fn field_line(canvas: &Canvas<'_>, name: &str, field: &crate::Field, focus: bool, room: usize) -> Pieces {
     let cursor = if focus { canvas.glyphs.pick('▏', '_') } else { ' ' };
     let shown = safe_text(&field.shown(room.saturating_sub(NAME + 1), cursor));
     let blank = room.saturating_sub(NAME + unicode_width::UnicodeWidthStr::width(shown.as_str()));

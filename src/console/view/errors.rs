@@ -6,12 +6,10 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Seq, Severity, safe_text},
-    console::{
-        Mark, Role, errors::ErrorRow, layout, marks::age, model::PromptKind, pane, put, put_right, sparkline,
-    },
-    projection::{ErrorState, ErrorView, Fix},
+    Mark, Role, errors::ErrorRow, layout, marks::age, model::PromptKind, pane, put, put_right, sparkline,
 };
+use cuelight_base::{Seq, Severity, safe_text};
+use cuelight_projection::{ErrorState, ErrorView, Fix};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -169,7 +167,7 @@ fn draw_row(canvas: &Canvas<'_>, id: Seq, columns: &[Column], row: Rect, buf: &m
 
 /// The sign of a failure.
 pub(super) fn mark_of(error: &ErrorView) -> Mark {
-    use crate::base::FailureMode as M;
+    use cuelight_base::FailureMode as M;
     match &error.state {
         ErrorState::Retrying(_) => Mark::Retry,
         ErrorState::Open if error.acknowledged.is_some() => Mark::Look,

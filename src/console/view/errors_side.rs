@@ -6,16 +6,14 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::{counted, safe_text},
-    console::{
-        Intent, Role, layout,
-        marks::age,
-        pane,
-        update::{error_command, selected_error},
-    },
-    engine::{Purpose, StepState},
-    projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words},
+    Intent, Role, layout,
+    marks::age,
+    pane,
+    update::{error_command, selected_error},
 };
+use cuelight_base::{counted, safe_text};
+use cuelight_engine::{Purpose, StepState};
+use cuelight_projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 /// Names in one line.

@@ -4,10 +4,8 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, wrapped},
 };
-use crate::{
-    base::{safe_text, shorten},
-    console::{Role, ask_text::name_of, fill, gates::FormState, layout, pane, put},
-};
+use crate::{Role, ask_text::name_of, fill, gates::FormState, layout, pane, put};
+use cuelight_base::{safe_text, shorten};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 

@@ -4,7 +4,7 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of},
 };
-use crate::console::{
+use crate::{
     Hint, Intent, Model, Proof, Role, View, fill, layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
@@ -76,7 +76,7 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let wide = area.width >= 140;
     let mut line: Pieces = vec![(" ".to_owned(), canvas.style(Role::Text))];
-    let typed: String = crate::console::keymap::shown(&model.typed);
+    let typed: String = crate::keymap::shown(&model.typed);
     let count = model.count.map_or_else(String::new, |it| it.to_string());
     if !typed.is_empty() || !count.is_empty() {
         line.push((format!("{count}{typed}… "), canvas.style(Role::Warn)));

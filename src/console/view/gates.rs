@@ -6,20 +6,18 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Timestamp, counted, safe_text},
-    console::{
-        Mark, Role, Width,
-        ask_text::{name_of, quorum_words, risk_word, role_of_risk},
-        fill,
-        gates::{gate_of, key_of},
-        layout,
-        marks::{age, mark_of_gate},
-        pane, put, put_right,
-        update::unseen_after,
-    },
-    engine::GateState,
-    projection::{Attention, GateView, InboxRow},
+    Mark, Role, Width,
+    ask_text::{name_of, quorum_words, risk_word, role_of_risk},
+    fill,
+    gates::{gate_of, key_of},
+    layout,
+    marks::{age, mark_of_gate},
+    pane, put, put_right,
+    update::unseen_after,
 };
+use cuelight_base::{Timestamp, counted, safe_text};
+use cuelight_engine::GateState;
+use cuelight_projection::{Attention, GateView, InboxRow};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use std::sync::Arc;
 
@@ -305,11 +303,7 @@ fn text(canvas: &Canvas<'_>, area: Rect, inside: Rect, buf: &mut Buffer) {
     let rows = usize::from(inside.height);
     let below = shown.len().saturating_sub(gates.scroll + rows);
     let unseen = unseen_after(canvas.model);
-    let key = canvas
-        .model
-        .keys
-        .keys_of(crate::console::Scope::Gates, crate::console::Intent::ReadOn)
-        .unwrap_or_default();
+    let key = canvas.model.keys.keys_of(crate::Scope::Gates, crate::Intent::ReadOn).unwrap_or_default();
     let footer = match (below, unseen) {
         _ if shown.is_empty() => String::new(),
         (0, 0) => "seen to its end".to_owned(),

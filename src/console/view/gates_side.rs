@@ -6,15 +6,13 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::{DELEGATION_DEFAULT, safe_text},
-    console::{
-        Intent, Role, Scope, ask_text, layout, pane,
-        prose::{Prose, ProseLine},
-        update::{care_words, offered_answers, refusal_of, unseen_after},
-    },
-    engine::GateState,
-    projection::{Attention, GateView},
+    Intent, Role, Scope, ask_text, layout, pane,
+    prose::{Prose, ProseLine},
+    update::{care_words, offered_answers, refusal_of, unseen_after},
 };
+use cuelight_base::{DELEGATION_DEFAULT, safe_text};
+use cuelight_engine::GateState;
+use cuelight_projection::{Attention, GateView};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Who approves more than this within a minute hardly reads.
@@ -95,7 +93,7 @@ fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
 }
 
 fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
-    let high = gate.is_some_and(|it| it.ask.risk == crate::plan::Risk::Irreversible);
+    let high = gate.is_some_and(|it| it.ask.risk == cuelight_plan::Risk::Irreversible);
     match intent {
         Intent::Approve if high => "type the code at the end".to_owned(),
         Intent::Approve => "then y".to_owned(),

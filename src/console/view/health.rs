@@ -7,12 +7,10 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Circuit, Score, Span, counted, plural, safe_text},
-    console::{
-        Glyphs, Link, Role, Width, condensed, gauge, layout, marks::age, meter_role, pane, put, sparkline,
-    },
-    projection::{Beat, Check, Grade, Percentiles, Period, Reason, Signals, Tally, overall},
+    Glyphs, Link, Role, Width, condensed, gauge, layout, marks::age, meter_role, pane, put, sparkline,
 };
+use cuelight_base::{Circuit, Score, Span, counted, plural, safe_text};
+use cuelight_projection::{Beat, Check, Grade, Percentiles, Period, Reason, Signals, Tally, overall};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// An hour, for what the health was.
@@ -129,7 +127,7 @@ fn day_of_health(glyphs: Glyphs, width: u16, series: &[Option<u64>]) -> String {
 fn reason_pieces(canvas: &Canvas<'_>, reason: &Reason, width: usize) -> Vec<(String, Role)> {
     let minus = canvas.glyphs.pick("−", "-");
     let lost = format!(" {minus}{}.{} ", reason.lost_tenths / 10, reason.lost_tenths % 10);
-    let mode = reason.mode.map_or_else(|| "PARTIAL".to_owned(), crate::base::FailureMode::label);
+    let mode = reason.mode.map_or_else(|| "PARTIAL".to_owned(), cuelight_base::FailureMode::label);
     let times = canvas.glyphs.pick("×", "x");
     let mut what = format!("{}  {mode} {times}{}", safe_text(&reason.workflow), reason.times);
     if width > 50 {
@@ -142,7 +140,7 @@ fn reason_pieces(canvas: &Canvas<'_>, reason: &Reason, width: usize) -> Vec<(Str
 fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let period = model.health.period;
-    let key = model.keys.keys_of(model.view.scope(), crate::console::Intent::Window).unwrap_or_default();
+    let key = model.keys.keys_of(model.view.scope(), crate::Intent::Window).unwrap_or_default();
     let title = format!("golden signals  {}", period.word());
     let inside = pane(buf, area, &title, &format!("{key} window"), canvas.pane(false));
     let it = model.board.vitals().signals(period, model.now);

@@ -7,14 +7,12 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::counted,
-    console::{
-        Intent, Level, Mark, Model, Role, Scope, fill,
-        help_rows::{self, HelpState},
-        intent::Group,
-        layout, pane, put, put_right,
-    },
+    Intent, Level, Mark, Model, Role, Scope, fill,
+    help_rows::{self, HelpState},
+    intent::Group,
+    layout, pane, put, put_right,
 };
+use cuelight_base::counted;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// One block of the help: a head, and keys with what they do.
@@ -51,7 +49,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut
 }
 
 /// Rows of the list that are seen at once.
-pub(in crate::console) fn help_rows_seen(model: &Model) -> usize {
+pub(crate) fn help_rows_seen(model: &Model) -> usize {
     usize::from(layout::frame(model.size).body.height.saturating_sub(2 + HEAD)).max(1)
 }
 
@@ -117,7 +115,7 @@ fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut
 }
 
 /// How many lines the help has in this view at this size.
-pub(in crate::console) fn help_height(model: &Model) -> usize {
+pub(crate) fn help_height(model: &Model) -> usize {
     let columns = side_by_side(&blocks(model), model.size.0 >= 140);
     let keys = columns.iter().map(Vec::len).max().unwrap_or(0);
     keys + 2 + FOOT

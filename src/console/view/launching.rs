@@ -5,13 +5,11 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::{safe_text, shorten},
-    console::{
-        Role, centred, dialog, fill, layout,
-        model::{LaunchForm, LaunchInput},
-        put,
-    },
+    Role, centred, dialog, fill, layout,
+    model::{LaunchForm, LaunchInput},
+    put,
 };
+use cuelight_base::{safe_text, shorten};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Cells for the names of inputs.
@@ -90,7 +88,7 @@ fn row(
     canvas: &Canvas<'_>,
     (area, y): (Rect, u16),
     name: &str,
-    field: &crate::console::Field,
+    field: &crate::Field,
     focus: bool,
     hint: &str,
     buf: &mut Buffer,

@@ -4,10 +4,8 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, wrapped},
 };
-use crate::{
-    base::{plural, safe_text},
-    console::{Intent, Role, Scope, centred, dialog, model::Leaving, update::stop_words},
-};
+use crate::{Intent, Role, Scope, centred, dialog, model::Leaving, update::stop_words};
+use cuelight_base::{plural, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 const WIDTH: u16 = 72;

@@ -6,19 +6,17 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{AttemptId, StepIx, counted, plural, safe_text},
-    console::{
-        Intent, Mark, Role, layout,
-        log_level::LogLevel,
-        log_lines::{LogLine, Voice},
-        log_rows::{Ink, LogRow, bytes_word, text_of},
-        marks::{mark_of_run, mark_of_step},
-        pane, put, put_right, sparkline,
-        update::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
-    },
-    engine::{Purpose, StepState},
-    projection::{RunView, StepView, why},
+    Intent, Mark, Role, layout,
+    log_level::LogLevel,
+    log_lines::{LogLine, Voice},
+    log_rows::{Ink, LogRow, bytes_word, text_of},
+    marks::{mark_of_run, mark_of_step},
+    pane, put, put_right, sparkline,
+    update::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
 };
+use cuelight_base::{AttemptId, StepIx, counted, plural, safe_text};
+use cuelight_engine::{Purpose, StepState};
+use cuelight_projection::{RunView, StepView, why};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
@@ -415,7 +413,7 @@ fn detail(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buff
 
 /// `type=VALIDATION  code=1555 …` of a line that is one object of JSON.
 fn fields_of(bytes: &[u8]) -> Option<String> {
-    let object: serde_json::Map<String, serde_json::Value> = crate::base::read_json(bytes).ok()?;
+    let object: serde_json::Map<String, serde_json::Value> = cuelight_base::read_json(bytes).ok()?;
     let field = |(name, value): (&String, &serde_json::Value)| match value.as_str() {
         Some(text) => format!("{}={}", safe_text(name), safe_text(text)),
         None => format!("{}={}", safe_text(name), safe_text(&value.to_string())),

@@ -6,7 +6,7 @@ use super::{
     pieces::{Column, columns, put_cell},
     popup::select_row,
 };
-use crate::console::{
+use crate::{
     Level, Role, fill, layout,
     model::{PaletteRow, PaletteState},
     pane, put,
@@ -127,7 +127,7 @@ fn cell(canvas: &Canvas<'_>, row: &PaletteRow, title: &str) -> (String, Role) {
         "KEY" => (ascii_keys(canvas, &row.key), Role::Title),
         "WHAT" => (row.what.clone(), Role::Muted),
         "HERE" => match &row.refused {
-            Some(why) => (crate::base::safe_text(reason(why)), Role::Warn),
+            Some(why) => (cuelight_base::safe_text(reason(why)), Role::Warn),
             None if row.level == Level::L0 => (String::new(), Role::Muted),
             None => ("yes".to_owned(), Role::Ok),
         },
@@ -156,7 +156,7 @@ fn reason(why: &str) -> &str {
 fn explain(canvas: &Canvas<'_>, row: &PaletteRow, area: Rect, buf: &mut Buffer) {
     put(buf, area, area.x, area.y, &format!("{}: {}", row.name, row.what), canvas.style(Role::Text));
     let (text, role) = match &row.refused {
-        Some(why) => (crate::base::safe_text(why), Role::Warn),
+        Some(why) => (cuelight_base::safe_text(why), Role::Warn),
         None => (level_words(row.level).to_owned(), Role::Muted),
     };
     let room = usize::from(area.width);

@@ -1,6 +1,6 @@
 //! Lines made of pieces in several styles, and tables of columns: what every view writes with.
 
-use crate::console::{Glyphs, put};
+use crate::{Glyphs, put};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -72,7 +72,7 @@ pub(super) fn put_cell(
 }
 
 /// A text in lines of at most so many cells, broken between words.
-pub(in crate::console) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut word = word.to_owned();

@@ -5,7 +5,7 @@ use super::{
     frame::ascii_keys,
     pieces::{Pieces, put_pieces},
 };
-use crate::console::{Intent, Role, centred, fill, layout, model::Sheetlet, pane, put, update::rows_of_menu};
+use crate::{Intent, Role, centred, fill, layout, model::Sheetlet, pane, put, update::rows_of_menu};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
@@ -32,7 +32,7 @@ pub(super) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut B
         let what = row
             .refused
             .clone()
-            .map_or_else(|| row.intent.what().to_owned(), |it| crate::base::safe_text(&it));
+            .map_or_else(|| row.intent.what().to_owned(), |it| cuelight_base::safe_text(&it));
         let line: Pieces = vec![
             (format!(" {:<5}", ascii_keys(canvas, &row.key)), base.patch(canvas.style(Role::Title))),
             (format!("{:<13}", row.intent.short()), base.patch(canvas.style(role))),
@@ -96,7 +96,7 @@ pub(super) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let width = 34.min(body.width);
     let area = Rect::new(body.right() - width, body.bottom().saturating_sub(height), width, height);
     fill(buf, area, canvas.theme.ground());
-    let inside = pane(buf, area, &crate::console::keymap::shown(&model.typed), "", canvas.pane(true));
+    let inside = pane(buf, area, &crate::keymap::shown(&model.typed), "", canvas.pane(true));
     for (index, (keys, what)) in rows.iter().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(index).unwrap_or(0);
         let x = put(buf, inside, inside.x + 1, y, &format!("{keys:<4}"), canvas.style(Role::Title));

@@ -6,16 +6,14 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    base::{counted, safe_text},
-    console::{
-        DagView, Mark, Role, dag, gauge, layout,
-        marks::{age, mark_of_gate, mark_of_step, word_of_risk, word_of_run},
-        pane,
-    },
-    engine::StepState,
-    plan::Currency,
-    projection::{GateView, Line, RunSummary, RunView, why},
+    DagView, Mark, Role, dag, gauge, layout,
+    marks::{age, mark_of_gate, mark_of_step, word_of_risk, word_of_run},
+    pane,
 };
+use cuelight_base::{counted, safe_text};
+use cuelight_engine::StepState;
+use cuelight_plan::Currency;
+use cuelight_projection::{GateView, Line, RunSummary, RunView, why};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Steps that are named in one line.
@@ -23,7 +21,7 @@ const NAMES_MAX: usize = 3;
 
 pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    let key = model.keys.keys_of(model.view.scope(), crate::console::Intent::Preview).unwrap_or_default();
+    let key = model.keys.keys_of(model.view.scope(), crate::Intent::Preview).unwrap_or_default();
     let footer = format!("{key} hide");
     let Some(summary) = model.runs.selected.and_then(|it| model.board.summary(it)) else {
         pane(buf, area, "no run", &footer, canvas.pane(false));
@@ -57,12 +55,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 }
 
 /// The graph, as much of it as fits the upper third; the part with the cursor when it does not.
-fn small_graph(
-    canvas: &Canvas<'_>,
-    picture: &crate::console::model::Picture,
-    area: Rect,
-    buf: &mut Buffer,
-) -> Rect {
+fn small_graph(canvas: &Canvas<'_>, picture: &crate::model::Picture, area: Rect, buf: &mut Buffer) -> Rect {
     let (width, height) = picture.layout.size();
     let rows = u16::try_from(height).unwrap_or(u16::MAX).min(area.height / 3).max(1);
     let (graph, rest) = layout::split_down(area, rows);
@@ -207,7 +200,7 @@ fn at_rest(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
     let summary = &run.summary;
     let took = summary.ended_at.map(|_| format!(" after {}", summary.age(canvas.model.now)));
     let text = format!("{}{}", word_of_run(summary), took.unwrap_or_default());
-    let mark = crate::console::mark_of_run(summary);
+    let mark = crate::mark_of_run(summary);
     let mut lines = vec![labelled(
         canvas,
         "now",
@@ -226,7 +219,7 @@ fn at_rest(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
 /// What can start once that has ended which goes on now.
 fn next_of(run: &RunView) -> Option<String> {
     let is_pending = |state: StepState| state == StepState::Pending;
-    let goes_on = |index: &crate::base::StepIx| {
+    let goes_on = |index: &cuelight_base::StepIx| {
         run.step(*index).is_some_and(|it| !it.state.rests() && !is_pending(it.state) && it.inside.is_none())
     };
     let next: Vec<&str> = run

@@ -5,19 +5,17 @@
 
 use super::{Canvas, pieces::wrapped, scene};
 use crate::{
-    base::{counted, safe_text},
-    console::{
-        Glyphs, Intent, Mark, Model, Role, Theme, View,
-        ask_text::risk_word,
-        gates::key_of,
-        layout,
-        marks::{mark_of_gate, mark_of_run},
-        model::Overlay,
-        put,
-    },
-    engine::OVERRIDE,
-    projection::{Attention, InboxRow, Line, RunSummary},
+    Glyphs, Intent, Mark, Model, Role, Theme, View,
+    ask_text::risk_word,
+    gates::key_of,
+    layout,
+    marks::{mark_of_gate, mark_of_run},
+    model::Overlay,
+    put,
 };
+use cuelight_base::{counted, safe_text};
+use cuelight_engine::OVERRIDE;
+use cuelight_projection::{Attention, InboxRow, Line, RunSummary};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
@@ -539,7 +537,7 @@ fn state_words(mark: Mark) -> &'static str {
 }
 
 /// `4 minutes`
-fn age_words(span: crate::base::Span) -> String {
+fn age_words(span: cuelight_base::Span) -> String {
     let seconds = span.0 / 1000;
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),

@@ -6,22 +6,20 @@ use super::{
     preview, runs_lower,
 };
 use crate::{
-    base::{RunId, safe_text},
-    console::{
-        Link, Mark, Role, fill, gauge, layout,
-        marks::{age, mark_of_run, word_of_run},
-        meter_role, pane, put, put_right,
-        runs_panels::{RunsPanel, focused},
-    },
-    projection::RunSummary,
+    Link, Mark, Role, fill, gauge, layout,
+    marks::{age, mark_of_run, word_of_run},
+    meter_role, pane, put, put_right,
+    runs_panels::{RunsPanel, focused},
 };
+use cuelight_base::{RunId, safe_text};
+use cuelight_projection::RunSummary;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 /// The longest filter in the title.
 const FILTER_MAX: usize = 36;
 
 /// Where each column of the list stands, how wide it is, and its head; for clicks on heads.
-pub(in crate::console) fn heads(table: Rect, boxed: bool) -> Vec<(u16, u16, &'static str)> {
+pub(crate) fn heads(table: Rect, boxed: bool) -> Vec<(u16, u16, &'static str)> {
     let inside = if boxed { layout::inset(table, 1, 1, 1) } else { layout::inset(table, 0, 1, 0) };
     columns_for(inside).iter().map(|it| (it.x, it.width, it.title)).collect()
 }
@@ -43,8 +41,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// What the list shows, in words: filter, order, and where in it the screen is.
 fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
     let runs = &canvas.model.runs;
-    let typed =
-        canvas.model.prompt.as_ref().filter(|it| it.kind == crate::console::model::PromptKind::Filter);
+    let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == crate::model::PromptKind::Filter);
     let filter = typed.map_or(runs.filter.as_str(), |it| it.field.text());
     let (left, right, down, up) = canvas.glyphs.pick(("‹", "›", "▼", "▲"), ("<", ">", "v", "^"));
     let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };

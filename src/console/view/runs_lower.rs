@@ -8,15 +8,13 @@ use super::{
     preview::role_of,
 };
 use crate::{
-    base::safe_text,
-    console::{
-        Intent, Mark, Role, gauge, layout,
-        marks::{age, mark_of_gate, word_of_risk},
-        meter_role, pane, put,
-        runs_panels::{self, RunsPanel, focused},
-    },
-    projection::{ErrorState, ErrorView, GateView, Health},
+    Intent, Mark, Role, gauge, layout,
+    marks::{age, mark_of_gate, word_of_risk},
+    meter_role, pane, put,
+    runs_panels::{self, RunsPanel, focused},
 };
+use cuelight_base::safe_text;
+use cuelight_projection::{ErrorState, ErrorView, GateView, Health};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 pub(super) fn draw(canvas: &Canvas<'_>, areas: [Rect; 4], buf: &mut Buffer) {
@@ -63,7 +61,7 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let base = cursor(canvas, Rect { y, height: 1, ..inside }, at == Some(row), buf);
         put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
         for column in &table {
-            let role = if column.title == "RISK" && gate.ask.risk == crate::plan::Risk::Irreversible {
+            let role = if column.title == "RISK" && gate.ask.risk == cuelight_plan::Risk::Irreversible {
                 Role::Fail
             } else {
                 Role::Text

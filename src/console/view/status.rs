@@ -4,11 +4,9 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of},
 };
-use crate::{
-    base::{Span, Timestamp, counted},
-    console::{Link, Mark, Role, View, marks::age, put_right, update::behind_now},
-    engine::RunState,
-};
+use crate::{Link, Mark, Role, View, marks::age, put_right, update::behind_now};
+use cuelight_base::{Span, Timestamp, counted};
+use cuelight_engine::RunState;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// An engine at work that says nothing for so long is told.
@@ -148,7 +146,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
             "degraded" => "degr",
             _ => "crit",
         };
-        let style = canvas.style(crate::console::meter_role(u64::from(health.0)));
+        let style = canvas.style(crate::meter_role(u64::from(health.0)));
         add(3, 5, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
         let ago = model.clock.since(board.at);
         let text = match ago.0 {

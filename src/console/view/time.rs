@@ -7,18 +7,16 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Span, counted, safe_text},
-    console::{
-        Glyphs, Role,
-        gantt::{Chart, GanttRow, Lane, Scale},
-        gauge,
-        layout::{self, TimeLayout},
-        marks::age,
-        pane, put, put_right, sparkline,
-        travel::{role_of as role_of_notch, sign_of as sign_of_notch},
-    },
-    projection::{Bar, Notch, Spell},
+    Glyphs, Role,
+    gantt::{Chart, GanttRow, Lane, Scale},
+    gauge,
+    layout::{self, TimeLayout},
+    marks::age,
+    pane, put, put_right, sparkline,
+    travel::{role_of as role_of_notch, sign_of as sign_of_notch},
 };
+use cuelight_base::{Span, counted, safe_text};
+use cuelight_projection::{Bar, Notch, Spell};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -346,7 +344,7 @@ impl Plot<'_> {
         &self,
         buf: &mut Buffer,
         y: u16,
-        (from, until): (crate::base::Timestamp, crate::base::Timestamp),
+        (from, until): (cuelight_base::Timestamp, cuelight_base::Timestamp),
         base: Style,
     ) {
         let from = self.scale.cell(from);

@@ -6,11 +6,9 @@ use super::{
     pieces::{Column, Pieces, columns, put_cell, put_pieces},
     popup::select_row,
 };
-use crate::{
-    base::{plural, safe_text},
-    console::{Role, gauge, layout, marks::age, meter_role, pane, put},
-    projection::Tally,
-};
+use crate::{Role, gauge, layout, marks::age, meter_role, pane, put};
+use cuelight_base::{plural, safe_text};
+use cuelight_projection::Tally;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {

@@ -6,14 +6,14 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
     screen, status, to_ascii,
 };
-use crate::base::counted;
-use crate::console::{
+use crate::{
     Role, Width, fill,
     layout::{self, TravelLayout},
     pane, put, put_right, sparkline,
     travel::{Travel, role_of, sign_of},
 };
-use crate::projection::Notch;
+use cuelight_base::counted;
+use cuelight_projection::Notch;
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 use unicode_width::UnicodeWidthStr;
 
@@ -60,7 +60,7 @@ fn band(canvas: &Canvas<'_>, travel: &Travel, area: Rect, buf: &mut Buffer) {
     let whose = match travel.history.run() {
         Some(run) => {
             let name = canvas.model.board.summary(run).or_else(|| travel.live.summary(run));
-            let name = name.filter(|_| wide).map(|it| format!(" {}", crate::base::safe_text(&it.workflow)));
+            let name = name.filter(|_| wide).map(|it| format!(" {}", cuelight_base::safe_text(&it.workflow)));
             format!("{run}{}", name.unwrap_or_default())
         }
         None => "the whole log".to_owned(),
@@ -100,10 +100,10 @@ fn around(canvas: &Canvas<'_>, places: &TravelLayout, buf: &mut Buffer) {
             (format!("{cursor}{:>7}  {clock}  ", line.seq.to_string()), canvas.style(role)),
             (format!("{:<18} ", line.kind), canvas.style(if here { Role::Title } else { Role::Text })),
             (
-                format!("{:<22} ", canvas.glyphs.fit(&crate::base::safe_text(&line.subject), 22)),
+                format!("{:<22} ", canvas.glyphs.fit(&cuelight_base::safe_text(&line.subject), 22)),
                 canvas.style(role),
             ),
-            (crate::base::safe_text(&line.detail), canvas.style(Role::Muted)),
+            (cuelight_base::safe_text(&line.detail), canvas.style(Role::Muted)),
         ];
         put_pieces(buf, inside, (inside.x, y), &pieces, canvas.glyphs);
     }
@@ -166,7 +166,7 @@ fn title(canvas: &Canvas<'_>) -> String {
     match canvas.model.board.lines().next_back() {
         Some(line) => {
             let words = format!("{} {} {}", line.kind, line.subject, line.detail);
-            format!("scrubber · event {} {}", line.seq, crate::base::safe_text(words.trim_end()))
+            format!("scrubber · event {} {}", line.seq, cuelight_base::safe_text(words.trim_end()))
         }
         None => "scrubber".to_owned(),
     }

@@ -1,6 +1,6 @@
 //! Gauges and sparklines as text: how much of a whole, and how it went. Colour is the caller's, by role.
 
-use crate::console::{Glyphs, Role};
+use crate::{Glyphs, Role};
 
 /// How much of a whole, in so many cells: `▆▆▆▆▁▁▁▁`, lower than a row so that those of rows under each other stay apart. A
 /// beginning is seen, and full is only what is complete.

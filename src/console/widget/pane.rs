@@ -1,6 +1,6 @@
 //! Panes and dialogs: a border with a name above and a hint below, and the room inside.
 
-use crate::console::{Glyphs, Role, Theme, text};
+use crate::{Glyphs, Role, Theme, text};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -104,7 +104,7 @@ fn bordered(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::to_text;
+    use crate::to_text;
 
     fn look(theme: &Theme, ascii: bool) -> PaneLook<'_> {
         PaneLook { theme, glyphs: Glyphs { ascii }, focus: false, past: false }

@@ -1,14 +1,12 @@
 //! Conditions that are always the same, and steps that can therefore never run.
 
-use crate::{
-    definition::{Place, StepKind, Wait, Workflow, diagnostic::Findings},
-    expression::{self, Expr, Function, MapLookup},
-};
+use crate::{Place, StepKind, Wait, Workflow, diagnostic::Findings};
+use cuelight_expression::{Expr, Function, MapLookup};
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
         let Some(condition) = &step.condition else { continue };
-        let Ok(expr) = expression::parse(&condition.value) else { continue };
+        let Ok(expr) = cuelight_expression::parse(&condition.value) else { continue };
         if constant(&expr) == Some(false) {
             findings
                 .warning(
@@ -33,12 +31,12 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
         let StepKind::Gate(gate) = &step.kind else { continue };
         if let Some(condition) = &step.condition
-            && let Ok(expr) = expression::parse(&condition.value)
+            && let Ok(expr) = cuelight_expression::parse(&condition.value)
         {
             anybody_opens(workflow, ("if", "leaves this gate out"), &expr, condition.place, findings);
         }
         let Some(auto) = &gate.auto else { continue };
-        let Ok(expr) = expression::parse(&auto.value) else { continue };
+        let Ok(expr) = cuelight_expression::parse(&auto.value) else { continue };
         match constant(&expr) {
             Some(true) => {
                 findings
@@ -94,7 +92,7 @@ fn constant(expr: &Expr) -> Option<bool> {
     if asks {
         return None;
     }
-    expression::evaluate_truth(expr, &MapLookup::default()).ok()
+    cuelight_expression::evaluate_truth(expr, &MapLookup::default()).ok()
 }
 
 /// `failure()` and nothing else: anything more may hold for another reason.

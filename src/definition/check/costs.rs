@@ -1,9 +1,7 @@
 //! How large a run becomes: copies of a matrix, steps after expansion.
 
-use crate::{
-    base::{STEPS_MAX, type_name},
-    definition::{Axes, Matrix, MatrixSource, StepKind, Workflow, diagnostic::Findings},
-};
+use crate::{Axes, Matrix, MatrixSource, StepKind, Workflow, diagnostic::Findings};
+use cuelight_base::{STEPS_MAX, type_name};
 
 /// Reports what is too large; gives the number of steps after expansion.
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) -> usize {

@@ -5,12 +5,10 @@ use super::{
     reads::{GATE_OUTPUTS, form_words},
 };
 use crate::{
-    base::{MAKE_PEOPLE_COUNT, counted},
-    definition::{
-        Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
-        diagnostic::Findings, spelling::suggest,
-    },
+    Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
+    diagnostic::Findings, spelling::suggest,
 };
+use cuelight_base::{MAKE_PEOPLE_COUNT, counted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every gate that a file describes: steps that are one, and what those before the calls of a model want.
@@ -217,11 +215,11 @@ fn together(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut 
     for several in 1_u32..1 << all.len() {
         let chosen: Vec<_> =
             (0..all.len()).filter(|it| several & (1 << it) != 0).map(|it| &all[it]).collect();
-        let group = |it: &&crate::definition::Quorum| it.group.as_ref().map(|it| it.value.clone());
+        let group = |it: &&crate::Quorum| it.group.as_ref().map(|it| it.value.clone());
         let could = |name: &str, groups: &[String]| {
             chosen.iter().any(|it| may(gate, group(it).as_deref(), name, groups))
         };
-        let alone = |it: &&crate::definition::Quorum| {
+        let alone = |it: &&crate::Quorum| {
             let fits =
                 |(name, groups): &(&String, &Vec<String>)| may(gate, group(it).as_deref(), name, groups);
             people.iter().filter(fits).count() >= it.count as usize

@@ -1,6 +1,6 @@
 //! Ids and needs: each id once, each need there, no circle. And who runs before whom.
 
-use crate::definition::{Workflow, diagnostic::Findings, spelling::suggest};
+use crate::{Workflow, diagnostic::Findings, spelling::suggest};
 use std::collections::BTreeMap;
 
 /// Steps by id, their needs as indices, and an order in which every step stands after what it needs.
@@ -74,7 +74,7 @@ impl<'w> Graph<'w> {
                     continue;
                 }
                 let near = self.near(&need.value);
-                let message = format!("there is no step `{}`", crate::base::shorten(&need.value, 60));
+                let message = format!("there is no step `{}`", cuelight_base::shorten(&need.value, 60));
                 let found = findings.error("unknown-need", need.place, message);
                 match near {
                     Some(near) => found.label(format!("did you mean `{near}`?")).fix(need.place, near),

@@ -1,12 +1,10 @@
 //! What belongs to what a step does: effects, undo, time, calls of other workflows.
 
 use crate::{
-    base::Value,
-    definition::{
-        Call, Effect, Llm, OnFailure, Step, StepKind, Tool, ToolBody, ToolUndo, Uses, Wait, Workflow,
-        diagnostic::Findings, inputs::misfit, spelling::suggest,
-    },
+    Call, Effect, Llm, OnFailure, Step, StepKind, Tool, ToolBody, ToolUndo, Uses, Wait, Workflow,
+    diagnostic::Findings, inputs::misfit, spelling::suggest,
 };
+use cuelight_base::Value;
 use std::sync::Arc;
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {

@@ -17,7 +17,7 @@ pub use reads::CONTEXTS;
 pub use secrets::check_secrets;
 pub(super) use tools::{find_candidates, unknown as unknown_tool};
 
-use crate::definition::{Workflow, diagnostic::Findings};
+use crate::{Workflow, diagnostic::Findings};
 
 /// Checks one file whose calls have been read; gives the number of its steps after expansion.
 pub(super) fn workflow(workflow: &Workflow, findings: &mut Findings<'_>) -> usize {

@@ -1,12 +1,10 @@
 //! Models: whether there is one of that name, and whether what is said of money and of answers can hold.
 
 use crate::{
-    base::{MODEL_OUTPUTS, TALK_OUTPUTS, Value, safe_text},
-    definition::{
-        Diagnostic, Llm, McpServer, ModelRegistry, Placed, Source, Step, StepKind, Tool, ToolBody, Workflow,
-        diagnostic::Findings,
-    },
+    Diagnostic, Llm, McpServer, ModelRegistry, Placed, Source, Step, StepKind, Tool, ToolBody, Workflow,
+    diagnostic::Findings,
 };
+use cuelight_base::{MODEL_OUTPUTS, TALK_OUTPUTS, Value, safe_text};
 
 /// Steps that can ask no model here, each by its id in the plan with a whole sentence, at the place in the file where the model is named; what
 /// stands in a file that is called, at the step that calls it.
@@ -27,7 +25,7 @@ pub fn check_keys(workflow: &Workflow, text: &str, lacking: &[(String, String)])
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
         let StepKind::Llm(llm) = &step.kind else { continue };
-        let counts = |it: &crate::definition::Budget| it.cost_micro_usd.is_some();
+        let counts = |it: &crate::Budget| it.cost_micro_usd.is_some();
         if workflow.budget.as_ref().is_some_and(counts) || step.budget.as_ref().is_some_and(counts) {
             priced(step, llm, findings);
         }
@@ -58,7 +56,7 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
                 .error("tool", offered.tool.place, message)
                 .help("let a step of its own wait, and hand its result to the model in `prompt`");
         }
-        let twice = |it: &&crate::definition::Offered| {
+        let twice = |it: &&crate::Offered| {
             it.definition.as_ref().is_some_and(|it| it.name == tool.name && it.version != tool.version)
         };
         if llm.tools.iter().take_while(|it| it.tool.place != offered.tool.place).any(|it| twice(&it)) {
@@ -86,7 +84,7 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
 
 /// What its gates want is said, and none of its calls waits at one.
 fn nobody_is_asked(llm: &Llm, findings: &mut Findings<'_>) {
-    let waits = |it: &crate::definition::Offered| it.definition.as_ref().is_none_or(|it| it.needs_gate());
+    let waits = |it: &crate::Offered| it.definition.as_ref().is_none_or(|it| it.needs_gate());
     let Some(gate) = llm.gate.as_ref().filter(|_| !llm.gates_all && !llm.tools.iter().any(waits)) else {
         return;
     };
@@ -109,11 +107,7 @@ fn is_of_gates(tool: &Tool) -> bool {
 }
 
 /// There is no such model.
-pub(in crate::definition) fn unknown(
-    registry: &ModelRegistry,
-    wanted: &Placed<String>,
-    findings: &mut Findings<'_>,
-) {
+pub(crate) fn unknown(registry: &ModelRegistry, wanted: &Placed<String>, findings: &mut Findings<'_>) {
     let near = registry.near(&wanted.value).map(str::to_owned);
     let message = format!("there is no model `{}`", safe_text(&wanted.value));
     let found = findings.error("model", wanted.place, message);

@@ -2,16 +2,14 @@
 
 use super::graph::Graph;
 use crate::{
-    base::{AGENT_OUTPUTS, MODEL_OUTPUTS, Value},
-    definition::{
-        MatrixSource, Place, Step, StepKind, Uses, Wait, Workflow,
-        diagnostic::Findings,
-        read::locate,
-        reference::{Reading, Site, Top, readings, top_readings},
-        spelling::{any_of, suggest},
-    },
-    expression::Reference,
+    MatrixSource, Place, Step, StepKind, Uses, Wait, Workflow,
+    diagnostic::Findings,
+    read::locate,
+    reference::{Reading, Site, Top, readings, top_readings},
+    spelling::{any_of, suggest},
 };
+use cuelight_base::{AGENT_OUTPUTS, MODEL_OUTPUTS, Value};
+use cuelight_expression::Reference;
 use std::ops::Range;
 
 /// The contexts that an expression of a workflow file reads.
@@ -89,7 +87,7 @@ impl<'w> Rules<'_, 'w, '_, '_> {
                 .expr
                 .functions()
                 .into_iter()
-                .find(|(it, _)| crate::expression::StatusFunction::of(*it).is_some())
+                .find(|(it, _)| cuelight_expression::StatusFunction::of(*it).is_some())
                 .expect("it uses one");
             let place = self.place(reading, &span);
             self.findings

@@ -1,15 +1,13 @@
 //! Secrets: named, handed over in `env` alone, and never said aloud.
 
 use crate::{
-    definition::{
-        Diagnostic, Place, Source, StepKind, Text, Workflow,
-        diagnostic::Findings,
-        read::locate,
-        reference::{Reading, Site, readings, top_readings},
-        spelling::suggest,
-    },
-    expression::Reference,
+    Diagnostic, Place, Source, StepKind, Text, Workflow,
+    diagnostic::Findings,
+    read::locate,
+    reference::{Reading, Site, readings, top_readings},
+    spelling::suggest,
 };
+use cuelight_expression::Reference;
 
 /// Secrets that a workflow names and that cannot be had here: each with why. A run in which a step is sure to need one is refused.
 pub fn check_secrets(

@@ -1,16 +1,14 @@
 //! Tools and agents: whether there is one of that name, and whether it can take what it is given.
 
 use crate::{
-    base::{ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, safe_text},
-    definition::{
-        Data, Placed, Registry, Step, Tool, ToolBody, Uses, Workflow,
-        check::secrets::secret_texts,
-        diagnostic::Findings,
-        read::{is_fixed, is_tool},
-        spelling::suggest,
-        tool::{Shelf, properties},
-    },
+    Data, Placed, Registry, Step, Tool, ToolBody, Uses, Workflow,
+    check::secrets::secret_texts,
+    diagnostic::Findings,
+    read::{is_fixed, is_tool},
+    spelling::suggest,
+    tool::{Shelf, properties},
 };
+use cuelight_base::{ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, safe_text};
 use std::sync::Arc;
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
@@ -46,11 +44,7 @@ fn not_handed_over(workflow: &Workflow, step: &Step, agent: &Uses, findings: &mu
 }
 
 /// There is no such tool: at most three others that may have been meant.
-pub(in crate::definition) fn unknown(
-    registry: &Registry,
-    wanted: &Placed<String>,
-    findings: &mut Findings<'_>,
-) {
+pub(crate) fn unknown(registry: &Registry, wanted: &Placed<String>, findings: &mut Findings<'_>) {
     let name = wanted.value.split('@').next().unwrap_or_default();
     let (shelf, rule) = (registry.shelf(), registry.shelf().word());
     let versions: Vec<String> =
@@ -86,11 +80,7 @@ pub(in crate::definition) fn unknown(
 }
 
 /// The candidates of a step: each by its name, or every tool that can do what is asked for.
-pub(in crate::definition) fn find_candidates(
-    registry: &Registry,
-    uses: &mut Uses,
-    findings: &mut Findings<'_>,
-) {
+pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &mut Findings<'_>) {
     let Some(route) = &mut uses.route else { return };
     if !route.is_named {
         let wants: Vec<&str> = route.wants.iter().map(|it| it.value.as_str()).collect();

@@ -6,7 +6,7 @@ mod registry;
 
 pub use registry::ModelRegistry;
 
-use crate::base::{BreakerRule, Digest, Hints, Price, Provider, RateRule, Value, canonical_json, sha256};
+use cuelight_base::{BreakerRule, Digest, Hints, Price, Provider, RateRule, Value, canonical_json, sha256};
 use serde_json::json;
 
 /// One model.

@@ -2,15 +2,13 @@
 
 use super::Model;
 use crate::{
-    base::{FILE_BYTES_MAX, Hints, is_timezone},
-    definition::{
-        Diagnostic, Source,
-        diagnostic::Findings,
-        read::{Reader, model},
-        spelling::suggest,
-        yaml,
-    },
+    Diagnostic, Source,
+    diagnostic::Findings,
+    read::{Reader, model},
+    spelling::suggest,
+    yaml,
 };
+use cuelight_base::{FILE_BYTES_MAX, Hints, is_timezone};
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},

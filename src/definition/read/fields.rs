@@ -1,23 +1,21 @@
 //! Single values: each reader takes a node and gives its value, or says why not and gives nothing.
 
 use crate::{
-    base::{ParseSpanError, Score, Span, Value, shorten, size_word},
-    definition::{
-        Condition, Data, Edit, Place, Placed, Source, Text,
-        diagnostic::Findings,
-        document::{Convert, Key, Spelling, Table},
-        spelling::{any_of, suggest},
-        yaml::{Entry, Node, Scalar, Shape},
-    },
-    expression::{self, ExprError, ExprErrorKind, Function, Template},
+    Condition, Data, Edit, Place, Placed, Source, Text,
+    diagnostic::Findings,
+    document::{Convert, Key, Spelling, Table},
+    spelling::{any_of, suggest},
+    yaml::{Entry, Node, Scalar, Shape},
 };
+use cuelight_base::{ParseSpanError, Score, Span, Value, shorten, size_word};
+use cuelight_expression::{ExprError, ExprErrorKind, Function, Template};
 use std::borrow::Cow;
 
 /// Reads values and collects what is wrong with them.
-pub(in crate::definition) struct Reader<'f, 'a> {
-    pub(in crate::definition) findings: &'f mut Findings<'a>,
+pub(crate) struct Reader<'f, 'a> {
+    pub(crate) findings: &'f mut Findings<'a>,
     /// What turns other spellings into ours.
-    pub(in crate::definition) edits: Vec<Edit>,
+    pub(crate) edits: Vec<Edit>,
 }
 
 /// A mapping whose keys are known, in canonical spelling.
@@ -46,7 +44,7 @@ impl Object<'_> {
 }
 
 impl<'f, 'a> Reader<'f, 'a> {
-    pub(in crate::definition) fn new(findings: &'f mut Findings<'a>) -> Self {
+    pub(crate) fn new(findings: &'f mut Findings<'a>) -> Self {
         Self { findings, edits: Vec::new() }
     }
 
@@ -386,7 +384,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         };
         let place = locate(self.findings, node.place, text, range.start..range.end);
         let bare = text[range].to_owned();
-        if let Err(error) = expression::parse(&bare) {
+        if let Err(error) = cuelight_expression::parse(&bare) {
             self.expression_error(&Placed::new(bare, place), &error);
             return None;
         }
@@ -400,7 +398,7 @@ impl<'f, 'a> Reader<'f, 'a> {
     }
 
     /// Reads the holes of a text, or says what is wrong with one.
-    pub(in crate::definition) fn template(&mut self, text: &Text) -> Option<Template> {
+    pub(crate) fn template(&mut self, text: &Text) -> Option<Template> {
         match Template::parse(&text.value) {
             Ok(template) => Some(template),
             Err(error) => {
@@ -511,7 +509,7 @@ fn lookup(table: &'static Table, written: &str) -> Option<(&'static Key, Option<
 }
 
 /// Where a stretch of a scalar's value stands in the file; the whole scalar when escapes or folding hide it.
-pub(in crate::definition) fn locate(
+pub(crate) fn locate(
     findings: &Findings<'_>,
     place: Place,
     value: &str,

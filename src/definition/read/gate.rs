@@ -6,14 +6,11 @@ use super::{
     top::{fields, on_failure, small},
 };
 use crate::{
-    base::shorten,
-    definition::{
-        Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
-        document::{CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, PROOFS, QUORUM, RISKS},
-        yaml::{Node, Shape},
-    },
-    expression,
+    Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
+    document::{CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, PROOFS, QUORUM, RISKS},
+    yaml::{Node, Shape},
 };
+use cuelight_base::shorten;
 
 pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Gate> {
     let place = step.key_place("gate").unwrap_or(node.place);
@@ -178,7 +175,7 @@ fn forbidden(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Forbidden> {
     };
     let text = scalar.text.trim();
     let is_reference = ["run.", "steps.", "inputs."].iter().any(|it| text.starts_with(it));
-    if text.contains("${{") || is_reference && expression::parse(text).is_ok() {
+    if text.contains("${{") || is_reference && cuelight_expression::parse(text).is_ok() {
         return reader
             .expression(node, "an entry of `forbid`")
             .map(|it: Condition| Forbidden::Expression(it));

@@ -9,20 +9,18 @@ use super::{
     top::{names, small},
 };
 use crate::{
-    base::{
-        AGENT_PREFIX, AGENT_TASK, HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MODEL_ROUNDS_MAX,
-        MODEL_TOOLS_MAX, MessageKind, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, is_topic, shorten,
+    Body, Call, Data, Emit, Gate, Http, Length, Llm, Offered, Placed, Route, Run, Scope, Script, Set,
+    StepKind, Text, Uses, Wait,
+    document::{
+        AGENT, CALL_GATES, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET,
+        TOOL_GATES, WAIT,
     },
-    definition::{
-        Body, Call, Data, Emit, Gate, Http, Length, Llm, Offered, Placed, Route, Run, Scope, Script, Set,
-        StepKind, Text, Uses, Wait,
-        document::{
-            AGENT, CALL_GATES, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET,
-            TOOL_GATES, WAIT,
-        },
-        shell,
-        yaml::{Node, Shape},
-    },
+    shell,
+    yaml::{Node, Shape},
+};
+use cuelight_base::{
+    AGENT_PREFIX, AGENT_TASK, HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MODEL_ROUNDS_MAX, MODEL_TOOLS_MAX,
+    MessageKind, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, is_topic, shorten,
 };
 use std::sync::Arc;
 
@@ -132,7 +130,7 @@ fn command(reader: &mut Reader<'_, '_>, node: &Node, words: &[Node]) -> Option<(
 }
 
 /// `name@version` or `mcp:server/tool`.
-pub(in crate::definition) fn is_tool(text: &str) -> bool {
+pub(crate) fn is_tool(text: &str) -> bool {
     let name = |it: &str| {
         it.starts_with(|c: char| c.is_ascii_alphanumeric())
             && it.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))

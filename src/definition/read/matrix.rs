@@ -5,13 +5,11 @@ use super::{
     top::{check_name, small},
 };
 use crate::{
-    base::{MATRIX_COPIES_MAX, Value, ValueMap, type_name},
-    definition::{
-        Axes, Matrix, MatrixSource, Place, Placed,
-        document::{MATRIX, STRATEGY},
-        yaml::{Node, Shape},
-    },
+    Axes, Matrix, MatrixSource, Place, Placed,
+    document::{MATRIX, STRATEGY},
+    yaml::{Node, Shape},
 };
+use cuelight_base::{MATRIX_COPIES_MAX, Value, ValueMap, type_name};
 
 /// `matrix:`, or the one inside `strategy:`.
 pub(super) fn matrix(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Option<Matrix> {

@@ -6,19 +6,17 @@ use super::{
     top::small,
 };
 use crate::{
-    base::{Grade, Hints, MODEL_TOKENS_DEFAULT, Price, Provider, shorten},
-    definition::{
-        Model,
-        document::{GRADES, HINTS, MODEL, PRICE, PROVIDERS},
-        yaml::Node,
-    },
+    Model,
+    document::{GRADES, HINTS, MODEL, PRICE, PROVIDERS},
+    yaml::Node,
 };
+use cuelight_base::{Grade, Hints, MODEL_TOKENS_DEFAULT, Price, Provider, shorten};
 
 /// Characters of a name.
 const NAME_CHARS_MAX: usize = 60;
 
 /// One description. Where something was wrong, there is a finding.
-pub(in crate::definition) fn model(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Model> {
+pub(crate) fn model(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Model> {
     let top = reader.object(root, &MODEL)?;
     let name = top.get("name").and_then(|it| name(reader, it));
     let provider = top.get("provider").and_then(|it| {

@@ -6,24 +6,21 @@ use super::{
     top::{self, check_name, names, small, value_kind},
 };
 use crate::{
-    base::{
-        ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, PROCESS_FILES_LEAST, PROCESS_FILES_MOST,
-        PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, SPOOL_BYTES_LEAST, Score, Span, shorten,
+    Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath, OnError,
+    Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo, Uses,
+    document::{
+        ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, ESTIMATE, KINDS, LIMITS,
+        ON_CONSOLE_DEATH, ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
     },
-    definition::{
-        Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath,
-        OnError, Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo,
-        Uses,
-        document::{
-            ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, ESTIMATE, KINDS, LIMITS,
-            ON_CONSOLE_DEATH, ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
-        },
-        shell,
-        spelling::{any_of, suggest},
-        yaml::{Node, Shape},
-    },
-    expression::{Reference, Template},
+    shell,
+    spelling::{any_of, suggest},
+    yaml::{Node, Shape},
 };
+use cuelight_base::{
+    ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, PROCESS_FILES_LEAST, PROCESS_FILES_MOST,
+    PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, SPOOL_BYTES_LEAST, Score, Span, shorten,
+};
+use cuelight_expression::{Reference, Template};
 
 /// What holds for every step that does not say otherwise.
 #[derive(Default)]

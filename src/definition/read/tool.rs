@@ -9,31 +9,29 @@ use super::{
     top::{names, timezone},
 };
 use crate::{
-    base::{
-        AGENT_PREFIX, AGENT_TASK, BreakerRule, MCP_SAYS_BYTES_MAX, RateRule, Schema, Span, Value, WhenOpen,
-        mcp_held, shorten, type_name,
-    },
-    definition::{
-        AgentTraits, Body, Data, Effect, Mcp, McpServer, Place, Reliability, Risk, Text, Tool, ToolBody,
-        ToolUndo, Version,
-        document::{AGENT_FILE, BREAKER, MCP, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
-        shell,
-        spelling::suggest,
-        tool::properties,
-        yaml::{Node, Shape},
-    },
-    expression::{self, Expr, Function, Template},
+    AgentTraits, Body, Data, Effect, Mcp, McpServer, Place, Reliability, Risk, Text, Tool, ToolBody,
+    ToolUndo, Version,
+    document::{AGENT_FILE, BREAKER, MCP, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
+    shell,
+    spelling::suggest,
+    tool::properties,
+    yaml::{Node, Shape},
 };
+use cuelight_base::{
+    AGENT_PREFIX, AGENT_TASK, BreakerRule, MCP_SAYS_BYTES_MAX, RateRule, Schema, Span, Value, WhenOpen,
+    mcp_held, shorten, type_name,
+};
+use cuelight_expression::{Expr, Function, Template};
 use serde_json::json;
 
 /// One description of a tool. Where something was wrong, there is a finding.
-pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
+pub(crate) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
     let top = reader.object(root, &TOOL)?;
     described(reader, &top, "tool")
 }
 
 /// One description of an agent: a tool whose answer is read from what it says, and that has a task.
-pub(in crate::definition) fn agent(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
+pub(crate) fn agent(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
     let top = reader.object(root, &AGENT_FILE)?;
     let tool = described(reader, &top, "agent");
     let env = top.get("env").map(|it| reader.env(it)).unwrap_or_default();
@@ -578,7 +576,8 @@ fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roo
 }
 
 fn asks_the_world(expr: &Expr) -> Vec<(Function, std::ops::Range<usize>)> {
-    let asks = |it: Function| expression::StatusFunction::of(it).is_some() || it.name() == "hashFiles";
+    let asks =
+        |it: Function| cuelight_expression::StatusFunction::of(it).is_some() || it.name() == "hashFiles";
     expr.functions().into_iter().filter(|(it, _)| asks(*it)).collect()
 }
 
@@ -607,7 +606,7 @@ fn no_script(reader: &mut Reader<'_, '_>, input: Option<&Value>, before: &[Text]
 }
 
 /// Whether a property is written in the workflow as it is, never computed.
-pub(in crate::definition) fn is_fixed(about: &Value) -> bool {
+pub(crate) fn is_fixed(about: &Value) -> bool {
     about.get("x-fixed") == Some(&Value::Bool(true))
 }
 

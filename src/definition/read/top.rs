@@ -5,21 +5,19 @@ use super::{
     step::{self, Defaults},
 };
 use crate::{
-    base::{Value, shorten},
-    definition::{
-        Budget, Concurrency, Field, OnConflict, OnExceed, OnFailure, Overlap, Placed, Schedule, ValueKind,
-        Workflow,
-        document::{
-            BUDGET, CONCURRENCY, FIELD, ON_CONFLICT, ON_EXCEED, ON_FAILURE, OVERLAPS, SCHEDULE, TRIGGERS,
-            VALUE_KINDS, WORKFLOW,
-        },
-        inputs::misfit,
-        yaml::{Node, Shape},
+    Budget, Concurrency, Field, OnConflict, OnExceed, OnFailure, Overlap, Placed, Schedule, ValueKind,
+    Workflow,
+    document::{
+        BUDGET, CONCURRENCY, FIELD, ON_CONFLICT, ON_EXCEED, ON_FAILURE, OVERLAPS, SCHEDULE, TRIGGERS,
+        VALUE_KINDS, WORKFLOW,
     },
+    inputs::misfit,
+    yaml::{Node, Shape},
 };
+use cuelight_base::{Value, shorten};
 
 /// A whole file. Where something was wrong, there is a finding and a default in its place.
-pub(in crate::definition) fn workflow(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Workflow> {
+pub(crate) fn workflow(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Workflow> {
     let top = reader.object(root, &WORKFLOW)?;
     let defaults = top.get("defaults").map(|it| step::defaults(reader, it)).unwrap_or_default();
     let in_sequence = top.get("sequence").and_then(|it| reader.boolean(it, "`sequence`")).unwrap_or(false);
@@ -63,12 +61,12 @@ fn steps(
     node: &Node,
     defaults: &Defaults,
     in_sequence: bool,
-) -> Vec<crate::definition::Step> {
+) -> Vec<crate::Step> {
     let items = reader.list(node, "`steps` is a list; each step begins with `- id:`");
     if items.is_empty() && matches!(node.shape, Shape::List(_)) {
         reader.findings.error("missing-key", node.place, "a workflow has at least one step");
     }
-    let mut out: Vec<crate::definition::Step> = Vec::with_capacity(items.len());
+    let mut out: Vec<crate::Step> = Vec::with_capacity(items.len());
     for item in items {
         let before = if in_sequence { out.last().map(|it| it.id.clone()) } else { None };
         out.extend(step::step(reader, item, defaults, before));
@@ -106,7 +104,7 @@ pub(super) fn names(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec
     out
 }
 
-fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<(String, crate::definition::Text)> {
+fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<(String, crate::Text)> {
     let entries = reader.entries(node, "`outputs` is a mapping of names to texts");
     let mut out = Vec::new();
     for entry in entries {
@@ -117,12 +115,7 @@ fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<(String, crate::defi
 }
 
 /// A key that expressions can name after a dot.
-pub(super) fn check_name(
-    reader: &mut Reader<'_, '_>,
-    name: &str,
-    place: crate::definition::Place,
-    what: &str,
-) -> bool {
+pub(super) fn check_name(reader: &mut Reader<'_, '_>, name: &str, place: crate::Place, what: &str) -> bool {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let fits = first
         && name.len() <= 100
@@ -298,8 +291,7 @@ pub(super) fn timezone(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Strin
     if text.value.parse::<chrono_tz::Tz>().is_ok() {
         return Some(text.value);
     }
-    let near =
-        crate::definition::spelling::suggest(&text.value, chrono_tz::TZ_VARIANTS.iter().map(|it| it.name()));
+    let near = crate::spelling::suggest(&text.value, chrono_tz::TZ_VARIANTS.iter().map(|it| it.name()));
     let found = reader.findings.error("schedule", node.place, format!("`{}` is no time zone", text.value));
     match near {
         Some(near) => found.label(format!("did you mean `{near}`?")).fix(node.place, near),

@@ -8,12 +8,10 @@ mod registry;
 pub(super) use registry::Shelf;
 pub use registry::{Registry, built_in_sources};
 
-use crate::{
-    base::{
-        AGENT_PREFIX, BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, mcp_held, mcp_pin,
-        sha256,
-    },
-    definition::{Binding, Body, Data, Effect, Http, Place, Risk, Text},
+use crate::{Binding, Body, Data, Effect, Http, Place, Risk, Text};
+use cuelight_base::{
+    AGENT_PREFIX, BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, mcp_held, mcp_pin,
+    sha256,
 };
 use serde_json::json;
 use std::fmt;

@@ -3,15 +3,13 @@
 
 use super::{Tool, parts};
 use crate::{
-    base::{AGENT_PREFIX, FILE_BYTES_MAX, is_timezone},
-    definition::{
-        Diagnostic, Source,
-        diagnostic::Findings,
-        read::{Reader, agent, tool},
-        spelling::suggest,
-        yaml,
-    },
+    Diagnostic, Source,
+    diagnostic::Findings,
+    read::{Reader, agent, tool},
+    spelling::suggest,
+    yaml,
 };
+use cuelight_base::{AGENT_PREFIX, FILE_BYTES_MAX, is_timezone};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
@@ -58,7 +56,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
 
 /// What stands in a registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::definition) enum Shelf {
+pub(crate) enum Shelf {
     #[default]
     Tools,
     Agents,
@@ -66,7 +64,7 @@ pub(in crate::definition) enum Shelf {
 
 impl Shelf {
     /// The word for one of them; also the rule that is broken where one is not as it should be.
-    pub(in crate::definition) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Tools => "tool",
             Self::Agents => "agent",
@@ -74,7 +72,7 @@ impl Shelf {
     }
 
     /// A name as files write it.
-    pub(in crate::definition) fn called(self, name: &str) -> &str {
+    pub(crate) fn called(self, name: &str) -> &str {
         match self {
             Self::Tools => name,
             Self::Agents => name.strip_prefix(AGENT_PREFIX).unwrap_or(name),
@@ -132,7 +130,7 @@ impl Registry {
     }
 
     /// What stands here.
-    pub(in crate::definition) const fn shelf(&self) -> Shelf {
+    pub(crate) const fn shelf(&self) -> Shelf {
         self.shelf
     }
 

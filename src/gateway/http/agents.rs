@@ -6,14 +6,12 @@ use super::{
     door::Door,
     problem::{Problem, of_reply},
 };
-use crate::{
-    base::{AGENT_BEAT_DEFAULT, Span, Value, is_agent},
-    engine::{AgentAsk, AgentKey, Command, Registration},
-    gateway::Permission,
-    projection::registered_json,
-    runtime::{Reply, RequestId},
-};
+use crate::Permission;
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{AGENT_BEAT_DEFAULT, Span, Value, is_agent};
+use cuelight_engine::{AgentAsk, AgentKey, Command, Registration};
+use cuelight_projection::registered_json;
+use cuelight_runtime::{Reply, RequestId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json as value;

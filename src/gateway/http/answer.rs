@@ -17,18 +17,16 @@ use super::{
     shapes::Renewed,
     spawn, state, work,
 };
-use crate::{
-    base::{Timestamp, TraceContext, Value, hex},
-    engine::{Command, TokenName},
-    projection::{SpanKind, SpanValue, TraceSpan},
-    runtime::{Entropy, Reply, RequestId, SystemClock},
-};
 use axum::{
     body::Body,
     extract::Request,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
+use cuelight_base::{Timestamp, TraceContext, Value, hex};
+use cuelight_engine::{Command, TokenName};
+use cuelight_projection::{SpanKind, SpanValue, TraceSpan};
+use cuelight_runtime::{Entropy, Reply, RequestId, SystemClock};
 use serde::Serialize;
 use std::sync::Arc;
 

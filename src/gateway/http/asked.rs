@@ -7,23 +7,21 @@ use super::{
     problem::Problem,
     routes::{Call, Need, Parameter, Route},
 };
-use crate::{
-    base::{
-        Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
-        is_name, sha256,
-    },
-    engine::{Actor, Command},
-    gateway::{Bearer, TokenTrouble, judged::submit_judged},
-    projection::Board,
-    runtime::{
-        Clock as _, Entropy, LaunchRequest, LocalDesk, Reply, Request as Asks, RequestId, Source,
-        SystemClock, TcpPeer,
-    },
-};
+use crate::{Bearer, TokenTrouble, judged::submit_judged};
 use axum::{
     body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
+};
+use cuelight_base::{
+    Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values, is_name,
+    sha256,
+};
+use cuelight_engine::{Actor, Command};
+use cuelight_projection::Board;
+use cuelight_runtime::{
+    Clock as _, Entropy, LaunchRequest, LocalDesk, Reply, Request as Asks, RequestId, Source, SystemClock,
+    TcpPeer,
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -422,7 +420,7 @@ fn query(known: &[Parameter], text: &str) -> Result<Vec<(String, String)>, Probl
         };
         let kind = known.iter().find(|it| it.0 == name).map(|it| it.1);
         if kind.is_none() || found.iter().any(|it| it.0 == name) {
-            let name = crate::base::shorten(&crate::base::safe_text(&name), 60);
+            let name = cuelight_base::shorten(&cuelight_base::safe_text(&name), 60);
             let why = format!(
                 "could not read the parameter `{name}`: it is not known here, or stands twice; see /openapi.json"
             );
@@ -502,7 +500,7 @@ async fn read_body(
     if has_more_json_values(&raw, values_max) {
         return Err(too_large(format!("{values_max} values")));
     }
-    let body = crate::base::read_json(&raw).map_err(|it| {
+    let body = cuelight_base::read_json(&raw).map_err(|it| {
         Problem::bad(format!("could not read the body: it is no JSON ({it}); see /openapi.json"))
     })?;
     Ok((body, raw))
@@ -518,7 +516,7 @@ fn checked(schema: &Schema, body: Value) -> Result<Value, Problem> {
     let first = wrong.first().map(ToString::to_string).unwrap_or_default();
     Err(Problem::bad(format!(
         "could not take the body: {}; see /openapi.json",
-        crate::base::safe_text(&first)
+        cuelight_base::safe_text(&first)
     ))
     .with(details))
 }

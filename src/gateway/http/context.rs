@@ -7,11 +7,9 @@ use super::{
     problem::Problem,
     shapes::Forgotten,
 };
-use crate::{
-    base::{CONTEXT_BYTES_MAX, is_agent_type, is_name},
-    runtime::{ContextQuery, NoContext},
-};
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{CONTEXT_BYTES_MAX, is_agent_type, is_name};
+use cuelight_runtime::{ContextQuery, NoContext};
 
 pub(super) async fn inject(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let issue = issue(asked)?;

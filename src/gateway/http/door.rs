@@ -10,12 +10,10 @@ use super::{
     spawn::SpawnRule,
     tls::TlsFiles,
 };
-use crate::{
-    base::{Schema, Span, Timestamp},
-    gateway::{CheckedTokens, KeyRing},
-    runtime::{Clock as _, LocalDesk, SystemClock, Tasks, Traces, WhoIsWho},
-    store::{TokenKeys, TopicKeys, Workspace},
-};
+use crate::{CheckedTokens, KeyRing};
+use cuelight_base::{Schema, Span, Timestamp};
+use cuelight_runtime::{Clock as _, LocalDesk, SystemClock, Tasks, Traces, WhoIsWho};
+use cuelight_store::{TokenKeys, TopicKeys, Workspace};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},

@@ -8,21 +8,19 @@ use super::{
     listeners::{Place, Wanted, place_for},
     problem::{Problem, of_reply},
 };
-use crate::{
-    base::{
-        MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, Span, Timestamp, Value,
-        ValueMap, is_name, is_topic, json_bytes, sha256,
-    },
-    engine::{Actor, Command, MessageProof, NewMessage, Proof, Said},
-    gateway::{Bearer, webhook::Signed},
-    projection::Board,
-    runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, RequestId, SystemClock},
-};
+use crate::{Bearer, webhook::Signed};
 use axum::{
     body::{Body, Bytes},
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use cuelight_base::{
+    MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, Span, Timestamp, Value,
+    ValueMap, is_name, is_topic, json_bytes, sha256,
+};
+use cuelight_engine::{Actor, Command, MessageProof, NewMessage, Proof, Said};
+use cuelight_projection::Board;
+use cuelight_runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, RequestId, SystemClock};
 use futures_util::stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -495,7 +493,7 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let board = boards.borrow().board.clone();
     let ring = board.bus().of(asked.project());
     let found = since.and_then(|it| ring?.place(it));
-    let next = found.map_or_else(|| ring.map_or(0, crate::engine::Ring::first), |it| it + 1);
+    let next = found.map_or_else(|| ring.map_or(0, cuelight_engine::Ring::first), |it| it + 1);
     let closing = door.closing.clone();
     let has_gap = since.is_some() && found.is_none();
     let frames = Arc::clone(&door.frames);
@@ -530,7 +528,7 @@ impl Following {
     /// The next one that is kept, or that some are kept no longer.
     fn kept(&mut self, board: &Board, now: Timestamp) -> Option<Bytes> {
         let ring = board.bus().of(self.wanted.project.as_deref());
-        let first = ring.map_or(0, crate::engine::Ring::first);
+        let first = ring.map_or(0, cuelight_engine::Ring::first);
         if std::mem::take(&mut self.has_gap) || self.next < first {
             self.next = self.next.max(first);
             let why = "some events are kept no longer; what follows are those after them";

@@ -10,13 +10,11 @@ use super::{
     routes::PAGE_MAX,
     shapes::{Decide, OpenGate, VerdictWord},
 };
-use crate::{
-    base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap},
-    engine::{Command, Decision, GateState, Refusal, Verdict},
-    projection::{Board, GateView, gate_json},
-    runtime::{Desk as _, Draft, Receipt, Reply, Source},
-};
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap};
+use cuelight_engine::{Command, Decision, GateState, Refusal, Verdict};
+use cuelight_projection::{Board, GateView, gate_json};
+use cuelight_runtime::{Desk as _, Draft, Receipt, Reply, Source};
 use serde_json::json as value;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;

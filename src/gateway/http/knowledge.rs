@@ -7,13 +7,11 @@ use super::{
     problem::{Problem, of_reply},
     shapes::{KnowledgeWord, Learn, Learned},
 };
-use crate::{
-    base::{Timestamp, Value},
-    engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent},
-    projection::knowledge_json,
-    runtime::{Desk as _, LibraryQuery, Page, Reply, Shelf, Want},
-};
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{Timestamp, Value};
+use cuelight_engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent};
+use cuelight_projection::knowledge_json;
+use cuelight_runtime::{Desk as _, LibraryQuery, Page, Reply, Shelf, Want};
 use serde_json::json as value;
 
 /// What is found at once, when nothing is said.

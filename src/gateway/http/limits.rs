@@ -2,7 +2,7 @@
 //! new engine begins with full buckets.
 
 use super::door::{Rate, Rates};
-use crate::base::{Bucket, Empty, RateRule, Span, Timestamp};
+use cuelight_base::{Bucket, Empty, RateRule, Span, Timestamp};
 use std::{
     collections::BTreeMap,
     net::IpAddr,

@@ -6,13 +6,11 @@ use super::{
     strangers::{Stranger, Strangers},
     tls::{H2, acceptor},
 };
-use crate::{
-    base::{AttemptId, SpawnedAgent},
-    gateway::token::token_of_spawned,
-    runtime::{AgentDoor, Clock as _, Entropy, LocalDesk, SystemClock, Tasks, TcpPeer},
-    store::{TokenKeys, Workspace},
-};
+use crate::token::token_of_spawned;
 use axum::{Extension, Router};
+use cuelight_base::{AttemptId, SpawnedAgent};
+use cuelight_runtime::{AgentDoor, Clock as _, Entropy, LocalDesk, SystemClock, Tasks, TcpPeer};
+use cuelight_store::{TokenKeys, Workspace};
 use hyper::{
     rt::Executor,
     server::conn::{http1, http2},

@@ -1,11 +1,9 @@
 //! Who waits at this moment, and those who wait for events for which: so that whoever says something learns who heard it, and nobody takes all places.
 
 use super::{asked::Asked, door::Door, problem::Problem};
-use crate::{
-    base::{Message, Span, Timestamp, Value},
-    engine::{Actor, Said},
-};
 use axum::http::StatusCode;
+use cuelight_base::{Message, Span, Timestamp, Value};
+use cuelight_engine::{Actor, Said};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},

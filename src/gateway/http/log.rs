@@ -1,7 +1,7 @@
 //! A line of the log for each request that was answered: who by project, what by route, how it went and how long. No token, no body, no name of
 //! anything in a path. Writing it is for whoever plugged it in; nobody waits for that.
 
-use crate::base::{Timestamp, Value};
+use cuelight_base::{Timestamp, Value};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::mpsc;

@@ -1,8 +1,8 @@
 //! The `OpenAPI` document, made of the table of routes and the types of what is sent.
 
 use super::routes::{Call, Need, PROBLEM, ROUTES, Route, Shape, place_in_path};
-use crate::base::Value;
 use axum::http::Method;
+use cuelight_base::Value;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, json};
 

@@ -5,11 +5,9 @@ use super::{
     door::Door,
     shapes::{AgentCounts, EventCounts, Health, Performance, Status, StorageCounts},
 };
-use crate::{
-    projection::Board,
-    runtime::{ContextCounts, Desk as _, Trouble},
-};
 use axum::{http::StatusCode, response::Response};
+use cuelight_projection::Board;
+use cuelight_runtime::{ContextCounts, Desk as _, Trouble};
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 /// Well as long as it does not stop for good; what holds it up for a while is told.

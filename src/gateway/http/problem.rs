@@ -1,12 +1,10 @@
 //! What went wrong, in the one shape that every error has over HTTP.
 
-use crate::{
-    base::{Timestamp, Value},
-    engine::{AgentFault, GateState, MessageFault, Refusal},
-    gateway::TokenTrouble,
-    runtime::Reply,
-};
+use crate::TokenTrouble;
 use axum::http::StatusCode;
+use cuelight_base::{Timestamp, Value};
+use cuelight_engine::{AgentFault, GateState, MessageFault, Refusal};
+use cuelight_runtime::Reply;
 use serde_json::json;
 
 /// Why there is no other answer.

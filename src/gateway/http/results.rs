@@ -7,13 +7,11 @@ use super::{
     problem::{Problem, of_reply},
     shapes::{HandIn, HandedIn},
 };
-use crate::{
-    base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name},
-    engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed},
-    projection::result_json,
-    runtime::{Desk, LibraryQuery, Page, Reply, Want, result_of_bytes},
-};
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name};
+use cuelight_engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed};
+use cuelight_projection::result_json;
+use cuelight_runtime::{Desk, LibraryQuery, Page, Reply, Want, result_of_bytes};
 use serde_json::json as value;
 
 /// Results of one page.

@@ -13,18 +13,16 @@ use super::{
     },
     work::{Claimed, HandedBack, Progress, Renewal, WorkFailure, WorkResult},
 };
-use crate::{
-    base::{RESULT_BYTES_MAX, Timestamp},
-    engine::{GateState, KnowledgeKind, ResultStatus, RunState},
-    gateway::Permission,
-    runtime::ContextAnswer,
-};
+use crate::Permission;
 use axum::{
     Router,
     extract::{RawPathParams, Request},
     http::{Method, StatusCode},
     routing::{MethodFilter, MethodRouter},
 };
+use cuelight_base::{RESULT_BYTES_MAX, Timestamp};
+use cuelight_engine::{GateState, KnowledgeKind, ResultStatus, RunState};
+use cuelight_runtime::ContextAnswer;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::json as value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -161,7 +159,7 @@ const WAIT_MS_MAX: u64 = 60_000;
 const FOUND_MAX: u64 = 100;
 /// Runs, gates or results of one page.
 pub(super) const PAGE_MAX: u64 = 1000;
-/// `crate::base::is_topic`, as a pattern.
+/// `cuelight_base::is_topic`, as a pattern.
 const TOPIC: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,99}$";
 
 /// What stands in this place of a path.

@@ -10,13 +10,7 @@ use super::{
     routes::Call,
     shapes::{Because, StartRun},
 };
-use crate::{
-    base::{RunId, Seq},
-    engine::{Command, Event, RunState},
-    gateway::Bearer,
-    projection::{event_line, run_json, show_json},
-    runtime::{Boards, Desk as _, LocalDesk, Page, Receipt, Reply, Source, Want},
-};
+use crate::Bearer;
 use axum::{
     http::StatusCode,
     response::{
@@ -24,6 +18,10 @@ use axum::{
         sse::{self, KeepAlive},
     },
 };
+use cuelight_base::{RunId, Seq};
+use cuelight_engine::{Command, Event, RunState};
+use cuelight_projection::{event_line, run_json, show_json};
+use cuelight_runtime::{Boards, Desk as _, LocalDesk, Page, Receipt, Reply, Source, Want};
 use futures_util::stream;
 use serde_json::json as value;
 use std::{collections::VecDeque, convert::Infallible, path::Path, sync::Arc, time::Duration};

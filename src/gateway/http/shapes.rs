@@ -1,10 +1,8 @@
 //! What is sent and answered over HTTP. The schemas of `OpenAPI` are made from these types, and what is sent is held against them.
 
 use super::events::PriorityWord;
-use crate::{
-    base::{Value, ValueMap},
-    gateway::Permission,
-};
+use crate::Permission;
+use cuelight_base::{Value, ValueMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

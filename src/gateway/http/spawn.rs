@@ -10,13 +10,11 @@ use super::{
     problem::{Problem, of_reply},
     shapes::{Spawned, StartAgent},
 };
-use crate::{
-    base::{RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, json_bytes, safe_text, sha256},
-    gateway::{Permission, TOKEN_LIFE_DEFAULT},
-    projection::{Board, RunView, StepView},
-    runtime::{Boards, Desk as _, Draft, Entropy, Page, Receipt, Reply, Source, Want},
-};
+use crate::{Permission, TOKEN_LIFE_DEFAULT};
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, json_bytes, safe_text, sha256};
+use cuelight_projection::{Board, RunView, StepView};
+use cuelight_runtime::{Boards, Desk as _, Draft, Entropy, Page, Receipt, Reply, Source, Want};
 use serde_json::{Map, json as value};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -326,7 +324,7 @@ fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (Strin
         env.insert("CONTEXT_REQUIREMENTS".to_owned(), draft.given("context", context));
     }
     if let Some(priority) = start.priority {
-        let word = crate::base::Priority::from(priority).word().to_owned();
+        let word = cuelight_base::Priority::from(priority).word().to_owned();
         env.insert("AGENT_PRIORITY".to_owned(), draft.given("priority", word));
     }
     let with: Map<String, Value> = start

@@ -8,17 +8,15 @@ use super::{
     problem::{Problem, of_reply},
     shapes::PutValue,
 };
-use crate::{
-    base::{SCOPE_KEY_CHARS_MAX, Span, Value},
-    engine::{Command, Expected, NewValue, Refusal, owner_of},
-    plan::Scope,
-    projection::{ValueName, ValueView, value_json},
-    runtime::Reply,
-};
 use axum::{
     http::{HeaderName, StatusCode, header},
     response::Response,
 };
+use cuelight_base::{SCOPE_KEY_CHARS_MAX, Span, Value};
+use cuelight_engine::{Command, Expected, NewValue, Refusal, owner_of};
+use cuelight_plan::Scope;
+use cuelight_projection::{ValueName, ValueView, value_json};
+use cuelight_runtime::Reply;
 
 fn missing() -> Problem {
     Problem::missing("STR_004", "that value")

@@ -9,13 +9,11 @@ use super::{
     listeners::place,
     problem::Problem,
 };
-use crate::{
-    base::{AGENT_TASK, AttemptId, FailureMode, Span, TextPart, Value, ValueMap},
-    engine::{AgentAsk, Given, Lease},
-    projection::{Board, Offered, RunSpan},
-    runtime::{Desk as _, Entropy, RequestId},
-};
 use axum::{http::StatusCode, response::Response};
+use cuelight_base::{AGENT_TASK, AttemptId, FailureMode, Span, TextPart, Value, ValueMap};
+use cuelight_engine::{AgentAsk, Given, Lease};
+use cuelight_projection::{Board, Offered, RunSpan};
+use cuelight_runtime::{Desk as _, Entropy, RequestId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json as value};
@@ -220,7 +218,7 @@ fn told(door: &Door, board: &Board, lease: &Lease) -> Value {
         "workflow": view.map(|it| it.summary.workflow.to_string()),
         "step": view.map_or_else(String::new, |it| it.step_id(step)),
         "attempt": number,
-        "agent": tool.and_then(|it| crate::base::agent_name(&it.name)),
+        "agent": tool.and_then(|it| cuelight_base::agent_name(&it.name)),
         "task": input.get(AGENT_TASK).map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned)),
         "input": input,
         "environment": given.map(environment).unwrap_or_default(),

@@ -3,12 +3,10 @@
 //! are read anew, every token is checked again.
 
 use super::{Bearer, KeyRing, TokenTrouble};
-use crate::{
-    base::{Digest, Timestamp, sha256},
-    engine::Revoked,
-    runtime::People,
-    store::TokenKeys,
-};
+use cuelight_base::{Digest, Timestamp, sha256};
+use cuelight_engine::Revoked;
+use cuelight_runtime::People;
+use cuelight_store::TokenKeys;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -104,10 +102,8 @@ fn hash(token: &str) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        gateway::token::{Claims, Signer, sign},
-        store::{KeyKind, TokenKey},
-    };
+    use crate::token::{Claims, Signer, sign};
+    use cuelight_store::{KeyKind, TokenKey};
     use serde_json::json;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);

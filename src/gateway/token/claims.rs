@@ -1,6 +1,6 @@
 //! What a token says. All of it is checked, and nothing of it is believed before its signature is.
 
-use crate::base::{Span, Timestamp, is_agent_type};
+use cuelight_base::{Span, Timestamp, is_agent_type};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 

@@ -2,9 +2,9 @@
 //! about how it wants to be checked. Stricter than the standard: a header with anything but `alg`, `kid` and `typ` is refused.
 
 use super::Claims;
-use crate::base::read_json;
-use crate::store::{KeyKind, RsaKey};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cuelight_base::read_json;
+use cuelight_store::{KeyKind, RsaKey};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};

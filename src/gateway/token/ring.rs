@@ -5,13 +5,11 @@ use super::{
     claims::Age,
     jws::{Unchecked, sign},
 };
-use crate::{
-    base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp, is_name},
-    engine::{Actor, Channel, Proof, Revoked, Token},
-    projection::Board,
-    runtime::People,
-    store::{KeyKind, TokenKeys},
-};
+use cuelight_base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp, is_name};
+use cuelight_engine::{Actor, Channel, Proof, Revoked, Token};
+use cuelight_projection::Board;
+use cuelight_runtime::People;
+use cuelight_store::{KeyKind, TokenKeys};
 use std::sync::Arc;
 
 /// A token can be renewed so often, …

@@ -1,10 +1,8 @@
 //! A public key of RSA as people have it: the line of an `.pub` file, or a JWK as those who issue tokens publish it.
 
-use crate::{
-    base::{Value, read_json},
-    store::RsaKey,
-};
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use cuelight_base::{Value, read_json};
+use cuelight_store::RsaKey;
 
 /// Whether a text means such a key, good or not.
 pub fn means_rsa(text: &str) -> bool {

@@ -1,16 +1,14 @@
 //! The token of an agent that is started here: made when its process begins, good for its call and no longer.
 
 use super::{Claims, Permission, Signer, TOKEN_LIFE_MAX, sign};
-use crate::{
-    base::{AttemptId, SpawnedAgent, Timestamp},
-    store::{KeyKind, TokenKeys},
-};
+use cuelight_base::{AttemptId, SpawnedAgent, Timestamp};
+use cuelight_store::{KeyKind, TokenKeys};
 
 /// The token of this agent for one of its calls; `id` is its own. Whatever its rule says, it decides at no gate.
 ///
 /// # Errors
 /// When no key of the workspace signs: the end of a sentence.
-pub(in crate::gateway) fn token_of_spawned(
+pub(crate) fn token_of_spawned(
     keys: &TokenKeys,
     agent: &SpawnedAgent,
     call: AttemptId,

@@ -2,10 +2,8 @@
 //! leads into our own directory.
 
 use super::{Done, Site, flag, invalid, text};
-use crate::{
-    base::{Digest, FailureMode, Value, ValueMap},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{Digest, FailureMode, Value, ValueMap};
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use std::{

@@ -1,10 +1,8 @@
 //! JSON: does a value fit a schema?
 
 use super::{Done, Site, flag, invalid};
-use crate::{
-    base::{FailureMode, Schema, Value, ValueMap, safe_text},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{FailureMode, Schema, Value, ValueMap, safe_text};
 
 pub(super) fn validate(_: &Site<'_>, input: &ValueMap) -> Done {
     let nothing = Value::Null;

@@ -9,7 +9,7 @@ mod json;
 pub use file::workspace_file;
 
 use super::{Answer, Ended, Failure, Host, Masker};
-use crate::base::{FailureMode, Launch, OUTPUT_BYTES_MAX, Value, ValueMap, json_bytes};
+use cuelight_base::{FailureMode, Launch, OUTPUT_BYTES_MAX, Value, ValueMap, json_bytes};
 use std::path::Path;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

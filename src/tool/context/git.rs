@@ -10,7 +10,7 @@ use super::{
     shape::{Change, Commit, GitContext},
     unwanted::is_secret_name,
 };
-use crate::base::Timestamp;
+use cuelight_base::Timestamp;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{AtFlags, statat},

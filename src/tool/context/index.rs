@@ -18,7 +18,7 @@ const EXTENDED: u16 = 0x4000;
 
 /// How a file was when git saw it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::tool) struct Tracked {
+pub(crate) struct Tracked {
     pub(super) modified_ns: i128,
     pub(super) size: u32,
     pub(super) hash: Vec<u8>,
@@ -26,7 +26,7 @@ pub(in crate::tool) struct Tracked {
 
 /// Bytes of a hash in a repository whose configuration was read as this, where a repository without one is of the usual format; nothing
 /// where it cannot be read, is longer than it may be, or says a format that is not known here.
-pub(in crate::tool) fn hash_bytes_of(config: io::Result<Vec<u8>>, bytes_max: u64) -> Option<usize> {
+pub(crate) fn hash_bytes_of(config: io::Result<Vec<u8>>, bytes_max: u64) -> Option<usize> {
     match config {
         Ok(config) if config.len() as u64 > bytes_max => None,
         Ok(config) => hash_bytes(&String::from_utf8_lossy(&config)),
@@ -52,7 +52,7 @@ fn hash_bytes(config: &str) -> Option<usize> {
 }
 
 /// The tracked files by path; nothing for an index of an unknown form, of other hashes, or one that does not end where it says.
-pub(in crate::tool) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Tracked>> {
+pub(crate) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Tracked>> {
     if bytes.get(..4)? != b"DIRC" {
         return None;
     }

@@ -12,10 +12,8 @@ use super::{
         RelevantFile, Strategy,
     },
 };
-use crate::{
-    base::{Span, Timestamp, Value, json_bytes},
-    tool::{Masker, credential_in},
-};
+use crate::{Masker, credential_in};
+use cuelight_base::{Span, Timestamp, Value, json_bytes};
 use sha2::{Digest as _, Sha256};
 use std::{cmp::Reverse, collections::BTreeSet, os::fd::OwnedFd};
 

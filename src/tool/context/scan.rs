@@ -7,7 +7,7 @@ use super::{
     read::{open_root, read_below},
     unwanted::{is_secret_name, is_unwanted_directory},
 };
-use crate::base::Timestamp;
+use cuelight_base::Timestamp;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::{AtFlags, statat};
 use std::{

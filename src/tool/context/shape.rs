@@ -1,6 +1,6 @@
 //! A context as it is told: stored by those who keep it, and described by the API.
 
-use crate::base::Value;
+use cuelight_base::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

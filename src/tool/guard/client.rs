@@ -10,10 +10,8 @@ use super::{
     ledger::Ledger,
     record::{EndRecord, Log},
 };
-use crate::{
-    base::{KILL_GRACE, Launch, Program, Span},
-    tool::{Answer, Call, Executed, Host, Progress, end_orphans, own_dir::make_own_dir},
-};
+use crate::{Answer, Call, Executed, Host, Progress, end_orphans, own_dir::make_own_dir};
+use cuelight_base::{KILL_GRACE, Launch, Program, Span};
 use rustix::fs::{Mode, OFlags};
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -4,9 +4,9 @@
 //! Reading and writing can be left in the middle and taken up again, so that one loop serves all.
 
 use super::{kin::Strays, record::EndRecord};
-use crate::{
-    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Launch, Program, Timestamp, is_nested_beyond, read_deep_json},
-    tool::{Call, Executed},
+use crate::{Call, Executed};
+use cuelight_base::{
+    EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Launch, Program, Timestamp, is_nested_beyond, read_deep_json,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{

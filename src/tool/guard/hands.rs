@@ -35,7 +35,7 @@ enum Begun {
 }
 
 /// The threads; they are joined when this is dropped.
-pub(in crate::tool) struct Hands {
+pub(crate) struct Hands {
     jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -55,7 +55,7 @@ impl Hands {
     }
 
     /// Starts a program on another thread, or on this one where all are busy.
-    pub(in crate::tool) async fn spawn(&self, mut command: Command) -> io::Result<Child> {
+    pub(crate) async fn spawn(&self, mut command: Command) -> io::Result<Child> {
         let Some(jobs) = &self.jobs else { return command.spawn() };
         let (begun, child) = oneshot::channel();
         match jobs.try_send(Job { command, begun: Begun::Awaited(begun) }) {

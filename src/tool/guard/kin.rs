@@ -13,7 +13,7 @@ use super::{
     spare::{Bench, Spare},
     stage,
 };
-use crate::base::{KILL_GRACE, Timestamp};
+use cuelight_base::{KILL_GRACE, Timestamp};
 use rustix::{
     param::clock_ticks_per_second,
     process::{
@@ -50,7 +50,7 @@ pub const STRAYS_TOLD_MAX: usize = 64;
 const LOOKS_AFTER_END: u32 = 8;
 
 /// What the guard knows of the processes below it.
-pub(in crate::tool) struct Kin {
+pub(crate) struct Kin {
     known: Mutex<Known>,
     /// Start programs, from the first one on that has others beside it.
     hands: OnceLock<Hands>,
@@ -117,24 +117,24 @@ enum Stage {
 }
 
 #[derive(Clone, Copy)]
-pub(in crate::tool) struct Process {
-    pub(in crate::tool) parent: i32,
+pub(crate) struct Process {
+    pub(crate) parent: i32,
     group: i32,
     session: i32,
     born: u64,
-    pub(in crate::tool) is_dead: bool,
+    pub(crate) is_dead: bool,
     is_stopped: bool,
 }
 
 impl Kin {
     /// Of the calls of this workspace.
-    pub(in crate::tool) fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         let known = Known { ours: root.join(".cuelight"), ..Known::default() };
         Self { known: Mutex::new(known), hands: OnceLock::new(), ahead: Bench::default() }
     }
 
     /// Starts a program: on another thread where others run beside it. From now on nobody is buried, until it is told that it [began](Kin::began) or [did not](Kin::never_began).
-    pub(in crate::tool) async fn start(&self, mut command: Command) -> io::Result<Child> {
+    pub(crate) async fn start(&self, mut command: Command) -> io::Result<Child> {
         let is_alone = {
             let mut known = self.lock();
             known.starting += 1;
@@ -144,7 +144,7 @@ impl Kin {
     }
 
     /// A child that was started ahead, if one waits: the same holds from now on as of one that was [started](Kin::start).
-    pub(in crate::tool) fn spare(&self) -> Option<Spare> {
+    pub(crate) fn spare(&self) -> Option<Spare> {
         let mut known = self.lock();
         let spare = self.ahead.take();
         known.starting += usize::from(spare.is_some());
@@ -152,7 +152,7 @@ impl Kin {
     }
 
     /// Has one started ahead, beside all else, unless one waits already. Without one the next is started when it is needed.
-    pub(in crate::tool) fn start_ahead(&self) {
+    pub(crate) fn start_ahead(&self) {
         if self.ahead.reserve() {
             match stage::ahead() {
                 Ok((command, line)) => {
@@ -164,12 +164,12 @@ impl Kin {
     }
 
     /// What was to be started was not.
-    pub(in crate::tool) fn never_began(&self) {
+    pub(crate) fn never_began(&self) {
         self.lock().starting -= 1;
     }
 
     /// A call has begun with this process, which was [started](Kin::start) here.
-    pub(in crate::tool) fn began(&self, attempt: &str, leader: Pid) {
+    pub(crate) fn began(&self, attempt: &str, leader: Pid) {
         let mut known = self.lock();
         known.starting -= 1;
         known.leaders.insert(leader.as_raw_nonzero().get(), attempt.to_owned());
@@ -177,7 +177,7 @@ impl Kin {
     }
 
     /// Its first process is buried; its number may be given out again.
-    pub(in crate::tool) fn ended(&self, leader: Pid) {
+    pub(crate) fn ended(&self, leader: Pid) {
         self.lock().leaders.remove(&leader.as_raw_nonzero().get());
     }
 
@@ -238,7 +238,7 @@ impl Kin {
     }
 
     /// Everything of a call that lives, its first process too.
-    pub(in crate::tool) fn of(&self, attempt: &str) -> Vec<(i32, u64)> {
+    pub(crate) fn of(&self, attempt: &str) -> Vec<(i32, u64)> {
         // All there are: what is left out while a parent dies would be missed.
         let all = all();
         let table = descendants(&all, own_pid());
@@ -250,7 +250,7 @@ impl Kin {
     }
 
     /// Ends every process below this one, also those that start while others are ended.
-    pub(in crate::tool) fn end_all(&self) {
+    pub(crate) fn end_all(&self) {
         for _ in 0..HOLDS_MAX {
             let living: Vec<(i32, u64)> =
                 below(own_pid()).iter().filter(|it| !it.1.is_dead).map(|(pid, it)| (*pid, it.born)).collect();
@@ -266,7 +266,7 @@ impl Kin {
 
     /// How many processes of a call live, as far as can be seen at once. Counts to one more than `most`: whoever starts processes
     /// without end is not to be counted to an end.
-    pub(in crate::tool) fn count(&self, attempt: &str, most: u64) -> u64 {
+    pub(crate) fn count(&self, attempt: &str, most: u64) -> u64 {
         let (mut count, mut seen) = (0, BTreeSet::new());
         self.visit(attempt, &mut seen, |_, it| {
             count += u64::from(!it.is_dead);
@@ -278,7 +278,7 @@ impl Kin {
     /// Holds up everything of a call: what is held up starts nothing, so that it can be ended however quickly it
     /// grew. Looks until one look finds nothing more that moves. A look costs no more than what is new: what is held up, or dead and
     /// not buried, keeps its number.
-    pub(in crate::tool) fn hold(&self, attempt: &str) {
+    pub(crate) fn hold(&self, attempt: &str) {
         let _before_others = Precedence::taken();
         let mut still = BTreeSet::new();
         for _ in 0..HOLDS_MAX {
@@ -328,7 +328,7 @@ impl Kin {
     }
 
     /// A signal to everything of a call; says how much there was.
-    pub(in crate::tool) fn signal(&self, attempt: &str, signal: Signal) -> usize {
+    pub(crate) fn signal(&self, attempt: &str, signal: Signal) -> usize {
         let found = self.of(attempt);
         for (pid, when) in &found {
             send(*pid, *when, signal);
@@ -502,7 +502,7 @@ fn own_pid() -> i32 {
 }
 
 /// A process as the kernel shows it; nothing when there is none, or it is hidden.
-pub(in crate::tool) fn process(pid: i32) -> Option<Process> {
+pub(crate) fn process(pid: i32) -> Option<Process> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // Its name may hold blanks and brackets.
     let (_, rest) = text.rsplit_once(')')?;

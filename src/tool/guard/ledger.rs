@@ -2,7 +2,7 @@
 //! a call without a start record one that never ran. Guards themselves look here whether their owner is still the newest.
 
 use super::{boot_id, record};
-use crate::tool::own_dir::own_file;
+use crate::own_dir::own_file;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,

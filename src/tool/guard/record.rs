@@ -6,10 +6,8 @@
 //! same start of the machine (decision 15).
 
 use super::{PROGRAM, PROTOCOL, boot_id, kin, kin::Stray};
-use crate::{
-    base::{Span, sha256},
-    tool::{Answer, own_dir::own_file},
-};
+use crate::{Answer, own_dir::own_file};
+use cuelight_base::{Span, sha256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,

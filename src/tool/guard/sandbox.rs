@@ -110,8 +110,7 @@ const SETTINGS: &[&str] = &[
 const DEVICES: &[&str] = &["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"];
 
 /// Variables that a step has from its console; it has all that its `env` says beside them.
-pub(in crate::tool) const VARIABLES: &[&str] =
-    &["PATH", "LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "SHELL"];
+pub(crate) const VARIABLES: &[&str] = &["PATH", "LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "SHELL"];
 
 /// System calls that answer EPERM: whatever leads to another program by a socket, of any kind; to files by other ways than their
 /// names; to memory and messages that all of a user's programs share; to what happens to files elsewhere; to attributes of files; into
@@ -229,7 +228,7 @@ const OTHER_NUMBERS: u32 = 0x4000_0000;
 
 /// What one call may reach beside the system: all paths absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::tool) struct Reach {
+pub(crate) struct Reach {
     /// The workspace: read, but for what is cuelight's own.
     root: PathBuf,
     /// The same as others name it.
@@ -249,7 +248,7 @@ impl Reach {
     ///
     /// # Errors
     /// Why it cannot be shut in there, with what to do.
-    pub(in crate::tool) fn of(
+    pub(crate) fn of(
         root: &Path,
         is_copy: bool,
         dir: &Path,

@@ -12,12 +12,9 @@ use super::{
     record::{Cut, EndRecord, Record, Records, of_stray},
 };
 use crate::{
-    base::{KILL_GRACE, Span},
-    tool::{
-        Answer, Ended, Executable, Executed, Host, Progress, Secret, SecretStore, process, spool::Now,
-        step_mark,
-    },
+    Answer, Ended, Executable, Executed, Host, Progress, Secret, SecretStore, process, spool::Now, step_mark,
 };
+use cuelight_base::{KILL_GRACE, Span};
 use futures_util::FutureExt as _;
 use rustix::{
     fs::Mode,
@@ -436,7 +433,7 @@ async fn carry_out(
 /// Reading and hashing takes a while, in which others must be heard.
 async fn open(
     host: &Arc<Host>,
-    program: crate::base::Program,
+    program: cuelight_base::Program,
     tree: Option<PathBuf>,
 ) -> io::Result<Executable> {
     let (sender, receiver) = oneshot::channel();

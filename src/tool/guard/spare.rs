@@ -11,10 +11,10 @@ use std::{
 };
 
 /// A child that waits for its words.
-pub(in crate::tool) struct Spare {
-    pub(in crate::tool) child: Child,
+pub(crate) struct Spare {
+    pub(crate) child: Child,
     /// Its words go here.
-    pub(in crate::tool) line: UnixStream,
+    pub(crate) line: UnixStream,
 }
 
 /// Where the one sits that there is.

@@ -8,7 +8,7 @@
 //! before it is needed (`spare`) is `guard-launch GUARD ahead`, and gets the other words, its directory and its output by that line.
 
 use super::Reach;
-use crate::base::{KILL_GRACE, ProcessLimits};
+use cuelight_base::{KILL_GRACE, ProcessLimits};
 use rustix::{
     fs::{Mode, OFlags},
     process::{
@@ -40,48 +40,48 @@ const OURSELVES: &str = "/proc/self/exe";
 const LENGTH_BYTES: usize = 4;
 /// What a child does to itself before it becomes the program of the step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::tool) struct Conditions {
+pub(crate) struct Conditions {
     /// The kernel kills it when its guard dies.
-    pub(in crate::tool) dies_with_guard: bool,
+    pub(crate) dies_with_guard: bool,
     /// What it may use, and all that it starts.
-    pub(in crate::tool) limits: ProcessLimits,
+    pub(crate) limits: ProcessLimits,
     /// What it can reach, where that is not everything.
-    pub(in crate::tool) sandbox: Option<Reach>,
+    pub(crate) sandbox: Option<Reach>,
     /// Which of its program (0) and its words (from 1 on) are descriptors that its guard holds open for it.
-    pub(in crate::tool) held: Vec<usize>,
+    pub(crate) held: Vec<usize>,
 }
 
 impl Conditions {
     /// Whether there is anything to do.
-    pub(in crate::tool) const fn are_any(&self) -> bool {
+    pub(crate) const fn are_any(&self) -> bool {
         self.dies_with_guard || self.is_held()
     }
 
     /// Whether anything is kept from it.
-    pub(in crate::tool) const fn is_held(&self) -> bool {
+    pub(crate) const fn is_held(&self) -> bool {
         !self.limits.is_none() || self.sandbox.is_some()
     }
 
     /// Whether a child that was started ahead can become such a one: a sandbox has its directory from its guard.
-    pub(in crate::tool) const fn may_be_ahead(&self) -> bool {
+    pub(crate) const fn may_be_ahead(&self) -> bool {
         self.dies_with_guard && self.sandbox.is_none()
     }
 }
 
 /// What a child becomes.
-pub(in crate::tool) struct Becoming<'a> {
-    pub(in crate::tool) conditions: &'a Conditions,
-    pub(in crate::tool) program: &'a Path,
+pub(crate) struct Becoming<'a> {
+    pub(crate) conditions: &'a Conditions,
+    pub(crate) program: &'a Path,
     /// What it is called by.
-    pub(in crate::tool) name: &'a OsStr,
-    pub(in crate::tool) words: &'a [OsString],
-    pub(in crate::tool) environment: &'a BTreeMap<&'a OsStr, OsString>,
+    pub(crate) name: &'a OsStr,
+    pub(crate) words: &'a [OsString],
+    pub(crate) environment: &'a BTreeMap<&'a OsStr, OsString>,
     /// Where it stands.
-    pub(in crate::tool) dir: &'a Path,
+    pub(crate) dir: &'a Path,
 }
 
 /// A child that waits for its record.
-pub(in crate::tool) struct Staged {
+pub(crate) struct Staged {
     line: tokio::net::UnixStream,
     /// What it is told when the record is written.
     variables: Vec<u8>,
@@ -93,10 +93,7 @@ pub(in crate::tool) struct Staged {
 
 impl Staged {
     /// The command that becomes another one. Directory and output are for the caller to set.
-    pub(in crate::tool) fn command(
-        becoming: &Becoming<'_>,
-        input: Option<File>,
-    ) -> io::Result<(Command, Self)> {
+    pub(crate) fn command(becoming: &Becoming<'_>, input: Option<File>) -> io::Result<(Command, Self)> {
         let (mut command, ours) = child_of_ours()?;
         if !becoming.conditions.dies_with_guard {
             // Else a session of its own makes a group, too.
@@ -109,7 +106,7 @@ impl Staged {
     }
 
     /// The same of a child that waits at the other end of this line: it is told all of it, and writes to `output`.
-    pub(in crate::tool) fn of_spare(
+    pub(crate) fn of_spare(
         line: UnixStream,
         becoming: &Becoming<'_>,
         input: Option<File>,
@@ -124,7 +121,7 @@ impl Staged {
     }
 
     /// Lets it go, and waits until it is what it was to become, or says why it is not.
-    pub(in crate::tool) async fn release(mut self) -> io::Result<()> {
+    pub(crate) async fn release(mut self) -> io::Result<()> {
         self.line.write_all(&self.variables).await?;
         let mut said = Vec::new();
         self.line.read_to_end(&mut said).await?;

@@ -1,6 +1,6 @@
 //! An address taken apart: how to speak, to whom, for what. Strict: what two readers could read differently is refused.
 
-use crate::base::{safe_text, shorten};
+use cuelight_base::{safe_text, shorten};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where one request goes.

@@ -2,7 +2,8 @@
 //! byte of the request may have left, because from then on nobody can tell whether it had an effect.
 
 use super::{address::Address, policy::HttpPolicy};
-use crate::{base::FailureMode, tool::Failure};
+use crate::Failure;
+use cuelight_base::FailureMode;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, Response,
@@ -37,7 +38,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// What requests of one workspace have in common.
 #[derive(Default)]
-pub(in crate::tool) struct Door {
+pub(crate) struct Door {
     pub(super) policy: HttpPolicy,
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
@@ -48,7 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 type Carrier = TokioIo<Box<dyn Stream>>;
 
 impl Door {
-    pub(in crate::tool) fn new(policy: HttpPolicy) -> Self {
+    pub(crate) fn new(policy: HttpPolicy) -> Self {
         Self { policy, tls: OnceLock::new() }
     }
 

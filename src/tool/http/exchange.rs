@@ -7,10 +7,8 @@ use super::{
     connection::{Door, Line},
     invalid, verdict,
 };
-use crate::{
-    base::{Span, shorten},
-    tool::{Failure, Secret},
-};
+use crate::{Failure, Secret};
+use cuelight_base::{Span, shorten};
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
@@ -19,22 +17,22 @@ use hyper::{
 };
 
 /// What is sent.
-pub(in crate::tool) struct Post<'a> {
+pub(crate) struct Post<'a> {
     /// `POST`
-    pub(in crate::tool) method: &'static str,
-    pub(in crate::tool) url: &'a str,
-    pub(in crate::tool) fields: &'a [(&'static str, &'static str)],
+    pub(crate) method: &'static str,
+    pub(crate) url: &'a str,
+    pub(crate) fields: &'a [(&'static str, &'static str)],
     /// Fields whose values are known only now; any may be a secret.
-    pub(in crate::tool) own: &'a [(String, Vec<u8>)],
+    pub(crate) own: &'a [(String, Vec<u8>)],
     /// Name of a field, what stands before the secret in it, the secret.
-    pub(in crate::tool) private: Option<(&'static str, &'static str, &'a Secret)>,
+    pub(crate) private: Option<(&'static str, &'static str, &'a Secret)>,
     /// Which kind of answer is wanted.
-    pub(in crate::tool) accept: &'static str,
-    pub(in crate::tool) json: Vec<u8>,
+    pub(crate) accept: &'static str,
+    pub(crate) json: Vec<u8>,
 }
 
 /// A question that was sent, and an answer whose head has come.
-pub(in crate::tool) struct Exchange {
+pub(crate) struct Exchange {
     to: Address,
     line: Line,
     status: StatusCode,
@@ -46,11 +44,7 @@ pub(in crate::tool) struct Exchange {
 
 impl Exchange {
     /// Looks where it goes, connects and sends. `is_sent` is set when a byte of it may have reached somebody.
-    pub(in crate::tool) async fn begin(
-        door: &Door,
-        post: Post<'_>,
-        is_sent: &mut bool,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn begin(door: &Door, post: Post<'_>, is_sent: &mut bool) -> Result<Self, Failure> {
         let to = Address::parse(post.url).map_err(invalid)?;
         door.policy.check_host(&to, false)?;
         let request = post.request(&to)?;
@@ -66,45 +60,45 @@ impl Exchange {
     }
 
     /// `https://api.example.com`
-    pub(in crate::tool) fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         self.to.origin()
     }
 
-    pub(in crate::tool) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
     /// `text/event-stream`; empty when nothing is said.
-    pub(in crate::tool) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         &self.kind
     }
 
     /// A field of its head, where that is text.
-    pub(in crate::tool) fn field(&self, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
         self.headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
     }
 
     /// How long it asks us to wait.
-    pub(in crate::tool) fn retry_after(&self) -> Option<Span> {
+    pub(crate) fn retry_after(&self) -> Option<Span> {
         self.retry_after
     }
 
     /// Which failure its status is by itself, and what to do about it; none when it is a success.
-    pub(in crate::tool) fn refusal(&self) -> Option<Failure> {
+    pub(crate) fn refusal(&self) -> Option<Failure> {
         verdict::of_status(
             &super::Head { status: self.status, location: None },
-            &crate::base::HttpExpect::default(),
+            &cuelight_base::HttpExpect::default(),
         )
         .err()
     }
 
     /// Whether nobody can say if the question had its effect.
-    pub(in crate::tool) fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         verdict::is_unknown(self.status)
     }
 
     /// The next stretch of the answer; none at its end.
-    pub(in crate::tool) async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
         let next = self.line.next(&mut self.body).await?;
         Some(next.map_err(|error| broken(&self.to, &error)))
     }

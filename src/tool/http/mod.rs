@@ -20,7 +20,7 @@ pub(super) use exchange::{Exchange, Post};
 
 use self::{address::Address, connection::Line};
 use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log, secret::revealed};
-use crate::base::{
+use cuelight_base::{
     FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
     ValueMap, json_bytes, json_if_any, safe_text, shorten,
 };

@@ -4,7 +4,8 @@
 //! means a moment later does not matter.
 
 use super::address::Address;
-use crate::{base::FailureMode, tool::Failure};
+use crate::Failure;
+use cuelight_base::FailureMode;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},

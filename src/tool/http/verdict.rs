@@ -2,10 +2,8 @@
 //! was expected.
 
 use super::Head;
-use crate::{
-    base::{FailureMode, HttpExpect, Span, Value, safe_text, shorten},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{FailureMode, HttpExpect, Span, Value, safe_text, shorten};
 use hyper::{
     HeaderMap, StatusCode,
     header::{DATE, HeaderName, RETRY_AFTER},

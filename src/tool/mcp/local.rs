@@ -2,10 +2,8 @@
 //! that does not end is refused before it fills the memory.
 
 use super::heard;
-use crate::{
-    base::{FailureMode, MCP_MESSAGE_BYTES_MAX, Value},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{FailureMode, MCP_MESSAGE_BYTES_MAX, Value};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Bytes taken at once.

@@ -5,8 +5,8 @@
 //! text is spelled in Base64, so it never ends its field.
 
 use super::shown;
-use crate::base::{MCP_FIELDS_BYTES_MAX, Value};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use cuelight_base::{MCP_FIELDS_BYTES_MAX, Value};
 use std::collections::BTreeSet;
 
 /// By what a schema marks a property.

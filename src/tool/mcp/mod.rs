@@ -11,7 +11,7 @@ mod session;
 
 use self::{remote::Remote, session::Session};
 use super::{Answer, Call, Ended, Host, Progress, log::Log};
-use crate::base::{FailureMode, HttpCall, Launch, McpCall, Value, ValueMap, json_if_any, safe_text};
+use cuelight_base::{FailureMode, HttpCall, Launch, McpCall, Value, ValueMap, json_if_any, safe_text};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -193,7 +193,7 @@ pub async fn run_mcp(
 
 /// What a server says, as a line of ours may show it.
 fn shown(text: &str) -> String {
-    safe_text(&crate::base::shorten(text, 200))
+    safe_text(&cuelight_base::shorten(text, 200))
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use super::{heard, local::Line, marked::encoded};
 use crate::{
-    base::{FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, MCP_STATELESS, Span, TextPart, Value, read_json},
-    tool::{
-        Failure, Secret,
-        http::{Door, Exchange, Post},
-        model::Events,
-        secret::revealed,
-    },
+    Failure, Secret,
+    http::{Door, Exchange, Post},
+    model::Events,
+    secret::revealed,
+};
+use cuelight_base::{
+    FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, MCP_STATELESS, Span, TextPart, Value, read_json,
 };
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -9,12 +9,10 @@ use super::{
     remote::Remote,
     shown,
 };
-use crate::{
-    base::{
-        FailureMode, MCP_BYTES_MAX, MCP_MESSAGES_MAX, MCP_META, MCP_REVISIONS, MCP_STATELESS, MCP_TOOLS_MAX,
-        McpCall, OUTPUT_BYTES_MAX, Schema, Span, Value, ValueMap, json_bytes, mcp_held, type_name,
-    },
-    tool::Failure,
+use crate::Failure;
+use cuelight_base::{
+    FailureMode, MCP_BYTES_MAX, MCP_MESSAGES_MAX, MCP_META, MCP_REVISIONS, MCP_STATELESS, MCP_TOOLS_MAX,
+    McpCall, OUTPUT_BYTES_MAX, Schema, Span, Value, ValueMap, json_bytes, mcp_held, type_name,
 };
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -1,7 +1,7 @@
 //! What a model asks for, put together from the pieces of a stream. A name and arguments are foreign text, and stay that:
 //! whether there is such a tool, and whether it takes them, is for the engine.
 
-use crate::base::{MODEL_ARGUMENTS_BYTES_MAX, ToolAsked, Value};
+use cuelight_base::{MODEL_ARGUMENTS_BYTES_MAX, ToolAsked, Value};
 
 /// Calls of one answer that are kept; what is more than may be asked for is told so.
 const CALLS_KEPT: usize = 64;
@@ -108,7 +108,7 @@ fn read(text: &str, is_too_large: bool) -> Result<Value, String> {
     }
     // A tool that is given nothing is called with nothing.
     let text = if text.trim().is_empty() { "{}" } else { text };
-    crate::base::read_json(text).map_err(|error| format!("they are no JSON: {error}"))
+    cuelight_base::read_json(text).map_err(|error| format!("they are no JSON: {error}"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Answers in JSON: the schema as a provider takes it, what a model is told of it, and whether an answer fits.
 
 use super::{Stop, Whole};
-use crate::{
-    base::{FailureMode, ModelCall, Provider, Schema, SchemaProblem, Value, ValueMap, safe_text, shorten},
-    tool::Failure,
+use crate::Failure;
+use cuelight_base::{
+    FailureMode, ModelCall, Provider, Schema, SchemaProblem, Value, ValueMap, safe_text, shorten,
 };
 
 /// Problems of one answer that are named.
@@ -101,7 +101,7 @@ impl Fit {
         let Some(text) = &whole.text else {
             return Err(wrong("its answer is too large to be looked into; see it in the log".to_owned()));
         };
-        let value: Value = crate::base::read_json(unfenced(text))
+        let value: Value = cuelight_base::read_json(unfenced(text))
             .map_err(|error| wrong(format!("its answer is no JSON: {error}")))?;
         let problems = self.check.problems(&value);
         if problems.is_empty() {

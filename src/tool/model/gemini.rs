@@ -1,10 +1,8 @@
 //! Generated content: what is sent to Gemini, and what comes back.
 
 use super::{Fit, Heard, Question, Said, Stop, asked::sent_name, fit::number, refusal};
-use crate::{
-    base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Value},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Value};
 use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {

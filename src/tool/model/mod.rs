@@ -21,7 +21,7 @@ use super::{
     http::{Exchange, Post},
     log::Log,
 };
-use crate::base::{
+use cuelight_base::{
     FailureMode, Launch, MODEL_BYTES_MAX, MODEL_CALLS, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX,
     ModelCall, OUTPUT_BYTES_MAX, Provider, Span, ToolAsked, ToolRound, Value, ValueMap, counted, dollars,
     json_bytes, read_json, shorten, spread_answer, tokens_of,

@@ -1,10 +1,8 @@
 //! Chat completions: what is sent to `OpenAI` and to the many servers that speak as it does, and what comes back.
 
 use super::{Fit, Heard, Question, Said, Stop, asked::sent_name, fit::number, refusal};
-use crate::{
-    base::{ModelCall, OfferedTool, Provider, ToolAsked, ToolRound, Value},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{ModelCall, OfferedTool, Provider, ToolAsked, ToolRound, Value};
 use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {

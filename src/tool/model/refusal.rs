@@ -1,10 +1,8 @@
 //! What a provider says when it refuses, by its own words for it; its status alone would hide that no money is left, or
 //! that a key is wrong.
 
-use crate::{
-    base::{FailureMode, ModelCall, RETRY_AFTER_MAX, Span, Value, shorten},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{FailureMode, ModelCall, RETRY_AFTER_MAX, Span, Value, shorten};
 
 /// The words of the three formats, and what each means.
 const WORDS: &[(&str, FailureMode)] = &[

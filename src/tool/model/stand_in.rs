@@ -1,7 +1,7 @@
 //! Nobody: an answer made up here, without network, always the same for the same question. It says so of itself.
 
 use super::{Said, asked::Calls};
-use crate::base::{ModelCall, OfferedTool, ToolAsked, Value, ValueMap, safe_text, sha256, shorten};
+use cuelight_base::{ModelCall, OfferedTool, ToolAsked, Value, ValueMap, safe_text, sha256, shorten};
 
 /// How deep a value is made up.
 const DEPTH_MAX: u8 = 16;
@@ -133,7 +133,7 @@ fn made_up(schema: &Value, whole: &Value, depth: u8) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Schema;
+    use cuelight_base::Schema;
     use serde_json::json;
 
     fn said(text: &str) -> Vec<Said> {

@@ -1,13 +1,11 @@
 //! A stream of events, as the HTML standard has it (`text/event-stream`): only the data of each is wanted here.
 
-use crate::{
-    base::{FailureMode, MODEL_EVENT_BYTES_MAX},
-    tool::Failure,
-};
+use crate::Failure;
+use cuelight_base::{FailureMode, MODEL_EVENT_BYTES_MAX};
 
 /// What has come and is no whole event yet.
 #[derive(Default)]
-pub(in crate::tool) struct Events {
+pub(crate) struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
     /// The last byte was a carriage return: a line feed after it is part of the same end.
@@ -16,7 +14,7 @@ pub(in crate::tool) struct Events {
 
 impl Events {
     /// Takes a stretch; `each` is given the data of every event that is whole, and says whether that was the last one.
-    pub(in crate::tool) fn take(
+    pub(crate) fn take(
         &mut self,
         stretch: &[u8],
         mut each: impl FnMut(&str) -> Result<bool, Failure>,
@@ -46,7 +44,7 @@ impl Events {
     }
 
     /// Nothing more comes: an event whose lines are whole counts, half a line is nothing.
-    pub(in crate::tool) fn finish(
+    pub(crate) fn finish(
         &mut self,
         mut each: impl FnMut(&str) -> Result<bool, Failure>,
     ) -> Result<bool, Failure> {

@@ -2,11 +2,9 @@
 //! past that is seen.
 
 use super::Console;
-use cuelight::{
-    base::{RunId, Seq},
-    console::{Danger, Wish},
-    engine::{Command, ForkAt, RetryFrom},
-};
+use cuelight_base::{RunId, Seq};
+use cuelight_console::{Danger, Wish};
+use cuelight_engine::{Command, ForkAt, RetryFrom};
 
 fn asked(wishes: &[Wish]) -> Vec<&Command> {
     let submitted = wishes.iter().filter_map(|it| match it {

@@ -5,10 +5,8 @@ use super::{
     fixture::{SETTLE, Stage},
     past, screens,
 };
-use cuelight::{
-    base::{Digest, Seq, Timestamp},
-    console::{Glyphs, Lookup, Message, Mouse, Sheet, Theme, Wish, snap, update},
-};
+use cuelight_base::{Digest, Seq, Timestamp};
+use cuelight_console::{Glyphs, Lookup, Message, Mouse, Sheet, Theme, Wish, snap, update};
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (100, 30), (160, 48), (200, 60)];
 
@@ -131,7 +129,7 @@ fn a_record_that_does_not_hold_is_marked() {
 }
 
 fn key(key: &str, at: Timestamp) -> Message {
-    let press = cuelight::console::parse_keys(key).expect("a key")[0];
+    let press = cuelight_console::parse_keys(key).expect("a key")[0];
     Message::Key { press, repeat: false, at }
 }
 
@@ -211,7 +209,7 @@ fn an_empty_log_says_how_to_begin_and_hostile_words_obey_nothing() {
     let mut stage = Stage::at("12:00:00");
     let run =
         stage.launch("ann\u{202e}\u{1b}[31m", "name: \"w\\u001b]0;x\\u0007\"\nsteps: [{id: a, run: x}]\n");
-    stage.command(cuelight::engine::Command::Cancel {
+    stage.command(cuelight_engine::Command::Cancel {
         run,
         by: super::fixture::actor("\u{200b}日本語\r\n"),
         reason: "\u{1b}[2J\u{202e}gone\u{7}".repeat(100),

@@ -2,11 +2,9 @@
 //! view and with everything that lies over one.
 
 use super::{Console, fixture::Stage};
-use cuelight::{
-    base::{FailureMode, Span, Timestamp},
-    console::{Message, Theme, View},
-    projection::Board,
-};
+use cuelight_base::{FailureMode, Span, Timestamp};
+use cuelight_console::{Message, Theme, View};
+use cuelight_projection::Board;
 use std::sync::Arc;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -207,7 +205,7 @@ fn everything_that_is_shown_may_vanish() {
             drop(console.send(Message::Board(Arc::new(Board::default()))));
             stays_inside(&console, keys);
             let wishes = console.press("enter y esc j k");
-            let asks = wishes.iter().find(|it| matches!(it, cuelight::console::Wish::Submit { .. }));
+            let asks = wishes.iter().find(|it| matches!(it, cuelight_console::Wish::Submit { .. }));
             assert_eq!(asks, None, "{keys}: nothing is asked about what is gone");
             drop(console.press("esc esc esc esc esc 1 enter 3 4 5 6 7 8"));
             stays_inside(&console, keys);

@@ -7,11 +7,9 @@ use super::{
     gates::{answer, carry_out, decision, frame, gates, press, typed},
     screens,
 };
-use cuelight::{
-    base::{DecisionId, FailureMode, Span, sha256},
-    console::{Message, Wish, parse_keys},
-    engine::{Changed, Command, Decision, Failure, Outcome, Verdict},
-};
+use cuelight_base::{DecisionId, FailureMode, Span, sha256};
+use cuelight_console::{Message, Wish, parse_keys};
+use cuelight_engine::{Changed, Command, Decision, Failure, Outcome, Verdict};
 
 /// Three alike that nothing bad can come of.
 const CACHES: &str = r#"
@@ -160,7 +158,7 @@ fn when_one_of_them_is_decided_elsewhere_nothing_is() {
         shown_for: None,
         break_glass: false,
         overrides: false,
-        form: cuelight::base::ValueMap::new(),
+        form: cuelight_base::ValueMap::new(),
     })));
     drop(console.see());
     assert!(
@@ -252,7 +250,7 @@ fn overridden(groups: &[&str], size: (u16, u16)) -> Console {
         shown_for: None,
         break_glass: true,
         overrides: false,
-        form: cuelight::base::ValueMap::new(),
+        form: cuelight_base::ValueMap::new(),
     })));
     console
 }

@@ -5,11 +5,9 @@ use super::{
     fixture::{Stage, actor, afternoon},
     screens,
 };
-use cuelight::{
-    base::{FailureMode, RunId, Seq},
-    console::{Answer, Link, Message, Mouse, View, Wish},
-    engine::{Command, FailureNote, RetryFrom},
-};
+use cuelight_base::{FailureMode, RunId, Seq};
+use cuelight_console::{Answer, Link, Message, Mouse, View, Wish};
+use cuelight_engine::{Command, FailureNote, RetryFrom};
 use std::collections::BTreeSet;
 
 const REFUNDS: &str = r"

@@ -2,16 +2,14 @@
 //! clock stands where it is put.
 
 use crate::looked::Looked;
-use cuelight::{
-    base::{AttemptId, DecisionId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap},
-    definition::{Files, read},
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Failure, Launching,
-        Outcome, Proof, StepEvent, Verdict, World,
-    },
-    plan::lower,
-    projection::Board,
+use cuelight_base::{AttemptId, DecisionId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap};
+use cuelight_definition::{Files, read};
+use cuelight_engine::{
+    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Failure, Launching, Outcome,
+    Proof, StepEvent, Verdict, World,
 };
+use cuelight_plan::lower;
+use cuelight_projection::Board;
 use std::sync::Arc;
 
 /// An engine on a stage: it does what it is told, when it is told.

@@ -5,12 +5,10 @@ use super::{
     fixture::{SETTLE, Stage, actor},
     screens::everywhere,
 };
-use cuelight::{
-    base::{Arrivals, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Value},
-    console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text},
-    engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Outcome, Verdict},
-    runtime::{Draft, FileNow, ToolAsk, ToolUse},
-};
+use cuelight_base::{Arrivals, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Value};
+use cuelight_console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text};
+use cuelight_engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Outcome, Verdict};
+use cuelight_runtime::{Draft, FileNow, ToolAsk, ToolUse};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A release that asks before it goes out, with parameters, evidence and all that follows.
@@ -272,7 +270,7 @@ pub(super) fn carry_out(console: &mut Console, wishes: &[Wish]) -> Vec<Command> 
         console.stage.now = console.stage.now.max(console.at);
         let mut command = (**command).clone();
         if let Command::Decide(decision) = &mut command {
-            decision.id = cuelight::base::DecisionId(format!("d{request}"));
+            decision.id = cuelight_base::DecisionId(format!("d{request}"));
         }
         console.stage.command(command);
         let _ = console.see();
@@ -677,7 +675,7 @@ fn an_ask_that_changes_between_frame_and_key_closes_the_dialog_and_nothing_is_de
 /// Somebody else changes a parameter of the gate.
 fn edit(stage: &mut Stage) {
     let gate = stage.board.gate(GateId(1)).expect("open").clone();
-    let mut values: cuelight::base::ValueMap =
+    let mut values: cuelight_base::ValueMap =
         gate.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
     let share = values.get("share").and_then(Value::as_i64).unwrap_or(0);
     values.insert("share".to_owned(), (share + 1).into());
@@ -703,7 +701,7 @@ fn a_gate_decided_elsewhere_closes_its_dialog_and_says_who_was_first() {
     let gate = console.stage.board.gate(GateId(1)).expect("open").clone();
     console.stage.now = console.at;
     console.stage.command(Command::Decide(Box::new(Decision {
-        id: cuelight::base::DecisionId("other".to_owned()),
+        id: cuelight_base::DecisionId("other".to_owned()),
         gate: gate.id,
         epoch: gate.epoch(),
         ask: gate.hash,
@@ -713,7 +711,7 @@ fn a_gate_decided_elsewhere_closes_its_dialog_and_says_who_was_first() {
         shown_for: None,
         break_glass: false,
         overrides: false,
-        form: cuelight::base::ValueMap::new(),
+        form: cuelight_base::ValueMap::new(),
     })));
     let _ = console.see();
     assert!(!key_after(&mut console, Key::Char('y'), 1_000, false));
@@ -724,7 +722,7 @@ fn a_gate_decided_elsewhere_closes_its_dialog_and_says_who_was_first() {
 
 #[test]
 fn nothing_is_decided_when_the_engine_is_lost_cannot_write_or_the_seat_may_only_look() {
-    let since = cuelight::base::Timestamp(0);
+    let since = cuelight_base::Timestamp(0);
     let links = [
         Link::Lost { since, why: "gone".to_owned() },
         Link::Unwritten { why: "disk full".to_owned() },
@@ -844,13 +842,13 @@ struct Witness {
     /// The name of the ask in the last frame.
     last: String,
     /// When the dialog was in a frame first, without a key since that came too soon.
-    dialog_since: Option<cuelight::base::Timestamp>,
+    dialog_since: Option<cuelight_base::Timestamp>,
     has_dialog: bool,
 }
 
 impl Witness {
     /// A key came: for how long the dialog has been there, without keys that came too soon.
-    fn key(&mut self, at: cuelight::base::Timestamp) -> Span {
+    fn key(&mut self, at: cuelight_base::Timestamp) -> Span {
         let waited = self.dialog_since.map_or(Span(0), |it| at.since(it));
         if waited < Span(350) && self.dialog_since.is_some() {
             self.dialog_since = Some(at);
@@ -859,7 +857,7 @@ impl Witness {
     }
 
     fn look(&mut self, console: &Console) {
-        let text = to_text(&console.draw(&cuelight::console::Theme::default()));
+        let text = to_text(&console.draw(&cuelight_console::Theme::default()));
         self.ends.extend(
             text.split("END OF THE ASK   ").skip(1).filter_map(|it| it.get(..9)).map(ToOwned::to_owned),
         );
@@ -1054,7 +1052,7 @@ fn shows_what_it_is_about(console: &mut Console, about: &str, count: usize) {
     // Each field comes to the screen as Tab comes to it, and the rest stays.
     for _ in 0..count + 6 {
         frame(console);
-        let screen = to_text(&console.draw(&cuelight::console::Theme::default()));
+        let screen = to_text(&console.draw(&cuelight_console::Theme::default()));
         for part in parts {
             assert!(screen.contains(part), "{part}: {about}:\n{screen}");
         }

@@ -3,11 +3,9 @@
 
 use super::{Console, Stage, screens};
 use crate::console::fixture::{actor, afternoon};
-use cuelight::{
-    base::{FailureMode, RunId, Span},
-    console::{Message, Scene, Wish, parse_keys, update},
-    engine::Command,
-};
+use cuelight_base::{FailureMode, RunId, Span};
+use cuelight_console::{Message, Scene, Wish, parse_keys, update};
+use cuelight_engine::Command;
 
 /// 200 copies in mid course: some are done, four run, one has failed.
 fn fan() -> Console {
@@ -317,7 +315,7 @@ fn the_order_can_be_turned_and_a_head_can_be_clicked() {
     let head = console.text().lines().nth(2).expect("heads").find("STATE").expect("a head");
     let column =
         u16::try_from(console.text().lines().nth(2).expect("heads")[..head].chars().count()).expect("small");
-    let click = Message::Mouse { what: cuelight::console::Mouse::Click, column, row: 2 };
+    let click = Message::Mouse { what: cuelight_console::Mouse::Click, column, row: 2 };
     drop(console.send(click.clone()));
     assert!(console.text().contains("sort state▼"), "{}", console.text());
     drop(console.send(click));

@@ -5,12 +5,10 @@ use super::{
     fixture::{Stage, afternoon},
     screens,
 };
-use cuelight::{
-    base::{FailureMode, Span},
-    console::{FrameCost, Link, Lookup, Message, Sheet, View, Wish},
-    engine::{Actor, AgentAsk, Channel, Command, Proof, Registration, Token},
-    projection::{AgentAbout, AgentsAbout},
-};
+use cuelight_base::{FailureMode, Span};
+use cuelight_console::{FrameCost, Link, Lookup, Message, Sheet, View, Wish};
+use cuelight_engine::{Actor, AgentAsk, Channel, Command, Proof, Registration, Token};
+use cuelight_projection::{AgentAbout, AgentsAbout};
 
 fn open(stage: Stage, width: u16, height: u16, keys: &str) -> Console {
     let mut console = Console::new(stage, width, height);

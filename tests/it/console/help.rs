@@ -1,7 +1,7 @@
 //! The help: that it says every key there is, that it finds them, and that a row does what its key would.
 
 use super::Console;
-use cuelight::console::{Intent, Keymap, Message, Scope, View, Wish};
+use cuelight_console::{Intent, Keymap, Message, Scope, View, Wish};
 
 #[test]
 fn the_list_of_all_views_has_every_row_of_the_key_table() {

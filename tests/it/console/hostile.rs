@@ -6,11 +6,9 @@ use super::{
     fixture::{Stage, actor},
     outputs::Outputs,
 };
-use cuelight::{
-    base::{FailureMode, RunId},
-    console::{Message, Theme},
-    engine::{Command, StepState},
-};
+use cuelight_base::{FailureMode, RunId};
+use cuelight_console::{Message, Theme};
+use cuelight_engine::{Command, StepState};
 use ratatui::{
     backend::{Backend as _, CrosstermBackend},
     buffer::Buffer,
@@ -123,7 +121,7 @@ fn check(console: &Console, what: &str) {
     CrosstermBackend::new(&mut bytes).draw(blank.diff(&buf).into_iter()).expect("into memory");
     let text = without_ours(&bytes);
     let odd: Vec<char> = text.chars().filter(|c| is_forbidden(*c)).collect();
-    assert!(odd.is_empty(), "{what:?}: {odd:?} went out:\n{}", cuelight::console::to_text(&buf));
+    assert!(odd.is_empty(), "{what:?}: {odd:?} went out:\n{}", cuelight_console::to_text(&buf));
     let Rect { width, height, .. } = buf.area;
     let mut terminal =
         vt100::Parser::new(height.try_into().expect("rows"), width.try_into().expect("columns"), 0);

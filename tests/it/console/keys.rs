@@ -1,11 +1,9 @@
 //! What keys lead to beside the views: what can follow a prefix, marks and ways back, copies, files, the own editor.
 
 use super::Console;
-use cuelight::{
-    base::Span,
-    console::{Found, Intent, Keymap, Message, Scope, Wish, parse_keys},
-    engine::Command,
-};
+use cuelight_base::Span;
+use cuelight_console::{Found, Intent, Keymap, Message, Scope, Wish, parse_keys};
+use cuelight_engine::Command;
 
 fn tick(console: &mut Console, milliseconds: u64) {
     console.at = console.at + Span(milliseconds);
@@ -138,7 +136,7 @@ fn the_palette_remembers_what_was_chosen() {
 #[test]
 fn marks_and_copies_mean_the_same_in_every_view() {
     let keymap = Keymap::default();
-    for view in cuelight::console::View::ALL {
+    for view in cuelight_console::View::ALL {
         let find = |keys: &str| keymap.find(view.scope(), &parse_keys(keys).expect("keys"));
         assert_eq!(find("m"), Found::Intents(vec![Intent::SetMark]), "{}", view.name());
         assert_eq!(find("y"), Found::Prefix, "{}", view.name());

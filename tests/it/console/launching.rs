@@ -2,7 +2,7 @@
 //! asked of the engine in the end.
 
 use super::{Console, screens::everywhere};
-use cuelight::console::{Lookup, Message, Offered, OfferedInput, Sheet, Wish};
+use cuelight_console::{Lookup, Message, Offered, OfferedInput, Sheet, Wish};
 
 fn input(name: &str, kind: &str, required: bool, default: Option<&str>) -> OfferedInput {
     OfferedInput {

@@ -5,10 +5,8 @@ use super::{
     fixture::{Stage, instant},
     screens,
 };
-use cuelight::{
-    base::Span,
-    console::{Message, Wish, parse_keys},
-};
+use cuelight_base::Span;
+use cuelight_console::{Message, Wish, parse_keys};
 
 fn leaves(wishes: &[Wish]) -> Vec<&Wish> {
     wishes.iter().filter(|it| matches!(it, Wish::Quit | Wish::Stop)).collect()

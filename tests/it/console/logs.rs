@@ -7,11 +7,9 @@ use super::{
     outputs::{Outputs, call},
     screens,
 };
-use cuelight::{
-    base::{AttemptId, RunId, Span, StepIx},
-    console::{Glyphs, Lookup, Message, Theme, Wish, snap},
-    engine::Command,
-};
+use cuelight_base::{AttemptId, RunId, Span, StepIx};
+use cuelight_console::{Glyphs, Lookup, Message, Theme, Wish, snap};
+use cuelight_engine::Command;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
 

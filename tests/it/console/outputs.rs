@@ -2,10 +2,8 @@
 //! gone.
 
 use super::fixture::Stage;
-use cuelight::{
-    base::{Arrivals, AttemptId, RunId, Span, Timestamp},
-    console::{Lookup, Sheet},
-};
+use cuelight_base::{Arrivals, AttemptId, RunId, Span, Timestamp};
+use cuelight_console::{Lookup, Sheet};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 const PAGE: usize = 1024 * 1024;

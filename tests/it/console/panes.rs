@@ -2,7 +2,8 @@
 //! a kind.
 
 use super::{Console, screens};
-use cuelight::{base::Span, console::Message};
+use cuelight_base::Span;
+use cuelight_console::Message;
 
 const SIZES: [(u16, u16); 5] = [(60, 16), (80, 24), (100, 30), (160, 48), (200, 60)];
 /// Keys that lead to each view with panes, from the list of runs.

@@ -1,11 +1,9 @@
 //! The log of the stage, read as a desk reads it: pages of events, records with their links, and whether they hold.
 
-use cuelight::{
-    base::{Digest, Seq, sha256},
-    console::{Lookup, Sheet},
-    engine::{Command, Event, ForkAt, Past},
-    projection::Record,
-};
+use cuelight_base::{Digest, Seq, sha256};
+use cuelight_console::{Lookup, Sheet};
+use cuelight_engine::{Command, Event, ForkAt, Past};
+use cuelight_projection::Record;
 
 /// Records that a page of a real desk would hold at most.
 const PAGE: usize = 1024;

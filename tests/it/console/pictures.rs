@@ -2,7 +2,7 @@
 //! picture is older than the program. `UPDATE_SCREENSHOTS=1` writes them anew; `tests/pictures` makes PNGs of them.
 
 use super::{Console, health::agents_that_came};
-use cuelight::console::{Message, Theme, to_svg};
+use cuelight_console::{Message, Theme, to_svg};
 use std::{fs, path::Path};
 
 /// The name of a picture, and the keys that lead there from the list of runs. A new view adds its lines here.

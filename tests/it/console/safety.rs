@@ -1,11 +1,9 @@
 //! What must never happen by accident: no decision by paste, by a held key, by Enter alone, or too soon.
 
 use super::Console;
-use cuelight::{
-    base::Span,
-    console::{Danger, Link, Message, Press, Wish, parse_keys},
-    engine::Command,
-};
+use cuelight_base::Span;
+use cuelight_console::{Danger, Link, Message, Press, Wish, parse_keys};
+use cuelight_engine::Command;
 
 fn press(key: &str) -> Press {
     parse_keys(key).expect("a key")[0]
@@ -98,7 +96,7 @@ fn a_pause_happens_at_once_and_u_takes_it_back() {
     assert!(matches!(asked(&wishes)[..], [Command::Pause { .. }]), "{wishes:?}");
     let [Wish::Submit { request, .. }] = wishes[..] else { panic!("{wishes:?}") };
     let seq = console.stage.board.seq;
-    let answer = cuelight::console::Answer::Recorded { seq, run: None };
+    let answer = cuelight_console::Answer::Recorded { seq, run: None };
     drop(console.send(Message::Reply { request, answer }));
     assert!(console.text().contains("u undo 10s"), "{}", console.text());
     assert!(matches!(asked(&console.press("u"))[..], [Command::Resume { .. }]));

@@ -1,9 +1,9 @@
 //! Screens as snapshots: text and style, at the sizes of the design.
 
 use super::{Console, fixture::Stage};
-use cuelight::{
-    base::Span,
-    console::{Intent, Level, Link, Message, SPINNER, Theme, View, cursor_of, running_cells, snap, to_svg},
+use cuelight_base::Span;
+use cuelight_console::{
+    Intent, Level, Link, Message, SPINNER, Theme, View, cursor_of, running_cells, snap, to_svg,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,7 +52,7 @@ pub(super) fn everywhere(name: &str, open: impl Fn(u16, u16) -> Console) {
         check(&format!("{name}_{width}x{height}"), &open(width, height));
     }
     let mut console = open(80, 24);
-    let theme = Theme::built_in("mono").expect("built in").at_depth(cuelight::console::Depth::None);
+    let theme = Theme::built_in("mono").expect("built in").at_depth(cuelight_console::Depth::None);
     let screen = console.draw(&theme);
     assert!(screen.content().iter().all(|it| it.fg == ratatui::style::Color::Reset));
     keep(&format!("mono_{name}_80x24"), &snap(&screen, &theme));
@@ -183,7 +183,7 @@ fn what_was_left_out_of_a_screen_that_is_read_out_was_not_seen() {
 fn the_status_line_keeps_what_matters_most() {
     let console = Console::of_afternoon(160, 48);
     let lines: Vec<String> = [30, 40, 50, 65, 80, 100, 160]
-        .map(|width| cuelight::console::status_line(&console.model, width))
+        .map(|width| cuelight_console::status_line(&console.model, width))
         .to_vec();
     insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
         insta::assert_snapshot!("status_lines", lines.join("\n"));
@@ -236,7 +236,7 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
     let mut console = Console::of_afternoon(160, 48);
     let lines = |console: &Console| -> Vec<String> {
         [30, 40, 50, 65, 80, 100, 160]
-            .map(|width| cuelight::console::status_line(&console.model, width))
+            .map(|width| cuelight_console::status_line(&console.model, width))
             .to_vec()
     };
     assert!(lines(&console).iter().all(|it| !it.contains("STALE")), "{:#?}", lines(&console));

@@ -6,10 +6,8 @@ use super::{
     Console, Stage,
     gates::{answer, frame, gates},
 };
-use cuelight::{
-    base::Span,
-    console::{Message, Mouse, parse_keys},
-};
+use cuelight_base::Span;
+use cuelight_console::{Message, Mouse, parse_keys};
 use std::collections::BTreeSet;
 
 const NARROWEST: u16 = 60;

@@ -1,10 +1,8 @@
 //! Every size and every stream of keys: nothing panics, and nothing is asked of the engine that no dialog asked for.
 
 use super::{Console, Stage};
-use cuelight::{
-    base::Span,
-    console::{Key, Message, Mouse, Press, Theme, Wish},
-};
+use cuelight_base::Span;
+use cuelight_console::{Key, Message, Mouse, Press, Theme, Wish};
 use proptest::{prelude::*, sample::select};
 
 fn keys() -> impl Strategy<Value = Press> {
@@ -86,7 +84,7 @@ proptest! {
             let wishes = console.send(Message::Key { press, repeat, at: console.at });
             let typed_ids = wishes.iter().any(|it| matches!(it,
                 Wish::Submit { command, .. } if matches!(**command,
-                    cuelight::engine::Command::Cancel { .. } | cuelight::engine::Command::Skip { .. })));
+                    cuelight_engine::Command::Cancel { .. } | cuelight_engine::Command::Skip { .. })));
             prop_assert!(!typed_ids, "nobody typed an id");
             if wait % 3 == 0 {
                 drop(console.draw(&Theme::default()));

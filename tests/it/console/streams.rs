@@ -2,11 +2,9 @@
 //! ask for what. No time passes by itself; every stream is a number and can be pressed again.
 
 use super::{Console, Stage, fixture::afternoon};
-use cuelight::{
-    base::{Span, Timestamp},
-    console::{Key, Message, Mode, Mouse, Press, Theme, Wish},
-    engine::Command,
-};
+use cuelight_base::{Span, Timestamp};
+use cuelight_console::{Key, Message, Mode, Mouse, Press, Theme, Wish};
+use cuelight_engine::Command;
 
 /// So many streams; `CUELIGHT_STREAMS=10000` (two minutes) and more at night.
 const STREAMS: u64 = 300;

@@ -1,6 +1,6 @@
 //! Themes that can be read: contrast on the ground and on the selection, told apart by every eye, and no role left out.
 
-use cuelight::console::{Depth, Kind, LookOfScreen, Model, Role, Theme};
+use cuelight_console::{Depth, Kind, LookOfScreen, Model, Role, Theme};
 use ratatui::style::Color;
 
 /// The themes that name their colours; the others leave them to the terminal, or have none.
@@ -173,9 +173,9 @@ fn where_nothing_may_move_the_graph_stays_where_it_is() {
 #[test]
 fn a_broken_file_is_told_and_the_theme_goes_on() {
     let files = [("own.toml".to_owned(), "name = \"own\"\n[roles]\nok = \"grene\"".to_owned())];
-    let (themes, problems) = cuelight::console::Themes::read(&files);
+    let (themes, problems) = cuelight_console::Themes::read(&files);
     let mut console = super::Console::of_afternoon(160, 48);
-    drop(console.send(cuelight::console::Message::Themes { themes: themes.into(), problems }));
+    drop(console.send(cuelight_console::Message::Themes { themes: themes.into(), problems }));
     assert!(console.text().contains("own.toml: could not read the theme: line 3"), "{}", console.text());
     assert_eq!(console.model.theme_shown(), "dark");
 }

@@ -5,10 +5,8 @@ use super::{
     fixture::{SETTLE, Stage},
     screens,
 };
-use cuelight::{
-    base::{Span, Timestamp},
-    console::{Glyphs, Message, Mouse, Theme, snap},
-};
+use cuelight_base::{Span, Timestamp};
+use cuelight_console::{Glyphs, Message, Mouse, Theme, snap};
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (100, 30), (160, 48), (200, 60)];
 
@@ -149,7 +147,7 @@ fn without_a_run_it_says_how_to_begin_and_a_run_that_is_gone_is_told() {
 
     let mut console = Console::new(twice(), 80, 24);
     drop(console.press("enter 7 j"));
-    console.stage.board = cuelight::projection::Board::default();
+    console.stage.board = cuelight_projection::Board::default();
     drop(console.see());
     sees(&console, "is not there; Esc goes back");
     drop(console.press("enter j h + space c D o L"));
@@ -202,13 +200,13 @@ fn events_and_marks_stand_under_the_chart() {
     assert!(console.text().contains("s start"), "{}", console.text());
     assert!(!marks.contains('v'), "{marks}");
     let run = console.model.run().expect("a run is looked at");
-    console.stage.command(cuelight::engine::Command::Pause { run, by: super::fixture::actor("jon") });
+    console.stage.command(cuelight_engine::Command::Pause { run, by: super::fixture::actor("jon") });
     drop(console.see());
     assert!(row(&console, "marks").contains('v'), "{}", console.text());
     let mut small = Console::new(twice(), 80, 24);
     let wishes = small.press("enter 7");
     assert!(
-        !wishes.iter().any(|it| matches!(it, cuelight::console::Wish::Read { .. })),
+        !wishes.iter().any(|it| matches!(it, cuelight_console::Wish::Read { .. })),
         "nothing is read for nothing"
     );
 }

@@ -5,11 +5,9 @@ use super::{
     fixture::{SETTLE, Stage, afternoon},
     past, screens,
 };
-use cuelight::{
-    base::{Seq, Span, Timestamp},
-    console::{Glyphs, Message, Mouse, Sheet, Theme, Wish, snap, update},
-    projection::Board,
-};
+use cuelight_base::{Seq, Span, Timestamp};
+use cuelight_console::{Glyphs, Message, Mouse, Sheet, Theme, Wish, snap, update};
+use cuelight_projection::Board;
 
 #[track_caller]
 fn sees(console: &Console, wanted: &str) {
@@ -274,7 +272,7 @@ fn a_log_of_many_pages_is_read_without_holding_up_a_key() {
 }
 
 fn key(key: &str, at: Timestamp) -> Message {
-    let press = cuelight::console::parse_keys(key).expect("a key")[0];
+    let press = cuelight_console::parse_keys(key).expect("a key")[0];
     Message::Key { press, repeat: false, at }
 }
 

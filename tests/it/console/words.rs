@@ -1,10 +1,8 @@
 //! Words that are the same in every view: the header, which keeps its numbers, and plurals, which are right.
 
 use super::{Console, fixture::Stage};
-use cuelight::{
-    base::FailureMode,
-    console::{Message, Mouse},
-};
+use cuelight_base::FailureMode;
+use cuelight_console::{Message, Mouse};
 use regex::Regex;
 
 const ASKS: &str = "name: asks\nsteps:\n  - id: sure\n    gate: {prompt: Sure?, risk: reversible}\n";
@@ -45,7 +43,7 @@ fn a_header_without_room_drops_words_and_keeps_every_number() {
                 let wanted = ["1", "2", "3", gates.as_str(), "4", failures.as_str(), "5", "6", "7", "8"];
                 let from_environment = digits.len() - wanted.len().min(digits.len());
                 assert_eq!(digits[from_environment..], wanted, "{width}: {text}");
-                let name = cuelight::console::View::ALL[view - 1].name();
+                let name = cuelight_console::View::ALL[view - 1].name();
                 assert!(text.contains(name), "what is looked at has its name: {text}");
             }
         }

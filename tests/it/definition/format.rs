@@ -1,7 +1,7 @@
 //! Formatting: ugly text in, canonical text out, the same meaning, the same comments.
 
 use super::{Shelf, read, workflow};
-use cuelight::definition::{self, fmt};
+use cuelight_definition::fmt;
 use std::{fs, path::Path};
 
 #[track_caller]
@@ -62,7 +62,7 @@ fn every_valid_file_keeps_its_meaning_and_its_comments() {
                 continue;
             }
             let text = fs::read_to_string(&path).expect("UTF-8");
-            let (flow, _) = definition::read("flow.yaml", &text, &Shelf::default());
+            let (flow, _) = cuelight_definition::read("flow.yaml", &text, &Shelf::default());
             let Ok(formatted) = fmt(&text) else { panic!("{}", path.display()) };
             assert_eq!(read(&formatted).0, flow, "{}", path.display());
             let comments = |text: &str| {

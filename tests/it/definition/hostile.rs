@@ -1,7 +1,6 @@
 //! Every bad file has its message. The files are in `tests/fixtures/hostile`, what is said in one snapshot.
 
 use super::{Shelf, check, read};
-use cuelight::definition;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -19,9 +18,9 @@ fn every_bad_file_has_its_message() {
         let text = fs::read_to_string(root.join("hostile").join(&name)).expect("a fixture");
         let own = (format!("hostile/{name}"), text.clone());
         let shelf = Shelf(BTreeMap::from([own, ("workflows/part.yaml".to_owned(), part.clone())]));
-        let (_, said) = definition::read(&format!("hostile/{name}"), &text, &shelf);
+        let (_, said) = cuelight_definition::read(&format!("hostile/{name}"), &text, &shelf);
         assert!(!said.is_empty(), "{name}");
-        writeln!(out, "# {name}: {}", definition::summary(&said)).expect("a String takes all text");
+        writeln!(out, "# {name}: {}", cuelight_definition::summary(&said)).expect("a String takes all text");
         said.iter().for_each(|it| out.push_str(&it.text(false)));
         out.push('\n');
     }
@@ -35,7 +34,7 @@ fn a_workflow_that_calls_itself_through_others_is_shown_the_circle() {
     let call = |file: &str| format!("timeout: 1m\nsteps:\n  - {{id: a, workflow: {file}}}\n");
     let shelf =
         Shelf(BTreeMap::from([("b.yaml".to_owned(), call("c.yaml")), ("c.yaml".to_owned(), call("a.yaml"))]));
-    let (flow, said) = definition::read("a.yaml", &call("b.yaml"), &shelf);
+    let (flow, said) = cuelight_definition::read("a.yaml", &call("b.yaml"), &shelf);
     assert!(flow.is_none());
     assert!(
         said.iter().any(|it| it.message.ends_with("in a circle: a.yaml → b.yaml → c.yaml → a.yaml")),
@@ -131,13 +130,13 @@ proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in mutated()) {
         let (flow, said) = read(&text);
-        prop_assert_eq!(flow.is_none(), said.iter().any(definition::Diagnostic::is_error));
+        prop_assert_eq!(flow.is_none(), said.iter().any(cuelight_definition::Diagnostic::is_error));
         for it in &said {
             assert!(it.text(true).ends_with('\n') && it.json().is_object());
         }
-        definition::sarif(&said);
-        if let Ok(formatted) = definition::fmt(&text) {
-            prop_assert_eq!(definition::fmt(&formatted), Ok(formatted.clone()));
+        cuelight_definition::sarif(&said);
+        if let Ok(formatted) = cuelight_definition::fmt(&text) {
+            prop_assert_eq!(cuelight_definition::fmt(&formatted), Ok(formatted.clone()));
         }
     }
 

@@ -1,9 +1,8 @@
 //! Workflows of other systems become workflow files that the checker takes, and say what they lack.
 
 use super::{Shelf, read_with, workflow};
-use cuelight::definition::{
-    ImportAs, Imported, Length, StepKind, Wait, import_argo, import_dagu, import_github, import_wfformat,
-};
+use cuelight_definition::{Length, StepKind, Wait};
+use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
 use serde_json::Value;
 use std::{fs, path::Path};
 

@@ -9,10 +9,8 @@ use super::{
         workflow,
     },
 };
-use cuelight::{
-    base::is_unseen,
-    definition::{import_argo, import_dagu, import_github},
-};
+use cuelight_base::is_unseen;
+use cuelight_import::{import_argo, import_dagu, import_github};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! What is given to a workflow, against what it asks for.
 
 use super::workflow;
-use cuelight::definition::check_input_texts;
+use cuelight_definition::check_input_texts;
 
 const FLOW: &str = "timeout: 1m
 inputs:

@@ -1,7 +1,6 @@
 //! Every limit of a workflow file at one less, at itself and at one more; and what is large stays quick.
 
 use super::{Shelf, check, read};
-use cuelight::{base, definition};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 fn errors(text: &str) -> Vec<&'static str> {
@@ -17,10 +16,10 @@ fn a_file_may_have_four_mebibytes() {
         let head = "timeout: 1m\nsteps:\n  - {id: a, run: x}\n#";
         format!("{head}{}", "x".repeat(bytes - head.len()))
     };
-    for bytes in [base::FILE_BYTES_MAX - 1, base::FILE_BYTES_MAX] {
+    for bytes in [cuelight_base::FILE_BYTES_MAX - 1, cuelight_base::FILE_BYTES_MAX] {
         assert_eq!(errors(&text(bytes)), [""; 0]);
     }
-    assert_eq!(errors(&text(base::FILE_BYTES_MAX + 1)), ["file-too-large"]);
+    assert_eq!(errors(&text(cuelight_base::FILE_BYTES_MAX + 1)), ["file-too-large"]);
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn workflows_may_be_nested_16_deep() {
     };
     let text = "timeout: 1m\nsteps:\n  - {id: a, workflow: f1.yaml}\n";
     for (inside, fits) in [(14, true), (15, true), (16, false)] {
-        let (flow, said) = definition::read("f0.yaml", text, &shelf(inside));
+        let (flow, said) = cuelight_definition::read("f0.yaml", text, &shelf(inside));
         assert_eq!(flow.is_some(), fits, "{inside}: {said:?}");
         assert!(
             fits || said.iter().any(|it| it.message == "workflows are nested more than 16 deep"),

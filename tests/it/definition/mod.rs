@@ -9,7 +9,7 @@ mod limits;
 mod schema_keys;
 mod shell;
 
-use cuelight::definition::{self, Diagnostic, Files, Workflow};
+use cuelight_definition::{Diagnostic, Files, Workflow};
 use std::collections::BTreeMap;
 
 /// Files that other files may name.
@@ -35,7 +35,7 @@ fn read(text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
 }
 
 fn read_with(text: &str, others: &Shelf) -> (Option<Workflow>, Vec<Diagnostic>) {
-    definition::read("flow.yaml", text, others)
+    cuelight_definition::read("flow.yaml", text, others)
 }
 
 /// The workflow of a text that must have no errors.
@@ -108,7 +108,7 @@ fn findings_are_told_to_machines_as_json_and_sarif() {
         (&json["line"], &json["column"], &json["code"]),
         (&2.into(), &21.into(), &"unknown-key".into())
     );
-    let sarif = definition::sarif(&said);
+    let sarif = cuelight_definition::sarif(&said);
     assert_eq!(sarif["version"], "2.1.0");
     let result = &sarif["runs"][0]["results"][1];
     assert_eq!(result["ruleId"], "unknown-key");
@@ -117,7 +117,7 @@ fn findings_are_told_to_machines_as_json_and_sarif() {
         result["fixes"][0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"],
         "needs"
     );
-    assert_eq!(definition::summary(&said), "1 error, 1 note");
+    assert_eq!(cuelight_definition::summary(&said), "1 error, 1 note");
 }
 
 #[test]
@@ -155,7 +155,9 @@ fn a_matrix_is_expanded_as_github_does() {
          include:\n        - {color: green}\n        - {color: pink, animal: cat}\n        - {fruit: apple, shape: \
          circle}\n        - {fruit: banana}\n        - {fruit: banana, animal: cat}\n",
     );
-    let definition::MatrixSource::Constant(axes) = &flow.steps[0].matrix.as_ref().expect("one").source else {
+    let cuelight_definition::MatrixSource::Constant(axes) =
+        &flow.steps[0].matrix.as_ref().expect("one").source
+    else {
         panic!("constant")
     };
     let copies: Vec<String> = axes
@@ -185,14 +187,14 @@ fn a_called_workflow_is_read_once_and_comes_with_its_caller() {
     let shelf = Shelf(BTreeMap::from([("lib/part.yaml".to_owned(), part.to_owned())]));
     let text = "timeout: 1m\nsteps:\n  - {id: a, workflow: ./part.yaml, with: {name: x}}\n  - {id: b, needs: a, workflow: \
                 ../lib/part.yaml, with: {name: \"${{ steps.a.outputs.result }}\"}}\n";
-    let (flow, said) = definition::read("lib/flow.yaml", text, &shelf);
+    let (flow, said) = cuelight_definition::read("lib/flow.yaml", text, &shelf);
     assert!(said.is_empty(), "{said:?}");
     let flow = flow.expect("no errors");
     let bodies: Vec<_> = flow
         .steps
         .iter()
         .map(|it| match &it.kind {
-            definition::StepKind::Workflow(call) => call.body.clone().expect("read"),
+            cuelight_definition::StepKind::Workflow(call) => call.body.clone().expect("read"),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -200,21 +202,21 @@ fn a_called_workflow_is_read_once_and_comes_with_its_caller() {
     assert_eq!(flow.step_count, 4);
 }
 
-fn known(groups: BTreeMap<String, Vec<String>>) -> definition::KnownPeople {
-    definition::KnownPeople { groups, ..definition::KnownPeople::default() }
+fn known(groups: BTreeMap<String, Vec<String>>) -> cuelight_definition::KnownPeople {
+    cuelight_definition::KnownPeople { groups, ..cuelight_definition::KnownPeople::default() }
 }
 
 #[test]
 fn a_gate_for_a_group_that_nobody_can_be_in_or_that_does_not_count_is_told() {
     let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: sre, risk: irreversible}\n  - {id: b, gate: {prompt: go?, require: sre}}\n";
-    let said = |people: &definition::KnownPeople| -> Vec<String> {
-        let found = definition::check_people(&workflow(text), text, people, &Shelf::default());
+    let said = |people: &cuelight_definition::KnownPeople| -> Vec<String> {
+        let found = cuelight_definition::check_people(&workflow(text), text, people, &Shelf::default());
         found.iter().map(line).collect()
     };
     let no_file =
         "warning[gate] nobody can answer this: it needs 1 person of sre, and there is no people.toml";
     assert_eq!(
-        said(&definition::KnownPeople::default()),
+        said(&cuelight_definition::KnownPeople::default()),
         [format!("4:21 {no_file}"), format!("5:42 {no_file}")]
     );
     let mut people = known(BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned()])]));
@@ -227,13 +229,13 @@ fn a_gate_for_a_group_that_nobody_can_be_in_or_that_does_not_count_is_told() {
 #[test]
 fn a_gate_that_wants_a_touch_which_nobody_can_give_is_told() {
     let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {proof: touch}\n  - {id: b, gate: {prompt: go?, risk: irreversible}}\n";
-    let said = |people: &definition::KnownPeople| -> Vec<String> {
-        let found = definition::check_people(&workflow(text), text, people, &Shelf::default());
+    let said = |people: &cuelight_definition::KnownPeople| -> Vec<String> {
+        let found = cuelight_definition::check_people(&workflow(text), text, people, &Shelf::default());
         found.iter().map(line).collect()
     };
     let nobody = "warning[gate] nobody can approve this: it needs a touched security key, and";
     let no_file = format!("4:5 {nobody} there is no people.toml; it names people with their keys");
-    assert_eq!(said(&definition::KnownPeople::default()), [no_file]);
+    assert_eq!(said(&cuelight_definition::KnownPeople::default()), [no_file]);
     let mut people = known(BTreeMap::from([("ann".to_owned(), Vec::new())]));
     assert!(said(&people).is_empty());
     people.nobody_touches = Some("nobody has one".to_owned());
@@ -250,7 +252,7 @@ fn gates_are_checked_against_the_people_there_are() {
     let people =
         BTreeMap::from([("ann".to_owned(), groups(&["sre", "ops"])), ("bob".to_owned(), groups(&["sre"]))]);
     let said: Vec<String> =
-        definition::check_people(&workflow(text), text, &known(people), &Shelf::default())
+        cuelight_definition::check_people(&workflow(text), text, &known(people), &Shelf::default())
             .iter()
             .map(line)
             .collect();
@@ -273,7 +275,8 @@ fn several_groups_with_the_same_people_in_them_can_be_too_few_and_whoever_it_esc
             ("ann".to_owned(), vec!["sre".to_owned(), "product".to_owned()]),
             ("bob".to_owned(), vec!["legal".to_owned()]),
         ]);
-        let found = definition::check_people(&workflow(&text), &text, &known(people), &Shelf::default());
+        let found =
+            cuelight_definition::check_people(&workflow(&text), &text, &known(people), &Shelf::default());
         found.iter().map(line).collect::<Vec<String>>()
     };
     assert_eq!(
@@ -299,10 +302,10 @@ fn gates_of_called_workflows_are_checked_against_the_people_too() {
         ("lib/deep.yaml".to_owned(), deep.to_owned()),
     ]));
     let text = "timeout: 1m\nsteps:\n  - {id: one, workflow: lib/inner.yaml}\n  - {id: two, needs: one, workflow: lib/inner.yaml}\n";
-    let (flow, said) = definition::read("flow.yaml", text, &shelf);
+    let (flow, said) = cuelight_definition::read("flow.yaml", text, &shelf);
     let flow = flow.unwrap_or_else(|| panic!("{said:?}"));
     let people = BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned(), "ops".to_owned()])]);
-    let found = definition::check_people(&flow, text, &known(people), &shelf);
+    let found = cuelight_definition::check_people(&flow, text, &known(people), &shelf);
     let lines: Vec<String> = found.iter().map(|it| format!("{} {}", it.file, line(it))).collect();
     assert_eq!(
         lines,
@@ -343,7 +346,7 @@ fn a_snapshot_is_of_files_in_the_workspace_and_nothing_that_is_not_understood_is
 
 #[test]
 fn the_schema_for_editors_knows_every_key_of_the_example() {
-    let schema = definition::json_schema();
+    let schema = cuelight_definition::json_schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let flow = serde_json::to_string(&schema).expect("JSON");
     for key in ["on-conflict", "undo-window", "json-schema", "max-attempts", "catch-up", "on-console-death"] {

@@ -1,7 +1,7 @@
 //! Every key of the published schemas of Argo and GitHub is carried over, named as lost, or refused: none is passed over in silence.
 
 use super::{Shelf, read_with};
-use cuelight::definition::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
+use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 

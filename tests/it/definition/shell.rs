@@ -1,11 +1,9 @@
 //! Scripts with expressions, run by a real bash with hostile values: whatever the value, it stays data.
 
 use super::workflow;
-use cuelight::{
-    base::{Value, ValueMap},
-    definition::{Script, StepKind},
-    expression::{self, MapLookup},
-};
+use cuelight_base::{Value, ValueMap};
+use cuelight_definition::{Script, StepKind};
+use cuelight_expression::MapLookup;
 use serde_json::json;
 use std::process::Command;
 
@@ -49,8 +47,8 @@ fn bash(script: &Script, value: &str) -> String {
     let mut command = Command::new("bash");
     command.args(["-euo", "pipefail", "-c", &script.script]).current_dir(folder.path());
     for binding in &script.bindings {
-        let expr = expression::parse(&binding.expression.value).expect("checked");
-        command.env(&binding.variable, expression::evaluate_text(&expr, &lookup).expect("a value"));
+        let expr = cuelight_expression::parse(&binding.expression.value).expect("checked");
+        command.env(&binding.variable, cuelight_expression::evaluate_text(&expr, &lookup).expect("a value"));
     }
     let output = command.output().expect("bash is there");
     assert!(!folder.path().join("cue-was-here").exists(), "{value:?} was run as code by {}", script.script);

@@ -1,23 +1,21 @@
 //! `docs/EVENTS.md`: every event that can be in a log, from the source that declares them and from one sample of each.
 //! A variant without a sample, or a sample without a variant, is an error, so the page leaves nothing out.
 
-use cuelight::{
-    base::{
-        AttemptId, Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch,
-        Message, MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value,
-        ValueMap, sha256,
-    },
-    engine::{
-        Actor, Adoption, AgentEvent, AgentKey, AgentResult, Alternative, Ask, AttemptEvent, BusEvent,
-        CacheEvent, CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure,
-        FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, Member,
-        Membership, MessageFault, Outcome, PeopleEvent, Proof, Purpose, Registration, ResultStatus, RunEvent,
-        RunState, ScheduleEvent, ScopeEvent, Standing, StepEvent, TalkCall, TargetEvent, TokenEvent,
-        TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
-    },
-    plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
-    projection::{event_line, event_words},
+use cuelight_base::{
+    AttemptId, Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch,
+    Message, MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
+    sha256,
 };
+use cuelight_engine::{
+    Actor, Adoption, AgentEvent, AgentKey, AgentResult, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent,
+    CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent,
+    GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, Member, Membership, MessageFault,
+    Outcome, PeopleEvent, Proof, Purpose, Registration, ResultStatus, RunEvent, RunState, ScheduleEvent,
+    ScopeEvent, Standing, StepEvent, TalkCall, TargetEvent, TokenEvent, TopicRule, UndoEvent, Verdict, Vote,
+    WaitReason, Why,
+};
+use cuelight_plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope};
+use cuelight_projection::{event_line, event_words};
 use serde_json::json;
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! `docs/KEYS.md`: every key of the console, from the key table that the console itself reads.
 
-use cuelight::console::{Intent, Level};
+use cuelight_console::{Intent, Level};
 use std::fmt::Write as _;
 
 const TOP: &str = "\

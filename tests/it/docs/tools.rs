@@ -1,9 +1,7 @@
 //! `docs/TOOLS.md`: every tool that is built in, from the registry that workflows use.
 
-use cuelight::{
-    base::Value,
-    definition::{Registry, Tool},
-};
+use cuelight_base::Value;
+use cuelight_definition::{Registry, Tool};
 use std::fmt::Write as _;
 
 const TOP: &str = "\

@@ -2,7 +2,7 @@
 //! silent.
 
 use super::door::{check, play};
-use cuelight::engine::{Fact, StepEvent};
+use cuelight_engine::{Fact, StepEvent};
 
 const NOTHING: &str = "steps: [{id: a, run: 'true'}]";
 

@@ -150,7 +150,7 @@ fn waiting_for_the_next_attempt_holds_no_slot() {
 
 #[test]
 fn every_attempt_of_a_step_has_the_same_effect_key() {
-    use cuelight::engine::Effect;
+    use cuelight_engine::Effect;
     let bench = play(RETRIED, "launch; ended a fail; wake 1s");
     let keys: Vec<_> = bench
         .effects()

@@ -1,10 +1,8 @@
 //! Answers that must not count, whoever sends them and however: each is refused with its reason, and leaves no trace.
 
 use super::door::{Bench, check, person, play};
-use cuelight::{
-    base::{DecisionId, Epoch, GateId, ValueMap},
-    engine::{Command, Decision, Fact, GateEvent, Verdict},
-};
+use cuelight_base::{DecisionId, Epoch, GateId, ValueMap};
+use cuelight_engine::{Command, Decision, Fact, GateEvent, Verdict};
 
 const TWO: &str = "steps:
    - {id: g, gate: {prompt: go?, require: sre, timeout: 48h}}
@@ -124,7 +122,7 @@ fn a_delegation_that_ran_out_is_none() {
 #[test]
 fn a_clock_that_is_set_back_a_day_neither_expires_nor_approves_anything() {
     let mut bench = play(TWO, "launch; ann approves g");
-    let day = cuelight::base::Span::seconds(24 * 3600);
+    let day = cuelight_base::Span::seconds(24 * 3600);
     bench.now = bench.now - day;
     bench.submit(Command::Wake);
     assert!(!bench.text().contains("approved by") && !bench.text().contains("expired"), "{}", bench.text());

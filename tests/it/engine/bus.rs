@@ -1,10 +1,8 @@
 //! What is said and waited for: steps that emit, steps that wait for messages, and people who say something.
 
 use super::door::{check, person, play};
-use cuelight::{
-    base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Span, Timestamp},
-    engine::{Bus, BusEvent, Command, Event, NewMessage, Refusal, World},
-};
+use cuelight_base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Span, Timestamp};
+use cuelight_engine::{Bus, BusEvent, Command, Event, NewMessage, Refusal, World};
 use serde_json::json;
 use std::sync::Arc;
 

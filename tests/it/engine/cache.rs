@@ -1,10 +1,8 @@
 //! Results that stand for steps (`semantics.md` 11).
 
 use super::door::{check, play};
-use cuelight::{
-    base::{Digest, RunId, Score, Span, Timestamp, ValueMap, sha256},
-    engine::{Cache, CacheEvent},
-};
+use cuelight_base::{Digest, RunId, Score, Span, Timestamp, ValueMap, sha256};
+use cuelight_engine::{Cache, CacheEvent};
 
 /// Two steps, the first of which is kept for an hour under the key that the input gives it.
 const KEPT: &str = "inputs: {v: {type: any}}
@@ -172,7 +170,7 @@ fn what_was_used_least_lately_goes_first_when_there_is_no_room() {
         cache.apply(at(number), &stored(number));
     }
     let used =
-        CacheEvent::Used { id: id(0), key: "k".to_owned(), run: RunId(2), step: cuelight::base::StepIx(0) };
+        CacheEvent::Used { id: id(0), key: "k".to_owned(), run: RunId(2), step: cuelight_base::StepIx(0) };
     cache.apply(at(2000), &used);
     cache.apply(at(2001), &stored(2001));
     let has = |number: u32| cache.get(id(number), at(3000)).is_some();

@@ -1,7 +1,7 @@
 //! A clock that is set: back by a day while somebody waits, and forward again. Order is the place in the log, never the time.
 
 use super::door::{Bench, play};
-use cuelight::base::Span;
+use cuelight_base::Span;
 
 const DAY: Span = Span::seconds(24 * 3600);
 

@@ -1,7 +1,7 @@
 //! What a person approved is exactly what runs, or the gate opens again (`reliability.md` 4).
 
 use super::door::{check, play};
-use cuelight::engine::{AttemptEvent, Fact};
+use cuelight_engine::{AttemptEvent, Fact};
 
 /// A gate that shows a file and is bound to others, before a step.
 const PLAN: &str = "steps:
@@ -28,7 +28,7 @@ fn files_that_changed_before_the_yes_ask_again_and_tell_what_changed() {
     );
     let bench = play(PLAN, "launch; facts g one; facts g one; looking; ann approves via-script; facts g two");
     let line = bench.log.iter().find(|it| it.contains("reopened")).expect("it is told");
-    let hash = |of: &str| cuelight::base::sha256("test", &[of.as_bytes()]).to_string()[..12].to_owned();
+    let hash = |of: &str| cuelight_base::sha256("test", &[of.as_bytes()]).to_string()[..12].to_owned();
     assert!(line.contains(&format!("plan.txt ({} → {})", hash("one"), hash("two"))), "{line}");
     assert!(line.contains("hashFiles(dist/**) (one → two)"), "{line}");
 }
@@ -344,7 +344,7 @@ fn more_calls_than_can_be_shown_are_all_bound() {
     assert!(!bench.text().contains("approved by"));
     let bench = play(&many, "launch; ann approves via-script");
     let covered = bench.journal.iter().find_map(|it| match &it.fact {
-        Fact::Step(_, _, cuelight::engine::StepEvent::Completed { released, .. }) => Some(released.len()),
+        Fact::Step(_, _, cuelight_engine::StepEvent::Completed { released, .. }) => Some(released.len()),
         _ => None,
     });
     assert_eq!(covered, Some(600));

@@ -3,24 +3,22 @@
 //! Every command is previewed first, the journal is folded again after every command, and a refusal must leave no
 //! trace: what every test here means is checked with whatever it is about.
 
-use cuelight::{
-    base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
-        Timestamp, Value, ValueMap, sha256,
-    },
-    definition::{Files, read},
-    engine::{
-        Actor, Adoption, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
-        Changed, Channel, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
-        Failure, FailureEvent, FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent,
-        Member, Membership, NewMessage, NewValue, Outcome, Past, PeopleEvent, PeopleSigner, Proof, Purpose,
-        Registration, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Signature, Standing,
-        StepEvent, StepState, TargetEvent, Token, TokenEvent, Touch, UndoEvent, Verdict, WaitReason, Why,
-        World, etag, people_changed_words, react,
-    },
-    plan::{Plan, Scope, lower},
-    projection::{Board, corrected_words, message_words},
+use cuelight_base::{
+    AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx, Timestamp,
+    Value, ValueMap, sha256,
 };
+use cuelight_definition::{Files, read};
+use cuelight_engine::{
+    Actor, Adoption, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed,
+    Channel, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure,
+    FailureEvent, FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent, Member,
+    Membership, NewMessage, NewValue, Outcome, Past, PeopleEvent, PeopleSigner, Proof, Purpose, Registration,
+    RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Signature, Standing, StepEvent, StepState,
+    TargetEvent, Token, TokenEvent, Touch, UndoEvent, Verdict, WaitReason, Why, World, etag,
+    people_changed_words, react,
+};
+use cuelight_plan::{Plan, Scope, lower};
+use cuelight_projection::{Board, corrected_words, message_words};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Plays the script and holds the journal against what is expected: lines that occur in this order, each a part of a
@@ -1060,7 +1058,7 @@ impl Bench {
     }
 
     /// The calls that were asked for, by step.
-    pub(super) fn launch_of(&self, step: &str) -> cuelight::base::Launch {
+    pub(super) fn launch_of(&self, step: &str) -> cuelight_base::Launch {
         let wanted = self.step(step);
         let found = self.effects().into_iter().rev().find_map(|it| match it {
             Effect::Call { attempt, launch, .. } if attempt.step == wanted && attempt.run == self.run => {

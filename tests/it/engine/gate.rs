@@ -1,7 +1,7 @@
 //! Gates: the 34 cases of `semantics.md` 5 that are the engine's, and the rules of `reliability.md` 4.
 
 use super::door::{check, person, play};
-use cuelight::engine::{Command, Effect};
+use cuelight_engine::{Command, Effect};
 
 /// A gate between two steps, with these rules.
 fn gate(rules: &str) -> String {

@@ -2,10 +2,8 @@
 //! is not with those it belongs to has it here.
 
 use super::door::{check, person, play};
-use cuelight::{
-    engine::{Ask, Command, Effect, Fact, GateEvent, RetryFrom},
-    projection::Board,
-};
+use cuelight_engine::{Ask, Command, Effect, Fact, GateEvent, RetryFrom};
+use cuelight_projection::Board;
 
 /// Rule, the words for it, the file of its test, and the test.
 const RULES: [(u8, &str, &str, &str); 34] = [
@@ -289,7 +287,7 @@ fn what_has_expired_waits_for_nobody_any_more() {
     let bench = play(GATE, "launch; ended a ok; wake 1h");
     let mut board = Board::default();
     for (index, event) in bench.journal.iter().enumerate() {
-        board.apply(cuelight::base::Seq(index as u64 + 1), event);
+        board.apply(cuelight_base::Seq(index as u64 + 1), event);
     }
     assert_eq!((board.inbox(None).len(), board.open_gates().count()), (0, 0));
     assert!(board.summaries().all(|it| it.open_gates == 0));

@@ -1,7 +1,7 @@
 //! What must hold whatever is asked: the guards of behaviour (`docs/STYLE.md`).
 
 use super::door::{Bench, fold, play};
-use cuelight::engine::{Command, Fact};
+use cuelight_engine::{Command, Fact};
 
 /// A workflow with one of everything, and a script that goes through it.
 const FILE: &str = "on-failure: compensate
@@ -49,7 +49,7 @@ fn the_same_commands_make_the_same_journal() {
 fn the_journal_alone_rebuilds_the_world() {
     let bench = play(FILE, SCRIPT);
     let text = serde_json::to_string(&bench.journal).expect("events are JSON");
-    let read: Vec<cuelight::engine::Event> = serde_json::from_str(&text).expect("our own JSON");
+    let read: Vec<cuelight_engine::Event> = serde_json::from_str(&text).expect("our own JSON");
     assert_eq!(fold(&read).fingerprint(), bench.world.fingerprint());
 }
 
@@ -68,7 +68,7 @@ fn a_crash_after_any_event_is_survived() {
                     bench.drive();
                     let state = bench.world.state_of(run[4..].parse().expect("a run"));
                     assert!(
-                        state.is_some_and(cuelight::engine::RunState::rests),
+                        state.is_some_and(cuelight_engine::RunState::rests),
                         "cut at {cut}: {}\n{}",
                         bench.standing(),
                         bench.text()

@@ -6,16 +6,14 @@
 
 use super::{door::plan, people::Dice};
 use crate::looked::Looked;
-use cuelight::{
-    base::{AttemptId, DecisionId, Digest, GateId, RunId, Seq, Span, Timestamp, Value, ValueMap},
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateAct, GateState,
-        Launching, Member, Membership, Outcome, PeopleSigner, Proof, Signature, Standing, Token, Touch,
-        Verdict, World,
-    },
-    plan::{Plan, Quorum, Risk, Work},
-    projection::{Board, GateView},
+use cuelight_base::{AttemptId, DecisionId, Digest, GateId, RunId, Seq, Span, Timestamp, Value, ValueMap};
+use cuelight_engine::{
+    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateAct, GateState,
+    Launching, Member, Membership, Outcome, PeopleSigner, Proof, Signature, Standing, Token, Touch, Verdict,
+    World,
 };
+use cuelight_plan::{Plan, Quorum, Risk, Work};
+use cuelight_projection::{Board, GateView};
 use std::{collections::BTreeMap, sync::Arc};
 
 const GROUPS: [&str; 4] = ["sre", "product", "legal", "break-glass"];

@@ -6,14 +6,12 @@
 
 use super::door::plan;
 use crate::looked::Looked;
-use cuelight::{
-    base::{DecisionId, GateId, Span, StepIx, Timestamp, ValueMap},
-    engine::{
-        Actor, Ask, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, GateState, Launching,
-        Proof, Token, Verdict, World,
-    },
-    plan::{Plan, Quorum, Work},
+use cuelight_base::{DecisionId, GateId, Span, StepIx, Timestamp, ValueMap};
+use cuelight_engine::{
+    Actor, Ask, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, GateState, Launching,
+    Proof, Token, Verdict, World,
 };
+use cuelight_plan::{Plan, Quorum, Work};
 use std::sync::Arc;
 
 const GROUPS: [&str; 3] = ["sre", "product", "legal"];
@@ -139,7 +137,7 @@ struct Set {
     now: Timestamp,
     model: Model,
     require: Vec<Quorum>,
-    seen: (GateId, Ask, cuelight::base::Digest),
+    seen: (GateId, Ask, cuelight_base::Digest),
     state: GateState,
     decisions: u32,
 }
@@ -326,7 +324,7 @@ impl Set {
     }
 }
 
-fn asked(event: &Event) -> Option<(GateId, Ask, cuelight::base::Digest)> {
+fn asked(event: &Event) -> Option<(GateId, Ask, cuelight_base::Digest)> {
     match &event.fact {
         Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) => Some((*gate, (**ask).clone(), *hash)),
         _ => None,

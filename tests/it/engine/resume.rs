@@ -1,10 +1,8 @@
 //! What a crash means: by the class of the effect (`reliability.md` 3), and for what waits.
 
 use super::door::{check, play};
-use cuelight::{
-    base::ErrorKind,
-    engine::{Event, Fact, StepEvent},
-};
+use cuelight_base::ErrorKind;
+use cuelight_engine::{Event, Fact, StepEvent};
 
 fn file(effect: &str) -> String {
     format!("steps:\n  - {{id: a, run: x, effect: {effect}}}\n  - {{id: b, run: x, needs: a}}")

@@ -2,11 +2,9 @@
 //! call (`semantics.md` 8). How a policy reckons stands as a table beside it.
 
 use super::door::{check, play};
-use cuelight::{
-    base::{RunId, Seq, Span},
-    engine::{Event, Fact, Stage, StepEvent},
-    projection::{Board, Percentiles, Period, TrailRow, why},
-};
+use cuelight_base::{RunId, Seq, Span};
+use cuelight_engine::{Event, Fact, Stage, StepEvent};
+use cuelight_projection::{Board, Percentiles, Period, TrailRow, why};
 use std::fmt::Write as _;
 
 /// A workflow whose steps call one of `a`, `b` and `c`; the circuit of each opens after one failure.

@@ -1,10 +1,8 @@
 //! Scopes: what `set` writes, who sees it, how long it stands (`semantics.md` 11).
 
 use super::door::{check, play};
-use cuelight::{
-    base::{SCOPE_KEYS_MAX, TextPart},
-    engine::etag,
-};
+use cuelight_base::{SCOPE_KEYS_MAX, TextPart};
+use cuelight_engine::etag;
 
 #[test]
 fn what_is_set_for_the_run_is_read_by_later_steps() {

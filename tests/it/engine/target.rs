@@ -1,10 +1,8 @@
 //! What calls go to: circuits that open and close, and who waits meanwhile (`semantics.md` 8).
 
 use super::door::{check, play};
-use cuelight::{
-    base::{RunId, Seq},
-    projection::{Board, Grade, TrailRow, why},
-};
+use cuelight_base::{RunId, Seq};
+use cuelight_projection::{Board, Grade, TrailRow, why};
 
 /// A workflow whose steps call `bank`, a tool whose circuit opens after two failures and closes after two successes.
 fn file(steps: &str, breaker: &str) -> String {

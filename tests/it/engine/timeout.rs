@@ -1,10 +1,8 @@
 //! Time-outs of runs, steps and attempts, to the letter of `semantics.md` 1 and 3: what counts, and what does not.
 
 use super::door::{check, play};
-use cuelight::{
-    base::Span,
-    engine::{AttemptEvent, Fact},
-};
+use cuelight_base::Span;
+use cuelight_engine::{AttemptEvent, Fact};
 
 /// The time that each call of a history may take.
 fn limits(workflow: &str, script: &str) -> Vec<Option<Span>> {

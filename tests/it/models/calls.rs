@@ -1,13 +1,11 @@
 //! One call: what each of the three formats is sent, what is made of its answer, and what of everything that goes wrong.
 
 use super::provider::{Part, Provider, asks, refusal, says, stream};
-use cuelight::{
-    base::{
-        Digest, FailureMode, Launch, ModelCall, OfferedTool, Price, Provider as Format, Span, ToolResult,
-        ToolRound, Value, calls_asked,
-    },
-    tool::{Answer, Call, Ended, Host, HttpPolicy, Secret, SecretStore, run_model},
+use cuelight_base::{
+    Digest, FailureMode, Launch, ModelCall, OfferedTool, Price, Provider as Format, Span, ToolResult,
+    ToolRound, Value, calls_asked,
 };
+use cuelight_tool::{Answer, Call, Ended, Host, HttpPolicy, Secret, SecretStore, run_model};
 use serde_json::json;
 use std::{collections::BTreeMap, fs, sync::mpsc::sync_channel};
 use tempfile::TempDir;

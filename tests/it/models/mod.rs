@@ -7,7 +7,7 @@ mod talks;
 mod with_keys;
 
 use crate::driver::{cuelight, say};
-use cuelight::definition::{self, Diagnostic, Files, ModelRegistry};
+use cuelight_definition::{Diagnostic, Files, ModelRegistry};
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn line(it: &Diagnostic) -> String {
 #[track_caller]
 fn check(models: &[(&str, &str)], text: &str, expected: &[&str]) {
     let text = format!("timeout: 1m\n{text}");
-    let (_, said) = definition::read("flow.yaml", &text, &Shelf(models));
+    let (_, said) = cuelight_definition::read("flow.yaml", &text, &Shelf(models));
     let lines: Vec<String> = said.iter().filter(|it| it.code != "later-release").map(line).collect();
     assert_eq!(lines, expected);
 }
@@ -164,15 +164,15 @@ fn hints_order_the_models_of_the_workspace_and_never_choose_a_stand_in() {
     let names = |hints: &str| {
         let text = format!("timeout: 1m\nsteps:\n  - {{id: a, llm: {{prompt: x, hints: {hints}}}}}\n");
         let files = [("fake.yaml", fake), ("large.yaml", large.as_str()), ("small.yaml", small.as_str())];
-        let (workflow, _) = definition::read("flow.yaml", &text, &Shelf(&files));
+        let (workflow, _) = cuelight_definition::read("flow.yaml", &text, &Shelf(&files));
         let workflow = workflow.expect("it is right");
-        let definition::StepKind::Llm(llm) = &workflow.steps[0].kind else { return Vec::new() };
+        let cuelight_definition::StepKind::Llm(llm) = &workflow.steps[0].kind else { return Vec::new() };
         llm.candidates.iter().map(|it| it.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(names("{complexity: high, cost: low}"), ["large", "small"]);
     assert_eq!(names("{cost: low}"), ["small", "large"]);
     assert!(registry.find("fake").is_some(), "it answers where it is named");
-    let ours = ModelRegistry::new(&[]).for_hints(cuelight::base::Hints::default());
+    let ours = ModelRegistry::new(&[]).for_hints(cuelight_base::Hints::default());
     assert!(!ours.is_empty() && ours.iter().all(|it| it.is_real()));
 }
 

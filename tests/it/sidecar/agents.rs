@@ -1,12 +1,10 @@
 //! Agents over HTTP: they come, give signs of life and go; on disk before they are told so, and each project's own.
 
 use super::{Sidecar, fits, later};
-use cuelight::{
-    base::Value,
-    engine::Presence,
-    gateway::{Claims, Permission, Rates, Signer, openapi, sign},
-    runtime::Desk as _,
-};
+use cuelight_base::Value;
+use cuelight_engine::Presence;
+use cuelight_gateway::{Claims, Permission, Rates, Signer, openapi, sign};
+use cuelight_runtime::Desk as _;
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The API as shells and scripts meet it: the client that comes with the program, and the programs that the page shows.
 
 use crate::program::{Place, Running, until};
-use cuelight::base::Value;
+use cuelight_base::Value;
 use rustix::process::Signal;
 use serde_json::json;
 use std::{

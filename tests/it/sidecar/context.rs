@@ -2,7 +2,8 @@
 //! a hostile project runs nothing.
 
 use super::{Said, Sidecar};
-use cuelight::{base::Value, gateway::Permission};
+use cuelight_base::Value;
+use cuelight_gateway::Permission;
 use serde_json::json;
 use std::{
     fs,
@@ -280,7 +281,7 @@ async fn what_matters_least_goes_first_and_what_an_agent_works_on_matters() {
     // Somebody who writes documentation works on other files than somebody who writes code.
     let of = |kind: &'static str| {
         let claims = it.claims("a", "shop", &[Permission::ReadContext]);
-        it.sign(&cuelight::gateway::Claims { agent_type: Some(kind.to_owned()), ..claims })
+        it.sign(&cuelight_gateway::Claims { agent_type: Some(kind.to_owned()), ..claims })
     };
     for (kind, has, lacks) in
         [("documentation", "docs/guide.md", "src/rest.rs"), ("coding", "src/rest.rs", "docs/guide.md")]

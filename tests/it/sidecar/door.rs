@@ -2,10 +2,8 @@
 
 use super::{MOST, Sidecar, fits, later, rate, said};
 use crate::program::{Place, until};
-use cuelight::{
-    base::Value,
-    gateway::{Claims, Permission, Rates, openapi},
-};
+use cuelight_base::Value;
+use cuelight_gateway::{Claims, Permission, Rates, openapi};
 use serde_json::json;
 use std::collections::BTreeMap;
 use tempfile::TempDir;

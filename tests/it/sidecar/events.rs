@@ -6,12 +6,10 @@ use crate::{
     runtime::ann,
     syscalls::may_trace,
 };
-use cuelight::{
-    base::Value,
-    engine::{Command, NewMessage},
-    gateway::{Claims, Permission, Rates},
-    runtime::{Desk as _, Entropy, Reply, Request},
-};
+use cuelight_base::Value;
+use cuelight_engine::{Command, NewMessage};
+use cuelight_gateway::{Claims, Permission, Rates};
+use cuelight_runtime::{Desk as _, Entropy, Reply, Request};
 use rustix::process::Signal;
 use serde_json::json;
 use std::{
@@ -101,7 +99,7 @@ async fn agents_and_steps_hear_each_other() {
     assert_eq!(told["subscribers_notified"], json!(["r-1/heard"]));
     assert_eq!((&told["published"], &told["topic"]), (&json!(true), &json!("security")));
     let mut boards = it.engine().desk().boards();
-    let rests = |seen: &cuelight::runtime::Seen| seen.board.open_runs().next().is_none();
+    let rests = |seen: &cuelight_runtime::Seen| seen.board.open_runs().next().is_none();
     timeout(MOST, boards.wait_for(rests)).await.expect("in time").expect("it goes on");
     drop(boards);
     assert_eq!(it.get("/api/runs/r-1", &token).await.is(200)["state"], "completed");

@@ -2,12 +2,10 @@
 
 use super::{Sidecar, question};
 use crate::runtime::{ann, launch_of, run_of};
-use cuelight::{
-    base::Value,
-    engine::{Channel, Command, Verdict},
-    gateway::{Claims, Permission, Rates, Signer, sign},
-    runtime::{Desk as _, Entropy, Reply, Request, TcpPeer},
-};
+use cuelight_base::Value;
+use cuelight_engine::{Channel, Command, Verdict};
+use cuelight_gateway::{Claims, Permission, Rates, Signer, sign};
+use cuelight_runtime::{Desk as _, Entropy, Reply, Request, TcpPeer};
 use serde_json::json;
 
 fn answer(gate: &Value, id: &str, verdict: &str) -> Value {
@@ -120,7 +118,7 @@ async fn a_key_stands_for_its_gate_also_when_the_engine_began_anew() {
 async fn four_eyes_are_two_people_whatever_their_doors() {
     let it = Sidecar::start().await;
     // Whoever could have made the token of an agent counts as who asked: so somebody else asks here.
-    let other = cuelight::engine::Actor { proof: cuelight::engine::Proof::OsUser(4_000_000), ..ann() };
+    let other = cuelight_engine::Actor { proof: cuelight_engine::Proof::OsUser(4_000_000), ..ann() };
     let text = "name: own\nsteps: [{id: go, gate: {prompt: Go?, require: [{group: sre, count: 2}]}}]\n";
     run_of(&it.engine().desk().with_actor(other), launch_of(text)).await;
     let mut boards = it.engine().desk().boards();
@@ -133,8 +131,8 @@ async fn four_eyes_are_two_people_whatever_their_doors() {
     // Herself at her own terminal is nobody else.
     let uid = rustix::process::geteuid().as_raw();
     let seen =
-        it.engine().desk().boards().borrow().board.gate(cuelight::base::GateId(1)).expect("a gate").clone();
-    let decision = cuelight::engine::Decision {
+        it.engine().desk().boards().borrow().board.gate(cuelight_base::GateId(1)).expect("a gate").clone();
+    let decision = cuelight_engine::Decision {
         id: Entropy.decision_id(),
         gate: seen.id,
         epoch: seen.ask.epoch,
@@ -145,7 +143,7 @@ async fn four_eyes_are_two_people_whatever_their_doors() {
         shown_for: None,
         break_glass: false,
         overrides: false,
-        form: cuelight::base::ValueMap::new(),
+        form: cuelight_base::ValueMap::new(),
     };
     let here = it.engine().desk().with_actor(crate::tokens::people(uid).actor(uid, Channel::Console));
     let command = Command::Decide(Box::new(decision));
@@ -196,7 +194,7 @@ steps:
 async fn the_form_of_an_answer_is_typed_whole_known_and_small() {
     let it = Sidecar::start().await;
     // Somebody else asks, so that Bob may answer.
-    let other = cuelight::engine::Actor { proof: cuelight::engine::Proof::OsUser(4_000_000), ..ann() };
+    let other = cuelight_engine::Actor { proof: cuelight_engine::Proof::OsUser(4_000_000), ..ann() };
     run_of(&it.engine().desk().with_actor(other), launch_of(WITH_FORM)).await;
     let mut boards = it.engine().desk().boards();
     boards.wait_for(|it| it.board.open_gates().next().is_some()).await.expect("a gate");

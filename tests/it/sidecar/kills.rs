@@ -8,11 +8,9 @@ use crate::{
     crash::next,
     program::{Place, Running, pause, until},
 };
-use cuelight::{
-    base::{AttemptId, Seq, Value},
-    engine::{AttemptEvent, BusEvent, Fact, GateEvent, LibraryEvent, RunEvent, ScopeEvent},
-    store::{Reader, Workspace, verify},
-};
+use cuelight_base::{AttemptId, Seq, Value};
+use cuelight_engine::{AttemptEvent, BusEvent, Fact, GateEvent, LibraryEvent, RunEvent, ScopeEvent};
+use cuelight_store::{Reader, Workspace, verify};
 use rustix::process::Signal;
 use serde_json::json;
 use std::{

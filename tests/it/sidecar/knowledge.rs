@@ -1,10 +1,8 @@
 //! What agents know, over HTTP: found by its words whatever they are, never a credential, and each project's own.
 
 use super::Sidecar;
-use cuelight::{
-    base::Value,
-    gateway::{Permission, Rates},
-};
+use cuelight_base::Value;
+use cuelight_gateway::{Permission, Rates};
 use serde_json::json;
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
 

@@ -4,10 +4,8 @@
 
 use super::{Sidecar, events::Line};
 use crate::tokens::key_of;
-use cuelight::{
-    base::Value,
-    gateway::{Claims, Permission, Rates, Signer, openapi, sign},
-};
+use cuelight_base::Value;
+use cuelight_gateway::{Claims, Permission, Rates, Signer, openapi, sign};
 use serde_json::json;
 use std::{collections::BTreeMap, fs};
 use tempfile::TempDir;

@@ -2,12 +2,10 @@
 
 use super::{Sidecar, later};
 use crate::program::{Place, until};
-use cuelight::{
-    base::{Digest, Seq, Span, Value},
-    engine::{AgentResult, BusEvent, Command, Fact, LibraryEvent, ResultStatus},
-    gateway::{Claims, Permission, Rates},
-    runtime::{Desk as _, LibraryQuery, Page, Reply, Request, RequestId, Want},
-};
+use cuelight_base::{Digest, Seq, Span, Value};
+use cuelight_engine::{AgentResult, BusEvent, Command, Fact, LibraryEvent, ResultStatus};
+use cuelight_gateway::{Claims, Permission, Rates};
+use cuelight_runtime::{Desk as _, LibraryQuery, Page, Reply, Request, RequestId, Want};
 use serde_json::json;
 use std::{
     collections::BTreeMap,

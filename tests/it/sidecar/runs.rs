@@ -2,15 +2,13 @@
 
 use super::Sidecar;
 use crate::runtime::ann;
-use cuelight::{
-    base::{OPEN_RUNS_MAX, Value, ValueMap},
-    definition::{Files, read},
-    engine::{CauseOfLaunch, Command, Launching, World},
-    gateway::Rates,
-    plan::lower,
-    runtime::{Clock as _, SystemClock},
-    store::{Batch, Journal, Owner, Workspace},
-};
+use cuelight_base::{OPEN_RUNS_MAX, Value, ValueMap};
+use cuelight_definition::{Files, read};
+use cuelight_engine::{CauseOfLaunch, Command, Launching, World};
+use cuelight_gateway::Rates;
+use cuelight_plan::lower;
+use cuelight_runtime::{Clock as _, SystemClock};
+use cuelight_store::{Batch, Journal, Owner, Workspace};
 use serde_json::json;
 use std::{fs, path::Path, sync::mpsc::sync_channel};
 

@@ -5,10 +5,8 @@ use super::{
     Sidecar,
     events::{Line, ids},
 };
-use cuelight::{
-    base::Value,
-    gateway::{Claims, Permission},
-};
+use cuelight_base::Value;
+use cuelight_gateway::{Claims, Permission};
 use serde_json::json;
 use std::{
     collections::BTreeSet,

@@ -2,12 +2,10 @@
 
 use super::{Sidecar, events::Line, fits};
 use crate::program::{Place, Running, until};
-use cuelight::{
-    base::{RunId, Value},
-    gateway::{Claims, Permission, Signer, SpawnRule, openapi, peek, sign},
-    runtime::{Clock as _, Desk as _, SystemClock},
-    store::{TokenKeys, Workspace},
-};
+use cuelight_base::{RunId, Value};
+use cuelight_gateway::{Claims, Permission, Signer, SpawnRule, openapi, peek, sign};
+use cuelight_runtime::{Clock as _, Desk as _, SystemClock};
+use cuelight_store::{TokenKeys, Workspace};
 use rustix::process::Signal;
 use serde_json::json;
 use std::{
@@ -73,8 +71,8 @@ fn worker(more: &Value) -> Value {
 
 async fn rests(it: &Sidecar, run: u32) -> String {
     let mut boards = it.engine().desk().boards();
-    let state = |it: &cuelight::runtime::Seen| it.board.summary(RunId(run)).map(|it| it.state);
-    let seen = boards.wait_for(|it| state(it).is_some_and(cuelight::engine::RunState::rests));
+    let state = |it: &cuelight_runtime::Seen| it.board.summary(RunId(run)).map(|it| it.state);
+    let seen = boards.wait_for(|it| state(it).is_some_and(cuelight_engine::RunState::rests));
     let seen = tokio::time::timeout(super::MOST, seen).await.expect("in time").expect("it rests");
     state(&seen).expect("a run").word().to_owned()
 }
@@ -315,7 +313,7 @@ async fn where_nobody_is_asked_it_begins_at_once_and_the_same_request_starts_it_
 async fn an_agent_of_one_project_opens_nothing_of_another() {
     let more = SpawnRule {
         permissions: Permission::ALL.to_vec(),
-        token_life: cuelight::base::Span::seconds(600),
+        token_life: cuelight_base::Span::seconds(600),
         ..unasked()
     };
     let it = start(&[("worker", more)]).await;

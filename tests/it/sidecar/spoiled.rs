@@ -3,7 +3,7 @@
 
 use super::Sidecar;
 use crate::runtime::comes_to_rest;
-use cuelight::base::RunId;
+use cuelight_base::RunId;
 use serde_json::json;
 use std::fs;
 

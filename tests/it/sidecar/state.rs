@@ -1,11 +1,9 @@
 //! Values over HTTP: changed only as they were read, and each project's own.
 
 use super::Sidecar;
-use cuelight::{
-    engine::{Command, NewValue},
-    plan::Scope,
-    runtime::{Desk as _, Reply, Request, RequestId},
-};
+use cuelight_engine::{Command, NewValue};
+use cuelight_plan::Scope;
+use cuelight_runtime::{Desk as _, Reply, Request, RequestId};
 use serde_json::json;
 
 const PATH: &str = "/api/state/global/release";

@@ -2,7 +2,7 @@
 
 use super::{MOST, Said, Sidecar, said};
 use crate::requests::{certificate, has_openssl};
-use cuelight::gateway::TlsFiles;
+use cuelight_gateway::TlsFiles;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{Request, body::Bytes, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};

@@ -2,13 +2,11 @@
 
 use super::{Said, Sidecar, events::ids};
 use crate::program::Place;
-use cuelight::{
-    base::Value,
-    engine::TopicRule,
-    gateway::sign_payload,
-    runtime::{Clock as _, Desk as _, SystemClock},
-    store::{TopicKeys, Workspace},
-};
+use cuelight_base::Value;
+use cuelight_engine::TopicRule;
+use cuelight_gateway::sign_payload;
+use cuelight_runtime::{Clock as _, Desk as _, SystemClock};
+use cuelight_store::{TopicKeys, Workspace};
 use serde_json::json;
 use std::collections::BTreeMap;
 

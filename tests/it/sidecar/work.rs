@@ -1,12 +1,10 @@
 //! Work of `agent` steps over HTTP: taken by one, renewed, handed back, lost, and there again after a restart.
 
 use super::{Sidecar, fits, later};
-use cuelight::{
-    base::Value,
-    engine::{AgentKey, Command, TokenName},
-    gateway::{Claims, Permission, Rates, openapi},
-    runtime::{Clock as _, Desk as _, Reply, Request, RequestId, SystemClock},
-};
+use cuelight_base::Value;
+use cuelight_engine::{AgentKey, Command, TokenName};
+use cuelight_gateway::{Claims, Permission, Rates, openapi};
+use cuelight_runtime::{Clock as _, Desk as _, Reply, Request, RequestId, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, fs};
 
@@ -54,10 +52,10 @@ async fn claimed(it: &Sidecar, token: &str, name: &str, query: &str) -> Value {
 }
 
 async fn rests(it: &Sidecar, run: u32) -> String {
-    let run = cuelight::base::RunId(run);
+    let run = cuelight_base::RunId(run);
     let mut boards = it.engine().desk().boards();
-    let state = |board: &cuelight::projection::Board| board.summary(run).map(|it| it.state);
-    let seen = boards.wait_for(|it| state(&it.board).is_some_and(cuelight::engine::RunState::rests));
+    let state = |board: &cuelight_projection::Board| board.summary(run).map(|it| it.state);
+    let seen = boards.wait_for(|it| state(&it.board).is_some_and(cuelight_engine::RunState::rests));
     let seen = tokio::time::timeout(super::MOST, seen).await.expect("in time").expect("it rests");
     state(&seen.board).expect("a run").word().to_owned()
 }
@@ -347,7 +345,7 @@ async fn a_token_that_is_taken_back_or_expires_while_its_agent_waits_takes_no_wo
     let one = it.sign(&claims);
     it.post("/api/agents", &one, json!({"heartbeat_seconds": 1})).await.is(201);
     let key = AgentKey { project: None, name: "coder-1".to_owned() };
-    let seen = |board: &cuelight::projection::Board| board.present().get(&key).map(|it| it.seen);
+    let seen = |board: &cuelight_projection::Board| board.present().get(&key).map(|it| it.seen);
     let since = seen(&desk.boards().borrow().board).expect("it is there");
     let ends = async {
         // It was seen again, so it waits.
@@ -425,9 +423,9 @@ async fn whoever_waits_for_an_agent_is_told_which_and_how_one_comes() {
     let one = token(&it, "coder-1", "shop");
     launched(&it, &one).await;
     let board = it.engine().desk().boards().borrow().board.clone();
-    let run = board.run(cuelight::base::RunId(1)).expect("a run").clone();
-    let said = |board: &cuelight::projection::Board| {
-        let lines = cuelight::projection::why(board, &run, cuelight::base::StepIx(0), later(0));
+    let run = board.run(cuelight_base::RunId(1)).expect("a run").clone();
+    let said = |board: &cuelight_projection::Board| {
+        let lines = cuelight_projection::why(board, &run, cuelight_base::StepIx(0), later(0));
         lines.iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("\n")
     };
     let text = said(&board);

@@ -1,0 +1,49 @@
+//! What the author wrote: reading, checking and formatting a workflow file. It never fails, it returns diagnostics.
+//!
+//! Knows no disk (files come through [`Files`]) and no run; what will be run is for `plan`.
+
+mod check;
+mod command_risk;
+mod diagnostic;
+mod document;
+mod format;
+mod inline;
+mod inputs;
+mod json_schema;
+mod load;
+mod model;
+mod policy;
+mod read;
+mod reference;
+mod shell;
+mod source;
+mod spelling;
+mod tool;
+mod workflow;
+mod yaml;
+
+pub use check::{CONTEXTS, KnownPeople, check_keys, check_people, check_secrets};
+pub use command_risk::{CommandRisk, command_risk, words_risk};
+pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
+pub use document::{step_keys, workflow_keys};
+pub use format::fmt;
+pub use inputs::{check_fields, check_input_texts, check_inputs};
+pub use json_schema::json_schema;
+pub use load::{Files, read};
+pub use model::{Model, ModelRegistry};
+pub use policy::{
+    Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Expected, Fallback,
+    Forbidden, Gate, Limits, OnConflict, OnConsoleDeath, OnError, OnExceed, OnFailure, OnTimeout, Overlap,
+    Quorum, Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
+};
+pub use shell::words as shell_words;
+pub use source::{Place, Placed, Source};
+pub use spelling::suggest;
+pub use tool::{
+    AgentTraits, Mcp, McpServer, Registry, Reliability, Tool, ToolBody, ToolUndo, Version, built_in_sources,
+};
+pub use workflow::{
+    Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,
+    Offered, Output, Route, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
+};
+pub use yaml::{Entry as YamlEntry, Node as YamlNode, Scalar as YamlScalar, Shape as YamlShape, parse_yaml};

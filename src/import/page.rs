@@ -1,0 +1,402 @@
+//! The file that an import writes: keys in canonical order, a step after the other, and at its top what could not be carried over.
+//! What becomes of what is for each system's own file.
+
+use cuelight_base::{FILE_BYTES_MAX, Value, ValueMap, json_bytes, safe_text, shorten};
+use cuelight_definition::{Diagnostic, Files, read, step_keys, workflow_keys};
+use serde::{Serialize, Serializer, ser::SerializeMap as _, ser::SerializeSeq as _};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+/// What does not pass is mended so often.
+const ROUNDS_MAX: usize = 6;
+/// Keys that one line at the top of the file names at most, …
+const KEYS_A_LINE: usize = 8;
+/// … letters of a key, …
+const KEY_CHARS: usize = 60;
+/// … and bytes of all of them, so that the end of the line, which says whose they are, is never cut.
+const KEYS_CHARS: usize = 200;
+
+/// A workflow of another system as a file of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The file.
+    pub text: String,
+    /// What could not be carried over, a sentence's part each; it stands at the top of the file as well.
+    pub left_out: Vec<String>,
+    /// Files that it calls, by name; each stands beside it.
+    pub others: Vec<(String, String)>,
+}
+
+/// The file while it is being written.
+#[derive(Debug)]
+pub(super) struct Page {
+    from: &'static str,
+    /// Everything above `steps`.
+    pub(super) top: ValueMap,
+    pub(super) steps: Vec<ValueMap>,
+    left_out: Vec<String>,
+    said: BTreeSet<String>,
+    ids: BTreeSet<String>,
+    /// Of the steps so far, as JSON.
+    bytes: usize,
+}
+
+impl Page {
+    /// An empty one; `from` is what it comes from: `a workflow of GitHub Actions`.
+    pub(super) fn new(from: &'static str) -> Self {
+        Self {
+            from,
+            top: ValueMap::new(),
+            steps: Vec::new(),
+            left_out: Vec::new(),
+            said: BTreeSet::new(),
+            ids: BTreeSet::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Something could not be carried over; said once, however often it is found.
+    pub(super) fn leave_out(&mut self, what: impl Into<String>) {
+        // A letter that hides or turns others would let the note say something else.
+        let what = safe_text(&one_line(&what.into()));
+        if self.said.insert(what.clone()) {
+            self.left_out.push(what);
+        }
+    }
+
+    /// Names the keys of a mapping that nothing here stands for; `of` says whose they are.
+    pub(super) fn leave_out_all_but(&mut self, kept: &[&str], map: &ValueMap, of: &str) {
+        let lost = map.keys().filter(|it| !kept.contains(&it.as_str()));
+        let lost: Vec<String> = lost.map(|it| format!("`{}`", shorten(it, KEY_CHARS))).collect();
+        let mut rest = lost.as_slice();
+        while let Some(first) = rest.first() {
+            let mut chars = first.len();
+            let fits = |it: &&String| {
+                chars += it.len();
+                chars <= KEYS_CHARS
+            };
+            let (some, more) =
+                rest.split_at(rest[1..].iter().take(KEYS_A_LINE - 1).take_while(fits).count() + 1);
+            self.leave_out(format!("{} of {of}", some.join(", ")));
+            rest = more;
+        }
+    }
+
+    /// An id for a step that is called so elsewhere; no other step of this file has it.
+    pub(super) fn id(&mut self, name: &str) -> String {
+        let base = sanitised(name);
+        let mut id = base.clone();
+        let mut count = 1;
+        while !self.ids.insert(id.clone()) {
+            count += 1;
+            id = format!("{base}-{count}");
+        }
+        id
+    }
+
+    /// Another step, and what it waits for.
+    pub(super) fn step(&mut self, id: &str, needs: &[String], mut keys: ValueMap) {
+        keys.insert("id".to_owned(), id.into());
+        match needs {
+            [] => {}
+            [one] => drop(keys.insert("needs".to_owned(), one.as_str().into())),
+            several => drop(keys.insert("needs".to_owned(), json!(several))),
+        }
+        self.bytes += json_bytes(&keys);
+        self.steps.push(keys);
+    }
+
+    /// Whether the file has become too large already: what repeats a long text at each step would else grow without end.
+    pub(super) fn is_full(&self) -> bool {
+        // No text is shorter in the file than half of what it is as JSON.
+        self.bytes > 2 * FILE_BYTES_MAX
+    }
+
+    /// The whole file. A step that the checker does not take becomes a question whether it was done by hand, so what is written
+    /// always passes `check`; a workflow that it calls is for whoever imports that.
+    ///
+    /// # Errors
+    /// When there is no step, when the file is too large, or when it cannot pass.
+    pub(super) fn finish(mut self) -> Result<Imported, String> {
+        if self.steps.is_empty() {
+            let why = self.left_out.last().map(|it| format!("; {it}")).unwrap_or_default();
+            return Err(format!(
+                "could not import {}: there is nothing in it that can be run here{why}",
+                self.from
+            ));
+        }
+        if self.is_full() {
+            return Err(self.too_large(&format!("more than {}", 2 * FILE_BYTES_MAX)));
+        }
+        for step in &mut self.steps {
+            let keys = std::mem::take(step);
+            *step = ordered(keys, step_keys());
+        }
+        self.top = ordered(std::mem::take(&mut self.top), workflow_keys());
+        let mut asked = BTreeSet::new();
+        let mut last = String::new();
+        for _ in 0..ROUNDS_MAX {
+            let (text, starts) = self.written();
+            if text.len() > FILE_BYTES_MAX {
+                return Err(self.too_large(&text.len().to_string()));
+            }
+            let (_, found) = read("imported.yaml", &text, &NoFiles);
+            let wrong: Vec<Diagnostic> =
+                found.into_iter().filter(|it| it.is_error() && it.code != "subworkflow").collect();
+            if wrong.is_empty() {
+                return Ok(Imported { text, left_out: self.left_out, others: Vec::new() });
+            }
+            let mut done = BTreeSet::new();
+            for it in &wrong {
+                let step = starts.iter().rposition(|start| *start <= it.line);
+                if !done.insert(step) {
+                    continue;
+                }
+                let line = text.lines().nth(it.line.saturating_sub(1)).unwrap_or_default();
+                last = format!("{} (`{}`)", one_line(&it.message), one_line(line));
+                match step {
+                    Some(step) => self.ask_instead(step, &it.message, &mut asked),
+                    None => self.take_out(&text, it, line)?,
+                }
+            }
+        }
+        Err(format!("could not import {}: the file would not pass `cuelight check`: {last}", self.from))
+    }
+
+    fn too_large(&self, bytes: &str) -> String {
+        format!(
+            "could not import {}: the file would have {bytes} bytes, more than the {} MiB that a workflow may have; import it in parts",
+            self.from,
+            FILE_BYTES_MAX >> 20
+        )
+    }
+
+    /// A question in place of a step; a condition that is at fault never holds.
+    fn ask_instead(&mut self, step: usize, why: &str, asked: &mut BTreeSet<String>) {
+        let keys = &mut self.steps[step];
+        let id = keys.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let why = one_line(&without_holes(why));
+        if !asked.insert(id.clone()) {
+            keys.insert("if".to_owned(), "false".into());
+            return self.leave_out(format!("when {id} is asked: it is not until `if` is mended ({why})"));
+        }
+        let mut gate = json!({"prompt": format!("Has {id} been done by hand? It could not be carried over: {why}"), "risk": "externally-reversible"});
+        if let Some(form) = keys.get("gate").and_then(|it| it.get("form")) {
+            gate["form"] = form.clone();
+        }
+        for name in keys.get("outputs").and_then(Value::as_object).into_iter().flat_map(|it| it.keys()) {
+            gate["form"][name] = json!({"type": "string"});
+        }
+        if keys.contains_key("matrix") || keys.contains_key("strategy") {
+            gate["scope"] = "matrix".into();
+        }
+        const STAYS: [&str; 5] = ["id", "needs", "if", "matrix", "strategy"];
+        let mut asks: ValueMap =
+            std::mem::take(keys).into_iter().filter(|it| STAYS.contains(&it.0.as_str())).collect();
+        asks.insert("gate".to_owned(), gate);
+        self.steps[step] = ordered(asks, step_keys());
+        let (outputs, form) = (format!("steps.{id}.outputs."), format!("steps.{id}.form."));
+        for keys in self.steps.iter_mut().chain([&mut self.top]) {
+            for value in keys.values_mut() {
+                replace(value, &outputs, &form);
+            }
+        }
+        self.leave_out(format!("{id}: it asks whether it was done by hand ({why})"));
+    }
+
+    /// Takes out what stands above the steps and does not pass.
+    ///
+    /// # Errors
+    /// When the run would be another one without it.
+    fn take_out(&mut self, text: &str, found: &Diagnostic, line: &str) -> Result<(), String> {
+        let is_key = |it: &&str| it.starts_with(|c: char| c.is_ascii_lowercase());
+        let key = text.lines().take(found.line).filter(is_key).last().and_then(|it| it.split(':').next());
+        let key = key.unwrap_or(line).to_owned();
+        if !["on", "outputs", "env"].contains(&key.as_str()) || self.top.remove(&key).is_none() {
+            return Err(format!(
+                "could not import {}: its `{key}` does not pass `cuelight check`: {}",
+                self.from, found.message
+            ));
+        }
+        self.leave_out(format!("`{key}`: {}", without_holes(&found.message)));
+        Ok(())
+    }
+
+    /// The text of the file, and the line at which each step begins.
+    fn written(&self) -> (String, Vec<usize>) {
+        let mut text = format!("# Imported from {}.\n", self.from);
+        for line in &self.left_out {
+            writeln!(text, "# Could not carry over: {line}.").expect("a String takes all text");
+        }
+        text.push_str(&yaml(&Value::Object(self.top.clone())));
+        text.push_str("\nsteps:\n");
+        let mut starts = Vec::with_capacity(self.steps.len());
+        let mut line = text.lines().count() + 1;
+        for (index, step) in self.steps.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+                line += 1;
+            }
+            starts.push(line);
+            for it in yaml(&json!([step])).lines() {
+                let it = if it.trim().is_empty() { "" } else { it };
+                text.push_str(if it.is_empty() { "" } else { "  " });
+                text.push_str(it);
+                text.push('\n');
+                line += 1;
+            }
+        }
+        (text, starts)
+    }
+}
+
+/// Files beside the one that is written: none is there yet.
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _path: &str) -> Result<String, String> {
+        Err("it is not imported yet".to_owned())
+    }
+}
+
+/// Replaces a piece of every text in a value.
+fn replace(value: &mut Value, old: &str, new: &str) {
+    match value {
+        Value::String(it) if it.contains(old) => *it = it.replace(old, new),
+        Value::Array(items) => items.iter_mut().for_each(|it| replace(it, old, new)),
+        Value::Object(map) => map.values_mut().for_each(|it| replace(it, old, new)),
+        _ => {}
+    }
+}
+
+/// A name in letters that every id and file name may have.
+pub(super) fn sanitised(name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
+    let words: String = name.chars().take(80).map(kept).collect();
+    let id = words.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
+    if id.starts_with(|c: char| c.is_ascii_lowercase()) { id } else { format!("t-{id}") }
+}
+
+/// A name of an input, an output or a variable, from whatever it was called: letters, digits and `_`.
+pub(super) fn variable(name: &str) -> String {
+    let kept: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(100).collect();
+    if kept.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') { kept } else { format!("_{kept}") }
+}
+
+/// The places of things after those that they wait for, as near to how they stand as that allows; those that wait for each other in a
+/// circle as they stand. `names` says what each is called, `needs` what it waits for; what nobody is called is not waited for.
+pub(super) fn in_order(names: &[Vec<String>], needs: &[Vec<String>]) -> Vec<usize> {
+    let mut called: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, name) in
+        names.iter().enumerate().flat_map(|(place, it)| it.iter().map(move |name| (place, name)))
+    {
+        called.entry(name).or_default().push(place);
+    }
+    let mut waits: Vec<BTreeSet<usize>> = Vec::with_capacity(needs.len());
+    let mut behind: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    for (place, all) in needs.iter().enumerate() {
+        let before: BTreeSet<usize> =
+            all.iter().filter_map(|it| called.get(it.as_str())).flatten().copied().collect();
+        before.iter().for_each(|it| behind[*it].push(place));
+        waits.push(before);
+    }
+    let mut left: BTreeSet<usize> = (0..names.len()).collect();
+    let mut free: BTreeSet<usize> = left.iter().copied().filter(|it| waits[*it].is_empty()).collect();
+    let mut out = Vec::with_capacity(names.len());
+    while let Some(next) = free.pop_first().or_else(|| left.first().copied()) {
+        left.remove(&next);
+        out.push(next);
+        for place in &behind[next] {
+            waits[*place].remove(&next);
+            if waits[*place].is_empty() && left.contains(place) {
+                free.insert(*place);
+            }
+        }
+    }
+    out
+}
+
+/// A script whose output is an output of its step as well. What is substituted forgets that the first failure is the last line, so that
+/// is said anew; the key of a call stands in nobody's output by chance.
+pub(super) fn kept(name: &str, script: &str) -> String {
+    let script = script.trim_end();
+    format!(
+        "{name}=$(\nset -e\n{script}\n)\necho \"${name}\"\n{{\n  echo \"{name}<<END-$CUELIGHT_KEY\"\n  echo \"${name}\"\n  echo \"END-$CUELIGHT_KEY\"\n}} >> \"$CUELIGHT_OUTPUT\"\n"
+    )
+}
+
+/// Text for a comment, a name or a question: without line breaks, and not without end.
+pub(super) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    shorten(&words.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" "), 300)
+}
+
+/// All of these conditions, each said once.
+pub(super) fn all_of(conditions: impl IntoIterator<Item = String>) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for it in conditions {
+        if !parts.contains(&it) {
+            parts.push(it);
+        }
+    }
+    match parts.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(several.iter().map(|it| format!("({it})")).collect::<Vec<_>>().join(" && ")),
+    }
+}
+
+/// Text without expressions, where ours would find some that were none.
+pub(super) fn without_holes(text: &str) -> String {
+    text.replace("${{", "$ {{")
+}
+
+fn ordered(keys: ValueMap, order: impl Iterator<Item = &'static str>) -> ValueMap {
+    let order: Vec<&str> = order.collect();
+    let place = |key: &str| order.iter().position(|name| *name == key).unwrap_or(usize::MAX);
+    let mut pairs: Vec<(String, Value)> = keys.into_iter().collect();
+    pairs.sort_by_key(|(key, _)| place(key));
+    pairs.into_iter().collect()
+}
+
+/// Block style; a text of several lines stands as it is.
+fn yaml(value: &Value) -> String {
+    let options = serde_saphyr::ser_options! {
+        compact_list_indent: false, folded_wrap_chars: 100_000, yaml_12: true, no_lang_directive: true
+    };
+    serde_saphyr::to_string_with_options(&Written(value), options).expect("JSON is YAML")
+}
+
+/// Numbers as they were written: what keeps them so in JSON is not for other writers.
+struct Written<'v>(&'v Value);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(it) => serializer.serialize_bool(*it),
+            Value::Number(it) => match (it.as_i64(), it.as_f64()) {
+                (Some(whole), _) => serializer.serialize_i64(whole),
+                (None, Some(number)) if number.to_string() == it.to_string() => {
+                    serializer.serialize_f64(number)
+                }
+                _ => serializer.serialize_str(&it.to_string()),
+            },
+            Value::String(it) => serializer.serialize_str(it),
+            Value::Array(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                items.iter().try_for_each(|it| list.serialize_element(&Written(it)))?;
+                list.end()
+            }
+            Value::Object(pairs) => {
+                let mut map = serializer.serialize_map(Some(pairs.len()))?;
+                pairs.iter().try_for_each(|(key, it)| map.serialize_entry(key, &Written(it)))?;
+                map.end()
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What makes it go: the loop that decides, the calls it asks for, and the desk through which all others see it.
+//!
+//! It carries, it does not judge: what may happen is `engine`'s matter, what is kept `store`'s, what runs `tool`'s.
+
+mod again;
+mod agent_door;
+mod answered;
+mod archive;
+mod bytes_as_text;
+mod clock;
+mod conductor;
+mod context;
+mod desk;
+mod draft;
+mod effects;
+mod engine;
+mod entropy;
+mod keep;
+mod launch;
+mod library;
+mod local_desk;
+mod marks;
+mod past;
+mod people;
+mod podium;
+mod read_desk;
+mod schedule;
+mod ssh_key;
+mod tasks;
+mod tool_use;
+mod traces;
+
+pub use agent_door::AgentDoor;
+pub use clock::{Clock, SystemClock};
+pub use conductor::{Conductor, Released, Turn};
+pub use context::{ContextAnswer, ContextCounts, ContextQuery, NoContext};
+pub use cuelight_tool::{Peer, TcpPeer, are_we_of_a_step};
+pub use desk::{
+    Boards, Desk, InputText, LaunchRequest, Offer, OfferedInput, OutputPart, Page, Receipt, Reply, Request,
+    RequestId, Seen, Signal, Signals, Source, Trouble, Want, stamped,
+};
+pub use draft::{Draft, as_yaml};
+pub use effects::Effects;
+pub use engine::{Engine, Setup};
+pub use entropy::Entropy;
+pub use keep::Keep;
+pub use launch::machine;
+pub use library::{LibraryQuery, Shelf, result_of_bytes};
+pub use local_desk::LocalDesk;
+pub use past::past;
+pub use people::{People, WhoIsWho, people_signer};
+pub use podium::{Hands, Inbound, JournalPort, Podium};
+pub use read_desk::ReadDesk;
+pub use schedule::{
+    Due, DueWhat, MayStart, Scheduled, called_by_schedules, due, keep_schedules, scheduled, unreadable,
+};
+pub use ssh_key::{Signed, public_key, signing_key};
+pub use tasks::Tasks;
+pub use tool_use::{FileNow, ToolAsk, ToolUse};
+pub use traces::{TraceCounts, TraceSetup, Traces, keep_traces};
