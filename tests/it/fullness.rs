@@ -20,7 +20,7 @@ mount -t tmpfs -o size=64m,mode=700 cuelight "$place" || exit 77
 cd "$place" && cp "$outside/w.yaml" . || exit 77
 lines() { cat "$outside/$1" 2> /dev/null | wc -l; }
 held() { grep -c 'waiting for room' "$outside/said"; }
-"$cue" run w.yaml --headless > "$outside/told" 2> "$outside/said" &
+"$cue" run w.yaml --headless --json > "$outside/told" 2> "$outside/said" &
 n=0
 while [ $n -lt "$fills" ]; do
   i=0
@@ -80,7 +80,7 @@ fn a_file_system_that_is_really_full_loses_nothing_and_the_run_goes_on_when_it_i
     let events = read("events");
     let kept: Vec<Value> = events.lines().map(|it| serde_json::from_str(it).expect("an event")).collect();
     for kind in ["attempt.started", "attempt.ended", "step.completed"] {
-        let told = read("told").lines().filter(|it| it.contains(kind)).count();
+        let told = read("told").lines().filter(|it| it.contains(&format!("\"type\":\"{kind}\""))).count();
         let kept = kept.iter().filter(|it| it["type"] == kind).count();
         assert_eq!((told, kept), (fills * STEPS, fills * STEPS), "{kind}");
     }
