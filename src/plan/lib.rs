@@ -9,7 +9,6 @@ mod http;
 mod lower;
 mod model;
 mod order;
-#[expect(clippy::module_inception, reason = "the room is named after the one shape it makes")]
 mod plan;
 mod requires;
 mod show;
