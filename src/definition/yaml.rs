@@ -20,7 +20,7 @@ pub(super) struct Node {
     pub(super) shape: Shape,
 }
 
-/// What stands there.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Scalar(Scalar),
@@ -48,7 +48,7 @@ impl Node {
         Self { place, shape: Shape::Scalar(Scalar { text: String::new(), plain: true }) }
     }
 
-    /// What it is, for messages.
+    /// The name of its type, for messages.
     pub(super) fn what(&self) -> &'static str {
         match &self.shape {
             Shape::List(_) => "a list",
@@ -62,7 +62,7 @@ impl Node {
         }
     }
 
-    /// Whether nothing was written.
+    /// True if the value is empty or `null`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.shape, Shape::Scalar(it) if it.plain && it.value().is_null())
     }
@@ -90,7 +90,7 @@ impl Node {
 }
 
 impl Scalar {
-    /// What the core schema of YAML 1.2 makes of it.
+    /// The value by the core schema of YAML 1.2.
     pub(super) fn value(&self) -> Value {
         if !self.plain {
             return Value::String(self.text.clone());
@@ -103,7 +103,7 @@ impl Scalar {
         }
     }
 
-    /// What a YAML 1.1 reader would have made of it, where it differs and somebody may mean that.
+    /// The meaning under YAML 1.1, if it differs and the author may have meant that.
     pub(super) fn old_meaning(&self) -> Option<String> {
         if !self.plain {
             return None;
@@ -441,7 +441,7 @@ fn unquoted_expression(source: &Source<'_>, at: usize, is_inside: bool) -> Optio
     })
 }
 
-/// Where `${{` stands outside quotes, inside `{` or `[`, of which `depth` were open when the line began.
+/// The offset of `${{` outside quotes and inside `{` or `[`. `depth` brackets were open when the line began.
 fn flow_expression_in(line: &str, mut depth: usize) -> Option<usize> {
     let (mut quote, mut previous) = (None, ' ');
     for (at, c) in line.char_indices() {

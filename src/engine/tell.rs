@@ -1,5 +1,5 @@
-//! Who says something, and who hears it: steps, programs and people. A message stays for whoever begins to wait for it later, until
-//! its time is up or there is no more room.
+//! Senders and receivers of messages: steps, programs and people.
+//! A message stays for steps that begin to wait for it later, until its lifetime ends or the room runs out.
 
 use crate::{
     base::{
@@ -16,10 +16,10 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Who says something, as far as it is judged.
+/// The kind of a sender, for the checks on its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speaker {
-    /// Whoever is outside: a program, a person, an agent.
+    /// A sender outside the engine: a program, a person, an agent.
     Outside,
     /// A step, by the plan of its run.
     Step,
@@ -27,7 +27,7 @@ pub(super) enum Speaker {
     Engine,
 }
 
-/// Why a message may not be said, and what is kept of it.
+/// The reason why a message may not be sent, and the kept form of it.
 struct NoMessage {
     why: String,
     letter: Box<DeadLetter>,
@@ -39,7 +39,7 @@ impl Turn<'_> {
         self.tell(new, by, Speaker::Outside)
     }
 
-    /// The engine says what has come of what somebody did.
+    /// Sends a message of the engine about the result of an action.
     pub(super) fn announce(&mut self, new: NewMessage, by: Actor) -> Result<(), Refusal> {
         self.tell(new, by, Speaker::Engine)
     }
@@ -65,7 +65,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// A step says something, and has done what it is for.
+    /// Sends the message of an `emit` step, and completes the step.
     pub(super) fn emit_message(&mut self, id: RunId, step: StepIx, it: &Emission) {
         let run = self.run(id);
         let view = View::of(self.world, run, step, self.now);
@@ -106,7 +106,7 @@ impl Turn<'_> {
         self.complete(id, step, outputs, None);
     }
 
-    /// The message that is to be said; nothing when it has been said already.
+    /// The message that is to be sent; none when it has been sent already.
     fn message(
         &self,
         new: NewMessage,
@@ -155,7 +155,7 @@ impl Turn<'_> {
         }
     }
 
-    /// It is said, and whoever waits for it goes on.
+    /// Sends a message; the steps that wait for it go on.
     fn say(&mut self, message: Message, by: Option<Actor>) {
         let (topic, project) = (message.topic.clone(), message.project.clone());
         self.emit(Fact::Bus(BusEvent::Said { message: Arc::new(message), by }));
@@ -197,7 +197,7 @@ impl Turn<'_> {
         self.take_messages(id, step);
     }
 
-    /// Whether what a step waits for has been said; then it goes on.
+    /// Gives a step the messages that it waits for, if enough were sent; then it goes on.
     fn take_messages(&mut self, id: RunId, step: StepIx) {
         let Some(run) = self.world.runs.get(&id) else { return };
         let it = run.step(step);
@@ -260,7 +260,7 @@ impl Turn<'_> {
 }
 
 impl Turn<'_> {
-    /// The workspace says what has to be so about its topics; nothing happens when that is so already.
+    /// Declares the rules of topics; nothing happens when they are the same already.
     pub(super) fn declare_topics(&mut self, topics: BTreeMap<String, TopicRule>) {
         if !self.world.topics.are(&topics) {
             self.emit(Fact::Bus(BusEvent::Declared { topics }));
@@ -268,7 +268,7 @@ impl Turn<'_> {
     }
 }
 
-/// What is wrong with what somebody wants to say, if something is.
+/// Checks the words of a message that an actor wants to send.
 fn check_words(new: &NewMessage) -> Result<(), String> {
     if let Some(topic) =
         [Some(&new.topic), new.subject.as_ref()].into_iter().flatten().find(|it| !is_topic(it))

@@ -7,7 +7,7 @@ use crate::{
     engine::Actor,
 };
 
-/// Who asked, under which id.
+/// The sender and id of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     project: String,

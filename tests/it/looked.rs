@@ -7,7 +7,7 @@ use cuelight::{
 };
 use std::collections::BTreeMap;
 
-/// What was seen of files so far.
+/// Facts of files seen so far, by step.
 #[derive(Clone, Default)]
 pub(crate) struct Looked(BTreeMap<(RunId, StepIx), Facts>);
 

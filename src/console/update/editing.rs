@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// Whether this key is a letter for the field that has the keys.
+/// True if this key is a letter for the field that takes the keys.
 pub(super) fn takes(model: &Model, press: Press) -> bool {
     let is_letter = matches!(press, Press { key: Key::Char(_), ctrl: false, .. });
     let has_field = match &model.overlay {
@@ -24,7 +24,7 @@ pub(super) fn takes(model: &Model, press: Press) -> bool {
     is_letter && has_field
 }
 
-/// Types it.
+/// Inserts the key's character into the field that takes the keys.
 pub(super) fn insert(model: &mut Model, press: Press) {
     if let Key::Char(c) = press.key
         && let Some(field) = field_mut(model)
@@ -55,7 +55,8 @@ pub(super) fn edit(model: &mut Model, intent: Intent) -> bool {
     true
 }
 
-/// A paste goes into text fields only. Where there is none it is offered to the filter; it never answers anything.
+/// Inserts pasted text into text fields only. Without a field the text is offered to the filter. It never
+/// answers anything.
 pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut Vec<Wish>) {
     super::clock(model, at);
     if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
@@ -87,7 +88,7 @@ pub(super) fn letter(press: Press) -> Option<char> {
     }
 }
 
-/// Whether a key makes a text longer.
+/// True if a key inserts text or a line end.
 pub(super) fn types(press: Press) -> bool {
     matches!(press, Press { key: Key::Char(_) | Key::Enter, ctrl: false, .. })
 }

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 /// Reads values and collects what is wrong with them.
 pub(in crate::definition) struct Reader<'f, 'a> {
     pub(in crate::definition) findings: &'f mut Findings<'a>,
-    /// What turns other spellings into ours.
+    /// Edits that turn other spellings into the canonical ones.
     pub(in crate::definition) edits: Vec<Edit>,
 }
 
@@ -39,7 +39,7 @@ impl Object<'_> {
         self.fields.iter().find(|it| it.name == name).map(|it| it.value.as_ref())
     }
 
-    /// Where the key itself stands.
+    /// The place of the key itself.
     pub(super) fn key_place(&self, name: &str) -> Option<Place> {
         self.fields.iter().find(|it| it.name == name).map(|it| it.place)
     }
@@ -456,7 +456,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         }
     }
 
-    /// Environment variables.
+    /// The environment variables of an `env` mapping; names that are invalid or reserved are findings.
     pub(super) fn env(&mut self, node: &Node) -> Vec<(String, Text)> {
         let mut out = Vec::new();
         for entry in self.entries(node, "`env` is a mapping of names to values") {
@@ -510,7 +510,7 @@ fn lookup(table: &'static Table, written: &str) -> Option<(&'static Key, Option<
     })
 }
 
-/// Where a stretch of a scalar's value stands in the file; the whole scalar when escapes or folding hide it.
+/// The place of a range of a scalar's value in the file; the whole scalar if escapes or folding hide it.
 pub(in crate::definition) fn locate(
     findings: &Findings<'_>,
     place: Place,

@@ -6,7 +6,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 
-/// Whether a text means such a key, good or not.
+/// True if a text has the form of an RSA key, valid or not.
 pub fn means_rsa(text: &str) -> bool {
     let text = text.trim_start();
     text.starts_with("ssh-rsa ") || text.starts_with('{')

@@ -18,9 +18,9 @@ use hyper::{
     header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 
-/// What is sent.
+/// The request to send.
 pub(in crate::tool) struct Post<'a> {
-    /// `POST`
+    /// HTTP method, for example `POST`.
     pub(in crate::tool) method: &'static str,
     pub(in crate::tool) url: &'a str,
     pub(in crate::tool) fields: &'a [(&'static str, &'static str)],
@@ -28,7 +28,7 @@ pub(in crate::tool) struct Post<'a> {
     pub(in crate::tool) own: &'a [(String, Vec<u8>)],
     /// Name of a field, what stands before the secret in it, the secret.
     pub(in crate::tool) private: Option<(&'static str, &'static str, &'a Secret)>,
-    /// Which kind of answer is wanted.
+    /// Value of the `Accept` field.
     pub(in crate::tool) accept: &'static str,
     pub(in crate::tool) json: Vec<u8>,
 }
@@ -84,12 +84,12 @@ impl Exchange {
         self.headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
     }
 
-    /// How long it asks us to wait.
+    /// Time that the server asks us to wait.
     pub(in crate::tool) fn retry_after(&self) -> Option<Span> {
         self.retry_after
     }
 
-    /// Which failure its status is by itself, and what to do about it; none when it is a success.
+    /// Returns the failure that the status alone means, with the next step; `None` when it is a success.
     pub(in crate::tool) fn refusal(&self) -> Option<Failure> {
         verdict::of_status(
             &super::Head { status: self.status, location: None },
@@ -98,7 +98,7 @@ impl Exchange {
         .err()
     }
 
-    /// Whether nobody can say if the question had its effect.
+    /// True if the effect of the request is unknown.
     pub(in crate::tool) fn is_unknown(&self) -> bool {
         verdict::is_unknown(self.status)
     }

@@ -5,7 +5,7 @@ use crate::{
     tool::Failure,
 };
 
-/// What has come and is no whole event yet.
+/// Received bytes that are not yet a whole event.
 #[derive(Default)]
 pub(in crate::tool) struct Events {
     line: Vec<u8>,
