@@ -1,6 +1,6 @@
-//! What it costs to be sure: events a second that are on disk before anybody hears of them, alone and in groups, and how
-//! fast the log is read back and verified. `cargo bench --bench commit`; the figures depend on the disk, so the price of
-//! one synced write stands beside them.
+//! Measures the cost of durability: events per second that are on disk before anybody hears of them, alone
+//! and in groups. Also the speed of reading and verifying the log. `cargo bench --bench commit`; the figures
+//! depend on the disk, so the price of one synced write is printed beside them.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 

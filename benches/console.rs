@@ -48,7 +48,7 @@ const SETTLED: Duration = Duration::from_millis(200);
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// A run of 10,000 steps has ended by then, or never will.
 const RUN_MAX: Duration = Duration::from_mins(3);
-/// Between two keys.
+/// Pause between two keys.
 const PAUSE: Duration = Duration::from_millis(45);
 const STARTS: usize = 15;
 const STEPS: usize = 10_000;
@@ -212,7 +212,7 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
     });
 }
 
-/// How much a terminal takes of what is written to it.
+/// Rate at which a terminal reads its input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
     /// All of it, at once.
@@ -476,14 +476,14 @@ fn headless(dir: &Path, file: &str) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }
 
-/// Whether the run has come to rest by its own log.
+/// True if the run has ended, by its own log.
 fn has_rested(dir: &Path) -> bool {
     let reader = Reader::open(own(dir).workspace());
     let runs = reader.and_then(|it| it.runs_index()).unwrap_or_default();
     runs.first().is_some_and(|it| it.rested.is_some())
 }
 
-/// How long the run took by its own log, and its events.
+/// Duration of the run by its own log, and the number of its events.
 fn course(dir: &Path) -> (Duration, u64) {
     let workspace = own(dir);
     let reader = Reader::open(workspace.workspace()).expect("a reader");

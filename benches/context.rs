@@ -1,5 +1,5 @@
-//! How long an agent waits for what it is told before it begins: made anew after a file has changed, and out of what is kept, in a
-//! repository of some thousand files. `cargo bench --bench context`.
+//! Measures the time until an agent gets its context: built anew after a file has changed, and from the
+//! cache, in a repository of some thousand files. `cargo bench --bench context`.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 

@@ -1,7 +1,7 @@
-//! What a frame costs at 200x60: keys, events and ticks, then the drawing, with runs of 10 to 10,000 steps and with
-//! 100,000 lines of output; and the layout of a folded graph.
+//! Measures the cost of a frame at 200x60: keys, events and ticks, then the drawing, with runs of 10 to
+//! 10,000 steps and with 100,000 lines of output. Also the layout of a folded graph.
 //!
-//! Large graphs are arranged on another thread; what that takes is in the column `elsewhere`.
+//! Large graphs are arranged on another thread; the column `elsewhere` shows its time.
 //!
 //! `cargo bench --bench draw`. Judged by P9: a frame in ≤ 2 ms; the layout of 1,000 folded steps in ≤ 5 ms.
 
@@ -155,7 +155,7 @@ impl Screen {
         }
     }
 
-    /// What another thread does meanwhile; how long it takes.
+    /// Arranges the requested graphs, as another thread would. Returns the time that it took.
     fn arrange(&mut self) -> Duration {
         let mut all = Duration::ZERO;
         while let Some((request, scene)) = self.asked.pop() {

@@ -1,7 +1,9 @@
-//! What asking a model costs beside the model: a hundred questions at once against a stand-in on this machine, held against
-//! the same bytes over a bare connection, and the memory of one answer of 100 MB.
+//! Measures our cost of asking a model, without the model's own. A hundred questions at once against a
+//! stand-in on this machine are compared with the same bytes over a bare connection. Also the memory of one
+//! answer of 100 MB.
 //!
-//! `cargo bench --bench models`. Goals: at most 1 ms added to each call, and less than 20 MB for the long answer.
+//! `cargo bench --bench models`. Goals: at most 1 ms added to each call, and less than 20 MB for the long
+//! answer.
 
 #![expect(
     clippy::print_stdout,
@@ -56,7 +58,7 @@ fn main() {
     println!("{} MB streamed in {:?}: memory grew by {} KiB", LONG_BYTES / 1_000_000, start.elapsed(), grown);
 }
 
-/// How long it takes until all calls are answered.
+/// Time until all calls are answered.
 fn timed<F: Future<Output = ()> + Send + 'static>(
     runtime: &tokio::runtime::Runtime,
     call: impl Fn(usize) -> F,

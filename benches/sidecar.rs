@@ -36,21 +36,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What is measured.
+/// The program that is measured.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cuelight");
-/// Whoever asks as fast as it goes: so many lines, for so long, so often.
+/// Full load: numbers of connections, duration, and number of repetitions.
 const LINES: [usize; 2] = [64, 119];
 const SPAN: Duration = Duration::from_secs(3);
 const TIMES: usize = 2;
-/// One agent begins a round so often, …
+/// Interval between rounds of one agent, …
 const ROUND: Duration = Duration::from_secs(2);
-/// … so many times.
+/// … and number of rounds.
 const ROUNDS: usize = 10;
 /// After so many rounds an agent turns to another piece of work, so one in ten of its contexts is made anew.
 const ROUNDS_OF_WORK: usize = 10;
-/// Who follow, in how many projects.
+/// Numbers of followers and of their projects.
 const FOLLOWERS: [(usize, usize); 3] = [(100, 1), (1000, 1), (1000, 4)];
-/// Those of one token: one principal may have a hundred places.
+/// Followers per token: one principal may have a hundred places.
 const OF_TOKEN: usize = 90;
 /// Events a second where it is not as fast as it goes; events under way where it is; how many.
 const EVENTS_A_SECOND: u32 = 100;
@@ -143,7 +143,7 @@ impl Stage {
         token(self.dir.path(), agent, project.as_slice())
     }
 
-    /// How many contexts were there already, and how many were made, since the engine began.
+    /// Numbers of cached and of built contexts since the engine began.
     async fn contexts(&self) -> [u64; 2] {
         let token = token(self.dir.path(), "watch", &["--permissions=view_metrics".to_owned()]);
         let (mut line, mut heard) = (line_to(&self.ours.at).await, Vec::new());
@@ -157,7 +157,7 @@ impl Stage {
         })
     }
 
-    /// What the engine takes of memory.
+    /// Memory of the engine in MB.
     fn mb(&self) -> u64 {
         resident_kib(self.ours.child.id()) / 1024
     }
@@ -263,7 +263,7 @@ async fn for_long(minutes: u64, every: Duration) {
     println!("{}; at the end: {} MB", there_already([0, 0], stage.contexts().await), stage.mb());
 }
 
-/// Of the contexts that were asked for between two looks, how many did not have to be made.
+/// The share of contexts between two looks that came from the cache.
 fn there_already(before: [u64; 2], after: [u64; 2]) -> String {
     let [hits, misses] = [0, 1].map(|it| after[it] - before[it]);
     let all = hits + misses;
@@ -360,7 +360,7 @@ async fn fast(at: &str, request: Vec<u8>, lines: usize, span: Duration) -> Told 
     Told::of(micros, failed.load(Relaxed), span)
 }
 
-/// What an agent does in a round.
+/// Actions of an agent in a round.
 const PARTS: [&str; 5] = ["context", "result", "event", "value", "knowledge"];
 /// Files of the project that contexts are made of.
 const FILES: usize = 400;

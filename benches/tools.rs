@@ -1,5 +1,6 @@
-//! What a tool of the registry costs beside its work: one found by name and called with what a step gives it, defaults filled in and its input held
-//! against its schema; and a value of 10 KB held against a schema, going in and coming out.
+//! Measures the cost of a registry tool beside its work: found by name and called with a step's inputs,
+//! defaults filled in and the input checked against its schema. Also the check of a 10 KB value against a
+//! schema, on the way in and out.
 //!
 //! `cargo bench --bench tools`. Goals: at most 20 µs for the call, at most 100 µs for the check.
 

@@ -1,6 +1,6 @@
 //! The program: hands over to `app` and leaves with its exit code.
 
-/// What a request brings on one thread is dropped on another: see decision 35.
+/// Allocator for memory that one thread allocates for a request and another thread frees: see decision 35.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -72,7 +72,7 @@ fn opened(dir: &Path) -> Connection {
     connection
 }
 
-/// Whatever has arrived meanwhile is the next transaction.
+/// Writes jobs to the database; all that have arrived meanwhile form the next transaction.
 fn write(mut connection: Connection, jobs: &Receiver<Job>, said: &broadcast::Sender<Bytes>) {
     let mut seq = 0_i64;
     while let Ok(first) = jobs.recv() {

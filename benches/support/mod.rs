@@ -1,15 +1,15 @@
-//! What several benches begin with: a plan of any size, and the command that launches it.
+//! Setup that several benches share: a plan of any size, and the command that launches it.
 
 use cuelight_base::{ProcessLimits, StepIx, ValueMap};
 use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof};
 use cuelight_plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Requires, Undo, Work};
 
-/// Somebody.
+/// A user with this channel.
 pub(crate) fn actor(channel: Channel) -> Actor {
     Actor { name: "ann".to_owned(), proof: Proof::OsUser(1), groups: Vec::new(), channel }
 }
 
-/// Launches a plan.
+/// The command that launches a plan.
 pub(crate) fn launching(plan: Plan) -> Command {
     Command::Launch(Box::new(Launching {
         plan,

@@ -1,4 +1,4 @@
-//! What can be said on the command line. Help, completions and the manual page are made from it.
+//! Arguments of the command line. Help, completions and the manual page are made from them.
 
 use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use std::{net::SocketAddr, path::PathBuf};
@@ -70,7 +70,7 @@ pub(super) enum When {
     Never,
 }
 
-/// `key=value`
+/// Splits a `key=value` argument at the first `=` into key and value.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
     if key.is_empty() {

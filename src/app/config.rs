@@ -25,7 +25,7 @@ use std::{
 
 /// Bytes of `people.toml`.
 const PEOPLE_BYTES_MAX: u64 = 1024 * 1024;
-/// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
+/// Variables that the process of a step inherits: paths, user, language. `LC_…` is inherited as well.
 const INHERITED: [&str; 16] = [
     "PATH",
     "HOME",
@@ -52,18 +52,18 @@ const PEOPLE_SIGNERS_VARIABLE: &str = "CUELIGHT_PEOPLE_SIGNERS";
 /// Before the names of exported secrets that header fields of traces may be filled with: a file of a workspace reads no other variable.
 const TRACE_VARIABLES: &str = "CUELIGHT_TRACES_";
 
-/// What the commands need to know of the world around them.
+/// Surroundings of a command: working directory, workspace, variables, and the address it listens at.
 #[derive(Debug)]
 pub(super) struct Config {
-    /// Where we stand.
+    /// The current directory of this process.
     pub(super) here: PathBuf,
     /// Named by the operator, else found upwards, else where we stand.
     named: Option<PathBuf>,
     /// Every variable that is valid text.
     variables: Vec<(String, String)>,
-    /// Where our engine answers over HTTP.
+    /// The address at which the engine of this process answers over HTTP; None if it does not.
     pub(super) listen: Option<Listen>,
-    /// How what is told beside the output is written, where that was said on the command line.
+    /// The log format on stderr, if the command line names one.
     log_format: Option<LogFormat>,
     /// The workspace that this command has made, where that could be written down nowhere.
     pub(super) made_here: OnceLock<Trusted>,
@@ -112,13 +112,14 @@ impl Config {
         }
     }
 
-    /// Whether an engine in this workspace that has no screen tells what it has to tell in JSON.
+    /// True if an engine without a screen writes its log on stderr as JSON, by the command line or else by
+    /// `config.toml`.
     pub(super) fn logs_json(&self, workspace: &Workspace) -> Result<bool, Trouble> {
         let said = self.log_format.map_or_else(|| Ok(Settings::of(workspace)?.log_format), |it| Ok(Some(it)));
         Ok(said? == Some(LogFormat::Json))
     }
 
-    /// What the API of an engine needs to know.
+    /// The settings with which the API of an engine starts.
     pub(super) fn http_setup(&self, workspace: &Workspace, listen: &Listen) -> Result<HttpSetup, Trouble> {
         let settings = Settings::of(workspace)?;
         Ok(HttpSetup {
@@ -175,7 +176,7 @@ impl Config {
         Ok(state.join("cuelight/inbox"))
     }
 
-    /// Where programs keep what a user does not look at.
+    /// The directory for state files of the user: `XDG_STATE_HOME`, else `~/.local/state`.
     pub(super) fn state_home(&self) -> Option<PathBuf> {
         let named = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
         named.or_else(|| Some(self.home()?.join(".local/state")))
@@ -266,8 +267,8 @@ impl Config {
         Ok(made)
     }
 
-    /// What the process of a step inherits. Whatever else is exported here, tokens above all, reaches a step only when
-    /// its file says so (`env`, `secrets`), or when the operator lets it through by name.
+    /// The variables that the process of a step inherits. Any other exported variable, tokens above all,
+    /// reaches a step only if its file names it (`env`, `secrets`) or the operator lets it through by name.
     pub(super) fn inherited(&self, workspace: &Workspace) -> Result<Vec<(String, String)>, Trouble> {
         let more = match self.variable("CUELIGHT_PASS_ENV") {
             Some(names) => names.split(',').map(|it| it.trim().to_owned()).collect(),
@@ -281,7 +282,8 @@ impl Config {
         Ok(self.variables.iter().filter(|(name, _)| passes(name)).cloned().collect())
     }
 
-    /// Where requests may go: the hosts and addresses of the variables, else those of the workspace.
+    /// The hosts and addresses that requests may go to: from the variables, else from the workspace's
+    /// settings.
     pub(super) fn http(&self, workspace: &Workspace) -> Result<HttpPolicy, Trouble> {
         let said = Settings::of(workspace)?;
         let list = |variable: &str, said: Vec<String>| match self.variable(variable) {
@@ -295,12 +297,13 @@ impl Config {
             .map_err(|it| Trouble::usage(format!("could not read the settings of requests: {it}")))
     }
 
-    /// How long results of agents can be found in a workspace, where it says so.
+    /// The time for which results of agents stay available; None if the workspace sets none.
     pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
         Settings::of(workspace)?.results_kept(workspace)
     }
 
-    /// Where traces go, and who said so; nothing when nobody did. The variables of OpenTelemetry count before the settings of the workspace.
+    /// The collector for traces, and the setting that names it; None if none does. The variables of
+    /// OpenTelemetry take precedence over the settings of the workspace.
     pub(super) fn traces(&self, workspace: &Workspace) -> Result<Option<(TraceSetup, String)>, Trouble> {
         let settings = Settings::of(workspace)?;
         if self.variable("OTEL_SDK_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
@@ -357,7 +360,7 @@ impl Config {
         self.variable("TRACEPARENT").and_then(TraceContext::parse).map(|it| it.to_string())
     }
 
-    /// What has to be so about which topic, with the schemas that the settings name.
+    /// The rules for messages by topic, with the schemas that the settings name.
     pub(super) fn topics(&self, workspace: &Workspace) -> Result<BTreeMap<String, TopicRule>, Trouble> {
         let settings = Settings::of(workspace)?;
         let rule = |(name, said): (String, TopicSettings)| {
@@ -410,7 +413,7 @@ impl Config {
         Ok(name.unwrap_or("workspace").to_owned())
     }
 
-    /// Where secrets come from: the environment, and files of the workspace.
+    /// The store of secrets: the environment, and files of the workspace.
     pub(super) fn secrets(&self, workspace: &Workspace) -> SecretStore {
         self.secrets_at(workspace.root())
     }
@@ -422,7 +425,7 @@ impl Config {
         SecretStore::new(exported.collect::<BTreeMap<_, _>>(), root)
     }
 
-    /// Who is who in this workspace.
+    /// The users, groups and keys of this workspace.
     pub(super) fn people(&self, workspace: &Workspace) -> Result<Arc<People>, Trouble> {
         people_of(workspace, &self.people_signers()).map_err(Trouble::usage)
     }
@@ -453,14 +456,14 @@ impl Config {
         })
     }
 
-    /// Who sits here: not a person where a step has started us.
+    /// The actor of this process. It is not a person if a step has started this process.
     pub(super) fn actor(&self, people: &People, channel: Channel) -> Actor {
         let channel = if are_we_of_a_step() { Channel::Step } else { channel };
         people.actor(rustix::process::geteuid().as_raw(), channel)
     }
 }
 
-/// Whether nobody can read on the way what is sent there: it is encrypted, or stays on this machine.
+/// True if nobody can read a request to this URL on its way: it is encrypted, or stays on this machine.
 fn is_private(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return true };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -551,8 +554,8 @@ fn read_with_owner(path: &Path) -> io::Result<(String, bool)> {
     Ok((text, is_roots_alone))
 }
 
-/// Whether the owner of a file is whom this machine means: not where users have been given other numbers, nor on a file system that a user
-/// has mounted, which says of its files what it likes.
+/// True if uid 0 as the owner of a file is root of this machine. It is not in a namespace that maps users to
+/// other numbers, nor on a file system that a user has mounted, which reports any owner it likes.
 fn root_is_root(file: &fs::File) -> bool {
     const FUSE: i64 = 0x6573_5546;
     let words = |text: String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -564,7 +567,7 @@ fn root_is_root(file: &fs::File) -> bool {
     is_plain && rustix::fs::fstatfs(file).is_ok_and(|it| it.f_type != FUSE)
 }
 
-/// What the system calls its users.
+/// The uid and name of each user in the passwd file.
 fn os_names(passwd: &Path) -> Vec<(u32, String)> {
     let text = fs::read_to_string(passwd).unwrap_or_default();
     let user = |line: &str| {

@@ -1,4 +1,4 @@
-//! How a command ends: exit codes, and the one sentence that says why.
+//! Exit codes of commands, and the one sentence that says why a command failed.
 
 use cuelight_engine::{GateState, RunState};
 use std::process::ExitCode;
@@ -10,10 +10,10 @@ pub(super) struct Trouble {
     pub(super) message: String,
 }
 
-/// What every command gives back.
+/// Result of every command: an exit code, or the trouble that stopped it.
 pub(super) type Outcome = Result<ExitCode, Trouble>;
 
-/// It failed.
+/// Exit code of a command that failed.
 pub(super) const FAILED: u8 = 1;
 /// It was asked for wrongly, or the file is not valid.
 pub(super) const USAGE: u8 = 2;

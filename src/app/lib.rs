@@ -1,4 +1,5 @@
-//! What is plugged into what: arguments, environment, wiring, commands, exit codes. No logic that a test would want.
+//! Wires the program: arguments, environment, engine, commands, exit codes. No logic that needs a test of its
+//! own.
 
 mod args;
 mod command;
@@ -12,8 +13,8 @@ mod wiring;
 
 use std::{env, process::ExitCode, time::Duration};
 
-/// How long a thread that works for a while stays when it has nothing to do. It keeps memory that it has freed, and work goes around among
-/// all that are there: after a moment in which many were needed they would stay, and so would what they keep.
+/// Time that an idle worker thread is kept. A thread keeps memory that it has freed, and work is shared among
+/// all threads. After a short peak every thread would otherwise stay, and its memory with it.
 const IDLE_THREAD_KEPT: Duration = Duration::from_millis(100);
 
 /// The program: reads the command line, carries it out, and says in one sentence why it could not.

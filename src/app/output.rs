@@ -1,4 +1,5 @@
-//! What commands print. The only place that writes to standard output and standard error; a closed pipe ends quietly.
+//! Output of commands. The only place that writes to standard output and standard error; a closed pipe ends
+//! quietly.
 
 use super::args::When;
 use cuelight_base::{Value, is_unseen, json_in_sight, safe_text};
@@ -10,13 +11,14 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-/// Where a command writes, and whether it may use colour there.
+/// The standard output of a command, and its permission to use colour.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
     pub(super) colour: bool,
-    /// Whether it is a terminal: JSON for one moves nothing on it. To a pipe or a file it goes as it is, since hashes have to match.
+    /// True if the output is a terminal: JSON is escaped there so that it cannot move the cursor. A pipe or a
+    /// file gets it unchanged, since hashes have to match.
     is_terminal: bool,
-    /// Whether there is work to do even when nobody reads any more.
+    /// True if the command has work to do even when nobody reads its output any more.
     staying: bool,
 }
 
@@ -39,12 +41,12 @@ impl Output {
         Self { staying: true, ..self }
     }
 
-    /// One line.
+    /// Prints one line of text, with a line feed at its end.
     pub(super) fn line(self, text: &str) {
         self.raw(format!("{text}\n").as_bytes());
     }
 
-    /// As it is.
+    /// Writes the bytes unchanged, without a line feed.
     pub(super) fn raw(self, bytes: &[u8]) {
         if !self.writes(bytes) && !self.staying {
             // Whoever read this has gone; there is nobody left to tell.
@@ -124,7 +126,7 @@ impl Output {
     }
 }
 
-/// Whether what is told beside the output is JSON; said once, before anything is told.
+/// True if the log on stderr is JSON; set once, before the first line is written.
 static AS_JSON: AtomicBool = AtomicBool::new(false);
 
 /// From now on what is told beside the output is one JSON object a line, for programs that gather logs.
@@ -132,7 +134,7 @@ pub(super) fn tell_as_json() {
     AS_JSON.store(true, Relaxed);
 }
 
-/// Whether it is.
+/// True if the log on stderr is JSON.
 pub(super) fn tells_json() -> bool {
     AS_JSON.load(Relaxed)
 }

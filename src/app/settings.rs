@@ -1,4 +1,4 @@
-//! `.cuelight/config.toml`: what a workspace says of itself, and what can be said there. What it means is worked out in `config`.
+//! `.cuelight/config.toml`: the settings of a workspace and their permitted values. `config` applies them.
 
 use super::{args::LogFormat, exit::Trouble};
 use cuelight_base::{Span, Value, is_agent_type, safe_text};
@@ -10,9 +10,9 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::json;
 use std::{collections::BTreeMap, io, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-/// How long a request to the API may take to be sent when nothing is said, …
+/// Default of the time in which a request to the API must be sent completely.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// … and what can be said.
+/// Permitted values of `request-timeout`.
 const PATIENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
 /// Connections to the API that there can be.
@@ -20,37 +20,42 @@ const CONNECTIONS: RangeInclusive<usize> = 10..=20_000;
 /// Bytes of contexts that can be kept at most.
 const CONTEXT_CACHE_MOST: u64 = 16 << 30;
 
-/// What `config.toml` of a workspace says.
+/// The settings in `config.toml` of a workspace.
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Settings {
-    /// What the workspace calls itself: `environment = "PROD"`.
+    /// The name of the environment that the workspace belongs to: `environment = "PROD"`.
     pub(super) environment: String,
     /// The project that its things belong to: `project = "shop"`; the name of its directory when nothing is said.
     pub(super) project: Option<String>,
-    /// Whether `/status` and `/metrics` are shown to whoever asks; where this machine alone can ask when nothing is said.
+    /// True if `/status` and `/metrics` are shown without a token. By default true only if the engine listens
+    /// on this machine alone.
     pub(super) open_status: Option<bool>,
     /// Requests of each type of agent, in a minute and at once: `rates = {qa = "60/10", architect = "unlimited"}`.
     pub(super) rates: BTreeMap<String, String>,
-    /// What is so of agents that are started over HTTP: `[spawn.coder]` with `gate`, `require`, `permissions` …
+    /// Rules for agents that are started over HTTP: `[spawn.coder]` with `gate`, `require`, `permissions` …
     pub(super) spawn: BTreeMap<String, SpawnSettings>,
-    /// Where agents that are started find us, when that is not where we listen: `agents-url = "https://cue.example.org:3001"`.
+    /// The URL at which started agents reach the engine, if it differs from the listening address:
+    /// `agents-url = "https://cue.example.org:3001"`.
     pub(super) agents_url: Option<String>,
-    /// How long a request to the API may take to be sent, and how long a connection may be silent: `request-timeout = "30s"`.
+    /// The time in which a request to the API must be sent, and for which a connection may be silent:
+    /// `request-timeout = "30s"`.
     pub(super) request_timeout: Option<String>,
-    /// How many may be there at once: `[connections]` with `most`, `waiting`, `waiting-of-project` and `waiting-of-principal`.
+    /// Limits of connections at once: `[connections]` with `most`, `waiting`, `waiting-of-project` and
+    /// `waiting-of-principal`.
     pub(super) connections: ConnectionSettings,
-    /// How long results of agents can be found: `results-kept = "30d"`.
+    /// The time for which results of agents stay available: `results-kept = "30d"`.
     pub(super) results_kept: Option<String>,
-    /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
+    /// The types of agents that continue after a type: `next-agents = {coding = ["qa", "security"]}`.
     pub(super) next_agents: BTreeMap<String, Vec<String>>,
-    /// How an engine without a screen writes what it tells: `log-format = "json"`.
+    /// The log format of an engine without a screen: `log-format = "json"`.
     pub(super) log_format: Option<LogFormat>,
     /// Bytes of contexts of agents that are kept for whoever asks next: `context-cache = "256MiB"`.
     pub(super) context_cache: Option<String>,
-    /// Where traces go: `[traces]` with `endpoint`, `headers` and `service`.
+    /// The collector for traces: `[traces]` with `endpoint`, `headers` and `service`.
     pub(super) traces: TraceSettings,
-    /// What has to be so about which topic: `[topics."review/done"]` with `about`, `schema` (a file) and `signed`.
+    /// The rules for messages by topic: `[topics."review/done"]` with `about`, `schema` (a file) and
+    /// `signed`.
     pub(super) topics: BTreeMap<String, TopicSettings>,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
     pub(super) pass_env: Vec<String>,
@@ -62,21 +67,21 @@ pub(super) struct Settings {
     pub(super) http_authorities: Option<PathBuf>,
 }
 
-/// What `config.toml` says of connections to the API.
+/// The settings in `config.toml` for connections to the API.
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ConnectionSettings {
     /// Connections at once, 1,000 when nothing is said.
     most: Option<usize>,
-    /// Those of them on which somebody waits: nine of ten.
+    /// Connections at once that wait for an event; by default nine of ten.
     waiting: Option<usize>,
-    /// Those of one project: half of them.
+    /// Waiting connections of one project; by default half of all waiting ones.
     waiting_of_project: Option<usize>,
-    /// Those of one principal: 100.
+    /// Waiting connections of one principal; by default 100.
     waiting_of_principal: Option<usize>,
 }
 
-/// What `config.toml` says of traces.
+/// The settings in `config.toml` for traces.
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TraceSettings {
@@ -84,39 +89,39 @@ pub(super) struct TraceSettings {
     pub(super) endpoint: Option<String>,
     /// Header fields, each with the name of the secret that is its value.
     pub(super) headers: BTreeMap<String, String>,
-    /// What the collector calls us; `cuelight` when nothing is said.
+    /// The service name in traces; `cuelight` by default.
     pub(super) service: Option<String>,
 }
 
-/// What `config.toml` says of agents of one type that are started over HTTP.
+/// The settings in `config.toml` for agents of one type that are started over HTTP.
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SpawnSettings {
-    /// Whether people are asked before one starts; yes when nothing is said.
+    /// True if a gate asks people before an agent starts; true by default.
     pub(super) gate: Option<bool>,
-    /// Who must agree, each `sre`, or `sre:2` for two of them.
+    /// The groups that must approve, each as `sre`, or as `sre:2` for two approvers.
     pub(super) require: Vec<String>,
-    /// Whether whoever asks for it may not answer.
+    /// True if the requester of an agent may not approve its start.
     pub(super) four_eyes: bool,
-    /// What its token may ask.
+    /// The permissions of the agent's token.
     pub(super) permissions: Option<Vec<Permission>>,
-    /// How long its token holds, at most a day: `token-life = "1h"`.
+    /// The lifetime of the agent's token, at most a day: `token-life = "1h"`.
     pub(super) token_life: Option<String>,
     /// Names of variables that whoever asks for it may set.
     pub(super) environment: Vec<String>,
-    /// How many of them may be there at once.
+    /// The number of agents of this type that may run at once.
     pub(super) at_most: Option<usize>,
 }
 
-/// What `config.toml` says of a topic.
+/// The settings in `config.toml` for one topic.
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TopicSettings {
-    /// What it is about, for people.
+    /// The subject of the topic, for people.
     pub(super) about: String,
     /// A file: the JSON Schema that what is said has to fit.
     pub(super) schema: Option<PathBuf>,
-    /// Whether what is said has to be signed.
+    /// True if every message on the topic must be signed.
     pub(super) signed: bool,
 }
 
@@ -165,7 +170,7 @@ impl Settings {
         toml::from_str(&text).map_err(|it| failed(it.to_string()))
     }
 
-    /// What an engine would refuse to begin with, each by itself.
+    /// The settings that would keep an engine from starting, one trouble each.
     pub(super) fn refused(&self, workspace: &Workspace) -> Vec<Trouble> {
         [
             self.rates(workspace).err(),
@@ -181,7 +186,8 @@ impl Settings {
         .collect()
     }
 
-    /// What it says of agents that are started, and what comes to nothing: of those of no file here, and variables that nobody can set.
+    /// Warnings about `[spawn]` settings without effect: agents that no file here describes, and variables
+    /// that nobody can set.
     pub(super) fn idle_spawn(&self, known: &dyn Fn(&str) -> bool) -> Vec<String> {
         let mut told = Vec::new();
         for (name, said) in &self.spawn {
@@ -217,7 +223,7 @@ impl Settings {
         Ok(rates)
     }
 
-    /// Where agents that are started find us, where it says so.
+    /// The URL at which started agents reach the engine; None if not set.
     pub(super) fn agents_url(&self, workspace: &Workspace) -> Result<Option<String>, Trouble> {
         let Some(said) = &self.agents_url else { return Ok(None) };
         let failed = |why: String| {
@@ -230,7 +236,7 @@ impl Settings {
         Ok(Some(said.clone()))
     }
 
-    /// How long results can be found, where it says so.
+    /// The time for which results of agents stay available; None if not set.
     pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
         let read = |text: &String| match text.parse::<Span>() {
             Ok(span) if span > Span(0) => Ok(span),
@@ -257,7 +263,7 @@ impl Settings {
         })
     }
 
-    /// What is so of agents that are started over HTTP, by their type.
+    /// The rules for agents that are started over HTTP, by agent type.
     pub(super) fn spawn(&self, workspace: &Workspace) -> Result<BTreeMap<String, SpawnRule>, Trouble> {
         let rule = |(name, said): (&String, &SpawnSettings)| {
             let failed = |why: &str| {
@@ -301,7 +307,7 @@ impl Settings {
         self.spawn.iter().map(rule).collect()
     }
 
-    /// How many may be there at once.
+    /// The limits of connections at once, with defaults for what is not set.
     pub(super) fn places(&self, workspace: &Workspace) -> Result<Places, Trouble> {
         let (said, usual) = (self.connections, Places::default());
         let connections = said.most.unwrap_or(usual.connections);
@@ -322,7 +328,7 @@ impl Settings {
         )))
     }
 
-    /// How long a request may take to be sent.
+    /// The time in which a request to the API must be sent completely.
     pub(super) fn patience(&self, workspace: &Workspace) -> Result<Duration, Trouble> {
         let Some(text) = &self.request_timeout else { return Ok(PATIENCE) };
         let span = text.parse::<Span>().map_or(Duration::ZERO, Span::to_std);

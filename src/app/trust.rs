@@ -1,4 +1,5 @@
-//! Whether a workspace may act: its user made it, or has accepted what in it can act. Until then it is only looked at.
+//! Trust in a workspace: its user made it, or has accepted everything in it that can act. Until then the
+//! workspace is read-only.
 
 use super::{config::Config, exit::Trouble, output::say};
 use cuelight_runtime::{Entropy, MayStart, called_by_schedules};

@@ -29,11 +29,11 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How long an engine that was started in the background may take to listen.
+/// Time in which an engine that was started in the background must begin to listen.
 const START_MAX: Duration = Duration::from_secs(20);
-/// Between two tries to reach it: from …
+/// Shortest pause between two tries to reach an engine in the background.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
-/// … to.
+/// Longest pause between two tries to reach an engine in the background.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 
 /// Lines of the log that wait to be written; what comes when there are more is left out, and that is told.
@@ -47,13 +47,13 @@ pub(super) struct Seat {
     pub(super) people: Vec<String>,
     pub(super) workspace: Workspace,
     pub(super) engine: Option<Engine>,
-    /// Where that is, when it is on another machine.
+    /// The line to the engine's machine, when the engine is on another one.
     pub(super) far: Option<Far>,
-    /// Whether an engine in the background takes over what is open when this seat is left.
+    /// True if an engine in the background takes over the open runs when this seat is left.
     pub(super) goes_on: Cell<bool>,
-    /// Where our engine is to answer over HTTP, …
+    /// The address at which the engine of this process is asked to answer over HTTP.
     listen: Option<Listen>,
-    /// … and where it does.
+    /// The address at which it does answer over HTTP.
     pub(super) answers_at: Option<String>,
     /// Other seats at our engine.
     seats: Option<Seats>,
@@ -65,7 +65,7 @@ pub(super) struct Seat {
 pub(super) struct Far {
     /// The words in the header: that it is elsewhere, and its machine.
     pub(super) place: String,
-    /// What its workspace calls itself.
+    /// The name of the environment that the workspace belongs to.
     pub(super) environment: String,
 }
 
@@ -83,12 +83,13 @@ impl Seat {
         }
     }
 
-    /// How many others sit at our engine.
+    /// The number of other seats at the engine of this process.
     pub(super) fn attached(&self) -> usize {
         self.seats.as_ref().map_or(0, Seats::taken)
     }
 
-    /// Leaves: an engine of our own ends in order, a line is closed. What is open goes on elsewhere where that was said.
+    /// Leaves the seat: an engine of this process ends in order, a line is closed. Open runs continue in a
+    /// background engine if `goes_on` is set.
     pub(super) async fn leave(self) {
         let open = self.desk.boards().borrow().board.open_runs().next().is_some();
         drop(self.desk);
@@ -311,7 +312,8 @@ pub(super) fn no_seat(error: AttachError) -> Trouble {
     }
 }
 
-/// A seat at an engine on another machine. What this console keeps for itself goes to a workspace in which nothing runs.
+/// Attaches to an engine on another machine. Files of this console itself go to a workspace in which nothing
+/// runs.
 pub(super) async fn attach_far(
     host: &str,
     open: impl Fn(bool, &Tasks) -> Result<FarLine, String> + Send + Sync + 'static,
@@ -372,8 +374,8 @@ pub(super) async fn take_or_attach(
     tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(workspace)))
 }
 
-/// A seat to look from: at the engine that runs, else at what was recorded. Where it cannot be read who is who, that is said, and
-/// whoever looks is nobody in particular.
+/// A seat for looking: at the running engine, else at the recorded events. If the list of people cannot be
+/// read, that is printed, and nobody is known by name.
 pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
     let people = config.people(&workspace).unwrap_or_else(|trouble| {
@@ -433,8 +435,8 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
     tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(&workspace)))
 }
 
-/// A lock on the directory of a workspace, held by whoever starts its engine; nothing while another holds it. Where directories
-/// cannot be locked everybody may: the lock of the workspace itself decides then.
+/// The lock on the directory of a workspace, for the one process that starts its engine; None while another
+/// holds it. A directory that cannot be locked stops nobody: then the lock of the workspace itself decides.
 fn turn_to_start(workspace: &Workspace) -> Option<Option<File>> {
     let dir = File::open(workspace.root().join(".cuelight")).ok();
     match dir.as_ref().map(File::try_lock) {

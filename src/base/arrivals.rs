@@ -1,7 +1,8 @@
-//! When which bytes of an output arrived: a list to look an instant up in, and its form as an index beside the output.
+//! The arrival times of an output's bytes: a list to look an instant up in, and its form as an index beside
+//! the output.
 //!
-//! The index is bytes appended while output comes, so it may end in the middle of an entry, or hold what a disk made of it;
-//! then what lies after the last sound entry has no time. Files are the matter of who writes and who reads them.
+//! The index is appended while output comes, so it may end in the middle of an entry, or be damaged on disk.
+//! Bytes after the last sound entry have no time. The files are written and read elsewhere.
 
 use super::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,10 +13,11 @@ pub const ARRIVALS_BYTES_MAX: usize = 4 * 1024 * 1024;
 const BYTES_FREE: u64 = 64 * 1024;
 /// Beyond those an index has one byte for so many of its output.
 const BYTES_SHARE: u64 = 16;
-/// What the check of an entry begins with: a hole of zeros is no entry.
+/// The seed of an entry's check byte, so that a hole of zeros is no valid entry.
 const CHECK_SEED: u8 = 0xa5;
 
-/// When which bytes came; bytes that stand before the first entry, or after one without an instant, nobody knows of.
+/// When which bytes came; bytes that stand before the first entry, or after one without an instant, nobody
+/// knows of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arrivals {
     /// From this byte on, this instant; by byte.
@@ -29,7 +31,7 @@ impl Arrivals {
         Self { marks }
     }
 
-    /// Whether nothing is known.
+    /// True if no arrival is known.
     pub const fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
@@ -50,7 +52,7 @@ impl Arrivals {
         self.marks.get(after.checked_sub(1)?)?.1
     }
 
-    /// What is needed to look up the bytes from `from` to before `to`.
+    /// The part that is needed to look up the bytes from `from` to before `to`.
     #[must_use]
     pub fn within(&self, from: u64, to: u64) -> Self {
         let first = self.marks.partition_point(|(at, _)| *at <= from).saturating_sub(1);
@@ -95,8 +97,9 @@ pub struct ArrivalsPen {
 }
 
 impl ArrivalsPen {
-    /// The bytes that say that output arrived at `at`, `place` bytes after the begin of what the index is of. None when nothing
-    /// has to be said: the same instant as before, a clock that was set back, or no room for so fine a time.
+    /// The bytes of an entry: output arrived at `at`, `place` bytes after the begin of the indexed output.
+    /// None when no entry is needed: the same instant as before, a clock that was set back, or no room for so
+    /// fine a time.
     pub fn entry(&mut self, place: u64, at: Timestamp) -> Option<Vec<u8>> {
         if self.has_ended || at.0 <= self.ms || self.written as u64 > BYTES_FREE + place / BYTES_SHARE {
             return None;
@@ -113,7 +116,7 @@ impl ArrivalsPen {
     }
 }
 
-/// How far on in bytes and milliseconds, and what follows the entry.
+/// The step in bytes, the step in milliseconds, and the bytes after the entry.
 fn entry(bytes: &[u8]) -> Option<(u64, u64, &[u8])> {
     let (place, rest) = number(bytes)?;
     let (step, rest) = number(rest)?;
@@ -202,7 +205,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Arrivals>(&json).expect("its own"), all);
     }
 
-    /// Wherever it breaks off or is damaged, no byte has a time that is not its own.
+    /// No byte gets a time that is not its own, at any place where the index breaks off or is damaged.
     #[test]
     fn a_short_or_damaged_index_shows_no_time_rather_than_a_wrong_one() {
         let (index, all) = hour();

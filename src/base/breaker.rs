@@ -1,5 +1,5 @@
-//! A circuit breaker: when calls to a target are held back, and when they are let through again. Arithmetic alone: whose
-//! calls they are and who waits is for `engine`.
+//! A circuit breaker: when calls to a target are held back, and when they are let through again. Arithmetic
+//! alone: whose calls they are and who waits is for `engine`.
 
 use crate::{FailureMode, Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BreakerRule {
-    /// So many calls in a row have to fail.
+    /// The number of calls in a row that have to fail.
     pub failures: u32,
-    /// For so long nothing is let through.
+    /// The time for which no call is let through.
     pub open_for: Span,
-    /// So many calls in a row have to succeed after that.
+    /// The number of calls in a row that have to succeed after that.
     pub successes: u32,
-    /// What becomes of a call meanwhile.
+    /// The treatment of a call while the circuit is open.
     pub when_open: WhenOpen,
 }
 
@@ -24,33 +24,33 @@ impl Default for BreakerRule {
     }
 }
 
-/// What becomes of a call to a target whose circuit is open.
+/// The treatment of a call to a target whose circuit is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenOpen {
-    /// It waits.
+    /// The call waits until the circuit lets it through.
     #[default]
     Wait,
-    /// It fails at once.
+    /// The call fails at once.
     Fail,
 }
 
-/// Where a breaker is.
+/// The state of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
-    /// Calls are made; so many of the last ones in a row have failed.
+    /// Calls are made as usual.
     Closed {
-        /// How many.
+        /// The number of last calls in a row that failed.
         failures: u32,
     },
-    /// None is made until then.
+    /// No call is made until an instant.
     Open {
-        /// Until when.
+        /// The instant from which a call is let through again.
         until: Timestamp,
     },
-    /// One at a time is made, to see whether they succeed again.
+    /// One call at a time is made, to see if calls succeed again.
     HalfOpen {
-        /// How many in a row have.
+        /// The number of calls in a row that succeeded.
         successes: u32,
     },
 }
@@ -62,7 +62,7 @@ impl Default for Circuit {
 }
 
 impl Circuit {
-    /// Where it is after a call has ended. What began before it opened says nothing while it is open.
+    /// The state after a call has ended. A call that ends while the circuit is open changes nothing.
     #[must_use]
     pub fn after_call(self, rule: &BreakerRule, succeeded: bool, now: Timestamp) -> Self {
         let open = Self::Open { until: now + rule.open_for };
@@ -90,7 +90,7 @@ impl Circuit {
 }
 
 impl FailureMode {
-    /// Whether such a failure says something of what was called, and not of who called it, of a rule, or of this machine.
+    /// True if such a failure is due to the call's target, not to the caller, a rule, or this machine.
     pub const fn blames_target(self) -> bool {
         !matches!(
             self,

@@ -1,26 +1,26 @@
-//! A token bucket with a quota of the day: how many calls a target takes. Arithmetic alone: whose calls they are and who
-//! waits is for `engine`.
+//! A token bucket with a quota of the day: how many calls a target takes. Arithmetic alone: whose calls they
+//! are and who waits is for `engine`.
 //!
-//! A bucket that is full holds `burst` tokens and gets one more every so often. Kept is the instant at which it is full
-//! again, in microseconds, so that no rate is rounded away.
+//! A bucket that is full holds `burst` tokens and gets one more every so often. Kept is the instant at which
+//! it is full again, in microseconds, so that no rate is rounded away.
 
 use crate::{Span, Timestamp, cron::next_scheduled};
 use serde::{Deserialize, Serialize};
 
-/// How many calls a target takes.
+/// The limits on the rate of calls to a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RateRule {
-    /// So many calls, in the time below; 0 means as many as there are.
+    /// The number of calls in `per`; 0 means no limit.
     pub calls: u32,
-    /// In so long.
+    /// The time in which `calls` calls are allowed.
     pub per: Span,
-    /// So many at once, when none was made for a while.
+    /// The number of calls at once when none was made for a while.
     pub burst: u32,
-    /// So many on one day.
+    /// The number of calls on one day; none for no quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_day: Option<u64>,
-    /// Where the day begins: `Europe/Paris`.
+    /// The time zone in which a day begins: `Europe/Paris`.
     pub timezone: String,
 }
 
@@ -30,7 +30,7 @@ impl Default for RateRule {
     }
 }
 
-/// What was taken out of a bucket.
+/// The usage of a bucket so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Bucket {
@@ -52,7 +52,7 @@ pub enum Empty {
 }
 
 impl RateRule {
-    /// How long it takes to get one token, in microseconds.
+    /// The time it takes to get one token, in microseconds; 0 without a rate.
     pub fn interval_us(&self) -> i64 {
         let per = i64::try_from(self.per.0).unwrap_or(i64::MAX).saturating_mul(1000);
         per.checked_div(i64::from(self.calls)).unwrap_or(0).max(i64::from(self.calls > 0))
@@ -60,7 +60,7 @@ impl RateRule {
 }
 
 impl Bucket {
-    /// Why nothing can be taken now; nothing when something can.
+    /// The reason why no token can be taken now; none when one can.
     pub fn is_empty(&self, rule: &RateRule, now: Timestamp) -> Option<Empty> {
         if let (Some(quota), day) = (rule.per_day, self.day_now(rule, now))
             && self.used_on(&day) >= quota
@@ -74,7 +74,7 @@ impl Bucket {
             .then(|| Empty::Rate(Timestamp(ready.div_euclid(1000) + i64::from(ready.rem_euclid(1000) > 0))))
     }
 
-    /// After one call.
+    /// Returns the bucket after one call.
     #[must_use]
     pub fn take(&self, rule: &RateRule, now: Timestamp) -> Self {
         let day = self.day_now(rule, now);
@@ -117,7 +117,7 @@ const fn us(at: Timestamp) -> i64 {
 mod tests {
     use super::*;
 
-    /// How many of so many calls are let through at each of these instants.
+    /// The number of calls, out of `calls`, that are let through at each of these instants.
     fn go(rule: &RateRule, calls: u32, instants: &[&str]) -> Vec<u32> {
         let mut bucket = Bucket::default();
         let at = |text: &&str| text.parse::<Timestamp>().expect("an instant");

@@ -4,8 +4,9 @@ use crate::{JSON_VALUE_BYTES, Value, ValueMap};
 use serde::Serialize;
 use std::{borrow::Cow, cmp::Ordering, io};
 
-/// Canonical JSON: keys sorted by their UTF-16 units, no blanks, strings escaped as RFC 8785 says. Numbers stay as they
-/// were written (we hash what was said, we never compute it again), which RFC 8785 would round to doubles.
+/// Canonical JSON: keys sorted by their UTF-16 units, no blanks, strings escaped as RFC 8785 says. Numbers
+/// stay as they were written (we hash what was said, we never compute it again), which RFC 8785 would round
+/// to doubles.
 ///
 /// # Panics
 /// When the data cannot be JSON: a map with keys that are neither text nor numbers.
@@ -18,18 +19,19 @@ pub fn canonical_json<T: Serialize + ?Sized>(data: &T) -> String {
     sorter.out
 }
 
-/// How many bytes data has as JSON; nothing is kept of them.
+/// The number of bytes that data has as JSON; the JSON itself is not kept.
 ///
 /// # Panics
-/// Where [`canonical_json`] does.
+/// Under the same conditions as [`canonical_json`].
 pub fn json_bytes<T: Serialize + ?Sized>(data: &T) -> usize {
     let mut counter = Counter(0);
     serde_json::to_writer(&mut counter, data).expect("what is counted is plain data with text for keys");
     counter.0
 }
 
-/// Whether a JSON text has more values than that, told without parsing it: they are counted by the signs before them. An empty list or object
-/// counts as two values; of what is no JSON the answer says nothing.
+/// True if a JSON text has more than `values_max` values, told without parsing it.
+/// Values are counted by the signs before them. An empty list or object counts as two values. The answer
+/// means nothing for a text that is no JSON.
 pub fn has_more_json_values(text: &[u8], values_max: usize) -> bool {
     let is_sign = |it: &u8| matches!(it, b',' | b'[' | b'{');
     // Nearly always there are fewer even with those inside of texts.
@@ -84,7 +86,7 @@ struct Sorter<'a> {
     text: &'a str,
     at: usize,
     out: String,
-    /// Of the object at hand and of those around it, one after the other.
+    /// The members of the current object and of the objects around it, one after the other.
     members: Vec<Member<'a>>,
     /// The members of an object while they are put in order.
     body: String,
@@ -94,7 +96,7 @@ struct Sorter<'a> {
 #[derive(Clone, Copy)]
 struct Member<'a> {
     key: &'a str,
-    /// Whether its bytes are its units.
+    /// True if the key's bytes are its UTF-16 units.
     is_plain: bool,
     start: usize,
     end: usize,

@@ -1,4 +1,4 @@
-//! A number and its word: the one place that knows when a word is in the plural. Which words there are is left to who counts.
+//! A number and its word: the one place that knows when a word is in the plural. The words are the caller's.
 
 use std::fmt::Display;
 

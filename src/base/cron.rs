@@ -3,7 +3,8 @@
 use crate::{Span, Timestamp};
 use chrono::{DateTime, Utc};
 
-/// How far back the last time of a schedule is looked for: an hour, a day, a month, a year, a leap cycle.
+/// The spans in which the last time of a schedule is looked for: an hour, a day, a month, a year, a leap
+/// cycle.
 const REACHES: [Span; 5] = [
     Span::seconds(3600),
     Span::seconds(24 * 3600),
@@ -14,7 +15,8 @@ const REACHES: [Span; 5] = [
 
 /// The first instant after `after` that this schedule names; none when it names none any more.
 ///
-/// An hour that summer time leaves out is made up for at its end, one that comes twice counts once (as cron does).
+/// An hour that summer time leaves out is made up for at its end, one that comes twice counts once (as cron
+/// does).
 ///
 /// # Errors
 /// When it is no schedule, or there is no such time zone; the text finishes "could not …".
@@ -29,7 +31,7 @@ pub fn next_scheduled(cron: &str, timezone: &str, after: Timestamp) -> Result<Op
     Ok(next.ok().map(|it| Timestamp(it.timestamp_millis())))
 }
 
-/// Whether there is such a time zone.
+/// True if this time zone exists.
 pub fn is_timezone(name: &str) -> bool {
     name.parse::<chrono_tz::Tz>().is_ok()
 }

@@ -14,7 +14,8 @@ impl Digest {
         u128::from_be_bytes(std::array::from_fn(|it| self.0[it]))
     }
 
-    /// The first 40 bits in Crockford base32, two groups of four: `c41f-92qd`. What people compare and type.
+    /// The short code that people compare and type: the first 40 bits in Crockford base32, two groups of
+    /// four, `c41f-92qd`.
     pub fn code(&self) -> String {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let bits = self.0[..5].iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));

@@ -4,7 +4,7 @@ use crate::{FailureMode, ValueMap};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What kind of work failed (O2's `ErrorType`).
+/// The kind of work that failed (O2's `ErrorType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are O2's and say what they mean")]
@@ -92,7 +92,7 @@ impl ErrorKind {
     }
 }
 
-/// How bad it is.
+/// The severity of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -107,7 +107,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// High or critical.
+    /// True for high and critical.
     pub fn is_critical(self) -> bool {
         self >= Self::High
     }
@@ -124,23 +124,23 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One failure. Where and when it happened stands on the event that carries it.
+/// One failure. The event that carries it tells its place and its instant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorRecord {
-    /// What kind of work failed.
+    /// The kind of work that failed.
     pub error_type: ErrorKind,
-    /// How bad it is.
+    /// The severity of the error.
     pub severity: Severity,
     /// Why, in one of 25 classes.
     pub mode: FailureMode,
-    /// Who did the work: a step's id, an agent, a tool.
+    /// The source of the failure: a step's id, an agent, a tool.
     pub source: String,
-    /// What happened, in a sentence.
+    /// The error message, in a sentence.
     pub message: String,
     /// Facts that help: exit code, signal, errno, limit.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub context: ValueMap,
-    /// The end of what it wrote, or a traceback; foreign text.
+    /// The end of the output, or a traceback; untrusted text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tail: String,
 }
@@ -151,7 +151,7 @@ impl ErrorRecord {
         ErrorRecordBuilder::default()
     }
 
-    /// `[HIGH] worker: message`
+    /// One line for people: `[HIGH] worker: message`.
     pub fn summary(&self) -> String {
         format!("[{}] {}: {}", self.severity, self.source, self.message)
     }
@@ -171,31 +171,31 @@ pub struct ErrorRecordBuilder {
 }
 
 impl ErrorRecordBuilder {
-    /// What kind of work failed.
+    /// Sets the kind of work that failed.
     pub fn error_type(mut self, it: ErrorKind) -> Self {
         self.error_type = Some(it);
         self
     }
 
-    /// How bad it is.
+    /// Sets the severity of the error.
     pub fn severity(mut self, it: Severity) -> Self {
         self.severity = Some(it);
         self
     }
 
-    /// Why; `agent_logic` when nothing is said.
+    /// Sets the failure mode; `agent_logic` when it is not set.
     pub fn mode(mut self, it: FailureMode) -> Self {
         self.mode = Some(it);
         self
     }
 
-    /// Who did the work.
+    /// Sets the source of the failure.
     pub fn source(mut self, it: impl Into<String>) -> Self {
         self.source = Some(it.into());
         self
     }
 
-    /// What happened.
+    /// Sets the error message, in a sentence.
     pub fn message(mut self, it: impl Into<String>) -> Self {
         self.message = Some(it.into());
         self
@@ -207,7 +207,7 @@ impl ErrorRecordBuilder {
         self
     }
 
-    /// The end of what it wrote.
+    /// Sets the end of the output.
     pub fn tail(mut self, it: impl Into<String>) -> Self {
         self.tail = it.into();
         self

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 
 macro_rules! modes {
     ($($name:ident $word:literal $again:literal,)*) => {
-        /// The class of a failure, by structured cause first (exit code, signal, errno, HTTP status), by text last.
+        /// The class of a failure, by structured cause first (exit code, signal, errno, HTTP status), by text
+        /// last.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum FailureMode {
             $(#[doc = concat!("`", $word, "`")] #[serde(rename = $word)] $name,)*
@@ -20,7 +21,7 @@ macro_rules! modes {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// Whether trying again may help without anybody changing anything.
+            /// True if a retry may help without anybody changing anything.
             pub const fn is_retryable(self) -> bool {
                 match self { $(Self::$name => $again,)* }
             }
@@ -57,7 +58,7 @@ modes! {
 }
 
 impl FailureMode {
-    /// Whether nothing but a person's change can help.
+    /// True if nothing but a person's change can help.
     pub const fn is_terminal(self) -> bool {
         matches!(
             self,

@@ -1,5 +1,7 @@
-//! A bounded memory that several owners share: what is remembered of one is never forgotten because another has much. Each thing is
-//! remembered for so long; where there is no more room, the oldest goes of the owner of whom most is remembered.
+//! A bounded memory that several owners share: no owner's entries are forgotten because another owner has
+//! many.
+//! Each entry is remembered for a fixed time. When the room is used up, the oldest entry of the owner with
+//! most entries goes.
 
 use crate::{Span, Timestamp};
 use std::{
@@ -33,7 +35,7 @@ impl<K: Ord + Clone, V> FairMemory<K, V> {
         Self { of: BTreeMap::new(), kept: 0, most, life, swept: Timestamp(0) }
     }
 
-    /// What is remembered of an owner under this key.
+    /// The value that is remembered of an owner under this key; none when its time is up.
     pub fn find(&self, owner: &str, key: &K, now: Timestamp) -> Option<&V> {
         let (at, found) = self.of.get(owner)?.by_key.get(key)?;
         (*at + self.life >= now).then_some(found)
@@ -68,7 +70,7 @@ impl<K: Ord + Clone, V> FairMemory<K, V> {
         self.of.retain(|_, own| !own.in_order.is_empty());
     }
 
-    /// The oldest goes of whoever has most; among those who have equally many, the oldest of all.
+    /// Drops the oldest entry of the owner with most entries; of owners with equally many, the oldest of all.
     fn let_go(&mut self) {
         let weight = |own: &Own<K, V>| (own.in_order.len(), Reverse(own.oldest()));
         let Some((owner, own)) = self.of.iter_mut().max_by_key(|it| weight(it.1)) else { return };

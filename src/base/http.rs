@@ -1,31 +1,31 @@
-//! A request that a step sends, wholly resolved: part of its launch, so that what people approve is what is sent. Secrets
-//! stand in it by name.
+//! A request that a step sends, wholly resolved: part of its launch, so that what people approve is what is
+//! sent. Secrets stand in it by name.
 //!
-//! Whether it may be sent, and how, is for `tool`; what its texts were made of, for `plan`.
+//! `tool` decides if it may be sent, and sends it. `plan` makes its texts.
 
 use crate::{Digest, HTTP_BODY_BYTES_MAX, TextPart, Value, safe_text, shorten};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Lines of a body that people see, …
+/// Lines of a body that people see.
 const BODY_LINES_SHOWN: usize = 20;
-/// … and characters of each.
+/// Characters of each such line.
 const BODY_LINE_CHARS_SHOWN: usize = 500;
 
-/// One request.
+/// One HTTP request of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpCall {
-    /// `GET`
+    /// The HTTP method: `GET`.
     pub method: String,
-    /// Where to. The part up to the end of the host holds no secret.
+    /// The address. The part up to the end of the host holds no secret.
     pub url: Vec<TextPart>,
     /// Header fields, as they are sent beside those of every request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, Vec<TextPart>)>,
-    /// What is sent.
+    /// The body of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// What counts as success.
+    /// The conditions under which an answer counts as success.
     #[serde(default, skip_serializing_if = "HttpExpect::is_default")]
     pub expect: HttpExpect,
     /// Redirects that are followed, each checked as the first address was.
@@ -34,15 +34,15 @@ pub struct HttpCall {
     /// Bytes that an answer may have.
     #[serde(default = "bytes_max_default")]
     pub bytes_max: u64,
-    /// Whether `Idempotency-Key` is sent: the same over all attempts.
+    /// True if `Idempotency-Key` is sent: the same over all attempts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keyed: bool,
-    /// Whether the host comes from what another step gave: then the workspace has to name it.
+    /// True if the host comes from another step's output; then the workspace has to name the host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign_host: bool,
 }
 
-/// What counts as success.
+/// The conditions under which an answer counts as success.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HttpExpect {
@@ -66,7 +66,7 @@ impl HttpCall {
         shown(&self.url)
     }
 
-    /// Where it goes, as breakers and buckets count it: scheme, host and port, `https://api.example.com`.
+    /// The target, as breakers and buckets count it: scheme, host and port, `https://api.example.com`.
     pub fn target(&self) -> String {
         let clear = match self.url.first() {
             Some(TextPart::Text(text)) => text.as_str(),
@@ -78,7 +78,8 @@ impl HttpCall {
         origin.strip_suffix(default_port).unwrap_or(&origin).to_owned()
     }
 
-    /// All that is sent, for people: header fields in the clear, secrets by name, the body by length and hash.
+    /// All that is sent, for people: header fields in the clear, secrets by name, the body by length and
+    /// hash.
     pub fn lines(&self) -> Vec<String> {
         let mut out: Vec<String> =
             self.headers.iter().map(|(name, parts)| format!("{name}: {}", shown(parts))).collect();
@@ -110,13 +111,13 @@ impl HttpCall {
         out
     }
 
-    /// SHA-256 of what is sent.
+    /// SHA-256 of the body; none without a body.
     pub fn body_digest(&self) -> Option<Digest> {
         self.body.as_ref().map(|it| Digest(Sha256::digest(it.as_bytes()).into()))
     }
 }
 
-/// Where scheme and host of an address end, once something follows them: a path, a query or a fragment.
+/// The place in an address at which scheme and host end, if a path, a query or a fragment follows them.
 pub fn past_host(url: &str) -> Option<usize> {
     let host = url.find("://")? + 3;
     url[host..].find(['/', '?', '#']).map(|it| host + it)

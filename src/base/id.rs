@@ -1,7 +1,7 @@
-//! The names of things: small newtypes, so that one id is never taken for another.
+//! The ids of things: small newtypes, so that one id is never taken for another.
 //!
-//! Numbers are given out by the engine (they are part of the journal), never drawn at random;
-//! only a `DecisionId` is chosen by whoever asks, so that asking twice is noticed.
+//! The engine gives out the numbers (they are part of the journal), never at random. Only a `DecisionId` is
+//! chosen by the client, so that a repeated request is noticed.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -44,7 +44,7 @@ numbered!(
     Seq(u64), "#"
 );
 numbered!(
-    /// How often a gate has been asked anew; every change to what is asked raises it.
+    /// The number of changes to a gate's question; every change raises it.
     Epoch(u32), ""
 );
 
@@ -71,7 +71,7 @@ impl StepIx {
 /// One call of one step: `r-7.3.1` is the first attempt of the fourth step of run 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptId {
-    /// The run.
+    /// The run that the call belongs to.
     pub run: RunId,
     /// The step in it.
     pub step: StepIx,
@@ -100,7 +100,7 @@ impl FromStr for AttemptId {
     }
 }
 
-/// Chosen by whoever decides, single use: the same id again gets the same answer.
+/// Chosen by the client of a decision, single use: the same id again gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DecisionId(pub String);

@@ -1,5 +1,5 @@
-//! Reads JSON that comes from outside. `serde_json` keeps the last of two equal keys without a word, and two readers of one text then see two
-//! values; here such a text is refused.
+//! Reads JSON that comes from outside. `serde_json` keeps the last of two equal keys without a word, and two
+//! readers of one text then see two values; here such a text is refused.
 
 use super::{Value, shorten};
 use serde::{
@@ -12,10 +12,12 @@ use std::{collections::BTreeSet, fmt};
 /// Characters of a key that stands twice, in the error.
 const KEY_CHARS_SHOWN: usize = 80;
 
-/// A value from JSON text in which no object has a key twice. The text is read in two passes: the first looks for such keys.
+/// A value from JSON text in which no object has a key twice. The text is read in two passes: the first looks
+/// for such keys.
 ///
 /// # Errors
-/// When the text is not JSON, is not what is wanted, or an object in it names a key twice: then the key is named.
+/// When the text is not JSON, is not what is wanted, or an object in it names a key twice: then the key is
+/// named.
 pub fn read_json<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> serde_json::Result<T> {
     read(text.as_ref(), false)
 }
@@ -42,8 +44,8 @@ pub fn refuse_twice(text: &[u8]) -> serde_json::Result<()> {
     reader.end()
 }
 
-/// A value from JSON text that may be nested deeper than `serde_json` follows by itself, in which no object has a key twice. It costs
-/// two passes, as `read_json` does.
+/// A value from JSON text that may be nested deeper than `serde_json` follows by itself, in which no object
+/// has a key twice. It costs two passes, as `read_json` does.
 ///
 /// The caller bounds the depth first, see `is_nested_beyond`.
 ///

@@ -1,5 +1,6 @@
-//! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
-//! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
+//! The call that a step is about to make, wholly resolved. The engine puts it into the event that asks for
+//! the call; `tool` carries it out.
+//! Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
 use crate::{
     AgentCall, Digest, HttpCall, McpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, SpawnedAgent,
@@ -8,47 +9,48 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The file in an attempt's directory that holds the first bytes of what it wrote. When there is more than fits, later
-/// stretches lie beside it as `log.<offset of the first byte>`; between them may be gaps, where output was let go.
+/// The file in an attempt's directory that holds the first bytes of its output. Later stretches that do not
+/// fit lie beside it as `log.<offset of the first byte>`. Between them may be gaps, where output was dropped.
 pub const LOG_FILE: &str = "log";
 
-/// Beside each of those files the index of when which of its bytes came (see [`crate::Arrivals`]), with the same ending:
-/// `times`, `times.<offset>`. What has none is read as well, and shown without times.
+/// The index of arrival times beside each of those files (see [`crate::Arrivals`]), with the same
+/// ending: `times`, `times.<offset>`. A file without an index is read as well, and shown without times.
 pub const TIMES_FILE: &str = "times";
 
 /// Between an agent and the project that has it to itself, in the name of a target.
 const OF_PROJECT: &str = " of project ";
 
-/// One call: of a local program, of a tool that is built in, of an agent, a request, or a question to a model.
+/// One call: of a local program, of a tool that is built in, of an agent, a request, or a question to a
+/// model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program and its arguments; a script is the last argument of its shell.
     pub argv: Vec<String>,
-    /// What is added to the environment, in order; the last one of a name wins.
+    /// Variables added to the environment, in order; the last one of a name wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, Vec<TextPart>)>,
-    /// The working directory: absolute, or below the workspace; the workspace itself when nothing is said.
+    /// The working directory: absolute, or below the workspace; none means the workspace itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
     /// Files to keep when it has succeeded: glob patterns below the working directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
-    /// How long this attempt may run.
+    /// The timeout of this attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
     /// Bytes of output that are kept: beyond it, the head and the tail.
     #[serde(default = "output_limit_default")]
     pub output_limit: u64,
-    /// Whether its process ends when the engine that started it dies, rather than going on under its guard.
+    /// True if its process ends when the engine that started it dies; otherwise it goes on under its guard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends_with_console: bool,
-    /// What each of its processes may use.
+    /// The limits of each of its processes.
     #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
     pub limits: ProcessLimits,
-    /// Whether it reaches no more than it was given (`sandbox: strict`).
+    /// True if it reaches no more than it was given (`sandbox: strict`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandboxed: bool,
-    /// The tool of the registry that is called so, and what it is given; nothing for a script.
+    /// The tool of the registry and its input; none for a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolCall>>,
     /// The request that is sent; then no program is started, and `argv` says it for people.
@@ -59,7 +61,7 @@ pub struct Launch {
     pub model: Option<Box<ModelCall>>,
 }
 
-/// A tool of the registry with what it is given: part of what a gate shows and of what an approval is bound to.
+/// A tool of the registry with its input: part of the call that a gate shows and an approval is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
     /// Its name: `json.query`.
@@ -68,21 +70,22 @@ pub struct ToolCall {
     pub version: String,
     /// Hash of its definition: another command, schema or effect is another hash.
     pub definition: Digest,
-    /// What it is given, checked and with defaults filled in. A program gets it as JSON on standard input.
+    /// The input, checked and with defaults filled in. A program gets it as JSON on standard input.
     pub input: ValueMap,
-    /// Whether it is done in this process, without a program; then `argv` is its name for people.
+    /// True if the tool runs in this process, without a program; then `argv` is its name for people.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub built_in: bool,
-    /// What makes it a call of an agent: its answer is read from what it says.
+    /// The agent part, for a call of an agent: the answer is read from the agent's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentCall>,
-    /// What makes it a call of a tool of an MCP server: what that has to say of the tool before it is called.
+    /// The MCP part, for a call of a tool of an MCP server: the description that the server must give before
+    /// the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp: Option<Box<McpCall>>,
 }
 
 impl ToolCall {
-    /// `json.query@1.0.0`
+    /// The tool with its version: `json.query@1.0.0`.
     pub fn id(&self) -> String {
         format!("{}@{}", self.name, self.version)
     }
@@ -92,7 +95,7 @@ impl ToolCall {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextPart {
-    /// As it stands.
+    /// A stretch of plain text.
     Text(String),
     /// The secret of this name, put in at launch.
     Secret(String),
@@ -117,13 +120,14 @@ impl Launch {
         }
     }
 
-    /// What an approval and an intent are bound to: the same words have the same hash, whoever wrote them down.
+    /// The hash that an approval and an intent are bound to: the same words have the same hash, in every file
+    /// and format.
     pub fn hash(&self) -> Digest {
         sha256("cuelight-launch-v1", &[canonical_json(self).as_bytes()])
     }
 
-    /// The target of this call by its name: a tool with its version, the host that a request goes to, a model, or a tool and the host
-    /// that its request goes to. A script is nobody's target.
+    /// The target of this call by its name: a tool with its version, the host of a request, a model, or a
+    /// tool with the host of its request. A script is nobody's target.
     pub fn target(&self) -> Option<String> {
         if let Some(model) = &self.model {
             return Some(model.target());
@@ -136,7 +140,8 @@ impl Launch {
         }
     }
 
-    /// The same in a project, where that has agents of its own: what one of them does to its circuit is no matter of another project's.
+    /// The same in a project, where that has agents of its own: what one of them does to its circuit is no
+    /// matter of another project's.
     pub fn target_in(&self, project: Option<&str>) -> Option<String> {
         let target = self.target()?;
         let is_own = self.is_claimed() || self.spawned().is_some();
@@ -146,7 +151,7 @@ impl Launch {
         })
     }
 
-    /// Whether a program is started for it.
+    /// True if a program is started for it.
     pub fn is_process(&self) -> bool {
         self.http.is_none()
             && self.model.is_none()
@@ -154,7 +159,7 @@ impl Launch {
             && !self.tool.as_ref().is_some_and(|it| it.built_in)
     }
 
-    /// Whether an agent comes for it by itself, and does it elsewhere.
+    /// True if an agent claims this call by itself, and runs it elsewhere.
     pub fn is_claimed(&self) -> bool {
         self.tool.as_ref().and_then(|it| it.agent.as_ref()).is_some_and(|it| it.claim)
     }
@@ -164,7 +169,7 @@ impl Launch {
         self.tool.as_ref()?.agent.as_ref()?.spawned.as_deref()
     }
 
-    /// What its processes may use, and how much of its output is kept, for people; nothing when it is as ever.
+    /// The limits of its processes and of its kept output, for people; none when they are the defaults.
     pub fn bounds(&self) -> Option<String> {
         let is_usual = self.output_limit == SPOOL_BYTES_MAX || !self.is_process();
         self.limits.words((!is_usual).then_some(self.output_limit), self.sandboxed)

@@ -16,13 +16,13 @@ pub const BUILT_IN_MEMORY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub const BUILT_IN_STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Processor time of such a tool.
 pub const BUILT_IN_CPU_MAX: Span = Span::seconds(60);
-/// How long it may take when it waits, for a lock of a database for example.
+/// The longest time it may take when it waits, for a lock of a database for example.
 pub const BUILT_IN_TIME_MAX: Span = Span::seconds(600);
 /// Nesting of a result of such a tool.
 pub const BUILT_IN_DEPTH_MAX: usize = 100;
 /// Steps of one run, after expansion.
 pub const STEPS_MAX: usize = 100_000;
-/// Runs that have not come to rest.
+/// Runs that have not ended.
 pub const OPEN_RUNS_MAX: usize = 10_000;
 /// Gates open at once.
 pub const OPEN_GATES_MAX: usize = 10_000;
@@ -54,7 +54,7 @@ pub const ARTIFACT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const HASHED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Bytes of a receipt or an exported chain that is verified.
 pub const VERIFIED_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-/// Bytes that the answer to a request may have, when its step says nothing.
+/// Bytes that the answer to a request may have by default.
 pub const HTTP_BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Bytes of an answer that become outputs; a larger one is in the log alone.
 pub const HTTP_BODY_KEPT_BYTES_MAX: usize = 256 * 1024;
@@ -62,15 +62,15 @@ pub const HTTP_BODY_KEPT_BYTES_MAX: usize = 256 * 1024;
 pub const HTTP_URL_BYTES_MAX: usize = 8 * 1024;
 /// Redirects that a step may ask to be followed.
 pub const HTTP_REDIRECTS_MAX: u32 = 10;
-/// How long a request may take when nothing is said.
+/// The default timeout of an HTTP request.
 pub const HTTP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
 /// Files and directories of a captured workspace.
 pub const TREE_ENTRIES_MAX: u64 = 20_000;
 /// Bytes of all its files.
 pub const TREE_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// How long a model may take to answer when nothing is said.
+/// The default timeout of a model's answer.
 pub const MODEL_TIMEOUT_DEFAULT: Span = Span::seconds(600);
-/// Tokens that an answer of a model may have when nothing is said.
+/// Default tokens of an answer of a model.
 pub const MODEL_TOKENS_DEFAULT: u32 = 4096;
 /// Bytes that a provider may send for one answer.
 pub const MODEL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -80,20 +80,20 @@ pub const MODEL_TEXT_KEPT_BYTES_MAX: usize = 256 * 1024;
 pub const MODEL_CALLS_MAX: usize = 16;
 /// Bytes of what one answer of a model wants tools to be given, all of them together.
 pub const MODEL_ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
-/// How often what a model asks for is worked off, when its step says nothing.
+/// The default number of rounds in which the calls that a model asks for are made.
 pub const MODEL_ROUNDS_DEFAULT: u32 = 8;
-/// And at most.
+/// The largest number of such rounds.
 pub const MODEL_ROUNDS_MAX: u32 = 50;
 /// Tools that one step may offer a model.
 pub const MODEL_TOOLS_MAX: usize = 64;
-/// Bytes of what a model is told of one call.
+/// Bytes of the result of one call that a model is told.
 pub const MODEL_RESULT_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of one event of a provider's stream, and of what it says of a refusal.
+/// Bytes of one event of a provider's stream, and of its error message.
 pub const MODEL_EVENT_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes at the end of what an agent says in which its answer is looked for: an answer has at most as many.
+/// Bytes at the end of an agent's output in which its answer is looked for: an answer has at most as many.
 pub const AGENT_ANSWER_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of a task that are also handed over in the environment, where no program takes much more; a longer one is on
-/// standard input alone.
+/// Bytes of a task that are also passed in the environment, where no program takes much more; a longer one is
+/// on standard input alone.
 pub const AGENT_TASK_VARIABLE_BYTES_MAX: usize = 96 * 1024;
 /// Bytes of one message of an MCP server.
 pub const MCP_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -103,15 +103,17 @@ pub const MCP_MESSAGES_MAX: usize = 10_000;
 pub const MCP_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Tools that an MCP server may offer.
 pub const MCP_TOOLS_MAX: usize = 2_000;
-/// Bytes of what an MCP server may say of one tool.
+/// Bytes of a server's description of one tool.
 pub const MCP_SAYS_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a call's input that its MCP server may want in header fields: servers of HTTP seldom take more than 8 KiB of them.
+/// Bytes of a call's input that its MCP server may want in header fields: servers of HTTP seldom take more
+/// than 8 KiB of them.
 pub const MCP_FIELDS_BYTES_MAX: usize = 6 * 1024;
-/// How long a call of a tool of an MCP server may take when nothing is said.
+/// The default timeout of a call of a tool of an MCP server.
 pub const MCP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
-/// How long another side may make us wait before the next attempt; when it asks for more, there is none.
+/// The longest wait before the next attempt that another side may ask for; if it asks for more, there is no
+/// next attempt.
 pub const RETRY_AFTER_MAX: Span = Span::seconds(3600);
-/// Workflows inside workflows.
+/// The depth of workflows inside workflows.
 pub const NESTING_MAX: usize = 16;
 /// Bytes of a workflow file.
 pub const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -155,14 +157,14 @@ pub const PARALLEL_DEFAULT: usize = 16;
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 /// Calls in all that a file may ask for.
 pub const ATTEMPTS_MAX: u32 = 1000;
-/// How long an approval can be taken back before what it releases starts.
+/// The time in which an approval can be undone, before the step that it releases starts.
 pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
 
 /// Calls of an undo that fails, until it is stuck and a person answers.
 pub const UNDO_ATTEMPTS_MAX: u32 = 3;
-/// How long an answer that was handed to somebody else stays with them, when nothing is said.
+/// The default time for which a delegated answer stays with the delegate.
 pub const DELEGATION_DEFAULT: Span = Span::seconds(8 * 3600);
-/// And at most.
+/// The longest time for which an answer can be delegated.
 pub const DELEGATION_MAX: Span = Span::seconds(30 * 24 * 3600);
 /// Workflows whose schedules are on hold.
 pub const SCHEDULES_HELD_MAX: usize = 10_000;
@@ -180,55 +182,56 @@ pub const INBOX_BATCHES_MAX: usize = 64;
 pub const INBOX_COMMANDS_MAX: usize = 8192;
 /// Bytes of output shown of a running step without reading its file.
 pub const TAIL_BYTES_MAX: usize = 64 * 1024;
-/// Messages that a step may still take, and …
+/// Messages that a step may still receive.
 pub const MESSAGES_KEPT: usize = 10_000;
-/// … bytes of memory for what they say, about.
+/// Bytes of memory for the content of these messages, about.
 pub const BUS_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes of memory that a value of JSON takes besides its text, about: a number in a list takes 100, an object in one with one member 330.
+/// Bytes of memory that a value of JSON takes besides its text, about: a number in a list takes 100, an
+/// object in one with one member 330.
 pub const JSON_VALUE_BYTES: usize = 160;
 /// Messages that one step may wait for.
 pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
-/// Ids of messages, of all projects, that are remembered so that the same one is not said again …
+/// Ids of messages, of all projects, that are remembered so that the same message is not sent twice.
 pub const MESSAGE_IDS_MAX: usize = 500_000;
-/// … and for how long: O3's.
+/// The time for which these ids are remembered: O3's.
 pub const MESSAGE_IDS_KEPT: Span = Span::seconds(24 * 3600);
-/// Requests of all projects that a run was made for and that are remembered, so that they make no second one …
+/// Requests of all projects that a run was made for and that are remembered, so that they make no second one.
 pub const REQUESTS_MAX: usize = 100_000;
-/// … and for how long.
+/// The time for which these requests are remembered.
 pub const REQUESTS_KEPT: Span = Span::seconds(24 * 3600);
-/// Replies of an engine that are remembered for whoever asks once more …
+/// Replies of an engine that are remembered for repeated requests.
 pub const REPLIES_MAX: usize = 4096;
-/// … and for how long.
+/// The time for which these replies are remembered.
 pub const REPLIES_KEPT: Span = Span::seconds(24 * 3600);
 /// Bytes of the schema of a topic.
 pub const TOPIC_SCHEMA_BYTES_MAX: usize = 256 * 1024;
-/// Messages that were no good and are shown, …
+/// Rejected messages that are kept and shown.
 pub const DEAD_LETTERS_KEPT: usize = 1000;
-/// … and bytes of what one of them says, above which it is not kept.
+/// Bytes of the content of a rejected message, above which the content is not kept.
 pub const DEAD_LETTER_BYTES_MAX: usize = 4 * 1024;
-/// Bytes of what is said about a message beside it.
+/// Bytes of the notes about a message.
 pub const MESSAGE_META_BYTES_MAX: usize = 16 * 1024;
-/// How long a message can be taken when nothing is said: O3's default.
+/// The default lifetime of a message: O3's.
 pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
 /// Tokens that were revoked and have not expired.
 pub const REVOKED_TOKENS_MAX: usize = 10_000;
 /// Characters of the id and of the subject of a token.
 pub const TOKEN_NAME_CHARS_MAX: usize = 128;
-/// Agents that have come by themselves and are there, …
+/// Agents that have come by themselves and are present.
 pub const AGENTS_MAX: usize = 4096;
-/// … and those of one project.
+/// Agents of one project that have come by themselves and are present.
 pub const AGENTS_OF_PROJECT_MAX: usize = 2048;
 /// Capabilities that one of them may name.
 pub const AGENT_CAPABILITIES_MAX: usize = 32;
 /// Bytes of what one of them says about itself beside that.
 pub const AGENT_METADATA_BYTES_MAX: usize = 4 * 1024;
-/// Intervals without a sign of life after which an agent is lost.
+/// Heartbeat intervals of silence after which an agent is lost.
 pub const AGENT_BEATS_LOST: u64 = 3;
-/// How often an agent that comes by itself gives a sign of life when it says nothing of it.
+/// The default heartbeat interval of an agent that comes by itself.
 pub const AGENT_BEAT_DEFAULT: Span = Span::seconds(30);
-/// How long a piece of work is an agent's without a sign of life, when it says nothing of it.
+/// The default time for which an agent holds a piece of work without a heartbeat.
 pub const LEASE_DEFAULT: Span = Span::seconds(60);
-/// The same of work that is being ended.
+/// The same time for work that is being ended.
 pub const LEASE_ENDING: Span = Span::seconds(15);
 /// Pieces of work that ended last, of which is known whose they were.
 pub const LEASES_ENDED_KEPT: usize = 4096;
@@ -238,21 +241,21 @@ pub const LEASES_LOST_MAX: u32 = 3;
 pub const RESULT_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// A larger result is kept beside the log.
 pub const RESULT_INLINE_BYTES_MAX: usize = 16 * 1024;
-/// How long a result can be found when nothing is said: O3's default.
+/// The default time for which a result can be found: O3's.
 pub const RESULT_KEPT: Span = Span::seconds(30 * 24 * 3600);
 /// Bytes of something that an agent knows.
 pub const KNOWLEDGE_BYTES_MAX: usize = 64 * 1024;
-/// Ids of what is in the library that are told apart; it can hold more.
+/// Ids of the library that are remembered to tell repetitions; the library can hold more.
 pub const LIBRARY_IDS_MAX: usize = 100_000;
-/// Bytes of what an agent is told before it begins, at most …
+/// Bytes of the context that an agent gets before it begins, at most.
 pub const CONTEXT_BYTES_MAX: u32 = 10 * 1024 * 1024;
-/// … and at least, where it says how many it can take.
+/// Bytes of that context at least, for an agent that gives its own limit.
 pub const CONTEXT_BYTES_LEAST: u32 = 4096;
-/// Bytes of contexts that are kept for whoever asks next, with the list of files they were made of, when nothing is said, …
+/// Default bytes of contexts that are cached, with the list of files they were made of.
 pub const CONTEXT_CACHE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// … how many of them, …
+/// Contexts that are cached, at most.
 pub const CONTEXT_CACHE_ENTRIES_MAX: usize = 1000;
-/// … and how long: O3's.
+/// The time for which a context is cached: O3's.
 pub const CONTEXT_KEPT: Span = Span::seconds(3600);
 /// Bytes of one frame on the socket.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -1,54 +1,60 @@
-//! What a tool of an MCP server says of itself, as it was accepted: part of the tool's definition, so that another description or
-//! schema is another tool, and what a call is held to before it leaves.
+//! The description that an MCP server gives of a tool, as it was accepted. It is part of the tool's
+//! definition, so that another description or schema is another tool. Every call is checked against it before
+//! it leaves.
 //!
-//! Who asks the server, and how, is for `tool`; where what it said is kept, for `definition`.
+//! The code that asks the server is in `tool`; the place where the description is kept is in `definition`.
 
 use crate::{Digest, Value, canonical_json, safe_text, sha256, shorten};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The revision of MCP without hands that are shaken: each question says what it speaks.
+/// The revision of MCP without a handshake: each request names its revision.
 pub const MCP_STATELESS: &str = "2026-07-28";
-/// Under which names a question says what it speaks and what whoever asks can do, a result who has answered, and a question
-/// who asks.
+/// The `_meta` names of a request's revision, the client's capabilities, the server's identity in a result,
+/// and the client's identity in a request.
 pub const MCP_META: [&str; 4] = [
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientCapabilities",
     "io.modelcontextprotocol/serverInfo",
     "io.modelcontextprotocol/clientInfo",
 ];
-/// The revisions of MCP that begin with shaking hands and are spoken here, the newest first. Not 2025-03-26: it wants several messages in one, and no other does.
+/// The revisions of MCP that begin with shaking hands and are spoken here, the newest first. Not 2025-03-26:
+/// it wants several messages in one, and no other does.
 pub const MCP_REVISIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2024-11-05"];
-/// The word by which a call of a tool of an MCP server that is a program starts this program, which starts the server.
+/// The word by which a call of a tool of an MCP server that is a program starts this program, which starts
+/// the server.
 pub const MCP_CALL_WORD: &str = "mcp-call";
 
-/// What of a tool reaches models or people, or binds what is sent: nothing else of what a server says is kept or compared.
+/// The fields of a tool that reach models or people, or bind what is sent; no other field is kept or
+/// compared.
 const HELD: [&str; 6] = ["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
 /// Parts that a message names.
 const PARTS_SHOWN: usize = 6;
-/// Hexadecimal digits by which a part is compared, to name what has changed. That it has is told by the whole digest.
+/// Hexadecimal digits by which a part is compared, to name what has changed. That it has is told by the whole
+/// digest.
 const PART_DIGITS: usize = 16;
 
-/// A call of a tool of an MCP server: what it has to say of itself, or it is not called.
+/// A call of a tool of an MCP server, with the description that the server must still give of it before the
+/// call is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct McpCall {
-    /// What the server calls it.
+    /// The server's name for the tool.
     pub tool: String,
-    /// Hash of all that it said when it was accepted.
+    /// Hash of the description when it was accepted.
     pub pin: Digest,
-    /// The parts of that, each with the beginning of its hash: for naming what has changed.
+    /// The parts of the description, each with the beginning of its hash: for naming what has changed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, String>,
 }
 
 impl McpCall {
-    /// Of what a server said of a tool.
+    /// Returns the call of a tool that the server described so.
     pub fn of(tool: &str, says: &Value) -> Self {
         let held = mcp_held(says);
         Self { tool: tool.to_owned(), pin: mcp_pin(&held), parts: parts(&held) }
     }
 
-    /// What differs in what the server says now; nothing when it says the same.
+    /// The parts that differ in the server's description now; none when it is unchanged.
     pub fn changed(&self, says: &Value) -> Option<String> {
         let now = Self::of(&self.tool, says);
         if now.pin == self.pin {
@@ -71,13 +77,13 @@ impl McpCall {
     }
 }
 
-/// Of what a server says of a tool, that which is kept.
+/// The fields of a server's description of a tool that are kept.
 pub fn mcp_held(says: &Value) -> Value {
     let kept = HELD.iter().filter_map(|it| Some(((*it).to_owned(), says.get(*it)?.clone())));
     Value::Object(kept.collect())
 }
 
-/// The hash of what was accepted.
+/// The hash of an accepted description.
 pub fn mcp_pin(held: &Value) -> Digest {
     sha256("cuelight-mcp-tool-v1", &[canonical_json(held).as_bytes()])
 }

@@ -1,6 +1,7 @@
-//! What steps, programs and people tell each other: a message under a topic. The words are those of O3's and O5's buses.
+//! Messages that steps, programs and people send each other, each under a topic. The words are those of O3's
+//! and O5's buses.
 //!
-//! Who waits for a message, and what follows when it comes, is for the engine.
+//! The engine decides who waits for a message, and what follows when it comes.
 
 use crate::{Score, Timestamp, Value, ValueMap};
 use serde::{Deserialize, Serialize};
@@ -14,48 +15,52 @@ pub const MESSAGE_WORD_CHARS_MAX: usize = 100;
 pub struct Message {
     /// Tells it from every other; the same id again is the same message.
     pub id: String,
-    /// What it is about: `deploy`, `review/api`.
+    /// The topic of the message: `deploy`, `review/api`.
     pub topic: String,
-    /// What it is.
+    /// The kind of the message.
     #[serde(default)]
     pub kind: MessageKind,
-    /// Who says it: a step with its run, or a person.
+    /// The sender: a step with its run, or a person.
     pub from: String,
-    /// To whom, when it is not for all.
+    /// The addressee; none when the message is for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// What it belongs to or answers.
+    /// The id of the conversation or message that it belongs to or answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation: Option<String>,
-    /// What it says; foreign.
+    /// The content of the message; untrusted.
     pub data: Value,
-    /// From then on nobody takes it any more.
+    /// The instant from which nobody receives the message any more.
     pub expires_at: Timestamp,
-    /// Whose it is: seen in this project alone, or in the workspace's own where nothing is said.
+    /// The project that alone sees the message; none for the workspace's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// The wider subject that it belongs to, where that is not what it is about itself: `security`, `deployment`.
+    /// The wider subject that it belongs to, if it is not the topic itself: `security`, `deployment`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What its sender relies on.
+    /// The quality of service that its sender relies on.
     #[serde(default, skip_serializing_if = "Qos::is_usual")]
     pub qos: Qos,
-    /// How pressing it is.
+    /// The priority of the message.
     #[serde(default, skip_serializing_if = "Priority::is_usual")]
     pub priority: Priority,
-    /// What is said about it beside it: where it comes from, by which program; foreign.
+    /// Notes about the message: where it comes from, by which program; untrusted.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub meta: ValueMap,
-    /// The engine gave its id. Nobody knew that before the message was said, so no second try of it comes under that id.
+    /// True if the engine gave its id. Nobody knew the id before the message was sent, so no second try of it
+    /// comes under that id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named_by_engine: bool,
-    /// Where in a trace whoever said it stood, as the W3C writes it. It is not what is said: the same message may come again from elsewhere.
+    /// The sender's place in a trace, as the W3C writes it. It is no part of the content: the same message
+    /// may come again from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
 }
 
-/// What the sender of a message relies on. Each message that was acknowledged is on disk, and none is shown twice to whoever goes on after
-/// the one before it; so only the last of them asks for more: an id of the sender's own, without which a second try is a second message.
+/// The quality of service that the sender of a message relies on.
+/// Each acknowledged message is on disk. None is shown twice to a reader who continues after the one before
+/// it. So only `ExactlyOnce` asks for more: an id of the sender's own, without which a second try is a second
+/// message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of the origins")]
@@ -82,7 +87,7 @@ impl Qos {
     }
 }
 
-/// How pressing a message is, for whoever reads it; nothing is delivered sooner for it.
+/// The priority of a message, for its readers; no message is delivered sooner for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words say it")]
@@ -111,7 +116,7 @@ impl Priority {
     }
 }
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of the origins")]
@@ -157,7 +162,7 @@ impl fmt::Display for MessageKind {
     }
 }
 
-/// Whether a text can be a topic: letters, digits, `.`, `-`, `_` and `/`, first a letter or digit.
+/// True if a text can be a topic: letters, digits, `.`, `-`, `_` and `/`, first a letter or digit.
 pub fn is_topic(text: &str) -> bool {
     text.len() <= MESSAGE_WORD_CHARS_MAX
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -165,14 +170,16 @@ pub fn is_topic(text: &str) -> bool {
 }
 
 impl Message {
-    /// The subject it belongs to: its own where no wider one was said.
+    /// The subject it belongs to; the topic when no wider one is set.
     pub fn subject(&self) -> &str {
         self.subject.as_deref().unwrap_or(&self.topic)
     }
 
-    /// Whether it has all of this: `type`, `from`, `to` and `correlation` of the message itself, else a field of what it
-    /// says, by a path of names, else `qos` and `priority` of the message. Values are compared as they are written: `3` is `"3"`; a list
-    /// or an object is no text.
+    /// True if the message matches every entry of the filter.
+    /// The names `type`, `from`, `to` and `correlation` mean the message itself. Any other name is a field of
+    /// its content, by a path of names. `qos` and `priority` mean the message where the content has no such
+    /// field.
+    /// Values are compared as they are written: `3` is `"3"`; a list or an object is no text.
     pub fn has(&self, filter: &[(String, Value)]) -> bool {
         filter.iter().all(|(name, wanted)| match name.as_str() {
             "type" => is_word(self.kind.word(), wanted),
@@ -188,8 +195,9 @@ impl Message {
         })
     }
 
-    /// How good what it proposes is, by O5's measure: 0.4 evidence, 0.25 confidence, 0.15 and 0.2 for what it does not cost
-    /// and risk. Nothing where it does not say evidence and confidence.
+    /// The score of a proposal, by O5's measure: 0.4 evidence, 0.25 confidence, 0.15 for low cost and 0.2 for
+    /// low risk.
+    /// None when the content has no evidence or no confidence.
     pub fn debate_score(&self) -> Option<Score> {
         let share = |name: &str| self.data.get(name).and_then(share);
         let left = |name: &str| 10_000 - share(name).unwrap_or(0);
@@ -219,7 +227,7 @@ impl Message {
     }
 }
 
-/// A number from 0 to 1 in ten-thousandths; what is more counts as 1.
+/// A number from 0 to 1 in ten-thousandths; more than 1 counts as 1.
 fn share(value: &Value) -> Option<u32> {
     let text = text(value);
     let whole = text.split('.').next().unwrap_or_default();
@@ -229,7 +237,7 @@ fn share(value: &Value) -> Option<u32> {
     Score::parse(&text).map(|it| u32::from(it.0)).or_else(|| is_more.then_some(10_000))
 }
 
-/// Whether a value is written so.
+/// True if a value is written like this word.
 fn is_word(word: &str, value: &Value) -> bool {
     match value {
         Value::String(it) => it == word,
@@ -238,7 +246,7 @@ fn is_word(word: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether two values are written the same way; nothing is copied that may be large.
+/// True if two values are written the same way; nothing is copied that may be large.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::String(word), it) | (it, Value::String(word)) => is_word(word, it),

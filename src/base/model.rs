@@ -1,21 +1,21 @@
-//! A call of a model, wholly resolved: part of its launch, so that what people approve is what is asked. Its key stands
-//! in it by name.
+//! A call of a model, wholly resolved: part of its launch, so that what people approve is what is asked. Its
+//! key stands in it by name.
 //!
-//! How a provider is spoken to is for `tool`; which model is taken, for `plan` and `engine`.
+//! The protocol of each provider is in `tool`; the choice of a model is in `plan` and `engine`.
 
 use crate::{Digest, Value, ValueMap, canonical_json, counted, json_bytes, safe_text, sha256, shorten};
 use serde::{Deserialize, Serialize};
 
-/// Lines of a text that people see, …
+/// Lines of a text that people see.
 const LINES_SHOWN: usize = 20;
-/// … and characters of each.
+/// Characters of each such line.
 const LINE_CHARS_SHOWN: usize = 500;
 /// Bytes of text that one token stands for, as a rule.
 const BYTES_PER_TOKEN: u64 = 4;
 /// A price is for so many tokens.
 const TOKENS_PRICED: u128 = 1_000_000;
 
-/// Whose format is spoken.
+/// The provider whose API format is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
@@ -49,7 +49,7 @@ impl Provider {
         }
     }
 
-    /// Where it is, when a description says nothing; nowhere for the stand-in.
+    /// The default address of the provider; empty for the stand-in.
     pub const fn url(self) -> &'static str {
         match self {
             Self::OpenAi => "https://api.openai.com/v1",
@@ -70,15 +70,15 @@ impl Provider {
     }
 }
 
-/// How much of something.
+/// A coarse amount, in three grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grade {
-    /// Little.
+    /// The lowest grade: little of it.
     Low,
-    /// Neither little nor much.
+    /// Neither little nor much of it.
     Medium,
-    /// Much.
+    /// The highest grade: much of it.
     High,
 }
 
@@ -97,24 +97,25 @@ impl Grade {
     }
 }
 
-/// What a step wants of a model, or what a model is: how hard its work is, what it costs, how fast it is.
+/// The wishes of a step for its model, or the traits of a model: complexity of its work, cost, speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hints {
-    /// How hard the work is.
+    /// The difficulty of the work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub complexity: Option<Grade>,
-    /// What it costs.
+    /// The cost of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Grade>,
-    /// How fast it is.
+    /// The speed of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<Grade>,
 }
 
 impl Hints {
-    /// How badly a model fits what is wanted; less is better, and complexity counts before cost before speed. What is not
-    /// wanted counts nothing, and a model that says nothing of itself is medium.
+    /// The distance of a model from what is wanted; less is better, and complexity counts before cost before
+    /// speed.
+    /// A wish that is not set counts nothing, and a model that says nothing of itself is medium.
     pub fn distance(self, model: Self) -> [u8; 3] {
         let is = |it: Option<Grade>| it.unwrap_or(Grade::Medium) as u8;
         // Better than wanted is a little waste; worse than wanted is no fit.
@@ -134,7 +135,7 @@ impl Hints {
         ]
     }
 
-    /// `complexity high, cost low`; empty when nothing is said.
+    /// `complexity high, cost low`; empty when no hint is set.
     pub fn words(self) -> String {
         let said = [("complexity", self.complexity), ("cost", self.cost), ("speed", self.speed)];
         let words: Vec<String> =
@@ -143,17 +144,17 @@ impl Hints {
     }
 }
 
-/// What a million tokens cost, in millionths of a dollar.
+/// The price of a million tokens, in millionths of a dollar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
-    /// Of what is asked.
+    /// Price of the input: a million tokens, in millionths of a dollar.
     pub input_micro_usd: u64,
-    /// Of what is answered.
+    /// Price of the output: a million tokens, in millionths of a dollar.
     pub output_micro_usd: u64,
 }
 
 impl Price {
-    /// What so many tokens cost, in millionths of a dollar; what is smaller than one is one.
+    /// The cost of so many tokens, in millionths of a dollar, rounded up.
     pub fn cost(self, input_tokens: u64, output_tokens: u64) -> u64 {
         let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
         let all =
@@ -167,38 +168,39 @@ impl Price {
 pub struct ModelCall {
     /// Its name in the registry.
     pub name: String,
-    /// Whose format is spoken.
+    /// The provider whose API format is spoken.
     pub provider: Provider,
-    /// Where the provider is, up to its version: `https://api.openai.com/v1`.
+    /// The address of the provider, up to its version: `https://api.openai.com/v1`.
     #[serde(default)]
     pub url: String,
-    /// What the provider calls it.
+    /// The provider's name for the model.
     pub model: String,
     /// The secret that is its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Hash of its description: another address, key or price is another hash.
     pub definition: Digest,
-    /// What it is told to be.
+    /// The system prompt; none when nothing is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// What it is asked.
+    /// The prompt that the model is asked.
     pub prompt: String,
     /// JSON Schema that its answer must fit; without one, any text is an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    /// Between 0 and 2, as written; the provider's own when nothing is said.
+    /// The temperature, between 0 and 2, as written; none means the provider's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<String>,
     /// Tokens that the answer may have.
     pub max_tokens: u32,
-    /// What tokens cost; none where nobody knows.
+    /// The price of its tokens; none when nobody knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
-    /// Tools that it may ask for. Nothing here calls one: what it asks for becomes steps, or an answer that says why not.
+    /// Tools that it may ask for. No tool is called here: a call becomes steps, or an answer that tells why
+    /// not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<OfferedTool>,
-    /// What was said after the question: each answer that asked for tools, with what came of that.
+    /// The rounds after the prompt: each answer that asked for tools, with the results of its calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rounds: Vec<ToolRound>,
 }
@@ -206,84 +208,85 @@ pub struct ModelCall {
 /// A tool, as a model is told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferedTool {
-    /// What the model calls it by: letters, digits and `_`.
+    /// The name by which the model calls it: letters, digits and `_`.
     pub name: String,
-    /// What it does.
+    /// The description that the model reads.
     pub description: String,
-    /// JSON Schema of what it is given.
+    /// JSON Schema of its input.
     pub input: Value,
 }
 
 /// One answer that asked for tools.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolRound {
-    /// What it said beside.
+    /// The text of the answer beside its calls.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
-    /// What it asked for, in its order.
+    /// The calls that it asked for, in its order.
     pub calls: Vec<ToolAsked>,
-    /// What came of each, in the same order.
+    /// The result of each call, in the same order.
     pub results: Vec<ToolResult>,
 }
 
-/// One call that a model asks for: foreign text, all of it.
+/// One call that a model asks for; all of it is untrusted text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolAsked {
-    /// What tells it from others of the same answer.
+    /// The id that tells this call from others of the same answer.
     pub id: String,
     /// The name that the model gives the tool.
     pub name: String,
-    /// What the tool is to be given; nothing where that could not be read.
+    /// The arguments for the tool; none when they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<ValueMap>,
-    /// Why it could not be read.
+    /// The reason why the arguments could not be read; empty when they could.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unreadable: String,
-    /// What the provider wants to see again beside it, whatever it means.
+    /// A value that the provider wants to see again beside the call, whatever it means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<String>,
 }
 
-/// What came of a call that a model asked for.
+/// The result of a call that a model asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolResult {
-    /// What the model is told.
+    /// The text that the model is told.
     pub text: String,
-    /// Whether it was not done, or failed.
+    /// True if the call was not made, or failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
 }
 
-/// The output under which a model that was offered tools leaves what it asks for: a list of [`ToolAsked`].
+/// The output that holds the calls of a model that was offered tools: a list of [`ToolAsked`].
 pub const MODEL_CALLS: &str = "calls";
 
-/// What a model asks for, read from the outputs of its step. What is no call at all is none.
+/// The calls that a model asks for, read from the outputs of its step. An entry that is no call is left out.
 pub fn calls_asked(outputs: &ValueMap) -> Vec<ToolAsked> {
     let all = outputs.get(MODEL_CALLS).and_then(Value::as_array).into_iter().flatten();
     all.filter_map(|it| serde_json::from_value(it.clone()).ok()).collect()
 }
 
 impl ModelCall {
-    /// What breakers and buckets count it by: `model claude-sonnet`.
+    /// The target, as breakers and buckets count it: `model claude-sonnet`.
     pub fn target(&self) -> String {
         format!("{MODEL_TARGET}{}", self.name)
     }
 
-    /// Tokens that it is expected to use at most: those of what is asked, by its length, and all of the answer.
+    /// Tokens that it is expected to use at most: those of the question, by its length, and all of the
+    /// answer.
     pub fn expected_tokens(&self) -> (u64, u64) {
         let schema = self.schema.as_ref().map_or(0, |it| it.to_string().len());
         let bytes = self.prompt.len() + self.system.as_ref().map_or(0, String::len) + schema;
         (tokens_of(bytes + self.talk_bytes()), u64::from(self.max_tokens))
     }
 
-    /// Bytes of the tools that are offered, and of what was said after the question.
+    /// Bytes of the tools that are offered, and of the rounds after the question.
     pub fn talk_bytes(&self) -> usize {
         let of = |is_empty: bool, bytes: &dyn Fn() -> usize| if is_empty { 0 } else { bytes() };
         of(self.tools.is_empty(), &|| json_bytes(&self.tools))
             + of(self.rounds.is_empty(), &|| json_bytes(&self.rounds))
     }
 
-    /// Who is asked, for people.
+    /// Lines for people that name the model, its provider, address and key.
     pub fn who(&self) -> Vec<String> {
         let mut out = vec![format!(
             "model: {} ({}, {}){}",
@@ -340,7 +343,7 @@ pub fn dollars(amount: u64) -> String {
     text[..kept].to_owned()
 }
 
-/// What the names of targets that are models begin with.
+/// The prefix of target names that are models.
 pub const MODEL_TARGET: &str = "model ";
 
 /// Tokens that a text of so many bytes is expected to have.
@@ -348,7 +351,7 @@ pub fn tokens_of(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(BYTES_PER_TOKEN)
 }
 
-/// The names under which every call of a model leaves results; what an answer says under them is under `result` alone.
+/// The outputs of every call of a model; parts of the answer with these names are under `result` alone.
 pub const MODEL_OUTPUTS: &[&str] = &[
     "text",
     "result",
@@ -362,10 +365,11 @@ pub const MODEL_OUTPUTS: &[&str] = &[
     "cost-usd",
 ];
 
-/// And those of a model that was offered tools: what it asks for, while it does; then how often that was worked off.
+/// The further outputs of a model that was offered tools: its open calls, then the number of rounds.
 pub const TALK_OUTPUTS: &[&str] = &[MODEL_CALLS, "rounds"];
 
-/// What a step can read of an answer in JSON: its parts by name, but for those that are ours.
+/// The outputs that a step can read of an answer in JSON: its parts by name, without those in
+/// [`MODEL_OUTPUTS`].
 pub fn spread(answer: &Value) -> ValueMap {
     let parts = answer.as_object().into_iter().flatten();
     parts

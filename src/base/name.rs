@@ -1,25 +1,26 @@
-//! What things that others name may be called: agents, projects, tokens, pieces of work.
+//! The form of names that others use: agents, projects, tokens, pieces of work.
 
-/// Characters of names.
+/// The largest number of characters of a name.
 const NAME_CHARS_MAX: usize = 128;
 /// Characters of the type of an agent.
 const TYPE_CHARS_MAX: usize = 64;
 
-/// Whether a text is a name of an agent, a project, a piece of work, or a token: `^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$`.
+/// True if a text is a name of an agent, a project, a piece of work, or a token:
+/// `^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$`.
 pub fn is_name(text: &str) -> bool {
     text.starts_with(|it: char| it.is_ascii_alphanumeric())
         && text.len() <= NAME_CHARS_MAX
         && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.:-".contains(&it))
 }
 
-/// Whether a text is a type of agents: `^[a-z][a-z0-9-]{0,63}$`.
+/// True if a text is a type of agents: `^[a-z][a-z0-9-]{0,63}$`.
 pub fn is_agent_type(text: &str) -> bool {
     text.starts_with(|it: char| it.is_ascii_lowercase())
         && text.len() <= TYPE_CHARS_MAX
         && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
 }
 
-/// Whether a text names an agent, or a session of one: `reviewer-1`, `reviewer-1/s2`.
+/// True if a text names an agent, or a session of one: `reviewer-1`, `reviewer-1/s2`.
 pub fn is_agent(text: &str) -> bool {
     let (name, session) = text.split_once('/').map_or((text, None), |it| (it.0, Some(it.1)));
     is_name(name) && session.is_none_or(is_name)

@@ -1,9 +1,10 @@
-//! Words of a call that may name files: its arguments, the words of a shell text, the files that a known runner reads by
-//! itself. Read from the words alone; `tool` looks which of them are files.
+//! Words of a call that may name files: its arguments, the words of a shell text, the files that a known
+//! runner reads by itself. Read from the words alone; `tool` looks which of them are files.
 //!
-//! A word more costs a look at the disk, a word less is a file that nobody was told of. So every word is taken: numbers,
-//! options, values of options, keywords. Rules decide only whether the file of a word is known to be run. A text is read
-//! twice: as a shell reads it, and without any syntax, so that no quote or comment can hide a word. A limit is told.
+//! A word more costs a look at the disk, a word less is a file that nobody was told of. So every word is
+//! taken: numbers, options, values of options, keywords. Rules decide only whether the file of a word is
+//! known to be run. A text is read twice: as a shell reads it, and without any syntax, so that no quote or
+//! comment can hide a word. A limit is told.
 
 use super::program::{is_interpreter, is_shell, name_of};
 use crate::NAMED_WORDS_MAX;
@@ -129,10 +130,12 @@ const READERS: &[&str] = &[
     "wish",
     "yash",
 ];
-/// Options of interpreters whose value, the next word, is a file that is read; short ones by their last letter.
+/// Options of interpreters whose value, the next word, is a file that is read; short ones by their last
+/// letter.
 const READS_VALUE: &[&str] = &["--require", "--import", "--loader", "--rcfile", "--init-file"];
 const READS_VALUE_LETTER: char = 'r';
-/// Last letters of options behind which the next word is a value: of shells, and, for one or another, of other interpreters.
+/// Last letters of options behind which the next word is a value: of shells, and, for one or another, of
+/// other interpreters.
 const VALUE_LETTERS_OF_SHELLS: &[char] = &['o', 'O'];
 const VALUE_LETTERS: &[char] = &['C', 'E', 'I', 'S', 'W', 'X', 'd', 'l'];
 
@@ -187,12 +190,12 @@ pub(super) struct Named {
     pub(super) names: BTreeSet<String>,
     /// Directories that a command may go to, in order: the files of all words are looked for in each.
     pub(super) dirs: Vec<String>,
-    /// Limits that were reached: what is behind them is not known.
+    /// Limits that were reached: words beyond them are not known.
     pub(super) missed: BTreeSet<String>,
 }
 
-/// All words of a command and of the shell texts in it. Variables whose values are known are filled in; a stretch of a value
-/// that is not known is a NUL.
+/// All words of a command and of the shell texts in it. Variables whose values are known are filled in; a
+/// stretch of a value that is not known is a NUL.
 pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     let env = env.into_iter().map(|(name, value)| (name, BTreeSet::from([value]))).collect();
     let mut gather = Gather { env, found: Named::default(), text_bytes: 0 };
@@ -414,7 +417,8 @@ impl Gather {
         self.word_or_text(word, runs, false, depth);
     }
 
-    /// A word, and what in it may be a name: a text, a value, one of several, what stands at an option of one letter.
+    /// A word, and what in it may be a name: a text, a value, one of several, what stands at an option of one
+    /// letter.
     fn word_or_text(&mut self, word: &str, runs: bool, is_text: bool, depth: usize) {
         if is_text || word.contains(|c: char| c.is_whitespace() || ";|&$`<>(){}\"'\\".contains(c)) {
             self.texts(word, depth);
@@ -488,7 +492,7 @@ impl Gather {
         }
     }
 
-    /// The words of a text whatever its quotes mean. Of a line that is a comment, those with a `/`.
+    /// The words of a text whatever its quotes mean. A comment line gives only its words with a `/`.
     fn plainly(&mut self, text: &str) {
         for line in text.split('\n') {
             let is_comment = line.trim_start().starts_with('#');
@@ -642,7 +646,8 @@ impl Gather {
         rest
     }
 
-    /// A variable, or what a command says: its own words are taken, its output is not known. Returns what follows.
+    /// A variable, or what a command says: its own words are taken, its output is not known. Returns what
+    /// follows.
     fn computed<'a>(&mut self, sign: char, text: &'a str, word: &mut Piece, depth: usize) -> &'a str {
         if sign == '`' {
             let mut is_escaped = false;
@@ -777,7 +782,7 @@ fn inside(text: &str, open: char, close: char) -> (&str, &str) {
     end.map_or((text, ""), |(at, _)| (&text[..at], &text[at + 1..]))
 }
 
-/// What stands before an arm of a `case`.
+/// True if the text before a word ends where an arm of a `case` may begin.
 fn is_arm(before: &str) -> bool {
     let before = before.trim_end();
     before.ends_with(";;") || before.ends_with(";&") || before.ends_with(";;&") || before.ends_with(" in")
@@ -851,8 +856,8 @@ fn braces(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// The words that a group in braces stands for: `a`, `b1`, `b2` of `a,b{1,2}`, and `1`, `2`, `3` of `1..3`. One more than are
-/// taken where there are too many.
+/// The words that a group in braces stands for: `a`, `b1`, `b2` of `a,b{1,2}`, and `1`, `2`, `3` of `1..3`.
+/// One more than are taken where there are too many.
 fn alternatives(group: &str) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(range) = range(group) {

@@ -1,14 +1,16 @@
-//! What one process of a step may use, and how many there may be: part of its call, so that an approval holds for it. How the kernel is told is for
-//! `tool`, what a process means that ran into one for its `classify`.
+//! Limits on each process of a step, and on their number: part of its call, so that an approval holds for
+//! them.
+//! The kernel is told in `tool`. The meaning of a process that hit a limit is decided by its `classify`.
 
 use crate::Span;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Limits of every single process that a call starts, and of their number; what is nothing is not limited.
+/// Limits of every single process that a call starts, and of their number; none means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessLimits {
-    /// Bytes of memory of its own (heap, stacks of its threads, private mappings); not its first stack, and nothing shared.
+    /// Bytes of memory of its own (heap, stacks of its threads, private mappings); not its first stack, and
+    /// nothing shared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Files that are open at once.
@@ -20,13 +22,14 @@ pub struct ProcessLimits {
     /// Bytes of any file that it writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<u64>,
-    /// Processes of the call that live at once, as its guard counts them; the only one that the kernel does not hold.
+    /// Processes of the call that live at once, as its guard counts them; the only one that the kernel does
+    /// not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<u64>,
 }
 
 impl ProcessLimits {
-    /// Whether nothing is limited.
+    /// True if nothing is limited.
     pub const fn is_none(&self) -> bool {
         self.memory_bytes.is_none()
             && self.files.is_none()
@@ -35,8 +38,8 @@ impl ProcessLimits {
             && self.processes.is_none()
     }
 
-    /// The same with what else a call is held to, for people: how much of its output is kept, and whether it is in a sandbox.
-    /// Nothing when all is as ever.
+    /// The limits in words, for people, with the limit of kept output and the sandbox.
+    /// None when all of them are the defaults.
     pub fn words(&self, output_bytes: Option<u64>, sandboxed: bool) -> Option<String> {
         let shut = sandboxed.then(|| "sandbox: strict".to_owned());
         let used = (!self.is_none()).then(|| self.to_string());

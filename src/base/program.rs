@@ -1,7 +1,9 @@
-//! What a call executes: which of its words name files. Read from the words alone; the files are found and opened in `tool`.
+//! The files that a call executes: the words of the call that name files, read from the words alone. The
+//! files are found and opened in `tool`.
 //!
-//! A script that is one plain command, `./deploy.sh "${CUE_1}"`, is called without the shell around it, which would do nothing but
-//! start it: so what is executed can be the very file that people approved. Anything else stays with its shell.
+//! A script that is one plain command, `./deploy.sh "${CUE_1}"`, is called without the shell around it, which
+//! would do nothing but start it. So the executed file can be the very file that people approved. Any other
+//! script stays with its shell.
 //!
 //! All other words that may name files are listed as well: see `named`.
 
@@ -10,13 +12,14 @@ use crate::{Digest, Launch, TextPart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Problem of a file that a call names and that nobody is bound to: data, which may change while the gate waits.
+/// Problem of a file that a call names and that nobody is bound to: data, which may change while the gate
+/// waits.
 pub const NOT_BOUND: &str = "named, not bound";
 
 /// Shells that take a script as `-c SCRIPT`, and quote alike.
 const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
 
-/// Whether a program, by its name or its path, is a shell that is known here.
+/// True if a program, by its name or its path, is a shell that is known here.
 pub fn is_shell(program: &str) -> bool {
     SHELLS.contains(&name_of(program))
 }
@@ -35,7 +38,7 @@ pub struct Program {
     /// The script that it reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
-    /// What reads the file of the program when that does not say so itself: the shell that would have started it.
+    /// The interpreter of a program file that names none itself: the shell that would have started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
     /// `PATH`, where the step sets it.
@@ -59,7 +62,7 @@ pub struct Program {
     /// True for a call that other steps come before: a file that one of them has yet to write is not bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
-    /// False in asks of earlier versions, which say only what a call starts with.
+    /// False in asks of earlier versions, which name only the beginning of a call.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all_words: bool,
     /// The captured workspace in which the calls behind a gate run. Then this is no call, and has no word.
@@ -113,10 +116,10 @@ impl Program {
     }
 }
 
-/// A word of what is really executed.
+/// A word of the call that is really executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// As it stands.
+    /// A word of plain text.
     Text(String),
     /// The value of this variable, as one word.
     Variable(String),
@@ -225,7 +228,7 @@ fn known(parts: &[TextPart]) -> String {
     if parts.is_empty() { "\0".to_owned() } else { parts.iter().map(text).collect() }
 }
 
-/// Whether a program of this name reads the file that its first operand names.
+/// True if a program of this name reads the file that its first operand names.
 pub(super) fn is_interpreter(word: &str) -> bool {
     INTERPRETERS.contains(&name_of(word).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }

@@ -1,23 +1,23 @@
-//! The words for how one of several candidates is chosen. How that is reckoned is for `engine`.
+//! Rules for choosing one of several candidates. The arithmetic is in `engine`.
 
 use serde::{Deserialize, Serialize};
 
-/// By which rule one of several candidates is chosen.
+/// The rule by which one of several candidates is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoutePolicy {
     /// One after the other.
     RoundRobin,
-    /// Who can do most of what is asked for.
+    /// The candidate with most of the capabilities that are asked for.
     #[default]
     Capability,
-    /// Who has the fewest calls under way.
+    /// The candidate with the fewest calls under way.
     LeastLoaded,
-    /// Who has the highest priority.
+    /// The candidate with the highest priority.
     Priority,
     /// A person, at a gate.
     Manual,
-    /// Who has done best lately; one choice in ten is for finding out.
+    /// The candidate with the best recent record; one choice in ten is for finding out.
     Learned,
 }
 

@@ -1,7 +1,8 @@
-//! JSON Schema: what a value must be, and where one is wrong. The only file that knows which crate checks it.
+//! JSON Schema: the form that a value must have, and the places where one is wrong. The only file that knows
+//! which crate checks it.
 //!
-//! No document is ever fetched: what a `$ref` names must stand in the schema itself. Patterns are matched in linear
-//! time, since schemas come from outside, too.
+//! No document is ever fetched: the target of a `$ref` must stand in the schema itself. Patterns are matched
+//! in linear time, since schemas come from outside, too.
 
 use super::{Value, shorten};
 use std::{fmt, sync::Arc};
@@ -20,9 +21,9 @@ pub struct Schema {
 /// One thing that is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaProblem {
-    /// Where: `image.tag`, `lines[3]`; empty for the value as a whole.
+    /// The path of the problem: `image.tag`, `lines[3]`; empty for the value as a whole.
     pub path: String,
-    /// What: `"x" is not of type "integer"`. Holds foreign text.
+    /// The problem: `"x" is not of type "integer"`. Holds untrusted text.
     pub message: String,
 }
 
@@ -46,7 +47,7 @@ impl Schema {
         }
     }
 
-    /// What is wrong with a value; nothing when it fits.
+    /// The problems of a value under this schema; empty when it fits.
     pub fn problems(&self, value: &Value) -> Vec<SchemaProblem> {
         if self.check.is_valid(value) {
             return Vec::new();

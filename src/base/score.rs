@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Score(pub u16);
 
 impl Score {
-    /// 1.0
+    /// The highest score, 1.0.
     pub const ONE: Self = Self(10_000);
 
     /// `part` of `whole`, rounded to the nearest basis point; 1.0 of nothing.

@@ -18,7 +18,7 @@ impl Timestamp {
         Utc.timestamp_millis_opt(self.0).single().unwrap_or_default()
     }
 
-    /// `12:04:31`, in UTC.
+    /// The time of day in UTC: `12:04:31`.
     pub fn clock(self) -> String {
         self.to_utc().format("%H:%M:%S").to_string()
     }
@@ -89,7 +89,7 @@ impl Sub<Span> for Timestamp {
 pub struct Span(pub u64);
 
 impl Span {
-    /// So many seconds.
+    /// A span of that many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
@@ -131,7 +131,7 @@ impl fmt::Display for Span {
 /// Why a text is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseSpanError {
-    /// A bare number says nothing about its unit.
+    /// A bare number has no unit.
     #[error("a bare number has no unit; write {0}s, {0}m or {0}h")]
     NoUnit(String),
     /// Neither `20m` nor ISO 8601.

@@ -1,22 +1,24 @@
-//! Where something stands in a trace, in the words of the W3C: read from `traceparent`, written as it, and derived from what is recorded, so that
-//! the same record always has the same ids. What a span is of, and where it is sent, is for others.
+//! A place in a trace, in the words of the W3C: read from `traceparent`, written as it, or derived from the
+//! record. The same record always has the same ids. The meaning of a span, and where it is sent, is decided
+//! elsewhere.
 
 use super::{Digest, sha256};
 use std::fmt;
 
-/// A place in a trace: which trace, the span that is the parent of what comes next, and whether anybody wants it recorded.
+/// A place in a trace: which trace, the span that is the parent of what comes next, and whether anybody wants
+/// it recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
-    /// Which trace; never all zeros.
+    /// The id of the trace; never all zeros.
     pub trace: [u8; 16],
-    /// Which span of it; never all zeros.
+    /// The id of the span in the trace; never all zeros.
     pub span: [u8; 8],
-    /// Whether it is recorded.
+    /// True if the trace is recorded.
     pub sampled: bool,
 }
 
 impl TraceContext {
-    /// Reads the value of `traceparent`. Of a later version the part that is known is read, as the standard says.
+    /// Reads the value of `traceparent`. The known part of a later version is read, as the standard says.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let (head, rest) = bytes.split_at_checked(55)?;
@@ -79,7 +81,8 @@ fn bytes_of<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     Some(out)
 }
 
-/// The first bytes of a digest; that they are all zeros happens less than once in a world's age, and then they are ones.
+/// The first bytes of a digest; that they are all zeros happens less than once in a world's age, and then
+/// they are ones.
 fn first<const N: usize>(digest: Digest) -> [u8; N] {
     let bytes = std::array::from_fn(|it| digest.0[it]);
     if bytes == [0; N] { [1; N] } else { bytes }

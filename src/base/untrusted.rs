@@ -1,5 +1,5 @@
-//! Text from outside: output of steps, file names, model text, parameters. It has no `Display`; the only way to
-//! show it goes through [`safe_pieces`], which makes every odd code point visible and never drops one.
+//! Text from outside: output of steps, file names, model text, parameters. It has no `Display`; the only way
+//! to show it goes through [`safe_pieces`], which makes every odd code point visible and never drops one.
 //!
 //! Bytes are stored as they came; only the showing is safe. Widths in cells are the console's matter.
 
@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 pub struct Untrusted(String);
 
 impl Untrusted {
-    /// Marks a text as foreign.
+    /// Marks a text as untrusted.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -43,9 +43,9 @@ impl Untrusted {
 /// A stretch of text that may be shown, and whether it stands for something odd (drawn in another role).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// What is shown.
+    /// The text that is shown.
     pub text: String,
-    /// Whether this stands for a control byte or an invisible code point.
+    /// True if this stands for a control byte or an invisible code point.
     pub odd: bool,
 }
 
@@ -54,7 +54,7 @@ const MARKS_MAX: usize = 3;
 /// Tabs stand every so many characters.
 const TAB: usize = 4;
 
-/// One line of foreign text as pieces that are safe to show. Line ends inside are shown as `␊`.
+/// One line of untrusted text as pieces that are safe to show. Line ends inside are shown as `␊`.
 pub fn safe_pieces(line: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut push = |text: &str, odd: bool| match pieces.last_mut() {
@@ -102,8 +102,8 @@ pub fn safe_text(line: &str) -> String {
     safe_pieces(line).into_iter().map(|it| it.text).collect()
 }
 
-/// JSON in which each letter that `hides` stands as `\\u` and four digits; the ends of its lines stay. Read again it is the same, since
-/// outside of its texts JSON has none that hides.
+/// JSON in which each letter that `hides` stands as `\\u` and four digits; the ends of its lines stay. Read
+/// again it is the same, since outside of its texts JSON has none that hides.
 pub fn json_in_sight(json: &str, hides: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
@@ -125,7 +125,8 @@ fn is_mark(c: char) -> bool {
         | 0x20D0..=0x20FF | 0x302A..=0x302D | 0x3099..=0x309A | 0xFE20..=0xFE2F)
 }
 
-/// Whether a code point cannot be seen on a screen, or moves what can be. The empty cell of a picture of dots is ours.
+/// True if a code point cannot be seen on a screen, or moves what can be seen. The empty cell of a picture of
+/// dots is ours.
 pub fn is_unseen(c: char) -> bool {
     c.is_control() || (c != '\u{2800}' && is_invisible(c))
 }

@@ -1,12 +1,12 @@
 //! A JSON value that keeps a number as it was written and an object in its order.
 
-/// Any JSON value.
+/// Any JSON value, numbers as they were written.
 pub type Value = serde_json::Value;
 
 /// A JSON object, in the order it was written.
 pub type ValueMap = serde_json::Map<String, serde_json::Value>;
 
-/// The JSON word for what a value is.
+/// The JSON word for a value's type.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -18,7 +18,8 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// Whether JSON text is nested more than `depth_max` deep: asked before anything recurses over foreign text.
+/// True if JSON text is nested more than `depth_max` deep; asked before anything recurses over untrusted
+/// text.
 pub fn is_nested_beyond(json: &[u8], depth_max: usize) -> bool {
     // Nearly always fewer signs than that open something, those inside of texts included.
     if json.iter().filter(|it| matches!(it, b'[' | b'{')).count() <= depth_max {

@@ -1,5 +1,5 @@
-//! What the console wants of the world, returned by `update`, and how the world answers. Data only: who carries it out
-//! is left to `event_loop`.
+//! Requests of the console, returned by `update`, and the answers to them. Data only: `event_loop` carries
+//! them out.
 
 use crate::Scene;
 use cuelight_base::{Arrivals, AttemptId, Digest, RunId, Seq};
@@ -11,21 +11,21 @@ use cuelight_projection::{AgentsAbout, Record};
 pub enum Wish {
     /// Ask this of the engine, to be recorded.
     Submit {
-        /// Its number.
+        /// Number of the request, repeated in its answer.
         request: u64,
-        /// What.
+        /// The command to record.
         command: Box<Command>,
     },
-    /// What would this do now?
+    /// Compute the effect of a command now, without recording it.
     Preview {
-        /// Its number.
+        /// Number of the request, repeated in its answer.
         request: u64,
-        /// What.
+        /// The command to preview.
         command: Box<Command>,
     },
-    /// Start a workflow.
+    /// Start a run of a workflow.
     Launch {
-        /// Its number.
+        /// Number of the request, repeated in its answer.
         request: u64,
         /// The file, as it was typed.
         path: String,
@@ -34,14 +34,14 @@ pub enum Wish {
     },
     /// Read something that is not on the board.
     Read {
-        /// Its number.
+        /// Number of the request, repeated in its answer.
         request: u64,
-        /// What.
+        /// The data to read.
         want: Lookup,
     },
     /// Make a picture of this, and meanwhile go on.
     Arrange {
-        /// Its number.
+        /// Number of the request, repeated in its answer.
         request: u64,
         /// All that it is made of.
         scene: Box<Scene>,
@@ -54,10 +54,10 @@ pub enum Wish {
     Export {
         /// The name it should have, without a directory.
         name: String,
-        /// What is in it.
+        /// The text of the picture's file.
         content: String,
     },
-    /// Ring the bell.
+    /// Ring the terminal's bell.
     Bell,
     /// Tell somebody who does not look at the terminal.
     Notify(String),
@@ -73,31 +73,31 @@ pub enum Wish {
     Suspend,
 }
 
-/// What is to be read.
+/// Data that the console can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// What a call wrote, from this byte on.
+    /// The output of an attempt, from this byte on.
     Output {
-        /// Which call.
+        /// The attempt that wrote the output.
         attempt: AttemptId,
         /// The first byte wanted.
         from: u64,
     },
     /// The last lines of what a call wrote.
     Tail {
-        /// Which call.
+        /// The attempt that wrote the output.
         attempt: AttemptId,
-        /// How many lines.
+        /// The number of lines wanted.
         lines: u32,
     },
     /// A kept file, from this byte on.
     Blob {
-        /// Its hash.
+        /// The hash of its content.
         digest: Digest,
         /// The first byte wanted.
         from: u64,
     },
-    /// Which workflows there are, what one asks for, and what is wrong with what is given to it.
+    /// The workflows of the workspace, the inputs of one of them, and the problems of the values given to it.
     Workflow {
         /// The file, as it was typed.
         path: String,
@@ -106,12 +106,12 @@ pub enum Lookup {
     },
     /// Events of the whole log in order, each with its links in the chain.
     Records {
-        /// Those after this one.
+        /// The last event already read; records after it are returned.
         after: Seq,
         /// At most so many.
         limit: u32,
     },
-    /// Whether the chain holds, from the first record to the last.
+    /// Verify the chain from the first record to the last.
     Chain,
     /// The agents that are described, and what is wrong with the files that describe none.
     Agents,
@@ -119,50 +119,50 @@ pub enum Lookup {
     Events {
         /// The run; else of all.
         run: Option<RunId>,
-        /// Those after this one.
+        /// The last event already read; events after it are returned.
         after: Seq,
         /// At most so many.
         limit: u32,
     },
 }
 
-/// What was read.
+/// Data read for the console.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sheet {
     /// A stretch of bytes.
     Bytes {
-        /// Where it begins.
+        /// Offset of the first byte.
         from: u64,
-        /// The bytes, exactly.
+        /// The bytes, exactly as written.
         bytes: Vec<u8>,
-        /// How many there are in all.
+        /// Length of the whole, in bytes.
         total: u64,
         /// When they came, as far as that is known.
         times: Arrivals,
     },
-    /// Records in order.
+    /// Records of the log, in order.
     Records(Vec<Record>),
-    /// How far the chain holds.
+    /// The result of verifying the chain.
     Chain {
         /// Records that were looked at and hold.
         records: u64,
         /// The last of them, and its hash.
         head: (Seq, Digest),
-        /// What is wrong with the one after, if there is something.
+        /// The defect in the record after the head; None if the chain is intact.
         broken: Option<String>,
     },
-    /// Events in order.
+    /// Events of a run or of the log, in order.
     Events {
         /// With their places in the log.
         events: Vec<(Seq, Event)>,
-        /// Whether there are more after them.
+        /// True if more events follow.
         more: bool,
     },
     /// A workflow before it is started.
     Workflow(Offered),
-    /// Agents.
+    /// The agents that the workspace describes.
     Agents(Box<AgentsAbout>),
-    /// `could not …`
+    /// The error as a sentence: `could not …`.
     Missing(String),
 }
 
@@ -173,9 +173,9 @@ pub struct Offered {
     pub files: Vec<String>,
     /// Its name; empty when it could not be read.
     pub name: String,
-    /// What it is for.
+    /// The description from its file, for people.
     pub about: String,
-    /// What it asks for.
+    /// The inputs that it declares.
     pub inputs: Vec<OfferedInput>,
     /// Why it could not be started with what is given.
     pub problems: Vec<String>,
@@ -184,21 +184,21 @@ pub struct Offered {
 /// One thing a workflow asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfferedInput {
-    /// Its name.
+    /// The name of the input.
     pub name: String,
     /// The type: `string`, `integer` …
     pub kind: String,
-    /// Whether it must be given.
+    /// True if a value must be given.
     pub required: bool,
-    /// What it is when nothing is given.
+    /// The value used if none is given.
     pub default: Option<String>,
     /// The only values allowed, when not empty.
     pub choices: Vec<String>,
-    /// What it is for.
+    /// The description of the input, for people.
     pub about: String,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// It is on disk.

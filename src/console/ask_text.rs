@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 /// Lines of a file that stand in the ask; `v` shows the rest.
 const EXCERPT: usize = 12;
-/// Of a changed value this much is shown; the whole of it stands where it belongs in the ask.
+/// Characters shown of a changed value. The ask shows the whole value in its own place.
 const CHANGE_MAX: usize = 160;
 
 /// All that an ask is told from.
@@ -31,10 +31,10 @@ pub(super) struct Told<'a> {
     /// The ask that was read before this one, when the gate has asked again since.
     pub read: Option<&'a Ask>,
     pub blobs: &'a BTreeMap<Digest, Blob>,
-    /// Whether votes and remarks stand in the text; else a pane beside it shows them.
+    /// True if votes and remarks are part of the text; otherwise a pane beside it shows them.
     pub with_votes: bool,
     pub glyphs: Glyphs,
-    /// What is typed to approve, where the risk is high.
+    /// The code that a person types to approve at high risk.
     pub code: String,
 }
 
@@ -262,7 +262,7 @@ fn fields(out: &mut Prose, ask: &Ask) {
     }
 }
 
-/// Who has answered, what was said.
+/// Writes the votes and the remarks that came with them.
 pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     out.begin();
     let mut head = "votes";
@@ -360,7 +360,7 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
     }
 }
 
-/// What an item holds, line by line; foreign text.
+/// The content of an item of evidence, line by line; foreign text.
 pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(String, Role)> {
     let lines = |text: &str, role: Role| -> Vec<(String, Role)> {
         text.trim_end_matches('\n')
@@ -401,7 +401,7 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
     }
 }
 
-/// Whether what an item holds is not all here yet.
+/// True if part of an item's content has not been read yet.
 pub(super) fn is_being_read(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> bool {
     let Some(digest) = item.digest.filter(|_| item.text.is_none()) else { return false };
     blobs.get(&digest).is_none_or(|it| it.asked.is_some())
@@ -464,7 +464,7 @@ fn outcome(out: &mut Prose, gate: &GateView, run: Option<&RunView>) {
     out.said("if nobody", &if_nobody(gate), Role::Text);
 }
 
-/// What happens when nobody answers.
+/// The outcome if nobody answers.
 pub(super) fn if_nobody(gate: &GateView) -> String {
     gate.nobody_words(Timestamp::clock)
 }

@@ -1,5 +1,6 @@
-//! The rows of Audit: a window of the log that moves with the cursor, never all of it. Every record between its two ends
-//! that fits is a row; what lies outside is read when it is scrolled to. What is read when is said in `update/audit`.
+//! The rows of Audit: a window of the log that moves with the cursor, never all of it. Every record between
+//! its two ends that passes the filter is a row. Records outside are read when the view scrolls to them.
+//! `update/audit` decides what to read and when.
 
 use crate::Role;
 use cuelight_base::{Digest, Seq, Timestamp};
@@ -14,21 +15,21 @@ const LINES_MAX: usize = 2_000;
 /// The fields a filter can name.
 pub(super) const FIELDS: &[&str] = &["run", "by", "type", "verdict", "channel", "step"];
 
-/// What the view of the trail remembers.
+/// State of the view of the trail.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AuditState {
     pub filter: String,
-    /// Whether what only followed is shown too, not decisions alone.
+    /// True if consequences are shown as well as decisions.
     pub everything: bool,
     pub window: Window,
     pub selected: Option<Seq>,
     pub top: usize,
-    /// Whether the cursor goes to the oldest record as soon as that was read.
+    /// True if the cursor moves to the oldest record as soon as it has been read.
     pub to_oldest: bool,
-    /// Whether what is looked for is read on for.
+    /// True if the search continues in records not read yet.
     pub seeks: bool,
     pub asked: Option<(u64, Side)>,
-    /// What was read of a page that came in pieces.
+    /// Records of a page that arrives in several pieces.
     pub partial: Vec<Record>,
     pub chain: ChainState,
     pub chain_asked: Option<u64>,
@@ -36,23 +37,23 @@ pub(super) struct AuditState {
     pub record: Option<Arc<Record>>,
     pub record_asked: Option<(u64, Seq)>,
     pub as_json: bool,
-    /// That record in lines, made by `update` so that `draw` only paints.
+    /// The record under the cursor in lines, made by `update` so that `draw` only paints.
     pub detail: Vec<(String, Role)>,
     pub detail_of: Option<(Seq, bool)>,
     pub missing: Option<String>,
 }
 
-/// Which end of the window is read on at.
+/// The end of the window at which more is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Older,
     Newer,
 }
 
-/// What is known of the chain.
+/// The last known state of the chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum ChainState {
-    /// Nobody has looked.
+    /// The chain has not been verified.
     #[default]
     Unknown,
     Holds {
@@ -75,7 +76,7 @@ pub(super) struct AuditRow {
     pub holds: bool,
 }
 
-/// What was read of the log: all that fits from `low` to `high`, the newest first.
+/// The rows read from the log: all that pass the filter from `low` to `high`, newest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     pub rows: VecDeque<AuditRow>,
@@ -152,7 +153,7 @@ impl AuditState {
         self.selected.and_then(|it| self.window.place_of(it)).and_then(|it| self.window.rows.get(it))
     }
 
-    /// What stands in it.
+    /// The record under the cursor, without its links in the chain.
     pub(super) fn row(&self) -> Option<&TrailRow> {
         self.at().map(|it| &it.row)
     }

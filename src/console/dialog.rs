@@ -13,29 +13,29 @@ use cuelight_engine::{Command, Correction, DoubtAnswer, FormField, RetryFrom, ch
 pub struct Dialog {
     /// `Cancel r-7 deploy?`
     pub title: String,
-    /// What the button says.
+    /// The word on the button.
     pub verb: String,
-    /// What is known: name and text.
+    /// Known facts: name and text.
     pub facts: Vec<DialogFact>,
-    /// How much has to be said.
+    /// The level of confirmation that the command needs.
     pub level: Level,
-    /// What has to be typed.
+    /// The proof that has to be typed.
     pub proof: Proof,
     /// Fields to be filled in.
     pub fields: Vec<DialogField>,
-    /// What has the keys.
+    /// The part of the dialog that takes the keys.
     pub focus: Focus,
-    /// What is asked for; a field named `reason` becomes its reason.
+    /// The command to confirm; a field named `reason` becomes its reason.
     pub command: Box<Command>,
-    /// What is asked for with it, each on its own.
+    /// Commands confirmed together with it, each recorded on its own.
     pub others: Vec<Command>,
-    /// What it speaks of: it closes when that changes.
+    /// The subject of the dialog: the dialog closes when it changes.
     pub about: About,
-    /// How that stood when the dialog opened; nothing before the first look.
+    /// The state of the subject when the dialog opened; None before the first look.
     pub stood: Option<String>,
     /// The question about what would happen, and the answer in words.
     pub preview: Preview,
-    /// What that was asked of, when it is not the command as the dialog opened with it.
+    /// The command that was previewed, if it differs from the command that the dialog opened with.
     pub previewed: Option<Box<Command>>,
     /// When its first frame was drawn, or the last key was swallowed after that.
     pub counts_from: Option<Timestamp>,
@@ -48,24 +48,24 @@ pub struct DialogFact {
     pub name: String,
     /// The text; from outside, so it is shown with care.
     pub text: String,
-    /// What it means.
+    /// The role that colours the text.
     pub role: Role,
-    /// Whether its first rows are on the screen however small that is.
+    /// True if the first rows of the fact stay on the screen, however small the screen is.
     pub stays: bool,
 }
 
-/// What has to be typed so that it happens.
+/// The proof of intent that a dialog demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The key for yes.
     Key,
     /// Exactly this text, then Enter.
     Typed {
-        /// What is asked: `type the id r-7`.
+        /// The instruction, as in `type the id r-7`.
         ask: String,
-        /// What is expected. Drawn only when `ask` says it.
+        /// The expected text. It is drawn only if `ask` contains it.
         wanted: String,
-        /// What was typed.
+        /// The text typed so far.
         field: Field,
     },
 }
@@ -73,22 +73,22 @@ pub enum Proof {
 /// A text that goes with the command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DialogField {
-    /// `reason`, `comment` …
+    /// The name of the field: `reason`, `comment` …
     pub name: String,
-    /// What was typed.
+    /// The text typed so far.
     pub field: Field,
-    /// Whether it must not be empty.
+    /// True if the field must not be empty.
     pub required: bool,
     /// So many characters at least.
     pub least: usize,
-    /// What can be said; anything where nothing stands.
+    /// The permitted words; any text is permitted if empty.
     pub among: Vec<String>,
     /// The parameter of a gate that it fills in.
     pub parameter: Option<Box<FormField>>,
 }
 
 impl DialogField {
-    /// An empty field.
+    /// Makes an empty field of this name.
     pub fn new(name: &str, required: bool) -> Self {
         Self {
             name: name.to_owned(),
@@ -115,7 +115,7 @@ impl DialogField {
         }
     }
 
-    /// Those for doing a run again: what is kept, and what is corrected first.
+    /// The fields for running a run again: the step to start from, and corrections of inputs or file.
     pub(super) fn of_again(command: &Command) -> Vec<Self> {
         let corrected = || ["inputs", "file"].map(|name| Self::new(name, false));
         match command {
@@ -129,7 +129,7 @@ impl DialogField {
         }
     }
 
-    /// What is wrong with what was typed.
+    /// The problem with the typed text; None if it is valid.
     fn problem(&self) -> Option<String> {
         let text = self.field.text().trim();
         let (said, name) = (text.chars().count(), &self.name);
@@ -153,52 +153,52 @@ impl DialogField {
     }
 }
 
-/// What has the keys in a dialog.
+/// The part of a dialog that takes the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
     /// The way out; the first of all.
     Back,
-    /// A field.
+    /// A field, by its index.
     Field(usize),
-    /// What has to be typed.
+    /// The proof that has to be typed.
     Proof,
     /// The button that does it.
     Do,
 }
 
-/// What a dialog speaks of.
+/// The subject of a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// A run.
+    /// A run as a whole.
     Run(RunId),
-    /// A gate.
+    /// A gate, open or closed.
     Gate(GateId),
     /// A step that waits for an answer.
     Step(RunId, StepIx),
-    /// All marked gates.
+    /// All gates that are marked.
     MarkedGates,
-    /// All marked runs.
+    /// All runs that are marked.
     Marked,
     /// Nothing that could change.
     Nothing,
 }
 
-/// What would happen.
+/// The effect of a command, before it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Preview {
     /// It was asked for under this number.
     Asked(u64),
-    /// This would happen.
+    /// The effect in words, one line each.
     Known(Vec<String>),
     /// It would be refused.
     Refused(String),
 }
 
-/// What came of a key.
+/// The effect of a key on the dialog.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub enum Step {
-    /// The dialog stays.
+    /// The dialog stays open.
     Stays,
     /// It closes, and nothing happens.
     Closes,
@@ -211,11 +211,11 @@ pub enum Step {
 pub enum Reaction {
     /// The key for yes.
     Yes,
-    /// Enter.
+    /// The Enter key, outside of text.
     Enter,
     /// The next thing that takes keys.
     Next,
-    /// The one before.
+    /// The previous part that takes keys.
     Previous,
 }
 
@@ -241,7 +241,7 @@ impl Dialog {
         }
     }
 
-    /// Whether a key at this instant counts. One that does not starts the time again.
+    /// Returns true if a key at this instant counts. A key that comes too early restarts the wait.
     pub fn hears(&mut self, at: Timestamp) -> bool {
         match self.counts_from {
             Some(from) if at.since(from) >= SETTLE => true,
@@ -270,14 +270,14 @@ impl Dialog {
         }
     }
 
-    /// What a letter goes to that is typed while nothing has the keys: what must be filled in, else what proves that the
-    /// end was read. What may stay empty waits for Tab.
+    /// The field that takes a letter while no field has the keys: the first required one, else the proof that
+    /// the end was read. An optional field waits for Tab.
     pub fn first_field(&self) -> Option<Focus> {
         let required = self.fields.iter().position(|it| it.required).map(Focus::Field);
         required.or((self.proof != Proof::Key).then_some(Focus::Proof))
     }
 
-    /// Whether letters go into a field, also when none has the keys yet.
+    /// True if letters go into a field, even before a field has the keys.
     pub fn wants_text(&self) -> bool {
         match self.focus {
             Focus::Field(_) | Focus::Proof => true,
@@ -287,7 +287,7 @@ impl Dialog {
         }
     }
 
-    /// What would be refused, or is missing, before it can be done.
+    /// The reason why the command cannot be given yet: it would be refused, or a field is missing or invalid.
     pub fn missing(&self) -> Option<String> {
         if let Preview::Refused(why) = &self.preview {
             return Some(why.clone());
@@ -309,7 +309,7 @@ impl Dialog {
         }
     }
 
-    /// What a key means that has been heard.
+    /// Applies an accepted key to the dialog.
     pub fn react(&mut self, reaction: Reaction) -> Step {
         match (reaction, self.focus) {
             (Reaction::Next, _) | (Reaction::Enter, Focus::Field(_)) => self.turn(1),
@@ -322,7 +322,7 @@ impl Dialog {
         Step::Stays
     }
 
-    /// What has to be asked of the engine anew, since what was typed makes another command of it; one question at a time.
+    /// The command to preview again because the typed text has changed it; None while a preview is under way.
     pub(super) fn to_preview(&self) -> Option<Command> {
         let asks = matches!(self.preview, Preview::Asked(_));
         let typed = self.fields.iter().all(|it| it.problem().is_none() && inputs_of(it).is_ok());
@@ -375,7 +375,7 @@ impl Dialog {
     }
 }
 
-/// What was given as outputs, where this is the field for it.
+/// The values typed into the field `outputs`; None for another field or an empty one.
 fn outputs_of(field: &DialogField) -> Result<Option<ValueMap>, String> {
     let text = field.field.text().trim();
     if field.name != "outputs" || text.is_empty() {

@@ -15,7 +15,7 @@ pub(super) struct Doubtful<'a> {
     pub run: &'a RunView,
     pub index: StepIx,
     pub step: &'a StepView,
-    /// What its last call wrote.
+    /// The end of the output of its last attempt.
     pub tail: Option<&'a Blob>,
     pub glyphs: Glyphs,
 }

@@ -1,5 +1,5 @@
-//! What the views of failures and of health remember: rows, order and filter, what a failure caused, and the period that
-//! is looked at. Part of the model; changed by `update` only.
+//! State of the views of failures and of health: rows, order, filter, the consequences of a failure, and the
+//! period shown. Part of the model; changed by `update` only.
 
 use cuelight_base::{FailureMode, Seq, Severity};
 use cuelight_engine::StepState;
@@ -8,11 +8,11 @@ use cuelight_projection::Period;
 /// Stretches of the trend of a day.
 pub(super) const TREND_STEPS: usize = 96;
 
-/// What the list of failures remembers.
+/// State of the list of failures.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ErrorsState {
     pub selected: Option<Seq>,
-    /// What is shown, in order.
+    /// The visible rows, in order.
     pub rows: Vec<ErrorRow>,
     /// The first row on the screen.
     pub top: usize,
@@ -20,11 +20,11 @@ pub(super) struct ErrorsState {
     pub filter: String,
     pub find: String,
     pub preview_hidden: bool,
-    /// What the rows were made of: board, filter, order, quarter of an hour.
+    /// The inputs that the rows were made from: board, filter, order, quarter of an hour.
     pub made_of: Option<(Seq, String, ErrorOrder, i64)>,
     /// All failures of the last day, counted.
     pub day: DayOfErrors,
-    /// What the failure under the cursor caused.
+    /// The consequences of the failure under the cursor.
     pub aftermath: Option<Aftermath>,
 }
 
@@ -48,10 +48,10 @@ impl ErrorRow {
 /// By what failures are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ErrorOrder {
-    /// What nobody looks after first, the worst of it on top.
+    /// Unattended failures first, the most severe on top.
     #[default]
     Need,
-    /// The newest first.
+    /// The newest failure first.
     Time,
     /// By failure mode, under heads.
     Mode,
@@ -90,12 +90,12 @@ pub(super) struct DayOfErrors {
     pub types: Vec<(&'static str, u32)>,
     /// By quarter of an hour, oldest first.
     pub trend: Vec<u64>,
-    /// How many stand, and how many are mended.
+    /// The numbers of open and of handled failures.
     pub open: usize,
     pub handled: usize,
 }
 
-/// What came after a failure.
+/// Consequences of a failure.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aftermath {
     /// The failure, and the board.
@@ -108,7 +108,7 @@ pub(super) struct Aftermath {
     pub undone_count: usize,
 }
 
-/// What the view of health remembers.
+/// State of the view of health.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HealthState {
     pub period: Period,
@@ -116,17 +116,17 @@ pub(super) struct HealthState {
     pub reason: usize,
 }
 
-/// What the list of tools remembers.
+/// State of the list of tools.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ToolsState {
     pub selected: usize,
 }
 
-/// What Agents remembers.
+/// State of the view of agents.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AgentsState {
     pub selected: usize,
-    /// What the files describe, as far as they were read.
+    /// The agents described by files, as far as the files were read.
     pub known: cuelight_projection::AgentsAbout,
     /// When they were last asked for.
     pub read_at: Option<cuelight_base::Timestamp>,

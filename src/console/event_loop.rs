@@ -63,11 +63,11 @@ pub struct ThemesByGround {
     pub dark: String,
     /// On a light ground.
     pub light: String,
-    /// Which ground it is when the terminal does not say.
+    /// The ground to assume when the terminal does not report one.
     pub otherwise: Ground,
 }
 
-/// How the console is opened.
+/// Options for opening the console.
 pub struct ConsoleOptions {
     /// The theme and the signs, to begin with.
     pub look: LookOfScreen,
@@ -75,23 +75,23 @@ pub struct ConsoleOptions {
     pub by_ground: Option<ThemesByGround>,
     /// Reads the user's own themes again.
     pub themes: ReadThemes,
-    /// How many colours the terminal has.
+    /// The number of colours that the terminal has.
     pub depth: Depth,
-    /// The key table.
+    /// The table of keys and their commands.
     pub keys: Keymap,
     /// The run that is looked at first.
     pub run: Option<RunId>,
-    /// What its user has to know first: what about, and the text.
+    /// A note that the user must read first: title and text.
     pub note: Option<(String, String)>,
-    /// Where pictures go.
+    /// Saves a picture of the screen.
     pub export: SavePicture,
     /// Lets the operator change a text in an editor of their own; the terminal is theirs meanwhile.
     pub edit: EditText,
-    /// Where it is written down that the screen broke down.
+    /// Saves the report of a crash of the screen.
     pub crashes: SavePicture,
-    /// Whether the bell is never rung.
+    /// True if the bell is never rung.
     pub silent: bool,
-    /// How the terminal is told to call somebody who does not look at it.
+    /// The notification sequence that this terminal understands.
     pub notify: Notify,
 }
 
@@ -172,14 +172,14 @@ pub async fn run_console<D: Desk>(
 /// The desk that has come, for the next screen when this one breaks down.
 type Met<D> = Arc<Mutex<Option<(D, Seat)>>>;
 
-/// What a screen shows first.
+/// State in which a screen starts.
 struct First<D> {
     run: Option<RunId>,
     note: Option<(String, String)>,
     met: Met<D>,
 }
 
-/// How a screen ended.
+/// The end of a screen.
 enum Ended {
     Left(Leave),
     /// It broke down, and what was said.
@@ -219,16 +219,16 @@ struct Screen<D> {
     model: Model,
     options: Arc<ConsoleOptions>,
     theme: Theme,
-    /// What `theme` was made of.
+    /// The theme's name and the themes that `theme` was made from.
     themed: (String, Arc<Themes>),
-    /// What was said of the user's themes.
+    /// Problems of the user's themes that were already reported.
     told_of_themes: Vec<String>,
     titled: String,
     terminal: Terminal,
     clock: SystemClock,
     entropy: Entropy,
     answers: FuturesUnordered<BoxFuture<'static, Message>>,
-    /// Who makes pictures of large graphs, and where they come out; started when the first is wanted.
+    /// Thread that arranges large graphs, and the channel of its pictures; started on first use.
     pictures: Option<(Arranger, mpsc::Receiver<(u64, Arranged)>)>,
     /// When the last one was asked for.
     arranging: Timestamp,
@@ -237,17 +237,17 @@ struct Screen<D> {
     paced: Timestamp,
     /// Between two frames, by what the last one cost.
     pace: Span,
-    /// Whether there is a newer board than the one that is shown.
+    /// True if there is a newer board than the one shown.
     has_news: bool,
     is_dirty: bool,
     is_urgent: bool,
-    /// Where signs turn, which turn it is, and since when.
+    /// Cells with animated signs; `turn` is their phase, `turned` the time of the last change.
     turning: Vec<(u16, u16)>,
     turn: usize,
     turned: Timestamp,
     /// Changes since the last frame that had to wait for the next.
     skipped: u64,
-    /// What waits for the operator's own editor.
+    /// Text that waits for the operator's own editor.
     edit: Option<String>,
     leave: Option<Leave>,
 }
@@ -442,7 +442,7 @@ impl<D: Desk> Screen<D> {
         }
     }
 
-    /// How long nothing needs to be done when nothing happens.
+    /// Time until the next work if no message arrives.
     fn wait(&self) -> Option<Span> {
         let now = self.clock.now();
         let moves = self.model.deadline().map(|it| it.since(now));
@@ -451,7 +451,7 @@ impl<D: Desk> Screen<D> {
         [moves, frame, turns].into_iter().flatten().min().map(|it| it.max(Span(1)))
     }
 
-    /// Whether signs turn: some are on the screen, and somebody looks.
+    /// True if signs are animated: some are on the screen, and the terminal has focus.
     fn turns(&self) -> bool {
         !self.turning.is_empty() && self.model.has_focus()
     }
@@ -677,7 +677,7 @@ impl<D: Desk> Screen<D> {
     }
 }
 
-/// What is heard of the run whose output is shown; nothing when there will be no more.
+/// The next signal of the run whose output is shown; None when there will be no more.
 async fn next_of(signals: &mut Option<Signals>) -> Option<Arc<Signal>> {
     match signals {
         Some(signals) => signals.next().await,

@@ -1,7 +1,8 @@
-//! What is shown for a gate, whole, each piece as what it is: a table in columns, an object in fields, JSON in its
-//! shape, a change with its signs, a figure beside its limit, a check list, a link; all else as text.
+//! Evidence of a gate, shown completely, each piece in its own form. Forms are: a table in columns, an object
+//! in fields, JSON indented, a diff with signs, a figure beside its limit, a check list, a link. All else is
+//! text.
 //!
-//! What a piece is, is told from its name and what stands in it; nothing of it is left out. Foreign text throughout.
+//! The form follows from the name and content of a piece. Nothing of it is left out. Foreign text throughout.
 
 use super::{
     ask_text::content,
@@ -21,7 +22,7 @@ const COLUMN_MAX: usize = 40;
 /// Cells of the bar of a figure.
 const BAR: u16 = 24;
 
-/// What a piece is.
+/// The form of a piece of evidence.
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Table(Vec<Vec<String>>),
@@ -203,7 +204,7 @@ fn role_of_change(line: &str) -> Role {
     }
 }
 
-/// Whether an entry of a check list is done, and what it says.
+/// Splits an entry of a check list into its state (true if done) and its text; None for any other line.
 fn check_of(line: &str) -> Option<(bool, &str)> {
     let rest = line.trim_start().strip_prefix(['-', '*']).map(str::trim_start)?;
     let done = |sign: &str| rest.strip_prefix(sign).map(str::trim_start);

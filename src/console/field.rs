@@ -1,5 +1,5 @@
-//! One line of text that is being typed: filter, palette, the fields of a dialog. Part of the model, so no widget has to
-//! remember it. Which key does what is said in `update/editing`.
+//! One line of text that is being typed: filter, palette, the fields of a dialog. Part of the model, so no
+//! widget has to remember it. `update/editing` maps the keys.
 
 use unicode_width::UnicodeWidthChar;
 
@@ -20,12 +20,12 @@ impl Field {
         Self { text: text.to_owned(), cursor: text.len() }
     }
 
-    /// What was typed.
+    /// The text typed so far.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What stands before the cursor.
+    /// The text before the cursor.
     pub fn before(&self) -> &str {
         &self.text[..self.cursor]
     }
@@ -69,7 +69,7 @@ impl Field {
         self.cursor = kept;
     }
 
-    /// Takes everything away.
+    /// Deletes the whole text.
     pub fn clear(&mut self) {
         self.text.clear();
         self.cursor = 0;
@@ -85,17 +85,18 @@ impl Field {
         self.cursor += self.text[self.cursor..].chars().next().map_or(0, char::len_utf8);
     }
 
-    /// To the begin.
+    /// Moves the cursor to the start.
     pub fn home(&mut self) {
         self.cursor = 0;
     }
 
-    /// To the end.
+    /// Moves the cursor to the end.
     pub fn end(&mut self) {
         self.cursor = self.text.len();
     }
 
-    /// What is shown in so many cells, with a cursor sign where typing goes on: the end, when it is too long.
+    /// The text in so many cells, with a cursor sign. A text that is too long is cut so that the cursor stays
+    /// visible.
     pub fn shown(&self, width: usize, cursor: char) -> String {
         let whole: Vec<char> =
             self.before().chars().chain([cursor]).chain(self.text[self.cursor..].chars()).collect();

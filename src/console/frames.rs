@@ -1,5 +1,5 @@
-//! How the screen itself does: what its last frames cost and how much they wrote. Measured by `event_loop`, which is told the
-//! time; shown in Health.
+//! Performance of the screen: time and bytes of its last frames. `event_loop`, which has the clock, measures
+//! them; Health shows them.
 
 use cuelight_base::{Span, Timestamp};
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ const WINDOW: Span = Span(10_000);
 /// More frames than these are not drawn in that time.
 const FRAMES_MAX: usize = 1_024;
 
-/// What one frame cost.
+/// The cost of one frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameCost {
     /// When it was on the screen.

@@ -22,27 +22,27 @@ const LANES_MAX: usize = 16;
 /// Steps that are named as slower than usual.
 const SLOWER_MAX: usize = 5;
 
-/// What the view of time remembers.
+/// State of the view of time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TimeState {
     pub run: Option<RunId>,
     pub selected: Option<StepIx>,
     pub top: usize,
-    /// How often the chart was doubled in width.
+    /// The number of times that the chart was doubled in width.
     pub zoom: u32,
     /// Cells scrolled out at the left.
     pub left: usize,
     pub look: TimeLook,
-    /// What is seen, made by `update` so that `draw` only paints.
+    /// The visible chart, made by `update` so that `draw` only paints.
     pub chart: Option<Arc<Chart>>,
     pub chart_of: Option<ChartOf>,
     pub medians: Arc<Medians>,
     pub medians_of: Option<(RunId, usize, usize)>,
-    /// What happened when, for the rows under the chart.
+    /// Events over time, for the rows under the chart.
     pub moments: Moments,
 }
 
-/// Which rows there are, and in what order.
+/// The choice of rows and their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TimeLook {
     pub order: TimeOrder,
@@ -52,7 +52,7 @@ pub(super) struct TimeLook {
     pub open: BTreeSet<StepIx>,
 }
 
-/// What a chart was made of.
+/// The inputs that a chart was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ChartOf {
     pub run: RunId,
@@ -68,11 +68,11 @@ pub(super) enum TimeOrder {
     /// As in the file.
     #[default]
     File,
-    /// What began first.
+    /// The earliest start first.
     Start,
-    /// What took longest.
+    /// The longest duration first.
     Longest,
-    /// What took longest beside what is usual.
+    /// Largest excess over the usual duration first.
     Slower,
 }
 
@@ -111,13 +111,13 @@ pub(super) struct Chart {
     pub spent: Vec<(Spell, Span)>,
     pub critical: Vec<String>,
     pub critical_time: Span,
-    /// What waiting on the critical path has cost, by what was waited for.
+    /// Time lost to waiting on the critical path, by its cause.
     pub would_help: Vec<(Spell, Span)>,
     /// Steps that took longer than usual, the worst first: name, time, median.
     pub slower: Vec<(String, Span, Span)>,
     /// Runs that the medians are of.
     pub medians_of: usize,
-    /// What each slot did; the last one is of people.
+    /// The bars of each slot; the last lane shows people.
     pub lanes: Vec<Lane>,
 }
 
@@ -128,14 +128,14 @@ pub(super) struct Lane {
     pub bars: Vec<Bar>,
 }
 
-/// One row.
+/// One step in the chart.
 #[derive(Clone, Debug)]
 pub(super) struct GanttRow {
     pub step: StepIx,
     pub depth: usize,
     /// Its id, which may be foreign text.
     pub name: String,
-    /// Of a frame: steps in it, and whether they are rows of their own.
+    /// For a frame: the number of steps in it, and true if they have rows of their own.
     pub holds: Option<(u32, bool)>,
     pub mark: Mark,
     pub bars: Vec<Bar>,
@@ -293,7 +293,7 @@ fn planned(run: &RunView, now: Timestamp, medians: &Medians) -> BTreeMap<StepIx,
     out
 }
 
-/// How much sooner the run would have come so far, if on its critical path nobody had been waited for, and no slot.
+/// Time that the run would have saved so far if nothing on its critical path had waited for people or slots.
 fn would_help(critical: &[&GanttRow]) -> Vec<(Spell, Span)> {
     let all = |what: Spell| {
         let bars = critical.iter().flat_map(|it| &it.bars).filter(|it| it.what == what);
@@ -358,7 +358,7 @@ const HELP_LEAST: Span = Span::seconds(1);
 /// Cells that the word for now takes behind its line.
 const NOW_WIDTH: usize = 3;
 
-/// Where instants stand in so many cells.
+/// The mapping from instants to a number of cells.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     /// Each with its first cell and how many it has.
@@ -415,7 +415,7 @@ impl Scale {
         (first + share(gone, *wide as u64, whole)).min(self.width)
     }
 
-    /// Where time is squeezed: first cell, cells, and what is written there.
+    /// The squeezed stretches: first cell, number of cells, and label.
     pub(super) fn squeezed(&self) -> impl Iterator<Item = (usize, usize, String)> {
         self.parts
             .iter()

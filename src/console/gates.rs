@@ -1,5 +1,5 @@
-//! What the view of gates remembers: the order of its rows, what of an ask was on the screen and in which frame, what
-//! was read for it, and the form that is being edited. Part of the model; changed by `update` only.
+//! State of the view of gates: order of rows, parts of an ask seen in a frame, files read for it, and the
+//! form being edited. Part of the model; changed by `update` only.
 
 use super::prose::{ProseLine, RowId};
 use crate::{Field, Role};
@@ -13,10 +13,10 @@ use std::{
 };
 use tui_textarea::TextArea;
 
-/// What names a row, whatever happens around it.
+/// The identity of a row, stable while others come and go.
 pub(super) type RowKey = (Attention, RunId, StepIx);
 
-/// What the inbox remembers.
+/// State of the inbox.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GatesState {
     /// In the order of the screen: what arrives later stands under the cursor, never above it.
@@ -27,7 +27,7 @@ pub(super) struct GatesState {
     pub top: usize,
     /// The first line of the text that is shown.
     pub scroll: usize,
-    /// Whether the text has the keys, and on small screens the whole body.
+    /// True if the text takes the keys, and on small screens the whole body.
     pub reading: bool,
     /// The text of what is under the cursor.
     pub text: Option<Arc<Text>>,
@@ -39,9 +39,9 @@ pub(super) struct GatesState {
     pub read: BTreeMap<GateId, (Arc<Ask>, Option<Arc<Ask>>)>,
     /// Gates whose ask has changed under somebody's hands, until it was read again.
     pub changed: BTreeSet<GateId>,
-    /// What is on its way to the engine.
+    /// Answers sent to the engine and not yet recorded, by request number.
     pub sent: BTreeMap<u64, RowKey>,
-    /// Files of evidence.
+    /// Files of evidence read so far, by digest.
     pub blobs: BTreeMap<Digest, Blob>,
     /// The last output of a step that is in doubt.
     pub tail: Option<(AttemptId, Blob)>,
@@ -97,7 +97,7 @@ impl GatesState {
         })
     }
 
-    /// Whether an answer to this row is being recorded.
+    /// True if an answer to this row is being recorded.
     pub(super) fn is_recording(&self, key: RowKey) -> bool {
         self.sent.values().any(|it| *it == key)
     }
@@ -126,7 +126,7 @@ pub(super) struct Text {
     pub blobs_read: u32,
 }
 
-/// What a text was made of; the same thing makes the same text.
+/// The inputs that a text was made from; equal inputs make equal text.
 #[derive(Clone, Debug)]
 pub(super) enum MadeOf {
     /// A gate, and its run, of which the effect of an answer depends.
@@ -224,9 +224,9 @@ pub(super) struct FormState {
     pub top: usize,
     pub reason: Field,
     pub in_reason: bool,
-    /// Whether Esc was pressed while something was changed.
+    /// True if Esc was pressed while the form had changes.
     pub leaving: bool,
-    /// What is right and wrong with it now.
+    /// The result of checking the text: what is valid and what is not.
     pub check: Vec<(&'static str, String, Role)>,
     /// The values, when they can be kept.
     pub values: Option<ValueMap>,

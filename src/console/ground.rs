@@ -1,6 +1,6 @@
-//! Whether a terminal's ground is dark or light: what it answers when it is asked, and what its environment says.
+//! Detects a dark or light ground of a terminal, from its answer to a query and from its environment.
 //!
-//! Asking is left to `terminal`; here its answer is read.
+//! `terminal` sends the query; this module reads the answer.
 
 /// The ground of a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// What `COLORFGBG` says: the number of the ground stands last, as in `15;0`.
+    /// The ground from `COLORFGBG`: its last number is the ground's colour, as in `15;0`.
     pub fn of_colorfgbg(text: &str) -> Option<Self> {
         match text.rsplit(';').next()?.parse::<u8>().ok()? {
             7 | 9..=15 => Some(Self::Light),
@@ -22,7 +22,7 @@ impl Ground {
         }
     }
 
-    /// What a terminal answers to OSC 11: `rgb:ffff/ffff/ffff`, each part of one to four digits.
+    /// The ground from a terminal's answer to OSC 11: `rgb:ffff/ffff/ffff`, each part of one to four digits.
     pub(super) fn of_answer(answer: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(answer);
         let (_, rest) = text.split_once("]11;")?;

@@ -52,8 +52,8 @@ impl Drop for HangupWatch {
     }
 }
 
-/// Whether it has gone, seen by a watch or now. Asked when something about the terminal did not work: the reader of keys, where
-/// it is made on a terminal that is gone, breaks down with words of its own.
+/// Returns true if the terminal has gone, as a watch saw it or as a check now shows. Called after a failure
+/// of the terminal: the reader of keys panics with its own message if it is made on a terminal that is gone.
 pub(super) fn has_gone() -> bool {
     let now = || {
         let stdin = rustix::stdio::stdin();
@@ -64,13 +64,14 @@ pub(super) fn has_gone() -> bool {
     GONE.load(Ordering::SeqCst) || now()
 }
 
-/// Whether a failed write says that the terminal has gone away; it may know before the watch does.
+/// Returns true if a failed write means that the terminal has gone. A write may notice before the watch does.
 pub(super) fn is_it(why: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(why), Some(Errno::IO | Errno::PIPE | Errno::NXIO))
 }
 
-/// Whether there was a terminal that has gone before anybody looked at it: it says so itself, which what is no terminal never does.
+/// Returns true if a terminal was there and had gone before the program first looked at it. Such a terminal
+/// fails with EIO, which anything else never does.
 pub fn was_terminal() -> bool {
     use rustix::{io::Errno, stdio, termios::tcgetattr};
     let has_gone = |asked: Result<(), Errno>| asked == Err(Errno::IO);

@@ -1,25 +1,25 @@
-//! The rows of the help as a list: every key of this view, or of all of them, and those that fit a search. From the key table
-//! alone, so that none can be missing or wrong. How they look is said in `view/help`.
+//! The rows of the help as a list: every key of this view, or of all of them, and those that match a search.
+//! All come from the key table alone, so that none can be missing or wrong. `view/help` draws them.
 
 use crate::{Field, Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown};
 
-/// What an open help remembers.
+/// State of an open help.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HelpState {
     /// The first line that is seen, of the page or of the list.
     pub top: usize,
-    /// Whether the keys of all views are listed.
+    /// True if the keys of all views are listed.
     pub all: bool,
-    /// What is looked for.
+    /// The text searched for.
     pub find: Field,
-    /// Whether it is being typed.
+    /// True while the search is being typed.
     pub types: bool,
     /// The row under the cursor of the list.
     pub selected: usize,
 }
 
 impl HelpState {
-    /// Whether rows are listed, and not the page of this view shown.
+    /// Returns true if the help lists rows, false if it shows the page of this view.
     pub(super) fn is_list(&self) -> bool {
         self.all || self.types || !self.find.text().is_empty()
     }
@@ -47,7 +47,7 @@ pub(super) fn rows(model: &Model, state: &HelpState) -> Vec<HelpRow> {
     rows
 }
 
-/// Those of the view, those that lie over it in the past, and those of all views that it does not hide.
+/// The rows of the view, of the past over it, and of those keys of all views that it does not hide.
 fn of_view(model: &Model) -> Vec<HelpRow> {
     let (keys, view) = (&model.keys, model.view.scope());
     let over = model.travel.iter().flat_map(|_| of_scope(keys, Scope::Travel, Scope::Travel));
@@ -75,7 +75,7 @@ fn of_scope(keymap: &Keymap, table: Scope, from: Scope) -> Vec<HelpRow> {
     rows
 }
 
-/// Whether every word of a search stands in what is said of a row; a single character is looked for as a key as well.
+/// Returns true if a row contains every word of a search; a single character also matches a key.
 fn fits(row: &HelpRow, find: &str) -> bool {
     let what = row.intent.what();
     let text = format!("{} {what} {} {}", row.keys, row.intent.name(), row.scope.name()).to_lowercase();
@@ -87,7 +87,8 @@ pub(super) fn view_of(scope: Scope) -> Option<View> {
     View::ALL.iter().copied().find(|it| it.scope() == scope)
 }
 
-/// Whether a row can be done from the help: it looks or asks as its key would, and belongs to no field or dialog.
+/// Returns true if a row can be executed from the help: it acts as its key would, and belongs to no field or
+/// dialog.
 pub(super) fn can_be_done(row: &HelpRow) -> bool {
     row.intent.group() != Group::Inside
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// How much has to be said before something happens.
+/// The confirmation that a command needs before it takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Looks only: at once.
@@ -35,11 +35,11 @@ impl fmt::Display for Level {
 /// Under which head the help shows a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
-    /// Moves the cursor.
+    /// Moves the cursor or the visible part.
     Move,
-    /// Finds and shows.
+    /// Finds, filters or shows something.
     Find,
-    /// Works everywhere.
+    /// Works in every view.
     Anywhere,
     /// Belongs to what is looked at.
     View,
@@ -263,7 +263,7 @@ impl Intent {
         self.row().short
     }
 
-    /// What it does.
+    /// The effect of the command in a few words.
     pub fn what(self) -> &'static str {
         self.row().what
     }

@@ -10,30 +10,30 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// Where keys mean something of their own.
+/// Parts of the console with key tables of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// In every view, unless the view says otherwise.
     Normal,
-    /// In Runs.
+    /// Keys of the Runs view.
     Runs,
-    /// In DAG.
+    /// Keys of the DAG view.
     Dag,
-    /// In Gates.
+    /// Keys of the Gates view.
     Gates,
-    /// In Logs.
+    /// Keys of the Logs view.
     Logs,
-    /// In Errors.
+    /// Keys of the Errors view.
     Errors,
-    /// In Health.
+    /// Keys of the Health view.
     Health,
-    /// In Time.
+    /// Keys of the Time view.
     Time,
-    /// In Audit.
+    /// Keys of the Audit view.
     Audit,
-    /// In Agents.
+    /// Keys of the Agents view.
     Agents,
-    /// In Tools.
+    /// Keys of the Tools view.
     Tools,
     /// In the past, over the keys of the view.
     Travel,
@@ -41,7 +41,7 @@ pub enum Scope {
     Play,
     /// In a text field of one line, with a list under it or not.
     Text,
-    /// In a dialog.
+    /// Keys of a dialog.
     Dialog,
     /// In help, menus and lists over the view.
     Popup,
@@ -92,12 +92,12 @@ impl Scope {
         !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Form | Self::Leave)
     }
 
-    /// Whether its keys lie over those of a view.
+    /// True if the scope's keys lie over those of a view.
     const fn is_over(self) -> bool {
         matches!(self, Self::Travel | Self::Play)
     }
 
-    /// Where keys are looked up from here, in this order.
+    /// The scopes in which a key is looked up, in this order.
     fn chain(self) -> &'static [Self] {
         match self {
             Self::Normal => &[Self::Normal],
@@ -127,27 +127,27 @@ impl Scope {
 pub struct Binding {
     /// Pressed one after the other.
     pub keys: Vec<Press>,
-    /// What follows, in order.
+    /// The commands that the keys give, in order.
     pub intents: Vec<Intent>,
 }
 
-/// What the key line says: a few keys and a word.
+/// An entry of the key line: a few keys and a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// The commands whose keys are shown.
     pub intents: Vec<Intent>,
-    /// The word.
+    /// The word after the keys.
     pub word: String,
 }
 
-/// What keys typed so far mean.
+/// The meaning of the keys typed so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// These commands.
+    /// The keys give these commands.
     Intents(Vec<Intent>),
     /// More keys must follow.
     Prefix,
-    /// Nothing.
+    /// No binding begins with these keys.
     Nothing,
 }
 
@@ -156,7 +156,7 @@ pub enum Found {
 pub struct KeymapError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// The mistake and its correction, for people.
     pub message: String,
 }
 
@@ -168,7 +168,7 @@ impl fmt::Display for KeymapError {
 
 impl std::error::Error for KeymapError {}
 
-/// The whole table.
+/// The table of all keys and key lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keymap {
     bindings: BTreeMap<Scope, Vec<Binding>>,
@@ -191,7 +191,7 @@ impl Keymap {
         Self::default().overlaid(text)
     }
 
-    /// What keys typed so far mean in a scope.
+    /// Returns the meaning of the keys typed so far in a scope.
     pub fn find(&self, scope: Scope, typed: &[Press]) -> Found {
         let mut is_prefix = false;
         for binding in self.reach(scope) {
@@ -203,7 +203,7 @@ impl Keymap {
         if is_prefix { Found::Prefix } else { Found::Nothing }
     }
 
-    /// What a key means in the past: its own keys first, then those of the view that is seen there.
+    /// The meaning of a key in the past: its own keys first, then those of the view shown there.
     pub(super) fn find_over(&self, over: Scope, view: Scope, typed: &[Press]) -> Found {
         let own = over.chain().iter().filter(|it| it.is_over()).flat_map(|it| self.bindings(*it));
         match own.into_iter().find(|it| it.keys == typed) {
@@ -212,7 +212,7 @@ impl Keymap {
         }
     }
 
-    /// What can follow the keys typed so far: the rest of the keys, and the command.
+    /// The possible continuations of the keys typed so far: the remaining keys and the command.
     pub fn continuations(&self, scope: Scope, typed: &[Press]) -> Vec<(String, Intent)> {
         let follows =
             self.reach(scope).filter(|it| it.keys.len() > typed.len() && it.keys.starts_with(typed));
@@ -224,7 +224,7 @@ impl Keymap {
         self.reach(scope).find(|it| it.intents == [intent]).map(|it| shown(&it.keys))
     }
 
-    /// Whether these keys lead anywhere from a scope, and are not hidden by others.
+    /// Returns true if these keys give a command in a scope and no other keys hide them.
     pub(super) fn can_be_typed(&self, scope: Scope, keys: &[Press]) -> bool {
         self.reach(scope).any(|it| it.keys == keys)
     }
@@ -234,7 +234,7 @@ impl Keymap {
         self.bindings.get(&scope).map_or(&[], Vec::as_slice)
     }
 
-    /// What the key line of a scope shows.
+    /// The entries of the key line of a scope.
     pub fn line(&self, scope: Scope) -> &[Hint] {
         self.lines.get(&scope).map_or(&[], Vec::as_slice)
     }

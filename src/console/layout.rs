@@ -9,14 +9,14 @@ use unicode_width::UnicodeWidthStr;
 /// The smallest screen anything is drawn on.
 pub(super) const LEAST: (u16, u16) = (60, 16);
 
-/// How much stands beside each other.
+/// The number of panes that fit beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Width {
     /// Nothing but a line that says so.
     TooSmall,
     /// One pane, and a preview under it.
     One,
-    /// Two panes.
+    /// Two panes beside each other.
     Two,
     /// Three panes, and a lower row.
     Three,
@@ -28,12 +28,12 @@ pub(super) struct Frame {
     pub header: Rect,
     pub body: Rect,
     pub status: Rect,
-    /// Of no height when the screen is too low for it.
+    /// The key line; its height is 0 when the screen is too low for it.
     pub keys: Rect,
     pub width: Width,
 }
 
-/// Divides the screen.
+/// Divides the screen into header, body, status line and key line.
 pub(super) fn frame((width, height): (u16, u16)) -> Frame {
     let kind = match width {
         _ if width < LEAST.0 || height < LEAST.1 => Width::TooSmall,
@@ -54,7 +54,7 @@ pub(super) fn frame((width, height): (u16, u16)) -> Frame {
     }
 }
 
-/// Whether panes have borders: not on small screens, and not where one pane has all.
+/// True if panes have borders. They have none on small screens, and none where one pane takes all.
 pub(super) fn is_boxed(model: &Model) -> bool {
     frame(model.size).width > Width::One && !model.panes().whole
 }
@@ -64,7 +64,7 @@ fn bare(area: Rect) -> Rect {
     inset(area, 0, 1, 0)
 }
 
-/// How Runs divides its body.
+/// The parts of the Runs view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RunsLayout {
     /// The list, with its border where it has one.
@@ -129,23 +129,23 @@ fn three_panes(body: Rect, hidden: bool, share: Share) -> RunsLayout {
     RunsLayout { table, rows: inset(table, 1, 2, 1), preview, lower }
 }
 
-/// How DAG divides its body.
+/// The parts of the DAG view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DagLayout {
     /// The line that says what is looked at.
     pub title: Rect,
     /// Around the picture, where there is a border.
     pub pane: Option<Rect>,
-    /// The picture.
+    /// The picture of the graph.
     pub graph: Rect,
     /// The step under the cursor.
     pub side: Rect,
     pub map: Option<Rect>,
     /// All lines of a tree in one column, left of them.
     pub strip: Option<Rect>,
-    /// What stands around the cursor, beside a tree of lines.
+    /// The surroundings of the cursor, beside a tree of lines.
     pub near: Option<Rect>,
-    /// What is happening.
+    /// The row of current activity.
     pub lower: Option<Rect>,
 }
 
@@ -244,7 +244,7 @@ fn dag_places(
     }
 }
 
-/// How Gates divides its body.
+/// The parts of the Gates view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct GatesLayout {
     /// The list, with its border where it has one.
@@ -253,11 +253,11 @@ pub(super) struct GatesLayout {
     pub rows: Rect,
     /// Rows of the screen that one row of the list takes.
     pub each: u16,
-    /// Around the text.
+    /// The pane around the text.
     pub pane: Rect,
-    /// The text.
+    /// The text of the ask.
     pub text: Rect,
-    /// Who has answered, what can be answered.
+    /// The pane of votes and possible answers.
     pub side: Option<Rect>,
 }
 
@@ -319,7 +319,7 @@ pub(super) fn gates(model: &Model) -> GatesLayout {
     }
 }
 
-/// How the form of a gate divides the body.
+/// The parts of a gate's form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FormLayout {
     /// The values, with their border.
@@ -341,7 +341,7 @@ pub(super) fn form(size: (u16, u16)) -> FormLayout {
     FormLayout { editor, text: inset(editor, 1, 1, 1), schema, check, reason }
 }
 
-/// How Logs divides its body.
+/// The parts of the Logs view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LogsLayout {
     /// The steps of the run.
@@ -382,17 +382,17 @@ pub(super) fn logs(model: &Model) -> LogsLayout {
     LogsLayout { side, pane, boxed, lines, note, detail }
 }
 
-/// How Errors divides its body.
+/// The parts of the Errors view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ErrorsLayout {
     /// The list, with its border where it has one.
     pub table: Rect,
     /// The rows of the list.
     pub rows: Rect,
-    /// What is counted over a day, under the rows.
+    /// Counts of a day, under the rows.
     pub day: Option<Rect>,
     pub preview: Option<Rect>,
-    /// What can be done; calls and what came after.
+    /// The possible actions; beside them the attempts and consequences.
     pub lower: Option<[Rect; 2]>,
 }
 
@@ -438,14 +438,14 @@ fn split_beside(area: Rect, width: u16) -> (Rect, Option<Rect>) {
     (left, Some(right))
 }
 
-/// How Tools divides its body.
+/// The parts of the Tools view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ToolsLayout {
     /// The list, with its border.
     pub table: Rect,
     /// The rows of the list.
     pub rows: Rect,
-    /// What is known of the one under the cursor.
+    /// Details of the tool under the cursor.
     pub preview: Rect,
 }
 
@@ -463,7 +463,7 @@ pub(super) fn tools(model: &Model) -> ToolsLayout {
     ToolsLayout { table, rows: inset(table, 1, 2, 1), preview }
 }
 
-/// How Time divides its body.
+/// The parts of the Time view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TimeLayout {
     /// Around the chart, where there is a border.
@@ -472,17 +472,17 @@ pub(super) struct TimeLayout {
     pub title: Rect,
     /// The heads of the columns and the axis.
     pub head: Rect,
-    /// Names and numbers.
+    /// The names and numbers of the rows.
     pub rows: Rect,
-    /// The bars.
+    /// The bars of the chart.
     pub chart: Rect,
-    /// What happened when, under the bars: how much, what stood out, and what the signs mean.
+    /// Events over time, under the bars: their density, the notable ones, and a legend of the signs.
     pub marks: Option<Rect>,
-    /// Where the time went, in a few lines.
+    /// A summary of the time spent, in a few lines.
     pub foot: Rect,
     /// Slots, and where the time went.
     pub lower: Option<[Rect; 2]>,
-    /// Whether there is room for the median of each step under it.
+    /// True if each step has room for its median under its bar.
     pub roomy: bool,
 }
 
@@ -534,7 +534,7 @@ pub(super) fn time(model: &Model) -> TimeLayout {
     }
 }
 
-/// How Audit divides its body.
+/// The parts of the Audit view.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AuditLayout {
     pub pane: Option<Rect>,
@@ -543,7 +543,7 @@ pub(super) struct AuditLayout {
     pub rows: Rect,
     /// The record under the cursor.
     pub detail: Rect,
-    /// How many of each kind there are, and whose they are.
+    /// Counts of records by kind and by actor.
     pub chain: Option<Rect>,
 }
 
@@ -579,12 +579,12 @@ pub(super) fn audit(model: &Model) -> AuditLayout {
     }
 }
 
-/// How the screen is divided while the past is seen: the view has what is left of it.
+/// The parts of the screen while the past is shown. The view gets the rest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TravelLayout {
     /// Columns and rows of the view with its header, its status line and its keys.
     pub view: (u16, u16),
-    /// Where its body stands on the screen.
+    /// The position of the view's body on the screen.
     pub body: Rect,
     /// The line that says what is seen; where rows are rare, it lies over the first one of the body.
     pub band: Rect,
@@ -672,7 +672,7 @@ pub(super) fn popup_rows((_, height): (u16, u16)) -> u16 {
     popup_height(height).saturating_sub(2).max(1)
 }
 
-/// How high a popup is at most.
+/// The largest height of a popup, in rows.
 pub(super) fn popup_height(height: u16) -> u16 {
     height.saturating_sub(4).max(3)
 }
@@ -691,18 +691,19 @@ pub(super) fn badge(model: &Model) -> String {
     format!(" {} ", model.look.glyphs.fit(&safe_text(&model.seat.environment), most))
 }
 
-/// Where the person at the console sits, as the header shows it: not at all where that would leave views out.
+/// The place of this console as the header shows it, shortened to 24 cells.
 pub(super) fn place(model: &Model) -> String {
     const MOST: usize = 24;
     model.look.glyphs.fit(&safe_text(&model.seat.place), MOST)
 }
 
-/// What the header gives up for numbers, one after the other: the words of views that count nothing, from the right; then
-/// those of views that count something. The key and the number stay, and all of the view that is looked at.
+/// The order in which the header drops the words of views to make room for numbers. Views that count nothing
+/// come first, from the right, then views that count something. The key and the number stay, and so does the
+/// whole entry of the current view.
 const GIVE_UP: [View; 8] =
     [View::Audit, View::Time, View::Logs, View::Health, View::Dag, View::Runs, View::Errors, View::Gates];
 
-/// What the header shows of each view, from where on: as many words as there is room for, all keys and all numbers.
+/// The entries of the header with their positions: all keys and numbers, and as many words as fit.
 pub(super) fn tabs(model: &Model) -> Vec<Tab> {
     let wide = model.size.0 >= 140;
     // The name before the badge, the place and a bar after it; the date or the place at the right.
@@ -747,7 +748,7 @@ fn tabs_without(model: &Model, from: usize, given_up: &[View], wide: bool) -> Ve
     tabs
 }
 
-/// What is counted beside a view's name.
+/// The number beside a view's name; None if the view counts nothing.
 fn count_of(model: &Model, view: View) -> Option<usize> {
     match view {
         View::Gates => Some(model.board.inbox_len()).filter(|it| *it > 0),

@@ -1,7 +1,7 @@
-//! What the operator sees and presses. (room: console)
+//! The screen and keys of the operator. (room: console)
 //!
-//! Keys become commands in `keymap`, `update` changes the model and says what it wants of the world, `draw` makes cells
-//! of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
+//! Keys become commands in `keymap`. `update` changes the model and returns requests to the world. `draw`
+//! makes cells of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
 
 mod arranger;
 mod ask;

@@ -1,5 +1,5 @@
-//! How grave a line of foreign output says it is, by the words that programs use for it. It is a guess: colour and a filter
-//! hang on it, and nothing else.
+//! The severity of a line of foreign output, guessed from the words that programs use for it. Colour and a
+//! filter depend on it, and nothing else.
 
 use super::Role;
 
@@ -13,7 +13,7 @@ pub(super) enum LogLevel {
     Error,
 }
 
-/// Of a line this much is looked at; the words stand at its begin.
+/// Bytes at the start of a line in which the level is looked for.
 const LOOKED_AT: usize = 256;
 /// A word that names the level of a line stands among so many first ones.
 const NAMED_AMONG: usize = 10;
@@ -61,7 +61,7 @@ impl LogLevel {
         })
     }
 
-    /// All of them.
+    /// All levels, the least severe first.
     pub(super) const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
 
     /// Its letter before a line.
@@ -108,7 +108,7 @@ fn lettered(word: &str) -> Option<LogLevel> {
     })
 }
 
-/// What the line says its level is: behind a key, or in capitals near its begin.
+/// The level that the line names itself: after a key, or in capitals near its start.
 fn declared(words: &[&str]) -> Option<LogLevel> {
     let mut before = "";
     for (place, word) in words.iter().enumerate() {

@@ -1,7 +1,8 @@
-//! What steps wrote and what was told beside them, as lines: a stretch of it, bounded in lines and bytes, that grows at both ends. Bytes stay as they
-//! came; a carriage return keeps the last state of a line, and how often it was overwritten is counted.
+//! Lines of the output of steps and of messages beside them: a window, bounded in lines and bytes, that grows
+//! at both ends. Bytes stay as written. A carriage return keeps the last state of a line, and the overwritten
+//! states are counted.
 //!
-//! What is asked for and when is left to `update/logs`, how a line is shown to `log_rows`.
+//! `update/logs` decides what to read and when; `log_rows` shows a line.
 
 use super::{log_level::LogLevel, needle::Needle};
 use cuelight_base::{Arrivals, AttemptId, Seq, StepIx, Timestamp};
@@ -13,7 +14,7 @@ pub(super) const LINES_MAX: usize = 50_000;
 pub(super) const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A longer line goes on in a second piece, so that what is drawn of it has a limit.
 pub(super) const PIECE_BYTES_MAX: usize = 4 * 1024;
-/// What a line costs beside its bytes.
+/// Memory of a line beyond its bytes, in bytes.
 const LINE_COST: usize = 64;
 /// Numbers of lines begin here, so that older ones can be put before them.
 const FIRST: u64 = 1 << 40;
@@ -21,19 +22,19 @@ const FIRST: u64 = 1 << 40;
 /// One line, or a piece of a long one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LogLine {
-    /// Who wrote it: its place in the list of sources.
+    /// The writer of the line, as an index in the list of sources.
     pub source: u32,
-    /// Where it begins in the output of its attempt.
+    /// Offset of the line in the output of its attempt.
     pub from: u64,
-    /// Where what was read of it ends, with the end of the line.
+    /// Offset of the end of the part read so far, line end included.
     pub to: u64,
     /// The last state of the line.
     pub bytes: Vec<u8>,
     /// States before that were overwritten.
     pub overwritten: u32,
-    /// Whether this goes on with the piece before.
+    /// True if this continues the piece before.
     pub goes_on: bool,
-    /// Whether its end was read.
+    /// True if the end of the line was read.
     pub ended: bool,
     /// Bytes that were not kept, instead of a line; nothing inside when nobody knows how many.
     pub gap: Option<Option<u64>>,
@@ -43,13 +44,13 @@ pub(super) struct LogLine {
     pub returned: bool,
     /// When its first byte came.
     pub at: Option<Timestamp>,
-    /// How grave it says it is.
+    /// The severity that the line states.
     pub level: LogLevel,
     /// The step that it is about, when no step wrote it.
     pub step: Option<StepIx>,
 }
 
-/// Who speaks beside the steps, in words made of events.
+/// Speakers beside the steps, in words made from events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Voice {
     Engine,
@@ -58,7 +59,7 @@ pub(super) enum Voice {
 }
 
 impl Voice {
-    /// All of them.
+    /// Every voice beside the steps.
     pub(super) const ALL: [Self; 3] = [Self::Engine, Self::Gates, Self::Agents];
 
     /// The word for it.
@@ -71,7 +72,7 @@ impl Voice {
     }
 }
 
-/// Whose a line is.
+/// The writer of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Call(AttemptId),
@@ -90,17 +91,17 @@ pub(super) struct Telling {
     pub text: String,
 }
 
-/// What is known of the output of one attempt.
+/// State of reading the output of one attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
     source: u32,
     /// When its call began: it stands there among others as long as nobody knows better.
     since: Timestamp,
-    /// What was taken in: from here …
+    /// Offset of the first byte held.
     pub start: u64,
-    /// … to here.
+    /// Offset behind the last byte held.
     pub end: u64,
-    /// What there is, as far as known.
+    /// Length of the output in bytes, as far as known.
     pub total: u64,
     /// When it was asked for last.
     pub polled_at: Timestamp,
@@ -109,7 +110,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Whether there is more than was taken in.
+    /// True if the attempt has written more than is held.
     pub(super) const fn is_behind(&self) -> bool {
         self.end < self.total
     }
@@ -124,9 +125,9 @@ pub(super) struct LogLines {
     cost: usize,
     sources: Vec<Source>,
     feeds: BTreeMap<AttemptId, Feed>,
-    /// How many are held, by level.
+    /// The number of lines held, by level.
     levels: [usize; 4],
-    /// How many lines came in each minute.
+    /// The number of lines in each minute since the epoch.
     minutes: BTreeMap<i64, u64>,
     has_times: bool,
     find: Needle,
@@ -176,7 +177,7 @@ impl LogLines {
         }
     }
 
-    /// Who told a line that no step wrote.
+    /// The speaker of a line that no step wrote; None for a line of a step.
     pub(super) fn voice_of(&self, line: &LogLine) -> Option<Voice> {
         match self.sources.get(line.source as usize)? {
             Source::Call(_) => None,
@@ -184,17 +185,18 @@ impl LogLines {
         }
     }
 
-    /// How many lines of a level are held.
+    /// The number of lines held of a level.
     pub(super) const fn count_of(&self, level: LogLevel) -> usize {
         self.levels[level as usize]
     }
 
-    /// Whether it is known of any line when it came.
+    /// True if the time of at least one line is known.
     pub(super) const fn has_times(&self) -> bool {
         self.has_times
     }
 
-    /// How many lines came in each of so many minutes, up to the newest one in which any did, and when that was.
+    /// The number of lines in each of so many minutes, and the last of these minutes. The last one is the
+    /// newest minute with a line.
     pub(super) fn per_minute(&self, minutes: u16) -> Option<(Timestamp, Vec<u64>)> {
         let (newest, _) = self.minutes.last_key_value()?;
         let of = |back: u16| self.minutes.get(&(newest - i64::from(back))).copied().unwrap_or(0);
@@ -213,7 +215,7 @@ impl LogLines {
         &self.only
     }
 
-    /// Whether there is no room for more without letting go of some.
+    /// True if new lines push out old ones.
     pub(super) fn is_full(&self) -> bool {
         self.lines.len() >= LINES_MAX || self.cost >= BYTES_MAX
     }
@@ -234,17 +236,17 @@ impl LogLines {
         }
     }
 
-    /// Whether a line is shown.
+    /// True if the filter shows a line.
     pub(super) fn shows(&self, line: &LogLine) -> bool {
         self.only.is_empty() || line.fits
     }
 
-    /// How many lines are shown.
+    /// The number of lines that the filter shows.
     pub(super) fn shown(&self) -> usize {
         if self.only.is_empty() { self.len() } else { self.lines.iter().filter(|it| it.fits).count() }
     }
 
-    /// Which of how many hits stands at or before a line.
+    /// The number of hits up to a line, and the number of all hits.
     pub(super) fn rank(&self, number: u64) -> (usize, usize) {
         let hits = self.lines.iter().zip(self.base..).filter(|(it, _)| it.hit && self.shows(it));
         hits.fold((0, 0), |(rank, all), (_, at)| (rank + usize::from(at <= number), all + 1))
@@ -379,15 +381,16 @@ impl LogLines {
         }
     }
 
-    /// There is so much of an attempt.
+    /// Records the length of an attempt's output.
     pub(super) fn knows(&mut self, attempt: AttemptId, total: u64) {
         if let Some(feed) = self.feeds.get_mut(&attempt) {
             feed.total = total.max(feed.end);
         }
     }
 
-    /// Takes in what follows. What is known already is skipped; what leaves a hole is not taken, and false is returned.
-    /// When there is no room, lines before `floor` are let go of; when there are none, the rest is left for later.
+    /// Takes in the bytes that follow. Bytes held already are skipped. Bytes that would leave a hole are not
+    /// taken, and false is returned. Without room, lines before `floor` are dropped; if there are none, the
+    /// rest is left for later.
     pub(super) fn take(
         &mut self,
         attempt: AttemptId,
@@ -415,7 +418,7 @@ impl LogLines {
         true
     }
 
-    /// What lies between the end of what was taken in and this byte was not kept.
+    /// Marks the bytes from the end of the held output up to this offset as not kept.
     pub(super) fn skip_to(&mut self, attempt: AttemptId, from: u64) {
         let Some(mut feed) = self.feeds.get(&attempt).cloned().filter(|it| from > it.end) else { return };
         let (end, source) = (feed.end, feed.source);
@@ -623,7 +626,8 @@ impl LogLine {
     }
 }
 
-/// How much of a text fits without cutting a character.
+/// The length of the longest prefix that fits without cutting a character; the first piece of a line may cut
+/// one.
 fn whole_characters(text: &[u8], room: usize, is_first: bool) -> usize {
     let back =
         (0..4).find(|back| room >= *back && text.get(room - back).is_none_or(|byte| byte & 0xc0 != 0x80));

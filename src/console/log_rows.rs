@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthChar;
 /// Marks that may stand on one letter.
 const MARKS_MAX: usize = 3;
 
-/// What a character is, for the one who colours it.
+/// The kind of a character, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ink {
     /// As it was written.
@@ -18,7 +18,7 @@ pub(super) enum Ink {
     Odd,
     /// Is what was looked for.
     Match,
-    /// Our own words.
+    /// Words of this program, not of the output.
     Note,
 }
 
@@ -34,14 +34,14 @@ pub(super) struct Stroke {
 pub(super) struct LogRow {
     /// The number of the line.
     pub line: u64,
-    /// Whether the line begins here.
+    /// True if a line starts in this row.
     pub begins: bool,
-    /// Whether something stands to the right of what is seen.
+    /// True if the line continues beyond the right edge.
     pub cut: bool,
     pub strokes: Vec<Stroke>,
 }
 
-/// How lines are shown.
+/// The settings with which lines are shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowLook<'a> {
     pub width: usize,
@@ -180,7 +180,7 @@ fn mark_pattern(glyphs: &mut [Glyph], pattern: &Pattern) {
     }
 }
 
-/// How many glyphs fit into a row; at least one, so that wrapping ends.
+/// The number of glyphs that fit into a row; at least one, so that wrapping ends.
 fn fitting(glyphs: &[Glyph], width: usize) -> usize {
     let mut used = 0;
     let fits = glyphs.iter().take_while(|it| {
@@ -190,7 +190,7 @@ fn fitting(glyphs: &[Glyph], width: usize) -> usize {
     fits.count().max(1).min(glyphs.len())
 }
 
-/// What is seen of a line that is not wrapped, and whether more stands to the right.
+/// The visible part of an unwrapped line, and true if it continues to the right.
 fn window(glyphs: &[Glyph], left: usize, width: usize) -> (Vec<Stroke>, bool) {
     let mut skipped = 0;
     let begin = glyphs.iter().position(|it| {

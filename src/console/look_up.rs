@@ -1,6 +1,7 @@
-//! What the screen reads of a desk: its question becomes one the desk knows, and the page that comes a sheet.
+//! Reads for the screen at a desk: turns the screen's question into one of the desk, and the desk's page into
+//! a sheet.
 //!
-//! Which question is asked, and what is made of the answer, is the views' matter.
+//! The views decide what to ask, and use the answer.
 
 use super::{Lookup, Offered, OfferedInput, Sheet};
 use cuelight_runtime::{Desk, InputText, Offer, OutputPart, Page, Want};

@@ -1,4 +1,4 @@
-//! Which sign stands for what the board says of a run, a step or a gate. The signs themselves are in `sign`.
+//! The sign for each state of a run, a step or a gate. The signs themselves are in `sign`.
 
 use crate::Mark;
 use cuelight_base::Timestamp;
@@ -26,7 +26,7 @@ pub fn mark_of_run(run: &RunSummary) -> Mark {
     }
 }
 
-/// What a run is doing, in one word of at most nine letters.
+/// The activity of a run, in one word of at most nine letters.
 pub(super) fn word_of_run(run: &RunSummary) -> &'static str {
     match run.state {
         RunState::PartiallyCompleted => "partial",
@@ -104,7 +104,7 @@ pub(super) fn age(span: cuelight_base::Span) -> String {
     }
 }
 
-/// How a risk is said: in capitals when it is high, so that it shows without colour.
+/// The word for a risk; in capitals when high, so that it is visible without colour.
 pub(super) fn word_of_risk(risk: cuelight_plan::Risk) -> &'static str {
     match risk {
         cuelight_plan::Risk::ReadOnly | cuelight_plan::Risk::Reversible => "low",

@@ -13,114 +13,114 @@ use std::sync::Arc;
 pub enum Message {
     /// A key went down, or repeats.
     Key {
-        /// Which.
+        /// The key that was pressed.
         press: Press,
-        /// Whether it is held: a held key never decides.
+        /// True if the key is held down: a held key never decides.
         repeat: bool,
-        /// When.
+        /// The instant of the key press.
         at: Timestamp,
     },
     /// Text from the clipboard: never read as keys.
     Paste {
-        /// What.
+        /// The text that was pasted.
         text: String,
-        /// When.
+        /// The instant of the paste.
         at: Timestamp,
     },
     /// The mouse did something in a cell.
     Mouse {
-        /// What.
+        /// The action of the mouse.
         what: Mouse,
-        /// The column.
+        /// The column of the cell, from 0.
         column: u16,
-        /// The row.
+        /// The row of the cell, from 0.
         row: u16,
     },
     /// The terminal has another size now.
     Resize {
-        /// Columns.
+        /// The number of columns.
         width: u16,
-        /// Rows.
+        /// The number of rows.
         height: u16,
     },
     /// The terminal has the attention of its user, or not.
     Focus(bool),
-    /// There is a newer board.
+    /// A newer board of the engine.
     Board(Arc<Board>),
     /// The way to the engine is as it should be, or not.
     Link(Link),
     /// A request was answered.
     Reply {
-        /// Which.
+        /// Number of the request that is answered.
         request: u64,
-        /// How.
+        /// The outcome of the request.
         answer: Answer,
     },
-    /// What a command would do now.
+    /// The effect that a command would have now.
     Preview {
-        /// Which question this answers.
+        /// Number of the request that is answered.
         request: u64,
         /// The events it would lead to.
         outcome: Result<Vec<Event>, Refusal>,
     },
     /// Something that was read.
     Sheet {
-        /// Which question this answers.
+        /// Number of the request that is answered.
         request: u64,
-        /// What.
+        /// The data that was read.
         sheet: Sheet,
     },
     /// A picture that was asked for.
     Arranged {
-        /// Which.
+        /// Number of the request that is answered.
         request: u64,
-        /// The picture.
+        /// The picture that was made.
         arranged: Arranged,
-        /// How long it took to make.
+        /// Time that the picture took to make.
         took: Span,
-        /// When it came.
+        /// The instant at which it was ready.
         at: Timestamp,
     },
     /// Output as it comes.
     Output {
-        /// Which call wrote it.
+        /// The attempt that wrote the output.
         attempt: cuelight_base::AttemptId,
-        /// Where it begins.
+        /// Offset of the first byte in the attempt's output.
         from: u64,
-        /// What, exactly.
+        /// The bytes, exactly as written.
         bytes: Arc<[u8]>,
-        /// When it came.
+        /// The instant at which the bytes came; None if unknown.
         came: Option<Timestamp>,
     },
     /// The themes of the user's own were read again; what is wrong in some, for people.
     Themes {
         /// All that can be chosen.
         themes: Arc<Themes>,
-        /// What could not be read, with file and line.
+        /// The errors in themes that could not be read, with file and line.
         problems: Vec<String>,
     },
     /// So many signals came too fast to be taken; what they told of is read again.
     Behind(u64),
-    /// What was saved in the operator's own editor, or why nothing was.
+    /// The text saved in the operator's own editor, or the reason why none was.
     Edited(Result<String, String>),
     /// Something that its reader closes.
     Note {
-        /// What it is about.
+        /// The title of the note.
         title: String,
-        /// Line by line.
+        /// The text, in lines.
         text: String,
     },
     /// A frame with all that came before has been drawn.
     Drawn(Timestamp),
-    /// What the frame cost that has just been drawn.
+    /// The cost of the frame that has just been drawn.
     Frame(FrameCost),
-    /// It is now.
+    /// The time has moved on to this instant.
     Tick(Timestamp),
     /// The program is to end, or the terminal asked twice.
     Hangup,
 }
 
-/// How the console and the engine stand to each other.
+/// State of the connection between console and engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Link {
     /// The workspace is being opened: nothing is known yet.
@@ -130,14 +130,14 @@ pub enum Link {
     Live,
     /// The engine cannot be reached.
     Lost {
-        /// Since when.
+        /// The instant since which it is lost.
         since: Timestamp,
-        /// Why, for people.
+        /// The reason, for people.
         why: String,
     },
     /// The engine could not write: it decides nothing.
     Unwritten {
-        /// Why, for people.
+        /// The reason, for people.
         why: String,
     },
     /// The guard is held up: nothing is heard of what runs.
@@ -147,21 +147,21 @@ pub enum Link {
     },
     /// Something runs that belongs to no step.
     Strays {
-        /// What, and what becomes of it, for people.
+        /// The stray processes and their fate, for people.
         why: String,
     },
     /// Nobody runs this workspace: what was recorded last is shown.
     Unowned,
 }
 
-/// What a mouse did.
+/// An action of the mouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mouse {
     /// Pressed and let go.
     Click,
-    /// The wheel, upwards.
+    /// The wheel turned upwards.
     WheelUp,
-    /// The wheel, downwards.
+    /// The wheel turned downwards.
     WheelDown,
 }
 
@@ -191,16 +191,16 @@ pub enum Key {
 /// A key and what is held down beside it. Shift is part of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Press {
-    /// The key.
+    /// The key, without Ctrl and Alt.
     pub key: Key,
-    /// Whether Ctrl is held.
+    /// True if Ctrl is held.
     pub ctrl: bool,
-    /// Whether Alt is held.
+    /// True if Alt is held.
     pub alt: bool,
 }
 
 impl Press {
-    /// A key alone.
+    /// Makes a press of the key alone, without Ctrl and Alt.
     pub const fn of(key: Key) -> Self {
         Self { key, ctrl: false, alt: false }
     }

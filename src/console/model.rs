@@ -28,7 +28,7 @@ use std::{
 /// A whole console at one moment.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// What is known of the engine.
+    /// The engine's state as folded from its events.
     pub board: Arc<Board>,
     /// The instant that is seen: the time, as far as the screen knows, or a moment of the past.
     pub now: Timestamp,
@@ -36,26 +36,26 @@ pub struct Model {
     pub(super) clock: Timestamp,
     /// Columns and rows of the view and what stands around it; while the past is seen that is less than the screen.
     pub size: (u16, u16),
-    /// Who sits here, and where.
+    /// The person at this console, and the console's place.
     pub seat: Seat,
     /// Drawn for this console alone: the codes that high risk asks for are made of it.
     secret: u64,
-    /// How the way to the engine is.
+    /// State of the connection to the engine.
     pub link: Link,
     /// The theme's name and the signs this terminal can show.
     pub look: LookOfScreen,
-    /// The key table.
+    /// The table of keys and their commands.
     pub keys: Arc<Keymap>,
-    /// What is looked at.
+    /// The view on the screen.
     pub view: View,
-    /// How each view shares the screen, where that was changed.
+    /// The division of the screen in each view whose division was changed.
     pub(super) panes: BTreeMap<View, Panes>,
     pub(super) back: Vec<Place>,
     pub(super) forward: Vec<Place>,
     pub(super) marks: BTreeMap<char, Place>,
-    /// What the next letter names.
+    /// The use of the next letter, which names a mark.
     pub(super) letter: Option<Letter>,
-    /// What was chosen in the palette, the newest first.
+    /// Rows chosen in the palette, the newest first.
     pub(super) recent: VecDeque<(Timestamp, PaletteRow)>,
     pub(super) last_view: View,
     pub(super) runs: RunsState,
@@ -86,7 +86,7 @@ pub struct Model {
     pub(super) frozen: Option<Arc<Board>>,
     pub(super) mouse: bool,
     pub(super) has_focus: bool,
-    /// What the last frames cost.
+    /// Costs of the last frames.
     pub(super) frames: Frames,
     /// Signals that came too fast to be taken: how many lately, and when that was told last.
     pub(super) behind: Option<(u64, Timestamp)>,
@@ -99,28 +99,28 @@ pub struct Model {
     pub(super) picture_due: Option<Timestamp>,
 }
 
-/// Who sits at this console.
+/// The person at this console, and the console's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
-    /// The person.
+    /// The person who acts here.
     pub actor: Actor,
     /// The environment, as a word: `PROD`.
     pub environment: String,
-    /// How dangerous it is here.
+    /// The danger of the environment.
     pub danger: Danger,
     /// `local`, `attached`, `recorded`, or `ssh` and the host.
     pub place: String,
-    /// Whether nothing can be changed from here.
+    /// True if nothing can be changed from this console.
     pub read_only: bool,
-    /// Whether the engine is on another machine: what is done to its process is done there.
+    /// True if the engine is on another machine: a command to its process acts there.
     pub is_far: bool,
-    /// Where the engine of this console answers over HTTP; told once.
+    /// The address at which this console's engine answers over HTTP; shown once.
     pub answers_at: Option<String>,
     /// Everybody the workspace knows by name.
     pub people: Vec<String>,
 }
 
-/// How dangerous an environment is; gives the colour of its badge.
+/// The danger of an environment, which decides the colour of its badge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Danger {
     /// Nobody else is hurt.
@@ -128,27 +128,28 @@ pub enum Danger {
     Development,
     /// Others work with it.
     Staging,
-    /// The real thing.
+    /// Real users are affected.
     Production,
 }
 
-/// What the terminal shows it with.
+/// The appearance of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookOfScreen {
-    /// The theme's name.
+    /// The name of the theme.
     pub theme: String,
     /// The themes that can be chosen.
     pub themes: Arc<Themes>,
-    /// Which signs can be shown.
+    /// The set of signs that the terminal can show.
     pub glyphs: Glyphs,
-    /// Whether the screen is read out: words instead of boxes and signs.
+    /// True if a screen reader is used: words instead of boxes and signs.
     pub reader: bool,
-    /// Whether nothing moves by itself: the graph stays where it is until somebody moves it.
+    /// True if nothing moves by itself: the graph stays in place until the operator moves it.
     pub still: bool,
 }
 
 impl LookOfScreen {
-    /// What of a terminal is drawn on: who has the screen read out gets one pane, whose rows are sentences.
+    /// The part of the terminal to draw on. With a screen reader that is one pane, in rows that are
+    /// sentences.
     pub(super) fn size(&self, (width, height): (u16, u16)) -> (u16, u16) {
         const ONE_PANE: u16 = 99;
         (if self.reader { width.min(ONE_PANE) } else { width }, height)
@@ -167,29 +168,29 @@ impl Default for LookOfScreen {
     }
 }
 
-/// What is looked at.
+/// A view of the console.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum View {
-    /// All runs.
+    /// The list of all runs.
     #[default]
     Runs,
     /// The graph of one run.
     Dag,
-    /// What waits for people.
+    /// Gates and all else that waits for people.
     Gates,
-    /// What failed, and what helped before.
+    /// Failures and earlier fixes.
     Errors,
-    /// How well it goes.
+    /// Health of the engine and of the runs.
     Health,
-    /// What steps wrote.
+    /// The output of steps.
     Logs,
-    /// When what ran.
+    /// Steps of a run over time.
     Time,
-    /// Who decided what.
+    /// Decisions and their authors.
     Audit,
-    /// Who does the work.
+    /// Agents that do the work.
     Agents,
-    /// What the work is done with.
+    /// Tools that steps call.
     Tools,
 }
 
@@ -208,7 +209,7 @@ impl View {
         Self::Tools,
     ];
 
-    /// Whether its name stands in the header.
+    /// True if the header shows the view's name.
     pub const fn has_tab(self) -> bool {
         !matches!(self, Self::Agents | Self::Tools)
     }
@@ -245,7 +246,7 @@ impl View {
         }
     }
 
-    /// Where its keys stand.
+    /// The scope of the view's keys.
     pub const fn scope(self) -> Scope {
         match self {
             Self::Runs => Scope::Runs,
@@ -272,14 +273,14 @@ pub(super) struct Place {
     pub logs: (Option<RunId>, Option<StepIx>),
 }
 
-/// What a letter names: a mark that is set, or one to go to.
+/// The use of a letter that names a mark: set the mark, or go to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Letter {
     Set,
     Go,
 }
 
-/// What came back from the operator's own editor.
+/// The text from the operator's own editor, or the reason why there is none.
 pub(super) type Edited = Result<String, String>;
 
 /// After so long what can follow a prefix is shown.
@@ -287,7 +288,7 @@ const WHICH_KEY: Span = Span(300);
 /// A picture that takes longer than this to make is said to be on its way.
 const ARRANGING_TOLD: Span = Span(300);
 
-/// What the list of runs remembers.
+/// State of the list of runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RunsState {
     pub selected: Option<RunId>,
@@ -296,9 +297,9 @@ pub(super) struct RunsState {
     /// The first row on the screen.
     pub top: usize,
     pub sort: RunOrder,
-    /// Whether the order is turned around.
+    /// True if the order is reversed.
     pub reversed: bool,
-    /// What the rows were made of: the same again gives the same rows.
+    /// The inputs that the rows were made from: equal inputs give equal rows.
     pub rows_of: Option<RowsOf>,
     /// Runs that were marked, and those of them that were on the screen since.
     pub marked: BTreeSet<RunId>,
@@ -308,7 +309,7 @@ pub(super) struct RunsState {
     pub filter: String,
     pub find: String,
     pub preview_hidden: bool,
-    /// Which pane takes the keys.
+    /// The pane that takes the keys.
     pub focus: super::runs_panels::RunsFocus,
     /// The graph of the run under the cursor, small.
     pub picture: Option<Arc<Picture>>,
@@ -328,22 +329,22 @@ pub(super) struct RowsOf {
 /// By what runs are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum RunOrder {
-    /// Those that need somebody first, then those that go on, then the newest.
+    /// Runs that wait for a person first, then open runs, then the newest.
     #[default]
     Need,
-    /// The newest first.
+    /// The newest run first.
     Age,
-    /// By name.
+    /// By name of the workflow.
     Workflow,
     /// By what they are doing.
     State,
-    /// The farthest first.
+    /// Largest share of finished steps first.
     Progress,
-    /// Those with most failures first.
+    /// The most failures first.
     Errors,
-    /// Those that have cost most first.
+    /// The highest cost first.
     Cost,
-    /// By who asked.
+    /// By the name of the requester.
     By,
     /// The worst health first.
     Health,
@@ -381,7 +382,7 @@ impl RunOrder {
     }
 }
 
-/// What the graph remembers.
+/// State of the view of the graph.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DagState {
     /// The run that is looked at.
@@ -392,18 +393,18 @@ pub(super) struct DagState {
     pub zoom_before_tree: Option<crate::Zoom>,
     /// The top left cell of what is seen of the picture.
     pub scroll: (i32, i32),
-    /// Whether what runs is kept in view.
+    /// True if the view follows running steps.
     pub follow: bool,
     /// The step to be selected when the picture of another run is there.
     pub goal: Option<u32>,
     /// When follow moved last.
     pub followed_at: Timestamp,
     pub map_hidden: bool,
-    /// What was looked for last, and the steps that fit it, ascending.
+    /// The last search, and the steps that match it, ascending.
     pub find: String,
     pub found: Vec<u32>,
     pub what_if: WhatIf,
-    /// What stands around the cursor, beside a tree of lines.
+    /// The surroundings of the cursor, beside a tree of lines.
     pub near: Option<Arc<Near>>,
     /// The zoom that the operator chose: it stays from run to run.
     pub chosen: Option<crate::Zoom>,
@@ -413,7 +414,7 @@ pub(super) struct DagState {
     pub picture: Option<Arc<Picture>>,
 }
 
-/// What the view of output remembers.
+/// State of the view of output.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogsState {
     pub run: Option<RunId>,
@@ -421,7 +422,7 @@ pub(super) struct LogsState {
     pub step: Option<StepIx>,
     /// The call that is looked at; nothing means the last one.
     pub call: Option<u32>,
-    /// Who is listened to alone beside the steps; then there is no step.
+    /// The voice shown alone, instead of steps; `step` is None then.
     pub voice: Option<Voice>,
     pub lines: LogLines,
     pub reading: Reading,
@@ -432,21 +433,21 @@ pub(super) struct LogsState {
     pub skip: usize,
     /// Cells scrolled out at the left.
     pub left: usize,
-    /// Whether the newest line is kept in view.
+    /// True if the view follows the newest line.
     pub follow: bool,
     pub wrap: bool,
-    /// Whether lines stand alone, without time, level and name.
+    /// True if lines are shown without time, level and name.
     pub bare: bool,
-    /// Where the lines ended when they were no longer followed.
+    /// The number of the line behind the last one when following stopped.
     pub seen: u64,
-    /// What is seen, made by `update` so that `draw` only paints.
+    /// The visible rows, made by `update` so that `draw` only paints.
     pub rows: Vec<LogRow>,
 }
 
-/// What of the output was read, and what is to be.
+/// State of reading the output.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reading {
-    /// What the lines are of: run, step, call.
+    /// The source of the lines: run, step, attempt.
     pub of: Option<(RunId, Option<StepIx>, Option<u32>)>,
     /// The voice they are of, when it is one alone.
     pub voice: Option<Voice>,
@@ -467,7 +468,7 @@ pub(super) struct Reading {
     pub missing: Option<String>,
 }
 
-/// What of an output was asked for.
+/// A request for a part of an output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
     pub request: u64,
@@ -475,15 +476,15 @@ pub(super) struct Question {
     pub part: LogPart,
 }
 
-/// Which part of an output.
+/// A part of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogPart {
     /// Its last lines, or all from its begin on: nothing was read before.
     Last,
     Begin,
-    /// What stands before, from this byte on.
+    /// Bytes before the held ones, from this offset on.
     Before(u64),
-    /// What follows.
+    /// Bytes after the held ones.
     After,
 }
 
@@ -491,7 +492,7 @@ pub(super) enum LogPart {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Picture {
     pub run: RunId,
-    /// What it was made from: the same again gives the same picture.
+    /// The run that the picture was made from: the same run gives the same picture.
     pub of: Arc<RunView>,
     pub basis: Basis,
     pub graph: Arc<DagGraph>,
@@ -512,7 +513,7 @@ pub(super) struct Arranging {
     pub since: Timestamp,
 }
 
-/// What stands around the cursor of a tree of lines.
+/// The surroundings of the cursor in a tree of lines.
 #[derive(Clone, Debug)]
 pub(super) struct Near {
     pub selected: u32,
@@ -522,7 +523,7 @@ pub(super) struct Near {
     pub layout: Arc<Layout>,
 }
 
-/// What an answer would make of the steps, before anybody has given it.
+/// The effect of an answer on the steps, before it is given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WhatIf {
     /// The step it is about, and how it stood.
@@ -531,7 +532,7 @@ pub(super) struct WhatIf {
     pub verb: Option<Intent>,
     /// The question that is on its way.
     pub asked: Option<u64>,
-    /// What the known fates were made of: the answer, the ask or the last event.
+    /// The inputs that the fates were made from: the answer, the ask, the last event.
     pub basis: Option<(Option<Intent>, Option<cuelight_base::Digest>, Seq)>,
     pub fates: Option<Arc<Fates>>,
     /// The same in words: which answer, and what follows from it.
@@ -547,7 +548,7 @@ pub(super) struct Basis {
     pub view: DagView,
 }
 
-/// What lies over the view and has the keys.
+/// A window over the view, which takes the keys.
 #[derive(Clone, Debug)]
 pub(super) enum Overlay {
     Dialog(Box<Dialog>),
@@ -563,7 +564,7 @@ pub(super) enum Overlay {
 /// The question on the way out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leaving {
-    /// What has been typed so that the engine stops, when that is asked.
+    /// The text typed to stop the engine, while that is asked.
     pub stop: Option<Field>,
     /// When its first frame was drawn, or the last key was swallowed after that.
     pub counts_from: Option<Timestamp>,
@@ -576,12 +577,12 @@ pub(super) struct LaunchForm {
     pub inputs: Vec<LaunchInput>,
     /// The file of the run that was under the cursor: the first that Tab offers.
     pub suggested: Option<String>,
-    /// What can be started, and what is known of what was named.
+    /// The workflows that can be started; below, the details of the named one.
     pub files: Vec<String>,
     pub name: String,
     pub about: String,
     pub problems: Vec<String>,
-    /// What has the keys: the file, then each input, last the button.
+    /// The part that takes the keys: the file, then each input, last the button.
     pub focus: usize,
     /// The question that is on its way, and what it was about.
     pub asked: Option<u64>,
@@ -595,14 +596,14 @@ pub(super) struct LaunchInput {
     pub field: Field,
 }
 
-/// The palette.
+/// State of the palette.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PaletteState {
     pub field: Field,
     pub selected: usize,
-    /// What fits what was typed, the best first.
+    /// The rows that match the typed text, best first.
     pub rows: Vec<PaletteRow>,
-    /// How many there are without a search.
+    /// The number of rows without a search.
     pub total: usize,
 }
 
@@ -618,7 +619,7 @@ pub(super) struct PaletteRow {
     pub refused: Option<String>,
 }
 
-/// What a row of the palette does.
+/// The action of a palette row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PaletteAct {
     Intent(Intent),
@@ -642,7 +643,7 @@ pub(super) struct Sheetlet {
     pub top: usize,
 }
 
-/// What is typed into the line above the status line.
+/// The text typed into the line above the status line.
 #[derive(Clone, Debug)]
 pub(super) struct Prompt {
     pub kind: PromptKind,
@@ -655,7 +656,7 @@ pub(super) enum PromptKind {
     Filter,
     /// A remark at a gate.
     Remark,
-    /// What to compare with.
+    /// The run or instant to compare with.
     Compare,
 }
 
@@ -671,13 +672,13 @@ pub(super) struct Toast {
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub run: Option<RunId>,
-    /// What was asked, in words: `cancel r-7`.
+    /// The request in words: `cancel r-7`.
     pub words: String,
-    /// What would take it back.
+    /// The command that reverses it; None if it cannot be reversed.
     pub inverse: Option<Command>,
 }
 
-/// What `u` would do.
+/// The action of `u`.
 #[derive(Clone, Debug)]
 pub(super) struct Undoable {
     pub command: Command,
@@ -685,7 +686,7 @@ pub(super) struct Undoable {
     pub until: Timestamp,
 }
 
-/// What was asked, for `@`.
+/// A past request, as listed by `@`.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub request: u64,
@@ -694,7 +695,7 @@ pub(super) struct Asked {
     pub outcome: String,
 }
 
-/// Whether the actions on the selection would be refused, as far as known.
+/// Known refusals of the actions on the selection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Previews {
     /// The selection they were asked for.
@@ -703,10 +704,10 @@ pub(super) struct Previews {
     pub known: BTreeMap<Intent, Result<(), String>>,
 }
 
-/// What keys mean now, as the first word of the status line.
+/// The current use of keys, shown as the first word of the status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Keys are commands.
+    /// Keys give the commands of the view.
     Normal,
     /// The palette is open.
     Command,
@@ -723,7 +724,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The word.
+    /// The word in the status line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Normal => "NORMAL",
@@ -801,8 +802,9 @@ impl Model {
         Self { secret, ..self }
     }
 
-    /// What is typed to approve at high risk. It says that somebody has read this ask to its end, here and now: another console, and
-    /// an ask that is opened anew, have another. It proves nobody.
+    /// The code to type for an approval at high risk, made from the ask and a secret of this console. It
+    /// shows that somebody has read this ask to its end, here and now. Another console, or an ask opened
+    /// again, has another code. It does not prove identity.
     pub fn code_of(&self, gate: &GateView) -> String {
         let code = sha256("cuelight-code-v1", &[&self.secret.to_be_bytes(), &gate.hash.0]).code();
         code[..4].to_owned()
@@ -815,7 +817,7 @@ impl Model {
         self.view = View::Dag;
     }
 
-    /// What keys mean now.
+    /// The current use of keys.
     pub fn mode(&self) -> Mode {
         match (&self.overlay, &self.prompt) {
             (Some(Overlay::Dialog(_) | Overlay::Leaving(_)), _) => Mode::Confirm,
@@ -833,7 +835,7 @@ impl Model {
         }
     }
 
-    /// Where keys are looked up now.
+    /// The scope in which the next key is looked up.
     pub fn scope(&self) -> Scope {
         match (&self.overlay, &self.prompt) {
             (Some(Overlay::Dialog(_)), _) => Scope::Dialog,
@@ -847,7 +849,7 @@ impl Model {
         }
     }
 
-    /// How the view that is looked at shares the screen.
+    /// The division of the screen in the current view.
     pub(super) fn panes(&self) -> Panes {
         self.panes.get(&self.view).copied().unwrap_or_default()
     }
@@ -909,7 +911,7 @@ impl Model {
         }
     }
 
-    /// Whether a new run is about to be made from the instant that is seen: the past itself stays as it is.
+    /// True if a new run is about to be made from the shown instant; the past itself stays unchanged.
     fn is_forking(&self) -> bool {
         matches!(&self.overlay, Some(Overlay::Dialog(it)) if matches!(*it.command, Command::Fork { .. }))
     }
@@ -924,12 +926,12 @@ impl Model {
         }
     }
 
-    /// Whether something is being recorded that concerns this run.
+    /// Returns true if a request about this run is being recorded.
     pub fn is_recording(&self, run: RunId) -> bool {
         self.pending.values().any(|it| it.run == Some(run))
     }
 
-    /// What the window is called: where, and what needs somebody.
+    /// The window title: environment, open gates, failed runs.
     pub fn window_title(&self) -> String {
         let gates = self.live().open_gates().count();
         let failed = self.rung.failed;
@@ -940,18 +942,18 @@ impl Model {
         format!("cuelight {}{gates}{failed}", self.seat.environment)
     }
 
-    /// Whether a prefix was typed long enough ago that what can follow is shown.
+    /// True if a prefix was typed long enough ago to show its continuations.
     pub(super) fn shows_continuations(&self) -> bool {
         !self.typed.is_empty() && self.clock.since(self.last_key) >= WHICH_KEY
     }
 
-    /// Whether somebody looks at the terminal, as far as it tells.
+    /// True if the terminal has focus, as far as it reports focus.
     pub const fn has_focus(&self) -> bool {
         self.has_focus
     }
 
-    /// Whether ages and clocks go on. When nothing is open no clock is shown: an idle console writes nothing, and
-    /// says nothing that time makes untrue.
+    /// True if ages and clocks run. Without open runs no clock is shown: an idle console writes nothing, and
+    /// shows nothing that time makes untrue.
     pub fn moves(&self) -> bool {
         self.live().open_runs().next().is_some() || matches!(self.link, Link::Lost { .. })
     }
@@ -969,7 +971,7 @@ impl Model {
         [toast, undo, age, which_key, play, slow, self.picture_due].into_iter().flatten().min()
     }
 
-    /// How long a picture has been waited for, when that is long enough to be told.
+    /// Time that a picture has been awaited; None if too short to mention.
     pub(super) fn arranging_for(&self) -> Option<Span> {
         let since = self.arranging.as_ref().map(|it| self.clock.since(it.since));
         since.filter(|it| *it >= ARRANGING_TOLD)

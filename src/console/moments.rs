@@ -17,7 +17,7 @@ pub(super) struct Moments {
     /// The question that is on its way.
     pub asked: Option<u64>,
     beats: Vec<Beat>,
-    /// How often neighbours became one: a stretch holds two to the power of it.
+    /// The number of times neighbours were merged: each stretch holds two to the power of it.
     halved: u32,
 }
 
@@ -32,12 +32,12 @@ pub(super) struct Beat {
 }
 
 impl Moments {
-    /// Of a run of which nothing was read.
+    /// Makes the moments of a run of which nothing has been read.
     pub(super) fn of(run: RunId) -> Self {
         Self { run: Some(run), ..Self::default() }
     }
 
-    /// The oldest first.
+    /// The beats of the run, oldest first.
     pub(super) fn beats(&self) -> &[Beat] {
         &self.beats
     }

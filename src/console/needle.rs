@@ -1,5 +1,6 @@
-//! What is looked for in lines of output: `/` marks it, `&` leaves only what fits. A word in any case when it is written small,
-//! a regular expression behind `~`, `!` before either for what does not fit; `level:warn` and `source:engine` before them.
+//! Search in lines of output: `/` marks matches, `&` hides all other lines. A lower-case word matches any
+//! case; `~` precedes a regular expression; `!` before either inverts it. `level:warn` and `source:engine`
+//! come before them.
 
 use super::{
     log_level::LogLevel,
@@ -7,7 +8,7 @@ use super::{
     pattern::{PATTERN_SIGN, Pattern},
 };
 
-/// What is looked for.
+/// A search in lines of output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needle {
     /// The word or the pattern, without its sign.
@@ -80,7 +81,7 @@ impl Needle {
         self.text.is_empty() && self.least.is_none() && self.sources.is_none()
     }
 
-    /// Whether case counts.
+    /// True if the search is case-sensitive, because it contains a capital.
     pub(super) fn is_exact(&self) -> bool {
         self.text.chars().any(char::is_uppercase)
     }
@@ -98,7 +99,7 @@ impl Needle {
         format!("{least}{sources}{sign}{}", self.text).trim_end().to_owned()
     }
 
-    /// Whether a line fits that this one said; nobody but a step is the voice of output.
+    /// Returns true if a line of this voice matches. Lines of steps have no voice.
     pub(super) fn fits(&self, line: &LogLine, voice: Option<Voice>) -> bool {
         if self.is_empty() || line.gap.is_some() {
             return false;

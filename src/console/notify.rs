@@ -1,5 +1,5 @@
-//! How a terminal is told to call somebody who does not look at it: each has its own sequence. What is said is left to
-//! the caller.
+//! Sequences that make a terminal call a user who does not look at it; terminals differ. The caller provides
+//! the text.
 
 use serde::Deserialize;
 
@@ -7,21 +7,22 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notify {
-    /// Whatever this terminal is known to understand.
+    /// The sequence that this terminal is known to understand, if any.
     #[default]
     Auto,
-    /// None.
+    /// No sequence: the terminal stays silent.
     None,
-    /// `iTerm2`, `WezTerm`, Ghostty.
+    /// Sequence of `iTerm2`, `WezTerm` and Ghostty.
     Osc9,
-    /// kitty.
+    /// Sequence of the terminal kitty.
     Osc99,
-    /// foot, rxvt, VTE.
+    /// Sequence of foot, rxvt and VTE.
     Osc777,
 }
 
 impl Notify {
-    /// What is known of the terminal that these variables describe. Under a multiplexer nothing passes through.
+    /// The sequence of the terminal that these variables describe. Under a multiplexer there is none, since
+    /// it passes nothing through.
     #[must_use]
     pub fn known(self, variable: impl Fn(&str) -> Option<String>) -> Self {
         if self != Self::Auto {

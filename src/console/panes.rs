@@ -1,16 +1,18 @@
-//! How a view shares the screen: how much of it the pane with the keys takes, and whether it has all of it, without borders.
+//! Division of the screen in a view: the share of the pane with the keys, and if it takes the whole screen
+//! without borders.
 //!
-//! Where panes stand is said in `layout`, which asks here; what changes it, in `update/panes`.
+//! `layout` places the panes and asks here. `update/panes` changes the division.
 
-/// What was chosen for one view.
+/// The division chosen for one view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Panes {
     pub share: Share,
-    /// Whether the pane with the keys has all of the screen: what a terminal selects is text alone then.
+    /// True if the pane with the keys takes the whole screen. Text selected in the terminal then has no
+    /// borders in it.
     pub whole: bool,
 }
 
-/// How much the pane with the keys takes of what it shares with others.
+/// The share of the pane with the keys in the space of its neighbours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Share {
     /// As the view is made.
@@ -18,7 +20,7 @@ pub(super) enum Share {
     Normal,
     /// Half of what the others have on top.
     Big,
-    /// A third less.
+    /// A third less than normal.
     Small,
 }
 
@@ -32,7 +34,7 @@ impl Share {
         }
     }
 
-    /// In a word.
+    /// The word for the share in the console.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Normal => "normal",

@@ -1,5 +1,6 @@
-//! What is looked for behind a `~`: a regular expression, in any case when it is written small. What is wrong with one is said
-//! in a few words, while it is typed. Time is linear in the text, and a pattern that would take much memory is refused.
+//! Regular expressions, typed after a `~`; a lower-case one matches any case. An error is reported in a few
+//! words while the pattern is typed. Time is linear in the text, and a pattern that would take much memory is
+//! refused.
 
 use regex::{Regex, RegexBuilder};
 
@@ -8,12 +9,12 @@ pub(super) const PATTERN_SIGN: char = '~';
 /// Bytes that a pattern may take in memory.
 const BYTES_MAX: usize = 1024 * 1024;
 
-/// What is looked for in one text: a word in any case, or a pattern behind its sign.
+/// A search in one text: a word in any case, or a pattern after its sign.
 #[derive(Clone, Debug)]
 pub(super) enum Sought {
-    /// Written small.
+    /// A word, in lower case.
     Word(String),
-    /// Behind `~`.
+    /// A pattern typed after `~`.
     Like(Pattern),
 }
 
@@ -29,7 +30,7 @@ impl Sought {
         }
     }
 
-    /// Whether it is found.
+    /// Returns true if the text contains a match.
     pub(super) fn is_in(&self, text: &str) -> bool {
         match self {
             Self::Word(word) => text.to_lowercase().contains(word),
@@ -37,8 +38,8 @@ impl Sought {
         }
     }
 
-    /// Whether all letters of a word stand in a name in this order, with others between: `chkfrd` in `check_fraud`. For when
-    /// nothing has the word itself.
+    /// True if a name contains all letters of the word in order, with others between: `chkfrd` in
+    /// `check_fraud`. Used when no name contains the word itself.
     pub(super) fn is_near(&self, name: &str) -> bool {
         match self {
             Self::Like(_) => false,
@@ -78,12 +79,12 @@ impl Pattern {
         build.map(|regex| Self { regex }).map_err(|error| why(&error))
     }
 
-    /// Whether it is found.
+    /// Returns true if the text contains a match.
     pub(super) fn is_in(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 
-    /// Where it is found: from, to, in bytes; what is empty is left out.
+    /// The matches as byte ranges, start and end; empty matches are left out.
     pub(super) fn places(&self, text: &str) -> Vec<(usize, usize)> {
         let found = self.regex.find_iter(text).filter(|it| !it.is_empty());
         found.map(|it| (it.start(), it.end())).collect()

@@ -96,7 +96,7 @@ pub fn to_svg(buf: &Buffer, theme: &Theme) -> String {
     out
 }
 
-/// What a snapshot tells of a cell's style.
+/// The style of a cell in a snapshot.
 #[derive(Clone, Copy, PartialEq)]
 struct Look {
     fg: Color,
@@ -124,7 +124,7 @@ fn color_name(color: Color, theme: &Theme) -> String {
     }
 }
 
-/// What the terminal's own text and ground are taken to be.
+/// The colours assumed for the terminal's own text and ground.
 struct Own {
     text: [u8; 3],
     ground: [u8; 3],
@@ -184,7 +184,7 @@ fn runs<'b, S: PartialEq + Copy + 'b>(
     })
 }
 
-/// How many cells a symbol takes; at least its own.
+/// The width of a symbol in cells, at least one.
 fn cells_of(symbol: &str) -> u16 {
     u16::try_from(symbol.width()).unwrap_or(1).max(1)
 }

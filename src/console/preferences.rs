@@ -1,11 +1,11 @@
-//! What the user's `config.toml` says of the screen: themes by ground and by environment, signs, motion. Where the file
-//! lies is left to the caller, who hands in its text.
+//! Screen settings in the user's `config.toml`: themes by ground and by environment, signs, motion. The
+//! caller reads the file and passes its text.
 
 use crate::Notify;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// What a user prefers; what the file leaves out is as it is without a file.
+/// The preferences of a user; a missing field has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Preferences {
@@ -14,26 +14,26 @@ pub struct Preferences {
     pub ascii: bool,
     /// For screen readers and braille lines.
     pub reader: bool,
-    /// Whether anything may move by itself.
+    /// The animation that is permitted.
     pub motion: Motion,
-    /// Whether the bell is never rung.
+    /// True if the bell is never rung.
     pub silent: bool,
-    /// How somebody is called who does not look at the terminal: `auto none osc9 osc99 osc777`.
+    /// The notification sequence of the terminal: `auto none osc9 osc99 osc777`.
     pub notify: Notify,
 }
 
-/// Whether anything may move by itself.
+/// The animation that is permitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Motion {
-    /// What runs turns.
+    /// Signs of running steps are animated.
     #[default]
     Full,
-    /// Nothing moves.
+    /// No animation at all.
     None,
 }
 
-/// Which theme is for what; the first that fits counts: environment, ground.
+/// The themes by environment and by ground; the environment takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct ThemeNames {
@@ -42,12 +42,12 @@ struct ThemeNames {
     environments: BTreeMap<String, String>,
 }
 
-/// Which theme is preferred.
+/// The theme that the user prefers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Preferred {
-    /// Nothing was said.
+    /// The user states no preference.
     Nothing,
-    /// This one.
+    /// One theme for every ground.
     Theme(String),
     /// One for each ground: dark, light.
     ByGround(String, String),
@@ -84,7 +84,7 @@ impl Preferences {
     }
 }
 
-/// Whether a name fits a pattern, in which `*` stands for any text; capitals do not matter.
+/// Returns true if a name matches a pattern, in any case; `*` stands for any text.
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
     let mut parts = pattern.split('*');

@@ -53,7 +53,7 @@ impl Prose {
         self.nth = 0;
     }
 
-    /// An empty line.
+    /// Appends an empty line.
     pub(super) fn blank(&mut self) {
         let of = self.next_row(&[]);
         self.lines.push(ProseLine { pieces: Vec::new(), of, span: 0..0 });

@@ -1,5 +1,6 @@
-//! What `&` and `/` look for: words, fields like `state:failed` or `workflow:etl*`, and measures like `age<1h`; `!` before
-//! one inverts it, `a,b` is either, `~fail.*[0-9]` is a regular expression. All of them must fit. What a row says of itself is the caller's matter.
+//! Searches of `&` and `/`: words, fields like `state:failed` or `workflow:etl*`, and measures like `age<1h`.
+//! `!` before a term inverts it, `a,b` means either, `~fail.*[0-9]` is a regular expression. All terms must
+//! match. The caller provides the texts of a row.
 
 use super::pattern::{PATTERN_SIGN, Pattern};
 
@@ -64,7 +65,7 @@ impl Query {
         Self { terms: terms.collect() }
     }
 
-    /// What is wrong with the first pattern that is none.
+    /// The error in the first invalid pattern; None if all are valid.
     pub fn problem(text: &str, known: &[&str]) -> Option<String> {
         let patterns = text.split_whitespace().filter_map(|word| {
             let word = word.strip_prefix('!').unwrap_or(word);
@@ -73,17 +74,18 @@ impl Query {
         patterns.into_iter().next()
     }
 
-    /// Whether everything fits.
+    /// True if the search is empty and matches everything.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether a measure is asked for: what fits then may change without an event.
+    /// True if the search uses this measure: its matches may then change without an event.
     pub fn measures(&self, name: &str) -> bool {
         self.terms.iter().any(|it| matches!(&it.wanted, Wanted::Measures(field, ..) if field == name))
     }
 
-    /// Whether a row fits. `says` gives what it says in a field, `all` what is searched without one.
+    /// Returns true if a row matches. `says` gives the text of a field, `all` the text searched without a
+    /// field.
     pub fn fits(&self, says: impl Fn(&str) -> String, all: &str) -> bool {
         self.fits_with(says, |_| None, all)
     }
@@ -136,14 +138,14 @@ fn pattern_of<'a>(word: &'a str, known: &[&str]) -> Option<(Option<String>, &'a 
     sign(rest).map(|it| (Some(field), it))
 }
 
-/// `state:failed,rejected`
+/// Parses a term such as `state:failed,rejected`; None if it names no known field.
 fn field(word: &str, known: &[&str]) -> Option<Wanted> {
     let (field, rest) = word.split_once(':').filter(|(field, _)| known.contains(field))?;
     let patterns = rest.split(',').filter(|it| !it.is_empty()).map(ToOwned::to_owned);
     Some(Wanted::Says(field.to_owned(), patterns.collect()))
 }
 
-/// `age<1h`
+/// Parses a term such as `age<1h`; None if it is no measure.
 fn measure(word: &str, known: &[&str]) -> Option<Wanted> {
     let at = word.find(['<', '>', '='])?;
     let (field, rest) = word.split_at(at);

@@ -1,11 +1,11 @@
-//! What rings: everything that needs somebody, as it was at the last look, so that each change rings once.
+//! State of the bell: everything that needed a person at the last look, so that each change rings once.
 
 use cuelight_base::GateId;
 use cuelight_engine::RunState;
 use cuelight_projection::{Attention, Board, GateView, InboxRow};
 use std::collections::BTreeMap;
 
-/// What needed somebody at one look.
+/// Everything that needed a person at one look.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rung {
     /// Open gates, and how often each has called.
@@ -14,7 +14,7 @@ pub(super) struct Rung {
     doubts: usize,
     /// Approvals alone in an emergency, and overrides, that nobody has reviewed.
     reviews: usize,
-    /// Runs that failed.
+    /// The number of failed runs.
     pub failed: u32,
 }
 
@@ -30,7 +30,7 @@ impl Rung {
         }
     }
 
-    /// What is new since an earlier look, in words that hold nothing but names of the workflow.
+    /// The news since an earlier look; its words contain no foreign text but names of the workflow.
     pub(super) fn news_since(&self, before: &Self, board: &Board) -> Option<String> {
         let calls = |(gate, now): &(&GateId, &u64)| before.gates.get(gate).is_none_or(|was| was < *now);
         if let Some((gate, _)) = self.gates.iter().find(calls) {
@@ -54,7 +54,7 @@ impl Rung {
     }
 }
 
-/// How often a gate has called: asked, reminded, escalated, handed on.
+/// The number of times that a gate has called for people: asked, reminded, escalated, delegated.
 fn calls(gate: &GateView) -> u64 {
     u64::from(gate.epoch().0)
         + u64::from(gate.reminded)

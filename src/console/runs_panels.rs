@@ -1,12 +1,12 @@
-//! The lower panes of Runs that take keys: gates and failures of all runs, in the order in which they stand there, and the
-//! cursor in them, which stays on what it is on. What is done with it is left to `update/runs_panels`.
+//! The lower panes of Runs that take keys: gates and failures of all runs, in the order on the screen. Each
+//! has a cursor that stays on its row. `update/runs_panels` handles the keys.
 
 use super::{Model, layout};
 use cuelight_base::{GateId, Seq};
 use cuelight_projection::{ErrorView, GateView};
 use std::{cmp::Reverse, sync::Arc};
 
-/// Who takes the keys.
+/// A pane of the Runs view that can take the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum RunsPanel {
     /// The list of runs.
@@ -16,7 +16,7 @@ pub(super) enum RunsPanel {
     Errors,
 }
 
-/// Who takes the keys, and where the cursors of the others are.
+/// The pane that takes the keys, and the cursors of the others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RunsFocus {
     pub panel: RunsPanel,
@@ -25,7 +25,7 @@ pub(super) struct RunsFocus {
 }
 
 impl RunsPanel {
-    /// The next one.
+    /// The next pane, in a circle.
     pub(super) const fn next(self) -> Self {
         match self {
             Self::List => Self::Gates,
@@ -35,13 +35,13 @@ impl RunsPanel {
     }
 }
 
-/// Who takes the keys now: the list, where nothing else is on the screen.
+/// The pane that takes the keys now; the list, if no other pane is on the screen.
 pub(super) fn focused(model: &Model) -> RunsPanel {
     let is_there = layout::runs(model).lower.is_some() && !model.look.reader;
     if is_there { model.runs.focus.panel } else { RunsPanel::List }
 }
 
-/// What waits for people: own first, then by risk, then the oldest.
+/// Open gates: those for this person first, then by risk, then the oldest.
 pub(super) fn gates(model: &Model) -> Vec<&Arc<GateView>> {
     let mut open: Vec<&Arc<GateView>> = model.board.open_gates().collect();
     open.sort_by_key(|it| {
@@ -50,7 +50,7 @@ pub(super) fn gates(model: &Model) -> Vec<&Arc<GateView>> {
     open
 }
 
-/// What failed: what stands open first, then the newest.
+/// Failures: open ones first, then the newest.
 pub(super) fn errors(model: &Model) -> Vec<&Arc<ErrorView>> {
     let mut all: Vec<&Arc<ErrorView>> = model.board.errors().collect();
     all.sort_by_key(|it| (!it.is_open(), Reverse(it.at)));

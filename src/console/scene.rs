@@ -56,14 +56,15 @@ impl Scene {
         Arranged(Arc::new(self.picture()))
     }
 
-    /// What the picture will stand for; without the selection unless that keeps something out of a fold.
+    /// The inputs that the picture will depend on, without the selection unless it keeps a step out of a
+    /// fold.
     pub(super) fn basis(&self) -> Basis {
         let moves = !self.run.summary.state.rests();
         let moment = moves.then(|| (self.board.seq, self.now.0.div_euclid(1000)));
         Basis { moment, view: DagView { selected: None, ..self.view.clone() } }
     }
 
-    /// Whether the picture before shows all that is to be seen.
+    /// True if the previous picture is still up to date.
     pub(super) fn is_made(&self) -> bool {
         let basis = self.basis();
         self.before.as_ref().is_some_and(|before| {
@@ -73,7 +74,7 @@ impl Scene {
         })
     }
 
-    /// Whether a picture has the zoom and the folds that are wanted, and what is selected can be seen on it.
+    /// True if a picture has the wanted zoom and folds, and shows the selected step.
     pub(super) fn is_seen(&self, before: &Picture, basis: &Basis) -> bool {
         before.basis.view == self.view || before.basis.view == basis.view && before.shown.is_free(&self.view)
     }
@@ -120,12 +121,13 @@ struct Now {
     beside: Arc<Beside>,
     /// The longest way through the run, how long it took, and when it was looked for.
     critical: (Arc<[u32]>, Span, Timestamp),
-    /// Whether nothing differs from the picture before but notes.
+    /// True if only notes differ from the previous picture.
     only_notes: bool,
 }
 
 impl Now {
-    /// Of a graph that is known what has changed is made anew, else all of it.
+    /// Computes the graph now. If the previous picture is of the same plan, only changed steps are made
+    /// again.
     fn of(scene: &Scene) -> Self {
         let Scene { board, run, now, .. } = scene;
         let known = scene.before.as_ref().filter(|it| {
@@ -228,7 +230,7 @@ fn note_of(scene: &Scene, note: &str, step: StepIx) -> String {
     }
 }
 
-/// Of a gate that waits: how risky it is, how long it has waited and for whom, and the question.
+/// The lines about a waiting gate: risk, age, approvers, and the question. Empty for any other step.
 fn asks_of(scene: &Scene, step: StepIx) -> Vec<String> {
     let Scene { board, run, now, .. } = scene;
     let gate = run.step(step).and_then(|it| it.gate()).and_then(|it| board.gate(it));

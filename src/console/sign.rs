@@ -9,9 +9,9 @@ use ratatui::style::{Modifier, Style};
 /// A state as the screen shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
-    /// Not begun.
+    /// Has not begun and cannot yet.
     Todo,
-    /// Could begin.
+    /// Can begin, but has not.
     Ready,
     /// Waits for a person.
     Gate,
@@ -21,29 +21,29 @@ pub enum Mark {
     Retry,
     /// Waits for a time, an event, a limit.
     Waits,
-    /// Runs.
+    /// Is running at this moment.
     Runs,
-    /// Completed.
+    /// Completed by its own work.
     Done,
     /// Completed from the cache.
     Cache,
-    /// Completed in part.
+    /// Completed in part only.
     Partial,
-    /// Failed.
+    /// Failed for another reason than a timeout.
     Failed,
     /// Failed because its time ran out; an expired gate.
     TimedOut,
     /// Refused by a person, which is no failure.
     Rejected,
-    /// Not needed.
+    /// Skipped, since it was not needed.
     Skipped,
-    /// Stopped.
+    /// Cancelled before its end.
     Cancelled,
     /// Held by a person.
     Paused,
-    /// Being undone.
+    /// Its effects are being undone.
     Undoing,
-    /// Undone.
+    /// Its effects were undone.
     Undone,
     /// Nobody knows whether it happened.
     InDoubt,
@@ -51,7 +51,7 @@ pub enum Mark {
     Look,
 }
 
-/// How a state is shown.
+/// The appearance of a state.
 struct Row {
     mark: Mark,
     sign: &'static str,
@@ -110,18 +110,19 @@ impl Mark {
         TABLE[self as usize].word
     }
 
-    /// What it means.
+    /// The role that colours the sign.
     pub fn role(self) -> Role {
         TABLE[self as usize].role
     }
 
-    /// How it looks.
+    /// The style of the sign in a theme.
     pub fn style(self, theme: &Theme) -> Style {
         let row = &TABLE[self as usize];
         theme.role(row.role).add_modifier(row.mods)
     }
 
-    /// How much it wants an eye; of many states the one with the most stands for all.
+    /// The rank of a state by its need for attention, 0 for none. The highest rank stands for many states at
+    /// once.
     pub fn urgency(self) -> u8 {
         match self {
             Self::InDoubt => 12,
@@ -140,7 +141,7 @@ impl Mark {
         }
     }
 
-    /// Whether nothing more happens to it by itself, and nobody has to look.
+    /// True if nothing more happens by itself and nobody has to look.
     pub fn is_settled(self) -> bool {
         self.urgency() == 0
     }

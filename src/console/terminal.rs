@@ -1,7 +1,8 @@
 //! The terminal: entered, drawn to, read from and given back. The only file that knows crossterm.
 //!
-//! It is given back on every way out by one text, [`RESTORE`]: on leaving, in a panic, before the program sleeps and when
-//! a signal ends it. What is drawn is decided elsewhere: a buffer comes in, its difference goes out in one write.
+//! It is given back on every way out by one text, [`RESTORE`]: on leaving, in a panic, before the program
+//! sleeps and when a signal ends it. The caller decides what to draw: a buffer comes in, its difference goes
+//! out in one write.
 
 use crate::{Ground, Key, Message, Mouse, Notify, Press, ground};
 use crossterm::event::{
@@ -30,9 +31,10 @@ pub(super) const RESTORE: &str = "\x1b[?2026l\x1b[<1u\x1b[?1006l\x1b[?1002l\x1b[
 /// Buttons and drags, never every movement.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
-/// Which ground it has (OSC 11), and what it is (DA1), which every terminal answers, after the first.
+/// Queries for the terminal's ground (OSC 11) and its type (DA1). Every terminal answers the second, so no
+/// answer to the first is missed.
 const ASK_GROUND: &str = "\x1b]11;?\x1b\\\x1b[c";
-/// How long an answer is waited for, and the most that is read of one.
+/// Time to wait for an answer, and below it the most bytes read of one.
 const ANSWER_TIME: Span = Span(100);
 const ANSWER_BYTES: usize = 1024;
 const SYNC_BEGIN: &str = "\x1b[?2026h";
@@ -44,14 +46,14 @@ const FRAME_BYTES: usize = 64 * 1024;
 /// The most that terminals take into the clipboard by OSC 52.
 const COPY_BYTES_MAX: usize = 74_994;
 
-/// Whether the terminal has to be given back.
+/// True while the terminal is in the console's mode and has to be restored.
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while the console has it.
 #[derive(Debug)]
 pub(super) struct Terminal {
     seen: Buffer,
-    /// Where the cursor is shown.
+    /// The visible cursor's column and row; None if it is hidden.
     cursor: Option<(u16, u16)>,
     bytes: Vec<u8>,
     mouse: bool,
@@ -135,8 +137,8 @@ impl Terminal {
         write(&self.bytes)
     }
 
-    /// Asks whether the ground is dark or light; nothing when the terminal does not say so in time. What is typed
-    /// meanwhile is lost, so this comes before the first frame.
+    /// Asks the terminal if its ground is dark or light; None if it does not answer in time. Keys typed
+    /// meanwhile are lost, so this comes before the first frame.
     pub(super) fn ground(&self, now: impl Fn() -> Timestamp) -> io::Result<Option<Ground>> {
         write(ASK_GROUND.as_bytes())?;
         let input = rustix::stdio::stdin();
@@ -197,7 +199,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Rings.
+/// Rings the terminal's bell.
 pub(super) fn bell() -> io::Result<()> {
     write(b"\x07")
 }
@@ -208,7 +210,7 @@ pub(super) fn notify(how: Notify, text: &str) -> io::Result<()> {
     if bytes.is_empty() { Ok(()) } else { write(bytes.as_bytes()) }
 }
 
-/// What the window is called.
+/// Sets the window title; control characters are left out.
 pub(super) fn title(text: &str) -> io::Result<()> {
     let shown: String = text.chars().filter(|c| !c.is_control()).collect();
     write(format!("\x1b]0;{shown}\x07").as_bytes())
@@ -254,10 +256,10 @@ fn install_panic_hook() {
     }));
 }
 
-/// What the screen said when it broke down last.
+/// The message of the screen's last panic.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 
-/// Where the screen broke down last, and why.
+/// The place and reason of the screen's last panic.
 pub(super) fn last_panic() -> String {
     LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
@@ -265,7 +267,8 @@ pub(super) fn last_panic() -> String {
 /// The thread that draws.
 pub(super) const SCREEN_THREAD: &str = "screen";
 
-/// What the terminal tells, as messages; `now` says when it arrives. Ends when the terminal is gone.
+/// The terminal's events as messages, with the time of `now` at their arrival. The stream ends when the
+/// terminal is gone.
 pub(super) fn messages(
     now: impl Fn() -> Timestamp + Send + 'static,
 ) -> impl Stream<Item = Message> + Send + Unpin {
@@ -312,7 +315,7 @@ pub(super) struct LateAnswer {
 }
 
 impl LateAnswer {
-    /// Whether this key is a part of such an answer.
+    /// Returns true if this key is part of a late answer.
     pub(super) fn takes(&mut self, press: Press) -> bool {
         const KEYS_MAX: usize = 32;
         let alt = |c| Press { alt: true, ..Press::of(Key::Char(c)) };
@@ -334,7 +337,7 @@ fn is_of_answer(press: Press) -> bool {
     "0123456789abcdefABCDEF;:/rgb".chars().any(|c| press == Press::of(Key::Char(c)))
 }
 
-/// What a terminal's event means to the console.
+/// The message for a terminal's event; None if it means nothing to the console.
 fn message(event: Event, at: Timestamp) -> Option<Message> {
     Some(match event {
         Event::Key(key) if key.kind == KeyEventKind::Release => return None,

@@ -8,7 +8,7 @@ use cuelight_base::{Untrusted, is_unseen, safe_pieces};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Which signs this terminal can show.
+/// The set of signs that the terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Glyphs {
     /// Only ASCII: asked for, a locale without UTF-8, or the Linux console.
@@ -21,7 +21,7 @@ impl Glyphs {
         if self.ascii { ascii } else { unicode }
     }
 
-    /// What stands where text was cut.
+    /// The sign in place of text that was cut.
     pub fn ellipsis(self) -> char {
         self.pick('…', '~')
     }

@@ -1,8 +1,8 @@
-//! Themes: names of meaning become styles. With `picture` the only place that says a colour.
+//! Themes: names of meaning become styles. With `picture` the only place that names a colour.
 //!
-//! A theme is a TOML file with a palette and one line for each [`Role`]; roles it does not name come from the theme
-//! it inherits from, so no widget can be forgotten. How a file is read is in `read`, what a terminal of few colours
-//! makes of it in `depth`, which themes there are in `catalogue`. Where files are looked for is left to the caller.
+//! A theme is a TOML file with a palette and one line for each [`Role`]. A role that it does not name comes
+//! from the theme it inherits from, so no widget can be forgotten. `read` reads a file, `depth` adapts it to
+//! a terminal of few colours, `catalogue` lists the themes. The caller finds the files.
 
 mod catalogue;
 mod depth;
@@ -17,14 +17,14 @@ pub(super) use depth::rgb_of;
 use depth::{nearest_of_16, nearest_of_256};
 use ratatui::style::{Color, Modifier, Style};
 
-/// What a piece of the screen means; a theme says how that looks.
+/// The meaning of a piece of the screen; a theme gives it a style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// The ground of the screen.
     Bg,
-    /// What is read.
+    /// Text that is meant to be read.
     Text,
-    /// What may be overlooked; never carries a state alone.
+    /// Text of minor interest; never carries a state alone.
     Muted,
     /// Lines around panes and between nodes.
     Border,
@@ -32,19 +32,19 @@ pub enum Role {
     BorderFocus,
     /// Names of panes, heads of columns.
     Title,
-    /// What can be opened.
+    /// Text that can be opened.
     Link,
     /// The row under the cursor.
     Select,
-    /// What the search found.
+    /// A match of the search.
     Match,
-    /// Went well.
+    /// A success, or a healthy value.
     Ok,
-    /// Goes on.
+    /// An activity that goes on.
     Info,
-    /// Wants an eye.
+    /// A warning that needs attention.
     Warn,
-    /// Went wrong.
+    /// A failure or an unhealthy value.
     Fail,
     /// Waits for a person.
     Gate,
@@ -58,15 +58,15 @@ pub enum Role {
     History,
     /// First series of a chart, and the critical path.
     Graph1,
-    /// Second series.
+    /// Second series of a chart.
     Graph2,
-    /// Third series.
+    /// Third series of a chart.
     Graph3,
-    /// Fourth series.
+    /// Fourth series of a chart.
     Graph4,
-    /// Fifth series.
+    /// Fifth series of a chart.
     Graph5,
-    /// Sixth series.
+    /// Sixth series of a chart.
     Graph6,
     /// A gauge in the red.
     GaugeLow,
@@ -137,14 +137,14 @@ impl Role {
     }
 }
 
-/// Whether a theme is for a dark or a light ground, or has no colour.
+/// The kind of a theme: for a dark ground, for a light ground, or without colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Light text on a dark ground.
     Dark,
     /// Dark text on a light ground.
     Light,
-    /// No colour.
+    /// No colour: only bold, reversed and the like.
     Mono,
 }
 
@@ -167,7 +167,7 @@ const BUILT_IN: [(&str, &str); 15] = [
     ("dark", include_str!("themes/dark.toml")),
 ];
 
-/// What a theme says of one role, before the depth of the terminal is known.
+/// The settings of a theme for one role, before the colour depth of the terminal is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Look {
     fg: Option<Color>,
@@ -216,12 +216,12 @@ impl Theme {
         self
     }
 
-    /// How a meaning looks.
+    /// The style of a role.
     pub fn role(&self, role: Role) -> Style {
         self.styles[role as usize]
     }
 
-    /// What every cell of a screen begins with: text on the ground.
+    /// The style that every cell of a screen begins with: text on the ground.
     pub fn ground(&self) -> Style {
         self.role(Role::Bg).patch(self.role(Role::Text))
     }
@@ -249,7 +249,7 @@ impl Theme {
         theme.at_depth(Depth::Truecolor)
     }
 
-    /// Which role has this colour as its text or ground; only the theme of snapshots has one answer.
+    /// The role with this colour as its text or ground. Only the theme of snapshots has a single answer.
     pub(super) fn role_of(&self, color: Color) -> Option<Role> {
         Role::all().find(|role| {
             let style = self.role(*role);
@@ -259,8 +259,8 @@ impl Theme {
 }
 
 impl Look {
-    /// What a theme leaves open comes from the one it inherits from: the sixteen colours when its own are none of
-    /// them, and what is seen without any colour.
+    /// Completes a theme's settings from the theme that it inherits from. The sixteen colours are inherited
+    /// if its own colours are not among them; so is the look without colour.
     fn over(mut self, base: Option<Self>) -> Self {
         let Some(base) = base else { return self };
         let exact = |color: Option<Color>| matches!(color, Some(Color::Rgb(..) | Color::Indexed(_)));

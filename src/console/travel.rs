@@ -1,5 +1,5 @@
-//! What the console remembers while it shows the past: the history of a run or of the whole log as far as it was read,
-//! which instant is seen, and the newest board, which waits. What keys do with it is said in `update/travel`.
+//! State of the console while it shows the past: the history of a run or of the log as far as read, the shown
+//! instant, and the newest board, which waits. `update/travel` handles the keys.
 
 use super::{model::View, text::Glyphs};
 use crate::{Role, Scope};
@@ -12,62 +12,62 @@ use std::sync::Arc;
 pub(super) const IN_THE_PAST: &str = "history: read-only, T to go live";
 /// Between two events that are played there is at most this, however long nothing happened.
 pub(super) const PAUSE_MAX: Span = Span(1_000);
-/// How fast it plays, by digit.
+/// Playback speeds as multiples of real time, by the digits 1 to 9.
 pub(super) const SPEEDS: [u64; 9] = [1, 2, 5, 10, 30, 60, 200, 1_000, 5_000];
 
-/// The past, seen.
+/// State of a look at the past.
 #[derive(Clone, Debug)]
 pub(super) struct Travel {
     pub history: History,
-    /// Whether all was read that there was.
+    /// True if the whole history was read.
     pub complete: bool,
-    /// How many events are to be seen.
+    /// The number of events to show.
     pub at: usize,
-    /// How many the board has folded that is seen; nothing yet at the begin.
+    /// The number of events that the shown board has folded; None before the first.
     pub shown: Option<usize>,
-    /// Where to go when it has been read.
+    /// The position to go to once the history has been read.
     pub seek: Option<Seek>,
     /// Events that were read last, behind so many.
     pub reel: (usize, Vec<(Seq, Event)>),
     /// The question that has not been answered.
     pub asked: Option<(u64, Part)>,
-    /// The newest board.
+    /// The newest board, not the shown one.
     pub live: Arc<Board>,
     pub play: Option<Play>,
-    /// How fast it plays, when it does.
+    /// Speed of playback, as a multiple of real time.
     pub speed: u64,
-    /// What is looked for.
+    /// The text searched for.
     pub find: String,
     /// The whole screen; the view has what is left of it.
     pub screen: (u16, u16),
-    /// Where the console stood.
+    /// The console's state before the past was shown.
     pub before: Before,
-    /// What changed from the instant that is seen until now; made when it is shown.
+    /// The changes from the shown instant until now; computed when they are displayed.
     pub changes: Vec<(String, Role)>,
     pub changes_of: Option<(usize, Seq)>,
 }
 
-/// Where to begin.
+/// The position to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seek {
     /// At the newest event.
     Newest,
-    /// At this one.
+    /// The event of this sequence number.
     Seq(Seq),
-    /// At this instant.
+    /// The last event up to this instant.
     At(Timestamp),
 }
 
-/// What was asked for.
+/// A part of the history that was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// What follows all that was read.
+    /// The events after all that were read.
     More,
-    /// What follows so many events, again.
+    /// The events after this many, once more.
     Again(usize),
 }
 
-/// It plays.
+/// Direction and time of the playback.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Play {
     pub forward: bool,
@@ -75,7 +75,7 @@ pub(super) struct Play {
     pub due: Timestamp,
 }
 
-/// Where the console stood before it looked at the past.
+/// The console's state before the past was shown.
 #[derive(Clone, Debug)]
 pub(super) struct Before {
     pub view: View,
@@ -86,7 +86,7 @@ pub(super) struct Before {
 }
 
 impl Travel {
-    /// Which keys lie over those of the view.
+    /// The scope of the keys that lie over those of the view.
     pub(super) fn scope(&self) -> Scope {
         if self.play.is_some() { Scope::Play } else { Scope::Travel }
     }
@@ -108,14 +108,14 @@ impl Travel {
 #[derive(Clone, Debug)]
 pub(super) struct Comparing {
     pub left: (String, Arc<RunView>, Timestamp),
-    /// Which run, and the last event of it that counts.
+    /// The run to compare, and below it the last event of it that counts.
     pub run: RunId,
     pub until: Until,
     pub words: String,
     pub board: Board,
     pub after: Seq,
     pub asked: Option<u64>,
-    /// Whether all was read.
+    /// True if the whole run was read.
     pub done: bool,
     pub failed: Option<String>,
 }
@@ -142,7 +142,7 @@ pub(super) fn sign_of(notch: Notch, glyphs: Glyphs) -> char {
     }
 }
 
-/// How it looks.
+/// The colour role of a notch.
 pub(super) const fn role_of(notch: Notch) -> Role {
     match notch {
         Notch::Error => Role::Fail,

@@ -1,7 +1,7 @@
-//! What a message changes: the only place where a model is changed. Returns what the world is asked for, and waits for
-//! nothing.
+//! Applies messages to the model: the only place where a model is changed. Returns the requests to the world,
+//! and waits for nothing.
 //!
-//! One file for each thing that has the keys: views, palette, dialogs, popups, text fields.
+//! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
 
 mod agents;
 mod asking;
@@ -66,11 +66,11 @@ pub(super) use logs_rows::{Columns, columns};
 pub(super) use palette::{refusal, rows_of_menu};
 pub(super) use prompt::problem;
 
-/// How long a toast stays.
+/// Time that a toast stays on the screen.
 const TOAST: Span = Span(6_000);
-/// How long an action can be taken back with `u`.
+/// Time in which `u` can undo an action.
 const TAKE_BACK: Span = Span(10_000);
-/// How long it is said that signals came too fast.
+/// Time for which lost signals are reported.
 const BEHIND: Span = Span(5_000);
 /// A count has at most this value.
 const COUNT_MAX: u32 = 9_999;
@@ -176,7 +176,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     asking::refresh(model, wishes);
 }
 
-/// The time goes on. What is seen goes with it, unless it is the past.
+/// Moves the time on. The shown instant moves with it, unless the past is shown.
 fn clock(model: &mut Model, now: Timestamp) {
     model.clock = model.clock.max(now);
     if model.travel.is_none() {
@@ -425,7 +425,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
     toast(model, &text, role);
 }
 
-/// How many signals were not taken in the last few seconds.
+/// The number of signals lost in the last few seconds; None if there were none.
 pub(super) fn behind_now(model: &Model) -> Option<u64> {
     model.behind.filter(|(_, told)| model.now.since(*told) < BEHIND).map(|(missed, _)| missed)
 }

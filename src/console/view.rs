@@ -1,6 +1,7 @@
-//! Drawing: a model and a theme become cells. Reads only; nothing is remembered here, so any moment can be drawn again.
+//! Drawing: a model and a theme become cells. Reads only; nothing is remembered here, so any moment can be
+//! drawn again.
 //!
-//! One file for each view and each thing that lies over it. Where they stand is said by `layout`.
+//! One file for each view and each thing that lies over it. `layout` places them.
 
 mod agents;
 mod audit;
@@ -70,13 +71,13 @@ fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
     }
 }
 
-/// Where the terminal's own cursor stands; nowhere, except for who has the screen read out.
+/// The position of the terminal's own cursor; None unless a screen reader is used.
 pub fn cursor_of(model: &Model) -> Option<(u16, u16)> {
     let shown = model.look.reader && layout::frame(model.size).width != Width::TooSmall;
     if shown { reader::cursor(model) } else { None }
 }
 
-/// Whether all that the view holds stands on the screen as it is drawn.
+/// True if the screen as drawn shows everything that the view holds.
 pub(super) fn shows_all(model: &Model) -> bool {
     !model.look.reader || reader::shows_all(model)
 }
@@ -110,7 +111,7 @@ fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
 }
 
-/// What the sign of something that runs turns into, step by step; the first is the sign itself.
+/// The phases of the sign of a running step; the first is the sign itself.
 pub const SPINNER: [&str; 4] = ["►", "▻", "▹", "▻"];
 
 /// The cells in which a sign of something that runs stands, at most so many: where it turns, while it may. Nothing turns in
@@ -133,8 +134,8 @@ pub fn running_cells(model: &Model, theme: &Theme, buf: &Buffer) -> Vec<(u16, u1
     cells.filter(turns).take(MOST).collect()
 }
 
-/// What lies over the view. A message never lies over what is being answered; who has the screen read out hears messages
-/// by themselves.
+/// Draws the windows over the view. A toast never covers a question that waits for an answer. A screen reader
+/// announces toasts separately.
 fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let answers = matches!(model.overlay, Some(Overlay::Dialog(_) | Overlay::Leaving(_)));

@@ -10,17 +10,17 @@ use cuelight_base::{is_shell, is_unseen};
 
 /// A command of more bytes is judged by nothing but its length.
 const JUDGED_BYTES_MAX: usize = 16 * 1024;
-/// Scripts within scripts.
+/// The deepest nesting of scripts within scripts that is judged.
 const DEPTH_MAX: u32 = 4;
-/// What is read of one command, its scripts within scripts included.
+/// The bytes read of one command, including its scripts within scripts.
 const READ_BYTES_MAX: usize = 24 * JUDGED_BYTES_MAX;
-/// What a script costs besides its length.
+/// The bytes that each script adds to the read budget besides its own length.
 const SCRIPT_BYTES: usize = 64;
 
 /// A risk, and the part of the command that raised it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRisk {
-    /// How bad a wrong yes is.
+    /// The damage that a wrong approval could do.
     pub risk: Risk,
     /// Why it is high; empty otherwise.
     pub why: String,
@@ -192,7 +192,8 @@ const RG: &str = "--after-context --before-context --case-sensitive --color --co
     --regexp --replace --smart-case --sort --sortr --stats --text --trim --type --type-list \
     --type-not --unrestricted --version --vimgrep --with-filename --word-regexp";
 
-/// What git does when it only reads; an operand, or an option of `GIT`, is allowed where that still only reads.
+/// The subcommands of git that only read. The flag is true if operands, or options outside `GIT`, keep it
+/// read-only.
 const GIT_READERS: &[(&str, bool)] = &[
     ("blame", true),
     ("branch", false),
@@ -838,7 +839,8 @@ fn takes_code(words: &[Word]) -> bool {
     (0..words.len()).take(if starts { usize::MAX } else { 1 }).any(reads)
 }
 
-/// Where a word is such a one; a pattern that ends with `*` stands for all that begin so.
+/// True if a word matches a pattern. A pattern that ends with `*` matches every word that begins with the
+/// part before it.
 fn fits(word: &str, pattern: &str) -> bool {
     pattern.strip_suffix('*').map_or(word == pattern, |it| word.starts_with(it))
 }
@@ -868,7 +870,8 @@ fn git_only_reads(rest: &[Word]) -> bool {
 }
 
 impl Reads {
-    /// Whether the program only reads with these words. A word that the shell makes up from its beginning on may be any option.
+    /// True if the program only reads with these words. A word whose beginning comes from a shell expansion
+    /// may be any option.
     fn fit(&self, rest: &[Word]) -> bool {
         matches!(self, Self::Always) || rest.iter().all(|word| !word.begins_expanded && self.fits(word))
     }
@@ -903,7 +906,7 @@ impl Reads {
     }
 }
 
-/// Whether a word is one of a list of words.
+/// True if `word` is in `list`, a list separated by whitespace.
 fn has(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|known| known == word)
 }

@@ -1,20 +1,21 @@
-//! Where something is wrong, what, and what to do about it: as text with a caret, as JSON, as SARIF.
+//! Findings of the checker, each with its location, message and remedy: as text with a caret, as JSON, as
+//! SARIF.
 //!
-//! The rules that find it are in `yaml`, `read` and `check`. Every code is listed in [`RULES`].
+//! The rules that find them are in `yaml`, `read` and `check`. Every code is listed in [`RULES`].
 
 use crate::{Place, Source};
 use cuelight_base::{Value, safe_pieces, safe_text};
 use serde_json::json;
 use std::fmt::Write as _;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The file cannot be run.
     Error,
     /// It runs, and will surprise somebody.
     Warning,
-    /// Worth knowing.
+    /// Information that needs no change.
     Note,
 }
 
@@ -29,26 +30,26 @@ impl Severity {
     }
 }
 
-/// One finding.
+/// One finding of the checker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Its rule, one of [`RULES`].
     pub code: &'static str,
-    /// How bad it is.
+    /// The severity of the finding.
     pub severity: Severity,
-    /// What is wrong.
+    /// The message that names the problem.
     pub message: String,
     /// The file it is in.
     pub file: String,
     /// The bytes it is about.
     pub place: Place,
-    /// From 1.
+    /// The line in the file, counted from 1.
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
     /// Said at the caret; may be empty.
     pub label: String,
-    /// What to do.
+    /// The remedy, or none when there is no advice.
     pub help: Option<String>,
     /// A change that mends it.
     pub fix: Option<Edit>,
@@ -61,20 +62,20 @@ pub struct Diagnostic {
 /// A change of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// What goes.
+    /// The bytes that are replaced.
     pub place: Place,
-    /// What comes instead.
+    /// The text that replaces them.
     pub text: String,
 }
 
 /// Another place that has to do with a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Related {
-    /// From 1.
+    /// The line in the file, counted from 1.
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// What is there.
+    /// The message for this place.
     pub message: String,
 }
 
@@ -192,7 +193,7 @@ impl<'a> Findings<'a> {
         self.errors > 0
     }
 
-    /// Whether further findings are only counted, so that their places need not be worked out.
+    /// True if further findings are only counted, so that their places need not be worked out.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= FINDINGS_MAX
     }
@@ -283,12 +284,12 @@ impl Diagnostic {
         self
     }
 
-    /// Whether the file cannot be run because of it.
+    /// True if this finding keeps the file from running.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// `file:line:column`
+    /// The location as `file:line:column`, safe to print.
     pub fn location(&self) -> String {
         format!("{}:{}:{}", safe_text(&self.file), self.line, self.column)
     }
@@ -329,7 +330,7 @@ impl Diagnostic {
         out
     }
 
-    /// For machines.
+    /// The finding as JSON, for machines.
     pub fn json(&self) -> Value {
         let mut out = json!({
             "code": self.code, "severity": self.severity.word(), "message": self.message, "file": self.file,

@@ -8,9 +8,9 @@ use cuelight_base::{HTTP_REDIRECTS_MAX, PROCESS_FILES_LEAST, PROCESS_FILES_MOST,
 /// A mapping with fixed keys.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// What it is, as messages say it: `a step`.
+    /// The name of this mapping in messages: `a step`.
     pub(super) what: &'static str,
-    /// In canonical order.
+    /// The keys in canonical order.
     pub(super) keys: &'static [Key],
 }
 
@@ -31,10 +31,10 @@ pub(super) struct Spelling {
     pub(super) value: Convert,
 }
 
-/// What becomes of a value whose key is spelled otherwise.
+/// The conversion of a value whose key has another spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Convert {
-    /// It stays.
+    /// The value stays as it is.
     Same,
     /// A bare number of minutes or seconds gets its unit.
     Unit(&'static str),
@@ -42,19 +42,19 @@ pub(super) enum Convert {
     PlusOne,
 }
 
-/// What a value may be.
+/// The shape of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
     /// Text that may hold `${{ }}`; numbers and booleans are taken as they are written.
     Text,
-    /// Text without expressions.
+    /// Text that holds no expressions.
     Word,
     Bool,
     Whole(u64, u64),
-    /// A decimal number.
+    /// A decimal number, such as `0.25`.
     Decimal,
     Duration,
-    /// Bytes: `512MiB`.
+    /// A number of bytes: `512MiB`.
     Size,
     /// One expression, with or without `${{ }}`.
     Expression,
@@ -62,10 +62,10 @@ pub(super) enum Shape {
     Any,
     OneOrMany(&'static Self),
     List(&'static Self),
-    /// Free keys.
+    /// A mapping with free keys.
     Map(&'static Self),
     Table(&'static Table),
-    /// Any of these.
+    /// A value of any of these shapes.
     Either(&'static [Self]),
 }
 
@@ -120,7 +120,7 @@ pub(super) const ON_CONSOLE_DEATH: &[&str] = &["keep", "kill"];
 pub(super) const SANDBOXES: &[&str] = &["strict", "off"];
 pub(super) const RISKS: &[&str] = &["read-only", "reversible", "externally-reversible", "irreversible"];
 pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
-/// What an approval can be asked to prove.
+/// Proofs that an approval can require.
 pub(super) const PROOFS: &[&str] = &["touch"];
 pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
 pub(super) const CONSENTS: &[&str] = &["files", "snapshot"];
@@ -134,7 +134,7 @@ pub(super) const ROUTES: &[&str] =
     &["round-robin", "capability", "least-loaded", "priority", "manual", "learned"];
 pub(super) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// The file.
+/// The keys of a workflow file.
 pub(super) const WORKFLOW: Table = Table {
     what: "a workflow",
     keys: &[
@@ -211,7 +211,7 @@ pub(super) const BUDGET: Table = Table {
     ],
 };
 
-/// What one call of a step is expected to use.
+/// The keys of `estimate`: the expected usage of one call of a step.
 pub(super) const ESTIMATE: Table = Table {
     what: "`estimate`",
     keys: &[key("cost-usd", Decimal, "In dollars."), key("tokens", Whole(0, u64::MAX), "Tokens of models.")],
@@ -615,7 +615,7 @@ pub(super) const ROUTE: Table = Table {
     ],
 };
 
-/// What a fallback or an undo does.
+/// The keys of a fallback or an undo.
 pub(super) const ACTION: Table = Table {
     what: "this",
     keys: &[
@@ -636,7 +636,7 @@ pub(super) const BREAKER: Table = Table {
     ],
 };
 
-/// How many calls a tool takes.
+/// The keys of `rate`: the number of calls that a tool accepts.
 pub(super) const RATE: Table = Table {
     what: "`rate`",
     keys: &[
@@ -652,7 +652,7 @@ pub(super) const RATE: Table = Table {
     ],
 };
 
-/// What a model is, or what is wanted of one.
+/// The keys of `hints`: properties of a model, or wishes of a step.
 pub(super) const HINTS: Table = Table {
     what: "`hints`",
     keys: &[
@@ -662,7 +662,7 @@ pub(super) const HINTS: Table = Table {
     ],
 };
 
-/// What tokens of a model cost.
+/// The keys of `price`: the cost of the tokens of a model.
 pub(super) const PRICE: Table = Table {
     what: "`price`",
     keys: &[

@@ -13,9 +13,9 @@ struct Language {
     long: &'static [&'static str],
     /// Options whose argument is the next word.
     with_value: &'static [&'static str],
-    /// Whether its first operand is the program.
+    /// True if the first operand is the program.
     program_first: bool,
-    /// How code in it reads the variable `VALUE`.
+    /// The code with which this language reads the variable `VALUE`.
     reads: &'static str,
 }
 
@@ -110,7 +110,7 @@ pub(super) fn called(name: &str, may_be_command: bool) -> Option<Inline> {
 }
 
 impl Inline {
-    /// Whether the word that begins like this is code, or holds some.
+    /// True if the word that begins like this is code, or holds some.
     pub(super) fn reads(&self, word: &str) -> bool {
         if self.all || self.code_next {
             return true;
@@ -121,7 +121,7 @@ impl Inline {
         if word.starts_with('-') && word != "-" { self.tells_of_code(word) } else { self.program_due }
     }
 
-    /// Whether what comes by the standard input is code.
+    /// True if the standard input is read as code.
     pub(super) fn reads_input(&self) -> bool {
         if self.language.program_first { self.from_file } else { self.from_input || !self.from_file }
     }
@@ -150,7 +150,7 @@ impl Inline {
         }
     }
 
-    /// What to do instead.
+    /// The advice that replaces the expression in the code: a variable under `env:`.
     pub(super) fn help(&self) -> String {
         format!("set a variable under `env:` to the expression and read that: {}", self.language.reads)
     }

@@ -1,4 +1,5 @@
-//! What was given to a workflow, against what it asks for: types, choices, patterns, what is missing or too much.
+//! Checks the given inputs of a workflow against its declared ones: types, choices, patterns, missing and
+//! extra inputs.
 
 use crate::{Field, ValueKind, Workflow, spelling::suggest};
 use cuelight_base::{Value, ValueMap, json_if_any, shorten, type_name};

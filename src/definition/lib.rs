@@ -1,6 +1,7 @@
-//! What the author wrote: reading, checking and formatting a workflow file. It never fails, it returns diagnostics.
+//! The workflow file as the author wrote it: reading, checking and formatting. It never fails, it returns
+//! diagnostics.
 //!
-//! Knows no disk (files come through [`Files`]) and no run; what will be run is for `plan`.
+//! Knows no disk (files come through [`Files`]) and no run; `plan` decides what will run.
 
 mod check;
 mod command_risk;

@@ -9,7 +9,8 @@ use crate::{
 use cuelight_base::NESTING_MAX;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Where a workflow finds the files it names. Paths are as written, beside the file that names them already joined.
+/// The source of the files that a workflow names. Paths are as written, already joined to the folder of the
+/// naming file.
 pub trait Files {
     /// The text of a file, or why it could not be read (the end of a sentence that begins with "could not read").
     ///
@@ -237,7 +238,7 @@ impl Loader<'_> {
         call.body.clone_from(body);
     }
 
-    /// How many files deep the calls of a workflow reach.
+    /// The number of files in the longest chain of calls below a workflow.
     fn deepest(&self, workflow: &Workflow, path: &str) -> usize {
         let called = workflow.steps.iter().filter_map(|step| match &step.kind {
             StepKind::Workflow(call) => self.done.get(&join(path, &call.path.value)).map(|(_, depth)| *depth),

@@ -1,6 +1,6 @@
-//! What an author can say about how a step or a run behaves: retry, fallback, undo, gate, budget, limits.
+//! The behaviour that an author can set for a step or a run: retry, fallback, undo, gate, budget, limits.
 //!
-//! Plain data; what it means at run time is for `engine`.
+//! Plain data; `engine` gives it its meaning at run time.
 
 use crate::{
     Placed,
@@ -8,22 +8,22 @@ use crate::{
 };
 use cuelight_base::{FailureMode, Score, Span};
 
-/// What a failure means for the run.
+/// The consequence of a failure for the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnFailure {
-    /// Nothing new starts.
+    /// No new step starts.
     #[default]
     Stop,
-    /// What does not depend on it goes on.
+    /// Steps that do not depend on the failed one go on.
     Continue,
-    /// Stops, then undoes.
+    /// No new step starts; then finished steps are undone.
     Compensate,
 }
 
-/// What the failure of one step means.
+/// The consequence of the failure of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnError {
-    /// The run fails.
+    /// The whole run fails.
     #[default]
     Abort,
     /// Dependents see it as skipped.
@@ -35,17 +35,18 @@ pub enum OnError {
 /// A time at which the workflow starts by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Five fields.
+    /// A cron expression of five fields.
     pub cron: Placed<String>,
     /// An IANA name; `UTC` when not said.
     pub timezone: String,
-    /// What happens when the run before is still going.
+    /// The rule for a start while the previous run is still going.
     pub overlap: Overlap,
-    /// How late a missed start is still made up for.
+    /// The longest delay after which a missed start is still made up for; none when missed starts are
+    /// dropped.
     pub catch_up: Option<Span>,
 }
 
-/// What happens when the run before is still going.
+/// The rule for a start while the previous run is still going.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Overlap {
     /// This one does not start.
@@ -55,73 +56,73 @@ pub enum Overlap {
     Queue,
     /// The one before is cancelled, unless it waits at a gate; this one starts afterwards.
     Cancel,
-    /// Both run.
+    /// Both runs go on at once.
     Allow,
 }
 
-/// Which other runs it must not meet.
+/// The rule that keeps runs of one group from running at the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Concurrency {
     /// Runs with the same group do not run at once.
     pub group: Text,
-    /// What the newcomer does.
+    /// The rule for a new run while another holds the group.
     pub on_conflict: OnConflict,
-    /// Whether `cancel-running` also cancels a run that waits at a gate.
+    /// True if `cancel-running` also cancels a run that waits at a gate.
     pub cancel_waiting: bool,
 }
 
-/// What a run does that finds its group taken.
+/// The rule for a new run while another holds its group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnConflict {
-    /// Waits.
+    /// The new run waits.
     #[default]
     Queue,
-    /// Does not start.
+    /// The new run does not start.
     Skip,
-    /// Cancels the other.
+    /// The new run cancels the other one.
     CancelRunning,
 }
 
-/// What a run may cost; an absent figure means no ceiling.
+/// The limits on the usage of a run; an absent limit means no ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// In millionths of a dollar.
     pub cost_micro_usd: Option<u64>,
-    /// Attempts of steps.
+    /// The number of attempts of steps.
     pub calls: Option<u64>,
-    /// Tokens of models.
+    /// The number of tokens of models.
     pub tokens: Option<u64>,
-    /// What happens at 100 %.
+    /// The consequence of reaching 100 %.
     pub on_exceed: OnExceed,
 }
 
-/// What one call of a step is expected to use.
+/// The expected usage of one call of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// Millionths of a dollar.
     pub cost_micro_usd: u64,
-    /// Tokens of models.
+    /// The number of tokens of models.
     pub tokens: u64,
 }
 
-/// What happens when a budget is used up.
+/// The consequence of a used-up budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnExceed {
-    /// It goes on.
+    /// The run goes on with a warning.
     Warn,
-    /// The step fails.
+    /// The step over budget fails.
     #[default]
     Block,
     /// A person may raise the ceiling.
     Gate,
 }
 
-/// How failed attempts are repeated.
+/// The rule for repeating failed attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// All calls, the first included.
     pub max_attempts: u32,
-    /// How the delay grows.
+    /// The growth of the delay.
     pub backoff: Backoff,
     /// Before the second call.
     pub delay: Span,
@@ -131,37 +132,37 @@ pub struct RetryPolicy {
     pub max_delay: Span,
     /// Share of the delay that chance may add or take.
     pub jitter: Score,
-    /// Which failures are tried again.
+    /// The failures that are retried.
     pub on: RetryOn,
 }
 
-/// How the delay grows.
+/// The growth of the delay between attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Backoff {
     /// By a factor each time.
     #[default]
     Exponential,
-    /// Always the same.
+    /// The same delay each time.
     Constant,
     /// By the first delay each time.
     Linear,
-    /// At once.
+    /// No delay at all.
     None,
 }
 
-/// Which failures are tried again.
+/// The failures that are retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetryOn {
     /// The retryable modes: what `defaults` gives to every step.
     Retryable,
     /// Also a plain failure (`agent_logic`): `retry` was written on the step.
     RetryableAndPlain,
-    /// These.
+    /// The failure modes in this list.
     Modes(Vec<FailureMode>),
 }
 
 impl RetryPolicy {
-    /// Whether a failure of this mode is tried again.
+    /// True if a failure of this mode is retried.
     pub fn covers(&self, mode: FailureMode) -> bool {
         match &self.on {
             RetryOn::Retryable => mode.is_retryable(),
@@ -174,27 +175,28 @@ impl RetryPolicy {
 /// Something done in place of a step, or to take it back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// A script.
+    /// Runs a shell script.
     Run(Script),
-    /// A tool.
+    /// Calls a tool of the registry.
     Uses(Uses),
 }
 
 /// One way to do the step after all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fallback {
-    /// What is done.
+    /// The script or tool that is tried.
     pub action: Action,
-    /// Whether it says itself what its tool is given; else it is given what the tool of its step is, where it takes that.
+    /// True if the fallback names its own parameters. Otherwise its tool gets those of the step's tool, as
+    /// far as it accepts them.
     pub says_with: bool,
 }
 
-/// How a step is taken back.
+/// The undo of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
     /// `undo: none`: it cannot be, and the author says so.
     Impossible,
-    /// By doing this.
+    /// This action undoes the step.
     By(Action),
 }
 
@@ -203,43 +205,43 @@ pub enum Undo {
 pub struct Cache {
     /// Same key, same outputs.
     pub key: Text,
-    /// How long; absent means until it is cleared.
+    /// The time for which the success may be reused; absent means until the cache is cleared.
     pub ttl: Option<Span>,
 }
 
-/// What a low confidence does.
+/// The rule for a result with low confidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confidence {
     /// The output that holds it; absent means what the step reports.
     pub from: Option<Placed<String>>,
-    /// Anything lower acts.
+    /// The least confidence that passes; a lower one triggers `below`.
     pub min: Score,
-    /// How.
+    /// The consequence of a lower confidence.
     pub below: Below,
 }
 
-/// What happens below the least confidence.
+/// The consequence of a confidence below the minimum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Below {
-    /// A person decides.
+    /// A gate asks a person.
     #[default]
     Gate,
-    /// The step fails.
+    /// The step with low confidence fails.
     Fail,
     /// It is said, and goes on.
     Warn,
 }
 
-/// What a crash in mid-step means.
+/// The effect class of a step: the consequence of a crash in mid-step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// Nothing happens outside.
+    /// The step changes nothing outside, so it is safe to repeat.
     Pure,
-    /// Twice is once.
+    /// The step is safe to repeat: a second call changes nothing more.
     Idempotent,
     /// The other side removes duplicates by our key.
     Keyed,
-    /// `check:` can tell.
+    /// The command under `check:` tells whether the effect happened.
     Queryable,
     /// A person is asked.
     Once,
@@ -258,33 +260,33 @@ impl Effect {
     }
 }
 
-/// What becomes of a process when the console dies.
+/// The fate of a running process when the console dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnConsoleDeath {
     /// It goes on and its result is taken up.
     #[default]
     Keep,
-    /// It is ended.
+    /// The process is ended.
     Kill,
 }
 
-/// What a process can reach.
+/// The access that a process has to the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sandbox {
     /// As little as can be.
     Strict,
-    /// What we can.
+    /// The process runs without a sandbox.
     Off,
 }
 
-/// What a process may use.
+/// The resource limits of a process; an absent one is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of memory.
+    /// The bytes of memory of each process.
     pub memory_bytes: Option<u64>,
-    /// Open files.
+    /// The number of files that each process may have open.
     pub files: Option<u64>,
-    /// Processor time.
+    /// The processor time of each process.
     pub cpu: Option<Span>,
     /// Bytes of any file that it writes.
     pub file_bytes: Option<u64>,
@@ -294,7 +296,7 @@ pub struct Limits {
     pub output_bytes: Option<u64>,
 }
 
-/// Where a step may run.
+/// The conditions that a worker must meet to run a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requires {
     /// Labels of the machine.
@@ -306,61 +308,62 @@ pub struct Requires {
 /// A step that waits for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate {
-    /// What is asked.
+    /// The question that the gate asks.
     pub prompt: Text,
     /// The requester's own words.
     pub claim: Option<Text>,
-    /// How bad a wrong yes is; `reversible` when not said.
+    /// The damage that a wrong approval could do; `reversible` when not given.
     pub risk: Risk,
-    /// Who must agree, each entry on its own; empty means any one person.
+    /// The quorums that must all be reached; empty means that any one person may approve.
     pub require: Vec<Quorum>,
-    /// Who may not: a person, `group:name`, or an expression such as `run.actor`.
+    /// The people who may not decide: a person, `group:name`, or an expression such as `run.actor`.
     pub forbid: Vec<Forbidden>,
-    /// What is shown: files or texts.
+    /// The files or texts that approvers are shown.
     pub evidence: Vec<Text>,
     /// Values the approval holds for; another value asks again.
     pub binds: Vec<Text>,
-    /// What the decider fills in.
+    /// The fields that the approver fills in.
     pub form: Vec<Field>,
     /// Approves by policy when true.
     pub auto: Option<Condition>,
     /// When people are reminded, after the opening.
     pub remind: Vec<Span>,
-    /// Who is asked next.
+    /// The rule for asking someone else when nobody answers.
     pub escalate: Option<Escalate>,
     /// When it expires; absent means never.
     pub timeout: Option<Span>,
-    /// What expiry means.
+    /// The consequence of expiry.
     pub on_timeout: OnTimeout,
-    /// What a no means for the run; absent means `stop`.
+    /// The consequence of a rejection for the run; absent means `stop`.
     pub on_reject: OnFailure,
-    /// How long an approval can be taken back; absent means the default.
+    /// The time for which an approval can be withdrawn; absent means the default.
     pub undo_window: Option<Span>,
     /// The step from which all is done again when the ask is sent back.
     pub send_back: Option<Placed<String>>,
-    /// Where the steps behind it run from files captured when it asks: patterns of these files; none mean all.
+    /// Patterns of files captured when the gate asks; an empty list captures all files. Steps behind the gate
+    /// run from them. None when the steps run from the workspace itself.
     pub snapshot: Option<Vec<Text>>,
-    /// Whether one approval covers all copies of a matrix.
+    /// True if one approval covers all copies of a matrix.
     pub whole_matrix: bool,
-    /// Whether an approval needs a reason too.
+    /// True if an approval needs a reason too.
     pub reason_required: bool,
-    /// Whether an approval is signed with a security key that was touched.
+    /// True if an approval must be signed with a security key that was touched.
     pub touch: bool,
-    /// Where it stands.
+    /// The place of the gate in the file.
     pub place: crate::Place,
 }
 
-/// How bad a wrong yes is.
+/// The damage that a wrong approval could do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// Nothing changes.
+    /// The approved action changes nothing.
     ReadOnly,
     /// We can take it back.
     #[default]
     Reversible,
-    /// Somebody else can.
+    /// Somebody else can undo it.
     ExternallyReversible,
-    /// Nobody can.
+    /// Nobody can undo it.
     Irreversible,
 }
 
@@ -381,13 +384,13 @@ impl Risk {
 pub struct Quorum {
     /// The group; absent means anybody.
     pub group: Option<Placed<String>>,
-    /// How many different people.
+    /// The number of different people.
     pub count: u32,
-    /// Where it stands.
+    /// The place of the entry in the file.
     pub place: crate::Place,
 }
 
-/// Who may not decide.
+/// People who may not decide at a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forbidden {
     /// The value of an expression: `run.actor` is four eyes.
@@ -396,22 +399,22 @@ pub enum Forbidden {
     Named(Placed<String>),
 }
 
-/// Who is asked when nobody answers.
+/// The rule for asking someone else when nobody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Escalate {
-    /// After so long.
+    /// The time after which they are asked.
     pub after: Span,
     /// A person, or `group:name`.
     pub to: Text,
 }
 
-/// What the expiry of a gate means.
+/// The consequence of the expiry of a gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnTimeout {
-    /// No.
+    /// Expiry counts as a rejection.
     #[default]
     Reject,
-    /// Yes; linted loudly.
+    /// Expiry counts as an approval; the linter warns loudly.
     Approve,
     /// The next group is asked.
     Escalate,

@@ -1,6 +1,6 @@
-//! Who reads what: every expression of a step or a workflow, with the place where it stands.
+//! Every expression of a step or a workflow, with its place in the file.
 //!
-//! Which of these reads are right is for `check`.
+//! `check` decides which of these reads are right.
 
 use crate::{
     Action, Body, Data, Forbidden, Gate, Length, MatrixSource, Place, Script, Step, StepKind, Text, Undo,
@@ -9,7 +9,7 @@ use crate::{
 use cuelight_base::Value;
 use cuelight_expression::{Expr, Template};
 
-/// Where in a step an expression stands; that decides what it may read.
+/// The part of a step that an expression stands in; it decides what the expression may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Site {
     /// `if`: asks how things went.
@@ -24,13 +24,13 @@ pub(super) enum Site {
     After,
     /// `matrix`: before there are copies.
     Matrix,
-    /// Whom a gate is escalated to: said once, also where one gate answers for a whole matrix.
+    /// The person or group that a gate is escalated to: one value, even if one gate covers a whole matrix.
     Once,
-    /// Anything else.
+    /// Any other part of the step.
     Value,
 }
 
-/// One expression.
+/// One expression that the file reads, with its place.
 pub(super) struct Reading<'w> {
     pub(super) site: Site,
     pub(super) expr: Expr,
@@ -38,7 +38,7 @@ pub(super) struct Reading<'w> {
     pub(super) text: &'w str,
     pub(super) place: Place,
     pub(super) inner: usize,
-    /// Whether the text is this expression and nothing else.
+    /// True if the text is this expression and nothing else.
     pub(super) is_alone: bool,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn top_readings<'w>(workflow: &'w Workflow, see: &mut dyn FnMut(Top, 
     }
 }
 
-/// Where outside the steps an expression stands.
+/// The part of the file outside the steps that an expression stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Top {
     Env,
@@ -150,7 +150,7 @@ impl<'w> Walk<'_, 'w> {
         }
     }
 
-    /// Who may not answer at a gate.
+    /// Shows the expressions that name people who may not decide at a gate.
     fn excluded(&mut self, gate: &'w Gate) {
         for who in &gate.forbid {
             if let Forbidden::Expression(it) = who {

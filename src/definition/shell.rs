@@ -34,7 +34,7 @@ const LEADING: &[&str] = &[
 ];
 const ARITHMETIC_TESTS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
 
-/// Whether expressions can be bound in scripts of this shell.
+/// True if expressions can be bound in scripts of this shell.
 pub(super) fn is_known(shell: &[String]) -> bool {
     shell.first().is_some_and(|it| is_shell(it))
 }
@@ -90,14 +90,14 @@ pub(super) fn bind(reader: &mut Reader<'_, '_>, text: Text, shell: &[String]) ->
     script
 }
 
-/// What the shell takes the text for at some point.
+/// The syntax that the shell is in at some point of the text.
 enum Frame {
     Code(Code),
     Double,
     Single,
-    /// `$'…'`
+    /// A string in `$'…'`, with escapes.
     Escaped,
-    /// `${…}`
+    /// A parameter expansion: `${…}`.
     Parameter,
     /// `$((…))` or `((…))`, with so many open parentheses.
     Arithmetic(u32),
@@ -111,17 +111,17 @@ struct Code {
     parens: u32,
     cases: u32,
     word: String,
-    /// Whether some of the word stood in quotes.
+    /// True if some of the word stood in quotes.
     quoted: bool,
-    /// Whether a command has begun.
+    /// True if a command has begun.
     begun: bool,
-    /// Whether it calls another one.
+    /// True if the command calls another one.
     wraps: bool,
     reads_scripts: bool,
     /// The language that its program reads, and what the next word is to it.
     inline: Option<Inline>,
     reads_again: bool,
-    /// Where a `[[` opened.
+    /// The byte offset at which a `[[` opened.
     test: Option<usize>,
 }
 
@@ -130,7 +130,7 @@ struct Here {
     is_quoted: bool,
     strips_tabs: bool,
     for_shell: bool,
-    /// What to do instead, where another language reads it.
+    /// The remedy, if another language reads the here-document.
     help: Option<String>,
 }
 
@@ -139,14 +139,14 @@ impl Code {
         Self { end: Some(end), ..Self::default() }
     }
 
-    /// Whether what stands here is read as code.
+    /// True if the current word is read as code.
     fn reads_this(&self) -> bool {
         self.reads_again
             || self.reads_scripts && is_script_flag(&self.word)
             || self.inline.as_ref().is_some_and(|it| it.reads(&self.word))
     }
 
-    /// Whether what comes by the standard input is.
+    /// True if the standard input is read as code.
     fn reads_input(&self) -> bool {
         self.reads_scripts || self.reads_again || self.inline.as_ref().is_some_and(Inline::reads_input)
     }
@@ -595,7 +595,7 @@ impl<'s> Scanner<'s, '_, '_> {
         self.at = hole.span.end;
     }
 
-    /// Whether the `[[ … ]]` that opened at `start` compares numbers.
+    /// True if the `[[ … ]]` that opened at `start` compares numbers.
     fn tests_numbers(&self, start: usize) -> bool {
         let text = &self.text.value[start.min(self.text.value.len())..];
         let end = text.find("]]").unwrap_or(text.len());

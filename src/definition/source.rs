@@ -8,7 +8,7 @@ use std::ops::Range;
 /// places are equal: a formatted file reads as the same workflow.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
-    /// The first byte.
+    /// The offset of the first byte.
     pub start: u32,
     /// The byte after the last.
     pub end: u32,
@@ -43,9 +43,9 @@ impl Place {
 /// Something the author wrote, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed<T> {
-    /// What was written.
+    /// The value that was written.
     pub value: T,
-    /// Where.
+    /// The place of the value in the file.
     pub place: Place,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Source<'a> {
         Self { text, starts }
     }
 
-    /// The whole text.
+    /// The whole text of the file.
     pub fn text(&self) -> &'a str {
         self.text
     }

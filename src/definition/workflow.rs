@@ -22,16 +22,16 @@ pub type Condition = Placed<String>;
 /// A JSON value; the strings in it may hold `${{ }}`.
 pub type Data = Placed<Value>;
 
-/// One workflow file.
+/// One workflow file, read and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
     /// The name the file was read under.
     pub file: String,
     /// Its `name`, else the name of the file without its ending.
     pub name: String,
-    /// What it is for.
+    /// The purpose of the workflow, for people.
     pub description: Option<String>,
-    /// What is asked of whoever starts it.
+    /// The inputs that its caller can give.
     pub inputs: Vec<Field>,
     /// Environment of every step.
     pub env: Vec<(String, Text)>,
@@ -39,17 +39,17 @@ pub struct Workflow {
     pub secrets: Vec<Placed<String>>,
     /// When it starts by itself.
     pub schedule: Vec<Schedule>,
-    /// Which other runs it must not meet.
+    /// The rule that keeps runs of one group from running at the same time.
     pub concurrency: Option<Concurrency>,
     /// Steps running at once.
     pub max_parallel: Option<u32>,
-    /// Of the whole run, waiting at gates included.
+    /// The timeout of the whole run, including the time spent at gates.
     pub timeout: Option<Span>,
-    /// What it may cost.
+    /// The limits on the usage of a run.
     pub budget: Option<Budget>,
-    /// What a failure means for the run.
+    /// The consequence of a failure for the run.
     pub on_failure: OnFailure,
-    /// What it hands to a workflow that calls it.
+    /// The outputs that a calling workflow can read.
     pub outputs: Vec<(String, Text)>,
     /// The steps in file order. `sequence: true` has already become `needs`, `defaults` have been filled in.
     pub steps: Vec<Step>,
@@ -60,39 +60,40 @@ pub struct Workflow {
 /// One input of a workflow, or one field of a gate's form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Its key.
+    /// The key of the field.
     pub name: Placed<String>,
-    /// What it holds.
+    /// The type of its value.
     pub kind: ValueKind,
-    /// Whether it must be given (an input without default is not required unless it says so).
+    /// True if a value must be given. An input without default is not required unless the file sets
+    /// `required`.
     pub required: bool,
-    /// What it is when not given.
+    /// The value when none is given.
     pub default: Option<Value>,
     /// A regular expression that a string must match somewhere; anchor it with `^` and `$`.
     pub pattern: Option<String>,
     /// The only values allowed, when not empty.
     pub choices: Vec<Value>,
-    /// What it is for.
+    /// The purpose of the field, for people.
     pub description: Option<String>,
 }
 
-/// What a value may be.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ValueKind {
     /// Text; the kind when none is named.
     #[default]
     String,
-    /// Any JSON number.
+    /// Any JSON number, with or without fraction.
     Number,
     /// A number without fraction.
     Integer,
-    /// `true` or `false`.
+    /// The values `true` and `false`.
     Boolean,
-    /// A list.
+    /// A list of any values.
     Array,
-    /// A mapping.
+    /// A mapping of keys to any values.
     Object,
-    /// Whatever it is.
+    /// A value of any type.
     Any,
 }
 
@@ -114,12 +115,12 @@ impl ValueKind {
     }
 }
 
-/// One step.
+/// One step of a workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Unique in its file.
     pub id: Placed<String>,
-    /// For people.
+    /// The name of the step for people.
     pub name: Option<Text>,
     /// Ids of the steps that must have come to rest.
     pub needs: Vec<Placed<String>>,
@@ -127,17 +128,17 @@ pub struct Step {
     pub condition: Option<Condition>,
     /// Environment of this step, over that of the workflow.
     pub env: Vec<(String, Text)>,
-    /// Of one attempt; never of a gate.
+    /// The timeout of one attempt; never set for a gate.
     pub timeout: Option<Span>,
-    /// How failed attempts are repeated; absent means not at all.
+    /// The rule for repeating failed attempts; absent means that none is repeated.
     pub retry: Option<RetryPolicy>,
-    /// What its failure means for the run.
+    /// The consequence of its failure for the run.
     pub on_error: OnError,
     /// Tried in order after the last attempt.
     pub fallback: Vec<Fallback>,
-    /// How it is taken back.
+    /// The undo of the step.
     pub undo: Option<Undo>,
-    /// Its copies.
+    /// The copies of the step; absent means a single step.
     pub matrix: Option<Matrix>,
     /// Outputs it promises; empty means none were declared.
     pub outputs: Vec<Output>,
@@ -145,29 +146,29 @@ pub struct Step {
     pub artifacts: Vec<Text>,
     /// When an earlier success may stand for it.
     pub cache: Option<Cache>,
-    /// What a low confidence does.
+    /// The rule for a result with low confidence.
     pub confidence: Option<Confidence>,
     /// Gives its failures their type.
     pub category: Option<String>,
     /// Higher goes first among ready steps; 0 when not said.
     pub priority: i32,
-    /// What a crash in mid-step means; absent means by kind.
+    /// The effect class, which decides what a crash in mid-step means; absent means the default of the kind.
     pub effect: Option<Effect>,
     /// The command that tells whether the effect of a queryable step happened.
     pub check: Option<Script>,
-    /// What becomes of its process when the console dies.
+    /// The fate of its process when the console dies.
     pub on_console_death: OnConsoleDeath,
-    /// What its process can reach; absent means as the workspace says.
+    /// The access of its process to the machine; absent means the default of the workspace.
     pub sandbox: Option<Sandbox>,
-    /// What its process may use.
+    /// The resource limits of its process.
     pub limits: Limits,
-    /// Where it may run.
+    /// The conditions that a worker must meet to run it.
     pub requires: Requires,
-    /// What all its calls together may use up.
+    /// The limits on the usage of all its calls together.
     pub budget: Option<Budget>,
-    /// What one call is expected to use.
+    /// The expected usage of one call.
     pub estimate: Expected,
-    /// What it does.
+    /// The kind of work that the step does.
     pub kind: StepKind,
 }
 
@@ -193,34 +194,34 @@ impl Step {
 /// A declared output of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Its key.
+    /// The key of the output.
     pub name: Placed<String>,
-    /// What it must be.
+    /// The required type of the value.
     pub kind: ValueKind,
 }
 
-/// What a step does.
+/// The kind of work that a step does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepKind {
-    /// A script.
+    /// Runs a shell script.
     Run(Run),
     /// A tool of the registry.
     Uses(Uses),
-    /// One request.
+    /// Sends one HTTP request.
     Http(Box<Http>),
-    /// One model call.
+    /// Asks a language model.
     Llm(Box<Llm>),
     /// Work for an agent: a tool of the agents there are, or one that this step describes.
     Agent(Uses),
     /// Waits for a decision.
     Gate(Box<Gate>),
-    /// Another workflow file.
+    /// Calls another workflow file.
     Workflow(Call),
     /// Waits for time or an event.
     Wait(Wait),
-    /// Publishes an event.
+    /// Publishes an event on the bus.
     Emit(Emit),
-    /// Writes state.
+    /// Writes state to a scope.
     Set(Set),
 }
 
@@ -247,7 +248,7 @@ impl StepKind {
 pub struct Script {
     /// As written, with `${{ }}`.
     pub source: Text,
-    /// What the shell gets: every expression is a quoted reference to a variable.
+    /// The text that the shell gets: every expression is a quoted reference to a variable.
     pub script: String,
     /// The variables and the expressions whose values they take.
     pub bindings: Vec<Binding>,
@@ -256,31 +257,31 @@ pub struct Script {
 /// One expression of a script, and the environment variable that carries its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// `CUE_1`, `CUE_2` …
+    /// The variable: `CUE_1`, `CUE_2` …
     pub variable: String,
-    /// The bare expression.
+    /// The expression without `${{ }}`.
     pub expression: Condition,
 }
 
 /// `run:` with what belongs to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// The script.
+    /// The script that runs.
     pub script: Script,
     /// The program and its arguments before the script.
     pub shell: Vec<String>,
-    /// Whether it was given as words, of which the script is the last: no shell stands between.
+    /// True if the file gives a list of words that ends with the script: no shell stands between.
     pub is_words: bool,
-    /// Where it runs.
+    /// The directory that the script runs in.
     pub working_directory: Option<Text>,
 }
 
-/// `uses:` and `with:`.
+/// A call of a tool: `uses:` and `with:`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Uses {
     /// `name@version` or `mcp:server/tool`.
     pub tool: Placed<String>,
-    /// Its parameters.
+    /// The parameters of the tool.
     pub with: Vec<(String, Data)>,
     /// The tool itself, found in the registry; absent only when it is not there, and then there is an error.
     pub definition: Option<Arc<Tool>>,
@@ -291,15 +292,15 @@ pub struct Uses {
 /// Several tools, of which one is chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// How.
+    /// The policy that chooses one candidate.
     pub policy: RoutePolicy,
-    /// What it has to be able to do.
+    /// The capabilities that a tool must have.
     pub wants: Vec<Placed<String>>,
-    /// Whether the candidates are named; else they are all tools that can do that.
+    /// True if the candidates are named; otherwise they are all tools with the wanted capabilities.
     pub is_named: bool,
     /// The candidates, each with what it is given.
     pub candidates: Vec<Uses>,
-    /// Where all this stands.
+    /// The place of the route in the file.
     pub place: Place,
 }
 
@@ -309,22 +310,23 @@ impl Uses {
         self.route.as_ref().map_or(std::slice::from_ref(self), |it| &it.candidates)
     }
 
-    /// What a crash in the middle of it means: the worst that any of its tools says.
+    /// The effect class: the riskiest one of its tools. It decides what a crash in the middle of the call
+    /// means.
     pub fn effect(&self) -> Option<Effect> {
         self.all().iter().filter_map(|it| it.definition.as_ref()).map(|it| it.effect).max()
     }
 }
 
-/// `http:`
+/// A step with `http:`: one request and the expected answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
     /// `GET` when not said.
     pub method: String,
-    /// Where to.
+    /// The address of the request.
     pub url: Text,
-    /// Header fields.
+    /// The header fields of the request.
     pub headers: Vec<(String, Text)>,
-    /// What is sent.
+    /// The body of the request.
     pub body: Option<Body>,
     /// Status codes that count as success; empty means 200 to 299.
     pub expect_status: Vec<u16>,
@@ -339,24 +341,24 @@ pub struct Http {
 /// The body of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// As it is.
+    /// A text, sent as it is.
     Text(Text),
-    /// As JSON.
+    /// A value, sent as JSON.
     Json(Data),
 }
 
-/// `llm:`
+/// A step with `llm:`: a question to a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Llm {
     /// The models that are named, the first to be asked first; none means the best for the hints.
     pub models: Vec<Text>,
-    /// What is wanted of the model when none is named.
+    /// The wishes that choose a model when none is named.
     pub hints: Hints,
     /// The models themselves, found in the registry; shorter only when one is not there, and then there is an error.
     pub candidates: Vec<Arc<Model>>,
-    /// The system prompt.
+    /// The system prompt of the conversation.
     pub system: Option<Text>,
-    /// What is asked.
+    /// The question to the model.
     pub prompt: Text,
     /// JSON Schema that the answer must fit. Has been read once, so it is one.
     pub json_schema: Option<Value>,
@@ -366,11 +368,11 @@ pub struct Llm {
     pub max_tokens: Option<u32>,
     /// The tools that it may ask for.
     pub tools: Vec<Offered>,
-    /// How often what it asks for is worked off.
+    /// The most rounds of tool calls, 1 to 50; absent means 8.
     pub rounds: Option<u32>,
-    /// Whether each of its calls waits at a gate, also one that changes nothing.
+    /// True if each of its calls waits at a gate, even one that changes nothing.
     pub gates_all: bool,
-    /// What the gates of its calls want beside that: who and how many, by when, how bad a wrong yes is at least.
+    /// Further conditions for the gates of its calls: approvers, quorum, timeout, least risk.
     pub gate: Option<Box<Gate>>,
 }
 
@@ -394,20 +396,20 @@ pub struct Call {
     pub body: Option<Arc<Workflow>>,
 }
 
-/// `wait:`
+/// A step with `wait:`: the end of the wait.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wait {
-    /// So long.
+    /// A length of time.
     For(Length),
     /// Until an instant: RFC 3339, or an expression that gives it.
     Until(Text),
     /// Until an event on the bus.
     Event {
-        /// The topic.
+        /// The topic of the event.
         topic: Text,
         /// Fields the event must have.
         filter: Vec<(String, Data)>,
-        /// How many of them.
+        /// The number of events.
         count: u32,
     },
 }
@@ -415,37 +417,37 @@ pub enum Wait {
 /// A length of time that may be computed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Length {
-    /// As written.
+    /// A length as written.
     Fixed(Span),
     /// A template that gives `30s` and the like.
     Computed(Text),
 }
 
-/// `emit:`
+/// A step with `emit:`: an event for the bus.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Emit {
-    /// The topic.
+    /// The topic of the event.
     pub topic: Text,
-    /// What it is.
+    /// The kind of the message.
     pub kind: MessageKind,
     /// The same id again is the same message.
     pub id: Option<Text>,
     /// To whom, when it is not for all.
     pub to: Option<Text>,
-    /// What it belongs to or answers.
+    /// The message that this one belongs to or answers.
     pub correlation: Option<Text>,
-    /// What is said.
+    /// The content of the message.
     pub data: Option<Data>,
-    /// How long it can be taken.
+    /// The time for which the message can be received.
     pub ttl: Option<Span>,
 }
 
-/// `set:`
+/// A step with `set:`: state to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Set {
-    /// How long and how far it is seen.
+    /// The scope, which decides how long the values live and who sees them.
     pub scope: Scope,
-    /// What is written.
+    /// The values by key.
     pub values: Vec<(String, Data)>,
     /// When it is forgotten.
     pub ttl: Option<Span>,
@@ -453,7 +455,7 @@ pub struct Set {
     pub expect: Vec<(String, Data)>,
 }
 
-/// Where state is kept.
+/// The scope in which state is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Ends with the run.
@@ -461,24 +463,24 @@ pub enum Scope {
     Run,
     /// Ends with the session.
     Session,
-    /// Stays.
+    /// State stays with the workspace.
     Global,
 }
 
 /// The copies of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
-    /// Where they come from.
+    /// The source of the copies.
     pub source: MatrixSource,
     /// Copies running at once.
     pub max_parallel: Option<u32>,
-    /// Whether one failed copy stops the others; so when not said.
+    /// True if one failed copy stops the others; the default.
     pub fail_fast: bool,
-    /// Where it stands.
+    /// The place of the matrix in the file.
     pub place: Place,
 }
 
-/// Where the copies of a step come from.
+/// The source of the copies of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MatrixSource {
     /// Known before the run.
@@ -494,7 +496,7 @@ pub struct Axes {
     pub axes: Vec<(String, Vec<Value>)>,
     /// Added to the copies they fit, or new copies.
     pub include: Vec<ValueMap>,
-    /// Left out.
+    /// Combinations that are left out.
     pub exclude: Vec<ValueMap>,
 }
 

@@ -20,7 +20,7 @@ pub struct Node {
     pub shape: Shape,
 }
 
-/// What stands there.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Shape {
     /// Text, a number, a boolean or nothing.
@@ -56,8 +56,8 @@ impl Node {
         Self { place, shape: Shape::Scalar(Scalar { text: String::new(), plain: true }) }
     }
 
-    /// What it is, for messages.
-    pub fn what(&self) -> &'static str {
+    /// The name of its type, for messages.
+    pub(super) fn what(&self) -> &'static str {
         match &self.shape {
             Shape::List(_) => "a list",
             Shape::Map(_) => "a mapping",
@@ -70,8 +70,8 @@ impl Node {
         }
     }
 
-    /// Whether nothing was written.
-    pub fn is_null(&self) -> bool {
+    /// True if the value is empty or `null`.
+    pub(super) fn is_null(&self) -> bool {
         matches!(&self.shape, Shape::Scalar(it) if it.plain && it.value().is_null())
     }
 
@@ -98,8 +98,8 @@ impl Node {
 }
 
 impl Scalar {
-    /// What the core schema of YAML 1.2 makes of it.
-    pub fn value(&self) -> Value {
+    /// The value by the core schema of YAML 1.2.
+    pub(super) fn value(&self) -> Value {
         if !self.plain {
             return Value::String(self.text.clone());
         }
@@ -111,8 +111,8 @@ impl Scalar {
         }
     }
 
-    /// What a YAML 1.1 reader would have made of it, where it differs and somebody may mean that.
-    pub fn old_meaning(&self) -> Option<String> {
+    /// The meaning under YAML 1.1, if it differs and the author may have meant that.
+    pub(super) fn old_meaning(&self) -> Option<String> {
         if !self.plain {
             return None;
         }
@@ -456,7 +456,7 @@ fn unquoted_expression(source: &Source<'_>, at: usize, is_inside: bool) -> Optio
     })
 }
 
-/// Where `${{` stands outside quotes, inside `{` or `[`, of which `depth` were open when the line began.
+/// The offset of `${{` outside quotes and inside `{` or `[`. `depth` brackets were open when the line began.
 fn flow_expression_in(line: &str, mut depth: usize) -> Option<usize> {
     let (mut quote, mut previous) = (None, ' ');
     for (at, c) in line.char_indices() {

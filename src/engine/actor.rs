@@ -1,4 +1,5 @@
-//! Who asks, and how that is known. Stamped by the door a request came through, never taken from what was sent.
+//! The actor who asks, and the proof of its identity. Stamped by the door a request came through, never taken
+//! from the request.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,12 +14,12 @@ pub struct Actor {
     /// Groups at that time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// The door.
+    /// The door that the request came through.
     pub channel: Channel,
 }
 
 impl Actor {
-    /// What counts as one person: the proof, not the name.
+    /// The id that counts as one person: the proof, not the name.
     pub fn principal(&self) -> String {
         match &self.proof {
             Proof::OsUser(uid) => format!("uid:{uid}"),
@@ -42,8 +43,8 @@ impl Actor {
         self.principal() == principal || self.maker().is_some_and(|it| it == principal)
     }
 
-    /// The OS user who could have made this request, and the way: the owner of a workspace can make an agent's token or write a
-    /// schedule.
+    /// The OS user who could have made this request, and the way: the owner of a workspace can make an
+    /// agent's token or write a schedule.
     pub(super) fn made(&self) -> Option<(String, &'static str)> {
         match &self.proof {
             Proof::Token(it) => it.maker.clone().zip(Some("with a token that you can make")),
@@ -54,12 +55,12 @@ impl Actor {
         }
     }
 
-    /// That user alone.
+    /// The principal of the OS user who made it, alone.
     pub(super) fn maker(&self) -> Option<String> {
         self.made().map(|it| it.0)
     }
 
-    /// The project that what is made belongs to, where that is not the workspace's own.
+    /// The project that things made by this actor belong to; none for the workspace's own.
     pub fn project(&self) -> Option<&str> {
         match &self.proof {
             Proof::Token(it) => it.project.as_deref(),
@@ -108,7 +109,7 @@ impl fmt::Display for Actor {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
-    /// The kernel said which OS user is at the other end of the socket, or owns this process.
+    /// The OS user at the other end of the socket, or the owner of this process, as the kernel told.
     OsUser(u32),
     /// A token, signed by a key that is known.
     Token(Box<Token>),
@@ -127,14 +128,16 @@ pub enum Proof {
 pub struct Token {
     /// Its own id (`jti`), by which it can be revoked.
     pub id: String,
-    /// Its subject (`sub`).
+    /// The subject of the token (`sub`).
     pub subject: String,
     /// The key that signed it (`kid`).
     pub key: String,
-    /// What counts as one person, where `people.toml` says whom it stands for; nothing for an agent, who decides nothing.
+    /// The principal of the person that `people.toml` names for the subject; none for an agent, who decides
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// The principal that could have made it: it can read the signing secret, or add the signing key to this workspace.
+    /// The principal that could have made it: it can read the signing secret, or add the signing key to this
+    /// workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maker: Option<String>,
     /// The project it is for, where that is not the workspace's own.
@@ -152,7 +155,7 @@ impl Token {
 /// A statement and its signature, kept so that an auditor can check them without cuelight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signature {
-    /// What counts as one person, whichever of their keys they use, or none.
+    /// The principal of the person: the same for each of their keys, and without a key.
     pub person: String,
     /// The fingerprint of the key.
     pub key: String,
@@ -169,7 +172,7 @@ pub struct Signature {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Touch {
-    /// Somebody touched it.
+    /// Somebody touched the security key.
     Touched,
     /// Somebody touched it, and was verified by it: by a PIN or a finger.
     Verified,
@@ -197,6 +200,7 @@ pub enum Channel {
     Mcp,
     Schedule,
     Engine,
-    /// The socket, from a program that a step has started, or that cannot be told from one: it may ask and tell, and decides nothing.
+    /// The socket, from a program that a step has started, or that cannot be told from one: it may ask and
+    /// tell, and decides nothing.
     Step,
 }

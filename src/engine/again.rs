@@ -1,5 +1,6 @@
-//! What a run takes over from the one it does again: which results stand, which gates ask again, and what was corrected.
-//! A function of the other run and of the plan that is to be done; who may ask for it is said in `recovery`.
+//! The results that a run takes over from the run it does again, the gates that ask again, and the
+//! corrections.
+//! A function of the other run and of the new plan; `recovery` decides who may ask for it.
 
 use crate::{
     Change, Corrected, InputChange, StepChange,
@@ -23,8 +24,8 @@ pub(super) struct TakenOver {
     pub(super) corrected: Option<Box<Corrected>>,
 }
 
-/// What stands of a run, of which `kept` is to be kept, when it is done again by this plan. With `asks` gates ask again
-/// before anything behind them is done.
+/// The results of a run that stand when it is done again by this plan; `kept` are the steps to keep. With
+/// `asks`, gates ask again before any step behind them is done.
 ///
 /// `asked` are the gates that have asked in it by now, or in a run that it does again.
 pub(super) fn take_over(
@@ -88,7 +89,7 @@ pub(super) fn take_over(
     Ok(TakenOver { plan, steps, corrected })
 }
 
-/// Those of these steps that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
+/// The steps, out of these, that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
     let is_within = |it: &&String| it.strip_prefix(frame).is_some_and(|it| it.starts_with(['/', '[']));
     ids.into_iter().filter(is_within).cloned().collect()
@@ -199,7 +200,8 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
     all(is) >= all(was) && was.iter().all(stands)
 }
 
-/// True when every field is asked for as strictly as before. With `asks_all` an optional field must be answered too, as at high risk.
+/// True when every field is asked for as strictly as before. With `asks_all` an optional field must be
+/// answered too, as at high risk.
 fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
     let stands = |before: &Need, now: &Need| {
         let is_fewer = !now.choices.is_empty() && now.choices.iter().all(|it| before.choices.contains(it));
@@ -265,7 +267,8 @@ impl Links {
         links
     }
 
-    /// By place, whether a step waits for this one: by needs, in a frame that does, or after a frame that it stands in.
+    /// By place, whether a step waits for this one: by needs, in a frame that does, or after a frame that it
+    /// stands in.
     fn behind(&self, plan: &Plan, gate: StepIx) -> Vec<bool> {
         let frame = |it: &StepIx| plan.steps[it.index()].frame;
         let mut found = vec![false; plan.steps.len()];
@@ -293,8 +296,8 @@ fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
     (0..plan.steps.len()).map(StepIx::from_index)
 }
 
-/// What is kept, by its place in the new plan. What was done stays as it was done: a step that is written otherwise now
-/// has no result yet, and its effects would be forgotten.
+/// The kept steps, by their place in the new plan. A completed step stays as it was done.
+/// A step that is written otherwise now has no result yet, and its effects would be forgotten.
 fn pairs_of(
     run: &Run,
     plan: &Plan,
@@ -340,14 +343,15 @@ fn pairs_of(
     Ok(out)
 }
 
-/// Whether what a result depends on is as it was: what is called, with which environment, where, and what it yields.
+/// True if the parts that a result depends on are unchanged: the call, its environment, its directory, and
+/// its outputs.
 fn is_written_as_before(old: &Plan, before: StepIx, new: &Plan, now: StepIx) -> bool {
     let (was, is) = (&old.steps[before.index()], &new.steps[now.index()]);
     work_of(was, before) == work_of(is, now)
         && (&was.env, &was.dir, &was.outputs, &was.matrix) == (&is.env, &is.dir, &is.outputs, &is.matrix)
 }
 
-/// What a step does, without what only says how much of it is done at once, and wherever it stands.
+/// The work of a step, without its limits on parallel work, and independent of its place.
 fn work_of(step: &PlanStep, place: StepIx) -> Work {
     let Work::Frame(frame) = &step.work else { return step.work.clone() };
     let kind = match &frame.kind {
@@ -374,7 +378,8 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    /// A frame is kept only with all that stands in it; in one that opens anew what never ran may run.
+    /// Drops each frame of which a step is not kept. In a frame that opens again, the steps that never ran
+    /// may run.
     fn reopen_frames(&mut self) {
         for step in places(self.plan).rev() {
             if let Some(frame) =
@@ -418,8 +423,8 @@ impl Taking<'_> {
     }
 }
 
-/// Steps that are to be done, and the gates that ask again before them although only kept steps stand between: each has
-/// to wait for its gate by itself.
+/// Steps that are to be done, and the gates that ask again before them although only kept steps stand
+/// between: each has to wait for its gate by itself.
 fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, StepIx)> {
     let Links { dependents, .. } = Links::of(plan);
     let asks = |it: &StepIx| is_or_makes_gate(&plan.steps[it.index()]) && !kept.contains_key(it);
@@ -491,7 +496,7 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
     }
 }
 
-/// All that is written of a step, wherever it and what it needs stand.
+/// The whole text of a step, independent of its place and of the places of its needs.
 fn whole(plan: &Plan, at: StepIx) -> (PlanStep, Vec<&str>) {
     let step = &plan.steps[at.index()];
     let needs = step.needs.iter().map(|it| plan.steps[it.index()].id.as_str()).collect();

@@ -1,7 +1,7 @@
-//! Agents that come by themselves, with a token: who is there, when each gave its last sign of life, and who was lost. The fold is
-//! shared with `projection`, where whoever looks for them looks.
+//! Agents that come by themselves, with a token: the present ones, the last heartbeat of each, and the lost
+//! ones. The fold is shared with `projection`, which shows them.
 //!
-//! What an agent is called and of which type it is was checked by the door it came through; what it may ask otherwise, too.
+//! The door has checked an agent's name, its type and its permissions.
 
 use crate::{
     Actor, AgentEvent, Event, Fact, Proof, Refusal,
@@ -34,65 +34,65 @@ impl fmt::Display for AgentKey {
     }
 }
 
-/// What an agent says of itself when it comes; foreign text.
+/// The description that an agent gives of itself when it registers; untrusted text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
     /// Its name: the subject of its token, or a session of it.
     pub name: String,
-    /// What kind of agent it is, by its token.
+    /// The type of the agent, by its token.
     pub agent_type: String,
-    /// What it can do, in words that steps ask for.
+    /// Its capabilities, in words that steps ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
-    /// How much work it takes at once.
+    /// The number of calls that it takes at once.
     pub max_concurrent: u32,
-    /// How often it gives a sign of life.
+    /// The interval between its heartbeats.
     pub heartbeat: Span,
-    /// More about it.
+    /// More details about the agent.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub metadata: ValueMap,
 }
 
-/// What an agent asks for itself.
+/// The requests of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgentAsk {
-    /// I am here.
+    /// Registers the agent with its description.
     Register(Registration),
     /// I am still here.
     Beat(String),
     /// I go, or this one is to go.
     Leave {
-        /// Its name.
+        /// The name of the agent.
         agent: String,
-        /// Why.
+        /// The reason why it leaves.
         reason: String,
     },
     /// Is there work for me?
     Claim {
-        /// Its name.
+        /// The name of the agent.
         agent: String,
-        /// What it calls this asking: asked again so, it is given the same.
+        /// The agent's id for this claim: the same claim again gets the same work.
         claim: String,
-        /// How long it wants to have it without a sign of life.
+        /// The lease time that it wants: the time that it holds the work without a heartbeat.
         lasts: Option<Span>,
     },
     /// I still work on it.
     Renew {
-        /// On what.
+        /// The call it works on.
         work: AttemptId,
-        /// How far it is, in its words.
+        /// The agent's note on its progress.
         note: Option<String>,
     },
     /// Here it is, or it has failed.
     HandBack {
-        /// What.
+        /// The call that is handed back.
         work: AttemptId,
-        /// What came of it.
+        /// The outputs of the call.
         outputs: ValueMap,
-        /// How and why it failed, if it has.
+        /// The mode and the message of the failure; none when it succeeded.
         failed: Option<(FailureMode, String)>,
-        /// Whether it may have done something all the same.
+        /// True if it failed and may have had its effect.
         may_have_happened: bool,
     },
 }
@@ -101,21 +101,22 @@ pub enum AgentAsk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgentFault {
-    /// There is no such agent.
+    /// An agent of this name is not registered.
     Unknown,
-    /// It is not the one who asks.
+    /// The work belongs to another agent.
     NotYours,
-    /// What it says of itself cannot be kept.
+    /// The agent's description of itself cannot be kept.
     Words,
-    /// It says something else than before, or there are too many, or it has all that it takes.
+    /// The agent contradicts an earlier request, too many agents are registered, or it has all the work that
+    /// it takes.
     Conflict,
-    /// There is no such work.
+    /// A call of this id is not known.
     NoWork,
     /// The work is its no more.
     Gone,
 }
 
-/// How an agent that came by itself stands.
+/// The presence of an agent that came by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum Presence {
@@ -138,18 +139,18 @@ impl Presence {
 /// An agent that came by itself, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registered {
-    /// What it says of itself.
+    /// The agent's description of itself.
     pub about: Registration,
-    /// When it came.
+    /// The instant at which it came.
     pub since: Timestamp,
-    /// When it gave its last sign of life.
+    /// The instant of its last heartbeat.
     pub seen: Timestamp,
     /// Since when it is lost, if it is.
     pub lost: Option<Timestamp>,
 }
 
 impl Registered {
-    /// How it stands: late after one interval without a sign of life, lost after three.
+    /// The presence of the agent: late after one interval without a heartbeat, lost after three.
     pub fn presence(&self, now: Timestamp) -> Presence {
         match self.lost {
             Some(_) => Presence::Lost,
@@ -171,7 +172,7 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// The fold.
+    /// Applies an event to the state.
     pub fn apply(&mut self, event: &Event) {
         match &event.fact {
             Fact::Agent(AgentEvent::Registered { agent, by }) => {
@@ -203,17 +204,17 @@ impl Agents {
         self.iter().filter(move |it| it.0.project.as_deref() == project)
     }
 
-    /// All of them.
+    /// All agents with their keys, lost ones included.
     pub fn iter(&self) -> impl Iterator<Item = (&AgentKey, &Registered)> {
         self.known.iter().map(|(key, it)| (key, &**it))
     }
 
-    /// One of them.
+    /// The agent of this key.
     pub fn get(&self, key: &AgentKey) -> Option<&Registered> {
         self.known.get(key).map(|it| &**it)
     }
 
-    /// Those that are not lost.
+    /// The number of agents that are not lost.
     pub fn present(&self) -> usize {
         self.due.len()
     }
@@ -249,7 +250,7 @@ impl Agents {
         }
     }
 
-    /// Of those that are lost, the one that was lost first is forgotten when there are too many.
+    /// Forgets the agent that was lost first when there are too many.
     fn make_room(&mut self) {
         if self.known.len() < AGENTS_MAX {
             return;
@@ -348,7 +349,7 @@ impl Turn<'_> {
         if self.world.agents.get(&key).is_some() { Ok(key) } else { Err(unknown()) }
     }
 
-    /// It gave a sign of life. One that was lost is there again; what it had is not its any more.
+    /// Records a heartbeat. A lost agent is present again; the work that it had is not its own any more.
     pub(super) fn sees(&mut self, key: &AgentKey) {
         let Some(it) = self.world.agents.get(key) else { return };
         let is_news = it.lost.is_some() || self.now.since(it.seen).0 >= it.about.heartbeat.0 / 3;

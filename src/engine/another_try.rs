@@ -1,6 +1,7 @@
-//! Another try of a workflow that a step calls: what has been done in it stands, and what failed, or never ran because of
-//! that, begins anew. Whether and when is said by the `retry` of the step that calls it. After its last try its `fallback` is
-//! done in its place.
+//! The retry of a workflow that a step calls: completed steps stand, and steps that failed, or never ran
+//! because of them, begin again.
+//! The `retry` of the calling step decides if and when. After its last try its `fallback` is done in its
+//! place.
 
 use crate::{
     Alternative, Choice, Failure, Purpose, StepEvent, StepState, WaitReason, attempt::held_above, call,
@@ -48,7 +49,8 @@ impl Turn<'_> {
         true
     }
 
-    /// Has its fallback done in place of a workflow that has failed for good, if its step names one; says whether it is.
+    /// Has its fallback done in place of a workflow that has failed for good, if its step names one; says
+    /// whether it is.
     pub(super) fn is_done_otherwise(&mut self, id: RunId, frame: StepIx, failure: &Failure) -> bool {
         let run = self.run(id);
         let plan = run.plan_step(frame);
@@ -79,14 +81,14 @@ impl Turn<'_> {
 /// By which rule something else is done in place of a workflow.
 pub(super) const FALLBACK: &str = "fallback";
 
-/// Whether something else is done in place of the workflow that a step calls.
+/// True if a fallback is done in place of the workflow that a step calls.
 pub(super) fn is_replaced(run: &Run, step: StepIx) -> bool {
     let it = run.step(step);
     matches!(run.plan_step(step).work, Work::Frame(_)) && (it.exhausted || it.work > 0)
 }
 
-/// Whether it stands in a workflow in whose place something else has succeeded: what went wrong in it counts no more than a
-/// failed call before a fallback.
+/// True if it stands in a workflow whose fallback has succeeded: a failure in it counts no more than a failed
+/// call before a fallback.
 pub(super) fn is_made_good(run: &Run, step: StepIx) -> bool {
     let mut around = run.plan_step(step).frame;
     while let Some(frame) = around {
@@ -98,7 +100,7 @@ pub(super) fn is_made_good(run: &Run, step: StepIx) -> bool {
     false
 }
 
-/// What went wrong first, however deep.
+/// The first failure in the frame, however deep.
 fn first_failure(run: &Run, frame: StepIx) -> FailureMode {
     let mut at = frame;
     while let Some(child) = run.step(at).failed_child {
@@ -107,8 +109,8 @@ fn first_failure(run: &Run, frame: StepIx) -> FailureMode {
     run.step(at).error.as_ref().map_or(FailureMode::PartialStepFailures, |it| it.mode)
 }
 
-/// The steps in a workflow that are done at its next try: those that failed or were ended for it, those that never ran
-/// because of them, and all that comes after these.
+/// The steps in a workflow that are done at its next try: those that failed or were ended for it, those that
+/// never ran because of them, and all later ones.
 fn begins_anew(run: &Run, frame: StepIx) -> BTreeSet<StepIx> {
     let inside = descendants(run, frame);
     let mut anew = BTreeSet::new();
@@ -128,7 +130,7 @@ fn begins_anew(run: &Run, frame: StepIx) -> BTreeSet<StepIx> {
     anew
 }
 
-/// Whether it is one of those for which the workflow failed, or that were ended with it.
+/// True if the workflow failed because of this step, or this step was ended with it.
 fn went_wrong(run: &Run, step: StepIx) -> bool {
     let (it, plan) = (run.step(step), run.plan_step(step));
     match it.state() {

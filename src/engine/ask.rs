@@ -1,4 +1,4 @@
-//! What people are asked: made by the engine from what it knows, hashed over every field.
+//! The ask that people see: made by the engine from its own knowledge, hashed over every field.
 
 use crate::{
     Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, Purpose, WillFallBack, WillRun,
@@ -128,7 +128,8 @@ pub(super) fn make(
     if json_bytes(&ask) > EVENT_CONTENT_BYTES_MAX { Err(too_large()) } else { Ok(ask) }
 }
 
-/// The captured workspace from which the steps behind a gate run; behind a gate that has captured it, the same.
+/// The captured workspace from which the steps behind a gate run; behind a gate that has captured it, the
+/// same.
 fn snapshot(
     run: &Run,
     step: StepIx,
@@ -164,7 +165,8 @@ fn too_large() -> Unresolved {
     ))
 }
 
-/// The copies of the matrix that a gate answers for, each with its `matrix.*`; none for a gate that stands for itself.
+/// The copies of the matrix that a gate answers for, each with its `matrix.*`; none for a gate that stands
+/// for itself.
 fn copies(view: View<'_>, rule: &GateRule) -> Result<Option<Vec<ValueMap>>, Unresolved> {
     let Some(matrix) = &rule.matrix else { return Ok(None) };
     let id = &view.run.plan_step(view.step).id;
@@ -211,7 +213,8 @@ fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved>
     Ok(all.into_iter().flatten().collect())
 }
 
-/// True when the `auto` of the workflow approves every copy of the gate; false without `auto` and without copies.
+/// True when the `auto` of the workflow approves every copy of the gate; false without `auto` and without
+/// copies.
 pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
     let Some(expression) = &rule.auto else { return Ok(false) };
     if rule.asks || reads_what_is_by_hand(view.run, view.step, expression) {
@@ -283,7 +286,8 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     }
 }
 
-/// Whether the failure of a step stops all of its run: nothing around it goes on without it, tries again, or has another way.
+/// True if the failure of a step stops all of its run: no frame around it goes on without it, retries it, or
+/// has a fallback.
 fn stops_its_run(run: &Run, step: StepIx) -> bool {
     let around = std::iter::successors(Some(step), |it| run.plan_step(*it).frame);
     let mut plans = around.map(|it| (it, run.plan_step(it)));
@@ -329,7 +333,8 @@ fn capital(text: &str) -> String {
 }
 
 impl Ask {
-    /// What is to be known of those who may answer, a sentence each: whose word the groups are, and what an approval proves.
+    /// Notes on the people who may answer, a sentence each: the source of their groups, and the proof that an
+    /// approval needs.
     pub fn notes_on_who(&self) -> Vec<String> {
         let signed = self.policy.as_ref().filter(|it| it.signed_by.is_some());
         let signed = signed.map(|it| format!("people.toml is {}", it.standing()));
@@ -396,13 +401,13 @@ struct Released {
     covered: Covered,
     /// A hash over all, when some are not shown.
     all: Option<AllCalls>,
-    /// What they execute, as far as nobody has looked at it.
+    /// The programs that nobody has looked at yet.
     unseen: BTreeSet<Program>,
-    /// Why what a model asked for could not be shown: nobody says yes to that.
+    /// The reason why a model's request could not be shown: then nobody can approve it.
     blind: Option<String>,
 }
 
-/// The call that a step would make, or those of which one is chosen; and why what a model asked for cannot be shown.
+/// The call that a step would make, or its candidates; and the reason why a model's request cannot be shown.
 fn calls_of(view: View<'_>, plan: &PlanStep) -> (Vec<Launch>, Option<String>) {
     if let Some(it) = plan.work.route() {
         let of = |tool: &String| call::launch_of(view, &plan.work, tool).ok();
@@ -442,7 +447,7 @@ struct Releasing<'a> {
     /// The outputs of the gate without the names of those who approve.
     unknown: &'a ValueMap,
     out: Released,
-    /// What takes a step back, or finds out about it: shown behind the other calls whose parameters are not known yet.
+    /// The undo and check steps: shown behind the other calls whose parameters are not known yet.
     after: Vec<Later>,
     later_count: u64,
     /// A line for each call, over which the hash of all is made.
@@ -620,7 +625,8 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     out
 }
 
-/// True for a step that starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
+/// True for a step that starts as soon as this gate is approved: by itself, or as a copy of a matrix that
+/// does.
 fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     if run.step(step).open_needs != 1 {
         return false;
@@ -685,7 +691,7 @@ fn offered(talk: &Talk) -> Vec<String> {
     std::iter::once(how).chain(talk.tools.iter().map(tool)).collect()
 }
 
-/// How one is chosen, and of which.
+/// The rule of the choice, then its candidates.
 fn named_candidates(route: &Route) -> Vec<String> {
     let how = format!("by {}", route.policy.word());
     std::iter::once(how).chain(route.candidates.iter().cloned()).collect()
@@ -759,7 +765,7 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
     Ok(out)
 }
 
-/// Those of the excluded people who are so by `forbid`; before them stands the requester, under one name or two.
+/// The people excluded by `forbid`; before them in the list stands the requester, under one name or two.
 pub(super) fn forbidden<'a>(
     excluded: &'a [(String, String)],
     run: &Run,
@@ -853,7 +859,7 @@ pub(super) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     }
 }
 
-/// The ask of a step whose tool a person chooses: which one? What is chosen in the form is the answer.
+/// The ask of a step whose tool a person chooses. The choice in the form is the answer.
 pub(super) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice) -> Ask {
     let candidates = run.plan_step(step).work.route().map(|it| it.candidates.clone()).unwrap_or_default();
     let about = |id: &String| {

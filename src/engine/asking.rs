@@ -1,5 +1,6 @@
-//! People are asked: a gate opens, opens once more because what they were shown has changed, or asks by the way about one step. What an ask
-//! says is made in `ask`, and what an answer causes is in `verdict`.
+//! Asking people: a gate opens, asks again because the shown files or calls have changed, or asks by the way
+//! about one step.
+//! The ask is made in `ask`; the consequences of an answer are in `verdict`.
 
 use crate::{
     Changed, Fact, GateEvent, GateState, StepEvent, StepState, WaitReason,
@@ -15,7 +16,7 @@ use cuelight_plan::{FrameKind, GateRule, Work};
 use std::{collections::BTreeSet, sync::Arc};
 
 impl Turn<'_> {
-    /// Asks people.
+    /// Opens the gate of a step: asks people.
     pub(super) fn open_gate(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         let Work::Gate(rule) = run.plan_step(step).work.clone() else { return };
@@ -61,7 +62,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The next epoch of a gate that was asked before. Nobody has seen the new ask: who has time to answer has all of it.
+    /// The next epoch of a gate that was asked before. Nobody has seen the new ask: who has time to answer
+    /// has all of it.
     fn asking_again(&self, id: cuelight_base::GateId, gate: &Gate, rule: &GateRule) -> Asking {
         let in_time = gate.is_open() && gate.ask.expires_at.is_none_or(|it| it > self.now);
         Asking {
@@ -88,7 +90,8 @@ impl Turn<'_> {
         gate
     }
 
-    /// Asks whether something out of the ordinary is all right: a higher ceiling, a result below its least confidence.
+    /// Asks whether something out of the ordinary is all right: a higher ceiling, a result below its least
+    /// confidence.
     pub(super) fn ask_by_the_way(&mut self, id: RunId, step: StepIx) {
         let asking = Asking {
             gate: self.world.next_gate_id(),
@@ -113,7 +116,8 @@ impl Turn<'_> {
         }
     }
 
-    /// What a step was approved with is no longer as it was: nothing runs, and the gates that showed it ask again.
+    /// Reopens a step whose approved calls or files have changed: nothing runs, and the gates that showed
+    /// them ask again.
     pub(super) fn reopen(&mut self, id: RunId, step: StepIx, changed: &[Changed], why: &str) {
         let run = self.run(id);
         let shows = |it: &StepIx| run.step(*it).facts.as_ref().is_some_and(|it| it.shows_any_of(changed));

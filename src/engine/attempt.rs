@@ -1,4 +1,5 @@
-//! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
+//! A call: started, ended, retried, or followed by a fallback. The intent is an event before anything
+//! happens.
 
 use crate::{
     Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
@@ -18,10 +19,10 @@ use cuelight_base::{
 };
 use cuelight_plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind, Work};
 
-/// How often a call that certainly did not start is made again for nothing.
+/// The number of retries, free of charge, of a call that certainly did not start.
 const NOT_STARTED_MAX: u32 = 3;
 
-/// How a failing undo is tried again: O5's defaults.
+/// The retry of a failing undo: O5's defaults.
 const UNDO_RETRY: Retry = Retry {
     max_attempts: UNDO_ATTEMPTS_MAX,
     kind: RetryKind::Exponential,
@@ -32,8 +33,9 @@ const UNDO_RETRY: Retry = Retry {
     on: Vec::new(),
 };
 
-/// Whether a call that did not start would not start the next moment either: a program that is missing or may not be
-/// executed. It counts, and is tried again only where the author asks for that.
+/// True if a call that did not start would not start the next moment either: a program is missing or may not
+/// be executed.
+/// It counts, and is retried only if the author asks for that.
 const fn has_to_be_mended(mode: FailureMode) -> bool {
     matches!(mode, FailureMode::UserPermission | FailureMode::UserInvalidInput | FailureMode::PolicySecurity)
 }
@@ -44,8 +46,10 @@ fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
     run.step(gate).facts.as_ref()?.only_tree()
 }
 
-/// What the undo and the check of a step are bound to: the files that its approvals have shown, and the captured workspace in
-/// which it ran. A gate that asks anew by then, or was refused, takes neither away: what is there now was approved by nobody.
+/// The files that the undo and the check of a step are bound to: those that its approvals have shown, and the
+/// captured workspace in which it ran.
+/// A gate that asks again by then, or was refused, changes neither: nobody approved the files that are there
+/// now.
 fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
     let mut all = Facts { programs: bound_programs(run, step, purpose, launch), ..Facts::default() };
     let tree = run.step(step).ran_in.clone().or_else(|| bound_tree(run, step));
@@ -53,7 +57,8 @@ fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Op
     (!all.is_empty()).then(|| Box::new(all))
 }
 
-/// The files that the gates right before a step were approved with, and those it executes, where a gate has shown them.
+/// The files that the gates right before a step were approved with, and those it executes, where a gate has
+/// shown them.
 fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
     let mut all = Facts::default();
     for gate in run.gates_before(step) {
@@ -110,7 +115,7 @@ fn next_model(plan: &PlanStep, work: u32) -> Option<&str> {
     call::work_at(plan, work + 1)?.model()
 }
 
-/// Which model is asked first, where there are several.
+/// The model that is asked first, if there are several.
 fn chosen(plan: &PlanStep) -> Option<Choice> {
     let Work::Model(first) = &plan.work else { return None };
     next_model(plan, 0)?;
@@ -129,7 +134,7 @@ fn chosen(plan: &PlanStep) -> Option<Choice> {
     })
 }
 
-/// Which model is asked when this one has failed.
+/// The model that is asked when this one has failed.
 fn passed_on(plan: &PlanStep, work: u32, failure: &Failure) -> Option<Choice> {
     let next = next_model(plan, work)?;
     let before = call::work_at(plan, work)?.model()?;
@@ -164,7 +169,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether it has waited without a slot, its time is up, and there is none yet for what is called then.
+    /// True if the step has waited without a slot, its wait is over, and no slot is free for its call.
     pub(super) fn lacks_place(&self, id: RunId, step: StepIx) -> bool {
         let run = self.run(id);
         run.step(step).state() == StepState::Waiting && !may_start(run, step)
@@ -272,8 +277,9 @@ impl Turn<'_> {
         self.warn_of_budget(id, step);
     }
 
-    /// Whether all gates above a step have captured the same workspace. A gate behind another one that did asks again, and
-    /// then shows the same; of two that do not know of each other nobody can say which one is meant.
+    /// True if all gates above a step have captured the same workspace.
+    /// A gate behind another one that captured asks again, and then shows the same workspace. If two gates do
+    /// not know of each other, nobody can say which workspace is meant.
     fn is_of_one_tree(&mut self, id: RunId, step: StepIx) -> bool {
         let run = self.run(id);
         let trees = run.trees_above(step);
@@ -292,7 +298,7 @@ impl Turn<'_> {
         false
     }
 
-    /// How a call differs from the one that people saw.
+    /// The difference between a call and the one that people saw.
     fn differs(&self, id: RunId, step: StepIx, gate: StepIx, purpose: Purpose, launch: &Launch) -> String {
         let run = self.run(id);
         let gate = run.step(gate).gate;
@@ -318,7 +324,7 @@ impl Turn<'_> {
         format!("what {id} would run is not what was approved{where_it_is}")
     }
 
-    /// What the fallbacks of a step that has not begun want to know of files.
+    /// The file patterns that the fallbacks of a step need before it begins.
     fn fallback_needs(&self, id: RunId, step: StepIx, purpose: Purpose) -> Option<Vec<Vec<String>>> {
         let run = self.run(id);
         if purpose != Purpose::Step || run.step(step).state() == StepState::Running {
@@ -419,7 +425,7 @@ impl Turn<'_> {
         self.fail_step(id, step, &failure);
     }
 
-    /// The call is over, and what it went to hears how it went.
+    /// Records the end of a call, and its result at the call's target.
     fn emit_ended(
         &mut self,
         id: RunId,
@@ -437,7 +443,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What its outputs are worth, and whether a budget can tell from them what was used.
+    /// Judges the outputs of a call: their confidence, and the usage that a budget can read from them.
     fn judge_result(
         &self,
         id: RunId,
@@ -581,8 +587,10 @@ impl Turn<'_> {
     }
 }
 
-/// What was ready, or was to be tried again, or came to its turn, after a gate above it began to ask again: it waits for
-/// that gate, or is skipped as it would have been behind one that was refused from the start.
+/// The event for a step that was ready, due for a retry, or next in line after a gate above it began to ask
+/// again.
+/// The step waits for that gate, or is skipped as it would have been behind a gate that was refused from the
+/// start.
 pub(super) fn held_above(run: &Run, step: StepIx) -> Option<StepEvent> {
     let gates = run.unapproved_above(step);
     let asks = gates.iter().any(|it| !run.step(*it).rests());

@@ -1,5 +1,6 @@
-//! What is used up: charged when a call begins, corrected when it ends, held against the ceilings of its run and its step.
-//! What people are asked when a ceiling is reached is made in `ask`.
+//! Usage of budgets: charged when a call begins, corrected when it ends, held against the ceilings of its run
+//! and its step.
+//! The ask at a reached ceiling is made in `ask`.
 
 use crate::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
 use cuelight_base::{FailureMode, RunId, StepIx, ValueMap};
@@ -7,7 +8,7 @@ use cuelight_expression::to_text;
 use cuelight_plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used};
 use std::collections::BTreeSet;
 
-/// What was used of a budget, and what may be.
+/// The usage of a budget, and its ceilings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spending {
     pub(super) spent: Amounts,
@@ -29,8 +30,8 @@ impl Spending {
         self.warned.insert(currency);
     }
 
-    /// What stands in the way of one more call that needs so much. Where nothing of it was used, a ceiling of nothing
-    /// lets pass what needs nothing.
+    /// The currencies whose ceiling does not allow one more call with these needs.
+    /// If nothing of a currency was used, a ceiling of 0 allows a call that needs 0.
     fn exceeded(&self, needs: Amounts) -> Vec<Currency> {
         let is_over = |(currency, ceiling): &(Currency, u64)| {
             let (spent, needed) = (self.spent.of(*currency), needs.of(*currency));
@@ -42,20 +43,21 @@ impl Spending {
 
 /// A budget that has no room for one more call.
 pub(super) struct Exceeded {
-    /// Of this step alone; else of the run.
+    /// True for the step's own budget; false for that of the run.
     pub(super) of_step: bool,
     pub(super) currencies: Vec<Currency>,
     pub(super) on_exceed: OnExceed,
 }
 
 impl Run {
-    /// Whose budget of its own pays for the calls of a step: it itself, or the talk that it stands in.
+    /// The step whose own budget pays for the calls of a step: the step itself, or the talk that it stands
+    /// in.
     pub(super) fn payer(&self, step: StepIx) -> StepIx {
         let around = || talk::around(self, step).map(|it| it.0);
         if self.step_spending.contains_key(&step) { step } else { around().unwrap_or(step) }
     }
 
-    /// What one more call of this step is charged with when it begins.
+    /// The charge of one more call of this step when it begins.
     pub(super) fn next_charge(&self, step: StepIx) -> Amounts {
         self.plan_step(step).estimate.with(Currency::Calls, 1)
     }
@@ -88,7 +90,7 @@ impl Run {
         }
     }
 
-    /// A call has ended: what it says it used takes the place of what it was charged with.
+    /// Records the end of a call: the usage that it reports replaces its charge.
     pub(super) fn correct(&mut self, step: StepIx, used: Option<Amounts>) {
         let charged = self.charged.remove(&step).unwrap_or_default();
         let Some(used) = used else { return };
@@ -99,7 +101,8 @@ impl Run {
         self.spending.spent = self.spending.spent.minus(charged).plus(used);
     }
 
-    /// What a call that has ended used, where it says so in its outputs; a currency it is silent about stays as charged.
+    /// The usage of a call that has ended, if its outputs report any; a currency that they do not name stays
+    /// as charged.
     pub(super) fn used(&self, step: StepIx, outputs: &ValueMap) -> Option<Amounts> {
         let charged = self.charged.get(&step).copied().unwrap_or_default();
         let told = |it| written(outputs, it).and_then(|text| Currency::parse(it, &text));
@@ -111,7 +114,7 @@ impl Run {
         })
     }
 
-    /// A success that says what it used in a way nobody can read, where a budget has to know.
+    /// The failure of a success whose reported usage cannot be read, if a budget has to know it.
     pub(super) fn unreadable_use(&self, step: StepIx, outputs: &ValueMap) -> Option<Failure> {
         let counts = |it: &Currency| {
             let own = self.step_spending.get(&self.payer(step)).and_then(|own| own.ceilings.of(*it));
@@ -129,14 +132,14 @@ impl Run {
     }
 }
 
-/// What was written to `$CUELIGHT_OUTPUT` under the name of a currency.
+/// The text that was written to `$CUELIGHT_OUTPUT` under the name of a currency.
 fn written(outputs: &ValueMap, currency: Currency) -> Option<String> {
     let other = currency.word().replace('-', "_");
     outputs.get(currency.word()).or_else(|| outputs.get(&other)).map(to_text)
 }
 
 impl Turn<'_> {
-    /// Whether a budget stands in the way of one more call; then the step has failed, or people are asked.
+    /// True if a budget does not allow one more call; then the step has failed, or people are asked.
     pub(super) fn is_over_budget(&mut self, id: RunId, step: StepIx) -> bool {
         let run = self.run(id);
         let Some(exceeded) = run.exceeded(step) else { return false };

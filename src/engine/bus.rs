@@ -1,5 +1,5 @@
-//! The fold of what is said: the messages that are kept, those of each project by themselves, and the ids that were used. It is shared
-//! with `projection`. Who says and who hears is for `tell`.
+//! The fold of messages: the kept messages of each project, and the ids that were used. It is shared with
+//! `projection`. Sending and receiving are in `tell`.
 
 use crate::{BusEvent, MessageProof};
 use cuelight_base::{
@@ -12,54 +12,54 @@ use std::{
     sync::Arc,
 };
 
-/// What a block of a ring holds at most: messages, and bytes before the last of them.
+/// The most that a block of a ring holds: messages, and bytes before the last of them.
 const BLOCK_MESSAGES: usize = 64;
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// What somebody wants to say.
+/// A message that an actor wants to send.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewMessage {
-    /// The same id again is the same message; the engine gives one where nothing is said.
+    /// The same id again is the same message; without an id the engine gives one.
     #[serde(default)]
     pub id: Option<String>,
     /// A door of the engine gave the id because its sender gave none, and hands the message in once.
     #[serde(default)]
     pub named_by_engine: bool,
-    /// What it is about.
+    /// The topic of the message.
     pub topic: String,
-    /// What it is.
+    /// The kind of the message.
     #[serde(default)]
     pub kind: MessageKind,
     /// To whom, when it is not for all.
     #[serde(default)]
     pub to: Option<String>,
-    /// What it belongs to or answers.
+    /// The id of the conversation or message that it belongs to or answers.
     #[serde(default)]
     pub correlation: Option<String>,
-    /// What it says.
+    /// The content of the message.
     pub data: Value,
-    /// How long it can be taken; a day when nothing is said.
+    /// The time in which the message can be received; a day when nothing is given.
     #[serde(default)]
     pub ttl: Option<Span>,
-    /// Which session of whoever says it, where that matters: `s2` of `reviewer-1/s2`.
+    /// The session of the sender, if that matters: `s2` of `reviewer-1/s2`.
     #[serde(default)]
     pub session: Option<String>,
     /// The wider subject that it belongs to, where that is another one.
     #[serde(default)]
     pub subject: Option<String>,
-    /// What its sender relies on.
+    /// The quality of service that its sender relies on.
     #[serde(default)]
     pub qos: Qos,
-    /// How pressing it is.
+    /// The priority of the message.
     #[serde(default)]
     pub priority: Priority,
-    /// What is said about it beside it.
+    /// Notes about the message.
     #[serde(default)]
     pub meta: ValueMap,
-    /// What its signature was worth at the door it came through; no other door says so.
+    /// The worth of its signature at the door it came through; no other door tells.
     #[serde(default)]
     pub proof: MessageProof,
-    /// Where in a trace whoever says it stands.
+    /// The sender's place in a trace.
     #[serde(default)]
     pub trace: Option<String>,
 }
@@ -67,15 +67,15 @@ pub struct NewMessage {
 /// A message that is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
-    /// The message.
+    /// The message that was sent.
     pub message: Arc<Message>,
-    /// When it was said.
+    /// The instant at which it was sent.
     pub at: Timestamp,
     /// The steps that took it, as `r-1/step`.
     pub taken_by: Vec<String>,
-    /// Its place among all that were said.
+    /// Its place among all messages ever sent.
     number: u64,
-    /// What it takes of the memory that is for all.
+    /// Its size in bytes, out of the memory shared by all messages.
     bytes: usize,
 }
 
@@ -91,8 +91,8 @@ impl Said {
     }
 }
 
-/// The messages that were said last. Each project has its own, so that none pushes out another's: when there is no more room, the oldest
-/// goes of whoever has most.
+/// The last messages that were sent. Each project has its own, so that none pushes out another's. When the
+/// room is used up, the oldest message of the project with most goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bus {
     /// By project, the workspace's own under no name.
@@ -102,12 +102,13 @@ pub struct Bus {
     bytes: usize,
 }
 
-/// The messages of one project that are kept, by their places, the oldest first. In blocks: while somebody else looks at a ring, adding to
-/// it copies no more than its last block.
+/// The messages of one project that are kept, by their places, the oldest first. In blocks: while somebody
+/// else looks at a ring, adding to it copies no more than its last block.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ring {
     blocks: VecDeque<Arc<Block>>,
-    /// How many were let go before the first of them; what is left of these in the first block counts no more.
+    /// The number of messages that were dropped before the first one; the rest of these in the first block
+    /// counts no more.
     gone: u64,
     end: u64,
     bytes: usize,
@@ -125,7 +126,7 @@ struct Block {
 }
 
 impl Bus {
-    /// The fold.
+    /// Applies an event to the state.
     pub fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         match event {
             BusEvent::Said { message, .. } => {
@@ -159,7 +160,7 @@ impl Bus {
         all.into_iter()
     }
 
-    /// Those of a project, or of the workspace itself.
+    /// The messages of a project, or of the workspace itself.
     pub fn of(&self, project: Option<&str>) -> Option<&Ring> {
         self.rings.get(project.unwrap_or_default()).map(|it| &**it)
     }
@@ -170,7 +171,7 @@ impl Bus {
         ring.at(ring.place(id)?)
     }
 
-    /// Those that were said since then, the oldest first.
+    /// The messages that were sent since then, the oldest first.
     pub(super) fn since(&self, project: Option<&str>, at: Timestamp) -> impl Iterator<Item = &Said> {
         self.of(project).into_iter().flat_map(move |it| it.since(at))
     }
@@ -189,7 +190,7 @@ impl Bus {
         Arc::make_mut(self.rings.entry(project.unwrap_or_default().to_owned()).or_default())
     }
 
-    /// The oldest of whoever has most goes: of bytes where those are too many, else of messages.
+    /// Drops the oldest message of the project with most: by bytes if those are too many, else by messages.
     fn let_go(&mut self) {
         let is_heavy = self.bytes > BUS_BYTES_MAX;
         let weight = |it: &Ring| if is_heavy { it.bytes as u64 } else { it.kept() };
@@ -226,7 +227,7 @@ impl Ring {
         self.from(place).next().filter(|it| it.0 == place).map(|it| it.1)
     }
 
-    /// Those from this place on that are kept, with their places.
+    /// The messages from this place on that are kept, with their places.
     pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, &Said)> {
         let first = place.clamp(self.gone, self.end);
         let block = self.block_of(first);
@@ -235,7 +236,7 @@ impl Ring {
         (first..).zip(said.skip(usize::try_from(before).unwrap_or(usize::MAX)))
     }
 
-    /// Those that were said since then.
+    /// The messages that were sent since then.
     fn since(&self, at: Timestamp) -> impl Iterator<Item = &Said> {
         let block = self.blocks.partition_point(|it| it.said.last().is_some_and(|it| it.at < at));
         let first = self.blocks.get(block).map_or(self.end, |it| it.first);
@@ -280,13 +281,14 @@ impl Ring {
     }
 }
 
-/// What was said under which id. Both are hashes, so that a day of them has room.
+/// The ids of sent messages, each with its content. Both are hashes, so that a day of them has room.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SaidIds {
-    /// Under ids that senders gave: for a day, also when the message itself had to go, since a second try can come as late as that.
+    /// Under ids that senders gave: for a day, also when the message itself had to go, since a second try can
+    /// come as late as that.
     given: FairMemory<u128, u64>,
-    /// Under those that the engine gave. Nobody sends again what has none, so they are known about as long as the messages can be seen:
-    /// till then nobody says something else under one of them.
+    /// Ids that the engine gave. Nobody repeats a message without an id of its own. So these are remembered
+    /// as long as the messages can be seen: until then nobody sends another message under one of them.
     made: FairMemory<u128, u64>,
 }
 
@@ -300,7 +302,7 @@ impl Default for SaidIds {
 }
 
 impl SaidIds {
-    /// The fold.
+    /// Applies an event to the state.
     pub(super) fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         let BusEvent::Said { message, .. } = event else { return };
         let project = message.project.as_deref().unwrap_or_default();
@@ -308,7 +310,8 @@ impl SaidIds {
         ids.keep(project, id_hash(&message.id), content_hash(message), at);
     }
 
-    /// Whether the message of this id was said already; `Some(false)` when it was another one.
+    /// `Some(true)` if the message of this id was sent already; `Some(false)` if another message was sent
+    /// under it; `None` if neither.
     pub(super) fn has(&self, message: &Message, now: Timestamp) -> Option<bool> {
         let project = message.project.as_deref().unwrap_or_default();
         let id = id_hash(&message.id);
@@ -321,7 +324,7 @@ fn id_hash(id: &str) -> u128 {
     sha256("cuelight-message-id-v1", &[id.as_bytes()]).half()
 }
 
-/// What makes it the same message: not when it was said, and not how long it is kept.
+/// The hash of the content that makes it the same message: without its time and its lifetime.
 fn content_hash(message: &Message) -> u64 {
     let (mut data, mut meta) = (Vec::new(), Vec::new());
     write_value(&message.data, &mut data);
@@ -340,8 +343,8 @@ fn content_hash(message: &Message) -> u64 {
     u64::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
 }
 
-/// The bytes of a value: the same in whatever order its members stand, and those of no other value. This hash is kept in memory alone, so it
-/// needs no canonical JSON, which costs more to write.
+/// The bytes of a value: the same in whatever order its members stand, and those of no other value. This hash
+/// is kept in memory alone, so it needs no canonical JSON, which costs more to write.
 fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(b'0'),

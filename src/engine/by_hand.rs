@@ -1,13 +1,14 @@
-//! Ways around a gate that lead over the steps before it: a person skips one or completes it by hand, and the gate's own
-//! `if`, `auto` or matrix reads the result. Such an expression leaves no gate out.
+//! Ways around a gate that lead over the steps before it. A person skips a step or completes it by hand, and
+//! the gate's own `if`, `auto` or matrix reads the result. An expression that reads such a result leaves no
+//! gate out.
 
 use crate::{frame, run::Run};
 use cuelight_base::{StepIx, Value};
 use cuelight_expression::{Expr, Template};
 use cuelight_plan::{FrameKind, GateRule, PlanStep, Work};
 
-/// Whether a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or it asked in the run
-/// that this one corrects.
+/// True if a gate asks although its `if` does not hold. Either a person decided a step that the `if` reads,
+/// or the gate asked in the run that this one corrects.
 pub(super) fn asks_all_the_same(run: &Run, step: StepIx) -> bool {
     let (plan, it) = (run.plan_step(step), run.step(step));
     let Work::Gate(rule) = &plan.work else { return false };
@@ -16,7 +17,7 @@ pub(super) fn asks_all_the_same(run: &Run, step: StepIx) -> bool {
     goes_on && (rule.asks || by_hand())
 }
 
-/// Whether a frame with a gate in it would be left out because of a step that a person closed by hand.
+/// True if a frame with a gate in it would be left out because of a step that a person closed by hand.
 pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> bool {
     let it = run.step(step);
     let goes_on = it.blocked.is_none() || it.explicit;
@@ -46,12 +47,12 @@ pub(super) fn has_asked_within(run: &Run, step: StepIx) -> Option<&str> {
     run.plan_step(step).work.frame().filter(|_| goes_on)?.asked.first().map(String::as_str)
 }
 
-/// Whether an expression reads a step that a person closed by hand, or one that comes after such a step.
+/// True if an expression reads a step that a person closed by hand, or one that comes after such a step.
 pub(super) fn reads_what_is_by_hand(run: &Run, step: StepIx, expression: &str) -> bool {
     cuelight_expression::parse(expression).is_ok_and(|it| reads_by_hand(run, step, &it))
 }
 
-/// Whether one of the templates in a value does.
+/// True if one of the templates in a value reads such a step.
 pub(super) fn templates_read_what_is_by_hand(run: &Run, step: StepIx, value: &Value) -> bool {
     match value {
         Value::String(text) => {
@@ -90,7 +91,7 @@ fn comes_of_a_hand(run: &Run, step: StepIx) -> bool {
     all.into_iter().any(|it| run.step(it).by_hand)
 }
 
-/// Whether a step is a gate, or one stands in it, also where its copies are made during the run.
+/// True if a step is a gate, or a gate stands in it, also if its copies are made during the run.
 pub(super) fn holds_gate(run: &Run, step: StepIx) -> bool {
     let within = std::iter::once(step).chain(frame::descendants(run, step));
     within.into_iter().any(|it| is_or_makes_gate(run.plan_step(it)))

@@ -1,5 +1,6 @@
-//! Results that may stand for a step: those of earlier successes, by the key that the author wrote and by the step as it is
-//! written. What was used least lately goes first when there is no more room. The fold is shared with `projection`.
+//! Cached results that may stand for a step: earlier successes, by the author's key and by the step as it is
+//! written. The least recently used result goes first when the room is used up. The fold is shared with
+//! `projection`.
 
 use crate::{
     Actor, CacheEvent, CachedFrom, Fact, Origin, Purpose, Refusal, StepEvent, StepState,
@@ -21,23 +22,23 @@ use std::{
 /// A result that is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CachedResult {
-    /// The key, as it was evaluated; foreign text.
+    /// The key, as it was evaluated; untrusted text.
     pub key: String,
-    /// What the step yielded; foreign.
+    /// The outputs of the step; untrusted.
     pub outputs: ValueMap,
-    /// How far it can be trusted.
+    /// The confidence in the result.
     pub confidence: Score,
     /// The run that brought it about.
     pub run: RunId,
     /// The step's id there.
     pub step: String,
-    /// When.
+    /// The instant at which it was made.
     pub at: Timestamp,
     /// Until when it stands.
     pub expires_at: Option<Timestamp>,
     /// When it stood for a step last; at first when it was kept.
     pub used_at: Timestamp,
-    /// How often it did.
+    /// The number of times that it was used.
     pub uses: u32,
     /// Its size as JSON.
     pub bytes: usize,
@@ -53,7 +54,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The fold.
+    /// Applies an event to the state.
     pub fn apply(&mut self, at: Timestamp, event: &CacheEvent) {
         match event {
             CacheEvent::Stored { id, key, outputs, confidence, run, step, expires_at } => {
@@ -115,7 +116,7 @@ impl Cache {
         self.results.get(&id).filter(|it| it.expires_at.is_none_or(|until| until > now))
     }
 
-    /// All that still stand, what was used last first.
+    /// All results that have not expired, the last used first.
     pub fn all(&self, now: Timestamp) -> impl Iterator<Item = (Digest, &Arc<CachedResult>)> {
         self.by_use.iter().rev().filter_map(move |(_, id)| Some((*id, self.get(*id, now)?)))
     }
@@ -124,13 +125,13 @@ impl Cache {
         self.results.iter().filter(move |it| it.1.key == key).map(|(id, it)| (*id, it))
     }
 
-    /// How large all of it is, in bytes.
+    /// The size of all results, in bytes.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// What tells a result from every other: the key, and the step as it is written.
+/// The id of a result, made from the key, and the step as it is written.
 fn id_of(run: &Run, step: StepIx, key: &str) -> Digest {
     let plan = run.plan_step(step);
     let tool = call::tool_at(run, step, 0).map(|it| it.definition).unwrap_or_default();
@@ -141,7 +142,7 @@ fn id_of(run: &Run, step: StepIx, key: &str) -> Digest {
 }
 
 impl Turn<'_> {
-    /// The key of a step as it is now; nothing when its results are not kept.
+    /// The key of a step as it is now; none when its results are not cached.
     fn cache_key(&self, id: RunId, step: StepIx) -> Option<Result<String, Unresolved>> {
         let run = self.run(id);
         let rule = run.plan_step(step).cache.as_ref()?;
@@ -156,7 +157,7 @@ impl Turn<'_> {
         }))
     }
 
-    /// The key of a call that is about to be made; nothing when its result is not kept.
+    /// The key of a call that is about to be made; none when its result is not cached.
     pub(super) fn cache_key_of(
         &self,
         id: RunId,
@@ -171,7 +172,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether an earlier result of this key stands for this step.
+    /// True if a cached result of this key stands for this step.
     pub(super) fn is_cached(&mut self, id: RunId, step: StepIx, key: &str) -> bool {
         let key = key.to_owned();
         let run = self.run(id);
@@ -223,7 +224,7 @@ impl Turn<'_> {
         self.emit(Fact::Cache(stored));
     }
 
-    /// Somebody clears the workspace. What runs goes on, and the log keeps everything.
+    /// Clears the workspace. Runs that are open go on, and the log keeps everything.
     pub(super) fn reset(&mut self, reason: String, by: Actor) -> Result<(), Refusal> {
         let reason = required_reason(reason, "reset")?;
         let count = u32::try_from(self.world.cache.results.len()).unwrap_or(u32::MAX);
@@ -231,7 +232,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Somebody throws results away: those of one key, or all.
+    /// Deletes cached results: those of one key, or all.
     pub(super) fn clear_cache(&mut self, key: Option<String>, by: Actor) -> Result<(), Refusal> {
         let count = match &key {
             Some(key) => self.world.cache.of_key(key).count(),

@@ -1,5 +1,5 @@
-//! From a step to the call it makes: templates and bindings become an environment, a script stays as it was written.
-//! No value is ever pasted into the text of a script.
+//! From a step to the call it makes: templates and bindings become an environment, a script stays as it was
+//! written. No value is ever pasted into the text of a script.
 
 use crate::{
     FileFact, Purpose,
@@ -23,9 +23,9 @@ use std::collections::BTreeSet;
 pub(super) enum Unresolved {
     /// Files have to be looked at first.
     Needs(Vec<Vec<String>>),
-    /// What would be executed has to be looked at first.
+    /// The programs of the call have to be looked at first.
     Programs(Vec<Program>),
-    /// It cannot be: the message says why.
+    /// The call cannot be made; the message tells why.
     Failed(String),
 }
 
@@ -119,7 +119,7 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     })
 }
 
-/// Why a step cannot be held to what it says under this key.
+/// The message for a step whose call starts no process, so that this key of its file cannot limit it.
 fn not_a_process(called: &Launch, key: &str) -> String {
     let what = called.target().unwrap_or_default();
     format!(
@@ -127,7 +127,8 @@ fn not_a_process(called: &Launch, key: &str) -> String {
     )
 }
 
-/// Why an agent that comes by itself cannot be given this, if it cannot: it works elsewhere, with what it is told and nothing else.
+/// The reason why an agent that comes by itself cannot be given this call, if any: it works elsewhere, with
+/// the input that it is told and nothing else.
 fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &Launch) -> Option<String> {
     let step = view.run.plan_step(view.step);
     let what = called.target().unwrap_or_default();
@@ -192,8 +193,8 @@ fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
     }
 }
 
-/// The files that a call of a step names. Values that come of the form of this gate are left open: who approves may still
-/// change them, and the ask says so of files that only they name.
+/// The files that a call of a step names. Values that come of the form of this gate are left open: who
+/// approves may still change them, and the ask says so of files that only they name.
 pub(super) fn program_at(run: &Run, step: StepIx, gate: StepIx, launch: &Launch) -> Program {
     let around: Vec<StepIx> = std::iter::once(gate).chain(run.frames_of(gate)).collect();
     let plan = run.plan_step(step);
@@ -223,8 +224,8 @@ pub(super) fn program_at(run: &Run, step: StepIx, gate: StepIx, launch: &Launch)
     launch.program_without(&is_open)
 }
 
-/// The files that a step names for this purpose, where they are known before anything else about its call is: one program, or
-/// one for each tool of which one is chosen, as long as none is.
+/// The files that a step names for this purpose, if they are known before the rest of its call: one program,
+/// or one for each candidate tool until one is chosen.
 pub(super) fn known_programs(
     run: &Run,
     step: StepIx,
@@ -276,7 +277,8 @@ pub(super) fn known_programs(
     programs
 }
 
-/// The directory or the `PATH` of a step that is known only when it begins, so that no file of it is looked at before.
+/// The directory or the `PATH` of a step that is known only when it begins, so that no file of it is looked
+/// at before.
 pub(super) fn computed_place(run: &Run, step: StepIx) -> Option<&str> {
     let search = run.env_of(step).rev().find(|it| it.0 == "PATH").map(|it| it.1.as_str());
     run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|it| it.contains("${{"))
@@ -354,14 +356,14 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     tool.call(input, &Given { env, is_foreign: &is_foreign, spawned }).map_err(Unresolved::Failed)
 }
 
-/// Whether it is known what the call of this step was given that is taken back.
+/// True if the input of the call that is undone is known.
 fn is_on_record(view: View<'_>) -> bool {
     let step = view.run.step(view.step);
     step.did.as_deref().map_or(&step.called, |it| &it.called).is_some()
 }
 
-/// What takes back the call of this step: with what that was given, whatever its words would mean by now. Where no call is on
-/// record, as of a step that was done by hand, it is what they mean now.
+/// The undo of this step's call, with the recorded input of that call, whatever its words would mean by now.
+/// If no call is on record, as for a step that was done by hand, the words as they are now count.
 fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch, Unresolved> {
     let step = view.run.step(view.step);
     let (called, brought) = match step.did.as_deref() {
@@ -412,8 +414,8 @@ fn model(view: View<'_>, it: &ModelWork) -> Result<Launch, Unresolved> {
     Ok(Launch { model: Some(Box::new(call)), ..Launch::of(words) })
 }
 
-/// What a call is charged with when it begins: what its step says; of a model, where it says nothing, what the question as
-/// it is now and all of the answer may use.
+/// The charge of a call when it begins: the estimate of its step. For a model without an estimate: the most
+/// that the question as it is now and all of the answer may use.
 pub(super) fn charge(run: &Run, step: StepIx, launch: &Launch) -> Amounts {
     let plan = run.plan_step(step);
     let (Some(asked), Work::Model(work)) = (&launch.model, &plan.work) else { return plan.estimate };
@@ -447,7 +449,8 @@ impl Answers for OfStep<'_> {
     }
 }
 
-/// Whether an expression reads what came from outside: results of steps, state, inputs that another workflow gave.
+/// True if an expression reads a value that came from outside: results of steps, state, inputs that another
+/// workflow gave.
 fn is_foreign(view: View<'_>, expr: &Expr, depth: u8) -> bool {
     let plan = view.run.plan_step(view.step);
     let is_computed = |frame: StepIx| matches!(&view.run.plan_step(frame).work, Work::Frame(it) if matches!(it.kind, FrameKind::Computed { .. }));
@@ -511,7 +514,7 @@ fn text_bytes(part: &TextPart) -> usize {
     }
 }
 
-/// `secrets.NAME`, alone.
+/// The name in an expression that is `secrets.NAME` alone.
 fn secret_name(expression: &str) -> Option<String> {
     let (root, name) = expression.trim().split_once('.')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -544,7 +547,8 @@ pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
     }
 }
 
-/// The names of the parts in which two calls differ. Values are left out, because they may stand beside secrets.
+/// The names of the parts in which two calls differ. Values are left out, because they may stand beside
+/// secrets.
 pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     let mut parts = Vec::new();
     for at in 0..before.argv.len().max(now.argv.len()) {
@@ -621,7 +625,7 @@ pub(super) fn template_hash(plan: &PlanStep) -> Digest {
     sha256("cuelight-template-v1", &[template.as_bytes()])
 }
 
-/// The same of what is done in place of a step.
+/// The same for the fallback of a step.
 pub(super) fn fallback_hash(plan: &PlanStep, work: &Work) -> Digest {
     let template = cuelight_base::canonical_json(&(work, &plan.env, &plan.dir));
     sha256("cuelight-template-v1", &[template.as_bytes()])

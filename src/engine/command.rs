@@ -1,4 +1,4 @@
-//! All that can be asked of the engine. A command asks; whether it happens is decided in `handle`.
+//! All commands of the engine. A command asks; `handle` decides if it happens.
 
 use crate::{
     Actor, AgentAsk, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, Membership,
@@ -9,329 +9,330 @@ use cuelight_plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What can be asked.
+/// The commands that the engine takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// Makes a run of a plan.
     Launch(Box<Launching>),
-    /// Starts nothing new in this run.
+    /// Pauses a run: it starts nothing new.
     Pause {
-        /// The run.
+        /// The run that is paused.
         run: RunId,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Goes on.
+    /// Resumes a paused run.
     Resume {
-        /// The run.
+        /// The run that is resumed.
         run: RunId,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Ends the run; what runs is ended too.
+    /// Cancels a run; its running calls are ended too.
     Cancel {
-        /// The run.
+        /// The run that is cancelled.
         run: RunId,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Whether what was done is undone.
+        /// True if completed steps are undone.
         undo: bool,
     },
     /// A person's answer at a gate.
     Decide(Box<Decision>),
-    /// Takes one's own vote back while the gate is open or armed.
+    /// Withdraws one's own vote while the gate is open or armed.
     Withdraw {
-        /// The gate.
+        /// The gate with the vote.
         gate: GateId,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
     /// Changes the parameters of a gate's form; makes a new ask.
     EditForm {
-        /// The gate.
+        /// The gate with the form.
         gate: GateId,
         /// The epoch that was seen.
         epoch: Epoch,
         /// The whole form as it should be.
         values: ValueMap,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// A remark at a gate, for all who look at it.
+    /// A comment at a gate, for all who look at it.
     Comment {
-        /// The gate.
+        /// The gate that is commented.
         gate: GateId,
-        /// What is said.
+        /// The text of the comment.
         text: String,
-        /// Who says it.
+        /// The actor who comments.
         by: Actor,
     },
-    /// Hands one's own answer at a gate to somebody else, for a while.
+    /// Delegates one's own answer at a gate to somebody else, for a while.
     Delegate {
-        /// The gate.
+        /// The gate of the answer.
         gate: GateId,
-        /// The name of who may answer instead.
+        /// The name of the person who may answer instead.
         to: String,
-        /// For how long; some hours when nothing is said.
+        /// The length of the delegation; some hours when nothing is given.
         lasts: Option<Span>,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Says what a look at an approval that was given alone, in an emergency, has found.
+    /// Records the review of an emergency approval.
     ReviewGlass {
-        /// The run, which may have come to rest.
+        /// The run, which may have ended.
         run: RunId,
-        /// The gate.
+        /// The gate that was approved.
         gate: GateId,
-        /// In which epoch it was approved so; it may have asked anew since.
+        /// The epoch of the emergency approval; the gate may have asked again since.
         epoch: Epoch,
-        /// What was found.
+        /// The finding of the review.
         reason: String,
-        /// Who looked: somebody else than who approved.
+        /// The reviewer: a person other than the one who approved.
         by: Actor,
     },
-    /// Says what became of a step that may have happened.
+    /// Tells the outcome of a step that may have happened.
     AnswerDoubt {
-        /// The run.
+        /// The run of the step.
         run: RunId,
-        /// The step.
+        /// The step in doubt.
         step: StepIx,
-        /// What became of it.
+        /// The outcome of the step.
         answer: DoubtAnswer,
-        /// How this is known.
+        /// The person's evidence for it.
         reason: String,
-        /// Who says it.
+        /// The actor who answers.
         by: Actor,
     },
-    /// Makes a linked run that does again what did not succeed.
+    /// Makes a linked run that retries the steps that did not succeed.
     Retry {
-        /// A run at rest.
+        /// A run that has ended.
         run: RunId,
-        /// Which steps are done again.
+        /// The steps that are done again.
         from: RetryFrom,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
-        /// What is corrected first.
+        /// The corrections before the retry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         corrected: Option<Box<Correction>>,
     },
-    /// Makes a new run from an instant of another one: what was done by then is taken over, all else is done anew.
+    /// Makes a new run from an instant of another one: steps done by then keep their results, all others are
+    /// done again.
     Fork {
-        /// The other run; it goes on, or rests, as if nothing were.
+        /// The other run, which is not touched by the fork.
         run: RunId,
-        /// From where.
+        /// The point of the fork.
         at: ForkAt,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
-        /// What is corrected first.
+        /// The corrections before the fork.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         corrected: Option<Box<Correction>>,
-        /// What had happened by then; read by the owner of the workspace, never taken from a seat.
+        /// The events of the other run by then; read by the owner of the workspace, never taken from a seat.
         #[serde(skip)]
         past: Option<Past>,
     },
-    /// Gives up a step that has not come to rest; its dependents see it as skipped.
+    /// Gives up a step that has not ended; its dependents see it as skipped.
     Skip {
-        /// The run.
+        /// The run of the step.
         run: RunId,
-        /// The step.
+        /// The step that is skipped.
         step: StepIx,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
     /// Completes a failed or waiting step by hand.
     Done {
-        /// The run.
+        /// The run of the step.
         run: RunId,
-        /// The step.
+        /// The step that is completed.
         step: StepIx,
-        /// Its outputs.
+        /// The outputs of the step.
         outputs: ValueMap,
-        /// How this is known.
+        /// The person's evidence for it.
         reason: String,
-        /// Who says it.
+        /// The actor who completes it.
         by: Actor,
     },
-    /// Undoes what a run at rest has done.
+    /// Undoes the completed steps of a run that has ended.
     Undo {
-        /// The run.
+        /// The run that is undone.
         run: RunId,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
     /// Tries a stuck undo again, or gives it up.
     SettleUndo {
-        /// The run.
+        /// The run of the step.
         run: RunId,
         /// The step whose undo is stuck.
         step: StepIx,
-        /// Whether it is tried again; else it counts as done by hand.
+        /// True if the undo is tried again; else it counts as done by hand.
         again: bool,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Has time start nothing of a workflow any more.
+    /// Puts the schedules of a workflow on hold: they start no run.
     HoldSchedule {
         /// The name of the workflow.
         workflow: String,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Lets a workflow start at its times again, from the next one on.
+    /// Releases the schedules of a workflow, from the next time on.
     ReleaseSchedule {
         /// The name of the workflow.
         workflow: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Says something of a failure that stands: seen, mended, or not after all.
+    /// Writes a note on an open failure: acknowledged, resolved, or reopened.
     NoteFailure {
-        /// The run.
+        /// The run of the failure.
         run: RunId,
-        /// The step; nothing when it is the run that failed.
+        /// The step that failed; none when it is the run.
         step: Option<StepIx>,
-        /// Whether it is the undo of the step that failed.
+        /// True if it is the undo of the step that failed.
         of_undo: bool,
-        /// What is said.
+        /// The kind of the note.
         note: FailureNote,
-        /// More about it; may be empty.
+        /// The text of the note; may be empty.
         reason: String,
-        /// Who says it.
+        /// The actor who writes it.
         by: Actor,
     },
-    /// Sets a value of the session or the workspace, or takes it away.
+    /// Sets or removes a value of the session or the workspace.
     SetValue {
-        /// What it is to be.
+        /// The scope, the key and the new value.
         value: Box<NewValue>,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Says something to the steps that wait for it.
+    /// Sends a message to the steps that wait for it.
     Publish {
-        /// What.
+        /// The message to send.
         message: Box<NewMessage>,
-        /// Who says it.
+        /// The actor who sends it.
         by: Actor,
     },
-    /// Says which topics there are and what has to be so about them. From the loud half.
+    /// Declares the topics and their rules. From the loud half.
     DeclareTopics {
-        /// By name, all of them.
+        /// The rules of all topics, by topic name.
         topics: BTreeMap<String, TopicRule>,
     },
-    /// Says who is who, as `people.toml` has it now. From the loud half.
+    /// Declares the people of the workspace, as `people.toml` has them now. From the loud half.
     DeclarePeople {
-        /// All of them.
+        /// All people with their groups and keys.
         people: Box<Membership>,
     },
-    /// Puts on record what was no good. From the loop, when it has refused it.
+    /// Records a message that was rejected. From the loop, when it has refused it.
     NoteRejected {
-        /// What, and why.
+        /// The message, and the reason why it was rejected.
         letter: Box<DeadLetter>,
-        /// Who wanted to say it.
+        /// The actor who sent it.
         by: Actor,
     },
-    /// Takes a token back before its time.
+    /// Revokes a token before it expires.
     RevokeToken {
-        /// Which.
+        /// The token that is revoked.
         token: TokenName,
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Hands in what came of the work of an agent.
+    /// Stores the result of an agent's work.
     HandIn {
-        /// What.
+        /// The result of the work.
         result: Box<AgentResult>,
-        /// How long it can be found; 30 days when nothing is said.
+        /// The time for which it can be found; 30 days when nothing is given.
         #[serde(default)]
         kept_for: Option<Span>,
-        /// Who hands it in.
+        /// The actor who stores it.
         by: Actor,
     },
-    /// What an agent that came by itself asks: to be there, to be given work, to hand it back.
+    /// A request of an agent that came by itself: to register, to claim work, to hand it back.
     Agent {
-        /// What.
+        /// The request of the agent.
         ask: Box<AgentAsk>,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Leaves what somebody knows for those who come after.
+    /// Stores a piece of knowledge for later agents.
     Learn {
-        /// What.
+        /// The piece of knowledge.
         knowledge: Box<Knowledge>,
-        /// Who leaves it.
+        /// The actor who stores it.
         by: Actor,
     },
-    /// Throws results away that may stand for steps.
+    /// Deletes cached results of one key, or all.
     ClearCache {
-        /// Those of this key; nothing means all.
+        /// The key whose results are deleted; none means all keys.
         key: Option<String>,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
-    /// Throws all results away that may stand for steps, and clears the lists of what has come to rest.
+    /// Deletes all cached results, and clears the lists of ended runs.
     Reset {
-        /// Why.
+        /// The reason for it.
         reason: String,
-        /// Who asks.
+        /// The actor who asks.
         by: Actor,
     },
     /// A call has ended. From the loud half.
     AttemptEnded {
-        /// Which.
+        /// The call that ended.
         attempt: AttemptId,
-        /// How.
+        /// The outcome of the call.
         outcome: Box<Outcome>,
     },
-    /// Nobody will ever know how a call ended. From the loud half.
+    /// The end of a call will never be known. From the loud half.
     AttemptLost {
-        /// Which.
+        /// The call that was lost.
         attempt: AttemptId,
-        /// What is known.
+        /// The evidence that is known.
         evidence: String,
     },
-    /// What a step asked of the world. From the loud half.
+    /// Facts that a step asked for. From the loud half.
     FactsFetched {
-        /// The run.
+        /// The run of the step.
         run: RunId,
-        /// The step.
+        /// The step that asked.
         step: StepIx,
-        /// What was found.
+        /// The facts that were found.
         facts: Facts,
     },
     /// A deadline has passed. From the loud half.
     Wake,
-    /// The engine has just been started on this log: what was in flight is judged. From the loud half.
+    /// The engine has just been started on this log: calls in flight are judged. From the loud half.
     Recover {
-        /// How long nobody looked.
+        /// The time for which no engine looked at the log.
         away: Span,
-        /// What was found out about calls in flight; of all others nothing is known.
+        /// The findings about calls in flight; of all other calls nothing is known.
         found: Vec<(AttemptId, Found)>,
-        /// When the log was taken from an engine that did not answer any more.
+        /// The takeover, if the log was taken from an engine that did not answer any more.
         taken: Option<Box<TakeOver>>,
     },
     /// A request was refused at the door and must be on record.
     NoteRefusal {
         /// The gate it was about.
         gate: GateId,
-        /// Who asked.
+        /// The actor who asked.
         by: Actor,
-        /// Why not.
+        /// The reason of the refusal.
         why: String,
     },
 }
@@ -339,17 +340,18 @@ pub enum Command {
 /// A run to be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Launching {
-    /// What will be done.
+    /// The plan of the run.
     pub plan: Plan,
-    /// Who asks.
+    /// The actor who asks.
     pub by: Actor,
-    /// Of all chance in this run.
+    /// The seed of all chance in this run.
     pub seed: u64,
-    /// Where it comes from.
+    /// The cause of the run.
     pub cause: CauseOfLaunch,
-    /// Ties everything together that belongs to one piece of work, across runs.
+    /// The id that ties runs of one piece of work together.
     pub trace: String,
-    /// The hash of the request that asks for it, where that may be sent again: for a day it makes no second run.
+    /// The hash of the request that asks for it, if the request may be sent again: for a day it makes no
+    /// second run.
     #[serde(default)]
     pub request: Option<Digest>,
 }
@@ -359,24 +361,25 @@ pub struct Launching {
 pub struct Decision {
     /// Chosen by the seat; the same id again gets the same answer.
     pub id: DecisionId,
-    /// The gate.
+    /// The gate that is answered.
     pub gate: GateId,
     /// The epoch that was seen.
     pub epoch: Epoch,
     /// The hash of the ask that was seen.
     pub ask: Digest,
-    /// The answer.
+    /// The answer: approve, reject or send back.
     pub verdict: Verdict,
-    /// Why; a rejection always has one.
+    /// The reason; a rejection always has one.
     pub reason: String,
-    /// Who says it.
+    /// The actor who answers.
     pub by: Actor,
-    /// For how long the ask was on the screen, where that is known.
+    /// The time for which the ask was on the screen, if it is known.
     pub shown_for: Option<Span>,
-    /// Whether this one approval is to stand for all that are wanted, in an emergency.
+    /// True for an emergency approval: it stands for the whole quorum.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
-    /// An override: closes the gate by hand, like an approval by the same people, and is reviewed by somebody else.
+    /// An override: closes the gate by hand, like an approval by the same people, and is reviewed by somebody
+    /// else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overrides: bool,
     /// Values of the ask's form, filled in by the person who approves; null leaves an optional field empty.
@@ -384,7 +387,7 @@ pub struct Decision {
     pub form: ValueMap,
 }
 
-/// What a person can answer.
+/// The answers that a person can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words say it")]
@@ -405,27 +408,27 @@ impl Verdict {
     }
 }
 
-/// What became of a step that may have happened.
+/// The outcome of a step that may have happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DoubtAnswer {
-    /// It did, with these outputs.
+    /// It happened, with these outputs.
     Happened(ValueMap),
-    /// It did not; the attempt is given back.
+    /// It did not happen; the attempt is given back.
     NotHappened,
-    /// Whatever it did, it counts as failed.
+    /// The step counts as failed, with or without an effect.
     Abort,
 }
 
-/// What a person can say of a failure.
+/// The kinds of notes on a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureNote {
-    /// I have seen it and look after it.
+    /// Somebody has seen it and looks after it.
     Acknowledge,
-    /// It is mended.
+    /// The failure is resolved.
     Resolve,
-    /// Neither, after all.
+    /// The failure is open again.
     Reopen,
 }
 
@@ -440,20 +443,20 @@ impl FailureNote {
     }
 }
 
-/// Which steps a retry does again.
+/// The steps that a retry does again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RetryFrom {
-    /// Those that failed, and what did not run because of them.
+    /// The steps that failed, and the steps that did not run because of them.
     Failed,
-    /// Those that failed and everything that completed after the last step all others depend on.
+    /// The steps that failed, and every step that completed after the last step all others depend on.
     Checkpoint,
-    /// All.
+    /// All steps of the run.
     All,
 }
 
 impl RetryFrom {
-    /// All of them.
+    /// All values, in the order of the declaration.
     pub const ALL: &'static [Self] = &[Self::Failed, Self::Checkpoint, Self::All];
 
     /// The word for it.
@@ -466,35 +469,35 @@ impl RetryFrom {
     }
 }
 
-/// What is corrected before a run is done again.
+/// The corrections before a run is done again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Correction {
-    /// The file its steps are read from as they are now; nothing means that they stay as they were.
+    /// The file its steps are read from as they are now; none means that they stay as they were.
     #[serde(default)]
     pub file: Option<String>,
     /// Inputs as they were typed; those that are not named stay as they were.
     #[serde(default)]
     pub words: Vec<(String, String)>,
-    /// What will be done; made of the above by the owner of the workspace, never taken from a seat.
+    /// The new plan; made of the above by the owner of the workspace, never taken from a seat.
     #[serde(skip)]
     pub plan: Option<Box<Plan>>,
 }
 
-/// What whoever takes up a log has found out about a call in flight.
+/// The state of a call in flight, as found by the engine that takes up a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
-    /// It still runs, and its end will be told.
+    /// It still runs, and its end will be reported.
     Running,
     /// It ended while nobody listened.
     Ended(Box<Outcome>),
     /// It certainly never ran.
     NotStarted,
-    /// Nobody will ever know how it ended; what is known.
+    /// The end of the call will never be known; the text is the evidence.
     Unknown(String),
 }
 
-/// From where a run is forked.
+/// The point from which a run is forked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForkAt {
@@ -514,7 +517,7 @@ pub struct Past {
 }
 
 impl Command {
-    /// Who asks, where a person does.
+    /// The actor who asks; none for commands of the loud half.
     pub fn actor(&self) -> Option<&Actor> {
         match self {
             Self::Launch(it) => Some(&it.by),
@@ -557,7 +560,7 @@ impl Command {
         }
     }
 
-    /// The same request by somebody else: a door stamps who is really there.
+    /// Sets the actor of the command to the one that the door has identified.
     pub fn stamp(&mut self, actor: &Actor) {
         let by = match self {
             Self::Launch(it) => &mut it.by,
@@ -607,14 +610,14 @@ impl Command {
         }
     }
 
-    /// Whether a seat may send it; the others come from the loud half of the owner alone.
+    /// True if a seat may send it; the others come from the loud half of the owner alone.
     pub fn is_from_people(&self) -> bool {
         self.actor().is_some() && !matches!(self, Self::NoteRefusal { .. } | Self::NoteRejected { .. })
     }
 }
 
 impl Command {
-    /// Whether it stands for a person's judgement: an answer at a gate, or a word about what became of something.
+    /// True if it stands for a person's judgement: an answer at a gate, or the outcome of a step or an undo.
     pub fn is_judgement(&self) -> bool {
         matches!(
             self,

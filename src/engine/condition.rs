@@ -1,11 +1,11 @@
-//! What expressions see: the answers of one run, at one step, at one instant.
+//! The view that expressions have: the answers of one run, at one step, at one instant.
 
 use crate::{run::Run, step::Step, world::World};
 use cuelight_base::{StepIx, Timestamp, Value, ValueMap};
 use cuelight_expression::{EvalError, Lookup, NoHash, StatusFunction, Template, descend};
 use cuelight_plan::{FrameKind, Scope};
 
-/// How deep `env` may refer to `env`.
+/// The depth to which `env` may refer to `env`.
 pub(super) const ENV_DEPTH_MAX: u8 = 8;
 
 /// One step's view of its run.
@@ -14,11 +14,11 @@ pub(super) struct View<'a> {
     pub(super) world: &'a World,
     pub(super) run: &'a Run,
     pub(super) step: StepIx,
-    /// Whose names are seen: the scope of the step, or inside a frame for its outputs.
+    /// The frame whose names are seen: the scope of the step, or inside a frame for its outputs.
     pub(super) scope: Option<StepIx>,
     pub(super) now: Timestamp,
-    /// A result that does not stand there: of a gate as it would be, to see what an approval releases; of a step as it was before it
-    /// began anew, to undo that.
+    /// A supposed result of a step. For a gate: its result as it would be, to see the steps that an approval
+    /// releases. For a step: its result before it began again, to undo that.
     pub(super) supposed: Option<(StepIx, &'a ValueMap)>,
     /// The copy of a matrix that a gate for all of them speaks of just now.
     pub(super) copy: Option<&'a ValueMap>,
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
         View { world, run, step, scope, now, supposed: None, copy: None, env_depth: 0 }
     }
 
-    /// Whether the step's `if` holds. As at GitHub, `success()` is meant unless a status function is named.
+    /// True if the step's `if` holds. As at GitHub, `success()` is meant unless a status function is named.
     pub(super) fn holds(&self, condition: &str) -> Result<bool, EvalError> {
         let expr = cuelight_expression::parse(condition).map_err(|it| EvalError::Function(it.to_string()))?;
         if !expr.uses_status_function() && !self.status(StatusFunction::Success) {
@@ -116,7 +116,7 @@ impl<'a> View<'a> {
         ))
     }
 
-    /// What the step waits for; a copy of a matrix waits for what its frame does.
+    /// The steps that the step waits for; a copy of a matrix waits for the needs of its frame.
     fn needs(&self) -> Vec<StepIx> {
         let mut needs = self.run.plan_step(self.step).needs.clone();
         let mut around = self.run.plan_step(self.step).frame;

@@ -1,5 +1,6 @@
-//! What it means for the others that a step is done, has failed, was rejected or is skipped: what has not begun and what only waits is ended
-//! with it, as its `on-error`, the gate or the run has it. When the run itself is over is for `winding_up`.
+//! The consequences for other steps when a step completes, fails, is rejected or is skipped.
+//! Steps that have not begun and steps that only wait are ended with it, as its `on-error`, the gate or the
+//! run tells. `winding_up` decides when the run itself is over.
 
 use crate::{
     Failure, RunEvent, StepEvent, StepState, Why, by_hand::holds_gate, frame::descendants, gate::Gate,
@@ -63,7 +64,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What an aborting failure, or a rejection, does to everything else.
+    /// Applies the consequences of an aborting failure, or of a rejection, to all other steps.
     pub(super) fn consequences(&mut self, id: RunId, step: StepIx, rejected: bool, on: OnFailure) {
         let run = self.run(id);
         if rejected && on == OnFailure::Continue {
@@ -88,7 +89,8 @@ impl Turn<'_> {
         self.close_open(id, None, &Why::Stopped(step), false);
     }
 
-    /// Ends what has not begun, and what only waits: everywhere, or inside one frame. What runs goes on, unless `all`.
+    /// Ends the steps that have not begun, and those that only wait: everywhere, or inside one frame. Running
+    /// steps go on, unless `all`.
     pub(super) fn close_open(&mut self, id: RunId, within: Option<StepIx>, why: &Why, all: bool) {
         let run = self.run(id);
         let members: Vec<StepIx> = match within {
@@ -134,7 +136,7 @@ impl Turn<'_> {
         self.emit_step(id, step, StepEvent::Skipped { why });
     }
 
-    /// What was being ended has ended.
+    /// Records that a step that was being ended has ended.
     pub(super) fn ended_as(&mut self, id: RunId, step: StepIx, why: Why) {
         let by_hand = matches!(why, Why::Person { .. });
         let event = if by_hand { StepEvent::Skipped { why } } else { StepEvent::Cancelled { why } };
@@ -149,7 +151,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What a success below its least confidence does; true when the step is not done yet.
+    /// Treats a success below its least confidence; true when the step is not done yet.
     pub(super) fn is_held(&mut self, id: RunId, step: StepIx, result: &outcome::Result) -> bool {
         match result.below {
             None | Some(ConfidenceBelow::Warn) => false,
@@ -172,14 +174,15 @@ impl Turn<'_> {
     }
 }
 
-/// True for a gate, and for a frame in which a gate was neither approved nor left out by an `if`: nothing that is done in its
-/// place, or without it, may pass that gate.
+/// True for a gate, and for a frame in which a gate was neither approved nor left out by an `if`. No fallback
+/// of it, and no step that goes on without it, may pass that gate.
 pub(super) fn holds_unanswered_gate(run: &Run, step: StepIx) -> bool {
     matches!(run.plan_step(step).work, Work::Gate(_)) || unanswered_gate(run, step).is_some()
 }
 
-/// The gate in a frame that lets nothing behind the frame start: a rejected one first. A frame that never opened stands for
-/// the gates in it. Gates of a completed talk do not count: the model has gone on without what it was refused.
+/// The gate in a frame that lets no step behind the frame start: a rejected one first. A frame that never
+/// opened stands for the gates in it. Gates of a completed talk do not count: the model has gone on without
+/// the rejected calls.
 pub(super) fn unanswered_gate(run: &Run, frame: StepIx) -> Option<StepIx> {
     let (mut found, mut open) = (None, vec![frame]);
     while let Some(at) = open.pop() {

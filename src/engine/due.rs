@@ -1,5 +1,6 @@
-//! What happens because its time has come: runs and steps that took too long, waits that are over, gates that remind, escalate and expire.
-//! In which order things are due is known to `world`.
+//! Events that happen because their time has come: timeouts of runs and steps, waits that are over, gates
+//! that remind, escalate and expire.
+//! `world` knows the order in which they are due.
 
 use crate::{
     Ask, GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
@@ -107,7 +108,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whom the rule names: a person, or `group:NAME`.
+    /// The addressee that the rule names: a person, or `group:NAME`.
     fn escalates_to(&self, id: cuelight_base::GateId, rule: &GateRule) -> String {
         let gate = &self.world.gates[&id];
         let template = rule.escalate.as_ref().map_or("", |it| it.1.as_str());
@@ -115,8 +116,8 @@ impl Turn<'_> {
         view.text(template).unwrap_or_else(|_| template.to_owned())
     }
 
-    /// Asks again without a deadline. An ask that cannot be made now is kept as it was shown, since a deadline that stays
-    /// would be due for ever; the last vote compares it once more.
+    /// Asks again without a deadline. An ask that cannot be made now is kept as it was shown, since a
+    /// deadline that stays would be due for ever; the last vote compares it once more.
     fn lift_deadline(&mut self, id: cuelight_base::GateId) {
         let gate = &self.world.gates[&id];
         let made = self.ask_again(id, None).map(|it| it.0);

@@ -10,11 +10,11 @@ use cuelight_base::{AttemptId, Digest, GateId, Launch, Program, RunId, StepIx};
 pub enum Effect {
     /// Make this call; its end comes back as a command.
     Call {
-        /// Which.
+        /// The call that is made.
         attempt: AttemptId,
-        /// What it is for.
+        /// The purpose of the call.
         purpose: Purpose,
-        /// What is called.
+        /// The call, wholly resolved.
         launch: Box<Launch>,
         /// The same for all attempts of one effect.
         effect_key: Digest,
@@ -23,48 +23,48 @@ pub enum Effect {
     },
     /// Listen to a call that is being made already; its end comes back as a command.
     Attach {
-        /// Which.
+        /// The call that is being made.
         attempt: AttemptId,
-        /// What it is for.
+        /// The purpose of the call.
         purpose: Purpose,
-        /// Whether to end it at once.
+        /// True to end it at once.
         ends: bool,
     },
     /// End the calls of this step, or of the whole run; calls that undo go on.
     End {
-        /// The run.
+        /// The run of the calls.
         run: RunId,
-        /// The step; nothing means all.
+        /// The step; none means all steps.
         step: Option<StepIx>,
     },
-    /// Look at files; what is found comes back as a command.
+    /// Look at files; the facts that are found come back as a command.
     Look {
-        /// The run.
+        /// The run of the step.
         run: RunId,
         /// The step that asks.
         step: StepIx,
         /// Files whose content is kept.
         files: Vec<String>,
-        /// Arguments of `hashFiles`.
+        /// Argument lists of `hashFiles` to evaluate.
         patterns: Vec<Vec<String>>,
         /// Calls whose files are hashed.
         programs: Vec<Program>,
     },
-    /// Remove what was kept for a run that has come to rest: captured workspaces.
+    /// Remove files that were kept for a run that has ended: captured workspaces.
     Discard {
-        /// The run.
+        /// The run that has ended.
         run: RunId,
     },
     /// Ring: somebody is needed, or something failed.
     Ring {
-        /// What about.
+        /// The run that it is about.
         run: RunId,
         /// The gate, when it is one.
         gate: Option<GateId>,
     },
 }
 
-/// What an event asks for.
+/// The effect that an event asks for.
 pub fn react(event: &Event) -> Option<Effect> {
     match &event.fact {
         Fact::Attempt(

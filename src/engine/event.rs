@@ -1,6 +1,6 @@
-//! All that can have happened. A stored contract: variants and fields are only added, each field with a default.
+//! All events of the log. A stored contract: variants and fields are only added, each field with a default.
 //!
-//! An event carries all that its effect needs, so that what is to be done follows from the event alone.
+//! An event carries all that its effect needs, so that the next work follows from the event alone.
 
 use crate::{
     Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Membership,
@@ -19,63 +19,63 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// When the engine decided it. Order is the sequence number, never this.
+    /// The instant at which the engine decided it. Order is the sequence number, never this.
     pub at: Timestamp,
-    /// What.
+    /// The fact that is recorded.
     pub fact: Fact,
 }
 
-/// What happened, by noun.
+/// The facts that can be recorded, by noun.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
-    /// To a run.
+    /// A fact about a run.
     Run(RunId, RunEvent),
-    /// To a step.
+    /// A fact about a step.
     Step(RunId, StepIx, StepEvent),
-    /// To a call of a step; counted from 1 in its step.
+    /// A fact about a call of a step; counted from 1 in its step.
     Attempt(RunId, StepIx, u32, AttemptEvent),
-    /// To a gate.
+    /// A fact about a gate.
     Gate(RunId, StepIx, GateId, GateEvent),
-    /// To the undo of a step.
+    /// A fact about the undo of a step.
     Undo(RunId, StepIx, UndoEvent),
-    /// To a scope; the run whose step wrote it, or nothing when a person did.
+    /// A fact about a scope; the run whose step wrote it, or none when a person did.
     Scope(Option<RunId>, ScopeEvent),
-    /// To a failure, by what people say of it.
+    /// A person's note about a failure.
     Failure(RunId, FailureEvent),
-    /// To the schedules of a workflow, by its name.
+    /// A fact about the schedules of a workflow, by its name.
     Schedule(String, ScheduleEvent),
-    /// To a target of calls, by its name: a tool with its version.
+    /// A fact about a target of calls, by its name: a tool with its version.
     Target(String, TargetEvent),
-    /// To the results that may stand for steps.
+    /// A fact about the results that may stand for steps.
     Cache(CacheEvent),
-    /// To what is said between steps, programs and people.
+    /// A fact about the messages between steps, programs and people.
     Bus(BusEvent),
-    /// To a token that somebody holds.
+    /// A fact about a token that somebody holds.
     Token(TokenEvent),
-    /// To what agents leave for those who come after.
+    /// A fact about results and knowledge that agents leave for later ones.
     Library(LibraryEvent),
-    /// To the people of the workspace.
+    /// A fact about the people of the workspace.
     People(PeopleEvent),
-    /// To an agent that came by itself.
+    /// A fact about an agent that came by itself.
     Agent(AgentEvent),
     /// An engine took up this log.
     Recovered {
-        /// How long nobody looked.
+        /// The time for which no engine looked at the log.
         away: Span,
-        /// When it was taken from an engine that did not answer any more.
+        /// The takeover, if the log was taken from an engine that did not answer any more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         taken: Option<Box<TakeOver>>,
     },
 }
 
-/// A workspace was taken from an engine that did not answer any more.
+/// The takeover of a workspace from an engine that did not answer any more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TakeOver {
-    /// Who took it.
+    /// The actor who took it.
     pub by: Actor,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
-    /// The process that had it, where that is known.
+    /// The number of the process that had it, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u32>,
 }
@@ -129,31 +129,32 @@ impl Fact {
     }
 }
 
-/// Where a run comes from.
+/// The cause of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseOfLaunch {
-    /// Somebody asked.
+    /// An actor asked for it.
     Asked,
-    /// A schedule named this instant.
+    /// A schedule started it at this instant.
     Schedule(Timestamp),
-    /// Does again what did not succeed in another run; completed steps keep their results.
+    /// A retry of the steps that did not succeed in another run; completed steps keep their results.
     Retry {
-        /// The other run.
+        /// The run that is retried.
         of: RunId,
-        /// Which steps are done again.
+        /// The steps that are done again.
         from: RetryFrom,
-        /// What is not as it was.
+        /// The changes against the other run; none when nothing was corrected.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         corrected: Option<Box<Corrected>>,
     },
-    /// Goes on from an instant of another run, beside it; what that had done by then keeps its results.
+    /// A fork of another run from an instant on, beside that run; steps that were done by then keep their
+    /// results.
     Fork {
-        /// The other run.
+        /// The run that is forked.
         of: RunId,
         /// The last event of it that counts.
         at: Seq,
-        /// What is not as it was.
+        /// The changes against the other run; none when nothing was corrected.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         corrected: Option<Box<Corrected>>,
     },
@@ -168,7 +169,7 @@ impl CauseOfLaunch {
         }
     }
 
-    /// What was corrected in it.
+    /// The changes against the other run.
     pub fn corrected(&self) -> Option<&Corrected> {
         match self {
             Self::Retry { corrected, .. } | Self::Fork { corrected, .. } => corrected.as_deref(),
@@ -177,46 +178,46 @@ impl CauseOfLaunch {
     }
 }
 
-/// What a run has otherwise than the one it does again.
+/// The changes of a run against the run that it does again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Corrected {
-    /// Its inputs.
+    /// The inputs that differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputChange>,
-    /// Its steps.
+    /// The steps that differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepChange>,
-    /// What its workflow says of a run as a whole, by the words of the file: `env`, `timeout` …
+    /// The rules of the run as a whole that differ, by the words of the file: `env`, `timeout` …
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
-    /// Hash of the text of the workflow, as it was.
+    /// Hash of the text of the workflow before the change.
     pub definition: Digest,
 }
 
-/// An input that is not as it was.
+/// An input that differs from the other run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InputChange {
-    /// Its name.
+    /// The name of the input.
     pub name: String,
-    /// What it was; nothing when there was none.
+    /// The value before; none when it had none.
     #[serde(default)]
     pub before: Option<Value>,
-    /// What it is; nothing when there is none.
+    /// The value after; none when it has none.
     #[serde(default)]
     pub after: Option<Value>,
 }
 
-/// A step that is not as it was.
+/// A step that differs from the other run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepChange {
-    /// Its id.
+    /// The id of the step.
     pub id: String,
-    /// How.
+    /// The kind of the change.
     pub how: Change,
 }
 
-/// How something is not as it was.
+/// The kind of a change between two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words say it")]
@@ -237,128 +238,129 @@ impl Change {
     }
 }
 
-/// What happened to a run.
+/// The events of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RunEvent {
-    /// It was asked for, and its plan is fixed.
+    /// The run was asked for, and its plan is fixed.
     Created {
-        /// The plan, exactly.
+        /// The plan of the run, exactly as it will be carried out.
         plan: Arc<Plan>,
-        /// Its hash.
+        /// The hash of the plan.
         plan_hash: Digest,
-        /// Who asked.
+        /// The actor who asked for the run.
         by: Actor,
-        /// Of all chance in this run, in decimal digits (it does not fit a JSON number everywhere).
+        /// The seed of all chance in this run, in decimal digits (it does not fit a JSON number everywhere).
         seed: String,
-        /// Where it comes from.
+        /// The cause of the run.
         cause: CauseOfLaunch,
-        /// What it belongs to.
+        /// The id that ties runs of one piece of work together.
         trace: String,
-        /// The hash of the request that it was made for, where that may be sent again.
+        /// The hash of the request that it was made for, if the request may be sent again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<Digest>,
-        /// The gates that have asked in the run that this one does again, by id, each with the people whom its `forbid`
-        /// excluded there.
+        /// The gates that have asked in the run that this one does again, by id, each with the people whom
+        /// its `forbid` excluded there.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         asked: BTreeMap<String, Vec<String>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,
-    /// Starts nothing new.
+    /// The run was paused: it starts no new step.
     Paused {
-        /// Who asked.
+        /// The actor who asked for the pause.
         by: Actor,
     },
-    /// Goes on.
+    /// The run was resumed.
     Resumed {
-        /// Who asked.
+        /// The actor who asked for it.
         by: Actor,
     },
-    /// Is to end; what runs is being ended.
+    /// The run is being cancelled: running calls are being ended.
     Cancelling {
-        /// Who asked.
+        /// The actor who asked for it.
         by: Actor,
-        /// Why.
+        /// The reason that was given.
         reason: String,
-        /// Whether what was done is undone.
+        /// True if completed steps are undone.
         undo: bool,
     },
-    /// Starts nothing new because a step failed or was rejected; `compensate` says whether undoing follows.
+    /// The run starts nothing new because a step failed or was rejected; `compensate` tells if undoing
+    /// follows.
     Stopping {
-        /// The step.
+        /// The step that failed or was rejected.
         because: StepIx,
-        /// Whether it was a rejection.
+        /// True if it was a rejection.
         rejected: bool,
-        /// Whether what was done is undone.
+        /// True if completed steps are undone.
         compensate: bool,
     },
-    /// Its time is up; what runs is being ended.
+    /// The timeout of the run was reached; running calls are being ended.
     TimedOut {
-        /// The record of it.
+        /// The error record of the timeout.
         record: Box<ErrorRecord>,
     },
-    /// Undoing begins.
+    /// Undoing of completed steps begins.
     Compensating,
     /// 80 % of a budget is used.
     BudgetWarned {
-        /// Used so far: calls, tokens, or millionths of a dollar, as `currency` says.
+        /// The usage so far: calls, tokens, or millionths of a dollar, as `currency` says.
         calls: u64,
-        /// Of so many.
+        /// The limit of the budget, in the same unit.
         limit: u64,
-        /// What is counted.
+        /// The unit that is counted.
         #[serde(default)]
         currency: Currency,
-        /// The step whose own budget it is; nothing when it is that of the run.
+        /// The step whose own budget it is; none when it is that of the run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepIx>,
     },
-    /// The ceiling was raised for this run.
+    /// The ceiling of a budget was raised for this run.
     BudgetRaised {
-        /// What may be used now: calls, tokens, or millionths of a dollar, as `currency` says.
+        /// The ceiling now: calls, tokens, or millionths of a dollar, as `currency` says.
         calls: u64,
-        /// Who allowed it.
+        /// The actor who allowed it.
         by: Actor,
-        /// What is counted.
+        /// The unit that is counted.
         #[serde(default)]
         currency: Currency,
-        /// The step whose own budget it is; nothing when it is that of the run.
+        /// The step whose own budget it is; none when it is that of the run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepIx>,
     },
-    /// Has come to rest.
+    /// The run has ended.
     Ended {
-        /// How.
+        /// The final state of the run.
         state: RunState,
-        /// Its outputs.
+        /// The outputs of the run.
         outputs: ValueMap,
-        /// What is known when it did not complete.
+        /// The partial result; none when the run completed.
         partial: Option<Box<PartialResult>>,
     },
 }
 
-/// What is known of a run that came to rest short of completed (O4).
+/// The result of a run that ended without completing (O4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartialResult {
-    /// Steps that completed.
+    /// The number of steps that completed.
     pub completed: u32,
-    /// Steps that failed.
+    /// The number of steps that failed.
     pub failed: u32,
-    /// Steps that never ran.
+    /// The number of steps that never ran.
     pub remaining: u32,
-    /// Completed of all.
+    /// The share of steps that completed.
     pub completion_ratio: Score,
-    /// Why, of the first failure.
+    /// The failure mode of the first failure.
     pub failure_mode: Option<FailureMode>,
     /// The step that failed first.
     pub failure_point: Option<String>,
     /// `manual`, `retry-failed`, `retry-from-checkpoint` or `retry-all`.
     pub suggestion: String,
-    /// The step that completed last: its outputs are the last there are.
+    /// The step that completed last: its outputs are the last ones of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_done: Option<String>,
 }
 
-/// Why a step never ran, or ended early.
+/// The reason why a step never ran, or ended early.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
@@ -378,136 +380,136 @@ pub enum Why {
     Frame(StepIx),
     /// Kept its result from the run this one retries.
     Kept,
-    /// A person said so.
+    /// A person asked for it.
     Person {
-        /// Who.
+        /// The person who asked for it.
         by: Actor,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// A failure that `on-error: skip` turned into this.
     Failed(Box<ErrorRecord>),
 }
 
-/// A call that a model asked for, and what became of it.
+/// A call that a model asked for, and the step that makes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkCall {
-    /// What the model calls the tool, at most its first characters.
+    /// The model's name for the tool, at most its first characters.
     pub name: String,
     /// The step that makes the call; none when it is not made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepIx>,
-    /// The gate before it.
+    /// The gate before the call; none when it needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<StepIx>,
-    /// Why it is not made: what the model is told.
+    /// The reason why the call is not made, as the model is told.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
 }
 
-/// What a step waits for.
+/// The event that a waiting step waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitReason {
     /// A person, at this gate.
     Person(GateId),
-    /// An instant.
+    /// An instant in time.
     Time(Timestamp),
-    /// The next attempt.
+    /// The next attempt, after a delay.
     BackOff {
-        /// When.
+        /// The instant of the next attempt.
         until: Timestamp,
-        /// Which.
+        /// The number of the next attempt.
         next: u32,
     },
-    /// What the world is asked for: files and their hashes.
+    /// Facts that were asked for: files and their hashes.
     Facts,
     /// A target that takes no call now.
     Target {
-        /// Its name.
+        /// The name of the target.
         name: String,
-        /// Why it takes none.
+        /// The reason why it takes none.
         hold: TargetHold,
-        /// When it may take one, where that is known.
+        /// The instant at which it may take one, if it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
     /// None of the candidates of a choice takes a call now.
     Candidates {
-        /// The targets, each with why it takes none.
+        /// The targets, each with the reason why it takes none.
         names: Vec<(String, String)>,
-        /// When one of them may take one, where that is known and nothing else tells.
+        /// The instant at which one of them may take one, if it is known and no event tells.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
-        /// When the step fails because of it.
+        /// The instant at which the step fails because of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fails_at: Option<Timestamp>,
     },
     /// An agent that comes for it by itself.
     Agent {
-        /// Which: `agent:coder@1.0.0`.
+        /// The agent's name: `agent:coder@1.0.0`.
         name: String,
-        /// What that one can do: whoever can do all of it may come as well.
+        /// The capabilities of that agent: any agent that has all of them may claim the work as well.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         capabilities: Vec<String>,
-        /// When the step fails because nobody has.
+        /// The instant at which the step fails because no agent came.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fails_at: Option<Timestamp>,
     },
-    /// Messages.
+    /// Messages on a topic.
     Message {
-        /// What about.
+        /// The topic of the messages.
         topic: String,
-        /// What they must have.
+        /// The fields that the messages must have.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         filter: Vec<(String, Value)>,
-        /// How many.
+        /// The number of messages.
         count: u32,
-        /// Until when.
+        /// The instant at which the step stops waiting.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
 }
 
-/// Why a target takes no call.
+/// The reason why a target takes no call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetHold {
     /// Its circuit is open: too many calls in a row have failed.
     Circuit,
-    /// It is being tried by another call, after its circuit was open.
+    /// Another call tries it, after its circuit was open.
     Trial,
     /// Others have waited for it longer.
     Line,
-    /// Calls come faster than it takes them.
+    /// Calls come faster than its rate limit.
     Rate,
-    /// It takes no more calls on this day.
+    /// The quota of the day is used up.
     Quota,
 }
 
-/// What happened to a step.
+/// The events of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum StepEvent {
-    /// Could start, but no slot is free.
+    /// The step could start, but no slot is free.
     Ready,
-    /// Waits.
+    /// The step waits for an event.
     Waiting {
-        /// For what.
+        /// The event that it waits for.
         reason: WaitReason,
     },
     /// Files have to be looked at before it can go on.
     FactsAsked {
         /// Files whose content is evidence.
         files: Vec<String>,
-        /// Arguments of `hashFiles`.
+        /// Argument lists of `hashFiles` that have to be evaluated.
         patterns: Vec<Vec<String>>,
         /// Calls whose files are to be hashed before people are asked.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         programs: Vec<Program>,
     },
-    /// What was found.
+    /// The files were looked at.
     FactsKnown {
-        /// All of it.
+        /// The facts that were found.
         facts: Facts,
     },
     /// A frame is open: its children may start.
@@ -519,116 +521,117 @@ pub enum StepEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         copies: Vec<PlanStep>,
     },
-    /// A model has asked for tools, or what it asked for is done: the frame of its talk has more steps.
+    /// A model has asked for tools, or its calls are done: the frame of its talk has more steps.
     Grown {
-        /// What its last answer asked for, in its order; none when it is asked again.
+        /// The calls that its last answer asked for, in its order; empty when it is asked again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         calls: Vec<TalkCall>,
-        /// The steps of that, appended to the run's.
+        /// The steps of these calls, appended to the run's.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         copies: Vec<PlanStep>,
     },
-    /// Done.
+    /// The step has completed.
     Completed {
-        /// Its outputs.
+        /// The outputs of the step.
         #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
         outputs: ValueMap,
-        /// How far the result can be trusted.
+        /// The confidence in the result.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         confidence: Option<Score>,
-        /// Only a part of it.
+        /// True if the result is only a part.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         partial: bool,
-        /// Which fallback did it, counted from 1; 0 is the step itself.
+        /// The number of the fallback that did it, counted from 1; 0 is the step itself.
         #[serde(default, skip_serializing_if = "is_zero")]
         fallback: u32,
-        /// Kept from the run this one retries.
+        /// True if it was kept from the run this one retries.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         kept: bool,
-        /// Of a gate: the calls that were approved, and the hash of each.
+        /// The calls that were approved, and the hash of each; for a gate.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released: Vec<(StepIx, Digest)>,
-        /// Of a gate: the fallbacks of those calls that were approved, by number, and the hash of each.
+        /// The fallbacks of those calls that were approved, by number, and the hash of each; for a gate.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released_fallbacks: Vec<(StepIx, u32, Digest)>,
-        /// Of a gate that showed files of calls: the later steps that are bound to them. Absent in logs of earlier versions,
-        /// which read it from the words of the calls.
+        /// The later steps that are bound to the shown files of calls; for a gate that showed such files.
+        /// Absent in logs of earlier versions, which read it from the words of the calls.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         released_later: Option<Vec<StepIx>>,
-        /// Where a result comes from that was taken over.
+        /// The origin of a result that was taken over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Box<Origin>>,
-        /// Of a gate whose approval is kept from another run: the files it was given for.
+        /// The files that an approval was given for; for a gate whose approval is kept from another run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound: Option<Box<Facts>>,
-        /// An earlier result stands for it, and nothing was called: that of which step, when, and by which key.
+        /// The earlier result that stands for it, if nothing was called: its step, its instant and its key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cached: Option<Box<CachedFrom>>,
-        /// Of a call of a tool that was kept from another run: what it was given there, for whoever takes it back here.
+        /// The input of the call, for its undo; for a call of a tool that was kept from another run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         given: Option<Box<ValueMap>>,
     },
-    /// What was approved has changed before it ran: the gate asks again, and what it had released waits for it.
+    /// The approved calls or files have changed before the step ran: the gate asks again, and the steps that
+    /// it had released wait for it.
     Reopened {
-        /// What has changed.
+        /// The changes since the approval.
         why: String,
         /// The gates that this step waits for once more; empty for the gate itself.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         gates: Vec<StepIx>,
     },
-    /// One of several ways to do it was chosen.
+    /// One of several ways to do the step was chosen.
     Routed {
-        /// Which, and why.
+        /// The choice, and its reason.
         choice: Box<Choice>,
     },
-    /// Starts again, as if it had never run: a gate was sent back to it, or to a step before it.
+    /// The step starts again, as if it had never run: a gate was sent back to it, or to a step before it.
     SentBack,
-    /// Completed by a person.
+    /// The step was completed by a person.
     DoneByHand {
-        /// Who.
+        /// The person who completed it.
         by: Actor,
-        /// What it yields.
+        /// The outputs that the person gave.
         outputs: ValueMap,
-        /// How this is known.
+        /// The person's evidence for it.
         reason: String,
     },
-    /// Not done, and not tried again.
+    /// The step has failed, and is not retried.
     Failed {
-        /// Why.
+        /// The error record of the failure.
         record: Box<ErrorRecord>,
     },
-    /// Refused at its gate, or nobody came.
+    /// The step was rejected at its gate, or nobody answered in time.
     Rejected {
-        /// Whether nobody came.
+        /// True if nobody answered in time.
         expired: bool,
     },
-    /// Never ran.
+    /// The step never ran.
     Skipped {
-        /// Why.
+        /// The reason why it never ran.
         why: Why,
     },
-    /// Ended early.
+    /// The step ended early.
     Cancelled {
-        /// Why.
+        /// The reason why it ended early.
         why: Why,
     },
-    /// Is being ended, for what it will then rest as: its call has to come to its end first, or, of a frame, all in it.
+    /// The step is being ended: its call has to end first, or, for a frame, all calls in it.
     Ending {
-        /// Why.
+        /// The reason why it is being ended.
         why: Why,
     },
-    /// May have happened; a person is asked.
+    /// The effect of the step may have happened; a person is asked.
     InDoubt {
-        /// What is known.
+        /// The evidence that is known.
         evidence: String,
     },
-    /// A person said what became of it.
+    /// A person told the outcome of the step.
     DoubtAnswered {
-        /// Who.
+        /// The person who answered.
         by: Actor,
-        /// What became of it.
+        /// The outcome of the step.
         answer: DoubtAnswer,
-        /// How this is known.
+        /// The person's evidence for it.
         reason: String,
     },
 }
@@ -636,27 +639,27 @@ pub enum StepEvent {
 /// A decision of the engine between several ways to do a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// By which rule: `fallback`, or a policy: `learned`.
+    /// The rule of the choice: `fallback`, or a policy: `learned`.
     pub policy: String,
-    /// What was chosen.
+    /// The name of the chosen way.
     pub chosen: String,
-    /// Why; never empty.
+    /// The reason of the choice; never empty.
     pub reason: String,
-    /// What else there was, the best first.
+    /// The other ways, the best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
-    /// How sure it is.
+    /// The confidence in the choice.
     pub confidence: Score,
 }
 
-/// What was not chosen.
+/// A way that was not chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alternative {
-    /// What.
+    /// The name of the way.
     pub name: String,
-    /// How good it would have been.
+    /// The score that it reached.
     pub score: Score,
-    /// Why it was passed over.
+    /// The reason why it was passed over.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
 }
@@ -664,23 +667,23 @@ pub struct Alternative {
 /// The earlier result that stands for a step. Its run stands in the origin beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CachedFrom {
-    /// The key.
+    /// The key of the result.
     pub key: String,
-    /// The id of the step that brought it about.
+    /// The id of the step that made the result.
     pub step: String,
-    /// When.
+    /// The instant at which the result was made.
     pub at: Timestamp,
 }
 
-/// Where a result comes from: the run that brought it about, and the person who gave it by hand.
+/// The origin of a result: the run that made it, and the person who gave it by hand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The run.
+    /// The run that made it.
     pub run: RunId,
-    /// Who completed the step by hand there.
+    /// The person who completed the step by hand there; none when a call did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,
-    /// How they knew.
+    /// The person's evidence for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
@@ -690,85 +693,87 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// What a call is for.
+/// The purpose of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// The step itself.
+    /// The work of the step itself.
     Step,
     /// Its fallback, counted from 1.
     Fallback(u32),
-    /// Taking it back.
+    /// The undo of the step.
     Undo,
-    /// Asking whether it happened.
+    /// The check that tells if the step happened.
     Check,
 }
 
-/// What happened to a call.
+/// The events of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AttemptEvent {
-    /// It is to be made; this is the intent, durable before anything happens.
+    /// The call is to be made; this is the intent, durable before anything happens.
     Started {
-        /// What it is for.
+        /// The purpose of the call.
         purpose: Purpose,
-        /// What is called, resolved.
+        /// The call, wholly resolved.
         launch: Box<Launch>,
-        /// Hash of that.
+        /// The hash of the call.
         launch_hash: Digest,
-        /// The same for all attempts of one effect.
+        /// The key of the effect, the same for all its attempts.
         effect_key: Digest,
-        /// What a crash means.
+        /// The meaning of a crash in the middle of it.
         class: EffectClass,
-        /// What it is charged with until it says what it used.
+        /// The usage that it is charged with until it reports its usage.
         #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
         charge: Amounts,
-        /// Files as they were when this was approved: looked at once more before it begins.
+        /// The files as they were when this was approved; they are compared once more before it begins.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound: Option<Box<Facts>>,
-        /// The key under which its result is kept for other steps, as it is now: what the key names may have changed by its end.
+        /// The key under which its result is kept for other steps, taken now, because the files that it names
+        /// may have changed by the end of the call.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cache_key: Option<String>,
     },
-    /// It has ended.
+    /// The call has ended.
     Ended {
-        /// How.
+        /// The outcome of the call.
         outcome: Box<Outcome>,
-        /// When it is tried again, if it is.
+        /// The instant of the next attempt; none when it is not retried.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_at: Option<Timestamp>,
     },
-    /// Nobody knows how it ended: the process that made it died.
+    /// The end of the call is unknown: the process that made it died.
     Lost {
-        /// What is known.
+        /// The evidence that is known.
         evidence: String,
     },
-    /// It went on without the engine that had started it (`on-console-death: keep`), and the next one has found it.
+    /// The call went on without the engine that had started it (`on-console-death: keep`), and the next
+    /// engine has found it.
     Adopted {
-        /// What it is for.
+        /// The purpose of the call.
         purpose: Purpose,
-        /// How it was found.
+        /// The state in which it was found.
         how: Adoption,
-        /// Whether it is to be ended: that was asked for, and may not have been heard.
+        /// True if it is to be ended: that was asked for, and the call may not have been told.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ends: bool,
     },
 }
 
-/// How a call was found that went on without its engine.
+/// The state of a call that went on without its engine, when it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Adoption {
-    /// It still runs under its guard; its end will be told.
+    /// It still runs under its guard; its end will be reported.
     Attached,
-    /// It had ended, and its guard had kept a record of how.
+    /// It had ended, and its guard had kept a record of its outcome.
     Recorded,
 }
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Outcome {
-    /// Nothing when it succeeded.
+    /// The failure; none when the call succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// Key and text, as written to `$CUELIGHT_OUTPUT`.
@@ -782,26 +787,26 @@ pub struct Outcome {
     /// Hash of all it wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_digest: Option<Digest>,
-    /// How long it ran.
+    /// The time that it ran.
     pub ran_for: Span,
-    /// Files kept.
+    /// The files that were kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<FileFact>,
-    /// What it says it used; nothing when it is silent, and then it stays as charged.
+    /// The usage that it reported; none when it reported nothing, and then the charge stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Amounts>,
-    /// It failed, and nobody can tell whether it had its effect: it was sent, and no answer came.
+    /// True if it failed and nobody can tell if it had its effect: it was sent, and no answer came.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_have_happened: bool,
-    /// How long the other side asks us to wait before the next attempt.
+    /// The wait before the next attempt that the other side asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Span>,
-    /// What is no longer as it was approved; then nothing was started.
+    /// The files that differ from the approved ones; then nothing was started.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<Changed>,
 }
 
-/// Something that is not as it was when people approved it.
+/// A file or hash that differs from the approved one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// The file, or `hashFiles(…)`.
@@ -812,22 +817,22 @@ pub struct Changed {
     pub now: String,
 }
 
-/// Why a call did not succeed.
+/// The reason why a call did not succeed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The class of it.
+    /// The class of the failure.
     pub mode: FailureMode,
-    /// What happened, in a sentence.
+    /// The error message, in a sentence.
     pub message: String,
-    /// The end of what it wrote; foreign text.
+    /// The end of the call's output; untrusted text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tail: String,
-    /// It certainly did not start: the attempt does not count.
+    /// True if it certainly did not start: then the attempt does not count.
     #[serde(default)]
     pub not_started: bool,
 }
 
-/// What the world was asked for.
+/// The files and hashes that a step asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
@@ -838,7 +843,7 @@ pub struct Facts {
     /// Arguments of `hashFiles` that have no result, and the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unhashed: Vec<(Vec<String>, String)>,
-    /// What calls execute, and the files that is: the program, and the script it reads.
+    /// The programs that calls execute, each with its files: the program, and the script it reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<(Program, Vec<FileFact>)>,
 }
@@ -848,9 +853,9 @@ pub struct Facts {
 pub struct FileFact {
     /// As it was named.
     pub path: String,
-    /// Hash of its bytes; nothing when it could not be read.
+    /// Hash of its bytes; none when it could not be read.
     pub digest: Option<Digest>,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -864,38 +869,39 @@ impl FileFact {
     }
 }
 
-/// What people are asked: made by the engine, never by an agent, and hashed as canonical JSON.
+/// The question to people: made by the engine, never by an agent, and hashed as canonical JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
-    /// The run.
+    /// The run that the gate belongs to.
     pub run: RunId,
-    /// The gate.
+    /// The number of the gate.
     pub gate: GateId,
-    /// How often it was asked again.
+    /// The number of asks of this gate, this one included.
     pub epoch: Epoch,
-    /// The step's id.
+    /// The id of the gate's step.
     pub step: String,
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: String,
-    /// Hash of the plan.
+    /// The hash of the plan.
     pub plan: Digest,
     /// Hash of the workflow's text.
     pub definition: Digest,
-    /// The question.
+    /// The question that people read.
     pub prompt: String,
     /// The requester's own words; nothing checks them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
-    /// How bad it is.
+    /// The risk of the steps that it releases.
     pub risk: Risk,
-    /// What is called first when it is approved, resolved.
+    /// The first calls after an approval, resolved.
     pub will_run: Vec<WillRun>,
-    /// Where that is more than can be shown: all of it.
+    /// The totals of all calls, if only the first of them are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<AllCalls>,
     /// Steps after that whose parameters are not known yet.
     pub later: Vec<Later>,
-    /// The captured workspace from which the steps behind the gate run: first its hash, then what is left out of it.
+    /// The captured workspace from which the steps behind the gate run: first its hash, then the files that
+    /// it leaves out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshot: Vec<FileFact>,
     /// Steps that an approval lets start, sooner or later.
@@ -908,36 +914,36 @@ pub struct Ask {
     pub cannot_undo: Vec<String>,
     /// Values the approval is bound to.
     pub binds: Vec<String>,
-    /// What is shown.
+    /// The evidence that is shown.
     pub evidence: Vec<Evidence>,
     /// Parameters, as they are now.
     pub form: Vec<FormField>,
-    /// Who has to agree.
+    /// The people who have to approve.
     pub require: Vec<Quorum>,
-    /// Principals that do not count, and why.
+    /// Principals that do not count, and the reason for each.
     pub excluded: Vec<(String, String)>,
-    /// The people.toml by which answers are judged, where they depend on it.
+    /// The `people.toml` by which answers are judged, if they depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PeoplePolicy>,
-    /// Who asked for the run.
+    /// The person who asked for the run.
     pub requester: String,
-    /// When it was opened first.
+    /// The instant at which it first opened.
     pub opened_at: Timestamp,
-    /// When it expires.
+    /// The instant at which it expires.
     pub expires_at: Option<Timestamp>,
-    /// What happens then.
+    /// The reaction when it expires.
     pub on_timeout: OnTimeout,
-    /// Whether an approval needs a reason.
+    /// True if an approval needs a reason.
     pub reason_required: bool,
-    /// Whether an approval is signed with a security key that was touched.
+    /// True if an approval is signed with a security key that was touched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub touch: bool,
-    /// How long an approval can be taken back.
+    /// The time in which an approval can be undone.
     pub undo_window: Span,
-    /// The step from which all is done again when the ask is sent back.
+    /// The step from which all is done again when the gate is sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_back: Option<String>,
-    /// Whether what is chosen in the form is the answer: then who chooses counts.
+    /// True if the choice in the form is the answer: then the person who chooses counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_choice: bool,
 }
@@ -945,9 +951,9 @@ pub struct Ask {
 /// All calls that an approval releases, when only the first of them are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllCalls {
-    /// How many are called first.
+    /// The number of first calls.
     pub will_run: u64,
-    /// How many are decided later.
+    /// The number of calls that are decided later.
     pub later: u64,
     /// Hash over every one: its step, and the hash of its call or of its template.
     pub digest: Digest,
@@ -956,23 +962,23 @@ pub struct AllCalls {
 /// One call that an approval releases.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WillRun {
-    /// The step's id.
+    /// The id of the step.
     pub step: String,
-    /// What is called.
+    /// The call that will be made.
     pub launch: Launch,
-    /// Hash of that; compared with what is really launched.
+    /// The hash of the call; compared with the call that is really launched.
     pub launch_hash: Digest,
     /// The files that it executes, as they are now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileFact>,
-    /// What a crash would mean.
+    /// The meaning of a crash in the middle of it.
     pub effect: EffectClass,
-    /// `yes`, `no` (said to be impossible) or `unset`.
+    /// The undo of the step: `yes`, `no` (declared impossible) or `unset`.
     pub undo: String,
-    /// What is called in its place when it has failed, in this order.
+    /// The calls that are made in its place when it has failed, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<WillFallBack>,
-    /// Where one of several is chosen when the step begins: how, and of how many.
+    /// The rule and the number of candidates, if one of several is chosen when the step begins.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
 }
@@ -980,11 +986,11 @@ pub struct WillRun {
 /// A call that takes the place of one that has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WillFallBack {
-    /// Which, counted from 1.
+    /// The number of the fallback, counted from 1.
     pub number: u32,
-    /// What is called.
+    /// The call that will be made.
     pub launch: Launch,
-    /// Hash of that; compared with what is really launched.
+    /// The hash of the call; compared with the call that is really launched.
     pub launch_hash: Digest,
     /// The files that it executes, as they are now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -994,21 +1000,21 @@ pub struct WillFallBack {
 /// A step whose parameters are not known yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Later {
-    /// The step's id.
+    /// The id of the step.
     pub step: String,
-    /// What kind of work.
+    /// The kind of its work.
     pub kind: String,
     /// Hash of its template.
     pub template: Digest,
-    /// The script or program it names, as it is now; one that is not there yet is not bound.
+    /// The script or program it names, as it is now; a file that does not exist yet is not bound.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileFact>,
-    /// The tools of which one is chosen, when it is such a choice; how is the first word.
+    /// The tools of which one is chosen, if it is such a choice; the first entry is the rule of the choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<String>,
 }
 
-/// One thing that is shown to those who decide.
+/// One piece of evidence that is shown to those who decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The path, or the template it came from.
@@ -1016,11 +1022,11 @@ pub struct Evidence {
     /// The text itself, when it is no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Hash of the content; nothing when the file could not be read.
+    /// Hash of the content; none when the file could not be read.
     pub digest: Option<Digest>,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Why it could not be read.
+    /// The reason why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -1028,11 +1034,11 @@ pub struct Evidence {
 /// A parameter as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FormField {
-    /// Its name.
+    /// The name of the parameter.
     pub name: String,
-    /// Its JSON type.
+    /// The JSON type of its value.
     pub kind: OutputType,
-    /// Whether it must be there to approve.
+    /// True if an approval must have it.
     pub required: bool,
     /// A regular expression a text must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -1040,33 +1046,33 @@ pub struct FormField {
     /// The only values it may have; empty means any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Value>,
-    /// What it is for.
+    /// The description that people read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What it is now.
+    /// The value that it has now.
     pub value: Value,
 }
 
 /// An answer that counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vote {
-    /// Its id.
+    /// The id of the answer.
     pub decision: DecisionId,
-    /// Who.
+    /// The person who answered.
     pub by: Actor,
-    /// The answer.
+    /// The answer: approve, reject or send back.
     pub verdict: Verdict,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
-    /// The ask that was seen.
+    /// The hash of the ask that the person saw.
     pub ask: Digest,
-    /// For how long.
+    /// The time for which the ask was shown, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_for: Option<Span>,
-    /// Those who had handed their answer to this person at that time: none of them answers as well.
+    /// People who had delegated their answer to this person at that time: none of them answers as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acting_for: Vec<Actor>,
-    /// The groups that count are self-declared: somebody other than root could write `people.toml`.
+    /// True if the groups that count are self-declared: somebody other than root could write `people.toml`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_declared: bool,
     /// Values of the form that the person filled in with the answer; null is a field left empty on purpose.
@@ -1081,8 +1087,8 @@ impl Vote {
         Actor { groups: groups.cloned().collect(), ..self.by.clone() }
     }
 
-    /// The name of who answered, with the groups where those are self-declared, and the touch of a security key:
-    /// `ann (sre, self-declared)`, `bob (touched)`.
+    /// The name of who answered, with the groups where those are self-declared, and the touch of a security
+    /// key: `ann (sre, self-declared)`, `bob (touched)`.
     pub fn who(&self) -> String {
         let groups = self.self_declared.then(|| format!("{}, self-declared", self.voter().groups.join(" ")));
         let touch = self.by.touch().map(|it| it.words().to_owned());
@@ -1095,16 +1101,16 @@ impl Vote {
     }
 }
 
-/// What happened to a gate.
+/// The events of a gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GateEvent {
     /// People are asked. Also when the ask has changed: another epoch, and all votes are void.
     Asked {
-        /// What.
+        /// The ask that people see.
         ask: Arc<Ask>,
-        /// Hash of it.
+        /// The hash of the ask.
         hash: Digest,
-        /// Why it is asked again; nothing the first time.
+        /// The reason why it is asked again; none the first time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
@@ -1112,89 +1118,93 @@ pub enum GateEvent {
     Voted(Box<Vote>),
     /// Somebody answered, and it does not count.
     Refused {
-        /// Who.
+        /// The person who answered.
         by: Actor,
-        /// Why not.
+        /// The reason why it does not count.
         why: String,
     },
-    /// Somebody took their vote back.
+    /// Somebody withdrew their vote.
     Withdrawn {
-        /// Who.
+        /// The person who withdrew it.
         by: Actor,
     },
     /// Somebody changed the parameters; an `Asked` follows.
     Edited {
-        /// Who.
+        /// The person who changed them.
         by: Actor,
-        /// The parameters now.
+        /// The parameters after the change.
         values: ValueMap,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
-    /// Somebody said something.
+    /// Somebody commented on the gate.
     Commented {
-        /// Who.
+        /// The person who commented.
         by: Actor,
-        /// What.
+        /// The text of the comment.
         text: String,
     },
-    /// Enough have agreed; before that counts, the files that they were shown are looked at once more.
+    /// Enough people have agreed; before the approval counts, the files that they were shown are looked at
+    /// once more.
     Agreed {
-        /// Who decided, as in `Resolved`.
+        /// The decider, as in `Resolved`.
         by: String,
         /// The files that are evidence.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         files: Vec<String>,
-        /// Arguments of `hashFiles`.
+        /// Argument lists of `hashFiles` that are evaluated again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         patterns: Vec<Vec<String>>,
     },
-    /// Approved, but can be taken back until then.
+    /// The gate is approved, and the approval can still be undone.
     Armed {
-        /// Until when.
+        /// The instant until which it can be undone.
         until: Timestamp,
     },
-    /// Nobody has answered for so long.
+    /// Nobody has answered yet, and people were reminded.
     Reminded {
-        /// Which reminder, from 1.
+        /// The number of the reminder, from 1.
         count: u32,
     },
     /// People of this group may decide as well from now on.
     Escalated {
-        /// The group.
+        /// The group that may decide as well.
         group: String,
     },
-    /// Somebody handed their own answer to somebody else.
+    /// Somebody delegated their own answer to somebody else.
     Delegated {
-        /// Who.
+        /// The person who delegated it.
         by: Actor,
-        /// The name of who may answer instead.
+        /// The name of the person who may answer instead.
         to: String,
-        /// Until when.
+        /// The instant at which the delegation ends.
         until: Timestamp,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
-    /// An emergency approval: one person approved in place of the quorum. Another person reviews it afterwards.
+    /// An emergency approval: one person approved in place of the quorum. Another person reviews it
+    /// afterwards.
     GlassBroken(Box<Vote>),
-    /// An override: somebody closed the gate by hand, with the approvals that its rule asks for. Somebody else reviews
-    /// it afterwards.
+    /// An override: somebody closed the gate by hand, with the approvals that its rule asks for. Somebody
+    /// else reviews it afterwards.
     Overridden(Box<Vote>),
     /// Another person has reviewed an emergency approval or an override.
     GlassReviewed {
-        /// Who.
+        /// The person who reviewed it.
         by: Actor,
-        /// What they found.
+        /// The finding of the review.
         reason: String,
-        /// In which epoch of the gate that was; nothing in logs of old, where it was the last one before.
+        /// The epoch of the gate in which it was approved so. Absent in old logs: then it is the last one
+        /// before the review.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<Epoch>,
     },
-    /// Closed for good.
+    /// The gate is closed for good.
     Resolved {
-        /// How.
+        /// The final state of the gate.
         state: GateState,
-        /// `people`, `policy:auto`, `timeout`, `break-glass`, `override`, `send-back`, `run`; `by-hand` in old logs.
+        /// The decider: `people`, `policy:auto`, `timeout`, `break-glass`, `override`, `send-back`, `run`;
+        /// `by-hand` in old logs.
         by: String,
         /// The parameters at that time.
         #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
@@ -1202,92 +1212,92 @@ pub enum GateEvent {
     },
 }
 
-/// What happened to the undo of a step.
+/// The events of the undo of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum UndoEvent {
-    /// It is to be taken back.
+    /// The step is to be undone.
     Asked,
-    /// It was taken back.
+    /// The step was undone.
     Done {
-        /// By a person, without running anything.
+        /// The person who undid it by hand, without running anything; none when a call did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
     },
-    /// It could not be taken back; a person is asked.
+    /// The undo has failed; a person is asked.
     Stuck {
-        /// Why.
+        /// The error record of the failure.
         record: Box<ErrorRecord>,
     },
-    /// It is to be tried again.
+    /// The undo is to be tried again.
     Again {
-        /// Who said so.
+        /// The person who asked for it.
         by: Actor,
     },
 }
 
-/// What happened on the bus.
+/// The events of the message bus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum BusEvent {
-    /// Something was said.
+    /// A message was sent.
     Said {
-        /// The message.
+        /// The message that was sent.
         message: Arc<Message>,
-        /// Who, when it was a person and not a step.
+        /// The actor who sent it; none when it was a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
     },
-    /// A step went on with it.
+    /// A step received messages and went on.
     Taken {
         /// The step with its run: `r-1/go`.
         by: String,
-        /// The messages.
+        /// The ids of the messages.
         ids: Vec<String>,
-        /// The project whose they are, where that is not the workspace's own.
+        /// The project that the messages belong to; none for the workspace's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         project: Option<String>,
     },
-    /// What is said about these topics has to be so; about all others anything may be said.
+    /// The rules of these topics were declared; any message may be sent on other topics.
     Declared {
-        /// By name, all of them.
+        /// The rules of all declared topics, by topic name.
         topics: BTreeMap<String, TopicRule>,
     },
-    /// Something was no good and was said to nobody.
+    /// A message was rejected and sent to nobody.
     Rejected {
-        /// What, and why.
+        /// The message, and the reason why it was rejected.
         letter: Box<DeadLetter>,
-        /// Who, when it was not a step.
+        /// The actor who sent it; none when it was a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
     },
 }
 
-/// What happened to a token.
+/// The events of tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TokenEvent {
-    /// It is good no longer.
+    /// A token was revoked.
     Revoked {
-        /// Its id (`jti`).
+        /// The id of the token (`jti`).
         id: String,
-        /// Whose it was.
+        /// The subject that held the token.
         subject: String,
-        /// After this it would not be good any more anyway, and is forgotten here.
+        /// The instant at which the token would have expired anyway, and is forgotten here.
         until: Timestamp,
-        /// Why.
+        /// The reason that was given.
         reason: String,
-        /// Who.
+        /// The actor who revoked it.
         by: Actor,
     },
 }
 
-/// What happened to the people of the workspace.
+/// The events of the people of the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum PeopleEvent {
-    /// `people.toml` was read, and is not as it was. Open gates that depend on it ask again.
+    /// `people.toml` was read and has changed. Open gates that depend on it ask again.
     Changed {
-        /// The people now, by principal, with name and groups; `policy` has the hash of the file, whether it is self-declared,
-        /// who has signed it, and whether it asks for touched keys.
+        /// The people now, by principal, with name and groups; `policy` has the hash of the file, if it is
+        /// self-declared, its signer, and if it asks for touched keys.
         people: Box<Membership>,
-        /// The hash of the file before; nothing the first time.
+        /// The hash of the file before; none the first time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<Digest>,
         /// Groups that somebody has gained or lost.
@@ -1296,68 +1306,71 @@ pub enum PeopleEvent {
     },
 }
 
-/// What was left for those who come after.
+/// The events of results and knowledge that agents leave for later ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum LibraryEvent {
-    /// An agent handed in what came of its work.
+    /// An agent stored the result of its work.
     HandedIn {
-        /// What: `id`, `issue`, `agent`, `agent_type`, `status`, `digest`, `bytes`, and what it says as `body` where it is small, else `blob`, by which it is kept.
+        /// The result: `id`, `issue`, `agent`, `agent_type`, `status`, `digest`, `bytes`, and the content as
+        /// `body` if it is small, else the `blob` under which it is kept.
         result: Box<AgentResult>,
-        /// How long it can be found.
+        /// The instant until which it can be found.
         until: Timestamp,
-        /// Who.
+        /// The actor who stored it.
         by: Actor,
     },
-    /// Somebody left what they know.
+    /// An actor stored a piece of knowledge.
     Learned {
-        /// What: `id`, `kind`, `text`, `agent`, and `agent_type`, `issue`, `metadata` where they were said.
+        /// The knowledge: `id`, `kind`, `text`, `agent`, and `agent_type`, `issue`, `metadata` if they were
+        /// given.
         knowledge: Box<Knowledge>,
-        /// Who.
+        /// The actor who stored it.
         by: Actor,
     },
 }
 
-/// What happened to an agent that came by itself.
+/// The events of an agent that came by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AgentEvent {
-    /// It is there.
+    /// The agent has registered.
     Registered {
-        /// What it says of itself: `name`, `agent_type`, `capabilities`, `max_concurrent`, `heartbeat`, `metadata`.
+        /// The agent's description of itself: `name`, `agent_type`, `capabilities`, `max_concurrent`,
+        /// `heartbeat`, `metadata`.
         agent: Box<Registration>,
-        /// Who.
+        /// The actor who registered it.
         by: Actor,
     },
-    /// It gave a sign of life; more than a few in one interval are not written down.
+    /// The agent sent a heartbeat; more than a few in one interval are not written down.
     Seen {
-        /// Which: `project` where that is not the workspace's own, `name`.
+        /// The agent: `project`, absent for the workspace's own, and `name`.
         agent: AgentKey,
     },
-    /// It gave none for three intervals.
+    /// The agent sent no heartbeat for three intervals.
     Lost {
-        /// Which.
+        /// The agent that is lost.
         agent: AgentKey,
     },
-    /// It went, or was sent away.
+    /// The agent left, or was sent away.
     Left {
-        /// Which.
+        /// The agent that left.
         agent: AgentKey,
-        /// Why.
+        /// The reason that was given.
         reason: String,
-        /// Who said so.
+        /// The actor who asked for it.
         by: Actor,
     },
-    /// It has taken a piece of work: the call of a step.
+    /// The agent has claimed a piece of work: the call of a step.
     Leased {
-        /// What: `attempt`, `agent`, `claim`, `lasts`, `since`, `until`, `deadline`.
+        /// The lease: `attempt`, `agent`, `claim`, `lasts`, `since`, `until`, `deadline`.
         lease: Box<Lease>,
     },
-    /// It works on, and has it longer.
+    /// The agent works on, and its lease is longer.
     Renewed {
-        /// On which call.
+        /// The call it works on.
         attempt: AttemptId,
-        /// Until when it is its now.
+        /// The instant until which the call is the agent's now.
         until: Timestamp,
-        /// What it says of how far it is.
+        /// The agent's note on its progress.
         note: Option<String>,
     },
 }
@@ -1381,151 +1394,151 @@ impl AgentEvent {
     }
 }
 
-/// What happened to a scope.
+/// The events of a scope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ScopeEvent {
     /// A value was set.
     Set {
-        /// Which scope.
+        /// The scope that was written.
         scope: Scope,
-        /// Whose: a run, an actor's principal, or empty for the workspace.
+        /// The owner of the value: a run, an actor's principal, or empty for the workspace.
         owner: String,
-        /// The key.
+        /// The key of the value.
         key: String,
-        /// The value.
+        /// The value that was set.
         value: Value,
-        /// Until when it stands.
+        /// The instant at which the value expires.
         expires_at: Option<Timestamp>,
-        /// Who, when it was a person and not a step.
+        /// The actor who set it; none when it was a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
     },
-    /// A value was taken away by a person.
+    /// A value was removed by a person.
     Removed {
-        /// Which scope.
+        /// The scope that was written.
         scope: Scope,
-        /// Whose: an actor's principal, or empty for the workspace.
+        /// The owner of the value: an actor's principal, or empty for the workspace.
         owner: String,
-        /// The key.
+        /// The key of the value.
         key: String,
-        /// Who.
+        /// The person who removed it.
         by: Actor,
     },
 }
 
-/// What people say of the schedules of a workflow.
+/// The events of the schedules of a workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ScheduleEvent {
-    /// Time starts it no more, until it is released.
+    /// The schedules were put on hold: they start no run until they are released.
     Held {
-        /// Who.
+        /// The actor who asked for it.
         by: Actor,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
-    /// It starts at its next time.
+    /// The schedules were released: the next time starts a run.
     Released {
-        /// Who.
+        /// The actor who asked for it.
         by: Actor,
     },
 }
 
-/// What happened to results that may stand for steps.
+/// The events of results that may stand for steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CacheEvent {
-    /// The result of a step is kept.
+    /// The result of a step was cached.
     Stored {
-        /// What tells it from every other: its key, and the step as it is written.
+        /// The id of the result, made from its key and the step as it is written.
         id: Digest,
-        /// The key.
+        /// The key of the result.
         key: String,
-        /// What the step yielded.
+        /// The outputs of the step.
         outputs: ValueMap,
-        /// How far it can be trusted.
+        /// The confidence in the result.
         confidence: Score,
-        /// The run.
+        /// The run of the step.
         run: RunId,
-        /// The step's id.
+        /// The id of the step.
         step: String,
-        /// Until when it stands.
+        /// The instant at which the result expires.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
-    /// It stands for a step.
+    /// A cached result stands for a step.
     Used {
-        /// Which result.
+        /// The id of the result.
         id: Digest,
-        /// Its key.
+        /// The key of the result.
         key: String,
-        /// The run.
+        /// The run of the step that uses it.
         run: RunId,
-        /// The step.
+        /// The step that uses it.
         step: StepIx,
     },
-    /// Somebody threw results away.
+    /// An actor deleted cached results.
     Cleared {
-        /// Those of this key; nothing means all.
+        /// The key whose results were deleted; none means all keys.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
-        /// How many.
+        /// The number of deleted results.
         count: u32,
-        /// Who.
+        /// The actor who asked for it.
         by: Actor,
     },
-    /// Somebody has cleared the workspace: no result is kept any more, and lists show no run that rested until now. The log
-    /// keeps all of it.
+    /// An actor cleared the workspace: no result is cached any more, and lists show no run that ended before.
+    /// The log keeps all of it.
     Reset {
-        /// How many results.
+        /// The number of deleted results.
         count: u32,
-        /// Why.
+        /// The reason that was given.
         reason: String,
-        /// Who.
+        /// The actor who asked for it.
         by: Actor,
     },
 }
 
-/// What happened to a target of calls.
+/// The events of a target of calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TargetEvent {
-    /// So many calls in a row have failed; none after a success.
+    /// The count of calls in a row that failed has changed; 0 after a success.
     Counted {
-        /// How many.
+        /// The number of calls in a row that failed.
         failures: u32,
     },
-    /// Its circuit is open: calls are held back.
+    /// The circuit is open: calls are held back.
     Opened {
-        /// Until then.
+        /// The instant until which calls are held back.
         until: Timestamp,
-        /// Why.
+        /// The reason why it opened.
         reason: String,
         /// The run whose call failed last.
         run: RunId,
-        /// The step.
+        /// The step whose call failed last.
         step: StepIx,
     },
-    /// Enough time has passed: one call at a time is made.
+    /// The circuit is half open: one call at a time is made.
     HalfOpened,
-    /// Such a call has succeeded, and more of them are wanted.
+    /// A trial call has succeeded, and more of them are needed.
     Succeeded {
-        /// How many have, in a row.
+        /// The number of trial calls in a row that succeeded.
         successes: u32,
     },
     /// A call took one of the tokens that its rate allows.
     Taken {
-        /// What was taken by now.
+        /// The usage of the bucket so far.
         bucket: Bucket,
-        /// How many calls it takes.
+        /// The rate limit of the target.
         rate: RateRule,
     },
-    /// Its circuit is closed: calls are made as usual.
+    /// The circuit is closed: calls are made as usual.
     Closed {
-        /// Why.
+        /// The reason why it closed.
         reason: String,
     },
 }
 
 impl TargetEvent {
-    /// Where its breaker is after this; nothing when it says nothing of it.
+    /// The state of the breaker after this event; none when the event does not touch it.
     pub const fn circuit(&self) -> Option<Circuit> {
         Some(match self {
             Self::Counted { failures } => Circuit::Closed { failures: *failures },
@@ -1538,48 +1551,49 @@ impl TargetEvent {
     }
 }
 
-/// What people say of a failure. It is that of a step, of the undo of a step, or, without a step, of the run as a whole.
+/// The notes of people on a failure. It is the failure of a step, of the undo of a step, or, without a step,
+/// of the run as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FailureEvent {
-    /// Somebody has seen it and looks after it.
+    /// A person has seen the failure and looks after it.
     Acknowledged {
-        /// The step; nothing when it is the run that failed.
+        /// The step that failed; none when it is the run.
         #[serde(default)]
         step: Option<StepIx>,
-        /// Whether it is the undo of the step that failed.
+        /// True if it is the undo of the step that failed.
         #[serde(default)]
         of_undo: bool,
-        /// Who.
+        /// The person who wrote the note.
         by: Actor,
-        /// What they said.
+        /// The text of the note.
         #[serde(default)]
         reason: String,
     },
-    /// Somebody says that it is mended.
+    /// A person has marked the failure as resolved.
     Resolved {
-        /// The step; nothing when it is the run that failed.
+        /// The step that failed; none when it is the run.
         #[serde(default)]
         step: Option<StepIx>,
-        /// Whether it is the undo of the step that failed.
+        /// True if it is the undo of the step that failed.
         #[serde(default)]
         of_undo: bool,
-        /// Who.
+        /// The person who wrote the note.
         by: Actor,
-        /// What mended it.
+        /// The change that resolved it.
         #[serde(default)]
         reason: String,
     },
-    /// What was said of it was taken back: it stands again.
+    /// The note on the failure was withdrawn: the failure is open again.
     Reopened {
-        /// The step; nothing when it is the run that failed.
+        /// The step that failed; none when it is the run.
         #[serde(default)]
         step: Option<StepIx>,
-        /// Whether it is the undo of the step that failed.
+        /// True if it is the undo of the step that failed.
         #[serde(default)]
         of_undo: bool,
-        /// Who.
+        /// The person who wrote the note.
         by: Actor,
-        /// Why.
+        /// The reason that was given.
         #[serde(default)]
         reason: String,
     },
@@ -1595,7 +1609,7 @@ impl FailureEvent {
         }
     }
 
-    /// Whose failure: the step, and whether it is of its undo.
+    /// The step that failed, and true if it is the undo of the step that failed.
     pub const fn whose(&self) -> (Option<StepIx>, bool) {
         match self {
             Self::Acknowledged { step, of_undo, .. }

@@ -1,4 +1,4 @@
-//! Whether files are still what people agreed to: what was seen then, against what is seen now.
+//! Comparison of the files that people approved with the files as they are now.
 
 use crate::{Changed, Facts, FileFact, step::Asked};
 use cuelight_base::{Digest, Program, shorten};
@@ -8,12 +8,12 @@ const NAMED_MAX: usize = 3;
 const NO_FILE: &str = "no such file";
 
 impl Facts {
-    /// Whether nothing of the world was asked for.
+    /// True if no file, pattern or program was asked for.
     pub const fn is_empty(&self) -> bool {
         self.files.is_empty() && self.hashes.is_empty() && self.programs.is_empty()
     }
 
-    /// Whether people were shown files, or are bound to some by name.
+    /// True if people were shown files, or are bound to some by name.
     pub(super) const fn shows_files(&self) -> bool {
         !self.files.is_empty() || !self.hashes.is_empty()
     }
@@ -23,7 +23,7 @@ impl Facts {
         self.unhashed.iter().find(|(asked, _)| asked == patterns).map(|(_, why)| why.as_str())
     }
 
-    /// The captured workspace, and what was found of it: first its hash, then what is left out of it.
+    /// The captured workspace: first its hash, then the files that it leaves out.
     pub fn tree(&self) -> Option<&(Program, Vec<FileFact>)> {
         self.programs.iter().find(|it| it.0.tree.is_some())
     }
@@ -44,13 +44,14 @@ impl Facts {
         self.programs.iter().find(|it| it.0 == *program).map(|it| &it.1)
     }
 
-    /// The files of a call as they were looked at for an ask. Asks of earlier versions say only what it starts with.
+    /// The files of a call as they were looked at for an ask. Asks of earlier versions name only the
+    /// beginning of a call.
     pub(super) fn looked_at(&self, program: &Program) -> Option<&Vec<FileFact>> {
         self.executed(program).or_else(|| self.executed(&program.bare()))
     }
 
-    /// The files of a call as people were shown them. Earlier versions have read other words of the same call, or only what it
-    /// starts with: then it is every call that starts so.
+    /// The files of a call as people were shown them. Earlier versions have read other words of the same
+    /// call, or only its beginning: then every call with this beginning counts.
     pub(super) fn shown_of(&self, program: &Program) -> Vec<&(Program, Vec<FileFact>)> {
         if let Some(it) = self.programs.iter().find(|it| it.0 == *program) {
             return vec![it];
@@ -59,20 +60,20 @@ impl Facts {
         self.programs.iter().filter(|it| it.0.tree.is_none() && it.0.bare() == bare).collect()
     }
 
-    /// Whether this says all that was asked.
+    /// True if these facts answer all that was asked.
     pub(super) fn answers(&self, (files, patterns, programs): &Asked) -> bool {
         self.files.iter().map(|it| &it.path).eq(files)
             && self.hashes.iter().map(|it| &it.0).eq(patterns)
             && self.programs.iter().map(|it| &it.0).eq(programs)
     }
 
-    /// Whether this is about the same files and patterns.
+    /// True if these facts are about the same files and patterns.
     pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
         self.files.iter().map(|it| &it.path).eq(other.files.iter().map(|it| &it.path))
             && self.hashes.iter().map(|it| &it.0).eq(other.hashes.iter().map(|it| &it.0))
     }
 
-    /// Whether any of these is among it.
+    /// True if any of these is among the facts.
     pub(super) fn shows_any_of(&self, changed: &[Changed]) -> bool {
         changed.iter().any(|it| {
             self.files.iter().any(|file| file.path == it.what)
@@ -80,13 +81,13 @@ impl Facts {
         })
     }
 
-    /// Whether something that changed is a file that a call executes.
+    /// True if a changed file is one that a call executes.
     pub(super) fn executes_any_of(&self, changed: &[Changed]) -> bool {
         let files = || self.programs.iter().flat_map(|it| &it.1);
         changed.iter().any(|it| files().any(|file| file.path == it.what))
     }
 
-    /// What is not any more as it was here. What a call executes is compared where it was looked at again.
+    /// The files that differ now. Files that a call executes are compared only if they were looked at again.
     pub fn changed_in(&self, now: &Self) -> Vec<Changed> {
         let mut changed = Vec::new();
         for before in &self.files {
@@ -166,7 +167,7 @@ fn hash_of(file: Option<&FileFact>) -> String {
     }
 }
 
-/// What has changed, as a sentence: each file with the hash it had and the hash it has.
+/// The changes as a sentence: each file with the hash it had and the hash it has.
 pub(super) fn sentence(changed: &[Changed]) -> String {
     let named: Vec<String> = changed.iter().take(NAMED_MAX).map(one).collect();
     let more = changed.len().saturating_sub(NAMED_MAX);

@@ -1,6 +1,6 @@
-//! What people say of failures that stand: seen, mended, or not after all. It changes nothing that a run does.
+//! Notes of people on failures: acknowledged, resolved, or reopened. They change nothing in a run.
 //!
-//! Why a step failed is recorded in `consequence`; what helped before is counted in `projection`.
+//! The reason of a failure is recorded in `consequence`; `projection` counts the remedies that helped before.
 
 use crate::{
     Actor, Fact, FailureEvent, FailureNote, Refusal,
@@ -10,14 +10,14 @@ use crate::{
 use cuelight_base::{RunId, StepIx};
 use cuelight_plan::Work;
 
-/// What was said of a failure last.
+/// The last note on a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noted {
     Acknowledged,
     Resolved,
 }
 
-/// Whose failure: of a step or of the run, and whether of the undo.
+/// The owner of a failure: a step or the run, and true if it is the undo that failed.
 pub(super) type Whose = (Option<StepIx>, bool);
 
 impl Run {

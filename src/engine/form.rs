@@ -34,7 +34,8 @@ const fn kind_word(kind: OutputType) -> &'static str {
     }
 }
 
-/// Returns the fields that still have no value: required ones, and at high risk every one that nobody left empty on purpose.
+/// Returns the fields that still have no value: required ones, and at high risk every one that nobody left
+/// empty on purpose.
 pub fn unanswered<'a>(ask: &'a Ask, given: &ValueMap) -> Vec<&'a FormField> {
     let is_high = ask.risk >= Risk::Irreversible;
     let is_open = |it: &&FormField| match given.get(&it.name) {

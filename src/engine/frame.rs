@@ -1,5 +1,6 @@
-//! A step that holds others: a matrix, a workflow inside the workflow, the talk of a model. It opens with what they are given, and when they
-//! have come to rest it closes with what they gave. What its failure does to the run is for `consequence`.
+//! A step that holds others: a matrix, a workflow inside the workflow, the talk of a model. It opens with the
+//! inputs of its steps, and closes with their outputs when they have ended.
+//! The effect of its failure on the run is in `consequence`.
 
 use crate::{
     StepEvent, StepState, again,

@@ -1,15 +1,15 @@
 //! A gate: a question to people.
 //!
 //! ```text
-//! open ─▶ armed ─▶ approved    enough have agreed, and none of them is excluded; armed can be taken back
-//!   │  ◀───┘ (withdrawn, or asked anew: another epoch, all votes void)
-//!   │  ◀── approved, or done by hand: what it let go has changed before it ran; another epoch as well
-//!   ├────▶ rejected            one has refused
-//!   ├────▶ expired             nobody came in time
+//! open ─▶ armed ─▶ approved    enough people approved, none of them excluded; armed can still be undone
+//!   │  ◀───┘ (withdrawn, or asked again: another epoch, all votes void)
+//!   │  ◀── approved, or done by hand: a released call has changed before it ran; another epoch as well
+//!   ├────▶ rejected            one person rejected
+//!   ├────▶ expired             nobody answered in time
 //!   └────▶ cancelled           its run ended first; in old logs also: it was done by hand
 //! ```
 //!
-//! What a verdict *causes* is not decided here; see `verdict`.
+//! The consequences of a verdict are not decided here; see `verdict`.
 
 use crate::{
     Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, ask, check_form,
@@ -23,10 +23,10 @@ use cuelight_base::{
 use cuelight_plan::{GateRule, OnFailure, Quorum, Risk};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// One gate, folded from its events: the law of who may do what there.
+/// One gate, folded from its events, with the rules for every action on it.
 ///
-/// World and board hold it alike and fold it by the same function, so that [`Gate::may`] says on a screen what the engine
-/// will say. Its fields are the engine's own.
+/// World and board fold it by the same function, so that [`Gate::may`] tells a screen exactly what the engine
+/// would decide. Its fields are the engine's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate {
     pub(super) id: GateId,
@@ -41,29 +41,31 @@ pub struct Gate {
     pub(super) votes: Vec<Arc<Vote>>,
     /// Principals that changed the parameters, and their names: they do not vote.
     pub(super) editors: BTreeMap<String, String>,
-    /// Answers that were handed to somebody else, the newest of each person.
+    /// Delegated answers, the newest of each person.
     pub(super) delegations: Vec<Delegation>,
     pub(super) opened_at: Timestamp,
     pub(super) armed_until: Option<Timestamp>,
     pub(super) reminded: u32,
     pub(super) escalated: Option<String>,
     pub(super) resolved_by: String,
-    /// Enough have agreed, and what they were shown is being looked at once more: who decided.
+    /// The decider, once enough people have agreed and the files that they were shown are being looked at
+    /// once more.
     pub(super) agreed: Option<String>,
-    /// Who has approved alone, in an emergency, or closed it by an override.
+    /// The person who gave an emergency approval or an override.
     pub(super) broken_by: Option<String>,
-    /// What it showed has changed: until it has asked anew, nobody answers it, and no time of its own runs off.
+    /// True if the shown files or calls have changed: until it has asked again, nobody answers it, and none
+    /// of its timers run.
     pub(super) anew: bool,
-    /// Who has looked afterwards at an approval that was given in an emergency: principal and name.
+    /// The reviewer of an emergency approval: principal and name.
     pub(super) reviewed_by: Option<(String, String)>,
-    /// What it was when somebody approved it alone, in an emergency, and it asked anew after that; the oldest first.
-    /// Each of these is reviewed by itself, by those who were asked then.
+    /// Earlier states of the gate: each an emergency approval after which it asked again; the oldest first.
+    /// Each of these is reviewed by itself, by the people who were asked then.
     pub(super) overtaken: Vec<Arc<Self>>,
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
     /// The people it goes by.
     pub(super) people: GatePeople,
-    /// Comments of people.
+    /// The number of comments of people.
     pub(super) comments: usize,
     /// Comments, and refused answers, of steps and agents.
     pub(super) of_programs: (usize, usize),
@@ -72,7 +74,7 @@ pub struct Gate {
 /// An answer that somebody else may give, for a while.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delegation {
-    /// When it was handed on.
+    /// The instant of the delegation.
     pub at: Timestamp,
     /// The person whose answer it is.
     pub by: Actor,
@@ -80,30 +82,30 @@ pub struct Delegation {
     pub to: String,
     /// The end of it.
     pub until: Timestamp,
-    /// The reason; foreign text.
+    /// The reason; untrusted text.
     pub reason: String,
 }
 
 /// An action of a person at a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateAct {
-    /// Says yes.
+    /// Answers the gate with an approval.
     Approve,
-    /// Says no.
+    /// Answers the gate with a rejection.
     Reject,
-    /// Has it done again from an earlier step on.
+    /// Sends the gate back: the work is done again from an earlier step on.
     SendBack,
     /// Approves alone, in an emergency.
     EmergencyApprove,
     /// Closes the gate by hand, as the last of its quorum.
     Override,
-    /// Hands the own answer to somebody else.
+    /// Delegates the own answer to somebody else.
     Delegate,
-    /// Takes back the own answer, or one that was handed on.
+    /// Withdraws the own answer, or a delegation.
     Withdraw,
-    /// Changes the parameters.
+    /// Changes the parameters of the form.
     Edit,
-    /// Reviews what was approved in an emergency, or overridden, in this epoch.
+    /// Reviews the emergency approval or the override of this epoch.
     Review(Epoch),
 }
 
@@ -119,7 +121,7 @@ impl GateAct {
         }
     }
 
-    /// The verdict of an answer; nothing for what is none.
+    /// The verdict of an answer; none for any other action.
     pub const fn verdict(self) -> Option<Verdict> {
         match self {
             Self::Approve | Self::EmergencyApprove | Self::Override => Some(Verdict::Approve),
@@ -133,25 +135,25 @@ impl GateAct {
 /// The group of `people.toml` whose members may override a quorum, and who decided when one of them did.
 pub const BREAK_GLASS: &str = "break-glass";
 
-/// What closed a gate that somebody overrode.
+/// The decider of a gate that somebody overrode.
 pub const OVERRIDE: &str = "override";
 
 /// The refusal of an override before the quorum is complete.
 const WHOLE_QUORUM: &str = "more people must approve first; an override needs the whole quorum";
 
-/// Whether a gate that was closed by this waits for a review.
+/// True if a gate that was closed by this decider waits for a review.
 pub fn wants_review(closed_by: &str) -> bool {
     [BREAK_GLASS, OVERRIDE].contains(&closed_by)
 }
 
-/// The reason why this person cannot stand behind an approval that is kept from another run, for which nobody was asked here:
-/// they asked for the run, and its gate wants somebody else.
+/// The reason why this person cannot stand behind an approval that is kept from another run, for which nobody
+/// was asked here. They asked for the run, and its gate wants somebody else.
 pub fn kept_approval_forbids(rule: &GateRule, requester: &Actor, actor: &Actor) -> Option<String> {
     (ask::wants_others(rule) && requester.is_or_may_be(&actor.principal()))
         .then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
 }
 
-/// What time does to a gate, in the order it is asked for when several are due.
+/// The timers of a gate, in the order they are handled when several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum GateDue {
     Armed,
@@ -200,12 +202,12 @@ impl Gate {
         }
     }
 
-    /// The state.
+    /// The state of the gate.
     pub const fn state(&self) -> GateState {
         self.state
     }
 
-    /// What people are asked now.
+    /// The ask that people see now.
     pub const fn ask(&self) -> &Arc<Ask> {
         &self.ask
     }
@@ -220,7 +222,7 @@ impl Gate {
         self.votes.iter()
     }
 
-    /// Answers that were handed to somebody else, the newest of each person.
+    /// Delegated answers, the newest of each person.
     pub fn delegations(&self) -> &[Delegation] {
         &self.delegations
     }
@@ -235,7 +237,7 @@ impl Gate {
         self.reminded
     }
 
-    /// The end of the time in which an approval can be taken back.
+    /// The end of the time in which an approval can be undone.
     pub const fn armed_until(&self) -> Option<Timestamp> {
         self.armed_until
     }
@@ -250,18 +252,19 @@ impl Gate {
         matches!(self.state, GateState::Open | GateState::Armed)
     }
 
-    /// Whether its time is up, though the engine has not been woken yet. What is armed is past that.
+    /// True if the gate has expired, though the engine has not been woken yet. An armed gate cannot expire.
     fn has_expired(&self, now: Timestamp) -> bool {
         self.state == GateState::Open && self.ask.expires_at.is_some_and(|it| it <= now)
     }
 
-    /// What the gate of a step showed has changed; it asks again as soon as that has been looked at.
+    /// Notes that the shown files or calls have changed; the gate asks again as soon as they have been looked
+    /// at.
     pub const fn asks_anew(&mut self) {
         self.anew = true;
     }
 
-    /// Moves to the state an event leads to. False for a pair without one, which changes nothing: for the engine that is a
-    /// fault.
+    /// Moves to the state an event leads to. False for a pair without one, which changes nothing: for the
+    /// engine that is a fault.
     #[must_use]
     pub fn apply(&mut self, at: Timestamp, event: &GateEvent) -> bool {
         let Some(after) = next(self.state, event) else { return false };
@@ -331,14 +334,14 @@ impl Gate {
         true
     }
 
-    /// Sets aside what was approved in an emergency, for whoever reviews it: from now on it asks something else.
+    /// Keeps an emergency approval for its review, because the gate asks something else from now on.
     fn keep_emergency(&mut self) {
         let mut overtaken = std::mem::take(&mut self.overtaken);
         overtaken.push(Arc::new(self.clone()));
         self.overtaken = overtaken;
     }
 
-    /// What it was when somebody approved it alone, in an emergency, and it asked anew after that; the oldest first.
+    /// Earlier states of the gate: each an emergency approval after which it asked again; the oldest first.
     pub fn overtaken(&self) -> &[Arc<Self>] {
         &self.overtaken
     }
@@ -351,8 +354,9 @@ impl Gate {
         }
     }
 
-    /// The law: whether this person may do this here now. It holds all that does not depend on what an answer contains, such
-    /// as a reason or values: the engine accepts a well-formed command of this kind exactly when this says yes.
+    /// Checks that this person may do this here now. It covers all rules that do not depend on the content of
+    /// an answer, such as a reason or values.
+    /// The engine accepts a well-formed command of this kind exactly when this returns `Ok`.
     ///
     /// # Errors
     /// The reason why not, or that it is done already.
@@ -442,7 +446,7 @@ impl Gate {
         self.votes.iter().find(|it| it.by.principal() == principal)
     }
 
-    /// Whether this person may approve alone in an emergency, as far as their groups say.
+    /// True if this person's groups allow an emergency approval.
     pub fn is_for_emergencies(&self, actor: &Actor) -> bool {
         self.counted(actor).groups.iter().any(|it| it == BREAK_GLASS)
     }
@@ -454,7 +458,8 @@ impl Gate {
         missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
     }
 
-    /// The places that nobody has filled once this person has approved as well, and how many people have approved then.
+    /// The places that nobody has filled once this person has approved as well, and how many people have
+    /// approved then.
     pub fn missing_after(&self, actor: &Actor, now: Timestamp) -> (usize, Vec<Quorum>) {
         let one = self.vote_by(actor, Verdict::Approve, now).voter();
         let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).chain([one]).collect();
@@ -462,7 +467,7 @@ impl Gate {
         (voters.len(), missing.into_iter().map(|(group, count)| Quorum { group, count }).collect())
     }
 
-    /// Whether it waits for an answer of this person: they may give one, and it is of a group that is missing.
+    /// True if it waits for an answer of this person: they may answer, and a group of theirs is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
         let missing = self.missing();
         let is_missing = |it: &Actor| {
@@ -478,8 +483,8 @@ impl Gate {
         self.votes.iter().filter(|it| it.verdict == Verdict::Approve)
     }
 
-    /// Whether this person's look at what was approved in an emergency, in this epoch, is to be recorded: false when
-    /// theirs is already. Else why it cannot be.
+    /// True if this person's review of the emergency approval or override of this epoch is to be recorded;
+    /// false when theirs is recorded already. An error tells why it cannot be.
     pub(super) fn review(&self, epoch: Epoch, by: &Actor) -> Result<bool, String> {
         let is_meant = |it: &&Self| it.epoch == epoch && wants_review(&it.resolved_by);
         let Some(it) = self.overtaken.iter().map(|it| &**it).chain([self]).find(is_meant) else {
@@ -500,7 +505,8 @@ impl Gate {
         it.forbids(by).or_else(|| it.may_not(by)).map_or(Ok(true), Err)
     }
 
-    /// Whether it still waits for people; else why nobody can do anything there any more, or not yet.
+    /// Checks that the gate still waits for people. The refusal tells why nobody can act there any more, or
+    /// not yet.
     pub(super) fn is_asking(&self, now: Timestamp) -> Result<(), Refusal> {
         let gate = self.id;
         if self.anew {
@@ -515,7 +521,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Who or what has closed it: the people by name, or the rule.
+    /// The people who closed it by name, or the rule that did.
     fn closed_by_words(&self) -> String {
         let verdict = if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
         let names: Vec<&str> =
@@ -527,8 +533,8 @@ impl Gate {
         }
     }
 
-    /// The vote that an answer is now, and the form with its values; changes nothing. `None`: it was given before, and
-    /// counts once.
+    /// The vote that an answer is now, and the form with its values; changes nothing. `None`: it was given
+    /// before, and counts once.
     pub(super) fn answer(
         &self,
         decision: &Decision,
@@ -624,8 +630,8 @@ impl Gate {
             .or_else(|| self.key_is_new(by))
     }
 
-    /// The form as an approval fills it in: every field fits, none is left empty unasked where the risk is high, and
-    /// values that others have approved stay.
+    /// The form as an approval fills it in: every field fits, none is left empty unasked where the risk is
+    /// high, and values that others have approved stay.
     fn filled_in(&self, given: &ValueMap) -> Result<ValueMap, String> {
         let form = check_form(&self.ask.form, given)?;
         if let Some(field) = unanswered(&self.ask, given).first() {
@@ -645,7 +651,8 @@ impl Gate {
         Ok(form)
     }
 
-    /// An override needs all that an approval needs, and enough people with this one: it is no way around them.
+    /// An override needs all that an approval needs, and enough people with this one: it is no way around
+    /// them.
     fn may_override(&self, by: &Actor, now: Timestamp) -> Result<(), Refusal> {
         let refused = |why: &str| Err(Refusal::Override { gate: self.id, why: why.to_owned() });
         match () {
@@ -666,14 +673,15 @@ impl Gate {
         why.or_else(|| own().filter(|_| !acts()))
     }
 
-    /// Those who have handed their answer to this person. Who does not count cannot hand on what they do not have.
+    /// The people who have delegated their answer to this person. A person who does not count cannot
+    /// delegate.
     pub fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
         let live = self.delegations.iter().filter(move |it| it.until > now && self.is_called(&it.to, actor));
         let other = live.filter(|it| it.by.principal() != actor.principal());
         other.map(|it| &it.by).filter(|it| self.forbids(it).is_none() && !self.has_answered(it))
     }
 
-    /// Whether an answer of this person stands, given by themselves or by somebody for them.
+    /// True if an answer of this person stands, given by themselves or by somebody for them.
     fn has_answered(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
         let is_by = |it: &Actor| it.principal() == principal;
@@ -698,7 +706,7 @@ impl Gate {
         ))
     }
 
-    /// Whether this person has an answer here that they could hand to somebody.
+    /// Checks that this person has an answer here that they could delegate.
     fn may_hand_on(&self, by: &Actor) -> Result<(), String> {
         let words = || {
             format!(
@@ -720,7 +728,7 @@ impl Gate {
             .then(|| format!("{to} is excluded at this gate"))
     }
 
-    /// Whether something of this person stands here that can be taken back: an answer, or one that was handed on.
+    /// True if this person has an answer or a delegation here that can be withdrawn.
     pub fn holds(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
         self.votes.iter().any(|it| it.by.principal() == principal)
@@ -751,12 +759,12 @@ impl Gate {
         Some(self.counts_not(actor).unwrap_or_else(not_in))
     }
 
-    /// Whether those who agreed are enough. Where it was escalated, one of that group is.
+    /// True if enough people agreed. If the gate was escalated, one person of that group is enough.
     pub(super) fn is_satisfied(&self) -> bool {
         self.would_satisfy(None)
     }
 
-    /// Whether they are, with one more approval.
+    /// True if the approvals, with `more` among them, are enough.
     fn would_satisfy(&self, more: Option<&Vote>) -> bool {
         let votes = || self.approvals().map(|it| &**it).chain(more);
         let people = || votes().flat_map(|it| it.acting_for.iter().chain([&it.by]));
@@ -775,18 +783,18 @@ impl Gate {
         (!self.would_satisfy(more.as_ref())).then(|| WHOLE_QUORUM.to_owned())
     }
 
-    /// What closes it when enough have agreed.
+    /// The decider that closes it when enough have agreed.
     pub(super) fn closer(&self) -> &'static str {
         if self.broken_by.is_some() { OVERRIDE } else { "people" }
     }
 
-    /// How long the approval that has just been completed can be taken back. Nothing for scripts, and nothing where a
-    /// code was typed: both have had their second look.
+    /// The time in which the approval that has just been completed can be undone.
+    /// Zero for scripts, and zero if a code was typed: both have had their second look.
     pub(super) fn window(&self) -> Span {
         self.window_of(self.votes.last().map_or(Channel::Console, |it| it.by.channel))
     }
 
-    /// How long an approval that comes this way, and completes the quorum, can be withdrawn.
+    /// The time in which an approval through this channel, which completes the quorum, can be undone.
     pub fn window_of(&self, channel: Channel) -> Span {
         match self.rule.undo_window {
             Some(window) => window,
@@ -810,7 +818,7 @@ impl Gate {
         self.agreed.is_some()
     }
 
-    /// What time does to it next.
+    /// The next timer of the gate, with its instant.
     pub(super) fn due(&self) -> Option<(Timestamp, GateDue)> {
         // It was decided in time; what is left is not a matter of time.
         if self.agreed.is_some() || self.anew {

@@ -1,5 +1,5 @@
-//! Routes a command: refuses before the first event, then emits what follows. `emit` is the one way to an event, and
-//! applies it at once, so that later rules see earlier ones.
+//! Routes a command: refuses before the first event, then emits what follows. `emit` is the one way to an
+//! event, and applies it at once, so that later rules see earlier ones.
 
 use crate::{
     Actor, BusEvent, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
@@ -33,7 +33,8 @@ pub(super) struct Turn<'a> {
 }
 
 impl World {
-    /// Judges a command and, when it may be, emits and applies what follows from it. A refusal leaves no trace.
+    /// Judges a command and, when it may be, emits and applies what follows from it. A refusal leaves no
+    /// trace.
     ///
     /// # Errors
     /// Why it may not be, in words for the operator.
@@ -206,7 +207,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether a run of this plan can be made.
+    /// Checks that a run of this plan can be made.
     pub(super) fn has_room_for(&self, plan: &Plan) -> Result<(), Refusal> {
         if self.world.open_runs >= OPEN_RUNS_MAX {
             return Err(Refusal::TooManyRuns(self.world.open_runs));
@@ -268,7 +269,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Cancels a run. In one that has not begun nothing is left to run, not even what asks for failures by name.
+    /// Cancels a run. In one that has not begun nothing is left to run, not even what asks for failures by
+    /// name.
     pub(super) fn end_early(&mut self, run: RunId, by: Actor, reason: String, undo: bool) {
         let never_began = self.run(run).state == RunState::Created;
         self.emit_run(run, RunEvent::Cancelling { by, reason, undo });
@@ -333,7 +335,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The values of an approval stand in the ask that it approves, so that what they release is bound, and others see it.
+    /// Puts the values of an approval into the ask that it approves, so that the released steps are bound to
+    /// them, and others see them.
     fn fill_in(&mut self, id: GateId, form: ValueMap, by: &Actor) -> Result<(), Refusal> {
         let before = self.world.gates[&id].form();
         if form == before {
@@ -346,7 +349,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Arms a gate at which enough people have agreed; where nothing can be taken back it is approved.
+    /// Arms a gate at which enough people have agreed; without an undo window it is approved at once.
     pub(super) fn count(&mut self, id: GateId) {
         let gate = &self.world.gates[&id];
         if gate.state != GateState::Open || gate.agreed.is_some() || !gate.is_satisfied() {
@@ -606,7 +609,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Nobody gets around a gate before it has asked: who may answer is known only then, and what is answered, too.
+    /// Refuses to pass a gate before it has asked: the ask decides who may answer, and the question.
     fn has_asked(&self, run: RunId, step: StepIx, verb: &str) -> Result<(), Refusal> {
         let it = self.run(run);
         let within = std::iter::once(step).chain(frame::descendants(it, step));
@@ -618,8 +621,8 @@ impl Turn<'_> {
         Err(Refusal::NotAsked { run, step: name(step), gate: name(gate), verb: verb.to_owned() })
     }
 
-    /// Whether this person may give up or complete by hand what a gate asks about. A gate itself is closed by its answer
-    /// alone, of which an override is one.
+    /// Checks that this person may skip or complete a step by hand that a gate asks about. The gate itself is
+    /// closed by an answer only; an override is one.
     fn may_close_by_hand(&self, run: RunId, step: StepIx, verb: &str, by: &Actor) -> Result<(), Refusal> {
         let it = self.run(run);
         let gate = it.step(step).gate;
@@ -635,8 +638,9 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether this person may say what became of a step. Where a gate before it asks for somebody else than who asked for
-    /// the run or edited it, so does this: it would be a way around.
+    /// Checks that this person may tell the outcome of a step.
+    /// If a gate before the step excludes the person who asked for the run or edited it, so does this: it
+    /// would be a way around.
     fn may_vouch(&self, run: RunId, step: StepIx, by: &Actor) -> Result<(), Refusal> {
         let it = self.run(run);
         for gate in it.gates_above(step, |_| true) {

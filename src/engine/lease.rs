@@ -1,7 +1,8 @@
-//! Work that agents which came by themselves take: what is offered to them, who has taken what and until when, and what becomes of it
-//! when they fall silent. The fold is shared with `projection`.
+//! Work that agents claim when they come by themselves: the offers, the leases and their ends, and the fate
+//! of the work when an agent falls silent. The fold is shared with `projection`.
 //!
-//! A step that waits for such an agent holds no slot; its call begins when one takes it, and the lease is the sign that it goes on.
+//! A step that waits for such an agent holds no slot. Its call begins when an agent claims it, and the lease
+//! shows that it goes on.
 
 use crate::{
     Actor, AgentEvent, AgentFault, AgentKey, Alternative, AttemptEvent, Choice, Event, Fact, Failure,
@@ -27,11 +28,11 @@ type At = (RunId, StepIx);
 pub struct Lease {
     /// The call that it is.
     pub attempt: AttemptId,
-    /// Who has it.
+    /// The agent that has the lease.
     pub agent: AgentKey,
-    /// What the agent calls its asking for it: asked again so, it has the same.
+    /// The agent's id for its claim: the same claim again gets the same work.
     pub claim: String,
-    /// How long it is its without a sign of life.
+    /// The time for which the agent holds it without a heartbeat.
     pub lasts: Span,
     /// When it was taken.
     pub since: Timestamp,
@@ -40,10 +41,10 @@ pub struct Lease {
     /// When the time of the call is up, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// What the agent said last of how far it is; foreign text.
+    /// The agent's last note on its progress; untrusted text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
-    /// Whether it is being ended, and is not renewed any more.
+    /// True if it is being ended, and is not renewed any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ending: bool,
 }
@@ -59,12 +60,12 @@ impl Lease {
 pub struct Offer {
     /// `agent:coder@1.0.0`
     pub agent: String,
-    /// What that one can do: whoever can do all of it may take it as well.
+    /// The capabilities of that agent: any agent that has all of them may claim the work as well.
     pub capabilities: Vec<String>,
 }
 
 impl Offer {
-    /// Whether an agent may take it: by its type, or by what it can do.
+    /// True if an agent may claim it: by its type, or by its capabilities.
     pub fn suits(&self, agent: &Registration) -> bool {
         let has = |it: &String| agent.capabilities.contains(it);
         agent_name(&self.agent) == Some(agent.agent_type.as_str())
@@ -75,7 +76,7 @@ impl Offer {
 /// A call that an agent makes elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Given {
-    /// What is called.
+    /// The call that is made.
     pub launch: Box<Launch>,
     /// The same for all attempts of one effect.
     pub effect_key: Digest,
@@ -89,12 +90,12 @@ pub struct Leases {
     given: BTreeMap<AttemptId, Arc<Given>>,
     held: BTreeMap<AttemptId, Arc<Lease>>,
     due: BTreeSet<(Timestamp, AttemptId)>,
-    /// Those that ended last, and whether by being lost.
+    /// The leases that ended last; true for a lost one.
     ended: VecDeque<(AttemptId, AgentKey, bool)>,
 }
 
 impl Leases {
-    /// Whether an event changes anything here.
+    /// True if an event changes anything here.
     pub fn concerns(&self, event: &Event) -> bool {
         match &event.fact {
             Fact::Agent(it) => it.run().is_some(),
@@ -116,7 +117,7 @@ impl Leases {
         }
     }
 
-    /// The fold.
+    /// Applies an event to the state.
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.fact {
@@ -183,22 +184,22 @@ impl Leases {
         self.held.values().map(|it| &**it)
     }
 
-    /// One of them.
+    /// The lease of this call.
     pub fn get(&self, attempt: AttemptId) -> Option<&Lease> {
         self.held.get(&attempt).map(|it| &**it)
     }
 
-    /// What is to be done for one of them.
+    /// The work of this call, as its agent is given it.
     pub fn given(&self, attempt: AttemptId) -> Option<&Given> {
         self.given.get(&attempt).map(|it| &**it)
     }
 
-    /// What waits for an agent, who has waited longest first.
+    /// The steps that wait for an agent, the longest wait first.
     pub fn offers(&self) -> impl Iterator<Item = (At, &Offer)> {
         self.offers.iter().map(|(key, it)| (key.1, &**it))
     }
 
-    /// Of one that has ended not long ago: whose it was, and whether it was lost.
+    /// The agent of a lease that ended not long ago, and true if the lease was lost.
     pub fn ended(&self, attempt: AttemptId) -> Option<(&AgentKey, bool)> {
         self.ended.iter().rfind(|it| it.0 == attempt).map(|it| (&it.1, it.2))
     }
@@ -274,7 +275,7 @@ impl Lease {
 }
 
 impl Run {
-    /// What a step offers, once an agent is what does its work.
+    /// The offer of a step whose work an agent claims.
     fn offer(&self, step: StepIx, which: u32, launch: &Launch) -> Offer {
         let tool = call::tool_at(self, step, which);
         Offer {
@@ -285,7 +286,8 @@ impl Run {
 }
 
 impl Turn<'_> {
-    /// A call that an agent makes which comes for it: until one does, the step waits; for its timeout at most.
+    /// A call that an agent makes which comes for it: until one does, the step waits; for its timeout at
+    /// most.
     pub(super) fn waits_for_agent(&mut self, id: RunId, step: StepIx, which: u32, launch: &Launch) {
         let run = self.run(id);
         let plan = run.plan_step(step);
@@ -322,8 +324,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether an agent comes at this moment whom this call suits. What it came for may be another's by now: a circuit has opened, and
-    /// another candidate was chosen.
+    /// True if an agent comes at this moment whose type or capabilities suit this call.
+    /// The call may suit another agent by now: a circuit has opened, and another candidate was chosen.
     pub(super) fn is_come_for(&self, id: RunId, step: StepIx, which: u32, launch: &Launch) -> bool {
         let comes = self.claiming.as_ref().filter(|it| (it.0, it.1) == (id, step));
         comes.is_some_and(|it| self.run(id).offer(step, which, launch).suits(&it.2))
@@ -402,7 +404,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// A piece of work that whoever asks has.
+    /// A lease of the agent that asks.
     fn own_lease(&self, by: &Actor, work: AttemptId) -> Result<Lease, Refusal> {
         let unknown = || refused(AgentFault::NoWork, "there is no such work; claim some");
         let Some(lease) = self.world.leases.get(work) else {
@@ -425,7 +427,7 @@ impl Turn<'_> {
         Ok(lease.clone())
     }
 
-    /// It goes on.
+    /// Renews the lease of an agent.
     pub(super) fn renew(&mut self, work: AttemptId, note: Option<String>, by: &Actor) -> Result<(), Refusal> {
         let lease = self.own_lease(by, work)?;
         if lease.ending {
@@ -442,7 +444,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// An agent hands back what it had taken: done, or not.
+    /// Ends a lease by its agent: the work is done, or has failed.
     pub(super) fn hand_back(
         &mut self,
         work: AttemptId,
@@ -486,7 +488,8 @@ impl Turn<'_> {
         self.lose_lease(&lease, &format!("{} gave no sign of life for {}", lease.agent, lease.lasts));
     }
 
-    /// The agent that had it is gone. It is put back, as often as that may help; or a person is asked, by the class of its effect.
+    /// The agent that had it is gone. It is put back, as often as that may help; or a person is asked, by the
+    /// class of its effect.
     fn lose_lease(&mut self, lease: &Lease, why: &str) {
         let AttemptId { run, step, .. } = lease.attempt;
         if self.run(run).step(step).losses + 1 >= LEASES_LOST_MAX {
@@ -520,7 +523,8 @@ impl Turn<'_> {
         }
     }
 
-    /// An agent is not there any more: what it had is put back, and what was to be done by one like it is chosen for again.
+    /// Ends the leases of an agent that is gone. Steps with other candidates choose again if no present agent
+    /// suits them.
     pub(super) fn agent_went(&mut self, key: &AgentKey, why: &str) {
         let mine: Vec<Lease> = self.world.leases.held().filter(|it| it.agent == *key).cloned().collect();
         mine.iter().for_each(|it| self.lose_lease(it, why));

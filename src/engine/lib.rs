@@ -1,6 +1,7 @@
-//! What may happen: the pure state machine. Commands in, events out, effects asked for by events.
+//! The pure state machine: commands in, events out, effects asked for by events.
 //!
-//! No clock, no disk, no waiting: `now` is told, and chance is computed from the seed of the run.
+//! It has no clock, no disk and no waits: `now` is a parameter, and chance is computed from the seed of the
+//! run.
 
 mod actor;
 mod again;

@@ -1,5 +1,6 @@
-//! The library: what agents leave for those who come after, as results of their work and as what they know. The fold keeps which ids were used and for
-//! what; what was said is in the log and beside it, and is found by a list that is derived from the log.
+//! The library: results and knowledge that agents leave for later ones.
+//! The fold keeps the used ids and the digest of each content. The content is in the log and beside it, and
+//! is found by a list that is derived from the log.
 
 use crate::{Actor, Fact, LibraryEvent, NewMessage, Refusal, handle::Turn};
 use cuelight_base::{
@@ -10,51 +11,52 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is said on the bus when a result was handed in.
+/// The topic of the message that is sent when a result was stored.
 const COMPLETED: &str = "agent_completed";
-/// The subject that belongs to.
+/// The wider subject of that topic.
 const SUBJECT: &str = "implementation";
 
-/// How long the id of something that is known stands for it.
+/// The time for which the id of a piece of knowledge is remembered.
 const KNOWLEDGE_ID_KEPT: Span = Span::seconds(30 * 24 * 3600);
 
-/// What came of the work of an agent.
+/// The result of an agent's work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentResult {
     /// Tells it from every other; the same id again is the same result.
     pub id: String,
     /// The piece of work it is about.
     pub issue: String,
-    /// Whose it is: an agent, or a session of one.
+    /// The author of the result: an agent, or a session of one.
     pub agent: String,
-    /// What kind of agent that is.
+    /// The type of that agent.
     pub agent_type: String,
-    /// How it went.
+    /// The status of the work.
     pub status: ResultStatus,
     /// When the agent says it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_at: Option<Timestamp>,
-    /// What it says, foreign; nothing where it is too large for the log and kept as a blob.
+    /// The content, untrusted; none when it is too large for the log and kept as a blob.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// The blob.
+    /// The blob that holds a large content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blob: Option<Digest>,
-    /// The digest of what it says, by which two results are told apart.
+    /// The digest of the content, which tells two results apart.
     #[serde(default)]
     pub digest: Digest,
-    /// Bytes of what it says.
+    /// The size of the content in bytes.
     #[serde(default)]
     pub bytes: u64,
-    /// A door of the engine gave its id because nobody else did, and hands it in once: no second try of it comes under that id.
+    /// A door of the engine gave its id because nobody else did, and hands it in once: no second try of it
+    /// comes under that id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named_by_engine: bool,
-    /// Where in a trace whoever handed it in stood, as the W3C writes it.
+    /// The sender's place in a trace, as the W3C writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
 }
 
-/// How the work of an agent went.
+/// The status of an agent's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words say it")]
@@ -65,7 +67,7 @@ pub enum ResultStatus {
 }
 
 impl ResultStatus {
-    /// All of them.
+    /// All values, in the order of the declaration.
     pub const ALL: &'static [Self] = &[Self::Success, Self::Failed, Self::Partial];
 
     /// The word for it.
@@ -83,33 +85,34 @@ impl ResultStatus {
     }
 }
 
-/// What an agent knows, and others should.
+/// A piece of knowledge of an agent, for others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Knowledge {
     /// Tells it from every other; the same id again is the same.
     pub id: String,
-    /// What it is about.
+    /// The subject of the knowledge.
     #[serde(default)]
     pub kind: KnowledgeKind,
-    /// What is known, foreign.
+    /// The text of the knowledge, untrusted.
     pub text: String,
     /// The piece of work it came from, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issue: Option<String>,
-    /// Who knows it: an agent, a session of one, or a person.
+    /// The author: an agent, a session of one, or a person.
     pub agent: String,
-    /// What kind of agent that is; nothing for a person.
+    /// The type of that agent; none for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_type: Option<String>,
-    /// More about it, foreign.
+    /// More details about it, untrusted.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub metadata: ValueMap,
-    /// A door of the engine gave its id because nobody else did, and hands it in once: no second try of it comes under that id.
+    /// A door of the engine gave its id because nobody else did, and hands it in once: no second try of it
+    /// comes under that id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named_by_engine: bool,
 }
 
-/// What knowledge is about.
+/// The subject of a piece of knowledge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of the origins")]
@@ -124,7 +127,7 @@ pub enum KnowledgeKind {
 }
 
 impl KnowledgeKind {
-    /// All of them.
+    /// All values, in the order of the declaration.
     pub const ALL: &'static [Self] = &[
         Self::Decision,
         Self::Architecture,
@@ -152,8 +155,8 @@ impl KnowledgeKind {
     }
 }
 
-/// The ids of what is in the library that can be said again, and what was handed in under each: halves of hashes, so that many have room.
-/// Those that the engine gave are not among them: nobody sends again under an id what was sent without one.
+/// The ids in the library that can be repeated, and the content stored under each: halves of hashes, so that
+/// many have room. Ids that the engine gave are not among them, because nobody repeats them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Library {
     ids: BTreeMap<u128, u128>,
@@ -162,7 +165,7 @@ pub(super) struct Library {
 }
 
 impl Library {
-    /// The fold.
+    /// Applies an event to the state.
     pub(super) fn apply(&mut self, at: Timestamp, event: &LibraryEvent) {
         let (id, digest, until) = match event {
             LibraryEvent::HandedIn { result, .. } if result.named_by_engine => return,
@@ -184,7 +187,8 @@ impl Library {
         }
     }
 
-    /// Whether this was handed in under this id; `Some(false)` when it was something else.
+    /// `Some(true)` if this was stored under this id; `Some(false)` if other content was; `None` if the id is
+    /// free.
     fn has(&self, id: &str, digest: Digest) -> Option<bool> {
         self.ids.get(&id_hash(id)).map(|it| *it == digest.half())
     }
@@ -195,7 +199,7 @@ fn id_hash(id: &str) -> u128 {
 }
 
 impl Turn<'_> {
-    /// An agent hands in what came of its work. Whoever waits for that hears it.
+    /// Stores the result of an agent's work, and tells the steps that wait for it.
     pub(super) fn hand_in(
         &mut self,
         result: AgentResult,
@@ -256,7 +260,7 @@ impl Knowledge {
 }
 
 impl Turn<'_> {
-    /// Somebody leaves what they know.
+    /// Stores a piece of knowledge.
     pub(super) fn learn(&mut self, knowledge: Knowledge, by: Actor) -> Result<(), Refusal> {
         let refused = |why: &str| Err(Refusal::Other(format!("it is not kept: {why}")));
         let issue = knowledge.issue.as_deref();
@@ -288,7 +292,7 @@ impl Turn<'_> {
     }
 }
 
-/// The id of the message that says that a result was handed in.
+/// The id of the message that announces a stored result.
 pub fn completed(result: &str) -> String {
     let short: String = result.chars().take(80).collect();
     format!("{short}.completed")

@@ -1,9 +1,10 @@
 //! The people of `people.toml`, and the groups of them that count at a gate.
 //!
-//! Policy is part of consent. A gate keeps the people of its opening beside those of now, and a group counts only where both
-//! have it: a change of the file takes rights at once, and gives none at a gate that is open, so that the people who were
-//! asked decide. A file that only root can write is above the user whose answers it judges: its change counts at once. A signed
-//! file is not: whoever can write it can put an older one back, which is signed as well.
+//! Policy is part of consent. A gate keeps the people of its opening beside the people of now, and a group
+//! counts only if both have it. So a change of the file takes rights away at once, and gives none at an open
+//! gate: the people who were asked decide.
+//! A file that only root can write is above the user whose answers it judges: its change counts at once. A
+//! signed file is not: a user who can write it can put an older one back, which is signed as well.
 
 use crate::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum};
 use cuelight_base::{Digest, canonical_json, groups_do_not_count, sha256};
@@ -53,7 +54,7 @@ pub enum Standing {
     Root,
     /// Somebody whom root has named has signed it.
     Signed(PeopleSigner),
-    /// Neither: it is the word of whoever can write it.
+    /// Neither: its authority is only the user who can write it.
     #[default]
     SelfDeclared,
 }
@@ -84,7 +85,7 @@ impl PeoplePolicy {
 pub struct Member {
     /// The name that people know.
     pub name: String,
-    /// Groups.
+    /// Groups of the person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
     /// Fingerprints of their keys, in a file that is signed.
@@ -93,8 +94,8 @@ pub struct Member {
 }
 
 impl Membership {
-    /// The people of a file of this standing whose other contents, such as keys, have this hash; and whether it asks for
-    /// touched security keys.
+    /// The people of a file of this standing whose other contents, such as keys, have this hash; and whether
+    /// it asks for touched security keys.
     pub fn new(people: BTreeMap<String, Member>, contents: Digest, standing: Standing, touch: bool) -> Self {
         let self_declared = standing == Standing::SelfDeclared;
         let signed_by = if let Standing::Signed(it) = standing { Some(it) } else { None };
@@ -136,7 +137,7 @@ impl Membership {
     }
 }
 
-/// The people of the workspace: those of `people.toml` as it is, and as root or a signer said it last.
+/// The people of the workspace: by `people.toml` as it is, and by its last version from root or a signer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PeopleInForce {
     now: Option<Arc<Membership>>,
@@ -166,7 +167,8 @@ impl PeopleInForce {
     }
 }
 
-/// The people whom a gate goes by: those of its opening, those of now, and those whom root or a signer named last.
+/// The people whom a gate goes by: those of its opening, those of now, and those whom root or a signer named
+/// last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct GatePeople {
     opening: Option<Arc<Membership>>,
@@ -177,8 +179,8 @@ pub(super) struct GatePeople {
 impl GatePeople {
     /// The people of a gate that opens now.
     ///
-    /// A gate of a run that is brought back out of the log opened under the people its ask names, who may be others by now;
-    /// then nobody counts by the user's own word.
+    /// A gate of a run that is read back from the log opened under the people that its ask names. They may be
+    /// others by now; then no group counts by the user's own word alone.
     pub(super) fn at_opening(
         ask: &Ask,
         rule: &GateRule,
@@ -202,7 +204,8 @@ impl GatePeople {
         self.now = Some(Arc::clone(people));
     }
 
-    /// True when a touched security key is asked for at the highest risk: no edit of the file takes that from an open gate.
+    /// True when a touched security key is asked for at the highest risk: no edit of the file takes that from
+    /// an open gate.
     pub(super) fn wants_touch(&self) -> bool {
         [&self.opening, &self.now, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
     }
@@ -246,7 +249,8 @@ impl Gate {
         name.starts_with("group:") || is_same && is_known
     }
 
-    /// True when an entry of `forbid` names this person, by the people of the opening, of now, or as root or a signer said last. Nobody leaves that by a new name, or by leaving a group.
+    /// True when an entry of `forbid` names this person, by the people of the opening, of now, or as root or
+    /// a signer said last. Nobody leaves that by a new name, or by leaving a group.
     pub(super) fn is_or_was_excluded(&self, entry: &str, actor: &Actor) -> bool {
         let principal = actor.principal();
         let GatePeople { opening, now, proven } = &self.people;
@@ -258,7 +262,8 @@ impl Gate {
         members.chain([actor.clone()]).any(|member| quorum::is_excluded(entry, &member))
     }
 
-    /// The reason why the key that has signed does not count, where a signed file has it only since this was asked.
+    /// The reason why the key that has signed does not count, where a signed file has it only since this was
+    /// asked.
     pub(super) fn key_is_new(&self, actor: &Actor) -> Option<String> {
         let Proof::Signature(signature) = &actor.proof else { return None };
         let now = self.people.now.as_ref().filter(|it| it.policy.signed_by.is_some())?;
@@ -295,7 +300,7 @@ impl Gate {
     }
 }
 
-/// `sre or product`
+/// The groups of a quorum for people: `sre or product`.
 pub(super) fn groups_of(require: &[Quorum]) -> String {
     let groups: Vec<&str> = require.iter().filter_map(|it| it.group.as_deref()).collect();
     groups.join(" or ")
@@ -309,7 +314,7 @@ pub(super) fn asks_for_people(rule: &GateRule) -> bool {
 }
 
 impl Turn<'_> {
-    /// `people.toml` was read. A change is an event, and every open gate that depends on it asks anew.
+    /// Takes in a new `people.toml`. A change is an event, and every open gate that depends on it asks again.
     pub(super) fn declare_people(&mut self, people: Membership) {
         let before = self.world.people.now();
         if before.map_or(people.people.is_empty(), |it| it.policy == people.policy) {

@@ -1,4 +1,4 @@
-//! What the end of a call means: are the outputs what the step promised, and how far can they be trusted?
+//! The meaning of a call's end: outputs checked against the step's declaration, and the confidence in them.
 
 use crate::Failure;
 use cuelight_base::{
@@ -6,10 +6,10 @@ use cuelight_base::{
 };
 use cuelight_plan::{ConfidenceBelow, OutputType, PlanStep, PlanTool};
 
-/// The confidence of work that says nothing of it (a tool of medium reliability, O1).
+/// The confidence of work that reports none (a tool of medium reliability, O1).
 const CONFIDENCE_DEFAULT: Score = Score(8000);
 
-/// A success, judged.
+/// A success after its outputs were judged.
 pub(super) struct Result {
     pub(super) outputs: ValueMap,
     pub(super) confidence: Score,
@@ -18,7 +18,7 @@ pub(super) struct Result {
     pub(super) below: Option<ConfidenceBelow>,
 }
 
-/// Checks what a tool promises, types the declared outputs and reads `status` and `confidence`.
+/// Checks the promised outputs of a tool, types the declared outputs and reads `status` and `confidence`.
 pub(super) fn judge(
     plan: &PlanStep,
     tool: Option<&PlanTool>,
@@ -53,7 +53,7 @@ fn contract(message: String) -> Failure {
     Failure { mode: FailureMode::AgentContract, message, tail: String::new(), not_started: false }
 }
 
-/// A text as the type it was declared with; else what it is, to finish "is …".
+/// A text as its declared type; else its real type, to finish "is …".
 pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value, String> {
     let wanted = match kind {
         OutputType::Any => return Ok(value),

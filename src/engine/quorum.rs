@@ -1,14 +1,15 @@
-//! Whether enough different people have agreed. One person fills one place, whatever groups they are in.
+//! The quorum of a gate: enough different people have agreed. One person fills one place, in any number of
+//! groups.
 
 use crate::Actor;
 use cuelight_plan::Quorum;
 
-/// Whether the voters fill every place that `require` asks for; without any, one person is enough.
+/// True if the voters fill every place that `require` asks for; without any, one person is enough.
 pub(super) fn is_reached(require: &[Quorum], voters: &[&Actor]) -> bool {
     missing(require, voters).is_empty()
 }
 
-/// What is still missing: group and how many.
+/// The places that are still missing: group and number.
 pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
     let anybody = [Quorum { group: None, count: 1 }];
     let require = if require.is_empty() { &anybody } else { require };
@@ -26,14 +27,14 @@ pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<Stri
     out
 }
 
-/// Whether this person could fill any place at all.
+/// True if this person could fill any place at all.
 pub(super) fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
     require.is_empty()
         || require.iter().any(|it| fits(it, actor))
         || escalated.is_some_and(|to| is_addressed(to, actor))
 }
 
-/// Whether a text means this person: a name, or `group:NAME`.
+/// True if a text means this person: a name, or `group:NAME`.
 pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
     match text.strip_prefix("group:") {
         Some(group) => actor.groups.iter().any(|it| it == group),
@@ -41,8 +42,8 @@ pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
     }
 }
 
-/// True when an entry of `forbid` names this person: a principal, a name, or a group of theirs. `forbid: [sre]` means the group
-/// as `require: [sre]` does, with and without `group:`.
+/// True when an entry of `forbid` names this person: a principal, a name, or a group of theirs. `forbid:
+/// [sre]` means the group as `require: [sre]` does, with and without `group:`.
 pub(super) fn is_excluded(entry: &str, actor: &Actor) -> bool {
     entry == actor.principal() || is_addressed(entry, actor) || actor.groups.iter().any(|it| it == entry)
 }

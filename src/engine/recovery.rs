@@ -1,5 +1,5 @@
-//! What is known of a run that did not complete, and how it can be done again, or forked from its past. What a new run
-//! takes over is decided in `again`.
+//! The partial result of a run that did not complete, its retry, and its fork from the past.
+//! `again` decides the results that the new run takes over.
 
 use crate::{
     Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
@@ -91,7 +91,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// A run beside another one, from an instant of its past. What it takes over is the other's to undo.
+    /// A run beside another one, from an instant of its past. The results that it takes over are the other's
+    /// to undo.
     pub(super) fn fork(
         &mut self,
         of: RunId,
@@ -118,7 +119,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The gates that have asked in a run, or in one that it does again, each with the people whom its `forbid` excluded.
+    /// The gates that have asked in a run, or in one that it does again, each with the people whom its
+    /// `forbid` excluded.
     fn asked_in(&self, run: &Run) -> BTreeMap<String, Vec<String>> {
         let mut out = run.asked.clone();
         for at in (0..run.steps.len()).map(StepIx::from_index) {
@@ -182,7 +184,7 @@ impl Turn<'_> {
     }
 }
 
-/// The plan that was made of what is corrected; nothing when nothing is.
+/// The plan with the corrections; none when nothing is corrected.
 fn plan_of(run: RunId, verb: &str, corrected: Option<Box<Correction>>) -> Result<Option<Plan>, Refusal> {
     let Some(corrected) = corrected else { return Ok(None) };
     let why = "its workflow is read by the owner of the workspace; ask that one".to_owned();

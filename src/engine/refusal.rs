@@ -23,7 +23,7 @@ pub enum Refusal {
         "could not {}: the gate {gate} has not asked yet; wait until it does, or cancel the run", of_step(.verb, .step, *.run)
     )]
     NotAsked { run: RunId, step: String, gate: String, verb: String },
-    /// Closed already (409).
+    /// The gate is closed already (409).
     #[error(
         "could not decide {gate}: it was {state} already, by {}; `cuelight gates --show {gate}` shows it", closer_words(.by)
     )]
@@ -34,7 +34,7 @@ pub enum Refusal {
     /// Another ask than the one that was seen (412).
     #[error("could not decide {gate}: its ask has changed (now #{}, epoch {epoch}); read it again", &.now.code()[..4])]
     AskChanged { gate: GateId, now: Digest, epoch: Epoch },
-    /// There will be another ask in a moment (412).
+    /// The gate is about to ask again (412).
     #[error(
         "could not decide {0}: the ask has changed and is being made again; read `cuelight gates --show {0}` and answer that"
     )]
@@ -96,7 +96,7 @@ pub enum Refusal {
     Message {
         fault: MessageFault,
         why: String,
-        /// Puts on record what was to be said. Whoever asked has no use for it.
+        /// The command that records the rejected message; its sender has no use for it.
         #[serde(skip)]
         note: Option<Box<Command>>,
     },
@@ -135,7 +135,7 @@ impl Refusal {
         }
     }
 
-    /// The reason alone, where it is said at a gate: what follows `could not decide g-1: `.
+    /// The reason alone, for a message at a gate: the text after `could not decide g-1: `.
     pub fn why(&self) -> String {
         let text = self.to_string();
         text.split_once(": ").map_or_else(|| text.clone(), |(_, why)| why.to_owned())

@@ -1,5 +1,6 @@
-//! Which run was made for which request, for a day: whoever asks again, also an engine that was started anew, has that run and no other.
-//! Who asks, and what makes two requests the same, is for doors: here they are hashes, those of each project by themselves.
+//! The run that was made for each request, for a day: the same request again gets that run and no other, also
+//! from an engine that was restarted.
+//! Doors decide when two requests are the same. Here they are hashes, kept apart by project.
 
 use cuelight_base::{Digest, FairMemory, REQUESTS_KEPT, REQUESTS_MAX, RunId, Timestamp};
 

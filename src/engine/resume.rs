@@ -1,4 +1,4 @@
-//! What a crash means: an engine has taken up the log again, and what was in flight is judged, as events.
+//! The meaning of a crash: an engine has taken up the log again, and calls in flight are judged, as events.
 
 use crate::{
     Adoption, AttemptEvent, Fact, Failure, Found, GateEvent, GateState, Outcome, Purpose, StepEvent,
@@ -101,8 +101,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The class of its effect says what to do with work whose end nobody knows, and, where another call would wait, what the run
-    /// has come to.
+    /// Decides by effect class about work whose end is unknown, and by the state of the run if another call
+    /// would wait.
     fn judge_lost(&mut self, id: RunId, step: StepIx, evidence: &str, waits: bool) {
         let run = self.run(id);
         let class = run.plan_step(step).effect;

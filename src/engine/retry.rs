@@ -1,9 +1,9 @@
-//! Whether a failed call is made again, and when. Chance comes from the seed of the run.
+//! The retry of a failed call: if it is made again, and when. Chance comes from the seed of the run.
 
 use cuelight_base::{FailureMode, Span, StepIx, sha256};
 use cuelight_plan::{Retry, RetryKind};
 
-/// Whether another call is allowed after `calls` of them, the last of which failed in this mode.
+/// True if another call is allowed after `calls` of them, the last of which failed in this mode.
 pub(super) fn may_try_again(retry: Option<&Retry>, calls: u32, mode: FailureMode) -> bool {
     let Some(retry) = retry else { return false };
     let asked_for = if retry.on.is_empty() {
@@ -15,7 +15,8 @@ pub(super) fn may_try_again(retry: Option<&Retry>, calls: u32, mode: FailureMode
     retry.kind != RetryKind::None && calls < retry.max_attempts && asked_for && !mode.is_terminal()
 }
 
-/// Before the call after the `failed`-th failure (counted from 1): min(delay · factor^(n−1), max-delay) ± jitter.
+/// Before the call after the `failed`-th failure (counted from 1): min(delay · factor^(n−1), max-delay) ±
+/// jitter.
 pub(super) fn delay(retry: &Retry, failed: u32, seed: u64, step: StepIx) -> Span {
     let exponent = failed.saturating_sub(1);
     let grown = match retry.kind {

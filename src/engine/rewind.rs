@@ -1,12 +1,12 @@
-//! Sending back: a gate answers neither yes nor no, and what it asks about is done again from an earlier step on. The
-//! gate then asks anew.
+//! Sending back: a gate is neither approved nor rejected, and its work is done again from an earlier step on.
+//! Then the gate asks again.
 
 use crate::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk};
 use cuelight_base::{GateId, StepIx};
 use cuelight_plan::{FrameKind, Work};
 
 impl Turn<'_> {
-    /// The steps that begin anew when this gate is sent back, or why it cannot be.
+    /// The steps that begin again when this gate is sent back, or the reason why it cannot be sent back.
     pub(super) fn anew_from(&self, id: GateId) -> Result<Vec<StepIx>, String> {
         let gate = &self.world.gates[&id];
         let Some(name) = gate.rule.send_back.clone() else {
@@ -46,7 +46,7 @@ impl Turn<'_> {
     }
 }
 
-/// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.
+/// Refuses steps that are under way: only steps that have ended, or have not begun, can begin again.
 fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     let (it, plan) = (run.step(step), run.plan_step(step));
     let under_way = match it.state() {

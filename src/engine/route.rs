@@ -1,8 +1,8 @@
-//! Routing: which of several candidates does a piece of work. `choose` is a pure function of what is known of them, so that
-//! tools today, and whatever else can do work later, are chosen in the same way and with the same reasons.
+//! Routing: the choice of one of several candidates for a piece of work. `choose` is a pure function of the
+//! known facts, so that every kind of candidate is chosen in the same way and with the same reasons.
 //!
-//! Around it: what is known of the tools of a step, what becomes of the step when none of them takes a call, and how a
-//! person chooses. Whole numbers only, and chance comes from the seed of the run.
+//! Around it: the facts about the tools of a step, the fate of the step when no tool takes a call, and the
+//! choice by a person. Whole numbers only, and chance comes from the seed of the run.
 
 use crate::{
     Alternative, Choice, Purpose, StepEvent, StepState, WaitReason,
@@ -17,16 +17,16 @@ use crate::{
 use cuelight_base::{FailureMode, RoutePolicy, RunId, Score, StepIx, counted, shorten};
 use cuelight_plan::Route;
 
-/// Who or what may do it, as far as a choice asks.
+/// A candidate for a step, with the facts that a choice needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidate {
     /// `ship@1.2.0`
     pub(super) name: String,
-    /// What its call goes to.
+    /// The target of its call.
     target: Option<String>,
     /// Why it cannot do it now, if it cannot.
     pub(super) unavailable: Option<String>,
-    /// How many of the capabilities that are asked for it has.
+    /// The number of wanted capabilities that it has.
     pub(super) matches: usize,
     /// Calls under way to it, and waiting for it.
     pub(super) under_way: u64,
@@ -34,23 +34,23 @@ pub(super) struct Candidate {
     pub(super) priority: i32,
     /// When it was chosen last, counted over all choices; 0 for never.
     pub(super) turn: u64,
-    /// What is remembered of its last calls.
+    /// The record of its last calls.
     pub(super) past: Past,
 }
 
 /// The last calls of a candidate, in whole numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Past {
-    /// How many are remembered.
+    /// The number of remembered calls.
     pub(super) calls: u64,
-    /// How many of them succeeded.
+    /// The number of calls that succeeded.
     pub(super) succeeded: u64,
-    /// How long those took on average, in milliseconds.
+    /// The average time of the calls that succeeded, in milliseconds.
     pub(super) mean_ms: u64,
 }
 
-/// Chooses one of those that are available; nothing when none is. `wants` is how many capabilities are asked for, `drawn` a
-/// number that only `learned` looks at. Of equals the first is chosen.
+/// Chooses one of the available candidates; none when no one is available. `wants` is the number of wanted
+/// capabilities, `drawn` a number that only `learned` uses. The first of equals is chosen.
 pub(super) fn choose(
     policy: RoutePolicy,
     wants: usize,
@@ -108,10 +108,10 @@ pub(super) fn choose(
     })
 }
 
-/// How often `learned` chooses another one than the best, to learn of it.
+/// One choice in so many is not the best one, so that `learned` learns of others.
 const EXPLORES_ONE_IN: u64 = 10;
 
-/// How good a candidate that is available would be.
+/// The score of a candidate that is available.
 fn score(policy: RoutePolicy, wants: usize, it: &Candidate, all: &[Candidate], fastest: u64) -> Score {
     match policy {
         RoutePolicy::RoundRobin | RoutePolicy::Manual => Score::ONE,
@@ -135,7 +135,7 @@ fn score(policy: RoutePolicy, wants: usize, it: &Candidate, all: &[Candidate], f
     }
 }
 
-/// What speaks for a candidate that is available, or against it.
+/// The arguments for a candidate that is available, or against it.
 fn about(policy: RoutePolicy, wants: usize, it: &Candidate) -> String {
     match policy {
         RoutePolicy::RoundRobin if it.turn == 0 => "its turn has not come before".to_owned(),
@@ -163,7 +163,8 @@ fn about(policy: RoutePolicy, wants: usize, it: &Candidate) -> String {
 }
 
 impl Turn<'_> {
-    /// Whether it is known which tool this step calls. Otherwise it waits, people are asked, or it goes on without.
+    /// True if the tool of this step is known. Otherwise the step waits, people are asked, or it goes on
+    /// without.
     pub(super) fn is_routed(&mut self, id: RunId, step: StepIx) -> bool {
         let run = self.run(id);
         let Some(route) = run.plan_step(step).work.route() else { return true };
@@ -201,7 +202,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What is known of the tools of which one is chosen.
+    /// The facts about the tools of which one is chosen.
     fn candidates(&self, run: &Run, step: StepIx, route: &Route) -> Result<Vec<Candidate>, Unresolved> {
         let view = View::of(self.world, run, step, self.now);
         let work = &run.plan_step(step).work;
@@ -238,7 +239,8 @@ impl Turn<'_> {
         }
     }
 
-    /// None of them takes a call: the fallback is next, where there is one; else the step waits, for its timeout at most.
+    /// None of them takes a call: the fallback is next, where there is one; else the step waits, for its
+    /// timeout at most.
     fn has_no_candidate(&mut self, id: RunId, step: StepIx, candidates: &[Candidate]) {
         let why = |it: &Candidate| it.unavailable.clone().unwrap_or_default();
         let run = self.run(id);
@@ -273,7 +275,7 @@ impl Turn<'_> {
         self.emit_step(id, step, StepEvent::Waiting { reason });
     }
 
-    /// What is proposed to people who choose: the first that can be called now.
+    /// The choice that is proposed to people: the first candidate that can be called now.
     pub(super) fn proposed(&self, run: &Run, step: StepIx) -> Option<Choice> {
         let route = run.plan_step(step).work.route()?;
         let candidates = self.candidates(run, step, route).ok()?;
@@ -322,7 +324,7 @@ impl Turn<'_> {
 const ROUTING: u32 = 1 << 31;
 
 impl Run {
-    /// Whether a person is to choose the tool of this step, and has not.
+    /// True if a person is to choose the tool of this step, and has not.
     pub(super) fn is_to_be_chosen(&self, step: StepIx) -> bool {
         let by_hand = |it: &Route| it.policy == RoutePolicy::Manual;
         self.step(step).chosen.is_none() && self.plan_step(step).work.route().is_some_and(by_hand)
@@ -333,8 +335,8 @@ impl Run {
 mod tests {
     use super::*;
 
-    /// `a b2 c!`: names; then what is known: `m` capabilities it has, `u` calls under way, `p` priority, `t` turn,
-    /// `l` last calls, succeeded, milliseconds; `!` not available.
+    /// `a b2 c!`: names; then what is known: `m` capabilities it has, `u` calls under way, `p` priority, `t`
+    /// turn, `l` last calls, succeeded, milliseconds; `!` not available.
     fn candidates(text: &str) -> Vec<Candidate> {
         let one = |text: &str| {
             let mut words = text.split(',');
@@ -357,7 +359,8 @@ mod tests {
         text.split_whitespace().map(one).collect()
     }
 
-    /// Policy, what is asked for, candidates, the draw; then what is chosen, how sure, and the others with their scores.
+    /// Policy, what is asked for, candidates, the draw; then what is chosen, how sure, and the others with
+    /// their scores.
     const CASES: &[(RoutePolicy, usize, &str, u64, &str)] = &[
         (RoutePolicy::RoundRobin, 0, "a b c", 1, "a 1.00 of b=1.00 c=1.00"),
         (RoutePolicy::RoundRobin, 0, "a,t3 b,t1 c,t2", 1, "b 1.00 of a=1.00 c=1.00"),

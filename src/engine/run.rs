@@ -1,7 +1,8 @@
-//! A run: its steps, what is ready, what is due, and what it may still do. Changed by events alone.
+//! A run: its steps, the ready ones, the due ones, and the actions that it may still take. Changed by events
+//! alone.
 //!
-//! Everything is kept incrementally: a step counts its needs that have not come to rest, a run what is touched, ready
-//! and due. One completion costs its out-degree; nothing scans all steps.
+//! Everything is kept incrementally: a step counts its needs that have not ended, a run its touched, ready
+//! and due steps. One completion costs its out-degree; nothing scans all steps.
 
 use crate::{
     Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Facts, Origin, Purpose, RunEvent, RunState, Stage,
@@ -30,10 +31,10 @@ pub(super) struct Stopping {
     pub(super) compensate: bool,
 }
 
-/// Where a step stands among others: priority, then file order.
+/// The rank of a step among others: priority, then file order.
 pub(super) type Rank = (Reverse<i32>, StepIx);
 
-/// What a step takes up while it is done.
+/// The room that a step takes up while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Room {
     /// Nothing: waiting holds no slot.
@@ -56,20 +57,21 @@ impl Room {
     }
 }
 
-/// What is known of one run.
+/// The state of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) plan: Arc<Plan>,
     pub(super) plan_hash: Digest,
-    /// The gates that asked in the runs that this one does again, each with the people whom its `forbid` excluded there.
+    /// The gates that asked in the runs that this one does again, each with the people whom its `forbid`
+    /// excluded there.
     pub(super) asked: BTreeMap<String, Vec<String>>,
     pub(super) by: Actor,
     pub(super) seed: u64,
     pub(super) trace: String,
     /// The run that it does again or goes on from.
     pub(super) parent: Option<RunId>,
-    /// Whether what it took over is another run's to undo.
+    /// True if the results that it took over are another run's to undo.
     is_fork: bool,
     pub(super) state: RunState,
     pub(super) started_at: Option<Timestamp>,
@@ -77,9 +79,9 @@ pub(super) struct Run {
     /// Steps that a computed matrix added to those of the plan.
     pub(super) added: Vec<PlanStep>,
     links: Arc<Links>,
-    /// Steps to be judged: what is more urgent first.
+    /// Steps to be judged: the more urgent first.
     pub(super) touched: BTreeSet<Rank>,
-    /// By frame and by what they need to start, those that could start if there were room.
+    /// Steps that could start if they had room, by frame and by the room that they need.
     pub(super) ready: BTreeMap<(Option<StepIx>, Room), BTreeSet<Rank>>,
     pub(super) running: u32,
     pub(super) open_steps: u32,
@@ -101,22 +103,22 @@ pub(super) struct Run {
     pub(super) unwinding: Option<Box<Unwinding>>,
     /// By gate that has asked again, the steps that wait for it since then, as if they needed it.
     holds: BTreeMap<StepIx, Vec<StepIx>>,
-    /// Gates that had let go what is behind them, asked again, and have not been approved since.
+    /// Gates that had released the steps behind them, asked again, and have not been approved since.
     asked_anew: BTreeSet<StepIx>,
     /// Gates that have captured the workspace.
     captured: BTreeSet<StepIx>,
     pub(super) undone: u32,
     pub(super) spending: Spending,
-    /// Of steps that have a budget of their own.
+    /// Spending of the steps that have a budget of their own.
     pub(super) step_spending: BTreeMap<StepIx, Spending>,
-    /// What calls in flight were charged with beside being calls.
+    /// The charges of calls in flight, in addition to being calls.
     pub(super) charged: BTreeMap<StepIx, Amounts>,
     pub(super) vars: BTreeMap<String, Value>,
-    /// What people said of failures.
+    /// The notes of people on failures.
     pub(super) noted: BTreeMap<Whose, Noted>,
 }
 
-/// Who waits for whom, from the plan; grows when a computed matrix opens.
+/// The links between steps, from the plan; they grow when a computed matrix opens.
 #[derive(Clone, Debug, Default)]
 struct Links {
     dependents: Vec<Vec<StepIx>>,
@@ -258,14 +260,15 @@ impl Run {
         found
     }
 
-    /// The matrices and called workflows around a step, from the inside out, up to a talk: a model goes on without what it
-    /// was refused.
+    /// The matrices and called workflows around a step, from the inside out, up to a talk: a model goes on
+    /// without what it was refused.
     pub(super) fn frames_of(&self, step: StepIx) -> Vec<StepIx> {
         let around = std::iter::successors(self.plan_step(step).frame, |it| self.plan_step(*it).frame);
         around.take_while(|it| talk::of(self.plan_step(*it)).is_none()).collect()
     }
 
-    /// Those frames that can close as soon as this step is done: it is a copy of a matrix, or nothing in the workflow needs it.
+    /// The frames that can close as soon as this step is done: it is a copy of a matrix, or nothing in the
+    /// workflow needs it.
     pub(super) fn frames_ended_by(&self, step: StepIx) -> Vec<StepIx> {
         let (mut ended, mut at) = (Vec::new(), step);
         for frame in self.frames_of(step) {
@@ -290,7 +293,7 @@ impl Run {
         self.links.children.get(step.index()).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a step waits for this gate because what it was approved with had changed.
+    /// True if a step waits for this gate because its approved calls or files had changed.
     pub(super) fn is_held(&self, step: StepIx, gate: StepIx) -> bool {
         self.holds.get(&gate).is_some_and(|it| it.contains(&step))
     }
@@ -306,8 +309,9 @@ impl Run {
         lets_go.flat_map(|it| self.dependents(it)).copied().filter(not_begun).collect()
     }
 
-    /// The gates right before a step, which have let it go: those it needs, alone, as copies of a matrix or at the end of a called
-    /// workflow, and, where it needs nothing inside the frame around it, those which that needs.
+    /// The gates right before a step that have released it: those that it needs, alone, as copies of a matrix
+    /// or at the end of a called workflow.
+    /// If it needs nothing inside the frame around it, they are the gates right before that frame.
     pub(super) fn gates_before(&self, step: StepIx) -> Vec<StepIx> {
         let mut gates = Vec::new();
         let mut at = Some(step);
@@ -355,9 +359,10 @@ impl Run {
         self.above(step, through).into_iter().filter(is_gate).collect()
     }
 
-    /// Gates above a step that had been approved, asked again, and have not been approved since. Those that still ask hold
-    /// back all that is behind them. Those that were refused hold back what had not begun by then, up to a step that
-    /// decides by itself what a refusal means to it, and all that this one releases.
+    /// Gates above a step that had been approved, asked again, and have not been approved since.
+    /// Gates that still ask hold back every step behind them. Gates that were refused hold back the steps
+    /// that had not begun by then. They do so up to a step that decides by itself about a refusal, and the
+    /// steps that this one releases.
     pub(super) fn unapproved_above(&self, step: StepIx) -> Vec<StepIx> {
         if self.asked_anew.is_empty() {
             return Vec::new();
@@ -384,8 +389,9 @@ impl Run {
         approved.filter_map(|it| Some((*it, self.step(*it).facts.as_ref()?.tree_digest()?))).collect()
     }
 
-    /// The tree that a gate shows because another one has captured it: a gate above it, or that of an earlier copy of the
-    /// same matrix. Of copies only earlier ones count, or two that ask at once would take over from each other for ever.
+    /// The tree that a gate shows because another one has captured it: a gate above it, or that of an earlier
+    /// copy of the same matrix.
+    /// Only earlier copies count, or two that ask at once would take over from each other for ever.
     pub(super) fn tree_before(&self, gate: StepIx) -> Option<Digest> {
         let above = self.trees_above(gate).last().map(|it| it.1);
         above.or_else(|| {
@@ -415,7 +421,7 @@ impl Run {
         if self.plan.max_parallel == 0 { default } else { self.plan.max_parallel }
     }
 
-    /// Whether there is room for one more of this kind in this frame.
+    /// True if this frame has room for one more of this kind.
     pub(super) fn has_room(&self, frame: Option<StepIx>, room: Room) -> bool {
         match room {
             Room::Nothing => true,
@@ -432,7 +438,7 @@ impl Run {
         })
     }
 
-    /// Whether nothing but what asks for it by name may start.
+    /// True if only steps that ask for it by name may start.
     pub(super) fn is_ending(&self) -> bool {
         self.stopping.is_some() || self.cancelling || self.timed_out
     }
@@ -459,7 +465,7 @@ impl Run {
         self.is_ending().then(|| self.why_ending())
     }
 
-    /// Whether a frame around it was allowed to open although the run is ending.
+    /// True if a frame around it was allowed to open although the run is ending.
     pub(super) fn in_explicit_frame(&self, step: StepIx) -> bool {
         let mut frame = self.plan_step(step).frame;
         while let Some(index) = frame {
@@ -475,7 +481,7 @@ impl Run {
         matches!(self.plan_step(step).undo, Undo::By(_))
     }
 
-    /// Where it is in its life.
+    /// The stage of the run in its life.
     fn stage(&self) -> Stage {
         stage_of(self.state, self.compensating)
     }
@@ -539,7 +545,7 @@ impl Run {
         }
     }
 
-    /// Where a step stands among others.
+    /// The rank of a step among others.
     pub(super) fn rank(&self, step: StepIx) -> Rank {
         (Reverse(self.plan_step(step).priority), step)
     }
@@ -669,7 +675,8 @@ impl Run {
         }
     }
 
-    /// What is left of a step that begins anew: what it has done, or may have, and what of its approvals stands.
+    /// The state that a step keeps when it begins again: its effects, certain or possible, and the approvals
+    /// that stand.
     fn left_of(&self, index: StepIx, before: StepState, stands: impl Fn(&Approval) -> bool) -> Step {
         let step = self.step(index);
         Step {
@@ -684,7 +691,7 @@ impl Run {
         }
     }
 
-    /// What a step that begins anew has done, if that is for this run to undo.
+    /// The effects of a step that begins again, if they are for this run to undo.
     fn did(&self, index: StepIx, before: StepState) -> Option<Box<Did>> {
         let step = self.step(index);
         if before.is_done() && self.completed.contains(&index) {
@@ -693,7 +700,7 @@ impl Run {
         step.did.clone()
     }
 
-    /// What a step has brought, and what a gate has let go with its yes.
+    /// Takes the outputs of a step, and the calls that a gate released.
     fn take_result(&mut self, index: StepIx, event: &StepEvent) {
         let StepEvent::Completed {
             outputs,
@@ -740,7 +747,8 @@ impl Run {
         }
     }
 
-    /// The steps behind a gate that are bound to the files of calls which it showed; nothing where it showed none.
+    /// The steps behind a gate that are bound to the files of calls which it showed; none if it showed no
+    /// files.
     pub(super) fn bound_later(&self, gate: StepIx, facts: &Facts) -> Option<Vec<StepIx>> {
         let was_shown =
             |it: &Program| facts.shown_of(it).iter().any(|(of, files)| call::names_files(of, files));
@@ -752,8 +760,8 @@ impl Run {
         (!facts.programs.is_empty()).then(|| open().filter(is_bound).collect())
     }
 
-    /// Notes what a gate has approved of the steps behind it. Without `later` the steps that its files bind are read from
-    /// the words of their calls.
+    /// Notes the approval of a gate at the steps behind it. Without `later` the steps that its files bind are
+    /// read from the words of their calls.
     fn approve(
         &mut self,
         gate: StepIx,
@@ -808,7 +816,8 @@ impl Run {
         self.completed.push(index);
     }
 
-    /// What it was let go for has changed: it waits, with its gates, to be approved again.
+    /// Reopens a step whose approved calls or files have changed: it waits, with its gates, to be approved
+    /// again.
     fn reopen(&mut self, index: StepIx, before: StepState, why: &str, gates: &[StepIx]) {
         if gates.is_empty() && before == StepState::Completed {
             self.asked_anew.insert(index);
@@ -853,8 +862,9 @@ impl Run {
         }
     }
 
-    /// A step that was sent back is as it was before it began; only its calls are counted on, so that each has a number
-    /// of its own. What it did before is done again, and undone once, also when it is not done again.
+    /// Resets a step that was sent back to its state before it began; only its calls are counted on, so that
+    /// each has a number of its own.
+    /// Its earlier effects are undone once, also when the step is not done again.
     fn begin_anew(&mut self, index: StepIx, before: StepState, fresh: Step) {
         if fresh.did.is_none() {
             self.completed.retain(|it| *it != index);
@@ -875,14 +885,14 @@ impl Run {
         }
     }
 
-    /// Those that need a step, and those that it holds beside them.
+    /// The steps that need a step, and the steps that it holds beside them.
     fn waiting_for(&self, index: StepIx) -> Vec<StepIx> {
         let held = self.holds.get(&index).into_iter().flatten();
         let held = held.filter(|it| !self.plan_step(**it).needs.contains(&index));
         held.chain(self.dependents(index)).copied().collect()
     }
 
-    /// What a step waits for, from the steps it needs and the frame around it, as they are now.
+    /// Counts again the needs that a step waits for: its needs and the frame around it, as they are now.
     fn count_again(&mut self, index: StepIx) {
         let plan = self.plan_step(index);
         let open_frame = |it: StepIx| self.step(it).state() == StepState::Running;
@@ -918,7 +928,8 @@ impl Run {
         }
     }
 
-    /// What may have happened is undone like what did, and so is a talk that failed when some of its calls were done.
+    /// Notes a step whose effect may have happened: it is undone like a completed one. So is a talk that
+    /// failed when some of its calls were done.
     fn note_unknown(&mut self, index: StepIx, after: StepState) {
         let failed = matches!(after, StepState::Failed | StepState::Cancelled | StepState::Skipped);
         if !failed || !self.is_undoable(index) {
@@ -942,7 +953,7 @@ impl Run {
         }
     }
 
-    /// What leaving a state gives back: a slot, a place, an entry in the list of ready steps.
+    /// Gives back the room of a state that is left: a slot, a place, an entry in the list of ready steps.
     fn leave(&mut self, index: StepIx, before: StepState, after: StepState) {
         let plan = self.plan_step(index);
         let (frame, priority, is_frame) = (plan.frame, plan.priority, matches!(plan.work, Work::Frame(_)));
@@ -992,7 +1003,7 @@ impl Run {
         }
     }
 
-    /// More steps in a frame that is open. What they need and what rests already holds them up no more.
+    /// Adds steps to an open frame. Needs that have ended already hold them up no more.
     fn grow_frame(&mut self, index: StepIx, calls: &[TalkCall], copies: &[PlanStep]) {
         let first = self.steps.len();
         self.add_copies(copies);
@@ -1009,7 +1020,7 @@ impl Run {
         }
     }
 
-    /// What a model was asked and has asked for, when this frame is a talk.
+    /// Notes the question to a model and the calls that it has asked for, when this frame is a talk.
     fn note_talk(&mut self, index: StepIx, calls: &[TalkCall], first: usize) {
         if talk::of(self.plan_step(index)).is_none() {
             return;
@@ -1041,7 +1052,8 @@ impl Run {
         }
     }
 
-    /// A step has one thing less to wait for. True: it was skipped before, and those that need it can go on now.
+    /// A step has one thing less to wait for. True: it was skipped before, and those that need it can go on
+    /// now.
     fn satisfy(&mut self, step: StepIx) -> bool {
         let it = &mut self.steps[step.index()];
         if it.open_needs == 0 {
@@ -1058,8 +1070,9 @@ impl Run {
         state == StepState::Skipped
     }
 
-    /// Those that need a step hear that it rests. Where it was skipped while something it needs still ran, they wait for
-    /// that as they would have done: they hear of it when its needs have come to rest.
+    /// Tells the steps that need a step that it has ended.
+    /// A step that was skipped while one of its needs still ran tells them only when its needs have ended:
+    /// they wait for those as they would have done.
     fn pass_on(&mut self, index: StepIx) {
         let mut resting = vec![index];
         while let Some(index) = resting.pop() {
@@ -1082,7 +1095,7 @@ impl Run {
         }
     }
 
-    /// A step has come to rest: those that need it, and the frame around it, hear of it once.
+    /// Tells the steps that need a step, and the frame around it, once, that it has ended.
     fn come_to_rest(&mut self, index: StepIx) {
         self.open_steps -= 1;
         self.steps[index.index()].in_flight = None;
@@ -1193,7 +1206,7 @@ impl Run {
         }
     }
 
-    /// What a call was given that is taken back as its tool says, for whoever does that: what its words meant then.
+    /// Notes the input of a call whose tool has an undo, for that undo: the values that its words had then.
     fn note_given(&mut self, index: StepIx, input: &ValueMap) {
         let undo = call::undo_work(self.plan_step(index));
         if !matches!(undo, Some(Work::Tool(it)) if it.undoes) {
@@ -1279,8 +1292,8 @@ impl Run {
         scope.map_or(&self.plan.inputs, |it| &self.step(it).inputs)
     }
 
-    /// The environment templates of a step, from the outermost in; the last one of a name wins. Those of a workflow are
-    /// its own: a workflow that is called sees nothing of the one that calls it but what is handed to it.
+    /// The environment templates of a step, from the outermost in; the last one of a name wins.
+    /// A workflow has its own: a called workflow sees nothing of its caller but its inputs and environment.
     pub(super) fn env_of(&self, step: StepIx) -> impl DoubleEndedIterator<Item = &(String, String)> {
         let plan = self.plan_step(step);
         let (outer, frame): (&[_], &[_]) = match plan.scope.map(|it| self.plan_step(it)) {
@@ -1297,13 +1310,13 @@ impl Run {
     }
 }
 
-/// Where a run in this state is in its life: what undoes is no longer executing.
+/// The stage of a run in this state: a run that undoes is no longer executing.
 const fn stage_of(state: RunState, compensating: bool) -> Stage {
     if compensating && !state.rests() { Stage::Aggregate } else { state.stage() }
 }
 
-/// The state that an event leads to, or none when it may not happen in this one. A run at rest is only ever taken up to
-/// be undone.
+/// The state that an event leads to, or none when it may not happen in this one. A run at rest is only ever
+/// taken up to be undone.
 fn next(state: RunState, event: &RunEvent) -> Option<RunState> {
     use RunState as S;
     Some(match (state, event) {
@@ -1326,7 +1339,8 @@ fn next(state: RunState, event: &RunEvent) -> Option<RunState> {
     })
 }
 
-/// Whether a condition names `failure()`, `always()` or `cancelled()`: such a step may run when others no longer may.
+/// True if a condition names `failure()`, `always()` or `cancelled()`: such a step may run when others no
+/// longer may.
 pub(super) fn asks_for_failures(condition: &str) -> bool {
     use cuelight_expression::{Function, StatusFunction};
     let Ok(expr) = cuelight_expression::parse(condition) else { return false };

@@ -1,5 +1,5 @@
-//! Schedules that people hold: a workflow on hold is not started by time until somebody lets it go. When it is due is
-//! said elsewhere; here is only whether it may.
+//! Schedules on hold: a workflow on hold is not started by time until somebody releases it. The due times are
+//! computed elsewhere; here is only the hold.
 
 use crate::{
     Actor, CauseOfLaunch, Fact, Refusal, ScheduleEvent,

@@ -1,5 +1,5 @@
-//! Values that outlive a run: set by steps and by people. Each has a version, which grows with every change, and an etag, so
-//! that whoever read a value can change it only if nobody else has meanwhile.
+//! Values that outlive a run: set by steps and by people. Each has a version, which grows with every change,
+//! and an etag. With the etag a reader can change a value only if nobody else has meanwhile.
 
 use crate::{Actor, Fact, Refusal, ScopeEvent, handle::Turn, world::World};
 use cuelight_base::{
@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 
 const _: () = assert!(SCOPE_VALUE_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
 
-/// What somebody wants a value of the session or the workspace to be.
+/// A new value of the session or the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewValue {
-    /// Which scope; never that of a run.
+    /// The scope; never that of a run.
     pub scope: Scope,
-    /// The key.
+    /// The key of the value.
     pub key: String,
     /// The value; nothing takes it away.
     pub value: Option<Value>,
-    /// How long it stands; for ever when nothing is said.
+    /// The lifetime of the value; for ever when nothing is given.
     #[serde(default)]
     pub ttl: Option<Span>,
     /// Only if it is as it was seen.
@@ -28,11 +28,11 @@ pub struct NewValue {
     pub expect: Option<Expected>,
 }
 
-/// What a value must be to be changed.
+/// The condition on the old value under which it is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expected {
-    /// Not there.
+    /// The value does not exist.
     Absent,
     /// The one with this etag.
     Etag(String),
@@ -52,21 +52,23 @@ impl Stored {
     }
 }
 
-/// What tells this value, set for this time, from every other.
+/// The etag that tells this value, set for this time, from every other.
 pub fn etag(value: &Value, version: u64) -> String {
     let text = canonical_json(value);
     let digest = sha256("cuelight-etag-v1", &[text.as_bytes(), &version.to_be_bytes()]);
     digest.to_string().chars().take(16).collect()
 }
 
-/// Whose values of a scope an actor sees: a session is that of whoever asks, and each project has its own of both.
+/// The owner of the values that an actor sees in a scope: a session belongs to the actor, and each project
+/// has its own of both scopes.
 pub fn owner_of(scope: Scope, by: &Actor) -> String {
     let whose = if scope == Scope::Session { by.principal() } else { String::new() };
     by.project().map_or(whose.clone(), |project| format!("project:{project}/{whose}"))
 }
 
 impl World {
-    /// A value was set or taken away. What was taken away or has expired is absent, and its version is counted on.
+    /// Applies an event about a value that was set or removed. A removed or expired value is absent, and its
+    /// version is counted on.
     pub(super) fn apply_scope(&mut self, run: Option<RunId>, at: Timestamp, event: &ScopeEvent) {
         let (scope, owner, key, value, expires_at) = match event {
             ScopeEvent::Set { scope, owner, key, value, expires_at, .. } => {

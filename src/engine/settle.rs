@@ -1,7 +1,7 @@
-//! What follows of itself: works off the list of what was touched until it is empty.
+//! Settling of a run: works off the list of touched steps until it is empty.
 //!
-//! Order: touched steps are judged, free slots are filled (priority, then file order), and a run in which nothing is
-//! open any more is undone or ended.
+//! Order: touched steps are judged, free slots are filled (priority, then file order), and a run without open
+//! steps is undone or ended.
 
 use crate::{
     Refusal, RunEvent, RunState, StepEvent, StepState, Why,
@@ -96,7 +96,7 @@ impl Turn<'_> {
         false
     }
 
-    /// A step whose needs have come to rest, or a frame whose children have.
+    /// Judges a step whose needs have ended, or a frame whose children have.
     fn judge(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         if run.step(step).state() == StepState::Running {
@@ -154,7 +154,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Starts what a step does.
+    /// Starts the work of a step.
     fn begin(&mut self, id: RunId, step: StepIx) {
         if is_replaced(self.run(id), step) {
             return self.call_again(id, step);
@@ -182,7 +182,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What could not be resolved: files are asked for, or the step fails.
+    /// Handles a call that could not be resolved: files are asked for, or the step fails.
     pub(super) fn unresolved(&mut self, id: RunId, step: StepIx, files: Vec<String>, why: Unresolved) {
         match why {
             Unresolved::Needs(patterns) => self.ask_facts(id, step, files, patterns, Vec::new()),
@@ -221,7 +221,7 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a step may start now: the run is not paused, there is room, and nobody who waits for it is more urgent.
+/// True if a step may start now: the run is not paused, there is room, and no waiting step is more urgent.
 pub(super) fn may_start(run: &Run, step: StepIx) -> bool {
     let plan = run.plan_step(step);
     let room = Room::of(&plan.work);

@@ -18,7 +18,7 @@ macro_rules! words {
                 match self { $(Self::$variant => $word,)* }
             }
 
-            /// Whether nothing more happens to it by itself.
+            /// True if nothing more happens to it by itself.
             pub const fn rests(self) -> bool {
                 match self { $(Self::$variant => $rests,)* }
             }
@@ -37,7 +37,7 @@ words! {
     RunState {
         /// Waits for its concurrency group.
         Created "created" false,
-        /// Goes on.
+        /// Steps start and run.
         Running "running" false,
         /// Starts nothing new until a person resumes it.
         Paused "paused" false,
@@ -47,11 +47,11 @@ words! {
         PartiallyCompleted "partially-completed" true,
         /// A step failed that was not.
         Failed "failed" true,
-        /// A person said no, or nobody said yes in time.
+        /// A person rejected it, or nobody approved it in time.
         Rejected "rejected" true,
         /// A person ended it.
         Cancelled "cancelled" true,
-        /// What was done has been undone.
+        /// All completed steps have been undone.
         Undone "undone" true,
     }
 }
@@ -59,7 +59,7 @@ words! {
 words! {
     /// The state of a step.
     StepState {
-        /// Its needs have not come to rest.
+        /// Its needs have not ended.
         Pending "pending" false,
         /// Could start; waits for a slot.
         Ready "ready" false,
@@ -67,11 +67,11 @@ words! {
         Waiting "waiting" false,
         /// Is being done; a frame: is open.
         Running "running" false,
-        /// Done.
+        /// The work is done.
         Completed "completed" true,
         /// Partly done; counts half.
         Partial "partial" true,
-        /// Not done.
+        /// The work was not done.
         Failed "failed" true,
         /// A gate that was refused, or expired.
         Rejected "rejected" true,
@@ -79,9 +79,9 @@ words! {
         Skipped "skipped" true,
         /// Ended by a person or with its run.
         Cancelled "cancelled" true,
-        /// Is being taken back.
+        /// Its undo is running.
         Undoing "undoing" false,
-        /// Was taken back.
+        /// Its effects were undone.
         Undone "undone" true,
         /// May have happened; a person is asked.
         InDoubt "in-doubt" false,
@@ -89,7 +89,7 @@ words! {
 }
 
 impl StepState {
-    /// Whether it was done, whole or in part, and that stands: it was not taken back.
+    /// True if it was done, whole or in part, and was not undone.
     pub const fn is_done(self) -> bool {
         matches!(self, Self::Completed | Self::Partial)
     }
@@ -98,13 +98,13 @@ impl StepState {
 words! {
     /// The state of a gate.
     GateState {
-        /// Waits for people.
+        /// Waits for people to answer.
         Open "open" false,
-        /// Approved, but can still be taken back.
+        /// Approved, but the approval can still be undone.
         Armed "armed" false,
         /// Enough people agreed, or a policy did.
         Approved "approved" true,
-        /// A person refused.
+        /// A person rejected it.
         Rejected "rejected" true,
         /// Nobody came in time.
         Expired "expired" true,
@@ -114,30 +114,31 @@ words! {
 }
 
 words! {
-    /// Where a run is in its life (O4), for header and trail.
+    /// The stage of a run in its life (O4), for header and trail.
     Stage {
-        /// It was asked for.
+        /// The run was asked for.
         Initialize "initialize" false,
         /// Its plan was made.
         Plan "plan" false,
         /// Waits for its place.
         Route "route" false,
-        /// Does its steps.
+        /// Its steps are running.
         Execute "execute" false,
         /// Undoes, or gathers outputs.
         Aggregate "aggregate" false,
         /// Ended well, or partly.
         Complete "complete" true,
-        /// Ended badly.
+        /// Ended in a failure.
         Failed "failed" true,
-        /// Was ended.
+        /// Ended by a cancellation.
         Cancelled "cancelled" true,
     }
 }
 
 impl Stage {
-    /// The stages that can follow this one. What rests is only ever taken up to be undone, and that is aggregating. So is
-    /// undoing what a retry has kept, in a run that is cancelled before it has its place.
+    /// The stages that can follow this one. A run that has ended is only taken up again to be undone, and
+    /// that is aggregating. So is undoing the results that a retry has kept, in a run that is cancelled
+    /// before it has its place.
     pub const fn next(self) -> &'static [Self] {
         match self {
             Self::Initialize => &[Self::Plan, Self::Cancelled],
@@ -150,10 +151,10 @@ impl Stage {
         }
     }
 
-    /// Whether that stage can follow this one, or is this one still.
+    /// Checks that this stage can be followed by that one; a stage may follow itself.
     ///
     /// # Errors
-    /// Which stages can, as a sentence.
+    /// A sentence that names the stages that can follow.
     pub fn move_to(self, to: Self) -> Result<(), String> {
         if self == to || self.next().contains(&to) {
             return Ok(());

@@ -1,28 +1,31 @@
-//! An answer as a text that its author signs with a key of their own. It names all that makes it this answer to this ask, so that
-//! the signature is worth nothing for any other. Making and checking signatures is for those who have keys.
+//! An answer as a text that its author signs with a key of their own. It names all that makes it this answer
+//! to this ask, so that the signature is worth nothing for any other. Making and checking signatures is for
+//! those who have keys.
 
 use crate::{Decision, Verdict};
 use cuelight_base::{Digest, GateId, Value, ValueMap, canonical_json, sha256};
 use std::fmt;
 
-/// What the signature is for, as `ssh-keygen -Y sign -n` wants it: one for something else counts for nothing here.
+/// The namespace of the signature, as `ssh-keygen -Y sign -n` wants it: a signature of another namespace
+/// counts for nothing here.
 pub const STATEMENT_NAMESPACE: &str = "cuelight-decision";
 
 const FIRST_LINE: &str = "cuelight-decision-v1";
 const ALONE: &str = "-alone";
 const OVERRIDES: &str = "-override";
 
-/// The hash of the values that an answer fills in; nothing for an answer without a form, which is signed as ever.
+/// The hash of the values that an answer fills in; nothing for an answer without a form, which is signed as
+/// ever.
 pub fn form_digest(form: &ValueMap) -> Option<Digest> {
     (!form.is_empty()).then(|| sha256("cuelight-form-v1", &[canonical_json(form).as_bytes()]))
 }
 
-/// What somebody signs to give an answer: a line for each thing.
+/// The text that a person signs to give an answer: a line for each part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Which log it goes into, as its heads name it.
+    /// The log it goes into, as its heads name it.
     pub log: String,
-    /// The gate.
+    /// The gate that is answered.
     pub gate: GateId,
     /// The epoch of its ask.
     pub epoch: u32,
@@ -30,7 +33,7 @@ pub struct Statement {
     pub trace: String,
     /// The hash of its ask.
     pub ask: Digest,
-    /// Yes or no.
+    /// The answer: approve, reject or send back.
     pub verdict: Verdict,
     /// Alone, in place of all who are wanted.
     pub break_glass: bool,
@@ -38,16 +41,16 @@ pub struct Statement {
     pub overrides: bool,
     /// Hash of the values that the answer fills in, where it fills in any.
     pub form: Option<Digest>,
-    /// Who answers, as `people.toml` calls them.
+    /// The person who answers, by the name in `people.toml`.
     pub by: String,
     /// The id of the decision, which counts once.
     pub id: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
 }
 
 impl Statement {
-    /// What is signed to give this answer at a gate of a run with this trace, in this log.
+    /// The statement for this answer at a gate of a run with this trace, in this log.
     pub fn of(decision: &Decision, trace: &str, log: &str) -> Self {
         Self {
             log: log.to_owned(),
@@ -65,7 +68,7 @@ impl Statement {
         }
     }
 
-    /// Reads one. Nothing when it is not, to the byte, as one is written.
+    /// Reads a statement; none when it differs by a byte from the written form.
     pub fn read(text: &str) -> Option<Self> {
         let mut lines = text.lines().skip(1);
         let mut line = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);

@@ -1,4 +1,4 @@
-//! A step: what the engine knows of one, and the states it may go through.
+//! A step: its state in the engine, and the states it may go through.
 //!
 //! ```text
 //! pending ─▶ ready ─▶ running ─▶ completed | partial | failed | cancelled
@@ -8,25 +8,25 @@
 //!    └▶ skipped                        completed | partial ─▶ undoing ─▶ undone
 //! ```
 //!
-//! What a change *causes* is not decided here; see `settle`.
+//! The consequences of a change are not decided here; see `settle`.
 
 use crate::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why, talk::Talking};
 use cuelight_base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap};
 use std::sync::Arc;
 
-/// What is known of one step.
+/// The state of one step.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Step {
     pub(super) state: Option<StepState>,
-    /// Needs that have not come to rest, and one more while the frame around it is closed.
+    /// Needs that have not ended, and one more while the frame around it is closed.
     pub(super) open_needs: u32,
     /// The first need that did not succeed, so that `success()` is false.
     pub(super) blocked: Option<StepIx>,
-    /// Whether a need, or one further up, failed.
+    /// True if a need, or one further up, failed.
     pub(super) failed_above: bool,
-    /// Whether its `if` asks for failures or cancelling by name: it may run when others no longer may.
+    /// True if its `if` asks for failures or cancelling by name: it may run when others no longer may.
     pub(super) explicit: bool,
-    /// Children that have not come to rest, of a frame.
+    /// Children of a frame that have not ended.
     pub(super) children_open: u32,
     /// Children that hold a place under `max-parallel`, of a frame.
     pub(super) children_running: u32,
@@ -38,7 +38,7 @@ pub(super) struct Step {
     pub(super) in_flight: Option<Purpose>,
     /// Calls of the work at hand (the step itself, or the fallback) that count.
     pub(super) calls: u32,
-    /// Which work is at hand: 0 is the step itself, then its fallbacks.
+    /// The number of the current work: 0 is the step itself, then its fallbacks.
     pub(super) work: u32,
     /// The tool that was chosen, of several.
     pub(super) chosen: Option<String>,
@@ -58,16 +58,17 @@ pub(super) struct Step {
     pub(super) confidence: Option<Score>,
     pub(super) error: Option<Box<ErrorRecord>>,
     pub(super) facts: Option<Arc<Facts>>,
-    /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate asks by then.
+    /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate
+    /// asks by then.
     pub(super) ran_in: Option<Box<Facts>>,
     pub(super) gate: Option<GateId>,
-    /// Of a frame: when it has taken too long, however often what is in it is tried.
+    /// The instant of a frame's timeout, for all tries together.
     pub(super) deadline: Option<Timestamp>,
     /// When it goes on by itself.
     pub(super) due: Option<Timestamp>,
-    /// What people approved of it, by gate.
+    /// The approvals of people for it, by gate.
     pub(super) approvals: Vec<Approval>,
-    /// Of a gate that has to ask again: what has changed.
+    /// The change because of which a gate has to ask again.
     pub(super) reopened: Option<String>,
     /// Gates beside its needs that it waits for once more.
     pub(super) held_by: Vec<StepIx>,
@@ -76,9 +77,9 @@ pub(super) struct Step {
     /// Calls of its undo that count.
     pub(super) undo_calls: u32,
     pub(super) undo_stuck: bool,
-    /// Whether it was skipped in a way that does not keep its dependents from running.
+    /// True if it was skipped in a way that lets its dependents run.
     pub(super) harmless: bool,
-    /// What the world has been asked for.
+    /// The files, patterns and programs that were asked for.
     pub(super) asked: Option<Box<Asked>>,
     /// A result that was not good enough by itself; people are asked.
     pub(super) held: Option<Box<ValueMap>>,
@@ -89,7 +90,7 @@ pub(super) struct Step {
     pub(super) looked_at: Vec<Program>,
     /// A call ended and nobody knows how: it may have happened.
     pub(super) unknown: bool,
-    /// What it did before it began anew, until it is done again.
+    /// The effects from before it began again, until it is done again.
     pub(super) did: Option<Box<Did>>,
     /// The work at hand has failed for good; its fallback is next.
     pub(super) exhausted: bool,
@@ -99,41 +100,42 @@ pub(super) struct Step {
     pub(super) ending: Option<Why>,
     /// Why a child was ended from outside, of a frame.
     pub(super) cut: Option<Why>,
-    /// Where its result comes from, when it did not bring it about itself.
+    /// The origin of its result, when it did not make it itself.
     pub(super) origin: Option<Box<Origin>>,
     /// The earlier result that stands for it.
     pub(super) cached: Option<Box<CachedFrom>>,
-    /// A person said how it ended: skipped, done by hand, or what became of it.
+    /// True if a person told its end: skipped, done by hand, or the outcome of a step in doubt.
     pub(super) by_hand: bool,
-    /// Where a tool's file says how its call is taken back: what that call was given.
+    /// The call of a tool whose file has an undo.
     pub(super) called: Option<Box<Called>>,
-    /// Of a model that may ask for tools: what was asked so far.
+    /// The questions so far, for a model that may ask for tools.
     pub(super) talk: Option<Box<Talking>>,
 }
 
-/// What a step did before it began anew: its undo goes by that when it is not done again.
+/// The effects of a step before it began again: its undo uses them when the step is not done again.
 #[derive(Clone, Debug)]
 pub(super) struct Did {
     pub(super) outputs: ValueMap,
     pub(super) called: Option<Box<Called>>,
 }
 
-/// The call of a tool that may have to be taken back.
+/// The call of a tool that may have to be undone.
 #[derive(Clone, Debug)]
 pub(super) struct Called {
-    /// What it was given last.
+    /// The input of its last call.
     pub(super) input: ValueMap,
-    /// What it gave, where it ended well.
+    /// The output of its last call, if it succeeded.
     pub(super) gave: Option<ValueMap>,
-    /// What was given to calls of which nobody knows whether they happened, each once.
+    /// The inputs of calls that may or may not have happened, each once.
     pub(super) in_doubt: Vec<ValueMap>,
 }
 
-/// What people approved of a step at one gate.
+/// The approval of a step at one gate.
 #[derive(Clone, Debug)]
 pub(super) struct Approval {
     pub(super) gate: StepIx,
-    /// The call, or one for each tool that may be chosen; none when it was not known yet, and only what it executes was shown.
+    /// The call, or one for each tool that may be chosen; empty when the call was not known yet and only its
+    /// files were shown.
     pub(super) calls: Vec<Digest>,
     /// Its fallbacks, by number.
     pub(super) fallbacks: Vec<(u32, Digest)>,
@@ -142,7 +144,7 @@ pub(super) struct Approval {
 }
 
 impl Approval {
-    /// Whether the call itself was shown.
+    /// True if the call itself was shown.
     pub(super) fn knows(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Step => !self.calls.is_empty(),
@@ -151,7 +153,7 @@ impl Approval {
         }
     }
 
-    /// Whether another call was shown than this one.
+    /// True if another call was shown than this one.
     pub(super) fn differs(&self, purpose: Purpose, hash: Digest) -> bool {
         match purpose {
             Purpose::Step => !self.calls.is_empty() && !self.calls.contains(&hash),
@@ -165,7 +167,7 @@ impl Approval {
 pub(super) type Asked = (Vec<String>, Vec<Vec<String>>, Vec<Program>);
 
 impl Step {
-    /// It is known by now that what was in doubt did not happen.
+    /// Clears the doubt, once it is known that the step did not happen.
     pub(super) fn forget_doubt(&mut self) {
         self.unknown = false;
         if let Some(called) = &mut self.called {
@@ -181,12 +183,12 @@ impl Step {
         self.state().rests()
     }
 
-    /// Whether it was skipped before all it needs had come to rest: what needs it waits for that.
+    /// True if it was skipped before all its needs had ended: its dependents wait for that.
     pub(super) fn waits_for_its_needs(&self) -> bool {
         self.state() == StepState::Skipped && self.open_needs > 0
     }
 
-    /// Whether dependents with `success()` may start.
+    /// True if dependents with `success()` may start.
     pub(super) fn succeeded(&self) -> bool {
         match self.state() {
             StepState::Completed | StepState::Partial => true,
@@ -222,7 +224,8 @@ impl Step {
         }
     }
 
-    /// What expressions see of it: `outputs result status form decision confidence attempts`.
+    /// The fields of the step that expressions see: `outputs result status form decision confidence
+    /// attempts`.
     pub(super) fn as_value(&self) -> Value {
         let mut map = ValueMap::new();
         map.insert("outputs".to_owned(), Value::Object(self.outputs.clone()));
@@ -301,8 +304,9 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
     })
 }
 
-/// Whether a step skipped for this reason lets its dependents run: its own `if`, a person, or a failure that the author
-/// allows (`semantics.md` 2, 3); not when something before it went wrong. What stands in a frame goes as that does.
+/// True if a step skipped for this reason lets its dependents run: its own `if`, a person, or a failure that
+/// the author allows (`semantics.md` 2, 3).
+/// False when a step before it failed. A step in a frame goes as the frame does.
 pub(super) fn is_harmless(why: &Why) -> bool {
     match why {
         Why::Condition | Why::Person { .. } | Why::Failed(_) | Why::Kept | Why::Frame(_) => true,

@@ -1,9 +1,9 @@
-//! A talk: a model that may ask for tools. Each question to it and each call it asks for is a step like any other, so that
-//! what holds for steps holds for them: gates, budgets, limits, a crash in the middle. Here is said what comes next in a
-//! talk, and what its model is told of what came before.
+//! A talk: a model that may ask for tools. Each question and each call is a step like any other, with the
+//! same gates, budgets, limits and crash recovery. This file decides the next step of a talk, and the results
+//! that its model is told.
 //!
-//! Nothing that a model says is read as more than data: a name is looked up, arguments are checked against a schema and
-//! handed on as they are, and no words of it become a step's id, a template, or a verdict.
+//! Words of a model are data only: a name is looked up, and arguments are checked against a schema and passed
+//! on as they are. No words of it become a step's id, a template, or a verdict.
 
 use crate::{
     StepEvent, StepState, TalkCall, Verdict, call, condition::View, handle::Turn, outcome, run::Run,
@@ -22,15 +22,15 @@ use std::sync::Arc;
 
 /// Tools that are named where a model asks for one that there is not.
 const NAMES_SHOWN: usize = 20;
-/// Characters of a foreign name in a message.
+/// Characters of an untrusted name in a message.
 const NAME_CHARS_SHOWN: usize = 80;
 
-/// What became of a talk so far.
+/// The state of a talk so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Talking {
     /// The steps that ask, in order.
     pub(super) asks: Vec<StepIx>,
-    /// What was asked for by each answer but the last, in its order.
+    /// The calls of each answer but the last, in its order.
     pub(super) rounds: Vec<Vec<TalkCall>>,
 }
 
@@ -48,7 +48,8 @@ pub(super) fn around(run: &Run, step: StepIx) -> Option<(StepIx, &Talk)> {
     Some((frame, of(run.plan_step(frame))?))
 }
 
-/// What came to rest before this question of a talk was asked: it needs none of it to have gone well, but came after it.
+/// The steps that ended before this question of a talk was asked: the question comes after them, and needs
+/// none of them to succeed.
 pub(super) fn before(run: &Run, step: StepIx) -> Vec<StepIx> {
     let talking = around(run, step).and_then(|(frame, _)| run.step(frame).talk.as_deref());
     let place =
@@ -71,7 +72,8 @@ pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
     talking.rounds.iter().flatten().filter_map(|it| it.step).filter(is_done).collect()
 }
 
-/// What a talk that has failed leaves behind, for those who look at its failure. Nothing where it changed nothing.
+/// The effects that a failed talk leaves behind, for people who look at its failure. Empty when it changed
+/// nothing.
 pub(super) fn leaves(run: &Run, frame: StepIx) -> String {
     let whole = run.is_undoable(frame);
     let said = |step: &StepIx| {
@@ -97,7 +99,7 @@ pub(super) fn leaves(run: &Run, frame: StepIx) -> String {
     format!(". Done by then: {}", names.join("; "))
 }
 
-/// The first question of a talk that opens. What it is asked is made up once, so that all rounds speak of the same.
+/// The first question of a talk that opens. Its prompt is resolved once, so that all rounds use the same.
 pub(super) fn opening(
     view: View<'_>,
     talk: &Talk,
@@ -112,7 +114,7 @@ pub(super) fn opening(
     Ok((said, question(view.run, view.step, talk, 1)))
 }
 
-/// What is offered to the model of a step that asks in a talk, and what was said before.
+/// The tools offered to the model of a step that asks in a talk, and the rounds before it.
 pub(super) fn so_far(world: &World, run: &Run, step: StepIx) -> (Vec<OfferedTool>, Vec<ToolRound>) {
     let Some((frame, talk)) = around(run, step) else { return (Vec::new(), Vec::new()) };
     let offered = |it: &TalkTool| {
@@ -135,7 +137,8 @@ pub(super) fn so_far(world: &World, run: &Run, step: StepIx) -> (Vec<OfferedTool
 }
 
 impl Turn<'_> {
-    /// All that a talk was waiting for has come to rest: what was asked for is done, the model is asked again, or that was it.
+    /// Goes on with a talk when all its open steps have ended: its calls are done, the model is asked again,
+    /// or the talk is over.
     pub(super) fn talk_on(&mut self, id: RunId, step: StepIx, talk: &Talk) {
         let run = self.run(id);
         let it = run.step(step);
@@ -211,7 +214,7 @@ impl Turn<'_> {
     }
 }
 
-/// What a step that asked has been asked for. Nothing where something else answered in place of a model.
+/// The calls that a step's model asked for. Empty if a fallback answered in place of a model.
 fn asked_by(run: &Run, ask: StepIx) -> Vec<ToolAsked> {
     let it = run.step(ask);
     let work = call::work_at(run.plan_step(ask), it.work);
@@ -219,8 +222,8 @@ fn asked_by(run: &Run, ask: StepIx) -> Vec<ToolAsked> {
     if is_model { calls_asked(&it.outputs) } else { Vec::new() }
 }
 
-/// A step that asks the model of a talk. It needs nothing: all that came before rests, and a call that was refused or has
-/// failed is no reason not to say so.
+/// A step that asks the model of a talk. It needs nothing: all that came before rests, and a call that was
+/// refused or has failed is no reason not to say so.
 fn question(run: &Run, frame: StepIx, talk: &Talk, number: u32) -> PlanStep {
     inside(run, frame, talk.ask.clone(), &format!("ask-{number}"))
 }
@@ -240,17 +243,19 @@ fn inside(run: &Run, frame: StepIx, step: PlanStep, name: &str) -> PlanStep {
     }
 }
 
-/// Where a call stands: the which of the how manieth answer, behind which step, and where the next step of the run will.
+/// The place of a call: the number of the answer, the number of the call in it, the step that asked, and the
+/// index of the run's next step.
 struct Place<'a> {
     round: u32,
     number: usize,
     ask: StepIx,
     first: usize,
-    /// What was called for the same step in runs before this one.
+    /// The calls for the same step in runs before this one.
     before: &'a [Earlier],
 }
 
-/// A call that was made for the same step in a run that this one does again or goes on from. The model does not know of it.
+/// A call that was made for the same step in a run that this one does again or goes on from. The model does
+/// not know of it.
 struct Earlier {
     run: RunId,
     step: String,
@@ -258,7 +263,7 @@ struct Earlier {
     given: ValueMap,
 }
 
-/// What was called for this step in runs before this one, and changed something or may have; the newest run first.
+/// The calls for this step in runs before this one that changed something or may have; the newest run first.
 fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
     let id = &run.plan_step(frame).id;
     let mut out = Vec::new();
@@ -279,7 +284,8 @@ fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
     out
 }
 
-/// What those who are asked about a call have to know of runs before: what was called already, and whether that was just this.
+/// The note on earlier runs for people who are asked about a call: the calls made already, and a mark on
+/// those with exactly this input.
 fn said_of(before: &[Earlier], tool: &PlanTool, given: &ValueMap) -> String {
     let Some(first) = before.first() else { return String::new() };
     let one = |it: &Earlier| {
@@ -298,7 +304,7 @@ fn said_of(before: &[Earlier], tool: &PlanTool, given: &ValueMap) -> String {
     )
 }
 
-/// What becomes of a call that a model asks for: steps, when the tool is offered and takes what it is to be given.
+/// The steps of a call that a model asks for, when the tool is offered and takes its input.
 fn call_of(
     run: &Run,
     frame: StepIx,
@@ -359,8 +365,8 @@ fn call_of(
     TalkCall { name, step: Some(step), gate, why: String::new() }
 }
 
-/// What the gate before a call wants: what its tool does, and what the file wants beside that. Only what makes it stricter is
-/// taken over: nothing of `auto`, of `escalate`, or of what expiry means.
+/// The rules of the gate before a call: those of its tool, made stricter by those of the file. Nothing is
+/// taken from `auto`, `escalate`, or the meaning of expiry.
 fn rule_of(
     run: &Run,
     frame: StepIx,
@@ -394,7 +400,7 @@ fn rule_of(
     }
 }
 
-/// The tool that a model asks for with what it is to be given, or what the model is told instead.
+/// The tool that a model asks for and its input, or the error that the model is told instead.
 fn fitting<'a>(
     plan: &'a Plan,
     talk: &'a Talk,
@@ -421,7 +427,7 @@ fn fitting<'a>(
     }
 }
 
-/// What a model is told of a call.
+/// The result of a call as the model is told.
 fn came_of(world: &World, run: &Run, made: &TalkCall) -> ToolResult {
     let error = |text: String| ToolResult { text, is_error: true };
     let Some(step) = made.step else { return error(made.why.clone()) };

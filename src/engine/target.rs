@@ -1,5 +1,6 @@
-//! Targets: what calls go to, by name. Each has a circuit breaker, a bucket of calls that it takes, and a line of steps that wait until it takes calls again;
-//! they hold no slot. When a circuit opens and closes is reckoned in `base`.
+//! Targets: what calls go to, by name. Each has a circuit breaker, a bucket of calls that it takes, and a
+//! line of steps that wait until it takes calls again; they hold no slot. When a circuit opens and closes is
+//! reckoned in `base`.
 
 use crate::{
     Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
@@ -18,7 +19,7 @@ use std::{
 /// A step of a run.
 type At = (RunId, StepIx);
 
-/// Where a step stands in a line: what is more urgent first, then who came first.
+/// The place of a step in a line: the more urgent first, then the earlier.
 type Place = (Reverse<i32>, Timestamp, At);
 
 /// Why a step waits, and until when, where that is known.
@@ -28,7 +29,7 @@ type Said = (TargetHold, Option<Timestamp>);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Targets {
     known: BTreeMap<String, Target>,
-    /// Calls under way.
+    /// Calls under way, each with its target.
     calls: BTreeMap<At, String>,
     waits: BTreeMap<At, (String, Place)>,
     due: BTreeSet<(Timestamp, String)>,
@@ -37,7 +38,7 @@ pub(super) struct Targets {
     /// Steps that wait for any of several targets, and by target the same.
     wants: BTreeMap<At, Vec<String>>,
     wanted: BTreeMap<String, BTreeSet<At>>,
-    /// By tool, what is remembered of its calls, to choose by.
+    /// The record of calls by tool, for the choice of candidates.
     calls_of: Arc<BTreeMap<String, Arc<Calls>>>,
     /// Choices made so far.
     turns: u64,
@@ -46,7 +47,7 @@ pub(super) struct Targets {
 /// The last calls of a tool.
 #[derive(Clone, Debug, Default)]
 struct Calls {
-    /// Whether each succeeded, and how many milliseconds it took.
+    /// The success and the time in milliseconds of each call.
     last: VecDeque<(bool, u64)>,
     /// When one of several was chosen and it was this, counted over all choices.
     turn: u64,
@@ -56,10 +57,10 @@ struct Calls {
 #[derive(Clone, Debug, Default)]
 struct Target {
     circuit: Circuit,
-    /// Calls under way.
+    /// Number of calls under way.
     in_flight: u32,
     bucket: Bucket,
-    /// Who waits, and what was said to that step.
+    /// The waiting steps, each with the hold that it was told.
     line: BTreeMap<Place, Said>,
 }
 
@@ -154,7 +155,8 @@ impl Targets {
         }
     }
 
-    /// Changes what is remembered of a tool; of the one that was called the longest ago nothing is, when there are too many.
+    /// Changes the record of a tool; when there are too many, the record of the tool that was called the
+    /// longest ago is forgotten.
     fn remember(&mut self, tool: &str, now: Timestamp, change: impl FnOnce(&mut Calls)) {
         let all = Arc::make_mut(&mut self.calls_of);
         if all.len() >= ROUTE_TOOLS_MAX && !all.contains_key(tool) {
@@ -166,7 +168,7 @@ impl Targets {
         change(it);
     }
 
-    /// What is remembered of the calls of a tool.
+    /// The record of the last calls of a tool.
     pub(super) fn past_of(&self, tool: &str) -> Past {
         let Some(it) = self.calls_of.get(tool) else { return Past::default() };
         let done = || it.last.iter().filter(|it| it.0);
@@ -186,7 +188,7 @@ impl Targets {
         self.known.get(name).map_or(0, |it| u64::from(it.in_flight) + it.line.len() as u64)
     }
 
-    /// Whether a step waits for any of several targets.
+    /// True if a step waits for any of several targets.
     pub(super) fn waits_for_any(&self, at: At) -> bool {
         self.wants.contains_key(&at)
     }
@@ -225,7 +227,7 @@ impl Targets {
         self.due.first().filter(|(at, _)| *at <= now).map(|it| it.1.clone())
     }
 
-    /// What the call of this step that is under way goes to.
+    /// The target of the call of this step that is under way.
     pub(super) fn called_by(&self, at: At) -> Option<String> {
         self.calls.get(&at).cloned()
     }
@@ -238,7 +240,7 @@ impl Targets {
         self.known.get(name).map(|it| it.bucket.clone()).unwrap_or_default()
     }
 
-    /// Who is next at a target, and what that one was told.
+    /// The next step at a target, with the hold that it was told.
     fn first_of(&self, name: &str) -> Option<(Place, Said)> {
         self.known.get(name)?.line.first_key_value().map(|(place, said)| (*place, *said))
     }
@@ -307,7 +309,7 @@ impl Target {
         }
     }
 
-    /// Whether nothing has to be remembered of it.
+    /// True if nothing has to be remembered of it.
     fn is_plain(&self) -> bool {
         self.circuit == Circuit::default()
             && self.in_flight == 0
@@ -323,7 +325,7 @@ impl Run {
         of_model.or_else(|| self.plan.tool(tool_of_target(target)).map(|it| it.breaker)).unwrap_or_default()
     }
 
-    /// How many calls a target takes.
+    /// The rate limit of a target.
     fn rate_of(&self, target: &str) -> Option<&RateRule> {
         match self.plan.model_of_target(target) {
             Some(model) => model.rate.as_ref(),
@@ -333,8 +335,8 @@ impl Run {
 }
 
 impl Turn<'_> {
-    /// Whether the target of a call takes none now. Then the step waits for it; or its fallback is next, where it has one;
-    /// or it has failed, where nothing is to wait for that target.
+    /// True if the target of a call takes none now. Then the step waits for it, or goes on with its fallback,
+    /// if it has one; or it has failed, if nothing may wait for that target.
     pub(super) fn is_held_back(&mut self, id: RunId, step: StepIx, which: u32, target: &str) -> bool {
         let Some((hold, until)) = self.hold(target, (id, step)) else {
             if let Some(rate) = self.run(id).rate_of(target).cloned() {
@@ -412,7 +414,8 @@ impl Turn<'_> {
         self.world.targets.hold(target, at, rate, self.now)
     }
 
-    /// Time has come for a target: after a while its circuit lets one call through, and a bucket has one more token.
+    /// Time has come for a target: after a while its circuit lets one call through, and a bucket has one more
+    /// token.
     pub(super) fn target_due(&mut self, target: &str) {
         match self.world.targets.circuit(target) {
             Circuit::Open { .. } => self.emit(Fact::Target(target.to_owned(), TargetEvent::HalfOpened)),
@@ -420,7 +423,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Those who wait for a target make their calls, one after the other, as long as it takes any.
+    /// Lets the steps that wait for a target make their calls, one after the other, as long as the target
+    /// takes any.
     pub(super) fn let_through(&mut self, target: &str) {
         self.let_line_through(target);
         let any: Vec<At> = self.world.targets.wanted.get(target).into_iter().flatten().copied().collect();
@@ -450,8 +454,8 @@ impl Turn<'_> {
     }
 }
 
-/// Under which name the calls of a target are remembered, to choose by: the tool, wherever its requests go; of an agent that a project
-/// has to itself, those of that project.
+/// The name under which the calls of a target are remembered, to choose by: the tool, for all hosts of its
+/// requests. For an agent that a project has to itself, it is the agent of that project.
 pub(super) fn remembered_as(target: &str) -> &str {
     target.split_once(" at ").map_or(target, |it| it.0)
 }

@@ -1,5 +1,5 @@
-//! Who says something, and who hears it: steps, programs and people. A message stays for whoever begins to wait for it later, until
-//! its time is up or there is no more room.
+//! Senders and receivers of messages: steps, programs and people.
+//! A message stays for steps that begin to wait for it later, until its lifetime ends or the room runs out.
 
 use crate::{
     Actor, BusEvent, Command, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent,
@@ -14,10 +14,10 @@ use cuelight_expression::EvalError;
 use cuelight_plan::Emission;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Who says something, as far as it is judged.
+/// The kind of a sender, for the checks on its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speaker {
-    /// Whoever is outside: a program, a person, an agent.
+    /// A sender outside the engine: a program, a person, an agent.
     Outside,
     /// A step, by the plan of its run.
     Step,
@@ -25,7 +25,7 @@ pub(super) enum Speaker {
     Engine,
 }
 
-/// Why a message may not be said, and what is kept of it.
+/// The reason why a message may not be sent, and the kept form of it.
 struct NoMessage {
     why: String,
     letter: Box<DeadLetter>,
@@ -37,7 +37,7 @@ impl Turn<'_> {
         self.tell(new, by, Speaker::Outside)
     }
 
-    /// The engine says what has come of what somebody did.
+    /// Sends a message of the engine about the result of an action.
     pub(super) fn announce(&mut self, new: NewMessage, by: Actor) -> Result<(), Refusal> {
         self.tell(new, by, Speaker::Engine)
     }
@@ -63,7 +63,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// A step says something, and has done what it is for.
+    /// Sends the message of an `emit` step, and completes the step.
     pub(super) fn emit_message(&mut self, id: RunId, step: StepIx, it: &Emission) {
         let run = self.run(id);
         let view = View::of(self.world, run, step, self.now);
@@ -104,7 +104,7 @@ impl Turn<'_> {
         self.complete(id, step, outputs, None);
     }
 
-    /// The message that is to be said; nothing when it has been said already.
+    /// The message that is to be sent; none when it has been sent already.
     fn message(
         &self,
         new: NewMessage,
@@ -153,7 +153,7 @@ impl Turn<'_> {
         }
     }
 
-    /// It is said, and whoever waits for it goes on.
+    /// Sends a message; the steps that wait for it go on.
     fn say(&mut self, message: Message, by: Option<Actor>) {
         let (topic, project) = (message.topic.clone(), message.project.clone());
         self.emit(Fact::Bus(BusEvent::Said { message: Arc::new(message), by }));
@@ -195,7 +195,7 @@ impl Turn<'_> {
         self.take_messages(id, step);
     }
 
-    /// Whether what a step waits for has been said; then it goes on.
+    /// Gives a step the messages that it waits for, if enough were sent; then it goes on.
     fn take_messages(&mut self, id: RunId, step: StepIx) {
         let Some(run) = self.world.runs.get(&id) else { return };
         let it = run.step(step);
@@ -258,7 +258,7 @@ impl Turn<'_> {
 }
 
 impl Turn<'_> {
-    /// The workspace says what has to be so about its topics; nothing happens when that is so already.
+    /// Declares the rules of topics; nothing happens when they are the same already.
     pub(super) fn declare_topics(&mut self, topics: BTreeMap<String, TopicRule>) {
         if !self.world.topics.are(&topics) {
             self.emit(Fact::Bus(BusEvent::Declared { topics }));
@@ -266,7 +266,7 @@ impl Turn<'_> {
     }
 }
 
-/// What is wrong with what somebody wants to say, if something is.
+/// Checks the words of a message that an actor wants to send.
 fn check_words(new: &NewMessage) -> Result<(), String> {
     if let Some(topic) =
         [Some(&new.topic), new.subject.as_ref()].into_iter().flatten().find(|it| !is_topic(it))

@@ -1,5 +1,5 @@
-//! Tokens that were taken back before their time. The fold is shared with `projection`, where whoever lets tokens in looks; what
-//! a token is worth otherwise is for `gateway`.
+//! Tokens that were revoked before they expired. The fold is shared with `projection`, which the doors ask;
+//! other checks of a token are in `gateway`.
 
 use crate::{
     Actor, Fact, Proof, Refusal, TokenEvent,
@@ -9,7 +9,7 @@ use cuelight_base::{REVOKED_TOKENS_MAX, Span, TOKEN_NAME_CHARS_MAX, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a token that was taken back is remembered after its end.
+/// The time for which a revoked token is remembered after its end.
 const KEPT: Span = Span::seconds(30 * 24 * 3600);
 /// No token is good for longer, and clocks differ.
 const GOOD_MAX: Span = Span::seconds(25 * 3600);
@@ -17,15 +17,15 @@ const GOOD_MAX: Span = Span::seconds(25 * 3600);
 /// A token, by what tells it from every other; never the token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenName {
-    /// Its id (`jti`).
+    /// The id of the token (`jti`).
     pub id: String,
-    /// Whose it is.
+    /// The subject that holds the token.
     pub subject: String,
     /// After this it is not good any more anyway.
     pub until: Timestamp,
 }
 
-/// The tokens that were taken back and would still be good.
+/// The tokens that were revoked and have not expired.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Revoked {
     ids: BTreeMap<String, Timestamp>,
@@ -33,8 +33,9 @@ pub struct Revoked {
 }
 
 impl Revoked {
-    /// The fold. What expired long ago is forgotten, since it opens no door any more; not sooner, or a clock that stood ahead for a
-    /// while would let in what was taken back.
+    /// Applies an event to the state. Tokens that expired long ago are forgotten, since they open no door any
+    /// more. They are not forgotten sooner: a clock that stood ahead for a while would then admit a revoked
+    /// token.
     pub fn apply(&mut self, at: Timestamp, event: &TokenEvent) {
         let TokenEvent::Revoked { id, until, .. } = event;
         while let Some((end, _)) = self.ends.first()
@@ -47,7 +48,7 @@ impl Revoked {
         self.ends.insert((*until, id.clone()));
     }
 
-    /// Whether this token was taken back.
+    /// True if this token was revoked.
     pub fn has(&self, id: &str) -> bool {
         self.ids.contains_key(id)
     }

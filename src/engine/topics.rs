@@ -1,5 +1,5 @@
-//! Topics of which the workspace says what has to be so: a schema, a signature. What fits is for everybody who waits; what does not is told,
-//! counted and kept. The fold is shared with `projection`.
+//! Topics with rules of the workspace: a schema, a signature. A message that fits is for every step that
+//! waits; any other is reported, counted and kept. The fold is shared with `projection`.
 
 use crate::{BusEvent, NewMessage, tell::Speaker};
 use cuelight_base::{
@@ -14,24 +14,24 @@ use std::{
 
 /// Characters of a topic in a sentence.
 const SHOWN_CHARS: usize = 60;
-/// Characters of why a message was no good.
+/// Characters of the reason why a message was rejected.
 const LETTER_CHARS_MAX: usize = 300;
 
-/// What has to be so about a topic.
+/// The rule of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TopicRule {
-    /// What it is for.
+    /// The purpose of the topic.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
-    /// The JSON Schema of what is said.
+    /// The JSON Schema of a message's content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    /// Whether whoever is outside has to sign it.
+    /// True if senders from outside have to sign their messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub signed: bool,
 }
 
-/// What the signature of a message was worth, at the one door where signatures are checked.
+/// The worth of a message's signature, at the one door where signatures are checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageProof {
     /// Topics of which a key has signed it.
@@ -42,16 +42,16 @@ pub struct MessageProof {
     pub wrong: Option<String>,
 }
 
-/// What was wrong with a message, in the order in which it is looked for.
+/// The fault of a message, in the order in which it is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageFault {
     /// Its topic, its id or its size.
     #[default]
     Words,
-    /// It does not fit the schema of its topic.
+    /// The content does not fit the schema of its topic.
     Schema,
-    /// It is not signed as its topic wants it.
+    /// The message is not signed as its topic wants it.
     Signature,
     /// Another message has its id.
     Id,
@@ -69,33 +69,33 @@ impl MessageFault {
     }
 }
 
-/// What is kept of a message that was no good; foreign text.
+/// A rejected message as it is kept; untrusted text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// Its id, where it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What it is about.
+    /// The topic of the message.
     pub topic: String,
-    /// What it is.
+    /// The kind of the message.
     #[serde(default)]
     pub kind: MessageKind,
-    /// Who wanted to say it.
+    /// The sender of the message.
     pub from: String,
     /// In which project, where that is not the workspace's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What is wrong with it, in a word …
+    /// The fault in one word.
     pub fault: MessageFault,
-    /// … and in more.
+    /// The fault in a sentence.
     pub why: String,
-    /// What it says, where that is not too large.
+    /// The content; none when it is too large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
 
 impl DeadLetter {
-    /// What is kept of a message that was no good.
+    /// Returns the kept form of a rejected message.
     pub(super) fn of(
         message: &NewMessage,
         from: &str,
@@ -115,16 +115,16 @@ impl DeadLetter {
     }
 }
 
-/// One that was no good, and when.
+/// A rejected message, with its instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejected {
-    /// When.
+    /// The instant at which it was rejected.
     pub at: Timestamp,
-    /// What.
+    /// The message that was rejected.
     pub letter: DeadLetter,
 }
 
-/// All topics of which something is said, and what was no good last.
+/// The rules of all topics, and the last rejected messages.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
     rules: BTreeMap<String, TopicRule>,
@@ -141,7 +141,7 @@ impl PartialEq for Topics {
 }
 
 impl Topics {
-    /// The fold.
+    /// Applies an event to the state.
     pub fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         match event {
             BusEvent::Said { .. } | BusEvent::Taken { .. } => {}
@@ -168,28 +168,30 @@ impl Topics {
         self.rules.iter().map(|it| (it.0.as_str(), it.1))
     }
 
-    /// What has to be so about this one.
+    /// The rule of this topic; none when it is not declared.
     pub fn rule(&self, topic: &str) -> Option<&TopicRule> {
         self.rules.get(topic)
     }
 
-    /// What was no good, the newest first.
+    /// The rejected messages that are kept, the newest first.
     pub fn letters(&self) -> impl Iterator<Item = &Rejected> {
         self.letters.iter().rev().map(|it| &**it)
     }
 
-    /// How often what was wrong, ever.
+    /// The number of rejected messages by fault, since the beginning of the log.
     pub fn rejected(&self) -> impl Iterator<Item = (MessageFault, u64)> {
         self.rejected.iter().map(|it| (*it.0, *it.1))
     }
 
-    /// Whether these are declared, and no others.
+    /// True if exactly these rules are declared.
     pub fn are(&self, rules: &BTreeMap<String, TopicRule>) -> bool {
         self.rules == *rules
     }
 
-    /// Whether a message may be said about its topic and its wider one: first what it says, then who has signed it. A step says it by the plan
-    /// of its run, which is on record; whoever is outside has to sign. What the engine says is as it always is.
+    /// Checks a message against the rules of its topic and its wider subject: first its content, then its
+    /// signature.
+    /// A step needs no signature, because the plan of its run is on record. A sender from outside has to
+    /// sign. Messages of the engine are not checked.
     pub(super) fn check(&self, new: &NewMessage, speaker: Speaker) -> Result<(), (MessageFault, String)> {
         if speaker == Speaker::Engine {
             return Ok(());

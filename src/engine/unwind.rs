@@ -1,7 +1,8 @@
-//! The order of undoing: whatever came after a step, by needs and by frames, is undone before it; what has nothing to do
-//! with it meanwhile, the newest first.
+//! The order of undoing. Every step that came after a step, by needs and by frames, is undone before it;
+//! independent steps meanwhile, the newest first.
 //!
-//! Worked out when undoing begins and counted down from there: a step that is undone costs the steps it needed.
+//! The order is computed when undoing begins, and counted down from there: a step that is undone costs the
+//! steps it needed.
 
 use crate::{StepState, run::Run, talk};
 use cuelight_base::StepIx;
@@ -14,20 +15,22 @@ use std::{
 /// When a step was done, as an order in which the newest comes first.
 type Newest = (Reverse<usize>, StepIx);
 
-/// What is left to be undone of one run.
+/// The steps of one run that are left to be undone.
 #[derive(Clone, Debug)]
 pub(super) struct Unwinding {
-    /// By end of a step, ends of others that come after it and have not been taken back.
+    /// Ends of later steps that have not been undone, by the end of a step.
     after: Vec<u32>,
     /// Steps whose undoing has not begun, and when each was done.
     left: BTreeMap<StepIx, usize>,
     /// Steps that are being undone.
     begun: BTreeSet<StepIx>,
-    /// Steps that can be undone now, by the innermost frame around each that lets only so many children go on at once.
+    /// Steps that can be undone now, by the innermost frame around each that lets only so many children go on
+    /// at once.
     free: BTreeMap<Option<StepIx>, BTreeSet<Newest>>,
 }
 
-/// One of the two ends of a step. A frame opens before its children and closes after them; any other step has one end.
+/// One of the two ends of a step. A frame opens before its children and closes after them; any other step has
+/// one end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     First(StepIx),
@@ -76,7 +79,7 @@ impl Unwinding {
         unwinding
     }
 
-    /// What is undone next, if there is room for it beside what is being undone.
+    /// The next step to undo, if there is room for it beside the undos that run.
     pub(super) fn next(&self, run: &Run) -> Option<StepIx> {
         if run.undoing.len() >= run.running_max() as usize {
             return None;
@@ -98,7 +101,8 @@ impl Unwinding {
         }
     }
 
-    /// It has been undone: what it needed can be, when nothing else that came after that is left.
+    /// Records that a step was undone: its needs can be undone when no other step that came after them is
+    /// left.
     pub(super) fn end(&mut self, run: &Run, step: StepIx) {
         let first = End::first(step);
         if self.begun.remove(&step) && self.after[first.index()] == 0 {
@@ -107,7 +111,8 @@ impl Unwinding {
         }
     }
 
-    /// Nothing that came after these ends is left: a step that is to be undone can be, any other lets go what came before.
+    /// Nothing that came after these ends is left: a step that is to be undone can be, any other lets go what
+    /// came before.
     fn come_to(&mut self, run: &Run, mut ends: Vec<End>) {
         while let Some(end) = ends.pop() {
             match end {
@@ -155,7 +160,7 @@ fn before(run: &Run, end: End) -> Vec<End> {
     }
 }
 
-/// How many children of this frame may go on at once, if that is limited.
+/// The number of children of this frame that may run at once; none when it is not limited.
 fn limit(run: &Run, frame: StepIx) -> Option<usize> {
     let Work::Frame(it) = &run.plan_step(frame).work else { return None };
     (it.max_parallel > 0).then_some(it.max_parallel as usize)
@@ -175,7 +180,7 @@ fn limited(run: &Run, step: StepIx) -> Option<StepIx> {
     around(run, step).map(|it| it.0).find(|it| limit(run, *it).is_some())
 }
 
-/// Whether every frame around it has room for one more child in which something is undone.
+/// True if every frame around it has room for one more child in which something is undone.
 fn has_place(run: &Run, step: StepIx) -> bool {
     around(run, step).all(|(frame, child)| {
         let Some(most) = limit(run, frame) else { return true };
@@ -186,12 +191,12 @@ fn has_place(run: &Run, step: StepIx) -> bool {
 }
 
 impl Run {
-    /// Whether it was done and can be undone, and nobody has begun with that.
+    /// True if it was done and can be undone, and its undo has not begun.
     pub(super) fn is_to_undo(&self, step: StepIx) -> bool {
         self.is_undoable(step) && !matches!(self.step(step).state(), StepState::Undoing | StepState::Undone)
     }
 
-    /// What is undone next, in a run that is being undone.
+    /// The next step to undo, in a run that is being undone.
     pub(super) fn next_to_undo(&self) -> Option<StepIx> {
         self.unwinding.as_ref()?.next(self)
     }

@@ -1,5 +1,6 @@
-//! What the answer to a gate causes. A yes is for what was shown: files are looked at and the ask is made up once more, and where that is no
-//! longer the same people are asked again. Who may answer, and when answers are enough, is for `people` and `quorum`.
+//! The consequences of the answer to a gate. An approval is for the shown files and calls only. The files are
+//! looked at and the ask is made once more; if it differs, the same people are asked again.
+//! `people` decides who may answer; `quorum` decides when answers are enough.
 
 use crate::{
     Facts, GateEvent, GateState, StepEvent, StepState,
@@ -15,8 +16,8 @@ use cuelight_plan::OnFailure;
 use std::sync::Arc;
 
 impl Turn<'_> {
-    /// Closes a gate that somebody, a policy or time has decided. A yes is for what was shown: that is made up and looked
-    /// at once more before it counts.
+    /// Closes a gate that somebody, a policy or time has decided. An approval is for the shown ask only: it
+    /// is made up and looked at once more before the approval counts.
     pub(super) fn resolve(&mut self, id: cuelight_base::GateId, state: GateState, by: &str) {
         if state == GateState::Approved && (self.asks_again(id) || self.looks_again(id, by)) {
             return;
@@ -24,7 +25,7 @@ impl Turn<'_> {
         self.close(id, state, by);
     }
 
-    /// Whether there are files to look at first.
+    /// True if files have to be looked at first.
     pub(super) fn looks_again(&mut self, id: cuelight_base::GateId, by: &str) -> bool {
         let gate = &self.world.gates[&id];
         let facts = self.run(gate.run).step(gate.step).facts.as_ref();
@@ -38,7 +39,8 @@ impl Turn<'_> {
         true
     }
 
-    /// They have been looked at: the yes counts, or people are asked again because of what has changed.
+    /// Goes on after the files were looked at: the approval counts, or people are asked again because of the
+    /// changes.
     pub(super) fn looked_again(&mut self, run: RunId, step: StepIx, now: &Facts) {
         let it = self.run(run).step(step);
         let Some(id) = it.gate else { return };
@@ -96,7 +98,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether what would run is no longer what people saw; then they are asked again, and nothing is approved.
+    /// True if the calls that would run differ from the shown ones; then people are asked again, and nothing
+    /// is approved.
     fn asks_again(&mut self, id: cuelight_base::GateId) -> bool {
         let gate = &self.world.gates[&id];
         let it = self.run(gate.run).step(gate.step);

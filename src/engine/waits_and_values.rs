@@ -1,5 +1,5 @@
-//! What a step does by itself when it begins, with nobody outside: it waits until a time, or sets values. What it says and hears is for
-//! `tell`.
+//! Steps that the engine does by itself, without a call: a step waits until a time, or sets values. Messages
+//! are for `tell`.
 
 use crate::{Expected, Fact, ScopeEvent, StepEvent, WaitReason, condition::View, handle::Turn, outcome};
 use cuelight_base::{

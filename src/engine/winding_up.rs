@@ -1,5 +1,5 @@
-//! The end of a run in which nothing is open any more: what was done is undone where that is wanted, and then it has ended, in a state that
-//! its steps give.
+//! The end of a run without open steps: completed steps are undone if that is wanted. Then the run ends, in a
+//! state that its steps give.
 
 use crate::{
     Fact, RunEvent, RunState, StepState, another_try::is_made_good, condition::View, handle::Turn, run::Run,
@@ -52,7 +52,7 @@ impl Turn<'_> {
     }
 }
 
-/// How a run ends in which nothing is open any more.
+/// The final state of a run without open steps.
 fn final_state(run: &Run) -> RunState {
     if run.undone > 0 && run.compensating {
         return RunState::Undone;

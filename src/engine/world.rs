@@ -25,7 +25,7 @@ const RESTED_KEPT: usize = 64;
 /// As many of the runs that a run goes on from are looked at.
 const RUNS_BEFORE_MAX: usize = 16;
 
-/// Every run that has not come to rest, those that rested last, and what they share.
+/// All runs that have not ended, the last ended ones, and the state that they share.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     pub(super) runs: BTreeMap<RunId, Run>,
@@ -35,40 +35,40 @@ pub struct World {
     gates_of: BTreeMap<RunId, Vec<GateId>>,
     decisions_of: BTreeMap<GateId, Vec<DecisionId>>,
     pub(super) scopes: BTreeMap<(Scope, String), BTreeMap<String, Stored>>,
-    /// Runs of a concurrency group that have not come to rest, oldest first.
+    /// Runs of a concurrency group that have not ended, oldest first.
     pub(super) groups: BTreeMap<String, BTreeSet<RunId>>,
-    /// Workflows that time does not start, and who said so.
+    /// Workflows whose schedules are on hold, with the person who asked for it.
     pub(super) held: BTreeMap<String, String>,
-    /// What calls go to, and who waits for it.
+    /// The targets of calls, and the steps that wait for them.
     pub(super) targets: Targets,
     /// Results that may stand for steps.
     pub(super) cache: Arc<Cache>,
-    /// What was said, for whoever waits for it.
+    /// The messages that were sent, for the steps that wait for them.
     pub(super) bus: Arc<Bus>,
-    /// Under which ids.
+    /// The ids of sent messages.
     pub(super) said_ids: Arc<SaidIds>,
-    /// What has to be so about which topic, and what was no good.
+    /// The rules of topics, and the messages that were rejected.
     pub(super) topics: Arc<Topics>,
     /// The project that a run belongs to, where that is not the workspace's own.
     projects: Arc<BTreeMap<RunId, String>>,
-    /// Tokens that were taken back.
+    /// Tokens that were revoked.
     pub(super) revoked: Arc<Revoked>,
-    /// What runs were made for.
+    /// The requests that runs were made for.
     requests: Arc<Requests>,
-    /// What agents handed in.
+    /// The results and knowledge that agents stored.
     pub(super) library: Arc<Library>,
     /// The people of the workspace.
     pub(super) people: PeopleInForce,
     /// Agents that came by themselves.
     pub(super) agents: Arc<Agents>,
-    /// What they have taken, and what waits for them.
+    /// The leases of agents, and the steps that wait for one.
     pub(super) leases: Arc<Leases>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
     due: BTreeSet<(Timestamp, RunId)>,
     gates_due: BTreeMap<GateId, (Timestamp, StepIx)>,
-    /// Runs in which something may follow from what has just happened.
+    /// Runs with touched steps that have not been settled.
     pub(super) dirty: BTreeSet<RunId>,
     pub(super) open_runs: usize,
     pub(super) open_gates: usize,
@@ -202,8 +202,8 @@ impl World {
         }
     }
 
-    /// The project that a run belongs to, where that is not the workspace's own: that of whoever asked for it, else of the run that it
-    /// does again.
+    /// The project that a run belongs to; none for the workspace's own. It is the project of the actor who
+    /// asked for the run, else of the run that it does again.
     pub(super) fn project_of(&self, run: RunId) -> Option<&str> {
         self.projects.get(&run).map(String::as_str)
     }
@@ -277,7 +277,8 @@ impl World {
         }
     }
 
-    /// What the gate of this step showed has changed; it asks again as soon as that has been looked at.
+    /// Notes that the files or calls shown by the gate of this step have changed; it asks again as soon as
+    /// they have been looked at.
     fn asks_anew(&mut self, run: RunId, step: StepIx) {
         let Some(id) = self.runs[&run].step(step).gate else { return };
         self.forget_gate_due(run, id);
@@ -292,13 +293,13 @@ impl World {
         }
     }
 
-    /// Whether the people in force ask for a touched security key at gates of the highest risk. No file that the user can write
-    /// takes that away.
+    /// True if the people in force ask for a touched security key at gates of the highest risk. No file that
+    /// the user can write takes that away.
     pub(super) fn wants_touch(&self) -> bool {
         self.people.wants_touch()
     }
 
-    /// What time does to a gate now, if anything.
+    /// The timer of a gate that is due now, if any.
     pub(super) fn gate_due(&self, gate: GateId, now: Timestamp) -> Option<GateDue> {
         let gate = self.gates.get(&gate)?;
         gate.due().filter(|(at, _)| *at <= now).map(|(_, due)| due)
@@ -322,7 +323,7 @@ impl World {
             .min()
     }
 
-    /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
+    /// The time for which no engine looked at the log, from the last record on; for `Command::Recover`.
     pub fn away(&self, now: Timestamp) -> Span {
         if self.last_at == Timestamp::default() { Span(0) } else { now.since(self.last_at) }
     }
@@ -346,15 +347,15 @@ impl World {
         self.gates.get(&gate)
     }
 
-    /// Has the gate of a run that was brought back out of the log go by the people of its opening, who may be others by now:
-    /// a board that has folded the whole log knows them.
+    /// Sets the people of a gate, of a run that was read back from the log, to those of its opening. The
+    /// people may be others by now; a board that has folded the whole log knows them.
     pub fn recall_people(&mut self, gate: &Gate) {
         if let Some(it) = self.gates.get_mut(&gate.id) {
             it.go_by(gate);
         }
     }
 
-    /// Whether a run waits for people.
+    /// True if a run waits for people.
     pub(super) fn asks(&self, run: RunId) -> bool {
         let gates = self.gates_of.get(&run).into_iter().flatten();
         gates.filter_map(|it| self.gates.get(it)).any(Gate::is_open)
@@ -365,7 +366,7 @@ impl World {
         self.requests.run(launching.by.project(), launching.request?, now)
     }
 
-    /// Whether a run is known here: open, or rested not long ago.
+    /// True if a run is known here: open, or ended not long ago.
     pub fn knows(&self, run: RunId) -> bool {
         self.runs.contains_key(&run)
     }
@@ -375,12 +376,13 @@ impl World {
         self.runs.get(&run).map(|it| it.state)
     }
 
-    /// Runs that have not come to rest.
+    /// Runs that have not ended.
     pub fn open_runs(&self) -> impl Iterator<Item = RunId> {
         self.runs.values().filter(|it| !it.state.rests()).map(|it| it.id)
     }
 
-    /// What a command would do now: it is handled in a world that holds only the run it concerns.
+    /// Returns the events of a command if it were handled now: it is handled in a world that holds only the
+    /// run it concerns.
     pub fn preview(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let mut events = Vec::new();
         self.only(&self.concerned(&command)).handle(command, now, &mut events)?;
@@ -393,9 +395,9 @@ impl World {
         std::iter::successors(before(&run), before).take(RUNS_BEFORE_MAX)
     }
 
-    /// The runs that a command may change: the one it is about, those that wait for its place, or hold the one it wants, and all
-    /// that wait for a target or a message: what goes on now may call that one, or say it. Those that these go on from are looked
-    /// at. Time, a restart, agents and who is who concern all.
+    /// The runs that a command may change: its own run, the runs in its concurrency group, and all runs that
+    /// wait for a target or a message. A run that goes on may call that target, or send that message.
+    /// Runs that these go on from are read. Time, a restart, agents and a change of people concern all runs.
     fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
         let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
@@ -462,8 +464,8 @@ impl World {
         }
     }
 
-    /// A text that is the same for two worlds in the same state; for tests and for the claim that the journal alone
-    /// rebuilds the world.
+    /// A text that is the same for two worlds in the same state; for tests and for the claim that the journal
+    /// alone rebuilds the world.
     pub fn fingerprint(&self) -> String {
         let mut plain = self.clone();
         plain.dirty.clear();

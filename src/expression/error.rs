@@ -1,4 +1,4 @@
-//! What can be wrong with an expression, in GitHub's words: when it is read, and when it is evaluated.
+//! The errors of an expression, in GitHub's words: when it is read, and when it is evaluated.
 
 use std::{fmt, ops::Range};
 
@@ -7,14 +7,14 @@ use cuelight_base::{EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX};
 /// An expression that could not be read. `Display` is GitHub's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExprError {
-    /// What is wrong.
+    /// The kind of the error.
     pub kind: ExprErrorKind,
-    /// GitHub's text, whole.
+    /// GitHub's whole error message.
     pub message: String,
-    /// Where, as GitHub counts: the character column from 1, within the text that was given to the parser
-    /// (for a template, the whole template).
+    /// The place as GitHub counts it: the character column from 1, within the text that was given to the
+    /// parser (for a template, the whole template).
     pub position: usize,
-    /// Where, in bytes of the text that was given to the parser; for a caret.
+    /// The place in bytes of the text that was given to the parser; for a caret.
     pub span: Range<usize>,
 }
 
@@ -29,9 +29,9 @@ pub enum ExprErrorKind {
     UnexpectedEnd,
     /// Nothing at all was written.
     Empty,
-    /// No such function.
+    /// A function of this name does not exist.
     UnrecognizedFunction,
-    /// No such context.
+    /// A context of this name does not exist.
     UnrecognizedNamedValue,
     /// Fewer arguments than the function needs.
     TooFewParameters,
@@ -39,16 +39,16 @@ pub enum ExprErrorKind {
     TooManyParameters,
     /// `case` wants pairs and a last value.
     EvenParameters,
-    /// Nested too deep.
+    /// The expression is nested too deep.
     TooDeep,
-    /// Too many characters.
+    /// The expression has too many characters.
     TooLong,
     /// A `${{` without its `}}`.
     Unclosed,
 }
 
 impl ExprErrorKind {
-    /// Whether the words themselves are wrong, before any grammar.
+    /// True if the words themselves are wrong, before any grammar.
     pub fn is_lexing(self) -> bool {
         self == Self::IllegalSymbol
     }
@@ -108,7 +108,7 @@ impl std::error::Error for ExprError {}
 /// A well-formed expression that has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvalError {
-    /// A function could not work with what it was given; GitHub's text.
+    /// A function could not work with its arguments; GitHub's text.
     Function(String),
     /// A value would have outgrown its limit, in bytes.
     TooLarge(usize),

@@ -1,5 +1,6 @@
-//! Tree and lookup to value. Evaluates only what is needed: the right side of `&&`, `||` and the values of
-//! `case` not before they are chosen. Never waits, never fails on what is missing: that is null.
+//! Evaluation of a tree with a lookup to a value. Only needed parts are evaluated: the right side of `&&`,
+//! `||` and the values of `case` not before they are chosen. Never waits, never fails on a missing value:
+//! that is null.
 
 use std::{cell::Cell, cmp::Ordering};
 
@@ -25,7 +26,7 @@ pub fn evaluate_text(expr: &Expr, lookup: &dyn Lookup) -> Result<String, EvalErr
     Ok(Evaluation::new(lookup).node(&expr.root)?.to_text().into_owned())
 }
 
-/// Whether a condition holds.
+/// True if a condition holds.
 pub fn evaluate_truth(expr: &Expr, lookup: &dyn Lookup) -> Result<bool, EvalError> {
     Ok(Evaluation::new(lookup).node(&expr.root)?.view().truthy())
 }
@@ -201,7 +202,7 @@ enum Selector {
     Key(Data),
 }
 
-/// Whether its text says all an object or an array needs to know of it.
+/// True if a key's text is enough to look it up in an object or an array.
 fn is_segment(key: &Data) -> bool {
     matches!(key.view(), View::Text(_) | View::Number(_))
 }

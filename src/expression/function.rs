@@ -1,6 +1,6 @@
-//! The functions by name, how many arguments each takes, and what each does with their values.
+//! The functions by name, with the number of their arguments and their effect on values.
 //!
-//! `case` and the functions that ask the world are the evaluator's, which decides what is evaluated at all.
+//! `case` and the functions that ask the world are in the evaluator, which decides what is evaluated at all.
 
 use super::{
     error::{EvalError, ExprErrorKind},
@@ -10,7 +10,8 @@ use cuelight_base::{OUTPUT_BYTES_MAX, Value};
 
 /// Bytes of all texts that an expression may make while it is evaluated.
 pub(super) const TEXT_BYTES_MAX: usize = 10 * OUTPUT_BYTES_MAX;
-/// Bytes that `fromJSON` reads: any output of a step fits, and its tree stays far below the memory of a machine.
+/// Bytes that `fromJSON` reads: any output of a step fits, and its tree stays far below the memory of a
+/// machine.
 const JSON_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 /// Depth that `toJSON` writes; as deep as `fromJSON` reads.
 const JSON_DEPTH_MAX: usize = 128;
@@ -41,7 +42,7 @@ pub enum StatusFunction {
     Success,
     /// Something needed has failed.
     Failure,
-    /// Whatever happened.
+    /// True after every result so far.
     Always,
     /// The run is being cancelled.
     Cancelled,
@@ -70,7 +71,7 @@ impl Function {
         FUNCTIONS.iter().find(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1)
     }
 
-    /// How it is written.
+    /// The name of the function as it is written.
     pub fn name(self) -> &'static str {
         self.row().0
     }

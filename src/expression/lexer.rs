@@ -15,7 +15,7 @@ pub(super) struct Token {
     pub(super) span: Range<usize>,
 }
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TokenKind {
     OpenGroup,
@@ -86,7 +86,7 @@ impl Lexer<'_> {
         Ok(single)
     }
 
-    /// Whether the word before is one that a dot can follow, and not an operator or an opening.
+    /// True if the word before is one that a dot can follow, and not an operator or an opening bracket.
     fn continues_a_value(&self) -> bool {
         matches!(
             self.tokens.last().map(|it| &it.kind),

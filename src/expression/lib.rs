@@ -1,8 +1,8 @@
 //! GitHub's expression language, whole: text to tree, tree and lookup to value.
 //!
-//! The same grammar, coercions, functions and error texts as GitHub Actions, so that what a reader knows
-//! from there holds here. Knows no workflow and no run: names are answered by a [`Lookup`]. What is
-//! unknown or undeclared is for the checker, which reads [`Expr::references`].
+//! The same grammar, coercions, functions and error texts as GitHub Actions, so that knowledge from there
+//! holds here. Knows no workflow and no run: names are answered by a [`Lookup`]. The checker finds unknown
+//! and undeclared names, from [`Expr::references`].
 
 mod error;
 mod evaluate;

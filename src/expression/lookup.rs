@@ -6,16 +6,17 @@ use super::{
 };
 use cuelight_base::{Value, ValueMap};
 
-/// Answers the names of an expression. All reads are of what is already known: nothing waits.
+/// Answers the names of an expression. All answers are known already: no lookup waits.
 pub trait Lookup {
-    /// The value at `path` inside the context `root`; none when it is not there, which an expression sees as null.
+    /// The value at `path` inside the context `root`; none when it is not there, which an expression sees as
+    /// null.
     ///
     /// An empty path asks for the whole context. A longer one asks for no more than is needed, so that
-    /// `steps.x.outputs.y` does not gather all steps. Names are the same in any case of letters, and a segment
-    /// can be the index of an array: end with [`descend`], which knows both.
+    /// `steps.x.outputs.y` does not gather all steps. Names are the same in any case of letters, and a
+    /// segment can be the index of an array: end with [`descend`], which knows both.
     fn lookup(&self, root: &str, path: &[&str]) -> Option<Value>;
 
-    /// Whether `success()`, `failure()`, `always()` or `cancelled()` holds here.
+    /// True if `success()`, `failure()`, `always()` or `cancelled()` holds here.
     fn status(&self, which: StatusFunction) -> bool;
 
     /// Returns the hash of the files that match.

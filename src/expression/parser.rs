@@ -10,7 +10,7 @@ use super::{
 };
 use cuelight_base::{EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX};
 
-/// Which contexts and functions an expression may name; any other is an error where it stands.
+/// The contexts and functions that an expression may name; any other is an error where it stands.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     contexts: Option<Vec<String>>,

@@ -29,7 +29,7 @@ pub enum Part {
     Hole(Hole),
 }
 
-/// One `${{ … }}`.
+/// One `${{ … }}` of a template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hole {
     /// The bytes of the whole `${{ … }}` in the template's text.
@@ -61,7 +61,7 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// Whether there is no hole: the text is the value.
+    /// True if no hole is in it: the text is the value.
     pub fn is_plain(&self) -> bool {
         self.holes().next().is_none()
     }
@@ -129,7 +129,7 @@ fn hole_at(text: &str, start: usize, names: &Names) -> Result<Hole, ExprError> {
     })
 }
 
-/// Where the `}}` stands that ends the hole: the first outside of quotes.
+/// The place of the `}}` that ends the hole: the first outside of quotes.
 fn closing(text: &str) -> Option<usize> {
     let mut is_quoted = false;
     text.bytes().zip(text.bytes().skip(1).chain([0])).position(|(this, next)| {

@@ -7,7 +7,8 @@ use super::{
     value::float_text,
 };
 
-/// An expression that was read. At most as deep as `EXPRESSION_DEPTH_MAX`, so walking it cannot run out of stack.
+/// An expression that was read. At most as deep as `EXPRESSION_DEPTH_MAX`, so walking it cannot run out of
+/// stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
     pub(super) source: String,
@@ -36,7 +37,7 @@ pub(super) enum NodeKind {
     Or(Vec<Node>),
 }
 
-/// What stands in the brackets or after the dot.
+/// The key in the brackets or after the dot.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Key {
     Star,
@@ -60,7 +61,7 @@ pub struct Reference {
     pub root: String,
     /// The segments after it, as far as they are fixed: `["build", "outputs", "tag"]`.
     pub path: Vec<String>,
-    /// Whether it goes on with `*` or with a key that is only known when evaluated.
+    /// True if it goes on with `*` or with a key that is only known when evaluated.
     pub is_open: bool,
     /// The bytes of the expression's text from the root to the last fixed segment.
     pub span: Range<usize>,
@@ -103,7 +104,7 @@ impl Expr {
         asks
     }
 
-    /// Whether it says itself what happened before: without one, a condition means `success() && …`.
+    /// True if it calls a status function. A condition without one means `success() && …`.
     pub fn uses_status_function(&self) -> bool {
         self.functions().iter().any(|(function, _)| StatusFunction::of(*function).is_some())
     }
@@ -187,7 +188,8 @@ impl Node {
 }
 
 impl Key {
-    /// The segment, when it is written as a text or a number. Both mean the same to an object and to an array.
+    /// The segment, when it is written as a text or a number. Both mean the same to an object and to an
+    /// array.
     pub(super) fn fixed(&self) -> Option<String> {
         let Self::Node(node) = self else { return None };
         match &node.kind {

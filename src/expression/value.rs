@@ -16,11 +16,11 @@ pub(super) enum Data {
     Json(Value),
     /// A number written in the expression; unlike in JSON it may be `NaN` or infinite.
     Number(f64),
-    /// What a `*` selected: an array whose next index goes into each item.
+    /// The values that a `*` selected: an array whose next index goes into each item.
     Filtered(Vec<Value>),
 }
 
-/// What coercion looks at.
+/// The form of a value that coercion looks at.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum View<'a> {
     Null,
@@ -126,7 +126,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// `a < b` and `a > b`; none where neither holds, as with `NaN` and with objects.
+    /// `a < b` and `a > b`; none if neither holds, as with `NaN` and with objects.
     pub(super) fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Array | Self::Object, _) | (_, Self::Array | Self::Object) => None,
@@ -136,7 +136,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether GitHub takes it for true: all but null, false, zero, `NaN` and the empty text.
+/// True if GitHub takes it for true: all but null, false, zero, `NaN` and the empty text.
 pub fn truthy(value: &Value) -> bool {
     View::of(value).truthy()
 }
@@ -231,7 +231,7 @@ fn whole_number(digits: &str, radix: u32) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// Whether two names are the same key: case does not count.
+/// True if two names are the same key: case does not count.
 pub(super) fn same_name(left: &str, right: &str) -> bool {
     left == right || compare_folded(left, right) == Ordering::Equal
 }

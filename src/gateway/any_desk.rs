@@ -16,7 +16,7 @@ pub enum AnyDesk {
     Remote(RemoteDesk),
     /// The engine is in another process, and may go while we look.
     Looking(LookDesk),
-    /// There is no engine; one can only look.
+    /// No engine runs: the desk can only read.
     Reading(ReadDesk),
 }
 

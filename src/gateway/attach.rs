@@ -35,25 +35,25 @@ use tokio_util::sync::CancellationToken;
 const QUESTIONS_MAX: usize = 256;
 /// Signals kept for who is slow.
 const SIGNALS_MAX: usize = 1024;
-/// How long an engine may take to say its first word.
+/// Timeout for the first message of an engine.
 const WELCOME_MAX: Duration = Duration::from_secs(5);
 /// Between two knocks at a socket where many wait.
 const KNOCK_PAUSE: Duration = Duration::from_millis(10);
-/// How long it may take to tell all that has happened so far.
+/// Timeout for the engine to send everything that has happened so far.
 const CATCH_UP_MAX: Duration = Duration::from_mins(1);
-/// How long a question waits for its answer. A person waits no longer, and a full disk answers by itself.
+/// Timeout for an answer. A person waits no longer, and a full disk answers by itself.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-/// Between two tries to reach the engine again: from …
+/// Shortest pause between two tries to reach the engine again, …
 const RETRY_MIN: Duration = Duration::from_millis(100);
-/// … to.
+/// … and the longest pause.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// How long a line from elsewhere may take to be opened: somebody may have to type a passphrase.
+/// Timeout to open a line from another machine: somebody may have to type a passphrase.
 const OPENED_MAX: Duration = Duration::from_mins(2);
-/// How long a line that broke at once may take to say why.
+/// Timeout for the reason of a line that broke at once.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
 
-/// How an engine is reached.
+/// The connection to an engine: a local socket, or a line from elsewhere.
 #[derive(Clone)]
 pub enum Way {
     /// By its socket on this machine.
@@ -66,9 +66,9 @@ pub enum Way {
 /// Why there is no seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttachError {
-    /// An engine has answered, and this is its no: asked again it says the same.
+    /// Refused: an engine has answered no, and would say the same again.
     Refused(String),
-    /// Nobody has answered.
+    /// Unreachable: no engine has answered, for this reason.
     Unreached(String),
 }
 
@@ -88,9 +88,9 @@ impl From<String> for AttachError {
 /// A line to the socket of an engine elsewhere.
 #[derive(Debug)]
 pub struct FarLine {
-    /// What goes in here comes out there.
+    /// Our end of the connection.
     pub stream: UnixStream,
-    /// What it had to say when it ended.
+    /// Receives the message of the line when it ends.
     pub last_words: oneshot::Receiver<String>,
 }
 
@@ -137,7 +137,7 @@ async fn connect(path: &Path) -> Result<UnixStream, String> {
     stream.map_err(|error| said(format!("{error}; start an engine with `cuelight serve`")))
 }
 
-/// Whether whoever listens at a socket says anything at all, be it that one may not stay.
+/// True if the process at a socket answers at all, even with a refusal.
 pub async fn answers(path: &Path) -> bool {
     let Ok(stream) = open_socket(path).await else { return false };
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
@@ -158,7 +158,7 @@ pub struct RemoteDesk {
     ring: broadcast::Sender<Arc<Signal>>,
 }
 
-/// What goes to the task that has the line.
+/// A message to the task that holds the line.
 #[derive(Debug)]
 enum Post {
     Question(Question, oneshot::Sender<Answer>),
@@ -229,7 +229,7 @@ impl RemoteDesk {
         Ok(desk)
     }
 
-    /// Who sits here, as the engine says.
+    /// Identity of the user of this seat, as reported by the engine.
     pub fn about(&self) -> &About {
         &self.about
     }
@@ -307,7 +307,7 @@ fn mixed_up() -> String {
     "could not understand the engine: it answered something else; use the same cuelight".to_owned()
 }
 
-/// What an engine says first.
+/// The first message of an engine.
 struct Welcome {
     instance: String,
     seq: Seq,
@@ -361,7 +361,7 @@ struct Open {
     reply: oneshot::Sender<Answer>,
 }
 
-/// What was told makes no sense: the line is not to be trusted.
+/// Marks invalid content from the engine: the line is not to be trusted.
 struct Nonsense;
 
 /// Reports if an event shows another ask than the one that its hash names. Whoever reads it would answer, and sign, for something
@@ -574,7 +574,8 @@ impl Keeper {
         }
     }
 
-    /// What was answered holds, also when the line broke before the events of it came: the engine may have gone for good.
+    /// Releases all held answers. They are valid even if the line broke before their events arrived: the
+    /// engine may have gone for good.
     fn release_all(&mut self) {
         for (_, answer, reply) in self.held.drain(..) {
             drop(reply.send(answer));

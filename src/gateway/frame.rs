@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// What both ends must have in common.
+/// Version of the protocol; both ends must have the same.
 pub(super) const VERSION: u32 = 4;
 /// Bytes of one message: a page of events holds at least one, and JSON may spell a byte with six.
 const MESSAGE_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
-/// How deep an event stands in a message.
+/// Depth of an event inside a message.
 const FRAME_DEPTH: usize = 16;
 const LAST: u8 = 0;
 const MORE: u8 = 1;
@@ -39,7 +39,7 @@ pub(super) enum Ask {
     Follow { run: RunId },
 }
 
-/// What gets an answer.
+/// A request that gets an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Question {
@@ -49,14 +49,14 @@ pub(super) enum Question {
     Read(Want),
 }
 
-/// Who sits there, as the engine knows them, and where.
+/// Identity of the seat's user, as the engine knows it, and of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// Whoever came through this door.
+    /// The user of this connection.
     pub actor: Actor,
     /// Everybody the workspace knows by name.
     pub people: Vec<String>,
-    /// What the workspace calls itself; nothing where it does not say.
+    /// Name that the workspace gives itself; empty if it gives none.
     pub environment: String,
 }
 
@@ -68,17 +68,17 @@ pub(super) enum Tell {
     Welcome { version: u32, program: String, instance: String, seq: Seq, about: Box<About> },
     /// You may not stay, and here is why.
     Wrong(String),
-    /// What has happened since, in order and without gaps.
+    /// Events since the last message, in order and without gaps.
     Events(Vec<(Seq, Event)>),
-    /// What is wrong with the engine; nothing when it is well again.
+    /// Trouble of the engine; `None` when it is well again.
     Trouble(Option<Trouble>),
-    /// Worth nothing later.
+    /// A signal; worth nothing later.
     Signal(Signal),
     /// To the question of that number.
     Answer { number: u64, answer: Answer },
 }
 
-/// To a question.
+/// Answer to a question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
@@ -87,7 +87,7 @@ pub(super) enum Answer {
     Page(Page),
 }
 
-/// Sends one message.
+/// Sends a message, with its length before it.
 pub(super) async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<()> {
     let bytes = serde_json::to_vec(message)?;
     if bytes.len() > MESSAGE_BYTES_MAX {

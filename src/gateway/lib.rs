@@ -1,5 +1,5 @@
-//! What another process may ask: the unix socket of an engine, who is at it, and the other end of it; the same over HTTP; and what an
-//! agent may ask over MCP.
+//! Access for other processes: the Unix socket of an engine, the identity of its peers, and the client end of
+//! it. Also the same over HTTP, and the requests of agents over MCP.
 //!
 //! It reads boards and submits commands through a desk, and touches nothing else.
 

@@ -1,7 +1,7 @@
-//! What an agent may ask over MCP: the messages of the protocol, read and answered, and the tools that are offered.
+//! The MCP server for agents: reads and answers messages of the protocol, and lists the tools.
 //!
-//! Nothing here does what is asked; whoever has a seat does. What can be asked is a closed list without a verdict in it: there is no
-//! message that approves, rejects or withdraws, and so none that could be forged.
+//! Nothing here carries out a request; the holder of a seat does. The list of requests is closed and contains
+//! no verdict. No message approves, rejects or withdraws, and so none could be forged.
 
 use cuelight_base::{
     MCP_META, MCP_REVISIONS, MCP_STATELESS, Schema, Value, ValueMap, json_if_any, safe_text, shorten,
@@ -11,26 +11,26 @@ use serde_json::json;
 /// Something an agent asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum McpAsk {
-    /// Whether something may go on: a gate, and its verdict when there is one.
+    /// Opens a gate, or reads its verdict.
     Gate {
-        /// What people are asked.
+        /// The question to people.
         title: String,
         /// Names and texts that they are shown.
         evidence: Vec<(String, String)>,
         /// Names and values that their answer holds for.
         binds: Vec<(String, String)>,
-        /// How bad a wrong yes is.
+        /// Risk of a wrong approval.
         risk: String,
         /// When it expires, and counts as a no.
         timeout: Option<String>,
         /// Groups that must agree: `sre`, or `sre:2`.
         require: Vec<String>,
     },
-    /// Whether a tool of the agent's own may be used.
+    /// Asks for permission to use a tool of the agent's own.
     Permission {
-        /// Its name.
+        /// Name of the tool.
         tool: String,
-        /// What it would be given.
+        /// Input that the tool would get.
         input: Value,
     },
     /// The runs there are.
@@ -39,23 +39,23 @@ pub enum McpAsk {
     Run(String),
     /// A run of a workflow file of the workspace, if it is one that may be started so.
     Start {
-        /// Where the file is, from the workspace.
+        /// Path of the file, relative to the workspace.
         file: String,
-        /// Its inputs.
+        /// Inputs of the workflow.
         inputs: ValueMap,
     },
 }
 
-/// What a message comes to.
+/// The result of reading a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum McpHeard {
-    /// This is to be sent.
+    /// A message to send.
     Reply(Value),
-    /// This is to be done, and then answered under this id.
+    /// A request to carry out, and then to answer under this id.
     Asked {
-        /// What the other side calls its question.
+        /// The client's id of the request.
         id: Value,
-        /// What is asked.
+        /// The request to carry out.
         ask: Box<McpAsk>,
         /// By which it wants to hear that we are still at it.
         progress: Option<Value>,
@@ -77,7 +77,7 @@ pub enum McpForm {
     Stateless,
 }
 
-/// What a question came to.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum McpTold {
     /// Data, which is also told as text.
@@ -90,7 +90,7 @@ pub enum McpTold {
 
 /// Characters of a name in a message.
 const NAME_CHARS_SHOWN: usize = 60;
-/// What is said to whoever asks who we are.
+/// Instructions for the client, in our reply to its first request.
 const INSTRUCTIONS: &str =
     "Gates are answered by people, in their own console. Nothing here can answer one: open it, and wait.";
 /// The code of a revision that is not spoken.
@@ -161,7 +161,7 @@ pub fn mcp_heard(line: &[u8]) -> McpHeard {
     }
 }
 
-/// What a question says that it speaks; or why it is none.
+/// Reads the protocol revision that a request declares, or returns the error for it.
 fn form_of(params: &Value) -> Result<McpForm, (i64, String, Value)> {
     let meta = &params["_meta"];
     let Some(revision) = meta.get(MCP_META[0]) else { return Ok(McpForm::Session) };
@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(told["error"]["code"], -32700);
     }
 
-    /// Whoever says with each question what it speaks shakes no hands, and is answered in that form.
+    /// A request that declares its revision needs no handshake, and is answered in that form.
     #[test]
     fn a_question_that_says_what_it_speaks_is_answered_without_shaking_hands() {
         let ask = |method: &str, revision: &str, more: Value| {

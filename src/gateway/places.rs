@@ -30,7 +30,7 @@ pub struct Seats {
 /// A place, given back when it is dropped.
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
-    /// How long it may be held; for ever without.
+    /// Time limit for a place; `None` means no limit.
     pub(super) lasts: Option<Duration>,
 }
 

@@ -160,8 +160,9 @@ impl Seat {
     }
 }
 
-/// What a seat says it is, as far as it may: a window to take an approval back is for people who look at a screen, and one of agents
-/// decides nothing. It grants nothing; who they are is known from the kernel.
+/// The channel that a seat declares, as far as it is allowed. The window to withdraw an approval is for
+/// people at a screen; a seat of agents decides nothing. The channel grants nothing: the kernel tells who the
+/// peer is.
 fn door(seat: Option<Channel>) -> Channel {
     let may = |it: &Channel| matches!(it, Channel::Console | Channel::Command | Channel::Mcp);
     seat.filter(may).unwrap_or(Channel::Socket)

@@ -32,10 +32,10 @@ const PLACE_LOOK: Duration = Duration::from_secs(2);
 /// After a failure to accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Whether a peer may have a seat. The last argument is the person that the owner is, and the workspace.
+/// Checks that a peer may have a seat. The last argument is the owner's name, and the root of the workspace.
 ///
 /// # Errors
-/// Why not, and whom to ask.
+/// The reason, and the person to ask.
 pub fn admit(peer: u32, owner: u32, (name, root): (&str, &Path)) -> Result<(), String> {
     if peer == owner {
         return Ok(());
@@ -107,7 +107,7 @@ async fn leads_elsewhere(path: &Path, ours: Option<(u64, u64)>) {
     }
 }
 
-/// Which file stands there.
+/// Identity of the file at a path: device and inode.
 fn place_of(path: &Path) -> Option<(u64, u64)> {
     let about = rustix::fs::lstat(path).ok()?;
     Some((about.st_dev, about.st_ino))

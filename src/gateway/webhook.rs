@@ -6,17 +6,17 @@ use cuelight_base::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// How far the clock of a sender may be off, in seconds; also how long what was signed is good.
+/// Limit in seconds of the difference to a sender's clock; also the time for which a signature is valid.
 const CLOCK_SECONDS_MAX: i64 = 300;
 /// Signatures that are looked at: a sender who rotates keys sends one for each.
 const SIGNATURES_MAX: usize = 10;
-/// What stands before a secret.
+/// Prefix of a secret.
 const SECRET_PREFIX: &str = "whsec_";
 
-/// What a sender says of its signature, in three fields.
+/// The signature of a sender, from three header fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
-    /// `webhook-id`
+    /// Value of the header `webhook-id`.
     pub id: &'a str,
     /// `webhook-timestamp`: seconds since 1970.
     pub timestamp: &'a str,
@@ -25,10 +25,10 @@ pub struct Signed<'a> {
 }
 
 impl Signed<'_> {
-    /// Whether one of these secrets has signed this payload, not too long ago.
+    /// Checks that one of these secrets signed this payload recently.
     ///
     /// # Errors
-    /// Why it counts for nothing, to finish a sentence.
+    /// The reason, as the end of a sentence.
     pub fn check<'a>(
         &self,
         payload: &[u8],

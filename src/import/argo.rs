@@ -89,14 +89,15 @@ pub fn import_argo(text: &str) -> Result<Imported, String> {
 /// A template where it is used.
 #[derive(Clone, Debug, Default)]
 struct Use {
-    /// The template.
+    /// The name of the template.
     name: String,
-    /// What its step is to be called.
+    /// The wanted id of its step.
     id: String,
     needs: Vec<String>,
-    /// What each of its steps needs, wherever it stands in it: what is done at the end asks how those came out.
+    /// Steps that each of its steps needs, however deep. They let an exit handler read the results of the
+    /// other steps.
     always: Vec<String>,
-    /// What has to hold, all of it.
+    /// Conditions that must all hold.
     condition: Vec<String>,
     inside: Inside,
     matrix: Option<Value>,
@@ -107,7 +108,7 @@ struct Use {
 struct Import<'a> {
     page: Page,
     spec: &'a ValueMap,
-    /// What all pods are held to, and is asked before anything runs.
+    /// Requirements on all pods, which a gate asks about before anything runs.
     asked: Vec<String>,
     templates: BTreeMap<String, &'a ValueMap>,
     wanted: Wanted,
@@ -215,8 +216,8 @@ impl Import<'_> {
         }
     }
 
-    /// What is asked before anything runs: that a workflow which is suspended there may go on, and all that only a cluster can hold
-    /// its pods to. What its steps wait for then.
+    /// Adds the gate that asks before anything runs: about a suspended workflow, and about pod settings that
+    /// only a cluster can enforce. Returns the steps that all others wait for.
     fn start(&mut self, spec: &ValueMap) -> Vec<String> {
         let mut asks = Vec::new();
         if spec.get("suspend").is_some_and(|it| *it != Value::Bool(false)) {
@@ -270,7 +271,7 @@ impl Import<'_> {
         }
     }
 
-    /// What a template is held to where it does something itself, and what is asked before it.
+    /// The requirements on a template that does work itself, including the questions to ask before it.
     fn held(&mut self, template: &ValueMap, of: &str) -> Held {
         let mut held = Held::default();
         let locks = foreign::map_at(template, "synchronization");
@@ -384,7 +385,8 @@ impl Import<'_> {
         made
     }
 
-    /// Whether more was made of the file than there is room for: nothing more is, and that is said at the end.
+    /// True if the import has grown too large. Nothing more is unfolded then, and the end of the import
+    /// reports it.
     fn is_too_much(&self) -> bool {
         self.unfolded > UNFOLDED_MAX || self.wanted.bytes > BYTES_MAX
     }
@@ -523,7 +525,8 @@ impl Import<'_> {
         out
     }
 
-    /// Whether the other branches go on when one fails is said by each graph there, and by the file as a whole here.
+    /// Carries over `failFast`. Argo sets it for each graph, a file of ours once for all steps; differences
+    /// are reported.
     fn goes_on(&mut self, used: &Use, dag: &ValueMap) {
         let goes_on = dag.get("failFast") == Some(&Value::Bool(false));
         if self.stack.len() == 1 && used.always.is_empty() {
@@ -727,7 +730,7 @@ impl Import<'_> {
         made
     }
 
-    /// What a template with steps of its own yields.
+    /// The outputs of a template that has steps of its own.
     fn yields(&mut self, template: &ValueMap, scope: &Scope) -> BTreeMap<String, String> {
         let outputs = foreign::map_at(template, "outputs")
             .into_iter()
@@ -742,7 +745,8 @@ impl Import<'_> {
         out
     }
 
-    /// Whether a template is a row of containers without conditions: what fails in it ends it, and nothing else leaves a step of it out.
+    /// True if a template is a row of containers without conditions. A failure in it ends it, and nothing
+    /// else leaves out a step.
     fn is_straight(&self, template: &ValueMap) -> bool {
         let tasks = foreign::map_at(template, "dag").into_iter().flat_map(|it| foreign::maps_at(it, "tasks"));
         let groups = template.get("steps").and_then(Value::as_array).into_iter().flatten();

@@ -113,7 +113,7 @@ struct Import<'a> {
     page: Page,
     document: &'a Document,
     called: &'a BTreeMap<String, Called>,
-    /// What the item of a `foreach` is called in this body.
+    /// The name of the `foreach` item in this body.
     item: Option<String>,
     /// Files for the bodies of its `foreach` steps.
     others: Vec<(String, String)>,
@@ -124,13 +124,13 @@ struct Import<'a> {
     /// Variables of the workflow in their order.
     env: Vec<(String, Parts)>,
     secrets: Vec<String>,
-    /// What a shell works out before each script.
+    /// Shell code that runs before each script.
     prelude: String,
     /// Values that the prelude reads, by the variable that holds them.
     prelude_env: ValueMap,
     /// Steps that all others wait for.
     first: Vec<String>,
-    /// What has to hold for any step to run.
+    /// Conditions that must hold for any step to run.
     due: Vec<String>,
     /// Conditions of steps that a router leads to, and the router.
     routed: BTreeMap<String, (String, String)>,
@@ -204,7 +204,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Whether there is room for so many bytes more.
+    /// True if this many more bytes fit; otherwise the import is refused.
     fn has_room(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         if self.bytes > BYTES_MAX {
@@ -231,7 +231,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// What is done when all else is over.
+    /// The handlers that run after all other steps.
     fn handlers(&mut self) {
         let Some(said) = self.document.root.get("handler_on") else { return };
         let Some(handlers) = said.as_object() else {

@@ -23,9 +23,10 @@ use cuelight_base::{Value, ValueMap, shorten};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What GitHub runs a script with when nothing is said: <https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax>.
+/// The default shell of GitHub:
+/// <https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax>.
 const SHELL: &str = "bash -e -c";
-/// Of what an action is given, a question shows so much of each value.
+/// The length of each value of an action's `with` in a question, in characters.
 const GIVEN_CHARS: usize = 80;
 
 /// A workflow of GitHub Actions as a file of ours.
@@ -72,7 +73,7 @@ struct Import<'a> {
     page: Page,
     words: Words<'a>,
     root: &'a ValueMap,
-    /// What whoever needs a job has to wait for.
+    /// The steps to wait for, for each job that others need.
     ends: BTreeMap<&'a str, Vec<String>>,
     /// Jobs that may not run at all.
     conditional: BTreeSet<&'a str>,
@@ -291,7 +292,7 @@ impl<'a> Import<'a> {
         Some(Condition { text, asks_status: asks })
     }
 
-    /// What is there for GitHub's machines alone.
+    /// Reports the keys of a job that only GitHub's machines can follow.
     fn machines(&mut self, job: &Job<'_>) {
         let known = [
             "name",
@@ -652,7 +653,8 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// What GitHub lets its token do is nothing that can be held here: where a step is given the token, that is asked first.
+    /// Adds a gate that asks about the permissions of GitHub's token before a step gets it. They cannot be
+    /// enforced here.
     fn permissions(&mut self) {
         let of_all = self.root.get("permissions");
         let mut said: Vec<String> = Vec::new();

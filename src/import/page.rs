@@ -10,7 +10,7 @@ use std::{
     fmt::Write as _,
 };
 
-/// What does not pass is mended so often.
+/// The number of rounds that replace steps which the checker rejects.
 const ROUNDS_MAX: usize = 6;
 /// Keys that one line at the top of the file names at most, …
 const KEYS_A_LINE: usize = 8;
@@ -22,9 +22,9 @@ const KEYS_CHARS: usize = 200;
 /// A workflow of another system as a file of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// The file.
+    /// The text of the workflow file.
     pub text: String,
-    /// What could not be carried over, a sentence's part each; it stands at the top of the file as well.
+    /// Parts that could not be carried over, each a part of a sentence. The top of the file lists them too.
     pub left_out: Vec<String>,
     /// Files that it calls, by name; each stands beside it.
     pub others: Vec<(String, String)>,
@@ -34,13 +34,13 @@ pub struct Imported {
 #[derive(Debug)]
 pub(super) struct Page {
     from: &'static str,
-    /// Everything above `steps`.
+    /// The keys above `steps`.
     pub(super) top: ValueMap,
     pub(super) steps: Vec<ValueMap>,
     left_out: Vec<String>,
     said: BTreeSet<String>,
     ids: BTreeSet<String>,
-    /// Of the steps so far, as JSON.
+    /// The bytes of the steps so far, as JSON.
     bytes: usize,
 }
 
@@ -109,7 +109,8 @@ impl Page {
         self.steps.push(keys);
     }
 
-    /// Whether the file has become too large already: what repeats a long text at each step would else grow without end.
+    /// True if the file is already too large. Without this limit, a long text repeated at each step would
+    /// grow without end.
     pub(super) fn is_full(&self) -> bool {
         // No text is shorter in the file than half of what it is as JSON.
         self.bytes > 2 * FILE_BYTES_MAX

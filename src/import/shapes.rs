@@ -1,10 +1,10 @@
-//! What stands behind each key that an import of GitHub or Argo reads. A value of another shape would be read as if the key were not
-//! there, and the key may be what guards a step: the file is refused.
+//! The shapes of the keys that an import of GitHub or Argo reads. A file with another shape is refused.
+//! Otherwise the key would count as absent, although it may guard a step.
 
 use super::page::one_line;
 use cuelight_base::{Value, ValueMap, type_name};
 
-/// What may stand behind a key. Nothing at all (`null`) may stand behind every key.
+/// The shape of the value of a key. Every key may have no value (`null`).
 pub(super) enum Shape {
     /// A text, a number or a boolean.
     Text,
@@ -14,11 +14,11 @@ pub(super) enum Shape {
     Each(&'static Self),
     /// A mapping; the keys that are not listed are for others.
     Object(&'static [Key]),
-    /// One of these.
+    /// A value of one of these shapes.
     Either(&'static [Self]),
     /// The same as elsewhere.
     Same(&'static Self),
-    /// Whatever it is: who reads it judges it.
+    /// Any value: the code that reads it also judges it.
     Any,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn first_misfit(root: &ValueMap, keys: &'static [Key]) -> Option<(Str
     Some((path, why))
 }
 
-/// Where a value stands, what it is and what it should be.
+/// The path of a value, its type and the wanted type.
 type Misfit = (String, &'static str, String);
 
 fn misfit_of(map: &ValueMap, keys: &[Key]) -> Option<Misfit> {

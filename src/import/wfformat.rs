@@ -4,7 +4,7 @@ use super::page::{Imported, Page, one_line, without_holes};
 use cuelight_base::{Value, ValueMap};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a task becomes.
+/// The kind of step that a task becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportAs {
     /// A step that does nothing: only the order counts.
@@ -163,7 +163,7 @@ fn needs<'i>(
     found.into_iter().map(|it| ids.in_order[it].as_str()).filter(|it| *it != own).collect()
 }
 
-/// What a file of ours has no place for.
+/// Parts of the file that a workflow of ours has no place for.
 fn left_out(root: &Value, tasks: &[&ValueMap]) -> Vec<String> {
     let workflow = root.get("workflow");
     let count = |section: &str, key: &str| {

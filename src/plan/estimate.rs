@@ -1,33 +1,33 @@
-//! What a plan will take, before it starts: calls, tokens, money, gates, and the longest chain.
+//! An estimate of a plan before it starts: calls, tokens, money, gates, and the longest chain.
 
 use crate::{Amounts, Budget, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path};
 use cuelight_base::{Span, StepIx, counted};
 
-/// Counted from the plan alone. Steps behind an `if` may be skipped, and how many copies a computed matrix will have
-/// is not known.
+/// Counted from the plan alone. Steps behind an `if` may be skipped, and how many copies a computed matrix
+/// will have is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
     /// Steps that do something, without frames.
     pub steps: u64,
-    /// What is used if every step runs once, and succeeds.
+    /// The usage if every step runs once, and succeeds.
     pub once: Amounts,
-    /// Of this, what no `if` can leave out.
+    /// The part of `once` that no `if` can leave out.
     pub least: Amounts,
-    /// What is used if everything is tried as often as allowed.
+    /// The usage if every step is tried as often as allowed.
     pub most: Amounts,
-    /// Gates.
+    /// The number of gates.
     pub gates: u64,
     /// Matrices whose copies are known only when they open.
     pub computed: u64,
     /// The longest chain of steps that wait for each other.
     pub chain: Vec<StepIx>,
-    /// How long the calls of the slowest chain may take, each once, by their time limits; nothing when one of them
-    /// has none.
+    /// The time of the slowest chain, each call made once, by the timeouts of its calls; none when a call has
+    /// no timeout.
     pub time_most: Option<Span>,
 }
 
 impl Estimate {
-    /// Of a plan.
+    /// Returns the estimate of a plan.
     pub fn of(plan: &Plan) -> Self {
         let mut estimate = Self::default();
         let mut optional = vec![false; plan.steps.len()];
@@ -81,10 +81,10 @@ impl Estimate {
         parts.join(", ")
     }
 
-    /// Whether a budget that blocks can be kept at all.
+    /// Checks that a budget that blocks can be kept at all.
     ///
     /// # Errors
-    /// When even what cannot be left out is too much.
+    /// When even the least usage is over the budget.
     pub fn check(&self, budget: &Budget) -> Result<(), String> {
         check("", self.least, budget)
     }
@@ -126,7 +126,7 @@ impl Estimate {
     }
 }
 
-/// Whether what is needed at least fits into a budget that blocks; `whose` begins the sentence.
+/// Checks that the least usage fits into a budget that blocks; `whose` begins the sentence.
 fn check(whose: &str, needs: Amounts, budget: &Budget) -> Result<(), String> {
     let over: Vec<(Currency, u64)> = budget
         .ceilings()
@@ -150,7 +150,7 @@ fn check(whose: &str, needs: Amounts, budget: &Budget) -> Result<(), String> {
 }
 
 impl PlanStep {
-    /// Whether one call of it fits into its own budget.
+    /// Checks that one call of the step fits into the step's own budget.
     pub(super) fn check_budget(&self) -> Result<(), String> {
         let Some(budget) = &self.budget else { return Ok(()) };
         check(&format!("step `{}` ", self.id), self.estimate.with(Currency::Calls, 1), budget)

@@ -1,13 +1,15 @@
-//! The copies of a matrix: which there are, as GitHub defines it, and how one is made from the body of its frame.
+//! The copies of a matrix: which there are, as GitHub defines it, and how one is made from the body of its
+//! frame.
 //!
-//! Constant matrices are expanded while lowering, computed ones by the engine when their frame opens; both come here.
+//! Constant matrices are expanded while lowering, computed ones by the engine when their frame opens; both
+//! come here.
 
 use crate::{FrameKind, Plan, PlanStep, Work};
 use cuelight_base::{EVENT_CONTENT_BYTES_MAX, STEPS_MAX, StepIx, Value, ValueMap, json_bytes, shorten};
 use cuelight_definition::Axes;
 use std::collections::BTreeMap;
 
-/// Characters of what a copy is called by.
+/// The largest number of characters of a copy's label.
 const LABEL_CHARS_MAX: usize = 40;
 
 /// One copy: how it is told apart, and its `matrix.*`.
@@ -17,9 +19,9 @@ pub(super) struct Cell {
     pub(super) values: ValueMap,
 }
 
-/// The copies of a computed matrix, from its value: a list of objects (one copy each), or an object of lists (every
-/// combination, with `include` and `exclude`). `first` is where the first of them will stand in the run's steps,
-/// `frame` is the step that holds them. A body that calls a workflow brings its steps along.
+/// The copies of a computed matrix, from its value: a list of objects (one copy each), or an object of lists
+/// (every combination, with `include` and `exclude`). `first` is where the first of them will stand in the
+/// run's steps, `frame` is the step that holds them. A body that calls a workflow brings its steps along.
 ///
 /// # Errors
 /// When the value is no matrix or makes too many steps; the text says which and what to do.
@@ -68,7 +70,8 @@ pub(super) fn too_large(step: &str) -> String {
     )
 }
 
-/// The plan with one copy, called `[…]`, of every matrix that is computed in the run: so that what it will do is seen.
+/// The plan with one copy, called `[…]`, of every matrix that is computed in the run, so that readers see its
+/// steps.
 pub(super) fn with_models(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     let mut at = 0;
@@ -102,7 +105,8 @@ pub(super) fn stamp(body: &[PlanStep], first: StepIx, frame: StepIx, cells: Vec<
     out
 }
 
-/// The same step further down: indices behind `frame` move by so many, `old` at the front of its id becomes `new`.
+/// The same step further down: indices behind `frame` move by so many, `old` at the front of its id becomes
+/// `new`.
 fn moved(step: &PlanStep, frame: StepIx, by: u32, old: &str, new: &str) -> PlanStep {
     let shift = |ix: StepIx| if ix > frame { StepIx(ix.0 + by) } else { ix };
     let mut step = step.clone();
@@ -118,7 +122,8 @@ fn moved(step: &PlanStep, frame: StepIx, by: u32, old: &str, new: &str) -> PlanS
     step
 }
 
-/// The copies of the axes, each called by its values on them; one that `include` adds on its own by all it has.
+/// The copies of the axes, each called by its values on them; one that `include` adds on its own by all it
+/// has.
 pub(super) fn cells(axes: &Axes) -> Result<Vec<Cell>, String> {
     let mut taken = BTreeMap::new();
     let named = |values: ValueMap| {
@@ -137,7 +142,7 @@ fn axes_of(matrix: &Value) -> Result<Axes, String> {
     }
 }
 
-/// What stands in the brackets of a copy's id: its own values, made safe to read and to type, and never twice.
+/// The label in the brackets of a copy's id: its own values, made safe to read and to type, and unique.
 /// A `~` stands in no value, so a number behind it cannot be mistaken for one.
 fn label(own: &[&Value], taken: &mut BTreeMap<String, u32>) -> String {
     let words: Vec<String> = own.iter().map(|it| word(it)).collect();
@@ -165,7 +170,8 @@ fn joined<'a>(values: impl Iterator<Item = &'a Value>) -> String {
     values.take(LABEL_CHARS_MAX).map(word).collect::<Vec<_>>().join("-")
 }
 
-/// What may stand in an id as it is: no brackets or commas, which are the id's own, and nothing unseen.
+/// True for a character that may stand in an id: no brackets or commas, which are the id's own, and nothing
+/// invisible.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || "._-+/:@=".contains(c)
 }

@@ -1,4 +1,4 @@
-//! The graph of a plan as text, Mermaid, Graphviz (dot) or JSON. How the console draws it is its own matter.
+//! The graph of a plan as text, Mermaid, Graphviz (dot) or JSON. The console draws its own.
 
 use crate::{
     Estimate, Plan, PlanStep, Work,
@@ -9,17 +9,17 @@ use cuelight_base::Value;
 use serde_json::json;
 use std::{fmt::Write as _, str::FromStr};
 
-/// What a graph is written as.
+/// The format of a written graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GraphFormat {
     /// An outline to read.
     #[default]
     Text,
-    /// For Markdown pages.
+    /// A diagram for Markdown pages.
     Mermaid,
-    /// For Graphviz.
+    /// A graph for Graphviz.
     Dot,
-    /// For programs.
+    /// Data for other programs.
     Json,
 }
 

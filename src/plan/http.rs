@@ -1,7 +1,7 @@
-//! A request as the file has it, its texts templates, and how it becomes the request that is sent.
+//! The template of a request as the file has it, and its resolution to the request that is sent.
 //!
-//! A value is data: after the host it is percent-encoded, in the host it may be nothing but a host, in a header field it
-//! may not begin another line. Where the values come from is for whoever answers ([`Answers`]).
+//! A value is data: after the host it is percent-encoded, in the host it may be nothing but a host, in a
+//! header field it may not begin another line. The values come from an implementation of [`Answers`].
 
 use cuelight_base::{
     HTTP_URL_BYTES_MAX, HttpCall, HttpExpect, OUTPUT_BYTES_MAX, TextPart, Value, past_host, safe_text,
@@ -14,17 +14,17 @@ use std::fmt::Write as _;
 /// One request of a step or of a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpWork {
-    /// `GET`
+    /// The HTTP method: `GET`.
     pub method: String,
-    /// Where to; a template.
+    /// The address; a template.
     pub url: String,
-    /// Header fields; templates.
+    /// Header fields: name, template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
-    /// What is sent.
+    /// The body of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<HttpBody>,
-    /// What counts as success; every text among the values is a template.
+    /// The conditions of success; every text among the values is a template.
     #[serde(default)]
     pub expect: HttpExpect,
     /// Redirects that are followed.
@@ -34,11 +34,11 @@ pub struct HttpWork {
     pub bytes_max: u64,
 }
 
-/// What is sent.
+/// The body of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HttpBody {
-    /// A template.
+    /// A text that is a template.
     Text(String),
     /// A value; every text in it is a template.
     Json(Value),
@@ -52,9 +52,9 @@ pub trait Answers {
     fn text(&self, hole: &Hole) -> Result<String, Self::Error>;
     /// A value all of whose texts are templates.
     fn deep(&self, value: &Value) -> Result<Value, Self::Error>;
-    /// The stretches that this hole stands for where secrets may stand: nothing when it is none of those.
+    /// The text parts that a hole stands for if it may hold secrets; none when it holds none.
     fn secret(&self, hole: &Hole) -> Option<Vec<TextPart>>;
-    /// Whether what it reads comes from another step, a model or the network.
+    /// True if a value that it reads comes from another step, a model or the network.
     fn is_foreign(&self, expr: &Expr) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! What will be run: the plan, made once from a checked workflow and its inputs, never changed after that.
+//! The plan of a run: made once from a checked workflow and its inputs, never changed after that.
 //!
 //! A plan is stored in the log with its run, so a later version of cuelight cannot change the past.
 

@@ -1,6 +1,7 @@
-//! A checked workflow and its inputs become a plan: steps in file order, matrices and other workflows spread out.
+//! Lowering of a checked workflow and its inputs to a plan: steps in file order, matrices and other workflows
+//! spread out.
 //!
-//! What has been checked is not checked again, but what would make a wrong plan is refused here too.
+//! Checks of the file are not repeated, but anything that would make a wrong plan is refused here too.
 
 use crate::{
     Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
@@ -24,11 +25,12 @@ use std::{
     sync::Arc,
 };
 
-/// Characters of what a model calls a tool by, before the number of one that would be called the same.
+/// The largest number of characters of a model's name for a tool, before the number that tells equal names
+/// apart.
 const TOOL_NAME_CHARS_MAX: usize = 56;
 
-/// The plan of one run. `inputs` have been checked; those not given take their defaults. The hash of the files
-/// ([`Plan::definition`]) is filled in by whoever read them.
+/// The plan of one run. `inputs` have been checked; those not given take their defaults. The hash of the
+/// files ([`Plan::definition`]) is filled in by whoever read them.
 ///
 /// # Errors
 /// Everything that keeps the workflow from running, each a whole sentence.
@@ -56,7 +58,7 @@ pub fn outline(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String
 #[derive(Default)]
 struct Lowering {
     steps: Vec<PlanStep>,
-    /// Of all steps, as JSON.
+    /// The size of all steps as JSON, in bytes.
     bytes: usize,
     secrets: Vec<String>,
     /// The tools its steps use, each once.
@@ -65,14 +67,14 @@ struct Lowering {
     models: Vec<PlanModel>,
 }
 
-/// Where a step stands.
+/// The place of a step among nested workflows.
 #[derive(Clone, Copy)]
 struct Standing<'a> {
-    /// What its id begins with: `ship/`, or nothing.
+    /// The prefix of the step's id: `ship/`, or empty.
     path: &'a str,
     /// The workflow frame around it.
     scope: Option<StepIx>,
-    /// How many workflows are around it.
+    /// The number of workflows around it.
     depth: usize,
 }
 
@@ -192,7 +194,7 @@ impl Lowering {
         Ok(())
     }
 
-    /// What the step does, once; for one that calls a workflow, with the steps of that behind it.
+    /// Adds the step, once; a step that calls a workflow is followed by the steps of that workflow.
     fn body(&mut self, step: &Step, id: &str, frame: Option<StepIx>, at: Standing<'_>) -> Result<(), String> {
         if let StepKind::Workflow(call) = &step.kind {
             return self.workflow(step, call, id, frame, at);
@@ -351,7 +353,7 @@ impl Lowering {
     }
 }
 
-/// A step that calls a tool and says nothing of what that costs is expected to cost what the tool says.
+/// Sets the cost of a step that calls a tool and gives no cost of its own to the cost of the tool.
 fn charge_tools(steps: &mut [PlanStep], tools: &[PlanTool]) {
     for step in steps {
         if let Work::Frame(frame) = &mut step.work
@@ -440,7 +442,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
     }
 }
 
-/// A step that says nothing but what it does.
+/// A step with nothing but its work.
 fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, work: Work) -> PlanStep {
     PlanStep {
         id: id.to_owned(),

@@ -1,4 +1,5 @@
-//! Models of a plan: the exact description each step was planned with, what a step asks, and the call that makes.
+//! Models of a plan: the exact description each step was planned with, the question of a step, and the
+//! resolved call.
 
 use crate::{Amounts, Currency, FrameKind, Plan, PlanStep, Retry, RetryKind, Work};
 use cuelight_base::{
@@ -36,29 +37,29 @@ impl PlanStep {
 /// One model, as the registry described it when the plan was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanModel {
-    /// `claude-sonnet`
+    /// Its name in the registry: `claude-sonnet`.
     pub name: String,
-    /// Hash of all that is said of it.
+    /// Hash of its whole description.
     pub definition: Digest,
-    /// Whose format it speaks.
+    /// The provider whose API format it speaks.
     pub provider: Provider,
-    /// What its provider calls it.
+    /// The provider's name for the model.
     pub model: String,
-    /// Where it is.
+    /// The address of the provider.
     #[serde(default)]
     pub url: String,
     /// The secret that is its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What tokens cost; none where nobody knows.
+    /// The price of its tokens; none when nobody knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
-    /// Tokens of an answer, where a step says nothing.
+    /// Tokens of an answer, if a step gives no limit.
     pub max_tokens: u32,
     /// When calls to it are held back because it fails.
     #[serde(default, skip_serializing_if = "is_default")]
     pub breaker: BreakerRule,
-    /// How many calls it takes.
+    /// The rate limit of its calls; none when it has no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateRule>,
 }
@@ -67,7 +68,7 @@ fn is_default<T: Default + PartialEq>(it: &T) -> bool {
     *it == T::default()
 }
 
-/// What a step asks of one model.
+/// The question of a step to one model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelWork {
     /// One of the models of the plan.
@@ -75,10 +76,10 @@ pub struct ModelWork {
     /// Why this one, where there are others.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What it is told to be; a template.
+    /// The system prompt; a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// What it is asked; a template.
+    /// The prompt that it is asked; a template.
     pub prompt: String,
     /// JSON Schema that its answer must fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +87,7 @@ pub struct ModelWork {
     /// As written, between 0 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<String>,
-    /// Tokens of the answer; the model's own limit when nothing is said.
+    /// Tokens of the answer; none means the model's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
 }
@@ -121,7 +122,7 @@ impl PlanModel {
         self.talk(work, system, prompt, Vec::new(), Vec::new())
     }
 
-    /// The same with the tools that are offered, and what was said of them so far.
+    /// The same call with the tools that are offered, and the rounds so far.
     ///
     /// # Errors
     /// When all of it is larger than a call may be.
@@ -164,7 +165,7 @@ impl PlanModel {
         }
     }
 
-    /// What one call is expected to use at most, from its texts as they stand in the file.
+    /// The most that one call is expected to use, from its texts as they stand in the file.
     pub fn estimate(&self, work: &ModelWork) -> Amounts {
         let schema = work.schema.as_ref().map_or(0, |it| it.to_string().len());
         let bytes = work.prompt.len() + work.system.as_ref().map_or(0, String::len) + schema;
@@ -173,7 +174,7 @@ impl PlanModel {
     }
 }
 
-/// What a call that is made up is expected to use at most.
+/// The most that a resolved call is expected to use.
 pub fn expected_of(call: &ModelCall) -> Amounts {
     let (input, output) = call.expected_tokens();
     expected(call.price, input, output)
@@ -184,7 +185,7 @@ fn expected(price: Option<Price>, input: u64, output: u64) -> Amounts {
     Amounts { calls: 0, tokens, cost_micro_usd: price.map_or(0, |it| it.cost(input, output)) }
 }
 
-/// What a step asks, of each of its models in turn.
+/// The questions of a step, one for each of its models in turn.
 pub(super) fn works(llm: &file::Llm) -> Vec<Work> {
     let names: Vec<&str> = llm.candidates.iter().map(|it| it.name.as_str()).collect();
     let why = match names.as_slice() {
@@ -212,8 +213,8 @@ pub(super) fn works(llm: &file::Llm) -> Vec<Work> {
     names.iter().map(one).collect()
 }
 
-/// How a call of a model is tried again when nothing is said (O5): twice, after 200 and 400 ms, where the line or the other
-/// side was at fault. A wrong key stays wrong.
+/// The default retry of a call of a model (O5): twice, after 200 and 400 ms, for failures of the network or
+/// the provider. A wrong key is not retried.
 pub(super) fn retry() -> Retry {
     Retry {
         max_attempts: 3,
@@ -226,8 +227,8 @@ pub(super) fn retry() -> Retry {
     }
 }
 
-/// A step that asks a model and says nothing of what that uses is expected to use what its first model may: the question as
-/// it stands in the file, and all of the answer.
+/// Sets the estimate of a step that asks a model and gives none: the most that its first model may use. That
+/// is the question as it stands in the file, and all of the answer.
 pub(super) fn charge(steps: &mut [PlanStep], models: &[PlanModel]) {
     for step in steps {
         if let Work::Frame(frame) = &mut step.work {
@@ -259,8 +260,8 @@ impl Plan {
         self.model(target.strip_prefix(MODEL_TARGET)?)
     }
 
-    /// Steps that certainly ask a model and could ask none, because no key is there: each by its id, with a whole sentence.
-    /// `has` says whether there is a secret of that name.
+    /// Steps that certainly ask a model and could ask none, because no key is there: each by its id, with a
+    /// whole sentence. `has` says whether there is a secret of that name.
     pub fn without_key(&self, has: &dyn Fn(&str) -> bool) -> Vec<(String, String)> {
         self.steps
             .iter()
@@ -273,8 +274,9 @@ impl Plan {
             .collect()
     }
 
-    /// Steps that run whatever happens and read a secret that cannot be had, each with why that keeps the run from starting; `trouble` says what is
-    /// wrong with a secret. A step with an `if`, or in a frame with one, may never run: it says so when it does.
+    /// Steps that run whatever happens and read a secret that cannot be had, each with why that keeps the run
+    /// from starting; `trouble` says what is wrong with a secret. A step with an `if`, or in a frame with
+    /// one, may never run: it says so when it does.
     pub fn without_secret(&self, trouble: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String)> {
         let runs_anyway = |step: &PlanStep| {
             let frame = |it: &PlanStep| it.frame.and_then(|at| self.steps.get(at.index()));

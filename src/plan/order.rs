@@ -1,7 +1,7 @@
-//! Which step can come when: an order that keeps every need, the stages, and the longest way through.
+//! The order of steps: an order that keeps every need, the stages, and the longest way through.
 //!
-//! A frame begins before its children and ends after the last of them, so every step is two points, its beginning and
-//! its end. Everything here is one walk over these points.
+//! A frame begins before its children and ends after the last of them. So every step is two points, its
+//! beginning and its end. Everything here is one walk over these points.
 
 use crate::{Plan, PlanStep, Work};
 use cuelight_base::{Span, StepIx};
@@ -22,13 +22,14 @@ pub fn order(plan: &Plan) -> Result<Vec<StepIx>, String> {
 /// The longest way through a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CriticalPath {
-    /// How long it takes.
+    /// The time that it takes.
     pub length: Span,
     /// The steps on it in order, without frames.
     pub steps: Vec<StepIx>,
 }
 
-/// The chain of steps that takes longest, given how long each takes. What a step in a circle takes counts nothing.
+/// The chain of steps that takes longest, given the duration of each. The duration of a step in a circle
+/// counts nothing.
 pub fn critical_path(plan: &Plan, duration: impl Fn(StepIx, &PlanStep) -> Span) -> CriticalPath {
     let reached = reach(plan, |ix, step| duration(ix, step).0);
     let Some(last) = (0..reached.at.len()).max_by_key(|it| (reached.at[*it], Reverse(*it))) else {
@@ -46,7 +47,7 @@ pub fn critical_path(plan: &Plan, duration: impl Fn(StepIx, &PlanStep) -> Span) 
     CriticalPath { length: Span(reached.at[last]), steps }
 }
 
-/// How many steps must have ended before each step at the least can begin, by the longest chain of needs.
+/// The least number of steps that must have ended before each step can begin, by the longest chain of needs.
 pub(super) fn levels(plan: &Plan) -> Vec<usize> {
     let reached = reach(plan, |_, _| 1);
     let level = |ix: usize| usize::try_from(reached.at[2 * ix]).unwrap_or(usize::MAX);
@@ -83,7 +84,8 @@ fn reach(plan: &Plan, weight: impl Fn(StepIx, &PlanStep) -> u64) -> Reached {
     reached
 }
 
-/// What comes after each point: the end after the beginning, a step after its needs, a child inside its frame.
+/// The points that come after each point: the end after the beginning, a step after its needs, a child inside
+/// its frame.
 fn followers(steps: &[PlanStep]) -> Vec<Vec<usize>> {
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); 2 * steps.len()];
     for (index, step) in steps.iter().enumerate() {
@@ -120,7 +122,8 @@ fn walk(steps: &[PlanStep]) -> Result<Vec<usize>, String> {
     if out.len() == next.len() { Ok(out) } else { Err(circle(steps, &missing)) }
 }
 
-/// Names the steps of one circle: from any step that never became ready, always on to a need that did not either.
+/// Names the steps of one circle: from any step that never became ready, always on to a need that did not
+/// either.
 fn circle(steps: &[PlanStep], missing: &[usize]) -> String {
     let stuck = |ix: usize| missing[2 * ix] > 0;
     let mut seen = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! The shapes of a plan. A stored contract: fields are only added, each with a default.
 //!
-//! A `Text` here is the source of a template (`${{ }}` inside text) or, where said, of one bare expression; it is
-//! evaluated by the engine when its step starts, never before.
+//! A `Text` here is the source of a template (`${{ }}` inside text) or, if its comment tells, of one bare
+//! expression. The engine evaluates it when its step starts, never before.
 
 use crate::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse};
 use cuelight_base::{
@@ -15,9 +15,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Plan {
-    /// The workflow's name.
+    /// The name of the workflow.
     pub name: String,
-    /// What it says it is for.
+    /// The description of the workflow.
     pub description: String,
     /// The file it came from, as it was given.
     pub file: String,
@@ -34,15 +34,15 @@ pub struct Plan {
     pub steps: Vec<PlanStep>,
     /// Outputs of the run: name, template.
     pub outputs: Vec<(String, String)>,
-    /// What an aborting failure does to the rest.
+    /// The effect of an aborting failure on the other steps.
     pub on_failure: OnFailure,
-    /// Of the run; waiting at a gate counts.
+    /// The timeout of the run; waiting at a gate counts.
     pub timeout: Option<Span>,
     /// Steps running at once; 0 means the default.
     pub max_parallel: u32,
-    /// Which other runs it may not run beside.
+    /// The other runs that it may not run beside.
     pub concurrency: Option<Concurrency>,
-    /// What it may use up.
+    /// The budget of the run.
     pub budget: Option<Budget>,
     /// The tools its steps use, each as it was described when the plan was made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -63,7 +63,8 @@ fn exactly<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PlanStep>, 
 }
 
 impl Plan {
-    /// What the trail holds a run to: the same plan has the same hash, whoever made or stored it.
+    /// The hash that the trail holds a run to: the same plan has the same hash, wherever it was made or
+    /// stored.
     pub fn hash(&self) -> Digest {
         sha256("cuelight-plan-v1", &[canonical_json(self).as_bytes()])
     }
@@ -80,12 +81,12 @@ impl Plan {
 pub struct CacheRule {
     /// Same key, same result; a template.
     pub key: String,
-    /// How long a result stands; until it is thrown away when nothing is said.
+    /// The lifetime of a result; none means until it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Span>,
 }
 
-/// One step. There are many of them, and two copies of all while a run begins: what few of them say is kept apart.
+/// One step. A plan has many, and two copies of all while a run begins: fields that few steps use are boxed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanStep {
     /// Unique in the run: `build`, `test[unit]`, `ship/push`.
@@ -98,55 +99,59 @@ pub struct PlanStep {
     /// The frame it is a child of: starts only when that is open, counts towards its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<StepIx>,
-    /// What has to come to rest first.
+    /// The steps that must have ended first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<StepIx>,
     /// A bare expression; `None` means `success()`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// What it does.
+    /// The work of the step.
     pub work: Work,
-    /// Environment: name, template. A template that is one `${{ secrets.X }}` is handed on as a name. That of a
-    /// workflow frame reaches the steps in it, below their own.
+    /// Environment: name, template. A template that is one `${{ secrets.X }}` is passed on as a name. The
+    /// environment of a workflow frame reaches the steps in it, below their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
     /// Working directory, a template, relative to the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
-    /// Of one attempt; gates and back-off never count. Of a workflow frame: of all of it, waiting counts.
+    /// The timeout of one attempt; gates and back-off never count. For a workflow frame: of all of it,
+    /// waiting counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// How failed attempts are tried again; `None` means once. Of a workflow frame: how what failed in it is done again.
+    /// The retry of failed attempts; `None` means one attempt. For a workflow frame: the retry of the steps
+    /// that failed in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
-    /// What its failure does.
+    /// The effect of its failure on the run.
     #[serde(default)]
     pub on_error: OnError,
-    /// Tried in order after the last attempt; of a workflow frame, done in its place after its last try.
+    /// Work tried in order after the last attempt; for a workflow frame, done in its place after its last
+    /// try.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<Work>,
-    /// How it is taken back.
+    /// The undo of the step.
     #[serde(default)]
     pub undo: Undo,
-    /// Declared outputs.
+    /// Declared outputs: name, type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<(String, OutputType)>,
     /// Files to keep: glob patterns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
-    /// What a crash in mid-step means.
+    /// The meaning of a crash in mid-step.
     #[serde(default)]
     pub effect: EffectClass,
-    /// Whether its process ends when the engine that started it dies; else it goes on, and its end is taken up later.
+    /// True if its process ends when the engine that started it dies. Otherwise it goes on, and a later
+    /// engine records its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends_with_console: bool,
-    /// What each of its processes may use.
+    /// The limits of each of its processes.
     #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
     pub limits: ProcessLimits,
     /// Bytes of output that are kept of each call; as many as ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_limit: Option<u64>,
-    /// Whether its processes reach no more than they were given.
+    /// True if its processes reach no more than they were given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandboxed: bool,
     /// On which machine it may run: looked at before the run is started.
@@ -155,25 +160,26 @@ pub struct PlanStep {
     /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Box<Work>>,
-    /// Higher starts first.
+    /// The priority in the queue: higher starts first.
     #[serde(default)]
     pub priority: i32,
     /// Gives the type of its errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// What a result must be worth.
+    /// The least confidence of a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Box<ConfidenceRule>>,
     /// `matrix.*` of this copy.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub matrix: ValueMap,
-    /// What it says it is for, shown beside its id.
+    /// The title of the step, shown beside its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// What all its calls together may use up.
+    /// The budget of all its calls together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Box<Budget>>,
-    /// What one call is expected to use: charged when it begins, corrected by what it says it used.
+    /// The expected usage of one call: charged when the call begins, corrected by the usage that the call
+    /// reports.
     #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
     pub estimate: Amounts,
     /// When an earlier result may stand for it.
@@ -181,46 +187,47 @@ pub struct PlanStep {
     pub cache: Option<Box<CacheRule>>,
 }
 
-/// What a step does.
+/// The work of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
-    /// A script handed to a shell as its last argument. Values reach it as environment variables only.
+    /// Runs a script: a shell gets it as its last argument. Values reach it as environment variables only.
     Run {
         /// Program and options: `bash -euo pipefail -c`.
         shell: Vec<String>,
         /// The script; expressions in it have become references to the variables below.
         script: String,
-        /// Variable, bare expression.
+        /// Bindings of the script: variable, bare expression.
         bindings: Vec<(String, String)>,
     },
     /// Calls a tool of the registry.
     Tool(ToolUse),
-    /// Sends a request.
+    /// Sends an HTTP request.
     Http(Box<HttpWork>),
-    /// Asks a model.
+    /// Asks a language model.
     Model(Box<ModelWork>),
-    /// Waits for people.
+    /// Waits for people at a gate.
     Gate(Arc<GateRule>),
     /// Waits for time to pass.
     Wait(WaitFor),
     /// Writes values into a scope.
     Set {
-        /// Where.
+        /// The scope that is written.
         scope: Scope,
         /// Key, value; every text in it is a template.
         values: Vec<(String, Value)>,
-        /// How long they stand.
+        /// The lifetime of the values; none sets no limit.
         ttl: Option<Span>,
-        /// By key the etag that stands there, a template; null, empty or `none` where nothing is to stand there.
+        /// The etag that each key must have, a template; null, empty or `none` where the key must not exist.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         expect: Vec<(String, Value)>,
     },
-    /// Says something to whoever waits for it.
+    /// Sends a message to the steps that wait for it.
     Emit(Box<Emission>),
     /// Holds other steps: the copies of a matrix, or another workflow.
     Frame(Box<Frame>),
-    /// What this release can show and not do. Only an outline holds it; a plan that is to run never does.
+    /// Work that this release can show and not run. Only an outline holds it; a plan that is to run never
+    /// does.
     Later(Later),
 }
 
@@ -305,7 +312,7 @@ impl Work {
         }
     }
 
-    /// Whether it calls something outside: only that has attempts, and can be tried again.
+    /// True if it calls something outside: only that has attempts, and can be retried.
     pub const fn is_call(&self) -> bool {
         match self {
             Self::Run { .. } | Self::Tool(_) | Self::Http(_) | Self::Model(_) => true,
@@ -319,7 +326,7 @@ impl Work {
     }
 }
 
-/// Work that this version could show and not do; none is made any more, and the log keeps what there was.
+/// Work that this version could show and not run; none is made any more, and the log keeps the old ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Later {
     /// The word of the file: `uses`, `llm` …
@@ -328,16 +335,17 @@ pub struct Later {
     pub target: String,
 }
 
-/// A step that holds others. It opens when its needs and `if` say so, and comes to rest with its last child; with
-/// none it rests at once. What a child's failure aborts is the frame, and the frame's `on-error` decides the rest.
+/// A step that holds others. It opens when its needs and `if` allow it, and ends with its last child; without
+/// children it ends at once.
+/// A child's failure aborts the frame, and the frame's `on-error` decides the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
-    /// Which kind.
+    /// The kind of the frame.
     pub kind: FrameKind,
     /// Children running at once; 0 means no limit of its own.
     #[serde(default)]
     pub max_parallel: u32,
-    /// Whether the first failed child cancels the others.
+    /// True if the first failed child cancels the others.
     #[serde(default)]
     pub fail_fast: bool,
     /// Gates in it that have asked in the run that this one corrects: without them it does not go by.
@@ -345,7 +353,7 @@ pub struct Frame {
     pub asked: Vec<String>,
 }
 
-/// What a frame holds.
+/// The kind of a frame, with the steps that it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FrameKind {
@@ -355,14 +363,15 @@ pub enum FrameKind {
     Computed {
         /// The matrix; every text in it is a template.
         matrix: Value,
-        /// What every copy is made from, for `expand`: the step itself, then the steps that
-        /// stand in it when it calls a workflow. Indices count as if they stood right after the frame.
+        /// The steps that every copy is made from, for `expand`: the step itself, then the steps that stand
+        /// in it when it calls a workflow.
+        /// Indices count as if they stood right after the frame.
         body: Vec<PlanStep>,
     },
-    /// The steps of another workflow. What that says of a run as a whole (`concurrency`, `budget`, `on-failure`)
-    /// holds when it runs by itself; here the rules of this run hold.
+    /// The steps of another workflow. Its rules for a run as a whole (`concurrency`, `budget`, `on-failure`)
+    /// hold when it runs by itself; here the rules of this run hold.
     Workflow {
-        /// Its file.
+        /// The file of the workflow.
         file: String,
         /// Input, value; every text in it is a template in the outer scope.
         inputs: Vec<(String, Value)>,
@@ -373,21 +382,23 @@ pub enum FrameKind {
         /// Environment of its steps: name, template.
         env: Vec<(String, String)>,
     },
-    /// A model that may ask for tools: it is asked, what it asks for is done step by step, and it is asked again with what
-    /// came of that, until it answers without asking for anything. It grows as it goes on.
+    /// A model that may ask for tools. Its calls are made step by step, and it is asked again with their
+    /// results, until it answers without asking for a tool. The frame grows with every round.
     Talk(Box<Talk>),
 }
 
 /// A model and the tools that it may ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Talk {
-    /// How the model is asked, each time: a step without needs or place, from which those of the run are made.
+    /// The step that asks the model, each time: it has no needs and no place, and the steps of the run are
+    /// made from it.
     pub ask: PlanStep,
-    /// What it may ask for.
+    /// The tools that the model may ask for.
     pub tools: Vec<TalkTool>,
-    /// How often that is worked off.
+    /// The largest number of rounds in which its calls are made.
     pub rounds: u32,
-    /// What its gates want beside what the tools want of theirs: who and how many, by when, how bad a wrong yes is at least.
+    /// The rules of its gates in addition to those of the tools: who and how many must approve, the timeout,
+    /// and the least risk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Box<GateRule>>,
 }
@@ -395,15 +406,15 @@ pub struct Talk {
 /// A tool that a model may ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkTool {
-    /// What the model calls it by: letters, digits and `_`.
+    /// The name by which the model calls it: letters, digits and `_`.
     pub name: String,
     /// `name@1.2.3`: one of the tools of the plan.
     pub tool: String,
-    /// Whether each call of it waits at a gate.
+    /// True if each call of it waits at a gate.
     pub gated: bool,
 }
 
-/// What a `wait` step waits for.
+/// The event that ends a `wait` step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitFor {
@@ -413,21 +424,21 @@ pub enum WaitFor {
     Until(String),
     /// Messages that somebody says.
     Message {
-        /// What about: a template.
+        /// The topic; a template.
         topic: String,
-        /// What they must have; every text in it is a template.
+        /// The fields that the messages must have; every text in it is a template.
         filter: Vec<(String, Value)>,
-        /// How many.
+        /// The number of messages.
         count: u32,
     },
 }
 
-/// What an `emit` step says. Every text is a template.
+/// The message that an `emit` step sends. Every text is a template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Emission {
-    /// What about.
+    /// The topic of the message.
     pub topic: String,
-    /// What it is.
+    /// The kind of the message.
     #[serde(default)]
     pub kind: MessageKind,
     /// The same id again is the same message.
@@ -436,22 +447,22 @@ pub struct Emission {
     /// To whom, when it is not for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// What it belongs to or answers.
+    /// The id of the conversation or message that it belongs to or answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation: Option<String>,
-    /// What it says.
+    /// The content of the message.
     pub data: Value,
-    /// How long it can be taken.
+    /// The time in which the message can be received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Span>,
 }
 
-/// How failed attempts are tried again. `max_attempts` counts all calls.
+/// The retry of failed attempts. `max_attempts` counts all calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
     /// All calls, the first one too; at least 1.
     pub max_attempts: u32,
-    /// How the delay grows.
+    /// The growth of the delay.
     pub kind: RetryKind,
     /// Before the second attempt.
     pub delay: Span,
@@ -466,7 +477,7 @@ pub struct Retry {
     pub on: Vec<FailureMode>,
 }
 
-/// How the delay between attempts grows.
+/// The growth of the delay between attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are the field's")]
@@ -478,7 +489,7 @@ pub enum RetryKind {
     None,
 }
 
-/// What a step's failure does.
+/// The effect of a step's failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
@@ -491,29 +502,29 @@ pub enum OnError {
     Continue,
 }
 
-/// What an aborting failure, or a rejection, does to the rest of the run.
+/// The effect of an aborting failure, or of a rejection, on the rest of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Starts nothing new; what runs may end.
     #[default]
     Stop,
-    /// Goes on with what does not depend on it.
+    /// Goes on with steps that do not depend on it.
     Continue,
-    /// Stops, then undoes what was done.
+    /// Stops, then undoes the completed steps.
     Compensate,
 }
 
-/// How a step is taken back.
+/// The undo of a step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Undo {
-    /// Nothing is said.
+    /// The file says nothing about undo.
     #[default]
     Unset,
-    /// Said to be impossible; shown at gates.
+    /// The file declares that it cannot be undone; shown at gates.
     Impossible,
-    /// This is run.
+    /// This work undoes the step.
     By(Box<Work>),
 }
 
@@ -532,7 +543,7 @@ pub enum OutputType {
     Any,
 }
 
-/// What a crash in mid-step means (`reliability.md` 3.1).
+/// The meaning of a crash in mid-step (`reliability.md` 3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectClass {
@@ -557,11 +568,11 @@ pub struct ConfidenceRule {
     pub from: Option<String>,
     /// The least that is good enough.
     pub min: Score,
-    /// What happens below.
+    /// The effect of a confidence below `min`.
     pub below: ConfidenceBelow,
 }
 
-/// What a result below its least confidence does.
+/// The effect of a result below its least confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are the file's")]
@@ -571,31 +582,31 @@ pub enum ConfidenceBelow {
     Warn,
 }
 
-/// Where `set` writes, and how long that lives.
+/// The scope that `set` writes to, and its lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Ends with the run: `vars.key`, `state.run.key`.
     Run,
-    /// Of all runs one actor starts: `state.session.key`.
+    /// Shared by all runs that one actor starts: `state.session.key`.
     Session,
-    /// Of the workspace: `state.global.key`.
+    /// Shared by the whole workspace: `state.global.key`.
     Global,
 }
 
-/// Which other runs a run may not run beside.
+/// The other runs that a run may not run beside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Concurrency {
     /// Name of the group, evaluated when the run was launched.
     pub group: String,
-    /// What happens when another run of the group is open.
+    /// The reaction when another run of the group is open.
     pub on_conflict: OnConflict,
-    /// Whether `cancel-running` also cancels a run that waits at a gate.
+    /// True if `cancel-running` also cancels a run that waits at a gate.
     #[serde(default)]
     pub cancel_waiting: bool,
 }
 
-/// What a second run of a concurrency group does.
+/// The reaction of a second run of a concurrency group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnConflict {
@@ -608,7 +619,7 @@ pub enum OnConflict {
     CancelRunning,
 }
 
-/// What a run, or one step of it, may use up.
+/// The most that a run, or one step of it, may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Budget {
@@ -616,9 +627,9 @@ pub struct Budget {
     pub cost_micro_usd: Option<u64>,
     /// Calls: attempts of steps that do something outside.
     pub calls: Option<u64>,
-    /// Tokens of models.
+    /// Tokens of models, input and output together.
     pub tokens: Option<u64>,
-    /// What happens at 100 %.
+    /// The reaction at 100 %.
     pub on_exceed: OnExceed,
 }
 
@@ -629,7 +640,7 @@ impl Budget {
     }
 }
 
-/// What happens when a budget is used up.
+/// The reaction when a budget is used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnExceed {
@@ -653,18 +664,18 @@ impl OnExceed {
     }
 }
 
-/// How bad it is if what a gate releases was wrong.
+/// The damage if the steps that a gate releases were wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Risk {
-    /// Low: nothing changes.
+    /// Low risk: nothing changes.
     ReadOnly,
-    /// Low: we can take it back.
+    /// Low risk: we can undo it.
     #[default]
     Reversible,
-    /// Normal: only others can take it back.
+    /// Normal risk: only others can undo it.
     ExternallyReversible,
-    /// High: nobody can.
+    /// High risk: nobody can undo it.
     Irreversible,
 }
 
@@ -673,11 +684,11 @@ pub enum Risk {
 pub struct Quorum {
     /// The group; `None` means anybody who may decide.
     pub group: Option<String>,
-    /// How many different people.
+    /// The number of different people.
     pub count: u32,
 }
 
-/// What happens when nobody came in time.
+/// The reaction when nobody answered in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are the file's")]
@@ -693,17 +704,17 @@ pub enum OnTimeout {
 pub struct Need {
     /// Its name: `steps.approve.form.NAME`.
     pub name: String,
-    /// Its JSON type.
+    /// The JSON type of its value.
     pub kind: OutputType,
-    /// Whether it must be there to approve.
+    /// True if an approval must have it.
     pub required: bool,
     /// A regular expression a text must match.
     pub pattern: Option<String>,
     /// The only values it may have; empty means any.
     pub choices: Vec<Value>,
-    /// What it is when nobody says otherwise; every text in it is a template.
+    /// The value when nobody gives another; every text in it is a template.
     pub default: Option<Value>,
-    /// What it is for.
+    /// The description that people read.
     pub description: Option<String>,
 }
 
@@ -713,51 +724,54 @@ pub struct Need {
 pub struct GateRule {
     /// The question: a template.
     pub prompt: String,
-    /// What the requester says of it: a template.
+    /// The requester's claim about it: a template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
-    /// How bad it is.
+    /// The risk of the steps that it releases.
     pub risk: Risk,
-    /// Who has to agree; empty means one person.
+    /// The people who have to approve; empty means one person.
     pub require: Vec<Quorum>,
-    /// Who does not count: `run.actor`, a name, `group:NAME`, or a template that yields one of them.
+    /// The people who do not count: `run.actor`, a name, `group:NAME`, or a template that yields one of them.
     pub forbid: Vec<String>,
-    /// What is shown: paths of files and templates.
+    /// The evidence that is shown: paths of files and templates.
     pub evidence: Vec<String>,
-    /// What the approval is bound to: templates whose values are part of the ask.
+    /// The values that the approval is bound to: templates whose values are part of the ask.
     pub binds: Vec<String>,
-    /// Typed parameters.
+    /// Typed parameters that people fill in.
     pub form: Vec<Need>,
     /// A bare expression that approves by policy.
     pub auto: Option<String>,
     /// When to ring again, counted from the opening.
     pub remind: Vec<Span>,
-    /// After this long, this person or the people of this group (`group:NAME`) may decide as well: a template.
+    /// After this long, this person or the people of this group (`group:NAME`) may decide as well: a
+    /// template.
     pub escalate: Option<(Span, String)>,
-    /// How long it waits; `None` is for ever.
+    /// The timeout of the gate; `None` waits for ever.
     pub timeout: Option<Span>,
-    /// What happens then.
+    /// The reaction at the timeout.
     pub on_timeout: OnTimeout,
-    /// What a rejection does to the run.
+    /// The effect of a rejection on the run.
     pub on_reject: OnFailure,
-    /// How long an approval can be taken back; `None` is the default.
+    /// The time in which an approval can be undone; `None` is the default.
     pub undo_window: Option<Span>,
-    /// Whether an approval needs a reason as well.
+    /// True if an approval needs a reason as well.
     pub reason_required: bool,
     /// The step, as it is called in the same file, from which all is done again when the ask is sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_back: Option<String>,
-    /// Where the steps behind it run from files captured when it asks: patterns of these files; none mean all.
+    /// Patterns of the files that are captured when the gate asks; the steps behind it run from them. An
+    /// empty list means all files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Vec<String>>,
-    /// The matrix whose copies are all covered by one answer: its value, the texts in it templates. The step is then one
-    /// gate and no frame.
+    /// The matrix whose copies are all covered by one answer: its value, the texts in it templates. The step
+    /// is then one gate and no frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matrix: Option<Value>,
-    /// Whether an approval is signed with a security key that was touched.
+    /// True if an approval is signed with a security key that was touched.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub touch: bool,
-    /// Asked in the run that this one corrects: it asks here too, whatever its `if` and `auto` say of the correction.
+    /// Asked in the run that this one corrects: it asks here too, whatever its `if` and `auto` say of the
+    /// correction.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
 }

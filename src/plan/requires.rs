@@ -1,4 +1,5 @@
-//! Where a step may run: what it asks of the machine, and what a machine has. What this machine has is for others to say.
+//! Requirements of a step on its machine, and the traits of a machine. The traits of this machine are set
+//! elsewhere.
 
 use super::{FrameKind, Plan, PlanStep, Work};
 use cuelight_base::{Value, ValueMap, system_labels};
@@ -6,19 +7,19 @@ use cuelight_expression::{MapLookup, Template};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What a step asks of the machine it runs on. All of it has to be there.
+/// The requirements of a step on the machine it runs on. All of them have to be met.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requires {
     /// Labels of the machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// What can be done there.
+    /// Capabilities of the machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
 }
 
 impl Requires {
-    /// Whether any machine will do.
+    /// True if any machine will do.
     pub const fn is_nothing(&self) -> bool {
         self.labels.is_empty() && self.capabilities.is_empty()
     }
@@ -27,9 +28,9 @@ impl Requires {
 /// A machine that steps run on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// What it is called: its system, its processor, and what its operator says.
+    /// Its labels: its system, its processor, and labels of its operator.
     pub labels: BTreeSet<String>,
-    /// What can be done on it.
+    /// Capabilities of the machine, in words that steps ask for.
     pub capabilities: BTreeSet<String>,
 }
 
@@ -43,8 +44,8 @@ impl Machine {
 }
 
 impl Plan {
-    /// Steps that may not run on this machine, each as a whole sentence. A step with an `if` counts: nothing is begun that
-    /// could not be finished here.
+    /// Steps that may not run on this machine, each as a whole sentence. A step with an `if` counts: nothing
+    /// is begun that could not be finished here.
     pub fn refused_by(&self, machine: &Machine) -> Vec<String> {
         let mut all = Vec::new();
         refused(&self.steps, machine, &mut all);

@@ -1,4 +1,5 @@
-//! What `cuelight plan FILE` says: every step by stage, with what can happen to it, as a table or as a value.
+//! The output of `cuelight plan FILE`: every step by stage, with what can happen to it, as a table or as a
+//! value.
 
 use crate::{
     Currency, Estimate, Plan, PlanStep, Work,
@@ -13,7 +14,7 @@ use std::fmt::Write as _;
 const HEAD: [&str; 10] =
     ["stage", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "limits", "rule"];
 
-/// The table, for people; a column is as wide as its widest cell, and one that says nothing is left out.
+/// The table, for people; a column is as wide as its widest cell, and an empty column is left out.
 pub fn show(plan: &Plan) -> String {
     let plan = with_models(plan);
     let rows: Vec<[String; 10]> = rows(&plan).map(|row| row.cells(&plan)).collect();

@@ -1,24 +1,24 @@
-//! What a budget counts: calls, tokens and money; how much of each was used, and how much may be. Whole numbers only:
-//! money is counted in millionths of a dollar.
+//! Amounts that a budget counts: calls, tokens and money; the usage of each, and the most that may be used.
+//! Whole numbers only: money is counted in millionths of a dollar.
 
 use cuelight_base::{Value, dollars};
 use serde::{Deserialize, Serialize};
 
-/// What is counted.
+/// The unit that is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Currency {
-    /// Attempts of steps.
+    /// Calls: attempts of steps that do something outside.
     #[default]
     Calls,
-    /// Tokens of models.
+    /// Tokens of models, input and output together.
     Tokens,
     /// Money, in millionths of a dollar.
     CostUsd,
 }
 
 impl Currency {
-    /// All of them.
+    /// All currencies, in the order of reports.
     pub const ALL: [Self; 3] = [Self::Calls, Self::Tokens, Self::CostUsd];
 
     /// The word of the file, of a form and of `$CUELIGHT_OUTPUT`.
@@ -38,7 +38,7 @@ impl Currency {
         }
     }
 
-    /// What the figure counts: `calls`, `tokens`, `USD`.
+    /// The unit of the figure: `calls`, `tokens`, `USD`.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Calls => "calls",
@@ -57,7 +57,8 @@ impl Currency {
         serde_json::from_str(&self.figure(amount)).expect("a number in decimals is JSON")
     }
 
-    /// Reads what a step or a person wrote: a whole number, or dollars with at most six decimals that count.
+    /// Reads an amount that a step or a person wrote: a whole number, or dollars with at most six decimals
+    /// that count.
     pub fn parse(self, text: &str) -> Option<u64> {
         let text = text.trim();
         match self {
@@ -82,10 +83,10 @@ impl Currency {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Amounts {
-    /// Attempts of steps.
+    /// Calls: attempts of steps that do something outside.
     #[serde(skip_serializing_if = "is_zero")]
     pub calls: u64,
-    /// Tokens of models.
+    /// Tokens of models, input and output together.
     #[serde(skip_serializing_if = "is_zero")]
     pub tokens: u64,
     /// Millionths of a dollar.
@@ -99,7 +100,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Amounts {
-    /// Whether it is nothing at all.
+    /// True if every amount is zero.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
@@ -124,13 +125,13 @@ impl Amounts {
         self
     }
 
-    /// Both together; never beyond what a number holds.
+    /// The sum of both; never beyond the largest number.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Currency::ALL.into_iter().fold(self, |sum, it| sum.with(it, sum.of(it).saturating_add(other.of(it))))
     }
 
-    /// What is left of it; never below nothing.
+    /// The rest after `other` is taken away; never below zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Currency::ALL.into_iter().fold(self, |sum, it| sum.with(it, sum.of(it).saturating_sub(other.of(it))))
@@ -152,12 +153,12 @@ pub struct Ceilings {
 }
 
 impl Ceilings {
-    /// Of a budget.
+    /// Returns ceilings for calls, tokens and millionths of a dollar; none means no ceiling.
     pub const fn new(calls: Option<u64>, tokens: Option<u64>, cost_micro_usd: Option<u64>) -> Self {
         Self { calls, tokens, cost_micro_usd }
     }
 
-    /// In one currency.
+    /// The ceiling in one currency; none means no ceiling.
     pub const fn of(self, currency: Currency) -> Option<u64> {
         match currency {
             Currency::Calls => self.calls,
@@ -175,7 +176,7 @@ impl Ceilings {
         }
     }
 
-    /// Those there are.
+    /// The ceilings that are set.
     pub fn all(self) -> impl Iterator<Item = (Currency, u64)> {
         Currency::ALL.into_iter().filter_map(move |it| Some((it, self.of(it)?)))
     }

@@ -1,6 +1,7 @@
-//! Tools of a plan: the exact definition each step was planned with, what a step gives it, and the call that makes.
+//! Tools of a plan: the exact definition each step was planned with, the input of a step, and the resolved
+//! call.
 //!
-//! Both ends are checked here: what goes in before anything starts, what came out before anybody reads it.
+//! Both ends are checked here: the input before anything starts, the output before anybody reads it.
 
 use crate::{Answers, EffectClass, HttpWork, PlanToolUndo, Risk};
 use cuelight_base::{
@@ -19,64 +20,64 @@ const PROBLEMS_SHOWN: usize = 3;
 /// One tool, as the registry described it when the plan was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanTool {
-    /// `json.query`
+    /// Its name in the registry: `json.query`.
     pub name: String,
-    /// All three numbers.
+    /// All three numbers of its version: `1.0.0`.
     pub version: String,
-    /// Hash of all that is said of it.
+    /// Hash of its whole definition.
     pub definition: Digest,
-    /// What it does.
+    /// The description that people and models read.
     #[serde(default)]
     pub description: String,
-    /// What it belongs to.
+    /// The category that it belongs to.
     #[serde(default)]
     pub category: String,
-    /// The confidence of a result that says nothing of it.
+    /// The confidence of a result that reports none.
     pub reliability: Score,
-    /// How long it takes, as a rule.
+    /// The usual duration of a call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Span>,
-    /// What a call costs, in millionths of a dollar.
+    /// The cost of a call, in millionths of a dollar.
     #[serde(default)]
     pub cost_micro_usd: u64,
-    /// What a crash in the middle of it means.
+    /// The meaning of a crash in the middle of a call.
     pub effect: EffectClass,
-    /// How bad a wrong call is.
+    /// The risk of a wrong call.
     pub risk: Risk,
-    /// JSON Schema of what it is given.
+    /// JSON Schema of its input.
     pub input: Value,
-    /// JSON Schema of what it gives.
+    /// JSON Schema of its output.
     pub output: Value,
     /// When calls to it are held back because it fails.
     #[serde(default, skip_serializing_if = "is_default")]
     pub breaker: BreakerRule,
-    /// How many calls it takes.
+    /// The rate limit of its calls; none when it has no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateRule>,
-    /// What it can do, in words that steps ask for.
+    /// Its capabilities, in words that steps ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
-    /// Where one of several is chosen by priority: the higher, the sooner.
+    /// The priority when one of several tools is chosen: the higher, the sooner.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
-    /// What makes an agent of it.
+    /// The agent part, for a tool that is an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<PlanAgent>,
-    /// How it is done.
+    /// The way in which a call is made.
     pub body: PlanToolBody,
-    /// How a call of it is taken back, where its file says so.
+    /// The undo of a call; none when its file has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<PlanToolUndo>,
 }
 
-/// What an agent has beside what every tool has.
+/// The part of an agent that other tools do not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlanAgent {
-    /// How often it gives a sign of life.
+    /// The interval between the agent's heartbeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Span>,
-    /// What it finds in its environment, each a template over `input`.
+    /// Variables of its environment, each a template over `input`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
 }
@@ -85,26 +86,26 @@ fn is_default<T: Default + PartialEq>(it: &T) -> bool {
     *it == T::default()
 }
 
-/// How a tool is done.
+/// The way in which a tool is called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlanToolBody {
     /// In the process of the engine.
     BuiltIn,
-    /// By an agent that comes for it by itself.
+    /// An agent claims the call by itself.
     Claim,
     /// A program and its arguments, each a template over `input`.
     Words(Vec<String>),
-    /// A script handed to a shell as its last argument.
+    /// A script that a shell gets as its last argument.
     Script {
-        /// Program and options.
+        /// Program and options: `bash -euo pipefail -c`.
         shell: Vec<String>,
         /// The script; expressions in it have become references to the variables below.
         script: String,
         /// Variable, bare expression over `input`.
         bindings: Vec<(String, String)>,
     },
-    /// A request.
+    /// An HTTP request that is sent.
     Http(Box<HttpWork>),
     /// A tool of an MCP server.
     Mcp(Box<McpWork>),
@@ -116,14 +117,14 @@ pub struct McpWork {
     /// The program that is started and spoken to; empty where the server has an address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Where the server is, when it is no program of ours.
+    /// The address of the server, when it is no program of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpWork>>,
-    /// What it has to say of the tool.
+    /// The description that the server must give of the tool.
     pub held: McpCall,
 }
 
-/// What a step gives a tool.
+/// A step's use of a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolUse {
     /// `name@1.2.3`: one of the tools of the plan.
@@ -134,10 +135,11 @@ pub struct ToolUse {
     /// The tools of which one is chosen when the step begins; then the tool above is the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Box<Route>>,
-    /// What it is given where a model asked for the call: data as it stands. No text in it is ever read as a template.
+    /// The input of a call that a model asked for: data as it stands. No text in it is ever read as a
+    /// template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Box<ValueMap>>,
-    /// Whether this is no call of the tool, but takes one back, as the tool's file says.
+    /// True if this is the undo of a call, as the tool's file says, and no call of the tool.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undoes: bool,
 }
@@ -146,16 +148,16 @@ pub struct ToolUse {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Route {
-    /// How.
+    /// The rule of the choice.
     pub policy: RoutePolicy,
     /// `name@1.2.3`: tools of the plan, in the order of the file.
     pub candidates: Vec<String>,
-    /// What the tool has to be able to do.
+    /// The capabilities that the tool must have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wants: Vec<String>,
 }
 
-/// How a tool is done, as the plan keeps it.
+/// The body of a tool, as the plan keeps it.
 fn body_of(body: &file::ToolBody) -> PlanToolBody {
     match body {
         file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
@@ -182,7 +184,8 @@ fn body_of(body: &file::ToolBody) -> PlanToolBody {
 pub(super) type Variables = Vec<(String, Vec<TextPart>)>;
 
 impl PlanToolBody {
-    /// The words of a program and the variables of a script, with what stands in them filled in. Of anything else nothing.
+    /// The words of a program and the variables of a script, with their expressions filled in. Empty for any
+    /// other body.
     pub(super) fn words(&self, lookup: &MapLookup) -> Result<(Vec<String>, Variables), String> {
         let (mut argv, mut env) = (Vec::new(), Vec::new());
         match self {
@@ -222,7 +225,7 @@ pub(super) fn no_nul(argv: &[String], env: &Variables) -> Result<(), String> {
 }
 
 impl ToolUse {
-    /// Whether it is an agent that is given work.
+    /// True if it is an agent that is given work.
     pub fn is_agent(&self) -> bool {
         agent_name(&self.tool).is_some()
     }
@@ -269,7 +272,8 @@ impl PlanTool {
         format!("{}@{}", self.name, self.version)
     }
 
-    /// The call that it makes of this input: nothing but its words, as [`Launch::of`], and the variables of its script.
+    /// The call that it makes of this input: nothing but its words, as [`Launch::of`], and the variables of
+    /// its script.
     ///
     /// # Errors
     /// What is wrong with the input, with its path; or what cannot become a word of a command.
@@ -338,8 +342,9 @@ impl PlanTool {
         })
     }
 
-    /// The words of its program, or of its undo, and its variables as they are written, before it is known what it is given: an
-    /// empty word stands for one that is not known yet. Nothing where no program is started.
+    /// The words of its program, or of its undo, and its variables as they are written, before the input is
+    /// known.
+    /// An empty word stands for one that is not known yet. Nothing if no program is started.
     pub fn known_words(&self, undoes: bool) -> Option<KnownWords> {
         let body = match &self.undo {
             Some(PlanToolUndo::By(by)) if undoes => by,
@@ -365,7 +370,8 @@ impl PlanTool {
         Some((words, of_agent.chain(bound).collect()))
     }
 
-    /// What an agent finds in its environment: what its file says and its step does not, its name, and its task.
+    /// The environment of an agent: the variables of its file that its step does not set, its name, and its
+    /// task.
     fn environment(
         &self,
         agent: &PlanAgent,
@@ -390,10 +396,10 @@ impl PlanTool {
         Ok(texts.chain(beside.spawned.map(|_| token)).collect())
     }
 
-    /// Whether it could be called with this input, before anything begins.
+    /// Checks that it could be called with this input, before anything begins.
     ///
     /// # Errors
-    /// What is wrong with the input, with its path.
+    /// The problems of the input, with their paths.
     pub fn takes(&self, given: &ValueMap) -> Result<(), String> {
         self.input_of(given.clone()).map(drop)
     }
@@ -413,10 +419,11 @@ impl PlanTool {
         }
     }
 
-    /// Its results, each as the type the schema names. What it wrote to `$CUELIGHT_OUTPUT` is text at first.
+    /// Its results, each as the type the schema names. A value written to `$CUELIGHT_OUTPUT` is text at
+    /// first.
     ///
     /// # Errors
-    /// What does not fit, with its path.
+    /// The values that do not fit, with their paths.
     pub fn output_of(&self, written: &ValueMap) -> Result<ValueMap, String> {
         let mut outputs = written.clone();
         for (name, about) in properties(&self.output) {
@@ -436,14 +443,15 @@ impl PlanTool {
     }
 }
 
-/// What a call is given beside its input: the environment of the step, and which inputs another step gave.
+/// The context of a call beside its input: the environment of the step, and the inputs that another step
+/// gave.
 #[derive(Clone, Copy)]
 pub struct Given<'a> {
     /// Names and values, secrets by name; the last one of a name counts.
     pub env: &'a [(String, Vec<TextPart>)],
-    /// Whether what is given for an input comes from another step.
+    /// True if the value of an input comes from another step.
     pub is_foreign: &'a dyn Fn(&str) -> bool,
-    /// Who the agent is, where somebody asked for one.
+    /// The agent's identity, if somebody asked for one.
     pub spawned: Option<&'a SpawnedAgent>,
 }
 

@@ -1,33 +1,35 @@
-//! How a call of a tool is taken back: by a program that is told what the call was given and what it gave.
+//! The undo of a call of a tool: a program that is told the input and the output of the call.
 //!
-//! When a call is taken back is not known here, nor what it was given: that is for the engine.
+//! The engine decides when a call is undone, and knows the input of the call.
 
 use super::tool::{PlanTool, PlanToolBody, no_nul};
 use cuelight_base::{Launch, SPOOL_BYTES_MAX, Value, ValueMap};
 use cuelight_expression::{MapLookup, Template, parse};
 use serde::{Deserialize, Serialize};
 
-/// The context that holds what a call was given, …
+/// The context that holds the input of the call.
 const INPUT: &str = "input";
-/// … and that of what it gave.
+/// The context that holds the output of the call.
 const OUTPUT: &str = "output";
 
-/// How a call of a tool is taken back.
+/// The undo of a call of a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlanToolUndo {
-    /// It cannot be.
+    /// The call cannot be undone.
     Impossible,
     /// By a program or a script, whose templates read `input` and `output` of the call.
     By(Box<PlanToolBody>),
 }
 
 impl PlanTool {
-    /// What takes back a call that was given this and gave that: a plain program, which finds both in its words and variables.
-    /// `gave` is nothing for a call in doubt: whether it happened is not known, so what it gave is not either.
+    /// The call that undoes a call with this input and this output: a plain program, which finds both in its
+    /// words and variables.
+    /// `gave` is `None` for a call in doubt: nobody knows if it happened, so its output is unknown too.
     ///
     /// # Errors
-    /// Its file says of no undo; it reads what nobody knows; or what cannot become a word of a command.
+    /// When its file has no undo, when the undo reads an unknown output, or when a value cannot become a word
+    /// of a command.
     pub fn undo_call(&self, given: ValueMap, gave: Option<&ValueMap>) -> Result<Launch, String> {
         let wrong = |why: String| format!("a call of {} could not be taken back: {why}", self.id());
         let Some(PlanToolUndo::By(by)) = &self.undo else {
@@ -48,7 +50,7 @@ impl PlanTool {
 }
 
 impl PlanToolBody {
-    /// Whether a word or a variable of it reads this context.
+    /// True if a word or a variable of it reads this context.
     fn reads(&self, root: &str) -> bool {
         let is_it = |expr: &cuelight_expression::Expr| {
             expr.references().iter().any(|it| it.root.eq_ignore_ascii_case(root))

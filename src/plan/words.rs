@@ -1,4 +1,5 @@
-//! A plan in words: kinds, rules and rhythms as people say them. Foreign text comes out safe to show, on one line.
+//! A plan in words: kinds, rules and rhythms as people name them. Untrusted text comes out safe to show, on
+//! one line.
 
 use crate::{
     EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk, Undo,
@@ -6,7 +7,7 @@ use crate::{
 };
 use cuelight_base::{AGENT_PREFIX, Span, counted, safe_text, shorten};
 
-/// Characters of a foreign text in a table or a graph.
+/// Characters of an untrusted text in a table or a graph.
 const CHARS_MAX: usize = 60;
 
 impl Risk {
@@ -33,7 +34,7 @@ impl EffectClass {
         }
     }
 
-    /// Whether nobody may do it again unasked once it may have happened.
+    /// True if nobody may repeat the step without asking, once it may have happened.
     pub const fn must_not_repeat(self) -> bool {
         matches!(self, Self::Once | Self::Queryable)
     }
@@ -67,7 +68,7 @@ fn called(id: &str) -> &str {
     id.strip_prefix(AGENT_PREFIX).unwrap_or(id)
 }
 
-/// One foreign text, short and safe.
+/// One untrusted text, short and safe.
 pub(super) fn line(text: &str) -> String {
     safe_text(&shorten(text, CHARS_MAX))
 }
@@ -77,7 +78,7 @@ pub(super) fn id(step: &PlanStep) -> String {
     safe_text(&step.id)
 }
 
-/// What a step does, in a few words; `copies` are the children of a matrix.
+/// The work of a step in a few words; `copies` are the children of a matrix.
 pub(super) fn kind(work: &Work, copies: usize) -> String {
     match work {
         Work::Wait(WaitFor::Duration(length)) => format!("wait {}", line(length)),
@@ -122,7 +123,8 @@ fn frame_words(frame: &Frame, copies: usize) -> String {
     }
 }
 
-/// Whom it asks, and what may be asked for: what waits at a gate, and what is done at once.
+/// The model that is asked, and the tools that it may ask for: those that wait at a gate, and those that run
+/// at once.
 fn talk_words(talk: &Talk) -> String {
     let names = |gated: bool| {
         let tools = talk.tools.iter().filter(|it| it.gated == gated);
@@ -136,7 +138,7 @@ fn talk_words(talk: &Talk) -> String {
     format!("llm {model}, {} of tools at most: {offered}", counted(talk.rounds, "round", "rounds"))
 }
 
-/// How often it is tried, all calls counted; nothing when once.
+/// The number of calls and fallbacks; none for a single call.
 pub(super) fn retry(step: &PlanStep) -> Option<String> {
     let calls = step.retry.as_ref().map_or(1, |it| it.max_attempts);
     let tried = (calls > 1).then(|| format!("{calls} calls"));
@@ -149,12 +151,12 @@ pub(super) fn retry(step: &PlanStep) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// What its processes may use, and how much of its output is kept; nothing when it is as ever.
+/// The limits of its processes and of its kept output; none when they are the defaults.
 pub(super) fn limits(step: &PlanStep) -> Option<String> {
     step.limits.words(step.output_limit, step.sandboxed)
 }
 
-/// Whether it can be taken back; nothing when the file does not say.
+/// The word for its undo; none when the file says nothing.
 pub(super) const fn undo(undo: &Undo) -> Option<&'static str> {
     match undo {
         Undo::Unset => None,
@@ -168,14 +170,14 @@ pub(super) fn gate(rule: &GateRule) -> String {
     format!("{}; {}", rule.risk.word(), decided(rule))
 }
 
-/// What the gates of the calls of a model want at least.
+/// The least that the gates of a model's calls want.
 fn least(rule: &GateRule) -> String {
     let risk =
         if rule.risk == Risk::ReadOnly { String::new() } else { format!("{} or worse; ", rule.risk.word()) };
     format!("{risk}{}", decided(rule))
 }
 
-/// Who decides, by when, and what that means.
+/// The people who decide, the timeout, and its effect.
 fn decided(rule: &GateRule) -> String {
     let mut words = vec![people(&rule.require)];
     if !rule.forbid.is_empty() {

@@ -1,6 +1,6 @@
-//! One step of a file as work of a plan: what it does, and the words that were defaults made plain.
+//! One step of a file as work of a plan, with defaults filled in.
 //!
-//! Where a step stands among the others is for `lower`.
+//! The place of a step among the others is decided in `lower`.
 
 use crate::{
     ConfidenceBelow, ConfidenceRule, EffectClass, Emission, GateRule, HttpBody, HttpWork, Later, Need,
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The shell of scripts that name none.
 const SHELL: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
 
-/// What a step does; nothing for one that calls a workflow, which is more than one step.
+/// The work of a step; none for one that calls a workflow, which is more than one step.
 pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
     Some(match kind {
         file::StepKind::Run(run) => script(&run.script, &run.shell),
@@ -81,7 +81,7 @@ fn later(kind: &str, target: &str) -> Work {
     Work::Later(Later { kind: kind.to_owned(), target: target.to_owned() })
 }
 
-/// A tool of the registry with what it is given; one that is not there has been refused by the checker.
+/// A tool of the registry with its input; the checker has refused tools that do not exist.
 fn tool(uses: &file::Uses) -> Work {
     match &uses.definition {
         Some(it) => Work::Tool(ToolUse {
@@ -114,7 +114,7 @@ pub(super) fn script(script: &file::Script, shell: &[String]) -> Work {
     }
 }
 
-/// The shell that a step's scripts (itself, `undo`, `fallback`, `check`) are handed to.
+/// The shell that runs a step's scripts (itself, `undo`, `fallback`, `check`).
 pub(super) fn shell_of(kind: &file::StepKind) -> Vec<String> {
     match kind {
         file::StepKind::Run(run) if !run.is_words => run.shell.clone(),
@@ -130,7 +130,7 @@ pub(super) fn action(action: &file::Action, shell: &[String]) -> Work {
     }
 }
 
-/// How a step is taken back.
+/// The undo that a step's file gives.
 pub(super) fn undo(undo: Option<&file::Undo>, shell: &[String]) -> Undo {
     match undo {
         None => Undo::Unset,
@@ -139,7 +139,8 @@ pub(super) fn undo(undo: Option<&file::Undo>, shell: &[String]) -> Undo {
     }
 }
 
-/// How a step is taken back that does not say so itself: as its tool says. With a fallback nobody knows which of them is meant.
+/// The undo of a step whose file gives none: the undo of its tool. A step with a fallback has none, because
+/// nobody knows which of the tools is meant.
 pub(super) fn undo_of_tool(step: &file::Step) -> Undo {
     let file::StepKind::Uses(uses) = &step.kind else { return Undo::Unset };
     let Some(tool) = uses.definition.as_ref().filter(|_| uses.route.is_none() && step.fallback.is_empty())
@@ -159,7 +160,7 @@ pub(super) fn undo_of_tool(step: &file::Step) -> Undo {
     }
 }
 
-/// Whether a step calls something outside: only that has attempts, and can be tried again.
+/// True if a step calls something outside: only that has attempts, and can be retried.
 pub(super) fn is_call(kind: &file::StepKind) -> bool {
     use file::StepKind::{Agent, Emit, Gate, Http, Llm, Run, Set, Uses, Wait, Workflow};
     match kind {
@@ -168,7 +169,8 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
     }
 }
 
-/// What a crash in mid-step means, when the file says nothing: what its tool says; of any other call, that nobody knows.
+/// The effect class of a step: that of its file, else of its tool, else by the kind of its work. Any other
+/// call counts as `Once`, because nobody knows its effect.
 pub(super) fn effect(step: &file::Step) -> EffectClass {
     let unsaid = match &step.kind {
         file::StepKind::Uses(uses) | file::StepKind::Agent(uses) => {
@@ -185,7 +187,8 @@ pub(super) fn effect(step: &file::Step) -> EffectClass {
     effect_class(step.effect.unwrap_or(unsaid))
 }
 
-/// A question changes nothing, and a key lets the other side notice a repetition; of anything else nobody knows.
+/// A question changes nothing, and a key lets the other side notice a repetition; of anything else nobody
+/// knows.
 fn effect_of_request(http: &file::Http) -> file::Effect {
     let has_key = http.headers.iter().any(|it| it.0.eq_ignore_ascii_case("idempotency-key"));
     match http.method.as_str() {

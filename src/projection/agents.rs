@@ -14,20 +14,20 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 pub struct AgentAbout {
     /// `agent:reviewer@1.0.0`
     pub id: String,
-    /// What it does.
+    /// The description of its work.
     pub description: String,
-    /// What it can do, in words that steps ask for.
+    /// The capabilities, in the words that steps ask for.
     pub capabilities: Vec<String>,
-    /// Whether it comes for its work by itself, so that nothing is started here.
+    /// True if it fetches its work itself, so that nothing is started here.
     #[serde(default)]
     pub claim: bool,
-    /// How often it gives a sign of life.
+    /// The interval of its heartbeats; none when it may stay silent.
     pub heartbeat: Option<Span>,
-    /// What a crash in the middle of it means.
+    /// The effect class: what a crash in the middle of its work means.
     pub effect: String,
-    /// How bad a wrong call is.
+    /// The damage that a wrong call could do.
     pub risk: String,
-    /// What a call costs as a rule, in millionths of a dollar.
+    /// The usual cost of a call, in millionths of a dollar.
     pub cost_micro_usd: u64,
     /// The file it stands in.
     pub origin: String,
@@ -36,16 +36,16 @@ pub struct AgentAbout {
 /// All agents that are described, and what is wrong with the files that describe none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentsAbout {
-    /// By name.
+    /// The agents, sorted by name.
     pub agents: Vec<AgentAbout>,
     /// File, and what is wrong with it.
     pub problems: Vec<(String, String)>,
 }
 
-/// How an agent stands.
+/// The state of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentState {
-    /// It has work.
+    /// It works on this many calls.
     Works(usize),
     /// Calls wait for it, and none is made.
     Waits(usize),
@@ -83,15 +83,15 @@ pub struct AgentRow<'a> {
     pub name: String,
     /// Among those that have done something, by health and how much it did; nothing for others.
     pub rank: Option<usize>,
-    /// How it stands.
+    /// The state of the agent.
     pub state: AgentState,
-    /// What it is, where a file describes it.
+    /// The description; none when no file describes the agent.
     pub about: Option<&'a AgentAbout>,
-    /// What it has done.
+    /// The tally of its past work.
     pub done: Option<&'a Tally>,
-    /// What it does now.
+    /// The steps that it works on now.
     pub steps: Vec<(RunId, StepIx)>,
-    /// What it says of itself, where it came by itself.
+    /// The description that it gave when it registered; none when it did not register.
     pub came: Option<&'a Registered>,
 }
 
@@ -216,7 +216,7 @@ impl AgentRow<'_> {
         }
     }
 
-    /// How many of its results were good, of all.
+    /// The share of its results that were good; none when it has no results.
     pub fn success(&self) -> Option<Score> {
         let done = self.done.filter(|it| it.ended > 0)?;
         Some(Score::ratio(done.done, done.done + done.partial + done.failed))

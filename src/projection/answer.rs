@@ -178,7 +178,7 @@ impl GateView {
         }
     }
 
-    /// What happens when nobody answers; `say` writes an instant.
+    /// The consequence of expiry in words; `say` writes an instant.
     pub fn nobody_words(&self, say: impl Fn(Timestamp) -> String) -> String {
         nobody_words(&self.ask, self.escalated.is_some(), say)
     }
@@ -241,10 +241,10 @@ impl GateView {
     }
 }
 
-/// Of a gate without a deadline.
+/// The words for a gate without a deadline.
 pub const NO_DEADLINE: &str = "no deadline";
 
-/// What happens when nobody answers an ask; `say` writes an instant.
+/// The consequence of an ask's expiry in words; `say` writes an instant.
 pub fn nobody_words(ask: &Ask, is_escalated: bool, say: impl Fn(Timestamp) -> String) -> String {
     let Some(at) = ask.expires_at else { return NO_DEADLINE.to_owned() };
     let at = say(at);

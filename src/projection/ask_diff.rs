@@ -1,4 +1,4 @@
-//! What differs between two asks: between now and the last time this was approved, or before somebody changed it.
+//! The differences between two asks: between now and the last approval, or between now and before an edit.
 
 use cuelight_base::{Value, ValueMap};
 use cuelight_engine::Ask;
@@ -8,9 +8,9 @@ use cuelight_engine::Ask;
 pub struct AskChange {
     /// Where: `form.amount.value`, `will_run[deploy].launch.argv[2]`.
     pub path: String,
-    /// What it was; nothing when it was not there.
+    /// The old value; none when the field is new.
     pub before: Option<Value>,
-    /// What it is; nothing when it is gone.
+    /// The new value; none when the field is gone.
     pub after: Option<Value>,
 }
 
@@ -68,8 +68,8 @@ fn call_words(launch: &Value) -> String {
 /// Fields that differ between any two asks and say nothing.
 const NOISE: [&str; 5] = ["run", "gate", "epoch", "opened_at", "expires_at"];
 
-/// What differs, in the order of the fields. What follows from other fields (hashes of what stands beside them) is
-/// told as well: it is what people approve.
+/// The differences, in the order of the fields. Fields derived from others, such as hashes, are listed as
+/// well: they are part of the approved ask.
 pub fn ask_diff(before: &Ask, after: &Ask) -> Vec<AskChange> {
     let [before, after] = [before, after].map(|ask| {
         let mut value = serde_json::to_value(ask).expect("an ask holds nothing that JSON does not");

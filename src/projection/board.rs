@@ -41,9 +41,9 @@ pub type ValueName = (Scope, String, String);
 /// A value of a scope that outlives runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueView {
-    /// What it is; foreign text.
+    /// The value itself; foreign text.
     pub value: Value,
-    /// How often it was changed.
+    /// The number of changes so far.
     pub version: u64,
     /// Until when it stands.
     pub expires_at: Option<Timestamp>,
@@ -54,14 +54,14 @@ pub struct ValueView {
 }
 
 impl ValueView {
-    /// What tells it, at this version, from every other.
+    /// The etag of the value, which differs for every value and version.
     pub fn etag(&self) -> String {
         etag(&self.value, self.version)
     }
 }
 
-/// Who does the work of a step. Each tool, each agent and each model is a kind of its own: how well one does says nothing of
-/// another.
+/// The name of the tool, agent, model or kind that does the work of a step. Each of them has its own
+/// statistics, because the results of one say nothing about another.
 fn performer<'a>(plan: &'a PlanStep, seen: &'a StepView) -> &'a str {
     match &plan.work {
         Work::Tool(it) => {
@@ -73,7 +73,7 @@ fn performer<'a>(plan: &'a PlanStep, seen: &'a StepView) -> &'a str {
     }
 }
 
-/// Who does it when that has failed.
+/// The name of the tool, model or kind that does the work in this fallback.
 fn performer_instead(plan: &PlanStep, which: u32) -> &str {
     let work = plan.fallback.get(which as usize - 1);
     work.map_or("run", |it| it.tool().or(it.model()).unwrap_or_else(|| kind_word(it)))
@@ -84,7 +84,7 @@ fn performer_instead(plan: &PlanStep, which: u32) -> &str {
 pub struct Board {
     /// The last event that was applied.
     pub seq: Seq,
-    /// When that was.
+    /// The time of that event.
     pub at: Timestamp,
     /// When an engine took up this log last, and for how long nobody had looked.
     pub recovered: Option<(Timestamp, Span)>,
@@ -106,7 +106,7 @@ pub struct Board {
     values: Arc<BTreeMap<ValueName, ValueView>>,
     /// Workflows whose schedules people hold, or held.
     pub(super) holds: Arc<BTreeMap<String, Hold>>,
-    /// What calls go to, where something is to be said of it.
+    /// The targets of calls, as far as there is something to say about them.
     pub(super) targets: Arc<BTreeMap<String, TargetView>>,
     /// Steps that wait for a target.
     pub(super) held_back: Arc<BTreeMap<(RunId, StepIx), String>>,
@@ -118,9 +118,9 @@ pub struct Board {
     topics: Arc<Topics>,
     revoked: Arc<Revoked>,
     people: PeopleInForce,
-    /// Those that came by themselves.
+    /// The agents that registered themselves.
     pub(super) present: Arc<Agents>,
-    /// What they have taken, and what waits for them.
+    /// The leases of registered agents, and the steps that are offered to them.
     leases: Arc<Leases>,
     /// Handed in by agents.
     results: u64,
@@ -141,13 +141,13 @@ impl Board {
         self.runs.get(u64::from(run.0))
     }
 
-    /// Whether this call was made, and has not ended.
+    /// True if this call was started and has not ended.
     pub fn is_running(&self, call: AttemptId) -> bool {
         let step = self.run(call.run).and_then(|it| it.step(call.step));
         step.is_some_and(|it| it.attempts().iter().any(|it| it.number == call.number && it.is_running()))
     }
 
-    /// What a list shows of a run.
+    /// The summary of a run, for lists.
     pub fn summary(&self, run: RunId) -> Option<&RunSummary> {
         let whole = self.run(run).map(|it| &it.summary);
         whole.or_else(|| self.rested.get(u64::from(run.0)).map(|it| &**it))
@@ -168,7 +168,7 @@ impl Board {
         })
     }
 
-    /// Those that lists show, oldest first: not what had come to rest when somebody cleared them.
+    /// The runs for lists, oldest first, without those that had come to rest when somebody cleared the lists.
     pub fn listed(&self) -> impl Iterator<Item = &RunSummary> {
         let is_cleared = |it: &RunSummary| {
             it.state.rests() && self.cleared_at.is_some_and(|at| it.ended_at.is_some_and(|ended| ended <= at))
@@ -181,7 +181,7 @@ impl Board {
         self.cleared_at
     }
 
-    /// How many runs are known.
+    /// The number of known runs.
     pub const fn run_count(&self) -> usize {
         self.runs.len() + self.rested.len()
     }
@@ -231,8 +231,8 @@ impl Board {
         self.open_gates.iter().filter_map(|it| self.gate(*it))
     }
 
-    /// What one person approved alone, in an emergency, and nobody else has looked at since: each gate as it was then,
-    /// whatever it asks now. In the order of gates, and of each the oldest first.
+    /// Emergency approvals and overrides that nobody else has reviewed yet: each gate as it was then,
+    /// whatever it asks now. In the order of gates, and for each gate the oldest first.
     pub fn reviews_due(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
         let gates = self.reviews_due.iter().filter_map(|it| self.gate(*it));
         gates.flat_map(GateView::emergencies).filter(|it| it.awaits_review())
@@ -243,7 +243,8 @@ impl Board {
         self.gate(gate)?.emergencies().find(|it| it.epoch() == epoch)
     }
 
-    /// Whether a gate asks something else since it was approved in an emergency, in this epoch: then the epoch has to be said, too.
+    /// True if a gate has another ask since its emergency approval in this epoch. A review then has to name
+    /// the epoch.
     pub fn asks_since(&self, gate: GateId, epoch: Epoch) -> bool {
         self.gate(gate).is_some_and(|it| it.epoch() != epoch)
     }
@@ -258,7 +259,7 @@ impl Board {
         self.values.iter().filter(move |(_, it)| it.expires_at.is_none_or(|until| until > now))
     }
 
-    /// What has to be so about which topic, and what was no good.
+    /// The declared topics with their rules, and the messages that broke them.
     pub fn topics(&self) -> &Topics {
         &self.topics
     }
@@ -268,7 +269,7 @@ impl Board {
         self.people.now().map(|it| it.policy.clone())
     }
 
-    /// What was said last.
+    /// The last messages on the bus.
     pub fn bus(&self) -> &Bus {
         &self.bus
     }
@@ -283,17 +284,17 @@ impl Board {
         &self.present
     }
 
-    /// What agents that came by themselves have taken, and what waits for them.
+    /// The leases of registered agents, and the steps that are offered to them.
     pub fn leases(&self) -> &Leases {
         &self.leases
     }
 
-    /// How many things are known that agents and people have left.
+    /// The number of known entries that agents and people have left.
     pub const fn known(&self) -> u64 {
         self.known
     }
 
-    /// How many results agents have handed in, also those that cannot be found any more.
+    /// The number of results that agents have submitted, including those that can no longer be found.
     pub const fn results(&self) -> u64 {
         self.results
     }
@@ -303,7 +304,7 @@ impl Board {
         &self.cache
     }
 
-    /// Failures, oldest first.
+    /// All kept failures, oldest first.
     pub fn errors(&self) -> impl DoubleEndedIterator<Item = &Arc<ErrorView>> {
         self.errors.iter()
     }
@@ -313,7 +314,7 @@ impl Board {
         self.errors.open()
     }
 
-    /// How many of them there are.
+    /// The number of failures that are open or retried.
     pub fn open_error_count(&self) -> usize {
         self.errors.open_count()
     }
@@ -328,17 +329,17 @@ impl Board {
         self.errors.of_step(run, step_id, of_undo)
     }
 
-    /// How often the same failed before, and what helped.
+    /// The number of similar earlier failures, and their remedies.
     pub fn alike(&self, error: &ErrorView) -> Alike {
         self.errors.lessons().alike(error)
     }
 
-    /// How often the worker of a failure has failed, and in which ways.
+    /// The failures of the same worker, by type and mode.
     pub fn worker(&self, error: &ErrorView) -> Option<&Worker> {
         self.errors.lessons().worker(error)
     }
 
-    /// How often each type of failure was seen.
+    /// The number of failures of each type.
     pub const fn error_types(&self) -> &BTreeMap<ErrorKind, u32> {
         self.errors.lessons().types()
     }
@@ -353,7 +354,7 @@ impl Board {
         self.vitals.health()
     }
 
-    /// How well it goes, over time.
+    /// The health of the workspace over time.
     pub const fn vitals(&self) -> &Vitals {
         &self.vitals
     }
@@ -392,7 +393,7 @@ impl Board {
         }
     }
 
-    /// The fold.
+    /// Folds one event into the board.
     pub fn apply(&mut self, seq: Seq, event: &Event) {
         self.seq = seq;
         self.at = event.at;

@@ -1,4 +1,4 @@
-//! How carefully somebody answers, from what their answers say: how long each ask was on the screen.
+//! The care with which a person answers, measured by the time that each ask was on the screen.
 
 use crate::Board;
 use cuelight_base::Span;
@@ -6,24 +6,24 @@ use cuelight_engine::Actor;
 
 /// Answers that are looked at.
 const ANSWERS_MAX: usize = 100;
-/// Who approves faster than this has hardly read it.
+/// A faster approval counts as hasty: the ask can hardly have been read.
 const HASTY: Span = Span(2_000);
 
-/// How somebody has approved lately.
+/// The recent approvals of one person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Care {
     /// Approvals that are known to have been given on a screen.
     pub answers: usize,
     /// For how long the ask was shown: as many were shown longer as shorter.
     pub median: Span,
-    /// How many took less than two seconds.
+    /// The number of approvals in less than two seconds.
     pub hasty: usize,
     /// The most within one minute.
     pub in_a_minute: usize,
 }
 
 impl Board {
-    /// How this person has approved lately.
+    /// The recent approvals of this person.
     pub fn care(&self, actor: &Actor) -> Care {
         let principal = actor.principal();
         let votes = self.gates().rev().flat_map(|it| it.approvals());

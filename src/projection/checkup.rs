@@ -1,6 +1,7 @@
-//! What is well and what is not, in words and grades: checks, budgets with their forecast, one line and one report.
+//! The health of the workspace in words and grades: checks, budgets with their forecast, one line and one
+//! report.
 //!
-//! Whether disk and engine can be reached is not known here; whoever knows adds checks of their own.
+//! Disk and engine are not checked here; callers that can reach them add checks of their own.
 
 use crate::{
     Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal,
@@ -16,7 +17,7 @@ const AHEAD_MAX: Span = Span::seconds(2);
 /// Reasons in the report.
 const REASONS_MAX: usize = 20;
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
     /// As it should be.
@@ -42,11 +43,11 @@ impl Grade {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What.
+    /// The name of the check.
     pub name: &'static str,
-    /// How it came out.
+    /// The result of the check.
     pub grade: Grade,
-    /// More about it.
+    /// The details in words.
     pub text: String,
 }
 
@@ -57,18 +58,18 @@ impl Check {
     }
 }
 
-/// How much of its budget a run has used in one currency, and will have at its end.
+/// The usage of one budget of a run in one currency, with its forecast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetView {
-    /// The run.
+    /// The run with the budget.
     pub run: RunId,
     /// Its workflow; foreign text.
     pub workflow: Arc<str>,
-    /// What is counted.
+    /// The currency of the budget.
     pub currency: Currency,
-    /// Used so far.
+    /// The amount used so far.
     pub used: u64,
-    /// What may be used.
+    /// The most that may be used.
     pub limit: u64,
     /// Used at its end, if it goes on as it did.
     pub forecast: u64,
@@ -95,8 +96,9 @@ impl BudgetView {
 }
 
 impl RunSummary {
-    /// What will have been used at its end: where steps say what they need, that; else what is left takes as much as
-    /// what is done did. Before anything is done, one call for each step that makes any.
+    /// The expected usage at the end of the run. It uses the estimates of the steps where they have any.
+    /// Otherwise the remaining steps count as much as the finished ones did. Before any step is finished,
+    /// each step that makes calls counts as one call.
     pub fn forecast(&self, currency: Currency) -> u64 {
         let (spent, expected) = (self.spent.of(currency), self.expected.of(currency));
         let (done, all) = (u64::from(self.counts.rested()), u64::from(self.counts.total()));
@@ -132,7 +134,7 @@ impl Board {
         all
     }
 
-    /// What can be checked by looking at the board alone.
+    /// The checks that need only the board.
     pub fn checks(&self, now: Timestamp) -> Vec<Check> {
         vec![
             self.clock(now),
@@ -237,7 +239,7 @@ pub fn overall(checks: &[Check]) -> Grade {
     checks.iter().map(|it| it.grade).max().unwrap_or_default()
 }
 
-/// How it goes, in one line.
+/// The health and the checks in one line.
 pub fn health_line(board: &Board, checks: &[Check]) -> String {
     let (health, grade) = (board.health(), overall(checks));
     let running = board.open_runs().count();

@@ -8,48 +8,48 @@ use std::collections::BTreeMap;
 /// Below this a difference in time says nothing.
 const LEAST: Span = Span(1_000);
 
-/// What is known of a step at one side.
+/// The state of a step in one of two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Side {
-    /// Its state.
+    /// The state of the step.
     pub state: StepState,
-    /// How long it took, or has taken.
+    /// The duration so far.
     pub took: Option<Span>,
     /// Hash of its outputs; nothing when it has none.
     pub outputs: Option<Digest>,
-    /// Of a frame: steps in it that came to rest, and all of them.
+    /// The steps inside a frame: those at rest, and all of them. None for a step that is no frame.
     pub inside: Option<(u32, u32)>,
 }
 
 /// One step at both sides; nothing where there is no such step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepDiff {
-    /// Its id.
+    /// The id of the step.
     pub id: String,
     /// Its place in the left run, else in the right one.
     pub step: StepIx,
-    /// Whether it holds others, or stands in one that does.
+    /// The number of frames around the step.
     pub depth: usize,
-    /// At the left.
+    /// The step in the left run; none if it is missing there.
     pub left: Option<Side>,
-    /// At the right.
+    /// The step in the right run; none if it is missing there.
     pub right: Option<Side>,
 }
 
 impl StepDiff {
-    /// Whether it is in another state, or known at one side only.
+    /// True if the states differ, or the step is missing in one run.
     pub fn other_state(&self) -> bool {
         let state = |side: &Option<Side>| side.map(|it| (it.state, it.inside));
         state(&self.left) != state(&self.right)
     }
 
-    /// Whether it yields something else.
+    /// True if the outputs differ.
     pub fn other_outputs(&self) -> bool {
         let outputs = |side: &Option<Side>| side.and_then(|it| it.outputs);
         outputs(&self.left) != outputs(&self.right)
     }
 
-    /// Whether it took a tenth longer or less, and that is more than a second.
+    /// True if the durations differ by at least a tenth, and by at least a second.
     pub fn other_time(&self) -> bool {
         let took = |side: &Option<Side>| side.and_then(|it| it.took).unwrap_or_default().0;
         let (left, right) = (took(&self.left), took(&self.right));
@@ -57,7 +57,7 @@ impl StepDiff {
         apart >= LEAST.0 && apart * 10 > left.max(right)
     }
 
-    /// Whether anything differs.
+    /// True if state, outputs or duration differ.
     pub fn differs(&self) -> bool {
         self.other_state() || self.other_outputs() || self.other_time()
     }
@@ -66,11 +66,11 @@ impl StepDiff {
 /// Two runs as wholes: what they were to do, with what, and what came of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunsDiff {
-    /// Whether both are runs of workflows of one name.
+    /// True if both workflows have the same name.
     pub same_workflow: bool,
     /// Inputs, steps and rules that the right one has otherwise.
     pub plan: Corrected,
-    /// Their states.
+    /// The states of the two runs.
     pub states: (RunState, RunState),
     /// Outputs of the runs that differ.
     pub outputs: Vec<InputChange>,
@@ -79,7 +79,7 @@ pub struct RunsDiff {
 }
 
 impl RunsDiff {
-    /// Whether they differ in anything but the time they took.
+    /// True if anything but the durations differs.
     pub fn differs(&self) -> bool {
         let Corrected { inputs, steps, rules, .. } = &self.plan;
         let same_text = inputs.is_empty() && steps.is_empty() && rules.is_empty() && self.outputs.is_empty();

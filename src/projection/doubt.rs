@@ -1,5 +1,5 @@
-//! What is known of a step that nobody knows the end of: what may have happened, by the class of its effect, and what
-//! each answer does.
+//! A step whose outcome is unknown: what may have happened, by the class of its effect, and what each answer
+//! does.
 
 use crate::{Board, RunView};
 use cuelight_base::{RunId, StepIx, Timestamp};
@@ -10,30 +10,30 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A step that is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoubtView {
-    /// The run.
+    /// The run of the step.
     pub run: RunId,
-    /// The step.
+    /// The step in doubt.
     pub step: StepIx,
-    /// Its id.
+    /// The id of the step.
     pub step_id: String,
-    /// What a second call would mean.
+    /// The effect class, which says what a second call would mean.
     pub class: EffectClass,
     /// Since when nobody knows.
     pub since: Timestamp,
-    /// How it came to that.
+    /// The evidence: why the outcome is unknown.
     pub evidence: String,
-    /// What each answer does, by the words of `cuelight run doubt`.
+    /// The consequence of each answer, by the words of `cuelight run doubt`.
     pub answers: [(&'static str, String); 3],
 }
 
 impl DoubtView {
-    /// What may have happened.
+    /// The possible effects of the last call, in words.
     pub const fn may_have(&self) -> &'static str {
         may_have(self.class)
     }
 }
 
-/// What may have happened to a step of this class whose last call has no known end.
+/// The possible effects of a call of this class whose end is unknown, in words.
 pub const fn may_have(class: EffectClass) -> &'static str {
     match class {
         EffectClass::Pure => "nothing happened outside; another call does no harm",
@@ -48,7 +48,7 @@ pub const fn may_have(class: EffectClass) -> &'static str {
     }
 }
 
-/// What a step that is in doubt asks, if it is.
+/// The question about a step in doubt; none when the step is not in doubt.
 pub fn doubt(run: &RunView, step: StepIx) -> Option<DoubtView> {
     let (plan, view) = (run.plan_step(step)?, run.step(step)?);
     if view.state != StepState::InDoubt {

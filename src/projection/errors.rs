@@ -15,22 +15,22 @@ use std::{
 /// Failures that are kept; the oldest go first.
 const ERRORS_MAX: usize = 5000;
 
-/// One failure.
+/// One failure of a step, an undo or a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ErrorView {
     /// The event that told of it first; its name is `e-` and this number.
     pub id: Seq,
-    /// The run.
+    /// The run that failed.
     pub run: RunId,
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: Arc<str>,
-    /// What the run belongs to.
+    /// The trace of the run.
     pub trace: Arc<str>,
     /// The step; nothing when it is the run that failed.
     pub step: Option<StepIx>,
     /// Its id; empty when it is the run that failed.
     pub step_id: String,
-    /// Whether it is the undo of the step that failed.
+    /// True if the undo of the step failed.
     pub of_undo: bool,
     /// When it was first seen.
     pub first_at: Timestamp,
@@ -40,47 +40,47 @@ pub struct ErrorView {
     pub attempt: u32,
     /// Calls that `retry` allows.
     pub attempts_max: u32,
-    /// How often it was seen.
+    /// The number of times it was seen.
     pub times: u32,
     /// The failure as data; message, context and tail are foreign text.
     pub record: Arc<ErrorRecord>,
-    /// What became of it.
+    /// The state of the failure.
     pub state: ErrorState,
-    /// Who looks after it.
+    /// The person who takes care of it, with the time and the remark.
     pub acknowledged: Option<Said>,
 }
 
-/// What somebody said.
+/// A remark of a person about a failure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
-    /// Who.
+    /// The author of the remark.
     pub by: Actor,
-    /// When.
+    /// The time of the remark.
     pub at: Timestamp,
-    /// What; foreign text, may be empty.
+    /// The text; foreign text, may be empty.
     pub reason: String,
 }
 
-/// What became of a failure.
+/// The state of a failure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ErrorState {
     /// It is tried again by itself at this instant.
     Retrying(Timestamp),
-    /// It stands.
+    /// The failure is not resolved.
     Open,
     /// It was mended, or is allowed.
     Resolved {
-        /// When.
+        /// The time of the resolution.
         at: Timestamp,
-        /// How.
+        /// The remedy that resolved it.
         fix: Fix,
     },
 }
 
-/// What mended a failure.
+/// The remedy of a failure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fix {
-    /// This call did.
+    /// This later call succeeded.
     Retry(u32),
     /// This fallback did, counted from 1.
     Fallback(u32),
@@ -92,15 +92,15 @@ pub enum Fix {
     Allowed,
     /// A person said that it is mended.
     Said {
-        /// Who.
+        /// The person who resolved it.
         by: Actor,
-        /// What mended it; foreign text, may be empty.
+        /// The remedy in their words; foreign text, may be empty.
         reason: String,
     },
 }
 
 impl Fix {
-    /// What mended it, in words.
+    /// The remedy in words.
     pub fn words(&self) -> String {
         match self {
             Self::Retry(attempt) => format!("call {attempt}"),
@@ -113,7 +113,7 @@ impl Fix {
         }
     }
 
-    /// What kind of thing helped; nothing when it was not mended but allowed.
+    /// The kind of the remedy; none when the failure was allowed, not mended.
     pub(super) const fn remedy(&self) -> Option<&'static str> {
         Some(match self {
             Self::Retry(_) => "trying again",
@@ -126,12 +126,12 @@ impl Fix {
 }
 
 impl ErrorView {
-    /// Whether somebody may still have to look.
+    /// True if the failure is not resolved.
     pub const fn is_open(&self) -> bool {
         !matches!(self.state, ErrorState::Resolved { .. })
     }
 
-    /// Whether it is high or critical, stands, and nobody has said that they look after it.
+    /// True if the failure is open, of high or critical severity, and nobody has acknowledged it.
     pub fn is_urgent(&self) -> bool {
         self.state == ErrorState::Open && self.acknowledged.is_none() && self.record.severity.is_critical()
     }
@@ -146,12 +146,12 @@ impl ErrorView {
         }
     }
 
-    /// What it is called when it is looked for: `e-412`, or 412.
+    /// The number of a failure, read from `e-412` or `412`.
     pub fn parse_name(text: &str) -> Option<Seq> {
         text.strip_prefix("e-").unwrap_or(text).parse().ok().map(Seq)
     }
 
-    /// Its name: `e-412`.
+    /// The name of the failure: `e-412`.
     pub fn name(&self) -> String {
         format!("e-{}", self.id.0)
     }
@@ -167,7 +167,7 @@ pub(super) struct Errors {
     lessons: Lessons,
 }
 
-/// Whose failure: run, id of the step, whether of its undo.
+/// The subject of a failure: run, step id, and true for the undo of the step.
 type Key = (RunId, String, bool);
 
 impl Errors {
@@ -362,7 +362,7 @@ impl Errors {
         });
     }
 
-    /// What people say of it.
+    /// Applies the acknowledgements and resolutions of people.
     fn hear(&mut self, run: &RunView, at: Timestamp, event: &FailureEvent) {
         let (step, of_undo) = event.whose();
         let key = (run.id(), step.map_or_else(String::new, |it| run.step_id(it)), of_undo);
@@ -476,13 +476,13 @@ impl Errors {
     }
 }
 
-/// Whether two records of one failure teach different things.
+/// True if two records of one failure count as different failures for the lessons.
 fn is_unlike(one: &ErrorView, other: &ErrorView) -> bool {
     let of = |it: &ErrorView| (it.record.mode, it.record.error_type, it.record.source.clone());
     of(one) != of(other)
 }
 
-/// Where and when a failure was seen.
+/// The place and time at which a failure was seen.
 struct Seen<'a> {
     seq: Seq,
     at: Timestamp,

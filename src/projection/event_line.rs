@@ -82,7 +82,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
     Value::Object(out)
 }
 
-/// What an event carries, by its own field names; of a plan only what tells it from others.
+/// The data of an event under its own field names; for a plan only its name, file, hashes, inputs and size.
 fn data(fact: &Fact) -> ValueMap {
     let value = match fact {
         Fact::Run(_, RunEvent::Created { plan, plan_hash, by, cause, trace, .. }) => {
@@ -134,7 +134,8 @@ fn data(fact: &Fact) -> ValueMap {
     }
 }
 
-/// Where an event of a run or step says a share of one. It is stored in ten-thousandths, and told as a decimal.
+/// The paths of shares in an event of a run or step. Shares are stored in ten-thousandths and printed as
+/// decimals.
 const SHARES: [&str; 2] = ["/Completed/confidence", "/Ended/partial/completion_ratio"];
 
 /// The same in each of the copies that a computed matrix made.

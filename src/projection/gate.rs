@@ -11,24 +11,24 @@ use std::sync::Arc;
 /// Remarks and refusals that are kept of one gate.
 const REMARKS_MAX: usize = 64;
 
-/// One gate.
+/// One gate with its ask and its answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GateView {
-    /// Its id.
+    /// The id of the gate.
     pub id: GateId,
-    /// The run.
+    /// The run of the gate.
     pub run: RunId,
-    /// The step.
+    /// The step that waits at the gate.
     pub step: StepIx,
-    /// What people are asked now. Prompt, evidence and form hold foreign text.
+    /// The current ask. Prompt, evidence and form hold foreign text.
     pub ask: Arc<Ask>,
-    /// Hash of it.
+    /// The hash of the ask.
     pub hash: Digest,
     /// Why it was asked anew; nothing the first time.
     pub asked_anew: Option<String>,
-    /// What was asked before that.
+    /// The ask before that; none the first time.
     pub previous: Option<Arc<Ask>>,
-    /// Where it is now.
+    /// The state of the gate.
     pub state: GateState,
     /// Answers that count, oldest first.
     pub votes: Vec<VoteView>,
@@ -36,21 +36,22 @@ pub struct GateView {
     pub refused: Vec<Comment>,
     /// Remarks of people; foreign text.
     pub comments: Vec<Comment>,
-    /// Who changed the parameters last, why, and when.
+    /// The last change of the parameters: its author, reason and time.
     pub edited: Option<Comment>,
     /// The person (`NAME`) or group (`group:NAME`) that may decide as well by now.
     pub escalated: Option<String>,
-    /// Who has approved in place of all that were wanted, in an emergency, or closed it by an override.
+    /// The person who gave an emergency approval in place of the quorum, or closed the gate by an override.
     pub broken_by: Option<Actor>,
-    /// Who has looked at that afterwards, when, and what they found.
+    /// The review of that approval: the reviewer, the time and the finding.
     pub review: Option<Comment>,
-    /// What it was when it was approved so, and asked anew after that; the oldest first. See [`Self::emergencies`].
+    /// The gate at each emergency approval that was followed by another ask; oldest first. See
+    /// [`Self::emergencies`].
     pub overtaken: Vec<Arc<Self>>,
-    /// How often it rang again.
+    /// The number of reminders so far.
     pub reminded: u32,
     /// Until when an approval can be taken back.
     pub armed_until: Option<Timestamp>,
-    /// When it closed.
+    /// The time at which it closed.
     pub closed_at: Option<Timestamp>,
     /// `people`, `policy:auto`, `timeout`, `break-glass`, `override`, `run`; `by-hand` in old logs.
     pub closed_by: Option<String>,
@@ -58,14 +59,14 @@ pub struct GateView {
     pub form: ValueMap,
     /// When the same question was last answered with yes, in an earlier run.
     pub last_approved: Option<Arc<Approved>>,
-    /// Who may do what here.
+    /// The rules of who may do what at this gate.
     law: Gate,
 }
 
 /// An answer, and when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VoteView {
-    /// When.
+    /// The time of the answer.
     pub at: Timestamp,
     /// The answer; its reason is foreign text.
     pub vote: Arc<Vote>,
@@ -74,11 +75,11 @@ pub struct VoteView {
 /// Something somebody said, or was told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comment {
-    /// When.
+    /// The time of the remark.
     pub at: Timestamp,
-    /// Who.
+    /// The author of the remark.
     pub by: Actor,
-    /// What; foreign text.
+    /// The text of the remark; foreign text.
     pub text: String,
 }
 
@@ -87,9 +88,9 @@ pub struct Comment {
 pub struct Approved {
     /// The gate; its run stands in the ask.
     pub gate: GateId,
-    /// What was asked.
+    /// The ask that was approved.
     pub ask: Arc<Ask>,
-    /// When it closed.
+    /// The time at which it closed.
     pub at: Timestamp,
     /// Names of those who agreed, or the rule that did.
     pub by: Vec<String>,
@@ -134,12 +135,12 @@ impl GateView {
         &mut self.law
     }
 
-    /// Whether people can still answer, or take an answer back.
+    /// True if people can still answer, or withdraw an answer.
     pub const fn is_open(&self) -> bool {
         !self.state.rests()
     }
 
-    /// How often it was asked.
+    /// The number of asks so far.
     pub fn epoch(&self) -> Epoch {
         self.ask.epoch
     }
@@ -149,12 +150,12 @@ impl GateView {
         self.votes.iter().filter(|it| it.vote.verdict == Verdict::Approve)
     }
 
-    /// How many people have to agree.
+    /// The number of approvers that the quorum requires.
     pub fn needed(&self) -> u32 {
         if self.ask.require.is_empty() { 1 } else { self.ask.require.iter().map(|it| it.count).sum() }
     }
 
-    /// Who is still missing, by group. One person fills one place.
+    /// The approvers that are still missing, by group. One person fills one place.
     pub fn missing(&self) -> Vec<Quorum> {
         self.law.missing()
     }
@@ -169,7 +170,7 @@ impl GateView {
         self.law.forbids(actor)
     }
 
-    /// Whether this person has answered.
+    /// True if this person has answered.
     pub fn has_voted(&self, actor: &Actor) -> bool {
         self.law.vote_of(actor).is_some()
     }
@@ -180,7 +181,7 @@ impl GateView {
         self.delegations().iter().find(|it| it.until > now && it.by.principal() == principal)
     }
 
-    /// Whether it was closed by an approval alone in an emergency, or by an override: somebody else reviews it.
+    /// True if an emergency approval or an override closed it, so that somebody else must review it.
     pub fn is_emergency(&self) -> bool {
         self.closed_by.as_deref().is_some_and(wants_review)
     }
@@ -199,8 +200,8 @@ impl GateView {
         }
     }
 
-    /// What it was each time it was approved in an emergency, the oldest first: each is reviewed by itself, whatever the
-    /// gate asks since.
+    /// The gate at each of its emergency approvals and overrides, oldest first. Each is reviewed on its own,
+    /// even after a new ask.
     pub fn emergencies(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = &Arc<Self>> {
         self.overtaken.iter().chain([self]).filter(|it| it.is_emergency())
     }
@@ -211,7 +212,7 @@ impl GateView {
         self.votes.iter().find(|it| Arc::ptr_eq(&it.vote, vote))
     }
 
-    /// Whether somebody has yet to look at what was approved in an emergency, as it is here.
+    /// True if its emergency approval or override still needs a review.
     pub fn awaits_review(&self) -> bool {
         self.is_emergency() && self.review.is_none()
     }
@@ -221,7 +222,8 @@ impl GateView {
         self.law.may(actor, GateAct::Review(self.epoch()), now).err().map(|it| it.why())
     }
 
-    /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
+    /// True if the gate waits for this person: it is open, and the person has not answered, is not excluded
+    /// and is in a group that is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
         self.law.waits_for(actor, now)
     }

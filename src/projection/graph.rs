@@ -15,15 +15,15 @@ pub struct Graph {
     pub edges: Vec<(StepIx, StepIx)>,
     /// The longest way through the run, in the order of time.
     pub critical: Vec<StepIx>,
-    /// How long that took, or has taken so far.
+    /// The duration of the critical path so far.
     pub critical_time: Span,
 }
 
-/// One step.
+/// One step in the graph of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to one step")]
 pub struct Node {
-    /// The step.
+    /// The step in the plan.
     pub step: StepIx,
     /// Its id in the run.
     pub id: String,
@@ -31,23 +31,23 @@ pub struct Node {
     pub local: String,
     /// The frame it stands in.
     pub frame: Option<StepIx>,
-    /// Whether it holds others.
+    /// True if the step is a frame with steps inside.
     pub is_frame: bool,
     /// Steps with the same number here are copies of one.
     pub copy_of: Option<StepIx>,
-    /// Its state.
+    /// The state of the step.
     pub state: StepState,
-    /// What it waits for.
+    /// The kind of its wait; none when it does not wait.
     pub wait: Option<WaitKind>,
-    /// Whether over half of the time of its gate is gone.
+    /// True if over half of the time of its gate has passed.
     pub late: bool,
-    /// Whether it ended because time ran out.
+    /// True if it ended by a timeout.
     pub timed_out: bool,
-    /// Whether an operator wants to see it: it runs, waits, failed, is undone or in doubt.
+    /// True if an operator wants to see it: it runs, waits, failed, is undone or in doubt.
     pub hot: bool,
     /// Progress or why, in a few cells: `4m 1/2`.
     pub note: String,
-    /// Whether it lies on the longest way through the run, or holds what does.
+    /// True if it is on the longest path through the run, or contains a step that is.
     pub critical: bool,
 }
 

@@ -17,7 +17,7 @@ const FOLDS_MAX: usize = 512;
 pub struct History {
     run: Option<RunId>,
     moments: Vec<Moment>,
-    /// How many events each has folded. The first has none.
+    /// Kept boards with the number of events that each has folded. The first has none.
     kept: Vec<(usize, Arc<Board>)>,
     every: usize,
     tip: Board,
@@ -32,39 +32,39 @@ pub struct Moment {
     pub at: Timestamp,
     /// The latest that the clock had said until then: never runs backwards.
     pub latest: Timestamp,
-    /// What happened: `step.completed`.
+    /// The kind of the event: `step.completed`.
     pub kind: &'static str,
     /// The run it is about.
     pub run: Option<RunId>,
     /// The step it is about.
     pub step: Option<StepIx>,
-    /// What it is on a scrubber, when it stands out.
+    /// The mark on a scrubber; none for an ordinary event.
     pub notch: Option<Notch>,
 }
 
-/// What stands out in a history, the most important first.
+/// A mark for an event that stands out, the most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Notch {
     /// Something failed, is in doubt, or could not be undone.
     Error,
-    /// People are asked.
+    /// A gate asks people.
     Gate,
     /// A person decided something.
     Vote,
-    /// What is asked or known was changed.
+    /// An ask or a known fact was changed.
     Edit,
     /// Something is tried again.
     Retry,
     /// Something is taken back.
     Undo,
-    /// A run began.
+    /// A new run began.
     Start,
     /// A run came to rest.
     End,
 }
 
 impl Notch {
-    /// All of them.
+    /// Every mark, the most important first.
     pub const ALL: [Self; 8] =
         [Self::Error, Self::Gate, Self::Vote, Self::Edit, Self::Retry, Self::Undo, Self::Start, Self::End];
 
@@ -82,12 +82,12 @@ impl Notch {
         }
     }
 
-    /// Whether it is one of those that are jumped to.
+    /// True if jumps through the history stop at this mark.
     pub const fn stops(self) -> bool {
         matches!(self, Self::Error | Self::Gate | Self::Vote | Self::Edit)
     }
 
-    /// What an event is.
+    /// The mark of an event; none for an ordinary event.
     pub fn of(fact: &Fact) -> Option<Self> {
         match fact {
             Fact::Run(_, it) => Self::of_run(it),
@@ -179,7 +179,7 @@ impl Notch {
 }
 
 impl History {
-    /// Of one run, or of the whole log; nothing was read yet.
+    /// An empty history of one run, or of the whole log.
     pub fn of(run: Option<RunId>) -> Self {
         let kept = vec![(0, Arc::default())];
         Self { run, moments: Vec::new(), kept, every: EVERY, tip: Board::default() }
@@ -195,12 +195,12 @@ impl History {
         &self.moments
     }
 
-    /// How many events were read.
+    /// The number of events read.
     pub const fn len(&self) -> usize {
         self.moments.len()
     }
 
-    /// Whether nothing was read.
+    /// True if no event was read.
     pub const fn is_empty(&self) -> bool {
         self.moments.is_empty()
     }
@@ -210,7 +210,7 @@ impl History {
         self.every
     }
 
-    /// How all that was read ends.
+    /// The board after the last event read.
     pub const fn tip(&self) -> &Board {
         &self.tip
     }
@@ -259,7 +259,7 @@ impl History {
         self.moments.partition_point(|it| it.seq <= seq)
     }
 
-    /// How many events there were at an instant. A clock that was set back is followed by what it said at the latest.
+    /// The number of events up to an instant. After the clock was set back, its latest time still counts.
     pub fn place_at(&self, at: Timestamp) -> usize {
         self.moments.partition_point(|it| it.latest <= at)
     }

@@ -11,11 +11,11 @@ use std::{
 /// That somebody holds the schedules of a workflow, or held them last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Who.
+    /// The person who holds the schedules.
     pub by: Actor,
-    /// Why; foreign text.
+    /// The reason; foreign text.
     pub reason: String,
-    /// Since when.
+    /// The start of the hold.
     pub at: Timestamp,
     /// When they were let go, if they were: what was missed before is not made up for.
     pub released_at: Option<Timestamp>,
@@ -37,7 +37,7 @@ impl Board {
         }
     }
 
-    /// Who holds the schedules of a workflow, or held them last.
+    /// The current or last hold on the schedules of a workflow.
     pub fn hold_of(&self, workflow: &str) -> Option<&Hold> {
         self.holds.get(workflow)
     }

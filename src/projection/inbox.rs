@@ -1,5 +1,5 @@
-//! What needs a person, the most urgent first: open gates, steps nobody knows the end of, undos that are stuck, and
-//! approvals that somebody gave alone, until somebody else has looked at them.
+//! Rows that need a person, the most urgent first: open gates, steps whose outcome is unknown, undos that are
+//! stuck, and emergency approvals that somebody else has yet to review.
 
 use crate::{Board, GateView};
 use cuelight_base::{Epoch, GateId, RunId, StepIx, Timestamp};
@@ -10,41 +10,41 @@ use std::{cmp::Reverse, sync::Arc};
 /// One thing that needs a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {
-    /// What is needed.
+    /// The kind of attention that is needed.
     pub what: Attention,
-    /// The run.
+    /// The run of the step.
     pub run: RunId,
-    /// The step.
+    /// The step that needs attention.
     pub step: StepIx,
-    /// Its id.
+    /// The id of the step.
     pub step_id: String,
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: Arc<str>,
-    /// How bad it is if the answer is wrong.
+    /// The damage that a wrong answer could do.
     pub risk: Risk,
     /// When it is decided without a person.
     pub deadline: Option<Timestamp>,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Whether it waits for the one who looks.
+    /// True if the viewer can answer, or if no viewer is given.
     pub mine: bool,
 }
 
-/// What is needed of a person.
+/// The kind of attention that a person must give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attention {
     /// An answer at this gate.
     Gate(GateId),
-    /// What became of a step that may have happened.
+    /// The outcome of a step that may have happened.
     Doubt,
-    /// What to do about an undo that could not be done.
+    /// A decision about an undo that failed.
     StuckUndo,
     /// A look, by somebody else, at this gate that one person approved in an emergency, in this epoch.
     Review(GateId, Epoch),
 }
 
 impl Board {
-    /// What needs a person: what the one who looks can answer first, then by risk, deadline and age.
+    /// Rows that need a person: first those that the viewer can answer, then by risk, deadline and age.
     pub fn inbox(&self, viewer: Option<(&Actor, Timestamp)>) -> Vec<InboxRow> {
         let gates = self.open_gates().map(|gate| gate_row(gate, viewer));
         let may = |(run, step): (RunId, StepIx)| {
@@ -64,7 +64,7 @@ impl Board {
         rows
     }
 
-    /// How many things need a person.
+    /// The number of rows that need a person.
     pub fn inbox_len(&self) -> usize {
         self.open_gates().count() + self.doubts.len() + self.stuck.len() + self.reviews_due().count()
     }

@@ -62,7 +62,7 @@ pub fn run_json(run: &RunSummary) -> Value {
     Value::Object(out)
 }
 
-/// What was used in each currency; money in dollars.
+/// The usage in each currency; money in dollars.
 fn spent_json(spent: Amounts) -> Value {
     let field = |it: Currency| (it.word().replace('-', "_"), it.value(spent.of(it)));
     Value::Object(Currency::ALL.into_iter().map(field).collect())
@@ -511,7 +511,7 @@ fn will_run_json(it: &WillRun) -> Value {
     out
 }
 
-/// What differs between two asks.
+/// The differences between two asks, as JSON.
 pub fn ask_diff_json(changes: &[AskChange]) -> Value {
     changes.iter().map(|it| json!({ "path": it.path, "before": it.before, "after": it.after })).collect()
 }

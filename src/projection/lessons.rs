@@ -1,5 +1,5 @@
-//! What failures teach: how often each worker and each type failed, what is most common, what mended it before and how
-//! often that worked. Kept when the failures themselves are long gone.
+//! Lessons from failures: counts for each worker and type, the most common failures, and the remedies with
+//! their success. They are kept long after the failures themselves are gone.
 
 use crate::{ErrorView, Fix};
 use cuelight_base::{ErrorKind, FailureMode};
@@ -8,28 +8,28 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Kinds of failures, and workers, that are remembered; those seen longest ago go first.
 const LESSONS_MAX: usize = 2_000;
 
-/// How often the same step of a workflow failed in the same way, this time too, and what helped.
+/// The number of times that the same step failed in the same way, including this time, and the remedies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alike {
-    /// How often.
+    /// The number of these failures.
     pub times: u32,
-    /// How many of them were mended.
+    /// The number of them that were mended.
     pub mended: u32,
-    /// What mended the last one.
+    /// The remedy of the last one; none when none was mended.
     pub last_fix: Option<String>,
-    /// What mended them, and how many of them; what worked most often comes first.
+    /// The remedies, each with the number of failures it mended; the most successful comes first.
     pub fixes: Vec<(&'static str, u32)>,
     seen: u64,
 }
 
-/// How often a worker failed.
+/// The failures of one worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Worker {
-    /// How often.
+    /// The number of its failures.
     pub times: u32,
-    /// By type.
+    /// The failures counted by type.
     pub types: BTreeMap<ErrorKind, u32>,
-    /// By failure mode.
+    /// The failures counted by failure mode.
     pub modes: BTreeMap<FailureMode, u32>,
     seen: u64,
 }
@@ -42,10 +42,10 @@ impl Worker {
     }
 }
 
-/// Which failures are alike: workflow, step, mode.
+/// The key of similar failures: workflow, step, mode.
 type Kind = (Arc<str>, String, FailureMode);
 
-/// Which worker: workflow, source.
+/// The key of a worker: workflow, source.
 type Source = (Arc<str>, String);
 
 /// All that was learned.
@@ -69,7 +69,7 @@ impl Lessons {
         &self.types
     }
 
-    /// It failed.
+    /// Counts a new failure.
     pub(super) fn learn(&mut self, error: &ErrorView) {
         *self.types.entry(error.record.error_type).or_default() += 1;
         let kinds = Arc::make_mut(&mut self.kinds);
@@ -92,7 +92,7 @@ impl Lessons {
         }
     }
 
-    /// What was learned of it as it was before holds no more: it failed in another way, or it stands again.
+    /// Removes the lesson of a failure as it was, because it failed in another way or is open again.
     pub(super) fn unlearn(&mut self, error: &ErrorView) {
         if let Some(times) = self.types.get_mut(&error.record.error_type) {
             *times = times.saturating_sub(1);

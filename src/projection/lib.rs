@@ -1,7 +1,7 @@
-//! What can be seen: the board, a fold over events. It decides nothing.
+//! The board, a fold over events that screens and commands read. It decides nothing.
 //!
-//! Texts in it that came from outside (outputs, prompts, messages, tails, comments) are kept as they came. A console
-//! shows them through `base::safe_pieces`; JSON carries them raw.
+//! Foreign texts in it (outputs, prompts, messages, tails, comments) are kept as they came. A console shows
+//! them through `base::safe_pieces`; JSON carries them raw.
 
 mod agents;
 mod answer;

@@ -1,4 +1,5 @@
-//! What agents have left, as JSON. What a result says may be large: it is put beside it by whoever has read that.
+//! Entries that agents have left, as JSON. The content of a result may be large, so the code that read it
+//! adds it.
 
 use cuelight_base::Value;
 use cuelight_engine::{AgentResult, Event, Knowledge};

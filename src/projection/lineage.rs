@@ -1,4 +1,4 @@
-//! Where a run and its results come from, and what a run that came to rest short of completed suggests, in words.
+//! The origin of a run and of its results, and the suggestion for a run that did not complete, in words.
 
 use crate::{RunSummary, StepView};
 use cuelight_base::{FailureMode, RunId};
@@ -7,7 +7,8 @@ use cuelight_engine::{CauseOfLaunch, Corrected, Origin, PartialResult};
 /// Steps and inputs named in one line.
 const NAMED: usize = 8;
 
-/// Which run it does again or was forked from, and what was corrected: a line each, foreign text in it.
+/// The run that this one retries or was forked from, and the corrections. One line each, with foreign text in
+/// it.
 pub fn lineage_words(run: &RunSummary) -> Vec<String> {
     let first = match &run.cause {
         CauseOfLaunch::Asked | CauseOfLaunch::Schedule(_) => return Vec::new(),
@@ -19,7 +20,7 @@ pub fn lineage_words(run: &RunSummary) -> Vec<String> {
     lines
 }
 
-/// What was corrected, in one line.
+/// The corrections in one line.
 pub fn corrected_words(it: &Corrected) -> String {
     let value =
         |it: &Option<serde_json::Value>| it.as_ref().map_or("nothing".to_owned(), ToString::to_string);
@@ -38,7 +39,7 @@ pub fn corrected_words(it: &Corrected) -> String {
     format!("corrected: {}", all.join(", "))
 }
 
-/// How much a run that did not complete has done, and what it suggests.
+/// The progress of a run that did not complete, and the suggestion.
 pub fn partial_words(it: &PartialResult) -> String {
     let total = it.completed + it.failed + it.remaining;
     let share = it.completion_ratio.percent();
@@ -53,7 +54,7 @@ pub fn partial_words(it: &PartialResult) -> String {
     format!("{} of {steps} completed ({share} %), suggested: {suggested}", it.completed)
 }
 
-/// What to do about a run that did not complete: the command for it.
+/// The command to type after a run that did not complete.
 pub fn suggestion(run: RunId, it: &PartialResult) -> String {
     match it.suggestion.as_str() {
         "retry-failed" => format!("cuelight retry {run} --from failed"),
@@ -91,7 +92,7 @@ fn by_hand(run: RunId, mode: Option<FailureMode>) -> String {
 }
 
 impl StepView {
-    /// Where its result comes from when it did not bring it about itself; foreign text.
+    /// The origin of a result that the step did not produce itself; foreign text.
     pub fn origin_words(&self) -> Option<String> {
         let by_hand = |by: &cuelight_engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
         match (self.by_hand(), self.origin()) {

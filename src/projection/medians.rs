@@ -1,4 +1,5 @@
-//! How long the steps of a run took before: the median over earlier runs of the same workflow that are still whole.
+//! The past durations of the steps of a run: the median over earlier runs of the same workflow that are still
+//! whole.
 
 use crate::{Board, RunView};
 use cuelight_base::{RunId, Span, StepIx};
@@ -7,17 +8,17 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Earlier runs that are looked at, the newest first.
 const RUNS_MAX: usize = 40;
 
-/// What is usual for a workflow.
+/// The usual durations of a workflow's steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Medians {
-    /// How many earlier runs there are.
+    /// The number of earlier runs.
     pub runs: usize,
     /// By step, how long it takes; only of those that were done before.
     pub steps: BTreeMap<StepIx, Span>,
 }
 
 impl Medians {
-    /// Of the runs of this workflow that came before this one.
+    /// The medians over the earlier runs of the same workflow.
     pub fn of(board: &Board, run: &RunView) -> Self {
         let earlier = earlier(board, run);
         let names: BTreeMap<&str, StepIx> =
@@ -40,7 +41,7 @@ impl Medians {
         Self { runs: earlier.len(), steps }
     }
 
-    /// How long this step usually takes.
+    /// The usual duration of this step; none when it has not run before.
     pub fn step(&self, step: StepIx) -> Option<Span> {
         self.steps.get(&step).copied()
     }

@@ -4,7 +4,7 @@ use cuelight_base::Score;
 use cuelight_engine::StepState;
 use std::{collections::VecDeque, fmt};
 
-/// How many results a health looks back on.
+/// The number of results that a health is computed from.
 pub(super) const WINDOW: usize = 100;
 
 /// Steps per state. A frame that holds others is not counted; what it holds is.
@@ -17,7 +17,7 @@ impl Counts {
         self.0[state as usize]
     }
 
-    /// All steps.
+    /// The number of steps in all states.
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }
@@ -56,12 +56,12 @@ pub struct Results {
 }
 
 impl Results {
-    /// How many there are.
+    /// The number of results in the window.
     pub fn len(&self) -> usize {
         self.halves.len()
     }
 
-    /// Whether nothing has come to an end yet.
+    /// True if no step has a result yet.
     pub fn is_empty(&self) -> bool {
         self.halves.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What an agent that waits for work could be given now. Whether it is given any is decided by the engine.
+//! The work that could be offered to a waiting agent now. The engine decides whether to assign it.
 
 use super::{Board, RunView};
 use cuelight_base::{RunId, StepIx};
@@ -14,7 +14,7 @@ pub struct Offered(Vec<Offer>);
 type Offer = (RunId, StepIx, Arc<RunView>);
 
 impl Offered {
-    /// Whether there is none.
+    /// True if no work is offered.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -29,7 +29,7 @@ impl PartialEq for Offered {
 }
 
 impl Board {
-    /// What waits for this agent in its project, who has waited longest first; nothing of a run that is paused.
+    /// The work that waits for this agent in its project, the longest wait first. Paused runs offer nothing.
     pub fn offered(&self, agent: &AgentKey) -> Offered {
         let Some(me) = self.present().get(agent) else { return Offered(Vec::new()) };
         let suits = self.leases().offers().filter(|it| it.1.suits(&me.about)).map(|it| it.0);

@@ -15,30 +15,30 @@ use std::{
 /// Lines of a run's own history that are kept for its preview.
 pub(super) const LINES_MAX: usize = 32;
 
-/// What a list of runs shows; also kept of runs whose steps are no longer in memory.
+/// The summary of a run, for lists. It is also kept for runs whose steps are no longer in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSummary {
-    /// Its id.
+    /// The id of the run.
     pub id: RunId,
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: Arc<str>,
     /// Hash of the workflow's text.
     pub definition: Digest,
     /// Hash of the plan.
     pub plan_hash: Digest,
-    /// Who asked for it.
+    /// The person, agent or schedule that started it.
     pub by: Actor,
-    /// Where it comes from.
+    /// The cause of the run: a request, a schedule, a retry or a fork.
     pub cause: CauseOfLaunch,
-    /// What it belongs to.
+    /// The trace that the run belongs to.
     pub trace: Arc<str>,
     /// Its own span, and that which it was started under, elsewhere.
     pub span: RunSpan,
-    /// Where it is now.
+    /// The state of the run.
     pub state: RunState,
-    /// Whether what was done is being undone.
+    /// True if its finished steps are being undone.
     pub compensating: bool,
-    /// Whether it is being cancelled.
+    /// True if it is being cancelled.
     pub cancelling: bool,
     /// When it was asked for.
     pub created_at: Timestamp,
@@ -60,23 +60,23 @@ pub struct RunSummary {
     pub stuck_undos: u32,
     /// Sum and number of the confidences of completed steps.
     pub confidences: (u64, u32),
-    /// Its last results.
+    /// The results of its last steps.
     pub results: Results,
-    /// What was used so far; undos and checks are no calls, but what they cost counts.
+    /// The usage so far. Undos and checks do not count as calls, but their cost counts.
     pub spent: Amounts,
-    /// What it may use.
+    /// The most that it may use.
     pub ceilings: Ceilings,
-    /// What steps that were not called yet are expected to use.
+    /// The expected usage of the steps that were not called yet.
     pub expected: Amounts,
 }
 
 impl RunSummary {
-    /// Where it is in its life.
+    /// The stage of its life.
     pub const fn stage(&self) -> Stage {
         if self.compensating && !self.state.rests() { Stage::Aggregate } else { self.state.stage() }
     }
 
-    /// What it is doing now, in a word: `gate`, `retrying`, `in-doubt`, `undoing`, `cancelling`, or its state.
+    /// The current activity in a word: `gate`, `retrying`, `in-doubt`, `undoing`, `cancelling`, or its state.
     pub const fn doing(&self) -> &'static str {
         if !matches!(self.state, RunState::Running) {
             self.state.word()
@@ -100,7 +100,7 @@ impl RunSummary {
         self.counts.of(StepState::Failed) + self.failed_softly
     }
 
-    /// How much of what ran went well.
+    /// The quality: the share of its results that were good.
     pub fn quality(&self) -> Score {
         numbers::quality(
             self.counts.of(StepState::Completed),
@@ -136,17 +136,17 @@ impl RunSummary {
 /// One event in words, with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its place.
+    /// The place of the event in the log.
     pub seq: Seq,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
     /// The run; nothing for what concerns no run.
     pub run: Option<RunId>,
-    /// The step.
+    /// The step that it is about; none if it is about the run.
     pub step: Option<StepIx>,
-    /// What happened: `step.completed`.
+    /// The kind of the event: `step.completed`.
     pub kind: &'static str,
-    /// Whom it is about.
+    /// The subject of the event.
     pub subject: String,
     /// More, in a few words; foreign text.
     pub detail: String,
@@ -160,20 +160,20 @@ impl Line {
     }
 }
 
-/// One run, whole.
+/// One run with all its steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunView {
-    /// What a list shows of it.
+    /// The summary, as lists show it.
     pub summary: RunSummary,
     /// Exactly what is done.
     pub plan: Arc<Plan>,
     /// Its outputs, once it rests; foreign text.
     pub outputs: ValueMap,
-    /// What is known when it did not complete.
+    /// The partial result; none when it completed.
     pub partial: Option<Arc<PartialResult>>,
-    /// Who cancelled it, and why; the reason is foreign text.
+    /// The person who cancelled it, and the reason; the reason is foreign text.
     pub cancelled: Option<(Actor, String)>,
-    /// Who paused it.
+    /// The person who paused it; none when it is not paused.
     pub paused: Option<Actor>,
     /// The step that made it stop.
     pub stopped: Option<StepIx>,
@@ -181,7 +181,7 @@ pub struct RunView {
     pub error: Option<Arc<ErrorRecord>>,
     /// Values its steps have set: `vars.*`; foreign text.
     pub vars: ValueMap,
-    /// What steps that have a budget of their own may use.
+    /// The most that a step may use, for steps with a budget of their own.
     pub step_ceilings: BTreeMap<StepIx, Ceilings>,
     /// Steps that a computed matrix added to those of the plan.
     added: Rows<Arc<PlanStep>>,
@@ -238,22 +238,22 @@ impl RunView {
         Some(run)
     }
 
-    /// Its id.
+    /// The id of the run.
     pub const fn id(&self) -> RunId {
         self.summary.id
     }
 
-    /// How many steps it has, frames too.
+    /// The number of steps, including frames.
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// Whether it has no steps.
+    /// True if the run has no steps.
     pub const fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// What a step does.
+    /// The plan of a step.
     pub fn plan_step(&self, step: StepIx) -> Option<&PlanStep> {
         let planned = self.plan.steps.len();
         match step.index().checked_sub(planned) {
@@ -262,7 +262,7 @@ impl RunView {
         }
     }
 
-    /// What is known of a step.
+    /// The state of a step.
     pub fn step(&self, step: StepIx) -> Option<&StepView> {
         self.steps.get(step.index())
     }
@@ -438,7 +438,7 @@ impl RunView {
         }
     }
 
-    /// What else an event says of a step than its state.
+    /// Keeps the data of a step event, besides the new state.
     fn keep(&mut self, at: Timestamp, index: StepIx, event: &StepEvent) {
         let Some(step) = self.steps.get_mut(index.index()) else { return };
         let counts = step.inside.is_none();
@@ -601,7 +601,7 @@ impl RunView {
     }
 }
 
-/// What a step is expected to use if it is called once.
+/// The expected usage of one call of a step.
 fn expected(plan: &PlanStep) -> Amounts {
     match plan.work {
         Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => {

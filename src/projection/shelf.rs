@@ -21,17 +21,17 @@ impl<T> Default for Shelf<T> {
 }
 
 impl<T> Shelf<T> {
-    /// How many there are.
+    /// The number of values.
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// True if the shelf is empty.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// One of them.
+    /// The value of this number.
     pub fn get(&self, key: u64) -> Option<&T> {
         self.pieces.get(&(key / SHELF_PIECE))?.get(&key)
     }
@@ -41,7 +41,7 @@ impl<T> Shelf<T> {
         self.pieces.values().flat_map(|piece| piece.iter().map(|(key, it)| (*key, it)))
     }
 
-    /// The lowest number.
+    /// The lowest number on the shelf.
     pub fn first(&self) -> Option<u64> {
         self.iter().next().map(|(key, _)| key)
     }
@@ -87,17 +87,17 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T> Rows<T> {
-    /// How many there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * ROWS_PIECE + last.len())
     }
 
-    /// Whether there are none.
+    /// True if no row is kept.
     pub const fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// One of them.
+    /// The row at this index.
     pub fn get(&self, index: usize) -> Option<&T> {
         self.pieces.get(index / ROWS_PIECE)?.get(index % ROWS_PIECE)
     }

@@ -7,7 +7,7 @@ use cuelight_engine::{GateState, Purpose, RunState, StepState};
 use cuelight_plan::PlanStep;
 use serde_json::json;
 
-/// Where a run stands in a trace.
+/// The place of a run in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunSpan {
     /// Its trace, and its own span in it.
@@ -42,7 +42,7 @@ impl RunSpan {
     }
 }
 
-/// Which side of a line a span is of.
+/// The side of a call that a span describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words are those of the standard")]
 pub enum SpanKind {
@@ -62,7 +62,7 @@ impl SpanKind {
     }
 }
 
-/// What is said of a span.
+/// The value of an attribute of a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum SpanValue {
@@ -77,15 +77,15 @@ pub struct TraceSpan {
     pub place: TraceContext,
     /// The span around it.
     pub parent: Option<[u8; 8]>,
-    /// What it is called.
+    /// The name of the span.
     pub name: String,
-    /// Which side of a line it is of.
+    /// The side of a call that it describes.
     pub kind: SpanKind,
     /// Microseconds since 1970 at which it began, and at which it was over.
     pub micros: (i64, i64),
-    /// Whether it did what it should; nothing where that is not the question.
+    /// True if it succeeded; none if success has no meaning for it.
     pub did_well: Option<bool>,
-    /// What is known of it.
+    /// The attributes by name.
     pub about: Vec<(&'static str, SpanValue)>,
 }
 

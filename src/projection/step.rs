@@ -11,12 +11,12 @@ use std::sync::Arc;
 /// States that are remembered of one step; older ones are let go.
 const PHASES_MAX: usize = 512;
 
-/// One step.
+/// One step of a run with its calls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepView {
-    /// Where it is now.
+    /// The state of the step.
     pub state: StepState,
-    /// Since when.
+    /// The time since which it is in this state.
     pub since: Timestamp,
     /// When something was first done for it: a call, a question, an opening.
     pub started_at: Option<Timestamp>,
@@ -24,7 +24,7 @@ pub struct StepView {
     pub ended_at: Option<Timestamp>,
     /// Calls made so far, for any purpose.
     pub calls: u32,
-    /// Of a frame: what it holds at any depth, by state. Nothing for a step that holds no others.
+    /// The steps inside a frame at any depth, counted by state. None for a step without steps inside.
     pub inside: Option<Arc<super::Counts>>,
     detail: Option<Arc<Detail>>,
 }
@@ -53,15 +53,15 @@ struct Detail {
 /// A stretch of a step's life, until the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
-    /// When it began.
+    /// The beginning of the phase.
     pub at: Timestamp,
-    /// The state.
+    /// The state in this phase.
     pub state: StepState,
-    /// What it waited for, when it waited.
+    /// The kind of its wait; none when it did not wait.
     pub wait: Option<WaitKind>,
 }
 
-/// What kind of thing a step waits for.
+/// The kind of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the words are those of WaitReason")]
 pub enum WaitKind {
@@ -102,7 +102,7 @@ impl WaitKind {
     }
 }
 
-/// What became of the undo of a step.
+/// The state of the undo of a step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum UndoState {
     /// Nobody asked for it.
@@ -116,27 +116,27 @@ pub enum UndoState {
     Stuck(Arc<ErrorRecord>),
 }
 
-/// Who said what became of a step.
+/// A person's statement about the outcome of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ByHand {
-    /// Who.
+    /// The person who made it.
     pub by: Actor,
-    /// How this is known; foreign text.
+    /// The evidence for it; foreign text.
     pub reason: String,
 }
 
-/// One call.
+/// One call of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptView {
     /// Counted from 1 over all purposes.
     pub number: u32,
-    /// What it was for.
+    /// The purpose of the call.
     pub purpose: Purpose,
     /// When the intent was written.
     pub started_at: Timestamp,
     /// When its end was known.
     pub ended_at: Option<Timestamp>,
-    /// What was called, resolved; secrets by name only.
+    /// The command line, resolved; secrets by name only.
     pub argv: Arc<[String]>,
     /// Hash of the whole launch.
     pub launch_hash: Digest,
@@ -144,22 +144,22 @@ pub struct AttemptView {
     pub exit_code: Option<i32>,
     /// Why it did not succeed. The tail is kept of the last call only; foreign text.
     pub failure: Option<Failure>,
-    /// Bytes it wrote.
+    /// The bytes of output it wrote.
     pub output_bytes: u64,
-    /// How long it ran by its own clock.
+    /// The running time by its own clock.
     pub ran_for: Span,
-    /// Files it kept.
+    /// Files that the call left.
     pub artifacts: Vec<FileFact>,
     /// When it is tried again, if it is.
     pub retry_at: Option<Timestamp>,
     /// Nobody knows how it ended; what is known.
     pub lost: Option<String>,
-    /// What it used beside being a call: as charged, until it says.
+    /// The usage besides the call itself: the amount charged in advance, until the call reports its own.
     pub used: Amounts,
 }
 
 impl AttemptView {
-    /// Whether it has not ended.
+    /// True if the call has not ended.
     pub const fn is_running(&self) -> bool {
         self.ended_at.is_none()
     }
@@ -178,7 +178,7 @@ impl StepView {
         }
     }
 
-    /// What it waits for.
+    /// The reason for its wait; none when it does not wait.
     pub fn wait(&self) -> Option<&WaitReason> {
         self.detail.as_ref()?.wait.as_ref()
     }
@@ -198,7 +198,8 @@ impl StepView {
         self.detail.as_ref().map_or(&[], |it| &it.attempts)
     }
 
-    /// What all its calls used; those of its undo and its check are no calls of it.
+    /// The usage of all its calls. Calls of its undo and its check do not count as calls, but their usage
+    /// does.
     pub fn spent(&self) -> Amounts {
         let counts = |it: &AttemptView| match it.purpose {
             Purpose::Step | Purpose::Fallback(_) => it.used.with(Currency::Calls, 1),
@@ -212,7 +213,7 @@ impl StepView {
         self.detail.as_ref().map(|it| &it.outputs).filter(|it| !it.is_empty())
     }
 
-    /// How far its result can be trusted.
+    /// The confidence in its result.
     pub fn confidence(&self) -> Option<Score> {
         self.detail.as_ref()?.confidence
     }
@@ -222,12 +223,12 @@ impl StepView {
         self.detail.as_ref()?.error.as_ref()
     }
 
-    /// What became of its undo.
+    /// The state of its undo.
     pub fn undo(&self) -> &UndoState {
         self.detail.as_ref().map_or(&UndoState::None, |it| &it.undo)
     }
 
-    /// Which fallback did it, counted from 1; 0 is the step itself.
+    /// The number of the fallback that completed it, counted from 1; 0 is the step itself.
     pub fn fallback(&self) -> u32 {
         self.detail.as_ref().map_or(0, |it| it.fallback)
     }
@@ -237,22 +238,22 @@ impl StepView {
         self.detail.as_ref()?.cached.as_deref()
     }
 
-    /// What was chosen for it last, where there was a choice.
+    /// The last choice among several tools; none if there was none to make.
     pub fn choice(&self) -> Option<&Choice> {
         self.detail.as_ref()?.choice.as_deref()
     }
 
-    /// Whether its result was kept from the run that this one retries.
+    /// True if its result was kept from the run that this one retries.
     pub fn is_kept(&self) -> bool {
         self.detail.as_ref().is_some_and(|it| it.kept)
     }
 
-    /// Where its result was taken over from.
+    /// The origin of a result taken over from another run.
     pub fn origin(&self) -> Option<&Origin> {
         self.detail.as_ref()?.origin.as_deref()
     }
 
-    /// Whether it ended because nobody came, or because time ran out.
+    /// True if its gate expired or a timeout ended it.
     pub fn is_timed_out(&self) -> bool {
         use cuelight_base::FailureMode as M;
         self.detail.as_ref().is_some_and(|it| {
@@ -261,12 +262,12 @@ impl StepView {
         })
     }
 
-    /// Who completed it, or said what became of it.
+    /// The person who completed it or stated its outcome.
     pub fn by_hand(&self) -> Option<&ByHand> {
         self.detail.as_ref()?.by_hand.as_ref()
     }
 
-    /// What is known of a call that may have happened; foreign text.
+    /// The evidence about a call that may have happened; foreign text.
     pub fn doubt(&self) -> Option<&str> {
         self.detail.as_ref()?.doubt.as_deref()
     }
@@ -276,12 +277,12 @@ impl StepView {
         self.detail.as_ref()?.gate
     }
 
-    /// What it waits for, as a kind.
+    /// The kind of its wait; none when it does not wait.
     pub fn wait_kind(&self) -> Option<WaitKind> {
         self.wait().map(WaitKind::of)
     }
 
-    /// Whether it is the next attempt that is waited for.
+    /// True if it waits for its next attempt.
     pub fn is_retrying(&self) -> bool {
         self.state == StepState::Waiting && self.wait_kind() == Some(WaitKind::BackOff)
     }
@@ -356,7 +357,8 @@ impl StepView {
         self.detail().error = Some(Arc::new(record.clone()));
     }
 
-    /// What it did before is history, and its calls stay. Gives its confidence, and whether its failure counted as skipped.
+    /// Resets the step and keeps its phases and calls. Returns its confidence, and true if its failure
+    /// counted as skipped.
     pub(super) fn begin_anew(&mut self) -> (Option<Score>, bool) {
         self.started_at = None;
         let detail = self.detail();

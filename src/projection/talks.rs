@@ -1,5 +1,5 @@
-//! What is asked anew of models when a run is done again or forked: their talks begin with the first question, whatever they
-//! have had called by then. For dialogs and commands, which say so before.
+//! Models that are asked again when a run is retried or forked. Their talks begin with the first question,
+//! whatever calls they have already made. Dialogs and commands warn of it.
 
 use crate::RunView;
 use cuelight_engine::{Event, Fact, RunEvent, StepEvent, StepState};
@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 /// Calls that are named of one step.
 const NAMED: usize = 8;
 
-/// Of the events with which a run would begin that goes on from this one: which of its models are asked from the first question
-/// again, and what they have had called by now that changed something. One line each; the names in it are foreign text.
+/// One line for each model that a retry or fork asks from the first question again. The events are those with
+/// which the new run would begin. A line also lists the finished calls that changed something; the names in
+/// it are foreign text.
 pub fn asked_anew(run: &RunView, events: &[Event]) -> Vec<String> {
     let begins = events.iter().find_map(|it| match &it.fact {
         Fact::Run(id, RunEvent::Created { plan, cause, .. }) if cause.parent() == Some(run.id()) => {
@@ -34,7 +35,7 @@ fn is_talk(step: &PlanStep) -> bool {
     step.work.frame().is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)))
 }
 
-/// What is said of one step; nothing where its model was not asked yet.
+/// The line for one step; none if its model was not asked yet.
 fn told(run: &RunView, step: &PlanStep) -> Option<String> {
     let (frame, _, _) = run.steps().find(|(_, it, _)| it.id == step.id)?;
     let inside = || run.steps().filter(|(_, it, _)| it.frame == Some(frame));

@@ -6,21 +6,22 @@ use cuelight_engine::TargetEvent;
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What calls go to: a tool with its version.
+/// The state of one target of calls: a tool with its version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetView {
-    /// Where its breaker is.
+    /// The circuit of its breaker.
     pub circuit: Circuit,
-    /// Since when.
+    /// The time since which the circuit is in this state.
     pub since: Timestamp,
     /// Why, in a sentence; empty while its circuit was never open.
     pub reason: String,
-    /// What was taken of the calls it takes, and how many that are; nothing when it takes any number.
+    /// The calls counted against its rate; none when the rate is not limited.
     pub taken: Option<(Bucket, RateRule)>,
 }
 
 impl TargetView {
-    /// How it stands, as what is said after its name: `has an open circuit for 12s more: 5 calls in a row failed`.
+    /// The state in words that follow its name: `has an open circuit, tried again in 12s: 5 calls in a row
+    /// failed`.
     pub fn words(&self, now: Timestamp) -> String {
         match self.circuit {
             Circuit::Open { until } => {
@@ -36,7 +37,7 @@ impl TargetView {
         }
     }
 
-    /// How much of its rate and its quota is left: `2 of 5 calls left for now, 71 of 100 made today`.
+    /// The rest of its rate and its daily quota: `2 of 5 calls left for now, 71 of 100 made on 2026-08-01`.
     pub fn taken_words(&self, now: Timestamp) -> Option<String> {
         let (bucket, rate) = self.taken.as_ref()?;
         let left = format!("{} of {} calls left for now", bucket.left(rate, now), rate.burst);
@@ -45,7 +46,7 @@ impl TargetView {
         Some(left.into_iter().chain(made).collect::<Vec<_>>().join(", "))
     }
 
-    /// Whether calls to it are made as usual.
+    /// True if its circuit is closed.
     pub const fn takes_calls(&self) -> bool {
         matches!(self.circuit, Circuit::Closed { .. })
     }

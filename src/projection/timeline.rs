@@ -15,51 +15,51 @@ pub struct Timeline {
     pub until: Timestamp,
     /// Its steps in file order, frames too.
     pub rows: Vec<TimelineRow>,
-    /// Where the time of its steps went; frames do not count.
+    /// The time of its steps by activity; frames do not count.
     pub spent: Vec<(Spell, Span)>,
 }
 
 /// One step in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineRow {
-    /// The step.
+    /// The step of the row.
     pub step: StepIx,
     /// Stretches, the oldest first; pending has none.
     pub bars: Vec<Bar>,
-    /// Whether it lies on the longest way through the run.
+    /// True if it is on the longest path through the run.
     pub critical: bool,
-    /// Whether it holds others.
+    /// True if the step is a frame with steps inside.
     pub is_frame: bool,
 }
 
 /// A stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bar {
-    /// Its beginning.
+    /// The beginning of the bar.
     pub from: Timestamp,
     /// Its end, or now.
     pub until: Timestamp,
-    /// What was going on.
+    /// The activity of the step.
     pub what: Spell,
 }
 
 /// A stretch of a run's time: something is being done in it, or everything waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// Its beginning.
+    /// The beginning of the stretch.
     pub from: Timestamp,
-    /// Its end.
+    /// The end of the stretch.
     pub until: Timestamp,
-    /// What is waited for, when nothing is done; nothing when there is no telling.
+    /// None while work is done. Otherwise the reason for the wait, or an inner none if it is unknown.
     pub waits: Option<Option<Spell>>,
 }
 
-/// What a step does with its time.
+/// The activity of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Spell {
     /// Waits for a person.
     Gate,
-    /// Is being done.
+    /// The step is running.
     Work,
     /// Could start; waits for a slot.
     Queue,
@@ -74,7 +74,7 @@ pub enum Spell {
 }
 
 impl Spell {
-    /// All of them.
+    /// Every activity, in order.
     pub const ALL: [Self; 7] =
         [Self::Gate, Self::Work, Self::Queue, Self::Retry, Self::Wait, Self::Doubt, Self::Undo];
 
@@ -172,7 +172,7 @@ impl Timeline {
     }
 }
 
-/// What most of a stretch was spent on, over all steps.
+/// The activity with the most time in a stretch, over all steps.
 fn waited<'b>(bars: impl Iterator<Item = &'b Bar>, from: Timestamp, until: Timestamp) -> Option<Spell> {
     let mut spent = Spell::ALL.map(|it| (Span(0), it));
     for bar in bars {

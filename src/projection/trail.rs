@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 pub struct Record {
     /// Its place in the log.
     pub seq: Seq,
-    /// What happened.
+    /// The event with its fact.
     pub event: Event,
     /// Hash of the record before it.
     pub prev: Digest,
-    /// Its own.
+    /// The hash of this record.
     pub hash: Digest,
-    /// Whether that is the hash of what is written here, and it follows the record before.
+    /// True if the hash fits the record, and the record follows the one before.
     pub holds: bool,
 }
 
@@ -31,29 +31,29 @@ pub struct Record {
 pub struct TrailRow {
     /// Its place in the log.
     pub seq: Seq,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
     /// Who: a person by name, else the part of the engine that did it; foreign text.
     pub who: String,
     /// By which door they came.
     pub channel: Option<&'static str>,
-    /// What happened: `gate.voted`.
+    /// The kind of the event: `gate.voted`.
     pub kind: &'static str,
     /// To what: step, gate, workflow; foreign text.
     pub on: String,
     /// More, in a few words; foreign text.
     pub why: String,
-    /// The run.
+    /// The run that it is about.
     pub run: Option<RunId>,
-    /// The step.
+    /// The step that it is about.
     pub step: Option<StepIx>,
-    /// The gate.
+    /// The gate that it is about.
     pub gate: Option<GateId>,
     /// `approve` or `reject`, where somebody said so.
     pub verdict: Option<&'static str>,
-    /// Where in the life of its run it belongs.
+    /// The stage in the life of its run.
     pub stage: Option<Stage>,
-    /// Whether somebody decided something, or something about it: what is not, is what followed.
+    /// True for a decision or a statement about one; false for its consequences.
     pub is_decision: bool,
 }
 
@@ -241,7 +241,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
     }
 }
 
-/// Where in the life of its run an event belongs; nothing for what is about no run.
+/// The stage in the life of its run; none for an event that is about no run.
 pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
     Some(match fact {
         Fact::Run(_, RunEvent::Created { .. }) => Stage::Plan,
@@ -265,7 +265,7 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
     })
 }
 
-/// Who asked, what was asked of people and what they said, and what the engine chose without being asked.
+/// True for requests of people, asks and answers, and for choices that the engine made without a request.
 fn is_decision(fact: &Fact) -> bool {
     match fact {
         Fact::Gate(..)

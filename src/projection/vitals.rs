@@ -1,7 +1,7 @@
-//! How well it goes, over time: results with the reasons for what was lost, durations, traffic and load, by workflow and
-//! by kind of step. Kept up with every event; whole numbers only, so that a replay tells the same.
+//! The health over time: results with the reasons for losses, durations, traffic and load, by workflow and by
+//! kind of step. Every event updates it. It has whole numbers only, so that a replay gives the same values.
 //!
-//! What one run says of itself is in `run`; words and grades are in `checkup`.
+//! The quality of one run is in `run`; words and grades are in `checkup`.
 
 use crate::{Health, Results, numbers::WINDOW};
 use cuelight_base::{FailureMode, RunId, Score, Span, Timestamp, agent_name};
@@ -34,7 +34,7 @@ impl Period {
     /// All of them, the shortest first.
     pub const ALL: [Self; 3] = [Self::Minutes, Self::Hour, Self::Day];
 
-    /// How long it is.
+    /// The length of the period.
     pub const fn span(self) -> Span {
         Span(self.step_ms() * self.steps() as u64)
     }
@@ -75,10 +75,10 @@ impl Period {
     }
 }
 
-/// What happened in one stretch of time.
+/// The counts of one stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Beat {
-    /// Events.
+    /// The number of events.
     pub events: u32,
     /// Results that were good.
     pub done: u32,
@@ -86,19 +86,19 @@ pub struct Beat {
     pub partial: u32,
     /// Results that were not.
     pub failed: u32,
-    /// Calls that ended.
+    /// The number of calls that ended.
     pub calls: u32,
-    /// Of these, calls that failed.
+    /// The number of these calls that failed.
     pub calls_failed: u32,
-    /// How long all of them ran together.
+    /// The sum of their running times, in milliseconds.
     pub calls_ms: u64,
     /// Runs that came to rest.
     pub runs: u32,
-    /// Of these, runs that failed.
+    /// The number of these runs that failed.
     pub runs_failed: u32,
     /// Steps of the runs that came to rest.
     pub steps: u64,
-    /// Gates that closed.
+    /// The number of gates that closed.
     pub gates: u32,
     /// Steps that ran at once, at most.
     pub running: u32,
@@ -170,7 +170,7 @@ impl Durations {
         self.0.push_back((at, span.0));
     }
 
-    /// Those that ended since then, as p50, p95 and p99 by nearest rank.
+    /// The p50, p95 and p99 of the durations that ended since then, by nearest rank.
     fn percentiles(&self, since: Timestamp) -> Option<Percentiles> {
         let mut all: Vec<u64> = self.0.iter().filter(|(at, _)| *at >= since).map(|(_, ms)| *ms).collect();
         all.sort_unstable();
@@ -182,31 +182,31 @@ impl Durations {
     }
 }
 
-/// How long things took: half of them at most `p50`, 95 of 100 at most `p95`.
+/// Percentiles of durations: half of them are at most `p50`, 95 of 100 at most `p95`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Percentiles {
     /// Half of them took at most so long.
     pub p50: Span,
-    /// 95 of 100.
+    /// 95 of 100 took at most this long.
     pub p95: Span,
-    /// 99 of 100.
+    /// 99 of 100 took at most this long.
     pub p99: Span,
-    /// How many there were.
+    /// The number of durations.
     pub count: usize,
 }
 
-/// What is known of one workflow, or of one kind of step.
+/// The tally of one workflow, or of one kind of step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Its last results.
+    /// The results of the last steps.
     pub results: Results,
     /// Results that were good, partly good, and not.
     pub done: u64,
-    /// See `done`.
+    /// The number of results that were partly good.
     pub partial: u64,
-    /// See `done`.
+    /// The number of results that were not good.
     pub failed: u64,
-    /// Calls that ended.
+    /// The number of calls that ended.
     pub calls: u64,
     /// Runs of the workflow that came to rest; steps of the kind that did.
     pub ended: u64,
@@ -218,7 +218,7 @@ pub struct Tally {
     pub spent_micro_usd: u64,
     /// Confidences of its results: their sum, and how many.
     confidences: (u64, u64),
-    /// What it says of the quality of its own work, likewise.
+    /// Its own quality scores: their sum, and how many.
     said: (u64, u64),
     durations: Durations,
 }
@@ -229,17 +229,17 @@ fn mean((sum, count): (u64, u64)) -> Option<Score> {
 }
 
 impl Tally {
-    /// How sure it was of its results, on average.
+    /// The mean confidence in its results.
     pub fn confidence(&self) -> Option<Score> {
         mean(self.confidences)
     }
 
-    /// What it says of the quality of its own work, on average; nothing when it says nothing.
+    /// The mean of its own quality scores; none when it gave none.
     pub fn said(&self) -> Option<Score> {
         mean(self.said)
     }
 
-    /// How long its last runs, or steps, took.
+    /// The durations of its last runs or steps.
     pub fn took(&self) -> Option<Percentiles> {
         self.durations.percentiles(Timestamp(i64::MIN))
     }
@@ -263,13 +263,13 @@ impl Tally {
     }
 }
 
-/// Tallies by name.
+/// The tallies by name.
 type Tallies = Arc<BTreeMap<Arc<str>, Arc<Tally>>>;
 
 /// Why something was lost of the health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The workflow.
+    /// The workflow with the loss.
     pub workflow: Arc<str>,
     /// The failure mode; nothing when it was done in part.
     pub mode: Option<FailureMode>,
@@ -277,9 +277,9 @@ pub struct Reason {
     pub step: Arc<str>,
     /// The run it happened in last.
     pub run: RunId,
-    /// How often.
+    /// The number of losses.
     pub times: u32,
-    /// How much it takes from 100, in tenths.
+    /// The loss from the 100 points of health, in tenths.
     pub lost_tenths: u32,
 }
 
@@ -309,9 +309,9 @@ pub(super) struct ResultOf<'a> {
     pub mode: Option<FailureMode>,
     /// From its start to its end; nothing for what only waited.
     pub took: Option<Span>,
-    /// How sure it was.
+    /// The confidence in the result.
     pub confidence: Option<Score>,
-    /// What it says of its own quality.
+    /// The quality score that the step gave itself.
     pub said: Option<Score>,
     /// The tool that failed before its fallback did this, and how.
     pub instead_of: Option<(&'a str, Option<FailureMode>)>,
@@ -320,7 +320,7 @@ pub(super) struct ResultOf<'a> {
 /// The golden signals over a period: traffic, errors, latency, saturation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signals {
-    /// Over how long.
+    /// The period that they cover.
     pub period: Period,
     /// All that happened in it; of running and ready steps the most.
     pub sum: Beat,
@@ -332,19 +332,19 @@ pub struct Signals {
     pub call_errors: Score,
     /// Steps of a run, in tenths.
     pub steps_per_run_tenths: u64,
-    /// Events a minute.
+    /// The number of events per minute.
     pub events_per_minute: u64,
-    /// How long runs took.
+    /// The durations of runs.
     pub runs: Option<Percentiles>,
-    /// How long steps took.
+    /// The durations of steps.
     pub steps: Option<Percentiles>,
-    /// How long calls took.
+    /// The durations of calls.
     pub calls: Option<Percentiles>,
-    /// How long people took.
+    /// The time that people took to answer gates.
     pub gates: Option<Percentiles>,
     /// From being planned to being let start: how long runs waited for their place.
     pub planning: Option<Percentiles>,
-    /// How long steps waited until it was chosen who does their work; 0 where somebody took calls at once.
+    /// The time that steps waited until their worker was chosen; 0 for steps that were called at once.
     pub routing: Option<Percentiles>,
     /// Steps that run now.
     pub running: u32,
@@ -352,7 +352,7 @@ pub struct Signals {
     pub ready: u32,
 }
 
-/// All of it.
+/// The health and statistics of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vitals {
     window: Arc<VecDeque<Outcome>>,
@@ -401,7 +401,7 @@ impl Vitals {
         Score::ratio(u64::from(self.halves), 2 * self.window.len() as u64)
     }
 
-    /// How many results the health looks back on now.
+    /// The number of results that the health covers now.
     pub fn results(&self) -> usize {
         self.window.len()
     }
@@ -413,7 +413,7 @@ impl Vitals {
         beats.len().checked_sub(1 + back).and_then(|at| beats[at].health)
     }
 
-    /// What takes most from the health, the heaviest first.
+    /// The reasons for losses of health, the heaviest first.
     pub fn reasons(&self) -> Vec<Reason> {
         let whole = self.window.len() as u64;
         let mut found: BTreeMap<(&str, Option<FailureMode>), (u64, Reason)> = BTreeMap::new();
@@ -439,12 +439,12 @@ impl Vitals {
         reasons
     }
 
-    /// What happened over a period up to now, stretch by stretch, oldest first.
+    /// The counts of a period up to now, one beat for each stretch, oldest first.
     pub fn beats(&self, period: Period, now: Timestamp) -> Vec<Beat> {
         self.beats[period as usize].until(now)
     }
 
-    /// The golden signals.
+    /// The golden signals of a period up to now.
     pub fn signals(&self, period: Period, now: Timestamp) -> Signals {
         let mut sum = Beat::default();
         for beat in self.beats(period, now) {
@@ -614,7 +614,7 @@ impl Vitals {
         Arc::make_mut(&mut self.planning).push(at, waited, DURATIONS_MAX);
     }
 
-    /// Who does the work of a step was chosen.
+    /// Counts the time that a step waited until its worker was chosen.
     pub(super) fn chosen(&mut self, at: Timestamp, waited: Span) {
         Arc::make_mut(&mut self.routing).push(at, waited, DURATIONS_MAX);
     }

@@ -14,7 +14,7 @@ const NAMED_MAX: usize = 5;
 /// One cause. What stands deeper is the cause of what stands above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WhyLine {
-    /// How deep in the chain; 0 is the step that was asked about.
+    /// The depth in the chain of reasons; 0 is the step that was asked about.
     pub depth: u32,
     /// The run it is about, when it is another one.
     pub run: Option<RunId>,
@@ -204,7 +204,7 @@ impl Chain<'_> {
         }
     }
 
-    /// Which agents may come for it, and what has to be done where none may.
+    /// Names the agents that may take the work, and the remedy if none may.
     fn comer(&mut self, index: StepIx, plan: &PlanStep, reason: &WaitReason, depth: u32) {
         let WaitReason::Agent { name, capabilities, fails_at } = reason else { return };
         let when = fails_at.map_or_else(String::new, |it| {
@@ -226,7 +226,7 @@ impl Chain<'_> {
         self.say(depth + 1, None, text);
     }
 
-    /// What keeps a target from taking calls, and who else waits for it.
+    /// Names the reason why a target takes no calls, and the other steps that wait for it.
     fn target(&mut self, name: &str, depth: u32) {
         if let Some(it) = self.board.target(name) {
             self.say(depth, None, format!("{name} {}", it.words(self.now)));
@@ -304,7 +304,7 @@ impl Chain<'_> {
         }
     }
 
-    /// What keeps the whole run from starting anything.
+    /// Names the reasons why the whole run starts nothing.
     fn run_holds(&mut self, depth: u32) {
         let run = self.run;
         let id = run.id();

@@ -19,9 +19,9 @@ pub const CLAIM_WORDS: &str = "the agent says; nothing has checked it:";
 /// An event in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventWords {
-    /// What happened: `step.completed`. One word for each kind of event, stable.
+    /// The kind of the event: `step.completed`. One word for each kind, stable.
     pub kind: &'static str,
-    /// Whom it is about: a step's id, a gate, a workflow.
+    /// The subject of the event: a step id, a gate, a workflow.
     pub subject: String,
     /// More, in a few words; foreign text.
     pub detail: String,
@@ -225,7 +225,7 @@ fn why_ended(why: &Why, run: Option<&RunView>) -> String {
     }
 }
 
-/// What a step waits for, in words.
+/// The reason for the wait of a step, in words.
 pub(super) fn wait_words(reason: &WaitReason) -> String {
     match reason {
         WaitReason::Person(gate) => format!("for people at {gate}"),
@@ -292,7 +292,7 @@ fn taken_words(bucket: &Bucket, rate: &RateRule) -> String {
     }
 }
 
-/// Where a result comes from that a step did not bring about itself.
+/// The origin of a result that a step did not produce itself, in words.
 pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -> String {
     match (origin, cached) {
         (Some(origin), Some(it)) => {
@@ -336,7 +336,7 @@ fn target_words(event: &TargetEvent) -> (&'static str, String) {
     }
 }
 
-/// What a model asks for, and what becomes of that.
+/// The call that a model asks for, and its fate, in words.
 fn call_words(it: &TalkCall) -> String {
     let name = &it.name;
     match (it.step, it.gate) {
@@ -353,7 +353,7 @@ pub fn choice_words(choice: &Choice) -> String {
     format!("{chosen} by {policy}: {reason}{sure}")
 }
 
-/// What was not chosen, with its score and why.
+/// A rejected alternative with its score and the reason, in words.
 pub fn alternative_words(it: &Alternative) -> String {
     format!("{} {}: {}", it.name, it.score, it.why)
 }

@@ -1,5 +1,5 @@
-//! What only the owner of the workspace reads before a run is done again: the workflow as it is now, and the past of the run.
-//! What follows from it is decided by the engine.
+//! Reads the data that a run needs before it is retried or forked: the current workflow, and the past of the
+//! run. Only the owner of the workspace reads it. The engine decides the consequences.
 
 use super::{Reply, archive::Archive, launch::prepare_again};
 use cuelight_base::{RunId, Seq};
@@ -8,7 +8,7 @@ use cuelight_plan::Plan;
 use cuelight_projection::Board;
 use std::sync::Arc;
 
-/// Whether a command lacks something that has to be read first.
+/// True if a command lacks data that has to be read first.
 pub(super) fn lacks_something(command: &Command) -> bool {
     matches!(command, Command::Fork { .. } | Command::Retry { corrected: Some(_), .. })
 }
@@ -52,7 +52,7 @@ fn correct(archive: &Archive, run: RunId, given: Correction) -> Result<Option<Bo
     Ok(Some(Box::new(Correction { plan: Some(Box::new(plan)), ..given })))
 }
 
-/// What had happened to a run by then.
+/// The past of a run up to the fork.
 fn past(run: RunId, at: &ForkAt, history: &[(Seq, Event)]) -> Result<Past, Refusal> {
     let refused = |why: String| Refusal::Again { run, verb: "fork".to_owned(), why };
     if history.is_empty() {

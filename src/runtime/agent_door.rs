@@ -1,5 +1,6 @@
-//! How an agent that is started reaches its engine: where that answers, and the token it shows there. Both are known when its process
-//! begins, not when people agreed to it, and neither is ever in the log. What a token is worth is for `gateway`.
+//! Connects agents that this engine starts to it: its address, and the token that the agent shows there. Both
+//! are known when the agent's process begins, not when people approved it, and neither is ever in the log.
+//! `gateway` checks tokens.
 
 use super::Boards;
 use cuelight_base::{AGENT_ADDRESS_VARIABLE, AGENT_TOKEN, AttemptId, Launch, SpawnedAgent, TextPart};
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 /// Makes the token of an agent for one call: the end of a sentence where it cannot.
 type Mint = Arc<dyn Fn(&SpawnedAgent, AttemptId) -> Result<String, String> + Send + Sync>;
 
-/// Where an engine answers agents that it starts, and what lets them in.
+/// The address at which an engine answers the agents that it starts, and the means to issue their tokens.
 #[derive(Clone)]
 pub struct AgentDoor {
     url: String,
@@ -34,18 +35,18 @@ impl AgentDoor {
     }
 }
 
-/// What is known of it while an engine starts.
+/// The address as far as it is known while an engine starts.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Reached {
     /// It has not said yet whether it will listen.
     #[default]
     Unsaid,
-    /// It listens nowhere.
+    /// The engine listens nowhere.
     Nowhere,
     At(AgentDoor),
 }
 
-/// What calls know of it.
+/// Gives calls the current address.
 pub(super) type Reach = watch::Receiver<Reached>;
 
 /// The call of an agent with what it needs to reach its engine, and what holds its token for it. Nothing where it was cancelled meanwhile.

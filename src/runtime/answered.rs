@@ -5,7 +5,7 @@ use super::{Reply, RequestId};
 use cuelight_base::{FairMemory, REPLIES_KEPT, REPLIES_MAX, Timestamp};
 use cuelight_engine::Actor;
 
-/// Who asked, under which id.
+/// The sender and id of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     project: String,

@@ -26,7 +26,7 @@ const PAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Connections kept for the next who reads.
 const READERS_KEPT: usize = 4;
 
-/// What is kept in a workspace.
+/// Reads everything that a workspace keeps.
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
     workspace: Workspace,
@@ -35,7 +35,7 @@ pub(super) struct Archive {
     secrets: Arc<SecretStore>,
     /// The list of what is in the library, once somebody has looked.
     catalog: Arc<Mutex<Option<Catalog>>>,
-    /// What agents were told, for whoever asks next.
+    /// Cached contexts of agents.
     contexts: Arc<Mutex<Contexts>>,
 }
 
@@ -230,7 +230,7 @@ impl Archive {
         Ok(Page::Events { events, more })
     }
 
-    /// What is found in the library, and whether there is more.
+    /// Entries of the library that match, and true if more follow.
     pub(super) fn find_in_library(&self, query: &LibraryQuery) -> Result<(Vec<(Seq, Event)>, bool), String> {
         let query = LibraryQuery { limit: query.limit.min(PAGE_EVENTS_MAX), ..query.clone() };
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
@@ -239,7 +239,7 @@ impl Archive {
         })
     }
 
-    /// What agents were told.
+    /// Cached contexts of agents.
     pub(super) fn contexts(&self) -> &Mutex<Contexts> {
         &self.contexts
     }

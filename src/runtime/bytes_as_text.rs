@@ -3,12 +3,12 @@
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-/// Bytes to text.
+/// Writes each byte as the character of the same number.
 pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>())
 }
 
-/// Text to bytes.
+/// Reads each character as the byte of the same number.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let byte = |it| u8::try_from(it).map_err(|_| D::Error::custom("a character that is no byte"));

@@ -4,12 +4,12 @@ use cuelight_base::{Span, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What time it is.
+/// Source of the current time.
 pub trait Clock: Clone + Send + Sync + 'static {
     /// By the calendar; may be set back and forth.
     fn now(&self) -> Timestamp;
 
-    /// How long the machine has been up, time asleep included; never goes back. For lengths of time.
+    /// Time since the machine booted, including sleep; it never goes back. Used for durations.
     fn uptime(&self) -> Span;
 }
 

@@ -31,15 +31,15 @@ pub struct Turn<T> {
     answers: Vec<(T, Answer)>,
 }
 
-/// What may be done and known now that the batch is on disk.
+/// Effects, replies and the board that may be published now that the batch is on disk.
 #[derive(Debug)]
 #[must_use = "effects are to be carried out, replies to be sent, the board to be shown"]
 pub struct Released<T> {
     /// To be carried out, in this order.
     pub effects: Vec<Effect>,
-    /// To be sent.
+    /// Replies to send now.
     pub replies: Vec<(T, Reply)>,
-    /// What can be seen from now on.
+    /// The new public board.
     pub board: Arc<Board>,
 }
 
@@ -50,12 +50,12 @@ enum Answer {
 }
 
 impl<T> Turn<T> {
-    /// What has to be on disk first.
+    /// The batch that has to be on disk first.
     pub const fn batch(&self) -> &Arc<Batch> {
         &self.batch
     }
 
-    /// Whether nothing has happened, so that there is nothing to wait for.
+    /// True if nothing has happened, so that there is nothing to wait for.
     pub fn is_empty(&self) -> bool {
         self.batch.events.is_empty()
     }
@@ -116,7 +116,7 @@ impl Conductor {
         self.seq
     }
 
-    /// What can be seen: all that is on disk, and nothing more.
+    /// The public board: everything that is on disk, and nothing more.
     pub fn board(&self) -> Arc<Board> {
         Arc::clone(&self.board)
     }
@@ -131,10 +131,10 @@ impl Conductor {
         self.world.deadline()
     }
 
-    /// What a command would do now. To be asked between two batches only.
+    /// Events that a command would record now. Call it between two batches only.
     ///
     /// # Errors
-    /// When it would be refused.
+    /// When the command would be refused.
     pub fn preview(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         self.world.preview(command, now)
     }

@@ -21,15 +21,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// How long the list of files is used without walking them again.
+/// Time for which the list of files is reused without another walk.
 const STRUCTURE_KEPT: Span = Span::seconds(60);
 /// Results that are looked at for one context.
 const RESULTS_MAX: u32 = 20;
 /// A larger one is not looked into.
 const RESULT_BYTES_READ: u64 = 1024 * 1024;
-/// Bytes of what stands around a context, …
+/// Bytes around a context, …
 const AROUND_BYTES_MAX: usize = 64 * 1024;
-/// … of which so many are no list of what was left out.
+/// … and the part of them for everything except the list of omitted files.
 const HEAD_BYTES: usize = 600;
 /// Characters of a decision that is told.
 const DECISION_CHARS: usize = 4000;
@@ -44,7 +44,7 @@ pub struct ContextQuery {
     pub issue: String,
     /// The kind of agent.
     pub agent_type: String,
-    /// Bytes at most.
+    /// Limit of the context in bytes.
     pub bytes_max: u32,
 }
 
@@ -55,15 +55,15 @@ pub struct ContextAnswer {
     pub issue_id: String,
     /// The kind of agent.
     pub agent_type: String,
-    /// What an agent of this kind is to know.
+    /// The context for an agent of this type.
     pub context: ContextBody,
-    /// Whether something was left out for want of room.
+    /// True if something was left out for lack of room.
     pub truncated: bool,
-    /// How it was made to fit.
+    /// The method that made it fit.
     pub truncation_strategy: Strategy,
-    /// What was left out, and why.
+    /// Omitted entries, each with its reason.
     pub omitted: Vec<Omitted>,
-    /// Whether it was made before.
+    /// True if the context came from the cache.
     pub cache_hit: bool,
     /// When it is told.
     pub timestamp: String,
@@ -76,7 +76,7 @@ pub enum NoContext {
     NotHere,
     /// Not even the least of it fits.
     TooLarge,
-    /// `could not …`
+    /// Another failure, as a sentence that begins with `could not`.
     Failed(String),
 }
 
@@ -90,7 +90,7 @@ impl std::fmt::Display for NoContext {
     }
 }
 
-/// How often a context was there already.
+/// Counts of the context cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ContextCounts {
     /// Contexts that are kept.
@@ -115,7 +115,7 @@ struct Kept {
     used: u64,
 }
 
-/// What is kept.
+/// The cache of contexts.
 #[derive(Default)]
 pub(super) struct Contexts {
     /// The files, when they were looked at, and whether they are to be walked again in any case. All that is kept was made of this list: there is
@@ -309,7 +309,7 @@ impl Archive {
     }
 }
 
-/// What a result says that others should know: each decision, else how it went.
+/// The part of a result that is for other agents: each decision, else the outcome.
 fn outputs(event: &Event, result: &AgentResult, body: &Value) -> Vec<AgentOutput> {
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
@@ -414,7 +414,7 @@ impl LocalDesk {
         locked(self.archive.contexts()).bound = Some(bytes);
     }
 
-    /// How often a context was there already.
+    /// Hit and miss counts of the context cache.
     pub fn context_counts(&self) -> ContextCounts {
         locked(self.archive.contexts()).counts
     }

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use std::{future::Future, sync::Arc};
 use tokio::sync::{broadcast, watch};
 
-/// Where an engine is seen and asked.
+/// Interface to an engine: shows its state and accepts requests.
 pub trait Desk: Clone + Send + Sync + 'static {
     /// Asks for something. Answered when what follows from it is on disk, or cannot be.
     fn submit(&self, request: Request) -> impl Future<Output = Reply> + Send;
 
-    /// What a command would do now; changes nothing.
+    /// Events that a command would record now; changes nothing.
     fn preview(&self, command: Command) -> impl Future<Output = Result<Vec<Event>, Refusal>> + Send;
 
     /// Workflow text and inputs become a plan, and the plan a run.
@@ -29,7 +29,7 @@ pub trait Desk: Clone + Send + Sync + 'static {
     /// Output and bells of one run as they come, or the bells of all runs. What nobody takes in time is dropped.
     fn signals(&self, of: Option<RunId>) -> Signals;
 
-    /// What is not on the board: events, output, kept files, plans, the past.
+    /// Reads data that is not on the board: events, output, kept files, plans, the past.
     fn read(&self, want: Want) -> impl Future<Output = Page> + Send;
 }
 
@@ -44,7 +44,7 @@ impl RequestId {
         Self(String::new())
     }
 
-    /// Whether it is that.
+    /// True if this is the id of a request that is never sent again.
     pub(super) const fn is_once(&self) -> bool {
         self.0.is_empty()
     }
@@ -55,7 +55,7 @@ impl RequestId {
 pub struct Request {
     /// Its name; see [`crate::Entropy::request_id`].
     pub id: RequestId,
-    /// What is asked. Only commands that people may send; who asks is overwritten by the desk.
+    /// The command. Only commands for people are accepted; the desk overwrites the sender.
     pub command: Command,
 }
 
@@ -64,7 +64,7 @@ pub struct Request {
 pub struct LaunchRequest {
     /// Its name, as for any other request.
     pub id: RequestId,
-    /// The workflow.
+    /// Source of the workflow's text.
     pub source: Source,
     /// Inputs as typed: `key=value`; read according to what the workflow declares.
     #[serde(default)]
@@ -75,7 +75,7 @@ pub struct LaunchRequest {
     /// Ties runs together that belong to one piece of work; made up when nothing is said.
     #[serde(default)]
     pub trace: Option<String>,
-    /// What it is known by for a day, also to an engine that was started anew: then it makes no second run.
+    /// Idempotency key, valid for a day and across engine restarts: a repeated launch makes no second run.
     #[serde(default)]
     pub request: Option<Digest>,
 }
@@ -87,7 +87,7 @@ impl LaunchRequest {
     }
 }
 
-/// Where the text of a workflow comes from.
+/// Source of a workflow's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -95,18 +95,18 @@ pub enum Source {
     Path(String),
     /// The text itself; files it names are looked for beside `name`.
     Text {
-        /// What it is called in messages.
+        /// Name of the text in messages.
         name: String,
-        /// The workflow.
+        /// Text of the workflow.
         text: String,
     },
     /// A workflow that starts one agent, and who that is to be.
     Agent {
-        /// The workflow.
+        /// Text of the workflow.
         text: String,
-        /// Who it is to its engine.
+        /// Identity of the agent to its engine.
         agent: Box<SpawnedAgent>,
-        /// What it is given, its task with it: what its file does not take starts nothing.
+        /// Inputs of the agent, including its task. An input that its file does not accept starts nothing.
         given: ValueMap,
     },
 }
@@ -114,13 +114,13 @@ pub enum Source {
 /// One input as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputText {
-    /// Its name.
+    /// Name of the input.
     pub name: String,
-    /// Its text.
+    /// Value as it was typed.
     pub text: String,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[must_use]
@@ -140,7 +140,7 @@ pub enum Reply {
     NotRecorded(String),
 }
 
-/// What a recorded request led to.
+/// The results of a recorded request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The last event that followed from it; the board shows it from here on.
@@ -156,12 +156,12 @@ pub struct Receipt {
 pub struct Seen {
     /// All that can be seen.
     pub board: Arc<Board>,
-    /// What is wrong with the engine or the way to it.
+    /// A problem with the engine or the connection to it; `None` if all is well.
     pub trouble: Option<Trouble>,
 }
 
 impl Seen {
-    /// Whether the engine cannot be reached.
+    /// True if the engine cannot be reached.
     pub fn is_lost(&self) -> bool {
         matches!(self.trouble, Some(Trouble::Lost(_)))
     }
@@ -183,7 +183,7 @@ pub enum Trouble {
     TakenOver(String),
     /// The engine cannot be reached; it is tried again.
     Lost(String),
-    /// There is no engine: this is what was recorded last.
+    /// No engine runs: this is the last recorded state.
     Unowned,
 }
 
@@ -196,20 +196,20 @@ pub type Boards = watch::Receiver<Seen>;
 pub enum Signal {
     /// A call has written something; masked, else exactly as it was.
     Output {
-        /// Which call.
+        /// The call that wrote it.
         attempt: AttemptId,
-        /// Where in its output this begins.
+        /// Offset of `bytes` in the output.
         from: u64,
-        /// The bytes.
+        /// Output of the call, masked.
         #[serde(with = "super::bytes_as_text")]
         bytes: Vec<u8>,
-        /// When they came.
+        /// Time at which the bytes arrived.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
     },
     /// Somebody is needed, or something failed.
     Ring {
-        /// What about.
+        /// The run that needs somebody or failed.
         run: RunId,
         /// The gate, when it is one.
         gate: Option<GateId>,
@@ -235,7 +235,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Those of one run, or the bells of all.
+    /// Creates a stream of one run's signals, or of the bells of all runs.
     pub const fn new(of: Option<RunId>, ring: broadcast::Receiver<Arc<Signal>>) -> Self {
         Self { of, ring, missed: 0 }
     }
@@ -252,7 +252,7 @@ impl Signals {
         }
     }
 
-    /// How many were not taken in time since this was asked last.
+    /// Number of signals missed since the last call of this.
     pub const fn take_missed(&mut self) -> u64 {
         std::mem::replace(&mut self.missed, 0)
     }
@@ -265,38 +265,38 @@ impl Signals {
     }
 }
 
-/// What somebody wants to read.
+/// A request to read data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Want {
-    /// Events in order.
+    /// Events in the order of the log.
     Events {
-        /// Of this run; else of all.
+        /// Limits events to this run; `None` means all runs.
         run: Option<RunId>,
-        /// Those after this one.
+        /// Sequence number before the first event wanted.
         after: Seq,
         /// At most so many.
         limit: u32,
     },
     /// Events of the whole log in order, each with its links in the chain.
     Records {
-        /// Those after this one.
+        /// Sequence number before the first event wanted.
         after: Seq,
         /// At most so many.
         limit: u32,
     },
-    /// Whether the chain holds, from the first record to the last.
+    /// Checks the chain, from the first record to the last.
     Chain,
-    /// What a call wrote.
+    /// Output of a call.
     Output {
-        /// Which call.
+        /// The call that wrote it.
         attempt: AttemptId,
-        /// Which part of it.
+        /// Part of the output to read.
         part: OutputPart,
     },
     /// A file that a call left, from this byte on.
     Kept {
-        /// Which call.
+        /// The call that left it.
         attempt: AttemptId,
         /// Its path, as it is on the board.
         path: String,
@@ -305,25 +305,25 @@ pub enum Want {
     },
     /// A piece of evidence, from this byte on.
     Blob {
-        /// Its hash.
+        /// Hash of the evidence.
         digest: Digest,
         /// The first byte wanted.
         from: u64,
     },
     /// The plan of a run.
     Plan(RunId),
-    /// Which workflows there are, what one of them asks for, and what is wrong with what is given to it.
+    /// The workflows of the workspace, the inputs of one of them, and the problems of the values given to it.
     Workflow {
         /// The file, as for a launch; nothing is asked of one when it is empty.
         path: String,
-        /// What is given, as for a launch.
+        /// Values of inputs, as for a launch.
         words: Vec<InputText>,
     },
     /// The agents that the files of the workspace describe.
     Agents,
-    /// What agents left for those who come after, as the events that say so.
+    /// Entries that agents left for others, as the events that recorded them.
     Library(Box<LibraryQuery>),
-    /// What an agent should know before it begins: the bytes of JSON, whole.
+    /// Context of a project for an agent: the bytes of JSON, whole.
     Context(Box<ContextQuery>),
     /// A board that shows this run alone: whole, or as it was after an event.
     Past {
@@ -334,7 +334,7 @@ pub enum Want {
     },
 }
 
-/// Which part of an output.
+/// A part of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputPart {
@@ -344,42 +344,42 @@ pub enum OutputPart {
     LastLines(u32),
 }
 
-/// What was read.
+/// The data that was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Page {
-    /// Events in order.
+    /// Events in the order of the log.
     Events {
         /// With their places in the log.
         events: Vec<(Seq, Event)>,
-        /// Whether there are more after them.
+        /// True if more events follow.
         more: bool,
     },
-    /// Records in order.
+    /// Records in the order of the log.
     Records(Vec<Record>),
-    /// How far the chain holds.
+    /// Result of the chain check.
     Chain {
         /// Records that were looked at and hold.
         records: u64,
         /// The last of them, and its hash.
         head: (Seq, Digest),
-        /// What is wrong with the one after, if there is something.
+        /// The fault of the record after `head`, if any.
         broken: Option<String>,
     },
     /// A stretch of an output or of a kept file.
     Bytes {
-        /// Where it begins; later than asked when what lies between was not kept.
+        /// Offset of the bytes; later than requested if the bytes between were not kept.
         from: u64,
-        /// The bytes, exactly.
+        /// The exact bytes read.
         #[serde(with = "super::bytes_as_text")]
         bytes: Vec<u8>,
-        /// How many there are in all, this far.
+        /// Total number of bytes so far.
         total: u64,
         /// When they came, as far as that was kept.
         #[serde(default, skip_serializing_if = "Arrivals::is_empty")]
         times: Arrivals,
     },
-    /// A plan.
+    /// Plan of a run.
     Plan(Arc<Plan>),
     /// A workflow before it is started.
     Workflow(Box<Offer>),
@@ -388,7 +388,7 @@ pub enum Page {
     /// The past. Never sent: a seat elsewhere reads the events and folds them itself.
     #[serde(skip)]
     Past(Arc<Board>),
-    /// `could not …`
+    /// The failure, as a sentence that begins with `could not`.
     Missing(String),
 }
 
@@ -399,9 +399,9 @@ pub struct Offer {
     pub files: Vec<String>,
     /// Its name; empty when it could not be read.
     pub name: String,
-    /// What it is for.
+    /// Purpose of the workflow.
     pub about: String,
-    /// What it asks for.
+    /// Inputs of the workflow.
     pub inputs: Vec<OfferedInput>,
     /// Why it could not be started with what is given, for people.
     pub problems: Vec<String>,
@@ -410,17 +410,17 @@ pub struct Offer {
 /// One thing a workflow asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferedInput {
-    /// Its name.
+    /// Name of the input.
     pub name: String,
     /// The type: `string`, `integer` …
     pub kind: String,
-    /// Whether it must be given.
+    /// True if a value is required.
     pub required: bool,
-    /// What it is when nothing is given.
+    /// Value of the input when none is given.
     pub default: Option<String>,
     /// The only values allowed, when not empty.
     pub choices: Vec<String>,
-    /// What it is for.
+    /// Purpose of the input.
     pub about: String,
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 /// Characters of a name that are kept in that of an input.
 const NAME_CHARS_MAX: usize = 60;
 
-/// What was given so far.
+/// Values given so far, as inputs of a workflow.
 #[derive(Debug, Default)]
 pub struct Draft {
     values: ValueMap,

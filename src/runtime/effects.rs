@@ -42,13 +42,13 @@ pub struct Effects<C> {
     calls: BTreeMap<AttemptId, (Purpose, CancellationToken)>,
 }
 
-/// What every call needs.
+/// Resources that all calls share.
 pub(super) struct Shared<C> {
     host: Host,
     keep: Keep,
     /// Under which local programs run; without them they run below this process.
     pub(super) guards: Option<Arc<Guards>>,
-    /// What was called by an engine before us, and still runs.
+    /// Calls that an earlier engine began and that still run.
     adopted: Mutex<BTreeMap<AttemptId, Begun>>,
     clock: C,
     results: mpsc::Sender<Inbound>,
@@ -56,15 +56,15 @@ pub(super) struct Shared<C> {
     tasks: Tasks,
     free: Semaphore,
     closing: CancellationToken,
-    /// Whether steps of all runs are told where in a trace they stand, and where that is looked up.
+    /// True if steps of all runs get their place in a trace, and the boards to look it up.
     traced: (bool, Boards),
-    /// Where agents that are started for somebody reach us.
+    /// The engine's address for agents that are started for somebody.
     reach: Reach,
     /// Looks at captured workspaces; each has a directory of its own.
     looks: AtomicU64,
 }
 
-/// What came of a call, for the engine.
+/// The result of a call, for the engine.
 enum Came {
     Ended(Box<Outcome>),
     Lost(String),
@@ -201,7 +201,7 @@ impl<C: Clock> Shared<C> {
         Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing, traced, reach, looks }
     }
 
-    /// What a call is told as `TRACEPARENT`: its own span, for whatever it does to stand below.
+    /// Value of `TRACEPARENT` for a call: its own span, as the parent of all spans that it reports.
     fn traceparent(&self, attempt: AttemptId) -> Option<String> {
         let board = self.traced.1.borrow().board.clone();
         let span = board.summary(attempt.run)?.span;
@@ -360,7 +360,7 @@ impl<C: Clock> Shared<C> {
         Came::ended(self.outcome(attempt, launch, call.tree.is_some(), answer, ran_for).await)
     }
 
-    /// What the engine is told, with the files that were to be kept.
+    /// The outcome for the engine, with the kept files.
     pub(super) async fn outcome(
         self: &Arc<Self>,
         attempt: AttemptId,
@@ -383,12 +383,12 @@ impl<C: Clock> Shared<C> {
         outcome
     }
 
-    /// Where the captured workspace lies in which this call runs, if it runs in one.
+    /// Path of the captured workspace in which this call runs, if it runs in one.
     fn tree_of(&self, attempt: AttemptId) -> PathBuf {
         self.keep.tree(&attempt.to_string())
     }
 
-    /// What a call has written there is of no use to anybody when it is over.
+    /// Removes the captured workspace of a call; nothing needs it once the call is over.
     pub(super) async fn remove_tree_of(&self, attempt: AttemptId) {
         let dir = self.tree_of(attempt);
         // What cannot be removed now is tried again at the next start.
@@ -589,7 +589,7 @@ impl<C: Clock> Shared<C> {
     }
 }
 
-/// What the engine is told about what the tool saw.
+/// Turns the answer of a tool into the outcome for the engine.
 fn outcome(answer: Answer) -> Outcome {
     let not_started = matches!(answer.ended, Ended::NotStarted { .. });
     let failure = answer.failure().map(|cuelight_tool::Failure { mode, message }| Failure {
@@ -658,7 +658,7 @@ fn not_reached(why: &str) -> Outcome {
     Outcome { failure: Some(failure), ..Outcome::default() }
 }
 
-/// What could not be looked at counts as changed.
+/// The change that is reported when a check failed: a file that could not be checked counts as changed.
 fn fault_of_looking() -> Changed {
     let text = "could not be looked at: a fault of cuelight".to_owned();
     Changed { what: "what was approved".to_owned(), before: "as it was shown".to_owned(), now: text }

@@ -33,23 +33,24 @@ const STRAYS_NAMED: usize = 5;
 /// Between two looks at whether the workspace is still ours.
 const OWNER_LOOK: Duration = Duration::from_secs(1);
 
-/// What an engine is started with.
+/// Settings that an engine starts with.
 pub struct Setup {
     /// The place: one that its user trusts. There is no other way to start an engine.
     pub workspace: Trusted,
-    /// Who sits at the desk of this process.
+    /// The user at this process's desk.
     pub actor: Actor,
     /// All that a process of a step inherits.
     pub environment: Vec<(String, String)>,
-    /// Where the values of secrets come from.
+    /// Source of secret values.
     pub secrets: SecretStore,
     /// This program, for the tools that it does itself in a process of their own.
     pub program: Option<PathBuf>,
-    /// Where requests may go.
+    /// Allowed destinations of requests.
     pub http: HttpPolicy,
-    /// Whether steps are told where in a trace they stand, also those of runs that were started in none.
+    /// True if steps get their place in a trace, also in runs that were started outside of one.
     pub traced: bool,
-    /// Where captured workspaces are laid out for the calls that run in them; below `.cuelight` when nothing is said.
+    /// Parent directory of captured workspaces for the calls that run in them; `None` means below
+    /// `.cuelight`.
     pub trees: Option<PathBuf>,
     /// The program that becomes the guard of all local programs; without it they run below this process, and die with it.
     pub guard: Option<PathBuf>,
@@ -59,7 +60,7 @@ pub struct Setup {
 pub struct Engine {
     desk: LocalDesk,
     tasks: Tasks,
-    /// Of the seats.
+    /// Tasks of the seats.
     seats: Tasks,
     /// Seats, then the loop, then calls: each ended before the next.
     doors: CancellationToken,
@@ -187,7 +188,7 @@ impl Engine {
         self.desk.clone()
     }
 
-    /// Where seats start their tasks, and when they have to go.
+    /// Task tracker for seats, and the signal for them to leave.
     pub fn doors(&self) -> (&Tasks, &CancellationToken) {
         (&self.seats, &self.doors)
     }
@@ -220,7 +221,7 @@ impl Engine {
     }
 }
 
-/// What ends when the workspace is taken over.
+/// Everything that ends when the workspace is taken over.
 struct Watch {
     owner: Arc<Owner>,
     guards: Option<Arc<Guards>>,
@@ -302,7 +303,7 @@ fn trouble_of(news: &GuardNews) -> Option<Trouble> {
 struct Opened {
     owner: Owner,
     journal: Journal,
-    /// How often the workspace has been taken.
+    /// Number of times that the workspace has been taken.
     epoch: u64,
     conductor: Conductor,
     archive: Archive,
@@ -320,7 +321,7 @@ pub(super) struct Begun {
     pub(super) in_tree: bool,
 }
 
-/// What became of calls in flight: their guards are asked, and what runs under none any more is ended.
+/// Finds the state of calls in flight: asks their guards, and ends processes whose guard is gone.
 async fn found(
     shared: &Arc<Shared<SystemClock>>,
     past: Option<Past>,

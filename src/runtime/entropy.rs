@@ -10,17 +10,17 @@ use cuelight_base::{DecisionId, sha256};
 pub struct Entropy;
 
 impl Entropy {
-    /// Of all chance in one run.
+    /// Seed for all randomness of one run.
     pub fn seed(self) -> u64 {
         u64::from_le_bytes(draw())
     }
 
-    /// Of the salts of one owner's log.
+    /// Key for the salts of one owner's log.
     pub fn secret(self) -> [u8; 32] {
         draw()
     }
 
-    /// What somebody types to show that they have read something: four letters or digits.
+    /// A code of four letters or digits that a person types to confirm.
     pub fn code(self) -> String {
         sha256("cuelight-code-v1", &[&draw::<8>()]).code()[..4].to_owned()
     }

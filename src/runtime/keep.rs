@@ -1,4 +1,4 @@
-//! Where the files of calls lie, and where evidence is kept.
+//! Paths for the files of calls, and storage of evidence.
 
 use super::{archive::Archive, effects::attempt_dir};
 use cuelight_base::{AttemptId, Digest, RunId, Seq, sha256};
@@ -24,26 +24,25 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// Of a workspace whose log this is.
-    /// Captured workspaces are laid out below `trees`: outside of the workspace, or programs that look in the directories
-    /// above their own would find its files.
+    /// Creates it for a workspace and its log. Captured workspaces are laid out below `trees`, outside of the
+    /// workspace: programs that search parent directories would otherwise find the workspace's files.
     pub fn new(workspace: Workspace, trees: Option<&Path>, journal: Arc<Journal>, owner: Arc<Owner>) -> Self {
         let place = sha256("cuelight-place-v1", &[workspace.root().as_os_str().as_bytes()]);
         let trees = trees.map_or_else(|| workspace.trees(), |it| it.join(place.to_string()));
         Self { workspace, trees, journal, owner }
     }
 
-    /// Where the workspaces that gates of a run have captured are kept.
+    /// Directory of the workspaces that gates of a run have captured.
     pub(super) fn snapshots(&self, run: RunId) -> PathBuf {
         self.workspace.snapshots().join(run.to_string())
     }
 
-    /// Where a captured workspace is laid out under this name.
+    /// Directory of the captured workspace with this name.
     pub(super) fn tree(&self, name: &str) -> PathBuf {
         self.trees.join(name)
     }
 
-    /// Where captured workspaces are laid out, also those of other workspaces.
+    /// Parent directory of captured workspaces, also those of other workspaces.
     pub(super) fn copies(&self) -> &Path {
         self.trees.parent().unwrap_or(&self.trees)
     }
@@ -54,7 +53,7 @@ impl Keep {
         tidy_trees(&self.workspace.snapshots(), is_open);
     }
 
-    /// Whether nobody has taken the workspace over.
+    /// True if nobody has taken the workspace over.
     pub(super) fn is_ours(&self) -> bool {
         self.owner.is_owner()
     }

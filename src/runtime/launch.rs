@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-/// What the workflow that starts an agent is called in messages.
+/// Name of the workflow that starts an agent, for messages.
 const SPAWN_FILE: &str = "spawn.yaml";
 
 /// Reads, checks and lowers. A reply says what is wrong.
@@ -115,7 +115,7 @@ fn lacking(plan: &Plan, secrets: &SecretStore) -> Vec<(String, String)> {
     lacking
 }
 
-/// What a workflow asks for, and whether it could be started with these words.
+/// The inputs of a workflow, and the problems of starting it with these words.
 pub(super) fn offer(
     workspace: &Workspace,
     secrets: &SecretStore,
@@ -160,8 +160,8 @@ pub(super) fn offer(
     offer
 }
 
-/// What steps can ask of the machine we are on: its system and processor, what the workspace says of it, and whether steps
-/// can be shut in here.
+/// Facts about this machine that steps can require: system, processor, declared capabilities, and support for
+/// sandboxes.
 pub fn machine(workspace: &Workspace) -> Machine {
     let mut capabilities: BTreeSet<String> = workspace.of_machine("capabilities").into_iter().collect();
     if sandbox_weaknesses().is_ok() {

@@ -1,6 +1,7 @@
-//! What makes it go: the loop that decides, the calls it asks for, and the desk through which all others see it.
+//! Runs the engine: the loop that decides, the calls that it asks for, and the desk through which all others
+//! use it.
 //!
-//! It carries, it does not judge: what may happen is `engine`'s matter, what is kept `store`'s, what runs `tool`'s.
+//! It carries and does not judge: `engine` decides what may happen, `store` keeps it, `tool` runs it.
 
 mod again;
 mod agent_door;

@@ -33,16 +33,16 @@ impl Shelf {
     }
 }
 
-/// What is looked for in the library.
+/// A search in the library.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LibraryQuery {
-    /// On this shelf.
+    /// The shelf to search.
     #[serde(default)]
     pub shelf: Shelf,
-    /// Of this project; else of the workspace's own.
+    /// Project to search; `None` means the workspace's own.
     #[serde(default)]
     pub project: Option<String>,
-    /// Of this name.
+    /// Exact name of the entry.
     #[serde(default)]
     pub id: Option<String>,
     /// About this piece of work.
@@ -57,7 +57,7 @@ pub struct LibraryQuery {
     /// That went like this.
     #[serde(default)]
     pub status: Option<ResultStatus>,
-    /// About this.
+    /// Kind of knowledge to find.
     #[serde(default)]
     pub kind: Option<KnowledgeKind>,
     /// With any of these words, the best first.
@@ -140,7 +140,7 @@ fn follow(list: &mut Catalog, reader: &Reader, now: Timestamp) -> Result<(), Sto
     list.take(&entries, head, now)
 }
 
-/// How an event is found.
+/// The catalog entry of an event.
 fn entry(seq: Seq, event: &Event) -> Option<CatalogEntry> {
     let Fact::Library(it) = &event.fact else { return None };
     let at = event.at;
@@ -174,7 +174,7 @@ fn entry(seq: Seq, event: &Event) -> Option<CatalogEntry> {
     })
 }
 
-/// Where what is too large for the log is kept. It does not keep the journal open.
+/// Storage for content that is too large for the log. It does not keep the journal open.
 #[derive(Clone, Debug)]
 pub(super) struct Blobs(pub(super) Weak<Journal>);
 
@@ -253,7 +253,7 @@ fn gives_away(knowledge: &Knowledge, secrets: &SecretStore) -> Option<String> {
     harmless(knowledge.clone(), secrets).err()
 }
 
-/// What is kept of a result, and its text.
+/// The masked result to keep, and its text.
 fn masked(result: AgentResult, secrets: &SecretStore) -> Result<(AgentResult, String), String> {
     let refused = |why: &str| format!("the result is not taken: {why}");
     let mut body = result.body.ok_or_else(|| refused("it says nothing"))?;
@@ -296,10 +296,10 @@ impl LocalDesk {
     }
 }
 
-/// What a result says, out of the bytes it was kept as.
+/// Parses a result from its kept bytes.
 ///
 /// # Errors
-/// When they are not what was kept.
+/// When the bytes are not the ones that were kept.
 pub fn result_of_bytes(bytes: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(bytes)
         .map_err(|why| format!("could not read the result: {why}; see `cuelight audit verify`"))

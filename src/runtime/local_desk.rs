@@ -32,7 +32,7 @@ pub struct LocalDesk {
     pub(super) id: Arc<str>,
     pub(super) blobs: Blobs,
     pub(super) tasks: Tasks,
-    /// Where agents that are started reach this engine.
+    /// The engine's address for agents that it starts.
     pub(super) reached: Arc<watch::Sender<Reached>>,
 }
 
@@ -43,7 +43,7 @@ impl LocalDesk {
         Self { actor: actor.into(), ..self.clone() }
     }
 
-    /// The newest board.
+    /// The newest board published.
     pub fn board(&self) -> Arc<Board> {
         Arc::clone(&self.boards.borrow().board)
     }
@@ -93,7 +93,7 @@ impl LocalDesk {
         Some(policy)
     }
 
-    /// Who asks here.
+    /// The user of this desk.
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
@@ -182,7 +182,7 @@ impl LocalDesk {
     }
 }
 
-/// Whether what becomes of a command depends on the groups of whoever gives it.
+/// True if the result of a command depends on the groups of its sender.
 fn asks_who(command: &Command) -> bool {
     let closes_gates =
         matches!(command, Command::AnswerDoubt { .. } | Command::Done { .. } | Command::Skip { .. });

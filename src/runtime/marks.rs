@@ -1,12 +1,12 @@
-//! What the store is told beside events, because it interprets none: which runs are open, and the second wall around
-//! gates: one vote for each person at one epoch, one end for each gate.
+//! Marks for the store, which interprets no events. They say which runs are open. They are also the second
+//! wall around gates: one vote for each person at one epoch, one end for each gate.
 
 use cuelight_base::{Epoch, GateId};
 use cuelight_engine::{Event, Fact, GateEvent, RunEvent};
 use cuelight_store::Mark;
 use std::collections::BTreeMap;
 
-/// What has to be known of the open gates to mark what happens to them.
+/// The state of open gates that is needed to mark their events.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     gates: BTreeMap<GateId, Open>,
@@ -15,7 +15,7 @@ pub(super) struct Marks {
 #[derive(Debug)]
 struct Open {
     epoch: Epoch,
-    /// How often each principal took a vote back at this epoch: then they may vote once more.
+    /// Number of withdrawn votes per principal at this epoch; each allows one more vote.
     withdrawn: BTreeMap<String, u32>,
 }
 

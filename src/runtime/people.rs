@@ -1,6 +1,7 @@
-//! Who is who: `people.toml` names the people of a workspace, what proves each (an OS user, keys of ssh, tokens), and their groups.
+//! The people of a workspace, from `people.toml`: names, proofs of identity (an OS user, SSH keys, tokens),
+//! and groups.
 //!
-//! It only turns a proof into a name. Whether somebody may decide is judged by the engine.
+//! It only turns a proof into a name. The engine judges the right to decide.
 
 use super::ssh_key::{Signed, SshKey, fingerprint, public_key, signing_key};
 use cuelight_base::{TOKEN_NAME_CHARS_MAX, canonical_json, groups_do_not_count, keys_do_not_count, sha256};
@@ -15,7 +16,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 /// A signature of the one kind that is known has a tenth of it.
 const SIGNATURE_BYTES_MAX: usize = 4096;
 
-/// Who is who whenever it is asked, so that whoever leaves `people.toml` counts no more from then on.
+/// Looks up the people each time, so that somebody removed from `people.toml` no longer counts from then on.
 #[derive(Clone)]
 pub struct WhoIsWho(Arc<dyn Fn() -> Result<Arc<People>, String> + Send + Sync>);
 
@@ -47,14 +48,14 @@ pub struct People {
     token_keys: Vec<TokenKey>,
     os_names: BTreeMap<u32, String>,
     standing: Standing,
-    /// Whether it asks for a touched security key at every gate of the highest risk.
+    /// True if every gate of the highest risk requires a touched security key.
     touch: bool,
 }
 
 /// The purpose of a signature over `people.toml`, as `ssh-keygen -Y sign -n` wants it.
 const PEOPLE_NAMESPACE: &str = "cuelight-people";
 
-/// Somebody.
+/// One person of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Person {
     name: String,
@@ -68,9 +69,9 @@ struct Person {
 /// A key that signs tokens of people; its other half is with them, or with whoever knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TokenKey {
-    /// How a token names it.
+    /// Key id in a token.
     kid: String,
-    /// Who issues with it, as its tokens say.
+    /// Issuer named in its tokens.
     issuer: String,
     key: [u8; 32],
     /// For whom it speaks; for all when it is empty.
@@ -78,7 +79,7 @@ struct TokenKey {
 }
 
 impl Person {
-    /// What counts as one person, by whatever they prove themselves.
+    /// Identity of the person, the same for every proof.
     fn principal(&self) -> String {
         self.uid.map_or_else(|| format!("person:{}", self.name), |uid| format!("uid:{uid}"))
     }
@@ -95,11 +96,11 @@ struct File {
     gates: GatesEntry,
 }
 
-/// What the file says of gates.
+/// The settings for gates in the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GatesEntry {
-    /// What an approval of the highest risk must prove.
+    /// Proof that an approval of the highest risk needs.
     proof: Option<ProofEntry>,
 }
 
@@ -205,7 +206,7 @@ impl People {
         Ok(())
     }
 
-    /// What the system calls a user who is not in the file.
+    /// Adds the system's name of a user who is not in the file.
     #[must_use]
     pub fn with_os_name(mut self, uid: u32, name: &str) -> Self {
         self.os_names.insert(uid, name.to_owned());
@@ -218,7 +219,7 @@ impl People {
         Self { standing, ..self }
     }
 
-    /// Whether whoever could profit can have written the file.
+    /// True if the file may have been written by somebody who could profit from it.
     fn is_self_declared(&self) -> bool {
         self.standing == Standing::SelfDeclared
     }
@@ -247,7 +248,7 @@ impl People {
         self.persons.iter().find(|it| it.name == name)?.token.as_deref()
     }
 
-    /// What a key for tokens is called, and who issues with it.
+    /// The id and the issuer of a key for tokens.
     pub fn token_key_named(&self, key: &[u8; 32]) -> Option<(&str, &str)> {
         let found = self.token_keys.iter().find(|it| it.key == *key);
         found.map(|it| (it.kid.as_str(), it.issuer.as_str()))
@@ -289,11 +290,11 @@ impl People {
         Actor { name, proof: Proof::OsUser(uid), groups, channel }
     }
 
-    /// Who has signed an answer: the person of that name, when one of their keys has signed just this answer to just this ask. It
-    /// came through the door of somebody, which stays what it was.
+    /// Returns the signer of an answer: the person of that name, if one of their keys has signed exactly this
+    /// answer to exactly this ask. The channel stays that of `door`, through which it came.
     ///
     /// # Errors
-    /// Why nobody of that name has, and what to do.
+    /// The reason why no key of that person fits, and the next step.
     pub fn signer(
         &self,
         decision: &Decision,

@@ -26,7 +26,7 @@ const NAP_MAX: Span = Span::seconds(60);
 /// When the world asked to be woken and then did nothing, it is not asked again for so long.
 const IDLE_WAKE_PAUSE: Span = Span::seconds(1);
 
-/// What the loop needs of the log.
+/// The part of the log that the loop needs.
 pub trait JournalPort: Send + 'static {
     /// Appends all or nothing, and returns when it is safe.
     fn append(&mut self, batch: Arc<Batch>) -> impl Future<Output = Result<Appended, AppendError>> + Send;
@@ -34,13 +34,13 @@ pub trait JournalPort: Send + 'static {
     /// All events of a run that came to rest so long ago that it is no longer in memory.
     fn history(&mut self, run: RunId) -> impl Future<Output = Result<Vec<(Seq, Event)>, String>> + Send;
 
-    /// Whether the disk takes writes again; asked between two tries.
+    /// True if the disk accepts writes again; called between two tries.
     fn has_room(&mut self) -> impl Future<Output = bool> + Send;
 }
 
-/// Whoever carries out what has to be done. Must not wait: what takes time comes back as a command.
+/// Carries out effects. It must not wait: a result that takes time comes back as a command.
 pub trait Hands: Send + 'static {
-    /// Begins it.
+    /// Begins to carry out the effect.
     fn carry(&mut self, effect: Effect);
 
     /// The result of this call has arrived.
@@ -52,12 +52,12 @@ pub trait Hands: Send + 'static {
     }
 }
 
-/// What can arrive.
+/// A message to the loop.
 #[derive(Debug)]
 pub enum Inbound {
     /// Somebody asks, who has been stamped.
     Asked {
-        /// What.
+        /// The request to decide.
         request: Request,
         /// Gets the answer; who no longer waits for it gets none.
         reply: oneshot::Sender<Reply>,
@@ -66,33 +66,33 @@ pub enum Inbound {
     Preview {
         /// If this were asked.
         command: Command,
-        /// Gets the answer.
+        /// Receives the answer of the preview.
         reply: oneshot::Sender<Result<Vec<Event>, Refusal>>,
     },
     /// The loud half says what has come of something.
     Told(Command),
 }
 
-/// Who is waiting for an answer, and by what they may ask for it again.
+/// The waiting sender of a request, and the key under which it may ask for the answer again.
 type Waiting = Option<(Option<Key>, oneshot::Sender<Reply>)>;
 
 /// The loop and all it holds.
 pub struct Podium<J, C, H> {
-    /// Who decides.
+    /// Decides what happens, event by event.
     pub conductor: Conductor,
-    /// Where it is written.
+    /// The log to write to.
     pub journal: J,
-    /// What time it is.
+    /// Source of the current time.
     pub clock: C,
-    /// Who does it.
+    /// Carries out the effects of decisions.
     pub hands: H,
-    /// What arrives.
+    /// Receives messages to the loop.
     pub inbox: mpsc::Receiver<Inbound>,
-    /// Who looks.
+    /// Publishes the board to watchers.
     pub seen: watch::Sender<Seen>,
-    /// When to stop.
+    /// Cancelled when the loop must stop.
     pub closing: CancellationToken,
-    /// What was found out about the calls that were in flight when the log was left.
+    /// The state of each call that was in flight when the log was left.
     pub found: Vec<(AttemptId, Found)>,
     /// When the log was not left but taken.
     pub taken: Option<Box<TakeOver>>,
@@ -133,23 +133,24 @@ struct AtWork<J, C, H> {
     answered: Answered,
     /// Arrived while a batch was held back, or twice in one batch.
     late: VecDeque<Inbound>,
-    /// Whether the last `Wake` led to nothing.
+    /// True if the last `Wake` led to nothing.
     idle: bool,
-    /// What is on disk, and what it leads to has not left yet.
+    /// A batch that is on disk and whose effects were not released yet.
     due: Option<Due>,
 }
 
 /// A batch that is on disk.
 struct Due {
     turn: Turn<Waiting>,
-    /// Where; nothing when there was nothing to record.
+    /// Position in the log; `None` when there was nothing to record.
     appended: Option<Appended>,
     /// The calls whose ends are in it.
     ended: Vec<AttemptId>,
 }
 
 impl Due {
-    /// What it leads to leaves: the board first, since what is called now may look up where it stands.
+    /// Releases the effects of the batch. The board comes first, since a new call may look up its place on
+    /// it.
     fn release<H: Hands>(
         self,
         conductor: &mut Conductor,
@@ -224,7 +225,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         }
     }
 
-    /// How long nothing has to be done.
+    /// Time until the next deadline.
     fn nap(&self) -> Option<Span> {
         let floor = if self.idle { IDLE_WAKE_PAUSE } else { Span::default() };
         let deadline = self.podium.conductor.deadline()?;

@@ -20,17 +20,17 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a changed file may go unnoticed.
+/// Time for which a changed file may go unnoticed.
 const LOOK_EVERY: Span = Span::seconds(60);
 
 /// A workflow that starts by itself.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
-    /// Its file.
+    /// Path of the workflow's file.
     pub file: String,
-    /// Its name.
+    /// Name of the workflow.
     pub workflow: String,
-    /// When.
+    /// Times of its starts.
     pub schedule: Schedule,
 }
 
@@ -44,18 +44,18 @@ impl Scheduled {
 /// A schedule whose time has come.
 #[derive(Clone, Debug)]
 pub struct Due<'a> {
-    /// Which.
+    /// The workflow that is due.
     pub item: &'a Scheduled,
     /// For which time; the newest of all that were missed.
     pub at: Timestamp,
-    /// What is done about it.
+    /// Action to take now.
     pub what: DueWhat,
 }
 
-/// What is done about a schedule whose time has come.
+/// The action for a due schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DueWhat {
-    /// It starts.
+    /// The workflow starts now.
     Start,
     /// It starts when these runs have come to rest.
     Wait(Vec<RunId>),
@@ -63,7 +63,7 @@ pub enum DueWhat {
     Cancel(Vec<RunId>),
 }
 
-/// Whether anything of the workspace may start by itself, or why not.
+/// Checks that the workspace may start anything by itself; the error says why not.
 pub type MayStart = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Starts what is due until `closing`, as long as the workspace is as its user trusts it.
@@ -146,8 +146,8 @@ async fn cancel(desk: &LocalDesk, run: RunId, workflow: &str) {
     drop(desk.submit(Request { id: RequestId::once(), command }).await);
 }
 
-/// Whose time has come: each schedule at most once, whatever was missed. Nothing of a workflow that somebody holds, and
-/// nothing that was missed meanwhile.
+/// Schedules that are due: each at most once, no matter how many times were missed. Held workflows are left
+/// out, and so are times that were missed during the hold.
 pub fn due<'a>(
     found: &'a [Scheduled],
     board: &Board,

@@ -55,7 +55,7 @@ pub(super) struct SshKey {
     /// As it stands in a signature.
     blob: Vec<u8>,
     key: VerifyingKey,
-    /// What it is for, when it is a security key.
+    /// Application string of a security key; `None` for other keys.
     application: Option<Vec<u8>>,
 }
 
@@ -91,7 +91,7 @@ impl SshKey {
         if self.is_security_key() { SECURITY_KIND } else { KIND }
     }
 
-    /// Whether it signs only while somebody touches it.
+    /// True if it signs only while somebody touches it.
     pub(super) fn is_security_key(&self) -> bool {
         self.application.is_some()
     }

@@ -10,8 +10,8 @@ use tokio_util::task::TaskTracker;
 /// Pieces of work of one kind that are done at once: they keep processors busy, of which most machines have no more.
 const WORK_AT_ONCE: usize = 4;
 
-/// What a piece of work that somebody waits for is about. Each kind has room by itself: what is done in a moment does not wait behind what
-/// reads many files.
+/// Kind of a piece of work that somebody waits for. Each kind has its own limit, so that quick work does not
+/// wait behind work that reads many files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkKind {
     /// A text is masked or judged.

@@ -1,7 +1,7 @@
-//! What a coding agent is about to do, for people: the question, the command or the change of a file, whole, its risk, and, apart from
-//! these, what the agent says of it.
+//! The next action of a coding agent, as shown to people: the question, the whole command or file change, and
+//! its risk. The agent's own claim about it is apart from these.
 //!
-//! Files are read by the caller; what is asked of people is for `draft`.
+//! The caller reads files; `draft` writes the question for people.
 
 use cuelight_base::{Digest, Value, ValueMap, counted, is_unseen};
 use cuelight_definition::{CommandRisk, Risk, command_risk, words_risk};
@@ -13,7 +13,7 @@ use std::{path::Path, time::Duration};
 const SUBJECT_CHARS_MAX: usize = 64;
 /// Letters of the first word of a longer one.
 const WORD_CHARS_MAX: usize = 24;
-/// How long the shortest difference of two texts is searched for.
+/// Time limit of the search for the shortest diff of two texts.
 const DIFF_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Tools that start a command on this machine, and the fields of it.
@@ -40,20 +40,20 @@ const SUBJECTS: [&str; 4] = ["url", "query", "pattern", "subject"];
 /// A tool that an agent is about to use.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolUse<'a> {
-    /// The agent.
+    /// Name of the agent.
     pub agent: &'a str,
     /// The tool, as the agent calls it.
     pub tool: &'a str,
     /// All that the tool is given.
     pub input: &'a Value,
-    /// Where the agent works.
+    /// Working directory of the agent.
     pub directory: &'a str,
 }
 
 /// A file that a tool names, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileNow {
-    /// Where it is, links followed.
+    /// Path of the file, links followed.
     pub path: String,
     /// Its text; nothing when there is no such file.
     pub text: Option<String>,
@@ -63,16 +63,16 @@ pub struct FileNow {
     pub problem: Option<String>,
 }
 
-/// What people are shown.
+/// The text that people are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolAsk {
-    /// The question.
+    /// The question to people.
     pub title: String,
     /// Texts by name, the most important first.
     pub evidence: Vec<(String, String)>,
-    /// What the agent says of it.
+    /// The agent's own claim.
     pub claim: Option<String>,
-    /// How bad a wrong yes is.
+    /// Risk of a wrong approval.
     pub risk: Risk,
 }
 
@@ -101,7 +101,8 @@ impl ToolUse<'_> {
         (1..=FILES_MAX).contains(&paths.len()).then_some(paths)
     }
 
-    /// What people are asked. `file` is the one that is changed, `written` is where the files that are written are, links followed.
+    /// The question for people. `file` is the file that is changed; `written` are the paths of all written
+    /// files, links followed.
     pub fn ask(&self, file: Option<&FileNow>, written: &[String]) -> ToolAsk {
         let CommandRisk { risk, why } = self.risk(written);
         let mut evidence = Vec::new();
@@ -192,7 +193,8 @@ impl ToolUse<'_> {
         words.iter().map(|it| it.as_str().map(str::to_owned)).collect()
     }
 
-    /// What the tools that agents bring along can do; of all others the worst that can still be taken back is believed.
+    /// Risk of the tools that agents bring along. Any other tool is taken for the worst risk that can still
+    /// be undone.
     fn risk(&self, written: &[String]) -> CommandRisk {
         let plain = |risk| CommandRisk { risk, why: String::new() };
         if ["Read", "Glob", "Grep", "LS", "NotebookRead", "TodoWrite"].contains(&self.tool) {
@@ -232,7 +234,7 @@ impl ToolUse<'_> {
         })
     }
 
-    /// How the file would change, and the fields of the input that this shows.
+    /// The diff of the file, and the input fields that it covers.
     fn change(&self, file: &FileNow) -> (String, Vec<&'static str>) {
         if let Some(problem) = &file.problem {
             return (

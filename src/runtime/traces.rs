@@ -27,27 +27,27 @@ const RUNS_MAX: usize = 10_000;
 const REQUESTS_MAX: usize = 2048;
 /// Spans of one message.
 const SPANS_MAX: usize = 512;
-/// How long is gathered before something is sent.
+/// Time to gather spans before they are sent.
 const GATHER: Duration = Duration::from_millis(250);
-/// How long one message may take.
+/// Timeout of one message.
 const SEND_MAX: Duration = Duration::from_secs(10);
-/// Between two tries: from …
+/// Shortest pause between two tries, …
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// … to.
+/// … and the longest pause.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
-/// What is left is sent for so long when the engine ends.
+/// Time limit for the last message when the engine ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
-/// Where traces go.
+/// Settings of the trace export.
 #[derive(Clone)]
 pub struct TraceSetup {
     /// The whole address: `http://127.0.0.1:4318/v1/traces`.
     pub url: String,
     /// Fields that go with each message; any may be a secret.
     pub fields: Vec<(String, Vec<u8>)>,
-    /// What the collector calls us.
+    /// Our name for the collector.
     pub service: String,
-    /// Where they may go: anywhere when the user of this process said where, else where requests may.
+    /// Allowed destinations: any if the user of this process set the address, else those of requests.
     pub policy: HttpPolicy,
 }
 
@@ -87,7 +87,7 @@ impl TraceSetup {
     }
 }
 
-/// What waits, and what became of the rest.
+/// Runs and requests that wait for export, and counts of the rest.
 #[derive(Debug, Default)]
 pub struct Traces {
     waits: Mutex<Waits>,
@@ -102,7 +102,7 @@ struct Waits {
     trouble: Option<String>,
 }
 
-/// How much was sent.
+/// Counts of sent and dropped traces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceCounts {
     /// Spans that the collector took.
@@ -124,7 +124,7 @@ impl Traces {
         self.more.notify_one();
     }
 
-    /// How much was sent, and what is in the way at this moment.
+    /// The counts, and the current problem, if any.
     pub fn state(&self) -> (TraceCounts, Option<String>) {
         let waits = self.waits();
         (waits.counts, waits.trouble.clone())
@@ -143,7 +143,7 @@ impl Traces {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was tried: it was sent, or refused for good, or is tried again.
+    /// Notes the result of a send. An error means that it is tried again.
     fn note(&self, count: usize, came: Result<(), (String, bool)>) -> Result<(), ()> {
         let mut waits = self.waits();
         match came {
@@ -164,7 +164,7 @@ impl Traces {
     }
 }
 
-/// Which runs were seen, and which of them are open.
+/// The runs seen so far, and the open ones among them.
 #[derive(Default)]
 struct Known {
     last: u32,
@@ -172,7 +172,7 @@ struct Known {
 }
 
 impl Known {
-    /// Those that have come to rest since the last look.
+    /// Runs that ended since the last look.
     fn look(&mut self, board: &Board) -> Vec<RunId> {
         // Names are counted up and never used again.
         while board.summary(RunId(self.last + 1)).is_some() {

@@ -39,12 +39,12 @@ const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// Words of a search that count.
 const WORDS_MAX: usize = 32;
 
-/// What an agent left.
+/// An entry that an agent left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogEntry {
     /// The event that says so.
     pub seq: Seq,
-    /// What sort of thing: results, knowledge.
+    /// The shelf: results or knowledge.
     pub shelf: &'static str,
     /// Its name on that shelf.
     pub id: String,
@@ -52,28 +52,28 @@ pub struct CatalogEntry {
     pub project: String,
     /// The piece of work, where there is one.
     pub issue: String,
-    /// Who left it.
+    /// The agent that left it.
     pub agent: String,
-    /// What kind of agent that is.
+    /// The type of that agent.
     pub agent_type: String,
-    /// Of which kind it is, or how it went.
+    /// The kind of knowledge, or the status of a result.
     pub kind: String,
     /// When it was left.
     pub at: Timestamp,
-    /// How long it can be found; for ever when nothing is said.
+    /// The time until which it can be found; none means for ever.
     pub until: Option<Timestamp>,
-    /// What it is found by, besides.
+    /// Further text that a search finds it by.
     pub text: String,
 }
 
-/// What is looked for.
+/// The conditions of a search; an optional condition that is none matches all entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatalogQuery {
-    /// On this shelf.
+    /// Entries on this shelf.
     pub shelf: String,
-    /// Of this project, empty for the workspace's own.
+    /// Entries of this project, empty for the workspace's own.
     pub project: String,
-    /// Of this name.
+    /// The entry with this name.
     pub id: Option<String>,
     /// About this piece of work.
     pub issue: Option<String>,
@@ -81,13 +81,13 @@ pub struct CatalogQuery {
     pub agent: Option<String>,
     /// By agents of this type.
     pub agent_type: Option<String>,
-    /// Of this kind.
+    /// Entries of this kind.
     pub kind: Option<String>,
     /// Left at this instant or later.
     pub since: Option<Timestamp>,
     /// Left before this instant.
     pub until: Option<Timestamp>,
-    /// Before this event.
+    /// Entries left before this event.
     pub before: Option<Seq>,
     /// With any of these words, those with most of them first; else, and among equals, the newest first.
     pub words: Option<String>,

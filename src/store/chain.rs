@@ -21,7 +21,8 @@ pub(super) const ROOT: Digest = Digest([0; 32]);
 /// Chance that keeps a payload from being guessed by its hash.
 pub(super) type Salt = [u8; 16];
 
-/// What is said about a record beside its payload. Fields in the order of their names: this is what is hashed.
+/// The part of a record besides its payload. The fields are in the order of their names, because this is
+/// hashed.
 #[derive(Debug, Serialize)]
 pub(super) struct Header<'a> {
     pub(super) at: i64,
@@ -64,7 +65,7 @@ fn link_bytes(prev: Digest, seq: Seq, header: &[u8], payload_hash: Digest) -> Di
 /// A log that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// Records looked at.
+    /// The number of records checked.
     pub records: u64,
     /// The last one, and its hash.
     pub head: (Seq, Digest),
@@ -80,7 +81,7 @@ pub struct Verified {
 pub struct Broken {
     /// The first record that is wrong, or missing.
     pub seq: Seq,
-    /// What is wrong with it.
+    /// The damage that was found.
     pub kind: Damage,
 }
 
@@ -93,7 +94,7 @@ pub enum Damage {
     Surplus,
     /// It does not follow the one before.
     Unlinked,
-    /// What it says about itself was changed.
+    /// Its header was changed.
     Header,
     /// Its payload was changed.
     Payload,
@@ -173,15 +174,15 @@ fn walk(
 /// A record with its links, as it stands in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linked {
-    /// Its place.
+    /// The place of the record in the log.
     pub seq: Seq,
-    /// What happened.
+    /// The event of the record.
     pub event: Event,
     /// The hash it says it follows.
     pub prev: Digest,
-    /// Its own.
+    /// The hash of this record.
     pub hash: Digest,
-    /// Whether both are what they should be.
+    /// True if both hashes are right.
     pub holds: bool,
 }
 
@@ -252,7 +253,7 @@ fn read_salt(digits: &str) -> Option<Salt> {
     Some(salt)
 }
 
-/// How far the chain holds.
+/// The end of the part of the chain that is verified.
 struct Link {
     seq: Seq,
     hash: Digest,

@@ -46,7 +46,7 @@ impl NoteKey {
         [digest[0], digest[1], digest[2], digest[3]]
     }
 
-    /// Which log it signs, as it is called.
+    /// The name of the log that it signs.
     pub fn log(&self) -> &str {
         &self.name
     }
@@ -55,7 +55,7 @@ impl NoteKey {
         self.has_signed(&note.text(), &note.signatures)
     }
 
-    /// Whether one of these is its signature of that text.
+    /// True if one of these signatures is its valid signature of that text.
     pub(super) fn has_signed(&self, text: &str, signatures: &[NoteSignature]) -> bool {
         let is_mine = |it: &&NoteSignature| it.name == self.name && it.key == self.id();
         let is_good = |it: &NoteSignature| self.key.verify_strict(text.as_bytes(), &it.signature).is_ok();
@@ -105,10 +105,10 @@ impl fmt::Display for NoteSignature {
     }
 }
 
-/// What the log was at a size.
+/// A signed statement about the log at one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Which log: `cuelight/` and sixteen digits that its first key gave it.
+    /// The name of the log: `cuelight/` and sixteen digits that its first key gave it.
     pub origin: String,
     /// Records up to here.
     pub size: Seq,
@@ -139,7 +139,7 @@ impl Note {
         Ok(Self { origin: origin.to_owned(), size: Seq(size), head, signatures })
     }
 
-    /// Whether one of these keys signed it.
+    /// True if one of these keys signed it.
     pub fn is_signed_by(&self, keys: &[NoteKey]) -> bool {
         keys.iter().any(|it| it.signs(self))
     }
@@ -174,7 +174,7 @@ pub fn read_notes(text: &str) -> Result<(Vec<Note>, usize), String> {
 /// Bytes of a file of notes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct NoteBytes {
-    /// Those of its whole notes.
+    /// The bytes of its whole notes.
     whole: u64,
     /// All of them: what comes after the whole notes was left half-written by a crash.
     all: u64,
@@ -230,21 +230,21 @@ fn each_note(workspace: &Workspace, see: &mut dyn FnMut(Note)) -> Result<NoteByt
 /// The signed heads and keys of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heads {
-    /// Oldest first.
+    /// The notes, oldest first.
     pub notes: Vec<Note>,
     /// Oldest first; each after the first is worth what a note says that both signed.
     pub keys: Vec<NoteKey>,
 }
 
 impl Heads {
-    /// What lies in a workspace; nothing when nothing was signed there.
+    /// The heads and keys of a workspace; empty when nothing was signed there.
     pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
         let mut notes = Vec::new();
         each_note(workspace, &mut |it| notes.push(it))?;
         Ok(Self { notes, keys: keys_of(workspace)? })
     }
 
-    /// How many heads and keys there are, for whoever needs none of them.
+    /// The numbers of heads and keys, without keeping them in memory.
     pub fn count(workspace: &Workspace) -> Result<(u64, usize), StoreError> {
         let mut notes = 0;
         each_note(workspace, &mut |_| notes += 1)?;
@@ -320,7 +320,7 @@ pub fn check_heads(
     Ok(Ok(signed))
 }
 
-/// Who signs heads: it keeps the last one it signed, and never signs two for one size.
+/// The signer of heads. It keeps the last head that it signed, and never signs two for one size.
 pub(super) struct Notary {
     origin: String,
     key: SigningKey,
@@ -400,7 +400,7 @@ fn signed(origin: &str, (size, head): (Seq, Digest), keys: &[&SigningKey]) -> No
     note
 }
 
-/// What each of these keys says to a text.
+/// The signature of each of these keys over a text.
 pub(super) fn sign(origin: &str, text: &str, keys: &[&SigningKey]) -> Vec<NoteSignature> {
     let signature = |key: &&SigningKey| {
         let public = NoteKey { name: origin.to_owned(), key: key.verifying_key() };
@@ -409,7 +409,7 @@ pub(super) fn sign(origin: &str, text: &str, keys: &[&SigningKey]) -> Vec<NoteSi
     keys.iter().map(signature).collect()
 }
 
-/// How it stands with the key that signs, in words for people; nothing where all is well, or nothing was signed yet.
+/// The problem with the signing key, in words for people; none if all is well or nothing was signed yet.
 pub fn key_trouble(workspace: &Workspace) -> Option<String> {
     let signed = !keys_of(workspace).ok()?.is_empty();
     if signed { key_of(workspace).err().map(|it| it.to_string()) } else { None }

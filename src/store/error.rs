@@ -1,4 +1,4 @@
-//! What can go wrong with what is kept, in sentences that finish "could not …" and say what to do next.
+//! The errors of the store, in sentences that finish "could not …" and name the next step.
 
 use rusqlite::{Error as SqlError, ErrorCode, ffi};
 use std::{
@@ -12,13 +12,13 @@ pub enum StoreError {
     /// Something stands in the way that a person can move.
     #[error("could not {doing} {}: {why}; {next}", path.display())]
     Refused {
-        /// What was tried: `open`, `create`, `read`.
+        /// The action that failed: `open`, `create`, `read`.
         doing: &'static str,
-        /// On what.
+        /// The path that it concerned.
         path: PathBuf,
-        /// What stood in the way.
+        /// The reason for the failure.
         why: String,
-        /// What helps.
+        /// The next step for a person.
         next: &'static str,
     },
     /// A later cuelight wrote it; nothing was changed.
@@ -28,23 +28,23 @@ pub enum StoreError {
         path.display()
     )]
     Newer {
-        /// The database.
+        /// The path of the database.
         path: PathBuf,
-        /// Its schema.
+        /// The schema version of the database.
         found: i64,
-        /// Ours.
+        /// The newest schema version known here.
         known: i64,
     },
-    /// What is there is not what was written; nothing was changed.
+    /// The file differs from what was written; nothing was changed.
     #[error(
         "could not read {}: it is damaged ({what}); keep a copy of it, then restore a backup, or move it away \
          to begin anew",
         path.display()
     )]
     Damaged {
-        /// The database.
+        /// The path of the database.
         path: PathBuf,
-        /// What was found.
+        /// The damage that was found.
         what: String,
     },
 }
@@ -63,7 +63,7 @@ impl StoreError {
         Self::Damaged { path: path.to_owned(), what: what.into() }
     }
 
-    /// What the system said, and what to do about it: `could not DOING PATH: …`.
+    /// The error of the system, with the next step: `could not DOING PATH: …`.
     pub fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
         if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
             return Self::refused(doing, path, "it is a symbolic link, or one leads to it", "remove it");
@@ -111,12 +111,12 @@ pub enum AppendError {
     /// Another owner took the database over; this one never writes again.
     #[error("could not record: another cuelight has taken over this workspace; attach to it")]
     Fenced,
-    /// What is on disk is not known; this journal never writes again.
+    /// The content of the disk is unknown; this journal never writes again.
     #[error("could not record: {0}; look at the disk, then restart cuelight")]
     Fatal(String),
 }
 
-/// What a failed statement means for the one who waits for it.
+/// The consequence of a failed statement for its caller.
 pub(super) enum Meaning {
     /// Somebody else holds the lock. Nothing was begun, so waiting loses nothing.
     Wait,

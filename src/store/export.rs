@@ -1,5 +1,6 @@
-//! What somebody was given out of a log, checked anywhere without it: the whole chain line by line, and any other file by a
-//! note that the key of the workspace signed about its digest. What is in those files is made elsewhere.
+//! Exports of a log, which can be checked without it. One is the whole chain, line by line. Any other file
+//! has a note about its digest, signed with the key of the workspace. Other modules write the content of
+//! these files.
 
 use crate::{
     Heads, Note, NoteKey, StoreError, Workspace,
@@ -24,23 +25,23 @@ pub struct ChainEnd {
     pub head: ChainHead,
     /// Signed heads, oldest first.
     pub notes: Vec<String>,
-    /// Keys, oldest first.
+    /// The public keys, oldest first.
     pub keys: Vec<String>,
 }
 
 /// The last record of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainHead {
-    /// Its place.
+    /// The place of the record in the log.
     pub seq: Seq,
-    /// Its hash.
+    /// The hash of the record.
     pub hash: Digest,
 }
 
 /// An exported chain that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedChain {
-    /// Records in it.
+    /// The number of records in the export.
     pub records: u64,
     /// Up to where a key that is believed has signed it.
     pub signed: Seq,
@@ -93,14 +94,14 @@ pub fn verify_chain(text: &str, given: &[NoteKey]) -> Result<ExportedChain, Stri
     Ok(ExportedChain { records: end.count, signed, keys: believed })
 }
 
-/// What the key of a workspace says of a file that was made from its log.
+/// A signed statement by the workspace's key about a file that was made from its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileNote {
-    /// Which log.
+    /// The name of the log.
     pub origin: String,
     /// SHA-256 of the bytes of the file.
     pub file: Digest,
-    /// How long the log was then.
+    /// The number of records in the log at that time.
     pub size: Seq,
     /// The hash of its last record.
     pub head: Digest,
@@ -150,7 +151,7 @@ impl FileNote {
         })
     }
 
-    /// Whether one of these keys signed it.
+    /// True if one of these keys signed it.
     pub fn is_signed_by(&self, keys: &[NoteKey]) -> bool {
         keys.iter().any(|it| it.has_signed(&self.text(), &self.signatures))
     }

@@ -28,18 +28,20 @@ use std::{
 /// Records that are verified before anything is written; of a longer log, the last ones.
 const VERIFIED_AT_START: u64 = 100_000;
 
-/// What is appended in one transaction.
+/// Events and marks that are appended in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// In order. Whole commands, never a part of one.
     pub events: Vec<Event>,
-    /// What else becomes true with them.
+    /// The marks that are set with the events.
     pub marks: Vec<Mark>,
-    /// How long the machine has been up, time asleep included; beside wall time it shows a clock that jumps.
+    /// The time since the machine started, time asleep included; compared with wall time, it shows a clock
+    /// that jumps.
     pub uptime: Span,
 }
 
-/// What the store is told beside events, because it does not interpret them: an index, and the second wall around gates.
+/// Facts that the store needs besides events, because it does not interpret them. They serve an index, and
+/// the second protection of gates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// A run is there, and is folded at the next start.
@@ -48,43 +50,43 @@ pub enum Mark {
     RunRested(RunId),
     /// Somebody decided. Once for each decision, and once for each principal at one epoch of a gate.
     Voted {
-        /// The decision.
+        /// The id of the decision.
         decision: DecisionId,
-        /// At which gate.
+        /// The gate that was answered.
         gate: GateId,
-        /// What was asked then.
+        /// The epoch of the ask.
         epoch: Epoch,
-        /// By whom.
+        /// The principal who decided.
         principal: String,
     },
     /// A gate closed, once.
     Resolved {
-        /// The gate.
+        /// The gate that closed.
         gate: GateId,
-        /// What was asked then.
+        /// The epoch of the ask.
         epoch: Epoch,
     },
 }
 
-/// Where a batch stands.
+/// The place of a batch in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Its first event.
+    /// The first event of the batch.
     pub first: Seq,
     /// Its last one; before `first` when the batch had none.
     pub last: Seq,
 }
 
-/// What opening found.
+/// The state of the log when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// Whether there was nothing before.
+    /// True if the log did not exist before.
     pub created: bool,
-    /// How often this log has been taken up.
+    /// The number of times that this log was opened for writing.
     pub epoch: u64,
     /// The last event, and its hash.
     pub head: (Seq, Digest),
-    /// When it happened.
+    /// The time of the last event.
     pub last_at: Option<Timestamp>,
 }
 
@@ -158,7 +160,7 @@ impl Journal {
         self.send(Request::Blob(bytes, Box::new(reply)));
     }
 
-    /// Whether the disk takes a probe again, synced; asked between two tries after `NoSpace`.
+    /// True if the disk accepts a synced probe again. Callers ask between two tries after `NoSpace`.
     pub fn has_room(&self) -> bool {
         writer::has_room(&self.workspace)
     }
@@ -189,7 +191,7 @@ impl Drop for Journal {
     }
 }
 
-/// There is no database yet: no file, or one without a byte.
+/// True if no database exists yet: no file, or an empty one.
 fn is_nothing(path: &Path) -> bool {
     fs::metadata(path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |file| file.len() == 0)
 }
@@ -224,7 +226,7 @@ fn examine(
     Ok((verified.head, verified.last_at))
 }
 
-/// Who signs heads from now on. A log that is shorter than what was signed is not taken up.
+/// The signer of heads from now on. A log that is shorter than its last signed head is refused.
 fn notary_of(
     workspace: &Workspace,
     seed: &[u8; 32],

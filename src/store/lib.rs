@@ -1,5 +1,6 @@
-//! What is kept: the one log with its chain, values by digest, output files; who owns them and where they lie.
-//! The only room that says SQL. It stores events and never interprets them.
+//! The stored data: the one log with its chain, values by digest and output files. Also the owner and the
+//! paths of a workspace.
+//! The only room that uses SQL. It stores events and never interprets them.
 
 mod below;
 mod blob;

@@ -1,6 +1,8 @@
-//! Who owns a workspace: the process that holds the lock, from start to end. Everybody else attaches to it or only reads.
+//! The owner of a workspace: the process that holds the lock, from start to end. Everybody else attaches to
+//! it or only reads.
 //!
-//! The lock keeps two owners apart; the epoch in the database (see `journal`) keeps out one that lost it and does not know.
+//! The lock keeps two owners apart. The epoch in the database (see `journal`) stops an owner that lost the
+//! lock unnoticed.
 
 use crate::{StoreError, Workspace, below, schema};
 use cuelight_base::Timestamp;
@@ -24,14 +26,14 @@ pub struct Owner {
 /// Why this process does not own it.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnerError {
-    /// Another process does.
+    /// Another process owns it.
     #[error(
         "could not take {}: {} has owned it since {since}; attach to it, or end it first",
         path.display(),
         pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
     )]
     Held {
-        /// The workspace.
+        /// The root of the workspace.
         path: PathBuf,
         /// Its owner; unknown for the instant in which it has the lock and has not yet written its number.
         pid: Option<u32>,
@@ -115,7 +117,8 @@ impl Owner {
         Ok(Self { lock, workspace: workspace.clone(), beside: None })
     }
 
-    /// Whether nobody has taken the workspace over. Who cannot tell goes on: the epoch of the log has the last word.
+    /// True if no other process has taken the workspace over. It is also true if this cannot be determined:
+    /// the epoch of the log decides in the end.
     pub fn is_owner(&self) -> bool {
         self.beside.is_some() || is_at(&self.lock, &self.workspace.dir().join("lock"))
     }
@@ -140,7 +143,7 @@ fn open(path: &Path) -> io::Result<File> {
     below::open(path, OFlags::RDWR | OFlags::CREATE)
 }
 
-/// Whether a file is the one that has this name.
+/// True if the open file is still the one at this path, or if that cannot be determined.
 fn is_at(file: &File, path: &Path) -> bool {
     let (Ok(file), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else { return true };
     (file.dev(), file.ino()) == (named.dev(), named.ino())

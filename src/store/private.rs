@@ -13,7 +13,7 @@ use std::{
 /// Bytes of such a file.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// What lies there; nothing where there is no file.
+/// The text of a private file; none if it does not exist.
 ///
 /// # Errors
 /// When others could read it, or it cannot be read.

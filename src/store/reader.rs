@@ -26,10 +26,10 @@ pub struct Reader {
     path: PathBuf,
 }
 
-/// Where a run lies in the log.
+/// The place of a run in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunEntry {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
     /// The first event of the batch that opened it.
     pub first: Seq,
@@ -40,11 +40,11 @@ pub struct RunEntry {
 /// A record as it is handed to others, who can check it without us.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainRecord {
-    /// Its place.
+    /// The place of the record in the log.
     pub seq: Seq,
-    /// What it says about itself: the bytes that are hashed.
+    /// The header: the bytes that are hashed.
     pub header: String,
-    /// What it says: the bytes that are hashed with the salt. Nothing where only its place in the chain matters.
+    /// The payload: the bytes that are hashed with the salt. None where only its place in the chain matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
     /// Chance, in hexadecimal digits.
@@ -152,7 +152,7 @@ impl Reader {
         }
     }
 
-    /// Whether the pages of the file fit together.
+    /// Fails if the pages of the file do not fit together.
     pub(super) fn quick_check(&self) -> Result<(), StoreError> {
         match self.one("PRAGMA quick_check(1)", (), |row| get::<String>(row, 0))? {
             Some(said) if said != "ok" => Err(StoreError::damaged(&self.path, said)),
@@ -283,7 +283,7 @@ fn get<T: rusqlite::types::FromSql>(row: &Row<'_>, index: usize) -> Result<T, St
     row.get(index).map_err(|error| error.to_string())
 }
 
-/// What is there, as it is there; it need not be UTF-8.
+/// The bytes of a text or blob as stored; a text need not be UTF-8.
 fn bytes<'a>(row: &'a Row<'_>, index: usize) -> Result<Option<&'a [u8]>, String> {
     match row.get_ref(index).map_err(|error| error.to_string())? {
         ValueRef::Null => Ok(None),

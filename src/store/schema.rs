@@ -192,7 +192,7 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Whether another process is in the middle of a write, for longer than a write takes.
+/// True if another process is writing for longer than a write takes.
 pub(super) fn is_being_written(path: &Path) -> Result<bool, StoreError> {
     if !path.exists() {
         return Ok(false);
@@ -345,7 +345,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex, PoisonError};
 
-    /// What a later version might do to the schema of this one: a table, a column, and something worked out of every record.
+    /// A possible later schema: one more table, one more column, and a value computed from every record.
     const NEXT: &str = "
         CREATE TABLE days (day INTEGER PRIMARY KEY, records INTEGER NOT NULL) STRICT;
         INSERT INTO days SELECT at / 86400000, count(*) FROM events GROUP BY 1;

@@ -26,7 +26,7 @@ pub struct SpoolReader {
 /// Bytes that were kept, from one offset on without a gap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stretch {
-    /// Where they stood in the whole output; later than asked for when what was asked for is gone.
+    /// The offset of the bytes in the whole output; later than requested if the requested bytes were dropped.
     pub offset: u64,
     /// As they were written.
     pub bytes: Vec<u8>,
@@ -40,7 +40,7 @@ struct Part {
 }
 
 impl SpoolReader {
-    /// Of the attempt whose files lie in `dir`; a directory that is not there holds nothing.
+    /// The output of the attempt whose files are in `dir`; a missing directory counts as empty.
     pub fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
     }
@@ -121,7 +121,7 @@ impl SpoolReader {
         Ok(stretch)
     }
 
-    /// Where the line begins that stands `lines` lines before the one at `offset`; never before a gap.
+    /// The offset of the line that is `lines` lines before the one at `offset`; never before a gap.
     pub fn lines_back(&self, offset: u64, lines: usize) -> io::Result<u64> {
         let (mut floor, mut known) = (0, 0);
         for part in self.parts()?.iter().filter(|it| it.offset <= offset) {
@@ -192,7 +192,7 @@ impl SpoolReader {
 }
 
 impl Stretch {
-    /// Where the next byte would stand.
+    /// The offset of the next byte.
     pub fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
     }

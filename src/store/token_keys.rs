@@ -12,7 +12,7 @@ use std::{fmt, fs, io, ops::RangeInclusive, os::unix::fs::MetadataExt as _, path
 
 /// Keys that are good at the same time.
 const LIVE_KEYS_MAX: usize = 4;
-/// How long a key that another one has replaced still counts.
+/// The time for which a replaced key stays valid.
 const GRACE: Span = Span::seconds(24 * 3600);
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
@@ -22,22 +22,22 @@ const SECRET_BYTES: usize = 32;
 pub struct TokenKeys {
     /// The audience of every token: no other workspace has it.
     pub audience: String,
-    /// Oldest first.
+    /// The keys, oldest first.
     pub keys: Vec<TokenKey>,
 }
 
-/// One key.
+/// One key for tokens of agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenKey {
-    /// How a token names it.
+    /// The id of the key in tokens.
     pub kid: String,
-    /// Who issues with it.
+    /// The issuer of tokens with this key.
     pub issuer: String,
     /// When it was made or taken in.
     pub made_at: Timestamp,
     /// Until when it counts, when another one has replaced it.
     pub until: Option<Timestamp>,
-    /// The key.
+    /// The key itself, with its algorithm.
     pub kind: KeyKind,
 }
 
@@ -55,9 +55,9 @@ pub enum KeyKind {
 /// A public key of RSA: its numbers, the highest byte first, without zeros before it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RsaKey {
-    /// The modulus.
+    /// The modulus of the key.
     pub n: Vec<u8>,
-    /// The exponent.
+    /// The public exponent of the key.
     pub e: Vec<u8>,
 }
 
@@ -101,7 +101,7 @@ impl KeyKind {
     }
 }
 
-/// Never the secret.
+/// Prints the algorithm, never the secret.
 impl fmt::Debug for KeyKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.algorithm())
@@ -109,7 +109,7 @@ impl fmt::Debug for KeyKind {
 }
 
 impl TokenKey {
-    /// Whether tokens that it signed are still good.
+    /// True if tokens that it signed are still valid.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|it| it > now)
     }
@@ -137,13 +137,13 @@ struct Entry {
     /// The modulus of an RSA key, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n: Option<String>,
-    /// … and its exponent.
+    /// … and its public exponent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     e: Option<String>,
 }
 
 impl TokenKeys {
-    /// What lies in a workspace; nothing where no key was made yet.
+    /// The keys of a workspace; none if no key was made yet.
     ///
     /// # Errors
     /// When others could read it, or it is not what was written.
@@ -158,7 +158,7 @@ impl TokenKeys {
         Ok(Some(Self { audience: file.audience, keys }))
     }
 
-    /// What tells that the file was changed since; nothing where there is none.
+    /// A stamp that changes when the file changes; none if the file does not exist.
     pub fn stamp(workspace: &Workspace) -> Option<(u64, i64, i64)> {
         let about = fs::symlink_metadata(workspace.token_keys()).ok()?;
         Some((about.ino(), about.mtime(), about.mtime_nsec()))

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt, fs, io, os::unix::fs::MetadataExt as _};
 
 /// Keys of one topic that count at the same time: one, and the one that it replaces.
 const LIVE_KEYS_MAX: usize = 2;
-/// How long a key that another one has replaced still counts.
+/// The time for which a replaced key stays valid.
 const GRACE: Span = Span::seconds(24 * 3600);
 
 /// The keys of all topics, by the name of each.
@@ -19,18 +19,18 @@ pub struct TopicKeys {
     topics: BTreeMap<String, Vec<TopicKey>>,
 }
 
-/// One key.
+/// One key of a topic.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TopicKey {
     /// When it was made.
     pub made_at: Timestamp,
     /// Until when it counts, when another one has replaced it.
     pub until: Option<Timestamp>,
-    /// The secret.
+    /// The secret that signs messages.
     pub secret: [u8; 32],
 }
 
-/// Never the secret.
+/// Prints the time of the key, never the secret.
 impl fmt::Debug for TopicKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "key of {}", self.made_at)
@@ -47,7 +47,7 @@ struct Entry {
 }
 
 impl TopicKeys {
-    /// What lies in a workspace.
+    /// The keys of a workspace; empty if no key was made yet.
     ///
     /// # Errors
     /// When others could read it, or it is not what was written.
@@ -68,7 +68,7 @@ impl TopicKeys {
         Ok(Self { topics: topics.ok_or_else(|| StoreError::damaged(&path, "a key is not 32 bytes"))? })
     }
 
-    /// What tells that the file was changed since; nothing where there is none.
+    /// A stamp that changes when the file changes; none if the file does not exist.
     pub fn stamp(workspace: &Workspace) -> Option<(u64, i64, i64)> {
         let about = fs::symlink_metadata(workspace.topic_keys()).ok()?;
         Some((about.ino(), about.mtime(), about.mtime_nsec()))

@@ -1,7 +1,9 @@
-//! Which workspaces their user trusts: a file for each, outside of every workspace, where nothing that is cloned or unpacked can write.
+//! The workspaces that their user trusts: a file for each, outside of every workspace. Cloned or unpacked
+//! files cannot write there.
 //!
-//! A workspace is known by its path, by the inode and birth of its `.cuelight`, and by an id that was drawn when it was made or accepted. Beside
-//! them stands a hash of each thing in it that can act.
+//! A workspace is identified by its path, by the inode and birth time of its `.cuelight`, and by an id. The
+//! id was drawn at random when it was made or accepted. Beside them stands a hash of each file in it that can
+//! act.
 
 use super::{StoreError, Workspace, below, checkpoint::log_name};
 use cuelight_base::{Digest, safe_text, sha256};
@@ -79,7 +81,7 @@ impl Trusted {
         Ok(Self { workspace: Workspace::create(root)?, record: None })
     }
 
-    /// The workspace.
+    /// The workspace that is trusted or not.
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
     }

@@ -31,7 +31,7 @@ impl Told {
         }
     }
 
-    /// There is nothing more to verify.
+    /// Reports that all records are verified.
     pub(super) fn all(&mut self) {
         self.tell();
         self.reader = None;

@@ -59,7 +59,7 @@ impl Workspace {
         Self { is_looked_at: true, ..self }
     }
 
-    /// Whether nothing may be written in it.
+    /// True if the workspace is read-only.
     pub fn is_only_looked_at(&self) -> bool {
         self.is_looked_at
     }
@@ -79,7 +79,7 @@ impl Workspace {
         self.dir().join("library.db")
     }
 
-    /// What steps wrote, a directory for each attempt.
+    /// The output of steps, a directory for each attempt.
     pub fn spool(&self) -> PathBuf {
         self.dir().join("spool")
     }
@@ -89,12 +89,12 @@ impl Workspace {
         self.dir().join("snapshots")
     }
 
-    /// Where these are laid out for users who have no home.
+    /// The unpacked snapshots of users who have no home directory.
     pub fn trees(&self) -> PathBuf {
         self.dir().join("trees")
     }
 
-    /// Where other seats reach the owner.
+    /// The socket through which other seats reach the owner.
     pub fn socket(&self) -> PathBuf {
         self.dir().join("cuelight.sock")
     }
@@ -111,7 +111,7 @@ impl Workspace {
         zone.unwrap_or("UTC").to_owned()
     }
 
-    /// What its settings say of this machine under this word: `labels = ["gpu"]`, `capabilities = ["deploy"]`.
+    /// The settings of this machine under this key: `labels = ["gpu"]`, `capabilities = ["deploy"]`.
     pub fn of_machine(&self, word: &str) -> Vec<String> {
         let settings = self.settings();
         let named = settings.get(word).and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -150,7 +150,7 @@ impl Workspace {
         below::open(path, flags)
     }
 
-    /// Who may approve.
+    /// The file of people who may approve.
     pub fn people(&self) -> PathBuf {
         self.dir().join("people.toml")
     }
@@ -195,7 +195,8 @@ impl Workspace {
         yaml_files(&self.workflows())
     }
 
-    /// Whether a path names a workflow file below the workspace: no way leads up, and no link out of it.
+    /// True if the path names a workflow file below the workspace. Neither `..` nor a symbolic link may lead
+    /// out of it.
     pub fn has_workflow(&self, path: &Path) -> bool {
         let is_below = path.components().all(|it| matches!(it, Component::Normal(_)));
         let is_named = path.extension().is_some_and(|it| it == "yaml" || it == "yml");

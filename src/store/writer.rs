@@ -27,9 +27,9 @@ use std::{
 
 /// Written and synced to see whether there is room again.
 const PROBE_BYTES: usize = 1024 * 1024;
-/// What a commit costs in the write-ahead log beside its events: the pages it touches.
+/// The bytes that a commit adds to the write-ahead log besides its events: the pages it touches.
 const COMMIT_WAL_BYTES: usize = 24 * 1024;
-/// What an event costs beside its payload.
+/// The bytes that an event adds besides its payload.
 const EVENT_WAL_BYTES: usize = 400;
 /// The write-ahead log is moved into the database when it has grown by about this.
 const CHECKPOINT_BYTES: usize = 16 * 1024 * 1024;
@@ -147,7 +147,7 @@ impl Writer {
         }
     }
 
-    /// Whether nobody has taken the log over: whoever did signs it.
+    /// True if no other process has taken the log over. Only the owner signs it.
     fn is_owner(&self) -> bool {
         let read = "SELECT owner_epoch FROM head";
         self.connection
@@ -327,7 +327,7 @@ fn set_mark(transaction: &Transaction<'_>, mark: &Mark, at: Appended) -> Result<
     Ok(())
 }
 
-/// Whether the disk of the workspace takes a probe, synced.
+/// True if the disk of the workspace accepts a synced probe.
 pub(super) fn has_room(workspace: &Workspace) -> bool {
     let path = workspace.dir().join("probe");
     let probe = || -> io::Result<()> {

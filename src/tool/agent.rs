@@ -1,8 +1,9 @@
-//! What an agent answers: the last JSON object in what it says that has a `result`, and what it wrote to `$CUELIGHT_OUTPUT`, which
-//! comes before it. Only the end of what it says is looked at, and memory holds no more than that.
+//! Reads the answer of an agent: the last JSON object in its output that has a `result`, and the contents of
+//! `$CUELIGHT_OUTPUT`, which take precedence. Only the end of the output is examined, and memory holds no
+//! more than that.
 //!
-//! An answer is foreign text: its parts become outputs and nothing else. What is wrong with it is a failure of the attempt; what
-//! follows from that is the engine's matter.
+//! An answer is foreign text: its parts become outputs and nothing else. A malformed answer is a failure of
+//! the attempt; the engine decides the consequences.
 
 use super::{Answer, Ended, Masker, outputs::is_key};
 use cuelight_base::{
@@ -15,20 +16,20 @@ const TRIES_MAX: usize = 64;
 /// Characters of what an agent says of its failure.
 const SAID_CHARS_MAX: usize = 300;
 
-/// What it says of itself under a number from 0 to 1.
+/// Keys of an answer that hold a score from 0 to 1.
 const SCORES: [&str; 2] = ["confidence", "quality"];
-/// How it ended, in its own words.
+/// Accepted values of the agent's own `status`.
 const STATUSES: [&str; 3] = ["success", "partial", "failed"];
 
 /// The end of what an agent has said so far.
 #[derive(Default)]
 pub(super) struct Heard {
     end: Vec<u8>,
-    /// Whether something before it was let go.
+    /// True if earlier output was dropped.
     has_more: bool,
 }
 
-/// What was found at the end of what it said.
+/// The answer found at the end of the agent's output.
 enum Found {
     Whole(ValueMap),
     /// It names a key twice: which, and where.
@@ -49,7 +50,7 @@ impl Heard {
         }
     }
 
-    /// Whether what comes next stands at the beginning of a line.
+    /// True if the next byte begins a line.
     pub(super) fn is_at_line_start(&self) -> bool {
         self.end.last().is_none_or(|it| *it == b'\n')
     }
@@ -83,7 +84,8 @@ impl Heard {
     }
 }
 
-/// What tells an answer from other JSON that a program may write: a result, or that there is none.
+/// True if this JSON object is an answer: it has a result, or a status that says that it has none. Programs
+/// may write other JSON.
 fn is_answer(map: &ValueMap) -> bool {
     map.contains_key("result") || says_failed(map)
 }
@@ -93,7 +95,7 @@ fn says_failed(map: &ValueMap) -> bool {
         || map.get("is_error") == Some(&Value::Bool(true))
 }
 
-/// What came of the call, with what the agent said read as its answer.
+/// Returns the outcome of the call, with the agent's output read as its answer.
 pub(super) fn understood(heard: &Heard, answer: Answer, masker: &Masker) -> Answer {
     if answer.ended != Ended::Exit(0) {
         // It is gone, and nobody knows how far it came.
@@ -163,7 +165,7 @@ fn why(outputs: &ValueMap) -> (FailureMode, String) {
     (mode.unwrap_or(FailureMode::AgentLogic), message)
 }
 
-/// What no step could read, to finish a sentence.
+/// Describes the first output that no step could read, as the end of a sentence.
 fn unfit(outputs: &ValueMap) -> Option<String> {
     let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
     for name in SCORES {
@@ -189,7 +191,7 @@ fn unfit(outputs: &ValueMap) -> Option<String> {
     })
 }
 
-/// What it used, where a budget reads it; also by the names under which coding agents publish it.
+/// Tokens and cost that a budget can read, also under the names that coding agents publish them by.
 fn used(said: &ValueMap) -> ValueMap {
     let mut out = ValueMap::new();
     let number = |value: Option<&Value>| value.filter(|it| it.is_number() || it.is_string()).cloned();

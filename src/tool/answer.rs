@@ -1,4 +1,5 @@
-//! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
+//! The outcome of a call, as facts only. `classify` decides what they mean; the engine decides the
+//! consequences.
 
 use super::spool::Spooled;
 use cuelight_base::{Digest, FailureMode, ProcessLimits, Span, Value, ValueMap, sha256};
@@ -10,12 +11,12 @@ pub(super) const ANSWER_TAIL_BYTES_MAX: usize = 4096;
 /// The output in which a program says why it has failed.
 const FAILURE_MODE: &str = "failure-mode";
 
-/// What came of one attempt. All text in it is already masked.
+/// The outcome of one attempt. All text in it is already masked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// How it ended.
+    /// The way in which the attempt ended.
     pub ended: Ended,
-    /// What it wrote to `$CUELIGHT_OUTPUT`; every value is a text.
+    /// Outputs that the step wrote to `$CUELIGHT_OUTPUT`; every value is a text.
     pub outputs: ValueMap,
     /// Bytes of output in all, kept or not.
     pub output_bytes: u64,
@@ -27,21 +28,22 @@ pub struct Answer {
     pub tail: String,
     /// Why output could not be kept, when the disk refused it; the step went on.
     pub output_lost: Option<String>,
-    /// Whether something it had started held its output open after it ended, and was ended with it.
+    /// True if a process that the step had started still held its output open after the end. That process was
+    /// ended too.
     pub left_behind: bool,
-    /// How long the other side of a request asks us to wait before the next one.
+    /// Time that the server asks us to wait before the next request.
     pub retry_after: Option<Span>,
     /// It failed, and nobody can tell whether it had its effect.
     pub may_have_happened: bool,
-    /// What each of its processes was allowed to use.
+    /// Resource limits of each process of the step.
     #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
     pub limits: ProcessLimits,
-    /// Whether it was in a sandbox.
+    /// True if the attempt ran in a sandbox.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandboxed: bool,
 }
 
-/// How an attempt ended.
+/// The way in which an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
@@ -49,30 +51,30 @@ pub enum Ended {
     Exit(i32),
     /// By a signal that we did not send.
     Signal {
-        /// Which one.
+        /// Number of the signal.
         number: i32,
-        /// Whether it left a core file.
+        /// True if the process left a core file.
         core: bool,
-        /// Whether the kernel says that memory ran out meanwhile.
+        /// True if the kernel reports that memory ran out meanwhile.
         out_of_memory: bool,
     },
     /// By us: it ran longer than it may.
     TimedOut {
-        /// How long it was allowed to run.
+        /// The timeout of the attempt.
         after: Span,
     },
     /// By us: an agent that gave no sign of life for so long.
     Silent {
-        /// How long it said nothing.
+        /// Time since the last sign of life.
         after: Span,
-        /// How often it should have.
+        /// Interval in which a sign of life was due.
         heartbeat: Span,
     },
     /// By us: somebody asked for it.
     Cancelled,
     /// It never ran: a thing it needs is missing or refused.
     NotStarted {
-        /// What the system said, if it was asked.
+        /// The error number of the system, if the system was asked.
         errno: Option<i32>,
         /// `could not start: …; what to do`
         message: String,
@@ -83,12 +85,12 @@ pub enum Ended {
     Failed {
         /// One of 25 classes.
         mode: FailureMode,
-        /// What happened and what to do.
+        /// The failure and the next step for the reader.
         message: String,
     },
     /// It ended well, but what it wrote to `$CUELIGHT_OUTPUT` cannot be taken.
     BadOutputs {
-        /// Where and why.
+        /// The place in the file and the reason.
         message: String,
     },
 }
@@ -98,7 +100,7 @@ pub enum Ended {
 pub struct Failure {
     /// One of 25 classes.
     pub mode: FailureMode,
-    /// What happened and what to do.
+    /// The failure and the next step for the reader.
     pub message: String,
 }
 
@@ -133,7 +135,7 @@ impl Answer {
         Self::spooled(ended, ValueMap::new(), nothing)
     }
 
-    /// Whether it did what it should.
+    /// True if the attempt succeeded.
     pub fn is_ok(&self) -> bool {
         self.ended == Ended::Exit(0)
     }

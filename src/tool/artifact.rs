@@ -23,11 +23,11 @@ const ENTRIES_MAX: usize = 1_000_000;
 /// A file that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Where it lay, from the directory the patterns count from.
+    /// The original path, relative to the directory that the patterns count from.
     pub path: PathBuf,
-    /// Its size.
+    /// Size of the file in bytes.
     pub bytes: u64,
-    /// Its content.
+    /// Digest of the file's content.
     pub digest: Digest,
 }
 

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 /// So much of a line that a program wrote goes into a message.
 const LINE_CHARS_MAX: usize = 200;
 
-/// What an ending means; none when it ended well.
+/// Returns the failure that an ending means, or `None` when the call succeeded.
 pub(super) fn classify(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<Failure> {
     if let Some((mode, message)) = by_limit(ended, tail, limits) {
         return Some(Failure { mode, message });
@@ -51,7 +51,8 @@ const MEMORY_TEXTS: [&str; 8] = [
     "bad_alloc",
 ];
 
-/// What a limit that its step set explains: by the signal that only this limit sends, or by what was said last.
+/// Returns the failure if a limit of the step explains it: by the signal that only this limit sends, or by
+/// the last output.
 fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(FailureMode, String)> {
     let (signal, how) = match ended {
         Ended::Signal { number, .. } => (Some(*number), format!("killed by {}", spell(*number))),
@@ -171,7 +172,7 @@ fn by_signal(number: i32, core: bool, out_of_memory: bool) -> (FailureMode, Stri
     }
 }
 
-/// What a call that never began says about why.
+/// The failure mode of a call that never began, by its error number.
 fn by_errno(errno: Option<i32>) -> FailureMode {
     match errno.map(Errno::from_raw_os_error) {
         Some(Errno::ACCESS | Errno::PERM) => FailureMode::UserPermission,

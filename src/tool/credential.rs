@@ -6,7 +6,7 @@
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// What it is, and how it looks.
+/// Kinds of credentials: the name of each, and a pattern for its form.
 const FORMS: &[(&str, &str)] = &[
     ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
     ("a key of AWS", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -41,7 +41,7 @@ static KNOWN: LazyLock<Forms> = LazyLock::new(|| {
     Forms { forms, assigned: read(ASSIGNED) }
 });
 
-/// What a text gives away, if it does: `a private key`.
+/// The kind of credential that a text contains, if any, for example `a private key`.
 pub fn credential_in(text: &str) -> Option<&'static str> {
     let found = KNOWN.forms.iter().find(|(_, form)| form.is_match(text)).map(|it| it.0);
     found.or_else(|| {

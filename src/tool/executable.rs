@@ -1,12 +1,12 @@
-//! What a call executes, opened once: what is hashed is what the descriptor reads, and what runs is that descriptor. A file
-//! that is put in its place afterwards, or written over, is not what runs.
+//! Files that a call executes, each opened once: the bytes that are hashed and the program that runs come
+//! from the same descriptor. A file that replaces it afterwards, or is written over, is not run.
 //!
-//! A script, and a program of the workspace, is copied into memory and sealed there, and the copy is hashed and run: its
-//! interpreter would open it by name, and somebody could write to it. An installed program is run by its descriptor, so that it
-//! finds its libraries beside itself. One that is found by its bare name and is itself a script (a shim) asks by which name
-//! it was called: it is hashed right before it is started by its path.
+//! A script, and a program of the workspace, is copied into memory and sealed there; the copy is hashed and
+//! run. Its interpreter would otherwise open it by name, and somebody could write to it. An installed program
+//! is run by its descriptor, so that it finds its libraries beside itself. A script that is found by its bare
+//! name (a shim) asks for the name it was called by. It is hashed right before it is started by its path.
 //!
-//! What has to be the same is told by the engine; `process` starts it.
+//! The engine says which files must be unchanged; `process` starts the program.
 
 use super::{
     named,
@@ -44,11 +44,11 @@ const FIRST_LINE_BYTES_MAX: usize = 256;
 /// A file that is executed, as it was when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {
-    /// Where it lies: below the workspace, or absolute.
+    /// The path: relative to the workspace, or absolute.
     pub path: String,
     /// The plain SHA-256 of its bytes; nothing when it could not be read.
     pub digest: Option<Digest>,
-    /// Its length.
+    /// Length of the file in bytes.
     pub bytes: u64,
     /// Why it could not be read.
     pub problem: Option<String>,
@@ -68,14 +68,14 @@ pub struct Executable {
     start: Option<Start>,
 }
 
-/// How it is started without opening anything by name once more.
+/// The data to start the program without opening anything by name again.
 #[derive(Debug)]
 struct Start {
     /// The path of the descriptor that is executed, or of a shim.
     path: PathBuf,
-    /// The words that take the place …
+    /// Words that replace the first `taken` words of the call.
     words: Vec<OsString>,
-    /// … of so many of the call.
+    /// Number of the call's words that `words` replaces.
     taken: usize,
     /// Descriptors that must stay open while it runs.
     kept: Vec<OwnedFd>,
@@ -93,12 +93,13 @@ impl Executable {
         self.files.iter().filter(|it| it.is_bound()).eq(approved.iter().filter(|it| it.is_bound()))
     }
 
-    /// What to execute, and the words for it, when all files could be opened: the rest are those of the call, from this one on.
+    /// The program to execute, its words, and the number of the call's words that these replace. `None`
+    /// unless all files could be opened.
     pub(super) fn start(&self) -> Option<(&Path, &[OsString], usize)> {
         self.start.as_ref().map(|it| (it.path.as_path(), it.words.as_slice(), it.taken))
     }
 
-    /// Whether this path is that of a descriptor which is open here for it.
+    /// True if this path names a descriptor that is open here for the call.
     pub(super) fn holds(&self, path: &OsStr) -> bool {
         let mut kept = self.start.iter().flat_map(|it| &it.kept).map(AsRawFd::as_raw_fd);
         let us = std::process::id().to_string();
@@ -110,12 +111,12 @@ impl Executable {
 #[derive(Default)]
 pub(super) struct Remembered(Mutex<BTreeMap<[i128; 5], Digest>>);
 
-/// What every program inherits of the places in which names are looked up.
+/// The places in which names are looked up, as every program inherits them.
 #[derive(Clone, Copy)]
 pub(super) struct Places<'a> {
-    /// `PATH`
+    /// Value of the variable `PATH`, if it is set.
     pub(super) search: Option<&'a str>,
-    /// `HOME`
+    /// Value of the variable `HOME`, if it is set.
     pub(super) home: Option<&'a str>,
 }
 
@@ -154,7 +155,7 @@ struct Opened {
     path: OsString,
     /// Its first line says who reads it.
     reader: Option<Vec<OsString>>,
-    /// Whether it is a program of the machine.
+    /// True if no interpreter has to be found: a binary program, or a shim that is started by its path.
     is_binary: bool,
 }
 
@@ -376,7 +377,8 @@ pub(super) fn hash(file: &File, about: &Metadata) -> io::Result<Digest> {
     Ok(Digest(hasher.finalize().into()))
 }
 
-/// Whether a time of a file lies well before that of a file made now: there is no clock here but the file system's.
+/// True if a file's time is over two seconds older than that of a file made now. The only clock used here is
+/// the file system's.
 fn is_older_than_a_moment(changed: i128) -> bool {
     const MOMENT_NANOS: i128 = 2_000_000_000;
     let now = fs::metadata("/proc/self/stat").ok();

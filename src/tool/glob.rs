@@ -1,7 +1,8 @@
-//! Which paths a pattern means: `*` and `?` inside a name, `**` over any number of directories, `!` takes away again.
-//! Bytes in, bytes compared; a name need not be UTF-8. Time grows with pattern times path, never faster.
+//! Patterns for paths: `*` and `?` inside a name, `**` for any number of directories, `!` to exclude again.
+//! Bytes are compared with bytes; a name need not be UTF-8. Time grows with the product of pattern and path
+//! length, never faster.
 
-/// Patterns read once.
+/// A list of patterns, parsed once.
 pub(super) struct Globs {
     globs: Vec<Glob>,
 }
@@ -29,18 +30,19 @@ impl Globs {
         Ok(Self { globs: globs.collect::<Result<_, _>>()? })
     }
 
-    /// Whether a file is meant; a pattern that names a directory means all below it. The last pattern that fits decides.
+    /// True if the patterns include a file. A pattern that names a directory includes all below it. The last
+    /// pattern that fits decides.
     pub(super) fn takes(&self, path: &[&[u8]]) -> bool {
         let last = self.globs.iter().rev().find(|glob| glob.fits(path));
         last.is_some_and(|glob| !glob.takes_away)
     }
 
-    /// Whether anything below a directory can be meant.
+    /// True if a pattern can include anything below a directory.
     pub(super) fn may_take_below(&self, dir: &[&[u8]]) -> bool {
         self.globs.iter().any(|glob| !glob.takes_away && glob.may_fit_below(dir))
     }
 
-    /// Whether a directory is taken away with all below it: no later pattern brings anything back.
+    /// True if a directory is excluded with all below it, and no later pattern includes any of it again.
     pub(super) fn leaves_out(&self, dir: &[&[u8]]) -> bool {
         let last = self.globs.iter().rposition(|glob| glob.fits(dir));
         last.is_some_and(|at| {
@@ -85,8 +87,8 @@ fn name_fits(pattern: &[u8], name: &[u8]) -> bool {
     )
 }
 
-/// Whether a list of parts, some of which stand for any stretch, fits a list of items. Going back to the last such
-/// part is enough, so this takes at most parts times items steps.
+/// True if a list of parts, some of which match any stretch, fits a list of items. Going back to the last
+/// such part is enough, so this takes at most parts times items steps.
 fn matches(
     parts: usize,
     items: usize,

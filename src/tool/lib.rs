@@ -1,7 +1,9 @@
-//! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
+//! Calls and their outcomes. This module knows no runs and changes no state: a call in, an [`Answer`] out.
 //!
-//! This far: local programs, some of them agents, each in a process group of its own, with limits on what they write, time they take and
-//! secrets they may show; requests, to where the workspace allows; questions to models, likewise; tools of MCP servers; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
+//! It calls local programs, some of them agents, each in a process group of its own. Limits apply to their
+//! output, their time and the secrets that they may show. It also sends requests to the hosts that the
+//! workspace allows, asks models likewise, calls tools of MCP servers, and runs built-in tools. The engine
+//! decides who calls and what follows from an answer.
 
 mod agent;
 mod answer;

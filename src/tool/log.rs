@@ -1,4 +1,5 @@
-//! Where what another side answers goes as it comes: through the mask into the spool, and to whoever looks on.
+//! The log of a step that runs in this process: text passes the mask on its way to the spool and to live
+//! readers.
 
 use super::{
     Masker, Progress,

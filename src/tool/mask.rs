@@ -20,7 +20,7 @@ use encoding::add_patterns;
 use reading::Reading;
 use std::{collections::BTreeSet, sync::Arc};
 
-/// What stands where a secret stood.
+/// The text that replaces a secret.
 const MASK: &[u8] = b"***";
 /// Signs of the escapes that are decoded in each reading: a value that itself looks like one kind may be spelled in another.
 const DECODED: [&[u8]; 5] = [b"", b"%", b"&", b"\\", b"%&\\"];
@@ -38,7 +38,7 @@ struct Finder {
     /// Sorted; the same that the automaton looks for.
     patterns: Vec<Vec<u8>>,
     longest: usize,
-    /// Whether a pattern begins with these two bytes: no pattern has fewer.
+    /// Per pair of bytes: true if a pattern begins with them. No pattern is shorter than two bytes.
     begins: Vec<bool>,
 }
 
@@ -183,13 +183,13 @@ impl MaskStream {
     }
 }
 
-/// Where the table has two bytes.
+/// Index of two bytes in the table.
 fn pair(first: u8, second: u8) -> usize {
     usize::from(first) << 8 | usize::from(second)
 }
 
 impl Finder {
-    /// Where secrets stand, each with its end.
+    /// Start and end of each secret in the bytes.
     fn places(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
         self.automaton.find_overlapping_iter(bytes).map(|it| (it.start(), it.end())).collect()
     }

@@ -44,7 +44,7 @@ const SCRIPTS: &[&str] = &[
 ];
 /// Files that the kernel makes, of another content for each process.
 const OF_THE_KERNEL: &[&str] = &["/proc", "/sys"];
-/// What a process has open; there are files behind only for itself.
+/// Files that stand for the open descriptors of a process; only that process sees the files behind them.
 const STREAMS: &[&str] = &["/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty"];
 
 /// A pattern that takes at least what one with brackets does: `?.sh` for `[ab].sh`.
@@ -134,7 +134,7 @@ struct Naming<'a> {
     known: &'a Remembered,
     listed: BTreeSet<String>,
     files: &'a mut Vec<Executed>,
-    /// How many more may be listed: not bound, bound.
+    /// Number of further files that may be listed: not bound, bound.
     room: [usize; 2],
     /// Limits that were reached.
     missed: BTreeSet<String>,

@@ -1,5 +1,5 @@
-//! What happens when memory runs out: the kernel ends a step before it ends us, and says in our control group, nowhere
-//! else, that it did.
+//! Handling of memory that runs out: the kernel kills a step before it kills us. Only our control group
+//! records the kill.
 
 use rustix::process::Pid;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// How much more readily than us the kernel ends a step, of 1000.
+/// Added to our score for each step, of 1000, so that the kernel kills the step first.
 const STEPS_GO_FIRST: u32 = 500;
 /// The most there is: it goes before everything else.
 const SCORE_MAX: u32 = 1000;
@@ -17,7 +17,7 @@ const SCORE_MAX: u32 = 1000;
 pub(super) struct OomWatch {
     events: Option<PathBuf>,
     seen: AtomicU64,
-    /// What the score of a step is moved by: more than ours.
+    /// Value for the `oom_score_adj` of a step; higher than ours.
     score_of_steps: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl OomWatch {
         }
     }
 
-    /// Whether the kernel killed something since this was last asked.
+    /// True if the kernel killed something since the last call.
     pub(super) fn has_killed(&self) -> bool {
         let Some(now) = self.events.as_deref().and_then(count) else { return false };
         self.seen.swap(now, Ordering::Relaxed) < now

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// Every step has it in its environment.
 const MARK: &[u8] = b"CUELIGHT_OUTPUT=";
-/// How long we look after the last resort.
+/// Number of looks for remaining processes after the kill.
 const LOOKS_AFTER_KILL: u32 = 50;
 
 /// Asks all that is left of these calls to end, waits, and ends what has not. Returns how many processes there were, and how many could
@@ -68,20 +68,21 @@ fn orphans(ours: &Path, which: &impl Fn(&str) -> bool) -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).filter(|pid| is_orphan(*pid, ours, which)).collect()
 }
 
-/// Whether it carries the mark; never one of our own group.
+/// True if a process carries the mark and is not of our own process group.
 fn is_orphan(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
     is_of(pid, ours, which)
         && matches!((getpgid(Some(pid)), getpgid(None)), (Ok(theirs), Ok(own)) if theirs != own)
 }
 
-/// Whether a process carries the mark of a step of any workspace, however the path of that workspace is spelled.
+/// True if a process carries the mark of a step of any workspace, however the path of that workspace is
+/// spelled.
 pub(super) fn carries_mark(pid: i32) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let mut outputs = environment.split(|byte| *byte == 0).filter_map(|it| it.strip_prefix(MARK));
     outputs.any(|path| path.split(|byte| *byte == b'/').any(|it| it == b".cuelight"))
 }
 
-/// Whether it carries the mark of one of these calls.
+/// True if a process carries the mark of one of these calls.
 fn is_of(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
     let Ok(environment) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else { return false };
     let carries = environment.split(|byte| *byte == 0).any(|variable| {

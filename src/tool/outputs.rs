@@ -73,14 +73,14 @@ pub fn parse_outputs(bytes: &[u8]) -> Result<ValueMap, String> {
     Ok(outputs)
 }
 
-/// Whether this can be the name of an output.
+/// True if this is a valid name of an output.
 pub(super) fn is_key(key: &str) -> bool {
     let mut chars = key.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// What is left of the file, and which line comes next.
+/// The unread rest of the file, and the number of the next line.
 struct Lines<'a> {
     rest: &'a [u8],
     number: usize,

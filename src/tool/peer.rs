@@ -49,7 +49,7 @@ impl Peer {
         Ok(Self { uid: told.uid(), process })
     }
 
-    /// The user.
+    /// User id of the peer.
     pub const fn uid(&self) -> u32 {
         self.uid
     }
@@ -97,7 +97,8 @@ fn is_a_steps(pid: Pid, handle: &OwnedFd, below: Below) -> bool {
     descends(pid, below) || is_elsewhere || is_sshd(pid) || has_ended(handle)
 }
 
-/// Who starts a pid namespace is the parent of nobody outside of it, and mounts a `/proc` of its own.
+/// True if a process is in our pid namespace. A process in another one has no descendants outside of it, and
+/// mounts its own `/proc`.
 fn is_in_our_pid_namespace(pid: Pid) -> bool {
     let of = |who: String| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
     let ours = of("self".to_owned());

@@ -63,7 +63,7 @@ const CHUNK_BYTES_MAX: usize = 64 * 1024;
 const QUIET: Duration = Duration::from_millis(200);
 /// … or has gone on for so long.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
-/// What a pipe may still hold when all writers we can reach are dead.
+/// Bytes that a pipe may still hold when all writers within our reach are dead.
 const PIPE_BYTES_MAX: usize = 1024 * 1024;
 /// Between two looks at what is left of a step that is ended, …
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
@@ -79,7 +79,7 @@ const BUILT_IN_WORD: &str = "built-in";
 /// The word by which tools call this program itself.
 const OWN_NAME: &str = "cuelight";
 
-/// What all calls of one workspace have in common.
+/// Settings and resources that all calls of one workspace share.
 pub struct Host {
     workspace_root: PathBuf,
     base_env: Vec<(String, String)>,
@@ -142,7 +142,7 @@ impl Host {
         Self { kin: Some(kin), ..self }
     }
 
-    /// Where the output of a call goes.
+    /// The spool for the output of a call.
     pub(super) fn spool(&self, launch: &Launch, call: &Call) -> Spool {
         Spool::new(call.attempt_dir.clone(), launch.output_limit, self.now.clone())
     }
@@ -171,12 +171,12 @@ impl Host {
         self.secrets.hand_over(launch, name, call, secret)
     }
 
-    /// Where requests leave.
+    /// The client for outgoing requests.
     pub(super) fn http(&self) -> &Door {
         &self.http
     }
 
-    /// The workspace.
+    /// Root directory of the workspace.
     pub(super) fn root(&self) -> &Path {
         &self.workspace_root
     }
@@ -202,16 +202,16 @@ fn masker_of(secrets: &BTreeMap<String, Secret>) -> Result<Masker, String> {
         .map_err(|error| format!("its secrets could not be masked: {error}; use shorter values"))
 }
 
-/// Which call this is: told to the process, and where its files go.
+/// Identity of a call: passed to the process, and used to place its files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// A directory of this attempt alone; made here, 0700, when there is something to keep.
     pub attempt_dir: PathBuf,
-    /// `CUELIGHT_RUN`
+    /// Value of the variable `CUELIGHT_RUN`.
     pub run: String,
-    /// `CUELIGHT_STEP`
+    /// Value of the variable `CUELIGHT_STEP`.
     pub step: String,
-    /// `CUELIGHT_ATTEMPT`
+    /// Value of the variable `CUELIGHT_ATTEMPT`.
     pub attempt: String,
     /// `CUELIGHT_KEY`: the same over all attempts, for the other side to notice a repetition.
     pub effect_key: String,
@@ -223,7 +223,7 @@ pub struct Call {
     pub traceparent: Option<String>,
 }
 
-/// Output has come.
+/// A report that new output has arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     /// The newest stretch, masked, as it was just written to the spool.
@@ -389,12 +389,12 @@ enum Stop {
     TooMany(u64),
 }
 
-/// How long a process may go on, and how it shows that it does.
+/// Limits of time and of processes, and the signs of life that are due meanwhile.
 struct Limits<'a> {
     timeout: Option<Span>,
     grace: Span,
     heartbeat: Option<Span>,
-    /// How many processes it may have.
+    /// Limit of the number of processes.
     processes: Option<u64>,
     /// The file for its outputs: touching it is a sign of life.
     output: &'a Path,
@@ -728,7 +728,8 @@ fn new_command(path: &Path) -> Command {
     Command::new(path)
 }
 
-/// What a tool is given, as JSON in a file that has no name any more; of a tool of an MCP server also what that has to say of it.
+/// The input of a tool as JSON, in a file whose name is already removed. A call of an MCP server also gets
+/// the tool's accepted description.
 fn handed_over(output: &Path, tool: &ToolCall) -> io::Result<File> {
     let path = output.with_extension("input");
     let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
@@ -857,7 +858,7 @@ fn unwritable(dir: &Path, error: &io::Error) -> Obstacle {
     Obstacle { errno: error.raw_os_error(), said: format!("{}: {error}; make it writable", dir.display()) }
 }
 
-/// What comes through the pipe, on its way to the spool.
+/// Output that comes through the pipe, on its way to the spool.
 struct Intake {
     /// None when every writer has closed it.
     pipe: Option<pipe::Receiver>,
@@ -865,7 +866,7 @@ struct Intake {
     mask: MaskStream,
     clear: Vec<u8>,
     spool: Spool,
-    /// What an agent said, for its answer.
+    /// The end of an agent's output, for its answer.
     heard: Option<Heard>,
 }
 
@@ -951,17 +952,17 @@ struct Leader {
     reaped: bool,
     /// In a guard: where all that it starts is known, and by which name.
     kin: Option<(Arc<Kin>, String)>,
-    /// What lets it go, when it waits, and what to say when it cannot.
+    /// The release of a child that waits, and the explanation when that fails.
     staged: Option<(Staged, Explain)>,
 }
 
-/// What to tell people about an error of starting it.
+/// Turns an error of the start into a message for people.
 type Explain = Box<dyn Fn(&io::Error) -> Obstacle + Send>;
 
-/// How we hear of its end.
+/// The source of the news that the process has ended.
 enum Watch {
     Descriptor(AsyncFd<OwnedFd>),
-    /// Where the kernel has no such descriptor: after every SIGCHLD we look.
+    /// For kernels without process descriptors: a look after every SIGCHLD.
     Children(SignalStream),
 }
 
@@ -1016,7 +1017,7 @@ impl Leader {
         self.kin.as_ref().map_or(0, |(kin, attempt)| kin.signal(attempt, signal))
     }
 
-    /// Whether more than so many processes of the step live.
+    /// True if more than `most` processes of the step live.
     fn has_more_than(&self, most: u64) -> bool {
         self.kin.as_ref().is_some_and(|(kin, attempt)| kin.count(attempt, most) > most)
     }
@@ -1029,7 +1030,7 @@ impl Leader {
         }
     }
 
-    /// Whether anything of the step lives.
+    /// True if any process of the step lives.
     fn has_left(&self) -> bool {
         self.kin.as_ref().is_some_and(|(kin, attempt)| !kin.of(attempt).is_empty())
     }

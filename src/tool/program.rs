@@ -1,4 +1,5 @@
-//! Which file a word of a command line means, asked before a process is made, so that what is missing can be named.
+//! Resolves a word of a command line to a file before a process is made, so that the error can name a missing
+//! program.
 
 use std::{
     fs,
@@ -6,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where programs are looked for when the environment does not say.
+/// Directories for programs when the environment sets no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Why a call cannot begin.

@@ -1,21 +1,21 @@
-//! Whether an agent gives its signs of life in time: whatever it says is one, and so is touching the file for its outputs. Who
-//! waits, and what is done with one that is lost, is for `process`.
+//! Tracks the signs of life of an agent: any output is one, and so is touching the file for its outputs.
+//! `process` waits for them and handles a lost agent.
 
 use cuelight_base::{AGENT_LATE_AFTER, AGENT_LOST_AFTER, Span};
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-/// How often an agent has been due, and gave none.
+/// Number of intervals in a row without a sign of life from an agent.
 pub(super) struct Pulse<'a> {
     output: &'a Path,
     touched: Option<Touch>,
     missed: u64,
 }
 
-/// What changes when a file is touched: seconds and nanoseconds of its last change, and its size.
+/// Values that change when a file is touched: seconds and nanoseconds of its last change, and its size.
 type Touch = (i64, i64, u64);
 
 impl<'a> Pulse<'a> {
-    /// Of an agent that begins, and writes its outputs to this file.
+    /// Starts for an agent that begins now and writes its outputs to this file.
     pub(super) fn of(output: &'a Path) -> Self {
         Self { output, touched: touched(output), missed: 0 }
     }
@@ -33,12 +33,12 @@ impl<'a> Pulse<'a> {
         Span(heartbeat.0.saturating_mul(self.missed))
     }
 
-    /// Whether it has just become late.
+    /// True if the agent has just become late.
     pub(super) const fn is_late(&self) -> bool {
         self.missed == AGENT_LATE_AFTER
     }
 
-    /// Whether it counts as lost.
+    /// True if the agent counts as lost.
     pub(super) const fn is_lost(&self) -> bool {
         self.missed >= AGENT_LOST_AFTER
     }

@@ -156,7 +156,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Whether nothing was written to a file that was lent, and nothing stands in its place.
+/// True if a file that was lent is still empty and nothing has replaced it.
 pub(super) fn is_untouched(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0)
 }

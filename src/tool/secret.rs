@@ -69,7 +69,7 @@ impl Drop for HandedOver<'_> {
     }
 }
 
-/// Where values come from: what was exported to us first, then the files of the workspace.
+/// Source of secret values: first the variables exported to us, then the files of the workspace.
 pub struct SecretStore {
     exported: BTreeMap<String, Secret>,
     dir: PathBuf,
@@ -160,7 +160,7 @@ impl SecretStore {
         self.find(name).map_or_else(Some, |it| it.is_none().then(|| not_set(name)))
     }
 
-    /// Whether a value can be had by this name.
+    /// True if this name has a value.
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_ok_and(|it| it.is_some())
     }
@@ -250,7 +250,7 @@ fn not_set(name: &str) -> String {
     format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}")
 }
 
-/// Whether the name of a variable says that its value is secret.
+/// True if the name of a variable says that its value is secret.
 fn says_secret(name: &str) -> bool {
     let words = [
         "TOKEN",

@@ -142,7 +142,7 @@ fn hidden(pid: Pid, users: &StepUsers) -> Option<Holder> {
     (may_hold && descends_from_a_step(pid)).then_some(Holder::Hidden)
 }
 
-/// What `/proc/PID/status` shows to everybody.
+/// The part of `/proc/PID/status` that every user can read.
 #[derive(Debug, PartialEq, Eq)]
 struct Status {
     /// The real, the effective, the saved user and that of files: a program with the bit of another user keeps the real one.

@@ -1,11 +1,13 @@
-//! Where the output of an attempt goes: to disk as it comes, bounded, counted and hashed whole. `store` reads it.
+//! Writes the output of an attempt to disk as it comes: bounded, and counted and hashed as a whole. `store`
+//! reads it.
 //!
-//! Beside each file stands the index of when its bytes came: a few bytes for each stretch that is read at another
-//! millisecond. It is written before what it is about, and let go of when it cannot be.
+//! Beside each file is the index of when its bytes came: a few bytes for each stretch that is read at another
+//! millisecond. The index is written before the bytes that it describes, and dropped when it cannot be
+//! written.
 //!
-//! The head (half of the limit) is the file `log`. What follows goes to stretches of a quarter each, named by the
-//! offset of their first byte; the two newest are kept. So up to the limit nothing is missing, beyond it the middle is,
-//! and no index is needed: a reader that looks while we write sees a true, shorter past.
+//! The head (half of the limit) is the file `log`. The rest goes to stretches of a quarter each, named by the
+//! offset of their first byte; the two newest are kept. Up to the limit nothing is missing; beyond it the
+//! middle is missing. No index of stretches is needed: a reader during a write sees a true, shorter past.
 
 use super::{answer::ANSWER_TAIL_BYTES_MAX, own_dir::make_own_dir};
 use cuelight_base::{ArrivalsPen, Digest, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
@@ -22,7 +24,7 @@ use std::{
 /// Stretches kept beside the head.
 const STRETCHES_KEPT: usize = 2;
 
-/// What time it is, as whoever owns the clock tells it.
+/// Returns the current time, from the owner of the clock.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The index of the file that is being written.
@@ -52,7 +54,7 @@ pub(super) struct Spool {
     lost: Option<String>,
 }
 
-/// What is known when nothing more comes.
+/// The facts known once the output is complete.
 pub(super) struct Spooled {
     pub(super) bytes: u64,
     pub(super) lines: u64,
@@ -181,7 +183,7 @@ impl Times {
         Self { file: options.open(&path).ok(), path, begin, pen: ArrivalsPen::default() }
     }
 
-    /// What stands from here on in the output came now.
+    /// Records that output from this offset on came now.
     fn mark(&mut self, at: u64, now: Timestamp) {
         let Some(file) = &mut self.file else { return };
         let Some(entry) = self.pen.entry(at - self.begin, now) else { return };

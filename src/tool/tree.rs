@@ -39,12 +39,12 @@ const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bits of a mode that are kept: no set-user-id.
 const MODE_MASK: u32 = 0o777;
 
-/// What was captured.
+/// A captured tree of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Captured {
     /// Over the list of all entries.
     pub digest: Digest,
-    /// How many files.
+    /// Number of files captured.
     pub files: u64,
     /// Bytes of all files.
     pub bytes: u64,
@@ -143,7 +143,7 @@ struct Capture<'a> {
     paths: Vec<(PathBuf, String)>,
     notes: Vec<(String, String)>,
     notes_left_out: usize,
-    /// Of each entry of the workspace, with all below it.
+    /// Size of each entry of the workspace, including all below it.
     sizes: Sizes,
 }
 
@@ -417,7 +417,7 @@ fn digest_of(manifest: &[u8]) -> Digest {
     sha256("cuelight-tree-v1", &[manifest])
 }
 
-/// Whether a link leads out of the tree, as far as its own words say.
+/// True if a link leads out of the tree, judged by its target text alone.
 fn leads_out(path: &Path, target: &Path) -> bool {
     let mut depth = path.components().count().saturating_sub(1);
     for part in target.components() {

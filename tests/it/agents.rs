@@ -271,7 +271,7 @@ fn a_command_in_the_step_is_an_agent_of_its_own() {
     assert!(name.starts_with("agent:a."), "{started}");
 }
 
-/// What a bad agent does, what its file says of it, and what comes of its step.
+/// Runs a faulty agent with more lines in its file, and checks the failure of its step.
 #[track_caller]
 fn fails(script: &str, more: &str, expected: &[&str]) {
     let room = Room::new(&[("bad", more, script)]);

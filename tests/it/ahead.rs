@@ -8,7 +8,7 @@ use crate::{
 use rustix::process::{Pid, Signal};
 use std::{fs, time::Duration};
 
-/// Those that wait below a guard.
+/// Process ids of the children that wait below a guard.
 fn waiting(guard: Pid) -> Vec<i32> {
     with(&format!("guard-launch\0{}\0ahead\0", guard.as_raw_nonzero()))
 }

@@ -295,7 +295,7 @@ fn spread<'a>(code: &'a str, prefix: &str, found: &mut dyn FnMut(String)) -> &'a
     alias.map_or(rest, |it| it.trim_start_matches(is_word))
 }
 
-/// Where `word` stands alone: not as a part of a longer name.
+/// Offsets at which `word` stands alone, not as a part of a longer name.
 fn word_offsets<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(word).map(|(offset, _)| offset).filter(move |&offset| {
         !code[..offset].ends_with(is_word) && !code[offset + word.len()..].starts_with(is_word)

@@ -119,7 +119,7 @@ fn whoever_asks_may_not_answer_where_four_eyes_are_wanted() {
     assert_eq!((told.code, &told.json()["id"]), (1, &gate.into()), "{told:?}");
 }
 
-/// What an agent says before it uses a tool.
+/// The message of an agent before it uses a tool.
 fn question(event: &str, tool: &str, input: serde_json::Value) -> String {
     json!({
         "session_id": "s-1", "transcript_path": "/nowhere", "cwd": "/srv/app", "permission_mode": "default",

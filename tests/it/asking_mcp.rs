@@ -98,7 +98,7 @@ impl Agent {
         found
     }
 
-    /// Whether a gate waits no more.
+    /// True if a gate is closed.
     fn is_closed(dir: &Path, gate: &Value) -> bool {
         let listed = say(dir, &["gates", "--json"]);
         let gates: Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();

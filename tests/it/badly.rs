@@ -1,4 +1,4 @@
-//! What goes badly outside: programs, output, inputs, the disk. Each with a clear message, and nothing lost.
+//! External failures: programs, output, inputs, the disk. Each gives a clear message, and nothing is lost.
 
 use crate::program::{Place, Said, text, until};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use crate::program::{Place, until};
 use std::fs;
 
-/// What the outer workflow says of the one it calls stands between these.
+/// Writes the outer workflow; `says` are more lines of the calling step.
 fn outer(place: &Place, says: &str) {
     place.write(
         "outer.yaml",

@@ -19,7 +19,7 @@ use std::{
 const CLAUDE: &str = "@anthropic-ai/claude-code-linux-x64/claude";
 const CODEX: &str = "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex";
 
-/// Where a program of theirs is, if it was installed.
+/// Path of an agent's program, if it was installed.
 fn theirs(path: &str) -> Option<PathBuf> {
     let named = std::env::var("CUELIGHT_CODING").ok().map(PathBuf::from);
     let dir = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/coding"));
@@ -33,7 +33,7 @@ fn theirs(path: &str) -> Option<PathBuf> {
 /// A model that asks for one command, is told what became of it, and says so.
 struct Model {
     port: u16,
-    /// What became of the command, as the agent told it.
+    /// Results of the command, as the agent reported them.
     told: Arc<Mutex<Vec<String>>>,
 }
 

@@ -30,7 +30,7 @@ fn high_says_why_and_nothing_else_does() {
     }
 }
 
-/// What comes after a command that only reads, or around it, never makes less of what comes with it.
+/// A command that only reads never lowers the risk of the command before, after or inside it.
 #[test]
 fn nothing_harmless_hides_what_is_not() {
     let rows = rows();

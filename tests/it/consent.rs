@@ -1,5 +1,5 @@
-//! What people approved is exactly what runs (`reliability.md` 4), by real files and real processes: whoever puts another
-//! script in its place, or writes over it, at whatever moment, does not see it run.
+//! Exactly the approved files run (`reliability.md` 4), tested with real files and real processes. A script
+//! that is replaced or written over at any moment does not run.
 
 use crate::program::Place;
 use cuelight_base::{Launch, Span, TextPart};

@@ -14,7 +14,7 @@ pub(crate) fn next(seed: &mut u64) -> u64 {
     *seed >> 33
 }
 
-/// How many kills there are when nobody says, and over how many workspaces at one time: most of it is waiting.
+/// Default number of kills, and of workspaces at one time: most of the time is waiting.
 const KILLS: usize = 200;
 const HANDS: usize = 4;
 

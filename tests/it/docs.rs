@@ -24,7 +24,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|it| panic!("{path}: {it}"))
 }
 
-/// Whether generated files are written instead of compared.
+/// True if generated files are written instead of compared.
 #[expect(clippy::disallowed_methods, reason = "a test is told by whoever runs it")]
 pub(crate) fn is_updating() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some_and(|it| it == "1")
@@ -220,7 +220,7 @@ fn rows<'a>(page: &'a str, head: &str) -> Vec<Vec<&'a str>> {
     rows.map(|it| it.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
-/// Words between backticks.
+/// Words in backticks within a table cell.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

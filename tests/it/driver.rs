@@ -15,18 +15,18 @@ use std::{
 /// After this long a run is ended from outside, so that a fault ends a test and not the day.
 const SECONDS_MAX: &str = "300";
 
-/// What a run told.
+/// The events and messages of a run.
 #[derive(Debug)]
 pub(crate) struct Told {
     /// Its events, in order.
     pub(crate) events: Vec<Value>,
-    /// What the process left with.
+    /// Exit code of the process; `None` after a signal.
     pub(crate) code: Option<i32>,
-    /// What it said beside.
+    /// Messages of the process on stderr.
     pub(crate) said: String,
 }
 
-/// Where it is written down which workspaces are trusted.
+/// Directory of the file that lists the trusted workspaces.
 pub(crate) const STATE: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// A workspace that a test has written by hand is its own.

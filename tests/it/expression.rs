@@ -10,7 +10,7 @@ use cuelight_expression::{
 use proptest::prelude::*;
 use serde_json::json;
 
-/// What GitHub's cases ask for: fewer than this, and they were not read.
+/// Lower limit for GitHub's official cases: with fewer, they were not read.
 const OFFICIAL_CASES_MIN: usize = 600;
 
 fn contexts() -> MapLookup {

@@ -18,7 +18,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// What of a log lies in files of its own.
+/// Files of the log that the test changes.
 const FILES: [&str; 2] = ["cuelight.db", "cuelight.db-wal"];
 /// A value that is too large for its record.
 const VALUE_BYTES: usize = 70_000;
@@ -80,7 +80,7 @@ fn logs(salt: u8) -> [Log; 2] {
     [left, open]
 }
 
-/// What became of a log with a bit turned over.
+/// The effect of a flipped bit on a log.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     /// It is not taken up, and why.
@@ -111,7 +111,7 @@ fn opened(log: &Log, root: &Path) -> Found {
     Found::Cut(log.says.len() - events.len())
 }
 
-/// How many are tried, one at a time.
+/// Number of tries, from the variable or the default; they run one at a time.
 fn tries(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable).ok().and_then(|it| it.parse().ok()).unwrap_or(otherwise)
 }
@@ -167,7 +167,7 @@ fn each(all: usize, one: impl Fn(usize) + Sync) {
     });
 }
 
-/// Whoever is refused is told what to do.
+/// True if a refusal names the next step.
 fn says_what_to_do(why: &str) -> bool {
     why.starts_with("could not ") && why.contains("; ")
 }
@@ -208,7 +208,7 @@ fn a_bit_that_turns_over_is_found_or_changes_nothing() {
     assert!(refused > 0 && harmless > 0, "both are seen: {refused} and {harmless}");
 }
 
-/// Of the database nothing may be missing; the log beside it may end anywhere, as when the power goes.
+/// Nothing of the database may be missing. The log beside it may end anywhere, as after a power cut.
 #[test]
 fn a_file_of_the_log_that_lost_its_end_is_found_or_says_what_it_said_up_to_there() {
     let logs = logs(7);
@@ -268,7 +268,7 @@ fn a_log_of_which_nothing_is_left_is_not_taken_for_a_new_one() {
     }
 }
 
-/// What lies beside a database is believed only where it belongs to it.
+/// A file beside a database is believed only if it belongs to it.
 #[test]
 fn what_lies_beside_a_log_and_is_not_its_own_changes_nothing() {
     let [left, open] = logs(7);

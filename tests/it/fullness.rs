@@ -5,11 +5,11 @@ use crate::program::{Place, bounded};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs};
 
-/// How often it is filled when nobody says.
+/// Default number of times that the disk is filled.
 const FILLS: usize = 3;
 /// Steps that are done between two fillings.
 const STEPS: usize = 8;
-/// What `unshare` or `mount` says where they may not.
+/// Exit code of `unshare` or `mount` without permission.
 const REFUSED: i32 = 77;
 
 /// Runs in a place of its own, whose mounts end with it: `sh -c THIS PROGRAM PLACE OUTSIDE FILLS STEPS`. What happened is

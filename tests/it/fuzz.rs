@@ -12,7 +12,7 @@ use std::{
 #[expect(unreachable_pub, reason = "it is the surface of a crate of its own, too")]
 mod doors;
 
-/// How many inputs are made from each seed.
+/// Number of inputs made from each seed.
 const CHANGED: usize = 60;
 /// Larger ones are as good in fewer bytes.
 const BYTES_MAX: usize = 4_000;

@@ -48,7 +48,7 @@ fn adopted(place: &Place) -> Vec<Value> {
     place.events("r-1").into_iter().filter(|it| it["type"] == "attempt.adopted").collect()
 }
 
-/// What is known of calls of which nobody knows how they ended.
+/// The evidence for each call whose end is unknown.
 fn lost(place: &Place) -> Vec<String> {
     let events = place.events("r-1").into_iter().filter(|it| it["type"] == "attempt.lost");
     events.map(|it| text(&it["data"]["evidence"])).collect()
@@ -167,7 +167,8 @@ fn a_killed_guard_is_noticed_at_once_and_another_one_takes_what_comes() {
     until("it leaves with its engine", || place.guards().is_empty());
 }
 
-/// What a step does to get away, with `MARK` standing for a number of seconds that only its own sleepers sleep.
+/// Ways in which a step tries to get away. `MARK` stands for a number of seconds that only its own sleepers
+/// sleep.
 const SHAPES: [(&str, &str); 8] = [
     ("plain", "sleep MARK"),
     ("session", "setsid sleep MARK & sleep MARK"),
@@ -384,7 +385,7 @@ async fn engine_under_guard(place: &Place) -> Engine {
     }
 }
 
-/// What takes two moves to start is what it would have been in one.
+/// A start in two moves has the same result as a start in one.
 #[test]
 fn a_step_that_ends_with_its_console_is_started_as_all_others_are() {
     let place = Place::new();

@@ -186,13 +186,13 @@ fn a_terminal_that_was_closed_before_anybody_looked_at_it_is_let_go_as_well() {
     assert!(ended.success(), "{ended}");
 }
 
-/// How many terminals are closed when nobody says; `CUELIGHT_CLOSINGS=100` closes so many.
+/// Default number of terminals that are closed; `CUELIGHT_CLOSINGS=100` closes 100.
 const CLOSINGS: u64 = 6;
-/// How long each is looked at afterwards.
+/// Time for which each is watched afterwards.
 const LOOKED_AT: Duration = Duration::from_secs(2);
 
-/// Wherever a console is when its terminal is closed: it has not begun and is gone, or it goes on, costs nothing, and others
-/// reach it and end what it waits for.
+/// A console may be at any point when its terminal is closed. Either it has not begun and is gone. Or it goes
+/// on and costs nothing, and others reach it and end the step that it waits for.
 #[test]
 fn a_terminal_that_is_closed_at_any_moment_ends_no_run_and_leaves_nothing_that_spins() {
     let closings = std::env::var("CUELIGHT_CLOSINGS").ok().and_then(|it| it.parse().ok()).unwrap_or(CLOSINGS);

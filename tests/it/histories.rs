@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What each journal holds, and in which state its run was left.
+/// The kept journals: name, state of the run at the end, and workflow.
 const RUNS: [(&str, &str, &str); 11] = [
     (
         "plain",
@@ -115,7 +115,7 @@ fn the_history_of_a_release_is_written_when_it_is_asked_for() {
     fs::write(dir.join("told.json"), text + "\n").expect("kept");
 }
 
-/// Where `now` lacks something of `then`.
+/// Finds places at which `now` lacks something of `then`.
 fn lacks(then: &Value, now: &Value, at: &str, found: &mut Vec<String>) {
     match (then, now) {
         (Value::Object(then), Value::Object(now)) => {

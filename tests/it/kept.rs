@@ -1,4 +1,5 @@
-//! What is kept over runs, at the door of the program: results that stand for steps, limits of a tool, and the history.
+//! State that outlives a run, tested with the program itself: results that stand for steps, limits of a tool,
+//! and the history.
 
 use crate::program::{Place, Said};
 

@@ -24,7 +24,7 @@ steps:
 inputs: {odd: {type: string}}
 ";
 
-/// How each command that knows `--json` is called here.
+/// Arguments of each command that knows `--json`.
 const CALLS: &[(&str, &[&str])] = &[
     ("agent list", &[]),
     ("agent show", &["claude-code"]),
@@ -90,7 +90,7 @@ fn with_json(place: &Place) -> Vec<String> {
         .collect()
 }
 
-/// What a command writes to a terminal that it has as its standard output.
+/// Output of a command whose standard output is a terminal.
 pub(crate) fn on_terminal(place: &Place, args: &[&str]) -> String {
     let (mut terminal, inner) = pty_process::blocking::open().expect("a terminal");
     terminal.resize(pty_process::Size::new(24, 4000)).expect("a size");

@@ -51,7 +51,7 @@ impl Drill {
         self.place.start_under(wrapper, &["run", "effects.yaml", "--json", "-i", &ledger])
     }
 
-    /// What it still prints counts as told; gives how it ended.
+    /// Reads the rest of the output, which counts as reported, and returns how the process ended.
     pub(crate) fn listen_to_the_end(&mut self, console: Running) -> Said {
         let said = console.end();
         // A line that was cut in two was not told.
@@ -98,7 +98,7 @@ impl Drill {
         });
     }
 
-    /// What must hold; says how many runs there were.
+    /// Checks the log against the ledger. Returns the number of runs.
     pub(crate) fn check(&self) -> usize {
         let reader = Reader::open(&Workspace::find(self.place.path()).expect("a workspace")).expect("a log");
         verify(&reader, Seq(1)).expect("the chain holds");

@@ -5,7 +5,7 @@ use cuelight_base::{RunId, StepIx};
 use cuelight_engine::{Command, Event, Fact, Facts, StepEvent};
 use std::collections::BTreeMap;
 
-/// What was seen of files so far.
+/// Facts of files seen so far, by step.
 #[derive(Clone, Default)]
 pub(crate) struct Looked(BTreeMap<(RunId, StepIx), Facts>);
 

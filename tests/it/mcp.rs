@@ -110,7 +110,7 @@ impl Room {
         say(self.path(), words)
     }
 
-    /// How often the tool was really called.
+    /// Number of actual calls of the tool.
     fn calls(&self) -> usize {
         fs::read_to_string(self.path().join("calls")).map_or(0, |it| it.lines().count())
     }
@@ -304,7 +304,8 @@ fn what_a_server_writes_while_it_is_looked_at_passes_for_no_word_of_ours() {
     assert!(!text.contains('\u{1b}'), "{text}");
 }
 
-/// What a run was planned with it stays with, also when another description was accepted while its gate waited.
+/// A run stays with the description that it was planned with, even if another one was accepted while its gate
+/// waited.
 #[test]
 fn an_approval_of_what_a_server_said_before_calls_nothing_when_another_was_accepted() {
     let room = Room::new();
@@ -511,7 +512,7 @@ fn talk(description: &str) -> Vec<String> {
     ]
 }
 
-/// What becomes of the answers that we owe a server, and of our farewell, says nothing about the call.
+/// The answers that we owe a server, and our goodbye, have no influence on the result of the call.
 #[test]
 fn a_call_over_http_that_broke_off_may_have_happened_whatever_else_was_refused_meanwhile() {
     let room = Room::empty();
@@ -722,7 +723,8 @@ fn the_server_of_the_protocols_own_makers_is_understood_at_an_address() {
     said(&refused, 1, &["127.0.0.1"]);
 }
 
-/// What the makers of the protocol hold clients to; where it may be had, and node is new enough for it.
+/// The conformance scenarios for clients by the makers of the protocol. Skipped without them, or if node is
+/// too old.
 #[test]
 fn the_scenarios_that_clients_are_held_to_pass() {
     let scenarios = npm("@modelcontextprotocol/conformance/dist/index.js");
@@ -756,7 +758,7 @@ fn the_scenarios_that_clients_are_held_to_pass() {
     }
 }
 
-/// Where `tests/all` puts what comes from npm, or where `CUELIGHT_NPM` says.
+/// Path of a file that `tests/all` installs from npm, or of one below `CUELIGHT_NPM`.
 pub(crate) fn npm(path: &str) -> Option<PathBuf> {
     let file = npm_dir().join("node_modules").join(path);
     let has_node = || program(&node()).arg("--version").output().is_ok_and(|it| it.status.success());

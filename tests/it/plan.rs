@@ -32,7 +32,7 @@ fn planned(text: &str, others: &[(&str, &str)], inputs: &Value) -> Result<Plan, 
     Ok(plan)
 }
 
-/// What holds for every plan: ids differ, a frame stands before what it holds, needs stay among siblings.
+/// Checks the rules of every plan: ids differ, a frame precedes its contents, needs stay among siblings.
 fn check_sound(plan: &Plan) {
     let ids: BTreeSet<&str> = plan.steps.iter().map(|it| it.id.as_str()).collect();
     assert_eq!(ids.len(), plan.steps.len(), "ids differ");
@@ -442,7 +442,7 @@ fn a_machine_that_lacks_what_a_step_requires_is_told_all_at_once() {
     assert!(show(&plan).contains("shut"), "{}", show(&plan));
 }
 
-/// What the checker refuses is refused again here, because a workflow need not come from a file.
+/// The plan refuses all that the checker refuses, because a workflow need not come from a file.
 #[test]
 fn what_would_make_a_wrong_plan_is_refused() {
     let refused = |change: fn(&mut Workflow)| {

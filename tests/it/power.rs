@@ -1,7 +1,7 @@
-//! What a power cut can leave on the disk. One run is traced; at each of its writes, syncs, renames and lines told the power
-//! goes, and what was not yet synced is kept, lost, torn at 512 bytes or reordered, in several ways. From each such disk an
-//! engine must start, hold what had been told, and know of every effect that had happened. Needs `strace`.
-//! `CUELIGHT_VARIANTS=30` for more ways.
+//! Simulates power cuts. One run is traced. At each of its writes, syncs, renames and reported lines the
+//! power goes. Unsynced data is then kept, lost, torn at 512 bytes or reordered, in several variants. From
+//! each such disk an engine must start, hold all that was reported, and know of every effect that had
+//! happened. Needs `strace`. `CUELIGHT_VARIANTS=30` for more variants.
 
 use crate::{crash::next, ledger::Drill};
 use cuelight_base::Seq;
@@ -19,10 +19,10 @@ use tempfile::TempDir;
 /// In how many ways the power goes at each operation, when nobody says.
 const VARIANTS: usize = 8;
 
-/// What a disk writes whole or not at all.
+/// Size of the block that a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
-/// What a run did to its files, in order. Files by their path from the workspace.
+/// An operation of a run on its files, in order. Files are named by their path relative to the workspace.
 #[derive(Clone, Debug, PartialEq)]
 enum Op {
     Write {
@@ -104,7 +104,7 @@ fn name(op: &Op) -> String {
     }
 }
 
-/// What the world has seen.
+/// The events reported and the effects that have happened outside.
 #[derive(Default)]
 struct Seen {
     told: u64,
@@ -202,7 +202,7 @@ impl Disk {
         }
     }
 
-    /// What has become of these names is on disk from now on.
+    /// Records that the changes of these names are on disk from now on.
     fn settle(&mut self, is_settled: impl Fn(&str) -> bool) {
         let (settled, changed) =
             std::mem::take(&mut self.changed).into_iter().partition(|(it, _)| is_settled(it));
@@ -212,7 +212,8 @@ impl Disk {
         }
     }
 
-    /// What one way of going leaves: 0 nothing that was on its way, 1 all of it, up to 4 any part, torn, then also reordered.
+    /// Files after a power cut of this variant: 0 none of the pending changes, 1 all, up to 4 any part, torn,
+    /// then also reordered.
     fn after(&self, variant: usize, seed: &mut u64) -> BTreeMap<String, Vec<u8>> {
         let mut names = self.kept.clone();
         for change in &self.changed {
@@ -304,7 +305,7 @@ fn judge(files: &BTreeMap<String, Vec<u8>>, seen: &Seen) -> Result<(), String> {
     unknown.map_or(Ok(()), |line| Err(format!("the log does not know of {line}")))
 }
 
-/// What `strace -f -y -xx` wrote, as operations.
+/// Parses the output of `strace -f -y -xx` to operations.
 fn read_trace(trace: &str, root: &Path) -> Vec<Op> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut ops = Vec::new();

@@ -16,7 +16,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How often something is looked at before a test gives up: some two minutes.
+/// Limit of looks before a test gives up: about two minutes.
 const LOOKS_MAX: u32 = 24_000;
 /// The same, where a look takes long.
 const LOOKING_MAX: Duration = Duration::from_mins(3);
@@ -30,7 +30,7 @@ pub(crate) struct Place {
     is_trusted: AtomicBool,
 }
 
-/// What a command said.
+/// Exit code and output of a command.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -77,7 +77,7 @@ impl Place {
         self
     }
 
-    /// What was added to its environment.
+    /// Variables added to the program's environment.
     pub(crate) fn variables(&self) -> &[(String, String)] {
         &self.variables
     }
@@ -354,7 +354,7 @@ fn is_readable(pipe: &impl std::os::fd::AsFd) -> bool {
     poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&most)).is_ok_and(|it| it > 0)
 }
 
-/// Whether it says something at once.
+/// True if the pipe can be read without waiting.
 fn is_ready(pipe: &impl std::os::fd::AsFd) -> bool {
     poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|it| it > 0)
 }

@@ -857,7 +857,8 @@ fn the_preview_holds_the_last_events_in_words() {
     assert_eq!((words.subject.as_str(), words.detail.chars().count()), ("step 9", 120));
 }
 
-/// Whatever happens in whatever order, also what no engine would say: counts are those of a recount, and nothing panics.
+/// Counts equal a recount after any events in any order, also after some that no engine would record; nothing
+/// panics.
 #[test]
 fn counts_are_those_of_a_recount() {
     for seed in 1..=60_u64 {

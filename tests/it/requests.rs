@@ -25,7 +25,7 @@ use std::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// What one side heard: the first line and the fields, in lower case, and the body.
+/// A received request: the first line and the fields, in lower case, and the body.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Heard {
     line: String,
@@ -541,7 +541,7 @@ fn a_large_answer_is_read_whole_and_held_by_nobody() {
     assert!(after - before < 20 * 1024, "the peak has grown from {before} to {after} KiB");
 }
 
-/// Whether certificates can be made here; said where they cannot.
+/// True if certificates can be made here; prints a note if not.
 pub(super) fn has_openssl() -> bool {
     let is_there = program("openssl").arg("version").output().is_ok();
     if !is_there {

@@ -73,7 +73,7 @@ fn check(example: &str, inputs: &[(&str, &str)], prepare: impl Fn(&Path)) {
     }
 }
 
-/// What was told, and the files that are left: by path, what is in them.
+/// Plays a saga. Returns its log, and the contents of the remaining files by path.
 fn play(
     plan: &Plan,
     fails: usize,
@@ -127,7 +127,7 @@ struct Saga {
     bin: TempDir,
     /// The node that fails, before it does anything.
     fails: StepIx,
-    /// Whether there is a crash after every first call.
+    /// True if a crash follows every first call.
     twice: bool,
     world: World,
     journal: Vec<Event>,
@@ -136,7 +136,7 @@ struct Saga {
     lost: BTreeSet<AttemptId>,
     /// Steps whose work, or whose undo, has been really called.
     begun: BTreeSet<(StepIx, bool)>,
-    /// What a call yielded that really ended well.
+    /// Outputs of the calls that ended well.
     done: BTreeMap<StepIx, ValueMap>,
     gates: BTreeMap<cuelight_base::GateId, (Ask, Digest)>,
     undone: BTreeSet<StepIx>,
@@ -177,7 +177,8 @@ impl Saga {
         panic!("it goes on for ever\n{}", self.told);
     }
 
-    /// What is to be done next: the node that fails comes last, so that all beside it is done by then, whatever the order.
+    /// Returns the next effect. The failing node comes last, so that all beside it is done by then, whatever
+    /// the order.
     fn next(&mut self) -> Option<Effect> {
         let fails = |it: &Effect| matches!(it, Effect::Call { attempt, .. } if attempt.step == self.fails);
         let first = self.queue.iter().position(|it| !fails(it)).unwrap_or(0);
@@ -216,7 +217,7 @@ impl Saga {
         }
     }
 
-    /// Whatever needs what this step did, however far down, has been undone before it.
+    /// Checks that every step that needs this one, directly or indirectly, has been undone before it.
     fn comes_after_all_that_need(&self, step: StepIx) {
         let mut above = BTreeSet::from([step]);
         for (at, plan) in self.plan.steps.iter().enumerate() {

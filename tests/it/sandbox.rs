@@ -26,10 +26,10 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How a way out is tried: it has led out when this ends with 0.
+/// The method of an escape attempt: exit code 0 means that it led out.
 #[derive(Clone, Copy)]
 enum By {
-    /// In bash.
+    /// A command line for bash.
     Shell(&'static str),
     /// In [`probe`], by this name.
     Probe(&'static str),
@@ -41,7 +41,7 @@ enum By {
     Unknown(i64),
 }
 
-/// Whether it leads out where there is no sandbox.
+/// The users who can escape without a sandbox.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Free {
     Everybody,
@@ -184,7 +184,7 @@ const WAYS: &[(&str, By, Free)] = &[
     ("call by a number that only it has", Call(0x4000_0000 + 520), Untried),
 ];
 
-/// What is around the steps.
+/// The surroundings of the steps, as targets of escapes.
 struct Around {
     out: TempDir,
     victim: Child,
@@ -300,7 +300,7 @@ fn skipped(why: &str) {
     println!("skipped: {why}");
 }
 
-/// Which of them led out, by their numbers.
+/// Runs all escape attempts. Returns per number if it led out.
 fn tried(place: &Place, around: &Around, sandbox: &str) -> Vec<bool> {
     place.write("w.yaml", &around.workflow(place, sandbox));
     place.write("other.yaml", "name: other\nsteps:\n  - {id: s, run: 'true'}\n");

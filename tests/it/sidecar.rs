@@ -37,7 +37,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long anything may take before a test gives up.
+/// Timeout for anything in a test.
 const MOST: Duration = Duration::from_mins(1);
 const SECRET: [u8; 32] = [9; 32];
 
@@ -48,7 +48,7 @@ pub(super) struct Sidecar {
     at: SocketAddr,
 }
 
-/// What came back.
+/// An answer of the server.
 #[derive(Debug)]
 pub(super) struct Said {
     status: u16,
@@ -244,7 +244,7 @@ impl Sidecar {
         self.raw(format!("{text}\r\n{body}").as_bytes()).await
     }
 
-    /// Whatever bytes, on a line of their own.
+    /// Sends raw bytes on a connection of their own.
     async fn raw(&self, bytes: &[u8]) -> Said {
         let mut line = TcpStream::connect(self.at).await.expect("it listens");
         // It may answer before it has heard everything.

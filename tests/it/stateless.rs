@@ -21,7 +21,7 @@ use std::{
 
 const REVISION: &str = "2026-07-28";
 
-/// What the server heard.
+/// A request that the server received.
 struct Question {
     head: String,
     body: Value,
@@ -55,7 +55,7 @@ impl Question {
         Some(bytes.map_or_else(|| text.to_owned(), |it| String::from_utf8(it).expect("UTF-8")))
     }
 
-    /// What the revision does not allow.
+    /// The first violation of the revision, if any.
     fn wrong(&self) -> Option<&'static str> {
         let (meta, params) = (&self.body["params"]["_meta"], &self.body["params"]);
         let says = |name: &str| &meta[format!("io.modelcontextprotocol/{name}")];
@@ -78,7 +78,7 @@ impl Question {
     }
 }
 
-/// What it answers: a text, and whether it waits afterwards until it is left.
+/// An answer: its text, and true if the server waits afterwards until the client leaves.
 type Answer = (String, bool);
 
 struct Server {
@@ -129,7 +129,7 @@ fn error(status: &str, question: &Question, error: &Value) -> String {
     http("application/json", "Mcp-Session-Id: s-1\r\n", &body).replacen("200 OK", status, 1)
 }
 
-/// What it says of its tool, whose name no header field holds.
+/// The server's description of its tool, whose name no header field can hold.
 fn says() -> Value {
     json!({"name": "über", "description": "Looks", "inputSchema": {"type": "object",
         "properties": {"place": {"type": "string", "x-mcp-header": "Place"}, "n": {"type": "integer"}}}})

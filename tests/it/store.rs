@@ -1,4 +1,4 @@
-//! What is kept: appended, read, verified; and everything that may be wrong with it.
+//! Tests of the store: append, read, verify, and every kind of damage.
 
 use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, Value};
 use cuelight_engine::{Event, Fact, StepEvent};
@@ -298,7 +298,7 @@ fn every_single_change_of_the_log_is_found() {
     assert!(verify(&reader, Seq(1)).is_ok(), "all was undone");
 }
 
-/// How many changes are tried.
+/// Number of mutations to try.
 fn mutations() -> u64 {
     std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(2000)
 }

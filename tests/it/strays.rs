@@ -1,5 +1,5 @@
-//! What runs below a guard and is not the guard's friend: a process that hides whose it is and leaves its step at once, one that
-//! says it is somebody else's, and those that knock at a guard: from below it, and from another pid namespace.
+//! Hostile processes below a guard: one that hides its owner and leaves its step at once, and one that claims
+//! to belong to another step. Others connect to a guard, from below it and from another pid namespace.
 
 use crate::{
     guard::{file, frame, hello, with},

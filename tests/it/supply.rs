@@ -1,5 +1,6 @@
-//! What cuelight is made of: every package comes from the registry with its checksum, under terms that somebody has read, and
-//! there are not too many. What is known against a package is asked at night (`cargo deny`), since that needs the network.
+//! Dependencies of cuelight: every package comes from the registry with its checksum, under licences that
+//! somebody has read, and their number is limited. Known vulnerabilities are checked at night (`cargo deny`),
+//! since that needs the network.
 
 use serde_json::{Value, json};
 use std::{
@@ -11,7 +12,7 @@ use std::{
 /// The registry that all packages come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// How many packages may be part of the program, those that only build or test it not counted.
+/// Limit of packages in the program, without those that only build or test it.
 const PACKAGES_MAX: usize = 300;
 
 /// Terms that do not ask more than to be named, alone or where others may be chosen instead. MPL-2.0 asks that changes to the
@@ -42,7 +43,7 @@ fn cargo(args: &[&str]) -> String {
     String::from_utf8(told.stdout).expect("it prints text")
 }
 
-/// Whether an expression of terms is fulfilled by those of the list: each part of an AND, one part of an OR.
+/// True if the listed licences satisfy an expression: each part of an AND, one part of an OR.
 fn is_fine(terms: &str) -> bool {
     let terms = terms.trim();
     let (mut depth, mut any, mut all) = (0, Vec::new(), Vec::new());
@@ -93,7 +94,7 @@ fn terms_are_read_as_they_are_written() {
     }
 }
 
-/// What cargo knows of every package.
+/// Metadata of every package, from cargo.
 fn metadata() -> Vec<Value> {
     let told = cargo(&["metadata", "--format-version", "1", "--locked", "--offline"]);
     let mut told: Value = serde_json::from_str(&told).expect("cargo says JSON");

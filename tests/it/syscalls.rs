@@ -11,17 +11,17 @@ use std::{
     thread,
 };
 
-/// What changes something outside, or waits for it: files, the disk, processes, sockets.
+/// System calls that change something outside, or wait for it: files, the disk, processes, sockets.
 const KILLED: &str = "pwrite64,fsync,fdatasync,write,openat,mmap,fcntl,ftruncate,unlink,unlinkat,rename,mkdir,flock,bind,\
                       clone3,vfork,pidfd_open,waitid,wait4,exit_group";
 
-/// What a disk may refuse.
+/// System calls that a disk may refuse.
 const REFUSED: &str = "pwrite64,fsync,fdatasync,ftruncate";
 
-/// How many points a test takes when nobody says.
+/// Default number of points per test.
 const POINTS: usize = 60;
 
-/// How many points are taken at one time.
+/// Number of points taken at one time.
 const HANDS: usize = 4;
 
 /// Follows all threads and none of the programs that are started, writes to FILE and does what else is said.
@@ -57,7 +57,7 @@ fn points(calls: &str, mut drill: Drill) -> Option<Vec<Point>> {
     Some(chosen.into_iter().map(|i| all[i].clone()).collect())
 }
 
-/// Of each system call, how many the thread makes that makes most.
+/// The highest number of each system call that any one thread makes.
 fn most_of_a_thread(calls: &str, trace: &str) -> BTreeMap<String, usize> {
     let mut of_threads: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for line in trace.lines() {

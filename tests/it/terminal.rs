@@ -139,7 +139,7 @@ fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
     sat.gives_back();
 }
 
-/// Who is there is seen as it changes, by whoever sits at the console that answers.
+/// The list of agents at the console that answers is updated as it changes.
 #[test]
 fn an_agent_that_registers_over_http_is_seen_at_the_console_at_once_and_so_is_that_it_has_left() {
     let place = Place::new();

@@ -296,7 +296,7 @@ fn an_agent_is_who_its_token_says_and_speaks_for_nobody() {
     }
 }
 
-/// What no claim may be.
+/// Values that are invalid for a claim.
 fn wrong_claims() -> Vec<Value> {
     vec![
         json!({"exp": null}),

@@ -30,7 +30,7 @@ struct Desk {
     kill_grace: Span,
 }
 
-/// What came of it: the answer, and what a reader finds in the spool.
+/// The outcome of a call: the answer, and the spool as a reader finds it.
 struct Seen {
     answer: Answer,
     spool: SpoolReader,
@@ -149,7 +149,7 @@ fn hash(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 
-/// Whether a process is there and no zombie.
+/// True if a process lives and is no zombie.
 fn is_alive(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
@@ -574,7 +574,7 @@ fn who_knows_the_file_of_an_earlier_step_writes_no_outputs_of_a_later_one() {
     assert_eq!(seen.iter().map(|it| it.outputs.len()).sum::<usize>(), 0);
 }
 
-/// What may wait for ever where the code that keeps it from that is missing: it fails instead. Its thread ends with the tests.
+/// Runs a check that could otherwise wait forever: after a minute it fails. Its thread ends with the tests.
 fn within_a_minute(check: impl FnOnce() + Send + 'static) {
     let (done, over) = std::sync::mpsc::sync_channel(1);
     let work = move || {
@@ -712,8 +712,8 @@ fn encodings(value: &str) -> Vec<String> {
     ]
 }
 
-/// What must not be seen: any stretch of an encoding that tells six letters or more of it, its ends aside, which base64
-/// shares with what stands beside it.
+/// Checks that no stretch of an encoding is visible that reveals six letters or more. Its ends are left out,
+/// since base64 shares them with the text beside it.
 #[track_caller]
 fn assert_masked(masked: &str, encoded: &str, about: &str) {
     let chars: Vec<char> = encoded.chars().collect();

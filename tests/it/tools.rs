@@ -141,7 +141,7 @@ impl Shop {
         fs::write(self.root().join(name), text).expect("written");
     }
 
-    /// What a tool gives, checked as a run checks it; or how it failed.
+    /// Result of a tool, checked as a run checks it, or its failure.
     fn call(&self, tool: &str, input: Value) -> Result<Value, (FailureMode, String)> {
         let registry = ours();
         let tool = PlanTool::of(registry.find(tool).unwrap_or_else(|| panic!("no {tool}")));
@@ -442,7 +442,7 @@ fn a_workflow_with_an_unknown_tool_does_not_start() {
 
 /// A tool called by its command, and what it printed as JSON.
 #[track_caller]
-/// What is tried in place of a tool is given the same, where it takes all of that and says nothing else.
+/// A fallback without inputs of its own gets the inputs of the tool, if it accepts all of them.
 #[test]
 fn a_fallback_that_says_nothing_is_given_what_its_step_gives() {
     let tool = |name: &str, input: &str, command: &str| {
@@ -490,7 +490,7 @@ fn a_fallback_that_says_nothing_is_given_what_its_step_gives() {
     );
 }
 
-/// What nothing is said of is taken to be the worst: a script behind a tool is not looked into.
+/// A tool without a declared effect is taken for the worst: a script behind a tool is not examined.
 #[test]
 fn a_tool_that_runs_a_script_is_taken_to_happen_once_unless_it_says_otherwise() {
     let wrapper = "name: look\nversion: 1\ndescription: Looks\ncommand: ./look.sh\n";

@@ -15,7 +15,7 @@ use std::{
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// What came: the first line, the fields, the body.
+/// A received message: the first line, the fields, the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     line: String,

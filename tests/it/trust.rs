@@ -295,7 +295,7 @@ fn a_log_that_comes_from_elsewhere_is_listed_with_the_gates_that_were_approved_i
     }
 }
 
-/// What a command says that only looks; it is killed when it waits for something.
+/// Output of a read-only command; it is killed when it waits for something.
 #[track_caller]
 fn looked(place: &Place, words: &[&str]) -> Said {
     let said = place.start_under(&["timeout", "--signal=KILL", "30"], words).end();
@@ -308,7 +308,8 @@ fn make_pipe(path: &Path) {
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
 }
 
-/// Whoever sends a directory puts a pipe, a socket or a file without end under the name of a file: no look waits for it.
+/// A hostile directory has a pipe, a socket or an endless file under the name of a file: no command waits for
+/// it.
 #[test]
 fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
     let kinds: [(&str, &dyn Fn(&Path)); 3] = [

@@ -28,7 +28,7 @@ command: |
   exec "./$JWT_TOKEN"
 "#;
 
-/// What a run does with an input that is a token.
+/// Workflow that handles an input that is a token.
 const SAYS: &str = "name: says\ninputs: {word: string}\nsteps:\n  \
      - {id: say, run: 'echo \"$W\" >&2; echo \"word=$W\" >> \"$CUELIGHT_OUTPUT\"; exit 3', env: {W: '${{ inputs.word }}'}}\n";
 
@@ -129,7 +129,8 @@ fn in_odd_places(at: SocketAddr, good: &str, token: &str) {
     }
 }
 
-/// Of a token what nobody else may read: what it says, its signature, and whatever begins as JSON does in base64.
+/// Parts of a token that nobody else may read: its claims, its signature, and any text that begins as JSON
+/// does in base64.
 fn parts(token: &str) -> Vec<String> {
     let mut parts: Vec<String> = token.split('.').skip(1).map(str::to_owned).collect();
     parts.extend(["eyJ".to_owned(), token.to_owned()]);

@@ -7,7 +7,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What was decided, if all of it holds.
+/// Returns the decision of a receipt, if all of it is valid.
 pub(crate) fn verify(receipt: &str, trusted: &[&str]) -> Result<String, String> {
     let receipt = json(receipt)?;
     let (size, head) = signed_head(field(&receipt, "note")?, trusted)?;
@@ -61,7 +61,7 @@ pub(crate) fn verify_chain(export: &str, trusted: &[&str]) -> Result<u64, String
     if signed == 0 { Err("nothing is signed".to_owned()) } else { Ok(signed) }
 }
 
-/// Whether a file is the one that a note beside it speaks of, and one of these keys signed that.
+/// Checks that the note describes this file, and that one of these keys signed it.
 pub(crate) fn verify_file(file: &[u8], note: &str, trusted: &[&str]) -> Result<(), String> {
     let lines = signed_text(note, trusted)?;
     match lines.lines().collect::<Vec<_>>()[..] {

@@ -8,7 +8,8 @@ use cuelight_runtime::{Entropy, Request};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-/// How a step leaves itself: `$T` is the try. With a tool that has to be there.
+/// Ways in which a step leaves its own process tree: `$T` is the try. Each comes with the command that it
+/// needs, if any.
 const LEAVES: &[(&str, &[&str])] = &[
     ("sh $T", &[]),
     ("env -i sh $T", &[]),
@@ -42,7 +43,7 @@ const LEAVES: &[(&str, &[&str])] = &[
         &["unshare", "-rpf", "true"],
     ),
 ];
-/// How it knocks: a command of this program, or the bytes of an answer in perl.
+/// Ways in which it connects: a command of this program, or the bytes of an answer in perl.
 const KNOCKS: &[&str] = &["command", "another-spelling", "direct", "reaped", "zombie", "orphaned"];
 
 /// One try: its number, and how it knocks. What it is told is whole when the file has its last name.

@@ -14,14 +14,15 @@ use std::{
     sync::Arc,
 };
 
-/// What the agents of steps are called, each with what it can do.
+/// Targets of agent steps, each with the capability that it needs.
 pub(crate) const DONE_BY: [(&str, &str); 2] = [("agent:coder@1.0.0", "rust"), ("agent:tester@1.0.0", "look")];
 
-/// How long work that is being ended can be handed back, and how often work is lost before it is not simply put back.
+/// Time in which work that is being ended can be returned, and number of losses before work is not simply put
+/// back.
 const ENDING: Span = Span::seconds(15);
 const LOST_MAX: u32 = 3;
 
-/// What a token says of an agent, and what it says of itself.
+/// An agent: the claims of its token, and its registration.
 struct Person {
     project: Option<&'static str>,
     name: &'static str,
@@ -54,7 +55,7 @@ const CAST: [Person; 5] = [
         heartbeat: 600,
     },
 ];
-/// The last one.
+/// Index of the agent that comes last.
 pub(crate) const HELPER: usize = CAST.len() - 1;
 
 pub(crate) fn actor(who: usize) -> Actor {
@@ -74,7 +75,7 @@ pub(crate) fn key(who: usize) -> AgentKey {
     AgentKey { project: CAST[who].project.map(str::to_owned), name: CAST[who].name.to_owned() }
 }
 
-/// Whose command this is.
+/// Index of the agent that sent a command.
 pub(crate) fn who_asks(by: &Actor) -> Option<usize> {
     who_is(&AgentKey { project: by.project().map(str::to_owned), name: by.name.clone() })
 }
@@ -95,7 +96,7 @@ pub(crate) fn about(who: usize) -> Registration {
     }
 }
 
-/// Whether the author meant this agent: by its type, or by what it can do.
+/// True if the author meant this agent: by its type, or by its capabilities.
 fn suits(target: &str, who: usize) -> bool {
     let it = &CAST[who];
     let meant = DONE_BY.iter().find(|it| it.0 == target);
@@ -117,18 +118,18 @@ struct There {
     is_lost: bool,
 }
 
-/// What agents were told, and what they really said.
+/// The answers that agents got, and the results that they really sent.
 #[derive(Default)]
 pub(crate) struct Agents {
     there: BTreeMap<AgentKey, There>,
     held: BTreeMap<AttemptId, Held>,
     /// Calls of theirs that were begun and not ended: what each goes to.
     open: BTreeMap<AttemptId, String>,
-    /// How often the work of a step was lost.
+    /// Number of times that the work of a step was lost.
     losses: BTreeMap<(cuelight_base::RunId, StepIx), u32>,
     /// Results that were taken.
     taken: BTreeSet<u64>,
-    /// What agents that went had.
+    /// Work of agents that left.
     left_behind: BTreeSet<AttemptId>,
     /// By its number, what was really handed in: of what, and by whom.
     said: BTreeMap<u64, (AttemptId, usize)>,
@@ -156,12 +157,12 @@ impl Agents {
         who_is(&self.held.get(&work)?.lease.agent)
     }
 
-    /// Whether it has registered, and did not leave.
+    /// True if the agent has registered and did not leave.
     pub(crate) fn knows(&self, who: usize) -> bool {
         self.there.contains_key(&key(who))
     }
 
-    /// What an agent has for asking so.
+    /// The lease that an agent got for this claim.
     pub(crate) fn given_for(&self, who: usize, claim: &str) -> Option<Lease> {
         let mut mine = self.held.values().map(|it| &it.lease);
         mine.find(|it| it.agent == key(who) && it.claim == claim).cloned()
@@ -171,7 +172,7 @@ impl Agents {
         self.open.contains_key(&work)
     }
 
-    /// Whether an agent that asks this is to be told yes.
+    /// True if this request of an agent must be accepted.
     pub(crate) fn wanted(&self, who: usize, ask: &AgentAsk) -> bool {
         let (me, is_there) = (key(who), self.there.contains_key(&key(who)));
         let mine = || self.held.values().filter(|it| it.lease.agent == me);
@@ -317,7 +318,7 @@ impl Agents {
         ensure(late.is_none(), || format!("I32 {late:?} is still somebody's at {now}"))
     }
 
-    /// The fold.
+    /// Applies an event to the state.
     fn note(&mut self, event: &Event) {
         let at = event.at;
         match &event.fact {

@@ -1,5 +1,5 @@
-//! What must hold (`reliability.md` 6.3), told from the journal and from the world outside, in another way than the
-//! engine tells it. The plan that is held against it is the one the author wrote.
+//! Invariants (`reliability.md` 6.3), computed from the journal and from the world outside, in another way
+//! than the engine computes them. They use the plan that the author wrote.
 
 use crate::targets::{Kept, Target};
 use cuelight_base::{
@@ -19,10 +19,10 @@ use std::{
     sync::Arc,
 };
 
-/// How long an id stands for what was said under it.
+/// Time for which an id names the message sent under it.
 const A_DAY: Span = Span::seconds(24 * 3600);
 
-/// What is known of a step from the journal alone.
+/// The state of a step, from the journal alone.
 #[derive(Clone, Default)]
 pub(crate) struct Step {
     state: Option<StepState>,
@@ -93,17 +93,18 @@ pub(crate) struct Run {
     done: Vec<StepIx>,
     /// Used so far, and what may be: of the run, and of each step that has a budget of its own.
     purses: BTreeMap<Option<StepIx>, Purse>,
-    /// What calls in flight were thought to need.
+    /// Estimated tokens of calls in flight.
     thought: BTreeMap<StepIx, u64>,
     /// The run whose results it took over, and the last event of that which counted.
     parent: Option<(RunId, Option<u64>)>,
-    /// Whether what it took over is another run's to undo.
+    /// True if another run has to undo the results that this one took over.
     is_fork: bool,
     /// Steps it began with.
     planned: usize,
-    /// Whether gates ask again before what is still to be done.
+    /// True if gates ask again before the remaining steps.
     asks: bool,
-    /// Whether that was not looked at yet, as it is to be once in the plan that the engine has made.
+    /// True until `nothing_leads_around_a_gate` has checked the plan that the engine has made, which happens
+    /// once.
     is_derived: bool,
     /// By step, what it yielded, and when.
     results: BTreeMap<String, Vec<(u64, ValueMap)>>,
@@ -111,7 +112,7 @@ pub(crate) struct Run {
     sent_back: BTreeSet<StepIx>,
 }
 
-/// Calls and tokens.
+/// Calls and tokens: used, and allowed.
 #[derive(Clone, Default)]
 struct Purse {
     used: [u64; 2],
@@ -136,21 +137,21 @@ struct Gate {
     open: bool,
     armed: bool,
     agreed: bool,
-    /// Somebody approved alone.
+    /// Somebody approved it alone.
     broken: bool,
-    /// Who overrode it.
+    /// Name of the person who overrode it.
     overridden: Option<String>,
     /// Hash of the ask before this one.
     before: Option<Digest>,
-    /// Who is not to review it: who closed it alone, or overrode it.
+    /// The person who closed it alone or overrode it, and thus may not review it.
     alone: String,
     approved: bool,
     votes: Vec<Actor>,
     editors: BTreeSet<String>,
     escalated: Option<String>,
-    /// Who handed their answer on, to whom, and until when.
+    /// Delegated answers: from, to, and until when.
     handed_on: Vec<(String, String, Timestamp)>,
-    /// Whose answers stand here, and who gave each.
+    /// Counted answers: the person, and the one who gave it.
     answered: Vec<(String, String)>,
 }
 
@@ -159,7 +160,7 @@ struct Gate {
 pub(crate) struct Checks {
     /// The plans as their authors wrote them, by trace, where that is not what the engine was given.
     pub(crate) given: BTreeMap<String, Arc<Plan>>,
-    /// Who really sent a decision, what they saw, and when.
+    /// The real sender of a decision, the ask that they saw, and the time.
     pub(crate) people: BTreeMap<DecisionId, (String, Digest, Timestamp)>,
     /// Doubts that a person really answered so.
     pub(crate) doubts: BTreeSet<(RunId, StepIx)>,
@@ -169,7 +170,7 @@ pub(crate) struct Checks {
     /// Requests that runs were made for.
     requests: BTreeSet<Digest>,
     gates: BTreeMap<GateId, Gate>,
-    /// What was approved in an emergency, and nobody has reviewed since: each gate as it was then.
+    /// Emergency approvals that nobody has reviewed since: each gate as it was then.
     owed: BTreeMap<(GateId, Epoch), Gate>,
     /// Values of the workspace: each with how often it was changed, and until when it stands.
     values: BTreeMap<String, (Value, u64, Option<Timestamp>)>,
@@ -811,12 +812,12 @@ impl Checks {
         self.runs.iter().try_for_each(|(id, run)| run.nothing_is_forgotten(*id))
     }
 
-    /// What was approved in an emergency and waits for a review: the run, the gate and the epoch.
+    /// Emergency approvals that wait for a review: the run, the gate and the epoch.
     pub(crate) fn owed(&self) -> Vec<(RunId, GateId, Epoch)> {
         self.owed.iter().map(|((gate, epoch), it)| (it.ask.run, *gate, *epoch)).collect()
     }
 
-    /// Whether this person may be the one who reviews it.
+    /// True if this person may review it.
     pub(crate) fn may_review(&self, gate: GateId, epoch: Epoch, by: &Actor) -> bool {
         self.owed.get(&(gate, epoch)).is_some_and(|it| it.may_review(by))
     }
@@ -915,7 +916,7 @@ impl Checks {
         out
     }
 
-    /// How everything stands, for a report.
+    /// The state of everything, for a report.
     pub(crate) fn standing(&self) -> String {
         let run = |(id, it): (&RunId, &Run)| {
             let steps: Vec<String> = it
@@ -931,8 +932,8 @@ impl Checks {
 }
 
 impl Gate {
-    /// Whether an answer is about this ask, with the values that stand in it. Who fills in the form saw the ask before
-    /// their values stood there.
+    /// Checks that an answer is about this ask, with its current values. Somebody who fills in the form saw
+    /// the ask before these values were in it.
     fn fits(&self, gate: GateId, event: &GateEvent, vote: &Vote) -> Result<(), Broken> {
         let is_it = vote.ask == self.hash || !vote.form.is_empty() && Some(vote.ask) == self.before;
         ensure(is_it, || format!("I4 a vote at {gate} for another ask"))?;
@@ -947,7 +948,7 @@ impl Gate {
         })
     }
 
-    /// What closes it was recorded, and by enough people.
+    /// Checks that the reason of the closing was recorded, and that enough people agreed.
     fn closed(&mut self, gate: GateId, state: GateState, by: &str) -> Result<(), Broken> {
         self.approved = state == GateState::Approved;
         ensure(self.broken || by != "break-glass", || format!("I5 nobody broke the glass of {gate}"))?;
@@ -964,7 +965,7 @@ impl Gate {
         })
     }
 
-    /// Whether this person may still answer, and for these others: nobody answers twice, in whatever name.
+    /// Checks that this person may still answer, and for these others: nobody answers twice, in any name.
     fn may_answer(&self, who: &str, acting_for: &[Actor], at: Timestamp) -> Result<(), Broken> {
         let lent = |it: &(String, String, Timestamp)| it.0 == who && it.2 > at;
         ensure(!self.handed_on.iter().any(lent), || format!("{who} answers after handing that on"))?;
@@ -980,7 +981,8 @@ impl Gate {
         names.clone().find(|it| twice(it)).map_or(Ok(()), |it| Err(format!("{it} counts twice")))
     }
 
-    /// Whether this person may look at what was approved here in an emergency: asked, not excluded, and not who gave it.
+    /// True if this person may review an emergency approval of this gate: asked, not excluded, and not the
+    /// one who gave it.
     fn may_review(&self, by: &Actor) -> bool {
         let is_meant = |it: &str| {
             it == by.name || it.strip_prefix("group:").is_some_and(|it| by.groups.iter().any(|has| has == it))
@@ -994,7 +996,7 @@ impl Gate {
         is_asked && !is_out
     }
 
-    /// Whether the people who agreed fill every place; tried in every order.
+    /// True if the people who agreed fill every place; every order is tried.
     fn is_enough(&self) -> bool {
         let mut names = BTreeSet::new();
         if !self.votes.iter().all(|it| names.insert(it.principal())) {
@@ -1013,7 +1015,8 @@ impl Gate {
 }
 
 impl Run {
-    /// What an approval covers: one call of a step, or one for each tool that may be chosen.
+    /// Records the calls that an approval covers: one call of a step, or one for each tool that may be
+    /// chosen.
     fn release(&mut self, calls: &[(StepIx, Digest)]) {
         for (covered, _) in calls {
             let it = &mut self.steps[covered.index()];
@@ -1048,7 +1051,8 @@ impl Run {
         gates
     }
 
-    /// Whether a step rests, and lets go what needs it: one that was skipped early does when what it needs has come to rest.
+    /// True if a step has ended and releases the steps that need it. One that was skipped early does so once
+    /// its own needs have ended.
     fn lets_go(&self, step: StepIx) -> bool {
         let it = &self.steps[step.index()];
         it.state().rests() && !it.early
@@ -1067,7 +1071,7 @@ impl Run {
         self.steps[frame.index()].state() == StepState::Running
     }
 
-    /// What was skipped early and has nothing more to wait for.
+    /// Releases steps that were skipped early and have nothing more to wait for.
     fn let_go(&mut self) {
         while let Some(at) =
             (0..self.steps.len()).find(|it| self.steps[*it].early && self.needs_rest(StepIx::from_index(*it)))
@@ -1165,7 +1169,7 @@ impl Run {
         self.done.iter().copied().filter(left).collect()
     }
 
-    /// Whether a model that this step asked has called something that is to be undone with it.
+    /// True if a model that this step asked has called something that is to be undone with it.
     fn has_called(&self, talk: StepIx) -> bool {
         let plan = self.plan.steps[talk.index()].work.frame();
         let is_talk = plan.is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)));
@@ -1224,7 +1228,7 @@ impl Run {
         }
     }
 
-    /// Whether one more may be undone at once: of the run, and in each frame around it.
+    /// Checks the limits of undos at once: of the run, and of each frame around the step.
     fn has_room_to_undo(&self, step: StepIx) -> Result<(), Broken> {
         let all = (0..self.plan.steps.len()).map(StepIx::from_index);
         let goes_on = |it: &StepIx| {
@@ -1277,7 +1281,7 @@ impl Run {
         }
     }
 
-    /// Whether the first call of a step may be made at all.
+    /// Checks that the first call of a step may be made at all.
     fn may_start(&self, step: StepIx) -> Result<(), Broken> {
         let plan = &self.plan.steps[step.index()];
         let rests = |it: &StepIx| self.lets_go(*it);
@@ -1329,7 +1333,7 @@ impl Run {
         }
     }
 
-    /// Slots and places.
+    /// Checks the limits of slots and places.
     fn within_limits(&self, id: AttemptId) -> Result<(), Broken> {
         ensure(self.running() <= self.slots(), || {
             format!("I12 {id} is one of {} calls at once", self.running())
@@ -1400,7 +1404,7 @@ impl Run {
     }
 }
 
-/// Whether people can be set on the places so that each fits; tried in every order.
+/// True if people can be assigned to the places so that each fits; every order is tried.
 fn fill(places: &[Option<&str>], people: &[&Actor]) -> bool {
     let Some((first, rest)) = places.split_first() else { return true };
     (0..people.len()).any(|at| {

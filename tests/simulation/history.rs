@@ -168,7 +168,7 @@ impl Bug {
         }
     }
 
-    /// Whether the engine is given another plan than the author wrote.
+    /// True if the engine is given another plan than the author wrote.
     const fn is_in_the_plan(self) -> bool {
         matches!(
             self,
@@ -183,7 +183,7 @@ impl Bug {
     }
 }
 
-/// Which faults a history has, and how often: another mixture for every seed.
+/// Frequencies of the faults in a history: another mixture for every seed.
 struct Faults {
     crash: u64,
     fail: u64,
@@ -219,7 +219,7 @@ impl Faults {
     }
 }
 
-/// What will happen outside, in the order of time.
+/// A future event of the outside world, in the order of time.
 enum Item {
     Says(Box<Command>),
     Votes {
@@ -255,7 +255,7 @@ enum Item {
     },
 }
 
-/// How often agents come, all of them together, before only what they have begun goes on.
+/// Limit of visits of all agents together. After that only begun work goes on.
 const VISITS_MAX: u32 = 32;
 
 const PEOPLE: [(&str, &[&str]); 7] = [
@@ -304,16 +304,16 @@ pub(crate) struct History<'a> {
     first_asks: BTreeMap<GateId, (Epoch, Digest)>,
     past: Vec<(usize, String)>,
     launched: u32,
-    /// What lies on the disk: another number for each time somebody wrote to it.
+    /// Version of the disk's content, increased by each write.
     disk: u8,
     calm: bool,
     dropped_timer: bool,
     agents: Agents,
-    /// Whether there is anything for agents to do.
+    /// True if the plan has work for agents.
     has_agents: bool,
-    /// How often one came.
+    /// Number of visits of agents.
     visits: u32,
-    /// How often each has asked for work.
+    /// Number of claims of each agent.
     claims: [u32; HELPER + 1],
     /// Work that its agent has begun.
     busy: BTreeSet<AttemptId>,
@@ -676,7 +676,8 @@ impl<'a> History<'a> {
         asks(who, AgentAsk::HandBack { work, outputs, failed, may_have_happened })
     }
 
-    /// What an agent does with its work: it says that it goes on, and hands it in; late, twice, never, or another one does.
+    /// Plays an agent's work: it renews it and returns the result. It may be late, do it twice or never, or
+    /// another agent returns it.
     fn works(&mut self, lease: &Lease) {
         let (work, lasts) = (lease.attempt, lease.lasts.0 / 1000);
         let Some(who) = self.agents.holder(work).filter(|_| self.busy.insert(work)) else { return };
@@ -761,7 +762,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// What the engine is told in place of what an agent asks, with a mistake in it.
+    /// Puts a mistake into an agent's request before the engine gets it.
     fn mistaken(&self, command: &mut Command) {
         let (Command::Agent { ask, by }, Some(bug)) = (command, self.bug) else { return };
         match (bug, &mut **ask) {
@@ -783,7 +784,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// What a step may wait for.
+    /// A message that a step may wait for.
     fn message(&mut self) -> NewMessage {
         NewMessage {
             id: self.tape.chance(30).then(|| "m".to_owned()),
@@ -1032,7 +1033,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// What the engine believes, where that is not what is written down.
+    /// The event that the engine believes, if it differs from the recorded one.
     fn believed(&self, event: &Event) -> Option<Event> {
         match self.bug {
             Some(Bug::UndoesForTheOther) => as_a_retry(event),
@@ -1146,7 +1147,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// What an event asks to be done, and what people do about it.
+    /// Carries out the requests of an event, and the reactions of people.
     fn act(&mut self, event: &Event) -> Result<(), Broken> {
         if let Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) = &event.fact {
             self.first_asks.entry(*gate).or_insert((ask.epoch, *hash));
@@ -1214,7 +1215,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// What a look at the disk finds; now and then somebody has written to it.
+    /// The facts that a look at the disk finds; now and then somebody has written to it.
     fn seen(&mut self, files: &[String], patterns: &[Vec<String>], programs: &[Program]) -> Facts {
         if !self.calm && self.tape.chance(self.faults.swap) {
             self.disk = self.disk.wrapping_add(1);
@@ -1259,7 +1260,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// What a model asks for: a tool that there is, one that there is not, or arguments that are none.
+    /// Tool calls that a model asks for: of an existing tool, of an unknown one, or with invalid arguments.
     fn asked(&mut self, made: &Launch) -> Option<Value> {
         made.model.as_ref()?;
         let call = |name: &str, given: Value| json!({"id": "c", "name": name, "arguments": given});
@@ -1368,8 +1369,8 @@ impl<'a> History<'a> {
         self.commit()
     }
 
-    /// What a guard has to tell of calls in flight: which still run, how others ended, which never began. Of those whose
-    /// guard was lost nothing is known.
+    /// The guards' report on calls in flight: still running, ended, or never begun. Calls of a lost guard
+    /// have no report.
     fn found(&mut self) -> Vec<(AttemptId, Found)> {
         let mut found = Vec::new();
         if self.calm || self.faults.adopt == 0 {
@@ -1449,7 +1450,7 @@ impl<'a> History<'a> {
         Err(format!("I7 it does not rest\n{}", self.checks.standing()))
     }
 
-    /// What people do who want it to end. False when there is nothing left to do.
+    /// Plays people who want the run to end. False when there is nothing left to do.
     fn somebody_helps(&mut self) -> Result<bool, Broken> {
         if self.somebody_works()? {
             return Ok(true);
@@ -1560,7 +1561,7 @@ fn with_another_claim(event: &Event) -> Option<Event> {
     }
 }
 
-/// What is said, under another id than its sender gave.
+/// A message with another id than its sender gave.
 fn under_another_id(event: &Event) -> Option<Event> {
     let mut other = event.clone();
     match &mut other.fact {

@@ -2,7 +2,7 @@
 //!
 //! Zero is always the simplest: no fault, the shortest, a success.
 
-/// Where draws come from: a seed, or a tape that was recorded (and perhaps cut) before.
+/// The source of draws: a seed, or a tape that was recorded (and perhaps cut) before.
 pub(crate) struct Tape {
     state: u64,
     recorded: Option<Vec<u64>>,
@@ -47,7 +47,7 @@ impl Tape {
         &list[self.index(list.len())]
     }
 
-    /// splitmix64.
+    /// The next number of the generator splitmix64.
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;

@@ -1,6 +1,6 @@
-//! What must hold of what is called and of what stands for a call: circuits, buckets and quotas, choices, results that are
-//! kept. Told from the journal and from the plan the author wrote, in another way than the engine tells it; all else is in
-//! `checks`.
+//! Invariants of called tools and of results that stand for a call: circuits, buckets and quotas, choices,
+//! kept results. Computed from the journal and from the author's plan, in another way than the engine
+//! computes them; all else is in `checks`.
 
 use crate::checks::{At, Broken, Checks, ensure};
 use cuelight_base::{BreakerRule, RateRule, RoutePolicy, RunId, Score, StepIx, Timestamp};
@@ -8,7 +8,7 @@ use cuelight_engine::{AttemptEvent, CacheEvent, Purpose, StepEvent, TargetEvent}
 use cuelight_plan::{Plan, PlanTool};
 use std::collections::BTreeSet;
 
-/// What is known of a tool that is called: its circuit as the author wrote it, and what was taken of its calls.
+/// The state of a called tool: its circuit as the author wrote it, and the calls counted so far.
 #[derive(Default)]
 pub(crate) struct Target {
     /// Calls in a row that failed.

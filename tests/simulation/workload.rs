@@ -1,4 +1,4 @@
-//! What is simulated: random plans, with a bit of everything that an author can write.
+//! Simulated workloads: random plans, with a bit of everything that an author can write.
 
 use crate::{agents::DONE_BY, tape::Tape};
 use cuelight_base::{
@@ -14,7 +14,7 @@ use cuelight_plan::{
 use serde_json::json;
 use std::sync::Arc;
 
-/// What is said, and waited for.
+/// The topic of all simulated messages.
 pub(crate) const TOPIC: &str = "news";
 
 /// A plan of at most `steps_max` steps.
@@ -140,7 +140,7 @@ fn level(
     }
 }
 
-/// What a step says; now and then it is what another one has said.
+/// The message of a step; now and then it equals that of another one.
 fn emission(tape: &mut Tape) -> Emission {
     Emission {
         topic: TOPIC.to_owned(),
@@ -271,7 +271,7 @@ fn without_agents(work: &mut Work) {
     it.route = it.route.take().filter(|it| !it.candidates.is_empty());
 }
 
-/// Whether an agent that comes by itself may have to do some of it.
+/// True if an agent that comes by itself may have to do some of it.
 pub(crate) fn needs_agents(plan: &Plan) -> bool {
     let is_agent = |name: &String| DONE_BY.iter().any(|it| it.0 == name);
     plan.steps.iter().any(|it| match &it.work {

@@ -90,7 +90,7 @@ pub(super) enum From {
     All,
 }
 
-/// What is asked about a whole run.
+/// Commands for a whole run.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum OnRun {
     Pause,
@@ -164,7 +164,7 @@ async fn say_asked_anew(seat: &Seat, run: RunId, command: &Command) {
     }
 }
 
-/// What is corrected first; the path is told from where the engine stands.
+/// The correction to apply before the run is done again; the path is relative to the engine's directory.
 fn corrected(config: &Config, args: CorrectedArgs) -> Result<Option<Box<Correction>>, Trouble> {
     if args.file.is_none() && args.inputs.is_empty() {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! `api`: asks the HTTP API of an engine, for shells and scripts. What can be asked is read from the description that the API gives
-//! of itself, and judged by the engine alone.
+//! `api`: calls the HTTP API of an engine, for shells and scripts. The operations come from the API's own
+//! description, and only the engine judges a request.
 
 use crate::{
     config::Config,
@@ -104,7 +104,7 @@ pub(super) async fn api(config: &Config, out: Output, args: ApiArgs) -> Outcome 
     shown
 }
 
-/// What can be asked, as the API itself describes it.
+/// Lists the operations of the API, as its own description names them.
 fn list(out: Output, as_json: bool) -> Outcome {
     let document = openapi();
     if as_json {
@@ -129,7 +129,8 @@ fn list(out: Output, as_json: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the API is, without a slash at its end. A token goes over no line that others can read, unless that was said.
+/// The URL of the API, without a slash at its end. A token goes over an unencrypted line only if the operator
+/// permits it.
 fn address(args: &ApiArgs) -> Result<String, Trouble> {
     let url = args.url.trim_end_matches('/');
     let plain = url.split_at_checked(7).filter(|it| it.0.eq_ignore_ascii_case("http://"));
@@ -215,7 +216,7 @@ fn plain_json(value: &ValueMap) -> String {
     json_in_sight(&serde_json::to_string_pretty(value).unwrap_or_default(), is_unseen)
 }
 
-/// What an answer is, and so how it is shown.
+/// The form of a response, which decides how it is shown.
 enum Kind {
     Json,
     /// Events, of which each is shown as one line of what it says.

@@ -1,4 +1,5 @@
-//! How the console looks: flags first, then the environment, then the user's `config.toml`, then what the terminal is.
+//! Appearance of the console: flags first, then the environment, then the user's `config.toml`, then the
+//! terminal.
 
 use crate::{args::Everywhere, config::Config, exit::Trouble};
 use cuelight_console::{
@@ -17,7 +18,7 @@ const THEME_BYTES_MAX: u64 = 64 * 1024;
 /// So many files are looked at.
 const THEMES_MAX: usize = 100;
 
-/// How the console looks, from flags, environment and the user's own files.
+/// The appearance of the console, from flags, environment and the user's own files.
 #[derive(Clone, Debug)]
 pub(super) struct Appearance {
     /// Named by a flag or a variable.
@@ -25,20 +26,20 @@ pub(super) struct Appearance {
     no_color: bool,
     ascii: bool,
     reader: bool,
-    /// Whether flags or variables asked for the two.
+    /// True if flags or variables asked for `ascii`, and for `reader`.
     flags: (bool, bool),
     ground: Ground,
     pub(super) depth: Depth,
-    /// Where the user's own keys, themes and preferences are.
+    /// The directory of the user's own keys, themes and preferences.
     pub(super) own: Option<PathBuf>,
     preferences: Preferences,
-    /// What this terminal is known to understand.
+    /// The kind of notification that this terminal is known to understand.
     notify: Notify,
-    /// What was wrong with them.
+    /// The first error in the user's preferences, for people.
     problem: Option<String>,
 }
 
-/// What the console begins with.
+/// The settings that the console starts with.
 pub(super) struct Chosen {
     pub(super) look: LookOfScreen,
     pub(super) silent: bool,
@@ -92,7 +93,7 @@ impl Appearance {
         Ok(Chosen { look, by_ground, silent, notify })
     }
 
-    /// What was chosen, and who said so.
+    /// The chosen theme, signs and so on, each with the source that decided it.
     pub(super) fn won(&self) -> Vec<(&'static str, String, &'static str)> {
         const FLAG: &str = "a flag or its variable";
         const OWN: &str = "your own config.toml";

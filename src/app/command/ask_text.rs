@@ -115,7 +115,7 @@ fn emergency(it: &GateView, now: Epoch) -> String {
     }
 }
 
-/// What is asked, without its gate: for whoever is to sign an answer elsewhere.
+/// The lines of an ask without its gate, for a person who signs an answer on another machine.
 pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
     let mut out = vec![
         format!("{} of {} {}", safe_text(&ask.step), ask.run, safe_text(&ask.workflow)),

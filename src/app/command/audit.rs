@@ -1,5 +1,5 @@
-//! The trail for people and auditors: who decided what, as lines, a table of all decisions, one page, or a folder that proves
-//! itself. What stands in table and page is gathered by `population`; whether the log holds is said by `trail`.
+//! The trail for people and auditors: decisions and their authors, as lines, a table, one page, or a folder
+//! that proves itself. `population` gathers the contents of table and page; `trail` verifies the log.
 
 use super::{
     named, page,

@@ -434,7 +434,7 @@ fn write_imported(to: &Path, from: &Path, made: &Imported) -> Result<(), Trouble
     Ok(())
 }
 
-/// What whoever imports a file still has to look at.
+/// Prints the parts of an imported file that still need a person's attention.
 fn tell_of_import(file: &Path, made: &Imported) {
     for line in &made.left_out {
         say(&format!("{}: could not carry over: {line}", file.display()));

@@ -93,7 +93,7 @@ fn limit() -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// What a jq program makes of a value.
+/// Runs a jq program on a value and returns its results.
 fn query(input: &ValueMap) -> Result<ValueMap, String> {
     let program = text(input, "query");
     let wrong = |why: String| format!("could not read the query {program:?}: {why}");

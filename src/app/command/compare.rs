@@ -1,4 +1,4 @@
-//! `diff`: two runs, or two instants, held against each other. What differs is found in `projection`.
+//! `diff`: compares two runs, or two instants. `projection` finds the differences.
 
 use super::named::{self, RunName};
 use crate::{

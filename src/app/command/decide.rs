@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-/// How long a command waits until the board shows what it has done.
+/// Time that a command waits until the board shows its effect.
 const BOARD_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
@@ -262,7 +262,8 @@ enum Wanted {
     FormAndCode,
 }
 
-/// Checks that the ask was read, and returns the values of its form. Whoever may answer is judged by the engine, from their process.
+/// Checks that the ask was read, and returns the values of its form. The engine decides who may answer, from
+/// the process of the sender.
 ///
 /// At a terminal the whole ask is shown, then each open field is asked for, then the code is typed.
 fn confirm(
@@ -400,7 +401,7 @@ pub(super) async fn review(config: &Config, out: Output, args: ReviewArgs) -> Ou
     at_gate(seat, out, &view, command, |_, _| format!("your review of {gate} is recorded")).await
 }
 
-/// Which approval is meant: the one that was named, else the only one that somebody has yet to look at.
+/// The epoch of the approval to review: the named one, else the only one that nobody has reviewed.
 fn epoch_to_review(gate: &Arc<GateView>, named: Option<Epoch>) -> Result<Epoch, Trouble> {
     let due: Vec<&Arc<GateView>> = gate.emergencies().filter(|it| it.awaits_review()).collect();
     match (named, due.as_slice()) {

@@ -40,14 +40,14 @@ const ROOM_MIN: u64 = 256 * 1024 * 1024;
 const FILES_MIN: u64 = 1024;
 /// A file system whose locks and shared memory `SQLite` cannot rely on: NFS, SMB, CIFS, 9P (linux/magic.h).
 const REMOTE: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0x0102_1997];
-/// How far the log may be ahead of the clock.
+/// Largest lead of the log over the clock that counts as healthy.
 const AHEAD_MAX: cuelight_base::Span = cuelight_base::Span::seconds(5);
 
-/// How a thing is.
+/// Grade of one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Ok,
-    /// Worth knowing.
+    /// Worth a note, not an error.
     Note,
     Wrong,
 }
@@ -129,7 +129,7 @@ fn program() -> Finding {
     ok("program", format!("cuelight {version} on {} {}", std::env::consts::OS, std::env::consts::ARCH))
 }
 
-/// What steps run in.
+/// Checks for the shell that steps run in.
 fn shell(config: &Config) -> Finding {
     let path = config.variable("PATH").unwrap_or("");
     match std::env::split_paths(path).map(|it| it.join("bash")).find(|it| it.is_file()) {
@@ -150,7 +150,7 @@ fn files() -> Finding {
     }
 }
 
-/// What a guard could not promise here.
+/// Lists the promises that a guard cannot keep on this machine.
 fn guard() -> Finding {
     let weak = guard_weaknesses();
     if weak.is_empty() {
@@ -160,7 +160,7 @@ fn guard() -> Finding {
     note("guard", weak.join("; "))
 }
 
-/// Whether steps can be shut in here.
+/// Checks that this machine can confine steps in a sandbox.
 fn sandbox() -> Finding {
     match sandbox_weaknesses() {
         Ok(weak) if weak.is_empty() => {
@@ -171,7 +171,7 @@ fn sandbox() -> Finding {
     }
 }
 
-/// What steps can ask of this machine (`requires`).
+/// Lists the properties of this machine that steps can require (`requires`).
 fn this_machine(workspace: &Workspace) -> Finding {
     let machine = machine(workspace);
     let said = |what: &str, all: BTreeSet<String>| match all.len() {
@@ -280,7 +280,7 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     findings
 }
 
-/// What is said of agents that nobody can start, and of variables that nobody can set.
+/// Notes about `[spawn]` settings for agents that nobody can start, and variables that nobody can set.
 fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
     // Where the files of agents cannot be read, that is told below.
     let Ok(disk) = Disk::of(config) else { return Vec::new() };
@@ -298,7 +298,7 @@ fn unread((word, meant): (String, Option<String>)) -> Finding {
     wrong("config.toml", text)
 }
 
-/// Whether anything in it may act.
+/// Checks that the user trusts this workspace.
 fn trust(config: &Config, workspace: &Workspace) -> Finding {
     match config.trusts(workspace) {
         Ok(_) => ok("trust", "this workspace is trusted".to_owned()),
@@ -308,7 +308,7 @@ fn trust(config: &Config, workspace: &Workspace) -> Finding {
     }
 }
 
-/// What of it leaves with the next push.
+/// Warns about files of `.cuelight` that git tracks and the next push publishes.
 fn shared(workspace: &Workspace) -> Option<Finding> {
     let files = tracked_files(&workspace.root().join(".cuelight"))?;
     let first = files.first()?;
@@ -321,7 +321,7 @@ fn shared(workspace: &Workspace) -> Option<Finding> {
     ))
 }
 
-/// Whether others can read what is ours alone.
+/// Warns about private files of the workspace that other users can read.
 fn private(workspace: &Workspace) -> Vec<Finding> {
     let me = rustix::process::geteuid().as_raw();
     let dir = workspace.root().join(".cuelight");
@@ -410,7 +410,7 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
     }
 }
 
-/// Where traces go. Whether somebody takes them there is told by the health of the engine that sends them.
+/// Reports the collector for traces. The health of the sending engine shows if the collector accepts them.
 fn traces(config: &Config, workspace: &Workspace) -> Finding {
     match config.traces(workspace) {
         Err(trouble) => wrong("traces", trouble.message),
@@ -423,7 +423,7 @@ fn traces(config: &Config, workspace: &Workspace) -> Finding {
     }
 }
 
-/// Whether the log can be read, and whether it comes from the future.
+/// Checks that the log can be read, and that none of it is dated in the future.
 fn log(workspace: &Workspace) -> Finding {
     if !workspace.db().exists() {
         return note("log", "nothing has run yet".to_owned());

@@ -40,11 +40,11 @@ pub(super) struct DrillArgs {
 const WORKFLOW: &str = include_str!("drill.yaml");
 /// Steps whose end nobody can know after a crash, or that are asked about by their own check: they happen once.
 const ONCE: [&str; 4] = ["pay", "mail", "book", "ship"];
-/// How many steps a run has; each happens.
+/// The number of steps in a run; each has an effect.
 const STEPS: usize = 7;
 /// As many events as a run has; the console is killed after a random number of them.
 const EVENTS_MAX: u64 = 23;
-/// How often it is looked whether everything rests, and after how many looks it never will.
+/// Pause between two looks at a run, and the number of looks after which it counts as hung.
 const LOOK: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 2_400;
 
@@ -86,7 +86,7 @@ pub(super) async fn drill(config: &Config, out: Output, args: &DrillArgs) -> Out
 struct Drill {
     program: PathBuf,
     root: PathBuf,
-    /// Of the chain of moments; nothing hangs on its quality.
+    /// Seed of the random moments of the kills; its quality does not matter.
     seed: u64,
     /// Events that a console printed before it was killed, by number.
     shown: BTreeMap<u64, Value>,
@@ -172,7 +172,7 @@ impl Drill {
         )))
     }
 
-    /// What a person would do: looks into the ledger, and says what stands there.
+    /// Resolves steps in doubt as a person would: reads the ledger and answers with its facts.
     fn answer_doubts(&mut self, run: &str) -> Result<(), Trouble> {
         let show = self.ask(&["show", run, "--json"])?;
         for step in names(&show["steps"], |it| it["state"] == "in-doubt") {
@@ -228,7 +228,7 @@ impl Drill {
         command.spawn().map_err(|it| could_not("start this program", &it))
     }
 
-    /// Whether it did its work, and what it printed.
+    /// Runs this program; returns true if it succeeded, and its standard output.
     fn call(&self, args: &[&str]) -> Result<(bool, String), Trouble> {
         let output = self.command(args).output().map_err(|it| could_not("start this program", &it))?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
@@ -242,7 +242,7 @@ impl Drill {
     }
 }
 
-/// What was found.
+/// The result of a drill: counts, and contradictions.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Proof {
     runs: usize,
@@ -284,7 +284,8 @@ impl Proof {
     }
 }
 
-/// What was shown, what is in the log, what happened, and how many runs were completed.
+/// Compares the events that were shown, those in the log, the effects in the ledger, and the number of
+/// completed runs.
 fn compare(
     shown: &BTreeMap<u64, Value>,
     recorded: &BTreeMap<u64, Value>,

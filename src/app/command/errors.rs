@@ -229,7 +229,7 @@ async fn note(config: &Config, out: Output, args: NoteArgs, note: FailureNote) -
     act::submit(seat, out, command, |_| format!("{} is {said}", error.name())).await
 }
 
-/// What the board knows better than the engine: that it was mended by itself.
+/// Refuses a note on a failure that the board shows as resolved; the engine does not know that.
 fn may_be_said(error: Arc<ErrorView>, note: FailureNote) -> Result<Arc<ErrorView>, Trouble> {
     match &error.state {
         ErrorState::Resolved { fix, .. } if note != FailureNote::Reopen => Err(Trouble::usage(format!(

@@ -22,7 +22,7 @@ use tokio::{
     sync::oneshot,
 };
 
-/// How a place on another machine begins.
+/// The prefix of a place on another machine.
 pub(super) const SCHEME: &str = "ssh://";
 /// Seconds without a sign of the other machine after which ssh asks for one; it gives up after three.
 const ALIVE_SECONDS: u8 = 10;
@@ -65,7 +65,8 @@ impl Place {
         Ok(Self { host, port, dir: dir.filter(|it| !it.is_empty()) })
     }
 
-    /// The words of ssh. Where nobody can be asked it may ask for nothing.
+    /// The arguments for ssh. With `again`, ssh must not ask for anything, since nobody may be there to
+    /// answer.
     fn words(&self, program: &str, again: bool) -> Vec<String> {
         let mut words =
             vec!["-T".to_owned(), "-o".to_owned(), format!("ServerAliveInterval={ALIVE_SECONDS}")];
@@ -97,7 +98,7 @@ pub(super) async fn attach(config: &Config, url: &str, program: &str) -> Result<
         .await
 }
 
-/// Where this console keeps what is its own: drafts, and what a crash leaves.
+/// The directory for this console's own files: drafts and crash reports.
 fn scratch(config: &Config) -> Result<Workspace, Trouble> {
     let state = config
         .state_home()

@@ -73,18 +73,18 @@ pub(super) struct AskArgs {
 
 /// A file from outside of the workspace is shown as text, and what is longer nobody reads.
 pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
-/// How often an engine that goes away is asked again.
+/// Number of tries to reach an engine that goes away.
 const TRIES_MAX: u32 = 5;
 /// The step that asks, and the one that runs the command.
 const ASKS: &str = "ask";
 const ACTS: &str = "command";
 
-/// What became of an ask.
+/// The outcome of an ask.
 pub(super) struct Answer {
     pub(super) gate: Arc<GateView>,
-    /// Of the command behind it, when it was started.
+    /// The exit code of the command behind the gate; None if it was not started.
     code: Option<i32>,
-    /// Whether the command behind it did its work, if there is one.
+    /// True if the command behind the gate succeeded, or if the gate has none.
     succeeded: bool,
     /// As `gates --json` has it.
     pub(super) json: Value,
@@ -214,7 +214,7 @@ pub(super) async fn ask_elsewhere(
     answer
 }
 
-/// Opens the gate.
+/// Launches the run whose only purpose is the gate, and returns its id.
 pub(super) async fn begin(seat: &Seat, (text, values): (String, ValueMap)) -> Result<RunId, Trouble> {
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
     let request = LaunchRequest { values, ..LaunchRequest::of(Entropy.request_id(), source) };
@@ -293,7 +293,8 @@ async fn gate_of(seat: &Seat, run: RunId) -> Option<Arc<GateView>> {
     super::named::gate_view(seat, newest).await.ok()
 }
 
-/// The workflow that asks, and the values it is given. What people typed stands in no expression and in no script.
+/// The workflow that asks, and its input values. Text typed by people becomes part of no expression and of no
+/// script.
 pub(super) fn workflow(
     config: &Config,
     workspace: &Workspace,
@@ -372,7 +373,7 @@ fn text_of(file: &Path) -> Result<String, Trouble> {
     })
 }
 
-/// `sre`, or `sre:2`.
+/// Parses `sre` or `sre:2` into a group and its number of approvers.
 fn required(text: &str) -> Result<(String, u32), Trouble> {
     let (group, count) = text.split_once(':').unwrap_or((text, "1"));
     let count: u32 = count

@@ -51,7 +51,7 @@ pub(super) fn tell(out: Output, seen: &Seen, as_json: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whether what happens can be recorded.
+/// Checks that events can be recorded.
 fn store(trouble: Option<&Trouble>) -> Check {
     match trouble {
         None => Check::of("store", Grade::Healthy, "records"),

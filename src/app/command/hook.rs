@@ -1,9 +1,9 @@
 //! `hook`: the permission prompts of coding agents wait in the same inbox as every other gate.
 //!
-//! The agent says on standard input what it is about to do, and goes on as standard output says. The formats are those
-//! the agents publish: code.claude.com/docs/en/hooks for Claude Code, and for Codex the schemas below
-//! `codex-rs/hooks/schema` of its repository. What is not understood, and whatever goes wrong, is a no: an agent takes
-//! exit code 2 as one, and every other code as leave to go on.
+//! The agent describes its intended action on standard input, and obeys the answer on standard output. The
+//! formats are those the agents publish: code.claude.com/docs/en/hooks for Claude Code, and for Codex the
+//! schemas below `codex-rs/hooks/schema` of its repository. An unknown question, or any error, is answered
+//! with no. An agent takes exit code 2 as a no, and every other code as permission to go on.
 
 use super::gate::{self, AskArgs, TEXT_BYTES_MAX};
 use crate::{
@@ -28,7 +28,7 @@ use std::{
 
 #[derive(Debug, Args)]
 pub(super) struct HookArgs {
-    /// Whose questions they are
+    /// Agent that asks the questions
     #[arg(value_name = "AGENT")]
     pub(super) agent: Agent,
     /// When the question expires; the agent has to wait longer than this
@@ -62,7 +62,7 @@ pub(super) enum Silence {
     Ask,
 }
 
-/// What is read of a question; nobody decides on more.
+/// Largest question that is read, in bytes; nobody decides on more.
 const QUESTION_BYTES_MAX: u64 = 4 * TEXT_BYTES_MAX;
 
 /// A larger file is not hashed.
@@ -75,7 +75,7 @@ const LINKS_MAX: u32 = 40;
 const BEFORE_A_TOOL: &str = "PreToolUse";
 const AT_THE_PROMPT: &str = "PermissionRequest";
 
-/// What both agents say; the rest is theirs.
+/// The fields that both agents send; all others are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Question {
     hook_event_name: String,
@@ -90,7 +90,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// Of an agent that says no more than what it wants to use.
+    /// Makes a question of an agent that names only a tool and its input.
     pub(super) fn of(tool: String, input: Value, here: String) -> Self {
         Self {
             hook_event_name: AT_THE_PROMPT.to_owned(),
@@ -134,7 +134,7 @@ fn is_unknown(file: &FileNow) -> bool {
     file.problem.is_some() && file.digest.is_none()
 }
 
-/// What the agent is told.
+/// The answer to the agent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Yes(String),
@@ -225,7 +225,8 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> Asked 
     Asked { ask, evidence, files }
 }
 
-/// Where a file is, or would be made, links followed; also a link that leads to no file yet.
+/// The path of a file with all links followed. It also resolves the path of a file that does not exist yet,
+/// and a link that leads to no file.
 fn real(path: &Path, links: u32) -> PathBuf {
     if let Ok(found) = path.canonicalize() {
         return found;

@@ -74,7 +74,7 @@ pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &Logs
 /// Cells of an instant: `2025-06-12T12:04:31.118Z`.
 const TIME_WIDTH: usize = 24;
 
-/// How output is printed.
+/// The form in which output is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Raw,

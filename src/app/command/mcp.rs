@@ -55,12 +55,12 @@ pub(super) struct McpArgs {
     pub(super) four_eyes: bool,
 }
 
-/// Questions at once.
+/// The number of questions open at once.
 const QUESTIONS_MAX: usize = 100;
 /// Between two signs that a question is still waited for.
 const SIGN_EVERY: Duration = Duration::from_secs(10);
 
-/// How long what was asked by somebody who has gone may take to be closed.
+/// Time in which the gate of a client that has gone must close.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 
 /// A question that is being worked at.
@@ -69,7 +69,7 @@ struct Open {
     waiter: Rc<Waiter>,
 }
 
-/// Who waits for an answer.
+/// State of a client that waits for an answer.
 #[derive(Default)]
 struct Waiter {
     /// The run of the gate that was opened for it.
@@ -145,17 +145,17 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
     Ok(ExitCode::SUCCESS)
 }
 
-/// What comes in, cut off anywhere and gone on with.
+/// Reader of lines from standard input, which arrive in pieces cut at any byte.
 struct Lines {
     input: AsyncFd<BorrowedFd<'static>>,
-    /// What has come, and where in it is no end of a line.
+    /// The bytes read so far, and the length of the part known to hold no line end.
     came: Vec<u8>,
     seen: usize,
     /// The line is too long; what is left of it is let go.
     skips: bool,
 }
 
-/// What a line is.
+/// The result of reading one line.
 enum Read {
     Line(Vec<u8>),
     TooLong,

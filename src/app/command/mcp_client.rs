@@ -89,9 +89,9 @@ pub(super) struct McpCallArgs {
 
 /// Bytes of an errand: what a tool can be given, and what its server has to say of it.
 const ERRAND_BYTES_MAX: u64 = 2 * cuelight_base::OUTPUT_BYTES_MAX as u64;
-/// How long a server may take to list its tools, …
+/// Time in which a server must list its tools.
 const LIST_MAX: Duration = Duration::from_mins(1);
-/// … and to end when nobody speaks to it any more.
+/// Time in which a server must end after its input is closed.
 const END_MAX: Duration = Duration::from_secs(1);
 /// The files for outputs, which are ours to write.
 const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
@@ -179,9 +179,11 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether what is wanted is what was shown before. Where no pin says what that was, it is shown now.
+/// True if the offered tools are those that were shown before. Without a pin there is nothing to compare, so
+/// they are shown now.
 ///
-/// A server is asked anew by each command, and may say one thing to whoever looks and another to whoever writes.
+/// Each command asks the server again. A server may answer differently to a command that shows and to one
+/// that writes.
 fn is_what_was_shown(out: Output, args: &ToolsAddArgs, offered: &[Value]) -> Result<bool, Trouble> {
     let other = |what: &str| {
         let why =
@@ -343,10 +345,11 @@ async fn of_program(config: &Config, words: &[String]) -> Result<Vec<Value>, Tro
     listed_in_time(listed)
 }
 
-/// What a server writes while it is looked at: each line is marked as its own, so that none passes for a word of ours.
+/// The stderr of a server while its tools are listed. Each line is marked as the server's own, so that none
+/// passes for output of this program.
 #[derive(Default)]
 struct Talk {
-    /// What has come of a line.
+    /// The beginning of a line whose end has not arrived.
     rest: Vec<u8>,
     lines: usize,
 }
@@ -430,7 +433,7 @@ fn http_of(
     resolved(config, &Arc::clone(tool))
 }
 
-/// Where the server is, as its file says it.
+/// The address of the server in the form of its file: a URL or a command.
 fn server_json(args: &ToolsAddArgs) -> Result<Value, Trouble> {
     match (&args.url, args.command.is_empty()) {
         (Some(url), true) => {
@@ -453,7 +456,7 @@ fn file_of(name: &str, category: &str, server: &Value, says: &Value) -> Result<S
     Ok(text)
 }
 
-/// Whether a file is read again as what the server said.
+/// Checks that a file reads back as the tool that the server described.
 fn reads_as(path: &str, text: &str, says: &Value) -> Result<(), String> {
     let registry = Registry::new(&[(path.to_owned(), Ok(text.to_owned()))]);
     if let Some(problem) = registry.problems().first() {
@@ -499,13 +502,14 @@ fn name_of(says: &Value) -> &str {
     says["name"].as_str().unwrap_or_default()
 }
 
-/// What may stand in the name of a tool.
+/// The name with every character replaced by `-` that may not stand in the name of a tool; at most 100
+/// characters.
 fn plain(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     name.chars().map(|c| if fits(c) { c } else { '-' }).take(100).collect()
 }
 
-/// What it says of itself, as one line that is only shown.
+/// The first line of the server's description of a tool; only ever shown.
 fn first_line(says: &Value) -> String {
     let text = says["description"].as_str().or(says["title"].as_str()).unwrap_or_default();
     let line = text.trim().lines().next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What each command does. A command builds what it needs, does its work, and gives back an exit code or a sentence.
+//! The commands. Each builds its surroundings, does its work, and returns an exit code or a sentence.
 
 mod act;
 mod agents;
@@ -128,7 +128,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
     }
 }
 
-/// What lies beside a file, under its name with something after it.
+/// The path of a file beside another: the same name with a suffix.
 fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);

@@ -65,7 +65,7 @@ pub(super) fn page(
     ))
 }
 
-/// Whether every record is as it was written, looked at while the page is made.
+/// The result of verifying every record, in words; computed when the page is made.
 fn holds(reader: &Reader, heads: &Heads) -> String {
     let believed = heads.believed(&[]);
     let verified = match verify(reader, Seq(1)) {

@@ -1,5 +1,5 @@
-//! The workspace without a screen: one line a change of every open run, until none is open any more or somebody ends it.
-//! What one run does is told by `run --headless`.
+//! The workspace without a screen: one line for each change of every open run, until none is open any more or
+//! the process is ended. `run --headless` reports a single run.
 
 use super::{look, screen, signals::Signals, telling::first_line};
 use crate::{
@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 /// Engines that are gone one after the other, before this gives up.
 const ENGINES_MAX: u32 = 16;
 
-/// What was told: of each open run the last event, and how those ended that have.
+/// The events printed so far: the last one of each open run, and the states in which runs ended.
 #[derive(Debug, Default)]
 struct Told {
     after: BTreeMap<RunId, Seq>,
@@ -105,7 +105,7 @@ fn gone(why: &str) -> Trouble {
     Trouble::not_recorded(format!("could not follow any further: {why}; see `cuelight runs`"))
 }
 
-/// How a run stands when it is told of first.
+/// Prints the state of a run at its first mention.
 fn begin(out: Output, run: &RunView, at: Timestamp, json: bool) {
     let it = &run.summary;
     if json {
@@ -116,7 +116,7 @@ fn begin(out: Output, run: &RunView, at: Timestamp, json: bool) {
     out.line(&format!("{} {} {} {}", at.clock(), it.id, it.state.word(), safe_text(&it.workflow)));
 }
 
-/// What has happened to a run since it was told of last.
+/// Prints the events of a run since the last print.
 async fn tell(seat: &Seat, out: Output, run: RunId, after: &mut Seq, json: bool) -> Result<(), Trouble> {
     loop {
         let (events, more) = look::events_after(seat, run, *after).await?;

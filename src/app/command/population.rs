@@ -1,5 +1,5 @@
-//! All decisions of people, as auditors take them from a list and then look at single ones: who, what, why, on what grounds, how
-//! independent, and what came of it; and what stands out among them. How that leaves, as a table or a page, is decided elsewhere.
+//! All decisions of people, as auditors list and then sample them: author, decision, reason, evidence,
+//! independence, and outcome. Notable decisions are marked. Other modules write the table and the page.
 
 use super::audit::{Entry, Window, each, holds};
 use crate::exit::Trouble;
@@ -15,7 +15,7 @@ const HASTY: Span = Span::seconds(2);
 /// An approval in an emergency is looked at within so many working days.
 const REVIEW_DAYS: u32 = 2;
 
-/// What is said of each decision, in the order of the columns. Only added to, at the end.
+/// The columns of the list of decisions, in order. New ones are only appended.
 pub(super) const COLUMNS: [&str; 23] = [
     "seq",
     "time",
@@ -56,28 +56,28 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    /// What stands in a column; nothing where that says nothing here.
+    /// The text in a column; empty if the column does not apply to this decision.
     pub(super) fn field(&self, column: &str) -> &str {
         self.fields.get(column).map_or("", String::as_str)
     }
 }
 
-/// What stands out, by place in the log.
+/// Decisions that need a second look, by sequence number in the log.
 #[derive(Default)]
 pub(super) struct Separation {
-    /// Who approved what they had asked for themselves.
+    /// Approvals of the approver's own request.
     pub(super) own: Vec<Seq>,
     /// Approved within two seconds.
     pub(super) hasty: Vec<Seq>,
     /// Approved by one alone, in an emergency.
     pub(super) alone: Vec<Seq>,
-    /// Of these, those that nobody else has looked at within two working days.
+    /// Emergency approvals that nobody else has reviewed within two working days.
     pub(super) overdue: Vec<Seq>,
     /// Two who approve each other's requests, and nobody else does: names, and how often.
     pub(super) pairs: Vec<(String, String, usize)>,
 }
 
-/// The whole list.
+/// The whole list of decisions in a window of the log.
 pub(super) struct Population {
     pub(super) decisions: Vec<Decision>,
     pub(super) separation: Separation,
@@ -200,7 +200,7 @@ fn groups(vote: &Vote) -> String {
     if vote.self_declared { format!("{groups} (self-declared)") } else { groups }
 }
 
-/// What was shown, each with the beginning of its digest.
+/// The evidence that the gate showed, each with the beginning of its digest.
 fn evidence(gate: &GateView) -> String {
     let one = |it: &cuelight_engine::Evidence| match (&it.digest, &it.problem) {
         (Some(digest), _) => format!("{} ({})", it.title, digest.short()),

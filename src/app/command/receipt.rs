@@ -1,5 +1,6 @@
-//! Receipts: one decision in a file, with all that somebody needs to check it on another machine without us: the ask, the
-//! votes, the links of the chain up to a signed head, and the keys. What the chain is, is said by `store`.
+//! Receipts: one decision in a file that can be checked on another machine without this program's workspace.
+//! It holds the ask, the votes, the links of the chain up to a signed head, and the keys. `store` defines the
+//! chain.
 
 use super::named;
 use crate::{
@@ -25,7 +26,7 @@ pub(super) struct ReceiptArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-/// What the file says it is.
+/// The `kind` field of a receipt file.
 pub(super) const KIND: &str = "cuelight-receipt-v1";
 
 /// Writes the receipt of a gate that has closed.
@@ -89,14 +90,15 @@ pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Va
     }))
 }
 
-/// Whether a record is about a gate of this run. All of those are shown, so that none can be hidden.
+/// True if a record is about a gate of this run. A receipt shows all such records, so that none can be
+/// hidden.
 fn is_of_gates(header: &str, run: &Value) -> bool {
     // A header that cannot be read may be of a gate, so nothing of it may be hidden.
     let Ok(header) = read_json::<Value>(header) else { return true };
     header["kind"] == "gate" && header["run"] == *run
 }
 
-/// Where a gate's last ask and all that followed stand in the log.
+/// The sequence numbers of a gate's last ask and of all that followed.
 fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cuelight_store::StoreError> {
     use cuelight_engine::{Fact, GateEvent};
     const PAGE: usize = 1024;
@@ -115,7 +117,7 @@ fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cueligh
     }
 }
 
-/// What a receipt proves, in lines for people.
+/// The facts that a receipt proves, in lines for people.
 pub(super) struct Found {
     pub(super) lines: Vec<String>,
 }
@@ -242,7 +244,7 @@ pub(super) fn vote_in(event: &Value) -> Option<&Value> {
     ["Voted", "GlassBroken", "Overridden"].iter().find_map(|it| event.get(it))
 }
 
-/// Who has answered. A signature has to be one over this very answer, and names its key.
+/// The voter and the proof of identity. A signature must cover this very answer, and its key is named.
 pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<String, String> {
     let by = &vote["by"];
     let name = safe_text(by["name"].as_str().unwrap_or_default());
@@ -320,7 +322,7 @@ mod tests {
         -----END SSH SIGNATURE-----";
     const KEY: &str = "SHA256:ZaLCfNEfPHBrSrrh/EsDrCpWK16l4BUp2pRHvjKfZWc";
 
-    /// What a log says of that answer.
+    /// The record of that answer as a log has it.
     fn payload(kind: &str, bend: impl FnOnce(&mut Value)) -> Value {
         let signature =
             json!({ "person": "person:ann", "key": KEY, "statement": STATEMENT, "armored": ARMORED });

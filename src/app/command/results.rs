@@ -211,7 +211,7 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a result says.
+/// The content of a result, read from its blob if it has one.
 async fn body(seat: &Seat, result: &AgentResult) -> Result<Value, String> {
     let (Some(digest), None) = (result.blob, &result.body) else {
         return Ok(result.body.clone().unwrap_or_default());

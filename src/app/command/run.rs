@@ -265,8 +265,9 @@ async fn next_output(signals: &mut Option<OutputSignals>) -> bool {
     }
 }
 
-/// Where this process is the engine of other runs as well, it stays until no step of theirs runs: what would be cut off
-/// would be in doubt. What only waits goes on in the background. Gives back the signal that ended the waiting.
+/// Waits until no step of another run is running, if this process is their engine as well: a step cut off now
+/// would be in doubt. Runs that only wait continue in the background. Returns the signal that ended the wait,
+/// if one did.
 async fn stay_for_others(seat: &Seat, run: RunId, signals: &mut Signals) -> Option<Told> {
     seat.engine.as_ref()?;
     let mut boards = seat.desk.boards();

@@ -54,15 +54,15 @@ pub(super) struct AttachArgs {
     pub(super) program: String,
 }
 
-/// How and where the console is shown.
+/// The appearance and the place of the console.
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) appearance: Appearance,
     /// Named by the operator, else by the workspace.
     environment: Option<String>,
-    /// What the operator writes long texts with.
+    /// The operator's editor for long texts.
     pub(super) editor: String,
-    /// Where the user's pictures go.
+    /// The directory of the user's pictures.
     pictures: PathBuf,
     /// Why there can be no screen, if there can be none.
     pub(super) no_screen: Option<&'static str>,
@@ -343,7 +343,7 @@ fn calls(board: &Board) -> usize {
     board.open_runs().map(|it| in_flight(it)).sum()
 }
 
-/// What a screen is made with that is only looked at: nothing can be asked there.
+/// The parts of a read-only screen, on which nothing can be asked.
 pub(super) fn to_look_at(
     seat: &Seat,
     look: &Look,
@@ -386,7 +386,7 @@ fn place(
     })
 }
 
-/// How careful one has to be, by what a workspace calls itself.
+/// The danger of an environment, by its name.
 fn danger(environment: &str) -> Danger {
     let lower = environment.to_lowercase();
     if lower.contains("prod") {
@@ -398,7 +398,7 @@ fn danger(environment: &str) -> Danger {
     }
 }
 
-/// What the workspace calls itself: `environment = "PROD"` in its `config.toml`.
+/// The environment name of the workspace: `environment = "PROD"` in its `config.toml`, else `LOCAL`.
 pub(super) fn environment(workspace: &Workspace) -> Result<String, Trouble> {
     let named = Settings::of(workspace)?.environment;
     Ok(if named.is_empty() { "LOCAL".to_owned() } else { named })

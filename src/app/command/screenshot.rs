@@ -38,7 +38,7 @@ pub(super) struct ScreenshotArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-/// `160x48`.
+/// Parses a size such as `160x48` into columns and rows.
 fn size(text: &str) -> Result<(u16, u16), String> {
     const MOST: u16 = 1_000;
     let read = |it: &str| it.parse().ok().filter(|it| (1..=MOST).contains(it));
@@ -46,7 +46,7 @@ fn size(text: &str) -> Result<(u16, u16), String> {
     parts.ok_or_else(|| format!("it looks like 160x48, and neither is above {MOST}"))
 }
 
-/// What is read before a picture is taken; more than any view wants at once.
+/// Limit of reads before a picture is taken; more than any view needs at once.
 const READS_MAX: usize = 10_000;
 
 pub(super) async fn screenshot(config: &Config, out: Output, look: &Look, args: &ScreenshotArgs) -> Outcome {

@@ -1,18 +1,18 @@
-//! What the system tells the process: that it is to end, and that its terminal has gone.
+//! Signals of the system: end of the process, and loss of its terminal.
 
 use crate::exit::Trouble;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What was told.
+/// A signal that this process received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C.
     Interrupt,
-    /// Leave in order.
+    /// The process is asked to end in order.
     End,
 }
 
-/// Those who wait for a signal.
+/// The listeners for all signals that matter.
 pub(super) struct Signals {
     interrupts: Signal,
     terminations: Signal,
@@ -36,7 +36,7 @@ impl Signals {
         })
     }
 
-    /// What was told already, without waiting for more.
+    /// The signal that has already arrived, without waiting for one.
     pub(super) fn already(&mut self) -> Option<Told> {
         futures_util::FutureExt::now_or_never(self.next())
     }

@@ -46,7 +46,7 @@ const ASK: &str = ".ask";
 const FORM: &str = ".form";
 const SIGNATURE: &str = ".sig";
 
-/// What becomes of an answer.
+/// The outcome of giving an answer.
 pub(super) enum Signed {
     /// It is given, by whoever it says.
     Given,
@@ -101,7 +101,7 @@ pub(super) fn sign(
     Ok(Signed::Given)
 }
 
-/// Somebody who says that they have signed. Who they are is for the engine to find out.
+/// An actor who claims to have signed. The engine verifies the claim.
 fn signing(name: &str, statement: String, armored: String, here: &Actor) -> Actor {
     let signature = Signature { person: String::new(), key: String::new(), statement, armored, touch: None };
     let proof = Proof::Signature(Box::new(signature));
@@ -211,12 +211,13 @@ fn other_values(signed: &Statement) -> String {
     format!("{} has signed other values of its form", safe_text(&signed.by))
 }
 
-/// Whether a text is an answer that somebody is to sign, or has.
+/// True if a text is an answer to sign, or a signed one.
 pub(super) fn is_statement(text: &str) -> bool {
     Statement::read(text).is_some()
 }
 
-/// What an answer says and what it answers, where the ask lies beside it; and which key has signed it, where a signature does.
+/// The lines of an answer and of the ask beside it, if the ask file is there. A signed answer also shows the
+/// key that signed it.
 pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> {
     let it = Statement::read(text).ok_or("it is no answer of cuelight")?;
     let alone = match (it.break_glass, it.overrides) {

@@ -177,7 +177,7 @@ async fn list(config: &Config, out: Output, args: &StateListArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the steps of one run have set for it.
+/// Prints the values that the steps of one run have set in it.
 async fn of_run(config: &Config, out: Output, run: &str, json: bool) -> Outcome {
     let (seat, run) = named::look_at(config, run).await?;
     let view = named::view(&seat, run).await;
@@ -196,7 +196,7 @@ async fn of_run(config: &Config, out: Output, run: &str, json: bool) -> Outcome 
     Ok(ExitCode::SUCCESS)
 }
 
-/// What this person sees: the workspace's values and their own.
+/// The values that this person sees: the workspace's and their own.
 fn visible<'a>(
     board: &'a Board,
     by: &Actor,

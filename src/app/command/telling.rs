@@ -23,7 +23,7 @@ pub(super) enum Telling {
     Log(Host),
     /// Programs: one event a line, as JSON.
     Json,
-    /// Nobody.
+    /// Nobody: nothing is printed.
     Nothing,
 }
 

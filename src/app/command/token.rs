@@ -1,4 +1,5 @@
-//! `token`: makes tokens, takes them back, and keeps the keys that sign those of agents. What a token is worth is for `gateway`.
+//! `token`: makes and revokes tokens, and keeps the keys that sign those of agents. `gateway` decides what a
+//! token permits.
 
 use super::{act, trail};
 use crate::{
@@ -251,7 +252,7 @@ fn said(args: &TokenArgs, else_: &[Permission]) -> Vec<Permission> {
     if args.permissions.is_empty() { else_.to_vec() } else { args.permissions.clone() }
 }
 
-/// What both kinds have in common; the rest is to be filled in.
+/// The claims that both kinds of token share; the caller fills in the rest.
 fn claims(
     config: &Config,
     args: &TokenArgs,

@@ -143,7 +143,7 @@ fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Those that fit a task in words; `word` is what they are.
+/// Prints the tools that fit a task in words; `word` is `tool` or `agent`.
 pub(super) fn suggest(registry: &Registry, out: Output, word: &str, task: &str, json: bool) -> Outcome {
     let found = registry.for_task(task);
     if json {
@@ -291,7 +291,7 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a call outside a run needs: the host of this workspace, and a directory that is to be removed after it.
+/// The host of this workspace for a call outside a run, and the call with a directory to remove afterwards.
 pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Trouble> {
     let workspace = config.find_or_make()?;
     config.require_trust(&workspace)?;

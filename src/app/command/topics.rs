@@ -1,4 +1,4 @@
-//! `topics`: what has to be so about which topic, and the keys that sign. What is declared stands in `config.toml`.
+//! `topics`: the rules for messages by topic, and the keys that sign them. `config.toml` declares the rules.
 
 use super::trail;
 use crate::{

@@ -67,7 +67,7 @@ pub(super) fn workspace(config: &Config) -> Result<Workspace, Trouble> {
     found.ok_or_else(|| Trouble::usage("could not find a workspace here or above; name one with --workspace"))
 }
 
-/// Whether every record is as it was written, and whether the heads that were signed bear it out.
+/// Verifies that every record is unchanged and that the signed heads match.
 pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs) -> Outcome {
     let workspace = workspace(config)?;
     let reader = Reader::open(&workspace).map_err(unreadable)?;

@@ -1,5 +1,5 @@
-//! Checks what somebody was given, on any machine and without a workspace: a receipt, a whole chain, or a file with its note.
-//! What makes a chain or a note hold is said by `store`; what a receipt says, by `receipt`.
+//! Verifies a given file on any machine and without a workspace: a receipt, a whole chain, or a file with its
+//! note. `store` verifies chains and notes; `receipt` verifies receipts.
 
 use super::{
     beside,
@@ -20,7 +20,7 @@ use std::{
     process::ExitCode,
 };
 
-/// Where the note about a file lies.
+/// The path of the note about a file.
 pub(super) fn note_beside(path: &Path) -> PathBuf {
     beside(path, ".note")
 }
@@ -97,8 +97,8 @@ fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-/// How many answers in a chain that holds are signed, and how many of those with a touched security key; each signature has to be good,
-/// and for this log.
+/// The number of signed answers in an intact chain, and of those signed with a touched security key. Each
+/// signature must be valid and for this log.
 fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
     let (mut count, mut touched) = (0, 0);
     for line in text.lines() {

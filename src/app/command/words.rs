@@ -7,7 +7,7 @@ use cuelight_projection::{
     hold_words, message_words,
 };
 
-/// What a run is doing now: its state, or what it waits for.
+/// The current state of a run in one word, or the thing it waits for.
 pub(super) fn state_word(run: &RunSummary) -> String {
     let word = match run.state {
         RunState::Running if run.compensating => "undoing",
@@ -56,7 +56,7 @@ pub(super) fn why_words(view: &RunView, why: &Why) -> String {
     }
 }
 
-/// `WHAT RUN STEP RISK VOTES WAITS THEN`
+/// The columns `WHAT RUN STEP RISK VOTES WAITS THEN` of the inbox.
 pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<String> {
     let (what, votes, then) = match row.what {
         Attention::Gate(gate) => {
@@ -89,7 +89,7 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
     ]
 }
 
-/// What may have happened to a step that is in doubt, and what each answer does.
+/// The possible outcomes of a step in doubt, and the effect of each answer.
 pub(super) fn doubt_words(doubt: &DoubtView) -> String {
     let (run, step) = (doubt.run, safe_text(&doubt.step_id));
     let mut text = format!("\n{run} {step} is in doubt. {}: {}.\n", doubt.class.word(), doubt.may_have());

@@ -9,22 +9,22 @@ use super::{
 };
 use std::collections::BTreeMap;
 
-/// What is placed: its size, and the row in it where wires end.
+/// A box to place: its size, and the row in it at which wires end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     pub(super) width: i32,
     pub(super) height: i32,
     pub(super) pin: i32,
-    /// Where it stood in its column before; equal numbers are in the order they came.
+    /// The previous position in its column; equal ranks keep the order of the input.
     pub(super) rank: u32,
     /// Cells between its right side and where its wires begin. With some, it is as wide as its column.
     pub(super) lead: i32,
 }
 
-/// Where everything went.
+/// The positions of all blocks and wires.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arranged {
-    /// Where each block stands; it may have grown to leave room for a lane beside it.
+    /// The place of each block. A block may be larger than asked, to leave room for a lane beside it.
     pub(super) places: Vec<Place>,
     /// The row of each block's wires.
     pub(super) pins: Vec<i32>,
@@ -248,7 +248,7 @@ impl Plan {
         }
     }
 
-    /// How many pairs of wires cross, counted with a tree of sums.
+    /// The number of pairs of wires that cross, counted with a Fenwick tree.
     fn crossings(&self, place: &[i64]) -> u64 {
         let mut crossings = 0;
         for (gap, sections) in self.gaps.iter().enumerate() {
@@ -434,7 +434,7 @@ impl Plan {
 
 /// Rows with the lanes that were needed between them.
 struct Rows {
-    /// How many lanes stand after a row, for rows that have some; ascending, with the sum of all before.
+    /// The number of lanes after each row that has some, ascending, each with the sum of all lanes before.
     lanes: Vec<(i32, i32)>,
 }
 

@@ -1,21 +1,21 @@
-//! What a decision would make of each step: painted over the graph before anything is pressed. Where it is known from is
-//! left to `update`.
+//! The effect of an answer on each step, painted over the graph before the answer is given. `update` computes
+//! it.
 
 use crate::Mark;
 use std::collections::BTreeMap;
 
-/// What would become of a step.
+/// The fate of a step after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// It may start once others have ended.
     Later,
     /// It starts at once.
     Starts,
-    /// It asks somebody.
+    /// It asks people for approval.
     Asks,
-    /// It never runs.
+    /// It will never run.
     Skips,
-    /// It is ended.
+    /// It is stopped while it runs.
     Stops,
     /// It is taken back.
     Undoes,
@@ -47,10 +47,10 @@ impl Fate {
     }
 }
 
-/// What one or two answers would make of the steps of a run.
+/// The effect of one or two answers on the steps of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fates {
-    /// What the first answer is called, and what it makes of which step.
+    /// The word for the first answer, and the fate of each step that it changes.
     pub first: (String, BTreeMap<u32, Fate>),
     /// The same of the other answer, where there are two.
     pub second: Option<(String, BTreeMap<u32, Fate>)>,

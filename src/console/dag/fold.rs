@@ -1,10 +1,12 @@
-//! Folding: what need not be seen one by one becomes one node. Folding is the zoom of large graphs.
+//! Folding, the zoom of large graphs: nodes that need not be seen one by one become one node.
 //!
 //! In this order: closed groups become one box; copies of one template become `load ×200`; chains become
-//! `check ⋯3`; what is done, or not begun, and far from what goes on becomes `41 done`. What runs, waits, failed or
-//! is in doubt stays out, and so do its neighbours, except that a neighbour may be one of many copies. A gate stays out
-//! whatever its state: it is where somebody said yes, or will. If more than [`APART_MAX`] copies of one template are
-//! hot, only those that want an eye stay out; the rest is counted.
+//! `check ⋯3`; settled or not yet begun steps far from active ones become `41 done`.
+//!
+//! A step that runs, waits, has failed or is in doubt stays out, and so do its neighbours, except that a
+//! neighbour may be one of many copies. A gate stays out in every state, since somebody approved it or will.
+//! If more than [`APART_MAX`] copies of one template are hot, only those that need attention stay out; the
+//! rest is counted.
 
 use super::{
     DagGraph, DagView, FoldKey, FoldKind, Folding, Shown, Zoom,
@@ -21,14 +23,14 @@ pub(super) const SMALL: usize = 16;
 const APART_MAX: usize = 6;
 /// So many equal ones make a fold.
 const FOLD_MIN: usize = 3;
-/// What is far from the front is folded when more than so many nodes are shown,
+/// The number of shown nodes above which far steps are folded.
 const FAR_SHOWN: usize = 40;
-/// and it is so many edges away.
+/// The distance in edges from an active step at which a step is far.
 const FAR: u32 = 3;
 /// Copies are told apart by their neighbours' neighbours, at most so far.
 const ROUNDS_MAX: usize = 64;
 
-/// What is shown of a graph.
+/// Folds a graph as the view asks.
 pub fn fold(graph: &DagGraph, view: &DagView) -> Shown {
     let tree = Tree::new(graph);
     let mut cells = Cells::new(graph, view, &tree);
@@ -375,7 +377,7 @@ impl Folder<'_> {
         self.view.selected.is_some_and(|selected| cell.nodes.binary_search(&selected).is_ok())
     }
 
-    /// Whether a cell is a gate, or copies of one.
+    /// True if a cell is a gate, or copies of one.
     fn is_gate(&self, cell: &Cell) -> bool {
         self.graph.nodes[cell.first as usize].gate
     }
@@ -428,7 +430,8 @@ impl Folder<'_> {
         cells.merge(&sets);
     }
 
-    /// What is done with all before it, or not begun with all after it, and far from what goes on.
+    /// Folds far steps into two: those settled together with all before them, and those not begun with all
+    /// after them.
     fn far(&self, cells: &mut Cells) {
         let top = |cell: &Cell| cell.frame.is_none();
         if cells.cells.iter().filter(|cell| top(cell)).count() <= FAR_SHOWN
@@ -476,8 +479,8 @@ impl Folder<'_> {
         cells.merge(&merges);
     }
 
-    /// What is settled with all before it, and what has not begun with all after it, without the cell that holds
-    /// `selected`.
+    /// The cells to fold because they are far: those settled with all before them, and those not begun with
+    /// all after them. The cell that holds `selected` is left out.
     fn far_sets(
         &self,
         cells: &Cells,
@@ -509,7 +512,7 @@ impl Folder<'_> {
     }
 }
 
-/// How many steps a cell stands for.
+/// The number of steps that a cell stands for.
 fn steps_in(cell: &Cell) -> u32 {
     match cell.key.kind {
         FoldKind::Group => cell.count,

@@ -16,9 +16,9 @@ pub struct DagGraph {
 /// One step or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DagNode {
-    /// Its name.
+    /// The name of the step or group.
     pub label: String,
-    /// Its state.
+    /// The state that its sign shows.
     pub mark: Mark,
     /// The node it stands in: a matrix or a sub-workflow.
     pub group: Option<u32>,
@@ -30,9 +30,9 @@ pub struct DagNode {
     pub gate: bool,
     /// Progress or why, in a few cells: `4m 1/2`.
     pub note: String,
-    /// Of a gate that waits: its risk, who has agreed, the question.
+    /// For a waiting gate: its risk, its approvers so far, and the question. Empty for any other step.
     pub asks: Vec<String>,
-    /// Whether the longest way through the run leads through it.
+    /// True if it is on the critical path of the run.
     pub critical: bool,
 }
 
@@ -56,7 +56,7 @@ impl DagNode {
 /// A part of a graph, and which node of the whole each of its nodes is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbourhood {
-    /// The part.
+    /// The part of the graph.
     pub graph: DagGraph,
     /// For each node of the part its number in the whole, ascending.
     pub nodes: Vec<u32>,
@@ -103,7 +103,7 @@ impl Beside {
     }
 }
 
-/// What stands at most so many edges from a node, nearest first, and at most so many of them.
+/// The nodes at most `hops` edges from a node, nearest first, and at most `max` of them.
 pub fn neighbourhood(graph: &DagGraph, selected: u32, hops: u32, max: usize) -> Neighbourhood {
     near(graph, &Beside::of(graph), selected, (hops, max))
 }

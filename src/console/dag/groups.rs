@@ -1,4 +1,4 @@
-//! Who stands in which group, and which groups are open. Folds nothing.
+//! The tree of groups, and the choice of open ones. Folds nothing.
 
 use super::{
     DagGraph, DagView, FoldKey, FoldKind, Folding, Zoom,
@@ -9,7 +9,7 @@ use super::{
 /// Frames stand in frames at most so deep.
 const FRAME_DEPTH_MAX: u32 = 6;
 
-/// Who stands in which group. A group that stands in itself stands nowhere.
+/// The group of each node. A group that contains itself is treated as outside of any group.
 pub(super) struct Tree {
     pub(super) parent: Vec<Option<u32>>,
     pub(super) level: Vec<u32>,
@@ -54,7 +54,8 @@ impl Tree {
         tree
     }
 
-    /// The most edges that lead to a node. What needs a group needs all in it: a group has an entry and an exit.
+    /// The largest number of edges that lead to each node. A node that needs a group needs all nodes in it: a
+    /// group has an entry and an exit.
     fn depths(&self, graph: &DagGraph) -> Vec<u32> {
         let count = graph.nodes.len();
         let exit = |node: usize| if self.is_group[node] { count + node } else { node };
@@ -93,7 +94,7 @@ impl Tree {
     }
 }
 
-/// Which groups are open: those that were opened, and those that hold what must be seen.
+/// True for each group that is open: it was opened, or it holds a node that must be visible.
 pub(super) fn open_groups(graph: &DagGraph, view: &DagView, tree: &Tree) -> Vec<bool> {
     let mut open: Vec<bool> = (0..number(graph.nodes.len()))
         .map(|node| {

@@ -1,4 +1,4 @@
-//! Where every node and wire stands, and the ways from one node to the next. Places only; nothing is drawn here.
+//! The places of all nodes and wires, and movement from node to node. Computes places only; `paint` draws.
 
 use super::{
     FoldKey, FoldKind, Shown, Zoom,
@@ -12,23 +12,23 @@ use unicode_width::UnicodeWidthStr;
 /// A rectangle of cells in a picture, which may be larger than any screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Its left column.
+    /// The column of its left edge.
     pub x: i32,
-    /// Its upper row.
+    /// The row of its upper edge.
     pub y: i32,
-    /// How many columns.
+    /// The width in columns.
     pub width: i32,
-    /// How many rows.
+    /// The height in rows.
     pub height: i32,
 }
 
 impl Place {
-    /// Whether a cell is inside.
+    /// True if the cell is inside.
     pub fn contains(self, x: i32, y: i32) -> bool {
         (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
     }
 
-    /// Whether two have a cell in common.
+    /// True if the two places share a cell.
     pub fn meets(self, other: Self) -> bool {
         self.x < other.x + other.width
             && other.x < self.x + self.width
@@ -41,17 +41,17 @@ impl Place {
     }
 }
 
-/// Where nodes stood in their columns, so that the next picture begins from there.
+/// The position of each node in its column, from which the next layout begins.
 pub type Order = BTreeMap<FoldKey, u32>;
 
-/// Where to.
+/// A direction of movement in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Towards what is needed.
     Left,
-    /// Within the column.
+    /// Down within the same column.
     Down,
-    /// Within the column.
+    /// Up within the same column.
     Up,
     /// Towards what needs this.
     Right,
@@ -83,7 +83,7 @@ pub struct Layout {
 pub(super) struct Wire {
     pub(super) from: (i32, i32),
     pub(super) to: (i32, i32),
-    /// Whether a way begins, and whether one ends, here; the line then fills the cell.
+    /// True if a way begins, and true if one ends, at this piece; the line then fills the cell.
     pub(super) open: (bool, bool),
 }
 
@@ -129,7 +129,7 @@ impl Layout {
         self.size
     }
 
-    /// Where a node of the picture stands.
+    /// The place of a node of the picture.
     pub fn rect_of(&self, spot: u32) -> Option<Place> {
         self.places.get(spot as usize).copied()
     }
@@ -140,27 +140,27 @@ impl Layout {
         hits.min_by_key(|(_, place)| i64::from(place.width) * i64::from(place.height)).map(|(spot, _)| spot)
     }
 
-    /// Whether it is a tree of lines.
+    /// True if the picture is a tree of lines.
     pub fn is_tree(&self) -> bool {
         self.zoom == Zoom::Outline
     }
 
-    /// Whether these places are right for what is shown now.
+    /// True if these places are still right for the folded graph.
     pub fn fits(&self, shown: &Shown) -> bool {
         self.shape == shown.shape()
     }
 
-    /// Where nodes stand in their columns, for the next layout.
+    /// The position of each node in its column, for the next layout.
     pub fn order(&self) -> &Order {
         &self.order
     }
 
-    /// What a node of the picture needs.
+    /// The nodes that a node of the picture needs.
     pub fn parents(&self, spot: u32) -> Vec<u32> {
         self.edges.iter().filter(|(_, to)| *to == spot).map(|(from, _)| *from).collect()
     }
 
-    /// What needs a node of the picture.
+    /// The nodes that need a node of the picture.
     pub fn children(&self, spot: u32) -> Vec<u32> {
         self.edges.iter().filter(|(from, _)| *from == spot).map(|(_, to)| *to).collect()
     }
@@ -195,14 +195,14 @@ impl Layout {
         inside.map(|(other, _)| other).collect()
     }
 
-    /// Whether anything needs a node of the picture; edges are sorted by where they begin.
+    /// True if any node needs this node of the picture; edges are sorted by their start.
     pub(super) fn has_children(&self, spot: u32) -> bool {
         let first = self.edges.partition_point(|(from, _)| *from < spot);
         self.edges.get(first).is_some_and(|(from, _)| *from == spot)
     }
 }
 
-/// How far it is in a direction; none if it does not lie there. Sideways counts more.
+/// The distance in a direction; None if the place lies elsewhere. A sideways distance counts more.
 fn distance(from: Place, to: Place, direction: Direction) -> Option<(i32, i32)> {
     let (y, to_y) = (from.middle(), to.middle());
     let (ahead, aside) = match direction {
@@ -214,7 +214,7 @@ fn distance(from: Place, to: Place, direction: Direction) -> Option<(i32, i32)> 
     (ahead > 0).then(|| (ahead.saturating_add(aside.saturating_mul(4)), aside))
 }
 
-/// How many columns lie between two places.
+/// The number of columns between two places.
 fn beside(a: Place, b: Place) -> i32 {
     (b.x - (a.x + a.width)).max(a.x - (b.x + b.width)).max(0)
 }
@@ -224,7 +224,7 @@ struct Composer<'a> {
     shown: &'a Shown,
     zoom: Zoom,
     ranks: Vec<u32>,
-    /// What stands in each frame, and last what stands in none.
+    /// The nodes inside each frame, and last those outside of all frames.
     inside: Vec<Vec<u32>>,
     arranged: Vec<Arranged>,
 }

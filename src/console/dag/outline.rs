@@ -7,11 +7,11 @@ use unicode_width::UnicodeWidthStr;
 /// One line of the outline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutlineRow {
-    /// How far it is moved in.
+    /// The depth of its indentation.
     pub(super) depth: i32,
     /// The node it names.
     pub(super) spot: u32,
-    /// Whether the node stood above already; what follows it is not told again.
+    /// True if the node appeared above already; its successors are not repeated.
     pub(super) again: bool,
 }
 

@@ -33,12 +33,12 @@ const ASCII_ARMS: [char; 16] =
 const ASCII_HEAVY: [char; 16] =
     [' ', '#', '=', '#', '#', '#', '#', '#', '=', '#', '=', '#', '#', '#', '#', '#'];
 
-/// What is painted over the steps themselves.
+/// Notes painted over the steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Notes<'a> {
-    /// What an answer would make of them.
+    /// The effect of an answer on the steps.
     pub fates: Option<&'a Fates>,
-    /// Those that a search found, ascending.
+    /// The steps that a search found, ascending.
     pub found: &'a [u32],
 }
 
@@ -99,7 +99,7 @@ pub fn paint_with(
     }
 }
 
-/// Of all steps that a node of the picture shows the gravest fate, and how many have one.
+/// For each node of the picture, the gravest fate of its steps, and the number of steps with a fate.
 fn by_spot(fates: &BTreeMap<u32, Fate>, shown: &Shown) -> BTreeMap<u32, (Fate, u32)> {
     let mut spots = BTreeMap::new();
     for (node, fate) in fates {
@@ -111,7 +111,7 @@ fn by_spot(fates: &BTreeMap<u32, Fate>, shown: &Shown) -> BTreeMap<u32, (Fate, u
     spots
 }
 
-/// What a box is drawn with.
+/// The kind of lines that draw a box.
 #[derive(Clone, Copy)]
 enum Lines {
     Round,
@@ -213,7 +213,7 @@ impl Painter<'_> {
         }
     }
 
-    /// What stands beside a name: what an answer would make of it, else its progress or why.
+    /// The text beside a name: the effect of an answer, else its progress or the reason of its state.
     fn beside(&self, node: &ShownNode, spot: u32) -> String {
         let one = |(name, fates): (&String, &BTreeMap<u32, (Fate, u32)>)| {
             let (fate, count) = fates.get(&spot)?;
@@ -454,7 +454,8 @@ impl Painter<'_> {
         }
     }
 
-    /// How many are in which state, the ones that want an eye first, up to a column; returns where they end.
+    /// Draws the number of steps in each state, most urgent first, up to a column; returns the column after
+    /// them.
     fn counts(&mut self, node: &ShownNode, (mut x, y): (i32, i32), end: i32) -> i32 {
         let mut counts = node.counts.clone();
         counts.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.urgency()));

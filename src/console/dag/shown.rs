@@ -1,9 +1,9 @@
-//! What a view asks for, and what is shown of a graph after folding.
+//! The wishes of a view, and the graph after folding.
 
 use crate::{Glyphs, Mark};
 use std::collections::BTreeMap;
 
-/// How much is drawn of each node.
+/// The detail in which each node is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Zoom {
     /// A tree of lines, with references back to what was named before.
@@ -49,7 +49,7 @@ impl Zoom {
     }
 }
 
-/// What is folded where nothing was said.
+/// The folding of nodes that the operator has neither opened nor closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Folding {
     /// Large graphs are folded, small ones are not.
@@ -57,11 +57,11 @@ pub enum Folding {
     Auto,
     /// All that can be.
     All,
-    /// Nothing.
+    /// No node is folded.
     Nothing,
 }
 
-/// What kind of fold, or a step that is none.
+/// The kind of a fold, or a single step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FoldKind {
     /// No fold: one step.
@@ -72,33 +72,33 @@ pub enum FoldKind {
     Chain,
     /// A matrix or a sub-workflow; open, it is a frame around what it holds.
     Group,
-    /// What is done and far from what goes on.
+    /// Settled steps far from active ones.
     Settled,
-    /// What has not begun and is far from what goes on.
+    /// Steps not begun and far from active ones.
     Later,
 }
 
-/// What a fold is known by while states change: its kind and its first step.
+/// The identity of a fold while states change: its kind and its first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FoldKey {
-    /// Its kind.
+    /// The kind of the fold.
     pub kind: FoldKind,
-    /// Its first step.
+    /// The number of its first step.
     pub node: u32,
 }
 
-/// What the view remembers: zoom, folds, selection.
+/// State of a view of a graph: zoom, folds, selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DagView {
-    /// How much is drawn of each node.
+    /// The detail in which each node is drawn.
     pub zoom: Zoom,
-    /// What is folded where nothing was said.
+    /// The folding of nodes that are not in `folds`.
     pub folding: Folding,
-    /// What was said: open or not.
+    /// The operator's choices: true if the fold is open.
     pub folds: BTreeMap<FoldKey, bool>,
     /// The node under the cursor; a fold is selected by its first step.
     pub selected: Option<u32>,
-    /// Whether there is room for boxes of signs and for what a gate asks.
+    /// True if boxes of signs and the questions of gates have room.
     pub wide: bool,
 }
 
@@ -131,7 +131,7 @@ impl DagView {
         self.folding = Folding::All;
     }
 
-    /// Folds nothing (`zR`).
+    /// Opens all folds (`zR`).
     pub fn open_all(&mut self) {
         self.folds.clear();
         self.folding = Folding::Nothing;
@@ -142,14 +142,14 @@ impl DagView {
     }
 }
 
-/// What is left of a graph after folding; no circle in its edges, each between nodes of one frame.
+/// A graph after folding. It has no cycle, and each edge connects nodes of one frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
     /// In file order of their first steps.
     pub nodes: Vec<ShownNode>,
-    /// Sorted, each once.
+    /// The edges, sorted, each once.
     pub edges: Vec<(u32, u32)>,
-    /// Whether there is room for notes beside names.
+    /// True if notes have room beside names.
     pub(super) wide: bool,
     /// For each node of the graph the node that shows it.
     pub(super) spot_of: Vec<u32>,
@@ -160,11 +160,11 @@ pub struct Shown {
 /// One node of the picture: a step, a fold, or the frame of an open group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownNode {
-    /// What it is known by.
+    /// The identity of the node.
     pub key: FoldKey,
     /// Its name, without counts.
     pub label: String,
-    /// How many copies, links or steps it stands for.
+    /// The number of copies, links or steps that it stands for.
     pub count: u32,
     /// The frame it stands in.
     pub parent: Option<u32>,
@@ -176,24 +176,24 @@ pub struct ShownNode {
     pub first: u32,
     /// Its state; of a fold, that of the worst inside.
     pub mark: Mark,
-    /// How many steps inside are in which state, in the order of the table of signs.
+    /// The number of steps inside in each state, in the order of the table of signs.
     pub counts: Vec<(Mark, u32)>,
-    /// Of many that go on: a sign for each, or for a few of them; nothing else is shown so.
+    /// The signs of many active steps, one for each or for a few of them; empty for any other node.
     pub heat: Vec<Mark>,
-    /// Of a gate that waits: what it asks, line by line, as far as there is room for it.
+    /// The lines of a waiting gate's question, as far as they have room; empty for any other node.
     pub asks: Vec<String>,
-    /// Progress or why.
+    /// Progress, or the reason of its state.
     pub note: String,
-    /// Whether something inside goes on, waits or failed.
+    /// True if a step inside is active, waits or has failed.
     pub hot: bool,
-    /// Whether the critical path leads through it.
+    /// True if it is on the critical path.
     pub critical: bool,
-    /// How many edges lead to it at most, over all of the graph.
+    /// The length in edges of the longest way to it, in the whole graph.
     pub(super) depth: u32,
 }
 
 impl ShownNode {
-    /// How many edges lead to it at most, over all of the graph.
+    /// The length in edges of the longest way to it, in the whole graph.
     pub const fn depth(&self) -> u32 {
         self.depth
     }
@@ -214,7 +214,7 @@ impl ShownNode {
         }
     }
 
-    /// How many steps inside are settled, and how many there are.
+    /// The number of settled steps inside, and the number of all.
     pub fn progress(&self) -> (u64, u64) {
         let sum = |wanted: fn(Mark) -> bool| {
             self.counts.iter().filter(|(mark, _)| wanted(*mark)).map(|(_, count)| u64::from(*count)).sum()
@@ -240,14 +240,14 @@ impl Shown {
         self.nodes.get(spot as usize)
     }
 
-    /// Whether what is selected is seen although nothing is kept out of a fold for it: then this fold, made without a
-    /// selection, is the fold for it too.
+    /// True if the selected step is visible without being kept out of a fold. A fold made without the
+    /// selection is then right with it too.
     pub fn is_free(&self, view: &DagView) -> bool {
         let Some(selected) = view.selected else { return true };
         self.selected(view).is_some_and(|node| node.first == selected)
     }
 
-    /// How many folds are closed.
+    /// The number of closed folds.
     pub fn folded(&self) -> usize {
         self.nodes.iter().filter(|node| node.fold_to_open().is_some()).count()
     }

@@ -1,5 +1,5 @@
-//! What is shown of a fold: its name, its worst state, its counts, a sign for each of many; and of all of them one number
-//! that places depend on.
+//! Description of a fold: its name, worst state, counts, and a sign for each of many steps. Also one number
+//! that sums up all that places depend on.
 
 use super::{DagGraph, DagView, FoldKind, Shown, ShownNode, fold::Cell, groups::Tree};
 use crate::Mark;
@@ -13,7 +13,7 @@ const HEAT_MAX: usize = 200;
 /// Gates that wait have a box of their own when they are at most so many.
 pub(super) const BOXES_MAX: usize = 6;
 
-/// Whether a cell is one gate that waits for somebody.
+/// True if a cell is a single gate that waits for people.
 pub(super) fn asks(cell: &Cell, graph: &DagGraph) -> bool {
     let first = &graph.nodes[cell.first as usize];
     cell.key.kind == FoldKind::Step && first.gate && matches!(first.mark, Mark::Gate | Mark::GateLate)
@@ -78,7 +78,7 @@ pub(super) fn shown_node(
     }
 }
 
-/// What the names of copies have in common: `load[3]` and `load[4]` are `load`.
+/// The part that the names of copies share: `load` of `load[3]` and `load[4]`.
 fn common_label(cell: &Cell, graph: &DagGraph) -> String {
     let first = graph.nodes[cell.first as usize].label.as_str();
     let mut end = first.len();

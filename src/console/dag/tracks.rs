@@ -20,7 +20,7 @@ pub(super) struct Fan {
     pub(super) right: Vec<Level>,
 }
 
-/// Where one fan-out runs.
+/// The way of one fan-out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
     /// Its track, from 0; none if it is one straight line.
@@ -44,14 +44,14 @@ const PAIRS_MAX: usize = 48;
 struct Router {
     /// The fan-outs, then the second halves of those that take a detour.
     fans: Vec<Fan>,
-    /// Of a second half, the first.
+    /// For each second half, the index of its first half.
     half_of: BTreeMap<usize, usize>,
     /// The fan-out that enters in a level.
     enters: BTreeMap<Level, usize>,
     taken: BTreeSet<Level>,
     placed: Vec<usize>,
     waiting: BTreeSet<usize>,
-    /// How much better each stands left of each other one.
+    /// The crossings saved by placing each fan-out left of each other one.
     cost: Option<Vec<Vec<i32>>>,
 }
 
@@ -170,8 +170,8 @@ fn interval(fan: &Fan) -> (Level, Level) {
     (levels().min().unwrap_or(0), levels().max().unwrap_or(0))
 }
 
-/// How often they cross if `a` stands left of `b`; and with a common target, the one that has more than that target
-/// stands left, so that no line seems to lead where it does not.
+/// The number of crossings if `a` is left of `b`. If they share a target, the fan-out with more targets
+/// belongs on the left, so that no line seems to lead to a wrong target.
 fn crossings(a: &Fan, b: &Fan) -> i32 {
     let within = |levels: &[Level], (top, bottom): (Level, Level)| {
         i32::try_from(levels.iter().filter(|level| top < **level && **level < bottom).count())

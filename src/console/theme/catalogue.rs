@@ -1,5 +1,5 @@
-//! Which themes there are: those that are built in, and the user's own, which may stand in for a built-in one. Where
-//! the files lie is left to the caller, who hands in names and texts.
+//! The list of themes: built-in ones, and the user's own, which may replace a built-in one. The caller reads
+//! the files and passes names and texts.
 
 use super::Theme;
 
@@ -10,8 +10,8 @@ pub struct Themes {
 }
 
 impl Themes {
-    /// Reads the user's own files, given as name of the file and text. What is wrong in one, with file and line, is
-    /// told beside the themes; the others, and all that are built in, are there nevertheless.
+    /// Reads the user's own files, given as file name and text. Returns the themes and the errors, each with
+    /// file and line. The other themes and all built-in ones are available nevertheless.
     pub fn read(files: &[(String, String)]) -> (Self, Vec<String>) {
         let base = Theme::default();
         let (mut own, mut problems) = (Vec::<Theme>::new(), Vec::new());

@@ -1,8 +1,8 @@
-//! How many colours a terminal has, and which of them is nearest to one that it has not.
+//! Colour depth of a terminal, and the nearest colour to one that it lacks.
 
 use ratatui::style::Color;
 
-/// How many colours the terminal can show.
+/// The number of colours that the terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// None: `NO_COLOR`, or a terminal without.

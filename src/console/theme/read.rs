@@ -13,7 +13,7 @@ use toml::{
 pub struct ThemeError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// The mistake and its correction, for people.
     pub message: String,
 }
 
@@ -119,7 +119,7 @@ impl Reader<'_> {
         })
     }
 
-    /// What contrast a theme promises is held by the tests of the themes that ship; here only the word is read.
+    /// Checks that the contrast is a known word. Tests of the built-in themes hold the promised contrast.
     fn contrast(&self, value: &Spanned<DeValue<'_>>) -> Result<(), ThemeError> {
         match self.string(value)? {
             "aa" | "aaa" | "none" => Ok(()),

@@ -21,7 +21,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     wishes.push(Wish::Read { request, want: Lookup::Agents });
 }
 
-/// Whether this view waits for that answer.
+/// True if this view waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     model.agents.asked == Some(request)
 }

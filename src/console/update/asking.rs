@@ -18,10 +18,10 @@ use cuelight_engine::{
 use cuelight_plan::{EffectClass, OnFailure, Undo};
 use cuelight_projection::{RunView, asked_anew, partial_words};
 
-/// What can be asked about a selection.
+/// The actions that can be asked for a selection.
 pub(super) const ACTIONS: [Intent; 5] =
     [Intent::Pause, Intent::Retry, Intent::Skip, Intent::Compensate, Intent::Cancel];
-/// How many requests `@` shows.
+/// The number of requests that `@` shows.
 const ASKED_MAX: usize = 200;
 /// Names of steps in one line of a preview.
 const NAMES_MAX: usize = 4;
@@ -53,7 +53,7 @@ pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// What an action means for the selection.
+/// The command of an action on the selection, or the reason why there is none.
 pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
         return super::errors::command_for(model, intent);
@@ -156,7 +156,7 @@ pub(super) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     );
 }
 
-/// Whether what a run has done is undone when it is cancelled.
+/// True if cancelling a run undoes its completed steps.
 pub(super) fn undoes(model: &Model, run: RunId) -> bool {
     model.board.run(run).is_some_and(|it| it.plan.on_failure == OnFailure::Compensate)
 }
@@ -288,7 +288,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     );
 }
 
-/// What is known beside the run when it is done again.
+/// The fact to show beside the run when it is done again.
 fn about_again(model: &Model, run: RunId, command: &Command) -> Option<(&'static str, String)> {
     match command {
         Command::Retry { .. } => {
@@ -327,8 +327,8 @@ pub(super) fn show(model: &mut Model, mut dialog: Dialog) {
     model.overlay = Some(Overlay::Dialog(Box::new(dialog)));
 }
 
-/// Whether a key counts in the dialog that is open: Back always, all else only when it has been seen for a while, and
-/// never when it is held.
+/// Returns true if a key counts in the open dialog. Back always counts. Any other key counts only if the
+/// dialog has been visible for a while, and never if the key is held.
 pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
     let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
     match &mut model.overlay {
@@ -379,7 +379,7 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
     }
 }
 
-/// What a command would do, as it came back.
+/// Records the preview of a command.
 pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Event>, Refusal>) {
     if super::what_if::answered(model, request, &outcome) {
         return;
@@ -440,7 +440,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// What was typed into a dialog may lead elsewhere: what would happen is asked anew.
+/// Previews the dialog's command again if the typed text has changed it.
 fn preview_again(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(Overlay::Dialog(dialog)) = &model.overlay else { return };
     let Some(command) = dialog.to_preview() else { return };
@@ -451,7 +451,7 @@ fn preview_again(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// How that stands which a dialog speaks of, in words.
+/// The state of a dialog's subject, in words.
 fn standing(model: &Model, about: About) -> String {
     match about {
         About::Run(run) => match model.board.summary(run) {
@@ -473,7 +473,7 @@ fn standing(model: &Model, about: About) -> String {
     }
 }
 
-/// What events mean for people: a few lines, the gravest first.
+/// The consequences of events for people: a few lines, the gravest first.
 pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
     let mut lists: [(&str, Vec<String>); 7] = [
         ("stops", vec![]),
@@ -706,7 +706,7 @@ fn why_words(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" --reason {}", quoted(reason)) }
 }
 
-/// What is corrected, as it is said on the command line.
+/// The correction as options of the command line.
 fn corrected_words(corrected: Option<&Correction>) -> String {
     let Some(it) = corrected else { return String::new() };
     let file = it.file.iter().map(|file| format!(" --file {}", quoted(file)));

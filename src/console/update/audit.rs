@@ -89,7 +89,7 @@ fn read_record(model: &mut Model, wishes: &mut Vec<Wish>) {
     wishes.push(Wish::Read { request, want });
 }
 
-/// Whether an answer is to a question of this view.
+/// True if this view waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     let audit = &model.audit;
     audit.asked.is_some_and(|it| it.0 == request)

@@ -16,7 +16,7 @@ use std::{collections::BTreeSet, sync::Arc};
 /// Rows of the dialog beside the list of gates.
 const AROUND: usize = 12;
 
-/// Whether `a` means the gates that are marked, and not the one under the cursor alone.
+/// True if `a` concerns the marked gates, and not only the one under the cursor.
 pub(super) fn is_meant(model: &Model) -> bool {
     let marked = &model.gates.marked;
     marked.len() > 1 || marked.keys().any(|it| Some(*it) != model.gates.gate())
@@ -42,7 +42,8 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
     (!was_read).then(|| "it was not read to its end".to_owned())
 }
 
-/// The kind of a question: the step that asks, whichever copy of it. What a model asks for in a copy is a kind of its own each time.
+/// The kind of a question: the step that asks, in any of its copies. A question of a model in a copy is a
+/// kind of its own each time.
 fn kind(gate: &GateView) -> (&str, &str) {
     let step = &gate.ask.step;
     let after = step.rsplit_once(']').map_or("", |it| it.1);

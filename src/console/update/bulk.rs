@@ -79,7 +79,7 @@ pub(super) fn drawn(model: &mut Model) {
     runs.marked_seen.extend(seen.into_iter().filter(|it| runs.marked.contains(it)));
 }
 
-/// Whether an action is meant for all marked runs.
+/// True if an action concerns all marked runs.
 pub(super) fn concerns(model: &Model, intent: Intent) -> bool {
     let acts = matches!(intent, Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Compensate);
     acts && model.view == View::Runs && !model.runs.marked.is_empty()
@@ -162,7 +162,7 @@ fn open(
     );
 }
 
-/// How all marked runs stand.
+/// The states of all marked runs, in words.
 pub(super) fn standing(model: &Model) -> String {
     let each = model.runs.marked.iter().map(|run| match model.board.summary(*run) {
         Some(it) => format!("{run} is {}{}", it.state, if it.cancelling { ", ending" } else { "" }),
@@ -181,7 +181,7 @@ fn verb_of(model: &Model, intent: Intent) -> &'static str {
     }
 }
 
-/// What is asked for one run, in words too; or why it is left out.
+/// The command for one run, with its words; or the reason why the run is left out.
 fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(String, Command), String> {
     let summary = model.board.summary(run).ok_or(format!("{run} is not known any more"))?;
     let name = format!("{run} {}", summary.workflow);

@@ -1,4 +1,4 @@
-//! What goes out of the console as text: into the clipboard, by OSC 52 and without frames, or into files.
+//! Text that leaves the console: to the clipboard, by OSC 52 and without frames, or to files.
 
 use super::toast;
 use crate::{Intent, Model, Role, View, Wish, picture_of, text_of};

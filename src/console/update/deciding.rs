@@ -35,7 +35,7 @@ pub(crate) const ANSWERS: [Intent; 15] = [
     Intent::Review,
 ];
 
-/// What can be answered to the row under the cursor, whether or not it is possible now.
+/// The answers to the row under the cursor, possible now or not.
 pub(crate) fn offered(model: &Model) -> Vec<Intent> {
     let row = (model.view == crate::View::Gates).then_some(model.gates.selected).flatten();
     let can_be = |it: &Intent| {
@@ -53,7 +53,7 @@ pub(crate) fn offered(model: &Model) -> Vec<Intent> {
     ANSWERS.into_iter().filter(|it| fits(it) && can_be(it)).collect()
 }
 
-/// Whether it is a gate by itself, and not a question by the way about a step.
+/// True for a step that is a gate; false for a gate that a step opens on its way.
 pub(super) fn is_gate(model: &Model, gate: &GateView) -> bool {
     let run = model.board.run(gate.run);
     let step = run.and_then(|it| it.plan_step(gate.step));
@@ -221,12 +221,12 @@ fn not_read(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Optio
     }
 }
 
-/// How many lines are still to be seen when what is on the screen now has been.
+/// The number of lines still unseen after the lines now on the screen.
 pub(crate) fn unseen_after(model: &Model) -> usize {
     model.gates.unseen_but(super::gates::on_screen(model).unwrap_or_default())
 }
 
-/// Whether the last frame showed this very ask.
+/// True if the last frame showed this very ask.
 fn was_drawn(model: &Model, gate: &GateView) -> bool {
     let shown = (gate.id, gate.epoch(), gate.hash);
     model.gates.drawn.is_some_and(|it| (it.gate, it.epoch, it.hash) == shown)
@@ -366,7 +366,7 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     facts
 }
 
-/// What it means to approve in place of all who are wanted.
+/// The facts about an emergency approval in place of all required approvers.
 fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let wanted = people(&gate.ask.require);
     let mut facts = vec![
@@ -394,7 +394,7 @@ fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     facts
 }
 
-/// What is done again.
+/// The facts about sending a gate back: its ask, its place, and the steps that run again.
 fn sending_back(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let ask = &gate.ask;
     let to = ask.send_back.clone().unwrap_or_default();
@@ -632,7 +632,7 @@ pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &
     asking::submit(model, command, wishes);
 }
 
-/// What has become of the thing a dialog speaks of, in words for people.
+/// The change of a gate that a dialog is about, in words for people; None if it is about no gate.
 pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
     let id = match about {
         About::Gate(id) => id,

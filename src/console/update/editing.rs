@@ -6,7 +6,7 @@ use crate::{
 };
 use cuelight_base::Timestamp;
 
-/// Whether this key is a letter for the field that has the keys.
+/// True if this key is a letter for the field that takes the keys.
 pub(super) fn takes(model: &Model, press: Press) -> bool {
     let is_letter = matches!(press, Press { key: Key::Char(_), ctrl: false, .. });
     let has_field = match &model.overlay {
@@ -22,7 +22,7 @@ pub(super) fn takes(model: &Model, press: Press) -> bool {
     is_letter && has_field
 }
 
-/// Types it.
+/// Inserts the key's character into the field that takes the keys.
 pub(super) fn insert(model: &mut Model, press: Press) {
     if let Key::Char(c) = press.key
         && let Some(field) = field_mut(model)
@@ -53,7 +53,8 @@ pub(super) fn edit(model: &mut Model, intent: Intent) -> bool {
     true
 }
 
-/// A paste goes into text fields only. Where there is none it is offered to the filter; it never answers anything.
+/// Inserts pasted text into text fields only. Without a field the text is offered to the filter. It never
+/// answers anything.
 pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut Vec<Wish>) {
     super::clock(model, at);
     if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
@@ -85,7 +86,7 @@ pub(super) fn letter(press: Press) -> Option<char> {
     }
 }
 
-/// Whether a key makes a text longer.
+/// True if a key inserts text or a line end.
 pub(super) fn types(press: Press) -> bool {
     matches!(press, Press { key: Key::Char(_) | Key::Enter, ctrl: false, .. })
 }

@@ -88,7 +88,7 @@ fn under_heads(found: &[&Arc<ErrorView>]) -> Vec<ErrorRow> {
     rows
 }
 
-/// What nobody looks after comes first, the worst of it on top.
+/// The sort key of a failure: unattended ones first, the most severe on top.
 fn need(error: &ErrorView) -> (u8, Reverse<Severity>) {
     let rank = match error.state_word() {
         "open" => 0,
@@ -161,7 +161,7 @@ fn most_first(counts: BTreeMap<&'static str, u32>) -> Vec<(&'static str, u32)> {
     counts
 }
 
-/// What never ran because of a failure, and what was undone after it.
+/// The steps that never ran because of a failure, and those undone after it.
 fn aftermath(model: &Model, of: Option<(Seq, Seq)>) -> Aftermath {
     let mut after = Aftermath { of, ..Aftermath::default() };
     let error = of.and_then(|(it, _)| model.board.error(it));
@@ -188,7 +188,7 @@ fn aftermath(model: &Model, of: Option<(Seq, Seq)>) -> Aftermath {
     after
 }
 
-/// Whether what kept a step from running goes back to this one.
+/// True if the reason why step `from` did not run leads back to step `to`.
 fn leads_to(run: &RunView, from: cuelight_base::StepIx, to: cuelight_base::StepIx) -> bool {
     let further = |it: &cuelight_base::StepIx| match run.step(*it)?.why()? {
         Why::Need(next) | Why::Stopped(next) | Why::FailFast(next) | Why::Frame(next) => Some(*next),
@@ -246,7 +246,7 @@ fn open(model: &mut Model) {
     general::go(model, View::Dag);
 }
 
-/// What is asked of the engine about the failure under the cursor.
+/// The command for the failure under the cursor, or the reason why there is none.
 pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
     let error = selected(model).filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
     let note = if intent == Intent::Acknowledge { FailureNote::Acknowledge } else { FailureNote::Resolve };

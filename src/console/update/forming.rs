@@ -167,7 +167,7 @@ pub(super) fn refresh(model: &mut Model) {
 
 type Check = Vec<(&'static str, String, Role)>;
 
-/// What is right and wrong with a text, and the values when all is right.
+/// Checks a text against the fields. Returns the findings, and the values if all are valid.
 fn checked(fields: &[FormField], text: &str, votes: usize) -> (Check, Option<ValueMap>) {
     let mut check: Check = Vec::new();
     let read = match read_json::<ValueMap>(text) {
@@ -204,7 +204,7 @@ fn checked(fields: &[FormField], text: &str, votes: usize) -> (Check, Option<Val
     (check, Some(values))
 }
 
-/// `amount: 5 → 6`
+/// The changed values, each as in `amount: 5 → 6`.
 fn changes(fields: &[FormField], values: &ValueMap) -> Vec<String> {
     const SHOWN: usize = 60;
     let differs = fields.iter().filter_map(|field| Some((field, values.get(&field.name)?)));

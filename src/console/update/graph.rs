@@ -20,9 +20,9 @@ const AT_ONCE_MAX: usize = 256;
 /// Others are made at most one part in so many of the time, unless somebody asked to see something else.
 const SHARE: u64 = 4;
 
-/// Beside a tree of lines stands what is so many edges from its cursor,
+/// Distance from the cursor, in edges, up to which steps are shown beside a tree of lines.
 const NEAR_HOPS: u32 = 3;
-/// and at most so many steps.
+/// The most steps shown beside a tree of lines.
 const NEAR_MAX: usize = 60;
 
 /// Makes the pictures of what is looked at now, if anything is, or asks for them.
@@ -95,7 +95,7 @@ fn refresh_dag(model: &mut Model, wishes: &mut Vec<Wish>) {
     refresh_near(model);
 }
 
-/// What stands around the cursor, beside a tree of lines.
+/// Updates the surroundings of the cursor, beside a tree of lines.
 fn refresh_near(model: &mut Model) {
     let (Some(picture), Some(selected)) = (&model.dag.picture, model.dag.view.selected) else { return };
     if layout::dag(model).near.is_none() {
@@ -182,7 +182,7 @@ fn picture(model: &mut Model, scene: Scene, place: View, wishes: &mut Vec<Wish>)
     before
 }
 
-/// What waits for somebody, failed or runs; else the first step.
+/// The most urgent step that waits, failed or runs, the earliest of equals; None if there is none.
 fn first_to_look_at(run: &RunView, model: &Model) -> Option<u32> {
     let steps = run.steps().filter(|(_, _, step)| step.inside.is_none());
     let urgency = |step| mark_of_step(step, &model.board, model.now).urgency();

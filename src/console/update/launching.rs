@@ -1,5 +1,5 @@
-//! The form in which a workflow is started: which one, and what it is to be given. What is typed is checked by the owner of
-//! the workspace, by the same rules as when it starts.
+//! The form in which a workflow is started: its file and its inputs. The owner of the workspace checks the
+//! typed text, by the same rules as at the start.
 
 use super::{asking, editing, moving, toast};
 use crate::{
@@ -32,18 +32,18 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// What was typed, by the names of the inputs it is for; what is empty is left to its default.
+/// The typed values by name of their input; an empty field is left to its default.
 fn given(form: &LaunchForm) -> Vec<(String, String)> {
     let typed = form.inputs.iter().filter(|it| !it.field.text().is_empty());
     typed.map(|it| (it.offered.name.clone(), it.field.text().to_owned())).collect()
 }
 
-/// Whether the form waits for this answer.
+/// True if the form waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     matches!(&model.overlay, Some(Overlay::Launch(form)) if form.asked == Some(request))
 }
 
-/// Takes the answer: files, inputs, problems. What was typed stays where its input is still there.
+/// Takes the answer: files, inputs, problems. Typed text stays where its input still exists.
 pub(super) fn read(model: &mut Model, sheet: Sheet) {
     let Some(Overlay::Launch(form)) = &mut model.overlay else { return };
     form.asked = None;

@@ -1,5 +1,6 @@
-//! Leaving. Whoever only looks leaves at once, and so does who owns nothing that is open. Who owns open runs is asked: do they
-//! go on without a screen, or does the engine stop? Back first; a key before the question was on the screen answers nothing.
+//! Leaving the console. An observer leaves at once, and so does a console that owns no open run. A console
+//! that owns open runs asks: do they continue without a screen, or does the engine stop? Back is the first
+//! choice. A key pressed before the question was on the screen answers nothing.
 
 use super::{editing, toast};
 use crate::{
@@ -31,7 +32,8 @@ pub(super) fn shut_down(model: &mut Model) {
     model.overlay = Some(Overlay::Leaving(Leaving { stop: Some(Field::default()), counts_from: None }));
 }
 
-/// Whether a key counts: Back always, all else only when the question has been seen for a while, and never a held one.
+/// Returns true if a key counts. Back always counts. Any other key counts only if the question has been
+/// visible for a while, and never if the key is held.
 pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
     let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
     let fits = layout::frame(model.size).width != Width::TooSmall;
@@ -66,7 +68,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// What has to be typed so that the engine stops: the command, and where.
+/// The text to type so that the engine stops: the command and the environment.
 pub(crate) fn stop_words(model: &Model) -> String {
     format!("stop {}", model.seat.environment)
 }

@@ -1,5 +1,5 @@
-//! The view of output: whose it is, the cursor in it, follow, search, and what is copied. What is read when is said in
-//! `logs_read`, which rows are seen in `logs_rows`.
+//! The view of output: its source, the cursor, follow, search, and copying. `logs_read` decides what to read
+//! and when, `logs_rows` makes the visible rows.
 
 use super::{general, graph, logs_read, logs_rows, moving, toast};
 use crate::{
@@ -27,7 +27,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     logs_read::go_on(model, wishes);
 }
 
-/// Whether an answer is to a question about output.
+/// True if the view of output waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     let reading = &model.logs.reading;
     reading.asked.is_some_and(|it| it.request == request) || reading.telling == Some(request)
@@ -206,7 +206,7 @@ pub(super) fn find(model: &mut Model) {
     }
 }
 
-/// What is typed to be the filter now.
+/// The filter as it would be typed.
 pub(super) fn filter(model: &Model) -> String {
     model.logs.lines.only().typed()
 }
@@ -367,7 +367,7 @@ pub(crate) enum Listed {
 pub(crate) const STEPS_FROM: usize = 1 + Voice::ALL.len();
 
 impl Listed {
-    /// What stands in a row, whether or not there are so many steps.
+    /// The entry in a row, even beyond the last step.
     pub(crate) fn at(row: usize) -> Self {
         match row.checked_sub(STEPS_FROM) {
             Some(step) => Self::Step(StepIx::from_index(step)),

@@ -18,7 +18,7 @@ const CALLS_MAX: usize = 64;
 const BEFORE_BYTES: u64 = 512 * 1024;
 /// Lines from either end at which more is asked for.
 const MARGIN: u64 = 100;
-/// How often a running call is asked for more when nothing is heard of it.
+/// Pause between two reads of a running attempt that sends no signal.
 const POLL: Span = Span(1_000);
 
 /// Begins anew when something else is looked at, and finds the calls that have not been read.
@@ -58,7 +58,7 @@ pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// What is looked at stays, unless it is the end that is.
+/// The first line that must be kept: the visible ones stay, unless the view follows the end.
 pub(super) fn floor(model: &Model) -> u64 {
     let logs = &model.logs;
     if logs.follow { u64::MAX } else { logs.top.saturating_sub(MARGIN) }
@@ -74,7 +74,7 @@ pub(super) fn settle(model: &mut Model) {
     }
 }
 
-/// What is read alone, when it is one call.
+/// The only attempt that is read; None if the lines are of several.
 pub(crate) fn alone(model: &Model) -> Option<AttemptId> {
     let (run, step, number) = model.logs.reading.of?;
     Some(AttemptId { run, step: step?, number: number? })
@@ -117,7 +117,7 @@ fn calls(model: &Model, run: &RunView) -> Vec<AttemptId> {
     calls.into_iter().skip(surplus).map(|(_, id)| id).collect()
 }
 
-/// Whether a step holds no others.
+/// True if a step contains no other steps.
 pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
     run.step(step).is_some_and(|it| it.inside.is_none())
 }
@@ -176,7 +176,7 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
     wishes.push(Wish::Read { request, want });
 }
 
-/// What was asked for.
+/// Takes the answer to a request for output or events.
 pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     if model.logs.reading.telling == Some(request) {
         model.logs.reading.telling = None;

@@ -1,4 +1,5 @@
-//! Which rows of the output are seen: only those are made of lines, so that a log of any length scrolls alike.
+//! The visible rows of the output. Only these are made from lines, so that scrolling costs the same in a log
+//! of any length.
 
 use super::logs_read;
 use crate::{
@@ -8,14 +9,15 @@ use crate::{
 };
 use std::{collections::BTreeMap, iter::successors};
 
-/// What stands before the text of a line, in cells with the blank behind it; nothing where there is no room or no need.
+/// Widths in cells of the columns before a line's text, each with the blank after it; 0 for a column without
+/// room or use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Columns {
-    /// `12:04:12.118 `
+    /// The time, as in `12:04:12.118 `.
     pub time: u16,
-    /// `E `
+    /// The level, as in `E `.
     pub level: u16,
-    /// Who wrote it, where there are several.
+    /// The writer, if there are several.
     pub name: u16,
 }
 
@@ -71,7 +73,7 @@ pub(super) fn refresh(model: &mut Model) {
     (logs.top, logs.skip, logs.rows) = (seen.top, seen.skip, seen.rows);
 }
 
-/// How many rows the line under the cursor has.
+/// The number of rows of the line under the cursor.
 pub(super) fn rows_of_cursor(model: &Model) -> usize {
     let logs = &model.logs;
     let look = RowLook {
@@ -84,7 +86,7 @@ pub(super) fn rows_of_cursor(model: &Model) -> usize {
     logs.lines.line(logs.cursor).map_or(0, |line| rows_of(logs.cursor, line, look).len())
 }
 
-/// What is seen: the first line, how many of its rows are not, and the rows.
+/// The visible part: the first line, the number of its rows above the screen, and the rows.
 struct Seen {
     top: u64,
     skip: usize,

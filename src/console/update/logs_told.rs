@@ -1,5 +1,6 @@
-//! What is told beside the output of a run: its events in words, by the engine, its gates and its agents, read from the log. The newest
-//! stretch of them, and what happens from then on; the whole trail is Audit's matter.
+//! Messages beside the output of a run: its events in words, by the engine, its gates and its agents, read
+//! from the log. They begin with the newest stretch and continue as events arrive. Audit shows the whole
+//! trail.
 
 use super::logs_read;
 use crate::{
@@ -73,7 +74,7 @@ fn telling(seq: Seq, event: &Event, run: &RunView) -> Telling {
     }
 }
 
-/// Whose it is to tell: of a gate, of the work that an agent is given, else of the engine.
+/// The voice of an event: the gates, the agents for work given to an agent, else the engine.
 fn voice_of(fact: &Fact, run: &RunView) -> Voice {
     let is_of_agent = |step: &StepIx| {
         let plan = run.plan_step(*step);
@@ -88,7 +89,8 @@ fn voice_of(fact: &Fact, run: &RunView) -> Voice {
     }
 }
 
-/// What went wrong, what is tried again or taken back, and what only keeps the engine going.
+/// The level of an event: error for a failure, warning for a retry or an undo, debug for events that only
+/// follow from others.
 fn level_of(fact: &Fact, kind: &str) -> LogLevel {
     let is_of_person = matches!(
         fact,

@@ -2,8 +2,8 @@
 
 use crate::Intent;
 
-/// Where the cursor is after a command, in a list of so many rows of which `page` are seen. Nothing when it is no
-/// movement.
+/// The cursor after a command, in a list of `len` rows of which `page` are visible. None if the command does
+/// not move it.
 pub(super) fn moved(intent: Intent, at: usize, len: usize, page: usize, count: Option<u32>) -> Option<usize> {
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
     let half = (page / 2).max(1);

@@ -18,7 +18,8 @@ pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// What was saved goes where it was asked from. It decides nothing: a dialog counts anew from its next frame on.
+/// Puts text from the operator's editor into the field that it came from. It decides nothing: a dialog
+/// restarts its wait with the next frame.
 pub(super) fn arrived(model: &mut Model, edited: Edited) {
     let text = match edited {
         Ok(text) => text,

@@ -26,7 +26,7 @@ pub(crate) struct MenuRow {
     pub refused: Option<String>,
 }
 
-/// What the menu offers in this view.
+/// The rows of the menu in this view.
 pub(crate) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     let shows = |intent: &Intent| match intent {
         Intent::Skip => model.view == View::Dag,

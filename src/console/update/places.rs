@@ -9,7 +9,7 @@ use crate::{
 /// So many places are remembered.
 const WAY_MAX: usize = 64;
 
-/// Where we are.
+/// The current place: view, run and selections.
 pub(super) fn here(model: &Model) -> Place {
     Place {
         view: model.view,
@@ -30,7 +30,7 @@ pub(super) fn leave(model: &mut Model) {
     model.forward.clear();
 }
 
-/// One step back.
+/// Goes back to the previous place.
 pub(super) fn backward(model: &mut Model) {
     if let Some(place) = model.back.pop() {
         let place_now = here(model);

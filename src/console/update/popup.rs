@@ -83,7 +83,7 @@ pub(super) fn show_log(model: &mut Model) {
         Some(Overlay::Text(Sheetlet { title: "what was asked, as command lines".to_owned(), lines, top }));
 }
 
-/// What its reader has to know first, broken into lines that fit: its end may be what matters.
+/// Shows a note that its reader must see, broken into lines that fit, since its end may matter.
 pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
     const AROUND: u16 = 8;
     let width = usize::from(model.size.0.saturating_sub(AROUND)).max(16);

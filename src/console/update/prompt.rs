@@ -27,7 +27,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// Why what is typed cannot be looked for: a pattern that is none. What is shown meanwhile is not filtered by it.
+/// The reason why the typed text is no valid search: its pattern is invalid. Such text does not filter the
+/// rows meanwhile.
 pub(crate) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
     let text = prompt.field.text().trim();
     match (prompt.kind, model.view) {

@@ -101,13 +101,13 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
     )
 }
 
-/// How risky that is which it waits for.
+/// The risks of a run's open gates, in words.
 fn risks(board: &Board, run: RunId) -> String {
     let words: Vec<&str> = board.open_gates_of(run).map(|it| word_of_risk(it.ask.risk)).collect();
     words.join(" ")
 }
 
-/// What needs somebody comes first, then what goes on, then the rest.
+/// The sort rank of a run: highest if it waits for a person, then if it is open.
 fn need(run: &RunSummary) -> u8 {
     match mark_of_run(run) {
         Mark::InDoubt | Mark::Gate | Mark::GateLate => 3,

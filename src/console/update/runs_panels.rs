@@ -9,7 +9,7 @@ use crate::{
 };
 use cuelight_projection::Attention;
 
-/// Whether the key was meant for one of the panes.
+/// Handles a key for one of the panes; returns false if the key is not for them.
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool {
     let Some(lower) = layout::runs(model).lower.filter(|_| !model.look.reader) else {
         if intent == Intent::NextPanel {

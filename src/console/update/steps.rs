@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 /// Follow rests this long after a key.
 const FOLLOW_REST: Span = Span(5_000);
-/// and moves at most so often.
+/// Shortest pause between two moves of follow.
 const FOLLOW_STEP: Span = Span(1_000);
-/// Rows that are seen above and below the cursor,
+/// Rows kept visible above and below the cursor.
 const MARGIN: i32 = 2;
-/// and columns beside it, so that what it leads to is seen.
+/// Columns kept visible beside the cursor, so that the next steps are seen.
 const MARGIN_BESIDE: i32 = 16;
 /// The fields a search can name.
 pub(super) const FIELDS: &[&str] = &["state", "kind", "step", "group"];
@@ -254,7 +254,7 @@ pub(super) fn find(model: &mut Model) {
     }
 }
 
-/// Which steps fit what is looked for.
+/// Finds the steps that match the search.
 fn search(model: &mut Model) {
     let query = Query::parse(&model.dag.find, FIELDS);
     let Some(run) = model.dag.run.and_then(|it| model.board.run(it)).filter(|_| !query.is_empty()) else {

@@ -11,7 +11,7 @@ use cuelight_base::StepIx;
 use cuelight_projection::Medians;
 use std::{cmp::Ordering, sync::Arc};
 
-/// How often the chart can be doubled.
+/// The number of times that the chart's width can be doubled.
 const ZOOM_MAX: u32 = 12;
 
 /// Brings the chart, the cursor and the scroll up to date.
@@ -51,7 +51,7 @@ pub(super) fn refresh(model: &mut Model) {
     model.time.left = model.time.left.min(all - usize::from(widest));
 }
 
-/// What is usual is of the newest board: a past one may know of no other run.
+/// Updates the medians from the newest board: the board of a past instant may have no other runs.
 fn medians(model: &mut Model) {
     let live = Arc::clone(model.live());
     let Some(run) = model.time.run.and_then(|it| live.run(it).or(model.board.run(it))).cloned() else {

@@ -29,7 +29,7 @@ fn newest(run: &RunView) -> Option<cuelight_base::Seq> {
     run.lines().next_back().map(|it| it.seq)
 }
 
-/// Whether an answer is to a question asked here.
+/// True if the view of time waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     model.time.moments.asked == Some(request)
 }

@@ -58,7 +58,7 @@ pub(super) fn begin(model: &mut Model) {
     model.overlay = None;
 }
 
-/// Whose past is meant, and where in it.
+/// The run whose past is meant, None for the whole log, and the position in it.
 fn origin(model: &Model) -> (Option<RunId>, Seek) {
     let newest = Seek::Newest;
     match model.view {
@@ -283,7 +283,7 @@ pub(super) fn play(model: &mut Model) {
     }
 }
 
-/// How long the event that is seen stays.
+/// Time for which the current event is shown during playback.
 fn pause(travel: &Travel, forward: bool) -> Span {
     let next = if forward { travel.at + 1 } else { travel.at.saturating_sub(1) };
     let latest = |at: usize| travel.history.moment(at).map_or(Timestamp::default(), |it| it.latest);
@@ -292,7 +292,7 @@ fn pause(travel: &Travel, forward: bool) -> Span {
     Span((apart / travel.speed.max(1)).clamp(1, PAUSE_MAX.0))
 }
 
-/// Whether an answer is to a question about the past.
+/// True if the view of the past waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     model.travel.as_ref().is_some_and(|it| it.asked.is_some_and(|(asked, _)| asked == request))
 }
@@ -373,7 +373,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     super::travel_compare::changes(model);
 }
 
-/// What follows, while there is some.
+/// The next part of the history to read; None if there is no more.
 fn more(travel: &Travel) -> Option<Part> {
     let last = travel.history.moments().last().map_or(Seq(0), |it| it.seq);
     let news = match travel.history.run() {
@@ -385,7 +385,7 @@ fn more(travel: &Travel) -> Option<Part> {
     (!travel.complete || news).then_some(Part::More)
 }
 
-/// Where to read again from, to see what is to be seen.
+/// The part to read again so that the wanted instant can be shown.
 fn again(travel: &Travel) -> Part {
     let (base, _) = travel.history.near(travel.at);
     let (begin, events) = &travel.reel;

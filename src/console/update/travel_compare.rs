@@ -27,7 +27,7 @@ pub(super) fn open(model: &mut Model) {
     }
 }
 
-/// What is seen: the run, its words and its instant.
+/// The run on the screen to compare, its description and its instant.
 fn left(model: &Model) -> Result<(String, Arc<RunView>, Timestamp), String> {
     let past = model.travel.as_ref().and_then(|it| it.history.run());
     let run = model.run().or(past).ok_or("could not compare: no run is selected")?;
@@ -222,7 +222,7 @@ fn role(diff: &StepDiff) -> Role {
     }
 }
 
-/// What changed from the instant that is seen until now; only where there is room for it.
+/// Updates the changes from the shown instant until now, if there is room to show them.
 pub(super) fn changes(model: &mut Model) {
     let Some(travel) = &model.travel else { return };
     let of = travel.shown.map(|it| (it, travel.live.seq));

@@ -1,5 +1,5 @@
-//! What an answer would make of the steps, shown on the graph before it is given. Of a gate the ask itself says what yes
-//! and no lead to; of anything else the engine is asked what it would do.
+//! The effect of an answer on the steps, shown on the graph before it is given. For a gate, the ask itself
+//! lists the effects of approve and reject. For anything else the engine previews the command.
 
 use super::asking;
 use crate::{Fate, Fates, Intent, Model, View, Wish, model::WhatIf};
@@ -30,7 +30,8 @@ pub(super) fn leave(model: &mut Model) -> bool {
     model.dag.what_if.verb.take().is_some()
 }
 
-/// What can be looked at: of a gate both answers at once or each alone, then what the engine can be asked.
+/// The answers that can be shown: for a gate both at once or each alone, then the commands that the engine
+/// can preview.
 fn answers(model: &Model, run: RunId, step: StepIx) -> Vec<Option<Intent>> {
     let mut answers = vec![None];
     if gate_of(model, run, step).is_some() {
@@ -122,7 +123,7 @@ pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Eve
     true
 }
 
-/// What events make of the steps of a run; of several for one step the gravest.
+/// The fates of a run's steps after these events; the gravest if a step has several.
 fn fates_of(events: &[Event], run: &RunView) -> BTreeMap<u32, Fate> {
     let mut fates = BTreeMap::new();
     let ends = |it: &Event| matches!(it.fact, Fact::Run(id, RunEvent::Cancelling { .. }) if id == run.id());
@@ -151,7 +152,7 @@ fn fates_of(events: &[Event], run: &RunView) -> BTreeMap<u32, Fate> {
     fates
 }
 
-/// What the ask says of yes and of no.
+/// Fills in the effects of approve and reject as the ask lists them.
 fn of_gate(what_if: &mut WhatIf, run: &RunView, gate: &GateView) {
     let ask = &gate.ask;
     let number: BTreeMap<&str, u32> = run.steps().map(|(step, plan, _)| (plan.id.as_str(), step.0)).collect();

@@ -163,7 +163,7 @@ fn facts_of_registered(it: &Registered, now: Timestamp) -> Vec<(&'static str, St
     out
 }
 
-/// What is known of it, the most pressing first; foreign text made safe.
+/// The facts about an agent, most urgent first; foreign text made safe.
 fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> {
     let now = canvas.model.now;
     let mut out: Vec<(&'static str, String)> = Vec::new();

@@ -57,7 +57,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
 }
 
-/// How many records there are, which are shown, and whether they hold.
+/// The title: number of records, the kind shown, and the state of the chain.
 fn title(canvas: &Canvas<'_>, wide: bool) -> (String, Role) {
     let audit = &canvas.model.audit;
     let records =

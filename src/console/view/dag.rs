@@ -164,7 +164,7 @@ fn found(model: &Model) -> String {
     format!("/{}  {place} of {}", safe_text(&model.dag.find), model.dag.found.len())
 }
 
-/// How long it has run, and on wide screens how many steps are in which state.
+/// The run's duration, and on wide screens the number of steps in each state.
 fn right_of_title(canvas: &Canvas<'_>, run: &RunView) -> (Pieces, Pieces) {
     let took: Pieces = vec![(run.summary.age(canvas.model.now).to_string(), canvas.style(Role::Text))];
     let mut long = took.clone();
@@ -258,7 +258,7 @@ fn happening(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, 
     }
 }
 
-/// What can be pressed for a step in this state, once the cursor is there.
+/// The keys for a step in this state, shown once the cursor is on it.
 fn offers(canvas: &Canvas<'_>, mark: Mark) -> Pieces {
     let wanted: &[Intent] = match mark {
         Mark::Gate | Mark::GateLate | Mark::InDoubt => &[Intent::Open],

@@ -107,7 +107,7 @@ pub(super) fn draw(
     }
 }
 
-/// What a fold holds, what wants an eye first: `1 failed, 4 runs, 102 todo`.
+/// The states in a fold, most urgent first: `1 failed, 4 runs, 102 todo`.
 fn held(node: &ShownNode) -> String {
     let mut counts = node.counts.clone();
     counts.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.urgency()));
@@ -115,7 +115,7 @@ fn held(node: &ShownNode) -> String {
     words.join(", ")
 }
 
-/// What yes and no would lead to, or whatever else is looked at.
+/// The effects of approve and reject, or of another command under consideration.
 fn answers(canvas: &Canvas<'_>) -> Vec<Fact> {
     let lines = canvas.model.dag.what_if.lines.iter();
     lines.map(|(name, text)| (*name, safe_text(text), Role::Gate)).collect()
@@ -138,7 +138,7 @@ pub(super) fn state_words(canvas: &Canvas<'_>, step: &StepView, mark: Mark) -> S
 
 pub(super) type Fact = (&'static str, String, Role);
 
-/// What is known of a step, the most important first.
+/// The facts about a step, most important first.
 fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView), mark: Mark) -> Vec<Fact> {
     let (index, plan, view) = step;
     let mut facts: Vec<Fact> = Vec::new();
@@ -314,7 +314,8 @@ fn calls(canvas: &Canvas<'_>, plan: &PlanStep, view: &StepView) -> Vec<Fact> {
     facts
 }
 
-/// What it is given: variables as they are written (secrets by name alone), directory, time, and what helps it.
+/// The settings of a step: variables as written (secrets by name only), directory, timeout, limits, and
+/// fallback.
 fn given(plan: &PlanStep) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     for (name, template) in plan.env.iter().take(LISTED) {
@@ -340,7 +341,7 @@ fn given(plan: &PlanStep) -> Vec<Fact> {
     facts
 }
 
-/// What needs it directly; what stands in a frame holds up what its frame does.
+/// The steps that need this step directly. A step in a frame also blocks the steps that need its frame.
 fn blocks(canvas: &Canvas<'_>, step: StepIx) -> String {
     let Some(picture) = &canvas.model.dag.picture else { return String::new() };
     let graph = &picture.graph;
@@ -397,7 +398,7 @@ fn why_words(run: &RunView, why: &cuelight_engine::Why) -> String {
     }
 }
 
-/// What can be pressed for this step, as many in a row as fit.
+/// The keys for this step, as many in a row as fit.
 fn keys(canvas: &Canvas<'_>, mark: Mark, is_fold: bool, width: usize) -> Vec<Pieces> {
     let model = canvas.model;
     let first: &[Intent] = match mark {

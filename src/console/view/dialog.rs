@@ -52,9 +52,9 @@ pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffe
 /// A row of what is known.
 struct Known {
     pieces: Pieces,
-    /// Whether it is drawn however small the screen is.
+    /// True if the line is drawn however small the screen is.
     stays: bool,
-    /// Whether a fact begins in it. On the smallest screens only these stay.
+    /// True if a fact begins in this line. On the smallest screens only these lines stay.
     is_first: bool,
 }
 
@@ -64,8 +64,8 @@ impl From<Pieces> for Known {
     }
 }
 
-/// Returns what is known in so many rows. Empty rows go first, then the first of those that need not stay; a row counts them. What has to
-/// be typed and the way out are never missing.
+/// The lines of a dialog that fit into so many rows. Empty rows are dropped first, then the first of those
+/// that need not stay; one row counts them. The proof to type and the way out are never dropped.
 fn fitted(canvas: &Canvas<'_>, mut known: Vec<Known>, rows: usize) -> Vec<Pieces> {
     if known.len() > rows {
         known.retain(|it| !it.pieces.is_empty());
@@ -123,7 +123,7 @@ fn paged(canvas: &Canvas<'_>, it: &Dialog, mut fields: Vec<Pieces>, rows: usize)
     fields
 }
 
-/// What it is about, and what would happen.
+/// The lines of a dialog: its facts and its preview.
 fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
     let mut lines: Vec<Known> = vec![Pieces::new().into()];
     for fact in &it.facts {

@@ -1,4 +1,5 @@
-//! Errors: what failed, under it the day in numbers. What is known of the failure under the cursor is in `errors_side`.
+//! Errors: the failures, and below them counts of the day. `errors_side` draws the details of the failure
+//! under the cursor.
 
 use super::{
     Canvas, errors_side,
@@ -41,7 +42,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
 }
 
-/// How many stand, the filter and the order; and where in the list the screen is.
+/// The title, with the number of open failures, the filter and the order, and the position in the list.
 fn words(canvas: &Canvas<'_>, rows: Rect) -> (String, String) {
     let errors = &canvas.model.errors;
     let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter);
@@ -227,7 +228,7 @@ fn short_name(error: &ErrorView, width: usize) -> String {
         .unwrap_or_else(|| if error.step_id.is_empty() { whole.clone() } else { safe_text(&error.step_id) })
 }
 
-/// What happens with it now.
+/// The current handling of a failure, in words.
 pub(super) fn what_now(canvas: &Canvas<'_>, error: &ErrorView) -> String {
     let model = canvas.model;
     match &error.state {

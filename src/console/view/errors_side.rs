@@ -19,7 +19,8 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 /// Names in one line.
 const NAMES_MAX: usize = 4;
 
-/// What is known of it. `alone` says that nothing else tells of its calls and choices.
+/// Draws the details of the selected failure. `alone` means that no other pane shows its attempts and
+/// actions.
 pub(super) fn preview(canvas: &Canvas<'_>, area: Rect, alone: bool, buf: &mut Buffer) {
     let Some(error) = selected_error(canvas.model) else {
         pane(buf, area, "nothing is selected", "", canvas.pane(false));
@@ -116,7 +117,7 @@ fn last_call<'a>(canvas: &Canvas<'a>, error: &ErrorView) -> Option<&'a AttemptVi
     attempts.iter().rev().find(|it| it.number <= error.attempt)
 }
 
-/// What never ran because of it, and what was undone after it.
+/// The steps that never ran because of the failure, and those undone after it.
 fn aftermath(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
     let Some(after) = &canvas.model.errors.aftermath else { return Vec::new() };
     let (muted, text) = (canvas.style(Role::Muted), canvas.style(Role::Text));
@@ -142,7 +143,7 @@ fn aftermath(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
     lines
 }
 
-/// What mended it before, and how often that worked.
+/// The earlier fixes of similar failures, and the number of times that each worked.
 fn before(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
     let board = &canvas.model.board;
     let (alike, text) = (board.alike(error), canvas.style(Role::Text));
@@ -197,7 +198,7 @@ fn tail(canvas: &Canvas<'_>, error: &ErrorView, room: usize) -> Vec<Pieces> {
     out
 }
 
-/// What can be done: key, command, and what it means.
+/// The possible actions: key, command, and its effect.
 fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String)> {
     let model = canvas.model;
     let mut all = Vec::new();
@@ -245,7 +246,7 @@ fn suggestions(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
     lines
 }
 
-/// What can be done, one after the other, with its level.
+/// Draws the possible actions one below the other, each with its level.
 pub(super) fn choices(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "what you can do", "", canvas.pane(false)), 1, 0, 0);
     let Some(error) = selected_error(canvas.model) else { return };

@@ -1,4 +1,4 @@
-//! What stands around every view: header, key line, the line that is typed into, and toasts.
+//! The frame around every view: header, key line, input line, and toasts.
 
 use super::{
     Canvas,
@@ -100,7 +100,7 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
 }
 
-/// Whether a key makes sense for what is under the cursor: an answer that belongs to another kind of question does not.
+/// True if a key applies to the row under the cursor: an answer to another kind of question does not.
 fn can_be_meant(model: &Model, intent: Intent) -> bool {
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
         // What is not typed is done by the key for yes; Enter alone never does it.
@@ -113,7 +113,7 @@ fn can_be_meant(model: &Model, intent: Intent) -> bool {
     model.view != View::Gates || !ANSWERS.contains(&intent) || offered_answers(model).contains(&intent)
 }
 
-/// Whether it would be refused, as far as that is known.
+/// True if the command is known to be refused.
 fn is_refused(model: &Model, intent: Intent) -> bool {
     if ANSWERS.contains(&intent) {
         refusal_of(model, intent).is_some()
@@ -154,7 +154,7 @@ pub(super) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
     out
 }
 
-/// What is typed into a line, over the last row of the body.
+/// Draws the input line over the last row of the body.
 pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let Some(prompt) = &canvas.model.prompt else { return };
     let (lead, hint) = match prompt.kind {
@@ -185,7 +185,7 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     }
 }
 
-/// What was said lately, at the lower right.
+/// Draws recent messages at the lower right.
 pub(super) fn toasts(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let above = u16::from(canvas.model.prompt.is_some());
     for (index, toast) in canvas.model.toasts.iter().rev().enumerate() {

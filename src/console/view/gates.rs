@@ -268,7 +268,7 @@ fn quorum(canvas: &Canvas<'_>, row: &InboxRow) -> String {
     gate_of(row.what, &canvas.model.board).map_or_else(|| "0 of 1".to_owned(), |it| quorum_words(it))
 }
 
-/// What is happening to a row, or what happens next without a person.
+/// The current activity of a row, or the next event without a person's action.
 fn then(canvas: &Canvas<'_>, row: &InboxRow) -> (String, Role) {
     let model = canvas.model;
     if model.gates.is_recording(key_of(row)) {

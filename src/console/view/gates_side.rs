@@ -15,7 +15,7 @@ use cuelight_engine::GateState;
 use cuelight_projection::{Attention, GateView};
 use ratatui::{buffer::Buffer, layout::Rect};
 
-/// Who approves more than this within a minute hardly reads.
+/// Approvals within a minute above which a person is assumed not to read them.
 const HURRY: usize = 10;
 
 pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
@@ -67,7 +67,7 @@ fn styled(canvas: &Canvas<'_>, line: ProseLine) -> Pieces {
     line.pieces.into_iter().map(|(text, role)| (text, canvas.style(role))).collect()
 }
 
-/// What can be answered: key, word, level; grey with the reason when it cannot.
+/// The possible answers: key, word, level; grey with the reason if refused.
 fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
     let model = canvas.model;
     let mut lines = Vec::new();
@@ -114,7 +114,7 @@ fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
     }
 }
 
-/// What matters most about the row now, where no pane beside says why it cannot be approved.
+/// The most important fact about the row. It is used if no pane beside shows why the row cannot be approved.
 pub(super) fn notice(canvas: &Canvas<'_>) -> Option<(String, Role)> {
     let model = canvas.model;
     if let Some(news) = news(canvas) {
@@ -125,7 +125,7 @@ pub(super) fn notice(canvas: &Canvas<'_>) -> Option<(String, Role)> {
     Some((safe_text(&why), if unseen_after(model) > 0 { Role::Warn } else { Role::Muted }))
 }
 
-/// What has just become of the row, or holds everything up.
+/// The latest change of the row, or the reason why all changes are locked.
 fn news(canvas: &Canvas<'_>) -> Option<(String, Role)> {
     let model = canvas.model;
     let key = model.gates.selected?;

@@ -306,7 +306,7 @@ fn workflow_cell(canvas: &Canvas<'_>, name: &str, it: &Tally, column: Column) ->
     }
 }
 
-/// What every part of it says of itself; what only this seat knows comes first.
+/// The checks of all parts of the engine; those that only this console knows come first.
 pub(super) fn all_checks(canvas: &Canvas<'_>) -> Vec<Check> {
     let model = canvas.model;
     let (engine, store) = match &model.link {
@@ -419,7 +419,7 @@ fn targets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
     layout::inset(area, 0, u16::try_from(shown).unwrap_or(0), 0)
 }
 
-/// What this console knows of itself.
+/// Draws the facts about this console.
 fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let title = format!("this console  cuelight {}", env!("CARGO_PKG_VERSION"));

@@ -114,7 +114,7 @@ fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut
     }
 }
 
-/// How many lines the help has in this view at this size.
+/// The number of lines of the help in this view at this size.
 pub(crate) fn help_height(model: &Model) -> usize {
     let columns = side_by_side(&blocks(model), model.size.0 >= 140);
     let keys = columns.iter().map(Vec::len).max().unwrap_or(0);

@@ -34,7 +34,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, leaving: &Leaving, body: Rect, buf: &mut
     }
 }
 
-/// What is open here, in words.
+/// The open runs and gates, in words.
 fn open_words(canvas: &Canvas<'_>) -> String {
     let board = &canvas.model.board;
     let open = board.open_runs().count();

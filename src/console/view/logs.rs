@@ -52,7 +52,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     note(canvas, places.note, buf);
 }
 
-/// What is looked at, and how much of it there is.
+/// The title: the source of the lines, and their amount.
 fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
     let (logs, glyphs) = (&canvas.model.logs, canvas.glyphs);
     let mut what = format!("{} {}", run.id(), safe_text(&run.summary.workflow));
@@ -239,7 +239,7 @@ fn name(
     put_pieces(buf, area, (area.x, area.y), &pieces, canvas.glyphs);
 }
 
-/// Where in the lines the screen is.
+/// Draws the position of the screen in the lines.
 fn scroll_bar(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let logs = &canvas.model.logs;
     let (Some(first), Some(last)) = (logs.rows.first(), logs.rows.last()) else { return };
@@ -293,7 +293,7 @@ fn note(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Where the cursor is: a line when all before it is held, else a share of the bytes.
+/// The position of the cursor: a line number if all lines before it are held, else a share of the bytes.
 fn place_words(canvas: &Canvas<'_>) -> String {
     let (model, lines) = (canvas.model, &canvas.model.logs.lines);
     let feed = alone(model).and_then(|it| lines.feed(it));
@@ -351,7 +351,7 @@ fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// How many lines of each level are held, and how many came in each of the last minutes.
+/// Draws the number of held lines by level, and the number of lines in each of the last minutes.
 fn counted_lines(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let logs = &canvas.model.logs;
     let (muted, x) = (canvas.style(Role::Muted), area.x + 1);

@@ -139,7 +139,7 @@ fn cell(canvas: &Canvas<'_>, row: &PaletteRow, title: &str) -> (String, Role) {
     }
 }
 
-/// Whether a column says what can be done here.
+/// True if the screen has room for a column about the current view.
 fn canvas_is_wide(canvas: &Canvas<'_>) -> bool {
     canvas.model.size.0 >= 140
 }
@@ -152,7 +152,7 @@ fn reason(why: &str) -> &str {
     }
 }
 
-/// What the chosen row means, and why it cannot be done now.
+/// Draws the effect of the chosen row, and the reason why it would be refused.
 fn explain(canvas: &Canvas<'_>, row: &PaletteRow, area: Rect, buf: &mut Buffer) {
     put(buf, area, area.x, area.y, &format!("{}: {}", row.name, row.what), canvas.style(Role::Text));
     let (text, role) = match &row.refused {
@@ -163,7 +163,7 @@ fn explain(canvas: &Canvas<'_>, row: &PaletteRow, area: Rect, buf: &mut Buffer) 
     put(buf, area, area.x, area.y + 1, &canvas.glyphs.fit(&text, room), canvas.style(role));
 }
 
-/// What a level asks for.
+/// The words for the confirmation that a level asks for.
 pub(super) fn level_words(level: Level) -> &'static str {
     match level {
         Level::L0 => "L0: looks only, at once",

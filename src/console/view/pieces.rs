@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 /// A line: texts and how each looks. Foreign text has been made safe before.
 pub(super) type Pieces = Vec<(String, Style)>;
 
-/// How many cells a line takes.
+/// The width of a line in cells.
 pub(super) fn width_of(pieces: &Pieces) -> usize {
     pieces.iter().map(|(text, _)| text.width()).sum()
 }
@@ -31,7 +31,7 @@ pub(super) fn put_pieces(
     x
 }
 
-/// Where a column stands, and at which side its text does.
+/// The position of a column, and the alignment of its text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub title: &'static str,

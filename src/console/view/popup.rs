@@ -9,7 +9,7 @@ use crate::{Intent, Role, centred, fill, layout, model::Sheetlet, pane, put, upd
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// What can be done with the selection; grey when it would be refused, with the reason.
+/// Draws the actions for the selection; a refused one is grey, with the reason.
 pub(super) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut Buffer) {
     let rows = rows_of_menu(canvas.model);
     let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
@@ -79,7 +79,7 @@ pub(super) fn text(canvas: &Canvas<'_>, sheet: &Sheetlet, body: Rect, buf: &mut 
     }
 }
 
-/// What can follow a prefix key.
+/// Draws the possible continuations of a prefix key.
 pub(super) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     if !model.shows_continuations() {

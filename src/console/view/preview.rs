@@ -1,5 +1,5 @@
-//! What is known of the run under the cursor: its steps as signs or as a small graph, what it does now and why, what is
-//! next, what it has used, and what happened last.
+//! Preview of the run under the cursor: its steps as signs or as a small graph, its activity and the reason,
+//! its next steps, its usage, and its last events.
 
 use super::{
     Canvas,
@@ -159,12 +159,12 @@ fn gate_now(canvas: &Canvas<'_>, gate: &GateView, run: &RunView) -> Pieces {
     ]
 }
 
-/// What happens if nobody answers.
+/// The outcome of a gate if nobody answers.
 fn gate_then(canvas: &Canvas<'_>, gate: &GateView) -> String {
     format!("if nobody answers: {}", gate.then_words(canvas.model.now, age))
 }
 
-/// What runs, waits or went wrong, and the cause of the first of them.
+/// The steps that run, wait or failed, and the cause of the first of them.
 fn now_and_why(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
     let model = canvas.model;
     let mut hot: Vec<_> = run
@@ -216,7 +216,7 @@ fn at_rest(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
     lines
 }
 
-/// What can start once that has ended which goes on now.
+/// The steps that can start after the current ones have ended.
 fn next_of(run: &RunView) -> Option<String> {
     let is_pending = |state: StepState| state == StepState::Pending;
     let goes_on = |index: &cuelight_base::StepIx| {

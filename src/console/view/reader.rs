@@ -37,7 +37,7 @@ impl Said {
     }
 }
 
-/// What is on the screen, line by line, and whether all of it is.
+/// The lines on the screen, and true if nothing was left out.
 struct Page {
     lines: Vec<Said>,
     whole: bool,
@@ -52,7 +52,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
 }
 
-/// Where the cursor of the terminal stands.
+/// The position of the terminal's cursor.
 pub(super) fn cursor(model: &Model) -> Option<(u16, u16)> {
     let lines = page(model).lines;
     let typed = lines.iter().position(|it| it.cursor.is_some_and(|column| column > 0));
@@ -60,7 +60,7 @@ pub(super) fn cursor(model: &Model) -> Option<(u16, u16)> {
     Some((lines[row].cursor?, u16::try_from(row).ok()?))
 }
 
-/// Whether nothing had to be left out: what was not on the screen was not seen.
+/// True if nothing was left out: a line off the screen was not read.
 pub(super) fn shows_all(model: &Model) -> bool {
     page(model).whole
 }
@@ -107,7 +107,7 @@ fn title(model: &Model) -> Said {
     }
 }
 
-/// Of the past: which instant it is, of what, and how to leave it. What is seen is read out as ever, as it was.
+/// The instant of the past, its run, and the keys that leave it. The view itself is read out as it was then.
 fn instant(model: &Model) -> Vec<Said> {
     let Some(travel) = &model.travel else { return Vec::new() };
     let whose = travel.history.run().map_or_else(|| "the whole log".to_owned(), |it| format!("run {it}"));
@@ -132,7 +132,7 @@ fn instant(model: &Model) -> Vec<Said> {
     lines
 }
 
-/// What has changed from the instant that is seen until now: as much as is worth hearing each time.
+/// The changes from the shown instant until now, at most as many as are worth hearing each time.
 fn since_then(model: &Model) -> Vec<Said> {
     const LINES: usize = 3;
     let Some(travel) = model.travel.as_ref().filter(|_| model.overlay.is_none()) else { return Vec::new() };
@@ -148,7 +148,7 @@ fn since_then(model: &Model) -> Vec<Said> {
     changes.map(words).collect()
 }
 
-/// What lies on top has the whole body; under it nothing is read out.
+/// The lines of the body. An overlay has the whole body; nothing under it is read out.
 fn body(model: &Model) -> Vec<Said> {
     let body = layout::frame(model.size).body;
     let mut lines = match (&model.overlay, model.view) {
@@ -235,7 +235,7 @@ fn gate_words(model: &Model, number: usize, row: &InboxRow) -> String {
     )
 }
 
-/// What has happened last, the oldest first.
+/// The latest events, oldest first.
 fn changes(model: &Model, width: usize, room: usize) -> Vec<Said> {
     let Some(room) = room.checked_sub(2).filter(|it| *it > 0) else { return Vec::new() };
     let mut last: Vec<&Line> = model.board.lines().rev().take(room).collect();
@@ -256,7 +256,7 @@ fn changes(model: &Model, width: usize, room: usize) -> Vec<Said> {
     if lines.len() == 2 { Vec::new() } else { lines }
 }
 
-/// How a part of the ordinary screen is read out.
+/// The manner in which a part of the ordinary screen is read out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     /// Our own words in columns: a gap is a pause, a sign is a word.
@@ -349,7 +349,7 @@ fn number(lines: &mut [Said]) {
     }
 }
 
-/// What stands in a row; the second cell of a wide character is a part of the first.
+/// The symbols in a row; the second cell of a wide character belongs to the first.
 fn symbols_of(buf: &Buffer, row: Rect) -> Vec<&str> {
     let (mut symbols, mut x) = (Vec::new(), row.left());
     while let Some(cell) = buf.cell((x, row.y)).filter(|_| x < row.right()) {
@@ -367,7 +367,7 @@ fn is_side(symbol: &str) -> bool {
     matches!(symbol, "│" | "║")
 }
 
-/// Whether a row is the upper or lower line of a frame, with or without a title in it.
+/// True if a row is the upper or lower edge of a frame, with or without a title in it.
 fn is_edge(symbols: &[&str]) -> bool {
     symbols.first().is_some_and(|it| is_frame(it) && !is_side(it))
 }
@@ -485,7 +485,7 @@ fn row_words(symbols: &[&str], types: bool) -> Said {
     said
 }
 
-/// What a sign is read as, and whether it is a word of its own; nothing for what is only seen.
+/// The spoken form of a sign, and true if it is a word of its own; None for a sign that is only visual.
 fn word_of(symbol: &str) -> Option<(&str, bool)> {
     let first = symbol.chars().next()?;
     match first {
@@ -536,7 +536,7 @@ fn state_words(mark: Mark) -> &'static str {
     }
 }
 
-/// `4 minutes`
+/// The age in words, as in `4 minutes`.
 fn age_words(span: cuelight_base::Span) -> String {
     let seconds = span.0 / 1000;
     let (count, unit) = match seconds {

@@ -18,7 +18,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 /// The longest filter in the title.
 const FILTER_MAX: usize = 36;
 
-/// Where each column of the list stands, how wide it is, and its head; for clicks on heads.
+/// The columns of the list: first cell, width, and head; used for clicks on heads.
 pub(crate) fn heads(table: Rect, boxed: bool) -> Vec<(u16, u16, &'static str)> {
     let inside = if boxed { layout::inset(table, 1, 1, 1) } else { layout::inset(table, 0, 1, 0) };
     columns_for(inside).iter().map(|it| (it.x, it.width, it.title)).collect()
@@ -38,7 +38,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
 }
 
-/// What the list shows, in words: filter, order, and where in it the screen is.
+/// The title in words: filter, order, and the position in the list.
 fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
     let runs = &canvas.model.runs;
     let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == crate::model::PromptKind::Filter);
@@ -213,7 +213,7 @@ fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (S
     }
 }
 
-/// What six cells can hold: `0.04`, `120.50`, `12.3k`; less than a cent is `<0.01`.
+/// An amount in dollars in at most six cells: `0.04`, `120.50`, `12.3k`; less than a cent is `<0.01`.
 fn dollars(micro: u64) -> String {
     let cents = micro / 10_000;
     match cents {

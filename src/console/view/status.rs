@@ -179,7 +179,7 @@ fn warning(canvas: &Canvas<'_>) -> ratatui::style::Style {
     canvas.style(Role::Warn).add_modifier(ratatui::style::Modifier::REVERSED)
 }
 
-/// How the way to the engine is; what locks every change says so here.
+/// The state of the connection to the engine. A state that locks all changes says so here.
 fn link(canvas: &Canvas<'_>) -> (String, Role) {
     let since = |at: Timestamp| age(canvas.model.clock.since(at));
     if let Some(travel) = &canvas.model.travel {
@@ -208,7 +208,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
     }
 }
 
-/// Where in the past this is.
+/// The position in the past.
 fn past(canvas: &Canvas<'_>) -> Option<(String, String)> {
     let travel = canvas.model.travel.as_ref()?;
     let play = travel.play.map_or_else(String::new, |it| {

@@ -75,7 +75,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
 }
 
-/// How much happened when, what stood out, and what the signs of that mean.
+/// Draws the density of events over time, the notable events, and a legend of their signs.
 fn marks(canvas: &Canvas<'_>, plot: &Plot<'_>, area: Rect, buf: &mut Buffer) {
     let (y, muted) = (area.y + 1, canvas.style(Role::Muted));
     let cells = plot.left..plot.left + usize::from(plot.area.width);
@@ -139,7 +139,7 @@ fn empty(canvas: &Canvas<'_>, places: &TimeLayout, buf: &mut Buffer) {
     }
 }
 
-/// What is looked at, as much of it as fits.
+/// The title: the run on the screen, as much of it as fits.
 fn title(canvas: &Canvas<'_>, chart: &Chart, room: usize) -> String {
     let model = canvas.model;
     let name = model.board.summary(chart.run).map_or_else(String::new, |it| safe_text(&it.workflow));
@@ -276,7 +276,7 @@ fn name(canvas: &Canvas<'_>, row: &GanttRow, area: Rect, base: Style, wide: bool
     }
 }
 
-/// What stands behind the last bar.
+/// The text after the last bar.
 fn after(canvas: &Canvas<'_>, row: &GanttRow, median_below: bool) -> (String, Role) {
     let took = row.took.map_or_else(String::new, |it| it.to_string());
     match row.bars.last().map(|it| it.what) {
@@ -394,7 +394,7 @@ fn glyphs_of(
     }
 }
 
-/// Where the time went, in lines, where there is no room for more.
+/// Draws a summary of the time spent, in lines, on screens without room for more.
 fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     let total = chart.spent.iter().fold(0_u64, |sum, it| sum.saturating_add(it.1.0)).max(1);
     let spent: Vec<String> = by_time(chart)
@@ -439,14 +439,14 @@ fn runs(count: usize) -> String {
     counted(count, "run", "runs")
 }
 
-/// What took most comes first.
+/// The kinds of time spent, longest first.
 fn by_time(chart: &Chart) -> Vec<(Spell, Span)> {
     let mut spent = chart.spent.clone();
     spent.sort_by_key(|it| std::cmp::Reverse(it.1));
     spent
 }
 
-/// What each slot did.
+/// Draws the bars of each slot.
 fn lanes(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     let inside = pane(buf, area, "by slot  (one row = one slot)", "", canvas.pane(false));
     let bars = layout::inset(inside, 1, 0, 0);
@@ -476,7 +476,7 @@ fn put_lane(canvas: &Canvas<'_>, lane: &Lane, scale: &Scale, area: Rect, buf: &m
     }
 }
 
-/// Where the time went, what was slow, and what follows.
+/// Draws the time spent by kind, the critical path, the slow steps, and the forecast.
 fn spent(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "where the time went", "", canvas.pane(false)), 1, 0, 0);
     let total = chart.spent.iter().map(|it| it.1.0).sum::<u64>().max(1);

@@ -1,5 +1,5 @@
-//! Tools: the kinds of steps that have run, each tool a kind of its own: how often, how long and how well. Which tools
-//! there are is told by `cuelight tool list`.
+//! Tools: the kinds of steps that have run, each tool a kind of its own, with number, duration and success.
+//! `cuelight tool list` lists all tools.
 
 use super::{
     Canvas, main_pane,

@@ -52,7 +52,7 @@ fn copy(from: &Buffer, row: u16, to: &mut Buffer, area: Rect) {
     }
 }
 
-/// What is seen, and as of when.
+/// Draws the band with the source and the instant shown.
 fn band(canvas: &Canvas<'_>, travel: &Travel, area: Rect, buf: &mut Buffer) {
     let style = canvas.style(Role::History).add_modifier(Modifier::BOLD | Modifier::REVERSED);
     let shade = canvas.glyphs.pick("▒", ":");
@@ -121,7 +121,7 @@ fn changes(canvas: &Canvas<'_>, travel: &Travel, places: &TravelLayout, buf: &mu
     }
 }
 
-/// How dense events were, what stands out, and where in all of it this is.
+/// Draws the density of events, the notable ones, and the current position among them.
 fn scrubber(canvas: &Canvas<'_>, travel: &Travel, places: &TravelLayout, buf: &mut Buffer) {
     let Some(track) = places.track else { return };
     let area = places.scrubber;
@@ -177,7 +177,7 @@ fn cell_of(travel: &Travel, at: usize, width: usize) -> usize {
     (at.saturating_sub(1) * (width - 1)).checked_div(len.saturating_sub(1).max(1)).unwrap_or(0).min(width - 1)
 }
 
-/// How many events a second there were in each cell, in powers of two.
+/// The rate of events in each cell, on a scale of powers of two.
 fn density(travel: &Travel, width: usize) -> Vec<u64> {
     let moments = travel.history.moments();
     let len = moments.len();
@@ -195,7 +195,7 @@ fn density(travel: &Travel, width: usize) -> Vec<u64> {
     cells.collect()
 }
 
-/// What stands out, of each cell the most important.
+/// Draws the notable events, the most important one of each cell.
 fn marks(
     canvas: &Canvas<'_>,
     travel: &Travel,

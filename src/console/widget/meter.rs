@@ -2,8 +2,8 @@
 
 use crate::{Glyphs, Role};
 
-/// How much of a whole, in so many cells: `▆▆▆▆▁▁▁▁`, lower than a row so that those of rows under each other stay apart. A
-/// beginning is seen, and full is only what is complete.
+/// A bar for a part of a whole, in so many cells: `▆▆▆▆▁▁▁▁`. It is lower than a row so that bars in adjacent
+/// rows stay apart. A part above zero shows at least one cell, and only a complete part fills the bar.
 pub fn gauge(glyphs: Glyphs, width: u16, part: u64, whole: u64) -> String {
     let width = u64::from(width);
     let part = part.min(whole);

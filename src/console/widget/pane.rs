@@ -4,16 +4,16 @@ use crate::{Glyphs, Role, Theme, text};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
-/// What a pane is drawn with.
+/// The appearance of a pane.
 #[derive(Clone, Copy, Debug)]
 pub struct PaneLook<'a> {
-    /// The styles.
+    /// The theme that gives the styles.
     pub theme: &'a Theme,
-    /// The signs.
+    /// The set of signs to use.
     pub glyphs: Glyphs,
-    /// Whether this pane takes the keys.
+    /// True if this pane takes the keys.
     pub focus: bool,
-    /// Whether what is in it is the past: its border is broken.
+    /// True if the pane shows the past: its border is broken.
     pub past: bool,
 }
 

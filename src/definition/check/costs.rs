@@ -1,4 +1,4 @@
-//! How large a run becomes: copies of a matrix, steps after expansion.
+//! Checks the size of a run: copies of a matrix, steps after expansion.
 
 use crate::{Axes, Matrix, MatrixSource, StepKind, Workflow, diagnostic::Findings};
 use cuelight_base::{STEPS_MAX, type_name};

@@ -57,7 +57,7 @@ fn declares_no_others(workflow: &Workflow, findings: &mut Findings<'_>) {
     }
 }
 
-/// What is sent back is done again from a step that the gate needs.
+/// Checks that `send-back` names a step that the gate needs.
 fn sends_back(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
     for (index, step) in workflow.steps.iter().enumerate() {
         let StepKind::Gate(gate) = &step.kind else { continue };
@@ -194,7 +194,7 @@ fn excludes_nobody(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings
     }
 }
 
-/// Whether a person could fill a place of this group.
+/// True if a person could count towards the quorum of this group.
 fn may(gate: &Gate, group: Option<&str>, name: &str, groups: &[String]) -> bool {
     let is_in = |group: &str| groups.iter().any(|it| it == group);
     let is_forbidden = gate.forbid.iter().any(|it| match it {
@@ -250,7 +250,7 @@ fn there_are(count: usize) -> String {
     format!("there {are} {people}")
 }
 
-/// Whoever it escalates to has to be there.
+/// Reports a gate that escalates to a person or group that does not exist.
 fn nobody_to_hand_to(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut Findings<'_>) {
     let Some(to) = gate.escalate.as_ref().map(|it| &it.to).filter(|it| !it.value.contains("${{")) else {
         return;
@@ -288,7 +288,7 @@ pub struct KnownPeople {
     pub nobody_touches: Option<String>,
 }
 
-/// Whether the gates of a workflow, and of those it calls, can be satisfied by the people there are.
+/// Checks that the known people can satisfy the gates of a workflow and of the workflows that it calls.
 pub fn check_people(
     workflow: &Workflow,
     text: &str,

@@ -131,8 +131,8 @@ impl<'w> Graph<'w> {
         }
     }
 
-    /// Which of the pairs (reader, step it reads) have the step run before the reader. Goes through the graph once
-    /// for every 64 steps that are read, so that a large file stays cheap.
+    /// For each pair (reader, step it reads), true if the step does not run before the reader. Goes through
+    /// the graph once for every 64 steps that are read, so that a large file stays cheap.
     pub(super) fn not_before(&self, pairs: &[(usize, usize)]) -> Vec<bool> {
         let mut targets: Vec<usize> = pairs.iter().map(|(_, target)| *target).collect();
         targets.sort_unstable();
@@ -152,7 +152,7 @@ impl<'w> Graph<'w> {
         wrong
     }
 
-    /// Whether the order of a step is known: it stands in no circle and behind none.
+    /// True if the order of all steps is known, since no step is in or behind a circle.
     pub(super) fn is_in_order(&self) -> bool {
         self.order.len() == self.needs.len()
     }

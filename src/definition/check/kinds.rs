@@ -1,4 +1,4 @@
-//! What belongs to what a step does: effects, undo, time, calls of other workflows.
+//! Rules for the kinds of steps: effects, undo, time, calls of other workflows.
 
 use crate::{
     Call, Effect, Llm, OnFailure, Step, StepKind, Tool, ToolBody, ToolUndo, Uses, Wait, Workflow,
@@ -103,13 +103,13 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether its tool says how a call of it is taken back, or that it cannot be, and nothing else is meant by that.
+/// True if the undo of the step is clear from its only tool, which declares an undo or that none is possible.
 fn takes_back(uses: &Uses, step: &Step) -> bool {
     let says = |it: &Arc<Tool>| it.undo != ToolUndo::Unset;
     step.fallback.is_empty() && uses.route.is_none() && uses.definition.as_ref().is_some_and(says)
 }
 
-/// What a model may have called and nobody can take back.
+/// Warns about tools that a model may call and that nobody can undo.
 fn undo_of_calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     for offered in &llm.tools {
         let stays = |it: &&Arc<Tool>| it.effect != Effect::Pure && it.undo == ToolUndo::Unset;
@@ -147,7 +147,7 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
     }
 }
 
-/// What a called workflow is given, against what it asks for.
+/// Checks the inputs of a called workflow against its declared ones.
 fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
     let Some(body) = &call.body else { return };
     for (name, data) in &call.inputs {

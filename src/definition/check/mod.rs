@@ -1,4 +1,4 @@
-//! What an author can get wrong with several values at once: one function for each rule, by topic.
+//! Rules about several values at once: one function for each rule, by topic.
 
 mod conditions;
 mod costs;

@@ -34,7 +34,7 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     }
 }
 
-/// What a model may ask for, and what a step cannot have beside that.
+/// Checks the tools that a model may call, and the keys that cannot stand beside them.
 fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     if llm.tools.is_empty() {
         for (key, is_said) in
@@ -82,7 +82,7 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     }
 }
 
-/// What its gates want is said, and none of its calls waits at one.
+/// Warns if `gates` is set but no tool call would wait at a gate.
 fn nobody_is_asked(llm: &Llm, findings: &mut Findings<'_>) {
     let waits = |it: &crate::Offered| it.definition.as_ref().is_none_or(|it| it.needs_gate());
     let Some(gate) = llm.gate.as_ref().filter(|_| !llm.gates_all && !llm.tools.iter().any(waits)) else {
@@ -93,7 +93,7 @@ fn nobody_is_asked(llm: &Llm, findings: &mut Findings<'_>) {
         .help("add `calls: all` where people are to be asked all the same, or remove `gates`");
 }
 
-/// Whether a tool waits for, or speaks to, what answers gates.
+/// True if a tool waits for a gate, or speaks to the program that answers gates.
 fn is_of_gates(tool: &Tool) -> bool {
     let is_ours = |words: &[String]| {
         words.first().is_some_and(|it| it.rsplit('/').next().is_some_and(|it| it.starts_with("cuelight")))
@@ -106,7 +106,7 @@ fn is_of_gates(tool: &Tool) -> bool {
         }
 }
 
-/// There is no such model.
+/// Reports an unknown model, with a similar name if one exists.
 pub(crate) fn unknown(registry: &ModelRegistry, wanted: &Placed<String>, findings: &mut Findings<'_>) {
     let near = registry.near(&wanted.value).map(str::to_owned);
     let message = format!("there is no model `{}`", safe_text(&wanted.value));
@@ -133,7 +133,7 @@ fn priced(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     }
 }
 
-/// What an answer says under a name that is ours is read elsewhere.
+/// Warns about parts of an answer whose names are taken by outputs of every model.
 fn parts(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     let properties = llm.json_schema.as_ref().and_then(|it| it.get("properties")).and_then(Value::as_object);
     let of_talk = if llm.tools.is_empty() { &[] } else { TALK_OUTPUTS };

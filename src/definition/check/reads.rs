@@ -1,4 +1,4 @@
-//! What expressions read: contexts, inputs, steps before, declared outputs, axes.
+//! Rules for the reads of expressions: contexts, inputs, earlier steps, declared outputs, axes.
 
 use super::graph::Graph;
 use crate::{
@@ -18,7 +18,7 @@ pub const CONTEXTS: &[&str] =
 const STEP_PROPERTIES: &[&str] =
     &["outputs", "result", "status", "form", "decision", "confidence", "attempts"];
 const NEED_PROPERTIES: &[&str] = &["outputs", "result"];
-/// What a request gives.
+/// The outputs of an `http` step.
 const HTTP_OUTPUTS: &[&str] = &["status", "headers", "body", "json", "bytes", "sha256"];
 
 /// A read of another step, judged when all are known.
@@ -107,7 +107,7 @@ impl<'w> Rules<'_, 'w, '_, '_> {
         }
     }
 
-    /// Where a stretch of an expression stands in the file.
+    /// The place of a part of an expression in the file.
     fn place(&self, reading: &Reading<'_>, span: &Range<usize>) -> Place {
         let range = reading.inner + span.start..reading.inner + span.end;
         locate(self.findings, reading.place, reading.text, range)
@@ -355,7 +355,7 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
     }
 }
 
-/// Of several tools only what all of them give can be relied on; nothing where one of them does not say what it gives.
+/// The outputs that all tools of a route share; none if one of the tools declares no outputs.
 fn shared_outputs(uses: &Uses) -> Option<Vec<&str>> {
     let mut all = uses.all().iter().map(|it| it.definition.as_ref());
     let first: Vec<&str> = all.next().flatten()?.output_names().collect();

@@ -43,7 +43,7 @@ fn not_handed_over(workflow: &Workflow, step: &Step, agent: &Uses, findings: &mu
     }
 }
 
-/// There is no such tool: at most three others that may have been meant.
+/// Reports an unknown tool, with its other versions or at most three similar names.
 pub(crate) fn unknown(registry: &Registry, wanted: &Placed<String>, findings: &mut Findings<'_>) {
     let name = wanted.value.split('@').next().unwrap_or_default();
     let (shelf, rule) = (registry.shelf(), registry.shelf().word());
@@ -145,7 +145,8 @@ pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &m
     }
 }
 
-/// What a tool is given, against its schema. A value with `${{ }}` in it is checked when it is known.
+/// Checks the parameters of a tool against its schema. A value with `${{ }}` in it is checked when it is
+/// known.
 fn given(uses: &Uses, tool: &Tool, findings: &mut Findings<'_>) {
     let known: Vec<&str> = properties(&tool.input).map(|it| it.0).collect();
     let is_open = tool.input.get("additionalProperties") != Some(&Value::Bool(false));
@@ -218,7 +219,7 @@ fn unknown_input(
     };
 }
 
-/// What the schema says a property is for.
+/// The description of a property in its schema; may be empty.
 fn help(about: &Value) -> String {
     about.get("description").and_then(Value::as_str).map(safe_text).unwrap_or_default()
 }

@@ -9,30 +9,30 @@ pub use registry::ModelRegistry;
 use cuelight_base::{BreakerRule, Digest, Hints, Price, Provider, RateRule, Value, canonical_json, sha256};
 use serde_json::json;
 
-/// One model.
+/// The description of one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// How workflows call it: `claude-sonnet`.
+    /// The name in workflows: `claude-sonnet`.
     pub name: String,
-    /// What it is, in a sentence.
+    /// The description, one sentence.
     pub description: String,
-    /// Whose format it speaks.
+    /// The provider, which decides the format of requests.
     pub provider: Provider,
-    /// What its provider calls it.
+    /// The name that its provider uses.
     pub model: String,
-    /// Where it is, up to the version; nothing for the stand-in.
+    /// The address up to the version; empty for the stand-in.
     pub url: String,
     /// The secret that is its key.
     pub key: Option<String>,
-    /// What tokens cost; none where nobody has said.
+    /// The cost of tokens; none when it is not known.
     pub price: Option<Price>,
     /// Tokens of an answer, where a step says nothing.
     pub max_tokens: u32,
-    /// What it is good for.
+    /// The grades of complexity, cost and speed that the model is good for.
     pub hints: Hints,
     /// When calls to it are held back because it fails.
     pub breaker: BreakerRule,
-    /// How many calls it takes.
+    /// The limit on the rate of calls.
     pub rate: Option<RateRule>,
     /// The file it stands in; `built in` for ours.
     pub origin: String,
@@ -61,12 +61,12 @@ impl Model {
         out
     }
 
-    /// What a plan and an approval are held to: everything that is said of it.
+    /// The hash of the whole description, to which plans and approvals are bound.
     pub fn hash(&self) -> Digest {
         sha256("cuelight-model-v1", &[canonical_json(&self.json()).as_bytes()])
     }
 
-    /// Whether somebody really answers.
+    /// True if a real model answers, not the stand-in.
     pub fn is_real(&self) -> bool {
         self.provider != Provider::StandIn
     }

@@ -35,7 +35,7 @@ static OURS: LazyLock<Vec<Arc<Model>>> = LazyLock::new(|| {
     BUILT_IN.iter().map(read).collect()
 });
 
-/// Where our own descriptions stand.
+/// The origin of built-in descriptions.
 const ORIGIN: &str = "built in";
 
 /// The models of a workspace and those that are built in. One of the workspace takes the place of ours of the same name.
@@ -46,7 +46,8 @@ pub struct ModelRegistry {
 }
 
 impl ModelRegistry {
-    /// What is built in, and what these files describe: name and text, or why the text could not be read.
+    /// The built-in models and those that these files describe. Each file is a name and its text, or why the
+    /// text could not be read.
     pub fn new(files: &[(String, Result<String, String>)]) -> Self {
         let mut models: BTreeMap<String, Arc<Model>> =
             OURS.iter().map(|it| (it.name.clone(), Arc::clone(it))).collect();
@@ -97,7 +98,7 @@ impl ModelRegistry {
         self.models.values()
     }
 
-    /// What is wrong with the files; a model with errors is not in the registry.
+    /// The findings in the files; a model with errors is not in the registry.
     pub fn problems(&self) -> &[Diagnostic] {
         &self.problems
     }
@@ -112,8 +113,8 @@ impl ModelRegistry {
         suggest(name, self.models.keys().map(String::as_str))
     }
 
-    /// Those to be asked when a step names none, the best first: those that the workspace describes itself, and all that are
-    /// built in where it describes none. The stand-in answers only where it is named.
+    /// The models to ask when a step names none, the best first. These are the models of the workspace, or
+    /// all built-in ones if it describes none. The stand-in is used only when it is named.
     pub fn for_hints(&self, wanted: Hints) -> Vec<Arc<Model>> {
         let real = || self.models.values().filter(|it| it.is_real());
         let mut own: Vec<Arc<Model>> = real().filter(|it| it.origin != ORIGIN).cloned().collect();

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// Reads values and collects what is wrong with them.
 pub(crate) struct Reader<'f, 'a> {
     pub(crate) findings: &'f mut Findings<'a>,
-    /// What turns other spellings into ours.
+    /// Edits that turn other spellings into the canonical ones.
     pub(crate) edits: Vec<Edit>,
 }
 
@@ -37,7 +37,7 @@ impl Object<'_> {
         self.fields.iter().find(|it| it.name == name).map(|it| it.value.as_ref())
     }
 
-    /// Where the key itself stands.
+    /// The place of the key itself.
     pub(super) fn key_place(&self, name: &str) -> Option<Place> {
         self.fields.iter().find(|it| it.name == name).map(|it| it.place)
     }
@@ -454,7 +454,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         }
     }
 
-    /// Environment variables.
+    /// The environment variables of an `env` mapping; names that are invalid or reserved are findings.
     pub(super) fn env(&mut self, node: &Node) -> Vec<(String, Text)> {
         let mut out = Vec::new();
         for entry in self.entries(node, "`env` is a mapping of names to values") {
@@ -508,7 +508,7 @@ fn lookup(table: &'static Table, written: &str) -> Option<(&'static Key, Option<
     })
 }
 
-/// Where a stretch of a scalar's value stands in the file; the whole scalar when escapes or folding hide it.
+/// The place of a range of a scalar's value in the file; the whole scalar if escapes or folding hide it.
 pub(crate) fn locate(
     findings: &Findings<'_>,
     place: Place,

@@ -48,7 +48,7 @@ fn snapshot(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Text>> {
     Some(patterns.iter().filter_map(|it| reader.word(it, "a pattern")).collect())
 }
 
-/// What the gates of the calls of a model want: nothing by which one of them could say yes more easily is read.
+/// The gate settings for the calls of a model. Settings that could make an approval easier are not read.
 pub(super) fn of_calls(reader: &mut Reader<'_, '_>, found: &Object<'_>, place: Place) -> Gate {
     let mut gate = Gate { risk: Risk::ReadOnly, ..plain(Placed::new(String::new(), place), place) };
     answers(reader, found, &mut gate);
@@ -93,7 +93,7 @@ fn default_prompt(step: &Object<'_>, node: &Node) -> Text {
     Placed::new(format!("Go on with {name}?"), node.place)
 }
 
-/// How bad it is when it was wrong.
+/// The damage that a wrong approval or call could do.
 pub(super) fn risk(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Risk> {
     let values = [Risk::ReadOnly, Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible];
     reader.one_of(node, "`risk`", RISKS, &values)

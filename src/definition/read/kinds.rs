@@ -1,4 +1,4 @@
-//! What a step does: one reader for each kind.
+//! Readers for the kinds of steps, one for each kind.
 
 use super::{
     fields::{Object, Reader, first_line, one_or_many},
@@ -196,7 +196,7 @@ pub(super) fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
     Some(Http { method, url: url?, headers, body, expect_status, expect_json, redirects, bytes_max })
 }
 
-/// Where requests to an MCP server go: nothing but an address and header fields.
+/// The address of an MCP server: only a URL and header fields.
 pub(super) fn server_address(reader: &mut Reader<'_, '_>, found: &Object<'_>) -> Option<Http> {
     let (url, headers) = address(reader, found);
     Some(Http {
@@ -211,7 +211,7 @@ pub(super) fn server_address(reader: &mut Reader<'_, '_>, found: &Object<'_>) ->
     })
 }
 
-/// Where a request goes, and the header fields that are written for it.
+/// The URL of a request and its header fields.
 fn address(reader: &mut Reader<'_, '_>, found: &Object<'_>) -> (Option<Text>, Vec<(String, Text)>) {
     let url = found.get("url").and_then(|it| reader.text(it, "a url"));
     if let Some(url) = &url {
@@ -303,7 +303,8 @@ fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
     })
 }
 
-/// Which calls of a model wait at a gate, and what those gates want beside what is wanted anyway.
+/// The `gates` of a model step: true if every call waits at a gate, and the further conditions of these
+/// gates.
 fn call_gates(reader: &mut Reader<'_, '_>, llm: &Object<'_>) -> (bool, Option<Gate>) {
     let Some(node) = llm.get("gates") else { return (false, None) };
     let which = |reader: &mut Reader<'_, '_>, it: &Node, what: &str| {

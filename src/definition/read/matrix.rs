@@ -202,7 +202,7 @@ impl Axes {
     }
 }
 
-/// Whether a copy has every value that an entry names, of the keys that count.
+/// True if a copy has every value that an entry names, among the keys that count.
 fn agrees(copy: &ValueMap, entry: &ValueMap, counts: impl Fn(&str) -> bool) -> bool {
     entry.iter().filter(|(key, _)| counts(key)).all(|(key, value)| copy.get(key) == Some(value))
 }

@@ -52,7 +52,7 @@ pub(crate) fn model(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Model> {
     })
 }
 
-/// How hard, how dear, how fast: of a model what it is, of a step what it wants.
+/// The grades of complexity, cost and speed: properties of a model, or wishes of a step.
 pub(super) fn hints(reader: &mut Reader<'_, '_>, node: &Node) -> Hints {
     let Some(found) = reader.object(node, &HINTS) else { return Hints::default() };
     let grades: Vec<Grade> = Grade::ALL.iter().map(|it| it.1).collect();
@@ -61,7 +61,7 @@ pub(super) fn hints(reader: &mut Reader<'_, '_>, node: &Node) -> Hints {
     Hints { complexity: grade("complexity"), cost: grade("cost"), speed: grade("speed") }
 }
 
-/// Whether a name can be one of a model.
+/// True if the text is a valid name of a model.
 pub(super) fn is_model_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     !name.is_empty()
@@ -83,7 +83,7 @@ fn name(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
     Some(name.value)
 }
 
-/// What a provider calls it: part of an address for some of them.
+/// The name that a provider uses for a model; for some providers it becomes part of an address.
 fn id(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
     let id = reader.word(node, "what the provider calls the model")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-:/@+".contains(c);
@@ -133,7 +133,7 @@ fn price(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Price> {
     Some(Price { input_micro_usd: input?, output_micro_usd: output? })
 }
 
-/// What an address means for a key, and for a model that is nowhere.
+/// Checks the address against the key, and that a stand-in has neither.
 fn place(
     reader: &mut Reader<'_, '_>,
     top: &Object<'_>,

@@ -22,7 +22,7 @@ use cuelight_base::{
 };
 use cuelight_expression::{Reference, Template};
 
-/// What holds for every step that does not say otherwise.
+/// The settings of every step that does not set its own.
 #[derive(Default)]
 pub(super) struct Defaults {
     pub(super) timeout: Option<Span>,
@@ -285,7 +285,7 @@ pub(super) fn script(
     Some(shell::bind(reader, Placed::new(scalar.text.clone(), node.place), shell))
 }
 
-/// What a fallback or an undo does: a script, a tool, or a mapping that says which.
+/// The action of a fallback or an undo: a script, a tool, or a mapping that names one of them.
 fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]) -> Option<Action> {
     if let Shape::Scalar(scalar) = &node.shape {
         if kinds::is_tool(&scalar.text) {

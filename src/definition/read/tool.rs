@@ -87,7 +87,7 @@ pub(super) fn agent_in_place(
     Some(Tool { name: format!("{}.{mark}", tool.name), ..tool })
 }
 
-/// What agents belong to.
+/// The category of all agents.
 const AGENT_CATEGORY: &str = "agent";
 
 /// With the task among what may be given, whatever else the schema names.
@@ -100,7 +100,7 @@ fn with_task(mut input: Value) -> Value {
     input
 }
 
-/// What tools and agents say in the same words.
+/// The part of a description that tools and agents share.
 fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) -> Option<Tool> {
     let name = top.get("name").and_then(|it| name(reader, it, what));
     let version = top.get("version").and_then(|it| version(reader, it, what));
@@ -362,7 +362,7 @@ fn command_of(
     Some(ToolBody::Words(texts.into_iter().map(|it| it.value).collect()))
 }
 
-/// How a call is taken back: with what it was given, and what it gave.
+/// The undo of a call, whose templates read the input and the output of the call.
 fn undo(
     reader: &mut Reader<'_, '_>,
     top: &Object<'_>,
@@ -488,7 +488,7 @@ fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<Too
     Some(ToolBody::Mcp(Box::new(Mcp { server, tool: tool?.value, says: says?, says_place })))
 }
 
-/// What a server said of a tool: JSON as it came, with a schema of what the tool is given.
+/// The description of a tool by its server: JSON as it came, with a schema of the tool's input.
 fn said(reader: &mut Reader<'_, '_>, node: &Node, tool: Option<&str>) -> Option<Value> {
     let says = node.to_value();
     let place = first_line(reader.findings.source, node.place);
@@ -509,7 +509,7 @@ fn said(reader: &mut Reader<'_, '_>, node: &Node, tool: Option<&str>) -> Option<
     Some(says)
 }
 
-/// What a tool of an MCP server gives, unless its file says more of it.
+/// The default output schema of an MCP tool, unless its file declares more.
 fn given_by_server() -> Value {
     json!({"type": "object", "properties": {
         "text": {"type": "string", "description": "All text of the result"},
@@ -605,7 +605,7 @@ fn no_script(reader: &mut Reader<'_, '_>, input: Option<&Value>, before: &[Text]
     }
 }
 
-/// Whether a property is written in the workflow as it is, never computed.
+/// True if a property must be written in the workflow and cannot be computed.
 pub(crate) fn is_fixed(about: &Value) -> bool {
     about.get("x-fixed") == Some(&Value::Bool(true))
 }

@@ -89,7 +89,7 @@ pub(super) fn small(
     reader.whole(node, what, least, u64::from(most)).and_then(|it| u32::try_from(it).ok())
 }
 
-/// Names, each once.
+/// The names in a list or a single text. A repeated name is kept once and reported.
 pub(super) fn names(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec<Placed<String>> {
     let mut out: Vec<Placed<String>> = Vec::new();
     for item in one_or_many(node) {

@@ -19,27 +19,27 @@ use std::fmt;
 /// One version of one tool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool {
-    /// `json.query`
+    /// The name: `json.query`.
     pub name: String,
-    /// Which one.
+    /// The version of the tool.
     pub version: Version,
-    /// What it does, in a sentence.
+    /// The description, one sentence.
     pub description: String,
-    /// What it belongs to; the first word of its name when not said.
+    /// The category; the first word of its name when not given.
     pub category: String,
-    /// How far its results can be trusted.
+    /// The reliability of its results.
     pub reliability: Reliability,
-    /// How long it takes, as a rule.
+    /// The usual duration of a call.
     pub duration: Option<Span>,
-    /// What a call costs, in millionths of a dollar.
+    /// The cost of a call, in millionths of a dollar.
     pub cost_micro_usd: u64,
-    /// What a crash in the middle of it means.
+    /// The effect class: what a crash in the middle of a call means.
     pub effect: Effect,
-    /// How bad a wrong call is.
+    /// The damage that a wrong call could do.
     pub risk: Risk,
-    /// What has to be so before it is called, for people.
+    /// The conditions that must hold before a call, for people.
     pub preconditions: Vec<String>,
-    /// What is so after it succeeded, for people.
+    /// The conditions that hold after a success, for people.
     pub postconditions: Vec<String>,
     /// JSON Schema of what it is given: an object. Has been read once, so it is one.
     pub input: Value,
@@ -47,47 +47,48 @@ pub struct Tool {
     pub output: Value,
     /// When calls to it are held back because it fails.
     pub breaker: BreakerRule,
-    /// How many calls it takes.
+    /// The limit on the rate of calls.
     pub rate: Option<RateRule>,
-    /// What it can do, in words that steps ask for.
+    /// The capabilities, in the words that steps ask for.
     pub capabilities: Vec<String>,
-    /// Where one of several is chosen by priority: the higher, the sooner.
+    /// The priority, for routes that choose by it: the highest comes first.
     pub priority: i32,
-    /// What makes an agent of it; nothing for a tool.
+    /// The properties of an agent; none for a tool.
     pub agent: Option<AgentTraits>,
-    /// How it is done.
+    /// The implementation of the tool.
     pub body: ToolBody,
-    /// How a call of it is taken back.
+    /// The undo of a call.
     pub undo: ToolUndo,
     /// The file it stands in; `built in` for ours.
     pub origin: String,
 }
 
-/// What an agent has beside what every tool has.
+/// The properties that only an agent has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentTraits {
-    /// How often it gives a sign of life; nothing when it may be silent to its end.
+    /// The interval of its heartbeats; none when it may stay silent to its end.
     pub heartbeat: Option<Span>,
-    /// What it finds in its environment, each a template over `input`; what a step says under the same name comes before it.
+    /// The environment of the agent, each value a template over `input`. A variable of the same name in the
+    /// step takes precedence.
     pub env: Vec<(String, Text)>,
 }
 
-/// How a call of a tool is taken back.
+/// The undo of a tool call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ToolUndo {
     /// Nothing is said of it.
     #[default]
     Unset,
-    /// It cannot be.
+    /// A call cannot be undone.
     Impossible,
     /// By a program or a script, whose templates read `input` and `output` of the call.
     By(Box<ToolBody>),
 }
 
-/// How a tool is done.
+/// The implementation of a tool.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolBody {
-    /// In this process.
+    /// Code that runs in this process.
     BuiltIn,
     /// By an agent that comes for it by itself.
     Claim,
@@ -97,12 +98,12 @@ pub enum ToolBody {
     Script {
         /// The program that reads it.
         shell: Vec<String>,
-        /// The text.
+        /// The text of the script.
         script: String,
-        /// The variables.
+        /// The variables that carry the values of its expressions.
         bindings: Vec<Binding>,
     },
-    /// A request.
+    /// An HTTP request to a server.
     Http(Box<Http>),
     /// A tool of an MCP server.
     Mcp(Box<Mcp>),
@@ -111,17 +112,17 @@ pub enum ToolBody {
 /// A tool of an MCP server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mcp {
-    /// Where it is.
+    /// The address or the command of the server.
     pub server: McpServer,
-    /// What the server calls it.
+    /// The name that the server uses for the tool.
     pub tool: String,
-    /// What the server said of it when it was accepted.
+    /// The description by the server, as it was when it was accepted.
     pub says: Value,
-    /// Where that stands in the file.
+    /// The place of that description in the file.
     pub says_place: Place,
 }
 
-/// Where an MCP server is.
+/// The connection to an MCP server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum McpServer {
     /// A program that is started for each call and spoken to on its standard input and output.
@@ -130,21 +131,21 @@ pub enum McpServer {
     Url(Box<Http>),
 }
 
-/// How far the results of a tool can be trusted (O1).
+/// The reliability of the results of a tool (O1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reliability {
-    /// 0.95
+    /// High reliability: confidence 0.95.
     High,
-    /// 0.80
+    /// Medium reliability: confidence 0.80.
     #[default]
     Medium,
-    /// 0.60
+    /// Low reliability: confidence 0.60.
     Low,
-    /// 0.40
+    /// Experimental: confidence 0.40.
     Experimental,
 }
 
-/// Three numbers.
+/// A version of three numbers: major, minor, patch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub [u32; 3]);
 
@@ -191,8 +192,9 @@ impl Tool {
         id.strip_prefix(AGENT_PREFIX).map_or_else(|| id.clone(), str::to_owned)
     }
 
-    /// Whether a call that a model asks for waits at a gate before it is made: one that changes something, that is itself
-    /// what the model wrote (a script), or that goes where the model says, since that tells the other side something.
+    /// True if a call that a model asks for waits at a gate before it is made. That is so for a call that
+    /// changes something, and for a script that the model wrote. It is also so for a call to an address that
+    /// the model chose, since that tells the other side something.
     pub fn needs_gate(&self) -> bool {
         let is_written = |it: &Value| it.get("x-fixed") == Some(&Value::Bool(true));
         let properties = self.input.get("properties").and_then(Value::as_object);
@@ -250,7 +252,7 @@ impl Tool {
         out
     }
 
-    /// What a plan and an approval are held to: everything that is said of it.
+    /// The hash of the whole description, to which plans and approvals are bound.
     pub fn hash(&self) -> Digest {
         sha256("cuelight-tool-v1", &[canonical_json(&self.json()).as_bytes()])
     }
@@ -264,7 +266,7 @@ impl Tool {
         })
     }
 
-    /// Whether this is what `json.query@1`, `@1.0` or `@1.0.0` asks for.
+    /// True if this tool matches a name and a version such as `1`, `1.0` or `1.0.0`.
     pub fn answers(&self, name: &str, version: &[u32]) -> bool {
         self.name == name && self.version.0.iter().zip(version).all(|(have, want)| have == want)
     }

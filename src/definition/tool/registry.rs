@@ -46,7 +46,7 @@ static OURS: LazyLock<Vec<Arc<Tool>>> = LazyLock::new(|| {
     BUILT_IN.iter().map(read).collect()
 });
 
-/// Where our own tools stand.
+/// The origin of built-in tools.
 const ORIGIN: &str = "built in";
 
 /// The files of the tools that are built in: name and text.
@@ -54,7 +54,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     BUILT_IN
 }
 
-/// What stands in a registry.
+/// The content of a registry: tools or agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Shelf {
     #[default]
@@ -90,7 +90,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// What is built in, and what these files describe: name and text, or why the text could not be read.
+    /// The built-in tools and those that these files describe. Each file is a name and its text, or why the
+    /// text could not be read.
     pub fn new(files: &[(String, Result<String, String>)]) -> Self {
         Self::of(Shelf::Tools, &OURS, files)
     }
@@ -129,7 +130,7 @@ impl Registry {
         Self { shelf, tools: tools.into_values().collect(), problems }
     }
 
-    /// What stands here.
+    /// The content of this registry: tools or agents.
     pub(crate) const fn shelf(&self) -> Shelf {
         self.shelf
     }
@@ -156,7 +157,7 @@ impl Registry {
         self.tools.iter()
     }
 
-    /// What is wrong with the files; a tool with errors is not in the registry.
+    /// The findings in the files; a tool with errors is not in the registry.
     pub fn problems(&self) -> &[Diagnostic] {
         &self.problems
     }

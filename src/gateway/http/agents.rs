@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 /// The address below that of all agents which is no agent's.
 const STARTS: &str = "spawn";
 
-/// What an agent says of itself.
+/// Registration of an agent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterAgent {
@@ -28,13 +28,13 @@ pub(super) struct RegisterAgent {
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}(/[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127})?$"))]
     agent_id: Option<String>,
-    /// What it can do, in words that steps ask for.
+    /// Capabilities of the agent, in words that steps ask for.
     #[serde(default)]
     #[schemars(length(max = 32), inner(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$")))]
     capabilities: Vec<String>,
     #[serde(default)]
     limits: AgentLimits,
-    /// How often it gives a sign of life; 30 when not given.
+    /// Interval between signs of life; 30 when not given.
     #[serde(default)]
     #[schemars(range(min = 1, max = 3600))]
     heartbeat_seconds: Option<u64>,
@@ -44,7 +44,7 @@ pub(super) struct RegisterAgent {
     metadata: BTreeMap<String, Value>,
 }
 
-/// What is asked of an agent at most.
+/// Limits that an agent sets for its own work.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AgentLimits {
@@ -81,7 +81,7 @@ pub(super) struct AgentShape {
     last_seen: String,
 }
 
-/// All of them.
+/// A list of all agents of a project.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the shape alone")]
 pub(super) struct AgentList {
@@ -104,7 +104,7 @@ pub(super) fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Prob
     Ok(registered_json(&key, it, &asked.project_id(), door.now()))
 }
 
-/// What the path names, if that can be an agent.
+/// The agent named in the path, if that is a valid name.
 pub(super) fn named(asked: &Asked) -> Result<&str, Problem> {
     let name = asked.param("id");
     if is_agent(name) { Ok(name) } else { Err(missing()) }

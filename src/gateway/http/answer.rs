@@ -265,7 +265,7 @@ fn told(problem: &Problem, now: Timestamp, request_id: &str) -> Response {
     answer
 }
 
-/// What every answer carries.
+/// Adds the header fields that every answer carries.
 fn dressed(mut answer: Response, request_id: &str, left: Option<Left>) -> Response {
     put(&mut answer, HeaderName::from_static("x-request-id"), request_id);
     put(&mut answer, header::CACHE_CONTROL, "no-store");

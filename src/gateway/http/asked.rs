@@ -43,11 +43,12 @@ const URL_BYTES_MAX: usize = 8 * 1024;
 /// Nobody is woken more often than that because the time of a token is over.
 const SILENCE_MIN: Duration = Duration::from_millis(10);
 
-/// What is asked.
+/// A request that was read and checked.
 pub(super) struct Asked {
     /// Ties the request to what came of it.
     pub(super) request_id: String,
-    /// Where in a trace it stands, for whatever comes of it to stand below; nothing where its sender stands in none.
+    /// The request's place in a trace, as the parent of all that follows from it; `None` if its sender
+    /// declares none.
     pub(super) place: Option<TraceContext>,
     pub(super) now: Timestamp,
     /// Nothing where nobody has to say who they are.
@@ -71,7 +72,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
     said.map_or_else(|| Entropy.request_id().0, str::to_owned)
 }
 
-/// Where in a trace whoever asks stands: one `traceparent`, and a good one.
+/// The sender's place in a trace: exactly one `traceparent`, and a valid one.
 pub(super) fn caller(headers: &HeaderMap) -> Option<TraceContext> {
     let mut said = headers.get_all("traceparent").iter();
     let (Some(said), None) = (said.next(), said.next()) else { return None };
@@ -141,7 +142,7 @@ impl Asked {
         })
     }
 
-    /// What a run that is started by it belongs to.
+    /// The trace of a run that this request starts.
     pub(super) fn trace(&self) -> String {
         self.place.map_or_else(|| self.request_id.clone(), |it| it.to_string())
     }
@@ -170,17 +171,17 @@ impl Asked {
         self.bearer.as_ref().map_or_else(String::new, |it| it.project().to_owned())
     }
 
-    /// Who asks, where somebody has to.
+    /// The user behind the request: its bearer, or the user of the desk.
     pub(super) fn actor(&self, door: &Door) -> Actor {
         Actor::clone(self.bearer.as_ref().map_or_else(|| door.desk.actor(), |it| &it.actor))
     }
 
-    /// What the path has in this place.
+    /// The value of a path parameter.
     pub(super) fn param(&self, name: &str) -> &str {
         self.params.iter().find(|it| it.0 == name).map(|it| it.1.as_str()).unwrap_or_default()
     }
 
-    /// What the path names; nothing that is none can be found.
+    /// The id in the path. An invalid id is reported as not found.
     pub(super) fn id<T: FromStr>(&self, code: &'static str, what: &str) -> Result<T, Problem> {
         self.param("id").parse().map_err(|_| Problem::missing(code, what))
     }
@@ -221,7 +222,7 @@ impl Asked {
         Ok((self.body()?, apart.unwrap_or_default()))
     }
 
-    /// What its sender calls the request, so that it is done once.
+    /// The idempotency key of the request, so that it is done once.
     pub(super) fn key(&self) -> Option<&str> {
         key(&self.headers)
     }
@@ -283,7 +284,7 @@ fn plain_key(headers: &mut HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the sender of a request calls it.
+/// The idempotency key in these headers.
 fn key(headers: &HeaderMap) -> Option<&str> {
     headers.get(KEY).and_then(|it| it.to_str().ok())
 }
@@ -329,7 +330,7 @@ fn is_this_machine(host: &str) -> bool {
     is_loopback || name.eq_ignore_ascii_case("localhost")
 }
 
-/// Who asks, and whether they may.
+/// The bearer of the request, if the route needs one, after a check of its permissions.
 fn who(
     door: &Door,
     route: &Route,

@@ -1,4 +1,4 @@
-//! What all requests have in common: the desk, the keys, the limits, and what was counted.
+//! The state that all requests share: the desk, the keys, the limits, and the counts.
 
 use super::{
     events::Frames,
@@ -22,50 +22,51 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// What the API needs of the world.
+/// Settings of the HTTP API.
 #[derive(Clone, Debug)]
 pub struct HttpSetup {
-    /// Where its keys are.
+    /// The workspace, which holds the keys.
     pub workspace: Workspace,
     /// Says who is who.
     pub who: WhoIsWho,
     /// The project that everything belongs to that was not asked for with a token of another one.
     pub project: String,
-    /// Whether counts are shown to whoever asks.
+    /// True if counts need no token.
     pub open_status: bool,
-    /// How much each kind of agent may ask.
+    /// Rate limits per type of agent.
     pub rates: Rates,
-    /// What encrypts; nothing is encrypted without it.
+    /// Certificate and key; `None` means no encryption.
     pub tls: Option<TlsFiles>,
-    /// What becomes of results.
+    /// Rules for the results of agents.
     pub results: ResultRules,
-    /// What is so of agents that are started, by their type; what is not said is as ever.
+    /// Rules for agents that are started, by their type; types without an entry get the default.
     pub spawn: BTreeMap<String, SpawnRule>,
-    /// Where agents that are started find us, when that is not where we listen: `https://cue.example.org:3001`.
+    /// Our address for agents that are started, if it differs from the one that we listen on:
+    /// `https://cue.example.org:3001`.
     pub agents_url: Option<String>,
-    /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
+    /// Timeout for a request's head, and again for its body; also for a silent connection.
     pub patience: Duration,
-    /// How many may be there at once, and how many of them may wait.
+    /// Limits of connections, and of waiting requests among them.
     pub places: Places,
-    /// Who is told of requests that were answered, where anybody wants to know.
+    /// The trace export for answered requests; `None` if it is off.
     pub traces: Option<Arc<Traces>>,
-    /// Where a line goes for each request that was answered.
+    /// Receives a line for each answered request; `None` if there is no log.
     pub log: Option<mpsc::Sender<RequestLine>>,
 }
 
-/// What becomes of results that agents hand in.
+/// Rules for results that agents submit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResultRules {
-    /// How long they can be found; 30 days when nothing is said.
+    /// Time for which a result can be found; `None` means 30 days.
     pub kept_for: Option<Span>,
-    /// Which types of agents go on behind those of a type.
+    /// Types of agents that follow on a type.
     pub next_agents: BTreeMap<String, Vec<String>>,
 }
 
 /// Requests of one kind of agent of one project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// In a minute.
+    /// Requests in a minute.
     pub per_minute: u32,
     /// At once, when none was made for a while.
     pub burst: u32,
@@ -74,7 +75,7 @@ pub struct Rate {
 /// Rates by the type of an agent; people are of the type `person`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
-    /// What a workspace says, before what is built in; nothing is no limit.
+    /// Rates of the workspace's settings, which replace the built-in ones; `None` means no limit.
     pub said: BTreeMap<String, Option<Rate>>,
 }
 
@@ -98,7 +99,7 @@ pub(super) type Counts = BTreeMap<(&'static str, &'static str, u16), (u64, u64)>
 /// The keys as they were read, and what tells that the file was changed.
 type KnownKeys = Option<(Stamp, Arc<TokenKeys>)>;
 
-/// What tells that a file was changed.
+/// Values that change when a file is changed.
 type Stamp = (u64, i64, i64);
 
 #[derive(Debug)]
@@ -107,18 +108,18 @@ pub(super) struct Door {
     pub(super) setup: HttpSetup,
     pub(super) limits: Limits,
     pub(super) log: RequestLog,
-    /// Who waits for events.
+    /// The requests that wait for events.
     pub(super) listeners: Arc<Listeners>,
-    /// What is said to those who follow.
+    /// Encoded events for clients that follow.
     pub(super) frames: Arc<Frames>,
     pub(super) closing: CancellationToken,
     pub(super) tasks: Tasks,
-    /// Whether it listens where this machine alone can reach it.
+    /// True if only this machine can reach the port.
     pub(super) is_local: bool,
     /// Says who may be a step, before a judgement is taken.
     pub(super) judge: StepJudge,
     pub(super) engine: u32,
-    /// What each body has to look like.
+    /// Schema of each call's body.
     shapes: BTreeMap<Call, Schema>,
     since: Span,
     /// Held by whoever starts an agent, until it is seen.
@@ -180,7 +181,7 @@ impl Door {
         })
     }
 
-    /// What the body of this call has to look like.
+    /// Schema for the body of this call.
     pub(super) fn shape(&self, call: Call) -> Option<&Schema> {
         self.shapes.get(&call)
     }

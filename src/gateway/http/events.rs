@@ -35,7 +35,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long somebody waits for the first event who does not say.
+/// Default of the wait for the first event, in milliseconds.
 const WAIT_MS_DEFAULT: u64 = 30_000;
 /// Events of one answer, …
 const EVENTS_MAX: usize = 100;
@@ -48,9 +48,9 @@ const NOTIFIED_MAX: usize = 100;
 /// Events that are kept as streams say them, and their bytes: whoever follows is rarely further behind.
 const FRAMES_MAX: usize = 256;
 const FRAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Whoever follows hears at least this often that the line is there still.
+/// Interval of the keep-alive on a stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long it may take to write an event down: a disk without room may have some again, and whoever asks does not wait for that.
+/// Timeout to record an event. A full disk may free up again, but the client does not wait for that.
 const WRITE_MAX: Duration = Duration::from_secs(5);
 
 /// Something to be said.
@@ -69,39 +69,39 @@ pub(super) struct Publish {
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     topic: Option<String>,
-    /// What is said.
+    /// Content of the event.
     data: Value,
-    /// What it belongs to or answers.
+    /// Id of the subject or request that the event belongs to.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     correlation_id: Option<String>,
-    /// How long it can be taken; a day when not given.
+    /// Time in seconds until it expires; a day when not given.
     #[serde(default)]
     #[schemars(range(min = 1, max = 2_592_000))]
     ttl_seconds: Option<u64>,
-    /// How pressing it is, for whoever reads it.
+    /// Priority for the readers.
     #[serde(default)]
     priority: PriorityWord,
-    /// What you rely on; `exactly-once` needs an `id` or `Idempotency-Key`.
+    /// Delivery that you rely on; `exactly-once` needs an `id` or `Idempotency-Key`.
     #[serde(default)]
     qos: QosWord,
     /// The same id again within a day is the same event.
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,99}$"))]
     id: Option<String>,
-    /// What kind of message it is.
+    /// Type of the message.
     #[serde(default, rename = "type")]
     kind: KindWord,
     /// To whom, when it is not for all.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     to: Option<String>,
-    /// What is said about it beside it.
+    /// Metadata of the event.
     #[serde(default)]
     meta: ValueMap,
 }
 
-/// How pressing an event is.
+/// Priority of an event.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum PriorityWord {
@@ -112,7 +112,7 @@ pub(super) enum PriorityWord {
     Critical,
 }
 
-/// What the sender of an event relies on.
+/// Delivery that the sender of an event relies on.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::enum_variant_names, reason = "the words are those of the origins")]
@@ -123,7 +123,7 @@ enum QosWord {
     ExactlyOnce,
 }
 
-/// What a message is.
+/// Type of a message.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum KindWord {
@@ -138,7 +138,7 @@ enum KindWord {
     Error,
 }
 
-/// What became of it.
+/// Result of publishing an event.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Published")]
 pub(super) struct Acknowledged {
@@ -152,19 +152,19 @@ pub(super) struct Acknowledged {
     timestamp: String,
 }
 
-/// What was said.
+/// A page of events.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Heard {
     events: Vec<EventShape>,
-    /// Whether there are more after them.
+    /// True if more events follow.
     more_available: bool,
     /// Goes on after them, as `since`.
     next_cursor: Option<String>,
-    /// Whether the time was up before one came.
+    /// True if the wait ended before an event came.
     timeout: bool,
 }
 
-/// One event.
+/// An event as published.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
 struct EventShape {
@@ -183,7 +183,7 @@ struct EventShape {
     meta: ValueMap,
     timestamp: String,
     expires_at: String,
-    /// Where in a trace whoever said it stood, as the W3C writes it.
+    /// The publisher's place in a trace, as the W3C writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
     /// For proposals that say `evidence` and `confidence`: how good they are, from 0 to 1.
@@ -319,7 +319,7 @@ fn seen_as(new: &NewMessage, by: &Actor) -> Message {
     }
 }
 
-/// What the signature of an event is worth, where its topic or type wants one, and the id that it is over.
+/// Checks the signature of an event, if its topic or type requires one. Returns the result and the signed id.
 fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (MessageProof, Option<String>) {
     let board = door.desk.board();
     let wanted: Vec<&str> = [Some(event_type), given.topic.as_deref()]
@@ -379,7 +379,7 @@ fn session(asked: &Asked, publisher: Option<&str>) -> Result<Option<String>, Pro
     }
 }
 
-/// What is wanted, and a place for whoever waits for it.
+/// Reads the filter of the request, and reserves a place for its wait.
 fn listen(door: &Door, asked: &Asked, event_type: Option<String>) -> Result<(Arc<Wanted>, Place), Problem> {
     let topic = asked.query("topic").map(str::to_owned);
     if topic.as_deref().is_some_and(|it| !is_topic(it)) {
@@ -471,7 +471,7 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
     }
 }
 
-/// Whoever follows: their place, and nothing that they have not taken yet.
+/// A client that follows: its place in the events, and nothing that it has not taken yet.
 struct Following {
     boards: Boards,
     frames: Arc<Frames>,
@@ -480,7 +480,7 @@ struct Following {
     /// Something before this place is kept no longer.
     has_gap: bool,
     closing: CancellationToken,
-    /// Who follows: it ends when they would not be let in any more.
+    /// The bearer; the stream ends when it would no longer be admitted.
     bearer: Option<Arc<Bearer>>,
     _place: Place,
 }

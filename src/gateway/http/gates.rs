@@ -19,7 +19,7 @@ use serde_json::json as value;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// How long a gate may take to ask, once its run is on disk.
+/// Timeout for a gate to open, once its run is on disk.
 const ASKED_MAX: Duration = Duration::from_secs(10);
 /// Values that an answer may be bound to.
 const BINDS_MAX: usize = 20;

@@ -1,4 +1,4 @@
-//! What agents and people know, over HTTP: left for others, and searched. Each project has its own.
+//! Knowledge of agents and people over HTTP: stored for others, and searched. Each project has its own.
 
 use super::{
     answer::json,
@@ -14,7 +14,7 @@ use cuelight_projection::knowledge_json;
 use cuelight_runtime::{Desk as _, LibraryQuery, Page, Reply, Shelf, Want};
 use serde_json::json as value;
 
-/// What is found at once, when nothing is said.
+/// Default number of entries found at once.
 const FOUND_DEFAULT: u64 = 10;
 
 fn other_project() -> Problem {

@@ -1,5 +1,5 @@
-//! How much at once: for each kind of agent of a project, and for each address that shows no token that is good. Kept in memory; a
-//! new engine begins with full buckets.
+//! Rate limits: for each type of agent of a project, and for each address without a valid token. Kept in
+//! memory; a new engine begins with full buckets.
 
 use super::door::{Rate, Rates};
 use cuelight_base::{Bucket, Empty, RateRule, Span, Timestamp};
@@ -21,7 +21,7 @@ pub(super) struct Limits {
     addresses: Mutex<BTreeMap<IpAddr, Bucket>>,
 }
 
-/// What somebody has left, for the headers of an answer.
+/// The remaining quota, for the headers of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) limit: u32,
@@ -46,10 +46,10 @@ impl Limits {
         taken(&self.agents, key, &rule(rate), now).map(Some)
     }
 
-    /// Whether this address may be looked at, before anything of it is.
+    /// Checks that a request from this address may be read, before any of it is.
     ///
     /// # Errors
-    /// When it may ask again.
+    /// The time at which it may ask again.
     pub(super) fn admit(&self, address: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
         let buckets = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.get(&address);

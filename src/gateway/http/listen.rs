@@ -44,13 +44,13 @@ const HEAD_BYTES_MAX: u16 = 16 * 1024;
 const FIELDS_MAX: usize = 64;
 /// Requests at once on a connection of HTTP/2.
 const STREAMS_MAX: u32 = 32;
-/// How long streams go on where nothing else is asked on their connection of HTTP/2; whoever follows goes on with another one.
+/// Lifetime of streams on an idle HTTP/2 connection; a client that follows continues on another one.
 const STREAM_MAX: Duration = Duration::from_hours(1);
 /// Bytes of an answer of HTTP/2 that wait for its reader.
 const SEND_BYTES_MAX: usize = 256 * 1024;
 /// After a failure to accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long answers that are under way get when the engine ends.
+/// Time for answers in progress when the engine ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
 /// Reports if a peer must be taken for a step's.
@@ -66,7 +66,7 @@ pub(super) struct Peer {
     pub(super) ends: Option<TcpPeer>,
 }
 
-/// Whether this machine alone can reach an address.
+/// True if only this machine can reach an address.
 pub fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
@@ -126,7 +126,7 @@ pub async fn serve_http_judged_by(
     Ok(bound)
 }
 
-/// Where an agent of this machine finds us; where we listen everywhere, here.
+/// Our address for agents of this machine; the loopback address if we listen everywhere.
 fn url_for_agents(setup: &HttpSetup, bound: SocketAddr) -> String {
     if let Some(said) = &setup.agents_url {
         return said.clone();
@@ -150,14 +150,14 @@ fn mint(workspace: Workspace) -> impl Fn(&SpawnedAgent, AttemptId) -> Result<Str
     }
 }
 
-/// What all connections have in common.
+/// The state that all connections share.
 #[derive(Clone)]
 struct Port {
     router: Router,
     tls: Option<TlsAcceptor>,
-    /// How long a request may take to be sent; also how long a connection may be silent.
+    /// Timeout for a request to arrive; also for a silent connection.
     patience: Duration,
-    /// How many at once.
+    /// Limit of connections at once.
     connections: usize,
     tasks: Tasks,
     closing: CancellationToken,
@@ -284,11 +284,11 @@ where
     }
 }
 
-/// How many requests of a connection are being answered.
+/// Counts the requests of a connection that are being answered.
 #[derive(Default)]
 struct Busy {
     now: AtomicUsize,
-    /// Whether there was ever one.
+    /// True once the connection had a request.
     began: AtomicBool,
     changed: Notify,
 }

@@ -1,4 +1,5 @@
-//! Who waits at this moment, and those who wait for events for which: so that whoever says something learns who heard it, and nobody takes all places.
+//! Requests that wait, and the events that some of them wait for. A publisher thus learns who got its event,
+//! and nobody takes all places.
 
 use super::{asked::Asked, door::Door, problem::Problem};
 use axum::http::StatusCode;
@@ -9,15 +10,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// How many may be there at once.
+/// Limits of requests at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
-    /// Connections.
+    /// Limit of connections at once.
     pub connections: usize,
-    /// Those of them on which somebody waits: for events, at a gate, for work, for what becomes of a run. Fewer, so that there is always one left to say
-    /// something.
+    /// Limit of connections on which a client waits: for events, at a gate, for work, for the end of a run.
+    /// It is lower, so that one is always left to publish something.
     pub waiting: usize,
-    /// Those of one project, so that the others always have some, …
+    /// Limit for one project, so that the others always have some, …
     pub of_project: usize,
     /// … and those of one principal.
     pub of_principal: usize,
@@ -29,7 +30,7 @@ impl Default for Places {
     }
 }
 
-/// What somebody wants to hear.
+/// The events that a client wants.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) project: Option<String>,
@@ -45,7 +46,7 @@ impl Wanted {
         Self { project, event_type: Some(String::new()), topic: None, filter: Vec::new() }
     }
 
-    /// Whether this is one of them, and can still be taken.
+    /// True if the event matches and has not expired.
     pub(super) fn takes(&self, said: &Said, now: Timestamp) -> bool {
         let it = &said.message;
         it.expires_at > now && self.is_meant(it)
@@ -59,7 +60,7 @@ impl Wanted {
     }
 }
 
-/// All who wait.
+/// All requests that wait.
 #[derive(Debug)]
 pub(super) struct Listeners {
     places: Places,
@@ -114,7 +115,7 @@ impl Listeners {
         Ok(Place { number, of: Arc::clone(self) })
     }
 
-    /// Who waits for this one, which is made only where somebody waits at all.
+    /// Names of the clients that wait for this event. The event is built only if a client waits at all.
     pub(super) fn of(&self, message: impl FnOnce() -> Message) -> Vec<String> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.waiting.is_empty() {

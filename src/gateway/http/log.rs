@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLine {
-    /// When it came.
+    /// Time at which the request arrived.
     pub at: Timestamp,
     /// Its name, which is in its answer as well.
     pub request_id: String,
@@ -17,7 +17,7 @@ pub struct RequestLine {
     pub method: String,
     /// As the table of routes has it: `/api/runs/{id}`; nothing where there is no such route.
     pub route: Option<&'static str>,
-    /// How it was answered.
+    /// HTTP status of the answer.
     pub status: u16,
     /// Microseconds until the head of its answer: streams go on after that.
     pub micros: u64,
@@ -30,7 +30,7 @@ pub struct RequestLine {
 }
 
 impl RequestLine {
-    /// As JSON.
+    /// The line as JSON.
     pub fn json(&self) -> Value {
         let (whole, part) = (self.micros / 1000, self.micros % 1000);
         let ms: serde_json::Number =
@@ -56,7 +56,7 @@ impl RequestLine {
     }
 }
 
-/// Where lines go, and how many found no room there.
+/// Sends lines to the log, and counts the ones that found no room.
 #[derive(Debug, Default)]
 pub(super) struct RequestLog {
     lines: Option<mpsc::Sender<RequestLine>>,
@@ -68,7 +68,7 @@ impl RequestLog {
         Self { lines, left_out: AtomicU64::new(0) }
     }
 
-    /// Never waits.
+    /// Sends a line without waiting.
     pub(super) fn tell(&self, line: impl FnOnce() -> RequestLine) {
         let Some(lines) = &self.lines else { return };
         let left_out = self.left_out.swap(0, Relaxed);

@@ -74,7 +74,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     out
 }
 
-/// What of its head a route reads beside what every route reads.
+/// Header fields that a route reads beyond those that every route reads.
 fn fields(route: &Route) -> impl Iterator<Item = Value> {
     let key = r#"^("[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}"|[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127})$"#;
     let text = || json!({"type": "string"});

@@ -1,4 +1,4 @@
-//! How it is with the engine, for whoever watches over it.
+//! Health of the engine, for monitoring.
 
 use super::{
     answer::{json, text_of},
@@ -21,7 +21,7 @@ pub(super) fn health(door: &Door) -> Response {
     json(status, &told(door, word, trouble))
 }
 
-/// Whether what is asked now can be recorded.
+/// Reports if a request can be recorded now.
 pub(super) fn ready(door: &Door) -> Response {
     let trouble = door.desk.boards().borrow().trouble.clone();
     let (status, word) = if matches!(trouble, None | Some(Trouble::Strays(_))) {

@@ -1,4 +1,4 @@
-//! What went wrong, in the one shape that every error has over HTTP.
+//! Errors over HTTP, in one shape.
 
 use crate::TokenTrouble;
 use axum::http::StatusCode;
@@ -115,7 +115,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// What became of a request, where it did not happen.
+/// The problem for a request that was not done.
 pub(super) fn of_reply(reply: Reply) -> Problem {
     match reply {
         Reply::Refused(refusal) => refusal.into(),

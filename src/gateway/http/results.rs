@@ -88,7 +88,7 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
     Ok(json(StatusCode::CREATED, &told))
 }
 
-/// Whoever hands in does so for themselves, as what they are, and in their own project.
+/// Checks that agents submit only their own results: with their own name and type, in their own project.
 fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
     let Some(bearer) = &asked.bearer else { return Err(missing()) };
     if given.project_id != bearer.project() {
@@ -130,7 +130,7 @@ async fn same(
     if is_same { Ok(event.at) } else { Err(other()) }
 }
 
-/// Who is to go on: whom the result names, and whom the workspace puts behind agents of its type.
+/// The agents that follow: those that the result names, and those that the workspace sets for its type.
 fn next_agents(door: &Door, given: &HandIn) -> Vec<Value> {
     let named = given.result["next_agents"].as_array().into_iter().flatten();
     let is_agent = |it: &&Value| {

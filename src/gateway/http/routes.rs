@@ -27,7 +27,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::json as value;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What is done for a route.
+/// The action of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Call {
     Health,
@@ -72,20 +72,20 @@ pub(super) enum Call {
     FollowEvents,
 }
 
-/// What one needs to ask.
+/// The authorization that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Nothing.
+    /// No token is needed.
     Nothing,
     /// Nothing where counts are shown to everybody, else this.
     OpenOr(Permission),
-    /// A token.
+    /// Any valid token is enough.
     Token,
     /// A token that lets one do this.
     May(Permission),
 }
 
-/// What is sent or answered.
+/// Content of a request or an answer.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     /// JSON of a type.
@@ -105,17 +105,17 @@ fn alone<T: JsonSchema>() -> Schema {
 /// A parameter behind the question mark: its name, its kind, what it is for.
 pub(super) type Parameter = (&'static str, Kind, &'static str);
 
-/// What a parameter is. Numbers and words are checked for all routes alike; what a text has to look like is said to those who ask, and
-/// checked by whoever reads it.
+/// Type of a parameter. Numbers and words are checked for all routes alike. The form of a text is documented,
+/// and the reader of the parameter checks it.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// A whole number, from … to ….
+    /// A whole number between two limits, both included.
     Number(u64, u64),
-    /// One of these.
+    /// One of these words.
     Word(fn() -> Vec<&'static str>),
     /// An instant of RFC 3339.
     Instant,
-    /// Any text.
+    /// Any text is accepted.
     Text,
     /// Text of this form.
     Like(&'static str),
@@ -133,7 +133,7 @@ impl Kind {
         }
     }
 
-    /// What is wrong with this text, if anything is.
+    /// The fault of this text, if any.
     pub(super) fn refusal(self, text: &str) -> Option<String> {
         match self {
             Self::Number(least, most) => {
@@ -153,16 +153,16 @@ impl Kind {
     }
 }
 
-/// How long somebody may wait for something.
+/// Limit of a wait, in milliseconds.
 const WAIT_MS_MAX: u64 = 60_000;
-/// What is found of what is known, at once.
+/// Limit of knowledge entries found at once.
 const FOUND_MAX: u64 = 100;
 /// Runs, gates or results of one page.
 pub(super) const PAGE_MAX: u64 = 1000;
 /// `cuelight_base::is_topic`, as a pattern.
 const TOPIC: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,99}$";
 
-/// What stands in this place of a path.
+/// The type of a parameter in a path.
 pub(super) fn place_in_path(name: &str) -> Kind {
     match name {
         "scope" => Kind::Word(|| vec!["session", "global"]),
@@ -190,7 +190,7 @@ fn run_states() -> Vec<&'static str> {
     RunState::ALL.iter().map(|it| it.word()).collect()
 }
 
-/// One way in.
+/// One route of the API.
 pub(super) struct Route {
     pub(super) method: Method,
     pub(super) path: &'static str,
@@ -258,7 +258,7 @@ const FILTER: Parameter = (
 const SINCE: Parameter =
     ("since", Kind::Text, "Only those after the event of this id: the `next_cursor` of the answer before");
 
-/// All of them.
+/// All routes of the API.
 pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Method::GET,

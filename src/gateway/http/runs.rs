@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 const PAGE_DEFAULT: u64 = 100;
 /// Events read at once.
 const EVENTS_PAGE: u32 = 256;
-/// Whoever follows is asked at least this often whether they may still.
+/// Interval at which a follower's permission is checked again.
 const ASKED_AGAIN: Duration = Duration::from_secs(15);
 
 fn missing() -> Problem {
@@ -116,7 +116,8 @@ pub(super) async fn act(door: &Door, asked: &Asked, call: Call) -> Result<Respon
     }
 }
 
-/// What is to be told to whoever follows a run: read from the log in pages, so that a slow reader holds up nobody and misses nothing.
+/// The events for a client that follows a run. They are read from the log in pages, so that a slow reader
+/// holds up nobody and misses nothing.
 struct Following {
     desk: LocalDesk,
     boards: Boards,
@@ -124,7 +125,7 @@ struct Following {
     after: Seq,
     late: VecDeque<(Seq, Event)>,
     closing: CancellationToken,
-    /// Who follows: it ends when they would not be let in any more.
+    /// The bearer; the stream ends when it would no longer be admitted.
     bearer: Option<Arc<Bearer>>,
     _place: Place,
 }

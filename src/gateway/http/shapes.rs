@@ -1,4 +1,5 @@
-//! What is sent and answered over HTTP. The schemas of `OpenAPI` are made from these types, and what is sent is held against them.
+//! Types of requests and answers over HTTP. The schemas of `OpenAPI` are made from these types, and requests
+//! are checked against them.
 
 use super::events::PriorityWord;
 use crate::Permission;
@@ -7,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is wrong.
+/// An error of the API.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(super) struct ProblemShape {
     /// The status in words.
     error: String,
-    /// What could not be done, and what to do about it.
+    /// The failed action, and the next step.
     message: String,
     /// Stable, for programs: `AUTH_001`.
     code: String,
@@ -26,7 +27,7 @@ pub(super) struct ProblemShape {
     retry_after_seconds: Option<u64>,
 }
 
-/// How it is with the engine.
+/// Health of the engine.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Health {
     pub(super) status: &'static str,
@@ -47,7 +48,7 @@ pub(super) struct Status {
     pub(super) performance: Performance,
 }
 
-/// Who works.
+/// Counts of agents by activity.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct AgentCounts {
     /// Calls of agents that run now.
@@ -56,7 +57,7 @@ pub(super) struct AgentCounts {
     pub(super) present: u64,
 }
 
-/// What is kept.
+/// Counts of stored data.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct StorageCounts {
     /// Records of the log.
@@ -66,32 +67,32 @@ pub(super) struct StorageCounts {
     pub(super) open_gates: u64,
     /// Results that agents have handed in.
     pub(super) results: u64,
-    /// What agents and people have left of what they know.
+    /// Knowledge entries of agents and people.
     pub(super) knowledge: u64,
-    /// Contexts that are kept for whoever asks next, …
+    /// Cached contexts of agents, …
     pub(super) context_cache_entries: u64,
-    /// … and their bytes.
+    /// … and their size in bytes.
     pub(super) context_cache_bytes: u64,
-    /// Of the contexts that were asked for, the share that was there already; nothing before the first.
+    /// Share of contexts that came from the cache; null before the first.
     pub(super) cache_hit_rate: Option<f64>,
 }
 
-/// What was said.
+/// Counts of messages by state.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct EventCounts {
     /// Messages that can still be taken.
     pub(super) kept: u64,
-    /// Those that no step took in time, as far as they are kept; whoever reads over HTTP takes nothing.
+    /// Kept messages that no step took before they expired; reading over HTTP takes none.
     pub(super) dead: u64,
-    /// What was no good and was said to nobody.
+    /// Messages that were invalid and delivered to nobody.
     pub(super) rejected: u64,
 }
 
-/// How requests were answered.
+/// Counts and times of answered requests.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Performance {
     pub(super) requests: u64,
-    /// Those that the server failed.
+    /// Requests that failed by a fault of the server.
     pub(super) failed: u64,
     pub(super) mean_microseconds: u64,
 }
@@ -109,7 +110,7 @@ pub(super) struct Renewed {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenGate {
-    /// What is asked.
+    /// The question to people.
     #[schemars(length(min = 1, max = 500))]
     pub(super) title: String,
     /// Texts that are shown to those who decide.
@@ -120,14 +121,14 @@ pub(super) struct OpenGate {
     #[serde(default)]
     #[schemars(length(max = 20))]
     pub(super) binds: BTreeMap<String, String>,
-    /// How bad a wrong yes is.
+    /// Risk of a wrong approval.
     #[serde(default)]
     pub(super) risk: RiskWord,
-    /// Who must agree, group by group; anybody when it is empty.
+    /// Groups that must agree, each with its number of people; anybody when it is empty.
     #[serde(default)]
     #[schemars(length(max = 10))]
     pub(super) require: Vec<Required>,
-    /// Whoever asks may not answer.
+    /// If true, the requester may not answer.
     #[serde(default)]
     pub(super) four_eyes: bool,
     /// When it expires, and counts as a no: `30m`, `4h`; never when not given.
@@ -160,7 +161,7 @@ const fn one() -> u32 {
     1
 }
 
-/// How bad a wrong yes is.
+/// Risk of a wrong approval.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RiskWord {
@@ -204,7 +205,7 @@ pub(super) struct Decide {
     pub(super) form: ValueMap,
 }
 
-/// What can be answered.
+/// An answer to a gate.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum VerdictWord {
@@ -231,12 +232,12 @@ pub(super) struct Gate {
     votes: Vec<Value>,
 }
 
-/// All of them.
+/// A page of gates.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the shape alone")]
 pub(super) struct Gates {
     gates: Vec<Gate>,
-    /// Whether there are more after them.
+    /// True if more gates follow.
     more: bool,
 }
 
@@ -247,7 +248,7 @@ pub(super) struct StartRun {
     /// A file below the workspace: `deploy.yaml`, `.cuelight/workflows/nightly.yaml`.
     #[schemars(length(min = 1, max = 500))]
     pub(super) workflow: String,
-    /// Its inputs.
+    /// Inputs of the workflow.
     #[serde(default)]
     pub(super) inputs: BTreeMap<String, Value>,
 }
@@ -256,16 +257,17 @@ pub(super) struct StartRun {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StartAgent {
-    /// Which one: what its file in `.cuelight/agents` is called.
+    /// Type of the agent: the name of its file in `.cuelight/agents`.
     #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
     pub(super) agent_type: String,
     /// The piece of work.
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
     pub(super) issue_id: String,
-    /// What it is to do.
+    /// Task of the agent.
     #[schemars(length(min = 1, max = 65_536), regex(pattern = "^[^\\x00]*$"))]
     pub(super) task: String,
-    /// What it should know before it begins, in words of its own; it finds them as `CONTEXT_REQUIREMENTS`, a line each.
+    /// Knowledge that the agent needs before it begins, as free text; it finds the entries in
+    /// `CONTEXT_REQUIREMENTS`, a line each.
     #[serde(default)]
     #[schemars(length(max = 100), inner(length(min = 1, max = 500), regex(pattern = "^[^\\x00]*$")))]
     pub(super) context_requirements: Vec<String>,
@@ -277,14 +279,14 @@ pub(super) struct StartAgent {
         "additionalProperties" = {"type": "string", "maxLength": 8192, "pattern": "^[^\\x00]*$"}
     ))]
     pub(super) environment: BTreeMap<String, String>,
-    /// What it is given beside its task, as its file describes it under `input`: JSON of 64 KiB at most.
+    /// Inputs beside the task, as the agent's file describes them under `input`: JSON of 64 KiB at most.
     #[serde(default)]
     #[schemars(extend(
         "maxProperties" = 50,
         "propertyNames" = {"pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,127}$", "not": {"const": "task"}}
     ))]
     pub(super) with: BTreeMap<String, Value>,
-    /// How pressing it is; it finds this as `AGENT_PRIORITY`.
+    /// Priority of the work; the agent finds it in `AGENT_PRIORITY`.
     #[serde(default)]
     pub(super) priority: Option<PriorityWord>,
 }
@@ -292,26 +294,26 @@ pub(super) struct StartAgent {
 /// It is on record, and starts when people agree, or has begun.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Spawned {
-    /// What it is called: the subject of its token.
+    /// Name of the agent: the subject of its token.
     pub(super) agent_id: String,
     pub(super) agent_type: String,
     pub(super) issue_id: String,
     /// The run that starts it.
     pub(super) run: String,
-    /// Where people are asked, if they are.
+    /// The gate that asks people, if any.
     pub(super) gate: Option<String>,
-    /// How that run stands: `waiting` at its gate, `running`, `completed` …
+    /// State of that run: `waiting` at its gate, `running`, `completed` …
     pub(super) state: String,
     pub(super) timestamp: String,
 }
 
-/// Why.
+/// Reason for a pause, resume or cancel.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Because {
     #[serde(default)]
     pub(super) reason: String,
-    /// Whether what was done is undone.
+    /// If true, finished steps are undone.
     #[serde(default)]
     pub(super) undo: bool,
 }
@@ -336,12 +338,12 @@ pub(super) struct Runs {
     more: bool,
 }
 
-/// What a value is to be.
+/// A value to set.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutValue {
     pub(super) value: Value,
-    /// How long it stands; for ever when not given.
+    /// Time in seconds until the value expires; it never does when not given.
     #[serde(default)]
     #[schemars(range(min = 1, max = 315_360_000))]
     pub(super) ttl_seconds: Option<u64>,
@@ -360,7 +362,7 @@ pub(super) struct StateValue {
     set_by: String,
 }
 
-/// What came of the work of an agent.
+/// Result of an agent's work.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandIn {
@@ -384,7 +386,7 @@ pub(super) struct HandIn {
     pub(super) timestamp: Option<String>,
 }
 
-/// What an agent says of its work. More fields may be said than are named here; all of them are kept.
+/// Content of a result. Additional fields are allowed; all of them are kept.
 #[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "the shape alone: what is said is kept as it is")]
 pub(super) struct ResultBody {
@@ -414,7 +416,7 @@ pub(super) struct ResultBody {
     next_agents: Vec<Value>,
 }
 
-/// How it went.
+/// Outcome of the work.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum StatusWord {
@@ -428,9 +430,9 @@ pub(super) enum StatusWord {
 pub(super) struct HandedIn {
     pub(super) id: String,
     pub(super) stored: bool,
-    /// Where it stands among the others; it is read at `/api/results/{id}`.
+    /// Path of the result among the others; it is read at `/api/results/{id}`.
     pub(super) storage_path: String,
-    /// Who is to go on: as the result says, and the workspace.
+    /// Agents that follow: as the result and the workspace say.
     pub(super) next_agents: Vec<Value>,
     pub(super) event_published: bool,
     /// The message `agent_completed` that says so.
@@ -439,7 +441,7 @@ pub(super) struct HandedIn {
     pub(super) timestamp: String,
 }
 
-/// A result.
+/// A result of an agent.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
 pub(super) struct AgentResultShape {
@@ -453,7 +455,7 @@ pub(super) struct AgentResultShape {
     timestamp: String,
     size_bytes: u64,
     digest: String,
-    /// What it says; left out in pages.
+    /// Content of the result; left out in pages.
     result: Option<Value>,
 }
 
@@ -463,7 +465,7 @@ pub(super) struct AgentResultShape {
 pub(super) struct AgentResults {
     results: Vec<AgentResultShape>,
     more: bool,
-    /// What to ask the next page with.
+    /// Cursor for the next page.
     next_cursor: Option<String>,
 }
 
@@ -471,10 +473,10 @@ pub(super) struct AgentResults {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Learn {
-    /// What is known, 64 KiB at most.
+    /// Text of the knowledge, 64 KiB at most.
     #[schemars(length(min = 1, max = 65_536))]
     pub(super) text: String,
-    /// What it is about.
+    /// Subject of the knowledge.
     #[serde(default, rename = "type")]
     pub(super) kind: KnowledgeWord,
     /// The piece of work it came from.
@@ -489,12 +491,12 @@ pub(super) struct Learn {
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
     pub(super) project_id: Option<String>,
-    /// More about it.
+    /// Further data, by name.
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, Value>,
 }
 
-/// What knowledge is about.
+/// Subject of a knowledge entry.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum KnowledgeWord {
@@ -512,16 +514,16 @@ pub(super) enum KnowledgeWord {
 pub(super) struct Learned {
     pub(super) id: String,
     pub(super) stored: bool,
-    /// When.
+    /// Time at which it was stored.
     pub(super) timestamp: String,
 }
 
-/// What is known.
+/// Knowledge entries that match.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the shape alone")]
 pub(super) struct KnowledgeFound {
     knowledge: Vec<KnowledgeShape>,
-    /// Whether there is more that fits.
+    /// True if more entries match.
     more: bool,
 }
 
@@ -540,7 +542,7 @@ pub(super) struct KnowledgeShape {
     stored_at: String,
 }
 
-/// What was kept is gone.
+/// Result of clearing the cache.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Forgotten {
     pub(super) cleared: bool,

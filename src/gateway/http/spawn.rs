@@ -22,11 +22,11 @@ use tokio::time::timeout;
 /// The step that asks people, and the one that starts the agent.
 const ASKS: &str = "ask";
 const STARTS: &str = "agent";
-/// How long the gate may take to ask, or the agent to begin, once its run is on disk.
+/// Timeout for the gate to open, or the agent to begin, once its run is on disk.
 const BEGUN_MAX: Duration = Duration::from_secs(10);
-/// How long a process that cannot be started takes to say so.
+/// Time in which a failed start is reported.
 const FAILED_MAX: Duration = Duration::from_millis(300);
-/// How whatever could not be started begins to say so.
+/// First words of the message of a failed start.
 const NOT_STARTED: &str = "could not start";
 /// Agents of one type that may be open in a project when nothing is said.
 const AT_MOST: usize = 16;
@@ -39,7 +39,7 @@ const OURS: &[&str] =
     &["AGENT_ID", "AGENT_TYPE", "ISSUE_ID", "PROJECT_ID", "SIDECAR_URL", "JWT_TOKEN", "TRACEPARENT"];
 /// Letters of the name of a variable, as the API takes them.
 const VARIABLE_CHARS_MAX: usize = 128;
-/// What the names begin with of those that only we set.
+/// Prefixes of the variables that only we set.
 const OUR_PREFIXES: &[&str] = &["CUELIGHT_", "GITHUB_", "DAGU_"];
 /// Variables by which a program is made to do something else than it is: what is loaded into it, where it finds others, whom it trusts.
 const STEERING: &[&str] = &[
@@ -76,22 +76,22 @@ const STEERING_PREFIXES: &[&str] = &[
     "XDG_", "CARGO_", "RUST", "GO", "DOTNET_", "LESS",
 ];
 
-/// What a workspace says of agents of one type that are started over HTTP.
+/// Rules of a workspace for agents of one type that are started over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpawnRule {
-    /// Whether people are asked before one starts.
+    /// True if people are asked before one starts.
     pub gate: bool,
-    /// Who has to agree, group by group; anybody when it is empty.
+    /// Groups that must agree, each with its number of people; anybody when it is empty.
     pub require: Vec<(String, u32)>,
-    /// Whether whoever asks for it may not answer.
+    /// True if the requester may not answer.
     pub four_eyes: bool,
-    /// What its token lets it ask.
+    /// Permissions of its token.
     pub permissions: Vec<Permission>,
-    /// How long its token is good.
+    /// Lifetime of its token.
     pub token_life: Span,
     /// Variables that whoever asks may set: without a gate these alone, at a gate also those that steer programs.
     pub environment: Vec<String>,
-    /// How many may wait and run at once in a project.
+    /// Limit of agents that wait or run at once in a project.
     pub at_most: usize,
 }
 
@@ -110,7 +110,8 @@ impl Default for SpawnRule {
 }
 
 impl SpawnRule {
-    /// Whether only we set this variable, or it is the name of none: whatever is said of it, nobody who asks can set it.
+    /// True if no request can set this variable: only we set it, or it is no valid name. No setting changes
+    /// that.
     pub fn is_never_set(name: &str) -> bool {
         let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '_';
         let is_name = name.len() <= VARIABLE_CHARS_MAX
@@ -218,7 +219,7 @@ async fn startable(door: &Door, agent_type: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the agent is called: the same again for a request that is sent again.
+/// Name of the agent; a repeated request gets the same name.
 fn name(asked: &Asked, agent_type: &str) -> String {
     let request = asked.keyed().unwrap_or_else(|| Entropy.request_id());
     let digest = sha256("cuelight-agent-name-v1", &[request.0.as_bytes()]).to_string();
@@ -233,7 +234,7 @@ fn started(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> Option<RunId> 
     same.next().map(|it| it.summary.id)
 }
 
-/// Those of its type and project that have not come to rest, without itself.
+/// Number of open agents of the same type and project, without the agent itself.
 fn open_ones(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> usize {
     let others = board.open_runs().filter_map(|it| Some((it.summary.id, it.plan.spawned.as_ref()?)));
     let others = others.filter(|(_, it)| it.agent_type == agent.agent_type && it.name != agent.name);

@@ -22,7 +22,7 @@ fn missing() -> Problem {
     Problem::missing("STR_004", "that value")
 }
 
-/// Where a value is kept, for whoever asks.
+/// The full name of a value, including its owner.
 fn name(door: &Door, asked: &Asked) -> Result<ValueName, Problem> {
     let scope = match asked.param("scope") {
         "session" => Scope::Session,
@@ -43,7 +43,7 @@ fn find(door: &Door, asked: &Asked, name: &ValueName) -> Option<ValueView> {
     board.values(asked.now).find(|it| it.0 == name).map(|it| it.1.clone())
 }
 
-/// Whose it is is known to whoever asks, and is of no use to them.
+/// Answers with a value. The owner is left out: the client knows it and has no use for it.
 fn told(name: &ValueName, value: &ValueView) -> Response {
     let (scope, _, key) = name;
     let shown: Value = value_json(&(*scope, String::new(), key.clone()), value);
@@ -103,7 +103,7 @@ async fn change(door: &Door, asked: &Asked, name: &ValueName, value: NewValue) -
     }
 }
 
-/// What the value must be to be changed, as the fields of the request say.
+/// The precondition for a change, from `If-Match` and `If-None-Match`.
 fn expected(asked: &Asked, now: Option<&ValueView>) -> Result<Option<Expected>, Problem> {
     let field = |name: HeaderName| {
         asked.headers.get(name).map(|it| it.to_str().unwrap_or_default().trim().to_owned())

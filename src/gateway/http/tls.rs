@@ -1,5 +1,5 @@
-//! What encrypts a port: a certificate and its key, read again when their files have changed, so that whoever renews them need not
-//! stop the engine.
+//! Encryption of a port: a certificate and its key, read again when their files have changed. Renewing them
+//! needs no restart of the engine.
 
 use rustls::{
     ServerConfig,
@@ -22,16 +22,16 @@ const HTTP_1: &[u8] = b"http/1.1";
 /// Permissions of a key that anybody else has.
 const OTHERS: u32 = 0o007;
 
-/// Where a certificate and its key are, both as PEM.
+/// Paths of a certificate and its key, both as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate, and behind it those that lead to its authority.
     pub certificate: PathBuf,
-    /// Its key.
+    /// Private key of the certificate.
     pub key: PathBuf,
 }
 
-/// What agrees on encryption with whoever comes.
+/// Accepts encrypted connections.
 ///
 /// # Errors
 /// When one of the files cannot be read, when they do not belong together, and when anybody can read the key.
@@ -48,7 +48,7 @@ pub(super) fn acceptor(files: TlsFiles) -> Result<TlsAcceptor, String> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What tells that a file is another one: its size, its times and its number.
+/// Values that change when a file is replaced: its size, times and inode.
 type Stamp = [(u64, i64, i64, u64); 2];
 
 #[derive(Debug)]

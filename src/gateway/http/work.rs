@@ -20,14 +20,14 @@ use serde_json::{Map, json as value};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 
-/// How long somebody waits for work who says nothing of it.
+/// Default of the wait for work, in milliseconds.
 const WAIT_MS_DEFAULT: u64 = 30_000;
 
-/// What somebody who asked for work is given.
+/// Answer to a request for work.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the shape alone")]
 pub(super) struct Claimed {
-    /// Nothing when the time was up before there was any.
+    /// The work; null if the wait ended before there was any.
     work: Option<Work>,
 }
 
@@ -44,7 +44,7 @@ struct Work {
     attempt: u32,
     /// The agent that its step asks for: `coder`.
     agent: String,
-    /// What is to be done.
+    /// Task of the agent.
     task: Option<String>,
     /// All that the step gives, with the task; foreign text.
     input: BTreeMap<String, Value>,
@@ -52,15 +52,16 @@ struct Work {
     /// The same for all attempts of one effect: for whatever else is asked to do it once.
     idempotency_key: String,
     lease_seconds: u64,
-    /// Until when it is the agent's if it says nothing more.
+    /// End of the agent's lease if it does not renew it.
     lease_until: String,
     /// When the time of the call is up, where its step has a `timeout`.
     deadline: Option<String>,
-    /// Where in a trace it stands, as the W3C writes it; nothing where traces go nowhere and its run was started in none.
+    /// The call's place in a trace, as the W3C writes it; left out without traces, unless the run was started
+    /// in one.
     traceparent: Option<String>,
 }
 
-/// How far it is.
+/// Progress of the work.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Progress {
@@ -78,23 +79,23 @@ pub(super) struct Renewal {
     deadline: Option<String>,
 }
 
-/// What came of it.
+/// Result of the work.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WorkResult {
-    /// What steps read as `result`.
+    /// Value that steps read as `result`.
     result: Value,
     #[serde(default)]
     status: DoneWord,
-    /// How sure the agent is.
+    /// Confidence of the agent, from 0 to 1.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1))]
     confidence: Option<f64>,
-    /// How good it is, as the agent says itself.
+    /// Quality of the work by the agent's own account, from 0 to 1.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1))]
     quality: Option<f64>,
-    /// What it used, for budgets.
+    /// Number of tokens used, for budgets.
     #[serde(default)]
     #[schemars(range(max = 4_294_967_295_u32))]
     tokens: Option<u32>,
@@ -107,7 +108,7 @@ pub(super) struct WorkResult {
     outputs: BTreeMap<String, Value>,
 }
 
-/// Whether all of it is done.
+/// Completeness of the work.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum DoneWord {
@@ -120,14 +121,14 @@ enum DoneWord {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WorkFailure {
-    /// What went wrong; foreign text.
+    /// Error message; foreign text.
     #[schemars(length(min = 1, max = 2000))]
     error: String,
     /// One of the failure modes, as in `retry.on`; `agent_logic` when not given.
     #[serde(default)]
     #[schemars(extend("enum" = modes()))]
     failure_mode: Option<String>,
-    /// Whether it may have done something all the same: then a step that is `once` is asked about.
+    /// If true, the work may have had an effect. A step that is `once` is then asked about.
     #[serde(default)]
     may_have_happened: bool,
 }
@@ -142,9 +143,9 @@ pub(super) struct HandedBack {
     id: String,
     run: String,
     step: String,
-    /// How the step stands now: `completed`, `failed`, `waiting` where it is tried again …
+    /// State of the step now: `completed`, `failed`, `waiting` if it is retried …
     state: String,
-    /// What was wrong with what was handed back, or why it failed.
+    /// Fault of the returned work, or reason of the failure.
     failure: Option<String>,
 }
 
@@ -230,7 +231,7 @@ fn told(door: &Door, board: &Board, lease: &Lease) -> Value {
     })
 }
 
-/// What its step says under `env`. There are no secrets in it.
+/// Variables from the step's `env`, without secrets.
 fn environment(given: &Given) -> Map<String, Value> {
     let text = |parts: &Vec<TextPart>| -> String {
         let texts = parts.iter().map(|it| match it {

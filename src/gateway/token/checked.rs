@@ -55,10 +55,11 @@ impl Known {
 }
 
 impl CheckedTokens {
-    /// Who holds this token, as [`KeyRing::check`] says. The engine and the project of the ring have to be the same each time.
+    /// Returns the bearer of a token, as [`KeyRing::check`] does. The engine and the project of the ring have
+    /// to be the same each time.
     ///
     /// # Errors
-    /// When it opens nothing.
+    /// When the token is not valid.
     pub fn check(
         &self,
         ring: &KeyRing,

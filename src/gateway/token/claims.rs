@@ -1,17 +1,17 @@
-//! What a token says. All of it is checked, and nothing of it is believed before its signature is.
+//! Claims of a token. All of them are checked, and none is believed before the signature is.
 
 use cuelight_base::{Span, Timestamp, is_agent_type};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// How long a token is good when nothing is said, …
+/// Default lifetime of a token, …
 pub const TOKEN_LIFE_DEFAULT: Span = Span::seconds(3600);
-/// … and at most.
+/// … and the longest one.
 pub const TOKEN_LIFE_MAX: Span = Span::seconds(24 * 3600);
 /// Clocks differ by so much.
 const LEEWAY_SECONDS: i64 = 60;
 
-/// What somebody with a token may ask.
+/// Permission of a token.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -30,7 +30,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// All of them.
+    /// All permissions there are.
     pub const ALL: &'static [Self] = &[
         Self::ReadContext,
         Self::WriteResults,
@@ -42,10 +42,10 @@ impl Permission {
         Self::ManageAgents,
         Self::ClearCache,
     ];
-    /// What an agent may ask when nothing is said.
+    /// Default permissions of an agent.
     pub const OF_AGENTS: &'static [Self] =
         &[Self::ReadContext, Self::WriteResults, Self::PublishEvents, Self::ReadGates];
-    /// What a person may ask when nothing is said.
+    /// Default permissions of a person.
     pub const OF_PEOPLE: &'static [Self] =
         &[Self::ReadContext, Self::ReadGates, Self::DecideGates, Self::ViewMetrics];
 
@@ -81,12 +81,12 @@ impl FromStr for Permission {
     }
 }
 
-/// What kind of agent one is: `coding`, `qa`. Rates and capabilities go by it.
+/// Type of an agent: `coding`, `qa`. Rates and capabilities depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AgentType(String);
 
 impl AgentType {
-    /// The word.
+    /// The type as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -108,29 +108,29 @@ impl FromStr for AgentType {
 /// refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who issued it.
+    /// Issuer of the token.
     pub iss: String,
-    /// For which workspace.
+    /// Workspace that the token is for.
     pub aud: String,
-    /// Whose it is.
+    /// Subject: name of the agent or person.
     pub sub: String,
-    /// What kind of agent that is; nothing for a person.
+    /// Type of the agent; `None` for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_type: Option<String>,
-    /// For which project.
+    /// Project that the token is for.
     pub project_id: String,
-    /// What may be asked with it.
+    /// Permissions that the token grants.
     pub permissions: Vec<Permission>,
-    /// Not good from here on.
+    /// Expiry: not valid from this instant on.
     pub exp: i64,
-    /// Not good before.
+    /// Not valid before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
     /// When it was made.
     pub iat: i64,
-    /// Its id.
+    /// Unique id of the token.
     pub jti: String,
-    /// How often it was renewed.
+    /// Number of renewals so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub renewed: u32,
     /// The call that it is good for, of an agent that was started here: `r-7.1.1`. It counts while that runs.
@@ -143,7 +143,7 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// Where in its life a token is.
+/// Validity of a token at an instant.
 pub(super) enum Age {
     Good,
     Expired,
@@ -158,7 +158,7 @@ impl Claims {
         Timestamp(self.exp.saturating_mul(1000)) + hour
     }
 
-    /// How long it was made for.
+    /// Lifetime that it was made for.
     pub fn life(&self) -> Span {
         Span::seconds(u64::try_from(self.exp.saturating_sub(self.iat)).unwrap_or(0))
     }

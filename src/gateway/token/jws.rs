@@ -31,7 +31,7 @@ pub(super) struct Unchecked<'a> {
     signature: Vec<u8>,
 }
 
-/// What signs a token.
+/// The key that signs a token.
 pub enum Signer<'a> {
     /// A secret of the workspace.
     Secret(&'a [u8; 32]),
@@ -59,7 +59,7 @@ impl<'a> Unchecked<'a> {
         &self.header.kid
     }
 
-    /// What it says, when this key has signed it. The key says how it is checked, never the token.
+    /// Returns the claims if this key has signed them. The key selects the algorithm, never the token.
     pub(super) fn claims(&self, key: &KeyKind) -> Option<Claims> {
         self.signed_by(key)?;
         read_json(&self.claims).ok()
@@ -83,12 +83,12 @@ impl<'a> Unchecked<'a> {
     }
 }
 
-/// What a token says, whoever wrote it: to name it, never to believe it.
+/// Reads the claims of a token without checking its signature: use them to name it, never to believe it.
 pub fn peek(token: &str) -> Option<Claims> {
     read_json(&Unchecked::read(token)?.claims).ok()
 }
 
-/// A token.
+/// Signs claims as a token.
 pub fn sign(claims: &Claims, kid: &str, signer: &Signer<'_>) -> String {
     let alg = match signer {
         Signer::Secret(_) => "HS256",
@@ -181,7 +181,8 @@ mod tests {
         assert!(count > 500, "{count} were looked at");
     }
 
-    /// What Wycheproof accepts and we do not: the standard lets a reader skip letters that are none of base64, and we never do.
+    /// Cases that Wycheproof accepts and we do not: the standard lets a reader skip letters outside of
+    /// base64, and we never do.
     const STRICTER: [u64; 2] = [372, 373];
 
     #[test]

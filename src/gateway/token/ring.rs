@@ -36,37 +36,37 @@ pub enum TokenTrouble {
     Revoked,
 }
 
-/// Whoever holds a token that is good.
+/// The holder of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bearer {
-    /// What it says.
+    /// Claims of the token.
     pub claims: Claims,
-    /// What kind of agent it is; nothing for a person.
+    /// Type of the agent; `None` for a person.
     pub agent_type: Option<AgentType>,
-    /// Who asks, for an engine.
+    /// The holder, for an engine.
     pub actor: Arc<Actor>,
-    /// Whether it was made here, so that it can be renewed here.
+    /// True if the token was made here, so that it can be renewed here.
     renewable: bool,
     /// Until when its key counts, where another one has replaced that.
     key_until: Option<Timestamp>,
 }
 
 impl Bearer {
-    /// Whether this may be asked with it.
+    /// True if the token grants this permission.
     pub fn may(&self, permission: Permission) -> bool {
         self.claims.permissions.contains(&permission)
     }
 
-    /// Whether whoever holds it may go by this name: the one of the token, or a session of it.
+    /// True if the holder may use this name: the subject of the token, or a session of it.
     pub fn goes_by(&self, agent: &str) -> bool {
         let session = agent.strip_prefix(self.claims.sub.as_str()).and_then(|it| it.strip_prefix('/'));
         agent == self.claims.sub || session.is_some_and(is_name)
     }
 
-    /// Whether the call runs that it was made for, where it was made for one.
+    /// Checks that the call of the token still runs, if it is bound to one.
     ///
     /// # Errors
-    /// When that has ended.
+    /// When the call has ended.
     pub fn check_call(&self, board: &Board) -> Result<(), TokenTrouble> {
         match &self.claims.call {
             None => Ok(()),
@@ -75,11 +75,11 @@ impl Bearer {
         }
     }
 
-    /// Whether what was accepted before is good still, with the same keys and people: for whoever asks for something that takes long, and
-    /// for a token that is shown again.
+    /// Checks an accepted token again with the same keys and people: for requests that take long, and for a
+    /// token that is shown again.
     ///
     /// # Errors
-    /// When its time or that of its key is over, or somebody took it back.
+    /// When the token or its key has expired, or the token was revoked.
     pub fn check_again(&self, now: Timestamp, revoked: &Revoked) -> Result<(), TokenTrouble> {
         if self.key_until.is_some_and(|it| it <= now) {
             return Err(TokenTrouble::Invalid(UNKNOWN_KEY.to_owned()));
@@ -87,10 +87,10 @@ impl Bearer {
         is_current(&self.claims, now, revoked)
     }
 
-    /// Whether all of that is so still at this moment: its time, that nobody took it back, and that the call runs that it was made for.
+    /// Checks everything that can change: expiry, revocation, and that the token's call still runs.
     ///
     /// # Errors
-    /// What is so no more.
+    /// The first of these that no longer holds.
     pub fn check_still(&self, now: Timestamp, board: &Board) -> Result<(), TokenTrouble> {
         self.check_again(now, board.revoked())?;
         self.check_call(board)
@@ -107,7 +107,7 @@ impl Bearer {
     }
 }
 
-/// Whether this is the time of a token, and nobody took it back.
+/// Checks that a token is valid at this time and was not revoked.
 fn is_current(claims: &Claims, now: Timestamp, revoked: &Revoked) -> Result<(), TokenTrouble> {
     match claims.age(now) {
         Age::Good if revoked.has(&claims.jti) => Err(TokenTrouble::Revoked),
@@ -120,9 +120,9 @@ fn is_current(claims: &Claims, now: Timestamp, revoked: &Revoked) -> Result<(), 
 /// The keys of a workspace, those of its people, and the project the workspace is for.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
-    /// Those of the workspace.
+    /// Keys of the workspace.
     pub keys: Arc<TokenKeys>,
-    /// Those of its people.
+    /// Keys of its people.
     pub people: Arc<People>,
     /// The OS user whose engine this is.
     pub engine: u32,
@@ -131,10 +131,10 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Who holds this token.
+    /// Returns the bearer of a token.
     ///
     /// # Errors
-    /// When it opens nothing.
+    /// When the token is not valid.
     pub fn check(&self, token: &str, now: Timestamp, revoked: &Revoked) -> Result<Bearer, TokenTrouble> {
         let invalid = |why: &str| TokenTrouble::Invalid(why.to_owned());
         let unchecked = Unchecked::read(token)

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_
 use cuelight_base::{Value, read_json};
 use cuelight_store::RsaKey;
 
-/// Whether a text means such a key, good or not.
+/// True if a text has the form of an RSA key, valid or not.
 pub fn means_rsa(text: &str) -> bool {
     let text = text.trim_start();
     text.starts_with("ssh-rsa ") || text.starts_with('{')

@@ -11,7 +11,7 @@ pub(super) const PLACED: [&str; 6] =
 /// The keys of both that are read here.
 pub(super) const READ: [&str; 3] = ["nodeSelector", "securityContext", "synchronization"];
 
-/// What a template is held to.
+/// The requirements on the pod of a template.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
     /// Options of `docker run`.

@@ -3,13 +3,13 @@
 
 use super::words::Piece;
 
-/// Where in a shell text a character stands.
+/// The syntax around a character of a shell text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     /// Outside of quotes; so many brackets are open.
     Bare(usize),
     Single,
-    /// `$'…'`
+    /// A string in `$'…'`, with escapes.
     Ansi,
     Double,
     /// `$((…))`; so many brackets are open.
@@ -39,7 +39,7 @@ pub(crate) fn in_shell(pieces: &[Piece], mut name: impl FnMut(&str) -> String) -
 #[derive(Debug, Default)]
 struct Reader {
     out: String,
-    /// Those that are open, the innermost last.
+    /// Open syntax, the innermost last.
     places: Vec<Place>,
     is_escaped: bool,
     /// Here-documents whose text begins at the next line.

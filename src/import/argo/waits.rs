@@ -1,4 +1,5 @@
-//! What a task of Argo waits for, as a condition: a step too few is seen, a step too many has happened.
+//! The dependencies of an Argo task, as a condition. In doubt a step is left out: a missing step is noticed,
+//! an extra one cannot be taken back.
 //! Words: <https://argo-workflows.readthedocs.io/en/latest/enhanced-depends-logic/>.
 
 use crate::{foreign, page::all_of};
@@ -9,16 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A condition is so long at most, in bytes.
 const CONDITION_MAX: usize = 8_000;
 
-/// What a member of a template has become.
+/// The steps made from a member of a template.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Made {
-    /// What whoever comes behind it has to wait for.
+    /// The steps that a following member waits for.
     pub(super) ends: Vec<String>,
     /// Every step of it that does something.
     pub(super) leaves: Vec<String>,
-    /// What a template with steps of its own yields.
+    /// The outputs of a template that has steps of its own.
     pub(super) yields: BTreeMap<String, String>,
-    /// What has to hold, or Argo would have left it out for what became of others: this, and that these went well.
+    /// Conditions without which Argo would leave it out because of other members; those of the members in
+    /// `behind` also apply.
     pub(super) ran: BTreeSet<String>,
     pub(super) behind: BTreeSet<String>,
     /// Its `when`, and whether that could be read.
@@ -34,19 +36,19 @@ pub(super) struct Made {
     pub(super) is_copied: bool,
 }
 
-/// Where a member stands.
+/// The surroundings of a member.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Inside {
     /// The condition around asks how others came out, and would hold whatever happens here.
     pub(super) asks: bool,
-    /// What fails here counts as left out: only success lets the next one begin.
+    /// True if a failed step here counts as left out, so that only success lets the next one begin.
     pub(super) is_strict: bool,
 }
 
-/// What a member waits for.
+/// The dependencies of a member.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wait {
-    /// What has to hold, or it is left out: this, and that these members went well.
+    /// Conditions without which the member is left out; the members in `behind` must also have succeeded.
     pub(super) ran: BTreeSet<String>,
     pub(super) behind: BTreeSet<String>,
     /// The parts of its condition.
@@ -59,7 +61,7 @@ pub(super) struct Wait {
 }
 
 impl Made {
-    /// What is in a template, as a part of it.
+    /// Adds a member to the template that it is part of.
     pub(super) fn join(&mut self, made: &Self) {
         self.leaves.extend(made.leaves.iter().cloned());
         self.asks |= made.asks;
@@ -81,7 +83,7 @@ impl Inside {
         steps.into_iter().map(said).collect()
     }
 
-    /// What comes behind steps waits for, where success of what is needed does not say it.
+    /// The dependencies of a member behind these steps, if the success of its `needs` does not express them.
     pub(super) fn group(self, steps: &[String], asks: bool) -> Wait {
         let ran = || self.went_well(steps);
         Wait { parts: self.parts(ran, asks), asks, ..Wait::default() }
@@ -96,7 +98,7 @@ impl Inside {
         status.into_iter().chain(ran).collect()
     }
 
-    /// What a task waits for.
+    /// The dependencies of a task.
     pub(super) fn task(self, task: &ValueMap, done: &BTreeMap<String, Made>) -> Wait {
         let said = foreign::text_at(task, "depends")
             .unwrap_or_else(|| foreign::texts(task.get("dependencies")).join(" && "));
@@ -140,7 +142,7 @@ impl Inside {
         }
     }
 
-    /// What holds when none of these members failed or was left out for what became of others.
+    /// Conditions under which none of these members failed or was left out because of other members.
     fn held(
         self,
         behind: &BTreeSet<String>,

@@ -1,21 +1,21 @@
-//! What stands between `{{` and `}}` in a workflow of Argo, as expressions of ours.
+//! The text between `{{` and `}}` in a workflow of Argo, as expressions of ours.
 
 use crate::page::{Page, variable, without_holes};
 use cuelight_expression::parse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a name means where a template is used.
+/// The meaning of names where a template is used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     /// Parameters of the template, each as text of ours.
     pub(super) parameters: BTreeMap<String, String>,
     /// Steps or tasks of the template around: by name the id of that which ends it.
     pub(super) steps: BTreeMap<String, String>,
-    /// What a template that has steps of its own yields: by name and output the text that says it.
+    /// The outputs of templates that have steps of their own: the text of the value, by step name and output.
     pub(super) yields: BTreeMap<(String, String), String>,
 }
 
-/// How a whole workflow stands, where what is done at its end asks.
+/// The state of the whole workflow in conditions of an exit handler.
 const STATUS: [(&str, &str); 5] = [
     ("run.state == 'Succeeded'", "success()"),
     ("run.state != 'Succeeded'", "!success()"),
@@ -32,7 +32,7 @@ pub(crate) enum Piece {
     Hole(String),
 }
 
-/// What is known of the whole file, and what was found while texts were read.
+/// The facts about the whole file that reading its texts needs and finds.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// Outputs that somebody wants, by step.
@@ -120,8 +120,8 @@ impl Wanted {
         Some(format!("${{{{ {expression} }}}}"))
     }
 
-    /// What stands behind `when`: sides that are compared, joined by `&&` and `||`; one that is compared with nothing has to be
-    /// `true`. None when it is anything else.
+    /// The condition behind `when`: comparisons joined by `&&` and `||`. A side without comparison has to be
+    /// `true`. None if it is anything else.
     pub(super) fn condition(&mut self, scope: &Scope, text: &str, page: &mut Page) -> Option<String> {
         let tokens = tokens(text)?;
         let mut out = String::new();
@@ -220,7 +220,7 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
     Some(out)
 }
 
-/// Whether a name in braces asks how a step came out.
+/// True if a name in braces is the status of a step.
 fn is_status(text: &str) -> bool {
     text.trim_start_matches('{').trim_end_matches('}').trim().ends_with(".status")
 }

@@ -1,4 +1,5 @@
-//! What a template of Argo does, as a step: a container is started with docker, a manifest handed to kubectl, a pause is a gate.
+//! The work of an Argo template, as a step: docker starts a container, kubectl gets a manifest, a gate stands
+//! for a pause.
 
 use super::{
     held::Held,
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 pub(super) struct Maker<'m> {
     pub(super) page: &'m mut Page,
     pub(super) wanted: &'m mut Wanted,
-    /// What its container is held to.
+    /// The requirements on its container.
     pub(super) held: &'m Held,
 }
 
@@ -28,7 +29,7 @@ struct Arguments {
     env: ValueMap,
 }
 
-/// How such a variable begins, and a number.
+/// The prefix of variables that carry values; a number follows.
 const ARGUMENT: &str = "CUE_ARG_";
 
 impl Arguments {
@@ -403,7 +404,7 @@ impl Maker<'_> {
         ValueMap::from_iter([("gate".to_owned(), gate)])
     }
 
-    /// What cannot be done here is done by hand.
+    /// A gate that asks whether unsupported work was done by hand.
     pub(super) fn by_hand(&mut self, id: &str, template: &ValueMap) -> ValueMap {
         let kinds = ["containerSet", "data", "plugin", "templateRef", "template"];
         let kind = kinds.iter().find(|it| template.contains_key(**it)).copied().unwrap_or("work");
@@ -416,7 +417,7 @@ impl Maker<'_> {
     }
 }
 
-/// How often a template is tried again; none when that cannot be said, for then it is not.
+/// The retry policy of a template. None if it cannot be expressed; the step is then not retried.
 fn retries(retry: &ValueMap) -> Option<Value> {
     let policy = foreign::text_at(retry, "retryPolicy");
     if retry.contains_key("expression") || policy.is_some_and(|it| it != "Always" && it != "OnFailure") {
@@ -478,7 +479,7 @@ fn here(text: &str) -> String {
     format!("<<'{end}'\n{text}\n{end}\n")
 }
 
-/// Whether a container may have a variable of this name; those that carry values are ours.
+/// True if a container may have a variable of this name; names with our prefix are reserved.
 fn is_variable(name: &str) -> bool {
     variable(name) == name && !name.starts_with(ARGUMENT)
 }

@@ -1,5 +1,5 @@
-//! What people are asked: approvals and human tasks with their forms, work that no program here can do, and work that another system
-//! confines or places elsewhere.
+//! Gates for people: approvals, human tasks with their forms, and work that no program here can do. Also work
+//! that another system confines or places elsewhere.
 
 use super::{
     Import, file, gate,

@@ -9,13 +9,13 @@ pub(super) const DOCUMENTS_MAX: usize = 200;
 /// Depth to which lines are remembered.
 const LINES_DEPTH: usize = 9;
 
-/// What becomes of a key.
+/// The treatment of a key.
 pub(super) enum Fate {
     /// The code reads it.
     Carried,
     /// It is named at the top of the written file, with what that means.
     Lost(&'static str),
-    /// The import stops.
+    /// The import stops with this reason.
     Refused(&'static str),
 }
 
@@ -212,7 +212,7 @@ pub(super) const OUTPUT: Keys = &[
 pub(super) const SOURCE: Keys =
     &[("value", Carried), ("from", Carried), ("path", Carried), ("decode", Carried), ("select", Carried)];
 
-/// Where a stream goes.
+/// The keys of a stream.
 pub(super) const STREAM: Keys = &[("artifact", Carried), ("outputs", Carried)];
 
 pub(super) const PARAM: Keys = &[
@@ -277,7 +277,7 @@ const OLDER: [(&str, &str); 3] =
 /// Keys whose mapping is of this format and no free one, so that its camel case is read as well.
 const POLICIES: [&str; 5] = ["retry_policy", "repeat_policy", "continue_on", "approval", "defaults"];
 
-/// One document.
+/// One YAML document of the file.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub(super) root: ValueMap,
@@ -387,7 +387,7 @@ fn lines(
     }
 }
 
-/// How this version spells a key.
+/// The spelling of a key in this version.
 fn canonical(key: &str) -> String {
     if let Some((_, now)) = OLDER.iter().find(|(old, _)| *old == key) {
         return (*now).to_owned();

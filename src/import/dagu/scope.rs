@@ -1,4 +1,4 @@
-//! What a text may read where it stands: parameters, constants, the environment, and outputs of steps that came before.
+//! The values that a text may read: parameters, constants, the environment, and outputs of earlier steps.
 
 use super::{
     Import,
@@ -21,9 +21,9 @@ pub(super) struct Done {
     pub(super) ancestors: BTreeSet<String>,
     /// Variables that later steps find, each as text of ours.
     pub(super) keeps: Vec<(String, String)>,
-    /// What `${steps.id.outputs.x}` reads.
+    /// The values that `${steps.id.outputs.x}` reads.
     pub(super) outputs: BTreeMap<String, String>,
-    /// What `${id.output.x}` reads.
+    /// The values that `${id.output.x}` reads.
     pub(super) structured: BTreeMap<String, Structured>,
     /// Conditions that whoever needs it shares.
     pub(super) conditions: Vec<String>,
@@ -38,7 +38,7 @@ pub(super) enum Structured {
     Read(String, bool),
 }
 
-/// Where a text stands.
+/// The surroundings of a text.
 pub(super) struct Scope<'s> {
     pub(super) import: &'s Import<'s>,
     /// Steps whose outputs can be read.
@@ -47,9 +47,9 @@ pub(super) struct Scope<'s> {
     pub(super) own: (&'s str, Option<&'s str>),
     /// Variables of the step itself, so far.
     pub(super) env: &'s [(String, Parts)],
-    /// Whether an item of `parallel` is known here.
+    /// True if an item of `parallel` is known here.
     pub(super) has_item: bool,
-    /// Whether the text is itself what another text reads.
+    /// True if another text reads this text.
     pub(super) is_nested: bool,
 }
 
@@ -225,7 +225,7 @@ impl Import<'_> {
         own.map(|(_, parts)| parts.clone()).or_else(|| self.param(name))
     }
 
-    /// Where no step has run yet.
+    /// The scope before any step has run.
     pub(super) fn at_top<'s>(&'s self, none: &'s BTreeSet<String>) -> Scope<'s> {
         Scope { import: self, ancestors: none, own: ("", None), env: &[], has_item: false, is_nested: false }
     }

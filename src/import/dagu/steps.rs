@@ -146,7 +146,7 @@ impl Import<'_> {
         Some(Step { name, other_name, body, path: path.to_owned(), round })
     }
 
-    /// What version 1 wrote otherwise.
+    /// A step of version 1 in the spelling of version 2.
     fn older(&mut self, mut body: ValueMap, path: &str) -> ValueMap {
         if let Some(executor) = body.remove("executor") {
             let kind = foreign::text(&executor).or_else(|| foreign::text_at(executor.as_object()?, "type"));
@@ -305,7 +305,7 @@ impl Import<'_> {
         all
     }
 
-    /// What has to hold for the whole workflow, and what is done before all else.
+    /// Adds the preconditions of the whole workflow, and the steps that run before all others.
     fn due(&mut self) {
         let body = self.document.root.clone();
         let none = BTreeSet::new();
@@ -643,7 +643,7 @@ pub(super) fn holds(id: &str) -> String {
     format!("steps.{id}.outputs.holds == 'true'")
 }
 
-/// Whether brackets of a pattern do not match, as far as that is seen without reading it.
+/// True if the brackets of a pattern do not match. This is a scan, not a full parse.
 fn is_broken(pattern: &str) -> bool {
     let (mut open, mut is_class, mut is_escaped) = (0_i32, false, false);
     for c in pattern.chars() {

@@ -1,4 +1,4 @@
-//! What stands above the steps: when the workflow starts, what it is given, and what each step finds.
+//! The keys above the steps: schedule, parameters, environment and defaults.
 
 use super::{
     Import, file, one,
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 struct Param {
     name: String,
     input: ValueMap,
-    /// What works it out where it is not given.
+    /// The command that computes it if no value is given.
     eval: Option<String>,
 }
 

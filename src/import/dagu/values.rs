@@ -1,4 +1,4 @@
-//! What stands in texts of Dagu: references such as `${params.x}`, and variables of the environment where Dagu itself fills them in.
+//! The texts of Dagu: references such as `${params.x}`, and environment variables that Dagu itself fills in.
 //! Nothing in a text is run: `$(…)` and backticks stay what they are, for the shell that may read them later.
 
 use crate::page::without_holes;
@@ -9,7 +9,7 @@ pub(super) enum Part {
     Text(String),
     /// An expression of ours, without its braces.
     Value(String),
-    /// What a shell reads between `${` and `}`.
+    /// The text between `${` and `}` for a shell.
     Variable(String),
     /// The path of a file that holds the value of this expression.
     File(String),
@@ -17,14 +17,14 @@ pub(super) enum Part {
 
 pub(super) type Parts = Vec<Part>;
 
-/// Which variables of the environment Dagu fills in.
+/// The environment variables that Dagu fills in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Names {
     /// None: a shell reads the text.
     Shell,
-    /// Those of the workflow; others stay as they stand.
+    /// Variables of the workflow; others stay as they stand.
     Own,
-    /// Those of the workflow and of the machine.
+    /// Variables of the workflow and of the machine.
     All,
 }
 
@@ -195,7 +195,7 @@ pub(super) fn plain(parts: &Parts) -> Option<String> {
     }
 }
 
-/// What a shell reads between double quotes as exactly this text.
+/// The text, escaped for a shell's double quotes.
 pub(super) fn in_double_quotes(text: &str) -> String {
     text.chars()
         .flat_map(|c| "\\\"$`".contains(c).then_some('\\').into_iter().chain(std::iter::once(c)))

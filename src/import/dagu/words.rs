@@ -1,4 +1,4 @@
-//! How Dagu writes numbers, variables, words and shells: each in several ways.
+//! The several ways in which Dagu writes numbers, variables, words and shells.
 
 use crate::foreign;
 use cuelight_base::{Value, ValueMap, is_shell};

@@ -1,4 +1,4 @@
-//! What a step does here: a script with all that it finds in its environment, a request of a person, or another workflow.
+//! The work of a step: a script with its environment, a request to a person, or another workflow.
 
 use super::{
     Import, one,
@@ -92,7 +92,7 @@ impl Import<'_> {
         if self.has_room(unfolded) { found } else { Vec::new() }
     }
 
-    /// What a step does.
+    /// The keys of a step that do its work.
     pub(super) fn work(
         &mut self,
         step: &Step,
@@ -499,7 +499,7 @@ impl Import<'_> {
         done.outputs.insert(key.clone(), expression);
     }
 
-    /// Whether the shell of a step stops at the first failure.
+    /// True if the shell of a step stops at the first failure.
     fn is_strict(&self, step: &Step) -> bool {
         let with = step.body.get("with").and_then(Value::as_object);
         let own = step.body.get("shell").or_else(|| with?.get("shell"));
@@ -709,7 +709,7 @@ impl Import<'_> {
     }
 }
 
-/// What is kept of a step.
+/// The outputs of a step that are kept.
 #[derive(Default)]
 struct Kept {
     streams: BTreeSet<&'static str>,

@@ -7,10 +7,10 @@ use crate::{
 };
 use cuelight_base::{Value, ValueMap};
 
-/// What a step becomes.
+/// The kind of step that a step of GitHub becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A script.
+    /// A step with a script.
     Script,
     /// A gate: an action of GitHub, which a person does by hand.
     ByHand,
@@ -39,19 +39,19 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Whether its failure is not that of its job.
+    /// True if the job can succeed although this step fails.
     pub(super) fn may_fail(&self) -> bool {
         self.body.get("continue-on-error") == Some(&Value::Bool(true))
             && !self.is_of_the_job()
             && self.kind != Kind::Called
     }
 
-    /// Whether it stands for the job, and for no step of it.
+    /// True if the step stands for the whole job, not for one of its steps.
     pub(super) fn is_of_the_job(&self) -> bool {
         self.is_before_the_job() || matches!(self.kind, Kind::Nothing | Kind::Away)
     }
 
-    /// Whether it is a gate before the job: no step of the job runs unless it was passed.
+    /// True if it is a gate before the job: no step of the job runs before its approval.
     pub(super) fn is_before_the_job(&self) -> bool {
         matches!(self.kind, Kind::Environment | Kind::Machine | Kind::Group)
     }
@@ -69,7 +69,7 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Whether there are copies of it.
+    /// True if the job has a matrix.
     pub(super) fn is_copied(&self) -> bool {
         self.body.contains_key("strategy")
     }
@@ -173,7 +173,7 @@ fn short_name(step: &ValueMap) -> Option<String> {
     is_good.then(|| name.split_whitespace().collect::<Vec<_>>().join("-")).filter(|it| !it.is_empty())
 }
 
-/// What a step becomes; none when there is nothing to do for it here.
+/// The kind of step that it becomes; none when it has nothing to do here.
 fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> Option<Kind> {
     // It would be waited for here, perhaps without end.
     if step.get("background").is_some_and(|it| *it != Value::Bool(false)) {

@@ -65,7 +65,7 @@ impl Legs {
         Some(Self { matrix, labels: labels.into_iter().collect(), away, lacking })
     }
 
-    /// Whether a copy is left for another machine.
+    /// True if a copy is left for another machine.
     pub(super) fn has_away(&self) -> bool {
         !self.away.is_empty()
     }
@@ -86,7 +86,7 @@ impl Legs {
     }
 }
 
-/// Whether the runner of a job is an expression that reads nothing but the copy.
+/// True if the runner of a job is an expression that reads only the matrix.
 fn is_of_the_copy(body: &ValueMap) -> bool {
     let runners = runners(body);
     runners.iter().any(|it| it.contains("${{"))
@@ -120,7 +120,7 @@ fn wanted(body: &ValueMap, copy: &ValueMap) -> Option<Vec<String>> {
     Some(out)
 }
 
-/// What tells a copy apart.
+/// The name of a copy: its values, shortened.
 fn name(copy: &ValueMap) -> String {
     let words: Vec<String> =
         copy.values().map(|it| foreign::text(it).unwrap_or_else(|| it.to_string())).collect();

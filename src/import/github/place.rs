@@ -6,7 +6,7 @@ use crate::{foreign, page::Page};
 use cuelight_base::{Value, ValueMap};
 use cuelight_expression::Template;
 
-/// Where a job runs at GitHub, as far as no label says it.
+/// The container and other surroundings of a job at GitHub that no label names.
 pub(super) fn elsewhere(body: &ValueMap, is_judged: bool) -> Option<String> {
     let of = |it: &Value| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "image"));
     let mut parts = Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn label(runner: &str) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// What stands behind `runs-on`.
+/// The groups and labels in `runs-on`.
 pub(super) fn runners(body: &ValueMap) -> Vec<String> {
     let said = body.get("runs-on");
     match said.and_then(Value::as_object) {
@@ -85,7 +85,8 @@ pub(super) fn runners(body: &ValueMap) -> Vec<String> {
     }
 }
 
-/// Whether it is known before the run where each copy of a job runs: by its name, the inputs, or a matrix that stands in the file.
+/// True if the runner of each copy of a job is known before the run: from its name, the inputs, or a constant
+/// matrix.
 fn is_known_before(body: &ValueMap) -> bool {
     let matrix = foreign::map_at(body, "strategy").and_then(|it| it.get("matrix"));
     let is_constant = matrix.is_none_or(|it| it.is_object() && !it.to_string().contains("${{"));

@@ -5,7 +5,7 @@ use cuelight_base::{Value, ValueMap, is_shell};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Of the commit that an action is pinned to a question shows so much.
+/// The length of an action's pinned commit in a question, in characters.
 const VERSION_CHARS: usize = 12;
 
 /// Names of variables that GitHub sets, where a script reads or writes them.
@@ -26,8 +26,8 @@ pub(super) fn short_version(action: &str) -> String {
     }
 }
 
-/// How a script is run by a shell of GitHub's list, or by a command whose last word is the file of the script. Nothing where the text of
-/// the script cannot take the place of that file.
+/// The command line of a shell on GitHub's list, or of a command whose last word is the script file. None if
+/// the text of the script cannot take the place of that file.
 pub(super) fn shell(said: &str) -> Option<String> {
     let listed = match said {
         "bash" => "bash -eo pipefail -c",
@@ -74,7 +74,7 @@ fn code_option(program: &str) -> Option<&'static str> {
     }
 }
 
-/// What is asked of whoever starts it.
+/// The input that a caller of the workflow can give.
 pub(super) fn field(said: &ValueMap) -> Value {
     let kind = match said.get("type").and_then(Value::as_str) {
         Some("boolean") => "boolean",

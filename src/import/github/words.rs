@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const DEPTH_MAX: u32 = 8;
 /// … so many in all …
 const LOOKED_UP_MAX: u32 = 10_000;
-/// … and so long.
+/// … and so long, in characters.
 const EXPRESSION_CHARS: usize = 4_000;
 
-/// What turns one into the other, and what was found meanwhile.
+/// The translation of expressions, with its findings.
 #[derive(Debug)]
 pub(super) struct Words<'a> {
     pub(super) jobs: &'a [Job<'a>],
@@ -27,24 +27,24 @@ pub(super) struct Words<'a> {
     pub(super) secrets: BTreeSet<String>,
     /// Outputs that somebody reads, by step.
     pub(super) outputs: BTreeMap<String, BTreeSet<String>>,
-    /// How many outputs of jobs may still be looked up.
+    /// The number of outputs of jobs that were looked up so far, at most `LOOKED_UP_MAX`.
     looked_up: u32,
-    /// Whether it is a condition that is being read.
+    /// True while a condition is being read.
     in_condition: bool,
     /// The name of the workflow, where an expression can read nothing of the run.
     pub(super) group_of: Option<String>,
-    /// Whether an output is read by another job.
+    /// True if another job reads the output.
     from_outside: bool,
     /// Jobs with copies whose outputs other jobs read.
     pub(super) first_copies: BTreeSet<String>,
 }
 
-/// What an input stands for.
+/// The value of GitHub that an input stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// What it is at GitHub: `github.ref`.
+    /// The name at GitHub: `github.ref`.
     pub(super) whole: String,
-    /// Whether a condition reads it: then no run goes on without it.
+    /// True if a condition reads it: the input is then required, unless its value is known.
     is_decisive: bool,
 }
 
@@ -109,7 +109,8 @@ impl<'a> Words<'a> {
         format!("format('{shape}', {})", holes.join(", "))
     }
 
-    /// What stands behind `if`. One that cannot be read keeps its step from running: a step too few is seen.
+    /// The condition behind `if`. An unreadable one keeps its step from running, since a missing step is
+    /// noticed.
     pub(super) fn condition(&mut self, job: &Job<'_>, text: &str, page: &mut Page) -> Condition {
         let text = text.trim();
         let inner = match Template::parse(text) {
@@ -163,7 +164,7 @@ impl<'a> Words<'a> {
         out
     }
 
-    /// What stands for a reference; none when it is the same here.
+    /// The translation of a reference; none if it is the same here.
     fn reference(&mut self, job: Option<&Job<'_>>, it: &Reference, depth: u32) -> Option<String> {
         let path: Vec<&str> = it.path.iter().map(String::as_str).collect();
         match (it.root.to_lowercase().as_str(), path.as_slice()) {
@@ -314,7 +315,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// What has become of a job: one failed step, and it has failed.
+/// The result of a job: failed as soon as one step failed.
 pub(super) fn result(job: &Job<'_>) -> String {
     let any = |word: &str| {
         let all: Vec<String> =

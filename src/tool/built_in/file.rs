@@ -101,7 +101,8 @@ pub fn workspace_file(root: &Path, path: &str) -> Result<PathBuf, String> {
     below(root, &root.join(path), path, "read").map_err(|it| it.message)
 }
 
-/// Where a file is to be written: its directory is there (or made), below the workspace, and not ours.
+/// Checks the path of a file to write: its directory exists (or is made), is below the workspace, and is not
+/// ours.
 fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Failure> {
     let relative = Path::new(path);
     let is_plain = relative.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));

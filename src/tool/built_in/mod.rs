@@ -14,17 +14,17 @@ use std::path::Path;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// What a tool needs beside its input.
+/// The resources of a tool beside its input.
 struct Site<'a> {
-    /// The workspace.
+    /// Root directory of the workspace.
     root: &'a Path,
-    /// Whether somebody wants it to end.
+    /// Cancelled when the tool should end.
     stop: &'a CancellationToken,
 }
 
 type Done = Result<ValueMap, Failure>;
 
-/// What does a tool's work.
+/// The function that does a tool's work.
 type Work = fn(&Site<'_>, &ValueMap) -> Done;
 
 const TABLE: &[(&str, Work)] = &[

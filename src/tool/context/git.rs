@@ -1,7 +1,8 @@
-//! Where the history of a project stands: branch and origin from files of the repository, changes from its index, and commits from the
-//! program `git`, which is kept from all that a repository could make it run: hooks, filters, helpers, signatures, transports, pagers.
+//! The git state of a project: branch and origin from files of the repository, changes from its index, and
+//! commits from the program `git`. That program is kept from running anything for a repository: hooks,
+//! filters, helpers, signatures, transports, pagers.
 //!
-//! Only a repository whose `.git` is a directory of the root itself is looked at: anything else leads out of it.
+//! Only a repository whose `.git` is a directory of the root itself is read: anything else leads out of it.
 
 use super::{
     index::{hash_bytes_of, tracked},
@@ -29,7 +30,7 @@ const COMMITS: &str = "20";
 const CHANGES_MAX: usize = 500;
 /// Bytes that are read of what git says.
 const SAID_BYTES_MAX: usize = 1024 * 1024;
-/// How long git may be silent.
+/// Timeout for output of git.
 const SILENT_MAX: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 /// Bytes of files of the repository.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -37,18 +38,18 @@ const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Files of which only their time has changed, and whose content is compared.
 const COMPARED_MAX: usize = 200;
 
-/// What a repository says of single files.
+/// The repository's facts about single files.
 #[derive(Debug, Default)]
 pub(super) struct Recency {
     /// When a commit changed them last, of those commits that are told.
     pub(super) committed: BTreeMap<String, Timestamp>,
-    /// Those with changes that are in no commit.
+    /// Files with uncommitted changes.
     pub(super) uncommitted: BTreeSet<String>,
-    /// Whether there is a repository.
+    /// True if the project has a repository.
     pub(super) is_known: bool,
 }
 
-/// Where the history of a project stands, and what that means for its files.
+/// Returns the git state of a project, and its facts about single files.
 pub(super) fn git_context(project: &Project, root: &OwnedFd) -> (GitContext, Recency) {
     let mut recency = Recency::default();
     let text = |path: &str| {
@@ -65,7 +66,7 @@ pub(super) fn git_context(project: &Project, root: &OwnedFd) -> (GitContext, Rec
     (GitContext { branch, recent_commits, uncommitted_changes, remote }, recency)
 }
 
-/// Where `origin` is, without whoever is let in there.
+/// Address of `origin`, without user name and password.
 fn origin(config: &str) -> Option<String> {
     let (_, section) = config.split_once("[remote \"origin\"]")?;
     let mut lines = section.lines().skip(1).take_while(|it| !it.trim_start().starts_with('['));
@@ -128,7 +129,7 @@ fn commits(root: &Path, recency: &mut Recency) -> Vec<Commit> {
     all
 }
 
-/// What differs from the last commit: what was added to the index, and what differs from that.
+/// Files that differ from the last commit: changes in the index, and changes against the index.
 fn changes(project: &Project, root: &OwnedFd) -> Vec<Change> {
     let mut found: BTreeMap<String, &'static str> = BTreeMap::new();
     let staged = git(
@@ -195,7 +196,7 @@ fn listed(found: BTreeMap<String, &'static str>) -> Vec<Change> {
     all.take(CHANGES_MAX).collect()
 }
 
-/// Those of the files whose content is another than the index says. What cannot be compared is taken for changed.
+/// Files whose content differs from the index. A file that cannot be compared counts as changed.
 fn differing(root: &Path, doubtful: &[(&String, Vec<u8>)]) -> Vec<String> {
     let (compared, rest) = doubtful.split_at(doubtful.len().min(COMPARED_MAX));
     let mut out: Vec<String> = rest.iter().map(|it| it.0.clone()).collect();
@@ -215,8 +216,9 @@ fn differing(root: &Path, doubtful: &[(&String, Vec<u8>)]) -> Vec<String> {
     out
 }
 
-/// What git says, where it is installed and answers in time. It is told to ask nobody, to run nothing, and to fetch nothing, and that
-/// in the one place that a repository cannot change: its command line and its environment.
+/// Output of git, if it is installed and answers in time. It is told to ask nobody, run nothing and fetch
+/// nothing. The orders are in the one place that a repository cannot change: its command line and its
+/// environment.
 fn git(root: &Path, words: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     const SETTINGS: &[&str] = &[
         "core.fsmonitor=false",

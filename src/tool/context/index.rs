@@ -16,7 +16,7 @@ const SHA256_BYTES: usize = 32;
 const STAGE_BITS: u16 = 0x3000;
 const EXTENDED: u16 = 0x4000;
 
-/// How a file was when git saw it last.
+/// The state of a file when git saw it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tracked {
     pub(super) modified_ns: i128,

@@ -1,9 +1,9 @@
-//! What an agent should know of a project before it begins: how it is built, the files that matter for the work at hand, where its
-//! history stands, what others have done, within a bound of bytes.
+//! Builds the context of a project for an agent, within a limit of bytes: structure, relevant files, git
+//! state, and the outputs of other agents.
 //!
-//! It reads and runs nothing of the project: links are not followed, ignored and secret files are not looked into, and the one program
-//! that is asked, `git`, is kept from everything that a repository could make it do. Who may ask, and what is kept for the next who
-//! does, is for others.
+//! It runs nothing of the project, follows no links, and does not read ignored or secret files. The one
+//! program that it calls, `git`, is kept from everything that a repository could make it do. Permissions and
+//! caching are handled elsewhere.
 
 mod git;
 mod index;

@@ -1,7 +1,8 @@
-//! Which files matter for a piece of work, and how they are made to fit.
+//! Picks the files that matter for a piece of work, and makes them fit.
 //!
-//! A file matters by the words of the work in its path, by what other agents have said of it, by changes, and by the kind of agent that
-//! asks. What does not fit goes in the order of its class, the last one first.
+//! A file matters by the words of the work in its path, by the outputs of other agents, by changes, and by
+//! the kind of agent that asks. Files that do not fit are dropped in the order of their class, the last one
+//! first.
 
 use super::{
     git::{Recency, git_context},
@@ -23,27 +24,27 @@ const FILES_MAX: usize = 50;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Paths that are told of how a project is built.
 const PATHS_MAX: usize = 5000;
-/// What is left out is told of so many.
+/// Limit of omitted entries that are listed.
 const OMITTED_MAX: usize = 200;
 /// A file is cut only where so much of it stays.
 const CUT_BYTES_MIN: usize = 2048;
 /// Bytes of a file by which it is taken for text.
 const FIRST_BYTES: usize = 8192;
-/// What has changed within this time is recent.
+/// Age up to which a change is recent.
 const RECENT: Span = Span::seconds(24 * 3600);
 /// Dependencies that are told.
 const DEPENDENCIES_MAX: usize = 500;
 /// A word of a piece of work that is shorter says nothing.
 const WORD_CHARS_MIN: usize = 3;
 
-/// What a context is wanted for.
+/// The request for a context.
 #[derive(Clone)]
 pub struct ContextWish<'a> {
     /// The piece of work.
     pub issue: &'a str,
     /// The kind of agent.
     pub agent_type: &'a str,
-    /// What other agents said of it, the newest first.
+    /// Outputs of other agents for this work, the newest first.
     pub outputs: Vec<AgentOutput>,
     /// As an agent measured it last.
     pub test_coverage: Option<Value>,
@@ -51,9 +52,9 @@ pub struct ContextWish<'a> {
     pub last_build_status: Option<String>,
     /// Bytes of the whole.
     pub bytes_max: usize,
-    /// What is recent.
+    /// The current time; it decides which changes are recent.
     pub now: Timestamp,
-    /// What must not be shown.
+    /// The mask for secrets.
     pub masker: &'a Masker,
 }
 
@@ -246,7 +247,7 @@ fn in_order_of_class(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
     candidates
 }
 
-/// Whether a file matters, how much, and why.
+/// Returns a file's weight and the reason; `None` if the file does not matter.
 fn weigh<'a>(
     file: &'a ProjectFile,
     wish: &ContextWish<'_>,
@@ -348,7 +349,7 @@ const CODE: &[&str] = &[
     "cs", "rb", "php", "ex", "exs", "scala", "sql", "sh", "vue", "svelte",
 ];
 
-/// What an agent of a type works on, by the endings of names.
+/// File extensions that an agent of a type works on.
 fn extensions(agent_type: &str) -> &'static [&'static str] {
     const BY_WORD: &[(&str, &[&str])] = &[
         ("python", &["py", "pyx", "pyi", "toml"]),
@@ -373,7 +374,7 @@ fn extensions(agent_type: &str) -> &'static [&'static str] {
     by_word.map_or(CODE, |it| it.1)
 }
 
-/// Whether a file may be text, by its ending.
+/// True if a file may be text, by its extension.
 fn may_be_text(extension: &str) -> bool {
     const NONE: &[&str] = &[
         "png", "jpg", "jpeg", "gif", "webp", "ico", "bmp", "pdf", "zip", "gz", "xz", "zst", "bz2", "tar",
@@ -484,7 +485,7 @@ fn cut(mut file: RelevantFile, bytes_max: usize) -> Option<RelevantFile> {
     Some(file)
 }
 
-/// What kind of project it is, and what it depends on.
+/// The type of the project, and its dependencies.
 fn metadata(project: &Project, root: &OwnedFd, wish: &ContextWish<'_>) -> Metadata {
     let has = |name: &str| project.files.binary_search_by(|it| it.path.as_str().cmp(name)).is_ok();
     let text = |name: &str| {

@@ -1,5 +1,5 @@
-//! Which files a project has: walked in order, without what its `.gitignore` names, what is made, and what is secret; and whether it
-//! is still as it was.
+//! Lists the files of a project in order, without ignored (`.gitignore`), generated and secret files. It also
+//! tells if the project is unchanged.
 //!
 //! Links are not followed. A name that is no text is not shown.
 
@@ -26,7 +26,7 @@ const DEPTH_MAX: usize = 64;
 /// Bytes and lines of one `.gitignore`.
 const IGNORE_BYTES_MAX: u64 = 64 * 1024;
 const IGNORE_LINES_MAX: usize = 2000;
-/// What the state of the repository is told by.
+/// Files whose change means that the state of the repository may have changed.
 const GIT_FILES: &[&str] = &[".git/HEAD", ".git/index", ".git/logs/HEAD", ".git/config", ".git/packed-refs"];
 
 /// By which a file that was changed is told: nanoseconds of its content and of itself, and its bytes.
@@ -39,7 +39,7 @@ pub(super) struct ProjectFile {
     pub(super) path: String,
     pub(super) size: u64,
     pub(super) modified: Timestamp,
-    /// Of its content, in nanoseconds.
+    /// Time of the last change of the content, in nanoseconds.
     pub(super) modified_ns: i128,
 }
 
@@ -51,14 +51,14 @@ pub struct Project {
     pub(super) files: Vec<ProjectFile>,
     pub(super) directories: Vec<String>,
     pub(super) total_bytes: u64,
-    /// How many could not be looked at any more.
+    /// Number of directories and files that were skipped.
     pub(super) left_out: u64,
     /// All that was looked at, by which a change is told; nothing where there was nothing.
     seen: Vec<(String, Option<Stamp>)>,
 }
 
 impl Project {
-    /// Whether nothing has changed since: no file, no directory, no commit. Costs a look at each, and reads none.
+    /// True if no file, directory or commit has changed since. It stats each one and reads none.
     pub fn is_as_it_was(&self) -> bool {
         let Ok(root) = open_root(&self.root) else { return false };
         self.seen.iter().all(|(path, stamp)| stamp_of(&root, path) == *stamp)
@@ -164,7 +164,7 @@ impl Walk {
         }
     }
 
-    /// What a directory says is to be ignored. It is read as any other file: a link or a pipe says nothing.
+    /// The ignore rules of a directory. The file is read like any other: a link or a pipe gives no rules.
     fn rules(&mut self, path: &str) -> Option<Gitignore> {
         let mut builder = GitignoreBuilder::new(Path::new("/").join(path));
         let mut found = false;

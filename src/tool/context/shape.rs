@@ -4,22 +4,22 @@ use cuelight_base::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an agent is to know.
+/// The context of a project for an agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContextBody {
-    /// How the project is built.
+    /// Structure of the project.
     pub project_structure: ProjectStructure,
     /// Files that matter for the work, those that matter most first.
     pub relevant_files: Vec<RelevantFile>,
-    /// Where its history stands.
+    /// Branch, commits and changes of the project.
     pub git_context: GitContext,
-    /// What other agents said of this piece of work, the newest first.
+    /// Outputs of other agents for this piece of work, the newest first.
     pub previous_agent_outputs: Vec<AgentOutput>,
-    /// More.
+    /// Type, dependencies and build state of the project.
     pub metadata: Metadata,
 }
 
-/// How a project is built.
+/// The structure of a project.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProjectStructure {
     /// The name of its directory.
@@ -28,18 +28,18 @@ pub struct ProjectStructure {
     pub files: Vec<String>,
     /// Directories below it; likewise.
     pub directories: Vec<String>,
-    /// How many files there are.
+    /// Number of files in the project.
     pub total_files: u64,
-    /// Their bytes.
+    /// Total size of all files, in bytes.
     pub total_size_bytes: u64,
 }
 
-/// A file.
+/// A file that matters for the work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RelevantFile {
-    /// Below the root.
+    /// Path relative to the root.
     pub path: String,
-    /// What it says; secrets are masked.
+    /// Content of the file; secrets are masked.
     pub content: String,
     /// When it was changed last.
     pub last_modified: String,
@@ -51,53 +51,53 @@ pub struct RelevantFile {
     pub checksum: String,
 }
 
-/// Where the history of a project stands.
+/// The git state of a project.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GitContext {
     /// Nothing where there is no repository, or no branch is checked out.
     pub branch: Option<String>,
-    /// The newest first.
+    /// Recent commits, the newest first.
     pub recent_commits: Vec<Commit>,
-    /// What differs from the last commit.
+    /// Files that differ from the last commit.
     pub uncommitted_changes: Vec<Change>,
-    /// Where it was cloned from, without names and passwords.
+    /// Address of the remote, without names and passwords.
     pub remote: Option<String>,
 }
 
-/// A commit.
+/// A commit of the repository.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Commit {
-    /// Its hash.
+    /// Hash of the commit.
     pub hash: String,
     /// The first line of what was said.
     pub message: String,
-    /// Who said it.
+    /// Author of the commit.
     pub author: String,
-    /// When.
+    /// Time of the commit.
     pub timestamp: String,
-    /// How many files it changed.
+    /// Number of files that the commit changed.
     pub files_changed: u64,
 }
 
 /// A change that is in no commit yet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// Below the root.
+    /// Path relative to the root.
     pub path: String,
     /// added, modified, deleted or untracked.
     pub status: String,
 }
 
-/// What another agent said.
+/// An output of another agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentOutput {
-    /// Who.
+    /// Name of the agent.
     pub agent: String,
-    /// What kind of agent that is.
+    /// Type of the agent.
     pub agent_type: String,
-    /// When.
+    /// Time of the output.
     pub timestamp: String,
-    /// What was decided, or how it went.
+    /// The decision, or the outcome of the work.
     pub decision: String,
     /// Why, where that was said.
     pub rationale: Option<String>,
@@ -125,11 +125,11 @@ pub struct Omitted {
     pub what: String,
     /// Why it is not there.
     pub why: String,
-    /// Its bytes.
+    /// Size of the entry in bytes.
     pub bytes: u64,
 }
 
-/// How a context was made to fit.
+/// The method that made a context fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
@@ -138,7 +138,7 @@ pub enum Strategy {
     None,
     /// More files matter than fit in number; those that matter most are there.
     FileSampling,
-    /// What matters least was left out.
+    /// The least relevant files were left out.
     Smart,
     /// Besides, files were cut where a paragraph ends.
     SemanticChunking,
@@ -147,10 +147,10 @@ pub enum Strategy {
 /// A context that was made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BuiltContext {
-    /// What it says.
+    /// The content for the agent.
     pub body: ContextBody,
-    /// How it was made to fit.
+    /// The method that made it fit.
     pub strategy: Strategy,
-    /// What was left out.
+    /// The entries left out.
     pub omitted: Vec<Omitted>,
 }

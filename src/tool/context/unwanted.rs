@@ -45,7 +45,7 @@ const SECRET_NAMES: &[&str] = &[
     "kubeconfig",
     "client_secret.json",
 ];
-/// … what such names end with, …
+/// … endings of such names, …
 const SECRET_ENDINGS: &[&str] = &[
     ".pem",
     ".key",
@@ -90,12 +90,12 @@ const SECRET_BEGINNINGS: &[&str] = &[
     "auth.json",
 ];
 
-/// Whether a directory is not looked into.
+/// True if a directory is not searched.
 pub(super) fn is_unwanted_directory(name: &str) -> bool {
     DIRECTORIES.iter().any(|it| name.eq_ignore_ascii_case(it))
 }
 
-/// Whether a file by this name holds secrets, for all that can be told. Public halves of keys count as well; nobody misses them.
+/// True if a file's name suggests secrets. Public halves of keys count as well; nobody misses them.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
     let is_template = [".example", ".sample", ".template", ".dist"].iter().any(|it| name.ends_with(it));

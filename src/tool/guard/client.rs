@@ -38,7 +38,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a guard may take to say welcome.
+/// Timeout for the welcome of a guard.
 const WELCOME_MAX: Duration = Duration::from_secs(10);
 /// Requests on their way to a guard.
 const REQUESTS_MAX: usize = 64;
@@ -56,25 +56,25 @@ const WATCH_PAUSE: Duration = Duration::from_millis(200);
 /// Starts something that waits, and joins it before the program ends.
 pub type Spawn = Arc<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
 
-/// What guards are made with.
+/// The data that every new guard of an engine needs.
 pub struct GuardSetup {
     /// The program that becomes a guard: this one.
     pub program: PathBuf,
-    /// The workspace.
+    /// Root directory of the workspace.
     pub root: PathBuf,
-    /// How often it has been taken, with this time.
+    /// Number of times that the workspace has been taken, including this one.
     pub epoch: u64,
     /// All that a process of a step inherits.
     pub environment: Vec<(String, String)>,
     /// When it is cancelled, calls are ended because the engine closes.
     pub closing: CancellationToken,
-    /// Where the work behind a lifeline goes.
+    /// Starts the tasks that serve a lifeline.
     pub spawn: Spawn,
     /// Told what a guard cannot help.
     pub news: watch::Sender<GuardNews>,
 }
 
-/// What people should know of the guards of an engine.
+/// News about the guards of an engine, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardNews {
     /// The guard that is held up while calls run under it, until it goes on.
@@ -83,7 +83,7 @@ pub struct GuardNews {
     pub strays: BTreeMap<i32, Strays>,
 }
 
-/// What is known of a call that was in flight when its engine died.
+/// The state of a call that was in flight when its engine died.
 #[derive(Debug)]
 pub enum FoundCall {
     /// It still runs; `attach` to it.
@@ -96,7 +96,7 @@ pub enum FoundCall {
     Unknown(String),
 }
 
-/// What came of a call under a guard.
+/// The outcome of a call under a guard.
 #[derive(Debug)]
 pub enum Guarded {
     /// It ended, and ran so long where the guard measured it.
@@ -113,9 +113,9 @@ pub enum Guarded {
 pub struct Guards {
     setup: GuardSetup,
     dir: PathBuf,
-    /// Where new calls go; nothing before the first.
+    /// The guard for new calls; empty before the first call.
     current: Mutex<Current>,
-    /// Who runs what was found running.
+    /// The guard of each call that was found running.
     found: Lock<BTreeMap<String, Where>>,
     handing_over: AtomicBool,
 }
@@ -131,7 +131,7 @@ struct Current {
 #[derive(Clone)]
 struct Line(mpsc::Sender<Request>);
 
-/// Where a call runs that was found running.
+/// The place of a call that was found running.
 #[derive(Clone)]
 enum Where {
     Line(Line),
@@ -145,7 +145,7 @@ enum Request {
         attempt: String,
         ear: Ear,
     },
-    /// It runs already.
+    /// Listens for a call that runs already.
     Listen {
         attempt: String,
         ear: Ear,
@@ -153,7 +153,7 @@ enum Request {
     Say(Ask),
 }
 
-/// Who hears of a call.
+/// The receiver of a call's output and end.
 struct Ear {
     output: mpsc::Sender<Output>,
     end: oneshot::Sender<Told>,
@@ -456,7 +456,7 @@ impl Guards {
         }
     }
 
-    /// Who is at the other end of a guard's socket, if anybody is.
+    /// Identifies the process at the other end of a guard's socket, if one answers.
     async fn reach(&self, name: &str) -> Reached {
         let Ok(stream) = connect(&self.dir, &format!("{name}.sock")).await else {
             return if guard_lives(&self.log(name)) { Reached::Apart } else { Reached::Dead };
@@ -524,10 +524,10 @@ impl Guards {
 
 const GUARD_DIED: &str = "its guard died before its end was recorded";
 
-/// What the owner before us had written down.
+/// The ledger of the previous owner.
 pub struct Past(Option<Ledger>);
 
-/// Who was found at the other end of a guard's socket.
+/// The result of contacting a guard's socket.
 enum Reached {
     Talks(Line, BTreeSet<String>),
     /// It lives and does not talk to us: another version, or a later owner's.
@@ -541,7 +541,7 @@ struct AtWork {
     incoming: Incoming,
     outgoing: Outgoing,
     ears: BTreeMap<String, Ear>,
-    /// What was told before anybody listened: calls that ended between the welcome and their adoption.
+    /// News that came before anybody listened: calls that ended between the welcome and their adoption.
     early: BTreeMap<String, Told>,
     requests: mpsc::Receiver<Request>,
     /// The process at the other end.
@@ -604,7 +604,7 @@ impl AtWork {
         });
     }
 
-    /// What this guard tells of is all there is of it; of one that has gone nothing is left.
+    /// Replaces the strays known of this guard by these. An empty list removes the guard's entry.
     fn strays(&self, all: Strays) {
         let guard = self.guard.unwrap_or_default();
         self.news.send_if_modified(|told| {
@@ -655,8 +655,8 @@ impl AtWork {
     }
 }
 
-/// What a guard has left that died with calls in flight: those that were to end with it, and all others too, since nobody
-/// reads their output or learns how they end.
+/// Ends the processes left by a guard that died with calls in flight. All of them are ended: nobody reads
+/// their output or learns how they end.
 async fn end_the_rest(root: &Path, log: &Path, ears: &BTreeMap<String, Ear>) {
     let log = Log::read(log).unwrap_or_default();
     // What cannot be ended belongs to another user by now.
@@ -672,7 +672,7 @@ fn ear() -> (Ear, (mpsc::Receiver<Output>, oneshot::Receiver<Told>)) {
     (Ear { output, end }, (stretches, told))
 }
 
-/// Whether the process that writes this file lives.
+/// True if the process that writes this file lives.
 pub(super) fn guard_lives(log: &Path) -> bool {
     let head = Log::read(log).ok().and_then(|it| it.head);
     head.is_some_and(|it| it.boot == boot_id() && kin::born(it.pid) == Some(it.born))

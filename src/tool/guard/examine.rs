@@ -1,5 +1,5 @@
-//! What can be said of guards from outside: whether this machine lets one keep its promises, and which ones live. It only
-//! looks, for whoever asks what is wrong with a set-up.
+//! Examines guards from outside: the guarantees that this machine allows them, and the guards that live. It
+//! only reads, for commands that check a set-up.
 
 use super::{
     PROGRAM, PROTOCOL,
@@ -13,17 +13,17 @@ use std::{fs, path::Path};
 /// A guard that lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LivingGuard {
-    /// Its process.
+    /// Process id of the guard.
     pub pid: i32,
     /// Programs that it has started and that have not ended.
     pub running: usize,
-    /// Whether it is of this version of the program.
+    /// True if it runs this version of the program.
     pub is_ours: bool,
     /// Processes below it that no step is known to have started, and that live.
     pub strays: Vec<Stray>,
 }
 
-/// What does not hold on this machine, each as a sentence with its reason.
+/// Guarantees that do not hold on this machine, each as a sentence with its reason.
 pub fn guard_weaknesses() -> Vec<String> {
     let mut weak = Vec::new();
     if cfg!(not(target_os = "linux")) {

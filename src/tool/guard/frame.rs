@@ -1,7 +1,7 @@
-//! What both ends of a lifeline say, and how it is cut into frames: one byte for its kind, four for its length, then it
-//! comes. What a peer says of lengths is believed up to a limit.
+//! The messages of a lifeline, and their frames: one byte for the kind, four for the length, then the
+//! content. A peer's length is believed up to a limit.
 //!
-//! Reading and writing can be left in the middle and taken up again, so that one loop serves all.
+//! Reading and writing can stop in the middle and resume, so that one loop serves all.
 
 use super::{kin::Strays, record::EndRecord};
 use crate::{Call, Executed};
@@ -19,7 +19,7 @@ use tokio::net::UnixStream;
 const FRAME_BYTES_MAX: usize = EVENT_BYTES_MAX;
 /// Bytes taken at once.
 const READ_BYTES: usize = 64 * 1024;
-/// How deep a launch stands in a message.
+/// Depth of a launch inside a message.
 const FRAME_DEPTH: usize = 16;
 /// Frames that are written in one go.
 const FRAMES_AT_ONCE: usize = 64;
@@ -31,16 +31,16 @@ const OUTPUT: u8 = b'o';
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Ask {
-    /// The first word.
+    /// The engine's first message on a lifeline.
     Hello {
         protocol: u32,
         program: String,
-        /// How often the workspace has been taken: a later owner ends the line of an earlier one.
+        /// Number of times that the workspace has been taken: a later owner ends the line of an earlier one.
         epoch: u64,
         /// All that a process inherits.
         environment: Vec<(String, String)>,
     },
-    /// Make this call.
+    /// Starts the given call.
     Launch(Box<Asked>),
     /// End it; when the engine is closing, nobody wants to know how it ends.
     End { attempt: String, closing: bool },
@@ -48,14 +48,14 @@ pub(super) enum Ask {
     Forget { attempt: String },
 }
 
-/// A call.
+/// A call that the guard is to start.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Asked {
     pub(super) call: Call,
     pub(super) launch: Launch,
     /// In memory only, here and there.
     pub(super) secrets: BTreeMap<String, Vec<u8>>,
-    /// What it executes, where that has to be as it was approved.
+    /// The program and the approved files, if they must be unchanged.
     pub(super) executes: Option<(Program, Vec<Executed>)>,
 }
 
@@ -71,7 +71,7 @@ pub(super) enum Tell {
     Ended(Box<EndRecord>),
     /// Nothing was started: what it would execute is this.
     Changed { attempt: String, files: Vec<Executed> },
-    /// What runs below it and belongs to no step, as it is now.
+    /// All processes below the guard that belong to no step, as of now.
     Strays(Strays),
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Output {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What has come.
+/// A frame that was received.
 pub(super) enum Frame<T> {
     Message(T),
     Output(Output),
@@ -116,11 +116,11 @@ fn finish(mut frame: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// What arrives, until it is a whole frame.
+/// Received bytes, until they form a whole frame.
 #[derive(Default)]
 pub(super) struct Incoming {
     bytes: Vec<u8>,
-    /// Those that were taken already.
+    /// Number of bytes that were consumed already.
     taken: usize,
 }
 
@@ -165,11 +165,11 @@ impl Incoming {
     }
 }
 
-/// What stands in bytes of a lifeline, each frame as it would be written: an engine's where they can be read so, else a guard's. What
-/// is cut off at the end is left out.
+/// Splits bytes of a lifeline into frames and encodes each again. The bytes are read as an engine's if
+/// possible, else as a guard's. A frame cut off at the end is left out.
 ///
 /// # Errors
-/// When something in them is no frame of either.
+/// When the bytes contain a frame of neither side.
 pub fn lifeline_frames(bytes: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     written_again::<Ask>(bytes).or_else(|_| written_again::<Tell>(bytes))
 }
@@ -206,7 +206,7 @@ fn parse_output(body: &[u8]) -> io::Result<Output> {
     Ok(Output { attempt, total: u64::from_be_bytes(*total), at, bytes: bytes.to_vec() })
 }
 
-/// What waits to be sent.
+/// Frames that wait to be sent.
 #[derive(Default)]
 pub(super) struct Outgoing {
     frames: VecDeque<Vec<u8>>,
@@ -225,7 +225,7 @@ impl Outgoing {
         self.frames.is_empty()
     }
 
-    /// How much waits.
+    /// Number of bytes that wait.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt as _;
 
-    /// What is heard of these bytes when no more come.
+    /// Returns the frame read from these bytes when no more come.
     async fn heard(bytes: &[u8]) -> io::Result<Option<Frame<serde_json::Value>>> {
         let (mut theirs, ours) = UnixStream::pair().expect("a pair");
         theirs.write_all(bytes).await.expect("written");

@@ -27,7 +27,7 @@ struct Job {
     begun: Begun,
 }
 
-/// Who hears that it was started.
+/// The receiver of the news that a program was started.
 enum Begun {
     Awaited(oneshot::Sender<io::Result<Child>>),
     /// Nobody yet: it is put there, with the line to it.

@@ -1,12 +1,13 @@
-//! Whose each process below a guard is: because it was seen to be somebody's before, by its parent, by its group or session, and
-//! only then by the mark in its environment (`CUELIGHT_ATTEMPT`). What none of these tells belongs to nobody we know.
+//! Attributes each process below a guard to a step. A process belongs to a step if it was seen to belong to
+//! it before, or else by its parent, or by its group or session. Only then counts the mark in its environment
+//! (`CUELIGHT_ATTEMPT`). A process that cannot be attributed to a step is a *stray*.
 //!
-//! What a process says of itself comes last, since whoever starts it may write there what it likes: a mark is believed only of
-//! one whose parent has died before anybody looked, and only when it names a call of this guard and the workspace is ours.
+//! The environment comes last because the starter of a process may write anything there. A mark is believed
+//! only if the parent died before anybody looked. It must also name a call of this guard, in our workspace.
 //!
-//! A guard is the parent of everything whose parent died, so nothing that a step starts gets away. What hides its environment
-//! and leaves its parent between two looks is a *stray*: it is told of with its name, and ended when no step runs any more that
-//! may have started it.
+//! A guard is the parent of every process whose parent died, so nothing that a step starts gets away. A
+//! process that hides its environment and leaves its parent between two looks is a stray: it is reported with
+//! its name. It is ended when every step that may have started it has ended.
 
 use super::{
     hands::Hands,
@@ -33,11 +34,11 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-/// How often the way up from a process is tried while parents die on it.
+/// Limit of attempts to walk up from a process while its parents die.
 const WALKS_MAX: u32 = 8;
 /// The highest precedence there is.
 const NICE_MIN: i32 = -20;
-/// How often it is looked whether something of a call still moves that is to be held up.
+/// Limit of looks for processes of a call that still run while it is to be held up.
 const HOLDS_MAX: u32 = 1_000;
 /// The mark in the environment of all that a call has started.
 const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
@@ -49,12 +50,12 @@ pub const STRAYS_TOLD_MAX: usize = 64;
 /// So often nothing of a call that has ended is seen before its mark is believed no more.
 const LOOKS_AFTER_END: u32 = 8;
 
-/// What the guard knows of the processes below it.
+/// The guard's knowledge of the processes below it.
 pub(crate) struct Kin {
     known: Mutex<Known>,
     /// Start programs, from the first one on that has others beside it.
     hands: OnceLock<Hands>,
-    /// Where one waits that was started ahead.
+    /// The child that was started ahead.
     ahead: Bench,
 }
 
@@ -79,24 +80,24 @@ struct Known {
 /// A process below a guard that no step is known to have started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stray {
-    /// Its number.
+    /// Process id of the stray.
     pub pid: i32,
     /// When it was born, in ticks of the kernel: its number may be given out again.
     pub born: u64,
-    /// What it is called, as it says itself: foreign text.
+    /// Name of the process, by its own account: foreign text.
     pub name: String,
 }
 
-/// What is told of the processes below a guard that no step is known to have started.
+/// Processes below a guard that no step is known to have started, for a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strays {
-    /// Those with the lowest numbers, [`STRAYS_TOLD_MAX`] at most.
+    /// The strays with the lowest process ids, [`STRAYS_TOLD_MAX`] at most.
     pub named: Vec<Stray>,
-    /// How many there are besides.
+    /// Number of further strays.
     pub more: usize,
 }
 
-/// What is known of a stray.
+/// The guard's knowledge of a stray.
 struct Unowned {
     name: String,
     /// The calls that ran when it was first seen: one of them may have started it.
@@ -104,7 +105,7 @@ struct Unowned {
     stage: Stage,
 }
 
-/// How far it has come with a stray.
+/// Progress with a stray, from the first sight to the kill.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Seen for the first time: a program that begins has no name and no environment for an instant.
@@ -112,7 +113,7 @@ enum Stage {
     Told,
     /// Asked to end at this time.
     Asked(Timestamp),
-    /// There is nothing more that we could do.
+    /// The stray was killed; nothing more can be done.
     Killed,
 }
 
@@ -127,7 +128,7 @@ pub(crate) struct Process {
 }
 
 impl Kin {
-    /// Of the calls of this workspace.
+    /// Creates the record for the calls of this workspace.
     pub(crate) fn new(root: &Path) -> Self {
         let known = Known { ours: root.join(".cuelight"), ..Known::default() };
         Self { known: Mutex::new(known), hands: OnceLock::new(), ahead: Bench::default() }
@@ -163,7 +164,7 @@ impl Kin {
         }
     }
 
-    /// What was to be started was not.
+    /// Reports that a program failed to start.
     pub(crate) fn never_began(&self) {
         self.lock().starting -= 1;
     }
@@ -213,7 +214,7 @@ impl Kin {
         self.lock().told()
     }
 
-    /// Whether there is one that has not been ended, as far as we can.
+    /// True if a stray lives that has not been killed yet.
     pub(super) fn has_strays(&self) -> bool {
         self.lock().strays.values().any(|it| it.stage != Stage::Killed)
     }
@@ -264,8 +265,8 @@ impl Kin {
         }
     }
 
-    /// How many processes of a call live, as far as can be seen at once. Counts to one more than `most`: whoever starts processes
-    /// without end is not to be counted to an end.
+    /// Number of live processes of a call, as far as one look shows. Counts to `most` + 1 at most, so that a
+    /// step that starts processes without end is not counted to the end.
     pub(crate) fn count(&self, attempt: &str, most: u64) -> u64 {
         let (mut count, mut seen) = (0, BTreeSet::new());
         self.visit(attempt, &mut seen, |_, it| {
@@ -342,8 +343,9 @@ impl Kin {
 }
 
 impl Known {
-    /// What is left when all have been sorted, but for the one that waits for a step; says whether there is anything new. Not to be
-    /// asked while a program is being started: it is not known yet whose it is.
+    /// Finds the strays: live processes without an owner, except the child that was started ahead. Returns
+    /// true if anything changed. Not to be called while a program is being started: its owner is not known
+    /// yet.
     fn find_strays(&mut self, table: &BTreeMap<i32, Process>, ahead: Option<i32>) -> bool {
         let lives = |key: &(i32, u64)| table.get(&key.0).is_some_and(|it| it.born == key.1 && !it.is_dead);
         let owners = &self.owners;
@@ -394,7 +396,8 @@ impl Known {
         }
     }
 
-    /// Whose a process is with this parent, from the first time that can be told.
+    /// The step that owns a process with this parent. The answer is kept from the first time that it is
+    /// known.
     fn owner_of(&mut self, pid: i32, it: &Process, parent: Option<(i32, u64)>) -> Option<&String> {
         let key = (pid, it.born);
         if !self.owners.contains_key(&key) {
@@ -463,12 +466,13 @@ pub(super) fn born(pid: i32) -> Option<u64> {
     process(pid).filter(|it| !it.is_dead).map(|it| it.born)
 }
 
-/// Whether a process is held up (SIGSTOP, a debugger): it lives and does nothing.
+/// True if a process is stopped (SIGSTOP, a debugger): it lives and does nothing.
 pub(super) fn is_stopped(pid: i32) -> bool {
     process(pid).is_some_and(|it| it.is_stopped)
 }
 
-/// Whether a process is below this one: a child, or a child of one that is. One that cannot be seen counts as below.
+/// True if a process is below this one: a child, or a descendant of a child. One that cannot be seen counts
+/// as below.
 pub(super) fn is_below(pid: i32) -> bool {
     let Some(mut it) = process(pid) else { return true };
     let mut tries = 0;
@@ -491,7 +495,7 @@ pub(super) fn is_below(pid: i32) -> bool {
     false
 }
 
-/// What a process is called: the kernel keeps fifteen bytes.
+/// Name of a process; the kernel keeps fifteen bytes.
 fn name(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).trim_end().to_owned()
@@ -558,7 +562,7 @@ fn all() -> BTreeMap<i32, Process> {
     numbers.into_iter().filter_map(|pid| Some((pid, process(pid)?))).collect()
 }
 
-/// What the kernel says when a process was born, for now.
+/// The kernel's birth time of a process that begins now.
 fn now_in_ticks() -> u64 {
     let now = clock_gettime(ClockId::Boottime);
     let (seconds, nanoseconds) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
@@ -599,7 +603,7 @@ mod tests {
     use super::*;
     use std::os::unix::process::CommandExt as _;
 
-    /// What happens beside us is looked for, and given the processor, until it has.
+    /// Waits for something to happen in another process, and yields the processor until then.
     fn until(what: &str, is_so: impl Fn() -> bool) {
         let looks = (0..1_000_000).find(|_| {
             std::thread::yield_now();

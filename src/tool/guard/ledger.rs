@@ -1,5 +1,6 @@
-//! Which guards the last owner of a workspace had, and in which start of the machine: only where all of them have told is
-//! a call without a start record one that never ran. Guards themselves look here whether their owner is still the newest.
+//! The guards of the last owner of a workspace, and the boot in which it ran. A call without a start record
+//! is known never to have run only when all of these guards have reported. Guards also look here to learn
+//! that their owner is still the newest.
 
 use super::{boot_id, record};
 use crate::own_dir::own_file;
@@ -39,8 +40,8 @@ impl Ledger {
         fs::rename(fresh, dir.join(FILE))
     }
 
-    /// Whether a call that no guard has a start record of cannot have been started by this owner: it was the one before
-    /// `epoch`, in this start of the machine.
+    /// True if this owner came right before `epoch`, in this boot. If none of its guards has a start record
+    /// of a call, it cannot have started that call.
     pub(super) fn is_of_the_last(&self, epoch: u64) -> bool {
         self.epoch + 1 == epoch && self.boot == boot_id() && !self.boot.is_empty()
     }

@@ -30,7 +30,7 @@ pub(super) use spare::Spare;
 pub use stage::launch_stage;
 pub(super) use stage::{Becoming, Conditions, Staged};
 
-/// What both ends of a lifeline must have in common, and what a record file is written in.
+/// Version of the protocol that both ends of a lifeline must share, and of the record files.
 const PROTOCOL: u32 = 3;
 /// The version of the program: an older guard might not know a part of a launch.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");

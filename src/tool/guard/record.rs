@@ -1,9 +1,10 @@
-//! What a guard writes down: that a call is about to begin, its process, and how it ended. One file for each guard, one line
-//! for each record, with the beginning of its SHA-256 in front. What follows a line that does not fit its sum is not believed.
+//! The records of a guard: a call is about to begin, its process, and its end. One file for each guard, one
+//! line for each record, with the beginning of its SHA-256 in front. Nothing is believed from a line on that
+//! does not match its sum.
 //!
-//! A record is written before what it tells of. It is synced only when nobody listens any more: as long as an engine does,
-//! the end of a call is in the log within milliseconds, and what a dead engine's successor reads was written in the
-//! same start of the machine (decision 15).
+//! A record is written before the fact that it records. It is synced only when nobody listens any more. As
+//! long as an engine listens, the end of a call is in the log within milliseconds. After an engine's death,
+//! its successor reads records of the same boot (decision 15).
 
 use super::{PROGRAM, PROTOCOL, boot_id, kin, kin::Stray};
 use crate::{Answer, own_dir::own_file};
@@ -26,7 +27,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Digits of a hash in front of a line.
 const SUM_DIGITS: usize = 16;
 
-/// Who wrote the file.
+/// The guard that wrote the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
     pub(super) protocol: u32,
@@ -50,7 +51,7 @@ pub(super) enum Cut {
 }
 
 impl Cut {
-    /// What is known of a call that was ended so.
+    /// The evidence for a call that was ended for this reason.
     pub(super) const fn evidence(self) -> &'static str {
         match self {
             Self::ConsoleDied => "its console died, and it was ended with it (on-console-death: kill)",
@@ -68,7 +69,7 @@ pub(super) enum Record {
     Begins {
         attempt: String,
     },
-    /// It has begun.
+    /// The call has begun.
     Process {
         attempt: String,
         pid: i32,
@@ -79,7 +80,7 @@ pub(super) enum Record {
     Stray(Stray),
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct EndRecord {
     pub(super) attempt: String,
@@ -90,7 +91,7 @@ pub(super) struct EndRecord {
 }
 
 impl Record {
-    /// What it is about: the call, or the stray.
+    /// Key of the record: the call, or the stray.
     fn about(&self) -> Option<String> {
         match self {
             Self::Guard(_) => None,
@@ -101,7 +102,7 @@ impl Record {
     }
 }
 
-/// Under which word the record of a stray is kept: no call is called so.
+/// Key of a stray's record; no call has such a name.
 pub(super) fn of_stray(stray: &Stray) -> String {
     format!("stray {} {}", stray.pid, stray.born)
 }
@@ -148,7 +149,7 @@ impl Records {
         self.path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
-    /// Whether the file still has its name: of a workspace that was removed nobody will read anything.
+    /// True if the file still has its name. Nobody reads the file of a removed workspace.
     pub(super) fn is_wanted(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok()
     }
@@ -183,7 +184,7 @@ impl Records {
     }
 }
 
-/// What a guard has written down, as far as it can be believed.
+/// All believable records of a guard.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     pub(super) head: Option<Head>,
@@ -192,7 +193,7 @@ pub(super) struct Log {
     pub(super) ended: BTreeMap<String, EndRecord>,
     /// Processes that belonged to no call when they were seen; those that live still do not.
     pub(super) strays: Vec<Stray>,
-    /// Whether every line was good.
+    /// True if every line was valid.
     pub(super) is_whole: bool,
 }
 

@@ -1,8 +1,9 @@
-//! What a step with `sandbox: strict` can reach, and how it is shut in: Landlock for files, connections and signals, a filter
-//! of system calls (seccomp) for what Landlock does not know of. Both are for this process and all that it starts, for ever.
+//! The sandbox of a step with `sandbox: strict`, and the rules for what it can reach. Landlock covers files,
+//! connections and signals; a filter of system calls (seccomp) covers the rest. Both apply to this process
+//! and all that it starts, forever.
 //!
-//! It is done in the child, by `stage`, a moment before it becomes the program of the step. What cannot be enforced is an error
-//! with what to do, and then nothing runs. Why it is so: docs/decisions/0017-sandbox.md.
+//! The child does it (`stage`), right before it becomes the program of the step. If a rule cannot be
+//! enforced, nothing runs, and the error says what to do. Reasons: docs/decisions/0017-sandbox.md.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
@@ -30,7 +31,7 @@ use std::{
 /// The directory of a workspace that is cuelight's own.
 const OWN: &str = ".cuelight";
 
-/// What must be enforced for all of files to hold: truncating as well (Linux 6.2).
+/// The oldest Landlock version that covers all file access, including truncation (Linux 6.2).
 const ABI_LEAST: ABI = ABI::V3;
 /// From here on signals to processes outside are held back (Linux 6.12).
 const ABI_SIGNALS: ABI = ABI::V6;
@@ -226,14 +227,14 @@ const NAMESPACES: &[libc::c_int] = &[
 /// From here on are the calls of another way to use x86-64 (x32), some of which have numbers of their own.
 const OTHER_NUMBERS: u32 = 0x4000_0000;
 
-/// What one call may reach beside the system: all paths absolute.
+/// Paths that one call may reach besides the system; all are absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reach {
     /// The workspace: read, but for what is cuelight's own.
     root: PathBuf,
-    /// The same as others name it.
+    /// The path of the workspace as other processes name it.
     named: PathBuf,
-    /// Whether it writes in the directory where it stands when it is shut in: not where that is the workspace itself, unless
+    /// True if the step may write in its working directory. False where that is the workspace itself, unless
     /// it is a copy for this call alone.
     works: bool,
     /// A directory of its own, removed when it has ended: written.
@@ -243,11 +244,11 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// What a call in this directory may reach, and that directory: there it has to be started, since its name may mean another one
-    /// by then.
+    /// Returns the reach of a call in this directory, and the opened directory. The call must be started in
+    /// the opened directory, since its name may mean another one by then.
     ///
     /// # Errors
-    /// Why it cannot be shut in there, with what to do.
+    /// The reason why no sandbox is possible there, with the next step.
     pub(crate) fn of(
         root: &Path,
         is_copy: bool,
@@ -349,7 +350,8 @@ fn plain(path: &Path) -> Option<OwnedFd> {
     open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
-/// What is opened, with as much of the access as makes sense for it. What is not there needs no rule.
+/// Adds a rule for an opened file, with as much of the access as makes sense for it. A missing file needs no
+/// rule.
 fn allow(
     rules: RulesetCreated,
     opened: Option<OwnedFd>,
@@ -364,7 +366,8 @@ fn allow(
     Ok(rules.add_rule(PathBeneath::new(opened, access))?)
 }
 
-/// What is held back where no rule allows it: everything the kernel knows of, and no less than all of files.
+/// All access that is refused unless a rule allows it: everything that the kernel can restrict, and at least
+/// all file access.
 fn handled() -> Result<Ruleset, Box<dyn Error>> {
     let least = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     let least = least.handle_access(AccessFs::from_all(ABI_LEAST))?;
@@ -393,14 +396,15 @@ fn shut_calls() -> Result<(), Box<dyn Error>> {
     Ok(apply_filter(&by_number()?)?)
 }
 
-/// What the other filter cannot say: every number from one on is refused, and a call is unknown. What `clone3` is asked for lies in
-/// memory, where no filter sees it; who hears that the kernel does not know it takes `clone`.
+/// Rules that the other filter cannot express: all numbers from one limit on are refused, and `clone3` is
+/// reported as unknown. The arguments of `clone3` lie in memory, where no filter sees them; a program then
+/// falls back to `clone`.
 fn by_number() -> Result<[sock_filter; 6], Box<dyn Error>> {
     const LOAD_WORD: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
     const JUMP_IF_GREATER_OR_EQUAL: u16 = 0x35;
     const RETURN: u16 = 0x06;
-    /// Where the number of the call stands.
+    /// Offset of the call's number.
     const NUMBER: u32 = 0;
     let line = |code, jt, k| sock_filter { code, jt, jf: 0, k };
     let error =
@@ -415,7 +419,7 @@ fn by_number() -> Result<[sock_filter; 6], Box<dyn Error>> {
     ])
 }
 
-/// Whose numbers the filter speaks of.
+/// The architecture whose call numbers the filter uses.
 fn architecture() -> Result<TargetArch, &'static str> {
     if cfg!(target_arch = "x86_64") {
         Ok(TargetArch::x86_64)
@@ -434,11 +438,11 @@ fn unenforced(why: impl std::fmt::Display) -> io::Error {
     io::Error::other(said)
 }
 
-/// What of a sandbox does not hold on this machine, each as a sentence; an error when none can be made at all, and steps with
-/// `sandbox: strict` are refused.
+/// Limits of a sandbox on this machine, each as a sentence. An error means that none can be made at all, and
+/// steps with `sandbox: strict` are refused.
 ///
 /// # Errors
-/// Why.
+/// The reason.
 pub fn sandbox_weaknesses() -> Result<Vec<String>, String> {
     handled().and_then(|it| Ok(it.create()?)).map_err(|it| unenforced(it).to_string())?;
     // Whoever asks can install filters only in earnest: a thread does, and ends.

@@ -39,9 +39,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Whoever connects says who they are in this time.
+/// Timeout for the first message of a new connection.
 const HELLO_MAX: Duration = Duration::from_secs(5);
-/// Who have connected and said nothing yet; more wait outside.
+/// Limit of connections that have sent nothing yet; more wait outside.
 const GREETING_MAX: usize = 8;
 /// Between two looks at whose each process is: from …
 const LOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -52,19 +52,19 @@ const STRETCHES_MAX: usize = 64;
 /// … and bytes that wait in it: what is more is let go, and read from the spool.
 const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What a guard is started with.
+/// Arguments of a guard process.
 pub struct GuardProcess {
     /// `.cuelight/guard` of the workspace.
     pub dir: PathBuf,
-    /// The workspace.
+    /// Root directory of the workspace.
     pub root: PathBuf,
     /// Its own name: of its socket and of its records.
     pub name: String,
-    /// Of the owner that started it.
+    /// Epoch of the owner that started it.
     pub epoch: u64,
     /// This program, for tools that it does itself.
     pub program: Option<PathBuf>,
-    /// What time it is.
+    /// Returns the current time.
     pub now: Now,
     /// The other end is the engine's.
     pub lifeline: OwnedFd,
@@ -158,7 +158,7 @@ struct Done {
     result: Result<Answer, Vec<Executed>>,
 }
 
-/// Who has said hello.
+/// The result of a connection's first message.
 type Greeted = io::Result<(UnixStream, Incoming, u64, Vec<(String, String)>)>;
 
 impl Guard {
@@ -352,7 +352,7 @@ impl Guard {
         }
     }
 
-    /// Whether something would be left that belongs to nobody; asked only when nothing else is left to do.
+    /// True if a process would be left that belongs to no step; called only when nothing else is left to do.
     fn leaves_strays(&self) -> bool {
         self.kin.look();
         self.kin.has_strays()

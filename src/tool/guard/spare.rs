@@ -17,11 +17,11 @@ pub(crate) struct Spare {
     pub(crate) line: UnixStream,
 }
 
-/// Where the one sits that there is.
+/// Holds at most one child that was started ahead.
 #[derive(Clone, Default)]
 pub(super) struct Bench(Arc<Mutex<State>>);
 
-/// Whether one is being started, and the number of the one that waits.
+/// The state of the child that is started ahead: starting, or waiting with this process id.
 pub(super) struct Ahead {
     pub(super) is_starting: bool,
     pub(super) pid: Option<i32>,
@@ -62,7 +62,7 @@ impl Bench {
         matches!(spare.child.try_wait(), Ok(None)).then_some(spare)
     }
 
-    /// What is to be known of it by whoever looks at all processes.
+    /// A snapshot for a look at all processes.
     pub(super) fn seen(&self) -> Ahead {
         match &*self.lock() {
             State::Empty => Ahead { is_starting: false, pid: None },

@@ -36,58 +36,59 @@ pub(super) const WORD: &str = "guard-launch";
 const AHEAD: &str = "ahead";
 /// The program that runs, also when its file was replaced.
 const OURSELVES: &str = "/proc/self/exe";
-/// Of what says how many bytes come.
+/// Bytes of the length prefix of a message.
 const LENGTH_BYTES: usize = 4;
-/// What a child does to itself before it becomes the program of the step.
+/// Conditions that a child applies to itself before it becomes the program of the step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Conditions {
     /// The kernel kills it when its guard dies.
     pub(crate) dies_with_guard: bool,
-    /// What it may use, and all that it starts.
+    /// Resource limits of the process and of all that it starts.
     pub(crate) limits: ProcessLimits,
-    /// What it can reach, where that is not everything.
+    /// The sandbox; `None` if everything can be reached.
     pub(crate) sandbox: Option<Reach>,
-    /// Which of its program (0) and its words (from 1 on) are descriptors that its guard holds open for it.
+    /// Indexes of the words (0 is the program) that are descriptors which the guard holds open for it.
     pub(crate) held: Vec<usize>,
 }
 
 impl Conditions {
-    /// Whether there is anything to do.
+    /// True if any condition applies.
     pub(crate) const fn are_any(&self) -> bool {
         self.dies_with_guard || self.is_held()
     }
 
-    /// Whether anything is kept from it.
+    /// True if limits or a sandbox apply.
     pub(crate) const fn is_held(&self) -> bool {
         !self.limits.is_none() || self.sandbox.is_some()
     }
 
-    /// Whether a child that was started ahead can become such a one: a sandbox has its directory from its guard.
+    /// True if a child that was started ahead can become this program. A sandboxed one cannot: its guard
+    /// gives it its directory.
     pub(crate) const fn may_be_ahead(&self) -> bool {
         self.dies_with_guard && self.sandbox.is_none()
     }
 }
 
-/// What a child becomes.
+/// The program that a child becomes, with its surroundings.
 pub(crate) struct Becoming<'a> {
     pub(crate) conditions: &'a Conditions,
     pub(crate) program: &'a Path,
-    /// What it is called by.
+    /// Word 0 of its command line.
     pub(crate) name: &'a OsStr,
     pub(crate) words: &'a [OsString],
     pub(crate) environment: &'a BTreeMap<&'a OsStr, OsString>,
-    /// Where it stands.
+    /// Working directory of the program.
     pub(crate) dir: &'a Path,
 }
 
 /// A child that waits for its record.
 pub(crate) struct Staged {
     line: tokio::net::UnixStream,
-    /// What it is told when the record is written.
+    /// Environment of the program, and its words if it was started ahead; sent once the record is written.
     variables: Vec<u8>,
-    /// What it reads is opened by it through us, …
+    /// Our copy of the input that the child opens through us, …
     _input: Option<File>,
-    /// … and so is what one writes to that was started ahead.
+    /// … and our copy of the output of a child that was started ahead.
     _output: Option<PipeWriter>,
 }
 
@@ -317,8 +318,9 @@ fn wait_for_words(line: &mut UnixStream) -> io::Result<Vec<OsString>> {
     Ok(told.collect())
 }
 
-/// What its guard holds open for it, it holds open itself: from inside a sandbox nobody sees the descriptors of others. Only what the
-/// guard says it holds: a word that merely looks so was chosen by somebody else, and may lead anywhere.
+/// Opens a descriptor of the guard in the child itself: inside a sandbox nobody sees the descriptors of
+/// others. Only words that the guard marked as held are opened. A word that merely looks like one was chosen
+/// by somebody else, and may lead anywhere.
 fn inside(word: OsString, guard: i32, is_held: bool) -> io::Result<OsString> {
     let theirs = format!("/proc/{guard}/fd/");
     if !is_held || !word.as_bytes().starts_with(theirs.as_bytes()) {

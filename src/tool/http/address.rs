@@ -3,7 +3,7 @@
 use cuelight_base::{safe_text, shorten};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where one request goes.
+/// Destination of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) is_secure: bool,
@@ -14,10 +14,10 @@ pub(super) struct Address {
     pub(super) path: String,
 }
 
-/// Whether requests can be sent to this address.
+/// Checks that requests can be sent to this address.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault in the address.
 pub fn check_address(url: &str) -> Result<(), String> {
     Address::parse(url).map(drop)
 }
@@ -77,7 +77,7 @@ impl Address {
         Ok(Self { is_secure, host, port, path })
     }
 
-    /// Where a `Location` leads from here.
+    /// Resolves a `Location` against this address.
     pub(super) fn join(&self, location: &str) -> Result<Self, String> {
         let scheme = if self.is_secure { "https:" } else { "http:" };
         let has_scheme = location.split(['/', '?', '#']).next().is_some_and(|it| it.contains(':'));
@@ -119,7 +119,7 @@ fn strip<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// What is no ASCII as percent codes; the rest stays as it was written.
+/// Encodes non-ASCII characters as percent codes; the rest stays unchanged.
 fn encoded(path: &str) -> String {
     let byte = |it: u8| {
         if it.is_ascii() { char::from(it).to_string() } else { format!("%{it:02X}") }

@@ -36,14 +36,14 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const FIELDS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// What requests of one workspace have in common.
+/// Settings that all requests of one workspace share.
 #[derive(Default)]
 pub(crate) struct Door {
     pub(super) policy: HttpPolicy,
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
-/// What carries bytes, encrypted or not.
+/// A connection, encrypted or not.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 type Carrier = TokioIo<Box<dyn Stream>>;
@@ -135,7 +135,7 @@ impl Door {
     }
 }
 
-/// Whether the certificate is wrong, or the line.
+/// Tells an invalid certificate from a broken connection.
 fn untrusted(to: &Address, error: &io::Error) -> Failure {
     let cause = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
     match cause {

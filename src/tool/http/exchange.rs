@@ -16,9 +16,9 @@ use hyper::{
     header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 
-/// What is sent.
+/// The request to send.
 pub(crate) struct Post<'a> {
-    /// `POST`
+    /// HTTP method, for example `POST`.
     pub(crate) method: &'static str,
     pub(crate) url: &'a str,
     pub(crate) fields: &'a [(&'static str, &'static str)],
@@ -26,7 +26,7 @@ pub(crate) struct Post<'a> {
     pub(crate) own: &'a [(String, Vec<u8>)],
     /// Name of a field, what stands before the secret in it, the secret.
     pub(crate) private: Option<(&'static str, &'static str, &'a Secret)>,
-    /// Which kind of answer is wanted.
+    /// Value of the `Accept` field.
     pub(crate) accept: &'static str,
     pub(crate) json: Vec<u8>,
 }
@@ -78,12 +78,12 @@ impl Exchange {
         self.headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
     }
 
-    /// How long it asks us to wait.
+    /// Time that the server asks us to wait.
     pub(crate) fn retry_after(&self) -> Option<Span> {
         self.retry_after
     }
 
-    /// Which failure its status is by itself, and what to do about it; none when it is a success.
+    /// Returns the failure that the status alone means, with the next step; `None` when it is a success.
     pub(crate) fn refusal(&self) -> Option<Failure> {
         verdict::of_status(
             &super::Head { status: self.status, location: None },
@@ -92,7 +92,7 @@ impl Exchange {
         .err()
     }
 
-    /// Whether nobody can say if the question had its effect.
+    /// True if the effect of the request is unknown.
     pub(crate) fn is_unknown(&self) -> bool {
         verdict::is_unknown(self.status)
     }

@@ -79,7 +79,7 @@ pub async fn run_http(
     Answer { may_have_happened, retry_after, ..Answer::spooled(ended, outputs, spooled) }
 }
 
-/// What came of it, and whether its effect is known.
+/// The outcome of a request. `is_known` is false if its effect is unknown.
 struct Done {
     result: Result<ValueMap, Failure>,
     retry_after: Option<Span>,
@@ -98,7 +98,7 @@ struct Talk<'a> {
     http: &'a HttpCall,
     secrets: &'a BTreeMap<String, Secret>,
     call: &'a Call,
-    /// Whether a byte of it may have reached somebody.
+    /// True if a byte of it may have reached the server.
     is_sent: bool,
 }
 
@@ -107,7 +107,7 @@ struct Hop {
     to: Address,
     method: Method,
     body: Option<String>,
-    /// Whether it goes where the first one went: only there go secrets.
+    /// True if the hop goes to the origin of the first request: secrets are sent only there.
     is_home: bool,
 }
 
@@ -212,7 +212,7 @@ impl Talk<'_> {
         Ok(request)
     }
 
-    /// Where a redirect leads; nothing when the answer is none.
+    /// The next hop of a redirect; `None` when the answer is no redirect.
     fn next(
         &self,
         hop: &Hop,
@@ -324,7 +324,7 @@ impl Talk<'_> {
     }
 }
 
-/// What a step can read of an answer: everything but what is too large for it, and cookies.
+/// Outputs of a step from an answer: everything except a body that is too large, and cookies.
 fn outputs(
     status: StatusCode,
     fields: &HeaderMap,

@@ -1,7 +1,8 @@
-//! Where a request may go: which hosts the workspace names, and which addresses nobody may reach unless it does.
+//! The allowed destinations of a request: hosts that the workspace names, and addresses that need its
+//! explicit permission.
 //!
-//! A name is looked up once. Every address that comes back is judged, and only to these is a connection made: what a name
-//! means a moment later does not matter.
+//! A name is looked up once. Every returned address is judged, and a connection is made only to these. A
+//! later change of the name does not matter.
 
 use super::address::Address;
 use crate::Failure;
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is never spoken to, although the address is public: ports of other protocols, as the Fetch standard lists them.
+/// Ports of other protocols, as the Fetch standard lists them: always refused, also at public addresses.
 const PORTS_REFUSED: &[u16] = &[
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103,
     104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514,
@@ -20,7 +21,7 @@ const PORTS_REFUSED: &[u16] = &[
     6697, 10080, 11211,
 ];
 
-/// What this workspace allows, beyond what is allowed everywhere: requests to public addresses.
+/// Destinations that this workspace allows beyond the default, which is requests to public addresses.
 #[derive(Clone, Debug, Default)]
 pub struct HttpPolicy {
     /// When there are any, no other host is spoken to.
@@ -48,10 +49,10 @@ struct Network {
 }
 
 impl HttpPolicy {
-    /// What the settings of a workspace say: hosts, networks, a file of certificates in PEM.
+    /// Reads the settings of a workspace: hosts, networks, a file of certificates in PEM.
     ///
     /// # Errors
-    /// What cannot be read, and how it is written.
+    /// The entry that cannot be read, and the correct form.
     pub fn read(hosts: &[String], private: &[String], authorities: Option<PathBuf>) -> Result<Self, String> {
         let host = |text: &String| {
             let how = "write a host, a port where only one is meant, `*.` for all below it";
@@ -81,7 +82,7 @@ impl HttpPolicy {
         self.authorities.as_deref()
     }
 
-    /// Whether this host may be spoken to at all; `is_foreign` when another step chose it.
+    /// Checks that this host may be contacted; `is_foreign` when another step chose it.
     pub(super) fn check_host(&self, to: &Address, is_foreign: bool) -> Result<(), Failure> {
         let is_named = self.hosts.iter().any(|it| it.fits(to));
         let shown = to.origin();
@@ -179,7 +180,7 @@ impl Network {
     }
 }
 
-/// What stands before a port, and the port: an IPv6 address has one only in brackets.
+/// Splits a port from the text before it. An IPv6 address has a port only in brackets.
 fn with_port(text: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
@@ -194,8 +195,8 @@ fn with_port(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Whether an address belongs to the internet at large: not to this machine, its network, a provider's inside, a
-/// multicast group or a documentation page; nor an IPv4 address of those kinds in the dress of an IPv6 one.
+/// True if an address belongs to the public internet. Excluded are this machine, its network, a provider's
+/// internal network, multicast and documentation ranges, and IPv6 forms of IPv4 addresses of these kinds.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(it) => is_public_v4(it),

@@ -1,5 +1,5 @@
-//! What an answer means: which failure a status is, how long the other side asks us to wait, and whether what came is what
-//! was expected.
+//! Judges an answer: the failure that a status means, the wait that the server asks for, and the expected
+//! content.
 
 use super::Head;
 use crate::Failure;
@@ -12,7 +12,7 @@ use hyper::{
 /// Characters of a value in a message.
 const CHARS_SHOWN: usize = 80;
 
-/// Whether the status is one that was expected; else which failure it is.
+/// Checks that the status was expected; else returns the failure.
 pub(super) fn of_status(head: &Head, expect: &HttpExpect) -> Result<(), Failure> {
     let code = head.status.as_u16();
     let is_expected =
@@ -55,12 +55,13 @@ fn meaning(status: StatusCode) -> (FailureMode, &'static str) {
     }
 }
 
-/// Whether nobody can say if the request had its effect: an answer of one who only stands in between.
+/// True if the effect of the request is unknown, because the answer comes from a gateway.
 pub(super) fn is_unknown(status: StatusCode) -> bool {
     matches!(status.as_u16(), 502 | 504)
 }
 
-/// How long it asks us to wait: seconds, or an instant, which counts from the instant that the answer itself names.
+/// Time that the server asks us to wait: in seconds, or as an instant, which counts from the instant in the
+/// answer itself.
 pub(super) fn retry_after(status: StatusCode, fields: &HeaderMap) -> Option<Span> {
     if !matches!(status.as_u16(), 429 | 503) {
         return None;
@@ -75,7 +76,7 @@ pub(super) fn retry_after(status: StatusCode, fields: &HeaderMap) -> Option<Span
     Some(Span(u64::try_from(wait).unwrap_or(0)))
 }
 
-/// Whether the answer holds what was expected of it.
+/// Checks that the answer holds the expected values.
 pub(super) fn of_json(json: Option<&Value>, expect: &HttpExpect) -> Result<(), Failure> {
     let wrong = |message: String| Err(Failure { mode: FailureMode::AgentValidation, message });
     if expect.json.is_empty() {
@@ -99,7 +100,7 @@ pub(super) fn of_json(json: Option<&Value>, expect: &HttpExpect) -> Result<(), F
     Ok(())
 }
 
-/// What stands at `data.items[0].state`.
+/// The value at a path like `data.items[0].state`.
 fn at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
     let mut found = json;
     for piece in path.split('.') {

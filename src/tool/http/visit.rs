@@ -5,22 +5,22 @@
 use super::{Exchange, HttpPolicy, Post, connection::Door};
 use std::ops::ControlFlow;
 
-/// What is asked.
+/// A request to send.
 #[derive(Debug)]
 pub struct HttpVisit {
-    /// `GET`
+    /// HTTP method, for example `GET`.
     pub method: &'static str,
-    /// The whole address.
+    /// The complete address, including the query.
     pub url: String,
     /// Fields beside the usual ones. None is ever shown.
     pub fields: Vec<(String, Vec<u8>)>,
-    /// What is sent.
+    /// Body of the request.
     pub body: Vec<u8>,
-    /// Where it may go.
+    /// Destinations that are allowed.
     pub policy: HttpPolicy,
 }
 
-/// What comes back: its head first, then one stretch after the other.
+/// Parts of the answer: first its head, then one stretch after the other.
 #[derive(Debug)]
 pub enum HttpHeard<'a> {
     /// The status, and the kind of what follows: `application/json`.

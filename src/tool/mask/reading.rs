@@ -55,7 +55,7 @@ const HTML: &[(&[u8], u8)] = &[
     (b"vert", b'|'),
 ];
 
-/// What stands at one place of the stream.
+/// The unit at one place of the stream.
 enum Unit {
     /// A byte that stands for itself.
     Plain,

@@ -13,16 +13,16 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub(super) struct Local<'a> {
     output: Box<dyn AsyncRead + Send + Unpin + 'a>,
     input: Box<dyn AsyncWrite + Send + Unpin + 'a>,
-    /// What has come and was not read yet.
+    /// Bytes that have arrived and were not read yet.
     rest: Vec<u8>,
     /// Bytes of it in which there is no end of a line.
     seen: usize,
 }
 
-/// What stands on a line.
+/// The content of a line.
 pub(super) enum Line {
     Message(Value),
-    /// It is none.
+    /// The line is no message.
     Talk(Vec<u8>),
 }
 

@@ -1,8 +1,9 @@
-//! What a server wants repeated in header fields of the request that calls its tool, for those who stand in between: what the schema
-//! of its input marks by `x-mcp-header` (MCP of 2026-07-28, streamable HTTP). What is marked is part of what people accepted.
+//! Values that a server wants repeated in header fields of the request that calls its tool, for proxies. Its
+//! input schema marks them by `x-mcp-header` (MCP of 2026-07-28, streamable HTTP). The marks are part of the
+//! description that people accepted.
 //!
-//! A name of the server's stands only behind `mcp-param-`, so it is never that of a field of ours, and a value that is no plain
-//! text is spelled in Base64, so it never ends its field.
+//! A server's name appears only after `mcp-param-`, so it never equals a field of ours. A value that is no
+//! plain text is encoded in Base64, so it never ends its field.
 
 use super::shown;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -11,11 +12,11 @@ use std::collections::BTreeSet;
 
 /// By what a schema marks a property.
 const MARK: &str = "x-mcp-header";
-/// What may be marked.
+/// Types of values that may be marked.
 const KINDS: [&str; 3] = ["integer", "string", "boolean"];
 /// The largest whole number that every reader of JSON takes as it is.
 const WHOLE_MAX: i64 = (1 << 53) - 1;
-/// What stands around a value in Base64.
+/// Prefix and suffix of a value in Base64.
 const ENCODED: [&str; 2] = ["=?base64?", "?="];
 
 /// A property that is repeated.
@@ -23,14 +24,14 @@ const ENCODED: [&str; 2] = ["=?base64?", "?="];
 pub(super) struct Marked {
     /// The name of the field, in small letters.
     field: String,
-    /// Where the value stands in the input, from outside to inside.
+    /// Path to the value in the input, from outside to inside.
     path: Vec<String>,
 }
 
-/// What the schema of an input marks.
+/// Returns the values that an input schema marks.
 ///
 /// # Errors
-/// Which mark may not be, as the end of a sentence about the tool. Such a tool is not one.
+/// The invalid mark, as the end of a sentence about the tool. A tool with such a mark cannot be used.
 pub(super) fn marked(schema: &Value) -> Result<Vec<Marked>, String> {
     let mut found = Vec::new();
     look(schema, Some(&[]), &mut found)?;

@@ -19,21 +19,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What the process of ours that speaks to a server is handed.
+/// Input of our process that speaks to a server.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Errand {
-    /// What the server has to say of the tool.
+    /// The accepted description of the tool.
     pub held: McpCall,
-    /// What the tool is given.
+    /// Input of the tool.
     pub input: ValueMap,
 }
 
-/// What came of an errand, as the process that did it tells it in its outputs.
+/// The outcome of an errand, as its process reports it in its outputs.
 #[derive(Debug)]
 pub struct Errands {
     /// The results, or why there are none.
     pub result: Result<ValueMap, super::Failure>,
-    /// Whether the server has answered the call itself, well or not: then it is known what became of it.
+    /// True if the server has answered the call itself, with a result or an error: then its effect is known.
     pub is_known: bool,
 }
 
@@ -54,12 +54,12 @@ const FAILED: &str = "mcp-failure";
 /// The output in which a program says which failure it was.
 const FAILURE_MODE: &str = "failure-mode";
 
-/// What the process writes before the call leaves.
+/// Outputs that the process writes before the call leaves.
 pub fn mcp_leaves() -> ValueMap {
     ValueMap::from_iter([(CALLED.to_owned(), Value::Bool(true))])
 }
 
-/// What it writes when all is over.
+/// Outputs that the process writes at the end.
 pub fn mcp_ends(errand: &Errands) -> ValueMap {
     let mut out = ValueMap::new();
     if errand.is_known {
@@ -75,7 +75,8 @@ pub fn mcp_ends(errand: &Errands) -> ValueMap {
     out
 }
 
-/// What came of a call whose process wrote that. `is_torn` when what it wrote cannot be read.
+/// Turns the outputs of an errand's process into the answer of the call. `is_torn` is true when the outputs
+/// cannot be read.
 pub(super) fn told(mut answer: Answer, is_torn: bool) -> Answer {
     let mut take = |name: &str| answer.outputs.shift_remove(name);
     let (called, answered, failed) =
@@ -191,7 +192,7 @@ pub async fn run_mcp(
     Answer { may_have_happened, retry_after, ..Answer::spooled(ended, outputs, spooled) }
 }
 
-/// What a server says, as a line of ours may show it.
+/// A server's text, made safe for one line of ours.
 fn shown(text: &str) -> String {
     safe_text(&cuelight_base::shorten(text, 200))
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 const SESSION: &str = "mcp-session-id";
 /// Bytes of what it calls us.
 const SESSION_BYTES_MAX: usize = 1024;
-/// How long we take to say that we go.
+/// Timeout for our goodbye to the server.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
 /// The talk with it.
@@ -39,7 +39,7 @@ pub(super) struct Remote<'a> {
     is_sent: bool,
     /// … nor about whether it was refused by whoever it was sent to.
     is_refused: bool,
-    /// What our last question was answered with: none when nobody has answered.
+    /// Status of the answer to our last question; `None` when no answer came.
     status: Option<u16>,
 }
 
@@ -48,7 +48,7 @@ struct Answering {
     exchange: Exchange,
     events: Events,
     is_stream: bool,
-    /// Of an answer that is no stream.
+    /// Body of an answer that is no stream.
     bytes: Vec<u8>,
     /// Messages that are whole.
     ready: VecDeque<Vec<u8>>,
@@ -92,18 +92,18 @@ impl<'a> Remote<'a> {
         self
     }
 
-    /// What is spoken from now on; none where hands are to be shaken first.
+    /// Sets the revision to speak from now on; `None` before a handshake.
     pub(super) fn speaks(&mut self, revision: Option<&str>) {
         self.revision = revision.map(str::to_owned);
     }
 
-    /// What the call repeats of its input.
+    /// Sets the header fields that repeat the call's input.
     pub(super) fn repeats(&mut self, fields: Vec<(String, Vec<u8>)>) {
         self.repeated = fields;
     }
 
-    /// Whether one that knows only older revisions may have answered our last question so: it was answered, and not for who
-    /// we are, how often we ask or how much it has to do.
+    /// True if our last question was answered as a server of older revisions might. Refusals for our
+    /// identity, our rate or its load do not count.
     pub(super) fn may_be_older(&self) -> bool {
         self.status.is_some_and(|it| !matches!(it, 401 | 403 | 407 | 429 | 502..=504))
     }
@@ -201,7 +201,7 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// What a question without shaken hands says in its fields, too, for those who stand in between.
+    /// Header fields that repeat parts of a question without a handshake, for proxies.
     fn told(&self, message: &Value) -> Vec<(String, Vec<u8>)> {
         let method = message["method"].as_str().unwrap_or_default();
         let mut told = vec![("mcp-method".to_owned(), method.as_bytes().to_vec())];
@@ -252,7 +252,8 @@ impl Answering {
         }
     }
 
-    /// Whether a refusal says why in the words of the protocol; then that is the answer to the question of this id.
+    /// True if a refusal carries an error of the protocol. That error is then the answer to the question of
+    /// this id.
     async fn says_why(&mut self, id: &Value) -> bool {
         while !self.is_over {
             if self.is_stream || self.read().await.is_err() {

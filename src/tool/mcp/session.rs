@@ -17,7 +17,7 @@ use cuelight_base::{
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How often the tools are listed again because the server says that they have changed meanwhile.
+/// Limit of new listings of the tools, when the server reports that they have changed meanwhile.
 const LISTS_MAX: usize = 3;
 /// Bytes that results may have: what stands beside them in the file of outputs has to fit as well.
 const RESULT_BYTES_MAX: usize = OUTPUT_BYTES_MAX - 16 * 1024;
@@ -27,7 +27,7 @@ const UNKNOWN_REVISION: i64 = -32022;
 /// … and header fields do not say what the question says, or we cannot do what it wants of us.
 const STATELESS_ERRORS: [i64; 2] = [-32020, -32021];
 
-/// Over which way.
+/// The transport to the server.
 enum Wire<'a> {
     Local(Local<'a>),
     Remote(Box<Remote<'a>>),
@@ -54,7 +54,7 @@ pub(super) struct Session<'a> {
 enum Unanswered {
     /// It says so itself.
     Refused { code: i64, message: String, data: Value },
-    /// There is no answer.
+    /// The question got no answer, for this reason.
     Failed(Failure),
 }
 
@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the call may have reached the server.
+    /// True if the call may have reached the server.
     pub(super) fn has_left(&self) -> bool {
         let is_sent = match &self.wire {
             Wire::Local(_) => true,
@@ -100,12 +100,12 @@ impl<'a> Session<'a> {
         self.has_left && is_sent
     }
 
-    /// Whether the server has answered the call.
+    /// True if the server has answered the call.
     pub(super) const fn is_known(&self) -> bool {
         self.is_known
     }
 
-    /// How long it asks us to wait.
+    /// Time that the server asks us to wait.
     pub(super) fn retry_after(&self) -> Option<Span> {
         match &self.wire {
             Wire::Local(_) => None,
@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
         Ok(all)
     }
 
-    /// Whether header fields repeat what is given to a tool.
+    /// True if header fields repeat the input of a tool.
     const fn repeats(&self) -> bool {
         self.is_stateless && matches!(self.wire, Wire::Remote(_))
     }
@@ -236,8 +236,9 @@ impl<'a> Session<'a> {
         if spoken.contains(&MCP_STATELESS) { Ok(()) } else { Err(unknown_revisions(&spoken)) }
     }
 
-    /// Whether a server with an address shakes no hands. One that does not know the question is spoken to as those of old; one
-    /// that could not be reached, or turns us away, is not asked a second time.
+    /// Returns true if a server with an address speaks without a handshake. A server that does not know the
+    /// question is spoken to with a handshake, as in older revisions. One that could not be reached, or turns
+    /// us away, is not asked a second time.
     async fn asks_what_it_speaks(&mut self) -> Result<bool, Failure> {
         self.set_stateless(true);
         let spoken = match self.ask("server/discover", json!({})).await {
@@ -270,7 +271,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What the server says of a tool, when it is what was accepted.
+    /// The server's description of a tool, if it equals the accepted one.
     async fn accepted(&mut self, held: &McpCall) -> Result<Value, Failure> {
         for _ in 0..LISTS_MAX {
             self.has_changed = false;
@@ -377,7 +378,7 @@ impl<'a> Session<'a> {
         drop(self.send(&answer).await);
     }
 
-    /// It tells something.
+    /// Handles a notification of the server.
     fn hear(&mut self, message: &Value) {
         match message["method"].as_str().unwrap_or_default() {
             "notifications/tools/list_changed" => self.has_changed = true,
@@ -428,7 +429,7 @@ impl<'a> Session<'a> {
         (self.tell)(format!("{}\n", shown(text)).as_bytes());
     }
 
-    /// What a step can read of a result.
+    /// Outputs of a step from a result.
     fn outputs(&mut self, says: &Value, result: &Value) -> Result<ValueMap, Failure> {
         let parts = result["content"].as_array().cloned().unwrap_or_default();
         let texts: Vec<&str> = parts.iter().filter_map(|it| it["text"].as_str()).collect();
@@ -460,7 +461,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Who we are.
+/// Our name and version for the server.
 fn us() -> Value {
     json!({"name": "cuelight", "version": env!("CARGO_PKG_VERSION")})
 }
@@ -478,7 +479,7 @@ fn unknown_revisions(spoken: &[&str]) -> Failure {
     ))
 }
 
-/// Whether a result is all there is; one that says nothing of it is.
+/// True if a result is complete; one without `resultType` is.
 fn is_whole(result: &Value) -> bool {
     result.get("resultType").is_none_or(|it| it == "complete")
 }

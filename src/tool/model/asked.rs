@@ -1,5 +1,5 @@
-//! What a model asks for, put together from the pieces of a stream. A name and arguments are foreign text, and stay that:
-//! whether there is such a tool, and whether it takes them, is for the engine.
+//! Tool calls that a model asks for, assembled from the pieces of a stream. A name and arguments are foreign
+//! text, and stay that: the engine checks that the tool exists and accepts them.
 
 use cuelight_base::{MODEL_ARGUMENTS_BYTES_MAX, ToolAsked, Value};
 
@@ -16,14 +16,14 @@ const OWN_BYTES_MAX: usize = 32 * 1024;
 #[derive(Default)]
 pub(super) struct Calls {
     all: Vec<Piece>,
-    /// Of all arguments.
+    /// Total bytes of all arguments.
     bytes: usize,
 }
 
 /// One of them, as far as it has come.
 #[derive(Default)]
 struct Piece {
-    /// What the provider counts it by.
+    /// Index of the call at the provider.
     place: u64,
     id: String,
     name: String,
@@ -33,7 +33,7 @@ struct Piece {
 }
 
 impl Calls {
-    /// How many have begun.
+    /// Number of calls that have begun.
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
@@ -51,7 +51,8 @@ impl Calls {
         }
     }
 
-    /// Whether this is no more of the one at this place: some servers give all of an answer the same.
+    /// True if this begins a new call at this index instead of continuing the last one. Some servers give all
+    /// calls of an answer the same index.
     pub(super) fn is_new(&self, place: u64, id: &str) -> bool {
         let last = self.all.iter().rfind(|it| it.place == place);
         last.is_none_or(|it| !id.is_empty() && it.id != id)
@@ -69,7 +70,7 @@ impl Calls {
         }
     }
 
-    /// What the provider wants to see again beside the last one.
+    /// Stores the provider's own data of the last call; the provider wants it back in the next request.
     pub(super) fn own(&mut self, text: &str) {
         if let Some(last) = self.all.last_mut().filter(|_| text.len() <= OWN_BYTES_MAX) {
             last.own = Some(text.to_owned());

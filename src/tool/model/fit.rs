@@ -8,7 +8,7 @@ use cuelight_base::{
 
 /// Problems of one answer that are named.
 const PROBLEMS_SHOWN: usize = 5;
-/// What providers enforce while an answer is written.
+/// Keywords of a schema that providers enforce while an answer is written.
 const ENFORCED: &[&str] = &[
     "type",
     "properties",
@@ -20,7 +20,7 @@ const ENFORCED: &[&str] = &[
     "additionalProperties",
     "description",
 ];
-/// What they do not know, and what can be left out there because it is checked here.
+/// Keywords that providers do not know. The request can omit them because they are checked here.
 const CHECKED_HERE: &[&str] = &[
     "$schema",
     "$id",
@@ -49,14 +49,14 @@ pub(super) struct Fit {
     check: Schema,
     /// As the provider enforces it, where it can.
     native: Option<Value>,
-    /// Whether the model has to be told in words.
+    /// True if the prompt has to describe the schema.
     is_told: bool,
 }
 
-/// What is wrong with an answer.
+/// An error in an answer.
 pub(super) struct Wrong {
     pub(super) message: String,
-    /// Whether asking once more may help.
+    /// True if a second request may mend the error.
     pub(super) can_be_mended: bool,
 }
 
@@ -111,7 +111,7 @@ impl Fit {
         }
     }
 
-    /// What a model is asked when its answer was wrong.
+    /// The prompt after a wrong answer.
     pub(super) fn repair(&self, wrong: &str) -> String {
         format!(
             "{wrong}.\nAnswer again, with the whole JSON value and nothing else. It has to fit this JSON Schema:\n{}",
@@ -120,7 +120,7 @@ impl Fit {
     }
 }
 
-/// What a model is told to be, and in which shape it answers where nobody enforces that.
+/// The system prompt; it includes the schema if the provider does not enforce it.
 pub(super) fn system(model: &ModelCall, fit: Option<&Fit>) -> Option<String> {
     let shape = fit.filter(|it| it.is_told).map(|it| {
         format!("Answer with one JSON value and nothing else. It has to fit this JSON Schema:\n{}", it.schema)

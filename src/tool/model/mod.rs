@@ -93,15 +93,15 @@ pub async fn run_model(
 
 /// One side of what was said so far.
 enum Said {
-    /// Ours.
+    /// Our text of the question.
     Asked(String),
-    /// The model's.
+    /// Text of the model's answer.
     Answered(String),
     /// The model's, which asked for tools, and what came of that.
     Called(ToolRound),
 }
 
-/// What a provider's format makes of a question.
+/// A question in the format of a provider.
 struct Question {
     /// Behind the address of the provider.
     path: String,
@@ -111,12 +111,12 @@ struct Question {
     body: Value,
 }
 
-/// What has been heard of an answer.
+/// The parts of an answer that have been received.
 #[derive(Default)]
 struct Heard {
     /// Text of the event at hand.
     text: String,
-    /// What calls itself the one who answered.
+    /// Name of the model that answered, by its own account.
     answered_by: Option<String>,
     /// Tokens of the question, and of the answer.
     input: Option<u64>,
@@ -148,13 +148,13 @@ struct Used {
     is_begun: bool,
 }
 
-/// An answer, whole.
+/// A complete answer of a model.
 struct Whole {
     /// None when it is larger than what is kept.
     text: Option<String>,
     answered_by: Option<String>,
     stop: Stop,
-    /// What it asks for. It is not done here: the engine makes steps of it.
+    /// Tool calls that the model asks for. They are not made here: the engine makes steps of them.
     calls: Vec<ToolAsked>,
 }
 
@@ -164,9 +164,9 @@ struct Talk<'a> {
     key: Option<&'a Secret>,
     /// The field that says where in a trace it stands, where it stands in one.
     place: Vec<(String, Vec<u8>)>,
-    /// Whether a byte of the question may have reached somebody.
+    /// True if a byte of the question may have reached the provider.
     is_sent: bool,
-    /// Whether the other side has said what came of it.
+    /// True if the provider has reported the result.
     is_known: bool,
     retry_after: Option<Span>,
     used: Used,
@@ -438,7 +438,7 @@ impl Talk<'_> {
 }
 
 impl Used {
-    /// What one answer has used. A provider that is silent about one of them says nothing that counts.
+    /// Adds the tokens of one answer. A provider that reports neither number leaves the totals as they are.
     fn add(&mut self, input: Option<u64>, output: Option<u64>) {
         self.is_begun = true;
         if input.is_none() && output.is_none() {
@@ -473,7 +473,7 @@ impl Used {
     }
 }
 
-/// What a step can read of an answer.
+/// Outputs of a step from an answer.
 fn outputs(
     model: &ModelCall,
     whole: Whole,

@@ -1,4 +1,4 @@
-//! What a provider says when it refuses, by its own words for it; its status alone would hide that no money is left, or
+//! Reads a provider's refusal by its own error words. The status alone would hide that no money is left, or
 //! that a key is wrong.
 
 use crate::Failure;
@@ -39,7 +39,7 @@ const WORDS: &[(&str, FailureMode)] = &[
     ("INVALID_ARGUMENT", FailureMode::UserInvalidInput),
 ];
 
-/// What could be read of a refusal.
+/// The readable parts of a refusal.
 #[derive(Default)]
 pub(super) struct Refusal {
     pub(super) mode: Option<FailureMode>,
@@ -52,7 +52,7 @@ pub(super) fn of(body: &[u8]) -> Refusal {
     serde_json::from_slice(body).map(|it| read(&it)).unwrap_or_default()
 }
 
-/// What to do about a refusal that means this.
+/// The next step for the reader after a refusal of this mode.
 pub(super) fn advice(mode: FailureMode, status: u16, model: &ModelCall, wait: Option<Span>) -> String {
     let name = &model.name;
     match mode {
@@ -107,7 +107,7 @@ fn read(said: &Value) -> Refusal {
     Refusal { mode, message, retry_after }
 }
 
-/// `27s`, `27.5s`
+/// Parses seconds like `27s` or `27.5s`, rounded up.
 fn seconds(text: &str) -> Option<Span> {
     let (whole, rest) = text.strip_suffix('s')?.split_once('.').unwrap_or((text.strip_suffix('s')?, "0"));
     let up = u64::from(rest.bytes().any(|it| it != b'0'));

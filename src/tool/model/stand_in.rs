@@ -3,17 +3,18 @@
 use super::{Said, asked::Calls};
 use cuelight_base::{ModelCall, OfferedTool, ToolAsked, Value, ValueMap, safe_text, sha256, shorten};
 
-/// How deep a value is made up.
+/// Depth limit of a made-up value.
 const DEPTH_MAX: u8 = 16;
 /// Items that are made up of one list, and characters of one text.
 const ITEMS_MAX: u64 = 100;
 const CHARS_MAX: u64 = 10_000;
 
-/// What a line of its question begins with that says what it asks for, where it is offered tools: a name, and JSON.
+/// Prefix of a line in the question that asks for a tool call, if tools are offered: then follow a name and
+/// JSON.
 const CALLS: &str = "stand-in calls ";
 
-/// What it asks for: what lines of its question say, or each tool that it is offered, once, with arguments that are made up
-/// from what the tool takes.
+/// Tool calls that the stand-in asks for: the ones in lines of its question, else each offered tool once. The
+/// arguments are then made up from the tool's input schema.
 pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
     if model.tools.is_empty() || !model.rounds.is_empty() {
         return Ok(Vec::new());

@@ -3,7 +3,7 @@
 use crate::Failure;
 use cuelight_base::{FailureMode, MODEL_EVENT_BYTES_MAX};
 
-/// What has come and is no whole event yet.
+/// Received bytes that are not yet a whole event.
 #[derive(Default)]
 pub(crate) struct Events {
     line: Vec<u8>,

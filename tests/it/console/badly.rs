@@ -1,5 +1,5 @@
-//! What a console meets that nobody wished for: every size, names without end, clocks that jump, runs that vanish, nothing at all; in every
-//! view and with everything that lies over one.
+//! Bad conditions for a console: every size, endless names, clocks that jump, runs that vanish, no runs at
+//! all. Tested in every view and with every overlay.
 
 use super::{Console, fixture::Stage};
 use cuelight_base::{FailureMode, Span, Timestamp};

@@ -284,7 +284,7 @@ fn an_emergency_calls_at_once_and_stands_everywhere_until_somebody_else_has_look
     assert!(!console.text().contains("to review"), "{}", console.text());
 }
 
-/// What that let go has changed before it began, so that the gate asks anew.
+/// A run whose approved file has changed before it began, so that the gate opens again.
 fn overtaken(size: (u16, u16)) -> Console {
     let mut console = overridden(&[], size);
     let hash = |of: &str| sha256("test", &[of.as_bytes()]).to_string();

@@ -289,7 +289,7 @@ pub(super) fn decision(asked: &[Command]) -> &Decision {
     }
 }
 
-/// Letters as keys.
+/// Turns letters into keys.
 pub(super) fn typed(text: &str) -> String {
     text.chars().map(|c| if c == ' ' { "space ".to_owned() } else { format!("{c} ") }).collect()
 }
@@ -834,7 +834,7 @@ impl Chance {
     }
 }
 
-/// What a careful witness has seen: it reads the screen, and knows nothing of the model.
+/// The memory of a careful witness: it reads the screen, and knows nothing of the model.
 #[derive(Default)]
 struct Witness {
     /// The end of an ask was on the screen in some frame: its code.

@@ -347,7 +347,7 @@ fn ten_thousand_runs_are_counted_and_only_a_page_is_drawn() {
     assert!(console.text().contains("1-1 of 1 (308)"), "{}", console.text());
 }
 
-/// What is asked for when a message comes and nobody answers.
+/// Pictures that a message requests.
 fn pictures_asked(console: &mut Console, message: Message) -> Vec<(u64, Box<Scene>)> {
     let asked =
         |wish| if let Wish::Arrange { request, scene } = wish { Some((request, scene)) } else { None };

@@ -329,7 +329,7 @@ fn this_screen_says_what_its_frames_cost() {
     assert!(text.contains("render  0.8 fps  0.9 ms/frame  1.2 kB/s  skipped 8"), "{text}");
 }
 
-/// What agents were given and what came of it stands among what the steps wrote, and is looked at alone.
+/// Inputs and results of agents appear in the log among the output of steps, and can be shown alone.
 #[test]
 fn agents_are_a_source_in_the_logs() {
     let mut console = Console::new(reviewing(), 160, 48);

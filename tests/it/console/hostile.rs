@@ -15,7 +15,8 @@ use ratatui::{
     layout::Rect,
 };
 
-/// What terminals obey, in every spelling: begin, what is asked, end. And code points that hide or move what is read.
+/// Sequences that terminals obey, in every spelling: begin, command, end. Also code points that hide or move
+/// text.
 fn sequences() -> Vec<String> {
     let begins = ["\x1b]", "\u{9d}", "\x1b[", "\u{9b}", "\x1bP", "\u{90}", "\x1b_", "\x1b^", "\x1bX"];
     let middles = [
@@ -139,7 +140,7 @@ fn check(console: &Console, what: &str) {
     }
 }
 
-/// Where foreign text is shown: keys from the list of runs.
+/// Places that show foreign text: keys from the list of runs.
 const PLACES: &[&str] = &[
     "enter",
     "3",

@@ -1,4 +1,5 @@
-//! What keys lead to beside the views: what can follow a prefix, marks and ways back, copies, files, the own editor.
+//! Effects of keys beside the views: keys after a prefix, marks and ways back, copies, files, the user's
+//! editor.
 
 use super::Console;
 use cuelight_base::Span;

@@ -14,7 +14,7 @@ fn input(name: &str, kind: &str, required: bool, default: Option<&str>) -> Offer
     }
 }
 
-/// What the owner of the workspace would answer.
+/// The answer of the workspace's owner.
 fn offered(path: &str, words: &[(String, String)]) -> Offered {
     let files = vec![".cuelight/workflows/deploy.yaml".to_owned(), ".cuelight/workflows/etl.yaml".to_owned()];
     if !path.ends_with("deploy.yaml") {

@@ -1,5 +1,5 @@
-//! What steps wrote: keys and bytes in, screen out. Output is read in pages and heard as it comes; whatever it holds, the
-//! screen shows it and obeys nothing.
+//! Output of steps: keys and bytes in, screen out. Output is read in pages and heard as it comes. The screen
+//! shows all of it and obeys nothing.
 
 use super::{
     Console,
@@ -325,7 +325,8 @@ fn a_progress_bar_keeps_its_last_state() {
     sees(&console, "⟨\\r ×2⟩  99%");
 }
 
-/// What must never reach a cell: control bytes, what is invisible, and what takes no cell of its own.
+/// False for symbols that must never reach a cell: control bytes, invisible ones, and ones that take no cell
+/// of their own.
 fn is_safe(symbol: &str) -> bool {
     let odd = |c: char| {
         c.is_control()
@@ -424,7 +425,7 @@ fn lines_have_the_time_at_which_they_came() {
     sees(&console, &time);
 }
 
-/// What the engine and the gates did stands among what the steps wrote, in its time, and can be looked at alone.
+/// Actions of the engine and the gates appear among the output of steps, by time, and can be shown alone.
 #[test]
 fn the_engine_and_the_gates_are_sources_beside_the_steps() {
     for (width, height) in [(80, 24), (160, 48)] {

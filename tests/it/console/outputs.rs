@@ -1,5 +1,5 @@
-//! What the steps of the afternoon wrote, read as a desk reads it: in pages, from any byte on, with a middle that may be
-//! gone.
+//! Output of the afternoon's steps, read as a desk reads it: in pages, from any byte on, with a middle that
+//! may be gone.
 
 use super::fixture::Stage;
 use cuelight_base::{Arrivals, AttemptId, RunId, Span, Timestamp};
@@ -19,7 +19,7 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Of every call that has been made.
+    /// The output of every call made so far.
     pub(super) fn of_afternoon(stage: &Stage) -> Self {
         let mut outputs = Self::default();
         for summary in stage.board.summaries() {
@@ -98,7 +98,7 @@ impl Outputs {
     }
 }
 
-/// What a step like this would say.
+/// Output of a step with this id.
 fn text_of(id: &str, runs: bool, failed: bool) -> String {
     let mut text = String::new();
     let seed = id.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));

@@ -62,7 +62,7 @@ fn a_pane_is_made_big_and_small_and_as_it_was() {
     assert_eq!(screen("1", "_ 4 1", (160, 48)), screen("1", "_ ctrl-l ctrl-l", (160, 48)));
 }
 
-/// What is seen to its end in a pane that has all of the screen is as seen as in any other.
+/// An ask that is read to its end in a full-screen pane counts as read, as in any other pane.
 #[test]
 fn an_ask_that_has_the_whole_screen_is_read_to_its_end_before_it_is_answered() {
     let mut console = Console::of_afternoon(160, 48);

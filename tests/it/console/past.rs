@@ -8,7 +8,7 @@ use cuelight_projection::Record;
 /// Records that a page of a real desk would hold at most.
 const PAGE: usize = 1024;
 
-/// What is asked of the log; nothing when something else is asked.
+/// Answers a request for the log; `None` for any other request.
 pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
     match want {
         Lookup::Events { run, after, limit } => {

@@ -1,4 +1,4 @@
-//! What must never happen by accident: no decision by paste, by a held key, by Enter alone, or too soon.
+//! Accidents that must never happen: no decision by paste, by a held key, by Enter alone, or too soon.
 
 use super::Console;
 use cuelight_base::Span;

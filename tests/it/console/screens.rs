@@ -65,7 +65,7 @@ pub(super) fn everywhere(name: &str, open: impl Fn(u16, u16) -> Console) {
     keep(&format!("reader_{name}_80x24"), &text);
 }
 
-/// What somebody hears who has the screen read out, and where the cursor stands.
+/// The text of a screen that is read out, and the position of the cursor.
 fn read_out(mut console: Console) -> String {
     console.model.look.reader = true;
     drop(console.send(Message::Tick(console.at)));
@@ -115,7 +115,7 @@ fn the_smallest_screen_shows_every_view_and_a_smaller_one_says_what_it_needs() {
     check("runs_59x15", &Console::of_afternoon(59, 15));
 }
 
-/// What is chosen by number goes the same way as what is chosen by a key: the dialog asks, and 350 ms count.
+/// A choice by number goes the same way as one by a key: the dialog asks, and 350 ms count.
 #[test]
 fn a_screen_that_is_read_out_numbers_its_choices() {
     let mut console = Console::of_afternoon(80, 24);
@@ -230,7 +230,8 @@ fn pass(console: &mut Console, milliseconds: u64) {
     let _ = console.send(Message::Tick(console.at));
 }
 
-/// What is wrong with the engine, or the way to it, is said at every width; that it is silent or too fast, where there is room.
+/// The status line reports trouble of the engine or the connection at every width. Silence or excess speed is
+/// reported if there is room.
 #[test]
 fn the_status_line_says_what_is_wrong_at_every_width() {
     let mut console = Console::of_afternoon(160, 48);
@@ -261,7 +262,7 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
     assert!(lines(&console).iter().all(|it| !it.contains("BEHIND")), "{:#?}", lines(&console));
 }
 
-/// Where a sign turns, and where nothing may.
+/// The sign of running work turns in the body of the screen only; nothing else turns.
 #[test]
 fn what_runs_turns_its_sign_in_the_body_and_nowhere_else() {
     let theme = Theme::built_in("dark").expect("built in");
@@ -314,7 +315,7 @@ fn a_screen_that_is_read_out_says_which_instant_of_the_past_it_is() {
     assert!(!console.text().contains("the past of"), "{}", console.text());
 }
 
-/// Where each screen is kept: `gates_read` at `80x24`, and in `mono`.
+/// Sizes and modes in which each screen is kept: `gates_read` at `80x24`, and in `mono`.
 fn kept() -> BTreeMap<String, BTreeSet<String>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/console");
     let mut kept: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -331,7 +332,7 @@ fn kept() -> BTreeMap<String, BTreeSet<String>> {
     kept
 }
 
-/// What is kept once, because it is about one size or one look.
+/// Screens that are kept once, because they are about one size or one mode.
 const ONCE: [&str; 6] = [
     "status",
     "audit_mono_ascii",
@@ -351,7 +352,7 @@ fn every_screen_is_kept_at_every_size_and_in_every_mode() {
     assert!(missing.is_empty(), "open these with `everywhere`: {missing:#?}");
 }
 
-/// Whatever asks before it acts, and where it is kept.
+/// Actions that ask before they act, each with its kept screen.
 const DIALOGS: &[(Intent, &str)] = &[
     (Intent::Cancel, "cancel"),
     (Intent::Retry, "retry"),
@@ -375,7 +376,7 @@ const DIALOGS: &[(Intent, &str)] = &[
     (Intent::Stop, "leave_stop"),
 ];
 
-/// What lies over a view without being a question to the engine, and the past.
+/// Overlays of a view that are no questions to the engine, and the past.
 const OVERLAYS: [&str; 11] = [
     "palette",
     "help",

@@ -45,7 +45,7 @@ const NAMED: &[Key] = &[
 ];
 const LETTERS: &str = "jkhlgGzaoMRcmtfnNwxpPXSCyYuE@?:/&12345678-+_s 0HVdeDJKLBT*'[]r7";
 
-/// What the model knows of a dialog: since when its answers count.
+/// The model of a dialog: the time from which its answers count.
 #[derive(Default)]
 struct Witness {
     counts_from: Option<Timestamp>,
@@ -57,7 +57,7 @@ impl Witness {
         self.counts_from = asks.then(|| self.counts_from.unwrap_or(console.at + Span(350)));
     }
 
-    /// Whether something may be asked of the engine that cannot be taken back.
+    /// True if an irreversible request to the engine is allowed now.
     fn allows(&self, at: Timestamp, repeat: bool) -> bool {
         !repeat && self.counts_from.is_some_and(|it| at >= it)
     }
@@ -71,7 +71,7 @@ impl Witness {
     }
 }
 
-/// What can be taken back is asked at once, and a remark is only said.
+/// True for commands that need no dialog: they can be withdrawn, or are only remarks.
 fn is_harmless(command: &Command) -> bool {
     matches!(
         command,

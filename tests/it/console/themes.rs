@@ -34,7 +34,7 @@ fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
-/// How far two linear colours are from each other for the eye (CIE 1976).
+/// Distance of two linear colours as the eye sees it (CIE 1976).
 fn distance(one: [f64; 3], other: [f64; 3]) -> f64 {
     let lab = |[r, g, b]: [f64; 3]| {
         let bent = |it: f64| if it > 0.008_856 { it.cbrt() } else { 7.787 * it + 16.0 / 116.0 };
@@ -46,7 +46,7 @@ fn distance(one: [f64; 3], other: [f64; 3]) -> f64 {
     lab(one).iter().zip(lab(other)).map(|(left, right)| (left - right).powi(2)).sum::<f64>().sqrt()
 }
 
-/// What an eye without one kind of cone sees (Machado and others, 2009).
+/// A colour as seen without one kind of cone (Machado and others, 2009).
 fn seen_by(cones: [[f64; 3]; 3], color: [f64; 3]) -> [f64; 3] {
     cones.map(|row| row.iter().zip(color).map(|(a, b)| a * b).sum::<f64>().clamp(0.0, 1.0))
 }

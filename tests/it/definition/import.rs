@@ -79,7 +79,8 @@ fn what_is_no_recorded_run_is_refused_with_a_sentence() {
     }
 }
 
-/// What is made of a fixture; the only thing the checker may miss is a workflow that is imported by itself.
+/// Text of an imported fixture. The only thing that the checker may miss is a workflow that is imported by
+/// itself.
 #[track_caller]
 fn imported(made: Result<Imported, String>, others: &[&str]) -> String {
     let made = made.expect("a workflow");
@@ -485,7 +486,7 @@ pub(super) fn dagu_with(key: Option<(&str, &str)>, is_root: bool, run: &str) -> 
     format!("{top}\nsteps:\n  - {{id: a, run: echo}}\n  - {{id: b{run}{depends}{step}}}\n")
 }
 
-/// What is written passes the checker, with the files beside it.
+/// Checks that the imported workflow passes the checker, with the files beside it.
 #[track_caller]
 fn dagu_passes(text: &str) -> Option<Imported> {
     let made = import_dagu(text).ok()?;

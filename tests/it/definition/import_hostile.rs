@@ -24,7 +24,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 const VALUES_A_KEY: usize = 3;
 /// Stands in a file where a piece of YAML is put that JSON cannot say.
 const HOLE: &str = "@HOLE@";
-/// What templates, shells, YAML and terminals take for something else.
+/// Texts that templates, shells, YAML and terminals may interpret.
 const INJECTED: [&str; 8] = [
     "${{ secrets.ZZ }} $(touch zz) `touch zz` '; touch zz; \" zz",
     "${{ fromJSON(",
@@ -76,7 +76,8 @@ fn values(key: &str) -> Vec<String> {
     all
 }
 
-/// What is wrong with an import, if anything is. A text that was `hidden` in the file is named, or it changes what is written.
+/// The fault of an import, if any. A text that was `hidden` in the file is named, or it changes the written
+/// workflow.
 fn wrong(import: Import, text: &str, key: Option<(&str, &str)>, without: &str) -> Option<String> {
     let begun = Instant::now();
     let made = catch_unwind(AssertUnwindSafe(|| holds(import, text).then(|| import(text))));

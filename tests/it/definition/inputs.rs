@@ -1,4 +1,4 @@
-//! What is given to a workflow, against what it asks for.
+//! Values of inputs, checked against the declarations of a workflow.
 
 use super::workflow;
 use cuelight_definition::check_input_texts;

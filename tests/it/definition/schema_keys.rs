@@ -36,7 +36,7 @@ pub(super) fn has_word(line: &str, word: &str) -> bool {
         .any(|(at, _)| !line[..at].ends_with(is_letter) && !line[at + word.len()..].starts_with(is_letter))
 }
 
-/// What goes wrong with a key at this place, if anything does.
+/// The fault of a key at this place, if any.
 fn silent(import: Import, (object, file, pointer): Place, key: &str, value: &Value) -> Option<String> {
     let without = import(&file().to_string()).expect("a file without the key is imported");
     let mut whole = file();
@@ -114,7 +114,7 @@ fn cron() -> Value {
     json!({"kind": "CronWorkflow", "metadata": {"name": "w"}, "spec": {"schedules": ["0 3 * * *"], "workflowSpec": graph()["spec"].clone()}})
 }
 
-/// Where the objects of the schema of Argo stand.
+/// Places of the objects in Argo's schema.
 pub(super) const ARGO_PLACES: [Place; 40] = [
     ("Workflow", workflow, ""),
     ("CronWorkflow", cron, ""),
@@ -217,7 +217,7 @@ pub(super) fn actions() -> Value {
     }})
 }
 
-/// Where the objects of the schema of GitHub stand.
+/// Places of the objects in GitHub's schema.
 pub(super) const GITHUB_PLACES: [Place; 22] = [
     ("workflow", actions, ""),
     ("on", actions, "/on"),

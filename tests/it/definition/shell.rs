@@ -38,7 +38,7 @@ fn script_of(run: &str) -> Script {
     }
 }
 
-/// What bash prints for a script whose input has a value.
+/// Output of bash for a script whose input has this value.
 #[expect(clippy::disallowed_methods, reason = "the very thing to be shown is what a real shell does")]
 fn bash(script: &Script, value: &str) -> String {
     let contexts: ValueMap = [("inputs".to_owned(), json!({"x": value}))].into_iter().collect();
@@ -170,7 +170,7 @@ fn tests_and_branches_take_values_as_words() {
     );
 }
 
-/// Whether the checker refuses a script, and what it says to do instead.
+/// The advice with which the checker refuses a script; `None` if it accepts it.
 #[track_caller]
 fn refused(run: &str) -> Option<String> {
     let indented = run.replace('\n', "\n      ");

@@ -64,7 +64,7 @@ struct Declared {
     fields: Vec<(String, String)>,
 }
 
-/// The whole page.
+/// Text of the whole page.
 pub(super) fn page(source: &str) -> String {
     let samples = samples();
     let mut out = TOP.to_owned();
@@ -442,7 +442,7 @@ fn agents() -> Vec<Fact> {
     all.into_iter().map(Fact::Agent).collect()
 }
 
-/// One of each.
+/// One event of each type.
 fn samples() -> Vec<Event> {
     let facts = [
         runs(),

@@ -14,7 +14,7 @@ one of your own is described, stands in [workflow](workflow.md#tools).
 |---|---|---|---|---|
 ";
 
-/// The whole page.
+/// Text of the whole page.
 pub(super) fn page() -> String {
     let registry = Registry::new(&[]);
     let mut out = TOP.to_owned();

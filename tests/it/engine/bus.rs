@@ -1,4 +1,4 @@
-//! What is said and waited for: steps that emit, steps that wait for messages, and people who say something.
+//! Messages: steps that emit, steps that wait, and people who send some.
 
 use super::door::{check, person, play};
 use cuelight_base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Span, Timestamp};
@@ -145,7 +145,7 @@ struct Listener {
 }
 
 impl Listener {
-    /// Whether it is said now, under an id of the sender's own, …
+    /// Sends a message under an id of the sender's own. True if it is recorded now, …
     fn hears(&mut self, at: Timestamp, id: &str, n: usize) -> Result<bool, Refusal> {
         self.take(at, NewMessage { id: Some(id.to_owned()), data: json!(n), ..NewMessage::default() })
     }

@@ -1,4 +1,4 @@
-//! What a person approved is exactly what runs, or the gate opens again (`reliability.md` 4).
+//! Exactly the approved files run, or the gate opens again (`reliability.md` 4).
 
 use super::door::{check, play};
 use cuelight_engine::{AttemptEvent, Fact};

@@ -41,7 +41,7 @@ pub(super) fn check(workflow: &str, script: &str, expected: &str) {
     }
 }
 
-/// Plays the script.
+/// Plays the script against a workflow.
 #[track_caller]
 pub(super) fn play(workflow: &str, script: &str) -> Bench {
     let (first, corrected) =
@@ -87,13 +87,13 @@ impl Files for Others<'_> {
             .ok_or_else(|| "there is none".to_owned())
     }
 
-    /// Those that begin with `agents/`.
+    /// Files whose paths begin with `agents/`.
     fn agents(&self) -> Vec<(String, Result<String, String>)> {
         let agents = self.0.iter().filter(|it| it.0.starts_with("agents/"));
         agents.map(|(name, text)| ((*name).to_owned(), Ok(dedented(text)))).collect()
     }
 
-    /// Those that begin with `tools/`.
+    /// Files whose paths begin with `tools/`.
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         let tools = self.0.iter().filter(|it| it.0.starts_with("tools/"));
         tools.map(|(name, text)| ((*name).to_owned(), Ok(dedented(text)))).collect()
@@ -116,7 +116,7 @@ pub(super) struct Bench {
     asked: BTreeMap<(RunId, StepIx), (Vec<String>, Vec<Vec<String>>, Vec<Program>)>,
     known: BTreeMap<(RunId, StepIx), Facts>,
     only_programs: Vec<((RunId, StepIx), Facts)>,
-    /// Whether the second look at files is answered by the script; else nothing has changed.
+    /// True if the script answers the second look at files; otherwise nothing has changed.
     looks_itself: bool,
     decisions: u32,
     said: u32,
@@ -158,7 +158,7 @@ pub(super) fn person(name: &str) -> Actor {
     }
 }
 
-/// Whatever asks in a workspace whose engine runs as ann.
+/// The actor of this name in a workspace whose engine runs as ann.
 fn owned_by_ann(name: &str) -> Option<Actor> {
     let (proof, channel) = match name {
         "nightly" => (Proof::Schedule(1), Channel::Schedule),
@@ -209,8 +209,7 @@ fn work(id: &str) -> AttemptId {
     id.parse().expect("a piece of work")
 }
 
-/// Whoever has the token of an agent.
-/// Who shows a token: `coder-1@bank` is one of a project.
+/// The holder of an agent's token: `coder-1@bank` is one of a project.
 fn token_of(subject: &str, project: Option<&str>) -> Actor {
     let token = Token {
         id: format!("t-{subject}"),
@@ -361,7 +360,7 @@ impl Bench {
         self.submit(command);
     }
 
-    /// What agents do, and what people do to state and say, is played by itself.
+    /// Plays a line about agents, or about state and messages of people. False for any other line.
     fn is_said_elsewhere(&mut self, words: &[&str]) -> bool {
         match words {
             [_, "comes" | "beats" | "leaves" | "claims" | "goes-on" | "returns" | "fails", ..] => {
@@ -383,7 +382,7 @@ impl Bench {
         })
     }
 
-    /// What had happened before a step began, or after so many events: `#7`.
+    /// The past before a step began, or after a number of events: `#7`.
     #[track_caller]
     fn past(&self, at: &str) -> (ForkAt, Past) {
         let count = match at.strip_prefix('#') {
@@ -755,7 +754,7 @@ impl Bench {
         }
     }
 
-    /// How everything stands: the run, then each step with its state.
+    /// The state of the run, then of each step.
     pub(super) fn standing(&self) -> String {
         let run = self.run;
         let mut steps: Vec<StepState> = vec![StepState::Pending; self.plans[&run].len()];
@@ -1001,7 +1000,7 @@ impl Bench {
         panic!("it does not come to rest\n{}", self.text());
     }
 
-    /// What somebody helpful would do next.
+    /// The next line of the script that a helpful person would write.
     fn answer(&self) -> Option<String> {
         if self.world.state_of(self.run) == Some(RunState::Paused) {
             return Some("resume".to_owned());
@@ -1099,8 +1098,8 @@ impl Bench {
     }
 }
 
-/// What a call executes, as it is found on no disk.
-/// A captured workspace has another hash for other patterns; one of `large` cannot be captured.
+/// The files that a call executes, made up without a disk. A captured workspace has another hash for other
+/// patterns; one of `large` cannot be captured.
 fn executed(program: Program) -> (Program, Vec<FileFact>) {
     if let Some(tree) = &program.tree {
         let patterns = tree.patterns.join(" ");

@@ -1,4 +1,4 @@
-//! What people say of failures: seen, mended, or not after all (`semantics.md` 9).
+//! Notes of people on failures: seen, mended, or not after all (`semantics.md` 9).
 
 use super::door::check;
 

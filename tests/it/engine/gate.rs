@@ -447,7 +447,8 @@ fn who_asked_for_the_run_does_not_approve_it_where_two_are_needed_or_where_it_is
     at("", "req approves via-script", "g-1 approved by people");
 }
 
-/// Whoever owns a workspace can write its schedules, add keys for tokens, and let an agent ask: the request is theirs.
+/// The owner of a workspace can write its schedules, add keys for tokens, and let an agent ask. Such requests
+/// count as the owner's own.
 #[test]
 fn who_owns_the_workspace_does_not_approve_what_nobody_proven_asked_for() {
     let of = |rules: &str, by: &str, who: &str, expected: &str| {

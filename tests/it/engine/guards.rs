@@ -1,4 +1,4 @@
-//! What must hold whatever is asked: the guards of behaviour (`docs/STYLE.md`).
+//! Rules that hold for every request: the guards of behaviour (`docs/STYLE.md`).
 
 use super::door::{Bench, fold, play};
 use cuelight_engine::{Command, Fact};

@@ -32,14 +32,14 @@ struct Case {
     journal: Vec<Event>,
     now: Timestamp,
     looked: Looked,
-    /// What was asked of a disk, and is not answered yet.
+    /// Requests to a disk that are not answered yet.
     unanswered: Vec<Command>,
     /// People.toml as it is.
     members: BTreeMap<String, Member>,
     decisions: u32,
 }
 
-/// What came of a gate: how often somebody might, and might not.
+/// Counts of a gate's decisions: allowed and refused.
 #[derive(Default)]
 struct Sum {
     yes: u64,
@@ -192,7 +192,7 @@ impl Case {
         Arc::clone(self.board.gate(GATE).expect("it asks"))
     }
 
-    /// Something happens.
+    /// Plays one random action.
     fn happens(&mut self) {
         if !self.dice.chance(20) {
             self.answer_all();

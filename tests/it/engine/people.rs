@@ -1,8 +1,8 @@
-//! Whoever votes, hands on, takes back and edits in whatever order: a gate is approved exactly when enough different
-//! people who may have agreed, and nobody gets around that by hand or in an emergency who may not. Held against a model
-//! that counts on its own.
+//! Random votes, delegations, withdrawals and edits in any order. A gate is approved exactly when enough
+//! different people who may have agreed. Nobody without the right gets around that by an override or in an
+//! emergency. The engine is compared with a model that counts on its own.
 //!
-//! `CUELIGHT_PEOPLE_SETS` says how many random sets are tried; the seed of each is its number.
+//! `CUELIGHT_PEOPLE_SETS` sets the number of random sets; the seed of each is its number.
 
 use super::door::plan;
 use crate::looked::Looked;
@@ -73,7 +73,7 @@ struct Standing {
     uses: Vec<String>,
 }
 
-/// What the model knows.
+/// The model of one gate.
 #[derive(Default)]
 struct Model {
     votes: Vec<Standing>,
@@ -82,14 +82,14 @@ struct Model {
     handed: Vec<(String, String, Timestamp, Vec<String>)>,
     /// Nobody who stands here may count.
     excluded: Vec<String>,
-    /// Whether somebody approved alone, in an emergency.
+    /// True if somebody approved alone, in an emergency.
     alone: bool,
-    /// Whether somebody overrode it.
+    /// True if somebody overrode the gate.
     by_hand: bool,
 }
 
 impl Model {
-    /// Whether places can be given to votes, each vote to one place: tried in every way there is.
+    /// True if places can be given to votes, each vote to one place; all assignments are tried.
     fn is_enough(&self, require: &[Quorum]) -> bool {
         fn fill(places: &[&Quorum], votes: &[&Standing], used: &mut Vec<bool>) -> bool {
             let Some((place, rest)) = places.split_first() else { return true };
@@ -262,7 +262,7 @@ impl Set {
         }
     }
 
-    /// Whether this person may have closed the gate without the others, in an emergency.
+    /// Checks that this person may have closed the gate alone, in an emergency.
     fn is_excused(&self, by: &Actor) -> Result<(), String> {
         let principal = by.principal();
         if self.model.is_out(&principal) {

@@ -1,4 +1,4 @@
-//! What a crash means: by the class of the effect (`reliability.md` 3), and for what waits.
+//! Effects of a crash: by the class of the effect (`reliability.md` 3), and on waiting steps.
 
 use super::door::{check, play};
 use cuelight_base::ErrorKind;

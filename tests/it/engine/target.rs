@@ -1,4 +1,4 @@
-//! What calls go to: circuits that open and close, and who waits meanwhile (`semantics.md` 8).
+//! Targets of calls: circuits that open and close, and steps that wait meanwhile (`semantics.md` 8).
 
 use super::door::{check, play};
 use cuelight_base::{RunId, Seq};

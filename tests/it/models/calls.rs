@@ -93,7 +93,7 @@ impl Desk {
     }
 }
 
-/// What one part makes of one call.
+/// The answer of one call to one part.
 fn answer(format: Format, part: Part) -> Answer {
     let provider = Provider::play(vec![part]);
     Desk::new().ask(call(format, &provider.url()))
@@ -150,7 +150,7 @@ fn each_format_is_asked_in_its_own_words_and_its_stream_becomes_one_answer() {
     });
 }
 
-/// Whoever looks on sees the first words while the model still thinks of the next.
+/// A reader of the log sees the first words while the model still thinks of the next.
 #[test]
 fn an_answer_is_seen_as_it_comes() {
     for (format, name) in FORMATS {
@@ -194,7 +194,8 @@ fn a_refusal_is_told_by_what_the_provider_says_before_what_its_status_says() {
     fails(Format::OpenAi, refusal("503 Service Unavailable", "<html>"), ResourceApi, "answers 503");
 }
 
-/// What failed, what the other side says of it, and what to do, in this order: a line that is cut short has the first two.
+/// A refusal names the failure, the provider's words, and the next step, in this order: a line that is cut
+/// short has the first two.
 #[test]
 fn a_refusal_says_what_failed_and_what_to_do() {
     let check = |status: &'static str, code: &str, field: &str, expected: &str| {
@@ -284,7 +285,7 @@ fn a_stream_that_breaks_off_is_no_answer() {
     fails(Format::OpenAi, stream(&"x".repeat(1 << 21)), ResourceApi, "an event of more than");
 }
 
-/// What a model wants done is never done: there is nothing that would do it.
+/// A model's request for a tool is never carried out: no tool is offered.
 #[test]
 fn a_model_that_calls_a_tool_or_approves_itself_does_nothing() {
     let tool = document("anthropic-tool.sse");

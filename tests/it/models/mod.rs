@@ -145,7 +145,7 @@ fn a_key_is_never_sent_to_another_address_unsaid() {
     assert_eq!(key(&own("key: OPENAI_API_KEY\n")).as_deref(), Some("OPENAI_API_KEY"));
 }
 
-/// Whoever asks for no model by name never gets one that only pretends.
+/// A request that names no model never gets one that only pretends.
 #[test]
 fn hints_order_the_models_of_the_workspace_and_never_choose_a_stand_in() {
     let model =
@@ -176,7 +176,7 @@ fn hints_order_the_models_of_the_workspace_and_never_choose_a_stand_in() {
     assert!(!ours.is_empty() && ours.iter().all(|it| it.is_real()));
 }
 
-/// What a command says, and what it leaves with.
+/// Exit code and output of a command.
 fn says(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
     let output = say(dir, words);
     let text = [output.stdout, output.stderr].concat();

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-/// What it was asked.
+/// A request that the provider received.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
     pub(super) line: String,
@@ -23,7 +23,7 @@ impl Heard {
     }
 }
 
-/// One answer.
+/// An answer of the provider.
 pub(super) struct Part {
     status: &'static str,
     kind: &'static str,
@@ -51,7 +51,7 @@ pub(super) fn stream(text: &str) -> Part {
     }
 }
 
-/// A refusal.
+/// An answer that refuses.
 pub(super) fn refusal(status: &'static str, text: &str) -> Part {
     Part { status, kind: "application/json", ..stream(text) }
 }
@@ -116,7 +116,7 @@ impl Part {
         self
     }
 
-    /// Byte by byte.
+    /// Splits the answer into single bytes.
     pub(super) fn in_bytes(self) -> Self {
         let pieces = self.pieces.concat().into_iter().map(|it| vec![it]).collect();
         Self { pieces, ..self }
@@ -180,12 +180,12 @@ impl Provider {
         Self { port, heard }
     }
 
-    /// What it was asked next.
+    /// The next request that the provider received.
     pub(super) fn heard(&self) -> Heard {
         self.heard.recv().expect("it was asked")
     }
 
-    /// How often it was asked beside.
+    /// Number of further requests.
     pub(super) fn asked(&self) -> usize {
         self.heard.try_iter().count()
     }

@@ -32,7 +32,7 @@ impl Room {
     }
 }
 
-/// What was said of choices: chosen, and why.
+/// Models chosen in a run, each with the reason.
 fn choices(told: &Told) -> Vec<(String, String)> {
     let routed = told.events.iter().filter(|it| it["type"] == "step.routed");
     let word = |it: &Value, name: &str| it["data"]["choice"][name].as_str().unwrap_or_default().to_owned();
@@ -101,7 +101,8 @@ fn the_next_model_is_asked_when_one_fails_and_says_why() {
     assert_eq!((busy.asked(), broken.asked(), well.asked()), (1, 1, 1), "a wrong key is not tried again");
 }
 
-/// What used nothing costs nothing: neither a refusal, nor a question that reached nobody, empties a budget. What broke off may.
+/// A question that used nothing costs nothing: neither a refusal, nor one that reached nobody, empties a
+/// budget. One that broke off may.
 #[test]
 fn a_question_that_was_refused_is_charged_with_nothing() {
     let price = "price: {input-usd: 3, output-usd: 15}\n";
@@ -236,7 +237,7 @@ fn a_model_takes_no_more_questions_than_its_rate() {
     assert_eq!(reasons, ["model own"]);
 }
 
-/// What people approve is the very question, and who is asked it.
+/// People approve the exact question, together with the model that it goes to.
 #[test]
 fn a_gate_shows_who_is_asked_what() {
     let provider = Provider::play(vec![says("fine", 5, 1)]);

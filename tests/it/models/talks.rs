@@ -41,7 +41,7 @@ impl Scene {
         fs::read_to_string(self.room.path().join(name)).ok()
     }
 
-    /// What the model was asked the how manieth time, counted from what was not looked at yet.
+    /// Messages of the next request to the model that was not read yet.
     fn messages(&self) -> Value {
         self.provider.heard().body["messages"].clone()
     }
@@ -51,7 +51,8 @@ const READ: (&str, &str, &str) = ("call_a", "file_read", r#"{"path": "plan.txt"}
 const WRITE: (&str, &str, &str) =
     ("call_b", "file_write", r#"{"path": "out.txt", "text": "mended ${{ run.id }}"}"#);
 
-/// What is read is read at once; what changes something waits; and each comes back to the model as its own.
+/// A reading tool runs at once; a changing one waits for people. Each result returns to the model under its
+/// own call.
 #[test]
 fn what_a_model_asks_for_is_done_step_by_step_and_told_to_it() {
     let parts = vec![asks(&[READ, WRITE]), says("It is mended.", 200, 20)];
@@ -107,7 +108,7 @@ fn a_call_that_fails_is_told_to_the_model_and_fails_nothing_else() {
     assert!(told.starts_with("failed with ") && told.contains("nowhere.txt"), "{told}");
 }
 
-/// What cannot be shown is not asked about, so that nobody says yes to it; and nothing is called.
+/// Arguments that cannot be shown open no gate, so that nobody approves them, and nothing is called.
 #[test]
 fn a_call_whose_arguments_cannot_be_shown_asks_nobody_and_is_never_made() {
     let file = "steps:\n  - id: fix\n    env: {KEY: \"${{ hashFiles('plan.txt') }}\"}\n    llm: {model: own, prompt: \"Mend it\", tools: file.write}\n";
@@ -163,7 +164,7 @@ fn a_model_that_never_stops_asking_is_stopped() {
     assert_eq!(it.provider.asked(), 3);
 }
 
-/// Where a person wants to see all of it.
+/// A person may want to see all calls; then reading waits, too.
 #[test]
 fn with_gates_for_all_reading_waits_too() {
     let it = play(vec![asks(&[READ]), says("Read.", 1, 1)], "tools: file.read, gates: all", &["approve"]);
@@ -171,7 +172,7 @@ fn with_gates_for_all_reading_waits_too() {
     assert_eq!(it.told.events.iter().filter(|it| it["type"] == "gate.asked").count(), 1);
 }
 
-/// What a file says of these gates adds to what the tool wants, and never takes anything away.
+/// The file's rules for these gates add to the tool's rules, and never remove any.
 #[test]
 fn the_gates_of_calls_want_who_and_how_many_the_file_says_and_no_less_than_the_tool() {
     let gates = "gates: {require: [{group: sre, count: 2}], forbid: [run.actor], risk: externally-reversible, reason: required, timeout: 50ms}";
@@ -290,7 +291,7 @@ fn a_model_that_has_a_program_approve_for_it_waits_at_a_gate_and_decides_nothing
     assert_eq!(votes, 2, "one for each answer of the person");
 }
 
-/// What was answered is not asked again, what was called is not called again, whenever the engine dies.
+/// An answered question is not asked again, and a finished call is not made again, whenever the engine dies.
 #[test]
 fn a_talk_that_is_cut_off_goes_on_where_it_was() {
     let count = r#"{"script": "echo called >> ledger"}"#;
@@ -349,7 +350,7 @@ fn ship(id: &'static str, given: &'static str) -> Part {
 
 const FAILS: &str = "on-failure: compensate\nsteps:\n  - {id: fix, llm: {model: own, prompt: x, tools: [ship, mail], rounds: 3}}\n";
 
-/// What was called is taken back in reverse, with what it was given and what it gave; what cannot be is said.
+/// Calls are undone in reverse, with their inputs and outputs; a call that cannot be undone is reported.
 #[test]
 fn a_talk_that_fails_is_undone_call_by_call_in_reverse_and_says_what_stays() {
     let parts = vec![
@@ -384,7 +385,8 @@ fn a_talk_that_fails_is_undone_call_by_call_in_reverse_and_says_what_stays() {
     assert_eq!(last["data"]["ask"]["cannot_undo"], json!(["fix/call-2.2"]), "and what cannot be any more");
 }
 
-/// Where the step says how all of its calls are taken back together, a talk that failed is, too; one that called nothing is not.
+/// A step may define one undo for all of its calls; then a failed talk is undone, too. One that called
+/// nothing is not.
 #[test]
 fn the_undo_of_a_step_with_tools_takes_back_what_a_failed_talk_has_called() {
     let flow = |rounds: u32| {
@@ -448,8 +450,8 @@ fn a_step_is_undone_as_its_tool_says_where_it_says_nothing_itself() {
     assert_eq!(place.text("ledger"), "ship one\nship two\nunship one t-one\n");
 }
 
-/// Who has a failed talk done again is told before that the model is asked from the start, and what it has had done; and at the gate of
-/// the same call once more, that it is the same.
+/// A retry of a failed talk warns that the model is asked from the start, and lists the calls already made.
+/// The gate of the same call once more says that it is the same.
 #[test]
 fn who_does_a_talk_again_is_told_what_it_has_had_called_already() {
     let provider =

@@ -36,7 +36,7 @@ fn project(root: &Path) {
     put(root, "sub/gone.rs", "// gone\n");
 }
 
-/// What is not to be shown: ignored, made, secret, elsewhere, too large, no text.
+/// Adds files that must not be shown: ignored, generated, secret, outside, too large, not text.
 fn hide(root: &Path, outside: &Path) {
     symlink(outside.join("outside.rs"), root.join("src/link_cart.rs")).expect("linked");
     symlink(outside, root.join("cart_dir")).expect("linked");
@@ -237,7 +237,7 @@ async fn a_context_fits_and_says_how() {
     it.end().await;
 }
 
-/// What a file is there for, the first last to go.
+/// Files are dropped by their purpose, the least important first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_matters_least_goes_first_and_what_an_agent_works_on_matters() {
     let it = Sidecar::start().await;

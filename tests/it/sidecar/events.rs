@@ -62,7 +62,7 @@ impl Line {
         }
     }
 
-    /// All that came.
+    /// All text received so far.
     pub(super) fn text(&self) -> &str {
         &self.1
     }

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What an agent may have; nobody but a person may have more.
+/// All permissions that an agent may have; only a person may have more.
 const PERMISSIONS: &str = "read_context,write_results,publish_events,spawn_agents,read_gates,view_metrics,manage_agents,clear_cache";
 
 /// Waits are short, or a phase would take hours; and what no schema can say is no fault: an event that is to be said exactly once needs an id, in the
@@ -40,7 +40,7 @@ fn brought(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// How many requests are made of each operation in each phase.
+/// Number of requests of each operation in each phase.
 fn examples() -> String {
     std::env::var("CUELIGHT_API_EXAMPLES").unwrap_or_else(|_| "20".to_owned())
 }

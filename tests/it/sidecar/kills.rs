@@ -33,9 +33,9 @@ const AGENTS: usize = 2;
 /// Nothing takes longer on a line that is alive.
 const ANSWER_MAX: Duration = Duration::from_mins(1);
 
-/// What the clients have in common.
+/// The state that the clients share.
 struct Load {
-    /// Where the engine is that lives.
+    /// Address of the current engine.
     at: Mutex<SocketAddr>,
     token: String,
     is_over: AtomicBool,
@@ -44,7 +44,7 @@ struct Load {
     acknowledged: AtomicUsize,
 }
 
-/// What one client was told.
+/// The answers that one client got.
 #[derive(Default)]
 struct Told {
     events: Vec<String>,
@@ -54,11 +54,11 @@ struct Told {
     known: BTreeMap<String, String>,
     /// The last value that it has set.
     value: usize,
-    /// How often it did not know what came of it, and asked again.
+    /// Number of requests with an unknown result, which were sent again.
     again: usize,
 }
 
-/// What one agent was told.
+/// The answers that one agent got.
 #[derive(Default)]
 struct Worked {
     /// Runs that it has asked for, …
@@ -357,7 +357,7 @@ fn check_work(place: &Place, worked: &[Worked]) {
     assert!(!given.is_empty(), "agents had work");
 }
 
-/// What is in the log, against what was told.
+/// Compares the log with the answers.
 fn check(place: &Place, load: &Load, told: &[Told], followed: &[String]) {
     let reader = Reader::open(&Workspace::find(place.path()).expect("a workspace")).expect("a log");
     verify(&reader, Seq(1)).expect("the chain holds");

@@ -1,4 +1,5 @@
-//! What agents know, over HTTP: found by its words whatever they are, never a credential, and each project's own.
+//! Knowledge of agents over HTTP: found by any of its words, never a credential, and separate for each
+//! project.
 
 use super::Sidecar;
 use cuelight_base::Value;

@@ -10,14 +10,14 @@ use serde_json::json;
 use std::{collections::BTreeMap, fs};
 use tempfile::TempDir;
 
-/// What stands in all that the shop has, and in nothing that anybody else may read.
+/// Text in all data of the shop, and in nothing that anybody else may read.
 const MARK: &str = "marker-5e";
 
 /// One way in, as the description has it.
 struct Way {
     operation: String,
     method: String,
-    /// What it needs, where it says so.
+    /// Permission that it needs, if it declares one.
     needs: Option<String>,
     is_open: bool,
 }
@@ -39,7 +39,7 @@ fn ways() -> Vec<Way> {
     all
 }
 
-/// What is asked, what comes of it for another project, and what for the shop.
+/// A request, with the expected status for another project and for the shop.
 struct Ask {
     path: String,
     body: Option<Value>,
@@ -48,7 +48,7 @@ struct Ask {
     own: u16,
 }
 
-/// What the shop has.
+/// Data of the shop.
 struct Shop {
     gate: Value,
     run: String,
@@ -95,7 +95,8 @@ fn handed(summary: &str) -> Value {
         "result": {"status": "success", "summary": summary}})
 }
 
-/// What is asked of each. Who asks for a list, or for something new, asks for their own; who names a thing names one of the shop.
+/// The request for each operation. One that lists or creates asks for its own data; one that names a thing
+/// names one of the shop.
 fn ask(it: &Shop, operation: &str) -> Ask {
     let Shop { gate, run, work, result } = it;
     let of = |path: &str, theirs: u16, own: u16| Ask {
@@ -165,7 +166,7 @@ fn ask(it: &Shop, operation: &str) -> Ask {
     }
 }
 
-/// Whoever is called as the agent of the shop is, and is of its type.
+/// A token with the name and type of the shop's agent.
 fn token(it: &Sidecar, project: &str, permissions: &[Permission]) -> String {
     let claims = it.claims("coder-1", project, permissions);
     it.sign(&Claims { agent_type: Some("coder".to_owned()), ..claims })
@@ -189,7 +190,7 @@ async fn send(it: &Sidecar, way: &Way, ask: &Ask, token: Option<&str>) -> super:
     it.send(&way.method, &ask.path, token, ask.body.clone(), &fields).await
 }
 
-/// What the shop has, as it sees it itself.
+/// Data of the shop, as its own token sees it.
 async fn seen(it: &Sidecar, own: &str, shop: &Shop) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for path in [

@@ -94,7 +94,7 @@ async fn the_same_key_is_the_same_result_also_after_a_restart() {
     it.end().await;
 }
 
-/// Whether the engine named it, of each thing of the log that has a name.
+/// True if the engine chose the id of a record; `None` for records without one.
 fn named_by_engine(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Bus(BusEvent::Said { message, .. }) => Some(message.named_by_engine),
@@ -104,7 +104,7 @@ fn named_by_engine(fact: &Fact) -> Option<bool> {
     }
 }
 
-/// What its sender cannot send again under its id is not remembered for that.
+/// Records that their sender cannot send again under the same id are not remembered for that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_the_ids_that_were_sent_from_those_that_the_engine_gave() {
     let it = Sidecar::start().await;

@@ -77,7 +77,7 @@ async fn rests(it: &Sidecar, run: u32) -> String {
     state(&seen).expect("a run").word().to_owned()
 }
 
-/// What an agent was given, as it tells it: a line each.
+/// Inputs of an agent, as it reports them: a line each.
 async fn told(dir: &Path, agent: &str) -> Vec<String> {
     let path = dir.join(format!("told-{agent}"));
     let wait = tokio::task::spawn_blocking(move || {

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-/// What encrypts for `localhost`, in a directory of its own.
+/// A certificate and key for `localhost`, in a directory of its own.
 fn pair(dir: &Path) -> TlsFiles {
     let (key, certificate) = certificate(dir, "localhost");
     TlsFiles { certificate, key }

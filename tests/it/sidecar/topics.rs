@@ -195,7 +195,7 @@ fn topics_are_declared_by_the_settings_and_their_keys_are_printed_once() {
     assert_eq!(said.code, 2, "{said:?}");
 }
 
-/// What the engine says of a result is in words of its own; what is declared holds for everybody else who says that.
+/// The engine's own message about a result is exempt from a topic's rules; they hold for every other sender.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_declared_refuses_no_result() {
     let it = Sidecar::start().await;
