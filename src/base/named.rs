@@ -299,28 +299,7 @@ struct Gather {
 
 impl Gather {
     fn command(&mut self, words: &[String], depth: usize) {
-        let words_behind = |names: &[&str]| {
-            let at = words.iter().position(|it| names.contains(&name_of(it)))?;
-            Some(words[at + 1..].iter().map(String::as_str).collect::<Vec<_>>())
-        };
-        if let Some(operands) = words_behind(STARTS_ALL) {
-            operands.into_iter().for_each(|it| self.all_of(it));
-        }
-        if let Some(behind) =
-            words_behind(&["find"]).filter(|it| it.iter().any(|it| STARTS_FOUND.contains(it)))
-        {
-            let is_place = |it: &&str| !it.starts_with(['-', '(', '!']);
-            let mut places: Vec<&str> = behind
-                .into_iter()
-                .skip_while(|it| !is_place(it) && it.len() == 2)
-                .take_while(is_place)
-                .collect();
-            if places.is_empty() {
-                places.push(".");
-            }
-            places.into_iter().for_each(|it| self.all_of(it));
-            self.tell("files that find starts more than one directory deep");
-        }
+        self.starts(words);
         self.sets(words);
         self.marks(words);
         let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
@@ -339,34 +318,14 @@ impl Gather {
             let is_script = awaits_script && !is_option
                 || reads_f && (is_short && before.ends_with('f') || before == "--file")
                 || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
-            if awaits_script && reads_modules {
-                let attached = word.strip_prefix("-m").filter(|it| !it.is_empty());
-                let module = attached.or((is_short && before.ends_with('m')).then_some(word));
-                module.into_iter().for_each(|it| self.module(it));
-            }
             if awaits_script && let Some(name) = interpreter {
                 has_code |= is_code(name, word);
                 gets_input |= word == "-"
                     || reads_commands && is_option && !word.starts_with("--") && word.contains('s');
+                self.of_interpreter(name, word, before, (is_option, is_short));
             }
             if is_text && reads_commands {
                 self.positions(words.get(at + 2..).unwrap_or_default());
-            }
-            if awaits_script && is_short && word.contains(UNKNOWN) {
-                self.mark(before, word);
-            }
-            if awaits_script
-                && !is_option
-                && let Some(language) = interpreter.and_then(Language::of)
-            {
-                self.code(language, word);
-            }
-            // `perl -Ilib`
-            if awaits_script && let Some(dir) = word.strip_prefix("-I") {
-                self.all_of(dir);
-            }
-            if awaits_script && before == "-I" {
-                self.all_of(word);
             }
             let was_data = self.is_data;
             self.is_data |= !(is_text && reads_commands || reads_text);
@@ -425,6 +384,55 @@ impl Gather {
             && words[at + 1..].iter().all(|word| word.starts_with('-') || is_number(word))
         {
             self.goes("~");
+        }
+    }
+
+    /// Programs that start the files of directories.
+    fn starts(&mut self, words: &[String]) {
+        let words_behind = |names: &[&str]| {
+            let at = words.iter().position(|it| names.contains(&name_of(it)))?;
+            Some(words[at + 1..].iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        if let Some(operands) = words_behind(STARTS_ALL) {
+            operands.into_iter().for_each(|it| self.all_of(it));
+        }
+        if let Some(behind) =
+            words_behind(&["find"]).filter(|it| it.iter().any(|it| STARTS_FOUND.contains(it)))
+        {
+            let is_place = |it: &&str| !it.starts_with(['-', '(', '!']);
+            let mut places: Vec<&str> = behind
+                .into_iter()
+                .skip_while(|it| !is_place(it) && it.len() == 2)
+                .take_while(is_place)
+                .collect();
+            if places.is_empty() {
+                places.push(".");
+            }
+            places.into_iter().for_each(|it| self.all_of(it));
+            self.tell("files that find starts more than one directory deep");
+        }
+    }
+
+    /// A word of an interpreter before its script: code, a module, or a place of modules.
+    fn of_interpreter(&mut self, name: &str, word: &str, before: &str, (is_option, is_short): (bool, bool)) {
+        let language = Language::of(name);
+        if language == Some(Language::Python) {
+            let attached = word.strip_prefix("-m").filter(|module| !module.is_empty());
+            let module = attached.or((is_short && before.ends_with('m')).then_some(word));
+            module.into_iter().for_each(|module| self.module(module));
+        }
+        if is_short && word.contains(UNKNOWN) {
+            self.mark(before, word);
+        }
+        if !is_option && let Some(language) = language {
+            self.code(language, word);
+        }
+        // `perl -Ilib`
+        if let Some(dir) = word.strip_prefix("-I") {
+            self.all_of(dir);
+        }
+        if before == "-I" {
+            self.all_of(word);
         }
     }
 
@@ -1703,6 +1711,16 @@ mod tests {
         assert!(missed(&many).iter().any(|it| it.contains("directories")), "{:?}", missed(&many));
         assert!(missed("./{1..999}.sh").iter().any(|it| it.contains("stands for")));
         assert!(missed("~root/w.sh").iter().any(|it| it.contains("another user")));
+        for text in [
+            "a=xx;".to_owned() + &"a=$a$a;".repeat(60),
+            "a=xx;".to_owned() + &"a+=$a$a;".repeat(60),
+            "a=x;".to_owned() + &"a+=y;".repeat(100_000),
+            "{a,b}".repeat(6) + &"x".repeat(WORD_BYTES_MAX),
+            (0..=VARIABLES_MAX).map(|number| format!("v{number}=x;")).collect(),
+            "<<E ".repeat(DOCUMENTS_MAX + 1) + "\n" + &"x\n".repeat(100_000),
+        ] {
+            assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{:.60}", text);
+        }
         let long = "a b ".repeat(TEXT_BYTES_MAX / 4 + 1);
         assert!(missed(&long).iter().any(|it| it.contains("bytes of text")));
     }
