@@ -761,7 +761,15 @@ impl Gather {
 
     /// A word, and what in it may be a name: a text, a value, one of several, what stands at an option of one letter.
     fn word_or_text(&mut self, word: &str, runs: bool, is_text: bool, depth: usize) {
-        if is_text || word.contains(|c: char| c.is_whitespace() || ";|&$`<>(){}\"'\\".contains(c)) {
+        // A dollar sign before nothing means itself, however often a shell reads it.
+        let is_computed = |at: usize| {
+            let next = word[at + 1..].chars().next();
+            next.is_some_and(|c| c.is_alphanumeric() || "_({@*#?!-$'\"".contains(c))
+        };
+        if is_text
+            || word.contains(|c: char| c.is_whitespace() || ";|&`<>(){}\"'\\".contains(c))
+            || word.match_indices('$').any(|(at, _)| is_computed(at))
+        {
             self.texts(word, depth);
         }
         self.parts(word, runs);
@@ -1714,6 +1722,7 @@ mod tests {
         for text in [
             "a=xx;".to_owned() + &"a=$a$a;".repeat(60),
             "a=xx;".to_owned() + &"a+=$a$a;".repeat(60),
+            "v0=x;".to_owned() + &(1..60).map(|at| format!("v{at}=$v{0}$v{0};", at - 1)).collect::<String>(),
             "a=x;".to_owned() + &"a+=y;".repeat(100_000),
             "{a,b}".repeat(6) + &"x".repeat(WORD_BYTES_MAX),
             (0..=VARIABLES_MAX).map(|number| format!("v{number}=x;")).collect(),
