@@ -300,7 +300,7 @@ told_attack "a name in an array" 'known only when it runs' 'run: "a=(w.sh); ./su
 told_attack "a directory that is computed" 'known only when it runs' 'run: "cd \"$(dirname w/x)\"; ./w.sh"'
 told_attack "commands from a pipe" 'reads from its input' 'run: "cat list | bash"'
 told_attack "a module that code computes" 'by a computed name' 'run: "python3 -c \"__import__(chr(119))\""'
-told_attack "variables that double themselves" "too much to be read" "run: \"v0=xxxx; $(for at in {0..59}; do printf "v%d=\$v%d\$v%d;" $((at + 1)) $at $at; done) ./\\$v60\""
+told_attack "variables that double themselves" "too much to be read" "run: \"v0=xxxx; $(for at in {0..59}; do printf "v%d=\$v%d\$v%d;" $((at + 1)) $at $at; done) ./\$v60\""
 
 # A script outside the workspace is bound, and data there is told.
 shared_word() { printf 'echo %s >> %s/ran\n' "$1" "$workspace" > "$shared/w.sh"; }
