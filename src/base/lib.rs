@@ -7,6 +7,7 @@ mod arrivals;
 mod breaker;
 mod bucket;
 mod canonical;
+mod code;
 mod count;
 mod cron;
 mod digest;

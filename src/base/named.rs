@@ -1,11 +1,14 @@
 //! Words of a call that may name files: its arguments, the words of a shell text, the files that a known
 //! runner reads by itself. Read from the words alone; `tool` looks which of them are files.
 //!
-//! A word more costs a look at the disk, a word less is a file that nobody was told of. So every word is
-//! taken: numbers, options, values of options, keywords. Rules decide only whether the file of a word is
-//! known to be run. A text is read twice: as a shell reads it, and without any syntax, so that no quote or
-//! comment can hide a word. A limit is told.
+//! A word more costs a look at the disk, a word less is a file that nobody was told of. So every word is taken: numbers,
+//! options, values of options, keywords. Rules decide only whether the file of a word is known to be run. A text is read
+//! twice: as a shell reads it, and without any syntax, so that no quote or comment can hide a word. A limit is told.
+//!
+//! A word that is known only when it runs may be any file: the ask says so, unless it stands behind a command that reads no
+//! file by its words. The same holds for code that an interpreter gets from elsewhere, and for a text that has no end.
 
+use super::code::{Language, Loads};
 use super::program::{is_interpreter, is_shell, name_of};
 use crate::NAMED_WORDS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +24,17 @@ const NAME_BYTES_MAX: usize = 1023;
 const BRACES_BYTES_MAX: usize = 1024;
 /// Directories that commands of one text go to, as words.
 const DIRECTORIES_MAX: usize = 200;
+/// Bytes of one value of a variable, of one word with all that it stands for, and of all of them together.
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+const WORD_BYTES_MAX: usize = 1024 * 1024;
+const MADE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Variables that a call may set.
+const VARIABLES_MAX: usize = 2000;
+/// Here-documents of one text.
+const DOCUMENTS_MAX: usize = 100;
+/// Words that are known only when they run, and are told one by one.
+const UNKNOWN_TOLD_MAX: usize = 8;
+const UNKNOWN_CHARS_MAX: usize = 60;
 /// Letters of a cluster of options behind which a value may begin: `-xvfa.tar`.
 const CLUSTER_MAX: usize = 8;
 /// Stands in a word for what is known only when it runs. No word of a call can contain it.
@@ -145,10 +159,39 @@ const READS_F: &[&str] = &["awk", "gawk", "mawk", "nawk", "sed", "gsed"];
 const STARTS_ALL: &[&str] = &["run-parts"];
 /// Words of `find` behind which it starts what it finds.
 const STARTS_FOUND: &[&str] = &["-exec", "-execdir", "-ok", "-okdir"];
+/// Commands that open and start nothing by their words.
+const INERT: &[&str] = &[
+    ":", "[", "[[", "break", "case", "continue", "declare", "echo", "exit", "export", "expr", "false", "for",
+    "hash", "kill", "local", "printf", "readonly", "return", "select", "seq", "set", "shift", "sleep",
+    "test", "true", "type", "typeset", "umask", "unset", "wait", "which",
+];
+/// Words of a shell before which a command has not begun yet.
+const LEADING: &[&str] = &["!", "do", "elif", "else", "if", "then", "until", "while", "time", "{"];
+/// Commands that read a word as a shell does, or start it as a command.
+const READS_TEXT: &[&str] = &[
+    "alias", "coproc", "env", "eval", "exec", "find", "flock", "nohup", "parallel", "script", "ssh", "su",
+    "sudo", "timeout", "trap", "watch", "xargs",
+];
+/// Commands that set the variables which their words name.
+const SETS: &[&str] = &["getopts", "let", "mapfile", "read", "readarray"];
+/// Commands that take options for the variables which their words name.
+const DECLARES: &[&str] = &["declare", "local", "typeset"];
+/// Commands that add words of their input to a command.
+const ADDS_WORDS: &[&str] = &["parallel", "xargs"];
+/// Options of interpreters for a version or a help.
+const TELLS: &[&str] = &["--help", "--version", "-V", "-h", "-v"];
+/// Commands behind which a home may be that of somebody else.
+const OTHER_HOMES: &[&str] = &["doas", "login", "pkexec", "runuser", "su", "sudo"];
+/// Names of the words of a function or a script.
+const POSITIONS: &[&str] = &["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+/// Signs behind a name for which a value is not taken as it is.
+const CHANGES: &[char] = &['#', '%', '/', '^', ',', '@', '!', '[', '~'];
 /// Files that an interpreter reads of a directory or a module that is its script.
 const OF_SCRIPT_DIR: &[&str] = &["__main__.py", "index.js", "package.json"];
 /// Endings that an interpreter adds to the name of its script.
-const SCRIPT_ENDINGS: &[&str] = &["js", "cjs", "mjs", "json", "ts"];
+const SCRIPT_ENDINGS: &[&str] = &["js", "cjs", "mjs", "json", "ts", "rb", "pyc"];
+/// Files of the working directory that Python takes for modules of any name, also of its own library.
+const PYTHON_MODULES: &[&str] = &["*.py", "*.pyc", "*.so", "*/__init__.py"];
 /// Variables whose value is a list of directories in which interpreters find modules.
 const MODULE_VARIABLES: &[&str] =
     &["CLASSPATH", "LD_LIBRARY_PATH", "NODE_PATH", "PERL5LIB", "PERLLIB", "PYTHONPATH", "RUBYLIB"];
@@ -197,38 +240,157 @@ pub(super) struct Named {
 /// All words of a command and of the shell texts in it. Variables whose values are known are filled in; a
 /// stretch of a value that is not known is a NUL.
 pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
-    let env = env.into_iter().map(|(name, value)| (name, BTreeSet::from([value]))).collect();
-    let mut gather = Gather { env, found: Named::default(), text_bytes: 0 };
+    let env: BTreeMap<_, _> = env.into_iter().map(|(name, value)| (name, BTreeSet::from([value]))).collect();
+    let given = env.keys().cloned().collect();
+    let mut gather = Gather { env, given, ..Gather::default() };
     // No other variable: the values of a form arrive in them, and the files of a call are looked at before it is filled in.
     for name in READ_VARIABLES {
         for value in gather.values(name) {
             gather.word(&value, true, 0);
+            gather.mark(name, &value);
         }
     }
     for name in MODULE_VARIABLES.iter().chain(SEARCH_VARIABLES) {
         for value in gather.values(name) {
-            if *name == "PATH" && value.contains(UNKNOWN) {
-                gather.miss("programs that are found on PATH, which is known only when it runs");
-            }
             gather.places(name, &value);
         }
     }
-    // A function may use a variable that is set behind it.
-    for _ in 0..2 {
-        gather.command(words, 0);
+    // A function may use a variable that is set behind it. What is not known is told once all is read.
+    gather.is_first = true;
+    gather.command(words, 0);
+    gather.is_first = false;
+    for language in std::mem::take(&mut gather.languages) {
+        words.iter().for_each(|word| gather.code(language, word));
     }
+    gather.command(words, 0);
+    gather.tell_unknown();
     gather.found
 }
 
+#[derive(Default)]
 struct Gather {
     /// All values that a variable may have.
     env: BTreeMap<String, BTreeSet<String>>,
+    /// Variables whose value the step says.
+    given: BTreeSet<String>,
+    /// Variables that are used before the call sets them: they may be inherited.
+    inherited: BTreeSet<String>,
+    /// Names of the functions that the text defines.
+    functions: BTreeSet<String>,
     found: Named,
+    /// Words that are known only when they run.
+    unknown: BTreeSet<String>,
+    /// Languages of interpreters that the call starts.
+    languages: BTreeSet<Language>,
     text_bytes: usize,
+    /// Bytes of values and words that were made of others.
+    made_bytes: usize,
+    /// A first reading, in which functions and variables are found.
+    is_first: bool,
+    /// Text that may be none: nothing is told of what is unknown in it.
+    is_data: bool,
+    /// Commands from elsewhere may have set any variable.
+    is_open: bool,
+    /// A home may be that of somebody else.
+    is_other_home: bool,
+    /// The last command gets a here-document.
+    has_document: bool,
+    /// That document is code of a shell.
+    is_document_code: bool,
 }
 
 impl Gather {
     fn command(&mut self, words: &[String], depth: usize) {
+        self.starts(words);
+        self.sets(words);
+        self.marks(words);
+        let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
+        let (mut reads_f, mut reads_modules, mut goes, mut is_end) = (false, false, false, false);
+        let (mut letters, mut reads_commands) = (VALUE_LETTERS, false);
+        let is_inert = self.is_inert(words);
+        let mut interpreter: Option<&str> = None;
+        let (mut reads_text, mut has_code, mut gets_input) = (false, false, false);
+        for (at, word) in words.iter().map(String::as_str).enumerate() {
+            let is_option = word.starts_with(['-', '+']) && !is_end;
+            let is_short = before.starts_with(['-', '+']) && !before.starts_with("--") && !is_end;
+            let is_read = READS_VALUE.contains(&before) || is_short && before.ends_with(READS_VALUE_LETTER);
+            let may_be_value = is_read || is_short && before.ends_with(letters);
+            let is_text = awaits_script && is_short && before.contains('c');
+            // A value of an option and a script look alike: then it is both, and so is the next word.
+            let is_script = awaits_script && !is_option
+                || reads_f && (is_short && before.ends_with('f') || before == "--file")
+                || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
+            if awaits_script && let Some(name) = interpreter {
+                has_code |= is_code(name, word);
+                gets_input |= word == "-"
+                    || reads_commands && is_option && !word.starts_with("--") && word.contains('s');
+                self.of_interpreter(name, word, before, (is_option, is_short));
+            }
+            if is_text && reads_commands {
+                self.positions(words.get(at + 2..).unwrap_or_default());
+            }
+            let was_data = self.is_data;
+            self.is_data |= !(is_text && reads_commands || reads_text);
+            if is_text && (reads_modules || reads_commands) {
+                self.texts(word, depth);
+            } else {
+                self.word_or_text(word, is_recipe || is_script || awaits_script, is_text, depth);
+            }
+            self.is_data = was_data;
+            if is_script && awaits_script && !reads_commands && !is_text {
+                self.of_dir(word);
+            }
+            awaits_script &= !is_script || may_be_value;
+            is_end |= word == "--";
+            let name = name_of(word);
+            reads_f |= READS_F.contains(&name);
+            // The text of a shell has assignments of its own.
+            if !is_text
+                && let Some((key, value)) = word.split_once('=')
+                && let key = key.strip_suffix('+').unwrap_or(key)
+                && is_variable(key)
+            {
+                self.assign(key, value, word[key.len()..].starts_with('+'), depth);
+            }
+            if goes {
+                let attached = word.strip_prefix('-').and_then(|it| it.get(1..));
+                let parts = [Some(word), attached, word.split_once('=').map(|it| it.1)];
+                parts.into_iter().flatten().for_each(|it| self.goes(it));
+            } else if !is_text && let Some(dir) = GOES.iter().find_map(|it| word.strip_prefix(it)) {
+                self.goes(dir.strip_prefix('=').unwrap_or(dir));
+            }
+            goes |= GOES.contains(&name);
+            reads_text |= READS_TEXT.contains(&name);
+            if is_interpreter(name) || READERS.contains(&name) {
+                (awaits_script, is_end) = (true, false);
+                interpreter = (!matches!(name, "." | "source") || at == 0).then_some(name);
+                self.languages.extend(Language::of(name));
+                reads_commands = is_shell(name);
+                letters = if reads_commands { VALUE_LETTERS_OF_SHELLS } else { VALUE_LETTERS };
+                reads_modules = name.starts_with("python") || name.starts_with("pypy");
+            }
+            if let Some((_, files)) = RUNNERS.iter().find(|it| it.0.contains(&name)) {
+                (is_recipe, goes) = (true, true);
+                files.iter().for_each(|it| self.take(it, true));
+            }
+            before = word;
+        }
+        let tells = words.last().is_some_and(|word| TELLS.contains(&word.as_str()));
+        if !is_inert
+            && !tells
+            && let Some(name) = interpreter
+        {
+            self.input(name, has_code, awaits_script || gets_input);
+        }
+        if let Some(at) = words.iter().position(|word| name_of(word) == "cd")
+            && words[at + 1..].iter().all(|word| word.starts_with('-') || is_number(word))
+        {
+            self.goes("~");
+        }
+    }
+
+    /// Programs that start the files of directories.
+    fn starts(&mut self, words: &[String]) {
         let words_behind = |names: &[&str]| {
             let at = words.iter().position(|it| names.contains(&name_of(it)))?;
             Some(words[at + 1..].iter().map(String::as_str).collect::<Vec<_>>())
@@ -249,82 +411,209 @@ impl Gather {
                 places.push(".");
             }
             places.into_iter().for_each(|it| self.all_of(it));
+            self.tell("files that find starts more than one directory deep");
         }
-        if let [each, name, of, values @ ..] = words
+    }
+
+    /// A word of an interpreter before its script: code, a module, or a place of modules.
+    fn of_interpreter(&mut self, name: &str, word: &str, before: &str, (is_option, is_short): (bool, bool)) {
+        let language = Language::of(name);
+        if language == Some(Language::Python) {
+            let attached = word.strip_prefix("-m").filter(|module| !module.is_empty());
+            let module = attached.or((is_short && before.ends_with('m')).then_some(word));
+            module.into_iter().for_each(|module| self.module(module));
+        }
+        if is_short && word.contains(UNKNOWN) {
+            self.mark(before, word);
+        }
+        if !is_option && let Some(language) = language {
+            self.code(language, word);
+        }
+        // `perl -Ilib`
+        if let Some(dir) = word.strip_prefix("-I") {
+            self.all_of(dir);
+        }
+        if before == "-I" {
+            self.all_of(word);
+        }
+    }
+
+    /// The commands or the code that an interpreter gets beside a script.
+    fn input(&mut self, name: &str, has_code: bool, reads_input: bool) {
+        if is_shell(name) || matches!(name, "." | "source") {
+            if self.has_document {
+                self.is_document_code = true;
+            } else if reads_input {
+                self.tell(&format!("commands that {name} reads from its input"));
+            }
+        } else if has_code || reads_input || self.has_document {
+            if Language::of(name) == Some(Language::Python) {
+                PYTHON_MODULES.iter().for_each(|file| self.take(file, true));
+                self.take("__pycache__", false);
+            }
+            self.tell(&format!(
+                "files that code for {name} loads by a computed name, and modules from elsewhere"
+            ));
+        }
+    }
+
+    /// The modules that a text names, and the places in which it has them looked for.
+    fn code(&mut self, language: Language, text: &str) {
+        self.text_bytes += text.len();
+        if self.text_bytes > TEXT_BYTES_MAX {
+            return self.miss(&format!("more than {TEXT_BYTES_MAX} bytes of text"));
+        }
+        let Loads { files, dirs } = language.loads(text);
+        files.iter().for_each(|file| self.take(file, true));
+        dirs.iter().for_each(|dir| self.modules_of(dir));
+    }
+
+    /// The variables that a command sets to what is not known, the names of functions, and the words of one.
+    fn sets(&mut self, words: &[String]) {
+        if let [each, name, rest @ ..] = words
             && matches!(each.as_str(), "for" | "select")
-            && of == "in"
         {
-            values.iter().for_each(|it| self.set(name, it));
+            match rest {
+                [of, values @ ..] if of == "in" => values.iter().for_each(|value| self.set(name, value)),
+                _ => self.set_unknown(name),
+            }
         }
-        let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
-        let (mut reads_f, mut reads_modules, mut goes, mut is_end) = (false, false, false, false);
-        let (mut letters, mut reads_commands) = (VALUE_LETTERS, false);
-        for word in words.iter().map(String::as_str) {
-            let is_option = word.starts_with(['-', '+']) && !is_end;
-            let is_short = before.starts_with(['-', '+']) && !before.starts_with("--") && !is_end;
-            let is_read = READS_VALUE.contains(&before) || is_short && before.ends_with(READS_VALUE_LETTER);
-            let may_be_value = is_read || is_short && before.ends_with(letters);
-            let is_text = awaits_script && is_short && before.contains('c');
-            // A value of an option and a script look alike: then it is both, and so is the next word.
-            let is_script = awaits_script && !is_option
-                || reads_f && (is_short && before.ends_with('f') || before == "--file")
-                || reads_f && (word.starts_with("-f") || word.starts_with("--file="));
-            if awaits_script && reads_modules {
-                let attached = word.strip_prefix("-m").filter(|it| !it.is_empty());
-                let module = attached.or((is_short && before.ends_with('m')).then_some(word));
-                module.into_iter().for_each(|it| self.module(it));
+        // `((n = n + 1))`
+        if let [name, sign, ..] = words
+            && sign.ends_with('=')
+            && sign.len() <= 3
+        {
+            self.set_unknown(name);
+        }
+        for word in words {
+            let counted = word.trim_start_matches(['+', '-']).trim_end_matches(['+', '-']);
+            if word.contains("++") || word.contains("--") && word.len() > counted.len() {
+                self.set_unknown(counted);
             }
-            if is_text && reads_modules {
-                self.imports(word);
+            self.is_other_home |= OTHER_HOMES.contains(&name_of(word)) || word == "HOME" || word == "-uHOME";
+        }
+        let mut rest = words.iter().skip_while(|word| self.is_before(word));
+        let Some(first) = rest.next().map(String::as_str) else { return };
+        let rest: Vec<&String> = rest.collect();
+        let has_option =
+            |letters: &[char]| rest.iter().any(|word| word.starts_with('-') && word.contains(letters));
+        if SETS.contains(&first)
+            || first == "printf" && has_option(&['v'])
+            || DECLARES.contains(&first) && has_option(&['n', 'i', 'u', 'l', 'c'])
+        {
+            for word in &rest {
+                word.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .for_each(|name| self.set_unknown(name));
             }
-            // `perl -Ilib`
-            if awaits_script && let Some(dir) = word.strip_prefix("-I") {
-                self.all_of(dir);
-            }
-            if awaits_script && before == "-I" {
-                self.all_of(word);
-            }
-            if is_text && (reads_modules || reads_commands) {
-                self.texts(word, depth);
-            } else {
-                self.word_or_text(word, is_recipe || is_script || awaits_script, is_text, depth);
-            }
-            if is_script && awaits_script && !reads_commands {
-                self.of_dir(word);
-            }
-            awaits_script &= !is_script || may_be_value;
-            is_end |= word == "--";
-            let name = name_of(word);
-            reads_f |= READS_F.contains(&name);
-            if let Some((key, value)) = word.split_once('=')
-                && let key = key.strip_suffix('+').unwrap_or(key)
-                && is_variable(key)
-            {
-                self.set(key, value);
-                if word[key.len()..].starts_with('+') {
-                    self.values(key).iter().for_each(|it| self.set(key, &format!("{it}{value}")));
+            ["REPLY", "MAPFILE", "OPTARG"].iter().for_each(|name| self.set_unknown(name));
+        }
+        if matches!(first, "." | "source")
+            || first == "eval" && rest.iter().any(|word| word.contains(UNKNOWN))
+        {
+            self.is_open = true;
+        }
+        if is_assigned(first) && rest.iter().any(|word| word.starts_with(UNKNOWN)) {
+            self.is_open = true;
+        }
+        if first == "function" {
+            self.functions.extend(rest.first().map(|name| (*name).clone()));
+        }
+        if first == "shift" {
+            POSITIONS.iter().chain(&["@"]).for_each(|name| self.change(name, &UNKNOWN.to_string()));
+        }
+        if self.functions.contains(first) || first == "set" {
+            let behind: Vec<String> =
+                rest.iter().skip_while(|word| word.as_str() == "--").map(|word| (*word).clone()).collect();
+            self.positions(&behind);
+        }
+        if first == "shopt" && rest.iter().any(|word| word.contains("glob")) {
+            self.tell("files that patterns take by an option of shopt");
+        }
+        if words.iter().any(|word| ADDS_WORDS.contains(&name_of(word))) && !self.is_inert(words) {
+            self.tell("words that xargs or parallel adds to a command");
+        }
+    }
+
+    /// The words behind the name of a function or a script, of which each may be any behind one that is not known.
+    fn positions(&mut self, words: &[String]) {
+        let is_unknown = words.iter().any(|word| word.contains(UNKNOWN));
+        for (name, word) in POSITIONS.iter().zip(words) {
+            self.change(name, word);
+        }
+        words.iter().for_each(|word| self.change("@", word));
+        if is_unknown {
+            POSITIONS.iter().chain(&["@"]).for_each(|name| self.change(name, &UNKNOWN.to_string()));
+        }
+    }
+
+    fn assign(&mut self, key: &str, value: &str, is_added: bool, depth: usize) {
+        if is_added {
+            for before in self.values(key) {
+                if self.is_full(before.len() + value.len()) {
+                    return self.set_unknown(key);
                 }
-                self.places(key, value);
+                self.set(key, &format!("{before}{value}"));
             }
-            if goes {
-                let attached = word.strip_prefix('-').and_then(|it| it.get(1..));
-                let parts = [Some(word), attached, word.split_once('=').map(|it| it.1)];
-                parts.into_iter().flatten().for_each(|it| self.goes(it));
-            } else if let Some(dir) = GOES.iter().find_map(|it| word.strip_prefix(it)) {
-                self.goes(dir.strip_prefix('=').unwrap_or(dir));
+        }
+        self.set(key, value);
+        self.places(key, value);
+        if READ_VARIABLES.contains(&key) {
+            self.word(value, true, depth);
+            self.mark(key, value);
+        }
+    }
+
+    /// Words before the name of a command.
+    fn is_before(&self, word: &str) -> bool {
+        let key = word.split_once('=').map(|(key, _)| key.strip_suffix('+').unwrap_or(key));
+        LEADING.contains(&word) || key.is_some_and(is_variable)
+    }
+
+    /// True for a command that opens and starts nothing by its words.
+    fn is_inert(&self, words: &[String]) -> bool {
+        let first = words.iter().find(|word| !self.is_before(word));
+        first.is_none_or(|word| INERT.contains(&word.as_str()) && !self.functions.contains(word))
+    }
+
+    /// Notes the words of a command that are known only when it runs.
+    fn marks(&mut self, words: &[String]) {
+        let Some(at) = words.iter().position(|word| !self.is_before(word)) else { return };
+        let first = &words[at];
+        if first.contains(UNKNOWN) {
+            self.mark("", first);
+        }
+        if !self.is_inert(words) {
+            words[at + 1..].iter().for_each(|word| self.mark(name_of(first), word));
+        }
+    }
+
+    fn mark(&mut self, command: &str, word: &str) {
+        if word.contains(UNKNOWN) && !self.is_first && !self.is_data {
+            let told: String = format!("{command} {word}").trim().replace(UNKNOWN, "…");
+            let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+            let end = told.char_indices().nth(UNKNOWN_CHARS_MAX).map_or(told.len(), |(at, _)| at);
+            if self.unknown.len() < NAMED_WORDS_MAX {
+                self.unknown.insert(told[..end].to_owned());
             }
-            goes |= GOES.contains(&name);
-            if is_interpreter(name) || READERS.contains(&name) {
-                (awaits_script, is_end) = (true, false);
-                reads_commands = is_shell(name);
-                letters = if reads_commands { VALUE_LETTERS_OF_SHELLS } else { VALUE_LETTERS };
-                reads_modules = name.starts_with("python") || name.starts_with("pypy");
-            }
-            if let Some((_, files)) = RUNNERS.iter().find(|it| it.0.contains(&name)) {
-                (is_recipe, goes) = (true, true);
-                files.iter().for_each(|it| self.take(it, true));
-            }
-            before = word;
+        }
+    }
+
+    fn tell_unknown(&mut self) {
+        if self.unknown.is_empty() {
+            return;
+        }
+        let mut told: Vec<String> =
+            self.unknown.iter().take(UNKNOWN_TOLD_MAX).map(|word| format!("`{word}`")).collect();
+        if self.unknown.len() > told.len() {
+            told.push(format!("{} more", self.unknown.len() - told.len()));
+        }
+        self.miss(&format!("words that are known only when it runs: {}", told.join(", ")));
+    }
+
+    /// A limit of the reader that holds where a text is certainly one of a shell.
+    fn tell(&mut self, what: &str) {
+        if !self.is_data && !self.is_first {
+            self.miss(what);
         }
     }
 
@@ -333,12 +622,63 @@ impl Gather {
     }
 
     fn set(&mut self, name: &str, value: &str) {
-        let values = self.env.entry(name.to_owned()).or_default();
-        if values.len() < BRACES_MAX {
-            values.insert(value.to_owned());
-        } else if !values.contains(value) {
-            self.miss(&format!("more than {BRACES_MAX} values of a variable"));
+        if is_variable(name) {
+            self.change(name, value);
         }
+    }
+
+    fn set_unknown(&mut self, name: &str) {
+        self.set(name, &UNKNOWN.to_string());
+    }
+
+    fn change(&mut self, name: &str, value: &str) {
+        let is_known = self.env.get(name).is_some_and(|values| values.contains(value));
+        if is_known {
+            return;
+        }
+        if self.env.len() >= VARIABLES_MAX && !self.env.contains_key(name) {
+            return self.miss(&format!("more than {VARIABLES_MAX} variables"));
+        }
+        let is_full = value.len() > VALUE_BYTES_MAX || self.is_full(value.len());
+        let values = self.env.entry(name.to_owned()).or_default();
+        if is_full || values.len() >= BRACES_MAX {
+            values.insert(UNKNOWN.to_string());
+            self.miss(&if is_full {
+                "values of variables that are too much to be read".to_owned()
+            } else {
+                format!("more than {BRACES_MAX} values of a variable")
+            });
+        } else {
+            values.insert(value.to_owned());
+        }
+    }
+
+    /// True where so many more bytes are too much.
+    fn is_full(&mut self, bytes: usize) -> bool {
+        self.made_bytes = self.made_bytes.saturating_add(bytes);
+        let is_full = self.made_bytes > MADE_BYTES_MAX;
+        if is_full {
+            self.miss(&format!("more than {MADE_BYTES_MAX} bytes that variables make"));
+        }
+        is_full
+    }
+
+    /// The places that a path below a home means; `tool` knows where the home is that a step inherits.
+    fn of_home(&mut self, path: &str) -> Option<Vec<String>> {
+        let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        if self.is_other_home {
+            self.tell("files below the home of another user");
+        }
+        let mut homes = self.values("HOME");
+        homes.retain(|home| !home.is_empty() && !home.starts_with('~'));
+        let mut paths: Vec<String> = homes.iter().map(|home| format!("{home}{rest}")).collect();
+        if !self.given.contains("HOME") {
+            paths.push(path.to_owned());
+        }
+        for path in &paths {
+            self.mark("", path);
+        }
+        Some(paths)
     }
 
     fn miss(&mut self, what: &str) {
@@ -350,6 +690,9 @@ impl Gather {
         if MODULE_VARIABLES.contains(&name) {
             self.modules_of(value);
         } else if SEARCH_VARIABLES.contains(&name) {
+            if value.contains(UNKNOWN) {
+                self.tell(&format!("files that are found on {name}, which is known only when it runs"));
+            }
             let dirs = value.split([':', UNKNOWN]).filter(|it| !OF_SYSTEM.contains(it));
             dirs.for_each(|it| self.goes(it));
         }
@@ -360,19 +703,7 @@ impl Gather {
         for place in places.split(':') {
             self.take(place, true);
             self.all_of(place);
-        }
-    }
-
-    /// `import shop.ship`, in a text for Python.
-    fn imports(&mut self, text: &str) {
-        let mut words =
-            text.split(|c: char| c.is_whitespace() || ";,()'\"".contains(c)).filter(|it| !it.is_empty());
-        while let Some(word) = words.next() {
-            if matches!(word, "import" | "from")
-                && let Some(name) = words.next()
-            {
-                self.module(name);
-            }
+            self.goes(place.strip_suffix("/*").unwrap_or(place));
         }
     }
 
@@ -403,6 +734,19 @@ impl Gather {
     fn goes(&mut self, to: &str) {
         let Some(to) = path(to.trim_end_matches('/')).filter(|it| it != "." && it != "-") else { return };
         let to = to.strip_prefix("~+/").unwrap_or(&to);
+        if let Some(homes) = self.of_home(to) {
+            for home in homes {
+                self.goes_to(&home);
+            }
+        } else {
+            if to.starts_with('~') && to.len() > 1 && !["~+", "~-"].contains(&to) {
+                self.tell("files below the home of another user");
+            }
+            self.goes_to(to);
+        }
+    }
+
+    fn goes_to(&mut self, to: &str) {
         let dirs = &mut self.found.dirs;
         if to.contains(UNKNOWN) {
             to.split(UNKNOWN).for_each(|it| self.goes(it.trim_start_matches('/')));
@@ -420,7 +764,15 @@ impl Gather {
     /// A word, and what in it may be a name: a text, a value, one of several, what stands at an option of one
     /// letter.
     fn word_or_text(&mut self, word: &str, runs: bool, is_text: bool, depth: usize) {
-        if is_text || word.contains(|c: char| c.is_whitespace() || ";|&$`<>(){}\"'\\".contains(c)) {
+        // A dollar sign before nothing means itself, however often a shell reads it.
+        let is_computed = |at: usize| {
+            let next = word[at + 1..].chars().next();
+            next.is_some_and(|c| c.is_alphanumeric() || "_({@*#?!-$'\"".contains(c))
+        };
+        if is_text
+            || word.contains(|c: char| c.is_whitespace() || ";|&`<>(){}\"'\\".contains(c))
+            || word.match_indices('$').any(|(at, _)| is_computed(at))
+        {
             self.texts(word, depth);
         }
         self.parts(word, runs);
@@ -458,6 +810,17 @@ impl Gather {
         }
         let Some(word) = path(word) else { return };
         let word = word.strip_prefix("~+/").or_else(|| word.strip_prefix("~-/")).unwrap_or(&word).to_owned();
+        for path in self.of_home(&word).unwrap_or_default() {
+            if path != word {
+                self.take(&path, runs);
+            }
+        }
+        // `/proc/self/cwd/w.sh`, `/dev/fd/../cwd/w.sh`
+        if word.starts_with("/proc/") || word.starts_with("/dev/fd/") {
+            for (at, cwd) in word.match_indices("/cwd/").take(CLUSTER_MAX) {
+                self.take(&word[at + cwd.len()..], runs);
+            }
+        }
         if word.starts_with('~') && !word.starts_with("~/") && word.contains('/') {
             self.miss("a path below the home of another user");
         }
@@ -487,7 +850,10 @@ impl Gather {
         } else if self.text_bytes > TEXT_BYTES_MAX {
             self.miss(&format!("more than {TEXT_BYTES_MAX} bytes of text"));
         } else {
+            let outside = (self.has_document, self.is_document_code);
+            (self.has_document, self.is_document_code) = (false, false);
             self.text(text, depth + 1);
+            (self.has_document, self.is_document_code) = outside;
             self.plainly(text);
         }
     }
@@ -524,12 +890,15 @@ impl Gather {
         let mut words: Vec<String> = Vec::new();
         let mut word = Piece::default();
         let mut rest = text;
-        let mut documents: Vec<String> = Vec::new();
+        let mut documents: Vec<(String, bool)> = Vec::new();
         while let Some(c) = rest.chars().next() {
             let here = &text[..text.len() - rest.len()];
             rest = &rest[c.len_utf8()..];
             match c {
                 '\'' => {
+                    if !rest.contains('\'') {
+                        self.unended();
+                    }
                     let (inside, after) = rest.split_once('\'').unwrap_or((rest, ""));
                     word.push_str(inside);
                     rest = after;
@@ -557,7 +926,7 @@ impl Gather {
                 }
                 // `@(a|b).sh`
                 '(' if word.ends_with(['?', '*', '+', '@', '!']) => {
-                    let (inner, after) = inside(rest, '(', ')');
+                    let (inner, after) = self.within(rest, '(', ')');
                     self.texts(inner, depth);
                     word.texts.iter_mut().for_each(|it| it.truncate(it.len() - 1));
                     word.push('*');
@@ -568,23 +937,30 @@ impl Gather {
                     word = Piece::default()
                 }
                 '\n' | ';' | '&' | '|' | '(' | ')' | '{' | '}' => {
+                    if c == '(' {
+                        self.opens(&word, words.is_empty(), rest);
+                    }
                     self.end(&mut word, &mut words);
                     self.command(&std::mem::take(&mut words), depth);
+                    // A document goes to all commands of a pipe.
+                    self.has_document &= c == '|' && !rest.starts_with('|') && !here.ends_with('|');
                     if c == '\n' {
-                        for end in std::mem::take(&mut documents) {
-                            let (document, after) = document(rest, &end);
-                            self.texts(document, depth);
-                            rest = after;
-                        }
+                        rest = self.documents(&std::mem::take(&mut documents), rest, depth);
                     }
                 }
                 '<' => {
                     self.end(&mut word, &mut words);
-                    if let Some(after) = rest.strip_prefix('<').filter(|it| !it.starts_with('<')) {
-                        let after = after.trim_start_matches(['-', ' ', '\t']);
-                        let end = after.find(|c: char| c.is_whitespace() || ";|&<>()".contains(c));
-                        let end = after[..end.unwrap_or(after.len())].replace(['\'', '"', '\\'], "");
-                        documents.extend(Some(end).filter(|it| !it.is_empty()));
+                    self.has_document |= rest.starts_with("<<");
+                    if let Some(after) = rest.strip_prefix('<').filter(|after| !after.starts_with('<')) {
+                        self.has_document = true;
+                        if documents.len() < DOCUMENTS_MAX {
+                            let (end, behind) = end_of_document(after);
+                            documents.extend(end);
+                            rest = behind;
+                            continue;
+                        } else {
+                            self.miss(&format!("more than {DOCUMENTS_MAX} here-documents"));
+                        }
                     }
                     rest = rest.trim_start_matches(['<', '>', '&', '-']);
                 }
@@ -601,11 +977,56 @@ impl Gather {
     }
 
     fn end(&mut self, word: &mut Piece, words: &mut Vec<String>) {
-        let Piece { texts, has_begun, is_output } = std::mem::take(word);
+        let Piece { mut texts, has_begun, is_output, is_over, .. } = std::mem::take(word);
+        if is_over {
+            self.miss("a word that stands for too much to be read");
+        }
+        // The command that opens or starts something by its words is the one that counts.
+        if words.is_empty() {
+            texts.sort_by_key(|text| INERT.contains(&text.as_str()));
+        }
         // Where output goes is not read.
         if has_begun && !is_output {
             words.extend(texts);
         }
+    }
+
+    /// A text with a quote that has no end may be read otherwise by its shell.
+    fn unended(&mut self) {
+        self.tell("a text in which a quote or a bracket has no end");
+    }
+
+    /// The text in brackets, and the text behind them.
+    fn within<'a>(&mut self, text: &'a str, open: char, close: char) -> (&'a str, &'a str) {
+        inside(text, open, close).unwrap_or_else(|| {
+            self.unended();
+            (text, "")
+        })
+    }
+
+    /// The name of a function, or of an array: its words are not told apart.
+    fn opens(&mut self, word: &Piece, is_first: bool, rest: &str) {
+        for text in &word.texts {
+            if let Some(name) = text.strip_suffix('=') {
+                self.set_unknown(name.strip_suffix('+').unwrap_or(name));
+            } else if is_first && rest.trim_start().starts_with(')') {
+                self.functions.insert(text.clone());
+            }
+        }
+    }
+
+    /// Reads here-documents, and returns what follows.
+    fn documents<'a>(&mut self, ends: &[(String, bool)], text: &'a str, depth: usize) -> &'a str {
+        let mut rest = text;
+        let was_data = self.is_data;
+        self.is_data |= !std::mem::take(&mut self.is_document_code);
+        for (end, strips_tabs) in ends {
+            let (document, after) = document(rest, end, *strips_tabs);
+            self.texts(document, depth);
+            rest = after;
+        }
+        self.is_data = was_data;
+        rest
     }
 
     /// Goes on as one word for each of these; where they are too many, none is known.
@@ -614,6 +1035,13 @@ impl Gather {
             self.miss(&format!("one word that stands for more than {BRACES_MAX}"));
             return word.push(UNKNOWN);
         }
+        let of = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
+        let bytes = of(&word.texts) * ends.len() + of(ends) * word.texts.len();
+        if bytes > WORD_BYTES_MAX && ends.len() * word.texts.len() > 1 || self.is_full(bytes) {
+            self.miss("a word that stands for too much to be read");
+            return word.push(UNKNOWN);
+        }
+        word.bytes = bytes;
         word.has_begun = true;
         word.texts =
             word.texts.iter().flat_map(|it| ends.iter().map(move |end| format!("{it}{end}"))).collect();
@@ -643,6 +1071,7 @@ impl Gather {
                 c => word.push(c),
             }
         }
+        self.unended();
         rest
     }
 
@@ -656,22 +1085,30 @@ impl Gather {
                 is_escaped = *c == '\\' && !is_escaped;
                 ends
             });
+            if end.is_none() {
+                self.unended();
+            }
             let (inner, rest) = end.map_or((text, ""), |(at, _)| (&text[..at], &text[at + 1..]));
             self.texts(&inner.replace("\\`", "`").replace("\\\\", "\\").replace("\\$", "$"), depth);
             word.push(UNKNOWN);
             return rest;
         }
         let (inner, rest) = match text.chars().next() {
-            Some('(') => inside(&text[1..], '(', ')'),
+            Some('(') => self.within(&text[1..], '(', ')'),
             Some('{') => {
-                let (name, rest) = inside(&text[1..], '{', '}');
+                let (name, rest) = self.within(&text[1..], '{', '}');
                 self.variable(name, word, depth);
                 return rest;
             }
-            // `$?`, `$1`
-            Some(c) if "?!#@*$-0123456789".contains(c) => {
+            // `$1`
+            Some(c) if "@*123456789".contains(c) => {
+                self.variable(if c == '*' { "@" } else { &text[..1] }, word, depth);
+                return &text[1..];
+            }
+            // `$?`
+            Some(c) if "?!#$-0".contains(c) => {
                 word.push(UNKNOWN);
-                return &text[c.len_utf8()..];
+                return &text[1..];
             }
             _ => {
                 let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
@@ -686,24 +1123,28 @@ impl Gather {
         // In arithmetic it is no pattern.
         let is_number = inner.starts_with('(') && inner.ends_with(')');
         self.texts(&if is_number { inner.replace('*', " ") } else { inner.to_owned() }, depth);
-        word.push(UNKNOWN);
+        word.push(if inner.trim() == "pwd" && !self.functions.contains("pwd") { '.' } else { UNKNOWN });
         rest
     }
 
     fn variable(&mut self, inner: &str, word: &mut Piece, depth: usize) {
-        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end =
+            inner.find(|c: char| !is_name(c)).unwrap_or(inner.len()).max(usize::from(inner.starts_with('@')));
         let (name, rest) = inner.split_at(end);
         // `${SCRIPT:-./deploy.sh}`, `${X:+$(./w.sh)}`
         let other = rest.trim_start_matches([':', '-', '=', '+', '?', '#', '%', '/', '^', ',', '@', '!']);
-        for text in std::iter::once(other).chain(other.split_once('/').map(|it| it.1)) {
+        let was_data = self.is_data;
+        self.is_data |= !other.contains(['"', '\'']);
+        for text in std::iter::once(other).chain(other.split_once('/').map(|(_, text)| text)) {
             if !text.is_empty() {
                 self.texts(text, depth);
             }
         }
-        let default =
-            rest.trim_start_matches(':').strip_prefix(['-', '=']).map(|it| it.trim_matches(['"', '\'']));
+        self.is_data = was_data;
         let mut values = self.values(name);
-        values.retain(|it| !it.is_empty());
+        let is_set = !values.is_empty();
+        values.retain(|value| !value.is_empty());
         let known = match name {
             "PWD" => Some("."),
             // `tool` knows where that is.
@@ -712,15 +1153,52 @@ impl Gather {
             "PATH" => Some(""),
             _ => None,
         };
-        if values.is_empty() {
+        if !is_set && known.is_none() && is_variable(name) {
+            self.inherited.insert(name.to_owned());
+        }
+        if values.is_empty() || name == "HOME" && !self.given.contains("HOME") {
             values.extend(known.map(str::to_owned));
         }
-        values.extend(default.filter(|it| !it.contains(['$', '`'])).map(str::to_owned));
-        if values.is_empty() {
-            word.push(UNKNOWN);
-        } else {
-            self.fork(word, &values);
+        let is_position = !is_variable(name);
+        // A value that is empty makes an end of a word that is not known, unless the step says so.
+        let may_be_other = known.is_none()
+            && (self.inherited.contains(name)
+                || self.is_open && !is_position
+                || values.is_empty() && !self.given.contains(name));
+        let operator = rest.strip_prefix(':').unwrap_or(rest);
+        match operator.chars().next() {
+            Some(sign @ ('-' | '=' | '+' | '?')) => {
+                let texts =
+                    if sign == '?' { Vec::new() } else { self.words_of_default(&operator[1..], depth) };
+                if sign == '=' {
+                    texts.iter().for_each(|text| self.set(name, text));
+                }
+                values.extend(texts);
+            }
+            Some(sign) if CHANGES.contains(&sign) => values.push(UNKNOWN.to_string()),
+            // `${X:2:3}`
+            Some(_) => values.push(UNKNOWN.to_string()),
+            None => {}
         }
+        if may_be_other || values.is_empty() {
+            values.push(UNKNOWN.to_string());
+        }
+        values.sort();
+        values.dedup();
+        self.fork(word, &values);
+    }
+
+    /// The words that the default of a variable stands for.
+    fn words_of_default(&mut self, text: &str, depth: usize) -> Vec<String> {
+        let text = text.trim_matches(['"', '\'']);
+        let mut piece = Piece::default();
+        let is_plain = !text.contains(['"', '\'']);
+        if is_plain {
+            self.quoted(&format!("{text}\""), &mut piece, depth);
+        } else {
+            piece.push(UNKNOWN);
+        }
+        piece.texts
     }
 }
 
@@ -729,11 +1207,15 @@ struct Piece {
     texts: Vec<String>,
     has_begun: bool,
     is_output: bool,
+    /// Bytes of all words that it stands for.
+    bytes: usize,
+    /// It stands for too much: only one of the words is left.
+    is_over: bool,
 }
 
 impl Default for Piece {
     fn default() -> Self {
-        Self { texts: vec![String::new()], has_begun: false, is_output: false }
+        Self { texts: vec![String::new()], has_begun: false, is_output: false, bytes: 0, is_over: false }
     }
 }
 
@@ -747,13 +1229,22 @@ impl Piece {
     }
 
     fn push(&mut self, c: char) {
-        self.has_begun = true;
-        self.texts.iter_mut().for_each(|it| it.push(c));
+        self.grow(c.len_utf8());
+        self.texts.iter_mut().for_each(|text| text.push(c));
     }
 
     fn push_str(&mut self, text: &str) {
+        self.grow(text.len());
+        self.texts.iter_mut().for_each(|end| end.push_str(text));
+    }
+
+    fn grow(&mut self, bytes: usize) {
         self.has_begun = true;
-        self.texts.iter_mut().for_each(|it| it.push_str(text));
+        self.bytes += bytes * self.texts.len();
+        if self.bytes > WORD_BYTES_MAX && self.texts.len() > 1 {
+            self.texts.truncate(1);
+            self.is_over = true;
+        }
     }
 }
 
@@ -772,14 +1263,51 @@ fn path(word: &str) -> Option<String> {
     can_be.then_some(path)
 }
 
-/// The text up to what closes it, and the text behind.
-fn inside(text: &str, open: char, close: char) -> (&str, &str) {
-    let mut open_now = 1_usize;
-    let end = text.char_indices().find(|(_, c)| {
-        open_now = open_now + usize::from(*c == open) - usize::from(*c == close);
-        open_now == 0
-    });
-    end.map_or((text, ""), |(at, _)| (&text[..at], &text[at + 1..]))
+/// The text up to the bracket that closes it, and the text behind; nothing where none does. Quotes, escapes and comments hold
+/// no bracket.
+fn inside(text: &str, open: char, close: char) -> Option<(&str, &str)> {
+    let (mut open_now, mut quote, mut before) = (1_usize, None, ' ');
+    let mut signs = text.char_indices();
+    while let Some((at, c)) = signs.next() {
+        match (quote, c) {
+            (Some('\''), '\'') | (Some('"'), '"') | (Some('#'), '\n') => quote = None,
+            (Some('\'' | '#'), _) => {}
+            (_, '\\') => drop(signs.next()),
+            // In double quotes a command may hold quotes of its own: a bracket counts there as well.
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '#') if before.is_whitespace() && close == ')' => quote = Some('#'),
+            (None, _) if c == close => {
+                open_now -= 1;
+                if open_now == 0 {
+                    return Some((&text[..at], &text[at + 1..]));
+                }
+            }
+            (None, _) if c == open => open_now += 1,
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+/// The word that ends a here-document, true where tabs before it do not count, and the text behind: `<<E`, `<<-'end of it'`.
+fn end_of_document(after: &str) -> (Option<(String, bool)>, &str) {
+    let strips_tabs = after.starts_with('-');
+    let after = after.trim_start_matches(['-', ' ', '\t']);
+    let (mut word, mut quote, mut end) = (String::new(), None, after.len());
+    for (at, c) in after.char_indices() {
+        match quote {
+            Some(sign) if c == sign => quote = None,
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if c.is_whitespace() || ";|&<>()".contains(c) => {
+                end = at;
+                break;
+            }
+            None if c == '\\' => {}
+            _ => word.push(c),
+        }
+    }
+    ((!word.is_empty()).then_some((word, strips_tabs)), &after[end..])
 }
 
 /// True if the text before a word ends where an arm of a `case` may begin.
@@ -788,11 +1316,12 @@ fn is_arm(before: &str) -> bool {
     before.ends_with(";;") || before.ends_with(";&") || before.ends_with(";;&") || before.ends_with(" in")
 }
 
-/// The lines of a here-document, and what follows; nothing where no line ends it.
-fn document<'a>(text: &'a str, end: &str) -> (&'a str, &'a str) {
+/// The lines of a here-document, and the text behind it; nothing where no line ends it.
+fn document<'a>(text: &'a str, end: &str, strips_tabs: bool) -> (&'a str, &'a str) {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        if line.trim() == end {
+        let plain = line.strip_suffix('\n').unwrap_or(line);
+        if if strips_tabs { plain.trim_start_matches('\t') } else { plain } == end {
             return (&text[..at], &text[at + line.len()..]);
         }
         at += line.len();
@@ -904,6 +1433,34 @@ fn range(group: &str) -> Option<Vec<String>> {
     Some((from.min(to)..=from.max(to)).take(many).map(String::from).collect())
 }
 
+/// Commands that set a variable which a word names.
+fn is_assigned(command: &str) -> bool {
+    SETS.contains(&command)
+        || DECLARES.contains(&command)
+        || matches!(command, "export" | "readonly" | "printf")
+}
+
+/// True for a word of an interpreter behind which code stands, or the name of a module.
+fn is_code(interpreter: &str, word: &str) -> bool {
+    let letters: &[char] = match Language::of(interpreter) {
+        Some(Language::Python) => &['c', 'm'],
+        Some(Language::Perl) => &['e', 'E'],
+        Some(Language::JavaScript) => &['e', 'p'],
+        Some(Language::Ruby | Language::Lua) => &['e'],
+        None => &['c', 'e', 'E', 'r', 'B', 'R'],
+    };
+    match word.strip_prefix("--") {
+        Some(long) => {
+            ["eval", "print", "exec", "execute", "command"].iter().any(|name| long.starts_with(name))
+        }
+        None => word == "eval" || word.starts_with('-') && word.contains(letters),
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_digit())
+}
+
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -986,7 +1543,7 @@ mod tests {
         check_text("find . -exec ./f.sh {} \\; ; ./a\\ b.sh", &["./f.sh"], &["./a b.sh"]);
         assert!(!of(&["sh", "-c", "echo x > out.txt"]).names.contains("out.txt"));
         assert!(!of(&["sh", "-c", "true\n# comment\n"]).names.contains("comment"));
-        check_text("bash $ROOT/run; \"$(pwd)/sub/e.sh\"", &["run"], &["sub/e.sh"]);
+        check_text("bash $ROOT/run; \"$(pwd)/sub/e.sh\"", &["run"], &["./sub/e.sh"]);
         check_text("unfinished 'quote ./q.sh", &[], &[]);
         check_text("$(", &[], &[]);
         check_text("${", &[], &[]);
@@ -1166,6 +1723,17 @@ mod tests {
         assert!(missed(&many).iter().any(|it| it.contains("directories")), "{:?}", missed(&many));
         assert!(missed("./{1..999}.sh").iter().any(|it| it.contains("stands for")));
         assert!(missed("~root/w.sh").iter().any(|it| it.contains("another user")));
+        for text in [
+            "a=xx;".to_owned() + &"a=$a$a;".repeat(60),
+            "a=xx;".to_owned() + &"a+=$a$a;".repeat(60),
+            "v0=x;".to_owned() + &(1..60).map(|at| format!("v{at}=$v{0}$v{0};", at - 1)).collect::<String>(),
+            "a=x;".to_owned() + &"a+=y;".repeat(100_000),
+            "{a,b}".repeat(6) + &"x".repeat(WORD_BYTES_MAX),
+            (0..=VARIABLES_MAX).map(|number| format!("v{number}=x;")).collect(),
+            "<<E ".repeat(DOCUMENTS_MAX + 1) + "\n" + &"x\n".repeat(100_000),
+        ] {
+            assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{:.60}", text);
+        }
         let long = "a b ".repeat(TEXT_BYTES_MAX / 4 + 1);
         assert!(missed(&long).iter().any(|it| it.contains("bytes of text")));
     }

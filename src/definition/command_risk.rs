@@ -546,25 +546,15 @@ impl Judge {
             at += 1;
             match letter {
                 '\\' if next == Some('\n') => at += 1,
-                '\\' => {
-                    word.get_or_insert_default().text.extend(next);
-                    at += 1;
+                '\\' if next == Some('\n') => at += 1,
+                '\\' | '\'' | '"' | '$' | '`' => {
+                    at = self.letter(&letters, at - 1, word.get_or_insert_default(), depth);
                 }
-                '\'' => {
-                    let inside: String = letters[at..].iter().take_while(|it| **it != '\'').collect();
-                    word.get_or_insert_default().text.push_str(&inside);
-                    at += inside.chars().count() + 1;
-                    if at > letters.len() {
-                        self.unended(&inside, depth);
-                    }
-                }
-                '"' => at = self.double_quoted(&letters, at, word.get_or_insert_default(), depth),
-                '$' | '`' => at = self.expansion(&letters, at - 1, word.get_or_insert_default(), depth),
                 ' ' | '\t' => now.end(&mut word),
                 '#' if word.is_none() => {
                     at += letters[at..].iter().take_while(|it| **it != '\n').count();
                 }
-                '>' | '<' => at = self.redirected(&letters, at - 1, &mut now, &mut word),
+                '>' | '<' => at = self.redirected(&letters, at - 1, &mut now, &mut word, depth),
                 '&' if next == Some('>') => now.end(&mut word),
                 ';' | '&' | '|' | '\n' | '(' | ')' => {
                     now.end(&mut word);
@@ -664,6 +654,8 @@ impl Judge {
                 at + 1
             }
             _ => {
+                // `$[…]` computes, `$~x` and `$^x` are an expansion in some shells.
+                self.is_clear &= next.is_none_or(|it| it.is_whitespace() || "?$!#@*-\"/.,;|&)".contains(it));
                 word.text.push('$');
                 at + 1
             }
@@ -677,6 +669,7 @@ impl Judge {
         mut at: usize,
         now: &mut Simple,
         word: &mut Option<Word>,
+        depth: u32,
     ) -> usize {
         // A number before it is that of a descriptor.
         match word.take() {
@@ -687,12 +680,12 @@ impl Judge {
         at += letters[at..].iter().take_while(|it| "<>&|".contains(**it)).count();
         let sign: String = letters[from..at].iter().collect();
         at += letters[at..].iter().take_while(|it| " \t".contains(**it)).count();
-        let ends = |it: &char| " \t\n;&|<>()".contains(*it);
-        let target: String = letters[at..].iter().take_while(|it| !ends(it)).collect();
-        let bare: String = target.chars().filter(|it| !"'\"\\".contains(*it)).collect();
+        let (target, end) = self.target(letters, at, depth);
+        let bare = target.text.as_str();
         let is_descriptor = sign.ends_with('&') && bare.chars().all(|it| it.is_ascii_digit() || it == '-');
-        let is_nothing = ["/dev/null", "/dev/stdout", "/dev/stderr"].contains(&bare.as_str());
-        let reads = sign == "<" && !bare.starts_with("/dev/");
+        let is_nothing = ["/dev/null", "/dev/stdout", "/dev/stderr"].contains(&bare);
+        // A name that the shell makes up may be that of a device, or of an address.
+        let reads = sign == "<" && !bare.is_empty() && !target.begins_expanded && !bare.starts_with("/dev/");
         if bare.starts_with("/dev/") && sign.contains('>') && !is_nothing && !bare.starts_with("/dev/tty") {
             self.raise("it writes to a device");
         }
@@ -700,8 +693,51 @@ impl Judge {
             self.is_clear = false;
             now.writes = true;
         }
-        // Where the words are not these very letters, they are read as words of the command as well.
-        if sign == "<" || sign.contains('>') { at + target.chars().count() } else { at }
+        // A here-document, a process, or a sign that no shell has: its words are read as words of the command as well.
+        if sign == "<" || sign.contains('>') { end } else { at }
+    }
+
+    /// The word that a redirection opens, read like any other word, and the place where it ends.
+    fn target(&mut self, letters: &[char], from: usize, depth: u32) -> (Word, usize) {
+        let (mut word, mut at) = (Word::default(), from);
+        while let Some(letter) = letters.get(at).copied() {
+            match letter {
+                ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' => break,
+                '*' | '?' | '[' | '{' => {
+                    word.begins_expanded |= word.text.is_empty() || letter == '{';
+                    word.expands = true;
+                    word.text.push(letter);
+                    at += 1;
+                }
+                _ => at = self.letter(letters, at, &mut word, depth),
+            }
+        }
+        (word, at)
+    }
+
+    /// Takes a letter of a word with all that it quotes or expands, and gives back where that ends.
+    fn letter(&mut self, letters: &[char], at: usize, word: &mut Word, depth: u32) -> usize {
+        match letters[at] {
+            '\\' => {
+                word.text.extend(letters.get(at + 1).filter(|it| **it != '\n'));
+                at + 2
+            }
+            '\'' => {
+                let inside: String = letters[at + 1..].iter().take_while(|it| **it != '\'').collect();
+                word.text.push_str(&inside);
+                let end = at + inside.chars().count() + 2;
+                if end > letters.len() {
+                    self.unended(&inside, depth);
+                }
+                end
+            }
+            '"' => self.double_quoted(letters, at + 1, word, depth),
+            '$' | '`' => self.expansion(letters, at, word, depth),
+            letter => {
+                word.text.push(letter);
+                at + 1
+            }
+        }
     }
 
     fn command(&mut self, simple: &Simple, depth: u32) {

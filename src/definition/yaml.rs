@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub struct Node {
     /// The place in the file.
     pub place: Place,
-    /// The value.
+    /// The value that stands there.
     pub shape: Shape,
 }
 

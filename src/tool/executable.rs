@@ -24,7 +24,7 @@ use std::{
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::{
-            ffi::OsStringExt as _,
+            ffi::{OsStrExt as _, OsStringExt as _},
             fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
         },
     },
@@ -266,8 +266,20 @@ impl Opening<'_> {
 
     fn shown(&self, path: &Path) -> String {
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.to_owned());
-        path.strip_prefix(&root).unwrap_or(path).to_string_lossy().into_owned()
+        shown(&root, path)
     }
+}
+
+/// A path below the workspace, or an absolute one, as people are shown it. Two paths never look alike: a byte that is no text
+/// is written by its number, and a backslash twice.
+pub(super) fn shown(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let mut shown = String::new();
+    for chunk in below.as_os_str().as_bytes().utf8_chunks() {
+        shown.push_str(&chunk.valid().replace('\\', "\\\\"));
+        shown.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    shown
 }
 
 /// The bytes of a file in memory that nobody can write to, and their hash.

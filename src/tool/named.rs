@@ -5,6 +5,7 @@
 use super::{
     executable::{
         COPY_BYTES_MAX, Executed, Places, Remembered, env_program, first_line, hash, is_program, read_head,
+        shown,
     },
     glob::Globs,
     program::program,
@@ -20,7 +21,7 @@ use std::{
         ffi::OsStrExt as _,
         fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _},
     },
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 /// Files of one call that are listed: of those that an approval is bound to, and of the others.
@@ -35,6 +36,8 @@ const DIRECTORIES_MAX: usize = 64;
 const ROUNDS_MAX: usize = 3;
 /// Scripts that name scripts as their interpreters.
 const DEPTH_MAX: usize = 4;
+/// Links on one path, as Linux follows them.
+const LINKS_MAX: usize = 40;
 /// Endings of files that some program reads as a script or a recipe.
 const SCRIPTS: &[&str] = &[
     "awk", "bash", "bat", "cjs", "class", "cmake", "cmd", "cts", "ex", "exs", "fish", "gradle", "groovy",
@@ -79,6 +82,34 @@ fn end_of_brackets(text: &str) -> Option<usize> {
             None => at += rest.chars().next()?.len_utf8(),
         }
     }
+}
+
+/// True for a path that a link leads to what the kernel makes: that is another file for each process. So is a path that goes
+/// there and back.
+fn leads_through_kernel(path: &Path) -> bool {
+    let mut rest: Vec<OsString> = path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+    let (mut real, mut links) = (PathBuf::from("/"), 0);
+    while let Some(part) = rest.pop() {
+        if part == ".." {
+            real.pop();
+        } else if part == "/" {
+            real = PathBuf::from("/");
+        } else {
+            real.push(part);
+            if [OF_THE_KERNEL, STREAMS].concat().iter().any(|tree| real.starts_with(tree)) {
+                return true;
+            }
+            if let Ok(to) = fs::read_link(&real) {
+                links += 1;
+                if links > LINKS_MAX {
+                    return true;
+                }
+                real.pop();
+                rest.extend(to.components().rev().map(|part| part.as_os_str().to_owned()));
+            }
+        }
+    }
+    false
 }
 
 fn is_pattern(word: &str) -> bool {
@@ -172,6 +203,11 @@ impl Naming<'_> {
                 for base in self.bases.clone() {
                     for path in self.paths(&base, dir) {
                         let Some(real) = path.canonicalize().ok().filter(|it| it.is_dir()) else { continue };
+                        if leads_through_kernel(&path) {
+                            self.missed.insert(
+                                "files of a directory that the kernel makes for each process".to_owned(),
+                            );
+                        }
                         if seen.contains(&real) {
                             continue;
                         }
@@ -209,7 +245,13 @@ impl Naming<'_> {
 
     /// The paths that a word means in a directory: itself, and all that it takes as a pattern.
     fn paths(&mut self, base: &Path, word: &str) -> Vec<PathBuf> {
-        let home = word.strip_prefix("~/").and_then(|rest| Some(Path::new(self.home?).join(rest)));
+        let below_home = word.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        if below_home.is_some() && self.home.is_none() {
+            self.missed.insert("files below a home that no HOME names".to_owned());
+        }
+        let home = below_home.and_then(|rest| Some(base.join(self.home?).join(rest.trim_start_matches('/'))));
+        let word = below_home.filter(|_| home.is_some()).map_or(word, |rest| rest.trim_start_matches('/'));
+        let home_dir = self.home.filter(|_| home.is_some()).map(|it| base.join(it));
         let is_first = base == self.bases[0];
         let whole = match home {
             Some(path) => path,
@@ -219,8 +261,9 @@ impl Naming<'_> {
         };
         let mut found = vec![whole];
         if is_pattern(word) {
-            let (mut paths, rest) = match word.strip_prefix('/') {
-                Some(rest) if is_first => (vec![PathBuf::from("/")], rest),
+            let (mut paths, rest) = match (home_dir, word.strip_prefix('/')) {
+                (Some(home), _) => (vec![home], word),
+                (None, Some(rest)) if is_first => (vec![PathBuf::from("/")], rest),
                 _ => (vec![base.to_owned()], word),
             };
             for part in rest.split('/').filter(|it| !it.is_empty()) {
@@ -258,15 +301,21 @@ impl Naming<'_> {
     }
 
     fn file(&mut self, path: &Path, runs: bool) {
-        let is_below = |trees: &[&str], path: &Path| trees.iter().any(|it| path.starts_with(it));
+        let is_below = |trees: &[&str], path: &Path| trees.iter().any(|tree| path.starts_with(tree));
         if is_below(STREAMS, path) {
-            if runs {
+            // `/dev/fd/../cwd/w.sh`, `/dev/fd/3/w.sh`
+            let is_stream = path.components().count() <= if path.starts_with("/dev/fd") { 4 } else { 3 };
+            if runs || !is_stream || path.components().any(|part| part == Component::ParentDir) {
                 self.not_bound(self.shown(path), "what is open there");
             }
             return;
         }
         if is_below(OF_THE_KERNEL, path) {
             self.not_bound(self.shown(path), "the kernel makes it for each process");
+            return;
+        }
+        if leads_through_kernel(path) {
+            self.not_bound(self.shown(path), "the kernel makes its path for each process");
             return;
         }
         let found = path.canonicalize().and_then(|real| fs::metadata(&real).map(|about| (real, about)));
@@ -330,7 +379,10 @@ impl Naming<'_> {
     /// The program that reads a script, and the files that stand behind it in the script's first line.
     fn reader(&mut self, head: &[u8], depth: usize) {
         let Some(words) = first_line(head) else { return };
-        let rest = words.get(1).map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let rest = words.get(1).map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+        if words.iter().any(|word| word.to_str().is_none()) {
+            self.missed.insert("a program that a first line names in bytes that are no text".to_owned());
+        }
         let of_all = self.of_all;
         for word in rest.split_ascii_whitespace() {
             self.word(word, false);
@@ -393,7 +445,7 @@ impl Naming<'_> {
     }
 
     fn shown(&self, path: &Path) -> String {
-        let below = path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned();
+        let below = shown(&self.root, path);
         if below.is_empty() { ".".to_owned() } else { below }
     }
 }

@@ -5,6 +5,7 @@
 //! `.git` and `.cuelight` do not belong to it. A link is captured as a link.
 
 use super::{
+    executable::shown,
     glob::Globs,
     own_dir::{make_own_dir, own_file},
 };
@@ -218,7 +219,7 @@ impl<'a> Capture<'a> {
 
     fn note(&mut self, path: &Path, why: &str) {
         if self.notes.len() < NOTES_MAX {
-            self.notes.push((path.to_string_lossy().into_owned(), format!("{NOT_BOUND}: {why}")));
+            self.notes.push((shown(Path::new(""), path), format!("{NOT_BOUND}: {why}")));
         } else {
             self.notes_left_out += 1;
         }

@@ -244,6 +244,64 @@ word_attack "a variable of a loop" w.sh 'run: "for n in w; do ./$n.sh; done"'
 word_attack "a name in quotes of ANSI C" w.sh "run: \"cd .; \$'./\\\\x77.sh'\""
 word_attack "a name in an extended pattern" w.sh 'run: "shopt -s extglob; eval \"./@(w).sh\""'
 
+word_attack "a script in the home behind cd" home/w.sh 'run: "cd; ./w.sh", env: {HOME: home}'
+word_attack "a script in the home behind cd ~" home/w.sh 'run: "cd ~; ./w.sh", env: {HOME: home}'
+word_attack "a script in the home that HOME names" home/w.sh 'run: "cd \"$HOME\" && ./w.sh", env: {HOME: home}'
+word_attack "a script in a home that the text sets" sub/w.sh 'run: "HOME=sub; cd; ./w.sh"'
+word_attack "a script in a default that is assigned" sub/w.sh 'run: ": ${N:=w.sh}; ./sub/$N"'
+word_attack "a script that a word of a function names" sub/w.sh 'run: "f() { ./sub/$1; }; f w.sh"'
+word_attack "a script below the working directory of a process" w.sh 'run: "cd .; /dev/fd/../cwd/w.sh"'
+word_attack "a module of Python in a list" shop.py 'run: "python3 -c \"import os, shop\""'
+word_attack "a module of Python in a here-document" shop/ship.py 'run: "python3 - << E\nfrom shop import ship\nE"'
+word_attack "a module of Python that its library loads" random.py 'run: "python3 -c \"import tempfile\" || true"'
+word_attack "a module of Perl" lib/W.pm 'run: "perl -Ilib -e \"use W\" || true"'
+
+# A script in the home that the engine itself has.
+script_in_the_home() {
+  local result
+  fresh
+  # The home of the engine is the scratch directory.
+  swapped_word=../w.sh swapped_step=""
+  write_word good
+  swapped 'run: "cd && ./w.sh"' evil_words
+  result=$?
+  rm -f "$scratch/w.sh"
+  return "$result"
+}
+attack "a script in the home of the engine, swapped" script_in_the_home
+
+# Two names that are no text look alike once they are shown.
+name_of_bytes() { printf 'echo %s >> %s/ran\n' "$1" "$workspace" > "$workspace/$(printf 'a\377.sh')"; }
+evil_bytes() { name_of_bytes evil; }
+names_that_look_alike() {
+  fresh
+  printf 'true\n' > "$workspace/$(printf 'a\376.sh')"
+  name_of_bytes good
+  swapped 'run: "for f in *.sh; do bash \"$f\"; done"' evil_bytes
+}
+attack "a script whose name looks like another one, swapped" names_that_look_alike
+
+# A name that is known only when it runs is told, and so is code that an interpreter gets from elsewhere: NAME PART STEP.
+told_attack() {
+  told_part=$2 told_step=$3
+  attack "$1, and nobody is told" name_that_is_told
+}
+name_that_is_told() {
+  fresh
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?}}\n  - {id: s, needs: g, %s}\n' "$told_step" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  cue gates --show g-1 | tr -s ' \n' ' ' | grep -o "$told_part" || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
+  kill "$(engine_of)" 2> /dev/null
+  wait
+}
+told_attack "a name that a shell computes" 'known only when it runs' 'run: "./sub/$(echo w).sh"'
+told_attack "a name in an array" 'known only when it runs' 'run: "a=(w.sh); ./sub/${a[0]}"'
+told_attack "a directory that is computed" 'known only when it runs' 'run: "cd \"$(dirname w/x)\"; ./w.sh"'
+told_attack "commands from a pipe" 'reads from its input' 'run: "cat list | bash"'
+told_attack "a module that code computes" 'by a computed name' 'run: "python3 -c \"__import__(chr(119))\""'
+told_attack "variables that double themselves" "too much to be read" "run: \"v0=xxxx; $(for at in {0..59}; do printf "v%d=\$v%d\$v%d;" $((at + 1)) $at $at; done) ./\$v60\""
+
 # A script outside the workspace is bound, and data there is told.
 shared_word() { printf 'echo %s >> %s/ran\n' "$1" "$workspace" > "$shared/w.sh"; }
 evil_shared() { shared_word evil; }

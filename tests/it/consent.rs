@@ -254,6 +254,194 @@ fn a_file_that_any_word_of_a_call_has_executed_is_approved_with_the_call() {
     }
 }
 
+/// A text, the files that it binds, and a part of what the ask says is not bound: a dash where it says nothing of the kind.
+type NamedRow = (&'static str, &'static [&'static str], &'static str);
+
+const LATER: &str = "known only when it runs";
+const CODE: &str = "loads by a computed name";
+const INPUT: &str = "reads from its input";
+
+const NAMED: &[NamedRow] = &[
+    // Directories.
+    ("cd ~; ./w.sh", &["home/w.sh"], "-"),
+    ("cd ~/; ./w.sh", &["home/w.sh"], "-"),
+    ("cd \"$HOME\"; ./w.sh", &["home/w.sh"], "-"),
+    ("cd ${HOME}/deep && ./w.sh", &["home/deep/w.sh"], "-"),
+    ("cd; ./w.sh", &["home/w.sh"], "-"),
+    ("cd && ./w.sh", &["home/w.sh"], "-"),
+    ("cd --; ./w.sh", &["home/w.sh"], "-"),
+    ("cd -P 2> /dev/null; ./w.sh", &["home/w.sh"], "-"),
+    ("builtin cd; ./w.sh", &["home/w.sh"], "-"),
+    ("(cd ~ && ./deep/w.sh)", &["home/deep/w.sh"], "-"),
+    ("HOME=sub; cd; ./w.sh", &["sub/w.sh"], "-"),
+    ("HOME=sub; ~/w.sh", &["sub/w.sh"], "-"),
+    ("env HOME=sub bash -c 'cd; ./w.sh'", &["sub/w.sh"], "-"),
+    ("pushd ~ > /dev/null; ./w.sh", &["home/w.sh"], "-"),
+    ("make -C ~", &["home/Makefile"], "-"),
+    ("~/*.sh", &["home/w.sh"], "-"),
+    ("d=~; \"$d\"/w.sh", &["home/w.sh"], "-"),
+    ("cd ~root; ./w.sh", &[], "another user"),
+    ("sudo bash -c 'cd ~; ./w.sh'", &[], "another user"),
+    ("cd \"$(git rev-parse --show-toplevel)\"; ./w.sh", &["w.sh"], LATER),
+    ("cd \"$X\"; ./w.sh", &["w.sh"], LATER),
+    ("cd \"$(pwd)/sub\" && ./w.sh", &["sub/w.sh"], "-"),
+    ("cd .; /proc/self/cwd/w.sh", &["w.sh"], "the kernel makes it"),
+    ("cd .; /dev/fd/../cwd/w.sh", &["w.sh"], "open there"),
+    ("cd .; /tmp/../proc/self/cwd/w.sh", &[], "the kernel makes its path"),
+    ("cd /proc/self/cwd/sub; ./w.sh", &["w.sh"], "kernel"),
+    ("exec 3< sub; /dev/fd/3/w.sh", &[], "open there"),
+    // Variables.
+    (": ${N:=w.sh}; ./sub/$N", &["sub/w.sh"], LATER),
+    ("./sub/${N:-w.sh}", &["sub/w.sh"], LATER),
+    ("N=w.sh; ./sub/${N:-x}", &["sub/w.sh"], "-"),
+    ("M=w; ./sub/${N-$M.sh}", &["sub/w.sh"], LATER),
+    ("N=w.sh.old; ./sub/${N%.old}", &[], LATER),
+    ("N=W.SH; ./sub/${N,,}", &[], LATER),
+    ("read N < list; ./sub/$N", &[], LATER),
+    ("while read -r N; do ./sub/$N; done < list", &[], LATER),
+    ("printf -v N w.sh; ./sub/$N", &[], LATER),
+    ("N=x; read N < list; ./sub/$N", &[], LATER),
+    ("N=x; declare -n N=M; M=w.sh; ./sub/$N", &[], LATER),
+    ("N=x; . ./env; ./sub/$N", &["env"], LATER),
+    ("N=x; source <(cat env); ./sub/$N", &[], LATER),
+    ("[ -n \"$N\" ] || N=x; ./sub/$N.sh", &[], LATER),
+    ("for N in $(ls sub); do ./sub/$N; done", &[], LATER),
+    ("for N in w x; do ./sub/$N.sh; done", &["sub/w.sh"], "-"),
+    ("export $(cat env); N=x; ./sub/$N", &[], LATER),
+    ("n=0; ((n++)); ./sub/$n.sh", &[], LATER),
+    ("./sub/$(echo w).sh", &[], LATER),
+    ("./sub/`echo w`.sh", &[], LATER),
+    ("\"./sub/${!N}\"", &[], LATER),
+    ("bash -c \"./sub/$X\"", &[], LATER),
+    ("eval \"./sub/$X\"", &[], LATER),
+    ("PATH=$X:$PATH; dep", &[], LATER),
+    ("BASH_ENV=$X bash w.sh", &["w.sh"], LATER),
+    ("cp \"$X\" y", &[], LATER),
+    ("echo \"$X\" \"$(date)\"", &[], "-"),
+    ("exit $?", &[], "-"),
+    // Words of functions and scripts, and arrays.
+    ("f() { ./sub/$1; }; f w.sh", &["sub/w.sh"], "-"),
+    ("f() { ./sub/\"$@\"; }; f w.sh", &["sub/w.sh"], "-"),
+    ("function f { ./sub/${1}; }; f w.sh", &["sub/w.sh"], "-"),
+    ("f() { shift; ./sub/$1; }; f x w.sh", &[], LATER),
+    ("f() { ./sub/$1; }; f $(echo w.sh)", &[], LATER),
+    ("set -- w.sh; ./sub/$1", &["sub/w.sh"], "-"),
+    ("bash -c './sub/$1' x w.sh", &["sub/w.sh"], "-"),
+    ("a=(w.sh); ./sub/\"${a[@]}\"", &[], LATER),
+    ("a=(bash w.sh); \"${a[@]}\"", &["w.sh"], LATER),
+    ("declare -A a; a[k]=w.sh; ./sub/${a[k]}", &[], LATER),
+    ("mapfile -t a < list; ./sub/${a[0]}", &[], LATER),
+    // Commands and words from elsewhere.
+    ("cat list | bash", &[], INPUT),
+    ("bash <<< true; bash", &[], INPUT),
+    ("bash -s x < list", &["list"], INPUT),
+    ("bash <<E\n./sub/$X\nE", &[], LATER),
+    ("cat <<E | sh\n./sub/$X\nE", &[], LATER),
+    ("bash <<E\n./sub/w.sh\nE", &["sub/w.sh"], "-"),
+    ("cat <<E\n$X\nE", &[], "-"),
+    ("ls | xargs -n1 sh", &[], "xargs"),
+    ("find . -name w.sh -exec {} \\;", &["w.sh"], "more than one directory"),
+    ("shopt -s nocaseglob; ./W*.sh", &[], "shopt"),
+    ("./w.sh 'x", &["w.sh"], "no end"),
+    // Code of other interpreters.
+    ("python3 -c 'import shop'", &["shop/__init__.py", "json.py"], CODE),
+    ("python3 -c 'import os, shop.ship'", &["shop/__init__.py", "shop/ship.py"], CODE),
+    ("python3 -c 'from shop import ship'", &["shop/ship.py"], CODE),
+    ("python3 -c 'import json'", &["json.py"], CODE),
+    ("python3 - <<'E'\nfrom shop import (\n  ship)\nE", &["shop/ship.py"], CODE),
+    ("python3 <<< 'import shop.ship'", &["shop/ship.py"], CODE),
+    ("echo 'import shop.ship' | python3", &["shop/ship.py"], CODE),
+    ("C='import shop.ship'; python3 -c \"$C\"", &["shop/ship.py"], CODE),
+    ("python3 -c \"$X\"", &["json.py"], LATER),
+    ("python3 -W ignore -c 'import shop.ship'", &["shop/ship.py"], CODE),
+    ("python3 -c '__import__(\"shop.ship\")'", &["shop/ship.py"], CODE),
+    ("python3 -m shop.ship", &["shop/ship.py"], CODE),
+    ("PYTHONPATH=lib python3 -c 'import deep.mod'", &["lib/deep/mod.py"], CODE),
+    ("python3 -c 'import sys; sys.path.insert(0, \"lib\"); import deep.mod'", &["lib/deep/mod.py"], CODE),
+    ("node -e 'require(\"./tool\")'", &["tool.js"], CODE),
+    ("node -e 'require(\"kit\")'", &["node_modules/kit/index.js"], CODE),
+    ("node <<'E'\nimport('./tool')\nE", &["tool.js"], CODE),
+    ("node --input-type=module -e 'import \"./tool.js\"'", &["tool.js"], CODE),
+    ("perl -Ilib -e 'use Deep::W'", &["lib/Deep/W.pm"], CODE),
+    ("perl -e 'use lib \"lib\"; use Deep::W'", &["lib/Deep/W.pm"], CODE),
+    ("ruby -e 'require \"./gem\"'", &["gem.rb"], CODE),
+    ("python3 --version", &[], "-"),
+    ("./w.sh prod", &["w.sh"], "-"),
+    ("bash -eu w.sh", &["w.sh"], "-"),
+    ("make ship", &["Makefile"], "-"),
+];
+
+#[test]
+fn each_word_of_a_command_binds_its_file_or_the_ask_says_that_it_does_not() {
+    let bench = Bench::new();
+    let root = bench.dir.path();
+    for file in [
+        "w.sh",
+        "sub/w.sh",
+        "home/w.sh",
+        "home/deep/w.sh",
+        "home/Makefile",
+        "Makefile",
+        "env",
+        "list",
+        "json.py",
+        "shop/__init__.py",
+        "shop/ship.py",
+        "lib/deep/mod.py",
+        "tool.js",
+        "node_modules/kit/index.js",
+        "lib/Deep/W.pm",
+        "gem.rb",
+    ] {
+        fs::create_dir_all(root.join(file).parent().expect("a place")).expect("made");
+        script(&root.join(file), "echo\n");
+    }
+    let env = ["PATH=/usr/bin:/bin".to_owned(), format!("HOME={}/home", root.display())];
+    let env = env.iter().filter_map(|word| word.split_once('='));
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let host = Host::new(root.to_owned(), env, SecretStore::new(BTreeMap::new(), root), Span(300));
+    let mut wrong = Vec::new();
+    for (text, bound, not_bound) in NAMED {
+        let opened = host.open(&bash(text).program(), None);
+        let files = opened.files();
+        for file in *bound {
+            if !files.iter().any(|found| found.path == *file && found.digest.is_some()) {
+                wrong.push(format!("{text:?} does not bind {file}: {files:#?}"));
+            }
+        }
+        let told: Vec<_> = files.iter().filter(|file| !file.is_bound()).collect();
+        let is_told =
+            |part: &str| told.iter().any(|file| file.problem.as_ref().is_some_and(|why| why.contains(part)));
+        let limits: Vec<_> = told.iter().filter(|file| file.path == "… and more").collect();
+        if *not_bound == "-" && !limits.is_empty() || *not_bound != "-" && !is_told(not_bound) {
+            wrong.push(format!("{text:?} is to say {not_bound:?}: {told:#?}"));
+        }
+    }
+    assert!(NAMED.len() > 60 && wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn files_whose_names_are_no_text_are_told_apart() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let bench = Bench::new();
+    let path = |name: &[u8]| bench.dir.path().join(OsStr::from_bytes(name));
+    for name in [&b"a\xff.sh"[..], b"a\xfe.sh", "a\u{fffd}.sh".as_bytes(), b"a\\xff.sh"] {
+        script(&path(name), "echo\n");
+    }
+    let launch = bash("for f in *.sh; do bash \"$f\"; done");
+    let before = bench.looked_at(&launch);
+    let mut found: Vec<&str> =
+        before.iter().map(|file| file.path.as_str()).filter(|path| path.ends_with(".sh")).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["a\\\\xff.sh", "a\\xfe.sh", "a\\xff.sh", "a\u{fffd}.sh"]);
+    for name in [&b"a\xff.sh"[..], b"a\xfe.sh"] {
+        script(&path(name), "echo evil\n");
+        assert_ne!(bench.looked_at(&launch), before, "{name:?}");
+        script(&path(name), "echo\n");
+        assert_eq!(bench.looked_at(&launch), before);
+    }
+}
+
 #[test]
 fn data_that_a_call_names_is_listed_and_nobody_is_bound_to_it() {
     let bench = Bench::new();
