@@ -7,7 +7,7 @@ use crate::{
         Changed, Fact, GateEvent, GateState, StepEvent, StepState, WaitReason,
         ask::{self, Asking},
         condition::View,
-        gate::Gate,
+        gate::{Gate, POLICY_AUTO},
         handle::Turn,
         outcome,
         run::Run,
@@ -57,7 +57,7 @@ impl Turn<'_> {
                 let gate = self.ask(id, step, ask, why);
                 // A rule proves nothing.
                 if auto && !touch {
-                    self.close(gate, GateState::Approved, "policy:auto");
+                    self.close(gate, GateState::Approved, POLICY_AUTO);
                 }
             }
         }

@@ -318,6 +318,8 @@ pub enum Command {
     },
     /// A deadline has passed. From the loud half.
     Wake,
+    /// The engine did not run for a while, or the clock was set forward: nobody could answer then. From the loud half.
+    Stalled,
     /// The engine has just been started on this log: what was in flight is judged. From the loud half.
     Recover {
         /// How long nobody looked.
@@ -555,6 +557,7 @@ impl Command {
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => None,
         }
     }
@@ -598,6 +601,7 @@ impl Command {
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => return,
         };
         *by = actor.clone();
@@ -671,6 +675,7 @@ impl Command {
             | Self::NoteRejected { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => None,
         }
     }
@@ -714,6 +719,7 @@ impl Command {
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     engine::{
         StepEvent, StepState, again,
         by_hand::{
-            is_or_makes_gate, left_out_by_correction, left_out_by_hand, templates_read_what_is_by_hand,
+            is_or_makes_gate, left_out_by_hand, left_out_though_asked, templates_read_what_is_by_hand,
         },
         call::Unresolved,
         condition::View,
@@ -77,7 +77,7 @@ impl Turn<'_> {
                 .any(|it| it.id == **id || id.strip_prefix(&it.id).is_some_and(|it| it.starts_with('/')))
         };
         if let Some(gone) = asked.iter().find(|it| !is_made(it)) {
-            return Err(Unresolved::Failed(left_out_by_correction(gone, "its matrix")));
+            return Err(Unresolved::Failed(left_out_though_asked(gone, "its matrix")));
         }
         for copy in &mut copies {
             match &mut copy.work {

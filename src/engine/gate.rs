@@ -21,7 +21,7 @@ use crate::{
         membership::{GatePeople, PeopleInForce, groups_of},
         quorum, unanswered,
     },
-    plan::{GateRule, OnFailure, Quorum, Risk},
+    plan::{GateRule, OnFailure, OnTimeout, Quorum, Risk},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -137,6 +137,9 @@ pub const BREAK_GLASS: &str = "break-glass";
 
 /// What closed a gate that somebody overrode.
 pub const OVERRIDE: &str = "override";
+
+/// What closed a gate that its own `auto` approved.
+pub(super) const POLICY_AUTO: &str = "policy:auto";
 
 /// The refusal of an override before the quorum is complete.
 const WHOLE_QUORUM: &str = "more people must approve first; an override needs the whole quorum";
@@ -451,15 +454,15 @@ impl Gate {
 
     /// The places that nobody has filled. One person fills one.
     pub fn missing(&self) -> Vec<Quorum> {
-        let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).collect();
+        let voters: Vec<Actor> = self.approvals().map(|it| self.counted_as(it)).collect();
         let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
     }
 
     /// The places that nobody has filled once this person has approved as well, and how many people have approved then.
     pub fn missing_after(&self, actor: &Actor, now: Timestamp) -> (usize, Vec<Quorum>) {
-        let one = self.vote_by(actor, Verdict::Approve, now).voter();
-        let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).chain([one]).collect();
+        let one = self.counted_as(&self.vote_by(actor, Verdict::Approve, now));
+        let voters: Vec<Actor> = self.approvals().map(|it| self.counted_as(it)).chain([one]).collect();
         let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         (voters.len(), missing.into_iter().map(|(group, count)| Quorum { group, count }).collect())
     }
@@ -753,19 +756,28 @@ impl Gate {
         Some(self.counts_not(actor).unwrap_or_else(not_in))
     }
 
-    /// Whether those who agreed are enough. Where it was escalated, one of that group is.
+    /// The person of a vote, with the groups of which they can fill a place. Somebody to whom the gate was escalated fills
+    /// one place of any group, as its members do: no place is filled by nobody.
+    fn counted_as(&self, vote: &Vote) -> Actor {
+        let mut voter = vote.voter();
+        let is_called =
+            |to: &String| vote.acting_for.iter().chain([&vote.by]).any(|it| self.is_called(to, it));
+        if self.escalated.as_ref().is_some_and(is_called) {
+            voter.groups.extend(self.ask.require.iter().filter_map(|it| it.group.clone()));
+        }
+        voter
+    }
+
+    /// True when the people who agreed fill every place.
     pub(super) fn is_satisfied(&self) -> bool {
         self.would_satisfy(None)
     }
 
-    /// Whether they are, with one more approval.
+    /// The same, with one more approval.
     fn would_satisfy(&self, more: Option<&Vote>) -> bool {
-        let votes = || self.approvals().map(|it| &**it).chain(more);
-        let people = || votes().flat_map(|it| it.acting_for.iter().chain([&it.by]));
-        let is_escalated = |to: &String| people().any(|it| self.is_called(to, it));
-        let voters: Vec<Actor> = votes().map(Vote::voter).collect();
-        self.escalated.as_ref().is_some_and(is_escalated)
-            || quorum::is_reached(&self.ask.require, &voters.iter().collect::<Vec<_>>())
+        let votes = self.approvals().map(|it| &**it).chain(more);
+        let voters: Vec<Actor> = votes.map(|it| self.counted_as(it)).collect();
+        quorum::is_reached(&self.ask.require, &voters.iter().collect::<Vec<_>>())
     }
 
     /// Why this person alone cannot close it by hand, if they cannot: it would be a way around the quorum.
@@ -810,6 +822,11 @@ impl Gate {
     /// True while the approved files are hashed again after the last vote.
     pub const fn is_checked(&self) -> bool {
         self.agreed.is_some()
+    }
+
+    /// True when time alone approves it, once its timeout is over.
+    pub(super) fn approves_by_time(&self) -> bool {
+        self.ask.expires_at.is_some() && self.rule.on_timeout == OnTimeout::Approve && !self.ask.touch
     }
 
     /// What time does to it next.
@@ -878,7 +895,6 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
 mod tests {
     use super::*;
     use crate::base::{DecisionId, Digest, GateId, RunId};
-    use crate::plan::OnTimeout;
 
     fn events() -> Vec<(&'static str, GateEvent)> {
         let by = Actor::engine;
@@ -960,6 +976,8 @@ mod tests {
             send_back: None,
             snapshot: Vec::new(),
             is_choice: false,
+            escalate: None,
+            runs_anyway: Vec::new(),
             policy: None,
         }
     }

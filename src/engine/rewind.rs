@@ -6,6 +6,7 @@ use crate::{
     engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk},
     plan::{FrameKind, Work},
 };
+use std::collections::BTreeSet;
 
 impl Turn<'_> {
     /// The steps that begin anew when this gate is sent back, or why it cannot be.
@@ -30,6 +31,9 @@ impl Turn<'_> {
         steps.insert(first);
         for step in steps.iter().filter(|it| **it != gate.step) {
             may_begin_anew(run, *step)?;
+            if let Some(kept) = approved_elsewhere(run, *step, &steps) {
+                return Err(kept);
+            }
         }
         Ok(steps.into_iter().collect())
     }
@@ -46,6 +50,21 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// The reason why a step that was kept from another run cannot begin anew: its inputs may be others since a correction, and
+/// the approval that it ran with was given there.
+fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
+    let origin = run.step(step).origin.as_ref().filter(|it| run.is_corrected && it.run != run.id)?;
+    let gates = run.gates_above(step, |_| true);
+    let stands = gates.iter().any(|it| !steps.contains(it));
+    (stands && run.plan_step(step).work.is_call()).then(|| {
+        format!(
+            "{} was approved in {}, which this run corrects, and would not be asked about again; reject it instead",
+            run.plan_step(step).id,
+            origin.run
+        )
+    })
 }
 
 /// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.

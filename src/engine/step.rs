@@ -63,6 +63,8 @@ pub(super) struct Step {
     /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate asks by then.
     pub(super) ran_in: Option<Box<Facts>>,
     pub(super) gate: Option<GateId>,
+    /// Of a gate: true after it has asked people in this run. From then on neither its `if` nor its `auto` leaves it out.
+    pub(super) has_asked: bool,
     /// Of a frame: when it has taken too long, however often what is in it is tried.
     pub(super) deadline: Option<Timestamp>,
     /// When it goes on by itself.

@@ -6,7 +6,7 @@ use crate::{
         Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, PeopleEvent, Refusal,
         Revoked, RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
         bus::SaidIds,
-        gate::{Gate, GateDue},
+        gate::{Gate, GateDue, POLICY_AUTO},
         library::Library,
         membership::PeopleInForce,
         requests::Requests,
@@ -272,10 +272,24 @@ impl World {
             self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
             self.decisions_of.entry(id).or_default().push(vote.decision.clone());
         }
+        self.note_asked(run, step, id, event);
         let gate = &self.gates[&id];
         if let Some((due, _)) = gate.due() {
             self.gates_due.insert(id, (due, step));
             self.run_mut(run).due.insert((due, Some(step)));
+        }
+    }
+
+    /// Notes on the step of a gate that it has asked people. A policy that approves at once asks nobody.
+    fn note_asked(&mut self, run: RunId, step: StepIx, id: GateId, event: &GateEvent) {
+        if self.gates[&id].for_budget {
+            return;
+        }
+        let step = &mut self.run_mut(run).steps[step.index()];
+        match event {
+            GateEvent::Asked { .. } => step.has_asked = true,
+            GateEvent::Resolved { by, .. } if by == POLICY_AUTO => step.has_asked = false,
+            _ => {}
         }
     }
 
@@ -324,6 +338,11 @@ impl World {
             .min()
     }
 
+    /// True when time alone approves a gate that is open: then a time in which nobody could look has to be noticed.
+    pub fn approves_by_time(&self) -> bool {
+        self.gates_due.keys().filter_map(|it| self.gates.get(it)).any(Gate::approves_by_time)
+    }
+
     /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
     pub fn away(&self, now: Timestamp) -> Span {
         if self.last_at == Timestamp::default() { Span(0) } else { now.since(self.last_at) }
@@ -354,6 +373,12 @@ impl World {
         if let Some(it) = self.gates.get_mut(&gate.id) {
             it.go_by(gate);
         }
+    }
+
+    /// The gates at which a step has asked in its run, the oldest first; not those for its budget, result or tool.
+    pub(super) fn gates_at(&self, run: RunId, step: StepIx) -> impl Iterator<Item = &Gate> {
+        let gates = self.gates_of.get(&run).into_iter().flatten().filter_map(|it| self.gates.get(it));
+        gates.filter(move |it| it.step == step && !it.for_budget)
     }
 
     /// Whether a run waits for people.
@@ -403,6 +428,7 @@ impl World {
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
         let group = match command {
             Command::Wake
+            | Command::Stalled
             | Command::Recover { .. }
             | Command::Agent { .. }
             | Command::DeclarePeople { .. } => {

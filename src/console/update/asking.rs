@@ -585,6 +585,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
+        | Command::Stalled
         | Command::Recover { .. } => (None, None),
     }
 }
@@ -672,6 +673,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
+        | Command::Stalled
         | Command::Recover { .. }
         | Command::NoteRefusal { .. } => "runs".to_owned(),
     };
