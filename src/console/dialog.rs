@@ -488,6 +488,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
+        | Command::Stalled
         | Command::Recover { .. }
         | Command::NoteRefusal { .. } => {}
     }

@@ -125,6 +125,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("unknown-secret", "a secret that the workflow does not name under `secrets`"),
     ("gate", "a gate that nobody can satisfy"),
     ("gate-approves-itself", "a gate that is approved when nobody answers"),
+    ("gate-rejected", "a step that runs although a gate before it is rejected"),
     ("no-undo", "a step with side effects has no `undo` although the run compensates"),
     ("no-timeout", "a step that may run for ever"),
     ("matrix-size", "a matrix has more copies than allowed"),

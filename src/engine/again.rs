@@ -3,14 +3,14 @@
 //! A function of the other run and of the new plan; `recovery` decides who may ask for it.
 
 use crate::{
-    Change, Corrected, InputChange, StepChange,
+    Change, Corrected, InputChange, StepChange, approved,
     by_hand::{is_or_makes_gate, is_or_makes_gate_that},
+    links::Links,
+    loosened,
     run::{Run, asks_for_failures},
 };
-use cuelight_base::{CORRECTION_COMPARES_MAX, StepIx, UNDO_WINDOW_DEFAULT, ValueMap};
-use cuelight_plan::{
-    Frame, FrameKind, GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work,
-};
+use cuelight_base::{StepIx, ValueMap};
+use cuelight_plan::{Frame, FrameKind, GateRule, Plan, PlanStep, Work};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -24,13 +24,20 @@ pub(super) struct TakenOver {
     pub(super) corrected: Option<Box<Corrected>>,
 }
 
-/// The results of a run that stand when it is done again by this plan; `kept` are the steps to keep. With
-/// `asks`, gates ask again before any step behind them is done.
-///
-/// `asked` are the gates that have asked in it by now, or in a run that it does again.
+/// The gates that have asked by now in a run that is done again, or in a run that it did again.
+pub(super) struct Asked {
+    /// All of them, also those that their policy approved at once.
+    pub(super) all: BTreeSet<String>,
+    /// The steps at which people were asked.
+    pub(super) people: BTreeSet<String>,
+}
+
+/// Everything of a run that is kept when this plan does the run again; `kept` names the steps to keep. With `asks`
+/// gates ask again before anything behind them is done. A gate at which people were asked asks again in any case,
+/// once it is done again.
 pub(super) fn take_over(
     run: &Run,
-    asked: &BTreeMap<String, Vec<String>>,
+    asked: &Asked,
     kept: &BTreeSet<StepIx>,
     given: Option<&Plan>,
     asks: bool,
@@ -43,7 +50,7 @@ pub(super) fn take_over(
     let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |it| Arc::new(it.clone()));
     let pairs = same_steps(&run.plan, &plan);
     if given.is_some() {
-        keeps_gates(&run.plan, &plan, &pairs)?;
+        loosened::keeps_gates(&run.plan, &plan, &pairs)?;
     }
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     // The workspace that a gate has captured was that of the old run.
@@ -61,13 +68,22 @@ pub(super) fn take_over(
     }
     let kept = taken.kept;
     if given.is_some() {
-        for new in pairs.values().filter(|it| !kept.contains_key(it)) {
-            let step = &mut Arc::make_mut(&mut plan).steps[new.index()];
-            match &mut step.work {
-                Work::Gate(rule) if asked.contains_key(&step.id) => Arc::make_mut(rule).asks = true,
-                Work::Frame(frame) => frame.asked = within(asked.keys(), &step.id),
-                _ => {}
-            }
+        approved::stays(run, &plan, &kept)?;
+    }
+    let before = if given.is_some() { &asked.all } else { &asked.people };
+    let moved = given.map(|it| loosened::gates_after_a_change(&run.plan, it, &pairs)).unwrap_or_default();
+    let mut again: BTreeSet<StepIx> = pairs.values().copied().collect();
+    again.retain(|it| {
+        let step = &plan.steps[it.index()];
+        let in_frame = || step.work.frame().is_some() && !within(before, &step.id).is_empty();
+        before.contains(&step.id) || moved.contains(it) || in_frame()
+    });
+    for step in again {
+        let step = &mut Arc::make_mut(&mut plan).steps[step.index()];
+        match &mut step.work {
+            Work::Gate(rule) => Arc::make_mut(rule).asks = true,
+            Work::Frame(frame) => frame.asked = within(before, &step.id),
+            _ => {}
         }
     }
     if asks {
@@ -95,196 +111,6 @@ pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str)
     ids.into_iter().filter(is_within).cloned().collect()
 }
 
-/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one.
-fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
-    const ADVICE: &str = "restore it, or start a new run";
-    let gates: Vec<StepIx> = places(old).filter(|it| is_or_makes_gate(&old.steps[it.index()])).collect();
-    let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
-    if work > CORRECTION_COMPARES_MAX {
-        return Err(format!(
-            "the correction would compare {} gates with {} steps, more than {CORRECTION_COMPARES_MAX} pairs; start a new run",
-            gates.len(),
-            old.steps.len() + new.steps.len(),
-        ));
-    }
-    let known: BTreeSet<StepIx> = pairs.values().copied().collect();
-    let added: Vec<StepIx> = places(new).filter(|it| !known.contains(it)).collect();
-    let (links, links_now) = (Links::of(old), Links::of(new));
-    for at in gates {
-        let was = &old.steps[at.index()];
-        let Some(place) = pairs.get(&at) else {
-            return Err(format!("the correction removes the gate {}; {ADVICE}", was.id));
-        };
-        let is = &new.steps[place.index()];
-        let looser = match (&was.work, &is.work) {
-            (Work::Gate(before), Work::Gate(now)) => looser(before, now, is_as_wide(was, is)),
-            (Work::Gate(_), _) => vec!["kind"],
-            _ if is_written_as_before(old, at, new, *place) && was.condition == is.condition => Vec::new(),
-            _ => vec!["matrix, in which a gate stands"],
-        };
-        if !looser.is_empty() {
-            let what = looser.join(", ");
-            return Err(format!("the correction loosens the gate {} ({what}); {ADVICE}", was.id));
-        }
-        if let Some((id, what)) = looser_around((old, at), (new, *place)) {
-            return Err(format!(
-                "the correction loosens {id}, in which the gate {} stands ({what}); {ADVICE}",
-                was.id
-            ));
-        }
-        let now = links_now.behind(new, *place);
-        let held = links.behind(old, at);
-        let let_out = |it: StepIx| {
-            let there = pairs.get(&it).copied()?;
-            let asks = |plan: &Plan, at: StepIx| {
-                plan.steps[at.index()].condition.as_deref().is_some_and(asks_for_failures)
-            };
-            let escapes = !now[there.index()] || !asks(old, it) && asks(new, there);
-            escapes.then(|| old.steps[it.index()].id.clone())
-        };
-        let behind = || places(old).filter(|it| held[it.index()]);
-        if let Some(id) = behind().find_map(let_out) {
-            return Err(format!(
-                "{id} no longer waits for the gate {}; let it need the gate, or start a new run",
-                was.id
-            ));
-        }
-        // A new step could be the removed one by another name.
-        let gone = behind().find(|it| !pairs.contains_key(it));
-        if let (Some(gone), Some(free)) = (gone, added.iter().find(|it| !now[it.index()])) {
-            return Err(format!(
-                "{} stood behind the gate {} and is gone, and the new step {} does not wait for that gate; let it need \
-                 the gate, or start a new run",
-                old.steps[gone.index()].id,
-                was.id,
-                new.steps[free.index()].id
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The frame around a gate that could now go by without it, and the key by which.
-fn looser_around((old, was): (&Plan, StepIx), (new, is): (&Plan, StepIx)) -> Option<(String, &'static str)> {
-    let above = |plan: &Plan, at: StepIx| plan.steps[at.index()].frame;
-    let (mut was, mut is) = (above(old, was), above(new, is));
-    while let (Some(before), Some(now)) = (was, is) {
-        let (a, b) = (&old.steps[before.index()], &new.steps[now.index()]);
-        let rules = [
-            ("`if`", a.condition == b.condition),
-            ("`matrix`", a.matrix == b.matrix),
-            ("`timeout`", a.timeout == b.timeout),
-            ("`on-error`", a.on_error == b.on_error),
-            ("`fallback`", a.fallback == b.fallback),
-        ];
-        if let Some((what, _)) = rules.into_iter().find(|it| !it.1) {
-            return Some((b.id.clone(), what));
-        }
-        (was, is) = (above(old, before), above(new, now));
-    }
-    None
-}
-
-/// True when a gate asks in every case in which it asked before.
-fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
-    let asks_for_failures = was.condition.as_deref().is_some_and(asks_for_failures);
-    was.condition == is.condition || is.condition.is_none() && !asks_for_failures
-}
-
-/// True when the new quorum wants at least the people of the old one.
-fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
-    let all = |it: &[Quorum]| it.iter().map(|it| it.count).sum::<u32>().max(1);
-    let stands = |before: &Quorum| {
-        before.group.is_none() || is.iter().any(|it| it.group == before.group && it.count >= before.count)
-    };
-    all(is) >= all(was) && was.iter().all(stands)
-}
-
-/// True when every field is asked for as strictly as before. With `asks_all` an optional field must be
-/// answered too, as at high risk.
-fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
-    let stands = |before: &Need, now: &Need| {
-        let is_fewer = !now.choices.is_empty() && now.choices.iter().all(|it| before.choices.contains(it));
-        // A default answers the field in the place of whoever approves. Whoever corrects may take it away, and gives no other one: a
-        // value that nobody has asked for would be approved by who expects the one before.
-        let fills_in = (now.required || asks_all) && now.default.is_some() && now.default != before.default;
-        now.name == before.name
-            && now.kind == before.kind
-            && (now.required || !before.required)
-            && (before.pattern.is_none() || now.pattern == before.pattern)
-            && (before.choices.is_empty() || is_fewer)
-            && !fills_in
-    };
-    was.iter().all(|before| is.iter().any(|now| stands(before, now)))
-}
-
-/// The rules of a gate that let more through than before, or show less.
-fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> {
-    let rules = [
-        ("`if`", is_as_wide),
-        ("`auto`", is.auto.is_none() || was.auto == is.auto),
-        ("`require`", wants_as_many(&was.require, &is.require)),
-        ("`forbid`", was.forbid.iter().all(|it| is.forbid.contains(it))),
-        ("`escalate`", was.escalate == is.escalate),
-        ("`matrix`", was.matrix == is.matrix),
-        ("`risk`", was.risk <= is.risk),
-        ("`consent`", was.snapshot.is_none() || was.snapshot == is.snapshot),
-        ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
-        ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
-        ("`proof`", !was.touch || is.touch),
-        ("`form`", fields_stand(&was.form, &is.form, is.risk >= Risk::Irreversible)),
-        ("`evidence`", was.evidence.iter().all(|it| is.evidence.contains(it))),
-        ("`binds`", was.binds.iter().all(|it| is.binds.contains(it))),
-        (
-            "`undo-window`",
-            was.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT) <= is.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
-        ),
-        ("`timeout`", is.on_timeout != OnTimeout::Approve || was.timeout == is.timeout),
-        ("`reason`", !was.reason_required || is.reason_required),
-    ];
-    rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
-}
-
-/// The steps of a plan that need each step, and those that stand in it.
-struct Links {
-    dependents: Vec<Vec<StepIx>>,
-    children: Vec<Vec<StepIx>>,
-}
-
-impl Links {
-    fn of(plan: &Plan) -> Self {
-        let none = || vec![Vec::new(); plan.steps.len()];
-        let mut links = Self { dependents: none(), children: none() };
-        for at in places(plan) {
-            let step = &plan.steps[at.index()];
-            for need in &step.needs {
-                links.dependents[need.index()].push(at);
-            }
-            if let Some(frame) = step.frame {
-                links.children[frame.index()].push(at);
-            }
-        }
-        links
-    }
-
-    /// By place, whether a step waits for this one: by needs, in a frame that does, or after a frame that it
-    /// stands in.
-    fn behind(&self, plan: &Plan, gate: StepIx) -> Vec<bool> {
-        let frame = |it: &StepIx| plan.steps[it.index()].frame;
-        let mut found = vec![false; plan.steps.len()];
-        let mut open: Vec<StepIx> = self.children[gate.index()].clone();
-        for at in std::iter::successors(Some(gate), frame) {
-            open.extend(&self.dependents[at.index()]);
-        }
-        while let Some(at) = open.pop() {
-            if !std::mem::replace(&mut found[at.index()], true) {
-                open.extend(self.dependents[at.index()].iter().chain(&self.children[at.index()]));
-            }
-        }
-        found
-    }
-}
-
 /// Steps of one plan by their place in the other: the same id is the same step.
 fn same_steps(old: &Plan, new: &Plan) -> BTreeMap<StepIx, StepIx> {
     let ids: BTreeMap<&str, StepIx> = places(new).map(|at| (new.steps[at.index()].id.as_str(), at)).collect();
@@ -292,7 +118,7 @@ fn same_steps(old: &Plan, new: &Plan) -> BTreeMap<StepIx, StepIx> {
     places(old).filter_map(pair).collect()
 }
 
-fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
+pub(super) fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
     (0..plan.steps.len()).map(StepIx::from_index)
 }
 
@@ -343,17 +169,23 @@ fn pairs_of(
     Ok(out)
 }
 
-/// True if the parts that a result depends on are unchanged: the call, its environment, its directory, and
-/// its outputs.
-fn is_written_as_before(old: &Plan, before: StepIx, new: &Plan, now: StepIx) -> bool {
+/// True if everything that a result depends on is as it was: the call, its environment, its place, and its outputs.
+pub(super) fn is_written_as_before(old: &Plan, before: StepIx, new: &Plan, now: StepIx) -> bool {
     let (was, is) = (&old.steps[before.index()], &new.steps[now.index()]);
     work_of(was, before) == work_of(is, now)
         && (&was.env, &was.dir, &was.outputs, &was.matrix) == (&is.env, &is.dir, &is.outputs, &is.matrix)
 }
 
-/// The work of a step, without its limits on parallel work, and independent of its place.
+/// The work of a step, without the parts that say only how much of it is done at once or that it has asked before,
+/// and wherever the step stands.
 fn work_of(step: &PlanStep, place: StepIx) -> Work {
-    let Work::Frame(frame) = &step.work else { return step.work.clone() };
+    let frame = match &step.work {
+        Work::Frame(frame) => frame,
+        Work::Gate(rule) if rule.asks => {
+            return Work::Gate(Arc::new(GateRule { asks: false, ..(**rule).clone() }));
+        }
+        work => return work.clone(),
+    };
     let kind = match &frame.kind {
         FrameKind::Computed { matrix, body } => {
             let near = |it: StepIx| StepIx(it.0.wrapping_sub(place.0));
@@ -399,7 +231,7 @@ impl Taking<'_> {
 
     /// A gate behind which something is still to be done asks again.
     fn ask_again(&mut self) {
-        let links = Links::of(self.plan);
+        let links = Links::of(&self.plan.steps);
         let mut open: Vec<StepIx> = places(self.plan).filter(|it| !self.kept.contains_key(it)).collect();
         let mut seen: BTreeSet<StepIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {
@@ -414,7 +246,7 @@ impl Taking<'_> {
                     continue;
                 }
                 open.push(need);
-                found.extend(&links.children[need.index()]);
+                found.extend(links.children(need));
                 if is_or_makes_gate(&self.plan.steps[need.index()]) {
                     self.kept.remove(&need);
                 }
@@ -426,7 +258,7 @@ impl Taking<'_> {
 /// Steps that are to be done, and the gates that ask again before them although only kept steps stand
 /// between: each has to wait for its gate by itself.
 fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, StepIx)> {
-    let Links { dependents, .. } = Links::of(plan);
+    let links = Links::of(&plan.steps);
     let asks = |it: &StepIx| is_or_makes_gate(&plan.steps[it.index()]) && !kept.contains_key(it);
     let passes = |it: &StepIx| {
         let step = &plan.steps[it.index()];
@@ -435,12 +267,12 @@ fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, St
     let mut out = Vec::new();
     for gate in places(plan).filter(asks) {
         let mut seen = BTreeSet::new();
-        let mut open: Vec<StepIx> = dependents[gate.index()].iter().copied().filter(passes).collect();
+        let mut open: Vec<StepIx> = links.dependents(gate).iter().copied().filter(passes).collect();
         while let Some(at) = open.pop() {
             if !seen.insert(at) {
                 continue;
             }
-            for next in &dependents[at.index()] {
+            for next in links.dependents(at) {
                 if passes(next) {
                     open.push(*next);
                 } else if !kept.contains_key(next) && !plan.steps[next.index()].needs.contains(&gate) {
@@ -496,8 +328,8 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
     }
 }
 
-/// The whole text of a step, independent of its place and of the places of its needs.
-fn whole(plan: &Plan, at: StepIx) -> (PlanStep, Vec<&str>) {
+/// All that is written of a step, wherever it and what it needs stand.
+pub(super) fn whole(plan: &Plan, at: StepIx) -> (PlanStep, Vec<&str>) {
     let step = &plan.steps[at.index()];
     let needs = step.needs.iter().map(|it| plan.steps[it.index()].id.as_str()).collect();
     let alone =

@@ -124,6 +124,8 @@ pub(super) fn make(
         undo_window: rule.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
         send_back: rule.send_back.clone(),
         is_choice: false,
+        escalate: escalate(&views, rule, world.gate(asking.gate))?,
+        runs_anyway: names(&mut runs_anyway(run, step, rule).into_iter()),
     };
     if json_bytes(&ask) > EVENT_CONTENT_BYTES_MAX { Err(too_large()) } else { Ok(ask) }
 }
@@ -283,6 +285,8 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         undo_window: Span(0),
         send_back: None,
         is_choice: false,
+        escalate: None,
+        runs_anyway: Vec::new(),
     }
 }
 
@@ -339,7 +343,9 @@ impl Ask {
         let signed = self.policy.as_ref().filter(|it| it.signed_by.is_some());
         let signed = signed.map(|it| format!("people.toml is {}", it.standing()));
         let touch = self.touch.then(|| format!("an approval {NEEDS_TOUCH}"));
-        self.self_declared().into_iter().chain(signed).chain(touch).collect()
+        let escalates =
+            self.escalate.as_ref().map(|it| format!("{it} may answer as well once it is escalated"));
+        self.self_declared().into_iter().chain(signed).chain(touch).chain(escalates).collect()
     }
 
     /// Why the approval of somebody whose touch is not proven does not count, and how it would.
@@ -765,7 +771,42 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
     Ok(out)
 }
 
-/// The people excluded by `forbid`; before them in the list stands the requester, under one name or two.
+/// The person or group that may answer as well once the gate is escalated: filled in when the gate asks first, so that no
+/// later value calls somebody else. A gate that asked in an earlier run, of which this one is a retry or fork, calls the same.
+fn escalate(
+    views: &[View<'_>],
+    rule: &GateRule,
+    before: Option<&Gate>,
+) -> Result<Option<String>, Unresolved> {
+    let Some((_, template)) = &rule.escalate else { return Ok(None) };
+    let view = views[0];
+    let first = before.and_then(|it| it.ask.escalate.as_ref());
+    if let Some(to) = first.or_else(|| view.run.escalates.get(&view.run.plan_step(view.step).id)) {
+        return Ok(Some(to.clone()));
+    }
+    if templates_read_what_is_by_hand(view.run, view.step, &Value::String(template.clone())) {
+        return Err(Unresolved::Failed(left_out_by_hand("its `escalate`")));
+    }
+    let to = view.text(template)?;
+    if to.trim().is_empty() {
+        return Err(Unresolved::Failed(format!(
+            "its `escalate` names nobody: {template} has no value; see the step or input that it reads"
+        )));
+    }
+    Ok(Some(to))
+}
+
+/// The steps behind a gate that run although it is rejected: by their own `if`, and, where the run goes on, also the steps
+/// that need only such steps.
+fn runs_anyway(run: &Run, gate: StepIx, rule: &GateRule) -> Vec<StepIx> {
+    let (behind, held) = (run.beyond(gate), run.held_back_after_a_rejection(gate));
+    let goes_on = rule.on_reject == OnFailure::Continue;
+    let runs =
+        |it: &StepIx| !held[it.index()] && (goes_on || run.step(*it).explicit || run.in_explicit_frame(*it));
+    behind.into_iter().filter(|it| !run.step(*it).rests()).filter(runs).collect()
+}
+
+/// The excluded people who are so by `forbid`. The requester stands before them, under one name or two.
 pub(super) fn forbidden<'a>(
     excluded: &'a [(String, String)],
     run: &Run,

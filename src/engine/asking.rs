@@ -6,13 +6,15 @@ use crate::{
     Changed, Fact, GateEvent, GateState, StepEvent, StepState, WaitReason,
     ask::{self, Asking},
     condition::View,
-    gate::Gate,
+    gate::{Gate, POLICY_AUTO},
     handle::Turn,
     outcome,
     run::Run,
 };
 use cuelight_base::{FailureMode, OPEN_GATES_MAX, RunId, StepIx};
+
 use cuelight_plan::{FrameKind, GateRule, Work};
+
 use std::{collections::BTreeSet, sync::Arc};
 
 impl Turn<'_> {
@@ -56,7 +58,7 @@ impl Turn<'_> {
                 let gate = self.ask(id, step, ask, why);
                 // A rule proves nothing.
                 if auto && !touch {
-                    self.close(gate, GateState::Approved, "policy:auto");
+                    self.close(gate, GateState::Approved, POLICY_AUTO);
                 }
             }
         }

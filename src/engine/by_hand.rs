@@ -7,14 +7,14 @@ use cuelight_base::{StepIx, Value};
 use cuelight_expression::{Expr, Template};
 use cuelight_plan::{FrameKind, GateRule, PlanStep, Work};
 
-/// True if a gate asks although its `if` does not hold. Either a person decided a step that the `if` reads,
-/// or the gate asked in the run that this one corrects.
+/// True when a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or the gate has asked
+/// in this run, or in an earlier one that this one does again.
 pub(super) fn asks_all_the_same(run: &Run, step: StepIx) -> bool {
     let (plan, it) = (run.plan_step(step), run.step(step));
     let Work::Gate(rule) = &plan.work else { return false };
     let goes_on = it.blocked.is_none() || it.explicit;
     let by_hand = || plan.condition.as_ref().is_some_and(|it| reads_what_is_by_hand(run, step, it));
-    goes_on && (rule.asks || by_hand())
+    goes_on && (rule.asks || it.has_asked || by_hand())
 }
 
 /// True if a frame with a gate in it would be left out because of a step that a person closed by hand.
@@ -32,19 +32,21 @@ pub(super) fn left_out_by_hand(by: &str) -> String {
     )
 }
 
-/// Says that a frame fails, because it would leave out a gate that asked in the run that this one corrects.
-pub(super) fn left_out_by_correction(gate: &str, by: &str) -> String {
+/// Says that a frame fails, because it would leave out a gate that has asked.
+pub(super) fn left_out_though_asked(gate: &str, by: &str) -> String {
     format!(
-        "the gate {gate} has asked in the run that this one corrects, and {by} would leave it out now; give the inputs of \
-         before, or start the workflow anew"
+        "the gate {gate} has asked before, and {by} would leave it out now; give the inputs of before, or start the \
+         workflow anew"
     )
 }
 
-/// A gate in a frame that asked in the run that this one corrects: the frame's `if` may not leave it out.
+/// The id of a gate in a frame that has asked in this run, or in an earlier one: the `if` of the frame may not leave it out.
 pub(super) fn has_asked_within(run: &Run, step: StepIx) -> Option<&str> {
     let it = run.step(step);
     let goes_on = it.blocked.is_none() || it.explicit;
-    run.plan_step(step).work.frame().filter(|_| goes_on)?.asked.first().map(String::as_str)
+    let frame = run.plan_step(step).work.frame().filter(|_| goes_on)?;
+    let here = || frame::descendants(run, step).into_iter().find(|it| run.step(*it).has_asked);
+    frame.asked.first().map(String::as_str).or_else(|| here().map(|it| run.plan_step(it).id.as_str()))
 }
 
 /// True if an expression reads a step that a person closed by hand, or one that comes after such a step.

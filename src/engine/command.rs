@@ -317,7 +317,9 @@ pub enum Command {
     },
     /// A deadline has passed. From the loud half.
     Wake,
-    /// The engine has just been started on this log: calls in flight are judged. From the loud half.
+    /// The engine did not run for a while, or the clock was set forward: nobody could answer then. From the loud half.
+    Stalled,
+    /// The engine has just been started on this log: what was in flight is judged. From the loud half.
     Recover {
         /// The time for which no engine looked at the log.
         away: Span,
@@ -556,6 +558,7 @@ impl Command {
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => None,
         }
     }
@@ -599,6 +602,7 @@ impl Command {
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => return,
         };
         *by = actor.clone();
@@ -672,6 +676,7 @@ impl Command {
             | Self::NoteRejected { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => None,
         }
     }
@@ -715,6 +720,7 @@ impl Command {
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
+            | Self::Stalled
             | Self::Recover { .. } => None,
         }
     }

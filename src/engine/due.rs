@@ -6,8 +6,12 @@ use crate::{
     Ask, GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
     handle::Turn,
 };
-use cuelight_base::{Epoch, ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, ValueMap};
+use cuelight_base::{
+    Epoch, ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, Timestamp, ValueMap,
+};
+
 use cuelight_plan::{GateRule, OnTimeout, WaitFor, Work};
+
 use std::sync::Arc;
 
 impl Turn<'_> {
@@ -99,7 +103,7 @@ impl Turn<'_> {
                         let group = self.escalates_to(id, &rule);
                         self.emit_gate(id, GateEvent::Escalated { group });
                     }
-                    self.lift_deadline(id);
+                    self.ask_until(id, None, "it was escalated and no longer expires");
                 }
                 OnTimeout::Approve | OnTimeout::Reject | OnTimeout::Escalate => {
                     self.resolve(id, GateState::Expired, "timeout")
@@ -108,23 +112,25 @@ impl Turn<'_> {
         }
     }
 
-    /// The addressee that the rule names: a person, or `group:NAME`.
+    /// The person or group that the ask names. An ask of an earlier version names nobody: its rule is read as it was then.
     fn escalates_to(&self, id: cuelight_base::GateId, rule: &GateRule) -> String {
         let gate = &self.world.gates[&id];
+        if let Some(to) = &gate.ask.escalate {
+            return to.clone();
+        }
         let template = rule.escalate.as_ref().map_or("", |it| it.1.as_str());
         let view = View::of(self.world, self.run(gate.run), gate.step, self.now);
         view.text(template).unwrap_or_else(|_| template.to_owned())
     }
 
-    /// Asks again without a deadline. An ask that cannot be made now is kept as it was shown, since a
-    /// deadline that stays would be due for ever; the last vote compares it once more.
-    fn lift_deadline(&mut self, id: cuelight_base::GateId) {
+    /// Asks again with another deadline. An ask that cannot be made now is kept as it was shown, since a deadline that stays
+    /// would be due all the same; the last vote compares it once more.
+    pub(super) fn ask_until(&mut self, id: cuelight_base::GateId, expires_at: Option<Timestamp>, why: &str) {
         let gate = &self.world.gates[&id];
         let made = self.ask_again(id, None).map(|it| it.0);
         let shown = || Ask { epoch: Epoch(gate.epoch.0 + 1), ..(*gate.ask).clone() };
-        let ask = Ask { expires_at: None, ..made.unwrap_or_else(|_| shown()) };
+        let ask = Ask { expires_at, ..made.unwrap_or_else(|_| shown()) };
         let hash = ask::hash(&ask);
-        let why = Some("it was escalated and no longer expires".to_owned());
-        self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why });
+        self.emit_gate(id, GateEvent::Asked { ask: Arc::new(ask), hash, why: Some(why.to_owned()) });
     }
 }

@@ -262,6 +262,9 @@ pub enum RunEvent {
         /// its `forbid` excluded there.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         asked: BTreeMap<String, Vec<String>>,
+        /// The gates among them that escalate, by id, each with the person or group that its ask named first.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        escalates: BTreeMap<String, String>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,
@@ -946,6 +949,12 @@ pub struct Ask {
     /// True if the choice in the form is the answer: then the person who chooses counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_choice: bool,
+    /// The person (`NAME`) or group (`group:NAME`) that may answer as well once the gate is escalated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate: Option<String>,
+    /// Steps behind the gate that run although it is rejected, by their own `if`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs_anyway: Vec<String>,
 }
 
 /// All calls that an approval releases, when only the first of them are shown.

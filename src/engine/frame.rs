@@ -4,7 +4,7 @@
 
 use crate::{
     StepEvent, StepState, again,
-    by_hand::{is_or_makes_gate, left_out_by_correction, left_out_by_hand, templates_read_what_is_by_hand},
+    by_hand::{is_or_makes_gate, left_out_by_hand, left_out_though_asked, templates_read_what_is_by_hand},
     call::Unresolved,
     condition::View,
     consequence::{reject_policy, unanswered_gate},
@@ -16,8 +16,11 @@ use crate::{
 use cuelight_base::{
     EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, STEPS_MAX, StepIx, Value, ValueMap, counted, json_bytes,
 };
+
 use cuelight_expression::EvalError;
+
 use cuelight_plan::{Frame, FrameKind, PlanStep, Work, expand};
+
 use std::sync::Arc;
 
 impl Turn<'_> {
@@ -74,7 +77,7 @@ impl Turn<'_> {
                 .any(|it| it.id == **id || id.strip_prefix(&it.id).is_some_and(|it| it.starts_with('/')))
         };
         if let Some(gone) = asked.iter().find(|it| !is_made(it)) {
-            return Err(Unresolved::Failed(left_out_by_correction(gone, "its matrix")));
+            return Err(Unresolved::Failed(left_out_though_asked(gone, "its matrix")));
         }
         for copy in &mut copies {
             match &mut copy.work {

@@ -20,7 +20,9 @@ use cuelight_base::{
     BREAK_GLASS_REASON_CHARS_MIN, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value,
     ValueMap,
 };
-use cuelight_plan::{GateRule, OnFailure, Quorum, Risk};
+
+use cuelight_plan::{GateRule, OnFailure, OnTimeout, Quorum, Risk};
+
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One gate, folded from its events, with the rules for every action on it.
@@ -137,6 +139,9 @@ pub const BREAK_GLASS: &str = "break-glass";
 
 /// The decider of a gate that somebody overrode.
 pub const OVERRIDE: &str = "override";
+
+/// The word for the policy that closed a gate by its own `auto`.
+pub(super) const POLICY_AUTO: &str = "policy:auto";
 
 /// The refusal of an override before the quorum is complete.
 const WHOLE_QUORUM: &str = "more people must approve first; an override needs the whole quorum";
@@ -453,7 +458,7 @@ impl Gate {
 
     /// The places that nobody has filled. One person fills one.
     pub fn missing(&self) -> Vec<Quorum> {
-        let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).collect();
+        let voters: Vec<Actor> = self.approvals().map(|it| self.counted_as(it)).collect();
         let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
     }
@@ -461,8 +466,8 @@ impl Gate {
     /// The places that nobody has filled once this person has approved as well, and how many people have
     /// approved then.
     pub fn missing_after(&self, actor: &Actor, now: Timestamp) -> (usize, Vec<Quorum>) {
-        let one = self.vote_by(actor, Verdict::Approve, now).voter();
-        let voters: Vec<Actor> = self.approvals().map(|it| it.voter()).chain([one]).collect();
+        let one = self.counted_as(&self.vote_by(actor, Verdict::Approve, now));
+        let voters: Vec<Actor> = self.approvals().map(|it| self.counted_as(it)).chain([one]).collect();
         let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         (voters.len(), missing.into_iter().map(|(group, count)| Quorum { group, count }).collect())
     }
@@ -759,19 +764,28 @@ impl Gate {
         Some(self.counts_not(actor).unwrap_or_else(not_in))
     }
 
-    /// True if enough people agreed. If the gate was escalated, one person of that group is enough.
+    /// The person of a vote, with the groups of which they can fill a place. Somebody to whom the gate was escalated fills
+    /// one place of any group, as its members do: no place is filled by nobody.
+    fn counted_as(&self, vote: &Vote) -> Actor {
+        let mut voter = vote.voter();
+        let is_called =
+            |to: &String| vote.acting_for.iter().chain([&vote.by]).any(|it| self.is_called(to, it));
+        if self.escalated.as_ref().is_some_and(is_called) {
+            voter.groups.extend(self.ask.require.iter().filter_map(|it| it.group.clone()));
+        }
+        voter
+    }
+
+    /// True when the people who agreed fill every place.
     pub(super) fn is_satisfied(&self) -> bool {
         self.would_satisfy(None)
     }
 
-    /// True if the approvals, with `more` among them, are enough.
+    /// The same, with one more approval.
     fn would_satisfy(&self, more: Option<&Vote>) -> bool {
-        let votes = || self.approvals().map(|it| &**it).chain(more);
-        let people = || votes().flat_map(|it| it.acting_for.iter().chain([&it.by]));
-        let is_escalated = |to: &String| people().any(|it| self.is_called(to, it));
-        let voters: Vec<Actor> = votes().map(Vote::voter).collect();
-        self.escalated.as_ref().is_some_and(is_escalated)
-            || quorum::is_reached(&self.ask.require, &voters.iter().collect::<Vec<_>>())
+        let votes = self.approvals().map(|it| &**it).chain(more);
+        let voters: Vec<Actor> = votes.map(|it| self.counted_as(it)).collect();
+        quorum::is_reached(&self.ask.require, &voters.iter().collect::<Vec<_>>())
     }
 
     /// Why this person alone cannot close it by hand, if they cannot: it would be a way around the quorum.
@@ -818,7 +832,12 @@ impl Gate {
         self.agreed.is_some()
     }
 
-    /// The next timer of the gate, with its instant.
+    /// True when time alone approves it, once its timeout is over.
+    pub(super) fn approves_by_time(&self) -> bool {
+        self.ask.expires_at.is_some() && self.rule.on_timeout == OnTimeout::Approve && !self.ask.touch
+    }
+
+    /// The next change that time makes to the gate, and its moment.
     pub(super) fn due(&self) -> Option<(Timestamp, GateDue)> {
         // It was decided in time; what is left is not a matter of time.
         if self.agreed.is_some() || self.anew {
@@ -884,7 +903,6 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
 mod tests {
     use super::*;
     use cuelight_base::{DecisionId, Digest, GateId, RunId};
-    use cuelight_plan::OnTimeout;
 
     fn events() -> Vec<(&'static str, GateEvent)> {
         let by = Actor::engine;
@@ -966,6 +984,8 @@ mod tests {
             send_back: None,
             snapshot: Vec::new(),
             is_choice: false,
+            escalate: None,
+            runs_anyway: Vec::new(),
             policy: None,
         }
     }

@@ -166,6 +166,10 @@ impl Turn<'_> {
                 self.wake();
                 Ok(())
             }
+            Command::Stalled => {
+                self.restart_timers();
+                Ok(())
+            }
             Command::Recover { away, found, taken } => {
                 self.recover(away, found, taken);
                 Ok(())
@@ -202,7 +206,17 @@ impl Turn<'_> {
         let plan = Arc::new(plan);
         self.emit_run(
             run,
-            RunEvent::Created { plan, plan_hash, by, seed, cause, trace, request, asked: BTreeMap::new() },
+            RunEvent::Created {
+                plan,
+                plan_hash,
+                by,
+                seed,
+                cause,
+                trace,
+                request,
+                asked: BTreeMap::new(),
+                escalates: BTreeMap::new(),
+            },
         );
         Ok(())
     }

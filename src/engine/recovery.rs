@@ -64,6 +64,15 @@ fn is_plain(mode: FailureMode) -> bool {
     matches!(mode, FailureMode::AgentLogic | FailureMode::PartialStepFailures)
 }
 
+/// The gates that have asked in a run, or in one that it does again.
+struct AskedBefore {
+    known: again::Asked,
+    /// By gate, the people whom its `forbid` excluded.
+    excluded: BTreeMap<String, Vec<String>>,
+    /// By gate, the person or group that its first ask named for an escalation.
+    escalates: BTreeMap<String, String>,
+}
+
 impl Turn<'_> {
     /// A linked run; steps that are not done again keep their results, by identity.
     pub(super) fn retry(
@@ -84,7 +93,7 @@ impl Turn<'_> {
         let verb = "retry";
         let given = plan_of(of, verb, corrected)?;
         let asked = self.asked_in(&run);
-        let taken = again::take_over(&run, &asked, &kept(&run, from), given.as_ref(), false);
+        let taken = again::take_over(&run, &asked.known, &kept(&run, from), given.as_ref(), false);
         let taken = taken.map_err(|why| Refusal::Again { run: of, verb: verb.to_owned(), why })?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
@@ -112,48 +121,64 @@ impl Turn<'_> {
         let given = plan_of(of, verb, corrected)?;
         // Also what has asked since that instant.
         let asked = self.asked_in(self.world.runs.get(&of).unwrap_or(&run));
-        let taken = again::take_over(&run, &asked, &kept(&run, RetryFrom::Failed), given.as_ref(), true);
+        let taken =
+            again::take_over(&run, &asked.known, &kept(&run, RetryFrom::Failed), given.as_ref(), true);
         let taken = taken.map_err(|why| refused(&why))?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });
         Ok(())
     }
 
-    /// The gates that have asked in a run, or in one that it does again, each with the people whom its
-    /// `forbid` excluded.
-    fn asked_in(&self, run: &Run) -> BTreeMap<String, Vec<String>> {
-        let mut out = run.asked.clone();
+    /// The gates that have asked in a run, or in one that it does again.
+    fn asked_in(&self, run: &Run) -> AskedBefore {
+        let (mut excluded, mut escalates) = (run.asked.clone(), run.escalates.clone());
+        let mut people = BTreeSet::new();
         for at in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(at);
-            let marked = plan.work.frame().into_iter().flat_map(|it| &it.asked);
-            out.extend(marked.map(|it| (it.clone(), run.asked.get(it).cloned().unwrap_or_default())));
+            for id in plan.work.frame().into_iter().flat_map(|it| &it.asked) {
+                excluded.entry(id.clone()).or_default();
+                people.insert(id.clone());
+            }
             let Some(rule) = plan.work.gate() else { continue };
-            let gate = run.step(at).gate.and_then(|it| self.world.gates.get(&it));
-            if gate.is_none() && run.step(at).gate.is_none() && !rule.asks {
+            let it = run.step(at);
+            if it.has_asked || rule.asks {
+                people.insert(plan.id.clone());
+            } else if it.gate.is_none() {
                 continue;
             }
-            let names = out.entry(plan.id.clone()).or_default();
-            for (name, _) in gate.into_iter().flat_map(|it| ask::forbidden(&it.ask.excluded, run, rule)) {
-                if !names.contains(name) {
-                    names.push(name.clone());
+            let names = excluded.entry(plan.id.clone()).or_default();
+            for gate in self.world.gates_at(run.id, at) {
+                for (name, _) in ask::forbidden(&gate.ask.excluded, run, rule) {
+                    if !names.contains(name) {
+                        names.push(name.clone());
+                    }
+                }
+                if let Some(to) = &gate.ask.escalate {
+                    escalates.entry(plan.id.clone()).or_insert_with(|| to.clone());
                 }
             }
         }
-        out
+        AskedBefore {
+            known: again::Asked { all: excluded.keys().cloned().collect(), people },
+            excluded,
+            escalates,
+        }
     }
 
     fn begin_again(
         &mut self,
         run: &Run,
         taken: TakenOver,
-        asked: BTreeMap<String, Vec<String>>,
+        asked: AskedBefore,
         by: Actor,
         cause: impl FnOnce(Option<Box<Corrected>>) -> CauseOfLaunch,
     ) {
         let TakenOver { plan, steps, corrected } = taken;
         let is_same = Arc::ptr_eq(&plan, &run.plan);
         let here: BTreeMap<StepIx, StepIx> = steps.iter().copied().collect();
-        let place = |it: StepIx| if is_same { Some(it) } else { here.get(&it).copied() };
+        // Without a correction every step stands where it stood, also one that is not kept.
+        let stays = corrected.is_none();
+        let place = |it: StepIx| if stays { Some(it) } else { here.get(&it).copied() };
         let id = self.world.next_run_id();
         let created = RunEvent::Created {
             plan_hash: if is_same { run.plan_hash } else { plan.hash() },
@@ -163,7 +188,8 @@ impl Turn<'_> {
             cause: cause(corrected),
             trace: run.trace.clone(),
             request: None,
-            asked,
+            asked: asked.excluded,
+            escalates: asked.escalates,
         };
         self.emit_run(id, created);
         for (there, step) in steps {

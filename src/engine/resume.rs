@@ -1,12 +1,12 @@
 //! The meaning of a crash: an engine has taken up the log again, and calls in flight are judged, as events.
 
 use crate::{
-    Adoption, AttemptEvent, Fact, Failure, Found, GateEvent, GateState, Outcome, Purpose, StepEvent,
-    StepState, TakeOver, UndoEvent, ask, handle::Turn, outcome,
+    Adoption, AttemptEvent, Fact, Failure, Found, GateState, Outcome, Purpose, StepEvent, StepState,
+    TakeOver, UndoEvent, gate::Gate, handle::Turn, outcome,
 };
-use cuelight_base::{AttemptId, FailureMode, RunId, Span, StepIx};
-use cuelight_plan::{EffectClass, OnTimeout};
-use std::{collections::BTreeMap, sync::Arc};
+use cuelight_base::{AttemptId, FailureMode, GateId, RunId, Span, StepIx};
+use cuelight_plan::EffectClass;
+use std::collections::BTreeMap;
 
 const EVIDENCE: &str = "the process that ran it died before its end was recorded";
 const NEVER_RAN: &str =
@@ -128,22 +128,14 @@ impl Turn<'_> {
     }
 
     /// No gate is approved because time passed while nobody looked: such timers start again.
-    fn restart_timers(&mut self) {
-        let waiting: Vec<_> = self
-            .world
-            .gates
-            .iter()
-            .filter(|(_, gate)| gate.state == GateState::Open && !gate.anew && gate.ask.expires_at.is_some())
-            .filter(|(_, gate)| gate.rule.on_timeout == OnTimeout::Approve)
-            .map(|(id, gate)| (*id, gate.rule.timeout))
-            .collect();
-        for (gate, timeout) in waiting {
-            if let Ok((mut ask, _)) = self.ask_again(gate, None) {
-                ask.expires_at = timeout.map(|it| self.now + it);
-                let hash = ask::hash(&ask);
-                let why = Some("nobody was looking; its timer starts again".to_owned());
-                self.emit_gate(gate, GateEvent::Asked { ask: Arc::new(ask), hash, why });
-            }
+    pub(super) fn restart_timers(&mut self) {
+        let is_running =
+            |it: &Gate| it.state == GateState::Open && it.due().is_some() && it.approves_by_time();
+        let waiting: Vec<GateId> =
+            self.world.gates.iter().filter(|it| is_running(it.1)).map(|it| *it.0).collect();
+        for id in waiting {
+            let timeout = self.world.gates[&id].rule.timeout;
+            self.ask_until(id, timeout.map(|it| self.now + it), "nobody was looking; its timer starts again");
         }
     }
 }

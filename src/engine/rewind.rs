@@ -4,6 +4,7 @@
 use crate::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk};
 use cuelight_base::{GateId, StepIx};
 use cuelight_plan::{FrameKind, Work};
+use std::collections::BTreeSet;
 
 impl Turn<'_> {
     /// The steps that begin again when this gate is sent back, or the reason why it cannot be sent back.
@@ -28,6 +29,9 @@ impl Turn<'_> {
         steps.insert(first);
         for step in steps.iter().filter(|it| **it != gate.step) {
             may_begin_anew(run, *step)?;
+            if let Some(kept) = approved_elsewhere(run, *step, &steps) {
+                return Err(kept);
+            }
         }
         Ok(steps.into_iter().collect())
     }
@@ -46,7 +50,22 @@ impl Turn<'_> {
     }
 }
 
-/// Refuses steps that are under way: only steps that have ended, or have not begun, can begin again.
+/// The reason why a step that was kept from another run cannot begin anew: its inputs may be others since a correction, and
+/// the approval that it ran with was given there.
+fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
+    let origin = run.step(step).origin.as_ref().filter(|it| run.is_corrected && it.run != run.id)?;
+    let gates = run.gates_above(step, |_| true);
+    let stands = gates.iter().any(|it| !steps.contains(it));
+    (stands && run.plan_step(step).work.is_call()).then(|| {
+        format!(
+            "{} was approved in {}, which this run corrects, and would not be asked about again; reject it instead",
+            run.plan_step(step).id,
+            origin.run
+        )
+    })
+}
+
+/// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.
 fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     let (it, plan) = (run.step(step), run.plan_step(step));
     let under_way = match it.state() {

@@ -11,12 +11,16 @@ use crate::{
     budget::Spending,
     call,
     failure::{Noted, Whose},
+    links::{Links, runs_after_a_rejection},
     step::{self, Approval, Called, Did, Step},
     talk,
     unwind::Unwinding,
 };
 use cuelight_base::{Digest, Program, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap};
+
+use cuelight_expression;
 use cuelight_plan::{Amounts, Currency, FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work};
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -66,6 +70,8 @@ pub(super) struct Run {
     /// The gates that asked in the runs that this one does again, each with the people whom its `forbid`
     /// excluded there.
     pub(super) asked: BTreeMap<String, Vec<String>>,
+    /// The gates of those runs that escalate, each with the person or group that its ask named first.
+    pub(super) escalates: BTreeMap<String, String>,
     pub(super) by: Actor,
     pub(super) seed: u64,
     pub(super) trace: String,
@@ -73,6 +79,8 @@ pub(super) struct Run {
     pub(super) parent: Option<RunId>,
     /// True if the results that it took over are another run's to undo.
     is_fork: bool,
+    /// True when the inputs or steps of the run that it does again were corrected.
+    pub(super) is_corrected: bool,
     pub(super) state: RunState,
     pub(super) started_at: Option<Timestamp>,
     pub(super) steps: Vec<Step>,
@@ -118,42 +126,13 @@ pub(super) struct Run {
     pub(super) noted: BTreeMap<Whose, Noted>,
 }
 
-/// The links between steps, from the plan; they grow when a computed matrix opens.
-#[derive(Clone, Debug, Default)]
-struct Links {
-    dependents: Vec<Vec<StepIx>>,
-    children: Vec<Vec<StepIx>>,
-    names: BTreeMap<(Option<StepIx>, String), StepIx>,
-}
-
-impl Links {
-    fn add(&mut self, index: StepIx, plan: &PlanStep) {
-        let size = index.index() + 1;
-        self.dependents.resize_with(size.max(self.dependents.len()), Vec::new);
-        self.children.resize_with(size.max(self.children.len()), Vec::new);
-        for need in &plan.needs {
-            let at = need.index();
-            self.dependents.resize_with((at + 1).max(self.dependents.len()), Vec::new);
-            self.dependents[at].push(index);
-        }
-        if let Some(frame) = plan.frame {
-            self.children.resize_with((frame.index() + 1).max(self.children.len()), Vec::new);
-            self.children[frame.index()].push(index);
-        }
-        self.names.insert((plan.scope, plan.local.to_ascii_lowercase()), index);
-    }
-}
-
 impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
-        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, asked, .. } = event else {
+        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, asked, escalates, .. } = event
+        else {
             panic!("fault: {id} begins with {event:?}");
         };
-        let mut links = Links::default();
-        for (index, step) in plan.steps.iter().enumerate() {
-            links.add(StepIx::from_index(index), step);
-        }
         let mut run = Self {
             id,
             plan: Arc::clone(plan),
@@ -161,14 +140,16 @@ impl Run {
             by: by.clone(),
             seed: seed.parse().unwrap_or(0),
             asked: asked.clone(),
+            escalates: escalates.clone(),
             trace: trace.clone(),
             parent: cause.parent(),
             is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
+            is_corrected: cause.corrected().is_some(),
             state: RunState::Created,
             started_at: None,
             steps: Vec::new(),
             added: Vec::new(),
-            links: Arc::new(links),
+            links: Arc::new(Links::of(&plan.steps)),
             touched: BTreeSet::new(),
             ready: BTreeMap::new(),
             running: 0,
@@ -234,7 +215,7 @@ impl Run {
     }
 
     pub(super) fn dependents(&self, step: StepIx) -> &[StepIx] {
-        self.links.dependents.get(step.index()).map_or(&[], Vec::as_slice)
+        self.links.dependents(step)
     }
 
     /// Every step that comes after this one, by needs and by frames.
@@ -260,8 +241,14 @@ impl Run {
         found
     }
 
-    /// The matrices and called workflows around a step, from the inside out, up to a talk: a model goes on
-    /// without what it was refused.
+    /// By place, the steps that cannot start after a rejection of this gate, as long as nothing fails.
+    pub(super) fn held_back_after_a_rejection(&self, gate: StepIx) -> Vec<bool> {
+        let plan = |it: StepIx| self.plan_step(it);
+        self.links.held_back(plan, gate, |it| self.step(it).explicit && runs_after_a_rejection(plan(it)))
+    }
+
+    /// The matrices and called workflows around a step, from the inside out, up to a talk: a model goes on without what it
+    /// was refused.
     pub(super) fn frames_of(&self, step: StepIx) -> Vec<StepIx> {
         let around = std::iter::successors(self.plan_step(step).frame, |it| self.plan_step(*it).frame);
         around.take_while(|it| talk::of(self.plan_step(*it)).is_none()).collect()
@@ -290,7 +277,7 @@ impl Run {
     }
 
     pub(super) fn children(&self, step: StepIx) -> &[StepIx] {
-        self.links.children.get(step.index()).map_or(&[], Vec::as_slice)
+        self.links.children(step)
     }
 
     /// True if a step waits for this gate because its approved calls or files had changed.
@@ -407,13 +394,12 @@ impl Run {
 
     /// The step that siblings in this scope call by this name.
     pub(super) fn named(&self, scope: Option<StepIx>, name: &str) -> Option<StepIx> {
-        self.links.names.get(&(scope, name.to_ascii_lowercase())).copied()
+        self.links.named(scope, name)
     }
 
     /// Every step of a scope, with its name there.
     pub(super) fn names_in(&self, scope: Option<StepIx>) -> impl Iterator<Item = (&str, StepIx)> {
-        let names = self.links.names.iter().filter(move |((within, _), _)| *within == scope);
-        names.map(|(_, step)| (self.plan_step(*step).local.as_str(), *step))
+        self.links.in_scope(scope).map(|step| (self.plan_step(step).local.as_str(), step))
     }
 
     pub(super) fn running_max(&self) -> u32 {
@@ -686,6 +672,7 @@ impl Run {
             called: step.called.clone(),
             did: self.did(index, before),
             generation: step.generation,
+            has_asked: step.has_asked,
             approvals: step.approvals.iter().filter(|it| stands(it)).cloned().collect(),
             ..Step::default()
         }

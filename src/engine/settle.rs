@@ -8,7 +8,7 @@ use crate::{
     another_try::is_replaced,
     attempt,
     by_hand::{
-        asks_all_the_same, has_asked_within, is_left_out_by_hand, left_out_by_correction, left_out_by_hand,
+        asks_all_the_same, has_asked_within, is_left_out_by_hand, left_out_by_hand, left_out_though_asked,
     },
     call::Unresolved,
     condition::View,
@@ -129,7 +129,7 @@ impl Turn<'_> {
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
             Ok(false) if let Some(gate) = has_asked_within(run, step) => {
-                let message = left_out_by_correction(gate, "its `if`");
+                let message = left_out_though_asked(gate, "its `if`");
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
             Ok(false) => {

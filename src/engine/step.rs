@@ -62,7 +62,9 @@ pub(super) struct Step {
     /// asks by then.
     pub(super) ran_in: Option<Box<Facts>>,
     pub(super) gate: Option<GateId>,
-    /// The instant of a frame's timeout, for all tries together.
+    /// For a gate: true after it has asked people in this run. From then on neither its `if` nor its `auto` leaves it out.
+    pub(super) has_asked: bool,
+    /// For a frame: the moment at which it has taken too long, however often the steps in it are tried.
     pub(super) deadline: Option<Timestamp>,
     /// When it goes on by itself.
     pub(super) due: Option<Timestamp>,

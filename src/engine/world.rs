@@ -4,7 +4,7 @@ use crate::{
     Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, PeopleEvent, Refusal, Revoked,
     RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
     bus::SaidIds,
-    gate::{Gate, GateDue},
+    gate::{Gate, GateDue, POLICY_AUTO},
     library::Library,
     membership::PeopleInForce,
     requests::Requests,
@@ -13,7 +13,9 @@ use crate::{
     target::Targets,
 };
 use cuelight_base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp};
+
 use cuelight_plan::Scope;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -270,6 +272,7 @@ impl World {
             self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
             self.decisions_of.entry(id).or_default().push(vote.decision.clone());
         }
+        self.note_asked(run, step, id, event);
         let gate = &self.gates[&id];
         if let Some((due, _)) = gate.due() {
             self.gates_due.insert(id, (due, step));
@@ -277,8 +280,20 @@ impl World {
         }
     }
 
-    /// Notes that the files or calls shown by the gate of this step have changed; it asks again as soon as
-    /// they have been looked at.
+    /// Notes on the step of a gate that it has asked people. A policy that approves at once asks nobody.
+    fn note_asked(&mut self, run: RunId, step: StepIx, id: GateId, event: &GateEvent) {
+        if self.gates[&id].for_budget {
+            return;
+        }
+        let step = &mut self.run_mut(run).steps[step.index()];
+        match event {
+            GateEvent::Asked { .. } => step.has_asked = true,
+            GateEvent::Resolved { by, .. } if by == POLICY_AUTO => step.has_asked = false,
+            _ => {}
+        }
+    }
+
+    /// What the gate of this step showed has changed; it asks again as soon as that has been looked at.
     fn asks_anew(&mut self, run: RunId, step: StepIx) {
         let Some(id) = self.runs[&run].step(step).gate else { return };
         self.forget_gate_due(run, id);
@@ -323,7 +338,12 @@ impl World {
             .min()
     }
 
-    /// The time for which no engine looked at the log, from the last record on; for `Command::Recover`.
+    /// True when time alone approves a gate that is open: then a time in which nobody could look has to be noticed.
+    pub fn approves_by_time(&self) -> bool {
+        self.gates_due.keys().filter_map(|it| self.gates.get(it)).any(Gate::approves_by_time)
+    }
+
+    /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
     pub fn away(&self, now: Timestamp) -> Span {
         if self.last_at == Timestamp::default() { Span(0) } else { now.since(self.last_at) }
     }
@@ -355,7 +375,13 @@ impl World {
         }
     }
 
-    /// True if a run waits for people.
+    /// The gates at which a step has asked in its run, the oldest first; not those for its budget, result or tool.
+    pub(super) fn gates_at(&self, run: RunId, step: StepIx) -> impl Iterator<Item = &Gate> {
+        let gates = self.gates_of.get(&run).into_iter().flatten().filter_map(|it| self.gates.get(it));
+        gates.filter(move |it| it.step == step && !it.for_budget)
+    }
+
+    /// Whether a run waits for people.
     pub(super) fn asks(&self, run: RunId) -> bool {
         let gates = self.gates_of.get(&run).into_iter().flatten();
         gates.filter_map(|it| self.gates.get(it)).any(Gate::is_open)
@@ -403,6 +429,7 @@ impl World {
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
         let group = match command {
             Command::Wake
+            | Command::Stalled
             | Command::Recover { .. }
             | Command::Agent { .. }
             | Command::DeclarePeople { .. } => {

@@ -9,6 +9,7 @@ mod evaluate;
 mod function;
 mod lexer;
 mod lookup;
+mod outlook;
 mod parser;
 mod template;
 mod tree;

@@ -348,7 +348,7 @@ pub struct Frame {
     /// True if the first failed child cancels the others.
     #[serde(default)]
     pub fail_fast: bool,
-    /// Gates in it that have asked in the run that this one corrects: without them it does not go by.
+    /// Gates in it that have asked in an earlier run that this one does again: without them it does not complete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
 }
@@ -770,8 +770,7 @@ pub struct GateRule {
     /// True if an approval is signed with a security key that was touched.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub touch: bool,
-    /// Asked in the run that this one corrects: it asks here too, whatever its `if` and `auto` say of the
-    /// correction.
+    /// Asked in an earlier run that this one does again: it asks here too, whatever its `if` and `auto` say now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
 }

@@ -152,7 +152,10 @@ impl GateView {
         let mut lines = Vec::new();
         let skips = (!ask.skips.is_empty()).then(|| format!("skips {}", names_in_words(&ask.skips)));
         let undoes = (!ask.undoes.is_empty()).then(|| format!("undoes {}", names_in_words(&ask.undoes)));
+        let anyway = (!ask.runs_anyway.is_empty())
+            .then(|| format!("runs {} all the same, by its own `if`", names_in_words(&ask.runs_anyway)));
         lines.extend(skips);
+        lines.extend(anyway);
         lines.extend(undoes);
         lines.push(self.end_after_no(run));
         lines.extend(cannot_undo_words(ask));

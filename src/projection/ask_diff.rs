@@ -44,6 +44,8 @@ impl AskChange {
             ("evidence", "digest") => (format!("the content of {name} has changed"), [None, None]),
             ("starts", _) => ("starts".to_owned(), both),
             ("skips", _) => ("skips at a rejection".to_owned(), both),
+            ("runs_anyway", _) => ("runs although it is rejected".to_owned(), both),
+            ("escalate", _) => ("escalates to".to_owned(), both),
             ("undoes", _) => ("undoes at a rejection".to_owned(), both),
             ("cannot_undo", _) => ("cannot undo".to_owned(), both),
             _ => (self.path.clone(), both),

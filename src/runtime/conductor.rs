@@ -275,6 +275,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::NoteRejected { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
+        | Command::Stalled
         | Command::Recover { .. } => None,
     }
 }

@@ -23,6 +23,11 @@ use tokio_util::sync::CancellationToken;
 const HOLD_PAUSE: Duration = Duration::from_secs(1);
 /// The longest sleep towards a deadline: a suspended machine or a clock that was set is noticed after this.
 const NAP_MAX: Span = Span::seconds(60);
+/// The longest sleep while time alone can approve a gate: a stop that is no longer than a sleep is not noticed.
+const APPROVING_NAP_MAX: Span = Span::seconds(5);
+/// The loop did not run for as long as this when it was not asleep: the process was stopped, the machine slept, the disk was
+/// full, or the clock was set forward.
+const STALL_MIN: Span = Span::seconds(2);
 /// When the world asked to be woken and then did nothing, it is not asked again for so long.
 const IDLE_WAKE_PAUSE: Span = Span::seconds(1);
 
@@ -107,6 +112,8 @@ impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
             late: VecDeque::new(),
             idle: false,
             due: None,
+            looked: None,
+            stalled: false,
         };
         let (seq, now) = (at_work.podium.conductor.seq(), at_work.podium.clock.now());
         if seq > Seq(0) {
@@ -137,6 +144,10 @@ struct AtWork<J, C, H> {
     idle: bool,
     /// A batch that is on disk and whose effects were not released yet.
     due: Option<Due>,
+    /// When the loop ran last: by the calendar, and by the time that the machine has been up.
+    looked: Option<(Timestamp, Span)>,
+    /// True after the loop did not run for a while.
+    stalled: bool,
 }
 
 /// A batch that is on disk.
@@ -203,11 +214,22 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         }
         loop {
             let nap = self.nap();
+            self.looks(Span::default());
+            if self.is_to_be_told_of_a_stall() {
+                return Some(Inbound::Told(Command::Stalled));
+            }
             tokio::select! {
                 biased;
                 () = self.podium.closing.cancelled() => return None,
-                inbound = self.podium.inbox.recv() => return inbound,
+                inbound = self.podium.inbox.recv() => {
+                    self.looks(nap.unwrap_or(Span(u64::MAX)));
+                    return inbound;
+                }
                 () = sleep(nap.unwrap_or_default().to_std()), if nap.is_some() => {
+                    self.looks(nap.unwrap_or_default());
+                    if self.is_to_be_told_of_a_stall() {
+                        return Some(Inbound::Told(Command::Stalled));
+                    }
                     let due = self.podium.conductor.deadline().is_some_and(|it| it <= self.podium.clock.now());
                     if due {
                         return Some(Inbound::Told(Command::Wake));
@@ -215,6 +237,19 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 }
             }
         }
+    }
+
+    /// Notes that the loop runs, and whether it should have run earlier than after this sleep.
+    fn looks(&mut self, asleep: Span) {
+        let now = (self.podium.clock.now(), self.podium.clock.uptime());
+        let Some((then, up)) = self.looked.replace(now) else { return };
+        let gone = now.0.since(then).0.max(now.1.0.saturating_sub(up.0));
+        self.stalled |= gone > asleep.0.saturating_add(STALL_MIN.0);
+    }
+
+    /// True once after each stall in which time could have approved a gate.
+    fn is_to_be_told_of_a_stall(&mut self) -> bool {
+        std::mem::take(&mut self.stalled) && self.podium.conductor.world().approves_by_time()
     }
 
     /// Nothing is held back any more.
@@ -229,7 +264,9 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     fn nap(&self) -> Option<Span> {
         let floor = if self.idle { IDLE_WAKE_PAUSE } else { Span::default() };
         let deadline = self.podium.conductor.deadline()?;
-        Some(deadline.since(self.podium.clock.now()).min(NAP_MAX).max(floor))
+        let approves = self.podium.conductor.world().approves_by_time();
+        let longest = if approves { APPROVING_NAP_MAX } else { NAP_MAX };
+        Some(deadline.since(self.podium.clock.now()).min(longest).max(floor))
     }
 
     /// Everything that has arrived, up to one batch; previews are answered on the way.
@@ -245,6 +282,11 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
             if let Some(inbound) = self.recall_for(inbound).await {
                 self.take(inbound, now, &mut commands, &mut twice);
             }
+        }
+        if self.is_to_be_told_of_a_stall() {
+            // Before time does anything.
+            let first = commands.iter().position(|it| it.0 == Command::Wake).unwrap_or(commands.len());
+            commands.insert(first, (Command::Stalled, None));
         }
         if !commands.is_empty() && self.podium.conductor.deadline().is_some_and(|it| it <= now) {
             commands.push((Command::Wake, None));

@@ -255,3 +255,97 @@ attack "a frame around a gate that times out, with on-error: skip" times_out_and
 attack "a frame around a gate that times out, with a fallback" times_out_with_a_fallback
 attack "a step before a gate, skipped, and another one that passes it on" gate_behind_a_skip
 attack "a step before a frame with a gate, skipped, with on-error: skip" frame_behind_a_skip
+
+# A correction puts a step that runs anyway between the gate and what it guards: KEYS-OF-THE-STEP.
+step_put_between() {
+  fresh
+  framed 'gate: {prompt: go?, risk: irreversible, on-reject: continue}'
+  refused_once || return 1
+  sed -i "s/  - {id: ship, needs: r,/  - {id: m, needs: r, if: '$1', run: 'true'}\n  - {id: ship, needs: m,/" "$workspace/w.yaml"
+  then_ends retry r-1 --file w.yaml || return 1
+  grep -o 'no longer waits for the gate r' "$workspace/said"
+}
+always_put_between() { step_put_between 'always()'; }
+not_success_put_between() { step_put_between '!success()'; }
+# A failing step before the gate makes a step run that answers failures.
+failure_put_before() {
+  fresh
+  framed 'gate: {prompt: go?, risk: irreversible, on-reject: continue}'
+  sed -i 's/needs: r, run/needs: r, if: "success() || failure()", run/' "$workspace/w.yaml"
+  refused_once || return 1
+  sed -i 's/  - {id: r, /  - {id: f, run: "false", on-error: continue}\n  - {id: r, needs: f, /' "$workspace/w.yaml"
+  then_ends retry r-1 --file w.yaml || return 1
+  grep -o 'runs also after a failure' "$workspace/said"
+}
+# What was approved may still be undone, with another command, environment or input: RULES KEYS SED-COMMAND RETRY-ARGUMENTS.
+undo_put_under_an_approval() {
+  fresh
+  printf 'name: w\non-failure: compensate\ninputs: {p: {default: good}}\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: s, needs: g, run: "true", undo: %s}\n  - {id: t, needs: s0, run: "false"}\n  - {id: s0, run: sleep 2}\n' "$1" > "$workspace/w.yaml"
+  sed -i 's/^on-failure.*$/on-failure: stop/' "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  cue approve g-1 > /dev/null
+  until_true has_ended || { cue runs; return 1; }
+  sed -i "s/^on-failure.*$/on-failure: compensate/; $2" "$workspace/w.yaml"
+  shift 2
+  cue retry r-1 "$@" > "$workspace/said" 2>&1
+  sleep 2
+  if grep -q evil "$workspace/ran" 2> /dev/null; then echo "it ran: $(cat "$workspace/ran")"; return 1; fi
+  grep -o 's was approved at the gate g.*' "$workspace/said" || { cat "$workspace/said"; return 1; }
+}
+undo_swapped() { undo_put_under_an_approval 'echo good >> ran' 's/echo good/echo evil/' --file w.yaml; }
+undo_with_another_environment() { undo_put_under_an_approval 'echo \$P >> ran' 's/^inputs/env: {P: evil}\ninputs/' --file w.yaml; }
+undo_with_another_input() { undo_put_under_an_approval '"echo ${{ inputs.p }} >> ran"' '' --file w.yaml -i p=evil; }
+# The step before the gate says otherwise the second time: RETRY-ARGUMENTS.
+gate_that_asked_before() {
+  fresh
+  printf 'name: w\nsteps:\n  - {id: a, run: %s, outputs: {risky: string}}\n  - {id: r, needs: a, if: "steps.a.outputs.risky == %s", gate: {prompt: go?, risk: irreversible, send-back: a}}\n  - {id: ship, needs: r, run: echo shipped >> ran}\n' \
+    "'echo \"risky=\$(cat risky)\" >> \"\$CUELIGHT_OUTPUT\"'" "'yes'" > "$workspace/w.yaml"
+  echo yes > "$workspace/risky"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  echo no > "$workspace/risky"
+}
+gate_left_out_by_a_retry() {
+  gate_that_asked_before || return 1
+  cue reject g-1 --reason no > /dev/null
+  until_true has_ended || { cue runs; return 1; }
+  then_ends retry r-1 --from all
+}
+gate_left_out_by_sending_back() {
+  gate_that_asked_before || return 1
+  then_ends gate send-back g-1 --reason again
+  local result=$?
+  kill "$(engine_of)" 2> /dev/null
+  wait
+  return $result
+}
+# Nobody could answer while the engine was stopped.
+approved_by_a_stopped_clock() {
+  fresh
+  framed 'gate: {prompt: go?, timeout: 8s, on-timeout: approve}'
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  local engine
+  engine=$(engine_of)
+  kill -STOP "$engine"
+  sleep 9
+  kill -CONT "$engine"
+  sleep 2
+  if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
+  cue gates --show g-1 | grep -o 'nobody was looking; its timer starts again'
+  local result=$?
+  kill "$engine" 2> /dev/null
+  wait
+  return $result
+}
+
+attack "a step with always() put between a gate and what it guards" always_put_between
+attack "a step with !success() put between a gate and what it guards" not_success_put_between
+attack "a failing step put before a gate, and a step that runs after a failure" failure_put_before
+attack "an undo swapped under an old approval" undo_swapped
+attack "an undo under an old approval, with another environment" undo_with_another_environment
+attack "an undo under an old approval, with another input" undo_with_another_input
+attack "a gate that asked, left out by a retry that corrects nothing" gate_left_out_by_a_retry
+attack "a gate that asked, left out by sending it back" gate_left_out_by_sending_back
+attack "a gate that approves itself while its engine is stopped" approved_by_a_stopped_clock

@@ -53,6 +53,7 @@ impl Log {
             trace,
             request: None,
             asked: BTreeMap::new(),
+            escalates: BTreeMap::new(),
         };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
@@ -650,6 +651,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         trace: String::new(),
         request: None,
         asked: BTreeMap::new(),
+        escalates: BTreeMap::new(),
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");

@@ -1002,15 +1002,23 @@ impl Gate {
         if !self.votes.iter().all(|it| names.insert(it.principal())) {
             return false;
         }
-        let in_group = |it: &Actor, group: &str| it.groups.iter().any(|has| has == group);
-        if let Some(group) = self.escalated.as_deref().and_then(|it| it.strip_prefix("group:"))
-            && self.votes.iter().any(|it| in_group(it, group))
-        {
-            return true;
-        }
+        // Somebody to whom it was escalated fills a place of any group, and no more than one.
+        let called = self.escalated.as_deref().and_then(|it| it.strip_prefix("group:"));
+        let all = || self.ask.require.iter().filter_map(|it| it.group.clone());
+        let votes: Vec<Actor> = self
+            .votes
+            .iter()
+            .map(|it| {
+                let mut it = it.clone();
+                if called.is_some_and(|group| it.groups.iter().any(|has| has == group)) {
+                    it.groups.extend(all());
+                }
+                it
+            })
+            .collect();
         let places: Vec<Option<&str>> =
             self.ask.require.iter().flat_map(|it| (0..it.count).map(|_| it.group.as_deref())).collect();
-        fill(&places, &self.votes.iter().collect::<Vec<_>>())
+        fill(&places, &votes.iter().collect::<Vec<_>>())
     }
 }
 

@@ -127,6 +127,7 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
     body(ask, &mut |text| out.push(text));
     out.push(format!("if yes      {}", safe_text(&yes_words(ask))));
     names("if no skips", &ask.skips, &mut |text| out.push(text));
+    names("   runs", &ask.runs_anyway, &mut |text| out.push(text));
     names("   undoes", &ask.undoes, &mut |text| out.push(text));
     out.push(format!("if nobody   {}", nobody_words(ask, false, |it| it.to_string())));
     out

@@ -583,6 +583,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
+        | Command::Stalled
         | Command::Recover { .. } => (None, None),
     }
 }
@@ -670,6 +671,7 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
+        | Command::Stalled
         | Command::Recover { .. }
         | Command::NoteRefusal { .. } => "runs".to_owned(),
     };

@@ -5,10 +5,12 @@ use super::{
     reads::{GATE_OUTPUTS, form_words},
 };
 use crate::{
-    Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
+    Diagnostic, Effect, Files, Forbidden, Gate, OnFailure, OnTimeout, Risk, Source, Step, StepKind, Workflow,
     diagnostic::Findings, spelling::suggest,
 };
 use cuelight_base::{MAKE_PEOPLE_COUNT, counted};
+
+use cuelight_expression::{Expr, StatusFunction};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every gate that a file describes: steps that are one, and what those before the calls of a model want.
@@ -23,6 +25,7 @@ fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
 pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
     sends_back(workflow, graph, findings);
     declares_no_others(workflow, findings);
+    runs_anyway(workflow, graph, findings);
     for (step, gate) in gates(workflow) {
         approves_itself(gate, findings);
         proves_nothing(gate, findings);
@@ -44,6 +47,75 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
                 .help("remove it, or give the step a `matrix:`");
         }
     }
+}
+
+/// Warns of steps that run although a gate before them is rejected: by their own `if`, or after such a step. A step that
+/// reads the answer of the gate, or changes nothing, means it.
+fn runs_anyway(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
+    let conditions: Vec<Option<Expr>> = workflow
+        .steps
+        .iter()
+        .map(|it| cuelight_expression::parse(&it.condition.as_ref()?.value).ok())
+        .collect();
+    let is_after_rejection = |it: &Option<Expr>| {
+        it.as_ref().is_some_and(|it| it.may_hold(|function| function == StatusFunction::Always))
+    };
+    let runs: Vec<bool> = conditions.iter().map(is_after_rejection).collect();
+    if !graph.is_in_order() || !runs.contains(&true) {
+        return;
+    }
+    let mut dependents = vec![Vec::new(); workflow.steps.len()];
+    for step in 0..workflow.steps.len() {
+        graph.needs(step).iter().for_each(|need| dependents[*need].push(step));
+    }
+    let reach = |gate: usize, passes: &dyn Fn(usize) -> bool| {
+        let (mut found, mut open) = (vec![false; workflow.steps.len()], vec![gate]);
+        while let Some(at) = open.pop() {
+            for next in dependents[at].iter().copied().filter(|it| passes(*it)) {
+                if !std::mem::replace(&mut found[next], true) {
+                    open.push(next);
+                }
+            }
+        }
+        found
+    };
+    let mut told = BTreeSet::new();
+    for (gate, step) in workflow.steps.iter().enumerate().filter(|it| holds_gate(it.1)) {
+        let goes_on = matches!(&step.kind, StepKind::Gate(it) if it.on_reject == OnFailure::Continue);
+        let (behind, held) = (reach(gate, &|_| true), reach(gate, &|it| !runs[it]));
+        for at in (0..workflow.steps.len()).filter(|it| behind[*it] && !held[*it]) {
+            let step_behind = &workflow.steps[at];
+            let means_it = step_behind.effect == Some(Effect::Pure)
+                || conditions[at].as_ref().is_some_and(|it| reads_step(it, &step.id.value));
+            if (runs[at] || goes_on) && !means_it && told.insert(at) {
+                let place = step_behind.condition.as_ref().map_or(step_behind.id.place, |it| it.place);
+                let message = format!(
+                    "`{}` runs although the gate `{}` is rejected",
+                    step_behind.id.value, step.id.value
+                );
+                findings.warning("gate-rejected", place, message).help(
+                    "let it run after success alone, or read the answer: `steps.GATE.decision == 'approved'`",
+                );
+            }
+        }
+    }
+}
+
+/// True for a gate, and for a called workflow with one in it.
+fn holds_gate(step: &Step) -> bool {
+    match &step.kind {
+        StepKind::Gate(_) => true,
+        StepKind::Workflow(call) => call.body.as_deref().is_some_and(|it| it.steps.iter().any(holds_gate)),
+        _ => false,
+    }
+}
+
+/// True when an expression reads this step by name.
+fn reads_step(expr: &Expr, id: &str) -> bool {
+    expr.references().iter().any(|it| {
+        let is_step = matches!(it.root.to_ascii_lowercase().as_str(), "steps" | "needs");
+        is_step && it.path.first().is_some_and(|it| it.eq_ignore_ascii_case(id))
+    })
 }
 
 /// A gate has its own outputs and no others: a declared one would be empty for ever.

@@ -246,6 +246,30 @@ fn a_gate_that_wants_a_touch_which_nobody_can_give_is_told() {
 }
 
 #[test]
+fn a_step_that_runs_although_a_gate_before_it_is_rejected_is_told() {
+    let said = |rules: &str, m: &str| {
+        let text = format!(
+            "timeout: 1m\nsteps:\n  - {{id: g, gate: {{prompt: go?{rules}}}}}\n  - {{id: m, needs: g, {m}run: x}}\n  - {{id: z, needs: m, run: x}}\n"
+        );
+        let (_, findings) = cuelight_definition::read("t.yaml", &format!("name: t\n{text}"), &Shelf::default());
+        let found = findings.iter().filter(|it| it.code == "gate-rejected");
+        found.map(|it| it.message.clone()).collect::<Vec<_>>()
+    };
+    let m = "`m` runs although the gate `g` is rejected";
+    let z = "`z` runs although the gate `g` is rejected";
+    for condition in ["always()", "\"!cancelled()\"", "\"!failure()\""] {
+        assert_eq!(said("", &format!("if: {condition}, ")), [m], "{condition}");
+        assert_eq!(said(", on-reject: continue", &format!("if: {condition}, ")), [m, z], "{condition}");
+    }
+    for condition in ["success()", "failure()", "cancelled()", "success() || failure()"] {
+        assert_eq!(said(", on-reject: continue", &format!("if: {condition}, ")), [""; 0], "{condition}");
+    }
+    assert_eq!(said("", ""), [""; 0]);
+    assert_eq!(said("", "if: \"always() && steps.g.decision == 'approved'\", "), [""; 0]);
+    assert_eq!(said("", "if: always(), effect: pure, "), [""; 0]);
+}
+
+#[test]
 fn gates_are_checked_against_the_people_there_are() {
     let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: [{group: sre, count: 2}, {group: opps}], forbid: [bob, Ann, 'group:nobody']}\n";
     let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();

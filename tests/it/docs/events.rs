@@ -284,6 +284,8 @@ fn ask() -> Arc<Ask> {
         send_back: None,
         snapshot: Vec::new(),
         is_choice: false,
+        escalate: None,
+        runs_anyway: Vec::new(),
         policy: None,
     })
 }
@@ -472,6 +474,7 @@ fn runs() -> Vec<Fact> {
         trace: "t-1".to_owned(),
         request: Some(digest("request")),
         asked: [("release".to_owned(), vec!["ben".to_owned()])].into(),
+        escalates: [("release".to_owned(), "group:oncall".to_owned())].into(),
     };
     let all = [
         created,

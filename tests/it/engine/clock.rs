@@ -61,3 +61,27 @@ fn a_step_that_is_tried_again_waits_for_the_clock_and_is_called_once() {
     bench.line("wake 1s");
     assert_eq!(told(&bench, "a call 2"), 1, "{}", bench.text());
 }
+
+#[test]
+fn no_gate_is_approved_by_a_time_in_which_nobody_could_answer() {
+    let rules = ", timeout: 1h, on-timeout: approve";
+    let gate =
+        format!("steps:\n  - {{id: g, gate: {{prompt: go?{rules}}}}}\n  - {{id: z, needs: g, run: x}}");
+    let mut bench = play(&gate, "launch; wake 10m; stalled 2h; wake 59m");
+    assert_eq!(
+        told(&bench, "g-1 asked 2: nobody was looking; its timer starts again"),
+        1,
+        "{}",
+        bench.text()
+    );
+    assert_eq!(told(&bench, "approved"), 0, "{}", bench.text());
+    bench.line("wake 1m");
+    assert_eq!((told(&bench, "approved by timeout"), told(&bench, "z call 1")), (1, 1), "{}", bench.text());
+    // A gate that rejects is not asked again, and one that people have decided neither.
+    let mut bench = play(&gate.replace("on-timeout: approve", "on-timeout: reject"), "launch; stalled 2h");
+    assert_eq!(told(&bench, "asked 2"), 0, "{}", bench.text());
+    bench.line("wake 1s");
+    assert_eq!(told(&bench, "expired by timeout"), 1, "{}", bench.text());
+    let bench = play(&gate, "launch; ann approves; stalled 2h");
+    assert_eq!(told(&bench, "asked 2"), 0, "{}", bench.text());
+}

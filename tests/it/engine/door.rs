@@ -299,6 +299,10 @@ impl Bench {
                 self.now = self.now + words[1].parse::<Span>().expect("a time");
                 Command::Wake
             }
+            "stalled" => {
+                self.now = self.now + words[1].parse::<Span>().expect("a time");
+                Command::Stalled
+            }
             "later" => {
                 self.now = self.now + words[1].parse::<Span>().expect("a time");
                 return;

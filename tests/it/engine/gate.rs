@@ -138,15 +138,63 @@ fn on_time_out_approve_says_that_it_was_the_time() {
 }
 
 #[test]
-fn escalation_lets_others_decide_as_well() {
+fn escalation_lets_others_answer_as_well_and_never_fewer_of_them() {
     at(
         ", require: [{group: sre, count: 2}], escalate: {after: 1h, to: 'group:oncall'}",
-        "dan approves; wake 1h; dan approves via-script",
+        "dan approves; wake 1h; dan approves via-script; ann approves via-script",
         "! could not decide g-1: dan is not in the group sre
          g-1 escalated to group:oncall
          g-1 dan approves
+         g-1 ann approves
          g-1 approved by people",
     );
+    // One person fills one place, of whichever group.
+    at(
+        ", require: [{group: sre, count: 1}, {group: product, count: 1}], escalate: {after: 1h, to: dan}",
+        "wake 1h; dan approves via-script; dan approves overriding : mine; bob approves via-script",
+        "g-1 dan approves
+         ! could not decide g-1
+         g-1 bob approves
+         g-1 approved by people",
+    );
+    at(
+        ", require: [{group: sre, count: 2}], escalate: {after: 1h, to: dan}",
+        "wake 1h; dan approves overriding : mine",
+        "! could not override g-1\n no z call",
+    );
+}
+
+#[test]
+fn the_person_whom_a_gate_is_escalated_to_is_named_in_its_ask() {
+    let file = |to: &str| {
+        format!(
+            "inputs: {{boss: {{default: dan}}}}
+             steps:
+               - {{id: first, run: x, outputs: {{boss: string}}}}
+               - {{id: w, wait: 30m}}
+               - {{id: s, needs: w, set: {{scope: run, values: {{boss: zoe}}}}}}
+               - {{id: g, needs: first, gate: {{prompt: go?, require: {{group: product}}, escalate: {{after: 1h, to: \"{to}\"}}}}}}
+               - {{id: z, needs: g, run: x}}"
+        )
+    };
+    // A value that changes after the ask calls nobody else.
+    let bench = play(
+        &file("${{ vars.boss || 'dan' }}"),
+        "launch boss=dan; ended first ok boss=dan; wake 30m; wake 30m",
+    );
+    assert!(bench.text().contains("g-1 escalated to dan"), "{}", bench.text());
+    assert_eq!(bench.ask("g").escalate.as_deref(), Some("dan"));
+    // Nor does a correction of the input, or a step that somebody closed by hand.
+    let of_input = file("${{ inputs.boss }}");
+    check(
+        &format!("{of_input}\n=== corrected\n{of_input}"),
+        "launch boss=dan; ended first ok boss=dan; cat rejects : no; retry failed corrected boss=zoe; wake 1h",
+        "g-1 asked 1\n g-2 asked 1\n g-2 escalated to dan\n no escalated to zoe",
+    );
+    let of_step = file("${{ steps.first.outputs.boss }}");
+    check(&of_step, "launch; ended first fail; done first boss=zoe; retry failed", "g failed\n no z call");
+    check(&of_step, "launch; ended first ok boss=", "g failed\n no z call");
+    check(&of_step, "launch; ended first ok boss=dan; wake 1h", "g-1 escalated to dan");
 }
 
 #[test]
@@ -165,7 +213,7 @@ fn a_gate_that_has_escalated_before_its_time_out_does_not_expire() {
     at(
         ", require: [{group: sre, count: 2}], timeout: 8h, on-timeout: escalate, \
          escalate: {after: 3h, to: 'group:oncall'}",
-        "wake 3h; wake 5h; wake 9h; dan approves via-script",
+        "wake 3h; wake 5h; wake 9h; dan approves via-script; bob approves via-script",
         "g-1 escalated to group:oncall
          g-1 asked 2: it was escalated and no longer expires
          g-1 dan approves
@@ -1022,6 +1070,60 @@ const REWIND: &str = "steps:
    - {id: side, needs: a, run: x}
    - {id: g, needs: b, gate: {prompt: \"go ${{ steps.a.outputs.v }}?\", send-back: a, on-reject: compensate}}
    - {id: z, needs: g, run: x}";
+
+#[test]
+fn an_ask_names_the_steps_that_run_although_it_is_rejected() {
+    for (rules, anyway) in [("", vec!["m"]), (", on-reject: continue", vec!["m", "n"])] {
+        let bench = play(
+            &format!(
+                "steps:
+                   - {{id: g, gate: {{prompt: go?{rules}}}}}
+                   - {{id: m, needs: g, if: always(), run: x}}
+                   - {{id: n, needs: m, run: x}}
+                   - {{id: y, needs: g, if: success() || failure(), run: x}}
+                   - {{id: z, needs: g, run: x}}"
+            ),
+            "launch",
+        );
+        assert_eq!(bench.ask("g").runs_anyway, anyway, "{}", bench.text());
+    }
+}
+
+#[test]
+fn a_gate_that_was_sent_back_asks_again_whatever_its_rules_read_then() {
+    for (keys, rules) in
+        [("if: \"steps.a.outputs.risky == 'yes'\", ", ""), ("", ", auto: \"steps.a.outputs.risky == 'no'\"")]
+    {
+        let file = format!(
+            "steps:
+               - {{id: a, run: x, outputs: {{risky: string}}}}
+               - {{id: g, needs: a, {keys}gate: {{prompt: go?, send-back: a{rules}}}}}
+               - {{id: z, needs: g, run: x}}"
+        );
+        let script = "launch; ended a ok risky=yes; ann sends-back : no; ended a#2 ok risky=no; ann approves via-script";
+        check(&file, script, "g-1 asked 1\n g-2 asked 1\n g-2 approved by people\n z call 1");
+        // Nor does it vanish in a correction of a run that ended before it could ask again.
+        let both = format!(
+            "{file}\n=== corrected\n{}",
+            file.replace("id: z, needs: g, run: x", "id: z, needs: g, run: y")
+        );
+        let script = "launch; ended a ok risky=yes; ann sends-back : no; ended a#2 fail; retry failed corrected; ended a ok risky=no";
+        check(&both, script, "r-2 created, corrected\n g-2 asked 1\n no z call");
+    }
+    // A gate in a frame that begins anew because of another gate.
+    check(
+        "steps:
+           - {id: a, run: x, outputs: {risky: string}}
+           - {id: r, needs: a, if: \"steps.a.outputs.risky == 'yes'\", workflow: inner.yaml}
+           - {id: y, needs: r, run: x}
+           - {id: h, needs: y, gate: {prompt: on?, send-back: a}}
+--- inner.yaml
+           steps:
+             - {id: g, gate: {prompt: go?}}",
+        "launch; ended a ok risky=yes; ann approves via-script; ended y ok; ann sends-back : no; ended a#2 ok risky=no",
+        "y call 1\n r begins anew\n r failed\n no y call 2",
+    );
+}
 
 #[test]
 fn what_is_sent_back_is_done_again_and_asks_anew() {

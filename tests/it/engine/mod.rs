@@ -10,6 +10,7 @@ mod cache;
 mod clock;
 mod concurrency;
 mod consent;
+mod corrections;
 mod door;
 mod failure;
 mod fork;

@@ -1,0 +1,151 @@
+//! Refuses a correction that would put other commands under an old approval: what a kept step behind an approved gate may
+//! still run is what the gate let go.
+
+use crate::{
+    again::{places, value_differences, whole},
+    by_hand::is_or_makes_gate,
+    links::Links,
+    run::Run,
+};
+use cuelight_base::{StepIx, Value};
+use cuelight_expression::{Expr, Template};
+use cuelight_plan::{Plan, PlanStep, Undo, Work};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Refuses other calls of a kept step, and other values in them, where the step stands behind a gate that was approved.
+/// `kept` holds the kept steps: by their place in the new plan, their place in the old one.
+pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
+    let gates = gate_before_each(run);
+    let old_places: BTreeMap<StepIx, StepIx> = kept.iter().map(|(new, old)| (*old, *new)).collect();
+    let inputs: BTreeSet<String> =
+        value_differences(&run.plan.inputs, &new.inputs).into_iter().map(|it| it.name).collect();
+    let links = Links::of(&new.steps);
+    for (old, now) in old_places {
+        let Some(gate) = gates[old.index()].filter(|_| run.step(old).state().is_done()) else { continue };
+        let (was, is) = (run.plan_step(old), &new.steps[now.index()]);
+        let words = |what: String| {
+            let (step, gate) = (&was.id, &run.plan_step(gate).id);
+            format!(
+                "{step} was approved at the gate {gate}, and its {what}; put it back as it was, or start a new run"
+            )
+        };
+        if let Some(part) = differs((&run.plan, was), (new, is)) {
+            return Err(words(format!("{part} is written otherwise now")));
+        }
+        let reads = |it: &Expr| reads_another(it, is, (run, new), &inputs, (&links, kept));
+        for (part, work) in later_calls(is) {
+            if let Some(what) = reads_in(new, is, work).iter().find_map(reads) {
+                return Err(words(format!("{part} reads {what} that is another one now")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// By place in the plan of a run, an approved gate that each step stands behind.
+fn gate_before_each(run: &Run) -> Vec<Option<StepIx>> {
+    let plan = &run.plan;
+    let links = Links::of(&plan.steps);
+    let mut found = vec![None; plan.steps.len()];
+    let is_approved = |it: &StepIx| is_or_makes_gate(run.plan_step(*it)) && run.step(*it).state().is_done();
+    for gate in places(plan).filter(is_approved) {
+        let mut open: Vec<StepIx> = links.children(gate).to_vec();
+        for at in std::iter::successors(Some(gate), |it| run.plan_step(*it).frame) {
+            open.extend(links.dependents(at));
+        }
+        while let Some(at) = open.pop() {
+            if found[at.index()].is_none() {
+                found[at.index()] = Some(gate);
+                open.extend(links.dependents(at).iter().chain(links.children(at)));
+            }
+        }
+    }
+    found
+}
+
+/// The part of a kept step that could be called in another way than it was approved.
+fn differs((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Option<&'static str> {
+    let tools = |plan: &Plan, step: &PlanStep| -> Vec<_> {
+        let all = std::iter::once(&step.work).chain(later_calls(step).map(|it| it.1));
+        all.filter_map(|it| plan.tool(it.tool()?).cloned()).collect()
+    };
+    // A workflow that is called sees nothing of this one, and its own environment stands in its frame.
+    let outer =
+        |plan: &Plan, step: &PlanStep| if step.scope.is_none() { plan.env.clone() } else { Vec::new() };
+    let parts = [
+        ("undo", was.undo == is.undo),
+        ("check", was.check == is.check),
+        ("fallback", was.fallback == is.fallback),
+        ("env", was.env == is.env && outer(old, was) == outer(new, is)),
+        ("sandbox", was.sandboxed == is.sandboxed && was.limits == is.limits),
+        ("tool", tools(old, was) == tools(new, is)),
+    ];
+    parts.into_iter().find(|it| !it.1).map(|it| it.0)
+}
+
+/// The calls of a step that is done which may still be made, with a word for each.
+fn later_calls(step: &PlanStep) -> impl Iterator<Item = (&'static str, &Work)> {
+    let undo = match &step.undo {
+        Undo::By(work) => Some(("undo", &**work)),
+        Undo::Unset | Undo::Impossible => None,
+    };
+    let check = step.check.as_deref().map(|it| ("check", it));
+    undo.into_iter().chain(check)
+}
+
+/// All expressions in a call of a step: in its own words, and in the environment and the directory that it is made in.
+fn reads_in(plan: &Plan, step: &PlanStep, work: &Work) -> Vec<Expr> {
+    let mut found = Vec::new();
+    if let Work::Run { bindings, .. } = work {
+        found.extend(bindings.iter().filter_map(|it| cuelight_expression::parse(&it.1).ok()));
+    } else {
+        templates(&serde_json::to_value(work).unwrap_or_default(), &mut found);
+    }
+    let around = std::iter::successors(step.frame, |it| plan.steps[it.index()].frame);
+    let frames = around.flat_map(|it| &plan.steps[it.index()].env);
+    let env = plan.env.iter().chain(frames).chain(&step.env).map(|it| &it.1);
+    for text in env.chain(&step.dir) {
+        found.extend(Template::parse(text).iter().flat_map(|it| it.holes().map(|it| it.expr.clone())));
+    }
+    found
+}
+
+fn templates(value: &Value, found: &mut Vec<Expr>) {
+    match value {
+        Value::String(text) => {
+            found.extend(Template::parse(text).iter().flat_map(|it| it.holes().map(|it| it.expr.clone())));
+        }
+        Value::Array(items) => items.iter().for_each(|it| templates(it, found)),
+        Value::Object(map) => map.values().for_each(|it| templates(it, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The value that an expression of a step reads and that a correction has changed: an input, or the result of a step that is
+/// written otherwise and done again.
+fn reads_another(
+    expr: &Expr,
+    step: &PlanStep,
+    (run, new): (&Run, &Plan),
+    inputs: &BTreeSet<String>,
+    (links, kept): (&Links, &BTreeMap<StepIx, StepIx>),
+) -> Option<&'static str> {
+    let is_changed = |at: StepIx| {
+        let before = places(&run.plan).find(|it| run.plan_step(*it).id == new.steps[at.index()].id);
+        !kept.contains_key(&at) && before.is_none_or(|it| whole(&run.plan, it) != whole(new, at))
+    };
+    expr.references().iter().find_map(|it| match (it.root.to_ascii_lowercase().as_str(), it.path.first()) {
+        // The inputs of a called workflow are made of those of the run.
+        ("inputs", Some(name)) if step.scope.is_none() => {
+            inputs.iter().any(|it| it.eq_ignore_ascii_case(name)).then_some("an input")
+        }
+        ("inputs", _) => (!inputs.is_empty()).then_some("an input"),
+        ("steps" | "needs", Some(name)) => {
+            links.named(step.scope, name).is_some_and(is_changed).then_some("the result of a step")
+        }
+        ("steps" | "needs", None) => {
+            links.in_scope(step.scope).any(is_changed).then_some("the result of a step")
+        }
+        _ => None,
+    })
+}

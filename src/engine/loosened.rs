@@ -1,0 +1,302 @@
+//! Refuses a correction that loosens a gate: one that is gone, asks fewer people, or lets a step start without it.
+
+use crate::{
+    again::{is_written_as_before, places, whole},
+    by_hand::is_or_makes_gate,
+    links::{Links, always_runs_after_a_rejection, runs_after_a_rejection, runs_without_success},
+    run::asks_for_failures,
+};
+use cuelight_base::{CORRECTION_COMPARES_MAX, Span, StepIx, UNDO_WINDOW_DEFAULT};
+use cuelight_plan::{GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work};
+use std::collections::{BTreeMap, BTreeSet};
+
+const ADVICE: &str = "restore it, or start a new run";
+
+/// A plan with what is asked of it again and again: by place, the steps whose condition may hold without success.
+struct Side<'a> {
+    plan: &'a Plan,
+    links: Links,
+    /// Steps that run after a rejection, without any failure.
+    after_a_rejection: Vec<bool>,
+    /// The same, and steps that run after a failure or a cancel.
+    without_success: Vec<bool>,
+}
+
+impl<'a> Side<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let each = |test: fn(&PlanStep) -> bool| plan.steps.iter().map(test).collect();
+        Self {
+            plan,
+            links: Links::of(&plan.steps),
+            after_a_rejection: each(runs_after_a_rejection),
+            without_success: each(runs_without_success),
+        }
+    }
+
+    fn step(&self, at: StepIx) -> &'a PlanStep {
+        &self.plan.steps[at.index()]
+    }
+
+    fn behind(&self, gate: StepIx) -> Vec<bool> {
+        self.links.behind(|it| self.step(it), gate)
+    }
+
+    /// The steps that cannot start without an approval of this gate, whatever failed.
+    fn guarded(&self, gate: StepIx) -> Vec<bool> {
+        self.links.held_back(|it| self.step(it), gate, |it| self.without_success[it.index()])
+    }
+
+    /// The steps that cannot start after a rejection of it, as long as nothing failed.
+    fn guarded_by_a_rejection(&self, gate: StepIx) -> Vec<bool> {
+        self.links.held_back(|it| self.step(it), gate, |it| self.after_a_rejection[it.index()])
+    }
+
+    fn above(&self, step: StepIx) -> Vec<bool> {
+        self.links.above(|it| self.step(it), step)
+    }
+}
+
+/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one.
+pub(super) fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
+    let gates: Vec<StepIx> = places(old).filter(|it| is_or_makes_gate(&old.steps[it.index()])).collect();
+    let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
+    if work > CORRECTION_COMPARES_MAX {
+        return Err(format!(
+            "the correction would compare {} gates with {} steps, more than {CORRECTION_COMPARES_MAX} pairs; start a new run",
+            gates.len(),
+            old.steps.len() + new.steps.len(),
+        ));
+    }
+    let known: BTreeSet<StepIx> = pairs.values().copied().collect();
+    let added: Vec<StepIx> = places(new).filter(|it| !known.contains(it)).collect();
+    let (was, is) = (Side::of(old), Side::of(new));
+    let mut gained = Gained { was: &was, is: &is, pairs, steps: BTreeMap::new() };
+    for at in gates {
+        let Some(place) = pairs.get(&at).copied() else {
+            return Err(format!("the correction removes the gate {}; {ADVICE}", was.step(at).id));
+        };
+        keeps_rules((old, at), (new, place))?;
+        keeps_behind((&was, at), (&is, place), (pairs, &added), &mut gained)?;
+    }
+    Ok(())
+}
+
+/// Refuses a gate with looser rules than before, of its own or of a frame around it.
+fn keeps_rules((old, at): (&Plan, StepIx), (new, place): (&Plan, StepIx)) -> Result<(), String> {
+    let (was, is) = (&old.steps[at.index()], &new.steps[place.index()]);
+    let looser = match (&was.work, &is.work) {
+        (Work::Gate(before), Work::Gate(now)) => looser(before, now, is_as_wide(was, is)),
+        (Work::Gate(_), _) => vec!["kind"],
+        _ if is_written_as_before(old, at, new, place) && was.condition == is.condition => Vec::new(),
+        _ => vec!["matrix, in which a gate stands"],
+    };
+    if !looser.is_empty() {
+        let what = looser.join(", ");
+        return Err(format!("the correction loosens the gate {} ({what}); {ADVICE}", was.id));
+    }
+    if let Some((id, what)) = looser_around((old, at), (new, place)) {
+        return Err(format!(
+            "the correction loosens {id}, in which the gate {} stands ({what}); {ADVICE}",
+            was.id
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a step that stood behind a gate and could now start without its approval.
+fn keeps_behind(
+    (was, gate): (&Side<'_>, StepIx),
+    (is, place): (&Side<'_>, StepIx),
+    (pairs, added): (&BTreeMap<StepIx, StepIx>, &[StepIx]),
+    gained: &mut Gained<'_>,
+) -> Result<(), String> {
+    let id = &was.step(gate).id;
+    let (behind, behind_now) = (was.behind(gate), is.behind(place));
+    let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
+    let (rejected, rejected_now) = (was.guarded_by_a_rejection(gate), is.guarded_by_a_rejection(place));
+    for at in places(was.plan).filter(|it| behind[it.index()]) {
+        let Some(there) = pairs.get(&at).copied() else { continue };
+        let (before, now) = (was.step(at), is.step(there));
+        // Such a condition may have read the answer of the gate.
+        let opens = before.condition != now.condition
+            && is.without_success[there.index()]
+            && !always_runs_after_a_rejection(before);
+        let is_let_out = !behind_now[there.index()]
+            || guarded[at.index()] && !guarded_now[there.index()]
+            || rejected[at.index()] && !rejected_now[there.index()]
+            || opens;
+        if is_let_out {
+            return Err(format!(
+                "{} no longer waits for the gate {id}; let it need the gate and run after success alone, or start a new run",
+                before.id
+            ));
+        }
+        let by_failure = rejected[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
+        if by_failure && let Some(new) = gained.by(at, there).find(|it| !guarded_now[it.index()]) {
+            return Err(format!(
+                "{} stands behind the gate {id} and runs also after a failure, and {} was not before it; let it run after \
+                 success alone, or start a new run",
+                before.id,
+                is.step(new).id
+            ));
+        }
+    }
+    // A new step could be the removed one by another name.
+    let gone = places(was.plan).filter(|it| behind[it.index()] && !pairs.contains_key(it));
+    for gone in gone {
+        let held = if guarded[gone.index()] { &guarded_now } else { &behind_now };
+        if let Some(free) = added.iter().find(|it| !held[it.index()]) {
+            return Err(format!(
+                "{} stood behind the gate {id} and is gone, and the new step {} does not wait for that gate; let it need \
+                 the gate, or start a new run",
+                was.step(gone).id,
+                is.step(*free).id
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// By step, the steps that come before it now and did not before, and that can fail.
+struct Gained<'a> {
+    was: &'a Side<'a>,
+    is: &'a Side<'a>,
+    pairs: &'a BTreeMap<StepIx, StepIx>,
+    steps: BTreeMap<StepIx, Vec<StepIx>>,
+}
+
+impl Gained<'_> {
+    fn by(&mut self, at: StepIx, there: StepIx) -> impl Iterator<Item = StepIx> + '_ {
+        let Self { was, is, pairs, steps } = self;
+        let found = steps.entry(at).or_insert_with(|| moved_before((was, at), (is, there), pairs));
+        found.iter().copied().filter(|it| !matches!(is.step(*it).work, Work::Gate(_)))
+    }
+}
+
+/// The steps that come before a step now and did not before.
+fn moved_before(
+    (was, at): (&Side<'_>, StepIx),
+    (is, there): (&Side<'_>, StepIx),
+    pairs: &BTreeMap<StepIx, StepIx>,
+) -> Vec<StepIx> {
+    let (above, above_now) = (was.above(at), is.above(there));
+    let before = pairs.iter().filter(|it| above[it.0.index()]);
+    let known: BTreeSet<StepIx> = before.map(|it| *it.1).collect();
+    places(is.plan).filter(|it| above_now[it.index()] && !known.contains(it)).collect()
+}
+
+/// The gates whose condition reads failures, and before which a correction changes something: a failure that it brings
+/// about leaves none of them out.
+pub(super) fn gates_after_a_change(
+    old: &Plan,
+    new: &Plan,
+    pairs: &BTreeMap<StepIx, StepIx>,
+) -> BTreeSet<StepIx> {
+    let reads = |it: &PlanStep| {
+        matches!(it.work, Work::Gate(_)) && it.condition.as_deref().is_some_and(asks_for_failures)
+    };
+    if !new.steps.iter().any(reads) {
+        return BTreeSet::new();
+    }
+    let (was, is) = (Side::of(old), Side::of(new));
+    let rewritten: BTreeSet<StepIx> =
+        pairs.iter().filter(|it| whole(old, *it.0) != whole(new, *it.1)).map(|it| *it.1).collect();
+    let is_changed = |(at, there): (&StepIx, &StepIx)| {
+        let above = is.above(*there);
+        rewritten.iter().any(|it| above[it.index()])
+            || !moved_before((&was, *at), (&is, *there), pairs).is_empty()
+    };
+    pairs.iter().filter(|it| reads(is.step(*it.1)) && is_changed(*it)).map(|it| *it.1).collect()
+}
+
+/// The frame around a gate that could now go by without it, and the key by which.
+fn looser_around((old, was): (&Plan, StepIx), (new, is): (&Plan, StepIx)) -> Option<(String, &'static str)> {
+    let above = |plan: &Plan, at: StepIx| plan.steps[at.index()].frame;
+    let (mut was, mut is) = (above(old, was), above(new, is));
+    while let (Some(before), Some(now)) = (was, is) {
+        let (a, b) = (&old.steps[before.index()], &new.steps[now.index()]);
+        let rules = [
+            ("`if`", a.condition == b.condition),
+            ("`matrix`", a.matrix == b.matrix),
+            ("`timeout`", a.timeout == b.timeout),
+            ("`on-error`", a.on_error == b.on_error),
+            ("`fallback`", a.fallback == b.fallback),
+        ];
+        if let Some((what, _)) = rules.into_iter().find(|it| !it.1) {
+            return Some((b.id.clone(), what));
+        }
+        (was, is) = (above(old, before), above(new, now));
+    }
+    None
+}
+
+/// True when a gate asks in every case in which it asked before.
+fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
+    let asks_for_failures = was.condition.as_deref().is_some_and(asks_for_failures);
+    was.condition == is.condition || is.condition.is_none() && !asks_for_failures
+}
+
+/// True when the new quorum wants at least the people of the old one.
+fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
+    let all = |it: &[Quorum]| it.iter().map(|it| it.count).sum::<u32>().max(1);
+    // A group may stand there several times.
+    let of_group = |it: &[Quorum], group: &Option<String>| {
+        it.iter().filter(|it| it.group == *group).map(|it| it.count).sum::<u32>()
+    };
+    let stands = |before: &Quorum| {
+        before.group.is_none() || of_group(is, &before.group) >= of_group(was, &before.group)
+    };
+    all(is) >= all(was) && was.iter().all(stands)
+}
+
+/// True when every field is asked for as strictly as before. With `asks_all` an optional field must be answered too, as at high risk.
+fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
+    let stands = |before: &Need, now: &Need| {
+        let is_fewer = !now.choices.is_empty() && now.choices.iter().all(|it| before.choices.contains(it));
+        // A default answers the field in the place of whoever approves. Whoever corrects may take it away, and gives no other one: a
+        // value that nobody has asked for would be approved by who expects the one before.
+        let fills_in = (now.required || asks_all) && now.default.is_some() && now.default != before.default;
+        now.name == before.name
+            && now.kind == before.kind
+            && (now.required || !before.required)
+            && (before.pattern.is_none() || now.pattern == before.pattern)
+            && (before.choices.is_empty() || is_fewer)
+            && !fills_in
+    };
+    was.iter().all(|before| is.iter().any(|now| stands(before, now)))
+}
+
+/// True when an approval can be withdrawn for at least as long as before, by every channel. Without a window in the file that
+/// is the default in the console, and no time elsewhere.
+fn window_stands(was: &GateRule, is: &GateRule) -> bool {
+    match (was.undo_window, is.undo_window) {
+        (None, None) => true,
+        (None, Some(now)) => was.risk >= Risk::Irreversible || now >= UNDO_WINDOW_DEFAULT,
+        (Some(before), None) => before == Span(0),
+        (Some(before), Some(now)) => before <= now,
+    }
+}
+
+/// The rules of a gate that let more through than before, or show less.
+fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> {
+    let rules = [
+        ("`if`", is_as_wide),
+        ("`auto`", is.auto.is_none() || was.auto == is.auto),
+        ("`require`", wants_as_many(&was.require, &is.require)),
+        ("`forbid`", was.forbid.iter().all(|it| is.forbid.contains(it))),
+        ("`escalate`", was.escalate == is.escalate),
+        ("`matrix`", was.matrix == is.matrix),
+        ("`risk`", was.risk <= is.risk),
+        ("`consent`", was.snapshot.is_none() || was.snapshot == is.snapshot),
+        ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
+        ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
+        ("`proof`", !was.touch || is.touch),
+        ("`form`", fields_stand(&was.form, &is.form, is.risk >= Risk::Irreversible)),
+        ("`evidence`", was.evidence.iter().all(|it| is.evidence.contains(it))),
+        ("`binds`", was.binds.iter().all(|it| is.binds.contains(it))),
+        ("`undo-window`", window_stands(was, is)),
+        ("`timeout`", is.on_timeout != OnTimeout::Approve || was.timeout == is.timeout),
+        ("`reason`", !was.reason_required || is.reason_required),
+    ];
+    rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
+}
