@@ -91,7 +91,7 @@ fn fill(journal: &Journal, group: u32, batches: u32, ahead: usize) {
             receiver.recv().expect("an answer");
             unanswered -= 1;
         }
-        let events = (0..group).map(|it| event(batch * group + it)).collect();
+        let events = (0..group).map(|index| event(batch * group + index)).collect();
         let sender = sender.clone();
         journal.append(Batch { events, ..Batch::default() }, move |result| {
             result.expect("it is kept");

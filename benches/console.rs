@@ -60,7 +60,7 @@ const GATED: &str = "name: gated\nsteps:\n  - id: ok\n    gate:\n      prompt: G
 const NOTHING: &str = "name: nothing\nsteps:\n  - id: one\n    set: {scope: run, values: {}}\n";
 
 fn main() {
-    let seconds = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(60);
+    let seconds = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(60);
     let (empty, many, gated) = (place(), place(), place());
     runs(&many, NOTHING, 1_000);
     runs(&gated, GATED, 1);
@@ -83,7 +83,7 @@ fn asked(time: Duration) {
         String::from_utf8(command.output().expect("it starts").stdout).expect("text")
     };
     let token = program(&["token", "--agent", "a", "--type", "architect"]);
-    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let console = Console::start(dir.path(), &["--listen", &at.to_string()]);
     let _settled = console.settle(SETTLED, SETTLE_MAX);
     let (said, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
@@ -125,7 +125,7 @@ fn ask(line: &mut TcpStream, path: &str, token: &str, body: &str) {
         let count = line.read(&mut bytes).expect("an answer");
         heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
         let Some((head, body)) = heard.split_once("\r\n\r\n") else { continue };
-        let length = head.split("content-length: ").nth(1).and_then(|it| it.lines().next()?.parse().ok());
+        let length = head.split("content-length: ").nth(1).and_then(|part| part.lines().next()?.parse().ok());
         if body.len() >= length.expect("a length") {
             assert!(head.starts_with("HTTP/1.1 20"), "{heard}");
             return;
@@ -204,7 +204,8 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
         }
         let rests = |seen: &cuelight_runtime::Seen| {
             let board = &seen.board;
-            board.summaries().filter(|it| it.state.rests()).count() + board.open_gates().count() == count
+            board.summaries().filter(|summary| summary.state.rests()).count() + board.open_gates().count()
+                == count
         };
         drop(desk.boards().wait_for(rests).await);
         drop(desk);
@@ -285,7 +286,7 @@ impl Console {
             (last, bytes) = (at, bytes + some.len());
             if first.is_none() {
                 seen.extend(some);
-                first = seen.windows(FRAME_END.len()).any(|it| it == FRAME_END).then_some(at);
+                first = seen.windows(FRAME_END.len()).any(|window| window == FRAME_END).then_some(at);
             }
         }
         (first.unwrap_or(last) - self.began, last - self.began, bytes)
@@ -325,8 +326,8 @@ impl Console {
 
 fn status(child: &Child, field: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let line = text.lines().find(|it| it.starts_with(field));
-    line.and_then(|it| it.split_whitespace().nth(1)).and_then(|it| it.parse().ok()).unwrap_or(0)
+    let line = text.lines().find(|line| line.starts_with(field));
+    line.and_then(|line| line.split_whitespace().nth(1)).and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "megabytes")]
@@ -368,7 +369,7 @@ fn idle(what: &str, dir: &TempDir, seconds: u64) {
         }
     }
     // A thread that has ended since did next to nothing.
-    let spent = console.cpu().into_iter().map(|(it, now)| now - cpu.get(&it).copied().unwrap_or(0)).sum();
+    let spent = console.cpu().into_iter().map(|(path, now)| now - cpu.get(&path).copied().unwrap_or(0)).sum();
     let spent = Duration::from_nanos(spent).as_secs_f64();
     println!(
         "idle {seconds} s, {what:<20} {bytes:>7} bytes in {writes} writes   {:>7.4} % of a core   {:>5.1} MB resident",
@@ -462,7 +463,8 @@ fn rested(dir: &Path) {
     while Instant::now() < until && (head == Seq(0) || quiet.elapsed() < Duration::from_secs(3)) {
         std::thread::sleep(Duration::from_millis(250));
         let workspace = own(dir);
-        let now = Reader::open(workspace.workspace()).and_then(|it| it.head()).map_or(head, |it| it.0);
+        let now =
+            Reader::open(workspace.workspace()).and_then(|reader| reader.head()).map_or(head, |head| head.0);
         if now != head {
             (head, quiet) = (now, Instant::now());
         }
@@ -479,8 +481,8 @@ fn headless(dir: &Path, file: &str) -> Child {
 /// True if the run has ended, by its own log.
 fn has_rested(dir: &Path) -> bool {
     let reader = Reader::open(own(dir).workspace());
-    let runs = reader.and_then(|it| it.runs_index()).unwrap_or_default();
-    runs.first().is_some_and(|it| it.rested.is_some())
+    let runs = reader.and_then(|reader| reader.runs_index()).unwrap_or_default();
+    runs.first().is_some_and(|run| run.rested.is_some())
 }
 
 /// Duration of the run by its own log, and the number of its events.
@@ -488,7 +490,7 @@ fn course(dir: &Path) -> (Duration, u64) {
     let workspace = own(dir);
     let reader = Reader::open(workspace.workspace()).expect("a reader");
     let (last, _) = reader.head().expect("a head");
-    let at = |seq| reader.events(seq, 1).expect("events").first().map_or(0, |(_, it)| it.at.0);
+    let at = |seq| reader.events(seq, 1).expect("events").first().map_or(0, |(_, event)| event.at.0);
     let took = at(last) - at(Seq(1));
     (Duration::from_millis(took.unsigned_abs()), last.0)
 }

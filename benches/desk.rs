@@ -82,7 +82,7 @@ async fn decided(what: &str, desk: &impl Desk) {
         let run = run_of(desk, GATED.to_owned()).await;
         let mut boards = desk.boards();
         let open = |board: &cuelight_projection::Board| board.open_gates_of(run).next().cloned();
-        let seen = boards.wait_for(|it| open(&it.board).is_some()).await.expect("a board").clone();
+        let seen = boards.wait_for(|boards| open(&boards.board).is_some()).await.expect("a board").clone();
         let gate = open(&seen.board).expect("it is open");
         let decision = Decision {
             id: Entropy.decision_id(),
@@ -101,9 +101,10 @@ async fn decided(what: &str, desk: &impl Desk) {
         let request = Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) };
         let reply = desk.submit(request).await;
         assert!(matches!(reply, Reply::Recorded(_)), "{reply:?}");
-        let rests =
-            |board: &cuelight_projection::Board| board.summary(run).is_some_and(|it| it.state.rests());
-        drop(boards.wait_for(|it| rests(&it.board)).await.expect("a board"));
+        let rests = |board: &cuelight_projection::Board| {
+            board.summary(run).is_some_and(|summary| summary.state.rests())
+        };
+        drop(boards.wait_for(|boards| rests(&boards.board)).await.expect("a board"));
         let attempt = AttemptId { run, step: StepIx(1), number: 1 };
         let Page::Bytes { bytes, .. } = desk.read(Want::Output { attempt, part: OutputPart::From(0) }).await
         else {
@@ -135,8 +136,9 @@ async fn wide(desk: &impl Desk) {
     let start = Instant::now();
     let run = run_of(desk, text).await;
     let launched = start.elapsed().as_secs_f64();
-    let rests = |board: &cuelight_projection::Board| board.summary(run).is_some_and(|it| it.state.rests());
-    drop(desk.boards().wait_for(|it| rests(&it.board)).await.expect("a board"));
+    let rests =
+        |board: &cuelight_projection::Board| board.summary(run).is_some_and(|summary| summary.state.rests());
+    drop(desk.boards().wait_for(|boards| rests(&boards.board)).await.expect("a board"));
     let whole = start.elapsed().as_secs_f64();
     let start = Instant::now();
     for _ in 0..WIDE {

@@ -187,7 +187,7 @@ impl Screen {
     }
 
     fn lines(&mut self, count: usize) -> Vec<u8> {
-        let line = |it: usize| format!("2026-11-21T05:27:05Z INFO  worker: row {it} loaded in 12 ms\n");
+        let line = |index: usize| format!("2026-11-21T05:27:05Z INFO  worker: row {index} loaded in 12 ms\n");
         let text: String = (0..count).map(line).collect();
         self.written += text.len() as u64;
         text.into_bytes()
@@ -231,18 +231,19 @@ fn at(mut took: Vec<Duration>, percent: usize) -> u128 {
 /// From a graph to a picture, as when it is opened.
 fn laid_out() {
     for steps in [1_000_u32, 10_000] {
-        let node = |it: u32| {
+        let node = |index: u32| {
             let middle = steps / 2;
-            let mark = match it {
-                _ if it < middle => Mark::Done,
-                _ if it < middle + 8 => Mark::Runs,
+            let mark = match index {
+                _ if index < middle => Mark::Done,
+                _ if index < middle + 8 => Mark::Runs,
                 _ => Mark::Todo,
             };
-            DagNode { hot: mark == Mark::Runs, ..DagNode::new(format!("s{it}"), mark) }
+            DagNode { hot: mark == Mark::Runs, ..DagNode::new(format!("s{index}"), mark) }
         };
-        let edges = (0..steps).filter(|it| *it >= 100);
-        let edges =
-            edges.flat_map(|it| [(it - 100, it), (it - 100 - it % 100 + (it + 7) % 100, it)]).collect();
+        let edges = (0..steps).filter(|index| *index >= 100);
+        let edges = edges
+            .flat_map(|index| [(index - 100, index), (index - 100 - index % 100 + (index + 7) % 100, index)])
+            .collect();
         let graph = DagGraph { nodes: (0..steps).map(node).collect(), edges };
         for zoom in [Zoom::Compact, Zoom::Outline, Zoom::Dots] {
             let view = DagView { zoom, ..DagView::default() };

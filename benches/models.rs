@@ -65,7 +65,7 @@ fn timed<F: Future<Output = ()> + Send + 'static>(
 ) -> Duration {
     let start = Instant::now();
     runtime.block_on(async {
-        let calls: Vec<_> = (0..CALLS).map(|it| tokio::spawn(call(it))).collect();
+        let calls: Vec<_> = (0..CALLS).map(|index| tokio::spawn(call(index))).collect();
         for call in calls {
             call.await.expect("it does not panic");
         }
@@ -155,6 +155,6 @@ fn answer(mut stream: TcpStream, text: &str, times: usize) {
 /// The most memory this process has ever had.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find(|it| it.starts_with("VmHWM:")).expect("its peak");
-    line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).expect("a number")
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("its peak");
+    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }

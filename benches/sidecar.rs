@@ -66,12 +66,13 @@ fn body() -> Value {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let words: Vec<String> = env::args().skip(1).filter(|it| it != "--bench").collect();
-    let after = |sign: &str| words.iter().position(|it| it == sign).and_then(|it| words.get(it + 1));
+    let words: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let after =
+        |sign: &str| words.iter().position(|word| word == sign).and_then(|index| words.get(index + 1));
     if let Some(dir) = after("--bare") {
         runtime.block_on(bare::serve(Path::new(dir)));
     } else if let Some(minutes) = after("--minutes") {
-        let every = after("--every").map(|it| Duration::from_millis(it.parse().expect("milliseconds")));
+        let every = after("--every").map(|word| Duration::from_millis(word.parse().expect("milliseconds")));
         let minutes = minutes.parse().expect("a number of minutes");
         runtime.block_on(for_long(minutes, every.unwrap_or(ROUND)));
     } else {
@@ -102,7 +103,7 @@ async fn begun(command: &mut Command, sign: &str) -> Server {
             Ok(Some(line)) = err.next_line() => line,
             () = sleep(Duration::from_secs(30)) => panic!("it does not listen"),
         };
-        let Some(at) = line.split(sign).nth(1).map(|it| it.split([',', ' ']).next().unwrap_or_default())
+        let Some(at) = line.split(sign).nth(1).map(|part| part.split([',', ' ']).next().unwrap_or_default())
         else {
             continue;
         };
@@ -139,7 +140,7 @@ impl Stage {
     }
 
     fn token(&self, agent: &str, project: Option<&str>) -> String {
-        let project = project.map(|it| format!("--project={it}"));
+        let project = project.map(|project| format!("--project={project}"));
         token(self.dir.path(), agent, project.as_slice())
     }
 
@@ -150,9 +151,9 @@ impl Stage {
         let status = ask(&mut line, &request("GET", "/metrics", &token, None), &mut heard).await;
         let told = String::from_utf8_lossy(&heard);
         assert_eq!(status, Some(200), "{told}");
-        ["hits", "misses"].map(|it| {
-            let sign = format!("cuelight_context_cache_{it}_total ");
-            let count = told.lines().find_map(|it| it.strip_prefix(&sign)?.parse().ok());
+        ["hits", "misses"].map(|text| {
+            let sign = format!("cuelight_context_cache_{text}_total ");
+            let count = told.lines().find_map(|line| line.strip_prefix(&sign)?.parse().ok());
             count.expect("a count of contexts")
         })
     }
@@ -172,7 +173,7 @@ fn token(dir: &Path, agent: &str, more: &[String]) -> String {
 }
 
 async fn measure(words: &[String]) {
-    let only = |part: &str| words.iter().any(|it| it == part);
+    let only = |part: &str| words.iter().any(|word| word == part);
     let wants = |part: &str| words.is_empty() || only(part);
     let stage = Stage::new().await;
     println!("at rest: {} MB", stage.mb());
@@ -191,7 +192,7 @@ async fn measure(words: &[String]) {
     for agents in [119, 1000_usize].into_iter().filter(|_| wants("agents")) {
         // Above 1,000 lines at once the others wait in line; an agent keeps its line for a round only.
         let tokens: Vec<String> =
-            (0..agents.min(119)).map(|it| stage.token(&format!("a-{it}"), None)).collect();
+            (0..agents.min(119)).map(|index| stage.token(&format!("a-{index}"), None)).collect();
         let before = stage.contexts().await;
         let told = rounds(&stage.ours.at, agents, &tokens, (ROUNDS, ROUND)).await;
         println!(
@@ -208,7 +209,7 @@ async fn measure(words: &[String]) {
             let ours = followed(&stage, &stage.ours.at, (followers, projects), rate).await;
             println!(
                 "{followers} follow in {projects} projects, {}:",
-                rate.map_or("as fast as it goes".to_owned(), |it| format!("{it} events a second"))
+                rate.map_or("as fast as it goes".to_owned(), |rate| format!("{rate} events a second"))
             );
             println!(
                 "  bare: {}\n  ours: {} = {:.2} of the bare one; memory {} MB",
@@ -243,7 +244,7 @@ async fn pairs(stage: &Stage, what: &str, (method, path, said): (&str, &str, Opt
 /// Many agents at their rounds for long: what the engine takes of memory, and how often a context was there already.
 async fn for_long(minutes: u64, every: Duration) {
     let stage = Stage::new().await;
-    let tokens: Vec<String> = (0..119).map(|it| stage.token(&format!("a-{it}"), None)).collect();
+    let tokens: Vec<String> = (0..119).map(|index| stage.token(&format!("a-{index}"), None)).collect();
     let count = Duration::from_mins(minutes).as_millis() / every.as_millis();
     let count = usize::try_from(count).expect("a number");
     let watched = async {
@@ -265,7 +266,7 @@ async fn for_long(minutes: u64, every: Duration) {
 
 /// The share of contexts between two looks that came from the cache.
 fn there_already(before: [u64; 2], after: [u64; 2]) -> String {
-    let [hits, misses] = [0, 1].map(|it| after[it] - before[it]);
+    let [hits, misses] = [0, 1].map(|number| after[number] - before[number]);
     let all = hits + misses;
     format!("contexts that were there already: {hits} of {all}, {:.1} %", hits as f64 * 100.0 / all as f64)
 }
@@ -319,9 +320,10 @@ async fn ask(line: &mut TcpStream, request: &[u8], heard: &mut Vec<u8>) -> Optio
         if line.read_buf(heard).await.ok()? == 0 {
             return None;
         }
-        let Some(end) = heard.windows(4).position(|it| it == b"\r\n\r\n") else { continue };
+        let Some(end) = heard.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&heard[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|it| it.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
         if heard.len() >= end + 4 + length.unwrap_or(0) {
             return head.split(' ').nth(1)?.parse().ok();
         }
@@ -344,7 +346,7 @@ async fn fast(at: &str, request: Vec<u8>, lines: usize, span: Duration) -> Told 
             let (mut micros, mut heard) = (Vec::new(), Vec::new());
             while Instant::now() < end {
                 let begun = Instant::now();
-                if ask(&mut line, &request, &mut heard).await.is_some_and(|it| it < 300) {
+                if ask(&mut line, &request, &mut heard).await.is_some_and(|number| number < 300) {
                     micros.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
                 } else {
                     failed.fetch_add(1, Relaxed);
@@ -399,7 +401,7 @@ async fn rounds(
                 for (part, asked) in asked.iter().enumerate() {
                     let begun = Instant::now();
                     let status = timeout(Duration::from_secs(30), ask(&mut line, asked, &mut heard)).await;
-                    let done = status.ok().flatten().is_some_and(|it| it < 300);
+                    let done = status.ok().flatten().is_some_and(|number| number < 300);
                     told.push((part, done.then(|| u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX))));
                 }
             }
@@ -454,11 +456,11 @@ async fn followed(stage: &Stage, at: &str, (followers, projects): (usize, usize)
             while let Some(Ok(1..)) = over.run_until_cancelled(line.read_buf(&mut bytes)).await {
                 let now = micros_since(began);
                 let mut end = 0;
-                while let Some(at) = find(&bytes[end..], b"\"sent\":").map(|it| end + it + 7)
+                while let Some(at) = find(&bytes[end..], b"\"sent\":").map(|number| end + number + 7)
                     && let Some(length) = find(&bytes[at..], b"\n\n")
                 {
-                    let digits = bytes[at..].iter().take_while(|it| it.is_ascii_digit());
-                    let sent = digits.fold(0, |sum, it| sum * 10 + u64::from(it - b'0'));
+                    let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+                    let sent = digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
                     micros.push(now.saturating_sub(sent));
                     heard.fetch_add(1, Relaxed);
                     end = at + length;
@@ -468,7 +470,7 @@ async fn followed(stage: &Stage, at: &str, (followers, projects): (usize, usize)
             micros
         }));
     }
-    let speakers: Vec<String> = (0..projects).map(|it| token_of(it, 0)).collect();
+    let speakers: Vec<String> = (0..projects).map(|index| token_of(index, 0)).collect();
     sleep(Duration::from_secs(1)).await;
     let (mut line, mut told, mut said) = (line_to(at).await, Vec::new(), 0);
     let begun = Instant::now();
@@ -513,11 +515,11 @@ fn micros_since(begun: Instant) -> u64 {
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|it| it == what)
+    bytes.windows(what.len()).position(|window| window == what)
 }
 
 fn resident_kib(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|it| it.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|it| it.parse().ok()).unwrap_or(0)
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0)
 }

@@ -26,12 +26,12 @@ fn main() {
         "{:<34} {:>7} {:>10} {:>8} {:>10} {:>12} {:>8}",
         "workload", "steps", "kind", "under", "seconds", "steps/s", "direct"
     );
-    let given: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
+    let given: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for path in &given {
         let text = std::fs::read_to_string(path).expect("a readable DAG");
         let dag: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let deps = dag["deps"].as_array().expect("deps").iter();
-        let deps = deps.map(|it| it.as_array().expect("a list").iter().map(number).collect());
+        let deps = deps.map(|dep| dep.as_array().expect("a list").iter().map(number).collect());
         both(path, &deps.collect::<Vec<Vec<usize>>>());
     }
     if given.is_empty() {
@@ -70,7 +70,7 @@ fn both(name: &str, deps: &[Vec<usize>]) {
                 took.push(run(&workflow(deps, way.1, at_once), way.2));
             }
         }
-        took.iter_mut().for_each(|it| it.sort());
+        took.iter_mut().for_each(|durations| durations.sort());
         for (way, took_here) in ways.iter().zip(&took) {
             let median = took_here[ROUNDS / 2];
             let rate = deps.len() as u128 * 1_000_000_000 / median.as_nanos();
@@ -89,19 +89,20 @@ fn both(name: &str, deps: &[Vec<usize>]) {
 const ROUNDS: usize = 5;
 
 fn chain(steps: usize) -> Vec<Vec<usize>> {
-    (0..steps).map(|it| it.checked_sub(1).into_iter().collect()).collect()
+    (0..steps).map(|index| index.checked_sub(1).into_iter().collect()).collect()
 }
 
 /// Layers of 50; each step needs two of the layer before.
 fn layered(steps: usize) -> Vec<Vec<usize>> {
-    let above = |it: usize| vec![(it / 50 - 1) * 50 + it % 50, (it / 50 - 1) * 50 + (it + 7) % 50];
-    (0..steps).map(|it| if it < 50 { Vec::new() } else { above(it) }).collect()
+    let above =
+        |index: usize| vec![(index / 50 - 1) * 50 + index % 50, (index / 50 - 1) * 50 + (index + 7) % 50];
+    (0..steps).map(|index| if index < 50 { Vec::new() } else { above(index) }).collect()
 }
 
 fn workflow(deps: &[Vec<usize>], work: &str, at_once: usize) -> String {
     let mut text = format!("name: bench\nmax-parallel: {at_once}\nsteps:\n");
     for (index, needs) in deps.iter().enumerate() {
-        let needs: Vec<String> = needs.iter().map(|it| format!("s{it}")).collect();
+        let needs: Vec<String> = needs.iter().map(|number| format!("s{number}")).collect();
         writeln!(text, "  - {{id: s{index}, needs: [{}], {work}}}", needs.join(", ")).expect("fits");
     }
     text
@@ -140,7 +141,8 @@ fn run(text: &str, guarded: bool) -> Duration {
         let began = Instant::now();
         let mut boards = desk.boards();
         drop(desk.launch(request).await);
-        let done = |seen: &cuelight_runtime::Seen| seen.board.summaries().any(|it| it.state.rests());
+        let done =
+            |seen: &cuelight_runtime::Seen| seen.board.summaries().any(|summary| summary.state.rests());
         drop(boards.wait_for(done).await);
         let took = began.elapsed();
         engine.close().await;

@@ -39,7 +39,7 @@ fn main() {
         row("taken in, with folds kept on the way", log.len(), best(5, || taken_in(&log).len()), goal);
         let history = taken_in(&log);
         let places = [1, 199, 200, 399, log.len() / 2 + 199, log.len() - 1, log.len()];
-        let worst = places.into_iter().map(|it| best(20, || at(&history, &log, it))).max();
+        let worst = places.into_iter().map(|place| best(20, || at(&history, &log, place))).max();
         row("any instant, the slowest of seven", log.len(), worst.unwrap_or_default(), "5 ms");
         let middle = log.len() / 2;
         let (from, board) = history.near(middle);
@@ -135,7 +135,7 @@ fn answer(event: &Event, actor: &Actor, number: usize) -> Option<Command> {
             outcome: Box::new(Outcome { exit_code: Some(0), ..Outcome::default() }),
         }),
         Fact::Step(run, step, StepEvent::FactsAsked { programs, .. }) => {
-            let programs = programs.iter().map(|it| (it.clone(), Vec::new())).collect();
+            let programs = programs.iter().map(|program| (program.clone(), Vec::new())).collect();
             let facts = Facts { programs, ..Facts::default() };
             Some(Command::FactsFetched { run: *run, step: *step, facts })
         }

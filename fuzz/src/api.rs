@@ -49,11 +49,11 @@ struct Api {
 /// A request: its method and where it goes stand in the first line, its body is the rest. Whatever it is, it is answered, and
 /// never with a fault of ours.
 pub fn api(bytes: &[u8]) {
-    let (head, body) = match bytes.iter().position(|it| *it == b'\n') {
+    let (head, body) = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
         None => (bytes, &[][..]),
     };
-    let (method, target) = match head.iter().position(|it| *it == b' ') {
+    let (method, target) = match head.iter().position(|byte| *byte == b' ') {
         Some(end) => (&head[..end], &head[end + 1..]),
         None => (&b"GET"[..], head),
     };
@@ -62,7 +62,7 @@ pub fn api(bytes: &[u8]) {
     }
     let (method, target) = (String::from_utf8_lossy(method), target_of(target));
     let mut kept = API.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.as_ref().is_some_and(|it| it.asked >= ASKED_MAX) {
+    if kept.as_ref().is_some_and(|api| api.asked >= ASKED_MAX) {
         kept.take().expect("it is there").end();
     }
     let api = kept.get_or_insert_with(Api::begin);
@@ -79,15 +79,15 @@ pub fn end_api() {
 
 /// Where it goes, with `%XX` for what cannot stand there. Nobody waits for long.
 fn target_of(bytes: &[u8]) -> String {
-    let plain = |it: u8| it.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&it);
-    let piece = |it: &u8| if plain(*it) { char::from(*it).to_string() } else { format!("%{it:02X}") };
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);
+    let piece = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
     let target: String = bytes.iter().take(8_000).map(piece).collect();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let waits = |it: &&str| {
-        let name = it.split('=').next().unwrap_or_default();
+    let waits = |part: &&str| {
+        let name = part.split('=').next().unwrap_or_default();
         ["wait", "timeout"].contains(&name) || name.contains('%')
     };
-    let mut query: Vec<&str> = query.split('&').filter(|it| !it.is_empty() && !waits(it)).collect();
+    let mut query: Vec<&str> = query.split('&').filter(|part| !part.is_empty() && !waits(part)).collect();
     if path.starts_with("/api/events/wait/") || path.ends_with("/claim") {
         query.push("timeout=1");
     }
@@ -116,7 +116,7 @@ impl Api {
             permissions: Permission::ALL
                 .iter()
                 .copied()
-                .filter(|it| *it != Permission::DecideGates)
+                .filter(|permission| *permission != Permission::DecideGates)
                 .collect(),
             exp: now.0 / 1000 + 36_000,
             nbf: None,
@@ -175,15 +175,15 @@ impl Api {
             }
             assert!(count > 0, "{method} {target} is not answered");
             heard.extend_from_slice(&bytes[..count]);
-            let Some(end) = heard.windows(4).position(|it| it == b"\r\n\r\n") else { continue };
+            let Some(end) = heard.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&heard[..end]).to_ascii_lowercase();
-            let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
+            let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
             if status == 429 && !is_new {
                 // This address has asked too often; another one has not.
                 return self.ask(method, target, body);
             }
-            let field = |name: &str| head.lines().find_map(|it| it.strip_prefix(name)).map(str::trim);
-            let length: Option<usize> = field("content-length:").and_then(|it| it.parse().ok());
+            let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            let length: Option<usize> = field("content-length:").and_then(|field| field.parse().ok());
             // What has no length is a stream, and may have no end.
             let Some(length) = length.filter(|_| method != "HEAD") else { return status };
             if heard.len() >= end + 4 + length {
@@ -231,7 +231,7 @@ async fn listening(trusted: Trusted, dir: &Path) -> (Engine, SocketAddr) {
     });
     let engine = engine.await.unwrap_or_else(|why| panic!("{why}"));
     // Keys count where whoever runs this is somebody of the file.
-    let own = fs::metadata("/proc/self").map_or(0, |it| it.uid());
+    let own = fs::metadata("/proc/self").map_or(0, |metadata| metadata.uid());
     let people = format!(
         "[[person]]\nname = 'ann'\nuid = {own}\n[[person]]\nname = 'bob'\ntoken = 'bob@example.org'\n\
          [[token-key]]\nkid = 'bob'\nkey = '{BOB}'\npeople = ['bob']\n"

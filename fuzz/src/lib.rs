@@ -66,7 +66,7 @@ pub fn workflow(bytes: &[u8]) {
 
 /// What has been brought into canonical form is in canonical form.
 pub fn format(bytes: &[u8]) {
-    let Some(once) = from_utf8(bytes).ok().and_then(|it| fmt(it).ok()) else { return };
+    let Some(once) = from_utf8(bytes).ok().and_then(|text| fmt(text).ok()) else { return };
     let twice = fmt(&once).unwrap_or_else(|why| panic!("its own form cannot be read: {why:?}\n{once}"));
     assert_eq!(once, twice, "once is enough");
 }
@@ -87,12 +87,12 @@ pub fn safe_text(bytes: &[u8]) {
         let shown = safe(line);
         assert!(!shown.chars().any(is_unseen), "{shown:?} would reach the screen");
         assert_eq!(shown.is_empty(), line.is_empty(), "something was dropped in silence");
-        let pieces: String = safe_pieces(line).into_iter().map(|it| it.text).collect();
+        let pieces: String = safe_pieces(line).into_iter().map(|piece| piece.text).collect();
         assert_eq!(pieces, shown, "both say the same");
         let area = Rect::new(0, 0, 40, 2);
         let mut buf = Buffer::empty(area);
         put_untrusted(&mut buf, area, (3, 1), &Untrusted::new(line), Style::new(), &Theme::default());
-        let cells = buf.content.iter().flat_map(|it| it.symbol().chars());
+        let cells = buf.content.iter().flat_map(|value| value.symbol().chars());
         assert!(!cells.into_iter().any(char::is_control), "a control character stands in a cell");
     }
 }
@@ -149,7 +149,7 @@ pub fn theme(bytes: &[u8]) {
 
 /// A JSON schema of a tool, and a value held against it: the first line and the rest.
 pub fn schema(bytes: &[u8]) {
-    let Some((schema, value)) = from_utf8(bytes).ok().and_then(|it| it.split_once('\n')) else { return };
+    let Some((schema, value)) = from_utf8(bytes).ok().and_then(|text| text.split_once('\n')) else { return };
     let Ok(schema) = serde_json::from_str::<Value>(schema) else { return };
     let Ok(schema) = Schema::read(&schema) else { return };
     if let Ok(value) = serde_json::from_str::<Value>(value) {
@@ -210,15 +210,15 @@ pub fn token(bytes: &[u8]) {
 /// bytes, under this id and at this time.
 pub fn webhook(bytes: &[u8]) {
     const SECRET: [u8; 32] = [9; 32];
-    let mut lines = bytes.splitn(4, |it| *it == b'\n');
-    let mut line = || lines.next().and_then(|it| from_utf8(it).ok()).unwrap_or_default();
+    let mut lines = bytes.splitn(4, |byte| *byte == b'\n');
+    let mut line = || lines.next().and_then(|line| from_utf8(line).ok()).unwrap_or_default();
     let (id, timestamp, signatures) = (line(), line(), line());
     let payload = lines.next().unwrap_or_default();
     if (Signed { id, timestamp, signatures }).check(payload, std::iter::once(&SECRET), NOW).is_ok() {
         let seconds: i64 = timestamp.parse().expect("what counts has a time");
         assert!(NOW.0.abs_diff(seconds * 1000) <= 300_000, "what counts is not old");
         let ours = sign_payload(&SECRET, id, seconds, payload);
-        assert!(signatures.split_whitespace().any(|it| it == ours), "{signatures} is not {ours}");
+        assert!(signatures.split_whitespace().any(|word| word == ours), "{signatures} is not {ours}");
     }
 }
 
@@ -242,9 +242,9 @@ pub fn lifeline(bytes: &[u8]) {
 /// Files of output and the indexes beside them, as a disk or a hand left them: a line that says from which byte on, how many bytes
 /// and how many lines are read, then each file behind a line of four dashes, its name first.
 pub fn spool(bytes: &[u8]) {
-    let mut parts = bytes.split(|it| *it == b'\n').peekable();
+    let mut parts = bytes.split(|byte| *byte == b'\n').peekable();
     let asked = parts.next().map(String::from_utf8_lossy).unwrap_or_default();
-    let mut numbers = asked.split(' ').map(|it| it.parse::<u64>().unwrap_or(0));
+    let mut numbers = asked.split(' ').map(|part| part.parse::<u64>().unwrap_or(0));
     let mut number = || numbers.next().unwrap_or(0);
     let (offset, length, lines) = (number(), number().clamp(1, 1 << 20), number() % 1_000);
     let dir = std::env::temp_dir().join(format!("cuelight-spool-{}", std::process::id()));
@@ -252,10 +252,10 @@ pub fn spool(bytes: &[u8]) {
     while parts.next().is_some() {
         let name = parts.next().map(String::from_utf8_lossy).unwrap_or_default();
         let mut file = Vec::new();
-        while let Some(line) = parts.next_if(|it| *it != b"----") {
+        while let Some(line) = parts.next_if(|part| *part != b"----") {
             file.extend([line, b"\n"].concat());
         }
-        if ["log", "times"].iter().any(|it| name.starts_with(it))
+        if ["log", "times"].iter().any(|prefix| name.starts_with(prefix))
             && !name.contains(['/', '\0'])
             && name.len() < 50
         {
@@ -275,7 +275,7 @@ pub fn spool(bytes: &[u8]) {
         let _times = reader.arrivals(offset, offset.saturating_add(length))?;
         let lines = usize::try_from(lines).unwrap_or(0);
         let some = reader.lines_from(offset, lines, length)?;
-        assert!(some.bytes.iter().filter(|it| **it == b'\n').count() <= lines, "no line too many");
+        assert!(some.bytes.iter().filter(|byte| **byte == b'\n').count() <= lines, "no line too many");
         assert!(offset > total || reader.lines_back(offset, lines)? <= offset, "back is not on");
         Ok(())
     };
@@ -287,13 +287,13 @@ pub fn spool(bytes: &[u8]) {
 /// A workflow of another system, brought into a form of ours that passes the checker.
 pub fn import(bytes: &[u8]) {
     let Ok(text) = from_utf8(bytes) else { return };
-    let recorded = |it: &str| import_wfformat(it, ImportAs::Noop);
+    let recorded = |text: &str| import_wfformat(text, ImportAs::Noop);
     for made in
         [import_argo(text), import_dagu(text), import_github(text), recorded(text)].into_iter().flatten()
     {
         let (_, findings) = read("imported.yaml", &made.text, &Nothing);
         // Files that it calls are still to be imported.
-        let wrong = findings.iter().find(|it| it.is_error() && it.code != "subworkflow");
+        let wrong = findings.iter().find(|finding| finding.is_error() && finding.code != "subworkflow");
         assert!(wrong.is_none(), "{wrong:?} in\n{}", made.text);
     }
 }
@@ -333,7 +333,7 @@ pub fn keys(bytes: &[u8]) {
         let mut buf = Buffer::empty(Rect::new(0, 0, size.0, size.1));
         draw(&model, &Theme::default(), &mut buf);
         assert!(
-            !to_text(&buf).chars().any(|it| it.is_control() && it != '\n'),
+            !to_text(&buf).chars().any(|c| c.is_control() && c != '\n'),
             "a control character on the screen"
         );
     }

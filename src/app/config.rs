@@ -81,13 +81,13 @@ impl Config {
         if everywhere.log_format == Some(LogFormat::Json) {
             tell_as_json();
         }
-        let here = env::current_dir().map_err(|it| {
-            Trouble::usage(format!("could not tell where we are: {it}; change into a directory"))
+        let here = env::current_dir().map_err(|error| {
+            Trouble::usage(format!("could not tell where we are: {error}; change into a directory"))
         })?;
         let variables = env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        let named = everywhere.workspace.as_ref().map(|it| here.join(it));
+        let named = everywhere.workspace.as_ref().map(|workspace| here.join(workspace));
         let made_here = OnceLock::new();
         let config =
             Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here };
@@ -115,7 +115,9 @@ impl Config {
     /// True if an engine without a screen writes its log on stderr as JSON, by the command line or else by
     /// `config.toml`.
     pub(super) fn logs_json(&self, workspace: &Workspace) -> Result<bool, Trouble> {
-        let said = self.log_format.map_or_else(|| Ok(Settings::of(workspace)?.log_format), |it| Ok(Some(it)));
+        let said = self
+            .log_format
+            .map_or_else(|| Ok(Settings::of(workspace)?.log_format), |log_format| Ok(Some(log_format)));
         Ok(said? == Some(LogFormat::Json))
     }
 
@@ -145,7 +147,7 @@ impl Config {
     /// The same somewhere else: in a directory, or where a socket is that was named.
     pub(super) fn at(self, place: &Path) -> Self {
         let place = self.here.join(place);
-        let is_ours = |it: &&Path| it.file_name().is_some_and(|it| it == ".cuelight");
+        let is_ours = |parent: &&Path| parent.file_name().is_some_and(|name| name == ".cuelight");
         let root = place.parent().filter(is_ours).and_then(Path::parent).map(Path::to_owned);
         Self { named: Some(root.unwrap_or(place)), ..self }
     }
@@ -158,8 +160,11 @@ impl Config {
     fn in_inbox(self) -> Result<Self, Trouble> {
         let inbox = self.inbox()?;
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&inbox);
-        made.map_err(|it| {
-            Trouble::usage(format!("could not make your inbox {}: {it}; name a workspace", inbox.display()))
+        made.map_err(|error| {
+            Trouble::usage(format!(
+                "could not make your inbox {}: {error}; name a workspace",
+                inbox.display()
+            ))
         })?;
         // One spelling, whoever has named it.
         let inbox = inbox.canonicalize().unwrap_or(inbox);
@@ -178,30 +183,30 @@ impl Config {
 
     /// The directory for state files of the user: `XDG_STATE_HOME`, else `~/.local/state`.
     pub(super) fn state_home(&self) -> Option<PathBuf> {
-        let named = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+        let named = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         named.or_else(|| Some(self.home()?.join(".local/state")))
     }
 
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|(key, _)| key == name);
-        found.map(|it| it.1.as_str()).filter(|it| !it.is_empty())
+        found.map(|variable| variable.1.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The home of this user: as the variable says, else as the system does.
     pub(super) fn home(&self) -> Option<PathBuf> {
-        let named = self.variable("HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+        let named = self.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         named.or_else(|| {
             let text = fs::read_to_string("/etc/passwd").ok()?;
             let uid = rustix::process::geteuid().as_raw().to_string();
-            let mine = text.lines().find(|it| it.split(':').nth(2) == Some(&uid))?;
-            mine.split(':').nth(5).map(PathBuf::from).filter(|it| it.is_absolute())
+            let mine = text.lines().find(|line| line.split(':').nth(2) == Some(&uid))?;
+            mine.split(':').nth(5).map(PathBuf::from).filter(|part| part.is_absolute())
         })
     }
 
     /// All variables that are valid text.
     pub(super) fn all_variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables.iter().map(|it| (it.0.as_str(), it.1.as_str()))
+        self.variables.iter().map(|variable| (variable.0.as_str(), variable.1.as_str()))
     }
 
     /// The workspace, when there is one: in the directory that was named and nowhere else, or found upwards from here.
@@ -214,7 +219,8 @@ impl Config {
             && !us.is_root()
         {
             let names = os_names(Path::new("/etc/passwd"));
-            let name = names.into_iter().find(|it| it.0 == owner).map_or("somebody".to_owned(), |it| it.1);
+            let name =
+                names.into_iter().find(|name| name.0 == owner).map_or("somebody".to_owned(), |name| name.1);
             let why = admit(us.as_raw(), owner, (&name, found.root())).expect_err("another user");
             return Err(Trouble::failed(why));
         }
@@ -228,9 +234,8 @@ impl Config {
             Trouble::usage(format!("could not use {shown}: {why}, or name another with --workspace"))
         };
         match fs::metadata(dir) {
-            Ok(about) if about.is_dir() => {
-                Ok(Workspace::find(dir).filter(|it| dir.canonicalize().is_ok_and(|dir| it.root() == dir)))
-            }
+            Ok(about) if about.is_dir() => Ok(Workspace::find(dir)
+                .filter(|workspace| dir.canonicalize().is_ok_and(|dir| workspace.root() == dir))),
             Ok(_) => Err(wrong("it is no directory; remove what stands there".to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(wrong("there is no such directory; create it".to_owned()))
@@ -245,12 +250,14 @@ impl Config {
             return Ok(found);
         }
         let inbox = if self.named.is_none() { self.inbox().ok() } else { None };
-        if let Some(inbox) = inbox.and_then(|dir| Workspace::find(&dir).filter(|it| it.root() == dir)) {
+        if let Some(inbox) =
+            inbox.and_then(|dir| Workspace::find(&dir).filter(|workspace| workspace.root() == dir))
+        {
             super::output::say(&format!("no workspace here; this is your inbox, {}", inbox.root().display()));
             return Ok(inbox);
         }
         let place =
-            self.named.as_ref().map_or("here or above".to_owned(), |it| format!("in {}", it.display()));
+            self.named.as_ref().map_or("here or above".to_owned(), |path| format!("in {}", path.display()));
         Err(Trouble::usage(format!(
             "could not find a workspace {place}; `cuelight run FILE` makes one, or name one with --workspace"
         )))
@@ -271,13 +278,13 @@ impl Config {
     /// reaches a step only if its file names it (`env`, `secrets`) or the operator lets it through by name.
     pub(super) fn inherited(&self, workspace: &Workspace) -> Result<Vec<(String, String)>, Trouble> {
         let more = match self.variable("CUELIGHT_PASS_ENV") {
-            Some(names) => names.split(',').map(|it| it.trim().to_owned()).collect(),
+            Some(names) => names.split(',').map(|name| name.trim().to_owned()).collect(),
             None => Settings::of(workspace)?.pass_env,
         };
         let passes = |name: &str| {
             let is_ours = name.starts_with("CUELIGHT_");
             let is_plain = INHERITED.contains(&name) || name.starts_with("LC_");
-            !is_ours && (is_plain || more.iter().any(|it| it == name))
+            !is_ours && (is_plain || more.iter().any(|other| other == name))
         };
         Ok(self.variables.iter().filter(|(name, _)| passes(name)).cloned().collect())
     }
@@ -287,14 +294,15 @@ impl Config {
     pub(super) fn http(&self, workspace: &Workspace) -> Result<HttpPolicy, Trouble> {
         let said = Settings::of(workspace)?;
         let list = |variable: &str, said: Vec<String>| match self.variable(variable) {
-            Some(names) => names.split(',').map(|it| it.trim().to_owned()).collect(),
+            Some(names) => names.split(',').map(|name| name.trim().to_owned()).collect(),
             None => said,
         };
         let hosts = list("CUELIGHT_HTTP_HOSTS", said.http_hosts);
         let private = list("CUELIGHT_HTTP_PRIVATE", said.http_private);
-        let authorities = said.http_authorities.map(|it| workspace.root().join(it));
+        let authorities =
+            said.http_authorities.map(|http_authorities| workspace.root().join(http_authorities));
         HttpPolicy::read(&hosts, &private, authorities)
-            .map_err(|it| Trouble::usage(format!("could not read the settings of requests: {it}")))
+            .map_err(|error| Trouble::usage(format!("could not read the settings of requests: {error}")))
     }
 
     /// The time for which results of agents stay available; None if the workspace sets none.
@@ -306,14 +314,16 @@ impl Config {
     /// OpenTelemetry take precedence over the settings of the workspace.
     pub(super) fn traces(&self, workspace: &Workspace) -> Result<Option<(TraceSetup, String)>, Trouble> {
         let settings = Settings::of(workspace)?;
-        if self.variable("OTEL_SDK_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
+        if self.variable("OTEL_SDK_DISABLED").is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        let named =
-            |name: &str| self.variable(name).map(|it| (it.to_owned(), format!("the variable {name}")));
+        let named = |name: &str| {
+            self.variable(name).map(|variable| (variable.to_owned(), format!("the variable {name}")))
+        };
         let whole = named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
         let base = named("OTEL_EXPORTER_OTLP_ENDPOINT");
-        let said = settings.traces.endpoint.map(|it| (it, "config.toml of the workspace".to_owned()));
+        let said =
+            settings.traces.endpoint.map(|endpoint| (endpoint, "config.toml of the workspace".to_owned()));
         let below = |(url, from): (String, String)| {
             let url = url.trim_end_matches('/');
             let is_whole = url.ends_with("/v1/traces");
@@ -329,7 +339,7 @@ impl Config {
             fields.push((name.clone(), value));
         }
         let more = self.variable("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default();
-        for pair in more.split(',').filter(|it| !it.trim().is_empty()) {
+        for pair in more.split(',').filter(|header| !header.trim().is_empty()) {
             let Some((name, value)) = pair.split_once('=') else {
                 return Err(wrong("OTEL_EXPORTER_OTLP_HEADERS is name=value,name=value; mend it".to_owned()));
             };
@@ -349,15 +359,17 @@ impl Config {
         let policy = if is_said_here {
             self.http(workspace)?
         } else {
-            HttpPolicy::anywhere(settings.http_authorities.map(|it| workspace.root().join(it)))
-                .map_err(wrong)?
+            HttpPolicy::anywhere(
+                settings.http_authorities.map(|http_authorities| workspace.root().join(http_authorities)),
+            )
+            .map_err(wrong)?
         };
         Ok(Some((TraceSetup { url, fields, service, policy }, from)))
     }
 
     /// The place in a trace that whoever started us stands at.
     pub(super) fn traceparent(&self) -> Option<String> {
-        self.variable("TRACEPARENT").and_then(TraceContext::parse).map(|it| it.to_string())
+        self.variable("TRACEPARENT").and_then(TraceContext::parse).map(|context| context.to_string())
     }
 
     /// The rules for messages by topic, with the schemas that the settings name.
@@ -383,7 +395,7 @@ impl Config {
                 if text.len() > TOPIC_SCHEMA_BYTES_MAX {
                     return Err(wrong(format!("it has more than {TOPIC_SCHEMA_BYTES_MAX} bytes")));
                 }
-                let schema = cuelight_base::read_json(&text).map_err(|it| wrong(it.to_string()))?;
+                let schema = cuelight_base::read_json(&text).map_err(|error| wrong(error.to_string()))?;
                 Schema::read(&schema).map_err(wrong)?;
                 Ok(schema)
             });
@@ -408,8 +420,11 @@ impl Config {
             return if is_name(&said) { Ok(said) } else { Err(wrong()) };
         }
         let root = workspace.root().canonicalize().ok();
-        let name =
-            root.as_deref().and_then(Path::file_name).and_then(|it| it.to_str()).filter(|it| is_name(it));
+        let name = root
+            .as_deref()
+            .and_then(Path::file_name)
+            .and_then(|name| name.to_str())
+            .filter(|name| is_name(name));
         Ok(name.unwrap_or("workspace").to_owned())
     }
 
@@ -442,7 +457,8 @@ impl Config {
         let paths = [workspace.people(), workspace.people_signature(), signers.clone()];
         let last: Mutex<Option<Known>> = Mutex::default();
         WhoIsWho::new(move || {
-            let stamp = paths.each_ref().map(|it| fs::metadata(it).ok().map(|it| stamp(&it)));
+            let stamp =
+                paths.each_ref().map(|project| fs::metadata(project).ok().map(|metadata| stamp(&metadata)));
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((known, people)) = &*last
                 && *known == stamp
@@ -469,9 +485,9 @@ fn is_private(url: &str) -> bool {
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let name = host
         .strip_prefix('[')
-        .and_then(|it| it.split_once(']'))
-        .map_or_else(|| host.rsplit_once(':').map_or(host, |it| it.0), |it| it.0);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+        .and_then(|rest| rest.split_once(']'))
+        .map_or_else(|| host.rsplit_once(':').map_or(host, |halves| halves.0), |halves| halves.0);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|name| name.is_loopback())
 }
 
 fn people_of(workspace: &Workspace, signers: &Path) -> Result<Arc<People>, String> {
@@ -509,7 +525,7 @@ fn standing(text: &str, is_roots_alone: bool, signature: &Path, signers: &Path) 
     };
     let place = signers.display();
     let (lines, are_roots) = read_with_owner(signers)
-        .map_err(|it| refused(format!("{place}, which names its signers, cannot be read: {it}")))?;
+        .map_err(|error| refused(format!("{place}, which names its signers, cannot be read: {error}")))?;
     let is_safe = signers.parent().is_some_and(is_directory_of_root);
     if !(are_roots && is_safe) {
         return Err(refused(format!(
@@ -521,11 +537,11 @@ fn standing(text: &str, is_roots_alone: bool, signature: &Path, signers: &Path) 
 
 /// True when nobody but root can exchange the files of a directory.
 fn is_directory_of_root(dir: &Path) -> bool {
-    fs::symlink_metadata(dir).is_ok_and(|it| it.is_dir() && is_of_root(&it))
+    fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir() && is_of_root(&metadata))
 }
 
-fn is_of_root(it: &fs::Metadata) -> bool {
-    it.uid() == 0 && it.mode() & 0o022 == 0
+fn is_of_root(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == 0 && metadata.mode() & 0o022 == 0
 }
 
 /// By which a file that was changed, exchanged, or opened to others is told from what it was: also its change time, which nobody sets.
@@ -534,8 +550,8 @@ type Stamp = (u64, u64, i64, i64, u64);
 /// People as they were read, and by which files.
 type Known = ([Option<Stamp>; 3], Arc<People>);
 
-fn stamp(it: &fs::Metadata) -> Stamp {
-    (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())
+fn stamp(metadata: &fs::Metadata) -> Stamp {
+    (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec(), metadata.len())
 }
 
 /// A file, and whether nobody but root can have written what it says: of the very file that was read, which stands there itself.
@@ -548,8 +564,8 @@ fn read_with_owner(path: &Path) -> io::Result<(String, bool)> {
     }
     let mut text = String::new();
     io::Read::by_ref(&mut file).take(PEOPLE_BYTES_MAX).read_to_string(&mut text)?;
-    let is_itself =
-        fs::symlink_metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino()));
+    let is_itself = fs::symlink_metadata(path)
+        .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (about.dev(), about.ino()));
     let is_roots_alone = is_of_root(&about) && is_itself && root_is_root(&file);
     Ok((text, is_roots_alone))
 }
@@ -564,7 +580,7 @@ fn root_is_root(file: &fs::File) -> bool {
         // Not Linux: nobody gives users other numbers.
         Err(error) => error.kind() == ErrorKind::NotFound,
     };
-    is_plain && rustix::fs::fstatfs(file).is_ok_and(|it| it.f_type != FUSE)
+    is_plain && rustix::fs::fstatfs(file).is_ok_and(|fstatf| fstatf.f_type != FUSE)
 }
 
 /// The uid and name of each user in the passwd file.

@@ -47,7 +47,7 @@ pub(super) fn of_run(state: RunState) -> ExitCode {
 
 /// The exit code for several runs at rest: that of the one that went worst.
 pub(super) fn of_runs(states: impl IntoIterator<Item = RunState>) -> ExitCode {
-    let rank = |it: &RunState| match it {
+    let rank = |state: &RunState| match state {
         RunState::Completed => 0,
         RunState::Cancelled => 1,
         RunState::Rejected => 2,

@@ -21,13 +21,13 @@ pub(super) fn not_a_command() -> Option<ExitCode> {
 fn guard(mut words: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut word = || words.next().ok_or_else(|| "could not be a guard: a word is missing".to_owned());
     let root = PathBuf::from(word()?);
-    let said = |it: std::io::Error| format!("could not be a guard: {it}");
+    let said = |error: std::io::Error| format!("could not be a guard: {error}");
     let name = word()?.into_string().map_err(|_| "could not be a guard: its name is no text".to_owned())?;
-    let epoch = word()?.to_str().and_then(|it| it.parse().ok());
+    let epoch = word()?.to_str().and_then(|word| word.parse().ok());
     let lifeline = std::io::stdin().as_fd().try_clone_to_owned().map_err(said)?;
     // What is closed has to be closed for the other end to notice.
     let nothing = File::open("/dev/null").map_err(said)?;
-    rustix::stdio::dup2_stdin(&nothing).map_err(|it| said(it.into()))?;
+    rustix::stdio::dup2_stdin(&nothing).map_err(|error| said(error.into()))?;
     let process = GuardProcess {
         dir: root.join(".cuelight/guard"),
         root,

@@ -84,7 +84,7 @@ impl Output {
         if !self.is_terminal {
             return self.raw(text.as_bytes());
         }
-        text.lines().for_each(|it| self.line(&safe_text(it)));
+        text.lines().for_each(|line| self.line(&safe_text(line)));
     }
 
     fn in_sight(self, json: &str) -> Cow<'_, str> {

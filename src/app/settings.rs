@@ -151,11 +151,11 @@ impl Settings {
         let schema = settings_schema();
         let known: Vec<&str> =
             schema["properties"].as_object().into_iter().flatten().map(|(word, _)| word.as_str()).collect();
-        let unknown = said.into_iter().map(|(word, _)| word).filter(|it| !known.contains(&it.as_str()));
+        let unknown = said.into_iter().map(|(word, _)| word).filter(|word| !known.contains(&word.as_str()));
         unknown
-            .map(|it| {
-                let meant = suggest(&it, known.iter().copied()).map(str::to_owned);
-                (it, meant)
+            .map(|word| {
+                let meant = suggest(&word, known.iter().copied()).map(str::to_owned);
+                (word, meant)
             })
             .collect()
     }
@@ -165,9 +165,9 @@ impl Settings {
         let failed = |why: String| Trouble::usage(format!("could not read {}: {why}", path.display()));
         let text = match workspace.read_text(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            text => text.map_err(|it| failed(it.to_string()))?,
+            text => text.map_err(|error| failed(error.to_string()))?,
         };
-        toml::from_str(&text).map_err(|it| failed(it.to_string()))
+        toml::from_str(&text).map_err(|error| failed(error.to_string()))
     }
 
     /// The settings that would keep an engine from starting, one trouble each.
@@ -197,7 +197,7 @@ impl Settings {
                     "[spawn.{shown}] is of no agent: there is no `.cuelight/agents/{shown}.yaml` that describes one of that name; write it, or take this out"
                 ));
             }
-            for variable in said.environment.iter().filter(|it| SpawnRule::is_never_set(it)) {
+            for variable in said.environment.iter().filter(|name| SpawnRule::is_never_set(name)) {
                 let variable = safe_text(variable);
                 told.push(format!(
                     "`environment` of [spawn.{shown}] allows {variable}, and nobody who asks can ever set that; take it out"
@@ -255,7 +255,7 @@ impl Settings {
         let read = units.iter().find_map(|(unit, bytes)| {
             text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?.checked_mul(*bytes)
         });
-        read.filter(|it| *it <= CONTEXT_CACHE_MOST).map(Some).ok_or_else(|| {
+        read.filter(|number| *number <= CONTEXT_CACHE_MOST).map(Some).ok_or_else(|| {
             Trouble::usage(format!(
                 "could not read context-cache in {}: write a size up to 16GiB, such as 256MiB; 0MiB keeps none",
                 workspace.config().display()
@@ -280,12 +280,19 @@ impl Settings {
             if permissions.contains(&Permission::DecideGates) {
                 return Err(failed("an agent decides at no gate; take `decide_gates` out"));
             }
-            let life = said.token_life.as_ref().map_or(Ok(usual.token_life), |it| it.parse::<Span>());
-            let life = life.ok().filter(|it| *it > Span(0) && *it <= TOKEN_LIFE_MAX);
+            let life = said
+                .token_life
+                .as_ref()
+                .map_or(Ok(usual.token_life), |token_life| token_life.parse::<Span>());
+            let life = life.ok().filter(|life| *life > Span(0) && *life <= TOKEN_LIFE_MAX);
             let token_life = life.ok_or_else(|| failed("its token-life is a time up to 24h, such as 1h"))?;
-            let group = |it: &String| {
-                let (group, count) = it.split_once(':').unwrap_or((it, "1"));
-                count.parse().ok().filter(|it| (1..=100).contains(it)).map(|it| (group.to_owned(), it))
+            let group = |text: &String| {
+                let (group, count) = text.split_once(':').unwrap_or((text, "1"));
+                count
+                    .parse()
+                    .ok()
+                    .filter(|count| (1..=100).contains(count))
+                    .map(|count| (group.to_owned(), count))
             };
             let require = said.require.iter().map(group).collect::<Option<_>>();
             let require = require.ok_or_else(|| failed("write `require` as [\"sre\"] or [\"sre:2\"]"))?;

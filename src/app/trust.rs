@@ -19,14 +19,14 @@ impl Config {
 
     /// The workspace at a root; one that is made is trusted from its first moment on.
     pub(super) fn make(&self, root: &Path) -> Result<Workspace, Trouble> {
-        let not_made = |it: StoreError| Trouble::not_recorded(it.to_string());
+        let not_made = |error: StoreError| Trouble::not_recorded(error.to_string());
         let is_there = std::fs::symlink_metadata(root.join(".cuelight")).is_ok();
         let id = Entropy.request_id().0;
         let book = self.trust_book();
         match book
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|it| it.create(root, &id).map_err(|it| it.to_string()))
+            .and_then(|book| book.create(root, &id).map_err(|error| error.to_string()))
         {
             Ok(made) => Ok(made),
             Err(_) if is_there => Workspace::create(root).map_err(not_made),
@@ -52,7 +52,7 @@ impl Config {
 
     /// The workspace, where this command has made it and could write that down nowhere.
     fn made(&self, workspace: &Workspace) -> Option<&Trusted> {
-        self.made_here.get().filter(|it| it.workspace().root() == workspace.root())
+        self.made_here.get().filter(|value| value.workspace().root() == workspace.root())
     }
 
     /// The same question, for whoever asks it again while an engine runs.
@@ -61,7 +61,7 @@ impl Config {
         let (book, workspace) = (self.trust_book(), workspace.clone());
         Arc::new(move || {
             let book = book.as_ref().map_err(Clone::clone);
-            if is_made_here { Ok(()) } else { book.and_then(|it| judge(it, &workspace)).map(drop) }
+            if is_made_here { Ok(()) } else { book.and_then(|book| judge(book, &workspace)).map(drop) }
         })
     }
 
@@ -77,7 +77,8 @@ impl Config {
 
     /// True when this user has trusted the workspace before, also if files have changed since.
     pub(super) fn knows(&self, workspace: &Workspace) -> bool {
-        self.made(workspace).is_some() || self.trust_book().and_then(|it| it.record(workspace)).is_ok()
+        self.made(workspace).is_some()
+            || self.trust_book().and_then(|trust_book| trust_book.record(workspace)).is_ok()
     }
 
     /// Refuses to act in a workspace that is not trusted.
@@ -93,7 +94,9 @@ impl Config {
 
     /// Writes down what our own engine has begun in a workspace that is trusted.
     pub(super) fn settle_trust(&self, trusted: Trusted) {
-        let settled = self.trust_book().and_then(|it| it.settle(trusted).map_err(|it| it.to_string()));
+        let settled = self
+            .trust_book()
+            .and_then(|trust_book| trust_book.settle(trusted).map_err(|error| error.to_string()));
         if let Err(why) = settled {
             say(&why);
         }

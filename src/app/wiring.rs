@@ -177,7 +177,7 @@ pub(super) async fn own(
         secrets: config.secrets(workspace),
         program: std::env::current_exe().ok(),
         http: config.http(workspace).map_err(OwnTrouble::Other)?,
-        trees: config.state_home().map(|it| it.join("cuelight/trees")),
+        trees: config.state_home().map(|state_home| state_home.join("cuelight/trees")),
         guard: guard_program(),
     };
     let started = match taking_over {
@@ -392,7 +392,8 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     let actor = config.actor(&people, Channel::Command);
     let tasks = Tasks::default();
     let workspace = config.to_look_at(workspace);
-    let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let desk =
+        ReadDesk::open(&workspace, &tasks).map_err(|error| Trouble::not_recorded(error.to_string()))?;
     let names = people.groups().into_keys().collect();
     Ok(seat(AnyDesk::Reading(desk), actor, names, &workspace, tasks, CancellationToken::new()))
 }
@@ -401,7 +402,8 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
 pub(super) fn only_look(config: &Config, workspace: &Workspace) -> Result<Seat, Trouble> {
     let workspace = workspace.clone().only_looked_at();
     let tasks = Tasks::default();
-    let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let desk =
+        ReadDesk::open(&workspace, &tasks).map_err(|error| Trouble::not_recorded(error.to_string()))?;
     let actor = config.actor(&People::default(), Channel::Console);
     Ok(seat(AnyDesk::Reading(desk), actor, Vec::new(), &workspace, tasks, CancellationToken::new()))
 }
@@ -487,14 +489,14 @@ pub(super) fn detach(
         word
     };
     // Where it listens was judged here.
-    let http = listen.map(|it| {
-        let how = match &it.tls {
+    let http = listen.map(|listen| {
+        let how = match &listen.tls {
             Some(TlsFiles { certificate, key }) => {
                 vec![word("--tls-cert=", certificate), word("--tls-key=", key)]
             }
             None => vec![OsString::from("--insecure")],
         };
-        [OsString::from(format!("--listen={}", it.address))].into_iter().chain(how)
+        [OsString::from(format!("--listen={}", listen.address))].into_iter().chain(how)
     });
     in_background(workspace, idle.into_iter().chain(http.into_iter().flatten()))
 }
@@ -514,12 +516,12 @@ pub(super) fn detach_in_place(
 #[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
 fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = OsString>) -> Result<u32, Trouble> {
     use std::os::unix::process::CommandExt;
-    let failed = |it: std::io::Error| {
+    let failed = |error: std::io::Error| {
         Trouble::not_recorded(format!(
-            "could not start an engine in the background: {it}; try `cuelight serve`"
+            "could not start an engine in the background: {error}; try `cuelight serve`"
         ))
     };
-    workspace.check_all().map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    workspace.check_all().map_err(|error| Trouble::not_recorded(error.to_string()))?;
     let log = workspace.root().join(".cuelight/serve.log");
     let log = workspace.open(&log, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;

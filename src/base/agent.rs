@@ -80,5 +80,5 @@ impl SpawnedAgent {
 /// The name of an agent without what marks it as one, and without its version: `reviewer` of
 /// `agent:reviewer@1.0.0`; nothing of another target.
 pub fn agent_name(target: &str) -> Option<&str> {
-    target.strip_prefix(AGENT_PREFIX).map(|it| it.split('@').next().unwrap_or(it))
+    target.strip_prefix(AGENT_PREFIX).map(|rest| rest.split('@').next().unwrap_or(rest))
 }

@@ -154,8 +154,8 @@ impl Serialize for Arrivals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (mut place, mut ms) = (0, 0);
         serializer.collect_seq(self.marks.iter().map(|(from, at)| {
-            let step = (from.saturating_sub(place), at.map(|it| it.0.saturating_sub(ms)));
-            (place, ms) = (*from, at.map_or(ms, |it| it.0));
+            let step = (from.saturating_sub(place), at.map(|moment| moment.0.saturating_sub(ms)));
+            (place, ms) = (*from, at.map_or(ms, |moment| moment.0));
             step
         }))
     }
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Arrivals {
         let (mut out, mut place, mut ms) = (Self::default(), 0_u64, 0_i64);
         for (bytes, step) in steps {
             place = place.saturating_add(bytes);
-            let at = step.map(|it| ms.saturating_add(it));
+            let at = step.map(|step| ms.saturating_add(step));
             ms = at.unwrap_or(ms);
             out.push(place, at.map(Timestamp));
         }
@@ -242,7 +242,7 @@ mod tests {
         // A byte at a time: the index stays small beside its output.
         let (mut pen, mut length) = (ArrivalsPen::default(), 0);
         for byte in 0..2_000_000_u64 {
-            length += pen.entry(byte, Timestamp(byte.cast_signed() + 1)).map_or(0, |it| it.len());
+            length += pen.entry(byte, Timestamp(byte.cast_signed() + 1)).map_or(0, |entry| entry.len());
         }
         assert!(length < 64 * 1024 + 2_000_000 / 16 + 16, "{length}");
     }

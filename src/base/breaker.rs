@@ -114,8 +114,9 @@ mod tests {
     fn it_opens_after_failures_in_a_row_and_closes_after_successes_in_a_row() {
         let rule = BreakerRule { failures: 2, ..BreakerRule::default() };
         let (now, until) = (Timestamp(1000), Timestamp(31_000));
-        let go =
-            |from: Circuit, calls: &[bool]| calls.iter().fold(from, |it, ok| it.after_call(&rule, *ok, now));
+        let go = |from: Circuit, calls: &[bool]| {
+            calls.iter().fold(from, |sum, ok| sum.after_call(&rule, *ok, now))
+        };
         let (closed, half) = (Circuit::default(), Circuit::HalfOpen { successes: 0 });
         assert_eq!(go(closed, &[false, true, false]), Circuit::Closed { failures: 1 });
         assert_eq!(go(closed, &[false, false]), Circuit::Open { until });

@@ -33,9 +33,9 @@ pub fn json_bytes<T: Serialize + ?Sized>(data: &T) -> usize {
 /// Values are counted by the signs before them. An empty list or object counts as two values. The answer
 /// means nothing for a text that is no JSON.
 pub fn has_more_json_values(text: &[u8], values_max: usize) -> bool {
-    let is_sign = |it: &u8| matches!(it, b',' | b'[' | b'{');
+    let is_sign = |byte: &u8| matches!(byte, b',' | b'[' | b'{');
     // Nearly always there are fewer even with those inside of texts.
-    if text.iter().filter(|it| is_sign(it)).count() < values_max {
+    if text.iter().filter(|word| is_sign(word)).count() < values_max {
         return false;
     }
     let (mut count, mut in_text, mut is_escaped) = (1, false, false);
@@ -56,8 +56,8 @@ pub fn json_weight(value: &Value) -> usize {
     JSON_VALUE_BYTES
         + match value {
             Value::Null | Value::Bool(_) => 0,
-            Value::Number(it) => it.as_str().len(),
-            Value::String(it) => it.len(),
+            Value::Number(number) => number.as_str().len(),
+            Value::String(text) => text.len(),
             Value::Array(all) => all.iter().map(json_weight).sum(),
             Value::Object(all) => json_weight_of_all(all),
         }
@@ -65,7 +65,7 @@ pub fn json_weight(value: &Value) -> usize {
 
 /// The same of the members of an object.
 pub fn json_weight_of_all(members: &ValueMap) -> usize {
-    members.iter().map(|(name, it)| name.len() + json_weight(it)).sum()
+    members.iter().map(|(name, member)| name.len() + json_weight(member)).sum()
 }
 
 struct Counter(usize);
@@ -122,7 +122,7 @@ impl<'a> Sorter<'a> {
             _ => {
                 let rest = &self.text.as_bytes()[self.at..];
                 let length =
-                    rest.iter().position(|it| matches!(it, b',' | b']' | b'}')).unwrap_or(rest.len());
+                    rest.iter().position(|byte| matches!(byte, b',' | b']' | b'}')).unwrap_or(rest.len());
                 self.take(self.at + length);
             }
         }
@@ -158,7 +158,7 @@ impl<'a> Sorter<'a> {
             let key = self.string();
             self.take(self.at + 1);
             self.value();
-            let is_plain = key.bytes().all(|it| it.is_ascii() && it != b'\\');
+            let is_plain = key.bytes().all(|byte| byte.is_ascii() && byte != b'\\');
             self.members.push(Member { key, is_plain, start, end: self.out.len() - begin });
             if self.here() == b',' {
                 self.take(self.at + 1);

@@ -62,7 +62,7 @@ impl Language {
     /// The files and the places that a text names as modules.
     pub(super) fn loads(self, text: &str) -> Loads {
         let mut loads = Loads::default();
-        let statements = text.split(['\n', ';']).flat_map(|it| it.split("\\n"));
+        let statements = text.split(['\n', ';']).flat_map(|part| part.split("\\n"));
         for statement in statements {
             self.statement(&words(statement), &mut loads);
         }

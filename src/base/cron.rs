@@ -22,13 +22,13 @@ const REACHES: [Span; 5] = [
 /// When it is no schedule, or there is no such time zone; the text finishes "could not …".
 pub fn next_scheduled(cron: &str, timezone: &str, after: Timestamp) -> Result<Option<Timestamp>, String> {
     let schedule: croner::Cron =
-        cron.parse().map_err(|it| format!("could not read {cron:?} as a schedule: {it}"))?;
+        cron.parse().map_err(|error| format!("could not read {cron:?} as a schedule: {error}"))?;
     let zone: chrono_tz::Tz = timezone
         .parse()
         .map_err(|_| format!("could not find the time zone {timezone:?}; write UTC or Europe/Paris"))?;
     let from: DateTime<Utc> = after.to_utc();
     let next = schedule.find_next_occurrence(&from.with_timezone(&zone), false);
-    Ok(next.ok().map(|it| Timestamp(it.timestamp_millis())))
+    Ok(next.ok().map(|next_occurrence| Timestamp(next_occurrence.timestamp_millis())))
 }
 
 /// True if this time zone exists.
@@ -46,7 +46,9 @@ pub fn latest_scheduled(
     after: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Timestamp>, String> {
-    let next = |from: Timestamp| next_scheduled(cron, timezone, from).map(|it| it.filter(|at| *at <= until));
+    let next = |from: Timestamp| {
+        next_scheduled(cron, timezone, from).map(|scheduled| scheduled.filter(|at| *at <= until))
+    };
     let Some(first) = next(after)? else { return Ok(None) };
     // Near the end first: between two steps there are few times, whatever the schedule.
     for reach in REACHES {
@@ -104,7 +106,9 @@ mod tests {
         let end = begin + Span::seconds(24 * 3600);
         let mut found = Vec::new();
         let mut at = begin - Span(1);
-        while let Some(next) = next_scheduled(cron, zone, at).expect("a schedule").filter(|it| *it < end) {
+        while let Some(next) =
+            next_scheduled(cron, zone, at).expect("a schedule").filter(|scheduled| *scheduled < end)
+        {
             found.push(next.to_string()[11..16].to_owned());
             at = next;
         }
@@ -135,7 +139,7 @@ mod tests {
     #[test]
     fn what_comes_every_so_often_goes_by_real_time() {
         let halves = |hours: std::ops::Range<u32>| -> Vec<String> {
-            hours.flat_map(|it| [format!("{it:02}:00"), format!("{it:02}:30")]).collect()
+            hours.flat_map(|index| [format!("{index:02}:00"), format!("{index:02}:30")]).collect()
         };
         let all = halves(0..24);
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -156,7 +160,7 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
         let latest = |cron: &str, after: &str, until: &str| {
             let found = latest_scheduled(cron, "Europe/Berlin", at(after), at(until)).expect("a schedule");
-            found.map(|it| it.to_string())
+            found.map(|latest_scheduled| latest_scheduled.to_string())
         };
         let newest = latest("* * * * *", "2020-01-01T00:00:00Z", "2026-11-20T05:59:30Z");
         assert_eq!(newest.as_deref(), Some("2026-11-20T05:59:00.000Z"));

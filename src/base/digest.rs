@@ -11,7 +11,7 @@ pub struct Digest(pub [u8; 32]);
 impl Digest {
     /// Its first half, by which things are told apart in memory where there are many of them.
     pub fn half(&self) -> u128 {
-        u128::from_be_bytes(std::array::from_fn(|it| self.0[it]))
+        u128::from_be_bytes(std::array::from_fn(|index| self.0[index]))
     }
 
     /// The short code that people compare and type: the first 40 bits in Crockford base32, two groups of

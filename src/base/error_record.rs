@@ -172,32 +172,32 @@ pub struct ErrorRecordBuilder {
 
 impl ErrorRecordBuilder {
     /// Sets the kind of work that failed.
-    pub fn error_type(mut self, it: ErrorKind) -> Self {
-        self.error_type = Some(it);
+    pub fn error_type(mut self, kind: ErrorKind) -> Self {
+        self.error_type = Some(kind);
         self
     }
 
     /// Sets the severity of the error.
-    pub fn severity(mut self, it: Severity) -> Self {
-        self.severity = Some(it);
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
         self
     }
 
     /// Sets the failure mode; `agent_logic` when it is not set.
-    pub fn mode(mut self, it: FailureMode) -> Self {
-        self.mode = Some(it);
+    pub fn mode(mut self, mode: FailureMode) -> Self {
+        self.mode = Some(mode);
         self
     }
 
     /// Sets the source of the failure.
-    pub fn source(mut self, it: impl Into<String>) -> Self {
-        self.source = Some(it.into());
+    pub fn source(mut self, message: impl Into<String>) -> Self {
+        self.source = Some(message.into());
         self
     }
 
     /// Sets the error message, in a sentence.
-    pub fn message(mut self, it: impl Into<String>) -> Self {
-        self.message = Some(it.into());
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
         self
     }
 
@@ -208,8 +208,8 @@ impl ErrorRecordBuilder {
     }
 
     /// Sets the end of the output.
-    pub fn tail(mut self, it: impl Into<String>) -> Self {
-        self.tail = it.into();
+    pub fn tail(mut self, message: impl Into<String>) -> Self {
+        self.tail = message.into();
         self
     }
 
@@ -220,8 +220,8 @@ impl ErrorRecordBuilder {
             error_type: self.error_type.ok_or("error_type")?,
             severity: self.severity.ok_or("severity")?,
             mode: self.mode.unwrap_or(FailureMode::AgentLogic),
-            source: self.source.filter(|it| !it.is_empty()).ok_or("source")?,
-            message: self.message.filter(|it| !it.is_empty()).ok_or("message")?,
+            source: self.source.filter(|source| !source.is_empty()).ok_or("source")?,
+            message: self.message.filter(|message| !message.is_empty()).ok_or("message")?,
             context: self.context,
             tail: self.tail,
         })
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn there_are_15_types_and_each_is_stored_under_its_word() {
-        let words: std::collections::BTreeSet<_> = ErrorKind::ALL.iter().map(|it| it.word()).collect();
+        let words: std::collections::BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.word()).collect();
         assert_eq!(words.len(), 15);
         for kind in ErrorKind::ALL {
             assert_eq!(serde_json::to_value(kind).expect("a word"), kind.word());

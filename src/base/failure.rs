@@ -90,7 +90,7 @@ impl fmt::Display for FailureMode {
 impl FromStr for FailureMode {
     type Err = ();
     fn from_str(word: &str) -> Result<Self, ()> {
-        Self::ALL.iter().copied().find(|it| it.word() == word).ok_or(())
+        Self::ALL.iter().copied().find(|mode| mode.word() == word).ok_or(())
     }
 }
 
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn there_are_25_modes_and_none_is_both_terminal_and_retryable() {
         assert_eq!(FailureMode::ALL.len(), 25);
-        assert_eq!(FailureMode::ALL.iter().filter(|it| it.is_terminal()).count(), 7);
-        assert_eq!(FailureMode::ALL.iter().filter(|it| it.is_retryable()).count(), 10);
-        assert!(FailureMode::ALL.iter().all(|it| !(it.is_terminal() && it.is_retryable())));
+        assert_eq!(FailureMode::ALL.iter().filter(|mode| mode.is_terminal()).count(), 7);
+        assert_eq!(FailureMode::ALL.iter().filter(|mode| mode.is_retryable()).count(), 10);
+        assert!(FailureMode::ALL.iter().all(|mode| !(mode.is_terminal() && mode.is_retryable())));
     }
 }

@@ -73,7 +73,7 @@ impl<K: Ord + Clone, V> FairMemory<K, V> {
     /// Drops the oldest entry of the owner with most entries; of owners with equally many, the oldest of all.
     fn let_go(&mut self) {
         let weight = |own: &Own<K, V>| (own.in_order.len(), Reverse(own.oldest()));
-        let Some((owner, own)) = self.of.iter_mut().max_by_key(|it| weight(it.1)) else { return };
+        let Some((owner, own)) = self.of.iter_mut().max_by_key(|entry| weight(entry.1)) else { return };
         own.forget_first();
         self.kept -= 1;
         if own.in_order.is_empty() {
@@ -92,7 +92,7 @@ impl<K: Ord, V> Own<K, V> {
     /// Forgets those whose time is up; how many.
     fn forget(&mut self, now: Timestamp, life: Span) -> usize {
         let before = self.in_order.len();
-        while self.oldest().is_some_and(|it| it + life < now) {
+        while self.oldest().is_some_and(|oldest| oldest + life < now) {
             self.forget_first();
         }
         before - self.in_order.len()
@@ -111,53 +111,56 @@ mod tests {
 
     const LIFE: Span = Span(24_000);
 
-    fn known(it: &FairMemory<u32, u32>, owner: &str, keys: std::ops::Range<u32>, now: i64) -> usize {
-        keys.filter(|key| it.find(owner, key, Timestamp(now)).is_some()).count()
+    fn known(memory: &FairMemory<u32, u32>, owner: &str, keys: std::ops::Range<u32>, now: i64) -> usize {
+        keys.filter(|key| memory.find(owner, key, Timestamp(now)).is_some()).count()
     }
 
     #[test]
     fn whoever_has_much_forgets_their_own_and_nobody_elses() {
-        let mut it = FairMemory::new(10, LIFE);
+        let mut memory = FairMemory::new(10, LIFE);
         for key in 0..4 {
-            it.keep("bank", key, 1, Timestamp(1));
+            memory.keep("bank", key, 1, Timestamp(1));
         }
         for key in 0..100 {
-            it.keep("shop", key, 2, Timestamp(2));
+            memory.keep("shop", key, 2, Timestamp(2));
         }
-        assert_eq!((known(&it, "bank", 0..4, 2), known(&it, "shop", 0..100, 2)), (4, 6));
-        assert_eq!((known(&it, "shop", 94..100, 2), it.kept), (6, 10));
-        assert_eq!((it.find("bank", &3, Timestamp(2)), it.find("shop", &3, Timestamp(2))), (Some(&1), None));
+        assert_eq!((known(&memory, "bank", 0..4, 2), known(&memory, "shop", 0..100, 2)), (4, 6));
+        assert_eq!((known(&memory, "shop", 94..100, 2), memory.kept), (6, 10));
+        assert_eq!(
+            (memory.find("bank", &3, Timestamp(2)), memory.find("shop", &3, Timestamp(2))),
+            (Some(&1), None)
+        );
     }
 
     #[test]
     fn a_thing_is_remembered_for_its_time_and_an_owner_who_comes_no_more_takes_no_room() {
-        let mut it = FairMemory::new(10, LIFE);
-        it.keep("bank", 1, 1, Timestamp(0));
-        it.keep("gone", 1, 1, Timestamp(500));
-        assert_eq!((known(&it, "bank", 1..2, 24_000), known(&it, "bank", 1..2, 24_001)), (1, 0));
+        let mut memory = FairMemory::new(10, LIFE);
+        memory.keep("bank", 1, 1, Timestamp(0));
+        memory.keep("gone", 1, 1, Timestamp(500));
+        assert_eq!((known(&memory, "bank", 1..2, 24_000), known(&memory, "bank", 1..2, 24_001)), (1, 0));
         // Under the same key again it is remembered anew.
-        it.keep("bank", 1, 2, Timestamp(24_100));
-        assert_eq!(it.find("bank", &1, Timestamp(48_000)), Some(&2));
-        it.keep("bank", 1, 3, Timestamp(30_000));
-        assert_eq!(it.find("bank", &1, Timestamp(54_000)), Some(&3));
-        it.keep("bank", 2, 1, Timestamp(49_000));
+        memory.keep("bank", 1, 2, Timestamp(24_100));
+        assert_eq!(memory.find("bank", &1, Timestamp(48_000)), Some(&2));
+        memory.keep("bank", 1, 3, Timestamp(30_000));
+        assert_eq!(memory.find("bank", &1, Timestamp(54_000)), Some(&3));
+        memory.keep("bank", 2, 1, Timestamp(49_000));
         assert_eq!(
-            (known(&it, "bank", 1..3, 54_000), it.kept),
+            (known(&memory, "bank", 1..3, 54_000), memory.kept),
             (2, 2),
             "what is remembered anew has its whole time"
         );
-        it.keep("shop", 1, 1, Timestamp(55_000));
-        assert_eq!((it.of.keys().map(String::as_str).collect(), it.kept), (vec!["bank", "shop"], 2));
+        memory.keep("shop", 1, 1, Timestamp(55_000));
+        assert_eq!((memory.of.keys().map(String::as_str).collect(), memory.kept), (vec!["bank", "shop"], 2));
     }
 
     #[test]
     fn of_more_owners_than_there_is_room_for_the_oldest_goes() {
-        let mut it = FairMemory::new(10, LIFE);
+        let mut memory = FairMemory::new(10, LIFE);
         for owner in 0..30 {
-            it.keep(&format!("p-{owner}"), 1, owner, Timestamp(owner.into()));
+            memory.keep(&format!("p-{owner}"), 1, owner, Timestamp(owner.into()));
         }
-        assert_eq!((it.of.len(), it.kept), (10, 10));
-        assert_eq!(it.find("p-19", &1, Timestamp(30)), None);
-        assert_eq!(it.find("p-20", &1, Timestamp(30)), Some(&20));
+        assert_eq!((memory.of.len(), memory.kept), (10, 10));
+        assert_eq!(memory.find("p-19", &1, Timestamp(30)), None);
+        assert_eq!(memory.find("p-20", &1, Timestamp(30)), Some(&20));
     }
 }

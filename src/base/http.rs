@@ -83,16 +83,18 @@ impl HttpCall {
     pub fn lines(&self) -> Vec<String> {
         let mut out: Vec<String> =
             self.headers.iter().map(|(name, parts)| format!("{name}: {}", shown(parts))).collect();
-        let has_own = self.headers.iter().any(|it| it.0.eq_ignore_ascii_case("idempotency-key"));
+        let has_own = self.headers.iter().any(|header| header.0.eq_ignore_ascii_case("idempotency-key"));
         if self.keyed && !has_own {
             out.push("Idempotency-Key: the same for every attempt".to_owned());
         }
         if let (Some(body), Some(digest)) = (&self.body, self.body_digest()) {
             out.push(format!("body: {} bytes, sha256 {digest}", body.len()));
             let head: Vec<&str> = body.lines().take(BODY_LINES_SHOWN).collect();
-            out.extend(head.iter().map(|it| format!("| {}", safe_text(&shorten(it, BODY_LINE_CHARS_SHOWN)))));
+            out.extend(
+                head.iter().map(|text| format!("| {}", safe_text(&shorten(text, BODY_LINE_CHARS_SHOWN)))),
+            );
             if body.lines().count() > head.len()
-                || head.iter().any(|it| it.chars().count() > BODY_LINE_CHARS_SHOWN)
+                || head.iter().any(|text| text.chars().count() > BODY_LINE_CHARS_SHOWN)
             {
                 out.push("| … and more, which the hash stands for".to_owned());
             }
@@ -113,19 +115,19 @@ impl HttpCall {
 
     /// SHA-256 of the body; none without a body.
     pub fn body_digest(&self) -> Option<Digest> {
-        self.body.as_ref().map(|it| Digest(Sha256::digest(it.as_bytes()).into()))
+        self.body.as_ref().map(|body| Digest(Sha256::digest(body.as_bytes()).into()))
     }
 }
 
 /// The place in an address at which scheme and host end, if a path, a query or a fragment follows them.
 pub fn past_host(url: &str) -> Option<usize> {
     let host = url.find("://")? + 3;
-    url[host..].find(['/', '?', '#']).map(|it| host + it)
+    url[host..].find(['/', '?', '#']).map(|index| host + index)
 }
 
 /// A text with its secrets as names.
 fn shown(parts: &[TextPart]) -> String {
-    let part = |it: &TextPart| match it {
+    let part = |part: &TextPart| match part {
         TextPart::Text(text) => safe_text(text),
         TextPart::Secret(name) => format!("‹secret {}›", safe_text(name)),
     };
@@ -137,8 +139,8 @@ fn bytes_max_default() -> u64 {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(it: &u8) -> bool {
-    *it == 0
+const fn is_zero(byte: &u8) -> bool {
+    *byte == 0
 }
 
 #[cfg(test)]
@@ -170,17 +172,17 @@ mod tests {
 
     #[test]
     fn people_see_secrets_by_name_and_the_body_by_its_hash() {
-        let text = |it: &str| TextPart::Text(it.to_owned());
+        let text = |text: &str| TextPart::Text(text.to_owned());
         let parts = vec![text("Bearer "), TextPart::Secret("TOKEN".to_owned())];
         let url = vec![text("https://a/"), TextPart::Secret("PATH".to_owned())];
         let headers = vec![("Authorization".to_owned(), parts)];
-        let it = HttpCall { headers, body: Some("abc".to_owned()), keyed: true, ..call(url) };
-        assert_eq!(it.shown_url(), "https://a/‹secret PATH›");
-        let lines = it.lines().join("\n");
+        let call = HttpCall { headers, body: Some("abc".to_owned()), keyed: true, ..call(url) };
+        assert_eq!(call.shown_url(), "https://a/‹secret PATH›");
+        let lines = call.lines().join("\n");
         assert!(lines.starts_with("Authorization: Bearer ‹secret TOKEN›\nIdempotency-Key:"), "{lines}");
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert!(lines.ends_with(&format!("body: 3 bytes, sha256 {hash}\n| abc")), "{lines}");
         let own = vec![("idempotency-key".to_owned(), vec![text("7")])];
-        assert_eq!(HttpCall { headers: own, body: None, ..it }.lines(), ["idempotency-key: 7"]);
+        assert_eq!(HttpCall { headers: own, body: None, ..call }.lines(), ["idempotency-key: 7"]);
     }
 }

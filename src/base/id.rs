@@ -92,8 +92,10 @@ impl FromStr for AttemptId {
         let wrong = || format!("could not read {text:?} as a call; it looks like r-7.3.1");
         let mut parts = text.strip_prefix("r-").ok_or_else(wrong)?.split('.');
         let mut next = || {
-            let digits = parts.next().filter(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()));
-            digits.and_then(|it| it.parse().ok()).ok_or_else(wrong)
+            let digits = parts
+                .next()
+                .filter(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+            digits.and_then(|digits| digits.parse().ok()).ok_or_else(wrong)
         };
         let id = Self { run: RunId(next()?), step: StepIx(next()?), number: next()? };
         if parts.next().is_none() { Ok(id) } else { Err(wrong()) }

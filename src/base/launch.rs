@@ -156,12 +156,12 @@ impl Launch {
         self.http.is_none()
             && self.model.is_none()
             && !self.is_claimed()
-            && !self.tool.as_ref().is_some_and(|it| it.built_in)
+            && !self.tool.as_ref().is_some_and(|tool| tool.built_in)
     }
 
     /// True if an agent claims this call by itself, and runs it elsewhere.
     pub fn is_claimed(&self) -> bool {
-        self.tool.as_ref().and_then(|it| it.agent.as_ref()).is_some_and(|it| it.claim)
+        self.tool.as_ref().and_then(|tool| tool.agent.as_ref()).is_some_and(|agent| agent.claim)
     }
 
     /// The agent that it starts for somebody who asked for one.
@@ -177,20 +177,23 @@ impl Launch {
 
     /// The names of the secrets it needs.
     pub fn secret_names(&self) -> BTreeSet<&str> {
-        let sent = self.http.iter().flat_map(|it| it.headers.iter().flat_map(|it| &it.1).chain(&it.url));
+        let sent = self
+            .http
+            .iter()
+            .flat_map(|http| http.headers.iter().flat_map(|header| &header.1).chain(&http.url));
         let parts = self.env.iter().flat_map(|(_, parts)| parts).chain(sent);
         let named = parts.filter_map(|part| match part {
             TextPart::Secret(name) => Some(name.as_str()),
             TextPart::Text(_) => None,
         });
-        named.chain(self.model.iter().filter_map(|it| it.key.as_deref())).collect()
+        named.chain(self.model.iter().filter_map(|model| model.key.as_deref())).collect()
     }
 }
 
 /// The tool of a target: without the host that its requests go to, and without its project.
 pub fn tool_of_target(target: &str) -> &str {
-    let target = target.split_once(OF_PROJECT).map_or(target, |it| it.0);
-    target.split_once(" at ").map_or(target, |it| it.0)
+    let target = target.split_once(OF_PROJECT).map_or(target, |halves| halves.0);
+    target.split_once(" at ").map_or(target, |halves| halves.0)
 }
 
 fn output_limit_default() -> u64 {

@@ -12,5 +12,5 @@ pub fn system_labels() -> impl Iterator<Item = &'static str> {
         ("x86_64", cfg!(target_arch = "x86_64")),
         ("aarch64", cfg!(target_arch = "aarch64")),
     ];
-    known.into_iter().filter(|it| it.1).map(|it| it.0)
+    known.into_iter().filter(|pair| pair.1).map(|pair| pair.0)
 }

@@ -147,12 +147,12 @@ impl MessageKind {
 
     /// The word for it.
     pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|it| it.1 == self).map_or("event", |it| it.0)
+        Self::ALL.iter().find(|kind| kind.1 == self).map_or("event", |kind| kind.0)
     }
 
     /// The kind that a word means.
     pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|it| it.0 == word).map(|it| it.1)
+        Self::ALL.iter().find(|kind| kind.0 == word).map(|kind| kind.1)
     }
 }
 
@@ -166,7 +166,7 @@ impl fmt::Display for MessageKind {
 pub fn is_topic(text: &str) -> bool {
     text.len() <= MESSAGE_WORD_CHARS_MAX
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b'_' | b'/'))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/'))
 }
 
 impl Message {
@@ -184,13 +184,15 @@ impl Message {
         filter.iter().all(|(name, wanted)| match name.as_str() {
             "type" => is_word(self.kind.word(), wanted),
             "from" => is_word(&self.from, wanted),
-            "to" => self.to.as_ref().is_some_and(|it| is_word(it, wanted)),
-            "correlation" => self.correlation.as_ref().is_some_and(|it| is_word(it, wanted)),
+            "to" => self.to.as_ref().is_some_and(|text| is_word(text, wanted)),
+            "correlation" => {
+                self.correlation.as_ref().is_some_and(|correlation| is_word(correlation, wanted))
+            }
             "qos" if self.data.get(name).is_none() => is_word(self.qos.word(), wanted),
             "priority" if self.data.get(name).is_none() => is_word(self.priority.word(), wanted),
             path => {
                 let field = path.split('.').try_fold(&self.data, |at, name| at.get(name));
-                field.is_some_and(|it| is_same(it, wanted))
+                field.is_some_and(|field| is_same(field, wanted))
             }
         })
     }
@@ -232,24 +234,24 @@ fn share(value: &Value) -> Option<u32> {
     let text = text(value);
     let whole = text.split('.').next().unwrap_or_default();
     let is_more = !whole.is_empty()
-        && whole.bytes().all(|it| it.is_ascii_digit())
+        && whole.bytes().all(|byte| byte.is_ascii_digit())
         && !whole.trim_start_matches('0').is_empty();
-    Score::parse(&text).map(|it| u32::from(it.0)).or_else(|| is_more.then_some(10_000))
+    Score::parse(&text).map(|score| u32::from(score.0)).or_else(|| is_more.then_some(10_000))
 }
 
 /// True if a value is written like this word.
 fn is_word(word: &str, value: &Value) -> bool {
     match value {
-        Value::String(it) => it == word,
+        Value::String(text) => text == word,
         Value::Array(_) | Value::Object(_) => false,
-        it => text(it) == word,
+        value => text(value) == word,
     }
 }
 
 /// True if two values are written the same way; nothing is copied that may be large.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::String(word), it) | (it, Value::String(word)) => is_word(word, it),
+        (Value::String(word), value) | (value, Value::String(word)) => is_word(word, value),
         (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => one == other,
         _ => text(one) == text(other),
     }
@@ -281,8 +283,8 @@ mod tests {
 
     #[test]
     fn a_filter_sees_the_envelope_and_what_is_said() {
-        let it = message(json!({"env": "prod", "change": {"id": 7}}));
-        let has = |name: &str, value: Value| it.has(&[(name.to_owned(), value)]);
+        let message = message(json!({"env": "prod", "change": {"id": 7}}));
+        let has = |name: &str, value: Value| message.has(&[(name.to_owned(), value)]);
         assert!(has("env", json!("prod")) && has("change.id", json!("7")) && has("change.id", json!(7)));
         assert!(
             has("type", json!("debate-proposal"))
@@ -296,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_proposal_is_weighed_as_the_origin_does() {
-        let score = |data| message(data).debate_score().map(|it| it.0);
+        let score = |data| message(data).debate_score().map(|debate_score| debate_score.0);
         assert_eq!(score(json!({"evidence": 1, "confidence": 1})), Some(10_000));
         assert_eq!(score(json!({"evidence": 0.5, "confidence": 0.8, "cost": 0.2, "risk": 0.5})), Some(6_200));
         assert_eq!(score(json!({"evidence": 0, "confidence": 0, "cost": 12.5, "risk": 1})), Some(0));

@@ -117,14 +117,14 @@ impl Hints {
     /// speed.
     /// A wish that is not set counts nothing, and a model that says nothing of itself is medium.
     pub fn distance(self, model: Self) -> [u8; 3] {
-        let is = |it: Option<Grade>| it.unwrap_or(Grade::Medium) as u8;
+        let is = |grade: Option<Grade>| grade.unwrap_or(Grade::Medium) as u8;
         // Better than wanted is a little waste; worse than wanted is no fit.
-        let at_least = |wanted: Option<Grade>, has: Option<Grade>| match wanted.map(|it| it as u8) {
+        let at_least = |wanted: Option<Grade>, has: Option<Grade>| match wanted.map(|grade| grade as u8) {
             None => 0,
             Some(wanted) if is(has) >= wanted => is(has) - wanted,
             Some(wanted) => 10 + wanted - is(has),
         };
-        let at_most = |wanted: Option<Grade>, has: Option<Grade>| match wanted.map(|it| it as u8) {
+        let at_most = |wanted: Option<Grade>, has: Option<Grade>| match wanted.map(|grade| grade as u8) {
             None => 0,
             Some(wanted) => is(has).saturating_sub(wanted),
         };
@@ -262,7 +262,7 @@ pub const MODEL_CALLS: &str = "calls";
 /// The calls that a model asks for, read from the outputs of its step. An entry that is no call is left out.
 pub fn calls_asked(outputs: &ValueMap) -> Vec<ToolAsked> {
     let all = outputs.get(MODEL_CALLS).and_then(Value::as_array).into_iter().flatten();
-    all.filter_map(|it| serde_json::from_value(it.clone()).ok()).collect()
+    all.filter_map(|item| serde_json::from_value(item.clone()).ok()).collect()
 }
 
 impl ModelCall {
@@ -274,7 +274,7 @@ impl ModelCall {
     /// Tokens that it is expected to use at most: those of the question, by its length, and all of the
     /// answer.
     pub fn expected_tokens(&self) -> (u64, u64) {
-        let schema = self.schema.as_ref().map_or(0, |it| it.to_string().len());
+        let schema = self.schema.as_ref().map_or(0, |schema| schema.to_string().len());
         let bytes = self.prompt.len() + self.system.as_ref().map_or(0, String::len) + schema;
         (tokens_of(bytes + self.talk_bytes()), u64::from(self.max_tokens))
     }
@@ -295,14 +295,15 @@ impl ModelCall {
             safe_text(&self.model),
             if self.url.is_empty() { String::new() } else { format!(" at {}", safe_text(&self.url)) },
         )];
-        out.extend(self.key.iter().map(|it| format!("key: ‹secret {}›", safe_text(it))));
+        out.extend(self.key.iter().map(|key| format!("key: ‹secret {}›", safe_text(key))));
         out
     }
 
     /// All that is asked, for people.
     pub fn lines(&self) -> Vec<String> {
         let mut out = self.who();
-        let temperature = self.temperature.iter().map(|it| format!("temperature {}", safe_text(it)));
+        let temperature =
+            self.temperature.iter().map(|temperature| format!("temperature {}", safe_text(temperature)));
         let limits: Vec<String> =
             temperature.chain([format!("at most {} tokens of an answer", self.max_tokens)]).collect();
         out.push(format!("asked with: {}", limits.join(", ")));
@@ -311,9 +312,9 @@ impl ModelCall {
             let digest = sha256("", &[text.as_bytes()]);
             out.push(format!("{what}: {} bytes, sha256 {digest}", text.len()));
             let head: Vec<&str> = text.lines().take(LINES_SHOWN).collect();
-            out.extend(head.iter().map(|it| format!("| {}", safe_text(&shorten(it, LINE_CHARS_SHOWN)))));
+            out.extend(head.iter().map(|text| format!("| {}", safe_text(&shorten(text, LINE_CHARS_SHOWN)))));
             if text.lines().count() > head.len()
-                || head.iter().any(|it| it.chars().count() > LINE_CHARS_SHOWN)
+                || head.iter().any(|text| text.chars().count() > LINE_CHARS_SHOWN)
             {
                 out.push("| … and more, which the hash stands for".to_owned());
             }
@@ -323,7 +324,7 @@ impl ModelCall {
             out.push(format!("answers: JSON of a schema, sha256 {digest}"));
         }
         if !self.tools.is_empty() {
-            let names: Vec<String> = self.tools.iter().map(|it| safe_text(&it.name)).collect();
+            let names: Vec<String> = self.tools.iter().map(|tool| safe_text(&tool.name)).collect();
             let digest = sha256("", &[canonical_json(&self.tools).as_bytes()]);
             out.push(format!("may ask for: {}, sha256 {digest}", names.join(", ")));
         }
@@ -407,7 +408,7 @@ mod tests {
         let (large, middle, small) = (of(High, High, Low), of(Medium, Medium, Medium), of(Low, Low, High));
         let first = |wanted: Hints| {
             let models = [("large", large), ("middle", middle), ("small", small)];
-            models.into_iter().min_by_key(|it| wanted.distance(it.1)).map(|it| it.0)
+            models.into_iter().min_by_key(|model| wanted.distance(model.1)).map(|model| model.0)
         };
         assert_eq!(first(of(High, Low, High)), Some("large"));
         assert_eq!(first(of(Medium, Low, High)), Some("middle"));

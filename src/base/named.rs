@@ -353,10 +353,10 @@ impl Gather {
                 self.assign(key, value, word[key.len()..].starts_with('+'), depth);
             }
             if goes {
-                let attached = word.strip_prefix('-').and_then(|it| it.get(1..));
-                let parts = [Some(word), attached, word.split_once('=').map(|it| it.1)];
-                parts.into_iter().flatten().for_each(|it| self.goes(it));
-            } else if !is_text && let Some(dir) = GOES.iter().find_map(|it| word.strip_prefix(it)) {
+                let attached = word.strip_prefix('-').and_then(|rest| rest.get(1..));
+                let parts = [Some(word), attached, word.split_once('=').map(|halves| halves.1)];
+                parts.into_iter().flatten().for_each(|word| self.goes(word));
+            } else if !is_text && let Some(dir) = GOES.iter().find_map(|prefix| word.strip_prefix(prefix)) {
                 self.goes(dir.strip_prefix('=').unwrap_or(dir));
             }
             goes |= GOES.contains(&name);
@@ -369,9 +369,9 @@ impl Gather {
                 letters = if reads_commands { VALUE_LETTERS_OF_SHELLS } else { VALUE_LETTERS };
                 reads_modules = name.starts_with("python") || name.starts_with("pypy");
             }
-            if let Some((_, files)) = RUNNERS.iter().find(|it| it.0.contains(&name)) {
+            if let Some((_, files)) = RUNNERS.iter().find(|runner| runner.0.contains(&name)) {
                 (is_recipe, goes) = (true, true);
-                files.iter().for_each(|it| self.take(it, true));
+                files.iter().for_each(|file| self.take(file, true));
             }
             before = word;
         }
@@ -392,25 +392,25 @@ impl Gather {
     /// Programs that start the files of directories.
     fn starts(&mut self, words: &[String]) {
         let words_behind = |names: &[&str]| {
-            let at = words.iter().position(|it| names.contains(&name_of(it)))?;
+            let at = words.iter().position(|word| names.contains(&name_of(word)))?;
             Some(words[at + 1..].iter().map(String::as_str).collect::<Vec<_>>())
         };
         if let Some(operands) = words_behind(STARTS_ALL) {
-            operands.into_iter().for_each(|it| self.all_of(it));
+            operands.into_iter().for_each(|operand| self.all_of(operand));
         }
         if let Some(behind) =
-            words_behind(&["find"]).filter(|it| it.iter().any(|it| STARTS_FOUND.contains(it)))
+            words_behind(&["find"]).filter(|words| words.iter().any(|word| STARTS_FOUND.contains(word)))
         {
-            let is_place = |it: &&str| !it.starts_with(['-', '(', '!']);
+            let is_place = |word: &&str| !word.starts_with(['-', '(', '!']);
             let mut places: Vec<&str> = behind
                 .into_iter()
-                .skip_while(|it| !is_place(it) && it.len() == 2)
+                .skip_while(|word| !is_place(word) && word.len() == 2)
                 .take_while(is_place)
                 .collect();
             if places.is_empty() {
                 places.push(".");
             }
-            places.into_iter().for_each(|it| self.all_of(it));
+            places.into_iter().for_each(|place| self.all_of(place));
             self.tell("files that find starts more than one directory deep");
         }
     }
@@ -693,8 +693,8 @@ impl Gather {
             if value.contains(UNKNOWN) {
                 self.tell(&format!("files that are found on {name}, which is known only when it runs"));
             }
-            let dirs = value.split([':', UNKNOWN]).filter(|it| !OF_SYSTEM.contains(it));
-            dirs.for_each(|it| self.goes(it));
+            let dirs = value.split([':', UNKNOWN]).filter(|part| !OF_SYSTEM.contains(part));
+            dirs.for_each(|dir| self.goes(dir));
         }
     }
 
@@ -718,8 +718,8 @@ impl Gather {
     /// A script that turns out to be a directory.
     fn of_dir(&mut self, dir: &str) {
         let dir = dir.trim_end_matches('/');
-        OF_SCRIPT_DIR.iter().for_each(|it| self.take(&format!("{dir}/{it}"), true));
-        SCRIPT_ENDINGS.iter().for_each(|it| self.take(&format!("{dir}.{it}"), true));
+        OF_SCRIPT_DIR.iter().for_each(|text| self.take(&format!("{dir}/{text}"), true));
+        SCRIPT_ENDINGS.iter().for_each(|script_ending| self.take(&format!("{dir}.{script_ending}"), true));
     }
 
     /// `python -m shop.ship`: the module, and the packages it lies in.
@@ -727,12 +727,14 @@ impl Gather {
         let path = name.replace('.', "/");
         self.take(&format!("{path}.py"), true);
         self.of_dir(&path);
-        let packages = path.match_indices('/').map(|it| &path[..it.0]).chain([path.as_str()]);
-        packages.for_each(|it| self.take(&format!("{it}/__init__.py"), true));
+        let packages = path.match_indices('/').map(|entry| &path[..entry.0]).chain([path.as_str()]);
+        packages.for_each(|package| self.take(&format!("{package}/__init__.py"), true));
     }
 
     fn goes(&mut self, to: &str) {
-        let Some(to) = path(to.trim_end_matches('/')).filter(|it| it != "." && it != "-") else { return };
+        let Some(to) = path(to.trim_end_matches('/')).filter(|path| path != "." && path != "-") else {
+            return;
+        };
         let to = to.strip_prefix("~+/").unwrap_or(&to);
         if let Some(homes) = self.of_home(to) {
             for home in homes {
@@ -749,10 +751,10 @@ impl Gather {
     fn goes_to(&mut self, to: &str) {
         let dirs = &mut self.found.dirs;
         if to.contains(UNKNOWN) {
-            to.split(UNKNOWN).for_each(|it| self.goes(it.trim_start_matches('/')));
+            to.split(UNKNOWN).for_each(|part| self.goes(part.trim_start_matches('/')));
         } else if dirs.len() >= DIRECTORIES_MAX {
             self.miss(&format!("more than {DIRECTORIES_MAX} words that may be directories"));
-        } else if dirs.iter().filter(|it| *it == to).count() < 1 + usize::from(to.contains("..")) {
+        } else if dirs.iter().filter(|dir| *dir == to).count() < 1 + usize::from(to.contains("..")) {
             dirs.push(to.to_owned());
         }
     }
@@ -785,22 +787,22 @@ impl Gather {
         }
         // `--checkpoint-action=exec=./run.sh`
         let values = word.match_indices('=').map(|(at, _)| &word[at + 1..]).take(CLUSTER_MAX);
-        let attached = word.strip_prefix(['-', '+']).filter(|it| !it.starts_with('-')).into_iter();
-        let attached =
-            attached.flat_map(|it| it.char_indices().skip(1).take(CLUSTER_MAX).map(|(at, _)| &it[at..]));
+        let attached = word.strip_prefix(['-', '+']).filter(|rest| !rest.starts_with('-')).into_iter();
+        let attached = attached
+            .flat_map(|rest| rest.char_indices().skip(1).take(CLUSTER_MAX).map(|(at, _)| &rest[at..]));
         let parts = values.chain(attached).chain([word]);
-        for part in parts.flat_map(|it| [Some(it), it.strip_prefix(['@', '!', '%', '^'])]).flatten() {
+        for part in parts.flat_map(|part| [Some(part), part.strip_prefix(['@', '!', '%', '^'])]).flatten() {
             self.take(part, runs);
         }
         if word.contains([':', ',', '=']) {
-            word.split([':', ',', '=']).for_each(|it| self.take(it, runs));
+            word.split([':', ',', '=']).for_each(|part| self.take(part, runs));
         }
     }
 
     fn take(&mut self, word: &str, runs: bool) {
         if word.contains(UNKNOWN) {
             let mut parts = word.split(UNKNOWN);
-            parts.next().into_iter().for_each(|it| self.take(it, runs));
+            parts.next().into_iter().for_each(|part| self.take(part, runs));
             for part in parts {
                 // What is not known may be a directory, or nothing.
                 self.take(part.trim_start_matches('/'), runs);
@@ -918,7 +920,7 @@ impl Gather {
                 }
                 '$' if rest.starts_with('"') => {}
                 '$' | '`' => rest = self.computed(c, rest, &mut word, depth),
-                '#' if word.is_empty() => rest = rest.find('\n').map_or("", |it| &rest[it..]),
+                '#' if word.is_empty() => rest = rest.find('\n').map_or("", |index| &rest[index..]),
                 ' ' | '\t' | '\r' => self.end(&mut word, &mut words),
                 '{' if let Some((group, after)) = braces(rest) => {
                     self.fork(&mut word, &alternatives(group));
@@ -928,7 +930,7 @@ impl Gather {
                 '(' if word.ends_with(['?', '*', '+', '@', '!']) => {
                     let (inner, after) = self.within(rest, '(', ')');
                     self.texts(inner, depth);
-                    word.texts.iter_mut().for_each(|it| it.truncate(it.len() - 1));
+                    word.texts.iter_mut().for_each(|text| text.truncate(text.len() - 1));
                     word.push('*');
                     rest = after;
                 }
@@ -1044,7 +1046,7 @@ impl Gather {
         word.bytes = bytes;
         word.has_begun = true;
         word.texts =
-            word.texts.iter().flat_map(|it| ends.iter().map(move |end| format!("{it}{end}"))).collect();
+            word.texts.iter().flat_map(|text| ends.iter().map(move |end| format!("{text}{end}"))).collect();
     }
 
     /// A stretch in double quotes; returns what follows.
@@ -1225,7 +1227,7 @@ impl Piece {
     }
 
     fn ends_with(&self, ends: [char; 5]) -> bool {
-        self.texts.first().is_some_and(|it| it.ends_with(ends))
+        self.texts.first().is_some_and(|text| text.ends_with(ends))
     }
 
     fn push(&mut self, c: char) {
@@ -1252,14 +1254,14 @@ impl Piece {
 fn path(word: &str) -> Option<String> {
     let mut path = word.to_owned();
     if word.len() > NAME_BYTES_MAX {
-        path = word.split('/').filter(|it| !it.is_empty() && *it != ".").collect::<Vec<_>>().join("/");
+        path = word.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
         if word.starts_with('/') {
             path.insert(0, '/');
         }
     }
     let can_be = !path.is_empty()
         && path.len() <= PATH_BYTES_MAX
-        && path.split('/').all(|it| it.len() <= NAME_BYTES_MAX);
+        && path.split('/').all(|part| part.len() <= NAME_BYTES_MAX);
     can_be.then_some(path)
 }
 
@@ -1347,7 +1349,7 @@ fn escaped(text: &str) -> (String, &str) {
                     _ => (0, 8, 0),
                 };
                 let number: String =
-                    rest.chars().skip(skip).take(digits).take_while(|it| it.is_digit(radix)).collect();
+                    rest.chars().skip(skip).take(digits).take_while(|c| c.is_digit(radix)).collect();
                 if let Some(c) = u32::from_str_radix(&number, radix).ok().and_then(char::from_u32) {
                     out.push(c);
                     rest = &rest[skip + number.len()..];
@@ -1397,7 +1399,7 @@ fn alternatives(group: &str) -> Vec<String> {
         depth = depth + usize::from(*c == '{') - usize::from(*c == '}');
         *c == ',' && depth == 0
     });
-    for end in ends.map(|it| it.0).collect::<Vec<_>>().into_iter().chain([group.len()]) {
+    for end in ends.map(|entry| entry.0).collect::<Vec<_>>().into_iter().chain([group.len()]) {
         let part = &group[start..end];
         start = end + 1;
         unbrace(part, &mut out);
@@ -1405,7 +1407,7 @@ fn alternatives(group: &str) -> Vec<String> {
             break;
         }
     }
-    out.iter_mut().for_each(|it| it.retain(|c| !"'\"\\".contains(c)));
+    out.iter_mut().for_each(|value| value.retain(|c| !"'\"\\".contains(c)));
     out
 }
 
@@ -1416,8 +1418,8 @@ fn unbrace(text: &str, out: &mut Vec<String>) {
     }
     let group = text.match_indices('{').find_map(|(at, _)| Some((at, braces(&text[at + 1..])?)));
     let Some((at, (group, after))) = group else { return out.push(text.to_owned()) };
-    for it in alternatives(group) {
-        unbrace(&format!("{}{it}{after}", &text[..at]), out);
+    for alternative in alternatives(group) {
+        unbrace(&format!("{}{alternative}{after}", &text[..at]), out);
     }
 }
 
@@ -1426,7 +1428,7 @@ fn range(group: &str) -> Option<Vec<String>> {
     let (from, to) = group.split_once("..")?;
     let many = BRACES_MAX + 1;
     if let (Ok(from), Ok(to)) = (from.parse::<i64>(), to.parse::<i64>()) {
-        return Some((from.min(to)..=from.max(to)).take(many).map(|it| it.to_string()).collect());
+        return Some((from.min(to)..=from.max(to)).take(many).map(|index| index.to_string()).collect());
     }
     let one = |text: &str| text.parse::<char>().ok().filter(char::is_ascii_alphabetic);
     let (from, to) = (one(from)?, one(to)?);
@@ -1473,7 +1475,7 @@ mod tests {
 
     fn of(words: &[&str]) -> Named {
         let env = BTreeMap::from([("DIR".to_owned(), "bin".to_owned())]);
-        named(&words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(), env)
+        named(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), env)
     }
 
     /// These are taken to be run, these to be named; there may be more.
@@ -1481,11 +1483,11 @@ mod tests {
     fn check(words: &[&str], runs: &[&str], names: &[&str]) {
         let found = of(words);
         for (wanted, all) in [(runs, &found.runs), (names, &found.names)] {
-            for it in wanted {
-                let mut below = found.dirs.iter().filter_map(|dir| it.strip_prefix(dir)?.strip_prefix('/'));
+            for run in wanted {
+                let mut below = found.dirs.iter().filter_map(|dir| run.strip_prefix(dir)?.strip_prefix('/'));
                 assert!(
-                    all.contains(*it) || below.any(|it| all.contains(it)),
-                    "{it} of {words:?}: {found:?}"
+                    all.contains(*run) || below.any(|rest| all.contains(rest)),
+                    "{run} of {words:?}: {found:?}"
                 );
             }
         }
@@ -1718,11 +1720,11 @@ mod tests {
         let missed = |text: &str| of(&["bash", "-c", text]).missed;
         assert!(missed("cd a && ./w.sh").is_empty());
         let deep = (0..10).fold("./w.sh x".to_owned(), |text, _| format!("$({text})"));
-        assert!(missed(&deep).iter().any(|it| it.contains("deep")), "{:?}", missed(&deep));
-        let many: String = (0..300).map(|it| format!("cd d{it}; ")).collect();
-        assert!(missed(&many).iter().any(|it| it.contains("directories")), "{:?}", missed(&many));
-        assert!(missed("./{1..999}.sh").iter().any(|it| it.contains("stands for")));
-        assert!(missed("~root/w.sh").iter().any(|it| it.contains("another user")));
+        assert!(missed(&deep).iter().any(|text| text.contains("deep")), "{:?}", missed(&deep));
+        let many: String = (0..300).map(|index| format!("cd d{index}; ")).collect();
+        assert!(missed(&many).iter().any(|text| text.contains("directories")), "{:?}", missed(&many));
+        assert!(missed("./{1..999}.sh").iter().any(|text| text.contains("stands for")));
+        assert!(missed("~root/w.sh").iter().any(|text| text.contains("another user")));
         for text in [
             "a=xx;".to_owned() + &"a=$a$a;".repeat(60),
             "a=xx;".to_owned() + &"a+=$a$a;".repeat(60),
@@ -1735,12 +1737,12 @@ mod tests {
             assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{:.60}", text);
         }
         let long = "a b ".repeat(TEXT_BYTES_MAX / 4 + 1);
-        assert!(missed(&long).iter().any(|it| it.contains("bytes of text")));
+        assert!(missed(&long).iter().any(|text| text.contains("bytes of text")));
     }
 
     #[test]
     fn there_is_an_end_to_words() {
-        let many: Vec<String> = (0..5000).map(|it| format!("f{it}.txt")).collect();
+        let many: Vec<String> = (0..5000).map(|index| format!("f{index}.txt")).collect();
         let found = named(&many, BTreeMap::new());
         assert_eq!(found.names.len() + found.runs.len(), NAMED_WORDS_MAX);
         assert_eq!(found.missed.len(), 1);

@@ -43,7 +43,7 @@ impl ProcessLimits {
     pub fn words(&self, output_bytes: Option<u64>, sandboxed: bool) -> Option<String> {
         let shut = sandboxed.then(|| "sandbox: strict".to_owned());
         let used = (!self.is_none()).then(|| self.to_string());
-        let kept = output_bytes.map(|it| format!("{} of output", size_word(it)));
+        let kept = output_bytes.map(|output_bytes| format!("{} of output", size_word(output_bytes)));
         let words: Vec<String> = [used, kept, shut].into_iter().flatten().collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
@@ -53,11 +53,11 @@ impl ProcessLimits {
 impl fmt::Display for ProcessLimits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<String> = [
-            self.memory_bytes.map(|it| format!("memory {}", size_word(it))),
-            self.files.map(|it| format!("{it} open files")),
-            self.cpu.map(|it| format!("{it} of processor time")),
-            self.file_bytes.map(|it| format!("files of {}", size_word(it))),
-            self.processes.map(|it| format!("{it} processes")),
+            self.memory_bytes.map(|memory_bytes| format!("memory {}", size_word(memory_bytes))),
+            self.files.map(|files| format!("{files} open files")),
+            self.cpu.map(|cpu| format!("{cpu} of processor time")),
+            self.file_bytes.map(|file_bytes| format!("files of {}", size_word(file_bytes))),
+            self.processes.map(|processes| format!("{processes} processes")),
         ]
         .into_iter()
         .flatten()

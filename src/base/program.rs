@@ -148,20 +148,20 @@ impl Launch {
             Some(Word::Variable(_)) | None => None,
         };
         let word = text(0).unwrap_or_default();
-        let is_flag = |it: &String| it.starts_with('-');
-        let script = text(1).filter(|it| is_interpreter(&word) && !is_flag(it) && !it.is_empty());
+        let is_flag = |text: &String| text.starts_with('-');
+        let script = text(1).filter(|text| is_interpreter(&word) && !is_flag(text) && !text.is_empty());
         let is_text = |parts: &Vec<TextPart>| match parts.as_slice() {
             [TextPart::Text(text)] => Some(text.clone()),
             _ => None,
         };
-        let search = self.env.iter().rfind(|it| it.0 == "PATH").and_then(|it| is_text(&it.1));
+        let search = self.env.iter().rfind(|pair| pair.0 == "PATH").and_then(|pair| is_text(&pair.1));
         let value = |name: &str, parts| if is_open(name) { known(&[]) } else { known(parts) };
         let values = self.env.iter().map(|(name, parts)| (name.clone(), value(name, parts)));
         let Named { runs, names, dirs, missed } = named(self.own_words(), values.collect());
         let of = |words: BTreeSet<String>| {
             // The program and the script are opened before all others; in another directory they are other files.
-            let is_own = |it: &String| *it == word || Some(it) == script.as_ref();
-            let others = words.into_iter().filter(|it| !dirs.is_empty() || !is_own(it));
+            let is_own = |other: &String| *other == word || Some(other) == script.as_ref();
+            let others = words.into_iter().filter(|word| !dirs.is_empty() || !is_own(word));
             others.collect::<Vec<_>>()
         };
         let (runs, names) = (of(runs), of(names));
@@ -183,9 +183,9 @@ impl Launch {
 
     /// The words that say what is done: behind those that call this program, when it starts an MCP server.
     fn own_words(&self) -> &[String] {
-        let is_of_server = self.tool.as_ref().is_some_and(|it| it.mcp.is_some());
-        let gap = self.argv.iter().position(|it| it == "--").filter(|_| is_of_server);
-        gap.map_or(&self.argv, |it| &self.argv[it + 1..])
+        let is_of_server = self.tool.as_ref().is_some_and(|tool| tool.mcp.is_some());
+        let gap = self.argv.iter().position(|text| text == "--").filter(|_| is_of_server);
+        gap.map_or(&self.argv, |gap| &self.argv[gap + 1..])
     }
 
     /// The words of a script that is one command of plain words, and starts a file by its path.
@@ -196,14 +196,14 @@ impl Launch {
             return None;
         }
         let words: Option<Vec<Word>> =
-            script.split_ascii_whitespace().map(|it| self.plain_word(it)).collect();
+            script.split_ascii_whitespace().map(|word| self.plain_word(word)).collect();
         let words = words?;
         let Some(Word::Text(first)) = words.first() else { return None };
         let second = match words.get(1) {
             Some(Word::Text(text)) => Some(text),
             Some(Word::Variable(_)) | None => None,
         };
-        let reads_file = is_interpreter(first) && second.is_some_and(|it| !it.starts_with('-'));
+        let reads_file = is_interpreter(first) && second.is_some_and(|second| !second.starts_with('-'));
         (!first.contains('=') && (first.contains('/') || reads_file)).then_some(words)
     }
 
@@ -214,8 +214,8 @@ impl Launch {
             return Some(Word::Text(word.to_owned()));
         }
         let inner = word.strip_prefix("\"$")?.strip_suffix('"')?;
-        let name = inner.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(inner);
-        self.env.iter().any(|it| it.0 == name).then(|| Word::Variable(name.to_owned()))
+        let name = inner.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(inner);
+        self.env.iter().any(|pair| pair.0 == name).then(|| Word::Variable(name.to_owned()))
     }
 }
 

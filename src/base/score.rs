@@ -29,13 +29,13 @@ impl Score {
     /// Reads `0`, `1`, `0.75` (up to four decimals count).
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, decimals) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
-        let digits = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+        let digits = |head: &str| head.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(decimals) {
             return None;
         }
         let padded: String = decimals.chars().chain("0000".chars()).take(4).collect();
         let points = whole.parse::<u32>().ok()?.checked_mul(10_000)? + padded.parse::<u32>().ok()?;
-        u16::try_from(points).ok().filter(|it| *it <= 10_000).map(Self)
+        u16::try_from(points).ok().filter(|number| *number <= 10_000).map(Self)
     }
 }
 

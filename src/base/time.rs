@@ -45,7 +45,7 @@ impl FromStr for Timestamp {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         DateTime::parse_from_rfc3339(text)
-            .map(|it| Self(it.timestamp_millis()))
+            .map(|value| Self(value.timestamp_millis()))
             .map_err(|_| format!("could not read {text:?} as an instant; write 2026-01-31T09:00:00Z"))
     }
 }
@@ -164,7 +164,7 @@ impl FromStr for Span {
             }
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(malformed)?;
             let letters = rest[digits..].find(|c: char| c.is_ascii_digit() || c == 'T');
-            let end = letters.map_or(rest.len(), |it| digits + it);
+            let end = letters.map_or(rest.len(), |letters| digits + letters);
             let unit = match (iso.is_some(), in_time, &rest[digits..end]) {
                 (false, _, "ms") => 1,
                 (false, _, "s") | (true, true, "S") => 1000,
@@ -181,8 +181,10 @@ impl FromStr for Span {
                 rest[..digits].parse().map_err(|_| too_long())?
             };
             let part = number.checked_mul(unit).ok_or_else(too_long)?;
-            total =
-                total.checked_add(part).filter(|it| *it <= i64::MAX.unsigned_abs()).ok_or_else(too_long)?;
+            total = total
+                .checked_add(part)
+                .filter(|total| *total <= i64::MAX.unsigned_abs())
+                .ok_or_else(too_long)?;
             any = true;
             rest = &rest[end..];
         }
@@ -220,8 +222,8 @@ mod tests {
 
     #[test]
     fn a_length_of_time_is_shown_in_at_most_two_units() {
-        let shown =
-            [850, 12_000, 110_000, 240_000, 7_500_000, 7_200_000, 300_000_000].map(|it| Span(it).to_string());
+        let shown = [850, 12_000, 110_000, 240_000, 7_500_000, 7_200_000, 300_000_000]
+            .map(|number| Span(number).to_string());
         assert_eq!(shown, ["850ms", "12s", "1m50s", "4m", "2h05m", "2h", "3d"]);
     }
 }

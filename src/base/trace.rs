@@ -22,16 +22,16 @@ impl TraceContext {
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let (head, rest) = bytes.split_at_checked(55)?;
-        let is_hex = |it: &&u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
+        let is_hex = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let parts = [&head[..2], &head[3..35], &head[36..52], &head[53..]];
         let dashes = [head[2], head[35], head[52]];
-        if dashes != [b'-'; 3] || parts.iter().any(|it| !it.iter().all(|it| is_hex(&it))) {
+        if dashes != [b'-'; 3] || parts.iter().any(|part| !part.iter().all(|value| is_hex(&value))) {
             return None;
         }
         let goes_on = match parts[0] {
             b"ff" => return None,
             b"00" => rest.is_empty(),
-            _ => rest.first().is_none_or(|it| *it == b'-'),
+            _ => rest.first().is_none_or(|byte| *byte == b'-'),
         };
         let (trace, span) = (bytes_of(parts[1])?, bytes_of(parts[2])?);
         let [flags] = bytes_of(parts[3])?;
@@ -48,13 +48,13 @@ impl TraceContext {
     /// The span of this trace that has this name; the same name is the same span.
     pub fn span_named(&self, parts: &[&str]) -> [u8; 8] {
         let named: Vec<&[u8]> =
-            [&self.trace[..]].into_iter().chain(parts.iter().map(|it| it.as_bytes())).collect();
+            [&self.trace[..]].into_iter().chain(parts.iter().map(|part| part.as_bytes())).collect();
         first(sha256("cuelight-span-v1", &named))
     }
 
     /// The place that a record stands for: in a trace of its own.
     pub fn derived(parts: &[&str]) -> Self {
-        let named: Vec<&[u8]> = parts.iter().map(|it| it.as_bytes()).collect();
+        let named: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         let trace = first(sha256("cuelight-trace-v1", &named));
         let place = Self { trace, span: [1; 8], sampled: true };
         place.with_span(place.span_named(parts))
@@ -70,7 +70,7 @@ impl fmt::Display for TraceContext {
 
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bytes_of<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
@@ -84,7 +84,7 @@ fn bytes_of<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 /// The first bytes of a digest; that they are all zeros happens less than once in a world's age, and then
 /// they are ones.
 fn first<const N: usize>(digest: Digest) -> [u8; N] {
-    let bytes = std::array::from_fn(|it| digest.0[it]);
+    let bytes = std::array::from_fn(|index| digest.0[index]);
     if bytes == [0; N] { [1; N] } else { bytes }
 }
 
@@ -99,12 +99,12 @@ mod tests {
     #[test]
     fn a_traceparent_is_read_exactly_where_the_standard_says() {
         let good = |text: &str, sampled: bool| {
-            let it = TraceContext::parse(text).unwrap_or_else(|| panic!("{text}"));
+            let context = TraceContext::parse(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(
-                (hex(&it.trace), hex(&it.span), it.sampled),
+                (hex(&context.trace), hex(&context.span), context.sampled),
                 (TRACE.to_owned(), SPAN.to_owned(), sampled)
             );
-            assert_eq!(TraceContext::parse(&it.to_string()), Some(it));
+            assert_eq!(TraceContext::parse(&context.to_string()), Some(context));
         };
         good(&format!("00-{TRACE}-{SPAN}-01"), true);
         good(&format!("00-{TRACE}-{SPAN}-00"), false);

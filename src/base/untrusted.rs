@@ -99,7 +99,7 @@ pub fn safe_pieces(line: &str) -> Vec<Piece> {
 
 /// The same as one text.
 pub fn safe_text(line: &str) -> String {
-    safe_pieces(line).into_iter().map(|it| it.text).collect()
+    safe_pieces(line).into_iter().map(|piece| piece.text).collect()
 }
 
 /// JSON in which each letter that `hides` stands as `\\u` and four digits; the ends of its lines stay. Read
@@ -111,7 +111,7 @@ pub fn json_in_sight(json: &str, hides: impl Fn(char) -> bool) -> String {
         if letter == '\n' || !hides(letter) {
             out.push(letter);
         } else {
-            out.extend(letter.encode_utf16(&mut units).iter().map(|it| format!("\\u{it:04x}")));
+            out.extend(letter.encode_utf16(&mut units).iter().map(|value| format!("\\u{value:04x}")));
         }
     }
     out

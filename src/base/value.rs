@@ -22,7 +22,7 @@ pub fn type_name(value: &Value) -> &'static str {
 /// text.
 pub fn is_nested_beyond(json: &[u8], depth_max: usize) -> bool {
     // Nearly always fewer signs than that open something, those inside of texts included.
-    if json.iter().filter(|it| matches!(it, b'[' | b'{')).count() <= depth_max {
+    if json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= depth_max {
         return false;
     }
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);

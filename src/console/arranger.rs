@@ -35,7 +35,7 @@ impl Arranger {
     /// # Panics
     /// When the thread broke down.
     pub(super) fn arrange(&mut self, request: u64, scene: Box<Scene>) {
-        let sent = self.scenes.as_ref().map(|it| it.send((request, scene)));
+        let sent = self.scenes.as_ref().map(|scenes| scenes.send((request, scene)));
         if !matches!(sent, Some(Ok(()))) {
             self.end();
         }

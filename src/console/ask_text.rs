@@ -138,7 +138,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         // Copies have one template, which is told once.
         let like = |a: &Later, b: &Later| (&a.kind, a.template) == (&b.kind, b.template);
         let later = |them: &[Later]| {
-            let names: Vec<String> = them.iter().map(|it| it.step.clone()).collect();
+            let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
             let one = &them[0];
             let of = match one.candidates.as_slice() {
                 [how, tools @ ..] => format!(", one of {}, {how}", tools.join(" ")),
@@ -150,7 +150,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         out.foreign("later", &text, Role::Text);
         out.said("", "their commands are known when they start; the template is bound", Role::Muted);
         let mut files: Vec<FileFact> = Vec::new();
-        for file in ask.later.iter().flat_map(|it| &it.files) {
+        for file in ask.later.iter().flat_map(|later| &later.files) {
             if !files.contains(file) {
                 files.push(file.clone());
             }
@@ -173,10 +173,10 @@ fn one_call(out: &mut Prose, call: &WillRun, is_captured: bool) {
         pieces.extend(foreign_pieces(line, Role::Info));
     }
     out.row("", HEAD, &pieces);
-    for line in call.launch.http.iter().flat_map(|it| it.lines()) {
+    for line in call.launch.http.iter().flat_map(|http| http.lines()) {
         out.foreign("  sends", &line, Role::Text);
     }
-    for line in call.launch.model.iter().flat_map(|it| it.lines()) {
+    for line in call.launch.model.iter().flat_map(|model| model.lines()) {
         out.foreign("  asks", &line, Role::Text);
     }
     if let Some(tool) = &call.launch.tool {
@@ -221,10 +221,10 @@ fn one_call(out: &mut Prose, call: &WillRun, is_captured: bool) {
             pieces.extend(foreign_pieces(line, Role::Info));
             out.row(if index == 0 { "if it fails" } else { "" }, HEAD, &pieces);
         }
-        for line in other.launch.http.iter().flat_map(|it| it.lines()) {
+        for line in other.launch.http.iter().flat_map(|http| http.lines()) {
             out.foreign("  sends", &line, Role::Text);
         }
-        for line in other.launch.model.iter().flat_map(|it| it.who()) {
+        for line in other.launch.model.iter().flat_map(|model| model.who()) {
             out.foreign("  asks", &line, Role::Text);
         }
         executes(out, &other.files, is_captured);
@@ -266,23 +266,23 @@ fn fields(out: &mut Prose, ask: &Ask) {
 pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     out.begin();
     let mut head = "votes";
-    for it in &gate.votes {
-        let yes = it.vote.verdict == cuelight_engine::Verdict::Approve;
+    for vote in &gate.votes {
+        let yes = vote.vote.verdict == cuelight_engine::Verdict::Approve;
         let (sign, role) =
             if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
         let mut pieces = vec![(format!("{sign} "), role)];
-        pieces.extend(foreign_pieces(&it.vote.who(), Role::Text));
-        for of in &it.vote.acting_for {
+        pieces.extend(foreign_pieces(&vote.vote.who(), Role::Text));
+        for of in &vote.vote.acting_for {
             pieces.extend(foreign_pieces(&format!(" for {}", of.name), Role::Muted));
         }
         if gate.is_emergency() {
             pieces.push((format!("  {}", gate.emergency_word().to_uppercase()), Role::Fail));
         }
-        pieces.push((format!("  {}  ", it.at.clock()), Role::Muted));
-        if !it.vote.reason.is_empty() {
-            pieces.extend(foreign_pieces(&format!("\"{}\"  ", it.vote.reason), Role::Text));
+        pieces.push((format!("  {}  ", vote.at.clock()), Role::Muted));
+        if !vote.vote.reason.is_empty() {
+            pieces.extend(foreign_pieces(&format!("\"{}\"  ", vote.vote.reason), Role::Text));
         }
-        pieces.push((format!("saw #{}", &it.vote.ask.code()[..4]), Role::Muted));
+        pieces.push((format!("saw #{}", &vote.vote.ask.code()[..4]), Role::Muted));
         out.row(head, HEAD, &pieces);
         head = "";
     }
@@ -290,8 +290,8 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     if gate.is_open() && !missing.is_empty() {
         out.foreign(head, &format!("{} still missing", people(&missing)), Role::Gate);
     }
-    for it in gate.delegations() {
-        let text = format!("{} to {} until {}", it.by.name, it.to, it.until.clock());
+    for delegation in gate.delegations() {
+        let text = format!("{} to {} until {}", delegation.by.name, delegation.to, delegation.until.clock());
         out.foreign("delegated", &text, Role::Muted);
     }
     if let Some(edited) = &gate.edited {
@@ -302,8 +302,8 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
         );
     }
     for (head, list, role) in [("said", &gate.comments, Role::Text), ("denied", &gate.refused, Role::Warn)] {
-        for it in list {
-            out.foreign(head, &format!("{} {}: {}", it.at.clock(), it.by.name, it.text), role);
+        for comment in list {
+            out.foreign(head, &format!("{} {}: {}", comment.at.clock(), comment.by.name, comment.text), role);
         }
     }
 }
@@ -314,7 +314,7 @@ fn claim(out: &mut Prose, told: &Told<'_>) {
         out.blank();
         out.begin();
         out.said("claim", CLAIM_WORDS, Role::Warn);
-        let lines: Vec<_> = claim.split('\n').map(|it| (it.to_owned(), Role::Muted)).collect();
+        let lines: Vec<_> = claim.split('\n').map(|line| (line.to_owned(), Role::Muted)).collect();
         framed(out, &lines, told.glyphs);
     }
 }
@@ -331,7 +331,7 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
         };
         let mut pieces = vec![(format!("{sign} "), role)];
         pieces.extend(foreign_pieces(&item.title, Role::Title));
-        let digest = item.digest.map_or_else(String::new, |it| format!("  {}", it.short()));
+        let digest = item.digest.map_or_else(String::new, |digest| format!("  {}", digest.short()));
         pieces.push((format!("  {}{digest}", counted(item.bytes, "byte", "bytes")), Role::Muted));
         out.row("evidence", HEAD, &pieces);
         if let Some(problem) = &item.problem {
@@ -365,12 +365,12 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
     let lines = |text: &str, role: Role| -> Vec<(String, Role)> {
         text.trim_end_matches('\n')
             .split('\n')
-            .map(|it| (it.trim_end_matches('\r').to_owned(), role))
+            .map(|line| (line.trim_end_matches('\r').to_owned(), role))
             .collect()
     };
     if let Some(text) = &item.text {
         let mut lines = lines(text, Role::Text);
-        if text.starts_with("--- ") && lines.get(1).is_some_and(|it| it.0.starts_with("+++ ")) {
+        if text.starts_with("--- ") && lines.get(1).is_some_and(|line| line.0.starts_with("+++ ")) {
             for (line, role) in &mut lines {
                 *role = match line.as_bytes().first() {
                     Some(b'-') => Role::DiffDel,
@@ -404,7 +404,7 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
 /// True if part of an item's content has not been read yet.
 pub(super) fn is_being_read(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> bool {
     let Some(digest) = item.digest.filter(|_| item.text.is_none()) else { return false };
-    blobs.get(&digest).is_none_or(|it| it.asked.is_some())
+    blobs.get(&digest).is_none_or(|blob| blob.asked.is_some())
 }
 
 /// Foreign text beside a bar, so that it cannot pass for ours.
@@ -429,10 +429,10 @@ fn changes(out: &mut Prose, told: &Told<'_>, before: &Ask, head: &str, none: &st
     }
     let mut head = head;
     // The hash of a call says nothing beside what has changed in it.
-    let says_more = |it: &&AskChange| {
-        let call = it.path.strip_suffix("launch_hash");
+    let says_more = |change: &&AskChange| {
+        let call = change.path.strip_suffix("launch_hash");
         call.is_none_or(|call| {
-            !changes.iter().any(|other| other.path != it.path && other.path.starts_with(call))
+            !changes.iter().any(|other| other.path != change.path && other.path.starts_with(call))
         })
     };
     let mut told: Vec<(String, [Option<String>; 2])> =
@@ -471,9 +471,9 @@ pub(super) fn if_nobody(gate: &GateView) -> String {
 
 /// `2 of sre and 1 of product`
 pub(super) fn people(list: &[Quorum]) -> String {
-    let one = |it: &Quorum| match &it.group {
-        Some(group) => format!("{} of {group}", it.count),
-        None => counted(it.count, "person", "people"),
+    let one = |quorum: &Quorum| match &quorum.group {
+        Some(group) => format!("{} of {group}", quorum.count),
+        None => counted(quorum.count, "person", "people"),
     };
     list.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
@@ -503,7 +503,7 @@ fn end(out: &mut Prose, told: &Told<'_>) {
     out.blank();
     out.begin();
     // The end has been seen only when all that stands above it was there.
-    if told.gate.ask.evidence.iter().any(|it| is_being_read(told.blobs, it)) {
+    if told.gate.ask.evidence.iter().any(|item| is_being_read(told.blobs, item)) {
         return out.said("", "the evidence is being read; the end of the ask follows", Role::Muted);
     }
     let role = role_of_risk(told.gate.ask.risk);

@@ -98,10 +98,10 @@ impl Window {
                 self.rows.push_back(row);
             }
         }
-        self.low = records.first().map_or(1, |it| it.seq.0);
+        self.low = records.first().map_or(1, |record| record.seq.0);
         if self.rows.len() > ROWS_MAX {
             self.rows.drain(..self.rows.len() - ROWS_MAX);
-            self.high = self.rows.front().map_or(self.high, |it| it.row.seq.0);
+            self.high = self.rows.front().map_or(self.high, |row| row.row.seq.0);
         }
     }
 
@@ -113,10 +113,10 @@ impl Window {
                 self.rows.push_front(row);
             }
         }
-        self.high = records.last().map_or(self.high, |it| it.seq.0.max(self.high));
+        self.high = records.last().map_or(self.high, |record| record.seq.0.max(self.high));
         if self.rows.len() > ROWS_MAX {
             self.rows.truncate(ROWS_MAX);
-            self.low = self.rows.back().map_or(self.low, |it| it.row.seq.0);
+            self.low = self.rows.back().map_or(self.low, |row| row.row.seq.0);
         }
     }
 
@@ -125,7 +125,7 @@ impl Window {
         if self.low > head + 1 {
             *self = Self::at(head);
         } else if self.high > head {
-            while self.rows.front().is_some_and(|it| it.row.seq.0 > head) {
+            while self.rows.front().is_some_and(|row| row.row.seq.0 > head) {
                 self.rows.pop_front();
             }
             self.high = head;
@@ -133,15 +133,15 @@ impl Window {
     }
 
     pub(super) fn place_of(&self, seq: Seq) -> Option<usize> {
-        let at = self.rows.partition_point(|it| it.row.seq > seq);
-        self.rows.get(at).is_some_and(|it| it.row.seq == seq).then_some(at)
+        let at = self.rows.partition_point(|row| row.row.seq > seq);
+        self.rows.get(at).is_some_and(|row| row.row.seq == seq).then_some(at)
     }
 }
 
 fn row_of(record: &Record, board: &Board) -> AuditRow {
-    let run = record.event.fact.run().and_then(|it| board.run(it));
+    let run = record.event.fact.run().and_then(|run| board.run(run));
     AuditRow {
-        row: TrailRow::of(record.seq, &record.event, run.map(|it| &**it)),
+        row: TrailRow::of(record.seq, &record.event, run.map(|run| &**run)),
         hash: record.hash,
         holds: record.holds,
     }
@@ -150,19 +150,21 @@ fn row_of(record: &Record, board: &Board) -> AuditRow {
 impl AuditState {
     /// The row under the cursor.
     pub(super) fn at(&self) -> Option<&AuditRow> {
-        self.selected.and_then(|it| self.window.place_of(it)).and_then(|it| self.window.rows.get(it))
+        self.selected
+            .and_then(|selected| self.window.place_of(selected))
+            .and_then(|place| self.window.rows.get(place))
     }
 
     /// The record under the cursor, without its links in the chain.
     pub(super) fn row(&self) -> Option<&TrailRow> {
-        self.at().map(|it| &it.row)
+        self.at().map(|audit| &audit.row)
     }
 }
 
 /// A record as JSON, line by line; it holds foreign text, so each line is made safe.
 pub(super) fn json_lines(record: &Record, board: &Board) -> Vec<String> {
-    let run = record.event.fact.run().and_then(|it| board.run(it));
-    let value = cuelight_projection::event_line(record.seq, &record.event, run.map(|it| &**it));
+    let run = record.event.fact.run().and_then(|run| board.run(run));
+    let value = cuelight_projection::event_line(record.seq, &record.event, run.map(|run| &**run));
     let text = serde_json::to_string_pretty(&value).unwrap_or_default();
     let mut lines: Vec<String> = text.lines().take(LINES_MAX).map(cuelight_base::safe_text).collect();
     if text.lines().nth(LINES_MAX).is_some() {

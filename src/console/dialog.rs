@@ -101,10 +101,10 @@ impl DialogField {
     }
 
     /// A parameter of a gate, with the value that it has.
-    pub(super) fn of_form(it: &FormField) -> Self {
-        let text = if it.value.is_null() { String::new() } else { plain(&it.value) };
-        let parameter = Some(Box::new(it.clone()));
-        Self { field: Field::of(&text), parameter, ..Self::new(&it.name, it.required) }
+    pub(super) fn of_form(field: &FormField) -> Self {
+        let text = if field.value.is_null() { String::new() } else { plain(&field.value) };
+        let parameter = Some(Box::new(field.clone()));
+        Self { field: Field::of(&text), parameter, ..Self::new(&field.name, field.required) }
     }
 
     /// The value that was typed for a parameter.
@@ -120,7 +120,7 @@ impl DialogField {
         let corrected = || ["inputs", "file"].map(|name| Self::new(name, false));
         match command {
             Command::Retry { from, .. } => {
-                let among = RetryFrom::ALL.iter().map(|it| it.word().to_owned()).collect();
+                let among = RetryFrom::ALL.iter().map(|retry_from| retry_from.word().to_owned()).collect();
                 let from = Self { field: Field::of(from.word()), among, ..Self::new("from", false) };
                 [from].into_iter().chain(corrected()).collect()
             }
@@ -139,11 +139,11 @@ impl DialogField {
         if said < self.least {
             return Some(format!("{name} has {said} characters, {} are wanted", self.least));
         }
-        if let Some(it) = &self.parameter {
-            let given = ValueMap::from_iter([(it.name.clone(), self.value())]);
-            return check_form(std::slice::from_ref(&**it), &given).err();
+        if let Some(parameter) = &self.parameter {
+            let given = ValueMap::from_iter([(parameter.name.clone(), self.value())]);
+            return check_form(std::slice::from_ref(&**parameter), &given).err();
         }
-        if !self.among.is_empty() && said > 0 && self.among.iter().all(|it| it != text) {
+        if !self.among.is_empty() && said > 0 && self.among.iter().all(|other| other != text) {
             return Some(format!("{name} is one of {}", self.among.join(", ")));
         }
         if name == "for" && said > 0 && text.parse::<Span>().is_err() {
@@ -261,7 +261,7 @@ impl Dialog {
     /// The field that has the keys.
     pub fn field_mut(&mut self) -> Option<&mut Field> {
         match self.focus {
-            Focus::Field(index) => self.fields.get_mut(index).map(|it| &mut it.field),
+            Focus::Field(index) => self.fields.get_mut(index).map(|field| &mut field.field),
             Focus::Proof => match &mut self.proof {
                 Proof::Typed { field, .. } => Some(field),
                 Proof::Key => None,
@@ -273,7 +273,7 @@ impl Dialog {
     /// The field that takes a letter while no field has the keys: the first required one, else the proof that
     /// the end was read. An optional field waits for Tab.
     pub fn first_field(&self) -> Option<Focus> {
-        let required = self.fields.iter().position(|it| it.required).map(Focus::Field);
+        let required = self.fields.iter().position(|field| field.required).map(Focus::Field);
         required.or((self.proof != Proof::Key).then_some(Focus::Proof))
     }
 
@@ -282,7 +282,7 @@ impl Dialog {
         match self.focus {
             Focus::Field(_) | Focus::Proof => true,
             // Where a single key says yes, an optional field waits for Tab.
-            Focus::Back => self.proof != Proof::Key || self.fields.iter().any(|it| it.required),
+            Focus::Back => self.proof != Proof::Key || self.fields.iter().any(|field| field.required),
             Focus::Do => false,
         }
     }
@@ -295,10 +295,10 @@ impl Dialog {
         if let Some(problem) = self.fields.iter().find_map(DialogField::problem) {
             return Some(problem);
         }
-        if let Some(problem) = self.fields.iter().find_map(|it| outputs_of(it).err()) {
+        if let Some(problem) = self.fields.iter().find_map(|field| outputs_of(field).err()) {
             return Some(problem);
         }
-        if let Some(problem) = self.fields.iter().find_map(|it| inputs_of(it).err()) {
+        if let Some(problem) = self.fields.iter().find_map(|field| inputs_of(field).err()) {
             return Some(problem);
         }
         match &self.proof {
@@ -325,7 +325,7 @@ impl Dialog {
     /// The command to preview again because the typed text has changed it; None while a preview is under way.
     pub(super) fn to_preview(&self) -> Option<Command> {
         let asks = matches!(self.preview, Preview::Asked(_));
-        let typed = self.fields.iter().all(|it| it.problem().is_none() && inputs_of(it).is_ok());
+        let typed = self.fields.iter().all(|field| field.problem().is_none() && inputs_of(field).is_ok());
         let mut command = self.command.clone();
         set_again(&mut command, &self.fields);
         let known = self.previewed.as_ref().unwrap_or(&self.command);
@@ -338,21 +338,21 @@ impl Dialog {
         }
         let (mut command, mut others) = (self.command.clone(), self.others.clone());
         set_again(&mut command, &self.fields);
-        for it in &self.fields {
-            let text = it.field.text().trim();
-            if it.parameter.is_none() && (it.name == "reason" || it.name == "comment") {
+        for field in &self.fields {
+            let text = field.field.text().trim();
+            if field.parameter.is_none() && (field.name == "reason" || field.name == "comment") {
                 set_reason(&mut command, text);
                 others.iter_mut().for_each(|other| set_reason(other, text));
             }
             if let Command::Delegate { to, lasts, .. } = &mut *command {
-                match it.name.as_str() {
+                match field.name.as_str() {
                     "to" => text.clone_into(to),
                     "for" => *lasts = text.parse().ok(),
                     _ => {}
                 }
             }
             if let Command::AnswerDoubt { answer: DoubtAnswer::Happened(outputs), .. } = &mut *command
-                && let Ok(Some(given)) = outputs_of(it)
+                && let Ok(Some(given)) = outputs_of(field)
             {
                 *outputs = given;
             }
@@ -370,7 +370,7 @@ impl Dialog {
 
     fn turn(&mut self, by: usize) {
         let stops = self.stops();
-        let now = stops.iter().position(|it| *it == self.focus).unwrap_or(0);
+        let now = stops.iter().position(|focus| *focus == self.focus).unwrap_or(0);
         self.focus = stops[(now + by) % stops.len()];
     }
 }
@@ -404,22 +404,23 @@ fn inputs_of(field: &DialogField) -> Result<Vec<(String, String)>, String> {
         let read = object_of(text, wrong)?;
         return Ok(read.iter().map(|(name, value)| (name.clone(), plain(value))).collect());
     }
-    let words = text.split_whitespace().map(|it| it.split_once('=').filter(|(key, _)| !key.is_empty()));
-    let pair = |it: Option<(&str, &str)>| it.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    words.map(|it| pair(it).ok_or_else(wrong)).collect()
+    let words = text.split_whitespace().map(|word| word.split_once('=').filter(|(key, _)| !key.is_empty()));
+    let pair = |pair: Option<(&str, &str)>| pair.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    words.map(|word| pair(word).ok_or_else(wrong)).collect()
 }
 
 /// Gives a command that does a run again what was typed: what is kept, and what is corrected.
 fn set_again(command: &mut Command, fields: &[DialogField]) {
     let text = |name: &str| {
-        let field = fields.iter().find(|it| it.name == name);
-        field.map_or("", |it| it.field.text().trim())
+        let field = fields.iter().find(|field| field.name == name);
+        field.map_or("", |field| field.field.text().trim())
     };
-    let words = || fields.iter().filter_map(|it| inputs_of(it).ok()).flatten().collect::<Vec<_>>();
+    let words = || fields.iter().filter_map(|field| inputs_of(field).ok()).flatten().collect::<Vec<_>>();
     match command {
         Command::Retry { from, corrected, .. } if !fields.is_empty() => {
             let word = text("from");
-            *from = RetryFrom::ALL.iter().copied().find(|it| it.word() == word).unwrap_or(*from);
+            *from =
+                RetryFrom::ALL.iter().copied().find(|retry_from| retry_from.word() == word).unwrap_or(*from);
             *corrected = correction(text("file"), words());
         }
         Command::Fork { corrected, .. } => *corrected = correction(text("file"), words()),
@@ -436,9 +437,9 @@ pub(super) fn plain(value: &Value) -> String {
 /// Gives an approval the values of the form. A field that is shown and stays empty is left so on purpose.
 pub(super) fn set_form(command: &mut Command, fields: &[DialogField]) {
     let Command::Decide(decision) = command else { return };
-    let given = |it: &DialogField| {
-        let parameter = it.parameter.as_ref()?;
-        let given = ValueMap::from_iter([(parameter.name.clone(), it.value())]);
+    let given = |field: &DialogField| {
+        let parameter = field.parameter.as_ref()?;
+        let given = ValueMap::from_iter([(parameter.name.clone(), field.value())]);
         let typed = check_form(std::slice::from_ref(&**parameter), &given);
         Some((parameter.name.clone(), typed.ok()?.remove(&parameter.name)?))
     };

@@ -21,11 +21,11 @@ pub(super) struct Doubtful<'a> {
 }
 
 /// The text in lines of this width.
-pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
+pub(super) fn doubt_text(doubtful: &Doubtful<'_>, width: usize) -> Prose {
     let mut out = Prose::new(width);
     out.begin();
-    let id = it.run.step_id(it.index);
-    match it.step.undo() {
+    let id = doubtful.run.step_id(doubtful.index);
+    match doubtful.step.undo() {
         UndoState::Stuck(record) => {
             out.foreign(
                 "asks",
@@ -40,15 +40,15 @@ pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
                 &format!("Did {id} happen? Nobody knows how its last call ended."),
                 Role::Text,
             );
-            out.foreign("known", it.step.doubt().unwrap_or("nothing"), Role::Warn);
-            if let Some(doubt) = doubt(it.run, it.index) {
+            out.foreign("known", doubtful.step.doubt().unwrap_or("nothing"), Role::Warn);
+            if let Some(doubt) = doubt(doubtful.run, doubtful.index) {
                 let class = format!("{}: {}", doubt.class.word(), doubt.may_have());
                 out.said("effect", &class, Role::Warn);
             }
         }
     }
     out.said("risk", "HIGH: what happened outside is not known", Role::Fail);
-    for call in it.step.attempts().iter().rev().take(3) {
+    for call in doubtful.step.attempts().iter().rev().take(3) {
         out.blank();
         let what = match call.purpose {
             Purpose::Undo => "undo",
@@ -68,9 +68,9 @@ pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
         }
     }
     out.blank();
-    output(&mut out, it);
+    output(&mut out, doubtful);
     out.blank();
-    answers(&mut out, it);
+    answers(&mut out, doubtful);
     out
 }
 
@@ -80,8 +80,8 @@ fn times(call: &cuelight_projection::AttemptView) -> String {
     format!("began {}, {end}; wrote {}", clock(call.started_at), counted(call.output_bytes, "byte", "bytes"))
 }
 
-fn output(out: &mut Prose, it: &Doubtful<'_>) {
-    let lines: Vec<(String, Role)> = match it.tail {
+fn output(out: &mut Prose, doubtful: &Doubtful<'_>) {
+    let lines: Vec<(String, Role)> = match doubtful.tail {
         None => vec![("nothing was called".to_owned(), Role::Muted)],
         Some(Blob { missing: Some(why), .. }) => vec![(why.clone(), Role::Warn)],
         Some(blob) if blob.asked.is_some() => vec![("(is being read)".to_owned(), Role::Muted)],
@@ -91,21 +91,23 @@ fn output(out: &mut Prose, it: &Doubtful<'_>) {
             text.raw()
                 .trim_end()
                 .split('\n')
-                .map(|it| (it.trim_end_matches('\r').to_owned(), Role::Text))
+                .map(|line| (line.trim_end_matches('\r').to_owned(), Role::Text))
                 .collect()
         }
     };
     out.said("output", "the last of it", Role::Muted);
-    framed(out, &lines, it.glyphs);
+    framed(out, &lines, doubtful.glyphs);
 }
 
-fn answers(out: &mut Prose, it: &Doubtful<'_>) {
-    if let UndoState::Stuck(_) = it.step.undo() {
+fn answers(out: &mut Prose, doubtful: &Doubtful<'_>) {
+    if let UndoState::Stuck(_) = doubtful.step.undo() {
         out.said("again", &stuck_words(true), Role::Text);
         out.said("by hand", &stuck_words(false), Role::Text);
         return;
     }
-    let answers = doubt(it.run, it.index).map(|it| it.answers.map(|it| it.1)).unwrap_or_default();
+    let answers = doubt(doubtful.run, doubtful.index)
+        .map(|doubt| doubt.answers.map(|answer| answer.1))
+        .unwrap_or_default();
     for (head, text) in ["happened", "did not", "give up"].into_iter().zip(&answers) {
         out.said(head, text, Role::Text);
     }

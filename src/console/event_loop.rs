@@ -154,7 +154,7 @@ pub async fn run_console<D: Desk>(
             Err(why) => return Err(why),
         };
         let now = clock.now();
-        breaks.retain(|it| now.since(*it) < Span::seconds(60));
+        breaks.retain(|moment| now.since(*moment) < Span::seconds(60));
         breaks.push(now);
         let place = (options.crashes)(&format!("crash-{}.txt", now.0), &broken);
         let kept = place.map_or_else(|why| why, |place| format!("it is written down in {place}"));
@@ -445,10 +445,10 @@ impl<D: Desk> Screen<D> {
     /// Time until the next work if no message arrives.
     fn wait(&self) -> Option<Span> {
         let now = self.clock.now();
-        let moves = self.model.deadline().map(|it| it.since(now));
+        let moves = self.model.deadline().map(|deadline| deadline.since(now));
         let frame = (self.is_dirty || self.has_news).then(|| self.until_frame());
         let turns = self.turns().then(|| Span(TURN.0.saturating_sub(now.since(self.turned).0)));
-        [moves, frame, turns].into_iter().flatten().min().map(|it| it.max(Span(1)))
+        [moves, frame, turns].into_iter().flatten().min().map(|moves| moves.max(Span(1)))
     }
 
     /// True if signs are animated: some are on the screen, and the terminal has focus.
@@ -460,7 +460,7 @@ impl<D: Desk> Screen<D> {
     fn wake(&mut self) -> io::Result<()> {
         self.turn_signs()?;
         let now = self.clock.now();
-        let is_due = self.model.deadline().is_some_and(|it| it <= now);
+        let is_due = self.model.deadline().is_some_and(|deadline| deadline <= now);
         if is_due || self.is_dirty || self.has_news { self.take(Message::Tick(now), false) } else { Ok(()) }
     }
 

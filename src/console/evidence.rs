@@ -60,8 +60,8 @@ pub(super) fn whole(
     let mut out = Prose::new(width);
     for item in &ask.evidence {
         let lines = content(blobs, item);
-        let is_all_text = lines.iter().all(|it| it.1 == Role::Text);
-        let text: Vec<&str> = lines.iter().map(|it| it.0.as_str()).collect();
+        let is_all_text = lines.iter().all(|line| line.1 == Role::Text);
+        let text: Vec<&str> = lines.iter().map(|line| line.0.as_str()).collect();
         let kind = if is_all_text { kind_of(&item.title, &text) } else { Kind::Text };
         let head = format!("{}   {}, {}", item.title, kind.word(), counted(item.bytes, "byte", "bytes"));
         out.foreign_at("", 0, &head, Role::Title);
@@ -73,7 +73,7 @@ pub(super) fn whole(
             Kind::Fields(fields) => out.fields(2, fields),
             Kind::Json(value) => {
                 let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
-                text.lines().for_each(|it| out.foreign_at("", 2, it, Role::Text));
+                text.lines().for_each(|line| out.foreign_at("", 2, line, Role::Text));
             }
             Kind::Figure { value, limit, part, whole } => {
                 let over = part > whole;
@@ -97,21 +97,21 @@ pub(super) fn whole(
         }
         out.blank();
     }
-    let role_of = |line: &ProseLine| line.pieces.last().map_or(Role::Text, |it| it.1);
-    out.lines.iter().map(|it| (it.text(), role_of(it))).collect()
+    let role_of = |line: &ProseLine| line.pieces.last().map_or(Role::Text, |piece| piece.1);
+    out.lines.iter().map(|line| (line.text(), role_of(line))).collect()
 }
 
 fn kind_of(title: &str, lines: &[&str]) -> Kind {
-    let ending = title.rsplit_once('.').map_or("", |it| it.1).to_ascii_lowercase();
+    let ending = title.rsplit_once('.').map_or("", |halves| halves.1).to_ascii_lowercase();
     let whole = lines.join("\n");
-    let filled = || lines.iter().filter(|it| !it.trim().is_empty());
+    let filled = || lines.iter().filter(|line| !line.trim().is_empty());
     let separator = match ending.as_str() {
         "csv" => Some(','),
         "tsv" => Some('\t'),
         _ => None,
     };
     if let Some(separator) = separator {
-        return Kind::Table(filled().map(|it| cells(it, separator)).collect());
+        return Kind::Table(filled().map(|line| cells(line, separator)).collect());
     }
     if whole.trim_start().starts_with(['{', '['])
         && let Ok(value) = cuelight_base::read_json::<Value>(&*whole)
@@ -119,14 +119,15 @@ fn kind_of(title: &str, lines: &[&str]) -> Kind {
         let kind = figure_of(&value).or_else(|| rows_of(&value));
         return kind.or_else(|| Fields::of(&whole).map(Kind::Fields)).unwrap_or(Kind::Json(value));
     }
-    let is_change = |it: &&&str| it.starts_with("@@ ") || it.starts_with("diff --git ");
-    if matches!(ending.as_str(), "diff" | "patch") || filled().any(|it| is_change(&it)) {
+    let is_change = |line: &&&str| line.starts_with("@@ ") || line.starts_with("diff --git ");
+    if matches!(ending.as_str(), "diff" | "patch") || filled().any(|line| is_change(&line)) {
         return Kind::Change;
     }
-    if filled().count() == 1 && ["https://", "http://"].iter().any(|it| whole.trim().starts_with(it)) {
+    if filled().count() == 1 && ["https://", "http://"].iter().any(|prefix| whole.trim().starts_with(prefix))
+    {
         return Kind::Link;
     }
-    if filled().count() > 0 && filled().all(|it| check_of(it).is_some()) {
+    if filled().count() > 0 && filled().all(|line| check_of(line).is_some()) {
         return Kind::Checks;
     }
     Kind::Text
@@ -134,7 +135,7 @@ fn kind_of(title: &str, lines: &[&str]) -> Kind {
 
 /// `{"value": 0.31, "limit": 0.70}`: a figure that should not be above its limit.
 fn figure_of(value: &Value) -> Option<Kind> {
-    let text = |key: &str| value.get(key).filter(|it| it.is_number()).map(Value::to_string);
+    let text = |key: &str| value.get(key).filter(|value| value.is_number()).map(Value::to_string);
     let (value, limit) = (text("value")?, text("limit")?);
     let (part, whole) = (thousandths(&value)?, thousandths(&limit)?);
     Some(Kind::Figure { value, limit, part, whole })
@@ -148,13 +149,13 @@ fn thousandths(text: &str) -> Option<u64> {
 
 /// A list of objects with the same fields is a table.
 fn rows_of(value: &Value) -> Option<Kind> {
-    let list = value.as_array().filter(|it| it.len() > 1)?;
+    let list = value.as_array().filter(|items| items.len() > 1)?;
     let first = list.first()?.as_object()?;
     let names: Vec<&String> = first.keys().collect();
-    let cell = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
-    let mut rows = vec![names.iter().map(|it| (*it).clone()).collect::<Vec<_>>()];
+    let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut rows = vec![names.iter().map(|name| (*name).clone()).collect::<Vec<_>>()];
     for item in list {
-        let item = item.as_object().filter(|it| it.keys().eq(names.iter().copied()))?;
+        let item = item.as_object().filter(|fields| fields.keys().eq(names.iter().copied()))?;
         rows.push(item.values().map(cell).collect());
     }
     Some(Kind::Table(rows))
@@ -176,7 +177,12 @@ fn cells(line: &str, separator: char) -> Vec<String> {
 fn table(out: &mut Prose, rows: &[Vec<String>], glyphs: Glyphs) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|it| it.get(column)).map(|it| it.width()).max().unwrap_or(0).min(COLUMN_MAX)
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|text| text.width())
+            .max()
+            .unwrap_or(0)
+            .min(COLUMN_MAX)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for (index, row) in rows.iter().enumerate() {
@@ -208,7 +214,10 @@ fn role_of_change(line: &str) -> Role {
 fn check_of(line: &str) -> Option<(bool, &str)> {
     let rest = line.trim_start().strip_prefix(['-', '*']).map(str::trim_start)?;
     let done = |sign: &str| rest.strip_prefix(sign).map(str::trim_start);
-    done("[x]").or_else(|| done("[X]")).map(|it| (true, it)).or_else(|| done("[ ]").map(|it| (false, it)))
+    done("[x]")
+        .or_else(|| done("[X]"))
+        .map(|rest| (true, rest))
+        .or_else(|| done("[ ]").map(|rest| (false, rest)))
 }
 
 fn checked(line: &str, glyphs: Glyphs) -> (String, Role) {

@@ -30,7 +30,7 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn take(&mut self, frame: FrameCost) {
-        let is_old = |it: &FrameCost| frame.at.since(it.at) > WINDOW || it.at > frame.at;
+        let is_old = |cost: &FrameCost| frame.at.since(cost.at) > WINDOW || cost.at > frame.at;
         while self.last.front().is_some_and(is_old) || self.last.len() == FRAMES_MAX {
             self.last.pop_front();
         }
@@ -41,11 +41,11 @@ impl Frames {
     pub(super) fn words(&self) -> Option<String> {
         let frames = u64::try_from(self.last.len()).unwrap_or(0);
         let sum = |of: fn(&FrameCost) -> u64| self.last.iter().map(of).sum::<u64>();
-        let tenths_of_ms = sum(|it| it.took_us).checked_div(frames)? / 100;
-        let (seconds, hundreds) = (WINDOW.0 / 1000, sum(|it| it.bytes) / 100);
+        let tenths_of_ms = sum(|cost| cost.took_us).checked_div(frames)? / 100;
+        let (seconds, hundreds) = (WINDOW.0 / 1000, sum(|cost| cost.bytes) / 100);
         let bytes = hundreds / seconds;
-        let tenths = |it: u64| format!("{}.{}", it / 10, it % 10);
-        let skipped = sum(|it| it.skipped);
+        let tenths = |number: u64| format!("{}.{}", number / 10, number % 10);
+        let skipped = sum(|cost| cost.skipped);
         Some(format!(
             "{} fps  {} ms/frame  {} kB/s  skipped {skipped}",
             tenths(frames * 10 / seconds),

@@ -151,7 +151,7 @@ impl GanttRow {
     /// By how many hundredths it is slower than usual.
     pub(super) fn slower(&self) -> Option<u64> {
         let (took, median) = (self.took?, self.median?);
-        (took > median).then(|| (took.0 - median.0) * 100 / median.0.max(1)).filter(|it| *it >= 10)
+        (took > median).then(|| (took.0 - median.0) * 100 / median.0.max(1)).filter(|number| *number >= 10)
     }
 }
 
@@ -176,7 +176,7 @@ impl Chart {
                 step,
                 depth: 0,
                 name: if plan.local.is_empty() { plan.id.clone() } else { plan.local.clone() },
-                holds: view.inside.as_ref().map(|it| (it.total(), look.open.contains(&step))),
+                holds: view.inside.as_ref().map(|counts| (counts.total(), look.open.contains(&step))),
                 mark: mark_of_step(view, board, now),
                 bars: line.bars.clone(),
                 critical: line.critical,
@@ -188,16 +188,16 @@ impl Chart {
             .collect();
         let critical: Vec<&GanttRow> = {
             let mut rows: Vec<&GanttRow> =
-                all.iter().filter(|it| it.critical && !it.bars.is_empty()).collect();
-            rows.sort_by_key(|it| (it.bars.first().map(|it| it.from), it.step));
+                all.iter().filter(|row| row.critical && !row.bars.is_empty()).collect();
+            rows.sort_by_key(|row| (row.bars.first().map(|bar| bar.from), row.step));
             rows
         };
         let would_help = would_help(&critical);
-        let critical_time = Span(critical.iter().filter_map(|it| it.took).map(|it| it.0).sum());
-        let critical = critical.into_iter().map(|it| it.name.clone()).collect();
+        let critical_time = Span(critical.iter().filter_map(|row| row.took).map(|span| span.0).sum());
+        let critical = critical.into_iter().map(|row| row.name.clone()).collect();
         let lanes = lanes(&timeline);
         let slower = slower(&all, run);
-        let forecast = planned.values().map(|it| it.1).max().filter(|it| open && *it > now);
+        let forecast = planned.values().map(|pair| pair.1).max().filter(|moment| open && *moment > now);
         Self {
             run: run.id(),
             from: timeline.from,
@@ -227,29 +227,29 @@ fn arranged(run: &RunView, all: Vec<GanttRow>, look: &TimeLook) -> Vec<GanttRow>
         let fits = !(look.critical_only && !row.critical || look.hide_idle && row.bars.is_empty());
         if fits {
             wanted[step.index()] = true;
-            run.frames_of(step).filter(|_| look.critical_only).for_each(|it| wanted[it.index()] = true);
+            run.frames_of(step).filter(|_| look.critical_only).for_each(|frame| wanted[frame.index()] = true);
         }
     }
     for siblings in inside.values_mut() {
-        let start = |it: &usize| all[*it].bars.first().map_or(Timestamp(i64::MAX), |it| it.from);
+        let start = |sibling: &usize| all[*sibling].bars.first().map_or(Timestamp(i64::MAX), |bar| bar.from);
         match look.order {
             TimeOrder::File => {}
             TimeOrder::Start => siblings.sort_by_key(start),
-            TimeOrder::Longest => siblings.sort_by_key(|it| Reverse(all[*it].took)),
-            TimeOrder::Slower => siblings.sort_by_key(|it| Reverse(all[*it].slower())),
+            TimeOrder::Longest => siblings.sort_by_key(|sibling| Reverse(all[*sibling].took)),
+            TimeOrder::Slower => siblings.sort_by_key(|sibling| Reverse(all[*sibling].slower())),
         }
     }
     let mut rows: Vec<Option<GanttRow>> = all.into_iter().map(Some).collect();
     let mut out = Vec::new();
     let mut left: Vec<(usize, usize)> = Vec::new();
     let push = |frame: Option<StepIx>, depth: usize, left: &mut Vec<(usize, usize)>| {
-        left.extend(inside.get(&frame).into_iter().flatten().rev().map(|it| (*it, depth)));
+        left.extend(inside.get(&frame).into_iter().flatten().rev().map(|number| (*number, depth)));
     };
     push(None, 0, &mut left);
     while let Some((index, depth)) = left.pop() {
         let Some(mut row) = rows[index].take().filter(|_| wanted[index]) else { continue };
         row.depth = depth;
-        if row.holds.is_some_and(|it| it.1) {
+        if row.holds.is_some_and(|pair| pair.1) {
             push(Some(row.step), depth + 1, &mut left);
         }
         out.push(row);
@@ -267,9 +267,9 @@ fn planned(run: &RunView, now: Timestamp, medians: &Medians) -> BTreeMap<StepIx,
     // A frame ends with the last step in it, which stands behind it; so all is gone through until frames have ends.
     for _ in 0..2 {
         for (step, plan, view) in run.steps().filter(|(_, _, view)| !view.state.rests()) {
-            let end_of = |it: &StepIx| frames.get(it).or(out.get(it).map(|it| &it.1)).copied();
+            let end_of = |step: &StepIx| frames.get(step).or(out.get(step).map(|pair| &pair.1)).copied();
             let before = plan.needs.iter().filter_map(end_of).max();
-            let outer = plan.frame.and_then(|it| out.get(&it)).map(|it| it.0);
+            let outer = plan.frame.and_then(|frame| out.get(&frame)).map(|pair| pair.0);
             let begin = match view.state {
                 StepState::Pending | StepState::Ready => before.max(outer).unwrap_or(now).max(now),
                 _ => view.started_at.unwrap_or(now),
@@ -285,8 +285,8 @@ fn planned(run: &RunView, now: Timestamp, medians: &Medians) -> BTreeMap<StepIx,
         }
     }
     for (frame, end) in frames {
-        if let Some(it) = out.get_mut(&frame) {
-            it.1 = end;
+        if let Some(pair) = out.get_mut(&frame) {
+            pair.1 = end;
         }
     }
     out.retain(|_, (_, end)| *end > now);
@@ -296,33 +296,35 @@ fn planned(run: &RunView, now: Timestamp, medians: &Medians) -> BTreeMap<StepIx,
 /// Time that the run would have saved so far if nothing on its critical path had waited for people or slots.
 fn would_help(critical: &[&GanttRow]) -> Vec<(Spell, Span)> {
     let all = |what: Spell| {
-        let bars = critical.iter().flat_map(|it| &it.bars).filter(|it| it.what == what);
-        Span(bars.map(|it| it.until.since(it.from).0).sum())
+        let bars = critical.iter().flat_map(|row| &row.bars).filter(|bar| bar.what == what);
+        Span(bars.map(|bar| bar.until.since(bar.from).0).sum())
     };
-    let helps = [Spell::Gate, Spell::Queue].map(|it| (it, all(it)));
+    let helps = [Spell::Gate, Spell::Queue].map(|spell| (spell, all(spell)));
     helps.into_iter().filter(|(_, span)| *span >= HELP_LEAST).collect()
 }
 
 fn slower(rows: &[GanttRow], run: &RunView) -> Vec<(String, Span, Span)> {
-    let outer = |it: &&GanttRow| run.plan_step(it.step).is_some_and(|it| it.frame.is_none());
-    let mut slower: Vec<&GanttRow> = rows.iter().filter(outer).filter(|it| it.slower().is_some()).collect();
-    let more = |it: &&GanttRow| Reverse(it.took.unwrap_or_default().0 - it.median.unwrap_or_default().0);
+    let outer = |row: &&GanttRow| run.plan_step(row.step).is_some_and(|plan_step| plan_step.frame.is_none());
+    let mut slower: Vec<&GanttRow> = rows.iter().filter(outer).filter(|row| row.slower().is_some()).collect();
+    let more = |row: &&GanttRow| Reverse(row.took.unwrap_or_default().0 - row.median.unwrap_or_default().0);
     slower.sort_by_key(more);
     slower.truncate(SLOWER_MAX);
-    slower.into_iter().filter_map(|it| Some((it.name.clone(), it.took?, it.median?))).collect()
+    slower.into_iter().filter_map(|row| Some((row.name.clone(), row.took?, row.median?))).collect()
 }
 
 /// Work in as few lanes as it can have been done in, and how long people were waited for.
 fn lanes(timeline: &Timeline) -> Vec<Lane> {
-    let leaves = || timeline.rows.iter().filter(|it| !it.is_frame).flat_map(|it| &it.bars);
+    let leaves = || timeline.rows.iter().filter(|row| !row.is_frame).flat_map(|row| &row.bars);
     let mut work: Vec<Bar> =
-        leaves().filter(|it| matches!(it.what, Spell::Work | Spell::Undo)).copied().collect();
-    work.sort_by_key(|it| (it.from, it.until));
+        leaves().filter(|bar| matches!(bar.what, Spell::Work | Spell::Undo)).copied().collect();
+    work.sort_by_key(|bar| (bar.from, bar.until));
     let mut lanes: Vec<Vec<Bar>> = Vec::new();
     let mut free: BTreeSet<usize> = BTreeSet::new();
     let mut busy: BinaryHeap<Reverse<(Timestamp, usize)>> = BinaryHeap::new();
     for bar in work {
-        while let Some(Reverse((until, lane))) = busy.peek().copied().filter(|it| it.0.0 <= bar.from) {
+        while let Some(Reverse((until, lane))) =
+            busy.peek().copied().filter(|reverse| reverse.0.0 <= bar.from)
+        {
             debug_assert!(until <= bar.from, "it was looked at");
             busy.pop();
             free.insert(lane);
@@ -345,7 +347,7 @@ fn lanes(timeline: &Timeline) -> Vec<Lane> {
         out.push(Lane { name: format!("{more} more"), bars: Vec::new() });
     }
     let people: Vec<Bar> =
-        leaves().filter(|it| matches!(it.what, Spell::Gate | Spell::Doubt)).copied().collect();
+        leaves().filter(|bar| matches!(bar.what, Spell::Gate | Spell::Doubt)).copied().collect();
     if !people.is_empty() {
         out.push(Lane { name: "people".to_owned(), bars: people });
     }
@@ -373,17 +375,19 @@ impl Scale {
     /// The whole chart in so many cells: stretches of waiting have as many as their label, the others share the rest.
     pub(super) fn of(chart: &Chart, width: usize) -> Self {
         let mut stretches = chart.stretches.clone();
-        let ahead = chart.forecast.filter(|it| *it > chart.until);
+        let ahead = chart.forecast.filter(|forecast| *forecast > chart.until);
         let ahead_width = if ahead.is_some() { (width / 6).clamp(4, 16) } else { NOW_WIDTH };
         let room = width.saturating_sub(if chart.open { ahead_width } else { 0 }).max(1);
-        let squeezed = |it: &Stretch| if it.waits.is_some() { label(it).chars().count() + 2 } else { 0 };
+        let squeezed =
+            |stretch: &Stretch| if stretch.waits.is_some() { label(stretch).chars().count() + 2 } else { 0 };
         let mut fixed: usize = stretches.iter().map(squeezed).sum();
         // Where labels would leave nothing for the work, waiting is drawn as long as it was.
         if fixed * 2 > room {
-            stretches.iter_mut().for_each(|it| it.waits = None);
+            stretches.iter_mut().for_each(|stretch| stretch.waits = None);
             fixed = 0;
         }
-        let spans = |it: &Stretch| if it.waits.is_some() { 0 } else { it.until.since(it.from).0 };
+        let spans =
+            |stretch: &Stretch| if stretch.waits.is_some() { 0 } else { stretch.until.since(stretch.from).0 };
         let total: u64 = stretches.iter().map(spans).sum::<u64>().max(1);
         let rest = (room - fixed) as u64;
         let (mut parts, mut cell, mut gone) = (Vec::new(), 0_usize, 0_u64);
@@ -408,7 +412,7 @@ impl Scale {
 
     /// The cell of an instant.
     pub(super) fn cell(&self, at: Timestamp) -> usize {
-        let index = self.parts.partition_point(|(it, _, _)| it.from <= at).saturating_sub(1);
+        let index = self.parts.partition_point(|(stretch, _, _)| stretch.from <= at).saturating_sub(1);
         let Some((stretch, first, wide)) = self.parts.get(index) else { return 0 };
         let whole = stretch.until.since(stretch.from).0.max(1);
         let gone = at.min(stretch.until).since(stretch.from).0;
@@ -419,8 +423,8 @@ impl Scale {
     pub(super) fn squeezed(&self) -> impl Iterator<Item = (usize, usize, String)> {
         self.parts
             .iter()
-            .filter(|(it, _, _)| it.waits.is_some())
-            .map(|(it, cell, wide)| (*cell, *wide, label(it)))
+            .filter(|(stretch, _, _)| stretch.waits.is_some())
+            .map(|(stretch, cell, wide)| (*cell, *wide, label(stretch)))
     }
 
     /// Marks of the axis: cell and text, parted by at least so many cells.
@@ -430,17 +434,17 @@ impl Scale {
             300_000, 600_000, 1_800_000, 3_600_000, 14_400_000, 86_400_000,
         ];
         let long: Option<&(Stretch, usize, usize)> =
-            self.parts.iter().filter(|it| it.0.waits.is_none()).max_by_key(|it| it.2);
-        let Some((stretch, _, wide)) = long.filter(|it| it.2 > 0) else { return Vec::new() };
+            self.parts.iter().filter(|part| part.0.waits.is_none()).max_by_key(|part| part.2);
+        let Some((stretch, _, wide)) = long.filter(|row| row.2 > 0) else { return Vec::new() };
         let each = stretch.until.since(stretch.from).0.max(1) * least as u64 / *wide as u64;
         let step =
-            STEPS.into_iter().find(|it| *it >= each).unwrap_or_else(|| each.next_multiple_of(86_400_000));
+            STEPS.into_iter().find(|step| *step >= each).unwrap_or_else(|| each.next_multiple_of(86_400_000));
         let mut out: Vec<(usize, String)> = Vec::new();
         // What is written there already: where waiting is squeezed, and now.
         let mut taken: Vec<(usize, usize)> =
             self.squeezed().map(|(cell, wide, _)| (cell, cell + wide)).collect();
         taken.extend(self.now.map(|cell| (cell, cell + NOW_WIDTH + 1)));
-        for (stretch, first, wide) in self.parts.iter().filter(|it| it.0.waits.is_none()) {
+        for (stretch, first, wide) in self.parts.iter().filter(|part| part.0.waits.is_none()) {
             let begin = stretch.from.since(self.from).0.next_multiple_of(step);
             let end = stretch.until.since(self.from).0;
             let mut at = begin;

@@ -58,7 +58,7 @@ pub(super) struct GatesState {
 impl GatesState {
     pub(super) fn row(&self) -> Option<&InboxRow> {
         let selected = self.selected?;
-        self.rows.iter().find(|it| key_of(it) == selected)
+        self.rows.iter().find(|row| key_of(row) == selected)
     }
 
     /// The gate under the cursor.
@@ -91,15 +91,15 @@ impl GatesState {
 
     fn unseen_lines(&self) -> impl Iterator<Item = usize> {
         self.text.iter().flat_map(|text| {
-            let seen = self.seen.get(&text.of).filter(|it| it.hash == text.made_of.hash());
+            let seen = self.seen.get(&text.of).filter(|seen| seen.hash == text.made_of.hash());
             let lines = text.lines.iter().enumerate();
-            lines.filter(move |(_, line)| !seen.is_some_and(|it| it.has(line))).map(|(row, _)| row)
+            lines.filter(move |(_, line)| !seen.is_some_and(|seen| seen.has(line))).map(|(row, _)| row)
         })
     }
 
     /// True if an answer to this row is being recorded.
     pub(super) fn is_recording(&self, key: RowKey) -> bool {
-        self.sent.values().any(|it| *it == key)
+        self.sent.values().any(|row| *row == key)
     }
 }
 
@@ -138,7 +138,7 @@ impl MadeOf {
     /// The ask that it is the text of.
     pub(super) fn hash(&self) -> Option<Digest> {
         match self {
-            Self::Gate(it, _) => Some(it.hash),
+            Self::Gate(gate, _) => Some(gate.hash),
             Self::Run(_) => None,
         }
     }
@@ -189,8 +189,8 @@ impl Seen {
     }
 
     fn has(&self, line: &ProseLine) -> bool {
-        let row = self.rows.get(&line.of).and_then(|it| it.get(line.span.clone()));
-        row.is_some_and(|it| it.iter().all(|seen| *seen))
+        let row = self.rows.get(&line.of).and_then(|row| row.get(line.span.clone()));
+        row.is_some_and(|row| row.iter().all(|seen| *seen))
     }
 }
 

@@ -42,8 +42,8 @@ pub(super) fn rows(model: &Model, state: &HelpState) -> Vec<HelpRow> {
     } else {
         of_view(model)
     };
-    rows.retain(|it| fits(it, find));
-    rows.sort_by_key(|it| !it.keys.split(' ').any(|key| key == find));
+    rows.retain(|row| fits(row, find));
+    rows.sort_by_key(|row| !row.keys.split(' ').any(|key| key == find));
     rows
 }
 
@@ -64,7 +64,7 @@ fn of_scope(keymap: &Keymap, table: Scope, from: Scope) -> Vec<HelpRow> {
         if table != from && !keymap.can_be_typed(from, &binding.keys) {
             continue;
         }
-        match rows.iter_mut().find(|it| it.intent == intent) {
+        match rows.iter_mut().find(|row| row.intent == intent) {
             Some(row) => {
                 row.keys.push(' ');
                 row.keys.push_str(&shown(&binding.keys));
@@ -84,7 +84,7 @@ fn fits(row: &HelpRow, find: &str) -> bool {
 
 /// The view whose own keys stand in a table.
 pub(super) fn view_of(scope: Scope) -> Option<View> {
-    View::ALL.iter().copied().find(|it| it.scope() == scope)
+    View::ALL.iter().copied().find(|view| view.scope() == scope)
 }
 
 /// Returns true if a row can be executed from the help: it acts as its key would, and belongs to no field or

@@ -205,8 +205,8 @@ impl Keymap {
 
     /// The meaning of a key in the past: its own keys first, then those of the view shown there.
     pub(super) fn find_over(&self, over: Scope, view: Scope, typed: &[Press]) -> Found {
-        let own = over.chain().iter().filter(|it| it.is_over()).flat_map(|it| self.bindings(*it));
-        match own.into_iter().find(|it| it.keys == typed) {
+        let own = over.chain().iter().filter(|scope| scope.is_over()).flat_map(|scope| self.bindings(*scope));
+        match own.into_iter().find(|binding| binding.keys == typed) {
             Some(binding) => Found::Intents(binding.intents.clone()),
             None => self.find(view, typed),
         }
@@ -214,19 +214,22 @@ impl Keymap {
 
     /// The possible continuations of the keys typed so far: the remaining keys and the command.
     pub fn continuations(&self, scope: Scope, typed: &[Press]) -> Vec<(String, Intent)> {
-        let follows =
-            self.reach(scope).filter(|it| it.keys.len() > typed.len() && it.keys.starts_with(typed));
-        follows.filter_map(|it| Some((shown(&it.keys[typed.len()..]), *it.intents.first()?))).collect()
+        let follows = self
+            .reach(scope)
+            .filter(|binding| binding.keys.len() > typed.len() && binding.keys.starts_with(typed));
+        follows
+            .filter_map(|follow| Some((shown(&follow.keys[typed.len()..]), *follow.intents.first()?)))
+            .collect()
     }
 
     /// The first keys that lead to a command from a scope, as they are shown; nothing when none do.
     pub fn keys_of(&self, scope: Scope, intent: Intent) -> Option<String> {
-        self.reach(scope).find(|it| it.intents == [intent]).map(|it| shown(&it.keys))
+        self.reach(scope).find(|binding| binding.intents == [intent]).map(|binding| shown(&binding.keys))
     }
 
     /// Returns true if these keys give a command in a scope and no other keys hide them.
     pub(super) fn can_be_typed(&self, scope: Scope, keys: &[Press]) -> bool {
-        self.reach(scope).any(|it| it.keys == keys)
+        self.reach(scope).any(|binding| binding.keys == keys)
     }
 
     /// The rows of one scope, in the order of the file.
@@ -243,11 +246,11 @@ impl Keymap {
     /// with them, which could not be typed any more.
     fn reach(&self, scope: Scope) -> impl Iterator<Item = &Binding> {
         let own = self.bindings(scope.chain()[0]);
-        let rest = scope.chain()[1..].iter().flat_map(|it| self.bindings(*it));
-        let hides = |own: &Binding, it: &Binding| {
-            own.keys == it.keys || (!own.intents.is_empty() && it.keys.starts_with(&own.keys))
+        let rest = scope.chain()[1..].iter().flat_map(|scope| self.bindings(*scope));
+        let hides = |own: &Binding, binding: &Binding| {
+            own.keys == binding.keys || (!own.intents.is_empty() && binding.keys.starts_with(&own.keys))
         };
-        own.iter().chain(rest.filter(move |it| !own.iter().any(|own| hides(own, it))))
+        own.iter().chain(rest.filter(move |binding| !own.iter().any(|own| hides(own, binding))))
     }
 
     fn overlaid(mut self, text: &str) -> Result<Self, Vec<KeymapError>> {
@@ -328,11 +331,11 @@ impl Reader<'_> {
         }
         let words: Vec<&str> = match command.get_ref() {
             DeValue::String(word) => vec![word.as_ref()],
-            DeValue::Array(words) => words.iter().filter_map(|it| it.get_ref().as_str()).collect(),
+            DeValue::Array(words) => words.iter().filter_map(|word| word.get_ref().as_str()).collect(),
             _ => Vec::new(),
         };
         let rows = into.bindings.entry(scope).or_default();
-        let found = rows.iter().position(|it| it.keys == keys);
+        let found = rows.iter().position(|row| row.keys == keys);
         if words == ["none"] {
             // An empty row of a view also hides what `normal` binds.
             match found {
@@ -393,14 +396,16 @@ impl Reader<'_> {
     /// A key that others begin with can never be reached, or makes them unreachable.
     fn check_shadows(&mut self, keymap: &Keymap) {
         for (scope, _) in SCOPES {
-            let rows: Vec<&Binding> = keymap.reach(*scope).filter(|it| !it.intents.is_empty()).collect();
+            let rows: Vec<&Binding> =
+                keymap.reach(*scope).filter(|binding| !binding.intents.is_empty()).collect();
             for short in &rows {
-                for long in rows.iter().filter(|it| it.keys.len() > short.keys.len()) {
+                for long in rows.iter().filter(|row| row.keys.len() > short.keys.len()) {
                     if !long.keys.starts_with(&short.keys) {
                         continue;
                     }
                     let place = |keys: &[Press]| {
-                        let own = scope.chain().iter().find_map(|it| self.places.get(&(*it, keys.to_vec())));
+                        let own =
+                            scope.chain().iter().find_map(|value| self.places.get(&(*value, keys.to_vec())));
                         own.copied()
                     };
                     let Some(line) = place(&long.keys).max(place(&short.keys)) else { continue };
@@ -425,7 +430,7 @@ impl Reader<'_> {
 
     fn line(&self, place: &Range<usize>) -> usize {
         let end = place.start.min(self.text.len());
-        self.text.get(..end).map_or(0, |it| it.matches('\n').count()) + 1
+        self.text.get(..end).map_or(0, |text| text.matches('\n').count()) + 1
     }
 }
 
@@ -439,11 +444,13 @@ fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
 }
 
 fn did_you_mean(word: &str) -> String {
-    let near = Intent::all().find(|it| {
+    let near = Intent::all().find(|intent| {
         !word.is_empty()
-            && (it.name().starts_with(word) || it.name().contains(word) || word.contains(it.name()))
+            && (intent.name().starts_with(word)
+                || intent.name().contains(word)
+                || word.contains(intent.name()))
     });
-    near.map_or_else(String::new, |it| format!("; did you mean `{}`?", it.name()))
+    near.map_or_else(String::new, |intent| format!("; did you mean `{}`?", intent.name()))
 }
 
 const NAMED: &[(&str, Key)] = &[
@@ -475,15 +482,16 @@ pub fn parse_keys(text: &str) -> Result<Vec<Press>, String> {
         let mut press = Press::of(Key::Esc);
         let mut rest = word;
         loop {
-            if let Some(after) = rest.strip_prefix("ctrl-").filter(|it| !it.is_empty()) {
+            if let Some(after) = rest.strip_prefix("ctrl-").filter(|rest| !rest.is_empty()) {
                 (press.ctrl, rest) = (true, after);
-            } else if let Some(after) = rest.strip_prefix("alt-").filter(|it| !it.is_empty()) {
+            } else if let Some(after) = rest.strip_prefix("alt-").filter(|rest| !rest.is_empty()) {
                 (press.alt, rest) = (true, after);
             } else {
                 break;
             }
         }
-        let function = || rest.strip_prefix('f')?.parse().ok().filter(|it| (1..=12).contains(it)).map(Key::F);
+        let function =
+            || rest.strip_prefix('f')?.parse().ok().filter(|number| (1..=12).contains(number)).map(Key::F);
         let named = NAMED.iter().find(|(name, _)| *name == rest).map(|(_, key)| *key).or_else(function);
         let mut chars = rest.chars();
         match (named, chars.next(), chars.as_str()) {
@@ -568,7 +576,8 @@ mod tests {
     #[track_caller]
     fn check(text: &str, errors: &[&str]) {
         let found = Keymap::with_user(text).err().unwrap_or_default();
-        let found: Vec<String> = found.iter().map(|it| format!("{}: {}", it.line, it.message)).collect();
+        let found: Vec<String> =
+            found.iter().map(|error| format!("{}: {}", error.line, error.message)).collect();
         assert_eq!(found, errors);
     }
 

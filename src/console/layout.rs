@@ -162,7 +162,7 @@ pub(super) fn dag(model: &Model) -> DagLayout {
     let dag_places = |shows_map| dag_places(frame.width, model.size, title, body, shows_map, panes.share);
     if model.dag.view.zoom == Zoom::Outline {
         let mut places = dag_places(false);
-        let rows = model.dag.picture.as_ref().map_or(0, |it| it.layout.size().1);
+        let rows = model.dag.picture.as_ref().map_or(0, |picture| picture.layout.size().1);
         if frame.width >= Width::Two || rows >= TREE_ROWS {
             let (tree, near) = split_across(places.graph, places.graph.width * 45 / 100);
             let (strip, tree) = split_across(tree, 3);
@@ -173,8 +173,8 @@ pub(super) fn dag(model: &Model) -> DagLayout {
     }
     let places = dag_places(!model.dag.map_hidden);
     // Without anything out of sight a map says nothing.
-    let fits = model.dag.picture.as_ref().is_none_or(|it| {
-        let (width, height) = it.layout.size();
+    let fits = model.dag.picture.as_ref().is_none_or(|picture| {
+        let (width, height) = picture.layout.size();
         width <= i32::from(places.graph.width) && height <= i32::from(places.graph.height)
     });
     if fits { dag_places(false) } else { places }
@@ -638,7 +638,7 @@ pub(super) fn inside_travel((width, height): (u16, u16)) -> TravelLayout {
     let (body, below) = split_down(below, rest - scrubber - lower);
     let (lower, scrubber) = split_down(below, lower);
     let (around, changes) = split_across(lower, width * 65 / 100);
-    let shown = |it: Rect| (it.height > 0).then_some(it);
+    let shown = |area: Rect| (area.height > 0).then_some(area);
     let track = match scrubber.height {
         0 => None,
         1 | 2 => Some(Rect { height: 1, ..inset(scrubber, 9, 0, 0) }),
@@ -717,7 +717,7 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
     let mut tabs = Vec::new();
     for given_up in 0..=GIVE_UP.len() {
         tabs = tabs_without(model, from, &GIVE_UP[..given_up], wide);
-        let ends = tabs.iter().map(|it| it.text.width() + 2 + usize::from(wide)).sum::<usize>();
+        let ends = tabs.iter().map(|tab| tab.text.width() + 2 + usize::from(wide)).sum::<usize>();
         if ends <= room {
             break;
         }
@@ -728,7 +728,7 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
 fn tabs_without(model: &Model, from: usize, given_up: &[View], wide: bool) -> Vec<Tab> {
     let mut x = from;
     let mut tabs = Vec::new();
-    for view in View::ALL.iter().filter(|it| it.has_tab()) {
+    for view in View::ALL.iter().filter(|view| view.has_tab()) {
         let key = model.keys.keys_of(view.scope(), view.intent()).unwrap_or_default();
         let count = count_of(model, *view);
         let name = match count {
@@ -737,9 +737,10 @@ fn tabs_without(model: &Model, from: usize, given_up: &[View], wide: bool) -> Ve
             Some(_) => view.name().get(..1).unwrap_or_default(),
             None => "",
         };
-        let count = count.map(|it| it.to_string());
+        let count = count.map(|count| count.to_string());
         let words = [key, name.to_owned(), count.unwrap_or_default()];
-        let name = words.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let name =
+            words.iter().filter(|word| !word.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ");
         let text = if wide { format!(" {name} ") } else { name };
         let width = text.width() + 2;
         tabs.push(Tab { view: *view, x: u16::try_from(x).unwrap_or(u16::MAX), text });
@@ -751,8 +752,8 @@ fn tabs_without(model: &Model, from: usize, given_up: &[View], wide: bool) -> Ve
 /// The number beside a view's name; None if the view counts nothing.
 fn count_of(model: &Model, view: View) -> Option<usize> {
     match view {
-        View::Gates => Some(model.board.inbox_len()).filter(|it| *it > 0),
-        View::Errors => Some(model.board.urgent_error_count()).filter(|it| *it > 0),
+        View::Gates => Some(model.board.inbox_len()).filter(|inbox_len| *inbox_len > 0),
+        View::Errors => Some(model.board.urgent_error_count()).filter(|count| *count > 0),
         View::Runs | View::Dag | View::Health | View::Logs => None,
         View::Time | View::Audit | View::Agents | View::Tools => None,
     }
@@ -764,7 +765,7 @@ pub(super) fn tab_at(model: &Model, column: u16) -> Option<View> {
         let width = u16::try_from(tab.text.width() + 2).unwrap_or(u16::MAX);
         (tab.x..tab.x.saturating_add(width)).contains(&column)
     };
-    tabs(model).iter().find(|it| hit(it)).map(|it| it.view)
+    tabs(model).iter().find(|tab| hit(tab)).map(|tab| tab.view)
 }
 
 pub(super) fn split_down(area: Rect, height: u16) -> (Rect, Rect) {

@@ -39,13 +39,13 @@ impl LogLevel {
     /// The level of a line; one that says nothing of itself is `Info`.
     pub(super) fn of(line: &[u8]) -> Self {
         let words: Vec<&str> = line[..line.len().min(LOOKED_AT)]
-            .split(|it| !(it.is_ascii_alphanumeric() || *it == b'_'))
-            .filter_map(|it| std::str::from_utf8(it).ok())
-            .filter(|it| !it.is_empty())
+            .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+            .filter_map(|part| std::str::from_utf8(part).ok())
+            .filter(|text| !text.is_empty())
             .collect();
         words
             .first()
-            .and_then(|it| lettered(it))
+            .and_then(|word| lettered(word))
             .or_else(|| declared(&words))
             .unwrap_or_else(|| guessed(&words))
     }
@@ -98,7 +98,7 @@ impl LogLevel {
 /// `E0612 12:04:31.118 …`: a letter and the day, as glog writes.
 fn lettered(word: &str) -> Option<LogLevel> {
     let (letter, day) = word.split_at_checked(1)?;
-    let is_day = day.len() == 4 && day.bytes().all(|it| it.is_ascii_digit());
+    let is_day = day.len() == 4 && day.bytes().all(|byte| byte.is_ascii_digit());
     is_day.then_some(())?;
     Some(match letter {
         "I" => LogLevel::Info,
@@ -112,8 +112,9 @@ fn lettered(word: &str) -> Option<LogLevel> {
 fn declared(words: &[&str]) -> Option<LogLevel> {
     let mut before = "";
     for (place, word) in words.iter().enumerate() {
-        let is_key = KEYS.iter().any(|it| it.eq_ignore_ascii_case(before));
-        let is_loud = place < NAMED_AMONG && word.len() > 3 && word.bytes().all(|it| it.is_ascii_uppercase());
+        let is_key = KEYS.iter().any(|key| key.eq_ignore_ascii_case(before));
+        let is_loud =
+            place < NAMED_AMONG && word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
         if is_key && let Ok(number) = word.parse::<u32>() {
             return Some(match number {
                 0..30 => LogLevel::Debug,
@@ -132,16 +133,19 @@ fn declared(words: &[&str]) -> Option<LogLevel> {
 
 /// By its words; `0 errors`, `no error` and `failed: 0` are none.
 fn guessed(words: &[&str]) -> LogLevel {
-    let is_none = |it: Option<&&str>| it.is_some_and(|it| matches!(*it, "0" | "no" | "No" | "without"));
+    let is_none =
+        |text: Option<&&str>| text.is_some_and(|text| matches!(*text, "0" | "no" | "No" | "without"));
     let about = |place: usize| {
-        is_none(place.checked_sub(1).and_then(|it| words.get(it))) || words.get(place + 1) == Some(&"0")
+        is_none(place.checked_sub(1).and_then(|place| words.get(place))) || words.get(place + 1) == Some(&"0")
     };
     let wrong = |word: &str| {
-        WRONG.iter().any(|it| it.eq_ignore_ascii_case(word))
+        WRONG.iter().any(|text| text.eq_ignore_ascii_case(word))
             || (word.len() > 5 && (word.ends_with("Error") || word.ends_with("Exception")))
     };
-    let warns = |word: &str| ["warning", "warn", "deprecated"].iter().any(|it| it.eq_ignore_ascii_case(word));
-    let any = |is: &dyn Fn(&str) -> bool| words.iter().enumerate().any(|(place, it)| is(it) && !about(place));
+    let warns =
+        |word: &str| ["warning", "warn", "deprecated"].iter().any(|text| text.eq_ignore_ascii_case(word));
+    let any =
+        |is: &dyn Fn(&str) -> bool| words.iter().enumerate().any(|(place, word)| is(word) && !about(place));
     match () {
         () if any(&wrong) => LogLevel::Error,
         () if any(&warns) => LogLevel::Warn,

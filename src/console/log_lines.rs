@@ -243,18 +243,18 @@ impl LogLines {
 
     /// The number of lines that the filter shows.
     pub(super) fn shown(&self) -> usize {
-        if self.only.is_empty() { self.len() } else { self.lines.iter().filter(|it| it.fits).count() }
+        if self.only.is_empty() { self.len() } else { self.lines.iter().filter(|line| line.fits).count() }
     }
 
     /// The number of hits up to a line, and the number of all hits.
     pub(super) fn rank(&self, number: u64) -> (usize, usize) {
-        let hits = self.lines.iter().zip(self.base..).filter(|(it, _)| it.hit && self.shows(it));
+        let hits = self.lines.iter().zip(self.base..).filter(|(line, _)| line.hit && self.shows(line));
         hits.fold((0, 0), |(rank, all), (_, at)| (rank + usize::from(at <= number), all + 1))
     }
 
     /// The nearest hit beyond a line, else the first from the other end.
     pub(super) fn next_hit(&self, number: u64, forward: bool) -> Option<u64> {
-        let is_hit = |it: &u64| self.line(*it).is_some_and(|line| line.hit && self.shows(line));
+        let is_hit = |index: &u64| self.line(*index).is_some_and(|line| line.hit && self.shows(line));
         if forward {
             (number.saturating_add(1)..self.end())
                 .find(is_hit)
@@ -267,7 +267,7 @@ impl LogLines {
 
     /// The line so many shown lines away, or the last one that way; nothing when none is shown.
     pub(super) fn away(&self, number: u64, lines: usize, forward: bool) -> Option<u64> {
-        let shown = |it: &u64| self.line(*it).is_some_and(|line| self.shows(line));
+        let shown = |index: &u64| self.line(*index).is_some_and(|line| self.shows(line));
         let number = number.clamp(self.base, self.end().saturating_sub(1).max(self.base));
         let (before, after) =
             (|| (self.base..number).rev().filter(shown), || (number + 1..self.end()).filter(shown));
@@ -283,7 +283,7 @@ impl LogLines {
 
     /// This line when it is shown, else one near it; nothing when none is shown.
     pub(super) fn nearest(&self, number: u64) -> Option<u64> {
-        let shown = |it: &u64| self.line(*it).is_some_and(|line| self.shows(line));
+        let shown = |index: &u64| self.line(*index).is_some_and(|line| self.shows(line));
         let number = number.clamp(self.base, self.end().saturating_sub(1).max(self.base));
         (number..self.end()).find(shown).or_else(|| (self.base..number).rev().find(shown))
     }
@@ -306,7 +306,7 @@ impl LogLines {
     }
 
     fn source(&mut self, wanted: Source) -> u32 {
-        let known = self.sources.iter().position(|it| *it == wanted);
+        let known = self.sources.iter().position(|source| *source == wanted);
         let place = known.unwrap_or(self.sources.len());
         if known.is_none() {
             self.sources.push(wanted);
@@ -354,7 +354,7 @@ impl LogLines {
             return;
         }
         let mut order: Vec<usize> = (0..keys.len()).collect();
-        order.sort_by_key(|it| keys[*it]);
+        order.sort_by_key(|number| keys[*number]);
         let mut places = vec![0_u64; keys.len()];
         let mut old: Vec<Option<LogLine>> = self.lines.drain(..).map(Some).collect();
         for (place, from) in (0_u64..).zip(&order) {
@@ -364,7 +364,7 @@ impl LogLines {
         let base = self.base;
         let place = |number: u64| {
             let index = usize::try_from(number.checked_sub(base)?).ok()?;
-            places.get(index).map(|it| base + it)
+            places.get(index).map(|place| base + place)
         };
         for feed in self.feeds.values_mut() {
             feed.open = feed.open.and_then(place);
@@ -413,14 +413,14 @@ impl LogLines {
             self.append(&mut feed, piece, times);
             self.let_go_of_first(floor);
         }
-        feed.start = feed.start.max(self.feeds.get(&attempt).map_or(0, |it| it.start));
+        feed.start = feed.start.max(self.feeds.get(&attempt).map_or(0, |feed| feed.start));
         self.feeds.insert(attempt, feed);
         true
     }
 
     /// Marks the bytes from the end of the held output up to this offset as not kept.
     pub(super) fn skip_to(&mut self, attempt: AttemptId, from: u64) {
-        let Some(mut feed) = self.feeds.get(&attempt).cloned().filter(|it| from > it.end) else { return };
+        let Some(mut feed) = self.feeds.get(&attempt).cloned().filter(|feed| from > feed.end) else { return };
         let (end, source) = (feed.end, feed.source);
         self.push(LogLine {
             source,
@@ -436,18 +436,18 @@ impl LogLines {
 
     /// Puts what stood before in front of the only attempt that is read. `from` and `bytes` end where it begins.
     pub(super) fn put_before(&mut self, attempt: AttemptId, (from, bytes): (u64, &[u8]), times: &Arrivals) {
-        let Some(start) = self.feeds.get(&attempt).map(|it| it.start) else { return };
+        let Some(start) = self.feeds.get(&attempt).map(|feed| feed.start) else { return };
         let whole = usize::try_from(start.saturating_sub(from)).unwrap_or(0).min(bytes.len());
         let mut older = Self::default();
         older.begin(attempt, Timestamp::default(), from);
         older.take(attempt, (from, &bytes[..whole]), times, u64::MAX);
         self.has_times |= older.has_times;
-        if older.lines.back().is_some_and(|it| !it.ended)
+        if older.lines.back().is_some_and(|line| !line.ended)
             && let Some(first) = self.lines.front_mut()
         {
             first.goes_on = true;
         }
-        let source = self.feeds.get(&attempt).map_or(0, |it| it.source);
+        let source = self.feeds.get(&attempt).map_or(0, |feed| feed.source);
         while let Some(mut line) = older.lines.pop_back() {
             line.source = source;
             line.ended = true;
@@ -465,7 +465,7 @@ impl LogLines {
 
     /// Says that nothing before was kept.
     pub(super) fn nothing_before(&mut self, attempt: AttemptId) {
-        let Some(feed) = self.feeds.get_mut(&attempt).filter(|it| it.start > 0) else { return };
+        let Some(feed) = self.feeds.get_mut(&attempt).filter(|feed| feed.start > 0) else { return };
         let line = LogLine {
             source: feed.source,
             to: feed.start,
@@ -485,7 +485,7 @@ impl LogLines {
         let ends = piece.last() == Some(&b'\n');
         let mut rest = if ends { &piece[..piece.len() - 1] } else { piece };
         loop {
-            let number = match feed.open.filter(|it| *it >= self.base) {
+            let number = match feed.open.filter(|number| *number >= self.base) {
                 Some(number) => number,
                 None => self.push(LogLine {
                     source: feed.source,
@@ -550,7 +550,9 @@ impl LogLines {
 
     fn forgotten(&mut self, line: &LogLine) {
         self.levels[line.level as usize] -= 1;
-        if let Some((minute, count)) = minute_of(line).and_then(|it| Some((it, self.minutes.get_mut(&it)?))) {
+        if let Some((minute, count)) =
+            minute_of(line).and_then(|minute| Some((minute, self.minutes.get_mut(&minute)?)))
+        {
             *count -= 1;
             if *count == 0 {
                 self.minutes.remove(&minute);
@@ -573,7 +575,7 @@ impl LogLines {
             self.base += 1;
             self.cost -= cost(&line);
             self.forgotten(&line);
-            if let Some(feed) = self.attempt_of(&line).and_then(|it| self.feeds.get_mut(&it)) {
+            if let Some(feed) = self.attempt_of(&line).and_then(|attempt| self.feeds.get_mut(&attempt)) {
                 feed.start = feed.start.max(line.to);
             }
         }
@@ -592,7 +594,7 @@ impl LogLines {
     }
 
     fn index(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.base)?).ok().filter(|it| *it < self.lines.len())
+        usize::try_from(number.checked_sub(self.base)?).ok().filter(|number| *number < self.lines.len())
     }
 }
 
@@ -637,7 +639,7 @@ fn whole_characters(text: &[u8], room: usize, is_first: bool) -> usize {
 
 /// The minute in which a line came, once for each line.
 fn minute_of(line: &LogLine) -> Option<i64> {
-    line.at.filter(|_| !line.goes_on).map(|it| it.0.div_euclid(60_000))
+    line.at.filter(|_| !line.goes_on).map(|moment| moment.0.div_euclid(60_000))
 }
 
 fn voice(sources: &[Source], source: u32) -> Option<Voice> {
@@ -660,7 +662,7 @@ mod tests {
     const B: AttemptId = AttemptId { run: RunId(1), step: StepIx(1), number: 1 };
 
     fn lines_of(lines: &LogLines) -> Vec<String> {
-        lines.lines.iter().map(|it| String::from_utf8_lossy(&it.bytes).into_owned()).collect()
+        lines.lines.iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
     }
 
     fn begun(start: u64) -> LogLines {
@@ -706,8 +708,8 @@ mod tests {
         lines.take(A, (0, text.as_bytes()), &Arrivals::default(), u64::MAX);
         lines.take(A, (text.len() as u64, b"!\nnext\n"), &Arrivals::default(), u64::MAX);
         assert_eq!(lines_of(&lines).concat(), format!("{text}!next"));
-        assert!(lines.lines.iter().all(|it| it.bytes.len() <= PIECE_BYTES_MAX && it.ended));
-        assert_eq!(lines.lines.iter().filter(|it| !it.goes_on).count(), 2);
+        assert!(lines.lines.iter().all(|line| line.bytes.len() <= PIECE_BYTES_MAX && line.ended));
+        assert_eq!(lines.lines.iter().filter(|line| !line.goes_on).count(), 2);
         let broken = vec![0x80_u8; 3 * PIECE_BYTES_MAX];
         lines.take(B, (0, &broken), &Arrivals::default(), u64::MAX);
         assert_eq!(lines.feeds[&B].end, broken.len() as u64);
@@ -799,7 +801,7 @@ mod tests {
         let mut times = came(0, 5);
         times.push(4, Some(Timestamp(9)));
         lines.take(A, (0, b"one\ntwo\n"), &times, u64::MAX);
-        let at: Vec<_> = lines.lines.iter().map(|it| it.at.map(|it| it.0)).collect();
+        let at: Vec<_> = lines.lines.iter().map(|line| line.at.map(|moment| moment.0)).collect();
         assert_eq!(at, [Some(5), Some(9)]);
         assert!(lines.has_times() && !begun(0).has_times());
         assert_eq!((lines.per_minute(2), begun(0).per_minute(2)), (Some((Timestamp(0), vec![0, 2])), None));

@@ -84,7 +84,7 @@ pub(super) fn rows_of(number: u64, line: &LogLine, look: RowLook<'_>) -> Vec<Log
 
 /// The line as text that may be copied: what is shown of it.
 pub(super) fn text_of(line: &LogLine, glyphs: Glyphs) -> String {
-    glyphs_of(line, glyphs).into_iter().map(|it| it.c).collect()
+    glyphs_of(line, glyphs).into_iter().map(|glyph| glyph.c).collect()
 }
 
 fn glyphs_of(line: &LogLine, look: Glyphs) -> Vec<Glyph> {
@@ -161,7 +161,7 @@ fn mark_matches(glyphs: &mut [Glyph], find: &Needle) {
     let mut at = 0;
     while at + needle.len() <= glyphs.len() {
         if needle.iter().enumerate().all(|(offset, c)| small(glyphs[at + offset].c) == *c) {
-            glyphs[at..at + needle.len()].iter_mut().for_each(|it| it.ink = Ink::Match);
+            glyphs[at..at + needle.len()].iter_mut().for_each(|glyph| glyph.ink = Ink::Match);
             at += needle.len();
         } else {
             at += 1;
@@ -170,8 +170,8 @@ fn mark_matches(glyphs: &mut [Glyph], find: &Needle) {
 }
 
 fn mark_pattern(glyphs: &mut [Glyph], pattern: &Pattern) {
-    let text: String = glyphs.iter().map(|it| it.c).collect();
-    let mut glyphs = text.char_indices().map(|it| it.0).zip(glyphs).peekable();
+    let text: String = glyphs.iter().map(|glyph| glyph.c).collect();
+    let mut glyphs = text.char_indices().map(|entry| entry.0).zip(glyphs).peekable();
     for (from, to) in pattern.places(&text) {
         while glyphs.next_if(|(at, _)| *at < from).is_some() {}
         while let Some((_, glyph)) = glyphs.next_if(|(at, _)| *at < to) {
@@ -183,8 +183,8 @@ fn mark_pattern(glyphs: &mut [Glyph], pattern: &Pattern) {
 /// The number of glyphs that fit into a row; at least one, so that wrapping ends.
 fn fitting(glyphs: &[Glyph], width: usize) -> usize {
     let mut used = 0;
-    let fits = glyphs.iter().take_while(|it| {
-        used += cells(it.c);
+    let fits = glyphs.iter().take_while(|glyph| {
+        used += cells(glyph.c);
         used <= width
     });
     fits.count().max(1).min(glyphs.len())
@@ -193,10 +193,10 @@ fn fitting(glyphs: &[Glyph], width: usize) -> usize {
 /// The visible part of an unwrapped line, and true if it continues to the right.
 fn window(glyphs: &[Glyph], left: usize, width: usize) -> (Vec<Stroke>, bool) {
     let mut skipped = 0;
-    let begin = glyphs.iter().position(|it| {
+    let begin = glyphs.iter().position(|glyph| {
         let gone = skipped >= left;
-        skipped += cells(it.c);
-        gone && cells(it.c) > 0
+        skipped += cells(glyph.c);
+        gone && cells(glyph.c) > 0
     });
     let rest = &glyphs[begin.unwrap_or(glyphs.len())..];
     let count = if rest.is_empty() { 0 } else { fitting(rest, width) };
@@ -269,7 +269,7 @@ mod tests {
         let find = Needle::default();
         let rows = rows_of(0, &line("日本語ab".as_bytes()), look(&find, 3, true));
         let texts: Vec<String> =
-            rows.iter().map(|it| it.strokes.iter().map(|it| it.text.as_str()).collect()).collect();
+            rows.iter().map(|row| row.strokes.iter().map(|stroke| stroke.text.as_str()).collect()).collect();
         assert_eq!(texts, ["日", "本", "語a", "b"]);
         assert_eq!(rows_of(0, &line(b""), look(&find, 3, true)).len(), 1);
     }
@@ -278,7 +278,8 @@ mod tests {
     fn what_is_found_is_marked_also_around_odd_signs() {
         let find = Needle::of("err").expect("a word");
         let rows = rows_of(0, &line(b"x ERR\x1b err"), look(&find, 80, false));
-        let marked: Vec<(&str, Ink)> = rows[0].strokes.iter().map(|it| (it.text.as_str(), it.ink)).collect();
+        let marked: Vec<(&str, Ink)> =
+            rows[0].strokes.iter().map(|stroke| (stroke.text.as_str(), stroke.ink)).collect();
         assert_eq!(
             marked,
             [
@@ -295,8 +296,12 @@ mod tests {
     fn a_pattern_is_marked_where_it_is_found() {
         let find = Needle::of("~[0-9]+ ms").expect("a pattern");
         let rows = rows_of(0, &line("é 12 ms, 日 7 ms".as_bytes()), look(&find, 80, false));
-        let marked: Vec<&str> =
-            rows[0].strokes.iter().filter(|it| it.ink == Ink::Match).map(|it| it.text.as_str()).collect();
+        let marked: Vec<&str> = rows[0]
+            .strokes
+            .iter()
+            .filter(|stroke| stroke.ink == Ink::Match)
+            .map(|stroke| stroke.text.as_str())
+            .collect();
         assert_eq!(marked, ["12 ms", "7 ms"]);
     }
 

@@ -28,13 +28,13 @@ fn want_of(lookup: Lookup) -> Want {
 }
 
 fn offered(offer: Offer) -> Offered {
-    let input = |it: cuelight_runtime::OfferedInput| OfferedInput {
-        name: it.name,
-        kind: it.kind,
-        required: it.required,
-        default: it.default,
-        choices: it.choices,
-        about: it.about,
+    let input = |input: cuelight_runtime::OfferedInput| OfferedInput {
+        name: input.name,
+        kind: input.kind,
+        required: input.required,
+        default: input.default,
+        choices: input.choices,
+        about: input.about,
     };
     Offered {
         files: offer.files,
@@ -51,7 +51,7 @@ fn sheet(page: Page) -> Sheet {
         Page::Records(records) => Sheet::Records(records),
         Page::Chain { records, head, broken } => Sheet::Chain { records, head, broken },
         Page::Bytes { from, bytes, total, times } => Sheet::Bytes { from, bytes, total, times },
-        Page::Agents(it) => Sheet::Agents(it),
+        Page::Agents(about) => Sheet::Agents(about),
         Page::Workflow(offer) => Sheet::Workflow(offered(*offer)),
         Page::Plan(_) | Page::Past(_) => Sheet::Missing("could not show that here".to_owned()),
         Page::Missing(why) => Sheet::Missing(why),

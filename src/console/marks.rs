@@ -48,7 +48,7 @@ pub fn mark_of_step(step: &StepView, board: &Board, now: Timestamp) -> Mark {
         StepState::Ready => Mark::Ready,
         StepState::Waiting => match step.wait() {
             Some(WaitReason::Person(gate)) => {
-                board.gate(*gate).map_or(Mark::Gate, |it| mark_of_gate(it, now))
+                board.gate(*gate).map_or(Mark::Gate, |gate| mark_of_gate(gate, now))
             }
             Some(WaitReason::BackOff { .. }) => Mark::Retry,
             Some(

@@ -378,7 +378,7 @@ impl RunOrder {
             "STEPS" => "PROGRESS",
             title => title,
         };
-        Self::ALL.iter().find(|(_, _, column)| *column == title && !title.is_empty()).map(|it| it.0)
+        Self::ALL.iter().find(|(_, _, column)| *column == title && !title.is_empty()).map(|order| order.0)
     }
 }
 
@@ -845,7 +845,7 @@ impl Model {
             (Some(Overlay::Palette(_) | Overlay::Launch(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
             (Some(Overlay::Form(_)), _) => Scope::Form,
-            (None, None) => self.travel.as_ref().map_or(self.view.scope(), |it| it.scope()),
+            (None, None) => self.travel.as_ref().map_or(self.view.scope(), |travel| travel.scope()),
         }
     }
 
@@ -862,8 +862,8 @@ impl Model {
             View::Gates => self.gates.selected.map(|(_, run, _)| run),
             View::Logs => self.logs.run,
             View::Time => self.time.run,
-            View::Errors => super::update::selected_error(self).map(|it| it.run),
-            View::Audit => self.audit.row().and_then(|it| it.run),
+            View::Errors => super::update::selected_error(self).map(|selected_error| selected_error.run),
+            View::Audit => self.audit.row().and_then(|row| row.run),
             View::Health | View::Agents | View::Tools => None,
         }
     }
@@ -876,8 +876,10 @@ impl Model {
             View::Gates => self.gates.selected.map(|(_, _, step)| step),
             View::Logs => self.logs.step,
             View::Time => self.time.selected,
-            View::Audit => self.audit.row().and_then(|it| it.step),
-            View::Errors => super::update::selected_error(self).and_then(|it| it.step),
+            View::Audit => self.audit.row().and_then(|row| row.step),
+            View::Errors => {
+                super::update::selected_error(self).and_then(|selected_error| selected_error.step)
+            }
             View::Health | View::Agents | View::Tools => None,
         }
     }
@@ -889,12 +891,12 @@ impl Model {
 
     /// The newest board, also while the past is seen.
     pub fn live(&self) -> &Arc<Board> {
-        self.travel.as_ref().map_or(&self.board, |it| &it.live)
+        self.travel.as_ref().map_or(&self.board, |travel| &travel.live)
     }
 
     /// Columns and rows of the whole screen.
     pub fn screen(&self) -> (u16, u16) {
-        self.travel.as_ref().map_or(self.size, |it| it.screen)
+        self.travel.as_ref().map_or(self.size, |travel| travel.screen)
     }
 
     /// Why nothing may be changed from here now.
@@ -913,14 +915,14 @@ impl Model {
 
     /// True if a new run is about to be made from the shown instant; the past itself stays unchanged.
     fn is_forking(&self) -> bool {
-        matches!(&self.overlay, Some(Overlay::Dialog(it)) if matches!(*it.command, Command::Fork { .. }))
+        matches!(&self.overlay, Some(Overlay::Dialog(dialog)) if matches!(*dialog.command, Command::Fork { .. }))
     }
 
     /// The name of the theme that is shown: the chosen one, or the one under the cursor while one is being chosen.
     pub fn theme_shown(&self) -> &str {
         let chosen = &self.look.theme;
         let Some(Overlay::Palette(palette)) = &self.overlay else { return chosen };
-        match palette.rows.get(palette.selected).map(|it| &it.act) {
+        match palette.rows.get(palette.selected).map(|row| &row.act) {
             Some(PaletteAct::Theme(name)) if palette.field.text().contains("theme") => name,
             _ => chosen,
         }
@@ -928,7 +930,7 @@ impl Model {
 
     /// Returns true if a request about this run is being recorded.
     pub fn is_recording(&self, run: RunId) -> bool {
-        self.pending.values().any(|it| it.run == Some(run))
+        self.pending.values().any(|pending| pending.run == Some(run))
     }
 
     /// The window title: environment, open gates, failed runs.
@@ -960,21 +962,21 @@ impl Model {
 
     /// When the screen changes although nothing arrives: a visible age, a toast that goes away.
     pub fn deadline(&self) -> Option<Timestamp> {
-        let toast = self.toasts.iter().map(|it| it.until).min();
-        let undo = self.undo.as_ref().map(|it| it.until);
+        let toast = self.toasts.iter().map(|toast| toast.until).min();
+        let undo = self.undo.as_ref().map(|undo| undo.until);
         let age = self.moves().then(|| Timestamp(self.clock.0 - self.clock.0.rem_euclid(1000) + 1000));
         let which_key =
             (!self.typed.is_empty() && !self.shows_continuations()).then(|| self.last_key + WHICH_KEY);
-        let play = self.travel.as_ref().and_then(|it| it.due());
-        let slow = self.arranging.as_ref().map(|it| it.since + ARRANGING_TOLD);
-        let slow = slow.filter(|it| *it > self.clock);
+        let play = self.travel.as_ref().and_then(|travel| travel.due());
+        let slow = self.arranging.as_ref().map(|arranging| arranging.since + ARRANGING_TOLD);
+        let slow = slow.filter(|slow| *slow > self.clock);
         [toast, undo, age, which_key, play, slow, self.picture_due].into_iter().flatten().min()
     }
 
     /// Time that a picture has been awaited; None if too short to mention.
     pub(super) fn arranging_for(&self) -> Option<Span> {
-        let since = self.arranging.as_ref().map(|it| self.clock.since(it.since));
-        since.filter(|it| *it >= ARRANGING_TOLD)
+        let since = self.arranging.as_ref().map(|arranging| self.clock.since(arranging.since));
+        since.filter(|since| *since >= ARRANGING_TOLD)
     }
 
     pub(super) fn number(&mut self) -> u64 {

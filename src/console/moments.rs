@@ -49,7 +49,7 @@ impl Moments {
         }
         self.told = seq;
         let one = Beat { at: event.at, count: 1, notch: Notch::of(&event.fact) };
-        match self.beats.last_mut().filter(|it| it.count < 1 << self.halved) {
+        match self.beats.last_mut().filter(|beat| beat.count < 1 << self.halved) {
             Some(last) => *last = together(&[*last, one]),
             None => self.beats.push(one),
         }
@@ -61,8 +61,8 @@ impl Moments {
 }
 
 fn together(beats: &[Beat]) -> Beat {
-    let notch = beats.iter().filter_map(|it| it.notch).min();
-    Beat { at: beats[0].at, count: beats.iter().map(|it| it.count).sum(), notch }
+    let notch = beats.iter().filter_map(|beat| beat.notch).min();
+    Beat { at: beats[0].at, count: beats.iter().map(|beat| beat.count).sum(), notch }
 }
 
 #[cfg(test)]
@@ -73,19 +73,19 @@ mod tests {
     #[test]
     fn however_many_there_are_all_are_counted_in_few_stretches_and_what_stands_out_stays() {
         let mut moments = Moments::of(RunId(1));
-        let event = |at: i64, it| Event { at: Timestamp(at), fact: Fact::Run(RunId(1), it) };
+        let event = |at: i64, flag| Event { at: Timestamp(at), fact: Fact::Run(RunId(1), flag) };
         for seq in 1..=20_000_u64 {
-            let it = if seq == 7_777 { RunEvent::Compensating } else { RunEvent::Started };
-            moments.take(Seq(seq), &event(seq.cast_signed(), it));
+            let flag = if seq == 7_777 { RunEvent::Compensating } else { RunEvent::Started };
+            moments.take(Seq(seq), &event(seq.cast_signed(), flag));
         }
         moments.take(Seq(20_000), &event(1, RunEvent::Started));
         assert!((BEATS_MAX / 2..=BEATS_MAX).contains(&moments.beats().len()));
-        let longest = moments.beats().iter().map(|it| it.count).max();
+        let longest = moments.beats().iter().map(|beat| beat.count).max();
         assert_eq!(longest, Some(8), "the oldest are seen as closely as the newest");
-        assert_eq!(moments.beats().iter().map(|it| it.count).sum::<u64>(), 20_000);
-        let notches: Vec<&Beat> = moments.beats().iter().filter(|it| it.notch.is_some()).collect();
+        assert_eq!(moments.beats().iter().map(|beat| beat.count).sum::<u64>(), 20_000);
+        let notches: Vec<&Beat> = moments.beats().iter().filter(|beat| beat.notch.is_some()).collect();
         assert!(
-            matches!(notches[..], [it] if it.notch == Some(Notch::Undo) && (7_770..=7_777).contains(&it.at.0))
+            matches!(notches[..], [notch] if notch.notch == Some(Notch::Undo) && (7_770..=7_777).contains(&notch.at.0))
         );
     }
 }

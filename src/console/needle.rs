@@ -46,7 +46,7 @@ impl Needle {
             let (first, after) = rest.split_once(' ').unwrap_or((rest, ""));
             if let Some(least) = first.strip_prefix(LEAST).and_then(LogLevel::named) {
                 needle.least = Some(least);
-            } else if let Some(names) = first.strip_prefix(SOURCE).filter(|it| !it.is_empty()) {
+            } else if let Some(names) = first.strip_prefix(SOURCE).filter(|rest| !rest.is_empty()) {
                 known_sources(names)?;
                 needle.sources = Some(names.to_owned());
             } else {
@@ -60,7 +60,7 @@ impl Needle {
     }
 
     fn with_text(mut self, text: &str) -> Result<Self, String> {
-        if let Some(pattern) = text.strip_prefix(PATTERN_SIGN).filter(|it| !it.is_empty()) {
+        if let Some(pattern) = text.strip_prefix(PATTERN_SIGN).filter(|rest| !rest.is_empty()) {
             self.pattern = Some(Pattern::parse(pattern)?);
         }
         text.clone_into(&mut self.text);
@@ -93,8 +93,8 @@ impl Needle {
 
     /// As it was typed.
     pub(super) fn typed(&self) -> String {
-        let least = self.least.map_or_else(String::new, |it| format!("{LEAST}{} ", it.word()));
-        let sources = self.sources.as_ref().map_or_else(String::new, |it| format!("{SOURCE}{it} "));
+        let least = self.least.map_or_else(String::new, |level| format!("{LEAST}{} ", level.word()));
+        let sources = self.sources.as_ref().map_or_else(String::new, |sources| format!("{SOURCE}{sources} "));
         let sign = if self.inverted { "!" } else { "" };
         format!("{least}{sources}{sign}{}", self.text).trim_end().to_owned()
     }
@@ -121,14 +121,14 @@ impl Needle {
 
     fn hears(&self, voice: Option<Voice>) -> bool {
         let Some(names) = &self.sources else { return true };
-        let (inverted, names) = names.strip_prefix('!').map_or((false, names.as_str()), |it| (true, it));
-        names.split(',').any(|it| it == voice.map_or(STEPS, Voice::word)) != inverted
+        let (inverted, names) = names.strip_prefix('!').map_or((false, names.as_str()), |rest| (true, rest));
+        names.split(',').any(|name| name == voice.map_or(STEPS, Voice::word)) != inverted
     }
 }
 
 fn known_sources(names: &str) -> Result<(), String> {
-    let known = |it: &str| it == STEPS || Voice::ALL.iter().any(|voice| voice.word() == it);
-    match names.trim_start_matches('!').split(',').find(|it| !it.is_empty() && !known(it)) {
+    let known = |name: &str| name == STEPS || Voice::ALL.iter().any(|voice| voice.word() == name);
+    match names.trim_start_matches('!').split(',').find(|name| !name.is_empty() && !known(name)) {
         None => Ok(()),
         Some(name) => Err(format!("there is no source {name:?}; there are engine, gates, agents and steps")),
     }

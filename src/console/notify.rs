@@ -73,9 +73,9 @@ mod tests {
         ] {
             let find = |name: &str| {
                 set.split(' ')
-                    .filter_map(|it| it.split_once('='))
-                    .find(|it| it.0 == name)
-                    .map(|it| it.1.to_owned())
+                    .filter_map(|word| word.split_once('='))
+                    .find(|halves| halves.0 == name)
+                    .map(|halves| halves.1.to_owned())
             };
             assert_eq!(Notify::Auto.known(find), how, "{set}");
         }

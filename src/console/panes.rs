@@ -63,7 +63,7 @@ mod tests {
         for all in 0..200_u16 {
             for normal in 0..=all {
                 let [small, plain, big] =
-                    [Share::Small, Share::Normal, Share::Big].map(|it| it.of(normal, all));
+                    [Share::Small, Share::Normal, Share::Big].map(|share| share.of(normal, all));
                 assert!(small <= plain && plain == normal && plain <= big && big <= all);
             }
         }

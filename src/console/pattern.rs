@@ -24,7 +24,7 @@ impl Sought {
     /// # Errors
     /// Why its pattern is none.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        match text.strip_prefix(PATTERN_SIGN).filter(|it| !it.is_empty()) {
+        match text.strip_prefix(PATTERN_SIGN).filter(|rest| !rest.is_empty()) {
             Some(pattern) => Pattern::parse(pattern).map(Self::Like),
             None => Ok(Self::Word(text.to_lowercase())),
         }
@@ -45,7 +45,7 @@ impl Sought {
             Self::Like(_) => false,
             Self::Word(word) => {
                 let mut letters = name.chars().flat_map(char::to_lowercase);
-                word.len() > 1 && word.chars().all(|wanted| letters.any(|it| it == wanted))
+                word.len() > 1 && word.chars().all(|wanted| letters.any(|letter| letter == wanted))
             }
         }
     }
@@ -86,8 +86,8 @@ impl Pattern {
 
     /// The matches as byte ranges, start and end; empty matches are left out.
     pub(super) fn places(&self, text: &str) -> Vec<(usize, usize)> {
-        let found = self.regex.find_iter(text).filter(|it| !it.is_empty());
-        found.map(|it| (it.start(), it.end())).collect()
+        let found = self.regex.find_iter(text).filter(|hit| !hit.is_empty());
+        found.map(|hit| (hit.start(), hit.end())).collect()
     }
 }
 

@@ -60,7 +60,7 @@ impl Preferences {
     /// What is wrong, with its line.
     pub fn read(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
-            let before = error.span().map_or(0, |it| it.start.min(text.len()));
+            let before = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..before].split(|byte| *byte == b'\n').count().max(1);
             format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
         })

@@ -122,7 +122,7 @@ impl Prose {
 /// One line of foreign text in pieces that are safe to show.
 pub(super) fn foreign_pieces(line: &str, role: Role) -> Vec<(String, Role)> {
     let role_of = |odd: bool| if odd { Role::Warn } else { role };
-    safe_pieces(line).into_iter().map(|it| (it.text, role_of(it.odd))).collect()
+    safe_pieces(line).into_iter().map(|piece| (piece.text, role_of(piece.odd))).collect()
 }
 
 /// Pieces in lines of at most so many cells. Every character of them is in one of the lines: broken after a blank where
@@ -175,7 +175,7 @@ mod tests {
             .map(|line| line.iter().map(|(text, _)| text.as_str()).collect())
             .collect();
         assert_eq!(folded, lines);
-        let shown: String = safe_pieces(text).into_iter().map(|it| it.text).collect();
+        let shown: String = safe_pieces(text).into_iter().map(|piece| piece.text).collect();
         assert_eq!(folded.concat(), shown, "nothing is lost");
     }
 

@@ -81,7 +81,7 @@ impl Query {
 
     /// True if the search uses this measure: its matches may then change without an event.
     pub fn measures(&self, name: &str) -> bool {
-        self.terms.iter().any(|it| matches!(&it.wanted, Wanted::Measures(field, ..) if field == name))
+        self.terms.iter().any(|term| matches!(&term.wanted, Wanted::Measures(field, ..) if field == name))
     }
 
     /// Returns true if a row matches. `says` gives the text of a field, `all` the text searched without a
@@ -97,24 +97,25 @@ impl Query {
         measured: impl Fn(&str) -> Option<u64>,
         all: &str,
     ) -> bool {
-        let free = self.terms.iter().any(|it| matches!(it.wanted, Wanted::Anywhere(_)));
+        let free = self.terms.iter().any(|term| matches!(term.wanted, Wanted::Anywhere(_)));
         let (all, written) = (if free { all.to_lowercase() } else { String::new() }, all);
         self.terms.iter().all(|term| {
             let fits = match &term.wanted {
                 Wanted::Says(field, patterns) => {
                     let said = says(field).to_lowercase();
                     patterns.iter().any(|pattern| {
-                        glob(pattern.as_bytes(), said.as_bytes()) || said.split(' ').any(|it| it == pattern)
+                        glob(pattern.as_bytes(), said.as_bytes())
+                            || said.split(' ').any(|part| part == pattern)
                     })
                 }
                 Wanted::Like(Some(field), pattern) => pattern.is_in(&says(field)),
                 Wanted::Like(None, pattern) => pattern.is_in(written),
-                Wanted::Measures(field, side, value) => measured(field).is_some_and(|it| match side {
-                    Side::Below => it < *value,
-                    Side::AtMost => it <= *value,
-                    Side::Equal => it == *value,
-                    Side::AtLeast => it >= *value,
-                    Side::Above => it > *value,
+                Wanted::Measures(field, side, value) => measured(field).is_some_and(|measured| match side {
+                    Side::Below => measured < *value,
+                    Side::AtMost => measured <= *value,
+                    Side::Equal => measured == *value,
+                    Side::AtLeast => measured >= *value,
+                    Side::Above => measured > *value,
                 }),
                 Wanted::Anywhere(pattern) if pattern.contains('*') => {
                     all.split_whitespace().any(|word| glob(pattern.as_bytes(), word.as_bytes()))
@@ -128,20 +129,20 @@ impl Query {
 
 /// `~etl/.*` or `workflow:~^etl/`
 fn pattern_of<'a>(word: &'a str, known: &[&str]) -> Option<(Option<String>, &'a str)> {
-    let sign = |it: &'a str| it.strip_prefix(PATTERN_SIGN).filter(|it| !it.is_empty());
+    let sign = |word: &'a str| word.strip_prefix(PATTERN_SIGN).filter(|rest| !rest.is_empty());
     if let Some(pattern) = sign(word) {
         return Some((None, pattern));
     }
     let (field, rest) = word.split_once(':')?;
     let field = field.to_lowercase();
     known.contains(&field.as_str()).then_some(())?;
-    sign(rest).map(|it| (Some(field), it))
+    sign(rest).map(|sign| (Some(field), sign))
 }
 
 /// Parses a term such as `state:failed,rejected`; None if it names no known field.
 fn field(word: &str, known: &[&str]) -> Option<Wanted> {
     let (field, rest) = word.split_once(':').filter(|(field, _)| known.contains(field))?;
-    let patterns = rest.split(',').filter(|it| !it.is_empty()).map(ToOwned::to_owned);
+    let patterns = rest.split(',').filter(|part| !part.is_empty()).map(ToOwned::to_owned);
     Some(Wanted::Says(field.to_owned(), patterns.collect()))
 }
 

@@ -20,8 +20,8 @@ pub(super) struct Rung {
 
 impl Rung {
     pub(super) fn of(board: &Board) -> Self {
-        let failed = board.summaries().filter(|it| it.state == RunState::Failed).count();
-        let gates: BTreeMap<GateId, u64> = board.open_gates().map(|it| (it.id, calls(it))).collect();
+        let failed = board.summaries().filter(|summary| summary.state == RunState::Failed).count();
+        let gates: BTreeMap<GateId, u64> = board.open_gates().map(|gate| (gate.id, calls(gate))).collect();
         Self {
             doubts: board.inbox_len() - gates.len() - board.reviews_due().count(),
             reviews: board.reviews_due().count(),
@@ -34,11 +34,12 @@ impl Rung {
     pub(super) fn news_since(&self, before: &Self, board: &Board) -> Option<String> {
         let calls = |(gate, now): &(&GateId, &u64)| before.gates.get(gate).is_none_or(|was| was < *now);
         if let Some((gate, _)) = self.gates.iter().find(calls) {
-            let step = board.gate(*gate).map(|it| cuelight_base::safe_text(&it.ask.step)).unwrap_or_default();
+            let step =
+                board.gate(*gate).map(|gate| cuelight_base::safe_text(&gate.ask.step)).unwrap_or_default();
             return Some(format!("{gate} {step} waits"));
         }
         if self.reviews > before.reviews
-            && let Some(gate) = board.reviews_due().max_by_key(|it| it.closed_at)
+            && let Some(gate) = board.reviews_due().max_by_key(|gate| gate.closed_at)
         {
             let step = cuelight_base::safe_text(&gate.ask.step);
             let word = gate.emergency_word().to_uppercase();
@@ -46,7 +47,7 @@ impl Rung {
             return Some(format!("{word}: {} {step} {how}; review it", gate.id));
         }
         if self.doubts > before.doubts {
-            let in_doubt = |it: &InboxRow| matches!(it.what, Attention::Doubt | Attention::StuckUndo);
+            let in_doubt = |row: &InboxRow| matches!(row.what, Attention::Doubt | Attention::StuckUndo);
             let doubt = board.inbox(None).into_iter().find(in_doubt)?;
             return Some(format!("{} {} is in doubt", doubt.run, cuelight_base::safe_text(&doubt.step_id)));
         }

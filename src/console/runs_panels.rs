@@ -44,8 +44,8 @@ pub(super) fn focused(model: &Model) -> RunsPanel {
 /// Open gates: those for this person first, then by risk, then the oldest.
 pub(super) fn gates(model: &Model) -> Vec<&Arc<GateView>> {
     let mut open: Vec<&Arc<GateView>> = model.board.open_gates().collect();
-    open.sort_by_key(|it| {
-        (!it.waits_for(&model.seat.actor, model.now), Reverse(it.ask.risk), it.ask.opened_at)
+    open.sort_by_key(|gate| {
+        (!gate.waits_for(&model.seat.actor, model.now), Reverse(gate.ask.risk), gate.ask.opened_at)
     });
     open
 }
@@ -53,18 +53,18 @@ pub(super) fn gates(model: &Model) -> Vec<&Arc<GateView>> {
 /// Failures: open ones first, then the newest.
 pub(super) fn errors(model: &Model) -> Vec<&Arc<ErrorView>> {
     let mut all: Vec<&Arc<ErrorView>> = model.board.errors().collect();
-    all.sort_by_key(|it| (!it.is_open(), Reverse(it.at)));
+    all.sort_by_key(|error| (!error.is_open(), Reverse(error.at)));
     all
 }
 
 /// The row of the cursor: where what it was on is, else the first.
 pub(super) fn gate_row(model: &Model, rows: &[&Arc<GateView>]) -> usize {
-    rows.iter().position(|it| Some(it.id) == model.runs.focus.gate).unwrap_or(0)
+    rows.iter().position(|row| Some(row.id) == model.runs.focus.gate).unwrap_or(0)
 }
 
 /// The same among failures.
 pub(super) fn error_row(model: &Model, rows: &[&Arc<ErrorView>]) -> usize {
-    rows.iter().position(|it| Some(it.id) == model.runs.focus.error).unwrap_or(0)
+    rows.iter().position(|row| Some(row.id) == model.runs.focus.error).unwrap_or(0)
 }
 
 /// The first row that is shown, so that the cursor is on the screen; the head of the table takes one.

@@ -83,7 +83,7 @@ impl Scene {
         let mut basis = self.basis();
         let now = Now::of(self);
         let before = self.before.as_ref();
-        if let Some(before) = before.filter(|it| now.only_notes && self.is_seen(it, &basis)) {
+        if let Some(before) = before.filter(|picture| now.only_notes && self.is_seen(picture, &basis)) {
             basis.view = before.basis.view.clone();
             let shown = with_notes(&before.shown, &now.graph);
             return now.picture(self, basis, shown, Arc::clone(&before.layout));
@@ -95,7 +95,7 @@ impl Scene {
         }
         let places = match before {
             Some(before) if before.layout.fits(&shown) => Arc::clone(&before.layout),
-            before => Arc::new(layout(&shown, before.map(|it| it.layout.order()), self.view.zoom)),
+            before => Arc::new(layout(&shown, before.map(|picture| picture.layout.order()), self.view.zoom)),
         };
         now.picture(self, basis, shown, places)
     }
@@ -103,7 +103,7 @@ impl Scene {
 /// The same picture with the notes of steps as they are now.
 fn with_notes(shown: &Shown, graph: &DagGraph) -> Shown {
     let mut shown = shown.clone();
-    for node in shown.nodes.iter_mut().filter(|it| it.key.kind == FoldKind::Step) {
+    for node in shown.nodes.iter_mut().filter(|node| node.key.kind == FoldKind::Step) {
         let now = &graph.nodes[node.first as usize];
         if node.note != now.note {
             node.note = cuelight_base::safe_text(&now.note);
@@ -130,12 +130,12 @@ impl Now {
     /// again.
     fn of(scene: &Scene) -> Self {
         let Scene { board, run, now, .. } = scene;
-        let known = scene.before.as_ref().filter(|it| {
-            it.graph.nodes.len() == run.len() && it.of.summary.plan_hash == run.summary.plan_hash
+        let known = scene.before.as_ref().filter(|picture| {
+            picture.graph.nodes.len() == run.len() && picture.of.summary.plan_hash == run.summary.plan_hash
         });
         let Some(before) = known else {
             let graph = Graph::of(board, run, *now);
-            let critical: Vec<u32> = graph.critical.iter().map(|it| it.0).collect();
+            let critical: Vec<u32> = graph.critical.iter().map(|step| step.0).collect();
             let critical = (critical.into(), graph.critical_time, *now);
             let graph = graph_of(scene, graph);
             let beside = Arc::new(Beside::of(&graph));
@@ -145,8 +145,8 @@ impl Now {
         let mut only_notes = true;
         for (step, _, view) in run.steps() {
             let node = &mut graph.nodes[step.index()];
-            let stands = |it: &cuelight_projection::StepView| {
-                (it.state, it.since, it.calls, it.inside.as_ref().map(Arc::as_ptr))
+            let stands = |step: &cuelight_projection::StepView| {
+                (step.state, step.since, step.calls, step.inside.as_ref().map(Arc::as_ptr))
                     == (view.state, view.since, view.calls, view.inside.as_ref().map(Arc::as_ptr))
             };
             if !node.hot && (Arc::ptr_eq(&before.of, run) || before.of.step(step).is_some_and(stands)) {
@@ -163,13 +163,13 @@ impl Now {
             || run.summary.state != before.of.summary.state
         {
             let (path, time) = Graph::critical_path(run, *now);
-            let path: Arc<[u32]> = path.iter().map(|it| it.0).collect();
+            let path: Arc<[u32]> = path.iter().map(|step| step.0).collect();
             if path != critical.0 {
                 only_notes = false;
-                graph.nodes.iter_mut().for_each(|it| it.critical = false);
-                for step in path.iter().map(|it| StepIx(*it)) {
+                graph.nodes.iter_mut().for_each(|node| node.critical = false);
+                for step in path.iter().map(|number| StepIx(*number)) {
                     let holders = run.frames_of(step).chain(std::iter::once(step));
-                    holders.for_each(|it| graph.nodes[it.index()].critical = true);
+                    holders.for_each(|holder| graph.nodes[holder.index()].critical = true);
                 }
             }
             critical = (path, time, *now);
@@ -196,24 +196,24 @@ impl Now {
 fn graph_of(scene: &Scene, graph: Graph) -> DagGraph {
     DagGraph {
         edges: graph.edges.iter().map(|(from, to)| (from.0, to.0)).collect(),
-        nodes: graph.nodes.into_iter().map(|it| node_of(scene, it)).collect(),
+        nodes: graph.nodes.into_iter().map(|node| node_of(scene, node)).collect(),
     }
 }
 
-fn node_of(scene: &Scene, it: Node) -> DagNode {
+fn node_of(scene: &Scene, node: Node) -> DagNode {
     let Scene { board, run, now, .. } = scene;
-    let gate = run.plan_step(it.step).is_some_and(|it| matches!(it.work, Work::Gate(_)));
-    let mark = run.step(it.step).map_or(Mark::Todo, |step| mark_of_step(step, board, *now));
+    let gate = run.plan_step(node.step).is_some_and(|plan_step| matches!(plan_step.work, Work::Gate(_)));
+    let mark = run.step(node.step).map_or(Mark::Todo, |step| mark_of_step(step, board, *now));
     DagNode {
-        label: it.local,
+        label: node.local,
         mark,
-        group: it.frame.map(|it| it.0),
-        copy_of: it.copy_of.map(|it| it.0),
-        hot: it.hot,
+        group: node.frame.map(|frame| frame.0),
+        copy_of: node.copy_of.map(|copy_of| copy_of.0),
+        hot: node.hot,
         gate,
-        note: note_of(scene, &it.note, it.step),
-        asks: if gate && it.hot { asks_of(scene, it.step) } else { Vec::new() },
-        critical: it.critical,
+        note: note_of(scene, &node.note, node.step),
+        asks: if gate && node.hot { asks_of(scene, node.step) } else { Vec::new() },
+        critical: node.critical,
     }
 }
 
@@ -223,7 +223,8 @@ fn note_of(scene: &Scene, note: &str, step: StepIx) -> String {
     let Some(view) = run.step(step) else { return String::new() };
     match view.wait() {
         Some(WaitReason::Person(gate)) => {
-            let votes = board.gate(*gate).map(|it| format!(" {}/{}", it.approvals().count(), it.needed()));
+            let votes =
+                board.gate(*gate).map(|gate| format!(" {}/{}", gate.approvals().count(), gate.needed()));
             format!("{}{}", age(now.since(view.since)), votes.unwrap_or_default())
         }
         _ => note.to_owned(),
@@ -233,8 +234,8 @@ fn note_of(scene: &Scene, note: &str, step: StepIx) -> String {
 /// The lines about a waiting gate: risk, age, approvers, and the question. Empty for any other step.
 fn asks_of(scene: &Scene, step: StepIx) -> Vec<String> {
     let Scene { board, run, now, .. } = scene;
-    let gate = run.step(step).and_then(|it| it.gate()).and_then(|it| board.gate(it));
-    let Some(gate) = gate.filter(|it| it.is_open()) else { return Vec::new() };
+    let gate = run.step(step).and_then(|step| step.gate()).and_then(|gate| board.gate(gate));
+    let Some(gate) = gate.filter(|gate| gate.is_open()) else { return Vec::new() };
     let waits = age(now.since(gate.ask.opened_at));
     let (has, needed) = (gate.approvals().count(), gate.needed());
     vec![

@@ -272,7 +272,7 @@ pub(super) const SCREEN_THREAD: &str = "screen";
 pub(super) fn messages(
     now: impl Fn() -> Timestamp + Send + 'static,
 ) -> impl Stream<Item = Message> + Send + Unpin {
-    let events = EventStream::new().take_while(|it| std::future::ready(it.is_ok()));
+    let events = EventStream::new().take_while(|value| std::future::ready(value.is_ok()));
     let (mut late, mut wheel) = (LateAnswer::default(), Wheel::default());
     let mut message_of = move |event| {
         let at = now();
@@ -299,7 +299,7 @@ impl Wheel {
             return false;
         }
         // A clock that was put back is no reason to be deaf.
-        let too_soon = self.heard.is_some_and(|it| it <= at && at.since(it) < WHEEL);
+        let too_soon = self.heard.is_some_and(|moment| moment <= at && at.since(moment) < WHEEL);
         if !too_soon {
             self.heard = Some(at);
         }

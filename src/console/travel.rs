@@ -93,7 +93,7 @@ impl Travel {
 
     /// When the next event is played, as soon as it can be.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.play.map(|it| it.due)
+        self.play.map(|play| play.due)
     }
 
     /// Events that are held behind a place, and where they begin.

@@ -187,8 +187,8 @@ fn clock(model: &mut Model, now: Timestamp) {
 fn tick(model: &mut Model, now: Timestamp) {
     clock(model, now);
     travel::play(model);
-    model.toasts.retain(|it| it.until > model.clock);
-    if model.undo.as_ref().is_some_and(|it| it.until <= model.clock) {
+    model.toasts.retain(|toast| toast.until > model.clock);
+    if model.undo.as_ref().is_some_and(|undo| undo.until <= model.clock) {
         model.undo = None;
     }
 }
@@ -419,7 +419,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
         }
         Answer::Noted(text) => (text, Role::Info),
     };
-    if let Some(asked) = model.asked.iter_mut().rev().find(|it| it.request == request) {
+    if let Some(asked) = model.asked.iter_mut().rev().find(|asked| asked.request == request) {
         asked.outcome.clone_from(&text);
     }
     toast(model, &text, role);
@@ -433,7 +433,7 @@ pub(super) fn behind_now(model: &Model) -> Option<u64> {
 /// Says something for a few seconds.
 pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
     const TOASTS_MAX: usize = 3;
-    model.toasts.retain(|it| it.text != text);
+    model.toasts.retain(|toast| toast.text != text);
     if model.toasts.len() == TOASTS_MAX {
         model.toasts.remove(0);
     }

@@ -48,9 +48,9 @@ pub(super) use runs::heads as runs_columns;
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
     match &model.travel {
-        Some(it) if !model.look.reader => {
+        Some(travel) if !model.look.reader => {
             let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
-            travel::draw(&canvas, it, buf);
+            travel::draw(&canvas, travel, buf);
         }
         Some(_) | None => screen(model, theme, buf),
     }
@@ -126,11 +126,11 @@ pub fn running_cells(model: &Model, theme: &Theme, buf: &Buffer) -> Vec<(u16, u1
     let mut sign = Cell::default();
     sign.set_style(theme.ground().patch(theme.role(Role::Info)));
     let turns = |&(x, y): &(u16, u16)| {
-        buf.cell((x, y)).is_some_and(|it| {
-            it.symbol() == SPINNER[0] && it.fg == sign.fg && it.modifier.contains(sign.modifier)
+        buf.cell((x, y)).is_some_and(|cell| {
+            cell.symbol() == SPINNER[0] && cell.fg == sign.fg && cell.modifier.contains(sign.modifier)
         })
     };
-    let cells = body.positions().map(|it| (it.x, it.y));
+    let cells = body.positions().map(|position| (position.x, position.y));
     cells.filter(turns).take(MOST).collect()
 }
 
@@ -144,14 +144,14 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         frame::toasts(canvas, body, buf);
     }
     match &model.overlay {
-        Some(Overlay::Dialog(it)) => dialog::draw(canvas, it, body, buf),
-        Some(Overlay::Palette(it)) => palette::draw(canvas, it, body, buf),
-        Some(Overlay::Help(it)) => help::draw(canvas, it, body, buf),
+        Some(Overlay::Dialog(dialog)) => dialog::draw(canvas, dialog, body, buf),
+        Some(Overlay::Palette(palette)) => palette::draw(canvas, palette, body, buf),
+        Some(Overlay::Help(state)) => help::draw(canvas, state, body, buf),
         Some(Overlay::Menu { selected }) => popup::menu(canvas, *selected, body, buf),
-        Some(Overlay::Form(it)) => form::draw(canvas, it, body, buf),
-        Some(Overlay::Launch(it)) => launching::draw(canvas, it, body, buf),
-        Some(Overlay::Leaving(it)) => leaving::draw(canvas, it, body, buf),
-        Some(Overlay::Text(it)) => popup::text(canvas, it, body, buf),
+        Some(Overlay::Form(form)) => form::draw(canvas, form, body, buf),
+        Some(Overlay::Launch(form)) => launching::draw(canvas, form, body, buf),
+        Some(Overlay::Leaving(leaving)) => leaving::draw(canvas, leaving, body, buf),
+        Some(Overlay::Text(sheetlet)) => popup::text(canvas, sheetlet, body, buf),
         None => popup::continuations(canvas, body, buf),
     }
     if !answers && says {
@@ -161,7 +161,7 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
 
 /// The last word for terminals without other signs: whatever is left of them, also in foreign text, becomes ASCII.
 fn to_ascii(buf: &mut Buffer) {
-    for cell in buf.content.iter_mut().filter(|it| !it.symbol().is_ascii()) {
+    for cell in buf.content.iter_mut().filter(|value| !value.symbol().is_ascii()) {
         let plain = match cell.symbol() {
             "·" => ".",
             "…" => "~",

@@ -40,8 +40,8 @@ pub fn command_risk(script: &str) -> CommandRisk {
 /// Judges the words of a program that is started without a shell.
 pub fn words_risk(words: &[String]) -> CommandRisk {
     let mut judge = Judge { is_clear: true, high: None, read: 0 };
-    let words: Vec<Word> = words.iter().map(|it| Word { text: it.clone(), ..Word::default() }).collect();
-    if words.iter().map(|it| it.text.len()).sum::<usize>() > JUDGED_BYTES_MAX {
+    let words: Vec<Word> = words.iter().map(|word| Word { text: word.clone(), ..Word::default() }).collect();
+    if words.iter().map(|word| word.text.len()).sum::<usize>() > JUDGED_BYTES_MAX {
         judge.raise("it is too long to be judged");
     } else {
         judge.command(&Simple { words, ..Simple::default() }, 0);
@@ -508,27 +508,27 @@ impl Judge {
         if depth > DEPTH_MAX || self.read > READ_BYTES_MAX {
             return self.raise("it is too deep to be judged");
         }
-        let plain = |it: char| it == '\n' || it == '\t' || !is_unseen(it);
+        let plain = |c: char| c == '\n' || c == '\t' || !is_unseen(c);
         self.is_clear &= text.chars().all(plain) && !text.trim().is_empty();
         let all = self.split(text, depth);
-        for it in &all {
-            self.command(it, depth);
+        for simple in &all {
+            self.command(simple, depth);
         }
         // Quotation marks in a text that is handed on hide nothing that comes after it.
         if text.contains("<<") && text.trim().contains('\n') {
-            text.lines().for_each(|it| self.script(it, depth + 1));
+            text.lines().for_each(|line| self.script(line, depth + 1));
         }
-        let names: Vec<&str> = all.iter().map(|it| name(&it.words)).collect();
+        let names: Vec<&str> = all.iter().map(|simple| name(&simple.words)).collect();
         // A change of the directory chooses whose configuration git reads.
         if names.contains(&"cd") && names.contains(&"git") {
             self.is_clear = false;
         }
         // What a shell reads from a pipe was written by the words before it.
-        if all.iter().any(|it| it.is_fed && takes_code(&it.words)) {
-            if names.iter().any(|it| ["curl", "wget", "fetch", "nc", "ncat"].contains(it)) {
+        if all.iter().any(|simple| simple.is_fed && takes_code(&simple.words)) {
+            if names.iter().any(|name| ["curl", "wget", "fetch", "nc", "ncat"].contains(name)) {
                 self.raise("a shell runs what an address answers");
             }
-            for word in all.iter().flat_map(|it| &it.words) {
+            for word in all.iter().flat_map(|simple| &simple.words) {
                 self.script(&word.text, depth + 1);
             }
         }
@@ -552,7 +552,7 @@ impl Judge {
                 }
                 ' ' | '\t' => now.end(&mut word),
                 '#' if word.is_none() => {
-                    at += letters[at..].iter().take_while(|it| **it != '\n').count();
+                    at += letters[at..].iter().take_while(|c| **c != '\n').count();
                 }
                 '>' | '<' => at = self.redirected(&letters, at - 1, &mut now, &mut word, depth),
                 '&' if next == Some('>') => now.end(&mut word),
@@ -565,7 +565,7 @@ impl Judge {
                     all.push(std::mem::take(&mut now));
                     now.is_fed = is_fed;
                 }
-                '*' | '?' | '[' | '{' if letter != '[' || next.is_some_and(|it| it != ' ') => {
+                '*' | '?' | '[' | '{' if letter != '[' || next.is_some_and(|c| c != ' ') => {
                     let word = word.get_or_insert_default();
                     // A list in braces may become any word, a pattern only a name that is there.
                     word.begins_expanded |=
@@ -578,7 +578,7 @@ impl Judge {
         }
         now.end(&mut word);
         all.push(now);
-        all.retain(|it| !it.words.is_empty() || it.writes);
+        all.retain(|simple| !simple.words.is_empty() || simple.writes);
         all
     }
 
@@ -612,7 +612,7 @@ impl Judge {
     /// Takes what begins with `$` or a backtick, and gives back where it ends.
     fn expansion(&mut self, letters: &[char], at: usize, word: &mut Word, depth: u32) -> usize {
         let next = letters.get(at + 1).copied();
-        let is_name = |it: &char| it.is_ascii_alphanumeric() || *it == '_';
+        let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
         word.begins_expanded |= word.text.is_empty();
         word.expands = true;
         match (letters[at], next) {
@@ -620,42 +620,42 @@ impl Judge {
                 self.is_clear = false;
                 let from = if letters[at] == '`' { at + 1 } else { at + 2 };
                 let mut open = 1;
-                let end = letters[from..].iter().position(|it| {
-                    open += match (letters[at], it) {
+                let end = letters[from..].iter().position(|c| {
+                    open += match (letters[at], c) {
                         ('`', '`') | ('$', ')') => -1,
                         ('$', '(') => 1,
                         _ => 0,
                     };
                     open == 0
                 });
-                let end = end.map_or(letters.len(), |it| from + it);
+                let end = end.map_or(letters.len(), |index| from + index);
                 let inside: String = letters[from..end].iter().collect();
                 self.script(&inside, depth + 1);
                 end + 1
             }
             ('$', Some('{')) => {
                 let inside: Vec<char> =
-                    letters[at + 2..].iter().take_while(|it| **it != '}').copied().collect();
+                    letters[at + 2..].iter().take_while(|c| **c != '}').copied().collect();
                 // More than a name computes, assigns, or runs something.
                 self.is_clear &= !inside.is_empty() && inside.iter().all(is_name);
                 word.text.push('$');
                 at + 3 + inside.len()
             }
-            ('$', Some(it)) if is_name(&it) => {
+            ('$', Some(c)) if is_name(&c) => {
                 word.text.push('$');
-                at + 1 + letters[at + 1..].iter().take_while(|it| is_name(it)).count()
+                at + 1 + letters[at + 1..].iter().take_while(|letter| is_name(letter)).count()
             }
             ('$', Some('\'' | '"')) => {
                 self.is_clear = false;
-                let inside: String = letters[at + 2..].iter().take_while(|it| **it != '\'').collect();
-                if ["\\x", "\\u", "\\U", "\\0", "\\1"].iter().any(|it| inside.contains(it)) {
+                let inside: String = letters[at + 2..].iter().take_while(|c| **c != '\'').collect();
+                if ["\\x", "\\u", "\\U", "\\0", "\\1"].iter().any(|text| inside.contains(text)) {
                     self.raise("letters are written by their numbers");
                 }
                 at + 1
             }
             _ => {
                 // `$[…]` computes, `$~x` and `$^x` are an expansion in some shells.
-                self.is_clear &= next.is_none_or(|it| it.is_whitespace() || "?$!#@*-\"/.,;|&)".contains(it));
+                self.is_clear &= next.is_none_or(|c| c.is_whitespace() || "?$!#@*-\"/.,;|&)".contains(c));
                 word.text.push('$');
                 at + 1
             }
@@ -673,16 +673,16 @@ impl Judge {
     ) -> usize {
         // A number before it is that of a descriptor.
         match word.take() {
-            Some(it) if it.text.chars().all(|it| it.is_ascii_digit()) => {}
+            Some(word) if word.text.chars().all(|c| c.is_ascii_digit()) => {}
             other => now.words.extend(other),
         }
         let from = at;
-        at += letters[at..].iter().take_while(|it| "<>&|".contains(**it)).count();
+        at += letters[at..].iter().take_while(|c| "<>&|".contains(**c)).count();
         let sign: String = letters[from..at].iter().collect();
-        at += letters[at..].iter().take_while(|it| " \t".contains(**it)).count();
+        at += letters[at..].iter().take_while(|c| " \t".contains(**c)).count();
         let (target, end) = self.target(letters, at, depth);
         let bare = target.text.as_str();
-        let is_descriptor = sign.ends_with('&') && bare.chars().all(|it| it.is_ascii_digit() || it == '-');
+        let is_descriptor = sign.ends_with('&') && bare.chars().all(|c| c.is_ascii_digit() || c == '-');
         let is_nothing = ["/dev/null", "/dev/stdout", "/dev/stderr"].contains(&bare);
         // A name that the shell makes up may be that of a device, or of an address.
         let reads = sign == "<" && !bare.is_empty() && !target.begins_expanded && !bare.starts_with("/dev/");
@@ -719,11 +719,11 @@ impl Judge {
     fn letter(&mut self, letters: &[char], at: usize, word: &mut Word, depth: u32) -> usize {
         match letters[at] {
             '\\' => {
-                word.text.extend(letters.get(at + 1).filter(|it| **it != '\n'));
+                word.text.extend(letters.get(at + 1).filter(|c| **c != '\n'));
                 at + 2
             }
             '\'' => {
-                let inside: String = letters[at + 1..].iter().take_while(|it| **it != '\'').collect();
+                let inside: String = letters[at + 1..].iter().take_while(|c| **c != '\'').collect();
                 word.text.push_str(&inside);
                 let end = at + inside.chars().count() + 2;
                 if end > letters.len() {
@@ -744,10 +744,11 @@ impl Judge {
         self.is_clear &= !simple.writes;
         let mut words = simple.words.as_slice();
         while let Some(first) = words.first() {
-            let variable = first.text.split_once('=').map(|it| it.0.trim_end_matches('+'));
-            let is_name =
-                |it: &str| !it.is_empty() && it.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
-            if let Some(variable) = variable.filter(|it| is_name(it)) {
+            let variable = first.text.split_once('=').map(|halves| halves.0.trim_end_matches('+'));
+            let is_name = |variable: &str| {
+                !variable.is_empty() && variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            };
+            if let Some(variable) = variable.filter(|variable| is_name(variable)) {
                 self.variable(variable);
             } else if !LEADING.contains(&first.text.as_str()) {
                 break;
@@ -789,11 +790,13 @@ impl Judge {
     /// Raises words that start a program, and statements that are final, wherever they stand.
     fn parts(&mut self, word: &str) {
         let low = word.to_lowercase();
-        if let Some(part) = HIDDEN.iter().find(|it| low.contains(**it)) {
+        if let Some(part) = HIDDEN.iter().find(|text| low.contains(**text)) {
             self.raise(&format!("{} can start another program", part.trim_end_matches(['=', '.', ':'])));
         }
         let flat = low.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(statement) = FINAL_STATEMENTS.iter().find(|it| flat.contains(**it)) {
+        if let Some(statement) =
+            FINAL_STATEMENTS.iter().find(|final_statement| flat.contains(**final_statement))
+        {
             self.raise(&format!("nobody takes back `{statement}`"));
         }
     }
@@ -802,7 +805,7 @@ impl Judge {
     fn harm(&mut self, words: &[Word], depth: u32) {
         let name = name(words);
         let rest = &words[1.min(words.len())..];
-        let has = |parts: &[&str]| rest.iter().find(|it| parts.iter().any(|part| fits(&it.text, part)));
+        let has = |parts: &[&str]| rest.iter().find(|word| parts.iter().any(|part| fits(&word.text, part)));
         if AS_ANOTHER.contains(&name) {
             self.raise(&format!("{name} acts as another user"));
         }
@@ -810,25 +813,28 @@ impl Judge {
             self.raise(&format!("nobody takes back {name}"));
         }
         if ["rm", "unlink"].contains(&name) {
-            let is_recursive = |it: &&Word| {
-                let is_short = it.text.starts_with('-') && !it.text.starts_with("--");
-                is_short && it.text.contains(['r', 'R'])
-                    || it.text.len() > 2 && "--recursive".starts_with(it.text.as_str())
+            let is_recursive = |word: &&Word| {
+                let is_short = word.text.starts_with('-') && !word.text.starts_with("--");
+                is_short && word.text.contains(['r', 'R'])
+                    || word.text.len() > 2 && "--recursive".starts_with(word.text.as_str())
             };
-            if rest.iter().any(|it| is_recursive(&it) || it.text.contains('*')) {
+            if rest.iter().any(|word| is_recursive(&word) || word.text.contains('*')) {
                 self.raise("rm deletes more than it names");
             }
         }
         if name == "find" && has(&["-delete"]).is_some() {
             self.raise("find deletes what it finds");
         }
-        let listed = FINAL_WORDS.iter().find(|it| it.0 == name).and_then(|it| has(it.1));
+        let listed = FINAL_WORDS
+            .iter()
+            .find(|final_word| final_word.0 == name)
+            .and_then(|final_word| has(final_word.1));
         if let Some(word) = listed {
             self.raise(&format!("nobody takes back {name} {}", word.text));
         }
         if name == "git" {
-            let of = |it: &&(&str, &[&str])| rest.iter().any(|word| word.text == it.0);
-            let found = GIT_FINAL.iter().filter(of).find_map(|it| Some((it.0, has(it.1)?)));
+            let of = |pair: &&(&str, &[&str])| rest.iter().any(|word| word.text == pair.0);
+            let found = GIT_FINAL.iter().filter(of).find_map(|pair| Some((pair.0, has(pair.1)?)));
             if let Some((act, word)) = found {
                 self.raise(&format!("nobody takes back git {act} {}", word.text));
             }
@@ -836,8 +842,9 @@ impl Judge {
         if name == "tar" && has(&["-I*", "-F*"]).is_some() {
             self.raise("an option of tar starts another program");
         }
-        let is_code =
-            |it: &Word| it.text.starts_with('-') && !it.text.starts_with("--") && it.text.ends_with('c');
+        let is_code = |word: &Word| {
+            word.text.starts_with('-') && !word.text.starts_with("--") && word.text.ends_with('c')
+        };
         if is_shell(name)
             || name == "eval"
             || name == "su"
@@ -845,15 +852,17 @@ impl Judge {
             || name == "trap"
             || name == "alias"
         {
-            let all: Vec<&str> = rest.iter().map(|it| it.text.as_str()).collect();
+            let all: Vec<&str> = rest.iter().map(|word| word.text.as_str()).collect();
             if name == "eval" || name == "ssh" {
                 self.script(&all.join(" "), depth + 1);
             }
             if name == "alias" {
-                all.iter().filter_map(|it| it.split_once('=')).for_each(|it| self.script(it.1, depth + 1));
+                all.iter()
+                    .filter_map(|text| text.split_once('='))
+                    .for_each(|halves| self.script(halves.1, depth + 1));
             }
             if name == "trap" || rest.iter().any(is_code) {
-                all.iter().for_each(|it| self.script(it, depth + 1));
+                all.iter().for_each(|text| self.script(text, depth + 1));
             }
         }
     }
@@ -861,7 +870,7 @@ impl Judge {
 
 /// The name of the program that is started.
 fn name(words: &[Word]) -> &str {
-    words.first().map_or("", |it| it.text.rsplit('/').next().unwrap_or_default())
+    words.first().map_or("", |word| word.text.rsplit('/').next().unwrap_or_default())
 }
 
 /// A shell, or an interpreter that reads a script from its input, also behind a program that starts it.
@@ -878,7 +887,7 @@ fn takes_code(words: &[Word]) -> bool {
 /// True if a word matches a pattern. A pattern that ends with `*` matches every word that begins with the
 /// part before it.
 fn fits(word: &str, pattern: &str) -> bool {
-    pattern.strip_suffix('*').map_or(word == pattern, |it| word.starts_with(it))
+    pattern.strip_suffix('*').map_or(word == pattern, |rest| word.starts_with(rest))
 }
 
 /// A command that is known to change nothing, whatever stands in the files it reads.
@@ -896,9 +905,11 @@ fn only_reads(words: &[Word]) -> bool {
 }
 
 fn git_only_reads(rest: &[Word]) -> bool {
-    let rest: Vec<&Word> = rest.iter().skip_while(|it| GIT_PLAIN.contains(&it.text.as_str())).collect();
+    let rest: Vec<&Word> = rest.iter().skip_while(|word| GIT_PLAIN.contains(&word.text.as_str())).collect();
     let Some((act, rest)) = rest.split_first() else { return false };
-    let Some((_, operands)) = GIT_READERS.iter().find(|it| it.0 == act.text) else { return false };
+    let Some((_, operands)) = GIT_READERS.iter().find(|git_reader| git_reader.0 == act.text) else {
+        return false;
+    };
     rest.iter().all(|word| {
         let fits = if *operands { GIT.fits(word) } else { GIT_LISTS.contains(&word.text.as_str()) };
         !word.begins_expanded && fits && !word.text.contains(GIT_SIGNATURE)
@@ -917,11 +928,11 @@ impl Reads {
         match self {
             Self::Always => true,
             Self::Find(known) | Self::Test(known) => match text.strip_prefix('-') {
-                Some(rest) => has(known, text) || rest.starts_with(|it: char| it.is_ascii_digit()),
+                Some(rest) => has(known, text) || rest.starts_with(|c: char| c.is_ascii_digit()),
                 None => matches!(self, Self::Find(_)) || text == "]" || !text.contains('['),
             },
             Self::With { letters, valued, long, operands } => {
-                let Some(short) = text.strip_prefix('-').filter(|it| !it.is_empty()) else {
+                let Some(short) = text.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
                     return match operands {
                         Operands::Read => true,
                         Operands::None => false,
@@ -935,8 +946,8 @@ impl Reads {
                 if text.starts_with("--") {
                     return has(long, text.split('=').next().unwrap_or(text));
                 }
-                let mut flags = short.chars().skip_while(|it| letters.contains(*it));
-                flags.next().is_none_or(|it| valued.contains(it))
+                let mut flags = short.chars().skip_while(|c| letters.contains(*c));
+                flags.next().is_none_or(|c| valued.contains(c))
             }
         }
     }

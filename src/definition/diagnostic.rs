@@ -227,7 +227,7 @@ impl<'a> Findings<'a> {
 
     /// All findings in the order of the file, worse ones first where they share a place.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|it| (it.line, it.column, it.severity));
+        self.list.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column, diagnostic.severity));
         self.list.dedup();
         if self.left_out > 0 {
             self.spare.severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
@@ -319,9 +319,9 @@ impl Diagnostic {
             let caret = format!("{}{}", caret.0, paint(tone, &format!("{}{label}", caret.1)));
             writeln!(out, "{bar}\n{number} {line}\n{bar} {caret}").expect("a String takes all text");
         }
-        for it in &self.related {
-            let place = format!("{}:{}", it.line, it.column);
-            writeln!(out, "{:gutter$} = {place}: {}", "", safe_text(&it.message))
+        for related in &self.related {
+            let place = format!("{}:{}", related.line, related.column);
+            writeln!(out, "{:gutter$} = {place}: {}", "", safe_text(&related.message))
                 .expect("a String takes all text");
         }
         if let Some(help) = &self.help {
@@ -349,7 +349,7 @@ impl Diagnostic {
         if !self.related.is_empty() {
             let places = self.related.iter();
             out["related"] = places
-                .map(|it| json!({"line": it.line, "column": it.column, "message": it.message}))
+                .map(|place| json!({"line": place.line, "column": place.column, "message": place.message}))
                 .collect();
         }
         out
@@ -370,9 +370,9 @@ impl Diagnostic {
             "locations": [at(region)],
         });
         if !self.related.is_empty() {
-            let related = self.related.iter().map(|it| {
-                let mut place = at(json!({"startLine": it.line, "startColumn": it.column}));
-                place["message"] = json!({"text": it.message});
+            let related = self.related.iter().map(|related| {
+                let mut place = at(json!({"startLine": related.line, "startColumn": related.column}));
+                place["message"] = json!({"text": related.message});
                 place
             });
             out["relatedLocations"] = related.collect();
@@ -396,7 +396,8 @@ impl Excerpt {
     fn drawn(&self) -> (String, (String, String)) {
         let split = |chars: usize| self.text.char_indices().nth(chars).map_or(self.text.len(), |(at, _)| at);
         let (start, end) = (split(self.before), split(self.before + self.under));
-        let shown = |text: &str| -> String { safe_pieces(text).into_iter().map(|it| it.text).collect() };
+        let shown =
+            |text: &str| -> String { safe_pieces(text).into_iter().map(|piece| piece.text).collect() };
         let width = |text: &str| unicode_width::UnicodeWidthStr::width(text);
         let [before, under, after] =
             [&self.text[..start], &self.text[start..end], &self.text[end..]].map(shown);
@@ -407,7 +408,7 @@ impl Excerpt {
 
 fn excerpt(source: &Source<'_>, place: Place, line: usize, column: usize) -> Excerpt {
     let text = source.line(line);
-    let length = source.text()[source.clamp(place)].lines().next().map_or(0, |it| it.chars().count());
+    let length = source.text()[source.clamp(place)].lines().next().map_or(0, |line| line.chars().count());
     let first = column.saturating_sub(1 + EXCERPT_CHARS_MAX / 2);
     let first = if text.chars().count() <= EXCERPT_CHARS_MAX { 0 } else { first };
     let cut: String = text.chars().skip(first).take(EXCERPT_CHARS_MAX).collect();
@@ -418,7 +419,7 @@ fn excerpt(source: &Source<'_>, place: Place, line: usize, column: usize) -> Exc
 
 /// All findings as one SARIF 2.1.0 log.
 pub fn sarif(findings: &[Diagnostic]) -> Value {
-    let used = RULES.iter().filter(|(code, _)| findings.iter().any(|it| it.code == *code));
+    let used = RULES.iter().filter(|(code, _)| findings.iter().any(|finding| finding.code == *code));
     let rules: Value =
         used.map(|(code, what)| json!({"id": code, "shortDescription": {"text": what}})).collect();
     let results: Value = findings.iter().map(Diagnostic::sarif).collect();
@@ -436,7 +437,7 @@ pub fn sarif(findings: &[Diagnostic]) -> Value {
 
 /// `1 error, 2 warnings`; empty when there is nothing to count.
 pub fn summary(findings: &[Diagnostic]) -> String {
-    let count = |severity: Severity| findings.iter().filter(|it| it.severity == severity).count();
+    let count = |severity: Severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let word = |severity: Severity| match count(severity) {
         0 => None,
         1 => Some(format!("1 {}", severity.word())),

@@ -46,7 +46,7 @@ fn plain_lines(text: &str) -> String {
 }
 
 fn apply(text: &str, mut edits: Vec<Edit>) -> String {
-    edits.sort_by_key(|it| it.place.start);
+    edits.sort_by_key(|edit| edit.place.start);
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
     for edit in edits {
         let range = edit.place.range();
@@ -70,10 +70,10 @@ fn order(text: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     // Steps first: moving them inside their own lines leaves the lines of the top where they are.
     if let Shape::Map(entries) = &root.shape {
-        let steps = entries.iter().find(|it| it.key == "steps").map(|it| &it.value.shape);
+        let steps = entries.iter().find(|entry| entry.key == "steps").map(|entry| &entry.value.shape);
         if let Some(Shape::List(items)) = steps {
             for (index, item) in items.iter().enumerate() {
-                let end = items.get(index + 1).map(|it| line_of(&source, it));
+                let end = items.get(index + 1).map(|item| line_of(&source, item));
                 reorder(&source, &mut lines, item, &STEP, end);
             }
         }
@@ -95,13 +95,14 @@ fn reorder(source: &Source<'_>, lines: &mut [String], node: &Node, table: &Table
     if source.text()[node.place.at()..].starts_with('{') || entries.len() < 2 {
         return;
     }
-    let rows: Vec<(usize, usize)> = entries.iter().map(|it| source.line_column(it.place.at())).collect();
+    let rows: Vec<(usize, usize)> =
+        entries.iter().map(|entry| source.line_column(entry.place.at())).collect();
     let column = rows[0].1;
     // Every key on a line of its own, in one column; anything cleverer stays as it is.
-    if rows.iter().any(|it| it.1 != column) || rows.windows(2).any(|it| it[0].0 >= it[1].0) {
+    if rows.iter().any(|row| row.1 != column) || rows.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
         return;
     }
-    let mut starts: Vec<usize> = rows.iter().map(|it| it.0 - 1).collect();
+    let mut starts: Vec<usize> = rows.iter().map(|row| row.0 - 1).collect();
     let indent = column - 1;
     let lead: String = lines[starts[0]].chars().take(indent).collect();
     if lead.trim().is_empty() {
@@ -120,9 +121,9 @@ fn reorder(source: &Source<'_>, lines: &mut [String], node: &Node, table: &Table
     }
     let last = next.unwrap_or(lines.len());
     let end = end_of(lines, starts[starts.len() - 1], last, indent);
-    let place = |key: &str| table.keys.iter().position(|it| it.name == key).unwrap_or(usize::MAX);
+    let place = |key: &str| table.keys.iter().position(|other| other.name == key).unwrap_or(usize::MAX);
     let mut order: Vec<usize> = (0..entries.len()).collect();
-    order.sort_by_key(|it| place(&entries[*it].key));
+    order.sort_by_key(|number| place(&entries[*number].key));
     if order.is_sorted() {
         return;
     }
@@ -138,7 +139,7 @@ fn reorder(source: &Source<'_>, lines: &mut [String], node: &Node, table: &Table
     }
     // What begins the mapping (`- `) goes to its new first key; comments above that stay above.
     let key_line =
-        moved.iter().position(|it| !it.trim().is_empty() && !is_comment_at(it, indent)).unwrap_or(0);
+        moved.iter().position(|line| !line.trim().is_empty() && !is_comment_at(line, indent)).unwrap_or(0);
     if !lead.trim().is_empty() {
         let dash = lead.len() - lead.trim_start().len();
         for comment in &mut moved[..key_line] {

@@ -97,7 +97,7 @@ pub(super) struct Inline {
 /// The language of a program with this name. One whose first operand is code is only meant where a command may stand.
 pub(super) fn called(name: &str, may_be_command: bool) -> Option<Inline> {
     let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
-    let language = LANGUAGES.iter().find(|it| it.names.contains(&plain))?;
+    let language = LANGUAGES.iter().find(|language| language.names.contains(&plain))?;
     (may_be_command || !language.program_first).then_some(Inline {
         language,
         code_next: false,
@@ -157,17 +157,17 @@ impl Inline {
 
     fn tells_of_code(&self, word: &str) -> bool {
         let language = self.language;
-        let is_long = |it: &str| {
-            let rest = word.strip_prefix(it);
+        let is_long = |prefix: &str| {
+            let rest = word.strip_prefix(prefix);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
         };
-        if language.long.iter().any(|it| is_long(it)) {
+        if language.long.iter().any(|text| is_long(text)) {
             return true;
         }
         match word.strip_prefix('-') {
             Some(letters) if !letters.starts_with('-') => {
-                let mut letters = letters.chars().take_while(|it| !language.ends.contains(*it));
-                letters.any(|it| language.letters.contains(it))
+                let mut letters = letters.chars().take_while(|c| !language.ends.contains(*c));
+                letters.any(|c| language.letters.contains(c))
             }
             Some(_) | None => false,
         }

@@ -20,8 +20,8 @@ pub fn check_input_texts(workflow: &Workflow, given: &[(String, String)]) -> Res
     let mut problems = Vec::new();
     let mut values = ValueMap::new();
     for (name, text) in given {
-        let field = workflow.inputs.iter().find(|it| it.name.value == *name);
-        let value = match field.map(|it| typed(it, text)) {
+        let field = workflow.inputs.iter().find(|input| input.name.value == *name);
+        let value = match field.map(|field| typed(field, text)) {
             Some(Ok(value)) => value,
             Some(Err(problem)) => {
                 problems.push(problem);
@@ -39,8 +39,8 @@ pub fn check_input_texts(workflow: &Workflow, given: &[(String, String)]) -> Res
         (Err(more), _) => {
             let wrong: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
             // An input that was given wrongly is not also missing.
-            let missing = |it: &String| wrong.iter().any(|name| *it == missing_message("input", name));
-            problems.extend(more.into_iter().filter(|it| !missing(it)));
+            let missing = |text: &String| wrong.iter().any(|name| *text == missing_message("input", name));
+            problems.extend(more.into_iter().filter(|text| !missing(text)));
             Err(problems)
         }
     }
@@ -52,13 +52,14 @@ pub fn check_input_texts(workflow: &Workflow, given: &[(String, String)]) -> Res
 /// All problems at once.
 pub fn check_fields(fields: &[Field], given: &ValueMap, what: &str) -> Result<ValueMap, Vec<String>> {
     let mut problems = Vec::new();
-    for name in given.keys().filter(|name| !fields.iter().any(|it| it.name.value == **name)) {
-        let near = suggest(name, fields.iter().map(|it| it.name.value.as_str()));
+    for name in given.keys().filter(|name| !fields.iter().any(|field| field.name.value == **name)) {
+        let near = suggest(name, fields.iter().map(|field| field.name.value.as_str()));
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None if fields.is_empty() => format!("there are no {what}s; leave it out"),
             None => {
-                let names: Vec<String> = fields.iter().map(|it| format!("`{}`", it.name.value)).collect();
+                let names: Vec<String> =
+                    fields.iter().map(|field| format!("`{}`", field.name.value)).collect();
                 format!("the {what}s are {}", names.join(", "))
             }
         };
@@ -68,7 +69,7 @@ pub fn check_fields(fields: &[Field], given: &ValueMap, what: &str) -> Result<Va
     let mut values = ValueMap::new();
     for field in fields {
         let name = &field.name.value;
-        let value = given.get(name).filter(|it| !it.is_null()).or(field.default.as_ref());
+        let value = given.get(name).filter(|value| !value.is_null()).or(field.default.as_ref());
         match value {
             None if field.required => problems.push(missing_message(what, name)),
             None => {
@@ -109,7 +110,7 @@ pub(super) fn misfit(field: &Field, value: &Value) -> Option<String> {
         return Some(format!("must be one of {}, not {}", choices.join(", "), shorten(&plain(value), 60)));
     }
     let (Some(pattern), Value::String(text)) = (&field.pattern, value) else { return None };
-    let matches = regex::Regex::new(pattern).is_ok_and(|it| it.is_match(text));
+    let matches = regex::Regex::new(pattern).is_ok_and(|value| value.is_match(text));
     (!matches).then(|| format!("must match {pattern}, and {} does not", shorten(&plain(value), 60)))
 }
 
@@ -119,7 +120,7 @@ fn is_whole(number: &serde_json::Number) -> bool {
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(it) => it.clone(),
+        Value::String(text) => text.clone(),
         other => other.to_string(),
     }
 }
@@ -140,9 +141,9 @@ fn typed(field: &Field, text: &str) -> Result<Value, String> {
         ValueKind::String => Ok(Value::String(text.to_owned())),
         ValueKind::Any => Ok(parsed().unwrap_or_else(|| Value::String(text.to_owned()))),
         ValueKind::Number => parsed().filter(Value::is_number).ok_or_else(|| wrong("a number")),
-        ValueKind::Integer => {
-            parsed().filter(|it| it.as_number().is_some_and(is_whole)).ok_or_else(|| wrong("a whole number"))
-        }
+        ValueKind::Integer => parsed()
+            .filter(|json| json.as_number().is_some_and(is_whole))
+            .ok_or_else(|| wrong("a whole number")),
         ValueKind::Boolean => match text {
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
@@ -151,7 +152,7 @@ fn typed(field: &Field, text: &str) -> Result<Value, String> {
         ValueKind::Array => match parsed() {
             Some(list @ Value::Array(_)) => Ok(list),
             None if !text.trim_start().starts_with('[') => {
-                Ok(text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(Value::from).collect())
+                Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect())
             }
             _ => Err(wrong("a list; write a,b,c or JSON")),
         },

@@ -22,14 +22,14 @@ fn collect(table: &'static Table, found: &mut BTreeMap<String, &'static Table>) 
     if found.insert(name(table), table).is_some() {
         return;
     }
-    table.keys.iter().for_each(|it| collect_shape(&it.shape, found));
+    table.keys.iter().for_each(|key| collect_shape(&key.shape, found));
 }
 
 fn collect_shape(shape: &Shape, found: &mut BTreeMap<String, &'static Table>) {
     match shape {
         Shape::Table(table) => collect(table, found),
         Shape::OneOrMany(inner) | Shape::List(inner) | Shape::Map(inner) => collect_shape(inner, found),
-        Shape::Either(shapes) => shapes.iter().for_each(|it| collect_shape(it, found)),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| collect_shape(shape, found)),
         _ => {}
     }
 }
@@ -46,8 +46,8 @@ fn object(table: &'static Table) -> Value {
         .iter()
         .flat_map(|key| {
             let own = (key.name.to_owned(), property(key));
-            let others = key.also.iter().map(|it| {
-                (it.name.to_owned(), json!({"description": format!("Another spelling of `{}`.", key.name), "deprecated": true}))
+            let others = key.also.iter().map(|spelling| {
+                (spelling.name.to_owned(), json!({"description": format!("Another spelling of `{}`.", key.name), "deprecated": true}))
             });
             std::iter::once(own).chain(others)
         })
@@ -55,18 +55,18 @@ fn object(table: &'static Table) -> Value {
     let is_open = table.what == MATRIX.what;
     let mut out = json!({"type": "object", "properties": properties, "additionalProperties": is_open});
     let required: Vec<&str> =
-        table.keys.iter().filter(|it| it.required && it.also.is_empty()).map(|it| it.name).collect();
+        table.keys.iter().filter(|key| key.required && key.also.is_empty()).map(|key| key.name).collect();
     if !required.is_empty() {
         out["required"] = json!(required);
     }
     if table.what == STEP.what {
         let spellings = |word: &str| {
-            let key = STEP.keys.iter().find(|it| it.name == word);
-            let others = key.into_iter().flat_map(|it| it.also.iter().map(|it| it.name));
+            let key = STEP.keys.iter().find(|key| key.name == word);
+            let others = key.into_iter().flat_map(|key| key.also.iter().map(|spelling| spelling.name));
             std::iter::once(word).chain(others).map(str::to_owned).collect::<Vec<String>>()
         };
-        let kinds = KINDS.iter().flat_map(|it| spellings(it));
-        out["oneOf"] = kinds.map(|it| json!({"required": [it]})).collect();
+        let kinds = KINDS.iter().flat_map(|kind| spellings(kind));
+        out["oneOf"] = kinds.map(|kind| json!({"required": [kind]})).collect();
     }
     out
 }
@@ -77,8 +77,8 @@ fn property(key: &Key) -> Value {
     out
 }
 
-fn shape(it: &Shape) -> Value {
-    match it {
+fn shape(this_shape: &Shape) -> Value {
+    match this_shape {
         Shape::Text => json!({"type": ["string", "number", "boolean"]}),
         Shape::Word => json!({"type": "string"}),
         Shape::Bool => json!({"type": "boolean"}),

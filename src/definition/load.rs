@@ -110,12 +110,12 @@ impl Loader<'_> {
             StepKind::Uses(uses) => Some(uses),
             _ => None,
         };
-        let of_action = |it: &'s mut Action| match it {
+        let of_action = |action: &'s mut Action| match action {
             Action::Uses(uses) => Some(uses),
             Action::Run(_) => None,
         };
-        let fallback = step.fallback.iter_mut().map(|it| &mut it.action);
-        let undo = step.undo.iter_mut().filter_map(|it| match it {
+        let fallback = step.fallback.iter_mut().map(|fallback| &mut fallback.action);
+        let undo = step.undo.iter_mut().filter_map(|undo| match undo {
             Undo::By(action) => Some(action),
             Undo::Impossible => None,
         });
@@ -202,7 +202,7 @@ impl Loader<'_> {
     /// Reads a called file, unless it is open already or too deep.
     fn call(&mut self, caller: &str, call: &mut Call, findings: &mut Findings<'_>) {
         let path = join(caller, &call.path.value);
-        if let Some(at) = self.open.iter().position(|it| *it == path) {
+        if let Some(at) = self.open.iter().position(|text| *text == path) {
             let circle: Vec<&str> =
                 self.open[at..].iter().map(String::as_str).chain([path.as_str()]).collect();
             let message = format!("workflows call each other in a circle: {}", circle.join(" → "));
@@ -218,7 +218,7 @@ impl Loader<'_> {
             match self.files.read(&path) {
                 Ok(text) => {
                     let body = self.file(&path, &text).map(Arc::new);
-                    let depth = 1 + body.as_ref().map_or(0, |it| self.deepest(it, &path));
+                    let depth = 1 + body.as_ref().map_or(0, |body| self.deepest(body, &path));
                     self.done.insert(path.clone(), (body, depth));
                 }
                 Err(why) => {
@@ -253,11 +253,11 @@ fn join(caller: &str, path: &str) -> String {
     let folder = caller.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
     let is_absolute = caller.starts_with('/');
-    parts.retain(|it| !it.is_empty());
+    parts.retain(|part| !part.is_empty());
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." if parts.last().is_some_and(|it| *it != "..") => {
+            ".." if parts.last().is_some_and(|part| *part != "..") => {
                 parts.pop();
             }
             other => parts.push(other),
@@ -270,11 +270,11 @@ fn join(caller: &str, path: &str) -> String {
 /// A tool that is tried in place of another is given the same, where it takes all of that and says nothing else.
 fn hand_on(step: &mut Step) {
     let StepKind::Uses(own) = &step.kind else { return };
-    for fallback in step.fallback.iter_mut().filter(|it| !it.says_with) {
+    for fallback in step.fallback.iter_mut().filter(|fallback| !fallback.says_with) {
         let Action::Uses(uses) = &mut fallback.action else { continue };
         let Some(tool) = &uses.definition else { continue };
-        let takes = |name: &String| tool::properties(&tool.input).any(|it| it.0 == name);
-        if own.with.iter().all(|it| takes(&it.0)) {
+        let takes = |name: &String| tool::properties(&tool.input).any(|property| property.0 == name);
+        if own.with.iter().all(|pair| takes(&pair.0)) {
             uses.with.clone_from(&own.with);
         }
     }

@@ -50,12 +50,12 @@ pub(super) fn readings<'w>(step: &'w Step, see: &mut dyn FnMut(Reading<'w>)) {
         walk.bare(Site::Condition, &condition.value, condition.place);
     }
     step.env.iter().for_each(|(_, text)| walk.text(Site::Env, text));
-    if let Some(MatrixSource::Computed(data)) = step.matrix.as_ref().map(|it| &it.source) {
+    if let Some(MatrixSource::Computed(data)) = step.matrix.as_ref().map(|matrix| &matrix.source) {
         walk.data(Site::Matrix, data);
     }
     walk.texts(Site::After, &step.artifacts);
-    walk.texts(Site::Value, step.cache.as_ref().map(|it| &it.key));
-    step.fallback.iter().for_each(|it| walk.action(Site::Script, &it.action));
+    walk.texts(Site::Value, step.cache.as_ref().map(|cache| &cache.key));
+    step.fallback.iter().for_each(|fallback| walk.action(Site::Script, &fallback.action));
     if let Some(Undo::By(action)) = &step.undo {
         walk.action(Site::After, action);
     }
@@ -68,13 +68,13 @@ pub(super) fn readings<'w>(step: &'w Step, see: &mut dyn FnMut(Reading<'w>)) {
 /// Shows the expressions that stand outside the steps: environment, concurrency, outputs.
 pub(super) fn top_readings<'w>(workflow: &'w Workflow, see: &mut dyn FnMut(Top, Reading<'w>)) {
     for (_, text) in &workflow.env {
-        Walk { see: &mut |it| see(Top::Env, it) }.text(Site::Env, text);
+        Walk { see: &mut |value| see(Top::Env, value) }.text(Site::Env, text);
     }
     if let Some(concurrency) = &workflow.concurrency {
-        Walk { see: &mut |it| see(Top::Group, it) }.text(Site::Value, &concurrency.group);
+        Walk { see: &mut |value| see(Top::Group, value) }.text(Site::Value, &concurrency.group);
     }
     for (_, text) in &workflow.outputs {
-        Walk { see: &mut |it| see(Top::Outputs, it) }.text(Site::Value, text);
+        Walk { see: &mut |value| see(Top::Outputs, value) }.text(Site::Value, text);
     }
 }
 
@@ -92,7 +92,7 @@ struct Walk<'s, 'w> {
 
 impl<'w> Walk<'_, 'w> {
     fn texts(&mut self, site: Site, texts: impl IntoIterator<Item = &'w Text>) {
-        texts.into_iter().for_each(|it| self.text(site, it));
+        texts.into_iter().for_each(|text| self.text(site, text));
     }
 
     fn text(&mut self, site: Site, text: &'w Text) {
@@ -129,8 +129,8 @@ impl<'w> Walk<'_, 'w> {
     fn value(&mut self, site: Site, value: &'w Value, place: Place) {
         match value {
             Value::String(text) => self.template(site, text, place),
-            Value::Array(items) => items.iter().for_each(|it| self.value(site, it, place)),
-            Value::Object(map) => map.values().for_each(|it| self.value(site, it, place)),
+            Value::Array(items) => items.iter().for_each(|item| self.value(site, item, place)),
+            Value::Object(map) => map.values().for_each(|value| self.value(site, value, place)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -153,8 +153,8 @@ impl<'w> Walk<'_, 'w> {
     /// Shows the expressions that name people who may not decide at a gate.
     fn excluded(&mut self, gate: &'w Gate) {
         for who in &gate.forbid {
-            if let Forbidden::Expression(it) = who {
-                self.bare(Site::Value, &it.value, it.place);
+            if let Forbidden::Expression(condition) = who {
+                self.bare(Site::Value, &condition.value, condition.place);
             }
         }
     }
@@ -169,7 +169,7 @@ impl<'w> Walk<'_, 'w> {
             StepKind::Uses(uses) | StepKind::Agent(uses) => self.values(site, &uses.with),
             StepKind::Http(http) => {
                 self.text(Site::Request, &http.url);
-                http.headers.iter().for_each(|(_, it)| self.text(Site::Request, it));
+                http.headers.iter().for_each(|(_, text)| self.text(Site::Request, text));
                 match &http.body {
                     Some(Body::Text(text)) => self.text(site, text),
                     Some(Body::Json(data)) => self.data(site, data),
@@ -189,7 +189,7 @@ impl<'w> Walk<'_, 'w> {
                 self.texts(site, &gate.evidence);
                 self.texts(site, &gate.binds);
                 self.texts(site, gate.claim.as_slice());
-                self.texts(Site::Once, gate.escalate.as_ref().map(|it| &it.to));
+                self.texts(Site::Once, gate.escalate.as_ref().map(|escalate| &escalate.to));
                 if let Some(auto) = &gate.auto {
                     self.bare(site, &auto.value, auto.place);
                 }
@@ -204,8 +204,8 @@ impl<'w> Walk<'_, 'w> {
             }
             StepKind::Emit(emit) => {
                 let words = [&emit.id, &emit.to, &emit.correlation].into_iter().flatten();
-                words.chain([&emit.topic]).for_each(|it| self.text(site, it));
-                emit.data.iter().for_each(|it| self.data(site, it));
+                words.chain([&emit.topic]).for_each(|word| self.text(site, word));
+                emit.data.iter().for_each(|data| self.data(site, data));
             }
             StepKind::Set(set) => {
                 self.values(site, &set.values);

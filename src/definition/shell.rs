@@ -36,7 +36,7 @@ const ARITHMETIC_TESTS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
 
 /// True if expressions can be bound in scripts of this shell.
 pub(super) fn is_known(shell: &[String]) -> bool {
-    shell.first().is_some_and(|it| is_shell(it))
+    shell.first().is_some_and(|program| is_shell(program))
 }
 
 /// The program and arguments that a `shell:` stands for; the script comes last.
@@ -143,7 +143,7 @@ impl Code {
     fn reads_this(&self) -> bool {
         self.reads_again
             || self.reads_scripts && is_script_flag(&self.word)
-            || self.inline.as_ref().is_some_and(|it| it.reads(&self.word))
+            || self.inline.as_ref().is_some_and(|inline| inline.reads(&self.word))
     }
 
     /// True if the standard input is read as code.
@@ -215,7 +215,7 @@ impl<'s> Scanner<'s, '_, '_> {
 
     fn scan(&mut self) {
         while self.at < self.text.value.len() {
-            if self.holes.front().is_some_and(|it| it.span.start <= self.at) {
+            if self.holes.front().is_some_and(|hole| hole.span.start <= self.at) {
                 self.hole();
                 continue;
             }
@@ -233,10 +233,11 @@ impl<'s> Scanner<'s, '_, '_> {
 
     /// Takes so many bytes over as they are, but never into a hole.
     fn take(&mut self, bytes: usize) {
-        let most = self.holes.front().map_or(self.text.value.len(), |it| it.span.start);
+        let most = self.holes.front().map_or(self.text.value.len(), |hole| hole.span.start);
         let end = (self.at + bytes).min(most.max(self.at + 1)).min(self.text.value.len());
-        let end =
-            (end..=self.text.value.len()).find(|it| self.text.value.is_char_boundary(*it)).unwrap_or(end);
+        let end = (end..=self.text.value.len())
+            .find(|index| self.text.value.is_char_boundary(*index))
+            .unwrap_or(end);
         self.out.push_str(&self.text.value[self.at..end]);
         self.at = end;
     }
@@ -270,7 +271,7 @@ impl<'s> Scanner<'s, '_, '_> {
     fn code(&mut self) {
         let (rest, at) = (self.rest(), self.at);
         let Some(c) = rest.chars().next() else { return };
-        let begins_word = self.out.chars().last().is_none_or(|it| " \t\r\n;&|(".contains(it));
+        let begins_word = self.out.chars().last().is_none_or(|c| " \t\r\n;&|(".contains(c));
         let code = self.code_frame();
         match c {
             '\n' => {
@@ -332,12 +333,13 @@ impl<'s> Scanner<'s, '_, '_> {
 
     /// A backslash takes the next character's meaning away; before an expression that can only be a mistake.
     fn backslash(&mut self) {
-        if let Some(hole) = self.holes.front().filter(|it| it.span.start == self.at + 1) {
+        if let Some(hole) = self.holes.front().filter(|hole| hole.span.start == self.at + 1) {
             let span = hole.span.clone();
             self.refuse(&span, "a backslash stands before this expression", "remove the backslash");
         }
         self.take(1);
-        if self.at < self.text.value.len() && self.holes.front().is_none_or(|it| it.span.start > self.at) {
+        if self.at < self.text.value.len() && self.holes.front().is_none_or(|hole| hole.span.start > self.at)
+        {
             self.spell();
             self.take_char();
         }
@@ -345,7 +347,7 @@ impl<'s> Scanner<'s, '_, '_> {
 
     /// The next character belongs to the word, however it is quoted.
     fn spell(&mut self) {
-        let Some(c) = self.rest().chars().next().filter(|it| *it != '\n') else { return };
+        let Some(c) = self.rest().chars().next().filter(|c| *c != '\n') else { return };
         let depth = usize::from(!matches!(self.frames.last(), Some(Frame::Code(_))));
         if let Some(Frame::Code(code)) = self.frames.iter_mut().rev().nth(depth) {
             code.word.push(c);
@@ -412,8 +414,12 @@ impl<'s> Scanner<'s, '_, '_> {
             Some(b'$') => self.dollar(true),
             Some(b'"') => self.open(1, Frame::Double),
             Some(b'\'') => {
-                let in_double =
-                    self.frames.iter().rev().skip(1).any(|it| matches!(it, Frame::Double | Frame::Here(_)));
+                let in_double = self
+                    .frames
+                    .iter()
+                    .rev()
+                    .skip(1)
+                    .any(|frame| matches!(frame, Frame::Double | Frame::Here(_)));
                 if in_double { self.take(1) } else { self.open(1, Frame::Single) }
             }
             _ => self.take_char(),
@@ -476,7 +482,7 @@ impl<'s> Scanner<'s, '_, '_> {
         }
         let word = self.rest();
         let (mut delimiter, mut is_quoted, mut quote, mut length) = (String::new(), false, None, 0);
-        let most = self.holes.front().map_or(word.len(), |it| it.span.start - self.at);
+        let most = self.holes.front().map_or(word.len(), |hole| hole.span.start - self.at);
         for (at, c) in word[..most].char_indices() {
             match (quote, c) {
                 (Some(open), c) if c == open => quote = None,
@@ -525,7 +531,7 @@ impl<'s> Scanner<'s, '_, '_> {
             Some(Frame::Code(code)) => {
                 let arithmetic = code.test.is_some_and(|start| self.tests_numbers(start));
                 let inside_double = code.end == Some('`')
-                    && self.frames.iter().any(|it| matches!(it, Frame::Double | Frame::Here(_)));
+                    && self.frames.iter().any(|frame| matches!(frame, Frame::Double | Frame::Here(_)));
                 if arithmetic {
                     self.refuse(
                         &hole.span,
@@ -581,7 +587,8 @@ impl<'s> Scanner<'s, '_, '_> {
             }
             None => false,
         };
-        let read_again = self.frames.iter().any(|it| matches!(it, Frame::Code(code) if code.reads_this()));
+        let read_again =
+            self.frames.iter().any(|frame| matches!(frame, Frame::Code(code) if code.reads_this()));
         if read_again {
             self.refuse_code(&hole.span);
         }
@@ -599,7 +606,7 @@ impl<'s> Scanner<'s, '_, '_> {
     fn tests_numbers(&self, start: usize) -> bool {
         let text = &self.text.value[start.min(self.text.value.len())..];
         let end = text.find("]]").unwrap_or(text.len());
-        text[..end].split_whitespace().any(|it| ARITHMETIC_TESTS.contains(&it))
+        text[..end].split_whitespace().any(|word| ARITHMETIC_TESTS.contains(&word))
     }
 
     /// The variable of an expression: the same one for the same text.
@@ -615,7 +622,7 @@ impl<'s> Scanner<'s, '_, '_> {
     }
 
     fn refuse_code(&mut self, span: &Range<usize>) {
-        let of_frame = |it: &Frame| match it {
+        let of_frame = |frame: &Frame| match frame {
             Frame::Code(code) => code.inline.as_ref().map(Inline::help),
             Frame::Here(here) => here.help.clone(),
             _ => None,

@@ -25,7 +25,7 @@ impl Eq for Place {}
 impl Place {
     /// From byte offsets; a workflow file is at most 4 MiB, so they fit (a larger one is cut to fit).
     pub fn new(start: usize, end: usize) -> Self {
-        let fit = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        let fit = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Self { start: fit(start), end: fit(end.max(start)) }
     }
 
@@ -85,7 +85,9 @@ impl<'a> Source<'a> {
 
     /// A line from 1, without its end; empty when there is none.
     pub fn line(&self, number: usize) -> &'a str {
-        let Some(&start) = number.checked_sub(1).and_then(|it| self.starts.get(it)) else { return "" };
+        let Some(&start) = number.checked_sub(1).and_then(|number| self.starts.get(number)) else {
+            return "";
+        };
         let end = self.starts.get(number).map_or(self.text.len(), |next| next - 1);
         self.text[start..end].trim_end_matches('\r')
     }

@@ -2,7 +2,7 @@
 
 /// The known word nearest to what was written, when it is near enough to be meant.
 pub fn suggest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let fold = |it: &str| it.to_lowercase().replace(['_', ' ', '.'], "-");
+    let fold = |text: &str| text.to_lowercase().replace(['_', ' ', '.'], "-");
     let folded = fold(written);
     if folded.len() > WORD_BYTES_MAX {
         return None;

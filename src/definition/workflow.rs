@@ -179,12 +179,12 @@ impl Step {
             StepKind::Uses(uses) | StepKind::Agent(uses) => Some(uses),
             _ => None,
         };
-        let undo = self.undo.iter().filter_map(|it| match it {
+        let undo = self.undo.iter().filter_map(|undo| match undo {
             Undo::By(action) => Some(action),
             Undo::Impossible => None,
         });
-        let actions = self.fallback.iter().map(|it| &it.action).chain(undo);
-        own.into_iter().flat_map(Uses::all).chain(actions.filter_map(|it| match it {
+        let actions = self.fallback.iter().map(|fallback| &fallback.action).chain(undo);
+        own.into_iter().flat_map(Uses::all).chain(actions.filter_map(|action| match action {
             Action::Uses(uses) => Some(uses),
             Action::Run(_) => None,
         }))
@@ -307,13 +307,17 @@ pub struct Route {
 impl Uses {
     /// The tools that may be called: itself, or its candidates.
     pub fn all(&self) -> &[Self] {
-        self.route.as_ref().map_or(std::slice::from_ref(self), |it| &it.candidates)
+        self.route.as_ref().map_or(std::slice::from_ref(self), |route| &route.candidates)
     }
 
     /// The effect class: the riskiest one of its tools. It decides what a crash in the middle of the call
     /// means.
     pub fn effect(&self) -> Option<Effect> {
-        self.all().iter().filter_map(|it| it.definition.as_ref()).map(|it| it.effect).max()
+        self.all()
+            .iter()
+            .filter_map(|uses| uses.definition.as_ref())
+            .map(|definition| definition.effect)
+            .max()
     }
 }
 

@@ -61,7 +61,7 @@ impl Node {
         match &self.shape {
             Shape::List(_) => "a list",
             Shape::Map(_) => "a mapping",
-            Shape::Scalar(it) => match it.value() {
+            Shape::Scalar(scalar) => match scalar.value() {
                 Value::Null => "nothing",
                 Value::Bool(_) => "a boolean",
                 Value::Number(_) => "a number",
@@ -72,16 +72,16 @@ impl Node {
 
     /// True if the value is empty or `null`.
     pub(super) fn is_null(&self) -> bool {
-        matches!(&self.shape, Shape::Scalar(it) if it.plain && it.value().is_null())
+        matches!(&self.shape, Shape::Scalar(scalar) if scalar.plain && scalar.value().is_null())
     }
 
     /// As a JSON value; duplicate keys were refused before.
     pub fn to_value(&self) -> Value {
         match &self.shape {
-            Shape::Scalar(it) => it.value(),
+            Shape::Scalar(scalar) => scalar.value(),
             Shape::List(items) => items.iter().map(Self::to_value).collect(),
             Shape::Map(entries) => {
-                let pairs = entries.iter().map(|it| (it.key.clone(), it.value.to_value()));
+                let pairs = entries.iter().map(|entry| (entry.key.clone(), entry.value.to_value()));
                 Value::Object(pairs.collect::<ValueMap>())
             }
         }
@@ -90,9 +90,9 @@ impl Node {
     /// Every text in it, with its place.
     pub fn texts<'n>(&'n self, visit: &mut dyn FnMut(&'n str, Place)) {
         match &self.shape {
-            Shape::Scalar(it) => visit(&it.text, self.place),
-            Shape::List(items) => items.iter().for_each(|it| it.texts(visit)),
-            Shape::Map(entries) => entries.iter().for_each(|it| it.value.texts(visit)),
+            Shape::Scalar(scalar) => visit(&scalar.text, self.place),
+            Shape::List(items) => items.iter().for_each(|item| item.texts(visit)),
+            Shape::Map(entries) => entries.iter().for_each(|entry| entry.value.texts(visit)),
         }
     }
 }
@@ -122,7 +122,7 @@ impl Scalar {
             _ => {}
         }
         let digits = self.text.replace('_', "");
-        let old = self.text.contains('_') && digits.bytes().all(|it| it.is_ascii_digit() || it == b'.');
+        let old = self.text.contains('_') && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         (old && number(&digits).is_some()).then_some(digits)
     }
 }
@@ -150,7 +150,7 @@ fn number(text: &str) -> Option<serde_json::Number> {
     let mantissa_end = digits.find(['e', 'E']).unwrap_or(digits.len());
     let (mantissa, exponent) = digits.split_at(mantissa_end);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all_digits = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+    let all_digits = |head: &str| head.bytes().all(|b| b.is_ascii_digit());
     let power = exponent.get(1..).unwrap_or_default();
     let power_digits = power.strip_prefix(['+', '-']).unwrap_or(power);
     let wrong = !all_digits(whole)
@@ -280,14 +280,14 @@ impl<'f, 'a> Builder<'f, 'a> {
                     self.tag(place);
                 }
                 self.open(anchor);
-                (anchor, self.collection(style, |it| it.list(start, depth))?)
+                (anchor, self.collection(style, |builder| builder.list(start, depth))?)
             }
             Event::MappingStart(style, anchor, tag) => {
                 if tag.is_some() {
                     self.tag(place);
                 }
                 self.open(anchor);
-                (anchor, self.collection(style, |it| it.map(start, depth))?)
+                (anchor, self.collection(style, |builder| builder.map(start, depth))?)
             }
             _ => (0, Node::null(place)),
         };
@@ -334,7 +334,7 @@ impl<'f, 'a> Builder<'f, 'a> {
         loop {
             let (event, place) = self.next()?;
             if event == Event::MappingEnd {
-                let last = entries.last().map(|it| &it.value);
+                let last = entries.last().map(|entry| &entry.value);
                 return Ok(Node { place: stretch(start, place, last), shape: Shape::Map(entries) });
             }
             let is_scalar = matches!(event, Event::Scalar(..));
@@ -432,7 +432,7 @@ impl<'f, 'a> Builder<'f, 'a> {
 /// `${{` in a flow collection is a mapping inside a mapping to YAML, and never what was meant.
 pub(super) fn report_flow_expression(findings: &mut Findings<'_>, at: usize) {
     let text = findings.source.text();
-    let length = text[at..].find("}}").map_or(3, |it| it + 2);
+    let length = text[at..].find("}}").map_or(3, |index| index + 2);
     let place = Place::new(at, at + length);
     let written = text[place.range()].to_owned();
     let found = findings.error(
@@ -452,7 +452,7 @@ fn unquoted_expression(source: &Source<'_>, at: usize, is_inside: bool) -> Optio
     (line.saturating_sub(2).max(1)..=line).rev().find_map(|number| {
         let text = source.line(number);
         let start = text.as_ptr() as usize - source.text().as_ptr() as usize;
-        flow_expression_in(text, usize::from(is_inside)).map(|it| start + it)
+        flow_expression_in(text, usize::from(is_inside)).map(|flow_expression| start + flow_expression)
     })
 }
 
@@ -480,17 +480,17 @@ fn flow_expression_in(line: &str, mut depth: usize) -> Option<usize> {
 
 fn weight(node: &Node) -> usize {
     match &node.shape {
-        Shape::Scalar(it) => it.text.len() + 1,
+        Shape::Scalar(scalar) => scalar.text.len() + 1,
         Shape::List(items) => 1 + items.iter().map(weight).sum::<usize>(),
         Shape::Map(entries) => {
-            1 + entries.iter().map(|it| it.key.len() + 1 + weight(&it.value)).sum::<usize>()
+            1 + entries.iter().map(|entry| entry.key.len() + 1 + weight(&entry.value)).sum::<usize>()
         }
     }
 }
 
 /// From the start of a collection to its end: the closing bracket, or the last thing in it.
 fn stretch(start: Place, end: Place, last: Option<&Node>) -> Place {
-    let last_end = last.map_or(start.end, |it| it.place.end);
+    let last_end = last.map_or(start.end, |node| node.place.end);
     let closing = if end.end > end.start { end.end } else { last_end };
     Place { start: start.start, end: closing.max(last_end.max(start.end)) }
 }
@@ -511,9 +511,11 @@ mod tests {
         let source = Source::new(text);
         let mut findings = Findings::new("f", &source);
         let root = parse(&mut findings);
-        let said =
-            findings.finish().into_iter().map(|it| format!("{}:{} {}", it.line, it.column, it.message));
-        root.map(|it| it.to_value().to_string()).into_iter().chain(said).collect::<Vec<_>>().join("\n")
+        let said = findings
+            .finish()
+            .into_iter()
+            .map(|diagnostic| format!("{}:{} {}", diagnostic.line, diagnostic.column, diagnostic.message));
+        root.map(|root| root.to_value().to_string()).into_iter().chain(said).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -531,7 +533,7 @@ mod tests {
         let mut findings = Findings::new("f", &source);
         let root = parse(&mut findings).expect("a tree");
         let Shape::Map(entries) = root.shape else { panic!("a mapping") };
-        let cut: Vec<&str> = entries.iter().map(|it| &text[it.value.place.range()]).collect();
+        let cut: Vec<&str> = entries.iter().map(|entry| &text[entry.value.place.range()]).collect();
         assert_eq!(cut, ["ä", "[1, 2]", "[1, 2]"]);
         assert_eq!(&text[entries[1].place.range()], "b");
     }

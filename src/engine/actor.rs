@@ -23,9 +23,9 @@ impl Actor {
     pub fn principal(&self) -> String {
         match &self.proof {
             Proof::OsUser(uid) => format!("uid:{uid}"),
-            Proof::Token(it) => it.principal(),
+            Proof::Token(proof) => proof.principal(),
             Proof::Key(key) => format!("key:{key}"),
-            Proof::Signature(it) => it.person.clone(),
+            Proof::Signature(signature) => signature.person.clone(),
             Proof::Schedule(_) | Proof::Engine => "engine".to_owned(),
         }
     }
@@ -33,21 +33,21 @@ impl Actor {
     /// The proof of a touched security key.
     pub fn touch(&self) -> Option<Touch> {
         match &self.proof {
-            Proof::Signature(it) => it.touch,
+            Proof::Signature(signature) => signature.touch,
             Proof::OsUser(_) | Proof::Token(_) | Proof::Key(_) | Proof::Schedule(_) | Proof::Engine => None,
         }
     }
 
     /// True when a principal is this actor, or could have made its request.
     pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
-        self.principal() == principal || self.maker().is_some_and(|it| it == principal)
+        self.principal() == principal || self.maker().is_some_and(|maker| maker == principal)
     }
 
     /// The OS user who could have made this request, and the way: the owner of a workspace can make an
     /// agent's token or write a schedule.
     pub(super) fn made(&self) -> Option<(String, &'static str)> {
         match &self.proof {
-            Proof::Token(it) => it.maker.clone().zip(Some("with a token that you can make")),
+            Proof::Token(proof) => proof.maker.clone().zip(Some("with a token that you can make")),
             Proof::Schedule(owner) => {
                 Some((format!("uid:{owner}"), "by a schedule whose file you can write"))
             }
@@ -57,13 +57,13 @@ impl Actor {
 
     /// The principal of the OS user who made it, alone.
     pub(super) fn maker(&self) -> Option<String> {
-        self.made().map(|it| it.0)
+        self.made().map(|pair| pair.0)
     }
 
     /// The project that things made by this actor belong to; none for the workspace's own.
     pub fn project(&self) -> Option<&str> {
         match &self.proof {
-            Proof::Token(it) => it.project.as_deref(),
+            Proof::Token(proof) => proof.project.as_deref(),
             Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Schedule(_) | Proof::Engine => {
                 None
             }
@@ -81,7 +81,7 @@ impl Actor {
             _ if self.channel == Channel::Mcp => {
                 Some("what agents ask over MCP decides nothing; answer from a terminal of your own")
             }
-            Proof::Token(it) if it.person.is_none() => {
+            Proof::Token(proof) if proof.person.is_none() => {
                 Some("the token of an agent decides nothing; a person answers, in their own name")
             }
             Proof::Token(_)

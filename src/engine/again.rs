@@ -42,12 +42,12 @@ pub(super) fn take_over(
     given: Option<&Plan>,
     asks: bool,
 ) -> Result<TakenOver, String> {
-    let given = given.filter(|it| it.hash() != run.plan_hash);
-    if let Some(other) = given.filter(|it| it.name != run.plan.name) {
+    let given = given.filter(|plan| plan.hash() != run.plan_hash);
+    if let Some(other) = given.filter(|plan| plan.name != run.plan.name) {
         return Err(format!("{} is another workflow than {}; start it by itself", other.name, run.plan.name));
     }
-    let corrected = given.map(|it| Box::new(plan_differences(&run.plan, it)));
-    let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |it| Arc::new(it.clone()));
+    let corrected = given.map(|plan| Box::new(plan_differences(&run.plan, plan)));
+    let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |plan| Arc::new(plan.clone()));
     let pairs = same_steps(&run.plan, &plan);
     if given.is_some() {
         loosened::keeps_gates(&run.plan, &plan, &pairs)?;
@@ -71,12 +71,12 @@ pub(super) fn take_over(
         approved::stays(run, &plan, &kept)?;
     }
     let before = if given.is_some() { &asked.all } else { &asked.people };
-    let moved = given.map(|it| loosened::gates_after_a_change(&run.plan, it, &pairs)).unwrap_or_default();
+    let moved = given.map(|plan| loosened::gates_after_a_change(&run.plan, plan, &pairs)).unwrap_or_default();
     let mut again: BTreeSet<StepIx> = pairs.values().copied().collect();
-    again.retain(|it| {
-        let step = &plan.steps[it.index()];
+    again.retain(|index| {
+        let step = &plan.steps[index.index()];
         let in_frame = || step.work.frame().is_some() && !within(before, &step.id).is_empty();
-        before.contains(&step.id) || moved.contains(it) || in_frame()
+        before.contains(&step.id) || moved.contains(index) || in_frame()
     });
     for step in again {
         let step = &mut Arc::make_mut(&mut plan).steps[step.index()];
@@ -107,7 +107,7 @@ pub(super) fn take_over(
 
 /// The steps, out of these, that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
-    let is_within = |it: &&String| it.strip_prefix(frame).is_some_and(|it| it.starts_with(['/', '[']));
+    let is_within = |id: &&String| id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']));
     ids.into_iter().filter(is_within).cloned().collect()
 }
 
@@ -188,12 +188,12 @@ fn work_of(step: &PlanStep, place: StepIx) -> Work {
     };
     let kind = match &frame.kind {
         FrameKind::Computed { matrix, body } => {
-            let near = |it: StepIx| StepIx(it.0.wrapping_sub(place.0));
-            let moved = body.iter().map(|it| PlanStep {
-                scope: it.scope.map(near),
-                frame: it.frame.map(near),
-                needs: it.needs.iter().copied().map(near).collect(),
-                ..it.clone()
+            let near = |scope: StepIx| StepIx(scope.0.wrapping_sub(place.0));
+            let moved = body.iter().map(|plan| PlanStep {
+                scope: plan.scope.map(near),
+                frame: plan.frame.map(near),
+                needs: plan.needs.iter().copied().map(near).collect(),
+                ..plan.clone()
             });
             FrameKind::Computed { matrix: matrix.clone(), body: moved.collect() }
         }
@@ -222,7 +222,8 @@ impl Taking<'_> {
         }
         for step in places(self.plan) {
             let Some(old) = self.kept.get(&step) else { continue };
-            let opens = self.plan.steps[step.index()].frame.is_some_and(|it| !self.kept.contains_key(&it));
+            let opens =
+                self.plan.steps[step.index()].frame.is_some_and(|frame| !self.kept.contains_key(&frame));
             if opens && !self.run.step(*old).state().is_done() {
                 self.kept.remove(&step);
             }
@@ -232,14 +233,15 @@ impl Taking<'_> {
     /// A gate behind which something is still to be done asks again.
     fn ask_again(&mut self) {
         let links = Links::of(&self.plan.steps);
-        let mut open: Vec<StepIx> = places(self.plan).filter(|it| !self.kept.contains_key(it)).collect();
+        let mut open: Vec<StepIx> =
+            places(self.plan).filter(|place| !self.kept.contains_key(place)).collect();
         let mut seen: BTreeSet<StepIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {
             let step = &self.plan.steps[at.index()];
             let before = step.needs.iter().copied();
             // What comes before a frame comes before all that stands in it; what ends in it, before what needs it.
             let around =
-                step.frame.into_iter().flat_map(|it| self.plan.steps[it.index()].needs.iter().copied());
+                step.frame.into_iter().flat_map(|frame| self.plan.steps[frame.index()].needs.iter().copied());
             let mut found: Vec<StepIx> = before.chain(around).collect();
             while let Some(need) = found.pop() {
                 if !seen.insert(need) {
@@ -259,10 +261,10 @@ impl Taking<'_> {
 /// between: each has to wait for its gate by itself.
 fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, StepIx)> {
     let links = Links::of(&plan.steps);
-    let asks = |it: &StepIx| is_or_makes_gate(&plan.steps[it.index()]) && !kept.contains_key(it);
-    let passes = |it: &StepIx| {
-        let step = &plan.steps[it.index()];
-        kept.contains_key(it) && !step.condition.as_deref().is_some_and(asks_for_failures)
+    let asks = |place: &StepIx| is_or_makes_gate(&plan.steps[place.index()]) && !kept.contains_key(place);
+    let passes = |dependent: &StepIx| {
+        let step = &plan.steps[dependent.index()];
+        kept.contains_key(dependent) && !step.condition.as_deref().is_some_and(asks_for_failures)
     };
     let mut out = Vec::new();
     for gate in places(plan).filter(asks) {
@@ -289,7 +291,7 @@ fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, St
 /// The values that are not the same in both, by name.
 pub fn value_differences(old: &ValueMap, new: &ValueMap) -> Vec<InputChange> {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differ = names.into_iter().filter(|it| old.get(*it) != new.get(*it));
+    let differ = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
     let change = |name: &String| InputChange {
         name: name.clone(),
         before: old.get(name).cloned(),
@@ -309,7 +311,9 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
             Some(now) => (whole(old, at) != whole(new, *now)).then(|| named(new, *now, Change::Rewritten)),
         })
         .collect();
-    steps.extend(places(new).filter(|it| !known.contains(it)).map(|it| named(new, it, Change::Added)));
+    steps.extend(
+        places(new).filter(|place| !known.contains(place)).map(|place| named(new, place, Change::Added)),
+    );
     let rules = [
         ("env", old.env == new.env),
         ("secrets", old.secrets == new.secrets),
@@ -331,7 +335,7 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
 /// All that is written of a step, wherever it and what it needs stand.
 pub(super) fn whole(plan: &Plan, at: StepIx) -> (PlanStep, Vec<&str>) {
     let step = &plan.steps[at.index()];
-    let needs = step.needs.iter().map(|it| plan.steps[it.index()].id.as_str()).collect();
+    let needs = step.needs.iter().map(|step| plan.steps[step.index()].id.as_str()).collect();
     let alone =
         PlanStep { work: work_of(step, at), needs: Vec::new(), scope: None, frame: None, ..step.clone() };
     (alone, needs)

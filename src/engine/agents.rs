@@ -177,22 +177,27 @@ impl Agents {
         match &event.fact {
             Fact::Agent(AgentEvent::Registered { agent, by }) => {
                 let key = AgentKey { project: by.project().map(str::to_owned), name: agent.name.clone() };
-                let since =
-                    self.known.get(&key).filter(|it| it.lost.is_none()).map_or(event.at, |it| it.since);
+                let since = self
+                    .known
+                    .get(&key)
+                    .filter(|registered| registered.lost.is_none())
+                    .map_or(event.at, |registered| registered.since);
                 self.make_room();
                 let about = (**agent).clone();
                 self.put(key, Some(Registered { about, since, seen: event.at, lost: None }));
             }
             Fact::Agent(AgentEvent::Seen { agent }) => {
-                self.change(agent, |it| (it.seen, it.lost) = (event.at, None));
+                self.change(agent, |registered| (registered.seen, registered.lost) = (event.at, None));
             }
-            Fact::Agent(AgentEvent::Lost { agent }) => self.change(agent, |it| it.lost = Some(event.at)),
+            Fact::Agent(AgentEvent::Lost { agent }) => {
+                self.change(agent, |registered| registered.lost = Some(event.at))
+            }
             Fact::Agent(AgentEvent::Left { agent, .. }) => self.put(agent.clone(), None),
             // While there was no engine nobody could tell it anything.
             Fact::Recovered { .. } => {
-                let all: Vec<AgentKey> = self.due.iter().map(|it| it.1.clone()).collect();
+                let all: Vec<AgentKey> = self.due.iter().map(|pair| pair.1.clone()).collect();
                 for key in all {
-                    self.change(&key, |it| it.seen = event.at);
+                    self.change(&key, |registered| registered.seen = event.at);
                 }
             }
             _ => {}
@@ -201,17 +206,17 @@ impl Agents {
 
     /// All of one project, by name.
     pub fn of_project(&self, project: Option<&str>) -> impl Iterator<Item = (&AgentKey, &Registered)> {
-        self.iter().filter(move |it| it.0.project.as_deref() == project)
+        self.iter().filter(move |pair| pair.0.project.as_deref() == project)
     }
 
     /// All agents with their keys, lost ones included.
     pub fn iter(&self) -> impl Iterator<Item = (&AgentKey, &Registered)> {
-        self.known.iter().map(|(key, it)| (key, &**it))
+        self.known.iter().map(|(key, registered)| (key, &**registered))
     }
 
     /// The agent of this key.
     pub fn get(&self, key: &AgentKey) -> Option<&Registered> {
-        self.known.get(key).map(|it| &**it)
+        self.known.get(key).map(|registered| &**registered)
     }
 
     /// The number of agents that are not lost.
@@ -221,30 +226,30 @@ impl Agents {
 
     /// When one of them is lost if nothing is heard of it.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.due.first().map(|it| it.0)
+        self.due.first().map(|pair| pair.0)
     }
 
     pub(super) fn next_due(&self, now: Timestamp) -> Option<AgentKey> {
-        self.due.first().filter(|it| it.0 <= now).map(|it| it.1.clone())
+        self.due.first().filter(|pair| pair.0 <= now).map(|pair| pair.1.clone())
     }
 
     fn change(&mut self, key: &AgentKey, change: impl FnOnce(&mut Registered)) {
         let Some(before) = self.known.get(key) else { return };
-        let mut it = (**before).clone();
-        change(&mut it);
-        self.put(key.clone(), Some(it));
+        let mut registered = (**before).clone();
+        change(&mut registered);
+        self.put(key.clone(), Some(registered));
     }
 
     fn put(&mut self, key: AgentKey, agent: Option<Registered>) {
-        if let Some(at) = self.known.get(&key).and_then(|it| it.is_lost_at()) {
+        if let Some(at) = self.known.get(&key).and_then(|registered| registered.is_lost_at()) {
             self.due.remove(&(at, key.clone()));
         }
         match agent {
-            Some(it) => {
-                if let Some(at) = it.is_lost_at() {
+            Some(agent) => {
+                if let Some(at) = agent.is_lost_at() {
                     self.due.insert((at, key.clone()));
                 }
-                self.known.insert(key, Arc::new(it));
+                self.known.insert(key, Arc::new(agent));
             }
             None => drop(self.known.remove(&key)),
         }
@@ -255,8 +260,8 @@ impl Agents {
         if self.known.len() < AGENTS_MAX {
             return;
         }
-        let lost = self.known.iter().filter_map(|(key, it)| Some((it.lost?, key))).min();
-        if let Some(key) = lost.map(|it| it.1.clone()) {
+        let lost = self.known.iter().filter_map(|(key, registered)| Some((registered.lost?, key))).min();
+        if let Some(key) = lost.map(|pair| pair.1.clone()) {
             self.known.remove(&key);
         }
     }
@@ -274,7 +279,7 @@ pub(super) fn own(by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
             "only an agent with a token is one; `cuelight token` makes it",
         ));
     };
-    let session = name.strip_prefix(token.subject.as_str()).and_then(|it| it.strip_prefix('/'));
+    let session = name.strip_prefix(token.subject.as_str()).and_then(|rest| rest.strip_prefix('/'));
     let is_own = name == token.subject || session.is_some_and(cuelight_base::is_name);
     if token.person.is_some() || !is_own {
         let why = "its name is not that of the token; go by your own, as `name` or `name/session`";
@@ -313,7 +318,7 @@ impl Turn<'_> {
     fn register(&mut self, agent: Registration, by: Actor) -> Result<(), Refusal> {
         let key = own(&by, &agent.name)?;
         let too_much = agent.capabilities.len() > AGENT_CAPABILITIES_MAX
-            || agent.capabilities.iter().any(|it| !cuelight_base::is_name(it))
+            || agent.capabilities.iter().any(|capability| !cuelight_base::is_name(capability))
             || json_bytes(&agent.metadata) > AGENT_METADATA_BYTES_MAX
             || agent.max_concurrent == 0
             || agent.heartbeat.0 == 0
@@ -325,7 +330,7 @@ impl Turn<'_> {
             );
             return Err(refused(AgentFault::Words, why));
         }
-        if let Some(before) = self.world.agents.get(&key).filter(|it| it.lost.is_none()) {
+        if let Some(before) = self.world.agents.get(&key).filter(|registered| registered.lost.is_none()) {
             if before.about != agent {
                 let why = format!("{key} is there already and says something else of itself; leave first");
                 return Err(refused(AgentFault::Conflict, why));
@@ -334,7 +339,8 @@ impl Turn<'_> {
             self.sees(&key);
             return Ok(());
         }
-        let of_project = self.world.agents.of_project(by.project()).filter(|it| it.1.lost.is_none()).count();
+        let of_project =
+            self.world.agents.of_project(by.project()).filter(|pair| pair.1.lost.is_none()).count();
         if self.world.agents.present() >= AGENTS_MAX || of_project >= AGENTS_OF_PROJECT_MAX {
             return Err(refused(AgentFault::Conflict, "too many agents are there already; have some leave"));
         }
@@ -351,9 +357,10 @@ impl Turn<'_> {
 
     /// Records a heartbeat. A lost agent is present again; the work that it had is not its own any more.
     pub(super) fn sees(&mut self, key: &AgentKey) {
-        let Some(it) = self.world.agents.get(key) else { return };
-        let is_news = it.lost.is_some() || self.now.since(it.seen).0 >= it.about.heartbeat.0 / 3;
-        let was_lost = it.lost.is_some();
+        let Some(registered) = self.world.agents.get(key) else { return };
+        let is_news = registered.lost.is_some()
+            || self.now.since(registered.seen).0 >= registered.about.heartbeat.0 / 3;
+        let was_lost = registered.lost.is_some();
         if is_news {
             self.emit(Fact::Agent(AgentEvent::Seen { agent: key.clone() }));
         }

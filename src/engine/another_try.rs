@@ -15,12 +15,13 @@ impl Turn<'_> {
     /// Has a workflow that has failed tried again, if its step says so; says whether it is.
     pub(super) fn is_tried_again(&mut self, id: RunId, frame: StepIx) -> bool {
         let run = self.run(id);
-        let (it, plan) = (run.step(frame), run.plan_step(frame));
-        let is_workflow = plan.work.frame().is_some_and(|it| matches!(it.kind, FrameKind::Workflow { .. }));
+        let (this_step, plan) = (run.step(frame), run.plan_step(frame));
+        let is_workflow =
+            plan.work.frame().is_some_and(|frame| matches!(frame.kind, FrameKind::Workflow { .. }));
         let Some(policy) = plan.retry.clone().filter(|_| is_workflow && !run.is_ending()) else {
             return false;
         };
-        let (calls, seed) = (it.calls, run.seed);
+        let (calls, seed) = (this_step.calls, run.seed);
         if run.why_over(frame).is_some()
             || !retry::may_try_again(Some(&policy), calls, first_failure(run, frame))
         {
@@ -32,7 +33,7 @@ impl Turn<'_> {
         // What a model was told it was told.
         let has_talked =
             |at: &StepIx| talk::of(run.plan_step(*at)).is_some() && !run.children(*at).is_empty();
-        if anew.iter().any(|it| is_in_doubt(it) || has_talked(it)) {
+        if anew.iter().any(|step| is_in_doubt(step) || has_talked(step)) {
             return false;
         }
         let until = self.now + retry::delay(&policy, calls, seed, frame);
@@ -58,7 +59,7 @@ impl Turn<'_> {
         let Some(first) = plan.fallback.first().filter(|_| !run.is_ending() && !is_asked()) else {
             return false;
         };
-        let around = plan.frame.and_then(|it| run.why_over(it));
+        let around = plan.frame.and_then(|frame| run.why_over(frame));
         if around.is_some() || failure.mode == FailureMode::UserCancelled || holds_unanswered_gate(run, frame)
         {
             return false;
@@ -83,8 +84,8 @@ pub(super) const FALLBACK: &str = "fallback";
 
 /// True if a fallback is done in place of the workflow that a step calls.
 pub(super) fn is_replaced(run: &Run, step: StepIx) -> bool {
-    let it = run.step(step);
-    matches!(run.plan_step(step).work, Work::Frame(_)) && (it.exhausted || it.work > 0)
+    let this_step = run.step(step);
+    matches!(run.plan_step(step).work, Work::Frame(_)) && (this_step.exhausted || this_step.work > 0)
 }
 
 /// True if it stands in a workflow whose fallback has succeeded: a failure in it counts no more than a failed
@@ -106,7 +107,7 @@ fn first_failure(run: &Run, frame: StepIx) -> FailureMode {
     while let Some(child) = run.step(at).failed_child {
         at = child;
     }
-    run.step(at).error.as_ref().map_or(FailureMode::PartialStepFailures, |it| it.mode)
+    run.step(at).error.as_ref().map_or(FailureMode::PartialStepFailures, |error| error.mode)
 }
 
 /// The steps in a workflow that are done at its next try: those that failed or were ended for it, those that
@@ -124,7 +125,9 @@ fn begins_anew(run: &Run, frame: StepIx) -> BTreeSet<StepIx> {
         while let Some((at, whole)) = open.pop() {
             anew.insert(at);
             let next = run.dependents(at).iter().chain(if whole { run.children(at) } else { &[] });
-            open.extend(next.filter(|it| !anew.contains(it)).map(|it| (*it, true)));
+            open.extend(
+                next.filter(|dependent| !anew.contains(dependent)).map(|dependent| (*dependent, true)),
+            );
         }
     }
     anew
@@ -132,15 +135,15 @@ fn begins_anew(run: &Run, frame: StepIx) -> BTreeSet<StepIx> {
 
 /// True if the workflow failed because of this step, or this step was ended with it.
 fn went_wrong(run: &Run, step: StepIx) -> bool {
-    let (it, plan) = (run.step(step), run.plan_step(step));
-    match it.state() {
+    let (step, plan) = (run.step(step), run.plan_step(step));
+    match step.state() {
         StepState::Failed => plan.on_error == OnError::Abort,
         StepState::Rejected => match &plan.work {
             Work::Gate(rule) => rule.on_reject != OnFailure::Continue,
             _ => true,
         },
         StepState::Cancelled => true,
-        StepState::Skipped => !it.harmless,
+        StepState::Skipped => !step.harmless,
         StepState::Pending
         | StepState::Ready
         | StepState::Waiting

@@ -17,8 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
     let gates = gate_before_each(run);
     let old_places: BTreeMap<StepIx, StepIx> = kept.iter().map(|(new, old)| (*old, *new)).collect();
-    let inputs: BTreeSet<String> =
-        value_differences(&run.plan.inputs, &new.inputs).into_iter().map(|it| it.name).collect();
+    let inputs: BTreeSet<String> = value_differences(&run.plan.inputs, &new.inputs)
+        .into_iter()
+        .map(|value_difference| value_difference.name)
+        .collect();
     let links = Links::of(&new.steps);
     for (old, now) in old_places {
         let Some(gate) = gates[old.index()].filter(|_| run.step(old).state().is_done()) else { continue };
@@ -32,7 +34,7 @@ pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> R
         if let Some(part) = differs((&run.plan, was), (new, is)) {
             return Err(words(format!("{part} is written otherwise now")));
         }
-        let reads = |it: &Expr| reads_another(it, is, (run, new), &inputs, (&links, kept));
+        let reads = |expr: &Expr| reads_another(expr, is, (run, new), &inputs, (&links, kept));
         for (part, work) in later_calls(is) {
             if let Some(what) = reads_in(new, is, work).iter().find_map(reads) {
                 return Err(words(format!("{part} reads {what} that is another one now")));
@@ -47,10 +49,11 @@ fn gate_before_each(run: &Run) -> Vec<Option<StepIx>> {
     let plan = &run.plan;
     let links = Links::of(&plan.steps);
     let mut found = vec![None; plan.steps.len()];
-    let is_approved = |it: &StepIx| is_or_makes_gate(run.plan_step(*it)) && run.step(*it).state().is_done();
+    let is_approved =
+        |place: &StepIx| is_or_makes_gate(run.plan_step(*place)) && run.step(*place).state().is_done();
     for gate in places(plan).filter(is_approved) {
         let mut open: Vec<StepIx> = links.children(gate).to_vec();
-        for at in std::iter::successors(Some(gate), |it| run.plan_step(*it).frame) {
+        for at in std::iter::successors(Some(gate), |step| run.plan_step(*step).frame) {
             open.extend(links.dependents(at));
         }
         while let Some(at) = open.pop() {
@@ -66,8 +69,8 @@ fn gate_before_each(run: &Run) -> Vec<Option<StepIx>> {
 /// The part of a kept step that could be called in another way than it was approved.
 fn differs((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Option<&'static str> {
     let tools = |plan: &Plan, step: &PlanStep| -> Vec<_> {
-        let all = std::iter::once(&step.work).chain(later_calls(step).map(|it| it.1));
-        all.filter_map(|it| plan.tool(it.tool()?).cloned()).collect()
+        let all = std::iter::once(&step.work).chain(later_calls(step).map(|later_call| later_call.1));
+        all.filter_map(|work| plan.tool(work.tool()?).cloned()).collect()
     };
     // A workflow that is called sees nothing of this one, and its own environment stands in its frame.
     let outer =
@@ -80,7 +83,7 @@ fn differs((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Opt
         ("sandbox", was.sandboxed == is.sandboxed && was.limits == is.limits),
         ("tool", tools(old, was) == tools(new, is)),
     ];
-    parts.into_iter().find(|it| !it.1).map(|it| it.0)
+    parts.into_iter().find(|part| !part.1).map(|part| part.0)
 }
 
 /// The calls of a step that is done which may still be made, with a word for each.
@@ -89,7 +92,7 @@ fn later_calls(step: &PlanStep) -> impl Iterator<Item = (&'static str, &Work)> {
         Undo::By(work) => Some(("undo", &**work)),
         Undo::Unset | Undo::Impossible => None,
     };
-    let check = step.check.as_deref().map(|it| ("check", it));
+    let check = step.check.as_deref().map(|work| ("check", work));
     undo.into_iter().chain(check)
 }
 
@@ -97,15 +100,17 @@ fn later_calls(step: &PlanStep) -> impl Iterator<Item = (&'static str, &Work)> {
 fn reads_in(plan: &Plan, step: &PlanStep, work: &Work) -> Vec<Expr> {
     let mut found = Vec::new();
     if let Work::Run { bindings, .. } = work {
-        found.extend(bindings.iter().filter_map(|it| cuelight_expression::parse(&it.1).ok()));
+        found.extend(bindings.iter().filter_map(|binding| cuelight_expression::parse(&binding.1).ok()));
     } else {
         templates(&serde_json::to_value(work).unwrap_or_default(), &mut found);
     }
-    let around = std::iter::successors(step.frame, |it| plan.steps[it.index()].frame);
-    let frames = around.flat_map(|it| &plan.steps[it.index()].env);
-    let env = plan.env.iter().chain(frames).chain(&step.env).map(|it| &it.1);
+    let around = std::iter::successors(step.frame, |value| plan.steps[value.index()].frame);
+    let frames = around.flat_map(|frame| &plan.steps[frame.index()].env);
+    let env = plan.env.iter().chain(frames).chain(&step.env).map(|pair| &pair.1);
     for text in env.chain(&step.dir) {
-        found.extend(Template::parse(text).iter().flat_map(|it| it.holes().map(|it| it.expr.clone())));
+        found.extend(
+            Template::parse(text).iter().flat_map(|template| template.holes().map(|hole| hole.expr.clone())),
+        );
     }
     found
 }
@@ -113,10 +118,14 @@ fn reads_in(plan: &Plan, step: &PlanStep, work: &Work) -> Vec<Expr> {
 fn templates(value: &Value, found: &mut Vec<Expr>) {
     match value {
         Value::String(text) => {
-            found.extend(Template::parse(text).iter().flat_map(|it| it.holes().map(|it| it.expr.clone())));
+            found.extend(
+                Template::parse(text)
+                    .iter()
+                    .flat_map(|template| template.holes().map(|hole| hole.expr.clone())),
+            );
         }
-        Value::Array(items) => items.iter().for_each(|it| templates(it, found)),
-        Value::Object(map) => map.values().for_each(|it| templates(it, found)),
+        Value::Array(items) => items.iter().for_each(|item| templates(item, found)),
+        Value::Object(map) => map.values().for_each(|value| templates(value, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -131,21 +140,23 @@ fn reads_another(
     (links, kept): (&Links, &BTreeMap<StepIx, StepIx>),
 ) -> Option<&'static str> {
     let is_changed = |at: StepIx| {
-        let before = places(&run.plan).find(|it| run.plan_step(*it).id == new.steps[at.index()].id);
-        !kept.contains_key(&at) && before.is_none_or(|it| whole(&run.plan, it) != whole(new, at))
+        let before = places(&run.plan).find(|place| run.plan_step(*place).id == new.steps[at.index()].id);
+        !kept.contains_key(&at) && before.is_none_or(|place| whole(&run.plan, place) != whole(new, at))
     };
-    expr.references().iter().find_map(|it| match (it.root.to_ascii_lowercase().as_str(), it.path.first()) {
-        // The inputs of a called workflow are made of those of the run.
-        ("inputs", Some(name)) if step.scope.is_none() => {
-            inputs.iter().any(|it| it.eq_ignore_ascii_case(name)).then_some("an input")
+    expr.references().iter().find_map(|reference| {
+        match (reference.root.to_ascii_lowercase().as_str(), reference.path.first()) {
+            // The inputs of a called workflow are made of those of the run.
+            ("inputs", Some(name)) if step.scope.is_none() => {
+                inputs.iter().any(|input| input.eq_ignore_ascii_case(name)).then_some("an input")
+            }
+            ("inputs", _) => (!inputs.is_empty()).then_some("an input"),
+            ("steps" | "needs", Some(name)) => {
+                links.named(step.scope, name).is_some_and(is_changed).then_some("the result of a step")
+            }
+            ("steps" | "needs", None) => {
+                links.in_scope(step.scope).any(is_changed).then_some("the result of a step")
+            }
+            _ => None,
         }
-        ("inputs", _) => (!inputs.is_empty()).then_some("an input"),
-        ("steps" | "needs", Some(name)) => {
-            links.named(step.scope, name).is_some_and(is_changed).then_some("the result of a step")
-        }
-        ("steps" | "needs", None) => {
-            links.in_scope(step.scope).any(is_changed).then_some("the result of a step")
-        }
-        _ => None,
     })
 }

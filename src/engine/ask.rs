@@ -50,7 +50,7 @@ impl Asking {
 
 /// The files that have to be looked at before a gate can ask.
 pub(super) fn evidence_files(rule: &GateRule) -> Vec<String> {
-    rule.evidence.iter().filter(|it| !it.contains("${{")).cloned().collect()
+    rule.evidence.iter().filter(|text| !text.contains("${{")).cloned().collect()
 }
 
 /// The document, and the calls that an approval releases.
@@ -66,8 +66,11 @@ pub(super) fn make(
     let copies = copies(view, rule)?;
     let views = views(view, copies.as_deref());
     let form = form(view, &rule.form, asking.form.as_ref())?;
-    let outputs =
-        result("approved", &form.iter().map(|it| (it.name.clone(), it.value.clone())).collect(), &[]);
+    let outputs = result(
+        "approved",
+        &form.iter().map(|field| (field.name.clone(), field.value.clone())).collect(),
+        &[],
+    );
     let Released { will_run, later, all, mut unseen, blind, .. } = released(world, run, step, &outputs, now);
     let snapshot = snapshot(run, step, rule, &mut unseen)?;
     if let Some(why) = blind {
@@ -90,16 +93,21 @@ pub(super) fn make(
         plan: run.plan_hash,
         definition: run.plan.definition,
         prompt: prompt(&views, rule)?,
-        claim: rule.claim.as_ref().map(|it| texts(&views, it)).transpose()?.map(|it| it.join("\n")),
+        claim: rule
+            .claim
+            .as_ref()
+            .map(|claim| texts(&views, claim))
+            .transpose()?
+            .map(|texts| texts.join("\n")),
         risk: rule.risk,
         will_run,
         all,
         later,
         snapshot,
         starts: names(&mut reached.iter().copied()),
-        skips: names(&mut reached.iter().copied().filter(|it| !run.step(*it).explicit)),
-        undoes: names(&mut done().filter(|it| undoes && run.is_undoable(*it))),
-        cannot_undo: names(&mut done().filter(|it| cannot_undo(run, *it))),
+        skips: names(&mut reached.iter().copied().filter(|step| !run.step(*step).explicit)),
+        undoes: names(&mut done().filter(|step| undoes && run.is_undoable(*step))),
+        cannot_undo: names(&mut done().filter(|step| cannot_undo(run, *step))),
         binds: binds(&views, rule)?,
         evidence: evidence(&views, rule, copies.as_deref())?,
         form,
@@ -109,7 +117,11 @@ pub(super) fn make(
             rule.require.clone()
         },
         excluded: excluded(&views, rule)?,
-        policy: world.people.now().filter(|_| touch || asks_for_people(rule)).map(|it| it.policy.clone()),
+        policy: world
+            .people
+            .now()
+            .filter(|_| touch || asks_for_people(rule))
+            .map(|membership| membership.policy.clone()),
         requester: run.by.name.clone(),
         opened_at: asking.opened_at,
         expires_at: asking.expires_at,
@@ -138,13 +150,14 @@ fn snapshot(
     rule: &GateRule,
     unseen: &mut BTreeSet<Program>,
 ) -> Result<Vec<FileFact>, Unresolved> {
-    let known = run.step(step).facts.as_deref().and_then(|it| it.tree());
+    let known = run.step(step).facts.as_deref().and_then(|facts| facts.tree());
     let from = run.tree_before(step);
     if from.is_none() && rule.snapshot.is_none() {
         return Ok(Vec::new());
     }
     // Once more than asked for: what was looked at before stays, so that all of one ask is of one tree.
-    let is_same = |it: &&(Program, Vec<FileFact>)| it.0.tree.as_ref().is_some_and(|it| it.from == from);
+    let is_same =
+        |tree: &&(Program, Vec<FileFact>)| tree.0.tree.as_ref().is_some_and(|tree| tree.from == from);
     let Some((_, files)) = known.filter(is_same) else {
         let patterns = if from.is_none() { rule.snapshot.clone().unwrap_or_default() } else { Vec::new() };
         let tree = Program::of_tree(Tree { patterns, from });
@@ -177,8 +190,10 @@ fn copies(view: View<'_>, rule: &GateRule) -> Result<Option<Vec<ValueMap>>, Unre
 
 /// One view, or one for each copy. A matrix that turned out empty does not take the question away.
 fn views<'a>(view: View<'a>, copies: Option<&'a [ValueMap]>) -> Vec<View<'a>> {
-    let of_copy = |it| View { copy: Some(it), ..view };
-    copies.filter(|it| !it.is_empty()).map_or_else(|| vec![view], |it| it.iter().map(of_copy).collect())
+    let of_copy = |copy| View { copy: Some(copy), ..view };
+    copies
+        .filter(|copies| !copies.is_empty())
+        .map_or_else(|| vec![view], |copies| copies.iter().map(of_copy).collect())
 }
 
 /// The texts that a template yields in each view, without repetition.
@@ -211,7 +226,7 @@ fn prompt(views: &[View<'_>], rule: &GateRule) -> Result<String, Unresolved> {
 }
 
 fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved> {
-    let all = rule.binds.iter().map(|it| texts(views, it)).collect::<Result<Vec<_>, _>>()?;
+    let all = rule.binds.iter().map(|bind| texts(views, bind)).collect::<Result<Vec<_>, _>>()?;
     Ok(all.into_iter().flatten().collect())
 }
 
@@ -222,7 +237,8 @@ pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolve
     if rule.asks || reads_what_is_by_hand(view.run, view.step, expression) {
         return Ok(false);
     }
-    let expr = cuelight_expression::parse(expression).map_err(|it| Unresolved::Failed(it.to_string()))?;
+    let expr =
+        cuelight_expression::parse(expression).map_err(|error| Unresolved::Failed(error.to_string()))?;
     let copies = copies(view, rule)?;
     if copies.as_ref().is_some_and(Vec::is_empty) {
         return Ok(false);
@@ -238,19 +254,25 @@ pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolve
 /// The ask of a step that has used up its run's budget: shall the ceiling be raised?
 pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let exceeded = run.exceeded(step);
-    let of_step = exceeded.as_ref().is_some_and(|it| it.of_step);
-    let now = exceeded.as_ref().map(|it| it.currencies.clone()).unwrap_or_default();
+    let of_step = exceeded.as_ref().is_some_and(|exceeded| exceeded.of_step);
+    let now = exceeded.as_ref().map(|exceeded| exceeded.currencies.clone()).unwrap_or_default();
     // What was asked for once stays in the form, also when there is room by now.
-    let asked =
-        |it: &Currency| asking.form.as_ref().map_or(now.contains(it), |form| form.contains_key(it.word()));
-    let form =
-        Currency::ALL.into_iter().filter(asked).map(|it| ceiling(run, step, of_step, it, asking)).collect();
-    let why = exceeded.as_ref().map_or_else(|| "there is room by now".to_owned(), |it| it.words(run, step));
+    let asked = |currency: &Currency| {
+        asking.form.as_ref().map_or(now.contains(currency), |form| form.contains_key(currency.word()))
+    };
+    let form = Currency::ALL
+        .into_iter()
+        .filter(asked)
+        .map(|currency| ceiling(run, step, of_step, currency, asking))
+        .collect();
+    let why = exceeded
+        .as_ref()
+        .map_or_else(|| "there is room by now".to_owned(), |exceeded| exceeded.words(run, step));
     let whose = if of_step { "step" } else { "run" };
     // A no lets the step fail, and what its run does then is what a no does.
     let undoes = run.plan.on_failure == OnFailure::Compensate && stops_its_run(run, step);
     let done = || run.completed.iter().rev().copied().filter(|_| undoes);
-    let skipped = reached(run, step).into_iter().filter(|it| !run.step(*it).explicit);
+    let skipped = reached(run, step).into_iter().filter(|step| !run.step(*step).explicit);
     Ask {
         run: run.id,
         gate: asking.gate,
@@ -268,8 +290,8 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         snapshot: Vec::new(),
         starts: named(run, &mut std::iter::once(step)),
         skips: named(run, &mut { skipped }),
-        undoes: named(run, &mut done().filter(|it| run.is_undoable(*it))),
-        cannot_undo: named(run, &mut done().filter(|it| cannot_undo(run, *it))),
+        undoes: named(run, &mut done().filter(|step| run.is_undoable(*step))),
+        cannot_undo: named(run, &mut done().filter(|step| cannot_undo(run, *step))),
         binds: Vec::new(),
         evidence: Vec::new(),
         form,
@@ -293,26 +315,26 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
 /// True if the failure of a step stops all of its run: no frame around it goes on without it, retries it, or
 /// has a fallback.
 fn stops_its_run(run: &Run, step: StepIx) -> bool {
-    let around = std::iter::successors(Some(step), |it| run.plan_step(*it).frame);
-    let mut plans = around.map(|it| (it, run.plan_step(it)));
-    plans.all(|(it, plan)| {
-        let is_final = it == step || plan.retry.is_none() && plan.fallback.is_empty();
+    let around = std::iter::successors(Some(step), |step| run.plan_step(*step).frame);
+    let mut plans = around.map(|step| (step, run.plan_step(step)));
+    plans.all(|(index, plan)| {
+        let is_final = index == step || plan.retry.is_none() && plan.fallback.is_empty();
         plan.on_error == OnError::Abort && is_final
     })
 }
 
 /// The field of a currency whose ceiling is to be raised: by as much again as the author gave it.
 fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &Asking) -> FormField {
-    let it = run.spending_of(step, of_step);
-    let limit = it.ceilings.of(currency).unwrap_or_default();
+    let spending = run.spending_of(step, of_step);
+    let limit = spending.ceilings.of(currency).unwrap_or_default();
     let written =
         if of_step { run.plan_step(run.payer(step)).budget.as_deref() } else { run.plan.budget.as_ref() };
-    let more = written.and_then(|it| it.ceilings().of(currency)).unwrap_or(limit).max(1);
-    let least = it.spent.of(currency).saturating_add(run.next_charge(step).of(currency));
+    let more = written.and_then(|budget| budget.ceilings().of(currency)).unwrap_or(limit).max(1);
+    let least = spending.spent.of(currency).saturating_add(run.next_charge(step).of(currency));
     let value = asking
         .form
         .as_ref()
-        .and_then(|it| it.get(currency.word()).cloned())
+        .and_then(|form| form.get(currency.word()).cloned())
         .unwrap_or_else(|| currency.value(limit.saturating_add(more).max(least)));
     let what = match currency {
         Currency::Calls => "calls this run may make",
@@ -340,11 +362,13 @@ impl Ask {
     /// Notes on the people who may answer, a sentence each: the source of their groups, and the proof that an
     /// approval needs.
     pub fn notes_on_who(&self) -> Vec<String> {
-        let signed = self.policy.as_ref().filter(|it| it.signed_by.is_some());
-        let signed = signed.map(|it| format!("people.toml is {}", it.standing()));
+        let signed = self.policy.as_ref().filter(|policy| policy.signed_by.is_some());
+        let signed = signed.map(|signed| format!("people.toml is {}", signed.standing()));
         let touch = self.touch.then(|| format!("an approval {NEEDS_TOUCH}"));
-        let escalates =
-            self.escalate.as_ref().map(|it| format!("{it} may answer as well once it is escalated"));
+        let escalates = self
+            .escalate
+            .as_ref()
+            .map(|escalate| format!("{escalate} may answer as well once it is escalated"));
         self.self_declared().into_iter().chain(signed).chain(touch).chain(escalates).collect()
     }
 
@@ -364,7 +388,7 @@ impl Ask {
 
     /// A sentence about groups that are the user's own word, where this ask depends on any.
     pub fn self_declared(&self) -> Option<String> {
-        let policy = self.policy.as_ref().filter(|it| it.self_declared)?;
+        let policy = self.policy.as_ref().filter(|policy| policy.self_declared)?;
         if self.touch {
             return Some(format!("nobody can answer yet: {}", keys_do_not_count()));
         }
@@ -390,7 +414,7 @@ pub fn hash(ask: &Ask) -> Digest {
 
 /// The outputs of a gate: `decision`, `form`, `approvers`.
 pub(super) fn result(decision: &str, form: &ValueMap, approvers: &[&Actor]) -> ValueMap {
-    let names: Vec<Value> = approvers.iter().map(|it| it.name.clone().into()).collect();
+    let names: Vec<Value> = approvers.iter().map(|approver| approver.name.clone().into()).collect();
     ValueMap::from_iter([
         ("decision".to_owned(), decision.into()),
         ("form".to_owned(), Value::Object(form.clone())),
@@ -415,14 +439,14 @@ struct Released {
 
 /// The call that a step would make, or its candidates; and the reason why a model's request cannot be shown.
 fn calls_of(view: View<'_>, plan: &PlanStep) -> (Vec<Launch>, Option<String>) {
-    if let Some(it) = plan.work.route() {
+    if let Some(route) = plan.work.route() {
         let of = |tool: &String| call::launch_of(view, &plan.work, tool).ok();
-        return (it.candidates.iter().filter_map(of).collect(), None);
+        return (route.candidates.iter().filter_map(of).collect(), None);
     }
     match call::launch(view, &plan.work) {
         Ok(launch) => (vec![launch], None),
         Err(why) => {
-            let is_given = matches!(&plan.work, Work::Tool(it) if it.given.is_some());
+            let is_given = matches!(&plan.work, Work::Tool(tool_use) if tool_use.given.is_some());
             (Vec::new(), is_given.then(|| unshown(&plan.id, &why)))
         }
     }
@@ -474,7 +498,7 @@ impl<'a> Releasing<'a> {
     /// The files of a call, or that they have to be looked at.
     fn seen(&mut self, program: Program) -> Vec<FileFact> {
         let step = self.run.step(self.gate);
-        let files = step.facts.as_deref().and_then(|it| it.looked_at(&program)).cloned();
+        let files = step.facts.as_deref().and_then(|facts| facts.looked_at(&program)).cloned();
         if files.is_none() && !step.looked_at.contains(&program) {
             self.out.unseen.insert(program);
         }
@@ -511,7 +535,7 @@ impl<'a> Releasing<'a> {
         for program in call::known_programs(self.run, step, purpose, None) {
             let found = self.seen(program.clone());
             if call::names_files(&program, &found) {
-                let new = found.into_iter().filter(|it| !files.contains(it)).collect::<Vec<_>>();
+                let new = found.into_iter().filter(|fact| !files.contains(fact)).collect::<Vec<_>>();
                 files.extend(new);
             }
         }
@@ -523,10 +547,11 @@ impl<'a> Releasing<'a> {
     fn fallback(&mut self, step: StepIx, view: View<'a>, beside: Beside<'_>) -> Option<WillFallBack> {
         let Purpose::Fallback(number) = beside.purpose else { return None };
         let other = call::launch(self.unknown_to(view), beside.work).ok();
-        let Some(launch) = call::launch(view, beside.work).ok().filter(|it| other.as_ref() == Some(it))
+        let Some(launch) =
+            call::launch(view, beside.work).ok().filter(|launch| other.as_ref() == Some(launch))
         else {
-            let it = later_beside(self.run.plan_step(step), &beside);
-            self.later(step, beside.purpose, it);
+            let later = later_beside(self.run.plan_step(step), &beside);
+            self.later(step, beside.purpose, later);
             return None;
         };
         let launch_hash = launch.hash();
@@ -547,10 +572,9 @@ impl<'a> Releasing<'a> {
                 self.later(step, beside.purpose, later_beside(plan, &beside));
             }
         }
-        let choice = plan
-            .work
-            .route()
-            .map_or_else(String::new, |it| format!("one of {}, by {}", launches.len(), it.policy.word()));
+        let choice = plan.work.route().map_or_else(String::new, |route| {
+            format!("one of {}, by {}", launches.len(), route.policy.word())
+        });
         for launch in launches {
             let launch_hash = launch.hash();
             self.note(&plan.id, "call", launch_hash);
@@ -561,8 +585,8 @@ impl<'a> Releasing<'a> {
                 let (effect, choice) = (plan.effect, choice.clone());
                 // Whichever of several is chosen, what takes its place is the same, and stands with the first.
                 let fallback = std::mem::take(&mut fallback);
-                let it = WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice };
-                self.out.will_run.push(it);
+                let will_run = WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice };
+                self.out.will_run.push(will_run);
             }
         }
     }
@@ -574,7 +598,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     // Nobody knows now who will have approved: a call that reads that is not known before.
     let mut unknown = outputs.clone();
     unknown.insert("approvers".to_owned(), Value::Null);
-    let mut it = Releasing {
+    let mut releasing = Releasing {
         run,
         gate,
         unknown: &unknown,
@@ -591,8 +615,8 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 if waits_only_for(run, step, gate) =>
             {
                 let (launches, why) = calls_of(view, plan);
-                it.out.blind = it.out.blind.or(why);
-                let (others, _) = calls_of(it.unknown_to(view), plan);
+                releasing.out.blind = releasing.out.blind.or(why);
+                let (others, _) = calls_of(releasing.unknown_to(view), plan);
                 if launches == others { launches } else { Vec::new() }
             }
             // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
@@ -605,18 +629,18 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => continue,
         };
         if !launches.is_empty() {
-            it.at_once(step, view, launches);
+            releasing.at_once(step, view, launches);
             continue;
         }
         // What stands in a frame is named by itself.
         if !matches!(plan.work, Work::Frame(_)) || talk::of(plan).is_some() {
-            it.later(step, Purpose::Step, later_of(run, step));
+            releasing.later(step, Purpose::Step, later_of(run, step));
         }
         for beside in call::beside(plan) {
-            it.later(step, beside.purpose, later_beside(plan, &beside));
+            releasing.later(step, beside.purpose, later_beside(plan, &beside));
         }
     }
-    let Releasing { mut out, after, later_count, mut all, .. } = it;
+    let Releasing { mut out, after, later_count, mut all, .. } = releasing;
     out.later.extend(after);
     out.later.truncate(NAMES_MAX);
     if let Some(facts) = run.step(gate).facts.as_deref() {
@@ -638,11 +662,13 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
         return false;
     }
     let frame = run.plan_step(step).frame;
-    let copies = |it: &StepIx| run.plan_step(*it).work.frame().is_some_and(|it| it.kind == FrameKind::Matrix);
+    let copies = |frame: &StepIx| {
+        run.plan_step(*frame).work.frame().is_some_and(|frame| frame.kind == FrameKind::Matrix)
+    };
     run.dependents(gate).contains(&step)
-        || run.frames_ended_by(gate).iter().any(|it| run.dependents(*it).contains(&step))
+        || run.frames_ended_by(gate).iter().any(|index| run.dependents(*index).contains(&step))
         || run.is_held(step, gate)
-        || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
+        || frame.filter(copies).is_some_and(|frame| waits_only_for(run, frame, gate))
 }
 
 /// The steps of an approved ask that are called first, with the hash of each call.
@@ -657,9 +683,14 @@ pub(super) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: 
     }
     for step in reached(run, step) {
         let id = &run.plan_step(step).id;
-        for shown in gate.ask.will_run.iter().filter(|it| it.step == *id) {
+        for shown in gate.ask.will_run.iter().filter(|will_run| will_run.step == *id) {
             covered.calls.push((step, shown.launch_hash));
-            covered.fallbacks.extend(shown.fallback.iter().map(|it| (step, it.number, it.launch_hash)));
+            covered.fallbacks.extend(
+                shown
+                    .fallback
+                    .iter()
+                    .map(|will_fall_back| (step, will_fall_back.number, will_fall_back.launch_hash)),
+            );
         }
     }
     covered
@@ -693,7 +724,8 @@ fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
 /// The tools that a model may ask for, and those that have a gate of their own.
 fn offered(talk: &Talk) -> Vec<String> {
     let how = "may ask for".to_owned();
-    let tool = |it: &TalkTool| if it.gated { format!("{} at a gate", it.tool) } else { it.tool.clone() };
+    let tool =
+        |tool: &TalkTool| if tool.gated { format!("{} at a gate", tool.tool) } else { tool.tool.clone() };
     std::iter::once(how).chain(talk.tools.iter().map(tool)).collect()
 }
 
@@ -713,12 +745,12 @@ fn undo_word(undo: &Undo) -> &'static str {
 
 /// Every step that cannot start before this one, and could after it, in file order.
 fn reached(run: &Run, from: StepIx) -> BTreeSet<StepIx> {
-    run.beyond(from).into_iter().filter(|it| !run.step(*it).rests()).collect()
+    run.beyond(from).into_iter().filter(|step| !run.step(*step).rests()).collect()
 }
 
 fn named(run: &Run, mut steps: &mut dyn Iterator<Item = StepIx>) -> Vec<String> {
     let mut names: Vec<String> =
-        Iterator::by_ref(&mut steps).take(NAMES_MAX).map(|it| run.plan_step(it).id.clone()).collect();
+        Iterator::by_ref(&mut steps).take(NAMES_MAX).map(|step| run.plan_step(step).id.clone()).collect();
     let more = steps.count();
     if more > 0 {
         names.push(format!("… and {more} more"));
@@ -745,7 +777,7 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
         }
     }
     let view = views[0];
-    for template in rule.forbid.iter().filter(|it| *it != "run.actor") {
+    for template in rule.forbid.iter().filter(|text| *text != "run.actor") {
         if templates_read_what_is_by_hand(run, view.step, &Value::String(template.clone())) {
             return Err(Unresolved::Failed(left_out_by_hand("its `forbid`")));
         }
@@ -761,7 +793,7 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
         }
     }
     for name in run.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
-        if out.iter().all(|it| it.0 != *name) {
+        if out.iter().all(|entry| entry.0 != *name) {
             out.push((
                 name.clone(),
                 format!("{name} was excluded by the workflow when this gate asked before"),
@@ -780,7 +812,7 @@ fn escalate(
 ) -> Result<Option<String>, Unresolved> {
     let Some((_, template)) = &rule.escalate else { return Ok(None) };
     let view = views[0];
-    let first = before.and_then(|it| it.ask.escalate.as_ref());
+    let first = before.and_then(|gate| gate.ask.escalate.as_ref());
     if let Some(to) = first.or_else(|| view.run.escalates.get(&view.run.plan_step(view.step).id)) {
         return Ok(Some(to.clone()));
     }
@@ -801,9 +833,10 @@ fn escalate(
 fn runs_anyway(run: &Run, gate: StepIx, rule: &GateRule) -> Vec<StepIx> {
     let (behind, held) = (run.beyond(gate), run.held_back_after_a_rejection(gate));
     let goes_on = rule.on_reject == OnFailure::Continue;
-    let runs =
-        |it: &StepIx| !held[it.index()] && (goes_on || run.step(*it).explicit || run.in_explicit_frame(*it));
-    behind.into_iter().filter(|it| !run.step(*it).rests()).filter(runs).collect()
+    let runs = |step: &StepIx| {
+        !held[step.index()] && (goes_on || run.step(*step).explicit || run.in_explicit_frame(*step))
+    };
+    behind.into_iter().filter(|step| !run.step(*step).rests()).filter(runs).collect()
 }
 
 /// The excluded people who are so by `forbid`. The requester stands before them, under one name or two.
@@ -818,15 +851,17 @@ pub(super) fn forbidden<'a>(
 
 /// True when the requester of the run does not count.
 pub(super) fn wants_others(rule: &GateRule) -> bool {
-    let wanted: u32 = rule.require.iter().map(|it| it.count).sum();
-    wanted > 1 || rule.forbid.iter().any(|it| it == "run.actor")
+    let wanted: u32 = rule.require.iter().map(|quorum| quorum.count).sum();
+    wanted > 1 || rule.forbid.iter().any(|text| text == "run.actor")
 }
 
 fn form(view: View<'_>, needs: &[Need], set: Option<&ValueMap>) -> Result<Vec<FormField>, Unresolved> {
     let field = |need: &Need| {
-        let value = match set.and_then(|it| it.get(&need.name)) {
+        let value = match set.and_then(|fields| fields.get(&need.name)) {
             Some(value) => value.clone(),
-            None => need.default.as_ref().map_or(Ok(Value::Null), |it| typed(view.deep(it)?, need))?,
+            None => {
+                need.default.as_ref().map_or(Ok(Value::Null), |default| typed(view.deep(default)?, need))?
+            }
         };
         Ok(FormField {
             name: need.name.clone(),
@@ -855,27 +890,28 @@ fn evidence(
     let facts = views[0].run.step(views[0].step).facts.as_deref();
     let mut out = Vec::new();
     if let Some(copies) = copies {
-        let lines: Vec<String> = copies.iter().map(|it| Value::Object(it.clone()).to_string()).collect();
+        let lines: Vec<String> = copies.iter().map(|copy| Value::Object(copy.clone()).to_string()).collect();
         let text = if lines.is_empty() { "no copies".to_owned() } else { lines.join("\n") };
         out.push(evident("matrix".to_owned(), text));
     }
     for source in &rule.evidence {
         if !source.contains("${{") {
-            let file = facts.and_then(|it| it.files.iter().find(|file| file.path == *source));
+            let file = facts.and_then(|facts| facts.files.iter().find(|file| file.path == *source));
             out.push(Evidence {
                 title: source.clone(),
                 text: None,
-                digest: file.and_then(|it| it.digest),
-                bytes: file.map_or(0, |it| it.bytes),
-                problem: file.map_or_else(|| Some("was not looked at".to_owned()), |it| it.problem.clone()),
+                digest: file.and_then(|file| file.digest),
+                bytes: file.map_or(0, |file| file.bytes),
+                problem: file
+                    .map_or_else(|| Some("was not looked at".to_owned()), |file| file.problem.clone()),
             });
             continue;
         }
         let title = Template::parse(source)
             .ok()
-            .and_then(|it| it.holes().next().map(|hole| hole.source.trim().to_owned()))
+            .and_then(|template| template.holes().next().map(|hole| hole.source.trim().to_owned()))
             .unwrap_or_default();
-        out.extend(texts(views, source)?.into_iter().map(|it| evident(title.clone(), it)));
+        out.extend(texts(views, source)?.into_iter().map(|text| evident(title.clone(), text)));
     }
     Ok(out)
 }
@@ -888,8 +924,8 @@ fn evident(title: String, text: String) -> Evidence {
 /// The ask of a step whose result is below its least confidence: is it good enough?
 pub(super) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let rule = run.plan_step(step).confidence.as_ref();
-    let least = rule.map_or_else(String::new, |it| it.min.to_string());
-    let held = run.step(step).held.as_deref().map(|it| Value::Object(it.clone())).unwrap_or_default();
+    let least = rule.map_or_else(String::new, |rule| rule.min.to_string());
+    let held = run.step(step).held.as_deref().map(|fields| Value::Object(fields.clone())).unwrap_or_default();
     let evidence = evident("result".to_owned(), held.to_string());
     Ask {
         prompt: format!("The result of {} is less certain than {least}. Accept it?", run.plan_step(step).id),
@@ -902,34 +938,39 @@ pub(super) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
 
 /// The ask of a step whose tool a person chooses. The choice in the form is the answer.
 pub(super) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice) -> Ask {
-    let candidates = run.plan_step(step).work.route().map(|it| it.candidates.clone()).unwrap_or_default();
+    let candidates =
+        run.plan_step(step).work.route().map(|route| route.candidates.clone()).unwrap_or_default();
     let about = |id: &String| {
-        let it = run.plan.tool(id);
-        let said = |it: &PlanTool| {
-            let (effect, risk) = (it.effect.word(), it.risk.word());
-            format!("{} (effect {effect}, risk {risk}, definition {})", it.description, it.definition.short())
+        let tool = run.plan.tool(id);
+        let said = |plan_tool: &PlanTool| {
+            let (effect, risk) = (plan_tool.effect.word(), plan_tool.risk.word());
+            format!(
+                "{} (effect {effect}, risk {risk}, definition {})",
+                plan_tool.description,
+                plan_tool.definition.short()
+            )
         };
-        evident(id.clone(), it.map(said).unwrap_or_default())
+        evident(id.clone(), tool.map(said).unwrap_or_default())
     };
-    let tools = candidates.iter().filter_map(|it| run.plan.tool(it));
+    let tools = candidates.iter().filter_map(|candidate| run.plan.tool(candidate));
     let not_now: Vec<String> = proposed
         .alternatives
         .iter()
-        .filter(|it| it.score == Score(0))
-        .map(|it| format!("{}: {}", it.name, it.why))
+        .filter(|alternative| alternative.score == Score(0))
+        .map(|alternative| format!("{}: {}", alternative.name, alternative.why))
         .collect();
     let note = if not_now.is_empty() { String::new() } else { format!("; not now: {}", not_now.join(", ")) };
-    let given = asking.form.as_ref().and_then(|it| it.get(CHOICE_FIELD).cloned());
+    let given = asking.form.as_ref().and_then(|form| form.get(CHOICE_FIELD).cloned());
     let field = FormField {
         name: CHOICE_FIELD.to_owned(),
         kind: cuelight_plan::OutputType::String,
         required: true,
         pattern: None,
-        choices: candidates.iter().map(|it| it.as_str().into()).collect(),
+        choices: candidates.iter().map(|candidate| candidate.as_str().into()).collect(),
         description: Some(format!("what {} calls{note}", run.plan_step(step).id)),
         value: given.unwrap_or_else(|| proposed.chosen.as_str().into()),
     };
-    let risk = tools.map(|it| it.risk).max().unwrap_or(Risk::Reversible);
+    let risk = tools.map(|tool| tool.risk).max().unwrap_or(Risk::Reversible);
     Ask {
         prompt: format!("Which tool is {} to call?", run.plan_step(step).id),
         risk,

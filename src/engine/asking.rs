@@ -25,13 +25,13 @@ impl Turn<'_> {
         let files = ask::evidence_files(&rule);
         let looked_at = |path: &String| {
             let facts = run.step(step).facts.as_deref();
-            facts.is_some_and(|it| it.files.iter().any(|file| file.path == *path))
+            facts.is_some_and(|facts| facts.files.iter().any(|file| file.path == *path))
         };
         if !files.iter().all(looked_at) && !run.step(step).looked {
             return self.ask_facts(id, step, files, Vec::new(), Vec::new());
         }
-        let before = run.step(step).gate.and_then(|it| Some((it, self.world.gates.get(&it)?)));
-        if self.world.open_gates >= OPEN_GATES_MAX && before.is_none_or(|it| !it.1.is_open()) {
+        let before = run.step(step).gate.and_then(|gate| Some((gate, self.world.gates.get(&gate)?)));
+        if self.world.open_gates >= OPEN_GATES_MAX && before.is_none_or(|pair| !pair.1.is_open()) {
             let message = format!("{OPEN_GATES_MAX} gates are open, which is the most");
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
         }
@@ -43,7 +43,7 @@ impl Turn<'_> {
                 gate: self.world.next_gate_id(),
                 epoch: cuelight_base::Epoch(1),
                 opened_at: self.now,
-                expires_at: rule.timeout.map(|it| self.now + it),
+                expires_at: rule.timeout.map(|timeout| self.now + timeout),
                 form: None,
                 touch: self.world.wants_touch(),
             },
@@ -67,12 +67,16 @@ impl Turn<'_> {
     /// The next epoch of a gate that was asked before. Nobody has seen the new ask: who has time to answer
     /// has all of it.
     fn asking_again(&self, id: cuelight_base::GateId, gate: &Gate, rule: &GateRule) -> Asking {
-        let in_time = gate.is_open() && gate.ask.expires_at.is_none_or(|it| it > self.now);
+        let in_time = gate.is_open() && gate.ask.expires_at.is_none_or(|expires_at| expires_at > self.now);
         Asking {
             gate: id,
             epoch: cuelight_base::Epoch(gate.epoch.0 + 1),
             opened_at: if gate.is_open() { gate.ask.opened_at } else { self.now },
-            expires_at: if in_time { gate.ask.expires_at } else { rule.timeout.map(|it| self.now + it) },
+            expires_at: if in_time {
+                gate.ask.expires_at
+            } else {
+                rule.timeout.map(|timeout| self.now + timeout)
+            },
             form: Some(gate.form()),
             touch: gate.people.wants_touch(),
         }
@@ -122,13 +126,15 @@ impl Turn<'_> {
     /// them ask again.
     pub(super) fn reopen(&mut self, id: RunId, step: StepIx, changed: &[Changed], why: &str) {
         let run = self.run(id);
-        let shows = |it: &StepIx| run.step(*it).facts.as_ref().is_some_and(|it| it.shows_any_of(changed));
-        let executes =
-            |it: &StepIx| run.step(*it).facts.as_ref().is_some_and(|it| it.executes_any_of(changed));
-        let approved = || run.step(step).approvals.iter().map(|it| it.gate);
+        let shows =
+            |gate: &StepIx| run.step(*gate).facts.as_ref().is_some_and(|facts| facts.shows_any_of(changed));
+        let executes = |gate: &StepIx| {
+            run.step(*gate).facts.as_ref().is_some_and(|facts| facts.executes_any_of(changed))
+        };
+        let approved = || run.step(step).approvals.iter().map(|approval| approval.gate);
         let mut gates: BTreeSet<StepIx> = run.gates_before(step).into_iter().filter(shows).collect();
         gates.extend(approved().filter(executes));
-        gates.extend(run.trees_above(step).into_iter().map(|it| it.0).filter(executes));
+        gates.extend(run.trees_above(step).into_iter().map(|tree| tree.0).filter(executes));
         if gates.is_empty() {
             gates.extend(approved());
         }
@@ -139,10 +145,10 @@ impl Turn<'_> {
     pub(super) fn reopen_at(&mut self, id: RunId, step: StepIx, gates: &[StepIx], why: &str) {
         let run = self.run(id);
         // A frame that has failed, or whose copies were made during the run, is not opened again for a gate in it.
-        let is_gone = |it: &StepIx| {
-            run.frames_of(*it).into_iter().any(|it| {
-                let made = matches!(&run.plan_step(it).work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
-                match run.step(it).state() {
+        let is_gone = |gate: &StepIx| {
+            run.frames_of(*gate).into_iter().any(|step| {
+                let made = matches!(&run.plan_step(step).work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
+                match run.step(step).state() {
                     StepState::Running => false,
                     state => made || state != StepState::Completed,
                 }

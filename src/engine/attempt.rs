@@ -53,7 +53,7 @@ fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
 fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
     let mut all = Facts { programs: bound_programs(run, step, purpose, launch), ..Facts::default() };
     let tree = run.step(step).ran_in.clone().or_else(|| bound_tree(run, step));
-    all.programs.extend(tree.into_iter().flat_map(|it| it.programs));
+    all.programs.extend(tree.into_iter().flat_map(|tree| tree.programs));
     (!all.is_empty()).then(|| Box::new(all))
 }
 
@@ -67,7 +67,7 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
         }
     }
     all.programs = bound_programs(run, step, purpose, launch);
-    all.programs.extend(bound_tree(run, step).into_iter().flat_map(|it| it.programs));
+    all.programs.extend(bound_tree(run, step).into_iter().flat_map(|bound_tree| bound_tree.programs));
     (!all.is_empty()).then(|| Box::new(all))
 }
 
@@ -80,7 +80,8 @@ fn bound_programs(
 ) -> Vec<(Program, Vec<FileFact>)> {
     let approvals = &run.step(step).approvals;
     let mut programs: Vec<(Program, Vec<FileFact>)> = Vec::new();
-    if approvals.iter().all(|it| it.facts.as_ref().is_none_or(|it| it.programs.is_empty())) {
+    if approvals.iter().all(|approval| approval.facts.as_ref().is_none_or(|facts| facts.programs.is_empty()))
+    {
         return programs;
     }
     let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
@@ -90,7 +91,7 @@ fn bound_programs(
         let knows = approval.knows(purpose);
         let own = call::program_at(run, step, approval.gate, launch);
         let of_call = || facts.shown_of(&own);
-        let of_words = || known.iter().map(|it| facts.shown_of(it)).find(|it| !it.is_empty());
+        let of_words = || known.iter().map(|program| facts.shown_of(program)).find(|pairs| !pairs.is_empty());
         let is_own = knows || purpose == Purpose::Step;
         let shown = match of_call() {
             shown if knows && !shown.is_empty() => shown,
@@ -98,7 +99,7 @@ fn bound_programs(
         };
         for (of, files) in shown {
             // What a step in between has yet to write was not there to be approved.
-            let is_there = files.iter().filter(|it| it.is_bound()).all(|it| it.digest.is_some());
+            let is_there = files.iter().filter(|file| file.is_bound()).all(|file| file.digest.is_some());
             let shown = (Program { later: !knows, ..of.clone() }, files.clone());
             let counts = knows || is_there && call::names_files(of, files);
             if counts && !programs.contains(&shown) {
@@ -120,8 +121,8 @@ fn chosen(plan: &PlanStep) -> Option<Choice> {
     let Work::Model(first) = &plan.work else { return None };
     next_model(plan, 0)?;
     let others = plan.fallback.iter().filter_map(Work::model);
-    let others = others.map(|it| Alternative {
-        name: it.to_owned(),
+    let others = others.map(|name| Alternative {
+        name: name.to_owned(),
         score: Score(0),
         why: "asked when those before it fail".to_owned(),
     });
@@ -152,8 +153,8 @@ fn passed_on(plan: &PlanStep, work: u32, failure: &Failure) -> Option<Choice> {
 impl Turn<'_> {
     /// Makes the next call of the work at hand.
     pub(super) fn call_again(&mut self, id: RunId, step: StepIx) {
-        let it = self.run(id).step(step);
-        let purpose = match if it.exhausted { it.work + 1 } else { it.work } {
+        let this_step = self.run(id).step(step);
+        let purpose = match if this_step.exhausted { this_step.work + 1 } else { this_step.work } {
             0 => Purpose::Step,
             fallback => Purpose::Fallback(fallback),
         };
@@ -201,15 +202,15 @@ impl Turn<'_> {
         if let Some(patterns) = self.fallback_needs(id, step, purpose) {
             return self.unresolved(id, step, Vec::new(), Unresolved::Needs(patterns));
         }
-        let (launch_hash, it) = (launch.hash(), run.step(step));
+        let (launch_hash, this_step) = (launch.hash(), run.step(step));
         // It waited for something else when its gate had to ask again.
-        let open = run.plan_step(step).needs.iter().copied().find(|it| !run.step(*it).rests());
-        if let Some(gate) = open.filter(|_| it.calls == 0 && purpose == Purpose::Step) {
+        let open = run.plan_step(step).needs.iter().copied().find(|step| !run.step(*step).rests());
+        if let Some(gate) = open.filter(|_| this_step.calls == 0 && purpose == Purpose::Step) {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
         }
-        let gates = it.approvals.iter().map(|it| it.gate);
-        let asking: Vec<StepIx> = gates.filter(|it| !run.step(*it).succeeded()).collect();
+        let gates = this_step.approvals.iter().map(|approval| approval.gate);
+        let asking: Vec<StepIx> = gates.filter(|gate| !run.step(*gate).succeeded()).collect();
         if !asking.is_empty() {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: asking });
@@ -223,8 +224,8 @@ impl Turn<'_> {
             }
             return self.emit_step(id, step, event);
         }
-        let differs = it.approvals.iter().filter(|it| it.differs(purpose, launch_hash));
-        let differs: Vec<StepIx> = differs.map(|it| it.gate).collect();
+        let differs = this_step.approvals.iter().filter(|approval| approval.differs(purpose, launch_hash));
+        let differs: Vec<StepIx> = differs.map(|differ| differ.gate).collect();
         if let Some(gate) = differs.first() {
             let why = self.differs(id, step, *gate, purpose, &launch);
             return self.reopen_at(id, step, &differs, &why);
@@ -236,7 +237,8 @@ impl Turn<'_> {
             Ok(key) => key,
             Err(why) => return self.unresolved(id, step, Vec::new(), why),
         };
-        if cache_key.as_ref().is_some_and(|it| self.is_cached(id, step, it)) || self.is_over_budget(id, step)
+        if cache_key.as_ref().is_some_and(|cache_key| self.is_cached(id, step, cache_key))
+            || self.is_over_budget(id, step)
         {
             return;
         }
@@ -283,11 +285,12 @@ impl Turn<'_> {
     fn is_of_one_tree(&mut self, id: RunId, step: StepIx) -> bool {
         let run = self.run(id);
         let trees = run.trees_above(step);
-        if trees.windows(2).all(|it| it[0].1 == it[1].1) {
+        if trees.windows(2).all(|pair| pair[0].1 == pair[1].1) {
             return true;
         }
-        let differs = |it: &&(StepIx, Digest)| run.tree_before(it.0).is_some_and(|before| before != it.1);
-        let differing: Vec<StepIx> = trees.iter().filter(differs).map(|it| it.0).collect();
+        let differs =
+            |tree: &&(StepIx, Digest)| run.tree_before(tree.0).is_some_and(|before| before != tree.1);
+        let differing: Vec<StepIx> = trees.iter().filter(differs).map(|tree| tree.0).collect();
         if differing.is_empty() {
             let message =
                 "two gates before it have captured different workspaces; let one of the gates need the other";
@@ -302,24 +305,26 @@ impl Turn<'_> {
     fn differs(&self, id: RunId, step: StepIx, gate: StepIx, purpose: Purpose, launch: &Launch) -> String {
         let run = self.run(id);
         let gate = run.step(gate).gate;
-        let ask = gate.and_then(|it| self.world.gates.get(&it)).map(|it| &it.ask);
+        let ask = gate.and_then(|gate| self.world.gates.get(&gate)).map(|gate| &gate.ask);
         let id = &run.plan_step(step).id;
-        let tool = |it: &Launch| it.tool.as_ref().map(|it| it.id());
-        let is_it = |it: &&WillRun| {
-            it.step == *id
+        let tool = |launch: &Launch| launch.tool.as_ref().map(|tool| tool.id());
+        let is_it = |will_run: &&WillRun| {
+            will_run.step == *id
                 && match purpose {
-                    Purpose::Fallback(_) => !it.fallback.is_empty(),
-                    _ => it.choice.is_empty() || tool(&it.launch) == tool(launch),
+                    Purpose::Fallback(_) => !will_run.fallback.is_empty(),
+                    _ => will_run.choice.is_empty() || tool(&will_run.launch) == tool(launch),
                 }
         };
-        let shown = ask.and_then(|it| it.will_run.iter().find(is_it));
+        let shown = ask.and_then(|ask| ask.will_run.iter().find(is_it));
         let seen = match purpose {
-            Purpose::Fallback(which) => {
-                shown.and_then(|it| it.fallback.iter().find(|it| it.number == which)).map(|it| &it.launch)
-            }
-            Purpose::Step | Purpose::Undo | Purpose::Check => shown.map(|it| &it.launch),
+            Purpose::Fallback(which) => shown
+                .and_then(|will_run| {
+                    will_run.fallback.iter().find(|will_fall_back| will_fall_back.number == which)
+                })
+                .map(|will_fall_back| &will_fall_back.launch),
+            Purpose::Step | Purpose::Undo | Purpose::Check => shown.map(|will_run| &will_run.launch),
         };
-        let parts = seen.map(|it| call::differences(it, launch)).unwrap_or_default();
+        let parts = seen.map(|value| call::differences(value, launch)).unwrap_or_default();
         let where_it_is = if parts.is_empty() { String::new() } else { format!(", at {}", parts.join(", ")) };
         format!("what {id} would run is not what was approved{where_it_is}")
     }
@@ -358,8 +363,8 @@ impl Turn<'_> {
     fn work_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
         let run = self.run(id);
         let plan = run.plan_step(step).clone();
-        let (it, ending) = (run.step(step), run.is_ending());
-        let (calls, work, not_started) = (it.calls, it.work, it.not_started);
+        let (this_step, ending) = (run.step(step), run.is_ending());
+        let (calls, work, not_started) = (this_step.calls, this_step.work, this_step.not_started);
         let (cancelled, seed) = (run.cancelling || run.timed_out, run.seed);
         let failure = match &ended.failure {
             Some(failure) => failure.clone(),
@@ -411,7 +416,7 @@ impl Turn<'_> {
         // A model that has no time now hands over to the next one at once.
         let hands_over = failure.mode == FailureMode::PolicyRateLimit && next_model(&plan, work).is_some();
         let retry = plan.retry.as_ref().filter(|_| !ending && !hands_over && asked <= RETRY_AFTER_MAX);
-        if let Some(policy) = retry.filter(|it| retry::may_try_again(Some(it), calls, failure.mode)) {
+        if let Some(policy) = retry.filter(|retry| retry::may_try_again(Some(retry), calls, failure.mode)) {
             let at = self.now + retry::delay(policy, calls, seed, step).max(asked);
             return self.emit_ended(id, step, number, ended, Some(at));
         }
@@ -461,8 +466,8 @@ impl Turn<'_> {
         let run = self.run(id);
         let plan = run.plan_step(step);
         let view = View::of(self.world, run, step, self.now);
-        let launch = plan.check.as_ref().map(|it| call::launch(view, it));
-        let Some(Ok(launch)) = launch.filter(|it| !it.as_ref().is_ok_and(Launch::is_claimed)) else {
+        let launch = plan.check.as_ref().map(|work| call::launch(view, work));
+        let Some(Ok(launch)) = launch.filter(|launch| !launch.as_ref().is_ok_and(Launch::is_claimed)) else {
             return self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
         };
         let bound = bound_after(run, step, Purpose::Check, &launch);
@@ -517,7 +522,7 @@ impl Turn<'_> {
     pub(super) fn undo_call(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         let plan = run.plan_step(step);
-        let did = run.step(step).did.as_deref().map(|it| (step, &it.outputs));
+        let did = run.step(step).did.as_deref().map(|did| (step, &did.outputs));
         let view = View { supposed: did, ..View::of(self.world, run, step, self.now) };
         let resolved = match call::undo_work(plan) {
             Some(work) => call::launch(view, work),
@@ -593,7 +598,7 @@ impl Turn<'_> {
 /// start.
 pub(super) fn held_above(run: &Run, step: StepIx) -> Option<StepEvent> {
     let gates = run.unapproved_above(step);
-    let asks = gates.iter().any(|it| !run.step(*it).rests());
+    let asks = gates.iter().any(|gate| !run.step(*gate).rests());
     let why = if asks { "a gate above it asks again" } else { "a gate above it was refused" };
     (!gates.is_empty()).then(|| StepEvent::Reopened { why: why.to_owned(), gates })
 }

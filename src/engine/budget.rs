@@ -21,7 +21,7 @@ impl Spending {
     pub(super) fn of(budget: Option<&Budget>) -> Self {
         Self {
             ceilings: budget.map(Budget::ceilings).unwrap_or_default(),
-            on_exceed: budget.map(|it| it.on_exceed).unwrap_or_default(),
+            on_exceed: budget.map(|budget| budget.on_exceed).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -37,7 +37,7 @@ impl Spending {
             let (spent, needed) = (self.spent.of(*currency), needs.of(*currency));
             spent.saturating_add(needed) > *ceiling || spent > 0 && spent >= *ceiling
         };
-        self.ceilings.all().filter(is_over).map(|it| it.0).collect()
+        self.ceilings.all().filter(is_over).map(|pair| pair.0).collect()
     }
 }
 
@@ -53,7 +53,7 @@ impl Run {
     /// The step whose own budget pays for the calls of a step: the step itself, or the talk that it stands
     /// in.
     pub(super) fn payer(&self, step: StepIx) -> StepIx {
-        let around = || talk::around(self, step).map(|it| it.0);
+        let around = || talk::around(self, step).map(|entry| entry.0);
         if self.step_spending.contains_key(&step) { step } else { around().unwrap_or(step) }
     }
 
@@ -65,7 +65,7 @@ impl Run {
     /// The budget that stands in the way of one more call: that of the step, then that of the run.
     pub(super) fn exceeded(&self, step: StepIx) -> Option<Exceeded> {
         let needs = self.next_charge(step);
-        let own = self.step_spending.get(&self.payer(step)).map(|it| (true, it));
+        let own = self.step_spending.get(&self.payer(step)).map(|spending| (true, spending));
         own.into_iter().chain([(false, &self.spending)]).find_map(|(of_step, spending)| {
             let currencies = spending.exceeded(needs);
             let holds = spending.on_exceed != OnExceed::Warn && !currencies.is_empty();
@@ -105,7 +105,7 @@ impl Run {
     /// as charged.
     pub(super) fn used(&self, step: StepIx, outputs: &ValueMap) -> Option<Amounts> {
         let charged = self.charged.get(&step).copied().unwrap_or_default();
-        let told = |it| written(outputs, it).and_then(|text| Currency::parse(it, &text));
+        let told = |currency| written(outputs, currency).and_then(|text| Currency::parse(currency, &text));
         let (tokens, cost) = (told(Currency::Tokens), told(Currency::CostUsd));
         (tokens.is_some() || cost.is_some()).then(|| Amounts {
             calls: 0,
@@ -116,16 +116,20 @@ impl Run {
 
     /// The failure of a success whose reported usage cannot be read, if a budget has to know it.
     pub(super) fn unreadable_use(&self, step: StepIx, outputs: &ValueMap) -> Option<Failure> {
-        let counts = |it: &Currency| {
-            let own = self.step_spending.get(&self.payer(step)).and_then(|own| own.ceilings.of(*it));
-            own.or(self.spending.ceilings.of(*it)).is_some()
+        let counts = |currency: &Currency| {
+            let own = self.step_spending.get(&self.payer(step)).and_then(|own| own.ceilings.of(*currency));
+            own.or(self.spending.ceilings.of(*currency)).is_some()
         };
-        let wrong = |it: Currency| {
-            let text = written(outputs, it).filter(|text| it.parse(text).is_none())?;
-            let wanted =
-                if it == Currency::CostUsd { "no amount in dollars like 0.25" } else { "no whole number" };
+        let wrong = |currency: Currency| {
+            let text = written(outputs, currency).filter(|text| currency.parse(text).is_none())?;
+            let wanted = if currency == Currency::CostUsd {
+                "no amount in dollars like 0.25"
+            } else {
+                "no whole number"
+            };
             let text = cuelight_base::shorten(&text, 40);
-            let message = format!("wrote `{}` as {text:?}, which is {wanted}; a budget counts it", it.word());
+            let message =
+                format!("wrote `{}` as {text:?}, which is {wanted}; a budget counts it", currency.word());
             Some(outcome::failure(FailureMode::AgentContract, message))
         };
         [Currency::Tokens, Currency::CostUsd].into_iter().filter(counts).find_map(wrong)
@@ -161,13 +165,13 @@ impl Turn<'_> {
             if of_step && !run.step_spending.contains_key(&run.payer(step)) {
                 continue;
             }
-            let it = run.spending_of(step, of_step);
-            let used = |(currency, _): &(Currency, u64)| it.spent.of(*currency);
-            let due: Vec<(Currency, u64, u64)> = it
+            let spending = run.spending_of(step, of_step);
+            let used = |(currency, _): &(Currency, u64)| spending.spent.of(*currency);
+            let due: Vec<(Currency, u64, u64)> = spending
                 .ceilings
                 .all()
                 .filter(|due| {
-                    !it.warned.contains(&due.0) && used(due) > 0 && is_mostly_used(used(due), due.1)
+                    !spending.warned.contains(&due.0) && used(due) > 0 && is_mostly_used(used(due), due.1)
                 })
                 .map(|due| (due.0, used(&due), due.1))
                 .collect();
@@ -182,16 +186,16 @@ impl Turn<'_> {
     /// People have raised what stood in the way: for this run, or for this step where it is its own budget.
     pub(super) fn raise_budget(&mut self, id: RunId, step: StepIx, form: &ValueMap, by: &Actor) {
         let run = self.run(id);
-        let of_step = run.exceeded(step).is_some_and(|it| it.of_step);
+        let of_step = run.exceeded(step).is_some_and(|exceeded| exceeded.of_step);
         let payer = run.payer(step);
-        let it = run.spending_of(step, of_step);
+        let spending = run.spending_of(step, of_step);
         let raised: Vec<(Currency, u64)> = Currency::ALL
             .into_iter()
             .filter_map(|currency| {
                 let wanted = currency.parse(&to_text(form.get(currency.word())?));
-                let wanted = wanted.unwrap_or_else(|| it.spent.of(currency).saturating_add(1));
+                let wanted = wanted.unwrap_or_else(|| spending.spent.of(currency).saturating_add(1));
                 // Never lower than somebody else has raised it meanwhile.
-                Some((currency, wanted.max(it.ceilings.of(currency).unwrap_or(0))))
+                Some((currency, wanted.max(spending.ceilings.of(currency).unwrap_or(0))))
             })
             .collect();
         for (currency, calls) in raised {
@@ -204,12 +208,12 @@ impl Turn<'_> {
 impl Exceeded {
     /// Why there is no room, as a sentence.
     pub(super) fn words(&self, run: &Run, step: StepIx) -> String {
-        let it = run.spending_of(step, self.of_step);
+        let spending = run.spending_of(step, self.of_step);
         let needs = run.next_charge(step);
         let whose = if self.of_step { "its own budget" } else { "the budget" };
         let words = |currency: &Currency| {
-            let ceiling = it.ceilings.of(*currency).unwrap_or_default();
-            let (spent, needed) = (it.spent.of(*currency), needs.of(*currency));
+            let ceiling = spending.ceilings.of(*currency).unwrap_or_default();
+            let (spent, needed) = (spending.spent.of(*currency), needs.of(*currency));
             let all = currency.amount(ceiling);
             if spent >= ceiling {
                 return format!("{whose} of {all} is used up");

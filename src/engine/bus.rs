@@ -145,7 +145,7 @@ impl Bus {
             BusEvent::Taken { by, ids, project } => {
                 let ring = self.ring_mut(project.as_deref());
                 for id in ids {
-                    if let Some(said) = ring.place(id).and_then(|it| ring.at_mut(it)) {
+                    if let Some(said) = ring.place(id).and_then(|place| ring.at_mut(place)) {
                         said.taken_by.push(by.clone());
                     }
                 }
@@ -155,14 +155,15 @@ impl Bus {
 
     /// All that are kept of all projects, the newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Said> {
-        let mut all: Vec<&Said> = self.rings.values().flat_map(|it| it.from(0)).map(|it| it.1).collect();
-        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.number));
+        let mut all: Vec<&Said> =
+            self.rings.values().flat_map(|ring| ring.from(0)).map(|pair| pair.1).collect();
+        all.sort_unstable_by_key(|said| std::cmp::Reverse(said.number));
         all.into_iter()
     }
 
     /// The messages of a project, or of the workspace itself.
     pub fn of(&self, project: Option<&str>) -> Option<&Ring> {
-        self.rings.get(project.unwrap_or_default()).map(|it| &**it)
+        self.rings.get(project.unwrap_or_default()).map(|ring| &**ring)
     }
 
     /// The message of this id.
@@ -173,7 +174,7 @@ impl Bus {
 
     /// The messages that were sent since then, the oldest first.
     pub(super) fn since(&self, project: Option<&str>, at: Timestamp) -> impl Iterator<Item = &Said> {
-        self.of(project).into_iter().flat_map(move |it| it.since(at))
+        self.of(project).into_iter().flat_map(move |ring| ring.since(at))
     }
 
     /// An id that no message has: one more number than there are messages is enough to find one.
@@ -181,8 +182,8 @@ impl Bus {
         let Some(ring) = self.of(project) else { return "m-1".to_owned() };
         let first = ring.end() + 1;
         (first..=first + ring.kept())
-            .map(|it| format!("m-{it}"))
-            .find(|it| ring.place(it).is_none())
+            .map(|index| format!("m-{index}"))
+            .find(|text| ring.place(text).is_none())
             .unwrap_or_default()
     }
 
@@ -193,8 +194,8 @@ impl Bus {
     /// Drops the oldest message of the project with most: by bytes if those are too many, else by messages.
     fn let_go(&mut self) {
         let is_heavy = self.bytes > BUS_BYTES_MAX;
-        let weight = |it: &Ring| if is_heavy { it.bytes as u64 } else { it.kept() };
-        let most = self.rings.values_mut().max_by_key(|it| weight(it)).map(Arc::make_mut);
+        let weight = |ring: &Ring| if is_heavy { ring.bytes as u64 } else { ring.kept() };
+        let most = self.rings.values_mut().max_by_key(|ring| weight(ring)).map(Arc::make_mut);
         let Some(bytes) = most.and_then(Ring::let_go) else { return };
         self.bytes -= bytes;
         self.kept -= 1;
@@ -218,34 +219,38 @@ impl Ring {
 
     /// The place of the message of this id.
     pub fn place(&self, id: &str) -> Option<u64> {
-        let last = self.blocks.iter().rev().find_map(|it| it.by_id.get(id).copied());
-        last.filter(|it| *it >= self.gone)
+        let last = self.blocks.iter().rev().find_map(|block| block.by_id.get(id).copied());
+        last.filter(|number| *number >= self.gone)
     }
 
     /// The message at this place, when it is kept.
     pub fn at(&self, place: u64) -> Option<&Said> {
-        self.from(place).next().filter(|it| it.0 == place).map(|it| it.1)
+        self.from(place).next().filter(|pair| pair.0 == place).map(|pair| pair.1)
     }
 
     /// The messages from this place on that are kept, with their places.
     pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, &Said)> {
         let first = place.clamp(self.gone, self.end);
         let block = self.block_of(first);
-        let before = self.blocks.get(block).map_or(0, |it| first.saturating_sub(it.first));
-        let said = self.blocks.range(block.min(self.blocks.len())..).flat_map(|it| &it.said).map(|it| &**it);
+        let before = self.blocks.get(block).map_or(0, |block| first.saturating_sub(block.first));
+        let said = self
+            .blocks
+            .range(block.min(self.blocks.len())..)
+            .flat_map(|block| &block.said)
+            .map(|said| &**said);
         (first..).zip(said.skip(usize::try_from(before).unwrap_or(usize::MAX)))
     }
 
     /// The messages that were sent since then.
     fn since(&self, at: Timestamp) -> impl Iterator<Item = &Said> {
-        let block = self.blocks.partition_point(|it| it.said.last().is_some_and(|it| it.at < at));
-        let first = self.blocks.get(block).map_or(self.end, |it| it.first);
-        self.from(first).map(|it| it.1).skip_while(move |it| it.at < at)
+        let block = self.blocks.partition_point(|block| block.said.last().is_some_and(|said| said.at < at));
+        let first = self.blocks.get(block).map_or(self.end, |block| block.first);
+        self.from(first).map(|pair| pair.1).skip_while(move |said| said.at < at)
     }
 
     /// The block that holds this place, if one does.
     fn block_of(&self, place: u64) -> usize {
-        self.blocks.partition_point(|it| it.first <= place).saturating_sub(1)
+        self.blocks.partition_point(|block| block.first <= place).saturating_sub(1)
     }
 
     fn at_mut(&mut self, place: u64) -> Option<&mut Said> {
@@ -256,8 +261,8 @@ impl Ring {
     }
 
     fn add(&mut self, said: Said) {
-        let has_room = |it: &Block| it.said.len() < BLOCK_MESSAGES && it.bytes < BLOCK_BYTES;
-        if !self.blocks.back().is_some_and(|it| has_room(it)) {
+        let has_room = |block: &Block| block.said.len() < BLOCK_MESSAGES && block.bytes < BLOCK_BYTES;
+        if !self.blocks.back().is_some_and(|block| has_room(block)) {
             self.blocks.push_back(Arc::new(Block { first: self.end, ..Block::default() }));
         }
         let Some(block) = self.blocks.back_mut().map(Arc::make_mut) else { return };
@@ -340,7 +345,7 @@ fn content_hash(message: &Message) -> u64 {
         &meta,
     ];
     let digest = sha256("cuelight-message-v1", &parts);
-    u64::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
+    u64::from_be_bytes(std::array::from_fn(|index| digest.0[index]))
 }
 
 /// The bytes of a value: the same in whatever order its members stand, and those of no other value. This hash
@@ -348,19 +353,19 @@ fn content_hash(message: &Message) -> u64 {
 fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(b'0'),
-        Value::Bool(it) => out.push(if *it { b't' } else { b'f' }),
-        Value::Number(it) => {
+        Value::Bool(flag) => out.push(if *flag { b't' } else { b'f' }),
+        Value::Number(number) => {
             out.push(b'n');
-            write_text(it.as_str(), out);
+            write_text(number.as_str(), out);
         }
-        Value::String(it) => {
+        Value::String(text) => {
             out.push(b's');
-            write_text(it, out);
+            write_text(text, out);
         }
         Value::Array(all) => {
             out.push(b'[');
             write_length(all.len(), out);
-            all.iter().for_each(|it| write_value(it, out));
+            all.iter().for_each(|item| write_value(item, out));
         }
         Value::Object(all) => {
             out.push(b'{');
@@ -372,7 +377,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
 fn write_members(all: &ValueMap, out: &mut Vec<u8>) {
     write_length(all.len(), out);
     let mut members: Vec<(&String, &Value)> = all.iter().collect();
-    members.sort_unstable_by_key(|it| it.0);
+    members.sort_unstable_by_key(|member| member.0);
     for (name, value) in members {
         write_text(name, out);
         write_value(value, out);
@@ -399,8 +404,8 @@ mod tests {
 
     fn filled(count: usize) -> Bus {
         let mut bus = Bus::default();
-        for it in 0..count {
-            bus.apply(Timestamp::default(), &said(&format!("m-{it}"), "x"));
+        for index in 0..count {
+            bus.apply(Timestamp::default(), &said(&format!("m-{index}"), "x"));
         }
         bus
     }
@@ -410,7 +415,7 @@ mod tests {
         let mut bus = filled(BLOCK_MESSAGES * 10 + 1);
         let looked_at = bus.clone();
         bus.apply(Timestamp::default(), &said("new", "x"));
-        let blocks = |it: &Bus| it.of(None).expect("a ring").blocks.clone();
+        let blocks = |looked_at: &Bus| looked_at.of(None).expect("a ring").blocks.clone();
         let (before, after) = (blocks(&looked_at), blocks(&bus));
         let shared = before.iter().zip(&after).filter(|(one, other)| Arc::ptr_eq(one, other)).count();
         assert_eq!((before.len(), after.len(), shared), (11, 11, 10));
@@ -429,7 +434,7 @@ mod tests {
             ids.apply(Timestamp::default(), &BusEvent::Said { message, by: None });
         };
         say(of("bank", 0));
-        (0..MESSAGE_IDS_MAX + 10).for_each(|it| say(of("shop", it)));
+        (0..MESSAGE_IDS_MAX + 10).for_each(|index| say(of("shop", index)));
         let has = |message: &Message| ids.has(message, Timestamp::default());
         assert_eq!(has(&of("bank", 0)), Some(true));
         assert_eq!(has(&Message { data: "other".into(), ..of("bank", 0) }), Some(false));
@@ -448,13 +453,13 @@ mod tests {
         );
         assert!(ring.at(99).is_none() && ring.at(ring.end()).is_none());
         let ids = |from: u64| -> Vec<String> {
-            ring.from(from).take(2).map(|it| it.1.message.id.clone()).collect()
+            ring.from(from).take(2).map(|pair| pair.1.message.id.clone()).collect()
         };
         assert_eq!(ids(0), ["m-100", "m-101"]);
         assert_eq!(ids(170), ["m-170", "m-171"]);
         assert_eq!((ring.from(0).count(), bus.newest().count()), (MESSAGES_KEPT, MESSAGES_KEPT));
         assert_eq!(
-            bus.newest().next().map(|it| it.message.id.clone()),
+            bus.newest().next().map(|said| said.message.id.clone()),
             Some(format!("m-{}", MESSAGES_KEPT + 99))
         );
     }
@@ -488,7 +493,7 @@ mod tests {
             r#"{"a":{"b":1}}"#,
             r#"{"a":{},"b":1}"#,
         ];
-        let hashes: std::collections::BTreeSet<u64> = all.iter().map(|it| hash(it)).collect();
+        let hashes: std::collections::BTreeSet<u64> = all.iter().map(|text| hash(text)).collect();
         assert_eq!(hashes.len(), all.len());
         let of_meta =
             Message { meta: [("a".to_owned(), Value::Null)].into_iter().collect(), ..Message::default() };
@@ -499,12 +504,12 @@ mod tests {
     fn of_an_id_that_was_given_again_the_last_is_found() {
         let mut bus = filled(BLOCK_MESSAGES * 2);
         bus.apply(Timestamp::default(), &said("m-1", "again"));
-        assert_eq!(bus.find(None, "m-1").map(|it| it.message.data.clone()), Some("again".into()));
+        assert_eq!(bus.find(None, "m-1").map(|said| said.message.data.clone()), Some("again".into()));
         bus.apply(
             Timestamp::default(),
             &BusEvent::Taken { by: "r-1/a".to_owned(), ids: vec!["m-1".to_owned()], project: None },
         );
-        let taken = |it: &str| bus.find(None, it).map(|it| it.taken_by.len());
+        let taken = |text: &str| bus.find(None, text).map(|said| said.taken_by.len());
         assert_eq!((taken("m-1"), taken("m-2")), (Some(1), Some(0)));
     }
 }

@@ -10,17 +10,18 @@ use cuelight_plan::{FrameKind, GateRule, PlanStep, Work};
 /// True when a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or the gate has asked
 /// in this run, or in an earlier one that this one does again.
 pub(super) fn asks_all_the_same(run: &Run, step: StepIx) -> bool {
-    let (plan, it) = (run.plan_step(step), run.step(step));
+    let (plan, this_step) = (run.plan_step(step), run.step(step));
     let Work::Gate(rule) = &plan.work else { return false };
-    let goes_on = it.blocked.is_none() || it.explicit;
-    let by_hand = || plan.condition.as_ref().is_some_and(|it| reads_what_is_by_hand(run, step, it));
-    goes_on && (rule.asks || it.has_asked || by_hand())
+    let goes_on = this_step.blocked.is_none() || this_step.explicit;
+    let by_hand =
+        || plan.condition.as_ref().is_some_and(|condition| reads_what_is_by_hand(run, step, condition));
+    goes_on && (rule.asks || this_step.has_asked || by_hand())
 }
 
 /// True if a frame with a gate in it would be left out because of a step that a person closed by hand.
 pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> bool {
-    let it = run.step(step);
-    let goes_on = it.blocked.is_none() || it.explicit;
+    let this_step = run.step(step);
+    let goes_on = this_step.blocked.is_none() || this_step.explicit;
     goes_on && holds_gate(run, step) && reads_what_is_by_hand(run, step, condition)
 }
 
@@ -42,61 +43,67 @@ pub(super) fn left_out_though_asked(gate: &str, by: &str) -> String {
 
 /// The id of a gate in a frame that has asked in this run, or in an earlier one: the `if` of the frame may not leave it out.
 pub(super) fn has_asked_within(run: &Run, step: StepIx) -> Option<&str> {
-    let it = run.step(step);
-    let goes_on = it.blocked.is_none() || it.explicit;
+    let this_step = run.step(step);
+    let goes_on = this_step.blocked.is_none() || this_step.explicit;
     let frame = run.plan_step(step).work.frame().filter(|_| goes_on)?;
-    let here = || frame::descendants(run, step).into_iter().find(|it| run.step(*it).has_asked);
-    frame.asked.first().map(String::as_str).or_else(|| here().map(|it| run.plan_step(it).id.as_str()))
+    let here =
+        || frame::descendants(run, step).into_iter().find(|descendant| run.step(*descendant).has_asked);
+    frame
+        .asked
+        .first()
+        .map(String::as_str)
+        .or_else(|| here().map(|descendant| run.plan_step(descendant).id.as_str()))
 }
 
 /// True if an expression reads a step that a person closed by hand, or one that comes after such a step.
 pub(super) fn reads_what_is_by_hand(run: &Run, step: StepIx, expression: &str) -> bool {
-    cuelight_expression::parse(expression).is_ok_and(|it| reads_by_hand(run, step, &it))
+    cuelight_expression::parse(expression).is_ok_and(|expr| reads_by_hand(run, step, &expr))
 }
 
 /// True if one of the templates in a value reads such a step.
 pub(super) fn templates_read_what_is_by_hand(run: &Run, step: StepIx, value: &Value) -> bool {
     match value {
-        Value::String(text) => {
-            Template::parse(text).is_ok_and(|it| it.holes().any(|it| reads_by_hand(run, step, &it.expr)))
-        }
-        Value::Array(items) => items.iter().any(|it| templates_read_what_is_by_hand(run, step, it)),
-        Value::Object(map) => map.values().any(|it| templates_read_what_is_by_hand(run, step, it)),
+        Value::String(text) => Template::parse(text)
+            .is_ok_and(|template| template.holes().any(|hole| reads_by_hand(run, step, &hole.expr))),
+        Value::Array(items) => items.iter().any(|item| templates_read_what_is_by_hand(run, step, item)),
+        Value::Object(map) => map.values().any(|value| templates_read_what_is_by_hand(run, step, value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
 fn reads_by_hand(run: &Run, step: StepIx, expr: &Expr) -> bool {
     let scope = run.plan_step(step).scope;
-    let by_hand = |it: StepIx| comes_of_a_hand(run, it);
+    let by_hand = |step: StepIx| comes_of_a_hand(run, step);
     if expr.asks_for_a_failure() && by_hand(step) {
         return true;
     }
-    expr.references().iter().any(|it| match (it.root.to_ascii_lowercase().as_str(), it.path.first()) {
-        ("steps" | "needs", Some(name)) => run.named(scope, name).is_some_and(by_hand),
-        ("steps" | "needs", None) => run.names_in(scope).any(|it| by_hand(it.1)),
-        // What a step has set, or a workflow was given, may come of any other.
-        ("vars" | "state" | "env" | "matrix", _) => run.steps.iter().any(|it| it.by_hand),
-        ("inputs", _) => scope.is_some() && run.steps.iter().any(|it| it.by_hand),
-        _ => false,
+    expr.references().iter().any(|reference| {
+        match (reference.root.to_ascii_lowercase().as_str(), reference.path.first()) {
+            ("steps" | "needs", Some(name)) => run.named(scope, name).is_some_and(by_hand),
+            ("steps" | "needs", None) => run.names_in(scope).any(|name| by_hand(name.1)),
+            // What a step has set, or a workflow was given, may come of any other.
+            ("vars" | "state" | "env" | "matrix", _) => run.steps.iter().any(|step| step.by_hand),
+            ("inputs", _) => scope.is_some() && run.steps.iter().any(|step| step.by_hand),
+            _ => false,
+        }
     })
 }
 
 /// True when a person closed this step, one in it, or one before it: each may pass on the result of that one.
 fn comes_of_a_hand(run: &Run, step: StepIx) -> bool {
-    if !run.steps.iter().any(|it| it.by_hand) {
+    if !run.steps.iter().any(|step| step.by_hand) {
         return false;
     }
     let mut all = run.above(step, |_| true);
     all.extend(frame::descendants(run, step));
     all.insert(step);
-    all.into_iter().any(|it| run.step(it).by_hand)
+    all.into_iter().any(|step| run.step(step).by_hand)
 }
 
 /// True if a step is a gate, or a gate stands in it, also if its copies are made during the run.
 pub(super) fn holds_gate(run: &Run, step: StepIx) -> bool {
     let within = std::iter::once(step).chain(frame::descendants(run, step));
-    within.into_iter().any(|it| is_or_makes_gate(run.plan_step(it)))
+    within.into_iter().any(|step| is_or_makes_gate(run.plan_step(step)))
 }
 
 /// True for a gate, and for a matrix that makes one when it opens.

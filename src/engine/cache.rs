@@ -77,13 +77,16 @@ impl Cache {
                 self.make_room();
             }
             CacheEvent::Used { id, .. } => {
-                if let Some(it) = self.remove(*id) {
-                    self.insert(*id, CachedResult { used_at: at, uses: it.uses + 1, ..(*it).clone() });
+                if let Some(result) = self.remove(*id) {
+                    self.insert(
+                        *id,
+                        CachedResult { used_at: at, uses: result.uses + 1, ..(*result).clone() },
+                    );
                 }
             }
             CacheEvent::Cleared { key: None, .. } | CacheEvent::Reset { .. } => *self = Self::default(),
             CacheEvent::Cleared { key: Some(key), .. } => {
-                let ids: Vec<Digest> = self.of_key(key).map(|it| it.0).collect();
+                let ids: Vec<Digest> = self.of_key(key).map(|pair| pair.0).collect();
                 for id in ids {
                     self.remove(id);
                 }
@@ -113,7 +116,7 @@ impl Cache {
 
     /// A result that still stands.
     pub fn get(&self, id: Digest, now: Timestamp) -> Option<&Arc<CachedResult>> {
-        self.results.get(&id).filter(|it| it.expires_at.is_none_or(|until| until > now))
+        self.results.get(&id).filter(|result| result.expires_at.is_none_or(|until| until > now))
     }
 
     /// All results that have not expired, the last used first.
@@ -122,7 +125,7 @@ impl Cache {
     }
 
     fn of_key<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (Digest, &'a Arc<CachedResult>)> {
-        self.results.iter().filter(move |it| it.1.key == key).map(|(id, it)| (*id, it))
+        self.results.iter().filter(move |entry| entry.1.key == key).map(|(id, result)| (*id, result))
     }
 
     /// The size of all results, in bytes.
@@ -134,7 +137,7 @@ impl Cache {
 /// The id of a result, made from the key, and the step as it is written.
 fn id_of(run: &Run, step: StepIx, key: &str) -> Digest {
     let plan = run.plan_step(step);
-    let tool = call::tool_at(run, step, 0).map(|it| it.definition).unwrap_or_default();
+    let tool = call::tool_at(run, step, 0).map(|tool| tool.definition).unwrap_or_default();
     let env: Vec<&(String, String)> = run.env_of(step).collect();
     let written = canonical_json(&(&env, &plan.outputs, &plan.matrix));
     let template = call::template_hash(plan);
@@ -179,7 +182,7 @@ impl Turn<'_> {
         let entry = id_of(run, step, &key);
         let Some(result) = self.world.cache.get(entry, self.now).cloned() else { return false };
         let judged = outcome::judge(run.plan_step(step), call::tool_at(run, step, 0), &result.outputs);
-        if !judged.is_ok_and(|it| it.below.is_none()) {
+        if !judged.is_ok_and(|judged| judged.below.is_none()) {
             return false;
         }
         self.emit(Fact::Cache(CacheEvent::Used { id: entry, key: key.clone(), run: id, step }));
@@ -211,7 +214,7 @@ impl Turn<'_> {
         let run = self.run(id);
         let Some(key) = run.step(step).cache_key.clone() else { return };
         let plan = run.plan_step(step);
-        let expires_at = plan.cache.as_ref().and_then(|it| it.ttl).map(|it| self.now + it);
+        let expires_at = plan.cache.as_ref().and_then(|cache| cache.ttl).map(|ttl| self.now + ttl);
         let stored = CacheEvent::Stored {
             id: id_of(run, step, &key),
             key,

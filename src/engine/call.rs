@@ -59,13 +59,13 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             }
             Launch::of(shell.iter().chain([script]))
         }
-        Work::Tool(it) => tool(view, it, &env)?,
-        Work::Http(it) => {
-            let call = it.call(&OfStep(view))?;
+        Work::Tool(tool_use) => tool(view, tool_use, &env)?,
+        Work::Http(work) => {
+            let call = work.call(&OfStep(view))?;
             let words = [call.method.clone(), call.shown_url()];
             Launch { http: Some(Box::new(call)), ..Launch::of(words) }
         }
-        Work::Model(it) => model(view, it)?,
+        Work::Model(work) => model(view, work)?,
         Work::Gate(_)
         | Work::Wait(_)
         | Work::Set { .. }
@@ -93,16 +93,16 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
         http.keyed |= step.effect == EffectClass::Keyed;
     }
     env.extend(called.env);
-    let dir = step.dir.as_deref().map(|it| view.text(it)).transpose()?;
-    let artifacts = step.artifacts.iter().map(|it| view.text(it)).collect::<Result<_, _>>()?;
-    let bytes: usize = env.iter().flat_map(|it: &(String, Vec<TextPart>)| &it.1).map(text_bytes).sum();
+    let dir = step.dir.as_deref().map(|dir| view.text(dir)).transpose()?;
+    let artifacts = step.artifacts.iter().map(|artifact| view.text(artifact)).collect::<Result<_, _>>()?;
+    let bytes: usize = env.iter().flat_map(|pair: &(String, Vec<TextPart>)| &pair.1).map(text_bytes).sum();
     if bytes > EVENT_CONTENT_BYTES_MAX / 2 {
         return Err(Unresolved::Failed(format!(
             "its environment would have {bytes} bytes, which no program can be given; put large values into files"
         )));
     }
     let usual = called.model.as_ref().map(|_| MODEL_TIMEOUT_DEFAULT);
-    let of_server = called.tool.as_ref().and_then(|it| it.mcp.as_ref()).map(|_| MCP_TIMEOUT_DEFAULT);
+    let of_server = called.tool.as_ref().and_then(|tool| tool.mcp.as_ref()).map(|_| MCP_TIMEOUT_DEFAULT);
     let timeout = step.timeout.or(of_server).or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
     let (limits, sandboxed) = (step.limits, step.sandboxed);
     Ok(Launch {
@@ -132,10 +132,10 @@ fn not_a_process(called: &Launch, key: &str) -> String {
 fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &Launch) -> Option<String> {
     let step = view.run.plan_step(view.step);
     let what = called.target().unwrap_or_default();
-    let shows_files = |it: &StepIx| view.run.step(*it).facts.as_ref().is_some_and(|it| it.shows_files());
-    let captures =
-        |it: &StepIx| matches!(&view.run.plan_step(*it).work, Work::Gate(it) if it.snapshot.is_some());
-    let said = if env.iter().flat_map(|it| &it.1).any(|it| matches!(it, TextPart::Secret(_))) {
+    let shows_files =
+        |gate: &StepIx| view.run.step(*gate).facts.as_ref().is_some_and(|facts| facts.shows_files());
+    let captures = |gate: &StepIx| matches!(&view.run.plan_step(*gate).work, Work::Gate(rule) if rule.snapshot.is_some());
+    let said = if env.iter().flat_map(|pair| &pair.1).any(|part| matches!(part, TextPart::Secret(_))) {
         "is handed no secrets; take them out of `env`, and give them to the agent where it runs"
     } else if step.dir.is_some() {
         "has no directory here; take `working-directory` out"
@@ -170,14 +170,14 @@ pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
         work,
     };
     let own = |kind, purpose, work| Beside { name: plan.id.clone(), kind, purpose, work };
-    let check = plan.check.as_deref().map(|it| own("check", Purpose::Check, it));
-    let undo = undo_work(plan).map(|it| own("undo", Purpose::Undo, it));
+    let check = plan.check.as_deref().map(|work| own("check", Purpose::Check, work));
+    let undo = undo_work(plan).map(|undo_work| own("undo", Purpose::Undo, undo_work));
     (1..).zip(&plan.fallback).map(fallback).chain(check).chain(undo).collect()
 }
 
 /// All that a step may be called for.
 pub(super) fn purposes(plan: &PlanStep) -> impl Iterator<Item = Purpose> {
-    let fallbacks = (1..).zip(&plan.fallback).map(|it| Purpose::Fallback(it.0));
+    let fallbacks = (1..).zip(&plan.fallback).map(|pair| Purpose::Fallback(pair.0));
     let check = plan.check.is_some().then_some(Purpose::Check);
     let undo = undo_work(plan).is_some().then_some(Purpose::Undo);
     std::iter::once(Purpose::Step).chain(fallbacks).chain(check).chain(undo)
@@ -200,26 +200,26 @@ pub(super) fn program_at(run: &Run, step: StepIx, gate: StepIx, launch: &Launch)
     let plan = run.plan_step(step);
     let is_of_gate = |text: &str| {
         let reads = |expr: &Expr| {
-            expr.references().iter().any(|it| {
-                let is_step = matches!(it.root.to_ascii_lowercase().as_str(), "steps" | "needs");
+            expr.references().iter().any(|reference| {
+                let is_step = matches!(reference.root.to_ascii_lowercase().as_str(), "steps" | "needs");
                 let named =
-                    |name: &String| run.named(plan.scope, name).is_some_and(|it| around.contains(&it));
-                is_step && it.path.first().is_none_or(named)
+                    |name: &String| run.named(plan.scope, name).is_some_and(|step| around.contains(&step));
+                is_step && reference.path.first().is_none_or(named)
             })
         };
-        Template::parse(text).is_ok_and(|it| it.holes().any(|it| reads(&it.expr)))
+        Template::parse(text).is_ok_and(|template| template.holes().any(|hole| reads(&hole.expr)))
     };
     let bound = |name: &str| {
-        purposes(plan).filter_map(|it| work_for(plan, it)).any(|work| match work {
-            Work::Run { bindings, .. } => {
-                bindings.iter().any(|it| it.0 == name && is_of_gate(&format!("${{{{ {} }}}}", it.1)))
-            }
+        purposes(plan).filter_map(|purpose| work_for(plan, purpose)).any(|work| match work {
+            Work::Run { bindings, .. } => bindings
+                .iter()
+                .any(|binding| binding.0 == name && is_of_gate(&format!("${{{{ {} }}}}", binding.1))),
             _ => false,
         })
     };
     let is_open = |name: &str| {
-        let written = run.env_of(step).rev().find(|it| it.0 == name);
-        written.is_some_and(|it| is_of_gate(&it.1)) || bound(name)
+        let written = run.env_of(step).rev().find(|pair| pair.0 == name);
+        written.is_some_and(|pair| is_of_gate(&pair.1)) || bound(name)
     };
     launch.program_without(&is_open)
 }
@@ -240,16 +240,16 @@ pub(super) fn known_programs(
     // A variable whose value is not known yet is there all the same, with the stretches that are.
     let value = |text: &String| {
         let mut holes = text.split("${{");
-        let first = holes.next().map(|it| TextPart::Text(it.to_owned()));
+        let first = holes.next().map(|hole| TextPart::Text(hole.to_owned()));
         let behind = |hole: &str| {
-            let text = hole.split_once("}}").map_or("", |it| it.1);
+            let text = hole.split_once("}}").map_or("", |halves| halves.1);
             [TextPart::Secret(String::new()), TextPart::Text(text.to_owned())]
         };
         first.into_iter().chain(holes.flat_map(behind)).collect::<Vec<_>>()
     };
     let program = |(words, variables): (Vec<String>, Vec<(String, String)>)| {
         let of_step = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
-        let own = variables.iter().filter(|(name, _)| run.env_of(step).all(|it| it.0 != *name));
+        let own = variables.iter().filter(|(name, _)| run.env_of(step).all(|pair| pair.0 != *name));
         let env: Vec<_> = of_step.chain(own.map(|(name, text)| (name.clone(), value(text)))).collect();
         let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
         let names = program.shell.is_some() || program.script.is_some() || !program.word.is_empty();
@@ -259,15 +259,23 @@ pub(super) fn known_programs(
     let words: Vec<_> = match work_for(plan, purpose) {
         Some(Work::Run { shell, script, bindings }) => {
             let words = shell.iter().chain([script]).cloned().collect();
-            vec![(words, bindings.iter().map(|it| (it.0.clone(), format!("${{{{ {} }}}}", it.1))).collect())]
+            vec![(
+                words,
+                bindings
+                    .iter()
+                    .map(|binding| (binding.0.clone(), format!("${{{{ {} }}}}", binding.1)))
+                    .collect(),
+            )]
         }
-        Some(Work::Tool(it)) => {
-            let names: Vec<&String> = match &it.route {
-                Some(route) => chosen.map_or_else(|| route.candidates.iter().collect(), |it| vec![it]),
-                None => vec![&it.tool],
+        Some(Work::Tool(tool_use)) => {
+            let names: Vec<&String> = match &tool_use.route {
+                Some(route) => {
+                    chosen.map_or_else(|| route.candidates.iter().collect(), |chosen| vec![chosen])
+                }
+                None => vec![&tool_use.tool],
             };
-            let tools = names.into_iter().filter_map(|it| run.plan.tool(it));
-            tools.filter_map(|tool| tool.known_words(it.undoes)).collect()
+            let tools = names.into_iter().filter_map(|name| run.plan.tool(name));
+            tools.filter_map(|tool| tool.known_words(tool_use.undoes)).collect()
         }
         _ => Vec::new(),
     };
@@ -280,17 +288,19 @@ pub(super) fn known_programs(
 /// The directory or the `PATH` of a step that is known only when it begins, so that no file of it is looked
 /// at before.
 pub(super) fn computed_place(run: &Run, step: StepIx) -> Option<&str> {
-    let search = run.env_of(step).rev().find(|it| it.0 == "PATH").map(|it| it.1.as_str());
-    run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|it| it.contains("${{"))
+    let search = run.env_of(step).rev().find(|pair| pair.0 == "PATH").map(|pair| pair.1.as_str());
+    run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|dir| dir.contains("${{"))
 }
 
 /// True when a step starts a program for this purpose.
 pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
     match work_for(run.plan_step(step), purpose) {
         Some(Work::Run { .. }) => true,
-        Some(Work::Tool(it)) => {
-            let mut tools = it.route.iter().flat_map(|it| &it.candidates).chain([&it.tool]);
-            tools.any(|name| run.plan.tool(name).is_some_and(|tool| tool.known_words(it.undoes).is_some()))
+        Some(Work::Tool(tool_use)) => {
+            let mut tools = tool_use.route.iter().flat_map(|route| &route.candidates).chain([&tool_use.tool]);
+            tools.any(|name| {
+                run.plan.tool(name).is_some_and(|tool| tool.known_words(tool_use.undoes).is_some())
+            })
         }
         _ => false,
     }
@@ -298,8 +308,8 @@ pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
 
 /// True when a step that begins later is bound to these files: to more than the shell that reads its text.
 pub(super) fn names_files(program: &Program, files: &[FileFact]) -> bool {
-    let is_found = |it: &FileFact| !is_shell(&program.word) || it.path.contains('/');
-    let is_ours = |it: &FileFact| it.is_bound() && !it.path.starts_with('/') && is_found(it);
+    let is_found = |file: &FileFact| !is_shell(&program.word) || file.path.contains('/');
+    let is_ours = |file: &FileFact| file.is_bound() && !file.path.starts_with('/') && is_found(file);
     program.shell.is_some()
         || program.script.is_some()
         || program.word.contains('/')
@@ -309,27 +319,27 @@ pub(super) fn names_files(program: &Program, files: &[FileFact]) -> bool {
 
 /// The call that one of several tools would make at this step.
 pub(super) fn launch_of(view: View<'_>, work: &Work, tool: &str) -> Result<Launch, Unresolved> {
-    let Work::Tool(it) = work else { return launch(view, work) };
+    let Work::Tool(tool_use) = work else { return launch(view, work) };
     launch(
         view,
         &Work::Tool(ToolUse {
             tool: tool.to_owned(),
-            with: it.with.clone(),
+            with: tool_use.with.clone(),
             route: None,
-            given: it.given.clone(),
-            undoes: it.undoes,
+            given: tool_use.given.clone(),
+            undoes: tool_use.undoes,
         }),
     )
 }
 
 /// The call of a tool with what this step gives it, checked against its schema.
-fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result<Launch, Unresolved> {
-    let chosen = it.route.as_ref().and_then(|_| view.run.step(view.step).chosen.as_ref());
-    let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&it.tool)) else {
-        return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
+fn tool(view: View<'_>, tool_use: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result<Launch, Unresolved> {
+    let chosen = tool_use.route.as_ref().and_then(|_| view.run.step(view.step).chosen.as_ref());
+    let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&tool_use.tool)) else {
+        return Err(Unresolved::Failed(format!("its plan has no tool {}", tool_use.tool)));
     };
-    if let Some(given) = it.given.as_deref() {
-        if it.undoes {
+    if let Some(given) = tool_use.given.as_deref() {
+        if tool_use.undoes {
             return taken_back(view, tool, given.clone());
         }
         return tool
@@ -337,7 +347,7 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
             .map_err(Unresolved::Failed);
     }
     let mut input = ValueMap::new();
-    for (name, value) in it.with.iter().filter(|_| !(it.undoes && is_on_record(view))) {
+    for (name, value) in tool_use.with.iter().filter(|_| !(tool_use.undoes && is_on_record(view))) {
         input.insert(name.clone(), view.deep(value)?);
     }
     let bytes = json_bytes(&input);
@@ -347,11 +357,12 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
         );
         return Err(Unresolved::Failed(message));
     }
-    if it.undoes {
+    if tool_use.undoes {
         return taken_back(view, tool, input);
     }
-    let is_foreign =
-        |name: &str| it.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value));
+    let is_foreign = |name: &str| {
+        tool_use.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value))
+    };
     let spawned = view.run.plan.spawned.as_deref();
     tool.call(input, &Given { env, is_foreign: &is_foreign, spawned }).map_err(Unresolved::Failed)
 }
@@ -359,7 +370,7 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
 /// True if the input of the call that is undone is known.
 fn is_on_record(view: View<'_>) -> bool {
     let step = view.run.step(view.step);
-    step.did.as_deref().map_or(&step.called, |it| &it.called).is_some()
+    step.did.as_deref().map_or(&step.called, |did| &did.called).is_some()
 }
 
 /// The undo of this step's call, with the recorded input of that call, whatever its words would mean by now.
@@ -373,14 +384,15 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
     let brought = (!brought.is_empty()).then_some(brought);
     let gave = brought.or_else(|| called?.gave.as_ref());
     // A call after the one that is taken back may have happened too, with another input.
-    let is_other = |it: &ValueMap| step.did.is_some() && called.is_some_and(|called| called.input != *it);
-    let is_clear = !step.called.iter().flat_map(|it| &it.in_doubt).any(is_other);
+    let is_other =
+        |fields: &ValueMap| step.did.is_some() && called.is_some_and(|called| called.input != *fields);
+    let is_clear = !step.called.iter().flat_map(|called| &called.in_doubt).any(is_other);
     let given = match called {
         None => Some(meant),
-        Some(it) if is_clear => match it.in_doubt.as_slice() {
+        Some(called) if is_clear => match called.in_doubt.as_slice() {
             [one] if gave.is_none() => Some(one.clone()),
-            [] => Some(it.input.clone()),
-            _ => gave.map(|_| it.input.clone()),
+            [] => Some(called.input.clone()),
+            _ => gave.map(|_| called.input.clone()),
         },
         Some(_) => None,
     };
@@ -395,12 +407,12 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
 }
 
 /// The question that is put to a model.
-fn model(view: View<'_>, it: &ModelWork) -> Result<Launch, Unresolved> {
-    let Some(model) = view.run.plan.model(&it.model) else {
-        return Err(Unresolved::Failed(format!("its plan has no model {}", it.model)));
+fn model(view: View<'_>, work: &ModelWork) -> Result<Launch, Unresolved> {
+    let Some(model) = view.run.plan.model(&work.model) else {
+        return Err(Unresolved::Failed(format!("its plan has no model {}", work.model)));
     };
     let (system, prompt) = match talk::around(view.run, view.step) {
-        None => (it.system.as_ref().map(|it| view.text(it)).transpose()?, view.text(&it.prompt)?),
+        None => (work.system.as_ref().map(|system| view.text(system)).transpose()?, view.text(&work.prompt)?),
         // Made up when its talk opened: all rounds speak of the same question.
         Some((frame, _)) => {
             let said =
@@ -409,7 +421,7 @@ fn model(view: View<'_>, it: &ModelWork) -> Result<Launch, Unresolved> {
         }
     };
     let (tools, rounds) = talk::so_far(view.world, view.run, view.step);
-    let call = model.talk(it, system, prompt, tools, rounds).map_err(Unresolved::Failed)?;
+    let call = model.talk(work, system, prompt, tools, rounds).map_err(Unresolved::Failed)?;
     let words = ["ask".to_owned(), call.name.clone()];
     Ok(Launch { model: Some(Box::new(call)), ..Launch::of(words) })
 }
@@ -419,10 +431,10 @@ fn model(view: View<'_>, it: &ModelWork) -> Result<Launch, Unresolved> {
 pub(super) fn charge(run: &Run, step: StepIx, launch: &Launch) -> Amounts {
     let plan = run.plan_step(step);
     let (Some(asked), Work::Model(work)) = (&launch.model, &plan.work) else { return plan.estimate };
-    let unsaid = run.plan.model(&work.model).map(|it| it.estimate(work)).unwrap_or_default();
+    let unsaid = run.plan.model(&work.model).map(|model| model.estimate(work)).unwrap_or_default();
     let whole = expected_of(asked);
-    [Currency::Tokens, Currency::CostUsd].into_iter().fold(plan.estimate, |sum, it| {
-        if sum.of(it) == unsaid.of(it) { sum.with(it, whole.of(it)) } else { sum }
+    [Currency::Tokens, Currency::CostUsd].into_iter().fold(plan.estimate, |sum, currency| {
+        if sum.of(currency) == unsaid.of(currency) { sum.with(currency, whole.of(currency)) } else { sum }
     })
 }
 
@@ -441,7 +453,7 @@ impl Answers for OfStep<'_> {
     }
 
     fn secret(&self, hole: &Hole) -> Option<Vec<TextPart>> {
-        secret_name(&hole.source).map(|it| vec![TextPart::Secret(it)])
+        secret_name(&hole.source).map(|secret_name| vec![TextPart::Secret(secret_name)])
     }
 
     fn is_foreign(&self, expr: &Expr) -> bool {
@@ -453,12 +465,12 @@ impl Answers for OfStep<'_> {
 /// workflow gave.
 fn is_foreign(view: View<'_>, expr: &Expr, depth: u8) -> bool {
     let plan = view.run.plan_step(view.step);
-    let is_computed = |frame: StepIx| matches!(&view.run.plan_step(frame).work, Work::Frame(it) if matches!(it.kind, FrameKind::Computed { .. }));
-    expr.references().iter().any(|it| match it.root.to_ascii_lowercase().as_str() {
+    let is_computed = |frame: StepIx| matches!(&view.run.plan_step(frame).work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
+    expr.references().iter().any(|reference| match reference.root.to_ascii_lowercase().as_str() {
         "inputs" => plan.scope.is_some(),
         "matrix" => plan.frame.is_some_and(is_computed),
         "env" if depth > 0 => {
-            let named = |key: &str| it.path.first().is_none_or(|name| key.eq_ignore_ascii_case(name));
+            let named = |key: &str| reference.path.first().is_none_or(|name| key.eq_ignore_ascii_case(name));
             let mut variables = view.run.env_of(view.step).filter(|(key, _)| named(key));
             variables.any(|(_, template)| is_foreign_text(view, template, depth - 1))
         }
@@ -469,14 +481,15 @@ fn is_foreign(view: View<'_>, expr: &Expr, depth: u8) -> bool {
 
 fn is_foreign_text(view: View<'_>, text: &str, depth: u8) -> bool {
     text.contains("${{")
-        && Template::parse(text).is_ok_and(|it| it.holes().any(|hole| is_foreign(view, &hole.expr, depth)))
+        && Template::parse(text)
+            .is_ok_and(|template| template.holes().any(|hole| is_foreign(view, &hole.expr, depth)))
 }
 
 fn is_foreign_value(view: View<'_>, value: &Value) -> bool {
     match value {
         Value::String(text) => is_foreign_text(view, text, ENV_DEPTH_MAX),
-        Value::Array(items) => items.iter().any(|it| is_foreign_value(view, it)),
-        Value::Object(map) => map.values().any(|it| is_foreign_value(view, it)),
+        Value::Array(items) => items.iter().any(|item| is_foreign_value(view, item)),
+        Value::Object(map) => map.values().any(|value| is_foreign_value(view, value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -493,7 +506,7 @@ fn parts(view: View<'_>, name: &str, template: &str) -> Result<Vec<TextPart>, Un
     if !template.contains("${{") {
         return Ok(vec![TextPart::Text(checked(name, template.to_owned())?)]);
     }
-    let template = Template::parse(template).map_err(|it| Unresolved::Failed(it.to_string()))?;
+    let template = Template::parse(template).map_err(|error| Unresolved::Failed(error.to_string()))?;
     let mut out = Vec::new();
     for part in template.parts() {
         out.push(match part {
@@ -556,11 +569,12 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
             parts.push(format!("argv[{at}]"));
         }
     }
-    let value =
-        |launch: &Launch, name: &String| launch.env.iter().rfind(|it| it.0 == *name).map(|it| it.1.clone());
-    let names: BTreeSet<&String> = before.env.iter().chain(&now.env).map(|it| &it.0).collect();
-    let differing = names.into_iter().filter(|it| value(before, it) != value(now, it));
-    parts.extend(differing.map(|it| format!("env {it}")));
+    let value = |launch: &Launch, name: &String| {
+        launch.env.iter().rfind(|pair| pair.0 == *name).map(|pair| pair.1.clone())
+    };
+    let names: BTreeSet<&String> = before.env.iter().chain(&now.env).map(|pair| &pair.0).collect();
+    let differing = names.into_iter().filter(|name| value(before, name) != value(now, name));
+    parts.extend(differing.map(|name| format!("env {name}")));
     if before.dir != now.dir {
         parts.push("working-directory".to_owned());
     }
@@ -568,7 +582,7 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
         parts.push("artifacts".to_owned());
     }
     if before.tool != now.tool {
-        let is_agent = now.tool.as_ref().is_some_and(|it| it.agent.is_some());
+        let is_agent = now.tool.as_ref().is_some_and(|tool| tool.agent.is_some());
         parts.push(format!("what its {} is given", if is_agent { "agent" } else { "tool" }));
     }
     if before.model != now.model {
@@ -595,16 +609,17 @@ fn requests_differ(before: Option<&HttpCall>, now: Option<&HttpCall>) -> Vec<Str
     let (Some(before), Some(now)) = (before, now) else {
         return if before == now { Vec::new() } else { vec!["its request".to_owned()] };
     };
-    let field = |it: &HttpCall, name: &str| -> Vec<Vec<TextPart>> {
-        it.headers.iter().filter(|it| it.0 == name).map(|it| it.1.clone()).collect()
+    let field = |call: &HttpCall, name: &str| -> Vec<Vec<TextPart>> {
+        call.headers.iter().filter(|header| header.0 == name).map(|header| header.1.clone()).collect()
     };
-    let names: BTreeSet<&String> = before.headers.iter().chain(&now.headers).map(|it| &it.0).collect();
-    let differing = names.into_iter().filter(|it| field(before, it) != field(now, it));
-    let mut parts: Vec<String> = differing.map(|it| format!("header {it}")).collect();
+    let names: BTreeSet<&String> =
+        before.headers.iter().chain(&now.headers).map(|header| &header.0).collect();
+    let differing = names.into_iter().filter(|name| field(before, name) != field(now, name));
+    let mut parts: Vec<String> = differing.map(|name| format!("header {name}")).collect();
     if before.body != now.body {
         parts.push("body".to_owned());
     }
-    let plain = |it: &HttpCall| HttpCall { headers: Vec::new(), body: None, ..it.clone() };
+    let plain = |call: &HttpCall| HttpCall { headers: Vec::new(), body: None, ..call.clone() };
     if parts.is_empty() && plain(before) != plain(now) {
         parts.push("what is expected of its answer".to_owned());
     }
@@ -635,7 +650,7 @@ pub(super) fn fallback_hash(plan: &PlanStep, work: &Work) -> Digest {
 pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         Work::Run { .. } => "run",
-        Work::Tool(it) if it.is_agent() => "agent",
+        Work::Tool(tool_use) if tool_use.is_agent() => "agent",
         Work::Tool(_) => "uses",
         Work::Http(_) => "http",
         Work::Model(_) => "llm",

@@ -522,8 +522,8 @@ impl Command {
     /// The actor who asks; none for commands of the loud half.
     pub fn actor(&self) -> Option<&Actor> {
         match self {
-            Self::Launch(it) => Some(&it.by),
-            Self::Decide(it) => Some(&it.by),
+            Self::Launch(launching) => Some(&launching.by),
+            Self::Decide(decision) => Some(&decision.by),
             Self::Pause { by, .. }
             | Self::Resume { by, .. }
             | Self::Cancel { by, .. }
@@ -566,8 +566,8 @@ impl Command {
     /// Sets the actor of the command to the one that the door has identified.
     pub fn stamp(&mut self, actor: &Actor) {
         let by = match self {
-            Self::Launch(it) => &mut it.by,
-            Self::Decide(it) => &mut it.by,
+            Self::Launch(launching) => &mut launching.by,
+            Self::Decide(decision) => &mut decision.by,
             Self::Pause { by, .. }
             | Self::Resume { by, .. }
             | Self::Cancel { by, .. }
@@ -684,7 +684,7 @@ impl Command {
     /// The gate it is about, where it names one.
     pub fn gate(&self) -> Option<GateId> {
         match self {
-            Self::Decide(it) => Some(it.gate),
+            Self::Decide(decision) => Some(decision.gate),
             Self::Withdraw { gate, .. }
             | Self::EditForm { gate, .. }
             | Self::Comment { gate, .. }

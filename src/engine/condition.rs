@@ -33,7 +33,8 @@ impl<'a> View<'a> {
 
     /// True if the step's `if` holds. As at GitHub, `success()` is meant unless a status function is named.
     pub(super) fn holds(&self, condition: &str) -> Result<bool, EvalError> {
-        let expr = cuelight_expression::parse(condition).map_err(|it| EvalError::Function(it.to_string()))?;
+        let expr =
+            cuelight_expression::parse(condition).map_err(|error| EvalError::Function(error.to_string()))?;
         if !expr.uses_status_function() && !self.status(StatusFunction::Success) {
             return Ok(false);
         }
@@ -45,7 +46,7 @@ impl<'a> View<'a> {
         if !template.contains("${{") {
             return Ok(Value::String(template.to_owned()));
         }
-        Template::parse(template).map_err(|it| EvalError::Function(it.to_string()))?.evaluate(self)
+        Template::parse(template).map_err(|error| EvalError::Function(error.to_string()))?.evaluate(self)
     }
 
     /// A template as text.
@@ -53,7 +54,7 @@ impl<'a> View<'a> {
         if !template.contains("${{") {
             return Ok(template.to_owned());
         }
-        Template::parse(template).map_err(|it| EvalError::Function(it.to_string()))?.evaluate_text(self)
+        Template::parse(template).map_err(|error| EvalError::Function(error.to_string()))?.evaluate_text(self)
     }
 
     /// A value all of whose texts are templates.
@@ -61,10 +62,10 @@ impl<'a> View<'a> {
         Ok(match value {
             Value::String(text) => self.value(text)?,
             Value::Array(items) => {
-                Value::Array(items.iter().map(|it| self.deep(it)).collect::<Result<_, _>>()?)
+                Value::Array(items.iter().map(|item| self.deep(item)).collect::<Result<_, _>>()?)
             }
             Value::Object(map) => {
-                let entries = map.iter().map(|(key, it)| Ok((key.clone(), self.deep(it)?)));
+                let entries = map.iter().map(|(key, value)| Ok((key.clone(), self.deep(value)?)));
                 Value::Object(entries.collect::<Result<_, EvalError>>()?)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
@@ -74,16 +75,16 @@ impl<'a> View<'a> {
     /// A bare expression as text.
     pub(super) fn bare_text(&self, expression: &str) -> Result<String, EvalError> {
         let expr =
-            cuelight_expression::parse(expression).map_err(|it| EvalError::Function(it.to_string()))?;
+            cuelight_expression::parse(expression).map_err(|error| EvalError::Function(error.to_string()))?;
         cuelight_expression::evaluate_text(&expr, self)
     }
 
     fn step_value(&self, step: StepIx, path: &[&str]) -> Option<Value> {
-        let it = self.run.step(step);
+        let this_step = self.run.step(step);
         if let Some((supposed, outputs)) = self.supposed
             && supposed == step
         {
-            let mut done = it.clone();
+            let mut done = this_step.clone();
             done.outputs.clone_from(outputs);
             done.state = Some(crate::StepState::Completed);
             return descend(&done.as_value(), path).cloned();
@@ -91,23 +92,23 @@ impl<'a> View<'a> {
         match path {
             [first, rest @ ..] if first.eq_ignore_ascii_case("outputs") => {
                 if rest.is_empty() {
-                    return Some(Value::Object(it.outputs.clone()));
+                    return Some(Value::Object(this_step.outputs.clone()));
                 }
-                descend_map(&it.outputs, rest)
+                descend_map(&this_step.outputs, rest)
             }
             [first, rest @ ..] if first.eq_ignore_ascii_case("form") => {
-                descend(it.outputs.get("form")?, rest).cloned()
+                descend(this_step.outputs.get("form")?, rest).cloned()
             }
-            [first] if first.eq_ignore_ascii_case("decision") => it.outputs.get("decision").cloned(),
-            [first] => it.field(first),
-            _ => descend(&it.as_value(), path).cloned(),
+            [first] if first.eq_ignore_ascii_case("decision") => this_step.outputs.get("decision").cloned(),
+            [first] => this_step.field(first),
+            _ => descend(&this_step.as_value(), path).cloned(),
         }
     }
 
     fn steps(&self, path: &[&str], only: Option<&[StepIx]>) -> Option<Value> {
-        let seen = |step: StepIx| only.is_none_or(|it| it.contains(&step));
+        let seen = |step: StepIx| only.is_none_or(|steps| steps.contains(&step));
         if let [name, rest @ ..] = path {
-            let step = self.run.named(self.scope, name).filter(|it| seen(*it))?;
+            let step = self.run.named(self.scope, name).filter(|step| seen(*step))?;
             return self.step_value(step, rest);
         }
         let all = self.run.names_in(self.scope).filter(|(_, step)| seen(*step));
@@ -120,7 +121,7 @@ impl<'a> View<'a> {
     fn needs(&self) -> Vec<StepIx> {
         let mut needs = self.run.plan_step(self.step).needs.clone();
         let mut around = self.run.plan_step(self.step).frame;
-        while let Some(frame) = around.filter(|it| Some(*it) != self.scope) {
+        while let Some(frame) = around.filter(|frame| Some(*frame) != self.scope) {
             needs.extend(&self.run.plan_step(frame).needs);
             around = self.run.plan_step(frame).frame;
         }
@@ -129,12 +130,12 @@ impl<'a> View<'a> {
 
     /// The place of a copy among the copies of its matrix; none outside of one.
     fn strategy(&self) -> Option<Value> {
-        let frame = self.run.plan_step(self.step).frame.filter(|it| {
-            let work = self.run.plan_step(*it).work.frame();
-            work.is_some_and(|it| matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }))
+        let frame = self.run.plan_step(self.step).frame.filter(|frame| {
+            let work = self.run.plan_step(*frame).work.frame();
+            work.is_some_and(|work| matches!(work.kind, FrameKind::Matrix | FrameKind::Computed { .. }))
         })?;
         let copies = self.run.children(frame);
-        let index = copies.iter().position(|it| *it == self.step)?;
+        let index = copies.iter().position(|copy| *copy == self.step)?;
         Some(serde_json::json!({"job-index": index, "job-total": copies.len()}))
     }
 
@@ -146,7 +147,10 @@ impl<'a> View<'a> {
         map.insert("actor".to_owned(), run.by.name.clone().into());
         map.insert("trace".to_owned(), run.trace.clone().into());
         map.insert("state".to_owned(), run.state.word().into());
-        map.insert("started_at".to_owned(), run.started_at.map_or(Value::Null, |it| it.to_string().into()));
+        map.insert(
+            "started_at".to_owned(),
+            run.started_at.map_or(Value::Null, |started_at| started_at.to_string().into()),
+        );
         map.insert("step".to_owned(), run.plan_step(self.step).id.clone().into());
         Value::Object(map)
     }
@@ -161,7 +165,7 @@ impl<'a> View<'a> {
             let found = self.run.env_of(self.step).rev().find(|(key, _)| key.eq_ignore_ascii_case(name));
             return evaluate(&found?.1);
         }
-        let all = self.run.env_of(self.step).filter_map(|(key, it)| Some((key.clone(), evaluate(it)?)));
+        let all = self.run.env_of(self.step).filter_map(|(key, text)| Some((key.clone(), evaluate(text)?)));
         Some(Value::Object(all.collect()))
     }
 
@@ -191,7 +195,7 @@ fn descend_map(map: &ValueMap, path: &[&str]) -> Option<Value> {
     let (first, rest) = path.split_first()?;
     let found = map
         .get(*first)
-        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(first)).map(|it| it.1));
+        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(first)).map(|entry| entry.1));
     descend(found?, rest).cloned()
 }
 
@@ -210,7 +214,7 @@ impl Lookup for View<'_> {
             "run" => descend(&self.run_value(), path).cloned(),
             "vars" => match path {
                 [] => Some(Value::Object(
-                    self.run.vars.iter().map(|(key, it)| (key.clone(), it.clone())).collect(),
+                    self.run.vars.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
                 )),
                 [key, rest @ ..] => descend(self.run.vars.get(*key)?, rest).cloned(),
             },

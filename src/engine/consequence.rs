@@ -19,7 +19,8 @@ impl Turn<'_> {
         result: Option<outcome::Result>,
     ) {
         let fallback = self.run(id).step(step).work;
-        let (confidence, partial) = result.map_or((None, false), |it| (Some(it.confidence), it.partial));
+        let (confidence, partial) =
+            result.map_or((None, false), |result| (Some(result.confidence), result.partial));
         let done = StepEvent::Completed {
             outputs,
             confidence,
@@ -99,17 +100,18 @@ impl Turn<'_> {
         };
         for step in members {
             let run = self.run(id);
-            let it = run.step(step);
-            let spared = (it.explicit || run.in_explicit_frame(step)) && !all && !run.timed_out;
-            let asks = it.gate.is_some_and(|gate| self.world.gates.get(&gate).is_some_and(Gate::is_open));
-            match it.state() {
+            let this_step = run.step(step);
+            let spared = (this_step.explicit || run.in_explicit_frame(step)) && !all && !run.timed_out;
+            let asks =
+                this_step.gate.is_some_and(|gate| self.world.gates.get(&gate).is_some_and(Gate::is_open));
+            match this_step.state() {
                 StepState::Pending | StepState::Ready if !spared => self.skip_tree(id, step, why.clone()),
                 StepState::Waiting if !spared || asks => {
                     self.skip_children(id, step);
                     self.close_gate(id, step, "run");
                     self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
                 }
-                StepState::Running if all && it.in_flight.is_some() && it.ending.is_none() => {
+                StepState::Running if all && this_step.in_flight.is_some() && this_step.ending.is_none() => {
                     self.emit_step(id, step, StepEvent::Ending { why: why.clone() });
                 }
                 StepState::Pending
@@ -165,7 +167,7 @@ impl Turn<'_> {
                     .plan_step(step)
                     .confidence
                     .as_ref()
-                    .map_or(String::new(), |it| it.min.to_string());
+                    .map_or(String::new(), |confidence| confidence.min.to_string());
                 let message = format!("its confidence of {} is below {min}", result.confidence);
                 self.fail_step(id, step, &outcome::failure(FailureMode::AgentValidation, message));
                 true
@@ -191,7 +193,7 @@ pub(super) fn unanswered_gate(run: &Run, frame: StepIx) -> Option<StepIx> {
             found = found.or_else(|| holds_gate(run, at).then_some(at));
             continue;
         }
-        for child in run.children(at).iter().copied().filter(|it| !run.step(*it).succeeded()) {
+        for child in run.children(at).iter().copied().filter(|child| !run.step(*child).succeeded()) {
             match run.plan_step(child).work {
                 Work::Gate(_) if run.step(child).state() == StepState::Rejected => return Some(child),
                 Work::Gate(_) => found = found.or(Some(child)),
@@ -220,7 +222,8 @@ pub(super) fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
         match &run.plan_step(step).work {
             Work::Gate(rule) => return rule.on_reject,
             Work::Frame(_) => {
-                let unanswered = || unanswered_gate(run, step).filter(|it| *it != step);
+                let unanswered =
+                    || unanswered_gate(run, step).filter(|unanswered_gate| *unanswered_gate != step);
                 match run.step(step).failed_child.or_else(unanswered) {
                     Some(child) => step = child,
                     None => return run_policy(run),

@@ -37,26 +37,27 @@ impl Turn<'_> {
     }
 
     fn time_is_up(&mut self, run: RunId) {
-        let it = self.run(run);
-        let after = it.plan.timeout.unwrap_or_default();
+        let this_run = self.run(run);
+        let after = this_run.plan.timeout.unwrap_or_default();
         let builder = ErrorRecord::builder()
             .error_type(ErrorKind::WorkflowExecutionError)
             .severity(Severity::Critical)
             .mode(FailureMode::SystemTimeout)
-            .source(it.plan.name.clone())
+            .source(this_run.plan.name.clone())
             .message(format!("the run took longer than its timeout of {after}"));
-        let record = builder.build().unwrap_or_else(|it| panic!("fault: a time-out without its {it}"));
+        let record = builder.build().unwrap_or_else(|error| panic!("fault: a time-out without its {error}"));
         self.emit_run(run, RunEvent::TimedOut { record: Box::new(record) });
         self.close_open(run, None, &Why::RunTimedOut, false);
     }
 
     fn step_due(&mut self, run: RunId, step: StepIx) {
-        let it = self.run(run).step(step);
-        if let Some((gate, due)) = it.gate.and_then(|gate| Some((gate, self.world.gate_due(gate, self.now)?)))
+        let this_step = self.run(run).step(step);
+        if let Some((gate, due)) =
+            this_step.gate.and_then(|gate| Some((gate, self.world.gate_due(gate, self.now)?)))
         {
             return self.gate_due(gate, due);
         }
-        match (it.state(), &self.run(run).plan_step(step).work) {
+        match (this_step.state(), &self.run(run).plan_step(step).work) {
             (StepState::Undoing, _) => self.undo_call(run, step),
             (StepState::Running, Work::Frame(_)) => {
                 let why = Why::Frame(step);
@@ -66,7 +67,7 @@ impl Turn<'_> {
             // The workflow in it is to be tried again, as soon as there is room.
             (StepState::Waiting, Work::Frame(_)) => self.emit_step(run, step, StepEvent::Ready),
             (StepState::Waiting, Work::Tool(_))
-                if it.fails_at.is_some_and(|it| it <= self.now)
+                if this_step.fails_at.is_some_and(|fails_at| fails_at <= self.now)
                     && (self.world.targets.waits_for_any((run, step))
                         || self.world.leases.offer_of((run, step)).is_some()) =>
             {
@@ -118,7 +119,7 @@ impl Turn<'_> {
         if let Some(to) = &gate.ask.escalate {
             return to.clone();
         }
-        let template = rule.escalate.as_ref().map_or("", |it| it.1.as_str());
+        let template = rule.escalate.as_ref().map_or("", |escalate| escalate.1.as_str());
         let view = View::of(self.world, self.run(gate.run), gate.step, self.now);
         view.text(template).unwrap_or_else(|_| template.to_owned())
     }
@@ -127,7 +128,7 @@ impl Turn<'_> {
     /// would be due all the same; the last vote compares it once more.
     pub(super) fn ask_until(&mut self, id: cuelight_base::GateId, expires_at: Option<Timestamp>, why: &str) {
         let gate = &self.world.gates[&id];
-        let made = self.ask_again(id, None).map(|it| it.0);
+        let made = self.ask_again(id, None).map(|pair| pair.0);
         let shown = || Ask { epoch: Epoch(gate.epoch.0 + 1), ..(*gate.ask).clone() };
         let ask = Ask { expires_at, ..made.unwrap_or_else(|_| shown()) };
         let hash = ask::hash(&ask);

@@ -91,7 +91,7 @@ impl Fact {
             | Self::Undo(run, _, _)
             | Self::Failure(run, _) => Some(*run),
             Self::Scope(run, _) => *run,
-            Self::Agent(it) => it.run(),
+            Self::Agent(event) => event.run(),
             Self::Schedule(..)
             | Self::Target(..)
             | Self::Cache(..)
@@ -110,9 +110,9 @@ impl Fact {
             | Self::Attempt(_, step, _, _)
             | Self::Gate(_, step, _, _)
             | Self::Undo(_, step, _) => Some(*step),
-            Self::Failure(_, it) => it.step(),
-            Self::Agent(it) => match it.attempt() {
-                Some(it) => Some(it.step),
+            Self::Failure(_, event) => event.step(),
+            Self::Agent(event) => match event.attempt() {
+                Some(attempt) => Some(attempt.step),
                 None => None,
             },
             Self::Run(..)
@@ -868,7 +868,7 @@ pub struct FileFact {
 impl FileFact {
     /// True for a file that an approval is bound to; false for data that a call only names.
     pub fn is_bound(&self) -> bool {
-        self.problem.as_ref().is_none_or(|it| !it.starts_with(NOT_BOUND))
+        self.problem.as_ref().is_none_or(|problem| !problem.starts_with(NOT_BOUND))
     }
 }
 
@@ -1092,7 +1092,7 @@ pub struct Vote {
 impl Vote {
     /// The person who answered, with the groups they could answer for.
     pub fn voter(&self) -> Actor {
-        let groups = self.by.groups.iter().chain(self.acting_for.iter().flat_map(|it| &it.groups));
+        let groups = self.by.groups.iter().chain(self.acting_for.iter().flat_map(|actor| &actor.groups));
         Actor { groups: groups.cloned().collect(), ..self.by.clone() }
     }
 
@@ -1100,7 +1100,7 @@ impl Vote {
     /// key: `ann (sre, self-declared)`, `bob (touched)`.
     pub fn who(&self) -> String {
         let groups = self.self_declared.then(|| format!("{}, self-declared", self.voter().groups.join(" ")));
-        let touch = self.by.touch().map(|it| it.words().to_owned());
+        let touch = self.by.touch().map(|touch| touch.words().to_owned());
         let notes: Vec<String> = groups.into_iter().chain(touch).collect();
         if notes.is_empty() {
             self.by.name.clone()
@@ -1397,7 +1397,7 @@ impl AgentEvent {
     /// The run that it is about.
     pub const fn run(&self) -> Option<RunId> {
         match self.attempt() {
-            Some(it) => Some(it.run),
+            Some(attempt) => Some(attempt.run),
             None => None,
         }
     }

@@ -25,7 +25,7 @@ impl Facts {
 
     /// The captured workspace: first its hash, then the files that it leaves out.
     pub fn tree(&self) -> Option<&(Program, Vec<FileFact>)> {
-        self.programs.iter().find(|it| it.0.tree.is_some())
+        self.programs.iter().find(|program| program.0.tree.is_some())
     }
 
     /// The captured workspace and nothing else.
@@ -41,7 +41,7 @@ impl Facts {
 
     /// The files that a call executes, where they were looked at.
     pub(super) fn executed(&self, program: &Program) -> Option<&Vec<FileFact>> {
-        self.programs.iter().find(|it| it.0 == *program).map(|it| &it.1)
+        self.programs.iter().find(|other| other.0 == *program).map(|program| &program.1)
     }
 
     /// The files of a call as they were looked at for an ask. Asks of earlier versions name only the
@@ -53,58 +53,58 @@ impl Facts {
     /// The files of a call as people were shown them. Earlier versions have read other words of the same
     /// call, or only its beginning: then every call with this beginning counts.
     pub(super) fn shown_of(&self, program: &Program) -> Vec<&(Program, Vec<FileFact>)> {
-        if let Some(it) = self.programs.iter().find(|it| it.0 == *program) {
-            return vec![it];
+        if let Some(program) = self.programs.iter().find(|other| other.0 == *program) {
+            return vec![program];
         }
         let bare = program.bare();
-        self.programs.iter().filter(|it| it.0.tree.is_none() && it.0.bare() == bare).collect()
+        self.programs.iter().filter(|program| program.0.tree.is_none() && program.0.bare() == bare).collect()
     }
 
     /// True if these facts answer all that was asked.
     pub(super) fn answers(&self, (files, patterns, programs): &Asked) -> bool {
-        self.files.iter().map(|it| &it.path).eq(files)
-            && self.hashes.iter().map(|it| &it.0).eq(patterns)
-            && self.programs.iter().map(|it| &it.0).eq(programs)
+        self.files.iter().map(|file| &file.path).eq(files)
+            && self.hashes.iter().map(|hash| &hash.0).eq(patterns)
+            && self.programs.iter().map(|program| &program.0).eq(programs)
     }
 
     /// True if these facts are about the same files and patterns.
     pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
-        self.files.iter().map(|it| &it.path).eq(other.files.iter().map(|it| &it.path))
-            && self.hashes.iter().map(|it| &it.0).eq(other.hashes.iter().map(|it| &it.0))
+        self.files.iter().map(|file| &file.path).eq(other.files.iter().map(|file| &file.path))
+            && self.hashes.iter().map(|hash| &hash.0).eq(other.hashes.iter().map(|hash| &hash.0))
     }
 
     /// True if any of these is among the facts.
     pub(super) fn shows_any_of(&self, changed: &[Changed]) -> bool {
-        changed.iter().any(|it| {
-            self.files.iter().any(|file| file.path == it.what)
-                || self.hashes.iter().any(|(patterns, _)| named(patterns) == it.what)
+        changed.iter().any(|changed| {
+            self.files.iter().any(|file| file.path == changed.what)
+                || self.hashes.iter().any(|(patterns, _)| named(patterns) == changed.what)
         })
     }
 
     /// True if a changed file is one that a call executes.
     pub(super) fn executes_any_of(&self, changed: &[Changed]) -> bool {
-        let files = || self.programs.iter().flat_map(|it| &it.1);
-        changed.iter().any(|it| files().any(|file| file.path == it.what))
+        let files = || self.programs.iter().flat_map(|program| &program.1);
+        changed.iter().any(|changed| files().any(|file| file.path == changed.what))
     }
 
     /// The files that differ now. Files that a call executes are compared only if they were looked at again.
     pub fn changed_in(&self, now: &Self) -> Vec<Changed> {
         let mut changed = Vec::new();
         for before in &self.files {
-            let found = now.files.iter().find(|it| it.path == before.path);
-            if found.is_none_or(|it| it.digest != before.digest) {
+            let found = now.files.iter().find(|file| file.path == before.path);
+            if found.is_none_or(|file| file.digest != before.digest) {
                 let (before_hash, now_hash) = (hash_of(Some(before)), hash_of(found));
                 changed.push(Changed { what: before.path.clone(), before: before_hash, now: now_hash });
             }
         }
         for (patterns, before) in &self.hashes {
-            let found = now.hashes.iter().find(|it| it.0 == *patterns).map(|it| &it.1);
+            let found = now.hashes.iter().find(|hash| hash.0 == *patterns).map(|hash| &hash.1);
             if found != Some(before) {
                 let what = named(patterns);
                 let said = |hash: &str| if hash.is_empty() { "no file".to_owned() } else { hash.to_owned() };
                 let now = match now.unhashed(patterns) {
                     Some(why) => why.to_owned(),
-                    None => found.map_or_else(|| "not looked at".to_owned(), |it| said(it)),
+                    None => found.map_or_else(|| "not looked at".to_owned(), |text| said(text)),
                 };
                 changed.push(Changed { what, before: said(before), now });
             }
@@ -118,13 +118,13 @@ impl Facts {
 
     /// Both, where the second says something that the first does not.
     pub(super) fn extend(&mut self, more: &Self) {
-        let new = more.files.iter().filter(|it| self.files.iter().all(|mine| mine.path != it.path));
+        let new = more.files.iter().filter(|file| self.files.iter().all(|mine| mine.path != file.path));
         let files: Vec<FileFact> = new.cloned().collect();
         self.files.extend(files);
-        let new = more.hashes.iter().filter(|it| self.hashes.iter().all(|mine| mine.0 != it.0));
+        let new = more.hashes.iter().filter(|hash| self.hashes.iter().all(|mine| mine.0 != hash.0));
         let hashes: Vec<_> = new.cloned().collect();
         self.hashes.extend(hashes);
-        let new = more.unhashed.iter().filter(|it| self.unhashed(&it.0).is_none());
+        let new = more.unhashed.iter().filter(|pair| self.unhashed(&pair.0).is_none());
         let unhashed: Vec<_> = new.cloned().collect();
         self.unhashed.extend(unhashed);
     }
@@ -132,25 +132,29 @@ impl Facts {
 
 /// Differences of the files of one call. A file in place of another is one change.
 fn changed_files(before: &[FileFact], now: &[FileFact]) -> Vec<Changed> {
-    let [before, now] = [before, now].map(|it| it.iter().filter(|it| it.is_bound()).collect::<Vec<_>>());
+    let [before, now] =
+        [before, now].map(|facts| facts.iter().filter(|fact| fact.is_bound()).collect::<Vec<_>>());
     // One more file may take the place of another: `GNUmakefile` of `Makefile`.
-    let is_new = |it: &&FileFact| before.iter().all(|old| old.path != it.path);
+    let is_new = |fact: &&FileFact| before.iter().all(|old| old.path != fact.path);
     let mut came = now.iter().copied().filter(is_new);
     let mut changed = Vec::new();
     for old in before.iter().copied() {
-        let found = now.iter().copied().find(|it| it.path == old.path);
-        if found.is_some_and(|it| it.digest == old.digest) {
+        let found = now.iter().copied().find(|fact| fact.path == old.path);
+        if found.is_some_and(|fact| fact.digest == old.digest) {
             continue;
         }
         let now = match found.or_else(|| came.next()) {
-            Some(it) if it.path == old.path => hash_of(Some(it)),
-            Some(it) => format!("{} {}", it.path, hash_of(Some(it))),
+            Some(fact) if fact.path == old.path => hash_of(Some(fact)),
+            Some(fact) => format!("{} {}", fact.path, hash_of(Some(fact))),
             None => NO_FILE.to_owned(),
         };
         changed.push(Changed { what: old.path.clone(), before: hash_of(Some(old)), now });
     }
-    let new =
-        |it: &FileFact| Changed { what: it.path.clone(), before: NO_FILE.to_owned(), now: hash_of(Some(it)) };
+    let new = |fact: &FileFact| Changed {
+        what: fact.path.clone(),
+        before: NO_FILE.to_owned(),
+        now: hash_of(Some(fact)),
+    };
     changed.extend(came.map(new));
     changed
 }
@@ -175,8 +179,8 @@ pub(super) fn sentence(changed: &[Changed]) -> String {
     format!("what was approved has changed: {}{more}", named.join(", "))
 }
 
-fn one(it: &Changed) -> String {
-    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit());
+fn one(changed: &Changed) -> String {
+    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let shown = |text: &str| if is_hash(text) { text[..12].to_owned() } else { shorten(text, 80) };
-    format!("{} ({} → {})", shorten(&it.what, 200), shown(&it.before), shown(&it.now))
+    format!("{} ({} → {})", shorten(&changed.what, 200), shown(&changed.before), shown(&changed.now))
 }

@@ -54,23 +54,23 @@ impl Turn<'_> {
         reason: String,
         by: Actor,
     ) -> Result<(), Refusal> {
-        let it = match whose.0 {
+        let this_step = match whose.0 {
             Some(step) => self.find_step(run, step)?,
             None => self.find(run)?,
         };
         let name = match whose {
             (None, _) => run.to_string(),
-            (Some(step), false) => format!("{} of {run}", it.plan_step(step).id),
-            (Some(step), true) => format!("the undo of {} of {run}", it.plan_step(step).id),
+            (Some(step), false) => format!("{} of {run}", this_step.plan_step(step).id),
+            (Some(step), true) => format!("the undo of {} of {run}", this_step.plan_step(step).id),
         };
         let refused = |why: &str| {
             Err(Refusal::Failure { what: name.clone(), verb: note.word().to_owned(), why: why.to_owned() })
         };
-        if !it.has_failed(whose) {
+        if !this_step.has_failed(whose) {
             return refused("it has none that stands; see `cuelight error`");
         }
         let reason = checked_reason(reason)?;
-        let ((step, of_undo), before) = (whose, it.noted.get(&whose).copied());
+        let ((step, of_undo), before) = (whose, this_step.noted.get(&whose).copied());
         let event = match (note, before) {
             // Said already: the same again changes nothing.
             (FailureNote::Acknowledge, Some(Noted::Acknowledged))

@@ -38,17 +38,17 @@ const fn kind_word(kind: OutputType) -> &'static str {
 /// empty on purpose.
 pub fn unanswered<'a>(ask: &'a Ask, given: &ValueMap) -> Vec<&'a FormField> {
     let is_high = ask.risk >= Risk::Irreversible;
-    let is_open = |it: &&FormField| match given.get(&it.name) {
-        Some(value) => it.required && is_blank(value),
-        None => is_blank(&it.value) && (it.required || is_high),
+    let is_open = |field: &&FormField| match given.get(&field.name) {
+        Some(value) => field.required && is_blank(value),
+        None => is_blank(&field.value) && (field.required || is_high),
     };
     ask.form.iter().filter(is_open).collect()
 }
 
 /// The whole form with these values, or what is wrong with them.
 pub fn check_form(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, String> {
-    if let Some(unknown) = values.keys().find(|key| fields.iter().all(|it| it.name != **key)) {
-        let known: Vec<&str> = fields.iter().map(|it| it.name.as_str()).collect();
+    if let Some(unknown) = values.keys().find(|key| fields.iter().all(|field| field.name != **key)) {
+        let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let unknown = shorten(unknown, 40);
         return Err(format!("the form has no field `{unknown}`; it has: {}", known.join(", ")));
     }

@@ -35,12 +35,12 @@ impl Turn<'_> {
                     all.insert(name.clone(), view.deep(value)?);
                     Ok(())
                 });
-                given.and_then(|()| bounded(all)).map(|it| (it, Vec::new())).map_err(Unresolved::from)
+                given.and_then(|()| bounded(all)).map(|fields| (fields, Vec::new())).map_err(Unresolved::from)
             }
             // At another try of the workflow around it the copies that it made are done.
             FrameKind::Computed { .. } if !run.children(step).is_empty() => Ok((ValueMap::new(), Vec::new())),
             FrameKind::Computed { matrix, body } => {
-                self.copies(id, step, matrix, body).map(|it| (ValueMap::new(), it))
+                self.copies(id, step, matrix, body).map(|copies| (ValueMap::new(), copies))
             }
             FrameKind::Talk(talk) => talk::opening(view, talk)
                 .and_then(|(said, first)| Ok((bounded(said)?, vec![first])))
@@ -70,13 +70,13 @@ impl Turn<'_> {
         {
             return Err(Unresolved::Failed(left_out_by_hand("its empty matrix")));
         }
-        let asked = run.plan_step(step).work.frame().map(|it| it.asked.as_slice()).unwrap_or_default();
+        let asked = run.plan_step(step).work.frame().map(|frame| frame.asked.as_slice()).unwrap_or_default();
         let is_made = |id: &&String| {
-            copies
-                .iter()
-                .any(|it| it.id == **id || id.strip_prefix(&it.id).is_some_and(|it| it.starts_with('/')))
+            copies.iter().any(|copy| {
+                copy.id == **id || id.strip_prefix(&copy.id).is_some_and(|rest| rest.starts_with('/'))
+            })
         };
-        if let Some(gone) = asked.iter().find(|it| !is_made(it)) {
+        if let Some(gone) = asked.iter().find(|text| !is_made(text)) {
             return Err(Unresolved::Failed(left_out_though_asked(gone, "its matrix")));
         }
         for copy in &mut copies {
@@ -94,8 +94,8 @@ impl Turn<'_> {
 
     pub(super) fn close_frame(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
-        let it = run.step(step);
-        if it.ending.is_some() {
+        let this_step = run.step(step);
+        if this_step.ending.is_some() {
             let after = run.plan_step(step).timeout.unwrap_or_default();
             let message = format!("took longer than its timeout of {after}");
             let failure = outcome::failure(FailureMode::SystemTimeout, message);
@@ -104,7 +104,7 @@ impl Turn<'_> {
             }
             return self.fail_step(id, step, &failure);
         }
-        if let Some(child) = it.failed_child {
+        if let Some(child) = this_step.failed_child {
             let (child_state, expired) = (run.step(child).state(), run.step(child).expired);
             if child_state == StepState::Rejected {
                 let on = reject_policy(run, child);
@@ -126,17 +126,17 @@ impl Turn<'_> {
             }
             return self.fail_step(id, step, &failure);
         }
-        if let Some(why) = it.cut.clone() {
+        if let Some(why) = this_step.cut.clone() {
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
         if let Some(talk) = talk::of(run.plan_step(step)).cloned() {
             return self.talk_on(id, step, &talk);
         }
         // What needs this frame needs every gate in it.
-        if let Some(gate) = unanswered_gate(run, step).filter(|it| *it != step) {
-            let (on, it) = (reject_policy(run, step), run.step(gate));
-            if it.state() == StepState::Rejected {
-                let expired = it.expired;
+        if let Some(gate) = unanswered_gate(run, step).filter(|unanswered_gate| *unanswered_gate != step) {
+            let (on, this_step) = (reject_policy(run, step), run.step(gate));
+            if this_step.state() == StepState::Rejected {
+                let expired = this_step.expired;
                 self.emit_step(id, step, StepEvent::Rejected { expired });
                 return self.consequences(id, step, true, on);
             }
@@ -159,7 +159,7 @@ impl Turn<'_> {
         match &frame.kind {
             FrameKind::Workflow { outputs, .. } => {
                 let view = View { scope: Some(step), ..View::of(self.world, run, step, self.now) };
-                let all = outputs.iter().map(|(name, it)| Ok((name.clone(), view.value(it)?)));
+                let all = outputs.iter().map(|(name, output)| Ok((name.clone(), view.value(output)?)));
                 bounded(all.collect::<Result<_, EvalError>>()?)
             }
             FrameKind::Talk(_) => Ok(ValueMap::new()),
@@ -172,7 +172,7 @@ impl Turn<'_> {
                 let mut lists: Vec<(String, Vec<Value>)> = Vec::new();
                 for (at, child) in run.children(step).iter().enumerate() {
                     for (key, value) in &run.step(*child).outputs {
-                        let index = lists.iter().position(|it| it.0 == *key).unwrap_or_else(|| {
+                        let index = lists.iter().position(|list| list.0 == *key).unwrap_or_else(|| {
                             lists.push((key.clone(), Vec::new()));
                             lists.len() - 1
                         });
@@ -211,8 +211,8 @@ pub(super) fn descendants(run: &Run, frame: StepIx) -> Vec<StepIx> {
 
 fn frame_message(run: &Run, frame: StepIx, child: StepIx) -> String {
     let all = run.children(frame);
-    let failed = all.iter().filter(|it| run.step(**it).state() == StepState::Failed).count();
-    let why = run.step(child).error.as_ref().map(|it| it.message.clone()).unwrap_or_default();
+    let failed = all.iter().filter(|child| run.step(**child).state() == StepState::Failed).count();
+    let why = run.step(child).error.as_ref().map(|error| error.message.clone()).unwrap_or_default();
     format!(
         "{failed} of {} failed, first {}: {why}",
         counted(all.len(), "step", "steps"),

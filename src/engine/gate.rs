@@ -250,7 +250,7 @@ impl Gate {
     /// The answer that approved it in an emergency, or overrode it.
     pub fn emergency_vote(&self) -> Option<&Arc<Vote>> {
         let principal = self.broken_by.as_ref()?;
-        self.votes.iter().find(|it| it.by.principal() == *principal)
+        self.votes.iter().find(|vote| vote.by.principal() == *principal)
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -259,7 +259,7 @@ impl Gate {
 
     /// True if the gate has expired, though the engine has not been woken yet. An armed gate cannot expire.
     fn has_expired(&self, now: Timestamp) -> bool {
-        self.state == GateState::Open && self.ask.expires_at.is_some_and(|it| it <= now)
+        self.state == GateState::Open && self.ask.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
     /// Notes that the shown files or calls have changed; the gate asks again as soon as they have been looked
@@ -296,21 +296,22 @@ impl Gate {
             GateEvent::Voted(vote) => self.votes.push(Arc::new((**vote).clone())),
             GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
                 // It takes the place of the ordinary answer of the same person.
-                self.votes.retain(|it| it.by.principal() != vote.by.principal());
+                self.votes.retain(|other| other.by.principal() != vote.by.principal());
                 self.votes.push(Arc::new((**vote).clone()));
                 self.broken_by = Some(vote.by.principal());
             }
             GateEvent::Agreed { by, .. } => self.agreed = Some(by.clone()),
             GateEvent::Withdrawn { by } => {
                 let principal = by.principal();
-                self.broken_by = self.broken_by.take().filter(|it| *it != principal);
+                self.broken_by = self.broken_by.take().filter(|broken_by| *broken_by != principal);
                 // What somebody does alone in an emergency is for nobody else to take back.
-                self.agreed = self.agreed.take().filter(|it| it == BREAK_GLASS && self.broken_by.is_some());
-                self.votes.retain(|it| it.by.principal() != principal);
-                self.delegations.retain(|it| it.by.principal() != principal);
+                self.agreed =
+                    self.agreed.take().filter(|agreed| agreed == BREAK_GLASS && self.broken_by.is_some());
+                self.votes.retain(|vote| vote.by.principal() != principal);
+                self.delegations.retain(|delegation| delegation.by.principal() != principal);
             }
             GateEvent::Delegated { by, to, until, reason } => {
-                self.delegations.retain(|it| it.by.principal() != by.principal());
+                self.delegations.retain(|delegation| delegation.by.principal() != by.principal());
                 let (by, to, until, reason) = (by.clone(), to.clone(), *until, reason.clone());
                 self.delegations.push(Delegation { at, by, to, until, reason });
             }
@@ -326,8 +327,8 @@ impl Gate {
             }
             GateEvent::GlassReviewed { by, epoch, .. } => {
                 let reviewed_by = Some((by.principal(), by.name.clone()));
-                match self.overtaken.iter_mut().find(|it| Some(it.epoch) == *epoch) {
-                    Some(it) => Arc::make_mut(it).reviewed_by = reviewed_by,
+                match self.overtaken.iter_mut().find(|item| Some(item.epoch) == *epoch) {
+                    Some(value) => Arc::make_mut(value).reviewed_by = reviewed_by,
                     None => self.reviewed_by = reviewed_by,
                 }
             }
@@ -413,8 +414,8 @@ impl Gate {
             return Err(Refusal::NotAllowed { gate, why });
         }
         // Who has agreed already and sees that nobody else comes can still do without them.
-        let is_more = |it: &&Arc<Vote>| alone && it.verdict == Verdict::Approve;
-        if self.vote_of(actor).is_some_and(|it| !is_more(&it)) {
+        let is_more = |vote: &&Arc<Vote>| alone && vote.verdict == Verdict::Approve;
+        if self.vote_of(actor).is_some_and(|vote| !is_more(&vote)) {
             return Err(Refusal::Voted(gate));
         }
         match act {
@@ -448,17 +449,17 @@ impl Gate {
     /// The answer of this person that stands here.
     pub fn vote_of(&self, actor: &Actor) -> Option<&Arc<Vote>> {
         let principal = actor.principal();
-        self.votes.iter().find(|it| it.by.principal() == principal)
+        self.votes.iter().find(|vote| vote.by.principal() == principal)
     }
 
     /// True if this person's groups allow an emergency approval.
     pub fn is_for_emergencies(&self, actor: &Actor) -> bool {
-        self.counted(actor).groups.iter().any(|it| it == BREAK_GLASS)
+        self.counted(actor).groups.iter().any(|group| group == BREAK_GLASS)
     }
 
     /// The places that nobody has filled. One person fills one.
     pub fn missing(&self) -> Vec<Quorum> {
-        let voters: Vec<Actor> = self.approvals().map(|it| self.counted_as(it)).collect();
+        let voters: Vec<Actor> = self.approvals().map(|approval| self.counted_as(approval)).collect();
         let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
     }
@@ -467,7 +468,8 @@ impl Gate {
     /// approved then.
     pub fn missing_after(&self, actor: &Actor, now: Timestamp) -> (usize, Vec<Quorum>) {
         let one = self.counted_as(&self.vote_by(actor, Verdict::Approve, now));
-        let voters: Vec<Actor> = self.approvals().map(|it| self.counted_as(it)).chain([one]).collect();
+        let voters: Vec<Actor> =
+            self.approvals().map(|approval| self.counted_as(approval)).chain([one]).collect();
         let missing = quorum::missing(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         (voters.len(), missing.into_iter().map(|(group, count)| Quorum { group, count }).collect())
     }
@@ -475,9 +477,9 @@ impl Gate {
     /// True if it waits for an answer of this person: they may answer, and a group of theirs is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
         let missing = self.missing();
-        let is_missing = |it: &Actor| {
-            quorum::could_fill(&missing, None, &self.counted(it))
-                || self.escalated.as_ref().is_some_and(|to| self.is_called(to, it))
+        let is_missing = |actor: &Actor| {
+            quorum::could_fill(&missing, None, &self.counted(actor))
+                || self.escalated.as_ref().is_some_and(|to| self.is_called(to, actor))
         };
         self.state == GateState::Open
             && self.may(actor, GateAct::Reject, now).is_ok()
@@ -485,29 +487,29 @@ impl Gate {
     }
 
     fn approvals(&self) -> impl Iterator<Item = &Arc<Vote>> {
-        self.votes.iter().filter(|it| it.verdict == Verdict::Approve)
+        self.votes.iter().filter(|vote| vote.verdict == Verdict::Approve)
     }
 
     /// True if this person's review of the emergency approval or override of this epoch is to be recorded;
     /// false when theirs is recorded already. An error tells why it cannot be.
     pub(super) fn review(&self, epoch: Epoch, by: &Actor) -> Result<bool, String> {
-        let is_meant = |it: &&Self| it.epoch == epoch && wants_review(&it.resolved_by);
-        let Some(it) = self.overtaken.iter().map(|it| &**it).chain([self]).find(is_meant) else {
+        let is_meant = |item: &&Self| item.epoch == epoch && wants_review(&item.resolved_by);
+        let Some(item) = self.overtaken.iter().map(|value| &**value).chain([self]).find(is_meant) else {
             let when = if epoch == self.epoch { String::new() } else { format!(" in epoch {epoch}") };
             return Err(format!("it has no emergency approval and no override{when}"));
         };
         let principal = by.principal();
-        if let Some((other, name)) = &it.reviewed_by {
+        if let Some((other, name)) = &item.reviewed_by {
             return if *other == principal {
                 Ok(false)
             } else {
                 Err(format!("{name} has reviewed it already"))
             };
         }
-        if it.broken_by.as_deref() == Some(&*principal) {
+        if item.broken_by.as_deref() == Some(&*principal) {
             return Err(format!("{} gave this approval; another person must review it", by.name));
         }
-        it.forbids(by).or_else(|| it.may_not(by)).map_or(Ok(true), Err)
+        item.forbids(by).or_else(|| item.may_not(by)).map_or(Ok(true), Err)
     }
 
     /// Checks that the gate still waits for people. The refusal tells why nobody can act there any more, or
@@ -529,8 +531,12 @@ impl Gate {
     /// The people who closed it by name, or the rule that did.
     fn closed_by_words(&self) -> String {
         let verdict = if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
-        let names: Vec<&str> =
-            self.votes.iter().filter(|it| it.verdict == verdict).map(|it| it.by.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .votes
+            .iter()
+            .filter(|vote| vote.verdict == verdict)
+            .map(|vote| vote.by.name.as_str())
+            .collect();
         if self.resolved_by == "people" && !names.is_empty() {
             names.join(", ")
         } else {
@@ -558,10 +564,10 @@ impl Gate {
             let why = "an override is an approval of your own; leave the rest out".to_owned();
             return Err(Refusal::Override { gate, why });
         }
-        let said = |it: &Arc<Vote>| it.verdict == decision.verdict && !decision.overrides;
+        let said = |vote: &Arc<Vote>| vote.verdict == decision.verdict && !decision.overrides;
         match self.may(&decision.by, GateAct::of(decision), now) {
             Err(Refusal::Voted(_)) if self.vote_of(&decision.by).is_some_and(said) => return Ok(None),
-            it => it?,
+            value => value?,
         }
         let reason = self.reason_of(decision)?;
         let form = match decision.verdict {
@@ -574,7 +580,7 @@ impl Gate {
             }
             Verdict::Reject | Verdict::SendBack => self.form(),
         };
-        let is_given = |it: &(String, Value)| decision.form.contains_key(&it.0);
+        let is_given = |entry: &(String, Value)| decision.form.contains_key(&entry.0);
         let given = form.clone().into_iter().filter(is_given);
         let vote = Vote {
             decision: decision.id.clone(),
@@ -617,7 +623,7 @@ impl Gate {
             reason: String::new(),
             ask: self.hash,
             shown_for: None,
-            acting_for: self.handed_to(by, now).map(|it| self.counted(it)).collect(),
+            acting_for: self.handed_to(by, now).map(|actor| self.counted(actor)).collect(),
             self_declared: false,
             form: ValueMap::new(),
         };
@@ -645,7 +651,7 @@ impl Gate {
                 field.name
             ));
         }
-        let others = self.votes.iter().any(|it| it.verdict == Verdict::Approve);
+        let others = self.votes.iter().any(|vote| vote.verdict == Verdict::Approve);
         if others && form != self.form() {
             return Err(format!(
                 "others approved other values; leave --set out to approve theirs, or change them with \
@@ -673,7 +679,7 @@ impl Gate {
     /// Why this person's answer does not count here, if it does not.
     fn excludes(&self, actor: &Actor, now: Timestamp) -> Option<String> {
         let own = || self.may_not(actor);
-        let acts = || self.handed_to(actor, now).any(|it| self.may_not(it).is_none());
+        let acts = || self.handed_to(actor, now).any(|actor| self.may_not(actor).is_none());
         let why = self.forbids(actor).or_else(|| self.is_handed_on(actor, now));
         why.or_else(|| own().filter(|_| !acts()))
     }
@@ -681,32 +687,38 @@ impl Gate {
     /// The people who have delegated their answer to this person. A person who does not count cannot
     /// delegate.
     pub fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
-        let live = self.delegations.iter().filter(move |it| it.until > now && self.is_called(&it.to, actor));
-        let other = live.filter(|it| it.by.principal() != actor.principal());
-        other.map(|it| &it.by).filter(|it| self.forbids(it).is_none() && !self.has_answered(it))
+        let live = self
+            .delegations
+            .iter()
+            .filter(move |delegation| delegation.until > now && self.is_called(&delegation.to, actor));
+        let other = live.filter(|delegation| delegation.by.principal() != actor.principal());
+        other
+            .map(|delegation| &delegation.by)
+            .filter(|actor| self.forbids(actor).is_none() && !self.has_answered(actor))
     }
 
     /// True if an answer of this person stands, given by themselves or by somebody for them.
     fn has_answered(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
-        let is_by = |it: &Actor| it.principal() == principal;
-        self.votes.iter().any(|it| is_by(&it.by) || it.acting_for.iter().any(is_by))
+        let is_by = |actor: &Actor| actor.principal() == principal;
+        self.votes.iter().any(|vote| is_by(&vote.by) || vote.acting_for.iter().any(is_by))
     }
 
     /// Why this person cannot answer any more, if somebody else has it in hand.
     fn is_handed_on(&self, actor: &Actor, now: Timestamp) -> Option<String> {
         let principal = actor.principal();
-        let acts = |it: &&Arc<Vote>| it.acting_for.iter().any(|of| of.principal() == principal);
+        let acts = |vote: &&Arc<Vote>| vote.acting_for.iter().any(|of| of.principal() == principal);
         if let Some(vote) = self.votes.iter().find(acts) {
             return Some(format!("{} has answered for {}", vote.by.name, actor.name));
         }
-        let mine = |it: &&Delegation| it.until > now && it.by.principal() == principal;
-        let it = self.delegations.iter().find(mine)?;
+        let mine =
+            |delegation: &&Delegation| delegation.until > now && delegation.by.principal() == principal;
+        let delegation = self.delegations.iter().find(mine)?;
         Some(format!(
             "{} delegated their answer to {} until {}; revoke that with `cuelight gate withdraw {}`",
             actor.name,
-            it.to,
-            it.until.clock(),
+            delegation.to,
+            delegation.until.clock(),
             self.id
         ))
     }
@@ -728,16 +740,16 @@ impl Gate {
         if by.name == to || to.is_empty() {
             return Some("you cannot delegate to yourself".to_owned());
         }
-        let is_editor = self.editors.values().any(|it| it == to);
-        (is_editor || self.ask.requester == to && self.ask.excluded.iter().any(|it| it.1.starts_with(to)))
+        let is_editor = self.editors.values().any(|editor| editor == to);
+        (is_editor || self.ask.requester == to && self.ask.excluded.iter().any(|pair| pair.1.starts_with(to)))
             .then(|| format!("{to} is excluded at this gate"))
     }
 
     /// True if this person has an answer or a delegation here that can be withdrawn.
     pub fn holds(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
-        self.votes.iter().any(|it| it.by.principal() == principal)
-            || self.delegations.iter().any(|it| it.by.principal() == principal)
+        self.votes.iter().any(|vote| vote.by.principal() == principal)
+            || self.delegations.iter().any(|delegation| delegation.by.principal() == principal)
     }
 
     /// Why no answer of this person counts, whatever groups they are in.
@@ -755,7 +767,7 @@ impl Gate {
     fn may_not(&self, actor: &Actor) -> Option<String> {
         let counted = self.counted(actor);
         if quorum::could_fill(&self.ask.require, None, &counted)
-            || self.escalated.as_ref().is_some_and(|it| self.is_called(it, actor))
+            || self.escalated.as_ref().is_some_and(|escalated| self.is_called(escalated, actor))
         {
             return None;
         }
@@ -769,9 +781,9 @@ impl Gate {
     fn counted_as(&self, vote: &Vote) -> Actor {
         let mut voter = vote.voter();
         let is_called =
-            |to: &String| vote.acting_for.iter().chain([&vote.by]).any(|it| self.is_called(to, it));
+            |to: &String| vote.acting_for.iter().chain([&vote.by]).any(|actor| self.is_called(to, actor));
         if self.escalated.as_ref().is_some_and(is_called) {
-            voter.groups.extend(self.ask.require.iter().filter_map(|it| it.group.clone()));
+            voter.groups.extend(self.ask.require.iter().filter_map(|quorum| quorum.group.clone()));
         }
         voter
     }
@@ -783,8 +795,8 @@ impl Gate {
 
     /// The same, with one more approval.
     fn would_satisfy(&self, more: Option<&Vote>) -> bool {
-        let votes = self.approvals().map(|it| &**it).chain(more);
-        let voters: Vec<Actor> = votes.map(|it| self.counted_as(it)).collect();
+        let votes = self.approvals().map(|approval| &**approval).chain(more);
+        let voters: Vec<Actor> = votes.map(|vote| self.counted_as(vote)).collect();
         quorum::is_reached(&self.ask.require, &voters.iter().collect::<Vec<_>>())
     }
 
@@ -805,7 +817,7 @@ impl Gate {
     /// The time in which the approval that has just been completed can be undone.
     /// Zero for scripts, and zero if a code was typed: both have had their second look.
     pub(super) fn window(&self) -> Span {
-        self.window_of(self.votes.last().map_or(Channel::Console, |it| it.by.channel))
+        self.window_of(self.votes.last().map_or(Channel::Console, |vote| vote.by.channel))
     }
 
     /// The time in which an approval through this channel, which completes the quorum, can be undone.
@@ -844,9 +856,9 @@ impl Gate {
             return None;
         }
         match self.state {
-            GateState::Armed => self.armed_until.map(|it| (it, GateDue::Armed)),
+            GateState::Armed => self.armed_until.map(|armed_until| (armed_until, GateDue::Armed)),
             GateState::Open => {
-                let expires = self.ask.expires_at.map(|it| (it, GateDue::Expires));
+                let expires = self.ask.expires_at.map(|expires_at| (expires_at, GateDue::Expires));
                 let escalates = self
                     .rule
                     .escalate
@@ -866,7 +878,7 @@ impl Gate {
 
     /// The parameters as they are now.
     pub(super) fn form(&self) -> ValueMap {
-        self.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect()
+        self.ask.form.iter().map(|field| (field.name.clone(), field.value.clone())).collect()
     }
 }
 
@@ -996,7 +1008,7 @@ mod tests {
         let cells = events()
             .iter()
             .flat_map(|(name, event)| {
-                GateState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event)))
+                GateState::ALL.iter().map(move |state| (state.word(), *name, cell(state, event)))
             })
             .collect::<Vec<_>>();
         insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {

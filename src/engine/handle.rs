@@ -78,7 +78,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn find_step(&self, run: RunId, step: StepIx) -> Result<&Run, Refusal> {
-        self.find(run).and_then(|it| if it.has(step) { Ok(it) } else { Err(Refusal::NoStep(run)) })
+        self.find(run).and_then(|value| if value.has(step) { Ok(value) } else { Err(Refusal::NoStep(run)) })
     }
 
     fn find_gate(&self, gate: GateId) -> Result<&Gate, Refusal> {
@@ -91,7 +91,7 @@ impl Turn<'_> {
         {
             let why = why.to_owned();
             return Err(match &command {
-                Command::Decide(it) => Refusal::NotAllowed { gate: it.gate, why },
+                Command::Decide(decision) => Refusal::NotAllowed { gate: decision.gate, why },
                 _ => Refusal::Other(why),
             });
         }
@@ -242,9 +242,9 @@ impl Turn<'_> {
     }
 
     fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
-        let it = self.find(run)?;
-        match it.state {
-            RunState::Running if it.compensating => {
+        let this_run = self.find(run)?;
+        match this_run.state {
+            RunState::Running if this_run.compensating => {
                 Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")))
             }
             RunState::Running => {
@@ -268,14 +268,14 @@ impl Turn<'_> {
     }
 
     fn cancel(&mut self, run: RunId, by: Actor, reason: String, undo: bool) -> Result<(), Refusal> {
-        let it = self.find(run)?;
-        if it.state.rests() {
-            return Err(wrong_state(run, it.state, "cancel", "it has come to rest"));
+        let this_run = self.find(run)?;
+        if this_run.state.rests() {
+            return Err(wrong_state(run, this_run.state, "cancel", "it has come to rest"));
         }
-        if it.compensating {
+        if this_run.compensating {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
-        if it.cancelling {
+        if this_run.cancelling {
             return Ok(());
         }
         let reason = checked_reason(reason)?;
@@ -298,7 +298,7 @@ impl Turn<'_> {
             let same = *gate == id && *verdict == decision.verdict && *by == principal;
             let gate = self.find_gate(*gate)?;
             // What was taken back, or given to an ask that is no more, is not given by saying it again.
-            let stands = gate.votes.iter().any(|it| it.decision == decision.id);
+            let stands = gate.votes.iter().any(|vote| vote.decision == decision.id);
             return match () {
                 () if !same => Err(Refusal::DecisionUsed(decision.id.0)),
                 () if stands || !gate.is_open() || decision.verdict == Verdict::SendBack => Ok(()),
@@ -309,7 +309,7 @@ impl Turn<'_> {
             };
         }
         let gate = self.find_gate(id)?;
-        if let Some(vote) = gate.votes.iter().find(|it| it.by.principal() == principal)
+        if let Some(vote) = gate.votes.iter().find(|vote| vote.by.principal() == principal)
             && !gate.is_open()
             && vote.verdict == decision.verdict
             && (!decision.break_glass || gate.resolved_by == BREAK_GLASS)
@@ -445,7 +445,7 @@ impl Turn<'_> {
     }
 
     fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::Ask, String> {
-        self.try_ask(gate, asking).map_err(|it| match it {
+        self.try_ask(gate, asking).map_err(|error| match error {
             Unresolved::Needs(_) | Unresolved::Programs(_) => "files have to be looked at again".to_owned(),
             Unresolved::Failed(message) => message,
         })
@@ -459,14 +459,14 @@ impl Turn<'_> {
         reason: String,
         by: Actor,
     ) -> Result<(), Refusal> {
-        let it = self.find_gate(gate)?;
-        it.may(&by, GateAct::Delegate, self.now)?;
+        let this_gate = self.find_gate(gate)?;
+        this_gate.may(&by, GateAct::Delegate, self.now)?;
         let lasts = lasts.unwrap_or(DELEGATION_DEFAULT);
         let to = to.trim();
         let why = if lasts.0 == 0 || lasts > DELEGATION_MAX {
             Some(format!("it can be with somebody for at most {DELEGATION_MAX}"))
         } else {
-            it.keeps(&by, to)
+            this_gate.keeps(&by, to)
         };
         if let Some(why) = why {
             return Err(Refusal::Delegation { gate, why });
@@ -478,17 +478,21 @@ impl Turn<'_> {
     }
 
     fn comment(&mut self, gate: GateId, text: String, by: Actor) -> Result<(), Refusal> {
-        let it = self.find_gate(gate)?;
-        if !it.is_open() {
-            return Err(Refusal::GateClosed { gate, state: it.state, by: it.resolved_by.clone() });
+        let this_gate = self.find_gate(gate)?;
+        if !this_gate.is_open() {
+            return Err(Refusal::GateClosed {
+                gate,
+                state: this_gate.state,
+                by: this_gate.resolved_by.clone(),
+            });
         }
         let text = checked_reason(text)?;
         if text.is_empty() {
             return Err(Refusal::Other("a comment needs a text".to_owned()));
         }
         let (many, most, whose) = match by.decides_nothing() {
-            Some(_) => (it.of_programs.0, GATE_COMMENTS_OF_PROGRAMS_MAX, "of steps and agents"),
-            None => (it.comments, GATE_COMMENTS_MAX, "of people"),
+            Some(_) => (this_gate.of_programs.0, GATE_COMMENTS_OF_PROGRAMS_MAX, "of steps and agents"),
+            None => (this_gate.comments, GATE_COMMENTS_MAX, "of people"),
         };
         if many >= most {
             return Err(Refusal::Other(format!(
@@ -507,11 +511,11 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         self.find(run)?;
-        let it = self.find_gate(gate)?;
-        if it.run != run {
+        let this_gate = self.find_gate(gate)?;
+        if this_gate.run != run {
             return Err(Refusal::NoGate(gate));
         }
-        let is_news = it.review(epoch, &by).map_err(|why| Refusal::Review { gate, why })?;
+        let is_news = this_gate.review(epoch, &by).map_err(|why| Refusal::Review { gate, why })?;
         let reason = required_reason(reason, &format!("review {gate}"))?;
         if is_news {
             self.emit_gate(gate, GateEvent::GlassReviewed { by, reason, epoch: Some(epoch) });
@@ -527,19 +531,19 @@ impl Turn<'_> {
         reason: String,
         by: Actor,
     ) -> Result<(), Refusal> {
-        let it = self.find_step(run, step)?;
-        let state = it.step(step).state();
-        let id = it.plan_step(step).id.clone();
+        let this_step = self.find_step(run, step)?;
+        let state = this_step.step(step).state();
+        let id = this_step.plan_step(step).id.clone();
         if state != StepState::InDoubt {
             return Err(Refusal::StepState { run, step: id, state, verb: "answer for".to_owned() });
         }
         self.may_vouch(run, step, &by)?;
         let reason = required_reason(reason, &format!("answer for {id} of {run}"))?;
-        let plan = it.plan_step(step).clone();
+        let plan = this_step.plan_step(step).clone();
         let outputs = match &answer {
             DoubtAnswer::Happened(outputs) => {
-                let judged = outcome::judge(&plan, call::tool_at(it, step, 0), outputs);
-                judged.map_err(|it| Refusal::Other(format!("{id} {}", it.message)))?.outputs
+                let judged = outcome::judge(&plan, call::tool_at(this_step, step, 0), outputs);
+                judged.map_err(|error| Refusal::Other(format!("{id} {}", error.message)))?.outputs
             }
             DoubtAnswer::NotHappened | DoubtAnswer::Abort => ValueMap::new(),
         };
@@ -562,12 +566,12 @@ impl Turn<'_> {
     }
 
     fn skip(&mut self, run: RunId, step: StepIx, reason: String, by: Actor) -> Result<(), Refusal> {
-        let it = self.find_step(run, step)?;
-        let (state, id) = (it.step(step).state(), it.plan_step(step).id.clone());
-        if state.rests() || state == StepState::Undoing || it.state.rests() {
+        let this_step = self.find_step(run, step)?;
+        let (state, id) = (this_step.step(step).state(), this_step.plan_step(step).id.clone());
+        if state.rests() || state == StepState::Undoing || this_step.state.rests() {
             return Err(Refusal::StepState { run, step: id, state, verb: "skip".to_owned() });
         }
-        if matches!(it.plan_step(step).work, Work::Frame(_)) && state == StepState::Running {
+        if matches!(this_step.plan_step(step).work, Work::Frame(_)) && state == StepState::Running {
             return Err(Refusal::Other(format!("{id} is open; skip the steps in it")));
         }
         self.has_asked(run, step, "skip")?;
@@ -575,7 +579,8 @@ impl Turn<'_> {
         if state == StepState::InDoubt {
             self.may_vouch(run, step, &by)?;
         }
-        let (is_called, is_ending) = (it.step(step).in_flight.is_some(), it.step(step).ending.is_some());
+        let (is_called, is_ending) =
+            (this_step.step(step).in_flight.is_some(), this_step.step(step).ending.is_some());
         let reason = required_reason(reason, &format!("skip {id} of {run}"))?;
         if is_called {
             // What needs it begins when its call has ended, not beside it.
@@ -597,12 +602,12 @@ impl Turn<'_> {
         reason: String,
         by: Actor,
     ) -> Result<(), Refusal> {
-        let it = self.find_step(run, step)?;
-        let (state, plan) = (it.step(step).state(), it.plan_step(step).clone());
+        let this_step = self.find_step(run, step)?;
+        let (state, plan) = (this_step.step(step).state(), this_step.plan_step(step).clone());
         let open = matches!(state, StepState::Ready | StepState::Waiting | StepState::InDoubt);
         // A gate is completed by an answer; one that failed never had one.
         let failed = state == StepState::Failed && !matches!(plan.work, Work::Gate(_));
-        let may = failed || open && !it.state.rests();
+        let may = failed || open && !this_step.state.rests();
         if !may || matches!(plan.work, Work::Frame(_)) {
             let verb = "complete by hand".to_owned();
             return Err(Refusal::StepState { run, step: plan.id, state, verb });
@@ -610,14 +615,15 @@ impl Turn<'_> {
         if open {
             self.has_asked(run, step, "complete by hand")?;
         }
-        if it.unwinding.is_some() {
+        if this_step.unwinding.is_some() {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
         self.may_close_by_hand(run, step, "complete by hand", &by)?;
         self.may_vouch(run, step, &by)?;
         let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
-        let judged = outcome::judge(&plan, call::tool_at(it, step, 0), &outputs);
-        let outputs = judged.map_err(|it| Refusal::Other(format!("{} {}", plan.id, it.message)))?.outputs;
+        let judged = outcome::judge(&plan, call::tool_at(this_step, step, 0), &outputs);
+        let outputs =
+            judged.map_err(|error| Refusal::Other(format!("{} {}", plan.id, error.message)))?.outputs;
         self.close_gate(run, step, "by-hand");
         self.emit_step(run, step, StepEvent::DoneByHand { by, outputs, reason });
         Ok(())
@@ -625,25 +631,26 @@ impl Turn<'_> {
 
     /// Refuses to pass a gate before it has asked: the ask decides who may answer, and the question.
     fn has_asked(&self, run: RunId, step: StepIx, verb: &str) -> Result<(), Refusal> {
-        let it = self.run(run);
-        let within = std::iter::once(step).chain(frame::descendants(it, step));
+        let this_run = self.run(run);
+        let within = std::iter::once(step).chain(frame::descendants(this_run, step));
         let asks = |gate: GateId| self.world.gates.get(&gate).is_some_and(Gate::is_open);
-        let silent = |step: &StepIx| !it.step(*step).rests() && !it.step(*step).gate.is_some_and(asks);
-        let holds_gate = |step: &StepIx| is_or_makes_gate(it.plan_step(*step));
+        let silent =
+            |step: &StepIx| !this_run.step(*step).rests() && !this_run.step(*step).gate.is_some_and(asks);
+        let holds_gate = |step: &StepIx| is_or_makes_gate(this_run.plan_step(*step));
         let Some(gate) = within.filter(silent).find(holds_gate) else { return Ok(()) };
-        let name = |step: StepIx| it.plan_step(step).id.clone();
+        let name = |step: StepIx| this_run.plan_step(step).id.clone();
         Err(Refusal::NotAsked { run, step: name(step), gate: name(gate), verb: verb.to_owned() })
     }
 
     /// Checks that this person may skip or complete a step by hand that a gate asks about. The gate itself is
     /// closed by an answer only; an override is one.
     fn may_close_by_hand(&self, run: RunId, step: StepIx, verb: &str, by: &Actor) -> Result<(), Refusal> {
-        let it = self.run(run);
-        let gate = it.step(step).gate;
-        let Some(id) = gate.filter(|it| self.world.gates[it].is_open()) else { return Ok(()) };
+        let this_run = self.run(run);
+        let gate = this_run.step(step).gate;
+        let Some(id) = gate.filter(|gate| self.world.gates[gate].is_open()) else { return Ok(()) };
         let gate = &self.world.gates[&id];
         if !gate.for_budget {
-            let (step, verb) = (it.plan_step(step).id.clone(), verb.to_owned());
+            let (step, verb) = (this_run.plan_step(step).id.clone(), verb.to_owned());
             return Err(Refusal::IsGate { run, step, gate: id, verb });
         }
         match gate.needs_more_than(by, self.now) {
@@ -656,19 +663,19 @@ impl Turn<'_> {
     /// If a gate before the step excludes the person who asked for the run or edited it, so does this: it
     /// would be a way around.
     fn may_vouch(&self, run: RunId, step: StepIx, by: &Actor) -> Result<(), Refusal> {
-        let it = self.run(run);
-        for gate in it.gates_above(step, |_| true) {
-            let why = match it.step(gate).gate.and_then(|gate| self.world.gates.get(&gate)) {
+        let this_run = self.run(run);
+        for gate in this_run.gates_above(step, |_| true) {
+            let why = match this_run.step(gate).gate.and_then(|gate| self.world.gates.get(&gate)) {
                 Some(gate) => gate.forbids(by),
                 // Its approval is kept from another run; who asks for what has changed hands since.
-                None if it.step(gate).succeeded() => {
-                    let rule = it.plan_step(gate).work.gate();
-                    rule.and_then(|rule| kept_approval_forbids(rule, &it.by, by))
+                None if this_run.step(gate).succeeded() => {
+                    let rule = this_run.plan_step(gate).work.gate();
+                    rule.and_then(|rule| kept_approval_forbids(rule, &this_run.by, by))
                 }
                 None => None,
             };
             if let Some(why) = why {
-                let name = |it: StepIx| self.run(run).plan_step(it).id.clone();
+                let name = |step: StepIx| self.run(run).plan_step(step).id.clone();
                 return Err(Refusal::Vouch { run, step: name(step), gate: name(gate), why });
             }
         }
@@ -676,18 +683,18 @@ impl Turn<'_> {
     }
 
     fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
-        let it = self.find(run)?;
-        if !it.state.rests() {
+        let this_run = self.find(run)?;
+        if !this_run.state.rests() {
             return Err(wrong_state(
                 run,
-                it.state,
+                this_run.state,
                 "undo",
                 &format!(
                     "it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"
                 ),
             ));
         }
-        if !it.completed.iter().any(|step| it.is_to_undo(*step)) {
+        if !this_run.completed.iter().any(|step| this_run.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
         }
         let reason = required_reason(reason, &format!("undo {run}"))?;
@@ -704,9 +711,9 @@ impl Turn<'_> {
         reason: &str,
         by: Actor,
     ) -> Result<(), Refusal> {
-        let it = self.find_step(run, step)?;
-        let (stuck, state) = (it.step(step).undo_stuck, it.step(step).state());
-        let id = it.plan_step(step).id.clone();
+        let this_step = self.find_step(run, step)?;
+        let (stuck, state) = (this_step.step(step).undo_stuck, this_step.step(step).state());
+        let id = this_step.plan_step(step).id.clone();
         if !stuck {
             return Err(Refusal::StepState { run, step: id, state, verb: "settle the undo of".to_owned() });
         }
@@ -729,13 +736,14 @@ impl Turn<'_> {
     }
 
     fn facts_fetched(&mut self, run: RunId, step: StepIx, facts: Facts) {
-        let Some(it) = self.world.runs.get(&run).filter(|it| it.has(step)).map(|it| it.step(step)) else {
+        let Some(this_step) = self.world.runs.get(&run).filter(|run| run.has(step)).map(|run| run.step(step))
+        else {
             return;
         };
-        if it.state() != StepState::Waiting {
+        if this_step.state() != StepState::Waiting {
             return;
         }
-        match &it.asked {
+        match &this_step.asked {
             Some(asked) if facts.answers(asked) => self.emit_step(run, step, StepEvent::FactsKnown { facts }),
             // An answer to a question that was asked before.
             Some(_) => {}

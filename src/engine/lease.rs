@@ -51,7 +51,7 @@ pub struct Lease {
 
 impl Lease {
     fn due(&self) -> Timestamp {
-        self.deadline.map_or(self.until, |it| it.min(self.until))
+        self.deadline.map_or(self.until, |deadline| deadline.min(self.until))
     }
 }
 
@@ -67,7 +67,7 @@ pub struct Offer {
 impl Offer {
     /// True if an agent may claim it: by its type, or by its capabilities.
     pub fn suits(&self, agent: &Registration) -> bool {
-        let has = |it: &String| agent.capabilities.contains(it);
+        let has = |capability: &String| agent.capabilities.contains(capability);
         agent_name(&self.agent) == Some(agent.agent_type.as_str())
             || !self.capabilities.is_empty() && self.capabilities.iter().all(has)
     }
@@ -98,7 +98,7 @@ impl Leases {
     /// True if an event changes anything here.
     pub fn concerns(&self, event: &Event) -> bool {
         match &event.fact {
-            Fact::Agent(it) => it.run().is_some(),
+            Fact::Agent(event) => event.run().is_some(),
             Fact::Step(_, _, StepEvent::Waiting { reason: WaitReason::Agent { .. } }) => true,
             Fact::Step(_, _, StepEvent::Routed { .. }) => false,
             Fact::Step(run, step, StepEvent::Ending { .. }) => self.of_step(*run, *step).is_some(),
@@ -122,10 +122,10 @@ impl Leases {
         let at = event.at;
         match &event.fact {
             Fact::Agent(AgentEvent::Leased { lease }) => self.hold((**lease).clone()),
-            Fact::Agent(AgentEvent::Renewed { attempt, until, note }) => self.change(*attempt, |it| {
-                it.until = *until;
+            Fact::Agent(AgentEvent::Renewed { attempt, until, note }) => self.change(*attempt, |lease| {
+                lease.until = *until;
                 if let Some(note) = note {
-                    it.note.clone_from(note);
+                    lease.note.clone_from(note);
                 }
             }),
             Fact::Step(
@@ -139,14 +139,14 @@ impl Leases {
             }
             Fact::Step(_, _, StepEvent::Routed { .. }) => {}
             Fact::Step(run, step, StepEvent::Ending { .. }) => {
-                if let Some(attempt) = self.of_step(*run, *step).map(|it| it.attempt) {
-                    self.change(attempt, |it| it.end_soon(at));
+                if let Some(attempt) = self.of_step(*run, *step).map(|step| step.attempt) {
+                    self.change(attempt, |lease| lease.end_soon(at));
                 }
             }
             Fact::Step(run, step, _) => self.withdraw((*run, *step)),
-            Fact::Attempt(run, step, number, it) => {
+            Fact::Attempt(run, step, number, event) => {
                 let attempt = AttemptId { run: *run, step: *step, number: *number };
-                match it {
+                match event {
                     AttemptEvent::Started { launch, effect_key, .. } => {
                         // Also where something else is done in its place.
                         self.withdraw((*run, *step));
@@ -161,17 +161,17 @@ impl Leases {
                 }
             }
             Fact::Run(run, RunEvent::Cancelling { .. } | RunEvent::TimedOut { .. }) => {
-                let all: Vec<AttemptId> = self.of_run(*run).map(|it| it.attempt).collect();
-                all.into_iter().for_each(|it| self.change(it, |it| it.end_soon(at)));
+                let all: Vec<AttemptId> = self.of_run(*run).map(|lease| lease.attempt).collect();
+                all.into_iter().for_each(|attempt| self.change(attempt, |lease| lease.end_soon(at)));
             }
             // While there was no engine nobody could hand anything back.
             Fact::Recovered { .. } => {
                 let all: Vec<AttemptId> = self.held.keys().copied().collect();
                 for attempt in all {
-                    self.change(attempt, |it| {
-                        let until = at + if it.ending { LEASE_ENDING } else { it.lasts };
-                        it.until = it.until.max(until);
-                        it.deadline = it.deadline.map(|it| it.max(until));
+                    self.change(attempt, |lease| {
+                        let until = at + if lease.ending { LEASE_ENDING } else { lease.lasts };
+                        lease.until = lease.until.max(until);
+                        lease.deadline = lease.deadline.map(|deadline| deadline.max(until));
                     });
                 }
             }
@@ -181,39 +181,39 @@ impl Leases {
 
     /// All that was taken.
     pub fn held(&self) -> impl Iterator<Item = &Lease> {
-        self.held.values().map(|it| &**it)
+        self.held.values().map(|lease| &**lease)
     }
 
     /// The lease of this call.
     pub fn get(&self, attempt: AttemptId) -> Option<&Lease> {
-        self.held.get(&attempt).map(|it| &**it)
+        self.held.get(&attempt).map(|lease| &**lease)
     }
 
     /// The work of this call, as its agent is given it.
     pub fn given(&self, attempt: AttemptId) -> Option<&Given> {
-        self.given.get(&attempt).map(|it| &**it)
+        self.given.get(&attempt).map(|beside| &**beside)
     }
 
     /// The steps that wait for an agent, the longest wait first.
     pub fn offers(&self) -> impl Iterator<Item = (At, &Offer)> {
-        self.offers.iter().map(|(key, it)| (key.1, &**it))
+        self.offers.iter().map(|(key, offer)| (key.1, &**offer))
     }
 
     /// The agent of a lease that ended not long ago, and true if the lease was lost.
     pub fn ended(&self, attempt: AttemptId) -> Option<(&AgentKey, bool)> {
-        self.ended.iter().rfind(|it| it.0 == attempt).map(|it| (&it.1, it.2))
+        self.ended.iter().rfind(|row| row.0 == attempt).map(|row| (&row.1, row.2))
     }
 
     pub(super) fn offer_of(&self, at: At) -> Option<&Offer> {
-        self.offers.get(&(*self.waits.get(&at)?, at)).map(|it| &**it)
+        self.offers.get(&(*self.waits.get(&at)?, at)).map(|offer| &**offer)
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.due.first().map(|it| it.0)
+        self.due.first().map(|pair| pair.0)
     }
 
     pub(super) fn next_due(&self, now: Timestamp) -> Option<AttemptId> {
-        self.due.first().filter(|it| it.0 <= now).map(|it| it.1)
+        self.due.first().filter(|pair| pair.0 <= now).map(|pair| pair.1)
     }
 
     /// As far as it concerns these runs.
@@ -222,19 +222,19 @@ impl Leases {
         only.waits.retain(|at, _| runs.contains(&at.0));
         only.offers.retain(|key, _| runs.contains(&key.1.0));
         only.held.retain(|attempt, _| runs.contains(&attempt.run));
-        only.due.retain(|it| runs.contains(&it.1.run));
+        only.due.retain(|pair| runs.contains(&pair.1.run));
         only
     }
 
     fn of_step(&self, run: RunId, step: StepIx) -> Option<&Lease> {
         let first = AttemptId { run, step, number: 0 };
-        self.held.range(first..=AttemptId { number: u32::MAX, ..first }).next().map(|it| &**it.1)
+        self.held.range(first..=AttemptId { number: u32::MAX, ..first }).next().map(|entry| &**entry.1)
     }
 
     fn of_run(&self, run: RunId) -> impl Iterator<Item = &Lease> {
         let first = AttemptId { run, step: StepIx(0), number: 0 };
         let last = AttemptId { run, step: StepIx(u32::MAX), number: u32::MAX };
-        self.held.range(first..=last).map(|it| &**it.1)
+        self.held.range(first..=last).map(|entry| &**entry.1)
     }
 
     fn hold(&mut self, lease: Lease) {
@@ -280,7 +280,7 @@ impl Run {
         let tool = call::tool_at(self, step, which);
         Offer {
             agent: launch.target().unwrap_or_default(),
-            capabilities: tool.map(|it| it.capabilities.clone()).unwrap_or_default(),
+            capabilities: tool.map(|tool| tool.capabilities.clone()).unwrap_or_default(),
         }
     }
 }
@@ -292,15 +292,15 @@ impl Turn<'_> {
         let run = self.run(id);
         let plan = run.plan_step(step);
         let offer = run.offer(step, which, launch);
-        let it = run.step(step);
+        let this_step = run.step(step);
         // Nobody came too late for what was not offered until now.
-        let stands = |at: &Timestamp| *at > self.now || it.offered.as_ref() == Some(&offer.agent);
-        let fails_at = it.fails_at.filter(stands).or(plan.timeout.map(|it| self.now + it));
-        if fails_at.is_some_and(|it| it <= self.now) {
+        let stands = |at: &Timestamp| *at > self.now || this_step.offered.as_ref() == Some(&offer.agent);
+        let fails_at = this_step.fails_at.filter(stands).or(plan.timeout.map(|timeout| self.now + timeout));
+        if fails_at.is_some_and(|fails_at| fails_at <= self.now) {
             let message =
                 format!("no agent came for it in time: {} has to register, and to claim it", offer.agent);
             let next = call::work_at(plan, which + 1).filter(|_| !run.is_ending());
-            let Some(next) = next.map(|it| it.tool().or(it.model()).map(str::to_owned)) else {
+            let Some(next) = next.map(|work| work.tool().or(work.model()).map(str::to_owned)) else {
                 return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceTool, message));
             };
             if self.lacks_place(id, step) {
@@ -327,8 +327,8 @@ impl Turn<'_> {
     /// True if an agent comes at this moment whose type or capabilities suit this call.
     /// The call may suit another agent by now: a circuit has opened, and another candidate was chosen.
     pub(super) fn is_come_for(&self, id: RunId, step: StepIx, which: u32, launch: &Launch) -> bool {
-        let comes = self.claiming.as_ref().filter(|it| (it.0, it.1) == (id, step));
-        comes.is_some_and(|it| self.run(id).offer(step, which, launch).suits(&it.2))
+        let comes = self.claiming.as_ref().filter(|claiming| (claiming.0, claiming.1) == (id, step));
+        comes.is_some_and(|claiming| self.run(id).offer(step, which, launch).suits(&claiming.2))
     }
 
     /// Why a candidate of a choice cannot be called now, because nobody is there who would come for it.
@@ -341,7 +341,7 @@ impl Turn<'_> {
 
     fn somebody_suits(&self, run: RunId, offer: &Offer) -> bool {
         let all = self.world.agents.of_project(self.world.project_of(run));
-        all.into_iter().any(|it| it.1.presence(self.now) != Presence::Lost && offer.suits(&it.1.about))
+        all.into_iter().any(|pair| pair.1.presence(self.now) != Presence::Lost && offer.suits(&pair.1.about))
     }
 
     /// An agent asks for work: the first that waits for it, and that there is room for.
@@ -353,13 +353,13 @@ impl Turn<'_> {
         by: &Actor,
     ) -> Result<(), Refusal> {
         let key = self.registered(by, agent)?;
-        let Some(it) = self.world.agents.get(&key) else { return Ok(()) };
-        let about = it.about.clone();
-        let mine = self.world.leases.held().filter(|it| it.agent == key);
+        let Some(registered) = self.world.agents.get(&key) else { return Ok(()) };
+        let about = registered.about.clone();
+        let mine = self.world.leases.held().filter(|lease| lease.agent == key);
         let (mut count, mut again) = (0, false);
-        mine.for_each(|it| {
+        mine.for_each(|lease| {
             count += 1;
-            again |= it.claim == claim;
+            again |= lease.claim == claim;
         });
         if again {
             // Who asks once more is there, too.
@@ -373,9 +373,10 @@ impl Turn<'_> {
             return Err(refused(AgentFault::Conflict, why));
         }
         self.sees(&key);
-        let suits =
-            |it: &(At, &Offer)| it.1.suits(&about) && self.world.project_of(it.0.0) == key.project.as_deref();
-        let all: Vec<At> = self.world.leases.offers().filter(suits).map(|it| it.0).collect();
+        let suits = |offer: &(At, &Offer)| {
+            offer.1.suits(&about) && self.world.project_of(offer.0.0) == key.project.as_deref()
+        };
+        let all: Vec<At> = self.world.leases.offers().filter(suits).map(|offer| offer.0).collect();
         for (run, step) in all {
             let waits = self.world.leases.offer_of((run, step)).is_some();
             if !waits || !may_start(self.run(run), step) {
@@ -386,7 +387,7 @@ impl Turn<'_> {
             self.claiming = None;
             let Some(attempt) = self.claimed.take() else { continue };
             let (since, lasts) = (self.now, lasts.unwrap_or(LEASE_DEFAULT));
-            let timeout = self.world.leases.given(attempt).and_then(|it| it.launch.timeout);
+            let timeout = self.world.leases.given(attempt).and_then(|beside| beside.launch.timeout);
             let lease = Lease {
                 attempt,
                 agent: key,
@@ -394,7 +395,7 @@ impl Turn<'_> {
                 lasts,
                 since,
                 until: since + lasts,
-                deadline: timeout.map(|it| since + it),
+                deadline: timeout.map(|timeout| since + timeout),
                 note: String::new(),
                 ending: false,
             };
@@ -434,10 +435,10 @@ impl Turn<'_> {
             let why = "the work is being ended; stop, and hand back what you have, or say that it failed";
             return Err(refused(AgentFault::Gone, why));
         }
-        let note = note.map(|it| shorten(&it, 200));
+        let note = note.map(|note| shorten(&note, 200));
         self.sees(&lease.agent);
         let until = self.now + lease.lasts;
-        let is_news = note.as_ref().is_some_and(|it| *it != lease.note);
+        let is_news = note.as_ref().is_some_and(|note| *note != lease.note);
         if is_news || until.since(lease.until).0 >= lease.lasts.0 / 4 {
             self.emit(Fact::Agent(AgentEvent::Renewed { attempt: work, until, note }));
         }
@@ -480,7 +481,7 @@ impl Turn<'_> {
     /// Its time is up, or nothing was heard of it for too long.
     pub(super) fn lease_due(&mut self, work: AttemptId) {
         let Some(lease) = self.world.leases.get(work).cloned() else { return };
-        if let Some(at) = lease.deadline.filter(|it| *it <= self.now) {
+        if let Some(at) = lease.deadline.filter(|deadline| *deadline <= self.now) {
             let after = at.since(lease.since);
             let message = format!("{} did not hand it back within its timeout of {after}", lease.agent);
             return self.ends_unknown(&lease, FailureMode::SystemTimeout, message);
@@ -508,15 +509,18 @@ impl Turn<'_> {
 
     /// An agent is there that was not: what waited for one like it can be chosen for it.
     pub(super) fn agent_came(&mut self, key: &AgentKey) {
-        let Some(about) = self.world.agents.get(key).map(|it| it.about.clone()) else { return };
+        let Some(about) = self.world.agents.get(key).map(|registered| registered.about.clone()) else {
+            return;
+        };
         let all: Vec<At> = self.world.targets.wanting().collect();
         for (run, step) in all {
-            let it = self.run(run);
-            let route = it.plan_step(step).work.route();
-            let tools = route.iter().flat_map(|it| &it.candidates).filter_map(|name| it.plan.tool(name));
-            let suits = tools
-                .filter(|it| it.body == PlanToolBody::Claim)
-                .any(|it| Offer { agent: it.id(), capabilities: it.capabilities.clone() }.suits(&about));
+            let this_run = self.run(run);
+            let route = this_run.plan_step(step).work.route();
+            let tools =
+                route.iter().flat_map(|route| &route.candidates).filter_map(|name| this_run.plan.tool(name));
+            let suits = tools.filter(|tool| tool.body == PlanToolBody::Claim).any(|tool| {
+                Offer { agent: tool.id(), capabilities: tool.capabilities.clone() }.suits(&about)
+            });
             if suits && self.world.project_of(run) == key.project.as_deref() {
                 self.call_when_free(run, step);
             }
@@ -526,13 +530,14 @@ impl Turn<'_> {
     /// Ends the leases of an agent that is gone. Steps with other candidates choose again if no present agent
     /// suits them.
     pub(super) fn agent_went(&mut self, key: &AgentKey, why: &str) {
-        let mine: Vec<Lease> = self.world.leases.held().filter(|it| it.agent == *key).cloned().collect();
-        mine.iter().for_each(|it| self.lose_lease(it, why));
-        let alone = |it: &(At, &Offer)| {
-            let (run, step) = it.0;
-            self.run(run).plan_step(step).work.route().is_some() && !self.somebody_suits(run, it.1)
+        let mine: Vec<Lease> =
+            self.world.leases.held().filter(|lease| lease.agent == *key).cloned().collect();
+        mine.iter().for_each(|lease| self.lose_lease(lease, why));
+        let alone = |offer: &(At, &Offer)| {
+            let (run, step) = offer.0;
+            self.run(run).plan_step(step).work.route().is_some() && !self.somebody_suits(run, offer.1)
         };
-        let all: Vec<At> = self.world.leases.offers().filter(alone).map(|it| it.0).collect();
+        let all: Vec<At> = self.world.leases.offers().filter(alone).map(|offer| offer.0).collect();
         for (run, step) in all {
             self.call_when_free(run, step);
         }

@@ -81,7 +81,7 @@ impl ResultStatus {
 
     /// The status of this word.
     pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|it| it.word() == word)
+        Self::ALL.iter().copied().find(|status| status.word() == word)
     }
 }
 
@@ -151,7 +151,7 @@ impl KnowledgeKind {
 
     /// The kind of this word.
     pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|it| it.word() == word)
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
     }
 }
 
@@ -190,7 +190,7 @@ impl Library {
     /// `Some(true)` if this was stored under this id; `Some(false)` if other content was; `None` if the id is
     /// free.
     fn has(&self, id: &str, digest: Digest) -> Option<bool> {
-        self.ids.get(&id_hash(id)).map(|it| *it == digest.half())
+        self.ids.get(&id_hash(id)).map(|id| *id == digest.half())
     }
 }
 
@@ -239,7 +239,7 @@ impl Turn<'_> {
             named_by_engine: result.named_by_engine,
             topic: COMPLETED.to_owned(),
             data,
-            session: result.agent.split_once('/').map(|it| it.1.to_owned()),
+            session: result.agent.split_once('/').map(|halves| halves.1.to_owned()),
             subject: Some(SUBJECT.to_owned()),
             trace: result.trace.clone(),
             ..NewMessage::default()
@@ -264,12 +264,12 @@ impl Turn<'_> {
     pub(super) fn learn(&mut self, knowledge: Knowledge, by: Actor) -> Result<(), Refusal> {
         let refused = |why: &str| Err(Refusal::Other(format!("it is not kept: {why}")));
         let issue = knowledge.issue.as_deref();
-        if !is_name(&knowledge.id) || issue.is_some_and(|it| !is_name(it)) {
+        if !is_name(&knowledge.id) || issue.is_some_and(|issue| !is_name(issue)) {
             return refused("its id or the id of its issue is none; use letters, digits and `_.:-`");
         }
         let agent_type = knowledge.agent_type.as_deref();
         if knowledge.agent.is_empty()
-            || agent_type.is_some_and(|it| !is_agent_type(it) || !is_agent(&knowledge.agent))
+            || agent_type.is_some_and(|agent_type| !is_agent_type(agent_type) || !is_agent(&knowledge.agent))
         {
             return refused("that is no agent, or no type of one; use letters, digits and `_.:-`");
         }
@@ -340,12 +340,12 @@ mod tests {
             library.apply(at, &LibraryEvent::HandedIn { result: Box::new(result), until, by: by.clone() });
         };
         hand_in(result("mine", false));
-        (0..LIBRARY_IDS_MAX).for_each(|it| hand_in(result(&format!("r-{it}"), true)));
+        (0..LIBRARY_IDS_MAX).for_each(|index| hand_in(result(&format!("r-{index}"), true)));
         let mut learn = |knowledge: Knowledge| {
             library.apply(at, &LibraryEvent::Learned { knowledge: Box::new(knowledge), by: by.clone() });
         };
         learn(knowledge("known", false));
-        (0..10).for_each(|it| learn(knowledge(&format!("k-{it}"), true)));
+        (0..10).for_each(|index| learn(knowledge(&format!("k-{index}"), true)));
         let said = (library.has("mine", Digest::default()), library.has("mine", Digest([1; 32])));
         assert_eq!(said, (Some(true), Some(false)));
         assert_eq!(library.has("known", knowledge("known", false).digest()), Some(true));

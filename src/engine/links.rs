@@ -54,7 +54,7 @@ impl Links {
 
     /// Every step of a scope.
     pub(super) fn in_scope(&self, scope: Option<StepIx>) -> impl Iterator<Item = StepIx> {
-        self.names.iter().filter(move |((within, _), _)| *within == scope).map(|it| *it.1)
+        self.names.iter().filter(move |((within, _), _)| *within == scope).map(|entry| *entry.1)
     }
 
     /// By place, the steps that wait for this gate: by needs, in a frame that does, or after a frame that it stands in.
@@ -72,12 +72,12 @@ impl Links {
     ) -> Vec<bool> {
         let mut found = vec![false; self.dependents.len()];
         let mut open: Vec<StepIx> = self.children(gate).to_vec();
-        for at in std::iter::successors(Some(gate), |it| plan(*it).frame) {
-            open.extend(self.dependents(at).iter().filter(|it| !runs(**it)));
+        for at in std::iter::successors(Some(gate), |value| plan(*value).frame) {
+            open.extend(self.dependents(at).iter().filter(|dependent| !runs(**dependent)));
         }
         while let Some(at) = open.pop() {
             if !std::mem::replace(&mut found[at.index()], true) {
-                open.extend(self.dependents(at).iter().filter(|it| !runs(**it)));
+                open.extend(self.dependents(at).iter().filter(|dependent| !runs(**dependent)));
                 // Nothing starts in a frame that does not open.
                 open.extend(self.children(at));
             }
@@ -90,8 +90,8 @@ impl Links {
         let mut found = vec![false; self.dependents.len()];
         let mut open = vec![step];
         while let Some(at) = open.pop() {
-            let around = std::iter::successors(Some(at), |it| plan(*it).frame);
-            let needs = around.flat_map(|it| plan(it).needs.iter().copied());
+            let around = std::iter::successors(Some(at), |value| plan(*value).frame);
+            let needs = around.flat_map(|step| plan(step).needs.iter().copied());
             let inner = self.children(at).iter().copied().filter(|_| at != step);
             for next in needs.chain(inner) {
                 if !std::mem::replace(&mut found[next.index()], true) {
@@ -110,9 +110,9 @@ pub(super) fn runs_after_a_rejection(step: &PlanStep) -> bool {
 
 /// True when a step starts after a rejection in any case, as far as its condition goes.
 pub(super) fn always_runs_after_a_rejection(step: &PlanStep) -> bool {
-    let holds = |it: &String| {
-        cuelight_expression::parse(it)
-            .is_ok_and(|it| it.must_hold(|function| function == StatusFunction::Always))
+    let holds = |condition: &String| {
+        cuelight_expression::parse(condition)
+            .is_ok_and(|expr| expr.must_hold(|function| function == StatusFunction::Always))
     };
     step.condition.as_ref().is_some_and(holds)
 }
@@ -122,13 +122,14 @@ pub(super) fn runs_without_success(step: &PlanStep) -> bool {
     use StatusFunction::{Always, Cancelled, Failure};
     let all: [&[StatusFunction]; 4] =
         [&[Always], &[Always, Failure], &[Always, Cancelled], &[Always, Failure, Cancelled]];
-    all.iter().any(|it| may_start(step, it))
+    all.iter().any(|functions| may_start(step, functions))
 }
 
 /// True when the condition of a step may hold while these status functions are true.
 fn may_start(step: &PlanStep, true_ones: &[StatusFunction]) -> bool {
-    let holds = |it: &String| {
-        cuelight_expression::parse(it).is_ok_and(|it| it.may_hold(|function| true_ones.contains(&function)))
+    let holds = |condition: &String| {
+        cuelight_expression::parse(condition)
+            .is_ok_and(|expr| expr.may_hold(|function| true_ones.contains(&function)))
     };
     step.condition.as_ref().is_some_and(holds)
 }

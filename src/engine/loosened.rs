@@ -38,27 +38,28 @@ impl<'a> Side<'a> {
     }
 
     fn behind(&self, gate: StepIx) -> Vec<bool> {
-        self.links.behind(|it| self.step(it), gate)
+        self.links.behind(|step| self.step(step), gate)
     }
 
     /// The steps that cannot start without an approval of this gate, whatever failed.
     fn guarded(&self, gate: StepIx) -> Vec<bool> {
-        self.links.held_back(|it| self.step(it), gate, |it| self.without_success[it.index()])
+        self.links.held_back(|step| self.step(step), gate, |step| self.without_success[step.index()])
     }
 
     /// The steps that cannot start after a rejection of it, as long as nothing failed.
     fn guarded_by_a_rejection(&self, gate: StepIx) -> Vec<bool> {
-        self.links.held_back(|it| self.step(it), gate, |it| self.after_a_rejection[it.index()])
+        self.links.held_back(|step| self.step(step), gate, |step| self.after_a_rejection[step.index()])
     }
 
     fn above(&self, step: StepIx) -> Vec<bool> {
-        self.links.above(|it| self.step(it), step)
+        self.links.above(|step| self.step(step), step)
     }
 }
 
 /// Refuses a correction that removes or loosens a gate, or lets a step out from behind one.
 pub(super) fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
-    let gates: Vec<StepIx> = places(old).filter(|it| is_or_makes_gate(&old.steps[it.index()])).collect();
+    let gates: Vec<StepIx> =
+        places(old).filter(|place| is_or_makes_gate(&old.steps[place.index()])).collect();
     let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
     if work > CORRECTION_COMPARES_MAX {
         return Err(format!(
@@ -68,7 +69,7 @@ pub(super) fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepI
         ));
     }
     let known: BTreeSet<StepIx> = pairs.values().copied().collect();
-    let added: Vec<StepIx> = places(new).filter(|it| !known.contains(it)).collect();
+    let added: Vec<StepIx> = places(new).filter(|place| !known.contains(place)).collect();
     let (was, is) = (Side::of(old), Side::of(new));
     let mut gained = Gained { was: &was, is: &is, pairs, steps: BTreeMap::new() };
     for at in gates {
@@ -114,7 +115,7 @@ fn keeps_behind(
     let (behind, behind_now) = (was.behind(gate), is.behind(place));
     let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
     let (rejected, rejected_now) = (was.guarded_by_a_rejection(gate), is.guarded_by_a_rejection(place));
-    for at in places(was.plan).filter(|it| behind[it.index()]) {
+    for at in places(was.plan).filter(|place| behind[place.index()]) {
         let Some(there) = pairs.get(&at).copied() else { continue };
         let (before, now) = (was.step(at), is.step(there));
         // Such a condition may have read the answer of the gate.
@@ -132,7 +133,7 @@ fn keeps_behind(
             ));
         }
         let by_failure = rejected[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
-        if by_failure && let Some(new) = gained.by(at, there).find(|it| !guarded_now[it.index()]) {
+        if by_failure && let Some(new) = gained.by(at, there).find(|step| !guarded_now[step.index()]) {
             return Err(format!(
                 "{} stands behind the gate {id} and runs also after a failure, and {} was not before it; let it run after \
                  success alone, or start a new run",
@@ -142,10 +143,10 @@ fn keeps_behind(
         }
     }
     // A new step could be the removed one by another name.
-    let gone = places(was.plan).filter(|it| behind[it.index()] && !pairs.contains_key(it));
+    let gone = places(was.plan).filter(|place| behind[place.index()] && !pairs.contains_key(place));
     for gone in gone {
         let held = if guarded[gone.index()] { &guarded_now } else { &behind_now };
-        if let Some(free) = added.iter().find(|it| !held[it.index()]) {
+        if let Some(free) = added.iter().find(|step| !held[step.index()]) {
             return Err(format!(
                 "{} stood behind the gate {id} and is gone, and the new step {} does not wait for that gate; let it need \
                  the gate, or start a new run",
@@ -169,7 +170,7 @@ impl Gained<'_> {
     fn by(&mut self, at: StepIx, there: StepIx) -> impl Iterator<Item = StepIx> + '_ {
         let Self { was, is, pairs, steps } = self;
         let found = steps.entry(at).or_insert_with(|| moved_before((was, at), (is, there), pairs));
-        found.iter().copied().filter(|it| !matches!(is.step(*it).work, Work::Gate(_)))
+        found.iter().copied().filter(|value| !matches!(is.step(*value).work, Work::Gate(_)))
     }
 }
 
@@ -180,9 +181,9 @@ fn moved_before(
     pairs: &BTreeMap<StepIx, StepIx>,
 ) -> Vec<StepIx> {
     let (above, above_now) = (was.above(at), is.above(there));
-    let before = pairs.iter().filter(|it| above[it.0.index()]);
-    let known: BTreeSet<StepIx> = before.map(|it| *it.1).collect();
-    places(is.plan).filter(|it| above_now[it.index()] && !known.contains(it)).collect()
+    let before = pairs.iter().filter(|entry| above[entry.0.index()]);
+    let known: BTreeSet<StepIx> = before.map(|entry| *entry.1).collect();
+    places(is.plan).filter(|place| above_now[place.index()] && !known.contains(place)).collect()
 }
 
 /// The gates whose condition reads failures, and before which a correction changes something: a failure that it brings
@@ -192,21 +193,28 @@ pub(super) fn gates_after_a_change(
     new: &Plan,
     pairs: &BTreeMap<StepIx, StepIx>,
 ) -> BTreeSet<StepIx> {
-    let reads = |it: &PlanStep| {
-        matches!(it.work, Work::Gate(_)) && it.condition.as_deref().is_some_and(asks_for_failures)
+    let reads = |step: &PlanStep| {
+        matches!(step.work, Work::Gate(_)) && step.condition.as_deref().is_some_and(asks_for_failures)
     };
     if !new.steps.iter().any(reads) {
         return BTreeSet::new();
     }
     let (was, is) = (Side::of(old), Side::of(new));
-    let rewritten: BTreeSet<StepIx> =
-        pairs.iter().filter(|it| whole(old, *it.0) != whole(new, *it.1)).map(|it| *it.1).collect();
+    let rewritten: BTreeSet<StepIx> = pairs
+        .iter()
+        .filter(|entry| whole(old, *entry.0) != whole(new, *entry.1))
+        .map(|entry| *entry.1)
+        .collect();
     let is_changed = |(at, there): (&StepIx, &StepIx)| {
         let above = is.above(*there);
-        rewritten.iter().any(|it| above[it.index()])
+        rewritten.iter().any(|step| above[step.index()])
             || !moved_before((&was, *at), (&is, *there), pairs).is_empty()
     };
-    pairs.iter().filter(|it| reads(is.step(*it.1)) && is_changed(*it)).map(|it| *it.1).collect()
+    pairs
+        .iter()
+        .filter(|entry| reads(is.step(*entry.1)) && is_changed(*entry))
+        .map(|entry| *entry.1)
+        .collect()
 }
 
 /// The frame around a gate that could now go by without it, and the key by which.
@@ -222,7 +230,7 @@ fn looser_around((old, was): (&Plan, StepIx), (new, is): (&Plan, StepIx)) -> Opt
             ("`on-error`", a.on_error == b.on_error),
             ("`fallback`", a.fallback == b.fallback),
         ];
-        if let Some((what, _)) = rules.into_iter().find(|it| !it.1) {
+        if let Some((what, _)) = rules.into_iter().find(|rule| !rule.1) {
             return Some((b.id.clone(), what));
         }
         (was, is) = (above(old, before), above(new, now));
@@ -238,10 +246,10 @@ fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
 
 /// True when the new quorum wants at least the people of the old one.
 fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
-    let all = |it: &[Quorum]| it.iter().map(|it| it.count).sum::<u32>().max(1);
+    let all = |quorums: &[Quorum]| quorums.iter().map(|quorum| quorum.count).sum::<u32>().max(1);
     // A group may stand there several times.
-    let of_group = |it: &[Quorum], group: &Option<String>| {
-        it.iter().filter(|it| it.group == *group).map(|it| it.count).sum::<u32>()
+    let of_group = |quorums: &[Quorum], group: &Option<String>| {
+        quorums.iter().filter(|quorum| quorum.group == *group).map(|quorum| quorum.count).sum::<u32>()
     };
     let stands = |before: &Quorum| {
         before.group.is_none() || of_group(is, &before.group) >= of_group(was, &before.group)
@@ -252,7 +260,8 @@ fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
 /// True when every field is asked for as strictly as before. With `asks_all` an optional field must be answered too, as at high risk.
 fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
     let stands = |before: &Need, now: &Need| {
-        let is_fewer = !now.choices.is_empty() && now.choices.iter().all(|it| before.choices.contains(it));
+        let is_fewer =
+            !now.choices.is_empty() && now.choices.iter().all(|choice| before.choices.contains(choice));
         // A default answers the field in the place of whoever approves. Whoever corrects may take it away, and gives no other one: a
         // value that nobody has asked for would be approved by who expects the one before.
         let fills_in = (now.required || asks_all) && now.default.is_some() && now.default != before.default;
@@ -283,7 +292,7 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
         ("`if`", is_as_wide),
         ("`auto`", is.auto.is_none() || was.auto == is.auto),
         ("`require`", wants_as_many(&was.require, &is.require)),
-        ("`forbid`", was.forbid.iter().all(|it| is.forbid.contains(it))),
+        ("`forbid`", was.forbid.iter().all(|text| is.forbid.contains(text))),
         ("`escalate`", was.escalate == is.escalate),
         ("`matrix`", was.matrix == is.matrix),
         ("`risk`", was.risk <= is.risk),
@@ -292,11 +301,11 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
         ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
         ("`proof`", !was.touch || is.touch),
         ("`form`", fields_stand(&was.form, &is.form, is.risk >= Risk::Irreversible)),
-        ("`evidence`", was.evidence.iter().all(|it| is.evidence.contains(it))),
-        ("`binds`", was.binds.iter().all(|it| is.binds.contains(it))),
+        ("`evidence`", was.evidence.iter().all(|text| is.evidence.contains(text))),
+        ("`binds`", was.binds.iter().all(|bind| is.binds.contains(bind))),
         ("`undo-window`", window_stands(was, is)),
         ("`timeout`", is.on_timeout != OnTimeout::Approve || was.timeout == is.timeout),
         ("`reason`", !was.reason_required || is.reason_required),
     ];
-    rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
+    rules.into_iter().filter(|rule| !rule.1).map(|rule| rule.0).collect()
 }

@@ -73,7 +73,7 @@ impl PeoplePolicy {
     /// `root-owned`, `self-declared`, `signed by ops (SHA256:…)`
     pub fn standing(&self) -> String {
         match &self.signed_by {
-            Some(it) => format!("signed by {} ({})", it.name, it.key),
+            Some(signed_by) => format!("signed by {} ({})", signed_by.name, signed_by.key),
             None if self.self_declared => "self-declared".to_owned(),
             None => "root-owned".to_owned(),
         }
@@ -98,7 +98,7 @@ impl Membership {
     /// it asks for touched security keys.
     pub fn new(people: BTreeMap<String, Member>, contents: Digest, standing: Standing, touch: bool) -> Self {
         let self_declared = standing == Standing::SelfDeclared;
-        let signed_by = if let Standing::Signed(it) = standing { Some(it) } else { None };
+        let signed_by = if let Standing::Signed(signer) = standing { Some(signer) } else { None };
         let text = canonical_json(&(&people, contents, self_declared));
         // Nothing is added for a file without both, whose hash stays what it was.
         let more = canonical_json(&(&signed_by, touch));
@@ -109,25 +109,27 @@ impl Membership {
     }
 
     fn has(&self, principal: &str, group: &str) -> bool {
-        self.people.get(principal).is_some_and(|it| it.groups.iter().any(|it| it == group))
+        self.people.get(principal).is_some_and(|person| person.groups.iter().any(|other| other == group))
     }
 
     fn name(&self, principal: &str) -> Option<&str> {
-        self.people.get(principal).map(|it| it.name.as_str())
+        self.people.get(principal).map(|person| person.name.as_str())
     }
 
     /// `ann +sre, bob -oncall`: the differences from the people before.
     pub fn changes_from(&self, before: Option<&Self>) -> Vec<String> {
         let nobody = BTreeMap::new();
-        let old = before.map_or(&nobody, |it| &it.people);
+        let old = before.map_or(&nobody, |membership| &membership.people);
         let groups = |of: &BTreeMap<String, Member>, principal: &str| {
-            of.get(principal).map(|it| it.groups.clone()).unwrap_or_default()
+            of.get(principal).map(|person| person.groups.clone()).unwrap_or_default()
         };
         let mut out = Vec::new();
-        for (principal, member) in old.iter().chain(self.people.iter().filter(|it| !old.contains_key(it.0))) {
+        for (principal, member) in
+            old.iter().chain(self.people.iter().filter(|entry| !old.contains_key(entry.0)))
+        {
             let (had, has) = (groups(old, principal), groups(&self.people, principal));
-            let gained = has.iter().filter(|it| !had.contains(it)).map(|it| format!("+{it}"));
-            let lost = had.iter().filter(|it| !has.contains(it)).map(|it| format!("-{it}"));
+            let gained = has.iter().filter(|group| !had.contains(group)).map(|group| format!("+{group}"));
+            let lost = had.iter().filter(|text| !has.contains(text)).map(|text| format!("-{text}"));
             let words: Vec<String> = gained.chain(lost).collect();
             if !words.is_empty() {
                 out.push(format!("{} {}", member.name, words.join(" ")));
@@ -163,7 +165,7 @@ impl PeopleInForce {
 
     /// True when a touched security key is asked for at gates of the highest risk.
     pub(super) fn wants_touch(&self) -> bool {
-        [&self.now, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
+        [&self.now, &self.proven].into_iter().flatten().any(|membership| membership.policy.touch)
     }
 }
 
@@ -186,9 +188,9 @@ impl GatePeople {
         rule: &GateRule,
         PeopleInForce { now, proven }: &PeopleInForce,
     ) -> Self {
-        let is_of_ask = |it: &&Arc<Membership>| {
-            it.policy.is_roots()
-                || ask.policy.as_ref() == Some(&it.policy)
+        let is_of_ask = |membership: &&Arc<Membership>| {
+            membership.policy.is_roots()
+                || ask.policy.as_ref() == Some(&membership.policy)
                 || !ask.touch && !asks_for_people(rule)
         };
         Self { opening: now.as_ref().filter(is_of_ask).cloned(), now: now.clone(), proven: proven.clone() }
@@ -207,7 +209,7 @@ impl GatePeople {
     /// True when a touched security key is asked for at the highest risk: no edit of the file takes that from
     /// an open gate.
     pub(super) fn wants_touch(&self) -> bool {
-        [&self.opening, &self.now, &self.proven].into_iter().flatten().any(|it| it.policy.touch)
+        [&self.opening, &self.now, &self.proven].into_iter().flatten().any(|opening| opening.policy.touch)
     }
 }
 
@@ -221,20 +223,21 @@ impl Gate {
     pub fn counted(&self, actor: &Actor) -> Actor {
         let GatePeople { opening, now: Some(now), .. } = &self.people else {
             // Of a fold without people the ask says whose word their groups are.
-            let counts = self.ask.policy.as_ref().is_none_or(|it| it.counts_at(self.ask.risk));
+            let counts = self.ask.policy.as_ref().is_none_or(|policy| policy.counts_at(self.ask.risk));
             let groups = if counts { actor.groups.clone() } else { Vec::new() };
             return Actor { groups, ..actor.clone() };
         };
         let principal = actor.principal();
-        let was_in = |group: &String| opening.as_ref().is_some_and(|it| it.has(&principal, group));
-        let counts = |it: &&String| was_in(it) && now.has(&principal, it);
+        let was_in = |group: &String| opening.as_ref().is_some_and(|opening| opening.has(&principal, group));
+        let counts = |group: &&String| was_in(group) && now.has(&principal, group);
         let all = if now.policy.counts_at(self.ask.risk) { &*actor.groups } else { &[] };
         Actor { groups: all.iter().filter(counts).cloned().collect(), ..actor.clone() }
     }
 
     /// True when these groups are the user's own word.
     pub(super) fn is_self_declared(&self, voter: &Actor) -> bool {
-        !voter.groups.is_empty() && self.people.now.as_ref().is_some_and(|it| it.policy.self_declared)
+        !voter.groups.is_empty()
+            && self.people.now.as_ref().is_some_and(|membership| membership.policy.self_declared)
     }
 
     /// True when a rule names this person, `NAME` or `group:NAME`, as somebody who may decide.
@@ -244,7 +247,7 @@ impl Gate {
         }
         let GatePeople { opening, now: Some(now), .. } = &self.people else { return true };
         let principal = actor.principal();
-        let is_same = now.name(&principal) == opening.as_ref().and_then(|it| it.name(&principal));
+        let is_same = now.name(&principal) == opening.as_ref().and_then(|opening| opening.name(&principal));
         let is_known = now.policy.counts_at(self.ask.risk) || now.name(&principal).is_none();
         name.starts_with("group:") || is_same && is_known
     }
@@ -254,8 +257,8 @@ impl Gate {
     pub(super) fn is_or_was_excluded(&self, entry: &str, actor: &Actor) -> bool {
         let principal = actor.principal();
         let GatePeople { opening, now, proven } = &self.people;
-        let as_member = |it: &Arc<Membership>| {
-            let Member { name, groups, .. } = it.people.get(&principal)?.clone();
+        let as_member = |membership: &Arc<Membership>| {
+            let Member { name, groups, .. } = membership.people.get(&principal)?.clone();
             Some(Actor { name, groups, ..actor.clone() })
         };
         let members = [opening, now, proven].into_iter().flatten().filter_map(as_member);
@@ -266,14 +269,14 @@ impl Gate {
     /// asked.
     pub(super) fn key_is_new(&self, actor: &Actor) -> Option<String> {
         let Proof::Signature(signature) = &actor.proof else { return None };
-        let now = self.people.now.as_ref().filter(|it| it.policy.signed_by.is_some())?;
+        let now = self.people.now.as_ref().filter(|membership| membership.policy.signed_by.is_some())?;
         let opening = self.people.opening.as_ref();
-        if opening.is_some_and(|it| it.policy.digest == now.policy.digest) {
+        if opening.is_some_and(|opening| opening.policy.digest == now.policy.digest) {
             return None;
         }
         let principal = actor.principal();
-        let member = opening.and_then(|it| it.people.get(&principal));
-        let had = member.is_some_and(|it| it.keys.contains(&signature.key));
+        let member = opening.and_then(|opening| opening.people.get(&principal));
+        let had = member.is_some_and(|member| member.keys.contains(&signature.key));
         let name = &actor.name;
         (!had).then(|| {
             format!("this key of {name} was added after {} opened; start a new run to use it", self.id)
@@ -283,7 +286,7 @@ impl Gate {
     /// The reason why a group of this person does not count, when they would be asked if it did.
     pub(super) fn counts_not(&self, actor: &Actor) -> Option<String> {
         let now = self.people.now.as_ref()?;
-        let would = |it: &Actor| quorum::could_fill(&self.ask.require, self.escalated.as_deref(), it);
+        let would = |actor: &Actor| quorum::could_fill(&self.ask.require, self.escalated.as_deref(), actor);
         if !would(actor) || would(&self.counted(actor)) {
             return None;
         }
@@ -302,37 +305,38 @@ impl Gate {
 
 /// The groups of a quorum for people: `sre or product`.
 pub(super) fn groups_of(require: &[Quorum]) -> String {
-    let groups: Vec<&str> = require.iter().filter_map(|it| it.group.as_deref()).collect();
+    let groups: Vec<&str> = require.iter().filter_map(|quorum| quorum.group.as_deref()).collect();
     groups.join(" or ")
 }
 
 /// True when an answer depends on names or groups.
 pub(super) fn asks_for_people(rule: &GateRule) -> bool {
-    rule.require.iter().any(|it| it.group.is_some())
+    rule.require.iter().any(|quorum| quorum.group.is_some())
         || rule.escalate.is_some()
-        || rule.forbid.iter().any(|it| it != "run.actor")
+        || rule.forbid.iter().any(|text| text != "run.actor")
 }
 
 impl Turn<'_> {
     /// Takes in a new `people.toml`. A change is an event, and every open gate that depends on it asks again.
     pub(super) fn declare_people(&mut self, people: Membership) {
         let before = self.world.people.now();
-        if before.map_or(people.people.is_empty(), |it| it.policy == people.policy) {
+        if before.map_or(people.people.is_empty(), |membership| membership.policy == people.policy) {
             return;
         }
-        let changes = people.changes_from(before.map(|it| &**it));
-        let before = before.map(|it| it.policy.digest);
+        let changes = people.changes_from(before.map(|membership| &**membership));
+        let before = before.map(|membership| membership.policy.digest);
         let why = changed_words(&changes, &people.policy);
         self.emit(Fact::People(PeopleEvent::Changed { people: Box::new(people), before, changes }));
-        let depends = |it: &&Gate| {
+        let depends = |gate: &&Gate| {
             let asks_otherwise = || {
-                let rule = &it.rule;
-                let touch = rule.touch || rule.risk >= Risk::Irreversible && it.people.wants_touch();
-                asks_for_people(rule) || touch || it.ask.touch
+                let rule = &gate.rule;
+                let touch = rule.touch || rule.risk >= Risk::Irreversible && gate.people.wants_touch();
+                asks_for_people(rule) || touch || gate.ask.touch
             };
-            it.is_open() && !it.anew && !it.for_budget && asks_otherwise()
+            gate.is_open() && !gate.anew && !gate.for_budget && asks_otherwise()
         };
-        let gates: Vec<_> = self.world.gates.values().filter(depends).map(|it| (it.run, it.step)).collect();
+        let gates: Vec<_> =
+            self.world.gates.values().filter(depends).map(|gate| (gate.run, gate.step)).collect();
         for (run, step) in gates {
             self.emit_step(run, step, StepEvent::Reopened { why: why.clone(), gates: Vec::new() });
         }

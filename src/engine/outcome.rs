@@ -41,11 +41,13 @@ pub(super) fn judge(
         };
     }
     let text = |name: &str| written.get(name).and_then(Value::as_str).unwrap_or_default();
-    let source = plan.confidence.as_ref().and_then(|it| it.from.as_deref()).unwrap_or("confidence");
-    let reported = written.get(source).and_then(|it| Score::parse(&cuelight_expression::to_text(it)));
-    let unsaid = tool.map_or(CONFIDENCE_DEFAULT, |it| it.reliability);
+    let source =
+        plan.confidence.as_ref().and_then(|confidence| confidence.from.as_deref()).unwrap_or("confidence");
+    let reported = written.get(source).and_then(|output| Score::parse(&cuelight_expression::to_text(output)));
+    let unsaid = tool.map_or(CONFIDENCE_DEFAULT, |tool| tool.reliability);
     let confidence = reported.unwrap_or(unsaid);
-    let below = plan.confidence.as_ref().filter(|it| confidence < it.min).map(|it| it.below);
+    let below =
+        plan.confidence.as_ref().filter(|rule| confidence < rule.min).map(|confidence| confidence.below);
     Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
 }
 
@@ -63,9 +65,9 @@ pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value
         OutputType::Object => "object",
         OutputType::Array => "array",
     };
-    let fits = |it: &Value| {
-        let whole = it.is_i64() || it.is_u64();
-        type_name(it) == wanted && (kind != OutputType::Integer || whole)
+    let fits = |value: &Value| {
+        let whole = value.is_i64() || value.is_u64();
+        type_name(value) == wanted && (kind != OutputType::Integer || whole)
     };
     if fits(&value) {
         return Ok(value);

@@ -13,8 +13,11 @@ pub(super) fn is_reached(require: &[Quorum], voters: &[&Actor]) -> bool {
 pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
     let anybody = [Quorum { group: None, count: 1 }];
     let require = if require.is_empty() { &anybody } else { require };
-    let places: Vec<usize> =
-        require.iter().enumerate().flat_map(|(index, it)| (0..it.count).map(move |_| index)).collect();
+    let places: Vec<usize> = require
+        .iter()
+        .enumerate()
+        .flat_map(|(index, quorum)| (0..quorum.count).map(move |_| index))
+        .collect();
     let filled = assign(require, &places, voters);
     let mut out: Vec<(Option<String>, u32)> = Vec::new();
     for (index, quorum) in require.iter().enumerate() {
@@ -30,14 +33,14 @@ pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<Stri
 /// True if this person could fill any place at all.
 pub(super) fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
     require.is_empty()
-        || require.iter().any(|it| fits(it, actor))
+        || require.iter().any(|quorum| fits(quorum, actor))
         || escalated.is_some_and(|to| is_addressed(to, actor))
 }
 
 /// True if a text means this person: a name, or `group:NAME`.
 pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
     match text.strip_prefix("group:") {
-        Some(group) => actor.groups.iter().any(|it| it == group),
+        Some(group) => actor.groups.iter().any(|other| other == group),
         None => actor.name == text,
     }
 }
@@ -45,7 +48,9 @@ pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
 /// True when an entry of `forbid` names this person: a principal, a name, or a group of theirs. `forbid:
 /// [sre]` means the group as `require: [sre]` does, with and without `group:`.
 pub(super) fn is_excluded(entry: &str, actor: &Actor) -> bool {
-    entry == actor.principal() || is_addressed(entry, actor) || actor.groups.iter().any(|it| it == entry)
+    entry == actor.principal()
+        || is_addressed(entry, actor)
+        || actor.groups.iter().any(|group| group == entry)
 }
 
 fn fits(quorum: &Quorum, actor: &Actor) -> bool {
@@ -96,19 +101,19 @@ mod tests {
     fn check(require: &str, people: &str) -> bool {
         let require: Vec<Quorum> = require
             .split(", ")
-            .filter(|it| !it.is_empty())
-            .map(|it| {
-                let (group, count) = it.split_once(' ').expect("group count");
+            .filter(|part| !part.is_empty())
+            .map(|part| {
+                let (group, count) = part.split_once(' ').expect("group count");
                 let group = (group != "any").then(|| group.to_owned());
                 Quorum { group, count: count.parse().expect("a number") }
             })
             .collect();
         let people: Vec<Actor> = people
             .split(", ")
-            .filter(|it| !it.is_empty())
+            .filter(|person| !person.is_empty())
             .enumerate()
-            .map(|(uid, it)| {
-                let mut words = it.split(' ').map(str::to_owned);
+            .map(|(uid, person)| {
+                let mut words = person.split(' ').map(str::to_owned);
                 let name = words.next().expect("a name");
                 let proof = Proof::OsUser(u32::try_from(uid).expect("few people"));
                 Actor { name, proof, groups: words.collect(), channel: Channel::Console }

@@ -20,21 +20,21 @@ use std::{
 pub(super) fn partial_result(run: &Run) -> PartialResult {
     let leaves = || {
         let all = (0..run.steps.len()).map(StepIx::from_index);
-        all.filter(|it| !matches!(run.plan_step(*it).work, Work::Frame(_)))
+        all.filter(|step| !matches!(run.plan_step(*step).work, Work::Frame(_)))
     };
     let count = |wanted: &dyn Fn(StepState) -> bool| {
-        u32::try_from(leaves().filter(|it| wanted(run.step(*it).state())).count()).unwrap_or(u32::MAX)
+        u32::try_from(leaves().filter(|step| wanted(run.step(*step).state())).count()).unwrap_or(u32::MAX)
     };
     let completed = count(&StepState::is_done);
-    let failed = count(&|it| matches!(it, StepState::Failed | StepState::Rejected));
+    let failed = count(&|state| matches!(state, StepState::Failed | StepState::Rejected));
     let total = u32::try_from(leaves().count()).unwrap_or(u32::MAX);
-    let first = run.aborted.or_else(|| leaves().find(|it| run.step(*it).error.is_some()));
-    let mode = first.and_then(|it| run.step(it).error.as_ref()).map(|it| it.mode);
+    let first = run.aborted.or_else(|| leaves().find(|step| run.step(*step).error.is_some()));
+    let mode = first.and_then(|aborted| run.step(aborted).error.as_ref()).map(|error| error.mode);
     // What ended the run as a whole says why, where no step does.
     let mode = mode.or(run.timed_out.then_some(FailureMode::SystemTimeout));
     let mode = mode.or(run.cancelling.then_some(FailureMode::UserCancelled));
     let ratio = Score::ratio(u64::from(completed), u64::from(total));
-    let manual = mode.is_none_or(|it| it.is_terminal() || !it.is_retryable() && !is_plain(it));
+    let manual = mode.is_none_or(|mode| mode.is_terminal() || !mode.is_retryable() && !is_plain(mode));
     let suggestion = match ratio.0 {
         _ if manual => "manual",
         7500.. => "retry-failed",
@@ -47,7 +47,7 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
         remaining: total - completed - failed,
         completion_ratio: ratio,
         failure_mode: mode,
-        failure_point: first.map(|it| run.plan_step(it).id.clone()),
+        failure_point: first.map(|aborted| run.plan_step(aborted).id.clone()),
         suggestion: suggestion.to_owned(),
         last_done: last_done(run),
     }
@@ -55,8 +55,8 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
 
 /// The step that completed last, of those that were not undone.
 fn last_done(run: &Run) -> Option<String> {
-    let last = run.completed.iter().rev().find(|it| run.step(**it).state().is_done());
-    last.map(|it| run.plan_step(*it).id.clone())
+    let last = run.completed.iter().rev().find(|step| run.step(**step).state().is_done());
+    last.map(|step| run.plan_step(*step).id.clone())
 }
 
 /// A plain non-zero exit: trying again is a person's choice, and may well help.
@@ -115,7 +115,7 @@ impl Turn<'_> {
             return Err(refused("its past is read by the owner of the workspace; ask that one"));
         };
         let mut then = World::default();
-        events.iter().filter(|it| it.fact.run() == Some(of)).for_each(|it| then.apply(it));
+        events.iter().filter(|event| event.fact.run() == Some(of)).for_each(|event| then.apply(event));
         let run =
             then.runs.remove(&of).ok_or_else(|| refused("it had not begun by then; name a later event"))?;
         let given = plan_of(of, verb, corrected)?;
@@ -135,15 +135,15 @@ impl Turn<'_> {
         let mut people = BTreeSet::new();
         for at in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(at);
-            for id in plan.work.frame().into_iter().flat_map(|it| &it.asked) {
+            for id in plan.work.frame().into_iter().flat_map(|frame| &frame.asked) {
                 excluded.entry(id.clone()).or_default();
                 people.insert(id.clone());
             }
             let Some(rule) = plan.work.gate() else { continue };
-            let it = run.step(at);
-            if it.has_asked || rule.asks {
+            let step = run.step(at);
+            if step.has_asked || rule.asks {
                 people.insert(plan.id.clone());
-            } else if it.gate.is_none() {
+            } else if step.gate.is_none() {
                 continue;
             }
             let names = excluded.entry(plan.id.clone()).or_default();
@@ -178,7 +178,7 @@ impl Turn<'_> {
         let here: BTreeMap<StepIx, StepIx> = steps.iter().copied().collect();
         // Without a correction every step stands where it stood, also one that is not kept.
         let stays = corrected.is_none();
-        let place = |it: StepIx| if stays { Some(it) } else { here.get(&it).copied() };
+        let place = |step: StepIx| if stays { Some(step) } else { here.get(&step).copied() };
         let id = self.world.next_run_id();
         let created = RunEvent::Created {
             plan_hash: if is_same { run.plan_hash } else { plan.hash() },
@@ -221,13 +221,13 @@ fn plan_of(run: RunId, verb: &str, corrected: Option<Box<Correction>>) -> Result
 /// The steps of the plan that keep their results. A frame is kept only with all that stands in it.
 fn kept(run: &Run, from: RetryFrom) -> BTreeSet<StepIx> {
     let all = || (0..run.plan.steps.len()).map(StepIx::from_index);
-    let done: BTreeSet<StepIx> = all().filter(|it| run.step(*it).state().is_done()).collect();
+    let done: BTreeSet<StepIx> = all().filter(|step| run.step(*step).state().is_done()).collect();
     let mut kept = match from {
         RetryFrom::All => BTreeSet::new(),
         RetryFrom::Failed => done,
         RetryFrom::Checkpoint => {
-            let open =
-                all().filter(|it| !run.step(*it).state().is_done() && run.plan_step(*it).frame.is_none());
+            let open = all()
+                .filter(|step| !run.step(*step).state().is_done() && run.plan_step(*step).frame.is_none());
             let mut common: Option<BTreeSet<StepIx>> = None;
             for step in open {
                 let above = ancestors(run, step);
@@ -237,15 +237,17 @@ fn kept(run: &Run, from: RetryFrom) -> BTreeSet<StepIx> {
                 });
             }
             // Where all is done by now, by hand for instance, all of it stands.
-            common.map_or(done.clone(), |it| done.intersection(&it).copied().collect())
+            common.map_or(done.clone(), |common| done.intersection(&common).copied().collect())
         }
     };
     // A step in a computed matrix or an undone, reopened frame has no place in the new plan until that opens.
     let closed: Vec<StepIx> =
-        kept.iter().copied().filter(|it| matches!(run.plan_step(*it).work, Work::Frame(_))).collect();
+        kept.iter().copied().filter(|step| matches!(run.plan_step(*step).work, Work::Frame(_))).collect();
     for frame in closed {
         kept.extend(
-            frame::descendants(run, frame).into_iter().filter(|it| it.index() < run.plan.steps.len()),
+            frame::descendants(run, frame)
+                .into_iter()
+                .filter(|descendant| descendant.index() < run.plan.steps.len()),
         );
     }
     kept
@@ -265,35 +267,39 @@ fn ancestors(run: &Run, step: StepIx) -> BTreeSet<StepIx> {
 
 /// The result of a step, for a run that takes it over, in which steps have other places.
 fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) -> StepEvent {
-    let it = run.step(step);
+    let this_step = run.step(step);
     if !run.step(step).state().is_done() {
         return StepEvent::Skipped { why: crate::Why::Kept };
     }
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
     let planned = run.plan.steps.len();
     let (mut released, mut released_fallbacks, mut later) = (Vec::new(), Vec::new(), Vec::new());
-    for other in run.beyond(step).into_iter().filter(|it| is_gate && it.index() < planned) {
-        let approval = run.step(other).approvals.iter().find(|it| it.gate == step);
+    for other in run.beyond(step).into_iter().filter(|step| is_gate && step.index() < planned) {
+        let approval = run.step(other).approvals.iter().find(|approval| approval.gate == step);
         if let (Some(at), Some(approval)) = (place(other), approval) {
             later.extend(approval.calls.is_empty().then_some(at));
             released.extend(approval.calls.iter().map(|call| (at, *call)));
             released_fallbacks.extend(approval.fallbacks.iter().map(|(which, hash)| (at, *which, *hash)));
         }
     }
-    let origin = it.origin.clone();
+    let origin = this_step.origin.clone();
     let origin = origin.unwrap_or_else(|| Box::new(Origin { run: run.id, by: None, reason: String::new() }));
     StepEvent::Completed {
-        outputs: it.outputs.clone(),
-        confidence: it.confidence,
-        partial: it.state() == StepState::Partial,
-        fallback: it.work,
+        outputs: this_step.outputs.clone(),
+        confidence: this_step.confidence,
+        partial: this_step.state() == StepState::Partial,
+        fallback: this_step.work,
         kept: true,
         released,
         released_fallbacks,
-        released_later: it.facts.as_ref().filter(|it| is_gate && !it.programs.is_empty()).map(|_| later),
+        released_later: this_step
+            .facts
+            .as_ref()
+            .filter(|facts| is_gate && !facts.programs.is_empty())
+            .map(|_| later),
         origin: Some(origin),
-        bound: it.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
-        cached: it.cached.clone(),
-        given: it.called.as_ref().map(|it| Box::new(it.input.clone())),
+        bound: this_step.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
+        cached: this_step.cached.clone(),
+        given: this_step.called.as_ref().map(|called| Box::new(called.input.clone())),
     }
 }

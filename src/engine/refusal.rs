@@ -14,7 +14,7 @@ pub enum Refusal {
     NoGate(GateId),
     #[error("could not find that step in {0}; `cuelight show {0}` lists its steps")]
     NoStep(RunId),
-    #[error("could not {verb} {run}: it is {state}{}", .valid.as_deref().map(|it| format!("; {it}")).unwrap_or_default())]
+    #[error("could not {verb} {run}: it is {state}{}", .valid.as_deref().map(|value| format!("; {value}")).unwrap_or_default())]
     RunState { run: RunId, state: RunState, verb: String, valid: Option<String> },
     #[error("could not {}: it is {state}{}", of_step(.verb, .step, *.run), if *.state == StepState::Undoing { "; its undo still runs; wait until `cuelight gates` lists it" } else { "" })]
     StepState { run: RunId, step: String, state: StepState, verb: String },

@@ -36,10 +36,10 @@ mod tests {
         let mut requests = Requests::default();
         let (one, at) = (sha256("test", &[b"one"]), Timestamp(0));
         requests.apply(at, RunId(1), Some("bank"), one);
-        let of = |it: u32| Digest(std::array::from_fn(|at| it.to_be_bytes()[at % 4]));
+        let of = |index: u32| Digest(std::array::from_fn(|at| index.to_be_bytes()[at % 4]));
         let most = u32::try_from(REQUESTS_MAX).expect("a small number");
-        for it in 0..most + 10 {
-            requests.apply(at, RunId(it + 2), Some("shop"), of(it));
+        for index in 0..most + 10 {
+            requests.apply(at, RunId(index + 2), Some("shop"), of(index));
         }
         assert_eq!(requests.run(Some("bank"), one, at), Some(RunId(1)));
         assert_eq!(requests.run(None, one, at), None, "what another project asked for is its own");

@@ -34,26 +34,27 @@ impl Turn<'_> {
 
     fn recover_step(&mut self, id: RunId, step: StepIx, found: &mut BTreeMap<AttemptId, Found>) {
         let run = self.run(id);
-        let it = run.step(step);
-        if let Some(purpose) = it.in_flight {
-            let attempt = AttemptId { run: id, step, number: it.attempts };
+        let this_step = run.step(step);
+        if let Some(purpose) = this_step.in_flight {
+            let attempt = AttemptId { run: id, step, number: this_step.attempts };
             // An agent that came by itself has it, here or not: what it hands back is heard as before.
             if self.world.leases.get(attempt).is_some() {
                 return;
             }
             let unknown = || Found::Unknown(EVIDENCE.to_owned());
             self.recover_call(attempt, purpose, found.remove(&attempt).unwrap_or_else(unknown));
-        } else if it.state() == StepState::Waiting
-            && let Some(asked) = it.asked.clone()
+        } else if this_step.state() == StepState::Waiting
+            && let Some(asked) = this_step.asked.clone()
         {
             let (files, patterns, programs) = *asked;
             self.emit_step(id, step, StepEvent::FactsAsked { files, patterns, programs });
-        } else if it.state() == StepState::Waiting
-            && let Some(gate) = it.gate
-            && let Some(by) = self.world.gates.get(&gate).and_then(|it| it.agreed.clone())
+        } else if this_step.state() == StepState::Waiting
+            && let Some(gate) = this_step.gate
+            && let Some(by) = self.world.gates.get(&gate).and_then(|gate| gate.agreed.clone())
         {
             self.looks_again(gate, &by);
-        } else if it.state() == StepState::Undoing && !it.undo_stuck && it.due.is_none() {
+        } else if this_step.state() == StepState::Undoing && !this_step.undo_stuck && this_step.due.is_none()
+        {
             self.emit(Fact::Undo(id, step, UndoEvent::Again { by: crate::Actor::engine() }));
             self.undo_call(id, step);
         }
@@ -130,12 +131,16 @@ impl Turn<'_> {
     /// No gate is approved because time passed while nobody looked: such timers start again.
     pub(super) fn restart_timers(&mut self) {
         let is_running =
-            |it: &Gate| it.state == GateState::Open && it.due().is_some() && it.approves_by_time();
+            |gate: &Gate| gate.state == GateState::Open && gate.due().is_some() && gate.approves_by_time();
         let waiting: Vec<GateId> =
-            self.world.gates.iter().filter(|it| is_running(it.1)).map(|it| *it.0).collect();
+            self.world.gates.iter().filter(|entry| is_running(entry.1)).map(|entry| *entry.0).collect();
         for id in waiting {
             let timeout = self.world.gates[&id].rule.timeout;
-            self.ask_until(id, timeout.map(|it| self.now + it), "nobody was looking; its timer starts again");
+            self.ask_until(
+                id,
+                timeout.map(|timeout| self.now + timeout),
+                "nobody was looking; its timer starts again",
+            );
         }
     }
 }

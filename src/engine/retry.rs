@@ -78,8 +78,8 @@ mod tests {
         let policy =
             Retry { jitter: Score(1000), max_delay: Span::seconds(60), ..retry(RetryKind::Constant) };
         let drawn: Vec<u64> = (1..50).map(|n| delay(&policy, n, 7, StepIx(3)).0).collect();
-        assert!(drawn.iter().all(|it| (900..=1100).contains(it)), "{drawn:?}");
-        assert!(drawn.iter().any(|it| *it != drawn[0]));
+        assert!(drawn.iter().all(|number| (900..=1100).contains(number)), "{drawn:?}");
+        assert!(drawn.iter().any(|number| *number != drawn[0]));
         assert_eq!(delay(&policy, 1, 7, StepIx(3)), delay(&policy, 1, 7, StepIx(3)));
     }
 

@@ -27,7 +27,7 @@ impl Turn<'_> {
             return Err("the run is ending".to_owned());
         }
         steps.insert(first);
-        for step in steps.iter().filter(|it| **it != gate.step) {
+        for step in steps.iter().filter(|step| **step != gate.step) {
             may_begin_anew(run, *step)?;
             if let Some(kept) = approved_elsewhere(run, *step, &steps) {
                 return Err(kept);
@@ -53,9 +53,9 @@ impl Turn<'_> {
 /// The reason why a step that was kept from another run cannot begin anew: its inputs may be others since a correction, and
 /// the approval that it ran with was given there.
 fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
-    let origin = run.step(step).origin.as_ref().filter(|it| run.is_corrected && it.run != run.id)?;
+    let origin = run.step(step).origin.as_ref().filter(|origin| run.is_corrected && origin.run != run.id)?;
     let gates = run.gates_above(step, |_| true);
-    let stands = gates.iter().any(|it| !steps.contains(it));
+    let stands = gates.iter().any(|gate| !steps.contains(gate));
     (stands && run.plan_step(step).work.is_call()).then(|| {
         format!(
             "{} was approved in {}, which this run corrects, and would not be asked about again; reject it instead",
@@ -67,8 +67,8 @@ fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Opti
 
 /// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.
 fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
-    let (it, plan) = (run.step(step), run.plan_step(step));
-    let under_way = match it.state() {
+    let (this_step, plan) = (run.step(step), run.plan_step(step));
+    let under_way = match this_step.state() {
         StepState::Pending | StepState::Ready => false,
         StepState::Waiting
         | StepState::Running
@@ -83,15 +83,16 @@ fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
         | StepState::Cancelled => false,
     };
     if under_way {
-        return Err(format!("{} is {}; wait for it", plan.id, it.state()));
+        return Err(format!("{} is {}; wait for it", plan.id, this_step.state()));
     }
-    if it.unknown && plan.effect.must_not_repeat() {
+    if this_step.unknown && plan.effect.must_not_repeat() {
         return Err(format!("{} may have happened, and must not happen twice; reject it instead", plan.id));
     }
     if talk::of(plan).is_some() && !run.children(step).is_empty() {
         return Err(format!("{} has asked its model already, and tools were called for it", plan.id));
     }
-    let computed = matches!(&plan.work, Work::Frame(it) if matches!(it.kind, FrameKind::Computed { .. }));
+    let computed =
+        matches!(&plan.work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
     if computed && !run.children(step).is_empty() {
         return Err(format!("{} has made copies for this run, and would make others", plan.id));
     }

@@ -57,24 +57,29 @@ pub(super) fn choose(
     candidates: &[Candidate],
     drawn: u64,
 ) -> Option<Choice> {
-    let fastest = candidates.iter().filter(|it| it.past.succeeded > 0).map(|it| it.past.mean_ms.max(1)).min();
-    let score = |it: &Candidate| match &it.unavailable {
+    let fastest = candidates
+        .iter()
+        .filter(|candidate| candidate.past.succeeded > 0)
+        .map(|candidate| candidate.past.mean_ms.max(1))
+        .min();
+    let score = |candidate: &Candidate| match &candidate.unavailable {
         Some(_) => Score(0),
-        None => score(policy, wants, it, candidates, fastest.unwrap_or(1)),
+        None => score(policy, wants, candidate, candidates, fastest.unwrap_or(1)),
     };
-    let available: Vec<&Candidate> = candidates.iter().filter(|it| it.unavailable.is_none()).collect();
+    let available: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| candidate.unavailable.is_none()).collect();
     let best = match policy {
-        RoutePolicy::RoundRobin => available.iter().min_by_key(|it| it.turn),
+        RoutePolicy::RoundRobin => available.iter().min_by_key(|candidate| candidate.turn),
         RoutePolicy::Capability
         | RoutePolicy::LeastLoaded
         | RoutePolicy::Priority
         | RoutePolicy::Manual
         | RoutePolicy::Learned => {
-            let is_new = |it: &Candidate| policy == RoutePolicy::Learned && it.past.calls == 0;
-            available.iter().rev().max_by_key(|it| (score(it), is_new(it)))
+            let is_new = |candidate: &Candidate| policy == RoutePolicy::Learned && candidate.past.calls == 0;
+            available.iter().rev().max_by_key(|candidate| (score(candidate), is_new(candidate)))
         }
     }?;
-    let others: Vec<&&Candidate> = available.iter().filter(|it| it.name != best.name).collect();
+    let others: Vec<&&Candidate> = available.iter().filter(|candidate| candidate.name != best.name).collect();
     let explores =
         policy == RoutePolicy::Learned && drawn.is_multiple_of(EXPLORES_ONE_IN) && !others.is_empty();
     let chosen = if explores {
@@ -85,14 +90,14 @@ pub(super) fn choose(
     };
     let mut alternatives: Vec<Alternative> = candidates
         .iter()
-        .filter(|it| it.name != chosen.name)
-        .map(|it| Alternative {
-            name: it.name.clone(),
-            score: score(it),
-            why: it.unavailable.clone().unwrap_or_else(|| about(policy, wants, it)),
+        .filter(|candidate| candidate.name != chosen.name)
+        .map(|candidate| Alternative {
+            name: candidate.name.clone(),
+            score: score(candidate),
+            why: candidate.unavailable.clone().unwrap_or_else(|| about(policy, wants, candidate)),
         })
         .collect();
-    alternatives.sort_by_key(|it| std::cmp::Reverse(it.score));
+    alternatives.sort_by_key(|alternative| std::cmp::Reverse(alternative.score));
     let reason = about(policy, wants, chosen);
     let reason = if explores { format!("one choice in ten is for finding out; {reason}") } else { reason };
     let confidence = match policy {
@@ -112,20 +117,20 @@ pub(super) fn choose(
 const EXPLORES_ONE_IN: u64 = 10;
 
 /// The score of a candidate that is available.
-fn score(policy: RoutePolicy, wants: usize, it: &Candidate, all: &[Candidate], fastest: u64) -> Score {
+fn score(policy: RoutePolicy, wants: usize, candidate: &Candidate, all: &[Candidate], fastest: u64) -> Score {
     match policy {
         RoutePolicy::RoundRobin | RoutePolicy::Manual => Score::ONE,
         RoutePolicy::Capability if wants == 0 => Score(5000),
-        RoutePolicy::Capability => Score::ratio(it.matches as u64, wants as u64),
-        RoutePolicy::LeastLoaded => Score::ratio(1, it.under_way.saturating_add(1)),
+        RoutePolicy::Capability => Score::ratio(candidate.matches as u64, wants as u64),
+        RoutePolicy::LeastLoaded => Score::ratio(1, candidate.under_way.saturating_add(1)),
         RoutePolicy::Priority => {
-            let not_above = all.iter().filter(|other| other.priority <= it.priority).count();
+            let not_above = all.iter().filter(|other| other.priority <= candidate.priority).count();
             Score::ratio(not_above as u64, all.len() as u64)
         }
         // One more success than there were: a single failure settles nothing, and what was never called is tried.
         RoutePolicy::Learned => {
-            let succeeds = Score::ratio(it.past.succeeded + 1, it.past.calls + 1);
-            let speed = match it.past {
+            let succeeds = Score::ratio(candidate.past.succeeded + 1, candidate.past.calls + 1);
+            let speed = match candidate.past {
                 Past { calls: 0, .. } => Score::ONE,
                 Past { succeeded: 0, .. } => Score(0),
                 Past { mean_ms, .. } => Score::ratio(fastest, mean_ms.max(1)),
@@ -136,25 +141,25 @@ fn score(policy: RoutePolicy, wants: usize, it: &Candidate, all: &[Candidate], f
 }
 
 /// The arguments for a candidate that is available, or against it.
-fn about(policy: RoutePolicy, wants: usize, it: &Candidate) -> String {
+fn about(policy: RoutePolicy, wants: usize, candidate: &Candidate) -> String {
     match policy {
-        RoutePolicy::RoundRobin if it.turn == 0 => "its turn has not come before".to_owned(),
+        RoutePolicy::RoundRobin if candidate.turn == 0 => "its turn has not come before".to_owned(),
         RoutePolicy::RoundRobin => "its turn was before, and comes again after the others".to_owned(),
         RoutePolicy::Manual => "it can be called now".to_owned(),
         RoutePolicy::Capability if wants == 0 => {
             "nothing special is asked for; the first is taken".to_owned()
         }
         RoutePolicy::Capability => {
-            format!("it has {} of {}", it.matches, counted(wants, "capability", "capabilities"))
+            format!("it has {} of {}", candidate.matches, counted(wants, "capability", "capabilities"))
         }
         RoutePolicy::LeastLoaded => {
-            let calls = usize::try_from(it.under_way).unwrap_or(usize::MAX);
+            let calls = usize::try_from(candidate.under_way).unwrap_or(usize::MAX);
             format!("{} under way to it", counted(calls, "call", "calls"))
         }
-        RoutePolicy::Priority => format!("its priority is {}", it.priority),
-        RoutePolicy::Learned if it.past.calls == 0 => "it was not called before".to_owned(),
+        RoutePolicy::Priority => format!("its priority is {}", candidate.priority),
+        RoutePolicy::Learned if candidate.past.calls == 0 => "it was not called before".to_owned(),
         RoutePolicy::Learned => {
-            let Past { calls, succeeded, mean_ms } = it.past;
+            let Past { calls, succeeded, mean_ms } = candidate.past;
             let took = if succeeded > 0 { format!(", {mean_ms} ms on average") } else { String::new() };
             let calls = usize::try_from(calls).unwrap_or(usize::MAX);
             format!("{succeeded} of its last {} succeeded{took}", counted(calls, "call", "calls"))
@@ -168,10 +173,12 @@ impl Turn<'_> {
     pub(super) fn is_routed(&mut self, id: RunId, step: StepIx) -> bool {
         let run = self.run(id);
         let Some(route) = run.plan_step(step).work.route() else { return true };
-        let it = run.step(step);
+        let this_step = run.step(step);
         // A choice stands for all calls of the step: another tool would not know what the first may have done.
-        let stands = it.calls > 0 || it.state() == StepState::Running || route.policy == RoutePolicy::Manual;
-        if it.chosen.is_some() && stands {
+        let stands = this_step.calls > 0
+            || this_step.state() == StepState::Running
+            || route.policy == RoutePolicy::Manual;
+        if this_step.chosen.is_some() && stands {
             return true;
         }
         let candidates = match self.candidates(run, step, route) {
@@ -181,11 +188,14 @@ impl Turn<'_> {
                 return false;
             }
         };
-        let chosen = it.chosen.as_ref();
-        if candidates.iter().any(|it| Some(&it.name) == chosen && it.unavailable.is_none()) {
+        let chosen = this_step.chosen.as_ref();
+        if candidates
+            .iter()
+            .any(|candidate| Some(&candidate.name) == chosen && candidate.unavailable.is_none())
+        {
             return true;
         }
-        let drawn = retry::chance(run.seed, step, ROUTING | (it.attempts + 1));
+        let drawn = retry::chance(run.seed, step, ROUTING | (this_step.attempts + 1));
         match choose(route.policy, route.wants.len(), &candidates, drawn) {
             None => {
                 self.has_no_candidate(id, step, &candidates);
@@ -219,11 +229,11 @@ impl Turn<'_> {
                 Err(Unresolved::Failed(why)) => (None, Some(shorten(&why, 200))),
                 Err(why) => return Err(why),
             };
-            let has = run.plan.tool(name).map(|it| it.capabilities.as_slice()).unwrap_or_default();
+            let has = run.plan.tool(name).map(|tool| tool.capabilities.as_slice()).unwrap_or_default();
             all.push(Candidate {
-                matches: route.wants.iter().filter(|it| has.contains(it)).count(),
-                under_way: target.as_ref().map_or(0, |it| self.world.targets.under_way(it)),
-                priority: run.plan.tool(name).map_or(0, |it| it.priority),
+                matches: route.wants.iter().filter(|text| has.contains(text)).count(),
+                under_way: target.as_ref().map_or(0, |target| self.world.targets.under_way(target)),
+                priority: run.plan.tool(name).map_or(0, |tool| tool.priority),
                 turn: self.world.targets.turn_of(name),
                 past: self.world.targets.past_of(target.as_deref().map_or(name, remembered_as)),
                 name: name.clone(),
@@ -232,8 +242,8 @@ impl Turn<'_> {
             });
         }
         // Where none of them can take what it would be given, waiting helps nobody.
-        let nobody = all.iter().all(|it| it.target.is_none());
-        match all.first().and_then(|it| it.unavailable.clone()).filter(|_| nobody) {
+        let nobody = all.iter().all(|item| item.target.is_none());
+        match all.first().and_then(|candidate| candidate.unavailable.clone()).filter(|_| nobody) {
             Some(why) => Err(Unresolved::Failed(why)),
             None => Ok(all),
         }
@@ -242,17 +252,24 @@ impl Turn<'_> {
     /// None of them takes a call: the fallback is next, where there is one; else the step waits, for its
     /// timeout at most.
     fn has_no_candidate(&mut self, id: RunId, step: StepIx, candidates: &[Candidate]) {
-        let why = |it: &Candidate| it.unavailable.clone().unwrap_or_default();
+        let why = |candidate: &Candidate| candidate.unavailable.clone().unwrap_or_default();
         let run = self.run(id);
         let plan = run.plan_step(step);
         let message = format!(
             "none of its candidates takes a call: {}",
-            candidates.iter().map(|it| format!("{}: {}", it.name, why(it))).collect::<Vec<_>>().join("; ")
+            candidates
+                .iter()
+                .map(|candidate| format!("{}: {}", candidate.name, why(candidate)))
+                .collect::<Vec<_>>()
+                .join("; ")
         );
         if let Some(next) = call::work_at(plan, 1).filter(|_| !run.is_ending()) {
             let chosen = next.tool().map_or_else(|| "fallback 1".to_owned(), str::to_owned);
-            let passed =
-                |it: &Candidate| Alternative { name: it.name.clone(), score: Score(0), why: why(it) };
+            let passed = |candidate: &Candidate| Alternative {
+                name: candidate.name.clone(),
+                score: Score(0),
+                why: why(candidate),
+            };
             let choice = Choice {
                 policy: "fallback".to_owned(),
                 chosen,
@@ -263,14 +280,15 @@ impl Turn<'_> {
             self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
             return self.call(id, step, Purpose::Fallback(1));
         }
-        let fails_at = run.step(step).fails_at.or(plan.timeout.map(|it| self.now + it));
-        if fails_at.is_some_and(|it| it <= self.now) {
+        let fails_at = run.step(step).fails_at.or(plan.timeout.map(|timeout| self.now + timeout));
+        if fails_at.is_some_and(|fails_at| fails_at <= self.now) {
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceTool, message));
         }
-        let targets = candidates.iter().filter_map(|it| Some((it.target.clone()?, why(it))));
+        let targets =
+            candidates.iter().filter_map(|candidate| Some((candidate.target.clone()?, why(candidate))));
         let names: Vec<(String, String)> = targets.collect();
         // A circuit tells by itself when it can be tried; a day that is over does not.
-        let days = names.iter().filter_map(|it| self.quota_until(&it.0, (id, step)));
+        let days = names.iter().filter_map(|name| self.quota_until(&name.0, (id, step)));
         let reason = WaitReason::Candidates { until: days.min(), fails_at, names };
         self.emit_step(id, step, StepEvent::Waiting { reason });
     }
@@ -283,10 +301,10 @@ impl Turn<'_> {
             // None of them can be called now; who could be chosen besides is told all the same.
             let (first, others) = candidates.split_first()?;
             let first = Candidate { name: first.name.clone(), ..Candidate::default() };
-            let passed = |it: &Candidate| Alternative {
-                name: it.name.clone(),
+            let passed = |candidate: &Candidate| Alternative {
+                name: candidate.name.clone(),
                 score: Score(0),
-                why: it.unavailable.clone().unwrap_or_default(),
+                why: candidate.unavailable.clone().unwrap_or_default(),
             };
             let choice = choose(route.policy, route.wants.len(), &[first], 1)?;
             Some(Choice { alternatives: others.iter().map(passed).collect(), ..choice })
@@ -295,7 +313,8 @@ impl Turn<'_> {
 
     /// Somebody has chosen at a gate.
     pub(super) fn chosen_by_hand(&mut self, id: RunId, step: StepIx, asked: &Asking, by: &str) {
-        let chosen = asked.form.as_ref().and_then(|it| it.get(CHOICE_FIELD)).and_then(|it| it.as_str());
+        let chosen =
+            asked.form.as_ref().and_then(|form| form.get(CHOICE_FIELD)).and_then(|value| value.as_str());
         let run = self.run(id);
         let proposed = self.proposed(run, step);
         let (Some(chosen), Some(proposed)) = (chosen.map(str::to_owned), proposed) else {
@@ -311,7 +330,7 @@ impl Turn<'_> {
         let choice = Choice {
             policy: RoutePolicy::Manual.word().to_owned(),
             reason: format!("{by} chose it at {}", asked.gate),
-            alternatives: others.filter(|it| it.name != chosen).collect(),
+            alternatives: others.filter(|alternative| alternative.name != chosen).collect(),
             confidence: Score::ONE,
             chosen,
         };
@@ -326,7 +345,7 @@ const ROUTING: u32 = 1 << 31;
 impl Run {
     /// True if a person is to choose the tool of this step, and has not.
     pub(super) fn is_to_be_chosen(&self, step: StepIx) -> bool {
-        let by_hand = |it: &Route| it.policy == RoutePolicy::Manual;
+        let by_hand = |route: &Route| route.policy == RoutePolicy::Manual;
         self.step(step).chosen.is_none() && self.plan_step(step).work.route().is_some_and(by_hand)
     }
 }
@@ -340,21 +359,22 @@ mod tests {
     fn candidates(text: &str) -> Vec<Candidate> {
         let one = |text: &str| {
             let mut words = text.split(',');
-            let mut it =
+            let mut candidate =
                 Candidate { name: words.next().unwrap_or_default().to_owned(), ..Candidate::default() };
             for word in words {
                 let (what, number) = word.split_at(1);
-                let parts: Vec<u64> = number.split('/').map(|it| it.parse().unwrap_or_default()).collect();
+                let parts: Vec<u64> =
+                    number.split('/').map(|part| part.parse().unwrap_or_default()).collect();
                 match what {
-                    "m" => it.matches = usize::try_from(parts[0]).expect("small"),
-                    "u" => it.under_way = parts[0],
-                    "p" => it.priority = i32::try_from(parts[0]).expect("small"),
-                    "t" => it.turn = parts[0],
-                    "l" => it.past = Past { calls: parts[0], succeeded: parts[1], mean_ms: parts[2] },
-                    _ => it.unavailable = Some("its circuit is open".to_owned()),
+                    "m" => candidate.matches = usize::try_from(parts[0]).expect("small"),
+                    "u" => candidate.under_way = parts[0],
+                    "p" => candidate.priority = i32::try_from(parts[0]).expect("small"),
+                    "t" => candidate.turn = parts[0],
+                    "l" => candidate.past = Past { calls: parts[0], succeeded: parts[1], mean_ms: parts[2] },
+                    _ => candidate.unavailable = Some("its circuit is open".to_owned()),
                 }
             }
-            it
+            candidate
         };
         text.split_whitespace().map(one).collect()
     }
@@ -397,17 +417,21 @@ mod tests {
             let found = choose(*policy, *wants, &candidates, *drawn);
             let words = found.as_ref().map_or_else(
                 || "nobody".to_owned(),
-                |it| {
-                    let others: Vec<String> =
-                        it.alternatives.iter().map(|it| format!("{}={}", it.name, it.score)).collect();
-                    format!("{} {} of {}", it.chosen, it.confidence, others.join(" "))
+                |choice| {
+                    let others: Vec<String> = choice
+                        .alternatives
+                        .iter()
+                        .map(|alternative| format!("{}={}", alternative.name, alternative.score))
+                        .collect();
+                    format!("{} {} of {}", choice.chosen, choice.confidence, others.join(" "))
                 },
             );
             assert_eq!(words, *expected, "{policy:?} of {text} with {drawn}");
-            if let Some(it) = found {
-                assert_eq!(it.alternatives.len() + 1, candidates.len());
-                let reasons = it.alternatives.iter().map(|it| &it.why).chain([&it.reason]);
-                assert!(reasons.into_iter().all(|it| !it.is_empty()), "{it:?}");
+            if let Some(choice) = found {
+                assert_eq!(choice.alternatives.len() + 1, candidates.len());
+                let reasons =
+                    choice.alternatives.iter().map(|alternative| &alternative.why).chain([&choice.reason]);
+                assert!(reasons.into_iter().all(|reason| !reason.is_empty()), "{choice:?}");
             }
         }
     }

@@ -223,7 +223,7 @@ impl Run {
         let (mut found, mut open) = (BTreeSet::new(), vec![step]);
         while let Some(at) = open.pop() {
             let next = self.dependents(at).iter().chain(self.children(at));
-            open.extend(next.filter(|it| found.insert(**it)));
+            open.extend(next.filter(|dependent| found.insert(**dependent)));
         }
         found
     }
@@ -243,15 +243,16 @@ impl Run {
 
     /// By place, the steps that cannot start after a rejection of this gate, as long as nothing fails.
     pub(super) fn held_back_after_a_rejection(&self, gate: StepIx) -> Vec<bool> {
-        let plan = |it: StepIx| self.plan_step(it);
-        self.links.held_back(plan, gate, |it| self.step(it).explicit && runs_after_a_rejection(plan(it)))
+        let plan = |step: StepIx| self.plan_step(step);
+        self.links
+            .held_back(plan, gate, |step| self.step(step).explicit && runs_after_a_rejection(plan(step)))
     }
 
     /// The matrices and called workflows around a step, from the inside out, up to a talk: a model goes on without what it
     /// was refused.
     pub(super) fn frames_of(&self, step: StepIx) -> Vec<StepIx> {
-        let around = std::iter::successors(self.plan_step(step).frame, |it| self.plan_step(*it).frame);
-        around.take_while(|it| talk::of(self.plan_step(*it)).is_none()).collect()
+        let around = std::iter::successors(self.plan_step(step).frame, |step| self.plan_step(*step).frame);
+        around.take_while(|frame| talk::of(self.plan_step(*frame)).is_none()).collect()
     }
 
     /// The frames that can close as soon as this step is done: it is a copy of a matrix, or nothing in the
@@ -282,18 +283,18 @@ impl Run {
 
     /// True if a step waits for this gate because its approved calls or files had changed.
     pub(super) fn is_held(&self, step: StepIx, gate: StepIx) -> bool {
-        self.holds.get(&gate).is_some_and(|it| it.contains(&step))
+        self.holds.get(&gate).is_some_and(|steps| steps.contains(&step))
     }
 
     /// The steps that need this gate, could start, and have not begun.
     pub(super) fn let_go_by(&self, gate: StepIx) -> Vec<StepIx> {
-        let not_begun = |it: &StepIx| {
-            let it = self.step(*it);
-            let looks = it.state() == StepState::Waiting && it.asked.is_some() && it.gate.is_none();
-            it.state() == StepState::Ready || looks
+        let not_begun = |dependent: &StepIx| {
+            let step = self.step(*dependent);
+            let looks = step.state() == StepState::Waiting && step.asked.is_some() && step.gate.is_none();
+            step.state() == StepState::Ready || looks
         };
         let lets_go = std::iter::once(gate).chain(self.frames_of(gate));
-        lets_go.flat_map(|it| self.dependents(it)).copied().filter(not_begun).collect()
+        lets_go.flat_map(|gate| self.dependents(gate)).copied().filter(not_begun).collect()
     }
 
     /// The gates right before a step that have released it: those that it needs, alone, as copies of a matrix
@@ -304,12 +305,12 @@ impl Run {
         let mut at = Some(step);
         while let Some(step) = at {
             let plan = self.plan_step(step);
-            let is_gate = |it: &StepIx| matches!(self.plan_step(*it).work, Work::Gate(_));
-            let approved = |it: &StepIx| self.step(*it).state() == StepState::Completed;
+            let is_gate = |step: &StepIx| matches!(self.plan_step(*step).work, Work::Gate(_));
+            let approved = |step: &StepIx| self.step(*step).state() == StepState::Completed;
             let mut needs = plan.needs.clone();
             while let Some(need) = needs.pop() {
                 if self.plan_step(need).work.frame().is_some() {
-                    let ends = |it: &&StepIx| self.is_matrix(need) || self.dependents(**it).is_empty();
+                    let ends = |child: &&StepIx| self.is_matrix(need) || self.dependents(**child).is_empty();
                     needs.extend(self.children(need).iter().filter(ends));
                 } else if is_gate(&need) && approved(&need) {
                     gates.push(need);
@@ -328,12 +329,12 @@ impl Run {
                 continue;
             }
             let children = self.children(at).iter().filter(|_| at != step);
-            open.extend(self.plan_step(at).needs.iter().chain(children).filter(|it| seen.insert(**it)));
+            open.extend(self.plan_step(at).needs.iter().chain(children).filter(|step| seen.insert(**step)));
             let mut frame = self.plan_step(at).frame;
             // A frame around it came before it as a whole; what stands beside it there did not.
             while let Some(around) = frame {
                 let plan = self.plan_step(around);
-                open.extend(plan.needs.iter().filter(|it| seen.insert(**it)));
+                open.extend(plan.needs.iter().filter(|step| seen.insert(**step)));
                 frame = plan.frame;
             }
         }
@@ -342,7 +343,7 @@ impl Run {
 
     /// The gates among them.
     pub(super) fn gates_above(&self, step: StepIx, through: impl Fn(StepIx) -> bool) -> BTreeSet<StepIx> {
-        let is_gate = |it: &StepIx| matches!(self.plan_step(*it).work, Work::Gate(_));
+        let is_gate = |step: &StepIx| matches!(self.plan_step(*step).work, Work::Gate(_));
         self.above(step, through).into_iter().filter(is_gate).collect()
     }
 
@@ -354,12 +355,12 @@ impl Run {
         if self.asked_anew.is_empty() {
             return Vec::new();
         }
-        let asking = |it: &StepIx| !self.step(*it).rests();
+        let asking = |gate: &StepIx| !self.step(*gate).rests();
         let mut gates: Vec<StepIx> = self.gates_above(step, |_| true).into_iter().filter(asking).collect();
         if gates.is_empty() && !self.step(step).explicit {
-            let above = self.gates_above(step, |it| !self.step(it).explicit);
+            let above = self.gates_above(step, |step| !self.step(step).explicit);
             gates.extend(
-                above.intersection(&self.asked_anew).filter(|it| !self.step(step).held_by.contains(it)),
+                above.intersection(&self.asked_anew).filter(|gate| !self.step(step).held_by.contains(gate)),
             );
         }
         gates
@@ -372,23 +373,24 @@ impl Run {
         }
         let above = self.gates_above(step, |_| true);
         let approved = above.intersection(&self.captured);
-        let approved = approved.filter(|it| self.step(**it).state() == StepState::Completed);
-        approved.filter_map(|it| Some((*it, self.step(*it).facts.as_ref()?.tree_digest()?))).collect()
+        let approved = approved.filter(|step| self.step(**step).state() == StepState::Completed);
+        approved.filter_map(|step| Some((*step, self.step(*step).facts.as_ref()?.tree_digest()?))).collect()
     }
 
     /// The tree that a gate shows because another one has captured it: a gate above it, or that of an earlier
     /// copy of the same matrix.
     /// Only earlier copies count, or two that ask at once would take over from each other for ever.
     pub(super) fn tree_before(&self, gate: StepIx) -> Option<Digest> {
-        let above = self.trees_above(gate).last().map(|it| it.1);
+        let above = self.trees_above(gate).last().map(|tree| tree.1);
         above.or_else(|| {
-            let matrix = |it: StepIx| {
-                let around = std::iter::successors(self.plan_step(it).frame, |it| self.plan_step(*it).frame);
-                around.filter(|it| self.is_matrix(*it)).last()
+            let matrix = |gate: StepIx| {
+                let around =
+                    std::iter::successors(self.plan_step(gate).frame, |step| self.plan_step(*step).frame);
+                around.filter(|frame| self.is_matrix(*frame)).last()
             };
             let mine = matrix(gate)?;
-            let mut others = self.captured.range(..gate).filter(|it| matrix(**it) == Some(mine));
-            others.find_map(|it| self.step(*it).facts.as_ref()?.tree_digest())
+            let mut others = self.captured.range(..gate).filter(|step| matrix(**step) == Some(mine));
+            others.find_map(|step| self.step(*step).facts.as_ref()?.tree_digest())
         })
     }
 
@@ -434,7 +436,7 @@ impl Run {
         match self.stopping {
             _ if self.timed_out => Why::RunTimedOut,
             _ if self.cancelling => Why::Cancelled,
-            Some(it) => Why::Stopped(it.because),
+            Some(stopping) => Why::Stopped(stopping.because),
             None => Why::Cancelled,
         }
     }
@@ -490,7 +492,8 @@ impl Run {
                     self.due.insert((at + timeout, None));
                 }
                 let free = (0..self.steps.len()).map(StepIx::from_index);
-                let free: Vec<Rank> = free.filter(|it| self.is_free(*it)).map(|it| self.rank(it)).collect();
+                let free: Vec<Rank> =
+                    free.filter(|step| self.is_free(*step)).map(|step| self.rank(step)).collect();
                 self.touched.extend(free);
             }
             RunEvent::Cancelling { undo, .. } => {
@@ -525,7 +528,7 @@ impl Run {
     }
 
     fn spending_mut(&mut self, step: Option<StepIx>) -> &mut Spending {
-        match step.and_then(|it| self.step_spending.get_mut(&it)) {
+        match step.and_then(|step| self.step_spending.get_mut(&step)) {
             Some(own) => own,
             None => &mut self.spending,
         }
@@ -541,8 +544,8 @@ impl Run {
     }
 
     fn is_free(&self, step: StepIx) -> bool {
-        let it = self.step(step);
-        it.open_needs == 0 && it.state() == StepState::Pending
+        let step = self.step(step);
+        step.open_needs == 0 && step.state() == StepState::Pending
     }
 
     pub(super) fn apply_step(&mut self, at: Timestamp, index: StepIx, event: &StepEvent) {
@@ -555,7 +558,7 @@ impl Run {
             );
         };
         if let StepEvent::Routed { choice } = event {
-            if RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy) {
+            if RoutePolicy::ALL.iter().any(|policy| policy.word() == choice.policy) {
                 self.steps[index.index()].chosen = Some(choice.chosen.clone());
             }
             if choice.policy == FALLBACK && matches!(self.plan_step(index).work, Work::Frame(_)) {
@@ -627,9 +630,9 @@ impl Run {
             StepEvent::Ending { why } => step.ending = Some(why.clone()),
             StepEvent::SentBack => {
                 // What was approved before it, by gates that do not ask again, binds it as before.
-                let stands = |it: &Approval| self.step(it.gate).state() == StepState::Completed;
+                let stands = |approval: &Approval| self.step(approval.gate).state() == StepState::Completed;
                 let fresh = self.left_of(index, before, stands);
-                self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
+                self.holds.values_mut().for_each(|steps| steps.retain(|held| *held != index));
                 self.asked_anew.remove(&index);
                 return self.begin_anew(index, before, fresh);
             }
@@ -673,7 +676,7 @@ impl Run {
             did: self.did(index, before),
             generation: step.generation,
             has_asked: step.has_asked,
-            approvals: step.approvals.iter().filter(|it| stands(it)).cloned().collect(),
+            approvals: step.approvals.iter().filter(|approval| stands(approval)).cloned().collect(),
             ..Step::default()
         }
     }
@@ -716,7 +719,7 @@ impl Run {
         step.unknown = false;
         let was_done = step.did.take().is_some();
         step.confidence = *confidence;
-        step.by_hand |= origin.as_ref().is_some_and(|it| it.by.is_some());
+        step.by_hand |= origin.as_ref().is_some_and(|origin| origin.by.is_some());
         step.origin.clone_from(origin);
         step.cached.clone_from(cached);
         if bound.is_some() {
@@ -728,7 +731,7 @@ impl Run {
         // What this run has not done is not its to undo.
         if !(*kept && self.is_fork) && cached.is_none() {
             if was_done {
-                self.completed.retain(|it| *it != index);
+                self.completed.retain(|step| *step != index);
             }
             self.completed.push(index);
         }
@@ -737,13 +740,14 @@ impl Run {
     /// The steps behind a gate that are bound to the files of calls which it showed; none if it showed no
     /// files.
     pub(super) fn bound_later(&self, gate: StepIx, facts: &Facts) -> Option<Vec<StepIx>> {
-        let was_shown =
-            |it: &Program| facts.shown_of(it).iter().any(|(of, files)| call::names_files(of, files));
+        let was_shown = |program: &Program| {
+            facts.shown_of(program).iter().any(|(of, files)| call::names_files(of, files))
+        };
         let is_bound = |step: &StepIx| {
             let mut purposes = call::purposes(self.plan_step(*step));
-            purposes.any(|it| call::known_programs(self, *step, it, None).iter().any(was_shown))
+            purposes.any(|purpose| call::known_programs(self, *step, purpose, None).iter().any(was_shown))
         };
-        let open = || self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests());
+        let open = || self.beyond(gate).into_iter().filter(|step| !self.step(*step).rests());
         (!facts.programs.is_empty()).then(|| open().filter(is_bound).collect())
     }
 
@@ -759,11 +763,15 @@ impl Run {
         let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
         let shown = self.step(gate).facts.clone();
         for (step, hash) in calls {
-            let fallbacks = fallbacks.iter().filter(|it| it.0 == *step).map(|it| (it.1, it.2)).collect();
+            let fallbacks = fallbacks
+                .iter()
+                .filter(|fallback| fallback.0 == *step)
+                .map(|fallback| (fallback.1, fallback.2))
+                .collect();
             let first = Approval { gate, calls: Vec::new(), fallbacks, facts: shown.clone() };
             approvals.entry(*step).or_insert(first).calls.push(*hash);
         }
-        let read = || shown.as_ref().and_then(|it| self.bound_later(gate, it)).unwrap_or_default();
+        let read = || shown.as_ref().and_then(|facts| self.bound_later(gate, facts)).unwrap_or_default();
         for step in later.map_or_else(read, <[StepIx]>::to_vec) {
             let (calls, fallbacks) = (Vec::new(), Vec::new());
             let later = Approval { gate, calls, fallbacks, facts: shown.clone() };
@@ -773,12 +781,12 @@ impl Run {
             let all = &mut self.steps[step.index()].approvals;
             // Who has agreed to a call is not taken to have agreed to any: one that waits for something else meanwhile,
             // and is shown by its template alone when the gate asks again, keeps what was approved of it.
-            let known = all.iter_mut().find(|it| it.gate == gate && !it.calls.is_empty());
+            let known = all.iter_mut().find(|approval| approval.gate == gate && !approval.calls.is_empty());
             if let Some(known) = known.filter(|_| approval.calls.is_empty()) {
                 known.facts = approval.facts;
                 continue;
             }
-            all.retain(|it| it.gate != gate);
+            all.retain(|approval| approval.gate != gate);
             all.push(approval);
         }
     }
@@ -797,9 +805,9 @@ impl Run {
         }
         if let Some(frame) = self.plan_step(index).frame {
             let frame = &mut self.steps[frame.index()];
-            frame.failed_child = frame.failed_child.filter(|it| *it != index);
+            frame.failed_child = frame.failed_child.filter(|failed_child| *failed_child != index);
         }
-        self.completed.retain(|it| *it != index);
+        self.completed.retain(|step| *step != index);
         self.completed.push(index);
     }
 
@@ -814,9 +822,9 @@ impl Run {
             reopened: gates.is_empty().then(|| why.to_owned()),
             held_by: gates.to_vec(),
             // What the other gates have approved stands.
-            ..self.left_of(index, before, |it| !gates.contains(&it.gate))
+            ..self.left_of(index, before, |approval| !gates.contains(&approval.gate))
         };
-        self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
+        self.holds.values_mut().for_each(|steps| steps.retain(|held| *held != index));
         for gate in gates {
             self.holds.entry(*gate).or_default().push(index);
         }
@@ -854,17 +862,17 @@ impl Run {
     /// Its earlier effects are undone once, also when the step is not done again.
     fn begin_anew(&mut self, index: StepIx, before: StepState, fresh: Step) {
         if fresh.did.is_none() {
-            self.completed.retain(|it| *it != index);
+            self.completed.retain(|step| *step != index);
         }
         self.steps[index.index()] = fresh;
-        self.aborted = self.aborted.filter(|it| *it != index);
+        self.aborted = self.aborted.filter(|aborted| *aborted != index);
         if before.rests() {
             self.open_steps += 1;
         }
         let frame = self.plan_step(index).frame;
         if let Some(frame) = frame {
-            let it = &mut self.steps[frame.index()];
-            it.failed_child = it.failed_child.filter(|child| *child != index);
+            let step = &mut self.steps[frame.index()];
+            step.failed_child = step.failed_child.filter(|child| *child != index);
         }
         let children = self.children(index).to_vec();
         for step in self.waiting_for(index).into_iter().chain(children).chain(frame).chain([index]) {
@@ -875,29 +883,29 @@ impl Run {
     /// The steps that need a step, and the steps that it holds beside them.
     fn waiting_for(&self, index: StepIx) -> Vec<StepIx> {
         let held = self.holds.get(&index).into_iter().flatten();
-        let held = held.filter(|it| !self.plan_step(**it).needs.contains(&index));
+        let held = held.filter(|step| !self.plan_step(**step).needs.contains(&index));
         held.chain(self.dependents(index)).copied().collect()
     }
 
     /// Counts again the needs that a step waits for: its needs and the frame around it, as they are now.
     fn count_again(&mut self, index: StepIx) {
         let plan = self.plan_step(index);
-        let open_frame = |it: StepIx| self.step(it).state() == StepState::Running;
-        let mut open = u32::from(plan.frame.is_some_and(|it| !open_frame(it)));
+        let open_frame = |frame: StepIx| self.step(frame).state() == StepState::Running;
+        let mut open = u32::from(plan.frame.is_some_and(|frame| !open_frame(frame)));
         let (mut blocked, mut failed) = (None, false);
-        let held_by = self.step(index).held_by.iter().filter(|it| !plan.needs.contains(it));
+        let held_by = self.step(index).held_by.iter().filter(|step| !plan.needs.contains(step));
         for need in plan.needs.iter().chain(held_by) {
-            let it = self.step(*need);
-            if !it.rests() || it.waits_for_its_needs() {
+            let step = self.step(*need);
+            if !step.rests() || step.waits_for_its_needs() {
                 open += 1;
                 continue;
             }
-            failed |= it.state() == StepState::Failed || it.failed_above;
-            if !it.succeeded() && blocked.is_none() {
+            failed |= step.state() == StepState::Failed || step.failed_above;
+            if !step.succeeded() && blocked.is_none() {
                 blocked = Some(*need);
             }
         }
-        let children = self.children(index).iter().filter(|it| !self.step(**it).rests()).count();
+        let children = self.children(index).iter().filter(|child| !self.step(**child).rests()).count();
         let step = &mut self.steps[index.index()];
         step.children_open = u32::try_from(children).unwrap_or(u32::MAX);
         let is_pending = step.state() == StepState::Pending;
@@ -999,7 +1007,7 @@ impl Run {
         self.steps[index.index()].children_open += more;
         for child in (first..self.steps.len()).map(StepIx::from_index) {
             let needs = &self.plan_step(child).needs;
-            let open = needs.iter().filter(|it| !self.step(**it).rests()).count();
+            let open = needs.iter().filter(|step| !self.step(**step).rests()).count();
             self.steps[child.index()].open_needs = u32::try_from(open).unwrap_or(u32::MAX);
             if open == 0 {
                 self.touch(child);
@@ -1013,7 +1021,8 @@ impl Run {
             return;
         }
         let new = (first..self.steps.len()).map(StepIx::from_index);
-        let asks: Vec<StepIx> = new.filter(|it| matches!(self.plan_step(*it).work, Work::Model(_))).collect();
+        let asks: Vec<StepIx> =
+            new.filter(|step| matches!(self.plan_step(*step).work, Work::Model(_))).collect();
         let talking = self.steps[index.index()].talk.get_or_insert_default();
         talking.asks.extend(asks);
         if !calls.is_empty() {
@@ -1042,15 +1051,15 @@ impl Run {
     /// A step has one thing less to wait for. True: it was skipped before, and those that need it can go on
     /// now.
     fn satisfy(&mut self, step: StepIx) -> bool {
-        let it = &mut self.steps[step.index()];
-        if it.open_needs == 0 {
+        let this_step = &mut self.steps[step.index()];
+        if this_step.open_needs == 0 {
             return false;
         }
-        it.open_needs -= 1;
-        if it.open_needs > 0 {
+        this_step.open_needs -= 1;
+        if this_step.open_needs > 0 {
             return false;
         }
-        let state = it.state();
+        let state = this_step.state();
         if state == StepState::Pending && self.state != RunState::Created {
             self.touch(step);
         }
@@ -1070,10 +1079,10 @@ impl Run {
             let failed = step.state() == StepState::Failed || step.failed_above;
             let succeeded = step.succeeded();
             for dependent in self.waiting_for(index) {
-                let it = &mut self.steps[dependent.index()];
-                it.failed_above |= failed;
-                if !succeeded && it.blocked.is_none() {
-                    it.blocked = Some(index);
+                let step = &mut self.steps[dependent.index()];
+                step.failed_above |= failed;
+                if !succeeded && step.blocked.is_none() {
+                    step.blocked = Some(index);
                 }
                 if self.satisfy(dependent) {
                     resting.push(dependent);
@@ -1100,12 +1109,12 @@ impl Run {
                 _ => true,
             };
             let aborts = !goes_on && plan.on_error == OnError::Abort;
-            let it = &mut self.steps[frame.index()];
-            it.children_open -= 1;
-            if aborts && it.failed_child.is_none() {
-                it.failed_child = Some(index);
+            let step = &mut self.steps[frame.index()];
+            step.children_open -= 1;
+            if aborts && step.failed_child.is_none() {
+                step.failed_child = Some(index);
             }
-            if it.children_open == 0 && it.state() == StepState::Running {
+            if step.children_open == 0 && step.state() == StepState::Running {
                 self.touch(frame);
             }
         }
@@ -1126,7 +1135,7 @@ impl Run {
                 }
                 let step = &mut self.steps[index.index()];
                 step.cache_key.clone_from(cache_key);
-                if let Some(tree) = bound.as_ref().and_then(|it| it.only_tree()) {
+                if let Some(tree) = bound.as_ref().and_then(|bound| bound.only_tree()) {
                     step.ran_in = Some(tree);
                 }
             }
@@ -1196,11 +1205,11 @@ impl Run {
     /// Notes the input of a call whose tool has an undo, for that undo: the values that its words had then.
     fn note_given(&mut self, index: StepIx, input: &ValueMap) {
         let undo = call::undo_work(self.plan_step(index));
-        if !matches!(undo, Some(Work::Tool(it)) if it.undoes) {
+        if !matches!(undo, Some(Work::Tool(tool_use)) if tool_use.undoes) {
             return;
         }
         let called = &mut self.steps[index.index()].called;
-        let in_doubt = called.take().map(|it| it.in_doubt).unwrap_or_default();
+        let in_doubt = called.take().map(|called| called.in_doubt).unwrap_or_default();
         *called = Some(Box::new(Called { input: input.clone(), gave: None, in_doubt }));
     }
 
@@ -1241,7 +1250,7 @@ impl Run {
             UndoEvent::Asked => {
                 step.state = Some(StepState::Undoing);
                 self.undoing.insert(index);
-                self.unwind(|it, run| it.begin(run, index));
+                self.unwind(|unwinding, run| unwinding.begin(run, index));
             }
             UndoEvent::Done { .. } => {
                 step.state = Some(StepState::Undone);
@@ -1249,7 +1258,7 @@ impl Run {
                 self.undoing.remove(&index);
                 self.stuck.remove(&index);
                 self.undone += 1;
-                self.unwind(|it, run| it.end(run, index));
+                self.unwind(|unwinding, run| unwinding.end(run, index));
             }
             UndoEvent::Stuck { record } => {
                 step.undo_stuck = true;
@@ -1268,24 +1277,24 @@ impl Run {
     }
 
     fn unwind(&mut self, change: impl FnOnce(&mut Unwinding, &Self)) {
-        if let Some(mut it) = self.unwinding.take() {
-            change(&mut it, self);
-            self.unwinding = Some(it);
+        if let Some(mut unwinding) = self.unwinding.take() {
+            change(&mut unwinding, self);
+            self.unwinding = Some(unwinding);
         }
     }
 
     /// The value of an input as steps of this scope see it.
     pub(super) fn inputs(&self, scope: Option<StepIx>) -> &ValueMap {
-        scope.map_or(&self.plan.inputs, |it| &self.step(it).inputs)
+        scope.map_or(&self.plan.inputs, |scope| &self.step(scope).inputs)
     }
 
     /// The environment templates of a step, from the outermost in; the last one of a name wins.
     /// A workflow has its own: a called workflow sees nothing of its caller but its inputs and environment.
     pub(super) fn env_of(&self, step: StepIx) -> impl DoubleEndedIterator<Item = &(String, String)> {
         let plan = self.plan_step(step);
-        let (outer, frame): (&[_], &[_]) = match plan.scope.map(|it| self.plan_step(it)) {
+        let (outer, frame): (&[_], &[_]) = match plan.scope.map(|scope| self.plan_step(scope)) {
             None => (&self.plan.env, &[]),
-            Some(around) => match around.work.frame().map(|it| &it.kind) {
+            Some(around) => match around.work.frame().map(|frame| &frame.kind) {
                 Some(FrameKind::Workflow { env, .. }) => (env, &around.env),
                 Some(FrameKind::Matrix | FrameKind::Computed { .. } | FrameKind::Talk(_)) => {
                     (&[], &around.env)
@@ -1374,7 +1383,9 @@ mod tests {
         let cell = |state: &RunState, event: &RunEvent| next(*state, event).map(RunState::word);
         let cells = events()
             .iter()
-            .flat_map(|(name, event)| RunState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event))))
+            .flat_map(|(name, event)| {
+                RunState::ALL.iter().map(move |state| (state.word(), *name, cell(state, event)))
+            })
             .collect::<Vec<_>>();
         insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
             insta::assert_snapshot!("run_grid", crate::state::grid(&cells));

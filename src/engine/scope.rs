@@ -48,7 +48,7 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn is_there(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|it| it > now)
+        self.expires_at.is_none_or(|expires_at| expires_at > now)
     }
 }
 
@@ -81,18 +81,18 @@ impl World {
             return;
         }
         let values = self.scopes.entry((*scope, owner.clone())).or_default();
-        let version = values.get(key).map_or(0, |it| it.version) + 1;
+        let version = values.get(key).map_or(0, |value| value.version) + 1;
         values.insert(key.clone(), Stored { value, expires_at, version });
     }
 
     /// A value of the session or the workspace that still stands.
     pub(super) fn stored(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Value> {
-        self.kept(scope, by, key, now).map(|it| &it.value)
+        self.kept(scope, by, key, now).map(|stored| &stored.value)
     }
 
     /// The etag of such a value.
     pub(super) fn etag_of(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<String> {
-        self.kept(scope, by, key, now).map(|it| etag(&it.value, it.version))
+        self.kept(scope, by, key, now).map(|stored| etag(&stored.value, stored.version))
     }
 
     /// Why a value is not the one that was seen, if it is not.
@@ -117,7 +117,7 @@ impl World {
     }
 
     fn kept(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Stored> {
-        self.scopes.get(&(scope, owner_of(scope, by)))?.get(key).filter(|it| it.is_there(now))
+        self.scopes.get(&(scope, owner_of(scope, by)))?.get(key).filter(|stored| stored.is_there(now))
     }
 
     /// Why one more key cannot be kept, if it cannot.
@@ -167,7 +167,7 @@ impl Turn<'_> {
         if ttl == Some(Span(0)) {
             return Err(cannot("it would be gone at once; give --ttl a time, or leave it out".to_owned()));
         }
-        let (expires_at, by) = (ttl.map(|it| self.now + it), Some(by));
+        let (expires_at, by) = (ttl.map(|ttl| self.now + ttl), Some(by));
         self.emit(Fact::Scope(None, ScopeEvent::Set { scope, owner, key, value, expires_at, by }));
         Ok(())
     }

@@ -44,7 +44,7 @@ impl Turn<'_> {
                 if !self.take_place(id) {
                     return;
                 }
-            } else if let Some(step) = run.touched.first().map(|it| it.1) {
+            } else if let Some(step) = run.touched.first().map(|pair| pair.1) {
                 self.judge(id, step);
             } else if let Some(step) = next_ready(run) {
                 self.begin(id, step);
@@ -62,16 +62,16 @@ impl Turn<'_> {
         let concurrency = self.run(id).plan.concurrency.clone();
         let others: Vec<RunId> = concurrency
             .iter()
-            .filter_map(|it| self.world.groups.get(&it.group))
+            .filter_map(|concurrency| self.world.groups.get(&concurrency.group))
             .flatten()
             .copied()
-            .filter(|it| *it < id)
+            .filter(|run| *run < id)
             .collect();
         if others.is_empty() {
             self.emit_run(id, RunEvent::Started);
             return true;
         }
-        match concurrency.map(|it| it.on_conflict).unwrap_or_default() {
+        match concurrency.map(|concurrency| concurrency.on_conflict).unwrap_or_default() {
             OnConflict::Queue => {}
             OnConflict::Skip => {
                 let by = crate::Actor::engine();
@@ -82,7 +82,12 @@ impl Turn<'_> {
             OnConflict::CancelRunning => {
                 for other in others {
                     let run = self.run(other);
-                    let spared = !self.run(id).plan.concurrency.as_ref().is_some_and(|it| it.cancel_waiting);
+                    let spared = !self
+                        .run(id)
+                        .plan
+                        .concurrency
+                        .as_ref()
+                        .is_some_and(|concurrency| concurrency.cancel_waiting);
                     let waits = run.state == RunState::Created || self.world.asks(other);
                     let goes_on = !run.state.rests() && !run.cancelling && !run.compensating;
                     if goes_on && (!spared || !waits) {
@@ -124,7 +129,12 @@ impl Turn<'_> {
         match holds {
             Ok(true) => self.admit(id, step),
             Ok(false) if asks_all_the_same(run, step) => self.admit(id, step),
-            Ok(false) if plan.condition.as_ref().is_some_and(|it| is_left_out_by_hand(run, step, it)) => {
+            Ok(false)
+                if plan
+                    .condition
+                    .as_ref()
+                    .is_some_and(|condition| is_left_out_by_hand(run, step, condition)) =>
+            {
                 let message = left_out_by_hand("its `if`");
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
@@ -172,7 +182,7 @@ impl Turn<'_> {
         match &work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),
-            Work::Emit(it) => self.emit_message(id, step, it),
+            Work::Emit(emission) => self.emit_message(id, step, emission),
             Work::Set { scope, values, ttl, expect } => self.set(id, step, *scope, values, *ttl, expect),
             Work::Frame(frame) => self.open_frame(id, step, frame),
             Work::Later(later) => {
@@ -208,9 +218,11 @@ impl Turn<'_> {
             programs.push(Program::of_tree(Tree { patterns: Vec::new(), from: Some(*from) }));
         }
         if let Some(known) = &self.run(id).step(step).facts {
-            patterns.extend(known.hashes.iter().map(|it| it.0.clone()));
-            let is_new = |it: &&Program| it.tree.is_none() || programs.iter().all(|new| new.tree.is_none());
-            let known: Vec<Program> = known.programs.iter().map(|it| &it.0).filter(is_new).cloned().collect();
+            patterns.extend(known.hashes.iter().map(|hash| hash.0.clone()));
+            let is_new =
+                |program: &&Program| program.tree.is_none() || programs.iter().all(|new| new.tree.is_none());
+            let known: Vec<Program> =
+                known.programs.iter().map(|program| &program.0).filter(is_new).cloned().collect();
             programs.extend(known);
         }
         patterns.sort();
@@ -232,7 +244,7 @@ pub(super) fn may_start(run: &Run, step: StepIx) -> bool {
 
 /// The ready step that goes first, if there is room for any.
 fn next_ready(run: &Run) -> Option<StepIx> {
-    first_ready(run).filter(|_| run.state != RunState::Paused).map(|it| it.1)
+    first_ready(run).filter(|_| run.state != RunState::Paused).map(|pair| pair.1)
 }
 
 fn first_ready(run: &Run) -> Option<Rank> {

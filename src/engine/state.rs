@@ -159,7 +159,7 @@ impl Stage {
         if self == to || self.next().contains(&to) {
             return Ok(());
         }
-        let valid: Vec<&str> = self.next().iter().map(|it| it.word()).collect();
+        let valid: Vec<&str> = self.next().iter().map(|stage| stage.word()).collect();
         Err(format!("could not go from {self} to {to}; from {self} it goes to {}", valid.join(", ")))
     }
 }
@@ -190,16 +190,16 @@ pub(super) fn grid(cells: &[(&str, &str, Option<&str>)]) -> String {
             events.push(event);
         }
     }
-    let width = states.iter().map(|it| it.len() + 1).max().unwrap_or(0).max(11);
+    let width = states.iter().map(|state| state.len() + 1).max().unwrap_or(0).max(11);
     let line = |first: &str, rest: &mut dyn Iterator<Item = String>| {
-        let rest: String = rest.map(|it| format!(" {it:<width$}")).collect();
+        let rest: String = rest.map(|text| format!(" {text:<width$}")).collect();
         format!("{first:<11}{rest}").trim_end().to_owned()
     };
-    let mut out = vec![line("", &mut states.iter().map(|it| (*it).to_owned()))];
+    let mut out = vec![line("", &mut states.iter().map(|state| (*state).to_owned()))];
     for event in &events {
         let after = |state: &&str| {
-            let found = cells.iter().find(|it| it.0 == *state && it.1 == *event);
-            found.and_then(|it| it.2).unwrap_or("·").to_owned()
+            let found = cells.iter().find(|cell| cell.0 == *state && cell.1 == *event);
+            found.and_then(|cell| cell.2).unwrap_or("·").to_owned()
         };
         out.push(line(event, &mut states.iter().map(after)));
     }
@@ -213,12 +213,12 @@ mod tests {
     #[test]
     fn a_run_goes_from_stage_to_stage_as_the_table_says_and_a_refusal_names_what_is_valid() {
         let path = [Stage::Initialize, Stage::Plan, Stage::Route, Stage::Execute, Stage::Aggregate];
-        assert!(path.windows(2).all(|it| it[0].move_to(it[1]).is_ok()));
+        assert!(path.windows(2).all(|pair| pair[0].move_to(pair[1]).is_ok()));
         for end in [Stage::Complete, Stage::Failed, Stage::Cancelled] {
             assert!(Stage::Execute.move_to(end).is_ok() && Stage::Aggregate.move_to(end).is_ok());
         }
         let begun = [Stage::Initialize, Stage::Plan, Stage::Route];
-        assert!(begun.iter().all(|it| it.move_to(Stage::Cancelled).is_ok()));
+        assert!(begun.iter().all(|stage| stage.move_to(Stage::Cancelled).is_ok()));
         for (from, to, why) in [
             (
                 Stage::Plan,

@@ -83,7 +83,7 @@ impl Statement {
         let (alone, overrides) = (answer.strip_suffix(ALONE), answer.strip_suffix(OVERRIDES));
         let word = alone.or(overrides);
         let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::SendBack];
-        let verdict = verdicts.into_iter().find(|it| it.word() == word.unwrap_or(&answer))?;
+        let verdict = verdicts.into_iter().find(|verdict| verdict.word() == word.unwrap_or(&answer))?;
         let read = Self {
             log,
             gate: gate.parse().ok()?,
@@ -115,7 +115,7 @@ impl fmt::Display for Statement {
             (_, true) => OVERRIDES,
             _ => "",
         };
-        let form = self.form.map_or_else(String::new, |it| format!(" form {it}"));
+        let form = self.form.map_or_else(String::new, |form| format!(" form {form}"));
         writeln!(f, "answer {}{how}{form}", self.verdict.word())?;
         writeln!(f, "by {}", one_line(&self.by))?;
         writeln!(f, "id {}", one_line(&self.id))?;
@@ -166,9 +166,9 @@ mod tests {
             Statement { id: "d2".to_owned(), ..one.clone() },
             Statement { reason: "line".to_owned(), ..one },
         ];
-        for (place, it) in all.iter().enumerate() {
-            assert_eq!(Statement::read(&it.to_string()).as_ref(), Some(it));
-            assert!(all[..place].iter().all(|other| other.to_string() != it.to_string()), "{it}");
+        for (place, signed) in all.iter().enumerate() {
+            assert_eq!(Statement::read(&signed.to_string()).as_ref(), Some(signed));
+            assert!(all[..place].iter().all(|other| other.to_string() != signed.to_string()), "{signed}");
         }
         for bent in [text.replace("v1", "v2"), format!("{text}more\n"), text.replace("epoch 3", "epoch 03")] {
             assert_eq!(Statement::read(&bent), None, "{bent}");

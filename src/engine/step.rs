@@ -150,7 +150,7 @@ impl Approval {
     pub(super) fn knows(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Step => !self.calls.is_empty(),
-            Purpose::Fallback(which) => self.fallbacks.iter().any(|it| it.0 == which),
+            Purpose::Fallback(which) => self.fallbacks.iter().any(|fallback| fallback.0 == which),
             Purpose::Undo | Purpose::Check => false,
         }
     }
@@ -159,7 +159,9 @@ impl Approval {
     pub(super) fn differs(&self, purpose: Purpose, hash: Digest) -> bool {
         match purpose {
             Purpose::Step => !self.calls.is_empty() && !self.calls.contains(&hash),
-            Purpose::Fallback(which) => self.fallbacks.iter().any(|it| it.0 == which && it.1 != hash),
+            Purpose::Fallback(which) => {
+                self.fallbacks.iter().any(|fallback| fallback.0 == which && fallback.1 != hash)
+            }
             Purpose::Undo | Purpose::Check => false,
         }
     }
@@ -253,8 +255,9 @@ impl Step {
     }
 
     fn confidence_value(&self) -> Value {
-        self.confidence.map_or(Value::Null, |it| {
-            serde_json::from_str(&format!("{}.{:04}", it.0 / 10_000, it.0 % 10_000)).unwrap_or(Value::Null)
+        self.confidence.map_or(Value::Null, |confidence| {
+            serde_json::from_str(&format!("{}.{:04}", confidence.0 / 10_000, confidence.0 % 10_000))
+                .unwrap_or(Value::Null)
         })
     }
 }
@@ -384,7 +387,7 @@ mod tests {
         let cells = events()
             .iter()
             .flat_map(|(name, event)| {
-                StepState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event)))
+                StepState::ALL.iter().map(move |state| (state.word(), *name, cell(state, event)))
             })
             .collect::<Vec<_>>();
         insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {

@@ -52,24 +52,29 @@ pub(super) fn around(run: &Run, step: StepIx) -> Option<(StepIx, &Talk)> {
 /// none of them to succeed.
 pub(super) fn before(run: &Run, step: StepIx) -> Vec<StepIx> {
     let talking = around(run, step).and_then(|(frame, _)| run.step(frame).talk.as_deref());
-    let place =
-        |it: &Talking| Some((it.asks.iter().position(|ask| *ask == step)?.checked_sub(1)?, it.clone()));
+    let place = |talking: &Talking| {
+        Some((talking.asks.iter().position(|ask| *ask == step)?.checked_sub(1)?, talking.clone()))
+    };
     let Some((last, talking)) = talking.and_then(place) else { return Vec::new() };
-    let calls =
-        talking.rounds.get(last).into_iter().flatten().flat_map(|it| it.gate.into_iter().chain(it.step));
+    let calls = talking
+        .rounds
+        .get(last)
+        .into_iter()
+        .flatten()
+        .flat_map(|call| call.gate.into_iter().chain(call.step));
     calls.chain([talking.asks[last]]).collect()
 }
 
 /// The calls of a talk that changed something, or may have.
 pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
     let Some(talking) = &run.step(frame).talk else { return Vec::new() };
-    let is_done = |it: &StepIx| {
-        let step = run.step(*it);
+    let is_done = |index: &StepIx| {
+        let step = run.step(*index);
         let is_over = step.state().is_done() || step.unknown;
         let stands = !matches!(step.state(), StepState::Undoing | StepState::Undone);
-        is_over && stands && run.plan_step(*it).effect != EffectClass::Pure
+        is_over && stands && run.plan_step(*index).effect != EffectClass::Pure
     };
-    talking.rounds.iter().flatten().filter_map(|it| it.step).filter(is_done).collect()
+    talking.rounds.iter().flatten().filter_map(|call| call.step).filter(is_done).collect()
 }
 
 /// The effects that a failed talk leaves behind, for people who look at its failure. Empty when it changed
@@ -117,20 +122,20 @@ pub(super) fn opening(
 /// The tools offered to the model of a step that asks in a talk, and the rounds before it.
 pub(super) fn so_far(world: &World, run: &Run, step: StepIx) -> (Vec<OfferedTool>, Vec<ToolRound>) {
     let Some((frame, talk)) = around(run, step) else { return (Vec::new(), Vec::new()) };
-    let offered = |it: &TalkTool| {
-        let tool = run.plan.tool(&it.tool)?;
+    let offered = |talk_tool: &TalkTool| {
+        let tool = run.plan.tool(&talk_tool.tool)?;
         let (description, input) = (tool.description.clone(), tool.input.clone());
-        Some(OfferedTool { name: it.name.clone(), description, input })
+        Some(OfferedTool { name: talk_tool.name.clone(), description, input })
     };
     let tools = talk.tools.iter().filter_map(offered).collect();
     let Some(talking) = &run.step(frame).talk else { return (tools, Vec::new()) };
-    let before = talking.asks.iter().take_while(|it| **it != step).zip(&talking.rounds);
+    let before = talking.asks.iter().take_while(|index| **index != step).zip(&talking.rounds);
     let round = |(ask, made): (&StepIx, &Vec<TalkCall>)| {
         let said = &run.step(*ask).outputs;
         ToolRound {
             text: said.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
             calls: asked_by(run, *ask),
-            results: made.iter().map(|it| came_of(world, run, it)).collect(),
+            results: made.iter().map(|call| came_of(world, run, call)).collect(),
         }
     };
     (tools, before.map(round).collect())
@@ -141,8 +146,8 @@ impl Turn<'_> {
     /// or the talk is over.
     pub(super) fn talk_on(&mut self, id: RunId, step: StepIx, talk: &Talk) {
         let run = self.run(id);
-        let it = run.step(step);
-        let talking = it.talk.as_deref().cloned().unwrap_or_default();
+        let this_step = run.step(step);
+        let talking = this_step.talk.as_deref().cloned().unwrap_or_default();
         let Some(last) = talking.asks.last().copied() else {
             return self.complete(id, step, ValueMap::new(), None);
         };
@@ -151,7 +156,7 @@ impl Turn<'_> {
         if is_answered && calls.is_empty() {
             return self.talk_ends(id, step, &talking, last);
         }
-        if run.is_ending() && !it.explicit && !run.in_explicit_frame(step) {
+        if run.is_ending() && !this_step.explicit && !run.in_explicit_frame(step) {
             let why = run.why_ending();
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
@@ -194,7 +199,7 @@ impl Turn<'_> {
         outputs.remove(MODEL_CALLS);
         outputs.insert("rounds".to_owned(), talking.rounds.len().into());
         for name in ["tokens", "input-tokens", "output-tokens"] {
-            let told = talking.asks.iter().filter_map(|it| run.step(*it).outputs.get(name)?.as_u64());
+            let told = talking.asks.iter().filter_map(|step| run.step(*step).outputs.get(name)?.as_u64());
             if let Some(sum) = told.reduce(u64::saturating_add) {
                 outputs.insert(name.to_owned(), sum.into());
             }
@@ -203,7 +208,7 @@ impl Turn<'_> {
         let told = talking
             .asks
             .iter()
-            .filter_map(|it| cost.parse(&to_text(run.step(*it).outputs.get(cost.word())?)));
+            .filter_map(|step| cost.parse(&to_text(run.step(*step).outputs.get(cost.word())?)));
         if let Some(sum) = told.reduce(u64::saturating_add) {
             outputs.insert(cost.word().to_owned(), dollars(sum).into());
         }
@@ -216,10 +221,10 @@ impl Turn<'_> {
 
 /// The calls that a step's model asked for. Empty if a fallback answered in place of a model.
 fn asked_by(run: &Run, ask: StepIx) -> Vec<ToolAsked> {
-    let it = run.step(ask);
-    let work = call::work_at(run.plan_step(ask), it.work);
-    let is_model = it.origin.is_none() && work.is_some_and(|it| it.model().is_some());
-    if is_model { calls_asked(&it.outputs) } else { Vec::new() }
+    let step = run.step(ask);
+    let work = call::work_at(run.plan_step(ask), step.work);
+    let is_model = step.origin.is_none() && work.is_some_and(|work| work.model().is_some());
+    if is_model { calls_asked(&step.outputs) } else { Vec::new() }
 }
 
 /// A step that asks the model of a talk. It needs nothing: all that came before rests, and a call that was
@@ -267,17 +272,17 @@ struct Earlier {
 fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
     let id = &run.plan_step(frame).id;
     let mut out = Vec::new();
-    for before in world.runs_before(run.id).filter_map(|it| world.runs.get(&it)) {
+    for before in world.runs_before(run.id).filter_map(|run| world.runs.get(&run)) {
         let all = (0..before.steps.len()).map(StepIx::from_index);
-        let Some(same) = all.into_iter().find(|it| before.plan_step(*it).id == *id) else { continue };
+        let Some(same) = all.into_iter().find(|step| before.plan_step(*step).id == *id) else { continue };
         for call in done(before, same) {
             let plan = before.plan_step(call);
-            let Work::Tool(it) = &plan.work else { continue };
+            let Work::Tool(tool_use) = &plan.work else { continue };
             out.push(Earlier {
                 run: before.id,
                 step: plan.id.clone(),
-                tool: it.tool.clone(),
-                given: it.given.as_deref().cloned().unwrap_or_default(),
+                tool: tool_use.tool.clone(),
+                given: tool_use.given.as_deref().cloned().unwrap_or_default(),
             });
         }
     }
@@ -288,10 +293,10 @@ fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
 /// those with exactly this input.
 fn said_of(before: &[Earlier], tool: &PlanTool, given: &ValueMap) -> String {
     let Some(first) = before.first() else { return String::new() };
-    let one = |it: &Earlier| {
-        let same = it.tool == tool.id() && it.given == *given;
+    let one = |earlier: &Earlier| {
+        let same = earlier.tool == tool.id() && earlier.given == *given;
         let same = if same { ", with exactly this" } else { "" };
-        format!("{} of {} ({}{same})", it.step, it.run, it.tool)
+        format!("{} of {} ({}{same})", earlier.step, earlier.run, earlier.tool)
     };
     let mut names: Vec<String> = before.iter().take(NAMES_SHOWN).map(one).collect();
     if before.len() > NAMES_SHOWN {
@@ -315,7 +320,7 @@ fn call_of(
 ) -> TalkCall {
     let name = shorten(&asked.name, NAME_CHARS_SHOWN);
     let (offered, tool, given) = match fitting(&run.plan, talk, at.number, asked) {
-        Ok(it) => it,
+        Ok(fitting) => fitting,
         Err(why) => return TalkCall { name, step: None, gate: None, why },
     };
     let next = |copies: &Vec<PlanStep>| StepIx::from_index(at.first + copies.len());
@@ -355,7 +360,7 @@ fn call_of(
     let called = PlanStep {
         work: used(false),
         undo,
-        needs: gate.map_or_else(|| plain.needs.clone(), |it| vec![it]),
+        needs: gate.map_or_else(|| plain.needs.clone(), |gate| vec![gate]),
         effect: tool.effect,
         on_error: OnError::Continue,
         estimate: plain.estimate.with(Currency::CostUsd, tool.cost_micro_usd),
@@ -376,7 +381,7 @@ fn rule_of(
     given: &ValueMap,
 ) -> GateRule {
     let wanted = talk.gate.as_deref().cloned();
-    let risk = wanted.as_ref().map_or(tool.risk, |it| it.risk.max(tool.risk));
+    let risk = wanted.as_ref().map_or(tool.risk, |gate| gate.risk.max(tool.risk));
     let wanted = wanted.unwrap_or_default();
     let prompt = format!(
         "{} asks a model, and the model asks for {}: call {} of round {}. Shall it be called with what stands below?{}",
@@ -410,10 +415,10 @@ fn fitting<'a>(
     if number > MODEL_CALLS_MAX {
         return Err(format!("was not called: one answer may ask for {MODEL_CALLS_MAX} calls at most"));
     }
-    let named = talk.tools.iter().find(|it| it.name == asked.name);
-    let found = named.and_then(|it| Some((it, plan.tool(&it.tool)?)));
+    let named = talk.tools.iter().find(|tool| tool.name == asked.name);
+    let found = named.and_then(|tool| Some((tool, plan.tool(&tool.tool)?)));
     let Some((offered, tool)) = found else {
-        let names: Vec<&str> = talk.tools.iter().take(NAMES_SHOWN).map(|it| it.name.as_str()).collect();
+        let names: Vec<&str> = talk.tools.iter().take(NAMES_SHOWN).map(|tool| tool.name.as_str()).collect();
         return Err(format!("was not called: there is no such tool; there are {}", names.join(", ")));
     };
     let Some(given) = &asked.arguments else {
@@ -431,25 +436,25 @@ fn fitting<'a>(
 fn came_of(world: &World, run: &Run, made: &TalkCall) -> ToolResult {
     let error = |text: String| ToolResult { text, is_error: true };
     let Some(step) = made.step else { return error(made.why.clone()) };
-    if let Some(gate) = made.gate.filter(|it| run.step(*it).state() == StepState::Rejected) {
-        let it = run.step(gate);
-        if it.expired {
+    if let Some(gate) = made.gate.filter(|gate| run.step(*gate).state() == StepState::Rejected) {
+        let step = run.step(gate);
+        if step.expired {
             return error("was not called: nobody allowed it in time".to_owned());
         }
-        let votes = it.gate.and_then(|it| world.gates.get(&it)).map(|it| it.votes.as_slice());
-        let against = votes.unwrap_or_default().iter().rfind(|it| it.verdict == Verdict::Reject);
-        let reason = against.map(|it| it.reason.trim()).filter(|it| !it.is_empty());
+        let votes = step.gate.and_then(|gate| world.gates.get(&gate)).map(|gate| gate.votes.as_slice());
+        let against = votes.unwrap_or_default().iter().rfind(|vote| vote.verdict == Verdict::Reject);
+        let reason = against.map(|against| against.reason.trim()).filter(|reason| !reason.is_empty());
         return error(match reason {
             Some(reason) => format!("refused by a person: {reason}"),
             None => "refused by a person".to_owned(),
         });
     }
-    let it = run.step(step);
-    match it.state() {
+    let step = run.step(step);
+    match step.state() {
         state if state.is_done() => {
-            ToolResult { text: cut(Value::Object(it.outputs.clone()).to_string()), is_error: false }
+            ToolResult { text: cut(Value::Object(step.outputs.clone()).to_string()), is_error: false }
         }
-        _ => match &it.error {
+        _ => match &step.error {
             Some(record) => {
                 let tail = if record.tail.is_empty() { "" } else { "\n" };
                 error(cut(format!("failed with {}: {}{tail}{}", record.mode, record.message, record.tail)))

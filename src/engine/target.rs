@@ -66,26 +66,26 @@ struct Target {
 
 impl Targets {
     pub(super) fn apply(&mut self, name: &str, event: &TargetEvent) {
-        self.change(name, |it| match event {
-            TargetEvent::Taken { bucket, .. } => it.bucket = bucket.clone(),
-            event => it.circuit = event.circuit().unwrap_or(it.circuit),
+        self.change(name, |target| match event {
+            TargetEvent::Taken { bucket, .. } => target.bucket = bucket.clone(),
+            event => target.circuit = event.circuit().unwrap_or(target.circuit),
         });
     }
 
     /// A step waits for a target, or does so no longer.
     pub(super) fn apply_step(&mut self, at: At, priority: i32, now: Timestamp, event: &StepEvent) {
         if let StepEvent::Routed { choice } = event {
-            if RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy) {
+            if RoutePolicy::ALL.iter().any(|policy| policy.word() == choice.policy) {
                 self.turns += 1;
                 let turn = self.turns;
-                self.remember(&choice.chosen, now, |it| it.turn = turn);
+                self.remember(&choice.chosen, now, |calls| calls.turn = turn);
             }
             return;
         }
         self.leave_call(at);
         self.leave_candidates(at);
         if let StepEvent::Waiting { reason: WaitReason::Candidates { names, .. } } = event {
-            let names: Vec<String> = names.iter().map(|it| it.0.clone()).collect();
+            let names: Vec<String> = names.iter().map(|name| name.0.clone()).collect();
             for name in &names {
                 self.wanted.entry(name.clone()).or_default().insert(at);
             }
@@ -94,11 +94,11 @@ impl Targets {
         let before = self.leave_line(at);
         if let StepEvent::Waiting { reason: WaitReason::Target { name, hold, until } } = event {
             // Who has waited there already keeps the place.
-            let kept = before.filter(|it| it.0 == *name).map(|it| it.1);
+            let kept = before.filter(|leave_line| leave_line.0 == *name).map(|leave_line| leave_line.1);
             let place = kept.unwrap_or((Reverse(priority), now, at));
             self.waits.insert(at, (name.clone(), place));
-            self.change(name, |it| {
-                it.line.insert(place, (*hold, *until));
+            self.change(name, |target| {
+                target.line.insert(place, (*hold, *until));
             });
         }
     }
@@ -112,15 +112,18 @@ impl Targets {
         project: Option<&str>,
     ) {
         if let AttemptEvent::Ended { outcome, .. } = event
-            && let Some(tool) = self.calls.get(&at).map(|it| remembered_as(it).to_owned())
-            && outcome.failure.as_ref().is_none_or(|it| !it.not_started && it.mode.blames_target())
+            && let Some(tool) = self.calls.get(&at).map(|call| remembered_as(call).to_owned())
+            && outcome
+                .failure
+                .as_ref()
+                .is_none_or(|failure| !failure.not_started && failure.mode.blames_target())
             && tool.contains('@')
         {
             let call = (outcome.failure.is_none(), outcome.ran_for.0);
-            self.remember(&tool, now, |it| {
-                it.last.push_back(call);
-                if it.last.len() > ROUTE_CALLS_MAX {
-                    it.last.pop_front();
+            self.remember(&tool, now, |calls| {
+                calls.last.push_back(call);
+                if calls.last.len() > ROUTE_CALLS_MAX {
+                    calls.last.pop_front();
                 }
             });
         }
@@ -129,7 +132,7 @@ impl Targets {
                 self.leave_line(at);
                 self.leave_candidates(at);
                 if let Some(name) = launch.target_in(project) {
-                    self.change(&name, |it| it.in_flight += 1);
+                    self.change(&name, |target| target.in_flight += 1);
                     self.calls.insert(at, name);
                 }
             }
@@ -140,7 +143,7 @@ impl Targets {
 
     fn leave_call(&mut self, at: At) {
         if let Some(name) = self.calls.remove(&at) {
-            self.change(&name, |it| it.in_flight = it.in_flight.saturating_sub(1));
+            self.change(&name, |target| target.in_flight = target.in_flight.saturating_sub(1));
         }
     }
 
@@ -160,32 +163,32 @@ impl Targets {
     fn remember(&mut self, tool: &str, now: Timestamp, change: impl FnOnce(&mut Calls)) {
         let all = Arc::make_mut(&mut self.calls_of);
         if all.len() >= ROUTE_TOOLS_MAX && !all.contains_key(tool) {
-            let oldest = all.iter().min_by_key(|it| it.1.at).map(|it| it.0.clone());
-            oldest.map(|it| all.remove(&it));
+            let oldest = all.iter().min_by_key(|entry| entry.1.at).map(|entry| entry.0.clone());
+            oldest.map(|oldest| all.remove(&oldest));
         }
-        let it = Arc::make_mut(all.entry(tool.to_owned()).or_default());
-        it.at = now;
-        change(it);
+        let call = Arc::make_mut(all.entry(tool.to_owned()).or_default());
+        call.at = now;
+        change(call);
     }
 
     /// The record of the last calls of a tool.
     pub(super) fn past_of(&self, tool: &str) -> Past {
-        let Some(it) = self.calls_of.get(tool) else { return Past::default() };
-        let done = || it.last.iter().filter(|it| it.0);
+        let Some(call) = self.calls_of.get(tool) else { return Past::default() };
+        let done = || call.last.iter().filter(|pair| pair.0);
         let succeeded = done().count() as u64;
-        let total = done().fold(0_u64, |sum, it| sum.saturating_add(it.1));
+        let total = done().fold(0_u64, |sum, pair| sum.saturating_add(pair.1));
         let mean_ms = total.checked_div(succeeded).unwrap_or(0);
-        Past { calls: it.last.len() as u64, succeeded, mean_ms }
+        Past { calls: call.last.len() as u64, succeeded, mean_ms }
     }
 
     /// When a tool was chosen last, counted over all choices; 0 for never.
     pub(super) fn turn_of(&self, tool: &str) -> u64 {
-        self.calls_of.get(tool).map_or(0, |it| it.turn)
+        self.calls_of.get(tool).map_or(0, |call| call.turn)
     }
 
     /// Calls under way to a target, and steps that wait in its line.
     pub(super) fn under_way(&self, name: &str) -> u64 {
-        self.known.get(name).map_or(0, |it| u64::from(it.in_flight) + it.line.len() as u64)
+        self.known.get(name).map_or(0, |target| u64::from(target.in_flight) + target.line.len() as u64)
     }
 
     /// True if a step waits for any of several targets.
@@ -195,20 +198,20 @@ impl Targets {
 
     fn leave_line(&mut self, at: At) -> Option<(String, Place)> {
         let (name, place) = self.waits.remove(&at)?;
-        self.change(&name, |it| {
-            it.line.remove(&place);
+        self.change(&name, |target| {
+            target.line.remove(&place);
         });
         Some((name, place))
     }
 
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Target)) {
-        let it = self.known.entry(name.to_owned()).or_default();
-        let was_due = it.due();
-        change(it);
-        let (is_due, is_plain) = (it.due(), it.is_plain());
+        let target = self.known.entry(name.to_owned()).or_default();
+        let was_due = target.due();
+        change(target);
+        let (is_due, is_plain) = (target.due(), target.is_plain());
         if was_due != is_due {
-            was_due.map(|it| self.due.remove(&(it, name.to_owned())));
-            is_due.map(|it| self.due.insert((it, name.to_owned())));
+            was_due.map(|was_due| self.due.remove(&(was_due, name.to_owned())));
+            is_due.map(|moment| self.due.insert((moment, name.to_owned())));
         }
         if is_plain {
             self.known.remove(name);
@@ -224,7 +227,7 @@ impl Targets {
     }
 
     pub(super) fn next_due(&self, now: Timestamp) -> Option<String> {
-        self.due.first().filter(|(at, _)| *at <= now).map(|it| it.1.clone())
+        self.due.first().filter(|(at, _)| *at <= now).map(|pair| pair.1.clone())
     }
 
     /// The target of the call of this step that is under way.
@@ -233,11 +236,11 @@ impl Targets {
     }
 
     fn circuit(&self, name: &str) -> Circuit {
-        self.known.get(name).map(|it| it.circuit).unwrap_or_default()
+        self.known.get(name).map(|target| target.circuit).unwrap_or_default()
     }
 
     fn bucket(&self, name: &str) -> Bucket {
-        self.known.get(name).map(|it| it.bucket.clone()).unwrap_or_default()
+        self.known.get(name).map(|target| target.bucket.clone()).unwrap_or_default()
     }
 
     /// The next step at a target, with the hold that it was told.
@@ -252,17 +255,17 @@ impl Targets {
 
     /// Runs in which steps wait for a target, or for any of several.
     pub(super) fn waiting(&self) -> impl Iterator<Item = RunId> {
-        self.waits.keys().chain(self.wants.keys()).map(|it| it.0)
+        self.waits.keys().chain(self.wants.keys()).map(|at| at.0)
     }
 
     /// As far as it concerns these runs.
     pub(super) fn only(&self, runs: &BTreeSet<RunId>) -> Self {
         let mut targets = self.clone();
-        let others: Vec<At> = self.waits.keys().filter(|it| !runs.contains(&it.0)).copied().collect();
+        let others: Vec<At> = self.waits.keys().filter(|at| !runs.contains(&at.0)).copied().collect();
         for at in others {
             targets.leave_line(at);
         }
-        let others: Vec<At> = self.wants.keys().filter(|it| !runs.contains(&it.0)).copied().collect();
+        let others: Vec<At> = self.wants.keys().filter(|at| !runs.contains(&at.0)).copied().collect();
         for at in others {
             targets.leave_candidates(at);
         }
@@ -273,26 +276,26 @@ impl Targets {
 
     /// Why a call of this step has to wait, and until when, if it has to.
     fn hold(&self, name: &str, at: At, rate: Option<&RateRule>, now: Timestamp) -> Option<Said> {
-        let it = self.known.get(name)?;
-        match it.circuit {
+        let target = self.known.get(name)?;
+        match target.circuit {
             Circuit::Open { until } => return Some((TargetHold::Circuit, Some(until))),
-            Circuit::HalfOpen { .. } if it.in_flight > 0 => return Some((TargetHold::Trial, None)),
+            Circuit::HalfOpen { .. } if target.in_flight > 0 => return Some((TargetHold::Trial, None)),
             Circuit::HalfOpen { .. } | Circuit::Closed { .. } => {}
         }
-        let empty = rate.and_then(|rate| it.bucket.is_empty(rate, now));
+        let empty = rate.and_then(|rate| target.bucket.is_empty(rate, now));
         if let Some(Empty::Quota(until)) = empty {
             return Some((TargetHold::Quota, Some(until)));
         }
-        if it.line.first_key_value().is_some_and(|(first, _)| first.2 != at) {
+        if target.line.first_key_value().is_some_and(|(first, _)| first.2 != at) {
             // Behind so many others, each of whom takes one token.
-            let before =
-                i64::try_from(it.line.keys().take_while(|it| it.2 != at).count()).unwrap_or(i64::MAX);
+            let before = i64::try_from(target.line.keys().take_while(|place| place.2 != at).count())
+                .unwrap_or(i64::MAX);
             let each = rate.map(RateRule::interval_us).unwrap_or_default();
             let after = Span(u64::try_from(before.saturating_mul(each) / 1000).unwrap_or(0));
             let until = empty.map(|(Empty::Rate(at) | Empty::Quota(at))| at + after);
             return Some((TargetHold::Line, until));
         }
-        empty.map(|it| match it {
+        empty.map(|empty| match empty {
             Empty::Rate(at) => (TargetHold::Rate, Some(at)),
             Empty::Quota(at) => (TargetHold::Quota, Some(at)),
         })
@@ -321,8 +324,10 @@ impl Target {
 impl Run {
     /// When the circuit of a target opens and closes.
     fn breaker_of(&self, target: &str) -> BreakerRule {
-        let of_model = self.plan.model_of_target(target).map(|it| it.breaker);
-        of_model.or_else(|| self.plan.tool(tool_of_target(target)).map(|it| it.breaker)).unwrap_or_default()
+        let of_model = self.plan.model_of_target(target).map(|model| model.breaker);
+        of_model
+            .or_else(|| self.plan.tool(tool_of_target(target)).map(|tool| tool.breaker))
+            .unwrap_or_default()
     }
 
     /// The rate limit of a target.
@@ -349,7 +354,7 @@ impl Turn<'_> {
             let run = self.run(id);
             let message = held_words(target, hold, until);
             let next = call::work_at(run.plan_step(step), which + 1)
-                .map(|it| it.tool().or(it.model()).map(str::to_owned));
+                .map(|work| work.tool().or(work.model()).map(str::to_owned));
             if let Some(next) = next.filter(|_| !run.is_ending()) {
                 let choice = pass_over(target, next, which + 1, message);
                 self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
@@ -368,7 +373,7 @@ impl Turn<'_> {
 
     /// A call has ended: the breaker of its target counts it.
     pub(super) fn note_call(&mut self, target: &str, run: RunId, step: StepIx, failure: Option<&Failure>) {
-        if failure.is_some_and(|it| it.not_started || !it.mode.blames_target()) {
+        if failure.is_some_and(|failure| failure.not_started || !failure.mode.blames_target()) {
             return;
         }
         let before = self.world.targets.circuit(target);
@@ -379,7 +384,7 @@ impl Turn<'_> {
         }
         let event = match after {
             Circuit::Open { until } => {
-                let mode = failure.map_or("", |it| it.mode.word());
+                let mode = failure.map_or("", |failure| failure.mode.word());
                 let reason = match before {
                     Circuit::HalfOpen { .. } => format!("it was tried and failed again with {mode}"),
                     Circuit::Closed { .. } | Circuit::Open { .. } => {
@@ -406,7 +411,7 @@ impl Turn<'_> {
 
     /// When the day is over whose quota a target has used up.
     pub(super) fn quota_until(&self, target: &str, at: At) -> Option<Timestamp> {
-        self.hold(target, at).filter(|it| it.0 == TargetHold::Quota)?.1
+        self.hold(target, at).filter(|said| said.0 == TargetHold::Quota)?.1
     }
 
     fn hold(&self, target: &str, at: At) -> Option<Said> {
@@ -448,7 +453,7 @@ impl Turn<'_> {
                 return;
             }
             self.call_when_free(at.0, at.1);
-            let next = self.world.targets.first_of(target).map(|it| it.0);
+            let next = self.world.targets.first_of(target).map(|pair| pair.0);
             assert!(next != Some(first), "fault: {at:?} still waits for {target}, which takes calls");
         }
     }
@@ -457,7 +462,7 @@ impl Turn<'_> {
 /// The name under which the calls of a target are remembered, to choose by: the tool, for all hosts of its
 /// requests. For an agent that a project has to itself, it is the agent of that project.
 pub(super) fn remembered_as(target: &str) -> &str {
-    target.split_once(" at ").map_or(target, |it| it.0)
+    target.split_once(" at ").map_or(target, |halves| halves.0)
 }
 
 /// Why a target takes no call, as a sentence.

@@ -64,19 +64,19 @@ impl Turn<'_> {
     }
 
     /// Sends the message of an `emit` step, and completes the step.
-    pub(super) fn emit_message(&mut self, id: RunId, step: StepIx, it: &Emission) {
+    pub(super) fn emit_message(&mut self, id: RunId, step: StepIx, emission: &Emission) {
         let run = self.run(id);
         let view = View::of(self.world, run, step, self.now);
         let resolved = || {
-            let text = |it: &Option<String>| it.as_ref().map(|it| view.text(it)).transpose();
+            let text = |text: &Option<String>| text.as_ref().map(|text| view.text(text)).transpose();
             Ok::<_, EvalError>(NewMessage {
-                id: text(&it.id)?,
-                topic: view.text(&it.topic)?,
-                kind: it.kind,
-                to: text(&it.to)?,
-                correlation: text(&it.correlation)?,
-                data: view.deep(&it.data)?,
-                ttl: it.ttl,
+                id: text(&emission.id)?,
+                topic: view.text(&emission.topic)?,
+                kind: emission.kind,
+                to: text(&emission.to)?,
+                correlation: text(&emission.correlation)?,
+                data: view.deep(&emission.data)?,
+                ttl: emission.ttl,
                 ..NewMessage::default()
             })
         };
@@ -95,7 +95,7 @@ impl Turn<'_> {
                 return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
             }
         };
-        let name = message.as_ref().map(|it| it.id.clone()).or(given).unwrap_or_default();
+        let name = message.as_ref().map(|message| message.id.clone()).or(given).unwrap_or_default();
         let outputs =
             ValueMap::from_iter([("id".to_owned(), name.into()), ("topic".to_owned(), topic.into())]);
         if let Some(message) = message {
@@ -136,14 +136,14 @@ impl Turn<'_> {
             priority: new.priority,
             meta: new.meta,
             project,
-            trace: new.trace.filter(|it| TraceContext::parse(it).is_some()),
+            trace: new.trace.filter(|trace| TraceContext::parse(trace).is_some()),
         };
         match is_named.then(|| self.world.said_ids.has(&message, self.now)).flatten() {
             None => Ok(Some(message)),
             Some(true) => Ok(None),
             Some(false) => {
                 let before = bus.find(message.project.as_deref(), &message.id);
-                let who = before.map_or("somebody".to_owned(), |it| shown(&it.message.from));
+                let who = before.map_or("somebody".to_owned(), |said| shown(&said.message.from));
                 let id = shown(&message.id);
                 let why = format!("{who} has said something else under the id {id}; take another id");
                 let Message { id, topic, kind, from, project, data, .. } = message;
@@ -158,7 +158,7 @@ impl Turn<'_> {
         let (topic, project) = (message.topic.clone(), message.project.clone());
         self.emit(Fact::Bus(BusEvent::Said { message: Arc::new(message), by }));
         let listening: Vec<(RunId, StepIx)> =
-            self.world.listening.iter().filter(|it| *it.1 == topic).map(|it| *it.0).collect();
+            self.world.listening.iter().filter(|entry| *entry.1 == topic).map(|entry| *entry.0).collect();
         for (run, step) in listening {
             if self.world.project_of(run) == project.as_deref() {
                 self.take_messages(run, step);
@@ -178,18 +178,18 @@ impl Turn<'_> {
         let run = self.run(id);
         let view = View::of(self.world, run, step, self.now);
         let resolved = view.text(topic).and_then(|topic| {
-            let filter = filter.iter().map(|(name, it)| Ok((name.clone(), view.deep(it)?)));
+            let filter = filter.iter().map(|(name, value)| Ok((name.clone(), view.deep(value)?)));
             Ok((topic, filter.collect::<Result<Vec<_>, EvalError>>()?))
         });
         let (topic, filter) = match resolved {
-            Ok(it) => it,
+            Ok(pair) => pair,
             Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
         };
         if !is_topic(&topic) {
             let why = format!("could not wait for {:?}, which is no topic", safe_text(&shorten(&topic, 60)));
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
         }
-        let until = run.plan_step(step).timeout.map(|it| self.now + it);
+        let until = run.plan_step(step).timeout.map(|timeout| self.now + timeout);
         let reason = WaitReason::Message { topic, filter, count, until };
         self.emit_step(id, step, StepEvent::Waiting { reason });
         self.take_messages(id, step);
@@ -198,13 +198,15 @@ impl Turn<'_> {
     /// Gives a step the messages that it waits for, if enough were sent; then it goes on.
     fn take_messages(&mut self, id: RunId, step: StepIx) {
         let Some(run) = self.world.runs.get(&id) else { return };
-        let it = run.step(step);
-        let Some(WaitReason::Message { topic, filter, count, .. }) = it.listens.as_deref() else { return };
-        if it.state() != StepState::Waiting {
+        let this_step = run.step(step);
+        let Some(WaitReason::Message { topic, filter, count, .. }) = this_step.listens.as_deref() else {
+            return;
+        };
+        if this_step.state() != StepState::Waiting {
             return;
         }
-        let alive = |it: &&Said| it.message.expires_at > self.now;
-        let meant = |it: &&Said| it.message.topic == *topic && it.message.has(filter);
+        let alive = |said: &&Said| said.message.expires_at > self.now;
+        let meant = |said: &&Said| said.message.topic == *topic && said.message.has(filter);
         let wanted = usize::try_from(*count).unwrap_or(usize::MAX).max(1);
         let found: Vec<&Message> = self
             .world
@@ -213,25 +215,27 @@ impl Turn<'_> {
             .filter(alive)
             .filter(meant)
             .take(wanted)
-            .map(|it| &*it.message)
+            .map(|said| &*said.message)
             .collect();
         if found.len() < wanted {
             return;
         }
         let best =
-            found.iter().map(|it| it.debate_score()).collect::<Option<Vec<Score>>>().and_then(|scores| {
-                let best = scores.iter().max()?;
-                scores.iter().position(|it| it == best)
-            });
+            found.iter().map(|message| message.debate_score()).collect::<Option<Vec<Score>>>().and_then(
+                |scores| {
+                    let best = scores.iter().max()?;
+                    scores.iter().position(|scores| scores == best)
+                },
+            );
         let mut outputs = found[0].outputs();
         if wanted > 1 {
-            let all = found.iter().map(|it| Value::Object(it.outputs())).collect();
+            let all = found.iter().map(|message| Value::Object(message.outputs())).collect();
             outputs = ValueMap::from_iter([("messages".to_owned(), Value::Array(all))]);
             if let Some(best) = best {
                 outputs.insert("best".to_owned(), Value::Object(found[best].outputs()));
             }
         }
-        let ids = found.iter().map(|it| it.id.clone()).collect();
+        let ids = found.iter().map(|message| message.id.clone()).collect();
         let by = format!("{id}/{}", run.plan_step(step).id);
         if json_bytes(&outputs) > EVENT_CONTENT_BYTES_MAX {
             let why = format!(
@@ -269,7 +273,7 @@ impl Turn<'_> {
 /// Checks the words of a message that an actor wants to send.
 fn check_words(new: &NewMessage) -> Result<(), String> {
     if let Some(topic) =
-        [Some(&new.topic), new.subject.as_ref()].into_iter().flatten().find(|it| !is_topic(it))
+        [Some(&new.topic), new.subject.as_ref()].into_iter().flatten().find(|topic| !is_topic(topic))
     {
         return Err(format!(
             "{:?} is no topic: that is letters, digits, `.`, `-`, `_` and `/`, at most {MESSAGE_WORD_CHARS_MAX}",
@@ -277,8 +281,8 @@ fn check_words(new: &NewMessage) -> Result<(), String> {
         ));
     }
     let words = [new.id.as_ref(), new.to.as_ref(), new.correlation.as_ref(), new.session.as_ref()];
-    let is_wrong = |it: &&String| {
-        it.is_empty() || it.chars().count() > MESSAGE_WORD_CHARS_MAX || it.contains(char::is_control)
+    let is_wrong = |id: &&String| {
+        id.is_empty() || id.chars().count() > MESSAGE_WORD_CHARS_MAX || id.contains(char::is_control)
     };
     if let Some(wrong) = words.into_iter().flatten().find(is_wrong) {
         return Err(format!(

@@ -68,12 +68,12 @@ impl Turn<'_> {
     ) -> Result<(), Refusal> {
         let refused = |why: &str| Err(Refusal::Other(format!("the token stays: {why}")));
         let reason = required_reason(reason, "revoke")?;
-        let is_own = matches!(&by.proof, Proof::Token(it) if it.id == token.id);
+        let is_own = matches!(&by.proof, Proof::Token(proof) if proof.id == token.id);
         if by.decides_nothing().is_some() && !is_own {
             return refused("an agent can revoke only its own token; ask a person");
         }
-        let is_name = |it: &str| {
-            !it.is_empty() && it.chars().count() <= TOKEN_NAME_CHARS_MAX && !it.contains(char::is_control)
+        let is_name = |id: &str| {
+            !id.is_empty() && id.chars().count() <= TOKEN_NAME_CHARS_MAX && !id.contains(char::is_control)
         };
         if !is_name(&token.id) || !is_name(&token.subject) {
             return refused("that is no id of a token; `cuelight token` prints it when it makes one");

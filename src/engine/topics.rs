@@ -103,7 +103,7 @@ impl DeadLetter {
         (fault, why): (MessageFault, &str),
     ) -> Self {
         Self {
-            id: message.id.as_ref().map(|it| shorten(it, SHOWN_CHARS)),
+            id: message.id.as_ref().map(|id| shorten(id, SHOWN_CHARS)),
             topic: shorten(&message.topic, SHOWN_CHARS),
             kind: message.kind,
             from: from.to_owned(),
@@ -165,7 +165,7 @@ impl Topics {
 
     /// All that are declared, by name.
     pub fn rules(&self) -> impl Iterator<Item = (&str, &TopicRule)> {
-        self.rules.iter().map(|it| (it.0.as_str(), it.1))
+        self.rules.iter().map(|entry| (entry.0.as_str(), entry.1))
     }
 
     /// The rule of this topic; none when it is not declared.
@@ -175,12 +175,12 @@ impl Topics {
 
     /// The rejected messages that are kept, the newest first.
     pub fn letters(&self) -> impl Iterator<Item = &Rejected> {
-        self.letters.iter().rev().map(|it| &**it)
+        self.letters.iter().rev().map(|letter| &**letter)
     }
 
     /// The number of rejected messages by fault, since the beginning of the log.
     pub fn rejected(&self) -> impl Iterator<Item = (MessageFault, u64)> {
-        self.rejected.iter().map(|it| (*it.0, *it.1))
+        self.rejected.iter().map(|entry| (*entry.0, *entry.1))
     }
 
     /// True if exactly these rules are declared.
@@ -197,7 +197,7 @@ impl Topics {
             return Ok(());
         }
         let topics = || [Some(&new.topic), new.subject.as_ref()].into_iter().flatten();
-        for (topic, schema) in topics().filter_map(|it| Some((it, self.schemas.get(it)?))) {
+        for (topic, schema) in topics().filter_map(|topic| Some((topic, self.schemas.get(topic)?))) {
             let wrong = schema.problems(&new.data);
             if let Some(first) = wrong.first() {
                 let more =
@@ -209,7 +209,7 @@ impl Topics {
                 ));
             }
         }
-        for (topic, rule) in topics().filter_map(|it| Some((it, self.rules.get(it)?))) {
+        for (topic, rule) in topics().filter_map(|topic| Some((topic, self.rules.get(topic)?))) {
             if rule.signed && speaker == Speaker::Outside && !new.proof.good_for.contains(topic) {
                 let why = new.proof.wrong.as_deref().unwrap_or(
                     "it has no signature; send it over HTTP with `webhook-id`, `webhook-timestamp` and `webhook-signature`",

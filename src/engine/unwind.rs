@@ -62,7 +62,7 @@ impl Unwinding {
     /// All that was done and can be undone, in a run that goes on to nothing else.
     pub(super) fn of(run: &Run) -> Self {
         let order = run.completed.iter().enumerate();
-        let left = order.filter(|(_, it)| run.is_to_undo(**it)).map(|(at, it)| (*it, at)).collect();
+        let left = order.filter(|(_, step)| run.is_to_undo(**step)).map(|(at, step)| (*step, at)).collect();
         let mut unwinding =
             Self { after: vec![0; run.steps.len() * 2], left, begun: BTreeSet::new(), free: BTreeMap::new() };
         let all = || (0..run.steps.len()).map(StepIx::from_index);
@@ -73,8 +73,8 @@ impl Unwinding {
                 }
             }
         }
-        let last: Vec<End> = all().flat_map(|it| both(run, it)).collect();
-        let last = last.into_iter().filter(|it| unwinding.after[it.index()] == 0).collect();
+        let last: Vec<End> = all().flat_map(|step| both(run, step)).collect();
+        let last = last.into_iter().filter(|end| unwinding.after[end.index()] == 0).collect();
         unwinding.come_to(run, last);
         unwinding
     }
@@ -151,10 +151,10 @@ fn before(run: &Run, end: End) -> Vec<End> {
         End::First(step) => {
             let plan = run.plan_step(step);
             let needs = plan.needs.iter().copied().chain(talk::before(run, step));
-            needs.map(|it| End::last(run, it)).chain(plan.frame.map(End::First)).collect()
+            needs.map(|step| End::last(run, step)).chain(plan.frame.map(End::First)).collect()
         }
         End::Last(frame) => {
-            let children = run.children(frame).iter().map(|it| End::last(run, *it));
+            let children = run.children(frame).iter().map(|child| End::last(run, *child));
             children.chain([End::First(frame)]).collect()
         }
     }
@@ -162,8 +162,8 @@ fn before(run: &Run, end: End) -> Vec<End> {
 
 /// The number of children of this frame that may run at once; none when it is not limited.
 fn limit(run: &Run, frame: StepIx) -> Option<usize> {
-    let Work::Frame(it) = &run.plan_step(frame).work else { return None };
-    (it.max_parallel > 0).then_some(it.max_parallel as usize)
+    let Work::Frame(frame) = &run.plan_step(frame).work else { return None };
+    (frame.max_parallel > 0).then_some(frame.max_parallel as usize)
 }
 
 /// Every frame around a step, each with the child of it that the step is or stands in.
@@ -177,14 +177,14 @@ fn around(run: &Run, step: StepIx) -> impl Iterator<Item = (StepIx, StepIx)> {
 }
 
 fn limited(run: &Run, step: StepIx) -> Option<StepIx> {
-    around(run, step).map(|it| it.0).find(|it| limit(run, *it).is_some())
+    around(run, step).map(|pair| pair.0).find(|step| limit(run, *step).is_some())
 }
 
 /// True if every frame around it has room for one more child in which something is undone.
 fn has_place(run: &Run, step: StepIx) -> bool {
     around(run, step).all(|(frame, child)| {
         let Some(most) = limit(run, frame) else { return true };
-        let inside = |it: &StepIx| around(run, *it).find(|it| it.0 == frame).map(|it| it.1);
+        let inside = |step: &StepIx| around(run, *step).find(|pair| pair.0 == frame).map(|pair| pair.1);
         let going: BTreeSet<StepIx> = run.undoing.iter().filter_map(inside).collect();
         going.contains(&child) || going.len() < most
     })

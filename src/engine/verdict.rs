@@ -29,12 +29,13 @@ impl Turn<'_> {
     pub(super) fn looks_again(&mut self, id: cuelight_base::GateId, by: &str) -> bool {
         let gate = &self.world.gates[&id];
         let facts = self.run(gate.run).step(gate.step).facts.as_ref();
-        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files() && it.tree().is_none())
+        let Some(facts) =
+            facts.filter(|facts| !gate.for_budget && facts.shows_files() && facts.tree().is_none())
         else {
             return false;
         };
-        let files = facts.files.iter().map(|it| it.path.clone()).collect();
-        let patterns = facts.hashes.iter().map(|it| it.0.clone()).collect();
+        let files = facts.files.iter().map(|file| file.path.clone()).collect();
+        let patterns = facts.hashes.iter().map(|hash| hash.0.clone()).collect();
         self.emit_gate(id, GateEvent::Agreed { by: by.to_owned(), files, patterns });
         true
     }
@@ -42,9 +43,9 @@ impl Turn<'_> {
     /// Goes on after the files were looked at: the approval counts, or people are asked again because of the
     /// changes.
     pub(super) fn looked_again(&mut self, run: RunId, step: StepIx, now: &Facts) {
-        let it = self.run(run).step(step);
-        let Some(id) = it.gate else { return };
-        let (Some(by), Some(seen)) = (self.world.gates[&id].agreed.clone(), &it.facts) else { return };
+        let this_step = self.run(run).step(step);
+        let Some(id) = this_step.gate else { return };
+        let (Some(by), Some(seen)) = (self.world.gates[&id].agreed.clone(), &this_step.facts) else { return };
         if !seen.is_of_the_same(now) {
             return;
         }
@@ -61,7 +62,7 @@ impl Turn<'_> {
         let gate = &self.world.gates[&id];
         let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
-        let approvers: Vec<crate::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
+        let approvers: Vec<crate::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
         let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
@@ -71,8 +72,9 @@ impl Turn<'_> {
             return self.by_the_way_resolved(run, step, state, &form, approvers);
         }
         if state == GateState::Approved {
-            let it = self.run(run);
-            let released_later = it.step(step).facts.as_ref().and_then(|facts| it.bound_later(step, facts));
+            let this_run = self.run(run);
+            let released_later =
+                this_run.step(step).facts.as_ref().and_then(|facts| this_run.bound_later(step, facts));
             let names: Vec<&crate::Actor> = approvers.iter().collect();
             let outputs = ask::result("approved", &form, &names);
             let done = StepEvent::Completed {
@@ -92,7 +94,7 @@ impl Turn<'_> {
             self.emit_step(run, step, done);
         } else {
             let rule = self.run(run).plan_step(step).work.gate();
-            let on_reject = rule.map_or(OnFailure::Stop, |it| it.on_reject);
+            let on_reject = rule.map_or(OnFailure::Stop, |rule| rule.on_reject);
             self.emit_step(run, step, StepEvent::Rejected { expired: state == GateState::Expired });
             self.consequences(run, step, true, on_reject);
         }
@@ -102,8 +104,8 @@ impl Turn<'_> {
     /// is approved.
     fn asks_again(&mut self, id: cuelight_base::GateId) -> bool {
         let gate = &self.world.gates[&id];
-        let it = self.run(gate.run).step(gate.step);
-        if it.state() != StepState::Waiting || it.asked.is_some() {
+        let this_step = self.run(gate.run).step(gate.step);
+        if this_step.state() != StepState::Waiting || this_step.asked.is_some() {
             // Another ask is being made.
             return true;
         }
@@ -136,8 +138,8 @@ impl Turn<'_> {
         match self.ask_again(id, None) {
             Ok((mut ask, _)) => {
                 // Nobody has seen the new one: who has time to answer has all of it.
-                if ask.expires_at.is_some_and(|it| it <= self.now) {
-                    ask.expires_at = timeout.map(|it| self.now + it);
+                if ask.expires_at.is_some_and(|expires_at| expires_at <= self.now) {
+                    ask.expires_at = timeout.map(|timeout| self.now + timeout);
                 }
                 let hash = ask::hash(&ask);
                 let why = Some("what would run has changed since it was shown".to_owned());
@@ -174,7 +176,7 @@ impl Turn<'_> {
             form: Some(form),
             touch: false,
         };
-        let by = approvers.last().map_or_else(|| "the engine".to_owned(), |it| it.name.clone());
+        let by = approvers.last().map_or_else(|| "the engine".to_owned(), |approver| approver.name.clone());
         self.chosen_by_hand(run, step, &asked, &by);
     }
 
@@ -218,7 +220,7 @@ impl Turn<'_> {
     /// A gate whose step ends for another reason.
     pub(super) fn close_gate(&mut self, run: RunId, step: StepIx, by: &str) {
         let gate = self.run(run).step(step).gate;
-        if let Some(gate) = gate.filter(|it| self.world.gates.get(it).is_some_and(Gate::is_open)) {
+        if let Some(gate) = gate.filter(|gate| self.world.gates.get(gate).is_some_and(Gate::is_open)) {
             let form = ValueMap::new();
             self.emit_gate(
                 gate,

@@ -12,9 +12,9 @@ impl Turn<'_> {
     pub(super) fn start_wait(&mut self, id: RunId, step: StepIx, wait: &WaitFor) {
         let view = View::of(self.world, self.run(id), step, self.now);
         let until = match wait {
-            WaitFor::Duration(template) => view
-                .text(template)
-                .map(|text| text.parse::<Span>().map(|it| self.now + it).map_err(|it| it.to_string())),
+            WaitFor::Duration(template) => view.text(template).map(|text| {
+                text.parse::<Span>().map(|number| self.now + number).map_err(|error| error.to_string())
+            }),
             WaitFor::Until(template) => view.text(template).map(|text| text.parse::<Timestamp>()),
             WaitFor::Message { topic, filter, count } => return self.listen(id, step, topic, filter, *count),
         };
@@ -46,20 +46,20 @@ impl Turn<'_> {
             Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
         };
         if let Some((key, _)) =
-            values.iter().find(|it| it.1.to_string().len() > cuelight_base::SCOPE_VALUE_BYTES_MAX)
+            values.iter().find(|value| value.1.to_string().len() > cuelight_base::SCOPE_VALUE_BYTES_MAX)
         {
             let message = format!("the value of `{key}` is larger than 1 MiB");
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
         }
-        if values.iter().map(|it| json_bytes(&it.1)).sum::<usize>() > EVENT_CONTENT_BYTES_MAX {
+        if values.iter().map(|value| json_bytes(&value.1)).sum::<usize>() > EVENT_CONTENT_BYTES_MAX {
             let message = format!(
                 "its values are larger than {EVENT_CONTENT_BYTES_MAX} bytes together; set fewer in one step"
             );
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
         }
-        let full = values.iter().filter(|_| scope != Scope::Run).find_map(|it| {
-            let why = self.world.lacks_room_for(scope, &run.by, &it.0)?;
-            Some(format!("could not set `{}`: {why}", cuelight_base::shorten(&it.0, 60)))
+        let full = values.iter().filter(|_| scope != Scope::Run).find_map(|value| {
+            let why = self.world.lacks_room_for(scope, &run.by, &value.0)?;
+            Some(format!("could not set `{}`: {why}", cuelight_base::shorten(&value.0, 60)))
         });
         if let Some(message) = full {
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
@@ -81,7 +81,7 @@ impl Turn<'_> {
             Scope::Session => run.by.principal(),
             Scope::Global => String::new(),
         };
-        let expires_at = ttl.map(|it| self.now + it);
+        let expires_at = ttl.map(|ttl| self.now + ttl);
         for (key, value) in &values {
             let (owner, key, value) = (owner.clone(), key.clone(), value.clone());
             self.emit(Fact::Scope(

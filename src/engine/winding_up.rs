@@ -12,10 +12,10 @@ impl Turn<'_> {
     /// Nothing is open any more: undo, or end.
     pub(super) fn wind_up(&mut self, id: RunId) {
         let run = self.run(id);
-        let wants_undo = run.stopping.is_some_and(|it| it.compensate)
+        let wants_undo = run.stopping.is_some_and(|stopping| stopping.compensate)
             || run.cancel_undo
             || run.timed_out && run.plan.on_failure == OnFailure::Compensate;
-        if !run.compensating && wants_undo && run.completed.iter().any(|it| run.is_to_undo(*it)) {
+        if !run.compensating && wants_undo && run.completed.iter().any(|step| run.is_to_undo(*step)) {
             self.emit_run(id, RunEvent::Compensating);
         }
         if self.run(id).compensating {
@@ -43,7 +43,7 @@ impl Turn<'_> {
                 left = rest.unwrap_or(left);
                 if rest.is_some() { value } else { Value::Null }
             };
-            run.plan.outputs.iter().map(|(name, it)| (name.clone(), value(it))).collect()
+            run.plan.outputs.iter().map(|(name, text)| (name.clone(), value(text))).collect()
         } else {
             ValueMap::new()
         };
@@ -64,7 +64,7 @@ fn final_state(run: &Run) -> RunState {
         return RunState::Cancelled;
     }
     match run.stopping {
-        Some(it) if it.rejected => return RunState::Rejected,
+        Some(stopping) if stopping.rejected => return RunState::Rejected,
         Some(_) => return RunState::Failed,
         None => {}
     }
@@ -73,11 +73,11 @@ fn final_state(run: &Run) -> RunState {
         let step = StepIx::from_index(*at);
         talk::around(run, step).is_none() && !is_made_good(run, step)
     };
-    let spoiled = run.steps.iter().enumerate().filter(counts).any(|(_, it)| {
+    let spoiled = run.steps.iter().enumerate().filter(counts).any(|(_, step)| {
         matches!(
-            it.state(),
+            step.state(),
             StepState::Failed | StepState::Rejected | StepState::Cancelled | StepState::Partial
-        ) || it.state() == StepState::Skipped && (it.error.is_some() || !it.harmless)
+        ) || step.state() == StepState::Skipped && (step.error.is_some() || !step.harmless)
     });
     if run.aborted.is_some() {
         RunState::Failed

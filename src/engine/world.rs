@@ -86,32 +86,32 @@ impl World {
     /// When an event contradicts what went before: a fault, never a matter of input.
     pub fn apply(&mut self, event: &Event) {
         self.last_at = self.last_at.max(event.at);
-        if let Fact::Scope(run, it) = &event.fact {
-            self.apply_scope(*run, event.at, it);
+        if let Fact::Scope(run, scope_event) = &event.fact {
+            self.apply_scope(*run, event.at, scope_event);
         }
-        if let Fact::Schedule(workflow, it) = &event.fact {
-            self.apply_schedule(workflow, it);
+        if let Fact::Schedule(workflow, event) = &event.fact {
+            self.apply_schedule(workflow, event);
         }
-        if let Fact::Target(name, it) = &event.fact {
-            self.targets.apply(name, it);
+        if let Fact::Target(name, event) = &event.fact {
+            self.targets.apply(name, event);
         }
-        if let Fact::Cache(it) = &event.fact {
-            Arc::make_mut(&mut self.cache).apply(event.at, it);
+        if let Fact::Cache(cache_event) = &event.fact {
+            Arc::make_mut(&mut self.cache).apply(event.at, cache_event);
         }
-        if let Fact::Bus(it) = &event.fact {
-            Arc::make_mut(&mut self.bus).apply(event.at, it);
-            Arc::make_mut(&mut self.said_ids).apply(event.at, it);
-            Arc::make_mut(&mut self.topics).apply(event.at, it);
+        if let Fact::Bus(bus_event) = &event.fact {
+            Arc::make_mut(&mut self.bus).apply(event.at, bus_event);
+            Arc::make_mut(&mut self.said_ids).apply(event.at, bus_event);
+            Arc::make_mut(&mut self.topics).apply(event.at, bus_event);
         }
-        if let Fact::Token(it) = &event.fact {
-            Arc::make_mut(&mut self.revoked).apply(event.at, it);
+        if let Fact::Token(token_event) = &event.fact {
+            Arc::make_mut(&mut self.revoked).apply(event.at, token_event);
         }
-        if let Fact::Library(it) = &event.fact {
-            Arc::make_mut(&mut self.library).apply(event.at, it);
+        if let Fact::Library(library_event) = &event.fact {
+            Arc::make_mut(&mut self.library).apply(event.at, library_event);
         }
         if let Fact::People(PeopleEvent::Changed { people, .. }) = &event.fact {
             let people = self.people.change(people);
-            self.gates.values_mut().for_each(|it| it.change_people(&people));
+            self.gates.values_mut().for_each(|gate| gate.change_people(&people));
         }
         if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
             Arc::make_mut(&mut self.agents).apply(event);
@@ -124,8 +124,8 @@ impl World {
         self.apply_fact(id, event);
         let is_due = self.run_due(id);
         if was_due != is_due {
-            was_due.map(|it| self.due.remove(&(it, id)));
-            is_due.map(|it| self.due.insert((it, id)));
+            was_due.map(|was_due| self.due.remove(&(was_due, id)));
+            is_due.map(|moment| self.due.insert((moment, id)));
         }
         self.dirty.insert(id);
     }
@@ -136,7 +136,7 @@ impl World {
 
     fn apply_fact(&mut self, id: RunId, event: &Event) {
         match &event.fact {
-            Fact::Run(_, it @ RunEvent::Created { plan, by, cause, request, .. }) => {
+            Fact::Run(_, run_event @ RunEvent::Created { plan, by, cause, request, .. }) => {
                 assert!(!self.runs.contains_key(&id), "fault: {id} was created twice");
                 let project = by.project().or_else(|| self.project_of(cause.parent()?)).map(str::to_owned);
                 if let Some(project) = project {
@@ -149,48 +149,48 @@ impl World {
                 if let Some(request) = request.filter(|_| id.0 > self.last_run) {
                     Arc::make_mut(&mut self.requests).apply(event.at, id, by.project(), request);
                 }
-                self.runs.insert(id, Run::created(id, it));
+                self.runs.insert(id, Run::created(id, run_event));
                 self.last_run = self.last_run.max(id.0);
                 self.open_runs += 1;
             }
-            Fact::Run(_, it) => {
+            Fact::Run(_, run_event) => {
                 let run = self.run_mut(id);
                 let rested = run.state.rests();
-                run.apply(event.at, it);
+                run.apply(event.at, run_event);
                 match (rested, run.state.rests()) {
                     (false, true) => self.come_to_rest(id),
                     (true, false) => self.open_runs += 1,
                     (false, false) | (true, true) => {}
                 }
             }
-            Fact::Step(_, step, it) => {
+            Fact::Step(_, step, step_event) => {
                 let run = self.run_mut(id);
-                run.apply_step(event.at, *step, it);
+                run.apply_step(event.at, *step, step_event);
                 let priority = run.plan_step(*step).priority;
-                match it {
+                match step_event {
                     StepEvent::Waiting { reason: WaitReason::Message { topic, .. } } => {
                         self.listening.insert((id, *step), topic.clone());
                     }
                     _ => drop(self.listening.remove(&(id, *step))),
                 }
                 // What is being ended is still being called.
-                if !matches!(it, StepEvent::Ending { .. }) {
-                    self.targets.apply_step((id, *step), priority, event.at, it);
+                if !matches!(step_event, StepEvent::Ending { .. }) {
+                    self.targets.apply_step((id, *step), priority, event.at, step_event);
                 }
-                if let StepEvent::Reopened { gates, .. } = it
+                if let StepEvent::Reopened { gates, .. } = step_event
                     && gates.is_empty()
                 {
                     self.asks_anew(id, *step);
                 }
             }
-            Fact::Attempt(_, step, number, it) => {
-                self.run_mut(id).apply_attempt(event.at, *step, *number, it);
+            Fact::Attempt(_, step, number, attempt_event) => {
+                self.run_mut(id).apply_attempt(event.at, *step, *number, attempt_event);
                 let project = self.projects.get(&id).map(String::as_str);
-                self.targets.apply_attempt((id, *step), event.at, it, project);
+                self.targets.apply_attempt((id, *step), event.at, attempt_event, project);
             }
-            Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
-            Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),
-            Fact::Failure(_, it) => self.run_mut(id).apply_failure(it),
+            Fact::Undo(_, step, event) => self.run_mut(id).apply_undo(*step, event),
+            Fact::Gate(_, step, gate, gate_event) => self.apply_gate(id, *step, *gate, event.at, gate_event),
+            Fact::Failure(_, event) => self.run_mut(id).apply_failure(event),
             Fact::Scope(..)
             | Fact::Schedule(..)
             | Fact::Target(..)
@@ -216,19 +216,19 @@ impl World {
 
     fn come_to_rest(&mut self, id: RunId) {
         self.open_runs -= 1;
-        let group = self.runs[&id].plan.concurrency.as_ref().map(|it| it.group.clone());
-        if let Some(members) = group.as_ref().and_then(|it| self.groups.get_mut(it)) {
+        let group = self.runs[&id].plan.concurrency.as_ref().map(|concurrency| concurrency.group.clone());
+        if let Some(members) = group.as_ref().and_then(|group| self.groups.get_mut(group)) {
             members.remove(&id);
             self.dirty.extend(members.iter().copied());
         }
-        if let Some(group) = group.filter(|it| self.groups.get(it).is_some_and(BTreeSet::is_empty)) {
+        if let Some(group) = group.filter(|group| self.groups.get(group).is_some_and(BTreeSet::is_empty)) {
             self.groups.remove(&group);
         }
-        self.rested.retain(|it| *it != id);
+        self.rested.retain(|run| *run != id);
         self.rested.push_back(id);
         while self.rested.len() > RESTED_KEPT {
             let oldest = self.rested.pop_front().expect("longer than the most that are kept");
-            if self.runs.get(&oldest).is_some_and(|it| it.state.rests()) {
+            if self.runs.get(&oldest).is_some_and(|run| run.state.rests()) {
                 self.forget(oldest);
             }
         }
@@ -340,7 +340,7 @@ impl World {
 
     /// True when time alone approves a gate that is open: then a time in which nobody could look has to be noticed.
     pub fn approves_by_time(&self) -> bool {
-        self.gates_due.keys().filter_map(|it| self.gates.get(it)).any(Gate::approves_by_time)
+        self.gates_due.keys().filter_map(|gate| self.gates.get(gate)).any(Gate::approves_by_time)
     }
 
     /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
@@ -370,21 +370,21 @@ impl World {
     /// Sets the people of a gate, of a run that was read back from the log, to those of its opening. The
     /// people may be others by now; a board that has folded the whole log knows them.
     pub fn recall_people(&mut self, gate: &Gate) {
-        if let Some(it) = self.gates.get_mut(&gate.id) {
-            it.go_by(gate);
+        if let Some(this_gate) = self.gates.get_mut(&gate.id) {
+            this_gate.go_by(gate);
         }
     }
 
     /// The gates at which a step has asked in its run, the oldest first; not those for its budget, result or tool.
     pub(super) fn gates_at(&self, run: RunId, step: StepIx) -> impl Iterator<Item = &Gate> {
-        let gates = self.gates_of.get(&run).into_iter().flatten().filter_map(|it| self.gates.get(it));
-        gates.filter(move |it| it.step == step && !it.for_budget)
+        let gates = self.gates_of.get(&run).into_iter().flatten().filter_map(|gate| self.gates.get(gate));
+        gates.filter(move |gate| gate.step == step && !gate.for_budget)
     }
 
     /// Whether a run waits for people.
     pub(super) fn asks(&self, run: RunId) -> bool {
         let gates = self.gates_of.get(&run).into_iter().flatten();
-        gates.filter_map(|it| self.gates.get(it)).any(Gate::is_open)
+        gates.filter_map(|gate| self.gates.get(gate)).any(Gate::is_open)
     }
 
     /// The run that was made within the last day for the request that this launch comes of.
@@ -399,12 +399,12 @@ impl World {
 
     /// The state of a run that is known here.
     pub fn state_of(&self, run: RunId) -> Option<RunState> {
-        self.runs.get(&run).map(|it| it.state)
+        self.runs.get(&run).map(|run| run.state)
     }
 
     /// Runs that have not ended.
     pub fn open_runs(&self) -> impl Iterator<Item = RunId> {
-        self.runs.values().filter(|it| !it.state.rests()).map(|it| it.id)
+        self.runs.values().filter(|run| !run.state.rests()).map(|run| run.id)
     }
 
     /// Returns the events of a command if it were handled now: it is handled in a world that holds only the
@@ -417,7 +417,7 @@ impl World {
 
     /// The runs that a run does again or goes on from, the newest first, as far back as anything looks.
     pub(super) fn runs_before(&self, run: RunId) -> impl Iterator<Item = RunId> {
-        let before = |it: &RunId| self.runs.get(it)?.parent;
+        let before = |run: &RunId| self.runs.get(run)?.parent;
         std::iter::successors(before(&run), before).take(RUNS_BEFORE_MAX)
     }
 
@@ -425,8 +425,8 @@ impl World {
     /// wait for a target or a message. A run that goes on may call that target, or send that message.
     /// Runs that these go on from are read. Time, a restart, agents and a change of people concern all runs.
     fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
-        let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
-        let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
+        let of_gate = || command.gate().and_then(|gate| Some(self.gates.get(&gate)?.run));
+        let run = command.run().or_else(of_gate).and_then(|run| self.runs.get(&run));
         let group = match command {
             Command::Wake
             | Command::Stalled
@@ -435,25 +435,25 @@ impl World {
             | Command::DeclarePeople { .. } => {
                 return self.runs.keys().copied().collect();
             }
-            Command::Launch(it) => it.plan.concurrency.as_ref(),
-            _ => run.and_then(|it| it.plan.concurrency.as_ref()),
+            Command::Launch(launching) => launching.plan.concurrency.as_ref(),
+            _ => run.and_then(|run| run.plan.concurrency.as_ref()),
         };
-        let members = group.and_then(|it| self.groups.get(&it.group)).into_iter().flatten().copied();
-        let listening = self.listening.iter().map(|it| it.0.0);
+        let members = group.and_then(|group| self.groups.get(&group.group)).into_iter().flatten().copied();
+        let listening = self.listening.iter().map(|entry| entry.0.0);
         let waiting = self.targets.waiting();
-        let may_change = run.map(|it| it.id).into_iter().chain(members).chain(waiting).chain(listening);
-        may_change.flat_map(|it| std::iter::once(it).chain(self.runs_before(it))).collect()
+        let may_change = run.map(|run| run.id).into_iter().chain(members).chain(waiting).chain(listening);
+        may_change.flat_map(|id| std::iter::once(id).chain(self.runs_before(id))).collect()
     }
 
     fn only(&self, runs: &BTreeSet<RunId>) -> Self {
         let gates_of: BTreeMap<_, _> =
-            runs.iter().filter_map(|it| Some((*it, self.gates_of.get(it)?.clone()))).collect();
+            runs.iter().filter_map(|run| Some((*run, self.gates_of.get(run)?.clone()))).collect();
         let ids = || gates_of.values().flatten();
-        let gates = ids().filter_map(|it| Some((*it, self.gates.get(it)?.clone()))).collect();
-        let gates_due = ids().filter_map(|it| Some((*it, *self.gates_due.get(it)?))).collect();
-        let decisions_of = ids().filter_map(|it| Some((*it, self.decisions_of.get(it)?.clone()))).collect();
+        let gates = ids().filter_map(|id| Some((*id, self.gates.get(id)?.clone()))).collect();
+        let gates_due = ids().filter_map(|id| Some((*id, *self.gates_due.get(id)?))).collect();
+        let decisions_of = ids().filter_map(|id| Some((*id, self.decisions_of.get(id)?.clone()))).collect();
         Self {
-            runs: runs.iter().filter_map(|it| Some((*it, self.runs.get(it)?.clone()))).collect(),
+            runs: runs.iter().filter_map(|run| Some((*run, self.runs.get(run)?.clone()))).collect(),
             decisions: self.decisions.clone(),
             scopes: self.scopes.clone(),
             groups: self.groups.clone(),
@@ -473,11 +473,11 @@ impl World {
             listening: self
                 .listening
                 .iter()
-                .filter(|it| runs.contains(&it.0.0))
-                .map(|it| (*it.0, it.1.clone()))
+                .filter(|entry| runs.contains(&entry.0.0))
+                .map(|entry| (*entry.0, entry.1.clone()))
                 .collect(),
             rested: VecDeque::new(),
-            due: runs.iter().filter_map(|it| Some((self.run_due(*it)?, *it))).collect(),
+            due: runs.iter().filter_map(|run| Some((self.run_due(*run)?, *run))).collect(),
             gates_due,
             gates_of,
             decisions_of,

@@ -137,7 +137,7 @@ impl<'a> Evaluation<'a> {
             _ => {}
         }
         let first = self.node(&nodes[0])?;
-        let second = nodes.get(1).map(|it| self.node(it)).transpose()?;
+        let second = nodes.get(1).map(|node| self.node(node)).transpose()?;
         let truth = |holds: fn(&Data, &Data) -> bool| {
             let second = second.as_ref().expect("the parser counts arguments");
             Data::Json(Value::Bool(holds(&first, second)))
@@ -161,7 +161,7 @@ impl<'a> Evaluation<'a> {
 
     /// The arguments as texts, each value dropped as soon as it is one.
     fn texts(&self, nodes: &[Node]) -> Result<Vec<String>, EvalError> {
-        nodes.iter().map(|it| self.made(self.node(it)?.to_text().into_owned())).collect()
+        nodes.iter().map(|node| self.made(self.node(node)?.to_text().into_owned())).collect()
     }
 
     /// The same text, counted.
@@ -229,7 +229,7 @@ fn select(data: Data, selector: &Selector) -> Data {
             Data::Filtered(items.into_iter().flat_map(members).collect())
         }
         (Data::Filtered(items), Selector::Key(key)) => {
-            Data::Filtered(items.iter().filter_map(|it| child(it, key).cloned()).collect())
+            Data::Filtered(items.iter().filter_map(|item| child(item, key).cloned()).collect())
         }
         (Data::Json(value), Selector::Star) => Data::Filtered(members(value)),
         (Data::Json(value), Selector::Key(key)) => {

@@ -68,7 +68,7 @@ const FUNCTIONS: [(&str, Function, usize, usize); 13] = [
 impl Function {
     /// The function of this name, in any case of letters.
     pub fn named(name: &str) -> Option<Self> {
-        FUNCTIONS.iter().find(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1)
+        FUNCTIONS.iter().find(|function| function.0.eq_ignore_ascii_case(name)).map(|function| function.1)
     }
 
     /// The name of the function as it is written.
@@ -78,7 +78,7 @@ impl Function {
 
     /// The names of all functions, for a suggestion.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        FUNCTIONS.iter().map(|it| it.0)
+        FUNCTIONS.iter().map(|function| function.0)
     }
 
     pub(super) fn wrong_count(self, count: usize) -> Option<ExprErrorKind> {
@@ -92,7 +92,7 @@ impl Function {
     }
 
     fn row(self) -> &'static (&'static str, Self, usize, usize) {
-        FUNCTIONS.iter().find(|it| it.1 == self).expect("every function is in the table")
+        FUNCTIONS.iter().find(|function| function.1 == self).expect("every function is in the table")
     }
 }
 
@@ -129,7 +129,7 @@ impl Bounded {
 
 pub(super) fn contains(whole: &Data, part: &Data) -> bool {
     match whole.items() {
-        Some(items) => items.iter().any(|it| View::of(it).equal(part.view())),
+        Some(items) => items.iter().any(|item| View::of(item).equal(part.view())),
         None => both_folded(whole, part).is_some_and(|(whole, part)| whole.contains(&part)),
     }
 }
@@ -152,7 +152,7 @@ pub(super) fn join(values: &Data, separator: Option<&Data>) -> Result<String, Ev
         let is_text = values.view().is_primitive();
         return Ok(if is_text { values.to_text().into_owned() } else { String::new() });
     };
-    let separator = separator.filter(|it| it.view().is_primitive()).map(Data::to_text);
+    let separator = separator.filter(|separator| separator.view().is_primitive()).map(Data::to_text);
     let separator = separator.as_deref().unwrap_or(",");
     let mut out = Bounded::default();
     for (ix, item) in items.iter().enumerate() {
@@ -179,7 +179,7 @@ pub(super) fn format(pattern: &str, arguments: &[String]) -> Result<String, Eval
             continue;
         }
         let (number, after) = rest.split_once('}').filter(|_| brace == "{").ok_or_else(invalid)?;
-        let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         let ix: u8 = number.parse().ok().filter(|_| is_number).ok_or_else(invalid)?;
         let argument = arguments.get(usize::from(ix)).ok_or_else(|| {
             let why = "The following format string references more arguments than were supplied";

@@ -89,7 +89,7 @@ impl Lexer<'_> {
     /// True if the word before is one that a dot can follow, and not an operator or an opening bracket.
     fn continues_a_value(&self) -> bool {
         matches!(
-            self.tokens.last().map(|it| &it.kind),
+            self.tokens.last().map(|token| &token.kind),
             Some(TokenKind::Name | TokenKind::CloseGroup | TokenKind::CloseIndex | TokenKind::Star)
         )
     }
@@ -125,7 +125,7 @@ impl Lexer<'_> {
     fn quoted(&mut self) -> Result<TokenKind, ExprError> {
         let mut value = String::new();
         let mut from = self.at + 1;
-        while let Some(quote) = self.text[from..].find('\'').map(|it| it + from) {
+        while let Some(quote) = self.text[from..].find('\'').map(|index| index + from) {
             value.push_str(&self.text[from..quote]);
             if !self.text[quote + 1..].starts_with('\'') {
                 self.at = quote + 1;
@@ -155,7 +155,7 @@ impl Lexer<'_> {
             return Err(self.illegal(end));
         }
         self.at = end;
-        if matches!(self.tokens.last().map(|it| &it.kind), Some(TokenKind::Dot)) {
+        if matches!(self.tokens.last().map(|token| &token.kind), Some(TokenKind::Dot)) {
             return Ok(TokenKind::Name);
         }
         Ok(match name {
@@ -169,12 +169,12 @@ impl Lexer<'_> {
     }
 
     fn boundary_after(&self, from: usize, dots_belong: bool) -> usize {
-        let is_boundary = |it: char| {
-            it.is_whitespace()
-                || matches!(it, '(' | '[' | ')' | ']' | ',' | '!' | '>' | '<' | '=' | '&' | '|')
-                || it == '.' && !dots_belong
+        let is_boundary = |c: char| {
+            c.is_whitespace()
+                || matches!(c, '(' | '[' | ')' | ']' | ',' | '!' | '>' | '<' | '=' | '&' | '|')
+                || c == '.' && !dots_belong
         };
-        self.text[from..].find(is_boundary).map_or(self.text.len(), |it| it + from)
+        self.text[from..].find(is_boundary).map_or(self.text.len(), |index| index + from)
     }
 
     fn illegal(&self, end: usize) -> ExprError {
@@ -183,6 +183,6 @@ impl Lexer<'_> {
 }
 
 fn is_name(text: &str) -> bool {
-    text.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
-        && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '-')
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }

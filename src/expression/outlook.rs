@@ -22,14 +22,14 @@ impl Expr {
 
 /// The truth of a part; `None` when it depends on values.
 fn truth(node: &Node, status: &dyn Fn(StatusFunction) -> bool) -> Option<bool> {
-    let all = |nodes: &[Node]| nodes.iter().map(|it| truth(it, status)).collect::<Vec<_>>();
+    let all = |nodes: &[Node]| nodes.iter().map(|node| truth(node, status)).collect::<Vec<_>>();
     match &node.kind {
         NodeKind::Null => Some(false),
         NodeKind::Bool(value) => Some(*value),
         NodeKind::Number(number) => Some(*number != 0.0 && !number.is_nan()),
         NodeKind::Text(text) => Some(!text.is_empty()),
         NodeKind::Call(function, _) => StatusFunction::of(*function).map(status),
-        NodeKind::Not(inner) => truth(inner, status).map(|it| !it),
+        NodeKind::Not(inner) => truth(inner, status).map(|truth| !truth),
         NodeKind::And(nodes) => decided(&all(nodes), false),
         NodeKind::Or(nodes) => decided(&all(nodes), true),
         NodeKind::Compare(comparison, sides) => {
@@ -68,7 +68,7 @@ mod tests {
     /// True if a condition may hold after a rejection.
     fn holds(condition: &str) -> bool {
         let expr = parse(condition).expect("it parses");
-        expr.may_hold(|it| it == StatusFunction::Always)
+        expr.may_hold(|function| function == StatusFunction::Always)
     }
 
     #[test]

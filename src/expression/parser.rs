@@ -37,11 +37,11 @@ impl Names {
 
     fn has_context(&self, name: &str) -> bool {
         let Some(contexts) = &self.contexts else { return true };
-        contexts.iter().any(|it| it.eq_ignore_ascii_case(name))
+        contexts.iter().any(|context| context.eq_ignore_ascii_case(name))
     }
 
     fn function(&self, name: &str) -> Option<Function> {
-        Function::named(name).filter(|it| !self.without.contains(it))
+        Function::named(name).filter(|function| !self.without.contains(function))
     }
 }
 
@@ -287,11 +287,11 @@ impl Parser<'_> {
     }
 
     fn peek(&self) -> Option<&TokenKind> {
-        self.tokens.get(self.at).map(|it| &it.kind)
+        self.tokens.get(self.at).map(|token| &token.kind)
     }
 
     fn here(&self) -> Range<usize> {
-        self.tokens.get(self.at).map_or(self.text.len()..self.text.len(), |it| it.span.clone())
+        self.tokens.get(self.at).map_or(self.text.len()..self.text.len(), |token| token.span.clone())
     }
 
     fn take(&mut self, kind: &TokenKind) -> bool {

@@ -51,7 +51,7 @@ impl Template {
     /// Reads a text whose holes may name only what `names` allows. Places in an error are of this text.
     pub fn parse_with(text: &str, names: &Names) -> Result<Self, ExprError> {
         let (mut parts, mut from) = (Vec::new(), 0);
-        while let Some(start) = text[from..].find("${{").map(|it| it + from) {
+        while let Some(start) = text[from..].find("${{").map(|index| index + from) {
             push_text(&mut parts, &text[from..start]);
             let hole = hole_at(text, start, names)?;
             from = hole.span.end;
@@ -73,7 +73,7 @@ impl Template {
 
     /// The holes, in the order of the text.
     pub fn holes(&self) -> impl Iterator<Item = &Hole> {
-        self.parts.iter().filter_map(|it| match it {
+        self.parts.iter().filter_map(|part| match part {
             Part::Hole(hole) => Some(hole),
             Part::Text(_) => None,
         })
@@ -109,7 +109,7 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
 /// Reads the hole whose `${{` stands at byte `start`.
 fn hole_at(text: &str, start: usize, names: &Names) -> Result<Hole, ExprError> {
     let open = start + "${{".len();
-    let Some(close) = closing(&text[open..]).map(|it| it + open) else {
+    let Some(close) = closing(&text[open..]).map(|closing| closing + open) else {
         return Err(ExprError::whole(ExprErrorKind::Unclosed, 0..open - start).moved(text, start));
     };
     let written = &text[open..close];

@@ -93,7 +93,7 @@ impl Expr {
 
     /// True when it asks for a failure before it: `failure()`, `cancelled()` or `!success()`.
     pub fn asks_for_a_failure(&self) -> bool {
-        let calls = |node: &Node, which: &[StatusFunction]| matches!(&node.kind, NodeKind::Call(it, _) if StatusFunction::of(*it).is_some_and(|it| which.contains(&it)));
+        let calls = |node: &Node, which: &[StatusFunction]| matches!(&node.kind, NodeKind::Call(function, _) if StatusFunction::of(*function).is_some_and(|status_function| which.contains(&status_function)));
         let mut asks = false;
         self.root.visit(&mut |node| {
             asks |= calls(node, &[StatusFunction::Failure, StatusFunction::Cancelled]);

@@ -163,7 +163,7 @@ fn text_of(value: &Value) -> Cow<'_, str> {
 pub(super) fn number_text(number: &Number) -> String {
     let written = number.to_string();
     let digits = written.strip_prefix('-').unwrap_or(&written);
-    let is_whole = digits.bytes().all(|it| it.is_ascii_digit());
+    let is_whole = digits.bytes().all(|byte| byte.is_ascii_digit());
     if is_whole && digits != "0" { written } else { float_text(float(number)) }
 }
 
@@ -215,7 +215,7 @@ pub(super) fn parse_number(text: &str) -> f64 {
         return whole_number(digits, 8);
     }
     // Rust also reads `inf` and `nan`; GitHub does not.
-    let is_decimal = text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let is_decimal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     if is_decimal { text.parse().unwrap_or(f64::NAN) } else { f64::NAN }
 }
 

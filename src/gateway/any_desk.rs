@@ -21,38 +21,38 @@ pub enum AnyDesk {
 }
 
 macro_rules! each {
-    ($desk:expr, $it:ident => $call:expr) => {
+    ($desk:expr, $bound:ident => $call:expr) => {
         match $desk {
-            AnyDesk::Local($it) => $call,
-            AnyDesk::Remote($it) => $call,
-            AnyDesk::Looking($it) => $call,
-            AnyDesk::Reading($it) => $call,
+            AnyDesk::Local($bound) => $call,
+            AnyDesk::Remote($bound) => $call,
+            AnyDesk::Looking($bound) => $call,
+            AnyDesk::Reading($bound) => $call,
         }
     };
 }
 
 impl Desk for AnyDesk {
     async fn submit(&self, request: Request) -> Reply {
-        each!(self, it => it.submit(request).await)
+        each!(self, desk => desk.submit(request).await)
     }
 
     async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {
-        each!(self, it => it.preview(command).await)
+        each!(self, desk => desk.preview(command).await)
     }
 
     async fn launch(&self, launch: LaunchRequest) -> Reply {
-        each!(self, it => it.launch(launch).await)
+        each!(self, desk => desk.launch(launch).await)
     }
 
     fn boards(&self) -> Boards {
-        each!(self, it => it.boards())
+        each!(self, desk => desk.boards())
     }
 
     fn signals(&self, of: Option<RunId>) -> Signals {
-        each!(self, it => it.signals(of))
+        each!(self, desk => desk.signals(of))
     }
 
     async fn read(&self, want: Want) -> Page {
-        each!(self, it => it.read(want).await)
+        each!(self, desk => desk.read(want).await)
     }
 }

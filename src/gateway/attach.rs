@@ -121,7 +121,7 @@ async fn connect(path: &Path) -> Result<UnixStream, String> {
     let said = |why: String| format!("could not attach to {}: {why}", path.display());
     let (short, _open) = short_path(path).map_err(|error| said(format!("{error}; see the path")))?;
     // A link would lead to the engine of another workspace.
-    if rustix::fs::lstat(&short).is_ok_and(|it| FileType::from_raw_mode(it.st_mode) != FileType::Socket) {
+    if rustix::fs::lstat(&short).is_ok_and(|item| FileType::from_raw_mode(item.st_mode) != FileType::Socket) {
         return Err(said("it is a symbolic link, or no socket; remove it".to_owned()));
     }
     let connects = async {
@@ -346,7 +346,7 @@ async fn call(
         (Ok(Some(Tell::Wrong(why))), _) => Err(AttachError::Refused(why)),
         (Ok(None), Some(last_words)) => {
             let why = timeout(LAST_WORDS_MAX, last_words).await;
-            let why = why.ok().and_then(Result::ok).filter(|it| !it.is_empty());
+            let why = why.ok().and_then(Result::ok).filter(|timeout| !timeout.is_empty());
             let unsaid = || said("the line ended, and nobody says why; try it with ssh alone");
             Err(why.unwrap_or_else(unsaid).into())
         }
@@ -466,7 +466,7 @@ impl Keeper {
     fn ask_of(&mut self, post: Post) -> Option<Ask> {
         match post {
             Post::Follow(run) => {
-                self.followed.retain(|it| *it != run);
+                self.followed.retain(|run_id| *run_id != run);
                 self.followed.push(run);
                 if self.followed.len() > FOLLOWED_MAX {
                     self.followed.remove(0);
@@ -476,7 +476,7 @@ impl Keeper {
             // Whoever does not wait any more was told that it did not happen: so it must not.
             Post::Question(_, reply) if reply.is_closed() => None,
             Post::Question(question, reply) => {
-                self.open.retain(|_, it| !it.reply.is_closed());
+                self.open.retain(|_, open| !open.reply.is_closed());
                 self.number += 1;
                 self.open.insert(self.number, Open { question: question.clone(), reply });
                 Some(Ask::Question { number: self.number, question })
@@ -496,7 +496,7 @@ impl Keeper {
                 return self.fold();
             }
             Tell::Answer { number, answer } => {
-                if let Some(recall) = self.recall.take_if(|it| it.number == number) {
+                if let Some(recall) = self.recall.take_if(|recall| recall.number == number) {
                     return self.recalled(recall, answer);
                 }
                 if let Some(open) = self.open.remove(&number) {
@@ -606,8 +606,9 @@ impl Keeper {
     /// Another engine knows nothing of what was asked of the one before: only reading can be asked again.
     fn give_up(&mut self) {
         let why = "could not learn what became of it: the engine was started anew; look before you ask again";
-        for (_, open) in
-            self.open.extract_if(.., |_, it| matches!(it.question, Question::Submit(_) | Question::Launch(_)))
+        for (_, open) in self
+            .open
+            .extract_if(.., |_, open| matches!(open.question, Question::Submit(_) | Question::Launch(_)))
         {
             drop(open.reply.send(Answer::Reply(Box::new(Reply::NotRecorded(why.to_owned())))));
         }

@@ -127,7 +127,7 @@ pub fn mcp_heard(line: &[u8]) -> McpHeard {
     let Some(id) = id else {
         let is_cancelled = method == "notifications/cancelled";
         let of = params.get("requestId").filter(|_| is_cancelled);
-        return of.map_or(McpHeard::Nothing, |it| McpHeard::Cancelled(it.clone()));
+        return of.map_or(McpHeard::Nothing, |request_id| McpHeard::Cancelled(request_id.clone()));
     };
     if !id.is_string() && !id.is_number() {
         return McpHeard::Reply(refusal(&Value::Null, -32600, "an id is a text or a number"));
@@ -237,7 +237,8 @@ pub fn mcp_too_long() -> Value {
 
 fn hello(params: &Value) -> Value {
     let wanted = params["protocolVersion"].as_str().unwrap_or_default();
-    let revision = MCP_REVISIONS.iter().find(|it| **it == wanted).unwrap_or(&MCP_REVISIONS[0]);
+    let revision =
+        MCP_REVISIONS.iter().find(|mcp_revision| **mcp_revision == wanted).unwrap_or(&MCP_REVISIONS[0]);
     json!({
         "protocolVersion": revision,
         "capabilities": {"tools": {}},
@@ -248,12 +249,12 @@ fn hello(params: &Value) -> Value {
 
 fn called(id: Value, params: &Value, form: McpForm) -> McpHeard {
     let name = params["name"].as_str().unwrap_or_default();
-    let Some(tool) = mcp_tools().into_iter().find(|it| it["name"] == name) else {
+    let Some(tool) = mcp_tools().into_iter().find(|mcp_tool| mcp_tool["name"] == name) else {
         let message = format!("there is no tool {}; tools/list names all", shown(name));
         return McpHeard::Reply(refusal(&id, -32602, &message));
     };
     let nothing = json!({});
-    let given = params.get("arguments").filter(|it| !it.is_null()).unwrap_or(&nothing);
+    let given = params.get("arguments").filter(|arguments| !arguments.is_null()).unwrap_or(&nothing);
     let schema = Schema::read(&tool["inputSchema"]).expect("our own schemas are some");
     if let Some(problem) = schema.problems(given).first() {
         let why = format!("could not take what {name} was given: {problem}");
@@ -262,7 +263,7 @@ fn called(id: Value, params: &Value, form: McpForm) -> McpHeard {
     let text = |key: &str| given[key].as_str().unwrap_or_default().to_owned();
     let pairs = |key: &str| -> Vec<(String, String)> {
         let fields = given[key].as_object().into_iter().flatten();
-        fields.map(|(name, it)| (name.clone(), it.as_str().unwrap_or_default().to_owned())).collect()
+        fields.map(|(name, field)| (name.clone(), field.as_str().unwrap_or_default().to_owned())).collect()
     };
     let ask = match name {
         "open_gate" => McpAsk::Gate {
@@ -275,7 +276,7 @@ fn called(id: Value, params: &Value, form: McpForm) -> McpHeard {
                 .as_array()
                 .into_iter()
                 .flatten()
-                .filter_map(|it| it.as_str().map(str::to_owned))
+                .filter_map(|item| item.as_str().map(str::to_owned))
                 .collect(),
         },
         "permission_prompt" => McpAsk::Permission { tool: text("tool_name"), input: given["input"].clone() },
@@ -384,7 +385,7 @@ fn harmless(value: Value) -> Value {
         Value::String(text) => Value::String(lines(&text)),
         Value::Array(items) => items.into_iter().map(harmless).collect(),
         Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(name, it)| (lines(&name), harmless(it))).collect())
+            Value::Object(map.into_iter().map(|(name, value)| (lines(&name), harmless(value))).collect())
         }
         other => other,
     }
@@ -397,7 +398,7 @@ mod tests {
     #[track_caller]
     fn check(message: Value, expected: &str) {
         let heard = match mcp_heard(message.to_string().as_bytes()) {
-            McpHeard::Reply(it) => it.to_string(),
+            McpHeard::Reply(reply) => reply.to_string(),
             other => format!("{other:?}"),
         };
         assert!(heard.contains(expected), "{message}: {heard}");
@@ -443,7 +444,7 @@ mod tests {
             meta.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
             let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, "name": "no", "arguments": {}}});
             match mcp_heard(message.to_string().as_bytes()) {
-                McpHeard::Reply(it) => it,
+                McpHeard::Reply(reply) => reply,
                 other => json!(format!("{other:?}")),
             }
         };
@@ -496,10 +497,10 @@ mod tests {
     #[test]
     fn no_tool_answers_a_gate() {
         let tools = mcp_tools();
-        let names: Vec<&str> = tools.iter().filter_map(|it| it["name"].as_str()).collect();
+        let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
         assert_eq!(names, ["open_gate", "permission_prompt", "list_runs", "read_run", "start_run"]);
         // Whoever adds something that can be asked has to say here that it is no answer to a gate.
-        let decides = |it: &McpAsk| match it {
+        let decides = |mcp_ask: &McpAsk| match mcp_ask {
             McpAsk::Gate { .. } | McpAsk::Permission { .. } => false,
             McpAsk::Runs | McpAsk::Run(_) | McpAsk::Start { .. } => false,
         };

@@ -51,9 +51,9 @@ impl Default for Seats {
 impl Seats {
     /// The places that are taken; whoever has said nothing yet has none.
     pub fn taken(&self) -> usize {
-        let free = |it: &Arc<Semaphore>| it.available_permits();
+        let free = |steps: &Arc<Semaphore>| steps.available_permits();
         let all = [&self.steps, &self.agents, &self.commands, &self.consoles];
-        all.map(|it| PLACES_MAX - free(it)).iter().sum::<usize>() + BRIEF_MAX - free(&self.brief)
+        all.map(|steps| PLACES_MAX - free(steps)).iter().sum::<usize>() + BRIEF_MAX - free(&self.brief)
     }
 
     /// A place in the lobby, when one is free: whoever says nothing leaves it within seconds.

@@ -133,7 +133,7 @@ impl Seat {
                 ask = self.line.incoming.recv() => match ask {
                     None | Some(Ask::Hello { .. }) => return free,
                     Some(Ask::Follow { run }) => {
-                        if followed.iter().all(|(it, _)| *it != run) {
+                        if followed.iter().all(|(run_id, _)| *run_id != run) {
                             let stop = gone.child_token();
                             let output = tell_output(self.desk.signals(Some(run)), self.line.outgoing.clone());
                             self.tasks.spawn(until(stop.clone(), output));
@@ -164,7 +164,7 @@ impl Seat {
 /// people at a screen; a seat of agents decides nothing. The channel grants nothing: the kernel tells who the
 /// peer is.
 fn door(seat: Option<Channel>) -> Channel {
-    let may = |it: &Channel| matches!(it, Channel::Console | Channel::Command | Channel::Mcp);
+    let may = |seat: &Channel| matches!(seat, Channel::Console | Channel::Command | Channel::Mcp);
     seat.filter(may).unwrap_or(Channel::Socket)
 }
 

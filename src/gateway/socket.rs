@@ -157,7 +157,9 @@ async fn accept_all(
         let admitted = peer.and_then(|peer| admit(peer.uid(), owner, (&whose, &root)).map(|()| peer));
         let admitted = match admitted {
             // It has its place before it says a word: so it cannot stand in the way of those who have yet to say theirs.
-            Ok(peer) if peer.is_of_a_step() => seats.take(Channel::Step).map(|it| (peer, Channel::Step, it)),
+            Ok(peer) if peer.is_of_a_step() => {
+                seats.take(Channel::Step).map(|place| (peer, Channel::Step, place))
+            }
             Ok(peer) => Ok((peer, Channel::Socket, seats.wait().await)),
             Err(why) => Err(why),
         };

@@ -35,7 +35,7 @@ impl Signed<'_> {
         secrets: impl Iterator<Item = &'a [u8; 32]> + Clone,
         now: Timestamp,
     ) -> Result<(), String> {
-        let is_plain = self.timestamp.bytes().all(|it| it.is_ascii_digit());
+        let is_plain = self.timestamp.bytes().all(|byte| byte.is_ascii_digit());
         let seconds: i64 = self
             .timestamp
             .parse()
@@ -50,10 +50,12 @@ impl Signed<'_> {
         if self.id.is_empty() || self.id.contains('.') {
             return Err("`webhook-id` is missing, or has a dot".to_owned());
         }
-        let said = self.signatures.split_whitespace().filter_map(|it| it.strip_prefix("v1,"));
-        let said = said.take(SIGNATURES_MAX).filter_map(|it| BASE64_STANDARD.decode(it).ok());
+        let said = self.signatures.split_whitespace().filter_map(|word| word.strip_prefix("v1,"));
+        let said = said.take(SIGNATURES_MAX).filter_map(|rest| BASE64_STANDARD.decode(rest).ok());
         for signature in said {
-            if secrets.clone().any(|it| mac(it, (self.id, seconds), payload).verify_slice(&signature).is_ok())
+            if secrets
+                .clone()
+                .any(|secret| mac(secret, (self.id, seconds), payload).verify_slice(&signature).is_ok())
             {
                 return Ok(());
             }
@@ -109,7 +111,7 @@ mod tests {
         assert_eq!(check("m1", &at, &by_new, b"{}"), Ok(()));
         assert_eq!(check("m1", &at, &format!("v1a,x v1,bm9wZQ== {good}"), b"{}"), Ok(()));
         for (id, payload) in [("m2", &b"{}"[..]), ("m1", b"{ }")] {
-            assert!(check(id, &at, &good, payload).is_err_and(|it| it.contains("no key of the topic")));
+            assert!(check(id, &at, &good, payload).is_err_and(|error| error.contains("no key of the topic")));
         }
         let by_other = sign_payload(&other, "m1", seconds, b"{}");
         for signatures in [by_other.as_str(), "", "v1,", "v1,***", &good.replace("v1,", "v2,"), &good[3..]] {
@@ -120,7 +122,9 @@ mod tests {
             assert_eq!(check("m1", &(seconds + off).to_string(), &signed, b"{}").is_ok(), is_good, "{off}");
         }
         for timestamp in ["", "x", "-1", "+1", "1e9", "99999999999999999999"] {
-            assert!(check("m1", timestamp, &good, b"{}").is_err_and(|it| it.contains("webhook-timestamp")));
+            assert!(
+                check("m1", timestamp, &good, b"{}").is_err_and(|error| error.contains("webhook-timestamp"))
+            );
         }
         assert!(check("m.1", &at, &good, b"{}").is_err() && check("", &at, &good, b"{}").is_err());
     }

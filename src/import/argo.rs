@@ -42,10 +42,11 @@ pub fn import_argo(text: &str) -> Result<Imported, String> {
     let spec = foreign::map_at(outer, "workflowSpec").unwrap_or(outer);
     shapes::check(&root, &shapes::ARGO, "a workflow of Argo")?;
     refused(&root, spec)?;
-    let made: Vec<ValueMap> = foreign::maps_at(spec, "templates").map(|it| with_defaults(spec, it)).collect();
+    let made: Vec<ValueMap> =
+        foreign::maps_at(spec, "templates").map(|map| with_defaults(spec, map)).collect();
     let templates = made
         .iter()
-        .filter_map(|it| Some((foreign::text_at(it, "name")?, it)))
+        .filter_map(|map| Some((foreign::text_at(map, "name")?, map)))
         .collect::<BTreeMap<String, &ValueMap>>();
     let entry = foreign::text_at(spec, "entrypoint").ok_or(
         "could not import a workflow of Argo: it says no `entrypoint`, so it is no workflow by itself",
@@ -71,7 +72,8 @@ pub fn import_argo(text: &str) -> Result<Imported, String> {
     };
     import.template(&main, None, &nothing);
     if let Some(last) = foreign::text_at(spec, "onExit") {
-        let all: Vec<String> = import.page.steps.iter().filter_map(|it| foreign::text_at(it, "id")).collect();
+        let all: Vec<String> =
+            import.page.steps.iter().filter_map(|step| foreign::text_at(step, "id")).collect();
         let exit = Use {
             name: last.clone(),
             id: format!("exit-{last}"),
@@ -119,8 +121,9 @@ struct Import<'a> {
 impl Import<'_> {
     fn top(&mut self, root: &ValueMap, outer: &ValueMap, spec: &ValueMap) {
         let meta = foreign::map_at(root, "metadata");
-        let name =
-            meta.and_then(|it| foreign::text_at(it, "name").or_else(|| foreign::text_at(it, "generateName")));
+        let name = meta.and_then(|meta| {
+            foreign::text_at(meta, "name").or_else(|| foreign::text_at(meta, "generateName"))
+        });
         let name = name.unwrap_or_else(|| "imported".to_owned());
         let name = one_line(&without_holes(name.trim_end_matches('-')));
         self.page.top.insert("name".to_owned(), name.into());
@@ -130,9 +133,10 @@ impl Import<'_> {
             Some("Replace") => "cancel",
             _ => "allow",
         };
-        let catch_up = outer.get("startingDeadlineSeconds").and_then(Value::as_u64).filter(|it| *it > 0);
-        let cron = |it: String| {
-            let mut out = json!({"cron": it, "overlap": overlap});
+        let catch_up =
+            outer.get("startingDeadlineSeconds").and_then(Value::as_u64).filter(|seconds| *seconds > 0);
+        let cron = |text: String| {
+            let mut out = json!({"cron": text, "overlap": overlap});
             if let Some(zone) = &zone {
                 out["timezone"] = zone.clone().into();
             }
@@ -143,11 +147,12 @@ impl Import<'_> {
         };
         let crons: Vec<Value> = ["schedule", "schedules"]
             .iter()
-            .flat_map(|it| foreign::texts(outer.get(*it)))
+            .flat_map(|key| foreign::texts(outer.get(*key)))
             .map(cron)
             .collect();
         let is_cron = !std::ptr::eq(outer, spec);
-        let holds_back = |key: &&str| is_cron && outer.get(*key).is_some_and(|it| *it != Value::Bool(false));
+        let holds_back =
+            |key: &&str| is_cron && outer.get(*key).is_some_and(|value| *value != Value::Bool(false));
         let held_back: Vec<&str> =
             ["suspend", "when", "stopStrategy"].into_iter().filter(holds_back).collect();
         if !crons.is_empty() && held_back.is_empty() {
@@ -161,14 +166,15 @@ impl Import<'_> {
         let arguments = foreign::map_at(spec, "arguments");
         let inputs: ValueMap = arguments
             .into_iter()
-            .flat_map(|it| foreign::maps_at(it, "parameters"))
-            .filter_map(|it| Some((variable(&foreign::text_at(it, "name")?), input(it))))
+            .flat_map(|arguments| foreign::maps_at(arguments, "parameters"))
+            .filter_map(|map| Some((variable(&foreign::text_at(map, "name")?), input(map))))
             .collect();
         self.wanted.inputs = inputs.keys().cloned().collect();
         if !inputs.is_empty() {
             self.page.top.insert("inputs".to_owned(), Value::Object(inputs));
         }
-        for parameter in arguments.into_iter().flat_map(|it| foreign::maps_at(it, "parameters")) {
+        for parameter in arguments.into_iter().flat_map(|arguments| foreign::maps_at(arguments, "parameters"))
+        {
             self.parameter(parameter, &["enum", "description"], "the workflow");
         }
         if let Some(arguments) = arguments {
@@ -220,7 +226,7 @@ impl Import<'_> {
     /// only a cluster can enforce. Returns the steps that all others wait for.
     fn start(&mut self, spec: &ValueMap) -> Vec<String> {
         let mut asks = Vec::new();
-        if spec.get("suspend").is_some_and(|it| *it != Value::Bool(false)) {
+        if spec.get("suspend").is_some_and(|suspend| *suspend != Value::Bool(false)) {
             asks.push("it is suspended until somebody resumes it".to_owned());
         }
         let mut held = Held::default();
@@ -229,7 +235,7 @@ impl Import<'_> {
         self.asked.clone_from(&held.asks);
         let synchronization = foreign::map_at(spec, "synchronization");
         if let Some(name) = synchronization.and_then(one_lock) {
-            held.asks.retain(|it| !it.starts_with("`synchronization`"));
+            held.asks.retain(|text| !text.starts_with("`synchronization`"));
             self.page.top.insert("concurrency".to_owned(), json!({"group": name, "on-conflict": "queue"}));
         }
         let held = held.settled();
@@ -251,7 +257,7 @@ impl Import<'_> {
     /// Steps at once: the least of all that is said in the file holds for the whole run.
     fn parallelism(&mut self, said: &ValueMap, of: Option<&str>) {
         let Some(value) = said.get("parallelism") else { return };
-        let Some(most) = value.as_u64().filter(|it| *it > 0) else {
+        let Some(most) = value.as_u64().filter(|value| *value > 0) else {
             return self.page.leave_out("`parallelism`: say it as `max-parallel`");
         };
         if let Some(of) = of {
@@ -276,8 +282,9 @@ impl Import<'_> {
         let mut held = Held::default();
         let locks = foreign::map_at(template, "synchronization");
         if !is_leaf(template) {
-            let locks = locks
-                .map(|it| ValueMap::from_iter([("synchronization".to_owned(), Value::Object(it.clone()))]));
+            let locks = locks.map(|locks| {
+                ValueMap::from_iter([("synchronization".to_owned(), Value::Object(locks.clone()))])
+            });
             held.of_pod(&locks.unwrap_or_default());
             return held;
         }
@@ -293,8 +300,9 @@ impl Import<'_> {
                 held.secured(&[spec, template], container, &mut self.page, of);
                 held.bounded(container, &mut self.page, of);
                 // Asked once, before all.
-                held.asks
-                    .retain(|it| !self.asked.contains(it) || template.contains_key(it.trim_matches('`')));
+                held.asks.retain(|text| {
+                    !self.asked.contains(text) || template.contains_key(text.trim_matches('`'))
+                });
             }
             None if template.contains_key("securityContext") => {
                 self.page.leave_out(format!("`securityContext` of {of}: no container is started for it"));
@@ -307,7 +315,8 @@ impl Import<'_> {
         for (key, said) in
             [("serviceAccountName", template), ("executor", template), ("serviceAccountName", spec)]
         {
-            let inner = foreign::map_at(said, key).and_then(|it| foreign::text_at(it, "serviceAccountName"));
+            let inner =
+                foreign::map_at(said, key).and_then(|map| foreign::text_at(map, "serviceAccountName"));
             let Some(account) = foreign::text_at(said, key).or(inner) else { continue };
             if template.contains_key("resource") {
                 held.asks.push(format!("`{key}` {}", account.replace("{{", "{ {")));
@@ -352,11 +361,12 @@ impl Import<'_> {
         let behind = (!held.asks.is_empty()).then(|| self.asked_before(used, &held.asks));
         let used = behind.as_ref().unwrap_or(used);
         let mut scope = Scope { parameters: used.parameters.clone(), ..Scope::default() };
-        let own =
-            foreign::map_at(template, "inputs").into_iter().flat_map(|it| foreign::maps_at(it, "parameters"));
+        let own = foreign::map_at(template, "inputs")
+            .into_iter()
+            .flat_map(|inputs| foreign::maps_at(inputs, "parameters"));
         let own: Vec<&ValueMap> = own.collect();
         scope.parameters.retain(|name, _| {
-            let is_there = own.iter().any(|it| foreign::text_at(it, "name").as_ref() == Some(name));
+            let is_there = own.iter().any(|map| foreign::text_at(map, "name").as_ref() == Some(name));
             if !is_there {
                 self.page
                     .leave_out(format!("the argument {name} for {of}, which has no parameter of that name"));
@@ -367,7 +377,7 @@ impl Import<'_> {
             let asked: &[&str] = if template.contains_key("suspend") { &["enum"] } else { &[] };
             self.parameter(parameter, asked, &of);
             let Some(name) = foreign::text_at(parameter, "name") else { continue };
-            let said = ["value", "default"].iter().find_map(|it| foreign::text_at(parameter, it));
+            let said = ["value", "default"].iter().find_map(|key| foreign::text_at(parameter, key));
             if let (false, Some(said)) = (scope.parameters.contains_key(&name), said) {
                 let text = self.wanted.text(around, &said, &mut self.page);
                 scope.parameters.insert(name, text);
@@ -442,7 +452,7 @@ impl Import<'_> {
             self.page.leave_out_all_but(&known, said, &format!("the {side} of {of}"));
         }
         let outputs = foreign::map_at(template, "outputs");
-        for output in outputs.into_iter().flat_map(|it| foreign::maps_at(it, "parameters")) {
+        for output in outputs.into_iter().flat_map(|outputs| foreign::maps_at(outputs, "parameters")) {
             let name = foreign::text_at(output, "name").unwrap_or_default();
             let of = format!("the output {name} of {of}");
             self.page.leave_out_all_but(&["name", "valueFrom"], output, &of);
@@ -453,7 +463,7 @@ impl Import<'_> {
             } else if !template.contains_key("suspend") {
                 let from = from
                     .iter()
-                    .map(|(key, it)| format!(" `{key}` {}", foreign::text(it).unwrap_or_default()));
+                    .map(|(key, value)| format!(" `{key}` {}", foreign::text(value).unwrap_or_default()));
                 self.page.leave_out(format!(
                     "{of}, `valueFrom`{}: it is read from $CUELIGHT_OUTPUT alone",
                     without_holes(&from.collect::<Vec<_>>().join(","))
@@ -465,7 +475,7 @@ impl Import<'_> {
 
     /// A template does one thing; what else it says is named.
     fn one_kind(&mut self, template: &ValueMap, kinds: &[&str], of: &str) {
-        for kind in kinds.iter().filter(|it| template.contains_key(**it)).skip(1) {
+        for kind in kinds.iter().filter(|kind| template.contains_key(**kind)).skip(1) {
             self.page.leave_out(format!("`{kind}` of {of}: it does something else already"));
         }
     }
@@ -488,7 +498,7 @@ impl Import<'_> {
             keys.insert("on-error".to_owned(), on_error.into());
         }
         let needs = with(&used.needs, &used.always);
-        let made = serde_json::to_string(&keys).map_or(0, |it| it.len());
+        let made = serde_json::to_string(&keys).map_or(0, |string| string.len());
         self.wanted.bytes += made + needs.iter().map(String::len).sum::<usize>();
         self.page.step(id, &needs, keys);
         Made { ends: vec![id.to_owned()], leaves: vec![id.to_owned()], ..Made::default() }
@@ -558,21 +568,21 @@ impl Import<'_> {
         );
         let mut left: Vec<(String, BTreeSet<String>, &ValueMap)> = foreign::maps_at(dag, "tasks")
             .take(UNFOLDED_MAX + 1)
-            .map(|it| (named(it), wants(it), it))
+            .map(|map| (named(map), wants(map), map))
             .collect();
         if let Some(target) = foreign::text_at(dag, "target") {
             self.targeted(&mut left, &target, &used.name);
         }
-        let mut waiting: BTreeSet<String> = left.iter().map(|it| it.0.clone()).collect();
+        let mut waiting: BTreeSet<String> = left.iter().map(|row| row.0.clone()).collect();
         let mut done: BTreeMap<String, Made> = BTreeMap::new();
         let mut inner: BTreeSet<String> = BTreeSet::new();
         let mut out = Made::default();
         while !left.is_empty() && !self.is_too_much() {
-            let next = left.iter().position(|it| it.1.is_disjoint(&waiting)).unwrap_or(0);
+            let next = left.iter().position(|row| row.1.is_disjoint(&waiting)).unwrap_or(0);
             let (name, wants, task) = left.remove(next);
             waiting.remove(&name);
             let before: Vec<String> =
-                wants.iter().filter_map(|it| done.get(it)).flat_map(|it| it.ends.clone()).collect();
+                wants.iter().filter_map(|value| done.get(value)).flat_map(|made| made.ends.clone()).collect();
             let needs = if before.is_empty() { used.needs.clone() } else { with(&before, &[]) };
             let wait = used.inside.task(task, &done);
             if let Some(why) = &wait.why {
@@ -583,19 +593,21 @@ impl Import<'_> {
             let mut made = self.member(used, task, needs, &wait, scope);
             // Who asks how others came out may be there for their failure.
             out.is_vague |= wait.is_special;
-            let vague = wants.iter().filter_map(|it| done.get(it)).find(|it| it.is_vague && it.asks);
+            let vague =
+                wants.iter().filter_map(|value| done.get(value)).find(|made| made.is_vague && made.asks);
             if vague.is_some() && !wait.is_special {
                 self.page.leave_out(format!(
                     "when {name} runs: only when no step before it failed, also where others were there for that"
                 ));
             }
-            made.is_vague |=
-                wait.why.is_some() || wants.iter().filter_map(|it| done.get(it)).any(|it| it.is_vague);
+            made.is_vague |= wait.why.is_some()
+                || wants.iter().filter_map(|value| done.get(value)).any(|made| made.is_vague);
             out.join(&made);
             done.insert(name, made);
             inner.extend(wants);
         }
-        let last = done.iter().filter(|(name, _)| !inner.contains(*name)).flat_map(|(_, it)| it.ends.clone());
+        let last =
+            done.iter().filter(|(name, _)| !inner.contains(*name)).flat_map(|(_, made)| made.ends.clone());
         out.ends = last.collect();
         if out.ends.is_empty() {
             out.ends.clone_from(if out.leaves.is_empty() { &used.needs } else { &out.leaves });
@@ -607,7 +619,7 @@ impl Import<'_> {
     /// The tasks that a graph is asked for, and those they need; none of them when that cannot be read.
     fn targeted(&mut self, tasks: &mut Vec<(String, BTreeSet<String>, &ValueMap)>, target: &str, of: &str) {
         let mut wanted: BTreeSet<String> = target.split_whitespace().map(str::to_owned).collect();
-        if wanted.iter().any(|it| tasks.iter().all(|task| task.0 != *it)) {
+        if wanted.iter().any(|text| tasks.iter().all(|task| task.0 != *text)) {
             self.page.leave_out(format!(
                 "`target` of {of}, {}: none of its tasks is here, since which of them run cannot be said",
                 target.replace("{{", "{ {")
@@ -616,13 +628,13 @@ impl Import<'_> {
         }
         let mut open: Vec<String> = wanted.iter().cloned().collect();
         while let Some(name) = open.pop() {
-            for need in tasks.iter().filter(|it| it.0 == name).flat_map(|it| &it.1) {
+            for need in tasks.iter().filter(|task| task.0 == name).flat_map(|task| &task.1) {
                 if wanted.insert(need.clone()) {
                     open.push(need.clone());
                 }
             }
         }
-        tasks.retain(|it| wanted.contains(&it.0));
+        tasks.retain(|task| wanted.contains(&task.0));
     }
 
     /// A step or a task: what it uses, with what, and when.
@@ -653,10 +665,10 @@ impl Import<'_> {
         let is_top = self.stack.len() == 1;
         let id = if is_top { name.clone() } else { format!("{}-{name}", used.id) };
         let mut is_readable = true;
-        let when = foreign::text_at(member, "when").map(|it| {
-            self.wanted.condition(scope, &it, &mut self.page).unwrap_or_else(|| {
+        let when = foreign::text_at(member, "when").map(|text| {
+            self.wanted.condition(scope, &text, &mut self.page).unwrap_or_else(|| {
                 self.page.leave_out(format!(
-                    "when {name} runs, {it}: it does not until that is written under `if`"
+                    "when {name} runs, {text}: it does not until that is written under `if`"
                 ));
                 is_readable = false;
                 "false".to_owned()
@@ -670,11 +682,12 @@ impl Import<'_> {
         }
         let arguments = foreign::map_at(member, "arguments");
         let mut parameters = BTreeMap::new();
-        for it in arguments.into_iter().flat_map(|it| foreign::maps_at(it, "parameters")) {
-            if let (Some(name), Some(value)) = (foreign::text_at(it, "name"), foreign::text_at(it, "value")) {
+        for map in arguments.into_iter().flat_map(|arguments| foreign::maps_at(arguments, "parameters")) {
+            if let (Some(name), Some(value)) = (foreign::text_at(map, "name"), foreign::text_at(map, "value"))
+            {
                 parameters.insert(name, self.wanted.text(scope, &value, &mut self.page));
             }
-            self.parameter(it, &[], &name);
+            self.parameter(map, &[], &name);
         }
         if let Some(arguments) = arguments {
             self.page.leave_out_all_but(&["parameters"], arguments, &format!("the arguments of {name}"));
@@ -684,8 +697,8 @@ impl Import<'_> {
         let found = inline.or_else(|| self.templates.get(template.as_ref()?).copied());
         let is_leaf = found.is_none_or(is_leaf);
         let goes_on = foreign::map_at(member, "continueOn")
-            .is_some_and(|it| it.values().any(|it| *it == Value::Bool(true)));
-        let can_go_on = goes_on && (is_leaf || found.is_some_and(|it| self.is_straight(it)));
+            .is_some_and(|continue_on| continue_on.values().any(|value| *value == Value::Bool(true)));
+        let can_go_on = goes_on && (is_leaf || found.is_some_and(|inline| self.is_straight(inline)));
         if goes_on && !can_go_on {
             self.page.leave_out(format!("`continueOn` of {name}: what fails in it is a failure here"));
         }
@@ -699,8 +712,8 @@ impl Import<'_> {
             name: template
                 .or_else(|| {
                     other
-                        .and_then(|it| foreign::text_at(it, "name"))
-                        .map(|it| format!("{it}, which is elsewhere"))
+                        .and_then(|template_ref| foreign::text_at(template_ref, "name"))
+                        .map(|name| format!("{name}, which is elsewhere"))
                 })
                 .unwrap_or_else(|| name.clone()),
             id,
@@ -734,11 +747,12 @@ impl Import<'_> {
     fn yields(&mut self, template: &ValueMap, scope: &Scope) -> BTreeMap<String, String> {
         let outputs = foreign::map_at(template, "outputs")
             .into_iter()
-            .flat_map(|it| foreign::maps_at(it, "parameters"));
+            .flat_map(|outputs| foreign::maps_at(outputs, "parameters"));
         let mut out = BTreeMap::new();
-        for it in outputs {
-            let from = foreign::map_at(it, "valueFrom").and_then(|it| foreign::text_at(it, "parameter"));
-            if let (Some(name), Some(from)) = (foreign::text_at(it, "name"), from) {
+        for output in outputs {
+            let from = foreign::map_at(output, "valueFrom")
+                .and_then(|value_from| foreign::text_at(value_from, "parameter"));
+            if let (Some(name), Some(from)) = (foreign::text_at(output, "name"), from) {
                 out.insert(name, self.wanted.text(scope, &from, &mut self.page));
             }
         }
@@ -748,14 +762,21 @@ impl Import<'_> {
     /// True if a template is a row of containers without conditions. A failure in it ends it, and nothing
     /// else leaves out a step.
     fn is_straight(&self, template: &ValueMap) -> bool {
-        let tasks = foreign::map_at(template, "dag").into_iter().flat_map(|it| foreign::maps_at(it, "tasks"));
+        let tasks =
+            foreign::map_at(template, "dag").into_iter().flat_map(|dag| foreign::maps_at(dag, "tasks"));
         let groups = template.get("steps").and_then(Value::as_array).into_iter().flatten();
-        let members = groups.flat_map(|it| it.as_array().map_or(std::slice::from_ref(it), Vec::as_slice));
-        members.filter_map(Value::as_object).chain(tasks).all(|it| {
-            let named = foreign::text_at(it, "template");
-            let used = foreign::map_at(it, "inline").or_else(|| self.templates.get(named.as_ref()?).copied());
-            let is_plain = foreign::text_at(it, "depends").is_none_or(|it| !it.contains(['|', '!', '.']));
-            used.is_none_or(is_leaf) && is_plain && !it.contains_key("when") && !it.contains_key("continueOn")
+        let members =
+            groups.flat_map(|group| group.as_array().map_or(std::slice::from_ref(group), Vec::as_slice));
+        members.filter_map(Value::as_object).chain(tasks).all(|fields| {
+            let named = foreign::text_at(fields, "template");
+            let used =
+                foreign::map_at(fields, "inline").or_else(|| self.templates.get(named.as_ref()?).copied());
+            let is_plain =
+                foreign::text_at(fields, "depends").is_none_or(|depends| !depends.contains(['|', '!', '.']));
+            used.is_none_or(is_leaf)
+                && is_plain
+                && !fields.contains_key("when")
+                && !fields.contains_key("continueOn")
         })
     }
 
@@ -781,7 +802,8 @@ impl Import<'_> {
                 continue;
             }
             let Some(script) = foreign::text_at(step, "run") else { continue };
-            let others: Vec<&str> = names.iter().map(String::as_str).filter(|it| *it != "result").collect();
+            let others: Vec<&str> =
+                names.iter().map(String::as_str).filter(|name| *name != "result").collect();
             if !others.is_empty() {
                 lost.push(format!(
                     "{} of {id}, which a file of its container holds: write it to $CUELIGHT_OUTPUT",
@@ -793,10 +815,10 @@ impl Import<'_> {
             }
             step.insert(
                 "outputs".to_owned(),
-                names.iter().map(|it| (it.clone(), "string".into())).collect::<ValueMap>().into(),
+                names.iter().map(|name| (name.clone(), "string".into())).collect::<ValueMap>().into(),
             );
         }
-        lost.into_iter().for_each(|it| self.page.leave_out(it));
+        lost.into_iter().for_each(|value| self.page.leave_out(value));
         self.page.finish()
     }
 }
@@ -805,11 +827,11 @@ impl Import<'_> {
 fn refused(root: &ValueMap, spec: &ValueMap) -> Result<(), String> {
     let no = |why: String| Err(format!("could not import a workflow of Argo: {why}"));
     let known = ["Workflow", "CronWorkflow", "WorkflowTemplate", "ClusterWorkflowTemplate"];
-    if let Some(kind) = foreign::text_at(root, "kind").filter(|it| !known.contains(&it.as_str())) {
+    if let Some(kind) = foreign::text_at(root, "kind").filter(|kind| !known.contains(&kind.as_str())) {
         return no(format!("it is a {}, which is no workflow", one_line(&kind)));
     }
     let version = foreign::text_at(root, "apiVersion");
-    if let Some(version) = version.filter(|it| !it.starts_with("argoproj.io/v1")) {
+    if let Some(version) = version.filter(|version| !version.starts_with("argoproj.io/v1")) {
         return no(format!("`apiVersion` is {}, and argoproj.io/v1alpha1 is read", one_line(&version)));
     }
     if let Some(found) = foreign::map_at(spec, "workflowTemplateRef") {
@@ -864,15 +886,15 @@ fn one_lock(said: &ValueMap) -> Option<String> {
         foreign::maps_at(said, "mutexes").chain(foreign::map_at(said, "mutex")).collect();
     let is_other = |key: &String| key != "mutex" && key != "mutexes";
     let [one] = all.as_slice() else { return None };
-    if said.keys().any(is_other) || one.keys().any(|it| it != "name") {
+    if said.keys().any(is_other) || one.keys().any(|key| key != "name") {
         return None;
     }
-    foreign::text_at(one, "name").filter(|it| !it.contains("{{"))
+    foreign::text_at(one, "name").filter(|name| !name.contains("{{"))
 }
 
 /// That these gates were passed.
 fn succeeded(gates: &[String]) -> Vec<String> {
-    gates.iter().map(|it| format!("steps.{it}.result == 'success'")).collect()
+    gates.iter().map(|gate| format!("steps.{gate}.result == 'success'")).collect()
 }
 
 fn is_leaf(template: &ValueMap) -> bool {
@@ -885,7 +907,7 @@ fn named(member: &ValueMap) -> String {
 
 fn input(parameter: &ValueMap) -> Value {
     let mut out = json!({"type": "string"});
-    let value = ["value", "default"].iter().find_map(|it| foreign::text_at(parameter, it));
+    let value = ["value", "default"].iter().find_map(|key| foreign::text_at(parameter, key));
     match value {
         Some(value) => out["default"] = without_holes(&value).into(),
         None => out["required"] = true.into(),

@@ -23,7 +23,7 @@ pub(super) fn document(text: &str, page: &mut Page) -> Result<ValueMap, String> 
         }
         page.leave_out(format!("line {}: {}", found.line, found.message));
     }
-    match root.map(|it| it.to_value()) {
+    match root.map(|root| root.to_value()) {
         Some(Value::Object(root)) => Ok(root),
         _ => Err("could not read the file: it is not a mapping".to_owned()),
     }
@@ -46,7 +46,7 @@ fn first_document(text: &str) -> &str {
 /// A scalar as it was written.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(it) => Some(it.clone()),
+        Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         _ => None,
     }

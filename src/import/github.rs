@@ -64,9 +64,9 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
 
 /// Jobs after those they need; those in a circle as they stand.
 fn ordered<'a>(jobs: &'a [Job<'a>]) -> Vec<&'a Job<'a>> {
-    let names: Vec<Vec<String>> = jobs.iter().map(|it| vec![it.name.to_owned()]).collect();
-    let needs: Vec<Vec<String>> = jobs.iter().map(|it| it.needs.clone()).collect();
-    in_order(&names, &needs).into_iter().map(|it| &jobs[it]).collect()
+    let names: Vec<Vec<String>> = jobs.iter().map(|job| vec![job.name.to_owned()]).collect();
+    let needs: Vec<Vec<String>> = jobs.iter().map(|job| job.needs.clone()).collect();
+    in_order(&names, &needs).into_iter().map(|value| &jobs[value]).collect()
 }
 
 struct Import<'a> {
@@ -98,13 +98,14 @@ impl<'a> Import<'a> {
         let known = ["name", "on", "true", "env", "defaults", "concurrency", "jobs", "permissions"];
         self.page.leave_out_all_but(&known, self.root, "the workflow");
         self.defaults(self.root, "the workflow");
-        let run = foreign::map_at(self.root, "defaults").and_then(|it| foreign::map_at(it, "run"));
+        let run =
+            foreign::map_at(self.root, "defaults").and_then(|defaults| foreign::map_at(defaults, "run"));
         let shell = run
-            .and_then(|it| foreign::text_at(it, "shell"))
-            .and_then(|it| shell(&it))
+            .and_then(|run| foreign::text_at(run, "shell"))
+            .and_then(|text| shell(&text))
             .unwrap_or_else(|| SHELL.to_owned());
         let mut defaults = json!({"shell": shell});
-        if let Some(dir) = run.and_then(|it| foreign::text_at(it, "working-directory")) {
+        if let Some(dir) = run.and_then(|run| foreign::text_at(run, "working-directory")) {
             defaults["working-directory"] = self.words.text(None, &dir, &mut self.page).into();
         }
         self.page.top.insert("defaults".to_owned(), defaults);
@@ -123,13 +124,13 @@ impl<'a> Import<'a> {
     fn starts(&mut self) {
         let on = self.root.get("on");
         let events: Vec<String> = match on {
-            Some(Value::Object(it)) => it.keys().cloned().collect(),
+            Some(Value::Object(keys)) => keys.keys().cloned().collect(),
             other => foreign::texts(other),
         };
         let others: Vec<&str> = events
             .iter()
             .map(String::as_str)
-            .filter(|it| !["workflow_dispatch", "workflow_call", "schedule"].contains(it))
+            .filter(|event| !["workflow_dispatch", "workflow_call", "schedule"].contains(event))
             .collect();
         if !others.is_empty() {
             self.page.leave_out(format!(
@@ -139,16 +140,16 @@ impl<'a> Import<'a> {
         }
         let Some(on) = on.and_then(Value::as_object) else { return };
         let crons: Vec<Value> = foreign::maps_at(on, "schedule")
-            .filter_map(|it| {
-                let mut out = json!({"cron": foreign::text_at(it, "cron")?});
-                if let Some(zone) = foreign::text_at(it, "timezone") {
+            .filter_map(|map| {
+                let mut out = json!({"cron": foreign::text_at(map, "cron")?});
+                if let Some(zone) = foreign::text_at(map, "timezone") {
                     out["timezone"] = zone.into();
                 }
                 Some(out)
             })
             .collect();
-        for it in foreign::maps_at(on, "schedule") {
-            self.page.leave_out_all_but(&["cron", "timezone"], it, "the schedule");
+        for map in foreign::maps_at(on, "schedule") {
+            self.page.leave_out_all_but(&["cron", "timezone"], map, "the schedule");
         }
         if !crons.is_empty() {
             self.page.top.insert("on".to_owned(), json!({"schedule": crons}));
@@ -168,13 +169,15 @@ impl<'a> Import<'a> {
                 }
                 inputs.insert(variable(name), field(said));
             }
-            self.words
-                .secrets
-                .extend(foreign::map_at(door, "secrets").into_iter().flat_map(|it| it.keys().cloned()));
+            self.words.secrets.extend(
+                foreign::map_at(door, "secrets").into_iter().flat_map(|secrets| secrets.keys().cloned()),
+            );
             let outputs = foreign::map_at(door, "outputs").into_iter().flatten();
             let outputs: ValueMap = outputs
-                .filter_map(|(name, it)| Some((variable(name), foreign::text_at(it.as_object()?, "value")?)))
-                .map(|(name, it)| (name, self.words.text(None, &it, &mut self.page).into()))
+                .filter_map(|(name, output)| {
+                    Some((variable(name), foreign::text_at(output.as_object()?, "value")?))
+                })
+                .map(|(name, value)| (name, self.words.text(None, &value, &mut self.page).into()))
                 .collect();
             if !outputs.is_empty() {
                 self.page.top.insert("outputs".to_owned(), Value::Object(outputs));
@@ -196,7 +199,7 @@ impl<'a> Import<'a> {
         let cancels = said.get("cancel-in-progress") == Some(&Value::Bool(true));
         if let Some(said) = said.as_object() {
             self.page.leave_out_all_but(&["group", "cancel-in-progress"], said, "the concurrency group");
-            if said.get("cancel-in-progress").is_some_and(|it| !it.is_boolean()) {
+            if said.get("cancel-in-progress").is_some_and(|progress| !progress.is_boolean()) {
                 self.page.leave_out(
                     "`cancel-in-progress`, which is an expression: a run waits for the one before",
                 );
@@ -207,14 +210,15 @@ impl<'a> Import<'a> {
     }
 
     fn env(&mut self, job: Option<&Job<'_>>, of: &ValueMap) -> Option<Value> {
-        if of.get("env").is_some_and(|it| !it.is_object()) {
-            let of = job.map_or("the workflow", |it| it.name);
+        if of.get("env").is_some_and(|env| !env.is_object()) {
+            let of = job.map_or("the workflow", |job| job.name);
             self.page.leave_out(format!("`env` of {of}, which is an expression: name each variable"));
         }
         let pairs =
-            foreign::map_at(of, "env")?.iter().filter_map(|(key, it)| Some((key, foreign::text(it)?)));
-        let env: ValueMap =
-            pairs.map(|(key, it)| (key.clone(), self.words.text(job, &it, &mut self.page).into())).collect();
+            foreign::map_at(of, "env")?.iter().filter_map(|(key, value)| Some((key, foreign::text(value)?)));
+        let env: ValueMap = pairs
+            .map(|(key, text)| (key.clone(), self.words.text(job, &text, &mut self.page).into()))
+            .collect();
         Some(Value::Object(env))
     }
 
@@ -223,9 +227,8 @@ impl<'a> Import<'a> {
         let mut waits: Vec<String> = Vec::new();
         for need in &job.needs {
             match self.ends.get(need.as_str()) {
-                Some(ends) => {
-                    waits.extend(ends.iter().filter(|it| !waits.contains(it)).cloned().collect::<Vec<_>>())
-                }
+                Some(ends) => waits
+                    .extend(ends.iter().filter(|text| !waits.contains(text)).cloned().collect::<Vec<_>>()),
                 None => self
                     .page
                     .leave_out(format!("{} needs {need}, which is no job that comes before it", job.name)),
@@ -237,7 +240,7 @@ impl<'a> Import<'a> {
         let mut handing: Vec<String> = Vec::new();
         let mut needed = labels(&mut self.words, job, &mut self.page);
         // The copies of other machines hold up nobody but what needs the job.
-        let away = job.steps.iter().find(|it| it.kind == Kind::Away);
+        let away = job.steps.iter().find(|step| step.kind == Kind::Away);
         if let Some(step) = away {
             let mut keys = self.step(job, step);
             if let Some(condition) = &whole {
@@ -245,12 +248,12 @@ impl<'a> Import<'a> {
             }
             self.page.step(&step.id, &waits, keys);
         }
-        for step in job.steps.iter().filter(|it| it.kind != Kind::Away) {
+        for step in job.steps.iter().filter(|step| step.kind != Kind::Away) {
             if self.page.is_full() {
                 break;
             }
             let own = foreign::text_at(step.body, "if").filter(|_| !std::ptr::eq(step.body, job.body));
-            let own = own.map(|it| self.words.condition(job, &it, &mut self.page));
+            let own = own.map(|text| self.words.condition(job, &text, &mut self.page));
             let condition = together(whole.as_ref(), own.as_ref(), &done, &gates);
             let mut keys = self.step(job, step);
             self.handed(job, step, &mut handing, &mut keys);
@@ -262,7 +265,7 @@ impl<'a> Import<'a> {
                 gates.push(step.id.clone());
             }
             // Whatever runs in spite of what came before it does not stand for that.
-            let stands_alone = own.is_none() && whole.as_ref().is_none_or(|it| !it.asks_status);
+            let stands_alone = own.is_none() && whole.as_ref().is_none_or(|condition| !condition.asks_status);
             if let Some(condition) = condition {
                 keys.insert("if".to_owned(), condition.into());
             }
@@ -273,7 +276,7 @@ impl<'a> Import<'a> {
             }
             waits.push(step.id.clone());
         }
-        waits.extend(away.map(|it| it.id.clone()));
+        waits.extend(away.map(|away| away.id.clone()));
         self.ends.insert(job.name, waits);
     }
 
@@ -281,13 +284,15 @@ impl<'a> Import<'a> {
     /// run at all, that has to be asked: what is skipped by its own condition stands in nobody's way here.
     fn condition_of(&mut self, job: &'a Job<'a>) -> Option<Condition> {
         let said = foreign::text_at(job.body, "if");
-        let own = said.map(|it| self.words.condition(job, &it, &mut self.page));
-        let asks_status = own.as_ref().is_some_and(|it| it.asks_status && !it.text.contains("success()"));
-        let before = self.words.jobs.iter().filter(|it| job.needs.iter().any(|need| need == it.name));
-        let before = before.filter(|it| !asks_status && self.conditional.contains(it.name));
-        let before: Vec<String> = before.map(|it| format!("{} == 'success'", result(it))).collect();
-        let asks = own.as_ref().is_some_and(|it| it.asks_status);
-        let text = all_of(own.into_iter().map(|it| it.text).chain(before))?;
+        let own = said.map(|text| self.words.condition(job, &text, &mut self.page));
+        let asks_status = own
+            .as_ref()
+            .is_some_and(|condition| condition.asks_status && !condition.text.contains("success()"));
+        let before = self.words.jobs.iter().filter(|item| job.needs.iter().any(|need| need == item.name));
+        let before = before.filter(|job| !asks_status && self.conditional.contains(job.name));
+        let before: Vec<String> = before.map(|job| format!("{} == 'success'", result(job))).collect();
+        let asks = own.as_ref().is_some_and(|condition| condition.asks_status);
+        let text = all_of(own.into_iter().map(|condition| condition.text).chain(before))?;
         self.conditional.insert(job.name);
         Some(Condition { text, asks_status: asks })
     }
@@ -347,7 +352,7 @@ impl<'a> Import<'a> {
             }
         }
         if job.body.contains_key("strategy")
-            && job.steps.iter().filter(|it| it.kind != Kind::Away).count() > 1
+            && job.steps.iter().filter(|step| step.kind != Kind::Away).count() > 1
         {
             self.page.leave_out(format!(
                 "a directory for each copy of {}: its copies share one here, and each step waits for all copies of the one before and is judged with them",
@@ -372,7 +377,7 @@ impl<'a> Import<'a> {
         }
         if !step.is_of_the_job() {
             let names = [Some(job.body), (!std::ptr::eq(step.body, job.body)).then_some(step.body)];
-            let names = names.into_iter().flatten().filter_map(|it| foreign::text_at(it, "name"));
+            let names = names.into_iter().flatten().filter_map(|body| foreign::text_at(body, "name"));
             let name = names.collect::<Vec<_>>().join(": ");
             if !name.is_empty() {
                 keys.insert("name".to_owned(), self.words.text(Some(job), &name, &mut self.page).into());
@@ -407,9 +412,9 @@ impl<'a> Import<'a> {
         self.page.leave_out_all_but(&known, step.body, &step.id);
         let mut keys = ValueMap::new();
         keys.insert("run".to_owned(), self.words.text(Some(job), &script, &mut self.page).into());
-        let run = foreign::map_at(job.body, "defaults").and_then(|it| foreign::map_at(it, "run"));
+        let run = foreign::map_at(job.body, "defaults").and_then(|defaults| foreign::map_at(defaults, "run"));
         let said = |key: &str| foreign::text_at(step.body, key).or_else(|| foreign::text_at(run?, key));
-        if let Some(given) = said("shell").and_then(|it| shell(&it)) {
+        if let Some(given) = said("shell").and_then(|text| shell(&text)) {
             keys.insert("shell".to_owned(), given.into());
         }
         if let Some(dir) = said("working-directory") {
@@ -421,16 +426,18 @@ impl<'a> Import<'a> {
         let mut env = self.known(job, &script);
         let container = foreign::map_at(job.body, "container");
         for of in container.into_iter().chain([job.body, step.body]) {
-            for (key, it) in self.env(Some(job), of).as_ref().and_then(Value::as_object).into_iter().flatten()
+            for (key, field) in
+                self.env(Some(job), of).as_ref().and_then(Value::as_object).into_iter().flatten()
             {
-                env[key] = it.clone();
+                env[key] = field.clone();
             }
         }
-        if env.as_object().is_some_and(|it| !it.is_empty()) {
+        if env.as_object().is_some_and(|fields| !fields.is_empty()) {
             keys.insert("env".to_owned(), env);
         }
         let minutes = |of: &ValueMap| {
-            foreign::text_at(of, "timeout-minutes").filter(|it| it.parse::<u32>().is_ok_and(|it| it > 0))
+            foreign::text_at(of, "timeout-minutes")
+                .filter(|timeout_minutes| timeout_minutes.parse::<u32>().is_ok_and(|number| number > 0))
         };
         for (of, whose) in [(step.body, step.id.as_str()), (job.body, job.name)] {
             if of.contains_key("timeout-minutes") && minutes(of).is_none() {
@@ -466,7 +473,7 @@ impl<'a> Import<'a> {
     /// An action that only GitHub has: what it does is done by hand, and what it yields is told at the gate.
     fn by_hand(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
         let other =
-            ["background", "parallel", "cancel", "run"].into_iter().find(|it| step.body.contains_key(*it));
+            ["background", "parallel", "cancel", "run"].into_iter().find(|key| step.body.contains_key(*key));
         let action = foreign::text_at(step.body, "uses").unwrap_or_else(|| {
             let what = foreign::text_at(step.body, "name").or_else(|| foreign::text_at(step.body, "run"));
             let what = shorten(&one_line(&without_holes(&what.unwrap_or_default())), GIVEN_CHARS);
@@ -492,12 +499,12 @@ impl<'a> Import<'a> {
         self.with(step);
         let with = foreign::map_at(step.body, "with").into_iter().flatten();
         let given: Vec<String> = with
-            .filter_map(|(key, it)| Some((key, foreign::text(it)?)))
-            .map(|(key, it)| {
-                if it.contains("secrets.") {
+            .filter_map(|(key, value)| Some((key, foreign::text(value)?)))
+            .map(|(key, text)| {
+                if text.contains("secrets.") {
                     return format!("{key}: a secret");
                 }
-                let said = one_line(&self.words.text(Some(job), &it, &mut self.page));
+                let said = one_line(&self.words.text(Some(job), &text, &mut self.page));
                 // A hole that is cut off would not be read.
                 let said = if said.chars().count() <= GIVEN_CHARS { &said } else { "see the workflow" };
                 format!("{key}: {said}")
@@ -514,15 +521,16 @@ impl<'a> Import<'a> {
     }
 
     fn with(&mut self, step: &Step<'_>) {
-        if step.body.get("with").is_some_and(|it| !it.is_object()) {
+        if step.body.get("with").is_some_and(|value| !value.is_object()) {
             self.page.leave_out(format!("`with` of {}, which is an expression: write its values", step.id));
         }
     }
 
     fn environment(&mut self, job: &Job<'_>) -> ValueMap {
         let said = job.body.get("environment");
-        let name =
-            said.and_then(|it| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "name")));
+        let name = said.and_then(|environment| {
+            foreign::text(environment).or_else(|| foreign::text_at(environment.as_object()?, "name"))
+        });
         let name = self.words.text(Some(job), &name.unwrap_or_default(), &mut self.page);
         self.page.leave_out(format!(
             "the rules of the environment {} of {}: say under `require` who must agree",
@@ -542,8 +550,9 @@ impl<'a> Import<'a> {
     /// A concurrency group of a job, which nothing here holds: a person looks after it.
     fn group(&mut self, job: &Job<'_>) -> ValueMap {
         let said = job.body.get("concurrency");
-        let name =
-            said.and_then(|it| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "group")));
+        let name = said.and_then(|concurrency| {
+            foreign::text(concurrency).or_else(|| foreign::text_at(concurrency.as_object()?, "group"))
+        });
         let name = self.words.text(Some(job), &one_line(&name.unwrap_or_default()), &mut self.page);
         if let Some(said) = said.and_then(Value::as_object) {
             self.page.leave_out_all_but(&["group"], said, &format!("the concurrency group of {}", job.name));
@@ -599,11 +608,11 @@ impl<'a> Import<'a> {
             let page = &mut self.page;
             let with: ValueMap = with
                 .iter()
-                .map(|(key, it)| {
+                .map(|(key, value)| {
                     (
                         variable(key),
-                        foreign::text(it)
-                            .map_or_else(|| it.clone(), |it| words.text(Some(job), &it, page).into()),
+                        foreign::text(value)
+                            .map_or_else(|| value.clone(), |text| words.text(Some(job), &text, page).into()),
                     )
                 })
                 .collect();
@@ -616,11 +625,13 @@ impl<'a> Import<'a> {
     fn copies(&mut self, job: &Job<'_>, keys: &mut ValueMap) {
         let Some(strategy) = foreign::map_at(job.body, "strategy") else { return };
         let Some(said) = strategy.get("matrix") else { return };
-        let said = job.legs.as_ref().map_or(said, |it| &it.matrix);
+        let said = job.legs.as_ref().map_or(said, |legs| &legs.matrix);
         let mut matrix = self.rewritten(job, said);
         let more = ["max-parallel", "fail-fast"].into_iter();
         let more: ValueMap = more
-            .filter_map(|key| Some((key.to_owned(), strategy.get(key).filter(|it| !it.is_string())?.clone())))
+            .filter_map(|key| {
+                Some((key.to_owned(), strategy.get(key).filter(|value| !value.is_string())?.clone()))
+            })
             .collect();
         match matrix.as_object_mut() {
             Some(axes) => {
@@ -630,7 +641,7 @@ impl<'a> Import<'a> {
             None if more.is_empty() => drop(keys.insert("matrix".to_owned(), matrix)),
             None => {
                 let mut strategy = json!({"matrix": matrix});
-                more.into_iter().for_each(|(key, it)| strategy[key] = it);
+                more.into_iter().for_each(|(key, value)| strategy[key] = value);
                 keys.insert("strategy".to_owned(), strategy);
             }
         }
@@ -642,11 +653,11 @@ impl<'a> Import<'a> {
     /// A value with all texts in it.
     fn rewritten(&mut self, job: &Job<'_>, value: &Value) -> Value {
         match value {
-            Value::String(it) => self.words.text(Some(job), it, &mut self.page).into(),
-            Value::Array(items) => items.iter().map(|it| self.rewritten(job, it)).collect(),
+            Value::String(text) => self.words.text(Some(job), text, &mut self.page).into(),
+            Value::Array(items) => items.iter().map(|item| self.rewritten(job, item)).collect(),
             Value::Object(pairs) => pairs
                 .iter()
-                .map(|(key, it)| (key.clone(), self.rewritten(job, it)))
+                .map(|(key, pair)| (key.clone(), self.rewritten(job, pair)))
                 .collect::<ValueMap>()
                 .into(),
             other => other.clone(),
@@ -662,10 +673,10 @@ impl<'a> Import<'a> {
             let own = job.body.get("permissions").or(of_all);
             let Some(own) = own else { continue };
             let rights = match own {
-                Value::Object(it) if it.is_empty() => "none".to_owned(),
-                Value::Object(it) => it
+                Value::Object(keys) if keys.is_empty() => "none".to_owned(),
+                Value::Object(keys) => keys
                     .iter()
-                    .map(|(key, it)| format!("{key}: {}", foreign::text(it).unwrap_or_default()))
+                    .map(|(key, value)| format!("{key}: {}", foreign::text(value).unwrap_or_default()))
                     .collect::<Vec<_>>()
                     .join(", "),
                 other => foreign::text(other).unwrap_or_default(),
@@ -673,9 +684,9 @@ impl<'a> Import<'a> {
             said.push(format!("{} ({rights})", job.name));
         }
         const TOKEN: &str = "secrets.GITHUB_TOKEN";
-        let is_given = |it: &Value| it.to_string().contains(TOKEN);
+        let is_given = |env: &Value| env.to_string().contains(TOKEN);
         let all = self.page.top.get("env").is_some_and(is_given);
-        let gets = |it: &ValueMap| all || is_given(&Value::Object(it.clone()));
+        let gets = |step: &ValueMap| all || is_given(&Value::Object(step.clone()));
         if said.is_empty() {
             return;
         }
@@ -690,7 +701,7 @@ impl<'a> Import<'a> {
             "Does the token given as GITHUB_TOKEN allow no more than GitHub's would: {}?",
             said.join("; ")
         )));
-        for step in self.page.steps.iter_mut().filter(|it| gets(it)) {
+        for step in self.page.steps.iter_mut().filter(|step| gets(step)) {
             let mut needs = foreign::texts(step.get("needs"));
             needs.insert(0, id.clone());
             step.insert("needs".to_owned(), json!(needs));
@@ -710,11 +721,11 @@ impl<'a> Import<'a> {
             if let Some(gate) = step.get_mut("gate") {
                 gate["form"] = names
                     .iter()
-                    .map(|it| (it.clone(), json!({"type": "string"})))
+                    .map(|name| (name.clone(), json!({"type": "string"})))
                     .collect::<ValueMap>()
                     .into();
             } else if step.contains_key("run") {
-                let types = names.iter().map(|it| (it.clone(), "string".into())).collect::<ValueMap>();
+                let types = names.iter().map(|name| (name.clone(), "string".into())).collect::<ValueMap>();
                 step.insert("outputs".to_owned(), types.into());
             }
         }
@@ -725,7 +736,7 @@ impl<'a> Import<'a> {
             ));
         }
         if !self.words.asked.is_empty() {
-            let names: Vec<&str> = self.words.asked.values().map(|it| it.whole.as_str()).collect();
+            let names: Vec<&str> = self.words.asked.values().map(|asked| asked.whole.as_str()).collect();
             self.page.leave_out(format!("{}: give them as inputs", names.join(", ")));
             let asked = self.words.inputs();
             let inputs = self.page.top.entry("inputs").or_insert_with(|| json!({}));
@@ -747,13 +758,13 @@ fn together(
     done: &[String],
     gates: &[String],
 ) -> Option<String> {
-    let mut parts: Vec<String> = [job, own].into_iter().flatten().map(|it| it.text.clone()).collect();
-    if job.is_some_and(|it| it.asks_status) && own.is_none_or(|it| !it.asks_status) {
-        parts.extend(done.iter().map(|it| format!("steps.{it}.result != 'failure'")));
+    let mut parts: Vec<String> = [job, own].into_iter().flatten().map(|job| job.text.clone()).collect();
+    if job.is_some_and(|job| job.asks_status) && own.is_none_or(|condition| !condition.asks_status) {
+        parts.extend(done.iter().map(|text| format!("steps.{text}.result != 'failure'")));
     }
     // Where somebody said no before a job, nothing of it runs, whatever its steps say.
-    if [job, own].into_iter().flatten().any(|it| it.asks_status) {
-        parts.extend(gates.iter().map(|it| format!("steps.{it}.result == 'success'")));
+    if [job, own].into_iter().flatten().any(|job| job.asks_status) {
+        parts.extend(gates.iter().map(|gate| format!("steps.{gate}.result == 'success'")));
     }
     all_of(parts)
 }

@@ -69,13 +69,13 @@ impl Page {
 
     /// Names the keys of a mapping that nothing here stands for; `of` says whose they are.
     pub(super) fn leave_out_all_but(&mut self, kept: &[&str], map: &ValueMap, of: &str) {
-        let lost = map.keys().filter(|it| !kept.contains(&it.as_str()));
-        let lost: Vec<String> = lost.map(|it| format!("`{}`", shorten(it, KEY_CHARS))).collect();
+        let lost = map.keys().filter(|key| !kept.contains(&key.as_str()));
+        let lost: Vec<String> = lost.map(|key| format!("`{}`", shorten(key, KEY_CHARS))).collect();
         let mut rest = lost.as_slice();
         while let Some(first) = rest.first() {
             let mut chars = first.len();
-            let fits = |it: &&String| {
-                chars += it.len();
+            let fits = |text: &&String| {
+                chars += text.len();
                 chars <= KEYS_CHARS
             };
             let (some, more) =
@@ -123,7 +123,7 @@ impl Page {
     /// When there is no step, when the file is too large, or when it cannot pass.
     pub(super) fn finish(mut self) -> Result<Imported, String> {
         if self.steps.is_empty() {
-            let why = self.left_out.last().map(|it| format!("; {it}")).unwrap_or_default();
+            let why = self.left_out.last().map(|text| format!("; {text}")).unwrap_or_default();
             return Err(format!(
                 "could not import {}: there is nothing in it that can be run here{why}",
                 self.from
@@ -145,22 +145,24 @@ impl Page {
                 return Err(self.too_large(&text.len().to_string()));
             }
             let (_, found) = read("imported.yaml", &text, &NoFiles);
-            let wrong: Vec<Diagnostic> =
-                found.into_iter().filter(|it| it.is_error() && it.code != "subworkflow").collect();
+            let wrong: Vec<Diagnostic> = found
+                .into_iter()
+                .filter(|diagnostic| diagnostic.is_error() && diagnostic.code != "subworkflow")
+                .collect();
             if wrong.is_empty() {
                 return Ok(Imported { text, left_out: self.left_out, others: Vec::new() });
             }
             let mut done = BTreeSet::new();
-            for it in &wrong {
-                let step = starts.iter().rposition(|start| *start <= it.line);
+            for diagnostic in &wrong {
+                let step = starts.iter().rposition(|start| *start <= diagnostic.line);
                 if !done.insert(step) {
                     continue;
                 }
-                let line = text.lines().nth(it.line.saturating_sub(1)).unwrap_or_default();
-                last = format!("{} (`{}`)", one_line(&it.message), one_line(line));
+                let line = text.lines().nth(diagnostic.line.saturating_sub(1)).unwrap_or_default();
+                last = format!("{} (`{}`)", one_line(&diagnostic.message), one_line(line));
                 match step {
-                    Some(step) => self.ask_instead(step, &it.message, &mut asked),
-                    None => self.take_out(&text, it, line)?,
+                    Some(step) => self.ask_instead(step, &diagnostic.message, &mut asked),
+                    None => self.take_out(&text, diagnostic, line)?,
                 }
             }
         }
@@ -185,10 +187,12 @@ impl Page {
             return self.leave_out(format!("when {id} is asked: it is not until `if` is mended ({why})"));
         }
         let mut gate = json!({"prompt": format!("Has {id} been done by hand? It could not be carried over: {why}"), "risk": "externally-reversible"});
-        if let Some(form) = keys.get("gate").and_then(|it| it.get("form")) {
+        if let Some(form) = keys.get("gate").and_then(|gate| gate.get("form")) {
             gate["form"] = form.clone();
         }
-        for name in keys.get("outputs").and_then(Value::as_object).into_iter().flat_map(|it| it.keys()) {
+        for name in
+            keys.get("outputs").and_then(Value::as_object).into_iter().flat_map(|outputs| outputs.keys())
+        {
             gate["form"][name] = json!({"type": "string"});
         }
         if keys.contains_key("matrix") || keys.contains_key("strategy") {
@@ -196,7 +200,7 @@ impl Page {
         }
         const STAYS: [&str; 5] = ["id", "needs", "if", "matrix", "strategy"];
         let mut asks: ValueMap =
-            std::mem::take(keys).into_iter().filter(|it| STAYS.contains(&it.0.as_str())).collect();
+            std::mem::take(keys).into_iter().filter(|entry| STAYS.contains(&entry.0.as_str())).collect();
         asks.insert("gate".to_owned(), gate);
         self.steps[step] = ordered(asks, step_keys());
         let (outputs, form) = (format!("steps.{id}.outputs."), format!("steps.{id}.form."));
@@ -213,8 +217,8 @@ impl Page {
     /// # Errors
     /// When the run would be another one without it.
     fn take_out(&mut self, text: &str, found: &Diagnostic, line: &str) -> Result<(), String> {
-        let is_key = |it: &&str| it.starts_with(|c: char| c.is_ascii_lowercase());
-        let key = text.lines().take(found.line).filter(is_key).last().and_then(|it| it.split(':').next());
+        let is_key = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+        let key = text.lines().take(found.line).filter(is_key).last().and_then(|line| line.split(':').next());
         let key = key.unwrap_or(line).to_owned();
         if !["on", "outputs", "env"].contains(&key.as_str()) || self.top.remove(&key).is_none() {
             return Err(format!(
@@ -242,10 +246,10 @@ impl Page {
                 line += 1;
             }
             starts.push(line);
-            for it in yaml(&json!([step])).lines() {
-                let it = if it.trim().is_empty() { "" } else { it };
-                text.push_str(if it.is_empty() { "" } else { "  " });
-                text.push_str(it);
+            for this_line in yaml(&json!([step])).lines() {
+                let this_text = if this_line.trim().is_empty() { "" } else { this_line };
+                text.push_str(if this_text.is_empty() { "" } else { "  " });
+                text.push_str(this_text);
                 text.push('\n');
                 line += 1;
             }
@@ -266,9 +270,9 @@ impl Files for NoFiles {
 /// Replaces a piece of every text in a value.
 fn replace(value: &mut Value, old: &str, new: &str) {
     match value {
-        Value::String(it) if it.contains(old) => *it = it.replace(old, new),
-        Value::Array(items) => items.iter_mut().for_each(|it| replace(it, old, new)),
-        Value::Object(map) => map.values_mut().for_each(|it| replace(it, old, new)),
+        Value::String(text) if text.contains(old) => *text = text.replace(old, new),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, old, new)),
+        Value::Object(map) => map.values_mut().for_each(|value| replace(value, old, new)),
         _ => {}
     }
 }
@@ -277,7 +281,7 @@ fn replace(value: &mut Value, old: &str, new: &str) {
 pub(super) fn sanitised(name: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
     let words: String = name.chars().take(80).map(kept).collect();
-    let id = words.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
+    let id = words.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
     if id.starts_with(|c: char| c.is_ascii_lowercase()) { id } else { format!("t-{id}") }
 }
 
@@ -293,7 +297,7 @@ pub(super) fn variable(name: &str) -> String {
 pub(super) fn in_order(names: &[Vec<String>], needs: &[Vec<String>]) -> Vec<usize> {
     let mut called: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, name) in
-        names.iter().enumerate().flat_map(|(place, it)| it.iter().map(move |name| (place, name)))
+        names.iter().enumerate().flat_map(|(place, texts)| texts.iter().map(move |name| (place, name)))
     {
         called.entry(name).or_default().push(place);
     }
@@ -301,12 +305,12 @@ pub(super) fn in_order(names: &[Vec<String>], needs: &[Vec<String>]) -> Vec<usiz
     let mut behind: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
     for (place, all) in needs.iter().enumerate() {
         let before: BTreeSet<usize> =
-            all.iter().filter_map(|it| called.get(it.as_str())).flatten().copied().collect();
-        before.iter().for_each(|it| behind[*it].push(place));
+            all.iter().filter_map(|key| called.get(key.as_str())).flatten().copied().collect();
+        before.iter().for_each(|number| behind[*number].push(place));
         waits.push(before);
     }
     let mut left: BTreeSet<usize> = (0..names.len()).collect();
-    let mut free: BTreeSet<usize> = left.iter().copied().filter(|it| waits[*it].is_empty()).collect();
+    let mut free: BTreeSet<usize> = left.iter().copied().filter(|number| waits[*number].is_empty()).collect();
     let mut out = Vec::with_capacity(names.len());
     while let Some(next) = free.pop_first().or_else(|| left.first().copied()) {
         left.remove(&next);
@@ -333,21 +337,21 @@ pub(super) fn kept(name: &str, script: &str) -> String {
 /// Text for a comment, a name or a question: without line breaks, and not without end.
 pub(super) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    shorten(&words.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" "), 300)
+    shorten(&words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "), 300)
 }
 
 /// All of these conditions, each said once.
 pub(super) fn all_of(conditions: impl IntoIterator<Item = String>) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
-    for it in conditions {
-        if !parts.contains(&it) {
-            parts.push(it);
+    for condition in conditions {
+        if !parts.contains(&condition) {
+            parts.push(condition);
         }
     }
     match parts.as_slice() {
         [] => None,
         [one] => Some(one.clone()),
-        several => Some(several.iter().map(|it| format!("({it})")).collect::<Vec<_>>().join(" && ")),
+        several => Some(several.iter().map(|text| format!("({text})")).collect::<Vec<_>>().join(" && ")),
     }
 }
 
@@ -379,23 +383,23 @@ impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Null => serializer.serialize_unit(),
-            Value::Bool(it) => serializer.serialize_bool(*it),
-            Value::Number(it) => match (it.as_i64(), it.as_f64()) {
+            Value::Bool(flag) => serializer.serialize_bool(*flag),
+            Value::Number(text) => match (text.as_i64(), text.as_f64()) {
                 (Some(whole), _) => serializer.serialize_i64(whole),
-                (None, Some(number)) if number.to_string() == it.to_string() => {
+                (None, Some(number)) if number.to_string() == text.to_string() => {
                     serializer.serialize_f64(number)
                 }
-                _ => serializer.serialize_str(&it.to_string()),
+                _ => serializer.serialize_str(&text.to_string()),
             },
-            Value::String(it) => serializer.serialize_str(it),
+            Value::String(text) => serializer.serialize_str(text),
             Value::Array(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
-                items.iter().try_for_each(|it| list.serialize_element(&Written(it)))?;
+                items.iter().try_for_each(|item| list.serialize_element(&Written(item)))?;
                 list.end()
             }
             Value::Object(pairs) => {
                 let mut map = serializer.serialize_map(Some(pairs.len()))?;
-                pairs.iter().try_for_each(|(key, it)| map.serialize_entry(key, &Written(it)))?;
+                pairs.iter().try_for_each(|(key, pair)| map.serialize_entry(key, &Written(pair)))?;
                 map.end()
             }
         }

@@ -65,19 +65,19 @@ fn misfit(value: &Value, shape: &Shape) -> Option<Misfit> {
         (Any, _) | (_, Value::Null) | (Text, Value::String(_) | Value::Bool(_) | Value::Number(_)) => None,
         (Same(shape), _) => misfit(value, shape),
         (List(shape), Value::Array(items)) => {
-            items.iter().enumerate().find_map(|(place, it)| below(format!("[{place}]"), it, shape))
+            items.iter().enumerate().find_map(|(place, item)| below(format!("[{place}]"), item, shape))
         }
         (Each(shape), Value::Object(map)) => {
-            map.iter().find_map(|(key, it)| below(format!(".{key}"), it, shape))
+            map.iter().find_map(|(key, value)| below(format!(".{key}"), value, shape))
         }
         (Object(keys), Value::Object(map)) => misfit_of(map, keys),
         // What is wrong inside is said of the shape that it has.
         (Either(shapes), _) => {
-            let found: Vec<_> = shapes.iter().map(|it| misfit(value, it)).collect();
+            let found: Vec<_> = shapes.iter().map(|shape| misfit(value, shape)).collect();
             if found.iter().any(Option::is_none) {
                 return None;
             }
-            found.into_iter().flatten().find(|it| !it.0.is_empty()).or_else(wrong)
+            found.into_iter().flatten().find(|misfit| !misfit.0.is_empty()).or_else(wrong)
         }
         _ => wrong(),
     }

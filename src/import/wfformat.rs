@@ -26,7 +26,7 @@ pub fn import_wfformat(text: &str, kind: ImportAs) -> Result<Imported, String> {
     let tasks = tasks(&root)?;
     let runtimes = runtimes(&root);
     let mut page = Page::new("a run recorded in WfFormat");
-    left_out(&root, &tasks).into_iter().for_each(|it| page.leave_out(it));
+    left_out(&root, &tasks).into_iter().for_each(|text| page.leave_out(text));
     let name = root.get("name").and_then(Value::as_str).unwrap_or("imported");
     page.top.insert("name".to_owned(), one_line(&without_holes(name)).into());
     if let Some(description) = root.get("description").and_then(Value::as_str) {
@@ -59,14 +59,14 @@ fn tasks(root: &Value) -> Result<Vec<&ValueMap>, String> {
     if maps.is_empty() {
         return Err("could not import a workflow without tasks; there is nothing to run".to_owned());
     }
-    if let Some(at) = maps.iter().position(|it| task_id(it).is_empty()) {
+    if let Some(at) = maps.iter().position(|map| task_id(map).is_empty()) {
         return Err(format!("could not read WfFormat: task {} has neither id nor name", at + 1));
     }
     Ok(maps)
 }
 
 fn task_id(task: &ValueMap) -> &str {
-    let text = |key: &str| task.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+    let text = |key: &str| task.get(key).and_then(Value::as_str).filter(|value| !value.is_empty());
     text("id").or_else(|| text("name")).unwrap_or_default()
 }
 
@@ -77,14 +77,16 @@ fn task_name(task: &ValueMap) -> String {
 /// Runtimes in millionths of a second, by task.
 fn runtimes(root: &Value) -> BTreeMap<String, u64> {
     let of = |task: &ValueMap| {
-        let number = ["runtimeInSeconds", "runtime"].iter().find_map(|it| task.get(*it)?.as_number());
+        let number = ["runtimeInSeconds", "runtime"].iter().find_map(|key| task.get(*key)?.as_number());
         Some((task_id(task).to_owned(), decimal_millionths(&number?.to_string())?))
     };
     let workflow = root.get("workflow");
     let lists = [
-        workflow.and_then(|it| it.get("execution")).and_then(|it| it.get("tasks")),
-        workflow.and_then(|it| it.get("specification")).and_then(|it| it.get("tasks")),
-        workflow.and_then(|it| it.get("tasks")),
+        workflow.and_then(|workflow| workflow.get("execution")).and_then(|execution| execution.get("tasks")),
+        workflow
+            .and_then(|workflow| workflow.get("specification"))
+            .and_then(|specification| specification.get("tasks")),
+        workflow.and_then(|workflow| workflow.get("tasks")),
     ];
     let tasks = lists.into_iter().flatten().filter_map(Value::as_array).flatten();
     tasks.filter_map(Value::as_object).filter_map(of).collect()
@@ -102,7 +104,7 @@ fn decimal_millionths(text: &str) -> Option<u64> {
     let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(6)?;
     let Ok(point) = usize::try_from(point) else { return Some(0) };
     if point > 40 {
-        return digits.bytes().all(|it| it == b'0').then_some(0);
+        return digits.bytes().all(|byte| byte == b'0').then_some(0);
     }
     let padded: String = digits.chars().chain("0".repeat(40).chars()).take(point).collect();
     if padded.is_empty() { Some(0) } else { padded.parse().ok() }
@@ -113,8 +115,9 @@ fn wait(task: &ValueMap, runtimes: &BTreeMap<String, u64>, kind: ImportAs) -> Re
     let runtime = runtimes.get(task_id(task)).copied().unwrap_or(0);
     let nanos = u128::from(runtime) * u128::from(scale_millionths);
     // Millionths of millionths of a second; a thousand million of them are a millisecond. Rounded.
-    let ms =
-        u64::try_from((nanos + 500_000_000) / 1_000_000_000).ok().filter(|it| i64::try_from(*it).is_ok());
+    let ms = u64::try_from((nanos + 500_000_000) / 1_000_000_000)
+        .ok()
+        .filter(|number| i64::try_from(*number).is_ok());
     let ms = ms.ok_or_else(|| format!("could not import {}: it ran too long", task_id(task)))?;
     Ok(format!("{ms}ms"))
 }
@@ -157,10 +160,11 @@ fn needs<'i>(
 ) -> Vec<&'i str> {
     let said = names(task, "parents");
     let implied = by_child.get(task_id(task)).into_iter().flatten().copied();
-    let mut found: Vec<usize> = said.chain(implied).filter_map(|it| ids.by_task.get(it).copied()).collect();
+    let mut found: Vec<usize> =
+        said.chain(implied).filter_map(|name| ids.by_task.get(name).copied()).collect();
     found.sort_unstable();
     found.dedup();
-    found.into_iter().map(|it| ids.in_order[it].as_str()).filter(|it| *it != own).collect()
+    found.into_iter().map(|number| ids.in_order[number].as_str()).filter(|text| *text != own).collect()
 }
 
 /// Parts of the file that a workflow of ours has no place for.
@@ -168,8 +172,8 @@ fn left_out(root: &Value, tasks: &[&ValueMap]) -> Vec<String> {
     let workflow = root.get("workflow");
     let count = |section: &str, key: &str| {
         workflow
-            .and_then(|it| it.get(section))
-            .and_then(|it| it.get(key))
+            .and_then(|workflow| workflow.get(section))
+            .and_then(|value| value.get(key))
             .and_then(Value::as_array)
             .map_or(0, Vec::len)
     };
@@ -191,8 +195,8 @@ fn left_out(root: &Value, tasks: &[&ValueMap]) -> Vec<String> {
         }
     }
     let unknown: usize = {
-        let known: BTreeSet<&str> = tasks.iter().map(|it| task_id(it)).collect();
-        tasks.iter().flat_map(|it| names(it, "parents")).filter(|it| !known.contains(it)).count()
+        let known: BTreeSet<&str> = tasks.iter().map(|task| task_id(task)).collect();
+        tasks.iter().flat_map(|task| names(task, "parents")).filter(|name| !known.contains(name)).count()
     };
     if unknown > 0 {
         out.push(format!("{unknown} parents that are no tasks of this file"));

@@ -34,10 +34,10 @@ impl Estimate {
         // How often what stands in a frame may be done: as often as the workflows around it are tried.
         let mut tries = vec![1; plan.steps.len()];
         for (index, step) in plan.steps.iter().enumerate() {
-            let inherited = step.frame.is_some_and(|it| optional[it.index()]);
+            let inherited = step.frame.is_some_and(|frame| optional[frame.index()]);
             optional[index] = inherited || step.condition.is_some();
-            let around = step.frame.map_or(1, |it| tries[it.index()]);
-            tries[index] = around * step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
+            let around = step.frame.map_or(1, |frame| tries[frame.index()]);
+            tries[index] = around * step.retry.as_ref().map_or(1, |retry| u64::from(retry.max_attempts));
             estimate.count(step, optional[index], around);
         }
         estimate.chain = critical_path(plan, |_, _| Span(1)).steps;
@@ -90,7 +90,7 @@ impl Estimate {
     }
 
     fn count(&mut self, step: &PlanStep, optional: bool, around: u64) {
-        let attempts = around * step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
+        let attempts = around * step.retry.as_ref().map_or(1, |retry| u64::from(retry.max_attempts));
         match &step.work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => {
                 let needs = step.estimate.with(Currency::Calls, 1);
@@ -104,7 +104,8 @@ impl Estimate {
                 // It is asked once at least; what its tools use, nobody knows before.
                 FrameKind::Talk(talk) => {
                     let (ask, rounds) = (&talk.ask, u64::from(talk.rounds) + 1);
-                    let attempts = around * ask.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
+                    let attempts =
+                        around * ask.retry.as_ref().map_or(1, |retry| u64::from(retry.max_attempts));
                     let needs = ask.estimate.with(Currency::Calls, 1);
                     self.once = self.once.plus(needs);
                     self.least = if optional { self.least } else { self.least.plus(needs) };
@@ -131,20 +132,20 @@ fn check(whose: &str, needs: Amounts, budget: &Budget) -> Result<(), String> {
     let over: Vec<(Currency, u64)> = budget
         .ceilings()
         .all()
-        .filter(|(it, ceiling)| budget.on_exceed == OnExceed::Block && needs.of(*it) > *ceiling)
+        .filter(|(currency, ceiling)| budget.on_exceed == OnExceed::Block && needs.of(*currency) > *ceiling)
         .collect();
     if over.is_empty() {
         return Ok(());
     }
     let figures = |amount: &dyn Fn(&(Currency, u64)) -> u64| {
-        let one = |it: &(Currency, u64)| format!("{}={}", it.0.word(), it.0.figure(amount(it)));
+        let one = |pair: &(Currency, u64)| format!("{}={}", pair.0.word(), pair.0.figure(amount(pair)));
         over.iter().map(one).collect::<Vec<_>>().join(", ")
     };
-    let keys: Vec<String> = over.iter().map(|it| format!("`budget.{}`", it.0.word())).collect();
+    let keys: Vec<String> = over.iter().map(|pair| format!("`budget.{}`", pair.0.word())).collect();
     Err(format!(
         "could not start: {whose}needs {}, has {}; raise {} or set `on-exceed: gate`",
-        figures(&|it| needs.of(it.0)),
-        figures(&|it| it.1),
+        figures(&|pair| needs.of(pair.0)),
+        figures(&|pair| pair.1),
         keys.join(" and ")
     ))
 }

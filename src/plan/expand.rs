@@ -50,7 +50,7 @@ pub fn expand(
 pub fn matrix_copies(step_id: &str, matrix: &Value) -> Result<Vec<ValueMap>, String> {
     let cells = axes_of(matrix).and_then(|axes| cells(&axes));
     let cells = cells.map_err(|why| format!("could not expand the matrix of `{step_id}`: {why}"))?;
-    Ok(cells.into_iter().map(|it| it.values).collect())
+    Ok(cells.into_iter().map(|cell| cell.values).collect())
 }
 
 /// Why a run cannot hold the steps of this one.
@@ -117,7 +117,7 @@ fn moved(step: &PlanStep, frame: StepIx, by: u32, old: &str, new: &str) -> PlanS
     if let Work::Frame(inner) = &mut step.work
         && let FrameKind::Computed { body, .. } = &mut inner.kind
     {
-        *body = body.iter().map(|it| moved(it, frame, by, old, new)).collect();
+        *body = body.iter().map(|value| moved(value, frame, by, old, new)).collect();
     }
     step
 }
@@ -128,7 +128,7 @@ pub(super) fn cells(axes: &Axes) -> Result<Vec<Cell>, String> {
     let mut taken = BTreeMap::new();
     let named = |values: ValueMap| {
         let own: Option<Vec<&Value>> = axes.axes.iter().map(|(name, _)| values.get(name)).collect();
-        let own = own.filter(|it| !it.is_empty()).unwrap_or_else(|| values.values().collect());
+        let own = own.filter(|values| !values.is_empty()).unwrap_or_else(|| values.values().collect());
         Cell { label: label(&own, &mut taken), values }
     };
     Ok(axes.copies()?.into_iter().map(named).collect())
@@ -145,7 +145,7 @@ fn axes_of(matrix: &Value) -> Result<Axes, String> {
 /// The label in the brackets of a copy's id: its own values, made safe to read and to type, and unique.
 /// A `~` stands in no value, so a number behind it cannot be mistaken for one.
 fn label(own: &[&Value], taken: &mut BTreeMap<String, u32>) -> String {
-    let words: Vec<String> = own.iter().map(|it| word(it)).collect();
+    let words: Vec<String> = own.iter().map(|value| word(value)).collect();
     let text = shorten(&words.join(","), LABEL_CHARS_MAX);
     let times = taken.entry(text.clone()).or_default();
     *times += 1;
@@ -155,11 +155,11 @@ fn label(own: &[&Value], taken: &mut BTreeMap<String, u32>) -> String {
 fn word(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::Bool(it) => it.to_string(),
-        Value::Number(it) => it.to_string(),
-        Value::String(it) => {
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => {
             let plain = |c: char| if is_plain(c) { c } else { '_' };
-            it.chars().take(LABEL_CHARS_MAX + 1).map(plain).collect()
+            text.chars().take(LABEL_CHARS_MAX + 1).map(plain).collect()
         }
         Value::Array(items) => joined(items.iter()),
         Value::Object(map) => joined(map.values()),

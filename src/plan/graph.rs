@@ -80,10 +80,10 @@ impl<'a> Tree<'a> {
     /// All steps, each frame before what stands in it, with how deep they stand.
     fn outline(&self) -> Vec<(usize, usize)> {
         let mut out = Vec::with_capacity(self.plan.steps.len());
-        let mut open: Vec<(usize, usize)> = self.roots.iter().rev().map(|it| (*it, 0)).collect();
+        let mut open: Vec<(usize, usize)> = self.roots.iter().rev().map(|root| (*root, 0)).collect();
         while let Some((index, depth)) = open.pop() {
             out.push((index, depth));
-            open.extend(self.children[index].iter().rev().map(|it| (*it, depth + 1)));
+            open.extend(self.children[index].iter().rev().map(|number| (*number, depth + 1)));
         }
         out
     }
@@ -98,7 +98,7 @@ impl<'a> Tree<'a> {
 fn text(tree: &Tree<'_>) -> String {
     let rows: Vec<[String; 3]> =
         tree.outline().into_iter().map(|(index, depth)| row(tree, index, depth)).collect();
-    let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max().unwrap_or(0).min(48);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(48);
     let (first, second) = (width(0), width(1));
     let Estimate { steps, gates, .. } = Estimate::of(tree.plan);
     let mut out = format!("{}: {}, {}\n", line(&tree.plan.name), count(steps, "step"), count(gates, "gate"));
@@ -114,10 +114,10 @@ fn row(tree: &Tree<'_>, index: usize, depth: usize) -> [String; 3] {
     let sign = if tree.is_gate(index) { "◆" } else { " " };
     let mut rest = Vec::new();
     if !step.needs.is_empty() {
-        let names: Vec<&str> = step.needs.iter().map(|it| tree.step(it.index()).id.as_str()).collect();
+        let names: Vec<&str> = step.needs.iter().map(|step| tree.step(step.index()).id.as_str()).collect();
         rest.push(format!("after {}", line(&names.join(", "))));
     }
-    rest.extend(step.condition.as_ref().map(|it| format!("if {}", line(it))));
+    rest.extend(step.condition.as_ref().map(|condition| format!("if {}", line(condition))));
     if let Work::Gate(rule) = &step.work {
         rest.push(gate(rule));
     }
@@ -197,7 +197,7 @@ fn dot(tree: &Tree<'_>) -> String {
 
 fn value(tree: &Tree<'_>) -> Value {
     let node = |(index, step): (usize, &PlanStep)| {
-        let frame = step.frame.map(|it| tree.step(it.index()).id.clone());
+        let frame = step.frame.map(|frame| tree.step(frame.index()).id.clone());
         let gate = match &step.work {
             Work::Gate(rule) => Some(json!({"risk": rule.risk.word(), "rule": gate(rule)})),
             _ => None,

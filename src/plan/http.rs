@@ -68,7 +68,7 @@ impl HttpWork {
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
             let parts = parts(of, template)?;
-            let holds = |it: &TextPart| match it {
+            let holds = |part: &TextPart| match part {
                 TextPart::Text(text) => text.chars().any(|c| c.is_control() && c != '\t'),
                 TextPart::Secret(_) => false,
             };
@@ -80,7 +80,7 @@ impl HttpWork {
                 headers.push((name.clone(), parts));
             }
         }
-        let has = |name: &str| self.headers.iter().any(|it| it.0.eq_ignore_ascii_case(name));
+        let has = |name: &str| self.headers.iter().any(|header| header.0.eq_ignore_ascii_case(name));
         let (body, kind) = match &self.body {
             None => (None, ""),
             Some(HttpBody::Text(template)) => (Some(text(of, template)?), "text/plain; charset=utf-8"),
@@ -115,7 +115,7 @@ impl HttpWork {
 
     /// The address, and whether its host comes from elsewhere.
     fn address<A: Answers>(&self, of: &A) -> Result<(Vec<TextPart>, bool), A::Error> {
-        let template = Template::parse(&self.url).map_err(|it| it.to_string())?;
+        let template = Template::parse(&self.url).map_err(|error| error.to_string())?;
         let (mut parts, mut clear, mut is_foreign) = (Vec::new(), String::new(), false);
         for part in template.parts() {
             let hole = match part {
@@ -171,13 +171,12 @@ fn checked(url: &str) -> Result<(), String> {
     if url.len() > HTTP_URL_BYTES_MAX {
         return Err(format!("its address has {} bytes, more than {HTTP_URL_BYTES_MAX}", url.len()));
     }
-    if let Some(odd) =
-        url.chars().find(|it| it.is_whitespace() || it.is_control() || "\\\"<>^`{|}".contains(*it))
+    if let Some(odd) = url.chars().find(|c| c.is_whitespace() || c.is_control() || "\\\"<>^`{|}".contains(*c))
     {
         let odd = safe_text(&odd.to_string());
         return Err(format!("its address `{}` holds `{odd}`, which no address can", shown()));
     }
-    let host = &url[url.find("://").map_or(0, |it| it + 3)..past_host(url).unwrap_or(url.len())];
+    let host = &url[url.find("://").map_or(0, |index| index + 3)..past_host(url).unwrap_or(url.len())];
     if host.is_empty() || host.contains('@') || !host.is_ascii() {
         return Err(format!(
             "its address `{}` has no plain host; write names of other scripts as xn--…, and credentials as a header field",
@@ -189,7 +188,7 @@ fn checked(url: &str) -> Result<(), String> {
 
 /// A template where secrets may stand.
 fn parts<A: Answers>(of: &A, template: &str) -> Result<Vec<TextPart>, A::Error> {
-    let template = Template::parse(template).map_err(|it| it.to_string())?;
+    let template = Template::parse(template).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
     for part in template.parts() {
         match part {
@@ -204,7 +203,7 @@ fn parts<A: Answers>(of: &A, template: &str) -> Result<Vec<TextPart>, A::Error> 
 }
 
 fn text<A: Answers>(of: &A, template: &str) -> Result<String, A::Error> {
-    let template = Template::parse(template).map_err(|it| it.to_string())?;
+    let template = Template::parse(template).map_err(|error| error.to_string())?;
     let mut out = String::new();
     for part in template.parts() {
         match part {
@@ -249,16 +248,16 @@ mod tests {
     impl Answers for Inputs {
         type Error = String;
         fn text(&self, hole: &Hole) -> Result<String, String> {
-            evaluate_text(&hole.expr, &self.0).map_err(|it| it.to_string())
+            evaluate_text(&hole.expr, &self.0).map_err(|error| error.to_string())
         }
         fn deep(&self, value: &Value) -> Result<Value, String> {
             Ok(value.clone())
         }
         fn secret(&self, hole: &Hole) -> Option<Vec<TextPart>> {
-            hole.source.strip_prefix("secrets.").map(|it| vec![TextPart::Secret(it.to_owned())])
+            hole.source.strip_prefix("secrets.").map(|rest| vec![TextPart::Secret(rest.to_owned())])
         }
         fn is_foreign(&self, expr: &Expr) -> bool {
-            expr.references().iter().any(|it| it.root == "steps")
+            expr.references().iter().any(|reference| reference.root == "steps")
         }
     }
 
@@ -279,7 +278,7 @@ mod tests {
 
     #[track_caller]
     fn url(template: &str, value: &str, expected: &str) {
-        let shown = request(template, "", value).map_or_else(|why| why, |it| it.shown_url());
+        let shown = request(template, "", value).map_or_else(|why| why, |request| request.shown_url());
         assert!(shown.contains(expected), "{template} with {value:?}: {shown}");
     }
 
@@ -317,21 +316,25 @@ mod tests {
 
     #[test]
     fn a_header_field_is_one_line() {
-        let header =
-            |value: &str| request("https://a.test/", "n ${{ inputs.x }}", value).map(|it| it.headers);
+        let header = |value: &str| {
+            request("https://a.test/", "n ${{ inputs.x }}", value).map(|request| request.headers)
+        };
         assert_eq!(
             header("ü\t1"),
             Ok(vec![("X-Note".to_owned(), vec![TextPart::Text("n ü\t1".to_owned())])])
         );
         for evil in ["a\r\nAuthorization: x", "a\nb", "a\0", "a\u{7f}"] {
-            assert!(header(evil).is_err_and(|it| it.contains("X-Note holds a line break")), "{evil:?}");
+            assert!(header(evil).is_err_and(|error| error.contains("X-Note holds a line break")), "{evil:?}");
         }
-        assert_eq!(request("https://a.test/", "${{ inputs.x }}", "").map(|it| it.headers), Ok(vec![]));
+        assert_eq!(
+            request("https://a.test/", "${{ inputs.x }}", "").map(|request| request.headers),
+            Ok(vec![])
+        );
     }
 
     #[test]
     fn a_host_from_another_step_is_known_as_one() {
-        let foreign = |url: &str| request(url, "", "https://a.test").map(|it| it.foreign_host);
+        let foreign = |url: &str| request(url, "", "https://a.test").map(|request| request.foreign_host);
         assert_eq!(foreign("${{ steps.x }}"), Ok(true));
         assert_eq!(foreign("${{ inputs.x }}"), Ok(false));
         assert_eq!(foreign("https://a.test/${{ steps.x }}"), Ok(false));

@@ -35,11 +35,11 @@ const TOOL_NAME_CHARS_MAX: usize = 56;
 /// # Errors
 /// Everything that keeps the workflow from running, each a whole sentence.
 pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
-    let plan = Lowering::of(workflow, inputs).map_err(|it| vec![it])?;
+    let plan = Lowering::of(workflow, inputs).map_err(|error| vec![error])?;
     if let Some(budget) = &plan.budget {
-        Estimate::of(&plan).check(budget).map_err(|it| vec![it])?;
+        Estimate::of(&plan).check(budget).map_err(|error| vec![error])?;
     }
-    let impossible: Vec<String> = plan.steps.iter().filter_map(|it| it.check_budget().err()).collect();
+    let impossible: Vec<String> = plan.steps.iter().filter_map(|step| step.check_budget().err()).collect();
     if !impossible.is_empty() {
         return Err(impossible);
     }
@@ -51,7 +51,7 @@ pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>>
 /// # Errors
 /// What keeps it from being shown at all.
 pub fn outline(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
-    Lowering::of(workflow, inputs).map_err(|it| vec![it])
+    Lowering::of(workflow, inputs).map_err(|error| vec![error])
 }
 
 /// A plan in the making.
@@ -86,7 +86,7 @@ impl Lowering {
         let mut lowering = Self::default();
         lowering.level(workflow, Standing { path: "", scope: None, depth: 0 })?;
         let mut seen = BTreeSet::new();
-        lowering.secrets.retain(|it| seen.insert(it.clone()));
+        lowering.secrets.retain(|secret| seen.insert(secret.clone()));
         charge_tools(&mut lowering.steps, &lowering.tools);
         model::charge(&mut lowering.steps, &lowering.models);
         lowering.steps.shrink_to_fit();
@@ -103,7 +103,11 @@ impl Lowering {
             on_failure: on_failure(workflow.on_failure),
             timeout: workflow.timeout,
             max_parallel: workflow.max_parallel.unwrap_or(0),
-            concurrency: workflow.concurrency.as_ref().map(|it| concurrency(it, &inputs)).transpose()?,
+            concurrency: workflow
+                .concurrency
+                .as_ref()
+                .map(|value| concurrency(value, &inputs))
+                .transpose()?,
             budget: workflow.budget.as_ref().map(budget),
             tools: lowering.tools,
             models: lowering.models,
@@ -116,7 +120,7 @@ impl Lowering {
 
     /// All steps of one workflow; needs at the end, because they may name a step further down.
     fn level(&mut self, workflow: &Workflow, at: Standing<'_>) -> Result<(), String> {
-        self.secrets.extend(workflow.secrets.iter().map(|it| it.value.clone()));
+        self.secrets.extend(workflow.secrets.iter().map(|secret| secret.value.clone()));
         let mut places = BTreeMap::new();
         for step in &workflow.steps {
             let place = StepIx::from_index(self.steps.len());
@@ -151,15 +155,15 @@ impl Lowering {
             if let (Work::Gate(rule), Some(matrix)) = (&mut made.work, &step.matrix) {
                 Arc::make_mut(rule).matrix = Some(whole(&id, &matrix.source)?);
             }
-            made.condition = step.condition.as_ref().map(|it| it.value.clone());
+            made.condition = step.condition.as_ref().map(|condition| condition.value.clone());
             made.on_error = on_error(step.on_error);
             return Ok(());
         };
         self.push(PlanStep {
-            condition: step.condition.as_ref().map(|it| it.value.clone()),
+            condition: step.condition.as_ref().map(|condition| condition.value.clone()),
             on_error: on_error(step.on_error),
-            outputs: step.outputs.iter().map(|it| (it.name.value.clone(), OutputType::Array)).collect(),
-            title: step.name.as_ref().map(|it| it.value.clone()),
+            outputs: step.outputs.iter().map(|entry| (entry.name.value.clone(), OutputType::Array)).collect(),
+            title: step.name.as_ref().map(|name| name.value.clone()),
             ..blank(
                 step,
                 &id,
@@ -226,7 +230,7 @@ impl Lowering {
             let kept = PlanTool::of(tool);
             let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
             let name: String = kept.name.chars().map(plain).take(TOOL_NAME_CHARS_MAX).collect();
-            let is_taken = |name: &str| tools.iter().any(|it| it.name == name);
+            let is_taken = |name: &str| tools.iter().any(|tool| tool.name == name);
             let mut free = name.clone();
             let mut next = 2;
             while is_taken(&free) {
@@ -248,7 +252,7 @@ impl Lowering {
             ..whole
         };
         let rounds = llm.rounds.unwrap_or(MODEL_ROUNDS_DEFAULT);
-        let gate = llm.gate.as_deref().map(|it| Box::new(gate_rule(it)));
+        let gate = llm.gate.as_deref().map(|gate| Box::new(gate_rule(gate)));
         let kind = FrameKind::Talk(Box::new(Talk { ask, tools, rounds, gate }));
         let work =
             Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false, asked: Vec::new() }));
@@ -329,7 +333,7 @@ impl Lowering {
     }
 
     fn keep_tool(&mut self, kept: PlanTool, id: &str) -> Result<(), String> {
-        if !self.tools.iter().any(|it| it.name == kept.name && it.version == kept.version) {
+        if !self.tools.iter().any(|tool| tool.name == kept.name && tool.version == kept.version) {
             self.weigh(json_bytes(&kept), id)?;
             self.tools.push(kept);
         }
@@ -343,7 +347,7 @@ impl Lowering {
             return Err(format!("could not plan: step `{id}` asks no model of the registry; check the file"));
         }
         for model in &llm.candidates {
-            if !self.models.iter().any(|it| it.name == model.name) {
+            if !self.models.iter().any(|plan_model| plan_model.name == model.name) {
                 let kept = PlanModel::of(model);
                 self.weigh(json_bytes(&kept), id)?;
                 self.models.push(kept);
@@ -363,10 +367,10 @@ fn charge_tools(steps: &mut [PlanStep], tools: &[PlanTool]) {
         }
         let Work::Tool(uses) = &step.work else { continue };
         // Of several tools nobody knows yet which one is called: what the dearest of them costs.
-        let is_meant = |it: &&PlanTool| {
-            it.id() == uses.tool || uses.route.iter().any(|route| route.candidates.contains(&it.id()))
+        let is_meant = |tool: &&PlanTool| {
+            tool.id() == uses.tool || uses.route.iter().any(|route| route.candidates.contains(&tool.id()))
         };
-        let cost = tools.iter().filter(is_meant).map(|it| it.cost_micro_usd).max().unwrap_or(0);
+        let cost = tools.iter().filter(is_meant).map(|tool| tool.cost_micro_usd).max().unwrap_or(0);
         if step.estimate.is_nothing() {
             step.estimate = step.estimate.with(Currency::CostUsd, cost);
         }
@@ -379,7 +383,7 @@ fn whole(id: &str, source: &MatrixSource) -> Result<Value, String> {
         MatrixSource::Computed(data) => Ok(data.value.clone()),
         MatrixSource::Constant(axes) => {
             let cells = cells(axes).map_err(|why| wrong_matrix(id, &why))?;
-            Ok(Value::Array(cells.into_iter().map(|it| Value::Object(it.values)).collect()))
+            Ok(Value::Array(cells.into_iter().map(|cell| Value::Object(cell.values)).collect()))
         }
     }
 }
@@ -397,11 +401,13 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         StepKind::Llm(llm) => (model::works(llm).split_off(1), Some(model::retry())),
         _ => (Vec::new(), None),
     };
-    let fallback = step.fallback.iter().map(|it| action(&it.action, &shell));
+    let fallback = step.fallback.iter().map(|fallback| action(&fallback.action, &shell));
     PlanStep {
         env: named(&step.env),
         dir: match &step.kind {
-            StepKind::Run(run) => run.working_directory.as_ref().map(|it| it.value.clone()),
+            StepKind::Run(run) => {
+                run.working_directory.as_ref().map(|working_directory| working_directory.value.clone())
+            }
             _ => None,
         },
         timeout: step.timeout.or(match step.kind {
@@ -419,7 +425,11 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             None => undo_of_tool(step),
             said => undo(said.as_ref(), &shell),
         },
-        outputs: step.outputs.iter().map(|it| (it.name.value.clone(), output_type(it.kind))).collect(),
+        outputs: step
+            .outputs
+            .iter()
+            .map(|entry| (entry.name.value.clone(), output_type(entry.kind)))
+            .collect(),
         artifacts: texts(&step.artifacts),
         effect: effect(step),
         ends_with_console: step.on_console_death == file::OnConsoleDeath::Kill,
@@ -427,17 +437,20 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         output_limit: step.limits.output_bytes,
         sandboxed: step.sandbox == Some(file::Sandbox::Strict),
         requires: requires(&step.requires),
-        check: step.check.as_ref().map(|it| Box::new(script(it, &shell))),
+        check: step.check.as_ref().map(|check| Box::new(script(check, &shell))),
         category: step.category.clone(),
-        confidence: step.confidence.as_ref().map(|it| Box::new(confidence(it))),
-        title: step.name.as_ref().map(|it| it.value.clone()),
-        budget: step.budget.as_ref().map(|it| Box::new(budget(it))),
+        confidence: step.confidence.as_ref().map(|score| Box::new(confidence(score))),
+        title: step.name.as_ref().map(|name| name.value.clone()),
+        budget: step.budget.as_ref().map(|value| Box::new(budget(value))),
         estimate: Amounts {
             calls: 0,
             tokens: step.estimate.tokens,
             cost_micro_usd: step.estimate.cost_micro_usd,
         },
-        cache: step.cache.as_ref().map(|it| Box::new(CacheRule { key: it.key.value.clone(), ttl: it.ttl })),
+        cache: step
+            .cache
+            .as_ref()
+            .map(|cache| Box::new(CacheRule { key: cache.key.value.clone(), ttl: cache.ttl })),
         ..blank(step, id, scope, frame, work)
     }
 }
@@ -480,7 +493,7 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
 }
 
 fn defaults(workflow: &Workflow) -> impl Iterator<Item = (String, Value)> {
-    workflow.inputs.iter().filter_map(|it| Some((it.name.value.clone(), it.default.clone()?)))
+    workflow.inputs.iter().filter_map(|input| Some((input.name.value.clone(), input.default.clone()?)))
 }
 
 fn unknown(step: &Step, need: &str) -> String {
@@ -490,32 +503,33 @@ fn unknown(step: &Step, need: &str) -> String {
 fn concurrency(rule: &file::Concurrency, inputs: &ValueMap) -> Result<Concurrency, String> {
     let source = &rule.group.value;
     let wrong = |why: String| format!("could not plan: the concurrency group {source:?}: {why}");
-    let template = Template::parse(source).map_err(|it| wrong(it.to_string()))?;
+    let template = Template::parse(source).map_err(|error| wrong(error.to_string()))?;
     let contexts = ValueMap::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
-    let group = template.evaluate_text(&MapLookup::new(contexts)).map_err(|it| wrong(it.to_string()))?;
+    let group =
+        template.evaluate_text(&MapLookup::new(contexts)).map_err(|error| wrong(error.to_string()))?;
     let (on_conflict, cancel_waiting) = (on_conflict(rule.on_conflict), rule.cancel_waiting);
     Ok(Concurrency { group, on_conflict, cancel_waiting })
 }
 
-fn limits(it: &file::Limits) -> ProcessLimits {
+fn limits(limits: &file::Limits) -> ProcessLimits {
     ProcessLimits {
-        memory_bytes: it.memory_bytes,
-        files: it.files,
-        cpu: it.cpu,
-        file_bytes: it.file_bytes,
-        processes: it.processes,
+        memory_bytes: limits.memory_bytes,
+        files: limits.files,
+        cpu: limits.cpu,
+        file_bytes: limits.file_bytes,
+        processes: limits.processes,
     }
 }
 
-fn requires(it: &file::Requires) -> Requires {
-    Requires { labels: it.labels.clone(), capabilities: it.capabilities.clone() }
+fn requires(requires: &file::Requires) -> Requires {
+    Requires { labels: requires.labels.clone(), capabilities: requires.capabilities.clone() }
 }
 
-fn budget(it: &file::Budget) -> Budget {
+fn budget(budget: &file::Budget) -> Budget {
     Budget {
-        cost_micro_usd: it.cost_micro_usd,
-        calls: it.calls,
-        tokens: it.tokens,
-        on_exceed: on_exceed(it.on_exceed),
+        cost_micro_usd: budget.cost_micro_usd,
+        calls: budget.calls,
+        tokens: budget.tokens,
+        on_exceed: on_exceed(budget.on_exceed),
     }
 }

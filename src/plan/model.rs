@@ -17,16 +17,16 @@ impl PlanStep {
         let mut names = BTreeSet::new();
         let mut read = |text: &str| {
             let template = Template::parse(text).ok().filter(|_| text.contains("${{"));
-            let holes = template.iter().flat_map(|it| it.holes());
-            let references = holes.flat_map(|it| it.expr.references());
-            let of_secrets = references.filter(|it| it.root.eq_ignore_ascii_case("secrets"));
-            names.extend(of_secrets.filter_map(|it| it.path.first().cloned()));
+            let holes = template.iter().flat_map(|template| template.holes());
+            let references = holes.flat_map(|hole| hole.expr.references());
+            let of_secrets = references.filter(|reference| reference.root.eq_ignore_ascii_case("secrets"));
+            names.extend(of_secrets.filter_map(|secret| secret.path.first().cloned()));
         };
         match &self.work {
-            Work::Run { .. } | Work::Tool(_) => self.env.iter().for_each(|it| read(&it.1)),
-            Work::Http(it) => {
-                read(&it.url);
-                it.headers.iter().for_each(|field| read(&field.1));
+            Work::Run { .. } | Work::Tool(_) => self.env.iter().for_each(|pair| read(&pair.1)),
+            Work::Http(work) => {
+                read(&work.url);
+                work.headers.iter().for_each(|field| read(&field.1));
             }
             _ => {}
         }
@@ -64,8 +64,8 @@ pub struct PlanModel {
     pub rate: Option<RateRule>,
 }
 
-fn is_default<T: Default + PartialEq>(it: &T) -> bool {
-    *it == T::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The question of a step to one model.
@@ -167,7 +167,7 @@ impl PlanModel {
 
     /// The most that one call is expected to use, from its texts as they stand in the file.
     pub fn estimate(&self, work: &ModelWork) -> Amounts {
-        let schema = work.schema.as_ref().map_or(0, |it| it.to_string().len());
+        let schema = work.schema.as_ref().map_or(0, |schema| schema.to_string().len());
         let bytes = work.prompt.len() + work.system.as_ref().map_or(0, String::len) + schema;
         let output = u64::from(work.max_tokens.unwrap_or(self.max_tokens));
         expected(self.price, tokens_of(bytes), output)
@@ -182,12 +182,12 @@ pub fn expected_of(call: &ModelCall) -> Amounts {
 
 fn expected(price: Option<Price>, input: u64, output: u64) -> Amounts {
     let tokens = input.saturating_add(output);
-    Amounts { calls: 0, tokens, cost_micro_usd: price.map_or(0, |it| it.cost(input, output)) }
+    Amounts { calls: 0, tokens, cost_micro_usd: price.map_or(0, |price| price.cost(input, output)) }
 }
 
 /// The questions of a step, one for each of its models in turn.
 pub(super) fn works(llm: &file::Llm) -> Vec<Work> {
-    let names: Vec<&str> = llm.candidates.iter().map(|it| it.name.as_str()).collect();
+    let names: Vec<&str> = llm.candidates.iter().map(|candidate| candidate.name.as_str()).collect();
     let why = match names.as_slice() {
         [] | [_] => String::new(),
         _ if llm.models.is_empty() && llm.hints.words().is_empty() => {
@@ -203,7 +203,7 @@ pub(super) fn works(llm: &file::Llm) -> Vec<Work> {
         Work::Model(Box::new(ModelWork {
             model: (*name).to_owned(),
             why: why.clone(),
-            system: llm.system.as_ref().map(|it| it.value.clone()),
+            system: llm.system.as_ref().map(|system| system.value.clone()),
             prompt: llm.prompt.value.clone(),
             schema: llm.json_schema.clone(),
             temperature: llm.temperature.clone(),
@@ -239,7 +239,7 @@ pub(super) fn charge(steps: &mut [PlanStep], models: &[PlanModel]) {
             }
         }
         let Work::Model(work) = &step.work else { continue };
-        let Some(model) = models.iter().find(|it| it.name == work.model) else { continue };
+        let Some(model) = models.iter().find(|model| model.name == work.model) else { continue };
         let whole = model.estimate(work);
         for currency in [Currency::Tokens, Currency::CostUsd] {
             if step.estimate.of(currency) == 0 {
@@ -252,7 +252,7 @@ pub(super) fn charge(steps: &mut [PlanStep], models: &[PlanModel]) {
 impl Plan {
     /// The model of this name.
     pub fn model(&self, name: &str) -> Option<&PlanModel> {
-        self.models.iter().find(|it| it.name == name)
+        self.models.iter().find(|model| model.name == name)
     }
 
     /// The model that a target is.
@@ -265,12 +265,12 @@ impl Plan {
     pub fn without_key(&self, has: &dyn Fn(&str) -> bool) -> Vec<(String, String)> {
         self.steps
             .iter()
-            .filter(|it| it.condition.is_none())
-            .map(|it| match it.work.frame().map(|it| &it.kind) {
-                Some(FrameKind::Talk(talk)) => (it, &talk.ask),
-                _ => (it, it),
+            .filter(|step| step.condition.is_none())
+            .map(|step| match step.work.frame().map(|frame| &frame.kind) {
+                Some(FrameKind::Talk(talk)) => (step, &talk.ask),
+                _ => (step, step),
             })
-            .filter_map(|(it, asks)| Some((it.id.clone(), self.lacks_key(&it.id, asks, has)?)))
+            .filter_map(|(step, asks)| Some((step.id.clone(), self.lacks_key(&step.id, asks, has)?)))
             .collect()
     }
 
@@ -279,24 +279,28 @@ impl Plan {
     /// one, may never run: it says so when it does.
     pub fn without_secret(&self, trouble: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String)> {
         let runs_anyway = |step: &PlanStep| {
-            let frame = |it: &PlanStep| it.frame.and_then(|at| self.steps.get(at.index()));
-            std::iter::successors(Some(step), |it| frame(it)).all(|it| it.condition.is_none())
+            let frame = |plan: &PlanStep| plan.frame.and_then(|at| self.steps.get(at.index()));
+            std::iter::successors(Some(step), |value| frame(value)).all(|step| step.condition.is_none())
         };
-        let lacking = |it: &PlanStep| {
-            let why: Vec<String> = it.secret_names().iter().filter_map(|name| trouble(name)).collect();
+        let lacking = |step: &PlanStep| {
+            let why: Vec<String> = step.secret_names().iter().filter_map(|name| trouble(name)).collect();
             let said = || {
-                format!("could not start: step `{}` cannot be given what it reads: {}", it.id, why.join("; "))
+                format!(
+                    "could not start: step `{}` cannot be given what it reads: {}",
+                    step.id,
+                    why.join("; ")
+                )
             };
-            (!why.is_empty()).then(|| (it.id.clone(), said()))
+            (!why.is_empty()).then(|| (step.id.clone(), said()))
         };
-        self.steps.iter().filter(|it| runs_anyway(it)).filter_map(lacking).collect()
+        self.steps.iter().filter(|step| runs_anyway(step)).filter_map(lacking).collect()
     }
 
     fn lacks_key(&self, id: &str, step: &PlanStep, has: &dyn Fn(&str) -> bool) -> Option<String> {
         let mut keys = Vec::new();
         for work in std::iter::once(&step.work).chain(&step.fallback) {
-            let Work::Model(it) = work else { return None };
-            let key = self.model(&it.model)?.key.as_deref()?;
+            let Work::Model(work) = work else { return None };
+            let key = self.model(&work.model)?.key.as_deref()?;
             if has(key) {
                 return None;
             }

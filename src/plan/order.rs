@@ -16,7 +16,7 @@ use std::{
 /// When steps wait for each other in a circle; the text shows it. The checker refuses such a file before.
 pub fn order(plan: &Plan) -> Result<Vec<StepIx>, String> {
     let points = walk(&plan.steps)?;
-    Ok(points.into_iter().filter(|it| it % 2 == 0).map(|it| StepIx::from_index(it / 2)).collect())
+    Ok(points.into_iter().filter(|point| point % 2 == 0).map(|point| StepIx::from_index(point / 2)).collect())
 }
 
 /// The longest way through a plan.
@@ -32,16 +32,16 @@ pub struct CriticalPath {
 /// counts nothing.
 pub fn critical_path(plan: &Plan, duration: impl Fn(StepIx, &PlanStep) -> Span) -> CriticalPath {
     let reached = reach(plan, |ix, step| duration(ix, step).0);
-    let Some(last) = (0..reached.at.len()).max_by_key(|it| (reached.at[*it], Reverse(*it))) else {
+    let Some(last) = (0..reached.at.len()).max_by_key(|index| (reached.at[*index], Reverse(*index))) else {
         return CriticalPath::default();
     };
     let mut steps = Vec::new();
     let mut point = Some(last);
-    while let Some(it) = point {
-        if it % 2 == 1 && !is_frame(&plan.steps[it / 2]) {
-            steps.push(StepIx::from_index(it / 2));
+    while let Some(number) = point {
+        if number % 2 == 1 && !is_frame(&plan.steps[number / 2]) {
+            steps.push(StepIx::from_index(number / 2));
         }
-        point = reached.from[it];
+        point = reached.from[number];
     }
     steps.reverse();
     CriticalPath { length: Span(reached.at[last]), steps }
@@ -108,7 +108,7 @@ fn walk(steps: &[PlanStep]) -> Result<Vec<usize>, String> {
     let mut missing = vec![0_usize; next.len()];
     next.iter().flatten().for_each(|to| missing[*to] += 1);
     let mut ready: BinaryHeap<Reverse<usize>> =
-        (0..next.len()).filter(|it| missing[*it] == 0).map(Reverse).collect();
+        (0..next.len()).filter(|index| missing[*index] == 0).map(Reverse).collect();
     let mut out = Vec::with_capacity(next.len());
     while let Some(Reverse(point)) = ready.pop() {
         out.push(point);
@@ -128,16 +128,16 @@ fn circle(steps: &[PlanStep], missing: &[usize]) -> String {
     let stuck = |ix: usize| missing[2 * ix] > 0;
     let mut seen = BTreeSet::new();
     let mut way = Vec::new();
-    let mut at = (0..steps.len()).find(|it| stuck(*it));
+    let mut at = (0..steps.len()).find(|index| stuck(*index));
     while let Some(index) = at {
         way.push(index);
         if !seen.insert(index) {
             break;
         }
-        let before = steps[index].needs.iter().chain(&steps[index].frame).map(|it| it.index());
-        at = before.into_iter().find(|it| stuck(*it));
+        let before = steps[index].needs.iter().chain(&steps[index].frame).map(|step| step.index());
+        at = before.into_iter().find(|index| stuck(*index));
     }
-    let start = way.last().and_then(|last| way.iter().position(|it| it == last)).unwrap_or(0);
-    let names: Vec<&str> = way[start..].iter().rev().map(|it| steps[*it].id.as_str()).collect();
+    let start = way.last().and_then(|last| way.iter().position(|value| value == last)).unwrap_or(0);
+    let names: Vec<&str> = way[start..].iter().rev().map(|value| steps[*value].id.as_str()).collect();
     format!("could not plan: steps wait for each other: {}; take one of these needs out", names.join(" → "))
 }

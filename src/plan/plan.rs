@@ -72,7 +72,7 @@ impl Plan {
     /// The tool of this id, `name@1.2.3`.
     pub fn tool(&self, id: &str) -> Option<&PlanTool> {
         let (name, version) = id.split_once('@')?;
-        self.tools.iter().find(|it| it.name == name && it.version == version)
+        self.tools.iter().find(|tool| tool.name == name && tool.version == version)
     }
 }
 
@@ -235,7 +235,7 @@ impl Work {
     /// The tool that it uses, as `name@version`.
     pub fn tool(&self) -> Option<&str> {
         match self {
-            Self::Tool(it) => Some(&it.tool),
+            Self::Tool(tool_use) => Some(&tool_use.tool),
             Self::Run { .. }
             | Self::Http(_)
             | Self::Model(_)
@@ -251,7 +251,7 @@ impl Work {
     /// The model that it asks.
     pub fn model(&self) -> Option<&str> {
         match self {
-            Self::Model(it) => Some(&it.model),
+            Self::Model(work) => Some(&work.model),
             Self::Run { .. }
             | Self::Tool(_)
             | Self::Http(_)
@@ -267,7 +267,7 @@ impl Work {
     /// The tools of which one is chosen, when it is such a choice.
     pub fn route(&self) -> Option<&Route> {
         match self {
-            Self::Tool(it) => it.route.as_deref(),
+            Self::Tool(tool_use) => tool_use.route.as_deref(),
             Self::Run { .. }
             | Self::Http(_)
             | Self::Model(_)
@@ -283,7 +283,7 @@ impl Work {
     /// The rules of the gate that it is.
     pub fn gate(&self) -> Option<&Arc<GateRule>> {
         match self {
-            Self::Gate(it) => Some(it),
+            Self::Gate(rule) => Some(rule),
             Self::Run { .. }
             | Self::Tool(_)
             | Self::Http(_)
@@ -299,7 +299,7 @@ impl Work {
     /// The frame that it is.
     pub fn frame(&self) -> Option<&Frame> {
         match self {
-            Self::Frame(it) => Some(it),
+            Self::Frame(frame) => Some(frame),
             Self::Run { .. }
             | Self::Tool(_)
             | Self::Http(_)

@@ -61,7 +61,8 @@ pub(super) fn settle_labels(steps: &mut [PlanStep], inputs: &ValueMap) -> Result
     for step in steps {
         if let Work::Frame(frame) = &mut step.work
             && let FrameKind::Computed { body, .. } = &mut frame.kind
-            && let Some(open) = body.iter().find(|it| it.requires.labels.iter().any(|it| is_open(it)))
+            && let Some(open) =
+                body.iter().find(|item| item.requires.labels.iter().any(|label| is_open(label)))
         {
             return Err(format!(
                 "could not plan: step `{}` requires a label of its copies, and those are known only while the run goes on; write the \
@@ -69,7 +70,7 @@ pub(super) fn settle_labels(steps: &mut [PlanStep], inputs: &ValueMap) -> Result
                 open.id
             ));
         }
-        if !step.requires.labels.iter().any(|it| is_open(it)) {
+        if !step.requires.labels.iter().any(|label| is_open(label)) {
             continue;
         }
         // What a called workflow is given is known when it is called.
@@ -80,15 +81,15 @@ pub(super) fn settle_labels(steps: &mut [PlanStep], inputs: &ValueMap) -> Result
         ]);
         let lookup = MapLookup::new(contexts);
         for label in &mut step.requires.labels {
-            let text = Template::parse(label).map_err(|it| it.to_string());
-            let text = text.and_then(|it| it.evaluate_text(&lookup).map_err(|it| it.to_string()));
+            let text = Template::parse(label).map_err(|error| error.to_string());
+            let text = text.and_then(|text| text.evaluate_text(&lookup).map_err(|error| error.to_string()));
             let wrong = |why: &str| {
                 format!(
                     "could not plan: step `{}` requires the label {label}: {why}; write its name",
                     step.id
                 )
             };
-            let text = text.map_err(|it| wrong(&it))?;
+            let text = text.map_err(|error| wrong(&error))?;
             if text.trim().is_empty() {
                 return Err(wrong("it is empty here"));
             }
@@ -115,7 +116,8 @@ fn refused(steps: &[PlanStep], machine: &Machine, all: &mut Vec<String>) {
 }
 
 fn lacks(step: &PlanStep, what: &str, wanted: &[String], there: &BTreeSet<String>) -> Option<String> {
-    let lacking: Vec<&str> = wanted.iter().filter(|it| !there.contains(*it)).map(String::as_str).collect();
+    let lacking: Vec<&str> =
+        wanted.iter().filter(|text| !there.contains(*text)).map(String::as_str).collect();
     let all = if what == "label" { "labels" } else { "capabilities" };
     let has: Vec<&str> = there.iter().map(String::as_str).collect();
     let has = if has.is_empty() { format!("no {all}") } else { has.join(", ") };

@@ -18,7 +18,7 @@ const HEAD: [&str; 10] =
 pub fn show(plan: &Plan) -> String {
     let plan = with_models(plan);
     let rows: Vec<[String; 10]> = rows(&plan).map(|row| row.cells(&plan)).collect();
-    let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<(usize, usize)> = (0..HEAD.len())
         .map(|column| (column, width(column)))
         .filter(|(_, width)| *width > 0)
@@ -42,8 +42,9 @@ pub fn show_value(plan: &Plan) -> Value {
     let digest = plan.hash();
     let plan = with_models(plan);
     let estimate = Estimate::of(&plan);
-    let names =
-        |list: &[StepIx]| -> Vec<&str> { list.iter().map(|it| plan.steps[it.index()].id.as_str()).collect() };
+    let names = |list: &[StepIx]| -> Vec<&str> {
+        list.iter().map(|step| plan.steps[step.index()].id.as_str()).collect()
+    };
     let steps: Vec<Value> = rows(&plan).map(|row| row.value(&plan)).collect();
     json!({
         "name": plan.name,
@@ -72,16 +73,16 @@ struct Row<'a> {
 
 fn rows(plan: &Plan) -> impl Iterator<Item = Row<'_>> {
     let mut children = vec![0; plan.steps.len()];
-    plan.steps.iter().filter_map(|it| it.frame).for_each(|it| children[it.index()] += 1);
+    plan.steps.iter().filter_map(|step| step.frame).for_each(|frame| children[frame.index()] += 1);
     let by_stage = stages(plan).into_iter().enumerate();
     by_stage
-        .flat_map(|(stage, steps)| steps.into_iter().map(move |it| (stage + 1, it.index())))
+        .flat_map(|(stage, steps)| steps.into_iter().map(move |step| (stage + 1, step.index())))
         .map(move |(stage, index)| Row { stage, step: &plan.steps[index], children: children[index] })
 }
 
 impl Row<'_> {
     fn needs<'a>(&self, plan: &'a Plan) -> Vec<&'a str> {
-        self.step.needs.iter().map(|it| plan.steps[it.index()].id.as_str()).collect()
+        self.step.needs.iter().map(|step| plan.steps[step.index()].id.as_str()).collect()
     }
 
     fn is_call(&self) -> bool {
@@ -100,7 +101,7 @@ impl Row<'_> {
 
     fn cells(&self, plan: &Plan) -> [String; 10] {
         let step = self.step;
-        let condition = step.condition.as_ref().map(|it| format!("if {}", line(it)));
+        let condition = step.condition.as_ref().map(|condition| format!("if {}", line(condition)));
         let rule: Vec<String> = condition.into_iter().chain(self.rule()).collect();
         let sign = if matches!(step.work, Work::Gate(_)) { "◆ " } else { "" };
         [
@@ -108,7 +109,7 @@ impl Row<'_> {
             format!("{sign}{}", id(step)),
             kind(&step.work, self.children),
             line(&self.needs(plan).join(", ")),
-            step.timeout.map(|it| it.to_string()).unwrap_or_default(),
+            step.timeout.map(|timeout| timeout.to_string()).unwrap_or_default(),
             retry(step).unwrap_or_default(),
             undo(&step.undo).unwrap_or_default().to_owned(),
             if self.is_call() { step.effect.word().to_owned() } else { String::new() },
@@ -119,7 +120,7 @@ impl Row<'_> {
 
     fn value(&self, plan: &Plan) -> Value {
         let step = self.step;
-        let frame = step.frame.map(|it| plan.steps[it.index()].id.as_str());
+        let frame = step.frame.map(|frame| plan.steps[frame.index()].id.as_str());
         json!({
             "stage": self.stage,
             "id": step.id,
@@ -129,7 +130,7 @@ impl Row<'_> {
             "needs": self.needs(plan),
             "if": step.condition,
             "timeout_ms": step.timeout,
-            "max_attempts": step.retry.as_ref().map_or(1, |it| it.max_attempts),
+            "max_attempts": step.retry.as_ref().map_or(1, |retry| retry.max_attempts),
             "fallbacks": step.fallback.len(),
             "undo": undo(&step.undo),
             "effect": step.effect.word(),
@@ -157,13 +158,16 @@ fn summary(plan: &Plan) -> String {
         }
     }
     if let Some(budget) = &plan.budget {
-        let limits: Vec<String> = budget.ceilings().all().map(|(it, limit)| it.amount(limit)).collect();
+        let limits: Vec<String> =
+            budget.ceilings().all().map(|(currency, limit)| currency.amount(limit)).collect();
         words.push(format!("at most {} ({})", limits.join(" and "), budget.on_exceed.word()));
     }
     if estimate.computed > 0 {
         let matrices = if estimate.computed == 1 { "1 matrix" } else { "several matrices" };
         words.push(format!("{matrices} computed in the run, shown as one copy […]"));
     }
-    words.extend(estimate.time_most.map(|it| format!("at most {it} of calls in a row, each once")));
+    words.extend(
+        estimate.time_most.map(|time_most| format!("at most {time_most} of calls in a row, each once")),
+    );
     format!("{} ({}): {}\n", line(&plan.name), line(&plan.file), words.join(", "))
 }

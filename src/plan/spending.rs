@@ -65,7 +65,7 @@ impl Currency {
             Self::Calls | Self::Tokens => text.parse().ok(),
             Self::CostUsd => {
                 let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-                let digits = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+                let digits = |head: &str| head.bytes().all(|b| b.is_ascii_digit());
                 if whole.is_empty() || !digits(whole) || !digits(decimals) {
                     return None;
                 }
@@ -128,19 +128,25 @@ impl Amounts {
     /// The sum of both; never beyond the largest number.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Currency::ALL.into_iter().fold(self, |sum, it| sum.with(it, sum.of(it).saturating_add(other.of(it))))
+        Currency::ALL.into_iter().fold(self, |sum, currency| {
+            sum.with(currency, sum.of(currency).saturating_add(other.of(currency)))
+        })
     }
 
     /// The rest after `other` is taken away; never below zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
-        Currency::ALL.into_iter().fold(self, |sum, it| sum.with(it, sum.of(it).saturating_sub(other.of(it))))
+        Currency::ALL.into_iter().fold(self, |sum, currency| {
+            sum.with(currency, sum.of(currency).saturating_sub(other.of(currency)))
+        })
     }
 
     /// The same so many times.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
-        Currency::ALL.into_iter().fold(self, |sum, it| sum.with(it, sum.of(it).saturating_mul(count)))
+        Currency::ALL
+            .into_iter()
+            .fold(self, |sum, currency| sum.with(currency, sum.of(currency).saturating_mul(count)))
     }
 }
 
@@ -178,7 +184,7 @@ impl Ceilings {
 
     /// The ceilings that are set.
     pub fn all(self) -> impl Iterator<Item = (Currency, u64)> {
-        Currency::ALL.into_iter().filter_map(move |it| Some((it, self.of(it)?)))
+        Currency::ALL.into_iter().filter_map(move |currency| Some((currency, self.of(currency)?)))
     }
 }
 

@@ -82,8 +82,8 @@ pub struct PlanAgent {
     pub env: Vec<(String, String)>,
 }
 
-fn is_default<T: Default + PartialEq>(it: &T) -> bool {
-    *it == T::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The way in which a tool is called.
@@ -163,10 +163,10 @@ fn body_of(body: &file::ToolBody) -> PlanToolBody {
         file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
         file::ToolBody::Claim => PlanToolBody::Claim,
         file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
-        file::ToolBody::Http(it) => PlanToolBody::Http(Box::new(super::work::http(it))),
-        file::ToolBody::Mcp(it) => {
-            let held = McpCall::of(&it.tool, &it.says);
-            let (command, http) = match &it.server {
+        file::ToolBody::Http(http) => PlanToolBody::Http(Box::new(super::work::http(http))),
+        file::ToolBody::Mcp(mcp) => {
+            let held = McpCall::of(&mcp.tool, &mcp.says);
+            let (command, http) = match &mcp.server {
                 file::McpServer::Command(words) => (words.clone(), None),
                 file::McpServer::Url(http) => (Vec::new(), Some(Box::new(super::work::http(http)))),
             };
@@ -175,7 +175,10 @@ fn body_of(body: &file::ToolBody) -> PlanToolBody {
         file::ToolBody::Script { shell, script, bindings } => PlanToolBody::Script {
             shell: shell.clone(),
             script: script.clone(),
-            bindings: bindings.iter().map(|it| (it.variable.clone(), it.expression.value.clone())).collect(),
+            bindings: bindings
+                .iter()
+                .map(|binding| (binding.variable.clone(), binding.expression.value.clone()))
+                .collect(),
         },
     }
 }
@@ -191,8 +194,8 @@ impl PlanToolBody {
         match self {
             Self::Words(words) => {
                 for word in words {
-                    let template = Template::parse(word).map_err(|it| it.to_string())?;
-                    match template.evaluate(lookup).map_err(|it| it.to_string())? {
+                    let template = Template::parse(word).map_err(|error| error.to_string())?;
+                    match template.evaluate(lookup).map_err(|error| error.to_string())? {
                         Value::Array(items) => argv.extend(items.iter().map(to_text)),
                         other => argv.push(to_text(&other)),
                     }
@@ -201,8 +204,8 @@ impl PlanToolBody {
             Self::Script { shell, script, bindings } => {
                 argv.extend(shell.iter().chain([script]).cloned());
                 for (name, expression) in bindings {
-                    let expr = parse(expression).map_err(|it| it.to_string())?;
-                    let text = evaluate_text(&expr, lookup).map_err(|it| it.to_string())?;
+                    let expr = parse(expression).map_err(|error| error.to_string())?;
+                    let text = evaluate_text(&expr, lookup).map_err(|error| error.to_string())?;
                     env.push((name.clone(), vec![TextPart::Text(text)]));
                 }
             }
@@ -214,11 +217,11 @@ impl PlanToolBody {
 
 /// No program can be given a NUL byte.
 pub(super) fn no_nul(argv: &[String], env: &Variables) -> Result<(), String> {
-    let texts = env.iter().flat_map(|it| &it.1).filter_map(|it| match it {
+    let texts = env.iter().flat_map(|pair| &pair.1).filter_map(|part| match part {
         TextPart::Text(text) => Some(text),
         TextPart::Secret(_) => None,
     });
-    if argv.iter().chain(texts).any(|it| it.contains('\0')) {
+    if argv.iter().chain(texts).any(|text| text.contains('\0')) {
         return Err("its input holds a NUL byte, which no program can be given".to_owned());
     }
     Ok(())
@@ -254,9 +257,9 @@ impl PlanTool {
             rate: tool.rate.clone(),
             capabilities: tool.capabilities.clone(),
             priority: tool.priority,
-            agent: tool.agent.as_ref().map(|it| PlanAgent {
-                heartbeat: it.heartbeat,
-                env: it.env.iter().map(|it| (it.0.clone(), it.1.value.clone())).collect(),
+            agent: tool.agent.as_ref().map(|agent| PlanAgent {
+                heartbeat: agent.heartbeat,
+                env: agent.env.iter().map(|pair| (pair.0.clone(), pair.1.value.clone())).collect(),
             }),
             body: body_of(&tool.body),
             undo: match &tool.undo {
@@ -289,28 +292,28 @@ impl PlanTool {
                 let name = agent_name(&self.name).unwrap_or_default();
                 argv.extend(["claim".to_owned(), name.to_owned()]);
             }
-            PlanToolBody::Http(it) => {
+            PlanToolBody::Http(work) => {
                 let answers = OfInput { lookup: &lookup, given: beside };
-                let call = it.call(&answers).map_err(wrong)?;
+                let call = work.call(&answers).map_err(wrong)?;
                 argv = vec![call.method.clone(), call.shown_url()];
                 let keyed = self.effect == EffectClass::Keyed;
                 http = Some(Box::new(HttpCall { keyed, ..call }));
             }
-            PlanToolBody::Mcp(it) => {
-                match &it.http {
+            PlanToolBody::Mcp(mcp_work) => {
+                match &mcp_work.http {
                     None => {
                         // No word of the server's among ours: which tool it is stands in the errand.
                         let own = ["cuelight", MCP_CALL_WORD, "--"].map(str::to_owned);
-                        argv.extend(own.into_iter().chain(it.command.iter().cloned()));
+                        argv.extend(own.into_iter().chain(mcp_work.command.iter().cloned()));
                     }
                     Some(work) => {
                         let answers = OfInput { lookup: &lookup, given: beside };
                         let call = work.call(&answers).map_err(wrong)?;
-                        argv = vec![call.method.clone(), call.shown_url(), it.held.tool.clone()];
+                        argv = vec![call.method.clone(), call.shown_url(), mcp_work.held.tool.clone()];
                         http = Some(Box::new(call));
                     }
                 }
-                mcp = Some(Box::new(it.held.clone()));
+                mcp = Some(Box::new(mcp_work.held.clone()));
             }
             PlanToolBody::Words(_) | PlanToolBody::Script { .. } => {
                 (argv, env) = self.body.words(&lookup).map_err(wrong)?;
@@ -326,8 +329,8 @@ impl PlanTool {
             definition: self.definition,
             input,
             built_in: self.body == PlanToolBody::BuiltIn,
-            agent: self.agent.as_ref().map(|it| AgentCall {
-                heartbeat: it.heartbeat,
+            agent: self.agent.as_ref().map(|agent| AgentCall {
+                heartbeat: agent.heartbeat,
                 claim: self.body == PlanToolBody::Claim,
                 spawned: beside.spawned.cloned().map(Box::new),
             }),
@@ -353,20 +356,20 @@ impl PlanTool {
         };
         let (words, bindings): (Vec<String>, &[_]) = match body {
             PlanToolBody::Words(words) => {
-                let known = |it: &String| if it.contains("${{") { String::new() } else { it.clone() };
+                let known = |word: &String| if word.contains("${{") { String::new() } else { word.clone() };
                 (words.iter().map(known).collect(), &[][..])
             }
             PlanToolBody::Script { shell, script, bindings } => {
                 (shell.iter().chain([script]).cloned().collect(), bindings.as_slice())
             }
-            PlanToolBody::Mcp(it) if it.http.is_none() => (it.command.clone(), &[][..]),
+            PlanToolBody::Mcp(work) if work.http.is_none() => (work.command.clone(), &[][..]),
             PlanToolBody::BuiltIn | PlanToolBody::Claim | PlanToolBody::Http(_) | PlanToolBody::Mcp(_) => {
                 return None;
             }
         };
         let bound =
             bindings.iter().map(|(name, expression)| (name.clone(), format!("${{{{ {expression} }}}}")));
-        let of_agent = self.agent.iter().filter(|_| !undoes).flat_map(|it| it.env.iter().cloned());
+        let of_agent = self.agent.iter().filter(|_| !undoes).flat_map(|agent| agent.env.iter().cloned());
         Some((words, of_agent.chain(bound).collect()))
     }
 
@@ -380,16 +383,17 @@ impl PlanTool {
         beside: &Given<'_>,
     ) -> Result<Vec<(String, Vec<TextPart>)>, String> {
         let mut env = Vec::new();
-        for (name, text) in agent.env.iter().filter(|it| !beside.env.iter().any(|given| given.0 == it.0)) {
-            let template = Template::parse(text).map_err(|it| it.to_string())?;
-            env.push((name.clone(), template.evaluate_text(lookup).map_err(|it| it.to_string())?));
+        for (name, text) in agent.env.iter().filter(|pair| !beside.env.iter().any(|given| given.0 == pair.0))
+        {
+            let template = Template::parse(text).map_err(|error| error.to_string())?;
+            env.push((name.clone(), template.evaluate_text(lookup).map_err(|error| error.to_string())?));
         }
         env.push((AGENT_VARIABLE.to_owned(), agent_name(&self.name).unwrap_or_default().to_owned()));
         let task = input.get(AGENT_TASK).map(to_text);
-        if let Some(task) = task.filter(|it| it.len() <= AGENT_TASK_VARIABLE_BYTES_MAX) {
+        if let Some(task) = task.filter(|task| task.len() <= AGENT_TASK_VARIABLE_BYTES_MAX) {
             env.push((AGENT_TASK_VARIABLE.to_owned(), task));
         }
-        let spawned = beside.spawned.iter().flat_map(|it| it.variables());
+        let spawned = beside.spawned.iter().flat_map(|spawned| spawned.variables());
         env.extend(spawned.map(|(name, text)| (name.to_owned(), text.to_owned())));
         let texts = env.into_iter().map(|(name, text)| (name, vec![TextPart::Text(text)]));
         let token = (AGENT_TOKEN_VARIABLE.to_owned(), vec![TextPart::Secret(AGENT_TOKEN.to_owned())]);
@@ -471,20 +475,20 @@ impl Answers for OfInput<'_> {
     type Error = String;
 
     fn text(&self, hole: &Hole) -> Result<String, String> {
-        evaluate_text(&hole.expr, self.lookup).map_err(|it| it.to_string())
+        evaluate_text(&hole.expr, self.lookup).map_err(|error| error.to_string())
     }
 
     fn deep(&self, value: &Value) -> Result<Value, String> {
         Ok(match value {
             Value::String(text) if text.contains("${{") => {
-                let template = Template::parse(text).map_err(|it| it.to_string())?;
-                template.evaluate(self.lookup).map_err(|it| it.to_string())?
+                let template = Template::parse(text).map_err(|error| error.to_string())?;
+                template.evaluate(self.lookup).map_err(|error| error.to_string())?
             }
             Value::Array(items) => {
-                Value::Array(items.iter().map(|it| self.deep(it)).collect::<Result<_, _>>()?)
+                Value::Array(items.iter().map(|item| self.deep(item)).collect::<Result<_, _>>()?)
             }
             Value::Object(map) => {
-                let entries = map.iter().map(|(key, it)| Ok((key.clone(), self.deep(it)?)));
+                let entries = map.iter().map(|(key, value)| Ok((key.clone(), self.deep(value)?)));
                 Value::Object(entries.collect::<Result<_, String>>()?)
             }
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
@@ -494,13 +498,13 @@ impl Answers for OfInput<'_> {
     /// `env.NAME`: as the step has it, secrets by name; nothing at all where the step has none.
     fn secret(&self, hole: &Hole) -> Option<Vec<TextPart>> {
         let (root, name) = hole.source.split_once('.')?;
-        let found = || self.given.env.iter().rfind(|it| it.0 == name).map(|it| it.1.clone());
+        let found = || self.given.env.iter().rfind(|pair| pair.0 == name).map(|pair| pair.1.clone());
         (root == "env").then(|| found().unwrap_or_default())
     }
 
     fn is_foreign(&self, expr: &Expr) -> bool {
-        let is_foreign = |it: &str| (self.given.is_foreign)(it);
-        expr.references().iter().any(|it| it.path.first().is_none_or(|name| is_foreign(name)))
+        let is_foreign = |name: &str| (self.given.is_foreign)(name);
+        expr.references().iter().any(|reference| reference.path.first().is_none_or(|name| is_foreign(name)))
     }
 }
 
@@ -515,7 +519,7 @@ fn problems(schema: &Value, value: &Value) -> Result<Vec<SchemaProblem>, String>
 
 fn listed(problems: &[SchemaProblem]) -> String {
     let shown: Vec<String> =
-        problems.iter().take(PROBLEMS_SHOWN).map(|it| safe_text(&it.to_string())).collect();
+        problems.iter().take(PROBLEMS_SHOWN).map(|problem| safe_text(&problem.to_string())).collect();
     let more = problems.len().saturating_sub(PROBLEMS_SHOWN);
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{}{rest}", shown.join("; "))
@@ -526,12 +530,12 @@ fn from_text(text: &str, about: &Value) -> Result<Option<Value>, String> {
     if about.get("x-json") == Some(&Value::Bool(true)) {
         return json_if_any(text);
     }
-    let Some(wanted) = about.get("type").and_then(Value::as_str).filter(|it| *it != "string") else {
+    let Some(wanted) = about.get("type").and_then(Value::as_str).filter(|text| *text != "string") else {
         return Ok(None);
     };
     let read = json_if_any(text.trim())?;
-    Ok(read.filter(|it| {
-        let is = type_name(it);
+    Ok(read.filter(|json| {
+        let is = type_name(json);
         is == wanted || wanted == "integer" && is == "number"
     }))
 }

@@ -41,7 +41,7 @@ impl PlanTool {
             return Err(wrong(why.to_owned()));
         }
         let contexts = [(INPUT, self.input_of(given)?), (OUTPUT, gave.cloned().unwrap_or_default())];
-        let contexts = contexts.map(|(name, it)| (name.to_owned(), Value::Object(it)));
+        let contexts = contexts.map(|(name, input)| (name.to_owned(), Value::Object(input)));
         let lookup = MapLookup::new(ValueMap::from_iter(contexts));
         let (argv, env) = by.words(&lookup).map_err(wrong)?;
         no_nul(&argv, &env).map_err(wrong)?;
@@ -53,15 +53,15 @@ impl PlanToolBody {
     /// True if a word or a variable of it reads this context.
     fn reads(&self, root: &str) -> bool {
         let is_it = |expr: &cuelight_expression::Expr| {
-            expr.references().iter().any(|it| it.root.eq_ignore_ascii_case(root))
+            expr.references().iter().any(|reference| reference.root.eq_ignore_ascii_case(root))
         };
         match self {
             Self::Words(words) => words
                 .iter()
-                .filter_map(|it| Template::parse(it).ok())
-                .any(|it| it.holes().any(|hole| is_it(&hole.expr))),
+                .filter_map(|word| Template::parse(word).ok())
+                .any(|template| template.holes().any(|hole| is_it(&hole.expr))),
             Self::Script { bindings, .. } => {
-                bindings.iter().filter_map(|it| parse(&it.1).ok()).any(|it| is_it(&it))
+                bindings.iter().filter_map(|binding| parse(&binding.1).ok()).any(|binding| is_it(&binding))
             }
             Self::BuiltIn | Self::Claim | Self::Http(_) | Self::Mcp(_) => false,
         }

@@ -45,7 +45,7 @@ impl Work {
     pub fn word(&self) -> &str {
         match self {
             Self::Run { .. } => "run",
-            Self::Tool(it) if it.is_agent() => "agent",
+            Self::Tool(tool_use) if tool_use.is_agent() => "agent",
             Self::Tool(_) => "uses",
             Self::Http(_) => "http",
             Self::Model(_) => "llm",
@@ -58,7 +58,7 @@ impl Work {
                 FrameKind::Workflow { .. } => "workflow",
                 FrameKind::Talk(_) => "llm",
             },
-            Self::Later(it) => &it.kind,
+            Self::Later(later) => &later.kind,
         }
     }
 }
@@ -85,19 +85,19 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
         Work::Wait(WaitFor::Until(instant)) => format!("wait until {}", line(instant)),
         Work::Wait(WaitFor::Message { topic, count: 1, .. }) => format!("wait for {}", line(topic)),
         Work::Wait(WaitFor::Message { topic, count, .. }) => format!("wait for {count} × {}", line(topic)),
-        Work::Emit(it) => format!("emit {}", line(&it.topic)),
+        Work::Emit(emission) => format!("emit {}", line(&emission.topic)),
         Work::Set { scope, .. } => format!("set {}", scope_word(*scope)),
         Work::Frame(frame) => frame_words(frame, copies),
-        Work::Later(it) => format!("{} {}", it.kind, line(&it.target)).trim_end().to_owned(),
-        Work::Tool(it) => match &it.route {
+        Work::Later(later) => format!("{} {}", later.kind, line(&later.target)).trim_end().to_owned(),
+        Work::Tool(tool_use) => match &tool_use.route {
             Some(route) => {
-                let names: Vec<&str> = route.candidates.iter().map(|it| called(it)).collect();
+                let names: Vec<&str> = route.candidates.iter().map(|candidate| called(candidate)).collect();
                 format!("{} one of {}, by {}", work.word(), line(&names.join(", ")), route.policy.word())
             }
-            None => format!("{} {}", work.word(), line(called(&it.tool))),
+            None => format!("{} {}", work.word(), line(called(&tool_use.tool))),
         },
-        Work::Model(it) => format!("llm {}", line(&it.model)),
-        Work::Http(it) => format!("http {} {}", line(&it.method), line(&it.url)),
+        Work::Model(work) => format!("llm {}", line(&work.model)),
+        Work::Http(work) => format!("http {} {}", line(&work.method), line(&work.url)),
         Work::Run { .. } | Work::Gate(_) => work.word().to_owned(),
     }
 }
@@ -127,20 +127,20 @@ fn frame_words(frame: &Frame, copies: usize) -> String {
 /// at once.
 fn talk_words(talk: &Talk) -> String {
     let names = |gated: bool| {
-        let tools = talk.tools.iter().filter(|it| it.gated == gated);
-        tools.map(|it| line(&it.tool)).collect::<Vec<_>>().join(", ")
+        let tools = talk.tools.iter().filter(|tool| tool.gated == gated);
+        tools.map(|tool| line(&tool.tool)).collect::<Vec<_>>().join(", ")
     };
     let model = line(talk.ask.work.model().unwrap_or_default());
-    let wanted = talk.gate.as_deref().map_or_else(String::new, |it| format!(" ({})", least(it)));
+    let wanted = talk.gate.as_deref().map_or_else(String::new, |gate| format!(" ({})", least(gate)));
     let parts = [(names(false), String::new()), (names(true), format!(", each call at a gate{wanted}"))];
-    let parts = parts.iter().filter(|it| !it.0.is_empty()).map(|(names, how)| format!("{names}{how}"));
+    let parts = parts.iter().filter(|part| !part.0.is_empty()).map(|(names, how)| format!("{names}{how}"));
     let offered = parts.collect::<Vec<_>>().join("; ");
     format!("llm {model}, {} of tools at most: {offered}", counted(talk.rounds, "round", "rounds"))
 }
 
 /// The number of calls and fallbacks; none for a single call.
 pub(super) fn retry(step: &PlanStep) -> Option<String> {
-    let calls = step.retry.as_ref().map_or(1, |it| it.max_attempts);
+    let calls = step.retry.as_ref().map_or(1, |retry| retry.max_attempts);
     let tried = (calls > 1).then(|| format!("{calls} calls"));
     let instead = match step.fallback.len() {
         0 => None,
@@ -181,7 +181,7 @@ fn least(rule: &GateRule) -> String {
 fn decided(rule: &GateRule) -> String {
     let mut words = vec![people(&rule.require)];
     if !rule.forbid.is_empty() {
-        let names: Vec<String> = rule.forbid.iter().map(|it| line(it)).collect();
+        let names: Vec<String> = rule.forbid.iter().map(|text| line(text)).collect();
         words.push(format!("not {}", names.join(", ")));
     }
     if rule.touch {
@@ -214,10 +214,10 @@ fn decided(rule: &GateRule) -> String {
 }
 
 fn people(require: &[Quorum]) -> String {
-    let one = |it: &Quorum| match &it.group {
-        Some(group) => format!("{} of {}", it.count, line(group)),
-        None if it.count == 1 => "any one person".to_owned(),
-        None => format!("any {} people", it.count),
+    let one = |quorum: &Quorum| match &quorum.group {
+        Some(group) => format!("{} of {}", quorum.count, line(group)),
+        None if quorum.count == 1 => "any one person".to_owned(),
+        None => format!("any {} people", quorum.count),
     };
     match require {
         [] => "any one person".to_owned(),

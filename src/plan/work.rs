@@ -40,7 +40,7 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
             Work::Wait(WaitFor::Message { topic: topic.value.clone(), filter: data(filter), count: *count })
         }
         file::StepKind::Uses(uses) | file::StepKind::Agent(uses) => tool(uses),
-        file::StepKind::Http(it) => Work::Http(Box::new(http(it))),
+        file::StepKind::Http(this_http) => Work::Http(Box::new(http(this_http))),
         file::StepKind::Llm(llm) => model::works(llm).into_iter().next()?,
         file::StepKind::Emit(emit) => Work::Emit(Box::new(emission(emit))),
         file::StepKind::Workflow(_) => return None,
@@ -48,31 +48,31 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
 }
 
 /// A request with its texts as they stand.
-pub(super) fn http(it: &file::Http) -> HttpWork {
+pub(super) fn http(http: &file::Http) -> HttpWork {
     HttpWork {
-        method: it.method.clone(),
-        url: it.url.value.clone(),
-        headers: named(&it.headers),
-        body: it.body.as_ref().map(|it| match it {
+        method: http.method.clone(),
+        url: http.url.value.clone(),
+        headers: named(&http.headers),
+        body: http.body.as_ref().map(|body| match body {
             file::Body::Text(text) => HttpBody::Text(text.value.clone()),
             file::Body::Json(value) => HttpBody::Json(value.value.clone()),
         }),
-        expect: HttpExpect { status: it.expect_status.clone(), json: data(&it.expect_json) },
-        redirects: it.redirects,
-        bytes_max: it.bytes_max.unwrap_or(HTTP_BODY_BYTES_MAX),
+        expect: HttpExpect { status: http.expect_status.clone(), json: data(&http.expect_json) },
+        redirects: http.redirects,
+        bytes_max: http.bytes_max.unwrap_or(HTTP_BODY_BYTES_MAX),
     }
 }
 
-fn emission(it: &file::Emit) -> Emission {
-    let text = |it: &Option<file::Text>| it.as_ref().map(|it| it.value.clone());
+fn emission(emit: &file::Emit) -> Emission {
+    let text = |text: &Option<file::Text>| text.as_ref().map(|text| text.value.clone());
     Emission {
-        topic: it.topic.value.clone(),
-        kind: it.kind,
-        id: text(&it.id),
-        to: text(&it.to),
-        correlation: text(&it.correlation),
-        data: it.data.as_ref().map_or(Value::Null, |it| it.value.clone()),
-        ttl: it.ttl,
+        topic: emit.topic.value.clone(),
+        kind: emit.kind,
+        id: text(&emit.id),
+        to: text(&emit.to),
+        correlation: text(&emit.correlation),
+        data: emit.data.as_ref().map_or(Value::Null, |data| data.value.clone()),
+        ttl: emit.ttl,
     }
 }
 
@@ -84,10 +84,10 @@ fn later(kind: &str, target: &str) -> Work {
 /// A tool of the registry with its input; the checker has refused tools that do not exist.
 fn tool(uses: &file::Uses) -> Work {
     match &uses.definition {
-        Some(it) => Work::Tool(ToolUse {
-            tool: it.id(),
+        Some(definition) => Work::Tool(ToolUse {
+            tool: definition.id(),
             with: data(&uses.with),
-            route: uses.route.as_deref().map(|it| Box::new(route(it))),
+            route: uses.route.as_deref().map(|value| Box::new(route(value))),
             given: None,
             undoes: false,
         }),
@@ -95,18 +95,22 @@ fn tool(uses: &file::Uses) -> Work {
     }
 }
 
-fn route(it: &file::Route) -> Route {
-    let ids = it.candidates.iter().filter_map(|it| it.definition.as_ref()).map(|it| it.id());
+fn route(route: &file::Route) -> Route {
+    let ids = route
+        .candidates
+        .iter()
+        .filter_map(|candidate| candidate.definition.as_ref())
+        .map(|definition| definition.id());
     Route {
-        policy: it.policy,
+        policy: route.policy,
         candidates: ids.collect(),
-        wants: it.wants.iter().map(|it| it.value.clone()).collect(),
+        wants: route.wants.iter().map(|text| text.value.clone()).collect(),
     }
 }
 
 /// A script behind its shell.
 pub(super) fn script(script: &file::Script, shell: &[String]) -> Work {
-    let binding = |it: &file::Binding| (it.variable.clone(), it.expression.value.clone());
+    let binding = |binding: &file::Binding| (binding.variable.clone(), binding.expression.value.clone());
     Work::Run {
         shell: shell.to_vec(),
         script: script.script.clone(),
@@ -125,7 +129,7 @@ pub(super) fn shell_of(kind: &file::StepKind) -> Vec<String> {
 /// Something done in place of a step, or to take it back.
 pub(super) fn action(action: &file::Action, shell: &[String]) -> Work {
     match action {
-        file::Action::Run(it) => script(it, shell),
+        file::Action::Run(run) => script(run, shell),
         file::Action::Uses(uses) => tool(uses),
     }
 }
@@ -190,7 +194,7 @@ pub(super) fn effect(step: &file::Step) -> EffectClass {
 /// A question changes nothing, and a key lets the other side notice a repetition; of anything else nobody
 /// knows.
 fn effect_of_request(http: &file::Http) -> file::Effect {
-    let has_key = http.headers.iter().any(|it| it.0.eq_ignore_ascii_case("idempotency-key"));
+    let has_key = http.headers.iter().any(|header| header.0.eq_ignore_ascii_case("idempotency-key"));
     match http.method.as_str() {
         "GET" | "HEAD" | "OPTIONS" => file::Effect::Pure,
         _ if has_key => file::Effect::Keyed,
@@ -211,7 +215,7 @@ pub(super) fn effect_class(effect: file::Effect) -> EffectClass {
 
 /// The rule with its modes spelled out; none at all means that nothing is tried again.
 pub(super) fn retry(policy: &file::RetryPolicy) -> Option<Retry> {
-    let on: Vec<FailureMode> = FailureMode::ALL.iter().copied().filter(|it| policy.covers(*it)).collect();
+    let on: Vec<FailureMode> = FailureMode::ALL.iter().copied().filter(|mode| policy.covers(*mode)).collect();
     (!on.is_empty()).then(|| Retry {
         max_attempts: policy.max_attempts.max(1),
         kind: match policy.backoff {
@@ -228,40 +232,40 @@ pub(super) fn retry(policy: &file::RetryPolicy) -> Option<Retry> {
     })
 }
 
-pub(super) fn on_error(it: file::OnError) -> OnError {
-    match it {
+pub(super) fn on_error(error: file::OnError) -> OnError {
+    match error {
         file::OnError::Abort => OnError::Abort,
         file::OnError::Skip => OnError::Skip,
         file::OnError::Continue => OnError::Continue,
     }
 }
 
-pub(super) fn on_failure(it: file::OnFailure) -> OnFailure {
-    match it {
+pub(super) fn on_failure(failure: file::OnFailure) -> OnFailure {
+    match failure {
         file::OnFailure::Stop => OnFailure::Stop,
         file::OnFailure::Continue => OnFailure::Continue,
         file::OnFailure::Compensate => OnFailure::Compensate,
     }
 }
 
-pub(super) fn on_exceed(it: file::OnExceed) -> OnExceed {
-    match it {
+pub(super) fn on_exceed(exceed: file::OnExceed) -> OnExceed {
+    match exceed {
         file::OnExceed::Warn => OnExceed::Warn,
         file::OnExceed::Block => OnExceed::Block,
         file::OnExceed::Gate => OnExceed::Gate,
     }
 }
 
-pub(super) fn on_conflict(it: file::OnConflict) -> OnConflict {
-    match it {
+pub(super) fn on_conflict(conflict: file::OnConflict) -> OnConflict {
+    match conflict {
         file::OnConflict::Queue => OnConflict::Queue,
         file::OnConflict::Skip => OnConflict::Skip,
         file::OnConflict::CancelRunning => OnConflict::CancelRunning,
     }
 }
 
-pub(super) fn output_type(it: file::ValueKind) -> OutputType {
-    match it {
+pub(super) fn output_type(kind: file::ValueKind) -> OutputType {
+    match kind {
         file::ValueKind::String => OutputType::String,
         file::ValueKind::Number => OutputType::Number,
         file::ValueKind::Integer => OutputType::Integer,
@@ -272,11 +276,11 @@ pub(super) fn output_type(it: file::ValueKind) -> OutputType {
     }
 }
 
-pub(super) fn confidence(it: &file::Confidence) -> ConfidenceRule {
+pub(super) fn confidence(confidence: &file::Confidence) -> ConfidenceRule {
     ConfidenceRule {
-        from: it.from.as_ref().map(|it| it.value.clone()),
-        min: it.min,
-        below: match it.below {
+        from: confidence.from.as_ref().map(|name| name.value.clone()),
+        min: confidence.min,
+        below: match confidence.below {
             file::Below::Gate => ConfidenceBelow::Gate,
             file::Below::Fail => ConfidenceBelow::Fail,
             file::Below::Warn => ConfidenceBelow::Warn,
@@ -286,7 +290,7 @@ pub(super) fn confidence(it: &file::Confidence) -> ConfidenceRule {
 
 /// The sources of texts.
 pub(super) fn texts(texts: &[file::Text]) -> Vec<String> {
-    texts.iter().map(|it| it.value.clone()).collect()
+    texts.iter().map(|text| text.value.clone()).collect()
 }
 
 /// The sources of named texts.
@@ -304,16 +308,19 @@ pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
     GateRule {
         asks: false,
         prompt: gate.prompt.value.clone(),
-        claim: gate.claim.as_ref().map(|it| it.value.clone()),
+        claim: gate.claim.as_ref().map(|claim| claim.value.clone()),
         risk: risk(gate.risk),
         require: gate.require.iter().map(quorum).collect(),
         forbid: gate.forbid.iter().map(forbidden).collect(),
         evidence: texts(&gate.evidence),
         binds: texts(&gate.binds),
         form: gate.form.iter().map(need).collect(),
-        auto: gate.auto.as_ref().map(|it| it.value.clone()),
+        auto: gate.auto.as_ref().map(|auto| auto.value.clone()),
         remind: gate.remind.clone(),
-        escalate: gate.escalate.as_ref().map(|it| -> (Span, String) { (it.after, it.to.value.clone()) }),
+        escalate: gate
+            .escalate
+            .as_ref()
+            .map(|escalate| -> (Span, String) { (escalate.after, escalate.to.value.clone()) }),
         timeout: gate.timeout,
         on_timeout: match gate.on_timeout {
             file::OnTimeout::Reject => OnTimeout::Reject,
@@ -324,15 +331,15 @@ pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
         undo_window: gate.undo_window,
         reason_required: gate.reason_required,
         touch: gate.touch,
-        send_back: gate.send_back.as_ref().map(|it| it.value.clone()),
+        send_back: gate.send_back.as_ref().map(|send_back| send_back.value.clone()),
         snapshot: gate.snapshot.as_deref().map(texts),
         matrix: None,
     }
 }
 
 /// The same word in the plan.
-pub(super) fn risk(it: file::Risk) -> Risk {
-    match it {
+pub(super) fn risk(risk: file::Risk) -> Risk {
+    match risk {
         file::Risk::ReadOnly => Risk::ReadOnly,
         file::Risk::Reversible => Risk::Reversible,
         file::Risk::ExternallyReversible => Risk::ExternallyReversible,
@@ -340,16 +347,18 @@ pub(super) fn risk(it: file::Risk) -> Risk {
     }
 }
 
-fn quorum(it: &file::Quorum) -> Quorum {
-    Quorum { group: it.group.as_ref().map(|it| it.value.clone()), count: it.count }
+fn quorum(quorum: &file::Quorum) -> Quorum {
+    Quorum { group: quorum.group.as_ref().map(|group| group.value.clone()), count: quorum.count }
 }
 
 /// `run.actor` stays the word that everybody knows; any other expression becomes a template.
-fn forbidden(it: &file::Forbidden) -> String {
-    match it {
+fn forbidden(forbidden: &file::Forbidden) -> String {
+    match forbidden {
         file::Forbidden::Named(name) => name.value.clone(),
-        file::Forbidden::Expression(it) if it.value.trim() == "run.actor" => "run.actor".to_owned(),
-        file::Forbidden::Expression(it) => format!("${{{{ {} }}}}", it.value.trim()),
+        file::Forbidden::Expression(condition) if condition.value.trim() == "run.actor" => {
+            "run.actor".to_owned()
+        }
+        file::Forbidden::Expression(condition) => format!("${{{{ {} }}}}", condition.value.trim()),
     }
 }
 

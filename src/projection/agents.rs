@@ -96,18 +96,18 @@ pub struct AgentRow<'a> {
 }
 
 /// An agent that came by itself, as it is told over HTTP.
-pub fn registered_json(key: &AgentKey, it: &Registered, project: &str, now: Timestamp) -> Value {
+pub fn registered_json(key: &AgentKey, registered: &Registered, project: &str, now: Timestamp) -> Value {
     json!({
         "id": key.name,
         "project_id": project,
-        "agent_type": it.about.agent_type,
-        "state": it.presence(now).word(),
-        "capabilities": it.about.capabilities,
-        "limits": {"max_concurrent": it.about.max_concurrent},
-        "heartbeat_seconds": it.about.heartbeat.0 / 1000,
-        "metadata": it.about.metadata,
-        "registered_at": it.since.to_string(),
-        "last_seen": it.seen.to_string(),
+        "agent_type": registered.about.agent_type,
+        "state": registered.presence(now).word(),
+        "capabilities": registered.about.capabilities,
+        "limits": {"max_concurrent": registered.about.max_concurrent},
+        "heartbeat_seconds": registered.about.heartbeat.0 / 1000,
+        "metadata": registered.about.metadata,
+        "registered_at": registered.since.to_string(),
+        "last_seen": registered.seen.to_string(),
     })
 }
 
@@ -118,7 +118,7 @@ pub(super) type AtWork = Arc<BTreeMap<(RunId, StepIx), Arc<str>>>;
 pub(super) fn keep_up(at_work: &mut AtWork, step: (RunId, StepIx), event: &AttemptEvent) {
     match event {
         AttemptEvent::Started { launch, .. } => {
-            let tool = launch.tool.as_ref().filter(|it| it.agent.is_some());
+            let tool = launch.tool.as_ref().filter(|tool| tool.agent.is_some());
             if let Some(tool) = tool {
                 Arc::make_mut(at_work).insert(step, tool.id().into());
             }
@@ -142,8 +142,8 @@ impl Board {
     /// none.
     pub fn agents<'a>(&'a self, known: &'a AgentsAbout) -> Vec<AgentRow<'a>> {
         let mut ids: BTreeMap<&str, (Option<&AgentAbout>, Option<&Tally>)> =
-            known.agents.iter().map(|it| (it.id.as_str(), (Some(it), None))).collect();
-        for (kind, tally) in self.vitals().kinds().filter(|it| agent_name(it.0).is_some()) {
+            known.agents.iter().map(|agent| (agent.id.as_str(), (Some(agent), None))).collect();
+        for (kind, tally) in self.vitals().kinds().filter(|kind| agent_name(kind.0).is_some()) {
             ids.entry(kind).or_default().1 = Some(tally);
         }
         for id in self.at_work.values() {
@@ -152,26 +152,27 @@ impl Board {
         let mut rows: Vec<AgentRow<'a>> = ids
             .into_iter()
             .map(|(id, (about, done))| {
-                let steps: Vec<_> = self.at_work.iter().filter(|it| **it.1 == *id).map(|it| *it.0).collect();
+                let steps: Vec<_> =
+                    self.at_work.iter().filter(|entry| **entry.1 == *id).map(|entry| *entry.0).collect();
                 let state = self.agent_state(id, steps.len(), about.is_some());
                 AgentRow { name: called(id), rank: None, state, about, done, steps, came: None }
             })
             .collect();
-        let ended = |it: &AgentRow<'_>| it.done.map_or(0, |it| it.ended);
-        let health = |it: &AgentRow<'_>| it.done.filter(|it| it.ended > 0).map(Tally::health);
+        let ended = |row: &AgentRow<'_>| row.done.map_or(0, |tally| tally.ended);
+        let health = |row: &AgentRow<'_>| row.done.filter(|tally| tally.ended > 0).map(Tally::health);
         rows.sort_by(|a, b| {
-            let key = |it: &AgentRow<'_>| (Reverse(health(it)), Reverse(ended(it)));
+            let key = |row: &AgentRow<'_>| (Reverse(health(row)), Reverse(ended(row)));
             key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name))
         });
         for (index, row) in rows.iter_mut().enumerate() {
             row.rank = health(row).map(|_| index + 1);
         }
-        rows.extend(self.present().iter().map(|(key, it)| {
+        rows.extend(self.present().iter().map(|(key, registered)| {
             let of = key.project.as_ref().map_or_else(String::new, |project| format!(" ({project})"));
             let (name, state) = (format!("{}{of}", key.name), AgentState::Came);
-            let mine = self.leases().held().filter(|it| it.agent == *key);
-            let steps = mine.map(|it| (it.attempt.run, it.attempt.step)).collect();
-            AgentRow { name, rank: None, state, about: None, done: None, steps, came: Some(it) }
+            let mine = self.leases().held().filter(|lease| lease.agent == *key);
+            let steps = mine.map(|lease| (lease.attempt.run, lease.attempt.step)).collect();
+            AgentRow { name, rank: None, state, about: None, done: None, steps, came: Some(registered) }
         }));
         rows.extend(known.problems.iter().map(|(file, why)| AgentRow {
             name: file.clone(),
@@ -187,9 +188,9 @@ impl Board {
 
     fn agent_state(&self, id: &str, works: usize, is_listed: bool) -> AgentState {
         // A project may have it to itself.
-        let waits = self.held_back.values().filter(|it| tool_of_target(it) == id).count();
-        let mut of_it = self.targets().filter(|it| tool_of_target(it.0) == id);
-        let is_open = of_it.any(|it| matches!(it.1.circuit, Circuit::Open { .. }));
+        let waits = self.held_back.values().filter(|target| tool_of_target(target) == id).count();
+        let mut of_it = self.targets().filter(|target| tool_of_target(target.0) == id);
+        let is_open = of_it.any(|target| matches!(target.1.circuit, Circuit::Open { .. }));
         match () {
             () if works > 0 => AgentState::Works(works),
             () if is_open => AgentState::Open,
@@ -207,10 +208,10 @@ fn called(id: &str) -> String {
 impl AgentRow<'_> {
     /// When something was heard of it last, as far as the log knows; now while it works.
     pub fn last_seen(&self, now: Timestamp) -> Option<Timestamp> {
-        if let Some(it) = self.came {
-            Some(it.seen)
+        if let Some(registered) = self.came {
+            Some(registered.seen)
         } else if self.steps.is_empty() {
-            self.done.filter(|it| it.ended > 0).map(|it| it.last_at)
+            self.done.filter(|tally| tally.ended > 0).map(|tally| tally.last_at)
         } else {
             Some(now)
         }
@@ -218,7 +219,7 @@ impl AgentRow<'_> {
 
     /// The share of its results that were good; none when it has no results.
     pub fn success(&self) -> Option<Score> {
-        let done = self.done.filter(|it| it.ended > 0)?;
+        let done = self.done.filter(|tally| tally.ended > 0)?;
         Some(Score::ratio(done.done, done.done + done.partial + done.failed))
     }
 }

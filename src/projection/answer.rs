@@ -41,7 +41,7 @@ struct LetGo<'a> {
 impl<'a> LetGo<'a> {
     fn of(ask: &'a Ask, at: Option<(StepIx, &RunView)>, is_open: bool) -> Self {
         let (gate, run) = at.unzip();
-        let called: BTreeSet<&str> = ask.will_run.iter().map(|it| it.step.as_str()).collect();
+        let called: BTreeSet<&str> = ask.will_run.iter().map(|will_run| will_run.step.as_str()).collect();
         let mut out = Self::default();
         let known = run.map(|run| {
             let by_name: BTreeMap<&str, StepIx> =
@@ -59,7 +59,7 @@ impl<'a> LetGo<'a> {
                 }
                 continue;
             };
-            let is_over = is_open && run.step(step).is_some_and(|it| it.state.rests());
+            let is_over = is_open && run.step(step).is_some_and(|step| step.state.rests());
             match () {
                 () if is_over => out.over.push(name),
                 () if behind.contains(&step) => out.behind.push(name),
@@ -73,12 +73,12 @@ impl<'a> LetGo<'a> {
 
 /// True when nothing but this gate keeps a step that is no gate from starting.
 fn starts_with(run: &RunView, step: StepIx, gate: Option<StepIx>) -> bool {
-    let rests = |it: &StepIx| Some(*it) == gate || run.step(*it).is_some_and(|it| it.state.rests());
+    let rests = |step: &StepIx| Some(*step) == gate || run.step(*step).is_some_and(|view| view.state.rests());
     let Some(plan) = run.plan_step(step) else { return false };
     !matches!(plan.work, Work::Gate(_))
         && (Some(step) == gate || plan.needs.iter().all(rests))
         && plan.frame.is_none_or(|frame| {
-            let is_open = run.step(frame).is_some_and(|it| it.state == StepState::Running);
+            let is_open = run.step(frame).is_some_and(|step| step.state == StepState::Running);
             is_open || starts_with(run, frame, gate)
         })
 }
@@ -109,9 +109,11 @@ fn behind_other_gates(run: &RunView, gate: Option<StepIx>) -> BTreeSet<StepIx> {
     let mut seen: BTreeSet<Point> = BTreeSet::new();
     while let Some(at) = open.pop() {
         let next = after.get(&at).into_iter().flatten().copied();
-        open.extend(next.filter(|it| seen.insert(*it)));
+        open.extend(next.filter(|point| seen.insert(*point)));
     }
-    seen.into_iter().filter_map(|it| if let Point::Begin(step) = it { Some(step) } else { None }).collect()
+    seen.into_iter()
+        .filter_map(|point| if let Point::Begin(step) = point { Some(step) } else { None })
+        .collect()
 }
 
 /// The effect of an approval, as far as an ask says it without its run.
@@ -120,18 +122,19 @@ pub fn yes_words(ask: &Ask) -> String {
 }
 
 /// `starts stage; after that can run: high; behind other gates: ship`
-fn let_go_words(it: &LetGo<'_>) -> String {
-    let words = |names: &[&str]| names_in_words(&names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
-    let more = !it.later.is_empty() || !it.behind.is_empty();
-    let mut parts = vec![match it.now.as_slice() {
+fn let_go_words(let_go: &LetGo<'_>) -> String {
+    let words =
+        |names: &[&str]| names_in_words(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let more = !let_go.later.is_empty() || !let_go.behind.is_empty();
+    let mut parts = vec![match let_go.now.as_slice() {
         [] if more => "starts nothing yet".to_owned(),
         [] => "starts nothing".to_owned(),
         now => format!("starts {}", words(now)),
     }];
     for (head, names) in [
-        ("after that can run: ", &it.later),
-        ("behind other gates: ", &it.behind),
-        ("does not start any more: ", &it.over),
+        ("after that can run: ", &let_go.later),
+        ("behind other gates: ", &let_go.behind),
+        ("does not start any more: ", &let_go.over),
     ] {
         if !names.is_empty() {
             parts.push(format!("{head}{}", words(names)));
@@ -209,7 +212,9 @@ impl GateView {
         let id = self.id;
         match self.state {
             GateState::Armed => {
-                let until = self.armed_until.map_or_else(String::new, |it| format!(" until {}", it.clock()));
+                let until = self
+                    .armed_until
+                    .map_or_else(String::new, |armed_until| format!(" until {}", armed_until.clock()));
                 format!("{id} is approved; it can be withdrawn{until}: cuelight gate withdraw {id}")
             }
             GateState::Approved => {

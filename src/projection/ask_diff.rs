@@ -20,14 +20,18 @@ impl AskChange {
         let (root, rest) = self.path.split_at(self.path.find(['.', '[']).unwrap_or(self.path.len()));
         let (name, inner) = rest
             .strip_prefix('[')
-            .and_then(|it| it.split_once(']'))
+            .and_then(|rest| rest.split_once(']'))
             .map_or((rest.trim_start_matches('.'), ""), |(name, inner)| {
                 (name, inner.trim_start_matches('.'))
             });
-        let both = [&self.before, &self.after].map(|it| it.as_ref().map(value_words));
+        let both = [&self.before, &self.after].map(|value| value.as_ref().map(value_words));
         let added = self.before.is_none();
-        let calls =
-            self.after.as_ref().or(self.before.as_ref()).and_then(|it| it.get("launch")).map(call_words);
+        let calls = self
+            .after
+            .as_ref()
+            .or(self.before.as_ref())
+            .and_then(|value| value.get("launch"))
+            .map(call_words);
         match (root, inner) {
             ("plan" | "definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
             ("form", "value") => (format!("form field {name}"), both),
@@ -64,7 +68,9 @@ fn value_words(value: &Value) -> String {
 /// The command line of a call in an ask.
 fn call_words(launch: &Value) -> String {
     let argv = launch.get("argv").and_then(Value::as_array).into_iter().flatten();
-    argv.map(|it| it.as_str().map_or_else(|| it.to_string(), ToOwned::to_owned)).collect::<Vec<_>>().join(" ")
+    argv.map(|item| item.as_str().map_or_else(|| item.to_string(), ToOwned::to_owned))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Fields that differ between any two asks and say nothing.
@@ -76,8 +82,8 @@ pub fn ask_diff(before: &Ask, after: &Ask) -> Vec<AskChange> {
     let [before, after] = [before, after].map(|ask| {
         let mut value = serde_json::to_value(ask).expect("an ask holds nothing that JSON does not");
         if let Value::Object(fields) = &mut value {
-            for it in NOISE {
-                drop(fields.shift_remove(it));
+            for text in NOISE {
+                drop(fields.shift_remove(text));
             }
         }
         value
@@ -116,9 +122,9 @@ fn compare_objects(path: &str, before: &ValueMap, after: &ValueMap, out: &mut Ve
 /// Items with a name are compared with the item of that name, others with the item at their place.
 fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<AskChange>) {
     let [before, after] = [before, after].map(|items| {
-        let named = items.iter().enumerate().map(|(index, it)| {
-            let name = ["name", "step", "title", "path"].iter().find_map(|key| it.get(key)?.as_str());
-            (name.map_or_else(|| index.to_string(), ToOwned::to_owned), it.clone())
+        let named = items.iter().enumerate().map(|(index, item)| {
+            let name = ["name", "step", "title", "path"].iter().find_map(|key| item.get(key)?.as_str());
+            (name.map_or_else(|| index.to_string(), ToOwned::to_owned), item.clone())
         });
         let mut map = ValueMap::new();
         for (name, item) in named {

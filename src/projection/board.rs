@@ -64,11 +64,11 @@ impl ValueView {
 /// statistics, because the results of one say nothing about another.
 fn performer<'a>(plan: &'a PlanStep, seen: &'a StepView) -> &'a str {
     match &plan.work {
-        Work::Tool(it) => {
-            let chosen = it.route.as_ref().and_then(|_| seen.choice());
-            chosen.map_or(it.tool.as_str(), |it| it.chosen.as_str())
+        Work::Tool(tool_use) => {
+            let chosen = tool_use.route.as_ref().and_then(|_| seen.choice());
+            chosen.map_or(tool_use.tool.as_str(), |chosen| chosen.chosen.as_str())
         }
-        Work::Model(it) => it.model.as_str(),
+        Work::Model(work) => work.model.as_str(),
         other => kind_word(other),
     }
 }
@@ -76,7 +76,7 @@ fn performer<'a>(plan: &'a PlanStep, seen: &'a StepView) -> &'a str {
 /// The name of the tool, model or kind that does the work in this fallback.
 fn performer_instead(plan: &PlanStep, which: u32) -> &str {
     let work = plan.fallback.get(which as usize - 1);
-    work.map_or("run", |it| it.tool().or(it.model()).unwrap_or_else(|| kind_word(it)))
+    work.map_or("run", |work| work.tool().or(work.model()).unwrap_or_else(|| kind_word(work)))
 }
 
 /// The fold that screens and commands read.
@@ -143,20 +143,22 @@ impl Board {
 
     /// True if this call was started and has not ended.
     pub fn is_running(&self, call: AttemptId) -> bool {
-        let step = self.run(call.run).and_then(|it| it.step(call.step));
-        step.is_some_and(|it| it.attempts().iter().any(|it| it.number == call.number && it.is_running()))
+        let step = self.run(call.run).and_then(|run| run.step(call.step));
+        step.is_some_and(|step| {
+            step.attempts().iter().any(|attempt| attempt.number == call.number && attempt.is_running())
+        })
     }
 
     /// The summary of a run, for lists.
     pub fn summary(&self, run: RunId) -> Option<&RunSummary> {
-        let whole = self.run(run).map(|it| &it.summary);
-        whole.or_else(|| self.rested.get(u64::from(run.0)).map(|it| &**it))
+        let whole = self.run(run).map(|run| &run.summary);
+        whole.or_else(|| self.rested.get(u64::from(run.0)).map(|value| &**value))
     }
 
     /// All runs that are known, oldest first.
     pub fn summaries(&self) -> impl Iterator<Item = &RunSummary> {
-        let mut whole = self.runs.iter().map(|(key, it)| (key, &it.summary)).peekable();
-        let mut rested = self.rested.iter().map(|(key, it)| (key, &**it)).peekable();
+        let mut whole = self.runs.iter().map(|(key, run)| (key, &run.summary)).peekable();
+        let mut rested = self.rested.iter().map(|(key, value)| (key, &**value)).peekable();
         std::iter::from_fn(move || {
             let take_whole = match (whole.peek(), rested.peek()) {
                 (Some((left, _)), Some((right, _))) => left < right,
@@ -164,16 +166,17 @@ impl Board {
                 (None, Some(_) | None) => false,
             };
             let next = if take_whole { whole.next() } else { rested.next() };
-            next.map(|(_, it)| it)
+            next.map(|(_, summary)| summary)
         })
     }
 
     /// The runs for lists, oldest first, without those that had come to rest when somebody cleared the lists.
     pub fn listed(&self) -> impl Iterator<Item = &RunSummary> {
-        let is_cleared = |it: &RunSummary| {
-            it.state.rests() && self.cleared_at.is_some_and(|at| it.ended_at.is_some_and(|ended| ended <= at))
+        let is_cleared = |summary: &RunSummary| {
+            summary.state.rests()
+                && self.cleared_at.is_some_and(|at| summary.ended_at.is_some_and(|ended| ended <= at))
         };
-        self.summaries().filter(move |it| !is_cleared(it))
+        self.summaries().filter(move |summary| !is_cleared(summary))
     }
 
     /// When somebody cleared the lists of what had rested.
@@ -188,7 +191,7 @@ impl Board {
 
     /// Runs that have not come to rest, oldest first.
     pub fn open_runs(&self) -> impl DoubleEndedIterator<Item = &Arc<RunView>> {
-        self.open_runs.iter().filter_map(|it| self.run(*it))
+        self.open_runs.iter().filter_map(|run| self.run(*run))
     }
 
     /// A gate; also one that has closed, for a while.
@@ -208,7 +211,7 @@ impl Board {
                 | CauseOfLaunch::Asked
                 | CauseOfLaunch::Schedule(_) => None,
             };
-            match (at.by.project(), before.and_then(|it| self.summary(it))) {
+            match (at.by.project(), before.and_then(|value| self.summary(value))) {
                 (Some(project), _) => return Some(project),
                 (None, Some(before)) => at = before,
                 (None, None) => return None,
@@ -223,40 +226,40 @@ impl Board {
 
     /// All gates that are known, oldest first.
     pub fn gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
-        self.gates.iter().map(|(_, it)| it)
+        self.gates.iter().map(|(_, gate)| gate)
     }
 
     /// Gates that have not closed, oldest first.
     pub fn open_gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
-        self.open_gates.iter().filter_map(|it| self.gate(*it))
+        self.open_gates.iter().filter_map(|gate| self.gate(*gate))
     }
 
     /// Emergency approvals and overrides that nobody else has reviewed yet: each gate as it was then,
     /// whatever it asks now. In the order of gates, and for each gate the oldest first.
     pub fn reviews_due(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
-        let gates = self.reviews_due.iter().filter_map(|it| self.gate(*it));
-        gates.flat_map(GateView::emergencies).filter(|it| it.awaits_review())
+        let gates = self.reviews_due.iter().filter_map(|gate| self.gate(*gate));
+        gates.flat_map(GateView::emergencies).filter(|emergency| emergency.awaits_review())
     }
 
     /// A gate as it was when it was approved in an emergency, in this epoch.
     pub fn emergency(&self, gate: GateId, epoch: Epoch) -> Option<&Arc<GateView>> {
-        self.gate(gate)?.emergencies().find(|it| it.epoch() == epoch)
+        self.gate(gate)?.emergencies().find(|emergency| emergency.epoch() == epoch)
     }
 
     /// True if a gate has another ask since its emergency approval in this epoch. A review then has to name
     /// the epoch.
     pub fn asks_since(&self, gate: GateId, epoch: Epoch) -> bool {
-        self.gate(gate).is_some_and(|it| it.epoch() != epoch)
+        self.gate(gate).is_some_and(|gate| gate.epoch() != epoch)
     }
 
     /// Gates of one run that have not closed.
     pub fn open_gates_of(&self, run: RunId) -> impl Iterator<Item = &Arc<GateView>> {
-        self.open_gates().filter(move |it| it.run == run)
+        self.open_gates().filter(move |gate| gate.run == run)
     }
 
     /// A value of a scope that outlives runs, unless it has expired; foreign text.
     pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &ValueView)> {
-        self.values.iter().filter(move |(_, it)| it.expires_at.is_none_or(|until| until > now))
+        self.values.iter().filter(move |(_, value)| value.expires_at.is_none_or(|until| until > now))
     }
 
     /// The declared topics with their rules, and the messages that broke them.
@@ -266,7 +269,7 @@ impl Board {
 
     /// The people.toml that is in force, once one was read.
     pub fn people_policy(&self) -> Option<PeoplePolicy> {
-        self.people.now().map(|it| it.policy.clone())
+        self.people.now().map(|membership| membership.policy.clone())
     }
 
     /// The last messages on the bus.
@@ -361,14 +364,14 @@ impl Board {
 
     /// The last events of all runs in words, oldest first; at most 128.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
-        self.lines.iter().map(|it| &**it)
+        self.lines.iter().map(|line| &**line)
     }
 
     /// Keeps only the summary of a run at rest, unless something in it needs a person.
     pub fn forget(&mut self, run: RunId) {
         let key = u64::from(run.0);
-        self.recent.retain(|it| *it != run);
-        let needs_somebody = self.doubts.iter().chain(self.stuck.iter()).any(|(it, _)| *it == run);
+        self.recent.retain(|run_id| *run_id != run);
+        let needs_somebody = self.doubts.iter().chain(self.stuck.iter()).any(|(run_id, _)| *run_id == run);
         if needs_somebody || self.open_runs.contains(&run) {
             return;
         }
@@ -402,42 +405,46 @@ impl Board {
             Arc::make_mut(&mut self.leases).apply(event);
         }
         match &event.fact {
-            Fact::Run(run, it) => self.apply_run(*run, event.at, it),
-            Fact::Step(run, step, it) => self.apply_step(*run, *step, event.at, it),
-            Fact::Attempt(run, step, number, it) => {
-                self.change(*run, |view| view.apply_attempt(event.at, *step, *number, it));
-                agents::keep_up(&mut self.at_work, (*run, *step), it);
-                self.count_call(*run, *step, event.at, it);
+            Fact::Run(run, run_event) => self.apply_run(*run, event.at, run_event),
+            Fact::Step(run, step, step_event) => self.apply_step(*run, *step, event.at, step_event),
+            Fact::Attempt(run, step, number, attempt_event) => {
+                self.change(*run, |view| view.apply_attempt(event.at, *step, *number, attempt_event));
+                agents::keep_up(&mut self.at_work, (*run, *step), attempt_event);
+                self.count_call(*run, *step, event.at, attempt_event);
             }
-            Fact::Gate(run, step, gate, it) => self.apply_gate((*run, *step, *gate), event.at, it),
-            Fact::Undo(run, step, it) => {
-                self.change(*run, |view| view.apply_undo(event.at, *step, it));
+            Fact::Gate(run, step, gate, gate_event) => {
+                self.apply_gate((*run, *step, *gate), event.at, gate_event)
             }
-            Fact::Scope(run, it) => self.apply_scope(*run, event.at, it),
+            Fact::Undo(run, step, undo_event) => {
+                self.change(*run, |view| view.apply_undo(event.at, *step, undo_event));
+            }
+            Fact::Scope(run, scope_event) => self.apply_scope(*run, event.at, scope_event),
             Fact::Failure(..) => {}
-            Fact::Schedule(workflow, it) => self.apply_schedule(workflow, event.at, it),
-            Fact::Target(name, it) => self.apply_target(name, event.at, it),
-            Fact::Cache(it) => {
-                Arc::make_mut(&mut self.cache).apply(event.at, it);
-                if matches!(it, CacheEvent::Reset { .. }) {
+            Fact::Schedule(workflow, schedule_event) => {
+                self.apply_schedule(workflow, event.at, schedule_event)
+            }
+            Fact::Target(name, target_event) => self.apply_target(name, event.at, target_event),
+            Fact::Cache(cache_event) => {
+                Arc::make_mut(&mut self.cache).apply(event.at, cache_event);
+                if matches!(cache_event, CacheEvent::Reset { .. }) {
                     self.cleared_at = Some(event.at);
                 }
             }
-            Fact::Bus(it) => {
-                Arc::make_mut(&mut self.bus).apply(event.at, it);
-                Arc::make_mut(&mut self.topics).apply(event.at, it);
+            Fact::Bus(bus_event) => {
+                Arc::make_mut(&mut self.bus).apply(event.at, bus_event);
+                Arc::make_mut(&mut self.topics).apply(event.at, bus_event);
             }
-            Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
+            Fact::Token(token_event) => Arc::make_mut(&mut self.revoked).apply(event.at, token_event),
             Fact::People(PeopleEvent::Changed { people, .. }) => {
                 let people = self.people.change(people);
                 for gate in self.gates.iter().map(|(key, _)| key).collect::<Vec<_>>() {
-                    self.change_law(gate, |it| it.change_people(&people));
+                    self.change_law(gate, |gate| gate.change_people(&people));
                 }
             }
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
-            Fact::Agent(it) => {
-                if it.run().is_none() {
+            Fact::Agent(agent_event) => {
+                if agent_event.run().is_none() {
                     Arc::make_mut(&mut self.present).apply(event);
                 }
             }
@@ -449,7 +456,7 @@ impl Board {
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
             self.watch(run, step);
         }
-        if let Some(view) = event.fact.run().and_then(|it| self.run(it)).cloned() {
+        if let Some(view) = event.fact.run().and_then(|run| self.run(run)).cloned() {
             let before = self.retried_by(&view);
             self.errors.apply(seq, event, &view, &before);
         }
@@ -460,22 +467,23 @@ impl Board {
 
     /// Steps that run, and steps that wait for a slot, in the run that an event is about.
     fn load(&self, event: &Event) -> (u32, u32) {
-        let counts = event.fact.run().and_then(|it| self.run(it)).map(|it| &it.summary.counts);
-        counts.map_or((0, 0), |it| (it.of(StepState::Running), it.of(StepState::Ready)))
+        let counts = event.fact.run().and_then(|run| self.run(run)).map(|run| &run.summary.counts);
+        counts.map_or((0, 0), |counts| (counts.of(StepState::Running), counts.of(StepState::Ready)))
     }
 
     fn count_call(&mut self, run: RunId, step: StepIx, at: Timestamp, event: &AttemptEvent) {
         let AttemptEvent::Ended { outcome, .. } = event else { return };
         let Some(view) = self.runs.get(u64::from(run.0)) else { return };
         let seen = view.step(step);
-        let purpose = seen.and_then(|it| it.attempts().last()).map(|it| it.purpose);
+        let purpose = seen.and_then(|step| step.attempts().last()).map(|attempt| attempt.purpose);
         let kind = view.plan_step(step).zip(seen).map_or("", |(plan, seen)| match purpose {
             Some(Purpose::Fallback(which)) => performer_instead(plan, which),
             Some(Purpose::Undo | Purpose::Check) => "run",
             Some(Purpose::Step) | None => performer(plan, seen),
         });
-        let failed = outcome.failure.as_ref().is_some_and(|it| it.mode != FailureMode::UserCancelled);
-        let cost = outcome.usage.map_or(0, |it| it.cost_micro_usd);
+        let failed =
+            outcome.failure.as_ref().is_some_and(|failure| failure.mode != FailureMode::UserCancelled);
+        let cost = outcome.usage.map_or(0, |usage| usage.cost_micro_usd);
         self.vitals.call(at, (kind, &view.summary.workflow), failed, outcome.ran_for, cost);
     }
 
@@ -496,10 +504,11 @@ impl Board {
         let which = seen.fallback();
         let kind = if which > 0 { performer_instead(plan, which) } else { first };
         // Where none of several could be called, none has failed.
-        let called = seen.attempts().iter().rfind(|it| it.purpose == Purpose::Step);
+        let called = seen.attempts().iter().rfind(|attempt| attempt.purpose == Purpose::Step);
         let called = called.filter(|_| which > 0 && plan.work.tool().is_some());
-        let instead_of = called.map(|it| (first, it.failure.as_ref().map(|it| it.mode)));
-        let said = seen.outputs().filter(|_| agent_name(kind).is_some()).and_then(|it| it.get("quality"));
+        let instead_of = called.map(|called| (first, called.failure.as_ref().map(|failure| failure.mode)));
+        let said =
+            seen.outputs().filter(|_| agent_name(kind).is_some()).and_then(|outputs| outputs.get("quality"));
         let workflow = &view.summary.workflow;
         let result = ResultOf {
             workflow,
@@ -510,8 +519,9 @@ impl Board {
             mode,
             took,
             confidence: seen.confidence().filter(|_| works),
-            said: said
-                .and_then(|it| Score::parse(&it.as_str().map_or_else(|| it.to_string(), str::to_owned))),
+            said: said.and_then(|quality| {
+                Score::parse(&quality.as_str().map_or_else(|| quality.to_string(), str::to_owned))
+            }),
             instead_of,
         };
         self.vitals.result(at, result);
@@ -526,7 +536,7 @@ impl Board {
             | CauseOfLaunch::Asked
             | CauseOfLaunch::Schedule(_) => None,
         };
-        let back = std::iter::successors(of(&run.summary), |it| self.summary(*it).and_then(of));
+        let back = std::iter::successors(of(&run.summary), |value| self.summary(*value).and_then(of));
         back.take(RETRIES_MAX).collect()
     }
 
@@ -552,15 +562,21 @@ impl Board {
                 }
                 Arc::make_mut(&mut self.open_runs).remove(&run);
                 if let Some(view) = self.runs.get(u64::from(run.0)) {
-                    let (it, failed) = (&view.summary, *state == RunState::Failed);
-                    self.vitals.run_ended(at, &it.workflow, it.age(at), it.counts.total(), failed);
+                    let (summary, failed) = (&view.summary, *state == RunState::Failed);
+                    self.vitals.run_ended(
+                        at,
+                        &summary.workflow,
+                        summary.age(at),
+                        summary.counts.total(),
+                        failed,
+                    );
                 }
                 self.rest(run);
             }
             RunEvent::Compensating => {
                 if self.runs.get(u64::from(run.0)).is_some() {
                     Arc::make_mut(&mut self.open_runs).insert(run);
-                    self.recent.retain(|it| *it != run);
+                    self.recent.retain(|run_id| *run_id != run);
                 }
             }
             RunEvent::Started => {
@@ -581,25 +597,26 @@ impl Board {
 
     fn rest(&mut self, run: RunId) {
         if self.runs.get(u64::from(run.0)).is_some() {
-            self.recent.retain(|it| *it != run);
+            self.recent.retain(|run_id| *run_id != run);
             self.recent.push_back(run);
         }
     }
 
     fn apply_step(&mut self, run: RunId, step: StepIx, at: Timestamp, event: &StepEvent) {
-        let holds =
-            |board: &Self| board.run(run).and_then(|it| it.step(step)).is_some_and(|it| it.inside.is_some());
+        let holds = |board: &Self| {
+            board.run(run).and_then(|run| run.step(step)).is_some_and(|step| step.inside.is_some())
+        };
         if let StepEvent::Routed { choice } = event
-            && RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy)
+            && RoutePolicy::ALL.iter().any(|policy| policy.word() == choice.policy)
         {
-            let view = self.run(run).and_then(|it| it.step(step));
-            let waits = view.filter(|it| it.state == StepState::Waiting);
-            self.vitals.chosen(at, waits.map_or(Span(0), |it| at.since(it.since)));
+            let view = self.run(run).and_then(|run| run.step(step));
+            let waits = view.filter(|view| view.state == StepState::Waiting);
+            self.vitals.chosen(at, waits.map_or(Span(0), |view| at.since(view.since)));
         }
         self.change(run, |view| view.apply_step(at, step, event));
         if let StepEvent::Reopened { gates, .. } = event
             && gates.is_empty()
-            && let Some(gate) = self.run(run).and_then(|it| it.step(step)).and_then(StepView::gate)
+            && let Some(gate) = self.run(run).and_then(|run| run.step(step)).and_then(StepView::gate)
         {
             self.change_law(u64::from(gate.0), Gate::asks_anew);
         }
@@ -636,10 +653,10 @@ impl Board {
 
     /// Keeps the lists of what needs a person.
     fn watch(&mut self, run: RunId, step: StepIx) {
-        let view = self.run(run).and_then(|it| it.step(step));
-        let doubt = view.is_some_and(|it| it.state == StepState::InDoubt);
-        let stuck = view.is_some_and(|it| matches!(it.undo(), super::UndoState::Stuck(_)));
-        let waits_for = view.and_then(|it| match it.wait() {
+        let view = self.run(run).and_then(|run| run.step(step));
+        let doubt = view.is_some_and(|view| view.state == StepState::InDoubt);
+        let stuck = view.is_some_and(|view| matches!(view.undo(), super::UndoState::Stuck(_)));
+        let waits_for = view.and_then(|view| match view.wait() {
             Some(WaitReason::Target { name, .. }) => Some(name.clone()),
             _ => None,
         });
@@ -668,14 +685,17 @@ impl Board {
         if let Some(view) = self.gates.get_mut(key) {
             Arc::make_mut(view).apply(at, event);
         } else if let GateEvent::Asked { ask, hash, .. } = event {
-            let plan = self.run(run).and_then(|it| it.plan_step(step));
-            let rule = plan.and_then(|it| it.work.gate());
+            let plan = self.run(run).and_then(|run| run.plan_step(step));
+            let rule = plan.and_then(|plan| plan.work.gate());
             let law = Gate::asked((run, step, gate), at, (ask, *hash), rule, &self.people);
             let mut view = GateView::asked(law, (run, step, gate));
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
             self.gates.insert(key, Arc::new(view));
         }
-        let owes_review = self.gates.get(key).is_some_and(|it| it.emergencies().any(|it| it.awaits_review()));
+        let owes_review = self
+            .gates
+            .get(key)
+            .is_some_and(|gate| gate.emergencies().any(|emergency| emergency.awaits_review()));
         if owes_review != self.reviews_due.contains(&gate) {
             let due = Arc::make_mut(&mut self.reviews_due);
             if owes_review {
@@ -684,9 +704,9 @@ impl Board {
                 due.remove(&gate)
             };
         }
-        let is_open = self.gates.get(key).is_some_and(|it| it.is_open());
+        let is_open = self.gates.get(key).is_some_and(|gate| gate.is_open());
         if was_open && !is_open {
-            if let Some(opened_at) = self.gate(gate).map(|it| it.ask.opened_at) {
+            if let Some(opened_at) = self.gate(gate).map(|gate| gate.ask.opened_at) {
                 self.vitals.gate_closed(at, at.since(opened_at));
             }
             self.close(gate, at);
@@ -694,7 +714,7 @@ impl Board {
         let opened = !was_open && is_open;
         if opened {
             Arc::make_mut(&mut self.open_gates).insert(gate);
-            Arc::make_mut(&mut self.closed_gates).retain(|it| *it != gate);
+            Arc::make_mut(&mut self.closed_gates).retain(|gate_id| *gate_id != gate);
         }
         self.change(run, |view| {
             view.apply_gate(step, gate, event);
@@ -714,14 +734,14 @@ impl Board {
         let closed = Arc::make_mut(&mut self.closed_gates);
         closed.push_back(gate);
         let gone = if closed.len() > CLOSED_GATES_MAX { closed.pop_front() } else { None };
-        if let Some(view) = self.gate(gate).filter(|it| it.state == GateState::Approved) {
+        if let Some(view) = self.gate(gate).filter(|gate| gate.state == GateState::Approved) {
             let by = view.closers();
             let approved = Approved { gate, ask: Arc::clone(&view.ask), at, by };
             let name = (view.ask.workflow.clone(), view.ask.step.clone());
             Arc::make_mut(&mut self.approved).insert(name, Arc::new(approved));
         }
         // One that waits for a review stays until it has had it.
-        if let Some(gone) = gone.filter(|it| !self.reviews_due.contains(it)) {
+        if let Some(gone) = gone.filter(|gate| !self.reviews_due.contains(gate)) {
             self.gates.remove(u64::from(gone.0));
         }
     }
@@ -748,8 +768,8 @@ impl Board {
             (Scope::Session | Scope::Global, run) => {
                 let values = Arc::make_mut(&mut self.values);
                 let name = (scope, owner.clone(), key.clone());
-                let version = values.get(&name).map_or(0, |it| it.version) + 1;
-                let set_by = by.map(|it| it.name.clone()).or_else(|| run.map(|it| it.to_string()));
+                let version = values.get(&name).map_or(0, |value| value.version) + 1;
+                let set_by = by.map(|item| item.name.clone()).or_else(|| run.map(|run| run.to_string()));
                 let set_by = set_by.unwrap_or_default();
                 values.insert(name, ValueView { value, version, expires_at, set_at: at, set_by });
             }
@@ -758,7 +778,7 @@ impl Board {
 
     fn write_line(&mut self, seq: Seq, event: &Event) {
         let run = event.fact.run();
-        let line = Arc::new(Line::of(seq, event, run.and_then(|it| self.run(it)).map(|it| &**it)));
+        let line = Arc::new(Line::of(seq, event, run.and_then(|run| self.run(run)).map(|run| &**run)));
         if let Some(run) = run {
             self.change(run, |view| view.note(Arc::clone(&line)));
         }

@@ -9,9 +9,11 @@ pub fn snapshot_files(
     snapshot: &[FileFact],
     hash: impl Fn(&Digest) -> String,
 ) -> Vec<(&'static str, String)> {
-    let line = |it: &FileFact| match (&it.digest, &it.problem) {
-        (Some(digest), _) => ("snapshot", format!("of {}, {} bytes: {}", it.path, it.bytes, hash(digest))),
-        (None, problem) => ("names", format!("{} {}", it.path, problem.clone().unwrap_or_default())),
+    let line = |fact: &FileFact| match (&fact.digest, &fact.problem) {
+        (Some(digest), _) => {
+            ("snapshot", format!("of {}, {} bytes: {}", fact.path, fact.bytes, hash(digest)))
+        }
+        (None, problem) => ("names", format!("{} {}", fact.path, problem.clone().unwrap_or_default())),
     };
     snapshot.iter().map(line).collect()
 }
@@ -22,17 +24,17 @@ pub fn call_files(
     is_captured: bool,
     hash: impl Fn(&Digest) -> String,
 ) -> Vec<(&'static str, String)> {
-    let rank = |it: &FileFact| match () {
-        () if !it.is_bound() => 3,
-        () if it.path.ends_with('/') => 1,
-        () => usize::from(it.path.starts_with('/')) * 2,
+    let rank = |fact: &FileFact| match () {
+        () if !fact.is_bound() => 3,
+        () if fact.path.ends_with('/') => 1,
+        () => usize::from(fact.path.starts_with('/')) * 2,
     };
     let mut sorted: Vec<&FileFact> = files.iter().collect();
-    sorted.sort_by_key(|it| rank(it));
-    let line = |it: &FileFact| {
-        let head = ["executes", "directory", "executes", "names"][rank(it)];
-        let problem = || it.problem.clone().unwrap_or_else(|| "was not looked at".to_owned());
-        (head, format!("{} {}", it.path, it.digest.as_ref().map_or_else(problem, &hash)))
+    sorted.sort_by_key(|fact| rank(fact));
+    let line = |fact: &FileFact| {
+        let head = ["executes", "directory", "executes", "names"][rank(fact)];
+        let problem = || fact.problem.clone().unwrap_or_else(|| "was not looked at".to_owned());
+        (head, format!("{} {}", fact.path, fact.digest.as_ref().map_or_else(problem, &hash)))
     };
     let mut lines: Vec<_> = sorted.into_iter().map(line).collect();
     if !lines.is_empty() {

@@ -26,19 +26,19 @@ impl Board {
     /// The recent approvals of this person.
     pub fn care(&self, actor: &Actor) -> Care {
         let principal = actor.principal();
-        let votes = self.gates().rev().flat_map(|it| it.approvals());
-        let own = votes.filter(|it| it.vote.by.principal() == principal).take(ANSWERS_MAX);
-        let own: Vec<_> = own.filter_map(|it| Some((it.at, it.vote.shown_for?))).collect();
-        let mut shown: Vec<Span> = own.iter().map(|it| it.1).collect();
-        let mut times: Vec<_> = own.iter().map(|it| it.0).collect();
+        let votes = self.gates().rev().flat_map(|gate| gate.approvals());
+        let own = votes.filter(|vote| vote.vote.by.principal() == principal).take(ANSWERS_MAX);
+        let own: Vec<_> = own.filter_map(|vote| Some((vote.at, vote.vote.shown_for?))).collect();
+        let mut shown: Vec<Span> = own.iter().map(|pair| pair.1).collect();
+        let mut times: Vec<_> = own.iter().map(|pair| pair.0).collect();
         shown.sort_unstable();
         times.sort_unstable();
         let within =
-            |from: usize| times[from..].iter().take_while(|it| it.since(times[from]).0 < 60_000).count();
+            |from: usize| times[from..].iter().take_while(|time| time.since(times[from]).0 < 60_000).count();
         Care {
             answers: shown.len(),
             median: shown.get(shown.len() / 2).copied().unwrap_or_default(),
-            hasty: shown.iter().filter(|it| **it < HASTY).count(),
+            hasty: shown.iter().filter(|span| **span < HASTY).count(),
             in_a_minute: (0..times.len()).map(within).max().unwrap_or(0),
         }
     }

@@ -129,8 +129,10 @@ impl RunSummary {
 impl Board {
     /// Budgets of open runs, the one that is used most first.
     pub fn budgets(&self) -> Vec<BudgetView> {
-        let mut all: Vec<BudgetView> = self.open_runs().flat_map(|it| it.summary.budgets()).collect();
-        all.sort_by_key(|it| (std::cmp::Reverse(Score::ratio(it.used, it.limit)), it.run, it.currency));
+        let mut all: Vec<BudgetView> = self.open_runs().flat_map(|run| run.summary.budgets()).collect();
+        all.sort_by_key(|budget| {
+            (std::cmp::Reverse(Score::ratio(budget.used, budget.limit)), budget.run, budget.currency)
+        });
         all
     }
 
@@ -156,20 +158,20 @@ impl Board {
     }
 
     fn people(&self, now: Timestamp) -> Check {
-        let late = |it: &&Arc<GateView>| {
-            it.ask
+        let late = |gate: &&Arc<GateView>| {
+            gate.ask
                 .expires_at
-                .is_some_and(|end| now.since(it.ask.opened_at).0 * 2 > end.since(it.ask.opened_at).0)
+                .is_some_and(|end| now.since(gate.ask.opened_at).0 * 2 > end.since(gate.ask.opened_at).0)
         };
         let (open, late) = (self.open_gates().count(), self.open_gates().filter(late).count());
-        let oldest = self.open_gates().map(|it| it.ask.opened_at).min();
-        let given = |it: &GateView| it.closed_at.unwrap_or(it.ask.opened_at);
-        if let Some(first) = self.reviews_due().min_by_key(|it| given(it)) {
+        let oldest = self.open_gates().map(|gate| gate.ask.opened_at).min();
+        let given = |gate: &GateView| gate.closed_at.unwrap_or(gate.ask.opened_at);
+        if let Some(first) = self.reviews_due().min_by_key(|gate| given(gate)) {
             let (due, id) = (self.reviews_due().count(), first.id);
             let since = now.since(given(first));
             let them = if due == 1 { "emergency approval" } else { "emergency approvals" };
             let overridden =
-                self.reviews_due().filter(|it| it.closed_by.as_deref() == Some(OVERRIDE)).count();
+                self.reviews_due().filter(|gate| gate.closed_by.as_deref() == Some(OVERRIDE)).count();
             let what = match overridden {
                 0 => format!("{due} {them}"),
                 1 if due == 1 => "1 override of a gate".to_owned(),
@@ -215,18 +217,18 @@ impl Board {
 
     fn spending(&self) -> Check {
         let budgets = self.budgets();
-        let worst = budgets.iter().max_by_key(|it| it.grade());
+        let worst = budgets.iter().max_by_key(|budget| budget.grade());
         let text = match worst {
             None => "no open run has a budget".to_owned(),
-            Some(it) if it.grade() == Grade::Healthy => {
-                let runs = self.open_runs().filter(|it| !it.summary.budgets().is_empty()).count();
+            Some(worst) if worst.grade() == Grade::Healthy => {
+                let runs = self.open_runs().filter(|run| !run.summary.budgets().is_empty()).count();
                 format!(
                     "{} within {}",
                     counted(runs, "open run stays", "open runs stay"),
                     plural(runs, "its own", "theirs")
                 )
             }
-            Some(it) => format!("{} has used {}", it.run, it.words()),
+            Some(worst) => format!("{} has used {}", worst.run, worst.words()),
         };
         // One run without means does not stop the others.
         let grade = worst.map_or(Grade::Healthy, BudgetView::grade).min(Grade::Degraded);
@@ -236,7 +238,7 @@ impl Board {
 
 /// The worst of all.
 pub fn overall(checks: &[Check]) -> Grade {
-    checks.iter().map(|it| it.grade).max().unwrap_or_default()
+    checks.iter().map(|check| check.grade).max().unwrap_or_default()
 }
 
 /// The health and the checks in one line.
@@ -267,26 +269,26 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
         "quality": decimal(vitals.quality()),
         "results": vitals.results(),
         "reasons": vitals.reasons().iter().take(REASONS_MAX).map(reason_json).collect::<Value>(),
-        "checks": checks.iter().map(|it| json!({
-            "name": it.name, "state": it.grade.word(), "text": it.text,
+        "checks": checks.iter().map(|check| json!({
+            "name": check.name, "state": check.grade.word(), "text": check.text,
         })).collect::<Value>(),
         "overall": overall(checks).word(),
         "signals": signals,
-        "runs": board.open_runs().map(|it| json!({
-            "id": it.id().to_string(),
-            "workflow": *it.summary.workflow,
-            "health": health_word(it.summary.health()),
-            "confidence": it.summary.confidence().map(decimal),
+        "runs": board.open_runs().map(|run| json!({
+            "id": run.id().to_string(),
+            "workflow": *run.summary.workflow,
+            "health": health_word(run.summary.health()),
+            "confidence": run.summary.confidence().map(decimal),
         })).collect::<Value>(),
         "workflows": vitals.workflows().map(tally_json).collect::<Value>(),
         "kinds": vitals.kinds().map(tally_json).collect::<Value>(),
-        "budgets": board.budgets().iter().map(|it| {
-            let mut out = budget_json(it);
-            out["run"] = it.run.to_string().into();
-            out["workflow"] = (*it.workflow).into();
+        "budgets": board.budgets().iter().map(|budget| {
+            let mut out = budget_json(budget);
+            out["run"] = budget.run.to_string().into();
+            out["workflow"] = (*budget.workflow).into();
             out
         }).collect::<Value>(),
-        "targets": board.targets().map(|(name, it)| it.json(name, board.waiting_for(name).count())).collect::<Value>(),
+        "targets": board.targets().map(|(name, target)| target.json(name, board.waiting_for(name).count())).collect::<Value>(),
         "errors": json!({
             "open": board.open_error_count(),
             "urgent": board.urgent_error_count(),
@@ -297,13 +299,13 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
 }
 
 /// One line of a budget; money in dollars.
-pub(super) fn budget_json(it: &BudgetView) -> Value {
+pub(super) fn budget_json(budget: &BudgetView) -> Value {
     json!({
-        "currency": it.currency.word(),
-        "used": it.currency.value(it.used),
-        "limit": it.currency.value(it.limit),
-        "forecast": it.currency.value(it.forecast),
-        "state": it.grade().word(),
+        "currency": budget.currency.word(),
+        "used": budget.currency.value(budget.used),
+        "limit": budget.currency.value(budget.limit),
+        "forecast": budget.currency.value(budget.forecast),
+        "state": budget.grade().word(),
     })
 }
 
@@ -311,57 +313,57 @@ fn health_word(health: Health) -> Value {
     json!({ "score": health.0, "label": health.label() })
 }
 
-fn reason_json(it: &Reason) -> Value {
+fn reason_json(reason: &Reason) -> Value {
     json!({
-        "workflow": *it.workflow,
-        "mode": it.mode.map_or("partial", cuelight_base::FailureMode::word),
-        "step": *it.step,
-        "run": it.run.to_string(),
-        "times": it.times,
-        "lost": decimal_tenths(it.lost_tenths.into()),
+        "workflow": *reason.workflow,
+        "mode": reason.mode.map_or("partial", cuelight_base::FailureMode::word),
+        "step": *reason.step,
+        "run": reason.run.to_string(),
+        "times": reason.times,
+        "lost": decimal_tenths(reason.lost_tenths.into()),
     })
 }
 
-fn signals_json(it: &Signals) -> Value {
+fn signals_json(signals: &Signals) -> Value {
     json!({
-        "success": decimal(it.success),
-        "errors": decimal(it.errors),
-        "call_errors": decimal(it.call_errors),
-        "results": it.sum.done + it.sum.partial + it.sum.failed,
-        "calls": it.sum.calls,
-        "runs": it.sum.runs,
-        "runs_failed": it.sum.runs_failed,
-        "steps_per_run": decimal_tenths(it.steps_per_run_tenths),
-        "events_per_minute": it.events_per_minute,
-        "run_ms": it.runs.as_ref().map(percentiles_json),
-        "step_ms": it.steps.as_ref().map(percentiles_json),
-        "call_ms": it.calls.as_ref().map(percentiles_json),
-        "gate_wait_ms": it.gates.as_ref().map(percentiles_json),
-        "planning_ms": it.planning.as_ref().map(percentiles_json),
-        "routing_ms": it.routing.as_ref().map(percentiles_json),
-        "running": it.running,
-        "running_most": it.sum.running,
-        "ready": it.ready,
-        "ready_most": it.sum.ready,
+        "success": decimal(signals.success),
+        "errors": decimal(signals.errors),
+        "call_errors": decimal(signals.call_errors),
+        "results": signals.sum.done + signals.sum.partial + signals.sum.failed,
+        "calls": signals.sum.calls,
+        "runs": signals.sum.runs,
+        "runs_failed": signals.sum.runs_failed,
+        "steps_per_run": decimal_tenths(signals.steps_per_run_tenths),
+        "events_per_minute": signals.events_per_minute,
+        "run_ms": signals.runs.as_ref().map(percentiles_json),
+        "step_ms": signals.steps.as_ref().map(percentiles_json),
+        "call_ms": signals.calls.as_ref().map(percentiles_json),
+        "gate_wait_ms": signals.gates.as_ref().map(percentiles_json),
+        "planning_ms": signals.planning.as_ref().map(percentiles_json),
+        "routing_ms": signals.routing.as_ref().map(percentiles_json),
+        "running": signals.running,
+        "running_most": signals.sum.running,
+        "ready": signals.ready,
+        "ready_most": signals.sum.ready,
     })
 }
 
-fn percentiles_json(it: &Percentiles) -> Value {
-    json!({ "p50": it.p50, "p95": it.p95, "p99": it.p99, "count": it.count })
+fn percentiles_json(percentiles: &Percentiles) -> Value {
+    json!({ "p50": percentiles.p50, "p95": percentiles.p95, "p99": percentiles.p99, "count": percentiles.count })
 }
 
-fn tally_json((name, it): (&str, &Tally)) -> Value {
+fn tally_json((name, tally): (&str, &Tally)) -> Value {
     json!({
         "name": name,
-        "health": health_word(it.health()),
-        "done": it.done,
-        "partial": it.partial,
-        "failed": it.failed,
-        "calls": it.calls,
-        "ended": it.ended,
-        "last_at": it.last_at,
-        "took_ms": it.took().as_ref().map(percentiles_json),
-        "last_failure": it.last_failure.map(|(at, mode)| json!({ "at": at, "mode": mode.word() })),
+        "health": health_word(tally.health()),
+        "done": tally.done,
+        "partial": tally.partial,
+        "failed": tally.failed,
+        "calls": tally.calls,
+        "ended": tally.ended,
+        "last_at": tally.last_at,
+        "took_ms": tally.took().as_ref().map(percentiles_json),
+        "last_failure": tally.last_failure.map(|(at, mode)| json!({ "at": at, "mode": mode.word() })),
     })
 }
 

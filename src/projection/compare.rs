@@ -39,19 +39,19 @@ pub struct StepDiff {
 impl StepDiff {
     /// True if the states differ, or the step is missing in one run.
     pub fn other_state(&self) -> bool {
-        let state = |side: &Option<Side>| side.map(|it| (it.state, it.inside));
+        let state = |side: &Option<Side>| side.map(|side| (side.state, side.inside));
         state(&self.left) != state(&self.right)
     }
 
     /// True if the outputs differ.
     pub fn other_outputs(&self) -> bool {
-        let outputs = |side: &Option<Side>| side.and_then(|it| it.outputs);
+        let outputs = |side: &Option<Side>| side.and_then(|side| side.outputs);
         outputs(&self.left) != outputs(&self.right)
     }
 
     /// True if the durations differ by at least a tenth, and by at least a second.
     pub fn other_time(&self) -> bool {
-        let took = |side: &Option<Side>| side.and_then(|it| it.took).unwrap_or_default().0;
+        let took = |side: &Option<Side>| side.and_then(|side| side.took).unwrap_or_default().0;
         let (left, right) = (took(&self.left), took(&self.right));
         let apart = left.abs_diff(right);
         apart >= LEAST.0 && apart * 10 > left.max(right)
@@ -85,7 +85,7 @@ impl RunsDiff {
         let same_text = inputs.is_empty() && steps.is_empty() && rules.is_empty() && self.outputs.is_empty();
         !(self.same_workflow && same_text)
             || self.states.0 != self.states.1
-            || self.steps.iter().any(|it| it.other_state() || it.other_outputs())
+            || self.steps.iter().any(|step| step.other_state() || step.other_outputs())
     }
 }
 
@@ -122,7 +122,7 @@ pub fn run_diff(left: (&RunView, Timestamp), right: (&RunView, Timestamp)) -> Ve
         .collect();
     let mut only_right: Vec<(StepIx, &str, &StepView)> =
         rest.into_iter().map(|(id, (step, view))| (step, id, view)).collect();
-    only_right.sort_by_key(|it| it.0);
+    only_right.sort_by_key(|row| row.0);
     out.extend(only_right.into_iter().map(|(step, id, view)| StepDiff {
         id: id.to_owned(),
         step,
@@ -134,10 +134,10 @@ pub fn run_diff(left: (&RunView, Timestamp), right: (&RunView, Timestamp)) -> Ve
 }
 
 fn side(view: &StepView, now: Timestamp) -> Side {
-    let outputs = view.outputs().map(|it| {
-        let text = canonical_json(&serde_json::Value::Object(it.clone()));
+    let outputs = view.outputs().map(|outputs| {
+        let text = canonical_json(&serde_json::Value::Object(outputs.clone()));
         sha256("cuelight-outputs-v1", &[text.as_bytes()])
     });
-    let inside = view.inside.as_ref().map(|it| (it.rested(), it.total()));
+    let inside = view.inside.as_ref().map(|counts| (counts.rested(), counts.total()));
     Side { state: view.state, took: view.elapsed(now), outputs, inside }
 }

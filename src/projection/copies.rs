@@ -24,21 +24,21 @@ pub fn names_in_words(names: &[String]) -> String {
 
 /// The step, and which of its copies; what has a comma in it could not be told apart among others.
 fn parted(name: &str) -> (&str, Option<&str>) {
-    let copy = name.strip_suffix(']').and_then(|it| it.rsplit_once('['));
-    copy.filter(|(_, it)| !it.contains(',')).map_or((name, None), |(step, copy)| (step, Some(copy)))
+    let copy = name.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+    copy.filter(|(_, rest)| !rest.contains(',')).map_or((name, None), |(step, copy)| (step, Some(copy)))
 }
 
 /// Numbers that follow one another, told by the first and the last.
 fn in_rows(copies: &[&str]) -> Vec<String> {
     let follows = |before: &&str, after: &&str| {
-        let number = |it: &str| it.parse::<u64>().ok().filter(|number| number.to_string() == it);
+        let number = |copy: &str| copy.parse::<u64>().ok().filter(|number| number.to_string() == copy);
         number(before).zip(number(after)).is_some_and(|(before, after)| before.checked_add(1) == Some(after))
     };
     let mut out = Vec::new();
     for row in copies.chunk_by(follows) {
         match row {
             [first, .., last] if row.len() >= ROW_LEAST => out.push(format!("{first} to {last}")),
-            _ => out.extend(row.iter().map(|it| (*it).to_owned())),
+            _ => out.extend(row.iter().map(|value| (*value).to_owned())),
         }
     }
     out
@@ -50,7 +50,7 @@ mod tests {
 
     #[track_caller]
     fn check(names: &[&str], expected: &str) {
-        let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(names_in_words(&names), expected);
     }
 
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn numbers_in_a_row_are_told_by_their_ends() {
-        let many: Vec<String> = (1..=200).map(|it| format!("load[{it}]")).collect();
+        let many: Vec<String> = (1..=200).map(|index| format!("load[{index}]")).collect();
         assert_eq!(names_in_words(&many), "load[1 to 200]");
         check(&["l[1]", "l[2]", "l[4]", "l[5]", "l[6]", "l[x]"], "l[1, 2, 4 to 6, x]");
         check(&["l[08]", "l[09]", "l[10]"], "l[08, 09, 10]");

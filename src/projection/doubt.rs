@@ -96,7 +96,7 @@ impl Board {
         let view = self.run(run)?;
         gates_above(view, step).into_iter().find_map(|at| {
             let seen = view.step(at)?;
-            match seen.gate().and_then(|it| self.gate(it)) {
+            match seen.gate().and_then(|gate| self.gate(gate)) {
                 Some(gate) => gate.excludes(actor),
                 None if matches!(seen.state, StepState::Completed | StepState::Partial) => {
                     kept_approval_forbids(view.plan_step(at)?.work.gate()?, &view.summary.by, actor)
@@ -118,12 +118,15 @@ fn gates_above(run: &RunView, step: StepIx) -> BTreeSet<StepIx> {
         let Some(plan) = run.plan_step(at) else { continue };
         let children = inside.get(&at).filter(|_| at != step).into_iter().flatten().copied();
         let before = plan.needs.iter().copied().chain(children);
-        open.extend(before.filter(|it| seen.insert(*it)));
+        open.extend(before.filter(|step| seen.insert(*step)));
         // A frame around it came before it as a whole; what stands beside it there did not.
-        let around = run.frames_of(at).filter_map(|it| run.plan_step(it).map(|it| it.needs.clone()));
-        let around: Vec<StepIx> = around.flatten().filter(|it| seen.insert(*it)).collect();
+        let around = run
+            .frames_of(at)
+            .filter_map(|frame| run.plan_step(frame).map(|plan_step| plan_step.needs.clone()));
+        let around: Vec<StepIx> = around.flatten().filter(|step| seen.insert(*step)).collect();
         open.extend(around);
     }
-    let is_gate = |it: &StepIx| run.plan_step(*it).is_some_and(|it| matches!(it.work, Work::Gate(_)));
+    let is_gate =
+        |step: &StepIx| run.plan_step(*step).is_some_and(|plan_step| matches!(plan_step.work, Work::Gate(_)));
     seen.into_iter().filter(is_gate).collect()
 }

@@ -172,7 +172,7 @@ type Key = (RunId, String, bool);
 
 impl Errors {
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<ErrorView>> {
-        self.views.iter().map(|(_, it)| it)
+        self.views.iter().map(|(_, view)| view)
     }
 
     pub(super) fn get(&self, id: Seq) -> Option<&Arc<ErrorView>> {
@@ -210,34 +210,34 @@ impl Errors {
                     ErrorState::Open,
                 );
             }
-            Fact::Step(_, step, it) => self.apply_step(seq, at, run, *step, it, before),
+            Fact::Step(_, step, event) => self.apply_step(seq, at, run, *step, event, before),
             Fact::Attempt(_, step, number, AttemptEvent::Ended { outcome, retry_at }) => {
                 let (Some(plan), Some(failure)) = (run.plan_step(*step), &outcome.failure) else { return };
                 // It did as it was told; where the step fails of it, the step says so.
                 if failure.mode == FailureMode::UserCancelled && retry_at.is_none() {
                     return;
                 }
-                let of_undo = run.step(*step).is_some_and(|it| it.state == StepState::Undoing);
+                let of_undo = run.step(*step).is_some_and(|step| step.state == StepState::Undoing);
                 let state = retry_at.map_or(ErrorState::Open, ErrorState::Retrying);
                 let seen = Seen { seq, at, run, step: Some(*step), of_undo, attempt: *number };
                 self.note(&seen, record_of(plan, failure), state);
             }
             Fact::Undo(_, step, UndoEvent::Stuck { record }) => {
-                let attempt = run.step(*step).map_or(0, |it| it.calls);
+                let attempt = run.step(*step).map_or(0, |step| step.calls);
                 let seen = Seen { seq, at, run, step: Some(*step), of_undo: true, attempt };
                 self.note(&seen, (**record).clone(), ErrorState::Open);
             }
             Fact::Undo(_, step, UndoEvent::Done { by }) => {
-                let calls = run.step(*step).map_or(0, |it| it.calls);
+                let calls = run.step(*step).map_or(0, |step| step.calls);
                 let fix = by.clone().map_or(Fix::Retry(calls), Fix::ByHand);
                 self.resolve(&(run.id(), run.step_id(*step), true), at, fix);
             }
             Fact::Run(_, RunEvent::Ended { state: RunState::Failed | RunState::Undone, partial, .. }) => {
-                if let Some(point) = partial.as_ref().and_then(|it| it.failure_point.as_ref()) {
+                if let Some(point) = partial.as_ref().and_then(|partial| partial.failure_point.as_ref()) {
                     self.escalate(&(run.id(), point.clone(), false));
                 }
             }
-            Fact::Failure(_, it) => self.hear(run, at, it),
+            Fact::Failure(_, event) => self.hear(run, at, event),
             Fact::Run(_, _)
             | Fact::Scope(_, _)
             | Fact::Gate(_, _, _, _)
@@ -277,7 +277,7 @@ impl Errors {
             }
             _ => None,
         };
-        let is_talk = plan.work.frame().is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)));
+        let is_talk = plan.work.frame().is_some_and(|frame| matches!(frame.kind, FrameKind::Talk(_)));
         if view.inside.is_some() && (is_talk || failed == Some(FailureMode::PartialStepFailures)) {
             return;
         }
@@ -342,7 +342,7 @@ impl Errors {
 
     fn resolve(&mut self, key: &Key, at: Timestamp, fix: Fix) {
         let Some(id) = self.newest.get(key).copied() else { return };
-        let Some(view) = self.views.get(id).filter(|it| it.is_open()).cloned() else { return };
+        let Some(view) = self.views.get(id).filter(|view| view.is_open()).cloned() else { return };
         self.lessons.mended(&view, &fix);
         self.change(id, |view| {
             if matches!(fix, Fix::Retry(_)) {
@@ -365,7 +365,7 @@ impl Errors {
     /// Applies the acknowledgements and resolutions of people.
     fn hear(&mut self, run: &RunView, at: Timestamp, event: &FailureEvent) {
         let (step, of_undo) = event.whose();
-        let key = (run.id(), step.map_or_else(String::new, |it| run.step_id(it)), of_undo);
+        let key = (run.id(), step.map_or_else(String::new, |step| run.step_id(step)), of_undo);
         let Some(id) = self.newest.get(&key).copied() else { return };
         match event {
             FailureEvent::Acknowledged { by, reason, .. } => self.change(id, |view| {
@@ -415,10 +415,10 @@ impl Errors {
     }
 
     fn note(&mut self, seen: &Seen<'_>, record: ErrorRecord, state: ErrorState) {
-        let plan = seen.step.and_then(|it| seen.run.plan_step(it));
-        let step_id = plan.map_or_else(String::new, |it| it.id.clone());
+        let plan = seen.step.and_then(|step| seen.run.plan_step(step));
+        let step_id = plan.map_or_else(String::new, |plan| plan.id.clone());
         let key = (seen.run.id(), step_id.clone(), seen.of_undo);
-        let known = self.newest.get(&key).copied().filter(|it| self.open.contains(it));
+        let known = self.newest.get(&key).copied().filter(|number| self.open.contains(number));
         if let Some((id, before)) = known.and_then(|id| Some((id, self.views.get(id)?.clone()))) {
             // What ends a step repeats the failure of its last call: one failing step is one failure.
             self.change(id, |view| {
@@ -426,7 +426,7 @@ impl Errors {
                 (view.at, view.attempt) = (seen.at, seen.attempt.max(view.attempt));
                 (view.record, view.state) = (Arc::new(record), state);
             });
-            if let Some(after) = self.views.get(id).cloned().filter(|it| is_unlike(it, &before)) {
+            if let Some(after) = self.views.get(id).cloned().filter(|view| is_unlike(view, &before)) {
                 self.lessons.unlearn(&before);
                 self.lessons.learn(&after);
             }
@@ -444,7 +444,7 @@ impl Errors {
             first_at: seen.at,
             at: seen.at,
             attempt: seen.attempt,
-            attempts_max: plan.and_then(|it| it.retry.as_ref()).map_or(1, |it| it.max_attempts),
+            attempts_max: plan.and_then(|plan| plan.retry.as_ref()).map_or(1, |retry| retry.max_attempts),
             times: 1,
             record: Arc::new(record),
             state,
@@ -478,7 +478,7 @@ impl Errors {
 
 /// True if two records of one failure count as different failures for the lessons.
 fn is_unlike(one: &ErrorView, other: &ErrorView) -> bool {
-    let of = |it: &ErrorView| (it.record.mode, it.record.error_type, it.record.source.clone());
+    let of = |error: &ErrorView| (error.record.mode, error.record.error_type, error.record.source.clone());
     of(one) != of(other)
 }
 

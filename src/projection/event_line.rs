@@ -48,16 +48,16 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         put("stage", stage.word().into());
     }
     if let Some(step) = event.fact.step() {
-        put("step", run.map_or_else(|| step.0.to_string(), |it| it.step_id(step)).into());
+        put("step", run.map_or_else(|| step.0.to_string(), |run| run.step_id(step)).into());
     }
     if let Fact::Attempt(_, _, number, _) = &event.fact {
         put("attempt", (*number).into());
     }
     let mut data = data(&event.fact);
     match &event.fact {
-        Fact::Gate(_, _, gate, it) => {
+        Fact::Gate(_, _, gate, event) => {
             data.insert("gate".to_owned(), gate.to_string().into());
-            if let GateEvent::Asked { ask, .. } = it {
+            if let GateEvent::Asked { ask, .. } = event {
                 data.insert("prompt".to_owned(), ask.prompt.clone().into());
             }
         }
@@ -104,21 +104,21 @@ fn data(fact: &Fact) -> ValueMap {
                 }
             };
         }
-        Fact::Run(_, it) => with_shares(to_value(it)),
-        Fact::Step(_, _, it) => with_shares(to_value(it)),
-        Fact::Attempt(_, _, _, it) => to_value(it),
-        Fact::Gate(_, _, _, it) => to_value(it),
-        Fact::Undo(_, _, it) => to_value(it),
-        Fact::Scope(_, it) => to_value(it),
-        Fact::Failure(_, it) => to_value(it),
-        Fact::Schedule(_, it) => to_value(it),
-        Fact::Target(_, it) => to_value(it),
-        Fact::Cache(it) => to_value(it),
-        Fact::Bus(it) => to_value(it),
-        Fact::Token(it) => to_value(it),
-        Fact::Library(it) => to_value(it),
-        Fact::People(it) => to_value(it),
-        Fact::Agent(it) => to_value(it),
+        Fact::Run(_, event) => with_shares(to_value(event)),
+        Fact::Step(_, _, event) => with_shares(to_value(event)),
+        Fact::Attempt(_, _, _, event) => to_value(event),
+        Fact::Gate(_, _, _, event) => to_value(event),
+        Fact::Undo(_, _, event) => to_value(event),
+        Fact::Scope(_, event) => to_value(event),
+        Fact::Failure(_, event) => to_value(event),
+        Fact::Schedule(_, event) => to_value(event),
+        Fact::Target(_, event) => to_value(event),
+        Fact::Cache(event) => to_value(event),
+        Fact::Bus(event) => to_value(event),
+        Fact::Token(event) => to_value(event),
+        Fact::Library(event) => to_value(event),
+        Fact::People(event) => to_value(event),
+        Fact::Agent(event) => to_value(event),
         Fact::Recovered { away, taken: None } => json!({ "Recovered": { "away": away } }),
         Fact::Recovered { away, taken } => json!({ "Recovered": { "away": away, "taken": to_value(taken) } }),
     };
@@ -144,7 +144,7 @@ const SHARES_OF_COPIES: [&str; 2] = ["/retry/jitter", "/confidence/min"];
 fn with_shares(mut event: Value) -> Value {
     let told = |holder: &mut Value, path: &str| {
         if let Some(share) = holder.pointer_mut(path)
-            && let Some(points) = share.as_u64().and_then(|it| u16::try_from(it).ok())
+            && let Some(points) = share.as_u64().and_then(|share| u16::try_from(share).ok())
         {
             *share = decimal(Score(points));
         }

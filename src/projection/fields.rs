@@ -36,7 +36,8 @@ impl Fields {
     /// a name that comes twice, say, a row would show one value where a reader of JSON may take the other.
     pub fn of(text: &str) -> Option<Self> {
         let text = text.trim();
-        let object: ValueMap = serde_json::from_str(text).ok().filter(|it: &ValueMap| !it.is_empty())?;
+        let object: ValueMap =
+            serde_json::from_str(text).ok().filter(|fields: &ValueMap| !fields.is_empty())?;
         let mut rows = Vec::new();
         // Read and written again it is the same, so nothing of it is lost.
         let value = Value::Object(object);
@@ -46,7 +47,7 @@ impl Fields {
         }
         inner(&mut rows, 0, &value);
         let lengths = rows.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| length(name));
-        let column = GAP + lengths.filter(|it| *it <= NAME_CHARS_MAX).max().unwrap_or(0);
+        let column = GAP + lengths.filter(|length| *length <= NAME_CHARS_MAX).max().unwrap_or(0);
         let mut out = Vec::new();
         for (mut name, value) in rows {
             if length(&name) > NAME_CHARS_MAX || value.is_empty() {
@@ -66,8 +67,10 @@ fn length(name: &str) -> usize {
 
 fn inner(rows: &mut Vec<(String, String)>, indent: usize, value: &Value) {
     match value {
-        Value::Object(object) => object.iter().for_each(|(name, it)| row(rows, indent, &plain(name), it)),
-        Value::Array(list) => list.iter().for_each(|it| row(rows, indent, "-", it)),
+        Value::Object(object) => {
+            object.iter().for_each(|(name, value)| row(rows, indent, &plain(name), value))
+        }
+        Value::Array(list) => list.iter().for_each(|value| row(rows, indent, "-", value)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -106,8 +109,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, shown: &str) {
-        let rows = Fields::of(text).map(|it| it.rows).unwrap_or_default();
-        let lines: Vec<String> = rows.iter().map(|it| format!("{}{}", it.name, it.value)).collect();
+        let rows = Fields::of(text).map(|fields| fields.rows).unwrap_or_default();
+        let lines: Vec<String> = rows.iter().map(|row| format!("{}{}", row.name, row.value)).collect();
         assert_eq!(lines.join("\n"), shown, "{text}");
     }
 

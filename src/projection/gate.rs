@@ -147,12 +147,12 @@ impl GateView {
 
     /// The answers with yes.
     pub fn approvals(&self) -> impl Iterator<Item = &VoteView> {
-        self.votes.iter().filter(|it| it.vote.verdict == Verdict::Approve)
+        self.votes.iter().filter(|vote| vote.vote.verdict == Verdict::Approve)
     }
 
     /// The number of approvers that the quorum requires.
     pub fn needed(&self) -> u32 {
-        if self.ask.require.is_empty() { 1 } else { self.ask.require.iter().map(|it| it.count).sum() }
+        if self.ask.require.is_empty() { 1 } else { self.ask.require.iter().map(|quorum| quorum.count).sum() }
     }
 
     /// The approvers that are still missing, by group. One person fills one place.
@@ -178,7 +178,9 @@ impl GateView {
     /// To whom this person has handed their answer.
     pub fn handed_on(&self, actor: &Actor, now: Timestamp) -> Option<&Delegation> {
         let principal = actor.principal();
-        self.delegations().iter().find(|it| it.until > now && it.by.principal() == principal)
+        self.delegations()
+            .iter()
+            .find(|delegation| delegation.until > now && delegation.by.principal() == principal)
     }
 
     /// True if an emergency approval or an override closed it, so that somebody else must review it.
@@ -203,13 +205,13 @@ impl GateView {
     /// The gate at each of its emergency approvals and overrides, oldest first. Each is reviewed on its own,
     /// even after a new ask.
     pub fn emergencies(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = &Arc<Self>> {
-        self.overtaken.iter().chain([self]).filter(|it| it.is_emergency())
+        self.overtaken.iter().chain([self]).filter(|value| value.is_emergency())
     }
 
     /// The answer that approved it in an emergency, or overrode it.
     pub fn emergency_vote(&self) -> Option<&VoteView> {
         let vote = self.law.emergency_vote()?;
-        self.votes.iter().find(|it| Arc::ptr_eq(&it.vote, vote))
+        self.votes.iter().find(|vote_view| Arc::ptr_eq(&vote_view.vote, vote))
     }
 
     /// True if its emergency approval or override still needs a review.
@@ -219,7 +221,7 @@ impl GateView {
 
     /// Why this person cannot be the one who looks, if they cannot.
     pub fn may_not_review(&self, actor: &Actor, now: Timestamp) -> Option<String> {
-        self.law.may(actor, GateAct::Review(self.epoch()), now).err().map(|it| it.why())
+        self.law.may(actor, GateAct::Review(self.epoch()), now).err().map(|error| error.why())
     }
 
     /// True if the gate waits for this person: it is open, and the person has not answered, is not excluded
@@ -237,7 +239,7 @@ impl GateView {
         match event {
             GateEvent::Asked { why, .. } => {
                 // Those before it stand beside it.
-                let alone = |it| Arc::new(Self { overtaken: Vec::new(), ..it });
+                let alone = |view| Arc::new(Self { overtaken: Vec::new(), ..view });
                 self.overtaken.extend(before.map(alone));
                 self.previous = Some(Arc::clone(&self.ask));
                 self.asked_anew.clone_from(why);
@@ -246,11 +248,11 @@ impl GateView {
             }
             GateEvent::GlassReviewed { by, reason, epoch } => {
                 let review = Some(Comment { at, by: by.clone(), text: reason.clone() });
-                match self.overtaken.iter_mut().find(|it| Some(it.epoch()) == *epoch) {
-                    Some(it) => {
-                        let it = Arc::make_mut(it);
-                        it.review = review;
-                        let _known = it.law.apply(at, event);
+                match self.overtaken.iter_mut().find(|value| Some(value.epoch()) == *epoch) {
+                    Some(value) => {
+                        let item = Arc::make_mut(value);
+                        item.review = review;
+                        let _known = item.law.apply(at, event);
                     }
                     None => self.review = review,
                 }
@@ -285,10 +287,10 @@ impl GateView {
         (self.hash, self.state) = (law.hash(), law.state());
         (self.armed_until, self.reminded) = (law.armed_until(), law.reminded());
         self.escalated = law.escalated().map(str::to_owned);
-        self.broken_by = law.emergency_vote().map(|it| it.by.clone());
+        self.broken_by = law.emergency_vote().map(|emergency_vote| emergency_vote.by.clone());
         let given = |vote: &Arc<Vote>| {
-            let known = self.votes.iter().find(|it| Arc::ptr_eq(&it.vote, vote));
-            VoteView { at: known.map_or(at, |it| it.at), vote: Arc::clone(vote) }
+            let known = self.votes.iter().find(|vote_view| Arc::ptr_eq(&vote_view.vote, vote));
+            VoteView { at: known.map_or(at, |vote| vote.at), vote: Arc::clone(vote) }
         };
         self.votes = law.votes().map(given).collect();
     }
@@ -300,8 +302,11 @@ impl GateView {
             _ if self.state == GateState::Rejected => Verdict::Reject,
             _ => Verdict::Approve,
         };
-        let people =
-            self.votes.iter().filter(|it| it.vote.verdict == verdict).map(|it| it.vote.by.name.clone());
+        let people = self
+            .votes
+            .iter()
+            .filter(|vote| vote.vote.verdict == verdict)
+            .map(|vote| vote.vote.by.name.clone());
         match self.closed_by.as_deref() {
             Some("people" | "send-back" | BREAK_GLASS | OVERRIDE) => people.collect(),
             Some(rule) => vec![rule.to_owned()],

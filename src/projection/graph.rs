@@ -78,7 +78,8 @@ impl Graph {
     /// The longest way through a run, in the order of time, and how long it has taken.
     pub fn critical_path(run: &RunView, now: Timestamp) -> (Vec<StepIx>, Span) {
         let critical = critical_path(run, now);
-        let elapsed = |it: &StepIx| run.step(*it).and_then(|it| it.elapsed(now)).map_or(0, |it| it.0);
+        let elapsed =
+            |step: &StepIx| run.step(*step).and_then(|view| view.elapsed(now)).map_or(0, |elapsed| elapsed.0);
         let time = Span(critical.iter().map(elapsed).sum());
         (critical, time)
     }
@@ -121,8 +122,8 @@ const fn is_hot(state: StepState) -> bool {
 }
 
 fn is_late(board: &Board, view: &StepView, now: Timestamp) -> bool {
-    let gate = view.gate().and_then(|it| board.gate(it)).filter(|it| it.is_open());
-    gate.and_then(|it| Some((it.ask.opened_at, it.ask.expires_at?)))
+    let gate = view.gate().and_then(|gate| board.gate(gate)).filter(|gate| gate.is_open());
+    gate.and_then(|gate| Some((gate.ask.opened_at, gate.ask.expires_at?)))
         .is_some_and(|(from, until)| now.since(from).0 * 2 > until.since(from).0)
 }
 
@@ -130,16 +131,16 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
     if let Some(inside) = &view.inside {
         return format!("{}/{}", inside.rested(), inside.total());
     }
-    let elapsed = view.elapsed(now).map(|it| it.to_string()).unwrap_or_default();
+    let elapsed = view.elapsed(now).map(|elapsed| elapsed.to_string()).unwrap_or_default();
     match view.state {
         StepState::Waiting => match view.wait() {
             Some(cuelight_engine::WaitReason::Person(gate)) => {
                 let votes =
-                    board.gate(*gate).map(|it| format!(" {}/{}", it.approvals().count(), it.needed()));
+                    board.gate(*gate).map(|gate| format!(" {}/{}", gate.approvals().count(), gate.needed()));
                 format!("{}{}", now.since(view.since), votes.unwrap_or_default())
             }
             Some(cuelight_engine::WaitReason::BackOff { until, next }) => {
-                let max = plan.retry.as_ref().map_or(1, |it| it.max_attempts);
+                let max = plan.retry.as_ref().map_or(1, |retry| retry.max_attempts);
                 format!("{}/{max} {}", next.saturating_sub(1), until.since(now))
             }
             Some(cuelight_engine::WaitReason::Time(until)) => until.since(now).to_string(),
@@ -159,7 +160,7 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
             | None => String::new(),
         },
         StepState::Running if view.calls > 1 => format!("{elapsed} try {}", view.calls),
-        StepState::Failed => view.error().map_or_else(String::new, |it| it.mode.label()),
+        StepState::Failed => view.error().map_or_else(String::new, |error| error.mode.label()),
         StepState::Running | StepState::Completed | StepState::Partial => elapsed,
         StepState::Pending
         | StepState::Ready
@@ -178,9 +179,9 @@ fn copies(run: &RunView) -> Vec<Option<StepIx>> {
     let mut out: Vec<Option<StepIx>> = vec![None; run.len()];
     for (step, plan, _) in run.steps() {
         let Some(frame) = plan.frame else { continue };
-        let of = run.plan_step(frame).and_then(|it| it.work.frame());
+        let of = run.plan_step(frame).and_then(|plan_step| plan_step.work.frame());
         let is_matrix =
-            of.is_some_and(|it| matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }));
+            of.is_some_and(|frame| matches!(frame.kind, FrameKind::Matrix | FrameKind::Computed { .. }));
         let template = out.get(frame.index()).copied().flatten();
         if is_matrix || template.is_some() {
             let name = if is_matrix { "" } else { plan.local.as_str() };
@@ -204,8 +205,11 @@ pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
     for (step, plan, _) in run.steps() {
         let index = step.index();
         link(2 * index, 2 * index + 1);
-        plan.needs.iter().filter(|it| it.index() < count).for_each(|it| link(2 * it.index() + 1, 2 * index));
-        if let Some(frame) = plan.frame.filter(|it| it.index() < count) {
+        plan.needs
+            .iter()
+            .filter(|step| step.index() < count)
+            .for_each(|step| link(2 * step.index() + 1, 2 * index));
+        if let Some(frame) = plan.frame.filter(|frame| frame.index() < count) {
             link(2 * frame.index(), 2 * index);
             link(2 * index + 1, 2 * frame.index() + 1);
         }
@@ -221,12 +225,13 @@ pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
         next_of[from] += 1;
     }
     let time = |point: usize| {
-        let step = run.step(StepIx::from_index(point / 2)).filter(|it| point % 2 == 1 && it.inside.is_none());
-        step.map_or(0, |it| it.elapsed(now).map_or(1, |it| it.0.max(1)))
+        let step =
+            run.step(StepIx::from_index(point / 2)).filter(|step| point % 2 == 1 && step.inside.is_none());
+        step.map_or(0, |step| step.elapsed(now).map_or(1, |elapsed| elapsed.0.max(1)))
     };
     let mut reached = vec![0_u64; 2 * count];
     let mut through: Vec<Option<usize>> = vec![None; 2 * count];
-    let mut free: Vec<usize> = (0..2 * count).rev().filter(|it| open[*it] == 0).collect();
+    let mut free: Vec<usize> = (0..2 * count).rev().filter(|index| open[*index] == 0).collect();
     while let Some(point) = free.pop() {
         reached[point] += time(point);
         for &next in &after[first[point]..first[point + 1]] {
@@ -239,12 +244,12 @@ pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
             }
         }
     }
-    let last = (0..2 * count).rev().max_by_key(|it| reached[*it]);
-    let back = std::iter::successors(last, |it| through[*it]);
+    let last = (0..2 * count).rev().max_by_key(|index| reached[*index]);
+    let back = std::iter::successors(last, |value| through[*value]);
     let mut path: Vec<StepIx> = back
-        .filter(|it| it % 2 == 1)
-        .map(|it| StepIx::from_index(it / 2))
-        .filter(|it| run.step(*it).is_some_and(|it| it.inside.is_none()))
+        .filter(|number| number % 2 == 1)
+        .map(|number| StepIx::from_index(number / 2))
+        .filter(|step| run.step(*step).is_some_and(|view| view.inside.is_none()))
         .collect();
     path.reverse();
     path

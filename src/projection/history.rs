@@ -90,8 +90,8 @@ impl Notch {
     /// The mark of an event; none for an ordinary event.
     pub fn of(fact: &Fact) -> Option<Self> {
         match fact {
-            Fact::Run(_, it) => Self::of_run(it),
-            Fact::Step(_, _, it) => Self::of_step(it),
+            Fact::Run(_, event) => Self::of_run(event),
+            Fact::Step(_, _, event) => Self::of_step(event),
             Fact::Attempt(_, _, _, AttemptEvent::Ended { retry_at: Some(_), .. }) => Some(Self::Retry),
             Fact::Attempt(_, _, _, AttemptEvent::Lost { .. }) | Fact::Undo(_, _, UndoEvent::Stuck { .. }) => {
                 Some(Self::Error)
@@ -102,7 +102,7 @@ impl Notch {
                 _,
                 AttemptEvent::Started { .. } | AttemptEvent::Ended { .. } | AttemptEvent::Adopted { .. },
             ) => None,
-            Fact::Gate(_, _, _, it) => Self::of_gate(it),
+            Fact::Gate(_, _, _, event) => Self::of_gate(event),
             Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Done { .. } | UndoEvent::Again { .. }) => {
                 Some(Self::Undo)
             }
@@ -217,18 +217,18 @@ impl History {
 
     /// The next event of the log. One that does not follow is not taken.
     pub fn take(&mut self, seq: Seq, event: &Event) {
-        if self.moments.last().is_some_and(|it| it.seq >= seq) {
+        if self.moments.last().is_some_and(|moment| moment.seq >= seq) {
             return;
         }
         let mut tip = std::mem::take(&mut self.tip);
         self.apply(&mut tip, seq, event);
         self.tip = tip;
-        let latest = self.moments.last().map_or(event.at, |it| it.latest.max(event.at));
+        let latest = self.moments.last().map_or(event.at, |moment| moment.latest.max(event.at));
         self.moments.push(Moment {
             seq,
             at: event.at,
             latest,
-            kind: self.tip.lines().next_back().map_or("", |it| it.kind),
+            kind: self.tip.lines().next_back().map_or("", |line| line.kind),
             run: event.fact.run(),
             step: event.fact.step(),
             notch: Notch::of(&event.fact),
@@ -249,24 +249,24 @@ impl History {
 
     /// The kept fold before a place, and how many events it has: what lies between has to be folded.
     pub fn near(&self, count: usize) -> (usize, &Arc<Board>) {
-        let after = self.kept.partition_point(|(it, _)| *it <= count);
+        let after = self.kept.partition_point(|(number, _)| *number <= count);
         let (count, board) = &self.kept[after.saturating_sub(1)];
         (*count, board)
     }
 
     /// The place after which an event of this number stands: how many events there are up to it, itself among them.
     pub fn place_of(&self, seq: Seq) -> usize {
-        self.moments.partition_point(|it| it.seq <= seq)
+        self.moments.partition_point(|moment| moment.seq <= seq)
     }
 
     /// The number of events up to an instant. After the clock was set back, its latest time still counts.
     pub fn place_at(&self, at: Timestamp) -> usize {
-        self.moments.partition_point(|it| it.latest <= at)
+        self.moments.partition_point(|moment| moment.latest <= at)
     }
 
     /// The event that led to a place; nothing before the first.
     pub fn moment(&self, count: usize) -> Option<&Moment> {
-        count.checked_sub(1).and_then(|it| self.moments.get(it))
+        count.checked_sub(1).and_then(|count| self.moments.get(count))
     }
 
     /// A board that has folded some events folds those that follow.
@@ -283,9 +283,9 @@ impl History {
     fn apply(&self, board: &mut Board, seq: Seq, event: &Event) {
         if let Some(run) = board.forgotten(event) {
             let rested = board.summary(run).cloned();
-            let whole = self.kept.iter().rev().filter_map(|(_, it)| it.run(run));
-            let whole = whole.into_iter().find(|it| Some(&it.summary) == rested.as_ref()).cloned();
-            whole.into_iter().for_each(|it| board.remember(it));
+            let whole = self.kept.iter().rev().filter_map(|(_, board)| board.run(run));
+            let whole = whole.into_iter().find(|run| Some(&run.summary) == rested.as_ref()).cloned();
+            whole.into_iter().for_each(|run| board.remember(run));
         }
         board.apply(seq, event);
     }
@@ -294,10 +294,10 @@ impl History {
     pub fn next(&self, from: usize, forward: bool, fits: impl Fn(&Moment) -> bool) -> Option<usize> {
         if forward {
             let rest = self.moments.get(from..).unwrap_or(&[]);
-            rest.iter().position(fits).map(|it| from + it + 1)
+            rest.iter().position(fits).map(|index| from + index + 1)
         } else {
             let before = &self.moments[..from.saturating_sub(1).min(self.moments.len())];
-            before.iter().rposition(fits).map(|it| it + 1)
+            before.iter().rposition(fits).map(|index| index + 1)
         }
     }
 }

@@ -44,9 +44,10 @@ impl Board {
 
     /// Workflows that time has started, or that somebody holds, by name; and whether they are held now.
     pub fn scheduled(&self) -> BTreeMap<&str, bool> {
-        let by_time = |it: &&super::RunSummary| matches!(it.cause, CauseOfLaunch::Schedule(_));
-        let started: BTreeSet<&str> = self.summaries().filter(by_time).map(|it| &*it.workflow).collect();
-        let held = self.holds.iter().map(|(name, it)| (name.as_str(), it.released_at.is_none()));
+        let by_time = |summary: &&super::RunSummary| matches!(summary.cause, CauseOfLaunch::Schedule(_));
+        let started: BTreeSet<&str> =
+            self.summaries().filter(by_time).map(|summary| &*summary.workflow).collect();
+        let held = self.holds.iter().map(|(name, hold)| (name.as_str(), hold.released_at.is_none()));
         started.into_iter().map(|name| (name, false)).chain(held).collect()
     }
 }

@@ -48,18 +48,17 @@ impl Board {
     pub fn inbox(&self, viewer: Option<(&Actor, Timestamp)>) -> Vec<InboxRow> {
         let gates = self.open_gates().map(|gate| gate_row(gate, viewer));
         let may = |(run, step): (RunId, StepIx)| {
-            viewer.is_none_or(|(it, _)| self.may_not_vouch(run, step, it).is_none())
+            viewer.is_none_or(|(actor, _)| self.may_not_vouch(run, step, actor).is_none())
         };
-        let doubts = self
-            .doubts
-            .iter()
-            .filter_map(|it| Some(InboxRow { mine: may(*it), ..self.step_row(*it, Attention::Doubt)? }));
-        let stuck = self.stuck.iter().filter_map(|it| self.step_row(*it, Attention::StuckUndo));
+        let doubts = self.doubts.iter().filter_map(|doubt| {
+            Some(InboxRow { mine: may(*doubt), ..self.step_row(*doubt, Attention::Doubt)? })
+        });
+        let stuck = self.stuck.iter().filter_map(|view| self.step_row(*view, Attention::StuckUndo));
         let reviews = self.reviews_due().map(|gate| review_row(gate, viewer));
         let mut rows: Vec<InboxRow> = gates.chain(doubts).chain(stuck).chain(reviews).collect();
-        rows.sort_by_key(|it| {
-            let deadline = it.deadline.unwrap_or(Timestamp(i64::MAX));
-            (!it.mine, Reverse(it.risk), deadline, it.since, it.run, it.step)
+        rows.sort_by_key(|row| {
+            let deadline = row.deadline.unwrap_or(Timestamp(i64::MAX));
+            (!row.mine, Reverse(row.risk), deadline, row.since, row.run, row.step)
         });
         rows
     }
@@ -85,7 +84,7 @@ fn review_row(gate: &GateView, viewer: Option<(&Actor, Timestamp)>) -> InboxRow 
         what: Attention::Review(gate.id, gate.epoch()),
         deadline: None,
         since: gate.closed_at.unwrap_or(gate.ask.opened_at),
-        mine: viewer.is_none_or(|(it, now)| gate.may_not_review(it, now).is_none()),
+        mine: viewer.is_none_or(|(actor, now)| gate.may_not_review(actor, now).is_none()),
         ..gate_row(gate, None)
     }
 }
@@ -100,6 +99,6 @@ fn gate_row(gate: &GateView, viewer: Option<(&Actor, Timestamp)>) -> InboxRow {
         risk: gate.ask.risk,
         deadline: gate.ask.expires_at,
         since: gate.ask.opened_at,
-        mine: viewer.is_none_or(|(it, now)| gate.waits_for(it, now)),
+        mine: viewer.is_none_or(|(actor, now)| gate.waits_for(actor, now)),
     }
 }

@@ -55,7 +55,7 @@ pub fn run_json(run: &RunSummary) -> Value {
     put("calls", run.spent.calls.into());
     put("spent", spent_json(run.spent));
     let budget: Value = run.budgets().iter().map(super::checkup::budget_json).collect();
-    if budget.as_array().is_some_and(|it| !it.is_empty()) {
+    if budget.as_array().is_some_and(|items| !items.is_empty()) {
         put("budget", budget);
     }
     put("open_gates", run.open_gates.into());
@@ -64,7 +64,7 @@ pub fn run_json(run: &RunSummary) -> Value {
 
 /// The usage in each currency; money in dollars.
 fn spent_json(spent: Amounts) -> Value {
-    let field = |it: Currency| (it.word().replace('-', "_"), it.value(spent.of(it)));
+    let field = |currency: Currency| (currency.word().replace('-', "_"), currency.value(spent.of(currency)));
     Value::Object(Currency::ALL.into_iter().map(field).collect())
 }
 
@@ -83,7 +83,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
     let steps: Value = run.steps().map(|(index, plan, view)| step_json(run, index, plan, view)).collect();
     out["counts"] = out["steps"].take();
     out["steps"] = steps;
-    out["gates"] = board.gates().filter(|it| it.run == run.id()).map(gate_json).collect();
+    out["gates"] = board.gates().filter(|gate| gate.run == run.id()).map(gate_json).collect();
     if let Some(partial) = &run.partial {
         out["partial"] = json!({
             "completion_ratio": decimal(partial.completion_ratio),
@@ -95,7 +95,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
             "remaining": partial.remaining,
         });
         if let Some(id) = &partial.last_done {
-            let step = run.find(id).and_then(|it| run.step(it));
+            let step = run.find(id).and_then(|step| run.step(step));
             let outputs = step.and_then(StepView::outputs).cloned().unwrap_or_default();
             out["partial"]["last_outputs"] = json!({ "step": id, "outputs": outputs });
         }
@@ -118,7 +118,7 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
     }
     put("kind", super::kind_word(&plan.work).into());
     put("state", view.state.word().into());
-    let reason = view.why().map(|it| words::why_words(it, Some(run)));
+    let reason = view.why().map(|why| words::why_words(why, Some(run)));
     if let Some(reason) = reason.or_else(|| view.wait().map(words::wait_words)) {
         put("reason", reason.into());
     }
@@ -127,7 +127,8 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
         put("spent", spent_json(view.spent()));
     }
     if let Some(ceilings) = run.step_ceilings.get(&index) {
-        let field = |(it, limit): (Currency, u64)| (it.word().replace('-', "_"), it.value(limit));
+        let field =
+            |(currency, limit): (Currency, u64)| (currency.word().replace('-', "_"), currency.value(limit));
         put("budget", Value::Object(ceilings.all().map(field).collect()));
     }
     for (key, at) in [("started_at", view.started_at), ("ended_at", view.ended_at)] {
@@ -145,8 +146,8 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
     if let Some(frame) = plan.frame {
         put("frame", run.step_id(frame).into());
     }
-    if let Some(it) = view.cached() {
-        put("cached", to_value(it));
+    if let Some(cached) = view.cached() {
+        put("cached", to_value(cached));
     }
     if let Some(origin) = view.origin() {
         put("kept_from", origin.run.to_string().into());
@@ -154,11 +155,11 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
             put("by_hand", json!({ "by": by.name, "reason": origin.reason }));
         }
     }
-    if let Some(it) = view.by_hand() {
-        put("by_hand", json!({ "by": it.by.name, "reason": it.reason }));
+    if let Some(hand) = view.by_hand() {
+        put("by_hand", json!({ "by": hand.by.name, "reason": hand.reason }));
     }
-    if let Some(it) = view.choice() {
-        put("choice", to_value(it));
+    if let Some(choice) = view.choice() {
+        put("choice", to_value(choice));
     }
     if view.fallback() > 0 {
         put("fallback", view.fallback().into());
@@ -186,8 +187,8 @@ pub fn gates_json(board: &Board, all: bool) -> Value {
         super::Attention::Gate(gate) => board.gate(gate),
         super::Attention::Doubt | super::Attention::StuckUndo | super::Attention::Review(..) => None,
     });
-    let doubts = board.doubts().map(|it| doubt_json(&it));
-    gates.map(gate_json).chain(doubts).chain(board.reviews_due().map(|it| review_json(it))).collect()
+    let doubts = board.doubts().map(|doubt| doubt_json(&doubt));
+    gates.map(gate_json).chain(doubts).chain(board.reviews_due().map(|gate| review_json(gate))).collect()
 }
 
 /// An approval that somebody has yet to look at, as `gates --json` lists it after steps in doubt.
@@ -238,7 +239,7 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
         "require": to_value(&ask.require),
         "missing": to_value(&gate.missing()),
         "votes": gate.votes.iter().map(vote_json).collect::<Value>(),
-        "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
+        "command_line": ask.will_run.first().map(|will_run| command_line(&will_run.launch)),
         "will_run": ask.will_run.iter().map(will_run_json).collect::<Value>(),
     });
     if let Some(policy) = &ask.policy {
@@ -272,19 +273,19 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
     }
     for (key, list) in [("comments", &gate.comments), ("denied", &gate.refused)] {
         if !list.is_empty() {
-            let one = |it: &Comment| json!({"by": it.by.name, "at": it.at, "text": it.text});
+            let one =
+                |comment: &Comment| json!({"by": comment.by.name, "at": comment.at, "text": comment.text});
             out[key] = list.iter().map(one).collect();
         }
     }
     if !gate.delegations().is_empty() {
-        let one =
-            |it: &Delegation| json!({"by": it.by.name, "to": it.to, "until": it.until, "reason": it.reason});
+        let one = |delegation: &Delegation| json!({"by": delegation.by.name, "to": delegation.to, "until": delegation.until, "reason": delegation.reason});
         out["delegations"] = gate.delegations().iter().map(one).collect();
     }
     if gate.is_sent_back() {
         out["sent_back"] = true.into();
     }
-    let emergencies: Vec<Value> = gate.emergencies().map(|it| emergency_json(it)).collect();
+    let emergencies: Vec<Value> = gate.emergencies().map(|emergency| emergency_json(emergency)).collect();
     if !emergencies.is_empty() {
         out["emergencies"] = emergencies.into();
     }
@@ -292,37 +293,37 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
 }
 
 /// An approval alone in an emergency, or an override, and its review.
-fn emergency_json(it: &GateView) -> Value {
-    let vote = it.emergency_vote();
-    let review = it.review.as_ref();
+fn emergency_json(gate: &GateView) -> Value {
+    let vote = gate.emergency_vote();
+    let review = gate.review.as_ref();
     json!({
-        "kind": it.emergency_word(),
-        "epoch": it.epoch().0,
-        "ask_hash": it.hash.to_string(),
-        "by": vote.map(|it| it.vote.by.name.as_str()),
-        "at": it.closed_at,
-        "reason": vote.map(|it| it.vote.reason.as_str()),
-        "review": review.map(|it| json!({"by": it.by.name, "at": it.at, "found": it.text})),
+        "kind": gate.emergency_word(),
+        "epoch": gate.epoch().0,
+        "ask_hash": gate.hash.to_string(),
+        "by": vote.map(|vote| vote.vote.by.name.as_str()),
+        "at": gate.closed_at,
+        "reason": vote.map(|vote| vote.vote.reason.as_str()),
+        "review": review.map(|review| json!({"by": review.by.name, "at": review.at, "found": review.text})),
     })
 }
 
-fn vote_json(it: &super::VoteView) -> Value {
+fn vote_json(vote: &super::VoteView) -> Value {
     let mut out = json!({
-        "by": it.vote.by.name,
-        "principal": it.vote.by.principal(),
-        "verdict": it.vote.verdict.word(),
-        "reason": it.vote.reason,
-        "at": it.at,
-        "ask_hash": it.vote.ask.to_string(),
+        "by": vote.vote.by.name,
+        "principal": vote.vote.by.principal(),
+        "verdict": vote.vote.verdict.word(),
+        "reason": vote.vote.reason,
+        "at": vote.at,
+        "ask_hash": vote.vote.ask.to_string(),
     });
-    if !it.vote.form.is_empty() {
-        out["form"] = to_value(&it.vote.form);
+    if !vote.vote.form.is_empty() {
+        out["form"] = to_value(&vote.vote.form);
     }
-    if it.vote.self_declared {
-        out["groups"] = json!(it.vote.voter().groups);
+    if vote.vote.self_declared {
+        out["groups"] = json!(vote.vote.voter().groups);
         out["self_declared"] = true.into();
     }
-    if let Some(touch) = it.vote.by.touch() {
+    if let Some(touch) = vote.vote.by.touch() {
         out["touch"] = to_value(&touch);
     }
     out
@@ -330,7 +331,11 @@ fn vote_json(it: &super::VoteView) -> Value {
 
 /// `errors --json`: the error records, oldest first; of one run, or of all.
 pub fn errors_json(board: &Board, run: Option<cuelight_base::RunId>) -> Value {
-    board.errors().filter(|it| run.is_none_or(|run| it.run == run)).map(|it| error_json(it)).collect()
+    board
+        .errors()
+        .filter(|error| run.is_none_or(|run| error.run == run))
+        .map(|error| error_json(error))
+        .collect()
 }
 
 /// One failure: its record, and what became of it.
@@ -374,20 +379,20 @@ pub fn error_json(error: &ErrorView) -> Value {
 }
 
 /// A value of a scope that outlives runs, as `state --json` lists it.
-pub fn value_json((scope, owner, key): &ValueName, it: &ValueView) -> Value {
+pub fn value_json((scope, owner, key): &ValueName, value: &ValueView) -> Value {
     let mut out = json!({
         "scope": super::scope_word(*scope),
         "key": key,
-        "value": it.value,
-        "version": it.version,
-        "etag": it.etag(),
-        "set_at": it.set_at,
-        "set_by": it.set_by,
+        "value": value.value,
+        "version": value.version,
+        "etag": value.etag(),
+        "set_at": value.set_at,
+        "set_by": value.set_by,
     });
     if !owner.is_empty() {
         out["owner"] = owner.as_str().into();
     }
-    if let Some(at) = it.expires_at {
+    if let Some(at) = value.expires_at {
         out["expires_at"] = time(at);
     }
     out
@@ -395,11 +400,11 @@ pub fn value_json((scope, owner, key): &ValueName, it: &ValueView) -> Value {
 
 /// `diff --json`: what differs between two runs; steps that are the same are counted.
 pub fn diff_json(diff: &RunsDiff, (left, right): (&RunView, &RunView)) -> Value {
-    let same = diff.steps.iter().filter(|it| !it.differs()).count();
-    let steps: Value = diff.steps.iter().filter(|it| it.differs()).map(|it| {
-        let kinds = [("state", it.other_state()), ("outputs", it.other_outputs()), ("time", it.other_time())];
+    let same = diff.steps.iter().filter(|step| !step.differs()).count();
+    let steps: Value = diff.steps.iter().filter(|step| step.differs()).map(|step| {
+        let kinds = [("state", step.other_state()), ("outputs", step.other_outputs()), ("time", step.other_time())];
         let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(word, _)| word).collect();
-        json!({ "id": it.id, "differs": kinds, "left": side_json(left, &it.id, it.left), "right": side_json(right, &it.id, it.right) })
+        json!({ "id": step.id, "differs": kinds, "left": side_json(left, &step.id, step.left), "right": side_json(right, &step.id, step.right) })
     }).collect();
     json!({
         "same": !diff.differs(),
@@ -416,21 +421,21 @@ pub fn diff_json(diff: &RunsDiff, (left, right): (&RunView, &RunView)) -> Value 
 
 fn side_json(run: &RunView, id: &str, side: Option<Side>) -> Value {
     let Some(side) = side else { return Value::Null };
-    let outputs = run.find(id).and_then(|it| run.step(it)).and_then(StepView::outputs);
-    json!({ "state": side.state.word(), "took_ms": side.took.map(|it| it.0), "outputs": outputs })
+    let outputs = run.find(id).and_then(|step| run.step(step)).and_then(StepView::outputs);
+    json!({ "state": side.state.word(), "took_ms": side.took.map(|span| span.0), "outputs": outputs })
 }
 
 /// `why --json`: the chain of causes.
 pub fn why_json(lines: &[WhyLine], run: &RunView) -> Value {
-    let line = |it: &WhyLine| {
-        let mut out = json!({ "depth": it.depth, "text": it.text });
-        if let Some(step) = it.step {
+    let line = |line: &WhyLine| {
+        let mut out = json!({ "depth": line.depth, "text": line.text });
+        if let Some(step) = line.step {
             out["step"] = run.step_id(step).into();
         }
-        if let Some(gate) = it.gate {
+        if let Some(gate) = line.gate {
             out["gate"] = gate.to_string().into();
         }
-        if let Some(run) = it.run {
+        if let Some(run) = line.run {
             out["run"] = run.to_string().into();
         }
         out
@@ -439,25 +444,25 @@ pub fn why_json(lines: &[WhyLine], run: &RunView) -> Value {
 }
 
 /// A call that an approval releases.
-fn will_run_json(it: &WillRun) -> Value {
+fn will_run_json(will_run: &WillRun) -> Value {
     let mut out = json!({
-        "step": it.step,
-        "command_line": command_line(&it.launch),
-        "argv": it.launch.argv,
-        "launch_hash": it.launch_hash.to_string(),
-        "files": to_value(&it.files),
-        "effect": to_value(&it.effect),
-        "undo": it.undo,
+        "step": will_run.step,
+        "command_line": command_line(&will_run.launch),
+        "argv": will_run.launch.argv,
+        "launch_hash": will_run.launch_hash.to_string(),
+        "files": to_value(&will_run.files),
+        "effect": to_value(&will_run.effect),
+        "undo": will_run.undo,
     });
-    if !it.launch.env.is_empty() {
+    if !will_run.launch.env.is_empty() {
         let value = |parts: &Vec<TextPart>| -> String {
-            let part = |it: &TextPart| match it {
+            let part = |part: &TextPart| match part {
                 TextPart::Text(text) => text.clone(),
                 TextPart::Secret(name) => format!("<secret {name}>"),
             };
             parts.iter().map(part).collect()
         };
-        out["environment"] = it
+        out["environment"] = will_run
             .launch
             .env
             .iter()
@@ -465,32 +470,32 @@ fn will_run_json(it: &WillRun) -> Value {
             .collect::<ValueMap>()
             .into();
     }
-    if !it.choice.is_empty() {
-        out["choice"] = it.choice.clone().into();
+    if !will_run.choice.is_empty() {
+        out["choice"] = will_run.choice.clone().into();
     }
-    if let Some(http) = &it.launch.http {
+    if let Some(http) = &will_run.launch.http {
         out["http"] = json!({
             "method": http.method,
             "url": http.shown_url(),
             "target": http.target(),
-            "body_sha256": http.body_digest().map(|it| it.to_string()),
+            "body_sha256": http.body_digest().map(|body_digest| body_digest.to_string()),
             "body_bytes": http.body.as_ref().map_or(0, String::len),
             "sends": http.lines(),
         });
     }
-    if !it.fallback.is_empty() {
-        let of = |it: &WillFallBack| {
+    if !will_run.fallback.is_empty() {
+        let of = |will_fall_back: &WillFallBack| {
             json!({
-                "number": it.number,
-                "command_line": command_line(&it.launch),
-                "argv": it.launch.argv,
-                "launch_hash": it.launch_hash.to_string(),
-                "files": to_value(&it.files),
+                "number": will_fall_back.number,
+                "command_line": command_line(&will_fall_back.launch),
+                "argv": will_fall_back.launch.argv,
+                "launch_hash": will_fall_back.launch_hash.to_string(),
+                "files": to_value(&will_fall_back.files),
             })
         };
-        out["fallback"] = it.fallback.iter().map(of).collect();
+        out["fallback"] = will_run.fallback.iter().map(of).collect();
     }
-    if let Some(model) = &it.launch.model {
+    if let Some(model) = &will_run.launch.model {
         out["model"] = json!({
             "name": model.name,
             "provider": model.provider,
@@ -500,7 +505,7 @@ fn will_run_json(it: &WillRun) -> Value {
             "asks": model.lines(),
         });
     }
-    if let Some(tool) = &it.launch.tool {
+    if let Some(tool) = &will_run.launch.tool {
         out["tool"] = json!({
             "name": tool.name,
             "version": tool.version,
@@ -513,7 +518,10 @@ fn will_run_json(it: &WillRun) -> Value {
 
 /// The differences between two asks, as JSON.
 pub fn ask_diff_json(changes: &[AskChange]) -> Value {
-    changes.iter().map(|it| json!({ "path": it.path, "before": it.before, "after": it.after })).collect()
+    changes
+        .iter()
+        .map(|change| json!({ "path": change.path, "before": change.before, "after": change.after }))
+        .collect()
 }
 
 /// A call as a line that a POSIX shell would read back as the same words.
@@ -554,6 +562,6 @@ pub(super) fn decimal(score: Score) -> Value {
     serde_json::from_str(&text).expect("a number in decimals is JSON")
 }
 
-pub(super) fn to_value<T: Serialize>(it: &T) -> Value {
-    serde_json::to_value(it).expect("what is stored as JSON can be written as JSON")
+pub(super) fn to_value<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("what is stored as JSON can be written as JSON")
 }

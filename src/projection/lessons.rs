@@ -58,11 +58,11 @@ pub(super) struct Lessons {
 
 impl Lessons {
     pub(super) fn alike(&self, error: &ErrorView) -> Alike {
-        self.kinds.get(&kind_of(error)).map(|it| (**it).clone()).unwrap_or_default()
+        self.kinds.get(&kind_of(error)).map(|kind| (**kind).clone()).unwrap_or_default()
     }
 
     pub(super) fn worker(&self, error: &ErrorView) -> Option<&Worker> {
-        self.workers.get(&worker_of(error)).map(|it| &**it)
+        self.workers.get(&worker_of(error)).map(|worker| &**worker)
     }
 
     pub(super) const fn types(&self) -> &BTreeMap<ErrorKind, u32> {
@@ -76,7 +76,7 @@ impl Lessons {
         let alike = Arc::make_mut(kinds.entry(kind_of(error)).or_default());
         (alike.times, alike.seen) = (alike.times + 1, error.id.0);
         if kinds.len() > LESSONS_MAX
-            && let Some(oldest) = kinds.iter().min_by_key(|(_, it)| it.seen).map(|(key, _)| key.clone())
+            && let Some(oldest) = kinds.iter().min_by_key(|(_, kind)| kind.seen).map(|(key, _)| key.clone())
         {
             kinds.remove(&oldest);
         }
@@ -86,7 +86,8 @@ impl Lessons {
         *worker.types.entry(error.record.error_type).or_default() += 1;
         *worker.modes.entry(error.record.mode).or_default() += 1;
         if workers.len() > LESSONS_MAX
-            && let Some(oldest) = workers.iter().min_by_key(|(_, it)| it.seen).map(|(key, _)| key.clone())
+            && let Some(oldest) =
+                workers.iter().min_by_key(|(_, worker)| worker.seen).map(|(key, _)| key.clone())
         {
             workers.remove(&oldest);
         }
@@ -119,7 +120,7 @@ impl Lessons {
         let alike = Arc::make_mut(alike);
         alike.mended += 1;
         alike.last_fix = Some(fix.words());
-        match alike.fixes.iter_mut().find(|(it, _)| *it == word) {
+        match alike.fixes.iter_mut().find(|(text, _)| *text == word) {
             Some((_, times)) => *times += 1,
             None => alike.fixes.push((word, 1)),
         }
@@ -135,11 +136,11 @@ impl Lessons {
         };
         let alike = Arc::make_mut(alike);
         alike.mended = alike.mended.saturating_sub(1);
-        if let Some((_, times)) = alike.fixes.iter_mut().find(|(it, _)| *it == word) {
+        if let Some((_, times)) = alike.fixes.iter_mut().find(|(text, _)| *text == word) {
             *times = times.saturating_sub(1);
         }
         alike.fixes.retain(|(_, times)| *times > 0);
-        alike.last_fix = alike.last_fix.take().filter(|it| *it != fix.words());
+        alike.last_fix = alike.last_fix.take().filter(|last_fix| *last_fix != fix.words());
     }
 }
 

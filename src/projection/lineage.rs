@@ -21,15 +21,15 @@ pub fn lineage_words(run: &RunSummary) -> Vec<String> {
 }
 
 /// The corrections in one line.
-pub fn corrected_words(it: &Corrected) -> String {
+pub fn corrected_words(corrected: &Corrected) -> String {
     let value =
-        |it: &Option<serde_json::Value>| it.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-    let inputs = it
+        |value: &Option<serde_json::Value>| value.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    let inputs = corrected
         .inputs
         .iter()
-        .map(|it| format!("input {}: {} to {}", it.name, value(&it.before), value(&it.after)));
-    let steps = it.steps.iter().map(|it| format!("{} {}", it.id, it.how.word()));
-    let rules = it.rules.iter().map(|it| format!("{it} of the workflow"));
+        .map(|input| format!("input {}: {} to {}", input.name, value(&input.before), value(&input.after)));
+    let steps = corrected.steps.iter().map(|step| format!("{} {}", step.id, step.how.word()));
+    let rules = corrected.rules.iter().map(|rule| format!("{rule} of the workflow"));
     let mut all: Vec<String> = inputs.chain(steps).chain(rules).collect();
     let more = all.len().saturating_sub(NAMED);
     all.truncate(NAMED);
@@ -40,27 +40,27 @@ pub fn corrected_words(it: &Corrected) -> String {
 }
 
 /// The progress of a run that did not complete, and the suggestion.
-pub fn partial_words(it: &PartialResult) -> String {
-    let total = it.completed + it.failed + it.remaining;
-    let share = it.completion_ratio.percent();
-    let suggested = match it.suggestion.as_str() {
+pub fn partial_words(result: &PartialResult) -> String {
+    let total = result.completed + result.failed + result.remaining;
+    let share = result.completion_ratio.percent();
+    let suggested = match result.suggestion.as_str() {
         "retry-failed" => "again from what failed",
         "retry-from-checkpoint" => "again from the checkpoint",
         "retry-all" => "again from the start",
-        _ if it.failure_mode == Some(FailureMode::UserCancelled) => "again when it is wanted",
+        _ if result.failure_mode == Some(FailureMode::UserCancelled) => "again when it is wanted",
         _ => "mend it first",
     };
     let steps = cuelight_base::counted(total, "step", "steps");
-    format!("{} of {steps} completed ({share} %), suggested: {suggested}", it.completed)
+    format!("{} of {steps} completed ({share} %), suggested: {suggested}", result.completed)
 }
 
 /// The command to type after a run that did not complete.
-pub fn suggestion(run: RunId, it: &PartialResult) -> String {
-    match it.suggestion.as_str() {
+pub fn suggestion(run: RunId, result: &PartialResult) -> String {
+    match result.suggestion.as_str() {
         "retry-failed" => format!("cuelight retry {run} --from failed"),
         "retry-from-checkpoint" => format!("cuelight retry {run} --from checkpoint"),
         "retry-all" => format!("cuelight retry {run} --from all"),
-        _ => by_hand(run, it.failure_mode),
+        _ => by_hand(run, result.failure_mode),
     }
 }
 
@@ -96,7 +96,7 @@ impl StepView {
     pub fn origin_words(&self) -> Option<String> {
         let by_hand = |by: &cuelight_engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
         match (self.by_hand(), self.origin()) {
-            (Some(it), _) => Some(by_hand(&it.by, &it.reason)),
+            (Some(hand), _) => Some(by_hand(&hand.by, &hand.reason)),
             (None, Some(Origin { run, by: Some(by), reason })) => {
                 Some(format!("kept from {run}, {}", by_hand(by, reason)))
             }

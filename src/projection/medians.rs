@@ -51,10 +51,12 @@ impl Medians {
 fn earlier<'b>(board: &'b Board, run: &RunView) -> Vec<&'b Arc<RunView>> {
     let ids: Vec<RunId> = board
         .summaries()
-        .filter(|it| it.id < run.id() && it.workflow == run.summary.workflow && it.state.rests())
-        .map(|it| it.id)
+        .filter(|summary| {
+            summary.id < run.id() && summary.workflow == run.summary.workflow && summary.state.rests()
+        })
+        .map(|summary| summary.id)
         .collect();
-    ids.into_iter().rev().filter_map(|it| board.run(it)).take(RUNS_MAX).collect()
+    ids.into_iter().rev().filter_map(|id| board.run(id)).take(RUNS_MAX).collect()
 }
 
 /// The middle one; the lower of two.

@@ -24,12 +24,12 @@ impl Counts {
 
     /// Steps that have come to rest.
     pub fn rested(&self) -> u32 {
-        StepState::ALL.iter().filter(|it| it.rests()).map(|it| self.of(*it)).sum()
+        StepState::ALL.iter().filter(|state| state.rests()).map(|state| self.of(*state)).sum()
     }
 
     /// States that steps are in, and how many.
     pub fn present(&self) -> impl Iterator<Item = (StepState, u32)> {
-        StepState::ALL.iter().map(|it| (*it, self.of(*it))).filter(|(_, count)| *count > 0)
+        StepState::ALL.iter().map(|state| (*state, self.of(*state))).filter(|(_, count)| *count > 0)
     }
 
     pub(super) fn add(&mut self, state: StepState) {

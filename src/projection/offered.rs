@@ -32,9 +32,9 @@ impl Board {
     /// The work that waits for this agent in its project, the longest wait first. Paused runs offer nothing.
     pub fn offered(&self, agent: &AgentKey) -> Offered {
         let Some(me) = self.present().get(agent) else { return Offered(Vec::new()) };
-        let suits = self.leases().offers().filter(|it| it.1.suits(&me.about)).map(|it| it.0);
-        let mine = suits.filter(|it| self.project_of(it.0) == agent.project.as_deref());
+        let suits = self.leases().offers().filter(|offer| offer.1.suits(&me.about)).map(|offer| offer.0);
+        let mine = suits.filter(|suit| self.project_of(suit.0) == agent.project.as_deref());
         let of_run = mine.filter_map(|(run, step)| Some((run, step, Arc::clone(self.run(run)?))));
-        Offered(of_run.filter(|it| it.2.summary.state != RunState::Paused).collect())
+        Offered(of_run.filter(|row| row.2.summary.state != RunState::Paused).collect())
     }
 }

@@ -258,7 +258,7 @@ impl RunView {
         let planned = self.plan.steps.len();
         match step.index().checked_sub(planned) {
             None => self.plan.steps.get(step.index()),
-            Some(added) => self.added.get(added).map(|it| &**it),
+            Some(added) => self.added.get(added).map(|value| &**value),
         }
     }
 
@@ -269,7 +269,7 @@ impl RunView {
 
     /// All steps in order: what each does, and what is known of it.
     pub fn steps(&self) -> impl Iterator<Item = (StepIx, &PlanStep, &StepView)> {
-        let plans = self.plan.steps.iter().chain(self.added.iter().map(|it| &**it));
+        let plans = self.plan.steps.iter().chain(self.added.iter().map(|value| &**value));
         plans
             .zip(self.steps.iter())
             .enumerate()
@@ -278,7 +278,7 @@ impl RunView {
 
     /// The id of a step, or its number when there is no such step.
     pub fn step_id(&self, step: StepIx) -> String {
-        self.plan_step(step).map_or_else(|| format!("step {}", step.0), |it| it.id.clone())
+        self.plan_step(step).map_or_else(|| format!("step {}", step.0), |plan_step| plan_step.id.clone())
     }
 
     /// The step of this id.
@@ -288,12 +288,12 @@ impl RunView {
 
     /// Its last events in words, oldest first; at most 32.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
-        self.lines.iter().map(|it| &**it)
+        self.lines.iter().map(|line| &**line)
     }
 
     /// The frames around a step, innermost first.
     pub fn frames_of(&self, step: StepIx) -> impl Iterator<Item = StepIx> {
-        let outward = |it: &StepIx| self.plan_step(*it).and_then(|it| it.frame);
+        let outward = |step: &StepIx| self.plan_step(*step).and_then(|plan_step| plan_step.frame);
         std::iter::successors(outward(&step), outward)
     }
 
@@ -309,7 +309,7 @@ impl RunView {
     fn add_steps(&mut self, at: Timestamp, from: usize) {
         let all = self.plan.steps.len() + self.added.len();
         let new = (from..all).map(StepIx::from_index);
-        let frame_of = |it: StepIx| self.plan_step(it).and_then(|it| it.frame);
+        let frame_of = |step: StepIx| self.plan_step(step).and_then(|plan_step| plan_step.frame);
         let holders: BTreeSet<StepIx> = new.clone().filter_map(frame_of).collect();
         for step in new.clone() {
             let mut view = StepView::new(at);
@@ -318,9 +318,9 @@ impl RunView {
             let Some(plan) = self.plan_step(step) else { continue };
             let (needs, own) = (expected(plan), plan.budget.as_deref().map(Budget::ceilings));
             self.summary.expected = self.summary.expected.plus(needs);
-            self.step_ceilings.extend(own.map(|it| (step, it)));
+            self.step_ceilings.extend(own.map(|ceilings| (step, ceilings)));
         }
-        for step in new.filter(|it| !holders.contains(it)) {
+        for step in new.filter(|step| !holders.contains(step)) {
             self.count(step, |counts| counts.add(StepState::Pending));
         }
     }
@@ -330,7 +330,7 @@ impl RunView {
         change(&mut self.summary.counts);
         let frames: Vec<StepIx> = self.frames_of(step).collect();
         for frame in frames {
-            if let Some(counts) = self.steps.get_mut(frame.index()).and_then(|it| it.inside.as_mut()) {
+            if let Some(counts) = self.steps.get_mut(frame.index()).and_then(|step| step.inside.as_mut()) {
                 change(Arc::make_mut(counts));
             }
         }
@@ -393,20 +393,20 @@ impl RunView {
             }
             RunEvent::Created { .. } | RunEvent::BudgetWarned { .. } => {}
             RunEvent::BudgetRaised { calls, currency, step, .. } => {
-                let own = step.and_then(|it| self.step_ceilings.get_mut(&it));
+                let own = step.and_then(|step| self.step_ceilings.get_mut(&step));
                 own.unwrap_or(&mut summary.ceilings).set(*currency, *calls);
             }
             RunEvent::Ended { state, outputs, partial } => {
                 summary.state = *state;
                 summary.ended_at = Some(at);
                 self.outputs.clone_from(outputs);
-                self.partial = partial.as_ref().map(|it| Arc::new((**it).clone()));
+                self.partial = partial.as_ref().map(|partial| Arc::new((**partial).clone()));
             }
         }
     }
 
     pub(super) fn apply_step(&mut self, at: Timestamp, step: StepIx, event: &StepEvent) {
-        let Some(before) = self.step(step).map(|it| it.state) else { return };
+        let Some(before) = self.step(step).map(|step| step.state) else { return };
         let (state, wait) = match event {
             StepEvent::Ready => (StepState::Ready, None),
             StepEvent::Waiting { reason } => (StepState::Waiting, Some(reason.clone())),
@@ -492,9 +492,9 @@ impl RunView {
                 let keeps = matches!(event, StepEvent::Reopened { gates, .. } if gates.is_empty());
                 let gate = step.gate().filter(|_| keeps);
                 let (confidence, failed_softly) = step.begin_anew();
-                gate.into_iter().for_each(|it| step.set_gate(it));
+                gate.into_iter().for_each(|gate| step.set_gate(gate));
                 if counts {
-                    self.summary.confidences.0 -= confidence.map_or(0, |it| u64::from(it.0));
+                    self.summary.confidences.0 -= confidence.map_or(0, |confidence| u64::from(confidence.0));
                     self.summary.confidences.1 -= u32::from(confidence.is_some());
                     self.summary.failed_softly -= u32::from(failed_softly);
                 }
@@ -542,7 +542,7 @@ impl RunView {
                 Purpose::Undo => {}
             },
             AttemptEvent::Ended { retry_at: Some(until), .. } => {
-                let undoing = self.step(index).is_some_and(|it| it.state == StepState::Undoing);
+                let undoing = self.step(index).is_some_and(|step| step.state == StepState::Undoing);
                 if !undoing {
                     let wait = WaitReason::BackOff { until: *until, next: number + 1 };
                     self.turn(at, index, StepState::Waiting, Some(wait));
@@ -570,7 +570,12 @@ impl RunView {
                 self.summary.spent = self.summary.spent.plus(charge);
             }
             AttemptEvent::Ended { outcome, .. } => {
-                let charged = step.attempts().iter().rev().find(|it| it.number == number).map(|it| it.used);
+                let charged = step
+                    .attempts()
+                    .iter()
+                    .rev()
+                    .find(|attempt| attempt.number == number)
+                    .map(|attempt| attempt.used);
                 if let Some(used) = outcome.usage {
                     self.summary.spent = self.summary.spent.minus(charged.unwrap_or_default()).plus(used);
                 }
@@ -587,7 +592,7 @@ impl RunView {
 
     pub(super) fn apply_undo(&mut self, at: Timestamp, step: StepIx, event: &UndoEvent) {
         let stuck =
-            |run: &Self| run.step(step).is_some_and(|it| matches!(it.undo(), super::UndoState::Stuck(_)));
+            |run: &Self| run.step(step).is_some_and(|step| matches!(step.undo(), super::UndoState::Stuck(_)));
         let before = stuck(self);
         match event {
             UndoEvent::Asked | UndoEvent::Again { .. } => self.turn(at, step, StepState::Undoing, None),

@@ -38,7 +38,7 @@ impl<T> Shelf<T> {
 
     /// All of them, by number.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &T)> {
-        self.pieces.values().flat_map(|piece| piece.iter().map(|(key, it)| (*key, it)))
+        self.pieces.values().flat_map(|piece| piece.iter().map(|(key, value)| (*key, value)))
     }
 
     /// The lowest number on the shelf.
@@ -50,20 +50,20 @@ impl<T> Shelf<T> {
 impl<T: Clone> Shelf<T> {
     /// One of them, to be changed; its piece is copied when somebody else holds it.
     pub(super) fn get_mut(&mut self, key: u64) -> Option<&mut T> {
-        let piece = self.pieces.get_mut(&(key / SHELF_PIECE)).filter(|it| it.contains_key(&key))?;
+        let piece = self.pieces.get_mut(&(key / SHELF_PIECE)).filter(|piece| piece.contains_key(&key))?;
         Arc::make_mut(piece).get_mut(&key)
     }
 
-    pub(super) fn insert(&mut self, key: u64, it: T) {
+    pub(super) fn insert(&mut self, key: u64, value: T) {
         let piece = Arc::make_mut(self.pieces.entry(key / SHELF_PIECE).or_default());
-        if piece.insert(key, it).is_none() {
+        if piece.insert(key, value).is_none() {
             self.len += 1;
         }
     }
 
     pub(super) fn remove(&mut self, key: u64) -> Option<T> {
         let index = key / SHELF_PIECE;
-        let piece = self.pieces.get_mut(&index).filter(|it| it.contains_key(&key))?;
+        let piece = self.pieces.get_mut(&index).filter(|piece| piece.contains_key(&key))?;
         let piece = Arc::make_mut(piece);
         let gone = piece.remove(&key);
         if piece.is_empty() {
@@ -114,10 +114,10 @@ impl<T: Clone> Rows<T> {
         Arc::make_mut(piece).get_mut(index % ROWS_PIECE)
     }
 
-    pub(super) fn push(&mut self, it: T) {
+    pub(super) fn push(&mut self, value: T) {
         match self.pieces.last_mut() {
-            Some(last) if last.len() < ROWS_PIECE => Arc::make_mut(last).push(it),
-            Some(_) | None => self.pieces.push(Arc::new(vec![it])),
+            Some(last) if last.len() < ROWS_PIECE => Arc::make_mut(last).push(value),
+            Some(_) | None => self.pieces.push(Arc::new(vec![value])),
         }
     }
 }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn rows_are_found_by_place_across_pieces() {
         let mut rows = Rows::default();
-        (0..200).for_each(|it| rows.push(it));
+        (0..200).for_each(|index| rows.push(index));
         let before = rows.clone();
         *rows.get_mut(130).expect("there are 200") = 7;
         assert_eq!((rows.len(), rows.get(130), rows.get(200)), (200, Some(&7), None));

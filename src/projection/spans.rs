@@ -109,18 +109,18 @@ pub fn spans_of(board: &Board, run: &RunView) -> Vec<TraceSpan> {
     for (at, plan, seen) in run.steps() {
         // What was never begun took no time.
         let Some(began) = seen.started_at else { continue };
-        let around = run.frames_of(at).next().map_or(span.own.span, |it| span.step(it).span);
+        let around = run.frames_of(at).next().map_or(span.own.span, |frame| span.step(frame).span);
         out.extend(of_step(run, (at, plan, seen), began, around));
-        out.extend(seen.attempts().iter().filter_map(|it| of_attempt(span, (at, plan), it)));
-        let gate = seen.gate().and_then(|it| board.gate(it));
-        out.extend(gate.and_then(|it| of_gate(span, at, it, began)));
+        out.extend(seen.attempts().iter().filter_map(|attempt| of_attempt(span, (at, plan), attempt)));
+        let gate = seen.gate().and_then(|gate| board.gate(gate));
+        out.extend(gate.and_then(|gate| of_gate(span, at, gate, began)));
     }
     out
 }
 
 fn of_run(run: &RunView) -> Option<TraceSpan> {
-    let it = &run.summary;
-    let did_well = match it.state {
+    let summary = &run.summary;
+    let did_well = match summary.state {
         RunState::Completed => Some(true),
         RunState::Failed | RunState::Rejected | RunState::PartiallyCompleted | RunState::Undone => {
             Some(false)
@@ -128,17 +128,17 @@ fn of_run(run: &RunView) -> Option<TraceSpan> {
         _ => None,
     };
     Some(TraceSpan {
-        place: it.span.own,
-        parent: it.span.parent,
-        name: format!("run {}", it.workflow),
+        place: summary.span.own,
+        parent: summary.span.parent,
+        name: format!("run {}", summary.workflow),
         kind: SpanKind::Internal,
-        micros: micros(it.created_at, it.ended_at?),
+        micros: micros(summary.created_at, summary.ended_at?),
         did_well,
         about: vec![
-            ("cuelight.run.id", text(it.id)),
-            ("cuelight.run.state", text(it.state.word())),
-            ("cuelight.run.trace", text(&it.trace)),
-            ("cuelight.workflow", text(&it.workflow)),
+            ("cuelight.run.id", text(summary.id)),
+            ("cuelight.run.state", text(summary.state.word())),
+            ("cuelight.run.trace", text(&summary.trace)),
+            ("cuelight.workflow", text(&summary.workflow)),
         ],
     })
 }
@@ -160,7 +160,7 @@ fn of_step(
         ("cuelight.step.kind", text(kind_word(&plan.work))),
         ("cuelight.step.state", text(seen.state.word())),
     ];
-    about.extend(seen.error().map(|it| ("error.type", text(it.mode))));
+    about.extend(seen.error().map(|error| ("error.type", text(error.mode))));
     Some(TraceSpan {
         place: run.summary.span.step(at),
         parent: Some(parent),
@@ -172,8 +172,8 @@ fn of_step(
     })
 }
 
-fn of_attempt(span: &RunSpan, (at, plan): (StepIx, &PlanStep), it: &AttemptView) -> Option<TraceSpan> {
-    let purpose = match it.purpose {
+fn of_attempt(span: &RunSpan, (at, plan): (StepIx, &PlanStep), attempt: &AttemptView) -> Option<TraceSpan> {
+    let purpose = match attempt.purpose {
         Purpose::Step => "step",
         Purpose::Fallback(_) => "fallback",
         Purpose::Undo => "undo",
@@ -181,39 +181,41 @@ fn of_attempt(span: &RunSpan, (at, plan): (StepIx, &PlanStep), it: &AttemptView)
     };
     let mut about = vec![
         ("cuelight.step.id", text(&plan.id)),
-        ("cuelight.attempt.number", SpanValue::Whole(i64::from(it.number))),
+        ("cuelight.attempt.number", SpanValue::Whole(i64::from(attempt.number))),
         ("cuelight.attempt.purpose", text(purpose)),
     ];
-    about.extend(it.exit_code.map(|it| ("process.exit.code", SpanValue::Whole(i64::from(it)))));
-    about.extend(it.failure.as_ref().map(|it| ("error.type", text(it.mode))));
+    about.extend(
+        attempt.exit_code.map(|exit_code| ("process.exit.code", SpanValue::Whole(i64::from(exit_code)))),
+    );
+    about.extend(attempt.failure.as_ref().map(|failure| ("error.type", text(failure.mode))));
     Some(TraceSpan {
-        place: span.attempt(at, it.number),
+        place: span.attempt(at, attempt.number),
         parent: Some(span.step(at).span),
-        name: format!("{} attempt {}", plan.id, it.number),
+        name: format!("{} attempt {}", plan.id, attempt.number),
         kind: SpanKind::Client,
-        micros: micros(it.started_at, it.ended_at?),
-        did_well: Some(it.failure.is_none() && it.lost.is_none()),
+        micros: micros(attempt.started_at, attempt.ended_at?),
+        did_well: Some(attempt.failure.is_none() && attempt.lost.is_none()),
         about,
     })
 }
 
-fn of_gate(span: &RunSpan, at: StepIx, it: &GateView, began: Timestamp) -> Option<TraceSpan> {
-    let name = it.id.to_string();
+fn of_gate(span: &RunSpan, at: StepIx, gate: &GateView, began: Timestamp) -> Option<TraceSpan> {
+    let name = gate.id.to_string();
     Some(TraceSpan {
         place: span.own.with_span(span.own.span_named(&["gate", &hex(&span.own.span), &name])),
         parent: Some(span.step(at).span),
         name: format!("gate {name}"),
         kind: SpanKind::Internal,
-        micros: micros(began, it.closed_at?),
-        did_well: match it.state {
+        micros: micros(began, gate.closed_at?),
+        did_well: match gate.state {
             GateState::Approved => Some(true),
             _ => None,
         },
         about: vec![
-            ("cuelight.gate.id", text(it.id)),
-            ("cuelight.gate.state", text(it.state.word())),
-            ("cuelight.gate.votes", SpanValue::Whole(i64::try_from(it.votes.len()).unwrap_or(i64::MAX))),
-            ("cuelight.gate.epoch", text(it.ask.epoch)),
+            ("cuelight.gate.id", text(gate.id)),
+            ("cuelight.gate.state", text(gate.state.word())),
+            ("cuelight.gate.votes", SpanValue::Whole(i64::try_from(gate.votes.len()).unwrap_or(i64::MAX))),
+            ("cuelight.gate.epoch", text(gate.ask.epoch)),
         ],
     })
 }
@@ -221,25 +223,25 @@ fn of_gate(span: &RunSpan, at: StepIx, it: &GateView, began: Timestamp) -> Optio
 /// Spans as OTLP says them in JSON: ids in hexadecimal digits, instants as whole nanoseconds in text, kinds and states by number.
 pub fn otlp_json(service: &str, spans: &[TraceSpan]) -> Value {
     let said = |(name, value): &(&'static str, SpanValue)| match value {
-        SpanValue::Text(it) => json!({"key": name, "value": {"stringValue": it}}),
-        SpanValue::Whole(it) => json!({"key": name, "value": {"intValue": it.to_string()}}),
+        SpanValue::Text(text) => json!({"key": name, "value": {"stringValue": text}}),
+        SpanValue::Whole(number) => json!({"key": name, "value": {"intValue": number.to_string()}}),
     };
-    let span = |it: &TraceSpan| {
+    let span = |span: &TraceSpan| {
         let mut out = json!({
-            "traceId": hex(&it.place.trace),
-            "spanId": hex(&it.place.span),
-            "name": it.name,
-            "kind": it.kind.number(),
-            "startTimeUnixNano": nanos(it.micros.0),
-            "endTimeUnixNano": nanos(it.micros.1),
-            "attributes": it.about.iter().map(said).collect::<Value>(),
-            "status": match it.did_well {
+            "traceId": hex(&span.place.trace),
+            "spanId": hex(&span.place.span),
+            "name": span.name,
+            "kind": span.kind.number(),
+            "startTimeUnixNano": nanos(span.micros.0),
+            "endTimeUnixNano": nanos(span.micros.1),
+            "attributes": span.about.iter().map(said).collect::<Value>(),
+            "status": match span.did_well {
                 None => json!({}),
                 Some(true) => json!({"code": 1}),
                 Some(false) => json!({"code": 2}),
             },
         });
-        if let Some(parent) = it.parent {
+        if let Some(parent) = span.parent {
             out["parentSpanId"] = hex(&parent).into();
         }
         out

@@ -190,27 +190,27 @@ impl StepView {
 
     /// The states it went through, oldest first; at most the last 512.
     pub fn phases(&self) -> &[Phase] {
-        self.detail.as_ref().map_or(&[], |it| &it.phases)
+        self.detail.as_ref().map_or(&[], |detail| &detail.phases)
     }
 
     /// Its calls, in order.
     pub fn attempts(&self) -> &[AttemptView] {
-        self.detail.as_ref().map_or(&[], |it| &it.attempts)
+        self.detail.as_ref().map_or(&[], |detail| &detail.attempts)
     }
 
     /// The usage of all its calls. Calls of its undo and its check do not count as calls, but their usage
     /// does.
     pub fn spent(&self) -> Amounts {
-        let counts = |it: &AttemptView| match it.purpose {
-            Purpose::Step | Purpose::Fallback(_) => it.used.with(Currency::Calls, 1),
-            Purpose::Undo | Purpose::Check => it.used,
+        let counts = |attempt: &AttemptView| match attempt.purpose {
+            Purpose::Step | Purpose::Fallback(_) => attempt.used.with(Currency::Calls, 1),
+            Purpose::Undo | Purpose::Check => attempt.used,
         };
-        self.attempts().iter().fold(Amounts::default(), |sum, it| sum.plus(counts(it)))
+        self.attempts().iter().fold(Amounts::default(), |sum, attempt| sum.plus(counts(attempt)))
     }
 
     /// Its outputs; foreign text.
     pub fn outputs(&self) -> Option<&ValueMap> {
-        self.detail.as_ref().map(|it| &it.outputs).filter(|it| !it.is_empty())
+        self.detail.as_ref().map(|detail| &detail.outputs).filter(|outputs| !outputs.is_empty())
     }
 
     /// The confidence in its result.
@@ -225,12 +225,12 @@ impl StepView {
 
     /// The state of its undo.
     pub fn undo(&self) -> &UndoState {
-        self.detail.as_ref().map_or(&UndoState::None, |it| &it.undo)
+        self.detail.as_ref().map_or(&UndoState::None, |detail| &detail.undo)
     }
 
     /// The number of the fallback that completed it, counted from 1; 0 is the step itself.
     pub fn fallback(&self) -> u32 {
-        self.detail.as_ref().map_or(0, |it| it.fallback)
+        self.detail.as_ref().map_or(0, |detail| detail.fallback)
     }
 
     /// The earlier result that stands for it, when nothing was called.
@@ -245,7 +245,7 @@ impl StepView {
 
     /// True if its result was kept from the run that this one retries.
     pub fn is_kept(&self) -> bool {
-        self.detail.as_ref().is_some_and(|it| it.kept)
+        self.detail.as_ref().is_some_and(|detail| detail.kept)
     }
 
     /// The origin of a result taken over from another run.
@@ -256,9 +256,9 @@ impl StepView {
     /// True if its gate expired or a timeout ended it.
     pub fn is_timed_out(&self) -> bool {
         use cuelight_base::FailureMode as M;
-        self.detail.as_ref().is_some_and(|it| {
-            let mode = it.error.as_ref().map(|it| it.mode);
-            it.expired || matches!(mode, Some(M::AgentTimeout | M::SystemTimeout | M::PartialTimeout))
+        self.detail.as_ref().is_some_and(|detail| {
+            let mode = detail.error.as_ref().map(|error| error.mode);
+            detail.expired || matches!(mode, Some(M::AgentTimeout | M::SystemTimeout | M::PartialTimeout))
         })
     }
 
@@ -289,7 +289,7 @@ impl StepView {
 
     /// From its start to its end, or to now.
     pub fn elapsed(&self, now: Timestamp) -> Option<Span> {
-        self.started_at.map(|it| self.ended_at.unwrap_or(now).since(it))
+        self.started_at.map(|started_at| self.ended_at.unwrap_or(now).since(started_at))
     }
 
     fn detail(&mut self) -> &mut Detail {
@@ -298,7 +298,8 @@ impl StepView {
 
     pub(super) fn turn(&mut self, at: Timestamp, state: StepState, wait: Option<WaitReason>) {
         let phase = Phase { at, state, wait: wait.as_ref().map(WaitKind::of) };
-        let known = self.phases().last().is_some_and(|it| (it.state, it.wait) == (phase.state, phase.wait));
+        let known =
+            self.phases().last().is_some_and(|item| (item.state, item.wait) == (phase.state, phase.wait));
         self.state = state;
         self.ended_at = state.rests().then_some(at);
         if matches!(state, StepState::Running | StepState::Waiting) {
@@ -396,9 +397,9 @@ impl StepView {
                 let before = detail.attempts.last_mut();
                 let argv = before
                     .as_ref()
-                    .filter(|it| it.argv[..] == launch.argv[..])
-                    .map(|it| Arc::clone(&it.argv));
-                if let Some(failure) = before.and_then(|it| it.failure.as_mut()) {
+                    .filter(|attempt| attempt.argv[..] == launch.argv[..])
+                    .map(|attempt| Arc::clone(&attempt.argv));
+                if let Some(failure) = before.and_then(|attempt| attempt.failure.as_mut()) {
                     failure.tail = String::new();
                 }
                 // Most steps are called once; a vector would make room for four.
@@ -423,13 +424,17 @@ impl StepView {
                 });
             }
             AttemptEvent::Ended { outcome, retry_at } => {
-                if let Some(attempt) = detail.attempts.iter_mut().rev().find(|it| it.number == number) {
+                if let Some(attempt) =
+                    detail.attempts.iter_mut().rev().find(|attempt| attempt.number == number)
+                {
                     attempt.end(at, outcome, *retry_at);
                 }
             }
             AttemptEvent::Adopted { .. } => {}
             AttemptEvent::Lost { evidence } => {
-                if let Some(attempt) = detail.attempts.iter_mut().rev().find(|it| it.number == number) {
+                if let Some(attempt) =
+                    detail.attempts.iter_mut().rev().find(|attempt| attempt.number == number)
+                {
                     attempt.ended_at = Some(at);
                     attempt.lost = Some(evidence.clone());
                 }
@@ -455,7 +460,7 @@ impl AttemptView {
 pub fn kind_word(work: &Work) -> &str {
     match work {
         Work::Run { .. } => "run",
-        Work::Tool(it) if it.is_agent() => "agent",
+        Work::Tool(tool_use) if tool_use.is_agent() => "agent",
         Work::Tool(_) => "uses",
         Work::Http(_) => "http",
         Work::Model(_) => "llm",

@@ -13,7 +13,7 @@ const NAMED: usize = 8;
 /// which the new run would begin. A line also lists the finished calls that changed something; the names in
 /// it are foreign text.
 pub fn asked_anew(run: &RunView, events: &[Event]) -> Vec<String> {
-    let begins = events.iter().find_map(|it| match &it.fact {
+    let begins = events.iter().find_map(|event| match &event.fact {
         Fact::Run(id, RunEvent::Created { plan, cause, .. }) if cause.parent() == Some(run.id()) => {
             Some((*id, plan))
         }
@@ -22,7 +22,7 @@ pub fn asked_anew(run: &RunView, events: &[Event]) -> Vec<String> {
     let Some((id, plan)) = begins else { return Vec::new() };
     let kept: BTreeSet<usize> = events
         .iter()
-        .filter_map(|it| match &it.fact {
+        .filter_map(|event| match &event.fact {
             Fact::Step(of, step, StepEvent::Completed { kept: true, .. }) if *of == id => Some(step.index()),
             _ => None,
         })
@@ -32,22 +32,22 @@ pub fn asked_anew(run: &RunView, events: &[Event]) -> Vec<String> {
 }
 
 fn is_talk(step: &PlanStep) -> bool {
-    step.work.frame().is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)))
+    step.work.frame().is_some_and(|frame| matches!(frame.kind, FrameKind::Talk(_)))
 }
 
 /// The line for one step; none if its model was not asked yet.
 fn told(run: &RunView, step: &PlanStep) -> Option<String> {
-    let (frame, _, _) = run.steps().find(|(_, it, _)| it.id == step.id)?;
-    let inside = || run.steps().filter(|(_, it, _)| it.frame == Some(frame));
-    if !inside().any(|(_, it, view)| it.work.model().is_some() && view.state.rests()) {
+    let (frame, _, _) = run.steps().find(|(_, plan, _)| plan.id == step.id)?;
+    let inside = || run.steps().filter(|(_, plan, _)| plan.frame == Some(frame));
+    if !inside().any(|(_, plan, view)| plan.work.model().is_some() && view.state.rests()) {
         return None;
     }
-    let done = inside().filter(|(_, it, view)| {
-        let acts = matches!(it.work, Work::Tool(_)) && it.effect != EffectClass::Pure;
+    let done = inside().filter(|(_, plan, view)| {
+        let acts = matches!(plan.work, Work::Tool(_)) && plan.effect != EffectClass::Pure;
         acts && (view.state.is_done() || view.state == StepState::InDoubt)
     });
     let mut names: Vec<String> =
-        done.map(|(_, it, _)| format!("{} ({})", it.id, it.work.tool().unwrap_or_default())).collect();
+        done.map(|(_, plan, _)| format!("{} ({})", plan.id, plan.work.tool().unwrap_or_default())).collect();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
     if more > 0 {

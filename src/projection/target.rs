@@ -72,7 +72,7 @@ impl TargetView {
 impl Board {
     /// Targets of which something is to be said, by name.
     pub fn targets(&self) -> impl Iterator<Item = (&str, &TargetView)> {
-        self.targets.iter().map(|(name, it)| (name.as_str(), it))
+        self.targets.iter().map(|(name, target)| (name.as_str(), target))
     }
 
     /// A target of which something is to be said.
@@ -82,33 +82,34 @@ impl Board {
 
     /// Steps that wait for a target.
     pub fn waiting_for(&self, name: &str) -> impl Iterator<Item = (RunId, StepIx)> {
-        self.held_back.iter().filter(move |it| it.1 == name).map(|it| *it.0)
+        self.held_back.iter().filter(move |entry| entry.1 == name).map(|entry| *entry.0)
     }
 
     pub(super) fn apply_target(&mut self, name: &str, at: Timestamp, event: &TargetEvent) {
         let targets: &mut BTreeMap<String, TargetView> = Arc::make_mut(&mut self.targets);
-        let it = targets.entry(name.to_owned()).or_default();
-        let before = it.circuit.word();
-        it.circuit = event.circuit().unwrap_or(it.circuit);
-        if it.circuit.word() != before {
-            it.since = at;
+        let target = targets.entry(name.to_owned()).or_default();
+        let before = target.circuit.word();
+        target.circuit = event.circuit().unwrap_or(target.circuit);
+        if target.circuit.word() != before {
+            target.since = at;
         }
         match event {
-            TargetEvent::Opened { reason, .. } => it.reason.clone_from(reason),
-            TargetEvent::Closed { .. } => it.reason.clear(),
-            TargetEvent::Taken { bucket, rate } => it.taken = Some((bucket.clone(), rate.clone())),
+            TargetEvent::Opened { reason, .. } => target.reason.clone_from(reason),
+            TargetEvent::Closed { .. } => target.reason.clear(),
+            TargetEvent::Taken { bucket, rate } => target.taken = Some((bucket.clone(), rate.clone())),
             TargetEvent::Counted { .. } | TargetEvent::HalfOpened | TargetEvent::Succeeded { .. } => {}
         }
-        if it.circuit == Circuit::default() && it.taken.is_none() {
+        if target.circuit == Circuit::default() && target.taken.is_none() {
             targets.remove(name);
         }
     }
 
     pub(super) fn target_check(&self, now: Timestamp) -> Check {
-        let is_held =
-            |(name, it): &(&str, &TargetView)| !it.takes_calls() || self.waiting_for(name).next().is_some();
+        let is_held = |(name, target): &(&str, &TargetView)| {
+            !target.takes_calls() || self.waiting_for(name).next().is_some()
+        };
         let mut open: Vec<_> = self.targets().filter(is_held).collect();
-        open.sort_by_key(|(_, it)| it.takes_calls());
+        open.sort_by_key(|(_, target)| target.takes_calls());
         let Some((name, first)) = open.first() else {
             return Check::of("targets", Grade::Healthy, "every target takes calls");
         };

@@ -122,7 +122,7 @@ impl Timeline {
     pub fn of(run: &RunView, now: Timestamp) -> Self {
         let until = run.summary.ended_at.unwrap_or(now);
         let critical: BTreeSet<StepIx> = graph::critical_path(run, now).into_iter().collect();
-        let mut spent = Spell::ALL.map(|it| (it, Span(0)));
+        let mut spent = Spell::ALL.map(|spell| (spell, Span(0)));
         let rows = run.steps().map(|(step, _, view)| {
             let bars = bars(view.phases(), until);
             if view.inside.is_none() {
@@ -136,10 +136,10 @@ impl Timeline {
         let spent = spent.into_iter().filter(|(_, span)| span.0 > 0).collect();
         let mut timeline = Self { from: run.summary.created_at, until, rows, spent };
         // A clock that was set back leaves bars before the beginning.
-        let bars = || timeline.rows.iter().flat_map(|it| &it.bars);
-        let (first, last) = (bars().map(|it| it.from).min(), bars().map(|it| it.until).max());
-        timeline.from = first.map_or(timeline.from, |it| it.min(timeline.from));
-        timeline.until = last.map_or(timeline.until, |it| it.max(timeline.until)).max(timeline.from);
+        let bars = || timeline.rows.iter().flat_map(|row| &row.bars);
+        let (first, last) = (bars().map(|bar| bar.from).min(), bars().map(|bar| bar.until).max());
+        timeline.from = first.map_or(timeline.from, |moment| moment.min(timeline.from));
+        timeline.until = last.map_or(timeline.until, |until| until.max(timeline.until)).max(timeline.from);
         timeline
     }
 
@@ -148,9 +148,9 @@ impl Timeline {
     pub fn stretches(&self, longest: Span) -> Vec<Stretch> {
         let acts = |bar: &&Bar| matches!(bar.what, Spell::Work | Spell::Undo);
         // A frame is open all the while what stands in it waits.
-        let leaves = || self.rows.iter().filter(|it| !it.is_frame).flat_map(|it| &it.bars);
+        let leaves = || self.rows.iter().filter(|row| !row.is_frame).flat_map(|row| &row.bars);
         let mut busy: Vec<(Timestamp, Timestamp)> =
-            leaves().filter(acts).map(|it| (it.from, it.until)).collect();
+            leaves().filter(acts).map(|bar| (bar.from, bar.until)).collect();
         busy.sort_unstable();
         busy.push((self.until, self.until));
         let mut out: Vec<Stretch> = Vec::new();
@@ -174,7 +174,7 @@ impl Timeline {
 
 /// The activity with the most time in a stretch, over all steps.
 fn waited<'b>(bars: impl Iterator<Item = &'b Bar>, from: Timestamp, until: Timestamp) -> Option<Spell> {
-    let mut spent = Spell::ALL.map(|it| (Span(0), it));
+    let mut spent = Spell::ALL.map(|spell| (Span(0), spell));
     for bar in bars {
         spent[bar.what as usize].0.0 += bar.until.min(until).since(bar.from.max(from)).0;
     }
@@ -183,7 +183,7 @@ fn waited<'b>(bars: impl Iterator<Item = &'b Bar>, from: Timestamp, until: Times
 }
 
 fn bars(phases: &[Phase], until: Timestamp) -> Vec<Bar> {
-    let ends = phases.iter().skip(1).map(|it| it.at).chain([until]);
+    let ends = phases.iter().skip(1).map(|phase| phase.at).chain([until]);
     let bars = phases.iter().zip(ends).filter_map(|(phase, end)| {
         Spell::of(*phase).map(|what| Bar { from: phase.at, until: end.max(phase.at), what })
     });

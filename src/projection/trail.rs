@@ -70,8 +70,8 @@ impl TrailRow {
         Self {
             seq,
             at: event.at,
-            who: by.map_or_else(|| part(&event.fact).to_owned(), |it| it.name.clone()),
-            channel: by.map(|it| channel_word(it.channel)),
+            who: by.map_or_else(|| part(&event.fact).to_owned(), |actor| actor.name.clone()),
+            channel: by.map(|actor| channel_word(actor.channel)),
             kind,
             on: subject,
             why: detail,
@@ -105,7 +105,7 @@ impl TrailRow {
 /// The person whom an event names.
 fn by(fact: &Fact) -> Option<&Actor> {
     match fact {
-        Fact::Run(_, it) => match it {
+        Fact::Run(_, event) => match event {
             RunEvent::Created { by, .. }
             | RunEvent::Paused { by }
             | RunEvent::Resumed { by }
@@ -118,7 +118,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | RunEvent::BudgetWarned { .. }
             | RunEvent::Ended { .. } => None,
         },
-        Fact::Step(_, _, it) => match it {
+        Fact::Step(_, _, event) => match event {
             StepEvent::DoneByHand { by, .. }
             | StepEvent::DoubtAnswered { by, .. }
             | StepEvent::Skipped { why: Why::Person { by, .. } }
@@ -141,7 +141,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | StepEvent::Ending { .. }
             | StepEvent::InDoubt { .. } => None,
         },
-        Fact::Gate(_, _, _, it) => match it {
+        Fact::Gate(_, _, _, event) => match event {
             GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
                 Some(&vote.by)
             }
@@ -166,7 +166,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::People(..)
         | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
         | Fact::Bus(BusEvent::Taken { .. } | BusEvent::Declared { .. }) => None,
-        Fact::Recovered { taken, .. } => taken.as_ref().map(|it| &it.by),
+        Fact::Recovered { taken, .. } => taken.as_ref().map(|taken| &taken.by),
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Bus(BusEvent::Said { by, .. } | BusEvent::Rejected { by, .. }) => by.as_ref(),
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
@@ -275,15 +275,15 @@ fn is_decision(fact: &Fact) -> bool {
         | Fact::Token(..)
         | Fact::People(..)
         | Fact::Recovered { .. } => true,
-        Fact::Run(_, it) => !matches!(it, RunEvent::Started | RunEvent::Ended { .. }),
-        Fact::Attempt(_, _, _, it) => matches!(it, AttemptEvent::Ended { retry_at: Some(_), .. }),
-        Fact::Target(_, it) => {
-            matches!(it, TargetEvent::Opened { .. } | TargetEvent::HalfOpened | TargetEvent::Closed { .. })
+        Fact::Run(_, event) => !matches!(event, RunEvent::Started | RunEvent::Ended { .. }),
+        Fact::Attempt(_, _, _, event) => matches!(event, AttemptEvent::Ended { retry_at: Some(_), .. }),
+        Fact::Target(_, event) => {
+            matches!(event, TargetEvent::Opened { .. } | TargetEvent::HalfOpened | TargetEvent::Closed { .. })
         }
         Fact::Step(_, _, StepEvent::Routed { .. }) | Fact::Bus(BusEvent::Declared { .. }) => true,
-        Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
+        Fact::Cache(event) => !matches!(event, CacheEvent::Stored { .. }),
         Fact::Step(..) | Fact::Scope(..) | Fact::Bus(..) => by(fact).is_some(),
-        Fact::Agent(it) => !matches!(it, AgentEvent::Seen { .. } | AgentEvent::Renewed { .. }),
+        Fact::Agent(event) => !matches!(event, AgentEvent::Seen { .. } | AgentEvent::Renewed { .. }),
         Fact::Library(..) => false,
     }
 }

@@ -132,7 +132,7 @@ impl Beats {
             self.last = number;
         }
         let steps = self.period.steps();
-        let health = self.each.back().and_then(|it| it.health);
+        let health = self.each.back().and_then(|beat| beat.health);
         let quiet = Beat { health, ..Beat::default() };
         let missing = usize::try_from(number.saturating_sub(self.last)).unwrap_or(0);
         let missing = if self.each.is_empty() { 1 } else { missing.min(steps) };
@@ -256,7 +256,7 @@ impl Tally {
             StepState::Partial => self.partial += 1,
             _ => {
                 self.failed += 1;
-                self.last_failure = mode.map(|it| (at, it));
+                self.last_failure = mode.map(|mode| (at, mode));
             }
         }
         self.results.push(state);
@@ -375,7 +375,7 @@ impl Default for Vitals {
         Self {
             window: Arc::default(),
             halves: 0,
-            beats: Period::ALL.map(|it| Arc::new(Beats::of(it))),
+            beats: Period::ALL.map(|period| Arc::new(Beats::of(period))),
             runs: Arc::default(),
             steps: Arc::default(),
             calls: Arc::default(),
@@ -417,7 +417,8 @@ impl Vitals {
     pub fn reasons(&self) -> Vec<Reason> {
         let whole = self.window.len() as u64;
         let mut found: BTreeMap<(&str, Option<FailureMode>), (u64, Reason)> = BTreeMap::new();
-        let lost = self.window.iter().filter_map(|it| Some((2 - it.halves, it.loss.as_ref()?)));
+        let lost =
+            self.window.iter().filter_map(|outcome| Some((2 - outcome.halves, outcome.loss.as_ref()?)));
         for (halves, loss) in lost {
             let fresh = || {
                 let (workflow, step) = (Arc::clone(&loss.workflow), Arc::clone(&loss.step));
@@ -488,17 +489,17 @@ impl Vitals {
 
     /// The workflows that have run, by name; names are foreign text.
     pub fn workflows(&self) -> impl Iterator<Item = (&str, &Tally)> {
-        self.workflows.iter().map(|(name, it)| (&**name, &**it))
+        self.workflows.iter().map(|(name, workflow)| (&**name, &**workflow))
     }
 
     /// The kinds of steps that have run, by name.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, &Tally)> {
-        self.kinds.iter().map(|(name, it)| (&**name, &**it))
+        self.kinds.iter().map(|(name, kind)| (&**name, &**kind))
     }
 
     /// The same without agents, which are seen for themselves.
     pub fn tools(&self) -> impl Iterator<Item = (&str, &Tally)> {
-        self.kinds().filter(|it| agent_name(it.0).is_none())
+        self.kinds().filter(|kind| agent_name(kind.0).is_none())
     }
 
     fn beat(&mut self, at: Timestamp, change: impl Fn(&mut Beat)) {
@@ -522,15 +523,15 @@ impl Vitals {
     }
 
     /// A step has come to an end.
-    pub(super) fn result(&mut self, at: Timestamp, it: ResultOf<'_>) {
-        let halves = match it.state {
+    pub(super) fn result(&mut self, at: Timestamp, result_of: ResultOf<'_>) {
+        let halves = match result_of.state {
             StepState::Completed => 2,
             StepState::Partial => 1,
             _ => 0,
         };
         let loss = (halves < 2).then(|| {
-            let (workflow, step) = (Arc::clone(it.workflow), it.step.into());
-            Arc::new(Loss { workflow, step, run: it.run, mode: it.mode })
+            let (workflow, step) = (Arc::clone(result_of.workflow), result_of.step.into());
+            Arc::new(Loss { workflow, step, run: result_of.run, mode: result_of.mode })
         });
         let window = Arc::make_mut(&mut self.window);
         if window.len() == WINDOW
@@ -540,33 +541,33 @@ impl Vitals {
         }
         window.push_back(Outcome { halves, loss });
         self.halves += u32::from(halves);
-        self.beat(at, |beat| match it.state {
+        self.beat(at, |beat| match result_of.state {
             StepState::Completed => beat.done += 1,
             StepState::Partial => beat.partial += 1,
             _ => beat.failed += 1,
         });
-        if let Some(took) = it.took {
+        if let Some(took) = result_of.took {
             Arc::make_mut(&mut self.steps).push(at, took, DURATIONS_MAX);
         }
-        let kind = tally(&mut self.kinds, it.kind);
+        let kind = tally(&mut self.kinds, result_of.kind);
         kind.ended += 1;
-        kind.result(at, it.state, it.mode);
+        kind.result(at, result_of.state, result_of.mode);
         let add = |sums: &mut (u64, u64), score: Option<Score>| {
             if let Some(score) = score {
                 *sums = (sums.0 + u64::from(score.0), sums.1 + 1);
             }
         };
-        add(&mut kind.confidences, it.confidence);
-        add(&mut kind.said, it.said);
-        if let Some(took) = it.took {
+        add(&mut kind.confidences, result_of.confidence);
+        add(&mut kind.said, result_of.said);
+        if let Some(took) = result_of.took {
             kind.durations.push(at, took, OWN_DURATIONS_MAX);
         }
-        if let Some((failed, mode)) = it.instead_of {
+        if let Some((failed, mode)) = result_of.instead_of {
             let failed = tally(&mut self.kinds, failed);
             failed.ended += 1;
             failed.result(at, StepState::Failed, mode);
         }
-        tally(&mut self.workflows, it.workflow).result(at, it.state, it.mode);
+        tally(&mut self.workflows, result_of.workflow).result(at, result_of.state, result_of.mode);
     }
 
     /// A call has ended.
@@ -624,7 +625,8 @@ fn tally<'a>(tallies: &'a mut Tallies, name: &str) -> &'a mut Tally {
     let all = Arc::make_mut(tallies);
     if all.len() >= TALLIES_MAX
         && !all.contains_key(name)
-        && let Some(oldest) = all.iter().min_by_key(|(_, it)| it.last_at).map(|(key, _)| Arc::clone(key))
+        && let Some(oldest) =
+            all.iter().min_by_key(|(_, tally)| tally.last_at).map(|(key, _)| Arc::clone(key))
     {
         all.remove(&oldest);
     }
@@ -641,7 +643,7 @@ mod tests {
     const MINUTE: i64 = 60_000;
 
     fn fail(vitals: &mut Vitals, at: i64, workflow: &str, state: StepState, mode: Option<FailureMode>) {
-        let it = ResultOf {
+        let result_of = ResultOf {
             workflow: &workflow.into(),
             run: RunId(1),
             step: "load",
@@ -653,7 +655,7 @@ mod tests {
             said: None,
             instead_of: None,
         };
-        vitals.result(Timestamp(at), it);
+        vitals.result(Timestamp(at), result_of);
         vitals.event(Timestamp(at), (0, 0), (0, 0));
     }
 
@@ -669,8 +671,11 @@ mod tests {
         fail(&mut vitals, 4, "pay", StepState::Failed, Some(FailureMode::SystemTimeout));
         fail(&mut vitals, 5, "etl", StepState::Failed, Some(FailureMode::SystemOom));
         assert_eq!(vitals.health(), Health(65));
-        let reasons: Vec<_> =
-            vitals.reasons().iter().map(|it| (it.workflow.to_string(), it.times, it.lost_tenths)).collect();
+        let reasons: Vec<_> = vitals
+            .reasons()
+            .iter()
+            .map(|reason| (reason.workflow.to_string(), reason.times, reason.lost_tenths))
+            .collect();
         let expected = [("pay".to_owned(), 2, 200), ("etl".to_owned(), 1, 100), ("etl".to_owned(), 1, 50)];
         assert_eq!(reasons, expected);
     }
@@ -683,14 +688,14 @@ mod tests {
             fail(&mut vitals, at, "etl", state, Some(FailureMode::AgentLogic));
         }
         assert_eq!((vitals.health(), vitals.results(), vitals.reasons().len()), (Health(100), 100, 0));
-        assert_eq!(vitals.workflows().next().map(|(_, it)| (it.done, it.failed)), Some((100, 200)));
+        assert_eq!(vitals.workflows().next().map(|(_, tally)| (tally.done, tally.failed)), Some((100, 200)));
     }
 
     #[test]
     fn beats_are_counted_by_the_time_of_the_event_and_quiet_ones_stay() {
         let mut vitals = Vitals::default();
         let calls = |vitals: &Vitals, period, now| {
-            vitals.beats(period, Timestamp(now)).iter().map(|it| it.calls).collect::<Vec<_>>()
+            vitals.beats(period, Timestamp(now)).iter().map(|beat| beat.calls).collect::<Vec<_>>()
         };
         vitals.call(Timestamp(0), ("run", "etl"), false, Span(1), 0);
         vitals.call(Timestamp(2 * MINUTE), ("run", "etl"), true, Span(1), 0);

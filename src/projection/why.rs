@@ -30,7 +30,7 @@ pub struct WhyLine {
 pub fn why(board: &Board, run: &RunView, step: StepIx, now: Timestamp) -> Vec<WhyLine> {
     let mut chain = Chain { board, run, now, seen: BTreeSet::new(), lines: Vec::new() };
     chain.step(step, 0);
-    if run.step(step).is_some_and(|it| !it.state.rests()) {
+    if run.step(step).is_some_and(|step| !step.state.rests()) {
         chain.run_holds(0);
     }
     chain.lines
@@ -99,10 +99,10 @@ impl Chain<'_> {
 
     fn pending(&mut self, index: StepIx, plan: &PlanStep, depth: u32) {
         let run = self.run;
-        let rests = |it: &StepIx| run.step(*it).is_some_and(|it| it.state.rests());
-        let open: Vec<StepIx> = plan.needs.iter().copied().filter(|it| !rests(it)).collect();
+        let rests = |step: &StepIx| run.step(*step).is_some_and(|view| view.state.rests());
+        let open: Vec<StepIx> = plan.needs.iter().copied().filter(|step| !rests(step)).collect();
         let closed_frame =
-            plan.frame.filter(|it| run.step(*it).is_some_and(|it| it.state != StepState::Running));
+            plan.frame.filter(|frame| run.step(*frame).is_some_and(|step| step.state != StepState::Running));
         if open.is_empty() && closed_frame.is_none() {
             let condition = plan.condition.as_deref().unwrap_or("success()");
             return self.say(
@@ -133,7 +133,7 @@ impl Chain<'_> {
             run.steps().filter(|(_, plan, view)| holds_slot(plan, view)).map(|(step, _, _)| step).collect();
         let full_frame = run.frames_of(index).find_map(|frame| {
             let Work::Frame(rule) = &run.plan_step(frame)?.work else { return None };
-            let inside = busy.iter().filter(|it| run.frames_of(**it).any(|it| it == frame)).count();
+            let inside = busy.iter().filter(|step| run.frames_of(**step).any(|index| index == frame)).count();
             (rule.max_parallel > 0 && inside >= rule.max_parallel as usize)
                 .then_some((frame, rule.max_parallel))
         });
@@ -163,21 +163,22 @@ impl Chain<'_> {
                 let text =
                     format!("{} makes call {next} at {} ({} left)", plan.id, until.clock(), left(*until));
                 self.say(depth, Some(index), text);
-                let failure = view.attempts().last().and_then(|it| it.failure.as_ref());
+                let failure = view.attempts().last().and_then(|attempt| attempt.failure.as_ref());
                 if let Some(failure) = failure {
                     self.say(depth + 1, Some(index), format!("{}: {}", failure.mode, failure.message));
                 }
             }
             Some(WaitReason::Target { name, hold, until }) => {
-                let when = until
-                    .map_or_else(String::new, |it| format!(", until {} ({} left)", it.clock(), left(it)));
+                let when = until.map_or_else(String::new, |until| {
+                    format!(", until {} ({} left)", until.clock(), left(until))
+                });
                 let text = format!("{} waits for {name}: {}{when}", plan.id, words::hold_words(*hold));
                 self.say(depth, Some(index), text);
                 self.target(name, depth + 1);
             }
             Some(WaitReason::Candidates { names, fails_at, .. }) => {
-                let when = fails_at.map_or_else(String::new, |it| {
-                    format!("; it fails at {} ({} left)", it.clock(), left(it))
+                let when = fails_at.map_or_else(String::new, |fails_at| {
+                    format!("; it fails at {} ({} left)", fails_at.clock(), left(fails_at))
                 });
                 let one_of = if names.len() == 1 { "its candidate" } else { "any of its candidates" };
                 self.say(depth, Some(index), format!("{} waits for {one_of}{when}", plan.id));
@@ -188,8 +189,9 @@ impl Chain<'_> {
             }
             Some(reason @ WaitReason::Agent { .. }) => self.comer(index, plan, reason, depth),
             Some(reason @ WaitReason::Message { topic, until, .. }) => {
-                let when = until
-                    .map_or_else(String::new, |it| format!(", until {} ({} left)", it.clock(), left(it)));
+                let when = until.map_or_else(String::new, |until| {
+                    format!(", until {} ({} left)", until.clock(), left(until))
+                });
                 let text = format!("{} waits for {}{when}", plan.id, words::message_words(reason));
                 self.say(depth, Some(index), text);
                 self.say(
@@ -207,14 +209,17 @@ impl Chain<'_> {
     /// Names the agents that may take the work, and the remedy if none may.
     fn comer(&mut self, index: StepIx, plan: &PlanStep, reason: &WaitReason, depth: u32) {
         let WaitReason::Agent { name, capabilities, fails_at } = reason else { return };
-        let when = fails_at.map_or_else(String::new, |it| {
-            format!("; it fails at {} ({} left)", it.clock(), it.since(self.now))
+        let when = fails_at.map_or_else(String::new, |fails_at| {
+            format!("; it fails at {} ({} left)", fails_at.clock(), fails_at.since(self.now))
         });
         self.say(depth, Some(index), format!("{} waits for {}{when}", plan.id, words::comer_words(reason)));
         let offer = Offer { agent: name.clone(), capabilities: capabilities.clone() };
         let all = self.board.present().of_project(self.board.project_of(self.run.id()));
-        let fit = |it: &&Registered| it.presence(self.now) != Presence::Lost && offer.suits(&it.about);
-        let fit: Vec<String> = all.map(|it| it.1).filter(fit).map(|it| it.about.name.clone()).collect();
+        let fit = |registered: &&Registered| {
+            registered.presence(self.now) != Presence::Lost && offer.suits(&registered.about)
+        };
+        let fit: Vec<String> =
+            all.map(|pair| pair.1).filter(fit).map(|registered| registered.about.name.clone()).collect();
         let text = if fit.is_empty() {
             "none has registered; one does with POST /api/agents (see `cuelight serve --listen`)".to_owned()
         } else {
@@ -228,8 +233,8 @@ impl Chain<'_> {
 
     /// Names the reason why a target takes no calls, and the other steps that wait for it.
     fn target(&mut self, name: &str, depth: u32) {
-        if let Some(it) = self.board.target(name) {
-            self.say(depth, None, format!("{name} {}", it.words(self.now)));
+        if let Some(target) = self.board.target(name) {
+            self.say(depth, None, format!("{name} {}", target.words(self.now)));
         }
         let waiting = self.board.waiting_for(name).count();
         if waiting > 1 {
@@ -249,11 +254,10 @@ impl Chain<'_> {
             let have = gate.approvals().count();
             format!("{} waits at {id} for {} ({have} of {})", plan.id, missing.join(" and "), gate.needed())
         };
-        let then = gate
-            .ask
-            .expires_at
-            .filter(|_| gate.state == GateState::Open)
-            .map(|_| format!("if nobody answers: {}", gate.then_words(self.now, |it| it.to_string())));
+        let then =
+            gate.ask.expires_at.filter(|_| gate.state == GateState::Open).map(|_| {
+                format!("if nobody answers: {}", gate.then_words(self.now, |span| span.to_string()))
+            });
         if self.lines.len() < LINES_MAX {
             self.lines.push(WhyLine { depth, run: None, step: Some(index), gate: Some(id), text });
         }
@@ -327,8 +331,8 @@ impl Chain<'_> {
                 format!("{id} starts nothing new since {} did not succeed", run.step_id(step)),
             );
         }
-        for it in run.summary.budgets().iter().filter(|it| it.used >= it.limit) {
-            let (used, limit) = (it.currency.figure(it.used), it.currency.amount(it.limit));
+        for budget in run.summary.budgets().iter().filter(|budget| budget.used >= budget.limit) {
+            let (used, limit) = (budget.currency.figure(budget.used), budget.currency.amount(budget.limit));
             self.say(depth, None, format!("{id} has used its budget: {used} of {limit}"));
         }
     }
@@ -339,9 +343,10 @@ impl Chain<'_> {
             return self.say(depth, None, format!("{id} has not started yet"));
         };
         self.say(depth, None, format!("{id} waits for its place in the group {}", mine.group));
-        let others = self.board.open_runs().filter(|it| it.id() < id);
-        let others =
-            others.filter(|it| it.plan.concurrency.as_ref().is_some_and(|it| it.group == mine.group));
+        let others = self.board.open_runs().filter(|run| run.id() < id);
+        let others = others.filter(|run| {
+            run.plan.concurrency.as_ref().is_some_and(|concurrency| concurrency.group == mine.group)
+        });
         for other in others.take(NAMED_MAX) {
             let text = format!("{} ({}) is {}", other.id(), other.summary.workflow, other.summary.doing());
             if self.lines.len() < LINES_MAX {
@@ -357,7 +362,7 @@ impl Chain<'_> {
     }
 
     fn names(&self, steps: &[StepIx]) -> (String, String) {
-        let named: Vec<String> = steps.iter().take(NAMED_MAX).map(|it| self.run.step_id(*it)).collect();
+        let named: Vec<String> = steps.iter().take(NAMED_MAX).map(|step| self.run.step_id(*step)).collect();
         let more = steps.len().saturating_sub(NAMED_MAX);
         (named.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
     }

@@ -29,7 +29,7 @@ pub struct EventWords {
 
 /// The words of an event; the run, when it is known, gives names to steps.
 pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
-    let step_id = event.fact.step().map(|step| match run.and_then(|it| it.plan_step(step)) {
+    let step_id = event.fact.step().map(|step| match run.and_then(|run| run.plan_step(step)) {
         Some(known) => known.id.clone(),
         None => format!("step {}", step.0),
     });
@@ -48,34 +48,34 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::People(_), None) => "people.toml".to_owned(),
         (Fact::Library(LibraryEvent::HandedIn { result, .. }), None) => result.issue.clone(),
         (Fact::Library(LibraryEvent::Learned { knowledge, .. }), None) => knowledge.id.clone(),
-        (Fact::Agent(it), None) => agent_name_of(it).to_owned(),
+        (Fact::Agent(event), None) => agent_name_of(event).to_owned(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
         (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
             key.clone().unwrap_or_else(|| "all".to_owned())
         }
-        (_, None) => run.map_or_else(String::new, |it| it.summary.workflow.to_string()),
+        (_, None) => run.map_or_else(String::new, |run| run.summary.workflow.to_string()),
     };
     let (kind, detail) = match &event.fact {
-        Fact::Run(_, it) => run_words(it, run),
-        Fact::Step(_, _, it) => step_words(it, run),
-        Fact::Attempt(_, _, number, it) => attempt_words(*number, it),
-        Fact::Gate(_, _, _, it) => gate_words(it),
-        Fact::Undo(_, _, it) => undo_words(it),
+        Fact::Run(_, event) => run_words(event, run),
+        Fact::Step(_, _, event) => step_words(event, run),
+        Fact::Attempt(_, _, number, event) => attempt_words(*number, event),
+        Fact::Gate(_, _, _, event) => gate_words(event),
+        Fact::Undo(_, _, event) => undo_words(event),
         Fact::Scope(_, ScopeEvent::Set { scope, by, .. }) => {
-            let by = by.as_ref().map_or_else(String::new, |it| format!(", by {it}"));
+            let by = by.as_ref().map_or_else(String::new, |value| format!(", by {value}"));
             ("scope.set", format!("{}{by}", scope_word(*scope)))
         }
         Fact::Scope(_, ScopeEvent::Removed { scope, by, .. }) => {
             ("scope.removed", format!("{}, by {by}", scope_word(*scope)))
         }
-        Fact::Failure(_, it) => failure_words(it),
+        Fact::Failure(_, event) => failure_words(event),
         Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => {
             ("schedule.held", format!("by {by}: {reason}"))
         }
         Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
-        Fact::Target(_, it) => target_words(it),
-        Fact::Cache(it) => cache_words(it),
+        Fact::Target(_, event) => target_words(event),
+        Fact::Cache(event) => cache_words(event),
         Fact::Bus(BusEvent::Said { message, .. }) => {
             let kind =
                 if message.kind == MessageKind::Event { String::new() } else { format!(" {}", message.kind) };
@@ -98,17 +98,20 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("library.handed_in", format!("{} {} by {}", result.id, result.status.word(), result.agent))
         }
         Fact::Library(LibraryEvent::Learned { knowledge, .. }) => {
-            let it = &knowledge;
-            ("library.learned", format!("{} by {}: {}", it.kind.word(), it.agent, shorten(&it.text, 60)))
+            let knowledge = &knowledge;
+            (
+                "library.learned",
+                format!("{} by {}: {}", knowledge.kind.word(), knowledge.agent, shorten(&knowledge.text, 60)),
+            )
         }
-        Fact::Agent(it) => agent_words(it),
+        Fact::Agent(event) => agent_words(event),
         Fact::Recovered { away, taken: None } => ("engine.recovered", format!("nobody looked for {away}")),
-        Fact::Recovered { away, taken: Some(it) } => {
-            let from = it.from.map_or_else(|| "an engine".to_owned(), |pid| format!("process {pid}"));
-            let by = &it.by;
+        Fact::Recovered { away, taken: Some(take_over) } => {
+            let from = take_over.from.map_or_else(|| "an engine".to_owned(), |pid| format!("process {pid}"));
+            let by = &take_over.by;
             (
                 "engine.taken_over",
-                format!("by {by}, from {from} that did not answer for {away}: {}", it.reason),
+                format!("by {by}, from {from} that did not answer for {away}: {}", take_over.reason),
             )
         }
     };
@@ -138,7 +141,7 @@ fn agent_words(event: &AgentEvent) -> (&'static str, String) {
         AgentEvent::Lost { .. } => ("agent.lost", "it gave no sign of life for three intervals".to_owned()),
         AgentEvent::Leased { lease } => ("agent.leased", format!("by {}, for {}", lease.agent, lease.lasts)),
         AgentEvent::Renewed { until, note, .. } => {
-            let note = note.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+            let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
             ("agent.renewed", format!("until {until}{note}"))
         }
         AgentEvent::Left { reason, by, .. } => ("agent.left", format!("by {by}: {reason}")),
@@ -156,13 +159,14 @@ pub const fn scope_word(scope: Scope) -> &'static str {
 
 fn facts_words<'a>(files: usize, hashes: usize, programs: impl Iterator<Item = &'a Program>) -> String {
     let (files, hashes) = (counted(files, "file", "files"), counted(hashes, "hash", "hashes"));
-    let (trees, calls): (Vec<_>, Vec<_>) = programs.partition(|it| it.tree.is_some());
+    let (trees, calls): (Vec<_>, Vec<_>) = programs.partition(|program| program.tree.is_some());
     let snapshot = if trees.is_empty() { "" } else { ", a snapshot" };
     format!("{files}, {hashes}, {}{snapshot}", counted(calls.len(), "call", "calls"))
 }
 
 fn named(run: Option<&RunView>, step: cuelight_base::StepIx) -> String {
-    run.and_then(|it| it.plan_step(step)).map_or_else(|| format!("step {}", step.0), |it| it.id.clone())
+    run.and_then(|run| run.plan_step(step))
+        .map_or_else(|| format!("step {}", step.0), |plan_step| plan_step.id.clone())
 }
 
 fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) {
@@ -175,7 +179,8 @@ fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) 
                 CauseOfLaunch::Retry { of, .. } => format!(", again after {of}"),
                 CauseOfLaunch::Fork { of, at, .. } => format!(", forked from {of} at {at}"),
             };
-            let corrected = created.corrected().map(|it| format!("; {}", super::corrected_words(it)));
+            let corrected =
+                created.corrected().map(|corrected| format!("; {}", super::corrected_words(corrected)));
             ("run.created", format!("by {by}{cause}{}", corrected.unwrap_or_default()))
         }
         RunEvent::Started => ("run.started", String::new()),
@@ -189,12 +194,12 @@ fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) 
         RunEvent::TimedOut { record } => ("run.timed_out", record.message.clone()),
         RunEvent::Compensating => ("run.compensating", String::new()),
         RunEvent::BudgetWarned { calls, limit, currency, step } => {
-            let whose = step.map_or_else(String::new, |it| format!("{}: ", named(run, it)));
+            let whose = step.map_or_else(String::new, |step| format!("{}: ", named(run, step)));
             let used = currency.figure(*calls);
             ("run.budget_warned", format!("{whose}{used} of {}", currency.amount(*limit)))
         }
         RunEvent::BudgetRaised { calls, by, currency, step } => {
-            let whose = step.map_or_else(String::new, |it| format!(" for {}", named(run, it)));
+            let whose = step.map_or_else(String::new, |step| format!(" for {}", named(run, step)));
             ("run.budget_raised", format!("to {}{whose} by {by}", currency.amount(*calls)))
         }
         RunEvent::Ended { state, .. } => ("run.finished", state.to_string()),
@@ -234,15 +239,15 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
         WaitReason::Facts => "for files to be looked at".to_owned(),
         WaitReason::Message { .. } => format!("for {}", message_words(reason)),
         WaitReason::Agent { fails_at, .. } => {
-            let until = fails_at.map_or_else(String::new, |it| format!(", until {it}"));
+            let until = fails_at.map_or_else(String::new, |fails_at| format!(", until {fails_at}"));
             format!("for {}{until}", comer_words(reason))
         }
         WaitReason::Target { name, hold, until } => {
-            let until = until.map_or_else(String::new, |it| format!(", until {it}"));
+            let until = until.map_or_else(String::new, |until| format!(", until {until}"));
             format!("for {name}: {}{until}", hold_words(*hold))
         }
         WaitReason::Candidates { names, fails_at, .. } => {
-            let until = fails_at.map_or_else(String::new, |it| format!(", until {it}"));
+            let until = fails_at.map_or_else(String::new, |fails_at| format!(", until {fails_at}"));
             format!("for any of {}{until}", candidate_words(names))
         }
     }
@@ -295,8 +300,8 @@ fn taken_words(bucket: &Bucket, rate: &RateRule) -> String {
 /// The origin of a result that a step did not produce itself, in words.
 pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -> String {
     match (origin, cached) {
-        (Some(origin), Some(it)) => {
-            format!("from the cache: {} of {} at {}, key {}", it.step, origin.run, it.at, it.key)
+        (Some(origin), Some(cached)) => {
+            format!("from the cache: {} of {} at {}, key {}", cached.step, origin.run, cached.at, cached.key)
         }
         (Some(origin), None) => format!("kept from {}", origin.run),
         (None, _) => "kept".to_owned(),
@@ -306,7 +311,7 @@ pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -
 fn cache_words(event: &CacheEvent) -> (&'static str, String) {
     match event {
         CacheEvent::Stored { run, step, expires_at, .. } => {
-            let until = expires_at.map_or_else(String::new, |it| format!(", until {it}"));
+            let until = expires_at.map_or_else(String::new, |expires_at| format!(", until {expires_at}"));
             ("cache.stored", format!("{step} of {run}{until}"))
         }
         CacheEvent::Used { run, .. } => ("cache.used", format!("stands for a step of {run}")),
@@ -337,10 +342,10 @@ fn target_words(event: &TargetEvent) -> (&'static str, String) {
 }
 
 /// The call that a model asks for, and its fate, in words.
-fn call_words(it: &TalkCall) -> String {
-    let name = &it.name;
-    match (it.step, it.gate) {
-        (None, _) => format!("its model asks for {name}, which {}", it.why),
+fn call_words(call: &TalkCall) -> String {
+    let name = &call.name;
+    match (call.step, call.gate) {
+        (None, _) => format!("its model asks for {name}, which {}", call.why),
         (Some(_), Some(_)) => format!("its model asks for {name}, which waits at a gate"),
         (Some(_), None) => format!("its model asks for {name}, which is called"),
     }
@@ -354,8 +359,8 @@ pub fn choice_words(choice: &Choice) -> String {
 }
 
 /// A rejected alternative with its score and the reason, in words.
-pub fn alternative_words(it: &Alternative) -> String {
-    format!("{} {}: {}", it.name, it.score, it.why)
+pub fn alternative_words(alternative: &Alternative) -> String {
+    format!("{} {}: {}", alternative.name, alternative.score, alternative.why)
 }
 
 fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String) {
@@ -367,7 +372,7 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
             ("step.facts_asked", facts_words(files.len(), patterns.len(), programs.iter()))
         }
         StepEvent::FactsKnown { facts } => {
-            let programs = facts.programs.iter().map(|it| &it.0);
+            let programs = facts.programs.iter().map(|program| &program.0);
             ("step.facts_known", facts_words(facts.files.len(), facts.hashes.len(), programs))
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
@@ -383,7 +388,7 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
                 partial.then(|| "partly".to_owned()),
                 (*fallback > 0).then(|| format!("by fallback {fallback}")),
                 kept.then(|| kept_words(origin.as_deref(), cached.as_deref())),
-                confidence.map(|it| format!("confidence {it}")),
+                confidence.map(|confidence| format!("confidence {confidence}")),
             ];
             ("step.completed", words.into_iter().flatten().collect::<Vec<_>>().join(", "))
         }
@@ -455,7 +460,7 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
                 Verdict::SendBack => "sent back",
             };
             let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
-            let of: Vec<&str> = vote.acting_for.iter().map(|it| it.name.as_str()).collect();
+            let of: Vec<&str> = vote.acting_for.iter().map(|actor| actor.name.as_str()).collect();
             let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(", ")) };
             ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.who()))
         }

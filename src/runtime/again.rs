@@ -17,13 +17,15 @@ pub(super) fn lacks_something(command: &Command) -> bool {
 pub(super) fn complete(archive: &Archive, command: Command) -> Result<Command, Reply> {
     match command {
         Command::Retry { run, from, by, corrected } => {
-            let corrected = corrected.map(|it| correct(archive, run, *it)).transpose()?.flatten();
+            let corrected =
+                corrected.map(|corrected| correct(archive, run, *corrected)).transpose()?.flatten();
             Ok(Command::Retry { run, from, by, corrected })
         }
         Command::Fork { run, at, by, corrected, .. } => {
-            let history = archive.history(run).map_err(|it| Reply::NotRecorded(it.to_string()))?;
+            let history = archive.history(run).map_err(|error| Reply::NotRecorded(error.to_string()))?;
             let past = Some(past(run, &at, &history).map_err(Reply::Refused)?);
-            let corrected = corrected.map(|it| correct(archive, run, *it)).transpose()?.flatten();
+            let corrected =
+                corrected.map(|corrected| correct(archive, run, *corrected)).transpose()?.flatten();
             Ok(Command::Fork { run, at, by, corrected, past })
         }
         other => Ok(other),
@@ -59,11 +61,11 @@ fn past(run: RunId, at: &ForkAt, history: &[(Seq, Event)]) -> Result<Past, Refus
         return Err(Refusal::NoRun(run));
     }
     let count = match at {
-        ForkAt::Seq(seq) => history.partition_point(|(it, _)| it <= seq),
+        ForkAt::Seq(seq) => history.partition_point(|(value, _)| value <= seq),
         ForkAt::Step(id) => {
             let mut board = Board::default();
             history.iter().for_each(|(seq, event)| board.apply(*seq, event));
-            let step = board.run(run).and_then(|it| it.find(id)).ok_or(Refusal::NoStep(run))?;
+            let step = board.run(run).and_then(|run| run.find(id)).ok_or(Refusal::NoStep(run))?;
             let began = history.iter().position(|(_, event)| event.fact.step() == Some(step));
             began.ok_or_else(|| {
                 refused(format!(

@@ -63,8 +63,8 @@ pub(super) async fn equipped<'a>(
 ) -> Option<Result<(Launch, HandedOver<'a>), String>> {
     let known = async {
         // A token counts while its call is seen to run: also by whoever asks at once.
-        drop(boards.wait_for(|it| it.trouble.is_some() || it.board.is_running(attempt)).await);
-        reach.wait_for(|it| !matches!(it, Reached::Unsaid)).await.ok().map(|it| it.clone())
+        drop(boards.wait_for(|boards| boards.trouble.is_some() || boards.board.is_running(attempt)).await);
+        reach.wait_for(|reach| !matches!(reach, Reached::Unsaid)).await.ok().map(|value| value.clone())
     };
     let known = tokio::select! {
         biased;

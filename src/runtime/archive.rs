@@ -158,11 +158,11 @@ impl Archive {
         let limit = limit.min(PAGE_EVENTS_MAX) as usize;
         let mut left = PAGE_BYTES_MAX;
         let linked = self.with_reader(|reader| linked(reader, Seq(after.0.saturating_add(1)), limit))?;
-        let fitting = linked.into_iter().enumerate().map_while(|(index, it)| {
-            let size = size(&it.event);
+        let fitting = linked.into_iter().enumerate().map_while(|(index, item)| {
+            let size = size(&item.event);
             let fits = index == 0 || size <= left;
             left = left.saturating_sub(size);
-            let Linked { seq, event, prev, hash, holds } = it;
+            let Linked { seq, event, prev, hash, holds } = item;
             fits.then_some(Record { seq, event, prev, hash, holds })
         });
         Ok(Page::Records(fitting.collect()))
@@ -171,7 +171,7 @@ impl Archive {
     fn chain(&self) -> Result<Page, String> {
         self.with_reader(|reader| {
             Ok(match verify(reader, Seq(1)) {
-                Ok(it) => Page::Chain { records: it.records, head: it.head, broken: None },
+                Ok(verified) => Page::Chain { records: verified.records, head: verified.head, broken: None },
                 Err(broken) => {
                     let last = Seq(broken.seq.0.saturating_sub(1));
                     let why = Some(format!("{}: {}", broken.seq, broken.kind));

@@ -11,6 +11,6 @@ pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S:
 /// Reads each character as the byte of the same number.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let byte = |it| u8::try_from(it).map_err(|_| D::Error::custom("a character that is no byte"));
+    let byte = |c| u8::try_from(c).map_err(|_| D::Error::custom("a character that is no byte"));
     text.chars().map(byte).collect()
 }

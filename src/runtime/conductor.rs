@@ -84,15 +84,15 @@ impl Conductor {
     /// The run that is to be changed, or asked about, when only its summary was kept here: `recall` it first.
     pub fn lacks(&self, run: Option<RunId>) -> Option<RunId> {
         let kept = |run: &RunId| self.world.knows(*run) && self.board.run(*run).is_some();
-        run.filter(|it| self.board.summary(*it).is_some() && !kept(it))
+        run.filter(|run| self.board.summary(*run).is_some() && !kept(run))
     }
 
     /// Takes back a run that came to rest long ago, from all its events. Values that outlive runs stay as they are now.
     pub fn recall(&mut self, run: RunId, events: &[(Seq, Event)]) {
-        let outlives = |it: &ScopeEvent| match it {
+        let outlives = |event: &ScopeEvent| match event {
             ScopeEvent::Set { scope, .. } | ScopeEvent::Removed { scope, .. } => *scope != Scope::Run,
         };
-        let shared = |event: &Event| matches!(&event.fact, Fact::Scope(_, it) if outlives(it));
+        let shared = |event: &Event| matches!(&event.fact, Fact::Scope(_, event) if outlives(event));
         let mut past = Board::default();
         let known = self.world.knows(run);
         for (seq, event) in events.iter().filter(|(seq, _)| *seq <= self.seq) {
@@ -104,8 +104,8 @@ impl Conductor {
         // Those who were asked then are known here, where the whole log was folded.
         self.board
             .gates()
-            .filter(|it| !known && it.run == run)
-            .for_each(|it| self.world.recall_people(it.law()));
+            .filter(|gate| !known && gate.run == run)
+            .for_each(|gate| self.world.recall_people(gate.law()));
         if let Some(whole) = past.run(run) {
             Arc::make_mut(&mut self.board).remember(Arc::clone(whole));
         }
@@ -183,7 +183,7 @@ impl Conductor {
     fn decide(&mut self, command: Command, now: Timestamp, events: &mut Vec<Event>) -> Answer {
         let start = events.len();
         let run = match &command {
-            Command::Launch(it) => self.world.made_for(it, now),
+            Command::Launch(launching) => self.world.made_for(launching, now),
             other => run_of(other),
         };
         let gate = gate_of(&command);

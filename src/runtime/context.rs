@@ -149,9 +149,10 @@ impl Contexts {
         self.counts.entries += 1;
         self.counts.bytes += kept.text.len() as u64;
         self.kept.insert(key, kept);
-        self.forget_all(|it| now.since(it.made_at) >= CONTEXT_KEPT);
+        self.forget_all(|kept| now.since(kept.made_at) >= CONTEXT_KEPT);
         while self.counts.bytes > room || self.kept.len() > CONTEXT_CACHE_ENTRIES_MAX {
-            let Some(oldest) = self.kept.iter().min_by_key(|it| it.1.used).map(|it| it.0.clone()) else {
+            let Some(oldest) = self.kept.iter().min_by_key(|entry| entry.1.used).map(|entry| entry.0.clone())
+            else {
                 return;
             };
             self.forget(&oldest);
@@ -161,22 +162,23 @@ impl Contexts {
     /// From now on these are the files, as they were at that moment; what was made of others is forgotten. Returns the list that is used.
     fn look_at(&mut self, now: Timestamp, project: Project) -> Arc<Project> {
         self.walk_again = false;
-        let known = self.structure.take().map(|it| it.1).filter(|it| **it == project);
+        let known = self.structure.take().map(|structure| structure.1).filter(|other| **other == project);
         let project = known.unwrap_or_else(|| Arc::new(project));
         self.structure = Some((now, Arc::clone(&project)));
-        self.forget_all(|it| !Arc::ptr_eq(&it.project, &project));
+        self.forget_all(|kept| !Arc::ptr_eq(&kept.project, &project));
         project
     }
 
     fn forget_all(&mut self, is_over: impl Fn(&Kept) -> bool) {
-        let keys: Vec<Key> = self.kept.iter().filter(|it| is_over(it.1)).map(|it| it.0.clone()).collect();
+        let keys: Vec<Key> =
+            self.kept.iter().filter(|entry| is_over(entry.1)).map(|entry| entry.0.clone()).collect();
         for key in keys {
             self.forget(&key);
         }
     }
 
     fn forget(&mut self, key: &Key) -> u64 {
-        let bytes = self.kept.remove(key).map_or(0, |it| it.text.len() as u64);
+        let bytes = self.kept.remove(key).map_or(0, |kept| kept.text.len() as u64);
         if bytes > 0 {
             self.counts.entries -= 1;
             self.counts.bytes -= bytes;
@@ -198,7 +200,7 @@ impl Archive {
             ..query.clone()
         };
         let key: Key = (query.issue.clone(), query.agent_type.clone(), query.bytes_max);
-        let last = self.results_about(&query, 1)?.first().map(|it| it.0);
+        let last = self.results_about(&query, 1)?.first().map(|pair| pair.0);
         let known = {
             let mut contexts = locked(self.contexts());
             contexts.uses += 1;
@@ -206,10 +208,10 @@ impl Archive {
             contexts
                 .kept
                 .get_mut(&key)
-                .filter(|it| it.last == last && now.since(it.made_at) < CONTEXT_KEPT)
-                .map(|it| {
-                    it.used = uses;
-                    (Arc::clone(&it.text), Arc::clone(&it.project))
+                .filter(|kept| kept.last == last && now.since(kept.made_at) < CONTEXT_KEPT)
+                .map(|kept| {
+                    kept.used = uses;
+                    (Arc::clone(&kept.text), Arc::clone(&kept.project))
                 })
         };
         if let Some((text, project)) = known
@@ -252,7 +254,7 @@ impl Archive {
 
     fn results_about(&self, query: &ContextQuery, limit: u32) -> Result<Vec<(Seq, Event)>, NoContext> {
         let query = LibraryQuery { issue: Some(query.issue.clone()), limit, ..LibraryQuery::default() };
-        self.find_in_library(&query).map(|it| it.0).map_err(NoContext::Failed)
+        self.find_in_library(&query).map(|pair| pair.0).map_err(NoContext::Failed)
     }
 
     fn build(
@@ -276,10 +278,11 @@ impl Archive {
         let masker =
             self.secrets().masker().map_err(|why| NoContext::Failed(format!("could not mask: {why}")))?;
         let metric = |name: &str| {
-            let mut found = results.iter().map(|it| &it.2["metrics"][name]).filter(|it| !it.is_null());
+            let mut found =
+                results.iter().map(|result| &result.2["metrics"][name]).filter(|metric| !metric.is_null());
             found.next().cloned()
         };
-        let build_status = metric("build_status").and_then(|it| it.as_str().map(str::to_owned));
+        let build_status = metric("build_status").and_then(|metric| metric.as_str().map(str::to_owned));
         let wish = ContextWish {
             issue: &query.issue,
             agent_type: &query.agent_type,
@@ -312,10 +315,13 @@ impl Archive {
 /// The part of a result that is for other agents: each decision, else the outcome.
 fn outputs(event: &Event, result: &AgentResult, body: &Value) -> Vec<AgentOutput> {
     let texts = |value: &Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+        value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     };
     let files = || -> Vec<String> {
-        ["files_created", "files_modified", "files_deleted"].iter().flat_map(|it| texts(&body[*it])).collect()
+        ["files_created", "files_modified", "files_deleted"]
+            .iter()
+            .flat_map(|key| texts(&body[*key]))
+            .collect()
     };
     let short = |text: &str| cuelight_base::shorten(text, DECISION_CHARS);
     let one = |decision: &str, rationale: Option<&str>, files_affected: Vec<String>| AgentOutput {
@@ -326,15 +332,16 @@ fn outputs(event: &Event, result: &AgentResult, body: &Value) -> Vec<AgentOutput
         rationale: rationale.map(short),
         files_affected,
     };
-    let decisions = body["decisions"].as_array().into_iter().flatten().filter_map(|it| match it {
-        Value::String(text) => Some(one(text, None, files())),
-        Value::Object(_) => {
-            let named = texts(&it["files_affected"]);
-            let named = if named.is_empty() { files() } else { named };
-            Some(one(it["decision"].as_str()?, it["rationale"].as_str(), named))
-        }
-        _ => None,
-    });
+    let decisions =
+        body["decisions"].as_array().into_iter().flatten().filter_map(|decision| match decision {
+            Value::String(text) => Some(one(text, None, files())),
+            Value::Object(_) => {
+                let named = texts(&decision["files_affected"]);
+                let named = if named.is_empty() { files() } else { named };
+                Some(one(decision["decision"].as_str()?, decision["rationale"].as_str(), named))
+            }
+            _ => None,
+        });
     let decisions: Vec<AgentOutput> = decisions.collect();
     if !decisions.is_empty() {
         return decisions;
@@ -404,8 +411,8 @@ impl LocalDesk {
     pub fn forget_contexts(&self, issue: &str) -> (u64, u64) {
         let mut contexts = locked(self.archive.contexts());
         contexts.walk_again = true;
-        let keys: Vec<Key> = contexts.kept.keys().filter(|it| it.0 == issue).cloned().collect();
-        let bytes = keys.iter().map(|it| contexts.forget(it)).sum();
+        let keys: Vec<Key> = contexts.kept.keys().filter(|key| key.0 == issue).cloned().collect();
+        let bytes = keys.iter().map(|key| contexts.forget(key)).sum();
         (keys.len() as u64, bytes)
     }
 

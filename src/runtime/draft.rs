@@ -18,8 +18,8 @@ pub struct Draft {
 impl Draft {
     /// A value that becomes an input of about this name; what refers to it.
     pub fn given(&mut self, name: &str, value: impl Into<Value>) -> String {
-        let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
-        let begins = name.starts_with(|it: char| it.is_ascii_alphabetic());
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
         let before = if begins { "" } else { "x" };
         let plain: String = before.chars().chain(name.chars().map(plain).take(NAME_CHARS_MAX)).collect();
         let mut key = plain.clone();
@@ -59,20 +59,20 @@ impl Draft {
 
     /// The text of the workflow, and the values of its inputs.
     pub fn finish(self, name: &str, steps: &Value) -> (String, ValueMap) {
-        let kind = |it: &Value| if it.is_null() { "any" } else { type_name(it) };
+        let kind = |value: &Value| if value.is_null() { "any" } else { type_name(value) };
         let inputs: Map<String, Value> =
-            self.values.iter().map(|(name, it)| (name.clone(), kind(it).into())).collect();
+            self.values.iter().map(|(name, value)| (name.clone(), kind(value).into())).collect();
         (as_yaml(&json!({"name": name, "inputs": inputs, "steps": steps})), self.values)
     }
 }
 
 /// JSON, in which what YAML does not take as it is (its 5.1), or takes for the end of a line, is written by its number.
 pub fn as_yaml(value: &Value) -> String {
-    let spelled = |it: char| match it {
+    let spelled = |c: char| match c {
         '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-            format!("\\u{:04x}", u32::from(it))
+            format!("\\u{:04x}", u32::from(c))
         }
-        it => it.to_string(),
+        text => text.to_string(),
     };
     value.to_string().chars().map(spelled).collect()
 }

@@ -120,7 +120,7 @@ impl<C: Clock> Effects<C> {
     fn end(&mut self, run: RunId, step: Option<StepIx>) {
         let first = AttemptId { run, step: step.unwrap_or(StepIx(0)), number: 0 };
         let last = AttemptId { run, step: step.unwrap_or(StepIx(u32::MAX)), number: u32::MAX };
-        for (purpose, cancel) in self.calls.range(first..=last).map(|(_, it)| it) {
+        for (purpose, cancel) in self.calls.range(first..=last).map(|(_, call)| call) {
             if *purpose != Purpose::Undo {
                 cancel.cancel();
             }
@@ -244,7 +244,8 @@ impl<C: Clock> Shared<C> {
         let (Some(guards), Some(Begun { launch, in_tree })) = (&self.guards, begun) else {
             return Came::Lost("nobody remembers it: a fault of cuelight".to_owned());
         };
-        let guarded = guards.attach(&attempt.to_string(), cancel, |it| self.show(attempt, it)).await;
+        let guarded =
+            guards.attach(&attempt.to_string(), cancel, |progress| self.show(attempt, progress)).await;
         match guarded {
             Guarded::Ended(answer, ran_for) => {
                 let ran_for = ran_for.unwrap_or_default();
@@ -266,7 +267,7 @@ impl<C: Clock> Shared<C> {
         bound: Option<Box<Facts>>,
         cancel: &CancellationToken,
     ) -> Came {
-        let in_tree = bound.as_ref().is_some_and(|it| it.tree().is_some());
+        let in_tree = bound.as_ref().is_some_and(|bound| bound.tree().is_some());
         let came = self.make_call(attempt, launch, effect_key, bound, cancel).await;
         if in_tree && matches!(came, Came::Ended(_)) {
             self.remove_tree_of(attempt).await;
@@ -310,7 +311,7 @@ impl<C: Clock> Shared<C> {
                 Some(Ok(equipped)) => own = Some(equipped),
             }
         }
-        let launch = own.as_ref().map_or(launch, |it| &it.0);
+        let launch = own.as_ref().map_or(launch, |entry| &entry.0);
         // Whoever slept through a take-over begins nothing that the other engine may have begun.
         if cancel.is_cancelled() || !self.keep.is_ours() {
             return Came::ended(never_started());
@@ -326,24 +327,24 @@ impl<C: Clock> Shared<C> {
         };
         let start = self.clock.uptime();
         let tell = |progress: Progress<'_>| self.show(attempt, progress);
-        let answer = if launch.http.is_some() && launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) {
+        let answer = if launch.http.is_some() && launch.tool.as_ref().is_some_and(|tool| tool.mcp.is_some()) {
             run_mcp(&self.host, launch, &call, cancel, tell).await
         } else if launch.http.is_some() {
             run_http(&self.host, launch, &call, cancel, tell).await
         } else if launch.model.is_some() {
             run_model(&self.host, launch, &call, cancel, tell).await
         } else if let Some(guards) = self.guards.as_ref().filter(|_| launch.is_process()) {
-            let executes = opened.as_ref().map(|(program, it)| (program.clone(), it.files().to_vec()));
+            let executes = opened.as_ref().map(|(program, value)| (program.clone(), value.files().to_vec()));
             match guards.run(&self.host, launch, executes, &call, cancel, tell).await {
                 Guarded::Ended(answer, _) => *answer,
                 // Between our look and the guard's somebody has written to it: what is bound says what it was.
                 Guarded::Changed(files) => {
-                    let of = |files| Vec::from_iter(opened.as_ref().map(|it| (it.0.clone(), files)));
-                    let is_compared = |it: &&Executed| call.tree.is_none() || !it.path.ends_with('/');
+                    let of = |files| Vec::from_iter(opened.as_ref().map(|entry| (entry.0.clone(), files)));
+                    let is_compared = |file: &&Executed| call.tree.is_none() || !file.path.ends_with('/');
                     let now = of(files.iter().filter(is_compared).map(fact).collect());
                     let before =
-                        of(opened.iter().flat_map(|it| executed(&it.1, call.tree.is_some())).collect());
-                    let now = Facts { programs: now, ..bound.map(|it| *it).unwrap_or_default() };
+                        of(opened.iter().flat_map(|entry| executed(&entry.1, call.tree.is_some())).collect());
+                    let now = Facts { programs: now, ..bound.map(|bound| *bound).unwrap_or_default() };
                     let before = Facts { programs: before, ..now.clone() };
                     return Came::ended(not_as_approved(before.changed_in(&now)));
                 }
@@ -351,7 +352,7 @@ impl<C: Clock> Shared<C> {
                 Guarded::HandedOver => return Came::HandedOver,
             }
         } else if launch.is_process() {
-            run_process(&self.host, launch, opened.as_ref().map(|it| &it.1), &call, cancel, tell).await
+            run_process(&self.host, launch, opened.as_ref().map(|entry| &entry.1), &call, cancel, tell).await
         } else {
             self.built_in(launch, call.tree.clone(), cancel).await
         };
@@ -399,9 +400,9 @@ impl<C: Clock> Shared<C> {
     pub(super) async fn tidy(&self, in_flight: &InFlight) {
         let calls: BTreeSet<String> = in_flight.keys().map(ToString::to_string).collect();
         let board = self.traced.1.borrow().board.clone();
-        let open: BTreeSet<String> = board.open_runs().map(|it| it.id().to_string()).collect();
+        let open: BTreeSet<String> = board.open_runs().map(|run| run.id().to_string()).collect();
         let keep = self.keep.clone();
-        let tidy = move || keep.tidy(|it| calls.contains(it), |it| open.contains(it));
+        let tidy = move || keep.tidy(|text| calls.contains(text), |text| open.contains(text));
         drop(self.tasks.spawn_blocking(tidy).await);
     }
 
@@ -418,7 +419,7 @@ impl<C: Clock> Shared<C> {
             let work = AssertUnwindSafe(|| run_built_in(&shared.host, &asked, tree.as_deref(), &its_stop));
             catch_unwind(work).ok()
         });
-        attend_built_in(launch, work.map(|it| it.ok().flatten()), cancel, &stop).await
+        attend_built_in(launch, work.map(|work| work.ok().flatten()), cancel, &stop).await
     }
 
     /// Copies what a step leaves before the next step changes it. Patterns count from its working directory.
@@ -436,11 +437,11 @@ impl<C: Clock> Shared<C> {
                 "the captured workspace in which it ran is gone, and its artifacts with it".to_owned()
             );
         }
-        let dir = launch.dir.as_ref().map_or_else(|| root.to_owned(), |it| root.join(it));
+        let dir = launch.dir.as_ref().map_or_else(|| root.to_owned(), |dir| root.join(dir));
         let attempt_dir = self.keep.attempt_dir(attempt);
         let found = collect_artifacts(&dir, &launch.artifacts, &attempt_dir, ARTIFACT_BYTES_MAX)?;
         let masker = self.host.masker(launch)?;
-        for path in found.iter().map(|it| it.path.to_string_lossy()) {
+        for path in found.iter().map(|artifact| artifact.path.to_string_lossy()) {
             // The log keeps names for good.
             let masked = masker.mask(&path);
             if masked != path {
@@ -451,10 +452,10 @@ impl<C: Clock> Shared<C> {
         }
         Ok(found
             .into_iter()
-            .map(|it| FileFact {
-                path: it.path.to_string_lossy().into_owned(),
-                digest: Some(it.digest),
-                bytes: it.bytes,
+            .map(|artifact| FileFact {
+                path: artifact.path.to_string_lossy().into_owned(),
+                digest: Some(artifact.digest),
+                bytes: artifact.bytes,
                 problem: None,
             })
             .collect())
@@ -469,7 +470,7 @@ impl<C: Clock> Shared<C> {
         patterns: Vec<Vec<String>>,
         programs: Vec<Program>,
     ) -> Facts {
-        let Some(tree) = programs.iter().find_map(|it| it.tree.clone()) else {
+        let Some(tree) = programs.iter().find_map(|program| program.tree.clone()) else {
             return self.look_in(None, files, patterns, programs, &[]);
         };
         let number = self.looks.fetch_add(1, Ordering::Relaxed);
@@ -542,7 +543,7 @@ impl<C: Clock> Shared<C> {
         if let Some((place, digest)) = place.zip(bound.tree_digest())
             && let Err(now) = lay_out_tree(&self.keep.snapshots(attempt.run), digest, place)
         {
-            let what = bound.tree().and_then(|it| it.1.first()).map(|it| it.path.clone());
+            let what = bound.tree().and_then(|tree| tree.1.first()).map(|fact| fact.path.clone());
             let changed = Changed { what: what.unwrap_or_default(), before: digest.to_string(), now };
             return (vec![changed], None);
         }
@@ -565,14 +566,15 @@ impl<C: Clock> Shared<C> {
             }
         };
         let files = bound.files.iter().map(hash).collect();
-        let patterns = bound.hashes.iter().map(|it| it.0.clone()).collect();
-        let calls = bound.programs.iter().filter(|it| it.0.tree.is_none());
-        let open = |it: &(Program, Vec<FileFact>)| (it.0.clone(), self.host.open(&it.0, tree));
+        let patterns = bound.hashes.iter().map(|hash| hash.0.clone()).collect();
+        let calls = bound.programs.iter().filter(|program| program.0.tree.is_none());
+        let open = |call: &(Program, Vec<FileFact>)| (call.0.clone(), self.host.open(&call.0, tree));
         let opened: Vec<(Program, Executable)> = calls.map(open).collect();
-        let programs = opened.iter().map(|it| (it.0.clone(), executed(&it.1, tree.is_some()))).collect();
+        let programs =
+            opened.iter().map(|pair| (pair.0.clone(), executed(&pair.1, tree.is_some()))).collect();
         let now = Facts { files, programs, ..self.look_in(tree, Vec::new(), patterns, Vec::new(), &[]) };
         let mut changed = bound.changed_in(&now);
-        changed.retain(|it| tree.is_none() || !it.what.ends_with('/'));
+        changed.retain(|changed| tree.is_none() || !changed.what.ends_with('/'));
         (changed, opened.into_iter().next())
     }
 
@@ -619,9 +621,9 @@ fn unread(files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>
     let fault = "could not be read: a fault of cuelight";
     let problem = Some(fault.to_owned());
     let fact = |path| FileFact { path, digest: None, bytes: 0, problem: problem.clone() };
-    let unhashed = patterns.iter().map(|it| (it.clone(), fault.to_owned())).collect();
+    let unhashed = patterns.iter().map(|pattern| (pattern.clone(), fault.to_owned())).collect();
     let hash = |arguments| (arguments, String::new());
-    let executed = |it: Program| (it.clone(), vec![fact(it.word)]);
+    let executed = |program: Program| (program.clone(), vec![fact(program.word)]);
     Facts {
         files: files.into_iter().map(fact).collect(),
         hashes: patterns.into_iter().map(hash).collect(),
@@ -633,15 +635,20 @@ fn unread(files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>
 /// The files that a call executes, as the engine knows files. A directory of a captured workspace is another one each
 /// time, and data in it is bound with all the rest.
 fn executed(of: &Executable, in_tree: bool) -> Vec<FileFact> {
-    let is_of_tree = |it: &Executed| {
-        let is_data = it.problem.as_deref() == Some(NOT_BOUND) && !it.path.starts_with('/');
-        is_data || it.path.ends_with('/')
+    let is_of_tree = |file: &Executed| {
+        let is_data = file.problem.as_deref() == Some(NOT_BOUND) && !file.path.starts_with('/');
+        is_data || file.path.ends_with('/')
     };
-    of.files().iter().filter(|it| !in_tree || !is_of_tree(it)).map(fact).collect()
+    of.files().iter().filter(|file| !in_tree || !is_of_tree(file)).map(fact).collect()
 }
 
-fn fact(it: &Executed) -> FileFact {
-    FileFact { path: it.path.clone(), digest: it.digest, bytes: it.bytes, problem: it.problem.clone() }
+fn fact(executed: &Executed) -> FileFact {
+    FileFact {
+        path: executed.path.clone(),
+        digest: executed.digest,
+        bytes: executed.bytes,
+        problem: executed.problem.clone(),
+    }
 }
 
 /// Nothing was started: it is not what people agreed to.

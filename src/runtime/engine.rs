@@ -99,7 +99,7 @@ impl Engine {
         let Opened { owner, journal, epoch, conductor, archive, in_flight } =
             opened.expect("opening does not panic")?;
         let by = setup.actor.clone();
-        let taken = taking.map(|it| Box::new(TakeOver { by, reason: it.reason, from: it.from }));
+        let taken = taking.map(|taking| Box::new(TakeOver { by, reason: taking.reason, from: taking.from }));
         let owner = Arc::new(owner);
         let journal = Arc::new(journal);
         let secrets = Arc::new(setup.secrets);
@@ -123,7 +123,7 @@ impl Engine {
                     spawn: Arc::new(move |work| drop(spawner.spawn(work))),
                     news: news.clone(),
                 });
-                let failed = |it| StoreError::io("use", &root.join(".cuelight/guard"), &it);
+                let failed = |error| StoreError::io("use", &root.join(".cuelight/guard"), &error);
                 let (guards, past) = guards.map_err(failed)?;
                 (Some(Arc::new(guards)), Some(past))
             }
@@ -284,9 +284,10 @@ fn trouble_of(news: &GuardNews) -> Option<Trouble> {
              `kill -CONT {pid}` lets it go on"
         )));
     }
-    let all: Vec<&Stray> = news.strays.values().flat_map(|it| &it.named).collect();
-    let count = all.len() + news.strays.values().map(|it| it.more).sum::<usize>();
-    let named = all.iter().take(STRAYS_NAMED).map(|it| format!("{} ({})", safe_text(&it.name), it.pid));
+    let all: Vec<&Stray> = news.strays.values().flat_map(|stray| &stray.named).collect();
+    let count = all.len() + news.strays.values().map(|stray| stray.more).sum::<usize>();
+    let named =
+        all.iter().take(STRAYS_NAMED).map(|stray| format!("{} ({})", safe_text(&stray.name), stray.pid));
     let mut named: Vec<String> = named.collect();
     if count > named.len() {
         named.push(format!("{} more", count - named.len()));
@@ -328,8 +329,9 @@ async fn found(
     in_flight: InFlight,
 ) -> Vec<(AttemptId, Found)> {
     shared.tidy(&in_flight).await;
-    let processes = in_flight.iter().filter(|it| it.1.launch.is_process());
-    let names: BTreeMap<String, AttemptId> = processes.map(|it| (it.0.to_string(), *it.0)).collect();
+    let processes = in_flight.iter().filter(|entry| entry.1.launch.is_process());
+    let names: BTreeMap<String, AttemptId> =
+        processes.map(|process| (process.0.to_string(), *process.0)).collect();
     let (Some(guards), Some(past)) = (&shared.guards, past) else {
         if !in_flight.is_empty() {
             // What cannot be ended belongs to another user by now; the engine asks a person where it matters.
@@ -369,7 +371,7 @@ struct Taking {
 
 fn open(workspace: &Workspace, tasks: &Tasks, taking: Option<&Taking>) -> Result<Opened, OwnerError> {
     let mut owner = match taking {
-        Some(it) => Owner::take_over(workspace, it.from)?,
+        Some(taking) => Owner::take_over(workspace, taking.from)?,
         None => Owner::take(workspace)?,
     };
     let archive = Archive::new(workspace.clone(), tasks.clone());
@@ -393,11 +395,11 @@ fn open(workspace: &Workspace, tasks: &Tasks, taking: Option<&Taking>) -> Result
 }
 
 fn follow(in_flight: &mut InFlight, event: &Event) {
-    let Fact::Attempt(run, step, number, it) = &event.fact else { return };
+    let Fact::Attempt(run, step, number, event) = &event.fact else { return };
     let attempt = AttemptId { run: *run, step: *step, number: *number };
-    match it {
+    match event {
         AttemptEvent::Started { launch, bound, .. } => {
-            let in_tree = bound.as_ref().is_some_and(|it| it.tree().is_some());
+            let in_tree = bound.as_ref().is_some_and(|bound| bound.tree().is_some());
             in_flight.insert(attempt, Begun { launch: launch.clone(), in_tree });
         }
         AttemptEvent::Adopted { .. } => {}

@@ -28,7 +28,7 @@ impl Keep {
     /// workspace: programs that search parent directories would otherwise find the workspace's files.
     pub fn new(workspace: Workspace, trees: Option<&Path>, journal: Arc<Journal>, owner: Arc<Owner>) -> Self {
         let place = sha256("cuelight-place-v1", &[workspace.root().as_os_str().as_bytes()]);
-        let trees = trees.map_or_else(|| workspace.trees(), |it| it.join(place.to_string()));
+        let trees = trees.map_or_else(|| workspace.trees(), |trees| trees.join(place.to_string()));
         Self { workspace, trees, journal, owner }
     }
 
@@ -93,7 +93,7 @@ impl JournalPort for Log {
 
     async fn history(&mut self, run: RunId) -> Result<Vec<(Seq, Event)>, String> {
         let archive = self.archive.clone();
-        let read = self.tasks.spawn_blocking(move || archive.history(run).map_err(|it| it.to_string()));
+        let read = self.tasks.spawn_blocking(move || archive.history(run).map_err(|error| error.to_string()));
         read.await.unwrap_or_else(|_| Err("could not read the log: a fault of cuelight".to_owned()))
     }
 

@@ -45,7 +45,7 @@ pub(super) fn prepare_again(
         given.words.iter().map(|(name, text)| InputText { name: name.clone(), text: text.clone() }).collect();
     let path = given.file.as_ref().unwrap_or(&before.file);
     let plan = prepare_with(&Source::Path(path.clone()), workspace, secrets, |workflow| {
-        let asked = |name: &String| workflow.inputs.iter().any(|it| it.name.value == *name);
+        let asked = |name: &String| workflow.inputs.iter().any(|input| input.name.value == *name);
         let values = before.inputs.iter().filter(|(name, _)| asked(name));
         let values: ValueMap = values.map(|(name, value)| (name.clone(), value.clone())).collect();
         inputs(workflow, &words, &values)
@@ -96,8 +96,8 @@ fn prepare_with(
     }
     let spawned = match source {
         Source::Agent { agent, given, .. } => {
-            let starts = plan.steps.iter().filter_map(|it| plan.tool(it.work.tool()?));
-            let unfit: Vec<String> = starts.filter_map(|it| it.takes(given).err()).collect();
+            let starts = plan.steps.iter().filter_map(|step| plan.tool(step.work.tool()?));
+            let unfit: Vec<String> = starts.filter_map(|tool| tool.takes(given).err()).collect();
             if !unfit.is_empty() {
                 return Err(whole(name, &unfit));
             }
@@ -110,8 +110,8 @@ fn prepare_with(
 
 /// Steps that could not be given what they are sure to need: keys of models, and secrets.
 fn lacking(plan: &Plan, secrets: &SecretStore) -> Vec<(String, String)> {
-    let mut lacking = plan.without_key(&|it| secrets.has(it));
-    lacking.extend(plan.without_secret(&|it| secrets.trouble(it)));
+    let mut lacking = plan.without_key(&|text| secrets.has(text));
+    lacking.extend(plan.without_secret(&|text| secrets.trouble(text)));
     lacking
 }
 
@@ -124,7 +124,7 @@ pub(super) fn offer(
     words: &[InputText],
 ) -> Offer {
     let root = workspace.root();
-    let below = |it: &PathBuf| it.strip_prefix(root).unwrap_or(it).to_string_lossy().into_owned();
+    let below = |file: &PathBuf| file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
     let mut offer = Offer { files: files.iter().map(below).collect(), ..Offer::default() };
     if path.is_empty() {
         return offer;
@@ -139,18 +139,24 @@ pub(super) fn offer(
     };
     let (workflow, findings) = read(path, &text, &on_disk);
     let Some(workflow) = workflow else {
-        offer.problems =
-            findings.iter().map(|it| it.text(false).lines().next().unwrap_or_default().to_owned()).collect();
+        offer.problems = findings
+            .iter()
+            .map(|finding| finding.text(false).lines().next().unwrap_or_default().to_owned())
+            .collect();
         return offer;
     };
-    let given: Vec<(String, String)> = words.iter().map(|it| (it.name.clone(), it.text.clone())).collect();
+    let given: Vec<(String, String)> =
+        words.iter().map(|word| (word.name.clone(), word.text.clone())).collect();
     let lowered = check_input_texts(&workflow, &given).and_then(|inputs| lower(&workflow, inputs));
     offer.problems = match lowered {
         // The form says itself that it could not be started.
         Ok(plan) => {
-            let mut unmet: Vec<String> = lacking(&plan, secrets).into_iter().map(|it| it.1).collect();
+            let mut unmet: Vec<String> = lacking(&plan, secrets).into_iter().map(|pair| pair.1).collect();
             unmet.extend(plan.refused_by(&machine(workspace)));
-            unmet.iter().map(|it| it.strip_prefix("could not start: ").unwrap_or(it).to_owned()).collect()
+            unmet
+                .iter()
+                .map(|text| text.strip_prefix("could not start: ").unwrap_or(text).to_owned())
+                .collect()
         }
         Err(problems) => problems,
     };
@@ -175,23 +181,23 @@ pub fn machine(workspace: &Workspace) -> Machine {
 pub(super) fn agents(workspace: &Workspace) -> AgentsAbout {
     let files = OnDisk::of(workspace);
     let registry = Registry::of_agents(&files.agents());
-    let about = |it: &Arc<Tool>| AgentAbout {
-        id: it.id(),
-        description: it.description.clone(),
-        capabilities: it.capabilities.clone(),
-        claim: it.body == ToolBody::Claim,
-        heartbeat: it.agent.as_ref().and_then(|it| it.heartbeat),
-        effect: it.effect.word().to_owned(),
-        risk: it.risk.word().to_owned(),
-        cost_micro_usd: it.cost_micro_usd,
-        origin: it.origin.clone(),
+    let about = |tool: &Arc<Tool>| AgentAbout {
+        id: tool.id(),
+        description: tool.description.clone(),
+        capabilities: tool.capabilities.clone(),
+        claim: tool.body == ToolBody::Claim,
+        heartbeat: tool.agent.as_ref().and_then(|agent| agent.heartbeat),
+        effect: tool.effect.word().to_owned(),
+        risk: tool.risk.word().to_owned(),
+        cost_micro_usd: tool.cost_micro_usd,
+        origin: tool.origin.clone(),
     };
     let mut problems: Vec<(String, String)> = Vec::new();
-    for it in registry.problems().iter().filter(|it| it.is_error()) {
-        let said = format!("{}:{} {}", it.line, it.column, it.message);
-        match problems.last_mut().filter(|last| last.0 == it.file) {
+    for problem in registry.problems().iter().filter(|problem| problem.is_error()) {
+        let said = format!("{}:{} {}", problem.line, problem.column, problem.message);
+        match problems.last_mut().filter(|last| last.0 == problem.file) {
             Some((_, all)) => *all = format!("{all}; {said}"),
-            None => problems.push((it.file.clone(), said)),
+            None => problems.push((problem.file.clone(), said)),
         }
     }
     AgentsAbout { agents: registry.all().map(about).collect(), problems }
@@ -227,12 +233,12 @@ fn inputs(workflow: &Workflow, words: &[InputText], values: &ValueMap) -> Result
     if words.is_empty() {
         return check_inputs(workflow, values);
     }
-    let is_word = |name: &str| words.iter().any(|it| it.name == name);
+    let is_word = |name: &str| words.iter().any(|word| word.name == name);
     let values = values.iter().filter(|(name, _)| !is_word(name)).map(|(name, value)| {
         let text = value.as_str().map_or_else(|| Value::to_string(value), str::to_owned);
         (name.clone(), text)
     });
-    let words = words.iter().map(|it| (it.name.clone(), it.text.clone()));
+    let words = words.iter().map(|word| (word.name.clone(), word.text.clone()));
     check_input_texts(workflow, &values.chain(words).collect::<Vec<_>>())
 }
 
@@ -241,11 +247,11 @@ fn whole(file: &str, problems: &[String]) -> Reply {
 }
 
 fn of_file(file: &str, problems: &[String]) -> Vec<Diagnostic> {
-    problems.iter().map(|it| Diagnostic::whole_file("run", file, it.as_str())).collect()
+    problems.iter().map(|problem| Diagnostic::whole_file("run", file, problem.as_str())).collect()
 }
 
 fn invalid(findings: &[Diagnostic]) -> Reply {
-    let mut report: String = findings.iter().map(|it| it.text(false)).collect();
+    let mut report: String = findings.iter().map(|finding| finding.text(false)).collect();
     report.push_str(&summary(findings));
     Reply::Invalid { report, findings: Value::Array(findings.iter().map(Diagnostic::json).collect()) }
 }
@@ -284,8 +290,8 @@ impl<'a> OnDisk<'a> {
     fn digest(&self, plan: &Plan) -> Digest {
         let read = self.read.borrow();
         let files = read.iter().map(|(name, hash)| (name.as_str(), hash));
-        let tools = plan.tools.iter().map(|it| (it.name.as_str(), &it.definition));
-        let models = plan.models.iter().map(|it| (it.name.as_str(), &it.definition));
+        let tools = plan.tools.iter().map(|tool| (tool.name.as_str(), &tool.definition));
+        let models = plan.models.iter().map(|model| (model.name.as_str(), &model.definition));
         let parts: Vec<&[u8]> = files
             .chain(tools)
             .chain(models)

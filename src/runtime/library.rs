@@ -85,7 +85,11 @@ impl LibraryQuery {
             issue: self.issue.clone(),
             agent: self.agent.clone(),
             agent_type: self.agent_type.clone(),
-            kind: self.status.map(|it| it.word()).or(self.kind.map(|it| it.word())).map(str::to_owned),
+            kind: self
+                .status
+                .map(|status| status.word())
+                .or(self.kind.map(|kind| kind.word()))
+                .map(str::to_owned),
             since: self.since,
             until: self.until,
             before: self.before,
@@ -119,7 +123,7 @@ pub(super) fn find(
     let more = found.len() > limit;
     let mut events = Vec::new();
     for seq in found.into_iter().take(limit) {
-        events.extend(reader.events(seq, 1)?.into_iter().filter(|it| it.0 == seq));
+        events.extend(reader.events(seq, 1)?.into_iter().filter(|event| event.0 == seq));
     }
     Ok((events, more))
 }
@@ -142,9 +146,9 @@ fn follow(list: &mut Catalog, reader: &Reader, now: Timestamp) -> Result<(), Sto
 
 /// The catalog entry of an event.
 fn entry(seq: Seq, event: &Event) -> Option<CatalogEntry> {
-    let Fact::Library(it) = &event.fact else { return None };
+    let Fact::Library(library_event) = &event.fact else { return None };
     let at = event.at;
-    Some(match it {
+    Some(match library_event {
         LibraryEvent::HandedIn { result, until, by } => CatalogEntry {
             seq,
             shelf: Shelf::Results.word(),
@@ -188,7 +192,7 @@ impl Blobs {
             journal.put_blob(bytes, move |result| drop(sender.send(result)));
             receiver
         };
-        receiver.await.map_err(|_| ended())?.map_err(|it| it.to_string())
+        receiver.await.map_err(|_| ended())?.map_err(|error| error.to_string())
     }
 }
 
@@ -226,12 +230,12 @@ fn harmless(knowledge: Knowledge, secrets: &SecretStore) -> Result<Knowledge, St
     let refused = |why: &str| format!("it is not kept: {why}");
     let mut texts = vec![knowledge.text.clone(), Value::Object(knowledge.metadata.clone()).to_string()];
     // In JSON a quote is written in another way, and so is what stands between quotes.
-    knowledge.metadata.values().for_each(|it| all_texts(it, &mut texts));
-    if let Some(what) = texts.iter().find_map(|it| credential_in(it)) {
+    knowledge.metadata.values().for_each(|value| all_texts(value, &mut texts));
+    if let Some(what) = texts.iter().find_map(|text| credential_in(text)) {
         return Err(refused(&format!("it seems to hold {what}; say where that is kept, and not what it is")));
     }
     let masker = secrets.masker().map_err(|why| refused(&why))?;
-    if texts.iter().any(|it| masker.mask(it) != *it) {
+    if texts.iter().any(|text| masker.mask(text) != *text) {
         return Err(refused(
             "it holds a secret of this workspace; say where that is kept, and not what it is",
         ));
@@ -242,8 +246,8 @@ fn harmless(knowledge: Knowledge, secrets: &SecretStore) -> Result<Knowledge, St
 fn all_texts(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::String(text) => out.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|it| all_texts(it, out)),
-        Value::Object(fields) => fields.values().for_each(|it| all_texts(it, out)),
+        Value::Array(items) => items.iter().for_each(|item| all_texts(item, out)),
+        Value::Object(fields) => fields.values().for_each(|field| all_texts(field, out)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -275,7 +279,7 @@ impl LocalDesk {
     pub async fn digest_of(&self, result: AgentResult) -> Option<Digest> {
         let archive = self.archive.clone();
         let work = self.tasks.work(WorkKind::Text, move || masked(result, archive.secrets())).await;
-        work.ok()?.ok().map(|it| it.0.digest)
+        work.ok()?.ok().map(|work| work.0.digest)
     }
 
     /// Why something that is known gives something away, if it does.

@@ -65,7 +65,7 @@ impl LocalDesk {
         let command = Command::DeclareTopics { topics: topics.clone() };
         // Whoever is gone needs no topics.
         drop(self.inbox.send(Inbound::Told(command)).await);
-        drop(boards.wait_for(|it| it.trouble.is_some() || it.board.topics().are(&topics)).await);
+        drop(boards.wait_for(|boards| boards.trouble.is_some() || boards.board.topics().are(&topics)).await);
     }
 
     /// Tells the engine who is who, before anybody else is let in.
@@ -74,7 +74,9 @@ impl LocalDesk {
         let mut boards = self.boards.clone();
         drop(
             boards
-                .wait_for(|it| it.trouble.is_some() || it.board.people_policy().as_ref() == Some(&policy))
+                .wait_for(|boards| {
+                    boards.trouble.is_some() || boards.board.people_policy().as_ref() == Some(&policy)
+                })
                 .await,
         );
     }
@@ -85,7 +87,7 @@ impl LocalDesk {
         // A file that cannot be read changes nothing; whoever depends on it is refused.
         let people = self.who.as_ref()?.now().ok()?.membership();
         let known = self.board().people_policy();
-        if known.map_or(people.people.is_empty(), |it| it == people.policy) {
+        if known.map_or(people.people.is_empty(), |people_policy| people_policy == people.policy) {
             return None;
         }
         let policy = people.policy.clone();
@@ -130,11 +132,11 @@ impl LocalDesk {
             let board = self.board();
             let trace = board.trace_of(gate).ok_or(Refusal::NoGate(gate))?;
             let log = name_to_sign(self.archive.workspace(), &self.id)
-                .map_err(|it| Refusal::Other(it.to_string()))?;
+                .map_err(|error| Refusal::Other(error.to_string()))?;
             // How long it was on the screen here says nothing of who signed it elsewhere.
             decision.shown_for = None;
-            let signer = now().and_then(|it| {
-                let people = it.ok_or_else(|| "nobody says here whose key is whose".to_owned())?;
+            let signer = now().and_then(|value| {
+                let people = value.ok_or_else(|| "nobody says here whose key is whose".to_owned())?;
                 people.signer(decision, (trace, &log), &self.actor)
             });
             decision.by = signer.map_err(|why| Refusal::NotAllowed { gate, why })?;
@@ -220,7 +222,7 @@ impl Desk for LocalDesk {
         }
         let command = self.stamped(command)?;
         let run = command.run();
-        let command = self.complete(command).await.map_err(|it| again::refusal(run, it))?;
+        let command = self.complete(command).await.map_err(|error| again::refusal(run, error))?;
         let (sender, receiver) = oneshot::channel();
         if self.inbox.send(Inbound::Preview { command, reply: sender }).await.is_err() {
             return Err(Refusal::Other(gone()));

@@ -25,7 +25,7 @@ impl Marks {
         match &event.fact {
             Fact::Run(run, RunEvent::Created { .. } | RunEvent::Compensating) => Some(Mark::RunOpened(*run)),
             Fact::Run(run, RunEvent::Ended { .. }) => Some(Mark::RunRested(*run)),
-            Fact::Gate(_, _, gate, it) => self.of_gate(*gate, it),
+            Fact::Gate(_, _, gate, event) => self.of_gate(*gate, event),
             Fact::Run(..)
             | Fact::Step(..)
             | Fact::Attempt(..)

@@ -164,20 +164,28 @@ impl People {
                 "nothing proves {name}; give a `uid`, `keys` as they stand in their .pub files, or the subject of their tokens (`token`)"
             ));
         }
-        if let Some(other) = self.persons.iter().find(|it| entry.token.is_some() && it.token == entry.token) {
+        if let Some(other) =
+            self.persons.iter().find(|person| entry.token.is_some() && person.token == entry.token)
+        {
             return Err(format!("one token proves {} and {name}; one subject is one person", other.name));
         }
-        if let Some(other) = self.persons.iter().find(|it| entry.uid.is_some() && it.uid == entry.uid) {
+        if let Some(other) = self.persons.iter().find(|person| entry.uid.is_some() && person.uid == entry.uid)
+        {
             let uid = entry.uid.unwrap_or_default();
             return Err(format!("uid {uid} proves {} and another; one user is one person", other.name));
         }
-        let keys = entry.keys.iter().map(|it| SshKey::parse(it)).collect::<Result<Vec<_>, _>>();
+        let keys = entry.keys.iter().map(|key| SshKey::parse(key)).collect::<Result<Vec<_>, _>>();
         let keys = keys.map_err(|why| format!("the keys of {name}: {why}"))?;
-        if let Some(other) = self.persons.iter().find(|it| it.keys.iter().any(|key| keys.contains(key))) {
+        if let Some(other) =
+            self.persons.iter().find(|person| person.keys.iter().any(|key| keys.contains(key)))
+        {
             return Err(format!("one key proves {} and {name}; one key is one person", other.name));
         }
         let token = entry.token;
-        if token.as_ref().is_some_and(|it| it.is_empty() || it.chars().count() > TOKEN_NAME_CHARS_MAX) {
+        if token
+            .as_ref()
+            .is_some_and(|token| token.is_empty() || token.chars().count() > TOKEN_NAME_CHARS_MAX)
+        {
             return Err(format!(
                 "the `token` of {name} is no subject; 1 to {TOKEN_NAME_CHARS_MAX} characters"
             ));
@@ -190,14 +198,14 @@ impl People {
         let KeyEntry { kid, key, issuer, people } = entry;
         if kid.is_empty()
             || kid.chars().count() > TOKEN_NAME_CHARS_MAX
-            || self.token_keys.iter().any(|it| it.kid == kid)
+            || self.token_keys.iter().any(|token_key| token_key.kid == kid)
         {
             return Err(format!(
                 "two keys for tokens are called {kid:?}; every `kid` stands once, and is not empty"
             ));
         }
         let key = public_key(&key).map_err(|why| format!("the token-key {kid}: {why}"))?;
-        if let Some(stranger) = people.iter().find(|it| !self.is_named(it)) {
+        if let Some(stranger) = people.iter().find(|person| !self.is_named(person)) {
             return Err(format!(
                 "the token-key {kid} speaks for {stranger:?}, who is not in the file; add them"
             ));
@@ -227,11 +235,12 @@ impl People {
     /// Why the keys in the file do not count for whoever hands answers in as this OS user, and what to do; nothing where they do,
     /// or there are none.
     pub fn keys_do_not_count(&self, uid: u32) -> Option<String> {
-        let has_keys = !self.token_keys.is_empty() || self.persons.iter().any(|it| !it.keys.is_empty());
+        let has_keys =
+            !self.token_keys.is_empty() || self.persons.iter().any(|person| !person.keys.is_empty());
         match () {
             () if !has_keys => None,
             () if self.is_self_declared() => Some(keys_do_not_count()),
-            () if self.persons.iter().all(|it| it.uid != Some(uid)) => Some(format!(
+            () if self.persons.iter().all(|person| person.uid != Some(uid)) => Some(format!(
                 "keys count only when people.toml says who sits here, else they could answer twice; give that person `uid = {uid}`"
             )),
             () => None,
@@ -240,18 +249,21 @@ impl People {
 
     /// The key that a token of a person names, and who issues with it.
     pub fn token_key(&self, kid: &str) -> Option<([u8; 32], &str)> {
-        self.token_keys.iter().find(|it| it.kid == kid).map(|it| (it.key, it.issuer.as_str()))
+        self.token_keys
+            .iter()
+            .find(|token_key| token_key.kid == kid)
+            .map(|token_key| (token_key.key, token_key.issuer.as_str()))
     }
 
     /// The subject of somebody's tokens.
     pub fn token_of(&self, name: &str) -> Option<&str> {
-        self.persons.iter().find(|it| it.name == name)?.token.as_deref()
+        self.persons.iter().find(|person| person.name == name)?.token.as_deref()
     }
 
     /// The id and the issuer of a key for tokens.
     pub fn token_key_named(&self, key: &[u8; 32]) -> Option<(&str, &str)> {
-        let found = self.token_keys.iter().find(|it| it.key == *key);
-        found.map(|it| (it.kid.as_str(), it.issuer.as_str()))
+        let found = self.token_keys.iter().find(|token_key| token_key.key == *key);
+        found.map(|token_key| (token_key.kid.as_str(), token_key.issuer.as_str()))
     }
 
     /// The person a token stands for that is good and was signed by a key of this file, shown to the engine of this OS user.
@@ -263,12 +275,12 @@ impl People {
             return Err(why);
         }
         let subject = cuelight_base::safe_text(&token.subject);
-        let person = self.persons.iter().find(|it| it.token.as_ref() == Some(&token.subject));
+        let person = self.persons.iter().find(|person| person.token.as_ref() == Some(&token.subject));
         let person = person.ok_or_else(|| {
             format!("people.toml has nobody whose token is {subject:?}; add `token` to the person")
         })?;
-        let key = self.token_keys.iter().find(|it| it.kid == token.key);
-        if !key.is_some_and(|it| it.people.is_empty() || it.people.contains(&person.name)) {
+        let key = self.token_keys.iter().find(|token_key| token_key.kid == token.key);
+        if !key.is_some_and(|key| key.people.is_empty() || key.people.contains(&person.name)) {
             return Err(format!(
                 "the key that signed it does not speak for {}; see `people` of its token-key",
                 person.name
@@ -280,10 +292,10 @@ impl People {
 
     /// The person an OS user is. Nobody who is not in the file goes by the name of somebody who is.
     pub fn actor(&self, uid: u32, channel: Channel) -> Actor {
-        let (name, groups) = match self.persons.iter().find(|it| it.uid == Some(uid)) {
+        let (name, groups) = match self.persons.iter().find(|person| person.uid == Some(uid)) {
             Some(person) => (person.name.clone(), person.groups.clone()),
             None => {
-                let own = self.os_names.get(&uid).filter(|it| !self.is_named(it));
+                let own = self.os_names.get(&uid).filter(|os_name| !self.is_named(os_name));
                 (own.cloned().unwrap_or_else(|| format!("uid {uid}")), Vec::new())
             }
         };
@@ -305,7 +317,7 @@ impl People {
         let Proof::Signature(given) = &decision.by.proof else {
             return Err(format!("{name} has signed nothing"));
         };
-        let person = self.persons.iter().find(|it| it.name == *name && !it.keys.is_empty());
+        let person = self.persons.iter().find(|person| person.name == *name && !person.keys.is_empty());
         let person = person.ok_or_else(|| {
             format!("people.toml has no keys of {name:?}; add the line of their .pub file under `keys`")
         })?;
@@ -325,7 +337,7 @@ impl People {
             ));
         }
         let signed =
-            person.keys.iter().find_map(|it| it.signature(&given.armored, STATEMENT_NAMESPACE, &text));
+            person.keys.iter().find_map(|key| key.signature(&given.armored, STATEMENT_NAMESPACE, &text));
         let Signed { key, touch } = signed.ok_or_else(|| {
             let touched = if person.keys.iter().any(SshKey::is_security_key) {
                 "; a security key has to be touched when it signs"
@@ -341,18 +353,23 @@ impl People {
 
     /// The people as the engine goes by them, with a hash of the whole file.
     pub fn membership(&self) -> Membership {
-        let prints = |it: &Person| it.keys.iter().map(SshKey::fingerprint).collect::<Vec<_>>();
+        let prints = |person: &Person| person.keys.iter().map(SshKey::fingerprint).collect::<Vec<_>>();
         let is_signed = matches!(self.standing, Standing::Signed(_));
-        let member = |it: &Person| {
-            let keys = if is_signed { prints(it) } else { Vec::new() };
-            (it.principal(), Member { name: it.name.clone(), groups: it.groups.clone(), keys })
+        let member = |person: &Person| {
+            let keys = if is_signed { prints(person) } else { Vec::new() };
+            (person.principal(), Member { name: person.name.clone(), groups: person.groups.clone(), keys })
         };
-        let proofs: Vec<_> =
-            self.persons.iter().map(|it| (&it.name, it.uid, prints(it), &it.token)).collect();
+        let proofs: Vec<_> = self
+            .persons
+            .iter()
+            .map(|person| (&person.name, person.uid, prints(person), &person.token))
+            .collect();
         let token_keys: Vec<_> = self
             .token_keys
             .iter()
-            .map(|it| (&it.kid, &it.issuer, fingerprint(&it.key), &it.people))
+            .map(|token_key| {
+                (&token_key.kid, &token_key.issuer, fingerprint(&token_key.key), &token_key.people)
+            })
             .collect();
         let contents = sha256("cuelight-people-file-v1", &[canonical_json(&(proofs, token_keys)).as_bytes()]);
         let people = self.persons.iter().map(member).collect();
@@ -364,7 +381,7 @@ impl People {
         if let Some(why) = self.keys_do_not_count(uid) {
             return Some(why);
         }
-        let has_one = |it: &Person| it.keys.iter().any(SshKey::is_security_key);
+        let has_one = |person: &Person| person.keys.iter().any(SshKey::is_security_key);
         (!self.persons.iter().any(has_one)).then(|| {
             "nobody in people.toml has a security key; make one with `ssh-keygen -t ed25519-sk` and add the line of its .pub file \
              under `keys`"
@@ -385,7 +402,7 @@ impl People {
 
     /// Why the groups in the file do not count at every gate, and what to do; nothing where they do, or there are none.
     pub fn groups_do_not_count(&self) -> Option<String> {
-        let has_groups = self.persons.iter().any(|it| !it.groups.is_empty());
+        let has_groups = self.persons.iter().any(|person| !person.groups.is_empty());
         let below = "at a gate whose risk is above reversible";
         (has_groups && self.is_self_declared()).then(|| format!("{below} {}", groups_do_not_count()))
     }
@@ -402,11 +419,11 @@ impl People {
 
     /// Everybody in the file, with their groups.
     pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
-        self.persons.iter().map(|it| (it.name.clone(), it.groups.clone())).collect()
+        self.persons.iter().map(|person| (person.name.clone(), person.groups.clone())).collect()
     }
 
     fn is_named(&self, name: &str) -> bool {
-        self.persons.iter().any(|it| it.name == name)
+        self.persons.iter().any(|person| person.name == name)
     }
 }
 
@@ -419,17 +436,17 @@ pub fn people_signer(text: &str, armored: &str, signers: &str) -> Result<PeopleS
         return Err("its signature is too long to be one".to_owned());
     }
     let lines = (1..).zip(signers.lines().map(str::trim));
-    for (number, line) in lines.filter(|it| !it.1.is_empty() && !it.1.starts_with('#')) {
+    for (number, line) in lines.filter(|line| !line.1.is_empty() && !line.1.starts_with('#')) {
         let (name, key) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let key = SshKey::parse(key).map_err(|why| {
             format!("line {number} of the signers is no `NAME KIND KEY`: {why}; options are not read")
         })?;
-        if let Some(it) = key.signature(armored, PEOPLE_NAMESPACE, text) {
-            return Ok(PeopleSigner { name: cuelight_base::safe_text(name), key: it.key });
+        if let Some(signature) = key.signature(armored, PEOPLE_NAMESPACE, text) {
+            return Ok(PeopleSigner { name: cuelight_base::safe_text(name), key: signature.key });
         }
     }
     Err(match signing_key(armored, PEOPLE_NAMESPACE, text) {
-        Some(it) => format!("it is signed with {it}, and that key is of no signer"),
+        Some(signing_key) => format!("it is signed with {signing_key}, and that key is of no signer"),
         None => "its signature is not one over the file as it is".to_owned(),
     })
 }

@@ -181,7 +181,7 @@ impl Due {
         for effect in released.effects {
             hands.carry(effect);
         }
-        self.ended.into_iter().for_each(|it| hands.recorded(it));
+        self.ended.into_iter().for_each(|attempt| hands.recorded(attempt));
         answer(answered, released.replies, now);
     }
 }
@@ -230,7 +230,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                     if self.is_to_be_told_of_a_stall() {
                         return Some(Inbound::Told(Command::Stalled));
                     }
-                    let due = self.podium.conductor.deadline().is_some_and(|it| it <= self.podium.clock.now());
+                    let due = self.podium.conductor.deadline().is_some_and(|deadline| deadline <= self.podium.clock.now());
                     if due {
                         return Some(Inbound::Told(Command::Wake));
                     }
@@ -285,10 +285,11 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         }
         if self.is_to_be_told_of_a_stall() {
             // Before time does anything.
-            let first = commands.iter().position(|it| it.0 == Command::Wake).unwrap_or(commands.len());
+            let first =
+                commands.iter().position(|command| command.0 == Command::Wake).unwrap_or(commands.len());
             commands.insert(first, (Command::Stalled, None));
         }
-        if !commands.is_empty() && self.podium.conductor.deadline().is_some_and(|it| it <= now) {
+        if !commands.is_empty() && self.podium.conductor.deadline().is_some_and(|deadline| deadline <= now) {
             commands.push((Command::Wake, None));
         }
         self.late.extend(twice);
@@ -343,9 +344,9 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 if key.is_some() {
                     self.release();
                 }
-                let is_it = |who: &Waiting| who.as_ref().is_some_and(|(it, _)| *it == key);
+                let is_it = |who: &Waiting| who.as_ref().is_some_and(|(other, _)| *other == key);
                 let pending = key.is_some() && commands.iter().any(|(_, who)| is_it(who));
-                if let Some(answer) = key.as_ref().and_then(|it| self.answered.find(it, now)) {
+                if let Some(answer) = key.as_ref().and_then(|key| self.answered.find(key, now)) {
                     drop(reply.send(answer.clone()));
                 } else if pending {
                     twice.push(Inbound::Asked { request, reply });

@@ -115,10 +115,10 @@ pub async fn keep_schedules<C: Clock>(
             }
         }
         looked = now;
-        let next = found.iter().filter_map(|it| it.next(now)).min();
-        let pause = next.map_or(LOOK_EVERY, |it| it.since(now).min(LOOK_EVERY));
+        let next = found.iter().filter_map(|scheduled| scheduled.next(now)).min();
+        let pause = next.map_or(LOOK_EVERY, |moment| moment.since(now).min(LOOK_EVERY));
         let rests = boards.wait_for(|seen| {
-            let is_over = |run: &RunId| seen.board.summary(*run).is_none_or(|it| it.state.rests());
+            let is_over = |run: &RunId| seen.board.summary(*run).is_none_or(|summary| summary.state.rests());
             !waits_for.is_empty() && waits_for.iter().any(is_over)
         });
         tokio::select! {
@@ -157,11 +157,11 @@ pub fn due<'a>(
     let mut out = Vec::new();
     for item in found {
         let hold = board.hold_of(&item.workflow);
-        if hold.is_some_and(|it| it.released_at.is_none()) {
+        if hold.is_some_and(|hold| hold.released_at.is_none()) {
             continue;
         }
-        let runs = || board.summaries().filter(|it| *it.workflow == *item.workflow);
-        let last = runs().filter_map(|it| match it.cause {
+        let runs = || board.summaries().filter(|summary| *summary.workflow == *item.workflow);
+        let last = runs().filter_map(|summary| match summary.cause {
             CauseOfLaunch::Schedule(at) => Some(at),
             CauseOfLaunch::Asked | CauseOfLaunch::Retry { .. } | CauseOfLaunch::Fork { .. } => None,
         });
@@ -172,19 +172,19 @@ pub fn due<'a>(
         // What waits for its turn is due until it has started, however often it was looked at.
         let from = if looked == began || waits { missed_from.unwrap_or(began) } else { looked };
         let from = last.map_or(from, |last| from.max(last));
-        let from = hold.and_then(|it| it.released_at).map_or(from, |at| from.max(at));
+        let from = hold.and_then(|hold| hold.released_at).map_or(from, |at| from.max(at));
         let (cron, timezone) = (&item.schedule.cron.value, &item.schedule.timezone);
         let Ok(Some(at)) = latest_scheduled(cron, timezone, from, now) else { continue };
-        let open: Vec<&RunSummary> = runs().filter(|it| !it.state.rests()).collect();
-        let ids = |runs: &[&RunSummary]| runs.iter().map(|it| it.id).collect::<Vec<_>>();
+        let open: Vec<&RunSummary> = runs().filter(|summary| !summary.state.rests()).collect();
+        let ids = |runs: &[&RunSummary]| runs.iter().map(|run| run.id).collect::<Vec<_>>();
         let what = match item.schedule.overlap {
             Overlap::Allow => DueWhat::Start,
             _ if open.is_empty() => DueWhat::Start,
             Overlap::Skip => continue,
             Overlap::Queue => DueWhat::Wait(ids(&open)),
             // People are asked something: their answer is not cut off by the clock.
-            Overlap::Cancel if open.iter().any(|it| it.open_gates > 0) => DueWhat::Wait(ids(&open)),
-            Overlap::Cancel if open.iter().all(|it| it.cancelling) => DueWhat::Wait(ids(&open)),
+            Overlap::Cancel if open.iter().any(|run| run.open_gates > 0) => DueWhat::Wait(ids(&open)),
+            Overlap::Cancel if open.iter().all(|run| run.cancelling) => DueWhat::Wait(ids(&open)),
             Overlap::Cancel => DueWhat::Cancel(ids(&open)),
         };
         out.push(Due { item, at, what });
@@ -198,10 +198,10 @@ pub fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
     for path in workspace.workflow_files() {
         let Some(file) = path.to_str() else { continue };
         let Ok(workflow) = readable(workspace, &path) else { continue };
-        out.extend(workflow.schedule.iter().map(|it| Scheduled {
+        out.extend(workflow.schedule.iter().map(|schedule| Scheduled {
             file: file.to_owned(),
             workflow: workflow.name.clone(),
-            schedule: it.clone(),
+            schedule: schedule.clone(),
         }));
     }
     out
@@ -219,7 +219,7 @@ pub fn called_by_schedules(workspace: &Workspace) -> Result<Vec<String>, StoreEr
         let Ok(text) = read_text(&path, FILE_BYTES_MAX) else { continue };
         let files = Noted { beside: Beside { workspace }, read: RefCell::default() };
         let (workflow, _) = cuelight_definition::read(file, &text, &files);
-        if workflow.is_none_or(|it| !it.schedule.is_empty()) {
+        if workflow.is_none_or(|workflow| !workflow.schedule.is_empty()) {
             for file in files.read.into_inner() {
                 out.extend(outside(workspace, Path::new(&file))?);
             }
@@ -237,7 +237,7 @@ fn outside(workspace: &Workspace, file: &Path) -> Result<Option<String>, StoreEr
     if file.parent() == Some(&root.join(".cuelight/workflows")) {
         return Ok(None);
     }
-    let name = file.strip_prefix(&root).map_or_else(|_| file.clone(), |it| Path::new("..").join(it));
+    let name = file.strip_prefix(&root).map_or_else(|_| file.clone(), |rest| Path::new("..").join(rest));
     let name = name.into_os_string().into_string().map_err(|_| StoreError::Refused {
         doing: "use",
         path: file,
@@ -275,7 +275,7 @@ impl Files for Noted<'_> {
 /// The workflows of the workspace that cannot be read, each with why: whatever they say, nothing of it starts by itself.
 pub fn unreadable(workspace: &Workspace) -> Vec<(String, String)> {
     let files = workspace.workflow_files().into_iter();
-    files.filter_map(|it| Some((it.display().to_string(), readable(workspace, &it).err()?))).collect()
+    files.filter_map(|file| Some((file.display().to_string(), readable(workspace, &file).err()?))).collect()
 }
 
 fn readable(workspace: &Workspace, path: &Path) -> Result<Workflow, String> {

@@ -70,7 +70,7 @@ impl SshKey {
             ));
         }
         let blob = BASE64_STANDARD.decode(words.next().unwrap_or_default());
-        let key = blob.ok().and_then(Self::of_blob).filter(|it| it.kind() == kind);
+        let key = blob.ok().and_then(Self::of_blob).filter(|blob| blob.kind() == kind);
         key.ok_or_else(|| "the key is cut or mistyped, or not for ssh; copy its whole line".to_owned())
     }
 
@@ -83,7 +83,8 @@ impl SshKey {
             _ => return None,
         };
         let key = VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
-        let is_for_ssh = application.as_ref().is_none_or(|it| it.starts_with(APPLICATION.as_bytes()));
+        let is_for_ssh =
+            application.as_ref().is_none_or(|application| application.starts_with(APPLICATION.as_bytes()));
         (is_for_ssh && rest.is_empty()).then_some(Self { blob, key, application })
     }
 
@@ -175,8 +176,8 @@ fn unpacked(armored: &str) -> Option<Vec<u8>> {
 /// Strings as `OpenSSH` packs them.
 fn packed(parts: &[&[u8]]) -> Vec<u8> {
     let len =
-        |it: &[u8]| u32::try_from(it.len()).expect("what is packed fits into a signature").to_be_bytes();
-    parts.iter().flat_map(|it| [&len(it)[..], it].concat()).collect()
+        |part: &[u8]| u32::try_from(part.len()).expect("what is packed fits into a signature").to_be_bytes();
+    parts.iter().flat_map(|part| [&len(part)[..], part].concat()).collect()
 }
 
 /// A string as `OpenSSH` packs it: its length in four bytes, then it.

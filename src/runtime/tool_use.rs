@@ -113,9 +113,9 @@ impl ToolUse<'_> {
             shown.push(key);
             let is_known = SHELLS.contains(&self.tool);
             let says: Vec<&str> =
-                CLAIMS.into_iter().filter(|it| is_known && self.input[*it].is_string()).collect();
+                CLAIMS.into_iter().filter(|claim| is_known && self.input[*claim].is_string()).collect();
             claim = (!says.is_empty()).then(|| {
-                says.iter().filter_map(|it| self.input[*it].as_str()).collect::<Vec<_>>().join("\n")
+                says.iter().filter_map(|key| self.input[*key].as_str()).collect::<Vec<_>>().join("\n")
             });
             shown.extend(says);
         } else if let Some(file) = file {
@@ -126,8 +126,8 @@ impl ToolUse<'_> {
         let rest: ValueMap = match self.input {
             Value::Object(all) => all
                 .iter()
-                .filter(|it| !shown.contains(&it.0.as_str()))
-                .map(|(name, it)| (name.clone(), it.clone()))
+                .filter(|key| !shown.contains(&key.0.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
             _ => ValueMap::new(),
         };
@@ -145,11 +145,11 @@ impl ToolUse<'_> {
     /// `claude-code wants to use Bash: rm -rf build`, with nothing in it that is cut.
     fn title(&self) -> String {
         let uses = format!("{} wants to use {}", self.agent, self.tool);
-        let command = self.command().map(|it| it.1);
+        let command = self.command().map(|command| command.1);
         if let (None, Some(path)) = (&command, self.path()) {
             return format!("{uses}: {path}");
         }
-        let subject = SUBJECTS.into_iter().find_map(|it| self.input[it].as_str());
+        let subject = SUBJECTS.into_iter().find_map(|subject| self.input[subject].as_str());
         let Some(text) = command.or_else(|| subject.map(str::to_owned)) else { return uses };
         let text = text.trim();
         let letters = text.chars().count();
@@ -181,7 +181,7 @@ impl ToolUse<'_> {
     /// All fields that hold one.
     fn commands(&self) -> impl Iterator<Item = (&'static str, String)> {
         COMMANDS.into_iter().filter_map(|key| match &self.input[key] {
-            Value::String(it) => Some((key, it.clone())),
+            Value::String(text) => Some((key, text.clone())),
             Value::Array(_) => Some((key, words_line(&self.words(key)?))),
             _ => None,
         })
@@ -190,7 +190,7 @@ impl ToolUse<'_> {
     /// The words of a command that is started without a shell.
     fn words(&self, key: &str) -> Option<Vec<String>> {
         let words = self.input[key].as_array()?;
-        words.iter().map(|it| it.as_str().map(str::to_owned)).collect()
+        words.iter().map(|word| word.as_str().map(str::to_owned)).collect()
     }
 
     /// Risk of the tools that agents bring along. Any other tool is taken for the worst risk that can still
@@ -207,15 +207,15 @@ impl ToolUse<'_> {
                 && named
                     .into_iter()
                     .chain(written.iter().map(String::as_str))
-                    .all(|it| self.is_plain_file(it));
+                    .all(|file| self.is_plain_file(file));
             return plain(if is_plain { Risk::Reversible } else { Risk::ExternallyReversible });
         }
         let judge = |(key, line): (&str, String)| {
-            self.words(key).map_or_else(|| command_risk(&line), |it| words_risk(&it))
+            self.words(key).map_or_else(|| command_risk(&line), |words| words_risk(&words))
         };
         // A command of a tool that nobody knows runs where nobody knows.
-        let worst = self.commands().map(judge).max_by_key(|it| it.risk);
-        let is_known = |it: &CommandRisk| SHELLS.contains(&self.tool) || it.risk == Risk::Irreversible;
+        let worst = self.commands().map(judge).max_by_key(|words_risk| words_risk.risk);
+        let is_known = |worst: &CommandRisk| SHELLS.contains(&self.tool) || worst.risk == Risk::Irreversible;
         worst.filter(is_known).unwrap_or_else(|| plain(Risk::ExternallyReversible))
     }
 
@@ -227,10 +227,10 @@ impl ToolUse<'_> {
         }
         let path = Path::new(self.directory).join(path);
         path.strip_prefix(self.directory).is_ok_and(|below| {
-            let is_plain = |it: &std::path::Component<'_>| {
-                matches!(it, std::path::Component::Normal(it) if !it.to_string_lossy().starts_with('.'))
+            let is_plain = |component: &std::path::Component<'_>| {
+                matches!(component, std::path::Component::Normal(component) if !component.to_string_lossy().starts_with('.'))
             };
-            !self.directory.is_empty() && below.components().all(|it| is_plain(&it))
+            !self.directory.is_empty() && below.components().all(|component| is_plain(&component))
         })
     }
 

@@ -179,9 +179,9 @@ impl Known {
             self.last += 1;
             self.open.insert(RunId(self.last));
         }
-        let rests = |it: &&RunId| board.summary(**it).is_none_or(|it| it.state.rests());
+        let rests = |run: &&RunId| board.summary(**run).is_none_or(|summary| summary.state.rests());
         let rested: Vec<RunId> = self.open.iter().filter(rests).copied().collect();
-        self.open.retain(|it| !rested.contains(it));
+        self.open.retain(|run| !rested.contains(run));
         rested
     }
 }
@@ -200,7 +200,7 @@ pub async fn keep_traces(
     loop {
         let is_over = closing.is_cancelled();
         let rested = known.look(&boards.borrow_and_update().board);
-        rested.into_iter().for_each(|it| traces.run(it));
+        rested.into_iter().for_each(|run| traces.run(run));
         if is_over {
             let rest = async { while send_next(&setup, &traces, &desk).await == Some(Ok(())) {} };
             drop(timeout(FAREWELL_MAX, rest).await);
@@ -267,10 +267,10 @@ async fn send_next(setup: &TraceSetup, traces: &Traces, desk: &LocalDesk) -> Opt
     }
     let mut waits = traces.waits();
     // Some may have been left out meanwhile, to make room.
-    if waits.requests.front().is_some_and(|it| it.place == first) {
+    if waits.requests.front().is_some_and(|request| request.place == first) {
         waits.requests.drain(..requests.len());
     } else {
-        waits.requests.retain(|it| !requests.contains(it));
+        waits.requests.retain(|request| !requests.contains(request));
     }
     Some(Ok(()))
 }
@@ -283,7 +283,7 @@ async fn of_run(desk: &LocalDesk, run: RunId) -> Vec<TraceSpan> {
     }
     drop(board);
     match desk.read(Want::Past { run, until: None }).await {
-        Page::Past(past) => past.run(run).map(|it| spans_of(&past, it)).unwrap_or_default(),
+        Page::Past(past) => past.run(run).map(|run| spans_of(&past, run)).unwrap_or_default(),
         _ => Vec::new(),
     }
 }

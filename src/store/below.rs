@@ -92,13 +92,13 @@ pub(super) fn refuse_links(dir: &Path) -> Result<(), StoreError> {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory && !place.is_empty() => continue,
             opened => opened.map_err(failed)?,
         };
-        for entry in Dir::read_from(&opened).map_err(|it| failed(it.into()))? {
-            let entry = entry.map_err(|it| failed(it.into()))?;
+        for entry in Dir::read_from(&opened).map_err(|error| failed(error.into()))? {
+            let entry = entry.map_err(|error| failed(error.into()))?;
             let name = entry.file_name();
             let kind = match entry.file_type() {
                 FileType::Unknown => match statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW) {
                     Err(Errno::NOENT) => continue,
-                    about => FileType::from_raw_mode(about.map_err(|it| failed(it.into()))?.st_mode),
+                    about => FileType::from_raw_mode(about.map_err(|error| failed(error.into()))?.st_mode),
                 },
                 known => known,
             };
@@ -117,11 +117,11 @@ fn os(name: &std::ffi::CStr) -> &std::ffi::OsStr {
 
 /// The directory that is trusted to be one, and the way below it.
 fn split(path: &Path) -> io::Result<(&Path, &Path)> {
-    let is_own = |it: &&Path| it.file_name().is_some_and(|name| name == DIRECTORY);
+    let is_own = |ancestor: &&Path| ancestor.file_name().is_some_and(|name| name == DIRECTORY);
     let dir = path.ancestors().find(is_own).or_else(|| path.parent());
-    let dir = dir.filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let rest = path.strip_prefix(dir).unwrap_or(path);
-    let is_plain = rest.components().all(|it| matches!(it, Component::Normal(_)));
+    let is_plain = rest.components().all(|component| matches!(component, Component::Normal(_)));
     match (is_plain, rest.as_os_str().is_empty()) {
         (false, _) => Err(io::Error::from(io::ErrorKind::InvalidInput)),
         (true, true) => Ok((dir, Path::new("."))),

@@ -118,8 +118,8 @@ impl Catalog {
     /// # Errors
     /// When there is no memory.
     pub fn in_memory() -> Result<Self, StoreError> {
-        let mut connection = Connection::open_in_memory().map_err(|it| failed("make", &it))?;
-        make(&mut connection).map_err(|it| failed("make", &it))?;
+        let mut connection = Connection::open_in_memory().map_err(|error| failed("make", &error))?;
+        make(&mut connection).map_err(|error| failed("make", &error))?;
         Ok(Self { connection })
     }
 
@@ -185,7 +185,7 @@ impl Catalog {
         up_to: (Seq, Digest),
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(entries, up_to, now).map_err(|it| failed("write", &it))
+        self.write(entries, up_to, now).map_err(|error| failed("write", &error))
     }
 
     fn write(
@@ -195,10 +195,10 @@ impl Catalog {
         now: Timestamp,
     ) -> rusqlite::Result<()> {
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
-        for it in entries {
+        for entry in entries {
             // An id that rests no more can be used again. Another process may be further: then nothing is earlier.
             let earlier = "SELECT seq FROM entries WHERE shelf = ?1 AND id = ?2 AND seq < ?3";
-            let given = params![it.shelf, it.id, number(it.seq.0)];
+            let given = params![entry.shelf, entry.id, number(entry.seq.0)];
             let replaced = transaction
                 .prepare_cached(earlier)?
                 .query_row(given, |row| row.get::<_, i64>(0))
@@ -209,20 +209,20 @@ impl Catalog {
             }
             let sql = "INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
             let taken = transaction.prepare_cached(sql)?.execute(params![
-                number(it.seq.0),
-                it.shelf,
-                it.id,
-                it.project,
-                it.issue,
-                it.agent,
-                it.agent_type,
-                it.kind,
-                it.at.0,
-                it.until.map(|it| it.0),
+                number(entry.seq.0),
+                entry.shelf,
+                entry.id,
+                entry.project,
+                entry.issue,
+                entry.agent,
+                entry.agent_type,
+                entry.kind,
+                entry.at.0,
+                entry.until.map(|until| until.0),
             ])?;
-            if taken == 1 && !it.text.is_empty() {
+            if taken == 1 && !entry.text.is_empty() {
                 let sql = "INSERT INTO words (rowid, text) VALUES (?1, ?2)";
-                transaction.prepare_cached(sql)?.execute(params![number(it.seq.0), it.text])?;
+                transaction.prepare_cached(sql)?.execute(params![number(entry.seq.0), entry.text])?;
             }
         }
         let ended = "SELECT seq FROM entries WHERE until <= ?1";
@@ -238,7 +238,7 @@ impl Catalog {
     /// # Errors
     /// When it cannot be read.
     pub fn find(&self, query: &CatalogQuery, now: Timestamp) -> Result<Vec<Seq>, StoreError> {
-        self.look(query, now).map_err(|it| failed("read", &it))
+        self.look(query, now).map_err(|error| failed("read", &error))
     }
 
     fn look(&self, query: &CatalogQuery, now: Timestamp) -> rusqlite::Result<Vec<Seq>> {
@@ -246,14 +246,14 @@ impl Catalog {
         if words.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        let any = words.as_ref().map(|it| it.join(" OR "));
+        let any = words.as_ref().map(|words| words.join(" OR "));
         let mut sql = "SELECT entries.seq FROM entries".to_owned();
         if any.is_some() {
             sql.push_str(" JOIN words ON words.rowid = entries.seq");
         }
-        let text = |it: &Option<String>| it.clone().map(Cell::Text);
-        let instant = |it: Option<Timestamp>| it.map(|it| Cell::Integer(it.0));
-        let session = query.agent.as_ref().map(|it| Cell::Text(format!("{it}/")));
+        let text = |text: &Option<String>| text.clone().map(Cell::Text);
+        let instant = |moment: Option<Timestamp>| moment.map(|entry| Cell::Integer(entry.0));
+        let session = query.agent.as_ref().map(|agent| Cell::Text(format!("{agent}/")));
         let wanted = [
             ("shelf = ?#", Some(Cell::Text(query.shelf.clone()))),
             ("project = ?#", Some(Cell::Text(query.project.clone()))),
@@ -265,7 +265,7 @@ impl Catalog {
             ("kind = ?#", text(&query.kind)),
             ("at >= ?#", instant(query.since)),
             ("at < ?#", instant(query.until)),
-            ("entries.seq < ?#", query.before.map(|it| Cell::Integer(number(it.0)))),
+            ("entries.seq < ?#", query.before.map(|seq| Cell::Integer(number(seq.0)))),
             ("words MATCH ?#", any.map(Cell::Text)),
         ];
         let (mut clauses, mut given) = (Vec::new(), Vec::new());
@@ -289,7 +289,7 @@ impl Catalog {
         sql = format!("{sql} WHERE {clauses} ORDER BY {order}entries.seq DESC LIMIT ?{last}");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(params_from_iter(given), |row| row.get::<_, i64>(0))?;
-        rows.map(|it| it.map(|it| Seq(it.unsigned_abs()))).collect()
+        rows.map(|row| row.map(|row| Seq(row.unsigned_abs()))).collect()
     }
 }
 
@@ -300,7 +300,7 @@ fn failed(what: &'static str, error: &rusqlite::Error) -> StoreError {
 /// The words of a text as FTS5 is asked for them, each once. Each is quoted, so that it is a word and no operator.
 fn words_of(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()) {
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
         let word = format!("\"{}\"", word.to_lowercase());
         if !words.contains(&word) {
             words.push(word);
@@ -376,7 +376,7 @@ mod tests {
                 ..CatalogQuery::default()
             };
             let found = catalog.find(&query, Timestamp(now)).expect("it is text");
-            found.into_iter().map(|it| it.0).collect::<Vec<_>>()
+            found.into_iter().map(|seq| seq.0).collect::<Vec<_>>()
         };
         assert_eq!(find("cart", 1500).len(), 2);
         assert_eq!(find("cart", 2000), [1], "what has ended is not found");

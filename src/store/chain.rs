@@ -244,7 +244,7 @@ impl ChainRecord {
 
 fn read_salt(digits: &str) -> Option<Salt> {
     let mut salt = Salt::default();
-    if digits.len() != 2 * salt.len() || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+    if digits.len() != 2 * salt.len() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, at) in salt.iter_mut().zip((0..digits.len()).step_by(2)) {

@@ -57,8 +57,9 @@ impl NoteKey {
 
     /// True if one of these signatures is its valid signature of that text.
     pub(super) fn has_signed(&self, text: &str, signatures: &[NoteSignature]) -> bool {
-        let is_mine = |it: &&NoteSignature| it.name == self.name && it.key == self.id();
-        let is_good = |it: &NoteSignature| self.key.verify_strict(text.as_bytes(), &it.signature).is_ok();
+        let is_mine = |signature: &&NoteSignature| signature.name == self.name && signature.key == self.id();
+        let is_good =
+            |signature: &NoteSignature| self.key.verify_strict(text.as_bytes(), &signature.signature).is_ok();
         signatures.iter().find(is_mine).is_some_and(is_good)
     }
 }
@@ -82,9 +83,9 @@ impl FromStr for NoteKey {
         };
         let bytes = BASE64_STANDARD.decode(key).map_err(|_| wrong())?;
         let Some((&ED25519, key)) = bytes.split_first() else { return Err(wrong()) };
-        let key = <[u8; 32]>::try_from(key).ok().and_then(|it| VerifyingKey::from_bytes(&it).ok());
+        let key = <[u8; 32]>::try_from(key).ok().and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
         let key = Self { name: name.to_owned(), key: key.ok_or_else(wrong)? };
-        let same_id = u32::from_str_radix(id, 16).is_ok_and(|it| it.to_be_bytes() == key.id());
+        let same_id = u32::from_str_radix(id, 16).is_ok_and(|number| number.to_be_bytes() == key.id());
         if name.is_empty() || !same_id { Err(wrong()) } else { Ok(key) }
     }
 }
@@ -130,7 +131,7 @@ impl Note {
             return Err("a note has three lines: origin, size, hash".to_owned());
         };
         let size: u64 = size.parse().map_err(|_| format!("{size:?} is no size"))?;
-        let head = BASE64_STANDARD.decode(head).ok().and_then(|it| <[u8; 32]>::try_from(it).ok());
+        let head = BASE64_STANDARD.decode(head).ok().and_then(|value| <[u8; 32]>::try_from(value).ok());
         let head = Digest(head.ok_or("its hash is not 32 bytes in base64")?);
         let signatures = signatures_in(signatures);
         if signatures.is_empty() {
@@ -141,14 +142,14 @@ impl Note {
 
     /// True if one of these keys signed it.
     pub fn is_signed_by(&self, keys: &[NoteKey]) -> bool {
-        keys.iter().any(|it| it.signs(self))
+        keys.iter().any(|key| key.signs(self))
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text())?;
-        self.signatures.iter().try_for_each(|it| writeln!(f, "{it}"))
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 
@@ -167,7 +168,8 @@ fn signature(line: &str) -> Option<NoteSignature> {
 /// Every whole note of a text, oldest first, and how many bytes they take; what a crash left half-written is passed over.
 pub fn read_notes(text: &str) -> Result<(Vec<Note>, usize), String> {
     let mut notes = Vec::new();
-    let read = each_note_in(text.as_bytes(), &mut |note| notes.push(note)).map_err(|it| it.to_string())?;
+    let read =
+        each_note_in(text.as_bytes(), &mut |note| notes.push(note)).map_err(|error| error.to_string())?;
     Ok((notes, usize::try_from(read.whole).expect("no more than the text has")))
 }
 
@@ -218,7 +220,7 @@ fn each_note_in(mut file: impl BufRead, see: &mut dyn FnMut(Note)) -> io::Result
 fn each_note(workspace: &Workspace, see: &mut dyn FnMut(Note)) -> Result<NoteBytes, StoreError> {
     let path = workspace.checkpoints();
     let file = below::open_plain(&path, u64::MAX);
-    match file.and_then(|it| each_note_in(BufReader::new(it), see)) {
+    match file.and_then(|file| each_note_in(BufReader::new(file), see)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(NoteBytes::default()),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(StoreError::damaged(&path, error.to_string()))
@@ -240,7 +242,7 @@ impl Heads {
     /// The heads and keys of a workspace; empty when nothing was signed there.
     pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
         let mut notes = Vec::new();
-        each_note(workspace, &mut |it| notes.push(it))?;
+        each_note(workspace, &mut |note| notes.push(note))?;
         Ok(Self { notes, keys: keys_of(workspace)? })
     }
 
@@ -257,7 +259,7 @@ impl Heads {
             if given.is_empty() { self.keys.first().cloned().into_iter().collect() } else { given.to_vec() };
         for key in &self.keys {
             let ties = |note: &&Note| key.signs(note) && note.is_signed_by(&believed);
-            if !believed.contains(key) && self.notes.iter().any(|it| ties(&it)) {
+            if !believed.contains(key) && self.notes.iter().any(|note| ties(&note)) {
                 believed.push(key.clone());
             }
         }
@@ -277,13 +279,13 @@ pub(super) fn keys_of(workspace: &Workspace) -> Result<Vec<NoteKey>, StoreError>
         }
         Err(error) => return Err(StoreError::io("read", &path, &error)),
     };
-    let keys: Result<_, _> = text.lines().filter(|it| !it.is_empty()).map(str::parse).collect();
+    let keys: Result<_, _> = text.lines().filter(|line| !line.is_empty()).map(str::parse).collect();
     keys.map_err(|why: String| StoreError::damaged(&path, why))
 }
 
 /// The name of the log of a workspace, as its heads have it; nothing before an engine has opened it.
 pub(super) fn log_name(workspace: &Workspace) -> Result<String, StoreError> {
-    Ok(keys_of(workspace)?.into_iter().next().map_or_else(String::new, |it| it.name))
+    Ok(keys_of(workspace)?.into_iter().next().map_or_else(String::new, |key| key.name))
 }
 
 /// A signed head that the log does not bear out.
@@ -334,9 +336,9 @@ impl Notary {
         let keys = keys_of(workspace)?;
         // Not the one that stands last: an engine that hung may have signed an older one after it.
         let mut last: Option<(Seq, Digest)> = None;
-        let bytes = each_note(workspace, &mut |it| {
-            if last.is_none_or(|(size, _)| it.size >= size) {
-                last = Some((it.size, it.head));
+        let bytes = each_note(workspace, &mut |note| {
+            if last.is_none_or(|(size, _)| note.size >= size) {
+                last = Some((note.size, note.head));
             }
         })?;
         let key = secret_key(workspace, seed)?;
@@ -380,7 +382,7 @@ impl Notary {
 pub fn rotate_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<NoteKey, StoreError> {
     let path = workspace.note_keys();
     let (keys, mut last) = (keys_of(workspace)?, None);
-    each_note(workspace, &mut |it| last = Some(it))?;
+    each_note(workspace, &mut |note| last = Some(note))?;
     let (Some(first), Some(note)) = (keys.first(), last) else {
         return Err(StoreError::refused("change", &path, "nothing was signed yet", "run a workflow first"));
     };
@@ -412,7 +414,7 @@ pub(super) fn sign(origin: &str, text: &str, keys: &[&SigningKey]) -> Vec<NoteSi
 /// The problem with the signing key, in words for people; none if all is well or nothing was signed yet.
 pub fn key_trouble(workspace: &Workspace) -> Option<String> {
     let signed = !keys_of(workspace).ok()?.is_empty();
-    if signed { key_of(workspace).err().map(|it| it.to_string()) } else { None }
+    if signed { key_of(workspace).err().map(|error| error.to_string()) } else { None }
 }
 
 /// The key in its file; a new one where it is missing.
@@ -452,8 +454,8 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|error| StoreError::io("read", &path, &error))?;
-    let bytes = text.trim().strip_prefix(SECRET).and_then(|it| BASE64_STANDARD.decode(it.trim()).ok());
-    let bytes = bytes.and_then(|it| <[u8; 32]>::try_from(it).ok());
+    let bytes = text.trim().strip_prefix(SECRET).and_then(|rest| BASE64_STANDARD.decode(rest.trim()).ok());
+    let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let bytes = bytes.ok_or_else(|| no_key(&path))?;
     Ok(SigningKey::from_bytes(&bytes))
 }
@@ -516,7 +518,7 @@ mod tests {
         }
         assert_eq!(read_notes(&three).expect("whole notes").1, three.len());
         let mut seen = Vec::new();
-        let bytes = each_note_in(three.as_bytes(), &mut |it| seen.push(it.size.0)).expect("whole notes");
+        let bytes = each_note_in(three.as_bytes(), &mut |note| seen.push(note.size.0)).expect("whole notes");
         assert_eq!((seen, bytes.whole, bytes.all), (vec![1, 2, 3], three.len() as u64, three.len() as u64));
     }
 

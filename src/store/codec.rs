@@ -51,7 +51,7 @@ pub(super) fn decode(version: u32, at: Timestamp, payload: &[u8]) -> Result<Even
         return Ok(Event { at, fact: parse(payload)? });
     }
     let lifts = version.checked_sub(1).and_then(|lifted| UPCASTERS.get(lifted as usize..));
-    let Some(lifts) = lifts.filter(|it| !it.is_empty()) else {
+    let Some(lifts) = lifts.filter(|lifts| !lifts.is_empty()) else {
         return Err(format!(
             "an event of version {version}, this cuelight knows {EVENT_VERSION}; use a newer one"
         ));

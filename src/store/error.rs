@@ -130,9 +130,11 @@ pub(super) enum Meaning {
 
 pub(super) fn meaning(error: &SqlError) -> Meaning {
     match error.sqlite_error() {
-        Some(it) if it.code == ErrorCode::DatabaseBusy => Meaning::Wait,
-        Some(it) if it.code == ErrorCode::DiskFull => Meaning::NoSpace,
-        Some(it) if matches!(it.extended_code, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => {
+        Some(sqlite_error) if sqlite_error.code == ErrorCode::DatabaseBusy => Meaning::Wait,
+        Some(sqlite_error) if sqlite_error.code == ErrorCode::DiskFull => Meaning::NoSpace,
+        Some(sqlite_error)
+            if matches!(sqlite_error.extended_code, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) =>
+        {
             Meaning::PerhapsNoSpace
         }
         _ => Meaning::Fatal,

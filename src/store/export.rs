@@ -68,15 +68,15 @@ pub fn verify_chain(text: &str, given: &[NoteKey]) -> Result<ExportedChain, Stri
         if record.payload.is_none() {
             return Err(format!("record {}: what it says is not shown", record.seq));
         }
-        link = record.follow(Some(link)).map_err(|it| format!("record {}: {}", it.seq, it.kind))?;
+        link = record.follow(Some(link)).map_err(|error| format!("record {}: {}", error.seq, error.kind))?;
         heads.insert(link.0, link.1);
     }
     if end.count != lines.len() as u64 || (end.head.seq, end.head.hash) != link {
         return Err(format!("it says that it ends at record {}, and ends at {}", end.head.seq, link.0));
     }
-    let parse = |it: &String| Note::parse(it.trim_end_matches('\n'));
+    let parse = |note: &String| Note::parse(note.trim_end_matches('\n'));
     let notes: Vec<Note> = end.notes.iter().map(parse).collect::<Result<_, _>>()?;
-    let keys: Vec<NoteKey> = end.keys.iter().map(|it| it.parse()).collect::<Result<_, String>>()?;
+    let keys: Vec<NoteKey> = end.keys.iter().map(|key| key.parse()).collect::<Result<_, String>>()?;
     let believed = Heads { notes: notes.clone(), keys }.believed(given);
     let mut signed = Seq(0);
     for note in &notes {
@@ -141,7 +141,7 @@ impl FileNote {
         let [FILE_NOTE, origin, file, size, head] = body.split('\n').collect::<Vec<_>>()[..] else {
             return Err(format!("a note about a file begins with {FILE_NOTE} and has five lines"));
         };
-        let head = BASE64_STANDARD.decode(head).ok().and_then(|it| <[u8; 32]>::try_from(it).ok());
+        let head = BASE64_STANDARD.decode(head).ok().and_then(|value| <[u8; 32]>::try_from(value).ok());
         Ok(Self {
             origin: origin.to_owned(),
             file: file.parse()?,
@@ -153,13 +153,13 @@ impl FileNote {
 
     /// True if one of these keys signed it.
     pub fn is_signed_by(&self, keys: &[NoteKey]) -> bool {
-        keys.iter().any(|it| it.has_signed(&self.text(), &self.signatures))
+        keys.iter().any(|key| key.has_signed(&self.text(), &self.signatures))
     }
 }
 
 impl fmt::Display for FileNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text())?;
-        self.signatures.iter().try_for_each(|it| writeln!(f, "{it}"))
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }

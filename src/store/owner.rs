@@ -57,7 +57,7 @@ impl Owner {
             match lock.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(held_by(workspace.root(), lock).map_err(|it| failed(&it))?);
+                    return Err(held_by(workspace.root(), lock).map_err(|error| failed(&error))?);
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(&error)),
             }
@@ -78,7 +78,7 @@ impl Owner {
         let path = workspace.dir().join("lock");
         let failed = |error: &io::Error| OwnerError::Store(StoreError::io("take over", &path, error));
         let refused = |why: String, next| Err(StoreError::refused("take over", &path, why, next).into());
-        let has_it = below::read_text(&path).ok().and_then(|it| it.trim().parse().ok());
+        let has_it = below::read_text(&path).ok().and_then(|text| text.trim().parse().ok());
         if from.is_some() && from != has_it {
             return refused(
                 "another process has it by now".to_owned(),

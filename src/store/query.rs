@@ -19,23 +19,24 @@ pub fn query_database(
 ) -> Result<Vec<ValueMap>, String> {
     let said = |why: String| format!("could not ask {}: {why}", path.display());
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|it| said(it.to_string()))?;
-    let mut statement = connection.prepare(sql).map_err(|it| said(format!("{it}; see `sql`")))?;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| said(error.to_string()))?;
+    let mut statement = connection.prepare(sql).map_err(|error| said(format!("{error}; see `sql`")))?;
     if !statement.readonly() {
         return Err(said("the statement would change it; a tool that writes is a `run` step".to_owned()));
     }
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let given = parameters.iter().map(parameter);
-    let mut rows =
-        statement.query(params_from_iter(given)).map_err(|it| said(format!("{it}; see `parameters`")))?;
+    let mut rows = statement
+        .query(params_from_iter(given))
+        .map_err(|error| said(format!("{error}; see `parameters`")))?;
     let mut out = Vec::new();
-    while let Some(row) = rows.next().map_err(|it| said(it.to_string()))? {
+    while let Some(row) = rows.next().map_err(|error| said(error.to_string()))? {
         if out.len() == rows_max {
             return Err(said(format!("it has more than {rows_max} rows; ask for fewer, or raise max-rows")));
         }
         let mut map = ValueMap::new();
         for (index, name) in columns.iter().enumerate() {
-            let cell = row.get_ref(index).map_err(|it| said(it.to_string()))?;
+            let cell = row.get_ref(index).map_err(|error| said(error.to_string()))?;
             map.insert(name.clone(), value(cell));
         }
         out.push(map);
@@ -46,13 +47,13 @@ pub fn query_database(
 fn parameter(value: &Value) -> ToSqlOutput<'static> {
     ToSqlOutput::Owned(match value {
         Value::Null => Cell::Null,
-        Value::Bool(it) => Cell::Integer(i64::from(*it)),
-        Value::Number(it) => match (it.as_i64(), it.as_f64()) {
+        Value::Bool(flag) => Cell::Integer(i64::from(*flag)),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Cell::Integer(whole),
             (None, Some(real)) => Cell::Real(real),
-            (None, None) => Cell::Text(it.to_string()),
+            (None, None) => Cell::Text(number.to_string()),
         },
-        Value::String(it) => Cell::Text(it.clone()),
+        Value::String(text) => Cell::Text(text.clone()),
         Value::Array(_) | Value::Object(_) => Cell::Text(value.to_string()),
     })
 }
@@ -60,9 +61,9 @@ fn parameter(value: &Value) -> ToSqlOutput<'static> {
 fn value(cell: ValueRef<'_>) -> Value {
     match cell {
         ValueRef::Null => Value::Null,
-        ValueRef::Integer(it) => it.into(),
-        ValueRef::Real(it) => it.into(),
-        ValueRef::Text(it) => String::from_utf8_lossy(it).into_owned().into(),
-        ValueRef::Blob(it) => it.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(value) => value.into(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+        ValueRef::Blob(blob) => blob.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
     }
 }

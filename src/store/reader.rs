@@ -74,7 +74,7 @@ impl Record<'_> {
             seq: self.seq,
             header: serde_json::to_string(&self.header).expect("a header is text and numbers"),
             payload: Some(String::from_utf8_lossy(self.payload).into_owned()),
-            salt: self.salt.iter().map(|it| format!("{it:02x}")).collect(),
+            salt: self.salt.iter().map(|byte| format!("{byte:02x}")).collect(),
             payload_hash: self.payload_hash,
             prev: self.prev,
             hash: self.hash,
@@ -188,7 +188,7 @@ impl Reader {
         let sql = format!("{RECORD} WHERE seq >= ?1 ORDER BY seq");
         let mut statement = self.connection.prepare_cached(&sql).map_err(|error| self.failed(&error))?;
         let mut rows = statement
-            .query([from.map_or(i64::MIN, |it| number(it.0))])
+            .query([from.map_or(i64::MIN, |seq| number(seq.0))])
             .map_err(|error| self.failed(&error))?;
         while let Some(row) = rows.next().map_err(|error| self.failed(&error))? {
             if !more(&record(row).map_err(|what| StoreError::damaged(&self.path, what))?) {

@@ -126,12 +126,12 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let part = beside(path, suffix);
-        if fs::symlink_metadata(&part).is_ok_and(|it| !it.is_file()) {
+        if fs::symlink_metadata(&part).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(StoreError::refused("open", &part, "it is a symbolic link, or no file", "remove it"));
         }
     }
     // SQLite refuses links above it as well, where a user may have some.
-    let above = path.parent().and_then(|it| it.canonicalize().ok());
+    let above = path.parent().and_then(|parent| parent.canonicalize().ok());
     let mut real =
         above.zip(path.file_name()).map_or_else(|| path.to_owned(), |(above, name)| above.join(name));
     if flags.contains(OpenFlags::SQLITE_OPEN_URI) {
@@ -144,10 +144,10 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
 
 fn percent_encoded(path: &Path) -> String {
     let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-    let plain = |it: &u8| it.is_ascii_alphanumeric() || b"/._-".contains(it);
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
     bytes
         .iter()
-        .map(|it| if plain(it) { char::from(*it).to_string() } else { format!("%{it:02X}") })
+        .map(|byte| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
 
@@ -287,8 +287,8 @@ fn set(connection: &Connection, path: &Path, settings: &[(&str, &str)]) -> Resul
             .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
             .map_err(failed)?;
         let found = match found {
-            rusqlite::types::Value::Integer(it) => it.to_string(),
-            rusqlite::types::Value::Text(it) => it,
+            rusqlite::types::Value::Integer(number) => number.to_string(),
+            rusqlite::types::Value::Text(text) => text,
             _ => String::new(),
         };
         if found != *wanted {
@@ -410,7 +410,7 @@ mod tests {
         });
         leave_behind(dir.path(), &left.path().join("after"));
         let (mut old, mut new) = (0, 0);
-        for at in fs::read_dir(left.path()).expect("there").flatten().map(|it| it.path()) {
+        for at in fs::read_dir(left.path()).expect("there").flatten().map(|entry| entry.path()) {
             let (path, at) = (at.join("cuelight.db"), at.display().to_string());
             let seen = Connection::open(&path).expect("a database");
             assert_eq!(records(&seen), before, "{at}");

@@ -47,7 +47,7 @@ impl SpoolReader {
 
     /// Bytes written so far, kept or not.
     pub fn total(&self) -> io::Result<u64> {
-        Ok(self.parts()?.iter().map(|it| it.offset + it.length).max().unwrap_or(0))
+        Ok(self.parts()?.iter().map(|part| part.offset + part.length).max().unwrap_or(0))
     }
 
     /// Bytes that were let go between the head and the tail: from, to.
@@ -81,7 +81,7 @@ impl SpoolReader {
     /// When the bytes from `from` to before `to` came, as far as that was kept: what is damaged or missing tells no time.
     pub fn arrivals(&self, from: u64, to: u64) -> io::Result<Arrivals> {
         let mut all = Arrivals::default();
-        for part in self.parts()?.iter().filter(|it| it.offset < to && it.offset + it.length > from) {
+        for part in self.parts()?.iter().filter(|part| part.offset < to && part.offset + part.length > from) {
             let mut index = Vec::new();
             // Output can be read without its times, so nothing that is wrong with them is an error.
             drop(read_part(&times_of(part), 0, 2 * ARRIVALS_BYTES_MAX as u64, &mut index));
@@ -124,7 +124,7 @@ impl SpoolReader {
     /// The offset of the line that is `lines` lines before the one at `offset`; never before a gap.
     pub fn lines_back(&self, offset: u64, lines: usize) -> io::Result<u64> {
         let (mut floor, mut known) = (0, 0);
-        for part in self.parts()?.iter().filter(|it| it.offset <= offset) {
+        for part in self.parts()?.iter().filter(|part| part.offset <= offset) {
             floor = if part.offset > known { part.offset } else { floor };
             known = known.max(part.offset + part.length);
         }
@@ -174,9 +174,12 @@ impl SpoolReader {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
-            let Some(rest) = name.to_str().and_then(|it| it.strip_prefix(LOG_FILE)) else { continue };
-            let offset: Option<u64> =
-                if rest.is_empty() { Some(0) } else { rest.strip_prefix('.').and_then(|it| it.parse().ok()) };
+            let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(LOG_FILE)) else { continue };
+            let offset: Option<u64> = if rest.is_empty() {
+                Some(0)
+            } else {
+                rest.strip_prefix('.').and_then(|rest| rest.parse().ok())
+            };
             match (offset, entry.metadata()) {
                 // Its name is text like any other: nothing that we wrote ends where no number is.
                 (Some(offset), Ok(about)) if about.is_file() && offset.checked_add(about.len()).is_some() => {
@@ -186,7 +189,7 @@ impl SpoolReader {
                 _ => {}
             }
         }
-        parts.sort_by_key(|it| it.offset);
+        parts.sort_by_key(|part| part.offset);
         Ok(parts)
     }
 }
@@ -200,7 +203,7 @@ impl Stretch {
 
 /// The index that lies beside a file of output.
 fn times_of(part: &Part) -> PathBuf {
-    let name = part.path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+    let name = part.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     part.path.with_file_name(format!("{TIMES_FILE}{}", name.strip_prefix(LOG_FILE).unwrap_or_default()))
 }
 

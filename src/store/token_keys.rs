@@ -70,9 +70,9 @@ impl RsaKey {
     /// # Errors
     /// Why not, and what to do.
     pub fn new(n: &[u8], e: &[u8]) -> Result<Self, String> {
-        let plain = |it: &[u8]| it.iter().copied().skip_while(|it| *it == 0).collect::<Vec<u8>>();
+        let plain = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<u8>>();
         let (n, e) = (plain(n), plain(e));
-        let bits = n.first().map_or(0, |it| n.len() * 8 - it.leading_zeros() as usize);
+        let bits = n.first().map_or(0, |byte| n.len() * 8 - byte.leading_zeros() as usize);
         if !RSA_BITS.contains(&bits) {
             return Err(format!(
                 "it has {bits} bits; use one of {} to {} bits, such as `ssh-keygen -t rsa -b 3072` makes",
@@ -81,7 +81,7 @@ impl RsaKey {
             ));
         }
         // What is smaller than 65537 makes some faults of those who check usable; what is larger nobody has.
-        let is_odd = |it: &[u8]| it.last().is_some_and(|it| it % 2 == 1);
+        let is_odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte % 2 == 1);
         let is_usual = (3..=4).contains(&e.len()) && (e.len() > 3 || e >= vec![1, 0, 1]);
         if !is_odd(&n) || !is_odd(&e) || !is_usual {
             return Err("its numbers are none of a key that can be relied on; make another one".to_owned());
@@ -111,7 +111,7 @@ impl fmt::Debug for KeyKind {
 impl TokenKey {
     /// True if tokens that it signed are still valid.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|it| it > now)
+        self.until.is_none_or(|until| until > now)
     }
 }
 
@@ -152,7 +152,7 @@ impl TokenKeys {
         let next = "run `chmod 600` on it, make another with `cuelight token keys new`, and `cuelight token keys revoke` each of those before";
         let Some(text) = read_private(&path, next)? else { return Ok(None) };
         let file: File =
-            serde_json::from_str(&text).map_err(|it| StoreError::damaged(&path, it.to_string()))?;
+            serde_json::from_str(&text).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
         let keys = file.keys.into_iter().map(key).collect::<Option<Vec<_>>>();
         let keys = keys.ok_or_else(|| StoreError::damaged(&path, "a key is not 32 bytes"))?;
         Ok(Some(Self { audience: file.audience, keys }))
@@ -177,10 +177,10 @@ impl TokenKeys {
         let path = workspace.token_keys();
         let failed = |error: io::Error| StoreError::io("write", &path, &error);
         let _lock = locked(path.parent().unwrap_or(&path)).map_err(failed)?;
-        let name: String = chance[..8].iter().map(|it| format!("{it:02x}")).collect();
+        let name: String = chance[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let mut keys = Self::of(workspace)?
             .unwrap_or_else(|| Self { audience: format!("cuelight/{name}"), keys: Vec::new() });
-        keys.keys.retain(|it| it.is_live(now));
+        keys.keys.retain(|key| key.is_live(now));
         let answer = change(&mut keys)
             .map_err(|why| StoreError::refused("change", &path, why, "see `cuelight token keys list`"))?;
         keys.write(&path).map_err(failed)?;
@@ -214,7 +214,7 @@ impl TokenKeys {
                 "{LIVE_KEYS_MAX} keys are good already, which is the most; revoke one first"
             ));
         }
-        if self.keys.iter().any(|it| it.kid == key.kid) {
+        if self.keys.iter().any(|token_key| token_key.kid == key.kid) {
             return Err(format!("a key is called {} already; choose another --kid", key.kid));
         }
         self.keys.push(key);
@@ -226,8 +226,8 @@ impl TokenKeys {
     /// # Errors
     /// When there are as many keys as may be.
     pub fn rotate(&mut self, now: Timestamp, secret: [u8; SECRET_BYTES]) -> Result<String, String> {
-        for key in self.keys.iter_mut().filter(|it| matches!(it.kind, KeyKind::Secret(_))) {
-            key.until = Some(key.until.map_or(now + GRACE, |it| it.min(now + GRACE)));
+        for key in self.keys.iter_mut().filter(|key| matches!(key.kind, KeyKind::Secret(_))) {
+            key.until = Some(key.until.map_or(now + GRACE, |until| until.min(now + GRACE)));
         }
         self.make(now, secret)
     }
@@ -238,13 +238,13 @@ impl TokenKeys {
     /// When there is none of that name.
     pub fn revoke(&mut self, kid: &str) -> Result<(), String> {
         let before = self.keys.len();
-        self.keys.retain(|it| it.kid != kid);
+        self.keys.retain(|key| key.kid != kid);
         if self.keys.len() == before { Err("no key has that name".to_owned()) } else { Ok(()) }
     }
 
     /// The secret that signs: the newest one that nothing has replaced.
     pub fn signing(&self) -> Option<&TokenKey> {
-        self.keys.iter().rfind(|it| it.until.is_none() && matches!(it.kind, KeyKind::Secret(_)))
+        self.keys.iter().rfind(|key| key.until.is_none() && matches!(key.kind, KeyKind::Secret(_)))
     }
 
     /// A name that says nothing of the secret.
@@ -254,20 +254,20 @@ impl TokenKeys {
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
-        let entry = |it: &TokenKey| {
+        let entry = |token_key: &TokenKey| {
             let text = |bytes: &[u8]| Some(BASE64_URL_SAFE_NO_PAD.encode(bytes));
-            let (kid, issuer) = (it.kid.clone(), it.issuer.clone());
+            let (kid, issuer) = (token_key.kid.clone(), token_key.issuer.clone());
             let entry = Entry {
                 kid,
                 issuer,
-                made_at: it.made_at,
-                until: it.until,
+                made_at: token_key.made_at,
+                until: token_key.until,
                 secret: None,
                 public: None,
                 n: None,
                 e: None,
             };
-            match &it.kind {
+            match &token_key.kind {
                 KeyKind::Secret(bytes) => Entry { secret: text(bytes), ..entry },
                 KeyKind::Public(bytes) => Entry { public: text(bytes), ..entry },
                 KeyKind::Rsa(key) => Entry { n: text(&key.n), e: text(&key.e), ..entry },

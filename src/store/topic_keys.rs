@@ -56,10 +56,10 @@ impl TopicKeys {
         let next = "run `chmod 600` on it, and `cuelight event topics rotate` each topic twice";
         let Some(text) = read_private(&path, next)? else { return Ok(Self::default()) };
         let file: BTreeMap<String, Vec<Entry>> =
-            serde_json::from_str(&text).map_err(|it| StoreError::damaged(&path, it.to_string()))?;
-        let key = |it: Entry| {
-            let secret = BASE64_URL_SAFE_NO_PAD.decode(&it.secret).ok()?.try_into().ok()?;
-            Some(TopicKey { made_at: it.made_at, until: it.until, secret })
+            serde_json::from_str(&text).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+        let key = |key: Entry| {
+            let secret = BASE64_URL_SAFE_NO_PAD.decode(&key.secret).ok()?.try_into().ok()?;
+            Some(TopicKey { made_at: key.made_at, until: key.until, secret })
         };
         let topics = file
             .into_iter()
@@ -90,16 +90,16 @@ impl TopicKeys {
         let mut all = Self::of(workspace)?;
         let keys = all.topics.entry(topic.to_owned()).or_default();
         for key in keys.iter_mut() {
-            key.until = Some(key.until.map_or(now + GRACE, |it| it.min(now + GRACE)));
+            key.until = Some(key.until.map_or(now + GRACE, |until| until.min(now + GRACE)));
         }
         keys.push(TopicKey { made_at: now, until: None, secret });
         let spare = keys.len().saturating_sub(LIVE_KEYS_MAX);
         keys.drain(..spare);
-        all.topics.values_mut().for_each(|it| it.retain(|key| key.is_live(now)));
-        let entry = |it: &TopicKey| Entry {
-            made_at: it.made_at,
-            until: it.until,
-            secret: BASE64_URL_SAFE_NO_PAD.encode(it.secret),
+        all.topics.values_mut().for_each(|topic| topic.retain(|key| key.is_live(now)));
+        let entry = |key: &TopicKey| Entry {
+            made_at: key.made_at,
+            until: key.until,
+            secret: BASE64_URL_SAFE_NO_PAD.encode(key.secret),
         };
         let file: BTreeMap<&String, Vec<Entry>> =
             all.topics.iter().map(|(topic, keys)| (topic, keys.iter().map(entry).collect())).collect();
@@ -108,12 +108,12 @@ impl TopicKeys {
 
     /// The keys of a topic that count at this moment, oldest first.
     pub fn live(&self, topic: &str, now: Timestamp) -> impl Iterator<Item = &TopicKey> + Clone {
-        self.topics.get(topic).into_iter().flatten().filter(move |it| it.is_live(now))
+        self.topics.get(topic).into_iter().flatten().filter(move |key| key.is_live(now))
     }
 }
 
 impl TopicKey {
     fn is_live(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|it| it > now)
+        self.until.is_none_or(|until| until > now)
     }
 }

@@ -89,7 +89,7 @@ impl Trusted {
     /// The id that was drawn when this workspace was made or accepted. A copy has another one, or is not trusted. Empty where trust is
     /// written down nowhere.
     pub fn id(&self) -> &str {
-        self.record.as_ref().map_or("", |it| &it.id)
+        self.record.as_ref().map_or("", |record| &record.id)
     }
 }
 
@@ -123,7 +123,7 @@ impl Things {
             let Ok(entries) = fs::read_dir(&dir) else { continue };
             for entry in entries {
                 let entry = entry.map_err(|error| StoreError::io("read", &dir, &error))?;
-                if !entry.file_type().is_ok_and(|it| it.is_file()) {
+                if !entry.file_type().is_ok_and(|file_type| file_type.is_file()) {
                     continue;
                 }
                 // A name that cannot be shown is a file that nobody accepts.
@@ -142,7 +142,7 @@ impl Things {
     /// A file that cannot be read does nothing, and is new when it can be.
     fn add_called(&mut self, workspace: &Workspace, name: String) {
         let path = workspace.dir().join(&name);
-        let file = path.canonicalize().and_then(|it| below::open_plain(&it, THING_BYTES_MAX));
+        let file = path.canonicalize().and_then(|path| below::open_plain(&path, THING_BYTES_MAX));
         if let Ok(hash) = file.and_then(hash_of) {
             self.0.insert(name, hash);
         }
@@ -180,14 +180,15 @@ impl Things {
     /// The names of those that act and are not as they were, each with what became of it.
     fn changed_since(&self, before: &Self) -> Vec<String> {
         let acts =
-            |it: &&String| !it.starts_with(DATABASE) && !OWN_DIRS.iter().any(|own| it.starts_with(own));
-        let now =
-            self.0.iter().filter(|it| acts(&it.0)).filter_map(|(name, hash)| match before.0.get(name) {
+            |text: &&String| !text.starts_with(DATABASE) && !OWN_DIRS.iter().any(|own| text.starts_with(own));
+        let now = self.0.iter().filter(|entry| acts(&entry.0)).filter_map(|(name, hash)| {
+            match before.0.get(name) {
                 None => Some(format!("{name} (new)")),
                 Some(known) => (known != hash).then(|| format!("{name} (changed)")),
-            });
-        let gone = before.0.keys().filter(acts).filter(|it| !self.0.contains_key(*it));
-        now.chain(gone.map(|it| format!("{it} (gone)"))).collect()
+            }
+        });
+        let gone = before.0.keys().filter(acts).filter(|key| !self.0.contains_key(*key));
+        now.chain(gone.map(|key| format!("{key} (gone)"))).collect()
     }
 }
 
@@ -260,7 +261,7 @@ impl TrustBook {
     /// # Errors
     /// Why it is not trusted: a reason that follows "this workspace is not trusted: ".
     pub fn record(&self, workspace: &Workspace) -> Result<TrustRecord, String> {
-        workspace.check_all().map_err(|it| it.to_string())?;
+        workspace.check_all().map_err(|error| error.to_string())?;
         let Some(id) = id_of(workspace) else {
             return Err(
                 "no cuelight of yours made it: it was cloned, unpacked, written by hand, or made before \
@@ -271,7 +272,7 @@ impl TrustBook {
         let Some(mut record) = self.read(&id)? else {
             return Err("it was made elsewhere: there is no record of it here".to_owned());
         };
-        let here = TrustRecord::of(workspace, &workspace.dir()).map_err(|it| it.to_string())?;
+        let here = TrustRecord::of(workspace, &workspace.dir()).map_err(|error| error.to_string())?;
         if record.root != here.root {
             let before = record.root.display();
             return Err(format!("it was moved or copied: the workspace that was trusted is {before}"));
@@ -292,10 +293,11 @@ impl TrustBook {
     /// Why it is not trusted: a reason that follows "this workspace is not trusted: ".
     pub fn trusts(&self, workspace: &Workspace, tracked: Option<&[String]>) -> Result<Trusted, String> {
         let record = self.record(workspace)?;
-        let is_database = |it: &String| it.rsplit('/').next().is_some_and(|it| it.starts_with(DATABASE));
-        let is_shared = tracked.is_none_or(|it| !it.is_empty());
-        let has_database = tracked.is_some_and(|it| it.iter().any(is_database));
-        let changed = self.changed(workspace, &record, has_database).map_err(|it| it.to_string())?;
+        let is_database =
+            |text: &String| text.rsplit('/').next().is_some_and(|part| part.starts_with(DATABASE));
+        let is_shared = tracked.is_none_or(|tracked| !tracked.is_empty());
+        let has_database = tracked.is_some_and(|tracked| tracked.iter().any(is_database));
+        let changed = self.changed(workspace, &record, has_database).map_err(|error| error.to_string())?;
         // Nobody else's hand reaches the files of a workspace that was made here and that no version control carries.
         if changed.is_empty() || record.is_own && !is_shared {
             return Ok(Trusted { workspace: workspace.clone(), record: Some(record) });
@@ -378,9 +380,9 @@ impl TrustBook {
         record.log = log_name(workspace)?;
         if record.is_own {
             let things = self.things(workspace)?;
-            let stays = |it: &(&String, &Digest)| !it.0.starts_with(DATABASE);
+            let stays = |entry: &(&String, &Digest)| !entry.0.starts_with(DATABASE);
             record.things =
-                Things(things.0.iter().filter(stays).map(|(name, it)| (name.clone(), *it)).collect());
+                Things(things.0.iter().filter(stays).map(|(name, digest)| (name.clone(), *digest)).collect());
         }
         if before == (record.log.clone(), record.things.clone()) { Ok(()) } else { self.write(&id, &record) }
     }
@@ -397,13 +399,13 @@ impl TrustBook {
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 return Err(failed(format!("{error}; remove it")));
             }
-            file => file.map_err(|it| failed(it.to_string()))?,
+            file => file.map_err(|error| failed(error.to_string()))?,
         };
-        let about = file.get_ref().metadata().map_err(|it| failed(it.to_string()))?;
+        let about = file.get_ref().metadata().map_err(|error| failed(error.to_string()))?;
         if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
             return Err(failed("others may write to it; remove it".to_owned()));
         }
-        serde_json::from_reader(io::BufReader::new(file)).map(Some).map_err(|it| failed(it.to_string()))
+        serde_json::from_reader(io::BufReader::new(file)).map(Some).map_err(|error| failed(error.to_string()))
     }
 
     /// Writes a record whole or not at all.
@@ -418,13 +420,13 @@ impl TrustBook {
     /// Drops records of workspaces that are no more, when there are many.
     fn drop_those_gone(&self) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
-        let all: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
+        let all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         if all.len() < RECORDS_MAX {
             return;
         }
         for path in all {
-            let id = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default();
-            let is_gone = |it: TrustRecord| id_of(&Workspace::at(&it.root)).as_deref() != Some(id);
+            let id = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_gone = |record: TrustRecord| id_of(&Workspace::at(&record.root)).as_deref() != Some(id);
             if self.read(id).ok().flatten().is_some_and(is_gone) {
                 drop(fs::remove_file(&path));
             }
@@ -435,14 +437,16 @@ impl TrustBook {
 impl TrustRecord {
     /// The path of a workspace, and the inode and birth of its directory `own`.
     fn of(workspace: &Workspace, own: &Path) -> Result<Self, StoreError> {
-        let root =
-            workspace.root().canonicalize().map_err(|it| StoreError::io("use", workspace.root(), &it))?;
-        let about = fs::symlink_metadata(own).map_err(|it| StoreError::io("use", own, &it))?;
-        let born = about.created().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+        let root = workspace
+            .root()
+            .canonicalize()
+            .map_err(|error| StoreError::io("use", workspace.root(), &error))?;
+        let about = fs::symlink_metadata(own).map_err(|error| StoreError::io("use", own, &error))?;
+        let born = about.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
         Ok(Self {
             root,
             inode: about.ino(),
-            born: born.and_then(|it| u64::try_from(it.as_nanos()).ok()),
+            born: born.and_then(|born| u64::try_from(born.as_nanos()).ok()),
             is_own: false,
             log: String::new(),
             things: Things::default(),
@@ -475,6 +479,6 @@ pub fn is_name_of_log(signed: &str, log: &str) -> bool {
 fn id_of(workspace: &Workspace) -> Option<String> {
     let text = below::read_text(&workspace.dir().join("id")).ok()?;
     let id = text.trim();
-    let is_one = id.len() == ID_DIGITS && id.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_one = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_one.then(|| id.to_owned())
 }

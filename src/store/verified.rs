@@ -40,7 +40,7 @@ impl Told {
     fn tell(&mut self) {
         self.last = self.seq;
         // Whoever read has what it wanted, or an error that it returns.
-        let _ended = self.reader.as_ref().map(|it| it.send(self.seq));
+        let _ended = self.reader.as_ref().map(|reader| reader.send(self.seq));
     }
 }
 

@@ -25,7 +25,8 @@ pub struct Workspace {
 impl Workspace {
     /// The nearest one at `start` or above. Whether it may be used is asked when something in it is opened.
     pub fn find(start: &Path) -> Option<Self> {
-        let holds = |dir: &&Path| fs::symlink_metadata(dir.join(DIRECTORY)).is_ok_and(|it| it.is_dir());
+        let holds =
+            |dir: &&Path| fs::symlink_metadata(dir.join(DIRECTORY)).is_ok_and(|metadata| metadata.is_dir());
         let start = real(start);
         start.ancestors().find(holds).map(Self::at)
     }
@@ -46,7 +47,7 @@ impl Workspace {
 
     /// The user whose workspace this is.
     pub fn owner(&self) -> Option<u32> {
-        fs::symlink_metadata(self.dir()).ok().map(|it| it.uid())
+        fs::symlink_metadata(self.dir()).ok().map(|metadata| metadata.uid())
     }
 
     pub(super) fn at(root: &Path) -> Self {
@@ -115,7 +116,7 @@ impl Workspace {
     pub fn of_machine(&self, word: &str) -> Vec<String> {
         let settings = self.settings();
         let named = settings.get(word).and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        named.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+        named.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     }
 
     /// Keeps keys, the log and output out of version control, unless something is said about that already.
@@ -124,7 +125,7 @@ impl Workspace {
         match below::open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             file => file
-                .and_then(|mut it| it.write_all(b"*\n"))
+                .and_then(|mut file| file.write_all(b"*\n"))
                 .map_err(|error| StoreError::io("write", &path, &error)),
         }
     }
@@ -198,8 +199,8 @@ impl Workspace {
     /// True if the path names a workflow file below the workspace. Neither `..` nor a symbolic link may lead
     /// out of it.
     pub fn has_workflow(&self, path: &Path) -> bool {
-        let is_below = path.components().all(|it| matches!(it, Component::Normal(_)));
-        let is_named = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+        let is_below = path.components().all(|component| matches!(component, Component::Normal(_)));
+        let is_named = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         let (Ok(root), Ok(real)) = (self.root.canonicalize(), self.root.join(path).canonicalize()) else {
             return false;
         };
@@ -268,8 +269,10 @@ fn real(path: &Path) -> PathBuf {
 /// The files of a directory that end as YAML does, by name; none when it is not there.
 fn yaml_files(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-    let mut files: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).filter(is_yaml).collect();
+    let is_yaml =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_yaml).collect();
     files.sort();
     files
 }
@@ -279,7 +282,7 @@ fn yaml_files(dir: &Path) -> Vec<PathBuf> {
 fn is_on_a_network(dir: &Path) -> io::Result<bool> {
     const MAGIC: [u32; 4] = [0x6969, 0x517B, 0xFE53_4D42, 0xFF53_4D42];
     let kind = rustix::fs::statfs(dir)?.f_type;
-    Ok(MAGIC.iter().any(|magic| u32::try_from(kind & 0xFFFF_FFFF).is_ok_and(|it| it == *magic)))
+    Ok(MAGIC.iter().any(|magic| u32::try_from(kind & 0xFFFF_FFFF).is_ok_and(|number| number == *magic)))
 }
 
 /// Elsewhere the name of the file system is not in what the portable call tells.

@@ -108,13 +108,13 @@ impl Writer {
         while let Some(request) = self.next(requests) {
             match request {
                 Request::Append(batch, reply) => {
-                    reply(self.lasting(|it| it.append(&batch)));
-                    let decides = batch.marks.iter().any(|it| matches!(it, Mark::Resolved { .. }));
+                    reply(self.lasting(|writer| writer.append(&batch)));
+                    let decides = batch.marks.iter().any(|mark| matches!(mark, Mark::Resolved { .. }));
                     if decides || self.unsigned() >= SIGNED_EVERY {
                         self.sign();
                     }
                 }
-                Request::Blob(bytes, reply) => reply(self.lasting(|it| it.put_blob(&bytes))),
+                Request::Blob(bytes, reply) => reply(self.lasting(|writer| writer.put_blob(&bytes))),
             }
             if self.wal_bytes >= CHECKPOINT_BYTES && self.ended.is_none() {
                 self.checkpoint();
@@ -137,7 +137,7 @@ impl Writer {
 
     /// Records that no signed head covers.
     fn unsigned(&self) -> u64 {
-        self.head.0.0 - self.notary.last().map_or(0, |it| it.0.0)
+        self.head.0.0 - self.notary.last().map_or(0, |pair| pair.0.0)
     }
 
     /// Signs the head. Where that cannot be written, the next one covers it too; the log itself does not depend on it.
@@ -288,14 +288,14 @@ fn insert(transaction: &Transaction<'_>, rows: &[Row], boot: &str, uptime: u64) 
         }
         insert.execute(params![
             number(row.seq.0),
-            row.run.map(|it| it.0),
+            row.run.map(|run| run.0),
             row.kind,
             row.at,
             boot,
             number(uptime),
             codec::EVENT_VERSION,
             apart.is_none().then_some(&row.payload),
-            apart.map(|it| it.0),
+            apart.map(|apart| apart.0),
             row.salt,
             row.payload_hash.0,
             row.prev.0,
@@ -373,11 +373,11 @@ mod tests {
         };
         pages(&writer, 20);
         for _ in 0..3 {
-            assert_eq!(writer.lasting(|it| it.append(&batch)), Err(AppendError::NoSpace));
+            assert_eq!(writer.lasting(|writer| writer.append(&batch)), Err(AppendError::NoSpace));
             assert_eq!(Reader::open(&workspace).expect("a reader").head().expect("a head"), head);
         }
         pages(&writer, 1_000_000);
-        let appended = writer.lasting(|it| it.append(&batch)).expect("there is room");
+        let appended = writer.lasting(|writer| writer.append(&batch)).expect("there is room");
         assert_eq!(appended, Appended { first: Seq(1), last: Seq(2000) });
         writer.checkpoint();
         assert_eq!(writer.ended, None);

@@ -52,7 +52,7 @@ impl Heard {
 
     /// True if the next byte begins a line.
     pub(super) fn is_at_line_start(&self) -> bool {
-        self.end.last().is_none_or(|it| *it == b'\n')
+        self.end.last().is_none_or(|byte| *byte == b'\n')
     }
 
     /// The last answer in it. Lines behind it that are none are other programs' talk.
@@ -125,7 +125,7 @@ pub(super) fn understood(heard: &Heard, answer: Answer, masker: &Masker) -> Answ
     let mut outputs = used(&said);
     outputs.extend(said.into_iter().filter(|(name, value)| is_key(name) && !value.is_null()));
     outputs.extend(answer.outputs.clone());
-    outputs.values_mut().for_each(|it| masker.mask_value(it));
+    outputs.values_mut().for_each(|output| masker.mask_value(output));
     if says_failed(&outputs) {
         let (mode, message) = why(&outputs);
         return Answer { outputs: used(&outputs), ..failed(answer, mode, &message) };
@@ -150,24 +150,26 @@ fn why(outputs: &ValueMap) -> (FailureMode, String) {
     let text = |name: &str| match outputs.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Array(items) => {
-            items.first().map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned))
+            items.first().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
         }
         Value::Null => None,
         other @ (Value::Bool(_) | Value::Number(_) | Value::Object(_)) => Some(other.to_string()),
     };
-    let mode = text("failure-mode").or_else(|| text("failure_mode")).and_then(|it| it.trim().parse().ok());
+    let mode = text("failure-mode")
+        .or_else(|| text("failure_mode"))
+        .and_then(|failure_mode| failure_mode.trim().parse().ok());
     let said = ["error", "errors", "message", "result", "subtype"].into_iter().find_map(text);
-    let said = said.filter(|it| !it.trim().is_empty());
+    let said = said.filter(|text| !text.trim().is_empty());
     let message = said.map_or_else(
         || "says that it failed, and not why; see its log".to_owned(),
-        |it| format!("says that it failed: {}", shorten(&it, SAID_CHARS_MAX)),
+        |text| format!("says that it failed: {}", shorten(&text, SAID_CHARS_MAX)),
     );
     (mode.unwrap_or(FailureMode::AgentLogic), message)
 }
 
 /// Describes the first output that no step could read, as the end of a sentence.
 fn unfit(outputs: &ValueMap) -> Option<String> {
-    let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     for name in SCORES {
         let Some(value) = outputs.get(name) else { continue };
         if Score::parse(&text(value)).is_none() {
@@ -178,7 +180,7 @@ fn unfit(outputs: &ValueMap) -> Option<String> {
         }
     }
     if let Some(status) = outputs.get("status")
-        && !STATUSES.iter().any(|it| status.as_str() == Some(it))
+        && !STATUSES.iter().any(|text| status.as_str() == Some(text))
     {
         let status = shorten(&status.to_string(), 40);
         return Some(format!("answers with `status` {status}; it is one of {}", STATUSES.join(", ")));
@@ -194,7 +196,8 @@ fn unfit(outputs: &ValueMap) -> Option<String> {
 /// Tokens and cost that a budget can read, also under the names that coding agents publish them by.
 fn used(said: &ValueMap) -> ValueMap {
     let mut out = ValueMap::new();
-    let number = |value: Option<&Value>| value.filter(|it| it.is_number() || it.is_string()).cloned();
+    let number =
+        |value: Option<&Value>| value.filter(|value| value.is_number() || value.is_string()).cloned();
     let tokens = number(said.get("tokens")).or_else(|| {
         let usage = said.get("usage")?;
         let of = |name: &str| usage.get(name).and_then(Value::as_u64);
@@ -202,9 +205,9 @@ fn used(said: &ValueMap) -> ValueMap {
         (input.is_some() || output.is_some())
             .then(|| input.unwrap_or(0).saturating_add(output.unwrap_or(0)).into())
     });
-    let cost = ["cost-usd", "cost_usd", "total_cost_usd"].into_iter().find_map(|it| number(said.get(it)));
-    out.extend(tokens.map(|it| ("tokens".to_owned(), it)));
-    out.extend(cost.map(|it| ("cost-usd".to_owned(), it)));
+    let cost = ["cost-usd", "cost_usd", "total_cost_usd"].into_iter().find_map(|key| number(said.get(key)));
+    out.extend(tokens.map(|tokens| ("tokens".to_owned(), tokens)));
+    out.extend(cost.map(|cost| ("cost-usd".to_owned(), cost)));
     out
 }
 
@@ -215,7 +218,7 @@ mod tests {
     #[track_caller]
     fn check(said: &[u8], written: &[(&str, &str)], expected: &str) {
         let mut heard = Heard::default();
-        said.chunks(7).for_each(|it| heard.take(it));
+        said.chunks(7).for_each(|chunk| heard.take(chunk));
         let outputs = written.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
         let ended = Answer { ended: Ended::Exit(0), outputs, ..Answer::not_started(None, String::new()) };
         let masker = Masker::new([]).expect("no secrets");
@@ -223,8 +226,8 @@ mod tests {
         let outputs = serde_json::to_string(&answer.outputs).expect("JSON");
         let said = match answer.failure() {
             None => outputs,
-            Some(it) if outputs == "{}" => format!("{}: {}", it.mode, it.message),
-            Some(it) => format!("{}: {} {outputs}", it.mode, it.message),
+            Some(failure) if outputs == "{}" => format!("{}: {}", failure.mode, failure.message),
+            Some(failure) => format!("{}: {} {outputs}", failure.mode, failure.message),
         };
         assert!(said.starts_with(expected), "{said}\nwanted {expected}");
     }

@@ -57,11 +57,11 @@ fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(Failur
     let (signal, how) = match ended {
         Ended::Signal { number, .. } => (Some(*number), format!("killed by {}", spell(*number))),
         Ended::Exit(code) if *code != 0 => {
-            (Some(code - 128).filter(|it| signal_name(*it).is_some()), format!("exit code {code}"))
+            (Some(code - 128).filter(|number| signal_name(*number).is_some()), format!("exit code {code}"))
         }
         _ => return None,
     };
-    let says = |words: &[&str]| last_lines(tail).any(|line| words.iter().any(|it| line.contains(it)));
+    let says = |words: &[&str]| last_lines(tail).any(|line| words.iter().any(|word| line.contains(word)));
     let quota = FailureMode::ResourceQuota;
     if let Some(cpu) = limits.cpu.filter(|_| signal == Some(24)) {
         let said = format!("ran out of processor time: limit {cpu} ({how}); raise `cpu` under `limits`");
@@ -84,7 +84,7 @@ fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(Failur
             return Some((FailureMode::ResourceMemory, said));
         }
         // Whoever does not look whether it got memory dies of it.
-        if signal.is_some_and(|it| matches!(it, 6 | 7 | 11)) {
+        if signal.is_some_and(|signal| matches!(signal, 6 | 7 | 11)) {
             let said = format!("{how}, perhaps for want of memory: limit {most}; see its log");
             return Some((FailureMode::SystemCrash, said));
         }
@@ -107,7 +107,7 @@ pub(super) fn in_sandbox(failure: Failure, ended: &Ended, tail: &str) -> Failure
             failure.mode,
             FailureMode::AgentLogic | FailureMode::SystemNetwork | FailureMode::UserPermission
         );
-    if !is_open || !last_lines(tail).any(|line| TEXTS.iter().any(|it| line.contains(it))) {
+    if !is_open || !last_lines(tail).any(|line| TEXTS.iter().any(|text| line.contains(text))) {
         return failure;
     }
     Failure {

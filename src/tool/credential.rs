@@ -43,10 +43,10 @@ static KNOWN: LazyLock<Forms> = LazyLock::new(|| {
 
 /// The kind of credential that a text contains, if any, for example `a private key`.
 pub fn credential_in(text: &str) -> Option<&'static str> {
-    let found = KNOWN.forms.iter().find(|(_, form)| form.is_match(text)).map(|it| it.0);
+    let found = KNOWN.forms.iter().find(|(_, form)| form.is_match(text)).map(|form| form.0);
     found.or_else(|| {
-        let mut values = KNOWN.assigned.captures_iter(text).filter_map(|it| it.get(1));
-        values.any(|it| is_password(it.as_str())).then_some("a password or key behind its name")
+        let mut values = KNOWN.assigned.captures_iter(text).filter_map(|value| value.get(1));
+        values.any(|value| is_password(value.as_str())).then_some("a password or key behind its name")
     })
 }
 
@@ -66,9 +66,9 @@ fn is_password(value: &str) -> bool {
         "secrets.",
     ];
     value.chars().count() >= PASSWORD_CHARS_MIN
-        && value.chars().any(|it| it.is_ascii_digit())
-        && value.chars().any(|it| it.is_ascii_alphabetic())
-        && !stands_for_one.iter().any(|it| lower.contains(it))
+        && value.chars().any(|c| c.is_ascii_digit())
+        && value.chars().any(|c| c.is_ascii_alphabetic())
+        && !stands_for_one.iter().any(|text| lower.contains(text))
 }
 
 #[cfg(test)]

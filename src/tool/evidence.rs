@@ -63,10 +63,13 @@ mod tests {
         symlink("report.txt", root.join("inside")).expect("linked");
         symlink("../secret", root.join("leak")).expect("linked");
         let check = |path: &str, expected: Result<&str, &str>| {
-            let read = read_evidence(&root, path, 20).map(|it| String::from_utf8(it).expect("text"));
+            let read =
+                read_evidence(&root, path, 20).map(|evidence| String::from_utf8(evidence).expect("text"));
             match expected {
                 Ok(text) => assert_eq!(read.as_deref(), Ok(text), "{path}"),
-                Err(part) => assert!(read.as_ref().is_err_and(|it| it.contains(part)), "{path}: {read:?}"),
+                Err(part) => {
+                    assert!(read.as_ref().is_err_and(|error| error.contains(part)), "{path}: {read:?}")
+                }
             }
         };
         check("report.txt", Ok("work/report.txt"));

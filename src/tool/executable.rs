@@ -57,7 +57,7 @@ pub struct Executed {
 impl Executed {
     /// True for a file that an approval is bound to; false for data that is only named.
     pub fn is_bound(&self) -> bool {
-        self.problem.as_ref().is_none_or(|it| !it.starts_with(NOT_BOUND))
+        self.problem.as_ref().is_none_or(|problem| !problem.starts_with(NOT_BOUND))
     }
 }
 
@@ -90,20 +90,25 @@ impl Executable {
 
     /// True when an approval is bound to the same files, with the same bytes.
     pub(super) fn is_as(&self, approved: &[Executed]) -> bool {
-        self.files.iter().filter(|it| it.is_bound()).eq(approved.iter().filter(|it| it.is_bound()))
+        self.files
+            .iter()
+            .filter(|file| file.is_bound())
+            .eq(approved.iter().filter(|executed| executed.is_bound()))
     }
 
     /// The program to execute, its words, and the number of the call's words that these replace. `None`
     /// unless all files could be opened.
     pub(super) fn start(&self) -> Option<(&Path, &[OsString], usize)> {
-        self.start.as_ref().map(|it| (it.path.as_path(), it.words.as_slice(), it.taken))
+        self.start.as_ref().map(|start| (start.path.as_path(), start.words.as_slice(), start.taken))
     }
 
     /// True if this path names a descriptor that is open here for the call.
     pub(super) fn holds(&self, path: &OsStr) -> bool {
-        let mut kept = self.start.iter().flat_map(|it| &it.kept).map(AsRawFd::as_raw_fd);
+        let mut kept = self.start.iter().flat_map(|start| &start.kept).map(AsRawFd::as_raw_fd);
         let us = std::process::id().to_string();
-        kept.any(|it| ["self", &us].iter().any(|us| path == OsStr::new(&format!("/proc/{us}/fd/{it}"))))
+        kept.any(|raw_fd| {
+            ["self", &us].iter().any(|us| path == OsStr::new(&format!("/proc/{us}/fd/{raw_fd}")))
+        })
     }
 }
 
@@ -165,7 +170,7 @@ impl Opening<'_> {
         search: Option<&str>,
         of: &Program,
     ) -> Result<(PathBuf, Vec<OsString>, usize), Problem> {
-        let said = |it: Obstacle| (of.word.clone(), it.said);
+        let said = |error: Obstacle| (of.word.clone(), error.said);
         let dir = directory(self.root, of.dir.as_deref()).map_err(said)?;
         let search = of.search.as_deref().or(search);
         let path = program(&of.word, search, &dir).map_err(said)?;
@@ -213,7 +218,7 @@ impl Opening<'_> {
                 reader = called;
             }
             let name = reader[0].to_string_lossy().into_owned();
-            let path = program(&name, search, dir).map_err(|it| (name.clone(), it.said))?;
+            let path = program(&name, search, dir).map_err(|error| (name.clone(), error.said))?;
             reader.push(found.path);
             reader.extend(words.into_iter().skip(1));
             words = reader;
@@ -227,21 +232,21 @@ impl Opening<'_> {
         let failed = |shown: String, error: io::Error| (shown, format!("{error}; see the file"));
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.map_err(|it| failed(self.shown(path), it))?;
+        let file = file.map_err(|error| failed(self.shown(path), error))?;
         let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        let real = real.map_err(|it| failed(self.shown(path), it))?;
+        let real = real.map_err(|error| failed(self.shown(path), error))?;
         let shown = self.shown(&real);
-        let about = file.metadata().map_err(|it| failed(shown.clone(), it))?;
+        let about = file.metadata().map_err(|error| failed(shown.clone(), error))?;
         if !about.is_file() {
             return Err((shown, "it is no plain file; name one".to_owned()));
         }
         let mut head = [0; FIRST_LINE_BYTES_MAX];
-        let length = file.read_at(&mut head, 0).map_err(|it| failed(shown.clone(), it))?;
+        let length = file.read_at(&mut head, 0).map_err(|error| failed(shown.clone(), error))?;
         let head = &head[..length];
         let is_binary = is_program(head);
         let is_ours = !shown.starts_with('/');
         if !is_ours && (is_binary || by_name) {
-            let digest = self.known.hash(&file, &about).map_err(|it| failed(shown.clone(), it))?;
+            let digest = self.known.hash(&file, &about).map_err(|error| failed(shown.clone(), error))?;
             self.note(shown, digest, about.len());
             if !is_binary {
                 return Ok(Opened { path: real.into(), reader: None, is_binary: true });
@@ -250,8 +255,8 @@ impl Opening<'_> {
             self.kept.push(file.into());
             return Ok(Opened { path, reader: None, is_binary });
         }
-        let (copy, digest, bytes) = copy(file).map_err(|it| failed(shown.clone(), it))?;
-        let head = read_head(&copy).map_err(|it| failed(shown.clone(), it))?;
+        let (copy, digest, bytes) = copy(file).map_err(|error| failed(shown.clone(), error))?;
+        let head = read_head(&copy).map_err(|error| failed(shown.clone(), error))?;
         self.note(shown, digest, bytes);
         let is_binary = is_program(&head);
         // Whoever reads it does so by a path that means the same in every process, and needs no descriptor of its own.
@@ -312,11 +317,11 @@ pub(super) fn read_head(file: &File) -> io::Result<Vec<u8>> {
 
 /// `#!/usr/bin/env python3`: the program, and all the rest as one word, as Linux has it.
 pub(super) fn first_line(head: &[u8]) -> Option<Vec<OsString>> {
-    let line = head.strip_prefix(b"#!")?.split(|it| *it == b'\n').next()?.trim_ascii();
-    let end = line.iter().position(|it| it.is_ascii_whitespace()).unwrap_or(line.len());
+    let line = head.strip_prefix(b"#!")?.split(|c| *c == b'\n').next()?.trim_ascii();
+    let end = line.iter().position(|value| value.is_ascii_whitespace()).unwrap_or(line.len());
     let (program, rest) = line.split_at(end);
-    let word = |it: &[u8]| OsString::from_vec(it.to_vec());
-    let rest = Some(rest.trim_ascii()).filter(|it| !it.is_empty()).map(word);
+    let word = |rest: &[u8]| OsString::from_vec(rest.to_vec());
+    let rest = Some(rest.trim_ascii()).filter(|rest| !rest.is_empty()).map(word);
     (!program.is_empty()).then(|| std::iter::once(word(program)).chain(rest).collect())
 }
 
@@ -328,8 +333,8 @@ fn by_env(reader: &[OsString]) -> Option<Vec<OsString>> {
         Some(rest) => rest.split_ascii_whitespace().collect(),
         None => vec![rest],
     };
-    let is_plain = |it: &&str| !it.contains(|c: char| c.is_whitespace() || "\"'\\$#".contains(c));
-    let starts = words.first().is_some_and(|it| !it.starts_with('-') && !it.contains('='));
+    let is_plain = |word: &&str| !word.contains(|c: char| c.is_whitespace() || "\"'\\$#".contains(c));
+    let starts = words.first().is_some_and(|word| !word.starts_with('-') && !word.contains('='));
     (starts && words.iter().all(is_plain)).then(|| words.into_iter().map(OsString::from).collect())
 }
 
@@ -337,7 +342,8 @@ fn by_env(reader: &[OsString]) -> Option<Vec<OsString>> {
 pub(super) fn env_program(reader: &[OsString]) -> Option<OsString> {
     let [env, rest] = reader else { return None };
     let rest = rest.to_str().filter(|_| Path::new(env).file_name() == Some(OsStr::new("env")))?;
-    let mut words = rest.split_ascii_whitespace().filter(|it| !it.starts_with('-') && !it.contains('='));
+    let mut words =
+        rest.split_ascii_whitespace().filter(|word| !word.starts_with('-') && !word.contains('='));
     words.next().map(OsString::from)
 }
 
@@ -394,6 +400,7 @@ pub(super) fn hash(file: &File, about: &Metadata) -> io::Result<Digest> {
 fn is_older_than_a_moment(changed: i128) -> bool {
     const MOMENT_NANOS: i128 = 2_000_000_000;
     let now = fs::metadata("/proc/self/stat").ok();
-    let now = now.map(|it| i128::from(it.mtime()) * 1_000_000_000 + i128::from(it.mtime_nsec()));
-    now.is_some_and(|it| it - changed > MOMENT_NANOS)
+    let now =
+        now.map(|metadata| i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()));
+    now.is_some_and(|now| now - changed > MOMENT_NANOS)
 }

@@ -17,7 +17,8 @@ impl Globs {
     /// The pattern that leaves the directory it is looked for in.
     pub(super) fn new(patterns: &[String]) -> Result<Self, String> {
         let globs = patterns.iter().map(|text| {
-            let (takes_away, path) = text.strip_prefix('!').map_or((false, text.as_str()), |it| (true, it));
+            let (takes_away, path) =
+                text.strip_prefix('!').map_or((false, text.as_str()), |rest| (true, rest));
             let names: Vec<String> =
                 path.split('/').filter(|name| !name.is_empty() && *name != ".").map(str::to_owned).collect();
             if path.starts_with('/') || names.iter().any(|name| name == "..") {
@@ -121,7 +122,7 @@ mod tests {
 
     #[track_caller]
     fn check(patterns: &[&str], path: &str, taken: bool) {
-        let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
+        let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
         let globs = Globs::new(&patterns).expect("patterns");
         let path: Vec<&[u8]> = path.split('/').map(str::as_bytes).collect();
         assert_eq!(globs.takes(&path), taken, "{patterns:?}");

@@ -77,9 +77,9 @@ impl Masker {
     pub fn mask_value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.mask(text),
-            Value::Array(items) => items.iter_mut().for_each(|it| self.mask_value(it)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item)),
             Value::Object(map) => {
-                map.values_mut().for_each(|it| self.mask_value(it));
+                map.values_mut().for_each(|value| self.mask_value(value));
                 if map.keys().any(|name| self.mask(name) != *name) {
                     *map = self.renamed(std::mem::take(map));
                 }
@@ -107,8 +107,9 @@ impl Masker {
                 (secret, kept)
             });
         for (masked, value) in secret {
-            let numbered = (2_u64..).map(|it| format!("{masked} {it}"));
-            let free = std::iter::once(masked.clone()).chain(numbered).find(|it| !kept.contains_key(it));
+            let numbered = (2_u64..).map(|index| format!("{masked} {index}"));
+            let free =
+                std::iter::once(masked.clone()).chain(numbered).find(|masked| !kept.contains_key(masked));
             kept.insert(free.unwrap_or(masked), value);
         }
         kept
@@ -191,7 +192,10 @@ fn pair(first: u8, second: u8) -> usize {
 impl Finder {
     /// Start and end of each secret in the bytes.
     fn places(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
-        self.automaton.find_overlapping_iter(bytes).map(|it| (it.start(), it.end())).collect()
+        self.automaton
+            .find_overlapping_iter(bytes)
+            .map(|overlapping_iter| (overlapping_iter.start(), overlapping_iter.end()))
+            .collect()
     }
 
     fn held_max(&self) -> usize {
@@ -205,9 +209,9 @@ impl Finder {
         let undecided = (first..held.len()).find(|at| {
             let rest = &held[*at..];
             rest.get(1).is_none_or(|second| self.begins[pair(rest[0], *second)]) && {
-                let next = self.patterns.partition_point(|it| it.as_slice() < rest);
-                let longer = self.patterns[next..].iter().find(|it| it.as_slice() != rest);
-                longer.is_some_and(|it| it.starts_with(rest))
+                let next = self.patterns.partition_point(|pattern| pattern.as_slice() < rest);
+                let longer = self.patterns[next..].iter().find(|pattern| pattern.as_slice() != rest);
+                longer.is_some_and(|longer| longer.starts_with(rest))
             }
         });
         undecided.unwrap_or(held.len())
@@ -232,7 +236,7 @@ mod tests {
             let masker = Masker::new([&Secret::new(value.as_str())]).expect("small");
             let patterns = &masker.finder.as_ref().expect("there are patterns").patterns;
             let mut line = format!("{value}{}", &value[..4]).into_bytes();
-            for pattern in patterns.iter().filter(|it| it.len() > 5).step_by(29) {
+            for pattern in patterns.iter().filter(|pattern| pattern.len() > 5).step_by(29) {
                 line.extend_from_slice(pattern);
                 line.extend_from_slice(&pattern[..5]);
             }
@@ -251,8 +255,8 @@ mod tests {
         let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
         let width = alphabet.len().ilog2() as usize;
         let groups = (0..bits.len()).step_by(width).map(|at| &bits[at..bits.len().min(at + width)]);
-        let number = |it: &str| usize::from_str_radix(&format!("{it:0<width$}"), 2).expect("bits");
-        groups.map(|it| char::from(alphabet.as_bytes()[number(it)])).collect()
+        let number = |group: &str| usize::from_str_radix(&format!("{group:0<width$}"), 2).expect("bits");
+        groups.map(|group| char::from(alphabet.as_bytes()[number(group)])).collect()
     }
 
     const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -263,24 +267,24 @@ mod tests {
         let mut out = Vec::new();
         let each = |spell: &dyn Fn(u8) -> String| value.bytes().map(spell).collect::<String>();
         let reserved = |kept: &'static str, lower: bool| {
-            each(&|it| match it {
-                it if it.is_ascii_alphanumeric() || kept.as_bytes().contains(&it) => {
-                    char::from(it).to_string()
+            each(&|byte| match byte {
+                byte if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) => {
+                    char::from(byte).to_string()
                 }
-                it if lower => format!("%{it:02x}"),
-                it => format!("%{it:02X}"),
+                byte if lower => format!("%{byte:02x}"),
+                byte => format!("%{byte:02X}"),
             })
         };
         let joined =
-            |between: &str| value.bytes().map(|it| format!("{it:02x}")).collect::<Vec<_>>().join(between);
+            |between: &str| value.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between);
         let letter = |spell: &dyn Fn(char) -> String| value.chars().map(spell).collect::<String>();
-        let named = |it: char| match it {
+        let named = |c: char| match c {
             '&' => "&amp;".to_owned(),
             '<' => "&lt;".to_owned(),
             '>' => "&gt;".to_owned(),
             '"' => "&quot;".to_owned(),
             '\'' => "&apos;".to_owned(),
-            it => it.to_string(),
+            text => text.to_string(),
         };
         for (name, text) in [
             ("as it is", value.to_owned()),
@@ -290,14 +294,14 @@ mod tests {
             ("encodeURI", reserved("-._~!'()*;/?:@&=+$,#", false)),
             ("percent, a slash kept", reserved("-._~/", false)),
             ("a form", reserved("*-._ ", false).replace(' ', "+")),
-            ("all percent", each(&|it| format!("%{it:02X}"))),
-            ("all percent in lower case", each(&|it| format!("%{it:02x}"))),
+            ("all percent", each(&|byte| format!("%{byte:02X}"))),
+            ("all percent in lower case", each(&|byte| format!("%{byte:02x}"))),
             ("HTML by name", letter(&named)),
-            ("HTML by number", letter(&|it| format!("&#{};", it as u32))),
-            ("HTML by hex", letter(&|it| format!("&#x{:x};", it as u32))),
-            ("HTML by HEX with zeros", letter(&|it| format!("&#X{:04X};", it as u32))),
-            ("bytes of Python", each(&|it| format!("\\x{it:02x}"))),
-            ("JSON all escaped", letter(&|it| format!("\\u{:04x}", it as u32))),
+            ("HTML by number", letter(&|c| format!("&#{};", c as u32))),
+            ("HTML by hex", letter(&|c| format!("&#x{:x};", c as u32))),
+            ("HTML by HEX with zeros", letter(&|c| format!("&#X{:04X};", c as u32))),
+            ("bytes of Python", each(&|byte| format!("\\x{byte:02x}"))),
+            ("JSON all escaped", letter(&|c| format!("\\u{:04x}", c as u32))),
             ("hex", joined("")),
             ("HEX", joined("").to_uppercase()),
             ("colon hex", joined(":")),
@@ -315,7 +319,7 @@ mod tests {
             out.push((name.to_owned(), format!("{before}{text}{behind}").into_bytes(), range));
         }
         let units = |bytes: fn(u16) -> [u8; 2]| {
-            let of = |it: &str| it.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+            let of = |text: &str| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
             let (from, text) = (of(before).len(), of(value));
             ([of(before), text.clone(), of(behind)].concat(), from..from + text.len())
         };
@@ -335,8 +339,8 @@ mod tests {
             out.push((format!("{alphabet} from {}", before.len()), text.clone().into_bytes(), first..last));
             if text.len() > 60 {
                 let lines: Vec<&str> =
-                    text.as_bytes().chunks(60).map(|it| str::from_utf8(it).expect("ASCII")).collect();
-                let at = |it: usize| it + it / 60;
+                    text.as_bytes().chunks(60).map(|chunk| str::from_utf8(chunk).expect("ASCII")).collect();
+                let at = |number: usize| number + number / 60;
                 let wrapped = lines.join("\n").into_bytes();
                 out.push((
                     format!("{alphabet} in lines from {}", before.len()),
@@ -373,9 +377,9 @@ mod tests {
                 proptest::prop_assert_eq!(&masked, &in_pieces(&masker, [text.as_slice()]), "{}: in pieces", &name);
                 // What stands beside the value may be the same by chance.
                 let outside = [&text[..range.start], b"\xff", &text[range.end..]].concat();
-                for run in text[range].windows(4).filter(|it| !outside.windows(4).any(|other| other == *it)) {
+                for run in text[range].windows(4).filter(|window| !outside.windows(4).any(|other| other == *window)) {
                     proptest::prop_assert!(
-                        !masked.windows(4).any(|it| it == run),
+                        !masked.windows(4).any(|window| window == run),
                         "{}: {:?} stays of {:?} in {:?}", name, String::from_utf8_lossy(run),
                         String::from_utf8_lossy(&text), String::from_utf8_lossy(&masked),
                     );

@@ -75,7 +75,8 @@ fn end_of_brackets(text: &str) -> Option<usize> {
     }
     loop {
         let rest = &text[at..];
-        let class = [("[:", ":]"), ("[.", ".]"), ("[=", "=]")].into_iter().find(|it| rest.starts_with(it.0));
+        let class =
+            [("[:", ":]"), ("[.", ".]"), ("[=", "=]")].into_iter().find(|pair| rest.starts_with(pair.0));
         match class.and_then(|(_, end)| Some(at + 2 + rest[2..].find(end)? + 2)) {
             Some(behind) => at = behind,
             None if rest.starts_with(']') => return Some(at),
@@ -125,9 +126,11 @@ pub(super) fn add(
     files: &mut Vec<Executed>,
 ) {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let listed: BTreeSet<String> = files.iter().map(|it| it.path.clone()).collect();
-    let places = search.unwrap_or_default().split(':').filter(|it| !it.is_empty()).map(|it| dir.join(it));
-    let ours = places.filter(|it| it.canonicalize().is_ok_and(|it| it.starts_with(&root))).collect();
+    let listed: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    let places =
+        search.unwrap_or_default().split(':').filter(|part| !part.is_empty()).map(|part| dir.join(part));
+    let ours =
+        places.filter(|place| place.canonicalize().is_ok_and(|text| text.starts_with(&root))).collect();
     let here = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let bases = vec![dir.to_owned()];
     let room = [FILES_MAX; 2];
@@ -140,8 +143,8 @@ pub(super) fn add(
         naming.directory(of.later);
     }
     naming.find_bases(&of.dirs);
-    of.runs.iter().for_each(|it| naming.word(it, true));
-    of.names.iter().for_each(|it| naming.word(it, false));
+    of.runs.iter().for_each(|run| naming.word(run, true));
+    of.names.iter().for_each(|name| naming.word(name, false));
     for limit in naming.missed {
         files.push(Executed {
             path: "… and more".to_owned(),
@@ -199,10 +202,12 @@ impl Naming<'_> {
         let mut seen = BTreeSet::from([self.here.clone()]);
         for round in 0..ROUNDS_MAX {
             let before = self.bases.len();
-            for dir in dirs.iter().filter(|it| round == 0 || !it.contains("..")) {
+            for dir in dirs.iter().filter(|dir| round == 0 || !dir.contains("..")) {
                 for base in self.bases.clone() {
                     for path in self.paths(&base, dir) {
-                        let Some(real) = path.canonicalize().ok().filter(|it| it.is_dir()) else { continue };
+                        let Some(real) = path.canonicalize().ok().filter(|path| path.is_dir()) else {
+                            continue;
+                        };
                         if leads_through_kernel(&path) {
                             self.missed.insert(
                                 "files of a directory that the kernel makes for each process".to_owned(),
@@ -251,7 +256,7 @@ impl Naming<'_> {
         }
         let home = below_home.and_then(|rest| Some(base.join(self.home?).join(rest.trim_start_matches('/'))));
         let word = below_home.filter(|_| home.is_some()).map_or(word, |rest| rest.trim_start_matches('/'));
-        let home_dir = self.home.filter(|_| home.is_some()).map(|it| base.join(it));
+        let home_dir = self.home.filter(|_| home.is_some()).map(|home| base.join(home));
         let is_first = base == self.bases[0];
         let whole = match home {
             Some(path) => path,
@@ -266,15 +271,15 @@ impl Naming<'_> {
                 (None, Some(rest)) if is_first => (vec![PathBuf::from("/")], rest),
                 _ => (vec![base.to_owned()], word),
             };
-            for part in rest.split('/').filter(|it| !it.is_empty()) {
+            for part in rest.split('/').filter(|part| !part.is_empty()) {
                 if part.contains("**") {
                     self.missed.insert(format!("more than one directory below {word}"));
                 }
                 paths = if is_pattern(part) {
                     let part = any_for_brackets(part);
-                    paths.iter().flat_map(|it| self.matching(it, &part)).collect()
+                    paths.iter().flat_map(|path| self.matching(path, &part)).collect()
                 } else {
-                    paths.into_iter().map(|it| it.join(part)).collect()
+                    paths.into_iter().map(|path| path.join(part)).collect()
                 };
                 if paths.len() > PATTERN_PATHS_MAX {
                     paths.truncate(PATTERN_PATHS_MAX);
@@ -291,13 +296,13 @@ impl Naming<'_> {
             return Vec::new();
         };
         let mut names: Vec<OsString> =
-            entries.take(ENTRIES_MAX + 1).filter_map(|it| Some(it.ok()?.file_name())).collect();
+            entries.take(ENTRIES_MAX + 1).filter_map(|entry| Some(entry.ok()?.file_name())).collect();
         if names.len() > ENTRIES_MAX {
             self.missed.insert(format!("more than {ENTRIES_MAX} files in {}", self.shown(parent)));
         }
-        names.retain(|it| globs.takes(&[it.as_bytes()]));
+        names.retain(|name| globs.takes(&[name.as_bytes()]));
         names.sort();
-        names.into_iter().map(|it| parent.join(it)).collect()
+        names.into_iter().map(|name| parent.join(name)).collect()
     }
 
     fn file(&mut self, path: &Path, runs: bool) {
@@ -357,7 +362,7 @@ impl Naming<'_> {
         }
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
         let opened = OpenOptions::new().read(true).custom_flags(flags).open(&real);
-        let (file, head) = match opened.and_then(|it| read_head(&it).map(|head| (it, head))) {
+        let (file, head) = match opened.and_then(|file| read_head(&file).map(|head| (file, head))) {
             Ok(read) => read,
             Err(error) => return self.not_bound(shown, &error.to_string()),
         };
@@ -366,7 +371,7 @@ impl Naming<'_> {
             || about.permissions().mode() & 0o111 != 0
             || head.starts_with(b"#!")
             || is_program(&head)
-            || ending.is_some_and(|it| SCRIPTS.contains(&it.as_str()));
+            || ending.is_some_and(|ending| SCRIPTS.contains(&ending.as_str()));
         if !is_executed && self.of_all {
             self.others_of_all();
         } else if !is_executed {
@@ -389,8 +394,8 @@ impl Naming<'_> {
         }
         self.of_all = of_all;
         let name = env_program(&words).unwrap_or_else(|| words[0].clone());
-        let found = name.to_str().and_then(|it| program(it, self.search, &self.bases[0]).ok());
-        let Some(real) = found.and_then(|it| it.canonicalize().ok()) else { return };
+        let found = name.to_str().and_then(|name| program(name, self.search, &self.bases[0]).ok());
+        let Some(real) = found.and_then(|program| program.canonicalize().ok()) else { return };
         let Ok(file) = File::open(&real) else { return };
         if self.bind(self.shown(&real), &file)
             && depth < DEPTH_MAX

@@ -26,12 +26,13 @@ impl OomWatch {
     pub(super) fn new() -> Self {
         let own = fs::read_to_string("/proc/self/cgroup").ok();
         let path = own.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("0::/")));
-        let events = path.map(|it| Path::new("/sys/fs/cgroup").join(it).join("memory.events"));
+        let events = path.map(|path| Path::new("/sys/fs/cgroup").join(path).join("memory.events"));
         let seen = events.as_deref().and_then(count).unwrap_or(0);
-        let ours = fs::read_to_string("/proc/self/oom_score_adj").ok().and_then(|it| it.trim().parse().ok());
+        let ours =
+            fs::read_to_string("/proc/self/oom_score_adj").ok().and_then(|text| text.trim().parse().ok());
         // A negative one was given to us by somebody who may, and is no measure for steps.
-        let ours = ours.map(|it: i32| u32::try_from(it).unwrap_or(0));
-        let score_of_steps = ours.map(|it| (it + STEPS_GO_FIRST).min(SCORE_MAX).to_string());
+        let ours = ours.map(|number: i32| u32::try_from(number).unwrap_or(0));
+        let score_of_steps = ours.map(|number| (number + STEPS_GO_FIRST).min(SCORE_MAX).to_string());
         Self { events, seen: AtomicU64::new(seen), score_of_steps }
     }
 

@@ -78,8 +78,8 @@ fn is_orphan(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
 /// spelled.
 pub(super) fn carries_mark(pid: i32) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let mut outputs = environment.split(|byte| *byte == 0).filter_map(|it| it.strip_prefix(MARK));
-    outputs.any(|path| path.split(|byte| *byte == b'/').any(|it| it == b".cuelight"))
+    let mut outputs = environment.split(|byte| *byte == 0).filter_map(|part| part.strip_prefix(MARK));
+    outputs.any(|path| path.split(|byte| *byte == b'/').any(|part| part == b".cuelight"))
 }
 
 /// True if a process carries the mark of one of these calls.
@@ -91,6 +91,7 @@ fn is_of(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
             .and_then(|path| path.strip_prefix(ours.as_os_str().as_bytes()))
             .is_some_and(|rest| rest.starts_with(b"/"))
     });
-    let attempt = environment.split(|byte| *byte == 0).find_map(|it| it.strip_prefix(b"CUELIGHT_ATTEMPT="));
-    carries && attempt.is_none_or(|it| which(&String::from_utf8_lossy(it)))
+    let attempt =
+        environment.split(|byte| *byte == 0).find_map(|part| part.strip_prefix(b"CUELIGHT_ATTEMPT="));
+    carries && attempt.is_none_or(|attempt| which(&String::from_utf8_lossy(attempt)))
 }

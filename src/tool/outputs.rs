@@ -21,7 +21,7 @@ pub(super) fn read_outputs(path: &Path) -> Result<ValueMap, String> {
             return Err(format!("could not read $CUELIGHT_OUTPUT: {error}; write to it, do not replace it"));
         }
     };
-    if !file.metadata().is_ok_and(|it| it.is_file()) {
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(
             "could not read $CUELIGHT_OUTPUT: it is no file any more; write to it, do not replace it"
                 .to_owned(),
@@ -52,7 +52,7 @@ pub fn parse_outputs(bytes: &[u8]) -> Result<ValueMap, String> {
         }
         let (at_equals, at_block) = (line.find('='), line.find("<<"));
         let (key, value) = match (at_equals, at_block) {
-            (equals, Some(block)) if equals.is_none_or(|it| block < it) => {
+            (equals, Some(block)) if equals.is_none_or(|equals| block < equals) => {
                 let (key, end) = (&line[..block], &line[block + 2..]);
                 (key, lines.block(key, end)?)
             }
@@ -94,7 +94,7 @@ impl<'a> Lines<'a> {
         self.number += 1;
         let end = self.rest.iter().position(|byte| *byte == b'\n');
         let line = &self.rest[..end.unwrap_or(self.rest.len())];
-        self.rest = end.map_or(&[], |it| &self.rest[it + 1..]);
+        self.rest = end.map_or(&[], |index| &self.rest[index + 1..]);
         if line.contains(&0) {
             return Err(self.complain("holds a NUL byte; an output is text (encode it, or use `artifacts`)"));
         }
@@ -137,7 +137,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &[u8], expected: Result<&str, &str>) {
-        let said = parse_outputs(text).map(|it| serde_json::to_string(&it).expect("JSON"));
+        let said = parse_outputs(text).map(|outputs| serde_json::to_string(&outputs).expect("JSON"));
         assert_eq!(said.as_deref().map_err(String::as_str), expected);
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 /// Makes a directory and those above it up to `.cuelight`, for their user alone.
 pub(super) fn make_own_dir(dir: &Path) -> io::Result<()> {
-    let Some(own) = dir.ancestors().find(|it| it.ends_with(".cuelight")) else {
+    let Some(own) = dir.ancestors().find(|ancestor| ancestor.ends_with(".cuelight")) else {
         return DirBuilder::new().recursive(true).mode(0o700).create(dir);
     };
     // It is there, unless a call is made outside of a workspace.

@@ -44,7 +44,7 @@ impl Peer {
     /// When the kernel does not tell even its user.
     pub fn of(stream: &UnixStream) -> io::Result<Self> {
         let told = stream.peer_cred()?;
-        let pid = told.pid().filter(|it| *it > 0).and_then(Pid::from_raw);
+        let pid = told.pid().filter(|pid| *pid > 0).and_then(Pid::from_raw);
         let process = pid.and_then(|pid| Some((pid, handle(stream, pid)?)));
         Ok(Self { uid: told.uid(), process })
     }
@@ -134,30 +134,34 @@ fn descends(pid: Pid, below: Below) -> bool {
     let own = rustix::process::getpid().as_raw_nonzero().get();
     // Numbers of another namespace say nothing here.
     let numbers_are_ours =
-        fs::read_link("/proc/self").is_ok_and(|it| it.as_os_str() == own.to_string().as_str());
+        fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.to_string().as_str());
     let mut walks = (0..WALKS_MAX).map(|_| comes_from_a_step(pid.as_raw_nonzero().get(), (own, below)));
-    !numbers_are_ours || walks.find_map(|it| it).unwrap_or(true)
+    !numbers_are_ours || walks.find_map(|walk| walk).unwrap_or(true)
 }
 
 /// Nothing when the way up changed, or ended before the first process.
 fn comes_from_a_step(pid: i32, (own, below): (i32, Below)) -> Option<bool> {
     let mut at = pid;
     for _ in 0..ANCESTORS_MAX {
-        let it = process(at)?;
+        let this_process = process(at)?;
         let is_marked = step_mark::is_on(at)? || carries_mark(at);
-        if it.is_dead || is_marked || is_guard(at)? || (at == own && at != pid && below == Below::IsAStep) {
+        if this_process.is_dead
+            || is_marked
+            || is_guard(at)?
+            || (at == own && at != pid && below == Below::IsAStep)
+        {
             return Some(true);
         }
-        if it.parent == 0 {
+        if this_process.parent == 0 {
             return Some(false);
         }
         // A parent that has died was replaced by one further up, and its number may be another's: it counts when it is still the
         // parent after it was seen.
-        process(it.parent)?;
-        if process(at)?.parent != it.parent {
+        process(this_process.parent)?;
+        if process(at)?.parent != this_process.parent {
             return None;
         }
-        at = it.parent;
+        at = this_process.parent;
     }
     None
 }
@@ -165,7 +169,7 @@ fn comes_from_a_step(pid: i32, (own, below): (i32, Below)) -> Option<bool> {
 /// The guard of any workspace, by the words that it was started with.
 fn is_guard(pid: i32) -> Option<bool> {
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    Some(words.split(|it| *it == 0).nth(1) == Some(GUARD_WORD.as_bytes()))
+    Some(words.split(|number| *number == 0).nth(1) == Some(GUARD_WORD.as_bytes()))
 }
 
 /// True when a process forwards connections for the other end of `ssh`. Its program is hidden from its own user,

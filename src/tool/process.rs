@@ -149,7 +149,8 @@ impl Host {
 
     /// Opens and hashes what a call executes, in the workspace or in a captured one; what is then started is what was opened. Reads files: it takes a moment.
     pub fn open(&self, program: &Program, tree: Option<&Path>) -> Executable {
-        let value = |name: &str| self.base_env.iter().rfind(|it| it.0 == name).map(|it| it.1.as_str());
+        let value =
+            |name: &str| self.base_env.iter().rfind(|pair| pair.0 == name).map(|pair| pair.1.as_str());
         let places = executable::Places { search: value("PATH"), home: value("HOME") };
         executable::open(tree.unwrap_or(&self.workspace_root), places, program, &self.hashes)
     }
@@ -186,7 +187,7 @@ impl Host {
     /// # Errors
     /// A secret that is not set, or too long to be masked, as a sentence.
     pub fn masker(&self, launch: &Launch) -> Result<Masker, String> {
-        self.secrets_of(launch).map(|it| it.1)
+        self.secrets_of(launch).map(|secrets| secrets.1)
     }
 
     /// The secrets that a launch names, and what hides them.
@@ -264,17 +265,19 @@ pub(super) async fn run_with(
     if cancel.is_cancelled() {
         return Answer::without_output(Ended::Cancelled);
     }
-    let refused = |it: Obstacle| Answer::not_started(it.errno, format!("could not start: {}", it.said));
+    let refused = |unwritable: Obstacle| {
+        Answer::not_started(unwritable.errno, format!("could not start: {}", unwritable.said))
+    };
     let output = match host.scratch.lend() {
         Ok(output) => output,
         Err(error) => return refused(unwritable(&host.workspace_root.join(".cuelight"), &error)),
     };
-    let agent = launch.tool.as_ref().and_then(|it| it.agent.as_ref());
+    let agent = launch.tool.as_ref().and_then(|tool| tool.agent.as_ref());
     // Of a step in a sandbox: the place it has to itself.
     let home = launch.sandboxed.then(|| output.with_extension("home"));
     let prepared = prepare(host, launch, &secrets, opened, call, &output, home.as_deref()).await;
     let (mut leader, pipe, masker) = match prepared {
-        Ok(it) => it,
+        Ok(prepared) => prepared,
         Err(obstacle) => {
             host.scratch.give_back(output, true);
             scratch::sweep(home).await;
@@ -308,7 +311,7 @@ pub(super) async fn run_with(
     let limits = Limits {
         timeout: launch.timeout,
         grace: host.kill_grace,
-        heartbeat: agent.and_then(|it| it.heartbeat),
+        heartbeat: agent.and_then(|agent| agent.heartbeat),
         processes: launch.limits.processes,
         output: &output,
     };
@@ -334,7 +337,7 @@ pub(super) async fn run_with(
     let answer = answer(ended, intake.spool, left_behind, &masker, outputs, launch);
     let answer = match &heard {
         Some(heard) => understood(heard, answer, &masker),
-        None if launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) => mcp::told(answer, is_torn),
+        None if launch.tool.as_ref().is_some_and(|tool| tool.mcp.is_some()) => mcp::told(answer, is_torn),
         None => answer,
     };
     scratch::sweep(home).await;
@@ -547,8 +550,8 @@ fn answer(
 
 /// The end of a built-in tool that ran into its limits: without memory or stack, a process can only abort.
 fn by_own_limit(launch: &Launch, ended: &Ended, tail: &str) -> Option<Ended> {
-    let tool = launch.tool.as_ref().filter(|_| launch.argv.first().is_some_and(|it| it == OWN_NAME))?;
-    if launch.argv.get(1).is_none_or(|it| it != BUILT_IN_WORD) {
+    let tool = launch.tool.as_ref().filter(|_| launch.argv.first().is_some_and(|text| text == OWN_NAME))?;
+    if launch.argv.get(1).is_none_or(|text| text != BUILT_IN_WORD) {
         return None;
     }
     let Ended::Signal { number, .. } = ended else { return None };
@@ -595,7 +598,7 @@ async fn prepare(
         .argv
         .split_first()
         .ok_or_else(|| Obstacle::plain("no command is given; write one".to_owned()))?;
-    if launch.argv.iter().any(|it| it.contains('\0')) {
+    if launch.argv.iter().any(|text| text.contains('\0')) {
         return Err(Obstacle::plain(
             "its command holds a NUL byte, which no command can; remove it".to_owned(),
         ));
@@ -622,12 +625,14 @@ async fn prepare(
             let ours =
                 std::iter::once(executed.as_os_str()).chain(words[1..].iter().map(OsString::as_os_str));
             held.extend(
-                ours.enumerate().filter(|it| opened.is_some_and(|all| all.holds(it.1))).map(|it| it.0),
+                ours.enumerate()
+                    .filter(|entry| opened.is_some_and(|all| all.holds(entry.1)))
+                    .map(|entry| entry.0),
             );
             (executed.to_owned(), words[0].clone(), words[1..].iter().cloned().chain(rest).collect())
         }
         None => {
-            let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
+            let search = env.get(OsStr::new("PATH")).and_then(|text| text.to_str());
             let path = match own {
                 Some(own) => own.clone(),
                 None => program(word, search, &dir)?,
@@ -638,7 +643,7 @@ async fn prepare(
     let (word, shown) = (word.clone(), path.clone());
     let explain = move |error: &io::Error| explain(error, &word, &shown);
     // Where there is a guard to die, what is to end with it takes a way that tells the kernel so, and so does what is limited.
-    let sandbox = home.map(|it| Reach::of(root, call.tree.is_some(), &dir, it, output)).transpose();
+    let sandbox = home.map(|home| Reach::of(root, call.tree.is_some(), &dir, home, output)).transpose();
     let (sandbox, place) = sandbox.map_err(Obstacle::plain)?.unzip();
     let conditions = Conditions {
         dies_with_guard: launch.ends_with_console && host.kin.is_some(),
@@ -653,7 +658,7 @@ async fn prepare(
         ));
     }
     // Of a sandbox the very directory that was judged, whatever its name means by now.
-    let judged = place.as_ref().map(|it| PathBuf::from(format!("/proc/self/fd/{}", it.as_raw_fd())));
+    let judged = place.as_ref().map(|place| PathBuf::from(format!("/proc/self/fd/{}", place.as_raw_fd())));
     let becoming = Becoming {
         conditions: &conditions,
         program: &path,
@@ -663,13 +668,13 @@ async fn prepare(
         dir: judged.as_ref().unwrap_or(&dir),
     };
     let (mut leader, pipe, staged) =
-        begin(host.kin.as_deref(), &becoming, input).await.map_err(|it| explain(&it))?;
+        begin(host.kin.as_deref(), &becoming, input).await.map_err(|error| explain(&error))?;
     host.oom.goes_first(leader.pid);
     if let Some(kin) = &host.kin {
         kin.began(&call.attempt, leader.pid);
         leader.kin = Some((Arc::clone(kin), call.attempt.clone()));
     }
-    leader.staged = staged.map(|it| (it, Box::new(explain) as Explain));
+    leader.staged = staged.map(|staged| (staged, Box::new(explain) as Explain));
     Ok((leader, pipe, masker))
 }
 
@@ -717,8 +722,8 @@ fn environment<'a>(
     if call.tree.is_some() {
         env.insert(OsStr::new("CUELIGHT_WORKSPACE"), host.workspace_root.as_os_str().to_owned());
     }
-    if let Some(it) = &call.traceparent {
-        env.insert(OsStr::new("TRACEPARENT"), it.into());
+    if let Some(traceparent) = &call.traceparent {
+        env.insert(OsStr::new("TRACEPARENT"), traceparent.into());
     }
     Ok(env)
 }
@@ -873,7 +878,7 @@ struct Intake {
 impl Intake {
     /// A line of ours, between those of an agent.
     fn remark(&mut self, line: &str, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
-        if self.heard.as_ref().is_some_and(|it| !it.is_at_line_start()) {
+        if self.heard.as_ref().is_some_and(|heard| !heard.is_at_line_start()) {
             self.clear.push(b'\n');
         }
         self.clear.extend_from_slice(line.as_bytes());

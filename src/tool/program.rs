@@ -28,7 +28,7 @@ impl Obstacle {
 
 /// The directory a call runs in.
 pub(super) fn directory(root: &Path, dir: Option<&str>) -> Result<PathBuf, Obstacle> {
-    let path = dir.map_or_else(|| root.to_owned(), |it| root.join(it));
+    let path = dir.map_or_else(|| root.to_owned(), |dir| root.join(dir));
     match fs::metadata(&path) {
         Ok(about) if about.is_dir() => Ok(path),
         Ok(_) => Err(Obstacle::errno(

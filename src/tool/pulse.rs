@@ -45,7 +45,9 @@ impl<'a> Pulse<'a> {
 }
 
 fn touched(output: &Path) -> Option<Touch> {
-    fs::symlink_metadata(output).ok().map(|it| (it.mtime(), it.mtime_nsec(), it.len()))
+    fs::symlink_metadata(output)
+        .ok()
+        .map(|metadata| (metadata.mtime(), metadata.mtime_nsec(), metadata.len()))
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl State {
             match reader.next() {
                 Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => is_deaf = true,
                 Ok(event) => {
-                    let name = event.file_name().map(|it| OsStr::from_bytes(it.to_bytes()).to_owned());
+                    let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()).to_owned());
                     self.opened.extend(name);
                 }
                 Err(rustix::io::Errno::INTR) => {}
@@ -130,12 +130,12 @@ impl State {
                 }
             }
         }
-        let free: BTreeSet<OsString> = self.free.iter().map(|it| name_of(it).to_owned()).collect();
+        let free: BTreeSet<OsString> = self.free.iter().map(|path| name_of(path).to_owned()).collect();
         if is_deaf {
             // Nobody can say any more which: none of them is lent again.
             self.watch = None;
         }
-        self.opened.retain(|it| self.lent.contains(it) || free.contains(it));
+        self.opened.retain(|text| self.lent.contains(text) || free.contains(text));
     }
 }
 
@@ -158,7 +158,7 @@ impl Drop for Scratch {
 
 /// True if a file that was lent is still empty and nothing has replaced it.
 pub(super) fn is_untouched(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0)
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
 }
 
 /// Removes the directory that a step in a sandbox had to itself, which may hold much: others go on meanwhile.
@@ -180,7 +180,7 @@ fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|it| it.split_once('-')).and_then(|(pid, _)| pid.parse().ok());
+        let owner = name.to_str().and_then(|name| name.split_once('-')).and_then(|(pid, _)| pid.parse().ok());
         let is_gone = |pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
         if owner.and_then(Pid::from_raw).is_some_and(is_gone) {
             drop(fs::remove_dir_all(entry.path()));

@@ -105,7 +105,7 @@ impl SecretStore {
         secret: Secret,
     ) -> HandedOver<'_> {
         let own = format!("{name}/{call}");
-        for part in launch.env.iter_mut().flat_map(|it| &mut it.1) {
+        for part in launch.env.iter_mut().flat_map(|pair| &mut pair.1) {
             if *part == TextPart::Secret(name.to_owned()) {
                 *part = TextPart::Secret(own.clone());
             }
@@ -120,12 +120,12 @@ impl SecretStore {
     /// When they are too large to be looked for.
     pub fn masker(&self) -> Result<Masker, String> {
         let files = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        let names = files.filter_map(|it| it.file_name().into_string().ok());
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
         let in_files = names.filter_map(|name| self.find(&name).ok().flatten());
         let exported = self.exported.iter().filter(|(name, value)| {
             value.reveal().len() >= EXPORTED_BYTES_MIN && says_secret(&name.to_ascii_uppercase())
         });
-        let all: Vec<Secret> = in_files.chain(exported.map(|it| it.1.clone())).collect();
+        let all: Vec<Secret> = in_files.chain(exported.map(|entry| entry.1.clone())).collect();
         Masker::new(&all).map_err(|why| format!("its secrets cannot be masked: {why}"))
     }
 
@@ -157,12 +157,12 @@ impl SecretStore {
 
     /// Why no value can be had by this name, and what to do; nothing when one can.
     pub fn trouble(&self, name: &str) -> Option<String> {
-        self.find(name).map_or_else(Some, |it| it.is_none().then(|| not_set(name)))
+        self.find(name).map_or_else(Some, |secret| secret.is_none().then(|| not_set(name)))
     }
 
     /// True if this name has a value.
     pub fn has(&self, name: &str) -> bool {
-        self.find(name).is_ok_and(|it| it.is_some())
+        self.find(name).is_ok_and(|secret| secret.is_some())
     }
 
     /// All that a launch names, or one sentence that names every one that cannot be had.
@@ -170,7 +170,7 @@ impl SecretStore {
         let (mut found, mut missing) = (BTreeMap::new(), BTreeSet::new());
         for name in launch.secret_names() {
             let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-            match made.map_or_else(|| self.find(name), |it| Ok(Some(it)))? {
+            match made.map_or_else(|| self.find(name), |secret| Ok(Some(secret)))? {
                 Some(secret) => drop(found.insert(name.to_owned(), secret)),
                 None => drop(missing.insert(name)),
             }
@@ -264,7 +264,7 @@ fn says_secret(name: &str) -> bool {
         "PRIVATE_KEY",
         "ACCESS_KEY",
     ];
-    words.iter().any(|it| name.contains(it))
+    words.iter().any(|word| name.contains(word))
 }
 
 fn is_name(name: &str) -> bool {

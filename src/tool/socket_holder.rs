@@ -39,7 +39,8 @@ impl StepUsers {
     /// The users of steps on this host.
     pub(super) fn read() -> Self {
         let mut bytes = Vec::new();
-        let read = File::open("/etc/subuid").and_then(|it| it.take(SUBUID_BYTES_MAX).read_to_end(&mut bytes));
+        let read =
+            File::open("/etc/subuid").and_then(|file| file.take(SUBUID_BYTES_MAX).read_to_end(&mut bytes));
         // A list that cannot be read to its end counts as far as it was read.
         drop(read);
         let subordinate = String::from_utf8_lossy(&bytes).into_owned();
@@ -58,10 +59,10 @@ pub(super) fn holders(inode: u64, users: &StepUsers) -> Vec<Holder> {
     // A holder that is not listed would acquit the others.
     let entries = fs::read_dir("/proc").and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let Ok(entries) = entries else { return vec![Holder::Lost] };
-    let numbers = entries.into_iter().filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let numbers = entries.into_iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let judge = |pid: Pid| match holds(pid, &link) {
         Holds::No => None,
-        Holds::Yes => Some(judged(pid, |it| holds(it, &link) == Holds::Yes)),
+        Holds::Yes => Some(judged(pid, |pid| holds(pid, &link) == Holds::Yes)),
         Holds::Hidden => hidden(pid, users),
     };
     numbers.filter_map(Pid::from_raw).filter_map(judge).collect()
@@ -99,7 +100,7 @@ fn holds(pid: Pid, link: &str) -> Holds {
         // A thread can leave the table of its process. Only those of steps are asked: others have many, and decide nothing here.
         Holds::No if descends_from_a_step(pid) => {
             let threads = fs::read_dir(format!("{process}/task")).into_iter().flatten().flatten();
-            let all = threads.map(|it| holds_at(&format!("{}/fd", it.path().display()), link));
+            let all = threads.map(|thread| holds_at(&format!("{}/fd", thread.path().display()), link));
             all.fold(Holds::No, |found, next| if found == Holds::No { next } else { found })
         }
         found => found,
@@ -114,7 +115,7 @@ fn holds_at(table: &str, link: &str) -> Holds {
         Err(_) => return Holds::Hidden,
     };
     let mut found = Holds::No;
-    for target in entries.map(|it| it.and_then(|it| fs::read_link(it.path()))) {
+    for target in entries.map(|entry| entry.and_then(|entry| fs::read_link(entry.path()))) {
         match target {
             Ok(target) if target.as_os_str() == link => return Holds::Yes,
             Ok(_) => {}
@@ -138,7 +139,8 @@ fn hidden(pid: Pid, users: &StepUsers) -> Option<Holder> {
         Err(why) if is_gone(&why) => return None,
         Err(_) => None,
     };
-    let may_hold = status.is_none_or(|it| !it.is_empty && it.users.into_iter().any(|uid| users.include(uid)));
+    let may_hold = status
+        .is_none_or(|status| !status.is_empty && status.users.into_iter().any(|uid| users.include(uid)));
     (may_hold && descends_from_a_step(pid)).then_some(Holder::Hidden)
 }
 
@@ -156,7 +158,7 @@ impl Status {
     fn read(text: &str) -> Option<Self> {
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let users: Vec<u32> =
-            field("Uid:")?.split_ascii_whitespace().map(|it| it.parse().ok()).collect::<Option<_>>()?;
+            field("Uid:")?.split_ascii_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
         let threads: u32 = field("Threads:")?.parse().ok()?;
         let has_ended = field("State:")?.starts_with(['Z', 'X']);
         (users.len() == 4).then_some(Self { users, is_empty: has_ended && threads <= 1 })
@@ -166,7 +168,7 @@ impl Status {
 /// `name:first:count`, a line each.
 fn is_subordinate(text: &str, uid: u32) -> bool {
     text.lines().any(|line| {
-        let mut parts = line.rsplit(':').map(|it| it.trim().parse::<u64>());
+        let mut parts = line.rsplit(':').map(|part| part.trim().parse::<u64>());
         let (Some(Ok(count)), Some(Ok(first))) = (parts.next(), parts.next()) else { return false };
         (first..first.saturating_add(count)).contains(&u64::from(uid))
     })

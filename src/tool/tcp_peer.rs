@@ -72,11 +72,11 @@ impl TcpPeer {
         let ip = self.remote.ip();
         let any =
             if ip.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
-        let from = UdpSocket::bind((any, 0)).and_then(|it| {
-            it.connect(self.remote)?;
-            it.local_addr()
+        let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+            socket.connect(self.remote)?;
+            socket.local_addr()
         });
-        ip.is_loopback() || ip == self.local.ip() || !from.is_ok_and(|it| it.ip() != ip)
+        ip.is_loopback() || ip == self.local.ip() || !from.is_ok_and(|address| address.ip() != ip)
     }
 }
 
@@ -86,8 +86,8 @@ fn verdict(held: &[Held], users: &StepUsers, is_from_this_host: bool) -> Verdict
     if held.is_empty() {
         return if is_from_this_host { Verdict::Step } else { Verdict::OtherHost };
     }
-    let all: Vec<Verdict> = held.iter().map(|it| verdict_of_one(it, users)).collect();
-    let worst = [Verdict::Step, Verdict::OtherUser].into_iter().find(|it| all.contains(it));
+    let all: Vec<Verdict> = held.iter().map(|held| verdict_of_one(held, users)).collect();
+    let worst = [Verdict::Step, Verdict::OtherUser].into_iter().find(|verdict| all.contains(verdict));
     worst.unwrap_or(Verdict::Person)
 }
 
@@ -98,7 +98,7 @@ fn verdict_of_one(Held { socket, holders }: &Held, users: &StepUsers) -> Verdict
         // The holder cannot be read. A program of another user is that user's matter.
         (_, []) if users.include(socket.uid) => Verdict::Step,
         (_, []) => Verdict::OtherUser,
-        (_, all) if all.iter().all(|it| *it == Holder::Person) => Verdict::Person,
+        (_, all) if all.iter().all(|holder| *holder == Holder::Person) => Verdict::Person,
         _ => Verdict::Step,
     }
 }
@@ -106,7 +106,7 @@ fn verdict_of_one(Held { socket, holders }: &Held, users: &StepUsers) -> Verdict
 /// As the tables have it: an address of IPv4 as such. The scope of an address of IPv6 stays, as it is needed to find its interface.
 fn plain(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
-        IpAddr::V4(it) => SocketAddr::new(it.into(), address.port()),
+        IpAddr::V4(this_address) => SocketAddr::new(this_address.into(), address.port()),
         IpAddr::V6(_) => address,
     }
 }

@@ -37,9 +37,9 @@ impl OtherEnd {
     /// Reads both tables for the other end of the connection between `local` and `remote`.
     pub(super) fn read(local: SocketAddr, remote: SocketAddr) -> Self {
         let mut end = Self::default();
-        for file in TABLES.iter().filter_map(|it| File::open(it).ok()) {
+        for file in TABLES.iter().filter_map(|table| File::open(table).ok()) {
             let lines = BufReader::new(file.take(TABLE_BYTES_MAX)).lines().map_while(Result::ok);
-            lines.filter_map(|it| socket(&it)).for_each(|it| end.add(it, local, remote));
+            lines.filter_map(|line| socket(&line)).for_each(|socket| end.add(socket, local, remote));
         }
         end
     }
@@ -72,7 +72,7 @@ fn socket(line: &str) -> Option<Socket> {
 fn address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let digits =
-        |text: &str, count: usize| text.len() == count && text.bytes().all(|it| it.is_ascii_hexdigit());
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let word = |at: usize| u32::from_str_radix(ip.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
     let ip = match ip.len() {
         8 if digits(ip, 8) => IpAddr::from(Ipv4Addr::from(word(0)?)),
@@ -107,9 +107,9 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn a_line_of_the_table_is_read() {
-        let it = socket(LINE).expect("a socket");
-        assert_eq!((it.local, it.remote), (at("127.0.0.1:50000"), at("127.0.0.1:8080")));
-        assert_eq!((it.state, it.uid, it.inode), (1, 1000, 4711));
+        let this_socket = socket(LINE).expect("a socket");
+        assert_eq!((this_socket.local, this_socket.remote), (at("127.0.0.1:50000"), at("127.0.0.1:8080")));
+        assert_eq!((this_socket.state, this_socket.uid, this_socket.inode), (1, 1000, 4711));
         let six = LINE.replace("0100007F:C350", "0000000000000000FFFF00000100007F:C350");
         assert_eq!(socket(&six).expect("a socket").local, at("127.0.0.1:50000"), "mapped");
         let six = LINE.replace("0100007F:C350", "B80D0120000000000000000001000000:C350");
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn no_line_is_read_with_a_panic() {
         for end in 0..=LINE.len() {
-            assert!(socket(&LINE[..end]).is_none_or(|it| it.uid <= 1000));
+            assert!(socket(&LINE[..end]).is_none_or(|socket| socket.uid <= 1000));
         }
         for at in 0..LINE.len() {
             for by in
@@ -145,7 +145,7 @@ mod tests {
         let listens = Socket { state: LISTENS, ..Socket::of(theirs, "0.0.0.0:0", 1, 1) };
         let end = |all: &[Socket]| {
             let mut end = OtherEnd::default();
-            all.iter().for_each(|it| end.add(*it, at(ours), at(theirs)));
+            all.iter().for_each(|socket| end.add(*socket, at(ours), at(theirs)));
             end
         };
         let own = Socket::of(ours, theirs, 1, 1);

@@ -22,8 +22,8 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     let dir = dir.canonicalize().ok()?;
     // A repository of its own in there: its index knows files by other names.
     let is_repository = |dir: &Path| fs::symlink_metadata(dir.join(".git")).is_ok();
-    let below = fs::read_dir(&dir).into_iter().flatten().flatten().map(|it| it.path());
-    if is_repository(&dir) || below.take(ENTRIES_MAX).any(|it| is_repository(&it)) {
+    let below = fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    if is_repository(&dir) || below.take(ENTRIES_MAX).any(|path| is_repository(&path)) {
         return None;
     }
     for top in dir.ancestors().skip(1) {
@@ -35,9 +35,9 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
                 bytes => bytes.ok()?,
             };
             let all = tracked(&bytes, hash)?.into_keys();
-            return Some(all.filter(|it| Path::new(it).starts_with(below)).collect());
+            return Some(all.filter(|key| Path::new(key).starts_with(below)).collect());
         }
-        if OTHERS.iter().any(|it| fs::symlink_metadata(top.join(it)).is_ok()) {
+        if OTHERS.iter().any(|other| fs::symlink_metadata(top.join(other)).is_ok()) {
             return None;
         }
     }
@@ -48,7 +48,7 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
 fn config_of(index: &Path) -> io::Result<Vec<u8>> {
     let dir = index.parent().unwrap_or(index);
     let common = read(&dir.join("commondir")).ok();
-    let common = common.map(|it| dir.join(String::from_utf8_lossy(&it).trim()));
+    let common = common.map(|common| dir.join(String::from_utf8_lossy(&common).trim()));
     read(&common.unwrap_or_else(|| dir.to_owned()).join("config"))
 }
 

@@ -99,11 +99,12 @@ pub fn capture_tree(
         |error: io::Error| format!("could not capture the workspace: {error}; see {}", store.display());
     remove_tree(&new).and_then(|()| make_own_dir(&new)).map_err(said)?;
     let root = &root.canonicalize().map_err(said)?;
-    let captured = Capture::of(root, patterns, copies).and_then(|it| it.copy(&new)).and_then(|captured| {
-        let place = store.join(captured.digest.to_string());
-        take_place(&new, &place).map_err(said)?;
-        Ok(captured)
-    });
+    let captured =
+        Capture::of(root, patterns, copies).and_then(|capture| capture.copy(&new)).and_then(|captured| {
+            let place = store.join(captured.digest.to_string());
+            take_place(&new, &place).map_err(said)?;
+            Ok(captured)
+        });
     // What cannot be removed now is removed with its run.
     drop(remove_tree(&new));
     captured
@@ -152,17 +153,17 @@ impl<'a> Capture<'a> {
     fn of(root: &'a Path, patterns: &[String], copies: &Path) -> Result<Self, String> {
         let copies = copies.canonicalize().ok();
         // All files, where nothing says which: also of a list that only takes away.
-        let is_all = patterns.iter().all(|it| it.starts_with('!'));
+        let is_all = patterns.iter().all(|pattern| pattern.starts_with('!'));
         let all = is_all.then(|| "**".to_owned());
         let globs = Globs::new(&all.into_iter().chain(patterns.iter().cloned()).collect::<Vec<_>>())?;
-        let mut it =
+        let mut capture =
             Self { root, paths: Vec::new(), notes: Vec::new(), notes_left_out: 0, sizes: Sizes::new() };
         let (mut left, mut looked_at, mut bytes) = (vec![PathBuf::new()], 0, 0);
         while let Some(dir) = left.pop() {
             let entries = match fs::read_dir(root.join(&dir)) {
                 Ok(entries) => entries,
                 Err(error) => {
-                    it.note(&dir, &format!("not captured: {error}"));
+                    capture.note(&dir, &format!("not captured: {error}"));
                     continue;
                 }
             };
@@ -170,12 +171,12 @@ impl<'a> Capture<'a> {
                 let path = dir.join(entry.map_err(|error| unread(&dir, &error))?.file_name());
                 looked_at += 1;
                 let Some(text) = path.to_str().map(str::to_owned) else {
-                    it.note(&path, "not captured: its name is no UTF-8");
+                    capture.note(&path, "not captured: its name is no UTF-8");
                     continue;
                 };
-                if path.file_name().is_some_and(|it| LEFT_OUT.iter().any(|name| it == *name)) {
+                if path.file_name().is_some_and(|other| LEFT_OUT.iter().any(|name| other == *name)) {
                     if path != Path::new(LEFT_OUT[0]) {
-                        it.note(&path, "not captured");
+                        capture.note(&path, "not captured");
                     }
                     continue;
                 }
@@ -189,32 +190,32 @@ impl<'a> Capture<'a> {
                     if takes || globs.may_take_below(&names) && !globs.leaves_out(&names) {
                         left.push(path.clone());
                     } else {
-                        it.note(&path, "not captured");
+                        capture.note(&path, "not captured");
                     }
                 } else if !takes {
-                    it.note(&path, "not captured");
+                    capture.note(&path, "not captured");
                 } else if !about.is_file() && !about.is_symlink() {
-                    it.note(&path, "not captured: it is no plain file");
+                    capture.note(&path, "not captured: it is no plain file");
                     continue;
                 }
                 if takes {
                     let length = if about.is_file() { about.len() } else { 0 };
                     bytes += length;
-                    let size = it.sizes.entry(path.iter().take(1).collect()).or_default();
+                    let size = capture.sizes.entry(path.iter().take(1).collect()).or_default();
                     *size = (size.0 + 1, size.1 + length);
-                    it.paths.push((path, text));
+                    capture.paths.push((path, text));
                 }
-                if it.paths.len() as u64 > TREE_ENTRIES_MAX
+                if capture.paths.len() as u64 > TREE_ENTRIES_MAX
                     || bytes > TREE_BYTES_MAX
                     || looked_at > LOOKED_AT_MAX
                 {
-                    return Err(too_large(&it.sizes));
+                    return Err(too_large(&capture.sizes));
                 }
             }
         }
-        it.paths.sort();
-        it.notes.sort();
-        Ok(it)
+        capture.paths.sort();
+        capture.notes.sort();
+        Ok(capture)
     }
 
     fn note(&mut self, path: &Path, why: &str) {
@@ -250,7 +251,7 @@ impl<'a> Capture<'a> {
         for (path, why) in &self.notes {
             add(&mut manifest, &Entry { path: path.clone(), kind: Kind::Note { why: why.clone() } });
         }
-        let written = own_file().open(to.join(MANIFEST)).and_then(|mut it| it.write_all(&manifest));
+        let written = own_file().open(to.join(MANIFEST)).and_then(|mut value| value.write_all(&manifest));
         written.map_err(|error| unread(to, &error))?;
         Ok(Captured { digest: digest_of(&manifest), files, bytes, notes: self.notes })
     }
@@ -293,7 +294,7 @@ impl<'a> Capture<'a> {
 
 /// True for a directory, and false for a link that leads to one.
 pub fn is_directory(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|it| it.is_dir())
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// Lays out a captured tree in a new directory.
@@ -306,18 +307,18 @@ pub fn lay_out_tree(store: &Path, digest: Digest, to: &Path) -> Result<(), Strin
     let said =
         |error: io::Error| format!("the captured files could not be laid out: {error}; see {}", to.display());
     remove_tree(to).and_then(|()| make_own_dir(to)).map_err(said)?;
-    entries.iter().try_for_each(|it| lay_out(&from, it, to))
+    entries.iter().try_for_each(|entry| lay_out(&from, entry, to))
 }
 
 fn entries(from: &Path, digest: Digest) -> Result<Vec<Entry>, String> {
     let mut manifest = Vec::new();
     let file = open_own(&from.join(MANIFEST));
-    let read = file.and_then(|it| it.take(MANIFEST_BYTES_MAX).read_to_end(&mut manifest));
+    let read = file.and_then(|file| file.take(MANIFEST_BYTES_MAX).read_to_end(&mut manifest));
     read.map_err(|error| format!("the captured files are gone: {error}"))?;
     if digest_of(&manifest) != digest {
         return Err(format!("the captured list of files has changed: {}", digest_of(&manifest)));
     }
-    let lines = manifest.split(|it| *it == b'\n').filter(|it| !it.is_empty());
+    let lines = manifest.split(|byte| *byte == b'\n').filter(|part| !part.is_empty());
     let read = lines.map(serde_json::from_slice).collect::<Result<Vec<Entry>, _>>();
     let entries = read.map_err(|error| format!("the captured list of files is not understood: {error}"))?;
     no_way_through_a_link(&entries).map(|()| entries)
@@ -325,17 +326,18 @@ fn entries(from: &Path, digest: Digest) -> Result<Vec<Entry>, String> {
 
 /// Refuses entries below a link: somebody turned a directory into a link while it was captured, and writing there would leave the tree.
 fn no_way_through_a_link(entries: &[Entry]) -> Result<(), String> {
-    let is_link = |it: &&Entry| matches!(it.kind, Kind::Link { .. });
-    let links: BTreeSet<&Path> = entries.iter().filter(is_link).map(|it| Path::new(&it.path)).collect();
-    let is_behind = |it: &&Entry| {
-        let is_entry = !matches!(it.kind, Kind::Note { .. });
-        is_entry && Path::new(&it.path).ancestors().skip(1).any(|above| links.contains(above))
+    let is_link = |entry: &&Entry| matches!(entry.kind, Kind::Link { .. });
+    let links: BTreeSet<&Path> = entries.iter().filter(is_link).map(|entry| Path::new(&entry.path)).collect();
+    let is_behind = |entry: &&Entry| {
+        let is_entry = !matches!(entry.kind, Kind::Note { .. });
+        is_entry && Path::new(&entry.path).ancestors().skip(1).any(|above| links.contains(above))
     };
     match entries.iter().find(is_behind) {
         None => Ok(()),
-        Some(it) => {
-            Err(format!("the captured {} lies behind a link; nothing may change while a gate asks", it.path))
-        }
+        Some(entry) => Err(format!(
+            "the captured {} lies behind a link; nothing may change while a gate asks",
+            entry.path
+        )),
     }
 }
 
@@ -350,7 +352,7 @@ fn lay_out(from: &Path, entry: &Entry, to: &Path) -> Result<(), String> {
         return Ok(());
     }
     let said = |error: io::Error| format!("the captured {path} could not be laid out: {error}");
-    let is_below = Path::new(path).components().all(|it| matches!(it, Component::Normal(_)));
+    let is_below = Path::new(path).components().all(|component| matches!(component, Component::Normal(_)));
     if !is_below {
         return Err(said(io::Error::other("it leaves the workspace")));
     }
@@ -446,14 +448,14 @@ fn too_large(below: &Sizes) -> String {
         u128::from(entries) * u128::from(TREE_BYTES_MAX) + u128::from(bytes) * u128::from(TREE_ENTRIES_MAX)
     };
     let mut largest: Vec<_> = below.iter().collect();
-    largest.sort_by_key(|it| std::cmp::Reverse(share(*it.1)));
+    largest.sort_by_key(|entry| std::cmp::Reverse(share(*entry.1)));
     largest.truncate(3);
     let said = |(path, size): &(&PathBuf, &(u64, u64))| {
         format!("{}: {}, {} bytes", path.display(), counted(size.0, "entry", "entries"), size.1)
     };
     let named: Vec<String> = largest.iter().map(said).collect();
     let found = if named.is_empty() { String::new() } else { format!(" ({})", named.join("; ")) };
-    let without = largest.first().map_or_else(|| "data".to_owned(), |it| it.0.display().to_string());
+    let without = largest.first().map_or_else(|| "data".to_owned(), |entry| entry.0.display().to_string());
     format!(
         "could not capture the workspace: it has more than {TREE_ENTRIES_MAX} entries or {} MiB{found}; \
          leave some out, as in `consent: {{snapshot: \"!{without}\"}}`",
@@ -515,7 +517,7 @@ mod tests {
         }
 
         fn capture(&self, patterns: &[&str]) -> Result<Captured, String> {
-            let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
+            let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
             capture_tree(&self.root(), &patterns, &self.store(), &self.0.path().join("copy"))
         }
 
@@ -526,12 +528,12 @@ mod tests {
 
         fn kept(&self, digest: Digest) -> Vec<PathBuf> {
             let entries = fs::read_dir(self.store().join(digest.to_string())).expect("there");
-            entries.map(|it| it.expect("read").path()).collect()
+            entries.map(|entry| entry.expect("read").path()).collect()
         }
     }
 
     fn paths(notes: &[(String, String)]) -> Vec<&str> {
-        notes.iter().map(|it| it.0.as_str()).collect()
+        notes.iter().map(|note| note.0.as_str()).collect()
     }
 
     #[test]

@@ -27,9 +27,12 @@ impl Files for Shelf<'_> {
 fn check(agents: &[(&str, &str)], text: &str, expected: &[&str]) {
     let text = format!("timeout: 1m\nsteps:\n{text}");
     let (_, said) = cuelight_definition::read("flow.yaml", &text, &Shelf(agents));
-    let line = |it: &Diagnostic| {
-        let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
-        format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)
+    let line = |diagnostic: &Diagnostic| {
+        let advice = diagnostic.help.clone().unwrap_or_else(|| diagnostic.label.clone());
+        format!(
+            "{}:{}:{} [{}] {} | {advice}",
+            diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.code, diagnostic.message
+        )
     };
     let lines: Vec<String> = said.iter().map(line).collect();
     assert_eq!(lines, expected);
@@ -170,7 +173,7 @@ impl Room {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(dir.path().join(".cuelight"), mode).expect("ours alone");
         for (name, more, script) in agents {
-            let script: String = script.lines().map(|it| format!("  {it}\n")).collect();
+            let script: String = script.lines().map(|line| format!("  {line}\n")).collect();
             let text =
                 format!("name: {name}\nversion: 1\ndescription: Agent {name}\n{more}\ncommand: |\n{script}");
             fs::write(dir.path().join(format!(".cuelight/agents/{name}.yaml")), text).expect("written");
@@ -192,7 +195,7 @@ impl Told {
     /// The record of how a step failed.
     #[track_caller]
     fn failure(&self, step: &str) -> String {
-        let failed = self.events.iter().find(|it| it["type"] == "step.failed" && it["step"] == step);
+        let failed = self.events.iter().find(|event| event["type"] == "step.failed" && event["step"] == step);
         failed.unwrap_or_else(|| panic!("{step} did not fail: {self:?}"))["data"]["record"].to_string()
     }
 }
@@ -215,7 +218,7 @@ fn an_agent_is_given_a_task_and_its_answer_is_read_by_steps_and_gates() {
     );
     let log = say(room.path(), &["logs", "r-1", "review"]);
     assert!(String::from_utf8_lossy(&log.stdout).contains("Review a.txt for reader"), "{log:?}");
-    let resolved = told.events.iter().find(|it| it["type"] == "gate.resolved").expect("resolved");
+    let resolved = told.events.iter().find(|event| event["type"] == "gate.resolved").expect("resolved");
     assert_eq!(resolved["data"]["by"], "policy:auto");
 }
 
@@ -233,15 +236,15 @@ fn one_of_several_agents_is_chosen_by_policy_and_people_see_which() {
     );
     assert_eq!(told.state(), "completed", "{}", told.said);
     assert_eq!(*told.output("review", "result"), "two");
-    let routed = told.events.iter().find(|it| it["type"] == "step.routed").expect("chosen");
+    let routed = told.events.iter().find(|event| event["type"] == "step.routed").expect("chosen");
     assert_eq!(routed["data"]["choice"]["chosen"], "agent:two@1.0.0");
     assert_eq!(routed["data"]["choice"]["reason"], "its priority is 9");
-    let asked = told.events.iter().find(|it| it["type"] == "gate.asked").expect("asked");
+    let asked = told.events.iter().find(|event| event["type"] == "gate.asked").expect("asked");
     let shown: Vec<&Value> = asked["data"]["ask"]["will_run"]
         .as_array()
         .expect("calls")
         .iter()
-        .map(|it| &it["launch"]["tool"]["name"])
+        .map(|item| &item["launch"]["tool"]["name"])
         .collect();
     assert_eq!(shown, ["agent:one", "agent:two"], "both are bound: {asked}");
 }
@@ -252,7 +255,7 @@ fn a_low_confidence_asks_a_person() {
     let file = "steps:\n  - {id: review, agent: {name: shy}, confidence: {min: 0.7, below: gate}}\n";
     let told = room.run(file, &["reject"]);
     assert_ne!(told.state(), "completed");
-    assert_eq!(told.events.iter().filter(|it| it["type"] == "gate.asked").count(), 1);
+    assert_eq!(told.events.iter().filter(|event| event["type"] == "gate.asked").count(), 1);
     assert_eq!(room.run(file, &["approve"]).state(), "completed");
 }
 
@@ -266,7 +269,7 @@ fn a_command_in_the_step_is_an_agent_of_its_own() {
     assert_eq!(told.state(), "completed", "{}", told.said);
     assert_eq!(*told.output("a", "result"), 1);
     assert!(!room.path().join("owned").exists(), "no value is read as a script");
-    let started = told.events.iter().find(|it| it["type"] == "attempt.started").expect("started");
+    let started = told.events.iter().find(|event| event["type"] == "attempt.started").expect("started");
     let name = started["data"]["launch"]["tool"]["name"].as_str().unwrap_or_default();
     assert!(name.starts_with("agent:a."), "{started}");
 }
@@ -278,7 +281,7 @@ fn fails(script: &str, more: &str, expected: &[&str]) {
     let told = room.run("steps:\n  - {id: a, agent: {name: bad}, timeout: 2m}\n", &[]);
     assert_eq!(told.state(), "failed", "{}", told.said);
     let failure = told.failure("a");
-    assert!(expected.iter().all(|it| failure.contains(it)), "{failure}\nwanted {expected:?}");
+    assert!(expected.iter().all(|text| failure.contains(text)), "{failure}\nwanted {expected:?}");
 }
 
 #[test]
@@ -330,11 +333,11 @@ fn until_in_doubt(room: &Room) -> String {
         .spawn()
         .expect("it can be started");
     let mut lines = BufReader::new(child.stdout.take().expect("ours")).lines().map_while(Result::ok);
-    let doubt = lines.find(|it| it.contains("\"step.in_doubt\"") || it.contains("run_finished"));
+    let doubt = lines.find(|line| line.contains("\"step.in_doubt\"") || line.contains("run_finished"));
     let settled = say(room.path(), &["doubt", "r-1", "a", "abort", "--reason", "nobody knows"]);
     lines.for_each(drop);
     child.wait().expect("it ends");
-    assert!(doubt.as_ref().is_some_and(|it| it.contains("in_doubt")), "{doubt:?} {settled:?}");
+    assert!(doubt.as_ref().is_some_and(|doubt| doubt.contains("in_doubt")), "{doubt:?} {settled:?}");
     doubt.unwrap_or_default()
 }
 
@@ -394,12 +397,12 @@ fn an_agent_that_approves_itself_is_refused_and_the_trail_knows() {
             break;
         }
     }
-    assert!(!seen.iter().any(|it| it.contains("gate.resolved")), "{seen:?}");
-    assert!(seen.last().is_some_and(|it| it.contains("it would not let me")), "{seen:?}");
+    assert!(!seen.iter().any(|text| text.contains("gate.resolved")), "{seen:?}");
+    assert!(seen.last().is_some_and(|text| text.contains("it would not let me")), "{seen:?}");
     let said = fs::read_to_string(room.path().join("said.txt")).expect("what it was told");
     assert_eq!(said.matches("cuelight takes this program for a step").count(), 3, "{said}");
     assert!(
-        fs::read_to_string(room.path().join("seen.txt")).is_ok_and(|it| it.contains("r-1")),
+        fs::read_to_string(room.path().join("seen.txt")).is_ok_and(|text| text.contains("r-1")),
         "it may look"
     );
     let trail = say(room.path(), &["audit", "r-1"]);
@@ -440,9 +443,9 @@ fn agents_are_listed_shown_found_and_tried_out() {
     assert_eq!(told.state(), "completed", "{}", told.said);
     fs::write(room.path().join(".cuelight/agents/broken.yaml"), "name: x\n").expect("written");
     let out = |words: &[&str]| {
-        let it = say(room.path(), words);
-        let (out, err) = (String::from_utf8_lossy(&it.stdout), String::from_utf8_lossy(&it.stderr));
-        (it.status.code(), out.into_owned(), err.into_owned())
+        let item = say(room.path(), words);
+        let (out, err) = (String::from_utf8_lossy(&item.stdout), String::from_utf8_lossy(&item.stderr));
+        (item.status.code(), out.into_owned(), err.into_owned())
     };
     let (code, list, said) = out(&["agents"]);
     assert_eq!(code, Some(0), "{said}");
@@ -457,7 +460,7 @@ fn agents_are_listed_shown_found_and_tried_out() {
     assert!(out(&["agents", "suggest", "agent", "reader"]).1.contains("reader@1.0.0"));
     assert!(out(&["agents", "show", "raeder"]).2.contains("there are reader@1.0.0"));
     let (code, tried, said) = out(&["agents", "test", "reader", "--task", "Look", "--json"]);
-    let tried: Value = serde_json::from_str(&tried).unwrap_or_else(|it| panic!("{it}: {tried} {said}"));
+    let tried: Value = serde_json::from_str(&tried).unwrap_or_else(|error| panic!("{error}: {tried} {said}"));
     assert_eq!((code, &tried["result"]["fit"]), (Some(0), &json!(true)));
     let picture = room.path().join("agents.txt");
     drop(out(&["screenshot", "--view", "agents", "--size", "160x48", "-o", &picture.display().to_string()]));

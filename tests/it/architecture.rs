@@ -292,7 +292,7 @@ fn spread<'a>(code: &'a str, prefix: &str, found: &mut dyn FnMut(String)) -> &'a
     found(path);
     let rest = code[end..].trim_start();
     let alias = rest.strip_prefix("as ").map(str::trim_start);
-    alias.map_or(rest, |it| it.trim_start_matches(is_word))
+    alias.map_or(rest, |alias| alias.trim_start_matches(is_word))
 }
 
 /// Offsets at which `word` stands alone, not as a part of a longer name.
@@ -369,7 +369,7 @@ fn raw_string(text: &str) -> Option<usize> {
     let hashes = after.bytes().take_while(|byte| *byte == b'#').count();
     let inside = after[hashes..].strip_prefix('"')?;
     let close = format!("\"{}", "#".repeat(hashes));
-    let length = inside.find(&close).map_or(inside.len(), |it| it + close.len());
+    let length = inside.find(&close).map_or(inside.len(), |index| index + close.len());
     Some(text.len() - inside.len() + length)
 }
 
@@ -401,7 +401,7 @@ fn read_tree(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
         let path = entry.expect("the sources can be listed").path();
         if path.is_dir() {
             read_tree(root, &path, files);
-        } else if path.extension().is_some_and(|it| it == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             let name = path.strip_prefix(root).expect("listed below the root");
             let name = name.to_str().expect("our names are ASCII").replace('\\', "/");
             files.insert(name, fs::read_to_string(&path).expect("a source is UTF-8"));

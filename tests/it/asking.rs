@@ -16,9 +16,9 @@ fn waits(place: &Place, running: Running) -> (Running, String) {
     let mut found = None;
     crate::program::until("it asks", || {
         let said = place.cue(&["gates", "--json"]);
-        let open = |it: &serde_json::Value| it["state"] == "open";
+        let open = |item: &serde_json::Value| item["state"] == "open";
         found = (said.code == 0)
-            .then(|| said.json().as_array().and_then(|it| it.iter().find(|it| open(it)).cloned()))
+            .then(|| said.json().as_array().and_then(|items| items.iter().find(|item| open(item)).cloned()))
             .flatten();
         found.is_some()
     });
@@ -132,9 +132,9 @@ fn question(event: &str, tool: &str, input: serde_json::Value) -> String {
 #[track_caller]
 fn decides(place: &Place, verdict: &str, gate: &str) {
     let shown = place.cue(&["gates", "--show", gate]).ok().out;
-    let code = shown.split_once("--ask ").map(|it| it.1.trim().to_owned());
+    let code = shown.split_once("--ask ").map(|halves| halves.1.trim().to_owned());
     let mut words = vec![verdict, gate, "--reason", "we need it <tonight>"];
-    words.extend(code.iter().flat_map(|it| ["--ask", it.as_str()]));
+    words.extend(code.iter().flat_map(|code| ["--ask", code.as_str()]));
     place.cue(&words).ok();
 }
 
@@ -257,14 +257,14 @@ fn refused(place: &Place, tool: &str, input: &serde_json::Value) -> (serde_json:
     let shown = place.cue(&["gates", "--show", &gate]).ok().out;
     decides(place, "reject", &gate);
     assert_eq!(asking.end().code, 0);
-    let of = |it: &&serde_json::Value| it["id"] == gate.as_str();
-    (listed.as_array().and_then(|it| it.iter().find(of)).expect("listed").clone(), shown)
+    let of = |item: &&serde_json::Value| item["id"] == gate.as_str();
+    (listed.as_array().and_then(|items| items.iter().find(of)).expect("listed").clone(), shown)
 }
 
 #[test]
 fn nothing_of_a_long_command_is_cut_and_what_it_hides_is_told() {
     let place = Place::new();
-    let files = (0..40).map(|it| format!("chapters/chapter-{it}.txt")).collect::<Vec<_>>().join(" ");
+    let files = (0..40).map(|index| format!("chapters/chapter-{index}.txt")).collect::<Vec<_>>().join(" ");
     let command = format!("tar -cf /tmp/book.tar {files} --checkpoint=1 --checkpoint-action=exec=/bin/sh");
     let input = json!({"command": command, "description": "Pack the book; low risk", "timeout": 9});
     let (gate, shown) = refused(&place, "Bash", &input);
@@ -274,7 +274,8 @@ fn nothing_of_a_long_command_is_cut_and_what_it_hides_is_told() {
     assert!(prompt.contains("--checkpoint-action can start another program"), "{prompt}");
     assert_eq!((&gate["risk"], &gate["claim"]), (&json!("irreversible"), &json!("Pack the book; low risk")));
     assert!(!prompt.contains("low risk"), "{prompt}");
-    let places = [&command, "timeout  9", "the agent says; nothing has checked it:"].map(|it| shown.find(it));
+    let places = [&command, "timeout  9", "the agent says; nothing has checked it:"]
+        .map(|command| shown.find(command));
     assert!(places.is_sorted() && places[0].is_some(), "{places:?} {shown}");
 }
 
@@ -308,7 +309,7 @@ fn a_file_is_judged_by_where_links_lead() {
             asked["cwd"] = place.file("work").to_string_lossy().into();
             let (asking, gate) = waits(&place, place.start_fed(&["hook", "codex"], &asked.to_string()));
             let listed = place.cue(&["gates", "--json"]).ok().json();
-            let of = listed.as_array().and_then(|all| all.iter().find(|it| it["id"] == gate.as_str()));
+            let of = listed.as_array().and_then(|all| all.iter().find(|item| item["id"] == gate.as_str()));
             assert_eq!(of.expect("listed")["risk"], risk, "{tool} {path}");
             decides(&place, "reject", &gate);
             assert_eq!(asking.end().code, 0);
@@ -402,7 +403,7 @@ fn the_risk_is_that_of_the_command_and_not_of_its_tool() {
 #[test]
 fn an_edit_is_shown_as_a_difference_and_a_yes_holds_for_the_file_that_was_shown() {
     let place = Place::new();
-    let before = (1..=9).map(|it| format!("line {it}\n")).collect::<String>();
+    let before = (1..=9).map(|index| format!("line {index}\n")).collect::<String>();
     place.write("a.txt", &before);
     let path = place.file("a.txt").canonicalize().expect("a path").display().to_string();
     let edit = json!({"file_path": path, "old_string": "line 5\n", "new_string": "line five\n"});
@@ -451,8 +452,8 @@ fn an_edit_is_shown_as_a_difference_and_a_yes_holds_for_the_file_that_was_shown(
 fn hooks_that_start_at_once_in_a_fresh_directory_are_all_answered() {
     for _ in 0..3 {
         let place = Place::new();
-        let ask = |it: usize| {
-            let input = question("PreToolUse", "Bash", json!({"command": format!("echo {it}")}));
+        let ask = |index: usize| {
+            let input = question("PreToolUse", "Bash", json!({"command": format!("echo {index}")}));
             place.start_fed(&["hook", "claude-code", "--timeout", "2s"], &input)
         };
         let all: Vec<Running> = (0..16).map(ask).collect();
@@ -478,7 +479,7 @@ fn without_a_workspace_agents_ask_in_one_inbox_from_every_directory() {
     let all = ["one/deep", "two"].map(from);
     crate::program::until("both wait in one inbox", || {
         let said = place.cue(&["--inbox", "gates", "--json"]);
-        said.code == 0 && said.json().as_array().is_some_and(|it| it.len() == 2)
+        said.code == 0 && said.json().as_array().is_some_and(|items| items.len() == 2)
     });
     assert!(!place.file(".cuelight").exists() && !place.file("one/deep/.cuelight").exists());
     assert!(place.inbox().join(".cuelight").is_dir() && !place.file("two/.cuelight/cuelight.db").exists());
@@ -487,7 +488,7 @@ fn without_a_workspace_agents_ask_in_one_inbox_from_every_directory() {
     for gate in ["g-1", "g-2"] {
         place.cue(&["--inbox", "reject", gate, "--reason", "no"]).ok();
     }
-    all.into_iter().for_each(|it| assert_eq!(it.end().code, 0));
+    all.into_iter().for_each(|text| assert_eq!(text.end().code, 0));
     let looked = place.cue(&["--workspace", "two", "trust", "--json"]).json();
     let hash = looked["hash"].as_str().expect("a hash").to_owned();
     place.cue(&["--workspace", "two", "trust", "--own", "--accept", &hash]).ok();

@@ -48,11 +48,11 @@ impl Agent {
             .expect("it can be started");
         let output = BufReader::new(child.stdout.take().expect("ours")).lines();
         let input = child.stdin.take();
-        let mut it = Self { dir, child, input, output, asked: 0 };
-        let hello = it.ask("initialize", json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}));
+        let mut agent = Self { dir, child, input, output, asked: 0 };
+        let hello = agent.ask("initialize", json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}));
         assert_eq!(hello["result"]["protocolVersion"], "2025-06-18");
-        it.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string());
-        it
+        agent.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string());
+        agent
     }
 
     fn path(&self) -> &Path {
@@ -65,7 +65,7 @@ impl Agent {
 
     fn receive(&mut self) -> Value {
         let line = self.output.next().expect("it answers").expect("text");
-        serde_json::from_str(&line).unwrap_or_else(|it| panic!("{it}: {line}"))
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
     fn begin(&mut self, method: &str, params: Value) -> u64 {
@@ -102,7 +102,7 @@ impl Agent {
     fn is_closed(dir: &Path, gate: &Value) -> bool {
         let listed = say(dir, &["gates", "--json"]);
         let gates: Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();
-        gates.as_array().is_some_and(|it| it.iter().all(|it| it["id"] != gate["id"]))
+        gates.as_array().is_some_and(|gates| gates.iter().all(|value| value["id"] != gate["id"]))
     }
 
     /// A person at another terminal.
@@ -114,7 +114,7 @@ impl Agent {
 
     fn end(mut self) {
         self.input = None;
-        assert!(self.child.wait().is_ok_and(|it| it.success()));
+        assert!(self.child.wait().is_ok_and(|status| status.success()));
         drop(say(self.path(), &["shutdown"]));
     }
 }
@@ -165,7 +165,10 @@ fn a_permission_prompt_is_answered_by_people_in_the_words_that_the_agent_reads()
             assert_eq!(told, json!({"behavior": "allow", "updatedInput": {"command": "rm -rf build"}}));
         } else {
             assert_eq!(told["behavior"], "deny");
-            assert!(told["message"].as_str().is_some_and(|it| it.contains("the figures say so")), "{told}");
+            assert!(
+                told["message"].as_str().is_some_and(|message| message.contains("the figures say so")),
+                "{told}"
+            );
         }
     }
     agent.end();
@@ -272,7 +275,7 @@ fn a_gate_whose_asker_is_gone_is_closed_and_a_line_without_end_is_refused() {
     agent.begin("tools/call", json!({"name": "open_gate", "arguments": {"title": "And this?"}}));
     let gate = agent.gate();
     agent.input = None;
-    assert!(agent.child.wait().is_ok_and(|it| it.success()));
+    assert!(agent.child.wait().is_ok_and(|status| status.success()));
     until("it is closed as well", || Agent::is_closed(agent.path(), &gate));
     drop(say(agent.path(), &["shutdown"]));
 }
@@ -289,7 +292,7 @@ fn a_gate_whose_asker_does_not_read_any_more_is_closed() {
     drop(output);
     let ping = json!({"jsonrpc": "2.0", "id": 9, "method": "ping"});
     writeln!(input.as_mut().expect("open"), "{ping}").expect("it listens");
-    assert!(child.wait().is_ok_and(|it| it.success()));
+    assert!(child.wait().is_ok_and(|status| status.success()));
     until("it is closed", || Agent::is_closed(dir.path(), &gate));
     let audit = say(dir.path(), &["audit"]);
     let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
@@ -309,7 +312,7 @@ fn a_gate_whose_asker_was_killed_expires_when_its_time_is_over() {
     until("it has expired", || {
         let audit = say(agent.path(), &["audit", "--all", "--json"]);
         let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
-        audit.lines().any(|it| it.contains("gate.resolved") && it.contains("expired"))
+        audit.lines().any(|line| line.contains("gate.resolved") && line.contains("expired"))
     });
     drop(say(agent.path(), &["shutdown"]));
 }
@@ -333,7 +336,7 @@ fn an_agent_cannot_ask_for_a_weaker_gate_than_the_operator_wants() {
             .as_array()
             .into_iter()
             .flatten()
-            .map(|it| json!([it["group"], it["count"]]))
+            .map(|item| json!([item["group"], item["count"]]))
             .collect();
         assert_eq!((gate["risk"].as_str(), json!(groups)), (Some(expected.0), expected.1), "{gate}");
         let gone =
@@ -353,7 +356,7 @@ fn what_an_agent_does_stands_in_the_trail_as_come_over_mcp() {
     let run = told["structuredContent"]["run"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
     let audit = say(agent.path(), &["audit", &run, "--json"]);
     let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
-    let begun = audit.lines().find(|it| it.contains("run.created")).unwrap_or(&audit);
+    let begun = audit.lines().find(|line| line.contains("run.created")).unwrap_or(&audit);
     assert!(begun.contains("\"mcp\"") && !begun.contains("\"command\""), "{audit}");
     agent.end();
 }

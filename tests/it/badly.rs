@@ -100,7 +100,7 @@ fn output_is_kept_byte_by_byte_and_shown_safely() {
 /// The most memory a process has had, in bytes.
 fn peak(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).unwrap_or("0");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024
 }
 
@@ -117,13 +117,13 @@ fn endless_output_and_one_endless_line_take_no_memory() {
         until("it has come to rest", || {
             most = most.max(peak(console.pid().as_raw_nonzero().get()));
             place.file(".cuelight/spool/r-1").exists()
-                && place.runs().first().is_some_and(|it| !it["ended_at"].is_null())
+                && place.runs().first().is_some_and(|run| !run["ended_at"].is_null())
         });
         assert_eq!(console.end().code, code);
         println!("peak {} MiB", most >> 20);
         assert!(most < 150 << 20, "{} MiB for {script}", most >> 20);
         let ended =
-            place.events("r-1").into_iter().find(|it| it["type"] == "attempt.ended").expect("it ended");
+            place.events("r-1").into_iter().find(|event| event["type"] == "attempt.ended").expect("it ended");
         let written = ended["data"]["outcome"]["output_bytes"].as_u64().expect("a number");
         assert!(
             written > 10_000_000 && (code == 1 || written.to_string() == bytes),
@@ -192,7 +192,9 @@ fn a_secret_is_nowhere_but_where_it_was_given() {
     let mut looked_at = 0;
     while let Some(path) = files.pop() {
         if path.is_dir() {
-            files.extend(fs::read_dir(&path).expect("a directory").map(|it| it.expect("an entry").path()));
+            files.extend(
+                fs::read_dir(&path).expect("a directory").map(|entry| entry.expect("an entry").path()),
+            );
         } else if path.is_file() {
             looked_at += 1;
             let text = String::from_utf8_lossy(&fs::read(&path).expect("a file")).into_owned();
@@ -224,12 +226,12 @@ fn a_step_gets_what_its_file_grants_and_what_the_operator_lets_through() {
     let seen = |place: &Place| -> Vec<String> {
         place.cue(&["run", "w.yaml", "--headless"]).ok();
         // What is told to every step, and what the shell makes for itself.
-        let own = |it: &&str| {
-            it.starts_with("CUELIGHT_") || it.ends_with("_OUTPUT") || it.ends_with("_OUTPUT_FILE")
+        let own = |line: &&str| {
+            line.starts_with("CUELIGHT_") || line.ends_with("_OUTPUT") || line.ends_with("_OUTPUT_FILE")
         };
         let shell = ["PWD", "OLDPWD", "SHLVL", "_"];
         let text = place.text("seen");
-        text.lines().filter(|it| !own(it) && !shell.contains(it)).map(str::to_owned).collect()
+        text.lines().filter(|line| !own(line) && !shell.contains(line)).map(str::to_owned).collect()
     };
     assert_eq!(seen(&place), ["APP", "HOME", "LC_ALL", "LC_TIME", "PATH"]);
     assert_eq!(place.text("key"), "exported-elsewhere", "a secret goes where it is named");
@@ -313,7 +315,7 @@ fn a_database_that_was_edited_by_hand_is_not_taken_up_and_it_is_said_where() {
         let database = rusqlite::Connection::open(place.file(".cuelight/cuelight.db")).expect("it opens");
         let hand = format!("DROP TRIGGER events_stay; DROP TRIGGER events_last; {edit};");
         database.execute_batch(&hand).expect("it is edited");
-        let count = || database.query_row("SELECT count(*) FROM events", [], |it| it.get::<_, i64>(0));
+        let count = || database.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
         let before = count().expect("a number");
         let said = place.cue(&["run", "w.yaml", "--headless"]);
         assert_eq!(said.code, 6, "{edit}: {said:?}");
@@ -334,7 +336,7 @@ fn a_place_that_cannot_be_written_is_named() {
     let said = place.cue(&["--workspace", "/proc", "run", "w.yaml", "--headless"]);
     assert_eq!(said.code, 6, "{said:?}");
     let parts = ["could not create /proc/.cuelight", "--workspace"];
-    assert!(parts.iter().all(|it| said.err.contains(it)), "{said:?}");
+    assert!(parts.iter().all(|part| said.err.contains(part)), "{said:?}");
     place.cue(&["run", "w.yaml", "--headless"]).ok();
     use std::os::unix::fs::PermissionsExt as _;
     let open =

@@ -38,8 +38,10 @@ fn a_workflow_that_fails_is_tried_again_and_what_was_done_in_it_stands() {
     // What is done because it failed is done each time that it does; the rest once.
     assert_eq!(ledger(&place), ["a", "b", "told", "b", "told", "b", "c", "after 7"]);
     assert_eq!(place.state("r-1"), "completed");
-    let waits =
-        place.events("r-1").into_iter().filter(|it| it["type"] == "step.waiting" && it["step"] == "call");
+    let waits = place
+        .events("r-1")
+        .into_iter()
+        .filter(|event| event["type"] == "step.waiting" && event["step"] == "call");
     assert_eq!(waits.count(), 2, "both tries are told");
 }
 
@@ -54,7 +56,7 @@ fn a_workflow_is_tried_no_more_often_than_it_says_and_only_for_what_it_says() {
         inner(&place, 9);
         outer(&place, says);
         assert_eq!(place.cue(&["run", "outer.yaml"]).code, 1, "{says}");
-        assert_eq!(ledger(&place).iter().filter(|it| *it == "b").count(), tried, "{says}");
+        assert_eq!(ledger(&place).iter().filter(|text| *text == "b").count(), tried, "{says}");
         assert_eq!(place.step("r-1", "call")["state"], "failed");
         let why = place.step("r-1", "call")["error"]["message"].to_string();
         assert!(why.contains("first call/b"), "{why}");
@@ -75,7 +77,7 @@ fn what_is_done_in_place_of_a_workflow_stands_under_its_name() {
     let ledger = ledger(&place);
     assert_eq!(ledger.last().map(String::as_str), Some("after 8"), "{ledger:?}");
     assert_eq!(
-        ledger.iter().filter(|it| ["b", "first", "second"].contains(&it.as_str())).count(),
+        ledger.iter().filter(|text| ["b", "first", "second"].contains(&text.as_str())).count(),
         5,
         "{ledger:?}"
     );
@@ -124,7 +126,7 @@ fn an_approval_in_a_workflow_holds_for_its_next_try_and_for_nothing_else() {
         }
         assert_eq!(console.end().code, 0, "changed: {changes}");
         assert_eq!(place.text("ledger"), "act\nact\nafter 7\n");
-        let asked = place.events("r-1").into_iter().filter(|it| it["type"] == "gate.asked").count();
+        let asked = place.events("r-1").into_iter().filter(|event| event["type"] == "gate.asked").count();
         assert_eq!(asked, if changes { 2 } else { 1 });
     }
 }

@@ -123,7 +123,7 @@ fn json_has_the_shape_that_is_promised() {
     let place = place(OK);
     let said = place.cue(&["run", "w.yaml", "--json"]).ok();
     let lines: Vec<Value> =
-        said.out.lines().map(|it| serde_json::from_str(it).expect("a line of JSON")).collect();
+        said.out.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     assert_eq!((&lines[0]["run"], &lines[0]["seq"]), (&json!("r-1"), &json!(0)), "the id comes first");
     for line in &lines {
         let has = |key: &str| line.get(key).is_some();
@@ -200,7 +200,7 @@ fn somebody_in_another_process_says_yes() {
     check(&place, &["logs", "r-1", "--timestamps"], 0, &["Z ship │ shipped"]);
     let index = place.file(".cuelight/spool/r-1");
     let attempts = fs::read_dir(index).expect("there is output");
-    attempts.for_each(|it| drop(fs::remove_file(it.expect("readable").path().join("times"))));
+    attempts.for_each(|attempt| drop(fs::remove_file(attempt.expect("readable").path().join("times"))));
     check(&place, &["logs", "r-1", "-t"], 0, &["-                        ship │ shipped"]);
     check(&place, &["approve", "g-1"], 0, &[]);
     check(
@@ -245,7 +245,7 @@ fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_com
     let answer = seat.ask(&json!({"submit": {"id": "x", "command": ended}}));
     assert!(answer.to_string().contains("only the engine itself says that"), "{answer}");
     assert_eq!(place.gates()[0]["state"], "open");
-    let refused = place.events("r-1").into_iter().filter(|it| it["type"] == "gate.refused").count();
+    let refused = place.events("r-1").into_iter().filter(|event| event["type"] == "gate.refused").count();
     assert_eq!(refused, 6, "who tried is on record");
     console.signal(Signal::TERM);
     drop(console.end());
@@ -265,7 +265,7 @@ fn a_seat_says_which_kind_it_is_and_gains_nothing_else_by_it() {
         let comment = json!({"Comment": {"gate": 1, "text": "seen", "by": {"name": "x", "proof": "engine", "channel": "engine"}}});
         seat.ask(&json!({"submit": {"id": "c", "command": comment}}));
         let events = place.events("r-1");
-        let comment = events.iter().find(|it| it["type"] == "gate.commented").expect("a comment");
+        let comment = events.iter().find(|event| event["type"] == "gate.commented").expect("a comment");
         let uid = rustix::process::geteuid().as_raw();
         assert_eq!(comment["data"]["by"]["channel"], recorded);
         assert_eq!(comment["data"]["by"]["proof"], json!({"os-user": uid}));
@@ -413,9 +413,9 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
     check(&place, &alone, 1, &["is not in the group break-glass of people.toml"]);
     check(&place, &["send-back", "g-1", "--reason", "x"], 1, &["its workflow names no step for that"]);
     check(&place, &["approve", "g-1"], 0, &[]);
-    let told: Vec<String> = place.events("r-1").iter().map(|it| text(&it["type"])).collect();
+    let told: Vec<String> = place.events("r-1").iter().map(|event| text(&event["type"])).collect();
     for wanted in ["gate.commented", "gate.delegated", "gate.withdrawn", "gate.voted"] {
-        assert!(told.iter().any(|it| it == wanted), "{wanted}: {told:?}");
+        assert!(told.iter().any(|text| text == wanted), "{wanted}: {told:?}");
     }
 }
 
@@ -518,7 +518,7 @@ steps:
     );
     check(&place, &["health"], 0, &["2 emergency approvals nobody has reviewed"]);
     let told = place.cue(&["gates", "--json"]).ok().json();
-    let due: Vec<&Value> = told.as_array().expect("a list").iter().map(|it| &it["epoch"]).collect();
+    let due: Vec<&Value> = told.as_array().expect("a list").iter().map(|item| &item["epoch"]).collect();
     assert_eq!(due, [1, 2], "{told}");
     let page = place.cue(&["audit", "export", "--format", "html"]).ok().out;
     assert_eq!(page.matches("yes, not reviewed").count(), 2, "{page}");
@@ -667,7 +667,7 @@ fn the_same_file_run_twice_at_once_is_two_runs_at_one_engine_which_stays_for_bot
         first.err.contains("r-1 is over; staying as long as steps of other runs are at work"),
         "{first:?}"
     );
-    assert_eq!(place.events("r-2").iter().filter(|it| it["type"] == "attempt.started").count(), 1);
+    assert_eq!(place.events("r-2").iter().filter(|event| event["type"] == "attempt.started").count(), 1);
 }
 
 #[test]
@@ -701,7 +701,7 @@ fn a_console_whose_engine_was_killed_has_its_run_go_on() {
     drop(first.end());
     let second = second.end();
     assert_eq!(second.code, 0, "{second:?}");
-    until("both are over", || place.runs().iter().all(|it| it["state"] == "completed"));
+    until("both are over", || place.runs().iter().all(|run| run["state"] == "completed"));
 }
 
 #[test]
@@ -814,7 +814,7 @@ fn a_reader_that_has_gone_is_nothing_to_tell_about_and_no_reason_to_stop_working
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
     }
     assert_eq!(
-        place.runs().iter().filter(|it| it["state"] == "completed").count(),
+        place.runs().iter().filter(|run| run["state"] == "completed").count(),
         3,
         "all runs went on to their end"
     );
@@ -961,7 +961,7 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     let gate = "gate: {prompt: \"Ship it?\", auto: \"${{ true }}\"}";
     place.write("gate.yaml", &format!("name: gate\nsteps:\n  - id: ok\n    {gate}\n"));
     check(&place, &["run", "gate.yaml", "--headless"], 0, &[]);
-    let numbers: Vec<String> = (0..1001).map(|it| it.to_string()).collect();
+    let numbers: Vec<String> = (0..1001).map(|index| index.to_string()).collect();
     let gates =
         format!("name: gates\nsteps:\n  - id: ok\n    {gate}\n    matrix: {{n: [{}]}}\n", numbers.join(", "));
     place.write("gates.yaml", &gates);
@@ -1036,7 +1036,7 @@ fn a_value_that_outlives_runs_is_set_read_changed_only_as_it_was_seen_and_taken_
     check(&place, &["logs", "r-1", "a"], 0, &["region=7"]);
     check(&place, &["state"], 0, &["VERSION", "region", "done", "r-1", "in 1h59m"]);
     let listed = check(&place, &["state", "list", "--scope", "global", "--json"], 0, &[]).json();
-    let keys: Vec<&Value> = listed.as_array().expect("a list").iter().map(|it| &it["key"]).collect();
+    let keys: Vec<&Value> = listed.as_array().expect("a list").iter().map(|item| &item["key"]).collect();
     assert_eq!(keys, ["done", "region"]);
     assert_eq!(listed[1]["value"], "7");
 
@@ -1087,7 +1087,8 @@ fn without_a_screen_every_open_run_is_told_line_by_line_until_none_is_open() {
     assert!(said.out.contains("run.finished") && !said.out.contains('\x1b'), "{said:?}");
     let said = json.end();
     assert_eq!(said.code, 0, "{said:?}");
-    let events: Vec<Value> = said.out.lines().map(|it| serde_json::from_str(it).expect("an event")).collect();
+    let events: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
     assert!(events.len() > 3, "{events:?}");
     assert_eq!(owner.end().code, 0);
 }
@@ -1121,8 +1122,8 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
     let schema = place.cue(&["schema", "config"]).ok().json();
     let words = schema["properties"].as_object().expect("properties");
     for word in ["environment", "labels", "timezone", "traces", "http-private", "log-format"] {
-        let about = words.get(word).and_then(|it| it["description"].as_str());
-        assert!(about.is_some_and(|it| !it.is_empty()), "{word}: {schema}");
+        let about = words.get(word).and_then(|word| word["description"].as_str());
+        assert!(about.is_some_and(|about| !about.is_empty()), "{word}: {schema}");
     }
     let schema = cuelight_base::Schema::read(&schema).expect("a schema");
     let good = json!({"environment": "PROD", "traces": {"endpoint": "http://127.0.0.1:4318"}});
@@ -1156,10 +1157,10 @@ fn doctor_says_of_the_settings_what_an_engine_would_refuse_and_what_comes_to_not
         let refused = place.cue(&["serve", "--listen", "127.0.0.1:0"]);
         assert!(refused.code != 0 && refused.err.contains(why), "{text}: {refused:?}");
     }
-    let all: String = bad[4..].iter().map(|it| it.0).rev().collect();
+    let all: String = bad[4..].iter().map(|pair| pair.0).rev().collect();
     place.write(".cuelight/config.toml", &all);
     let said = place.cue(&["doctor"]);
-    assert!(bad[4..].iter().all(|it| said.out.contains(it.1)), "all of them at once: {said:?}");
+    assert!(bad[4..].iter().all(|pair| said.out.contains(pair.1)), "all of them at once: {said:?}");
     place.write(
         ".cuelight/config.toml",
         "agents-url = \"https://cue.example.org:3001/below\"\n[spawn.coder]\nenvironment = [\"LOG_LEVEL\", \"JWT_TOKEN\", \"CUELIGHT_TASK\", \"A-B\"]\n\
@@ -1182,7 +1183,7 @@ fn every_line_of_a_run_fits_the_schema_of_events() {
     let schema = cuelight_base::Schema::read(&schema).expect("a schema");
     let said = place.cue(&["run", "w.yaml", "--headless", "--json"]);
     assert_eq!(said.code, 1, "{said:?}");
-    let lines: Vec<Value> = said.out.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    let lines: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(lines.len() > 10, "{said:?}");
     for line in &lines[1..] {
         assert_eq!(schema.problems(line).len(), 0, "{line}");

@@ -23,7 +23,7 @@ fn section<'a>(help: &'a str, heading: &str) -> Vec<&'a str> {
 /// The first word of each entry of a section; a line that only goes on stands further to the right.
 fn names<'a>(help: &'a str, heading: &str) -> Vec<&'a str> {
     let entry = |line: &'a str| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '));
-    section(help, heading).into_iter().filter_map(entry).filter_map(|it| it.split(' ').next()).collect()
+    section(help, heading).into_iter().filter_map(entry).filter_map(|rest| rest.split(' ').next()).collect()
 }
 
 /// The commands that the first page of the help names without a group.
@@ -55,15 +55,15 @@ fn the_top_has_at_most_18_commands_in_groups_and_names_the_others_in_one_line() 
     let top: Vec<&str> = groups.concat();
     assert!(top.len() <= 18, "{top:?}");
     assert!(
-        ["run", "demo", "approve", "gate", "serve", "audit"].iter().all(|it| top.contains(it)),
+        ["run", "demo", "approve", "gate", "serve", "audit"].iter().all(|text| top.contains(text)),
         "{top:?}"
     );
     let others = more(&page);
     assert!(
-        ["agent", "event", "state", "keys", "token", "dev"].iter().all(|it| others.contains(it)),
+        ["agent", "event", "state", "keys", "token", "dev"].iter().all(|text| others.contains(text)),
         "{page}"
     );
-    assert!(!others.iter().any(|it| top.contains(it) || INTERNAL.contains(it)), "{page}");
+    assert!(!others.iter().any(|text| top.contains(text) || INTERNAL.contains(text)), "{page}");
     assert!(!page.contains("Commands:"), "each command stands once: {page}");
 }
 
@@ -80,12 +80,13 @@ fn every_command_opens_with_a_plain_sentence_and_shows_usage_an_example_and_glob
         if RIDDLES.contains(&opening) || sentence.split(' ').count() < 3 {
             complain(&format!("{sentence:?} is no plain sentence"));
         }
-        let places = ["\nUsage: ", "\nExample", "\nOptions:", "\nGlobal options:"].map(|it| page.find(it));
+        let places =
+            ["\nUsage: ", "\nExample", "\nOptions:", "\nGlobal options:"].map(|text| page.find(text));
         if !places.iter().all(Option::is_some) || !places.is_sorted() {
             complain("sentence, usage, example, flags and global flags do not stand in this order");
         }
         let examples =
-            page.split("\nExample").nth(1).and_then(|it| it.split("\n\n").next()).unwrap_or_default();
+            page.split("\nExample").nth(1).and_then(|part| part.split("\n\n").next()).unwrap_or_default();
         if !examples.contains(&command) {
             complain("its example does not use it");
         }
@@ -94,7 +95,7 @@ fn every_command_opens_with_a_plain_sentence_and_shows_usage_an_example_and_glob
             complain("something stands after the global flags");
         }
         for flags in page.split("\nExample").skip(1) {
-            for line in flags.lines().filter_map(|line| line.split_once("  ").map(|it| it.1.trim())) {
+            for line in flags.lines().filter_map(|line| line.split_once("  ").map(|halves| halves.1.trim())) {
                 let opening =
                     line.rsplit("  ").next().unwrap_or_default().split(' ').next().unwrap_or_default();
                 if RIDDLES.contains(&opening) {
@@ -197,7 +198,7 @@ fn an_old_spelling_gives_the_same_output_and_messages_stay_json_where_they_are_t
     let said = place.cue(&["--log-format", "json", "eval", "1"]).ok();
     let line: serde_json::Value =
         serde_json::from_str(said.err.trim()).expect("one object on standard error");
-    assert!(line["message"].as_str().is_some_and(|it| it.contains("cuelight dev eval")), "{line}");
+    assert!(line["message"].as_str().is_some_and(|message| message.contains("cuelight dev eval")), "{line}");
     assert_eq!(place.cue(&["dev", "eval", "1"]).err, "", "the new spelling tells nothing");
 }
 

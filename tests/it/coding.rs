@@ -92,16 +92,20 @@ fn answer(mut stream: TcpStream, command: &str, told: &Mutex<Vec<String>>) -> Op
 }
 
 fn events(all: &[Value]) -> (&'static str, String) {
-    let one = |it: &Value| format!("event: {}\ndata: {it}\n\n", text(&it["type"]));
+    let one = |value: &Value| format!("event: {}\ndata: {value}\n\n", text(&value["type"]));
     ("text/event-stream", all.iter().map(one).collect())
 }
 
 /// As platform.claude.com/docs/en/api/messages-streaming has it.
 fn messages(body: &Value, command: &str, told: &Mutex<Vec<String>>) -> (&'static str, String) {
-    let last =
-        body["messages"].as_array().and_then(|it| it.last()).map_or(Value::Null, |it| it["content"].clone());
-    let came_of = last.as_array().and_then(|it| it.iter().find(|it| it["type"] == "tool_result").cloned());
-    let has_tools = body["tools"].as_array().is_some_and(|it| it.iter().any(|it| it["name"] == "Bash"));
+    let last = body["messages"]
+        .as_array()
+        .and_then(|messages| messages.last())
+        .map_or(Value::Null, |message| message["content"].clone());
+    let came_of =
+        last.as_array().and_then(|items| items.iter().find(|item| item["type"] == "tool_result").cloned());
+    let has_tools =
+        body["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["name"] == "Bash"));
     let (block, delta, stop) = match came_of {
         None if has_tools && !command.is_empty() => (
             json!({"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}),
@@ -109,7 +113,7 @@ fn messages(body: &Value, command: &str, told: &Mutex<Vec<String>>) -> (&'static
             "tool_use",
         ),
         came_of => {
-            told.lock().expect("nobody panics").extend(came_of.map(|it| it["content"].to_string()));
+            told.lock().expect("nobody panics").extend(came_of.map(|came_of| came_of["content"].to_string()));
             (
                 json!({"type": "text", "text": ""}),
                 json!({"type": "text_delta", "text": "it was said"}),
@@ -131,7 +135,7 @@ fn messages(body: &Value, command: &str, told: &Mutex<Vec<String>>) -> (&'static
 
 /// As platform.openai.com/docs/api-reference/responses-streaming has it.
 fn responses(body: &Value, command: &str, told: &Mutex<Vec<String>>) -> (&'static str, String) {
-    let last = body["input"].as_array().and_then(|it| it.last()).cloned().unwrap_or_default();
+    let last = body["input"].as_array().and_then(|items| items.last()).cloned().unwrap_or_default();
     let item = if last["type"] == "function_call_output" || command.is_empty() {
         told.lock().expect("nobody panics").push(last["output"].to_string());
         json!({"type": "message", "role": "assistant", "id": "m1", "content": [{"type": "output_text", "text": "it was said"}]})
@@ -151,7 +155,7 @@ fn recipe(part: &str) -> String {
     let page =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recipes.md")).expect("the page");
     let mut blocks = page.split("```").skip(1).step_by(2);
-    let block = blocks.find(|it| it.contains(part)).unwrap_or_else(|| panic!("no recipe has {part}"));
+    let block = blocks.find(|block| block.contains(part)).unwrap_or_else(|| panic!("no recipe has {part}"));
     block.split_once('\n').expect("lines").1.replace("/srv/team", "team")
 }
 
@@ -286,6 +290,9 @@ fn both_do_the_work_of_steps() {
         let run = place.cue(&["run", "w.yaml", "--headless"]);
         assert_eq!(run.code, 0, "{run:?}");
         let step = place.step("r-1", "review");
-        assert!(step["outputs"]["result"].as_str().is_some_and(|it| it.contains("it was said")), "{step}");
+        assert!(
+            step["outputs"]["result"].as_str().is_some_and(|result| result.contains("it was said")),
+            "{step}"
+        );
     }
 }

@@ -4,7 +4,9 @@ use cuelight_definition::{Risk, command_risk, words_risk};
 
 fn rows() -> Vec<(String, String)> {
     let text = include_str!("../fixtures/command-risk.jsonl");
-    text.lines().map(|it| serde_json::from_str(it).unwrap_or_else(|why| panic!("{why}: {it}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+        .collect()
 }
 
 #[test]
@@ -34,7 +36,7 @@ fn high_says_why_and_nothing_else_does() {
 #[test]
 fn nothing_harmless_hides_what_is_not() {
     let rows = rows();
-    let high = rows.iter().filter(|it| it.0 == "irreversible");
+    let high = rows.iter().filter(|row| row.0 == "irreversible");
     for (_, command) in high {
         for around in
             ["ls; {}", "ls &&\n{}", "cat a | {}", "git status\n{}\nls", "true || {}", "X=1; {}", "( {} )"]
@@ -53,7 +55,7 @@ fn nothing_harmless_hides_what_is_not() {
 #[test]
 fn words_without_a_shell_are_judged_as_they_are() {
     let judged =
-        |words: &[&str]| words_risk(&words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()).risk;
+        |words: &[&str]| words_risk(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).risk;
     assert_eq!(judged(&["git", "status"]), Risk::ReadOnly);
     assert_eq!(judged(&["cat", "a; rm -rf /"]), Risk::ReadOnly, "no shell reads it");
     assert_eq!(judged(&["bash", "-lc", "git status"]), Risk::ExternallyReversible);

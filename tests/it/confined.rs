@@ -9,7 +9,7 @@ fn ended(place: &Place, step: &str) -> Value {
     place.write("w.yaml", &format!("name: w\nsteps:\n  - {step}\n"));
     let run = place.cue(&["run", "w.yaml", "--headless"]).run();
     let events = place.events(&run);
-    let ended = events.iter().find(|it| it["type"] == "attempt.ended");
+    let ended = events.iter().find(|event| event["type"] == "attempt.ended");
     ended.unwrap_or_else(|| panic!("{step}: {events:#?}"))["data"]["outcome"].clone()
 }
 
@@ -152,7 +152,7 @@ fn limits_are_shown_in_the_plan_and_in_what_a_gate_asks_and_are_part_of_what_is_
     console.end();
     assert_eq!(place.text("told"), "99\n");
     let started =
-        place.events("r-1").into_iter().find(|it| it["type"] == "attempt.started").expect("it began");
+        place.events("r-1").into_iter().find(|event| event["type"] == "attempt.started").expect("it began");
     assert_eq!(started["data"]["launch"]["limits"]["files"], 99, "what is hashed says so: {started:#}");
 }
 

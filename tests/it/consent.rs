@@ -77,7 +77,7 @@ fn bash(script: &str) -> Launch {
 
 #[test]
 fn a_swap_at_any_moment_of_a_launch_does_not_run() {
-    let swaps = std::env::var("CUELIGHT_SWAPS").ok().and_then(|it| it.parse().ok()).unwrap_or(50);
+    let swaps = std::env::var("CUELIGHT_SWAPS").ok().and_then(|value| value.parse().ok()).unwrap_or(50);
     let bench = Bench::new();
     let (path, aside) = (bench.dir.path().join("deploy.sh"), bench.dir.path().join("aside"));
     script(&path, APPROVED);
@@ -155,8 +155,8 @@ fn what_was_opened_runs_although_another_file_stands_in_its_place() {
             assert!(answer.is_ok(), "{run}, {text:?}: {answer:?}");
         }
         assert_eq!(bench.ran(), "approved\napproved\n", "{run}, {text:?}");
-        assert!(opened.files().iter().any(|it| it.path == name), "{:?}", opened.files());
-        assert!(opened.files().iter().all(|it| it.digest.is_some()), "{:?}", opened.files());
+        assert!(opened.files().iter().any(|file| file.path == name), "{:?}", opened.files());
+        assert!(opened.files().iter().all(|file| file.digest.is_some()), "{:?}", opened.files());
     }
 }
 
@@ -173,7 +173,7 @@ fn a_program_of_the_workspace_and_an_installed_one_run_by_their_descriptors() {
     ]);
     let files = bench.looked_at(&launch);
     // `/proc` is told.
-    let bound = files.iter().filter(|it| it.is_bound()).count();
+    let bound = files.iter().filter(|file| file.is_bound()).count();
     assert_eq!((bound, files[0].path.as_str()), (1, "own"));
     assert!(bench.launch(&launch, &files));
     let launch = Launch::of(["sh", "-c", "echo installed >> ran"]);
@@ -192,7 +192,7 @@ fn what_is_missing_is_told_and_compared_like_anything_else() {
     let missing = bench.looked_at(&launch);
     assert!(
         missing[0].digest.is_none()
-            && missing[0].problem.as_ref().is_some_and(|it| it.contains("No such file"))
+            && missing[0].problem.as_ref().is_some_and(|problem| problem.contains("No such file"))
     );
     script(&bench.dir.path().join("deploy.sh"), "#!/bin/sh\necho evil >> ran\n");
     assert!(!bench.launch(&launch, &missing), "it was not there when it was approved");
@@ -243,7 +243,7 @@ fn a_file_that_any_word_of_a_call_has_executed_is_approved_with_the_call() {
             fs::write(root.join(name), "true\n").expect("written");
         }
         let approved = bench.looked_at(&launch);
-        let is_shown = approved.iter().any(|it| it.path == swapped && it.digest.is_some());
+        let is_shown = approved.iter().any(|executed| executed.path == swapped && executed.digest.is_some());
         assert!(is_shown, "{swapped} of {:?}: {approved:#?}", launch.argv);
         assert_eq!(bench.looked_at(&launch), approved, "{:?}: the same files", launch.argv);
         fs::write(root.join(swapped), "#!/bin/sh\necho evil >> ran\n").expect("swapped");
@@ -452,9 +452,16 @@ fn data_that_a_call_names_is_listed_and_nobody_is_bound_to_it() {
     fs::create_dir(root.join("dir")).expect("a directory");
     let launch = bash("cat data.csv --config=data.csv 'a b.txt' missing.txt > out.txt || ls dir");
     let approved = bench.looked_at(&launch);
-    let named: Vec<_> = approved.iter().filter(|it| !it.is_bound()).map(|it| it.path.as_str()).collect();
+    let named: Vec<_> = approved
+        .iter()
+        .filter(|executed| !executed.is_bound())
+        .map(|executed| executed.path.as_str())
+        .collect();
     assert_eq!(named, ["a b.txt", "data.csv", "dir"], "{approved:#?}");
-    assert!(approved.iter().all(|it| it.is_bound() || it.digest.is_none()), "{approved:#?}");
+    assert!(
+        approved.iter().all(|executed| executed.is_bound() || executed.digest.is_none()),
+        "{approved:#?}"
+    );
     fs::write(root.join("data.csv"), "two").expect("written");
     assert!(bench.launch(&launch, &approved), "data may change");
     // What was data and can be executed now is no data.
@@ -474,7 +481,10 @@ fn a_working_directory_is_the_one_that_was_approved_whatever_its_name_means_now(
     symlink("good", root.join("current")).expect("a link");
     let launch = Launch { dir: Some("current".to_owned()), ..bash("cat word >> ../ran") };
     let approved = bench.looked_at(&launch);
-    assert!(approved.iter().any(|it| it.path == "good/" && it.digest.is_some()), "{approved:#?}");
+    assert!(
+        approved.iter().any(|executed| executed.path == "good/" && executed.digest.is_some()),
+        "{approved:#?}"
+    );
     fs::remove_file(root.join("current")).expect("removed");
     symlink("evil", root.join("current")).expect("a link");
     assert!(!bench.launch(&launch, &approved), "the link was turned");
@@ -496,14 +506,15 @@ steps:
 ";
 
 fn asked(place: &Place) -> Value {
-    place.gates().into_iter().find(|it| it["id"] == "g-1").expect("a gate")
+    place.gates().into_iter().find(|gate| gate["id"] == "g-1").expect("a gate")
 }
 
 fn why(place: &Place, epoch: u64) -> String {
     let events = place.events("r-1");
-    let asked = events.iter().filter(|it| it["type"] == "gate.asked");
-    let event =
-        asked.into_iter().find(|it| it["data"]["ask"]["epoch"] == epoch || it["data"]["epoch"] == epoch);
+    let asked = events.iter().filter(|event| event["type"] == "gate.asked");
+    let event = asked
+        .into_iter()
+        .find(|event| event["data"]["ask"]["epoch"] == epoch || event["data"]["epoch"] == epoch);
     event.map_or_else(|| panic!("{events:#?}"), ToString::to_string)
 }
 

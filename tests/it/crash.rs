@@ -20,7 +20,7 @@ const HANDS: usize = 4;
 
 #[test]
 fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked() {
-    let kills = std::env::var("CUELIGHT_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(KILLS);
+    let kills = std::env::var("CUELIGHT_KILLS").ok().and_then(|value| value.parse().ok()).unwrap_or(KILLS);
     let hand = |number: usize| {
         let (mut drill, mut seed) = (Drill::new(), 7 + number as u64);
         for _ in (number..kills).step_by(HANDS) {
@@ -28,7 +28,7 @@ fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked()
         }
         drill.come_to_rest();
         let (runs, ledger) = (drill.check(), drill.ledger());
-        let is_once = |line: &&str| line.split(' ').nth(1).is_some_and(|it| ONCE.contains(&it));
+        let is_once = |line: &&str| line.split(' ').nth(1).is_some_and(|word| ONCE.contains(&word));
         [
             runs,
             drill.told.len(),
@@ -39,9 +39,9 @@ fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked()
     };
     let hands = thread::scope(|scope| {
         let all: Vec<_> = (0..HANDS).map(|number| scope.spawn(move || hand(number))).collect();
-        all.into_iter().map(|it| it.join().expect("it held")).collect::<Vec<_>>()
+        all.into_iter().map(|value| value.join().expect("it held")).collect::<Vec<_>>()
     });
-    let sum = |at: usize| hands.iter().map(|it| it[at]).sum::<usize>();
+    let sum = |at: usize| hands.iter().map(|hand| hand[at]).sum::<usize>();
     println!(
         "{kills} kills, {} runs; {} events told, all there; {} effects, each with its record, {} of class once, each \
          once; {} doubts answered",
@@ -137,18 +137,18 @@ fn killed_while_a_gate_is_open_and_armed_and_during_undo_it_goes_on_where_it_was
     assert_eq!(place.state("r-1"), "undone", "{}", place.show("r-1"));
     let ledger = place.text("ledger");
     let lines =
-        |word: &str| ledger.lines().filter(|it| it.split(' ').next() == Some(word)).collect::<Vec<_>>();
+        |word: &str| ledger.lines().filter(|line| line.split(' ').next() == Some(word)).collect::<Vec<_>>();
     assert_eq!((lines("lock").len(), lines("copy").len()), (1, 1));
     for undone in ["remove", "unlock"] {
         let lines = lines(undone);
         assert!(
-            !lines.is_empty() && lines.iter().all(|it| *it == lines[0]),
+            !lines.is_empty() && lines.iter().all(|line| *line == lines[0]),
             "{undone} keeps its key: {lines:?}"
         );
     }
     let first_unlock = ledger.find("unlock").expect("it is there");
     assert!(!ledger[first_unlock..].contains("remove"), "last step first: {ledger}");
-    let votes = place.events("r-1").iter().filter(|it| it["type"] == "gate.voted").count();
+    let votes = place.events("r-1").iter().filter(|event| event["type"] == "gate.voted").count();
     assert_eq!(votes, 1);
 }
 
@@ -254,6 +254,6 @@ fn an_operator_repeats_the_kills_on_a_disk_of_their_own() {
     assert!(proof["effects"].as_u64() >= Some(14) && proof["effects_once"] == 8, "{proof}");
     assert!(said.err.contains("kill -9 of the console"), "{said:?}");
     let left = std::fs::read_dir(place.file(".cuelight")).expect("the workspace");
-    let names = left.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned());
-    assert_eq!(names.filter(|it| it.starts_with("drill")).count(), 0, "it tidies up");
+    let names = left.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    assert_eq!(names.filter(|name| name.starts_with("drill")).count(), 0, "it tidies up");
 }

@@ -13,7 +13,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// critical path. Nodes are in the order they are first named; all before the first state are done if `=` says so.
 fn graph(text: &str) -> DagGraph {
     let mut graph = DagGraph::default();
-    for statement in text.split(';').map(str::trim).filter(|it| !it.is_empty()) {
+    for statement in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         if let Some((from, to)) = statement.split_once("->") {
             let from: Vec<u32> =
                 from.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect();
@@ -246,7 +246,7 @@ fn a_gate_stands_in_no_fold_whatever_its_state() {
     }
     let shown = fold(&graph, &DagView::default());
     assert!(
-        shown.nodes.iter().filter(|it| it.key.kind == FoldKind::Chain).count() >= 3,
+        shown.nodes.iter().filter(|node| node.key.kind == FoldKind::Chain).count() >= 3,
         "the rest is folded"
     );
     for node in gates {
@@ -360,7 +360,7 @@ fn any_graph() -> impl Strategy<Value = DagGraph> {
                 let mark = Mark::all().nth(mark).expect("one of twenty");
                 let mut node = DagNode::new(format!("n{index}"), mark);
                 (node.copy_of, node.hot) =
-                    (Some(u32::from(template)).filter(|it| *it < 3), hot && mark.urgency() > 4);
+                    (Some(u32::from(template)).filter(|number| *number < 3), hot && mark.urgency() > 4);
                 node.group = group.filter(|group| *group < index);
                 node.gate = template == 7;
                 if node.gate {
@@ -421,11 +421,11 @@ fn what_an_answer_makes_of_a_step_is_a_sign_for_each_answer_and_words_where_ther
     let fates = Fates {
         first: (
             "approve".to_owned(),
-            [(2, Fate::Starts)].into_iter().chain((3..12).map(|it| (it, Fate::Later))).collect(),
+            [(2, Fate::Starts)].into_iter().chain((3..12).map(|index| (index, Fate::Later))).collect(),
         ),
         second: Some((
             "reject".to_owned(),
-            [(0, Fate::Undoes)].into_iter().chain((2..12).map(|it| (it, Fate::Skips))).collect(),
+            [(0, Fate::Undoes)].into_iter().chain((2..12).map(|index| (index, Fate::Skips))).collect(),
         )),
     };
     for (zoom, ascii) in
@@ -455,7 +455,7 @@ fn a_cursor_on_what_is_done_and_far_away_leaves_it_folded() {
     let graph = graph(&format!("{text} end=todo; d3=runs"));
     let free = fold(&graph, &DagView::default());
     for kind in [FoldKind::Settled, FoldKind::Later] {
-        let first = free.nodes.iter().find(|it| it.key.kind == kind).expect("folded").first;
+        let first = free.nodes.iter().find(|node| node.key.kind == kind).expect("folded").first;
         let view = DagView { selected: Some(first), ..DagView::default() };
         assert!(free.is_free(&view));
         assert_eq!(fold(&graph, &view), free);
@@ -586,9 +586,9 @@ fn figures_of_large_graphs() {
         };
         let mut graph = DagGraph::default();
         for node in 0..count {
-            let mut it = DagNode::new(format!("step_{node}"), Mark::Done);
-            it.copy_of = copies.then_some(node / width);
-            graph.nodes.push(it);
+            let mut dag_node = DagNode::new(format!("step_{node}"), Mark::Done);
+            dag_node.copy_of = copies.then_some(node / width);
+            graph.nodes.push(dag_node);
             let layer = node / width;
             for _ in 0..if layer == 0 { 0 } else { 2 } {
                 graph.edges.push(((layer - 1) * width + random(width), node));

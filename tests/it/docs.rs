@@ -21,25 +21,25 @@ fn root() -> PathBuf {
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|it| panic!("{path}: {it}"))
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// True if generated files are written instead of compared.
 #[expect(clippy::disallowed_methods, reason = "a test is told by whoever runs it")]
 pub(crate) fn is_updating() -> bool {
-    std::env::var_os("UPDATE_DOCS").is_some_and(|it| it == "1")
+    std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1")
 }
 
 /// Every page for people: at the top, and below these directories.
 fn pages() -> Vec<PathBuf> {
     let mut found = vec![root().join("README.md")];
-    let mut open: Vec<PathBuf> = ["docs", "examples"].iter().map(|it| root().join(it)).collect();
+    let mut open: Vec<PathBuf> = ["docs", "examples"].iter().map(|text| root().join(text)).collect();
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(&directory).expect("a directory of the checkout") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|it| it == "md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 found.push(path);
             }
         }
@@ -57,23 +57,26 @@ fn links(text: &str) -> Vec<String> {
             in_code = !in_code;
         } else if !in_code {
             let outside = line.split('`').step_by(2);
-            prose.extend(outside.flat_map(|it| [it, " "]));
+            prose.extend(outside.flat_map(|part| [part, " "]));
             prose.push('\n');
         }
     }
     let after = |opening: &'static str, end: char| {
         let found = prose.match_indices(opening).map(move |(at, _)| at + opening.len());
-        found.filter_map(|at| prose[at..].split_once(end).map(|it| it.0.to_owned())).collect::<Vec<_>>()
+        found
+            .filter_map(|at| prose[at..].split_once(end).map(|halves| halves.0.to_owned()))
+            .collect::<Vec<_>>()
     };
     [after("](", ')'), after("src=\"", '"')].concat()
 }
 
 /// The anchors that headings of a page make.
 fn anchors(text: &str) -> BTreeSet<String> {
-    let headings =
-        text.lines().filter_map(|it| it.strip_prefix('#').map(|it| it.trim_start_matches('#').trim()));
-    let kept = |it: &str| -> String {
-        let lower = it.to_lowercase().replace(' ', "-");
+    let headings = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim()));
+    let kept = |heading: &str| -> String {
+        let lower = heading.to_lowercase().replace(' ', "-");
         lower.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
     };
     headings.map(kept).collect()
@@ -140,10 +143,12 @@ fn shown(page: &Path) -> String {
 #[test]
 fn what_comments_point_to_is_there() {
     let mut complaints = String::new();
-    let mut open = ["src", "tests", "benches"].map(|it| root().join(it)).to_vec();
+    let mut open = ["src", "tests", "benches"].map(|text| root().join(text)).to_vec();
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(fs::read_dir(&path).expect("a directory").map(|it| it.expect("an entry").path()));
+            open.extend(
+                fs::read_dir(&path).expect("a directory").map(|entry| entry.expect("an entry").path()),
+            );
             continue;
         }
         let Ok(text) = fs::read_to_string(&path) else { continue };
@@ -152,11 +157,12 @@ fn what_comments_point_to_is_there() {
             let headings = read(&format!("docs/{page}.md"));
             for (at, _) in text.match_indices(&pointer) {
                 let rest = &text[at + pointer.len()..];
-                let number: String =
-                    rest.chars().take_while(|it| it.is_ascii_digit() || *it == '.').collect();
+                let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
                 let number = number.trim_end_matches('.');
                 if number.is_empty()
-                    || !headings.lines().any(|it| it.starts_with('#') && it.contains(&format!("# {number} ")))
+                    || !headings
+                        .lines()
+                        .any(|line| line.starts_with('#') && line.contains(&format!("# {number} ")))
                 {
                     complaints.push_str(&format!("{}: {page}.md has no section {number:?}\n", shown(&path)));
                 }
@@ -185,8 +191,11 @@ fn the_table_of_rooms_is_that_of_their_manifests() {
 #[test]
 fn the_readme_has_its_two_commands_and_they_are_there() {
     let text = read("README.md");
-    let commands: Vec<&str> =
-        text.split("```sh\n").skip(1).filter_map(|it| it.split_once("\n```").map(|it| it.0)).collect();
+    let commands: Vec<&str> = text
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|part| part.split_once("\n```").map(|halves| halves.0))
+        .collect();
     assert_eq!(commands, ["cargo run --release -- demo", "tests/all"]);
     let help =
         Command::new(env!("CARGO_BIN_EXE_cuelight")).args(["demo", "--help"]).output().expect("the program");
@@ -203,7 +212,7 @@ fn the_readme_has_its_two_commands_and_they_are_there() {
 #[test]
 fn each_test_that_a_promise_names_is_there() {
     let text = read("docs/promises.md");
-    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|it| it.contains("::")).collect();
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|part| part.contains("::")).collect();
     assert!(named.len() > 15, "the page names its tests");
     for name in named {
         let (path, test) = name.rsplit_once("::").expect("a module");
@@ -216,8 +225,8 @@ fn each_test_that_a_promise_names_is_there() {
 /// The rows of a table: the cells of each.
 fn rows<'a>(page: &'a str, head: &str) -> Vec<Vec<&'a str>> {
     let table = page.split_once(head).expect("a table").1.split("\n\n").next().expect("its rows");
-    let rows = table.lines().filter(|it| it.starts_with("| "));
-    rows.map(|it| it.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
 /// Words in backticks within a table cell.
@@ -246,8 +255,10 @@ fn the_page_of_the_api_has_every_way_in_with_its_names_and_its_permission() {
             } else {
                 path.clone_into(&mut before);
             }
-            let names =
-                query.split('&').filter(|it| !it.is_empty()).map(|it| it.trim_end_matches('=').to_owned());
+            let names = query
+                .split('&')
+                .filter(|part| !part.is_empty())
+                .map(|part| part.trim_end_matches('=').to_owned());
             assert!(told.insert(way(&before, names.collect()), needs.clone()).is_none(), "{before} twice");
         }
     }
@@ -255,10 +266,17 @@ fn the_page_of_the_api_has_every_way_in_with_its_names_and_its_permission() {
     let mut known = BTreeMap::new();
     for (path, calls) in document["paths"].as_object().expect("paths") {
         for (method, call) in calls.as_object().expect("methods") {
-            let asked =
-                call["parameters"].as_array().expect("parameters").iter().filter(|it| it["in"] == "query");
-            let names = asked.map(|it| it["name"].as_str().expect("a name").to_owned()).collect();
-            let needs = call["description"].as_str().and_then(|it| quoted(it).next()).map(str::to_owned);
+            let asked = call["parameters"]
+                .as_array()
+                .expect("parameters")
+                .iter()
+                .filter(|parameter| parameter["in"] == "query");
+            let names =
+                asked.map(|parameter| parameter["name"].as_str().expect("a name").to_owned()).collect();
+            let needs = call["description"]
+                .as_str()
+                .and_then(|description| quoted(description).next())
+                .map(str::to_owned);
             known.insert(way(&format!("{} {path}", method.to_uppercase()), names), needs);
         }
     }
@@ -274,7 +292,7 @@ fn the_page_of_the_api_has_every_code_that_is_answered_and_no_other() {
     for row in rows(&page, "\n| code | status | |\n") {
         for part in row[0].split(", ") {
             let (first, last) = (quoted(part).next().expect("a code"), quoted(part).last().expect("a code"));
-            let number = |it: &str| it[it.len() - 3..].parse::<u32>().expect("a number");
+            let number = |text: &str| text[text.len() - 3..].parse::<u32>().expect("a number");
             for at in number(first)..=number(last) {
                 told.insert(format!("{}{at:03}", &first[..first.len() - 3]));
             }
@@ -283,17 +301,17 @@ fn the_page_of_the_api_has_every_code_that_is_answered_and_no_other() {
     let mut answered = BTreeSet::new();
     let mut dirs = vec![root().join("src/gateway")];
     while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).expect("a directory").flatten().map(|it| it.path()) {
+        for entry in fs::read_dir(dir).expect("a directory").flatten().map(|entry| entry.path()) {
             if entry.is_dir() {
                 dirs.push(entry);
                 continue;
             }
             let text = fs::read_to_string(&entry).expect("a file");
-            let is_code = |it: &&str| {
-                it.split_once('_').is_some_and(|(of, number)| {
-                    of.bytes().all(|it| it.is_ascii_uppercase())
+            let is_code = |part: &&str| {
+                part.split_once('_').is_some_and(|(of, number)| {
+                    of.bytes().all(|byte| byte.is_ascii_uppercase())
                         && number.len() == 3
-                        && number.bytes().all(|it| it.is_ascii_digit())
+                        && number.bytes().all(|byte| byte.is_ascii_digit())
                 })
             };
             answered.extend(text.split('"').filter(is_code).map(str::to_owned));

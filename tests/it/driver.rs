@@ -31,7 +31,7 @@ pub(crate) const STATE: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// A workspace that a test has written by hand is its own.
 pub(crate) fn own(directory: &Path) {
-    let written = Workspace::find(directory).filter(|it| it.root() == directory);
+    let written = Workspace::find(directory).filter(|workspace| workspace.root() == directory);
     let Some(workspace) = written.filter(|_| !directory.join(".cuelight/id").exists()) else { return };
     // What cannot be trusted is told to the command itself.
     let Ok(things) = Things::of(&workspace, called_by_schedules) else { return };
@@ -96,7 +96,7 @@ pub(crate) fn run(directory: &Path, file: &Path, words: &[&str], answers: &[&str
     let (mut events, mut answers) = (Vec::new(), answers.iter());
     for line in lines {
         let line = line.expect("the output is text");
-        let event: Value = serde_json::from_str(&line).unwrap_or_else(|it| panic!("{it}: {line}"));
+        let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         if event["type"] == "gate.asked" {
             answer(directory, &event, answers.next().copied().unwrap_or("approve"));
         }
@@ -111,7 +111,7 @@ fn answer(directory: &Path, asked: &Value, verdict: &str) {
     let gate = asked["data"]["gate"].as_str().expect("a gate has a name");
     let listed = say(directory, &["gates", "--json"]);
     let gates: Value = serde_json::from_slice(&listed.stdout).expect("the list of gates");
-    let open = gates.as_array().and_then(|it| it.iter().find(|it| it["id"] == gate));
+    let open = gates.as_array().and_then(|gates| gates.iter().find(|value| value["id"] == gate));
     // One that a policy approves is closed before anybody can look.
     let Some(open) = open else { return };
     let code = open["ask_hash"].as_str().expect("an ask has a code");
@@ -129,12 +129,17 @@ impl Told {
 
     /// The steps of which this was told, in order.
     pub(crate) fn steps(&self, kind: &str) -> Vec<&str> {
-        self.events.iter().filter(|it| it["type"] == kind).filter_map(|it| it["step"].as_str()).collect()
+        self.events
+            .iter()
+            .filter(|event| event["type"] == kind)
+            .filter_map(|event| event["step"].as_str())
+            .collect()
     }
 
     /// An output of a step.
     pub(crate) fn output(&self, step: &str, name: &str) -> &Value {
-        let done = self.events.iter().find(|it| it["type"] == "step.completed" && it["step"] == step);
+        let done =
+            self.events.iter().find(|event| event["type"] == "step.completed" && event["step"] == step);
         &done.unwrap_or_else(|| panic!("{step} did not complete: {self:?}"))["data"]["outputs"][name]
     }
 }

@@ -26,8 +26,8 @@ fn examples() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = ["examples", "examples/parts"]
         .iter()
         .flat_map(|dir| fs::read_dir(root().join(dir)).expect("the directory of examples"))
-        .map(|it| it.expect("an entry of it").path())
-        .filter(|it| it.extension().is_some_and(|it| it == "yaml"))
+        .map(|entry| entry.expect("an entry of it").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     found.sort();
     found
@@ -37,11 +37,14 @@ struct Beside;
 
 impl Files for Beside {
     fn read(&self, path: &str) -> Result<String, String> {
-        fs::read_to_string(path).map_err(|it| it.to_string())
+        fs::read_to_string(path).map_err(|error| error.to_string())
     }
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
-        tools().iter().map(|it| (name(it), fs::read_to_string(it).map_err(|it| it.to_string()))).collect()
+        tools()
+            .iter()
+            .map(|tool| (name(tool), fs::read_to_string(tool).map_err(|error| error.to_string())))
+            .collect()
     }
 
     fn models(&self) -> Vec<(String, Result<String, String>)> {
@@ -51,9 +54,9 @@ impl Files for Beside {
 
     fn agents(&self) -> Vec<(String, Result<String, String>)> {
         let files = fs::read_dir(root().join("examples/agents")).expect("the agents of the examples");
-        let mut files: Vec<PathBuf> = files.map(|it| it.expect("an entry").path()).collect();
+        let mut files: Vec<PathBuf> = files.map(|file| file.expect("an entry").path()).collect();
         files.sort();
-        files.iter().map(|it| (name(it), self.read(&it.display().to_string()))).collect()
+        files.iter().map(|file| (name(file), self.read(&file.display().to_string()))).collect()
     }
 }
 
@@ -61,7 +64,7 @@ impl Files for Beside {
 fn tools() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(root().join("examples/tools"))
         .expect("the directory of their tools")
-        .map(|it| it.expect("an entry of it").path())
+        .map(|entry| entry.expect("an entry of it").path())
         .collect();
     found.sort();
     found
@@ -89,10 +92,13 @@ fn every_example_is_read_without_a_finding_and_can_be_planned() {
     for path in examples() {
         let text = fs::read_to_string(&path).expect("an example");
         let (workflow, findings) = cuelight_definition::read(&path.display().to_string(), &text, &Beside);
-        complaints.extend(findings.iter().map(|it| it.text(false)));
+        complaints.extend(findings.iter().map(|finding| finding.text(false)));
         let Some(workflow) = workflow else { continue };
-        let given =
-            workflow.inputs.iter().filter(|it| it.required).map(|it| (it.name.value.clone(), ".".to_owned()));
+        let given = workflow
+            .inputs
+            .iter()
+            .filter(|input| input.required)
+            .map(|input| (input.name.value.clone(), ".".to_owned()));
         let inputs = cuelight_definition::check_input_texts(&workflow, &given.collect::<Vec<_>>())
             .expect("its inputs");
         let plan =
@@ -120,8 +126,8 @@ fn every_example_is_in_canonical_form() {
 fn every_example_says_on_top_what_it_does_and_how_to_try_it() {
     for path in examples() {
         let text = fs::read_to_string(&path).expect("an example");
-        let top: Vec<&str> = text.lines().take_while(|it| it.starts_with('#')).collect();
-        assert!(top.iter().any(|it| it.contains("cuelight ")), "{} says how to try it", name(&path));
+        let top: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(top.iter().any(|text| text.contains("cuelight ")), "{} says how to try it", name(&path));
         assert!(top.len() >= 3, "{} says what it does", name(&path));
     }
 }
@@ -139,14 +145,14 @@ fn again(directory: &TempDir, example: &str, words: &[&str], answers: &[&str]) -
 
 fn files(directory: &TempDir, below: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory.path().join(below)) else { return Vec::new() };
-    let names = entries.map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
 }
 
 fn read(directory: &TempDir, path: &str) -> String {
-    fs::read_to_string(directory.path().join(path)).unwrap_or_else(|it| panic!("{path}: {it}"))
+    fs::read_to_string(directory.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 #[test]
@@ -165,17 +171,21 @@ fn the_demo_shows_a_retry_a_fallback_a_skip_models_that_ask_a_budget_that_is_too
     let (directory, told) = try_it("demo.yaml", &[], &["approve"; 5]);
     assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
     assert_eq!(told.steps("step.skipped"), ["migrate"]);
-    let tries =
-        told.events.iter().filter(|it| it["type"] == "attempt.started" && it["step"] == "integration");
+    let tries = told
+        .events
+        .iter()
+        .filter(|event| event["type"] == "attempt.started" && event["step"] == "integration");
     assert_eq!(tries.count(), 2);
-    let scan = told.events.iter().find(|it| it["type"] == "step.completed" && it["step"] == "scan");
+    let scan = told.events.iter().find(|event| event["type"] == "step.completed" && event["step"] == "scan");
     assert_eq!(scan.expect("the scan")["data"]["fallback"], 1);
     assert_eq!(told.steps("gate.asked"), ["review", "notes/gate-1.2", "try-it", "release", "story"]);
     assert!(read(&directory, "notes.txt").starts_with("The shop, the cart"));
     assert_eq!(told.output("review", "answered-by"), "stand-in");
     assert_eq!(files(&directory, "live"), ["asia.txt", "eu.txt", "us.txt"]);
     assert!(read(&directory, "news.txt").contains("v1.4.0 is out, dear customers (see CHG-1042)"));
-    assert!(told.output("story", "sentence").as_str().is_some_and(|it| it.starts_with("It is faster")));
+    assert!(
+        told.output("story", "sentence").as_str().is_some_and(|output| output.starts_with("It is faster"))
+    );
 }
 
 #[test]
@@ -272,7 +282,7 @@ fn an_untrusted_script_is_held_to_little_and_reaches_nothing() {
 
     let (_directory, told) = try_it("untrusted.yaml", &["-i", "script=head -c 2000000 /dev/zero"], &[]);
     assert_eq!((told.state(), told.code), ("failed", Some(1)), "{told:?}");
-    let ended = told.events.iter().rfind(|it| it["type"] == "attempt.ended").expect("it ended");
+    let ended = told.events.iter().rfind(|event| event["type"] == "attempt.ended").expect("it ended");
     let why = ended["data"]["outcome"]["failure"]["message"].as_str().expect("a message");
     assert!(why.starts_with("wrote too much to one file: limit 1 MiB"), "{why}");
 
@@ -377,14 +387,16 @@ fn requests_ship_once_what_was_agreed_to() {
         println!("skipped: python3 is not here, and the example's service is written in it");
         return;
     }
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
+    let free =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let home = directory.path().join(".cuelight");
     fs::create_dir(&home).expect("made");
     fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).expect("ours alone");
     fs::write(home.join("config.toml"), format!("http-private = [\"{free}\"]\n")).expect("written");
     let told = again(&directory, "requests.yaml", &["-i", &format!("port={}", free.port())], &["approve"]);
     assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
-    let tries = told.events.iter().filter(|it| it["type"] == "attempt.started" && it["step"] == "ship");
+    let tries =
+        told.events.iter().filter(|event| event["type"] == "attempt.started" && event["step"] == "ship");
     assert_eq!(tries.count(), 2, "the service was busy once");
     let shipped = told.output("shipped", "json").as_array().expect("a list");
     assert_eq!((shipped.len(), &shipped[0]["version"]), (1, &serde_json::json!("v1")), "{shipped:?}");
@@ -457,7 +469,7 @@ fn agents_are_chosen_ask_where_they_are_not_sure_and_have_a_fallback() {
     let told = again(&long, "agents.yaml", &[], &["approve"]);
     assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
     assert_eq!(told.steps("gate.asked"), ["review"], "it is not sure enough");
-    let chosen = told.events.iter().find(|it| it["type"] == "step.routed").expect("chosen");
+    let chosen = told.events.iter().find(|event| event["type"] == "step.routed").expect("chosen");
     assert_eq!(chosen["data"]["choice"]["chosen"], "agent:skimmer@1.0.0");
     assert_eq!(told.output("second", "result"), "1 words stand twice");
     let told = again(&long, "agents.yaml", &["-i", "text=A short note"], &[]);
@@ -478,7 +490,8 @@ fn remote_is_done_by_an_agent_that_comes_for_it() {
     fs::set_permissions(place.file(".cuelight"), PermissionsExt::from_mode(0o700)).expect("ours alone");
     let shouter = root().join("examples/agents/shouter.yaml");
     fs::copy(shouter, place.file(".cuelight/agents/shouter.yaml")).expect("copied");
-    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
+    let at =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let _engine = place.start(&["serve", "--listen", &at.to_string()]);
     until("it listens", || TcpStream::connect(at).is_ok());
     let token = place.cue(&["token", "--agent", "shouter-1", "--type", "shouter"]).ok();
@@ -513,8 +526,8 @@ fn mirrors_leaves_alone_who_does_not_answer_and_asks_nobody_more_often_than_agre
     let chosen: Vec<&str> = told
         .events
         .iter()
-        .filter(|it| it["type"] == "step.routed")
-        .filter_map(|it| it["data"]["choice"]["chosen"].as_str())
+        .filter(|event| event["type"] == "step.routed")
+        .filter_map(|event| event["data"]["choice"]["chosen"].as_str())
         .collect();
     let (berlin, lisbon, oslo) = ("fetch-berlin@1.0.0", "fetch-lisbon@1.0.0", "fetch-oslo@1.0.0");
     assert_eq!(chosen, [berlin, berlin, lisbon, lisbon, oslo, oslo]);
@@ -523,7 +536,8 @@ fn mirrors_leaves_alone_who_does_not_answer_and_asks_nobody_more_often_than_agre
     assert_eq!(files(&directory, "mirrors-example/got").len(), 6);
     // Each choice says why nobody better was taken.
     let why = |at: usize| {
-        let routed = told.events.iter().filter(|it| it["type"] == "step.routed").nth(at).expect("a choice");
+        let routed =
+            told.events.iter().filter(|event| event["type"] == "step.routed").nth(at).expect("a choice");
         routed["data"]["choice"]["alternatives"].to_string()
     };
     assert!(why(2).contains("the circuit of fetch-berlin@1.0.0 is open until"), "{}", why(2));
@@ -536,7 +550,8 @@ fn rates_are_asked_for_once_and_stand_for_the_day() {
     for run in 0..2 {
         let told = again(&directory, "rates.yaml", &["-i", "base=USD"], &[]);
         assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
-        let called = |it: &&serde_json::Value| it["type"] == "attempt.started" && it["step"] == "ask";
+        let called =
+            |event: &&serde_json::Value| event["type"] == "attempt.started" && event["step"] == "ask";
         assert_eq!(told.events.iter().filter(called).count(), 1 - run, "{told:?}");
         let rates = serde_json::json!({"CHF": 0.81, "JPY": 147.6, "SEK": 9.51});
         assert_eq!(*told.output("ask", "rates"), rates);

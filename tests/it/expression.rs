@@ -31,7 +31,9 @@ fn contexts() -> MapLookup {
 #[track_caller]
 fn check(text: &str, expected: &str) {
     let said = match parse(text) {
-        Ok(expr) => evaluate(&expr, &contexts()).map_or_else(|it| it.to_string(), |it| it.to_string()),
+        Ok(expr) => {
+            evaluate(&expr, &contexts()).map_or_else(|error| error.to_string(), |value| value.to_string())
+        }
         Err(error) => error.to_string(),
     };
     assert_eq!(said, expected, "{}", shorten(text, 200));
@@ -40,7 +42,9 @@ fn check(text: &str, expected: &str) {
 #[track_caller]
 fn check_template(text: &str, expected: &str) {
     let said = match Template::parse(text) {
-        Ok(template) => template.evaluate(&contexts()).map_or_else(|it| it.to_string(), |it| it.to_string()),
+        Ok(template) => {
+            template.evaluate(&contexts()).map_or_else(|error| error.to_string(), |value| value.to_string())
+        }
         Err(error) => format!("{} {:?}: {error}", error.position, &text[error.span.clone()]),
     };
     assert_eq!(said, expected, "{}", shorten(text, 200));
@@ -62,12 +66,12 @@ fn every_official_case_holds() {
     let (mut count, mut wrong) = (0, Vec::new());
     for file in files {
         let file = file.expect("the folder can be listed").path();
-        if file.extension().is_none_or(|it| it != "json") {
+        if file.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
         let text = fs::read_to_string(&file).expect("a file of cases is UTF-8");
         let groups: ValueMap = serde_json::from_str(&text).expect("a file of cases is JSON");
-        for case in groups.values().flat_map(|it| it.as_array().expect("a group is a list")) {
+        for case in groups.values().flat_map(|group| group.as_array().expect("a group is a list")) {
             count += 1;
             if let Err(said) = official_case(case) {
                 wrong.push(format!("{}: {}: {said}", file.display(), case["expr"]));
@@ -95,7 +99,8 @@ fn official_case(case: &Value) -> Result<(), String> {
     };
     // A case gives the beginning of the text.
     let expected = &case["err"];
-    let same = expected["kind"] == kind && expected["value"].as_str().is_some_and(|it| said.starts_with(it));
+    let same =
+        expected["kind"] == kind && expected["value"].as_str().is_some_and(|value| said.starts_with(value));
     if same { Ok(()) } else { Err(format!("{kind} error {said:?} instead of {expected}")) }
 }
 
@@ -324,7 +329,7 @@ fn a_template_knows_its_holes() {
     let template = Template::parse(text).expect("well formed");
     let said: Vec<_> = template
         .holes()
-        .map(|it| (&text[it.span.clone()], &text[it.inner.clone()], it.source.as_str()))
+        .map(|hole| (&text[hole.span.clone()], &text[hole.inner.clone()], hole.source.as_str()))
         .collect();
     assert_eq!(said, [("${{  b.c }}", "b.c", "b.c"), ("${{ e }}", "e", "e")]);
     assert!(!template.is_plain());
@@ -340,7 +345,15 @@ fn a_tree_tells_what_it_reads_and_calls() {
     let said: Vec<String> = expr
         .references()
         .iter()
-        .map(|it| format!("{} {} {} {}", it.root, it.path.join("/"), it.is_open, &text[it.span.clone()]))
+        .map(|reference| {
+            format!(
+                "{} {} {} {}",
+                reference.root,
+                reference.path.join("/"),
+                reference.is_open,
+                &text[reference.span.clone()]
+            )
+        })
         .collect();
     assert_eq!(
         said,
@@ -354,7 +367,7 @@ fn a_tree_tells_what_it_reads_and_calls() {
             "run  true run",
         ]
     );
-    let names: Vec<_> = expr.functions().iter().map(|it| it.0.name()).collect();
+    let names: Vec<_> = expr.functions().iter().map(|function| function.0.name()).collect();
     assert_eq!(names, ["toJSON", "fromJSON"]);
     assert!(!expr.uses_status_function());
     assert!(parse("!(Failure() && a)").expect("well formed").uses_status_function());
@@ -374,8 +387,8 @@ impl Lookup for Asked {
 
     fn hash_files(&self, patterns: &[String]) -> Result<String, NoHash> {
         match patterns {
-            [it] if it == "known" => Ok("abc".to_owned()),
-            [it] if it == "huge" => Err(NoHash::Failed("could not hash huge".to_owned())),
+            [pattern] if pattern == "known" => Ok("abc".to_owned()),
+            [pattern] if pattern == "huge" => Err(NoHash::Failed("could not hash huge".to_owned())),
             _ => Err(NoHash::NotRead),
         }
     }
@@ -445,7 +458,7 @@ fn pieces() -> impl Strategy<Value = String> {
         "ß",
         "'[{}]'",
     ]);
-    prop::collection::vec(piece, 0..24).prop_map(|it| it.concat())
+    prop::collection::vec(piece, 0..24).prop_map(|value| value.concat())
 }
 
 proptest! {

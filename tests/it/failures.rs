@@ -64,7 +64,7 @@ fn every_mode_has_a_cause_that_a_step_can_have() {
     assert_eq!(place.cue(&["run", "causes.yaml", "--headless"]).code, 5);
     let found: BTreeMap<String, String> = errors(&place)
         .iter()
-        .map(|it| (text(&it["step"]), text(&it["mode"])))
+        .map(|error| (text(&error["step"]), text(&error["mode"])))
         .filter(|(step, _)| !step.contains('['))
         // The copies of a matrix have records of their own; what they make of the step that holds them stands on it.
         .chain([(MATRIX.to_owned(), text(&place.step("r-1", MATRIX)["error"]["mode"]))])
@@ -72,12 +72,12 @@ fn every_mode_has_a_cause_that_a_step_can_have() {
     for (mode, _, script) in CAUSES {
         assert_eq!(found.get(*mode).map(String::as_str), Some(*mode), "{script}: {found:#?}");
     }
-    let covered: Vec<&str> = CAUSES.iter().map(|it| it.0).chain(["policy_budget"]).collect();
+    let covered: Vec<&str> = CAUSES.iter().map(|cause| cause.0).chain(["policy_budget"]).collect();
     for mode in FailureMode::ALL {
         assert!(covered.contains(&mode.word()), "{mode} has no cause here");
     }
     assert_eq!(place.cue(&["run", "spent.yaml", "--headless"]).code, 1);
-    let spent = errors(&place).into_iter().find(|it| it["workflow"] == "spent").expect("its record");
+    let spent = errors(&place).into_iter().find(|error| error["workflow"] == "spent").expect("its record");
     assert_eq!(spent["mode"], "policy_budget", "{spent}");
 }
 
@@ -152,8 +152,9 @@ fn every_type_and_every_severity_has_a_cause() {
     place.cue(&["run", "types.yaml", "--headless"]);
     assert_eq!(place.cue(&["run", "late.yaml", "--headless"]).code, 1);
     let all = errors(&place);
-    let of =
-        |step: &str| all.iter().find(|it| it["step"] == step).unwrap_or_else(|| panic!("{step}: {all:#?}"));
+    let of = |step: &str| {
+        all.iter().find(|error| error["step"] == step).unwrap_or_else(|| panic!("{step}: {all:#?}"))
+    };
     let mut types: Vec<String> = Vec::new();
     for (category, kind) in CATEGORIES {
         assert_eq!(of(category)["error_type"], *kind, "{category}");
@@ -165,10 +166,10 @@ fn every_type_and_every_severity_has_a_cause() {
         "unknown".to_owned(),
     ]);
     for kind in ErrorKind::ALL {
-        assert!(types.iter().any(|it| it == kind.word()), "{} has no cause here", kind.word());
+        assert!(types.iter().any(|text| text == kind.word()), "{} has no cause here", kind.word());
     }
     let whole_run =
-        all.iter().find(|it| it["error_type"] == "workflow_execution_error").expect("the time was up");
+        all.iter().find(|error| error["error_type"] == "workflow_execution_error").expect("the time was up");
     for (error, severity) in
         [(of("twice"), "low"), (of("worker"), "medium"), (of("plain"), "critical"), (whole_run, "critical")]
     {
@@ -179,7 +180,7 @@ fn every_type_and_every_severity_has_a_cause() {
         "name: open\non-failure: continue\nsteps:\n  - {id: broken, run: exit 1}\n  - {id: ask, gate: go?}\n";
     place.write("open.yaml", open);
     let _running = place.start(&["run", "open.yaml", "--headless"]);
-    let broken = || errors(&place).into_iter().find(|it| it["step"] == "broken");
+    let broken = || errors(&place).into_iter().find(|error| error["step"] == "broken");
     until("it has failed", || broken().is_some());
     assert_eq!(broken().expect("its record")["severity"], "high");
 }
@@ -204,8 +205,11 @@ fn the_table_of_failures_in_the_documents_is_that_of_the_code() {
     }
     table.push_str("\n| type | from `category` |\n|---|---|\n");
     for kind in ErrorKind::ALL {
-        let from: Vec<String> =
-            CATEGORIES.iter().filter(|it| it.1 == kind.word()).map(|it| format!("`{}`", it.0)).collect();
+        let from: Vec<String> = CATEGORIES
+            .iter()
+            .filter(|category| category.1 == kind.word())
+            .map(|category| format!("`{}`", category.0))
+            .collect();
         let from = match kind {
             ErrorKind::TaskExecutionError => "any other, or none".to_owned(),
             ErrorKind::WorkflowExecutionError => "none: the run as a whole".to_owned(),

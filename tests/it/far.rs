@@ -64,7 +64,7 @@ fn a_console_on_another_machine_sees_and_decides_and_finds_its_way_back() {
     fs::remove_file(here.file("cut")).expect("it was there");
     read_until(&terminal, "completed");
     assert!(
-        here.text("said").lines().skip(1).all(|it| it.contains("BatchMode=yes")),
+        here.text("said").lines().skip(1).all(|line| line.contains("BatchMode=yes")),
         "{}",
         here.text("said")
     );

@@ -59,17 +59,21 @@ fn logs(salt: u8) -> [Log; 2] {
     let workspace = Workspace::create(dir.path()).expect("a workspace");
     let files = || {
         let read = |name| Some((name, fs::read(dir.path().join(".cuelight").join(name)).ok()?));
-        FILES.into_iter().filter_map(read).filter(|it| !it.1.is_empty()).collect::<Vec<_>>()
+        FILES.into_iter().filter_map(read).filter(|pair| !pair.1.is_empty()).collect::<Vec<_>>()
     };
     let says = || {
-        let events = Reader::open(&workspace).and_then(|it| it.events(cuelight_base::Seq(1), usize::MAX));
-        events.expect("it is whole").into_iter().map(|it| it.1).collect::<Vec<_>>()
+        let events =
+            Reader::open(&workspace).and_then(|reader| reader.events(cuelight_base::Seq(1), usize::MAX));
+        events.expect("it is whole").into_iter().map(|event| event.1).collect::<Vec<_>>()
     };
     let write = |from: u32, last: bool| {
         let owner = Owner::take(&workspace).expect("nobody owns it");
         let (journal, _) = Journal::open(&workspace, &owner, [salt; 32]).expect("a journal");
         for first in (from..from + 150).step_by(25) {
-            append(&journal, (first..first + 25).map(|it| event(it + u32::from(salt) * 1000)).collect());
+            append(
+                &journal,
+                (first..first + 25).map(|index| event(index + u32::from(salt) * 1000)).collect(),
+            );
         }
         last.then(|| Log { files: files(), says: says() })
     };
@@ -100,7 +104,7 @@ fn opened(log: &Log, root: &Path) -> Found {
         Reader::open(&workspace)?.events(cuelight_base::Seq(1), usize::MAX)
     });
     let mut events: Vec<Event> = match read {
-        Ok(events) => events.into_iter().map(|it| it.1).collect(),
+        Ok(events) => events.into_iter().map(|event| event.1).collect(),
         Err(why) => return Found::Refused(why.to_string()),
     };
     assert_eq!(events.pop(), Some(event(1)), "it is taken up: what comes next is kept");
@@ -113,7 +117,7 @@ fn opened(log: &Log, root: &Path) -> Found {
 
 /// Number of tries, from the variable or the default; they run one at a time.
 fn tries(variable: &str, otherwise: usize) -> usize {
-    std::env::var(variable).ok().and_then(|it| it.parse().ok()).unwrap_or(otherwise)
+    std::env::var(variable).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
 /// Numbers below a bound, the same for each try.
@@ -260,7 +264,7 @@ fn a_log_of_which_nothing_is_left_is_not_taken_for_a_new_one() {
     File::options()
         .write(true)
         .open(place.file(".cuelight/cuelight.db"))
-        .and_then(|it| it.set_len(0))
+        .and_then(|file| file.set_len(0))
         .expect("cut");
     for _ in 0..2 {
         let said = place.cue(&["run", "w.yaml", "--headless"]);
@@ -273,7 +277,8 @@ fn a_log_of_which_nothing_is_left_is_not_taken_for_a_new_one() {
 fn what_lies_beside_a_log_and_is_not_its_own_changes_nothing() {
     let [left, open] = logs(7);
     let [_, other] = logs(8);
-    let foreign = |it: &Log| it.files.iter().find(|it| it.0 == FILES[1]).expect("a log beside it").1.clone();
+    let foreign =
+        |log: &Log| log.files.iter().find(|file| file.0 == FILES[1]).expect("a log beside it").1.clone();
     let noise: Vec<u8> =
         (0..32_768).map(|at| u8::try_from(Dice::of(at).below(256)).expect("a byte")).collect();
     for (what, log, name, bytes) in [

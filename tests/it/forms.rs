@@ -45,10 +45,10 @@ fn refused(said: &Said, parts: &[&str]) {
 
 /// The values that the only vote at the gate carries; nothing before there is a vote.
 fn voted(place: &Place) -> Option<Value> {
-    let is_vote = |it: &Value| matches!(it["type"].as_str(), Some("gate.voted" | "gate.overridden"));
+    let is_vote = |event: &Value| matches!(event["type"].as_str(), Some("gate.voted" | "gate.overridden"));
     let votes: Vec<Value> = place.events("r-1").into_iter().filter(is_vote).collect();
     assert!(votes.len() < 2, "{votes:?}");
-    votes.first().map(|it| it["data"]["form"].clone())
+    votes.first().map(|vote| vote["data"]["form"].clone())
 }
 
 fn ends(child: &mut Child) -> i32 {
@@ -57,7 +57,7 @@ fn ends(child: &mut Child) -> i32 {
         status = child.try_wait().expect("it is ours");
         status.is_some()
     });
-    status.and_then(|it| it.code()).unwrap_or(-1)
+    status.and_then(|status| status.code()).unwrap_or(-1)
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_signed_answer_holds_the_hash_of_its_values_and_other_values_are_refused() {
     let said = place.cue(&[&words[..], &values].concat()).ok();
     assert!(said.err.contains("answer, answer.form and answer.ask are for ann"), "{}", said.err);
     assert!(
-        place.text("answer").lines().any(|it| it.starts_with("answer approve form ")),
+        place.text("answer").lines().any(|line| line.starts_with("answer approve form ")),
         "{}",
         place.text("answer")
     );
@@ -238,8 +238,9 @@ fn a_signed_answer_holds_the_hash_of_its_values_and_other_values_are_refused() {
         refused(&place.cue(&[&["approve", "g-1", "--signed", "answer"][..], flags].concat()), &[other]);
     }
     // A statement that was bent to fit the other values carries no signature.
-    let hash =
-        |text: &str| text.lines().find_map(|it| it.strip_prefix("answer approve form ")).map(str::to_owned);
+    let hash = |text: &str| {
+        text.lines().find_map(|line| line.strip_prefix("answer approve form ")).map(str::to_owned)
+    };
     let mine = ["approve", "g-1", "--as", "ann", "--ask", &ask, "--statement", "mine"];
     place.cue(&[&mine[..], &["--set", "ticket=T-8", "--set", "share=50", "--leave", "note"]].concat()).ok();
     let statement = place.text("answer");

@@ -43,7 +43,8 @@ echo $? > "$outside/code"
 #[test]
 fn a_file_system_that_is_really_full_loses_nothing_and_the_run_goes_on_when_it_is_freed() {
     let place = Place::new();
-    let fills: usize = std::env::var("CUELIGHT_FILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(FILLS);
+    let fills: usize =
+        std::env::var("CUELIGHT_FILLS").ok().and_then(|value| value.parse().ok()).unwrap_or(FILLS);
     let outside = place.file("outside");
     fs::create_dir_all(place.file("place")).expect("made");
     fs::create_dir_all(&outside).expect("made");
@@ -68,7 +69,7 @@ fn a_file_system_that_is_really_full_loses_nothing_and_the_run_goes_on_when_it_i
     let full: Vec<String> = read("full").lines().map(str::to_owned).collect();
     assert_eq!(full.len(), fills);
     for (at, line) in full.iter().enumerate() {
-        let held: usize = line.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a number");
+        let held: usize = line.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a number");
         assert!(held > at, "it held at each filling: {full:?} {}", read("said"));
     }
     assert_eq!(read("code").trim(), "0", "the run went on to its end: {}", read("said"));
@@ -78,10 +79,10 @@ fn a_file_system_that_is_really_full_loses_nothing_and_the_run_goes_on_when_it_i
     assert_eq!((done.len(), once.len()), (fills * STEPS, fills * STEPS), "each step happened once");
     // All that was told is there.
     let events = read("events");
-    let kept: Vec<Value> = events.lines().map(|it| serde_json::from_str(it).expect("an event")).collect();
+    let kept: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
     for kind in ["attempt.started", "attempt.ended", "step.completed"] {
-        let told = read("told").lines().filter(|it| it.contains(&format!("\"type\":\"{kind}\""))).count();
-        let kept = kept.iter().filter(|it| it["type"] == kind).count();
+        let told = read("told").lines().filter(|line| line.contains(&format!("\"type\":\"{kind}\""))).count();
+        let kept = kept.iter().filter(|value| value["type"] == kind).count();
         assert_eq!((told, kept), (fills * STEPS, fills * STEPS), "{kind}");
     }
     println!("filled {fills} times: {full:?}");

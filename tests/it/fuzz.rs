@@ -62,11 +62,11 @@ fn attempt(name: &str, door: fn(&[u8]), input: &[u8]) {
 fn seeds(dir: &str) -> Vec<Vec<u8>> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(dir);
     let mut paths: Vec<PathBuf> =
-        fs::read_dir(dir).expect("seeds").map(|it| it.expect("an entry").path()).collect();
+        fs::read_dir(dir).expect("seeds").map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    let files = paths.into_iter().filter(|it| it.is_file());
+    let files = paths.into_iter().filter(|path| path.is_file());
     let seeds: Vec<Vec<u8>> =
-        files.map(|it| fs::read(it).expect("a seed")).filter(|it| it.len() <= BYTES_MAX).collect();
+        files.map(|file| fs::read(file).expect("a seed")).filter(|bytes| bytes.len() <= BYTES_MAX).collect();
     assert!(!seeds.is_empty(), "a door has a seed");
     seeds
 }

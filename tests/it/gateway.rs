@@ -42,12 +42,12 @@ async fn attached_by(dir: &Path, channel: Channel) -> (RemoteDesk, Tasks, Cancel
 /// Waits until a desk shows what it should.
 async fn shows<D: Desk>(desk: &D, wanted: impl Fn(&Seen) -> bool) -> Seen {
     let mut boards = desk.boards();
-    let shown = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(|it| wanted(it))).await;
+    let shown = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(|boards| wanted(boards))).await;
     shown.expect("in time").expect("a desk").clone()
 }
 
 async fn yes<D: Desk>(desk: &D, gate: GateId) -> Request {
-    let seen = shows(desk, |it| it.board.open_gates().next().is_some()).await;
+    let seen = shows(desk, |seen| seen.board.open_gates().next().is_some()).await;
     let view = seen.board.gate(gate).expect("a gate").clone();
     let decision = Decision {
         id: Entropy.decision_id(),
@@ -78,8 +78,8 @@ async fn records_come_with_their_links_to_both_desks() {
     let (here, there) = (near.read(want.clone()).await, far.read(want).await);
     assert_eq!(here, there);
     let Page::Records(records) = there else { panic!("{there:?}") };
-    assert!(records.len() > 2 && records[0].seq == Seq(2) && records.iter().all(|it| it.holds));
-    assert!(records.windows(2).all(|it| it[1].prev == it[0].hash));
+    assert!(records.len() > 2 && records[0].seq == Seq(2) && records.iter().all(|record| record.holds));
+    assert!(records.windows(2).all(|pair| pair[1].prev == pair[0].hash));
     let chain = far.read(Want::Chain).await;
     let Page::Chain { records: count, head, broken: None } = chain else { panic!("{chain:?}") };
     let last = records.last().expect("some");
@@ -113,8 +113,8 @@ async fn both_desks_show_the_same_board() {
     assert_eq!(far.submit(request).await, reply, "the same request, the same answer");
 
     let board = comes_to_rest(&far, run).await;
-    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
-    let there = shows(&near, |it| it.board.seq >= board.seq).await;
+    assert_eq!(board.summary(run).map(|summary| summary.state), Some(RunState::Completed));
+    let there = shows(&near, |seen| seen.board.seq >= board.seq).await;
     assert_eq!(*there.board, *board);
     let by = &board.gate(GateId(1)).expect("a gate").votes[0].vote.by;
     let uid = rustix::process::geteuid().as_raw();
@@ -168,7 +168,7 @@ async fn whoever_asked_for_a_run_cannot_approve_it_through_another_door() {
     let request = yes(&far, GateId(1)).await;
     let reply = far.submit(request).await;
     assert!(matches!(reply, Reply::Refused(Refusal::NotAllowed { .. })), "{reply:?}");
-    let tried = |seen: &Seen| seen.board.gate(GateId(1)).is_some_and(|it| it.refused.len() == 1);
+    let tried = |seen: &Seen| seen.board.gate(GateId(1)).is_some_and(|gate| gate.refused.len() == 1);
     shows(&far, tried).await;
     // The same user in this process: another door, the same person.
     let uid = rustix::process::geteuid().as_raw();
@@ -203,15 +203,15 @@ async fn who_has_voted_and_then_does_without_the_others_is_written_down_as_both(
     let request = yes(&gil, GateId(1)).await;
     assert!(matches!(gil.submit(request).await, Reply::Recorded(_)));
     let mut request = yes(&gil, GateId(1)).await;
-    if let Command::Decide(it) = &mut request.command {
-        (it.break_glass, it.reason) = (true, "the shop is down and nobody answers".to_owned());
+    if let Command::Decide(decision) = &mut request.command {
+        (decision.break_glass, decision.reason) = (true, "the shop is down and nobody answers".to_owned());
     }
     let reply = gil.submit(request).await;
     assert!(matches!(reply, Reply::Recorded(_)), "{reply:?}");
     let board = comes_to_rest(&near, run).await;
     let gate = board.gate(GateId(1)).expect("a gate");
     assert_eq!((gate.closed_by.as_deref(), gate.votes.len()), (Some("break-glass"), 1));
-    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    assert_eq!(board.summary(run).map(|summary| summary.state), Some(RunState::Completed));
     drop((near, gil));
     engine.close().await;
 }
@@ -223,16 +223,16 @@ async fn a_seat_survives_its_engine_and_finds_the_next() {
     serve(&engine, dir.path());
     let (far, tasks, closing) = attached(dir.path()).await;
     let run = run_of(&far, launch_of(GATED)).await;
-    shows(&far, |it| it.board.open_gates().next().is_some()).await;
+    shows(&far, |seen| seen.board.open_gates().next().is_some()).await;
     engine.close().await;
     shows(&far, Seen::is_lost).await;
     let engine = engine_in(dir.path()).await;
     serve(&engine, dir.path());
-    shows(&far, |it| it.trouble.is_none()).await;
+    shows(&far, |seen| seen.trouble.is_none()).await;
     let request = yes(&far, GateId(1)).await;
     assert!(matches!(far.submit(request).await, Reply::Recorded(_)));
     let board = comes_to_rest(&far, run).await;
-    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    assert_eq!(board.summary(run).map(|summary| summary.state), Some(RunState::Completed));
     closing.cancel();
     tasks.join().await;
     engine.close().await;
@@ -306,7 +306,7 @@ async fn turns_the_question(front: UnixListener, back: std::path::PathBuf) {
         tokio::spawn(async move {
             let mut bytes = vec![0; 1 << 20];
             while let Ok(many @ 1..) = far_in.read(&mut bytes).await {
-                while let Some(at) = bytes[..many].windows(6).position(|it| it == b"Go on?") {
+                while let Some(at) = bytes[..many].windows(6).position(|window| window == b"Go on?") {
                     bytes[at..at + 6].copy_from_slice(b"Hello?");
                 }
                 drop(near_out.write_all(&bytes[..many]).await);
@@ -322,7 +322,7 @@ async fn a_line_that_shows_another_ask_than_it_names_gives_no_seat() {
     serve(&engine, dir.path());
     let desk = engine.desk();
     run_of(&desk, launch_of(GATED)).await;
-    shows(&desk, |it| it.board.open_gates().next().is_some()).await;
+    shows(&desk, |seen| seen.board.open_gates().next().is_some()).await;
     let front = UnixListener::bind(dir.path().join("front")).expect("a socket");
     let relay = tokio::spawn(turns_the_question(front, dir.path().join("socket")));
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
@@ -394,8 +394,9 @@ async fn somebody_else_who_gets_as_far_as_the_socket_is_sent_away() {
         String::from_utf8_lossy(&said).into_owned()
     };
     // On a thread that ends with it: who it is stays with the thread.
-    let said =
-        tokio::task::spawn_blocking(|| std::thread::scope(|it| it.spawn(knocks).join().expect("it knocks")));
+    let said = tokio::task::spawn_blocking(|| {
+        std::thread::scope(|scope| scope.spawn(knocks).join().expect("it knocks"))
+    });
     let said = said.await.expect("it was told");
     assert!(said.contains("belongs to me (uid 0), and you are uid 65534"), "{said}");
     engine.close().await;

@@ -23,11 +23,11 @@ use std::{
 /// Processes that live and have this in their environment or among their words.
 pub(crate) fn with(mark: &str) -> Vec<i32> {
     let entries = fs::read_dir("/proc").expect("a /proc").flatten();
-    let pids = entries.filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let holds = |pid: &i32| {
         let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
         let said = [read("environ"), read("cmdline")].concat();
-        said.windows(mark.len()).any(|it| it == mark.as_bytes())
+        said.windows(mark.len()).any(|window| window == mark.as_bytes())
     };
     pids.filter(holds).collect()
 }
@@ -45,13 +45,13 @@ fn strike(console: Running) {
 }
 
 fn adopted(place: &Place) -> Vec<Value> {
-    place.events("r-1").into_iter().filter(|it| it["type"] == "attempt.adopted").collect()
+    place.events("r-1").into_iter().filter(|event| event["type"] == "attempt.adopted").collect()
 }
 
 /// The evidence for each call whose end is unknown.
 fn lost(place: &Place) -> Vec<String> {
-    let events = place.events("r-1").into_iter().filter(|it| it["type"] == "attempt.lost");
-    events.map(|it| text(&it["data"]["evidence"])).collect()
+    let events = place.events("r-1").into_iter().filter(|event| event["type"] == "attempt.lost");
+    events.map(|event| text(&event["data"]["evidence"])).collect()
 }
 
 /// 24 steps that go on and 24 that end with their console; each of the first says much, writes one line, and ends as it wants.
@@ -103,18 +103,17 @@ fn a_killed_console_loses_no_exit_status_and_leaves_nobody_behind() {
         place.write("go", "");
         until("all that went on have ended", || {
             let events = place.events("r-1");
-            events.iter().filter(|it| it["type"] == "attempt.ended").count() == 24
+            events.iter().filter(|event| event["type"] == "attempt.ended").count() == 24
         });
         let how = if is_early { "recorded" } else { "attached" };
-        assert!(adopted(&place).iter().all(|it| it["data"]["how"] == how), "{:?}", adopted(&place));
-        let whole: String = (1..=4000).map(|it| format!("{it}\n")).collect();
+        assert!(adopted(&place).iter().all(|value| value["data"]["how"] == how), "{:?}", adopted(&place));
+        let whole: String = (1..=4000).map(|index| format!("{index}\n")).collect();
         for at in 0..24_usize {
             let step = place.step("r-1", &format!("keep{at}"));
             assert_eq!(step["state"], if at % 3 == 0 { "completed" } else { "failed" }, "{step}");
-            let ended = place
-                .events("r-1")
-                .into_iter()
-                .find(|it| it["type"] == "attempt.ended" && it["step"] == format!("keep{at}").as_str());
+            let ended = place.events("r-1").into_iter().find(|event| {
+                event["type"] == "attempt.ended" && event["step"] == format!("keep{at}").as_str()
+            });
             let ended = ended.expect("it ended");
             assert_eq!(ended["data"]["outcome"]["exit_code"], json!(at % 3), "{ended}");
             let log = place.cue(&["logs", "r-1", &format!("keep{at}"), "--raw"]).ok().out;
@@ -126,7 +125,7 @@ fn a_killed_console_loses_no_exit_status_and_leaves_nobody_behind() {
         let lost = lost(&place);
         assert_eq!(lost.len(), 24);
         assert!(
-            lost.iter().all(|it| it.ends_with("it was ended with it (on-console-death: kill)")),
+            lost.iter().all(|text| text.ends_with("it was ended with it (on-console-death: kill)")),
             "{lost:?}"
         );
         let told = place.cue(&["events", "r-1"]).ok().out;
@@ -152,11 +151,11 @@ fn a_killed_guard_is_noticed_at_once_and_another_one_takes_what_comes() {
     until("all of them are in doubt", || {
         let show = place.show("r-1");
         let steps = show["steps"].as_array().expect("steps");
-        steps.iter().all(|it| it["state"] == "in-doubt")
+        steps.iter().all(|step| step["state"] == "in-doubt")
     });
     let lost = lost(&place);
     assert_eq!(lost.len(), 48);
-    assert!(lost.iter().all(|it| it == "its guard died before its end was recorded"), "{lost:?}");
+    assert!(lost.iter().all(|text| text == "its guard died before its end was recorded"), "{lost:?}");
     assert_eq!(place.text("ledger"), "", "nothing is taken for done");
     place.cue(&["run", "next.yaml"]).ok();
     drop(follower);
@@ -202,7 +201,9 @@ fn all_that_a_step_has_started_goes_when_it_is_ended_and_its_neighbour_stays() {
     let console = place.start(&["run", "shapes.yaml", "--headless"]);
     let left = |at: usize| with(&number(at)).len();
     until("all of them run", || (0..SHAPES.len()).all(|at| left(at) > 0) && left(9) > 0);
-    until("all of them were ended", || SHAPES.iter().all(|it| place.step("r-1", it.0)["state"] == "failed"));
+    until("all of them were ended", || {
+        SHAPES.iter().all(|shape| place.step("r-1", shape.0)["state"] == "failed")
+    });
     for (at, (name, _)) in SHAPES.iter().enumerate() {
         assert_eq!(left(at), 0, "nothing of {name} is left");
         assert_eq!(place.step("r-1", name)["error"]["mode"], "system_timeout");
@@ -210,7 +211,7 @@ fn all_that_a_step_has_started_goes_when_it_is_ended_and_its_neighbour_stays() {
     assert!(left(9) > 0, "its neighbour is untouched");
     place.write("go", "");
     assert_eq!(console.end().code, 5, "it is complete but for those");
-    with(&number(9)).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+    with(&number(9)).into_iter().filter_map(Pid::from_raw).for_each(|value| tell(value, Signal::KILL));
 }
 
 /// A step that has begun, and goes on until `go` is there.
@@ -233,7 +234,8 @@ fn a_step_that_ends_with_its_console_ends_even_when_nobody_is_left_to_end_it_and
     );
     let console = place.start(&["run", "w.yaml", "--headless"]);
     // Not what it is between fork and exec: that has the same words.
-    let runs = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it == "sleep\n");
+    let runs =
+        |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|text| text == "sleep\n");
     until("it runs", || with(&number).iter().any(runs));
     // A guard that hears nothing does nothing when its engine dies.
     tell(place.guards()[0], Signal::STOP);
@@ -255,8 +257,10 @@ fn a_step_that_ends_with_its_console_ends_even_when_nobody_is_left_to_end_it_and
 /// The one file in the directory of guards that ends so.
 pub(crate) fn file(place: &Place, ending: &str) -> PathBuf {
     let entries = fs::read_dir(place.file(".cuelight/guard")).expect("a directory").flatten();
-    let found: Vec<PathBuf> =
-        entries.map(|it| it.path()).filter(|it| it.extension().is_some_and(|it| it == ending)).collect();
+    let found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == ending))
+        .collect();
     assert_eq!(found.len(), 1, "{found:?}");
     found[0].clone()
 }
@@ -308,7 +312,7 @@ fn what_certainly_never_began_is_begun_by_the_next_engine_and_nobody_is_asked() 
         place.cue(&["approve", "g-1"]).ok();
         until("b is to be called", || {
             let events = place.events("r-1");
-            events.iter().any(|it| it["type"] == "attempt.started" && it["step"] == "b")
+            events.iter().any(|event| event["type"] == "attempt.started" && event["step"] == "b")
         });
         strike(console);
         place.kill_guards();
@@ -340,7 +344,7 @@ async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
     let engine = engine_under_guard(&place).await;
     place.write("go", "");
     let board = comes_to_rest(&engine.desk(), run).await;
-    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    assert_eq!(board.summary(run).map(|summary| summary.state), Some(RunState::Completed));
     assert_eq!((place.text("ledger"), adopted(&place).len()), ("done\n".to_owned(), 1));
     // One that closes in order ends what it runs, and nobody takes that for an end of its own.
     fs::remove_file(place.file("go")).expect("it was there");
@@ -417,7 +421,7 @@ fn a_step_that_ends_with_its_console_is_started_as_all_others_are() {
     assert_eq!(place.text("session"), place.text("pid"), "it leads a session of its own");
     let exit = |step: &str| {
         let mut events = place.events("r-1").into_iter();
-        let ended = events.find(|it| it["type"] == "attempt.ended" && it["step"] == step);
+        let ended = events.find(|event| event["type"] == "attempt.ended" && event["step"] == step);
         ended.expect("it ended")["data"]["outcome"].clone()
     };
     assert_eq!(exit("words")["exit_code"], 7);
@@ -551,10 +555,10 @@ fn a_secret_is_masked_by_the_guard_and_lies_in_no_file() {
     let mut open = vec![place.file(".cuelight")];
     while let Some(at) = open.pop() {
         if at.is_dir() {
-            open.extend(fs::read_dir(&at).expect("readable").flatten().map(|it| it.path()));
+            open.extend(fs::read_dir(&at).expect("readable").flatten().map(|entry| entry.path()));
         } else {
             let bytes = fs::read(&at).unwrap_or_default();
-            assert!(!bytes.windows(value.len()).any(|it| it == value.as_bytes()), "{}", at.display());
+            assert!(!bytes.windows(value.len()).any(|window| window == value.as_bytes()), "{}", at.display());
         }
     }
 }

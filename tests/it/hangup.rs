@@ -56,18 +56,18 @@ fn a_console_that_answers_over_http_says_so_on_its_screen_and_writes_nothing_ove
     let (mut terminal, mut console) = console(&place, &["--listen", "127.0.0.1:0"]);
     rustix::fs::fcntl_setfl(&terminal, OFlags::NONBLOCK).expect("it does not make us wait");
     let (mut heard, mut bytes) = (Vec::new(), [0; 4096]);
-    let has = |heard: &[u8], part: &str| heard.windows(part.len()).any(|it| it == part.as_bytes());
+    let has = |heard: &[u8], part: &str| heard.windows(part.len()).any(|window| window == part.as_bytes());
     until("it tells where it answers", || {
         let many = terminal.read(&mut bytes).unwrap_or(0);
         heard.extend_from_slice(&bytes[..many]);
         has(&heard, "answering at http://127.0.0.1:")
     });
-    let screen = heard.windows(8).position(|it| it == b"\x1b[?1049h").expect("a screen of its own");
+    let screen = heard.windows(8).position(|window| window == b"\x1b[?1049h").expect("a screen of its own");
     assert!(!heard[screen..].contains(&b'\n'), "a screen is drawn cell by cell: {}", heard.escape_ascii());
     terminal.write_all(b"ZZ").expect("keys");
     until("it has left", || {
         drop(terminal.read(&mut bytes));
-        console.try_wait().is_ok_and(|it| it.is_some())
+        console.try_wait().is_ok_and(|status| status.is_some())
     });
 }
 
@@ -76,7 +76,7 @@ fn used(pid: Pid) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it lives");
     let after_name = stat.rsplit(") ").next().expect("fields");
     let fields: Vec<&str> = after_name.split(' ').collect();
-    fields[11..13].iter().map(|it| it.parse::<u64>().expect("ticks")).sum()
+    fields[11..13].iter().map(|field| field.parse::<u64>().expect("ticks")).sum()
 }
 
 /// Looks until a console whose terminal was closed has put another input in its place, or is over; when it never does, tells where
@@ -84,7 +84,7 @@ fn used(pid: Pid) -> u64 {
 #[track_caller]
 fn lets_go(place: &Place, console: Pid, mut is_over: impl FnMut() -> bool) {
     let input = format!("/proc/{}/fd/0", console.as_raw_nonzero());
-    let has_let_go = || fs::read_link(&input).is_ok_and(|it| it.to_string_lossy().starts_with("socket:"));
+    let has_let_go = || fs::read_link(&input).is_ok_and(|link| link.to_string_lossy().starts_with("socket:"));
     until_else(
         "it has let go of the terminal, or is gone",
         || is_over() || has_let_go(),
@@ -97,15 +97,15 @@ fn diagnosis(place: &Place, pid: Pid) -> String {
     let about = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     let read =
         |path: PathBuf| fs::read_to_string(path).unwrap_or_else(|why| why.to_string()).trim().to_owned();
-    let all = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|it| it.path());
+    let all = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let status = read(about.join("status"));
     let told = ["State", "PPid", "Threads", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"];
     let mut lines: Vec<String> =
-        status.lines().filter(|it| told.iter().any(|of| it.starts_with(of))).map(str::to_owned).collect();
+        status.lines().filter(|line| told.iter().any(|of| line.starts_with(of))).map(str::to_owned).collect();
     for task in all(about.join("task")) {
         let of = |what: &str| read(task.join(what));
         let (stat, name) = (of("stat"), of("comm"));
-        let state = stat.rsplit(") ").next().and_then(|it| it.chars().next()).unwrap_or('?');
+        let state = stat.rsplit(") ").next().and_then(|part| part.chars().next()).unwrap_or('?');
         lines.push(format!(
             "thread {name}: {state}, in {}, call {}, stack {}",
             of("wchan"),
@@ -127,7 +127,10 @@ fn diagnosis(place: &Place, pid: Pid) -> String {
         .foreign("gdb", &["-p", &pid.as_raw_nonzero().to_string(), "-batch", "-ex", "thread apply all bt 14"])
         .output();
     lines.push(
-        gdb.map_or_else(|_| "no gdb here".to_owned(), |it| String::from_utf8_lossy(&it.stdout).into_owned()),
+        gdb.map_or_else(
+            |_| "no gdb here".to_owned(),
+            |gdb| String::from_utf8_lossy(&gdb.stdout).into_owned(),
+        ),
     );
     format!("(process {pid:?})\n{}", lines.join("\n"))
 }
@@ -195,7 +198,8 @@ const LOOKED_AT: Duration = Duration::from_secs(2);
 /// on and costs nothing, and others reach it and end the step that it waits for.
 #[test]
 fn a_terminal_that_is_closed_at_any_moment_ends_no_run_and_leaves_nothing_that_spins() {
-    let closings = std::env::var("CUELIGHT_CLOSINGS").ok().and_then(|it| it.parse().ok()).unwrap_or(CLOSINGS);
+    let closings =
+        std::env::var("CUELIGHT_CLOSINGS").ok().and_then(|value| value.parse().ok()).unwrap_or(CLOSINGS);
     let (mut went_on, mut most, mut all) = (0_u64, 0_u64, 0_u64);
     for number in 0..closings {
         let place = Place::new().with("CUELIGHT_IDLE_AFTER", "60s");
@@ -233,7 +237,7 @@ fn a_terminal_that_is_closed_at_any_moment_ends_no_run_and_leaves_nothing_that_s
             // What was told to nobody and had begun is there for whoever comes next.
             let engine = place.start(&["serve"]);
             until("it listens", || place.file(".cuelight/cuelight.sock").exists());
-            let gates = || place.gates().iter().filter(|it| it["state"] == "open").count();
+            let gates = || place.gates().iter().filter(|gate| gate["state"] == "open").count();
             until("its gate asks", || gates() == 1);
             engine.signal(Signal::TERM);
             assert_eq!(engine.end().code, 0);
@@ -264,7 +268,7 @@ fn a_console_whose_terminal_goes_away_before_its_screen_is_open_goes_on_without_
     let status = format!("/proc/{}/status", pid.as_raw_nonzero());
     until("it listens for signals", || {
         let caught = fs::read_to_string(&status).unwrap_or_default();
-        let caught = caught.lines().find_map(|it| it.strip_prefix("SigCgt:")).unwrap_or_default();
+        let caught = caught.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
         u64::from_str_radix(caught.trim(), 16).unwrap_or_default() & 1 == 1
     });
     drop(terminal);
@@ -314,7 +318,7 @@ fn a_terminal_that_goes_away_is_let_go_of_while_the_screen_hears_nothing() {
 fn a_terminal_that_takes_nothing_holds_no_run_up() {
     let place = Place::new();
     let steps: String = (0..200)
-        .map(|it| format!("  - {{id: s{it}, set: {{scope: run, values: {{at: {it}}}}}}}\n"))
+        .map(|index| format!("  - {{id: s{index}, set: {{scope: run, values: {{at: {index}}}}}}}\n"))
         .collect();
     place.write("many.yaml", &format!("name: many\nmax-parallel: 1\nsteps:\n{steps}"));
     let (mut terminal, mut child) = console(&place, &["run", "many.yaml"]);

@@ -72,10 +72,10 @@ fn kept() -> PathBuf {
 /// All that is told of the runs of a workspace.
 fn told(place: &Place) -> Value {
     let runs = place.runs();
-    let shown = runs.iter().map(|it| place.show(it["id"].as_str().expect("a name")));
+    let shown = runs.iter().map(|run| place.show(run["id"].as_str().expect("a name")));
     let shown: Vec<Value> = shown.collect();
     let events: Vec<Value> =
-        runs.iter().map(|it| Value::from(place.events(it["id"].as_str().expect("a name")))).collect();
+        runs.iter().map(|run| Value::from(place.events(run["id"].as_str().expect("a name")))).collect();
     json!({"runs": runs, "shown": shown, "events": events, "gates": place.gates()})
 }
 
@@ -106,7 +106,7 @@ fn the_history_of_a_release_is_written_when_it_is_asked_for() {
         drop(console.end());
     }
     until("it is closed", || place.owner().is_none() && !place.file(".cuelight/cuelight.db-wal").exists());
-    let states: Vec<Value> = place.runs().iter().map(|it| it["state"].clone()).collect();
+    let states: Vec<Value> = place.runs().iter().map(|run| run["state"].clone()).collect();
     assert_eq!(states.len(), RUNS.len(), "{states:?}");
     let dir = kept().join(env!("CARGO_PKG_VERSION"));
     fs::create_dir_all(&dir).expect("made");
@@ -120,7 +120,7 @@ fn lacks(then: &Value, now: &Value, at: &str, found: &mut Vec<String>) {
     match (then, now) {
         (Value::Object(then), Value::Object(now)) => {
             // No list tells the code of a gate any more: it is drawn where it is typed (decision 36).
-            for (key, value) in then.iter().filter(|it| it.0 != "code") {
+            for (key, value) in then.iter().filter(|key| key.0 != "code") {
                 lacks(value, now.get(key).unwrap_or(&Value::Null), &format!("{at}.{key}"), found);
             }
         }
@@ -139,8 +139,8 @@ fn every_journal_that_was_kept_holds_and_folds_to_what_it_did_then_and_goes_on()
     let versions: Vec<PathBuf> = fs::read_dir(kept())
         .expect("histories")
         .flatten()
-        .map(|it| it.path())
-        .filter(|it| it.is_dir())
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
         .collect();
     assert!(!versions.is_empty());
     for version in versions {
@@ -160,11 +160,11 @@ fn every_journal_that_was_kept_holds_and_folds_to_what_it_did_then_and_goes_on()
             // The last one is not at rest: it has waited longer by now.
             let (then, now) = (then[part].as_array().expect("a list"), now[part].as_array().expect("a list"));
             assert_eq!(then.len(), now.len());
-            for (then, now) in then.iter().zip(now).filter(|it| it.0["name"] != "asking") {
+            for (then, now) in then.iter().zip(now).filter(|pair| pair.0["name"] != "asking") {
                 lacks(then, now, &format!("{part} {}", then["name"]), &mut found);
             }
         }
-        let events = |it: &Value| it["events"].as_array().expect("a list").clone();
+        let events = |value: &Value| value["events"].as_array().expect("a list").clone();
         for (then, now) in events(&then).iter().zip(&events(&now)) {
             let count = then.as_array().map_or(0, Vec::len);
             let now: Vec<Value> = now.as_array().expect("events").iter().take(count).cloned().collect();
@@ -172,7 +172,7 @@ fn every_journal_that_was_kept_holds_and_folds_to_what_it_did_then_and_goes_on()
         }
         assert!(found.is_empty(), "{}: {found:#?}", version.display());
         // What was open can still be decided.
-        let open = now["gates"].as_array().expect("gates").iter().find(|it| it["state"] == "open");
+        let open = now["gates"].as_array().expect("gates").iter().find(|gate| gate["state"] == "open");
         let gate = open.expect("one asks")["id"].as_str().expect("a name").to_owned();
         place.cue(&["approve", &gate]).ok();
         until("it goes on", || place.text("after") == "done\n");

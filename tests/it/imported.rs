@@ -465,7 +465,8 @@ fn no_step_of_a_job_runs_behind_a_gate_that_was_rejected() {
     let made = place.cue(&["import", "github", "ci.yml"]).ok();
     for step in ["ship-2", "ship-3"] {
         let behind = made.out.split(&format!("- id: {step}\n")).nth(1).expect("the step");
-        let condition = behind.lines().find(|it| it.trim_start().starts_with("if:")).expect("a condition");
+        let condition =
+            behind.lines().find(|line| line.trim_start().starts_with("if:")).expect("a condition");
         for gate in ["ship-environment", "ship-machine"] {
             assert!(condition.contains(&format!("steps.{gate}.result == 'success'")), "{condition}");
         }

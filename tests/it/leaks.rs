@@ -84,7 +84,8 @@ const CALLS: &[(&str, &[&str])] = &[
 /// Commands that say in their own help that they print JSON.
 fn with_json(place: &Place) -> Vec<String> {
     let all = crate::cli_words::commands(place).into_iter();
-    let own = |page: &str| page.split("\nGlobal options:").next().is_some_and(|it| it.contains(" --json"));
+    let own =
+        |page: &str| page.split("\nGlobal options:").next().is_some_and(|part| part.contains(" --json"));
     all.filter(|(_, page)| own(page.split("\nOptions:").nth(1).unwrap_or_default()))
         .map(|(path, _)| path.join(" "))
         .collect()
@@ -124,11 +125,11 @@ fn no_command_that_prints_json_moves_a_terminal() {
     assert!(known.len() > 40, "{known:?}");
     let mut told = 0;
     for name in known {
-        let call = CALLS.iter().find(|it| it.0 == name);
+        let call = CALLS.iter().find(|call| call.0 == name);
         let (_, more) = call.unwrap_or_else(|| panic!("say in CALLS how `{name} --json` is called"));
         let args: Vec<&str> = name.split(' ').chain(more.iter().copied()).chain(["--json"]).collect();
         let shown = on_terminal(&place, &args);
-        let raw: String = shown.chars().filter(|it| is_unseen(*it) && !"\r\n".contains(*it)).collect();
+        let raw: String = shown.chars().filter(|c| is_unseen(*c) && !"\r\n".contains(*c)).collect();
         assert!(raw.is_empty(), "{args:?}: {raw:?} in {shown:?}");
         told += usize::from(shown.contains("\\u009b"));
     }
@@ -201,7 +202,7 @@ fn a_chain_in_which_a_line_names_a_key_twice_is_refused() {
     place.cue(&["verify", "chain.jsonl"]).ok();
     let lines: Vec<&str> = chain.lines().collect();
     for at in [1, lines.len() - 1] {
-        let mut lines: Vec<String> = lines.iter().map(|it| (*it).to_owned()).collect();
+        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         let line = lines[at].trim_end_matches('}').to_owned();
         let ends = "}".repeat(lines[at].len() - line.len() - 1);
         lines[at] = format!("{line}{ends},\"more\":1,\"more\":2}}");

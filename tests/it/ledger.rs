@@ -56,7 +56,7 @@ impl Drill {
         let said = console.end();
         // A line that was cut in two was not told.
         let lines = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        self.told.extend(lines.filter(|it| it["seq"].as_u64().is_some_and(|seq| seq > 0)));
+        self.told.extend(lines.filter(|line| line["seq"].as_u64().is_some_and(|seq| seq > 0)));
         said
     }
 
@@ -66,10 +66,11 @@ impl Drill {
             return;
         }
         let runs = self.place.runs();
-        for run in runs.iter().filter(|it| it["ended_at"].is_null()).map(|it| text(&it["id"])) {
+        for run in runs.iter().filter(|run| run["ended_at"].is_null()).map(|run| text(&run["id"])) {
             let show = self.place.show(&run);
             let steps = show["steps"].as_array().expect("steps");
-            for step in steps.iter().filter(|it| it["state"] == "in-doubt").map(|it| text(&it["id"])) {
+            for step in steps.iter().filter(|step| step["state"] == "in-doubt").map(|step| text(&step["id"]))
+            {
                 let happened = self.ledger().lines().any(|line| line.starts_with(&format!("{run} {step} ")));
                 let answer = if happened { "happened" } else { "not-happened" };
                 let said = self.place.cue(&["doubt", &run, &step, answer, "--reason", "seen in the ledger"]);
@@ -84,7 +85,7 @@ impl Drill {
         until("all runs rest", || {
             let engine = self.place.start(&["serve", "--until-idle"]);
             self.answer_doubts();
-            let open = self.place.runs().iter().any(|it| it["ended_at"].is_null());
+            let open = self.place.runs().iter().any(|run| run["ended_at"].is_null());
             let said = if open {
                 engine.signal(Signal::TERM);
                 engine.end()
@@ -107,7 +108,8 @@ impl Drill {
         for run in &runs {
             assert_eq!(run["state"], "completed", "{run}");
             let events = self.place.events(&text(&run["id"]));
-            recorded.extend(events.into_iter().map(|it| (it["seq"].as_u64().expect("a number"), it)));
+            recorded
+                .extend(events.into_iter().map(|event| (event["seq"].as_u64().expect("a number"), event)));
         }
         for told in &self.told {
             let seq = told["seq"].as_u64().expect("a number");
@@ -120,11 +122,11 @@ impl Drill {
     fn check_ledger(&self, recorded: &BTreeMap<u64, Value>) {
         let started: BTreeMap<(String, String), String> = recorded
             .values()
-            .filter(|it| it["type"] == "attempt.started" && it["data"]["purpose"] == "step")
-            .map(|it| {
+            .filter(|value| value["type"] == "attempt.started" && value["data"]["purpose"] == "step")
+            .map(|value| {
                 (
-                    (text(&it["run"]), format!("{} {}", text(&it["step"]), it["attempt"])),
-                    text(&it["data"]["effect_key"]),
+                    (text(&value["run"]), format!("{} {}", text(&value["step"]), value["attempt"])),
+                    text(&value["data"]["effect_key"]),
                 )
             })
             .collect();
@@ -138,7 +140,10 @@ impl Drill {
             seen.entry((run.to_owned(), step.to_owned())).or_default().push(key.to_owned());
         }
         for ((run, step), keys) in &seen {
-            assert!(keys.windows(2).all(|it| it[0] == it[1]), "{step} of {run} keeps its key: {keys:?}");
+            assert!(
+                keys.windows(2).all(|pair| pair[0] == pair[1]),
+                "{step} of {run} keeps its key: {keys:?}"
+            );
             if ONCE.contains(&step.as_str()) || step == "book" {
                 assert_eq!(keys.len(), 1, "{step} of {run} happened once");
             }

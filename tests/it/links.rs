@@ -47,7 +47,7 @@ fn names(dir: &Path, below: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("a directory").flatten() {
         let name = below.join(entry.file_name());
         out.push(name.clone());
-        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+        if entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
             names(&entry.path(), &name, out);
         }
     }
@@ -57,8 +57,8 @@ fn names(dir: &Path, below: &Path, out: &mut Vec<PathBuf>) {
 fn content(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = Vec::new();
     names(dir, Path::new(""), &mut all);
-    let all = all.into_iter().filter(|it| !dir.join(it).is_dir());
-    all.map(|it| (it.clone(), fs::read(dir.join(&it)).unwrap_or_default())).collect()
+    let all = all.into_iter().filter(|value| !dir.join(value).is_dir());
+    all.map(|value| (value.clone(), fs::read(dir.join(&value)).unwrap_or_default())).collect()
 }
 
 #[test]
@@ -83,8 +83,11 @@ fn a_link_under_any_name_changes_nothing_outside_and_is_named() {
     for name in &all {
         let (mine, aside) = (own.join(name), place.file("aside"));
         let was_there = fs::rename(&mine, &aside).is_ok();
-        let is_dir =
-            if was_there { aside.is_dir() } else { DIRECTORIES.iter().any(|it| name == Path::new(it)) };
+        let is_dir = if was_there {
+            aside.is_dir()
+        } else {
+            DIRECTORIES.iter().any(|directory| name == Path::new(directory))
+        };
         // Something that must not be touched, with what was there before, so that it looks right.
         fs::create_dir_all(&outside).expect("made");
         let target = outside.join("kept");

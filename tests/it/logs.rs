@@ -21,13 +21,16 @@ fn ask(at: SocketAddr, token: &str, asked: &str, fields: &str, body: &str) -> St
 }
 
 fn lines(text: &str) -> Vec<Value> {
-    let all: Vec<Value> =
-        text.lines().map(|it| serde_json::from_str(it).unwrap_or_else(|why| panic!("{why}: {it}"))).collect();
-    for it in &all {
-        assert!(it["time"].as_str().is_some_and(|it| it.ends_with('Z')), "{it}");
+    let all: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+        .collect();
+    for value in &all {
+        assert!(value["time"].as_str().is_some_and(|time| time.ends_with('Z')), "{value}");
         assert!(
-            it["message"].is_string() && ["info", "error"].contains(&it["level"].as_str().unwrap_or("")),
-            "{it}"
+            value["message"].is_string()
+                && ["info", "error"].contains(&value["level"].as_str().unwrap_or("")),
+            "{value}"
         );
     }
     all
@@ -38,7 +41,7 @@ fn a_log_in_json_has_a_line_for_each_request_and_gives_nothing_away() {
     let place = Place::new();
     std::fs::create_dir_all(place.file(".cuelight")).expect("made");
     place.write(".cuelight/config.toml", "project = \"shop\"\nlog-format = \"json\"\n");
-    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let engine = place.start(&["serve", "--listen", &at.to_string()]);
     until("it listens", || TcpStream::connect(at).is_ok());
     let token = place.cue(&["token", "--agent", "a", "--type", "architect"]).ok().out.trim().to_owned();
@@ -52,11 +55,12 @@ fn a_log_in_json_has_a_line_for_each_request_and_gives_nothing_away() {
     let said = engine.end();
     let all = lines(&said.err);
     assert!(
-        all.iter().any(|it| it["message"].as_str().is_some_and(|it| it.starts_with("serving "))),
+        all.iter()
+            .any(|line| line["message"].as_str().is_some_and(|message| message.starts_with("serving "))),
         "{said:?}"
     );
     let one = |id: &str| {
-        let mut found = all.iter().filter(|it| it["request_id"] == id);
+        let mut found = all.iter().filter(|line| line["request_id"] == id);
         let one = found.next().unwrap_or_else(|| panic!("{id} in {said:?}"));
         assert!(found.next().is_none() && one["ms"].is_number(), "{said:?}");
         let text = |name: &str| one[name].as_str().map(str::to_owned);
@@ -74,7 +78,7 @@ fn a_log_in_json_has_a_line_for_each_request_and_gives_nothing_away() {
     assert_eq!(one("ci-2"), told("POST", Some("/api/events/{event_type}"), 202, Some("shop")));
     assert_eq!(one("ci-3"), told("GET", Some("/api/gates"), 401, None));
     assert_eq!(one("ci-4"), told("GET", None, 404, None));
-    let traced = all.iter().find(|it| it["request_id"] == "ci-2").expect("it is there");
+    let traced = all.iter().find(|line| line["request_id"] == "ci-2").expect("it is there");
     assert_eq!(traced["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
     for kept in [
         token.as_str(),

@@ -21,12 +21,12 @@ impl Looked {
                 StepEvent::Reopened { .. } | StepEvent::SentBack => drop(self.0.remove(&at)),
                 StepEvent::FactsAsked { files, patterns, programs } => {
                     let known = self.0.get(&at).cloned().unwrap_or_default();
-                    let file = |path: &String| known.files.iter().find(|it| it.path == *path).cloned();
-                    let hash = |of: &Vec<String>| known.hashes.iter().find(|it| it.0 == *of).cloned();
+                    let file = |path: &String| known.files.iter().find(|file| file.path == *path).cloned();
+                    let hash = |of: &Vec<String>| known.hashes.iter().find(|hash| hash.0 == *of).cloned();
                     let (found, hashes): (Option<Vec<_>>, Option<Vec<_>>) =
                         (files.iter().map(file).collect(), patterns.iter().map(hash).collect());
                     if let (Some(files), Some(hashes)) = (found, hashes) {
-                        let programs = programs.iter().map(|it| (it.clone(), Vec::new())).collect();
+                        let programs = programs.iter().map(|program| (program.clone(), Vec::new())).collect();
                         let facts = Facts { files, hashes, programs, ..Facts::default() };
                         answers.push(Command::FactsFetched { run: *run, step: *step, facts });
                     }

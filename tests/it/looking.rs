@@ -18,7 +18,8 @@ fn ran() -> Place {
 fn where_the_time_of_a_run_went_is_shown_as_bars() {
     let place = ran();
     let said = place.cue(&["timeline", "r-1"]).ok();
-    let line = |step: &str| said.out.lines().find(|it| it.starts_with(step)).unwrap_or_default().to_owned();
+    let line =
+        |step: &str| said.out.lines().find(|line| line.starts_with(step)).unwrap_or_default().to_owned();
     assert!(line("first").contains('='), "{}", said.out);
     assert!(line("first").contains('*'), "it lies on the longest way: {}", said.out);
     assert!(!line("third").contains('='), "it never ran: {}", said.out);
@@ -33,10 +34,10 @@ fn a_run_can_be_seen_as_it_was_after_any_event() {
     let all = place.cue(&["replay", "r-1"]).ok();
     let events: Vec<&str> = all.out.lines().collect();
     assert!(events.len() > 6 && events[0].contains("run.created"), "{}", all.out);
-    let began = events.iter().find(|it| it.contains("attempt.started")).expect("the first call");
+    let began = events.iter().find(|event| event.contains("attempt.started")).expect("the first call");
     let seq = began.split_whitespace().next().expect("its number");
     let then = place.cue(&["replay", "r-1", "--at", seq]).ok();
-    let first = then.out.lines().find(|it| it.starts_with("first")).expect("a row");
+    let first = then.out.lines().find(|line| line.starts_with("first")).expect("a row");
     assert!(first.contains("running"), "{}", then.out);
     assert!(place.cue(&["show", "r-1"]).ok().out.contains("failed"), "and now it has failed");
     let json = place.cue(&["replay", "r-1", "--at", seq, "--json"]).ok().json();
@@ -101,7 +102,7 @@ fn the_doctor_says_what_is_wrong_and_which_settings_won() {
     place.cue(&["run", "two.yaml", "--headless"]);
     let said = place.cue(&["doctor", "--ascii"]).ok();
     assert!(said.out.contains("records; `cuelight audit verify`"), "{}", said.out);
-    let ascii = said.out.lines().find(|it| it.starts_with("ascii")).expect("a row");
+    let ascii = said.out.lines().find(|line| line.starts_with("ascii")).expect("a row");
     assert!(ascii.contains("true") && ascii.contains("flag"), "{ascii}");
 
     let db = place.file(".cuelight/cuelight.db");
@@ -111,8 +112,10 @@ fn the_doctor_says_what_is_wrong_and_which_settings_won() {
     assert_eq!(wrong.code, 1, "{wrong:?}");
     let json = wrong.json();
     let found = json["findings"].as_array().expect("findings").iter();
-    let bad: Vec<&str> =
-        found.filter(|it| it["state"] == "WRONG").filter_map(|it| it["what"].as_str()).collect();
+    let bad: Vec<&str> = found
+        .filter(|finding| finding["state"] == "WRONG")
+        .filter_map(|finding| finding["what"].as_str())
+        .collect();
     assert_eq!(bad, ["private", "people.toml"], "{json}");
 }
 
@@ -133,13 +136,15 @@ fn the_doctor_names_the_secrets_that_workflows_name_and_that_are_not_set() {
     let said = place.cue(&["doctor", "--json"]).ok().json();
     let found = said["findings"].as_array().expect("findings").iter();
     let told: Vec<(&str, &str)> = found
-        .filter(|it| it["what"] == "secrets")
-        .map(|it| (it["state"].as_str().expect("a state"), it["text"].as_str().expect("a text")))
+        .filter(|finding| finding["what"] == "secrets")
+        .map(|finding| {
+            (finding["state"].as_str().expect("a state"), finding["text"].as_str().expect("a text"))
+        })
         .collect();
     let missing =
         |name: &str| format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}");
     let of = |file: &str, names: &[&str]| {
-        let why: Vec<String> = names.iter().map(|it| missing(it)).collect();
+        let why: Vec<String> = names.iter().map(|name| missing(name)).collect();
         format!("{file}: a run that needs one of these secrets does not start: {}", why.join("; "))
     };
     let (inner, outer) = (of("inner.yaml", &["INNER"]), of("outer.yaml", &["INNER", "OUTER"]));

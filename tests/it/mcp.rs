@@ -77,10 +77,10 @@ pub(crate) struct Room {
 impl Room {
     /// A workspace that has taken up the tool while its server was good.
     fn new() -> Self {
-        let it = Self::empty();
-        let told = it.take_up("--tool=write");
+        let empty = Self::empty();
+        let told = empty.take_up("--tool=write");
         assert!(told.status.success(), "{told:?}");
-        it
+        empty
     }
 
     /// Looks at what is said, and takes up that.
@@ -91,11 +91,11 @@ impl Room {
     }
 
     pub(crate) fn empty() -> Self {
-        let it = Self { dir: TempDir::new().expect("a directory") };
-        fs::create_dir_all(it.path().join(".cuelight/tools")).expect("made");
-        fs::write(it.path().join("server.sh"), SERVER).expect("written");
-        it.mode("good");
-        it
+        let room = Self { dir: TempDir::new().expect("a directory") };
+        fs::create_dir_all(room.path().join(".cuelight/tools")).expect("made");
+        fs::write(room.path().join("server.sh"), SERVER).expect("written");
+        room.mode("good");
+        room
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -112,7 +112,7 @@ impl Room {
 
     /// Number of actual calls of the tool.
     fn calls(&self) -> usize {
-        fs::read_to_string(self.path().join("calls")).map_or(0, |it| it.lines().count())
+        fs::read_to_string(self.path().join("calls")).map_or(0, |text| text.lines().count())
     }
 
     fn file(&self) -> PathBuf {
@@ -130,8 +130,12 @@ impl Room {
         self.mode(mode);
         let told = self.run(more);
         assert_eq!(told.state(), "failed", "{mode}: {}", told.said);
-        let failed =
-            told.events.iter().find(|it| it["type"] == "attempt.ended").expect("an attempt").to_string();
+        let failed = told
+            .events
+            .iter()
+            .find(|event| event["type"] == "attempt.ended")
+            .expect("an attempt")
+            .to_string();
         for part in parts {
             assert!(failed.contains(part), "{mode}: {part} is not in {failed}");
         }
@@ -155,9 +159,9 @@ impl Room {
             .expect("it can be started");
         let mut lines = BufReader::new(child.stdout.take().expect("ours")).lines().map_while(Result::ok);
         let first: Value =
-            lines.next().and_then(|it| serde_json::from_str(&it).ok()).expect("the run is named");
+            lines.next().and_then(|line| serde_json::from_str(&line).ok()).expect("the run is named");
         let newest = first["run"].as_str().expect("a run").to_owned();
-        let doubt = lines.find(|it| it.contains("\"step.in_doubt\"") || it.contains("run_finished"));
+        let doubt = lines.find(|line| line.contains("\"step.in_doubt\"") || line.contains("run_finished"));
         let settled = self.say(&["doubt", &newest, "a", "abort", "--reason", "nobody knows"]);
         lines.for_each(drop);
         child.wait().expect("it ends");
@@ -171,7 +175,7 @@ impl Room {
 #[track_caller]
 pub(crate) fn pin(shown: &Output) -> String {
     let text = said(shown, 1, &["nothing was written"]);
-    let is_pin = |it: &&str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_pin = |part: &&str| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = text.split(|c: char| !c.is_ascii_alphanumeric()).rfind(is_pin);
     found.unwrap_or_else(|| panic!("no pin in {text}")).to_owned()
 }
@@ -298,7 +302,9 @@ fn what_a_server_writes_while_it_is_looked_at_passes_for_no_word_of_ours() {
     room.mode("poses");
     let shown = room.say(&["tools", "add", "pen", "--tool=write", "--", "bash", "./server.sh"]);
     let text = said(&shown, 1, &["pen.write: accepted", "all is well"]);
-    for line in text.lines().filter(|it| it.contains("pen.write: accepted") || it.contains("all is well")) {
+    for line in
+        text.lines().filter(|line| line.contains("pen.write: accepted") || line.contains("all is well"))
+    {
         assert!(line.starts_with("server │ "), "{line}");
     }
     assert!(!text.contains('\u{1b}'), "{text}");
@@ -317,7 +323,7 @@ fn an_approval_of_what_a_server_said_before_calls_nothing_when_another_was_accep
         .spawn()
         .expect("it can be started");
     let mut lines = BufReader::new(child.stdout.take().expect("ours")).lines().map_while(Result::ok);
-    assert!(lines.any(|it| it.contains("\"gate.asked\"")));
+    assert!(lines.any(|line| line.contains("\"gate.asked\"")));
     room.mode("changed");
     let seen = pin(&room.say(&["tools", "accept", "pen.write"]));
     said(&room.say(&["tools", "accept", "pen.write", "--yes", &seen]), 0, &["accepted"]);
@@ -339,7 +345,7 @@ fn a_gate_shows_and_binds_what_its_server_said() {
     fs::write(room.path().join("flow.yaml"), file).expect("written");
     let told = run(room.path(), &room.path().join("flow.yaml"), &[], &[]);
     assert_eq!(told.state(), "completed", "{}", told.said);
-    let asked = told.events.iter().find(|it| it["type"] == "gate.asked").expect("asked").to_string();
+    let asked = told.events.iter().find(|event| event["type"] == "gate.asked").expect("asked").to_string();
     for part in ["mcp-call", "./server.sh", "\"hello\"", "pin"] {
         assert!(asked.contains(part), "{part} is not in {asked}");
     }
@@ -356,7 +362,7 @@ fn a_server_without_a_handshake_is_understood() {
     room.mode("stateless-asks");
     let told = room.run("");
     assert_eq!((told.state(), room.calls()), ("failed", 2), "{}", told.said);
-    let failed = told.events.iter().find(|it| it["type"] == "step.failed").expect("it fails");
+    let failed = told.events.iter().find(|event| event["type"] == "step.failed").expect("it fails");
     let message = failed["data"]["record"]["message"].as_str().expect("text").to_owned();
     assert!(message.contains("it wants to be told more first, which is not offered here"), "{message}");
 }
@@ -420,7 +426,7 @@ fn what_a_server_says_stays_text_and_reaches_no_file_of_outputs() {
 #[test]
 fn an_engine_that_is_killed_in_the_middle_finds_the_call_answered() {
     let room = Room::new();
-    assert!(program("mkfifo").arg(room.path().join("go")).status().is_ok_and(|it| it.success()));
+    assert!(program("mkfifo").arg(room.path().join("go")).status().is_ok_and(|status| status.success()));
     room.mode("waits");
     fs::write(room.path().join("flow.yaml"), flow("")).expect("written");
     own(room.path());
@@ -524,7 +530,7 @@ fn a_call_over_http_that_broke_off_may_have_happened_whatever_else_was_refused_m
         fs::write(room.path().join(".cuelight/tools/far.look.yaml"), text).expect("written");
     };
     let stream = |messages: &[Value]| {
-        let events: String = messages.iter().map(|it| format!("data: {it}\n\n")).collect();
+        let events: String = messages.iter().map(|message| format!("data: {message}\n\n")).collect();
         http("text/event-stream", "", &events)
     };
     let ping = json!({"jsonrpc": "2.0", "id": "s-1", "method": "ping"});
@@ -543,7 +549,7 @@ fn a_call_over_http_that_broke_off_may_have_happened_whatever_else_was_refused_m
         let doubt = room.in_doubt_of(name, file);
         assert!(doubt.contains("ended its answer before it answered"), "{name}: {doubt}");
         let heard = owner.join().expect("heard");
-        assert_eq!(heard.iter().filter(|it| it.contains("tools/call")).count(), 1, "{name}: {heard:?}");
+        assert_eq!(heard.iter().filter(|text| text.contains("tools/call")).count(), 1, "{name}: {heard:?}");
     }
     // And the answer that comes all the same is taken.
     let done = json!({"jsonrpc": "2.0", "id": 4, "result": {"content": [{"type": "text", "text": "seen"}]}});
@@ -593,7 +599,7 @@ fn a_server_with_an_address_is_called_by_requests_with_the_secrets_of_the_step()
     assert!(told.contains("\"seen\"") && told.contains("\"completed\""), "{told}");
     assert!(!told.contains("s3cr3t"), "{told}");
     let heard = owner.join().expect("it has heard");
-    assert!(heard.iter().all(|it| it.contains("Bearer s3cr3t-of-the-step")), "{heard:?}");
+    assert!(heard.iter().all(|text| text.contains("Bearer s3cr3t-of-the-step")), "{heard:?}");
     let later = heard[4].to_lowercase();
     assert!(
         later.contains("mcp-session-id: s-1") && later.contains("mcp-protocol-version: 2025-06-18"),
@@ -606,7 +612,7 @@ fn a_server_with_an_address_is_called_by_requests_with_the_secrets_of_the_step()
     write(port);
     let told = go();
     assert!(told.contains("something else than was accepted: description"), "{told}");
-    assert!(!owner.join().expect("heard").iter().any(|it| it.contains("tools/call")));
+    assert!(!owner.join().expect("heard").iter().any(|text| text.contains("tools/call")));
 
     let told = {
         let mut command = cuelight(room.path());
@@ -685,7 +691,7 @@ fn the_server_of_the_protocols_own_makers_is_understood() {
     let told = run(room.path(), &room.path().join("flow.yaml"), &[], &[]);
     assert_eq!(told.state(), "completed", "{}", told.said);
     assert_eq!(told.output("a", "text"), "Echo: hello");
-    assert!(told.output("b", "text").as_str().is_some_and(|it| it.contains('5')), "{told:?}");
+    assert!(told.output("b", "text").as_str().is_some_and(|output| output.contains('5')), "{told:?}");
     assert!(told.output("c", "structured")["temperature"].is_number(), "{told:?}");
 }
 
@@ -728,8 +734,9 @@ fn the_server_of_the_protocols_own_makers_is_understood_at_an_address() {
 #[test]
 fn the_scenarios_that_clients_are_held_to_pass() {
     let scenarios = npm("@modelcontextprotocol/conformance/dist/index.js");
-    let starts =
-        |it: &PathBuf| program(&node()).arg(it).arg("--help").output().is_ok_and(|it| it.status.success());
+    let starts = |scenarios: &PathBuf| {
+        program(&node()).arg(scenarios).arg("--help").output().is_ok_and(|output| output.status.success())
+    };
     let Some(scenarios) = scenarios.filter(starts) else {
         println!(
             "skipped: no @modelcontextprotocol/conformance that starts here; tests/all installs it, and it wants node 22"
@@ -761,7 +768,7 @@ fn the_scenarios_that_clients_are_held_to_pass() {
 /// Path of a file that `tests/all` installs from npm, or of one below `CUELIGHT_NPM`.
 pub(crate) fn npm(path: &str) -> Option<PathBuf> {
     let file = npm_dir().join("node_modules").join(path);
-    let has_node = || program(&node()).arg("--version").output().is_ok_and(|it| it.status.success());
+    let has_node = || program(&node()).arg("--version").output().is_ok_and(|output| output.status.success());
     (file.exists() && has_node()).then_some(file)
 }
 

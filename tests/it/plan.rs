@@ -34,10 +34,10 @@ fn planned(text: &str, others: &[(&str, &str)], inputs: &Value) -> Result<Plan, 
 
 /// Checks the rules of every plan: ids differ, a frame precedes its contents, needs stay among siblings.
 fn check_sound(plan: &Plan) {
-    let ids: BTreeSet<&str> = plan.steps.iter().map(|it| it.id.as_str()).collect();
+    let ids: BTreeSet<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(ids.len(), plan.steps.len(), "ids differ");
     for (index, step) in plan.steps.iter().enumerate() {
-        let before = |ix: Option<StepIx>| ix.is_none_or(|it| it.index() < index);
+        let before = |ix: Option<StepIx>| ix.is_none_or(|ix| ix.index() < index);
         assert!(before(step.frame) && before(step.scope), "{}", step.id);
         for need in &step.needs {
             let need = &plan.steps[need.index()];
@@ -64,7 +64,7 @@ fn rendered(steps: &[PlanStep]) -> String {
             }
         }
         if !step.needs.is_empty() {
-            let needs: Vec<String> = step.needs.iter().map(|it| it.0.to_string()).collect();
+            let needs: Vec<String> = step.needs.iter().map(|step| step.0.to_string()).collect();
             write!(out, " needs {}", needs.join(",")).expect("a String");
         }
         if let Some(condition) = &step.condition {
@@ -80,8 +80,9 @@ fn rendered(steps: &[PlanStep]) -> String {
 
 #[track_caller]
 fn same(found: &str, expected: &str) {
-    let lines =
-        |text: &str| text.lines().map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join("\n");
+    let lines = |text: &str| {
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    };
     assert_eq!(lines(found), lines(expected), "\n{found}");
 }
 
@@ -100,7 +101,7 @@ fn check_refused(text: &str, others: &[(&str, &str)], expected: &[&str]) {
 #[track_caller]
 fn check_matrix(matrix: &str, expected: &str) {
     let plan = plan(&format!("steps:\n  - id: t\n    run: x\n    matrix: {matrix}\n"));
-    let copy = |it: &PlanStep| format!("{} {}\n", it.id, Value::Object(it.matrix.clone()));
+    let copy = |step: &PlanStep| format!("{} {}\n", step.id, Value::Object(step.matrix.clone()));
     same(&plan.steps[1..].iter().map(copy).collect::<String>(), expected);
 }
 
@@ -219,8 +220,8 @@ fn a_matrix_over_a_workflow_is_a_frame_of_frames() {
 /// The copies of a computed matrix, made as the engine makes them: behind all other steps.
 #[track_caller]
 fn opened(plan: &Plan, frame: usize, matrix: &Value) -> Result<Vec<PlanStep>, String> {
-    let Work::Frame(it) = &plan.steps[frame].work else { panic!("a frame") };
-    let FrameKind::Computed { body, .. } = &it.kind else { panic!("a computed matrix") };
+    let Work::Frame(this_frame) = &plan.steps[frame].work else { panic!("a frame") };
+    let FrameKind::Computed { body, .. } = &this_frame.kind else { panic!("a computed matrix") };
     let first = StepIx::from_index(plan.steps.len());
     expand(&plan.steps[frame].id, body, first, StepIx::from_index(frame), matrix)
 }
@@ -266,7 +267,7 @@ fn a_computed_matrix_inside_the_copies_of_another_keeps_its_place() {
     let text = "steps:\n  - {id: go, matrix: '${{ vars.m }}', workflow: in.yaml}\n  - {id: z, run: x}\n";
     let mut plan = planned(text, &[inner], &json!({})).expect("good");
     plan.steps.extend(opened(&plan, 0, &json!({"r": ["eu", "us"]})).expect("a matrix"));
-    let inner = plan.steps.iter().position(|it| it.id == "go[us]/m").expect("it is there");
+    let inner = plan.steps.iter().position(|step| step.id == "go[us]/m").expect("it is there");
     plan.steps.extend(opened(&plan, inner, &json!({"k": [1, 2]})).expect("a matrix"));
     same(
         &rendered(&plan.steps),
@@ -407,13 +408,13 @@ fn what_the_file_says_of_a_step_reaches_every_copy() {
     assert_eq!(serde_json::to_value(&frame.outputs).expect("JSON"), json!([["o", "array"]]));
     assert_eq!(serde_json::to_value(frame.on_error).expect("JSON"), json!("continue"));
     assert_eq!((copy.timeout, copy.priority, copy.fallback.len()), (Some(Span(300_000)), 3, 1));
-    assert_eq!(copy.retry.as_ref().map(|it| it.max_attempts), Some(4));
+    assert_eq!(copy.retry.as_ref().map(|retry| retry.max_attempts), Some(4));
     assert_eq!(serde_json::to_value(&copy.outputs).expect("JSON"), json!([["o", "integer"]]));
     assert_eq!(serde_json::to_value(copy.on_error).expect("JSON"), json!("abort"));
     assert!(matches!(copy.undo, Undo::By(_)));
     assert_eq!((gate.timeout, gate.retry.is_some()), (None, false), "waiting is no attempt");
     assert_eq!(last.undo, Undo::Impossible);
-    let effects: Vec<&str> = plan.steps.iter().map(|it| it.effect.word()).collect();
+    let effects: Vec<&str> = plan.steps.iter().map(|step| step.effect.word()).collect();
     assert_eq!(effects, ["pure", "once", "pure", "once"]);
 }
 
@@ -427,7 +428,7 @@ fn a_machine_that_lacks_what_a_step_requires_is_told_all_at_once() {
     ";
     let plan = plan(text);
     let machine = |labels: &[&str], capabilities: &[&str]| {
-        let all = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
+        let all = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect();
         Machine { labels: all(labels), capabilities: all(capabilities) }
     };
     assert_eq!(
@@ -453,20 +454,20 @@ fn what_would_make_a_wrong_plan_is_refused() {
         lower(&workflow, ValueMap::new()).expect_err("a wrong plan")
     };
     assert_eq!(
-        refused(|it| it.steps[0].needs = vec![Placed::new("b".to_owned(), Place::default())]),
+        refused(|workflow| workflow.steps[0].needs = vec![Placed::new("b".to_owned(), Place::default())]),
         ["could not plan: steps wait for each other: a → b → a; take one of these needs out"]
     );
     assert_eq!(
-        refused(|it| it.steps[0].needs = vec![Placed::new("zed".to_owned(), Place::default())]),
+        refused(|workflow| workflow.steps[0].needs = vec![Placed::new("zed".to_owned(), Place::default())]),
         ["could not plan: step `a` needs `zed`, and there is no such step; add it"]
     );
     assert_eq!(
-        refused(|it| it.steps[0].id = it.steps[1].id.clone()),
+        refused(|workflow| workflow.steps[0].id = workflow.steps[1].id.clone()),
         ["could not plan: two steps are called `b`; rename one"]
     );
     assert_eq!(
-        refused(|it| {
-            if let StepKind::Workflow(call) = &mut it.steps[2].kind {
+        refused(|workflow| {
+            if let StepKind::Workflow(call) = &mut workflow.steps[2].kind {
                 call.body = None;
             }
         }),
@@ -520,14 +521,14 @@ fn workflows_nest_sixteen_deep_and_no_deeper() {
 fn a_run_holds_a_hundred_thousand_steps_and_the_one_too_many_is_named() {
     // Nine matrices of 10,000 copies, one of 9,990 and 10 frames are exactly the limit.
     let axes = |last: usize| {
-        let tens: Vec<String> = (0..100).map(|it| it.to_string()).collect();
+        let tens: Vec<String> = (0..100).map(|index| index.to_string()).collect();
         let axis = tens.join(",");
         let mut text = String::from("steps:\n");
         for index in 0..9 {
             writeln!(text, "  - {{id: m{index}, run: x, matrix: {{a: [{axis}], b: [{axis}]}}}}")
                 .expect("a String");
         }
-        let rest: Vec<String> = (0..last).map(|it| it.to_string()).collect();
+        let rest: Vec<String> = (0..last).map(|index| index.to_string()).collect();
         writeln!(text, "  - {{id: last, run: x, matrix: {{a: [{}]}}}}", rest.join(",")).expect("a String");
         text
     };
@@ -539,7 +540,7 @@ fn a_run_holds_a_hundred_thousand_steps_and_the_one_too_many_is_named() {
 #[test]
 fn a_plan_that_no_event_can_carry_is_refused_before_it_is_made() {
     let text = |script: usize| {
-        let copies: Vec<String> = (0..700).map(|it| it.to_string()).collect();
+        let copies: Vec<String> = (0..700).map(|index| index.to_string()).collect();
         let script = "x".repeat(script);
         format!("steps:\n  - {{id: m, run: {script}, matrix: {{n: [{}]}}}}", copies.join(", "))
     };
@@ -556,7 +557,7 @@ fn a_plan_that_no_event_can_carry_is_refused_before_it_is_made() {
 fn check_too_many(text: &str, others: &[(&str, &str)]) {
     let (workflow, findings) = read("main.yaml", text, &Others(others));
     assert!(workflow.is_none());
-    let finding = findings.iter().find(|it| it.is_error()).expect("it is refused");
+    let finding = findings.iter().find(|finding| finding.is_error()).expect("it is refused");
     assert!(finding.message.contains("steps after expansion, more than 100000"), "{finding:#?}");
 }
 
@@ -566,7 +567,7 @@ fn a_workflow_that_doubles_at_every_level_is_stopped_by_the_limit() {
         format!("steps:\n  - {{id: a, matrix: {{k: [1,2,3,4,5,6,7,8,9]}}, workflow: f{next}.yaml}}\n")
     };
     let mut files: Vec<(String, String)> =
-        (1..15).map(|it| (format!("f{it}.yaml"), double(it + 1))).collect();
+        (1..15).map(|index| (format!("f{index}.yaml"), double(index + 1))).collect();
     files.push(("f15.yaml".to_owned(), "steps:\n  - {id: end, run: x}\n".to_owned()));
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     check_too_many(&double(1), &files);
@@ -621,7 +622,7 @@ fn a_plan_is_shown_stage_by_stage() {
     let plan = plan(RELEASE);
     let names: Vec<Vec<&str>> = stages(&plan)
         .iter()
-        .map(|stage| stage.iter().map(|it| plan.steps[it.index()].id.as_str()).collect())
+        .map(|stage| stage.iter().map(|step| plan.steps[step.index()].id.as_str()).collect())
         .collect();
     assert_eq!(
         names,
@@ -642,11 +643,12 @@ fn the_longest_way_leads_through_the_slowest_copies() {
     let plan = plan(RELEASE);
     let minutes = |step: &PlanStep| if step.id == "test[api]" { 9 } else { 1 };
     let path = critical_path(&plan, |_, step| Span::seconds(minutes(step)));
-    let ids: Vec<&str> = path.steps.iter().map(|it| plan.steps[it.index()].id.as_str()).collect();
+    let ids: Vec<&str> = path.steps.iter().map(|step| plan.steps[step.index()].id.as_str()).collect();
     assert_eq!(ids, ["build", "test[api]", "approve", "ship"]);
     assert_eq!(path.length, Span::seconds(12));
     let order = order(&plan).expect("no circle");
-    let place = |id: &str| order.iter().position(|it| plan.steps[it.index()].id == id).expect("it is there");
+    let place =
+        |id: &str| order.iter().position(|value| plan.steps[value.index()].id == id).expect("it is there");
     assert!(place("test") < place("test[unit]") && place("test[api]") < place("approve"));
 }
 

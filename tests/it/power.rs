@@ -69,14 +69,15 @@ fn whatever_a_power_cut_leaves_an_engine_starts_from_it_and_knows_all_that_was_t
     assert_eq!(said.code, 0, "{said:?}");
     let root = drill.place.path().canonicalize().expect("it is there");
     let ops = read_trace(&drill.place.text("trace"), &root);
-    let told = ops.iter().filter(|it| matches!(it, Op::Told(_))).count();
-    let happened = ops.iter().filter(|it| matches!(it, Op::Happened(_))).count();
+    let told = ops.iter().filter(|op| matches!(op, Op::Told(_))).count();
+    let happened = ops.iter().filter(|op| matches!(op, Op::Happened(_))).count();
     assert_eq!(
         (told, happened),
         (drill.told.len(), drill.ledger().lines().count()),
         "the trace was read whole"
     );
-    let variants = std::env::var("CUELIGHT_VARIANTS").ok().and_then(|it| it.parse().ok()).unwrap_or(VARIANTS);
+    let variants =
+        std::env::var("CUELIGHT_VARIANTS").ok().and_then(|value| value.parse().ok()).unwrap_or(VARIANTS);
     let (mut disk, mut seen, mut seed, mut broken) = (Disk::default(), Seen::default(), 11, String::new());
     let mut states = 0;
     for (cut, op) in ops.iter().enumerate() {
@@ -187,10 +188,10 @@ impl Disk {
                     apply(&mut file.kept, &change);
                 }
                 // With a file comes the name it has got, as on all file systems with a journal.
-                self.settle(|it| it == name);
+                self.settle(|text| text == name);
             }
             Op::SyncDir { dir } => {
-                self.settle(|it| Path::new(it).parent() == Some(Path::new(dir)));
+                self.settle(|text| Path::new(text).parent() == Some(Path::new(dir)));
             }
             Op::Rename { from, to } => {
                 let file = self.names.get(from).copied();
@@ -205,7 +206,7 @@ impl Disk {
     /// Records that the changes of these names are on disk from now on.
     fn settle(&mut self, is_settled: impl Fn(&str) -> bool) {
         let (settled, changed) =
-            std::mem::take(&mut self.changed).into_iter().partition(|(it, _)| is_settled(it));
+            std::mem::take(&mut self.changed).into_iter().partition(|(text, _)| is_settled(text));
         self.changed = changed;
         for change in settled {
             repoint(&mut self.kept, change);
@@ -301,7 +302,7 @@ fn judge(files: &BTreeMap<String, Vec<u8>>, seen: &Seen) -> Result<(), String> {
         .collect();
     drop(journal);
     let unknown =
-        seen.happened.iter().find(|line| !line.split(' ').nth(2).is_some_and(|it| intents.contains(it)));
+        seen.happened.iter().find(|line| !line.split(' ').nth(2).is_some_and(|word| intents.contains(word)));
     unknown.map_or(Ok(()), |line| Err(format!("the log does not know of {line}")))
 }
 
@@ -338,17 +339,18 @@ fn read_call(call: &str, root: &Path) -> Vec<Op> {
         return Vec::new();
     }
     // The path of an open file, the texts in quotes, and the number at the end.
-    let of_file = arguments.split_once('<').and_then(|(_, it)| it.split_once('>')).map(|(it, _)| unhex(it));
+    let of_file =
+        arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(head, _)| unhex(head));
     let path = |bytes: Vec<u8>| PathBuf::from(String::from_utf8_lossy(&bytes).into_owned());
     let inside = |path: &Path| {
         let path = root.join(path);
         path.strip_prefix(root)
             .ok()
-            .filter(|it| it.starts_with(".cuelight"))
-            .map(|it| it.display().to_string())
+            .filter(|rest| rest.starts_with(".cuelight"))
+            .map(|rest| rest.display().to_string())
     };
     let texts: Vec<Vec<u8>> = arguments.split('"').skip(1).step_by(2).map(unhex).collect();
-    let last = arguments.rsplit(", ").next().and_then(|it| it.trim().parse::<usize>().ok());
+    let last = arguments.rsplit(", ").next().and_then(|part| part.trim().parse::<usize>().ok());
     let Some(one) = (match name {
         "rename" => {
             let (Some(from), Some(to)) = (texts.first().cloned(), texts.get(1).cloned()) else {
@@ -362,11 +364,11 @@ fn read_call(call: &str, root: &Path) -> Vec<Op> {
         }
         "unlink" | "unlinkat" => {
             let is_dir = arguments.contains("AT_REMOVEDIR");
-            let file = texts.first().cloned().filter(|_| !is_dir).and_then(|it| inside(&path(it)));
+            let file = texts.first().cloned().filter(|_| !is_dir).and_then(|text| inside(&path(text)));
             return file.map(|file| Op::Remove { file }).into_iter().collect();
         }
         "openat" => {
-            let file = texts.first().cloned().and_then(|it| inside(&path(it)));
+            let file = texts.first().cloned().and_then(|text| inside(&path(text)));
             let made = arguments.contains("O_TRUNC").then_some(file).flatten();
             return made.map(|file| Op::Cut { file, len: 0 }).into_iter().collect();
         }
@@ -377,7 +379,7 @@ fn read_call(call: &str, root: &Path) -> Vec<Op> {
     let written = texts.into_iter().next().unwrap_or_default();
     let full = path(one);
     if name == "write" && full == root.join("ledger") {
-        return String::from_utf8_lossy(&written).lines().map(|it| Op::Happened(it.to_owned())).collect();
+        return String::from_utf8_lossy(&written).lines().map(|line| Op::Happened(line.to_owned())).collect();
     }
     if name == "write" && arguments.starts_with("1<") {
         let lines = String::from_utf8_lossy(&written).into_owned();
@@ -408,6 +410,6 @@ fn unhex(text: impl AsRef<str>) -> Vec<u8> {
     digits
         .as_bytes()
         .chunks(2)
-        .filter_map(|it| u8::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok())
+        .filter_map(|chunk| u8::from_str_radix(std::str::from_utf8(chunk).ok()?, 16).ok())
         .collect()
 }

@@ -226,15 +226,17 @@ impl Place {
     /// The guards that live, as they wrote themselves down.
     pub(crate) fn guards(&self) -> Vec<Pid> {
         let Ok(entries) = fs::read_dir(self.file(".cuelight/guard")) else { return Vec::new() };
-        let logs =
-            entries.flatten().map(|it| it.path()).filter(|it| it.extension().is_some_and(|it| it == "log"));
-        let heads = logs.filter_map(|it| Some(fs::read_to_string(it).ok()?.lines().next()?.to_owned()));
-        let heads = heads.filter_map(|it| serde_json::from_str::<Value>(it.split_once(' ')?.1).ok());
-        let pids = heads.filter_map(|it| i32::try_from(it["guard"]["pid"].as_i64()?).ok());
+        let logs = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        let heads = logs.filter_map(|log| Some(fs::read_to_string(log).ok()?.lines().next()?.to_owned()));
+        let heads = heads.filter_map(|head| serde_json::from_str::<Value>(head.split_once(' ')?.1).ok());
+        let pids = heads.filter_map(|head| i32::try_from(head["guard"]["pid"].as_i64()?).ok());
         // What is dead and was not asked for its end yet has no command line.
         let lives = |pid: &i32| {
             let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            words.split(|it| *it == 0).any(|it| it == b"guard-serve")
+            words.split(|number| *number == 0).any(|part| part == b"guard-serve")
         };
         pids.filter(lives).filter_map(Pid::from_raw).collect()
     }
@@ -280,7 +282,7 @@ impl Place {
     pub(crate) fn step(&self, run: &str, step: &str) -> Value {
         let show = self.show(run);
         let steps = show["steps"].as_array().expect("steps");
-        steps.iter().find(|it| it["id"] == step).unwrap_or_else(|| panic!("{step}: {show}")).clone()
+        steps.iter().find(|value| value["id"] == step).unwrap_or_else(|| panic!("{step}: {show}")).clone()
     }
 }
 
@@ -314,8 +316,8 @@ pub(crate) fn bounded(command: &mut Command) -> Said {
         (child.stdout.take().map(std::os::fd::OwnedFd::from), Vec::new()),
         (child.stderr.take().map(std::os::fd::OwnedFd::from), Vec::new()),
     ];
-    while pipes.iter().any(|it| it.0.is_some()) {
-        let open: Vec<&std::os::fd::OwnedFd> = pipes.iter().filter_map(|it| it.0.as_ref()).collect();
+    while pipes.iter().any(|pipe| pipe.0.is_some()) {
+        let open: Vec<&std::os::fd::OwnedFd> = pipes.iter().filter_map(|pipe| pipe.0.as_ref()).collect();
         if !are_readable(&open) {
             tell(pid, Signal::KILL);
             panic!("it says nothing more, and does not end: {command:?}");
@@ -336,7 +338,7 @@ pub(crate) fn bounded(command: &mut Command) -> Said {
     });
     let status = ended.expect("it has ended");
     let [(_, out), (_, err)] = pipes;
-    let of = |it: Vec<u8>| String::from_utf8_lossy(&it).into_owned();
+    let of = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let code = status.code().or_else(|| status.signal().map(|_| -1)).unwrap_or(-1);
     Said { code, out: of(out), err: of(err) }
 }
@@ -344,19 +346,19 @@ pub(crate) fn bounded(command: &mut Command) -> Said {
 /// Waits until one of them says something or is closed; false when that takes too long.
 fn are_readable(pipes: &[&std::os::fd::OwnedFd]) -> bool {
     let most = Timespec { tv_sec: COMMAND_SECONDS_MAX, tv_nsec: 0 };
-    let mut asked: Vec<PollFd<'_>> = pipes.iter().map(|it| PollFd::new(*it, PollFlags::IN)).collect();
-    poll(&mut asked, Some(&most)).is_ok_and(|it| it > 0)
+    let mut asked: Vec<PollFd<'_>> = pipes.iter().map(|pipe| PollFd::new(*pipe, PollFlags::IN)).collect();
+    poll(&mut asked, Some(&most)).is_ok_and(|number| number > 0)
 }
 
 /// The same of one.
 fn is_readable(pipe: &impl std::os::fd::AsFd) -> bool {
     let most = Timespec { tv_sec: COMMAND_SECONDS_MAX, tv_nsec: 0 };
-    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&most)).is_ok_and(|it| it > 0)
+    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&most)).is_ok_and(|number| number > 0)
 }
 
 /// True if the pipe can be read without waiting.
 fn is_ready(pipe: &impl std::os::fd::AsFd) -> bool {
-    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|it| it > 0)
+    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|number| number > 0)
 }
 
 pub(crate) fn text(value: &Value) -> String {
@@ -388,7 +390,7 @@ impl Running {
             if bytes.is_empty() {
                 break;
             }
-            let taken = bytes.iter().position(|it| *it == b'\n').map_or(bytes.len(), |it| it + 1);
+            let taken = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |index| index + 1);
             line.extend_from_slice(&bytes[..taken]);
             self.lines.consume(taken);
         }
@@ -427,7 +429,7 @@ impl Running {
         let mut err = String::new();
         // What is left in the pipe is of interest only when a test fails.
         drop(self.child.stderr.take().expect("a pipe").read_to_string(&mut err));
-        let code = status.code().or_else(|| status.signal().map(|it| 128 + it)).unwrap_or(-1);
+        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1);
         Said { code, out: self.seen.join("\n"), err }
     }
 }

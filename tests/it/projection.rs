@@ -104,7 +104,7 @@ impl Log {
             tail: "tail".to_owned(),
             not_started: false,
         });
-        let retry_at = retry_in.map(|it| Timestamp(self.at) + Span::seconds(it));
+        let retry_at = retry_in.map(|retry_in| Timestamp(self.at) + Span::seconds(retry_in));
         let outcome = Box::new(Outcome { failure, exit_code: Some(1), ..Outcome::default() });
         self.add(Fact::Attempt(RUN, StepIx(step), number, AttemptEvent::Ended { outcome, retry_at }))
     }
@@ -150,13 +150,14 @@ impl Log {
 
     fn why(&self, step: u32) -> String {
         let lines = why(&self.board, self.view(), StepIx(step), self.now());
-        let line = |it: &WhyLine| ["  ".repeat(it.depth as usize), it.text.clone(), "\n".to_owned()].concat();
+        let line =
+            |line: &WhyLine| ["  ".repeat(line.depth as usize), line.text.clone(), "\n".to_owned()].concat();
         lines.iter().map(line).collect()
     }
 }
 
 fn person(name: &str, groups: &[&str]) -> Actor {
-    let groups = groups.iter().map(|it| (*it).to_owned()).collect();
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
     Actor { name: name.to_owned(), proof: Proof::Key(name.to_owned()), groups, channel: Channel::Console }
 }
 
@@ -180,14 +181,15 @@ fn failed(message: &str) -> StepEvent {
 
 /// `a, b < a, gate:ok < a b, matrix:m < ok, m[1] in m`: kind, id, needs, frame.
 fn plan(steps: &str) -> Plan {
-    let ids: Vec<&str> = steps.split(", ").map(|it| it.split(' ').next().expect("an id")).collect();
-    let place = |id: &str| ids.iter().position(|it| it.rsplit(':').next() == Some(id)).expect("a known step");
+    let ids: Vec<&str> = steps.split(", ").map(|step| step.split(' ').next().expect("an id")).collect();
+    let place =
+        |id: &str| ids.iter().position(|other| other.rsplit(':').next() == Some(id)).expect("a known step");
     let read = |text: &str| -> PlanStep {
         let (text, frame) =
             text.split_once(" in ").map_or((text, None), |(text, frame)| (text, Some(place(frame))));
         let (name, needs) = text.split_once(" < ").unwrap_or((text, ""));
         let (kind, id) = name.split_once(':').unwrap_or(("run", name));
-        let needs: Vec<usize> = needs.split(' ').filter(|it| !it.is_empty()).map(place).collect();
+        let needs: Vec<usize> = needs.split(' ').filter(|word| !word.is_empty()).map(place).collect();
         let work = match kind {
             "run" => json!({"run": {"shell": ["sh", "-c"], "script": "true", "bindings": []}}),
             "gate" => json!({"gate": {"prompt": "Go?"}}),
@@ -265,8 +267,8 @@ fn events_are_one_line_each_with_dotted_words() {
         partial: None,
     });
     let lines: Vec<Value> =
-        log.events.iter().map(|(seq, it)| event_line(*seq, it, Some(log.view()))).collect();
-    let words: Vec<&str> = lines.iter().filter_map(|it| it["type"].as_str()).collect();
+        log.events.iter().map(|(seq, event)| event_line(*seq, event, Some(log.view()))).collect();
+    let words: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
     assert_eq!(
         words,
         ["run.created", "run.started", "attempt.started", "attempt.ended", "step.completed", "run_finished"]
@@ -310,8 +312,13 @@ fn an_ask_that_changed_voids_the_votes_and_shows_what_changed() {
     let changes = ask_diff(gate.previous.as_ref().expect("it was asked before"), &gate.ask);
     let said: Vec<String> = changes
         .iter()
-        .map(|it| {
-            format!("{} {} -> {}", it.path, it.before.as_ref().expect("old"), it.after.as_ref().expect("new"))
+        .map(|change| {
+            format!(
+                "{} {} -> {}",
+                change.path,
+                change.before.as_ref().expect("old"),
+                change.after.as_ref().expect("new")
+            )
         })
         .collect();
     assert_eq!(
@@ -331,7 +338,7 @@ fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has
         by: by.to_owned(),
         form: serde_json::Map::default(),
     };
-    let due = |log: &Log| -> Vec<u32> { log.board.reviews_due().map(|it| it.epoch().0).collect() };
+    let due = |log: &Log| -> Vec<u32> { log.board.reviews_due().map(|gate| gate.epoch().0).collect() };
     let reviewed = |epoch: Option<u32>| -> GateEvent {
         let by = person("bob", &["sre"]);
         let mut told = json!({"GlassReviewed": {"by": by, "reason": "it was right"}});
@@ -361,7 +368,7 @@ fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has
     assert!(now.is_open() && !now.is_emergency() && now.review.is_none(), "{now:?}");
     let then = log.board.emergency(GATE, Epoch(3)).expect("what was approved then");
     assert_eq!((then.state, then.votes.len()), (GateState::Approved, 1));
-    let inbox: Vec<Attention> = log.board.inbox(None).iter().map(|it| it.what).collect();
+    let inbox: Vec<Attention> = log.board.inbox(None).iter().map(|row| row.what).collect();
     let review = |epoch: u32| Attention::Review(GATE, Epoch(epoch));
     assert_eq!(inbox, [Attention::Gate(GATE), review(3), review(4)]);
     let told = gates_json(&log.board, false);
@@ -414,7 +421,7 @@ fn what_needs_a_person_is_sorted_by_risk_then_deadline() {
     log.completes(2).add(Fact::Undo(RUN, StepIx(2), UndoEvent::Asked));
     log.add(Fact::Undo(RUN, StepIx(2), UndoEvent::Stuck { record: record(Severity::Critical, "gone") }));
     let inbox = log.board.inbox(None);
-    let what: Vec<Attention> = inbox.iter().map(|it| it.what).collect();
+    let what: Vec<Attention> = inbox.iter().map(|row| row.what).collect();
     assert_eq!(what, [Attention::Doubt, Attention::StuckUndo, Attention::Gate(GATE)]);
     assert_eq!((inbox[2].risk, log.board.inbox_len()), (Risk::ReadOnly, 3));
     log.add(Fact::Undo(RUN, StepIx(2), UndoEvent::Done { by: Some(person("ann", &[])) }));
@@ -510,7 +517,7 @@ fn what_mended_a_failure_before_is_counted_by_what_it_was() {
     let (step, of_undo, by, reason) = (Some(StepIx(0)), false, person("ann", &[]), String::new());
     log.add(Fact::Failure(RunId(2), FailureEvent::Reopened { step, of_undo, by, reason }));
     assert_eq!(log.board.alike(&last).fixes, [("trying again", 3)]);
-    assert_eq!(log.board.error_of(RunId(2), "load", false).map(|it| it.state_word()), Some("open"));
+    assert_eq!(log.board.error_of(RunId(2), "load", false).map(|error| error.state_word()), Some("open"));
 }
 
 #[test]
@@ -589,8 +596,8 @@ fn a_budget_is_forecast_from_what_its_steps_took() {
     budget.budget = Some(serde_json::from_value(json!({"calls": 6})).expect("a budget"));
     log.launch(RUN, budget, CauseOfLaunch::Asked);
     let grade = |log: &Log| {
-        let it = log.board.budgets().into_iter().next().expect("it has one");
-        (it.used, it.forecast, it.grade())
+        let budget = log.board.budgets().into_iter().next().expect("it has one");
+        (budget.used, budget.forecast, budget.grade())
     };
     assert_eq!(grade(&log), (0, 4, Grade::Healthy));
     log.completes(0);
@@ -609,7 +616,8 @@ fn a_budget_is_forecast_from_what_its_steps_took() {
 fn a_clock_behind_the_log_is_told() {
     let mut log = Log::of("load");
     log.wait(60).completes(0);
-    let check = |now| log.board.checks(now).into_iter().find(|it| it.name == "clock").expect("a check").grade;
+    let check =
+        |now| log.board.checks(now).into_iter().find(|check| check.name == "clock").expect("a check").grade;
     assert_eq!(check(log.now()), Grade::Healthy);
     assert_eq!(check(Timestamp(1000)), Grade::Degraded);
 }
@@ -656,7 +664,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");
     let lines = why(&log.board, third, StepIx(0), log.now());
-    let said: Vec<&str> = lines.iter().map(|it| it.text.as_str()).collect();
+    let said: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(
         said,
         [
@@ -688,10 +696,10 @@ fn the_critical_path_is_the_longest_way_through_frames_and_needs() {
     log.step(4, completed(9000)).step(2, completed(9000)).wait(60).step(3, completed(9000));
     let graph = Graph::of(&log.board, log.view(), log.now());
     let named =
-        |steps: &[StepIx]| steps.iter().map(|it| log.view().step_id(*it)).collect::<Vec<_>>().join(" ");
+        |steps: &[StepIx]| steps.iter().map(|step| log.view().step_id(*step)).collect::<Vec<_>>().join(" ");
     assert_eq!(named(&graph.critical), "fetch m2 close");
     assert_eq!(graph.edges.len(), 4, "standing in a frame is no edge");
-    let notes: Vec<&str> = graph.nodes.iter().map(|it| it.note.as_str()).collect();
+    let notes: Vec<&str> = graph.nodes.iter().map(|node| node.note.as_str()).collect();
     assert_eq!(notes, ["2s", "2/2", "4s", "1m04s", "1s", ""]);
     assert_eq!((graph.nodes[2].copy_of, graph.nodes[3].copy_of), (Some(StepIx(2)), Some(StepIx(2))));
     assert_eq!((graph.nodes[0].copy_of, graph.nodes[1].is_frame), (None, true));
@@ -716,14 +724,14 @@ fn time_in_which_all_waits_is_a_stretch_of_its_own() {
     let timeline = Timeline::of(log.view(), log.now());
     let stretches = |longest: u64| -> Vec<String> {
         let stretches = timeline.stretches(Span::seconds(longest));
-        assert!(stretches.windows(2).all(|it| it[0].until == it[1].from), "{stretches:?}");
-        assert_eq!(stretches.first().map(|it| it.from), Some(timeline.from));
-        assert_eq!(stretches.last().map(|it| it.until), Some(timeline.until));
-        let words = |it: Option<Option<cuelight_projection::Spell>>| match it {
+        assert!(stretches.windows(2).all(|pair| pair[0].until == pair[1].from), "{stretches:?}");
+        assert_eq!(stretches.first().map(|stretch| stretch.from), Some(timeline.from));
+        assert_eq!(stretches.last().map(|stretch| stretch.until), Some(timeline.until));
+        let words = |spell: Option<Option<cuelight_projection::Spell>>| match spell {
             None => "busy",
-            Some(what) => what.map_or("idle", |it| it.word()),
+            Some(what) => what.map_or("idle", |what| what.word()),
         };
-        stretches.iter().map(|it| words(it.waits).to_owned()).collect()
+        stretches.iter().map(|stretch| words(stretch.waits).to_owned()).collect()
     };
     assert_eq!(stretches(60), ["busy", "gate"]);
     assert_eq!(stretches(3_600), ["busy"]);
@@ -750,10 +758,10 @@ fn a_history_leads_to_every_place_and_back() {
         let mut then = Board::default();
         log.events[..place].iter().for_each(|(seq, event)| then.apply(*seq, event));
         assert_eq!(board, then, "place {place}");
-        assert_eq!(history.moment(place).map_or(Seq(0), |it| it.seq), then.seq);
+        assert_eq!(history.moment(place).map_or(Seq(0), |moment| moment.seq), then.seq);
         assert_eq!(history.place_of(then.seq), place);
     }
-    let retries = |it: &cuelight_projection::Moment| it.notch == Some(Notch::Retry);
+    let retries = |moment: &cuelight_projection::Moment| moment.notch == Some(Notch::Retry);
     let first = history.next(0, true, retries).expect("a retry");
     let second = history.next(first, true, retries).expect("another");
     assert_eq!(history.next(second, false, retries), Some(first));
@@ -767,9 +775,9 @@ fn two_instants_of_a_run_differ_in_what_happened_between() {
     let (then, at) = (log.view().clone(), log.now());
     log.step(0, completed(9000)).starts(1, 1, Purpose::Step).wait(30);
     let diffs = run_diff((&then, at), (log.view(), log.now()));
-    let differ: Vec<&str> = diffs.iter().filter(|it| it.differs()).map(|it| it.id.as_str()).collect();
+    let differ: Vec<&str> = diffs.iter().filter(|diff| diff.differs()).map(|diff| diff.id.as_str()).collect();
     assert_eq!(differ, ["load", "next"]);
-    assert!(run_diff((&then, at), (&then, at)).iter().all(|it| !it.differs()));
+    assert!(run_diff((&then, at), (&then, at)).iter().all(|diff| !diff.differs()));
 }
 
 #[test]
@@ -785,7 +793,7 @@ fn a_computed_frame_is_counted_until_it_opens_and_its_copies_after() {
     assert_eq!(log.view().summary.counts.total(), 3);
     assert_eq!((log.view().find("y"), log.view().len()), (Some(StepIx(3)), 4));
     log.completes(2).step(3, StepEvent::Ready);
-    let each = log.view().step(StepIx(0)).and_then(|it| it.inside.clone()).expect("it holds two");
+    let each = log.view().step(StepIx(0)).and_then(|step| step.inside.clone()).expect("it holds two");
     assert_eq!((each.rested(), each.of(StepState::Ready)), (1, 1));
     log.starts(2, 2, Purpose::Step);
     assert_eq!(log.why(3), "y waits for a place in each (1 at once): x\n");
@@ -837,7 +845,7 @@ fn old_runs_shrink_by_themselves() {
         log.add(Fact::Run(RunId(id), ended));
     }
     assert!(log.board.run(RunId(36)).is_none() && log.board.run(RunId(37)).is_some());
-    let ids: Vec<u32> = log.board.summaries().map(|it| it.id.0).collect();
+    let ids: Vec<u32> = log.board.summaries().map(|summary| summary.id.0).collect();
     assert_eq!(ids, (1..=100).collect::<Vec<_>>());
 }
 
@@ -846,7 +854,7 @@ fn the_preview_holds_the_last_events_in_words() {
     let mut log = Log::of("fetch");
     log.completes(0);
     let lines: Vec<String> =
-        log.view().lines().map(|it| format!("{} {} {}", it.kind, it.subject, it.detail)).collect();
+        log.view().lines().map(|line| format!("{} {} {}", line.kind, line.subject, line.detail)).collect();
     assert_eq!(lines[0], "run.created settle by mira");
     assert_eq!(lines[4], "step.completed fetch confidence 0.90");
     for _ in 0..100 {
@@ -904,29 +912,30 @@ fn random_event(log: &mut Log, step: u32, next: &mut impl FnMut(u64) -> u64) {
 }
 
 fn recount(run: &RunView, seed: u64) {
-    let count = |counts: Counts| StepState::ALL.iter().map(|it| counts.of(*it)).collect::<Vec<_>>();
+    let count = |counts: Counts| StepState::ALL.iter().map(|state| counts.of(*state)).collect::<Vec<_>>();
     let scratch = |of: &dyn Fn(StepIx) -> bool| {
         let in_state = |state: StepState| {
             run.steps()
                 .filter(|(step, _, view)| view.inside.is_none() && view.state == state && of(*step))
                 .count()
         };
-        StepState::ALL.iter().map(|it| u32::try_from(in_state(*it)).expect("small")).collect::<Vec<_>>()
+        StepState::ALL.iter().map(|state| u32::try_from(in_state(*state)).expect("small")).collect::<Vec<_>>()
     };
     assert_eq!(count(run.summary.counts), scratch(&|_| true), "seed {seed}");
     for (frame, _, view) in run.steps() {
         if let Some(inside) = &view.inside {
             assert_eq!(
                 count(**inside),
-                scratch(&|it| run.frames_of(it).any(|it| it == frame)),
+                scratch(&|step| run.frames_of(step).any(|index| index == frame)),
                 "seed {seed}"
             );
         }
     }
     let retrying = run.steps().filter(|(_, _, view)| view.inside.is_none() && view.is_retrying()).count();
     assert_eq!(run.summary.retrying as usize, retrying, "seed {seed}");
-    let stuck =
-        |it: &cuelight_projection::StepView| matches!(it.undo(), cuelight_projection::UndoState::Stuck(_));
+    let stuck = |view: &cuelight_projection::StepView| {
+        matches!(view.undo(), cuelight_projection::UndoState::Stuck(_))
+    };
     assert_eq!(run.summary.stuck_undos as usize, run.steps().filter(|(_, _, view)| stuck(view)).count());
 }
 
@@ -953,7 +962,7 @@ impl Engine {
             self.log.board.apply(seq, &event);
             self.log.events.push((seq, event));
         }
-        answers.into_iter().for_each(|it| self.ask(it));
+        answers.into_iter().for_each(|answer| self.ask(answer));
     }
 
     /// Ends the oldest call that has not ended; says of which step it was.
@@ -988,7 +997,7 @@ fn what_an_engine_does_is_seen_as_it_is() {
         trace,
         request: None,
     })));
-    let doing = |it: &Engine, run| it.log.board.summary(RunId(run)).expect("known").doing();
+    let doing = |engine: &Engine, run| engine.log.board.summary(RunId(run)).expect("known").doing();
 
     assert_eq!(engine.end_call(Some(FailureMode::SystemNetwork)), "load");
     assert_eq!(doing(&engine, 1), "retrying");

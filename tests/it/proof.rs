@@ -25,8 +25,8 @@ struct Authenticator {
 }
 
 fn packed(parts: &[&[u8]]) -> Vec<u8> {
-    let len = |it: &[u8]| u32::try_from(it.len()).expect("short").to_be_bytes();
-    parts.iter().flat_map(|it| [&len(it)[..], it].concat()).collect()
+    let len = |part: &[u8]| u32::try_from(part.len()).expect("short").to_be_bytes();
+    parts.iter().flat_map(|part| [&len(part)[..], part].concat()).collect()
 }
 
 impl Authenticator {
@@ -56,7 +56,8 @@ impl Authenticator {
         let parts = packed(&[&self.blob(), namespace.as_bytes(), b"", b"sha512", &inner]);
         let whole = [b"SSHSIG", &[0, 0, 0, 1][..], &parts].concat();
         let lines: Vec<u8> = BASE64_STANDARD.encode(whole).bytes().collect();
-        let lines: Vec<&str> = lines.chunks(70).map(|it| std::str::from_utf8(it).expect("base64")).collect();
+        let lines: Vec<&str> =
+            lines.chunks(70).map(|chunk| std::str::from_utf8(chunk).expect("base64")).collect();
         format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
     }
 }
@@ -100,8 +101,11 @@ fn openssh_accepts_what_we_accept_of_a_security_key() {
 fn a_security_key_counts_only_when_it_was_touched_and_to_the_byte() {
     let key = Authenticator::new(1);
     let said = |flags| signing_key(&key.sign(DECISION, "ship it\n", flags), DECISION, "ship it\n");
-    assert!(said(TOUCHED).is_some_and(|it| it.to_string().ends_with(", touched")));
-    assert!(said(VERIFIED).is_some_and(|it| it.to_string().ends_with(", touched, user verified")));
+    assert!(said(TOUCHED).is_some_and(|signing_key| signing_key.to_string().ends_with(", touched")));
+    assert!(
+        said(VERIFIED)
+            .is_some_and(|signing_key| signing_key.to_string().ends_with(", touched, user verified"))
+    );
     for flags in [0, 0x04, 0x80] {
         assert_eq!(said(flags), None, "flags {flags}: nobody touched it");
     }
@@ -221,7 +225,7 @@ fn an_override_of_such_a_gate_is_signed_with_a_touch_too() {
     refused(&place.cue(&of_step), "only an open gate is answered with a key");
     skip(&signed).ok();
     assert_eq!(console.end().code, 0, "it has shipped");
-    assert!(place.events("r-1").iter().any(|it| it["type"] == "gate.overridden"));
+    assert!(place.events("r-1").iter().any(|event| event["type"] == "gate.overridden"));
 }
 
 #[test]
@@ -242,8 +246,8 @@ fn doctor_and_check_name_a_gate_that_nobody_can_touch_a_key_for() {
 
 fn ask_of(place: &Place) -> String {
     let gates = place.cue(&["gates", "--json"]).json();
-    let found = gates.as_array().and_then(|it| it.first()).or_else(|| gates["gates"].get(0));
-    found.and_then(|it| it["ask_hash"].as_str()).expect("an ask").to_owned()
+    let found = gates.as_array().and_then(|gates| gates.first()).or_else(|| gates["gates"].get(0));
+    found.and_then(|gate| gate["ask_hash"].as_str()).expect("an ask").to_owned()
 }
 
 /// A file of signers that root alone can write, beside the workspace, and a gate that wants a group at high risk.
@@ -312,9 +316,9 @@ fn a_signed_file_counts_and_its_standing_is_told() {
 fn people_events(place: &Place) -> Vec<String> {
     place.cue(&["audit", "export", "-o", "chain"]).ok();
     let records = place.text("chain");
-    let records = records.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok());
-    let payloads = records.filter_map(|it| it["payload"].as_str().map(str::to_owned));
-    payloads.filter(|it| it.starts_with(r#"{"People""#)).collect()
+    let records = records.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let payloads = records.filter_map(|record| record["payload"].as_str().map(str::to_owned));
+    payloads.filter(|payload| payload.starts_with(r#"{"People""#)).collect()
 }
 
 #[test]

@@ -35,7 +35,7 @@ struct Heard {
 
 impl Heard {
     fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+        self.fields.iter().find(|field| field.0 == name).map(|field| field.1.as_str())
     }
 }
 
@@ -65,8 +65,8 @@ impl Server {
         let _owner = thread::spawn(move || {
             for part in parts {
                 let Ok((mut stream, _)) = listener.accept() else { return };
-                if let Some(it) = Some(()).filter(|()| listens).and_then(|()| hear(&stream)) {
-                    drop(tell.try_send(it));
+                if let Some(heard) = Some(()).filter(|()| listens).and_then(|()| hear(&stream)) {
+                    drop(tell.try_send(heard));
                 }
                 part(&mut stream);
                 drop(stream.shutdown(Shutdown::Write));
@@ -79,7 +79,7 @@ impl Server {
 
     /// The same answers, as texts.
     fn says<S: Into<String>>(answers: impl IntoIterator<Item = S>) -> Self {
-        Self::play(answers.into_iter().map(|it| says(it)).collect())
+        Self::play(answers.into_iter().map(|answer| says(answer)).collect())
     }
 
     fn url(&self, path: &str) -> String {
@@ -113,7 +113,8 @@ fn hear(stream: &TcpStream) -> Option<Heard> {
             None => break,
         }
     }
-    let length = heard.field("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let length =
+        heard.field("content-length").and_then(|content_length| content_length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     heard.body = String::from_utf8(body).ok()?;
@@ -128,8 +129,8 @@ fn status(line: &str, more: &str) -> String {
     format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n{more}\r\n")
 }
 
-fn text(it: &str) -> Vec<TextPart> {
-    vec![TextPart::Text(it.to_owned())]
+fn text(text: &str) -> Vec<TextPart> {
+    vec![TextPart::Text(text.to_owned())]
 }
 
 fn get(url: &str) -> HttpCall {
@@ -362,7 +363,8 @@ fn a_body_goes_to_no_other_host_than_the_one_it_was_meant_for() {
     assert!(!refused.may_have_happened && !inner.was_asked());
     assert_eq!(desk.send(call()).outputs["body"], json!("1"));
     assert_eq!(desk.send(call()).outputs["body"], json!("2"));
-    let lines: Vec<(String, String)> = (0..5).map(|_| outer.heard()).map(|it| (it.line, it.body)).collect();
+    let lines: Vec<(String, String)> =
+        (0..5).map(|_| outer.heard()).map(|heard| (heard.line, heard.body)).collect();
     let line = |line: &str, body: &str| (format!("{line} HTTP/1.1"), body.to_owned());
     assert_eq!(
         lines[1..],
@@ -495,7 +497,7 @@ fn an_answer_that_is_larger_than_it_may_be_is_left() {
     let answer = desk.send(get(&server.url("/")));
     assert_eq!((answer.failure(), &answer.outputs["bytes"]), (None, &json!(5000)));
     let files = fs::read_dir(desk.dir.path().join("attempt")).expect("it is there");
-    let kept: u64 = files.map(|it| it.and_then(|it| it.metadata()).expect("a file").len()).sum();
+    let kept: u64 = files.map(|file| file.and_then(|entry| entry.metadata()).expect("a file").len()).sum();
     assert!(kept <= desk.limit && answer.output_bytes > 5000, "{kept} bytes are kept");
 }
 
@@ -526,8 +528,8 @@ fn a_large_answer_is_read_whole_and_held_by_nobody() {
     let child = command.spawn().expect("the program can be started");
     let peak = || {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("Linux tells it");
-        let line = status.lines().find(|it| it.starts_with("VmHWM:")).expect("it is among what is told");
-        line.split_whitespace().nth(1).and_then(|it| it.parse::<u64>().ok()).expect("a number")
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("it is among what is told");
+        line.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok()).expect("a number")
     };
     sent.recv().expect("it was asked");
     let before = peak();
@@ -649,7 +651,7 @@ impl Files for Alone {
 fn finds(steps: &str, expected: &[&str]) {
     let text = format!("name: w\nsecrets: [TOKEN]\nsteps:\n{steps}");
     let (_, findings) = cuelight_definition::read("w.yaml", &text, &Alone);
-    let told: Vec<String> = findings.iter().map(|it| it.text(false)).collect();
+    let told: Vec<String> = findings.iter().map(|finding| finding.text(false)).collect();
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for (told, part) in told.iter().zip(expected) {
         assert!(told.contains(part), "{told}");
@@ -711,7 +713,8 @@ fn a_run_waits_as_long_as_it_is_asked_to_and_sends_the_same_key() {
     let told = run(dir.path(), &dir.path().join("w.yaml"), &[], &[]);
     assert_eq!(told.state(), "completed", "{told:?}");
     assert_eq!(told.output("a", "body"), "done");
-    let ended = told.events.iter().find(|it| it["type"] == "attempt.ended").expect("the first attempt ends");
+    let ended =
+        told.events.iter().find(|event| event["type"] == "attempt.ended").expect("the first attempt ends");
     assert_eq!(ended["data"]["outcome"]["retry_after"], 1000, "{ended}");
     let (first, second) = (server.heard(), server.heard());
     let key = first.field("idempotency-key").expect("a key");
@@ -726,7 +729,7 @@ fn what_was_approved_is_what_is_sent() {
     let dir = workspace(&server, steps);
     let told = run(dir.path(), &dir.path().join("w.yaml"), &[], &["approve"]);
     assert_eq!(told.state(), "completed", "{told:?}");
-    let asked = told.events.iter().find(|it| it["type"] == "gate.asked").expect("it asks");
+    let asked = told.events.iter().find(|event| event["type"] == "gate.asked").expect("it asks");
     let shown = &asked["data"]["ask"]["will_run"][0]["launch"]["http"];
     assert_eq!((&shown["method"], &shown["body"]), (&json!("POST"), &json!("deploy")), "{asked}");
     assert_eq!(shown["url"][0]["text"], json!(server.url("/v1")));
@@ -784,7 +787,10 @@ fn a_host_that_another_step_names_has_to_be_allowed() {
     let dir = workspace(&server, steps);
     let told = run(dir.path(), &dir.path().join("w.yaml"), &[], &[]);
     assert_eq!(told.state(), "failed");
-    assert!(told.events.iter().any(|it| it.to_string().contains("comes from another step")), "{told:?}");
+    assert!(
+        told.events.iter().any(|event| event.to_string().contains("comes from another step")),
+        "{told:?}"
+    );
     assert!(!server.was_asked());
     let tool = steps.replace(
         "http: {url: \"${{ steps.a.outputs.url }}/x\"}",
@@ -792,6 +798,9 @@ fn a_host_that_another_step_names_has_to_be_allowed() {
     );
     let dir = workspace(&server, &tool);
     let told = run(dir.path(), &dir.path().join("w.yaml"), &[], &[]);
-    assert!(told.events.iter().any(|it| it.to_string().contains("comes from another step")), "{told:?}");
+    assert!(
+        told.events.iter().any(|event| event.to_string().contains("comes from another step")),
+        "{told:?}"
+    );
     assert!(!server.was_asked());
 }

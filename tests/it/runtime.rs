@@ -287,7 +287,9 @@ async fn a_deadline_wakes_the_engine_and_nothing_else_does() {
     let batch = room.is_appending().await;
     assert_eq!(batch.events[0].at.since(before), Span::seconds(7200));
     room.answer(Ok(())).await;
-    let done = |seen: &Seen| seen.board.summary(RunId(1)).is_some_and(|it| it.state == RunState::Completed);
+    let done = |seen: &Seen| {
+        seen.board.summary(RunId(1)).is_some_and(|summary| summary.state == RunState::Completed)
+    };
     room.seen.wait_for(done).await.expect("the loop lives");
 }
 
@@ -331,7 +333,7 @@ pub(crate) async fn engine_in(dir: &Path) -> Engine {
 
 pub(crate) async fn comes_to_rest<D: Desk>(desk: &D, run: RunId) -> Arc<Board> {
     let mut boards = desk.boards();
-    let rests = |seen: &Seen| seen.board.summary(run).is_some_and(|it| it.state.rests());
+    let rests = |seen: &Seen| seen.board.summary(run).is_some_and(|summary| summary.state.rests());
     let waited = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(rests)).await;
     Arc::clone(&waited.expect("it comes to rest").expect("the engine lives").board)
 }
@@ -351,12 +353,12 @@ async fn a_workflow_runs_and_all_it_left_can_be_read() {
     let word = InputText { name: "who".to_owned(), text: "you".to_owned() };
     let run = run_of(&desk, LaunchRequest { words: vec![word], ..launch_of(ECHO) }).await;
     let board = comes_to_rest(&desk, run).await;
-    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    assert_eq!(board.summary(run).map(|summary| summary.state), Some(RunState::Completed));
     let attempt = cuelight_base::AttemptId { run, step: StepIx(0), number: 1 };
     let output = desk.read(Want::Output { attempt, part: OutputPart::LastLines(1) }).await;
     let Page::Bytes { from: 0, bytes, total: 10, times } = output else { panic!("{output:?}") };
     assert_eq!(bytes, b"hello you\n");
-    let call = board.run(run).and_then(|it| it.step(StepIx(0))).expect("it ran").attempts()[0].clone();
+    let call = board.run(run).and_then(|run| run.step(StepIx(0))).expect("it ran").attempts()[0].clone();
     let came = times.at(0).expect("when it came was kept");
     assert!(call.started_at <= came && came <= call.ended_at.expect("it ended"), "{came} {call:?}");
     assert!(matches!(desk.read(Want::Plan(run)).await, Page::Plan(plan) if plan.name == "greet"));
@@ -402,9 +404,9 @@ async fn what_a_workflow_asks_for_is_told_before_it_is_started() {
     );
     let offer = ask(&offer.files[0], &[("who", "you")]).await;
     assert_eq!(offer.problems, Vec::<String>::new());
-    assert_eq!(offer.inputs.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["who"]);
+    assert_eq!(offer.inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["who"]);
     let offer = ask(&offer.files[0], &[("whom", "you")]).await;
-    assert!(offer.problems.iter().any(|it| it.contains("whom")), "{:?}", offer.problems);
+    assert!(offer.problems.iter().any(|problem| problem.contains("whom")), "{:?}", offer.problems);
     let offer = ask("missing.yaml", &[]).await;
     assert!(offer.problems[0].contains("could not read missing.yaml"), "{:?}", offer.problems);
     // What would be refused for want of a key is told as well, and no longer when the key is there.
@@ -412,7 +414,7 @@ async fn what_a_workflow_asks_for_is_told_before_it_is_started() {
     std::fs::write(folder.join("review.yaml"), asks).expect("a file");
     let offer = ask(".cuelight/workflows/review.yaml", &[]).await;
     let said = "step `review` asks claude-sonnet, and the secret ANTHROPIC_API_KEY is not set";
-    assert!(offer.problems.iter().any(|it| it.starts_with(said)), "{:?}", offer.problems);
+    assert!(offer.problems.iter().any(|problem| problem.starts_with(said)), "{:?}", offer.problems);
     std::fs::create_dir_all(dir.path().join(".cuelight/secrets")).expect("a folder");
     let key = dir.path().join(".cuelight/secrets/ANTHROPIC_API_KEY");
     std::fs::write(&key, "sk-test-of-the-form").expect("a secret");
@@ -430,7 +432,7 @@ async fn a_workflow_with_problems_is_reported_and_leaves_nothing() {
     let check = async |launch: LaunchRequest, part: &str| match desk.launch(launch).await {
         Reply::Invalid { report, findings } => {
             assert!(report.contains(part), "{report}");
-            assert!(findings.as_array().is_some_and(|it| !it.is_empty()));
+            assert!(findings.as_array().is_some_and(|findings| !findings.is_empty()));
         }
         other => panic!("{other:?}"),
     };
@@ -463,7 +465,7 @@ async fn what_was_in_flight_is_judged_by_the_next_engine() {
     engine.close().await;
     let engine = engine_in(dir.path()).await;
     let state =
-        |seen: &Seen, step| seen.board.run(run).and_then(|it| it.step(StepIx(step))).map(|it| it.state);
+        |seen: &Seen, step| seen.board.run(run).and_then(|run| run.step(StepIx(step))).map(|step| step.state);
     let judged = |seen: &Seen| {
         (state(seen, 0), state(seen, 1)) == (Some(StepState::InDoubt), Some(StepState::Completed))
     };
@@ -524,7 +526,7 @@ fn due_at(
             Err("there are none".to_owned())
         }
     }
-    let catch_up = catch_up.map_or(String::new(), |it| format!(", catch-up: {it}"));
+    let catch_up = catch_up.map_or(String::new(), |catch_up| format!(", catch-up: {catch_up}"));
     let text = format!(
         "name: nightly\non: {{schedule: [{{cron: '0 6 * * *', overlap: {overlap}{catch_up}}}]}}\nsteps:\n  - {{id: a, wait: 1h}}\n"
     );
@@ -553,10 +555,10 @@ fn due_at(
     }
     let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
     let due = due(&found, &board, (at(times.0), at(times.1)), at(times.2));
-    due.first().map(|it| match &it.what {
-        DueWhat::Start => it.at.to_string(),
-        DueWhat::Wait(runs) => format!("{} after {runs:?}", it.at),
-        DueWhat::Cancel(runs) => format!("{} cancels {runs:?}", it.at),
+    due.first().map(|due| match &due.what {
+        DueWhat::Start => due.at.to_string(),
+        DueWhat::Wait(runs) => format!("{} after {runs:?}", due.at),
+        DueWhat::Cancel(runs) => format!("{} cancels {runs:?}", due.at),
     })
 }
 
@@ -634,7 +636,7 @@ fn a_workflow_on_hold_is_not_started_and_nothing_of_it_is_made_up_for() {
     let began = at("2026-11-19T05:00:00Z");
     let is_due = |board: &Board, now: &str| {
         let due = due(&found, board, (began, at("2026-11-19T05:30:00Z")), at(now));
-        due.first().map(|it| it.at.to_string())
+        due.first().map(|due| due.at.to_string())
     };
     assert_eq!(is_due(&board, "2026-11-19T06:00:01Z").as_deref(), Some("2026-11-19T06:00:00.000Z"));
     let hold = Command::HoldSchedule { workflow: workflow.clone(), reason: "moving".to_owned(), by: by() };

@@ -32,7 +32,7 @@ struct Beside;
 
 impl Files for Beside {
     fn read(&self, path: &str) -> Result<String, String> {
-        fs::read_to_string(path).map_err(|it| it.to_string())
+        fs::read_to_string(path).map_err(|error| error.to_string())
     }
 }
 
@@ -51,16 +51,16 @@ fn plan(example: &str, inputs: &[(&str, &str)]) -> Plan {
 #[track_caller]
 fn check(example: &str, inputs: &[(&str, &str)], prepare: impl Fn(&Path)) {
     let plan = plan(example, inputs);
-    let computed = plan
-        .steps
-        .iter()
-        .any(|it| matches!(&it.work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. })));
+    let computed = plan.steps.iter().any(
+        |step| matches!(&step.work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. })),
+    );
     let nodes = plan.steps.len() + if computed { COPIES } else { 0 };
-    let can_fail =
-        |at: &usize| plan.steps.get(*at).is_none_or(|it| matches!(it.work, Work::Run { .. } | Work::Gate(_)));
+    let can_fail = |at: &usize| {
+        plan.steps.get(*at).is_none_or(|step| matches!(step.work, Work::Run { .. } | Work::Gate(_)))
+    };
     // Behind the last node nothing fails: all of it is undone by a person.
     for node in (0..nodes).filter(can_fail).chain([nodes]) {
-        let id = plan.steps.get(node).map_or_else(|| format!("node {node}"), |it| it.id.clone());
+        let id = plan.steps.get(node).map_or_else(|| format!("node {node}"), |step| step.id.clone());
         let once = play(&plan, node, false, &prepare);
         let twice = play(&plan, node, true, &prepare);
         assert!(
@@ -180,8 +180,9 @@ impl Saga {
     /// Returns the next effect. The failing node comes last, so that all beside it is done by then, whatever
     /// the order.
     fn next(&mut self) -> Option<Effect> {
-        let fails = |it: &Effect| matches!(it, Effect::Call { attempt, .. } if attempt.step == self.fails);
-        let first = self.queue.iter().position(|it| !fails(it)).unwrap_or(0);
+        let fails =
+            |effect: &Effect| matches!(effect, Effect::Call { attempt, .. } if attempt.step == self.fails);
+        let first = self.queue.iter().position(|effect| !fails(effect)).unwrap_or(0);
         self.queue.remove(first)
     }
 
@@ -222,17 +223,17 @@ impl Saga {
         let mut above = BTreeSet::from([step]);
         for (at, plan) in self.plan.steps.iter().enumerate() {
             let at = StepIx::from_index(at);
-            let inside = plan.frame.is_some_and(|it| above.contains(&it));
-            if inside || plan.needs.iter().any(|it| above.contains(it)) {
+            let inside = plan.frame.is_some_and(|frame| above.contains(&frame));
+            if inside || plan.needs.iter().any(|step| above.contains(step)) {
                 above.insert(at);
             }
         }
         let completed = |at: &StepIx| {
-            let did = |it: &Event| matches!(&it.fact, Fact::Step(_, step, StepEvent::Completed { .. }) if step == at);
+            let did = |event: &Event| matches!(&event.fact, Fact::Step(_, step, StepEvent::Completed { .. }) if step == at);
             self.journal.iter().any(did)
         };
         let undoable = |at: &StepIx| matches!(self.plan.steps[at.index()].undo, Undo::By(_));
-        for at in above.into_iter().filter(|it| *it != step && undoable(it) && completed(it)) {
+        for at in above.into_iter().filter(|value| *value != step && undoable(value) && completed(value)) {
             assert!(self.undone.contains(&at), "{step:?} is undone before {at:?}\n{}", self.told);
         }
     }
@@ -249,17 +250,17 @@ impl Saga {
                     let digest = Some(sha256("saga", &[&bytes]));
                     FileFact { path, digest, bytes: bytes.len() as u64, problem: None }
                 };
-                let hashes = patterns.into_iter().map(|it| (it, String::new())).collect();
+                let hashes = patterns.into_iter().map(|pattern| (pattern, String::new())).collect();
                 // What is executed is the same throughout.
-                let programs = programs.into_iter().map(|it| (it, Vec::new())).collect();
+                let programs = programs.into_iter().map(|program| (program, Vec::new())).collect();
                 let files = files.into_iter().map(look).collect();
                 let facts = Facts { files, hashes, programs, ..Facts::default() };
                 self.submit(Command::FactsFetched { run, step, facts });
             }
             // What is ended before it was called never was.
             Effect::End { step: Some(step), .. } => {
-                let goes_on = |it: &Effect| {
-                    !matches!(it, Effect::Call { attempt, purpose, .. }
+                let goes_on = |effect: &Effect| {
+                    !matches!(effect, Effect::Call { attempt, purpose, .. }
                         if attempt.step == step && *purpose != Purpose::Undo)
                 };
                 self.queue.retain(goes_on);
@@ -303,13 +304,13 @@ impl Saga {
     /// The process that did it dies before its end is written down; another takes up the log.
     fn crash(&mut self) {
         self.world = World::default();
-        self.journal.iter().for_each(|it| self.world.apply(it));
+        self.journal.iter().for_each(|event| self.world.apply(event));
         self.queue.clear();
         let before = self.journal.len();
         self.submit(Command::Recover { away: Span(0), found: Vec::new(), taken: None });
         let doubts: Vec<StepIx> = self.journal[before..]
             .iter()
-            .filter_map(|it| match &it.fact {
+            .filter_map(|event| match &event.fact {
                 Fact::Step(_, step, StepEvent::InDoubt { .. }) => Some(*step),
                 _ => None,
             })
@@ -327,7 +328,7 @@ impl Saga {
 
     fn decide(&mut self, gate: cuelight_base::GateId, ask: &Ask, hash: Digest) {
         self.decisions += 1;
-        let is_node = self.plan.steps.get(self.fails.index()).is_some_and(|it| it.id == ask.step);
+        let is_node = self.plan.steps.get(self.fails.index()).is_some_and(|step| step.id == ask.step);
         let decision = Decision {
             id: DecisionId(format!("d{}", self.decisions)),
             gate,
@@ -349,12 +350,12 @@ impl Saga {
         if launch.model.is_some() {
             return self.asks(attempt, launch, key);
         }
-        if launch.tool.as_ref().is_some_and(|it| it.built_in) {
+        if launch.tool.as_ref().is_some_and(|tool| tool.built_in) {
             let root = self.stage.path();
             let secrets = SecretStore::new(BTreeMap::new(), root);
             let host = Host::new(root.to_owned(), Vec::new(), secrets, Span(300));
             let answer = run_built_in(&host, launch, None, &CancellationToken::new());
-            return answer.failure().map_or(Ok(answer.outputs), |it| Err(it.message));
+            return answer.failure().map_or(Ok(answer.outputs), |failure| Err(failure.message));
         }
         let outputs = self.bin.path().join("outputs");
         fs::write(&outputs, "").expect("a file");
@@ -365,7 +366,7 @@ impl Saga {
         for (name, parts) in &launch.env {
             let text: String = parts
                 .iter()
-                .map(|it| match it {
+                .map(|part| match part {
                     TextPart::Text(text) | TextPart::Secret(text) => text.as_str(),
                 })
                 .collect();
@@ -409,7 +410,7 @@ impl Saga {
         drop(fs::remove_dir_all(&call.attempt_dir));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let answer = runtime.block_on(run_model(&host, launch, &call, &CancellationToken::new(), |_| {}));
-        answer.failure().map_or(Ok(answer.outputs), |it| Err(it.message))
+        answer.failure().map_or(Ok(answer.outputs), |failure| Err(failure.message))
     }
 
     /// Every file and link that is left, and the tags of a repository; not what says when it was made.
@@ -417,10 +418,11 @@ impl Saga {
         let mut left = BTreeMap::new();
         let mut open = vec![self.stage.path().to_owned()];
         while let Some(dir) = open.pop() {
-            for entry in fs::read_dir(&dir).expect("a directory").map(|it| it.expect("an entry").path()) {
+            for entry in fs::read_dir(&dir).expect("a directory").map(|entry| entry.expect("an entry").path())
+            {
                 let name = entry.strip_prefix(self.stage.path()).expect("below").display().to_string();
                 // What a step that fails once leaves for its next call.
-                let ends = |word: &str| entry.extension().is_some_and(|it| it == word);
+                let ends = |word: &str| entry.extension().is_some_and(|extension| extension == word);
                 if ends("tried") {
                     continue;
                 }
@@ -430,7 +432,7 @@ impl Saga {
                     open.push(entry);
                 } else if entry.is_dir() {
                     let tags = fs::read_dir(entry.join("refs/tags")).expect("a repository");
-                    let tags: Vec<_> = tags.map(|it| it.expect("an entry").file_name()).collect();
+                    let tags: Vec<_> = tags.map(|tag| tag.expect("an entry").file_name()).collect();
                     left.insert(name, format!("{tags:?}"));
                 } else {
                     let has_pages = ends("db") || ends("gz");

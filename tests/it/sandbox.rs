@@ -245,7 +245,7 @@ impl Around {
 
     /// A step for each way out.
     fn workflow(&self, place: &Place, sandbox: &str) -> String {
-        let json = |it: &str| serde_json::Value::from(it).to_string();
+        let json = |root: &str| serde_json::Value::from(root).to_string();
         let (root, out) = (place.path().canonicalize().expect("it is there"), self.out.path());
         let mut text = format!(
             "name: w\nmax-parallel: 8\nenv: {{ROOT: {}, VICTIM: '{}', PORT: '{}'}}\nsteps:\n",
@@ -295,7 +295,7 @@ fn by_perl(number: i64, arguments: &str, answer: &str) -> String {
 
 /// Says that a test tries nothing here; where `tests/all` has seen that all it needs is here, that is a failure.
 fn skipped(why: &str) {
-    let is_needed = env::var_os("CUELIGHT_TESTS_NEED_SANDBOX").is_some_and(|it| !it.is_empty());
+    let is_needed = env::var_os("CUELIGHT_TESTS_NEED_SANDBOX").is_some_and(|value| !value.is_empty());
     assert!(!is_needed, "this was to be tried here, and {why}");
     println!("skipped: {why}");
 }
@@ -308,7 +308,7 @@ fn tried(place: &Place, around: &Around, sandbox: &str) -> Vec<bool> {
     let show = place.show(&run);
     let steps = show["steps"].as_array().expect("steps");
     let led = |at: usize| {
-        let step = steps.iter().find(|it| it["id"] == format!("s{at}")).expect("its step");
+        let step = steps.iter().find(|step| step["id"] == format!("s{at}")).expect("its step");
         let state = text(&step["state"]);
         assert!(matches!(state.as_str(), "completed" | "failed"), "{}: {step:#}", WAYS[at].0);
         let why = text(&step["error"]["message"]);
@@ -320,7 +320,7 @@ fn tried(place: &Place, around: &Around, sandbox: &str) -> Vec<bool> {
 
 #[expect(clippy::disallowed_methods, reason = "it asks whether a program is here")]
 fn is_there(program: &str) -> bool {
-    Command::new(program).arg("-v").stdout(Stdio::null()).status().is_ok_and(|it| it.success())
+    Command::new(program).arg("-v").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 #[test]
@@ -360,8 +360,10 @@ fn probe() {
         }
         "guard" => {
             let dir = Path::new(&value("ROOT")).join(".cuelight/guard");
-            let sockets = fs::read_dir(dir).expect("listed").flatten().map(|it| it.path());
-            let socket = sockets.into_iter().find(|it| it.extension().is_some_and(|it| it == "sock"));
+            let sockets = fs::read_dir(dir).expect("listed").flatten().map(|entry| entry.path());
+            let socket = sockets
+                .into_iter()
+                .find(|socket| socket.extension().is_some_and(|extension| extension == "sock"));
             drop(UnixStream::connect(socket.expect("a guard")).expect("connected"));
         }
         "bind" => drop(TcpListener::bind("127.0.0.1:0").expect("bound")),
@@ -436,9 +438,9 @@ fn a_step_in_a_sandbox_does_its_work() {
     place.cue(&["approve", "g-1"]).ok();
     let code = console.end().code;
     for step in ["work", "threads", "tool", "dying", "approved", "script"] {
-        let it = place.step("r-1", step);
+        let value = place.step("r-1", step);
         let log = place.cue(&["logs", "r-1", step]).out;
-        assert_eq!(it["state"], "completed", "{it:#} {log}");
+        assert_eq!(value["state"], "completed", "{value:#} {log}");
     }
     assert_eq!(code, 0);
     let outputs = place.step("r-1", "work")["outputs"].clone();
@@ -509,8 +511,8 @@ fn what_a_step_says_to_the_loader_of_programs_is_obeyed_by_its_own_program_alone
         );
         let run = place.cue(&["run", "w.yaml", "--headless"]).run();
         for step in ["a", "b", "c"] {
-            let it = place.step(&run, step);
-            assert_eq!(it["state"], "completed", "{held}: {it:#}");
+            let step = place.step(&run, step);
+            assert_eq!(step["state"], "completed", "{held}: {step:#}");
         }
         let told = fs::read_dir(elsewhere.path()).expect("listed").count();
         assert_eq!(told, usize::from(held != "sandbox: strict"), "{held}: that of the program, where it may");
@@ -567,8 +569,11 @@ fn a_program_of_the_workspace_that_is_a_link_to_elsewhere_is_not_read_for_that()
         "name: w\nsteps:\n  - {id: s, sandbox: strict, working-directory: build, run: [./tool]}\n",
     );
     let run = place.cue(&["run", "w.yaml", "--headless"]).run();
-    let it = place.step(&run, "s");
-    assert!(it["state"] == "failed" && text(&it["error"]["message"]).contains("Permission denied"), "{it:#}");
+    let step = place.step(&run, "s");
+    assert!(
+        step["state"] == "failed" && text(&step["error"]["message"]).contains("Permission denied"),
+        "{step:#}"
+    );
 }
 
 #[test]

@@ -98,17 +98,20 @@ impl Sidecar {
     /// The same behind encryption.
     async fn encrypted(files: TlsFiles) -> Self {
         let dir = TempDir::new().expect("a directory");
-        Self::try_open(dir, |it| it.tls = Some(files)).await.expect("a port")
+        Self::try_open(dir, |setup| setup.tls = Some(files)).await.expect("a port")
     }
 
     /// Why it does not listen with these.
     async fn refused(files: TlsFiles) -> String {
         let dir = TempDir::new().expect("a directory");
-        Self::try_open(dir, |it| it.tls = Some(files)).await.map(|it| it.at).expect_err("refused")
+        Self::try_open(dir, |setup| setup.tls = Some(files))
+            .await
+            .map(|sidecar| sidecar.at)
+            .expect_err("refused")
     }
 
     async fn open(dir: TempDir, rates: Rates, open_status: bool) -> Self {
-        let change = |it: &mut HttpSetup| (it.rates, it.open_status) = (rates, open_status);
+        let change = |setup: &mut HttpSetup| (setup.rates, setup.open_status) = (rates, open_status);
         Self::try_open(dir, change).await.expect("a port")
     }
 
@@ -199,8 +202,11 @@ impl Sidecar {
 
     /// The token of an agent that may do all that an agent may.
     fn agent(&self, project: &str) -> String {
-        let all: Vec<_> =
-            Permission::ALL.iter().copied().filter(|it| *it != Permission::DecideGates).collect();
+        let all: Vec<_> = Permission::ALL
+            .iter()
+            .copied()
+            .filter(|permission| *permission != Permission::DecideGates)
+            .collect();
         self.sign(&self.claims("reviewer-1", project, &all))
     }
 
@@ -237,7 +243,7 @@ impl Sidecar {
         for (name, value) in fields {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        let body = body.map(|it| it.to_string()).unwrap_or_default();
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
         if !body.is_empty() {
             text.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
         }
@@ -263,12 +269,13 @@ impl Sidecar {
 fn said(heard: &str) -> Said {
     let (head, body) = heard.split_once("\r\n\r\n").unwrap_or((heard, ""));
     let mut lines = head.lines();
-    let status = lines.next().and_then(|it| it.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
     let fields: BTreeMap<String, String> = lines
-        .filter_map(|it| it.split_once(':'))
+        .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let is_chunked = fields.get("transfer-encoding").is_some_and(|it| it == "chunked");
+    let is_chunked =
+        fields.get("transfer-encoding").is_some_and(|transfer_encoding| transfer_encoding == "chunked");
     Said { status, fields, text: if is_chunked { whole(body) } else { body.to_owned() } }
 }
 

@@ -69,7 +69,7 @@ fn refused(said: &Said, part: &str) {
 }
 
 fn votes(place: &Place) -> Vec<Value> {
-    place.events("r-1").into_iter().filter(|it| it["type"] == "gate.voted").collect()
+    place.events("r-1").into_iter().filter(|event| event["type"] == "gate.voted").collect()
 }
 
 #[test]
@@ -111,10 +111,11 @@ fn a_second_person_signs_at_the_same_terminal_and_an_auditor_can_check_it_withou
     assert!(told.out.contains("2 signed, each by the key that it names"), "{exported:?} {told:?}");
     // Whoever tried with another key is on record, in the name of whoever sat here.
     let refused: Vec<Value> = place.events("r-1");
-    let refused =
-        refused.iter().filter(|it| it["type"] == "gate.refused" && it["data"]["by"]["name"] == "mira");
-    let why: Vec<String> = refused.map(|it| text(&it["data"]["why"])).collect();
-    assert!(why.iter().any(|it| it.contains("none of the keys that people.toml has of ann")), "{why:?}");
+    let refused = refused
+        .iter()
+        .filter(|value| value["type"] == "gate.refused" && value["data"]["by"]["name"] == "mira");
+    let why: Vec<String> = refused.map(|value| text(&value["data"]["why"])).collect();
+    assert!(why.iter().any(|text| text.contains("none of the keys that people.toml has of ann")), "{why:?}");
 }
 
 #[test]

@@ -67,9 +67,9 @@ fn a_snapshot_survives_a_kill_before_its_steps_start_and_while_they_run() {
     assert_eq!(engine.end().code, 0);
     assert_eq!(place.state("r-1"), "completed", "{}", place.show("r-1"));
     assert_eq!(place.text("ran"), "good\ngood\n");
-    let asked = place.events("r-1").iter().filter(|it| it["type"] == "gate.asked").count();
+    let asked = place.events("r-1").iter().filter(|event| event["type"] == "gate.asked").count();
     assert_eq!(asked, 1, "what changed in the workspace asks nobody again");
-    let is_end = |it: &&serde_json::Value| it["type"] == "attempt.ended" && it["step"] == "ship";
+    let is_end = |event: &&serde_json::Value| event["type"] == "attempt.ended" && event["step"] == "ship";
     let ended = place.events("r-1").iter().find(is_end).expect("it ended").to_string();
     assert!(ended.contains("made") && ended.contains("kept"), "artifacts come from the copy: {ended}");
     assert!(!place.file("made").exists(), "what a step writes stays in its copy");
@@ -90,7 +90,7 @@ fn captured_files_that_were_changed_are_captured_and_asked_anew() {
         }
     }
     place.cue(&["approve", "g-1"]).ok();
-    until("it asks anew", || place.gates().first().is_some_and(|it| it["epoch"] == 2));
+    until("it asks anew", || place.gates().first().is_some_and(|gate| gate["epoch"] == 2));
     assert!(!place.file("ran").exists());
     place.cue(&["approve", "g-1"]).ok();
     until("it has run", || place.state("r-1") == "completed");

@@ -50,9 +50,9 @@ impl Question {
     /// A field as whoever reads it has to read it.
     fn decoded(&self, name: &str) -> Option<String> {
         let text = self.field(name)?;
-        let packed = text.strip_prefix("=?base64?").and_then(|it| it.strip_suffix("?="));
-        let bytes = packed.map(|it| BASE64_STANDARD.decode(it).expect("Base64"));
-        Some(bytes.map_or_else(|| text.to_owned(), |it| String::from_utf8(it).expect("UTF-8")))
+        let packed = text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="));
+        let bytes = packed.map(|packed| BASE64_STANDARD.decode(packed).expect("Base64"));
+        Some(bytes.map_or_else(|| text.to_owned(), |bytes| String::from_utf8(bytes).expect("UTF-8")))
     }
 
     /// The first violation of the revision, if any.
@@ -307,20 +307,29 @@ fn what_becomes_of_a_call_without_shaken_hands_is_told_exactly() {
     let known: [(&str, Made, &str); 5] = [
         (
             "wants what we cannot do",
-            Box::new(move |it| error("400 Bad Request", it, &missing)),
+            Box::new(move |value| error("400 Bad Request", value, &missing)),
             "-32021): needs sampling",
         ),
-        ("knows no calls", Box::new(move |it| error("404 Not Found", it, &gone)), "-32601): no such method"),
+        (
+            "knows no calls",
+            Box::new(move |value| error("404 Not Found", value, &gone)),
+            "-32601): no such method",
+        ),
         ("is not there", Box::new(|_| bare("404 Not Found", "")), "answers 404 Not Found"),
         (
             "asks for more",
-            Box::new(move |it| http("application/json", "", &answer(it, &asks))),
+            Box::new(move |value| http("application/json", "", &answer(value, &asks))),
             "told more first",
         ),
-        ("fails", Box::new(move |it| http("application/json", "", &answer(it, &failed))), "the disk is full"),
+        (
+            "fails",
+            Box::new(move |value| http("application/json", "", &answer(value, &failed))),
+            "the disk is full",
+        ),
     ];
     for (name, made, part) in known {
-        let server = good(move |it| (it.method() == "tools/call").then(|| (made(it), false)));
+        let server =
+            good(move |question| (question.method() == "tools/call").then(|| (made(question), false)));
         let room = room(server.port, "place: here", "");
         let told = said(&ours(&room, &["run", "flow.yaml", "--json"]), 1, &[part]);
         assert!(!told.contains("in_doubt"), "{name}: it was answered: {told}");
@@ -336,7 +345,8 @@ fn what_becomes_of_a_call_without_shaken_hands_is_told_exactly() {
         ("who stands in between failed", Box::new(|_| bare("502 Bad Gateway", ""))),
     ];
     for (name, made) in unknown {
-        let server = good(move |it| (it.method() == "tools/call").then(|| (made(it), false)));
+        let server =
+            good(move |question| (question.method() == "tools/call").then(|| (made(question), false)));
         let room = room(server.port, "place: here", "");
         room.in_doubt_of(name, &flow("place: here", ""));
         assert_eq!(server.end().len(), 3, "{name}");
@@ -349,8 +359,8 @@ fn a_call_that_is_cancelled_is_left_and_the_server_learns_of_it() {
     let begun = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: still here\n\n";
     let is_called = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&is_called);
-    let server = good(move |it| {
-        let is_call = it.method() == "tools/call";
+    let server = good(move |question| {
+        let is_call = question.method() == "tools/call";
         seen.fetch_or(is_call, Ordering::SeqCst);
         is_call.then(|| (begun.to_owned(), true))
     });
@@ -378,11 +388,12 @@ fn an_input_that_header_fields_cannot_hold_is_not_sent() {
 
 #[test]
 fn a_tool_with_a_mark_that_may_not_be_is_left_out_and_the_others_are_taken_up() {
-    let server = good(|it| {
+    let server = good(|question| {
         let bad = json!({"name": "bad", "inputSchema": {"type": "object",
             "properties": {"a": {"type": "string", "x-mcp-header": "a b"}}}});
         let tools = json!({"resultType": "complete", "tools": [bad, says()]});
-        (it.method() == "tools/list").then(|| (http("application/json", "", &answer(it, &tools)), false))
+        (question.method() == "tools/list")
+            .then(|| (http("application/json", "", &answer(question, &tools)), false))
     });
     let room = Room::empty();
     let url = format!("http://127.0.0.1:{}/mcp", server.port);

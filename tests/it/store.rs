@@ -190,7 +190,7 @@ fn only_what_has_not_come_to_rest_is_folded_at_the_start() {
         .runs_index()
         .expect("an index")
         .iter()
-        .map(|it| (it.run.0, it.first.0, it.rested.map(|it| it.0)))
+        .map(|entry| (entry.run.0, entry.first.0, entry.rested.map(|rested| rested.0)))
         .collect();
     assert_eq!(index, [(1, 1, Some(5)), (2, 3, None)]);
 }
@@ -232,8 +232,8 @@ fn a_page_of_records_says_of_each_whether_it_holds() {
     let reader = Reader::open(&workspace).expect("a reader");
     let broken = |from: u64| -> Vec<u64> {
         let records = linked(&reader, Seq(from), 30).expect("records");
-        assert_eq!(records.first().map(|it| it.seq), Some(Seq(from)));
-        records.iter().filter(|it| !it.holds).map(|it| it.seq.0).collect()
+        assert_eq!(records.first().map(|record| record.seq), Some(Seq(from)));
+        records.iter().filter(|record| !record.holds).map(|record| record.seq.0).collect()
     };
     assert_eq!(broken(1), [0; 0]);
     assert_eq!(broken(40), [0; 0]);
@@ -256,7 +256,7 @@ fn events_are_read_while_they_are_verified_and_none_that_does_not_hold() {
                 Ok(())
             })
         });
-        let opened = opened.map(|_| ()).map_err(|it| it.to_string());
+        let opened = opened.map(|_| ()).map_err(|error| error.to_string());
         (opened, seen)
     };
     assert_eq!(read(), (Ok(()), (1..=1_500).collect()));
@@ -300,7 +300,7 @@ fn every_single_change_of_the_log_is_found() {
 
 /// Number of mutations to try.
 fn mutations() -> u64 {
-    std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(2000)
+    std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|value| value.parse().ok()).unwrap_or(2000)
 }
 
 fn change_of(dice: &mut Dice, seq: usize, other: usize) -> String {
@@ -386,7 +386,9 @@ fn what_is_no_database_of_ours_is_left_alone() {
     );
     check(
         &|path| {
-            Connection::open(path).and_then(|it| it.execute_batch("CREATE TABLE t (x)")).expect("a database");
+            Connection::open(path)
+                .and_then(|connection| connection.execute_batch("CREATE TABLE t (x)"))
+                .expect("a database");
         },
         "it is not a database of cuelight; move it out of the way",
     );
@@ -466,7 +468,10 @@ fn a_workspace_is_found_upwards() {
     fs::create_dir_all(&deep).expect("directories");
     let workspace = Workspace::create(&dir.path().join("a")).expect("a workspace");
     assert_eq!(Workspace::find(&deep), Some(workspace));
-    assert_ne!(Workspace::find(dir.path()).map(|it| it.root().to_owned()), Some(dir.path().to_owned()));
+    assert_ne!(
+        Workspace::find(dir.path()).map(|workspace| workspace.root().to_owned()),
+        Some(dir.path().to_owned())
+    );
 }
 
 #[test]
@@ -474,9 +479,10 @@ fn a_workspace_that_cannot_be_used_says_what_to_do() {
     let check = |make: &dyn Fn(&Path), said: &str| {
         let dir = tempfile::tempdir().expect("a directory");
         make(dir.path());
-        let refused = Workspace::create(dir.path()).map_err(|it| it.to_string());
-        let refused =
-            refused.and_then(|it| Owner::take(&it).map_err(|it| it.to_string())).expect_err("it is refused");
+        let refused = Workspace::create(dir.path()).map_err(|error| error.to_string());
+        let refused = refused
+            .and_then(|refused| Owner::take(&refused).map_err(|error| error.to_string()))
+            .expect_err("it is refused");
         assert!(refused.starts_with("could not ") && refused.contains(said), "{refused}");
     };
     let cuelight = |dir: &Path| dir.join(".cuelight");
@@ -517,7 +523,7 @@ fn damage_is_an_error_and_never_another_history() {
             bytes[at] ^= 1 << dice.below(8);
         }
         fs::write(workspace.db(), &bytes).expect("a damaged file");
-        let holds = Reader::open(&workspace).is_ok_and(|it| verify(&it, Seq(1)).is_ok());
+        let holds = Reader::open(&workspace).is_ok_and(|reader| verify(&reader, Seq(1)).is_ok());
         if holds && let Ok(found) = read(&workspace) {
             assert!(found == whole || bytes.is_empty(), "round {round}");
         }

@@ -16,7 +16,7 @@ use std::{
 /// The processes of which this tells that no step is known to have started them.
 fn told(text: &str) -> Vec<i32> {
     let named = text.split("no step is known to have started").nth(1).unwrap_or_default();
-    named.split("process ").skip(1).filter_map(|it| it.split(')').next()?.parse().ok()).collect()
+    named.split("process ").skip(1).filter_map(|part| part.split(')').next()?.parse().ok()).collect()
 }
 
 #[test]
@@ -46,12 +46,15 @@ fn what_hides_and_leaves_its_step_is_told_of_by_name_and_ended_when_no_step_runs
     );
     assert_eq!(place.step("r-1", "leaves")["state"], "completed");
     let living = with(&number);
-    assert!(strays.iter().all(|it| living.contains(it)), "one that may have started them runs: {strays:?}");
+    assert!(
+        strays.iter().all(|stray| living.contains(stray)),
+        "one that may have started them runs: {strays:?}"
+    );
     place.write("go", "");
     assert_eq!(console.end().code, 0);
-    let left = || with(&number).into_iter().filter(|it| strays.contains(it)).count();
+    let left = || with(&number).into_iter().filter(|value| strays.contains(value)).count();
     until("they are ended, and the guard leaves after them", || left() == 0 && place.guards().is_empty());
-    with(&number).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+    with(&number).into_iter().filter_map(Pid::from_raw).for_each(|value| tell(value, Signal::KILL));
 }
 
 /// Two ways to start the same, side by side and each without a parent at once: as it is, with the variables of its step, and saying
@@ -85,11 +88,12 @@ fn a_mark_of_no_call_of_this_guard_or_of_another_workspace_is_not_believed() {
         let strays = told(looks.last().expect("some"));
         let (honest_ones, liars) = (with(&honest), with(&liar));
         assert!(
-            !strays.is_empty() && strays.iter().all(|it| liars.contains(it)),
+            !strays.is_empty() && strays.iter().all(|stray| liars.contains(stray)),
             "{says}: {strays:?} of {liars:?}"
         );
         for look in &looks {
-            let wrong: Vec<i32> = told(look).into_iter().filter(|it| honest_ones.contains(it)).collect();
+            let wrong: Vec<i32> =
+                told(look).into_iter().filter(|number| honest_ones.contains(number)).collect();
             assert!(
                 wrong.is_empty(),
                 "what says the truth is the step's, though its parent is dead: {wrong:?}"
@@ -97,10 +101,10 @@ fn a_mark_of_no_call_of_this_guard_or_of_another_workspace_is_not_believed() {
         }
         place.write("go", "");
         assert_eq!(console.end().code, 0);
-        let left = || with(&liar).into_iter().filter(|it| strays.contains(it)).count();
+        let left = || with(&liar).into_iter().filter(|value| strays.contains(value)).count();
         until("they are ended", || left() == 0 && place.guards().is_empty());
         for one in [&honest, &liar] {
-            with(one).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+            with(one).into_iter().filter_map(Pid::from_raw).for_each(|value| tell(value, Signal::KILL));
         }
     }
 }

@@ -77,7 +77,7 @@ fn is_fine(terms: &str) -> bool {
         all.push(&words[from_all..]);
         return all.into_iter().all(is_fine);
     }
-    match words.strip_prefix('(').and_then(|it| it.strip_suffix(')')) {
+    match words.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
         Some(inner) => is_fine(inner),
         None => TERMS.contains(&words.trim()),
     }
@@ -129,11 +129,12 @@ fn parts() -> BTreeSet<String> {
 fn sums() -> BTreeMap<String, String> {
     let lock = fs::read_to_string(format!("{}/Cargo.lock", env!("CARGO_MANIFEST_DIR"))).expect("Cargo.lock");
     let lock: toml::Table = lock.parse().expect("Cargo.lock is TOML");
-    let text = |it: &toml::Value, key: &str| it.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let text =
+        |package: &toml::Value, key: &str| package.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     let packages = lock["package"].as_array().expect("packages");
-    let sum = |it: &toml::Value| {
-        let name = format!("{} v{}", text(it, "name")?, text(it, "version")?);
-        Some((name, text(it, "checksum")?))
+    let sum = |package: &toml::Value| {
+        let name = format!("{} v{}", text(package, "name")?, text(package, "version")?);
+        Some((name, text(package, "checksum")?))
     };
     packages.iter().filter_map(sum).collect()
 }
@@ -144,8 +145,8 @@ fn the_list_of_parts_names_each_with_its_sum_and_its_terms() {
     let (parts, sums) = (parts(), sums());
     let components: Vec<Value> = metadata()
         .iter()
-        .filter_map(|it| {
-            let (name, version) = (it["name"].as_str()?, it["version"].as_str()?);
+        .filter_map(|metadata| {
+            let (name, version) = (metadata["name"].as_str()?, metadata["version"].as_str()?);
             let part = format!("{name} v{version}");
             if is_ours(name) || !parts.contains(&part) {
                 return None;
@@ -157,7 +158,7 @@ fn the_list_of_parts_names_each_with_its_sum_and_its_terms() {
                 "name": name,
                 "version": version,
                 "hashes": [{ "alg": "SHA-256", "content": sum }],
-                "licenses": [{ "expression": it["license"].as_str()?.replace('/', " OR ") }],
+                "licenses": [{ "expression": metadata["license"].as_str()?.replace('/', " OR ") }],
                 "purl": format!("pkg:cargo/{name}@{version}"),
             }))
         })
@@ -210,11 +211,11 @@ fn every_package_is_locked_known_and_free() {
 fn locked(file: &str, package: &str) -> BTreeSet<String> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = fs::read_to_string(path).expect("a lock file");
-    let entry = text.split("[[package]]").find(|it| it.contains(&format!("name = \"{package}\"\n")));
-    let needs = entry.and_then(|it| it.split_once("dependencies = [")).map_or("", |(_, needs)| needs);
+    let entry = text.split("[[package]]").find(|part| part.contains(&format!("name = \"{package}\"\n")));
+    let needs = entry.and_then(|entry| entry.split_once("dependencies = [")).map_or("", |(_, needs)| needs);
     needs
         .lines()
-        .filter_map(|it| it.trim().strip_prefix('"')?.split(['"', ' ']).next().map(str::to_owned))
+        .filter_map(|line| line.trim().strip_prefix('"')?.split(['"', ' ']).next().map(str::to_owned))
         .collect()
 }
 

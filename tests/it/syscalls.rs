@@ -50,7 +50,7 @@ fn points(calls: &str, mut drill: Drill) -> Option<Vec<Point>> {
         .iter()
         .flat_map(|(call, count)| (1..=*count).map(|nth| Point { call: call.clone(), nth }))
         .collect();
-    let asked = std::env::var("CUELIGHT_POINTS").ok().and_then(|it| it.parse().ok());
+    let asked = std::env::var("CUELIGHT_POINTS").ok().and_then(|value| value.parse().ok());
     let wanted = asked.unwrap_or(POINTS).min(all.len());
     let chosen: BTreeSet<usize> = (0..wanted).map(|i| i * all.len() / wanted).collect();
     println!("{} of {} points: {most:?}", chosen.len(), all.len());
@@ -64,14 +64,14 @@ fn most_of_a_thread(calls: &str, trace: &str) -> BTreeMap<String, usize> {
         let Some((thread, rest)) = line.split_once(' ') else { continue };
         let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
         // Else it is the second half of a call that was told in two.
-        if calls.split(',').any(|it| it == call) {
+        if calls.split(',').any(|other| other == call) {
             *of_threads.entry((call, thread)).or_default() += 1;
         }
     }
     let mut most: BTreeMap<String, usize> = BTreeMap::new();
     for ((call, _), count) in of_threads {
-        let it = most.entry(call.to_owned()).or_default();
-        *it = count.max(*it);
+        let number = most.entry(call.to_owned()).or_default();
+        *number = count.max(*number);
     }
     most
 }
@@ -79,7 +79,7 @@ fn most_of_a_thread(calls: &str, trace: &str) -> BTreeMap<String, usize> {
 #[expect(clippy::disallowed_methods, reason = "another program is asked for")]
 pub(crate) fn may_trace() -> bool {
     let said = Command::new(STRACE[0]).args(&STRACE[1..]).args(["-o", "/dev/null", "true"]).output();
-    said.is_ok_and(|it| it.status.success())
+    said.is_ok_and(|output| output.status.success())
 }
 
 /// Starts a run to which something happens at a point, and gives the code with which its engine ended.

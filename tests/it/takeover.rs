@@ -40,7 +40,7 @@ fn an_engine_that_hung_and_wakes_up_writes_nothing_and_leaves() {
     assert!(left.err.contains("another cuelight has taken over this workspace"), "{left:?}");
     assert_eq!(place.cue(&["events", "r-1", "--json"]).ok().out, before, "it has written nothing");
     let since = place.text(".cuelight/checkpoints");
-    let sizes: Vec<u64> = since.lines().filter_map(|it| it.parse().ok()).collect();
+    let sizes: Vec<u64> = since.lines().filter_map(|line| line.parse().ok()).collect();
     assert!(since.starts_with(&heads) && sizes.is_sorted(), "nor signed: {since}");
     assert_ne!(place.owner(), Some(pid));
     // Its end takes nothing away from the other one.

@@ -63,7 +63,7 @@ impl Sat {
 
     #[track_caller]
     fn sees(&self, part: &str) {
-        self.until(part, |it| it.shows(part));
+        self.until(part, |sat| sat.shows(part));
     }
 
     /// Looks until it is so; else tells what stands on the screen.
@@ -79,8 +79,8 @@ impl Sat {
 
     /// Two seconds in which nothing is written.
     fn falls_silent(&self) {
-        self.until("it is silent", |it| {
-            it.written.lock().expect("the reader lives").1.elapsed() > Duration::from_secs(2)
+        self.until("it is silent", |sat| {
+            sat.written.lock().expect("the reader lives").1.elapsed() > Duration::from_secs(2)
         });
     }
 
@@ -108,7 +108,8 @@ impl Sat {
             while !text.is_char_boundary(end) {
                 end -= 1;
             }
-            let are_sent = restores.iter().all(|it| text.get(end..).is_some_and(|end| end.contains(it)));
+            let are_sent =
+                restores.iter().all(|restore| text.get(end..).is_some_and(|end| end.contains(restore)));
             let screen = self.screen();
             let screen = screen.screen();
             let is_as_before = !screen.alternate_screen()
@@ -129,11 +130,11 @@ fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
     sat.sees("THIS VIEW");
     sat.terminal.resize(pty_process::Size::new(30, 100)).expect("a size");
     // A key that comes in one moment with a new size may be heard with the next key (crossterm's reader, edge-triggered).
-    sat.until("the new width is used", |it| {
-        it.screen().screen().contents().lines().any(|it| it.chars().count() > 80)
+    sat.until("the new width is used", |sat| {
+        sat.screen().screen().contents().lines().any(|line| line.chars().count() > 80)
     });
     sat.press("\x1b");
-    sat.until("the help is gone", |it| !it.shows("THIS VIEW"));
+    sat.until("the help is gone", |sat| !sat.shows("THIS VIEW"));
     sat.falls_silent();
     sat.press("ZZ");
     sat.gives_back();
@@ -143,7 +144,9 @@ fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
 #[test]
 fn an_agent_that_registers_over_http_is_seen_at_the_console_at_once_and_so_is_that_it_has_left() {
     let place = Place::new();
-    let at = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let at = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
     let (terminal, child) = console(&place, &["--listen", &at.to_string()]);
     terminal.resize(pty_process::Size::new(48, 160)).expect("a size");
     let sat = Sat::down((terminal, child));
@@ -168,7 +171,7 @@ fn an_agent_that_registers_over_http_is_seen_at_the_console_at_once_and_so_is_th
     sat.sees("agents  0 described, 2 registered, 0 at work");
     sat.sees("coder-2");
     one(&["DELETE", "/api/agents/coder-1"]);
-    sat.until("it has left", |it| it.shows("1 registered") && !it.shows("coder-1"));
+    sat.until("it has left", |sat| sat.shows("1 registered") && !sat.shows("coder-1"));
     sat.press("ZZ");
     sat.gives_back();
 }
@@ -190,8 +193,8 @@ fn no_color_keeps_what_is_bold_and_reversed() {
     sat.sees("1 Runs");
     let bytes = sat.bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let sgr = text.split("\x1b[").skip(1).filter_map(|it| it.split_once('m')).map(|(codes, _)| codes);
-    let sgr: Vec<&str> = sgr.filter(|it| it.chars().all(|c| c.is_ascii_digit() || c == ';')).collect();
+    let sgr = text.split("\x1b[").skip(1).filter_map(|part| part.split_once('m')).map(|(codes, _)| codes);
+    let sgr: Vec<&str> = sgr.filter(|codes| codes.chars().all(|c| c.is_ascii_digit() || c == ';')).collect();
     assert!(sgr.contains(&"7"), "something is reversed: {sgr:?}");
     let colours = |codes: &&&str| codes.starts_with("38;") || codes.starts_with("48;");
     assert_eq!(sgr.iter().find(colours), None, "{sgr:?}");
@@ -218,18 +221,18 @@ fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
     sat.sees("was started again");
     let bytes = sat.bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let begins: Vec<usize> = text.match_indices("\x1b[?1049h").map(|it| it.0).collect();
+    let begins: Vec<usize> = text.match_indices("\x1b[?1049h").map(|entry| entry.0).collect();
     let told = text.find("the engine is not at home").expect("it is told");
     let restored = text.find("\x1b[?1049l").expect("the terminal is given back");
     assert!(begins.len() == 2 && restored < told && told < begins[1], "{begins:?} {restored} {told}");
     until("it is written down", || {
         let files = std::fs::read_dir(place.path()).expect("the directory").flatten();
-        files.map(|it| it.path()).any(|it| {
-            std::fs::read_to_string(it).is_ok_and(|text| text.contains("the engine is not at home"))
+        files.map(|file| file.path()).any(|path| {
+            std::fs::read_to_string(path).is_ok_and(|text| text.contains("the engine is not at home"))
         })
     });
     sat.press("\x1b");
-    sat.until("the note is closed", |it| !it.shows("was started again"));
+    sat.until("the note is closed", |sat| !sat.shows("was started again"));
     sat.press("ZZ");
     sat.gives_back();
 }
@@ -289,7 +292,7 @@ fn the_other_side() {
         people: Vec::new(),
     };
     let save = |name: &str, content: &str| {
-        std::fs::write(name, content).map_err(|it| it.to_string()).map(|()| name.to_owned())
+        std::fs::write(name, content).map_err(|error| error.to_string()).map(|()| name.to_owned())
     };
     let options = ConsoleOptions {
         silent: false,
@@ -326,12 +329,12 @@ fn what_runs_turns_its_sign_and_where_nothing_may_move_it_stands() {
         place.write("runs.yaml", RUNS);
         let sat = Sat::down(console(&place, &["run", "runs.yaml"]));
         sat.sees("► long");
-        let turned = |it: &Sat| String::from_utf8_lossy(&it.bytes()).contains('▻');
+        let turned = |sat: &Sat| String::from_utf8_lossy(&sat.bytes()).contains('▻');
         if turns {
             sat.until("the sign turns", turned);
         } else {
             let later = ["ev 2.", "ev 3.", "ev 4.", "STALE"];
-            sat.until("some seconds have passed", |it| later.iter().any(|age| it.shows(age)));
+            sat.until("some seconds have passed", |sat| later.iter().any(|age| sat.shows(age)));
             assert!(!turned(&sat), "nothing may move by itself");
         }
         sat.press("ZZ");
@@ -353,20 +356,20 @@ fn a_broken_keymap_is_told_with_its_line_and_the_built_in_keys_go_on() {
     let sat = Sat::down(console(&place, &[]));
     sat.sees("your own keys have mistakes");
     // The note is as wide as it can be, so the words may stand in two rows of it.
-    let words = |it: &Sat| {
-        let shown = it.screen().screen().contents().replace('│', " ");
+    let words = |sat: &Sat| {
+        let shown = sat.screen().screen().contents().replace('│', " ");
         shown.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    sat.until("the line is told", |it| {
-        let told = words(it);
+    sat.until("the line is told", |sat| {
+        let told = words(sat);
         told.contains("the key table: line") && told.contains("3: `nowhere` is no command")
     });
     sat.press("\x1b");
-    sat.until("the note is closed", |it| !it.shows("have mistakes"));
+    sat.until("the note is closed", |sat| !sat.shows("have mistakes"));
     sat.press("?");
     sat.sees("THIS VIEW");
     sat.press("\x1b");
-    sat.until("the help is gone", |it| !it.shows("THIS VIEW"));
+    sat.until("the help is gone", |sat| !sat.shows("THIS VIEW"));
     sat.press("ZZ");
     sat.gives_back();
 }

@@ -128,7 +128,7 @@ fn a_token_of_rsa_is_good_by_the_algorithm_of_its_key_and_by_no_other() {
     assert_eq!(proof.maker.as_deref(), Some("uid:1000"), "whoever owns the workspace can have added the key");
     assert!(ring().renewed(&bearer, now(), "x".to_owned()).is_err(), "it was made elsewhere");
     let (signed, signature) = good.rsplit_once('.').expect("three parts");
-    let head = |it: &str| format!("{}.{}", part(it), part(claims_of_rsa().to_string()));
+    let head = |header: &str| format!("{}.{}", part(header), part(claims_of_rsa().to_string()));
     // The public key is known to all: it is no secret that anything is signed with.
     let as_secret = |key: &[u8], header: &str| {
         use hmac::{KeyInit as _, Mac as _};
@@ -180,8 +180,8 @@ fn a_public_key_of_rsa_is_taken_in_as_people_have_it_and_a_weak_or_private_one_i
     let (_, key) = rsa();
     let (n, e) = (part(&key.n), part(&key.e));
     let jwk = json!({"kty": "RSA", "n": n, "e": e, "alg": "RS256", "use": "sig", "kid": "x"}).to_string();
-    assert!(rsa_key(&jwk).is_ok_and(|it| it == key));
-    assert!(rsa_key(&ssh_rsa(&key.n, &key.e)).is_ok_and(|it| it == key));
+    assert!(rsa_key(&jwk).is_ok_and(|rsa_key| rsa_key == key));
+    assert!(rsa_key(&ssh_rsa(&key.n, &key.e)).is_ok_and(|rsa_key| rsa_key == key));
     let small = part(&key.n[..128]);
     for (text, why) in [
         (json!({"kty": "RSA", "n": small, "e": e}).to_string(), "bits"),
@@ -204,12 +204,15 @@ fn a_public_key_of_rsa_is_taken_in_as_people_have_it_and_a_weak_or_private_one_i
     drop(Workspace::create(place.path()).expect("a workspace"));
     place.cue(&["token", "keys", "add", &jwk, "--kid", "sso-ci", "--issuer", "https://rsa.example.org"]).ok();
     let listed = place.cue(&["token", "keys", "list", "--json"]).ok().json();
-    let found = listed["keys"].as_array().is_some_and(|it| it.iter().any(|it| it["algorithm"] == "RS256"));
+    let found =
+        listed["keys"].as_array().is_some_and(|keys| keys.iter().any(|key| key["algorithm"] == "RS256"));
     assert!(found, "{listed}");
     let keys =
         TokenKeys::of(&Workspace::find(place.path()).expect("a workspace")).expect("read").expect("keys");
     assert!(
-        keys.keys.iter().any(|it| it.kid == "sso-ci" && it.kind == KeyKind::Rsa(key.clone())),
+        keys.keys
+            .iter()
+            .any(|token_key| token_key.kid == "sso-ci" && token_key.kind == KeyKind::Rsa(key.clone())),
         "{keys:?}"
     );
     let refused = place.cue(&["token", "keys", "add", &ssh_rsa(&key.n[..128], &key.e), "--kid", "weak"]);
@@ -273,7 +276,10 @@ fn check(token: &str) -> Result<Bearer, TokenTrouble> {
 #[test]
 fn an_agent_is_who_its_token_says_and_speaks_for_nobody() {
     let bearer = check(&signed(&claims())).expect("it is good");
-    assert_eq!((bearer.project(), bearer.agent_type.as_ref().map(|it| it.as_str())), ("shop", Some("qa")));
+    assert_eq!(
+        (bearer.project(), bearer.agent_type.as_ref().map(|agent_type| agent_type.as_str())),
+        ("shop", Some("qa"))
+    );
     assert!(bearer.may(Permission::ReadGates) && !bearer.may(Permission::DecideGates));
     let Proof::Token(proof) = &bearer.actor.proof else { panic!("{bearer:?}") };
     assert_eq!((&proof.person, &proof.project, bearer.actor.channel), (&None, &None, Channel::Http));
@@ -468,7 +474,7 @@ fn keys_follow_one_another_and_the_old_one_counts_for_a_day() {
     let second = change(now(), 2, false).expect("a key");
     assert_ne!(first, second);
     let keys = || TokenKeys::of(&workspace).expect("readable").expect("some");
-    assert_eq!(keys().signing().map(|it| it.kid.clone()), Some(second.clone()));
+    assert_eq!(keys().signing().map(|signing| signing.kid.clone()), Some(second.clone()));
     let token = {
         let keys = keys();
         let text = with(json!({"iss": keys.audience, "aud": keys.audience, "exp": NOW + 86_400}));
@@ -550,7 +556,7 @@ fn a_token_that_was_shown_before_is_refused_as_soon_as_one_that_never_was() {
     for (what, token, is_good, change) in changes {
         let (mut ring, mut all, checked) = (ring(), Revoked::default(), CheckedTokens::default());
         let shown = |ring: &KeyRing, at, all: &Revoked| {
-            checked.check(ring, token, at, all).map(|it| Bearer::clone(&it))
+            checked.check(ring, token, at, all).map(|bearer| Bearer::clone(&bearer))
         };
         assert_eq!(shown(&ring, now(), &all), ring.check(token, now(), &all), "{what}");
         let at = change(&mut ring, &mut all);
@@ -579,7 +585,7 @@ fn a_token_that_was_shown_before_ends_with_the_key_that_another_one_has_replaced
     ] {
         let told = checked.check(&ring, token, now() + after, &none);
         assert_eq!(told.is_ok(), is_good, "{told:?}");
-        assert_eq!(told.map(|it| Bearer::clone(&it)), ring.check(token, now() + after, &none));
+        assert_eq!(told.map(|bearer| Bearer::clone(&bearer)), ring.check(token, now() + after, &none));
     }
 }
 
@@ -669,7 +675,8 @@ const TWO: &str = "name: ship\nsteps:\n  - {id: go, gate: {prompt: \"Ship it?\",
 
 async fn decide(desk: &LocalDesk, by: &Actor, verdict: Verdict) -> Reply {
     let mut boards = desk.boards();
-    let seen = boards.wait_for(|it| it.board.gate(GateId(1)).is_some()).await.expect("a gate").clone();
+    let seen =
+        boards.wait_for(|boards| boards.board.gate(GateId(1)).is_some()).await.expect("a gate").clone();
     let view = seen.board.gate(GateId(1)).expect("a gate").clone();
     let decision = Decision {
         id: Entropy.decision_id(),
@@ -717,10 +724,10 @@ async fn two_people_are_two_by_uid_and_token_and_one_is_one_by_both() {
     drop(decide(&desk, &ann_by_token, Verdict::Approve).await);
     assert!(not_allowed(&decide(&desk, &ann_by_token, Verdict::Reject).await), "she has answered");
     let board = desk.boards().borrow().board.clone();
-    assert_eq!(board.gate(GateId(1)).map(|it| it.votes.len()), Some(1));
+    assert_eq!(board.gate(GateId(1)).map(|gate| gate.votes.len()), Some(1));
     assert!(matches!(decide(&desk, &bob, Verdict::Approve).await, Reply::Recorded(_)));
     let board = comes_to_rest(&desk, run).await;
-    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    assert_eq!(board.summary(run).map(|summary| summary.state), Some(RunState::Completed));
     let votes = &board.gate(GateId(1)).expect("a gate").votes;
     let Proof::Token(proof) = &votes[1].vote.by.proof else { panic!("{votes:?}") };
     assert_eq!(
@@ -790,7 +797,7 @@ fn tokens_and_keys_are_made_at_the_command_line_and_no_secret_is_printed() {
         place.cue(&["token", "keys"]).ok(),
         made,
     ];
-    assert!(all.iter().all(|it| !it.out.contains(&secret) && !it.err.contains(&secret)), "{all:?}");
+    assert!(all.iter().all(|said| !said.out.contains(&secret) && !said.err.contains(&secret)), "{all:?}");
     let made = all[5].out.trim().to_owned();
     let many = place.cue(&["token", "keys", "new"]);
     assert!(many.code != 0 && many.err.contains("4 keys are good already"), "{many:?}");
@@ -828,7 +835,7 @@ fn a_person_makes_a_token_with_a_key_of_their_own() {
         .args(["-q", "-t", "ed25519", "-N", "", "-C", "c", "-f", "token"])
         .current_dir(place.path())
         .status();
-    if !made.is_ok_and(|it| it.success()) {
+    if !made.is_ok_and(|status| status.success()) {
         println!("skipped: could not find ssh-keygen; install it (apt-get install openssh-client)");
         return;
     }

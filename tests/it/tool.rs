@@ -87,7 +87,7 @@ impl Desk {
                 total = progress.total;
                 if let Some(word) = &self.cancel_after {
                     heard.extend_from_slice(progress.bytes);
-                    if heard.windows(word.len()).any(|it| it == word) {
+                    if heard.windows(word.len()).any(|window| window == word) {
                         self.cancel.cancel();
                     }
                 }
@@ -141,8 +141,8 @@ fn with_env(launch: Launch, name: &str, parts: Vec<TextPart>) -> Launch {
     Launch { env, ..launch }
 }
 
-fn text(it: &str) -> Vec<TextPart> {
-    vec![TextPart::Text(it.to_owned())]
+fn text(text: &str) -> Vec<TextPart> {
+    vec![TextPart::Text(text.to_owned())]
 }
 
 fn hash(bytes: &[u8]) -> Digest {
@@ -346,11 +346,11 @@ fn endless_output_is_cut_and_ended_by_its_time_limit() {
     assert_eq!(seen.answer.ended, Ended::TimedOut { after: Span(300) });
     let sizes = fs::read_dir(desk.attempt_dir()).expect("there").map(|entry| {
         let entry = entry.expect("there");
-        let is_index = entry.file_name().to_str().is_some_and(|it| it.starts_with("times"));
+        let is_index = entry.file_name().to_str().is_some_and(|text| text.starts_with("times"));
         (is_index, entry.metadata().expect("there").len())
     });
-    let (index, output): (Vec<_>, Vec<_>) = sizes.partition(|it| it.0);
-    let [index, kept] = [index, output].map(|it| it.iter().map(|it| it.1).sum::<u64>());
+    let (index, output): (Vec<_>, Vec<_>) = sizes.partition(|size| size.0);
+    let [index, kept] = [index, output].map(|index| index.iter().map(|entry| entry.1).sum::<u64>());
     assert!(index <= 4096, "an index of {index} bytes");
     assert!(kept <= 4096 && seen.answer.output_bytes > 4096, "{kept} of {}", seen.answer.output_bytes);
     let failure = seen.answer.failure().expect("a failure");
@@ -365,7 +365,7 @@ fn a_cancelled_step_takes_its_grandchildren_along() {
                   echo $$ > leader; echo ready; while true; do sleep 600; done";
     let seen = desk.bash(script);
     assert_eq!(seen.answer.ended, Ended::Cancelled);
-    assert_eq!(seen.answer.failure().map(|it| it.mode), Some(FailureMode::UserCancelled));
+    assert_eq!(seen.answer.failure().map(|failure| failure.mode), Some(FailureMode::UserCancelled));
     for name in ["child", "other", "leader"] {
         assert_dead(&fs::read_to_string(desk.path().join(name)).expect("written"));
     }
@@ -571,7 +571,7 @@ fn who_knows_the_file_of_an_earlier_step_writes_no_outputs_of_a_later_one() {
     let desk = Desk::new();
     let launches = [bash("echo $CUELIGHT_OUTPUT > told"), bash("echo evil=1 >> \"$(cat told)\"")];
     let seen = desk.run_all(&launches);
-    assert_eq!(seen.iter().map(|it| it.outputs.len()).sum::<usize>(), 0);
+    assert_eq!(seen.iter().map(|answer| answer.outputs.len()).sum::<usize>(), 0);
 }
 
 /// Runs a check that could otherwise wait forever: after a minute it fails. Its thread ends with the tests.
@@ -767,11 +767,11 @@ fn artifacts_are_copied_and_links_do_not_lead_out() {
     std::os::unix::fs::symlink(desk.path(), root.join("dist/up")).expect("linked");
     std::os::unix::fs::symlink("a.txt", root.join("dist/inside.txt")).expect("linked");
     let collect = |patterns: &[&str], limit: u64| {
-        let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
+        let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
         collect_artifacts(&root, &patterns, &desk.attempt_dir(), limit)
     };
     let kept = collect(&["**/*.txt", ".cuelight/**"], 5).expect("kept");
-    let paths: Vec<&str> = kept.iter().map(|it| it.path.to_str().expect("UTF-8")).collect();
+    let paths: Vec<&str> = kept.iter().map(|artifact| artifact.path.to_str().expect("UTF-8")).collect();
     assert_eq!(paths, ["dist/a.txt", "dist/deep/b.txt", "dist/inside.txt"]);
     assert_eq!((kept[0].bytes, kept[0].digest), (5, hash(b"alpha")));
     let copy = desk.attempt_dir().join("artifacts/dist/deep/b.txt");
@@ -786,7 +786,7 @@ fn hash_files_is_githubs() {
     let desk = Desk::new();
     fs::write(desk.path().join("b.lock"), "two").expect("written");
     fs::write(desk.path().join("a.lock"), "one").expect("written");
-    let hash_of = |it: &str| hash_files(desk.path(), &[it.to_owned()], 6, &desk.cancel);
+    let hash_of = |key: &str| hash_files(desk.path(), &[key.to_owned()], 6, &desk.cancel);
     let expected = hash(&[hash(b"one").0, hash(b"two").0].concat()).to_string();
     assert_eq!(hash_of("**/*.lock"), Ok(expected));
     assert_eq!(hash_of("*.nothing"), Ok(String::new()));
@@ -796,7 +796,9 @@ fn hash_files_is_githubs() {
 fn hash_files_ends_at_its_limit_and_with_the_engine() {
     let desk = Desk::new();
     fs::write(desk.path().join("a.lock"), "one").expect("written");
-    fs::File::create(desk.path().join("b.lock")).and_then(|it| it.set_len(200 << 30)).expect("a sparse file");
+    fs::File::create(desk.path().join("b.lock"))
+        .and_then(|file| file.set_len(200 << 30))
+        .expect("a sparse file");
     let hash_of = |bytes_max| hash_files(desk.path(), &["*.lock".to_owned()], bytes_max, &desk.cancel);
     let too_large = hash_of(1 << 30).expect_err("too large");
     assert!(
@@ -840,7 +842,7 @@ fn what_outlives_a_step_with_its_output_file_open_cannot_write_into_the_next_one
     let answers = desk.run_all(&[first, second, untouched.clone(), untouched]);
     assert!(answers.iter().all(Answer::is_ok), "{answers:?}");
     assert!(!answers[0].left_behind);
-    let outputs: Vec<String> = answers.iter().map(|it| format!("{:?}", it.outputs)).collect();
+    let outputs: Vec<String> = answers.iter().map(|answer| format!("{:?}", answer.outputs)).collect();
     assert_eq!(outputs, ["{}", "{\"mine\": String(\"1\")}", "{}", "{}"]);
 }
 
@@ -863,15 +865,15 @@ fn when_output_came_is_kept_beside_it_and_lost_without_harm() {
     let seen = desk.run(&launch).ok();
     let files = |prefix: &str| {
         let names = fs::read_dir(desk.attempt_dir()).expect("it wrote something");
-        let names = names.map(|it| it.expect("readable").file_name().into_string().expect("UTF-8"));
-        names.filter(|it| it == prefix || it.starts_with(&format!("{prefix}."))).count()
+        let names = names.map(|name| name.expect("readable").file_name().into_string().expect("UTF-8"));
+        names.filter(|name| name == prefix || name.starts_with(&format!("{prefix}."))).count()
     };
     assert_eq!((files("log"), files("times")), (3, 3), "an index goes with its stretch");
     let times = seen.spool.arrivals(0, u64::MAX).expect("readable");
-    let came = |byte: u64| times.at(byte).map(|it| it.0);
+    let came = |byte: u64| times.at(byte).map(|moment| moment.0);
     let (gone, back) = seen.spool.gap().expect("readable").expect("the middle is gone");
     let bytes = [0, 1, 70_000, gone - 1, back, back + 100_000, 4_999_999];
-    let known: Vec<i64> = bytes.iter().map(|it| came(*it).expect("it was kept")).collect();
+    let known: Vec<i64> = bytes.iter().map(|byte| came(*byte).expect("it was kept")).collect();
     assert!(known.is_sorted() && known[0] < known[3] && known[4] < known[6], "{known:?}");
     // Damaged, short, missing: what was written is read as ever, and no time is told that is not its own.
     let index = desk.attempt_dir().join("times");
@@ -880,10 +882,10 @@ fn when_output_came_is_kept_beside_it_and_lost_without_harm() {
         fs::write(&index, damaged).expect("writable");
         let read = seen.spool.arrivals(0, u64::MAX).expect("readable");
         for byte in (0..gone).step_by(4_096) {
-            let (was, is) = (came(byte), read.at(byte).map(|it| it.0));
+            let (was, is) = (came(byte), read.at(byte).map(|moment| moment.0));
             assert!(is.is_none() || is == was, "byte {byte}: {is:?}, and was {was:?}");
         }
-        assert_eq!(read.at(back).map(|it| it.0), came(back), "the stretches after it have their own");
+        assert_eq!(read.at(back).map(|moment| moment.0), came(back), "the stretches after it have their own");
     }
     fs::remove_file(&index).expect("removable");
     assert_eq!(seen.spool.arrivals(0, 10).expect("readable").at(5), None);

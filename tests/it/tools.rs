@@ -30,9 +30,12 @@ impl Files for Shelf<'_> {
 fn check(tools: &[(&str, &str)], text: &str, expected: &[&str]) {
     let text = format!("timeout: 1m\nsteps:\n{text}");
     let (_, said) = cuelight_definition::read("flow.yaml", &text, &Shelf(tools));
-    let line = |it: &Diagnostic| {
-        let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
-        format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)
+    let line = |diagnostic: &Diagnostic| {
+        let advice = diagnostic.help.clone().unwrap_or_else(|| diagnostic.label.clone());
+        format!(
+            "{}:{}:{} [{}] {} | {advice}",
+            diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.code, diagnostic.message
+        )
     };
     let lines: Vec<String> = said.iter().map(line).collect();
     assert_eq!(lines, expected);
@@ -110,7 +113,7 @@ fn every_tool_that_is_built_in_can_be_done_and_says_what_it_is() {
     let registry = ours();
     assert!(registry.problems().is_empty(), "{:?}", registry.problems());
     let here: Vec<&str> =
-        registry.all().filter(|it| it.body == ToolBody::BuiltIn).map(|it| it.name.as_str()).collect();
+        registry.all().filter(|tool| tool.body == ToolBody::BuiltIn).map(|tool| tool.name.as_str()).collect();
     assert_eq!(built_in_names().collect::<Vec<_>>(), here, "a function for every description, by name");
     for tool in registry.all() {
         assert!(!tool.description.is_empty() && tool.duration.is_some(), "{}", tool.id());
@@ -146,14 +149,15 @@ impl Shop {
         let registry = ours();
         let tool = PlanTool::of(registry.find(tool).unwrap_or_else(|| panic!("no {tool}")));
         let Value::Object(input) = input else { panic!("an object") };
-        let launch = tool.call(input, &Given::default()).map_err(|it| (FailureMode::UserInvalidInput, it))?;
+        let launch =
+            tool.call(input, &Given::default()).map_err(|error| (FailureMode::UserInvalidInput, error))?;
         let launch = cuelight_base::Launch { timeout: Some(Span::seconds(20)), ..launch };
         let secrets = SecretStore::new(BTreeMap::new(), self.root());
         let env =
             vec![("PATH".to_owned(), self.path.clone()), ("HOME".to_owned(), "/nonexistent".to_owned())];
         let host = Host::new(self.root().to_owned(), env, secrets, Span(300));
         let cancel = CancellationToken::new();
-        let answer = if launch.tool.as_ref().is_some_and(|it| it.built_in) {
+        let answer = if launch.tool.as_ref().is_some_and(|tool| tool.built_in) {
             run_built_in(&host, &launch, None, &cancel)
         } else {
             let call = Call {
@@ -173,7 +177,7 @@ impl Shop {
             return Err((failure.mode, format!("{}\n{}", failure.message, answer.tail)));
         }
         let output: ValueMap =
-            tool.output_of(&answer.outputs).map_err(|it| (FailureMode::AgentContract, it))?;
+            tool.output_of(&answer.outputs).map_err(|error| (FailureMode::AgentContract, error))?;
         Ok(Value::Object(output))
     }
 
@@ -396,7 +400,7 @@ fn a_gate_shows_the_tool_and_what_it_is_given_and_the_run_does_exactly_that() {
     let dir = workspace();
     let told = run(dir.path(), Path::new("flow.yaml"), &[], &[]);
     assert_eq!(told.state(), "completed", "{}", told.said);
-    let asked = told.events.iter().find(|it| it["type"] == "gate.asked").expect("asked");
+    let asked = told.events.iter().find(|event| event["type"] == "gate.asked").expect("asked");
     let call = &asked["data"]["ask"]["will_run"][0];
     assert_eq!(call["launch"]["tool"]["name"], "ship", "{asked}");
     assert_eq!(call["launch"]["tool"]["version"], "1.2.0");
@@ -406,7 +410,8 @@ fn a_gate_shows_the_tool_and_what_it_is_given_and_the_run_does_exactly_that() {
         "defaults shown are defaults used"
     );
     assert_eq!(call["effect"], "idempotent", "the tool says what a crash in it means");
-    let started = told.events.iter().find(|it| it["type"] == "attempt.started" && it["step"] == "ship");
+    let started =
+        told.events.iter().find(|event| event["type"] == "attempt.started" && event["step"] == "ship");
     let started = &started.expect("started")["data"];
     assert_eq!(started["launch_hash"], call["launch_hash"], "what was approved is what ran");
     assert_eq!(*told.output("ship", "ticket"), json!(21), "typed by its schema");
@@ -424,7 +429,7 @@ fn what_a_tool_does_not_promise_fails_the_step() {
     fs::write(dir.path().join(".cuelight/tools/ship.yaml"), broken).expect("written");
     let told = run(dir.path(), Path::new("flow.yaml"), &[], &[]);
     assert_eq!(told.state(), "failed", "{}", told.said);
-    let failed = told.events.iter().find(|it| it["type"] == "step.failed").expect("failed");
+    let failed = told.events.iter().find(|event| event["type"] == "step.failed").expect("failed");
     let record = failed["data"].to_string();
     assert!(record.contains("ship@1.2.0 gave what it does not promise: `ticket`: 21"), "{record}");
     assert!(record.contains("agent_contract"), "{record}");
@@ -510,7 +515,7 @@ fn a_tool_that_runs_a_script_is_taken_to_happen_once_unless_it_says_otherwise() 
 fn tried(dir: &TempDir, tool: &str, with: &[&str]) -> Result<Value, String> {
     let words: Vec<&str> = ["tools", "test", tool, "--json"]
         .into_iter()
-        .chain(with.iter().flat_map(|it| ["--with", it]))
+        .chain(with.iter().flat_map(|text| ["--with", text]))
         .collect();
     let done = say(dir.path(), &words);
     if done.status.success() {
@@ -608,11 +613,11 @@ fn tools_are_listed_shown_found_and_told_to_models() {
     };
     let all = json(&["tools", "list", "--json"]);
     let names: Vec<&str> =
-        all.as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
+        all.as_array().expect("a list").iter().filter_map(|item| item["name"].as_str()).collect();
     assert!(names.len() >= 13 && names.contains(&"ship") && names.is_sorted(), "{names:?}");
     let shown = json(&["tools", "show", "ship@1", "--json"]);
     assert_eq!(
-        (&shown["version"], &shown["origin"].as_str().map(|it| it.ends_with("ship.yaml"))),
+        (&shown["version"], &shown["origin"].as_str().map(|origin| origin.ends_with("ship.yaml"))),
         (&json!("1.2.0"), &Some(true))
     );
     let models = json(&["tools", "list", "--for-models", "--category", "json"]);

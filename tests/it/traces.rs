@@ -59,7 +59,11 @@ impl Listener {
 
     /// All spans that came, by their ids; each message has the shape that it should.
     pub(crate) fn spans(&self) -> BTreeMap<String, Value> {
-        self.heard().iter().flat_map(|it| checked(&it.body)).map(|it| (text(&it["spanId"]), it)).collect()
+        self.heard()
+            .iter()
+            .flat_map(|heard| checked(&heard.body))
+            .map(|value| (text(&value["spanId"]), value))
+            .collect()
     }
 }
 
@@ -74,7 +78,8 @@ fn hear(stream: &TcpStream) -> Option<Heard> {
         let Some((name, value)) = field.trim_end().split_once(':') else { break };
         fields.insert(name.to_lowercase(), value.trim().to_owned());
     }
-    let length = fields.get("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let length =
+        fields.get("content-length").and_then(|content_length| content_length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -92,23 +97,23 @@ fn names(value: &Value) -> BTreeSet<&str> {
 }
 
 fn is_hex(value: &Value, digits: usize) -> bool {
-    let it = text(value);
-    it.len() == digits
-        && it.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it))
-        && it.bytes().any(|it| it != b'0')
+    let text = text(value);
+    text.len() == digits
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        && text.bytes().any(|byte| byte != b'0')
 }
 
 fn attributes(all: &Value) {
-    for it in all.as_array().expect("a list") {
-        assert_eq!(names(it), BTreeSet::from(["key", "value"]), "{it}");
-        let value = it["value"].as_object().expect("a value");
-        assert_eq!(value.len(), 1, "one of the kinds: {it}");
+    for item in all.as_array().expect("a list") {
+        assert_eq!(names(item), BTreeSet::from(["key", "value"]), "{item}");
+        let value = item["value"].as_object().expect("a value");
+        assert_eq!(value.len(), 1, "one of the kinds: {item}");
         let (kind, value) = value.iter().next().expect("one");
         match kind.as_str() {
-            "stringValue" => assert!(value.is_string(), "{it}"),
+            "stringValue" => assert!(value.is_string(), "{item}"),
             // Whole numbers of 64 bits are texts in the JSON of protocol buffers.
             "intValue" => drop(text(value).parse::<i64>().expect("a number")),
-            "boolValue" => assert!(value.is_boolean(), "{it}"),
+            "boolValue" => assert!(value.is_boolean(), "{item}"),
             other => panic!("{other} is no kind that is sent"),
         }
     }
@@ -142,7 +147,7 @@ fn checked(body: &Value) -> Vec<Value> {
     for span in &spans {
         assert!(names(span).is_subset(&known), "{span}");
         assert!(is_hex(&span["traceId"], 32) && is_hex(&span["spanId"], 16), "{span}");
-        assert!(span.get("parentSpanId").is_none_or(|it| is_hex(it, 16)), "{span}");
+        assert!(span.get("parentSpanId").is_none_or(|id| is_hex(id, 16)), "{span}");
         assert!(
             !text(&span["name"]).is_empty() && (1..=5).contains(&span["kind"].as_u64().unwrap_or(0)),
             "{span}"
@@ -153,7 +158,7 @@ fn checked(body: &Value) -> Vec<Value> {
         attributes(&span["attributes"]);
         assert!(names(&span["status"]).is_subset(&BTreeSet::from(["code", "message"])), "{span}");
         assert!(
-            span["status"].get("code").is_none_or(|it| [1, 2].contains(&it.as_u64().unwrap_or(0))),
+            span["status"].get("code").is_none_or(|code| [1, 2].contains(&code.as_u64().unwrap_or(0))),
             "{span}"
         );
     }
@@ -163,7 +168,7 @@ fn checked(body: &Value) -> Vec<Value> {
 /// The span of this name.
 #[track_caller]
 fn named<'a>(spans: &'a BTreeMap<String, Value>, name: &str) -> &'a Value {
-    let mut found = spans.values().filter(|it| it["name"] == name);
+    let mut found = spans.values().filter(|span| span["name"] == name);
     let one = found.next().unwrap_or_else(|| panic!("{name} in {spans:#?}"));
     assert!(found.next().is_none(), "one {name}");
     one
@@ -209,18 +214,18 @@ fn a_run_is_one_trace_of_its_steps_calls_and_gates_and_steps_are_told_where_they
     assert_ne!(said.code, 0, "a step has failed: {said:?}");
     let heard = collector.heard();
     assert!(!heard.is_empty(), "{said:?}");
-    for it in &heard {
-        assert_eq!(it.line, "POST /v1/traces HTTP/1.1");
-        assert_eq!(it.fields["content-type"], "application/json");
-        assert_eq!(it.fields["x-key"], "key-of-the-collector");
-        let sent = it.body.to_string();
+    for heard in &heard {
+        assert_eq!(heard.line, "POST /v1/traces HTTP/1.1");
+        assert_eq!(heard.fields["content-type"], "application/json");
+        assert_eq!(heard.fields["x-key"], "key-of-the-collector");
+        let sent = heard.body.to_string();
         for kept in ["value-of-a-step", "text-of-a-prompt", "exit 3", "key-of-the-collector"] {
             assert!(!sent.contains(kept), "{kept} is not sent: {sent}");
         }
         assert!(sent.contains(r#"{"key":"service.name","value":{"stringValue":"desk"}}"#), "{sent}");
     }
     let spans = collector.spans();
-    assert!(spans.values().all(|it| it["traceId"] == TRACE), "one trace, that of whoever started it");
+    assert!(spans.values().all(|span| span["traceId"] == TRACE), "one trace, that of whoever started it");
     let run = named(&spans, "run traced");
     assert_eq!((&run["parentSpanId"], &run["status"]["code"]), (&json!(PARENT), &json!(2)));
     for step in ["say", "ask", "ok", "wrong", "both"] {
@@ -229,9 +234,9 @@ fn a_run_is_one_trace_of_its_steps_calls_and_gates_and_steps_are_told_where_they
     assert_eq!(named(&spans, "both[a]")["parentSpanId"], named(&spans, "both")["spanId"]);
     assert_eq!(named(&spans, "gate g-1")["parentSpanId"], named(&spans, "ok")["spanId"]);
     let call = |name: &str, step: &str| {
-        let it = named(&spans, name);
-        assert_eq!(it["parentSpanId"], named(&spans, step)["spanId"]);
-        format!("00-{TRACE}-{}-01", text(&it["spanId"]))
+        let value = named(&spans, name);
+        assert_eq!(value["parentSpanId"], named(&spans, step)["spanId"]);
+        format!("00-{TRACE}-{}-01", text(&value["spanId"]))
     };
     assert_eq!(place.text("place").trim(), call("say attempt 1", "say"));
     assert_eq!(other.heard()[0].fields["traceparent"], call("ask attempt 1", "ask"));
@@ -241,7 +246,7 @@ fn a_run_is_one_trace_of_its_steps_calls_and_gates_and_steps_are_told_where_they
     // From the same log come the same spans, as often as they are asked for.
     let again = place.cue(&["show", "r-1", "--otlp"]).ok().json();
     let again: BTreeMap<String, Value> =
-        checked(&again).into_iter().map(|it| (text(&it["spanId"]), it)).collect();
+        checked(&again).into_iter().map(|value| (text(&value["spanId"]), value)).collect();
     assert_eq!(again, spans);
 }
 
@@ -254,9 +259,9 @@ fn without_a_collector_nothing_is_said_to_anybody_and_each_run_has_a_trace_of_it
     place.cue(&["run", "w.yaml", "--headless"]).ok();
     let trace = |run: &str| {
         let spans = checked(&place.cue(&["show", run, "--otlp"]).ok().json());
-        let all: BTreeSet<String> = spans.iter().map(|it| text(&it["traceId"])).collect();
+        let all: BTreeSet<String> = spans.iter().map(|span| text(&span["traceId"])).collect();
         assert_eq!((spans.len(), all.len()), (3, 1), "{spans:?}");
-        assert!(spans.iter().any(|it| it["name"] == "run alone" && it.get("parentSpanId").is_none()));
+        assert!(spans.iter().any(|span| span["name"] == "run alone" && span.get("parentSpanId").is_none()));
         all
     };
     assert_ne!(trace("r-1"), trace("r-2"));
@@ -287,7 +292,7 @@ fn ask(at: SocketAddr, token: &str, asked: &str, fields: &str, body: &Value) -> 
 }
 
 fn served(place: &Place) -> (crate::program::Running, SocketAddr, String) {
-    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let engine = place.start(&["serve", "--listen", &at.to_string()]);
     until("it listens", || TcpStream::connect(at).is_ok());
     let token = place.cue(&[
@@ -326,7 +331,7 @@ fn what_is_asked_over_http_goes_on_with_the_trace_of_whoever_asks() {
         "e1"
     );
     let kept = ask(at, &token, "GET /api/events/wait/done", "", &Value::Null);
-    let place_of = |it: &Value| text(it)[..36].to_owned();
+    let place_of = |traceparent: &Value| text(traceparent)[..36].to_owned();
     assert_eq!(place_of(&kept["events"][0]["traceparent"]), format!("00-{TRACE}-"));
     let result = json!({"agent_id": "a", "agent_type": "architect", "issue_id": "S-1", "project_id": "shop", "result": {"status": "success"}});
     let id = text(&ask(at, &token, "POST /api/results", &parent, &result)["id"]);
@@ -341,25 +346,27 @@ fn what_is_asked_over_http_goes_on_with_the_trace_of_whoever_asks() {
     }
     let kept = ask(at, &token, "GET /api/events/wait/bad", "", &Value::Null);
     assert!(
-        kept["events"]
-            .as_array()
-            .is_some_and(|it| it.len() == 2 && it.iter().all(|it| it.get("traceparent").is_none())),
+        kept["events"].as_array().is_some_and(
+            |events| events.len() == 2 && events.iter().all(|event| event.get("traceparent").is_none())
+        ),
         "{kept}"
     );
     until("the collector has heard of the run", || {
-        collector.spans().values().any(|it| it["name"] == "run asked")
+        collector.spans().values().any(|span| span["name"] == "run asked")
     });
-    until("and of the request", || collector.spans().values().any(|it| it["name"] == "POST /api/runs"));
+    until("and of the request", || collector.spans().values().any(|span| span["name"] == "POST /api/runs"));
     let spans = collector.spans();
     let (run, request) = (named(&spans, "run asked"), named(&spans, "POST /api/runs"));
     assert_eq!((&run["traceId"], &request["traceId"]), (&json!(TRACE), &json!(TRACE)));
     assert_eq!((&request["parentSpanId"], &request["kind"]), (&json!(PARENT), &json!(2)));
     assert_eq!(run["parentSpanId"], request["spanId"], "a run stands below the request that started it");
-    let status = |it: &Value| {
-        it["attributes"].to_string().contains(r#""http.response.status_code","value":{"intValue":"201"}"#)
+    let status = |request: &Value| {
+        request["attributes"]
+            .to_string()
+            .contains(r#""http.response.status_code","value":{"intValue":"201"}"#)
     };
     assert!(status(request), "{request}");
-    assert!(collector.heard().iter().all(|it| !it.body.to_string().contains(&token)));
+    assert!(collector.heard().iter().all(|heard| !heard.body.to_string().contains(&token)));
     drop(engine);
 }
 
@@ -367,7 +374,8 @@ fn what_is_asked_over_http_goes_on_with_the_trace_of_whoever_asks() {
 fn a_collector_that_is_away_costs_a_word_and_hears_of_it_when_it_is_back() {
     let place = Place::new();
     // A port that nobody has, outside of those that lines are given by chance.
-    let port = (29_000..31_000).find(|it| TcpListener::bind(("127.0.0.1", *it)).is_ok()).expect("a port");
+    let port =
+        (29_000..31_000).find(|index| TcpListener::bind(("127.0.0.1", *index)).is_ok()).expect("a port");
     settings(
         &place,
         &format!("http-private = [\"127.0.0.1\"]\n[traces]\nendpoint = \"http://127.0.0.1:{port}\"\n"),
@@ -377,13 +385,13 @@ fn a_collector_that_is_away_costs_a_word_and_hears_of_it_when_it_is_back() {
     place.cue(&["run", "w.yaml", "--headless"]).ok();
     let health = || ask(at, &token, "GET /health", "", &Value::Null);
     until("it is told", || {
-        health()["checks"]["traces"].as_str().is_some_and(|it| it.starts_with("could not send traces"))
+        health()["checks"]["traces"].as_str().is_some_and(|trace| trace.starts_with("could not send traces"))
     });
     assert_eq!(health()["status"], "healthy", "nothing depends on it");
     let said = place.cue(&["doctor"]);
     assert!(said.out.contains("traces") && said.out.contains(&format!("127.0.0.1:{port}")), "{said:?}");
     let collector = Listener::at(TcpListener::bind(("127.0.0.1", port)).expect("still free"), "200 OK");
-    until("it hears of what was", || collector.spans().values().any(|it| it["name"] == "run lonely"));
+    until("it hears of what was", || collector.spans().values().any(|span| span["name"] == "run lonely"));
     until("that is told too", || health()["checks"]["traces"] == "ok");
     drop(engine);
 }
@@ -482,12 +490,14 @@ fn what_a_model_and_a_server_of_tools_do_stands_below_the_call_that_asks_them() 
     place.cue(&["run", "w.yaml", "--headless"]);
     let spans = checked(&place.cue(&["show", "r-1", "--otlp"]).ok().json());
     let call = |name: &str| {
-        let span = spans.iter().find(|it| it["name"] == name).unwrap_or_else(|| panic!("{name}: {spans:?}"));
+        let span =
+            spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| panic!("{name}: {spans:?}"));
         format!("00-{TRACE}-{}-01", text(&span["spanId"]))
     };
-    let told = |it: &Listener| it.heard().first().and_then(|it| it.fields.get("traceparent").cloned());
+    let told =
+        |model: &Listener| model.heard().first().and_then(|heard| heard.fields.get("traceparent").cloned());
     assert_eq!(told(&model), Some(call("ask attempt 1")));
     assert_eq!(told(&server), Some(call("look attempt 1")));
-    let last = server.heard().last().map(|it| it.fields["traceparent"].clone());
+    let last = server.heard().last().map(|heard| heard.fields["traceparent"].clone());
     assert_eq!(last.as_deref(), Some("its own"), "what a file says itself counts more");
 }

@@ -76,28 +76,30 @@ fn every_change_to_a_receipt_is_found_by_both_verifiers() {
     let replace = |value: &mut Value, from: &str, to: &str| {
         *value = Value::from(value.as_str().expect("text").replacen(from, to, 1));
     };
-    check("a record left out", &|it| drop(it["records"].as_array_mut().expect("records").remove(1)));
-    check("two records exchanged", &|it| it["records"].as_array_mut().expect("records").swap(0, 1));
-    check("a record put in", &|it| {
-        let records = it["records"].as_array_mut().expect("records");
+    check("a record left out", &|value| drop(value["records"].as_array_mut().expect("records").remove(1)));
+    check("two records exchanged", &|value| value["records"].as_array_mut().expect("records").swap(0, 1));
+    check("a record put in", &|value| {
+        let records = value["records"].as_array_mut().expect("records");
         records.insert(1, records[0].clone());
     });
-    check("the last record left out", &|it| drop(it["records"].as_array_mut().expect("records").pop()));
-    check("another reason", &|it| {
-        let voted = it["records"].as_array_mut().expect("records");
-        let voted =
-            voted.iter_mut().find(|it| it["payload"].as_str().is_some_and(|it| it.contains("\"Voted\"")));
+    check("the last record left out", &|value| drop(value["records"].as_array_mut().expect("records").pop()));
+    check("another reason", &|value| {
+        let voted = value["records"].as_array_mut().expect("records");
+        let voted = voted
+            .iter_mut()
+            .find(|value| value["payload"].as_str().is_some_and(|payload| payload.contains("\"Voted\"")));
         replace(&mut voted.expect("a vote")["payload"], "seen", "sure");
     });
-    check("another time", &|it| replace(&mut it["records"][0]["header"], "\"at\":1", "\"at\":2"));
-    check("another size", &|it| replace(&mut it["note"], "\n", "\n1"));
-    check("a vote that is not shown", &|it| {
-        let records = it["records"].as_array_mut().expect("records");
-        let voted =
-            records.iter_mut().find(|it| it["payload"].as_str().is_some_and(|it| it.contains("\"Voted\"")));
+    check("another time", &|value| replace(&mut value["records"][0]["header"], "\"at\":1", "\"at\":2"));
+    check("another size", &|value| replace(&mut value["note"], "\n", "\n1"));
+    check("a vote that is not shown", &|value| {
+        let records = value["records"].as_array_mut().expect("records");
+        let voted = records
+            .iter_mut()
+            .find(|record| record["payload"].as_str().is_some_and(|payload| payload.contains("\"Voted\"")));
         drop(voted.expect("a vote").as_object_mut().expect("a record").remove("payload"));
     });
-    check("another question", &|it| replace(&mut it["records"][0]["payload"], "May it?", "May he?"));
+    check("another question", &|value| replace(&mut value["records"][0]["payload"], "May it?", "May he?"));
 }
 
 #[test]
@@ -105,7 +107,8 @@ fn thousands_of_changes_to_a_receipt_are_all_found() {
     let (place, gate) = decided();
     let good = receipt(&place, &gate);
     let key = key(&place);
-    let many = std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(2_000_u64);
+    let many =
+        std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|value| value.parse().ok()).unwrap_or(2_000_u64);
     let mut chance = 0x2545_F491_4F6C_DD1D_u64;
     let mut next = |below: usize| {
         chance ^= chance << 13;
@@ -114,7 +117,7 @@ fn thousands_of_changes_to_a_receipt_are_all_found() {
         usize::try_from(chance % below as u64).expect("it is below")
     };
     let proved: Value = serde_json::from_str(&good).expect("JSON");
-    let proven = |it: &Value| (it["records"].clone(), it["note"].clone());
+    let proven = |value: &Value| (value["records"].clone(), value["note"].clone());
     let mut changed = 0;
     while changed < many {
         let mut bytes = good.clone().into_bytes();
@@ -141,9 +144,9 @@ fn thousands_of_changes_to_a_receipt_are_all_found() {
 
 /// Salts of records whose payload is not in the receipt, and the names in signature lines beside the signature.
 fn only_unproven(value: &Value, proved: &Value) -> bool {
-    let bare = |it: &Value| -> Option<Value> {
-        let mut it = it.clone();
-        for record in it["records"].as_array_mut()? {
+    let bare = |value: &Value| -> Option<Value> {
+        let mut value = value.clone();
+        for record in value["records"].as_array_mut()? {
             let shows = record["payload"].is_string();
             let record = record.as_object_mut()?;
             record.retain(|key, _| {
@@ -159,9 +162,9 @@ fn only_unproven(value: &Value, proved: &Value) -> bool {
             }
         }
         // A line after the note that is no signature says nothing.
-        let (text, signatures) = it["note"].as_str()?.split_once("\n\n")?;
-        let signatures: Vec<&str> = signatures.lines().filter(|it| it.starts_with('\u{2014}')).collect();
-        Some(Value::from(vec![it["records"].clone(), text.into(), signatures.into()]))
+        let (text, signatures) = value["note"].as_str()?.split_once("\n\n")?;
+        let signatures: Vec<&str> = signatures.lines().filter(|line| line.starts_with('\u{2014}')).collect();
+        Some(Value::from(vec![value["records"].clone(), text.into(), signatures.into()]))
     };
     bare(value).is_some() && bare(value) == bare(proved)
 }
@@ -210,7 +213,7 @@ fn nobody_is_told_to_remove_heads_or_keys_that_are_too_large() {
         let (place, _) = decided();
         until("the engine has left", || place.owner().is_none());
         let file = fs::OpenOptions::new().write(true).open(place.file(&format!(".cuelight/{name}")));
-        file.and_then(|it| it.set_len(20 << 30)).expect("a sparse file");
+        file.and_then(|file| file.set_len(20 << 30)).expect("a sparse file");
         let said = place.cue(&["audit", "verify"]);
         assert!(said.code != 0 && said.err.contains("keep a copy of it"), "{name}: {said:?}");
         assert!(said.err.contains(name) && !said.err.contains("remove it"), "{name}: {said:?}");
@@ -290,19 +293,19 @@ fn a_stretch_of_time_can_be_asked_for_from_its_first_instant_to_before_its_last(
     let records = |args: &[&str]| -> Vec<(u64, String)> {
         let said = place.cue(&[&["audit", "--all", "--json"], args].concat()).ok().out;
         let record = |line: &str| {
-            let it: Value = serde_json::from_str(line).expect("JSON");
-            (it["seq"].as_u64().expect("a place"), it["time"].as_str().expect("an instant").to_owned())
+            let value: Value = serde_json::from_str(line).expect("JSON");
+            (value["seq"].as_u64().expect("a place"), value["time"].as_str().expect("an instant").to_owned())
         };
         said.lines().map(record).collect()
     };
     let all = records(&[]);
-    let middle = all.iter().find(|it| it.1 > all[0].1).expect("a later one").1.clone();
-    let (early, late): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|it| it.1 < middle);
+    let middle = all.iter().find(|pair| pair.1 > all[0].1).expect("a later one").1.clone();
+    let (early, late): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|pair| pair.1 < middle);
     assert!(!early.is_empty() && !late.is_empty(), "{all:?}");
     assert_eq!(records(&["--to", &middle]), early);
     assert_eq!(records(&["--from", &middle]), late);
     let both = records(&["--from", &early[0].1, "--to", &middle, "--type", "run"]);
-    assert!(!both.is_empty() && both.iter().all(|it| early.contains(it)), "{both:?}");
+    assert!(!both.is_empty() && both.iter().all(|pair| early.contains(pair)), "{both:?}");
 }
 
 #[test]
@@ -397,15 +400,16 @@ fn thousands_of_changes_to_an_exported_chain_are_found_by_both_verifiers() {
     let key = key(&place);
     let keys = [key.parse::<NoteKey>().expect("a key")];
     let export = place.cue(&["audit", "export"]).ok().out;
-    let lines: Vec<Value> = export.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let (end, records) = lines.split_last().expect("a last line");
     assert!(verify_chain(&export, &keys).is_ok() && verifier::verify_chain(&export, &[&key]).is_ok());
-    let many = std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(2_000_u64);
+    let many =
+        std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|value| value.parse().ok()).unwrap_or(2_000_u64);
     let mut dice = Dice(7);
     for round in 0..many {
         let (mut records, mut end) = (records.to_vec(), end.clone());
         let what = change(&mut dice, &mut records, &mut end);
-        let text: String = records.iter().chain([&end]).map(|it| format!("{it}\n")).collect();
+        let text: String = records.iter().chain([&end]).map(|record| format!("{record}\n")).collect();
         assert!(verify_chain(&text, &keys).is_err(), "round {round}: {what}: the program");
         assert!(
             verifier::verify_chain(&text, &[&key]).is_err(),
@@ -493,7 +497,7 @@ fn a_trace_and_the_last_ones_can_be_asked_for() {
     let trace = first["data"]["trace"].as_str().expect("a trace").to_owned();
     let seqs = |args: &[&str]| -> Vec<u64> {
         let said = place.cue(&[&["audit", "--json"], args].concat()).ok().out;
-        let seq = |it: &str| serde_json::from_str::<Value>(it).expect("JSON")["seq"].as_u64();
+        let seq = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["seq"].as_u64();
         said.lines().filter_map(seq).collect()
     };
     let all = seqs(&[&trace]);
@@ -527,7 +531,7 @@ fn what_is_wrong_with_the_key_is_told_wherever_it_is_needed() {
 fn the_whole_chain_leaves_line_by_line_and_a_run_as_a_folder_that_proves_itself() {
     let (place, gate) = bent();
     let lines = place.cue(&["audit", "export"]).ok().out;
-    let records: Vec<Value> = lines.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    let records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let last = records.last().expect("a last line");
     assert_eq!(last["count"], records.len() as u64 - 1);
     assert_eq!(last["head"]["hash"], records[records.len() - 2]["hash"]);

@@ -231,9 +231,10 @@ fn those_who_begin_at_once_in_a_fresh_directory_share_one_workspace_that_is_trus
     let place = Place::new().untouched();
     place.write("flow.yaml", FLOW);
     let all: Vec<_> = (0..8).map(|_| place.start(&["run", "flow.yaml", "--headless"])).collect();
-    all.into_iter().for_each(|it| drop(it.end().ok()));
+    all.into_iter().for_each(|console| drop(console.end().ok()));
     let left = fs::read_dir(place.path()).expect("there").flatten();
-    let left: Vec<_> = left.filter(|it| it.file_name().to_string_lossy().starts_with(".cuelight-")).collect();
+    let left: Vec<_> =
+        left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".cuelight-")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -289,7 +290,7 @@ fn a_log_that_comes_from_elsewhere_is_listed_with_the_gates_that_were_approved_i
         assert_eq!(content(Path::new(&other)), before, "looking changes nothing");
         let left = fs::read_dir(place.file(".local/state/cuelight")).expect("there").flatten();
         assert!(
-            left.into_iter().all(|it| !it.file_name().to_string_lossy().starts_with("look-")),
+            left.into_iter().all(|entry| !entry.file_name().to_string_lossy().starts_with("look-")),
             "the copy is gone"
         );
     }
@@ -314,9 +315,9 @@ fn make_pipe(path: &Path) {
 fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
     let kinds: [(&str, &dyn Fn(&Path)); 3] = [
         ("a pipe", &make_pipe),
-        ("a socket", &|it| drop(std::os::unix::net::UnixListener::bind(it).expect("a socket"))),
-        ("20 GB of nothing", &|it| {
-            fs::File::create(it).and_then(|it| it.set_len(20 << 30)).expect("a sparse file");
+        ("a socket", &|value| drop(std::os::unix::net::UnixListener::bind(value).expect("a socket"))),
+        ("20 GB of nothing", &|value| {
+            fs::File::create(value).and_then(|file| file.set_len(20 << 30)).expect("a sparse file");
         }),
     ];
     for name in
@@ -348,7 +349,7 @@ fn what_is_no_ordinary_file_or_too_large_is_refused_by_name_without_waiting() {
 fn files_that_a_script_names_are_shown_up_to_twenty_and_then_counted() {
     let place = cloned();
     let names: Vec<String> = (0..23).map(|at| format!("n{at}.sh")).collect();
-    names.iter().for_each(|it| place.write(it, "echo n\n"));
+    names.iter().for_each(|name| place.write(name, "echo n\n"));
     let script = format!("cat n0.sh {}", names.join(" "));
     place.write(
         ".cuelight/workflows/x.yaml",
@@ -458,6 +459,6 @@ fn the_files_that_a_scheduled_script_runs_are_told_before_those_that_it_names() 
         assert!(shown.out.contains(&line), "{file}: {shown:?}");
     }
     assert_eq!(shown.out.matches("README: named").count(), 1, "{shown:?}");
-    let last = shown.out.lines().rfind(|it| it.contains("not part of this trust")).unwrap_or_default();
+    let last = shown.out.lines().rfind(|line| line.contains("not part of this trust")).unwrap_or_default();
     assert!(last.trim_start().starts_with("… and 14 more"), "{last}: {shown:?}");
 }

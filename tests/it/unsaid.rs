@@ -153,7 +153,7 @@ fn no_token_stands_in_traces_the_log_or_the_counts_wherever_it_is_sent_and_whate
     place.write(".cuelight/config.toml", &settings);
     place.write(".cuelight/agents/leaky.yaml", LEAKY);
     place.write("says.yaml", SAYS);
-    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let engine = place.start(&["serve", "--listen", &at.to_string()]);
     until("it listens", || TcpStream::connect(at).is_ok());
     let all = "read_context,write_results,publish_events,spawn_agents,read_gates,view_metrics,manage_agents";
@@ -177,14 +177,14 @@ fn no_token_stands_in_traces_the_log_or_the_counts_wherever_it_is_sent_and_whate
     fs::write(place.file("go"), "go\n").expect("it reads");
     until("the run of the agent is over", || {
         let spans = collector.spans();
-        spans.values().any(|it| it["name"] == "run spawn-leaky")
-            && spans.values().any(|it| it["name"] == "run says")
+        spans.values().any(|span| span["name"] == "run spawn-leaky")
+            && spans.values().any(|span| span["name"] == "run says")
     });
     let counts =
         counts + &ask(at, "GET /metrics", &own, &Value::Null) + &ask(at, "GET /status", &own, &Value::Null);
     engine.signal(Signal::TERM);
     let said = engine.end();
-    let sent: Vec<String> = collector.heard().iter().map(|it| format!("{it:?}")).collect();
+    let sent: Vec<String> = collector.heard().iter().map(|heard| format!("{heard:?}")).collect();
     let (sent, log) = (sent.concat(), said.out + &said.err);
     assert!(log.contains("\"method\":\"_OTHER\""), "{log}");
     for named in ["POST /api/runs", "POST /api/agents/spawn", "leaky"] {
@@ -192,10 +192,10 @@ fn no_token_stands_in_traces_the_log_or_the_counts_wherever_it_is_sent_and_whate
     }
     assert!(log.lines().count() > 100 && log.contains("\"route\":\"/api/agents/spawn\""), "{log}");
     for (what, text) in [("traces", &sent), ("the log", &log), ("the counts", &counts)] {
-        for part in [&good, &spawned, &forged].into_iter().flat_map(|it| parts(it)) {
+        for part in [&good, &spawned, &forged].into_iter().flat_map(|good| parts(good)) {
             let found = text
                 .find(&part)
-                .map(|it| text[it.saturating_sub(200)..].chars().take(500).collect::<String>());
+                .map(|value| text[value.saturating_sub(200)..].chars().take(500).collect::<String>());
             assert_eq!(found, None, "{part} stands in {what}");
         }
     }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 pub(crate) fn verify(receipt: &str, trusted: &[&str]) -> Result<String, String> {
     let receipt = json(receipt)?;
     let (size, head) = signed_head(field(&receipt, "note")?, trusted)?;
-    let records = receipt["records"].as_array().filter(|it| !it.is_empty()).ok_or("no records")?;
+    let records = receipt["records"].as_array().filter(|records| !records.is_empty()).ok_or("no records")?;
     let (mut last, mut asked, mut verdict) = (None, Vec::new(), None);
     let first = json(field(&records[0], "payload")?)?;
     let (run, gate) = (&first["Gate"][0], &first["Gate"][2]);
@@ -52,7 +52,7 @@ pub(crate) fn verify_chain(export: &str, trusted: &[&str]) -> Result<u64, String
     let mut signed = 0;
     for note in end["notes"].as_array().ok_or("no notes")? {
         let (size, head) = signed_head(note.as_str().ok_or("no note")?, trusted)?;
-        let hash = usize::try_from(size).ok().and_then(|it| hashes.get(it)).ok_or("it was cut")?;
+        let hash = usize::try_from(size).ok().and_then(|number| hashes.get(number)).ok_or("it was cut")?;
         if unhex(hash)? != head {
             return Err(format!("{size} was another"));
         }
@@ -103,22 +103,26 @@ fn read(
         return Ok(());
     }
     let event = &payload["Gate"][3];
-    if let Some(it) = event.get("Asked") {
-        let ask = sorted(&it["ask"]).into_bytes();
+    if let Some(value) = event.get("Asked") {
+        let ask = sorted(&value["ask"]).into_bytes();
         let length = (ask.len() as u64).to_be_bytes();
-        if sha(&[b"cuelight-ask-v1", &length, &ask]) != unhex(field(it, "hash")?)? {
+        if sha(&[b"cuelight-ask-v1", &length, &ask]) != unhex(field(value, "hash")?)? {
             return Err("the ask is another".to_owned());
         }
-        asked.push(field(it, "hash")?.to_owned());
+        asked.push(field(value, "hash")?.to_owned());
     }
     // Who fills in the form saw the ask before their values stood in it.
-    if let Some(it) = event.get("Voted")
-        && !asked.iter().rev().take(if it["form"].is_null() { 1 } else { 2 }).any(|hash| it["ask"] == **hash)
+    if let Some(voted) = event.get("Voted")
+        && !asked
+            .iter()
+            .rev()
+            .take(if voted["form"].is_null() { 1 } else { 2 })
+            .any(|hash| voted["ask"] == **hash)
     {
         return Err("a vote on another ask".to_owned());
     }
-    if let Some(it) = event.get("Resolved") {
-        *verdict = Some(field(it, "state")?.to_lowercase());
+    if let Some(value) = event.get("Resolved") {
+        *verdict = Some(field(value, "state")?.to_lowercase());
     }
     Ok(())
 }
@@ -127,7 +131,7 @@ fn read(
 fn signed_head(note: &str, trusted: &[&str]) -> Result<(u64, Vec<u8>), String> {
     let text = signed_text(note, trusted)?;
     let [_, size, head] = text.lines().collect::<Vec<_>>()[..] else { return Err("not a head".to_owned()) };
-    let head = BASE64_STANDARD.decode(head).map_err(|it| it.to_string())?;
+    let head = BASE64_STANDARD.decode(head).map_err(|error| error.to_string())?;
     Ok((size.parse().map_err(|_| "no size")?, head))
 }
 
@@ -170,11 +174,11 @@ fn sorted(value: &Value) -> String {
 }
 
 fn json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|it| it.to_string())
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 fn sha(parts: &[&[u8]]) -> Vec<u8> {
-    parts.iter().fold(Sha256::new(), |it, part| it.chain_update(part)).finalize().to_vec()
+    parts.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part)).finalize().to_vec()
 }
 
 fn field<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
@@ -182,6 +186,6 @@ fn field<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, String> {
-    let pair = |at: usize| text.get(at..at + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
+    let pair = |at: usize| text.get(at..at + 2).and_then(|text| u8::from_str_radix(text, 16).ok());
     (0..text.len()).step_by(2).map(|at| pair(at).ok_or_else(|| "not hexadecimal".to_owned())).collect()
 }

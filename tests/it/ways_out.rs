@@ -86,7 +86,7 @@ fn approval(place: &Place) -> Vec<u8> {
         id: Entropy.decision_id(),
         gate: GateId(1),
         epoch: Epoch(1),
-        ask: gate["ask_hash"].as_str().and_then(|it| it.parse().ok()).expect("a hash"),
+        ask: gate["ask_hash"].as_str().and_then(|ask_hash| ask_hash.parse().ok()).expect("a hash"),
         verdict: Verdict::Approve,
         reason: String::new(),
         by: Actor {
@@ -142,9 +142,9 @@ fn no_way_out_of_a_step_leads_to_an_answer_at_a_gate() {
             tried.code == 0
         }
     };
-    let leaves = LEAVES.iter().filter(|it| is_there(it.1)).map(|it| it.0);
+    let leaves = LEAVES.iter().filter(|leaf| is_there(leaf.1)).map(|leaf| leaf.0);
     let ways: Vec<(&str, &str)> =
-        leaves.flat_map(|it| KNOCKS.iter().map(move |knock| (it, *knock))).collect();
+        leaves.flat_map(|leaf| KNOCKS.iter().map(move |knock| (leaf, *knock))).collect();
     assert!(ways.len() >= 100, "{}", ways.len());
     let mut script = "until [ -e frames ]; do sleep 0.02; done\n".to_owned();
     for (number, (leave, knock)) in ways.iter().enumerate() {
@@ -163,16 +163,16 @@ fn no_way_out_of_a_step_leads_to_an_answer_at_a_gate() {
     let heard = |number: usize| place.text(&format!("tries/{number}"));
     until_else(
         "every way has been tried",
-        || (0..ways.len()).all(|it| place.file(&format!("tries/{it}")).exists()),
+        || (0..ways.len()).all(|index| place.file(&format!("tries/{index}")).exists()),
         || {
             (0..ways.len())
-                .filter(|it| !place.file(&format!("tries/{it}")).exists())
-                .map(|it| format!("{:?}\n", ways[it]))
+                .filter(|index| !place.file(&format!("tries/{index}")).exists())
+                .map(|index| format!("{:?}\n", ways[index]))
                 .collect()
         },
     );
-    let through = |it: &usize| !heard(*it).contains("cuelight takes this program for a step");
-    let through: Vec<_> = (0..ways.len()).filter(through).map(|it| (ways[it], heard(it))).collect();
+    let through = |index: &usize| !heard(*index).contains("cuelight takes this program for a step");
+    let through: Vec<_> = (0..ways.len()).filter(through).map(|index| (ways[index], heard(index))).collect();
     assert!(through.is_empty(), "{} of {}: {through:#?}", through.len(), ways.len());
     assert_eq!(place.gates()[0]["votes"], json!([]));
     assert!(!place.file("passed").exists());

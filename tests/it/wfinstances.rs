@@ -21,8 +21,8 @@ fn recordings() -> Vec<PathBuf> {
         println!("skipped: there are no recordings in {}", directory.display());
         return Vec::new();
     };
-    let mut found: Vec<PathBuf> = entries.map(|it| it.expect("an entry").path()).collect();
-    found.retain(|it| it.extension().is_some_and(|it| it == "json"));
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     found.sort();
     found
 }
@@ -37,7 +37,8 @@ impl Files for Alone {
 
 fn plan_of(text: &str) -> Plan {
     let (workflow, findings) = cuelight_definition::read("imported.yaml", text, &Alone);
-    let errors: String = findings.iter().filter(|it| it.is_error()).map(|it| it.text(false)).collect();
+    let errors: String =
+        findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.text(false)).collect();
     let workflow = workflow.unwrap_or_else(|| panic!("{errors}"));
     cuelight_plan::lower(&workflow, serde_json::Map::new()).expect("an import can be planned")
 }
@@ -63,15 +64,15 @@ fn check(recording: &Path, words: &[&str]) {
     assert_eq!(told.state(), "completed", "{from}: {}", told.said);
     in_order(&plan, &told, from);
     let path = cuelight_plan::critical_path(&plan, |_, step| waits(step));
-    let took =
-        instant(told.events.last()) - instant(told.events.iter().find(|it| it["type"] == "run.started"));
+    let took = instant(told.events.last())
+        - instant(told.events.iter().find(|event| event["type"] == "run.started"));
     let longest = i64::try_from(path.length.0).expect("a short run");
     println!("{from}: {} steps, critical path {longest} ms, makespan {took} ms", plan.steps.len());
     assert!(took >= longest, "{from} took {took} ms, and its critical path alone {longest} ms");
 }
 
 fn instant(event: Option<&Value>) -> i64 {
-    let text = event.and_then(|it| it["time"].as_str()).expect("an event has a time");
+    let text = event.and_then(|event| event["time"].as_str()).expect("an event has a time");
     chrono::DateTime::parse_from_rfc3339(text).expect("RFC 3339").timestamp_millis()
 }
 
@@ -100,10 +101,10 @@ fn in_order(plan: &Plan, told: &Told, from: &str) {
 
 #[test]
 fn recorded_workflows_run_in_order() {
-    recordings().iter().for_each(|it| check(it, &["--as", "noop"]));
+    recordings().iter().for_each(|recording| check(recording, &["--as", "noop"]));
 }
 
 #[test]
 fn recorded_workflows_take_no_less_than_their_critical_path() {
-    recordings().iter().for_each(|it| check(it, &["--as", "sleep", "--scale", "0.001"]));
+    recordings().iter().for_each(|recording| check(recording, &["--as", "sleep", "--scale", "0.001"]));
 }

@@ -59,12 +59,12 @@ const CAST: [Person; 5] = [
 pub(crate) const HELPER: usize = CAST.len() - 1;
 
 pub(crate) fn actor(who: usize) -> Actor {
-    let it = &CAST[who];
-    let project = it.project.map(str::to_owned);
-    let (id, subject) = (format!("j{who}"), it.name.to_owned());
+    let person = &CAST[who];
+    let project = person.project.map(str::to_owned);
+    let (id, subject) = (format!("j{who}"), person.name.to_owned());
     let token = Token { id, subject, key: "k".to_owned(), person: None, maker: None, project };
     Actor {
-        name: it.name.to_owned(),
+        name: person.name.to_owned(),
         proof: Proof::Token(Box::new(token)),
         groups: Vec::new(),
         channel: Channel::Http,
@@ -81,26 +81,28 @@ pub(crate) fn who_asks(by: &Actor) -> Option<usize> {
 }
 
 fn who_is(agent: &AgentKey) -> Option<usize> {
-    (0..CAST.len()).find(|it| key(*it) == *agent)
+    (0..CAST.len()).find(|index| key(*index) == *agent)
 }
 
 pub(crate) fn about(who: usize) -> Registration {
-    let it = &CAST[who];
+    let person = &CAST[who];
     Registration {
-        name: it.name.to_owned(),
-        agent_type: it.kind.to_owned(),
-        capabilities: it.can.iter().map(|it| (*it).to_owned()).collect(),
-        max_concurrent: it.at_once,
-        heartbeat: Span::seconds(it.heartbeat),
+        name: person.name.to_owned(),
+        agent_type: person.kind.to_owned(),
+        capabilities: person.can.iter().map(|text| (*text).to_owned()).collect(),
+        max_concurrent: person.at_once,
+        heartbeat: Span::seconds(person.heartbeat),
         metadata: cuelight_base::ValueMap::new(),
     }
 }
 
 /// True if the author meant this agent: by its type, or by its capabilities.
 fn suits(target: &str, who: usize) -> bool {
-    let it = &CAST[who];
-    let meant = DONE_BY.iter().find(|it| it.0 == target);
-    meant.is_some_and(|(name, can)| *name == format!("agent:{}@1.0.0", it.kind) || it.can.contains(can))
+    let person = &CAST[who];
+    let meant = DONE_BY.iter().find(|pair| pair.0 == target);
+    meant.is_some_and(|(name, can)| {
+        *name == format!("agent:{}@1.0.0", person.kind) || person.can.contains(can)
+    })
 }
 
 /// A piece of work, as its agent was told.
@@ -142,7 +144,7 @@ impl Agents {
     pub(crate) fn again(&mut self, journal: &[Arc<Event>]) {
         let (said, ever) = (std::mem::take(&mut self.said), std::mem::take(&mut self.ever));
         *self = Self { said, ..Self::default() };
-        journal.iter().for_each(|it| self.note(it));
+        journal.iter().for_each(|event| self.note(event));
         self.ever = ever;
     }
 
@@ -164,8 +166,8 @@ impl Agents {
 
     /// The lease that an agent got for this claim.
     pub(crate) fn given_for(&self, who: usize, claim: &str) -> Option<Lease> {
-        let mut mine = self.held.values().map(|it| &it.lease);
-        mine.find(|it| it.agent == key(who) && it.claim == claim).cloned()
+        let mut mine = self.held.values().map(|held| &held.lease);
+        mine.find(|lease| lease.agent == key(who) && lease.claim == claim).cloned()
     }
 
     pub(crate) fn is_open(&self, work: AttemptId) -> bool {
@@ -175,12 +177,12 @@ impl Agents {
     /// True if this request of an agent must be accepted.
     pub(crate) fn wanted(&self, who: usize, ask: &AgentAsk) -> bool {
         let (me, is_there) = (key(who), self.there.contains_key(&key(who)));
-        let mine = || self.held.values().filter(|it| it.lease.agent == me);
+        let mine = || self.held.values().filter(|held| held.lease.agent == me);
         match ask {
             AgentAsk::Register(_) => true,
             AgentAsk::Beat(_) | AgentAsk::Leave { .. } => is_there,
             AgentAsk::Claim { claim, .. } => {
-                let again = mine().any(|it| it.lease.claim == *claim);
+                let again = mine().any(|held| held.lease.claim == *claim);
                 is_there && (again || mine().count() < CAST[who].at_once as usize)
             }
             AgentAsk::Renew { work, .. } => self.holder(*work) == Some(who) && !self.held[work].lease.ending,
@@ -190,19 +192,19 @@ impl Agents {
 
     /// It asked and was told yes: so it was heard.
     pub(crate) fn heard(&mut self, who: usize, ask: &AgentAsk, now: Timestamp) {
-        if let Some(it) = self.there.get_mut(&key(who)) {
-            it.heard = now;
+        if let Some(there) = self.there.get_mut(&key(who)) {
+            there.heard = now;
         }
         if let AgentAsk::Renew { work, .. } = ask
-            && let Some(it) = self.held.get_mut(work)
+            && let Some(held) = self.held.get_mut(work)
         {
-            it.heard = now;
+            held.heard = now;
         }
     }
 
     /// I30 and I31: what an agent asked for, and what it was told. `events` are what came of it.
     pub(crate) fn answered(&self, who: usize, ask: &AgentAsk, events: &[Event]) -> Result<(), Broken> {
-        let leased = events.iter().filter_map(|it| match &it.fact {
+        let leased = events.iter().filter_map(|event| match &event.fact {
             Fact::Agent(AgentEvent::Leased { lease }) => Some(lease),
             _ => None,
         });
@@ -211,9 +213,9 @@ impl Agents {
             return ensure(leased.is_empty(), || format!("I30 {} is given work unasked", CAST[who].name));
         };
         ensure(leased.len() <= 1, || format!("I30 {} is given {} at once", CAST[who].name, leased.len()))?;
-        leased.first().map_or(Ok(()), |it| {
-            ensure(it.agent == key(who) && it.claim == *claim, || {
-                format!("I30 {:?} asked, and {} is given to {:?}", key(who), it.attempt, it.agent)
+        leased.first().map_or(Ok(()), |lease| {
+            ensure(lease.agent == key(who) && lease.claim == *claim, || {
+                format!("I30 {:?} asked, and {} is given to {:?}", key(who), lease.attempt, lease.agent)
             })
         })
     }
@@ -228,9 +230,9 @@ impl Agents {
                     format!("I31 {attempt} is renewed, and is nobody's")
                 })?;
             }
-            Fact::Attempt(run, step, number, it) => {
+            Fact::Attempt(run, step, number, attempt_event) => {
                 let id = AttemptId { run: *run, step: *step, number: *number };
-                match it {
+                match attempt_event {
                     AttemptEvent::Ended { outcome, .. } => self.may_end(id, outcome, event.at)?,
                     AttemptEvent::Lost { .. } => self.may_be_lost(id, event.at)?,
                     AttemptEvent::Started { .. } | AttemptEvent::Adopted { .. } => {}
@@ -247,17 +249,17 @@ impl Agents {
         let (id, agent) = (lease.attempt, &lease.agent);
         let who =
             who_is(agent).ok_or_else(|| format!("I30 {id} is given to {agent:?}, whom nobody knows"))?;
-        let is_there = self.there.get(agent).is_some_and(|it| !it.is_lost);
+        let is_there = self.there.get(agent).is_some_and(|there| !there.is_lost);
         ensure(is_there, || format!("I30 {id} is given to {agent}, who is not there"))?;
         ensure(agent.project.is_none(), || format!("I30 {id} is given to {agent:?}, of another project"))?;
         let target = self.open.get(&id).ok_or_else(|| format!("I30 {id} is given and was not begun"))?;
         ensure(suits(target, who), || format!("I30 {id}, for {target}, is given to {agent}"))?;
-        let same = |it: &&Held| (it.lease.attempt.run, it.lease.attempt.step) == (id.run, id.step);
-        let other = self.held.values().find(same).map(|it| &it.lease.agent);
+        let same = |held: &&Held| (held.lease.attempt.run, held.lease.attempt.step) == (id.run, id.step);
+        let other = self.held.values().find(same).map(|held| &held.lease.agent);
         ensure(other.is_none(), || format!("I30 {id} is given to {agent} while {other:?} has it"))?;
         let mine: Vec<&Lease> =
-            self.held.values().map(|it| &it.lease).filter(|it| it.agent == *agent).collect();
-        ensure(mine.iter().all(|it| it.claim != lease.claim), || {
+            self.held.values().map(|held| &held.lease).filter(|lease| lease.agent == *agent).collect();
+        ensure(mine.iter().all(|other| other.claim != lease.claim), || {
             format!("I30 {id} is the second that {agent} is given for asking once")
         })?;
         ensure(mine.len() < CAST[who].at_once as usize, || format!("I30 {id} is one too many for {agent}"))
@@ -271,12 +273,12 @@ impl Agents {
         let held = self.held.get(&id).ok_or_else(|| format!("I31 {id} ended, and nobody had it"))?;
         let who = self.holder(id);
         let Some(number) = outcome.outputs.get("said").and_then(cuelight_base::Value::as_u64) else {
-            let is_over = held.lease.deadline.is_some_and(|it| it <= now);
+            let is_over = held.lease.deadline.is_some_and(|deadline| deadline <= now);
             let losses = self.losses.get(&(id.run, id.step)).copied().unwrap_or(0);
             let is_lost = losses + 1 >= LOST_MAX && self.may_be_lost(id, now).is_ok();
             return ensure(is_over || is_lost, || format!("I31 {id} ended, and nobody handed it in"));
         };
-        ensure(self.said.get(&number).map(|it| (it.0, Some(it.1))) == Some((id, who)), || {
+        ensure(self.said.get(&number).map(|pair| (pair.0, Some(pair.1))) == Some((id, who)), || {
             format!("I31 {id} ended by {:?}, and was {who:?}'s", self.said.get(&number))
         })?;
         ensure(self.taken.insert(number), || format!("I31 what was handed in for {id} counts twice"))
@@ -287,7 +289,7 @@ impl Agents {
         let Some(Held { lease, heard }) = self.held.get(&id) else {
             return ensure(!self.open.contains_key(&id), || format!("I32 {id} is lost, and nobody had it"));
         };
-        let went = self.there.get(&lease.agent).is_none_or(|it| it.is_lost);
+        let went = self.there.get(&lease.agent).is_none_or(|there| there.is_lost);
         let silent = lease.until <= now && (lease.ending || now.since(*heard).0 >= lease.lasts.0 / 4 * 3);
         ensure(went || silent, || {
             format!("I32 {id} is taken from {} at {now}, who has it until {}", lease.agent, lease.until)
@@ -296,10 +298,11 @@ impl Agents {
 
     /// I32: no agent is lost that gives signs of life; some of those that come fast are not written down.
     fn is_silent(&self, agent: &AgentKey, now: Timestamp) -> Result<(), Broken> {
-        let it = self.there.get(agent).filter(|it| !it.is_lost).ok_or("I32 one is lost who is not there")?;
-        let beat = who_is(agent).map_or(0, |it| CAST[it].heartbeat);
-        ensure(now.since(it.heard) >= Span::seconds(beat * 2), || {
-            format!("I32 {agent} is lost at {now}, and was heard at {}", it.heard)
+        let there =
+            self.there.get(agent).filter(|there| !there.is_lost).ok_or("I32 one is lost who is not there")?;
+        let beat = who_is(agent).map_or(0, |number| CAST[number].heartbeat);
+        ensure(now.since(there.heard) >= Span::seconds(beat * 2), || {
+            format!("I32 {agent} is lost at {now}, and was heard at {}", there.heard)
         })
     }
 
@@ -307,14 +310,14 @@ impl Agents {
     pub(crate) fn nothing_is_left_behind(&mut self) -> Result<(), Broken> {
         let left = std::mem::take(&mut self.left_behind);
         ensure(left.is_empty(), || format!("I32 {left:?} stayed with an agent that is not there"))?;
-        let stray = self.open.keys().find(|it| !self.held.contains_key(it));
+        let stray = self.open.keys().find(|attempt| !self.held.contains_key(attempt));
         ensure(stray.is_none(), || format!("I30 {stray:?} is begun and nobody's"))
     }
 
     /// I32, after time has passed: nothing is anybody's for longer than it is given.
     pub(crate) fn nothing_is_overdue(&self, now: Timestamp) -> Result<(), Broken> {
-        let due = |it: &Lease| it.deadline.map_or(it.until, |end| end.min(it.until));
-        let late = self.held.values().map(|it| &it.lease).find(|it| due(it) <= now);
+        let due = |lease: &Lease| lease.deadline.map_or(lease.until, |end| end.min(lease.until));
+        let late = self.held.values().map(|held| &held.lease).find(|lease| due(lease) <= now);
         ensure(late.is_none(), || format!("I32 {late:?} is still somebody's at {now}"))
     }
 
@@ -330,7 +333,7 @@ impl Agents {
                 self.there.insert(agent.clone(), There { heard: at, is_lost: false });
             }
             Fact::Agent(AgentEvent::Lost { agent }) => {
-                self.there.entry(agent.clone()).and_modify(|it| it.is_lost = true);
+                self.there.entry(agent.clone()).and_modify(|there| there.is_lost = true);
                 self.goes(agent);
             }
             Fact::Agent(AgentEvent::Left { agent, .. }) => {
@@ -342,11 +345,11 @@ impl Agents {
                 self.held.insert(lease.attempt, Held { lease: (**lease).clone(), heard: at });
             }
             Fact::Agent(AgentEvent::Renewed { attempt, until, .. }) => {
-                self.held.entry(*attempt).and_modify(|it| it.lease.until = *until);
+                self.held.entry(*attempt).and_modify(|held| held.lease.until = *until);
             }
-            Fact::Attempt(run, step, number, it) => {
+            Fact::Attempt(run, step, number, event) => {
                 let id = AttemptId { run: *run, step: *step, number: *number };
-                match it {
+                match event {
                     AttemptEvent::Started { launch, .. } if launch.is_claimed() => {
                         self.open.insert(id, launch.target().unwrap_or_default());
                     }
@@ -362,18 +365,18 @@ impl Agents {
                 }
             }
             Fact::Step(run, step, StepEvent::Ending { .. }) => {
-                self.are_ending(at, |it| (it.run, it.step) == (*run, *step));
+                self.are_ending(at, |attempt| (attempt.run, attempt.step) == (*run, *step));
             }
             Fact::Run(run, RunEvent::Cancelling { .. } | RunEvent::TimedOut { .. }) => {
-                self.are_ending(at, |it| it.run == *run);
+                self.are_ending(at, |attempt| attempt.run == *run);
             }
             // Nobody could be heard while there was no engine.
             Fact::Recovered { .. } => {
-                self.there.values_mut().filter(|it| !it.is_lost).for_each(|it| it.heard = at);
+                self.there.values_mut().filter(|there| !there.is_lost).for_each(|there| there.heard = at);
                 for Held { lease, heard } in self.held.values_mut() {
                     let until = at + if lease.ending { ENDING } else { lease.lasts };
                     lease.until = lease.until.max(until);
-                    lease.deadline = lease.deadline.map(|it| it.max(until));
+                    lease.deadline = lease.deadline.map(|deadline| deadline.max(until));
                     *heard = at;
                 }
             }
@@ -382,8 +385,8 @@ impl Agents {
     }
 
     fn goes(&mut self, agent: &AgentKey) {
-        let all = self.held.values().map(|it| &it.lease).filter(|it| it.agent == *agent);
-        self.left_behind.extend(all.map(|it| it.attempt));
+        let all = self.held.values().map(|held| &held.lease).filter(|lease| lease.agent == *agent);
+        self.left_behind.extend(all.map(|lease| lease.attempt));
     }
 
     fn ends(&mut self, id: AttemptId) {
@@ -393,9 +396,9 @@ impl Agents {
     }
 
     fn are_ending(&mut self, at: Timestamp, which: impl Fn(AttemptId) -> bool) {
-        for it in self.held.values_mut().filter(|it| which(it.lease.attempt)) {
-            it.lease.ending = true;
-            it.lease.until = it.lease.until.min(at + ENDING);
+        for held in self.held.values_mut().filter(|held| which(held.lease.attempt)) {
+            held.lease.ending = true;
+            held.lease.until = held.lease.until.min(at + ENDING);
         }
     }
 }

@@ -124,8 +124,8 @@ impl Purse {
     fn of(budget: Option<&Budget>) -> Self {
         Self {
             used: [0, 0],
-            most: budget.map(|it| [it.calls, it.tokens]).unwrap_or_default(),
-            warns: budget.is_none_or(|it| it.on_exceed == OnExceed::Warn),
+            most: budget.map(|budget| [budget.calls, budget.tokens]).unwrap_or_default(),
+            warns: budget.is_none_or(|budget| budget.on_exceed == OnExceed::Warn),
         }
     }
 }
@@ -203,21 +203,21 @@ impl Checks {
         ensure(event.at <= clock, || format!("I0 an event of {} at {clock}", event.at))?;
         self.seen += 1;
         match &event.fact {
-            Fact::Run(id, it) => self.run(*id, it),
-            Fact::Step(id, step, it) => {
-                self.routed(*id, *step, it)?;
-                self.step(*id, *step, it)
+            Fact::Run(id, event) => self.run(*id, event),
+            Fact::Step(id, step, event) => {
+                self.routed(*id, *step, event)?;
+                self.step(*id, *step, event)
             }
-            Fact::Attempt(id, step, number, it) => {
-                self.called((*id, *step), it, event.at)?;
-                self.attempt(AttemptId { run: *id, step: *step, number: *number }, it)
+            Fact::Attempt(id, step, number, attempt_event) => {
+                self.called((*id, *step), attempt_event, event.at)?;
+                self.attempt(AttemptId { run: *id, step: *step, number: *number }, attempt_event)
             }
-            Fact::Target(name, it) => self.target(name, it, event.at),
-            Fact::Cache(it) => self.cached(it, event.at),
-            Fact::Gate(id, step, gate, it) => self.gate(*id, *step, *gate, it, event.at),
-            Fact::Undo(id, step, it) => self.undo(*id, *step, it),
-            Fact::Scope(_, it) => {
-                self.scope(it, event.at);
+            Fact::Target(name, target_event) => self.target(name, target_event, event.at),
+            Fact::Cache(cache_event) => self.cached(cache_event, event.at),
+            Fact::Gate(id, step, gate, gate_event) => self.gate(*id, *step, *gate, gate_event, event.at),
+            Fact::Undo(id, step, event) => self.undo(*id, *step, event),
+            Fact::Scope(_, scope_event) => {
+                self.scope(scope_event, event.at);
                 Ok(())
             }
             // What comes of it is told by whoever has it.
@@ -225,7 +225,7 @@ impl Checks {
                 self.answers.insert((lease.attempt, None));
                 Ok(())
             }
-            Fact::Bus(it) => self.once_a_day(it, event.at),
+            Fact::Bus(bus_event) => self.once_a_day(bus_event, event.at),
             Fact::Failure(..)
             | Fact::Schedule(..)
             | Fact::Token(..)
@@ -243,7 +243,7 @@ impl Checks {
             return Ok(());
         }
         let before = self.said.insert(message.id.clone(), at);
-        ensure(before.is_none_or(|it| at.since(it) > A_DAY), || {
+        ensure(before.is_none_or(|before| at.since(before) > A_DAY), || {
             format!("I35 something is said under {} twice in a day", message.id)
         })
     }
@@ -256,19 +256,19 @@ impl Checks {
             ScopeEvent::Removed { key, .. } => (key, Value::Null, Some(at)),
             ScopeEvent::Set { .. } => return,
         };
-        let version = self.values.get(key).map_or(0, |it| it.1) + 1;
+        let version = self.values.get(key).map_or(0, |value| value.1) + 1;
         self.values.insert(key.clone(), (value, version, until));
     }
 
     /// A value of the workspace, and how often it was changed.
     pub(crate) fn shared(&self, key: &str, now: Timestamp) -> Option<(&Value, u64)> {
         let (value, version, until) = self.values.get(key)?;
-        until.is_none_or(|it| it > now).then_some((value, *version))
+        until.is_none_or(|until| until > now).then_some((value, *version))
     }
 
     fn run(&mut self, id: RunId, event: &RunEvent) -> Result<(), Broken> {
         if let RunEvent::Created { plan, trace, cause, request, .. } = event {
-            let is_first = request.is_none_or(|it| self.requests.insert(it));
+            let is_first = request.is_none_or(|request| self.requests.insert(request));
             ensure(is_first, || format!("I29 {id} is the second run of one request"))?;
             let as_made = !self.given.contains_key(trace);
             let plan = self.given.get(trace).unwrap_or(plan).clone();
@@ -319,9 +319,9 @@ impl Checks {
                 purse.most[at] = Some(*calls);
             }
             RunEvent::Ended { state, .. } => {
-                let open = run.steps.iter().position(|it| !it.state().rests());
+                let open = run.steps.iter().position(|step| !step.state().rests());
                 ensure(open.is_none(), || format!("I7 {id} ended with step {open:?} open"))?;
-                let flying = run.steps.iter().position(|it| it.flying.is_some());
+                let flying = run.steps.iter().position(|step| step.flying.is_some());
                 ensure(flying.is_none(), || format!("I7 {id} ended with a call of {flying:?} in flight"))?;
                 let left = run.left_to_undo();
                 ensure(*state != RunState::Undone || left.is_empty(), || {
@@ -340,8 +340,8 @@ impl Checks {
         let name = &run.plan.steps[step.index()].id;
         let (of, until) = run.parent.ok_or_else(|| format!("I22 {id} keeps {name} of no other run"))?;
         let known = self.runs[&of].results.get(name);
-        let same = |it: &(u64, ValueMap)| until.is_none_or(|until| it.0 <= until) && it.1 == *outputs;
-        ensure(known.is_some_and(|it| it.iter().any(same)), || {
+        let same = |pair: &(u64, ValueMap)| until.is_none_or(|until| pair.0 <= until) && pair.1 == *outputs;
+        ensure(known.is_some_and(|result| result.iter().any(same)), || {
             format!("I22 {id} keeps a result of {name} that {of} did not have by then")
         })
     }
@@ -350,9 +350,9 @@ impl Checks {
     fn stands_for_it(&self, id: RunId, step: StepIx, event: &StepEvent) -> Result<(), Broken> {
         match event {
             StepEvent::Completed { kept: true, outputs, cached: Some(from), origin, .. } => {
-                let of = origin.as_ref().map(|it| it.run).ok_or("I22 a cached result of no run")?;
-                let known = self.runs.get(&of).and_then(|it| it.results.get(&from.step));
-                ensure(known.is_some_and(|it| it.iter().any(|it| it.1 == *outputs)), || {
+                let of = origin.as_ref().map(|origin| origin.run).ok_or("I22 a cached result of no run")?;
+                let known = self.runs.get(&of).and_then(|run| run.results.get(&from.step));
+                ensure(known.is_some_and(|result| result.iter().any(|pair| pair.1 == *outputs)), || {
                     format!("I22 {id} {step:?} has a result of {} that {of} never had", from.step)
                 })?;
             }
@@ -365,12 +365,16 @@ impl Checks {
     /// I5: who does not count at a gate does not say either what became of what came after it.
     fn may_vouch(&self, id: RunId, step: StepIx, by: &Actor) -> Result<(), Broken> {
         let run = &self.runs[&id];
-        let out = |it: &&Gate| {
-            it.editors.contains(&by.name) || it.ask.requester == by.name && !it.ask.excluded.is_empty()
+        let out = |gate: &&Gate| {
+            gate.editors.contains(&by.name) || gate.ask.requester == by.name && !gate.ask.excluded.is_empty()
         };
         // One that was sent back asks again as another gate.
-        let last: BTreeMap<&str, &Gate> =
-            self.gates.values().filter(|it| it.ask.run == id).map(|it| (it.ask.step.as_str(), it)).collect();
+        let last: BTreeMap<&str, &Gate> = self
+            .gates
+            .values()
+            .filter(|gate| gate.ask.run == id)
+            .map(|gate| (gate.ask.step.as_str(), gate))
+            .collect();
         for (at, plan) in run.plan.steps.iter().enumerate() {
             let at = StepIx::from_index(at);
             let is_out = matches!(plan.work, Work::Gate(_)) && last.get(&*plan.id).is_some_and(out);
@@ -429,7 +433,7 @@ impl Checks {
                     || self
                         .gates
                         .values()
-                        .any(|it| it.ask.step == run.plan.steps[step.index()].id && !it.open),
+                        .any(|gate| gate.ask.step == run.plan.steps[step.index()].id && !gate.open),
                 || format!("I4 {id} {step:?} completed with its gate open"),
             )?;
             run.release(released);
@@ -447,12 +451,12 @@ impl Checks {
         }
         let is_kept = matches!(event, StepEvent::Completed { kept: true, .. });
         let route = run.plan.steps[step.index()].work.route().cloned();
-        let it = &mut run.steps[step.index()];
-        it.choose(event, route.as_ref()).map_err(|it| format!("I25 {id} {step:?} {it}"))?;
-        it.kept |= is_kept;
+        let this_step = &mut run.steps[step.index()];
+        this_step.choose(event, route.as_ref()).map_err(|error| format!("I25 {id} {step:?} {error}"))?;
+        this_step.kept |= is_kept;
         // What is done in place of a workflow goes on from there.
-        it.calls += u32::from(matches!(event, StepEvent::Opened { .. }));
-        let before = it.state();
+        this_step.calls += u32::from(matches!(event, StepEvent::Opened { .. }));
+        let before = this_step.state();
         let state = match event {
             StepEvent::Ready => StepState::Ready,
             StepEvent::Routed { .. } => before,
@@ -471,19 +475,20 @@ impl Checks {
         };
         let again = matches!(event, StepEvent::DoneByHand { .. } | StepEvent::Reopened { .. });
         ensure(!before.rests() || again, || format!("I6 {id} {step:?} was {before} and became {state}"))?;
-        it.state = Some(state);
-        it.answered |= gated && state.rests();
+        this_step.state = Some(state);
+        this_step.answered |= gated && state.rests();
         match event {
             StepEvent::FactsKnown { facts } => {
-                it.looks = !facts.files.is_empty() || !facts.hashes.is_empty();
+                this_step.looks = !facts.files.is_empty() || !facts.hashes.is_empty();
             }
             StepEvent::Reopened { gates, .. } => {
-                (it.flying, it.calls) = (None, 0);
-                it.released.clear();
-                it.released_fallbacks.clear();
-                (it.held, it.reopened, it.looks) = (gates.clone(), gates.is_empty(), false);
-                if !it.did {
-                    run.done.retain(|it| *it != step);
+                (this_step.flying, this_step.calls) = (None, 0);
+                this_step.released.clear();
+                this_step.released_fallbacks.clear();
+                (this_step.held, this_step.reopened, this_step.looks) =
+                    (gates.clone(), gates.is_empty(), false);
+                if !this_step.did {
+                    run.done.retain(|index| *index != step);
                 }
             }
             _ => {}
@@ -492,19 +497,19 @@ impl Checks {
             run.steps[step.index()].early = !run.needs_rest(step);
         }
         run.let_go();
-        let it = &mut run.steps[step.index()];
-        ensure(!state.rests() || it.flying.is_none(), || {
-            format!("I4 {id} {step:?} is {state} and {:?} is still in flight", it.flying)
+        let this_step = &mut run.steps[step.index()];
+        ensure(!state.rests() || this_step.flying.is_none(), || {
+            format!("I4 {id} {step:?} is {state} and {:?} is still in flight", this_step.flying)
         })?;
-        it.is_ending = matches!(event, StepEvent::Ending { .. });
+        this_step.is_ending = matches!(event, StepEvent::Ending { .. });
         let has_failed = matches!(state, StepState::Failed | StepState::Cancelled | StepState::Skipped);
         let is_done = matches!(state, StepState::Completed | StepState::Partial);
-        (it.unknown, it.did) = (it.unknown && !is_done, it.did && !is_done);
-        let may_have = has_failed && !it.did && (it.unknown || run.has_called(step));
+        (this_step.unknown, this_step.did) = (this_step.unknown && !is_done, this_step.did && !is_done);
+        let may_have = has_failed && !this_step.did && (this_step.unknown || run.has_called(step));
         let is_cached = matches!(event, StepEvent::Completed { cached: Some(_), .. });
         let is_own = !(is_cached || is_kept && run.is_fork);
         if is_own && is_done || may_have {
-            run.done.retain(|it| *it != step);
+            run.done.retain(|index| *index != step);
             run.done.push(step);
         }
         Ok(())
@@ -515,22 +520,23 @@ impl Checks {
         let may_start = run.may_start(id.step);
         let (unanswered, refused) = (run.unanswered(id.step), run.refused(id.step));
         let unapproved = run.guarded_by(id.step).into_iter().find(|gate| {
-            let asked = self.gates.values().rfind(|it| it.ask.run == id.run && it.ask.step == **gate);
-            asked.is_some_and(|it| !it.approved)
+            let asked =
+                self.gates.values().rfind(|other| other.ask.run == id.run && other.ask.step == **gate);
+            asked.is_some_and(|gate| !gate.approved)
         });
-        let it = &mut run.steps[id.step.index()];
+        let step = &mut run.steps[id.step.index()];
         match event {
             AttemptEvent::Started { purpose, launch, launch_hash, class, charge, .. } => {
-                let called = launch.tool.as_ref().map(|it| it.id());
-                let is_chosen = *purpose != Purpose::Step || it.chosen.is_none() || it.chosen == called;
-                ensure(is_chosen, || format!("I25 {id} calls {called:?}, and {:?} was chosen", it.chosen))?;
-                ensure(it.flying.is_none(), || {
-                    format!("I12 {id} started while {:?} was in flight", it.flying)
+                let called = launch.tool.as_ref().map(|tool| tool.id());
+                let is_chosen = *purpose != Purpose::Step || step.chosen.is_none() || step.chosen == called;
+                ensure(is_chosen, || format!("I25 {id} calls {called:?}, and {:?} was chosen", step.chosen))?;
+                ensure(step.flying.is_none(), || {
+                    format!("I12 {id} started while {:?} was in flight", step.flying)
                 })?;
-                it.flying = Some((id.number, *purpose));
+                step.flying = Some((id.number, *purpose));
                 match purpose {
                     Purpose::Undo => {
-                        let asked = it.undo_asked && it.state() == StepState::Undoing;
+                        let asked = step.undo_asked && step.state() == StepState::Undoing;
                         return ensure(asked, || {
                             format!("I9 {id} undoes what nobody asked to undo, or again")
                         });
@@ -538,33 +544,33 @@ impl Checks {
                     Purpose::Check => return Ok(()),
                     Purpose::Step | Purpose::Fallback(_) => {}
                 }
-                ensure(!(it.unknown && *class == EffectClass::Once), || {
+                ensure(!(step.unknown && *class == EffectClass::Once), || {
                     format!("I2 {id} may happen a second time")
                 })?;
-                ensure(it.calls > 0 || may_start.is_ok(), || {
+                ensure(step.calls > 0 || may_start.is_ok(), || {
                     format!("{} ({id})", may_start.clone().err().unwrap_or_default())
                 })?;
-                ensure(it.calls > 0 || refused.is_none(), || {
+                ensure(step.calls > 0 || refused.is_none(), || {
                     format!("I21 {id} starts behind {refused:?}, which was refused or asks again")
                 })?;
-                ensure(it.calls > 0 || unapproved.is_none(), || {
+                ensure(step.calls > 0 || unapproved.is_none(), || {
                     format!("I35 {id} starts, and {unapproved:?} before it asked and was not approved")
                 })?;
-                ensure(it.calls > 0 || unanswered.is_none(), || {
+                ensure(step.calls > 0 || unanswered.is_none(), || {
                     format!("I21 {id} goes around {unanswered:?}, which has not been answered")
                 })?;
-                if *purpose == Purpose::Step && !it.released.is_empty() {
-                    ensure(it.released.contains(launch_hash), || {
+                if *purpose == Purpose::Step && !step.released.is_empty() {
+                    ensure(step.released.contains(launch_hash), || {
                         format!("I4 {id} is not what was approved")
                     })?;
                 }
                 if let Purpose::Fallback(which) = purpose {
                     let other =
-                        it.released_fallbacks.iter().find(|it| it.0 == *which && it.1 != *launch_hash);
+                        step.released_fallbacks.iter().find(|(at, hash)| at == which && hash != launch_hash);
                     ensure(other.is_none(), || format!("I4 {id}, a fallback, is not what was approved"))?;
                 }
-                it.calls += 1;
-                it.state = Some(StepState::Running);
+                step.calls += 1;
+                step.state = Some(StepState::Running);
                 let needs = run.plan.steps[id.step.index()].estimate.tokens;
                 ensure(charge.tokens == needs, || format!("I10 {id} is charged with {charge:?}"))?;
                 run.thought.insert(id.step, needs);
@@ -575,34 +581,37 @@ impl Checks {
                 ensure(self.answers.contains(&(id, outcome.exit_code)), || {
                     format!("I2 the world never said so of {id}")
                 })?;
-                let purpose = it.flying.take();
-                ensure(purpose.is_some_and(|it| it.0 == id.number), || {
+                let purpose = step.flying.take();
+                ensure(purpose.is_some_and(|pair| pair.0 == id.number), || {
                     format!("I2 {id} ended and was not in flight")
                 })?;
                 let thought = run.thought.remove(&id.step).unwrap_or(0);
-                let checked = purpose.is_some_and(|it| it.1 == Purpose::Check);
+                let checked = purpose.is_some_and(|pair| pair.1 == Purpose::Check);
                 if let Some(text) = outcome.outputs.get("tokens").filter(|_| !checked) {
-                    let said: u64 = text.as_str().and_then(|it| it.parse().ok()).ok_or("I10 no number")?;
+                    let said: u64 =
+                        text.as_str().and_then(|text| text.parse().ok()).ok_or("I10 no number")?;
                     run.correct(id.step, thought, said);
                 }
-                let it = &mut run.steps[id.step.index()];
-                let undo = purpose.is_some_and(|it| it.1 == Purpose::Undo);
+                let step = &mut run.steps[id.step.index()];
+                let undo = purpose.is_some_and(|pair| pair.1 == Purpose::Undo);
                 let is_work = matches!(purpose, Some((_, Purpose::Step | Purpose::Fallback(_))));
-                it.unknown |= it.is_ending && is_work && outcome.failure.is_none();
+                step.unknown |= step.is_ending && is_work && outcome.failure.is_none();
                 if retry_at.is_some() && !undo {
-                    it.state = Some(StepState::Waiting);
+                    step.state = Some(StepState::Waiting);
                 }
-                if purpose.is_some_and(|it| it.1 == Purpose::Check) && outcome.exit_code == Some(1) {
-                    it.unknown = false;
+                if purpose.is_some_and(|pair| pair.1 == Purpose::Check) && outcome.exit_code == Some(1) {
+                    step.unknown = false;
                 }
                 Ok(())
             }
-            AttemptEvent::Adopted { purpose, .. } => ensure(it.flying == Some((id.number, *purpose)), || {
-                format!("I2 {id} was adopted and was not in flight")
-            }),
+            AttemptEvent::Adopted { purpose, .. } => {
+                ensure(step.flying == Some((id.number, *purpose)), || {
+                    format!("I2 {id} was adopted and was not in flight")
+                })
+            }
             AttemptEvent::Lost { .. } => {
-                let purpose = it.flying.take();
-                it.unknown |= matches!(purpose, Some((_, Purpose::Step | Purpose::Fallback(_))));
+                let purpose = step.flying.take();
+                step.unknown |= matches!(purpose, Some((_, Purpose::Step | Purpose::Fallback(_))));
                 run.thought.remove(&id.step);
                 Ok(())
             }
@@ -617,21 +626,21 @@ impl Checks {
                 let is_left = left.contains(&step) && !run.steps[step.index()].undo_asked;
                 ensure(is_left, || format!("I9 {id} undoes {step:?}, which was not done, or again"))?;
                 let after = run.comes_after(step);
-                let first = left.iter().find(|it| after.contains(it));
+                let first = left.iter().find(|step| after.contains(step));
                 ensure(first.is_none(), || format!("I9 {id} undoes {step:?} and {first:?} came after it"))?;
                 ensure(run.compensating, || format!("I9 {id} undoes {step:?} without a reason"))?;
-                run.has_room_to_undo(step).map_err(|it| format!("I12 {id} undoes {step:?}, {it}"))?;
-                let it = &mut run.steps[step.index()];
-                (it.undo_asked, it.state) = (true, Some(StepState::Undoing));
+                run.has_room_to_undo(step).map_err(|error| format!("I12 {id} undoes {step:?}, {error}"))?;
+                let step = &mut run.steps[step.index()];
+                (step.undo_asked, step.state) = (true, Some(StepState::Undoing));
             }
             UndoEvent::Done { .. } => {
-                let it = &mut run.steps[step.index()];
-                (it.state, it.stuck) = (Some(StepState::Undone), false);
+                let step = &mut run.steps[step.index()];
+                (step.state, step.stuck) = (Some(StepState::Undone), false);
             }
             UndoEvent::Stuck { .. } => run.steps[step.index()].stuck = true,
             UndoEvent::Again { .. } => {
-                let it = &mut run.steps[step.index()];
-                (it.again, it.stuck) = (it.again || it.stuck, false);
+                let step = &mut run.steps[step.index()];
+                (step.again, step.stuck) = (step.again || step.stuck, false);
             }
         }
         Ok(())
@@ -647,8 +656,8 @@ impl Checks {
         hash: Digest,
     ) -> Result<(), Broken> {
         let (editors, escalated, handed_on) = if let Some(old) = self.gates.get(&gate) {
-            let it = self.runs.get_mut(&id).map(|it| &mut it.steps[step.index()]);
-            let again = it.is_some_and(|it| std::mem::take(&mut it.reopened));
+            let step = self.runs.get_mut(&id).map(|run| &mut run.steps[step.index()]);
+            let again = step.is_some_and(|step| std::mem::take(&mut step.reopened));
             ensure(old.open || again, || format!("I4 {gate} is asked again after it was closed"))?;
             ensure(ask.epoch > old.ask.epoch, || {
                 format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
@@ -666,7 +675,7 @@ impl Checks {
             agreed: false,
             broken: false,
             overridden: None,
-            before: self.gates.get(&gate).map(|it| it.hash),
+            before: self.gates.get(&gate).map(|gate| gate.hash),
             alone: String::new(),
             approved: false,
             votes: Vec::new(),
@@ -691,13 +700,13 @@ impl Checks {
             return self.asked(id, step, gate, ask, *hash);
         }
         // Steps are only ever added: what the author wrote stands where it stood.
-        let written = self.runs.get(&id).and_then(|it| it.plan.steps.get(step.index())).map(|it| &it.work);
-        let it = self.gates.get_mut(&gate).ok_or("I4 a gate that was never asked")?;
-        let late = it.ask.expires_at.is_some_and(|end| end <= at) && !it.armed;
+        let written = self.runs.get(&id).and_then(|run| Some(&run.plan.steps.get(step.index())?.work));
+        let held = self.gates.get_mut(&gate).ok_or("I4 a gate that was never asked")?;
+        let late = held.ask.expires_at.is_some_and(|end| end <= at) && !held.armed;
         match event {
             GateEvent::Voted(vote) | GateEvent::Overridden(vote) => {
-                ensure(it.open, || format!("I4 a vote at {gate}, which is closed"))?;
-                it.fits(gate, event, vote)?;
+                ensure(held.open, || format!("I4 a vote at {gate}, which is closed"))?;
+                held.fits(gate, event, vote)?;
                 ensure(!late, || format!("I4 a vote at {gate} after its time"))?;
                 let (who, seen, said_at) =
                     self.people.get(&vote.decision).ok_or("I4 a vote that nobody gave")?;
@@ -705,55 +714,56 @@ impl Checks {
                     format!("I8 {who}'s decision at {gate} is recorded twice")
                 })?;
                 ensure(*seen == vote.ask, || format!("I4 {who} saw another ask of {gate}"))?;
-                ensure(it.armed || it.ask.expires_at.is_none_or(|end| *said_at < end), || {
+                ensure(held.armed || held.ask.expires_at.is_none_or(|end| *said_at < end), || {
                     format!("I4 {who} voted too late at {gate}")
                 })?;
-                ensure(it.votes.iter().all(|it| it.name != *who), || {
+                ensure(held.votes.iter().all(|vote| vote.name != *who), || {
                     format!("I5 {who} voted twice at {gate}")
                 })?;
-                ensure(!it.editors.contains(who), || format!("I5 {who} edited and voted at {gate}"))?;
-                let excluded = it.ask.excluded.iter().any(|(principal, _)| *principal == vote.by.principal());
+                ensure(!held.editors.contains(who), || format!("I5 {who} edited and voted at {gate}"))?;
+                let excluded =
+                    held.ask.excluded.iter().any(|(principal, _)| *principal == vote.by.principal());
                 let four_eyes = matches!(written, Some(Work::Gate(rule)) if !rule.forbid.is_empty());
-                ensure(!(excluded || four_eyes && *who == it.ask.requester), || {
+                ensure(!(excluded || four_eyes && *who == held.ask.requester), || {
                     format!("I5 {who} asked for it and voted at {gate}")
                 })?;
-                it.may_answer(who, &vote.acting_for, at).map_err(|why| format!("I5 {why} at {gate}"))?;
-                let whose = vote.acting_for.iter().map(|it| it.name.clone()).chain([who.clone()]);
+                held.may_answer(who, &vote.acting_for, at).map_err(|why| format!("I5 {why} at {gate}"))?;
+                let whose = vote.acting_for.iter().map(|actor| actor.name.clone()).chain([who.clone()]);
                 if matches!(event, GateEvent::Overridden(_)) {
-                    it.overridden = Some(who.clone());
+                    held.overridden = Some(who.clone());
                 }
-                it.answered.extend(whose.map(|it| (it, who.clone())));
+                held.answered.extend(whose.map(|name| (name, who.clone())));
                 if vote.verdict == Verdict::Approve {
-                    it.votes.push(vote.voter());
+                    held.votes.push(vote.voter());
                 }
             }
             GateEvent::Withdrawn { by } => {
-                it.votes.retain(|it| it.principal() != by.principal());
-                it.handed_on.retain(|it| it.0 != by.name);
-                it.answered.retain(|it| it.1 != by.name);
-                it.armed = false;
-                it.overridden = it.overridden.take().filter(|it| *it != by.name);
-                it.broken &= by.name != "gus";
-                it.agreed &= it.broken;
+                held.votes.retain(|vote| vote.principal() != by.principal());
+                held.handed_on.retain(|row| row.0 != by.name);
+                held.answered.retain(|pair| pair.1 != by.name);
+                held.armed = false;
+                held.overridden = held.overridden.take().filter(|text| *text != by.name);
+                held.broken &= by.name != "gus";
+                held.agreed &= held.broken;
             }
-            GateEvent::Edited { by, .. } => drop(it.editors.insert(by.name.clone())),
-            GateEvent::Escalated { group } => it.escalated = Some(group.clone()),
-            GateEvent::Armed { .. } => it.armed = true,
-            GateEvent::Agreed { .. } => it.agreed = true,
+            GateEvent::Edited { by, .. } => drop(held.editors.insert(by.name.clone())),
+            GateEvent::Escalated { group } => held.escalated = Some(group.clone()),
+            GateEvent::Armed { .. } => held.armed = true,
+            GateEvent::Agreed { .. } => held.agreed = true,
             GateEvent::Resolved { state, by, .. } => {
-                ensure(it.open, || format!("I4 {gate} is resolved a second time"))?;
-                it.open = false;
-                it.closed(gate, *state, by)?;
+                ensure(held.open, || format!("I4 {gate} is resolved a second time"))?;
+                held.open = false;
+                held.closed(gate, *state, by)?;
                 // Which tool is called, and how much is spent, is asked for a step: who skips that closes the question.
                 let is_guard = matches!(written, Some(Work::Gate(_)));
                 ensure(by != "by-hand" || !is_guard, || {
                     format!("I35 {gate} is closed by hand, and it is no override")
                 })?;
                 if wants_review(by) {
-                    self.owed.insert((gate, it.ask.epoch), it.clone());
+                    self.owed.insert((gate, held.ask.epoch), held.clone());
                 }
-                let looks = self.runs.get(&id).is_some_and(|it| it.steps[step.index()].looks);
-                let looked = it.agreed || !looks || *state != GateState::Approved || by == "policy:auto";
+                let looks = self.runs.get(&id).is_some_and(|run| run.steps[step.index()].looks);
+                let looked = held.agreed || !looks || *state != GateState::Approved || by == "policy:auto";
                 ensure(looked, || format!("I4 {gate} is approved and nobody looked at its files again"))?;
                 let auto =
                     by != "policy:auto" || matches!(written, Some(Work::Gate(rule)) if rule.auto.is_some());
@@ -765,18 +775,18 @@ impl Checks {
                 }
             }
             GateEvent::Delegated { by, to, until, .. } => {
-                it.handed_on.retain(|it| it.0 != by.name);
-                it.handed_on.push((by.name.clone(), to.clone(), *until));
+                held.handed_on.retain(|row| row.0 != by.name);
+                held.handed_on.push((by.name.clone(), to.clone(), *until));
             }
             GateEvent::GlassBroken(vote) => {
-                let known = self.people.get(&vote.decision).map(|it| it.0.as_str());
+                let known = self.people.get(&vote.decision).map(|person| person.0.as_str());
                 ensure(known == Some("gus"), || format!("I5 {known:?} broke the glass of {gate}"))?;
-                it.fits(gate, event, vote)?;
+                held.fits(gate, event, vote)?;
                 ensure(!late, || format!("I4 the glass of {gate} is broken too late"))?;
-                ensure(!it.editors.contains("gus"), || {
+                ensure(!held.editors.contains("gus"), || {
                     format!("I5 gus edited and broke the glass of {gate}")
                 })?;
-                it.broken = true;
+                held.broken = true;
                 ensure(self.counted.insert(vote.decision.clone()), || {
                     format!("I8 the broken glass of {gate} is recorded twice")
                 })?;
@@ -794,7 +804,7 @@ impl Checks {
     fn reviewed(&mut self, gate: GateId, epoch: Option<Epoch>, by: &Actor) -> Result<(), Broken> {
         let epoch = epoch.ok_or("I34 a review that does not tell of what")?;
         let owed = self.owed.remove(&(gate, epoch));
-        ensure(owed.is_some_and(|it| it.may_review(by)), || {
+        ensure(owed.is_some_and(|owed| owed.may_review(by)), || {
             format!("I34 {} reviews {gate} in epoch {epoch}", by.name)
         })
     }
@@ -814,39 +824,39 @@ impl Checks {
 
     /// Emergency approvals that wait for a review: the run, the gate and the epoch.
     pub(crate) fn owed(&self) -> Vec<(RunId, GateId, Epoch)> {
-        self.owed.iter().map(|((gate, epoch), it)| (it.ask.run, *gate, *epoch)).collect()
+        self.owed.iter().map(|((gate, epoch), item)| (item.ask.run, *gate, *epoch)).collect()
     }
 
     /// True if this person may review it.
     pub(crate) fn may_review(&self, gate: GateId, epoch: Epoch, by: &Actor) -> bool {
-        self.owed.get(&(gate, epoch)).is_some_and(|it| it.may_review(by))
+        self.owed.get(&(gate, epoch)).is_some_and(|gate| gate.may_review(by))
     }
 
     /// Open gates with their ask.
     pub(crate) fn open_gates(&self) -> Vec<(GateId, Ask, Digest)> {
-        let open = self.gates.iter().filter(|(_, it)| it.open);
-        open.map(|(id, it)| (*id, it.ask.clone(), it.hash)).collect()
+        let open = self.gates.iter().filter(|(_, gate)| gate.open);
+        open.map(|(id, gate)| (*id, gate.ask.clone(), gate.hash)).collect()
     }
 
     /// Runs that have not come to rest, and whether each is paused.
     pub(crate) fn open_runs(&self) -> Vec<(RunId, bool)> {
-        self.runs.iter().filter(|(_, it)| !it.state.rests()).map(|(id, it)| (*id, it.paused)).collect()
+        self.runs.iter().filter(|(_, run)| !run.state.rests()).map(|(id, run)| (*id, run.paused)).collect()
     }
 
     pub(crate) fn runs(&self) -> Vec<(RunId, bool)> {
-        self.runs.iter().map(|(id, it)| (*id, it.state.rests())).collect()
+        self.runs.iter().map(|(id, run)| (*id, run.state.rests())).collect()
     }
 
     /// Steps that may have happened, and undos that are stuck.
     pub(crate) fn for_people(&self) -> (Vec<At>, Vec<At>) {
         let (mut doubts, mut stuck) = (Vec::new(), Vec::new());
         for (id, run) in &self.runs {
-            for (index, it) in run.steps.iter().enumerate() {
+            for (index, step) in run.steps.iter().enumerate() {
                 let at = (*id, StepIx::from_index(index));
-                if it.state() == StepState::InDoubt {
+                if step.state() == StepState::InDoubt {
                     doubts.push(at);
                 }
-                if it.stuck {
+                if step.stuck {
                     stuck.push(at);
                 }
             }
@@ -856,15 +866,17 @@ impl Checks {
 
     /// I15: what people see is what happened, counted from scratch.
     pub(crate) fn board_agrees(&self, board: &Board) -> Result<(), Broken> {
-        let shown: Vec<(GateId, Epoch)> = board.reviews_due().map(|it| (it.id, it.epoch())).collect();
+        let shown: Vec<(GateId, Epoch)> = board.reviews_due().map(|gate| (gate.id, gate.epoch())).collect();
         ensure(self.owed.keys().copied().eq(shown.iter().copied()), || {
             format!("I34 to be reviewed are {:?}, and shown are {shown:?}", self.owed.keys())
         })?;
         ensure(board.health().0 <= 100, || format!("I15 a health of {}", board.health()))?;
         for (key, (value, version, _)) in &self.values {
             let name = (Scope::Global, String::new(), key.clone());
-            let shown =
-                board.values(Timestamp(0)).find(|it| *it.0 == name).map(|it| (&it.1.value, it.1.version));
+            let shown = board
+                .values(Timestamp(0))
+                .find(|value| *value.0 == name)
+                .map(|value| (&value.1.value, value.1.version));
             ensure(shown == Some((value, *version)), || {
                 format!("I15 {key} is {value} {version} and shown as {shown:?}")
             })?;
@@ -884,13 +896,13 @@ impl Checks {
                 ensure(state == Some(step.state), || {
                     format!("I15 {id} {} is {state:?} and shown as {}", plan.id, step.state)
                 })?;
-                if !run.plan.steps.iter().any(|it| it.frame == Some(index)) {
+                if !run.plan.steps.iter().any(|step| step.frame == Some(index)) {
                     *counts.entry(step.state).or_default() += 1;
                 }
             }
             let present: BTreeMap<StepState, u32> = shown.counts.present().collect();
             ensure(present == counts, || format!("I15 {id} shows {present:?} and has {counts:?}"))?;
-            let open = self.gates.values().filter(|it| it.open && it.ask.run == *id).count();
+            let open = self.gates.values().filter(|gate| gate.open && gate.ask.run == *id).count();
             ensure(shown.open_gates as usize == open, || {
                 format!("I15 {id} shows {} open gates and has {open}", shown.open_gates)
             })?;
@@ -906,8 +918,8 @@ impl Checks {
     /// Calls in flight, as the journal has it.
     pub(crate) fn flying(&self) -> Vec<AttemptId> {
         let mut out = Vec::new();
-        for (run, it) in &self.runs {
-            for (index, step) in it.steps.iter().enumerate() {
+        for (run, this_run) in &self.runs {
+            for (index, step) in this_run.steps.iter().enumerate() {
                 if let Some((number, _)) = step.flying {
                     out.push(AttemptId { run: *run, step: StepIx::from_index(index), number });
                 }
@@ -918,14 +930,14 @@ impl Checks {
 
     /// The state of everything, for a report.
     pub(crate) fn standing(&self) -> String {
-        let run = |(id, it): (&RunId, &Run)| {
-            let steps: Vec<String> = it
+        let run = |(id, run): (&RunId, &Run)| {
+            let steps: Vec<String> = run
                 .steps
                 .iter()
-                .zip(&it.plan.steps)
+                .zip(&run.plan.steps)
                 .map(|(step, plan)| format!("{} {}", plan.id, step.state()))
                 .collect();
-            format!("{id} {}{}: {}", it.state, if it.paused { " (paused)" } else { "" }, steps.join(", "))
+            format!("{id} {}{}: {}", run.state, if run.paused { " (paused)" } else { "" }, steps.join(", "))
         };
         self.runs.iter().map(run).collect::<Vec<_>>().join("\n")
     }
@@ -938,7 +950,7 @@ impl Gate {
         let is_it = vote.ask == self.hash || !vote.form.is_empty() && Some(vote.ask) == self.before;
         ensure(is_it, || format!("I4 a vote at {gate} for another ask"))?;
         let stands = |(name, value): (&String, &Value)| {
-            self.ask.form.iter().any(|it| it.name == *name && it.value == *value)
+            self.ask.form.iter().any(|field| field.name == *name && field.value == *value)
         };
         let stand = vote.form.iter().all(stands);
         ensure(stand, || format!("I4 a vote at {gate} for other values than its ask has"))?;
@@ -967,31 +979,36 @@ impl Gate {
 
     /// Checks that this person may still answer, and for these others: nobody answers twice, in any name.
     fn may_answer(&self, who: &str, acting_for: &[Actor], at: Timestamp) -> Result<(), Broken> {
-        let lent = |it: &(String, String, Timestamp)| it.0 == who && it.2 > at;
+        let lent = |row: &(String, String, Timestamp)| row.0 == who && row.2 > at;
         ensure(!self.handed_on.iter().any(lent), || format!("{who} answers after handing that on"))?;
         for other in acting_for {
-            let has = |it: &(String, String, Timestamp)| it.0 == other.name && it.1 == who && it.2 > at;
+            let has = |row: &(String, String, Timestamp)| row.0 == other.name && row.1 == who && row.2 > at;
             ensure(self.handed_on.iter().any(has), || format!("{who} answers for {}", other.name))?;
             let is_out = self.editors.contains(&other.name)
-                || self.ask.excluded.iter().any(|it| it.0 == other.principal());
+                || self.ask.excluded.iter().any(|pair| pair.0 == other.principal());
             ensure(!is_out, || format!("{} counts through {who}", other.name))?;
         }
-        let twice = |name: &str| self.answered.iter().any(|it| it.0 == name);
-        let names = acting_for.iter().map(|it| it.name.as_str()).chain([who]);
-        names.clone().find(|it| twice(it)).map_or(Ok(()), |it| Err(format!("{it} counts twice")))
+        let twice = |name: &str| self.answered.iter().any(|pair| pair.0 == name);
+        let names = acting_for.iter().map(|actor| actor.name.as_str()).chain([who]);
+        names.clone().find(|name| twice(name)).map_or(Ok(()), |name| Err(format!("{name} counts twice")))
     }
 
     /// True if this person may review an emergency approval of this gate: asked, not excluded, and not the
     /// one who gave it.
     fn may_review(&self, by: &Actor) -> bool {
-        let is_meant = |it: &str| {
-            it == by.name || it.strip_prefix("group:").is_some_and(|it| by.groups.iter().any(|has| has == it))
+        let is_meant = |text: &str| {
+            text == by.name
+                || text.strip_prefix("group:").is_some_and(|rest| by.groups.iter().any(|has| has == rest))
         };
         let is_out = by.name == self.alone
             || self.editors.contains(&by.name) && !self.ask.is_choice
-            || self.ask.excluded.iter().any(|it| it.0 == by.principal() || is_meant(&it.0));
+            || self.ask.excluded.iter().any(|pair| pair.0 == by.principal() || is_meant(&pair.0));
         let is_asked = self.ask.require.is_empty()
-            || self.ask.require.iter().any(|it| it.group.as_ref().is_none_or(|it| by.groups.contains(it)))
+            || self
+                .ask
+                .require
+                .iter()
+                .any(|quorum| quorum.group.as_ref().is_none_or(|group| by.groups.contains(group)))
             || self.escalated.as_deref().is_some_and(is_meant);
         is_asked && !is_out
     }
@@ -999,25 +1016,29 @@ impl Gate {
     /// True if the people who agreed fill every place; every order is tried.
     fn is_enough(&self) -> bool {
         let mut names = BTreeSet::new();
-        if !self.votes.iter().all(|it| names.insert(it.principal())) {
+        if !self.votes.iter().all(|vote| names.insert(vote.principal())) {
             return false;
         }
         // Somebody to whom it was escalated fills a place of any group, and no more than one.
-        let called = self.escalated.as_deref().and_then(|it| it.strip_prefix("group:"));
-        let all = || self.ask.require.iter().filter_map(|it| it.group.clone());
+        let called = self.escalated.as_deref().and_then(|escalated| escalated.strip_prefix("group:"));
+        let all = || self.ask.require.iter().filter_map(|quorum| quorum.group.clone());
         let votes: Vec<Actor> = self
             .votes
             .iter()
-            .map(|it| {
-                let mut it = it.clone();
-                if called.is_some_and(|group| it.groups.iter().any(|has| has == group)) {
-                    it.groups.extend(all());
+            .map(|vote| {
+                let mut vote = vote.clone();
+                if called.is_some_and(|group| vote.groups.iter().any(|has| has == group)) {
+                    vote.groups.extend(all());
                 }
-                it
+                vote
             })
             .collect();
-        let places: Vec<Option<&str>> =
-            self.ask.require.iter().flat_map(|it| (0..it.count).map(|_| it.group.as_deref())).collect();
+        let places: Vec<Option<&str>> = self
+            .ask
+            .require
+            .iter()
+            .flat_map(|quorum| (0..quorum.count).map(|_| quorum.group.as_deref()))
+            .collect();
         fill(&places, &votes.iter().collect::<Vec<_>>())
     }
 }
@@ -1027,8 +1048,8 @@ impl Run {
     /// chosen.
     fn release(&mut self, calls: &[(StepIx, Digest)]) {
         for (covered, _) in calls {
-            let it = &mut self.steps[covered.index()];
-            (it.released, it.released_fallbacks) = (Vec::new(), Vec::new());
+            let step = &mut self.steps[covered.index()];
+            (step.released, step.released_fallbacks) = (Vec::new(), Vec::new());
         }
         for (covered, hash) in calls {
             self.steps[covered.index()].released.push(*hash);
@@ -1041,9 +1062,9 @@ impl Run {
         if self.asks_for_failures(step) {
             return Vec::new();
         }
-        let around = std::iter::successors(Some(step), |it| self.plan.steps[it.index()].frame);
+        let around = std::iter::successors(Some(step), |value| self.plan.steps[value.index()].frame);
         let mut open: Vec<StepIx> =
-            around.flat_map(|it| self.plan.steps[it.index()].needs.iter().copied()).collect();
+            around.flat_map(|step| self.plan.steps[step.index()].needs.iter().copied()).collect();
         let mut gates = Vec::new();
         while let Some(at) = open.pop() {
             let plan = &self.plan.steps[at.index()];
@@ -1051,7 +1072,7 @@ impl Run {
                 Work::Gate(_) if !self.steps[at.index()].kept => gates.push(plan.id.clone()),
                 Work::Frame(frame) if !matches!(frame.kind, FrameKind::Talk(_)) => {
                     let all = (0..self.plan.steps.len()).map(StepIx::from_index);
-                    open.extend(all.filter(|it| self.plan.steps[it.index()].frame == Some(at)));
+                    open.extend(all.filter(|step| self.plan.steps[step.index()].frame == Some(at)));
                 }
                 _ => {}
             }
@@ -1062,17 +1083,17 @@ impl Run {
     /// True if a step has ended and releases the steps that need it. One that was skipped early does so once
     /// its own needs have ended.
     fn lets_go(&self, step: StepIx) -> bool {
-        let it = &self.steps[step.index()];
-        it.state().rests() && !it.early
+        let step = &self.steps[step.index()];
+        step.state().rests() && !step.early
     }
 
     fn needs_rest(&self, step: StepIx) -> bool {
         let plan = &self.plan.steps[step.index()];
         let held = self.steps[step.index()].held.iter();
-        let rest = || plan.needs.iter().chain(held).all(|it| self.lets_go(*it));
+        let rest = || plan.needs.iter().chain(held).all(|step| self.lets_go(*step));
         // In a frame that is over, nothing is waited for.
-        let over = |it: StepIx| self.steps[it.index()].state().rests();
-        plan.frame.is_some_and(over) || rest() && plan.frame.is_none_or(|it| self.has_opened(it))
+        let over = |frame: StepIx| self.steps[frame.index()].state().rests();
+        plan.frame.is_some_and(over) || rest() && plan.frame.is_none_or(|frame| self.has_opened(frame))
     }
 
     fn has_opened(&self, frame: StepIx) -> bool {
@@ -1081,8 +1102,8 @@ impl Run {
 
     /// Releases steps that were skipped early and have nothing more to wait for.
     fn let_go(&mut self) {
-        while let Some(at) =
-            (0..self.steps.len()).find(|it| self.steps[*it].early && self.needs_rest(StepIx::from_index(*it)))
+        while let Some(at) = (0..self.steps.len())
+            .find(|index| self.steps[*index].early && self.needs_rest(StepIx::from_index(*index)))
         {
             self.steps[at].early = false;
         }
@@ -1091,7 +1112,9 @@ impl Run {
     fn asks_for_failures(&self, mut step: StepIx) -> bool {
         loop {
             let plan = &self.plan.steps[step.index()];
-            let named = |it: &String| ["always", "failure", "cancelled"].iter().any(|word| it.contains(word));
+            let named = |condition: &String| {
+                ["always", "failure", "cancelled"].iter().any(|word| condition.contains(word))
+            };
             if plan.condition.as_ref().is_some_and(named) {
                 return true;
             }
@@ -1111,14 +1134,15 @@ impl Run {
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
             let plan = &self.plan.steps[at.index()];
-            let around = plan.frame.map(|it| self.plan.steps[it.index()].needs.clone()).unwrap_or_default();
-            for need in plan.needs.iter().copied().chain(around).filter(|it| seen.insert(*it)) {
-                let it = &self.steps[need.index()];
+            let around =
+                plan.frame.map(|frame| self.plan.steps[frame.index()].needs.clone()).unwrap_or_default();
+            for need in plan.needs.iter().copied().chain(around).filter(|step| seen.insert(*step)) {
+                let step = &self.steps[need.index()];
                 let is_gate = matches!(self.plan.steps[need.index()].work, Work::Gate(_));
-                if is_gate && !it.state().rests() && !it.answered {
+                if is_gate && !step.state().rests() && !step.answered {
                     return Some(need);
                 }
-                if it.kept && !self.asks_for_failures(need) {
+                if step.kept && !self.asks_for_failures(need) {
                     open.push(need);
                 }
             }
@@ -1130,8 +1154,8 @@ impl Run {
     /// not need it by its own plan.
     fn left_out(&self, step: StepIx) -> Option<StepIx> {
         let own = &self.plan.steps[step.index()].needs;
-        let is_open = |it: StepIx| !self.steps[it.index()].state().rests();
-        let passes = |it: &StepIx| self.steps[it.index()].kept && !self.asks_for_failures(*it);
+        let is_open = |step: StepIx| !self.steps[step.index()].state().rests();
+        let passes = |step: &StepIx| self.steps[step.index()].kept && !self.asks_for_failures(*step);
         let mut open: Vec<StepIx> = own.iter().copied().filter(passes).filter(|_| is_open(step)).collect();
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
@@ -1154,13 +1178,14 @@ impl Run {
     fn refused(&self, step: StepIx) -> Option<StepIx> {
         let mut open = vec![step];
         let mut seen = BTreeSet::new();
-        while let Some(at) = open.pop().filter(|it| !self.asks_for_failures(*it)) {
-            let around = self.around(at).into_iter().flat_map(|it| self.plan.steps[it.index()].needs.clone());
+        while let Some(at) = open.pop().filter(|step| !self.asks_for_failures(*step)) {
+            let around =
+                self.around(at).into_iter().flat_map(|step| self.plan.steps[step.index()].needs.clone());
             let needs = self.plan.steps[at.index()].needs.iter().copied();
-            for need in needs.chain(around).filter(|it| seen.insert(*it)) {
-                let it = &self.steps[need.index()];
+            for need in needs.chain(around).filter(|step| seen.insert(*step)) {
+                let step = &self.steps[need.index()];
                 if matches!(self.plan.steps[need.index()].work, Work::Gate(_))
-                    && (it.state() == StepState::Rejected || it.answered && !it.state().rests())
+                    && (step.state() == StepState::Rejected || step.answered && !step.state().rests())
                 {
                     return Some(need);
                 }
@@ -1172,20 +1197,21 @@ impl Run {
 
     /// Steps that were done, or may have been, and are not undone yet.
     fn left_to_undo(&self) -> Vec<StepIx> {
-        let undoable = |it: &StepIx| matches!(self.plan.steps[it.index()].undo, Undo::By(_));
-        let left = |it: &StepIx| undoable(it) && self.steps[it.index()].state() != StepState::Undone;
+        let undoable = |step: &StepIx| matches!(self.plan.steps[step.index()].undo, Undo::By(_));
+        let left = |step: &StepIx| undoable(step) && self.steps[step.index()].state() != StepState::Undone;
         self.done.iter().copied().filter(left).collect()
     }
 
     /// True if a model that this step asked has called something that is to be undone with it.
     fn has_called(&self, talk: StepIx) -> bool {
         let plan = self.plan.steps[talk.index()].work.frame();
-        let is_talk = plan.is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)));
-        let called = self.plan.steps.iter().zip(&self.steps).filter(|it| it.0.frame == Some(talk));
-        let mut acts = called.filter(|it| it.0.work.tool().is_some() && it.0.effect != EffectClass::Pure);
+        let is_talk = plan.is_some_and(|plan| matches!(plan.kind, FrameKind::Talk(_)));
+        let called = self.plan.steps.iter().zip(&self.steps).filter(|pair| pair.0.frame == Some(talk));
+        let mut acts =
+            called.filter(|pair| pair.0.work.tool().is_some() && pair.0.effect != EffectClass::Pure);
         let is_done =
-            |it: &Step| it.unknown || matches!(it.state(), StepState::Completed | StepState::Partial);
-        is_talk && acts.any(|it| is_done(it.1))
+            |step: &Step| step.unknown || matches!(step.state(), StepState::Completed | StepState::Partial);
+        is_talk && acts.any(|entry| is_done(entry.1))
     }
 
     /// Steps that were made during the run.
@@ -1200,35 +1226,37 @@ impl Run {
     fn begin_anew(&mut self, step: StepIx) {
         self.sent_back.remove(&step);
         let is_owed = self.done.contains(&step);
-        let it = &mut self.steps[step.index()];
-        it.begin_anew(is_owed);
-        if !it.did {
-            self.done.retain(|it| *it != step);
+        let this_step = &mut self.steps[step.index()];
+        this_step.begin_anew(is_owed);
+        if !this_step.did {
+            self.done.retain(|index| *index != step);
         }
     }
 
     /// The frames around a step, from the inside out.
     fn around(&self, step: StepIx) -> Vec<StepIx> {
-        std::iter::successors(self.plan.steps[step.index()].frame, |it| self.plan.steps[it.index()].frame)
-            .collect()
+        std::iter::successors(self.plan.steps[step.index()].frame, |value| {
+            self.plan.steps[value.index()].frame
+        })
+        .collect()
     }
 
     /// Every step that began only because this one had come to its end.
     fn comes_after(&self, step: StepIx) -> BTreeSet<StepIx> {
         let (mut after, mut ended) = (BTreeSet::new(), BTreeSet::from([step]));
         loop {
-            ended.extend(after.iter().chain([&step]).flat_map(|it| self.around(*it)));
+            ended.extend(after.iter().chain([&step]).flat_map(|step| self.around(*step)));
             let follows = |at: &StepIx| {
                 let plan = &self.plan.steps[at.index()];
                 // A question to a model that goes on with its calls comes after all that it was told of.
-                let told = |it: &&StepIx| *it < at && self.plan.steps[it.index()].frame == plan.frame;
+                let told = |step: &&StepIx| *step < at && self.plan.steps[step.index()].frame == plan.frame;
                 let is_question = plan.frame.is_some() && plan.work.model().is_some();
-                is_question && after.iter().chain(&ended).any(|it| told(&it))
-                    || plan.needs.iter().any(|it| after.contains(it) || ended.contains(it))
-                    || plan.frame.is_some_and(|it| after.contains(&it))
+                is_question && after.iter().chain(&ended).any(|value| told(&value))
+                    || plan.needs.iter().any(|step| after.contains(step) || ended.contains(step))
+                    || plan.frame.is_some_and(|frame| after.contains(&frame))
             };
             let all = (0..self.plan.steps.len()).map(StepIx::from_index);
-            let more: Vec<StepIx> = all.filter(|it| !after.contains(it) && follows(it)).collect();
+            let more: Vec<StepIx> = all.filter(|step| !after.contains(step) && follows(step)).collect();
             if more.is_empty() {
                 return after;
             }
@@ -1239,23 +1267,23 @@ impl Run {
     /// Checks the limits of undos at once: of the run, and of each frame around the step.
     fn has_room_to_undo(&self, step: StepIx) -> Result<(), Broken> {
         let all = (0..self.plan.steps.len()).map(StepIx::from_index);
-        let goes_on = |it: &StepIx| {
-            let it = &self.steps[it.index()];
-            it.state() == StepState::Undoing && !it.stuck
+        let goes_on = |step: &StepIx| {
+            let step = &self.steps[step.index()];
+            step.state() == StepState::Undoing && !step.stuck
         };
         let going: Vec<StepIx> = all.filter(goes_on).collect();
         // Who says that a stuck one is tried again does not wait for the others.
-        let again = going.iter().filter(|it| self.steps[it.index()].again).count();
+        let again = going.iter().filter(|step| self.steps[step.index()].again).count();
         ensure(going.len() < self.slots() + again, || format!("one of {} at once", going.len() + 1))?;
         for frame in self.around(step) {
             let Work::Frame(rule) = &self.plan.steps[frame.index()].work else { continue };
-            let child = |it: StepIx| {
-                std::iter::once(it)
-                    .chain(self.around(it))
-                    .find(|it| self.plan.steps[it.index()].frame == Some(frame))
+            let child = |step: StepIx| {
+                std::iter::once(step)
+                    .chain(self.around(step))
+                    .find(|index| self.plan.steps[index.index()].frame == Some(frame))
             };
             let children: BTreeSet<StepIx> =
-                going.iter().chain([&step]).filter_map(|it| child(*it)).collect();
+                going.iter().chain([&step]).filter_map(|step| child(*step)).collect();
             ensure(rule.max_parallel == 0 || children.len() <= rule.max_parallel as usize + again, || {
                 format!("one of {} children of {frame:?} at once", children.len())
             })?;
@@ -1269,22 +1297,22 @@ impl Run {
         let scope = self.plan.steps[gate.index()].scope;
         let name = rule.send_back.as_deref().unwrap_or_default();
         let all = || (0..self.plan.steps.len()).map(StepIx::from_index);
-        let first = all().find(|it| {
-            let plan = &self.plan.steps[it.index()];
+        let first = all().find(|step| {
+            let plan = &self.plan.steps[step.index()];
             plan.scope == scope && plan.local == name
         });
         let mut after: BTreeSet<StepIx> = first.into_iter().collect();
         loop {
             let before = after.len();
-            let follows = |it: &StepIx| {
-                let plan = &self.plan.steps[it.index()];
+            let follows = |step: &StepIx| {
+                let plan = &self.plan.steps[step.index()];
                 plan.needs.iter().any(|need| after.contains(need))
-                    || plan.frame.is_some_and(|it| after.contains(&it))
+                    || plan.frame.is_some_and(|frame| after.contains(&frame))
             };
-            let more: Vec<StepIx> = all().filter(|it| !after.contains(it) && follows(it)).collect();
+            let more: Vec<StepIx> = all().filter(|step| !after.contains(step) && follows(step)).collect();
             after.extend(more);
             if after.len() == before {
-                return after.into_iter().filter(|it| self.steps[it.index()].state().rests()).collect();
+                return after.into_iter().filter(|step| self.steps[step.index()].state().rests()).collect();
             }
         }
     }
@@ -1292,7 +1320,7 @@ impl Run {
     /// Checks that the first call of a step may be made at all.
     fn may_start(&self, step: StepIx) -> Result<(), Broken> {
         let plan = &self.plan.steps[step.index()];
-        let rests = |it: &StepIx| self.lets_go(*it);
+        let rests = |step: &StepIx| self.lets_go(*step);
         ensure(self.state == RunState::Running, || {
             format!("I4 a step starts in a run that is {}", self.state)
         })?;
@@ -1301,7 +1329,7 @@ impl Run {
         ensure(plan.needs.iter().chain(held).all(rests), || {
             "I4 a step starts before its needs rest".to_owned()
         })?;
-        let open = |it: StepIx| self.steps[it.index()].state() == StepState::Running;
+        let open = |frame: StepIx| self.steps[frame.index()].state() == StepState::Running;
         ensure(plan.frame.is_none_or(open), || "I4 a step starts in a frame that is closed".to_owned())?;
         ensure(!self.ending || self.asks_for_failures(step), || {
             "I4 a step starts in a run that is ending".to_owned()
@@ -1327,7 +1355,7 @@ impl Run {
 
     /// That of the run, or the step's own where it has a budget.
     fn purse(&mut self, whose: Option<StepIx>) -> Option<&mut Purse> {
-        let own = whose.and_then(|it| self.plan.steps[it.index()].budget.as_ref());
+        let own = whose.and_then(|step| self.plan.steps[step.index()].budget.as_ref());
         if let Some(own) = own {
             self.purses.entry(whose).or_insert_with(|| Purse::of(Some(own)));
         }
@@ -1355,19 +1383,19 @@ impl Run {
     }
 
     fn running(&self) -> usize {
-        let is_call = |it: &PlanStep| it.work.is_call();
+        let is_call = |plan: &PlanStep| plan.work.is_call();
         self.steps
             .iter()
             .zip(&self.plan.steps)
-            .filter(|(it, plan)| it.state() == StepState::Running && is_call(plan))
+            .filter(|(step, plan)| step.state() == StepState::Running && is_call(plan))
             .count()
     }
 
     fn has_place_after(&self, frame: StepIx, more: usize) -> bool {
         let Work::Frame(rule) = &self.plan.steps[frame.index()].work else { return true };
-        let inside = self.steps.iter().zip(&self.plan.steps).filter(|(it, plan)| {
+        let inside = self.steps.iter().zip(&self.plan.steps).filter(|(step, plan)| {
             plan.frame == Some(frame)
-                && it.state() == StepState::Running
+                && step.state() == StepState::Running
                 && (plan.work.is_call() || matches!(plan.work, Work::Frame(_)))
         });
         rule.max_parallel == 0 || inside.count() + more <= rule.max_parallel as usize
@@ -1377,33 +1405,33 @@ impl Run {
         if self.state != RunState::Running {
             return Ok(());
         }
-        for (index, (it, plan)) in self.steps.iter().zip(&self.plan.steps).enumerate() {
-            let open = plan.frame.is_none_or(|it| self.steps[it.index()].state() == StepState::Running);
-            let free = open && plan.needs.iter().chain(&it.held).all(|it| self.lets_go(*it));
-            ensure(it.state() != StepState::Pending || !free, || {
+        for (index, (step, plan)) in self.steps.iter().zip(&self.plan.steps).enumerate() {
+            let open = plan.frame.is_none_or(|frame| self.steps[frame.index()].state() == StepState::Running);
+            let free = open && plan.needs.iter().chain(&step.held).all(|index| self.lets_go(*index));
+            ensure(step.state() != StepState::Pending || !free, || {
                 format!("I11 {id} {} is left pending", plan.id)
             })?;
             let is_call = plan.work.is_call();
             let roomy = (!is_call || self.running() < self.slots())
-                && plan.frame.is_none_or(|it| self.has_place_after(it, 1));
-            ensure(it.state() != StepState::Ready || self.paused || !roomy, || {
+                && plan.frame.is_none_or(|frame| self.has_place_after(frame, 1));
+            ensure(step.state() != StepState::Ready || self.paused || !roomy, || {
                 format!("I11 {id} {} is ready and there is room", plan.id)
             })?;
-            let idle = it.state() == StepState::Running && is_call && it.flying.is_none();
+            let idle = step.state() == StepState::Running && is_call && step.flying.is_none();
             ensure(!idle, || format!("I11 {id} {} runs and nothing is in flight", plan.id))?;
             let is_matrix =
-                matches!(&plan.work, Work::Frame(it) if !matches!(it.kind, FrameKind::Workflow { .. }));
+                matches!(&plan.work, Work::Frame(frame) if !matches!(frame.kind, FrameKind::Workflow { .. }));
             let children = || {
                 self.steps
                     .iter()
                     .zip(&self.plan.steps)
-                    .filter(|(_, it)| it.frame == Some(StepIx::from_index(index)))
+                    .filter(|(_, plan)| plan.frame == Some(StepIx::from_index(index)))
             };
-            let over = it.state() == StepState::Running
+            let over = step.state() == StepState::Running
                 && matches!(plan.work, Work::Frame(_))
                 // Else something is done in its place.
-                && it.flying.is_none()
-                && children().all(|(it, _)| it.state().rests());
+                && step.flying.is_none()
+                && children().all(|(child, _)| child.state().rests());
             ensure(!over, || {
                 format!("I11 {id} {} is open and all in it rests (matrix: {is_matrix})", plan.id)
             })?;

@@ -273,7 +273,7 @@ fn person(who: usize) -> Actor {
     Actor {
         name: name.to_owned(),
         proof: Proof::OsUser(u32::try_from(who).expect("few people")),
-        groups: groups.iter().map(|it| (*it).to_owned()).collect(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         channel: if who.is_multiple_of(2) { Channel::Console } else { Channel::Command },
     }
 }
@@ -392,31 +392,33 @@ impl<'a> History<'a> {
         match self.bug {
             Some(Bug::StartsOneTooMany) if plan.max_parallel > 0 => plan.max_parallel += 1,
             Some(Bug::SpendsOneTooMany) => {
-                if let Some(calls) = plan.budget.as_mut().and_then(|it| it.calls.as_mut()) {
+                if let Some(calls) = plan.budget.as_mut().and_then(|budget| budget.calls.as_mut()) {
                     *calls += 1;
                 }
             }
             Some(Bug::IgnoresNeeds) => {
-                plan.steps.iter_mut().for_each(|it| it.needs.truncate(it.needs.len().saturating_sub(1)));
+                plan.steps
+                    .iter_mut()
+                    .for_each(|step| step.needs.truncate(step.needs.len().saturating_sub(1)));
             }
             Some(Bug::TakesTheLastForTheFirst) => {
-                plan.tools.iter_mut().for_each(|it| it.priority = -it.priority);
+                plan.tools.iter_mut().for_each(|tool| tool.priority = -tool.priority);
             }
-            Some(Bug::TriesOnceTooOften) => plan.tools.iter_mut().for_each(|it| it.breaker.failures += 1),
+            Some(Bug::TriesOnceTooOften) => plan.tools.iter_mut().for_each(|tool| tool.breaker.failures += 1),
             Some(Bug::TakesOneCallTooMany) => {
-                for rate in plan.tools.iter_mut().filter_map(|it| it.rate.as_mut()) {
+                for rate in plan.tools.iter_mut().filter_map(|tool| tool.rate.as_mut()) {
                     rate.burst += 1;
-                    rate.per_day = rate.per_day.map(|it| it + 1);
+                    rate.per_day = rate.per_day.map(|per_day| per_day + 1);
                 }
             }
             Some(Bug::KeepsAResultTooLong) => {
-                for rule in plan.steps.iter_mut().filter_map(|it| it.cache.as_mut()) {
+                for rule in plan.steps.iter_mut().filter_map(|step| step.cache.as_mut()) {
                     rule.ttl = None;
                 }
             }
             _ => {}
         }
-        if let Some(written) = written.filter(|it| *it != plan) {
+        if let Some(written) = written.filter(|other| *other != plan) {
             self.checks.given.insert(format!("t{}", self.launched), Arc::new(written));
         }
         let launching = Launching {
@@ -474,7 +476,7 @@ impl<'a> History<'a> {
         let queued = self.queue.first_key_value().map(|(at, _)| at.0);
         match (deadline, queued) {
             (None, None) => return Ok(false),
-            (Some(at), other) if other.is_none_or(|it| at <= it) => {
+            (Some(at), other) if other.is_none_or(|queued| at <= queued) => {
                 self.now = self.now.max(at);
                 self.dropped_timer |= self.tape.chance(10);
                 let early = if self.bug == Some(Bug::WakesTooEarly) { Span::seconds(30) } else { Span(0) };
@@ -524,20 +526,22 @@ impl<'a> History<'a> {
             _ => Verdict::Approve,
         };
         // Who may do that does it often.
-        let often = if person(who).groups.iter().any(|it| it == "break-glass") { 50 } else { 6 };
+        let often = if person(who).groups.iter().any(|group| group == "break-glass") { 50 } else { 6 };
         let break_glass = verdict == Verdict::Approve && !self.calm && self.tape.chance(often);
         let overrides = verdict == Verdict::Approve && !break_glass && !self.calm && self.tape.chance(10);
         let has_form = self
             .checks
             .open_gates()
             .iter()
-            .any(|it| it.0 == gate && it.1.form.iter().any(|it| it.name == "n"));
+            .any(|other| other.0 == gate && other.1.form.iter().any(|field| field.name == "n"));
         let n = (has_form && !self.calm && self.tape.chance(20)).then(|| Value::from(2 + self.tape.below(3)));
-        let form = n.map(|it| ("n".to_owned(), it)).into_iter().collect();
+        let form = n.map(|value| ("n".to_owned(), value)).into_iter().collect();
         let (mut epoch, mut hash) = (epoch, hash);
         match self.bug {
             Some(Bug::TakesAVoteForAnOldAsk) => {
-                if let Some((_, ask, now)) = self.checks.open_gates().into_iter().find(|it| it.0 == gate) {
+                if let Some((_, ask, now)) =
+                    self.checks.open_gates().into_iter().find(|other| other.0 == gate)
+                {
                     (epoch, hash) = (ask.epoch, now);
                 }
             }
@@ -570,7 +574,7 @@ impl<'a> History<'a> {
             return None;
         }
         // What did not come to its end is done again, more often than anything else is done to it.
-        let short: Vec<RunId> = runs.iter().filter(|it| it.1).map(|it| it.0).collect();
+        let short: Vec<RunId> = runs.iter().filter(|run| run.1).map(|run| run.0).collect();
         let again = !short.is_empty() && self.tape.chance(35);
         let run = if again { *self.tape.pick(&short) } else { self.tape.pick(&runs).0 };
         let step = StepIx::from_index(self.tape.index(self.checks.steps(run)));
@@ -723,10 +727,10 @@ impl<'a> History<'a> {
         }
         self.commit()?;
         // That somebody is there is not yet that anything goes on.
-        let there = |it: &Event| {
-            matches!(it.fact, Fact::Agent(AgentEvent::Registered { .. } | AgentEvent::Seen { .. }))
+        let there = |event: &Event| {
+            matches!(event.fact, Fact::Agent(AgentEvent::Registered { .. } | AgentEvent::Seen { .. }))
         };
-        Ok(self.journal[before..].iter().any(|it| !there(it)))
+        Ok(self.journal[before..].iter().any(|event| !there(event)))
     }
 
     /// I30 to I33: what an agent was told, and what came of it.
@@ -754,7 +758,7 @@ impl<'a> History<'a> {
         // It is told once more what it has.
         if let AgentAsk::Claim { claim, .. } = &ask
             && is_ok
-            && events.iter().all(|it| !matches!(it.fact, Fact::Agent(AgentEvent::Leased { .. })))
+            && events.iter().all(|event| !matches!(event.fact, Fact::Agent(AgentEvent::Leased { .. })))
             && let Some(lease) = self.agents.given_for(who, claim)
         {
             self.works(&lease);
@@ -835,7 +839,7 @@ impl<'a> History<'a> {
         let wanted = match &command {
             Command::SetValue { value, .. } => {
                 let now = self.checks.shared(&value.key, now).map(|(value, version)| etag(value, version));
-                Some(value.expect.as_ref().is_none_or(|it| match it {
+                Some(value.expect.as_ref().is_none_or(|expect| match expect {
                     Expected::Absent => now.is_none(),
                     Expected::Etag(seen) => now.as_ref() == Some(seen),
                 }))
@@ -845,7 +849,7 @@ impl<'a> History<'a> {
         let closely = (self.faults.look_closely && self.tape.chance(20))
             .then(|| (self.world.fingerprint(), self.world.preview(command.clone(), now)));
         let decision = match &command {
-            Command::Decide(it) => Some(it.id.clone()),
+            Command::Decide(decision) => Some(decision.id.clone()),
             _ => None,
         };
         let asked = match &command {
@@ -868,7 +872,7 @@ impl<'a> History<'a> {
         let said = if self.alters() {
             self.altered(command, told, &mut events)
         } else {
-            self.world.handle(command, told, &mut events).map_err(|it| it.to_string())
+            self.world.handle(command, told, &mut events).map_err(|error| error.to_string())
         };
         if self.has_agents {
             self.agents_see(asked, said.is_ok(), &events, now)?;
@@ -895,7 +899,7 @@ impl<'a> History<'a> {
                 ensure(preview.is_err(), "I19 a preview promised what was refused")?;
             }
         }
-        let voted = events.iter().any(|it| recorded(it).is_some());
+        let voted = events.iter().any(|event| recorded(event).is_some());
         if let Some(id) = decision.filter(|_| voted && said.is_ok()) {
             self.replies.push(id);
         }
@@ -940,10 +944,11 @@ impl<'a> History<'a> {
     /// The engine as it would be with a mistake in its rules: its events are changed before they are applied.
     fn altered(&mut self, command: Command, now: Timestamp, out: &mut Vec<Event>) -> Result<(), String> {
         let mut made = Vec::new();
-        self.world.clone().handle(command, now, &mut made).map_err(|it| it.to_string())?;
+        self.world.clone().handle(command, now, &mut made).map_err(|error| error.to_string())?;
         let mut undoing: Option<(StepIx, StepIx)> = None;
         let (mut forgotten, mut adopted, mut went) = (false, false, false);
-        let closes = made.iter().any(|it| matches!(it.fact, Fact::Gate(_, _, _, GateEvent::Resolved { .. })));
+        let closes =
+            made.iter().any(|event| matches!(event.fact, Fact::Gate(_, _, _, GateEvent::Resolved { .. })));
         for mut event in made {
             let mut times = u32::from(!went);
             let believed = self.believed(&event);
@@ -958,7 +963,7 @@ impl<'a> History<'a> {
                     Some(Bug::UndoesForwards),
                     Fact::Attempt(_, step, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }),
                 ) => {
-                    if let Some((_, first)) = undoing.filter(|it| it.0 == *step) {
+                    if let Some((_, first)) = undoing.filter(|undoing| undoing.0 == *step) {
                         *step = first;
                     }
                 }
@@ -974,15 +979,15 @@ impl<'a> History<'a> {
                     Some(Bug::LeavesAnEmergencyBehind),
                     Fact::Gate(run, step, gate, GateEvent::Asked { .. }),
                 ) => {
-                    for (_, _, epoch) in self.checks.owed().into_iter().filter(|it| it.1 == *gate) {
+                    for (_, _, epoch) in self.checks.owed().into_iter().filter(|row| row.1 == *gate) {
                         let (by, reason) = (helper(), "nobody".to_owned());
                         let review = GateEvent::GlassReviewed { by, reason, epoch: Some(epoch) };
                         self.world.apply(&Event { at: now, fact: Fact::Gate(*run, *step, *gate, review) });
                     }
                 }
-                (Some(Bug::AdoptsTwice), Fact::Attempt(_, _, _, it)) => {
-                    times = if adopted && matches!(it, AttemptEvent::Ended { .. }) { 2 } else { 1 };
-                    adopted = matches!(it, AttemptEvent::Adopted { .. });
+                (Some(Bug::AdoptsTwice), Fact::Attempt(_, _, _, event)) => {
+                    times = if adopted && matches!(event, AttemptEvent::Ended { .. }) { 2 } else { 1 };
+                    adopted = matches!(event, AttemptEvent::Adopted { .. });
                 }
                 (Some(Bug::ResolvesTwice), Fact::Gate(_, _, _, GateEvent::Resolved { .. })) => times = 2,
                 (Some(Bug::OpensAWayAroundAGate), Fact::Run(_, RunEvent::Created { plan, cause, .. })) => {
@@ -1011,8 +1016,8 @@ impl<'a> History<'a> {
                         std::mem::swap(chosen, &mut other.name);
                     }
                 }
-                (Some(Bug::OverridesAlone), Fact::Gate(_, _, _, it)) if !closes => {
-                    overridden = override_it(it);
+                (Some(Bug::OverridesAlone), Fact::Gate(_, _, _, event)) if !closes => {
+                    overridden = override_it(event);
                 }
                 (Some(Bug::ForgetsASentBackStep), Fact::Step(_, _, StepEvent::SentBack)) if !forgotten => {
                     (forgotten, times) = (true, 0);
@@ -1046,7 +1051,7 @@ impl<'a> History<'a> {
     }
 
     fn first_done(&self, of: RunId) -> Option<StepIx> {
-        self.journal.iter().chain(&self.batch).find_map(|it| match &it.fact {
+        self.journal.iter().chain(&self.batch).find_map(|event| match &event.fact {
             Fact::Step(run, step, StepEvent::Completed { .. }) if *run == of => Some(*step),
             _ => None,
         })
@@ -1100,7 +1105,7 @@ impl<'a> History<'a> {
         }
         self.acknowledged_is_stored().map_err(|_| "I20 something was answered that could not be written")?;
         self.effects_have_intents()
-            .map_err(|it| format!("I20 something was done that could not be written: {it}"))?;
+            .map_err(|error| format!("I20 something was done that could not be written: {error}"))?;
         let held = Span::seconds(self.tape.below(3600));
         self.now = self.now + held;
         if self.bug == Some(Bug::ForgetsWhatItCouldNotWrite) {
@@ -1117,15 +1122,18 @@ impl<'a> History<'a> {
 
     /// I1: what was answered is there.
     fn acknowledged_is_stored(&self) -> Result<(), Broken> {
-        let stored: BTreeSet<&DecisionId> = self.journal.iter().filter_map(|it| recorded(it)).collect();
-        ensure(self.acknowledged.iter().all(|it| stored.contains(it)), "I1 what was acknowledged is gone")
+        let stored: BTreeSet<&DecisionId> = self.journal.iter().filter_map(|event| recorded(event)).collect();
+        ensure(
+            self.acknowledged.iter().all(|decision| stored.contains(decision)),
+            "I1 what was acknowledged is gone",
+        )
     }
 
     /// Some of what is approved in an emergency is looked at later, by one or another.
     fn somebody_may_look(&mut self, run: RunId, gate: GateId) {
-        let open = self.checks.open_gates().into_iter().find(|it| it.0 == gate);
-        let owed = self.checks.owed().into_iter().rev().find(|it| it.1 == gate);
-        let epoch = open.map(|it| it.1.epoch).or(owed.map(|it| it.2)).unwrap_or_default();
+        let open = self.checks.open_gates().into_iter().find(|other| other.0 == gate);
+        let owed = self.checks.owed().into_iter().rev().find(|row| row.1 == gate);
+        let epoch = open.map(|gate| gate.1.epoch).or(owed.map(|owed| owed.2)).unwrap_or_default();
         for _ in 0..self.tape.below(3) {
             let (delay, who) = (self.tape.below(900), self.tape.index(PEOPLE.len()));
             self.later(delay, Item::Reviews { run, gate, epoch, who });
@@ -1167,7 +1175,7 @@ impl<'a> History<'a> {
         }
         match react(event) {
             Some(Effect::Call { attempt, launch, purpose, bound, .. }) => {
-                if let Some(changed) = bound.and_then(|it| self.changed(&it)) {
+                if let Some(changed) = bound.and_then(|bound| self.changed(&bound)) {
                     return self.refuse_to_call(attempt, launch.hash(), changed);
                 }
                 self.call(attempt, &launch, purpose)?;
@@ -1225,16 +1233,16 @@ impl<'a> History<'a> {
             |path: &String| FileFact { path: path.clone(), digest: Some(digest), bytes: 1, problem: None };
         Facts {
             files: files.iter().map(file).collect(),
-            hashes: patterns.iter().map(|it| (it.clone(), digest.to_string())).collect(),
+            hashes: patterns.iter().map(|pattern| (pattern.clone(), digest.to_string())).collect(),
             unhashed: Vec::new(),
-            programs: programs.iter().map(|it| (it.clone(), vec![file(&it.word)])).collect(),
+            programs: programs.iter().map(|program| (program.clone(), vec![file(&program.word)])).collect(),
         }
     }
 
     fn changed(&mut self, bound: &Facts) -> Option<Vec<Changed>> {
-        let files: Vec<String> = bound.files.iter().map(|it| it.path.clone()).collect();
-        let patterns: Vec<Vec<String>> = bound.hashes.iter().map(|it| it.0.clone()).collect();
-        let programs: Vec<Program> = bound.programs.iter().map(|it| it.0.clone()).collect();
+        let files: Vec<String> = bound.files.iter().map(|file| file.path.clone()).collect();
+        let patterns: Vec<Vec<String>> = bound.hashes.iter().map(|hash| hash.0.clone()).collect();
+        let programs: Vec<Program> = bound.programs.iter().map(|program| program.0.clone()).collect();
         // In an emergency files are touched more than at other times, so that gates ask anew before anybody has reviewed it.
         if !self.calm && !self.checks.owed().is_empty() && self.tape.chance(60) {
             self.disk = self.disk.wrapping_add(1);
@@ -1289,7 +1297,7 @@ impl<'a> History<'a> {
                     outcome.outputs.insert(key.to_owned(), value.into());
                 }
             }
-            outcome.outputs.extend(self.asked(made).map(|it| ("calls".to_owned(), it)));
+            outcome.outputs.extend(self.asked(made).map(|value| ("calls".to_owned(), value)));
             return outcome;
         }
         let code =
@@ -1339,16 +1347,16 @@ impl<'a> History<'a> {
         let keep = self.faults.late_after_crash;
         let queue = std::mem::take(&mut self.queue);
         for (at, item) in queue {
-            let from_outside = matches!(&item, Item::Says(it) if matches!(**it, Command::AttemptEnded { .. } | Command::FactsFetched { .. }));
-            let is_told = matches!(&item, Item::Says(it) if matches!(&**it, Command::AttemptEnded { attempt, .. } if found.contains(&(*attempt, Found::Running))));
+            let from_outside = matches!(&item, Item::Says(command) if matches!(**command, Command::AttemptEnded { .. } | Command::FactsFetched { .. }));
+            let is_told = matches!(&item, Item::Says(command) if matches!(&**command, Command::AttemptEnded { attempt, .. } if found.contains(&(*attempt, Found::Running))));
             if !from_outside || is_told || self.tape.chance(keep) {
                 self.queue.insert(at, item);
             }
         }
         self.world = match self.bug {
             Some(Bug::ForgetsWhoHasWork) => {
-                let leased = |it: &Event| matches!(it.fact, Fact::Agent(AgentEvent::Leased { .. }));
-                fold(&self.journal.iter().filter(|it| !leased(it)).cloned().collect::<Vec<_>>())
+                let leased = |event: &Event| matches!(event.fact, Fact::Agent(AgentEvent::Leased { .. }));
+                fold(&self.journal.iter().filter(|event| !leased(event)).cloned().collect::<Vec<_>>())
             }
             _ => fold(&self.journal),
         };
@@ -1393,7 +1401,7 @@ impl<'a> History<'a> {
                 continue;
             }
             let told = self.queue.iter().find_map(|(at, item)| match item {
-                Item::Says(it) => match &**it {
+                Item::Says(command) => match &**command {
                     Command::AttemptEnded { attempt, outcome } if *attempt == id => {
                         Some((*at, outcome.clone()))
                     }
@@ -1519,7 +1527,7 @@ impl<'a> History<'a> {
         let mut past = self.past.iter().peekable();
         for (at, event) in self.journal.iter().enumerate() {
             world.apply(event);
-            while let Some((_, then)) = past.next_if(|it| it.0 == at + 1) {
+            while let Some((_, then)) = past.next_if(|pair| pair.0 == at + 1) {
                 ensure(world.fingerprint() == *then, "I18 the past looks different from here")?;
             }
         }

@@ -35,12 +35,12 @@ struct Failure {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |name: &str| {
-        let at = args.iter().position(|it| it == name)?;
+        let at = args.iter().position(|arg| arg == name)?;
         args.get(at + 1)?.parse::<u64>().ok()
     };
     std::panic::set_hook(Box::new(|_| {}));
-    let named = args.iter().position(|it| it == "--bug").and_then(|at| args.get(at + 1));
-    let bug = Bug::ALL.iter().copied().find(|it| named == Some(&format!("{it:?}")));
+    let named = args.iter().position(|arg| arg == "--bug").and_then(|at| args.get(at + 1));
+    let bug = Bug::ALL.iter().copied().find(|bug| named == Some(&format!("{bug:?}")));
     if let Some(seed) = number("--seed") {
         return report(seed, bug);
     }
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     if let Some(seed) = failed {
         return report(seed, bug);
     }
-    if args.iter().any(|it| it == "--bugs") { bugs() } else { ExitCode::SUCCESS }
+    if args.iter().any(|arg| arg == "--bugs") { bugs() } else { ExitCode::SUCCESS }
 }
 
 /// The first seed that fails, over as many threads as there are cores.
@@ -87,18 +87,21 @@ fn history(mut tape: Tape, bug: Option<Bug>) -> Result<usize, Failure> {
     let events = history.journal.len();
     let broken = match played {
         Ok(Ok(())) => return Ok(events),
-        Ok(Err(broken)) if bug.and_then(Bug::breaks).is_some_and(|it| !broken.starts_with(it)) => {
+        Ok(Err(broken)) if bug.and_then(Bug::breaks).is_some_and(|breaks| !broken.starts_with(breaks)) => {
             return Ok(events);
         }
         Ok(Err(broken)) => broken,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
-            text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()))
+            text.or_else(|| panic.downcast_ref::<&str>().map(|value| (*value).to_owned()))
                 .unwrap_or_else(|| "fault".to_owned())
         }
     };
     let last = &history.journal[events.saturating_sub(20)..];
-    let last = last.iter().map(|it| format!("{} {:.400}", it.at.clock(), format!("{:?}", it.fact))).collect();
+    let last = last
+        .iter()
+        .map(|event| format!("{} {:.400}", event.at.clock(), format!("{:?}", event.fact)))
+        .collect();
     Err(Failure { broken, tape: tape.drawn, last, events })
 }
 
@@ -112,10 +115,10 @@ fn report(seed: u64, bug: Option<Bug>) -> ExitCode {
         Err(failure) => failure,
     };
     say(&format!("seed {seed} fails after {} events: {}", failure.events, failure.broken));
-    let kind = |it: &str| it.split_whitespace().next().unwrap_or_default().to_owned();
+    let kind = |broken: &str| broken.split_whitespace().next().unwrap_or_default().to_owned();
     let wanted = kind(&failure.broken);
     let smaller = tape::shrink(failure.tape, 2000, |tape| {
-        history(Tape::recorded(tape.to_vec()), bug).is_err_and(|it| kind(&it.broken) == wanted)
+        history(Tape::recorded(tape.to_vec()), bug).is_err_and(|error| kind(&error.broken) == wanted)
     });
     if let Err(small) = history(Tape::recorded(smaller.clone()), bug) {
         say(&format!("made smaller: {} draws, {} events: {}", smaller.len(), small.events, small.broken));
@@ -129,7 +132,8 @@ fn bugs() -> ExitCode {
     let mut survivors = 0;
     for bug in Bug::ALL {
         if let Some(seed) = search(0, BUG_SEEDS, Some(*bug)).0 {
-            let how = history(Tape::seeded(seed), Some(*bug)).err().map(|it| it.broken).unwrap_or_default();
+            let how =
+                history(Tape::seeded(seed), Some(*bug)).err().map(|error| error.broken).unwrap_or_default();
             say(&format!(
                 "{:<32} found at seed {seed:>5}: {:.90}",
                 format!("{bug:?}"),

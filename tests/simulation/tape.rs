@@ -77,7 +77,7 @@ pub(crate) fn shrink(tape: Vec<u64>, runs_max: usize, fails: impl Fn(&[u64]) -> 
                 if fails(&cut) {
                     best = cut;
                     again = true;
-                } else if best[at..end].iter().any(|it| *it != 0) && fails(&zeroed) {
+                } else if best[at..end].iter().any(|number| *number != 0) && fails(&zeroed) {
                     best = zeroed;
                     again = true;
                     at += span;

@@ -33,7 +33,7 @@ impl Target {
     /// I27: in no stretch of time more calls than a bucket that was full at its beginning, and no more on a day than it takes.
     fn within_rate(&self, name: &str, rate: &RateRule, now: Timestamp) -> Result<(), Broken> {
         const DAY_MS: i64 = 24 * 3_600_000;
-        let today = self.begun.iter().filter(|it| it.0 / DAY_MS == now.0 / DAY_MS).count() as u64;
+        let today = self.begun.iter().filter(|moment| moment.0 / DAY_MS == now.0 / DAY_MS).count() as u64;
         ensure(rate.per_day.is_none_or(|most| today < most), || {
             format!("I27 {name} takes call {} of the day", today + 1)
         })?;
@@ -51,7 +51,7 @@ impl Target {
             (Some(_), _) => false,
             (None, Some(_)) if !succeeded => true,
             (None, Some(tried)) => {
-                self.tried = Some(tried + 1).filter(|it| *it < rule.successes);
+                self.tried = Some(tried + 1).filter(|number| *number < rule.successes);
                 false
             }
             (None, None) => {
@@ -69,9 +69,9 @@ impl Target {
 fn breaker(plan: &Plan, target: &str) -> Option<BreakerRule> {
     let of_model = || {
         let name = target.strip_prefix("model ")?;
-        plan.models.iter().find(|it| it.name == name).map(|it| it.breaker)
+        plan.models.iter().find(|model| model.name == name).map(|model| model.breaker)
     };
-    plan.tool(target).map(|it| it.breaker).or_else(of_model)
+    plan.tool(target).map(|tool| tool.breaker).or_else(of_model)
 }
 
 /// A result that may stand for a step: its key, and until when.
@@ -91,16 +91,17 @@ impl Checks {
             return Ok(());
         };
         let Some(run) = self.runs.get(&id) else { return Ok(()) };
-        let Some(route) = run.plan.steps.get(step.index()).and_then(|it| it.work.route()) else {
+        let Some(route) = run.plan.steps.get(step.index()).and_then(|step| step.work.route()) else {
             return Ok(());
         };
         let tool = |name: &str| run.plan.tool(name);
         let worth = |name: &str| match route.policy {
-            RoutePolicy::Priority => tool(name).map(|it| it.priority),
+            RoutePolicy::Priority => tool(name).map(|tool| tool.priority),
             RoutePolicy::Capability => {
-                let has =
-                    |it: &PlanTool| route.wants.iter().filter(|want| it.capabilities.contains(want)).count();
-                tool(name).map(|it| i32::try_from(has(it)).unwrap_or(0))
+                let has = |tool: &PlanTool| {
+                    route.wants.iter().filter(|want| tool.capabilities.contains(want)).count()
+                };
+                tool(name).map(|tool| i32::try_from(has(tool)).unwrap_or(0))
             }
             RoutePolicy::RoundRobin
             | RoutePolicy::LeastLoaded
@@ -110,14 +111,13 @@ impl Checks {
         if choice.policy != route.policy.word() || route.policy == RoutePolicy::Manual {
             return Ok(());
         }
-        let open = |name: &str| self.targets.get(name).is_some_and(|it| it.open_until.is_some());
+        let open = |name: &str| self.targets.get(name).is_some_and(|target| target.open_until.is_some());
         ensure(!open(&choice.chosen), || {
             format!("I25 {id} {step:?} chooses {}, whose circuit is open", choice.chosen)
         })?;
-        let better = choice
-            .alternatives
-            .iter()
-            .find(|it| it.score > Score(0) && worth(&it.name) > worth(&choice.chosen));
+        let better = choice.alternatives.iter().find(|alternative| {
+            alternative.score > Score(0) && worth(&alternative.name) > worth(&choice.chosen)
+        });
         ensure(better.is_none(), || {
             format!("I25 {id} {step:?} chooses {} by {}, and not {better:?}", choice.chosen, choice.policy)
         })
@@ -132,21 +132,22 @@ impl Checks {
                 let run = self.runs.get_mut(&at.0).ok_or("I6 a run that was never created")?;
                 run.steps[at.1.index()].key = key;
                 let Some(name) = launch.target() else { return Ok(()) };
-                let rate = run.plan.tool(&name).and_then(|it| it.rate.clone());
-                let it = self.targets.entry(name.clone()).or_default();
-                it.may_be_called(&name)?;
+                let rate = run.plan.tool(&name).and_then(|tool| tool.rate.clone());
+                let target = self.targets.entry(name.clone()).or_default();
+                target.may_be_called(&name)?;
                 if let Some(rate) = rate {
-                    it.within_rate(&name, &rate, now)?;
+                    target.within_rate(&name, &rate, now)?;
                 }
-                it.begun.push(now);
-                it.flying.insert(at);
+                target.begun.push(now);
+                target.flying.insert(at);
                 self.calls.insert(at, name);
             }
             AttemptEvent::Ended { outcome, .. } => {
                 let Some(name) = self.lands(at) else { return Ok(()) };
-                let rule = self.runs.get(&at.0).and_then(|it| breaker(&it.plan, &name));
+                let rule = self.runs.get(&at.0).and_then(|run| breaker(&run.plan, &name));
                 let failure = outcome.failure.as_ref();
-                let counts = failure.is_none_or(|it| !it.not_started && it.mode.blames_target());
+                let counts =
+                    failure.is_none_or(|failure| !failure.not_started && failure.mode.blames_target());
                 if let (Some(rule), true) = (rule, counts) {
                     self.targets.entry(name).or_default().ended(&rule, failure.is_none(), now);
                 }
@@ -159,23 +160,23 @@ impl Checks {
     /// A call is under way no more: what it went to.
     fn lands(&mut self, at: At) -> Option<String> {
         let name = self.calls.remove(&at)?;
-        if let Some(it) = self.targets.get_mut(&name) {
-            it.flying.remove(&at);
+        if let Some(target) = self.targets.get_mut(&name) {
+            target.flying.remove(&at);
         }
         Some(name)
     }
 
     /// I26: a circuit opens when the author said so, for as long as that, and is tried again after that.
     pub(crate) fn target(&mut self, name: &str, event: &TargetEvent, now: Timestamp) -> Result<(), Broken> {
-        let it = self.targets.entry(name.to_owned()).or_default();
+        let target = self.targets.entry(name.to_owned()).or_default();
         match event {
-            TargetEvent::Opened { until, .. } => ensure(it.open_until == Some(*until), || {
-                format!("I26 the circuit of {name} opens until {until}, not {:?}", it.open_until)
+            TargetEvent::Opened { until, .. } => ensure(target.open_until == Some(*until), || {
+                format!("I26 the circuit of {name} opens until {until}, not {:?}", target.open_until)
             }),
             TargetEvent::HalfOpened => {
-                let in_time = it.open_until.is_some_and(|it| it <= now);
-                ensure(in_time, || format!("I26 {name} is tried at {now}, not {:?}", it.open_until))?;
-                (it.open_until, it.tried) = (None, Some(0));
+                let in_time = target.open_until.is_some_and(|open_until| open_until <= now);
+                ensure(in_time, || format!("I26 {name} is tried at {now}, not {:?}", target.open_until))?;
+                (target.open_until, target.tried) = (None, Some(0));
                 Ok(())
             }
             TargetEvent::Counted { .. }
@@ -188,7 +189,7 @@ impl Checks {
     /// The key of a step as it is now, where its results are kept.
     fn key_now(&self, at: At, now: Timestamp) -> Option<String> {
         self.runs.get(&at.0)?.plan.steps.get(at.1.index())?.cache.as_ref()?;
-        let value = self.shared("k", now).map_or_else(String::new, |it| it.0.to_string());
+        let value = self.shared("k", now).map_or_else(String::new, |shared| shared.0.to_string());
         Some(format!("k{value}"))
     }
 
@@ -197,14 +198,18 @@ impl Checks {
         match event {
             CacheEvent::Stored { id, key, run, step, .. } => {
                 let of = self.runs.get(run).ok_or("I28 a result of no run")?;
-                let at =
-                    of.plan.steps.iter().position(|it| it.id == *step).ok_or("I28 a result of no step")?;
+                let at = of
+                    .plan
+                    .steps
+                    .iter()
+                    .position(|plan| plan.id == *step)
+                    .ok_or("I28 a result of no step")?;
                 let asked = &of.steps[at].key;
                 ensure(asked.as_ref() == Some(key), || {
                     format!("I28 {run} {step} was called for {asked:?} and is kept as {key}")
                 })?;
-                let ttl = of.plan.steps[at].cache.as_ref().and_then(|it| it.ttl);
-                let until = ttl.map(|it| now + it);
+                let ttl = of.plan.steps[at].cache.as_ref().and_then(|cache| cache.ttl);
+                let until = ttl.map(|ttl| now + ttl);
                 self.cache.insert(*id, Kept { key: key.clone(), until });
             }
             CacheEvent::Used { id, key, run, step } => {
@@ -212,12 +217,12 @@ impl Checks {
                 ensure(now_key.as_ref() == Some(key), || {
                     format!("I28 {run} {step:?} asks for {now_key:?} and is given {key}")
                 })?;
-                let stands = |it: &Kept| it.key == *key && it.until.is_none_or(|until| until > now);
+                let stands = |kept: &Kept| kept.key == *key && kept.until.is_none_or(|until| until > now);
                 ensure(self.cache.get(id).is_some_and(stands), || {
                     format!("I28 {run} {step:?} is given a result of {key} that stands no more")
                 })?;
             }
-            CacheEvent::Cleared { key: Some(key), .. } => self.cache.retain(|_, it| it.key != *key),
+            CacheEvent::Cleared { key: Some(key), .. } => self.cache.retain(|_, kept| kept.key != *key),
             CacheEvent::Cleared { key: None, .. } | CacheEvent::Reset { .. } => self.cache.clear(),
         }
         Ok(())

@@ -23,7 +23,7 @@ pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
     let count = 1 + tape.below(steps_max);
     level(tape, &mut steps, count, None, None, "", 0);
     if !tape.chance(35) {
-        steps.iter_mut().for_each(|it| without_agents(&mut it.work));
+        steps.iter_mut().for_each(|step| without_agents(&mut step.work));
     }
     let budget = tape.chance(15).then(|| Budget {
         calls: Some(1 + tape.below(12)),
@@ -65,7 +65,7 @@ fn level(
     for number in 0..count {
         let last = siblings.last().copied().filter(|_| is_chain);
         let needs: Vec<StepIx> =
-            siblings.iter().copied().filter(|it| Some(*it) == last || tape.chance(25)).collect();
+            siblings.iter().copied().filter(|sibling| Some(*sibling) == last || tape.chance(25)).collect();
         let here = StepIx::from_index(steps.len());
         siblings.push(here);
         let local = format!("s{number}");
@@ -97,24 +97,26 @@ fn level(
                 env: Vec::new(),
             }),
             94..98 if depth < 2 => {
-                let mut it = frame_of(FrameKind::Matrix);
-                matrix(tape, &mut it);
-                it
+                let mut frame = frame_of(FrameKind::Matrix);
+                matrix(tape, &mut frame);
+                frame
             }
             98.. if depth < 2 => {
                 let copies: Vec<Value> = (0..tape.below(4)).map(Value::from).collect();
                 let matrix_value =
                     Value::Object(ValueMap::from_iter([("c".to_owned(), Value::Array(copies))]));
                 let body = vec![step(tape, &id, "s", Some(here), scope, call("x"))];
-                let mut it = frame_of(FrameKind::Computed { matrix: matrix_value, body });
-                matrix(tape, &mut it);
-                it
+                let mut frame = frame_of(FrameKind::Computed { matrix: matrix_value, body });
+                matrix(tape, &mut frame);
+                frame
             }
             _ if tape.chance(25) => tool(tape),
             _ => call("x"),
         };
         let mut made = step(tape, &id, &local, frame, scope, work);
-        if matches!(&made.work, Work::Frame(it) if matches!(it.kind, FrameKind::Talk(_))) && tape.chance(30) {
+        if matches!(&made.work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Talk(_)))
+            && tape.chance(30)
+        {
             made.undo = Undo::By(Box::new(call("undo")));
         }
         made.needs = needs;
@@ -260,22 +262,25 @@ fn tools() -> Vec<PlanTool> {
 
 /// The same work for tools of ours alone.
 fn without_agents(work: &mut Work) {
-    let Work::Tool(it) = work else { return };
-    let is_agent = |name: &String| DONE_BY.iter().any(|it| it.0 == name);
-    if is_agent(&it.tool) {
-        "c@1.0.0".clone_into(&mut it.tool);
+    let Work::Tool(tool_use) = work else { return };
+    let is_agent = |name: &String| DONE_BY.iter().any(|pair| pair.0 == name);
+    if is_agent(&tool_use.tool) {
+        "c@1.0.0".clone_into(&mut tool_use.tool);
     }
-    if let Some(route) = &mut it.route {
-        route.candidates.retain(|it| !is_agent(it));
+    if let Some(route) = &mut tool_use.route {
+        route.candidates.retain(|candidate| !is_agent(candidate));
     }
-    it.route = it.route.take().filter(|it| !it.candidates.is_empty());
+    tool_use.route = tool_use.route.take().filter(|route| !route.candidates.is_empty());
 }
 
 /// True if an agent that comes by itself may have to do some of it.
 pub(crate) fn needs_agents(plan: &Plan) -> bool {
-    let is_agent = |name: &String| DONE_BY.iter().any(|it| it.0 == name);
-    plan.steps.iter().any(|it| match &it.work {
-        Work::Tool(it) => is_agent(&it.tool) || it.route.iter().any(|it| it.candidates.iter().any(is_agent)),
+    let is_agent = |name: &String| DONE_BY.iter().any(|pair| pair.0 == name);
+    plan.steps.iter().any(|step| match &step.work {
+        Work::Tool(tool_use) => {
+            is_agent(&tool_use.tool)
+                || tool_use.route.iter().any(|route| route.candidates.iter().any(is_agent))
+        }
         _ => false,
     })
 }
@@ -287,7 +292,7 @@ fn tool(tape: &mut Tape) -> Work {
     let route = tape.chance(60).then(|| {
         let policy = *tape.pick(&RoutePolicy::ALL);
         let candidates = all.iter().cycle().skip(first).take(1 + tape.index(4));
-        let candidates = candidates.map(|it| (*it).to_owned()).collect();
+        let candidates = candidates.map(|candidate| (*candidate).to_owned()).collect();
         Box::new(Route { policy, candidates, wants: vec!["b".to_owned()] })
     });
     let with = vec![("k".to_owned(), Value::from("${{ state.global.k }}"))];
@@ -307,7 +312,7 @@ fn condition(tape: &mut Tape) -> Option<String> {
         "fromJSON('[')",
     ];
     let index = usize::try_from(at.checked_sub(32)?).expect("small");
-    words.get(index).map(|it| (*it).to_owned())
+    words.get(index).map(|word| (*word).to_owned())
 }
 
 fn step(
@@ -321,7 +326,7 @@ fn step(
     let is_call = work.is_call();
     let is_tool = matches!(work, Work::Tool(_));
     let listens = matches!(work, Work::Wait(WaitFor::Message { .. }));
-    let is_flow = matches!(&work, Work::Frame(it) if matches!(it.kind, FrameKind::Workflow { .. }));
+    let is_flow = matches!(&work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Workflow { .. }));
     let class = *tape.pick(&[
         EffectClass::Once,
         EffectClass::Idempotent,
@@ -405,7 +410,7 @@ fn copies(tape: &mut Tape) -> Value {
     if tape.chance(40) {
         return Value::from("${{ fromJSON(format('[{{\"c\": {0}}}]', vars.k)) }}");
     }
-    let copy = |it: u64| Value::Object(ValueMap::from_iter([("c".to_owned(), it.into())]));
+    let copy = |index: u64| Value::Object(ValueMap::from_iter([("c".to_owned(), index.into())]));
     Value::Array((0..tape.below(4)).map(copy).collect())
 }
 

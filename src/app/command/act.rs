@@ -131,15 +131,16 @@ pub(super) async fn retry(config: &Config, out: Output, args: RetryArgs) -> Outc
     let command = Command::Retry { run, from, by, corrected };
     say_asked_anew(&seat, run, &command).await;
     submit(seat, out, command, |receipt| {
-        receipt.run.inspect(|it| say(&format!("{it} retries {run}")));
-        receipt.run.map_or_else(|| format!("{run} is retried"), |it| it.to_string())
+        receipt.run.inspect(|run_id| say(&format!("{run_id} retries {run}")));
+        receipt.run.map_or_else(|| format!("{run} is retried"), |run| run.to_string())
     })
     .await
 }
 
 pub(super) async fn fork(config: &Config, out: Output, args: ForkArgs) -> Outcome {
     let (seat, run) = named::act_on(config, &args.run).await?;
-    let at = args.at.trim_start_matches('#').parse().map_or(ForkAt::Step(args.at), |it| ForkAt::Seq(Seq(it)));
+    let at =
+        args.at.trim_start_matches('#').parse().map_or(ForkAt::Step(args.at), |arg| ForkAt::Seq(Seq(arg)));
     let corrected = match corrected(config, args.corrected) {
         Ok(corrected) => corrected,
         Err(trouble) => return left(seat, trouble).await,
@@ -148,8 +149,8 @@ pub(super) async fn fork(config: &Config, out: Output, args: ForkArgs) -> Outcom
     let command = Command::Fork { run, at, by, corrected, past: None };
     say_asked_anew(&seat, run, &command).await;
     submit(seat, out, command, |receipt| {
-        receipt.run.inspect(|it| say(&format!("{it} forks {run}")));
-        receipt.run.map_or_else(|| format!("{run} is forked"), |it| it.to_string())
+        receipt.run.inspect(|run_id| say(&format!("{run_id} forks {run}")));
+        receipt.run.map_or_else(|| format!("{run} is forked"), |run| run.to_string())
     })
     .await
 }
@@ -169,7 +170,7 @@ fn corrected(config: &Config, args: CorrectedArgs) -> Result<Option<Box<Correcti
     if args.file.is_none() && args.inputs.is_empty() {
         return Ok(None);
     }
-    let file = args.file.map(|it| absolute(config, &it)).transpose()?;
+    let file = args.file.map(|file| absolute(config, &file)).transpose()?;
     Ok(Some(Box::new(Correction { file, words: args.inputs, plan: None })))
 }
 

@@ -133,7 +133,7 @@ pub(super) async fn agent(config: &Config, out: Output, noun: AgentNoun) -> Outc
         AgentCommand::Test(args) => {
             let registry = registry()?;
             let AgentsTestArgs { agent, task, mut with, really, timeout, json } = args;
-            with.extend(task.map(|it| (AGENT_TASK.to_owned(), it)));
+            with.extend(task.map(|task| (AGENT_TASK.to_owned(), task)));
             let asked = ToolsTestArgs { tool: agent, with, really, timeout, json };
             test(config, found(&registry, &asked.tool)?, out, &asked).await
         }
@@ -144,20 +144,25 @@ pub(super) async fn agent(config: &Config, out: Output, noun: AgentNoun) -> Outc
 }
 
 fn list(registry: &Registry, out: Output, args: &AgentsListArgs) -> Outcome {
-    let fits = |it: &&Arc<Tool>| args.capability.as_ref().is_none_or(|word| it.capabilities.contains(word));
+    let fits =
+        |tool: &&Arc<Tool>| args.capability.as_ref().is_none_or(|word| tool.capabilities.contains(word));
     let agents: Vec<&Arc<Tool>> = registry.all().filter(fits).collect();
     if args.for_models {
-        out.json_pretty(&agents.iter().map(|it| it.for_models()).collect());
+        out.json_pretty(&agents.iter().map(|agent| agent.for_models()).collect());
     } else if args.json {
-        out.json_pretty(&agents.iter().map(|it| tool_json(it)).collect());
+        out.json_pretty(&agents.iter().map(|agent| tool_json(agent)).collect());
     } else if registry.all().next().is_none() {
         say("no agent is described; write one to .cuelight/agents/NAME.yaml, see docs/workflow.md");
     } else {
-        let row = |it: &&Arc<Tool>| {
-            let beat = it.agent.as_ref().and_then(|it| it.heartbeat).map(|it| it.to_string());
+        let row = |agent: &&Arc<Tool>| {
+            let beat = agent
+                .agent
+                .as_ref()
+                .and_then(|traits| traits.heartbeat)
+                .map(|heartbeat| heartbeat.to_string());
             let beat = beat.unwrap_or_else(|| "-".to_owned());
-            let can = it.capabilities.join(", ");
-            [&it.called(), &can, it.effect.word(), it.risk.word(), &beat, &it.description]
+            let can = agent.capabilities.join(", ");
+            [&agent.called(), &can, agent.effect.word(), agent.risk.word(), &beat, &agent.description]
                 .map(safe_text)
                 .to_vec()
         };
@@ -171,7 +176,7 @@ fn list(registry: &Registry, out: Output, args: &AgentsListArgs) -> Outcome {
 fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trouble> {
     let id = format!("{AGENT_PREFIX}{wanted}");
     registry.find(&id).ok_or_else(|| {
-        let near: Vec<String> = registry.near(&id).iter().map(|it| it.called()).collect();
+        let near: Vec<String> = registry.near(&id).iter().map(|tool| tool.called()).collect();
         let next = if near.is_empty() {
             "describe it in .cuelight/agents".to_owned()
         } else {

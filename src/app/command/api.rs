@@ -51,7 +51,7 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub(super) async fn api(config: &Config, out: Output, args: ApiArgs) -> Outcome {
     let Some(first) = &args.what.first() else { return list(out, args.json) };
-    let (method, path, words) = match METHODS.iter().find(|it| it.eq_ignore_ascii_case(first)) {
+    let (method, path, words) = match METHODS.iter().find(|method| method.eq_ignore_ascii_case(first)) {
         Some(method) => {
             let path = args.what.get(1).ok_or_else(|| {
                 Trouble::usage(format!(
@@ -68,8 +68,8 @@ pub(super) async fn api(config: &Config, out: Output, args: ApiArgs) -> Outcome 
             safe_text(&shorten(path, 60))
         )));
     }
-    let fields = words.iter().map(|it| field(it)).collect::<Result<Vec<_>, _>>()?;
-    let body = args.data.as_deref().map(|it| data(config, it)).transpose()?;
+    let fields = words.iter().map(|word| field(word)).collect::<Result<Vec<_>, _>>()?;
+    let body = args.data.as_deref().map(|text| data(config, text)).transpose()?;
     let sends = body.is_some() || !fields.is_empty();
     let method = method.unwrap_or(if sends { "POST" } else { "GET" });
     let in_query = matches!(method, "GET" | "DELETE");
@@ -90,15 +90,15 @@ pub(super) async fn api(config: &Config, out: Output, args: ApiArgs) -> Outcome 
             (url, Value::Object(fields.into_iter().collect::<Map<_, _>>()).to_string().into_bytes())
         }
     };
-    let mut heads = args.header.iter().map(|it| head(it)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(token) = config.variable("JWT_TOKEN").filter(|it| !it.is_empty()) {
+    let mut heads = args.header.iter().map(|text| head(text)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(token) = config.variable("JWT_TOKEN").filter(|jwt_token| !jwt_token.is_empty()) {
         heads.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
     }
-    let authorities = args.authorities.as_ref().map(|it| config.here.join(it));
+    let authorities = args.authorities.as_ref().map(|authorities| config.here.join(authorities));
     let mut heard = Heard { out, status: 0, kind: Kind::Json, text: Vec::new(), cut: false };
     let policy = HttpPolicy::anywhere(authorities).map_err(Trouble::usage)?;
     let visit = HttpVisit { method, url, fields: heads, body, policy };
-    let done = visit_http(visit, |it| heard.take(&it)).await;
+    let done = visit_http(visit, |http_heard| heard.take(&http_heard)).await;
     let shown = heard.end();
     done.map_err(|why| Trouble::not_recorded(format!("could not ask: {why}")))?;
     shown
@@ -116,7 +116,10 @@ fn list(out: Output, as_json: bool) -> Outcome {
     for (path, calls) in document["paths"].as_object().into_iter().flatten() {
         for (method, call) in calls.as_object().into_iter().flatten() {
             let asked = call["parameters"].as_array().into_iter().flatten();
-            let query: Vec<_> = asked.filter(|it| it["in"] == "query").map(|it| text(&it["name"])).collect();
+            let query: Vec<_> = asked
+                .filter(|parameter| parameter["in"] == "query")
+                .map(|parameter| text(&parameter["name"]))
+                .collect();
             rows.push(vec![
                 method.to_ascii_uppercase(),
                 path.clone(),
@@ -133,16 +136,16 @@ fn list(out: Output, as_json: bool) -> Outcome {
 /// permits it.
 fn address(args: &ApiArgs) -> Result<String, Trouble> {
     let url = args.url.trim_end_matches('/');
-    let plain = url.split_at_checked(7).filter(|it| it.0.eq_ignore_ascii_case("http://"));
-    let host = plain.map(|it| it.1).map(|it| it.split(['/', '?']).next().unwrap_or_default());
+    let plain = url.split_at_checked(7).filter(|split| split.0.eq_ignore_ascii_case("http://"));
+    let host = plain.map(|split| split.1).map(|text| text.split(['/', '?']).next().unwrap_or_default());
     let is_here = |host: &str| {
-        let name = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((name, _)) => name,
             None => host.split(':').next().unwrap_or_default(),
         };
-        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|it| is_loopback((it, 0).into()))
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|name| is_loopback((name, 0).into()))
     };
-    if host.is_some_and(|it| !is_here(it)) && !args.insecure {
+    if host.is_some_and(|host| !is_here(host)) && !args.insecure {
         return Err(Trouble::usage(format!(
             "could not ask {}: nothing is encrypted on the way, and whoever listens has the token; use https, or say --insecure",
             safe_text(&shorten(url, 100))
@@ -159,7 +162,8 @@ fn field(word: &str) -> Result<(String, Value), Trouble> {
         word.split_once('=').ok_or_else(|| wrong("write name=text or name:=JSON".to_owned()))?;
     match name.strip_suffix(':') {
         Some(name) => {
-            let value = cuelight_base::read_json(text).map_err(|it| wrong(format!("it is no JSON: {it}")))?;
+            let value =
+                cuelight_base::read_json(text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
             Ok((name.to_owned(), value))
         }
         None => Ok((name.to_owned(), json!(text))),
@@ -171,15 +175,16 @@ fn data(config: &Config, said: &str) -> Result<Vec<u8>, Trouble> {
     let text = if said == "-" {
         let mut text = Vec::new();
         let read = stdin().lock().read_to_end(&mut text).map(|_| text);
-        read.map_err(|it| Trouble::usage(format!("could not read standard input: {it}")))?
+        read.map_err(|error| Trouble::usage(format!("could not read standard input: {error}")))?
     } else if let Some(file) = said.strip_prefix('@') {
         let path = config.here.join(file);
-        fs::read(&path).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))?
+        fs::read(&path)
+            .map_err(|error| Trouble::usage(format!("could not read {}: {error}", path.display())))?
     } else {
         said.as_bytes().to_vec()
     };
     refuse_twice(&text)
-        .map_err(|it| Trouble::usage(format!("could not read --data: it is no JSON: {it}")))?;
+        .map_err(|error| Trouble::usage(format!("could not read --data: it is no JSON: {error}")))?;
     Ok(text)
 }
 
@@ -196,9 +201,9 @@ fn head(word: &str) -> Result<(String, Vec<u8>), Trouble> {
 /// Everything but what stands for itself in a query (RFC 3986, unreserved) goes as `%XX`.
 fn with_query(url: String, fields: &[(String, Value)]) -> String {
     let encoded = |text: &str| -> String {
-        let plain = |it: u8| it.is_ascii_alphanumeric() || b"-._~".contains(&it);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         text.bytes()
-            .map(|it| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") })
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
             .collect()
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -239,7 +244,7 @@ impl Heard {
                 self.status = *status;
                 self.kind = match *kind {
                     "text/event-stream" => Kind::Events,
-                    it if it.ends_with("json") => Kind::Json,
+                    kind if kind.ends_with("json") => Kind::Json,
                     _ => Kind::Text,
                 };
             }
@@ -259,7 +264,7 @@ impl Heard {
 
     /// Shows all lines that are whole.
     fn lines(&mut self) {
-        while let Some(end) = self.text.iter().position(|it| *it == b'\n') {
+        while let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.text.drain(..=end).collect();
             self.line(&line);
         }
@@ -294,12 +299,12 @@ impl Heard {
         match &value {
             Some(value) => self.out.line(&plain_json(value)),
             None if text.is_empty() => {}
-            None => String::from_utf8_lossy(&text).lines().for_each(|it| self.line(it.as_bytes())),
+            None => String::from_utf8_lossy(&text).lines().for_each(|line| self.line(line.as_bytes())),
         }
         if (200..300).contains(&self.status) {
             return Ok(ExitCode::SUCCESS);
         }
-        let told = value.as_ref().and_then(|it| it.get("message")?.as_str());
+        let told = value.as_ref().and_then(|value| value.get("message")?.as_str());
         let why = told.map_or_else(|| "could not have it done".to_owned(), str::to_owned);
         say(&format!("{why} (HTTP {})", self.status));
         Ok(ExitCode::FAILURE)

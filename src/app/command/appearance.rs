@@ -97,7 +97,7 @@ impl Appearance {
     pub(super) fn won(&self) -> Vec<(&'static str, String, &'static str)> {
         const FLAG: &str = "a flag or its variable";
         const OWN: &str = "your own config.toml";
-        let chosen = self.choose("").map_or_else(|it| it.message, |it| it.look.theme);
+        let chosen = self.choose("").map_or_else(|error| error.message, |chosen| chosen.look.theme);
         let theme = match () {
             () if self.theme.is_some() => FLAG,
             () if self.no_color => "the variable NO_COLOR",
@@ -127,8 +127,9 @@ impl Appearance {
 
     /// A theme that was named as a file stays, whatever the directory of themes says later.
     pub(super) fn reader_of_themes(self) -> impl Fn() -> (Themes, Vec<String>) + Send {
-        let is_file =
-            |name: &String| name.contains('/') || Path::new(name).extension().is_some_and(|it| it == "toml");
+        let is_file = |name: &String| {
+            name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml")
+        };
         let file = self.theme.clone().filter(is_file);
         move || {
             let (themes, mut problems) = self.themes();
@@ -168,22 +169,23 @@ fn named(name: &str, themes: &mut Themes) -> Result<String, Trouble> {
 
 fn read_file(path: &Path) -> Result<Theme, String> {
     let text = text_of(path)?;
-    Theme::parse(&text, Some(&Theme::default())).map_err(|it| format!("{}: {it}", path.display()))
+    Theme::parse(&text, Some(&Theme::default())).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
     let problem = |why: String| format!("could not read {}: {why}", path.display());
-    let size = fs::metadata(path).map_err(|it| problem(it.to_string()))?;
+    let size = fs::metadata(path).map_err(|error| problem(error.to_string()))?;
     if !size.is_file() || size.len() > THEME_BYTES_MAX {
         return Err(problem("it is no file of a theme's size".to_owned()));
     }
-    fs::read_to_string(path).map_err(|it| problem(it.to_string()))
+    fs::read_to_string(path).map_err(|error| problem(error.to_string()))
 }
 
 fn own_themes(own: &Path) -> (Themes, Vec<String>) {
     let Ok(entries) = fs::read_dir(own.join("themes")) else { return Default::default() };
-    let is_theme = |path: &PathBuf| path.extension().is_some_and(|it| it == "toml");
-    let mut paths: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).filter(is_theme).collect();
+    let is_theme = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_theme).collect();
     paths.sort();
     paths.truncate(THEMES_MAX);
     let (mut files, mut unreadable) = (Vec::new(), Vec::new());
@@ -210,7 +212,7 @@ fn preferences(own: &Path) -> (Preferences, Option<String>) {
 /// Why there can be no screen, if there can be none.
 pub(super) fn no_screen(config: &Config) -> Option<&'static str> {
     let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    let in_ci = config.variable("CI").is_some_and(|it| !matches!(it, "0" | "false"));
+    let in_ci = config.variable("CI").is_some_and(|ci| !matches!(ci, "0" | "false"));
     match config.variable("TERM") {
         Some("dumb") => Some("the terminal is dumb (TERM)"),
         // One that has gone meanwhile ends the screen, as it does later.
@@ -222,12 +224,14 @@ pub(super) fn no_screen(config: &Config) -> Option<&'static str> {
 
 /// The C locale that says nothing of UTF-8 is none.
 fn is_utf8(config: &Config) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|it| config.variable(it)).unwrap_or("");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|text| config.variable(text)).unwrap_or("");
     locale.to_ascii_lowercase().replace('-', "").contains("utf8")
 }
 
 fn depth(config: &Config, term: &str, no_color: bool) -> Depth {
-    let truecolor = config.variable("COLORTERM").is_some_and(|it| it == "truecolor" || it == "24bit");
+    let truecolor = config
+        .variable("COLORTERM")
+        .is_some_and(|colorterm| colorterm == "truecolor" || colorterm == "24bit");
     match () {
         () if no_color => Depth::None,
         () if truecolor || term.ends_with("-direct") => Depth::Truecolor,
@@ -237,7 +241,7 @@ fn depth(config: &Config, term: &str, no_color: bool) -> Depth {
 }
 
 fn config_dir(config: &Config) -> Option<PathBuf> {
-    let own = config.variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
-    let home = || config.variable("HOME").map(|it| PathBuf::from(it).join(".config"));
-    own.or_else(home).map(|it| it.join("cuelight"))
+    let own = config.variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let home = || config.variable("HOME").map(|home| PathBuf::from(home).join(".config"));
+    own.or_else(home).map(|home| home.join("cuelight"))
 }

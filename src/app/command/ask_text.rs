@@ -29,7 +29,7 @@ pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>) -> String {
         safe_text(&ask.workflow)
     ));
     line(String::new());
-    ask.prompt.lines().for_each(|it| line(format!("  {}", safe_text(it))));
+    ask.prompt.lines().for_each(|text| line(format!("  {}", safe_text(text))));
     line(String::new());
     line(format!("risk        {}", risk_words(ask.risk)));
     line(format!("asked by    {}", safe_text(&ask.requester)));
@@ -41,12 +41,12 @@ pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>) -> String {
         )),
         None => line(format!("who         {}", who(gate))),
     }
-    ask.notes_on_who().iter().for_each(|it| line(format!("            {}", safe_text(it))));
+    ask.notes_on_who().iter().for_each(|note| line(format!("            {}", safe_text(note))));
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
-    for it in gate.emergencies() {
-        line(format!("{:<12}{}", it.emergency_word(), emergency(it, gate.epoch())));
+    for gate_view in gate.emergencies() {
+        line(format!("{:<12}{}", gate_view.emergency_word(), emergency(gate_view, gate.epoch())));
     }
     for vote in &gate.votes {
         let reason = if vote.vote.reason.is_empty() {
@@ -61,14 +61,14 @@ pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>) -> String {
             vote.at.clock()
         ));
     }
-    for it in gate.delegations() {
-        let (by, to) = (safe_text(&it.by.name), safe_text(&it.to));
-        line(format!("delegated   {by} to {to} until {}", it.until));
+    for delegation in gate.delegations() {
+        let (by, to) = (safe_text(&delegation.by.name), safe_text(&delegation.to));
+        line(format!("delegated   {by} to {to} until {}", delegation.until));
     }
     for (head, list) in [("comment", &gate.comments), ("denied", &gate.refused)] {
-        for it in list {
-            let (by, said) = (safe_text(&it.by.name), safe_text(&it.text));
-            line(format!("{head:<12}{by} {}: {said}", it.at.clock()));
+        for comment in list {
+            let (by, said) = (safe_text(&comment.by.name), safe_text(&comment.text));
+            line(format!("{head:<12}{by} {}: {said}", comment.at.clock()));
         }
     }
     if let Some(why) = &gate.asked_anew {
@@ -76,14 +76,16 @@ pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>) -> String {
     }
     body(ask, &mut line);
     line(format!("if yes      {}", safe_text(&gate.yes_words(run))));
-    for (index, it) in gate.no_words(run).iter().enumerate() {
-        line(format!("{:<12}{}", if index == 0 { "if no" } else { "" }, safe_text(it)));
+    for (index, word) in gate.no_words(run).iter().enumerate() {
+        line(format!("{:<12}{}", if index == 0 { "if no" } else { "" }, safe_text(word)));
     }
     if let Some(to) = &ask.send_back {
         line(format!("or back     {}", safe_text(&send_back_words(to))));
     }
-    line(format!("if nobody   {}", gate.nobody_words(|it| it.to_string())));
-    gate.window_words().iter().for_each(|it| line(format!("            {it} (in the console)")));
+    line(format!("if nobody   {}", gate.nobody_words(|moment| moment.to_string())));
+    gate.window_words()
+        .iter()
+        .for_each(|window_words| line(format!("            {window_words} (in the console)")));
     line(String::new());
     let code = gate.hash.code();
     line(match ask.risk {
@@ -98,20 +100,22 @@ pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>) -> String {
 }
 
 /// An approval that one gave alone, or an override, and its review.
-fn emergency(it: &GateView, now: Epoch) -> String {
-    let when = match it.emergency_vote().filter(|_| it.epoch() != now) {
+fn emergency(gate: &GateView, now: Epoch) -> String {
+    let when = match gate.emergency_vote().filter(|_| gate.epoch() != now) {
         Some(vote) => format!(
             "in epoch {}, by {}: {}; ",
-            it.epoch(),
+            gate.epoch(),
             safe_text(&vote.vote.by.name),
             safe_text(&vote.vote.reason)
         ),
         None => String::new(),
     };
-    match &it.review {
-        None if it.emergency_word() == OVERRIDE => format!("{when}closed by hand; nobody has reviewed it"),
+    match &gate.review {
+        None if gate.emergency_word() == OVERRIDE => format!("{when}closed by hand; nobody has reviewed it"),
         None => format!("{when}one approval in place of the quorum; nobody has reviewed it"),
-        Some(it) => format!("{when}reviewed by {}: {}", safe_text(&it.by.name), safe_text(&it.text)),
+        Some(review) => {
+            format!("{when}reviewed by {}: {}", safe_text(&review.by.name), safe_text(&review.text))
+        }
     }
 }
 
@@ -122,14 +126,14 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
         format!("risk        {}", risk_words(ask.risk)),
         format!("asked by    {}", safe_text(&ask.requester)),
     ];
-    out.extend(ask.notes_on_who().iter().map(|it| format!("who         {}", safe_text(it))));
-    out.splice(1..1, ask.prompt.lines().map(|it| format!("  {}", safe_text(it))));
+    out.extend(ask.notes_on_who().iter().map(|note| format!("who         {}", safe_text(note))));
+    out.splice(1..1, ask.prompt.lines().map(|line| format!("  {}", safe_text(line))));
     body(ask, &mut |text| out.push(text));
     out.push(format!("if yes      {}", safe_text(&yes_words(ask))));
     names("if no skips", &ask.skips, &mut |text| out.push(text));
     names("   runs", &ask.runs_anyway, &mut |text| out.push(text));
     names("   undoes", &ask.undoes, &mut |text| out.push(text));
-    out.push(format!("if nobody   {}", nobody_words(ask, false, |it| it.to_string())));
+    out.push(format!("if nobody   {}", nobody_words(ask, false, |moment| moment.to_string())));
     out
 }
 
@@ -144,14 +148,14 @@ fn body(ask: &Ask, mut line: &mut dyn FnMut(String)) {
             safe_text(&field.rule())
         ));
     }
-    ask.evidence.iter().for_each(|it| evidence(it, &mut line));
-    for (index, value) in ask.binds.iter().flat_map(|it| it.lines()).enumerate() {
+    ask.evidence.iter().for_each(|item| evidence(item, &mut line));
+    for (index, value) in ask.binds.iter().flat_map(|bind| bind.lines()).enumerate() {
         let head = if index == 0 { "binds" } else { "" };
         line(format!("{head:<12}{}", safe_text(value)));
     }
     if let Some(claim) = &ask.claim {
         line(format!("claim       {CLAIM_WORDS}"));
-        claim.lines().for_each(|it| line(format!("            | {}", safe_text(it))));
+        claim.lines().for_each(|text| line(format!("            | {}", safe_text(text))));
     }
 }
 
@@ -170,9 +174,11 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
         if !call.choice.is_empty() {
             line(format!("              {}", call.choice));
         }
-        command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
-        let sent = call.launch.http.iter().flat_map(|it| it.lines());
-        for said in sent.chain(call.launch.model.iter().flat_map(|it| it.lines())) {
+        command_line(&call.launch)
+            .lines()
+            .for_each(|text| line(format!("              {}", safe_text(text))));
+        let sent = call.launch.http.iter().flat_map(|http| http.lines());
+        for said in sent.chain(call.launch.model.iter().flat_map(|model| model.lines())) {
             line(format!("              {}", safe_text(&said)));
         }
         if let Some(tool) = &call.launch.tool {
@@ -199,10 +205,10 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             line(format!("              if that fails, fallback {}:", other.number));
             command_line(&other.launch)
                 .lines()
-                .for_each(|it| line(format!("                {}", safe_text(it))));
+                .for_each(|text| line(format!("                {}", safe_text(text))));
             // It is asked the same.
-            let asked = other.launch.model.iter().flat_map(|it| it.who());
-            for said in other.launch.http.iter().flat_map(|it| it.lines()).chain(asked) {
+            let asked = other.launch.model.iter().flat_map(|model| model.who());
+            for said in other.launch.http.iter().flat_map(|http| http.lines()).chain(asked) {
                 line(format!("                {}", safe_text(&said)));
             }
             executes(&other.files, is_captured, line);
@@ -235,7 +241,7 @@ fn executes(files: &[FileFact], is_captured: bool, line: &mut dyn FnMut(String))
 
 /// An environment value with its secrets as names.
 fn value(parts: &[TextPart]) -> String {
-    let part = |it: &TextPart| match it {
+    let part = |part: &TextPart| match part {
         TextPart::Text(text) => text.clone(),
         TextPart::Secret(name) => format!("‹secret {name}›"),
     };
@@ -243,7 +249,7 @@ fn value(parts: &[TextPart]) -> String {
 }
 
 fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
-    let digest = item.digest.map_or_else(String::new, |it| format!(" sha256 {}", it.short()));
+    let digest = item.digest.map_or_else(String::new, |digest| format!(" sha256 {}", digest.short()));
     match (&item.problem, &item.text) {
         (Some(problem), _) => {
             line(format!("evidence    ~ {}: {}", safe_text(&item.title), safe_text(problem)));
@@ -251,10 +257,10 @@ fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
         (None, Some(text)) => {
             line(format!("evidence    {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
             match Fields::of(text) {
-                Some(it) => it.rows.iter().for_each(|it| {
-                    line(format!("              {}{}", it.name, safe_text(&it.value)));
+                Some(fields) => fields.rows.iter().for_each(|row| {
+                    line(format!("              {}{}", row.name, safe_text(&row.value)));
                 }),
-                None => text.lines().for_each(|it| line(format!("              {}", safe_text(it)))),
+                None => text.lines().for_each(|text| line(format!("              {}", safe_text(text)))),
             }
         }
         (None, None) => {
@@ -276,9 +282,9 @@ fn who(gate: &GateView) -> String {
     if missing.is_empty() {
         return "enough have agreed".to_owned();
     }
-    let words = missing.iter().map(|it| {
-        let group = it.group.as_deref().map_or_else(|| "anybody".to_owned(), safe_text);
-        format!("{} of {group}", it.count)
+    let words = missing.iter().map(|quorum| {
+        let group = quorum.group.as_deref().map_or_else(|| "anybody".to_owned(), safe_text);
+        format!("{} of {group}", quorum.count)
     });
     format!("still needs {}", words.collect::<Vec<_>>().join(", "))
 }

@@ -133,9 +133,9 @@ pub(super) fn each(
         next = Seq(last.0 + 1);
         for (seq, event) in events.iter().filter(|(seq, _)| *seq <= head.0) {
             board.apply(*seq, event);
-            let run = event.fact.run().and_then(|it| board.run(it)).cloned();
+            let run = event.fact.run().and_then(|run| board.run(run)).cloned();
             let row = TrailRow::of(*seq, event, run.as_deref());
-            let gate = row.gate.and_then(|it| board.gate(it)).cloned();
+            let gate = row.gate.and_then(|gate| board.gate(gate)).cloned();
             take(Entry { row, event, run, gate });
         }
     }
@@ -163,7 +163,7 @@ fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
     };
     let mut shown = 0_u64;
     let mut recent: VecDeque<String> = VecDeque::new();
-    let shown_line = |it: &str| if args.json { out.json_text(it) } else { out.line(it) };
+    let shown_line = |line: &str| if args.json { out.json_text(line) } else { out.line(line) };
     each(&reader, &mut |entry| {
         if !wanted(args, what.as_deref(), &entry) {
             return;
@@ -182,7 +182,7 @@ fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
             }
         }
     })?;
-    recent.iter().for_each(|it| shown_line(it));
+    recent.iter().for_each(|text| shown_line(text));
     if shown == 0 && !args.json {
         out.line("nothing in the trail fits that; `cuelight audit` shows all of it");
     }
@@ -192,8 +192,8 @@ fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
 fn line_of(row: TrailRow) -> String {
     let TrailRow { seq, at, who, channel, kind, on, why, run, stage, .. } = row;
     let stage = stage.map_or("-", Stage::word);
-    let run = run.map_or_else(String::new, |it| it.to_string());
-    let door = channel.map_or_else(String::new, |it| format!(" ({it})"));
+    let run = run.map_or_else(String::new, |run| run.to_string());
+    let door = channel.map_or_else(String::new, |channel| format!(" ({channel})"));
     let line = format!("{seq:<6} {at} {run:<6} {stage:<9} {kind:<22} {on}  by {who}{door}  {why}");
     safe_text(&line).trim_end().to_owned()
 }
@@ -206,17 +206,17 @@ fn run_named(reader: &Reader, text: &str) -> Result<RunId, Trouble> {
 fn wanted(args: &AuditArgs, what: Option<&str>, entry: &Entry<'_>) -> bool {
     let row = &entry.row;
     let of_what = what.is_none_or(|what| {
-        let run = row.run.is_some_and(|it| it.to_string() == what);
-        run || entry.run.as_ref().is_some_and(|it| &*it.summary.trace == what)
+        let run = row.run.is_some_and(|run| run.to_string() == what);
+        run || entry.run.as_ref().is_some_and(|run| &*run.summary.trace == what)
     });
     let of_kind =
-        args.kind.as_deref().is_none_or(|it| row.kind == it || row.kind.starts_with(&format!("{it}.")));
-    let of_whom = args.by.as_deref().is_none_or(|it| row.who == it);
+        args.kind.as_deref().is_none_or(|kind| row.kind == kind || row.kind.starts_with(&format!("{kind}.")));
+    let of_whom = args.by.as_deref().is_none_or(|text| row.who == text);
     of_what && of_kind && of_whom && holds(&args.window, row) && (args.all || row.is_decision)
 }
 
 pub(super) fn holds(window: &Window, row: &TrailRow) -> bool {
-    window.from.is_none_or(|it| it <= row.at) && window.to.is_none_or(|it| row.at < it)
+    window.from.is_none_or(|moment| moment <= row.at) && window.to.is_none_or(|moment| row.at < moment)
 }
 
 /// All of it, for somebody else.
@@ -234,7 +234,7 @@ fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Outcome {
     let list = || population(&reader, &args.window, now);
     let (text, head) = match args.format {
         ExportFormat::Jsonl => chain(&workspace, &reader)?,
-        ExportFormat::Csv => list().map(|it| (table(&it), it.head))?,
+        ExportFormat::Csv => list().map(|list| (table(&list), list.head))?,
         ExportFormat::Html => {
             let list = list()?;
             (page::page(&workspace, &reader, &list, &args.window, now)?, list.head)
@@ -274,7 +274,8 @@ fn sign(
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Trouble> {
-    fs::write(path, text).map_err(|it| Trouble::failed(format!("could not write {}: {it}", path.display())))
+    fs::write(path, text)
+        .map_err(|error| Trouble::failed(format!("could not write {}: {error}", path.display())))
 }
 
 /// Every record as the chain has it, one a line; at the end how many, the head, what was signed and the keys.
@@ -305,7 +306,7 @@ fn chain(workspace: &Workspace, reader: &Reader) -> Result<(String, (Seq, Digest
 fn table(list: &Population) -> String {
     let mut out = format!("number,{}\r\n", COLUMNS.join(","));
     for (index, decision) in list.decisions.iter().enumerate() {
-        let cells: Vec<String> = COLUMNS.iter().map(|it| cell(decision.field(it))).collect();
+        let cells: Vec<String> = COLUMNS.iter().map(|column| cell(decision.field(column))).collect();
         out.push_str(&format!("{},{}\r\n", index + 1, cells.join(",")));
     }
     let (head, hash) = list.head;
@@ -339,7 +340,7 @@ fn evidence(workspace: &Workspace, out: Output, run: RunId, dir: &Path) -> Outco
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(|it| Trouble::failed(format!("could not make {}: {it}", dir.display())))?;
+        .map_err(|error| Trouble::failed(format!("could not make {}: {error}", dir.display())))?;
     write(&dir.join("events.jsonl"), &events)?;
     for gate in &gates {
         let receipt: Value = receipt::make(workspace, *gate, run)?;
@@ -347,7 +348,7 @@ fn evidence(workspace: &Workspace, out: Output, run: RunId, dir: &Path) -> Outco
         write(&dir.join(format!("{gate}.receipt.json")), &text)?;
     }
     let heads = Heads::of(workspace).map_err(unreadable)?;
-    let lines = |list: Vec<String>| list.into_iter().map(|it| format!("{it}\n")).collect::<String>();
+    let lines = |list: Vec<String>| list.into_iter().map(|text| format!("{text}\n")).collect::<String>();
     write(&dir.join("keys"), &lines(heads.keys.iter().map(ToString::to_string).collect()))?;
     write(&dir.join("checkpoints"), &lines(heads.notes.iter().map(ToString::to_string).collect()))?;
     write(

@@ -170,10 +170,10 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn of(config: &Config) -> Result<Self, Trouble> {
         let workspace = config.find()?;
-        let tools = workspace.as_ref().map(|it| it.tool_files()).unwrap_or_default();
-        let agents = workspace.as_ref().map(|it| it.agent_files()).unwrap_or_default();
-        let models = workspace.as_ref().map(|it| it.model_files()).unwrap_or_default();
-        Ok(Self { tools, agents, models, timezone: workspace.map(|it| it.timezone()) })
+        let tools = workspace.as_ref().map(|workspace| workspace.tool_files()).unwrap_or_default();
+        let agents = workspace.as_ref().map(|workspace| workspace.agent_files()).unwrap_or_default();
+        let models = workspace.as_ref().map(|workspace| workspace.model_files()).unwrap_or_default();
+        Ok(Self { tools, agents, models, timezone: workspace.map(|workspace| workspace.timezone()) })
     }
 }
 
@@ -183,15 +183,15 @@ impl Files for Disk {
     }
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
-        self.tools.iter().map(|it| (it.display().to_string(), read_plain(it))).collect()
+        self.tools.iter().map(|tool| (tool.display().to_string(), read_plain(tool))).collect()
     }
 
     fn agents(&self) -> Vec<(String, Result<String, String>)> {
-        self.agents.iter().map(|it| (it.display().to_string(), read_plain(it))).collect()
+        self.agents.iter().map(|agent| (agent.display().to_string(), read_plain(agent))).collect()
     }
 
     fn models(&self) -> Vec<(String, Result<String, String>)> {
-        self.models.iter().map(|it| (it.display().to_string(), read_plain(it))).collect()
+        self.models.iter().map(|model| (model.display().to_string(), read_plain(model))).collect()
     }
 
     fn timezone(&self) -> String {
@@ -207,14 +207,15 @@ fn read_plain(path: &Path) -> Result<String, String> {
 /// The text of the file that the user has named on the command line, or the end of a sentence that begins with "could not read". It may
 /// be a pipe, as in `check <(make-it)`; below `.cuelight`, where a pattern of the shell names whatever lies there, it is none.
 fn read_named(path: &Path) -> Result<String, String> {
-    if path.components().any(|it| it.as_os_str() == ".cuelight") {
+    if path.components().any(|component| component.as_os_str() == ".cuelight") {
         return read_plain(path);
     }
     let limit = FILE_BYTES_MAX as u64 + 1;
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|it| it.to_string())?;
-    file.take(limit).read_to_end(&mut bytes).map_err(|it| it.to_string())?;
-    String::from_utf8(bytes).map_err(|it| format!("it is no UTF-8 (byte {})", it.utf8_error().valid_up_to()))
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is no UTF-8 (byte {})", error.utf8_error().valid_up_to()))
 }
 
 pub(super) fn read(path: &Path) -> Result<String, Trouble> {
@@ -242,24 +243,24 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
         out.json(&Value::String(String::new()));
         return Ok(ExitCode::SUCCESS);
     }
-    let bare = text.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).unwrap_or(text);
+    let bare = text.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text);
     let usage = |message: String| Trouble::usage(format!("could not evaluate: {message}"));
     let names = Names::contexts(CONTEXTS.iter().copied().chain(contexts.keys().map(String::as_str)));
-    let expr = cuelight_expression::parse_with(bare, &names).map_err(|it| match it.kind {
+    let expr = cuelight_expression::parse_with(bare, &names).map_err(|error| match error.kind {
         ExprErrorKind::UnrecognizedNamedValue => {
-            usage(format!("{it}; the contexts are {}, give others with --context", CONTEXTS.join(", ")))
+            usage(format!("{error}; the contexts are {}, give others with --context", CONTEXTS.join(", ")))
         }
-        _ => usage(it.to_string()),
+        _ => usage(error.to_string()),
     })?;
     let value = cuelight_expression::evaluate(&expr, &MapLookup::new(contexts))
-        .map_err(|it| usage(it.to_string()))?;
+        .map_err(|error| usage(error.to_string()))?;
     out.json(&value);
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     let workspace = config.find()?;
-    let secrets = config.secrets_at(workspace.as_ref().map_or(&config.here, |it| it.root()));
+    let secrets = config.secrets_at(workspace.as_ref().map_or(&config.here, |workspace| workspace.root()));
     let people = match workspace {
         Some(workspace) => config.people(&workspace)?.known(rustix::process::geteuid().as_raw()),
         None => KnownPeople::default(),
@@ -274,8 +275,8 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
                 all.extend(findings);
                 if let Some(workflow) = workflow {
                     all.extend(cuelight_definition::check_people(&workflow, &text, &people, &disk));
-                    all.extend(cuelight_definition::check_secrets(&workflow, &text, &|it| {
-                        secrets.trouble(it)
+                    all.extend(cuelight_definition::check_secrets(&workflow, &text, &|text| {
+                        secrets.trouble(text)
                     }));
                 }
             }
@@ -290,7 +291,8 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     }
     match args.format {
         Findings::Text => {
-            all.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
+            all.iter()
+                .for_each(|diagnostic| out.raw(format!("{}\n", diagnostic.text(out.colour)).as_bytes()));
             let files = counted(args.files.len(), "file", "files");
             let found = summary(&all);
             say(&if found.is_empty() {
@@ -302,7 +304,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
         Findings::Json => out.json_pretty(&Value::Array(all.iter().map(Diagnostic::json).collect())),
         Findings::Sarif => out.json_pretty(&sarif(&all)),
     }
-    let bad = all.iter().any(|it| args.fails_at(it.severity));
+    let bad = all.iter().any(|diagnostic| args.fails_at(diagnostic.severity));
     Ok(ExitCode::from(if bad { USAGE } else { 0 }))
 }
 
@@ -313,7 +315,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
         let from_input = name == "-";
         let text = if from_input {
             std::io::read_to_string(std::io::stdin())
-                .map_err(|it| Trouble::usage(format!("could not read: {it}")))?
+                .map_err(|error| Trouble::usage(format!("could not read: {error}")))?
         } else {
             read(path)?
         };
@@ -327,7 +329,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
             }
             (_, false) => {
                 replace(path, &formatted)
-                    .map_err(|it| Trouble::failed(format!("could not write {name}: {it}")))?;
+                    .map_err(|error| Trouble::failed(format!("could not write {name}: {error}")))?;
                 say(&format!("{name}: rewritten"));
             }
         }
@@ -345,7 +347,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// All findings on standard output, and the sentence that ends the command.
 fn report(findings: &[Diagnostic], out: Output) -> Trouble {
-    findings.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
+    findings.iter().for_each(|finding| out.raw(format!("{}\n", finding.text(out.colour)).as_bytes()));
     Trouble::usage(format!("could not go on: {}", summary(findings)))
 }
 
@@ -387,7 +389,7 @@ pub(super) fn graph(config: &Config, args: &GraphArgs, out: Output) -> Outcome {
 
 pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
     let text = fs::read_to_string(&args.file)
-        .map_err(|it| Trouble::usage(format!("could not read {}: {it}", args.file.display())))?;
+        .map_err(|error| Trouble::usage(format!("could not read {}: {error}", args.file.display())))?;
     let made = match args.format {
         ImportFormat::Github => import_github(&text).map_err(Trouble::usage)?,
         ImportFormat::Argo => import_argo(&text).map_err(Trouble::usage)?,
@@ -459,12 +461,12 @@ pub(super) fn schema(args: &SchemaArgs, out: Output) -> Outcome {
 fn millionths(text: &str) -> Result<u64, Trouble> {
     let wrong = || Trouble::usage(format!("could not read --scale {text:?}; write a number such as 0.001"));
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+    let digits = |head: &str| head.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(decimals) || decimals.len() > 6 {
         return Err(wrong());
     }
     let padded = format!("{decimals:0<6}");
     let whole: u64 = whole.parse().map_err(|_| wrong())?;
     let part: u64 = padded.parse().map_err(|_| wrong())?;
-    whole.checked_mul(1_000_000).and_then(|it| it.checked_add(part)).ok_or_else(wrong)
+    whole.checked_mul(1_000_000).and_then(|number| number.checked_add(part)).ok_or_else(wrong)
 }

@@ -38,12 +38,12 @@ const TEMPLATE_BYTES_MAX: u64 = 512 * 1024;
 
 pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
     let failed = Trouble::failed;
-    limit().map_err(|it| failed(format!("could not limit {name}: {it}; see `ulimit -a`")))?;
+    limit().map_err(|error| failed(format!("could not limit {name}: {error}; see `ulimit -a`")))?;
     let mut text = String::new();
     let read = stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_string(&mut text);
-    read.map_err(|it| failed(format!("could not read the input: {it}")))?;
+    read.map_err(|error| failed(format!("could not read the input: {error}")))?;
     let input: ValueMap = serde_json::from_str(&text)
-        .map_err(|it| failed(format!("could not read the input as JSON: {it}")))?;
+        .map_err(|error| failed(format!("could not read the input as JSON: {error}")))?;
     let (told, answer) = mpsc::sync_channel(1);
     let (here, tool) = (config.here.clone(), name.to_owned());
     let work = move || {
@@ -58,7 +58,10 @@ pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
     };
     // A stack of a size that is known, whatever `ulimit -s` says: values are nested, and the kernel counts it as memory.
     let worker = thread::Builder::new().stack_size(BUILT_IN_STACK_BYTES).spawn(work);
-    drop(worker.map_err(|it| failed(format!("could not begin {name}: {it}; run fewer steps at once")))?);
+    drop(
+        worker
+            .map_err(|error| failed(format!("could not begin {name}: {error}; run fewer steps at once")))?,
+    );
     let most = BUILT_IN_TIME_MAX;
     match answer.recv_timeout(most.to_std()) {
         Ok(outputs) => {
@@ -86,7 +89,7 @@ fn limit() -> rustix::io::Result<()> {
         (Resource::Core, 0, 0),
     ] {
         let now = getrlimit(resource);
-        let narrower = |it: u64, now: Option<u64>| Some(now.map_or(it, |now| it.min(now)));
+        let narrower = |soft: u64, now: Option<u64>| Some(now.map_or(soft, |now| soft.min(now)));
         let (current, maximum) = (narrower(soft, now.current), narrower(hard, now.maximum));
         setrlimit(resource, Rlimit { current, maximum })?;
     }
@@ -98,7 +101,8 @@ fn query(input: &ValueMap) -> Result<ValueMap, String> {
     let program = text(input, "query");
     let wrong = |why: String| format!("could not read the query {program:?}: {why}");
     let data = input.get("data").unwrap_or(&Value::Null).to_string();
-    let data = read::parse_single(data.as_bytes()).map_err(|it| format!("could not read `data`: {it}"))?;
+    let data =
+        read::parse_single(data.as_bytes()).map_err(|error| format!("could not read `data`: {error}"))?;
     let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let arena = Arena::default();
@@ -110,7 +114,7 @@ fn query(input: &ValueMap) -> Result<ValueMap, String> {
     let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
     let mut values: Vec<Value> = Vec::new();
     for result in filter.id.run((context, data)).map(unwrap_valr) {
-        let value = result.map_err(|it| format!("could not answer the query: {it}"))?;
+        let value = result.map_err(|error| format!("could not answer the query: {error}"))?;
         if values.len() == RESULTS_MAX {
             return Err(format!(
                 "could not answer the query: it has more than {RESULTS_MAX} results; collect them with [ ]"
@@ -134,7 +138,7 @@ fn query(input: &ValueMap) -> Result<ValueMap, String> {
 }
 
 fn is_nested_deeper(value: &Val, levels: usize) -> bool {
-    let is_deeper = |it: &Val| levels == 0 || is_nested_deeper(it, levels - 1);
+    let is_deeper = |item: &Val| levels == 0 || is_nested_deeper(item, levels - 1);
     match value {
         Val::Arr(items) => items.iter().any(is_deeper),
         Val::Obj(map) => map.values().any(is_deeper),
@@ -149,10 +153,10 @@ fn render(here: &Path, input: &ValueMap) -> Result<ValueMap, String> {
     let source =
         String::from_utf8(bytes).map_err(|_| format!("could not read {path}: it is no UTF-8 text"))?;
     let wrong = |why: String| format!("could not render {path}: {why}");
-    let template = Template::parse(&source).map_err(|it| wrong(it.to_string()))?;
+    let template = Template::parse(&source).map_err(|error| wrong(error.to_string()))?;
     let values = input.get("values").cloned().unwrap_or_default();
     let lookup = MapLookup::new(ValueMap::from_iter([("values".to_owned(), values)]));
-    let text = template.evaluate_text(&lookup).map_err(|it| wrong(it.to_string()))?;
+    let text = template.evaluate_text(&lookup).map_err(|error| wrong(error.to_string()))?;
     Ok(ValueMap::from_iter([
         ("sha256".to_owned(), Digest(Sha256::digest(&text).into()).to_string().into()),
         ("text".to_owned(), text.into()),
@@ -196,7 +200,9 @@ pub(super) fn write(config: &Config, outputs: &ValueMap) -> Result<(), String> {
             "could not give the result: this command is called by tools; use `cuelight tool test`".to_owned()
         );
     };
-    let mut file =
-        OpenOptions::new().append(true).open(path).map_err(|it| format!("could not write {path}: {it}"))?;
-    file.write_all(lines.as_bytes()).map_err(|it| format!("could not write {path}: {it}"))
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(path)
+        .map_err(|error| format!("could not write {path}: {error}"))?;
+    file.write_all(lines.as_bytes()).map_err(|error| format!("could not write {path}: {error}"))
 }

@@ -161,9 +161,9 @@ fn no_gate(step: &str) -> Trouble {
 fn gate_at(seat: &Seat, run: RunId, step: StepIx) -> Option<Arc<GateView>> {
     let board = seat.desk.boards().borrow().board.clone();
     let view = board.run(run)?;
-    let is_gate = view.plan_step(step).is_some_and(|it| matches!(it.work, Work::Gate(_)));
+    let is_gate = view.plan_step(step).is_some_and(|plan_step| matches!(plan_step.work, Work::Gate(_)));
     let gate = view.step(step)?.gate().filter(|_| is_gate)?;
-    board.gate(gate).filter(|it| it.is_open()).cloned()
+    board.gate(gate).filter(|gate| gate.is_open()).cloned()
 }
 
 async fn at_step(config: &Config, run: &str, step: &str) -> Result<(Seat, RunId, StepIx), Trouble> {

@@ -76,13 +76,13 @@ async fn list(config: &Config, out: Output, json: bool) -> Outcome {
     let now = SystemClock.now();
     let cache = board.cache();
     if json {
-        let results: Value = cache.all(now).map(|(id, it)| result_json(id, it)).collect();
+        let results: Value = cache.all(now).map(|(id, result)| result_json(id, result)).collect();
         out.json_pretty(
             &json!({ "bytes": cache.bytes(), "bytes_most": CACHE_BYTES_MAX, "results": results }),
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = cache.all(now).map(|(_, it)| row(it, now)).collect();
+    let rows: Vec<Vec<String>> = cache.all(now).map(|(_, result)| row(result, now)).collect();
     if rows.is_empty() {
         out.line("no result is kept; a step with `cache:` and `effect: pure` keeps its own");
         return Ok(ExitCode::SUCCESS);
@@ -93,19 +93,21 @@ async fn list(config: &Config, out: Output, json: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(it: &CachedResult, now: Timestamp) -> Vec<String> {
-    let used = match it.uses {
+fn row(result: &CachedResult, now: Timestamp) -> Vec<String> {
+    let used = match result.uses {
         0 => "never".to_owned(),
-        uses => format!("{}, last {} ago", counted(uses as usize, "time", "times"), now.since(it.used_at)),
+        uses => {
+            format!("{}, last {} ago", counted(uses as usize, "time", "times"), now.since(result.used_at))
+        }
     };
     vec![
-        shorten(&safe_text(&it.key), KEY_CHARS),
-        safe_text(&it.step),
-        it.run.to_string(),
-        it.bytes.to_string(),
-        format!("{} ago", now.since(it.at)),
+        shorten(&safe_text(&result.key), KEY_CHARS),
+        safe_text(&result.step),
+        result.run.to_string(),
+        result.bytes.to_string(),
+        format!("{} ago", now.since(result.at)),
         used,
-        it.expires_at.map_or_else(|| "never".to_owned(), |end| format!("in {}", end.since(now))),
+        result.expires_at.map_or_else(|| "never".to_owned(), |end| format!("in {}", end.since(now))),
     ]
 }
 
@@ -114,7 +116,7 @@ async fn inspect(config: &Config, out: Output, key: &str, json: bool) -> Outcome
     let board = seat.desk.boards().borrow().board.clone();
     seat.leave().await;
     let now = SystemClock.now();
-    let found: Vec<_> = board.cache().all(now).filter(|(_, it)| it.key == key).collect();
+    let found: Vec<_> = board.cache().all(now).filter(|(_, result)| result.key == key).collect();
     if found.is_empty() {
         return Err(Trouble::failed(format!(
             "could not find a result under {}; `cuelight cache list` lists what there is",
@@ -122,30 +124,30 @@ async fn inspect(config: &Config, out: Output, key: &str, json: bool) -> Outcome
         )));
     }
     if json {
-        out.json_pretty(&found.iter().map(|(id, it)| result_json(*id, it)).collect::<Value>());
+        out.json_pretty(&found.iter().map(|(id, result)| result_json(*id, result)).collect::<Value>());
         return Ok(ExitCode::SUCCESS);
     }
-    for (_, it) in found {
-        let step = safe_text(&it.step);
-        out.line(&format!("{step} of {}, {}, confidence {}", it.run, it.at, it.confidence));
-        for (name, value) in &it.outputs {
+    for (_, result) in found {
+        let step = safe_text(&result.step);
+        out.line(&format!("{step} of {}, {}, confidence {}", result.run, result.at, result.confidence));
+        for (name, value) in &result.outputs {
             out.line(&format!("  {} = {}", safe_text(name), safe_text(&value.to_string())));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn result_json(id: Digest, it: &CachedResult) -> Value {
+fn result_json(id: Digest, result: &CachedResult) -> Value {
     json!({
         "id": id.to_string(),
-        "key": it.key,
-        "run": it.run.to_string(),
-        "step": it.step,
-        "at": it.at,
-        "expires_at": it.expires_at,
-        "used_at": it.used_at,
-        "uses": it.uses,
-        "bytes": it.bytes,
-        "outputs": it.outputs,
+        "key": result.key,
+        "run": result.run.to_string(),
+        "step": result.step,
+        "at": result.at,
+        "expires_at": result.expires_at,
+        "used_at": result.used_at,
+        "uses": result.uses,
+        "bytes": result.bytes,
+        "outputs": result.outputs,
     })
 }

@@ -80,24 +80,25 @@ async fn one(seat: &Seat, words: &str) -> Result<At, Trouble> {
 
 fn text(out: Output, diff: &RunsDiff, left: &RunView, right: &RunView) {
     for (sign, view) in [("-", left), ("+", right)] {
-        let it = &view.summary;
-        let head = format!("{sign} {} {}  {}  by {}", it.id, it.workflow, it.state, it.by.name);
+        let summary = &view.summary;
+        let head =
+            format!("{sign} {} {}  {}  by {}", summary.id, summary.workflow, summary.state, summary.by.name);
         out.line(&safe_text(&head));
     }
-    for it in &diff.plan.inputs {
-        out.line(&change("input", it));
+    for input in &diff.plan.inputs {
+        out.line(&change("input", input));
     }
-    for it in &diff.plan.steps {
-        out.line(&safe_text(&format!("step {}: {}", it.id, it.how.word())));
+    for step in &diff.plan.steps {
+        out.line(&safe_text(&format!("step {}: {}", step.id, step.how.word())));
     }
-    for it in &diff.plan.rules {
-        out.line(&format!("{it} of the workflow: not the same"));
+    for rule in &diff.plan.rules {
+        out.line(&format!("{rule} of the workflow: not the same"));
     }
-    for it in &diff.outputs {
-        out.line(&change("output", it));
+    for output in &diff.outputs {
+        out.line(&change("output", output));
     }
     let rows: Vec<Vec<String>> =
-        diff.steps.iter().filter(|it| it.differs()).map(|it| row(it, left, right)).collect();
+        diff.steps.iter().filter(|step| step.differs()).map(|step| row(step, left, right)).collect();
     let same = diff.steps.len() - rows.len();
     if !rows.is_empty() {
         out.table(&["STEP", "STATE", "TOOK", "OUTPUTS"], &rows);
@@ -105,16 +106,16 @@ fn text(out: Output, diff: &RunsDiff, left: &RunView, right: &RunView) {
     out.line(&format!("{same} {} the same", if same == 1 { "step is" } else { "steps are" }));
 }
 
-fn change(what: &str, it: &InputChange) -> String {
-    let value = |it: &Option<Value>| {
-        it.as_ref().map_or_else(|| "nothing".to_owned(), |it| shorten(&it.to_string(), VALUE_CHARS))
+fn change(what: &str, change: &InputChange) -> String {
+    let value = |value: &Option<Value>| {
+        value.as_ref().map_or_else(|| "nothing".to_owned(), |text| shorten(&text.to_string(), VALUE_CHARS))
     };
-    safe_text(&format!("{what} {}: {} -> {}", it.name, value(&it.before), value(&it.after)))
+    safe_text(&format!("{what} {}: {} -> {}", change.name, value(&change.before), value(&change.after)))
 }
 
-fn row(it: &StepDiff, left: &RunView, right: &RunView) -> Vec<String> {
+fn row(diff: &StepDiff, left: &RunView, right: &RunView) -> Vec<String> {
     let both = |word: &dyn Fn(Option<Side>) -> String| {
-        let (left, right) = (word(it.left), word(it.right));
+        let (left, right) = (word(diff.left), word(diff.right));
         if left == right { left } else { format!("{left} -> {right}") }
     };
     let state = both(&|side| match side {
@@ -122,17 +123,18 @@ fn row(it: &StepDiff, left: &RunView, right: &RunView) -> Vec<String> {
         Some(Side { inside: Some((rested, total)), state, .. }) => format!("{state} {rested}/{total}"),
         Some(side) => side.state.word().to_owned(),
     });
-    let took = both(&|side| side.and_then(|it| it.took).map_or_else(|| "-".to_owned(), |it| it.to_string()));
-    let outputs = if it.other_outputs() {
-        format!("{} -> {}", outputs(left, &it.id), outputs(right, &it.id))
+    let took =
+        both(&|side| side.and_then(|side| side.took).map_or_else(|| "-".to_owned(), |span| span.to_string()));
+    let outputs = if diff.other_outputs() {
+        format!("{} -> {}", outputs(left, &diff.id), outputs(right, &diff.id))
     } else {
         String::new()
     };
-    vec![format!("{}{}", "  ".repeat(it.depth), safe_text(&it.id)), state, took, outputs]
+    vec![format!("{}{}", "  ".repeat(diff.depth), safe_text(&diff.id)), state, took, outputs]
 }
 
 fn outputs(run: &RunView, id: &str) -> String {
-    let outputs = run.find(id).and_then(|it| run.step(it)).and_then(StepView::outputs);
-    let text = outputs.map_or_else(|| "-".to_owned(), |it| Value::Object(it.clone()).to_string());
+    let outputs = run.find(id).and_then(|step| run.step(step)).and_then(StepView::outputs);
+    let text = outputs.map_or_else(|| "-".to_owned(), |outputs| Value::Object(outputs.clone()).to_string());
     safe_text(&shorten(&text, VALUE_CHARS))
 }

@@ -65,14 +65,17 @@ pub(super) async fn context(config: &Config, out: Output, args: ContextArgs) -> 
         git.branch.as_deref().map_or_else(|| "no branch".to_owned(), safe_text),
         counted(git.uncommitted_changes.len(), "change in no commit", "changes in no commit"),
     ));
-    for it in &context.previous_agent_outputs {
-        out.line(&format!("{} said: {}", safe_text(&it.agent), safe_text(&it.decision)));
+    for output in &context.previous_agent_outputs {
+        out.line(&format!("{} said: {}", safe_text(&output.agent), safe_text(&output.decision)));
     }
-    let rows: Vec<Vec<String>> =
-        context.relevant_files.iter().map(|it| vec![safe_text(&it.path), it.size.to_string()]).collect();
+    let rows: Vec<Vec<String>> = context
+        .relevant_files
+        .iter()
+        .map(|relevant_file| vec![safe_text(&relevant_file.path), relevant_file.size.to_string()])
+        .collect();
     out.table(&["FILE", "BYTES"], &rows);
-    for it in &told.omitted {
-        out.line(&format!("left out: {}: {}", safe_text(&it.what), safe_text(&it.why)));
+    for omitted in &told.omitted {
+        out.line(&format!("left out: {}: {}", safe_text(&omitted.what), safe_text(&omitted.why)));
     }
     Ok(ExitCode::SUCCESS)
 }

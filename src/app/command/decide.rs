@@ -136,7 +136,7 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     } else {
         (format!("your approval of {gate}"), "you".to_owned())
     };
-    let stood = view.law().vote_of(&decision.by).is_some_and(|it| it.verdict == verdict);
+    let stood = view.law().vote_of(&decision.by).is_some_and(|vote| vote.verdict == verdict);
     let was_given = stood && !(view.is_open() && decision.break_glass);
     let to = view.ask.send_back.clone().unwrap_or_default();
     let alone = decision.break_glass;
@@ -164,7 +164,7 @@ async fn signed(
 ) -> Result<Result<Seat, ExitCode>, Trouble> {
     let trace = seat.desk.boards().borrow().board.trace_of(view.id).unwrap_or_default().to_owned();
     let log = name_to_sign(&seat.workspace, &id_told(&seat.workspace));
-    let log = log.map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let log = log.map_err(|error| Trouble::not_recorded(error.to_string()))?;
     match signing::sign(decision, view, (&trace, &log), args) {
         Ok(Signed::Given) => Ok(Ok(seat)),
         Ok(Signed::Written(what)) => {
@@ -312,13 +312,13 @@ fn confirm(
 fn misnamed(view: &GateView, named: &str) -> Option<String> {
     let named = named.trim().trim_start_matches('#').to_ascii_lowercase();
     let is_name_of =
-        |hash: Digest| [hash.to_string(), hash.code()].iter().any(|it| it.eq_ignore_ascii_case(&named));
+        |hash: Digest| [hash.to_string(), hash.code()].iter().any(|hash| hash.eq_ignore_ascii_case(&named));
     if is_name_of(view.hash) {
         return None;
     }
     let gate = view.id;
     let show = format!("`cuelight gates --show {gate}`");
-    if view.previous.as_ref().is_some_and(|it| is_name_of(ask_hash(it))) {
+    if view.previous.as_ref().is_some_and(|previous| is_name_of(ask_hash(previous))) {
         return Some(format!("its ask has changed; read {show} again"));
     }
     let part = !named.is_empty() && view.hash.code().to_ascii_lowercase().starts_with(&named);
@@ -344,7 +344,8 @@ pub(super) async fn withdraw(config: &Config, out: Output, args: GateArgs) -> Ou
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
     let by = seat.actor.clone();
-    let has_delegated = view.delegations().iter().any(|it| it.by.principal() == by.principal());
+    let has_delegated =
+        view.delegations().iter().any(|delegation| delegation.by.principal() == by.principal());
     let said = match (view.has_voted(&by), has_delegated) {
         (true, true) => format!("your vote at {gate} is withdrawn, and your delegation there is revoked"),
         (false, true) => format!("your delegation at {gate} is revoked; you can answer again"),
@@ -376,8 +377,8 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
     let (to, me) = (safe_text(&args.to), by.clone());
     let unchecked = if known.is_empty() { "; no people.toml, so that name was not checked" } else { "" };
     let said = move |now: &GateView, _: Option<&RunView>| {
-        let mine = now.delegations().iter().find(|it| it.by.principal() == me.principal());
-        let until = mine.map_or_else(String::new, |it| format!(" until {}", it.until));
+        let mine = now.delegations().iter().find(|delegation| delegation.by.principal() == me.principal());
+        let until = mine.map_or_else(String::new, |delegation| format!(" until {}", delegation.until));
         format!(
             "{to} answers at {gate} instead of you{until}; end it with `cuelight gate withdraw {gate}`{unchecked}"
         )
@@ -403,18 +404,18 @@ pub(super) async fn review(config: &Config, out: Output, args: ReviewArgs) -> Ou
 
 /// The epoch of the approval to review: the named one, else the only one that nobody has reviewed.
 fn epoch_to_review(gate: &Arc<GateView>, named: Option<Epoch>) -> Result<Epoch, Trouble> {
-    let due: Vec<&Arc<GateView>> = gate.emergencies().filter(|it| it.awaits_review()).collect();
+    let due: Vec<&Arc<GateView>> = gate.emergencies().filter(|emergency| emergency.awaits_review()).collect();
     match (named, due.as_slice()) {
         (Some(epoch), _) => Ok(epoch),
         (None, []) => Ok(gate.emergencies().next_back().unwrap_or(gate).epoch()),
         (None, [one]) => Ok(one.epoch()),
         (None, several) => {
-            let each = |it: &&Arc<GateView>| {
-                let by = it
+            let each = |gate: &&Arc<GateView>| {
+                let by = gate
                     .broken_by
                     .as_ref()
                     .map_or_else(String::new, |by| format!(" by {}", safe_text(&by.name)));
-                format!("--epoch {}{by}", it.epoch())
+                format!("--epoch {}{by}", gate.epoch())
             };
             let each: Vec<String> = several.iter().map(each).collect();
             let message = format!(
@@ -439,7 +440,8 @@ pub(super) async fn comment(config: &Config, out: Output, args: CommentArgs) -> 
 pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcome {
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
-    let mut values: ValueMap = view.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
+    let mut values: ValueMap =
+        view.ask.form.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
     for (key, text) in args.inputs {
         let read =
             json_if_any(&text).map_err(|why| Trouble::usage(format!("could not read {key}: {why}")))?;
@@ -482,9 +484,9 @@ async fn at_gate(
     seat.leave().await;
     match reply {
         Reply::Recorded(_) => {
-            let now = board.as_ref().and_then(|it| it.gate(view.id));
-            let run = board.as_ref().and_then(|it| it.run(view.run));
-            out.line(&said(now.map_or(view, |it| it), run.map(|it| &**it)));
+            let now = board.as_ref().and_then(|board| board.gate(view.id));
+            let run = board.as_ref().and_then(|board| board.run(view.run));
+            out.line(&said(now.map_or(view, |gate| gate), run.map(|run| &**run)));
             Ok(ExitCode::SUCCESS)
         }
         Reply::Refused(Refusal::NoGate(_)) => Err(named::over(view)),
@@ -496,8 +498,8 @@ async fn at_gate(
 /// The verb of a command at a gate, as its person typed it.
 fn verb_of(command: &Command) -> &'static str {
     match command {
-        Command::Decide(it) if it.overrides => "override",
-        Command::Decide(it) => it.verdict.word(),
+        Command::Decide(decision) if decision.overrides => "override",
+        Command::Decide(decision) => decision.verdict.word(),
         Command::Withdraw { .. } => "withdraw from",
         Command::EditForm { .. } => "edit",
         Command::Comment { .. } => "comment on",

@@ -88,10 +88,11 @@ pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs)
         }
     }
     let settings = settings(config, look, workspace.as_ref());
-    let is_wrong = findings.iter().any(|it| it.state == State::Wrong);
+    let is_wrong = findings.iter().any(|finding| finding.state == State::Wrong);
     if args.json {
-        let finding = |it: &Finding| json!({"what": it.what, "state": it.state.word(), "text": it.text});
-        let setting = |it: &Setting| json!({"name": it.name, "value": it.value, "from": it.from});
+        let finding = |finding: &Finding| json!({"what": finding.what, "state": finding.state.word(), "text": finding.text});
+        let setting =
+            |setting: &Setting| json!({"name": setting.name, "value": setting.value, "from": setting.from});
         out.json_pretty(&json!({
             "findings": findings.iter().map(finding).collect::<Value>(),
             "settings": settings.iter().map(setting).collect::<Value>(),
@@ -99,13 +100,15 @@ pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs)
     } else {
         let rows: Vec<Vec<String>> = findings
             .iter()
-            .map(|it| vec![it.what.to_owned(), it.state.word().to_owned(), safe_text(&it.text)])
+            .map(|finding| {
+                vec![finding.what.to_owned(), finding.state.word().to_owned(), safe_text(&finding.text)]
+            })
             .collect();
         out.table(&["WHAT", "STATE", ""], &rows);
         out.line("");
         let rows: Vec<Vec<String>> = settings
             .iter()
-            .map(|it| vec![it.name.to_owned(), safe_text(&it.value), safe_text(&it.from)])
+            .map(|setting| vec![setting.name.to_owned(), safe_text(&setting.value), safe_text(&setting.from)])
             .collect();
         out.table(&["SETTING", "VALUE", "FROM"], &rows);
     }
@@ -132,7 +135,10 @@ fn program() -> Finding {
 /// Checks for the shell that steps run in.
 fn shell(config: &Config) -> Finding {
     let path = config.variable("PATH").unwrap_or("");
-    match std::env::split_paths(path).map(|it| it.join("bash")).find(|it| it.is_file()) {
+    match std::env::split_paths(path)
+        .map(|split_path| split_path.join("bash"))
+        .find(|split_path| split_path.is_file())
+    {
         Some(found) => ok("shell", found.display().to_string()),
         None => wrong("shell", "could not find bash in PATH; steps run in it, install it".to_owned()),
     }
@@ -190,15 +196,22 @@ fn guards(workspace: &Workspace) -> Finding {
     if all.is_empty() {
         return ok("guards", "none: no program of a step runs, or it runs without one".to_owned());
     }
-    let said = |it: &LivingGuard| {
-        let other =
-            if it.is_ours { "" } else { ", of another version: it ends what it has, and gets nothing new" };
-        format!("pid {} with {}{other}", it.pid, counted(it.running, "program", "programs"))
+    let said = |living_guard: &LivingGuard| {
+        let other = if living_guard.is_ours {
+            ""
+        } else {
+            ", of another version: it ends what it has, and gets nothing new"
+        };
+        format!(
+            "pid {} with {}{other}",
+            living_guard.pid,
+            counted(living_guard.running, "program", "programs")
+        )
     };
     let mut strays: Vec<String> = all
         .iter()
-        .flat_map(|it| &it.strays)
-        .map(|it| format!("{} (process {})", safe_text(&it.name), it.pid))
+        .flat_map(|living_guard| &living_guard.strays)
+        .map(|stray| format!("{} (process {})", safe_text(&stray.name), stray.pid))
         .collect();
     if strays.len() >= STRAYS_TOLD_MAX {
         strays.push("and maybe more, which are ended with them".to_owned());
@@ -227,12 +240,14 @@ fn screen(look: &Look) -> Finding {
 /// The user's own keys, themes and preferences.
 fn own_files(look: &Look) -> Vec<Finding> {
     let (themes, problems) = look.appearance.themes();
-    let mut findings: Vec<Finding> = problems.into_iter().map(|it| wrong("own files", it)).collect();
+    let mut findings: Vec<Finding> =
+        problems.into_iter().map(|problem| wrong("own files", problem)).collect();
     if let Some(own) = &look.appearance.own {
         let path = own.join("keymap.toml");
         match fs::read_to_string(&path).map(|text| Keymap::with_user(&text)) {
-            Ok(Err(problems)) => findings
-                .extend(problems.iter().map(|it| wrong("own files", format!("{}: {it}", path.display())))),
+            Ok(Err(problems)) => findings.extend(
+                problems.iter().map(|problem| wrong("own files", format!("{}: {problem}", path.display()))),
+            ),
             Err(why) if why.kind() != io::ErrorKind::NotFound => {
                 findings.push(wrong("own files", format!("could not read {}: {why}", path.display())));
             }
@@ -240,8 +255,8 @@ fn own_files(look: &Look) -> Vec<Finding> {
         }
     }
     if findings.is_empty() {
-        let place = look.appearance.own.as_ref().map_or("nowhere: HOME is not set".to_owned(), |it| {
-            format!("{}, {} themes to choose from", it.display(), themes.names().len())
+        let place = look.appearance.own.as_ref().map_or("nowhere: HOME is not set".to_owned(), |path| {
+            format!("{}, {} themes to choose from", path.display(), themes.names().len())
         });
         findings.push(ok("own files", place));
     }
@@ -261,7 +276,7 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
             findings.extend(Settings::unknown(workspace).into_iter().map(unread));
             // What an engine would refuse to begin with is better known before.
             let refused = settings.refused(workspace);
-            findings.extend(refused.into_iter().map(|it| wrong("config.toml", it.message)));
+            findings.extend(refused.into_iter().map(|trouble| wrong("config.toml", trouble.message)));
             findings.extend(idle_spawn(config, &settings));
             findings.push(traces(config, workspace));
         }
@@ -273,7 +288,12 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
         Ok(disk) => {
             findings.extend(shelves(&disk));
             let secrets = config.secrets(workspace);
-            findings.extend(workspace.workflow_files().iter().flat_map(|it| workflow(it, &disk, &secrets)));
+            findings.extend(
+                workspace
+                    .workflow_files()
+                    .iter()
+                    .flat_map(|workflow_file| workflow(workflow_file, &disk, &secrets)),
+            );
         }
         Err(trouble) => findings.push(wrong("workflow", trouble.message)),
     }
@@ -285,8 +305,8 @@ fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
     // Where the files of agents cannot be read, that is told below.
     let Ok(disk) = Disk::of(config) else { return Vec::new() };
     let agents = Registry::of_agents(&disk.agents());
-    let known = |name: &str| agents.all().any(|it| agent_name(&it.name) == Some(name));
-    settings.idle_spawn(&known).into_iter().map(|it| note("config.toml", it)).collect()
+    let known = |name: &str| agents.all().any(|tool| agent_name(&tool.name) == Some(name));
+    settings.idle_spawn(&known).into_iter().map(|text| note("config.toml", text)).collect()
 }
 
 /// A word of the settings that nobody reads: most likely another one was meant.
@@ -358,7 +378,7 @@ fn room(workspace: &Workspace) -> Finding {
         (Ok(about), Ok(kind)) => {
             let free = about.f_bavail.saturating_mul(about.f_frsize);
             let mib = free / (1024 * 1024);
-            let is_remote = u64::try_from(kind.f_type).is_ok_and(|it| REMOTE.contains(&it));
+            let is_remote = u64::try_from(kind.f_type).is_ok_and(|number| REMOTE.contains(&number));
             match () {
                 () if is_remote => wrong(
                     "disk",
@@ -417,7 +437,7 @@ fn traces(config: &Config, workspace: &Workspace) -> Finding {
         Ok(None) => ok("traces", "they are sent nowhere; `[traces]` in config.toml says where".to_owned()),
         Ok(Some((setup, from))) => {
             let place = setup.url.split(['?', '#']).next().unwrap_or_default();
-            let place = place.rsplit_once('@').map_or(place, |it| it.1);
+            let place = place.rsplit_once('@').map_or(place, |halves| halves.1);
             ok("traces", format!("to {place}, as {from} says; `/health` tells whether they are taken"))
         }
     }
@@ -432,7 +452,7 @@ fn log(workspace: &Workspace) -> Finding {
         let reader = Reader::open(workspace)?;
         let (seq, _) = reader.head()?;
         let last = reader.events(seq, 1)?;
-        Ok::<_, cuelight_store::StoreError>((seq, last.last().map(|(_, it)| it.at)))
+        Ok::<_, cuelight_store::StoreError>((seq, last.last().map(|(_, event)| event.at)))
     };
     match read() {
         Err(why) => wrong("log", why.to_string()),
@@ -465,8 +485,8 @@ fn shelves(disk: &Disk) -> Vec<Finding> {
     let all = [("tools", tools.problems()), ("agents", agents.problems()), ("models", models.problems())];
     let mut findings = Vec::new();
     for (word, problems) in all {
-        let errors = problems.iter().filter(|it| it.severity == Severity::Error);
-        let files: BTreeSet<&str> = errors.map(|it| it.file.as_str()).collect();
+        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let files: BTreeSet<&str> = errors.map(|error| error.file.as_str()).collect();
         let told = |file| wrong(word, format!("{file} has errors; `cuelight {word}` tells them"));
         findings.extend(files.into_iter().map(told));
     }
@@ -475,17 +495,17 @@ fn shelves(disk: &Disk) -> Vec<Finding> {
 
 /// A workflow that starts by itself must be a good one, with the secrets that it names.
 fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
-    let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let (workflow, problems) = match read_text(path, FILE_BYTES_MAX) {
         Err(why) => return vec![wrong("workflow", format!("could not read {}: {why}", path.display()))],
         Ok(text) => cuelight_definition::read(&path.display().to_string(), &text, disk),
     };
-    if problems.iter().any(|it| it.severity == Severity::Error) {
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
         let text = format!("{name} has errors; run `cuelight check {}`", path.display());
         return vec![wrong("workflow", text)];
     }
     let names = workflow.as_ref().map(secret_names).unwrap_or_default();
-    let why: Vec<String> = names.iter().filter_map(|it| secrets.trouble(it)).collect();
+    let why: Vec<String> = names.iter().filter_map(|name| secrets.trouble(name)).collect();
     let mut findings = vec![ok("workflow", name.clone())];
     if !why.is_empty() {
         let text =
@@ -497,17 +517,17 @@ fn workflow(path: &Path, disk: &Disk, secrets: &SecretStore) -> Vec<Finding> {
 
 /// Names of the secrets of a workflow, and of those that it calls.
 fn secret_names(workflow: &Workflow) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = workflow.secrets.iter().map(|it| it.value.clone()).collect();
+    let mut names: BTreeSet<String> = workflow.secrets.iter().map(|secret| secret.value.clone()).collect();
     for step in &workflow.steps {
         if let StepKind::Workflow(call) = &step.kind {
-            names.extend(call.body.iter().flat_map(|it| secret_names(it)));
+            names.extend(call.body.iter().flat_map(|body| secret_names(body)));
         }
     }
     names
 }
 
 fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<Setting> {
-    let said = workspace.and_then(|it| Settings::of(it).ok()).unwrap_or_default();
+    let said = workspace.and_then(|workspace| Settings::of(workspace).ok()).unwrap_or_default();
     let environment = match (config.variable("CUELIGHT_ENVIRONMENT"), said.environment.as_str()) {
         (Some(named), _) => (named.to_owned(), "the variable CUELIGHT_ENVIRONMENT".to_owned()),
         (None, "") => ("LOCAL".to_owned(), "default".to_owned()),
@@ -527,7 +547,7 @@ fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<
         ("http-hosts", list("CUELIGHT_HTTP_HOSTS", &said.http_hosts)),
         ("http-private", list("CUELIGHT_HTTP_PRIVATE", &said.http_private)),
     ];
-    let editor = ["VISUAL", "EDITOR"].iter().find(|it| config.variable(it).is_some());
+    let editor = ["VISUAL", "EDITOR"].iter().find(|text| config.variable(text).is_some());
     let mut settings = vec![Setting { name: "environment", value: environment.0, from: environment.1 }];
     let screen = look.appearance.won();
     settings.extend(screen.into_iter().map(|(name, value, from)| Setting {
@@ -538,7 +558,7 @@ fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<
     settings.push(Setting {
         name: "editor",
         value: look.editor.clone(),
-        from: editor.map_or_else(|| "default".to_owned(), |it| format!("the variable {it}")),
+        from: editor.map_or_else(|| "default".to_owned(), |editor| format!("the variable {editor}")),
     });
     settings.push(Setting { name: "pass-env", value: pass.0, from: pass.1.to_owned() });
     settings.extend(requests.map(|(name, (value, from))| Setting { name, value, from }));

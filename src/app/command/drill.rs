@@ -56,8 +56,8 @@ pub(super) async fn drill(config: &Config, out: Output, args: &DrillArgs) -> Out
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&root)
-        .map_err(|it| could_not("make room for the drill", &it))?;
-    let program = std::env::current_exe().map_err(|it| could_not("find this program", &it))?;
+        .map_err(|error| could_not("make room for the drill", &error))?;
+    let program = std::env::current_exe().map_err(|error| could_not("find this program", &error))?;
     let mut drill = Drill { program, root, seed: Entropy.seed(), shown: BTreeMap::new(), doubts: 0 };
     say(&format!("killing a shadow run in {}, {} times", drill.root.display(), args.kills));
     let before = SystemClock.now();
@@ -75,7 +75,7 @@ pub(super) async fn drill(config: &Config, out: Output, args: &DrillArgs) -> Out
     }
     if proof.holds() {
         if !args.keep {
-            fs::remove_dir_all(&drill.root).map_err(|it| could_not("tidy up after the drill", &it))?;
+            fs::remove_dir_all(&drill.root).map_err(|error| could_not("tidy up after the drill", &error))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -98,7 +98,8 @@ impl Drill {
     async fn strike(&mut self) -> Result<String, Trouble> {
         let events = 1 + self.next() % EVENTS_MAX;
         let (workflow, ledger) = (self.root.join("drill.yaml"), self.root.join("ledger"));
-        fs::write(&workflow, WORKFLOW).map_err(|it| could_not("write the workflow of the drill", &it))?;
+        fs::write(&workflow, WORKFLOW)
+            .map_err(|error| could_not("write the workflow of the drill", &error))?;
         let ledger = format!("ledger={}", ledger.display());
         let mut console = self.start(&["run", &workflow.display().to_string(), "--json", "-i", &ledger])?;
         let pid = console.id();
@@ -136,7 +137,7 @@ impl Drill {
     fn hear(&mut self, line: &str) -> Option<String> {
         let event: Value = serde_json::from_str(line).ok()?;
         let seq = event["seq"].as_u64().filter(|seq| *seq > 0)?;
-        let step = event["step"].as_str().map_or_else(String::new, |it| format!(" of {it}"));
+        let step = event["step"].as_str().map_or_else(String::new, |step| format!(" of {step}"));
         let told = format!("{}{step}", event["type"].as_str().unwrap_or_default());
         self.shown.insert(seq, event);
         Some(told)
@@ -146,19 +147,19 @@ impl Drill {
     async fn come_to_rest(&mut self) -> Result<(), Trouble> {
         let mut engine: Option<Child> = None;
         for _ in 0..LOOKS_MAX {
-            let alive = engine.as_mut().is_some_and(|it| matches!(it.try_wait(), Ok(None)));
+            let alive = engine.as_mut().is_some_and(|engine| matches!(engine.try_wait(), Ok(None)));
             if !alive {
                 engine = Some(self.start(&["serve", "--until-idle", "--idle-after", "1s"])?);
             }
             let runs = self.ask(&["runs", "--json"])?;
-            let open = runs.as_array().is_some_and(|runs| runs.iter().any(|it| it["ended_at"].is_null()));
+            let open = runs.as_array().is_some_and(|runs| runs.iter().any(|run| run["ended_at"].is_null()));
             if !open {
                 return engine
                     .as_mut()
-                    .map_or(Ok(()), |it| it.wait().map(drop))
-                    .map_err(|it| could_not("wait", &it));
+                    .map_or(Ok(()), |engine| engine.wait().map(drop))
+                    .map_err(|error| could_not("wait", &error));
             }
-            for run in names(&runs, |it| it["ended_at"].is_null()) {
+            for run in names(&runs, |value| value["ended_at"].is_null()) {
                 self.answer_doubts(&run)?;
             }
             tokio::time::sleep(LOOK).await;
@@ -175,9 +176,9 @@ impl Drill {
     /// Resolves steps in doubt as a person would: reads the ledger and answers with its facts.
     fn answer_doubts(&mut self, run: &str) -> Result<(), Trouble> {
         let show = self.ask(&["show", run, "--json"])?;
-        for step in names(&show["steps"], |it| it["state"] == "in-doubt") {
+        for step in names(&show["steps"], |value| value["state"] == "in-doubt") {
             let line = format!("{run} {step} ");
-            let happened = self.ledger().lines().any(|it| it.starts_with(&line));
+            let happened = self.ledger().lines().any(|text| text.starts_with(&line));
             let answer = if happened { "happened" } else { "not-happened" };
             let answered =
                 self.call(&["run", "doubt", run, &step, answer, "--reason", "seen in the ledger"])?;
@@ -193,9 +194,9 @@ impl Drill {
         for run in names(&runs, |_| true) {
             let (_, events) = self.call(&["run", "events", &run, "--json"])?;
             let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            recorded.extend(events.filter_map(|it| Some((it["seq"].as_u64()?, it))));
+            recorded.extend(events.filter_map(|event| Some((event["seq"].as_u64()?, event))));
         }
-        let rested = names(&runs, |it| it["state"] == "completed").len();
+        let rested = names(&runs, |value| value["state"] == "completed").len();
         let (verified, head) = self.call(&["audit", "verify"])?;
         let mut proof = compare(&self.shown, &recorded, &self.ledger(), rested);
         proof.runs = names(&runs, |_| true).len();
@@ -225,19 +226,19 @@ impl Drill {
     fn start(&self, args: &[&str]) -> Result<Child, Trouble> {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
-        command.spawn().map_err(|it| could_not("start this program", &it))
+        command.spawn().map_err(|error| could_not("start this program", &error))
     }
 
     /// Runs this program; returns true if it succeeded, and its standard output.
     fn call(&self, args: &[&str]) -> Result<(bool, String), Trouble> {
-        let output = self.command(args).output().map_err(|it| could_not("start this program", &it))?;
+        let output = self.command(args).output().map_err(|error| could_not("start this program", &error))?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 
     fn ask(&self, args: &[&str]) -> Result<Value, Trouble> {
         let (_, text) = self.call(args)?;
-        serde_json::from_str(&text).map_err(|it| {
-            Trouble::failed(format!("could not read what `cuelight {}` says: {it}", args.join(" ")))
+        serde_json::from_str(&text).map_err(|error| {
+            Trouble::failed(format!("could not read what `cuelight {}` says: {error}", args.join(" ")))
         })
     }
 }
@@ -278,7 +279,7 @@ impl Proof {
         );
         if !self.holds() {
             text = format!("{kills} kills, {} runs, {took}: NOT all promises held\n", self.runs);
-            text.extend(self.broken.iter().map(|it| format!("  {it}\n")));
+            text.extend(self.broken.iter().map(|text| format!("  {text}\n")));
         }
         text
     }
@@ -339,21 +340,21 @@ fn compare(
 
 /// Run, step and number of an attempt, and its key.
 fn intent(event: &Value) -> ([String; 3], String) {
-    let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+    let text = |run: &Value| run.as_str().map_or_else(|| run.to_string(), str::to_owned);
     ([&event["run"], &event["step"], &event["attempt"]].map(text), text(&event["data"]["effect_key"]))
 }
 
 /// The ids in a list, of those that `which` picks.
 fn names(list: &Value, which: impl Fn(&Value) -> bool) -> Vec<String> {
-    let picked = list.as_array().into_iter().flatten().filter(|it| which(it));
-    picked.filter_map(|it| it["id"].as_str().map(str::to_owned)).collect()
+    let picked = list.as_array().into_iter().flatten().filter(|item| which(item));
+    picked.filter_map(|item| item["id"].as_str().map(str::to_owned)).collect()
 }
 
 /// `kill -9`, and waits until it is gone.
 fn end(child: &mut Child) -> Result<(), Trouble> {
     // It may have been faster than we.
     drop(child.kill());
-    child.wait().map(drop).map_err(|it| could_not("wait for what was killed", &it))
+    child.wait().map(drop).map_err(|error| could_not("wait for what was killed", &error))
 }
 
 fn could_not(what: &str, error: &std::io::Error) -> Trouble {
@@ -380,7 +381,7 @@ mod tests {
 
     fn world() -> (BTreeMap<u64, Value>, String) {
         let recorded = (1..).zip(ALL).map(|(seq, step)| event(seq, step, 1)).collect();
-        (recorded, ALL.map(|it| format!("r-1 {it} r-1.{it}.1 k-{it}\n")).concat())
+        (recorded, ALL.map(|all| format!("r-1 {all} r-1.{all}.1 k-{all}\n")).concat())
     }
 
     #[test]
@@ -421,7 +422,7 @@ mod tests {
             (&recorded, &recorded, ledger, 0, "0 completed"),
         ] {
             let proof = compare(shown, recorded, &ledger, completed);
-            assert!(proof.broken.iter().any(|it| it.contains(part)), "{part}: {proof:?}");
+            assert!(proof.broken.iter().any(|text| text.contains(part)), "{part}: {proof:?}");
             assert!(proof.text(1, 0, "", "1s").contains("NOT all promises held"));
         }
     }

@@ -91,10 +91,11 @@ async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
     };
     let board = Arc::clone(&seat.desk.boards().borrow().board);
     seat.leave().await;
-    let wanted = |it: &&Arc<ErrorView>| (args.all || it.is_open()) && run.is_none_or(|run| it.run == run);
+    let wanted =
+        |error: &&Arc<ErrorView>| (args.all || error.is_open()) && run.is_none_or(|run| error.run == run);
     let errors: Vec<&Arc<ErrorView>> = board.errors().filter(wanted).collect();
     if args.json {
-        out.json_pretty(&errors.iter().map(|it| error_json(it)).collect::<Value>());
+        out.json_pretty(&errors.iter().map(|error| error_json(error)).collect::<Value>());
         return Ok(ExitCode::SUCCESS);
     }
     if errors.is_empty() {
@@ -102,7 +103,7 @@ async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
         out.line(&format!("no open failures{all}"));
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = errors.iter().map(|it| row(it)).collect();
+    let rows: Vec<Vec<String>> = errors.iter().map(|error| row(error)).collect();
     out.table(&["ERROR", "TIME", "SEVERITY", "MODE", "RUN", "STEP", "TRY", "STATE", "MESSAGE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
@@ -176,7 +177,7 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
         out.line(&format!("resolved at {}: {}", at.clock(), safe_text(&fix.words())));
     }
     let is_stuck = |step: StepIx| {
-        let undo = view.as_ref().and_then(|it| it.step(step)).map(StepView::undo);
+        let undo = view.as_ref().and_then(|view| view.step(step)).map(StepView::undo);
         matches!(undo, Some(UndoState::Stuck(_)))
     };
     if error.of_undo && error.step.is_some_and(is_stuck) {
@@ -184,7 +185,10 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
     }
     let calls = error.step.and_then(|step| Some(view.as_ref()?.step(step)?.attempts().to_vec()));
     for call in calls.unwrap_or_default() {
-        let how = call.failure.as_ref().map_or_else(|| "succeeded".to_owned(), |it| safe_text(&it.message));
+        let how = call
+            .failure
+            .as_ref()
+            .map_or_else(|| "succeeded".to_owned(), |failure| safe_text(&failure.message));
         out.line(&format!("call {} at {} ran {}: {how}", call.number, call.started_at.clock(), call.ran_for));
     }
     let fixes: Vec<String> = alike.fixes.iter().map(|(fix, times)| format!("{fix} {times}")).collect();
@@ -209,7 +213,7 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
 async fn note(config: &Config, out: Output, args: NoteArgs, note: FailureNote) -> Outcome {
     let seat = wiring::act(config).await?;
     let board = Arc::clone(&seat.desk.boards().borrow().board);
-    let error = match find(&board, &args.error).and_then(|it| may_be_said(it, note)) {
+    let error = match find(&board, &args.error).and_then(|error| may_be_said(error, note)) {
         Ok(error) => error,
         Err(trouble) => return act::left(seat, trouble).await,
     };
@@ -249,7 +253,7 @@ fn may_be_said(error: Arc<ErrorView>, note: FailureNote) -> Result<Arc<ErrorView
 }
 
 fn find(board: &Board, name: &str) -> Result<Arc<ErrorView>, Trouble> {
-    let found = ErrorView::parse_name(name).and_then(|it| board.error(it)).cloned();
+    let found = ErrorView::parse_name(name).and_then(|name| board.error(name)).cloned();
     found.ok_or_else(|| {
         Trouble::usage(format!(
             "could not find the failure {}; `cuelight error --all` lists what there is",

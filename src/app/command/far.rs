@@ -54,15 +54,15 @@ impl Place {
             _ => (host, None),
         };
         let host = host.replace(['[', ']'], "");
-        let is_plain = |it: char| it.is_ascii_alphanumeric() || "@._-:%+".contains(it);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "@._-:%+".contains(c);
         if host.is_empty() || host.starts_with('-') || host.contains("@-") || !host.chars().all(is_plain) {
             return Err(wrong("its host is none"));
         }
-        let dir = dir.filter(|it| !it.is_empty() && *it != "~").map(|it| match it.strip_prefix("~/") {
+        let dir = dir.filter(|dir| !dir.is_empty() && *dir != "~").map(|dir| match dir.strip_prefix("~/") {
             Some(at_home) => at_home.to_owned(),
-            None => format!("/{it}"),
+            None => format!("/{dir}"),
         });
-        Ok(Self { host, port, dir: dir.filter(|it| !it.is_empty()) })
+        Ok(Self { host, port, dir: dir.filter(|dir| !dir.is_empty()) })
     }
 
     /// The arguments for ssh. With `again`, ssh must not ask for anything, since nobody may be there to
@@ -77,7 +77,7 @@ impl Place {
             words.extend(["-p".to_owned(), port.to_string()]);
         }
         // The shell there takes it apart again.
-        let dir = self.dir.iter().map(|it| format!(" --workspace {}", quoted(it)));
+        let dir = self.dir.iter().map(|dir| format!(" --workspace {}", quoted(dir)));
         let command = format!("{} relay{}", quoted(program), dir.collect::<String>());
         words.extend(["--".to_owned(), self.host.clone(), command]);
         words
@@ -105,8 +105,8 @@ fn scratch(config: &Config) -> Result<Workspace, Trouble> {
         .ok_or_else(|| Trouble::usage("could not tell where drafts go: HOME is not set"))?;
     let dir = state.join("cuelight/far");
     let failed = |why: String| Trouble::not_recorded(format!("could not make {}: {why}", dir.display()));
-    std::fs::create_dir_all(&dir).map_err(|it| failed(it.to_string()))?;
-    Workspace::create(&dir).map_err(|it| failed(it.to_string()))
+    std::fs::create_dir_all(&dir).map_err(|error| failed(error.to_string()))?;
+    Workspace::create(&dir).map_err(|error| failed(error.to_string()))
 }
 
 /// Starts ssh on one end of a pair of sockets.
@@ -163,8 +163,10 @@ pub(super) async fn relay(config: &Config) -> Outcome {
     let stream = open_socket(&workspace.socket()).await.map_err(wiring::no_seat)?;
     let (mut from, mut to) = stream.into_split();
     let failed =
-        |it: std::io::Error| Trouble::failed(format!("could not use standard input and output: {it}"));
-    let ours = |it: std::os::fd::BorrowedFd<'_>| it.try_clone_to_owned().map(|it| File::from_std(it.into()));
+        |error: std::io::Error| Trouble::failed(format!("could not use standard input and output: {error}"));
+    let ours = |stdin: std::os::fd::BorrowedFd<'_>| {
+        stdin.try_clone_to_owned().map(|value| File::from_std(value.into()))
+    };
     let mut input = ours(rustix::stdio::stdin()).map_err(failed)?;
     let mut output = ours(rustix::stdio::stdout()).map_err(failed)?;
     tokio::select! {
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_place_becomes_the_words_of_ssh_and_nothing_in_it_is_an_option_or_a_command() {
-        let words = |url: &str| Place::read(url).map(|it| it.words("cuelight", false)[3..].join(" "));
+        let words = |url: &str| Place::read(url).map(|place| place.words("cuelight", false)[3..].join(" "));
         for (url, expected) in [
             ("ssh://build", "-- build 'cuelight' relay"),
             (

@@ -39,7 +39,7 @@ pub(super) fn from_flags(view: &GateView, args: &ConfirmArgs) -> Result<ValueMap
         }
     }
     let known: Vec<FormField> =
-        view.ask.form.iter().filter(|it| given.contains_key(&it.name)).cloned().collect();
+        view.ask.form.iter().filter(|field| given.contains_key(&field.name)).cloned().collect();
     // An unknown name is told beside all that are known.
     let fields = if known.len() == given.len() { &known } else { &view.ask.form };
     check_form(fields, &given).map_err(|why| could_not(view, &why))
@@ -54,9 +54,9 @@ pub(super) fn require_all(view: &GateView, given: &ValueMap) -> Result<(), Troub
     if missing.is_empty() {
         return Ok(());
     }
-    let line = |it: &&FormField| {
-        let leave = if it.required { String::new() } else { format!(" or --leave {}", it.name) };
-        format!("\n  {} ({}): --set {}=VALUE{leave}", it.name, it.rule(), it.name)
+    let line = |field: &&FormField| {
+        let leave = if field.required { String::new() } else { format!(" or --leave {}", field.name) };
+        format!("\n  {} ({}): --set {}=VALUE{leave}", field.name, field.rule(), field.name)
     };
     let lines: String = missing.iter().map(line).collect();
     Err(could_not(view, &format!("these fields have no value; answer at a terminal, or give them:{lines}")))
@@ -67,7 +67,8 @@ pub(super) fn require_all(view: &GateView, given: &ValueMap) -> Result<(), Troub
 /// # Errors
 /// When the terminal closes: nothing is answered then.
 pub(super) fn from_terminal(view: &GateView, mut given: ValueMap) -> Result<ValueMap, Trouble> {
-    let open: Vec<&FormField> = view.ask.form.iter().filter(|it| !given.contains_key(&it.name)).collect();
+    let open: Vec<&FormField> =
+        view.ask.form.iter().filter(|field| !given.contains_key(&field.name)).collect();
     if !open.is_empty() {
         say(&format!(
             "Fill in the form of {}. Enter takes the value that is shown; Ctrl-C answers nothing.",
@@ -122,7 +123,10 @@ fn answer(view: &GateView, field: &FormField) -> Result<Result<Value, String>, T
     };
     let given = ValueMap::from_iter([(field.name.clone(), value)]);
     let mut checked = check_form(std::slice::from_ref(field), &given);
-    Ok(checked.as_mut().map(|it| it.remove(&field.name).unwrap_or_default()).map_err(|why| why.clone()))
+    Ok(checked
+        .as_mut()
+        .map(|checked| checked.remove(&field.name).unwrap_or_default())
+        .map_err(|why| why.clone()))
 }
 
 fn could_not(view: &GateView, why: &str) -> Trouble {

@@ -154,7 +154,7 @@ async fn ask_people(config: &Config, out: Output, args: &AskArgs) -> Outcome {
     }
     match answer.gate.state {
         GateState::Approved if !answer.succeeded => {
-            let code = answer.code.and_then(|it| u8::try_from(it).ok()).filter(|it| *it != 0);
+            let code = answer.code.and_then(|code| u8::try_from(code).ok()).filter(|byte| *byte != 0);
             Ok(ExitCode::from(code.unwrap_or(NOT_RECORDED)))
         }
         state => Ok(exit::of_gate(state)),
@@ -253,31 +253,32 @@ pub(super) async fn answered(
     let gate = gate_of(seat, run).await.ok_or_else(|| {
         Trouble::not_recorded(format!("could not learn what became of {run}; `cuelight show {run}` tells"))
     })?;
-    let command = view.find(ACTS).and_then(|it| view.step(it));
-    let code = command.and_then(|it| it.attempts().last()).and_then(|it| it.exit_code);
-    let succeeded = command.is_none_or(|it| it.state == cuelight_engine::StepState::Completed);
+    let command = view.find(ACTS).and_then(|value| view.step(value));
+    let code = command.and_then(|command| command.attempts().last()).and_then(|attempt| attempt.exit_code);
+    let succeeded = command.is_none_or(|command| command.state == cuelight_engine::StepState::Completed);
     let board = seat.desk.boards().borrow().board.clone();
     let name = gate.id.to_string();
     let all = gates_json(&board, false);
-    let told = all.as_array().and_then(|it| it.iter().find(|it| it["id"] == name.as_str()).cloned());
+    let told =
+        all.as_array().and_then(|items| items.iter().find(|item| item["id"] == name.as_str()).cloned());
     let mut json = told.unwrap_or_else(|| json!({"id": name, "state": gate.state.to_string()}));
     json["exit_code"] = code.map_or(Value::Null, Value::from);
     Ok(Answer { gate, code, succeeded, json })
 }
 
 fn by(gate: &GateView) -> String {
-    gate.closed_by.as_deref().map_or_else(String::new, |it| format!(" by {}", safe_text(it)))
+    gate.closed_by.as_deref().map_or_else(String::new, |closed_by| format!(" by {}", safe_text(closed_by)))
 }
 
 /// Says where the ask waits, as soon as it does.
 async fn tell_gate(seat: &Seat, run: RunId, args: &AskArgs) {
     let mut boards = seat.desk.boards();
     let is_there = |seen: &cuelight_runtime::Seen| {
-        let rests = seen.board.summary(run).is_some_and(|it| it.state.rests());
-        rests || seen.board.open_gates().any(|it| it.run == run)
+        let rests = seen.board.summary(run).is_some_and(|summary| summary.state.rests());
+        rests || seen.board.open_gates().any(|gate| gate.run == run)
     };
-    let Ok(seen) = boards.wait_for(is_there).await.map(|it| it.clone()) else { return };
-    if let Some(gate) = seen.board.open_gates().find(|it| it.run == run) {
+    let Ok(seen) = boards.wait_for(is_there).await.map(|board| board.clone()) else { return };
+    if let Some(gate) = seen.board.open_gates().find(|gate| gate.run == run) {
         let id = gate.id;
         let root = seat.workspace.root().display();
         say(&format!(
@@ -289,7 +290,7 @@ async fn tell_gate(seat: &Seat, run: RunId, args: &AskArgs) {
 
 async fn gate_of(seat: &Seat, run: RunId) -> Option<Arc<GateView>> {
     let board = seat.desk.boards().borrow().board.clone();
-    let newest = board.gates().rfind(|it| it.run == run).map(|it| it.id)?;
+    let newest = board.gates().rfind(|gate| gate.run == run).map(|gate| gate.id)?;
     super::named::gate_view(seat, newest).await.ok()
 }
 
@@ -311,7 +312,7 @@ pub(super) fn workflow(
     }
     evidence.extend(texts.iter().map(|(name, text)| draft.given(name, text.clone())));
     let binds: Vec<String> = args.binds.iter().map(|(key, value)| draft.bound(key, value)).collect();
-    let require = args.require.iter().map(|it| required(it)).collect::<Result<Vec<_>, Trouble>>()?;
+    let require = args.require.iter().map(|text| required(text)).collect::<Result<Vec<_>, Trouble>>()?;
     let mut gate = draft.gate(args.title.clone(), evidence, require, args.four_eyes);
     gate["risk"] = args.risk.clone().into();
     if let Some(claim) = &args.claim {
@@ -326,9 +327,9 @@ pub(super) fn workflow(
         let env: BTreeMap<&String, String> = args
             .env
             .iter()
-            .map(|it| Ok((it, variable(config, it, &mut draft)?)))
+            .map(|text| Ok((text, variable(config, text, &mut draft)?)))
             .collect::<Result<_, Trouble>>()?;
-        let here = config.here.to_str().filter(|it| !it.contains("${{")).ok_or_else(|| {
+        let here = config.here.to_str().filter(|text| !text.contains("${{")).ok_or_else(|| {
             Trouble::usage("could not name this directory in a workflow; change into another one")
         })?;
         steps.push(json!({
@@ -344,7 +345,7 @@ pub(super) fn workflow(
 }
 
 fn name_of(file: &Path) -> String {
-    file.file_name().map_or_else(|| "evidence".to_owned(), |it| it.to_string_lossy().into_owned())
+    file.file_name().map_or_else(|| "evidence".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The path of a file below the workspace: it is looked at again when people answer.
@@ -359,13 +360,13 @@ fn inside(workspace: &Workspace, file: &Path) -> Option<String> {
 fn text_of(file: &Path) -> Result<String, Trouble> {
     let shown = file.display();
     let size =
-        fs::metadata(file).map_err(|it| Trouble::usage(format!("could not read {shown}: {it}")))?.len();
+        fs::metadata(file).map_err(|error| Trouble::usage(format!("could not read {shown}: {error}")))?.len();
     if size > TEXT_BYTES_MAX {
         let why =
             format!("could not show {shown}: it has more than {TEXT_BYTES_MAX} bytes; show an extract of it");
         return Err(Trouble::usage(why));
     }
-    let bytes = fs::read(file).map_err(|it| Trouble::usage(format!("could not read {shown}: {it}")))?;
+    let bytes = fs::read(file).map_err(|error| Trouble::usage(format!("could not read {shown}: {error}")))?;
     String::from_utf8(bytes).map_err(|_| {
         Trouble::usage(format!(
             "could not show {shown}: it is no text; copy it into the workspace, or describe it"

@@ -52,7 +52,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         };
         seat.leave().await;
         let view = then(view?, args.epoch.map(Epoch))?;
-        let run = seen.board.run(view.run).map(|it| &**it);
+        let run = seen.board.run(view.run).map(|run| &**run);
         if args.json {
             out.json_pretty(&gate_json(&view));
         } else {
@@ -76,8 +76,8 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         out.line("nothing waits for a person");
     } else {
         out.table(&["WHAT", "RUN", "STEP", "RISK", "VOTES", "WAITS", "THEN"], &rows);
-        seen.board.doubts().for_each(|it| out.raw(super::doubt_words(&it).as_bytes()));
-        for row in seen.board.inbox(None).iter().filter(|it| it.what == Attention::StuckUndo) {
+        seen.board.doubts().for_each(|doubt| out.raw(super::doubt_words(&doubt).as_bytes()));
+        for row in seen.board.inbox(None).iter().filter(|row| row.what == Attention::StuckUndo) {
             let step = safe_text(&row.step_id);
             out.line(&format!(
                 "\n{} {step} could not be undone. Next: {}",
@@ -92,7 +92,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
 /// A gate as it was when it was approved in an emergency, in this epoch; as it is now where none is named.
 fn then(gate: Arc<GateView>, epoch: Option<Epoch>) -> Result<Arc<GateView>, Trouble> {
     let Some(epoch) = epoch else { return Ok(gate) };
-    let found = gate.emergencies().find(|it| it.epoch() == epoch).cloned();
+    let found = gate.emergencies().find(|emergency| emergency.epoch() == epoch).cloned();
     found.ok_or_else(|| {
         Trouble::usage(format!(
             "could not show what {id} asked in epoch {epoch}: it has no emergency approval; \
@@ -105,7 +105,7 @@ fn then(gate: Arc<GateView>, epoch: Option<Epoch>) -> Result<Arc<GateView>, Trou
 pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outcome {
     let name = GateName::read(&args.gate)?;
     let timeout: Option<Span> = args.timeout.as_deref().map(str::parse).transpose().map_err(
-        |it: cuelight_base::ParseSpanError| Trouble::usage(format!("could not read --timeout: {it}")),
+        |error: cuelight_base::ParseSpanError| Trouble::usage(format!("could not read --timeout: {error}")),
     )?;
     let seat = wiring::look(config).await?;
     let gate = match name.at(&seat) {
@@ -124,7 +124,7 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
     };
     let mut boards = seat.desk.boards();
     let verdict = async {
-        let now = |seen: &Seen| seen.board.gate(gate).and_then(|it| closed(seen, it));
+        let now = |seen: &Seen| seen.board.gate(gate).and_then(|gate| closed(seen, gate));
         let seen = boards.wait_for(|seen| now(seen).is_some() || is_lost(seen)).await;
         seen.ok().and_then(|seen| now(&seen))
     };
@@ -153,8 +153,10 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
 
 /// The state of a gate that has closed, and its words. A gate that was sent back asks again as another gate.
 fn closed(seen: &Seen, gate: &GateView) -> Option<(GateState, String)> {
-    let state = Some(gate.state).filter(|it| it.rests())?;
-    let is_next = |it: &&Arc<GateView>| it.id > gate.id && (it.run, it.step) == (gate.run, gate.step);
+    let state = Some(gate.state).filter(|state| state.rests())?;
+    let is_next = |gate_view: &&Arc<GateView>| {
+        gate_view.id > gate.id && (gate_view.run, gate_view.step) == (gate.run, gate.step)
+    };
     let words = match seen.board.gates().find(is_next) {
         _ if !gate.is_sent_back() => gate.state_word().to_owned(),
         Some(next) => format!("{}; asks again as {}", gate.state_word(), next.id),

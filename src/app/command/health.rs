@@ -45,7 +45,7 @@ pub(super) fn tell(out: Output, seen: &Seen, as_json: bool) -> ExitCode {
             reason.run
         ));
     }
-    for check in checks.iter().filter(|it| it.grade > Grade::Healthy) {
+    for check in checks.iter().filter(|check| check.grade > Grade::Healthy) {
         out.line(&format!("{} {}: {}", check.name, check.grade.word(), safe_text(&check.text)));
     }
     ExitCode::SUCCESS

@@ -40,11 +40,11 @@ pub(super) struct HistoryArgs {
 pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) -> Outcome {
     let seat = wiring::look(config).await?;
     let board = seat.desk.boards().borrow().board.clone();
-    let wanted = |name: &str| args.workflow.as_ref().is_none_or(|it| it == name);
+    let wanted = |name: &str| args.workflow.as_ref().is_none_or(|workflow| workflow == name);
     let known: Vec<&RunSummary> =
         if args.all { board.summaries().collect() } else { board.listed().collect() };
     let cleared = board.summaries().count() - known.len();
-    let mut runs: Vec<RunId> = known.iter().filter(|it| wanted(&it.workflow)).map(|it| it.id).collect();
+    let mut runs: Vec<RunId> = known.iter().filter(|run| wanted(&run.workflow)).map(|run| run.id).collect();
     runs.reverse();
     let (all, most) = (runs.len(), args.limit as usize);
     runs.truncate(most);
@@ -61,10 +61,10 @@ pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) ->
         return Err(trouble);
     }
     if args.json {
-        out.json_pretty(&views.iter().map(|it| show_json(&board, it)).collect::<Value>());
+        out.json_pretty(&views.iter().map(|view| show_json(&board, view)).collect::<Value>());
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = views.iter().flat_map(|it| rows(it, args)).collect();
+    let rows: Vec<Vec<String>> = views.iter().flat_map(|view| rows(view, args)).collect();
     if rows.is_empty() {
         out.line("nothing of that kind has run here");
         tell_cleared(out, cleared);
@@ -93,13 +93,13 @@ fn rows(view: &RunView, args: &HistoryArgs) -> Vec<Vec<String>> {
     let failed =
         |state: StepState| matches!(state, StepState::Failed | StepState::Rejected | StepState::InDoubt);
     view.steps()
-        .filter(|(_, plan, _)| args.step.as_ref().is_none_or(|it| *it == plan.id))
+        .filter(|(_, plan, _)| args.step.as_ref().is_none_or(|step| *step == plan.id))
         .filter(|(_, _, step)| !args.failed || failed(step.state))
         .map(|(index, _, step)| {
             let mut row =
                 vec![summary.id.to_string(), safe_text(&summary.workflow), summary.stage().word().to_owned()];
             row.extend(look::step_row(view, index, now));
-            let ended = step.ended_at.map_or_else(String::new, |it| it.to_string());
+            let ended = step.ended_at.map_or_else(String::new, |ended_at| ended_at.to_string());
             row.insert(7, ended);
             row
         })

@@ -145,9 +145,12 @@ pub(super) enum Told {
 
 pub(super) async fn hook(config: Config, out: Output, args: &HookArgs) -> Outcome {
     // Every trouble leaves with the one code that agents take as a no.
-    let fail_closed = |it: Trouble| Trouble { code: USAGE, message: it.message };
+    let fail_closed = |error: Trouble| Trouble { code: USAGE, message: error.message };
     let question = read(std::io::stdin().lock()).map_err(fail_closed)?;
-    let agent = args.agent.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
+    let agent = args
+        .agent
+        .to_possible_value()
+        .map_or_else(String::new, |possible_value| possible_value.get_name().to_owned());
     let asked = asked(args, &agent, &question);
     let config = config.for_agents().map_err(fail_closed)?;
     let told = match gate::ask_elsewhere(&config, out, &asked.ask, &asked.evidence).await {
@@ -163,15 +166,15 @@ pub(super) async fn hook(config: Config, out: Output, args: &HookArgs) -> Outcom
 fn read(input: impl std::io::Read) -> Result<Question, Trouble> {
     let mut text = String::new();
     let read = input.take(QUESTION_BYTES_MAX + 1).read_to_string(&mut text);
-    read.map_err(|it| Trouble::usage(format!("could not read the question of the agent: {it}")))?;
+    read.map_err(|error| Trouble::usage(format!("could not read the question of the agent: {error}")))?;
     if text.len() as u64 > QUESTION_BYTES_MAX {
         return Err(Trouble::usage(format!(
             "could not ask people: the question has more than {QUESTION_BYTES_MAX} bytes; do it in smaller steps"
         )));
     }
-    let question: Question = cuelight_base::read_json(&text).map_err(|it| {
+    let question: Question = cuelight_base::read_json(&text).map_err(|error| {
         Trouble::usage(format!(
-            "could not read the question of the agent: {it}; set this command up as a hook, with the JSON of the event on its standard input"
+            "could not read the question of the agent: {error}; set this command up as a hook, with the JSON of the event on its standard input"
         ))
     })?;
     let event = question.hook_event_name.as_str();
@@ -282,10 +285,10 @@ pub(super) fn told(gate: &GateView, args: &HookArgs) -> Told {
     let id = gate.id;
     let who = gate.closed_by.as_deref().unwrap_or("nobody");
     let words = |verdict: Verdict| {
-        let vote = gate.votes.iter().rev().find(|it| it.vote.verdict == verdict);
-        vote.map(|it| it.vote.reason.trim())
-            .filter(|it| !it.is_empty())
-            .map_or_else(String::new, |it| format!(": {it}"))
+        let vote = gate.votes.iter().rev().find(|vote| vote.vote.verdict == verdict);
+        vote.map(|vote| vote.vote.reason.trim())
+            .filter(|reason| !reason.is_empty())
+            .map_or_else(String::new, |reason| format!(": {reason}"))
     };
     match gate.state {
         GateState::Approved => Told::Yes(format!("{id} was approved by {who}{}", words(Verdict::Approve))),

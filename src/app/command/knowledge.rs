@@ -66,7 +66,7 @@ pub(super) struct KnowledgeSearchArgs {
 
 fn knowledge_kind(text: &str) -> Result<KnowledgeKind, String> {
     KnowledgeKind::of(text).ok_or_else(|| {
-        let words: Vec<&str> = KnowledgeKind::ALL.iter().map(|it| it.word()).collect();
+        let words: Vec<&str> = KnowledgeKind::ALL.iter().map(|kind| kind.word()).collect();
         format!("it is one of {}", words.join(", "))
     })
 }
@@ -119,9 +119,11 @@ async fn search(config: &Config, out: Output, args: KnowledgeSearchArgs) -> Outc
         return Err(Trouble::failed("could not search; `cuelight doctor` looks for the reason"));
     };
     let found: Vec<(&Event, &Knowledge)> =
-        events.iter().filter_map(|it| Some((&it.1, known_in(&it.1)?))).collect();
+        events.iter().filter_map(|event| Some((&event.1, known_in(&event.1)?))).collect();
     if args.json {
-        out.json_pretty(&found.iter().map(|(event, it)| knowledge_json(event, it, &name)).collect());
+        out.json_pretty(
+            &found.iter().map(|(event, knowledge)| knowledge_json(event, knowledge, &name)).collect(),
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
@@ -129,9 +131,14 @@ async fn search(config: &Config, out: Output, args: KnowledgeSearchArgs) -> Outc
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();
-    let row = |(event, it): &(&Event, &Knowledge)| {
-        let text = safe_text(&shorten(&it.text.replace('\n', " "), TEXT_CHARS));
-        vec![format!("{} ago", now.since(event.at)), it.kind.word().to_owned(), safe_text(&it.agent), text]
+    let row = |(event, knowledge): &(&Event, &Knowledge)| {
+        let text = safe_text(&shorten(&knowledge.text.replace('\n', " "), TEXT_CHARS));
+        vec![
+            format!("{} ago", now.since(event.at)),
+            knowledge.kind.word().to_owned(),
+            safe_text(&knowledge.agent),
+            text,
+        ]
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     out.table(&["SINCE", "TYPE", "BY", "WHAT"], &rows);

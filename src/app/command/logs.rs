@@ -102,7 +102,7 @@ impl<'a> Printer<'a> {
 
     async fn print_new(&mut self, view: &Arc<RunView>) -> Result<(), Trouble> {
         for (index, plan, step) in view.steps() {
-            if self.only.is_some_and(|it| it != index) {
+            if self.only.is_some_and(|step| step != index) {
                 continue;
             }
             for attempt in step.attempts() {
@@ -119,7 +119,7 @@ impl<'a> Printer<'a> {
         step: &str,
         ended: bool,
     ) -> Result<(), Trouble> {
-        let known = self.done.iter().position(|it| it.0 == attempt);
+        let known = self.done.iter().position(|pair| pair.0 == attempt);
         let mut from = known.map_or(0, |at| self.done[at].1);
         loop {
             let want = Want::Output { attempt, part: OutputPart::From(from) };
@@ -127,7 +127,7 @@ impl<'a> Printer<'a> {
             let Page::Bytes { from: at, mut bytes, total, times } = page else { break };
             if !ended && self.form != Form::Raw && at + bytes.len() as u64 >= total {
                 // A line that is still being written waits for its end.
-                let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+                let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
                 bytes.truncate(whole);
             }
             if bytes.is_empty() {
@@ -164,7 +164,7 @@ impl<'a> Printer<'a> {
 
     /// As it was written; bytes that are no UTF-8 have the sign for that.
     fn print_json(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, call: (AttemptId, &str)) {
-        for line in bytes.split_inclusive(|it| *it == b'\n') {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
             let mut said = json_line(call, at, ("text", text.as_ref().into()));
@@ -179,11 +179,11 @@ impl<'a> Printer<'a> {
     /// Line by line through the one way that shows foreign text; a name before each when there are several steps.
     fn print_lines(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, step: &str) {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        for line in bytes.split(|it| *it == b'\n') {
+        for line in bytes.split(|c| *c == b'\n') {
             let shown = Untrusted::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)).shown();
             let came = match self.form {
                 Form::Timed => {
-                    let came = times.at(at).map_or_else(|| "-".to_owned(), |it| it.to_string());
+                    let came = times.at(at).map_or_else(|| "-".to_owned(), |moment| moment.to_string());
                     format!("{came:<TIME_WIDTH$} ")
                 }
                 Form::Raw | Form::Json | Form::Lines => String::new(),

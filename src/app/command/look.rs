@@ -111,23 +111,25 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
 
 /// A run and its steps as a table.
 pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
-    let it = &view.summary;
+    let summary = &view.summary;
     out.line(&format!(
         "{} {}  {}  stage {}  by {}  {}",
-        it.id,
-        safe_text(&it.workflow),
-        super::state_word(it),
-        it.stage(),
-        safe_text(&it.by.name),
-        it.age(now)
+        summary.id,
+        safe_text(&summary.workflow),
+        super::state_word(summary),
+        summary.stage(),
+        safe_text(&summary.by.name),
+        summary.age(now)
     ));
-    for line in lineage_words(it) {
+    for line in lineage_words(summary) {
         out.line(&safe_text(&line));
     }
     if let Some(partial) = &view.partial {
-        let mode = partial.failure_mode.map_or_else(String::new, |it| format!(" ({it})"));
-        let point =
-            partial.failure_point.as_deref().map_or_else(String::new, |it| format!(" at {}", safe_text(it)));
+        let mode = partial.failure_mode.map_or_else(String::new, |failure_mode| format!(" ({failure_mode})"));
+        let point = partial
+            .failure_point
+            .as_deref()
+            .map_or_else(String::new, |failure_point| format!(" at {}", safe_text(failure_point)));
         out.line(&format!(
             "{} of {} completed ({}), {} failed{point}{mode}",
             partial.completed,
@@ -139,14 +141,17 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
             out.line(&format!("suggested: {}", safe_text(&next)));
         }
     }
-    for budget in it.budgets() {
+    for budget in summary.budgets() {
         out.line(&format!("budget: {}", budget.words()));
     }
-    let unlimited = |it: &Currency| view.summary.ceilings.of(*it).is_none();
-    let told = Currency::ALL.into_iter().filter(unlimited).map(|it| (it, view.summary.spent.of(it)));
+    let unlimited = |currency: &Currency| view.summary.ceilings.of(*currency).is_none();
+    let told = Currency::ALL
+        .into_iter()
+        .filter(unlimited)
+        .map(|currency| (currency, view.summary.spent.of(currency)));
     let told: Vec<String> = told
-        .filter(|(it, amount)| *it != Currency::Calls && *amount > 0)
-        .map(|(it, amount)| it.amount(amount))
+        .filter(|(currency, amount)| *currency != Currency::Calls && *amount > 0)
+        .map(|(currency, amount)| currency.amount(amount))
         .collect();
     if !told.is_empty() {
         out.line(&format!("used: {}", told.join(", ")));
@@ -165,10 +170,12 @@ pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<Str
         (None, None, Some(wait)) => super::wait_words(wait, now),
         (None, None, None) => {
             let chosen = || step.choice().map(choice_words);
-            step.origin_words().or_else(chosen).map_or_else(String::new, |it| safe_text(&it))
+            step.origin_words()
+                .or_else(chosen)
+                .map_or_else(String::new, |origin_words| safe_text(&origin_words))
         }
     };
-    let took = step.elapsed(now).map_or_else(String::new, |it| it.to_string());
+    let took = step.elapsed(now).map_or_else(String::new, |elapsed| elapsed.to_string());
     let tries = if step.calls == 0 { String::new() } else { step.calls.to_string() };
     vec![safe_text(&plan.id), step.state.word().to_owned(), tries, took, why]
 }
@@ -233,7 +240,7 @@ pub(super) fn print_event(out: Output, seq: Seq, event: &Event, run: Option<&Run
     let line = format!(
         "{} {} {} {} {}",
         event.at.clock(),
-        event.fact.run().map_or_else(String::new, |it| it.to_string()),
+        event.fact.run().map_or_else(String::new, |run| run.to_string()),
         words.kind,
         safe_text(&words.subject),
         safe_text(&words.detail)

@@ -98,7 +98,7 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
         tokio::select! {
             biased;
             Some((id, told, form)) = work.next() => {
-                if let Some(at) = open.iter().position(|it| it.id == id)
+                if let Some(at) = open.iter().position(|open| open.id == id)
                     && !open.remove(at).waiter.has_gone.get()
                     && !out.reaches(&mcp_answer(&id, told, form))
                 {
@@ -113,12 +113,12 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
                     McpHeard::Nothing => {}
                     McpHeard::Reply(reply) => if !out.reaches(&reply) { break },
                     McpHeard::Cancelled(id) => {
-                        for it in open.iter().filter(|it| it.id == id) {
-                            leave(seat, &it.waiter).await;
+                        for open in open.iter().filter(|open| open.id == id) {
+                            leave(seat, &open.waiter).await;
                         }
                     }
                     McpHeard::Asked { id, form, .. }
-                        if open.len() >= QUESTIONS_MAX || open.iter().any(|it| it.id == id) =>
+                        if open.len() >= QUESTIONS_MAX || open.iter().any(|open| open.id == id) =>
                     {
                         let waiting = counted(open.len(), "question", "questions");
                         let why = format!("could not take this: {waiting} open already, or one of this id");
@@ -137,8 +137,8 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
         }
     }
     // Whoever asked has gone: a verdict would reach nobody.
-    for it in &open {
-        leave(seat, &it.waiter).await;
+    for open in &open {
+        leave(seat, &open.waiter).await;
     }
     let rest = async { while work.next().await.is_some() {} };
     drop(tokio::time::timeout(CLOSE_MAX, rest).await);
@@ -168,9 +168,9 @@ impl Lines {
         reason = "standard input keeps its number while we run, all that the unsafe form asks"
     )]
     fn new() -> Result<Self, Trouble> {
-        let input = AsyncFd::with_interest(rustix::stdio::stdin(), Interest::READABLE).map_err(|it| {
+        let input = AsyncFd::with_interest(rustix::stdio::stdin(), Interest::READABLE).map_err(|error| {
             Trouble::usage(format!(
-                "could not listen: standard input is no pipe ({it}); agents start this command"
+                "could not listen: standard input is no pipe ({error}); agents start this command"
             ))
         })?;
         Ok(Self { input, came: Vec::new(), seen: 0, skips: false })
@@ -178,7 +178,7 @@ impl Lines {
 
     async fn next(&mut self) -> Read {
         loop {
-            if let Some(at) = self.came[self.seen..].iter().position(|it| *it == b'\n') {
+            if let Some(at) = self.came[self.seen..].iter().position(|byte| *byte == b'\n') {
                 let end = self.seen + at;
                 let line: Vec<u8> = self.came.drain(..=end).take(end).collect();
                 self.seen = 0;
@@ -238,10 +238,10 @@ async fn done(
     loop {
         tokio::select! {
             biased;
-            told = &mut work => return told.unwrap_or_else(|it| McpTold::Failed(it.message)),
+            told = &mut work => return told.unwrap_or_else(|error| McpTold::Failed(error.message)),
             () = tokio::time::sleep(SIGN_EVERY), if progress.is_some() => {
                 count += 1;
-                let what = waiter.run.get().map_or_else(|| "at work".to_owned(), |it| format!("{it} waits for a person"));
+                let what = waiter.run.get().map_or_else(|| "at work".to_owned(), |value| format!("{value} waits for a person"));
                 if !out.reaches(&mcp_progress(progress.as_ref().unwrap_or(&Value::Null), count, &what)) {
                     leave(seat, &waiter).await;
                 }
@@ -278,7 +278,7 @@ async fn carry_out(
                 command: Vec::new(),
             };
             let answer = at_a_gate(config, seat, out, &ask, &evidence, waiter).await?;
-            let reason = answer.gate.votes.last().map(|it| it.vote.reason.clone()).unwrap_or_default();
+            let reason = answer.gate.votes.last().map(|vote| vote.vote.reason.clone()).unwrap_or_default();
             Ok(McpTold::Data(json!({
                 "gate": answer.gate.id.to_string(),
                 "state": answer.gate.state.to_string(),
@@ -301,8 +301,10 @@ async fn carry_out(
             asked.ask.risk = higher(args.risk.as_deref(), asked.ask.risk);
             let answer = at_a_gate(config, seat, out, &asked.ask, &asked.evidence, waiter).await;
             // Whatever goes wrong is a no, in the words that the agent reads.
-            let told = answer
-                .map_or_else(|it| Told::No(it.message), |it| asked.still(hook::told(&it.gate, &of_hook)));
+            let told = answer.map_or_else(
+                |error| Told::No(error.message),
+                |answer| asked.still(hook::told(&answer.gate, &of_hook)),
+            );
             Ok(McpTold::Text(match told {
                 Told::Yes(_) => json!({"behavior": "allow", "updatedInput": input}).to_string(),
                 Told::No(why) | Told::Yours(why) => json!({"behavior": "deny", "message": why}).to_string(),
@@ -324,14 +326,16 @@ async fn carry_out(
 /// The worse of what the operator says and what the agent says.
 fn higher(floor: Option<&str>, asked: String) -> String {
     let all = [Risk::ReadOnly, Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible];
-    let rank = |word: &str| all.into_iter().find(|it| it.word() == word);
-    floor.filter(|it| rank(it) > rank(&asked)).map_or(asked, str::to_owned)
+    let rank = |word: &str| all.into_iter().find(|risk| risk.word() == word);
+    floor.filter(|floor| rank(floor) > rank(&asked)).map_or(asked, str::to_owned)
 }
 
 /// The sooner of two times: no gate waits longer than the operator lets it, so that one whose asker was killed ends by itself.
 fn sooner(ceiling: &str, asked: Option<String>) -> Result<String, Trouble> {
-    let time = |it: &str| {
-        it.parse::<Span>().map_err(|why| Trouble::usage(format!("could not read the timeout {it}: {why}")))
+    let time = |ceiling: &str| {
+        ceiling
+            .parse::<Span>()
+            .map_err(|why| Trouble::usage(format!("could not read the timeout {ceiling}: {why}")))
     };
     let most = time(ceiling)?;
     match asked {
@@ -342,18 +346,18 @@ fn sooner(ceiling: &str, asked: Option<String>) -> Result<String, Trouble> {
 
 /// All groups that either of them wants, each with the larger number.
 fn together(floor: &[String], asked: &[String]) -> Vec<String> {
-    let split = |it: &str| {
-        let (group, count) = it.split_once(':').unwrap_or((it, "1"));
+    let split = |text: &str| {
+        let (group, count) = text.split_once(':').unwrap_or((text, "1"));
         // What is no number is kept, and refused where the gate is made.
         (group.to_owned(), count.parse().unwrap_or(u32::MAX))
     };
     let mut all = floor.to_vec();
-    for it in asked {
-        let (group, count) = split(it);
+    for text in asked {
+        let (group, count) = split(text);
         match all.iter_mut().find(|has| split(has).0 == group) {
-            Some(has) if split(has).1 < count => it.clone_into(has),
+            Some(has) if split(has).1 < count => text.clone_into(has),
             Some(_) => {}
-            None => all.push(it.clone()),
+            None => all.push(text.clone()),
         }
     }
     all
@@ -383,13 +387,14 @@ async fn at_a_gate(
 /// A run of a workflow file, which has to lie in the workspace and be one that the operator has named: an agent may write files.
 async fn started(seat: &Seat, named: &[String], file: &str, values: ValueMap) -> Result<McpTold, Trouble> {
     let path = Path::new(file);
-    let is_below = path.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
+    let is_below =
+        path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
     let root = seat.workspace.root();
     let found = root
         .join(path)
         .canonicalize()
         .ok()
-        .filter(|it| root.canonicalize().is_ok_and(|root| it.starts_with(root)));
+        .filter(|text| root.canonicalize().is_ok_and(|root| text.starts_with(root)));
     if !is_below || found.is_none() {
         let why = format!(
             "could not start {file}: there is no such file in the workspace; name one from {}",
@@ -397,7 +402,7 @@ async fn started(seat: &Seat, named: &[String], file: &str, values: ValueMap) ->
         );
         return Err(Trouble::usage(why));
     }
-    if !named.iter().any(|it| root.join(it).canonicalize().ok() == found) {
+    if !named.iter().any(|text| root.join(text).canonicalize().ok() == found) {
         let why = format!(
             "could not start {file}: nobody has said that agents may; whoever starts `cuelight mcp` names it with --workflow {file}"
         );

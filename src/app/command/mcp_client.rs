@@ -106,9 +106,9 @@ pub(super) async fn call(config: &Config, args: &McpCallArgs) -> Outcome {
     let failed = Trouble::failed;
     let mut text = String::new();
     let read = std::io::stdin().lock().take(ERRAND_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|it| failed(format!("could not read the errand: {it}")))?;
+    read.map_err(|error| failed(format!("could not read the errand: {error}")))?;
     let errand: Errand = serde_json::from_str(&text)
-        .map_err(|it| failed(format!("could not read the errand as JSON: {it}")))?;
+        .map_err(|error| failed(format!("could not read the errand as JSON: {error}")))?;
     let errands = match start(&args.command, None) {
         Err(why) => {
             let message = format!("could not start its MCP server: {why}");
@@ -140,10 +140,12 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
         Some(url) => at(config, &http_of(config, &args.name, url, &args.headers)?).await?,
         None => of_program(config, &args.command).await?,
     };
-    let is_wanted = |it: &&Value| args.all.is_some() || args.tools.iter().any(|named| it["name"] == *named.0);
+    let is_wanted =
+        |value: &&Value| args.all.is_some() || args.tools.iter().any(|named| value["name"] == *named.0);
     if args.all.is_none() && args.tools.is_empty() {
-        let row =
-            |it: &Value| [name_of(it), &pin_of(it).to_string(), &first_line(it)].map(safe_text).to_vec();
+        let row = |value: &Value| {
+            [name_of(value), &pin_of(value).to_string(), &first_line(value)].map(safe_text).to_vec()
+        };
         out.table(&["TOOL", "PIN", "SAYS OF ITSELF"], &offered.iter().map(row).collect::<Vec<_>>());
         say(
             "nothing was written; --tool NAME, or --all, shows all that is said, with the pin that takes it up",
@@ -151,7 +153,7 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
         return Ok(ExitCode::SUCCESS);
     }
     if let Some((missing, _)) =
-        args.tools.iter().find(|named| offered.iter().all(|it| name_of(it) != named.0))
+        args.tools.iter().find(|named| offered.iter().all(|value| name_of(value) != named.0))
     {
         let names: Vec<&str> = offered.iter().map(name_of).take(20).collect();
         let why = format!("could not find {missing} there; the server offers {}", names.join(", "));
@@ -163,17 +165,20 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
     let workspace = config.find_or_make()?;
     config.require_trust(&workspace)?;
     let dir = workspace.root().join(".cuelight/tools");
-    let unwritten = |path: &Path, it: std::io::Error| {
-        Trouble::failed(format!("could not write {}: {it}", path.display()))
+    let unwritten = |path: &Path, error: std::io::Error| {
+        Trouble::failed(format!("could not write {}: {error}", path.display()))
     };
-    fs::create_dir_all(&dir).map_err(|it| unwritten(&dir, it))?;
+    fs::create_dir_all(&dir).map_err(|error| unwritten(&dir, error))?;
     for says in offered.iter().filter(is_wanted) {
         let name = format!("{}.{}", args.name, plain(name_of(says)));
         let path = dir.join(format!("{name}.yaml"));
         let text = file_of(&name, &args.name, &server, says).map_err(Trouble::failed)?;
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).open(&path).map_err(|it| unwritten(&path, it))?;
-        file.write_all(text.as_bytes()).map_err(|it| unwritten(&path, it))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| unwritten(&path, error))?;
+        file.write_all(text.as_bytes()).map_err(|error| unwritten(&path, error))?;
         out.line(&format!("{name}@1  {}", safe_text(&path.display().to_string())));
     }
     Ok(ExitCode::SUCCESS)
@@ -193,16 +198,20 @@ fn is_what_was_shown(out: Output, args: &ToolsAddArgs, offered: &[Value]) -> Res
     if let Some(wanted) = args.all {
         let pin = pin_of_all(offered);
         if wanted.is_none() {
-            offered.iter().for_each(|it| show(out, it));
+            offered.iter().for_each(|value| show(out, value));
             say(&format!("nothing was written; when all of that is as you want it, --all={pin} takes it up"));
         }
-        return if wanted.is_none_or(|it| it == pin) { Ok(wanted.is_some()) } else { Err(other("all")) };
+        return if wanted.is_none_or(|digest| digest == pin) {
+            Ok(wanted.is_some())
+        } else {
+            Err(other("all"))
+        };
     }
     let mut is_shown = true;
     for (name, wanted) in &args.tools {
-        for says in offered.iter().filter(|it| name_of(it) == name) {
+        for says in offered.iter().filter(|value| name_of(value) == name) {
             let pin = pin_of(says);
-            if wanted.is_some_and(|it| it != pin) {
+            if wanted.is_some_and(|digest| digest != pin) {
                 return Err(other(name));
             }
             if wanted.is_none() {
@@ -231,7 +240,7 @@ fn pin_of(says: &Value) -> Digest {
 
 /// One pin for all tools that are offered, in their order.
 fn pin_of_all(offered: &[Value]) -> Digest {
-    let pins: Vec<String> = offered.iter().map(|it| pin_of(it).to_string()).collect();
+    let pins: Vec<String> = offered.iter().map(|value| pin_of(value).to_string()).collect();
     sha256("cuelight-mcp-tools-v1", &pins.iter().map(String::as_bytes).collect::<Vec<_>>())
 }
 
@@ -244,7 +253,7 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
         McpServer::Command(words) => of_program(config, words).await?,
         McpServer::Url(_) => at(config, &resolved(config, tool)?).await?,
     };
-    let mut named = offered.iter().filter(|it| name_of(it) == mcp.tool);
+    let mut named = offered.iter().filter(|value| name_of(value) == mcp.tool);
     let (Some(says), None) = (named.next(), named.next()) else {
         let why = format!("could not accept {}: its server does not offer it, or more than once", tool.id());
         return Err(Trouble::failed(why));
@@ -256,8 +265,9 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
     out.line(&format!("{}: its server says something else now: {changed}", tool.id()));
     for (path, before, now) in differences("", Some(&mcp.says), Some(&mcp_held(says))) {
         // Whole: what is not seen cannot be accepted.
-        let text =
-            |it: Option<Value>| it.map_or_else(|| "(nothing)".to_owned(), |it| safe_text(&it.to_string()));
+        let text = |value: Option<Value>| {
+            value.map_or_else(|| "(nothing)".to_owned(), |text| safe_text(&text.to_string()))
+        };
         out.line(&format!("  {}\n    was {}\n    now {}", safe_text(&path), text(before), text(now)));
     }
     let pin = pin_of(says);
@@ -281,7 +291,7 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
     let gap = if after.starts_with(['\n', '\r']) || after.is_empty() { "" } else { "\n" };
     let text = format!("{before}{}{gap}{after}", as_yaml(&mcp_held(says)));
     reads_as(&tool.origin, &text, says).map_err(failed)?;
-    fs::write(&tool.origin, text).map_err(|it| failed(it.to_string()))?;
+    fs::write(&tool.origin, text).map_err(|error| failed(error.to_string()))?;
     say(&format!(
         "{}: accepted; runs that were planned before stay with what they were planned with",
         tool.id()
@@ -297,7 +307,7 @@ fn differences(
 ) -> Vec<(String, Option<Value>, Option<Value>)> {
     match (before, now) {
         (Some(Value::Object(before)), Some(Value::Object(now))) => {
-            let names = before.keys().chain(now.keys().filter(|it| !before.contains_key(*it)));
+            let names = before.keys().chain(now.keys().filter(|key| !before.contains_key(*key)));
             let below = |name: &String| {
                 let gap = if at.is_empty() { "" } else { "." };
                 differences(&format!("{at}{gap}{name}"), before.get(name), now.get(name))
@@ -356,7 +366,7 @@ struct Talk {
 
 impl Talk {
     fn take(&mut self, bytes: &[u8]) {
-        for part in bytes.split_inclusive(|it| *it == b'\n') {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             // A line that does not end is shown in parts.
             if self.rest.len() > TALK_CHARS_SHOWN {
                 self.end();
@@ -411,7 +421,7 @@ fn resolved(config: &Config, tool: &Tool) -> Result<HttpCall, Trouble> {
     let env: Vec<_> = env.collect();
     let launch = plan.call(cuelight_base::ValueMap::new(), &Given { env: &env, ..Given::default() });
     let http = launch.map_err(Trouble::usage)?.http;
-    http.map(|it| *it).ok_or_else(|| Trouble::usage("could not tell where its server is"))
+    http.map(|http| *http).ok_or_else(|| Trouble::usage("could not tell where its server is"))
 }
 
 /// The same for a server that no file describes yet.
@@ -423,11 +433,12 @@ fn http_of(
 ) -> Result<HttpCall, Trouble> {
     let says = json!({"name": "x", "inputSchema": {"type": "object"}});
     let headers: serde_json::Map<String, Value> =
-        headers.iter().map(|it| (it.0.clone(), it.1.clone().into())).collect();
+        headers.iter().map(|header| (header.0.clone(), header.1.clone().into())).collect();
     let text = text_of(&format!("{name}.x"), name, "", &json!({"url": url, "headers": headers}), &says);
     let registry = Registry::new(&[(format!("{name}/x.yaml"), Ok(text))]);
     let tool = registry.find(&format!("{name}.x")).ok_or_else(|| {
-        let why = registry.problems().iter().map(|it| it.message.clone()).collect::<Vec<_>>().join("; ");
+        let why =
+            registry.problems().iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ");
         Trouble::usage(format!("could not use that server: {why}"))
     })?;
     resolved(config, &Arc::clone(tool))
@@ -438,7 +449,7 @@ fn server_json(args: &ToolsAddArgs) -> Result<Value, Trouble> {
     match (&args.url, args.command.is_empty()) {
         (Some(url), true) => {
             let headers: serde_json::Map<String, Value> =
-                args.headers.iter().map(|it| (it.0.clone(), it.1.clone().into())).collect();
+                args.headers.iter().map(|header| (header.0.clone(), header.1.clone().into())).collect();
             Ok(json!({"url": url, "headers": headers}))
         }
         (None, false) => Ok(json!({"command": args.command})),
@@ -462,8 +473,8 @@ fn reads_as(path: &str, text: &str, says: &Value) -> Result<(), String> {
     if let Some(problem) = registry.problems().first() {
         return Err(safe_text(&problem.message));
     }
-    let found = registry.all().find_map(|it| match &it.body {
-        ToolBody::Mcp(mcp) if it.origin == path => Some(mcp_pin(&mcp_held(&mcp.says))),
+    let found = registry.all().find_map(|tool| match &tool.body {
+        ToolBody::Mcp(mcp) if tool.origin == path => Some(mcp_pin(&mcp_held(&mcp.says))),
         _ => None,
     });
     if found == Some(pin_of(says)) {
@@ -477,7 +488,7 @@ fn text_of(name: &str, category: &str, description: &str, server: &Value, says: 
         if description.is_empty() { format!("A tool of {category}") } else { description.to_owned() };
     let mut place = String::new();
     for (key, value) in server.as_object().into_iter().flatten() {
-        if value.as_object().is_none_or(|it| !it.is_empty()) {
+        if value.as_object().is_none_or(|fields| !fields.is_empty()) {
             place.push_str(&format!("  {key}: {}\n", as_yaml(value)));
         }
     }
@@ -528,7 +539,7 @@ fn start(
         Some(environment) => {
             // Whoever looks at it is to know which words are its own.
             command.stderr(Stdio::piped());
-            command.env_clear().envs(environment.iter().map(|it| (&it.0, &it.1)));
+            command.env_clear().envs(environment.iter().map(|pair| (&pair.0, &pair.1)));
         }
         None => {
             for name in OUTPUT_NAMES {
@@ -538,7 +549,7 @@ fn start(
     }
     let mut child = command
         .spawn()
-        .map_err(|it| format!("{}: {it}; install it or put it on PATH", safe_text(program)))?;
+        .map_err(|error| format!("{}: {error}; install it or put it on PATH", safe_text(program)))?;
     match (child.stdin.take(), child.stdout.take()) {
         (Some(input), Some(output)) => Ok((child, input, output)),
         _ => Err("its input and output could not be opened".to_owned()),

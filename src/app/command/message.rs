@@ -59,7 +59,7 @@ pub(super) struct MessagesArgs {
 
 fn message_kind(text: &str) -> Result<MessageKind, String> {
     MessageKind::of(text).ok_or_else(|| {
-        let words: Vec<&str> = MessageKind::ALL.iter().map(|it| it.0).collect();
+        let words: Vec<&str> = MessageKind::ALL.iter().map(|kind| kind.0).collect();
         format!("it is one of {}", words.join(", "))
     })
 }
@@ -136,7 +136,7 @@ fn data(words: &[String]) -> Result<Value, String> {
     }
     let mut fields = ValueMap::new();
     for word in words {
-        let (key, text) = word.split_once('=').filter(|it| !it.0.is_empty()).ok_or_else(|| {
+        let (key, text) = word.split_once('=').filter(|halves| !halves.0.is_empty()).ok_or_else(|| {
             format!("could not read {:?}; write KEY=VALUE, or one JSON value", safe_text(&shorten(word, 60)))
         })?;
         let value = json(text)?.unwrap_or_else(|| Value::String(text.to_owned()));
@@ -150,39 +150,41 @@ async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome 
     let board = seat.desk.boards().borrow().board.clone();
     seat.leave().await;
     let now = SystemClock.now();
-    let of_topic = |it: &&Said| args.topic.as_ref().is_none_or(|topic| it.message.topic == *topic);
+    let of_topic = |said: &&Said| args.topic.as_ref().is_none_or(|topic| said.message.topic == *topic);
     let found: Vec<&Said> = board
         .bus()
         .newest()
         .filter(of_topic)
-        .filter(|it| !args.dead || it.is_dead(now))
+        .filter(|said| !args.dead || said.is_dead(now))
         .take(args.limit)
         .collect();
-    let state = |it: &Said| match (it.taken_by.first(), it.is_dead(now)) {
-        (Some(first), _) if it.taken_by.len() > 1 => format!("{first} and {} more", it.taken_by.len() - 1),
+    let state = |said: &Said| match (said.taken_by.first(), said.is_dead(now)) {
+        (Some(first), _) if said.taken_by.len() > 1 => {
+            format!("{first} and {} more", said.taken_by.len() - 1)
+        }
         (Some(first), _) => first.clone(),
         (None, true) => "nobody; its time is up".to_owned(),
         (None, false) => "nobody yet".to_owned(),
     };
-    let of_topic = |it: &&Rejected| args.topic.as_ref().is_none_or(|topic| it.letter.topic == *topic);
+    let of_topic = |letter: &&Rejected| args.topic.as_ref().is_none_or(|topic| letter.letter.topic == *topic);
     let letters: Vec<&Rejected> =
         board.topics().letters().filter(|_| args.dead).filter(of_topic).take(args.limit).collect();
     if args.json {
-        let rejected = letters.iter().map(|it| {
-            let mut fields = json!(it.letter);
-            fields["at"] = json!(it.at);
+        let rejected = letters.iter().map(|letter| {
+            let mut fields = json!(letter.letter);
+            fields["at"] = json!(letter.at);
             fields["dead"] = true.into();
             fields
         });
         let all: Value = found
             .iter()
-            .map(|it| {
-                let mut fields = it.message.outputs();
-                fields.insert("at".to_owned(), json!(it.at));
-                fields.insert("to".to_owned(), json!(it.message.to));
-                fields.insert("expires_at".to_owned(), json!(it.message.expires_at));
-                fields.insert("taken_by".to_owned(), json!(it.taken_by));
-                fields.insert("dead".to_owned(), it.is_dead(now).into());
+            .map(|said| {
+                let mut fields = said.message.outputs();
+                fields.insert("at".to_owned(), json!(said.at));
+                fields.insert("to".to_owned(), json!(said.message.to));
+                fields.insert("expires_at".to_owned(), json!(said.message.expires_at));
+                fields.insert("taken_by".to_owned(), json!(said.taken_by));
+                fields.insert("dead".to_owned(), said.is_dead(now).into());
                 Value::Object(fields)
             })
             .chain(rejected)
@@ -196,26 +198,26 @@ async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome 
     }
     let rows: Vec<Vec<String>> = found
         .iter()
-        .map(|it| {
+        .map(|said| {
             vec![
-                format!("{} ago", now.since(it.at)),
-                safe_text(&it.message.topic),
-                it.message.kind.to_string(),
-                safe_text(&it.message.from),
-                safe_text(&shorten(&it.message.data.to_string(), DATA_CHARS)),
-                safe_text(&state(it)),
+                format!("{} ago", now.since(said.at)),
+                safe_text(&said.message.topic),
+                said.message.kind.to_string(),
+                safe_text(&said.message.from),
+                safe_text(&shorten(&said.message.data.to_string(), DATA_CHARS)),
+                safe_text(&state(said)),
             ]
         })
         .collect();
-    let rejected = letters.iter().map(|it| {
-        let data = it.letter.data.as_ref().map_or_else(|| "…".to_owned(), Value::to_string);
+    let rejected = letters.iter().map(|letter| {
+        let data = letter.letter.data.as_ref().map_or_else(|| "…".to_owned(), Value::to_string);
         vec![
-            format!("{} ago", now.since(it.at)),
-            safe_text(&it.letter.topic),
-            it.letter.kind.to_string(),
-            safe_text(&it.letter.from),
+            format!("{} ago", now.since(letter.at)),
+            safe_text(&letter.letter.topic),
+            letter.letter.kind.to_string(),
+            safe_text(&letter.letter.from),
             safe_text(&shorten(&data, DATA_CHARS)),
-            format!("no good ({}): {}", it.letter.fault.word(), safe_text(&it.letter.why)),
+            format!("no good ({}): {}", letter.letter.fault.word(), safe_text(&letter.letter.why)),
         ]
     });
     let rows: Vec<Vec<String>> = rows.into_iter().chain(rejected).collect();

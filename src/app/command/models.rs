@@ -63,7 +63,7 @@ pub(super) struct ModelsTestArgs {
 
 pub(super) async fn models(config: &Config, out: Output, args: ModelsArgs) -> Outcome {
     let registry = ModelRegistry::new(&Disk::of(config)?.models());
-    registry.problems().iter().for_each(|it| say(&it.text(false)));
+    registry.problems().iter().for_each(|problem| say(&problem.text(false)));
     match args.command.unwrap_or(ModelsCommand::List { json: false }) {
         ModelsCommand::List { json } => list(&registry, out, json),
         ModelsCommand::Test(args) => return test(config, &registry, out, &args).await,
@@ -89,7 +89,7 @@ async fn test(config: &Config, registry: &ModelRegistry, out: Output, args: &Mod
     };
     let asked = PlanModel::of(model)
         .call(&work, None, args.prompt.clone())
-        .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
+        .map_err(|error| Trouble::usage(format!("could not test: {error}")))?;
     let launch = Launch {
         timeout: Some(args.timeout),
         model: Some(Box::new(asked)),
@@ -120,12 +120,14 @@ async fn test(config: &Config, registry: &ModelRegistry, out: Output, args: &Mod
 
 fn list(registry: &ModelRegistry, out: Output, json: bool) {
     if json {
-        out.json_pretty(&registry.all().map(|it| model_json(it)).collect());
+        out.json_pretty(&registry.all().map(|model| model_json(model)).collect());
         return;
     }
-    let row = |it: &Arc<Model>| {
-        let key = it.key.as_deref().unwrap_or("none");
-        [&it.name, it.provider.word(), &it.model, key, &price(it.price), &it.origin].map(safe_text).to_vec()
+    let row = |model: &Arc<Model>| {
+        let key = model.key.as_deref().unwrap_or("none");
+        [&model.name, model.provider.word(), &model.model, key, &price(model.price), &model.origin]
+            .map(safe_text)
+            .to_vec()
     };
     let rows: Vec<Vec<String>> = registry.all().map(row).collect();
     out.table(&["MODEL", "PROVIDER", "ITS NAME THERE", "KEY", "A MILLION TOKENS", "STANDS IN"], &rows);
@@ -136,7 +138,7 @@ fn found<'r>(registry: &'r ModelRegistry, wanted: &str) -> Result<&'r Arc<Model>
     registry.find(wanted).ok_or_else(|| {
         let next = registry
             .near(wanted)
-            .map_or_else(|| "`cuelight model` names all".to_owned(), |it| format!("did you mean {it}?"));
+            .map_or_else(|| "`cuelight model` names all".to_owned(), |text| format!("did you mean {text}?"));
         Trouble::usage(format!("could not find the model {wanted}; {next}"))
     })
 }
@@ -173,19 +175,19 @@ fn show(out: Output, model: &Model) {
 fn rate_words(rate: &cuelight_base::RateRule) -> String {
     let calls =
         (rate.calls > 0).then(|| format!("{} calls in {}, {} at once", rate.calls, rate.per, rate.burst));
-    let day = rate.per_day.map(|it| format!("{it} on one day"));
+    let day = rate.per_day.map(|per_day| format!("{per_day} on one day"));
     calls.into_iter().chain(day).collect::<Vec<_>>().join("; ")
 }
 
 fn price(price: Option<Price>) -> String {
     price.map_or_else(
         || "no price known".to_owned(),
-        |it| {
+        |price| {
             let dollars = |amount| Currency::CostUsd.figure(amount);
             format!(
                 "{} USD asked, {} USD answered",
-                dollars(it.input_micro_usd),
-                dollars(it.output_micro_usd)
+                dollars(price.input_micro_usd),
+                dollars(price.output_micro_usd)
             )
         },
     )

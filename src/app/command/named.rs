@@ -111,11 +111,11 @@ async fn seated<Id>(seat: Seat, id: Result<Id, Trouble>) -> Result<(Seat, Id), T
 }
 
 pub(super) fn run(text: &str) -> Result<RunId, Trouble> {
-    text.parse().map_err(|it: String| Trouble::usage(safe_text(&it)))
+    text.parse().map_err(|error: String| Trouble::usage(safe_text(&error)))
 }
 
 pub(super) fn gate(text: &str) -> Result<GateId, Trouble> {
-    text.parse().map_err(|it: String| Trouble::usage(safe_text(&it)))
+    text.parse().map_err(|error: String| Trouble::usage(safe_text(&error)))
 }
 
 /// A run with all its steps, also one that came to rest long ago.
@@ -169,7 +169,7 @@ async fn run_of(seat: &Seat, gate: GateId) -> Option<RunId> {
         let want = Want::Events { run: None, after, limit: EVENTS_PAGE };
         let Page::Events { events, more } = seat.desk.read(want).await else { return None };
         let of_gate = |event: &Event| match &event.fact {
-            Fact::Gate(run, _, it, _) if *it == gate => Some(*run),
+            Fact::Gate(run, _, gate_id, _) if *gate_id == gate => Some(*run),
             _ => None,
         };
         let found = events.iter().find_map(|(_, event)| of_gate(event));
@@ -182,8 +182,8 @@ async fn run_of(seat: &Seat, gate: GateId) -> Option<RunId> {
 
 /// Why nothing can be done any more about a gate of a run that has come to rest.
 pub(super) fn over(view: &GateView) -> Trouble {
-    let by = view.closed_by.as_deref().map_or_else(String::new, |it| format!(" by {it}"));
-    let when = view.closed_at.map_or_else(String::new, |it| format!(" at {it}"));
+    let by = view.closed_by.as_deref().map_or_else(String::new, |closed_by| format!(" by {closed_by}"));
+    let when = view.closed_at.map_or_else(String::new, |closed_at| format!(" at {closed_at}"));
     Trouble::failed(format!(
         "could not do that at {gate}: it was {state}{by}{when}, and its run {run} has come to rest; \
          `cuelight gates --show {gate}` shows it, `cuelight retry {run}` runs it again",

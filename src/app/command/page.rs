@@ -24,17 +24,17 @@ pub(super) fn page(
     window: &Window,
     now: Timestamp,
 ) -> Result<String, Trouble> {
-    let heads = Heads::of(workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let heads = Heads::of(workspace).map_err(|error| Trouble::not_recorded(error.to_string()))?;
     let rows: String = list.decisions.iter().map(row).collect();
     let keys: String =
-        heads.keys.iter().map(|it| format!("<li><code>{}</code></li>", html(&it.to_string()))).collect();
-    let from = window.from.map_or_else(|| "the beginning".to_owned(), |it| it.to_string());
-    let to = window.to.map_or_else(|| "now".to_owned(), |it| it.to_string());
+        heads.keys.iter().map(|key| format!("<li><code>{}</code></li>", html(&key.to_string()))).collect();
+    let from = window.from.map_or_else(|| "the beginning".to_owned(), |moment| moment.to_string());
+    let to = window.to.map_or_else(|| "now".to_owned(), |moment| moment.to_string());
     let many = list.decisions.len();
     let (head, hash) = list.head;
     let origin = heads.keys.first().map_or_else(
         || "not named yet: nothing was signed".to_owned(),
-        |_| heads.notes.first().map_or_else(String::new, |it| it.origin.clone()),
+        |_| heads.notes.first().map_or_else(String::new, |note| note.origin.clone()),
     );
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -85,8 +85,8 @@ fn holds(reader: &Reader, heads: &Heads) -> String {
 }
 
 fn separation(list: &Population) -> String {
-    let it = &list.separation;
-    let pairs: Vec<String> = it
+    let separation = &list.separation;
+    let pairs: Vec<String> = separation
         .pairs
         .iter()
         .map(|(one, other, times)| format!("{} and {} ({times} times)", html(one), html(other)))
@@ -99,39 +99,41 @@ fn separation(list: &Population) -> String {
          <tr><th>emergency approvals</th><td>{}</td></tr>\n\
          <tr><th>of these, not reviewed by somebody else within two working days</th><td>{}</td></tr>\n\
          <tr><th>two who approve each other, and nobody else does</th><td>{pairs}</td></tr>\n</tbody></table>\n",
-        places(&it.own),
-        places(&it.hasty),
-        places(&it.alone),
-        places(&it.overdue),
+        places(&separation.own),
+        places(&separation.hasty),
+        places(&separation.alone),
+        places(&separation.overdue),
     )
 }
 
 fn places(list: &[Seq]) -> String {
-    let links: Vec<String> = list.iter().map(|it| format!("<a href=\"#{0}\">{0}</a>", it.0)).collect();
+    let links: Vec<String> = list.iter().map(|seq| format!("<a href=\"#{0}\">{0}</a>", seq.0)).collect();
     if links.is_empty() { "none".to_owned() } else { links.join(", ") }
 }
 
-fn row(it: &Decision) -> String {
-    let field = |name: &str| html(it.field(name));
+fn row(decision: &Decision) -> String {
+    let field = |name: &str| html(decision.field(name));
     // A line of its own below, where it says something.
-    let more = |lead: &str, name: &str| match it.field(name) {
+    let more = |lead: &str, name: &str| match decision.field(name) {
         "" => String::new(),
         text => format!("<br><small>{lead}{}</small>", html(text)),
     };
-    let emergency = match it.field("emergency") {
+    let emergency = match decision.field("emergency") {
         "" => String::new(),
         text => {
             format!("<br><span class=\"emergency\">EMERGENCY APPROVAL</span> <small>{}</small>", html(text))
         }
     };
-    let said = if it.field("verdict").is_empty() { field("what") } else { field("verdict") };
-    let ask =
-        it.field("ask").get(..16).map_or_else(String::new, |it| format!("ask <code>{}</code>", html(it)));
+    let said = if decision.field("verdict").is_empty() { field("what") } else { field("verdict") };
+    let ask = decision
+        .field("ask")
+        .get(..16)
+        .map_or_else(String::new, |field| format!("ask <code>{}</code>", html(field)));
     format!(
         "<tr id=\"{seq}\"><td>{seq}</td><td>{time}</td><td>{who}{proven}{groups}{channel}{acting}</td>\
          <td>{said}{emergency}</td><td>{on}{workflow}{run}</td><td>{reason}</td>\
          <td>{ask}{shown}{evidence}</td><td>{independent}{requester}{needed}</td><td>{state}</td></tr>\n",
-        seq = it.seq.0,
+        seq = decision.seq.0,
         time = field("time"),
         who = field("who"),
         proven = more("proven ", "proven"),

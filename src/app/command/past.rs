@@ -57,7 +57,8 @@ pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> O
     ));
     let rows: Vec<Vec<String>> = timeline.rows.iter().map(|row| bar_row(&view, &timeline, row)).collect();
     out.table(&["STEP", "TOOK", "", "FROM FIRST TO LAST"], &rows);
-    let legend: Vec<String> = Spell::ALL.iter().map(|it| format!("{} {}", sign(*it), it.word())).collect();
+    let legend: Vec<String> =
+        Spell::ALL.iter().map(|spell| format!("{} {}", sign(*spell), spell.word())).collect();
     out.line(&format!("{}   * on the longest way", legend.join("   ")));
     let spent: Vec<String> =
         timeline.spent.iter().map(|(what, span)| format!("{} {span}", what.word())).collect();
@@ -68,8 +69,8 @@ pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> O
 }
 
 fn bar_row(view: &RunView, timeline: &Timeline, row: &TimelineRow) -> Vec<String> {
-    let id = view.plan_step(row.step).map_or_else(String::new, |it| safe_text(&it.id));
-    let took = view.step(row.step).and_then(|it| it.elapsed(timeline.until));
+    let id = view.plan_step(row.step).map_or_else(String::new, |plan_step| safe_text(&plan_step.id));
+    let took = view.step(row.step).and_then(|step| step.elapsed(timeline.until));
     let mut cells = [' '; BAR];
     let at = |when: Timestamp| {
         let whole = timeline.until.since(timeline.from).0.max(1);
@@ -82,7 +83,7 @@ fn bar_row(view: &RunView, timeline: &Timeline, row: &TimelineRow) -> Vec<String
         cells[from..until.max(from + 1)].fill(sign(bar.what));
     }
     let critical = if row.critical { "*" } else { "" };
-    let took = took.map_or_else(String::new, |it| it.to_string());
+    let took = took.map_or_else(String::new, |elapsed| elapsed.to_string());
     vec![id, took, critical.to_owned(), cells.iter().collect::<String>().trim_end().to_owned()]
 }
 
@@ -104,9 +105,9 @@ fn timeline_json(view: &RunView, timeline: &Timeline) -> Value {
         let bars: Value = row
             .bars
             .iter()
-            .map(|it| json!({"from": it.from.to_string(), "until": it.until.to_string(), "what": it.what.word()}))
+            .map(|bar| json!({"from": bar.from.to_string(), "until": bar.until.to_string(), "what": bar.what.word()}))
             .collect();
-        let id = view.plan_step(row.step).map_or("", |it| it.id.as_str());
+        let id = view.plan_step(row.step).map_or("", |plan_step| plan_step.id.as_str());
         json!({"id": id, "critical": row.critical, "bars": bars})
     };
     let spent: serde_json::Map<String, Value> =
@@ -163,7 +164,7 @@ async fn played(
             board.apply(*seq, event);
             last = Some((*seq, event.at));
             if args.at.is_none() {
-                tell(out, *seq, event, board.run(run).map(|it| &**it), args.json);
+                tell(out, *seq, event, board.run(run).map(|run| &**run), args.json);
             }
         }
         match events.last() {
@@ -179,8 +180,8 @@ fn tell(out: Output, seq: Seq, event: &Event, run: Option<&RunView>, json: bool)
         return out.json(&event_line(seq, event, run));
     }
     let words = event_words(event, run);
-    let counts = run.map_or_else(String::new, |it| {
-        let present = it.summary.counts.present();
+    let counts = run.map_or_else(String::new, |run| {
+        let present = run.summary.counts.present();
         present.map(|(state, count)| format!("{count} {}", state.word())).collect::<Vec<_>>().join(", ")
     });
     let what = format!("{} {}", safe_text(&words.subject), safe_text(&words.detail));

@@ -62,7 +62,8 @@ async fn until_none_is_open(
             Some(DeskTrouble::Unowned) | None => {}
         }
         let is_first = told.after.is_empty() && told.ends.is_empty();
-        for run in seen.board.open_runs().filter(|it| !told.after.contains_key(&it.id())).collect::<Vec<_>>()
+        for run in
+            seen.board.open_runs().filter(|run| !told.after.contains_key(&run.id())).collect::<Vec<_>>()
         {
             begin(out, run, seen.board.at, json);
             // What happened before is told by `events`.
@@ -76,9 +77,9 @@ async fn until_none_is_open(
                 Err(trouble) => return Some(Err(trouble)),
             }
         }
-        let state = |run: &RunId| seen.board.summary(*run).map(|it| it.state);
+        let state = |run: &RunId| seen.board.summary(*run).map(|summary| summary.state);
         let at_rest: Vec<RunId> =
-            told.after.keys().copied().filter(|it| state(it).is_none_or(RunState::rests)).collect();
+            told.after.keys().copied().filter(|run| state(run).is_none_or(RunState::rests)).collect();
         for run in at_rest {
             told.after.remove(&run);
             told.ends.extend(state(&run));
@@ -107,13 +108,19 @@ fn gone(why: &str) -> Trouble {
 
 /// Prints the state of a run at its first mention.
 fn begin(out: Output, run: &RunView, at: Timestamp, json: bool) {
-    let it = &run.summary;
+    let summary = &run.summary;
     if json {
-        let mut line = first_line(it.id, at);
-        line["state"] = it.state.word().into();
+        let mut line = first_line(summary.id, at);
+        line["state"] = summary.state.word().into();
         return out.json(&line);
     }
-    out.line(&format!("{} {} {} {}", at.clock(), it.id, it.state.word(), safe_text(&it.workflow)));
+    out.line(&format!(
+        "{} {} {} {}",
+        at.clock(),
+        summary.id,
+        summary.state.word(),
+        safe_text(&summary.workflow)
+    ));
 }
 
 /// Prints the events of a run since the last print.

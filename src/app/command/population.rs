@@ -96,11 +96,11 @@ pub(super) fn population(reader: &Reader, window: &Window, now: Timestamp) -> Re
             decisions.push(decision(&entry));
         }
     })?;
-    for it in &mut decisions {
-        let run = it.run.and_then(|run| board.summary(run));
-        it.fields.insert("run is", run.map_or_else(String::new, |run| run.state.word().to_owned()));
-        if let Some(alone) = it.alone {
-            it.fields.insert("emergency", emergency_words(emergencies.get(&alone)));
+    for decision in &mut decisions {
+        let run = decision.run.and_then(|run| board.summary(run));
+        decision.fields.insert("run is", run.map_or_else(String::new, |run| run.state.word().to_owned()));
+        if let Some(alone) = decision.alone {
+            decision.fields.insert("emergency", emergency_words(emergencies.get(&alone)));
         }
     }
     let separation = separation(&decisions, &emergencies, now);
@@ -124,8 +124,8 @@ fn note_emergency(known: &mut Emergencies, entry: &Entry<'_>) {
             known.insert((*id, gate.epoch()), Emergency { at, review: None });
         }
         Fact::Gate(_, _, id, GateEvent::GlassReviewed { by, reason, epoch }) => {
-            if let Some(it) = known.get_mut(&(*id, epoch.unwrap_or_else(|| gate.epoch()))) {
-                it.review = Some(Comment { at, by: by.clone(), text: reason.clone() });
+            if let Some(emergency) = known.get_mut(&(*id, epoch.unwrap_or_else(|| gate.epoch()))) {
+                emergency.review = Some(Comment { at, by: by.clone(), text: reason.clone() });
             }
         }
         _ => {}
@@ -133,45 +133,52 @@ fn note_emergency(known: &mut Emergencies, entry: &Entry<'_>) {
 }
 
 fn emergency_words(emergency: Option<&Emergency>) -> String {
-    match emergency.map(|it| &it.review) {
+    match emergency.map(|emergency| &emergency.review) {
         None => "yes, it did not come into effect".to_owned(),
         Some(None) => "yes, not reviewed".to_owned(),
-        Some(Some(it)) => format!("yes, reviewed by {} at {}: {}", it.by.name, it.at, it.text),
+        Some(Some(review)) => {
+            format!("yes, reviewed by {} at {}: {}", review.by.name, review.at, review.text)
+        }
     }
 }
 
 fn decision(entry: &Entry<'_>) -> Decision {
     let row = &entry.row;
-    let summary = entry.run.as_ref().map(|it| &it.summary);
-    let requester = summary.map_or_else(String::new, |it| it.by.principal());
+    let summary = entry.run.as_ref().map(|run| &run.summary);
+    let requester = summary.map_or_else(String::new, |summary| summary.by.principal());
     let (mut vote, mut alone): (Option<&Vote>, Option<(GateId, Epoch)>) = (None, None);
     match &entry.event.fact {
-        Fact::Gate(_, _, _, GateEvent::Voted(it)) => vote = Some(it),
-        Fact::Gate(_, _, gate, GateEvent::GlassBroken(it) | GateEvent::Overridden(it)) => {
-            vote = Some(it);
-            alone = entry.gate.as_ref().map(|it| (*gate, it.epoch()));
+        Fact::Gate(_, _, _, GateEvent::Voted(voted)) => vote = Some(voted),
+        Fact::Gate(
+            _,
+            _,
+            gate,
+            GateEvent::GlassBroken(glass_broken) | GateEvent::Overridden(glass_broken),
+        ) => {
+            vote = Some(glass_broken);
+            alone = entry.gate.as_ref().map(|gate_view| (*gate, gate_view.epoch()));
         }
         _ => {}
     }
-    let by = vote.map_or_else(String::new, |it| it.by.principal());
-    let hasty = vote.and_then(|it| it.shown_for).is_some_and(|it| it < HASTY);
+    let by = vote.map_or_else(String::new, |vote| vote.by.principal());
+    let hasty = vote.and_then(|vote| vote.shown_for).is_some_and(|shown_for| shown_for < HASTY);
     let independent = match (vote.is_some(), by == requester) {
         (false, _) => "",
         (true, true) => "no: asked for it",
         (true, false) => "yes",
     };
     let gate = entry.gate.as_deref().filter(|_| vote.is_some());
-    let text = |it: Option<String>| it.unwrap_or_default();
+    let text = |text: Option<String>| text.unwrap_or_default();
     let names = |list: &[cuelight_engine::Actor]| {
-        list.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" ")
+        list.iter().map(|actor| actor.name.as_str()).collect::<Vec<_>>().join(" ")
     };
     let fields = BTreeMap::from([
         ("seq", row.seq.to_string()),
         ("time", row.at.to_string()),
-        ("run", text(row.run.map(|it| it.to_string()))),
-        ("workflow", text(summary.map(|it| it.workflow.to_string()))),
-        ("plan", text(summary.map(|it| it.plan_hash.to_string()))),
-        ("gate", text(row.gate.map(|it| it.to_string()))),
+        ("run", text(row.run.map(|run| run.to_string()))),
+        ("workflow", text(summary.map(|summary| summary.workflow.to_string()))),
+        ("plan", text(summary.map(|summary| summary.plan_hash.to_string()))),
+        ("gate", text(row.gate.map(|gate| gate.to_string()))),
         ("what", row.kind.to_owned()),
         ("on", row.on.clone()),
         ("verdict", text(row.verdict.map(str::to_owned))),
@@ -179,17 +186,17 @@ fn decision(entry: &Entry<'_>) -> Decision {
         ("proven", by.clone()),
         ("groups", text(vote.map(groups))),
         ("channel", text(row.channel.map(str::to_owned))),
-        ("reason", vote.map_or_else(|| row.why.clone(), |it| it.reason.clone())),
-        ("ask", text(vote.map(|it| it.ask.to_string()))),
-        ("shown", text(vote.and_then(|it| it.shown_for).map(|it| it.to_string()))),
-        ("requested by", text(summary.map(|it| it.by.name.clone()))),
+        ("reason", vote.map_or_else(|| row.why.clone(), |vote| vote.reason.clone())),
+        ("ask", text(vote.map(|vote| vote.ask.to_string()))),
+        ("shown", text(vote.and_then(|vote| vote.shown_for).map(|shown_for| shown_for.to_string()))),
+        ("requested by", text(summary.map(|summary| summary.by.name.clone()))),
         ("independent", independent.to_owned()),
-        ("acting for", text(vote.map(|it| names(&it.acting_for)))),
-        ("needed", text(gate.map(|it| it.needed().to_string()))),
+        ("acting for", text(vote.map(|vote| names(&vote.acting_for)))),
+        ("needed", text(gate.map(|gate| gate.needed().to_string()))),
         ("evidence", text(gate.map(evidence))),
         ("emergency", String::new()),
     ]);
-    let approves = vote.is_some_and(|it| it.verdict == Verdict::Approve);
+    let approves = vote.is_some_and(|vote| vote.verdict == Verdict::Approve);
     let run = row.run;
     Decision { seq: row.seq, fields, by, requester, run, alone, approves, hasty: approves && hasty }
 }
@@ -202,10 +209,10 @@ fn groups(vote: &Vote) -> String {
 
 /// The evidence that the gate showed, each with the beginning of its digest.
 fn evidence(gate: &GateView) -> String {
-    let one = |it: &cuelight_engine::Evidence| match (&it.digest, &it.problem) {
-        (Some(digest), _) => format!("{} ({})", it.title, digest.short()),
-        (None, Some(problem)) => format!("{} ({problem})", it.title),
-        (None, None) => it.title.clone(),
+    let one = |item: &cuelight_engine::Evidence| match (&item.digest, &item.problem) {
+        (Some(digest), _) => format!("{} ({})", item.title, digest.short()),
+        (None, Some(problem)) => format!("{} ({problem})", item.title),
+        (None, None) => item.title.clone(),
     };
     gate.ask.evidence.iter().map(one).collect::<Vec<_>>().join("; ")
 }
@@ -215,28 +222,28 @@ fn separation(decisions: &[Decision], emergencies: &Emergencies, now: Timestamp)
     // Whose requests were approved by whom, and how often.
     let mut approvals: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
-    for it in decisions.iter().filter(|it| it.approves) {
-        if it.by == it.requester {
-            out.own.push(it.seq);
+    for decision in decisions.iter().filter(|decision| decision.approves) {
+        if decision.by == decision.requester {
+            out.own.push(decision.seq);
         } else {
-            *approvals.entry(&it.requester).or_default().entry(&it.by).or_default() += 1;
-            names.insert(&it.by, it.field("who"));
+            *approvals.entry(&decision.requester).or_default().entry(&decision.by).or_default() += 1;
+            names.insert(&decision.by, decision.field("who"));
         }
-        if it.hasty {
-            out.hasty.push(it.seq);
+        if decision.hasty {
+            out.hasty.push(decision.seq);
         }
-        let Some(emergency) = it.alone.and_then(|it| emergencies.get(&it)) else { continue };
-        out.alone.push(it.seq);
-        let looked = emergency.review.as_ref().map_or(now, |it| it.at);
+        let Some(emergency) = decision.alone.and_then(|pair| emergencies.get(&pair)) else { continue };
+        out.alone.push(decision.seq);
+        let looked = emergency.review.as_ref().map_or(now, |review| review.at);
         if looked > working_days_after(emergency.at, REVIEW_DAYS) {
-            out.overdue.push(it.seq);
+            out.overdue.push(decision.seq);
         }
     }
     let only = |one: &str| {
         approvals
             .get(one)
-            .filter(|it| it.len() == 1)
-            .and_then(|it| it.first_key_value())
+            .filter(|approval| approval.len() == 1)
+            .and_then(|approval| approval.first_key_value())
             .map(|(by, n)| (*by, *n))
     };
     let mut told = BTreeSet::new();

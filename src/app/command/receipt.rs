@@ -48,7 +48,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
         Some(path) => {
             let text = format!("{}\n", serde_json::to_string_pretty(&receipt).expect("a receipt is JSON"));
             fs::write(path, text)
-                .map_err(|it| Trouble::failed(format!("could not write {}: {it}", path.display())))?;
+                .map_err(|error| Trouble::failed(format!("could not write {}: {error}", path.display())))?;
             out.line(&format!("{}: check it with `cuelight audit verify`", path.display()));
         }
     }
@@ -57,7 +57,7 @@ pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) ->
 
 /// The receipt of a closed gate.
 pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Value, Trouble> {
-    let unreadable = |it: cuelight_store::StoreError| Trouble::not_recorded(it.to_string());
+    let unreadable = |error: cuelight_store::StoreError| Trouble::not_recorded(error.to_string());
     let reader = Reader::open(workspace).map_err(unreadable)?;
     let heads = Heads::of(workspace).map_err(unreadable)?;
     let about = places(&reader, gate, run).map_err(unreadable)?;
@@ -66,7 +66,7 @@ pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Va
             "could not find {gate} in the log; `cuelight gates` lists what there is"
         )));
     };
-    let note = heads.notes.iter().find(|it| it.size >= *last).ok_or_else(|| {
+    let note = heads.notes.iter().find(|note| note.size >= *last).ok_or_else(|| {
         Trouble::failed(format!(
             "could not make a receipt of {gate}: no head was signed after it yet; that is done within a minute, try again"
         ))
@@ -109,8 +109,8 @@ fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cueligh
         next = Seq(last.0 + 1);
         for (seq, event) in &events {
             match &event.fact {
-                Fact::Gate(_, _, it, GateEvent::Asked { .. }) if *it == gate => about = vec![*seq],
-                Fact::Gate(_, _, it, _) if *it == gate => about.push(*seq),
+                Fact::Gate(_, _, gate_id, GateEvent::Asked { .. }) if *gate_id == gate => about = vec![*seq],
+                Fact::Gate(_, _, gate_id, _) if *gate_id == gate => about.push(*seq),
                 _ => {}
             }
         }
@@ -127,7 +127,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     let note = Note::parse(text(receipt, "note")?.trim_end_matches('\n'))?;
     let own: Vec<NoteKey> = list(receipt, "keys")?
         .iter()
-        .map(|it| it.as_str().unwrap_or_default().parse())
+        .map(|key| key.as_str().unwrap_or_default().parse())
         .collect::<Result<_, _>>()?;
     let keys = if given.is_empty() { &own[..] } else { given };
     if !note.is_signed_by(keys) {
@@ -135,15 +135,17 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     }
     let records: Vec<ChainRecord> = list(receipt, "records")?
         .iter()
-        .map(|it| serde_json::from_value(it.clone()).map_err(|why| format!("a record is none: {why}")))
+        .map(|record| {
+            serde_json::from_value(record.clone()).map_err(|why| format!("a record is none: {why}"))
+        })
         .collect::<Result<_, _>>()?;
     let mut link: Option<(Seq, Digest)> = None;
     let mut payloads: Vec<(&ChainRecord, Value)> = Vec::new();
     for record in &records {
         let seq = record.seq;
-        link = Some(record.follow(link).map_err(|it| format!("record {seq}: {}", it.kind))?);
+        link = Some(record.follow(link).map_err(|error| format!("record {seq}: {}", error.kind))?);
         if let Some(payload) = &record.payload {
-            payloads.push((record, read_json(payload).map_err(|it| it.to_string())?));
+            payloads.push((record, read_json(payload).map_err(|error| error.to_string())?));
         } else if payloads.first().is_none_or(|(_, first)| is_of_gates(&record.header, &first["Gate"][0])) {
             return Err(format!("record {seq}: what it says is not shown"));
         }
@@ -154,7 +156,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     let mut lines = told(&payloads, &note.origin)?;
     lines.push(format!(
         "chain      records {} to {} hold",
-        records.first().map_or(Seq(0), |it| it.seq),
+        records.first().map_or(Seq(0), |record| record.seq),
         note.size
     ));
     lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
@@ -172,60 +174,61 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
 fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     let (mut asked, mut before, mut wants_touch) = (None, None, false);
-    let gate = payloads.first().map(|(_, it)| &it["Gate"][2]);
-    for (record, payload) in payloads.iter().filter(|(_, it)| Some(&it["Gate"][2]) == gate) {
+    let gate = payloads.first().map(|(_, value)| &value["Gate"][2]);
+    for (record, payload) in payloads.iter().filter(|(_, value)| Some(&value["Gate"][2]) == gate) {
         let (seq, event) = (record.seq, &payload["Gate"][3]);
-        let header: Value = read_json(&record.header).map_err(|it| format!("record {seq}: {it}"))?;
-        let at =
-            header["at"].as_i64().map_or_else(String::new, |it| cuelight_base::Timestamp(it).to_string());
-        if let Some(it) = event.get("Asked") {
-            let hash: Digest = it["hash"].as_str().unwrap_or_default().parse()?;
-            if sha256("cuelight-ask-v1", &[cuelight_base::canonical_json(&it["ask"]).as_bytes()]) != hash {
+        let header: Value = read_json(&record.header).map_err(|error| format!("record {seq}: {error}"))?;
+        let at = header["at"]
+            .as_i64()
+            .map_or_else(String::new, |number| cuelight_base::Timestamp(number).to_string());
+        if let Some(value) = event.get("Asked") {
+            let hash: Digest = value["hash"].as_str().unwrap_or_default().parse()?;
+            if sha256("cuelight-ask-v1", &[cuelight_base::canonical_json(&value["ask"]).as_bytes()]) != hash {
                 return Err(format!("record {seq}: the ask is not the one its hash says"));
             }
             before = asked.replace(hash);
             lines.push(format!(
                 "asked      {at}  {}",
-                safe_text(it["ask"]["prompt"].as_str().unwrap_or_default())
+                safe_text(value["ask"]["prompt"].as_str().unwrap_or_default())
             ));
             lines.push(format!("ask        {}  {hash}", hash.code()));
-            let policy = &it["ask"]["policy"];
+            let policy = &value["ask"]["policy"];
             if policy["self_declared"] == true {
                 lines.push(format!("people     {SELF_DECLARED}"));
             } else if let Some(name) = policy["signed_by"]["name"].as_str() {
                 let key = policy["signed_by"]["key"].as_str().unwrap_or_default();
                 lines.push(format!("people     signed by {} ({})", safe_text(name), safe_text(key)));
             }
-            wants_touch = it["ask"]["touch"] == true;
+            wants_touch = value["ask"]["touch"] == true;
             if wants_touch {
                 lines.push(format!("proof      an approval {NEEDS_TOUCH}"));
             }
-        } else if let Some(it) = vote_in(event) {
-            let hash: Digest = it["ask"].as_str().unwrap_or_default().parse()?;
+        } else if let Some(vote) = vote_in(event) {
+            let hash: Digest = vote["ask"].as_str().unwrap_or_default().parse()?;
             // Who fills in the form saw the ask before their values stood in it.
-            let is_filled = it["form"].as_object().is_some_and(|it| !it.is_empty());
+            let is_filled = vote["form"].as_object().is_some_and(|fields| !fields.is_empty());
             if Some(hash) != asked && !(is_filled && Some(hash) == before) {
                 return Err(format!("record {seq}: a vote on another ask"));
             }
-            let said = signed_by(payload, it, log).map_err(|why| format!("record {seq}: {why}"))?;
-            let is_approval = it["verdict"] == serde_json::to_value(Verdict::Approve).unwrap_or_default();
-            if wants_touch && is_approval && !it["by"]["proof"]["signature"]["touch"].is_string() {
+            let said = signed_by(payload, vote, log).map_err(|why| format!("record {seq}: {why}"))?;
+            let is_approval = vote["verdict"] == serde_json::to_value(Verdict::Approve).unwrap_or_default();
+            if wants_touch && is_approval && !vote["by"]["proof"]["signature"]["touch"].is_string() {
                 return Err(format!("record {seq}: an approval {NEEDS_TOUCH}, and this one has none"));
             }
             let groups =
-                if it["self_declared"] == true { groups(&it["by"]["groups"]) } else { String::new() };
+                if vote["self_declared"] == true { groups(&vote["by"]["groups"]) } else { String::new() };
             lines.push(format!(
                 "{:<10} {at}  by {said}{groups}{}",
-                word(&it["verdict"]),
-                reason(&it["reason"])
+                word(&vote["verdict"]),
+                reason(&vote["reason"])
             ));
-        } else if let Some(it) = event.get("Resolved") {
+        } else if let Some(value) = event.get("Resolved") {
             lines.push(format!(
                 "{:<10} {at}  by {}",
-                word(&it["state"]),
-                safe_text(it["by"].as_str().unwrap_or_default())
+                word(&value["state"]),
+                safe_text(value["by"].as_str().unwrap_or_default())
             ));
-        } else if let Some(name) = event.as_object().and_then(|it| it.keys().next()) {
+        } else if let Some(name) = event.as_object().and_then(|fields| fields.keys().next()) {
             lines.push(format!("{:<10} {at}", safe_text(&name.to_lowercase())));
         }
     }
@@ -241,7 +244,7 @@ fn word(value: &Value) -> String {
 
 /// The answer that an event of a gate records.
 pub(super) fn vote_in(event: &Value) -> Option<&Value> {
-    ["Voted", "GlassBroken", "Overridden"].iter().find_map(|it| event.get(it))
+    ["Voted", "GlassBroken", "Overridden"].iter().find_map(|key| event.get(key))
 }
 
 /// The voter and the proof of identity. A signature must cover this very answer, and its key is named.
@@ -275,11 +278,11 @@ pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<Stri
         return Err(format!("what {name} has signed is another answer"));
     }
     match signing_key(text(signature, "armored")?, STATEMENT_NAMESPACE, statement) {
-        Some(it)
-            if signature["key"] == it.key
-                && signature["touch"] == serde_json::to_value(it.touch).unwrap_or_default() =>
+        Some(signing_key)
+            if signature["key"] == signing_key.key
+                && signature["touch"] == serde_json::to_value(signing_key.touch).unwrap_or_default() =>
         {
-            Ok(format!("{name} (signed with {it})"))
+            Ok(format!("{name} (signed with {signing_key})"))
         }
         _ => Err(format!("the signature of {name} is not good")),
     }
@@ -352,21 +355,29 @@ mod tests {
         assert_eq!(said(&good, "Voted"), Ok(format!("ann (signed with {KEY})")));
         type Bend = fn(&mut Value);
         let bends: &[(&str, Bend, &str)] = &[
-            ("decision", |it| it["decision"] = "d2".into(), "another answer"),
-            ("name", |it| it["by"]["name"] = "bob".into(), "another answer"),
-            ("verdict", |it| it["verdict"] = "reject".into(), "another answer"),
-            ("reason", |it| it["reason"] = "seen".into(), "another answer"),
-            ("ask", |it| it["ask"] = "08".repeat(32).into(), "another answer"),
-            ("key", |it| it["by"]["proof"]["signature"]["key"] = "SHA256:other".into(), "is not good"),
-            ("signature", |it| it["by"]["proof"]["signature"]["armored"] = "none".into(), "is not good"),
-            ("statement", |it| it["by"]["proof"]["signature"]["statement"] = "yes".into(), "is no answer"),
+            ("decision", |value| value["decision"] = "d2".into(), "another answer"),
+            ("name", |value| value["by"]["name"] = "bob".into(), "another answer"),
+            ("verdict", |value| value["verdict"] = "reject".into(), "another answer"),
+            ("reason", |value| value["reason"] = "seen".into(), "another answer"),
+            ("ask", |value| value["ask"] = "08".repeat(32).into(), "another answer"),
+            ("key", |value| value["by"]["proof"]["signature"]["key"] = "SHA256:other".into(), "is not good"),
+            (
+                "signature",
+                |value| value["by"]["proof"]["signature"]["armored"] = "none".into(),
+                "is not good",
+            ),
+            (
+                "statement",
+                |value| value["by"]["proof"]["signature"]["statement"] = "yes".into(),
+                "is no answer",
+            ),
         ];
         for (what, bend, part) in bends {
             let why = said(&payload("Voted", bend), "Voted").expect_err(what);
             assert!(why.contains(part), "{what}: {why}");
         }
         let alone = said(&payload("GlassBroken", |_| ()), "GlassBroken");
-        assert!(alone.is_err_and(|it| it.contains("another answer")), "it was not given alone");
+        assert!(alone.is_err_and(|error| error.contains("another answer")), "it was not given alone");
         let mut elsewhere = good;
         elsewhere["Gate"][2] = 3.into();
         assert!(said(&elsewhere, "Voted").is_err(), "another gate");

@@ -89,7 +89,7 @@ pub(super) struct ResultsListArgs {
 
 fn result_status(text: &str) -> Result<ResultStatus, String> {
     ResultStatus::of(text).ok_or_else(|| {
-        let words: Vec<&str> = ResultStatus::ALL.iter().map(|it| it.word()).collect();
+        let words: Vec<&str> = ResultStatus::ALL.iter().map(|status| status.word()).collect();
         format!("it is one of {}", words.join(", "))
     })
 }
@@ -113,7 +113,7 @@ pub(super) fn project(
     said: Option<String>,
 ) -> Result<(Option<String>, String), Trouble> {
     let own = config.project(&seat.workspace)?;
-    let said = said.filter(|it| *it != own);
+    let said = said.filter(|text| *text != own);
     let name = said.clone().unwrap_or(own);
     Ok((said, name))
 }
@@ -136,9 +136,9 @@ async fn list(config: &Config, out: Output, args: ResultsListArgs) -> Outcome {
         return Err(Trouble::failed("could not read the results; `cuelight doctor` looks for the reason"));
     };
     let found: Vec<(&Event, &AgentResult)> =
-        events.iter().filter_map(|it| Some((&it.1, result_in(&it.1)?))).collect();
+        events.iter().filter_map(|event| Some((&event.1, result_in(&event.1)?))).collect();
     if args.json {
-        out.json_pretty(&found.iter().map(|(event, it)| result_json(event, it, &name)).collect());
+        out.json_pretty(&found.iter().map(|(event, result)| result_json(event, result, &name)).collect());
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
@@ -146,16 +146,16 @@ async fn list(config: &Config, out: Output, args: ResultsListArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();
-    let row = |(event, it): &(&Event, &AgentResult)| {
+    let row = |(event, result): &(&Event, &AgentResult)| {
         let ago = format!("{} ago", now.since(event.at));
         vec![
-            it.id.clone(),
+            result.id.clone(),
             ago,
-            safe_text(&it.issue),
-            safe_text(&it.agent),
-            safe_text(&it.agent_type),
-            it.status.word().to_owned(),
-            it.bytes.to_string(),
+            safe_text(&result.issue),
+            safe_text(&result.agent),
+            safe_text(&result.agent_type),
+            result.status.word().to_owned(),
+            result.bytes.to_string(),
         ]
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
@@ -176,7 +176,7 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     let query = LibraryQuery { project, id: Some(id.clone()), limit: 1, ..LibraryQuery::default() };
     let page = seat.desk.read(Want::Library(Box::new(query))).await;
     let found = match page {
-        Page::Events { events, .. } => events.into_iter().next().map(|it| it.1),
+        Page::Events { events, .. } => events.into_iter().next().map(|event| event.1),
         _ => None,
     };
     let body = match found.as_ref().and_then(result_in) {
@@ -187,7 +187,7 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     };
     seat.leave().await;
     let body = body.map_err(Trouble::failed)?;
-    let Some((event, result)) = found.as_ref().and_then(|it| Some((it, result_in(it)?))) else {
+    let Some((event, result)) = found.as_ref().and_then(|event| Some((event, result_in(event)?))) else {
         return Err(Trouble::failed(
             "could not find that result; `cuelight agent results` lists what there is",
         ));
@@ -207,7 +207,7 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
         event.at
     ));
     let text = serde_json::to_string_pretty(&body).unwrap_or_default();
-    text.lines().for_each(|it| out.line(&safe_text(it)));
+    text.lines().for_each(|line| out.line(&safe_text(line)));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -239,15 +239,15 @@ fn read(config: &Config, file: &Path) -> Result<Value, Trouble> {
     let mut bytes = Vec::new();
     let most = RESULT_BYTES_MAX as u64 + 1;
     if file == Path::new("-") {
-        io::stdin().take(most).read_to_end(&mut bytes).map_err(|it| failed(&it))?;
+        io::stdin().take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     } else {
-        let file = File::open(config.here.join(file)).map_err(|it| failed(&it))?;
-        file.take(most).read_to_end(&mut bytes).map_err(|it| failed(&it))?;
+        let file = File::open(config.here.join(file)).map_err(|error| failed(&error))?;
+        file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     }
     if bytes.len() > RESULT_BYTES_MAX {
         return Err(failed(&"it is too large"));
     }
-    cuelight_base::read_json(&bytes).map_err(|it| failed(&it))
+    cuelight_base::read_json(&bytes).map_err(|error| failed(&error))
 }
 
 async fn hand_in(

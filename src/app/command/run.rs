@@ -165,7 +165,7 @@ pub(super) fn source(config: &Config, args: &RunArgs) -> Result<Source, Trouble>
 pub(super) fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
     let path = config.here.join(file);
     let path = fs::canonicalize(&path)
-        .map_err(|it| Trouble::usage(format!("could not read {}: {it}", file.display())))?;
+        .map_err(|error| Trouble::usage(format!("could not read {}: {error}", file.display())))?;
     let text = path.into_os_string().into_string();
     text.map_err(|_| Trouble::usage(format!("could not use {}: its path is no UTF-8", file.display())))
 }
@@ -224,8 +224,8 @@ pub(super) async fn follow(
                 };
             }
         }
-        let state = seen.board.summary(run).map(|it| it.state);
-        if let Some(state) = state.filter(|it| it.rests() && told_all && !lost) {
+        let state = seen.board.summary(run).map(|summary| summary.state);
+        if let Some(state) = state.filter(|state| state.rests() && told_all && !lost) {
             teller.end().await?;
             let told = stay_for_others(seat, run, signals).await;
             seat.goes_on.set(told.is_none());
@@ -273,8 +273,8 @@ async fn stay_for_others(seat: &Seat, run: RunId, signals: &mut Signals) -> Opti
     let mut boards = seat.desk.boards();
     let works = |seen: &Seen| {
         let in_flight = [StepState::Running, StepState::Undoing];
-        let busy = |it: &&Arc<RunView>| in_flight.iter().any(|state| it.summary.counts.of(*state) > 0);
-        seen.trouble.is_none() && seen.board.open_runs().any(|it| busy(&it))
+        let busy = |run: &&Arc<RunView>| in_flight.iter().any(|state| run.summary.counts.of(*state) > 0);
+        seen.trouble.is_none() && seen.board.open_runs().any(|run| busy(&run))
     };
     if works(&boards.borrow().clone()) {
         say(&format!("{run} is over; staying as long as steps of other runs are at work"));
@@ -301,7 +301,7 @@ pub(super) fn farewell(seat: &Seat) -> Vec<String> {
     let open: Vec<String> = seen
         .board
         .open_runs()
-        .map(|it| format!("{} {} {}", it.summary.id, safe_text(&it.summary.workflow), it.summary.state))
+        .map(|run| format!("{} {} {}", run.summary.id, safe_text(&run.summary.workflow), run.summary.state))
         .collect();
     let gates = seen.board.open_gates().count();
     let mut lines = Vec::new();
@@ -313,7 +313,7 @@ pub(super) fn farewell(seat: &Seat) -> Vec<String> {
     if gates > 0 {
         lines.push(format!("waiting for a person: {gates}; `cuelight gates` lists them"));
     }
-    if seen.board.open_runs().any(|it| it.summary.state != RunState::Created) {
+    if seen.board.open_runs().any(|run| run.summary.state != RunState::Created) {
         lines.push("come back with: cuelight".to_owned());
     }
     lines

@@ -70,8 +70,8 @@ pub(super) async fn schedules(config: &Config, out: Output, args: SchedulesArgs)
 
 /// A slip in a name holds nothing.
 fn known(workspace: &Workspace, workflow: &str) -> Result<(), Trouble> {
-    let names: Vec<String> = scheduled(workspace).into_iter().map(|it| it.workflow).collect();
-    if names.iter().any(|it| it == workflow) {
+    let names: Vec<String> = scheduled(workspace).into_iter().map(|scheduled| scheduled.workflow).collect();
+    if names.iter().any(|name| name == workflow) {
         return Ok(());
     }
     let name = safe_text(workflow);
@@ -98,61 +98,64 @@ async fn list(config: &Config, out: Output, as_json: bool) -> Outcome {
     let now = SystemClock.now();
     let is_trusted = config.trusts(&seat_workspace).is_ok();
     if as_json {
-        out.json_pretty(&found.iter().map(|it| as_value(it, &board, now, is_trusted)).collect::<Value>());
+        out.json_pretty(
+            &found.iter().map(|scheduled| as_value(scheduled, &board, now, is_trusted)).collect::<Value>(),
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
         out.line("nothing starts by itself: no workflow in .cuelight/workflows has `on: schedule`");
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = found.iter().map(|it| row(it, &board, now, is_trusted)).collect();
+    let rows: Vec<Vec<String>> =
+        found.iter().map(|scheduled| row(scheduled, &board, now, is_trusted)).collect();
     out.table(&["WORKFLOW", "CRON", "ZONE", "NEXT", "LAST", "OVERLAP", "CATCH-UP", "STATE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(it: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Vec<String> {
+fn row(scheduled: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Vec<String> {
     let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
-    let hold = hold(it, board);
+    let hold = hold(scheduled, board);
     let state = match hold {
-        Some(it) => safe_text(&format!("on hold by {} since {}: {}", it.by, it.at, it.reason)),
+        Some(hold) => safe_text(&format!("on hold by {} since {}: {}", hold.by, hold.at, hold.reason)),
         None if is_trusted => "goes".to_owned(),
         None => "does not start: run `cuelight trust` first".to_owned(),
     };
     vec![
-        safe_text(&it.workflow),
-        it.schedule.cron.value.clone(),
-        it.schedule.timezone.clone(),
-        when(it.next(now).filter(|_| hold.is_none() && is_trusted)),
-        when(last(it, board)),
-        overlap_word(it.schedule.overlap).to_owned(),
-        it.schedule.catch_up.map_or_else(|| "-".to_owned(), |it| it.to_string()),
+        safe_text(&scheduled.workflow),
+        scheduled.schedule.cron.value.clone(),
+        scheduled.schedule.timezone.clone(),
+        when(scheduled.next(now).filter(|_| hold.is_none() && is_trusted)),
+        when(last(scheduled, board)),
+        overlap_word(scheduled.schedule.overlap).to_owned(),
+        scheduled.schedule.catch_up.map_or_else(|| "-".to_owned(), |catch_up| catch_up.to_string()),
         state,
     ]
 }
 
-fn as_value(it: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Value {
-    let hold = hold(it, board);
+fn as_value(scheduled: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Value {
+    let hold = hold(scheduled, board);
     json!({
-        "workflow": it.workflow,
-        "file": it.file,
-        "cron": it.schedule.cron.value,
-        "timezone": it.schedule.timezone,
-        "overlap": overlap_word(it.schedule.overlap),
-        "catch_up_ms": it.schedule.catch_up.map(|it| it.0),
-        "next": it.next(now).filter(|_| hold.is_none() && is_trusted),
+        "workflow": scheduled.workflow,
+        "file": scheduled.file,
+        "cron": scheduled.schedule.cron.value,
+        "timezone": scheduled.schedule.timezone,
+        "overlap": overlap_word(scheduled.schedule.overlap),
+        "catch_up_ms": scheduled.schedule.catch_up.map(|catch_up| catch_up.0),
+        "next": scheduled.next(now).filter(|_| hold.is_none() && is_trusted),
         "trusted": is_trusted,
-        "last": last(it, board),
-        "held": hold.map(|it| json!({ "by": it.by.name, "reason": it.reason, "at": it.at })),
+        "last": last(scheduled, board),
+        "held": hold.map(|hold| json!({ "by": hold.by.name, "reason": hold.reason, "at": hold.at })),
     })
 }
 
-fn hold<'a>(it: &Scheduled, board: &'a Board) -> Option<&'a Hold> {
-    board.hold_of(&it.workflow).filter(|it| it.released_at.is_none())
+fn hold<'a>(scheduled: &Scheduled, board: &'a Board) -> Option<&'a Hold> {
+    board.hold_of(&scheduled.workflow).filter(|hold| hold.released_at.is_none())
 }
 
 /// The last time for which it was started.
-fn last(it: &Scheduled, board: &Board) -> Option<Timestamp> {
-    let runs = board.summaries().filter(|run| *run.workflow == *it.workflow);
+fn last(scheduled: &Scheduled, board: &Board) -> Option<Timestamp> {
+    let runs = board.summaries().filter(|run| *run.workflow == *scheduled.workflow);
     let times = runs.filter_map(|run| match run.cause {
         CauseOfLaunch::Schedule(at) => Some(at),
         CauseOfLaunch::Asked | CauseOfLaunch::Retry { .. } | CauseOfLaunch::Fork { .. } => None,
@@ -160,8 +163,8 @@ fn last(it: &Scheduled, board: &Board) -> Option<Timestamp> {
     times.max()
 }
 
-const fn overlap_word(it: Overlap) -> &'static str {
-    match it {
+const fn overlap_word(overlap: Overlap) -> &'static str {
+    match overlap {
         Overlap::Skip => "skip",
         Overlap::Queue => "queue",
         Overlap::Cancel => "cancel",

@@ -150,22 +150,22 @@ const DEMO: &str = include_str!("demo.yaml");
 
 /// The built-in workflow, in a directory of its own; a run that is open there goes on.
 pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoArgs) -> Outcome {
-    let root = args.dir.clone().map_or_else(|| demo_dir(config), |it| Ok(config.here.join(it)))?;
+    let root = args.dir.clone().map_or_else(|| demo_dir(config), |dir| Ok(config.here.join(dir)))?;
     if args.fresh {
         match fs::remove_dir_all(root.join(".cuelight")) {
-            Err(it) if it.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Trouble::failed(format!("could not begin anew in {}: {it}", root.display())));
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Trouble::failed(format!("could not begin anew in {}: {error}", root.display())));
             }
             Ok(()) | Err(_) => {}
         }
     }
     fs::create_dir_all(&root)
-        .map_err(|it| Trouble::failed(format!("could not make {}: {it}", root.display())))?;
+        .map_err(|error| Trouble::failed(format!("could not make {}: {error}", root.display())))?;
     let workspace = config.make(&root)?;
     let channel = if look.no_screen.is_some() { Channel::Command } else { Channel::Console };
     let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
-    let open_run = seat.desk.boards().borrow().board.open_runs().next_back().map(|it| it.summary.id);
+    let open_run = seat.desk.boards().borrow().board.open_runs().next_back().map(|run| run.summary.id);
     let run = match open_run {
         Some(run) => run,
         None => {
@@ -226,7 +226,8 @@ async fn open_at(
 
 /// The screen at a desk that is there.
 async fn open(seat: Seat, look: &Look, run: Option<RunId>, signals: Signals) -> Outcome {
-    match place_at(&seat, look).and_then(|it| Ok((options(look, &seat.workspace, &it.environment, run)?, it)))
+    match place_at(&seat, look)
+        .and_then(|place| Ok((options(look, &seat.workspace, &place.environment, run)?, place)))
     {
         Ok((options, place)) => show(options, place, look, signals, std::future::ready(Ok(seat))).await,
         Err(trouble) => {
@@ -272,7 +273,7 @@ async fn show(
         Ok(Leave::Left) => {
             let lines = run::farewell(&seat);
             hand_over(seat).await?;
-            lines.iter().for_each(|it| say(it));
+            lines.iter().for_each(|line| say(line));
             Ok(ExitCode::SUCCESS)
         }
         Ok(Leave::Stopped) => {
@@ -280,7 +281,7 @@ async fn show(
             let workspace = seat.workspace.clone();
             let seen = seat.desk.boards();
             seat.leave().await;
-            lines.iter().for_each(|it| say(it));
+            lines.iter().for_each(|line| say(line));
             let stopped = shutdown::stop(&workspace).await?;
             say(if stopped {
                 "the engine is stopped; nothing goes on until somebody starts it again"
@@ -336,11 +337,11 @@ pub(super) async fn hand_over(seat: Seat) -> Result<(), Trouble> {
 fn calls(board: &Board) -> usize {
     let in_flight = |run: &RunView| {
         let ended = |step: &StepView| {
-            step.attempts().last().is_none_or(|it| it.ended_at.is_some() || it.lost.is_some())
+            step.attempts().last().is_none_or(|attempt| attempt.ended_at.is_some() || attempt.lost.is_some())
         };
         run.steps().filter(|(_, _, step)| !ended(step)).count()
     };
-    board.open_runs().map(|it| in_flight(it)).sum()
+    board.open_runs().map(|run| in_flight(run)).sum()
 }
 
 /// The parts of a read-only screen, on which nothing can be asked.
@@ -350,7 +351,7 @@ pub(super) fn to_look_at(
 ) -> Result<(cuelight_console::Seat, cuelight_console::LookOfScreen, Keymap), Trouble> {
     let place = cuelight_console::Seat { read_only: true, ..place_at(seat, look)? };
     let chosen = look.appearance.choose(&place.environment)?;
-    let own = look.appearance.own.as_ref().map(|it| it.join("keymap.toml"));
+    let own = look.appearance.own.as_ref().map(|path| path.join("keymap.toml"));
     Ok((place, chosen.look, keys(own.as_deref()).0))
 }
 
@@ -410,7 +411,7 @@ fn options(
     environment: &str,
     run: Option<RunId>,
 ) -> Result<ConsoleOptions, Trouble> {
-    let keymap = look.appearance.own.as_ref().map(|it| it.join("keymap.toml"));
+    let keymap = look.appearance.own.as_ref().map(|path| path.join("keymap.toml"));
     let (keys, note) = keys(keymap.as_deref());
     let pictures = look.pictures.clone();
     let (editor, private, crashes) = (look.editor.clone(), workspace.clone(), workspace.clone());
@@ -428,8 +429,8 @@ fn options(
         crashes: Box::new(move |name: &str, content: &str| {
             let path = crashes.root().join(".cuelight").join(name);
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-            let saved = crashes.open(&path, flags).and_then(|mut it| it.write_all(content.as_bytes()));
-            saved.map_err(|it| format!("could not save {}: {it}", path.display()))?;
+            let saved = crashes.open(&path, flags).and_then(|mut file| file.write_all(content.as_bytes()));
+            saved.map_err(|error| format!("could not save {}: {error}", path.display()))?;
             Ok(path.display().to_string())
         }),
         silent: chosen.silent,
@@ -443,10 +444,10 @@ fn edited(editor: &str, private: &Workspace, text: &str) -> Result<String, Strin
     let path = private.root().join(".cuelight").join(format!("edit-{}.txt", std::process::id()));
     let failed = |what: &str, why: std::io::Error| format!("could not {what} {}: {why}", path.display());
     let made = private.open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC);
-    made.and_then(|mut it| it.write_all(text.as_bytes())).map_err(|it| failed("write", it))?;
+    made.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| failed("write", error))?;
     let shell = format!("{editor} \"$1\"");
     let ended = std::process::Command::new("sh").args(["-c", &shell, "sh"]).arg(&path).status();
-    let read = fs::read_to_string(&path).map_err(|it| failed("read", it));
+    let read = fs::read_to_string(&path).map_err(|error| failed("read", error));
     // What was typed is in memory; a file that stays behind is written over the next time.
     let _removed = fs::remove_file(&path);
     match ended {
@@ -457,7 +458,7 @@ fn edited(editor: &str, private: &Workspace, text: &str) -> Result<String, Strin
 }
 
 fn save(path: &Path, content: &str) -> Result<String, String> {
-    fs::write(path, content).map_err(|it| format!("could not save {}: {it}", path.display()))?;
+    fs::write(path, content).map_err(|error| format!("could not save {}: {error}", path.display()))?;
     Ok(path.display().to_string())
 }
 
@@ -467,7 +468,9 @@ fn keys(own: Option<&Path>) -> (Keymap, Option<(String, String)>) {
     let problems = match fs::read_to_string(path) {
         Ok(text) => match Keymap::with_user(&text) {
             Ok(keys) => return (keys, None),
-            Err(problems) => problems.iter().map(|it| format!("{}: {it}", path.display())).collect(),
+            Err(problems) => {
+                problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect()
+            }
         },
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => return (Keymap::default(), None),
         Err(why) => vec![format!("could not read {}: {why}", path.display())],

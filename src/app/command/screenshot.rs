@@ -41,7 +41,7 @@ pub(super) struct ScreenshotArgs {
 /// Parses a size such as `160x48` into columns and rows.
 fn size(text: &str) -> Result<(u16, u16), String> {
     const MOST: u16 = 1_000;
-    let read = |it: &str| it.parse().ok().filter(|it| (1..=MOST).contains(it));
+    let read = |width: &str| width.parse().ok().filter(|width| (1..=MOST).contains(width));
     let parts = text.split_once('x').and_then(|(width, height)| Some((read(width)?, read(height)?)));
     parts.ok_or_else(|| format!("it looks like 160x48, and neither is above {MOST}"))
 }
@@ -65,7 +65,7 @@ pub(super) async fn screenshot(config: &Config, out: Output, look: &Look, args: 
         out.raw(text_of(&model).as_bytes());
         return Ok(ExitCode::SUCCESS);
     };
-    let is_svg = file.extension().is_some_and(|it| it.eq_ignore_ascii_case("svg"));
+    let is_svg = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
     let content = if is_svg { picture_of(&model) } else { text_of(&model) };
     let path = config.here.join(file);
     fs::write(&path, content).map_err(|why| {
@@ -78,9 +78,9 @@ pub(super) async fn screenshot(config: &Config, out: Output, look: &Look, args: 
 /// The keys that open a view; those without a number are opened by name.
 fn keys_of(view: &str) -> String {
     const NUMBERED: [&str; 8] = ["runs", "dag", "gates", "errors", "health", "logs", "time", "audit"];
-    match NUMBERED.iter().position(|it| *it == view) {
+    match NUMBERED.iter().position(|text| *text == view) {
         Some(at) => (at + 1).to_string(),
-        None => format!(": {} enter", view.chars().map(|it| it.to_string()).collect::<Vec<_>>().join(" ")),
+        None => format!(": {} enter", view.chars().map(|c| c.to_string()).collect::<Vec<_>>().join(" ")),
     }
 }
 
@@ -93,8 +93,8 @@ async fn picture(
     run: Option<RunId>,
 ) -> Result<Model, Trouble> {
     let seen = seat.desk.boards().borrow().clone();
-    let newest = || seen.board.summaries().last().map(|it| it.id);
-    if let Some(run) = run.filter(|it| seen.board.summary(*it).is_none()) {
+    let newest = || seen.board.summaries().last().map(|summary| summary.id);
+    if let Some(run) = run.filter(|run| seen.board.summary(*run).is_none()) {
         return Err(Trouble::usage(format!("could not find run {run}; `cuelight runs` lists what there is")));
     }
     let (place, chosen, keymap) = screen::to_look_at(seat, look)?;

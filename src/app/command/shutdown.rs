@@ -135,7 +135,7 @@ pub(super) async fn stop(workspace: &Workspace) -> Result<bool, Trouble> {
             Err(OwnerError::Held { path, pid, .. }) => (path, pid),
             Err(OwnerError::Store(why)) => return Err(Trouble::not_recorded(why.to_string())),
         };
-        let owner = owner.and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
+        let owner = owner.and_then(|owner| i32::try_from(owner).ok()).and_then(Pid::from_raw);
         let path = path.display();
         match (told, owner) {
             (Some(before), Some(now)) if before != now => {

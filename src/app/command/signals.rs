@@ -25,8 +25,9 @@ impl Signals {
     /// it come steps, and what they have begun is not to be cut off because nobody listened yet.
     pub(super) fn listen() -> Result<Self, Trouble> {
         let listen = |kind| {
-            signal(kind)
-                .map_err(|it| Trouble::failed(format!("could not listen for signals: {it}; start it again")))
+            signal(kind).map_err(|error| {
+                Trouble::failed(format!("could not listen for signals: {error}; start it again"))
+            })
         };
         Ok(Self {
             interrupts: listen(SignalKind::interrupt())?,

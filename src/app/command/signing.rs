@@ -219,24 +219,29 @@ pub(super) fn is_statement(text: &str) -> bool {
 /// The lines of an answer and of the ask beside it, if the ask file is there. A signed answer also shows the
 /// key that signed it.
 pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> {
-    let it = Statement::read(text).ok_or("it is no answer of cuelight")?;
-    let alone = match (it.break_glass, it.overrides) {
+    let signed = Statement::read(text).ok_or("it is no answer of cuelight")?;
+    let alone = match (signed.break_glass, signed.overrides) {
         (true, _) => " (emergency approval)",
         (_, true) => ", as an override",
         _ => "",
     };
-    let by = safe_text(&it.by);
-    let mut lines = vec![format!("answer     {}{alone}, by {by}", it.verdict.word())];
-    if !it.reason.is_empty() {
-        lines.push(format!("because    {}", safe_text(&it.reason)));
+    let by = safe_text(&signed.by);
+    let mut lines = vec![format!("answer     {}{alone}, by {by}", signed.verdict.word())];
+    if !signed.reason.is_empty() {
+        lines.push(format!("because    {}", safe_text(&signed.reason)));
     }
-    lines.extend(form::lines(&form_beside(path, &it)?));
-    lines.push(format!("at         {} epoch {}, of the log {}", it.gate, it.epoch, safe_text(&it.log)));
-    lines.push(format!("ask        {}  {}", it.ask.code(), it.ask));
+    lines.extend(form::lines(&form_beside(path, &signed)?));
+    lines.push(format!(
+        "at         {} epoch {}, of the log {}",
+        signed.gate,
+        signed.epoch,
+        safe_text(&signed.log)
+    ));
+    lines.push(format!("ask        {}  {}", signed.ask.code(), signed.ask));
     match fs::read_to_string(beside(path, ASK)) {
         Ok(asked) => {
             lines.push(String::new());
-            lines.extend(ask_text::of_ask(&ask_in(&asked, &it)?));
+            lines.extend(ask_text::of_ask(&ask_in(&asked, &signed)?));
             lines.push(String::new());
         }
         Err(_) => lines.push(format!("           what is asked is not here: {} is missing", name(path, ASK))),
@@ -253,8 +258,8 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
 
 /// The ask whose hash was signed; shown whole, or not at all.
 fn ask_in(text: &str, signed: &Statement) -> Result<Ask, String> {
-    let ask: Ask = read_json(text).map_err(|it| format!("the ask beside it is none: {it}"))?;
-    let is_whole = read_json::<Value>(text).is_ok_and(|it| canonical_json(&it) == canonical_json(&ask));
+    let ask: Ask = read_json(text).map_err(|error| format!("the ask beside it is none: {error}"))?;
+    let is_whole = read_json::<Value>(text).is_ok_and(|json| canonical_json(&json) == canonical_json(&ask));
     match () {
         () if !is_whole => {
             Err("the ask beside it says more than this cuelight can show; use the one it comes from"

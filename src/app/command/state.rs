@@ -165,14 +165,14 @@ async fn list(config: &Config, out: Output, args: &StateListArgs) -> Outcome {
     let now = SystemClock.now();
     let values: Vec<(&ValueName, &ValueView)> = visible(&seen.board, &by, args.scope, now).collect();
     if args.json {
-        out.json_pretty(&values.iter().map(|(name, it)| value_json(name, it)).collect::<Value>());
+        out.json_pretty(&values.iter().map(|(name, value)| value_json(name, value)).collect::<Value>());
         return Ok(ExitCode::SUCCESS);
     }
     if values.is_empty() {
         out.line("nothing is kept; a step with `set:` or `cuelight state set KEY VALUE` keeps something");
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = values.iter().map(|(name, it)| row(name, it, now)).collect();
+    let rows: Vec<Vec<String>> = values.iter().map(|(name, value)| row(name, value, now)).collect();
     out.table(&["SCOPE", "KEY", "VALUE", "VERSION", "ETAG", "ENDS", "BY"], &rows);
     Ok(ExitCode::SUCCESS)
 }
@@ -191,7 +191,8 @@ async fn of_run(config: &Config, out: Output, run: &str, json: bool) -> Outcome 
         out.line(&format!("the steps of {run} have set nothing for it"));
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = view.vars.iter().map(|(key, it)| vec![safe_text(key), short(it)]).collect();
+    let rows: Vec<Vec<String>> =
+        view.vars.iter().map(|(key, value)| vec![safe_text(key), short(value)]).collect();
     out.table(&["KEY", "VALUE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
@@ -203,23 +204,23 @@ fn visible<'a>(
     scope: Option<StateScope>,
     now: Timestamp,
 ) -> impl Iterator<Item = (&'a ValueName, &'a ValueView)> {
-    let owners = [Scope::Global, Scope::Session].map(|it| (it, owner_of(it, by)));
-    let mine = move |name: &ValueName| owners.iter().any(|it| *it == (name.0, name.1.clone()));
+    let owners = [Scope::Global, Scope::Session].map(|scope| (scope, owner_of(scope, by)));
+    let mine = move |name: &ValueName| owners.iter().any(|owner| *owner == (name.0, name.1.clone()));
     board
         .values(now)
-        .filter(move |(name, _)| scope.is_none_or(|it| it.of() == name.0))
+        .filter(move |(name, _)| scope.is_none_or(|scope| scope.of() == name.0))
         .filter(move |(name, _)| mine(name))
 }
 
-fn row((scope, _, key): &ValueName, it: &ValueView, now: Timestamp) -> Vec<String> {
+fn row((scope, _, key): &ValueName, value: &ValueView, now: Timestamp) -> Vec<String> {
     vec![
         scope_word(*scope).to_owned(),
         safe_text(key),
-        short(&it.value),
-        it.version.to_string(),
-        it.etag(),
-        it.expires_at.map_or_else(|| "never".to_owned(), |end| format!("in {}", end.since(now))),
-        safe_text(&it.set_by),
+        short(&value.value),
+        value.version.to_string(),
+        value.etag(),
+        value.expires_at.map_or_else(|| "never".to_owned(), |end| format!("in {}", end.since(now))),
+        safe_text(&value.set_by),
     ]
 }
 
@@ -239,16 +240,16 @@ async fn get(config: &Config, out: Output, key: &str, scope: StateScope, json: b
     seat.leave().await;
     let now = SystemClock.now();
     let found = visible(&seen.board, &by, Some(scope), now).find(|(name, _)| name.2 == key);
-    let Some((name, it)) = found else {
+    let Some((name, value)) = found else {
         let (key, scope) = (safe_text(key), scope_word(scope.of()));
         return Err(Trouble::failed(format!(
             "could not find {key} in the {scope} state; `cuelight state list` lists what there is"
         )));
     };
     if json {
-        out.json_pretty(&value_json(name, it));
+        out.json_pretty(&value_json(name, value));
     } else {
-        out.line(&safe_text(&plain(&it.value)));
+        out.line(&safe_text(&plain(&value.value)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -301,12 +302,12 @@ async fn follow(seat: &Seat, out: Output, args: &StateWatchArgs) {
         let now: BTreeMap<ValueName, ValueView> =
             visible(&seen.board, &seat.actor, args.scope, SystemClock.now())
                 .filter(|(name, _)| args.key.as_ref().is_none_or(|key| name.2 == *key))
-                .map(|(name, it)| (name.clone(), it.clone()))
+                .map(|(name, value)| (name.clone(), value.clone()))
                 .collect();
-        for (name, it) in now.iter().filter(|(name, it)| known.get(*name) != Some(*it)) {
-            tell(out, name, Some(it), args.json);
+        for (name, value) in now.iter().filter(|(name, value)| known.get(*name) != Some(*value)) {
+            tell(out, name, Some(value), args.json);
         }
-        for name in known.keys().filter(|it| !now.contains_key(*it)) {
+        for name in known.keys().filter(|key| !now.contains_key(*key)) {
             tell(out, name, None, args.json);
         }
         known = now;
@@ -328,9 +329,11 @@ async fn follow(seat: &Seat, out: Output, args: &StateWatchArgs) {
 fn tell(out: Output, name: &ValueName, value: Option<&ValueView>, json: bool) {
     let (scope, key) = (scope_word(name.0), safe_text(&name.2));
     match value {
-        Some(it) if json => out.json(&value_json(name, it)),
+        Some(value) if json => out.json(&value_json(name, value)),
         None if json => out.json(&serde_json::json!({ "scope": scope, "key": name.2, "value": null })),
-        Some(it) => out.line(&format!("{scope} {key} = {} (version {})", short(&it.value), it.version)),
+        Some(value) => {
+            out.line(&format!("{scope} {key} = {} (version {})", short(&value.value), value.version))
+        }
         None => out.line(&format!("{scope} {key} is gone")),
     }
 }

@@ -174,13 +174,13 @@ fn of_agent(
             "could not make the token: the name of an agent has letters, digits and `_.:-`, 128 at most; choose another",
         ));
     }
-    if TokenKeys::of(workspace).map_err(unusable)?.is_none_or(|it| it.signing().is_none()) {
+    if TokenKeys::of(workspace).map_err(unusable)?.is_none_or(|keys| keys.signing().is_none()) {
         let made =
             TokenKeys::change(workspace, now, Entropy.secret(), |keys| keys.make(now, Entropy.secret()));
         say(&format!("made the key {} for tokens", made.map_err(unusable)?));
     }
     let keys = TokenKeys::of(workspace).map_err(unusable)?;
-    let key = keys.as_ref().and_then(|it| Some((it, it.signing()?)));
+    let key = keys.as_ref().and_then(|keys| Some((keys, keys.signing()?)));
     let Some((keys, key)) = key else {
         return Err(Trouble::failed(
             "could not make the token: no key signs; `cuelight token keys new` makes one",
@@ -195,7 +195,7 @@ fn of_agent(
         iss: key.issuer.clone(),
         aud: keys.audience.clone(),
         sub: name.to_owned(),
-        agent_type: args.agent_type.as_ref().map(|it| it.as_str().to_owned()),
+        agent_type: args.agent_type.as_ref().map(|agent_type| agent_type.as_str().to_owned()),
         permissions: said(args, Permission::OF_AGENTS),
         ..claims(config, args, Some(workspace), now)?
     };
@@ -211,7 +211,8 @@ fn of_person(
     now: Timestamp,
 ) -> Result<(Claims, String), Trouble> {
     let failed = |why: String| Trouble::usage(format!("could not use the key {}: {why}", file.display()));
-    let text = fs::read_to_string(file).map_err(|it| failed(format!("{it}; give another with --key")))?;
+    let text =
+        fs::read_to_string(file).map_err(|error| failed(format!("{error}; give another with --key")))?;
     let key = private_key(&text).map_err(failed)?;
     let people = match workspace {
         Some(workspace) => config.people(workspace)?,
@@ -348,7 +349,7 @@ fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
         TokenKeysCommand::List { json } => {
             audience(&workspace, now)?;
             let keys = TokenKeys::of(&workspace).map_err(unusable)?;
-            keys.into_iter().for_each(|it| list(out, &it, json, now));
+            keys.into_iter().for_each(|keys| list(out, &keys, json, now));
             return Ok(ExitCode::SUCCESS);
         }
         TokenKeysCommand::New => change(&|keys| keys.make(now, Entropy.secret()))?,
@@ -378,12 +379,12 @@ fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
 }
 
 fn list(out: Output, keys: &TokenKeys, as_json: bool, now: Timestamp) {
-    let live = || keys.keys.iter().filter(|it| it.is_live(now));
+    let live = || keys.keys.iter().filter(|key| key.is_live(now));
     if as_json {
         let rows: Value = live()
-            .map(|it| {
-                let (algorithm, made_at) = (it.kind.algorithm(), it.made_at);
-                json!({"kid": it.kid, "algorithm": algorithm, "issuer": it.issuer, "made_at": made_at, "until": it.until})
+            .map(|key| {
+                let (algorithm, made_at) = (key.kind.algorithm(), key.made_at);
+                json!({"kid": key.kid, "algorithm": algorithm, "issuer": key.issuer, "made_at": made_at, "until": key.until})
             })
             .collect();
         out.json_pretty(&json!({"audience": keys.audience, "keys": rows}));
@@ -391,10 +392,10 @@ fn list(out: Output, keys: &TokenKeys, as_json: bool, now: Timestamp) {
     }
     out.line(&format!("audience {}", keys.audience));
     let rows: Vec<Vec<String>> = live()
-        .map(|it| {
-            let until = it.until.map_or_else(|| "replaced or revoked".to_owned(), |it| it.to_string());
-            let made = it.made_at.to_string();
-            vec![it.kid.clone(), it.kind.algorithm().to_owned(), safe_text(&it.issuer), made, until]
+        .map(|key| {
+            let until = key.until.map_or_else(|| "replaced or revoked".to_owned(), |until| until.to_string());
+            let made = key.made_at.to_string();
+            vec![key.kid.clone(), key.kind.algorithm().to_owned(), safe_text(&key.issuer), made, until]
         })
         .collect();
     if rows.is_empty() {

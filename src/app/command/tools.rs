@@ -102,7 +102,7 @@ pub(super) struct ToolsTestArgs {
 
 pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outcome {
     let registry = Registry::new(&Disk::of(config)?.tools());
-    registry.problems().iter().for_each(|it| say(&it.text(false)));
+    registry.problems().iter().for_each(|problem| say(&problem.text(false)));
     let everything = ToolsListArgs { category: None, json: false, for_models: false };
     match args.command.unwrap_or(ToolsCommand::List(everything)) {
         ToolsCommand::List(args) => list(&registry, out, &args),
@@ -125,17 +125,24 @@ pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outc
 }
 
 fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
-    let fits = |it: &&Arc<Tool>| args.category.as_ref().is_none_or(|category| it.category == *category);
+    let fits = |tool: &&Arc<Tool>| args.category.as_ref().is_none_or(|category| tool.category == *category);
     let tools: Vec<&Arc<Tool>> = registry.all().filter(fits).collect();
     if args.for_models {
-        out.json_pretty(&tools.iter().map(|it| it.for_models()).collect());
+        out.json_pretty(&tools.iter().map(|tool| tool.for_models()).collect());
     } else if args.json {
-        out.json_pretty(&tools.iter().map(|it| tool_json(it)).collect());
+        out.json_pretty(&tools.iter().map(|tool| tool_json(tool)).collect());
     } else {
-        let row = |it: &&Arc<Tool>| {
-            [&it.id(), &it.category, it.effect.word(), it.risk.word(), it.reliability.word(), &it.description]
-                .map(safe_text)
-                .to_vec()
+        let row = |tool: &&Arc<Tool>| {
+            [
+                &tool.id(),
+                &tool.category,
+                tool.effect.word(),
+                tool.risk.word(),
+                tool.reliability.word(),
+                &tool.description,
+            ]
+            .map(safe_text)
+            .to_vec()
         };
         let rows: Vec<Vec<String>> = tools.iter().map(row).collect();
         out.table(&["TOOL", "CATEGORY", "EFFECT", "RISK", "RELIABILITY", "DOES"], &rows);
@@ -147,13 +154,13 @@ fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
 pub(super) fn suggest(registry: &Registry, out: Output, word: &str, task: &str, json: bool) -> Outcome {
     let found = registry.for_task(task);
     if json {
-        let one = |(score, it): &(u32, &Arc<Tool>)| json!({word: it.called(), "score": score, "description": it.description});
+        let one = |(score, tool): &(u32, &Arc<Tool>)| json!({word: tool.called(), "score": score, "description": tool.description});
         out.json_pretty(&found.iter().map(one).collect());
     } else if found.is_empty() {
         say(&format!("no {word} fits these words; `cuelight {word}s list` names all"));
     } else {
-        let row = |(score, it): &(u32, &Arc<Tool>)| {
-            vec![safe_text(&it.called()), score.to_string(), safe_text(&it.description)]
+        let row = |(score, tool): &(u32, &Arc<Tool>)| {
+            vec![safe_text(&tool.called()), score.to_string(), safe_text(&tool.description)]
         };
         out.table(&[&word.to_uppercase(), "SCORE", "DOES"], &found.iter().map(row).collect::<Vec<_>>());
     }
@@ -163,7 +170,7 @@ pub(super) fn suggest(registry: &Registry, out: Output, word: &str, task: &str, 
 /// The tool of that name, or at most three that may have been meant.
 fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trouble> {
     registry.find(wanted).ok_or_else(|| {
-        let near: Vec<String> = registry.near(wanted).iter().map(|it| it.id()).collect();
+        let near: Vec<String> = registry.near(wanted).iter().map(|tool| tool.id()).collect();
         let next = if near.is_empty() {
             "`cuelight tool list` names all".to_owned()
         } else {
@@ -191,20 +198,25 @@ pub(super) fn show(out: Output, tool: &Tool) {
     line("can do", &tool.capabilities.join(", "));
     line(
         "gives a sign",
-        &tool.agent.iter().filter_map(|it| it.heartbeat).map(|it| format!("every {it}")).collect::<String>(),
+        &tool
+            .agent
+            .iter()
+            .filter_map(|agent| agent.heartbeat)
+            .map(|heartbeat| format!("every {heartbeat}"))
+            .collect::<String>(),
     );
     line("category", &tool.category);
     line("reliability", &format!("{}, {}", tool.reliability.word(), tool.reliability.score()));
     line("effect", tool.effect.word());
     line("risk", tool.risk.word());
-    line("takes", &tool.duration.map(|it| it.to_string()).unwrap_or_default());
+    line("takes", &tool.duration.map(|duration| duration.to_string()).unwrap_or_default());
     let cost = tool.cost_micro_usd;
     line(
         "costs",
         &if cost > 0 { format!("{}.{:06} USD", cost / 1_000_000, cost % 1_000_000) } else { String::new() },
     );
-    tool.preconditions.iter().for_each(|it| line("before", it));
-    tool.postconditions.iter().for_each(|it| line("afterwards", it));
+    tool.preconditions.iter().for_each(|precondition| line("before", precondition));
+    tool.postconditions.iter().for_each(|postcondition| line("afterwards", postcondition));
     match &tool.undo {
         ToolUndo::Unset => {}
         ToolUndo::Impossible => line("undo", "a call of it cannot be undone"),
@@ -243,7 +255,7 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
     let kept = PlanTool::of(tool);
     let launch = kept
         .call(given(tool, &args.with)?, &Given::default())
-        .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
+        .map_err(|error| Trouble::usage(format!("could not test: {error}")))?;
     if launch.is_claimed() {
         return Err(Trouble::usage(format!(
             "could not test {name}: it comes by itself, over HTTP, and nothing is started for it here; run a step with it"
@@ -252,10 +264,10 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
     let launch = Launch { timeout: Some(args.timeout), ..launch };
     let (host, call) = outside(config, &tool.name)?;
     // Steps have a guard; here this process is one, so that all that the call starts ends with it, whatever way it goes.
-    let host = Arc::new(
-        host.as_guard()
-            .map_err(|it| Trouble::failed(format!("could not keep hold of what {name} starts: {it}")))?,
-    );
+    let host =
+        Arc::new(host.as_guard().map_err(|error| {
+            Trouble::failed(format!("could not keep hold of what {name} starts: {error}"))
+        })?);
     let mut signals = Signals::listen()?;
     let cancel = CancellationToken::new();
     let answer = {
@@ -322,13 +334,13 @@ async fn answer(
     let show = |progress: Progress<'_>| {
         if !is_quiet {
             let text = String::from_utf8_lossy(progress.bytes);
-            if !text.lines().all(|it| out.line_reaches(&safe_text(it))) {
+            if !text.lines().all(|line| out.line_reaches(&safe_text(line))) {
                 // Nobody reads any more, so nobody waits for it.
                 cancel.cancel();
             }
         }
     };
-    if launch.http.is_some() && launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) {
+    if launch.http.is_some() && launch.tool.as_ref().is_some_and(|tool| tool.mcp.is_some()) {
         return run_mcp(host, launch, call, cancel, show).await;
     }
     if launch.http.is_some() {

@@ -63,8 +63,8 @@ pub(super) fn topics(config: &Config, out: Output, args: TopicsArgs) -> Outcome 
     if args.json {
         let all: Value = declared
             .iter()
-            .map(|(name, it)| {
-                json!({"topic": name, "about": it.about, "schema": it.schema, "signed": it.signed, "keys": live(name)})
+            .map(|(name, rule)| {
+                json!({"topic": name, "about": rule.about, "schema": rule.schema, "signed": rule.signed, "keys": live(name)})
             })
             .collect();
         out.json_pretty(&all);
@@ -78,15 +78,15 @@ pub(super) fn topics(config: &Config, out: Output, args: TopicsArgs) -> Outcome 
     }
     let rows: Vec<Vec<String>> = declared
         .iter()
-        .map(|(name, it)| {
-            let signed = match (it.signed, live(name)) {
+        .map(|(name, rule)| {
+            let signed = match (rule.signed, live(name)) {
                 (false, _) => "-".to_owned(),
                 (true, 0) => "no key yet; `cuelight event topics rotate` makes one".to_owned(),
                 (true, 1) => "1 key".to_owned(),
                 (true, count) => format!("{count} keys"),
             };
-            let schema = if it.schema.is_some() { "yes" } else { "-" };
-            vec![name.clone(), schema.to_owned(), signed, safe_text(&it.about)]
+            let schema = if rule.schema.is_some() { "yes" } else { "-" };
+            vec![name.clone(), schema.to_owned(), signed, safe_text(&rule.about)]
         })
         .collect();
     out.table(&["TOPIC", "SCHEMA", "SIGNED", "ABOUT"], &rows);

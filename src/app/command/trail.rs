@@ -63,7 +63,7 @@ fn unreadable(error: StoreError) -> Trouble {
 }
 
 pub(super) fn workspace(config: &Config) -> Result<Workspace, Trouble> {
-    let found = config.find()?.map(|it| config.to_look_at(it));
+    let found = config.find()?.map(|workspace| config.to_look_at(workspace));
     found.ok_or_else(|| Trouble::usage("could not find a workspace here or above; name one with --workspace"))
 }
 
@@ -71,7 +71,8 @@ pub(super) fn workspace(config: &Config) -> Result<Workspace, Trouble> {
 pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs) -> Outcome {
     let workspace = workspace(config)?;
     let reader = Reader::open(&workspace).map_err(unreadable)?;
-    let heads = Heads::of(&workspace).map_err(|it| Trouble { code: FAILED, message: it.to_string() })?;
+    let heads =
+        Heads::of(&workspace).map_err(|error| Trouble { code: FAILED, message: error.to_string() })?;
     let believed = heads.believed(&args.key);
     let anchors = anchors(args)?;
     let from = match &args.from {
@@ -145,7 +146,7 @@ fn anchors(args: &AuditVerifyArgs) -> Result<Vec<Note>, Trouble> {
 
 fn notes_in(path: &std::path::Path) -> Result<Vec<Note>, Trouble> {
     let failed = |why: String| Trouble::usage(format!("could not read {}: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|it| failed(it.to_string()))?;
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     // One note alone need not end with an empty line.
     let (notes, _) = read_notes(&format!("{}\n\n", text.trim_end_matches('\n'))).map_err(failed)?;
     if notes.is_empty() { Err(failed("it holds no signed head".to_owned())) } else { Ok(notes) }
@@ -154,8 +155,8 @@ fn notes_in(path: &std::path::Path) -> Result<Vec<Note>, Trouble> {
 /// A head that somebody holds vouches for what is before it.
 fn begin_at(reader: &Reader, notes: &[Note], believed: &[NoteKey]) -> Result<Seq, Trouble> {
     let checked = check_heads(reader, notes, believed).map_err(unreadable)?;
-    let signed =
-        checked.map_err(|it| Trouble { code: FAILED, message: format!("could not verify the log: {it}") })?;
+    let signed = checked
+        .map_err(|error| Trouble { code: FAILED, message: format!("could not verify the log: {error}") })?;
     Ok(Seq(signed.0 + 1))
 }
 
@@ -179,9 +180,9 @@ pub(super) fn keys(config: &Config, out: Output, args: &KeysArgs) -> Outcome {
         }
         Some(KeysCommand::Rotate) => {
             config.require_trust(&workspace)?;
-            let _owner = Owner::take(&workspace).map_err(|it| Trouble {
+            let _owner = Owner::take(&workspace).map_err(|error| Trouble {
                 code: NOT_RECORDED,
-                message: format!("{it}; keys are changed while no engine runs"),
+                message: format!("{error}; keys are changed while no engine runs"),
             })?;
             out.line(&rotate_key(&workspace, &Entropy.secret()).map_err(unreadable)?.to_string());
         }

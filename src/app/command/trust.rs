@@ -92,7 +92,7 @@ pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
 }
 
 fn things(workspace: &Workspace) -> Result<Things, Trouble> {
-    Things::of(workspace, called_by_schedules).map_err(|it| Trouble::not_recorded(it.to_string()))
+    Things::of(workspace, called_by_schedules).map_err(|error| Trouble::not_recorded(error.to_string()))
 }
 
 /// Accepts what has this hash, when it still does.
@@ -105,7 +105,7 @@ fn accept(config: &Config, workspace: &Workspace, shown: Digest, is_own: bool) -
     }
     let book = config.trust_book().map_err(|why| Trouble::not_recorded(format!("could not trust: {why}")))?;
     let accepted = book.accept(workspace, shown, &Entropy.request_id().0, is_own);
-    accepted.map_err(|it| Trouble::failed(it.to_string()))?;
+    accepted.map_err(|error| Trouble::failed(error.to_string()))?;
     say(&format!("{} is trusted as it is now", workspace.root().display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -124,7 +124,7 @@ fn told(config: &Config, workspace: &Workspace, things: &Things, why: Option<&st
         ),
     };
     let all: Vec<(&str, Digest)> = things.iter().collect();
-    let width = all.iter().map(|it| it.0.chars().count()).max().unwrap_or_default().min(40);
+    let width = all.iter().map(|pair| pair.0.chars().count()).max().unwrap_or_default().min(40);
     for (name, hash) in &all {
         let digits: String = hash.to_string().chars().take(DIGITS_SHOWN).collect();
         let _always = write!(text, "\n  {:width$}  {digits}", safe_text(name));
@@ -211,10 +211,11 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     let now = SystemClock.now();
     let mut lines: Vec<String> = scheduled(workspace)
         .iter()
-        .filter(|it| path.to_str() == Some(it.file.as_str()))
-        .map(|it| {
-            let next = it.next(now).map_or_else(|| "never again".to_owned(), |at| format!("next {at}"));
-            format!("starts by itself: {} ({next})", it.schedule.cron.value)
+        .filter(|scheduled| path.to_str() == Some(scheduled.file.as_str()))
+        .map(|scheduled| {
+            let next =
+                scheduled.next(now).map_or_else(|| "never again".to_owned(), |at| format!("next {at}"));
+            format!("starts by itself: {} ({next})", scheduled.schedule.cron.value)
         })
         .collect();
     let text = read_text(&path, FILE_BYTES_MAX).unwrap_or_default();
@@ -233,7 +234,7 @@ fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
     for step in &workflow.steps {
         let does = match &step.kind {
             StepKind::Run(run) => {
-                let first = run.script.source.value.lines().find(|it| !it.trim().is_empty());
+                let first = run.script.source.value.lines().find(|line| !line.trim().is_empty());
                 shorten(first.unwrap_or_default().trim(), SCRIPT_CHARS_SHOWN)
             }
             other => other.word().to_owned(),
@@ -253,14 +254,18 @@ fn named_files(workspace: &Workspace, run: &Run) -> Vec<String> {
     let argv = run.shell.iter().chain([&run.script.script]).cloned();
     let Program { word, script, runs, names, dirs, missed, .. } = Launch::of(argv).program();
     // A directory that is computed is not known: then names count from the workspace.
-    let below = run.working_directory.as_ref().map(|it| it.value.as_str()).filter(|it| !it.contains("${{"));
+    let below = run
+        .working_directory
+        .as_ref()
+        .map(|working_directory| working_directory.value.as_str())
+        .filter(|text| !text.contains("${{"));
     let dir = workspace.root().join(below.unwrap_or_default());
     let is_full = !missed.is_empty();
     let (mut seen, mut lines, mut left_out) = (BTreeSet::new(), Vec::new(), 0_usize);
     let words = [word].into_iter().chain(script).chain(runs).chain(names);
-    let dirs: Vec<String> = dirs.into_iter().filter(|it| dir.join(it).is_dir()).collect();
+    let dirs: Vec<String> = dirs.into_iter().filter(|value| dir.join(value).is_dir()).collect();
     let below = |name: String| {
-        let in_dirs: Vec<String> = dirs.iter().map(|it| format!("{it}/{name}")).collect();
+        let in_dirs: Vec<String> = dirs.iter().map(|dir| format!("{dir}/{name}")).collect();
         [name].into_iter().chain(in_dirs)
     };
     for name in words.flat_map(below) {
@@ -291,7 +296,8 @@ fn database(config: &Config, workspace: &Workspace) -> Vec<String> {
         Ok(would_go_on(&desk.boards().borrow().board))
     };
     // Records in the log beside the database are seen only by whoever may write there: so they are read in a copy.
-    let has_more = fs::metadata(workspace.db().with_extension("db-wal")).is_ok_and(|it| it.len() > 0);
+    let has_more =
+        fs::metadata(workspace.db().with_extension("db-wal")).is_ok_and(|metadata| metadata.len() > 0);
     let told =
         if has_more { in_a_copy(config, workspace, read) } else { read(&workspace.clone().only_looked_at()) };
     told.unwrap_or_else(|why| vec![why])
@@ -301,17 +307,19 @@ fn would_go_on(board: &Board) -> Vec<String> {
     let count = usize::try_from(board.seq.0).unwrap_or(usize::MAX);
     let mut lines = vec![format!("a log of {}", counted(count, "record", "records"))];
     for run in board.open_runs() {
-        let it = &run.summary;
-        lines
-            .push(format!("open, and goes on when an engine starts: {} {} {}", it.id, it.workflow, it.state));
-        lines.extend(board.gates().filter(|gate| gate.run == it.id).filter_map(|gate| decided(gate)));
+        let summary = &run.summary;
+        lines.push(format!(
+            "open, and goes on when an engine starts: {} {} {}",
+            summary.id, summary.workflow, summary.state
+        ));
+        lines.extend(board.gates().filter(|gate| gate.run == summary.id).filter_map(|gate| decided(gate)));
     }
     lines
 }
 
 /// A decision in the log that lets steps start without another answer.
 fn decided(gate: &GateView) -> Option<String> {
-    let names: Vec<String> = gate.votes.iter().map(|it| it.vote.who()).collect();
+    let names: Vec<String> = gate.votes.iter().map(|vote| vote.vote.who()).collect();
     let by = if names.is_empty() { gate.closed_by.clone().unwrap_or_default() } else { names.join(", ") };
     let ask = &gate.ask;
     let what = match gate.state {
@@ -348,7 +356,7 @@ fn in_a_copy<T>(
         }
         Ok(copied)
     };
-    let told = copy().map_err(|why| format!("it cannot be shown: {why}")).and_then(|it| read(&it));
+    let told = copy().map_err(|why| format!("it cannot be shown: {why}")).and_then(|copy| read(&copy));
     drop(fs::remove_dir_all(&place));
     told
 }
@@ -361,7 +369,7 @@ fn print_files(out: Output, workspace: &Workspace, things: &Things) {
         }
         out.line(&format!("\n--- {}", safe_text(name)));
         match read_text(&workspace.root().join(".cuelight").join(name), FILE_BYTES_MAX) {
-            Ok(text) => text.lines().for_each(|it| out.line(&format!("  {}", safe_text(it)))),
+            Ok(text) => text.lines().for_each(|line| out.line(&format!("  {}", safe_text(line)))),
             Err(why) => out.line(&format!("  could not be read: {why}")),
         }
     }

@@ -30,8 +30,8 @@ pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
     let path = file.display();
     let mut bytes = Vec::new();
     let read = fs::File::open(file)
-        .and_then(|it| it.take(VERIFIED_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
+        .and_then(|file| file.take(VERIFIED_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| Trouble::usage(format!("could not read {path}: {error}")))?;
     if read as u64 > VERIFIED_BYTES_MAX {
         let message = format!(
             "could not verify {path}: it has more than {VERIFIED_BYTES_MAX} bytes; run `cuelight audit verify` in its workspace"
@@ -44,13 +44,13 @@ pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
     } else if signing::is_statement(&text) {
         signing::looked_at(file, &text)
     } else if let Some(receipt) = receipt_in(&text) {
-        receipt::checked(&receipt, keys).map(|it| it.lines)
+        receipt::checked(&receipt, keys).map(|checked| checked.lines)
     } else {
-        let is_chain = text.lines().next().is_some_and(|it| it.starts_with("{\"seq\":"));
+        let is_chain = text.lines().next().is_some_and(|line| line.starts_with("{\"seq\":"));
         // A chain carries its own signatures; its note says more only to whoever has a key.
         let note = fs::read_to_string(note_beside(file)).ok();
         let note = note.filter(|_| !is_chain || !keys.is_empty());
-        let noted = note.map(|it| noted(&it, &bytes, keys)).transpose();
+        let noted = note.map(|note| noted(&note, &bytes, keys)).transpose();
         match (noted, is_chain) {
             (Err(why), _) => Err(why),
             (Ok(noted), true) => chain(&text, keys).map(|mut lines| {
@@ -68,7 +68,7 @@ pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
     };
     match found {
         Ok(lines) => {
-            lines.iter().for_each(|it| out.line(it));
+            lines.iter().for_each(|line| out.line(line));
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => {
@@ -78,7 +78,7 @@ pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
 }
 
 fn receipt_in(text: &str) -> Option<Value> {
-    read_json::<Value>(text).ok().filter(|it| it["kind"] == KIND)
+    read_json::<Value>(text).ok().filter(|json| json["kind"] == KIND)
 }
 
 fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
@@ -87,7 +87,7 @@ fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
         format!("chain      {} records hold, from the first on", found.records),
         format!("signed     up to record {}", found.signed),
     ];
-    let log = found.keys.first().map_or_else(String::new, |it| it.log().to_owned());
+    let log = found.keys.first().map_or_else(String::new, |key| key.log().to_owned());
     let (answers, touched) = answers(text, &log)?;
     if answers > 0 {
         let with_touch = if touched > 0 { format!(", {touched} with a touched key") } else { String::new() };
@@ -109,7 +109,7 @@ fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
             continue;
         }
         let payload = record.payload.as_deref().unwrap_or_default();
-        let payload: Value = read_json(payload).map_err(|it| it.to_string())?;
+        let payload: Value = read_json(payload).map_err(|error| error.to_string())?;
         let event = &payload["Gate"][3];
         if let Some(vote) = receipt::vote_in(event)
             && !vote["by"]["proof"]["signature"].is_null()

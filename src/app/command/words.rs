@@ -26,15 +26,17 @@ pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
         WaitReason::Facts => "waits for files to be looked at".to_owned(),
         WaitReason::Message { .. } => format!("waits for {}", safe_text(&message_words(wait))),
         WaitReason::Agent { fails_at, .. } => {
-            let left = fails_at.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
+            let left =
+                fails_at.map_or_else(String::new, |fails_at| format!(", {} left", fails_at.since(now)));
             format!("waits for {}{left}", safe_text(&comer_words(wait)))
         }
         WaitReason::Target { name, hold, until } => {
-            let left = until.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
+            let left = until.map_or_else(String::new, |until| format!(", {} left", until.since(now)));
             format!("waits for {}: {}{left}", safe_text(name), hold_words(*hold))
         }
         WaitReason::Candidates { names, fails_at, .. } => {
-            let left = fails_at.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
+            let left =
+                fails_at.map_or_else(String::new, |fails_at| format!(", {} left", fails_at.since(now)));
             format!("waits for any of {}{left}", safe_text(&candidate_words(names)))
         }
     }
@@ -61,14 +63,15 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
     let (what, votes, then) = match row.what {
         Attention::Gate(gate) => {
             let view = board.gate(gate);
-            let votes =
-                view.map_or_else(String::new, |it| format!("{} of {}", it.approvals().count(), it.needed()));
-            let then = view.map_or_else(String::new, |it| it.then_words(now, |it| it.to_string()));
+            let votes = view.map_or_else(String::new, |view| {
+                format!("{} of {}", view.approvals().count(), view.needed())
+            });
+            let then = view.map_or_else(String::new, |view| view.then_words(now, |span| span.to_string()));
             (gate.to_string(), votes, then)
         }
         Attention::Doubt => {
-            let plan = board.run(row.run).and_then(|it| it.plan_step(row.step));
-            let class = plan.map_or("", |it| it.effect.word());
+            let plan = board.run(row.run).and_then(|run| run.plan_step(row.step));
+            let class = plan.map_or("", |plan| plan.effect.word());
             ("in doubt".to_owned(), class.to_owned(), NO_DEADLINE.to_owned())
         }
         Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), NO_DEADLINE.to_owned()),
@@ -98,7 +101,7 @@ pub(super) fn doubt_words(doubt: &DoubtView) -> String {
     }
     text.push_str(&format!(
         "  cuelight run doubt {run} {step} {} --reason \"how you know\"\n",
-        doubt.answers.each_ref().map(|it| it.0).join("|")
+        doubt.answers.each_ref().map(|answer| answer.0).join("|")
     ));
     text
 }

@@ -122,8 +122,10 @@ impl Plan {
     /// Blocks of one column with the same targets share a net: they are drawn as one bus.
     fn new(blocks: &[Block], edges: &[(u32, u32)], columns: &[usize]) -> Self {
         let count = columns.iter().max().map_or(0, |last| last + 1);
-        let items: Vec<Item> =
-            blocks.iter().map(|it| Item { height: it.height, pin: it.pin, is_bend: false }).collect();
+        let items: Vec<Item> = blocks
+            .iter()
+            .map(|block| Item { height: block.height, pin: block.pin, is_bend: false })
+            .collect();
         let mut targets = vec![Vec::new(); blocks.len()];
         for &(from, to) in edges {
             targets[from as usize].push(to as usize);
@@ -147,7 +149,7 @@ impl Plan {
             row: Vec::new(),
         };
         let mut ranks: Vec<(u32, usize)> =
-            blocks.iter().enumerate().map(|(index, it)| (it.rank, index)).collect();
+            blocks.iter().enumerate().map(|(index, block)| (block.rank, index)).collect();
         for ((first, targets), sources) in sources {
             plan.add_net(first, targets, sources, &mut ranks);
         }
@@ -335,11 +337,11 @@ impl Plan {
         let mut groups: Vec<(i64, i64, usize, i64)> = Vec::new();
         let top_of = |group: &(i64, i64, usize, i64)| group.0.div_euclid(group.1);
         for (index, item) in self.order[column].iter().enumerate() {
-            let it = self.items[*item];
+            let this_item = self.items[*item];
             let (sum, count) = wanted.get(item).copied().unwrap_or((i64::from(self.row[*item]), 1));
-            let weight = if wanted.contains_key(item) { 1 + i64::from(it.is_bend) * 3 } else { 1 };
-            let top = sum.div_euclid(count) - i64::from(it.pin);
-            groups.push((top * weight, weight, index, i64::from(it.height + space)));
+            let weight = if wanted.contains_key(item) { 1 + i64::from(this_item.is_bend) * 3 } else { 1 };
+            let top = sum.div_euclid(count) - i64::from(this_item.pin);
+            groups.push((top * weight, weight, index, i64::from(this_item.height + space)));
             while let [.., above, below] = groups[..] {
                 if top_of(&above) + above.3 <= top_of(&below) {
                     break;
@@ -375,7 +377,7 @@ impl Plan {
                 let levels = |items: &[usize]| items.iter().map(|item| self.level(*item)).collect();
                 let fans: Vec<Fan> = sections
                     .iter()
-                    .map(|it| Fan { left: levels(&it.left), right: levels(&it.right) })
+                    .map(|section| Fan { left: levels(&section.left), right: levels(&section.right) })
                     .collect();
                 route(&fans)
             })

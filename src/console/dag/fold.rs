@@ -120,7 +120,7 @@ impl Cells {
         // A frame is as hot as what it holds; inner frames come after outer ones in `order`.
         for &node in order.iter().rev() {
             let cell = cell_of[node as usize];
-            if let Some(hot) = cells.cells.get(cell as usize).filter(|it| it.key.node == node && it.hot)
+            if let Some(hot) = cells.cells.get(cell as usize).filter(|cell| cell.key.node == node && cell.hot)
                 && let Some(frame) = hot.frame
             {
                 cells.cells[cell_of[frame as usize] as usize].hot = true;
@@ -273,7 +273,7 @@ impl Folder<'_> {
 
     /// Copies of one template whose neighbours are copies of one another too.
     fn copies(&self, cells: &mut Cells) {
-        if self.graph.nodes.iter().all(|it| it.copy_of.is_none()) {
+        if self.graph.nodes.iter().all(|node| node.copy_of.is_none()) {
             return;
         }
         let links = Links::new(cells.cells.len(), &cells.edges);
@@ -308,11 +308,13 @@ impl Folder<'_> {
         let count = cells.cells.len();
         let mut class: Vec<u32> = (0..count)
             .map(|cell| {
-                let it = &cells.cells[cell];
-                let template = self.graph.nodes[it.first as usize].copy_of.filter(|_| !it.is_open);
+                let this_cell = &cells.cells[cell];
+                let template =
+                    self.graph.nodes[this_cell.first as usize].copy_of.filter(|_| !this_cell.is_open);
                 // A cell without a template is alone; its own number stands where others have none.
-                let seed = template
-                    .map_or((None, None, 0, Some(cell)), |it_of| (Some(it_of), it.frame, depth[cell], None));
+                let seed = template.map_or((None, None, 0, Some(cell)), |it_of| {
+                    (Some(it_of), this_cell.frame, depth[cell], None)
+                });
                 let next = number(seeds.len());
                 *seeds.entry(seed).or_insert(next)
             })
@@ -490,13 +492,13 @@ impl Folder<'_> {
     ) -> [(FoldKind, Vec<u32>); 2] {
         let order = topological(links);
         let may = |cell: usize, wanted: fn(Mark) -> bool| {
-            let it = &cells.cells[cell];
-            it.frame.is_none()
-                && !it.is_open
-                && !self.is_gate(it)
+            let this_cell = &cells.cells[cell];
+            this_cell.frame.is_none()
+                && !this_cell.is_open
+                && !self.is_gate(this_cell)
                 && distance[cell] >= FAR
-                && selected.is_none_or(|selected| it.nodes.binary_search(&selected).is_err())
-                && it.nodes.iter().all(|node| wanted(self.graph.nodes[*node as usize].mark))
+                && selected.is_none_or(|selected| this_cell.nodes.binary_search(&selected).is_err())
+                && this_cell.nodes.iter().all(|node| wanted(self.graph.nodes[*node as usize].mark))
         };
         let (mut settled, mut later) = (vec![false; cells.cells.len()], vec![false; cells.cells.len()]);
         for &cell in &order {

@@ -83,7 +83,7 @@ impl Beside {
         let count = graph.nodes.len();
         let edges =
             graph.edges.iter().filter(|(from, to)| (*from as usize) < count && (*to as usize) < count);
-        let frames = (0_u32..).zip(&graph.nodes).filter_map(|(node, it)| Some((it.group?, node)));
+        let frames = (0_u32..).zip(&graph.nodes).filter_map(|(node, dag_node)| Some((dag_node.group?, node)));
         let frames = frames.filter(|(frame, node)| (*frame as usize) < count && frame != node);
         Self {
             ins: Ends::new(count, edges.clone().map(|(from, to)| (*to, *from))),
@@ -95,7 +95,8 @@ impl Beside {
     /// Ascending. A frame is one step away from what stands in it.
     fn around(&self, graph: &DagGraph, node: u32) -> Vec<u32> {
         let at = node as usize;
-        let frame = graph.nodes[at].group.filter(|it| (*it as usize) < graph.nodes.len() && *it != node);
+        let frame =
+            graph.nodes[at].group.filter(|group| (*group as usize) < graph.nodes.len() && *group != node);
         let lists = [&self.ins[at], &self.outs[at], &self.inside[at]];
         let mut around: Vec<u32> = lists.into_iter().flatten().copied().chain(frame).collect();
         around.sort_unstable();

@@ -21,7 +21,7 @@ impl Tree {
     pub(super) fn new(graph: &DagGraph) -> Self {
         let count = graph.nodes.len();
         let mut parent: Vec<_> =
-            graph.nodes.iter().map(|node| node.group.filter(|it| (*it as usize) < count)).collect();
+            graph.nodes.iter().map(|node| node.group.filter(|group| (*group as usize) < count)).collect();
         let mut level = vec![u32::MAX; count];
         for node in 0..count {
             let mut path = Vec::new();

@@ -253,7 +253,10 @@ impl<'a> Composer<'a> {
         while let Some(frame) = waiting.pop() {
             frames.push(frame);
             waiting.extend(
-                self.inside[frame].iter().map(|it| *it as usize).filter(|it| self.shown.nodes[*it].is_open),
+                self.inside[frame]
+                    .iter()
+                    .map(|number| *number as usize)
+                    .filter(|number| self.shown.nodes[*number].is_open),
             );
         }
         let edges = self.edges_by_frame();
@@ -314,7 +317,7 @@ impl<'a> Composer<'a> {
             return Block { width, height: 3, pin: 1, rank, lead: 0 };
         }
         // A copy that stands apart does so because it has something to say.
-        let is_copy = node.within.is_some_and(|it| it.kind == FoldKind::Copies);
+        let is_copy = node.within.is_some_and(|within| within.kind == FoldKind::Copies);
         // Of many it is told how many are done: `200/200`, and a blank before it.
         let digits = i32::try_from(node.count.to_string().len()).unwrap_or(NOTE);
         let spare = if self.shown.wide || is_copy { NOTE.max(2 * digits + 2) } else { 0 };

@@ -43,7 +43,7 @@ impl Ends {
     }
 
     pub(super) fn counts(&self) -> Vec<usize> {
-        self.first.windows(2).map(|it| it[1] - it[0]).collect()
+        self.first.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 }
 

@@ -73,7 +73,7 @@ pub fn paint_with(
     let selected = view.selected.and_then(|node| shown.spot_of(node));
     let found = notes.found.iter().filter_map(|node| shown.spot_of(*node)).collect();
     let fates = notes.fates.map(|fates| fates.answers().map(|(_, fates)| by_spot(fates, shown)).collect());
-    let answers = notes.fates.map(|it| it.answers().map(|(name, _)| name.clone()).collect());
+    let answers = notes.fates.map(|fates| fates.answers().map(|(name, _)| name.clone()).collect());
     let mut painter = Painter {
         layout,
         shown,
@@ -192,14 +192,15 @@ impl Painter<'_> {
 
     /// A cell between the signs of two answers and the name, where there is one to spare.
     fn gap(&self, spot: u32, used: usize, room: usize) -> i32 {
-        let has_two = self.fates.len() > 1 && self.fates.iter().any(|it| it.contains_key(&spot));
+        let has_two = self.fates.len() > 1 && self.fates.iter().any(|fate| fate.contains_key(&spot));
         i32::from(has_two && used <= room)
     }
 
     /// The sign of a node; while an answer is looked at, what that would make of it instead, with a cell for each of two
     /// answers.
     fn sign(&mut self, node: &ShownNode, (x, y): (i32, i32), spot: u32) {
-        let fates: Vec<Option<Fate>> = self.fates.iter().map(|it| it.get(&spot).map(|it| it.0)).collect();
+        let fates: Vec<Option<Fate>> =
+            self.fates.iter().map(|fate| fate.get(&spot).map(|pair| pair.0)).collect();
         if fates.iter().all(Option::is_none) {
             let style = self.under_cursor(node.mark.style(self.theme), spot);
             return self.put(x, y, node.mark.sign(self.glyphs), style);
@@ -372,7 +373,7 @@ impl Painter<'_> {
     fn gate(&mut self, node: &ShownNode, place: Place, spot: u32) {
         let inner = usize::try_from(place.width - 4).unwrap_or(0);
         self.boxed(place, self.theme.role(node.mark.role()), Lines::Heavy);
-        let speaks = node.asks.len() == 1 || self.fates.iter().any(|it| it.contains_key(&spot));
+        let speaks = node.asks.len() == 1 || self.fates.iter().any(|fate| fate.contains_key(&spot));
         let right = if speaks { self.beside(node, spot) } else { node.asks[0].clone() };
         let title = node.title(self.glyphs);
         let right = self.glyphs.fit(&right, inner.saturating_sub(3 + title.width().min(inner / 2)));

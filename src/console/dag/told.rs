@@ -67,7 +67,7 @@ pub(super) fn shown_node(
         asks: match (boxes && asks(cell, graph), view.wide) {
             (false, _) => Vec::new(),
             (true, wide) => {
-                first.asks.iter().take(if wide { 3 } else { 1 }).map(|it| safe_text(it)).collect()
+                first.asks.iter().take(if wide { 3 } else { 1 }).map(|text| safe_text(text)).collect()
             }
         },
         counts: counts.into_iter().collect(),

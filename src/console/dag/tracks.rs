@@ -94,10 +94,10 @@ impl Router {
     }
 
     fn rank(&self, fan: usize) -> (i32, i32, usize) {
-        let it = &self.fans[fan];
+        let this_fan = &self.fans[fan];
         // What goes down is placed from below, what goes up from above: so they do not cross one another.
-        let (top, bottom) = interval(it);
-        let down = it.left.iter().min() == Some(&top);
+        let (top, bottom) = interval(this_fan);
+        let down = this_fan.left.iter().min() == Some(&top);
         let slope = if down { -bottom } else { top };
         let cost = self.cost.as_ref().filter(|cost| fan < cost.len()).map_or(0, |cost| {
             let others = self.waiting.iter().filter(|other| **other != fan && **other < cost.len());

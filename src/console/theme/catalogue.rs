@@ -17,7 +17,7 @@ impl Themes {
         let (mut own, mut problems) = (Vec::<Theme>::new(), Vec::new());
         for (file, text) in files {
             match Theme::parse(text, Some(&base)) {
-                Ok(theme) if own.iter().any(|it| it.name() == theme.name()) => {
+                Ok(theme) if own.iter().any(|value| value.name() == theme.name()) => {
                     problems.push(format!(
                         "could not use {file}: another file is called {} too; give it a `name` of its own",
                         theme.name()
@@ -33,7 +33,7 @@ impl Themes {
     /// The same with one more, which stands in for one of the same name.
     #[must_use]
     pub fn with(mut self, theme: Theme) -> Self {
-        self.own.retain(|it| it.name() != theme.name());
+        self.own.retain(|other| other.name() != theme.name());
         self.own.push(theme);
         self
     }
@@ -48,7 +48,7 @@ impl Themes {
 
     /// The theme of this name.
     pub fn find(&self, name: &str) -> Option<Theme> {
-        let own = self.own.iter().find(|it| it.name() == name).cloned();
+        let own = self.own.iter().find(|theme| theme.name() == name).cloned();
         own.or_else(|| Theme::built_in(name))
     }
 }
@@ -86,6 +86,6 @@ mod tests {
         let own = Theme::parse("name = \"nord\"\n[roles]\nok = \"#010203\"\n", Some(&Theme::default()));
         let themes = Themes::default().with(own.expect("right"));
         assert_ne!(themes.find("nord"), Theme::built_in("nord"));
-        assert_eq!(themes.names().iter().filter(|it| **it == "nord").count(), 1);
+        assert_eq!(themes.names().iter().filter(|name| **name == "nord").count(), 1);
     }
 }

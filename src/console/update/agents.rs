@@ -11,7 +11,7 @@ const FRESH: Span = Span(5_000);
 
 /// Asks for the files, one question at a time.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let is_old = model.agents.read_at.is_none_or(|it| model.clock.since(it) >= FRESH);
+    let is_old = model.agents.read_at.is_none_or(|read_at| model.clock.since(read_at) >= FRESH);
     if model.view != View::Agents || model.agents.asked.is_some() || !is_old {
         return;
     }
@@ -54,7 +54,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Escape => general::backward(model),
         Intent::Open => {
             let all = model.board.agents(&model.agents.known);
-            let step = all.get(model.agents.selected).and_then(|it| it.steps.first().copied());
+            let step = all.get(model.agents.selected).and_then(|agent| agent.steps.first().copied());
             match step {
                 Some((run, step)) => {
                     model.dag.run = Some(run);

@@ -78,7 +78,7 @@ pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
 
 /// A new run from the instant of the past that is seen.
 pub(super) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let past = model.travel.as_ref().and_then(|it| it.history.run());
+    let past = model.travel.as_ref().and_then(|travel| travel.history.run());
     let run = model.run().or(past).filter(|run| model.board.run(*run).is_some());
     let Some(run) = run else {
         return toast(model, "could not fork: no run is selected that had begun by then", Role::Warn);
@@ -133,7 +133,7 @@ pub(super) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
         |name: &str, text: String, role: Role| DialogFact { name: name.to_owned(), text, role, stays: false };
     let kept = model.board.cache().all(model.now).count();
     let results = format!("{} that may stand for steps", counted(kept, "result", "results"));
-    let rested = model.board.listed().filter(|it| it.state.rests()).count();
+    let rested = model.board.listed().filter(|run| run.state.rests()).count();
     let runs = format!("{} that rested, in lists", counted(rested, "run", "runs"));
     let facts = vec![
         fact("clears", results, Role::Warn),
@@ -158,7 +158,7 @@ pub(super) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// True if cancelling a run undoes its completed steps.
 pub(super) fn undoes(model: &Model, run: RunId) -> bool {
-    model.board.run(run).is_some_and(|it| it.plan.on_failure == OnFailure::Compensate)
+    model.board.run(run).is_some_and(|run| run.plan.on_failure == OnFailure::Compensate)
 }
 
 /// Hands a command over, and remembers that it is on its way.
@@ -245,7 +245,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     let request = ask_preview(model, &command, wishes);
     let (run, step) = run_and_step(model, &command);
     let Some(run) = run else { return };
-    let workflow = model.board.summary(run).map_or_else(String::new, |it| it.workflow.to_string());
+    let workflow = model.board.summary(run).map_or_else(String::new, |summary| summary.workflow.to_string());
     let step_id = step.and_then(|step| Some(model.board.run(run)?.step_id(step)));
     let fact =
         |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text, stays: false };
@@ -369,7 +369,7 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
                     if is_bulk {
                         super::bulk::clear(model);
                     }
-                    if commands.iter().any(|it| matches!(it, Command::Fork { .. })) {
+                    if commands.iter().any(|command| matches!(command, Command::Fork { .. })) {
                         super::travel::end(model);
                     }
                     super::deciding::hand_over(model, commands, wishes);
@@ -385,13 +385,13 @@ pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
         return;
     }
     if let Some(intent) = model.previews.asked.remove(&request) {
-        model.previews.known.insert(intent, outcome.map(|_| ()).map_err(|it| it.to_string()));
+        model.previews.known.insert(intent, outcome.map(|_| ()).map_err(|error| error.to_string()));
         return;
     }
     let run = match &model.overlay {
         Some(Overlay::Dialog(dialog)) if dialog.preview == Preview::Asked(request) => match dialog.about {
             About::Run(run) | About::Step(run, _) => model.board.run(run).cloned(),
-            About::Gate(gate) => model.board.gate(gate).and_then(|it| model.board.run(it.run)).cloned(),
+            About::Gate(gate) => model.board.gate(gate).and_then(|gate| model.board.run(gate.run)).cloned(),
             About::Nothing | About::Marked | About::MarkedGates => None,
         },
         _ => return,
@@ -455,19 +455,29 @@ fn preview_again(model: &mut Model, wishes: &mut Vec<Wish>) {
 fn standing(model: &Model, about: About) -> String {
     match about {
         About::Run(run) => match model.board.summary(run) {
-            Some(it) if it.cancelling => format!("{run} is being cancelled"),
-            Some(it) => format!("{run} is {}", it.state),
+            Some(summary) if summary.cancelling => format!("{run} is being cancelled"),
+            Some(summary) => format!("{run} is {}", summary.state),
             None => format!("{run} is gone"),
         },
         About::Gate(gate) => match model.board.gate(gate) {
-            Some(it) => format!("{gate} {} {} {} {}", it.state, it.epoch(), it.hash, it.votes.len()),
+            Some(gate_view) => format!(
+                "{gate} {} {} {} {}",
+                gate_view.state,
+                gate_view.epoch(),
+                gate_view.hash,
+                gate_view.votes.len()
+            ),
             None => format!("{gate} is gone"),
         },
-        About::Step(run, step) => match model.board.run(run).and_then(|it| it.step(step)) {
-            Some(it) => format!("{run} {} is {}, {} calls, {:?}", step.0, it.state, it.calls, it.undo()),
+        About::Step(run, step) => match model.board.run(run).and_then(|run| run.step(step)) {
+            Some(view) => {
+                format!("{run} {} is {}, {} calls, {:?}", step.0, view.state, view.calls, view.undo())
+            }
             None => format!("{run} is gone"),
         },
-        About::MarkedGates => model.gates.marked.keys().map(|it| standing(model, About::Gate(*it))).collect(),
+        About::MarkedGates => {
+            model.gates.marked.keys().map(|gate| standing(model, About::Gate(*gate))).collect()
+        }
         About::Nothing => String::new(),
         About::Marked => super::bulk::standing(model),
     }
@@ -486,40 +496,42 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
     ];
     let mut ends = Vec::new();
     // A run that begins has its own steps.
-    let begins = events.iter().find_map(|it| match &it.fact {
+    let begins = events.iter().find_map(|event| match &event.fact {
         Fact::Run(id, RunEvent::Created { plan, .. }) => Some((*id, plan)),
         _ => None,
     });
     let is_called_again = |step: StepIx| {
         let again =
-            |it: &Event| matches!(&it.fact, Fact::Undo(_, of, UndoEvent::Again { .. }) if *of == step);
+            |event: &Event| matches!(&event.fact, Fact::Undo(_, of, UndoEvent::Again { .. }) if *of == step);
         events.iter().any(again)
     };
     for event in events {
         let new = begins.filter(|(id, _)| event.fact.run() == Some(*id));
         let step = |step: StepIx| {
             let planned = new.and_then(|(_, plan)| Some(plan.steps.get(step.index())?.id.clone()));
-            let known = || run.map_or_else(|| format!("step {}", step.0), |it| it.step_id(step));
+            let known = || run.map_or_else(|| format!("step {}", step.0), |run| run.step_id(step));
             planned.unwrap_or_else(known)
         };
         match &event.fact {
-            Fact::Step(_, it, StepEvent::Cancelled { .. } | StepEvent::Ending { .. }) => {
-                lists[0].1.push(step(*it));
+            Fact::Step(_, index, StepEvent::Cancelled { .. } | StepEvent::Ending { .. }) => {
+                lists[0].1.push(step(*index));
             }
-            Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
-                lists[1].1.extend((!is_called_again(*it)).then(|| step(*it)));
+            Fact::Attempt(_, index, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
+                lists[1].1.extend((!is_called_again(*index)).then(|| step(*index)));
             }
-            Fact::Undo(_, it, UndoEvent::Again { .. }) => {
-                ends.push(format!("runs the undo of {} again", step(*it)))
+            Fact::Undo(_, index, UndoEvent::Again { .. }) => {
+                ends.push(format!("runs the undo of {} again", step(*index)))
             }
-            Fact::Undo(_, it, UndoEvent::Done { by: Some(_) }) => {
-                ends.push(format!("marks {} as undone, and calls nothing for it", step(*it)));
+            Fact::Undo(_, index, UndoEvent::Done { by: Some(_) }) => {
+                ends.push(format!("marks {} as undone, and calls nothing for it", step(*index)));
             }
-            Fact::Undo(_, it, _) => lists[1].1.push(step(*it)),
-            Fact::Step(_, it, StepEvent::Skipped { .. }) => lists[2].1.push(step(*it)),
-            Fact::Step(_, it, StepEvent::Completed { kept: true, .. }) => lists[3].1.push(step(*it)),
-            Fact::Gate(_, it, _, GateEvent::Asked { .. }) if new.is_some() => lists[4].1.push(step(*it)),
-            Fact::Attempt(_, it, _, AttemptEvent::Started { .. }) => lists[5].1.push(step(*it)),
+            Fact::Undo(_, index, _) => lists[1].1.push(step(*index)),
+            Fact::Step(_, index, StepEvent::Skipped { .. }) => lists[2].1.push(step(*index)),
+            Fact::Step(_, index, StepEvent::Completed { kept: true, .. }) => lists[3].1.push(step(*index)),
+            Fact::Gate(_, index, _, GateEvent::Asked { .. }) if new.is_some() => {
+                lists[4].1.push(step(*index))
+            }
+            Fact::Attempt(_, index, _, AttemptEvent::Started { .. }) => lists[5].1.push(step(*index)),
             Fact::Gate(_, _, gate, GateEvent::Armed { until }) => {
                 ends.push(format!("nothing yet; {gate} is approved in {}", until.since(event.at)));
             }
@@ -530,7 +542,7 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
             _ => {}
         }
     }
-    let mut lines = run.map(|it| asked_anew(it, events)).unwrap_or_default();
+    let mut lines = run.map(|run| asked_anew(run, events)).unwrap_or_default();
     for (verb, names) in &mut lists {
         names.dedup();
         if !names.is_empty() {
@@ -589,7 +601,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
 }
 
 fn gate_of(model: &Model, gate: cuelight_base::GateId) -> (Option<RunId>, Option<StepIx>) {
-    model.board.gate(gate).map_or((None, None), |it| (Some(it.run), Some(it.step)))
+    model.board.gate(gate).map_or((None, None), |gate| (Some(gate.run), Some(gate.step)))
 }
 
 /// The command line that asks the same.
@@ -610,16 +622,16 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
             };
             format!("run fork {run} --at {at}{}", corrected_words(corrected.as_deref()))
         }
-        Command::Skip { run, step: it, reason, .. } => {
-            format!("run skip {run} {}{}", step(run, it), why(reason))
+        Command::Skip { run, step: index, reason, .. } => {
+            format!("run skip {run} {}{}", step(run, index), why(reason))
         }
         Command::Undo { run, reason, .. } => format!("run undo {run}{}", why(reason)),
-        Command::Done { run, step: it, reason, .. } => {
-            format!("run done {run} {}{}", step(run, it), why(reason))
+        Command::Done { run, step: index, reason, .. } => {
+            format!("run done {run} {}{}", step(run, index), why(reason))
         }
-        Command::Decide(it) => answer_line(model, it),
+        Command::Decide(decision) => answer_line(model, decision),
         Command::Delegate { gate, to, lasts, reason, .. } => {
-            let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));
+            let lasts = lasts.map_or_else(String::new, |lasts| format!(" --for {lasts}"));
             format!("gate delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
         }
         Command::ReviewGlass { gate, epoch, reason, .. } => {
@@ -630,21 +642,21 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
             format!("gates --show {gate}   # its form was edited in the console")
         }
         Command::Comment { gate, text, .. } => format!("gate comment {gate} {}", quoted(text)),
-        Command::AnswerDoubt { run, step: it, .. } | Command::SettleUndo { run, step: it, .. } => {
-            format!("show {run}   # {} was answered in the console", step(run, it))
+        Command::AnswerDoubt { run, step: index, .. } | Command::SettleUndo { run, step: index, .. } => {
+            format!("show {run}   # {} was answered in the console", step(run, index))
         }
         Command::NoteFailure { run, step, of_undo, note, reason, .. } => {
-            let id = step.and_then(|it| Some(model.board.run(*run)?.step_id(it))).unwrap_or_default();
+            let id = step.and_then(|step| Some(model.board.run(*run)?.step_id(step))).unwrap_or_default();
             let known = model.board.error_of(*run, &id, *of_undo);
             let verb = if *note == FailureNote::Acknowledge { "ack" } else { note.word() };
-            format!("error {verb} {}{}", known.map_or_else(String::new, |it| it.name()), why(reason))
+            format!("error {verb} {}{}", known.map_or_else(String::new, |error| error.name()), why(reason))
         }
         Command::HoldSchedule { workflow, reason, .. } => {
             format!("schedule hold {}{}", quoted(workflow), why(reason))
         }
         Command::ReleaseSchedule { workflow, .. } => format!("schedule release {}", quoted(workflow)),
         Command::SetValue { value, .. } => match &value.value {
-            Some(it) => format!("state set {} {}", quoted(&value.key), quoted(&it.to_string())),
+            Some(text) => format!("state set {} {}", quoted(&value.key), quoted(&text.to_string())),
             None => format!("state remove {}", quoted(&value.key)),
         },
         Command::Reset { reason, .. } => {
@@ -661,7 +673,7 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
         Command::HandIn { result, .. } => format!("agent results show {}", quoted(&result.id)),
         Command::Agent { .. } => "agent".to_owned(),
         Command::ClearCache { key, .. } => {
-            format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
+            format!("cache clear{}", key.as_ref().map_or_else(String::new, |key| format!(" {}", quoted(key))))
         }
         Command::Launch(_)
         | Command::DeclareTopics { .. }
@@ -679,28 +691,28 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
 }
 
 /// The command line of an answer at a gate.
-fn answer_line(model: &Model, it: &Decision) -> String {
-    let verb = match it.verdict {
+fn answer_line(model: &Model, decision: &Decision) -> String {
+    let verb = match decision.verdict {
         Verdict::SendBack => "gate send-back",
         verdict => verdict.word(),
     };
-    let alone = if it.break_glass { " --break-glass" } else { "" };
+    let alone = if decision.break_glass { " --break-glass" } else { "" };
     let field = |(name, value): (&String, &Value)| match value {
         Value::Null => format!(" --leave {}", quoted(name)),
         value => format!(" --set {}", quoted(&format!("{name}={}", plain(value)))),
     };
-    let form: String = it.form.iter().map(field).collect();
-    match gate_of(model, it.gate) {
-        (Some(run), Some(at)) if it.overrides => {
-            format!("run skip {run} {}{form}{}", step_word(model, run, at), why_words(&it.reason))
+    let form: String = decision.form.iter().map(field).collect();
+    match gate_of(model, decision.gate) {
+        (Some(run), Some(at)) if decision.overrides => {
+            format!("run skip {run} {}{form}{}", step_word(model, run, at), why_words(&decision.reason))
         }
-        _ => format!("{verb} {}{alone}{form}{}", it.gate, why_words(&it.reason)),
+        _ => format!("{verb} {}{alone}{form}{}", decision.gate, why_words(&decision.reason)),
     }
 }
 
 /// The name of a step, as a word for a shell.
 fn step_word(model: &Model, run: RunId, step: StepIx) -> String {
-    quoted(&model.board.run(run).map_or_else(|| format!("{}", step.0), |it| it.step_id(step)))
+    quoted(&model.board.run(run).map_or_else(|| format!("{}", step.0), |run| run.step_id(step)))
 }
 
 /// `--reason TEXT`, where there is one.
@@ -710,9 +722,10 @@ fn why_words(reason: &str) -> String {
 
 /// The correction as options of the command line.
 fn corrected_words(corrected: Option<&Correction>) -> String {
-    let Some(it) = corrected else { return String::new() };
-    let file = it.file.iter().map(|file| format!(" --file {}", quoted(file)));
-    let inputs = it.words.iter().map(|(key, text)| format!(" -i {}", quoted(&format!("{key}={text}"))));
+    let Some(corrected) = corrected else { return String::new() };
+    let file = corrected.file.iter().map(|file| format!(" --file {}", quoted(file)));
+    let inputs =
+        corrected.words.iter().map(|(key, text)| format!(" -i {}", quoted(&format!("{key}={text}"))));
     file.chain(inputs).collect()
 }
 

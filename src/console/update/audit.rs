@@ -31,20 +31,20 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
     audit.window.cut(head);
     let rows = &audit.window.rows;
-    if audit.selected.is_none_or(|it| audit.window.place_of(it).is_none()) {
+    if audit.selected.is_none_or(|selected| audit.window.place_of(selected).is_none()) {
         // The one that was selected is gone: what stands where it stood.
-        let at = audit.selected.map_or(0, |it| rows.partition_point(|row| row.row.seq > it));
+        let at = audit.selected.map_or(0, |selected| rows.partition_point(|row| row.row.seq > selected));
         let last = rows.len().saturating_sub(1);
         let at = if audit.to_oldest { last } else { at.min(last) };
-        audit.selected = rows.get(at).map(|it| it.row.seq).or(audit.selected);
+        audit.selected = rows.get(at).map(|row| row.row.seq).or(audit.selected);
     }
     if audit.to_oldest && audit.window.low <= 1 && !rows.is_empty() {
-        audit.selected = rows.back().map(|it| it.row.seq);
+        audit.selected = rows.back().map(|row| row.row.seq);
         audit.to_oldest = false;
     }
     let page = usize::from(layout::audit(model).rows.height).max(1);
     let audit = &mut model.audit;
-    let at = audit.selected.and_then(|it| audit.window.place_of(it)).unwrap_or(0);
+    let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
     audit.top = moving::scrolled(audit.top, at, audit.window.rows.len(), page);
     read_on(model, page, head, wishes);
     read_record(model, wishes);
@@ -69,7 +69,7 @@ fn read_on(model: &mut Model, page: usize, head: u64, wishes: &mut Vec<Wish>) {
         Side::Older => (window.low.saturating_sub(1 + PAGE), window.low - 1),
         Side::Newer => (window.high, head.min(window.high + PAGE)),
     };
-    let from = audit.partial.last().map_or(from, |it| it.seq.0);
+    let from = audit.partial.last().map_or(from, |record| record.seq.0);
     let limit = u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX);
     let request = model.number();
     model.audit.asked = Some((request, side));
@@ -79,8 +79,8 @@ fn read_on(model: &mut Model, page: usize, head: u64, wishes: &mut Vec<Wish>) {
 /// The record under the cursor is read whole: rows keep only what they show.
 fn read_record(model: &mut Model, wishes: &mut Vec<Wish>) {
     let audit = &model.audit;
-    let Some(seq) = audit.row().map(|it| it.seq) else { return };
-    if audit.record.as_ref().is_some_and(|it| it.seq == seq) || audit.record_asked.is_some() {
+    let Some(seq) = audit.row().map(|row| row.seq) else { return };
+    if audit.record.as_ref().is_some_and(|record| record.seq == seq) || audit.record_asked.is_some() {
         return;
     }
     let request = model.number();
@@ -92,8 +92,8 @@ fn read_record(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// True if this view waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     let audit = &model.audit;
-    audit.asked.is_some_and(|it| it.0 == request)
-        || audit.record_asked.is_some_and(|it| it.0 == request)
+    audit.asked.is_some_and(|pair| pair.0 == request)
+        || audit.record_asked.is_some_and(|record_asked| record_asked.0 == request)
         || audit.chain_asked == Some(request)
 }
 
@@ -102,10 +102,10 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
         model.audit.chain_asked = None;
         return verified(model, sheet);
     }
-    if model.audit.record_asked.is_some_and(|it| it.0 == request) {
-        let wanted = model.audit.record_asked.take().map(|it| it.1);
+    if model.audit.record_asked.is_some_and(|record_asked| record_asked.0 == request) {
+        let wanted = model.audit.record_asked.take().map(|record_asked| record_asked.1);
         if let Sheet::Records(records) = sheet {
-            model.audit.record = records.into_iter().find(|it| Some(it.seq) == wanted).map(Arc::new);
+            model.audit.record = records.into_iter().find(|record| Some(record.seq) == wanted).map(Arc::new);
         }
         return;
     }
@@ -131,7 +131,7 @@ fn take(model: &mut Model, side: Side, records: Vec<Record>) {
     let fits = |row: &TrailRow| (everything || row.is_decision) && fits(&query, row);
     let board = Arc::clone(model.live());
     let audit = &mut model.audit;
-    let before = audit.window.rows.front().map(|it| it.row.seq);
+    let before = audit.window.rows.front().map(|row| row.row.seq);
     if records.is_empty() {
         // Nothing stands there: the log begins later, or is shorter than it was said to be.
         match side {
@@ -142,14 +142,14 @@ fn take(model: &mut Model, side: Side, records: Vec<Record>) {
         return;
     }
     audit.partial.extend(records);
-    let ends = audit.partial.last().map_or(0, |it| it.seq.0);
+    let ends = audit.partial.last().map_or(0, |record| record.seq.0);
     match side {
         Side::Older if ends + 1 < audit.window.low => return,
         Side::Older => audit.window.older(&std::mem::take(&mut audit.partial), &board, fits),
         Side::Newer => audit.window.newer(&std::mem::take(&mut audit.partial), &board, fits),
     }
     // What is new stands above; what is seen does not move.
-    if let Some(place) = before.and_then(|it| audit.window.place_of(it)).filter(|_| side == Side::Newer) {
+    if let Some(place) = before.and_then(|seq| audit.window.place_of(seq)).filter(|_| side == Side::Newer) {
         audit.top += place;
     }
     if audit.seeks {
@@ -164,7 +164,7 @@ fn take(model: &mut Model, side: Side, records: Vec<Record>) {
 
 fn fits(query: &Query, row: &TrailRow) -> bool {
     let says = |field: &str| match field {
-        "run" => row.run.map_or_else(String::new, |it| it.to_string()),
+        "run" => row.run.map_or_else(String::new, |run| run.to_string()),
         "by" => row.who.clone(),
         "type" => row.kind.to_owned(),
         "verdict" => row.verdict.unwrap_or_default().to_owned(),
@@ -172,7 +172,7 @@ fn fits(query: &Query, row: &TrailRow) -> bool {
         _ => row.on.clone(),
     };
     query.is_empty() || {
-        let run = row.run.map_or_else(String::new, |it| it.to_string());
+        let run = row.run.map_or_else(String::new, |run| run.to_string());
         query.fits(says, &format!("{} {} {} {} {run} {}", row.seq, row.who, row.kind, row.on, row.why))
     }
 }
@@ -200,7 +200,7 @@ fn verified(model: &mut Model, sheet: Sheet) {
 /// The record under the cursor in lines.
 fn detail(model: &mut Model) {
     let audit = &model.audit;
-    let Some(record) = audit.record.clone().filter(|it| Some(it.seq) == audit.selected) else {
+    let Some(record) = audit.record.clone().filter(|record| Some(record.seq) == audit.selected) else {
         (model.audit.detail, model.audit.detail_of) = (Vec::new(), None);
         return;
     };
@@ -209,7 +209,7 @@ fn detail(model: &mut Model) {
         return;
     }
     let lines = if audit.as_json {
-        json_lines(&record, model.live()).into_iter().map(|it| (it, Role::Text)).collect()
+        json_lines(&record, model.live()).into_iter().map(|json_line| (json_line, Role::Text)).collect()
     } else {
         in_words(model, &record)
     };
@@ -217,24 +217,24 @@ fn detail(model: &mut Model) {
 }
 
 fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
-    let run = record.event.fact.run().and_then(|it| model.live().run(it));
-    let row = TrailRow::of(record.seq, &record.event, run.map(|it| &**it));
+    let run = record.event.fact.run().and_then(|run| model.live().run(run));
+    let row = TrailRow::of(record.seq, &record.event, run.map(|run| &**run));
     let line = |name: &str, text: &str| (format!("{name:<12} {}", safe_text(text)), Role::Text);
-    let who = row.channel.map_or_else(|| row.who.clone(), |it| format!("{}   by {it}", row.who));
-    let run = row.run.map_or_else(String::new, |it| format!("run {it}   "));
+    let who = row.channel.map_or_else(|| row.who.clone(), |channel| format!("{}   by {channel}", row.who));
+    let run = row.run.map_or_else(String::new, |run| format!("run {run}   "));
     let mut lines = vec![
         line("who", &who),
         line("when", &row.at.to_string()),
         line("what", row.kind),
         line("on", &format!("{run}{}", row.on)),
     ];
-    lines.extend(row.stage.map(|it| line("stage", it.word())));
+    lines.extend(row.stage.map(|stage| line("stage", stage.word())));
     if !row.why.is_empty() {
         lines.push(line("why", &row.why));
     }
-    lines.extend(row.verdict.map(|it| line("verdict", it)));
+    lines.extend(row.verdict.map(|verdict| line("verdict", verdict)));
     let value = cuelight_projection::event_line(record.seq, &record.event, None);
-    let data = value.get("data").and_then(|it| it.as_object()).into_iter().flatten();
+    let data = value.get("data").and_then(|data| data.as_object()).into_iter().flatten();
     // Who it was and what they said is told above.
     for (name, value) in data.filter(|(name, _)| !matches!(name.as_str(), "by" | "verdict")) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -260,9 +260,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Last if count.is_none() => return last(model),
         _ => {}
     }
-    let at = audit.selected.and_then(|it| audit.window.place_of(it)).unwrap_or(0);
+    let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
     if let Some(to) = moving::moved(intent, at, audit.window.rows.len(), page, count) {
-        audit.selected = audit.window.rows.get(to).map(|it| it.row.seq);
+        audit.selected = audit.window.rows.get(to).map(|row| row.row.seq);
         return;
     }
     match intent {
@@ -275,11 +275,11 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Open => open(model),
         Intent::GoThere => go_there(model),
         Intent::SameRun => {
-            let word = model.audit.row().and_then(|it| it.run).map(|it| format!("run:{it}"));
+            let word = model.audit.row().and_then(|row| row.run).map(|run| format!("run:{run}"));
             only(model, word, "it belongs to no run");
         }
         Intent::SameUser => {
-            let word = model.audit.row().map(|it| format!("by:{}", it.who.split(' ').next().unwrap_or("")));
+            let word = model.audit.row().map(|row| format!("by:{}", row.who.split(' ').next().unwrap_or("")));
             only(model, word, "nothing is selected");
         }
         Intent::CopyLine => copy(model, wishes),
@@ -301,7 +301,7 @@ fn only(model: &mut Model, word: Option<String>, missing: &str) {
     let Some(word) = word else { return toast(model, missing, Role::Info) };
     let words: Vec<&str> = model.audit.filter.split_whitespace().collect();
     let text = if words.contains(&word.as_str()) {
-        words.into_iter().filter(|it| *it != word).collect::<Vec<_>>().join(" ")
+        words.into_iter().filter(|other| *other != word).collect::<Vec<_>>().join(" ")
     } else {
         format!("{} {word}", model.audit.filter).trim().to_owned()
     };
@@ -322,7 +322,7 @@ fn first(model: &mut Model) {
     if model.audit.window.high < model.board.seq.0 {
         begin_anew(model);
     }
-    model.audit.selected = model.audit.window.rows.front().map(|it| it.row.seq);
+    model.audit.selected = model.audit.window.rows.front().map(|row| row.row.seq);
 }
 
 fn last(model: &mut Model) {
@@ -333,7 +333,7 @@ fn last(model: &mut Model) {
         audit.partial.clear();
         audit.selected = None;
     } else {
-        audit.selected = audit.window.rows.back().map(|it| it.row.seq);
+        audit.selected = audit.window.rows.back().map(|row| row.row.seq);
     }
 }
 
@@ -347,10 +347,12 @@ fn verify(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// The whole record over the view.
 fn open(model: &mut Model) {
-    let Some(record) = model.audit.record.clone().filter(|it| Some(it.seq) == model.audit.selected) else {
+    let Some(record) = model.audit.record.clone().filter(|record| Some(record.seq) == model.audit.selected)
+    else {
         return;
     };
-    let lines = json_lines(&record, model.live()).into_iter().map(|it| (it, Role::Text)).collect();
+    let lines =
+        json_lines(&record, model.live()).into_iter().map(|json_line| (json_line, Role::Text)).collect();
     let title = format!("record {}", record.seq);
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }
@@ -363,7 +365,9 @@ fn go_there(model: &mut Model) {
         let text = format!("the steps of {run} are not in memory any more; `cuelight show {run}` reads them");
         return toast(model, &text, Role::Warn);
     }
-    if let Some(gate) = row.gate.and_then(|it| model.board.gate(it)).filter(|it| it.is_open()).cloned() {
+    if let Some(gate) =
+        row.gate.and_then(|gate| model.board.gate(gate)).filter(|gate| gate.is_open()).cloned()
+    {
         general::go(model, View::Gates);
         model.gates.selected = Some((Attention::Gate(gate.id), gate.run, gate.step));
         return;
@@ -393,14 +397,14 @@ fn copy(model: &mut Model, wishes: &mut Vec<Wish>) {
 fn hit(model: &Model, older: bool) -> Option<Seq> {
     let query = Query::parse(&model.runs.find, FIELDS);
     let audit = &model.audit;
-    let at = audit.selected.and_then(|it| audit.window.place_of(it)).unwrap_or(0);
-    let mut rows = audit.window.rows.iter().map(|it| &it.row);
+    let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
+    let mut rows = audit.window.rows.iter().map(|row| &row.row);
     let found = if older {
-        rows.skip(at + 1).find(|it| fits(&query, it))
+        rows.skip(at + 1).find(|row| fits(&query, row))
     } else {
-        rows.by_ref().take(at).rfind(|it| fits(&query, it))
+        rows.by_ref().take(at).rfind(|row| fits(&query, row))
     };
-    found.map(|it| it.seq)
+    found.map(|row| row.seq)
 }
 
 /// To a record that the search fits; what is older is read for it.
@@ -426,8 +430,8 @@ pub(super) fn click(model: &mut Model, row: u16) {
     let rows = layout::audit(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.audit.top + usize::from(row - rows.y);
-        if let Some(it) = model.audit.window.rows.get(index) {
-            model.audit.selected = Some(it.row.seq);
+        if let Some(row) = model.audit.window.rows.get(index) {
+            model.audit.selected = Some(row.row.seq);
         }
     }
 }

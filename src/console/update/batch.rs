@@ -19,7 +19,7 @@ const AROUND: usize = 12;
 /// True if `a` concerns the marked gates, and not only the one under the cursor.
 pub(super) fn is_meant(model: &Model) -> bool {
     let marked = &model.gates.marked;
-    marked.len() > 1 || marked.keys().any(|it| Some(*it) != model.gates.gate())
+    marked.len() > 1 || marked.keys().any(|gate| Some(*gate) != model.gates.gate())
 }
 
 /// Why a gate is none that can be decided with others, if it is not.
@@ -34,7 +34,8 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
         return Some(why);
     }
     let high = gate.ask.risk == Risk::Irreversible;
-    if gate.ask.reason_required || gate.ask.form.iter().any(|it| (it.required || high) && it.value.is_null())
+    if gate.ask.reason_required
+        || gate.ask.form.iter().any(|field| (field.required || high) && field.value.is_null())
     {
         return Some("it wants more than a yes".to_owned());
     }
@@ -46,14 +47,16 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
 /// kind of its own each time.
 fn kind(gate: &GateView) -> (&str, &str) {
     let step = &gate.ask.step;
-    let after = step.rsplit_once(']').map_or("", |it| it.1);
+    let after = step.rsplit_once(']').map_or("", |halves| halves.1);
     let copies = if after.is_empty() { step.split('[').next().unwrap_or_default() } else { step };
     (&gate.ask.workflow, copies)
 }
 
 /// Marks the gate under the cursor, or takes its mark away; false when it cannot be marked.
 pub(super) fn toggle(model: &mut Model) -> bool {
-    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return false };
+    let Some(gate) = model.gates.gate().and_then(|gate| model.board.gate(gate)).cloned() else {
+        return false;
+    };
     if model.gates.marked.remove(&gate.id).is_some() {
         return true;
     }
@@ -75,12 +78,12 @@ pub(super) fn mark(model: &mut Model, range: bool) {
         .gates
         .rows
         .iter()
-        .map(|it| match it.what {
+        .map(|row| match row.what {
             Attention::Gate(gate) => Some(gate),
             Attention::Doubt | Attention::StuckUndo | Attention::Review(..) => None,
         })
         .collect();
-    let at = |gate: Option<GateId>| ids.iter().position(|it| it.is_some() && *it == gate);
+    let at = |gate: Option<GateId>| ids.iter().position(|id| id.is_some() && *id == gate);
     let (from, to) = if range {
         let here = at(model.gates.gate()).unwrap_or(0);
         let there = at(model.gates.marked_last).unwrap_or(here);
@@ -107,8 +110,11 @@ pub(super) fn mark(model: &mut Model, range: bool) {
 /// Marks stand for what was read: those of gates that ask something else now, or nothing any more, go.
 pub(super) fn forget(model: &mut Model) {
     let board = Arc::clone(&model.board);
-    let stands = |gate: GateId| board.gate(gate).filter(|it| it.state == GateState::Open);
-    model.gates.marked.retain(|gate, seen| stands(*gate).is_some_and(|it| (it.epoch(), it.hash) == *seen));
+    let stands = |gate: GateId| board.gate(gate).filter(|gate| gate.state == GateState::Open);
+    model
+        .gates
+        .marked
+        .retain(|gate, seen| stands(*gate).is_some_and(|stands| (stands.epoch(), stands.hash) == *seen));
 }
 
 /// Opens the dialog that lists every gate that is marked, each with its own ask.
@@ -117,10 +123,10 @@ pub(super) fn open(model: &mut Model) {
         return toast(model, &format!("could not approve: {why}"), Role::Warn);
     }
     let marked: Vec<Arc<GateView>> =
-        model.gates.marked.keys().filter_map(|it| model.board.gate(*it)).cloned().collect();
+        model.gates.marked.keys().filter_map(|gate| model.board.gate(*gate)).cloned().collect();
     let room = usize::from(layout::frame(model.size).body.height).saturating_sub(AROUND);
-    let kinds: BTreeSet<_> = marked.iter().map(|it| kind(it)).collect();
-    let why = match marked.iter().find_map(|it| Some((it.id, refusal(model, it)?))) {
+    let kinds: BTreeSet<_> = marked.iter().map(|gate| kind(gate)).collect();
+    let why = match marked.iter().find_map(|gate| Some((gate.id, refusal(model, gate)?))) {
         Some((gate, why)) => Some(format!("{gate}: {why}")),
         None if kinds.len() > 1 => {
             Some("the marked gates ask different things; Esc takes the marks away".to_owned())
@@ -139,7 +145,7 @@ pub(super) fn open(model: &mut Model) {
             format!("ask {}  {}  {}", name_of(gate.hash), ask.run, cuelight_base::shorten(&ask.step, 28));
         facts.push(fact(&gate.id.to_string(), text, Role::Info));
     }
-    let mut commands: Vec<Command> = marked.iter().map(|it| approval(model, it)).collect();
+    let mut commands: Vec<Command> = marked.iter().map(|gate| approval(model, gate)).collect();
     let title = format!("Approve {} of {}?", counted(marked.len(), "gate", "gates"), first.ask.workflow);
     let command = commands.remove(0);
     let means = "each is approved for the ask that you read; one that changes meanwhile is not".to_owned();
@@ -159,9 +165,12 @@ pub(super) fn open(model: &mut Model) {
 
 fn approval(model: &Model, gate: &GateView) -> Command {
     let key = (Attention::Gate(gate.id), gate.run, gate.step);
-    let seen = model.gates.seen.get(&key).map_or(Span(0), |it| it.shown);
-    let now =
-        model.gates.drawn.filter(|it| it.gate == gate.id).map_or(Span(0), |it| model.now.since(it.since));
+    let seen = model.gates.seen.get(&key).map_or(Span(0), |seen| seen.shown);
+    let now = model
+        .gates
+        .drawn
+        .filter(|drawn| drawn.gate == gate.id)
+        .map_or(Span(0), |drawn| model.now.since(drawn.since));
     Command::Decide(Box::new(Decision {
         id: DecisionId(String::new()),
         gate: gate.id,
@@ -181,7 +190,7 @@ fn approval(model: &Model, gate: &GateView) -> Command {
 pub(super) fn hand_over(model: &mut Model, commands: Vec<Command>, wishes: &mut Vec<Wish>) {
     let stands = |model: &Model, decision: &Decision| {
         let seen = (decision.epoch, decision.ask);
-        let now = model.board.gate(decision.gate).map(|it| (it.epoch(), it.hash));
+        let now = model.board.gate(decision.gate).map(|gate| (gate.epoch(), gate.hash));
         model.gates.marked.get(&decision.gate) == Some(&seen) && now == Some(seen)
     };
     let mut changed = 0;

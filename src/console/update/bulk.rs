@@ -33,7 +33,10 @@ pub(super) fn mark(model: &mut Model, count: Option<u32>) {
 
 /// Marks all from the one that was marked last to the cursor.
 pub(super) fn mark_range(model: &mut Model) {
-    let from = model.runs.marked_last.and_then(|it| model.runs.rows.iter().position(|row| *row == it));
+    let from = model
+        .runs
+        .marked_last
+        .and_then(|marked_last| model.runs.rows.iter().position(|row| *row == marked_last));
     let to = runs::cursor(model);
     let from = from.unwrap_or(to);
     let range = from.min(to)..=from.max(to);
@@ -62,8 +65,8 @@ pub(super) fn clear(model: &mut Model) {
 pub(super) fn forget_gone(model: &mut Model) {
     if !model.runs.marked.is_empty() {
         let shown: BTreeSet<RunId> = model.runs.rows.iter().copied().collect();
-        model.runs.marked.retain(|it| shown.contains(it));
-        model.runs.marked_seen.retain(|it| shown.contains(it));
+        model.runs.marked.retain(|run| shown.contains(run));
+        model.runs.marked_seen.retain(|run| shown.contains(run));
     }
 }
 
@@ -76,7 +79,7 @@ pub(super) fn drawn(model: &mut Model) {
     let page = usize::from(layout::runs(model).rows.height);
     let runs = &mut model.runs;
     let seen: Vec<RunId> = runs.rows.iter().skip(runs.top).take(page).copied().collect();
-    runs.marked_seen.extend(seen.into_iter().filter(|it| runs.marked.contains(it)));
+    runs.marked_seen.extend(seen.into_iter().filter(|run| runs.marked.contains(run)));
 }
 
 /// True if an action concerns all marked runs.
@@ -90,7 +93,7 @@ pub(super) fn ask(model: &mut Model, intent: Intent) {
     let verb = verb_of(model, intent);
     let refuse =
         |model: &mut Model, why: &str| toast(model, &format!("could not {verb} them: {why}"), Role::Warn);
-    let unseen = model.runs.marked.iter().filter(|it| !model.runs.marked_seen.contains(it)).count();
+    let unseen = model.runs.marked.iter().filter(|run| !model.runs.marked_seen.contains(run)).count();
     if unseen > 0 {
         return refuse(
             model,
@@ -116,7 +119,7 @@ pub(super) fn ask(model: &mut Model, intent: Intent) {
         }
     }
     if commands.is_empty() {
-        let why = left_out.first().map_or("nothing is marked", |it| it.text.as_str()).to_owned();
+        let why = left_out.first().map_or("nothing is marked", |item| item.text.as_str()).to_owned();
         return refuse(model, &why);
     }
     facts.extend(left_out);
@@ -165,7 +168,9 @@ fn open(
 /// The states of all marked runs, in words.
 pub(super) fn standing(model: &Model) -> String {
     let each = model.runs.marked.iter().map(|run| match model.board.summary(*run) {
-        Some(it) => format!("{run} is {}{}", it.state, if it.cancelling { ", ending" } else { "" }),
+        Some(summary) => {
+            format!("{run} is {}{}", summary.state, if summary.cancelling { ", ending" } else { "" })
+        }
         None => format!("{run} is gone"),
     });
     each.collect::<Vec<_>>().join(", ")
@@ -173,7 +178,8 @@ pub(super) fn standing(model: &Model) -> String {
 
 /// Pause and resume share a key: when one of the marked goes on, all are paused.
 fn verb_of(model: &Model, intent: Intent) -> &'static str {
-    let paused = |run: &RunId| model.board.summary(*run).is_some_and(|it| it.state == RunState::Paused);
+    let paused =
+        |run: &RunId| model.board.summary(*run).is_some_and(|summary| summary.state == RunState::Paused);
     match intent {
         Intent::Pause if model.runs.marked.iter().all(paused) => "resume",
         Intent::Compensate => "undo",

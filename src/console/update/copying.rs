@@ -12,7 +12,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let text = match intent {
         Intent::CopyScreen => Some(text_of(model)),
         Intent::CopyRow => row(model),
-        Intent::CopyJson => json(model).map(|it| pretty(&it)),
+        Intent::CopyJson => json(model).map(|json| pretty(&json)),
         Intent::CopyLink => link(model),
         _ => id(model),
     };
@@ -53,7 +53,7 @@ fn row(model: &Model) -> Option<String> {
         let view = model.board.run(run.id)?;
         Some(format!("{} {}", view.step_id(step), view.step(step)?.state))
     });
-    let gate = gate(model).map_or_else(String::new, |it| format!("{it} "));
+    let gate = gate(model).map_or_else(String::new, |gate| format!("{gate} "));
     Some(match step {
         Some(step) => format!("{gate}{} {} {step}", run.id, run.workflow),
         None => format!("{} {} {}", run.id, run.workflow, run.state),
@@ -68,8 +68,8 @@ fn json(model: &Model) -> Option<Value> {
     let id = model.run()?;
     let Some(run) = model.board.run(id) else { return model.board.summary(id).map(run_json) };
     let whole = show_json(&model.board, run);
-    let Some(step) = model.step().map(|it| run.step_id(it)) else { return Some(whole) };
-    whole["steps"].as_array()?.iter().find(|it| it["id"] == step.as_str()).cloned()
+    let Some(step) = model.step().map(|step| run.step_id(step)) else { return Some(whole) };
+    whole["steps"].as_array()?.iter().find(|value| value["id"] == step.as_str()).cloned()
 }
 
 /// The command that shows the selection in any terminal.

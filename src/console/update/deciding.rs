@@ -38,26 +38,26 @@ pub(crate) const ANSWERS: [Intent; 15] = [
 /// The answers to the row under the cursor, possible now or not.
 pub(crate) fn offered(model: &Model) -> Vec<Intent> {
     let row = (model.view == crate::View::Gates).then_some(model.gates.selected).flatten();
-    let can_be = |it: &Intent| {
-        let gate = model.gates.gate().and_then(|it| model.board.gate(it));
-        match it {
-            Intent::SendBack => gate.is_some_and(|it| it.ask.send_back.is_some()),
-            Intent::Override => gate.is_some_and(|it| is_gate(model, it)),
+    let can_be = |answer: &Intent| {
+        let gate = model.gates.gate().and_then(|gate| model.board.gate(gate));
+        match answer {
+            Intent::SendBack => gate.is_some_and(|gate| gate.ask.send_back.is_some()),
+            Intent::Override => gate.is_some_and(|gate| is_gate(model, gate)),
             Intent::BreakGlass => {
-                gate.is_some_and(|it| it.needed() > 1 && it.law().is_for_emergencies(&model.seat.actor))
+                gate.is_some_and(|gate| gate.needed() > 1 && gate.law().is_for_emergencies(&model.seat.actor))
             }
             _ => true,
         }
     };
-    let fits = |it: &Intent| row.is_some_and(|row| fits(*it, row.0));
-    ANSWERS.into_iter().filter(|it| fits(it) && can_be(it)).collect()
+    let fits = |answer: &Intent| row.is_some_and(|row| fits(*answer, row.0));
+    ANSWERS.into_iter().filter(|answer| fits(answer) && can_be(answer)).collect()
 }
 
 /// True for a step that is a gate; false for a gate that a step opens on its way.
 pub(super) fn is_gate(model: &Model, gate: &GateView) -> bool {
     let run = model.board.run(gate.run);
-    let step = run.and_then(|it| it.plan_step(gate.step));
-    step.is_some_and(|it| matches!(it.work, Work::Gate(_)))
+    let step = run.and_then(|run| run.plan_step(gate.step));
+    step.is_some_and(|step| matches!(step.work, Work::Gate(_)))
 }
 
 fn fits(intent: Intent, what: Attention) -> bool {
@@ -112,8 +112,8 @@ fn verb(intent: Intent) -> &'static str {
 }
 
 fn has_own_vote(model: &Model) -> bool {
-    let gate = model.gates.gate().and_then(|it| model.board.gate(it));
-    gate.is_some_and(|it| it.law().holds(&model.seat.actor) && it.is_open())
+    let gate = model.gates.gate().and_then(|gate| model.board.gate(gate));
+    gate.is_some_and(|gate| gate.law().holds(&model.seat.actor) && gate.is_open())
 }
 
 /// Why an answer to the row under the cursor is not possible now.
@@ -144,7 +144,7 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
         return model
             .board
             .emergency(gate, epoch)
-            .and_then(|it| it.may_not_review(&model.seat.actor, model.now));
+            .and_then(|emergency| emergency.may_not_review(&model.seat.actor, model.now));
     }
     let Attention::Gate(gate) = key.0 else { return None };
     let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
@@ -186,18 +186,20 @@ pub(super) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<St
         (Refusal::Delegation { .. }, _) if gate.has_voted(seat) => {
             "you have answered already; u withdraws your vote".to_owned()
         }
-        (Refusal::NotAllowed { .. }, Some(it)) if gate.excludes(seat).is_none() => {
-            let to = cuelight_base::safe_text(&it.to);
-            format!("you delegated to {to} until {}; u revokes that", it.until.clock())
+        (Refusal::NotAllowed { .. }, Some(handed)) if gate.excludes(seat).is_none() => {
+            let to = cuelight_base::safe_text(&handed.to);
+            format!("you delegated to {to} until {}; u revokes that", handed.until.clock())
         }
         _ => why.why(),
     })
 }
 
 fn other_keys(model: &Model, key: RowKey) -> String {
-    let offered = ANSWERS.into_iter().filter(|it| fits(*it, key.0));
+    let offered = ANSWERS.into_iter().filter(|answer| fits(*answer, key.0));
     let keys: Vec<String> = offered
-        .filter_map(|it| Some(format!("{} {}", model.keys.keys_of(crate::Scope::Gates, it)?, it.short())))
+        .filter_map(|answer| {
+            Some(format!("{} {}", model.keys.keys_of(crate::Scope::Gates, answer)?, answer.short()))
+        })
         .collect();
     format!("this asks something else: {}", keys.join(", "))
 }
@@ -210,7 +212,7 @@ fn not_read(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Optio
     if matches!(intent, Intent::Reject | Intent::SendBack) {
         return None;
     }
-    if gate.ask.evidence.iter().any(|it| is_being_read(&model.gates.blobs, it)) {
+    if gate.ask.evidence.iter().any(|item| is_being_read(&model.gates.blobs, item)) {
         return Some("its evidence is being read, not approvable until seen".to_owned());
     }
     let unseen = if seen { unseen_after(model) } else { model.gates.unseen() };
@@ -229,7 +231,7 @@ pub(crate) fn unseen_after(model: &Model) -> usize {
 /// True if the last frame showed this very ask.
 fn was_drawn(model: &Model, gate: &GateView) -> bool {
     let shown = (gate.id, gate.epoch(), gate.hash);
-    model.gates.drawn.is_some_and(|it| (it.gate, it.epoch, it.hash) == shown)
+    model.gates.drawn.is_some_and(|drawn| (drawn.gate, drawn.epoch, drawn.hash) == shown)
 }
 
 fn not_drawn(gate: &GateView) -> String {
@@ -354,8 +356,12 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         }
         _ => {}
     }
-    let fixed: Vec<&str> =
-        ask.will_run.iter().filter(|it| it.undo != "yes").map(|it| it.step.as_str()).collect();
+    let fixed: Vec<&str> = ask
+        .will_run
+        .iter()
+        .filter(|will_run| will_run.undo != "yes")
+        .map(|will_run| will_run.step.as_str())
+        .collect();
     if !fixed.is_empty() {
         facts.push(kept("no undo of", fixed.join(", "), Role::Warn));
     }
@@ -382,7 +388,7 @@ fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         ),
     ];
     let known = approving(model, gate);
-    facts.extend(known.into_iter().filter(|it| it.name != "votes"));
+    facts.extend(known.into_iter().filter(|fact| fact.name != "votes"));
     facts
 }
 
@@ -408,9 +414,9 @@ fn sending_back(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 
 /// Opens the dialog that hands the own answer to somebody else.
 fn delegate(model: &mut Model) {
-    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return };
+    let Some(gate) = model.gates.gate().and_then(|gate| model.board.gate(gate)).cloned() else { return };
     let (by, own) = (model.seat.actor.clone(), model.seat.actor.name.clone());
-    let among: Vec<String> = model.seat.people.iter().filter(|it| **it != own).cloned().collect();
+    let among: Vec<String> = model.seat.people.iter().filter(|person| **person != own).cloned().collect();
     let mut facts = vec![
         fact("delegates", format!("your answer at {}, also after its ask changes", gate.id), Role::Text),
         fact("on", place(model, &gate.ask), Role::Text),
@@ -467,7 +473,7 @@ fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         fact("rejects", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
         fact("on", place(model, ask), Role::Text),
     ];
-    let lines = gate.no_words(model.board.run(gate.run).map(|it| &**it));
+    let lines = gate.no_words(model.board.run(gate.run).map(|run| &**run));
     for (index, line) in lines.into_iter().enumerate() {
         let role = if line.starts_with(CANNOT_UNDO) { Role::Warn } else { Role::Text };
         facts.push(fact(if index == 0 { "if no" } else { "" }, line, role));
@@ -478,7 +484,7 @@ fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 
 /// Withdraws the own answer: at once while the approval is only armed, else after a `y`.
 fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return };
+    let Some(gate) = model.gates.gate().and_then(|gate| model.board.gate(gate)).cloned() else { return };
     let command = Command::Withdraw { gate: gate.id, by: model.seat.actor.clone() };
     if gate.state == GateState::Armed {
         hand_over(model, vec![command], wishes);
@@ -509,12 +515,17 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
     let command = Command::ReviewGlass { run, gate: gate.id, epoch, reason: String::new(), by };
     let request = asking::ask_preview(model, &command, wishes);
     let mut facts = vec![fact("on", place(model, &gate.ask), Role::Text)];
-    if let Some(it) = gate.emergency_vote() {
+    if let Some(emergency_vote) = gate.emergency_vote() {
         let (name, how) = match gate.emergency_word() {
             "emergency" => ("emergency", " approved"),
             _ => ("overridden", ""),
         };
-        let text = format!("{}{how} at {}: {}", it.vote.by.name, it.at.clock(), it.vote.reason);
+        let text = format!(
+            "{}{how} at {}: {}",
+            emergency_vote.vote.by.name,
+            emergency_vote.at.clock(),
+            emergency_vote.vote.reason
+        );
         facts.push(fact(name, text, Role::Fail));
     }
     facts.push(fact("means", "you have looked at what was done; it changes nothing", Role::Muted));
@@ -579,14 +590,14 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let place = format!("{} ({})", model.seat.environment, model.seat.place);
     let called = view
         .step(step)
-        .and_then(|it| it.attempts().last())
-        .map(|it| command_line(&cuelight_base::Launch::of(it.argv.iter().cloned())));
+        .and_then(|step| step.attempts().last())
+        .map(|attempt| command_line(&cuelight_base::Launch::of(attempt.argv.iter().cloned())));
     let mut facts = vec![
         fact("run", format!("{run} {}", view.summary.workflow), Role::Text),
         fact("step", id, Role::Text),
         fact("on", place, Role::Text),
     ];
-    facts.extend(called.map(|it| fact("was called", it, Role::Info)));
+    facts.extend(called.map(|called| fact("was called", called, Role::Info)));
     facts.push(fact("means", means, Role::Warn));
     let mut fields = vec![DialogField::new("reason", true)];
     if intent == Intent::Happened {
@@ -610,7 +621,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 
 /// The last look before a command leaves: a decision has to be about the ask of the last frame, and of this board.
 pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &mut Vec<Wish>) {
-    if model.frozen.is_some() && commands.iter().any(|it| it.gate().is_some()) {
+    if model.frozen.is_some() && commands.iter().any(|command| command.gate().is_some()) {
         return toast(model, "could not do that: the screen is frozen; F thaws it", Role::Warn);
     }
     if commands.len() > 1 {
@@ -619,8 +630,8 @@ pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &
     let Some(mut command) = commands.pop() else { return };
     if let Command::Decide(decision) = &mut command {
         let seen = (decision.gate, decision.epoch, decision.ask);
-        let drawn = model.gates.drawn.filter(|it| (it.gate, it.epoch, it.hash) == seen);
-        let now = model.board.gate(decision.gate).map(|it| (it.id, it.epoch(), it.hash));
+        let drawn = model.gates.drawn.filter(|drawn| (drawn.gate, drawn.epoch, drawn.hash) == seen);
+        let now = model.board.gate(decision.gate).map(|gate| (gate.id, gate.epoch(), gate.hash));
         let (Some(drawn), true) = (drawn, now == Some(seen)) else {
             model.gates.changed.insert(decision.gate);
             let text =
@@ -642,7 +653,9 @@ pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
     let Some(gate) = model.board.gate(id) else { return Some(format!("{id} is gone")) };
     let at = gate.closed_at.map_or_else(String::new, |at| format!(", {}", at.clock()));
     Some(match gate.state {
-        GateState::Open if model.gates.drawn.is_some_and(|it| it.gate == id && it.hash == gate.hash) => {
+        GateState::Open
+            if model.gates.drawn.is_some_and(|drawn| drawn.gate == id && drawn.hash == gate.hash) =>
+        {
             format!("{id} has other votes now")
         }
         GateState::Open => {
@@ -660,7 +673,7 @@ pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
 
 /// `w`: who can answer, who has, and who cannot.
 fn who(model: &mut Model) {
-    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else {
+    let Some(gate) = model.gates.gate().and_then(|gate| model.board.gate(gate)).cloned() else {
         toast(
             model,
             "any person who is not excluded at a gate before this step can answer; a reason is needed",
@@ -671,16 +684,21 @@ fn who(model: &mut Model) {
     let mut lines: Vec<(String, Role)> = Vec::new();
     let safe = |text: String| cuelight_base::safe_text(&text);
     lines.push((safe(format!("needs     {}", people(&gate.ask.require))), Role::Text));
-    for it in &gate.votes {
-        let verb = if it.vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
-        lines.push((safe(format!("{verb:<9} {} at {}", it.vote.by.name, it.at.clock())), Role::Ok));
+    for vote in &gate.votes {
+        let verb = if vote.vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
+        lines.push((safe(format!("{verb:<9} {} at {}", vote.vote.by.name, vote.at.clock())), Role::Ok));
     }
     let missing = gate.missing();
     if gate.is_open() && !missing.is_empty() {
         lines.push((safe(format!("missing   {}", people(&missing))), Role::Gate));
     }
-    for it in gate.delegations().iter().filter(|it| it.until > model.now) {
-        let text = format!("delegated {} to {} until {}", it.by.name, it.to, it.until.clock());
+    for delegation in gate.delegations().iter().filter(|delegation| delegation.until > model.now) {
+        let text = format!(
+            "delegated {} to {} until {}",
+            delegation.by.name,
+            delegation.to,
+            delegation.until.clock()
+        );
         lines.push((safe(text), Role::Text));
     }
     for (who, why) in &gate.ask.excluded {
@@ -714,7 +732,7 @@ pub(crate) fn care_words(care: &Care) -> String {
 /// `v`: everything that is shown for this gate, whole, over the screen.
 fn evidence(model: &mut Model) {
     let gate: Option<GateId> = model.gates.gate();
-    let Some(gate) = gate.and_then(|it| model.board.gate(it)).cloned() else {
+    let Some(gate) = gate.and_then(|gate| model.board.gate(gate)).cloned() else {
         return toast(model, "there is no evidence here", Role::Info);
     };
     if gate.ask.evidence.is_empty() {

@@ -128,6 +128,6 @@ pub(super) fn field_mut(model: &mut Model) -> Option<&mut Field> {
         Some(Overlay::Launch(form)) => super::launching::field_mut(form),
         Some(Overlay::Help(help)) if help.types => Some(&mut help.find),
         Some(Overlay::Help(_) | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
-        None => model.prompt.as_mut().map(|it| &mut it.field),
+        None => model.prompt.as_mut().map(|prompt| &mut prompt.field),
     }
 }

@@ -24,8 +24,8 @@ pub(super) fn refresh(model: &mut Model) {
     if model.view != View::Errors {
         return;
     }
-    let typed = model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter);
-    let filter = typed.map_or_else(|| model.errors.filter.clone(), |it| it.field.text().to_owned());
+    let typed = model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter);
+    let filter = typed.map_or_else(|| model.errors.filter.clone(), |typed| typed.field.text().to_owned());
     let quarter = model.now.0.div_euclid(QUARTER);
     let made_of = Some((model.board.seq, filter.clone(), model.errors.order, quarter));
     if model.errors.made_of != made_of {
@@ -33,12 +33,12 @@ pub(super) fn refresh(model: &mut Model) {
         model.errors.rows = rows(model, &filter);
         model.errors.day = day(model, quarter);
         model.errors.made_of = made_of;
-        let is_there = model.errors.selected.is_some_and(|it| place(model, it).is_some());
+        let is_there = model.errors.selected.is_some_and(|selected| place(model, selected).is_some());
         if !is_there {
             let len = model.errors.rows.len();
             let near = before.min(len.saturating_sub(1));
             let (below, above) = (near..len, (0..near).rev());
-            let next = below.chain(above).find_map(|it| model.errors.rows[it].error());
+            let next = below.chain(above).find_map(|index| model.errors.rows[index].error());
             model.errors.selected = next;
         }
     }
@@ -47,27 +47,29 @@ pub(super) fn refresh(model: &mut Model) {
     // The head over the first row comes with it.
     let top = if at == 1 { 0 } else { model.errors.top };
     model.errors.top = moving::scrolled(top, at, model.errors.rows.len(), page);
-    let of = model.errors.selected.map(|it| (it, model.board.seq));
-    if model.errors.aftermath.as_ref().is_none_or(|it| it.of != of) {
+    let of = model.errors.selected.map(|selected| (selected, model.board.seq));
+    if model.errors.aftermath.as_ref().is_none_or(|aftermath| aftermath.of != of) {
         model.errors.aftermath = Some(aftermath(model, of));
     }
 }
 
 fn rows(model: &Model, filter: &str) -> Vec<ErrorRow> {
     let query = Query::parse(filter, FIELDS);
-    let mut found: Vec<&Arc<ErrorView>> = model.board.errors().filter(|it| fits(&query, it)).collect();
+    let mut found: Vec<&Arc<ErrorView>> = model.board.errors().filter(|error| fits(&query, error)).collect();
     match model.errors.order {
-        ErrorOrder::Need => found.sort_by_key(|it| (need(it), Reverse(it.id))),
-        ErrorOrder::Time => found.sort_by_key(|it| (Reverse(it.at), Reverse(it.id))),
+        ErrorOrder::Need => found.sort_by_key(|error| (need(error), Reverse(error.id))),
+        ErrorOrder::Time => found.sort_by_key(|error| (Reverse(error.at), Reverse(error.id))),
         ErrorOrder::Step => {
             found.sort_by(|a, b| {
-                let of = |it: &ErrorView| (Arc::clone(&it.workflow), it.step_id.clone(), Reverse(it.id));
+                let of = |error: &ErrorView| {
+                    (Arc::clone(&error.workflow), error.step_id.clone(), Reverse(error.id))
+                };
                 of(a).cmp(&of(b))
             });
         }
         ErrorOrder::Mode => return under_heads(&found),
     }
-    found.iter().map(|it| ErrorRow::Error(it.id)).collect()
+    found.iter().map(|error| ErrorRow::Error(error.id)).collect()
 }
 
 /// Under one head for each mode; modes with what stands come first.
@@ -77,13 +79,13 @@ fn under_heads(found: &[&Arc<ErrorView>]) -> Vec<ErrorRow> {
         groups.entry(error.record.mode).or_default().push(error);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, it)| it.iter().map(|it| need(it)).min());
+    groups.sort_by_key(|(_, group)| group.iter().map(|error| need(error)).min());
     let mut rows = Vec::new();
     for (mode, mut errors) in groups {
-        errors.sort_by_key(|it| (need(it), Reverse(it.id)));
-        let open = errors.iter().filter(|it| it.is_open()).count();
+        errors.sort_by_key(|error| (need(error), Reverse(error.id)));
+        let open = errors.iter().filter(|error| error.is_open()).count();
         rows.push(ErrorRow::Head(mode, errors.len(), open));
-        rows.extend(errors.iter().map(|it| ErrorRow::Error(it.id)));
+        rows.extend(errors.iter().map(|error| ErrorRow::Error(error.id)));
     }
     rows
 }
@@ -144,13 +146,13 @@ fn day(model: &Model, quarter: i64) -> DayOfErrors {
         *families.entry(family).or_default() += 1;
         *types.entry(error.record.error_type.label()).or_default() += 1;
         let back = quarter.saturating_sub(error.at.0.div_euclid(QUARTER)).max(0);
-        let step = usize::try_from(back).ok().and_then(|it| (TREND_STEPS - 1).checked_sub(it));
+        let step = usize::try_from(back).ok().and_then(|number| (TREND_STEPS - 1).checked_sub(number));
         if let Some(step) = step {
             day.trend[step] += 1;
         }
     }
     let levels = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
-    day.severities = levels.map(|it| (severities[it as usize], Some(it)));
+    day.severities = levels.map(|level| (severities[level as usize], Some(level)));
     (day.families, day.types) = (most_first(families), most_first(types));
     day
 }
@@ -164,15 +166,17 @@ fn most_first(counts: BTreeMap<&'static str, u32>) -> Vec<(&'static str, u32)> {
 /// The steps that never ran because of a failure, and those undone after it.
 fn aftermath(model: &Model, of: Option<(Seq, Seq)>) -> Aftermath {
     let mut after = Aftermath { of, ..Aftermath::default() };
-    let error = of.and_then(|(it, _)| model.board.error(it));
-    let known = error.and_then(|it| Some((model.board.run(it.run)?, it.step?)));
+    let error = of.and_then(|(seq, _)| model.board.error(seq));
+    let known = error.and_then(|error| Some((model.board.run(error.run)?, error.step?)));
     let Some((run, step)) = known else { return after };
-    for (_, plan, view) in run.steps().filter(|(_, _, it)| it.inside.is_none()) {
+    for (_, plan, view) in run.steps().filter(|(_, _, view)| view.inside.is_none()) {
         let because = match view.why() {
-            Some(Why::Need(it) | Why::Stopped(it) | Why::FailFast(it) | Why::Frame(it)) => Some(*it),
+            Some(Why::Need(step) | Why::Stopped(step) | Why::FailFast(step) | Why::Frame(step)) => {
+                Some(*step)
+            }
             _ => None,
         };
-        if because.is_some_and(|it| leads_to(run, it, step)) {
+        if because.is_some_and(|index| leads_to(run, index, step)) {
             after.skipped_count += 1;
             if after.skipped.len() < NAMES_MAX {
                 after.skipped.push(plan.id.clone());
@@ -190,32 +194,33 @@ fn aftermath(model: &Model, of: Option<(Seq, Seq)>) -> Aftermath {
 
 /// True if the reason why step `from` did not run leads back to step `to`.
 fn leads_to(run: &RunView, from: cuelight_base::StepIx, to: cuelight_base::StepIx) -> bool {
-    let further = |it: &cuelight_base::StepIx| match run.step(*it)?.why()? {
+    let further = |step: &cuelight_base::StepIx| match run.step(*step)?.why()? {
         Why::Need(next) | Why::Stopped(next) | Why::FailFast(next) | Why::Frame(next) => Some(*next),
         _ => None,
     };
     let mut chain = std::iter::successors(Some(from), further).take(run.len());
-    chain.any(|it| it == to || run.frames_of(to).any(|frame| frame == it))
+    chain.any(|step| step == to || run.frames_of(to).any(|frame| frame == step))
 }
 
 fn place(model: &Model, id: Seq) -> Option<usize> {
-    model.errors.rows.iter().position(|it| it.error() == Some(id))
+    model.errors.rows.iter().position(|row| row.error() == Some(id))
 }
 
 fn cursor(model: &Model) -> usize {
-    model.errors.selected.and_then(|it| place(model, it)).unwrap_or(0)
+    model.errors.selected.and_then(|selected| place(model, selected)).unwrap_or(0)
 }
 
 /// The failure under the cursor.
 pub(crate) fn selected(model: &Model) -> Option<&Arc<ErrorView>> {
-    model.errors.selected.and_then(|it| model.board.error(it))
+    model.errors.selected.and_then(|selected| model.board.error(selected))
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::errors(model).rows.height);
     // The cursor goes from failure to failure; heads are passed over.
-    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|it| it.error()).collect();
-    let at = model.errors.selected.and_then(|it| shown.iter().position(|row| *row == it)).unwrap_or(0);
+    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|row| row.error()).collect();
+    let at =
+        model.errors.selected.and_then(|selected| shown.iter().position(|row| *row == selected)).unwrap_or(0);
     if let Some(to) = moving::moved(intent, at, shown.len(), page, count) {
         model.errors.selected = shown.get(to).copied();
         return;
@@ -239,9 +244,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
 
 /// To its step in the graph.
 fn open(model: &mut Model) {
-    let Some((run, step)) = selected(model).map(|it| (it.run, it.step)) else { return };
+    let Some((run, step)) = selected(model).map(|selected| (selected.run, selected.step)) else { return };
     model.dag.run = Some(run);
-    model.dag.view.selected = step.map(|it| it.0).or(model.dag.view.selected);
+    model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
     (model.dag.follow, model.runs.selected) = (false, Some(run));
     general::go(model, View::Dag);
 }
@@ -298,15 +303,17 @@ fn show_whole(model: &mut Model) {
 /// To the next failure that the search fits, around the end of the list.
 pub(super) fn find(model: &mut Model, forward: bool) {
     let query = Query::parse(&model.errors.find, FIELDS);
-    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|it| it.error()).collect();
+    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|row| row.error()).collect();
     let len = shown.len();
     if query.is_empty() || len == 0 {
         return;
     }
-    let at = model.errors.selected.and_then(|it| shown.iter().position(|row| *row == it)).unwrap_or(0);
+    let at =
+        model.errors.selected.and_then(|selected| shown.iter().position(|row| *row == selected)).unwrap_or(0);
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
-    let hit =
-        order.map(|row| shown[row]).find(|id| model.board.error(*id).is_some_and(|it| fits(&query, it)));
+    let hit = order
+        .map(|row| shown[row])
+        .find(|id| model.board.error(*id).is_some_and(|error| fits(&query, error)));
     if hit.is_some() {
         model.errors.selected = hit;
     } else {
@@ -319,7 +326,7 @@ pub(super) fn click(model: &mut Model, row: u16) {
     let rows = layout::errors(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.errors.top + usize::from(row - rows.y);
-        if let Some(id) = model.errors.rows.get(index).and_then(|it| it.error()) {
+        if let Some(id) = model.errors.rows.get(index).and_then(|row| row.error()) {
             model.errors.selected = Some(id);
         }
     }

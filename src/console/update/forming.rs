@@ -14,9 +14,9 @@ use tui_textarea::TextArea;
 
 /// Opens the form of the gate under the cursor, with the values that were on the screen.
 pub(super) fn open(model: &mut Model) {
-    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)) else { return };
+    let Some(gate) = model.gates.gate().and_then(|gate| model.board.gate(gate)) else { return };
     let fields = gate.ask.form.clone();
-    let values: ValueMap = fields.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
+    let values: ValueMap = fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
     let text = serde_json::to_string_pretty(&Value::Object(values)).expect("a map of JSON is JSON");
     let mut area = TextArea::new(ascii(&text).lines().map(ToOwned::to_owned).collect());
     area.set_max_histories(200);
@@ -53,7 +53,7 @@ pub(super) fn takes(model: &mut Model, press: Press) -> bool {
     }
     form.leaving = false;
     if !form.in_reason {
-        let is_room = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>() < FORM_BYTES_MAX;
+        let is_room = form.text.lines().iter().map(|line| line.len() + 1).sum::<usize>() < FORM_BYTES_MAX;
         if is_room || !editing::types(press) {
             form.text.input(editing::input_of(press));
         }
@@ -76,7 +76,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> bool {
         return false;
     }
     form.leaving = false;
-    let used = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>();
+    let used = form.text.lines().iter().map(|line| line.len() + 1).sum::<usize>();
     let kept: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     if used + kept.len() <= FORM_BYTES_MAX {
         form.text.insert_str(kept);
@@ -102,7 +102,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 /// Esc: at once when nothing was changed, else at the second time.
 fn leave(model: &mut Model) {
     let Some(Overlay::Form(form)) = &mut model.overlay else { return };
-    let changed = form.values.as_ref().is_none_or(|it| !changes(&form.fields, it).is_empty());
+    let changed = form.values.as_ref().is_none_or(|values| !changes(&form.fields, values).is_empty());
     if changed && !form.leaving {
         form.leaving = true;
         toast(model, "Esc again drops what you have changed", Role::Warn);
@@ -119,7 +119,7 @@ fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(Overlay::Form(form)) = &model.overlay else { return };
     let wrong = form.check.iter().find(|(_, _, role)| *role == Role::Fail).map(|(_, text, _)| text.clone());
     let reason = form.reason.text().trim().to_owned();
-    let unchanged = form.values.as_ref().is_some_and(|it| changes(&form.fields, it).is_empty());
+    let unchanged = form.values.as_ref().is_some_and(|values| changes(&form.fields, values).is_empty());
     let problem = match (&form.values, wrong) {
         (_, Some(wrong)) => Some(wrong),
         (None, None) => Some("it is not checked yet".to_owned()),
@@ -146,8 +146,9 @@ fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// Checks what is typed, and keeps the cursor in sight.
 pub(super) fn refresh(model: &mut Model) {
     let Some(Overlay::Form(form)) = &model.overlay else { return };
-    let stands = model.board.gate(form.gate).filter(|it| it.is_open()).map(|it| (it.epoch(), it.hash));
-    let votes = model.board.gate(form.gate).map_or(0, |it| it.votes.len());
+    let stands =
+        model.board.gate(form.gate).filter(|gate| gate.is_open()).map(|gate| (gate.epoch(), gate.hash));
+    let votes = model.board.gate(form.gate).map_or(0, |gate| gate.votes.len());
     let text = form.text.lines().join("\n");
     let (mut check, values) = checked(&form.fields, &text, votes);
     if stands != Some((form.epoch, form.hash)) {
@@ -192,7 +193,7 @@ fn checked(fields: &[FormField], text: &str, votes: usize) -> (Check, Option<Val
     };
     check.push(("ok", "fits every field".to_owned(), Role::Ok));
     let changed = changes(fields, &values);
-    check.extend(changed.iter().map(|it| ("~", safe_text(it), Role::Warn)));
+    check.extend(changed.iter().map(|change| ("~", safe_text(change), Role::Warn)));
     if !changed.is_empty() {
         let text = match votes {
             0 => "keeping this makes a new ask; you will not be able to approve it".to_owned(),

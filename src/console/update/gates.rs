@@ -32,11 +32,12 @@ pub(super) fn enter(model: &mut Model) {
 pub(super) fn shows_instead(model: &mut Model) -> bool {
     let (run, step) = (model.run(), model.step());
     let rows = model.board.inbox(None);
-    let is_it = |it: &&InboxRow| Some(it.run) == run && Some(it.step) == step;
-    let Some((key, Attention::Gate(gate))) = rows.iter().find(is_it).map(|it| (key_of(it), it.what)) else {
+    let is_it = |row: &&InboxRow| Some(row.run) == run && Some(row.step) == step;
+    let Some((key, Attention::Gate(gate))) = rows.iter().find(is_it).map(|row| (key_of(row), row.what))
+    else {
         return false;
     };
-    let is_gate = model.board.gate(gate).is_some_and(|it| deciding::is_gate(model, it));
+    let is_gate = model.board.gate(gate).is_some_and(|gate| deciding::is_gate(model, gate));
     if is_gate {
         general::go(model, View::Gates);
         model.gates.selected = Some(key);
@@ -64,29 +65,29 @@ fn rows(model: &mut Model) {
         fresh.iter().enumerate().map(|(rank, row)| (key_of(row), rank)).collect();
     let mut by_key: BTreeMap<RowKey, InboxRow> = fresh.into_iter().map(|row| (key_of(&row), row)).collect();
     let old: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
-    let cursor = model.gates.selected.and_then(|it| old.iter().position(|row| *row == it));
-    let head = cursor.map_or(0, |it| it + 1);
+    let cursor = model.gates.selected.and_then(|selected| old.iter().position(|row| *row == selected));
+    let head = cursor.map_or(0, |cursor| cursor + 1);
     let mut rows: Vec<InboxRow> = old[..head].iter().filter_map(|key| by_key.remove(key)).collect();
     let mut below: Vec<InboxRow> = by_key.into_values().collect();
     below.sort_by_key(|row| rank.get(&key_of(row)).copied());
-    let gone = model.gates.selected.filter(|it| !rank.contains_key(it));
+    let gone = model.gates.selected.filter(|selected| !rank.contains_key(selected));
     let at = rows.len().saturating_sub(usize::from(gone.is_none()));
     rows.extend(below);
     model.gates.rows = rows;
     model.gates.rows_of = Some(model.board.seq);
     let last = model.gates.rows.len().saturating_sub(1);
     // One that was chosen elsewhere, before this list was ever seen, is kept as well.
-    let kept = model.gates.selected.filter(|it| rank.contains_key(it));
+    let kept = model.gates.selected.filter(|selected| rank.contains_key(selected));
     let selected = kept.or_else(|| model.gates.rows.get(at.min(last)).map(key_of));
     if let Some((Attention::Gate(gate), ..)) = gone
-        && model.gates.drawn.is_some_and(|it| it.gate == gate)
+        && model.gates.drawn.is_some_and(|drawn| drawn.gate == gate)
         && let Some(news) = deciding::news(model, About::Gate(gate))
     {
         toast(model, &news, Role::Info);
     }
     select(model, selected);
     let open: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
-    let is_open = |gate: &cuelight_base::GateId| open.iter().any(|it| it.0 == Attention::Gate(*gate));
+    let is_open = |gate: &cuelight_base::GateId| open.iter().any(|row| row.0 == Attention::Gate(*gate));
     model.gates.seen.retain(|key, _| open.contains(key));
     model.gates.read.retain(|gate, _| is_open(gate));
     model.gates.changed.retain(is_open);
@@ -97,7 +98,7 @@ fn rows(model: &mut Model) {
 pub(super) fn select(model: &mut Model, key: Option<RowKey>) {
     if model.gates.selected != key {
         if let Some(drawn) = model.gates.drawn
-            && let Some(seen) = model.gates.selected.and_then(|it| model.gates.seen.get_mut(&it))
+            && let Some(seen) = model.gates.selected.and_then(|selected| model.gates.seen.get_mut(&selected))
         {
             seen.shown = Span(seen.shown.0 + model.now.since(drawn.since).0);
         }
@@ -110,8 +111,8 @@ pub(super) fn select(model: &mut Model, key: Option<RowKey>) {
 /// Asks for the files that the text under the cursor shows, and forgets those of others.
 fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
     let gate = model.gates.shown_gate(&model.board).cloned();
-    let files = gate.iter().flat_map(|it| &it.ask.evidence).filter(|it| it.text.is_none());
-    let wanted: Vec<Digest> = files.filter_map(|it| it.digest).collect();
+    let files = gate.iter().flat_map(|gate| &gate.ask.evidence).filter(|item| item.text.is_none());
+    let wanted: Vec<Digest> = files.filter_map(|file| file.digest).collect();
     model.gates.blobs.retain(|digest, _| wanted.contains(digest));
     for digest in wanted {
         if !model.gates.blobs.contains_key(&digest) {
@@ -121,7 +122,7 @@ fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
         }
     }
     let attempt = last_attempt(model);
-    if model.gates.tail.as_ref().map(|(it, _)| *it) != attempt {
+    if model.gates.tail.as_ref().map(|(attempt, _)| *attempt) != attempt {
         model.gates.tail = attempt.map(|attempt| {
             let request = model.number();
             wishes.push(Wish::Read { request, want: Lookup::Tail { attempt, lines: TAIL } });
@@ -189,7 +190,7 @@ fn text(model: &mut Model) {
     let made_of = match of.0 {
         Attention::Gate(_) | Attention::Review(..) => {
             let run = model.board.run(of.1).cloned();
-            gate_of(of.0, &model.board).cloned().map(|it| MadeOf::Gate(it, run))
+            gate_of(of.0, &model.board).cloned().map(|gate| MadeOf::Gate(gate, run))
         }
         Attention::Doubt | Attention::StuckUndo => model.board.run(of.1).cloned().map(MadeOf::Run),
     };
@@ -199,8 +200,8 @@ fn text(model: &mut Model) {
     };
     let places = layout::gates(model);
     let (width, blobs_read) = (usize::from(places.text.width), model.gates.blobs_read);
-    let fits = |it: &Arc<Text>| {
-        it.of == of && it.width == width && it.blobs_read == blobs_read && it.made_of.is(&made_of)
+    let fits = |text: &Arc<Text>| {
+        text.of == of && text.width == width && text.blobs_read == blobs_read && text.made_of.is(&made_of)
     };
     if model.gates.text.as_ref().is_some_and(fits) {
         return;
@@ -238,7 +239,7 @@ fn text(model: &mut Model) {
 /// Keeps cursor and text inside what there is.
 fn scroll(model: &mut Model) {
     let places = layout::gates(model);
-    let lines = model.gates.text.as_ref().map_or(0, |it| it.lines.len());
+    let lines = model.gates.text.as_ref().map_or(0, |text| text.lines.len());
     model.gates.scroll = model.gates.scroll.min(lines.saturating_sub(usize::from(places.text.height)));
     let page = usize::from(places.rows.height / places.each.max(1));
     model.gates.top = moving::scrolled(model.gates.top, cursor(model), model.gates.rows.len(), page);
@@ -246,7 +247,7 @@ fn scroll(model: &mut Model) {
 
 fn cursor(model: &Model) -> usize {
     let selected = model.gates.selected;
-    model.gates.rows.iter().position(|it| Some(key_of(it)) == selected).unwrap_or(0)
+    model.gates.rows.iter().position(|row| Some(key_of(row)) == selected).unwrap_or(0)
 }
 
 /// A frame was drawn: the lines of the text that were in it have been seen.
@@ -255,7 +256,7 @@ pub(super) fn drawn(model: &mut Model, at: Timestamp) {
         model.gates.drawn = None;
         return;
     }
-    let gate = model.gates.gate().and_then(|it| model.board.gate(it)).cloned();
+    let gate = model.gates.gate().and_then(|gate| model.board.gate(gate)).cloned();
     if gate.is_none() {
         model.gates.drawn = None;
     }
@@ -263,7 +264,7 @@ pub(super) fn drawn(model: &mut Model, at: Timestamp) {
     note_seen(model, lines);
     let Some(gate) = gate else { return };
     let (id, epoch, hash) = (gate.id, gate.epoch(), gate.hash);
-    let before = model.gates.drawn.filter(|it| (it.gate, it.epoch, it.hash) == (id, epoch, hash));
+    let before = model.gates.drawn.filter(|drawn| (drawn.gate, drawn.epoch, drawn.hash) == (id, epoch, hash));
     model.gates.drawn = Some(before.unwrap_or(Drawn { gate: id, epoch, hash, since: at }));
     if model.gates.unseen() == 0 {
         model.gates.changed.remove(&id);
@@ -285,7 +286,7 @@ fn note_seen(model: &mut Model, lines: Range<usize>) {
     if seen.hash != hash {
         *seen = Seen::of(hash);
     }
-    text.lines.iter().take(lines.end).skip(lines.start).for_each(|it| seen.note(it));
+    text.lines.iter().take(lines.end).skip(lines.start).for_each(|line| seen.note(line));
 }
 
 /// The lines of the text that a frame shows now and that nothing lies over; nothing when all of it is covered.
@@ -317,17 +318,17 @@ fn first_hidden_row(model: &Model, right: u16, body: ratatui::layout::Rect) -> u
         .iter()
         .rev()
         .enumerate()
-        .filter(|(_, it)| reaches(&it.text))
+        .filter(|(_, toast)| reaches(&toast.text))
         .map(|(row, _)| row + 1)
         .max();
-    let toasts = highest.and_then(|it| u16::try_from(it).ok()).unwrap_or(0);
+    let toasts = highest.and_then(|highest| u16::try_from(highest).ok()).unwrap_or(0);
     body.bottom().saturating_sub(if toasts > 0 { toasts + prompt } else { prompt })
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let places = layout::gates(model);
     let page = usize::from(places.text.height);
-    let lines = model.gates.text.as_ref().map_or(0, |it| it.lines.len());
+    let lines = model.gates.text.as_ref().map_or(0, |text| text.lines.len());
     let pages = matches!(intent, Intent::HalfDown | Intent::HalfUp | Intent::PageDown | Intent::PageUp);
     if intent == Intent::ReadOn {
         let at_end = model.gates.scroll + page >= lines;
@@ -377,8 +378,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
 
 /// A page key passes no line that was not on the screen: a message may have lain over it, or no frame was drawn yet.
 fn not_past_unseen(model: &Model, to: usize) -> usize {
-    let next = model.gates.first_unseen().filter(|it| *it >= model.gates.scroll);
-    next.map_or(to, |it| to.min(it))
+    let next = model.gates.first_unseen().filter(|unseen| *unseen >= model.gates.scroll);
+    next.map_or(to, |unseen| to.min(unseen))
 }
 
 /// A click selects; it never decides.
@@ -402,12 +403,12 @@ pub(super) fn sent(model: &mut Model, request: u64, command: &Command) {
         Command::AnswerDoubt { run, step, .. } => Some((Attention::Doubt, *run, *step)),
         Command::SettleUndo { run, step, .. } => Some((Attention::StuckUndo, *run, *step)),
         Command::ReviewGlass { gate, epoch, .. } => {
-            model.board.gate(*gate).map(|it| (Attention::Review(it.id, *epoch), it.run, it.step))
+            model.board.gate(*gate).map(|gate| (Attention::Review(gate.id, *epoch), gate.run, gate.step))
         }
         other => other
             .gate()
-            .and_then(|it| model.board.gate(it))
-            .map(|it| (Attention::Gate(it.id), it.run, it.step)),
+            .and_then(|gate| model.board.gate(gate))
+            .map(|gate| (Attention::Gate(gate.id), gate.run, gate.step)),
     };
     if let Some(key) = key {
         model.gates.sent.insert(request, key);

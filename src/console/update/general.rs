@@ -69,7 +69,7 @@ pub(super) fn go(model: &mut Model, view: View) {
     if view == View::Dag && model.view == View::Gates {
         let (run, step) = (model.run(), model.step());
         model.dag.run = run.or(model.dag.run);
-        model.dag.view.selected = step.map(|it| it.0).or(model.dag.view.selected);
+        model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
     }
     if view == View::Time && model.view != View::Time {
         model.time.run = model.run().or(model.time.run);
@@ -118,7 +118,7 @@ fn freeze(model: &mut Model) {
 fn next_theme(model: &mut Model) {
     let themes = model.look.themes.clone();
     let names = themes.names();
-    let now = names.iter().position(|it| *it == model.look.theme).unwrap_or(0);
+    let now = names.iter().position(|name| *name == model.look.theme).unwrap_or(0);
     set_theme(model, names[(now + 1) % names.len()]);
 }
 

@@ -40,10 +40,10 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// A picture that was asked for is there. It may be of another moment by now; then the next one is asked for.
 pub(super) fn arrived(model: &mut Model, request: u64, arranged: Arranged, took: Span) {
-    if model.arranging.as_ref().is_none_or(|it| it.request != request) {
+    if model.arranging.as_ref().is_none_or(|arranging| arranging.request != request) {
         return;
     }
-    let place = model.arranging.take().map(|it| it.place);
+    let place = model.arranging.take().map(|arranging| arranging.place);
     model.picture_rest = model.clock + Span(took.0.saturating_mul(SHARE - 1));
     let picture = arranged.0;
     match place {
@@ -55,7 +55,9 @@ pub(super) fn arrived(model: &mut Model, request: u64, arranged: Arranged, took:
 
 /// The view of a run that was not looked at before: its zoom, nothing folded by hand, the cursor at what matters.
 pub(super) fn begin(model: &mut Model) {
-    let Some(run) = whole(model, model.dag.run).filter(|it| model.dag.begun != Some(it.id())) else { return };
+    let Some(run) = whole(model, model.dag.run).filter(|run| model.dag.begun != Some(run.id())) else {
+        return;
+    };
     model.dag.begun = Some(run.id());
     (model.dag.picture, model.dag.near) = (None, None);
     model.dag.view.wide = is_wide(model);
@@ -87,7 +89,7 @@ fn refresh_dag(model: &mut Model, wishes: &mut Vec<Wish>) {
         model.dag.map_hidden = true;
     }
     let known = u32::try_from(run.len()).unwrap_or(u32::MAX);
-    if model.dag.view.selected.is_none_or(|it| it >= known) {
+    if model.dag.view.selected.is_none_or(|selected| selected >= known) {
         model.dag.view.selected = (known > 0).then_some(0);
     }
     let scene = scene(model, &run, model.dag.view.clone(), model.dag.picture.clone());
@@ -112,7 +114,7 @@ fn refresh_near(model: &mut Model) {
     let before = model.dag.near.as_ref().filter(|near| near.selected == selected);
     let places = match before {
         Some(before) if before.layout.fits(&shown) => Arc::clone(&before.layout),
-        before => Arc::new(layout(&shown, before.map(|it| it.layout.order()), view.zoom)),
+        before => Arc::new(layout(&shown, before.map(|near| near.layout.order()), view.zoom)),
     };
     let of = Arc::clone(&picture.graph);
     model.dag.near = Some(Arc::new(Near { selected, of, view, shown, layout: places }));
@@ -145,13 +147,13 @@ fn refresh_preview(model: &mut Model, wishes: &mut Vec<Wish>) {
         model.runs.picture = None;
         return;
     };
-    let before = model.runs.picture.clone().filter(|it| it.run == run.id());
+    let before = model.runs.picture.clone().filter(|picture| picture.run == run.id());
     let scene = scene(model, &run, DagView::default(), before);
     model.runs.picture = picture(model, scene, View::Runs, wishes);
 }
 
 fn whole(model: &Model, run: Option<RunId>) -> Option<Arc<RunView>> {
-    run.and_then(|it| model.board.run(it)).cloned()
+    run.and_then(|run| model.board.run(run)).cloned()
 }
 
 fn scene(model: &Model, run: &Arc<RunView>, view: DagView, before: Option<Arc<Picture>>) -> Scene {
@@ -171,7 +173,7 @@ fn picture(model: &mut Model, scene: Scene, place: View, wishes: &mut Vec<Wish>)
         return before;
     }
     // What somebody asked to see does not wait for its turn.
-    let is_asked = before.as_ref().is_none_or(|it| !scene.is_seen(it, &scene.basis()));
+    let is_asked = before.as_ref().is_none_or(|picture| !scene.is_seen(picture, &scene.basis()));
     if !is_asked && model.clock < model.picture_rest {
         model.picture_due = Some(model.picture_rest);
         return before;

@@ -27,7 +27,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
             let Some(reason) = reasons.get(model.health.reason) else { return };
             // A name with blanks would be several words of a filter.
             let name = reason.workflow.split_whitespace().collect::<Vec<_>>().join("*");
-            let mode = reason.mode.map_or_else(String::new, |it| format!(" mode:{it}"));
+            let mode = reason.mode.map_or_else(String::new, |mode| format!(" mode:{mode}"));
             model.errors.filter = format!("workflow:{name}{mode}");
             model.errors.selected = None;
             general::go(model, View::Errors);

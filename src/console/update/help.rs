@@ -65,7 +65,7 @@ fn carry_out(model: &mut Model, row: &HelpRow, wishes: &mut Vec<Wish>) {
         return toast(model, "this key is for a field or a dialog that is open", Role::Info);
     }
     model.overlay = None;
-    match view_of(row.scope).filter(|it| *it != model.view) {
+    match view_of(row.scope).filter(|view| *view != model.view) {
         Some(view) => {
             general::go(model, view);
             let text = format!("{} is a key of this view: {}", row.keys, row.intent.what());
@@ -79,8 +79,8 @@ fn carry_out(model: &mut Model, row: &HelpRow, wishes: &mut Vec<Wish>) {
 }
 
 fn as_text(rows: &[HelpRow]) -> String {
-    let line = |it: &HelpRow| {
-        format!("{:<8} {:<14} {}  {}", it.scope.name(), it.keys, it.intent.level(), it.intent.what())
+    let line = |row: &HelpRow| {
+        format!("{:<8} {:<14} {}  {}", row.scope.name(), row.keys, row.intent.level(), row.intent.what())
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -9,7 +9,7 @@ use crate::{
 
 /// Opens the form; Tab offers the workflow of the run under the cursor first.
 pub(super) fn open(model: &mut Model) {
-    let suggested = model.run().and_then(|it| model.board.run(it)).map(|it| it.plan.file.clone());
+    let suggested = model.run().and_then(|run| model.board.run(run)).map(|run| run.plan.file.clone());
     let files = suggested.iter().cloned().collect();
     model.overlay = Some(Overlay::Launch(Box::new(LaunchForm { suggested, files, ..LaunchForm::default() })));
 }
@@ -34,8 +34,8 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// The typed values by name of their input; an empty field is left to its default.
 fn given(form: &LaunchForm) -> Vec<(String, String)> {
-    let typed = form.inputs.iter().filter(|it| !it.field.text().is_empty());
-    typed.map(|it| (it.offered.name.clone(), it.field.text().to_owned())).collect()
+    let typed = form.inputs.iter().filter(|input| !input.field.text().is_empty());
+    typed.map(|input| (input.offered.name.clone(), input.field.text().to_owned())).collect()
 }
 
 /// True if the form waits for the answer to that request.
@@ -61,12 +61,12 @@ pub(super) fn read(model: &mut Model, sheet: Sheet) {
         .inputs
         .into_iter()
         .map(|offered| {
-            let known = before.iter().position(|it| it.offered.name == offered.name);
+            let known = before.iter().position(|input| input.offered.name == offered.name);
             let field = known.map(|at| before.swap_remove(at).field).unwrap_or_default();
             LaunchInput { offered, field }
         })
         .collect();
-    let others = offered.files.into_iter().filter(|it| Some(it) != form.suggested.as_ref());
+    let others = offered.files.into_iter().filter(|file| Some(file) != form.suggested.as_ref());
     form.files = form.suggested.iter().cloned().chain(others).collect();
     form.name = offered.name;
     form.about = offered.about;
@@ -98,9 +98,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 /// Tab: the next file that begins as is typed, the next allowed value, or the next field.
 fn complete(form: &mut LaunchForm) {
     let next_of = |known: &[String], typed: &str| -> Option<String> {
-        match known.iter().position(|it| it == typed) {
+        match known.iter().position(|file| file == typed) {
             Some(at) => known.get((at + 1) % known.len()).cloned(),
-            None => known.iter().find(|it| it.contains(typed)).cloned(),
+            None => known.iter().find(|file| file.contains(typed)).cloned(),
         }
     };
     match form.focus.checked_sub(1) {
@@ -144,6 +144,6 @@ fn start(model: &mut Model, wishes: &mut Vec<Wish>) {
 pub(super) fn field_mut(form: &mut LaunchForm) -> Option<&mut Field> {
     match form.focus.checked_sub(1) {
         None => Some(&mut form.path),
-        Some(at) => form.inputs.get_mut(at).map(|it| &mut it.field),
+        Some(at) => form.inputs.get_mut(at).map(|input| &mut input.field),
     }
 }

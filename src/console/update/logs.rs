@@ -30,7 +30,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// True if the view of output waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
     let reading = &model.logs.reading;
-    reading.asked.is_some_and(|it| it.request == request) || reading.telling == Some(request)
+    reading.asked.is_some_and(|question| question.request == request) || reading.telling == Some(request)
 }
 
 pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
@@ -91,7 +91,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
 fn scroll(model: &mut Model, intent: Intent, count: Option<u32>) {
     let height = usize::from(layout::logs(model).lines.height).max(1);
     let logs = &model.logs;
-    let mut seen: Vec<u64> = logs.rows.iter().map(|it| it.line).collect();
+    let mut seen: Vec<u64> = logs.rows.iter().map(|row| row.line).collect();
     seen.dedup();
     let page = seen.len().max(1);
     let far = logs.lines.len();
@@ -140,7 +140,7 @@ fn first(model: &mut Model, wishes: &mut Vec<Wish>) {
     let lines = &model.logs.lines;
     if let Some(attempt) = logs_read::alone(model)
         && let Some(feed) = lines.feed(attempt)
-        && (feed.start > 0 || lines.line(lines.first()).is_some_and(|it| it.gap.is_some()))
+        && (feed.start > 0 || lines.line(lines.first()).is_some_and(|line| line.gap.is_some()))
     {
         logs_read::begin_at(model, attempt, LogPart::Begin, wishes);
     }
@@ -164,7 +164,7 @@ fn sideways(model: &mut Model, right: bool, count: Option<u32>) {
     if logs.wrap {
         return toast(model, "long lines are wrapped; w cuts them, then h l move sideways", Role::Info);
     }
-    let is_cut = logs.rows.iter().any(|it| it.cut);
+    let is_cut = logs.rows.iter().any(|row| row.cut);
     if !right {
         logs.left = logs.left.saturating_sub(cells);
     } else if is_cut {
@@ -220,7 +220,7 @@ pub(super) fn set_filter(model: &mut Model, text: &str) {
 
 /// To the next step that holds no others; before the first one stand the whole run and its voices.
 fn other_step(model: &mut Model, forward: bool, count: Option<u32>) {
-    let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.logs.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1) - 1;
     let at = side_place(model);
     let leaf = |place: &usize| match Listed::at(*place) {
@@ -246,13 +246,14 @@ fn other_call(model: &mut Model, forward: bool) {
         return toast(model, "calls are switched in the output of one step; J K choose it", Role::Info);
     };
     let Some(run) = model.board.run(shown.run).cloned() else { return };
-    let calls = run.step(shown.step).map_or(&[][..], |it| it.attempts());
+    let calls = run.step(shown.step).map_or(&[][..], |step| step.attempts());
     let mut numbers: Vec<u32> =
-        calls.iter().map(|it| it.number).filter(|it| (*it > shown.number) == forward).collect();
-    numbers.retain(|it| *it != shown.number);
+        calls.iter().map(|call| call.number).filter(|number| (*number > shown.number) == forward).collect();
+    numbers.retain(|number| *number != shown.number);
     match if forward { numbers.first() } else { numbers.last() } {
         Some(number) => {
-            model.logs.call = Some(*number).filter(|it| calls.last().is_some_and(|last| last.number != *it));
+            model.logs.call =
+                Some(*number).filter(|number| calls.last().is_some_and(|last| last.number != *number));
             model.logs.follow = true;
         }
         None => {
@@ -266,7 +267,7 @@ fn other_call(model: &mut Model, forward: bool) {
 fn to_graph(model: &mut Model) {
     let logs = &model.logs;
     let line = logs.lines.line(logs.cursor);
-    let of_line = line.and_then(|it| logs.lines.attempt_of(it).map(|it| it.step).or(it.step));
+    let of_line = line.and_then(|line| logs.lines.attempt_of(line).map(|attempt| attempt.step).or(line.step));
     let Some(run) = logs.run else { return };
     let step = logs.step.or(of_line);
     model.dag.run = Some(run);
@@ -293,7 +294,7 @@ fn escape(model: &mut Model) {
 fn line_text(model: &Model) -> String {
     let (lines, glyphs) = (&model.logs.lines, model.look.glyphs);
     let mut first = model.logs.cursor;
-    while lines.line(first).is_some_and(|it| it.goes_on) && first > lines.first() {
+    while lines.line(first).is_some_and(|line| line.goes_on) && first > lines.first() {
         first -= 1;
     }
     let mut text = String::new();
@@ -312,10 +313,10 @@ fn line_text(model: &Model) -> String {
 /// The lines that are seen, without frames and names.
 fn block_text(model: &Model) -> String {
     let (lines, glyphs) = (&model.logs.lines, model.look.glyphs);
-    let mut numbers: Vec<u64> = model.logs.rows.iter().map(|it| it.line).collect();
+    let mut numbers: Vec<u64> = model.logs.rows.iter().map(|row| row.line).collect();
     numbers.dedup();
     let texts: Vec<String> =
-        numbers.iter().filter_map(|it| lines.line(*it)).map(|it| text_of(it, glyphs)).collect();
+        numbers.iter().filter_map(|number| lines.line(*number)).map(|line| text_of(line, glyphs)).collect();
     texts.join("\n")
 }
 
@@ -325,7 +326,7 @@ fn copy(model: &mut Model, mut text: String, what: &str, wishes: &mut Vec<Wish>)
     }
     let whole = text.len();
     if whole > COPY_BYTES_MAX {
-        let end = (0..=COPY_BYTES_MAX).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
+        let end = (0..=COPY_BYTES_MAX).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0);
         text.truncate(end);
     }
     let cut =
@@ -339,15 +340,15 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let places = layout::logs(model);
     let position = ratatui::layout::Position { x: column, y: row };
     if places.lines.contains(position) {
-        if let Some(line) = model.logs.rows.get(usize::from(row - places.lines.y)).map(|it| it.line) {
+        if let Some(line) = model.logs.rows.get(usize::from(row - places.lines.y)).map(|row| row.line) {
             stop_following(model);
             model.logs.cursor = line;
         }
     } else if let Some(side) =
-        places.side.map(|it| layout::inset(it, 1, 1, 1)).filter(|it| it.contains(position))
+        places.side.map(|side| layout::inset(side, 1, 1, 1)).filter(|inset| inset.contains(position))
     {
         let place = side_top(model, side_rows(side.height)) + usize::from(row - side.y);
-        let known = model.logs.run.and_then(|it| model.board.run(it)).map_or(0, |it| it.len());
+        let known = model.logs.run.and_then(|run| model.board.run(run)).map_or(0, |run| run.len());
         if place < STEPS_FROM + known && row < side.y + side_rows(side.height) {
             look_at_place(model, place);
         }
@@ -371,7 +372,7 @@ impl Listed {
     pub(crate) fn at(row: usize) -> Self {
         match row.checked_sub(STEPS_FROM) {
             Some(step) => Self::Step(StepIx::from_index(step)),
-            None => row.checked_sub(1).map_or(Self::All, |it| Self::Voice(Voice::ALL[it])),
+            None => row.checked_sub(1).map_or(Self::All, |row| Self::Voice(Voice::ALL[row])),
         }
     }
 }
@@ -389,7 +390,7 @@ fn look_at_place(model: &mut Model, row: usize) {
 
 /// The row of what is looked at.
 pub(crate) fn side_place(model: &Model) -> usize {
-    let voice = model.logs.voice.and_then(|it| Voice::ALL.iter().position(|voice| *voice == it));
+    let voice = model.logs.voice.and_then(|log| Voice::ALL.iter().position(|voice| *voice == log));
     match (model.logs.step, voice) {
         (Some(step), _) => STEPS_FROM + step.index(),
         (None, Some(voice)) => 1 + voice,
@@ -407,7 +408,7 @@ const COUNTED_ROWS: u16 = 10;
 
 /// The first row of the side list: the whole run, its voices, then every step, with what is looked at in the middle.
 pub(crate) fn side_top(model: &Model, height: u16) -> usize {
-    let rows = model.logs.run.and_then(|it| model.board.run(it)).map_or(0, |it| it.len()) + STEPS_FROM;
+    let rows = model.logs.run.and_then(|run| model.board.run(run)).map_or(0, |run| run.len()) + STEPS_FROM;
     let (at, height) = (side_place(model), usize::from(height));
     at.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }

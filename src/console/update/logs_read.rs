@@ -23,13 +23,16 @@ const POLL: Span = Span(1_000);
 
 /// Begins anew when something else is looked at, and finds the calls that have not been read.
 pub(super) fn refresh(model: &mut Model) {
-    let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else {
+    let Some(run) = model.logs.run.and_then(|run| model.board.run(run)).cloned() else {
         model.logs.reading.of = None;
         return;
     };
     let calls = calls(model, &run);
-    let call =
-        model.logs.step.filter(|it| is_leaf(&run, *it)).and_then(|_| calls.first().map(|it| it.number));
+    let call = model
+        .logs
+        .step
+        .filter(|step| is_leaf(&run, *step))
+        .and_then(|_| calls.first().map(|call| call.number));
     let of = Some((run.id(), model.logs.step, call));
     let voice = model.logs.voice;
     if (model.logs.reading.of, model.logs.reading.voice) != (of, voice) {
@@ -46,7 +49,7 @@ pub(super) fn refresh(model: &mut Model) {
 
 /// Asks for what is missing.
 pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.logs.run.and_then(|run| model.board.run(run)).cloned() else { return };
     if model.frozen.is_none()
         && model.logs.reading.asked.is_none()
         && let Some((attempt, part)) = next(model, &run)
@@ -102,15 +105,18 @@ fn calls(model: &Model, run: &RunView) -> Vec<AttemptId> {
         return Vec::new();
     }
     let id = |step: StepIx, call: &AttemptView| AttemptId { run: run.id(), step, number: call.number };
-    if let Some(step) = model.logs.step.filter(|it| is_leaf(run, *it)) {
-        let calls = run.step(step).map_or(&[][..], |it| it.attempts());
-        let chosen = calls.iter().find(|it| Some(it.number) == model.logs.call).or(calls.last());
-        return chosen.map(|it| id(step, it)).into_iter().collect();
+    if let Some(step) = model.logs.step.filter(|step| is_leaf(run, *step)) {
+        let calls = run.step(step).map_or(&[][..], |step| step.attempts());
+        let chosen = calls.iter().find(|call| Some(call.number) == model.logs.call).or(calls.last());
+        return chosen.map(|chosen| id(step, chosen)).into_iter().collect();
     }
-    let within = |step: StepIx| model.logs.step.is_none_or(|frame| run.frames_of(step).any(|it| it == frame));
+    let within =
+        |step: StepIx| model.logs.step.is_none_or(|frame| run.frames_of(step).any(|step| step == frame));
     let steps = run.steps().filter(|(step, _, view)| view.calls > 0 && within(*step));
     let mut calls: Vec<(Timestamp, AttemptId)> = steps
-        .flat_map(|(step, _, view)| view.attempts().iter().map(move |it| (it.started_at, id(step, it))))
+        .flat_map(|(step, _, view)| {
+            view.attempts().iter().map(move |attempt| (attempt.started_at, id(step, attempt)))
+        })
         .collect();
     calls.sort_unstable();
     let surplus = calls.len().saturating_sub(CALLS_MAX);
@@ -119,11 +125,11 @@ fn calls(model: &Model, run: &RunView) -> Vec<AttemptId> {
 
 /// True if a step contains no other steps.
 pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
-    run.step(step).is_some_and(|it| it.inside.is_none())
+    run.step(step).is_some_and(|step| step.inside.is_none())
 }
 
 pub(crate) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
-    run.step(attempt.step)?.attempts().iter().find(|it| it.number == attempt.number)
+    run.step(attempt.step)?.attempts().iter().find(|attempt_view| attempt_view.number == attempt.number)
 }
 
 /// The next question, the most urgent first.
@@ -140,32 +146,35 @@ fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
     {
         return Some((attempt, LogPart::Before(feed.start.saturating_sub(BEFORE_BYTES))));
     }
-    let begun = || logs.reading.known.iter().copied().filter(|it| logs.lines.feed(*it).is_some());
+    let begun = || logs.reading.known.iter().copied().filter(|attempt| logs.lines.feed(*attempt).is_some());
     let wants_more = logs.follow || !logs.lines.is_full() || logs.cursor + MARGIN >= logs.lines.end();
-    let behind = begun().find(|it| wants_more && logs.lines.feed(*it).is_some_and(Feed::is_behind));
-    let has_ended = |it: &AttemptId| call_of(run, *it).is_some_and(|it| !it.is_running());
-    let ended = || begun().find(|it| has_ended(it) && !logs.reading.ended.contains(it));
+    let behind = begun().find(|attempt| wants_more && logs.lines.feed(*attempt).is_some_and(Feed::is_behind));
+    let has_ended = |attempt: &AttemptId| call_of(run, *attempt).is_some_and(|call| !call.is_running());
+    let ended = || begun().find(|attempt| has_ended(attempt) && !logs.reading.ended.contains(attempt));
     let running = || {
         let due = wants_more && model.clock.since(logs.reading.polled_at) >= POLL;
         begun()
-            .filter(|it| due && !has_ended(it))
-            .min_by_key(|it| logs.lines.feed(*it).map(|it| it.polled_at))
+            .filter(|attempt| due && !has_ended(attempt))
+            .min_by_key(|attempt| logs.lines.feed(*attempt).map(|feed| feed.polled_at))
     };
-    behind.or_else(ended).or_else(running).map(|it| (it, LogPart::After))
+    behind.or_else(ended).or_else(running).map(|attempt| (attempt, LogPart::After))
 }
 
 fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
     let request = model.number();
     let lines = if alone(model).is_some() { LAST_LINES.0 } else { LAST_LINES.1 };
-    let end = model.logs.lines.feed(attempt).map_or(0, |it| it.end);
+    let end = model.logs.lines.feed(attempt).map_or(0, |feed| feed.end);
     let want = match part {
         LogPart::Last => Lookup::Tail { attempt, lines },
         LogPart::Begin => Lookup::Output { attempt, from: 0 },
         LogPart::Before(from) => Lookup::Output { attempt, from },
         LogPart::After => Lookup::Output { attempt, from: end },
     };
-    let has_ended =
-        model.board.run(attempt.run).and_then(|it| call_of(it, attempt)).is_some_and(|it| !it.is_running());
+    let has_ended = model
+        .board
+        .run(attempt.run)
+        .and_then(|run| call_of(run, attempt))
+        .is_some_and(|call| !call.is_running());
     let reading = &mut model.logs.reading;
     if has_ended && !matches!(part, LogPart::Before(_)) {
         reading.ended.insert(attempt);
@@ -185,13 +194,15 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
         }
         return;
     }
-    let Some(question) = model.logs.reading.asked.filter(|it| it.request == request) else { return };
+    let Some(question) = model.logs.reading.asked.filter(|question| question.request == request) else {
+        return;
+    };
     let (floor, attempt) = (floor(model), question.attempt);
     let run = model.board.run(attempt.run);
-    let since = run.and_then(|it| call_of(it, attempt)).map_or(model.now, |it| it.started_at);
+    let since = run.and_then(|run| call_of(run, attempt)).map_or(model.now, |call| call.started_at);
     let logs = &mut model.logs;
     logs.reading.asked = None;
-    logs.reading.queue.retain(|it| *it != attempt);
+    logs.reading.queue.retain(|attempt_id| *attempt_id != attempt);
     let lines = &mut logs.lines;
     match (sheet, question.part) {
         (Sheet::Bytes { from, bytes, total, times }, LogPart::Last | LogPart::Begin) => {
@@ -205,7 +216,7 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
             lines.skip_to(attempt, from);
             lines.take(attempt, (from, &bytes), &times, floor);
             // An empty page is the end, whatever was heard: some of it may never have reached the disk.
-            let end = lines.feed(attempt).map_or(total, |it| it.end);
+            let end = lines.feed(attempt).map_or(total, |feed| feed.end);
             lines.knows(attempt, if bytes.is_empty() { end } else { total });
         }
         (Sheet::Bytes { from, bytes, times, .. }, LogPart::Before(wanted)) => {
@@ -235,7 +246,7 @@ fn put_before(
     (from, bytes): (u64, &[u8]),
     times: &Arrivals,
 ) {
-    let Some(start) = lines.feed(attempt).map(|it| it.start) else { return };
+    let Some(start) = lines.feed(attempt).map(|feed| feed.start) else { return };
     if from >= start || bytes.is_empty() {
         return lines.nothing_before(attempt);
     }
@@ -245,8 +256,9 @@ fn put_before(
         return lines.nothing_before(attempt);
     }
     let is_cut = from > 0 && from == wanted;
-    let first = bytes[..before].iter().position(|byte| *byte == b'\n').filter(|it| is_cut && it + 1 < before);
-    let skipped = first.map_or(0, |it| it + 1);
+    let first =
+        bytes[..before].iter().position(|byte| *byte == b'\n').filter(|index| is_cut && index + 1 < before);
+    let skipped = first.map_or(0, |index| index + 1);
     lines.put_before(attempt, (from + skipped as u64, &bytes[skipped..before]), times);
 }
 
@@ -264,7 +276,7 @@ pub(super) fn hear(
         logs.lines.take(attempt, (from, bytes), &Arrivals::since(from, came), floor);
     } else {
         let total = from + bytes.len() as u64;
-        let known = logs.lines.feed(attempt).map_or(0, |it| it.total);
+        let known = logs.lines.feed(attempt).map_or(0, |feed| feed.total);
         logs.lines.knows(attempt, total.max(known));
     }
 }

@@ -97,18 +97,18 @@ struct Seen {
 fn see(logs: &LogsState, height: usize, mut make: impl FnMut(u64) -> Vec<LogRow>) -> Seen {
     let mut made: BTreeMap<u64, Vec<LogRow>> = BTreeMap::new();
     let mut count = |number: u64| made.entry(number).or_insert_with(|| make(number)).len();
-    let below = |number: u64| logs.lines.away(number, 1, true).filter(|it| *it > number);
-    let above = |number: u64| logs.lines.away(number, 1, false).filter(|it| *it < number);
+    let below = |number: u64| logs.lines.away(number, 1, true).filter(|log| *log > number);
+    let above = |number: u64| logs.lines.away(number, 1, false).filter(|log| *log < number);
     let top = logs.lines.nearest(logs.top.min(logs.cursor)).unwrap_or(logs.cursor);
     let skip = if top == logs.top { logs.skip.min(count(top).saturating_sub(1)) } else { 0 };
 
     let mut start = None;
-    let near: Vec<u64> = successors(Some(top), |it| below(*it))
+    let near: Vec<u64> = successors(Some(top), |value| below(*value))
         .take(height.max(1))
-        .take_while(|it| *it <= logs.cursor)
+        .take_while(|number| *number <= logs.cursor)
         .collect();
     if near.last() == Some(&logs.cursor) {
-        let used: usize = near.iter().map(|it| count(*it)).sum();
+        let used: usize = near.iter().map(|number| count(*number)).sum();
         let is_met = used.saturating_sub(skip) <= height || (top == logs.cursor && !logs.follow);
         start = is_met.then_some((top, skip));
     }
@@ -117,7 +117,7 @@ fn see(logs: &LogsState, height: usize, mut make: impl FnMut(u64) -> Vec<LogRow>
         (logs.cursor, if logs.follow { surplus } else { 0 })
     });
     let mut room = height;
-    for number in successors(Some(first), |it| below(*it)) {
+    for number in successors(Some(first), |value| below(*value)) {
         let rows = count(number).saturating_sub(if number == first { skip } else { 0 });
         room = room.saturating_sub(rows);
         if room == 0 {
@@ -136,7 +136,7 @@ fn see(logs: &LogsState, height: usize, mut make: impl FnMut(u64) -> Vec<LogRow>
         first = number;
     }
     let mut rows = Vec::new();
-    for number in successors(Some(first), |it| below(*it)) {
+    for number in successors(Some(first), |value| below(*value)) {
         if rows.len() >= height {
             break;
         }
@@ -161,7 +161,7 @@ mod tests {
         let mut logs = LogsState { wrap, follow, ..LogsState::default() };
         logs.lines.begin(attempt, Timestamp::default(), 0);
         let text: String = (0..lines)
-            .map(|it| format!("line {it} {}\n", "x".repeat(if it % 7 == 0 { 300 } else { 3 })))
+            .map(|index| format!("line {index} {}\n", "x".repeat(if index % 7 == 0 { 300 } else { 3 })))
             .collect();
         logs.lines.take(attempt, (0, text.as_bytes()), &Arrivals::default(), u64::MAX);
         let number = |at: usize| logs.lines.first() + at as u64;
@@ -174,7 +174,7 @@ mod tests {
         });
         assert!(made <= HEIGHT + 2, "{made} lines were made into rows");
         assert!(seen.rows.len() == HEIGHT, "{} rows", seen.rows.len());
-        assert!(seen.rows.iter().any(|it| it.line == logs.cursor), "the cursor is not seen");
+        assert!(seen.rows.iter().any(|row| row.line == logs.cursor), "the cursor is not seen");
         seen
     }
 
@@ -202,6 +202,6 @@ mod tests {
     #[test]
     fn the_last_line_stands_at_the_bottom_when_it_is_followed() {
         let seen = check(1_000, 999, 0, true, true);
-        assert_eq!(seen.rows.last().map(|it| it.line), Some((1 << 40) + 999));
+        assert_eq!(seen.rows.last().map(|row| row.line), Some((1 << 40) + 999));
     }
 }

@@ -20,7 +20,7 @@ const REACH: u64 = 20_000;
 
 /// Asks for what has happened since it was asked last.
 pub(super) fn go_on(model: &mut Model, run: &RunView, wishes: &mut Vec<Wish>) {
-    let Some(newest) = run.lines().next_back().map(|it| it.seq) else { return };
+    let Some(newest) = run.lines().next_back().map(|line| line.seq) else { return };
     let reading = &model.logs.reading;
     if !is_wanted(model) || reading.telling.is_some() || newest <= reading.told || !reading.queue.is_empty() {
         return;
@@ -38,10 +38,10 @@ fn is_wanted(model: &Model) -> bool {
 
 /// A page of events.
 pub(super) fn read(model: &mut Model, events: &[(Seq, Event)]) {
-    let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.logs.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let (known, board) = (model.logs.reading.told, model.board.seq);
     let floor = logs_read::floor(model);
-    let newest = run.lines().next_back().map_or(board, |it| it.seq);
+    let newest = run.lines().next_back().map_or(board, |line| line.seq);
     for (seq, event) in events.iter().filter(|(seq, _)| *seq > known && *seq <= newest) {
         model.logs.reading.told = *seq;
         let telling = telling(*seq, event, &run);
@@ -70,7 +70,7 @@ fn telling(seq: Seq, event: &Event, run: &RunView) -> Telling {
         at: event.at,
         level: level_of(&event.fact, kind),
         step: event.fact.step(),
-        text: words.iter().filter(|it| !it.is_empty()).copied().collect::<Vec<_>>().join("  "),
+        text: words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join("  "),
     }
 }
 
@@ -78,7 +78,7 @@ fn telling(seq: Seq, event: &Event, run: &RunView) -> Telling {
 fn voice_of(fact: &Fact, run: &RunView) -> Voice {
     let is_of_agent = |step: &StepIx| {
         let plan = run.plan_step(*step);
-        plan.is_some_and(|it| matches!(&it.work, Work::Tool(tool) if tool.is_agent()))
+        plan.is_some_and(|plan| matches!(&plan.work, Work::Tool(tool) if tool.is_agent()))
     };
     match fact {
         Fact::Gate(..) => Voice::Gates,

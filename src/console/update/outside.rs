@@ -11,7 +11,7 @@ use tui_textarea::TextArea;
 pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
     let text = match &model.overlay {
         Some(Overlay::Form(form)) if !form.in_reason => Some(form.text.lines().join("\n")),
-        _ => editing::field_mut(model).map(|it| it.text().to_owned()),
+        _ => editing::field_mut(model).map(|field| field.text().to_owned()),
     };
     if let Some(text) = text {
         wishes.push(Wish::Edit(text));

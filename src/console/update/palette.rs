@@ -55,7 +55,7 @@ pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
         return model.locked().or_else(|| asking::command_for(model, intent).err());
     }
-    model.previews.known.get(&intent).and_then(|it| it.clone().err())
+    model.previews.known.get(&intent).and_then(|preview| preview.clone().err())
 }
 
 /// Brings the rows up to date with what is typed.
@@ -85,10 +85,10 @@ fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
             let text = format!("{} {}", row.name, row.what);
             let by_name = pattern.score(Utf32Str::new(&row.name, &mut buffer), &mut matcher);
             // Letters strewn over a description are no sign that it is meant; words that stand in it are.
-            let says = words.iter().all(|it| text.to_lowercase().contains(it.as_str()));
+            let says = words.iter().all(|word| text.to_lowercase().contains(word.as_str()));
             let by_all =
                 says.then(|| pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher)).flatten();
-            let score = by_name.map(|it| it.saturating_mul(4)).max(by_all)?;
+            let score = by_name.map(|by_name| by_name.saturating_mul(4)).max(by_all)?;
             Some((if exact { u32::MAX } else { score }, row))
         })
         .collect();
@@ -101,7 +101,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     let scope = model.view.scope();
     let mut rows: Vec<PaletteRow> = Vec::new();
     for intent in super::deciding::offered(model) {
-        let gate = model.gates.gate().map_or_else(String::new, |it| it.to_string());
+        let gate = model.gates.gate().map_or_else(String::new, |gate| gate.to_string());
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
     }
@@ -114,7 +114,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     for intent in asking::ACTIONS {
         let target = match (intent, model.run(), model.step()) {
             (Intent::Skip, Some(run), Some(step)) => {
-                model.board.run(run).map_or_else(String::new, |it| it.step_id(step))
+                model.board.run(run).map_or_else(String::new, |run| run.step_id(step))
             }
             (_, Some(run), _) => run.to_string(),
             (_, None, _) => "…".to_owned(),
@@ -123,9 +123,11 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let refused = refusal(model, intent);
         rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
     }
-    let plain = Intent::all().filter(|it| {
-        let in_view = it.group() != Group::View || model.keys.keys_of(scope, *it).is_some();
-        !matches!(it.group(), Group::Inside | Group::Move | Group::Act) && in_view && *it != Intent::Palette
+    let plain = Intent::all().filter(|intent| {
+        let in_view = intent.group() != Group::View || model.keys.keys_of(scope, *intent).is_some();
+        !matches!(intent.group(), Group::Inside | Group::Move | Group::Act)
+            && in_view
+            && *intent != Intent::Palette
     });
     rows.extend(plain.map(|intent| row_of(intent, intent.name().to_owned(), &model.keys, scope)));
     let other = |name: String, act: PaletteAct, what: &str, level: Level| PaletteRow {
@@ -168,7 +170,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         ..row.clone()
     }));
     for run in model.runs.rows.iter().take(RUNS_MAX) {
-        let workflow = model.board.summary(*run).map_or("", |it| &it.workflow);
+        let workflow = model.board.summary(*run).map_or("", |summary| &summary.workflow);
         let name = format!("open {run} {}", cuelight_base::safe_text(workflow));
         rows.push(other(name, PaletteAct::OpenRun(*run), "its graph", Level::L0));
     }
@@ -221,7 +223,7 @@ fn remember(model: &mut Model, row: &PaletteRow) {
     const RECENT_MAX: usize = 20;
     let name = row.name.trim_start_matches(RECENT);
     let chosen = PaletteRow { name: name.to_owned(), ..row.clone() };
-    model.recent.retain(|(_, it)| it.name != chosen.name);
+    model.recent.retain(|(_, row)| row.name != chosen.name);
     model.recent.push_front((model.now, chosen));
     model.recent.truncate(RECENT_MAX);
 }

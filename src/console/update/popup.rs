@@ -59,7 +59,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
 /// A screen that is read out numbers the choices of a menu: the number chooses, and the level is asked as ever.
 pub(super) fn chooses(model: &mut Model, press: Press, repeat: bool, wishes: &mut Vec<Wish>) -> bool {
     let Some(Overlay::Menu { selected }) = &mut model.overlay else { return false };
-    let Some(number) = digit(press).filter(|it| model.look.reader && *it > 0) else { return false };
+    let Some(number) = digit(press).filter(|digit| model.look.reader && *digit > 0) else { return false };
     *selected = usize::try_from(number - 1).unwrap_or(usize::MAX);
     if !repeat {
         act(model, Intent::Submit, None, wishes);
@@ -88,7 +88,7 @@ pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
     const AROUND: u16 = 8;
     let width = usize::from(model.size.0.saturating_sub(AROUND)).max(16);
     let lines: Vec<String> =
-        text.lines().flat_map(|it| view::wrapped(&cuelight_base::safe_text(it), width)).collect();
+        text.lines().flat_map(|line| view::wrapped(&cuelight_base::safe_text(line), width)).collect();
     show_text(model, title, &lines.join("\n"), Role::Warn);
 }
 

@@ -17,8 +17,9 @@ pub(super) const FIELDS: &[&str] =
 /// Brings rows, cursor and scroll up to date.
 pub(super) fn refresh(model: &mut Model) {
     // A filter shows what it leaves while it is typed.
-    let typed = model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter && model.view == View::Runs);
-    let filter = typed.map_or(model.runs.filter.as_str(), |it| it.field.text()).to_owned();
+    let typed =
+        model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter && model.view == View::Runs);
+    let filter = typed.map_or(model.runs.filter.as_str(), |typed| typed.field.text()).to_owned();
     let query = Query::parse(&filter, FIELDS);
     let second = query.measures("age").then(|| model.now.0.div_euclid(1000));
     let (sort, reversed) = (model.runs.sort, model.runs.reversed);
@@ -26,7 +27,9 @@ pub(super) fn refresh(model: &mut Model) {
     let fresh = if model.runs.rows_of.as_ref() == Some(&of) { None } else { Some(rows(model, &query)) };
     model.runs.rows_of = Some(of);
     let now_rows = fresh.as_ref().unwrap_or(&model.runs.rows);
-    let place = |rows: &[RunId]| model.runs.selected.and_then(|it| rows.iter().position(|row| *row == it));
+    let place = |rows: &[RunId]| {
+        model.runs.selected.and_then(|selected| rows.iter().position(|row| *row == selected))
+    };
     let now = place(now_rows);
     let before = if fresh.is_some() { place(&model.runs.rows) } else { now };
     let len = now_rows.len();
@@ -46,28 +49,28 @@ pub(super) fn refresh(model: &mut Model) {
 
 /// All runs that fit, in order.
 fn rows(model: &Model, query: &Query) -> Vec<RunId> {
-    let fits = |it: &&RunSummary| query.is_empty() || fits(query, it, model);
+    let fits = |run: &&RunSummary| query.is_empty() || fits(query, run, model);
     let mut rows: Vec<&RunSummary> = model.board.listed().filter(fits).collect();
     // The board gives the oldest first; what is equal stands with the newest first.
     rows.reverse();
     match model.runs.sort {
-        RunOrder::Need => rows.sort_by_key(|it| Reverse(need(it))),
+        RunOrder::Need => rows.sort_by_key(|row| Reverse(need(row))),
         RunOrder::Age => {}
         RunOrder::Workflow => rows.sort_by(|a, b| a.workflow.cmp(&b.workflow)),
-        RunOrder::State => rows.sort_by_key(|it| (Reverse(mark_of_run(it).urgency()), word_of_run(it))),
-        RunOrder::Progress => rows.sort_by_key(|it| {
-            let (done, all) = (u64::from(it.counts.rested()), u64::from(it.counts.total().max(1)));
+        RunOrder::State => rows.sort_by_key(|row| (Reverse(mark_of_run(row).urgency()), word_of_run(row))),
+        RunOrder::Progress => rows.sort_by_key(|row| {
+            let (done, all) = (u64::from(row.counts.rested()), u64::from(row.counts.total().max(1)));
             Reverse(done * 10_000 / all)
         }),
-        RunOrder::Errors => rows.sort_by_key(|it| Reverse(it.failures())),
-        RunOrder::Cost => rows.sort_by_key(|it| Reverse(it.spent.cost_micro_usd)),
+        RunOrder::Errors => rows.sort_by_key(|row| Reverse(row.failures())),
+        RunOrder::Cost => rows.sort_by_key(|row| Reverse(row.spent.cost_micro_usd)),
         RunOrder::By => rows.sort_by(|a, b| a.by.name.cmp(&b.by.name)),
-        RunOrder::Health => rows.sort_by_key(|it| (it.results.is_empty(), it.health())),
+        RunOrder::Health => rows.sort_by_key(|row| (row.results.is_empty(), row.health())),
     }
     if model.runs.reversed {
         rows.reverse();
     }
-    rows.into_iter().map(|it| it.id).collect()
+    rows.into_iter().map(|row| row.id).collect()
 }
 
 fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
@@ -103,7 +106,7 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
 
 /// The risks of a run's open gates, in words.
 fn risks(board: &Board, run: RunId) -> String {
-    let words: Vec<&str> = board.open_gates_of(run).map(|it| word_of_risk(it.ask.risk)).collect();
+    let words: Vec<&str> = board.open_gates_of(run).map(|gate| word_of_risk(gate.ask.risk)).collect();
     words.join(" ")
 }
 
@@ -163,7 +166,11 @@ fn escape(model: &mut Model) {
 }
 
 pub(super) fn cursor(model: &Model) -> usize {
-    model.runs.selected.and_then(|it| model.runs.rows.iter().position(|row| *row == it)).unwrap_or(0)
+    model
+        .runs
+        .selected
+        .and_then(|selected| model.runs.rows.iter().position(|row| *row == selected))
+        .unwrap_or(0)
 }
 
 /// To the next row that the search fits, around the end of the list.
@@ -176,7 +183,7 @@ pub(super) fn find(model: &mut Model, forward: bool) {
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     let hit = order
         .map(|row| model.runs.rows[row])
-        .find(|run| model.board.summary(*run).is_some_and(|it| fits(&query, it, model)));
+        .find(|run| model.board.summary(*run).is_some_and(|summary| fits(&query, summary, model)));
     if hit.is_some() {
         model.runs.selected = hit;
     } else {
@@ -194,8 +201,8 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let rows = places.rows;
     if row + 1 == rows.y {
         let columns = crate::view::runs_columns(places.table, layout::is_boxed(model));
-        let hit = columns.iter().find(|it| (it.0..it.0 + it.1).contains(&column));
-        if let Some(sort) = hit.and_then(|it| RunOrder::of_column(it.2)) {
+        let hit = columns.iter().find(|entry| (entry.0..entry.0 + entry.1).contains(&column));
+        if let Some(sort) = hit.and_then(|hit| RunOrder::of_column(hit.2)) {
             sort_by(model, sort);
         }
     } else if (rows.y..rows.bottom()).contains(&row) && (rows.x..rows.right()).contains(&column) {

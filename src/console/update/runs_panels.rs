@@ -34,10 +34,10 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
             let at = runs_panels::gate_row(model, &rows);
             let page = usize::from(lower[0].height.saturating_sub(3));
             if let Some(to) = moving::moved(intent, at, rows.len(), page, count) {
-                let gate = rows.get(to).map(|it| it.id);
+                let gate = rows.get(to).map(|row| row.id);
                 model.runs.focus.gate = gate;
             } else if opens(intent) {
-                let key = rows.get(at).map(|it| (Attention::Gate(it.id), it.run, it.step));
+                let key = rows.get(at).map(|row| (Attention::Gate(row.id), row.run, row.step));
                 gates::select(model, key.or(model.gates.selected));
                 general::go(model, View::Gates);
             } else {
@@ -49,10 +49,10 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
             let at = runs_panels::error_row(model, &rows);
             let page = usize::from(lower[1].height.saturating_sub(3));
             if let Some(to) = moving::moved(intent, at, rows.len(), page, count) {
-                let error = rows.get(to).map(|it| it.id);
+                let error = rows.get(to).map(|row| row.id);
                 model.runs.focus.error = error;
             } else if opens(intent) {
-                model.errors.selected = rows.get(at).map(|it| it.id).or(model.errors.selected);
+                model.errors.selected = rows.get(at).map(|row| row.id).or(model.errors.selected);
                 general::go(model, View::Errors);
             } else {
                 return false;
@@ -78,13 +78,13 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     };
     if areas[0].contains(at) {
         let rows = runs_panels::gates(model);
-        let hit = place(areas[0], runs_panels::gate_row(model, &rows)).and_then(|it| rows.get(it));
-        let gate = hit.map(|it| it.id).or(model.runs.focus.gate);
+        let hit = place(areas[0], runs_panels::gate_row(model, &rows)).and_then(|place| rows.get(place));
+        let gate = hit.map(|hit| hit.id).or(model.runs.focus.gate);
         (model.runs.focus.panel, model.runs.focus.gate) = (RunsPanel::Gates, gate);
     } else if areas[1].contains(at) {
         let rows = runs_panels::errors(model);
-        let hit = place(areas[1], runs_panels::error_row(model, &rows)).and_then(|it| rows.get(it));
-        let error = hit.map(|it| it.id).or(model.runs.focus.error);
+        let hit = place(areas[1], runs_panels::error_row(model, &rows)).and_then(|place| rows.get(place));
+        let error = hit.map(|hit| hit.id).or(model.runs.focus.error);
         (model.runs.focus.panel, model.runs.focus.error) = (RunsPanel::Errors, error);
     } else {
         model.runs.focus.panel = RunsPanel::List;

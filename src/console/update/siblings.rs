@@ -7,7 +7,7 @@ use crate::{Intent, Model, Role, View, gates::key_of};
 /// To the next one, or so many further; stays at the last.
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) {
     let kin = kin(model);
-    let Some(at) = kin.iter().position(|it| it.is_here) else {
+    let Some(at) = kin.iter().position(|kin| kin.is_here) else {
         return toast(model, "nothing here has others of its kind", Role::Info);
     };
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
@@ -34,37 +34,37 @@ fn kin(model: &Model) -> Vec<Kin> {
     match model.view {
         View::Runs => {
             let runs = &model.runs;
-            let workflow = |run| model.board.summary(run).map(|it| &it.workflow);
+            let workflow = |run| model.board.summary(run).map(|summary| &summary.workflow);
             let of = runs.selected.and_then(workflow);
-            of_kind(runs.rows.iter().map(|it| (workflow(*it) == of, runs.selected == Some(*it))))
+            of_kind(runs.rows.iter().map(|row| (workflow(*row) == of, runs.selected == Some(*row))))
         }
         View::Dag => steps(model),
         View::Gates => {
             let gates = &model.gates;
-            let of = gates.row().map(|it| &it.workflow);
-            let is_here = |it| gates.selected == Some(key_of(it));
-            of_kind(gates.rows.iter().map(|it| (Some(&it.workflow) == of, is_here(it))))
+            let of = gates.row().map(|row| &row.workflow);
+            let is_here = |row| gates.selected == Some(key_of(row));
+            of_kind(gates.rows.iter().map(|row| (Some(&row.workflow) == of, is_here(row))))
         }
         View::Errors => {
             let errors = &model.errors;
-            let mode = |id| model.board.error(id).map(|it| it.record.mode);
+            let mode = |id| model.board.error(id).map(|error| error.record.mode);
             let of = errors.selected.and_then(mode);
-            of_kind(errors.rows.iter().map(|it| {
-                let id = it.error();
+            of_kind(errors.rows.iter().map(|row| {
+                let id = row.error();
                 (id.and_then(mode) == of && id.is_some(), id.is_some() && id == errors.selected)
             }))
         }
         View::Time => {
-            let rows = model.time.chart.as_ref().map_or(&[][..], |it| &it.rows);
-            let here = rows.iter().position(|it| Some(it.step) == model.time.selected);
-            let depth = here.map(|it| rows[it].depth);
-            of_kind(rows.iter().enumerate().map(|(at, it)| (Some(it.depth) == depth, Some(at) == here)))
+            let rows = model.time.chart.as_ref().map_or(&[][..], |chart| &chart.rows);
+            let here = rows.iter().position(|row| Some(row.step) == model.time.selected);
+            let depth = here.map(|index| rows[index].depth);
+            of_kind(rows.iter().enumerate().map(|(at, row)| (Some(row.depth) == depth, Some(at) == here)))
         }
         View::Audit => {
             let audit = &model.audit;
-            let of = audit.row().and_then(|it| it.run);
+            let of = audit.row().and_then(|row| row.run);
             let is_here = |seq| audit.selected == Some(seq);
-            of_kind(audit.window.rows.iter().map(|it| (it.row.run == of, is_here(it.row.seq))))
+            of_kind(audit.window.rows.iter().map(|row| (row.row.run == of, is_here(row.row.seq))))
         }
         View::Logs | View::Health | View::Agents | View::Tools => Vec::new(),
     }
@@ -78,17 +78,17 @@ fn of_kind(rows: impl Iterator<Item = (bool, bool)>) -> Vec<Kin> {
 /// Nodes that stand as far from the begin as the one under the cursor, from above.
 fn steps(model: &Model) -> Vec<Kin> {
     let Some(picture) = &model.dag.picture else { return Vec::new() };
-    let here = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it));
-    let here = here.and_then(|it| usize::try_from(it).ok());
-    let Some(depth) = here.and_then(|it| picture.shown.nodes.get(it)).map(|it| it.depth()) else {
+    let here = model.dag.view.selected.and_then(|selected| picture.shown.spot_of(selected));
+    let here = here.and_then(|spot| usize::try_from(spot).ok());
+    let Some(depth) = here.and_then(|number| picture.shown.nodes.get(number)).map(|node| node.depth()) else {
         return Vec::new();
     };
     let nodes = picture.shown.nodes.iter().enumerate();
-    let level = nodes.filter(|(_, it)| it.depth() == depth && !it.is_open);
+    let level = nodes.filter(|(_, node)| node.depth() == depth && !node.is_open);
     let mut level: Vec<(i32, usize)> = level
         .map(|(row, _)| {
-            let place = u32::try_from(row).ok().and_then(|it| picture.layout.rect_of(it));
-            (place.map_or(0, |it| it.y), row)
+            let place = u32::try_from(row).ok().and_then(|spot| picture.layout.rect_of(spot));
+            (place.map_or(0, |place| place.y), row)
         })
         .collect();
     level.sort_unstable();
@@ -99,19 +99,24 @@ fn go_to(model: &mut Model, row: usize) {
     match model.view {
         View::Runs => model.runs.selected = model.runs.rows.get(row).copied(),
         View::Dag => {
-            let node = model.dag.picture.as_ref().and_then(|it| it.shown.nodes.get(row)).map(|it| it.first);
+            let node = model
+                .dag
+                .picture
+                .as_ref()
+                .and_then(|picture| picture.shown.nodes.get(row))
+                .map(|node| node.first);
             model.dag.view.selected = node.or(model.dag.view.selected);
         }
         View::Gates => {
             let key = model.gates.rows.get(row).map(key_of);
             gates::select(model, key);
         }
-        View::Errors => model.errors.selected = model.errors.rows.get(row).and_then(|it| it.error()),
+        View::Errors => model.errors.selected = model.errors.rows.get(row).and_then(|row| row.error()),
         View::Time => {
-            let rows = model.time.chart.as_ref().map_or(&[][..], |it| &it.rows);
-            model.time.selected = rows.get(row).map(|it| it.step);
+            let rows = model.time.chart.as_ref().map_or(&[][..], |chart| &chart.rows);
+            model.time.selected = rows.get(row).map(|row| row.step);
         }
-        View::Audit => model.audit.selected = model.audit.window.rows.get(row).map(|it| it.row.seq),
+        View::Audit => model.audit.selected = model.audit.window.rows.get(row).map(|row| row.row.seq),
         View::Logs | View::Health | View::Agents | View::Tools => {}
     }
 }

@@ -39,7 +39,7 @@ fn follow(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(run) = model.board.run(picture.run) else { return };
     let steps = run.steps().filter(|(_, _, step)| step.inside.is_none());
     let newest = steps
-        .filter(|(index, _, _)| picture.graph.nodes.get(index.index()).is_some_and(|it| it.hot))
+        .filter(|(index, _, _)| picture.graph.nodes.get(index.index()).is_some_and(|node| node.hot))
         .max_by_key(|(index, _, step)| (step.since, index.0));
     if let Some((index, _, _)) = newest
         && model.dag.view.selected != Some(index.0)
@@ -64,8 +64,8 @@ fn keep_in_sight(model: &mut Model) {
         .dag
         .view
         .selected
-        .and_then(|it| picture.shown.spot_of(it))
-        .and_then(|it| picture.layout.rect_of(it));
+        .and_then(|selected| picture.shown.spot_of(selected))
+        .and_then(|spot| picture.layout.rect_of(spot));
     let Some(place) = place else { return };
     let axis = |scroll: i32, at: i32, size: i32, whole: i32, seen: u16, margin: i32| {
         let seen = i32::from(seen);
@@ -79,7 +79,7 @@ fn keep_in_sight(model: &mut Model) {
     };
     let (x, y) = model.dag.scroll;
     // The map may lie over the right of the picture; the cursor does not go under it.
-    let under = places.map.filter(|it| it.intersects(area)).map_or(0, |it| it.width);
+    let under = places.map.filter(|map| map.intersects(area)).map_or(0, |map| map.width);
     let area = ratatui::layout::Rect { width: area.width.saturating_sub(under), ..area };
     if picture.layout.is_tree() {
         // Lines begin at the left, like any text.
@@ -109,8 +109,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Right => walk(model, &picture, Direction::Right, times),
         Intent::Up => walk(model, &picture, Direction::Up, times),
         Intent::Down => walk(model, &picture, Direction::Down, times),
-        Intent::First => jump(model, picture.shown.nodes.first().map(|it| it.first)),
-        Intent::Last => jump(model, picture.shown.nodes.last().map(|it| it.first)),
+        Intent::First => jump(model, picture.shown.nodes.first().map(|node| node.first)),
+        Intent::Last => jump(model, picture.shown.nodes.last().map(|node| node.first)),
         Intent::HalfDown => walk(model, &picture, Direction::Down, page / 2 * times),
         Intent::HalfUp => walk(model, &picture, Direction::Up, page / 2 * times),
         Intent::PageDown => walk(model, &picture, Direction::Down, page * times),
@@ -196,12 +196,14 @@ fn zoom(model: &mut Model, zoom: Zoom) {
 }
 
 fn walk(model: &mut Model, picture: &Arc<Picture>, direction: Direction, times: u32) {
-    let Some(mut spot) = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it)) else { return };
+    let Some(mut spot) = model.dag.view.selected.and_then(|selected| picture.shown.spot_of(selected)) else {
+        return;
+    };
     for _ in 0..times {
         let Some(next) = picture.layout.neighbour(spot, direction) else { break };
         spot = next;
     }
-    jump(model, picture.shown.nodes.get(spot as usize).map(|it| it.first));
+    jump(model, picture.shown.nodes.get(spot as usize).map(|node| node.first));
 }
 
 fn jump(model: &mut Model, node: Option<u32>) {
@@ -211,9 +213,11 @@ fn jump(model: &mut Model, node: Option<u32>) {
 }
 
 fn relative(model: &mut Model, picture: &Arc<Picture>, to_parents: bool) {
-    let Some(spot) = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it)) else { return };
+    let Some(spot) = model.dag.view.selected.and_then(|selected| picture.shown.spot_of(selected)) else {
+        return;
+    };
     let spots = if to_parents { picture.layout.parents(spot) } else { picture.layout.children(spot) };
-    match spots.first().and_then(|it| picture.shown.nodes.get(*it as usize)) {
+    match spots.first().and_then(|spot| picture.shown.nodes.get(*spot as usize)) {
         Some(node) => jump(model, Some(node.first)),
         None => toast(model, if to_parents { "it needs nothing" } else { "nothing needs it" }, Role::Info),
     }
@@ -221,16 +225,16 @@ fn relative(model: &mut Model, picture: &Arc<Picture>, to_parents: bool) {
 
 fn next_hot(model: &mut Model, picture: &Arc<Picture>, forward: bool) {
     let at = model.dag.view.selected.unwrap_or(0);
-    let hot = |it: &&crate::ShownNode| it.hot && !it.is_open;
-    let nodes = picture.shown.nodes.iter().filter(hot).map(|it| it.first);
+    let hot = |node: &&crate::ShownNode| node.hot && !node.is_open;
+    let nodes = picture.shown.nodes.iter().filter(hot).map(|node| node.first);
     let next = if forward {
         let mut nodes: Vec<u32> = nodes.collect();
         nodes.sort_unstable();
-        nodes.iter().copied().find(|it| *it > at).or_else(|| nodes.first().copied())
+        nodes.iter().copied().find(|node| *node > at).or_else(|| nodes.first().copied())
     } else {
         let mut nodes: Vec<u32> = nodes.collect();
         nodes.sort_unstable();
-        nodes.iter().rev().copied().find(|it| *it < at).or_else(|| nodes.last().copied())
+        nodes.iter().rev().copied().find(|node| *node < at).or_else(|| nodes.last().copied())
     };
     match next {
         Some(node) => jump(model, Some(node)),
@@ -244,7 +248,7 @@ pub(super) fn find(model: &mut Model) {
     search(model);
     if !model.dag.find.is_empty() {
         let at = model.dag.view.selected.unwrap_or(0);
-        match model.dag.found.iter().find(|it| **it >= at).or(model.dag.found.first()).copied() {
+        match model.dag.found.iter().find(|number| **number >= at).or(model.dag.found.first()).copied() {
             Some(node) => jump(model, Some(node)),
             None => {
                 let text = format!("could not find {:?} among the steps; Esc clears it", model.dag.find);
@@ -257,7 +261,7 @@ pub(super) fn find(model: &mut Model) {
 /// Finds the steps that match the search.
 fn search(model: &mut Model) {
     let query = Query::parse(&model.dag.find, FIELDS);
-    let Some(run) = model.dag.run.and_then(|it| model.board.run(it)).filter(|_| !query.is_empty()) else {
+    let Some(run) = model.dag.run.and_then(|run| model.board.run(run)).filter(|_| !query.is_empty()) else {
         model.dag.found.clear();
         return;
     };
@@ -268,7 +272,7 @@ fn search(model: &mut Model) {
                 format!("{} {}", step.state.word(), mark.word())
             }
             "kind" => kind_word(&plan.work).to_owned(),
-            "group" => plan.frame.map_or_else(String::new, |it| run.step_id(it)),
+            "group" => plan.frame.map_or_else(String::new, |frame| run.step_id(frame)),
             _ => plan.id.clone(),
         };
         query.fits(says, &plan.id)
@@ -290,9 +294,9 @@ fn next_found(model: &mut Model, forward: bool) {
     let at = model.dag.view.selected.unwrap_or(0);
     let found = &model.dag.found;
     let next = if forward {
-        found.iter().find(|it| **it > at).or(found.first())
+        found.iter().find(|number| **number > at).or(found.first())
     } else {
-        found.iter().rev().find(|it| **it < at).or(found.last())
+        found.iter().rev().find(|number| **number < at).or(found.last())
     };
     match next.copied() {
         Some(node) => jump(model, Some(node)),
@@ -313,6 +317,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let x = i32::from(column - area.x) + model.dag.scroll.0;
     let y = i32::from(row - area.y) + model.dag.scroll.1;
     if let Some(spot) = picture.layout.hit(x, y) {
-        jump(model, picture.shown.nodes.get(spot as usize).map(|it| it.first));
+        jump(model, picture.shown.nodes.get(spot as usize).map(|node| node.first));
     }
 }

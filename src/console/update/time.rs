@@ -22,7 +22,7 @@ pub(super) fn refresh(model: &mut Model) {
     if model.time.run.is_none() {
         model.time.run = model.dag.run.or(model.runs.selected);
     }
-    let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else {
+    let Some(run) = model.time.run.and_then(|run| model.board.run(run)).cloned() else {
         (model.time.chart, model.time.chart_of) = (None, None);
         return;
     };
@@ -35,7 +35,7 @@ pub(super) fn refresh(model: &mut Model) {
         medians: model.time.medians.runs,
     };
     if model.time.chart_of.as_ref() != Some(&of) {
-        if model.time.chart_of.as_ref().is_some_and(|it| it.run != of.run) {
+        if model.time.chart_of.as_ref().is_some_and(|chart_of| chart_of.run != of.run) {
             (model.time.zoom, model.time.left, model.time.top) = (0, 0, 0);
             model.time.look.open.clear();
         }
@@ -44,7 +44,7 @@ pub(super) fn refresh(model: &mut Model) {
         (model.time.chart, model.time.chart_of) = (Some(Arc::new(chart)), Some(of));
     }
     let at = cursor(model);
-    let len = model.time.chart.as_ref().map_or(0, |it| it.rows.len());
+    let len = model.time.chart.as_ref().map_or(0, |chart| chart.rows.len());
     model.time.top = moving::scrolled(model.time.top, at, len, page(model));
     let widest = layout::time(model).chart.width;
     let all = usize::from(widest) << model.time.zoom;
@@ -54,10 +54,10 @@ pub(super) fn refresh(model: &mut Model) {
 /// Updates the medians from the newest board: the board of a past instant may have no other runs.
 fn medians(model: &mut Model) {
     let live = Arc::clone(model.live());
-    let Some(run) = model.time.run.and_then(|it| live.run(it).or(model.board.run(it))).cloned() else {
+    let Some(run) = model.time.run.and_then(|run| live.run(run).or(model.board.run(run))).cloned() else {
         return;
     };
-    let rested = live.summaries().filter(|it| it.id < run.id() && it.state.rests()).count();
+    let rested = live.summaries().filter(|summary| summary.id < run.id() && summary.state.rests()).count();
     let of = Some((run.id(), run.len(), rested));
     if model.time.medians_of != of {
         model.time.medians = Arc::new(Medians::of(&live, &run));
@@ -68,23 +68,23 @@ fn medians(model: &mut Model) {
 /// The cursor stays on its step; when that is hidden, on the frame around it, else on the same row.
 fn keep_cursor(model: &mut Model, chart: &Chart) {
     let at = cursor(model).min(chart.rows.len().saturating_sub(1));
-    let is_row = |step: StepIx| chart.rows.iter().any(|it| it.step == step);
+    let is_row = |step: StepIx| chart.rows.iter().any(|row| row.step == step);
     let run = model.board.run(chart.run);
     let step = model.time.selected.and_then(|step| {
-        let around = run.into_iter().flat_map(|it| it.frames_of(step));
-        std::iter::once(step).chain(around).find(|it| is_row(*it))
+        let around = run.into_iter().flat_map(|run| run.frames_of(step));
+        std::iter::once(step).chain(around).find(|step| is_row(*step))
     });
-    model.time.selected = step.or(chart.rows.get(at).map(|it| it.step));
+    model.time.selected = step.or(chart.rows.get(at).map(|row| row.step));
 }
 
 fn cursor(model: &Model) -> usize {
-    let rows = model.time.chart.as_ref().map_or(&[][..], |it| &it.rows);
-    model.time.selected.and_then(|step| rows.iter().position(|it| it.step == step)).unwrap_or(0)
+    let rows = model.time.chart.as_ref().map_or(&[][..], |chart| &chart.rows);
+    model.time.selected.and_then(|step| rows.iter().position(|row| row.step == step)).unwrap_or(0)
 }
 
 fn page(model: &Model) -> usize {
     let places = layout::time(model);
-    let rows = model.time.chart.as_ref().map_or(0, |it| it.rows.len());
+    let rows = model.time.chart.as_ref().map_or(0, |chart| chart.rows.len());
     usize::from(places.rows.height / places.each(rows))
 }
 
@@ -96,7 +96,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         return;
     };
     if let Some(to) = moving::moved(intent, cursor(model), chart.rows.len(), page(model), count) {
-        model.time.selected = chart.rows.get(to).map(|it| it.step);
+        model.time.selected = chart.rows.get(to).map(|row| row.step);
         return;
     }
     match intent {
@@ -149,9 +149,9 @@ fn zoom(model: &mut Model, by: i32) {
 
 /// Opens or closes the frame under the cursor, or the one around it.
 fn fold(model: &mut Model) {
-    let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.time.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let Some(step) = model.time.selected else { return };
-    let holds = |it: &StepIx| run.step(*it).is_some_and(|it| it.inside.is_some());
+    let holds = |step: &StepIx| run.step(*step).is_some_and(|view| view.inside.is_some());
     let Some(frame) = std::iter::once(step).chain(run.frames_of(step)).find(holds) else {
         return toast(model, "it holds no others", Role::Info);
     };
@@ -162,14 +162,14 @@ fn fold(model: &mut Model) {
 }
 
 fn open_all(model: &mut Model) {
-    let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.time.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let frames = run.steps().filter(|(_, _, view)| view.inside.is_some());
     model.time.look.open = frames.map(|(step, _, _)| step).collect();
 }
 
 /// To the next step whose id has the text that is looked for; what hides it is opened.
 pub(super) fn find(model: &mut Model, forward: bool) {
-    let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.time.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let wanted = model.runs.find.clone();
     let Ok(sought) = Sought::parse(&wanted) else { return };
     let at = model.time.selected;
@@ -181,9 +181,9 @@ pub(super) fn find(model: &mut Model, forward: bool) {
         hits = fitting(&|id| sought.is_near(id));
     }
     let next = if forward {
-        hits.iter().find(|it| Some(**it) > at).or(hits.first())
+        hits.iter().find(|hit| Some(**hit) > at).or(hits.first())
     } else {
-        hits.iter().rev().find(|it| Some(**it) < at).or(hits.last())
+        hits.iter().rev().find(|hit| Some(**hit) < at).or(hits.last())
     };
     match next {
         Some(step) if !wanted.is_empty() => {
@@ -211,8 +211,8 @@ pub(super) fn click(model: &mut Model, row: u16) {
     let Some(chart) = model.time.chart.clone() else { return };
     if (places.rows.y..places.rows.bottom()).contains(&row) {
         let index = model.time.top + usize::from((row - places.rows.y) / places.each(chart.rows.len()));
-        if let Some(it) = chart.rows.get(index) {
-            model.time.selected = Some(it.step);
+        if let Some(row) = chart.rows.get(index) {
+            model.time.selected = Some(row.step);
         }
     }
 }

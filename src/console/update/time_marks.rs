@@ -11,12 +11,12 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Time || layout::time(model).marks.is_none() {
         return;
     }
-    let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let Some(run) = model.time.run.and_then(|run| model.board.run(run)).cloned() else { return };
     if model.time.moments.run != Some(run.id()) {
         model.time.moments = Moments::of(run.id());
     }
     let moments = &model.time.moments;
-    if moments.asked.is_some() || newest(&run).is_none_or(|it| it <= moments.told) {
+    if moments.asked.is_some() || newest(&run).is_none_or(|newest| newest <= moments.told) {
         return;
     }
     let after = moments.told;
@@ -26,7 +26,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 fn newest(run: &RunView) -> Option<cuelight_base::Seq> {
-    run.lines().next_back().map(|it| it.seq)
+    run.lines().next_back().map(|line| line.seq)
 }
 
 /// True if the view of time waits for the answer to that request.
@@ -36,7 +36,7 @@ pub(super) fn awaits(model: &Model, request: u64) -> bool {
 
 /// A page of events.
 pub(super) fn read(model: &mut Model, sheet: Sheet) {
-    let newest = model.time.moments.run.and_then(|it| model.board.run(it)).and_then(|it| newest(it));
+    let newest = model.time.moments.run.and_then(|run| model.board.run(run)).and_then(|run| newest(run));
     let moments = &mut model.time.moments;
     moments.asked = None;
     match sheet {

@@ -110,7 +110,9 @@ pub(super) fn resize(model: &mut Model, size: (u16, u16)) {
 pub(super) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u16)) -> Option<u16> {
     let Some(travel) = &mut model.travel else { return Some(row) };
     let places = layout::inside_travel(travel.screen);
-    if let Some(track) = places.track.filter(|it| it.y <= row && row < it.bottom() && it.width > 1) {
+    if let Some(track) =
+        places.track.filter(|track| track.y <= row && row < track.bottom() && track.width > 1)
+    {
         let (len, width) = (travel.history.len(), usize::from(track.width) - 1);
         let to = usize::from(column.saturating_sub(track.x)).min(width) * len / width.max(1);
         if what == Mouse::Click {
@@ -138,11 +140,12 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Earliest => go(travel, 1),
         Intent::Newest => newest(travel),
         Intent::StepOn | Intent::StepBack => {
-            let turns = |it: &Moment| it.kind.starts_with("step.") || it.kind.starts_with("undo.");
+            let turns =
+                |moment: &Moment| moment.kind.starts_with("step.") || moment.kind.starts_with("undo.");
             jump(model, intent == Intent::StepOn, times, "step that turned", turns);
         }
         Intent::NextNotch | Intent::PreviousNotch => {
-            let stops = |it: &Moment| it.notch.is_some_and(Notch::stops);
+            let stops = |moment: &Moment| moment.notch.is_some_and(Notch::stops);
             jump(model, intent == Intent::NextNotch, times, "gate or error", stops);
         }
         Intent::SecondOn | Intent::SecondBack => second(travel, intent == Intent::SecondOn, times),
@@ -206,7 +209,7 @@ fn jump(model: &mut Model, forward: bool, times: usize, what: &str, fits: impl F
 
 /// By seconds, as the clock went; at least one event.
 fn second(travel: &mut Travel, forward: bool, times: usize) {
-    let Some(latest) = travel.history.moment(travel.at).map(|it| it.latest) else { return };
+    let Some(latest) = travel.history.moment(travel.at).map(|moment| moment.latest) else { return };
     let span = Span::seconds(times as u64);
     let to = if forward {
         travel.history.place_at(latest + span).max(travel.at + 1)
@@ -232,14 +235,12 @@ fn to_match(model: &mut Model, forward: bool) {
     }
     let Ok(sought) = Sought::parse(&wanted) else { return };
     let tip = travel.history.tip().clone();
-    let fits = |it: &Moment| {
-        sought.is_in(it.kind)
-            || it.run.is_some_and(|run| run.to_string() == wanted.to_lowercase())
-            || it
-                .run
-                .and_then(|run| tip.run(run))
-                .zip(it.step)
-                .is_some_and(|(run, step)| run.plan_step(step).is_some_and(|it| sought.is_in(&it.id)))
+    let fits = |moment: &Moment| {
+        sought.is_in(moment.kind)
+            || moment.run.is_some_and(|run| run.to_string() == wanted.to_lowercase())
+            || moment.run.and_then(|run| tip.run(run)).zip(moment.step).is_some_and(|(run, step)| {
+                run.plan_step(step).is_some_and(|plan_step| sought.is_in(&plan_step.id))
+            })
     };
     jump(model, forward, 1, &format!("event with {wanted:?}"), fits);
 }
@@ -262,7 +263,7 @@ pub(super) fn play(model: &mut Model) {
     let clock = model.clock;
     let Some(travel) = &mut model.travel else { return };
     for _ in 0..PLAYED_MAX {
-        let Some(mut play) = travel.play.filter(|it| it.due <= clock) else { return };
+        let Some(mut play) = travel.play.filter(|play| play.due <= clock) else { return };
         let to = if play.forward { travel.at + 1 } else { travel.at.saturating_sub(1) };
         if to == 0 || to > travel.history.len() {
             if travel.complete || to == 0 {
@@ -286,7 +287,7 @@ pub(super) fn play(model: &mut Model) {
 /// Time for which the current event is shown during playback.
 fn pause(travel: &Travel, forward: bool) -> Span {
     let next = if forward { travel.at + 1 } else { travel.at.saturating_sub(1) };
-    let latest = |at: usize| travel.history.moment(at).map_or(Timestamp::default(), |it| it.latest);
+    let latest = |at: usize| travel.history.moment(at).map_or(Timestamp::default(), |moment| moment.latest);
     let (here, there) = (latest(travel.at), latest(next));
     let apart = there.since(here).0.max(here.since(there).0);
     Span((apart / travel.speed.max(1)).clamp(1, PAUSE_MAX.0))
@@ -294,7 +295,7 @@ fn pause(travel: &Travel, forward: bool) -> Span {
 
 /// True if the view of the past waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.travel.as_ref().is_some_and(|it| it.asked.is_some_and(|(asked, _)| asked == request))
+    model.travel.as_ref().is_some_and(|travel| travel.asked.is_some_and(|(asked, _)| asked == request))
 }
 
 /// A page of the past.
@@ -342,7 +343,7 @@ fn seek(travel: &mut Travel) {
         Some(Seek::Newest) => (history.len(), travel.complete),
         Some(Seek::Seq(seq)) => {
             let at = history.place_of(seq);
-            (at, travel.complete || history.moments().last().is_some_and(|it| it.seq >= seq))
+            (at, travel.complete || history.moments().last().is_some_and(|moment| moment.seq >= seq))
         }
         Some(Seek::At(instant)) => {
             let at = history.place_at(instant);
@@ -362,8 +363,8 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let (Some(part), None) = (part, travel.asked) {
         let request = model.number();
         let after = match part {
-            Part::More => travel.history.moments().last().map_or(Seq(0), |it| it.seq),
-            Part::Again(from) => travel.history.moment(from).map_or(Seq(0), |it| it.seq),
+            Part::More => travel.history.moments().last().map_or(Seq(0), |moment| moment.seq),
+            Part::Again(from) => travel.history.moment(from).map_or(Seq(0), |moment| moment.seq),
         };
         travel.asked = Some((request, part));
         let want = Lookup::Events { run: travel.history.run(), after, limit: PAGE };
@@ -375,12 +376,13 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// The next part of the history to read; None if there is no more.
 fn more(travel: &Travel) -> Option<Part> {
-    let last = travel.history.moments().last().map_or(Seq(0), |it| it.seq);
+    let last = travel.history.moments().last().map_or(Seq(0), |moment| moment.seq);
     let news = match travel.history.run() {
         None => travel.live.seq > last,
-        Some(run) => {
-            travel.live.run(run).is_some_and(|it| it.lines().next_back().is_some_and(|it| it.seq > last))
-        }
+        Some(run) => travel
+            .live
+            .run(run)
+            .is_some_and(|run| run.lines().next_back().is_some_and(|line| line.seq > last)),
     };
     (!travel.complete || news).then_some(Part::More)
 }
@@ -402,7 +404,7 @@ fn fold(travel: &mut Travel, model: &mut Model) -> bool {
     }
     let (base, kept) = travel.history.near(travel.at);
     // What is seen may be nearer than what was kept.
-    let near = travel.shown.filter(|it| (base..=travel.at).contains(it));
+    let near = travel.shown.filter(|number| (base..=travel.at).contains(number));
     let (from, board) = match near {
         Some(shown) => (shown, &model.board),
         None => (base, kept),
@@ -411,7 +413,7 @@ fn fold(travel: &mut Travel, model: &mut Model) -> bool {
     let Some(events) = travel.held(from, to) else {
         // As far as they are held, so that the next page goes on from there.
         let end = travel.reel.0 + travel.reel.1.len();
-        if let Some(events) = travel.held(from, end.min(to)).filter(|it| !it.is_empty()) {
+        if let Some(events) = travel.held(from, end.min(to)).filter(|pairs| !pairs.is_empty()) {
             let board = Arc::new(travel.history.fold(board, events));
             show(travel, model, board, end.min(to));
         }
@@ -424,7 +426,7 @@ fn fold(travel: &mut Travel, model: &mut Model) -> bool {
 
 fn show(travel: &mut Travel, model: &mut Model, board: Arc<cuelight_projection::Board>, at: usize) {
     let moment = travel.history.moment(at);
-    model.now = moment.map_or(model.clock, |it| it.at);
+    model.now = moment.map_or(model.clock, |moment| moment.at);
     // A filter of what needs somebody is made of a board; this is another one.
     model.gates.rows_of = None;
     travel.shown = Some(at);

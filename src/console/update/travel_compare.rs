@@ -29,7 +29,7 @@ pub(super) fn open(model: &mut Model) {
 
 /// The run on the screen to compare, its description and its instant.
 fn left(model: &Model) -> Result<(String, Arc<RunView>, Timestamp), String> {
-    let past = model.travel.as_ref().and_then(|it| it.history.run());
+    let past = model.travel.as_ref().and_then(|travel| travel.history.run());
     let run = model.run().or(past).ok_or("could not compare: no run is selected")?;
     let view = model.board.run(run).cloned();
     let view = view.ok_or_else(|| format!("could not compare: the steps of {run} are not in memory"))?;
@@ -46,7 +46,7 @@ pub(super) fn ask(model: &mut Model, text: &str) {
     };
     let same = left.1.id();
     let (run, until) = match words(text, same, model.now) {
-        Ok(it) => it,
+        Ok(words) => words,
         Err(why) => return toast(model, &why, Role::Warn),
     };
     let words = match until {
@@ -78,7 +78,8 @@ pub(super) fn ask(model: &mut Model, text: &str) {
 fn words(text: &str, same: RunId, now: Timestamp) -> Result<(RunId, Until), String> {
     let text = text.trim();
     let of_day = |time: &str| {
-        let mut parts = time.split(':').map(|it| it.parse::<i64>().ok().filter(|it| (0..60).contains(it)));
+        let mut parts =
+            time.split(':').map(|part| part.parse::<i64>().ok().filter(|number| (0..60).contains(number)));
         let (hours, minutes) = (parts.next()??, parts.next()??);
         let seconds = parts.next().unwrap_or(Some(0))?;
         let begin = now.0 - now.0.rem_euclid(DAY);
@@ -103,7 +104,7 @@ fn words(text: &str, same: RunId, now: Timestamp) -> Result<(RunId, Until), Stri
 }
 
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.comparing.as_ref().is_some_and(|it| it.asked == Some(request))
+    model.comparing.as_ref().is_some_and(|comparing| comparing.asked == Some(request))
 }
 
 /// A page of the run that is compared with.
@@ -168,12 +169,13 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 fn show(model: &mut Model, comparing: &Comparing, right: &RunView, right_now: Timestamp) {
     let (words, left, left_now) = &comparing.left;
     let diffs = run_diff((left, *left_now), (right, right_now));
-    let differ = diffs.iter().filter(|it| it.differs()).count();
-    let names = diffs.iter().map(|it| it.id.chars().count() + 2 * it.depth).max().unwrap_or(0).clamp(4, 28);
+    let differ = diffs.iter().filter(|diff| diff.differs()).count();
+    let names =
+        diffs.iter().map(|diff| diff.id.chars().count() + 2 * diff.depth).max().unwrap_or(0).clamp(4, 28);
     let arrow = model.look.glyphs.pick("→", "->");
     let mut lines =
         vec![(format!("{:<names$}  {:<24} {:<19} outputs", "step", "state", "time"), Role::Muted)];
-    for diff in diffs.iter().filter(|it| it.differs()) {
+    for diff in diffs.iter().filter(|diff| diff.differs()) {
         let id = format!("{}{}", "  ".repeat(diff.depth), cuelight_base::safe_text(&diff.id));
         let both = |left: String, right: String| {
             if left == right { left } else { format!("{left} {arrow} {right}") }
@@ -199,21 +201,22 @@ fn state(side: Option<Side>) -> String {
     match side {
         None => "no such step".to_owned(),
         Some(Side { inside: Some((rested, total)), .. }) => format!("{rested}/{total}"),
-        Some(it) => it.state.word().to_owned(),
+        Some(side) => side.state.word().to_owned(),
     }
 }
 
 fn took(side: Option<Side>) -> String {
-    side.and_then(|it| it.took).map_or_else(|| "-".to_owned(), |it| it.to_string())
+    side.and_then(|side| side.took).map_or_else(|| "-".to_owned(), |span| span.to_string())
 }
 
 fn outputs(side: Option<Side>) -> String {
-    side.and_then(|it| it.outputs).map_or_else(|| "-".to_owned(), |it| it.to_string()[..8].to_owned())
+    side.and_then(|side| side.outputs)
+        .map_or_else(|| "-".to_owned(), |outputs| outputs.to_string()[..8].to_owned())
 }
 
 fn role(diff: &StepDiff) -> Role {
     use cuelight_engine::StepState as S;
-    match diff.right.map(|it| it.state) {
+    match diff.right.map(|side| side.state) {
         None => Role::DiffDel,
         _ if diff.left.is_none() => Role::DiffAdd,
         Some(S::Failed) if diff.other_state() => Role::Fail,
@@ -225,21 +228,23 @@ fn role(diff: &StepDiff) -> Role {
 /// Updates the changes from the shown instant until now, if there is room to show them.
 pub(super) fn changes(model: &mut Model) {
     let Some(travel) = &model.travel else { return };
-    let of = travel.shown.map(|it| (it, travel.live.seq));
+    let of = travel.shown.map(|number| (number, travel.live.seq));
     let is_shown = layout::inside_travel(travel.screen).changes.is_some() || model.look.reader;
     if !is_shown || travel.changes_of == of {
         return;
     }
     let run = travel.history.run().or(model.run());
-    let sides = run.and_then(|it| Some((model.board.run(it)?, travel.live.run(it)?)));
+    let sides = run.and_then(|run| Some((model.board.run(run)?, travel.live.run(run)?)));
     let mut lines = Vec::new();
     if let Some((then, live)) = sides {
         let diffs = run_diff((then, model.now), (live, model.clock));
-        let top = diffs.iter().filter(|it| it.depth == 0 && it.other_state());
+        let top = diffs.iter().filter(|diff| diff.depth == 0 && diff.other_state());
         let arrow = model.look.glyphs.pick("→", "->");
         for diff in top.clone().take(CHANGES_MAX) {
-            let took =
-                diff.right.and_then(|it| it.took).map_or_else(String::new, |it| format!(" {}", age(it)));
+            let took = diff
+                .right
+                .and_then(|side| side.took)
+                .map_or_else(String::new, |span| format!(" {}", age(span)));
             let id = model.look.glyphs.fit(&cuelight_base::safe_text(&diff.id), 20);
             lines.push((
                 format!("{id:<20}  {} {arrow} {}{took}", state(diff.left), state(diff.right)),

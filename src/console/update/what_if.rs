@@ -17,8 +17,8 @@ const NAMES_MAX: usize = 3;
 pub(super) fn next(model: &mut Model) {
     let Some((run, step)) = model.dag.run.zip(model.dag.view.selected.map(StepIx)) else { return };
     let answers = answers(model, run, step);
-    let at = answers.iter().position(|it| *it == model.dag.what_if.verb);
-    let verb = answers.get(at.map_or(0, |it| it + 1)).copied().flatten();
+    let at = answers.iter().position(|answer| *answer == model.dag.what_if.verb);
+    let verb = answers.get(at.map_or(0, |index| index + 1)).copied().flatten();
     model.dag.what_if = WhatIf { of: Some((run, step)), verb, ..WhatIf::default() };
     if answers.len() == 1 {
         super::toast(model, "nothing can be asked of this step now", crate::Role::Info);
@@ -42,7 +42,7 @@ fn answers(model: &Model, run: RunId, step: StepIx) -> Vec<Option<Intent>> {
     if run.summary.failures() > 0 || rests {
         answers.push(Some(Intent::Retry));
     }
-    if !rests && run.step(step).is_some_and(|it| !it.state.rests()) {
+    if !rests && run.step(step).is_some_and(|step| !step.state.rests()) {
         answers.push(Some(Intent::Skip));
     }
     answers.push(Some(if rests { Intent::Compensate } else { Intent::Cancel }));
@@ -51,7 +51,7 @@ fn answers(model: &Model, run: RunId, step: StepIx) -> Vec<Option<Intent>> {
 
 fn gate_of(model: &Model, run: RunId, step: StepIx) -> Option<Arc<GateView>> {
     let gate = model.board.run(run)?.step(step)?.gate()?;
-    model.board.gate(gate).filter(|it| it.is_open()).cloned()
+    model.board.gate(gate).filter(|gate| gate.is_open()).cloned()
 }
 
 /// Brings up to date what is known of the step under the cursor; asks the engine at most one question at a time.
@@ -115,7 +115,7 @@ pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Eve
             let fates = run.as_ref().map(|run| fates_of(events, run)).unwrap_or_default();
             let words = asking::consequences(events, run.as_deref());
             let label = |index: usize| if index == 0 { verb.short() } else { "" };
-            what_if.lines = words.into_iter().enumerate().map(|(at, it)| (label(at), it)).collect();
+            what_if.lines = words.into_iter().enumerate().map(|(at, word)| (label(at), word)).collect();
             what_if.fates = Some(Arc::new(Fates { first: (verb.short().to_owned(), fates), second: None }));
         }
         Err(refusal) => refused(what_if, verb, &refusal.to_string()),
@@ -126,12 +126,14 @@ pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Eve
 /// The fates of a run's steps after these events; the gravest if a step has several.
 fn fates_of(events: &[Event], run: &RunView) -> BTreeMap<u32, Fate> {
     let mut fates = BTreeMap::new();
-    let ends = |it: &Event| matches!(it.fact, Fact::Run(id, RunEvent::Cancelling { .. }) if id == run.id());
+    let ends =
+        |event: &Event| matches!(event.fact, Fact::Run(id, RunEvent::Cancelling { .. }) if id == run.id());
     if events.iter().any(ends) {
-        let runs = run.steps().filter(|(_, _, it)| it.state == StepState::Running && it.inside.is_none());
+        let runs =
+            run.steps().filter(|(_, _, view)| view.state == StepState::Running && view.inside.is_none());
         fates.extend(runs.map(|(step, _, _)| (step.0, Fate::Stops)));
     }
-    for event in events.iter().filter(|it| it.fact.run() == Some(run.id())) {
+    for event in events.iter().filter(|event| event.fact.run() == Some(run.id())) {
         let (step, fate) = match &event.fact {
             Fact::Step(_, step, StepEvent::Cancelled { .. } | StepEvent::Ending { .. }) => {
                 (step, Fate::Stops)
@@ -159,12 +161,12 @@ fn of_gate(what_if: &mut WhatIf, run: &RunView, gate: &GateView) {
     let of = |names: &mut dyn Iterator<Item = &String>, fate: Fate| -> Vec<(u32, Fate)> {
         names.filter_map(|name| Some((*number.get(name.as_str())?, fate))).collect()
     };
-    let at_once: Vec<&String> = ask.will_run.iter().map(|it| &it.step).collect();
+    let at_once: Vec<&String> = ask.will_run.iter().map(|will_run| &will_run.step).collect();
     let mut yes: BTreeMap<u32, Fate> = of(&mut ask.starts.iter(), Fate::Later).into_iter().collect();
     yes.extend(of(&mut at_once.iter().copied(), Fate::Starts));
     let mut no: BTreeMap<u32, Fate> = of(&mut ask.skips.iter(), Fate::Skips).into_iter().collect();
     no.extend(of(&mut ask.undoes.iter(), Fate::Undoes));
-    let later: Vec<&String> = ask.starts.iter().filter(|it| !at_once.contains(it)).collect();
+    let later: Vec<&String> = ask.starts.iter().filter(|text| !at_once.contains(text)).collect();
     let skips: Vec<&String> = ask.skips.iter().collect();
     let undoes: Vec<&String> = ask.undoes.iter().collect();
     let votes = gate.needed().saturating_sub(u32::try_from(gate.approvals().count()).unwrap_or(u32::MAX));
@@ -173,8 +175,10 @@ fn of_gate(what_if: &mut WhatIf, run: &RunView, gate: &GateView) {
     let no_words = told(&[("undoes", &undoes), ("skips", &skips)], "nothing is skipped");
     let approve = (Intent::Approve, yes, format!("{more}{yes_words}"));
     let reject = (Intent::Reject, no, no_words);
-    let chosen: Vec<_> =
-        [approve, reject].into_iter().filter(|it| what_if.verb.is_none_or(|verb| verb == it.0)).collect();
+    let chosen: Vec<_> = [approve, reject]
+        .into_iter()
+        .filter(|approve| what_if.verb.is_none_or(|verb| verb == approve.0))
+        .collect();
     what_if.lines = chosen.iter().map(|(verb, _, words)| (verb.short(), words.clone())).collect();
     let mut fates = chosen.into_iter().map(|(verb, fates, _)| (verb.short().to_owned(), fates));
     let first = fates.next().unwrap_or_default();
@@ -187,7 +191,7 @@ fn told(parts: &[(&str, &[&String])], none: &str) -> String {
         .iter()
         .filter(|(_, names)| !names.is_empty())
         .map(|(verb, names)| {
-            let few: Vec<&str> = names.iter().take(NAMES_MAX).map(|it| it.as_str()).collect();
+            let few: Vec<&str> = names.iter().take(NAMES_MAX).map(|name| name.as_str()).collect();
             let more = names.len() - few.len();
             let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
             format!("{verb} {}{rest}", few.join(", "))

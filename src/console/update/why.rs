@@ -10,7 +10,7 @@ use cuelight_projection::{RunView, why};
 
 /// Opens the chain of causes of the step under the cursor; of a run, of what holds it up.
 pub(super) fn show(model: &mut Model) {
-    let Some(run) = model.run().and_then(|it| model.board.run(it)).cloned() else {
+    let Some(run) = model.run().and_then(|run| model.board.run(run)).cloned() else {
         super::toast(model, "could not say why: nothing is selected that is still known whole", Role::Warn);
         return;
     };
@@ -45,7 +45,7 @@ pub(super) fn show(model: &mut Model) {
 fn held_up(run: &RunView) -> Vec<cuelight_base::StepIx> {
     const STEPS_MAX: usize = 3;
     let of = |wanted: &[StepState]| -> Vec<cuelight_base::StepIx> {
-        let steps = run.steps().filter(|(_, _, it)| it.inside.is_none() && wanted.contains(&it.state));
+        let steps = run.steps().filter(|(_, _, view)| view.inside.is_none() && wanted.contains(&view.state));
         steps.map(|(index, _, _)| index).take(STEPS_MAX).collect()
     };
     let waiting = of(&[StepState::Waiting, StepState::InDoubt, StepState::Ready]);

@@ -44,11 +44,11 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let selected = model.agents.selected.min(rows.len() - 1);
     let area = places.rows;
     let top = (selected + 1).saturating_sub(usize::from(area.height));
-    for ((index, it), y) in rows.iter().enumerate().skip(top).zip(area.y..area.bottom()) {
+    for ((index, agent), y) in rows.iter().enumerate().skip(top).zip(area.y..area.bottom()) {
         let row = Rect { y, height: 1, ..area };
         let base = select_row(canvas, row, index == selected, buf);
         for column in &table {
-            let (text, role) = cell(canvas, it, *column);
+            let (text, role) = cell(canvas, agent, *column);
             put_cell(buf, row, *column, y, (&text, base.patch(canvas.style(role))), canvas.glyphs);
         }
     }
@@ -76,37 +76,49 @@ fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn cell(canvas: &Canvas<'_>, it: &AgentRow<'_>, column: Column) -> (String, Role) {
+fn cell(canvas: &Canvas<'_>, agent: &AgentRow<'_>, column: Column) -> (String, Role) {
     let none = || ("-".to_owned(), Role::Muted);
-    let done = it.done.filter(|it| it.ended > 0);
+    let done = agent.done.filter(|tally| tally.ended > 0);
     match column.title {
-        "#" => it.rank.map_or_else(|| (String::new(), Role::Muted), |it| (it.to_string(), Role::Muted)),
-        "AGENT" => (safe_text(&it.name), Role::Text),
-        "STATE" => match it.came {
+        "#" => {
+            agent.rank.map_or_else(|| (String::new(), Role::Muted), |rank| (rank.to_string(), Role::Muted))
+        }
+        "AGENT" => (safe_text(&agent.name), Role::Text),
+        "STATE" => match agent.came {
             Some(came) => presence(came.presence(canvas.model.now)),
-            None => (it.state.words(), state_role(&it.state)),
+            None => (agent.state.words(), state_role(&agent.state)),
         },
-        "HLT" => done.map_or_else(none, |it| (it.health().to_string(), meter_role(u64::from(it.health().0)))),
+        "HLT" => done
+            .map_or_else(none, |tally| (tally.health().to_string(), meter_role(u64::from(tally.health().0)))),
         "" => done.map_or_else(
             || (String::new(), Role::Muted),
-            |it| {
-                let health = u64::from(it.health().0);
+            |tally| {
+                let health = u64::from(tally.health().0);
                 (gauge(canvas.glyphs, column.width, health, 100), meter_role(health))
             },
         ),
-        "CALLS" => it.done.map_or_else(none, |it| (it.calls.to_string(), Role::Text)),
-        "FAIL" => done.map_or_else(none, |it| {
-            (it.failed.to_string(), if it.failed > 0 { Role::Fail } else { Role::Muted })
+        "CALLS" => agent.done.map_or_else(none, |tally| (tally.calls.to_string(), Role::Text)),
+        "FAIL" => done.map_or_else(none, |tally| {
+            (tally.failed.to_string(), if tally.failed > 0 { Role::Fail } else { Role::Muted })
         }),
-        "CONF" => it.done.and_then(|it| it.confidence()).map_or_else(none, |it| (it.to_string(), Role::Text)),
-        "P50" => it.done.and_then(|it| it.took()).map_or_else(none, |it| (it.p50.to_string(), Role::Text)),
-        "COST" => it
+        "CONF" => agent
             .done
-            .filter(|it| it.spent_micro_usd > 0)
-            .map_or_else(none, |it| (dollars(it.spent_micro_usd), Role::Text)),
-        _ => it.last_seen(canvas.model.now).map_or_else(none, |at| {
+            .and_then(|tally| tally.confidence())
+            .map_or_else(none, |confidence| (confidence.to_string(), Role::Text)),
+        "P50" => agent
+            .done
+            .and_then(|tally| tally.took())
+            .map_or_else(none, |percentiles| (percentiles.p50.to_string(), Role::Text)),
+        "COST" => agent
+            .done
+            .filter(|tally| tally.spent_micro_usd > 0)
+            .map_or_else(none, |tally| (dollars(tally.spent_micro_usd), Role::Text)),
+        _ => agent.last_seen(canvas.model.now).map_or_else(none, |at| {
             let since = canvas.model.now.since(at);
-            (if it.steps.is_empty() || it.came.is_some() { age(since) } else { "now".to_owned() }, Role::Text)
+            (
+                if agent.steps.is_empty() || agent.came.is_some() { age(since) } else { "now".to_owned() },
+                Role::Text,
+            )
         }),
     }
 }
@@ -129,11 +141,11 @@ fn presence(presence: Presence) -> (String, Role) {
     (presence.word().to_owned(), role)
 }
 
-fn preview(canvas: &Canvas<'_>, it: &AgentRow<'_>, area: Rect, buf: &mut Buffer) {
-    let inside = layout::inset(pane(buf, area, &safe_text(&it.name), "", canvas.pane(false)), 1, 0, 0);
+fn preview(canvas: &Canvas<'_>, agent: &AgentRow<'_>, area: Rect, buf: &mut Buffer) {
+    let inside = layout::inset(pane(buf, area, &safe_text(&agent.name), "", canvas.pane(false)), 1, 0, 0);
     let width = usize::from(inside.width.saturating_sub(11)).max(8);
     let mut y = inside.y;
-    for (name, text) in facts(canvas, it) {
+    for (name, text) in facts(canvas, agent) {
         for (index, line) in wrapped(&text, width).into_iter().enumerate() {
             if y >= inside.bottom() {
                 return;
@@ -148,52 +160,54 @@ fn preview(canvas: &Canvas<'_>, it: &AgentRow<'_>, area: Rect, buf: &mut Buffer)
 }
 
 /// The same of one that came by itself.
-fn facts_of_registered(it: &Registered, now: Timestamp) -> Vec<(&'static str, String)> {
-    let about = &it.about;
+fn facts_of_registered(registered: &Registered, now: Timestamp) -> Vec<(&'static str, String)> {
+    let about = &registered.about;
     let mut out = vec![
-        ("state", presence(it.presence(now)).0),
+        ("state", presence(registered.presence(now)).0),
         ("type", safe_text(&about.agent_type)),
         ("can do", safe_text(&about.capabilities.join(", "))),
-        ("sign", format!("every {}, the last one {} ago", about.heartbeat, age(now.since(it.seen)))),
+        ("sign", format!("every {}, the last one {} ago", about.heartbeat, age(now.since(registered.seen)))),
         ("takes", format!("{} at once", about.max_concurrent)),
-        ("came", format!("{} ago, over HTTP", age(now.since(it.since)))),
+        ("came", format!("{} ago, over HTTP", age(now.since(registered.since)))),
     ];
     out.extend(about.metadata.iter().map(|(name, value)| ("says", safe_text(&format!("{name}: {value}")))));
-    out.retain(|it| !it.1.is_empty());
+    out.retain(|pair| !pair.1.is_empty());
     out
 }
 
 /// The facts about an agent, most urgent first; foreign text made safe.
-fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> {
+fn facts(canvas: &Canvas<'_>, agent: &AgentRow<'_>) -> Vec<(&'static str, String)> {
     let now = canvas.model.now;
     let mut out: Vec<(&'static str, String)> = Vec::new();
-    if let AgentState::Broken(why) = &it.state {
+    if let AgentState::Broken(why) = &agent.state {
         out.push(("broken", safe_text(why)));
         return out;
     }
-    if let Some(came) = it.came {
+    if let Some(came) = agent.came {
         let board = &canvas.model.board;
         let of = |(run, step): &(RunId, StepIx)| {
-            let id = board.run(*run).map_or_else(String::new, |it| it.step_id(*step));
+            let id = board.run(*run).map_or_else(String::new, |run| run.step_id(*step));
             ("works on", format!("{run} {}", safe_text(&id)))
         };
-        return it.steps.iter().map(of).chain(facts_of_registered(came, now)).collect();
+        return agent.steps.iter().map(of).chain(facts_of_registered(came, now)).collect();
     }
     let board = &canvas.model.board;
-    for (run, step) in &it.steps {
-        let id = board.run(*run).map_or_else(String::new, |it| it.step_id(*step));
+    for (run, step) in &agent.steps {
+        let id = board.run(*run).map_or_else(String::new, |run| run.step_id(*step));
         out.push(("works on", format!("{run} {}", safe_text(&id))));
     }
-    if let Some(about) = it.about {
+    if let Some(about) = agent.about {
         out.push(("does", safe_text(&about.description)));
         out.push(("can do", safe_text(&about.capabilities.join(", "))));
-        let beat = about.heartbeat.map_or_else(|| "may be silent".to_owned(), |it| format!("every {it}"));
+        let beat = about
+            .heartbeat
+            .map_or_else(|| "may be silent".to_owned(), |heartbeat| format!("every {heartbeat}"));
         out.push(("sign", beat));
         out.push(("effect", format!("{}, {}", safe_text(&about.effect), safe_text(&about.risk))));
     }
-    if let Some(done) = it.done {
+    if let Some(done) = agent.done {
         let results = format!("{} done, {} in part, {} failed", done.done, done.partial, done.failed);
-        match it.success() {
+        match agent.success() {
             Some(share) => {
                 out.push(("health", format!("{} {}", done.health(), done.health().label())));
                 out.push(("results", format!("{results}: {} % good", share.percent())));
@@ -201,11 +215,13 @@ fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> 
             None => out.push(("results", "none yet".to_owned())),
         }
         out.push(("calls", counted(usize::try_from(done.calls).unwrap_or(usize::MAX), "call", "calls")));
-        let sure =
-            done.confidence().map_or_else(|| "nothing yet".to_owned(), |it| format!("{it} on average"));
+        let sure = done
+            .confidence()
+            .map_or_else(|| "nothing yet".to_owned(), |confidence| format!("{confidence} on average"));
         out.push(("confidence", sure));
-        let said =
-            done.said().map_or_else(|| "it says nothing".to_owned(), |it| format!("{it}, as it says itself"));
+        let said = done
+            .said()
+            .map_or_else(|| "it says nothing".to_owned(), |score| format!("{score}, as it says itself"));
         out.push(("quality", said));
         if let Some(took) = done.took() {
             out.push(("took", format!("p50 {}  p99 {}  of {}", took.p50, took.p99, took.count)));
@@ -217,9 +233,9 @@ fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> 
     } else {
         out.push(("results", "it was not called yet".to_owned()));
     }
-    if let Some(about) = it.about {
+    if let Some(about) = agent.about {
         out.push(("file", safe_text(&about.origin)));
     }
-    out.retain(|it| !it.1.is_empty());
+    out.retain(|pair| !pair.1.is_empty());
     out
 }

@@ -128,26 +128,26 @@ fn columns_of(places: &AuditLayout) -> Vec<Column> {
     columns(x, width, wanted)
 }
 
-fn draw_row(canvas: &Canvas<'_>, columns: &[Column], it: &AuditRow, area: Rect, buf: &mut Buffer) {
-    let (audit, row) = (&canvas.model.audit, &it.row);
+fn draw_row(canvas: &Canvas<'_>, columns: &[Column], audit_row: &AuditRow, area: Rect, buf: &mut Buffer) {
+    let (audit, row) = (&canvas.model.audit, &audit_row.row);
     let selected = audit.selected == Some(row.seq);
     let base = select_row(canvas, area, selected, buf);
     let cursor = if selected { canvas.glyphs.pick("▌", ">") } else { " " };
-    let (sign, role) = if it.holds {
+    let (sign, role) = if audit_row.holds {
         (canvas.glyphs.pick("✓", "+"), Role::Ok)
     } else {
         (canvas.glyphs.pick("✗", "x"), Role::Fail)
     };
     put(buf, area, area.x, area.y, cursor, base.patch(canvas.style(Role::BorderFocus)));
     put(buf, area, area.x + 1, area.y, sign, base.patch(canvas.style(role)));
-    let hash = it.hash.to_string();
+    let hash = audit_row.hash.to_string();
     for column in columns {
         let (text, role) = match column.title {
             "#" => (row.seq.0.to_string(), Role::Muted),
             "TIME" => (row.at.clock(), Role::Muted),
             "WHO" => (safe_text(&row.who), Role::Text),
             "BY" => (row.channel.unwrap_or("-").to_owned(), Role::Muted),
-            "KIND" => (kind(it), role_of_kind(it)),
+            "KIND" => (kind(audit_row), role_of_kind(audit_row)),
             "ON" => (on(row), Role::Text),
             "WHY" => (safe_text(&row.why), Role::Muted),
             _ => (short(&hash).to_owned(), Role::Muted),
@@ -156,26 +156,26 @@ fn draw_row(canvas: &Canvas<'_>, columns: &[Column], it: &AuditRow, area: Rect, 
     }
 }
 
-fn kind(it: &AuditRow) -> String {
-    match it.row.verdict {
-        Some(verdict) if it.row.kind == "gate.voted" => {
-            format!("{} {}", it.row.kind, verdict)
+fn kind(audit: &AuditRow) -> String {
+    match audit.row.verdict {
+        Some(verdict) if audit.row.kind == "gate.voted" => {
+            format!("{} {}", audit.row.kind, verdict)
         }
-        _ => it.row.kind.to_owned(),
+        _ => audit.row.kind.to_owned(),
     }
 }
 
-fn role_of_kind(it: &AuditRow) -> Role {
-    match it.row.kind {
+fn role_of_kind(audit: &AuditRow) -> Role {
+    match audit.row.kind {
         "step.failed" | "undo.stuck" | "step.in_doubt" | "attempt.lost" => Role::Fail,
         kind if kind.starts_with("gate.") => Role::Gate,
-        _ if it.row.is_decision => Role::Info,
+        _ if audit.row.is_decision => Role::Info,
         _ => Role::Text,
     }
 }
 
 fn on(row: &cuelight_projection::TrailRow) -> String {
-    let run = row.run.map_or_else(String::new, |it| format!("{it} "));
+    let run = row.run.map_or_else(String::new, |run| format!("{run} "));
     safe_text(&format!("{run}{}", row.on))
 }
 
@@ -206,7 +206,7 @@ fn detail(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         return;
     }
     let audit = &canvas.model.audit;
-    let title = audit.row().map_or_else(|| "record".to_owned(), |it| format!("{} {}", it.seq, it.kind));
+    let title = audit.row().map_or_else(|| "record".to_owned(), |row| format!("{} {}", row.seq, row.kind));
     let inside = pane(
         buf,
         area,
@@ -221,7 +221,8 @@ fn detail(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let height = usize::from(inside.height);
     let room = height.saturating_sub(foot);
     let mut y = inside.y;
-    let shown = lines.iter().flat_map(|(line, role)| folded(line, width).into_iter().map(|it| (it, *role)));
+    let shown =
+        lines.iter().flat_map(|(line, role)| folded(line, width).into_iter().map(|text| (text, *role)));
     for (line, role) in shown.take(room) {
         put_detail(canvas, Rect { y, height: 1, ..inside }, &line, role, buf);
         y += 1;
@@ -242,7 +243,7 @@ fn folded(line: &str, width: usize) -> Vec<String> {
     rows.into_iter()
         .take(4)
         .enumerate()
-        .map(|(row, it)| format!("{:<NAMES$}{it}", if row == 0 { name } else { "" }))
+        .map(|(row, text)| format!("{:<NAMES$}{text}", if row == 0 { name } else { "" }))
         .collect()
 }
 
@@ -261,13 +262,13 @@ fn put_detail(canvas: &Canvas<'_>, area: Rect, line: &str, role: Role, buf: &mut
 fn chain(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let audit = &canvas.model.audit;
     let inside = layout::inset(pane(buf, area, "chain", "", canvas.pane(false)), 1, 0, 0);
-    let at = audit.selected.and_then(|it| audit.window.place_of(it)).unwrap_or(0);
+    let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
     let near = audit.window.rows.iter().skip(at.saturating_sub(3)).take(8);
     let line = canvas.glyphs.pick(" ─ ", " - ");
     let gap = canvas.glyphs.pick(" … ", " ~ ");
     let mut links = String::new();
     let mut before: Option<u64> = None;
-    for seq in near.map(|it| it.row.seq.0).collect::<Vec<_>>().into_iter().rev() {
+    for seq in near.map(|row| row.row.seq.0).collect::<Vec<_>>().into_iter().rev() {
         match before {
             None => {}
             Some(last) if last + 1 == seq => links.push_str(line),
@@ -308,25 +309,28 @@ fn chain(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// The trail of the run under the cursor, as far as it was read.
 fn same_run(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let audit = &canvas.model.audit;
-    let Some(run) = audit.row().and_then(|it| it.run) else {
+    let Some(run) = audit.row().and_then(|row| row.run) else {
         pane(buf, area, "trail", "", canvas.pane(false));
         return;
     };
     let inside = pane(buf, area, &format!("trail of {run}"), "r shows this run only", canvas.pane(false));
-    let rows: Vec<&AuditRow> = audit.window.rows.iter().filter(|it| it.row.run == Some(run)).collect();
-    let at = rows.iter().position(|it| Some(it.row.seq) == audit.selected).unwrap_or(0);
+    let rows: Vec<&AuditRow> = audit.window.rows.iter().filter(|row| row.row.run == Some(run)).collect();
+    let at = rows.iter().position(|row| Some(row.row.seq) == audit.selected).unwrap_or(0);
     let height = usize::from(inside.height);
     let top = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
     let seen: Vec<&&AuditRow> = rows.iter().skip(top).take(height).collect();
-    for (index, it) in seen.into_iter().rev().enumerate() {
+    for (index, audit_row) in seen.into_iter().rev().enumerate() {
         let y = inside.y + u16::try_from(index).unwrap_or(0);
-        let here = Some(it.row.seq) == audit.selected;
+        let here = Some(audit_row.row.seq) == audit.selected;
         let cursor = if here { canvas.glyphs.pick("▌", ">") } else { " " };
         let pieces: Pieces = vec![
-            (format!("{cursor}{}  ", it.row.at.clock()), canvas.style(Role::Muted)),
-            (format!("{:<10} ", canvas.glyphs.fit(&safe_text(&it.row.who), 10)), canvas.style(Role::Text)),
-            (format!("{:<18} ", it.row.kind), canvas.style(role_of_kind(it))),
-            (safe_text(&format!("{} {}", it.row.on, it.row.why)), canvas.style(Role::Muted)),
+            (format!("{cursor}{}  ", audit_row.row.at.clock()), canvas.style(Role::Muted)),
+            (
+                format!("{:<10} ", canvas.glyphs.fit(&safe_text(&audit_row.row.who), 10)),
+                canvas.style(Role::Text),
+            ),
+            (format!("{:<18} ", audit_row.row.kind), canvas.style(role_of_kind(audit_row))),
+            (safe_text(&format!("{} {}", audit_row.row.on, audit_row.row.why)), canvas.style(Role::Muted)),
         ];
         put_pieces(buf, inside, (inside.x, y), &pieces, canvas.glyphs);
     }

@@ -24,11 +24,11 @@ const NEAR_HOPS: u32 = 3;
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::dag(model);
-    let Some(run) = model.dag.run.and_then(|it| model.board.run(it)) else {
+    let Some(run) = model.dag.run.and_then(|run| model.board.run(run)) else {
         nothing(canvas, places.title, buf);
         return;
     };
-    let Some(picture) = model.dag.picture.as_deref().filter(|it| it.run == run.id()) else {
+    let Some(picture) = model.dag.picture.as_deref().filter(|picture| picture.run == run.id()) else {
         if model.arranging_for().is_some() {
             let text = format!("{}: arranging {} steps", run.id(), run.len());
             put(buf, places.title, places.title.x + 1, places.title.y, &text, canvas.style(Role::Muted));
@@ -69,8 +69,8 @@ fn around(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, canvas.screen(), area.x.saturating_sub(1), y, line, canvas.style(Role::Border));
     }
     let Some(near) = &canvas.model.dag.near else { return };
-    let spot = near.view.selected.and_then(|it| near.shown.spot_of(it));
-    let Some(place) = spot.and_then(|it| near.layout.rect_of(it)) else { return };
+    let spot = near.view.selected.and_then(|selected| near.shown.spot_of(selected));
+    let Some(place) = spot.and_then(|spot| near.layout.rect_of(spot)) else { return };
     let (width, height) = near.layout.size();
     let text = format!("around it: {}, {NEAR_HOPS} edges", counted(near.shown.nodes.len(), "step", "steps"));
     put(
@@ -159,8 +159,8 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
 
 /// `/load  3 of 17`
 fn found(model: &Model) -> String {
-    let at = model.dag.view.selected.and_then(|it| model.dag.found.binary_search(&it).ok());
-    let place = at.map_or_else(|| "-".to_owned(), |it| (it + 1).to_string());
+    let at = model.dag.view.selected.and_then(|selected| model.dag.found.binary_search(&selected).ok());
+    let place = at.map_or_else(|| "-".to_owned(), |number| (number + 1).to_string());
     format!("/{}  {place} of {}", safe_text(&model.dag.find), model.dag.found.len())
 }
 
@@ -216,7 +216,7 @@ fn happening(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, 
     let inside = pane(buf, area, "what is happening", "", canvas.pane(false));
     let (inside, last) = layout::split_down(inside, inside.height.saturating_sub(1));
     put_pieces(buf, last, (last.x, last.y), &critical(canvas, run, picture, last.width), canvas.glyphs);
-    let nodes = (0_u32..).zip(&picture.graph.nodes).filter(|(_, it)| it.hot);
+    let nodes = (0_u32..).zip(&picture.graph.nodes).filter(|(_, node)| node.hot);
     let mut hot: Vec<_> = nodes
         .filter_map(|(index, node)| {
             let index = StepIx(index);
@@ -284,9 +284,10 @@ fn critical(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, width: u16) -
     let end = format!("   {time} so far");
     let room = usize::from(width).saturating_sub(28 + end.width());
     // Of a long way the part around what goes on is told.
-    let begun = |it: &u32| picture.graph.nodes.get(*it as usize).is_some_and(|it| it.mark != Mark::Todo);
+    let begun =
+        |number: &u32| picture.graph.nodes.get(*number as usize).is_some_and(|node| node.mark != Mark::Todo);
     let at = path.iter().rposition(begun);
-    let whole: usize = path.iter().map(|it| run.step_id(StepIx(*it)).width().min(24) + 3).sum();
+    let whole: usize = path.iter().map(|number| run.step_id(StepIx(*number)).width().min(24) + 3).sum();
     let first = if whole <= room { 0 } else { at.unwrap_or(0).saturating_sub(3) };
     let mut used = 0;
     if first > 0 {

@@ -144,7 +144,9 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     let mut facts: Vec<Fact> = Vec::new();
     if let Some(error) = view.error() {
         facts.push(("error", format!("{} {}", error.mode.label(), safe_text(&error.message)), Role::Fail));
-        facts.extend(run.partial.as_ref().map(|it| ("run", safe_text(&partial_words(it)), Role::Warn)));
+        facts.extend(
+            run.partial.as_ref().map(|partial| ("run", safe_text(&partial_words(partial)), Role::Warn)),
+        );
     }
     facts.extend(waits(canvas, view, mark));
     facts.push(("needs", needs(canvas, run, plan), Role::Text));
@@ -156,19 +158,20 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     }
     facts.extend(calls(canvas, plan, view));
     if let Some(started) = view.started_at {
-        let ran = view.elapsed(canvas.model.now).map_or_else(String::new, |it| format!("   ran {it}"));
+        let ran =
+            view.elapsed(canvas.model.now).map_or_else(String::new, |elapsed| format!("   ran {elapsed}"));
         facts.push(("started", format!("{}{ran}", started.clock()), Role::Text));
     }
     if let Some(why) = view.why() {
         facts.push(("because", why_words(run, why), Role::Text));
     }
-    if let Some(it) = view.choice() {
-        facts.push(("chosen", safe_text(&choice_words(it)), Role::Text));
-        for other in it.alternatives.iter().take(LISTED) {
+    if let Some(choice) = view.choice() {
+        facts.push(("chosen", safe_text(&choice_words(choice)), Role::Text));
+        for other in choice.alternatives.iter().take(LISTED) {
             facts.push(("not", safe_text(&alternative_words(other)), Role::Muted));
         }
     }
-    facts.extend(view.origin_words().map(|it| ("result", safe_text(&it), Role::Text)));
+    facts.extend(view.origin_words().map(|origin_words| ("result", safe_text(&origin_words), Role::Text)));
     if let Some(condition) = &plan.condition {
         facts.push(("if", safe_text(&shorten(condition, VALUE_CHARS)), Role::Text));
     }
@@ -221,15 +224,17 @@ pub(super) fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<
             Some(("waits for", safe_text(&message_words(reason)), Role::Text))
         }
         reason @ WaitReason::Agent { fails_at, .. } => {
-            let left = fails_at.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
+            let left =
+                fails_at.map_or_else(String::new, |fails_at| format!(" ({})", age(fails_at.since(now))));
             Some(("waits for", format!("{}{left}", safe_text(&comer_words(reason))), Role::Warn))
         }
         WaitReason::Target { name, hold, until } => {
-            let left = until.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
+            let left = until.map_or_else(String::new, |until| format!(" ({})", age(until.since(now))));
             Some(("waits for", format!("{}: {}{left}", safe_text(name), hold_words(*hold)), Role::Warn))
         }
         WaitReason::Candidates { names, fails_at, .. } => {
-            let left = fails_at.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
+            let left =
+                fails_at.map_or_else(String::new, |fails_at| format!(" ({})", age(fails_at.since(now))));
             let text = format!("any of {}{left}", safe_text(&candidate_words(names)));
             Some(("waits for", text, Role::Warn))
         }
@@ -238,15 +243,16 @@ pub(super) fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<
 
 fn needs(canvas: &Canvas<'_>, run: &RunView, plan: &PlanStep) -> String {
     const NAMES_MAX: usize = 4;
-    let name = |it: &StepIx| {
+    let name = |index: &StepIx| {
         let mark = run
-            .step(*it)
+            .step(*index)
             .map_or(Mark::Todo, |step| mark_of_step(step, &canvas.model.board, canvas.model.now));
-        format!("{} {}", mark.sign(canvas.glyphs), run.step_id(*it))
+        format!("{} {}", mark.sign(canvas.glyphs), run.step_id(*index))
     };
     // What stands in a frame waits for what its frame waits for.
     let mut around = plan;
-    while let Some(frame) = around.frame.filter(|_| around.needs.is_empty()).and_then(|it| run.plan_step(it))
+    while let Some(frame) =
+        around.frame.filter(|_| around.needs.is_empty()).and_then(|frame| run.plan_step(frame))
     {
         around = frame;
     }
@@ -266,7 +272,7 @@ fn needs(canvas: &Canvas<'_>, run: &RunView, plan: &PlanStep) -> String {
 /// Its calls, the newest first: how each ended; and what they cost together.
 fn calls(canvas: &Canvas<'_>, plan: &PlanStep, view: &StepView) -> Vec<Fact> {
     let attempts = view.attempts();
-    let most = plan.retry.as_ref().map_or(1, |it| it.max_attempts);
+    let most = plan.retry.as_ref().map_or(1, |retry| retry.max_attempts);
     let mut facts: Vec<Fact> = Vec::new();
     for attempt in attempts.iter().rev().take(LISTED) {
         let exit = attempt.exit_code.map_or_else(String::new, |code| format!("  exit {code}"));
@@ -295,8 +301,8 @@ fn calls(canvas: &Canvas<'_>, plan: &PlanStep, view: &StepView) -> Vec<Fact> {
     }
     if let Some(last) = attempts.last() {
         facts.push(("command", safe_text(&last.argv.join(" ")), Role::Muted));
-        let bytes: u64 = attempts.iter().map(|it| it.output_bytes).sum();
-        let ran = cuelight_base::Span(attempts.iter().map(|it| it.ran_for.0).sum());
+        let bytes: u64 = attempts.iter().map(|attempt| attempt.output_bytes).sum();
+        let ran = cuelight_base::Span(attempts.iter().map(|attempt| attempt.ran_for.0).sum());
         let text = format!(
             "{}, {ran} of work, {} written",
             counted(attempts.len(), "call", "calls"),
@@ -347,11 +353,11 @@ fn blocks(canvas: &Canvas<'_>, step: StepIx) -> String {
     let graph = &picture.graph;
     let of = |step: u32| graph.edges.iter().filter(move |(from, _)| *from == step).map(|(_, to)| *to);
     let mut at = step.0;
-    let around = |at: u32| graph.nodes.get(at as usize).and_then(|it| it.group);
+    let around = |at: u32| graph.nodes.get(at as usize).and_then(|node| node.group);
     while let Some(frame) = around(at).filter(|_| of(at).next().is_none()) {
         at = frame;
     }
-    let Some(first) = of(at).next().and_then(|it| graph.nodes.get(it as usize)) else {
+    let Some(first) = of(at).next().and_then(|number| graph.nodes.get(number as usize)) else {
         return "nothing".to_owned();
     };
     let more = of(at).count() - 1;

@@ -17,9 +17,9 @@ const STAYING_ROWS_MAX: usize = 2;
 /// Rows of the fields: one field, and which one of how many it is.
 const FIELD_ROWS_MIN: usize = 2;
 
-pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffer) {
+pub(super) fn draw(canvas: &Canvas<'_>, this_dialog: &Dialog, body: Rect, buf: &mut Buffer) {
     // An answer stands beside the ask where there is room: both are read together.
-    let beside = match it.about {
+    let beside = match this_dialog.about {
         About::Gate(_) if canvas.model.view == View::Gates => layout::gates(canvas.model).side,
         _ => None,
     };
@@ -27,21 +27,22 @@ pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffe
     let most = if beside.is_some() { body.width } else { body.width.saturating_sub(8) };
     let width = WIDTH_MAX.min(most).max(40.min(body.width));
     let room = usize::from(width).saturating_sub(6);
-    let (mut known, fields, end) = (known(canvas, it, room), fields(canvas, it, room), end(canvas, it, room));
+    let (mut known, fields, end) =
+        (known(canvas, this_dialog, room), fields(canvas, this_dialog, room), end(canvas, this_dialog, room));
     let rows = known.len() + fields.len() + end.len() + 2;
     let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.height);
     let mut area = centred(body, width, height);
     if beside.is_some() {
         area.y = body.bottom() - area.height;
     }
-    let inside = dialog(buf, area, &safe_text(&it.title), canvas.pane(true));
+    let inside = dialog(buf, area, &safe_text(&this_dialog.title), canvas.pane(true));
     let rows = usize::from(inside.height).saturating_sub(end.len());
-    let mut stays = known.iter().filter(|it| it.stays).count();
+    let mut stays = known.iter().filter(|known| known.stays).count();
     if stays + 1 + FIELD_ROWS_MIN > rows {
-        known.iter_mut().for_each(|it| it.stays &= it.is_first);
-        stays = known.iter().filter(|it| it.stays).count();
+        known.iter_mut().for_each(|known| known.stays &= known.is_first);
+        stays = known.iter().filter(|known| known.stays).count();
     }
-    let fields = paged(canvas, it, fields, rows.saturating_sub(stays + 1).max(FIELD_ROWS_MIN));
+    let fields = paged(canvas, this_dialog, fields, rows.saturating_sub(stays + 1).max(FIELD_ROWS_MIN));
     let known = fitted(canvas, known, rows.saturating_sub(fields.len()));
     for (row, line) in known.iter().chain(&fields).chain(&end).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
@@ -68,24 +69,24 @@ impl From<Pieces> for Known {
 /// that need not stay; one row counts them. The proof to type and the way out are never dropped.
 fn fitted(canvas: &Canvas<'_>, mut known: Vec<Known>, rows: usize) -> Vec<Pieces> {
     if known.len() > rows {
-        known.retain(|it| !it.pieces.is_empty());
+        known.retain(|known| !known.pieces.is_empty());
     }
     if known.len() > rows {
-        let stays = known.iter().filter(|it| it.stays).count();
+        let stays = known.iter().filter(|known| known.stays).count();
         let mut others = rows.saturating_sub(stays + 1);
         let mut gone = Vec::new();
         known = known
             .into_iter()
             .enumerate()
-            .filter_map(|(index, it)| {
-                let is_shown = it.stays || others > 0;
-                if is_shown && !it.stays {
+            .filter_map(|(index, known)| {
+                let is_shown = known.stays || others > 0;
+                if is_shown && !known.stays {
                     others -= 1;
                 }
                 if !is_shown {
                     gone.push(index);
                 }
-                is_shown.then_some(it)
+                is_shown.then_some(known)
             })
             .collect();
         if let Some(first) = gone.first() {
@@ -95,17 +96,17 @@ fn fitted(canvas: &Canvas<'_>, mut known: Vec<Known>, rows: usize) -> Vec<Pieces
         }
         known.truncate(rows);
     }
-    known.into_iter().map(|it| it.pieces).collect()
+    known.into_iter().map(|known| known.pieces).collect()
 }
 
 /// Returns the fields in so many rows: all, or those around the one that has the keys, and a row that says which these are.
-fn paged(canvas: &Canvas<'_>, it: &Dialog, mut fields: Vec<Pieces>, rows: usize) -> Vec<Pieces> {
+fn paged(canvas: &Canvas<'_>, dialog: &Dialog, mut fields: Vec<Pieces>, rows: usize) -> Vec<Pieces> {
     let all = fields.len();
     if all <= rows {
         return fields;
     }
     let shown = rows.saturating_sub(1).max(1);
-    let focus = match it.focus {
+    let focus = match dialog.focus {
         Focus::Back => 0,
         Focus::Field(index) => index,
         Focus::Proof | Focus::Do => all - 1,
@@ -124,9 +125,9 @@ fn paged(canvas: &Canvas<'_>, it: &Dialog, mut fields: Vec<Pieces>, rows: usize)
 }
 
 /// The lines of a dialog: its facts and its preview.
-fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
+fn known(canvas: &Canvas<'_>, dialog: &Dialog, room: usize) -> Vec<Known> {
     let mut lines: Vec<Known> = vec![Pieces::new().into()];
-    for fact in &it.facts {
+    for fact in &dialog.facts {
         for (index, part) in
             wrapped(&safe_text(&fact.text), room.saturating_sub(NAME)).into_iter().enumerate()
         {
@@ -135,7 +136,7 @@ fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
         }
     }
     lines.push(Pieces::new().into());
-    let then = match &it.preview {
+    let then = match &dialog.preview {
         Preview::Asked(_) => vec![named(canvas, "then", "asking the engine…".to_owned(), Role::Muted)],
         Preview::Refused(why) => {
             let parts = wrapped(&safe_text(why), room.saturating_sub(NAME)).into_iter().enumerate();
@@ -144,7 +145,7 @@ fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
                 .collect()
         }
         Preview::Known(known) => {
-            let parts = known.iter().flat_map(|it| wrapped(&safe_text(it), room.saturating_sub(NAME)));
+            let parts = known.iter().flat_map(|text| wrapped(&safe_text(text), room.saturating_sub(NAME)));
             let parts = parts.enumerate();
             parts
                 .map(|(index, part)| named(canvas, if index == 0 { "then" } else { "" }, part, Role::Text))
@@ -162,26 +163,26 @@ fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Known> {
 }
 
 /// The fields to be filled in, a row each.
-fn fields(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+fn fields(canvas: &Canvas<'_>, dialog: &Dialog, room: usize) -> Vec<Pieces> {
     let line = |(index, field): (usize, &DialogField)| {
-        field_line(canvas, &field.name, &field.field, it.focus == Focus::Field(index), room)
+        field_line(canvas, &field.name, &field.field, dialog.focus == Focus::Field(index), room)
     };
-    it.fields.iter().enumerate().map(line).collect()
+    dialog.fields.iter().enumerate().map(line).collect()
 }
 
 /// The end of the dialog: what has to be typed, and the ways out.
-fn end(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+fn end(canvas: &Canvas<'_>, dialog: &Dialog, room: usize) -> Vec<Pieces> {
     let mut lines = Vec::new();
-    if let Proof::Typed { ask, field, .. } = &it.proof {
-        if !it.fields.is_empty() {
+    if let Proof::Typed { ask, field, .. } = &dialog.proof {
+        if !dialog.fields.is_empty() {
             lines.push(Vec::new());
         }
         let asks = wrapped(&safe_text(ask), room).into_iter();
-        lines.extend(asks.map(|it| vec![(it, canvas.style(Role::Warn))]));
-        lines.push(field_line(canvas, "", field, it.focus == Focus::Proof, room));
+        lines.extend(asks.map(|text| vec![(text, canvas.style(Role::Warn))]));
+        lines.push(field_line(canvas, "", field, dialog.focus == Focus::Proof, room));
     }
     lines.push(Vec::new());
-    lines.push(buttons(canvas, it, room));
+    lines.push(buttons(canvas, dialog, room));
     lines.push(Vec::new());
     lines
 }
@@ -209,18 +210,18 @@ fn field_line(canvas: &Canvas<'_>, name: &str, field: &crate::Field, focus: bool
 }
 
 /// `[ Esc  Back ]            [ y  Cancel as mira ]`
-fn buttons(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Pieces {
+fn buttons(canvas: &Canvas<'_>, dialog: &Dialog, room: usize) -> Pieces {
     let back = "[ Esc  Back ]".to_owned();
     let enter = canvas.glyphs.pick("⏎", "Enter");
-    let key = if it.level >= Level::L3 || it.proof != Proof::Key { enter } else { "y" };
+    let key = if dialog.level >= Level::L3 || dialog.proof != Proof::Key { enter } else { "y" };
     let verb: String =
-        it.verb.chars().take(1).flat_map(char::to_uppercase).chain(it.verb.chars().skip(1)).collect();
+        dialog.verb.chars().take(1).flat_map(char::to_uppercase).chain(dialog.verb.chars().skip(1)).collect();
     let does = format!("[ {key}  {verb} as {} ]", safe_text(&canvas.model.seat.actor.name));
     let focused = |focus: Focus| {
         let style = canvas.style(Role::Text);
-        if it.focus == focus { style.add_modifier(Modifier::REVERSED) } else { style }
+        if dialog.focus == focus { style.add_modifier(Modifier::REVERSED) } else { style }
     };
-    let can = it.missing().is_none() && canvas.model.locked().is_none();
+    let can = dialog.missing().is_none() && canvas.model.locked().is_none();
     let does_style = if can { focused(Focus::Do) } else { canvas.style(Role::Muted) };
     let mut line: Pieces = vec![(back, focused(Focus::Back))];
     let gap = room.saturating_sub(width_of(&line) + unicode_width::UnicodeWidthStr::width(does.as_str()));

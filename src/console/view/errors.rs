@@ -45,8 +45,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// The title, with the number of open failures, the filter and the order, and the position in the list.
 fn words(canvas: &Canvas<'_>, rows: Rect) -> (String, String) {
     let errors = &canvas.model.errors;
-    let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter);
-    let filter = typed.map_or(errors.filter.as_str(), |it| it.field.text());
+    let typed = canvas.model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter);
+    let filter = typed.map_or(errors.filter.as_str(), |typed| typed.field.text());
     let (left, right, down) = canvas.glyphs.pick(("‹", "›", "▼"), ("<", ">", "v"));
     let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };
     let (open, handled) = (errors.day.open, errors.day.handled);
@@ -221,9 +221,9 @@ pub(super) fn name_of(error: &ErrorView) -> String {
 /// As much of its name as there is room for: the step is what matters most.
 fn short_name(error: &ErrorView, width: usize) -> String {
     let whole = name_of(error);
-    let prefix = safe_text(&error.workflow).rfind('/').map_or(0, |it| it + 1);
+    let prefix = safe_text(&error.workflow).rfind('/').map_or(0, |number| number + 1);
     let names = [whole.as_str(), whole.get(prefix..).unwrap_or(&whole)];
-    let fitting = names.into_iter().find(|it| it.width() <= width).map(ToOwned::to_owned);
+    let fitting = names.into_iter().find(|name| name.width() <= width).map(ToOwned::to_owned);
     fitting
         .unwrap_or_else(|| if error.step_id.is_empty() { whole.clone() } else { safe_text(&error.step_id) })
 }
@@ -237,13 +237,13 @@ pub(super) fn what_now(canvas: &Canvas<'_>, error: &ErrorView) -> String {
         ErrorState::Retrying(at) => format!("retries in {}", age(at.since(model.now))),
         ErrorState::Open => match &error.acknowledged {
             Some(said) => format!("seen by {}", safe_text(&said.by.name)),
-            None if model.board.summary(error.run).is_some_and(|it| !it.state.rests()) => {
+            None if model.board.summary(error.run).is_some_and(|summary| !summary.state.rests()) => {
                 "its run goes on".to_owned()
             }
             None => model
                 .board
                 .summary(error.run)
-                .map_or_else(|| "stands".to_owned(), |it| format!("its run is {}", it.state)),
+                .map_or_else(|| "stands".to_owned(), |summary| format!("its run is {}", summary.state)),
         },
         ErrorState::Resolved { fix, .. } => match fix {
             Fix::Retry(call) => format!("call {call} worked"),

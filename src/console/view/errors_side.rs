@@ -109,12 +109,12 @@ fn facts(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
 }
 
 fn run_of<'a>(canvas: &Canvas<'a>, error: &ErrorView) -> Option<&'a RunView> {
-    canvas.model.board.run(error.run).map(|it| &**it)
+    canvas.model.board.run(error.run).map(|run| &**run)
 }
 
 fn last_call<'a>(canvas: &Canvas<'a>, error: &ErrorView) -> Option<&'a AttemptView> {
     let attempts = run_of(canvas, error)?.step(error.step?)?.attempts();
-    attempts.iter().rev().find(|it| it.number <= error.attempt)
+    attempts.iter().rev().find(|attempt| attempt.number <= error.attempt)
 }
 
 /// The steps that never ran because of the failure, and those undone after it.
@@ -125,7 +125,7 @@ fn aftermath(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
     let mut lines = Vec::new();
     if after.skipped_count > 0 {
         let names: Vec<String> =
-            after.skipped.iter().take(NAMES_MAX).map(|it| format!("{} {skip}", safe_text(it))).collect();
+            after.skipped.iter().take(NAMES_MAX).map(|text| format!("{} {skip}", safe_text(text))).collect();
         let rest = after.skipped_count.saturating_sub(names.len());
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let failed = canvas.glyphs.pick("✗", "x");
@@ -133,7 +133,8 @@ fn aftermath(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
         lines.push(vec![("chain     ".to_owned(), muted), (chain, text)]);
     }
     if after.undone_count > 0 {
-        let names: Vec<String> = after.undone.iter().take(NAMES_MAX).map(|(it, _)| safe_text(it)).collect();
+        let names: Vec<String> =
+            after.undone.iter().take(NAMES_MAX).map(|(text, _)| safe_text(text)).collect();
         let rest = after.undone_count.saturating_sub(names.len());
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let undone = canvas.glyphs.pick("⟲", "<");
@@ -160,12 +161,12 @@ fn before(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
             let last = alike
                 .last_fix
                 .as_deref()
-                .map_or_else(String::new, |it| format!("; last by {}", safe_text(it)));
+                .map_or_else(String::new, |last_fix| format!("; last by {}", safe_text(last_fix)));
             format!("like this {}; mended by {}{last}", times_word(times), fixes.join(", "))
         }
     };
     let mut lines = named(canvas, "before", &words, width, text);
-    if let Some(worker) = board.worker(error).filter(|it| it.times > 1) {
+    if let Some(worker) = board.worker(error).filter(|worker| worker.times > 1) {
         let most = worker
             .most_common()
             .map_or_else(String::new, |(mode, times)| format!(", mostly {} {times}", mode.label()));
@@ -203,12 +204,13 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
     let model = canvas.model;
     let mut all = Vec::new();
     let summary = model.board.summary(error.run);
-    let partial = run_of(canvas, error).and_then(|it| it.partial.as_ref()).map(|it| partial_words(it));
-    if summary.is_some_and(|it| it.state.rests()) {
-        let hint = partial.map_or_else(String::new, |it| format!("; {}", safe_text(&it)));
+    let partial =
+        run_of(canvas, error).and_then(|run| run.partial.as_ref()).map(|partial| partial_words(partial));
+    if summary.is_some_and(|summary| summary.state.rests()) {
+        let hint = partial.map_or_else(String::new, |partial| format!("; {}", safe_text(&partial)));
         let what = format!("a new run does again what failed and what did not run{hint}");
         all.push((Intent::Retry, "retry".to_owned(), what));
-        let done = run_of(canvas, error).map_or(0, |it| it.summary.counts.of(StepState::Completed));
+        let done = run_of(canvas, error).map_or(0, |run| run.summary.counts.of(StepState::Completed));
         if done > 0 {
             let what = format!(
                 "undoes what can be undone, of {} done",
@@ -277,10 +279,10 @@ pub(super) fn calls(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "calls and undo", "", canvas.pane(false)), 1, 0, 0);
     let Some(error) = selected_error(canvas.model) else { return };
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
-    let view = run_of(canvas, error).and_then(|it| it.step(error.step?));
+    let view = run_of(canvas, error).and_then(|run| run.step(error.step?));
     let mut lines: Vec<Pieces> = vec![Vec::new()];
-    let attempts: &[AttemptView] = view.map_or(&[], |it| it.attempts());
-    let longest = attempts.iter().map(|it| it.ran_for.0).max().unwrap_or(0).max(1);
+    let attempts: &[AttemptView] = view.map_or(&[], |view| view.attempts());
+    let longest = attempts.iter().map(|attempt| attempt.ran_for.0).max().unwrap_or(0).max(1);
     // Of many calls the last ones are told.
     let room = usize::from(inside.height.saturating_sub(6)).max(1);
     for attempt in &attempts[attempts.len().saturating_sub(room)..] {

@@ -69,8 +69,9 @@ fn schema(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
             (now, canvas.style(Role::Muted)),
         ]);
         for (text, role) in [(Some(field.rule()), Role::Text), (field.description.clone(), Role::Muted)] {
-            let parts = text.map(|it| wrapped(&safe_text(&it), width.saturating_sub(2))).unwrap_or_default();
-            lines.extend(parts.into_iter().map(|it| vec![(format!("  {it}"), canvas.style(role))]));
+            let parts =
+                text.map(|text| wrapped(&safe_text(&text), width.saturating_sub(2))).unwrap_or_default();
+            lines.extend(parts.into_iter().map(|part| vec![(format!("  {part}"), canvas.style(role))]));
         }
     }
     for (index, line) in lines.iter().take(usize::from(inside.height)).enumerate() {

@@ -77,12 +77,12 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let wide = area.width >= 140;
     let mut line: Pieces = vec![(" ".to_owned(), canvas.style(Role::Text))];
     let typed: String = crate::keymap::shown(&model.typed);
-    let count = model.count.map_or_else(String::new, |it| it.to_string());
+    let count = model.count.map_or_else(String::new, |count| count.to_string());
     if !typed.is_empty() || !count.is_empty() {
         line.push((format!("{count}{typed}… "), canvas.style(Role::Warn)));
     }
     for hint in model.keys.line(model.scope()) {
-        if !hint.intents.iter().any(|it| can_be_meant(model, *it)) {
+        if !hint.intents.iter().any(|intent| can_be_meant(model, *intent)) {
             continue;
         }
         let keys = keys_of_hint(canvas, hint);
@@ -92,7 +92,7 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             break;
         }
         // What would be refused stands there without its light; the menu says why.
-        let off = hint.intents.iter().all(|it| is_refused(model, *it));
+        let off = hint.intents.iter().all(|intent| is_refused(model, *intent));
         line.push((keys, canvas.style(if off { Role::Muted } else { Role::Title })));
         line.push((format!(" {word}"), canvas.style(Role::Muted)));
         line.push((if wide { "   " } else { "  " }.to_owned(), canvas.style(Role::Muted)));
@@ -129,8 +129,8 @@ fn long_word(hint: &Hint) -> String {
 fn keys_of_hint(canvas: &Canvas<'_>, hint: &Hint) -> String {
     let model = canvas.model;
     let keys: Vec<String> =
-        hint.intents.iter().filter_map(|it| model.keys.keys_of(model.scope(), *it)).collect();
-    let shown = if keys.iter().all(|it| it.chars().count() == 1) { keys.concat() } else { keys.join(" ") };
+        hint.intents.iter().filter_map(|intent| model.keys.keys_of(model.scope(), *intent)).collect();
+    let shown = if keys.iter().all(|key| key.chars().count() == 1) { keys.concat() } else { keys.join(" ") };
     ascii_keys(canvas, &shown)
 }
 
@@ -190,7 +190,9 @@ pub(super) fn toasts(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let above = u16::from(canvas.model.prompt.is_some());
     for (index, toast) in canvas.model.toasts.iter().rev().enumerate() {
         let Ok(index) = u16::try_from(index) else { break };
-        let Some(y) = body.bottom().checked_sub(1 + above + index).filter(|it| *it >= body.y) else { break };
+        let Some(y) = body.bottom().checked_sub(1 + above + index).filter(|bottom| *bottom >= body.y) else {
+            break;
+        };
         let room = usize::from(body.width).saturating_sub(6);
         let text = format!(" {} ", canvas.glyphs.fit(&toast.text, room));
         let width = u16::try_from(text.width()).unwrap_or(body.width);

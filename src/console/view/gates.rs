@@ -39,7 +39,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// `3 wait  oldest 4m`
 fn words(canvas: &Canvas<'_>) -> String {
     let rows = &canvas.model.gates.rows;
-    let oldest = rows.iter().map(|it| it.since).min();
+    let oldest = rows.iter().map(|row| row.since).min();
     let marked = match canvas.model.gates.marked.len() {
         0 => String::new(),
         marked => format!("  {marked} marked"),
@@ -130,7 +130,7 @@ fn cards(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
         0 => String::new(),
         len => format!(
             "{} of {len}",
-            gates.rows.iter().position(|it| Some(key_of(it)) == gates.selected).unwrap_or(0) + 1
+            gates.rows.iter().position(|row| Some(key_of(row)) == gates.selected).unwrap_or(0) + 1
         ),
     };
     pane(buf, area, &format!("inbox  {}", words(canvas)), &footer, canvas.pane(focus));
@@ -213,7 +213,7 @@ fn decided(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         return;
     }
     let closed: Vec<&Arc<GateView>> =
-        canvas.model.board.gates().rev().filter(|it| !it.is_open()).take(6).collect();
+        canvas.model.board.gates().rev().filter(|gate| !gate.is_open()).take(6).collect();
     if closed.is_empty() {
         return;
     }
@@ -247,9 +247,8 @@ fn name(row: &InboxRow) -> String {
 
 fn mark(canvas: &Canvas<'_>, row: &InboxRow) -> Mark {
     match row.what {
-        Attention::Gate(_) | Attention::Review(..) => {
-            gate_of(row.what, &canvas.model.board).map_or(Mark::Gate, |it| mark_of_gate(it, canvas.model.now))
-        }
+        Attention::Gate(_) | Attention::Review(..) => gate_of(row.what, &canvas.model.board)
+            .map_or(Mark::Gate, |gate| mark_of_gate(gate, canvas.model.now)),
         Attention::Doubt | Attention::StuckUndo => Mark::InDoubt,
     }
 }
@@ -265,7 +264,7 @@ fn chosen(canvas: &Canvas<'_>, row: &InboxRow) -> &'static str {
 }
 
 fn quorum(canvas: &Canvas<'_>, row: &InboxRow) -> String {
-    gate_of(row.what, &canvas.model.board).map_or_else(|| "0 of 1".to_owned(), |it| quorum_words(it))
+    gate_of(row.what, &canvas.model.board).map_or_else(|| "0 of 1".to_owned(), |gate| quorum_words(gate))
 }
 
 /// The current activity of a row, or the next event without a person's action.
@@ -360,7 +359,7 @@ fn title(canvas: &Canvas<'_>, row: &InboxRow) -> String {
     let dot = canvas.glyphs.pick("·", "-");
     match row.what {
         Attention::Gate(id) => {
-            let ask = canvas.model.board.gate(id).map_or_else(String::new, |it| name_of(it.hash));
+            let ask = canvas.model.board.gate(id).map_or_else(String::new, |gate| name_of(gate.hash));
             format!("{id} {step} {dot} {run} {dot} ask {ask}")
         }
         Attention::Doubt => format!("{step} {dot} {run} {dot} in doubt"),

@@ -23,13 +23,13 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "decision", "", canvas.pane(false)), 1, 0, 0);
     let width = usize::from(inside.width);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
-    let gate = model.gates.gate().and_then(|it| model.board.gate(it));
+    let gate = model.gates.gate().and_then(|gate| model.board.gate(gate));
     if let Some(gate) = model.gates.shown_gate(&model.board) {
         let mut prose = Prose::new(width);
         ask_text::votes(&mut prose, gate, canvas.glyphs);
         prose.foreign("needs", &ask_text::people(&gate.ask.require), Role::Text);
         prose.foreign("", &format!("{} asked for the run", gate.ask.requester), Role::Muted);
-        lines.extend(prose.lines.into_iter().map(|it| styled(canvas, it)));
+        lines.extend(prose.lines.into_iter().map(|line| styled(canvas, line)));
         lines.push(Vec::new());
     }
     lines.extend(answers(canvas, width));
@@ -47,11 +47,11 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             let text = format!("{} approvals within a minute: slow down", care.in_a_minute);
             prose.said("", &text, Role::Warn);
         }
-        lines.extend(prose.lines.into_iter().map(|it| styled(canvas, it)));
+        lines.extend(prose.lines.into_iter().map(|line| styled(canvas, line)));
         lines.push(Vec::new());
     }
     if let Some((text, role)) = news(canvas) {
-        lines.extend(wrapped(&text, width).into_iter().map(|it| vec![(it, canvas.style(role))]));
+        lines.extend(wrapped(&text, width).into_iter().map(|text| vec![(text, canvas.style(role))]));
         lines.push(Vec::new());
     }
     for text in ["If the ask changes while you answer,", "nothing is decided."] {
@@ -76,8 +76,10 @@ fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
         let refused = refusal_of(model, intent);
         let (key_role, role) =
             if refused.is_some() { (Role::Muted, Role::Muted) } else { (Role::Title, Role::Text) };
-        let level =
-            level_word(model.gates.gate().and_then(|it| model.board.gate(it)).map(|it| &**it), intent);
+        let level = level_word(
+            model.gates.gate().and_then(|gate| model.board.gate(gate)).map(|gate| &**gate),
+            intent,
+        );
         lines.push(vec![
             (format!("{key:<4}"), canvas.style(key_role)),
             (format!("{:<12}", intent.short()), canvas.style(role)),
@@ -93,12 +95,12 @@ fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
 }
 
 fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
-    let high = gate.is_some_and(|it| it.ask.risk == cuelight_plan::Risk::Irreversible);
+    let high = gate.is_some_and(|gate| gate.ask.risk == cuelight_plan::Risk::Irreversible);
     match intent {
         Intent::Approve if high => "type the code at the end".to_owned(),
         Intent::Approve => "then y".to_owned(),
         Intent::Reject => "a reason, then y".to_owned(),
-        Intent::EditForm => match gate.map_or(0, |it| it.votes.len()) {
+        Intent::EditForm => match gate.map_or(0, |gate| gate.votes.len()) {
             0 => "new ask; you cannot vote".to_owned(),
             1 => "drops 1 vote".to_owned(),
             votes => format!("drops {votes} votes"),

@@ -64,8 +64,9 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         (format!(" {whole} of 100"), canvas.style(Role::Title)),
         (format!("  {}", whole.label()), canvas.style(meter_role(u64::from(whole.0)))),
     ];
-    let before =
-        |span: Span, word: &str| vitals.health_before(span, model.now).map(|it| format!("{it} {word}"));
+    let before = |span: Span, word: &str| {
+        vitals.health_before(span, model.now).map(|health| format!("{health} {word}"))
+    };
     let was: Vec<String> =
         [before(HOUR, "an hour ago"), before(Span(HOUR.0 * 23), "a day ago")].into_iter().flatten().collect();
     head.push((if was.is_empty() { String::new() } else { format!("   was {}", was.join(", ")) }, muted));
@@ -85,7 +86,7 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let beats = vitals.beats(day, model.now);
     let unknown = std::iter::repeat_n(None, day.steps().saturating_sub(beats.len()));
     let series: Vec<Option<u64>> =
-        unknown.chain(beats.iter().map(|it| it.health.map(|it| u64::from(it.0)))).collect();
+        unknown.chain(beats.iter().map(|beat| beat.health.map(|health| u64::from(health.0)))).collect();
     let spark = day_of_health(canvas.glyphs, inside.width.saturating_sub(7), &series);
     lines.push(vec![(" 24h ".to_owned(), muted), (spark, canvas.style(Role::Graph1))]);
     let reasons = vitals.reasons();
@@ -106,7 +107,7 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let base = select_row(canvas, row, index == model.health.reason, buf);
         let line: Pieces = reason_pieces(canvas, reason, width)
             .into_iter()
-            .map(|(it, role)| (it, base.patch(canvas.style(role))))
+            .map(|(text, role)| (text, base.patch(canvas.style(role))))
             .collect();
         put_pieces(buf, row, (row.x, y), &line, canvas.glyphs);
     }
@@ -143,11 +144,11 @@ fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let key = model.keys.keys_of(model.view.scope(), crate::Intent::Window).unwrap_or_default();
     let title = format!("golden signals  {}", period.word());
     let inside = pane(buf, area, &title, &format!("{key} window"), canvas.pane(false));
-    let it = model.board.vitals().signals(period, model.now);
+    let signals = model.board.vitals().signals(period, model.now);
     let beats = model.board.vitals().beats(period, model.now);
     let roomy = inside.height >= 16;
     let mut y = inside.y;
-    for (name, role, of, value) in graphs(&it) {
+    for (name, role, of, value) in graphs(&signals) {
         if y >= inside.bottom() {
             return;
         }
@@ -162,7 +163,7 @@ fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, inside, x + 1, y, &value, canvas.style(Role::Text));
         y += if roomy { 2 } else { 1 };
     }
-    let lines = figures(&it);
+    let lines = figures(&signals);
     for (line, y) in lines.iter().zip(y..inside.bottom()) {
         let pieces: Pieces = vec![
             (format!(" {:<11}", line.0), canvas.style(Role::Muted)),
@@ -174,61 +175,65 @@ fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 
 type Graph = (&'static str, Role, fn(&Beat) -> u64, String);
 
-fn graphs(it: &Signals) -> [Graph; 4] {
-    let latency = it.calls.as_ref().map_or_else(|| "-".to_owned(), |it| format!("p99 {}", it.p99));
+fn graphs(signals: &Signals) -> [Graph; 4] {
+    let latency = signals.calls.as_ref().map_or_else(|| "-".to_owned(), |calls| format!("p99 {}", calls.p99));
     [
-        ("latency", Role::Graph1, |it| it.calls_ms.checked_div(it.calls.into()).unwrap_or(0), latency),
-        ("traffic", Role::Graph2, |it| it.events.into(), traffic(it)),
-        ("errors", Role::Fail, |it| it.failed.into(), percent(it.errors)),
+        ("latency", Role::Graph1, |beat| beat.calls_ms.checked_div(beat.calls.into()).unwrap_or(0), latency),
+        ("traffic", Role::Graph2, |item| item.events.into(), traffic(signals)),
+        ("errors", Role::Fail, |item| item.failed.into(), percent(signals.errors)),
         (
             "saturation",
             Role::Graph3,
-            |it| it.running.into(),
-            format!("{} run, {} wait", it.running, it.ready),
+            |item| item.running.into(),
+            format!("{} run, {} wait", signals.running, signals.ready),
         ),
     ]
 }
 
-fn traffic(it: &Signals) -> String {
-    match it.events_per_minute {
-        0 => format!("{} ev", it.sum.events),
+fn traffic(signals: &Signals) -> String {
+    match signals.events_per_minute {
+        0 => format!("{} ev", signals.sum.events),
         per_minute => format!("{per_minute} ev/min"),
     }
 }
 
-fn figures(it: &Signals) -> Vec<(&'static str, String)> {
+fn figures(signals: &Signals) -> Vec<(&'static str, String)> {
     let percentiles = |of: &Option<Percentiles>| match of {
         None => "none yet".to_owned(),
-        Some(it) => format!("p50 {}  p95 {}  p99 {}", it.p50, it.p95, it.p99),
+        Some(percentiles) => {
+            format!("p50 {}  p95 {}  p99 {}", percentiles.p50, percentiles.p95, percentiles.p99)
+        }
     };
     let mut lines = vec![
         (
             "success",
             format!(
                 "{} of {}",
-                percent(it.success),
-                counted(it.sum.done + it.sum.partial + it.sum.failed, "result", "results")
+                percent(signals.success),
+                counted(signals.sum.done + signals.sum.partial + signals.sum.failed, "result", "results")
             ),
         ),
-        ("steps", percentiles(&it.steps)),
-        ("runs", percentiles(&it.runs)),
-        ("gate wait", percentiles(&it.gates)),
-        ("calls", format!("{}, {} failed", it.sum.calls, percent(it.call_errors))),
+        ("steps", percentiles(&signals.steps)),
+        ("runs", percentiles(&signals.runs)),
+        ("gate wait", percentiles(&signals.gates)),
+        ("calls", format!("{}, {} failed", signals.sum.calls, percent(signals.call_errors))),
         (
             "run size",
             format!(
                 "{}.{} steps, {} ended, {} failed",
-                it.steps_per_run_tenths / 10,
-                it.steps_per_run_tenths % 10,
-                counted(it.sum.runs, "run", "runs"),
-                it.sum.runs_failed
+                signals.steps_per_run_tenths / 10,
+                signals.steps_per_run_tenths % 10,
+                counted(signals.sum.runs, "run", "runs"),
+                signals.sum.runs_failed
             ),
         ),
     ];
     // Where nothing had to wait for its place or for a choice, neither says anything.
-    let waited = [("start", &it.planning), ("choice", &it.routing)];
-    let waited = waited.into_iter().filter(|(_, it)| it.is_some_and(|it| it.p99 > Span(0)));
-    lines.extend(waited.map(|(name, it)| (name, percentiles(it))));
+    let waited = [("start", &signals.planning), ("choice", &signals.routing)];
+    let waited = waited
+        .into_iter()
+        .filter(|(_, planning)| planning.is_some_and(|percentiles| percentiles.p99 > Span(0)));
+    lines.extend(waited.map(|(name, planning)| (name, percentiles(planning))));
     lines
 }
 
@@ -241,7 +246,7 @@ fn percent(score: Score) -> String {
 fn workflows(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let vitals = canvas.model.board.vitals();
     let mut all: Vec<(&str, &Tally)> = vitals.workflows().collect();
-    all.sort_by_key(|(name, it)| (it.health(), *name));
+    all.sort_by_key(|(name, tally)| (tally.health(), *name));
     let room = usize::from(area.height.saturating_sub(3));
     let more = all.len().saturating_sub(room);
     let footer = if more > 0 {
@@ -279,27 +284,27 @@ fn workflows(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             canvas.style(Role::Muted),
         );
     }
-    for ((name, it), y) in all.iter().zip(inside.y + 1..inside.bottom()) {
+    for ((name, tally), y) in all.iter().zip(inside.y + 1..inside.bottom()) {
         for column in &table {
-            let (text, role) = workflow_cell(canvas, name, it, *column);
+            let (text, role) = workflow_cell(canvas, name, tally, *column);
             put_cell(buf, inside, *column, y, (&text, canvas.style(role)), canvas.glyphs);
         }
     }
 }
 
-fn workflow_cell(canvas: &Canvas<'_>, name: &str, it: &Tally, column: Column) -> (String, Role) {
-    let health = u64::from(it.health().0);
-    let took = it.took();
+fn workflow_cell(canvas: &Canvas<'_>, name: &str, tally: &Tally, column: Column) -> (String, Role) {
+    let health = u64::from(tally.health().0);
+    let took = tally.took();
     match column.title {
         "WORKFLOW" => (safe_text(name), Role::Text),
-        "HLT" => (it.health().to_string(), meter_role(health)),
+        "HLT" => (tally.health().to_string(), meter_role(health)),
         "" => (gauge(canvas.glyphs, column.width, health, 100), meter_role(health)),
-        "DONE" => ((it.done + it.partial).to_string(), Role::Text),
-        "FAIL" => (it.failed.to_string(), if it.failed > 0 { Role::Fail } else { Role::Muted }),
-        "RUNS" => (it.ended.to_string(), Role::Text),
-        "P50" => (took.map_or_else(|| "-".to_owned(), |it| it.p50.to_string()), Role::Text),
-        "P99" => (took.map_or_else(|| "-".to_owned(), |it| it.p99.to_string()), Role::Text),
-        _ => match it.last_failure {
+        "DONE" => ((tally.done + tally.partial).to_string(), Role::Text),
+        "FAIL" => (tally.failed.to_string(), if tally.failed > 0 { Role::Fail } else { Role::Muted }),
+        "RUNS" => (tally.ended.to_string(), Role::Text),
+        "P50" => (took.map_or_else(|| "-".to_owned(), |percentiles| percentiles.p50.to_string()), Role::Text),
+        "P99" => (took.map_or_else(|| "-".to_owned(), |percentiles| percentiles.p99.to_string()), Role::Text),
+        _ => match tally.last_failure {
             None => ("-".to_owned(), Role::Muted),
             Some((at, mode)) => (format!("{} {}", mode.label(), age(canvas.model.now.since(at))), Role::Warn),
         },
@@ -348,7 +353,7 @@ fn checks(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let mut shown: Vec<&Check> = all.iter().collect();
     if all.len() > room {
         // Without room for all, what is not well is told first.
-        shown.sort_by_key(|it| std::cmp::Reverse(it.grade));
+        shown.sort_by_key(|check| std::cmp::Reverse(check.grade));
     }
     for (check, y) in shown.iter().zip(inside.y..inside.bottom()) {
         let (sign, role) = match check.grade {
@@ -375,19 +380,19 @@ fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if all.is_empty() {
         put(buf, inside, inside.x + 1, inside.y, "no open run has a budget", canvas.style(Role::Muted));
     }
-    for (it, y) in all.iter().zip(inside.y..inside.bottom()) {
-        let role = match it.grade() {
+    for (budget, y) in all.iter().zip(inside.y..inside.bottom()) {
+        let role = match budget.grade() {
             Grade::Healthy => Role::GaugeHigh,
             Grade::Degraded => Role::GaugeMid,
             Grade::Unhealthy => Role::GaugeLow,
         };
-        let numbers = format!(" {}", it.words());
-        let name = format!(" {} {}", it.run, safe_text(&it.workflow));
+        let numbers = format!(" {}", budget.words());
+        let name = format!(" {} {}", budget.run, safe_text(&budget.workflow));
         let bar = 10;
         let room = usize::from(inside.width).saturating_sub(numbers.len() + usize::from(bar) + 2);
         let line: Pieces = vec![
             (format!("{:<room$} ", canvas.glyphs.fit(&name, room)), canvas.style(Role::Text)),
-            (gauge(canvas.glyphs, bar, it.used, it.limit), canvas.style(role)),
+            (gauge(canvas.glyphs, bar, budget.used, budget.limit), canvas.style(role)),
             (numbers, canvas.style(Role::Text)),
         ];
         put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
@@ -397,11 +402,12 @@ fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// Targets that take no calls, or only so many; and what is left of the place.
 fn targets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
     let board = &canvas.model.board;
-    let mut all: Vec<_> = board.targets().filter(|(_, it)| !it.takes_calls() || it.taken.is_some()).collect();
-    all.sort_by_key(|(_, it)| it.takes_calls());
+    let mut all: Vec<_> =
+        board.targets().filter(|(_, target)| !target.takes_calls() || target.taken.is_some()).collect();
+    all.sort_by_key(|(_, target)| target.takes_calls());
     let shown = all.len().min(usize::from(area.height / 2));
-    for ((name, it), y) in all.iter().take(shown).zip(area.y..area.bottom()) {
-        let sign = match it.circuit {
+    for ((name, target), y) in all.iter().take(shown).zip(area.y..area.bottom()) {
+        let sign = match target.circuit {
             Circuit::HalfOpen { .. } => ("~", Role::Warn),
             Circuit::Open { .. } => (canvas.glyphs.pick("✗", "x"), Role::Fail),
             Circuit::Closed { .. } => (canvas.glyphs.pick("✓", "+"), Role::Ok),
@@ -412,7 +418,7 @@ fn targets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
         };
         let line: Pieces = vec![
             (format!(" {} {} ", sign.0, safe_text(name)), canvas.style(sign.1)),
-            (format!("{}{waiting}", safe_text(&it.words(canvas.model.now))), canvas.style(Role::Text)),
+            (format!("{}{waiting}", safe_text(&target.words(canvas.model.now))), canvas.style(Role::Text)),
         ];
         put_pieces(buf, area, (area.x, y), &line, canvas.glyphs);
     }
@@ -430,8 +436,10 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         seq => format!("event {seq}, the last {} ago", age(model.now.since(model.board.at))),
     };
     let budget = model.board.budgets().into_iter().next();
-    let budget =
-        budget.map_or_else(|| "no open run has one".to_owned(), |it| format!("{} {}", it.run, it.words()));
+    let budget = budget.map_or_else(
+        || "no open run has one".to_owned(),
+        |budget| format!("{} {}", budget.run, budget.words()),
+    );
     let signs = if model.look.glyphs.ascii { "ascii" } else { "unicode" };
     let lines = [
         ("log", log),

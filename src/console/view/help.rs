@@ -215,8 +215,8 @@ fn padded(canvas: &Canvas<'_>, text: &str, width: usize) -> String {
 fn blocks(model: &Model) -> Vec<Block> {
     let scope = model.view.scope();
     let of = |group: Group| -> Vec<(String, &'static str)> {
-        let intents = Intent::all().filter(|it| it.group() == group);
-        intents.filter_map(|it| Some((all_keys(model, scope, it)?, it.what()))).collect()
+        let intents = Intent::all().filter(|intent| intent.group() == group);
+        intents.filter_map(|intent| Some((all_keys(model, scope, intent)?, intent.what()))).collect()
     };
     let mut view = of(Group::View);
     view.extend(of(Group::Act));
@@ -224,8 +224,8 @@ fn blocks(model: &Model) -> Vec<Block> {
     if model.travel.is_some() {
         // In the past its own keys lie over those of the view, and nothing is asked of the engine.
         let rows = help_rows::rows(model, &HelpState::default());
-        let past = rows.into_iter().filter(|it| it.scope == Scope::Travel);
-        view = past.map(|it| (it.keys, it.intent.what())).collect();
+        let past = rows.into_iter().filter(|row| row.scope == Scope::Travel);
+        view = past.map(|row| (row.keys, row.intent.what())).collect();
         head = "THE PAST";
     }
     vec![
@@ -247,7 +247,7 @@ type Row = (String, &'static str, bool);
 fn side_by_side(blocks: &[Block], wide: bool) -> Vec<Vec<Row>> {
     let column = |blocks: &[&Block]| -> Vec<Row> {
         let mut rows = Vec::new();
-        for block in blocks.iter().filter(|it| !it.rows.is_empty()) {
+        for block in blocks.iter().filter(|block| !block.rows.is_empty()) {
             if !rows.is_empty() {
                 rows.push((String::new(), "", false));
             }

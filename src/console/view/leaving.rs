@@ -49,7 +49,7 @@ fn open_words(canvas: &Canvas<'_>) -> String {
 fn question(canvas: &Canvas<'_>, room: usize) -> Vec<Pieces> {
     let mut lines: Vec<Pieces> = wrapped(&open_words(canvas), room)
         .into_iter()
-        .map(|it| vec![(it, canvas.style(Role::Text))])
+        .map(|text| vec![(text, canvas.style(Role::Text))])
         .collect();
     lines.push(Vec::new());
     lines.push(choice(canvas, Intent::Escape, "stay"));
@@ -69,7 +69,7 @@ fn stop(canvas: &Canvas<'_>, room: usize) -> Vec<Pieces> {
         open_words(canvas)
     );
     let mut lines: Vec<Pieces> =
-        wrapped(&text, room).into_iter().map(|it| vec![(it, canvas.style(Role::Warn))]).collect();
+        wrapped(&text, room).into_iter().map(|text| vec![(text, canvas.style(Role::Warn))]).collect();
     lines.push(Vec::new());
     let ask = format!("type  {}  and then Enter", safe_text(&stop_words(canvas.model)));
     lines.push(vec![(ask, canvas.style(Role::Text))]);

@@ -22,7 +22,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::logs(model);
-    let run = model.logs.run.and_then(|it| model.board.run(it)).map(|it| &**it);
+    let run = model.logs.run.and_then(|run| model.board.run(run)).map(|run| &**run);
     let (what, count) = run.map_or_else(|| ("Logs".to_owned(), String::new()), |run| titles(canvas, run));
     if places.boxed {
         pane(buf, places.pane, &what, &count, canvas.pane(true));
@@ -85,7 +85,7 @@ fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
 
 /// `call 2 of 3  exit 1  ran 12s`: only what is known.
 fn call_words(canvas: &Canvas<'_>, run: &RunView, attempt: AttemptId) -> String {
-    let calls = run.step(attempt.step).map_or(0, |it| it.attempts().len());
+    let calls = run.step(attempt.step).map_or(0, |step| step.attempts().len());
     let Some(call) = call_of(run, attempt) else { return String::new() };
     let mut words = if calls > 1 { format!("call {} of {calls}  ", call.number) } else { String::new() };
     words.push_str(match call.purpose {
@@ -118,7 +118,7 @@ fn nothing(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buf
             format!("no line fits `{}`; {} shows all again", logs.lines.only().typed(), key(Intent::Escape))
         }
         (Some(_), _) if logs.reading.asked.is_some() => "reading".to_owned(),
-        (Some(run), _) => match logs.step.and_then(|it| Some((it, run.step(it)?))) {
+        (Some(run), _) => match logs.step.and_then(|step| Some((step, run.step(step)?))) {
             Some((step, view)) => nothing_of_step(canvas, run, step, view),
             None if logs.voice.is_some() => "nothing has been told yet".to_owned(),
             None => "nothing written yet".to_owned(),
@@ -133,10 +133,13 @@ fn nothing(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buf
 
 fn nothing_of_step(canvas: &Canvas<'_>, run: &RunView, step: StepIx, view: &StepView) -> String {
     let model = canvas.model;
-    let reason =
-        || why(&model.board, run, step, model.now).into_iter().next().map_or_else(String::new, |it| it.text);
+    let reason = || {
+        why(&model.board, run, step, model.now).into_iter().next().map_or_else(String::new, |item| item.text)
+    };
     match view.state {
-        _ if view.attempts().last().is_some_and(|it| it.is_running()) => "nothing written yet".to_owned(),
+        _ if view.attempts().last().is_some_and(|attempt| attempt.is_running()) => {
+            "nothing written yet".to_owned()
+        }
         _ if !view.attempts().is_empty() => "it wrote nothing".to_owned(),
         StepState::Pending | StepState::Ready | StepState::Waiting => {
             format!("this step has not started: {}", reason())
@@ -230,8 +233,8 @@ fn name(
     let Some((attempt, run)) = lines.attempt_of(line).zip(run) else { return };
     let mark = run
         .step(attempt.step)
-        .map_or(Mark::Todo, |it| mark_of_step(it, &canvas.model.board, canvas.model.now));
-    let calls = run.step(attempt.step).map_or(0, |it| it.attempts().len());
+        .map_or(Mark::Todo, |step| mark_of_step(step, &canvas.model.board, canvas.model.now));
+    let calls = run.step(attempt.step).map_or(0, |step| step.attempts().len());
     let call = if calls > 1 { format!(" {}/{calls}", attempt.number) } else { String::new() };
     let room = usize::from(area.width).saturating_sub(2 + call.len());
     let id = canvas.glyphs.fit(&safe_text(&run.step_id(attempt.step)), room);
@@ -275,7 +278,7 @@ fn note(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         }
         () => (format!("follow off, {key} follows"), Role::Muted),
     };
-    let more = alone(model).and_then(|it| logs.lines.feed(it)).filter(|it| it.is_behind());
+    let more = alone(model).and_then(|value| logs.lines.feed(value)).filter(|feed| feed.is_behind());
     let mut left: Pieces = vec![(format!(" {text} "), canvas.style(role))];
     if let Some(feed) = more.filter(|_| !logs.follow) {
         left.push((format!(" {} more below ", bytes_word(feed.total - feed.end)), canvas.style(Role::Muted)));
@@ -296,9 +299,9 @@ fn note(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// The position of the cursor: a line number if all lines before it are held, else a share of the bytes.
 fn place_words(canvas: &Canvas<'_>) -> String {
     let (model, lines) = (canvas.model, &canvas.model.logs.lines);
-    let feed = alone(model).and_then(|it| lines.feed(it));
-    let from = lines.line(model.logs.cursor).map_or(0, |it| it.from);
-    let is_gap = lines.line(lines.first()).is_some_and(|it| it.gap.is_some());
+    let feed = alone(model).and_then(|value| lines.feed(value));
+    let from = lines.line(model.logs.cursor).map_or(0, |line| line.from);
+    let is_gap = lines.line(lines.first()).is_some_and(|line| line.gap.is_some());
     match feed {
         Some(feed) if feed.start > 0 || feed.is_behind() || is_gap => {
             let share = u128::from(from) * 100 / u128::from(feed.total.max(1));
@@ -313,7 +316,7 @@ fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let keys = [Intent::NextStep, Intent::PreviousStep];
     let keys: Vec<String> =
-        keys.iter().filter_map(|it| model.keys.keys_of(model.view.scope(), *it)).collect();
+        keys.iter().filter_map(|key| model.keys.keys_of(model.view.scope(), *key)).collect();
     let inside = pane(buf, area, "sources", &format!("{} other", keys.join(" ")), canvas.pane(false));
     let rows = side_rows(inside.height);
     counted_lines(canvas, Rect { y: inside.y + rows, height: inside.height - rows, ..inside }, buf);
@@ -331,7 +334,7 @@ fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
             continue;
         }
         let (mark, depth, name, calls) =
-            match step.and_then(|it| Some((it, run.plan_step(it)?, run.step(it)?))) {
+            match step.and_then(|step| Some((step, run.plan_step(step)?, run.step(step)?))) {
                 Some((step, plan, view)) => {
                     let mark = mark_of_step(view, &model.board, model.now);
                     (mark, 1 + run.frames_of(step).count().min(4), safe_text(&plan.id), view.calls)
@@ -380,7 +383,7 @@ fn detail(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buff
     let logs = &model.logs;
     let key = model.keys.keys_of(model.view.scope(), Intent::Open).unwrap_or_default();
     let inside = pane(buf, area, "line", &format!("{key} to step"), canvas.pane(false));
-    let Some((line, run)) = logs.lines.line(logs.cursor).filter(|it| it.gap.is_none()).zip(run) else {
+    let Some((line, run)) = logs.lines.line(logs.cursor).filter(|line| line.gap.is_none()).zip(run) else {
         return;
     };
     let voice = logs.lines.voice_of(line);
@@ -389,7 +392,7 @@ fn detail(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buff
     if let Some(at) = line.at {
         facts.insert(0, ("time", at.to_string()));
     }
-    if let Some(step) = attempt.map(|it| it.step).or(line.step) {
+    if let Some(step) = attempt.map(|attempt| attempt.step).or(line.step) {
         facts.push(("step", safe_text(&run.step_id(step))));
     }
     match (voice, attempt) {

@@ -146,7 +146,7 @@ fn canvas_is_wide(canvas: &Canvas<'_>) -> bool {
 
 /// Why not, without what: `could not pause r-2: it has ended` is `it has ended`.
 fn reason(why: &str) -> &str {
-    match why.strip_prefix("could not ").and_then(|it| it.split_once(": ")) {
+    match why.strip_prefix("could not ").and_then(|rest| rest.split_once(": ")) {
         Some((_, reason)) => reason,
         None => why,
     }

@@ -17,7 +17,7 @@ pub(super) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut B
     fill(buf, area, canvas.theme.ground());
     let title = match (canvas.model.run(), canvas.model.step()) {
         (Some(run), Some(step)) => {
-            let id = canvas.model.board.run(run).map_or_else(String::new, |it| it.step_id(step));
+            let id = canvas.model.board.run(run).map_or_else(String::new, |run| run.step_id(step));
             format!("actions · {run} {id}")
         }
         (Some(run), None) => format!("actions · {run}"),
@@ -32,7 +32,7 @@ pub(super) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut B
         let what = row
             .refused
             .clone()
-            .map_or_else(|| row.intent.what().to_owned(), |it| cuelight_base::safe_text(&it));
+            .map_or_else(|| row.intent.what().to_owned(), |refused| cuelight_base::safe_text(&refused));
         let line: Pieces = vec![
             (format!(" {:<5}", ascii_keys(canvas, &row.key)), base.patch(canvas.style(Role::Title))),
             (format!("{:<13}", row.intent.short()), base.patch(canvas.style(role))),

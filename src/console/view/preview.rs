@@ -23,14 +23,15 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let key = model.keys.keys_of(model.view.scope(), crate::Intent::Preview).unwrap_or_default();
     let footer = format!("{key} hide");
-    let Some(summary) = model.runs.selected.and_then(|it| model.board.summary(it)) else {
+    let Some(summary) = model.runs.selected.and_then(|selected| model.board.summary(selected)) else {
         pane(buf, area, "no run", &footer, canvas.pane(false));
         return;
     };
     let title = format!("{} {}", summary.id, safe_text(&summary.workflow));
     let inside = layout::inset(pane(buf, area, &title, &footer, canvas.pane(false)), 1, 0, 0);
     let mut inside = inside;
-    if let Some(picture) = model.runs.picture.as_ref().filter(|it| it.run == summary.id && inside.height > 12)
+    if let Some(picture) =
+        model.runs.picture.as_ref().filter(|picture| picture.run == summary.id && inside.height > 12)
     {
         inside = small_graph(canvas, picture, inside, buf);
     } else if let Some(run) = model.board.run(summary.id) {
@@ -59,13 +60,17 @@ fn small_graph(canvas: &Canvas<'_>, picture: &crate::model::Picture, area: Rect,
     let (width, height) = picture.layout.size();
     let rows = u16::try_from(height).unwrap_or(u16::MAX).min(area.height / 3).max(1);
     let (graph, rest) = layout::split_down(area, rows);
-    let hot = picture.shown.nodes.iter().position(|it| it.hot).and_then(|it| u32::try_from(it).ok());
-    let place = hot.and_then(|it| picture.layout.rect_of(it));
+    let hot =
+        picture.shown.nodes.iter().position(|node| node.hot).and_then(|index| u32::try_from(index).ok());
+    let place = hot.and_then(|hot| picture.layout.rect_of(hot));
     let offset = |at: i32, size: i32, whole: i32, seen: u16| {
         (at + size / 2 - i32::from(seen) / 2).clamp(0, (whole - i32::from(seen)).max(0))
     };
-    let offset = place.map_or((0, 0), |it| {
-        (offset(it.x, it.width, width, graph.width), offset(it.y, it.height, height, graph.height))
+    let offset = place.map_or((0, 0), |place| {
+        (
+            offset(place.x, place.width, width, graph.width),
+            offset(place.y, place.height, height, graph.height),
+        )
     });
     let view = DagView::default();
     dag::paint(&picture.layout, &picture.shown, &view, canvas.theme, canvas.glyphs, offset, graph, buf);
@@ -85,7 +90,7 @@ fn signs(canvas: &Canvas<'_>, run: &RunView, width: usize) -> Pieces {
     let mut line: Pieces = Vec::new();
     let shown = if marks.len() > room { room - 1 } else { marks.len() };
     // Of many steps those around the front are shown.
-    let front = marks.iter().position(|it| !it.is_settled()).unwrap_or(marks.len());
+    let front = marks.iter().position(|mark| !mark.is_settled()).unwrap_or(marks.len());
     let first = front.saturating_sub(shown * 2 / 3).min(marks.len() - shown);
     for mark in &marks[first..first + shown] {
         line.push((mark.sign(canvas.glyphs).to_owned(), mark.style(canvas.theme)));
@@ -220,7 +225,8 @@ fn at_rest(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
 fn next_of(run: &RunView) -> Option<String> {
     let is_pending = |state: StepState| state == StepState::Pending;
     let goes_on = |index: &cuelight_base::StepIx| {
-        run.step(*index).is_some_and(|it| !it.state.rests() && !is_pending(it.state) && it.inside.is_none())
+        run.step(*index)
+            .is_some_and(|step| !step.state.rests() && !is_pending(step.state) && step.inside.is_none())
     };
     let next: Vec<&str> = run
         .steps()
@@ -239,18 +245,19 @@ fn next_of(run: &RunView) -> Option<String> {
 fn used(canvas: &Canvas<'_>, summary: &RunSummary) -> Pieces {
     let text = canvas.style(Role::Text);
     let mut line: Pieces = Vec::new();
-    for it in summary.budgets() {
-        let of = format!("{} of {}", it.currency.figure(it.used), it.currency.figure(it.limit));
-        line.push((format!("{} {of}  ", it.currency.word()), text));
-        line.push((gauge(canvas.glyphs, 12, it.used, it.limit), canvas.style(Role::Info)));
+    for budget in summary.budgets() {
+        let of =
+            format!("{} of {}", budget.currency.figure(budget.used), budget.currency.figure(budget.limit));
+        line.push((format!("{} {of}  ", budget.currency.word()), text));
+        line.push((gauge(canvas.glyphs, 12, budget.used, budget.limit), canvas.style(Role::Info)));
         line.push(("  ".to_owned(), text));
     }
     line.pop();
     let told: Vec<String> = Currency::ALL
         .into_iter()
-        .filter(|it| summary.ceilings.of(*it).is_none())
-        .filter(|it| summary.spent.of(*it) > 0 || line.is_empty() && *it == Currency::Calls)
-        .map(|it| spent_words(it, summary.spent.of(it)))
+        .filter(|currency| summary.ceilings.of(*currency).is_none())
+        .filter(|currency| summary.spent.of(*currency) > 0 || line.is_empty() && *currency == Currency::Calls)
+        .map(|currency| spent_words(currency, summary.spent.of(currency)))
         .collect();
     let gap = if line.is_empty() || told.is_empty() { "" } else { "  " };
     line.push((format!("{gap}{}", told.join("  ")), text));

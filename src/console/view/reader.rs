@@ -55,8 +55,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// The position of the terminal's cursor.
 pub(super) fn cursor(model: &Model) -> Option<(u16, u16)> {
     let lines = page(model).lines;
-    let typed = lines.iter().position(|it| it.cursor.is_some_and(|column| column > 0));
-    let row = typed.or_else(|| lines.iter().position(|it| it.cursor.is_some()))?;
+    let typed = lines.iter().position(|line| line.cursor.is_some_and(|column| column > 0));
+    let row = typed.or_else(|| lines.iter().position(|line| line.cursor.is_some()))?;
     Some((lines[row].cursor?, u16::try_from(row).ok()?))
 }
 
@@ -73,7 +73,7 @@ fn page(model: &Model) -> Page {
     let mut foot: Vec<Said> = model
         .toasts
         .iter()
-        .map(|it| Said { role: Some(it.role), ..Said::of(format!("said: {}", it.text)) })
+        .map(|toast| Said { role: Some(toast.role), ..Said::of(format!("said: {}", toast.text)) })
         .collect();
     foot.extend(drawn(model, layout::frame(model.size).keys));
     foot.splice(0..0, since_then(model));
@@ -110,7 +110,7 @@ fn title(model: &Model) -> Said {
 /// The instant of the past, its run, and the keys that leave it. The view itself is read out as it was then.
 fn instant(model: &Model) -> Vec<Said> {
     let Some(travel) = &model.travel else { return Vec::new() };
-    let whose = travel.history.run().map_or_else(|| "the whole log".to_owned(), |it| format!("run {it}"));
+    let whose = travel.history.run().map_or_else(|| "the whole log".to_owned(), |run| format!("run {run}"));
     let total = travel.history.len();
     let keys = |intent| model.keys.keys_of(model.scope(), intent).unwrap_or_default();
     let mut lines = vec![match travel.shown {
@@ -128,7 +128,7 @@ fn instant(model: &Model) -> Vec<Said> {
         let way = if play.forward { "forward" } else { "backwards" };
         lines.push(Said::of(format!("plays {way}, {} as fast", counted(travel.speed, "time", "times"))));
     }
-    lines.iter_mut().for_each(|it| it.role = Some(Role::History));
+    lines.iter_mut().for_each(|line| line.role = Some(Role::History));
     lines
 }
 
@@ -170,7 +170,7 @@ fn runs(model: &Model) -> Vec<Said> {
     if runs.rows.is_empty() {
         return drawn(model, layout::runs(model).table);
     }
-    let rows = runs.rows.iter().filter_map(|it| model.board.summary(*it));
+    let rows = runs.rows.iter().filter_map(|row| model.board.summary(*row));
     rows.map(|run| Said::of(run_words(model, run)).when(runs.selected == Some(run.id))).collect()
 }
 
@@ -215,13 +215,14 @@ fn inbox(model: &Model) -> Vec<Said> {
 fn gate_words(model: &Model, number: usize, row: &InboxRow) -> String {
     let (name, state) = match row.what {
         Attention::Gate(gate) => {
-            let mark = model.board.gate(gate).map_or(Mark::Gate, |it| mark_of_gate(it, model.now));
+            let mark = model.board.gate(gate).map_or(Mark::Gate, |gate| mark_of_gate(gate, model.now));
             (format!("gate {gate} of"), state_words(mark))
         }
         Attention::Review(gate, epoch) => {
-            let it = model.board.emergency(gate, epoch).filter(|it| it.emergency_word() == OVERRIDE);
+            let emergency =
+                model.board.emergency(gate, epoch).filter(|emergency| emergency.emergency_word() == OVERRIDE);
             let alone = "emergency approval, to be reviewed";
-            (format!("gate {gate} of"), it.map_or(alone, |_| "closed by an override, to be reviewed"))
+            (format!("gate {gate} of"), emergency.map_or(alone, |_| "closed by an override, to be reviewed"))
         }
         Attention::Doubt | Attention::StuckUndo => ("in".to_owned(), state_words(Mark::InDoubt)),
     };
@@ -237,11 +238,11 @@ fn gate_words(model: &Model, number: usize, row: &InboxRow) -> String {
 
 /// The latest events, oldest first.
 fn changes(model: &Model, width: usize, room: usize) -> Vec<Said> {
-    let Some(room) = room.checked_sub(2).filter(|it| *it > 0) else { return Vec::new() };
+    let Some(room) = room.checked_sub(2).filter(|room| *room > 0) else { return Vec::new() };
     let mut last: Vec<&Line> = model.board.lines().rev().take(room).collect();
     last.reverse();
     let words = |line: &Line| {
-        let run = line.run.map_or_else(String::new, |it| format!("{it} "));
+        let run = line.run.map_or_else(String::new, |run| format!("{run} "));
         let text = format!(
             "{} {run}{} {} {}",
             line.at.clock(),
@@ -288,7 +289,7 @@ fn drawn(model: &Model, part: Rect) -> Vec<Said> {
     scene(&Canvas { model, theme: &theme, glyphs: Glyphs::default() }, model.overlay.is_none(), &mut buf);
     let selection = theme.role(Role::Select).bg;
     let is_selected =
-        |row: Rect| row.positions().any(|at| buf.cell(at).is_some_and(|it| Some(it.bg) == selection));
+        |row: Rect| row.positions().any(|at| buf.cell(at).is_some_and(|cell| Some(cell.bg) == selection));
     let types = model.overlay.is_some() || model.prompt.is_some();
     let mut lines: Vec<Said> = Vec::new();
     let mut was_selected = false;
@@ -315,7 +316,7 @@ fn drawn(model: &Model, part: Rect) -> Vec<Said> {
 /// The rows of a part in the order in which they are read: of panes that stand beside each other first all of the one, then
 /// all of the next. A pane is known by its corners, which foreign text inside of one cannot stand in for.
 fn in_order(buf: &Buffer, part: Rect, has_panes: bool) -> Vec<Rect> {
-    let symbol = |x: u16, y: u16| buf.cell((x, y)).map_or(" ", |it| it.symbol());
+    let symbol = |x: u16, y: u16| buf.cell((x, y)).map_or(" ", |cell| cell.symbol());
     // The last corner of one pane and the first of the next, of the present and of the past.
     let starts = |y: u16, right: [&str; 2], left: [&str; 2]| -> Vec<u16> {
         let meets = |x: &u16| right.contains(&symbol(x - 1, y)) && left.contains(&symbol(*x, y));
@@ -326,7 +327,8 @@ fn in_order(buf: &Buffer, part: Rect, has_panes: bool) -> Vec<Rect> {
     let mut y = part.y;
     while y < part.bottom() {
         let beside = starts(y, ["╮", "┐"], ["╭", "┌"]);
-        let end = (y..part.bottom()).find(|it| *it > y && !starts(*it, ["╯", "┘"], ["╰", "└"]).is_empty());
+        let end =
+            (y..part.bottom()).find(|index| *index > y && !starts(*index, ["╯", "┘"], ["╰", "└"]).is_empty());
         let Some(end) = end.filter(|_| !beside.is_empty()) else {
             out.push(Rect { y, height: 1, ..part });
             y += 1;
@@ -369,7 +371,7 @@ fn is_side(symbol: &str) -> bool {
 
 /// True if a row is the upper or lower edge of a frame, with or without a title in it.
 fn is_edge(symbols: &[&str]) -> bool {
-    symbols.first().is_some_and(|it| is_frame(it) && !is_side(it))
+    symbols.first().is_some_and(|symbol| is_frame(symbol) && !is_side(symbol))
 }
 
 /// A row without blanks and frames at its sides, and without the bar that shows where in a text one is.
@@ -418,12 +420,12 @@ fn text_words(symbols: &[&str], types: bool) -> Said {
             rest = &[];
         }
         // A gauge of ours: the figures stand beside it.
-        row if row.iter().filter(|it| is_gauge(it)).count() >= GAUGE_MIN => {
-            let spoken: Vec<&str> = row.iter().filter(|it| !is_gauge(it)).copied().collect();
+        row if row.iter().filter(|symbol| is_gauge(symbol)).count() >= GAUGE_MIN => {
+            let spoken: Vec<&str> = row.iter().filter(|symbol| !is_gauge(symbol)).copied().collect();
             return row_words(&spoken, types);
         }
         [sign, " ", after @ ..] if word_of(sign).is_some_and(|(_, apart)| apart) => {
-            said.text.push_str(word_of(sign).map_or("", |it| it.0));
+            said.text.push_str(word_of(sign).map_or("", |word| word.0));
             said.text.push(' ');
             rest = after;
         }
@@ -559,8 +561,8 @@ fn fold(lines: Vec<Said>, width: usize) -> Vec<Said> {
         let mut cursor = line.cursor;
         for text in wrapped(&line.text, width.max(1)) {
             let here = u16::try_from(text.width()).unwrap_or(u16::MAX);
-            let this = cursor.filter(|it| *it <= here);
-            cursor = if this.is_some() { None } else { cursor.map(|it| it.saturating_sub(here + 1)) };
+            let this = cursor.filter(|cursor| *cursor <= here);
+            cursor = if this.is_some() { None } else { cursor.map(|cursor| cursor.saturating_sub(here + 1)) };
             out.push(Said { text, role: line.role, cursor: this });
         }
     }
@@ -572,7 +574,7 @@ fn window(lines: Vec<Said>, room: usize) -> Vec<Said> {
     if lines.len() <= room || room == 0 {
         return lines.into_iter().take(room).collect();
     }
-    let at = lines.iter().position(|it| it.cursor.is_some()).unwrap_or(0);
+    let at = lines.iter().position(|line| line.cursor.is_some()).unwrap_or(0);
     let top = (at + 2).saturating_sub(room).min(lines.len() - (room - 1));
     let left = lines.len() - (room - 1);
     let more = Said {

@@ -21,7 +21,7 @@ const FILTER_MAX: usize = 36;
 /// The columns of the list: first cell, width, and head; used for clicks on heads.
 pub(crate) fn heads(table: Rect, boxed: bool) -> Vec<(u16, u16, &'static str)> {
     let inside = if boxed { layout::inset(table, 1, 1, 1) } else { layout::inset(table, 0, 1, 0) };
-    columns_for(inside).iter().map(|it| (it.x, it.width, it.title)).collect()
+    columns_for(inside).iter().map(|column| (column.x, column.width, column.title)).collect()
 }
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
@@ -41,8 +41,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// The title in words: filter, order, and the position in the list.
 fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
     let runs = &canvas.model.runs;
-    let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == crate::model::PromptKind::Filter);
-    let filter = typed.map_or(runs.filter.as_str(), |it| it.field.text());
+    let typed = canvas.model.prompt.as_ref().filter(|prompt| prompt.kind == crate::model::PromptKind::Filter);
+    let filter = typed.map_or(runs.filter.as_str(), |typed| typed.field.text());
     let (left, right, down, up) = canvas.glyphs.pick(("‹", "›", "▼", "▲"), ("<", ">", "v", "^"));
     let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };
     let filter = canvas.glyphs.fit(&filter, FILTER_MAX);

@@ -28,7 +28,7 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let open = runs_panels::gates(model);
     let at = (focused(model) == RunsPanel::Gates).then(|| runs_panels::gate_row(model, &open));
-    let title = match open.iter().map(|it| it.ask.opened_at).min() {
+    let title = match open.iter().map(|gate| gate.ask.opened_at).min() {
         Some(oldest) => format!("gates  {} waiting, oldest {}", open.len(), age(model.now.since(oldest))),
         None => "gates".to_owned(),
     };
@@ -112,7 +112,7 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let all = runs_panels::errors(model);
     let at = (focused(model) == RunsPanel::Errors).then(|| runs_panels::error_row(model, &all));
-    let open = all.iter().filter(|it| it.is_open()).count();
+    let open = all.iter().filter(|error| error.is_open()).count();
     let title =
         if all.is_empty() { "errors".to_owned() } else { format!("errors  {}", open_words(canvas, open)) };
     let inside =
@@ -182,11 +182,11 @@ fn health(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let footer = opens(canvas, Intent::ViewHealth, "open");
     let inside = pane(buf, area, &format!("health {whole} {}", whole.label()), &footer, canvas.pane(false));
     let mut rows: Vec<(String, Health)> = vec![("all runs".to_owned(), whole)];
-    let mut runs: Vec<_> = board.open_runs().filter(|it| !it.summary.results.is_empty()).collect();
-    runs.sort_by_key(|it| it.summary.health());
+    let mut runs: Vec<_> = board.open_runs().filter(|run| !run.summary.results.is_empty()).collect();
+    runs.sort_by_key(|run| run.summary.health());
     rows.extend(
         runs.iter()
-            .map(|it| (format!("{} {}", it.id(), safe_text(&it.summary.workflow)), it.summary.health())),
+            .map(|run| (format!("{} {}", run.id(), safe_text(&run.summary.workflow)), run.summary.health())),
     );
     for (row, (name, health)) in rows.iter().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
@@ -211,7 +211,7 @@ fn events(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     );
     for (row, line) in board.lines().rev().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
-        let run = line.run.map_or_else(String::new, |it| it.to_string());
+        let run = line.run.map_or_else(String::new, |run| run.to_string());
         let pieces: Pieces = vec![
             (format!("{}.{:03}  ", line.at.clock(), line.at.0.rem_euclid(1000)), canvas.style(Role::Muted)),
             (format!("{:<18} ", line.kind), canvas.style(role_of(line.kind))),

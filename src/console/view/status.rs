@@ -44,17 +44,17 @@ fn fit(
     let both = format!("{}  {}", right[1], right[0]).trim_end().to_owned();
     for (long, right) in [(true, Some(both)), (false, Some(right[0].clone())), (false, None)] {
         let line = line_of(canvas, parts, long);
-        if width_of(&line) + right.as_ref().map_or(0, |it| it.len() + 2) <= width {
+        if width_of(&line) + right.as_ref().map_or(0, |text| text.len() + 2) <= width {
             return (right, line);
         }
     }
     loop {
         let line = line_of(canvas, parts, false);
-        let Some(least) = parts.iter().map(|it| it.keep).min() else { return (None, line) };
+        let Some(least) = parts.iter().map(|part| part.keep).min() else { return (None, line) };
         if width_of(&line) < width || parts.len() == 1 {
             return (None, line);
         }
-        parts.retain(|it| it.keep != least);
+        parts.retain(|part| part.keep != least);
     }
 }
 
@@ -91,7 +91,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
         add(1, 4, long, short, canvas.style(Role::Muted));
         add(2, 6, "live now:".to_owned(), "live:".to_owned(), canvas.style(Role::Muted));
     }
-    let count = |state: RunState| board.summaries().filter(|it| it.state == state).count();
+    let count = |state: RunState| board.summaries().filter(|summary| summary.state == state).count();
     let sign = |mark: Mark| mark.sign(canvas.glyphs);
     let running = count(RunState::Running);
     let style = |mark: Mark, count: usize| {
@@ -101,8 +101,8 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let words = |mark: Mark, count: usize, word: &str| format!("{} {count} {word}", sign(mark));
     add(2, 3, words(Mark::Runs, running, "running"), short(Mark::Runs, running), style(Mark::Runs, running));
     let gates = board.open_gates().count();
-    let oldest = board.open_gates().map(|it| it.ask.opened_at).min();
-    let waits = oldest.map(|it| age(model.clock.since(it)));
+    let oldest = board.open_gates().map(|gate| gate.ask.opened_at).min();
+    let waits = oldest.map(|oldest| age(model.clock.since(oldest)));
     let long_gates = match &waits {
         Some(waits) => {
             format!("{} {}, oldest {waits}", sign(Mark::Gate), counted(gates, "gate", "gates"))
@@ -110,7 +110,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
         None => words(Mark::Gate, 0, "gates"),
     };
     let short_gates =
-        waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
+        waits.map_or_else(|| short(Mark::Gate, 0), |age| format!("{} {age}", short(Mark::Gate, gates)));
     add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
     let (agents, came) = (board.agents_at_work(), board.present().present());
     if agents > 0 || came > 0 {
@@ -156,8 +156,10 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
         };
         // What is wrong with it is kept longer than how well it goes. Silence says something only while a step is at
         // work; who waits for people may wait long.
-        let works =
-            model.board.summaries().any(|it| it.state == RunState::Running && it.doing() == "running");
+        let works = model
+            .board
+            .summaries()
+            .any(|summary| summary.state == RunState::Running && summary.doing() == "running");
         if let Some(missed) = behind_now(model) {
             let text = format!("BEHIND {missed}");
             add(4, 6, text.clone(), text, warning(canvas));
@@ -211,8 +213,8 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
 /// The position in the past.
 fn past(canvas: &Canvas<'_>) -> Option<(String, String)> {
     let travel = canvas.model.travel.as_ref()?;
-    let play = travel.play.map_or_else(String::new, |it| {
-        format!("{}{}x", canvas.glyphs.pick(if it.forward { "► " } else { "◄ " }, ">> "), travel.speed)
+    let play = travel.play.map_or_else(String::new, |play| {
+        format!("{}{}x", canvas.glyphs.pick(if play.forward { "► " } else { "◄ " }, ">> "), travel.speed)
     });
     let place = format!("event {} of {}", travel.at, travel.history.len());
     Some((format!("{place}  {play}").trim_end().to_owned(), if play.is_empty() { place } else { play }))

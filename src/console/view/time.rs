@@ -81,16 +81,16 @@ fn marks(canvas: &Canvas<'_>, plot: &Plot<'_>, area: Rect, buf: &mut Buffer) {
     let cells = plot.left..plot.left + usize::from(plot.area.width);
     let mut happened = vec![0_u64; cells.len()];
     let mut notches: Vec<Option<Notch>> = vec![None; cells.len()];
-    for beat in canvas.model.time.moments.beats().iter().filter(|it| it.at <= canvas.model.now) {
+    for beat in canvas.model.time.moments.beats().iter().filter(|beat| beat.at <= canvas.model.now) {
         let cell = plot.scale.cell(beat.at);
         if cells.contains(&cell) {
             happened[cell - cells.start] += beat.count;
             let notch = &mut notches[cell - cells.start];
-            *notch = beat.notch.map_or(*notch, |it| Some(notch.map_or(it, |other| other.min(it))));
+            *notch = beat.notch.map_or(*notch, |value| Some(notch.map_or(value, |other| other.min(value))));
         }
     }
     // Behind now nothing can have happened.
-    let until = plot.scale.now.map_or(cells.end, |it| it + 1).clamp(cells.start, cells.end);
+    let until = plot.scale.now.map_or(cells.end, |number| number + 1).clamp(cells.start, cells.end);
     happened.truncate(until - cells.start);
     put(buf, area, area.x + 1, y, "events", muted);
     put(buf, area, area.x + 1, y + 1, "marks", muted);
@@ -102,7 +102,7 @@ fn marks(canvas: &Canvas<'_>, plot: &Plot<'_>, area: Rect, buf: &mut Buffer) {
             put(buf, area, x, y + 1, &sign_of_notch(*notch, canvas.glyphs).to_string(), style);
         }
     }
-    let seen = |it: &Notch| notches.contains(&Some(*it));
+    let seen = |notch: &Notch| notches.contains(&Some(*notch));
     let mut legend = Pieces::new();
     for notch in Notch::ALL.into_iter().filter(seen) {
         legend.push((sign_of_notch(notch, canvas.glyphs).to_string(), canvas.style(role_of_notch(notch))));
@@ -142,8 +142,9 @@ fn empty(canvas: &Canvas<'_>, places: &TimeLayout, buf: &mut Buffer) {
 /// The title: the run on the screen, as much of it as fits.
 fn title(canvas: &Canvas<'_>, chart: &Chart, room: usize) -> String {
     let model = canvas.model;
-    let name = model.board.summary(chart.run).map_or_else(String::new, |it| safe_text(&it.workflow));
-    let squeezed = chart.stretches.iter().any(|it| it.waits.is_some());
+    let name =
+        model.board.summary(chart.run).map_or_else(String::new, |summary| safe_text(&summary.workflow));
+    let squeezed = chart.stretches.iter().any(|stretch| stretch.waits.is_some());
     let look = &model.time.look;
     let parts = [
         format!("{} {name}  {}", chart.run, chart.until.since(chart.from)),
@@ -159,7 +160,7 @@ fn title(canvas: &Canvas<'_>, chart: &Chart, room: usize) -> String {
         if model.time.zoom > 0 { format!("zoom {}x", 1_u32 << model.time.zoom) } else { String::new() },
     ];
     let mut out = String::new();
-    for part in parts.into_iter().filter(|it| !it.is_empty()) {
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
         let gap = if out.is_empty() { "" } else { "   " };
         if out.is_empty() || out.width() + part.width() + gap.len() <= room {
             out.push_str(gap);
@@ -215,14 +216,14 @@ fn draw_row(
     }
     let below = each > 1;
     let (text, role) = after(canvas, row, below);
-    let end = row.bars.last().map(|it| plot.scale.cell(it.until).max(plot.scale.cell(it.from) + 1));
+    let end = row.bars.last().map(|bar| plot.scale.cell(bar.until).max(plot.scale.cell(bar.from) + 1));
     if let Some(end) = end.filter(|_| !text.is_empty()) {
         plot.after(buf, y, end + 1, &text, base.patch(canvas.style(role)));
     }
     if let (true, Some(median), Some(first)) = (below, row.median, row.bars.first()) {
         let sign = canvas.glyphs.pick("╎", "'");
         let cell = plot.scale.cell((first.from + median).min(canvas.model.now.max(first.until)));
-        let slower = row.slower().map_or_else(String::new, |it| format!("  slower +{it} %"));
+        let slower = row.slower().map_or_else(String::new, |slower| format!("  slower +{slower} %"));
         let role = if slower.is_empty() { Role::Muted } else { Role::Warn };
         plot.after(buf, y + 1, cell, &format!("{sign} median {median}{slower}"), canvas.style(role));
     }
@@ -253,9 +254,10 @@ fn name(canvas: &Canvas<'_>, row: &GanttRow, area: Rect, base: Style, wide: bool
     ];
     put_pieces(buf, area, (area.x, area.y), &pieces, canvas.glyphs);
     if wide {
-        let took = row
-            .took
-            .map_or_else(|| row.median.map_or_else(String::new, |it| format!("~{it}")), |it| it.to_string());
+        let took = row.took.map_or_else(
+            || row.median.map_or_else(String::new, |median| format!("~{median}")),
+            |span| span.to_string(),
+        );
         put_right(
             buf,
             area,
@@ -264,7 +266,7 @@ fn name(canvas: &Canvas<'_>, row: &GanttRow, area: Rect, base: Style, wide: bool
             &took,
             base.patch(canvas.style(Role::Text)),
         );
-        let quality = row.quality.map_or_else(String::new, |it| it.to_string());
+        let quality = row.quality.map_or_else(String::new, |quality| quality.to_string());
         put_right(
             buf,
             area,
@@ -278,10 +280,10 @@ fn name(canvas: &Canvas<'_>, row: &GanttRow, area: Rect, base: Style, wide: bool
 
 /// The text after the last bar.
 fn after(canvas: &Canvas<'_>, row: &GanttRow, median_below: bool) -> (String, Role) {
-    let took = row.took.map_or_else(String::new, |it| it.to_string());
-    match row.bars.last().map(|it| it.what) {
-        Some(Spell::Gate) if row.bars.last().is_some_and(|it| it.until >= canvas.model.now) => {
-            let waited = row.bars.last().map_or(Span(0), |it| it.until.since(it.from));
+    let took = row.took.map_or_else(String::new, |span| span.to_string());
+    match row.bars.last().map(|bar| bar.what) {
+        Some(Spell::Gate) if row.bars.last().is_some_and(|bar| bar.until >= canvas.model.now) => {
+            let waited = row.bars.last().map_or(Span(0), |bar| bar.until.since(bar.from));
             (format!("{} for a person", age(waited)), Role::Gate)
         }
         Some(_) => match row.slower().filter(|_| !median_below) {
@@ -357,7 +359,9 @@ impl Plot<'_> {
 
     /// The line of now, under all that is drawn later.
     fn now(&self, rows: Rect, buf: &mut Buffer) {
-        let Some(x) = self.scale.now.and_then(|it| self.column(it)).filter(|it| *it < rows.right()) else {
+        let Some(x) =
+            self.scale.now.and_then(|cell| self.column(cell)).filter(|column| *column < rows.right())
+        else {
             return;
         };
         for y in rows.y..rows.bottom() {
@@ -396,13 +400,13 @@ fn glyphs_of(
 
 /// Draws a summary of the time spent, in lines, on screens without room for more.
 fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
-    let total = chart.spent.iter().fold(0_u64, |sum, it| sum.saturating_add(it.1.0)).max(1);
+    let total = chart.spent.iter().fold(0_u64, |sum, pair| sum.saturating_add(pair.1.0)).max(1);
     let spent: Vec<String> = by_time(chart)
         .iter()
         .map(|(what, span)| format!("{} {} %", what.word(), span.0.saturating_mul(100) / total))
         .collect();
     let arrow = canvas.glyphs.pick(" → ", " > ");
-    let critical: Vec<String> = chart.critical.iter().map(|it| safe_text(it)).collect();
+    let critical: Vec<String> = chart.critical.iter().map(|text| safe_text(text)).collect();
     let mut lines = vec![("where the time went", spent.join("   ")), ("critical path", critical.join(arrow))];
     if let Some((name, took, median)) = chart.slower.first() {
         lines.push((
@@ -413,7 +417,7 @@ fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     if let Some(end) = chart.forecast {
         lines.push(("about to end", format!("{} if whoever is asked answers now", end.clock())));
     }
-    lines.extend(would_help(canvas, chart).map(|it| ("would help", it)));
+    lines.extend(would_help(canvas, chart).map(|text| ("would help", text)));
     let skip = u16::from(usize::from(area.height) > lines.len());
     for (row, (head, text)) in lines.into_iter().enumerate() {
         let y = area.y + skip + u16::try_from(row).unwrap_or(0);
@@ -442,7 +446,7 @@ fn runs(count: usize) -> String {
 /// The kinds of time spent, longest first.
 fn by_time(chart: &Chart) -> Vec<(Spell, Span)> {
     let mut spent = chart.spent.clone();
-    spent.sort_by_key(|it| std::cmp::Reverse(it.1));
+    spent.sort_by_key(|pair| std::cmp::Reverse(pair.1));
     spent
 }
 
@@ -454,7 +458,7 @@ fn lanes(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     let scale = Scale::of(chart, usize::from(bars.width));
     let shown = usize::from(inside.height);
     // People are always seen; of slots as many as there is room for.
-    let people = chart.lanes.last().filter(|it| it.name == "people" && chart.lanes.len() > shown);
+    let people = chart.lanes.last().filter(|lane| lane.name == "people" && chart.lanes.len() > shown);
     let slots = chart.lanes.iter().take(shown - usize::from(people.is_some()).min(shown));
     for (row, lane) in slots.chain(people).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
@@ -479,7 +483,7 @@ fn put_lane(canvas: &Canvas<'_>, lane: &Lane, scale: &Scale, area: Rect, buf: &m
 /// Draws the time spent by kind, the critical path, the slow steps, and the forecast.
 fn spent(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "where the time went", "", canvas.pane(false)), 1, 0, 0);
-    let total = chart.spent.iter().map(|it| it.1.0).sum::<u64>().max(1);
+    let total = chart.spent.iter().map(|pair| pair.1.0).sum::<u64>().max(1);
     let mut y = inside.y;
     for (what, span) in by_time(chart).into_iter().take(4) {
         let x = put(buf, inside, inside.x, y, &format!("{:<20}", long_word(what)), canvas.style(Role::Text));
@@ -497,7 +501,7 @@ fn spent(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     }
     y += 1;
     let arrow = canvas.glyphs.pick(" → ", " > ");
-    let critical: Vec<String> = chart.critical.iter().map(|it| safe_text(it)).collect();
+    let critical: Vec<String> = chart.critical.iter().map(|text| safe_text(text)).collect();
     let slower: Vec<String> = chart
         .slower
         .iter()
@@ -509,7 +513,7 @@ fn spent(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
         (_, false) => slower.join(",  "),
     };
     let mut lines = vec![("critical path", critical.join(arrow)), ("slower than usual", slower)];
-    lines.extend(would_help(canvas, chart).map(|it| ("would help", it)));
+    lines.extend(would_help(canvas, chart).map(|text| ("would help", text)));
     if let Some(end) = chart.forecast {
         lines.push(("about to end", format!("{} if whoever is asked answers now", end.clock())));
     }

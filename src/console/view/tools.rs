@@ -36,16 +36,16 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let selected = canvas.model.tools.selected.min(kinds.len() - 1);
     let rows = places.rows;
     let top = (selected + 1).saturating_sub(usize::from(rows.height));
-    for ((index, (name, it)), y) in kinds.iter().enumerate().skip(top).zip(rows.y..rows.bottom()) {
+    for ((index, (name, tally)), y) in kinds.iter().enumerate().skip(top).zip(rows.y..rows.bottom()) {
         let row = Rect { y, height: 1, ..rows };
         let base = select_row(canvas, row, index == selected, buf);
         for column in &table {
-            let (text, role) = cell(canvas, name, it, *column);
+            let (text, role) = cell(canvas, name, tally, *column);
             put_cell(buf, row, *column, y, (&text, base.patch(canvas.style(role))), canvas.glyphs);
         }
     }
-    let (name, it) = kinds[selected];
-    preview(canvas, name, it, places.preview, buf);
+    let (name, tally) = kinds[selected];
+    preview(canvas, name, tally, places.preview, buf);
 }
 
 fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
@@ -65,36 +65,50 @@ fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn cell(canvas: &Canvas<'_>, name: &str, it: &Tally, column: Column) -> (String, Role) {
-    let health = u64::from(it.health().0);
+fn cell(canvas: &Canvas<'_>, name: &str, tally: &Tally, column: Column) -> (String, Role) {
+    let health = u64::from(tally.health().0);
     match column.title {
         "KIND" => (safe_text(name), Role::Text),
-        "HLT" => (it.health().to_string(), meter_role(health)),
+        "HLT" => (tally.health().to_string(), meter_role(health)),
         "" => (gauge(canvas.glyphs, column.width, health, 100), meter_role(health)),
-        "ENDED" => (it.ended.to_string(), Role::Text),
-        "FAIL" => (it.failed.to_string(), if it.failed > 0 { Role::Fail } else { Role::Muted }),
-        "P50" => (it.took().map_or_else(|| "-".to_owned(), |it| it.p50.to_string()), Role::Text),
-        _ => (it.took().map_or_else(|| "-".to_owned(), |it| it.p99.to_string()), Role::Text),
+        "ENDED" => (tally.ended.to_string(), Role::Text),
+        "FAIL" => (tally.failed.to_string(), if tally.failed > 0 { Role::Fail } else { Role::Muted }),
+        "P50" => (
+            tally.took().map_or_else(|| "-".to_owned(), |percentiles| percentiles.p50.to_string()),
+            Role::Text,
+        ),
+        _ => (
+            tally.took().map_or_else(|| "-".to_owned(), |percentiles| percentiles.p99.to_string()),
+            Role::Text,
+        ),
     }
 }
 
-fn preview(canvas: &Canvas<'_>, name: &str, it: &Tally, area: Rect, buf: &mut Buffer) {
+fn preview(canvas: &Canvas<'_>, name: &str, tally: &Tally, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, &safe_text(name), "", canvas.pane(false)), 1, 0, 0);
     let now = canvas.model.now;
-    let took = it.took().map_or_else(
+    let took = tally.took().map_or_else(
         || "only waits; nothing is measured".to_owned(),
-        |it| format!("p50 {}  p95 {}  p99 {}  of the last {}", it.p50, it.p95, it.p99, it.count),
+        |percentiles| {
+            format!(
+                "p50 {}  p95 {}  p99 {}  of the last {}",
+                percentiles.p50, percentiles.p95, percentiles.p99, percentiles.count
+            )
+        },
     );
-    let failure = it.last_failure.map_or_else(
+    let failure = tally.last_failure.map_or_else(
         || "never".to_owned(),
         |(at, mode)| format!("{} {} ago", mode.label(), age(now.since(at))),
     );
-    let last =
-        if it.ended == 0 { "not yet".to_owned() } else { format!("{} ago", age(now.since(it.last_at))) };
+    let last = if tally.ended == 0 {
+        "not yet".to_owned()
+    } else {
+        format!("{} ago", age(now.since(tally.last_at)))
+    };
     let lines = [
-        ("health", format!("{} {}", it.health(), it.health().label())),
-        ("results", format!("{} done, {} in part, {} failed", it.done, it.partial, it.failed)),
-        ("calls", it.calls.to_string()),
+        ("health", format!("{} {}", tally.health(), tally.health().label())),
+        ("results", format!("{} done, {} in part, {} failed", tally.done, tally.partial, tally.failed)),
+        ("calls", tally.calls.to_string()),
         ("took", took),
         ("ended", last),
         ("failed", failure),

@@ -60,7 +60,8 @@ fn band(canvas: &Canvas<'_>, travel: &Travel, area: Rect, buf: &mut Buffer) {
     let whose = match travel.history.run() {
         Some(run) => {
             let name = canvas.model.board.summary(run).or_else(|| travel.live.summary(run));
-            let name = name.filter(|_| wide).map(|it| format!(" {}", cuelight_base::safe_text(&it.workflow)));
+            let name =
+                name.filter(|_| wide).map(|name| format!(" {}", cuelight_base::safe_text(&name.workflow)));
             format!("{run}{}", name.unwrap_or_default())
         }
         None => "the whole log".to_owned(),
@@ -207,13 +208,13 @@ fn marks(
     for (index, moment) in travel.history.moments().iter().enumerate() {
         if let Some(notch) = moment.notch {
             let cell = &mut cells[cell_of(travel, index + 1, width)];
-            *cell = Some(cell.map_or(notch, |it| it.min(notch)));
+            *cell = Some(cell.map_or(notch, |cell| cell.min(notch)));
         }
     }
     let blank = canvas.glyphs.pick('·', '.');
     for (cell, notch) in cells.into_iter().enumerate() {
         let (sign, role) =
-            notch.map_or((blank, Role::Border), |it| (sign_of(it, canvas.glyphs), role_of(it)));
+            notch.map_or((blank, Role::Border), |notch| (sign_of(notch, canvas.glyphs), role_of(notch)));
         let x = x.saturating_add(u16::try_from(cell).unwrap_or(u16::MAX));
         put(buf, area, x, y, &sign.to_string(), canvas.style(role));
     }
@@ -222,7 +223,7 @@ fn marks(
 /// The first instant, this one under its place, and the time it is now.
 fn labels(canvas: &Canvas<'_>, travel: &Travel, (track, at): (Rect, usize), area: Rect, buf: &mut Buffer) {
     let y = track.y + 1;
-    let first = travel.history.moments().first().map_or_else(String::new, |it| it.at.clock());
+    let first = travel.history.moments().first().map_or_else(String::new, |moment| moment.at.clock());
     let live = if area.width >= 100 { "live " } else { "" };
     let live = format!("{live}{}", canvas.model.clock.clock());
     put(buf, area, track.x, y, &first, canvas.style(Role::Muted));

@@ -39,8 +39,8 @@ pub fn sparkline(glyphs: Glyphs, width: u16, values: &[u64]) -> String {
 /// So many values in at most so many cells, for a sparkline: what stands in one cell is what `pick` takes of them.
 pub fn condensed<T: Copy>(values: &[T], width: u16, pick: impl Fn(T, T) -> T) -> Vec<T> {
     let cells = usize::from(width).min(values.len());
-    let cell = |it: usize| &values[it * values.len() / cells..(it + 1) * values.len() / cells];
-    (0..cells).filter_map(|it| cell(it).iter().copied().reduce(&pick)).collect()
+    let cell = |index: usize| &values[index * values.len() / cells..(index + 1) * values.len() / cells];
+    (0..cells).filter_map(|index| cell(index).iter().copied().reduce(&pick)).collect()
 }
 
 #[cfg(test)]

@@ -64,10 +64,11 @@ fn anybody_opens(
     findings: &mut Findings<'_>,
 ) {
     // A reference to all of `state`, `steps` or `needs`, or to a part of it that is computed, reads each of them.
-    let is_run = |scope: Option<&String>| scope.is_some_and(|it| it.eq_ignore_ascii_case("run"));
+    let is_run = |scope: Option<&String>| scope.is_some_and(|scope| scope.eq_ignore_ascii_case("run"));
     let waits = |name: Option<&String>| {
-        let mut of = workflow.steps.iter().filter(|it| matches!(it.kind, StepKind::Wait(Wait::Event { .. })));
-        of.any(|it| name.is_none_or(|name| it.id.value.eq_ignore_ascii_case(name)))
+        let mut of =
+            workflow.steps.iter().filter(|step| matches!(step.kind, StepKind::Wait(Wait::Event { .. })));
+        of.any(|step| name.is_none_or(|name| step.id.value.eq_ignore_ascii_case(name)))
     };
     for read in expr.references() {
         let (root, first) = (read.root.to_ascii_lowercase(), read.path.first());

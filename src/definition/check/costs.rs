@@ -8,17 +8,17 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) -> usize {
     let mut steps = 0_usize;
     for step in &workflow.steps {
         let asks_once = matches!(&step.kind, StepKind::Gate(gate) if gate.whole_matrix);
-        let spread = step.matrix.as_ref().map_or(1, |it| copies(it, findings));
+        let spread = step.matrix.as_ref().map_or(1, |matrix| copies(matrix, findings));
         let copies = if asks_once { 1 } else { spread };
         let inside = match &step.kind {
-            StepKind::Workflow(call) => call.body.as_ref().map_or(0, |it| it.step_count),
+            StepKind::Workflow(call) => call.body.as_ref().map_or(0, |body| body.step_count),
             _ => 0,
         };
         let frame = usize::from(step.matrix.is_some() && !asks_once);
         steps = steps.saturating_add(frame).saturating_add(copies.saturating_mul(inside.saturating_add(1)));
     }
     if steps > STEPS_MAX {
-        let place = workflow.steps.first().map(|it| it.id.place).unwrap_or_default();
+        let place = workflow.steps.first().map(|step| step.id.place).unwrap_or_default();
         findings
             .error(
                 "too-many-steps",

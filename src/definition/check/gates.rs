@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
     workflow.steps.iter().filter_map(|step| match &step.kind {
         StepKind::Gate(gate) => Some((step, gate.as_ref())),
-        StepKind::Llm(llm) => llm.gate.as_deref().map(|it| (step, it)),
+        StepKind::Llm(llm) => llm.gate.as_deref().map(|gate| (step, gate)),
         _ => None,
     })
 }
@@ -33,7 +33,7 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
         nobody_left(gate, findings);
         for pattern in gate.snapshot.iter().flatten() {
             let path = pattern.value.trim_start_matches('!');
-            if path.starts_with('/') || path.split('/').any(|it| it == "..") {
+            if path.starts_with('/') || path.split('/').any(|part| part == "..") {
                 let message =
                     format!("`{path}` leaves the workspace, and a snapshot is of the workspace alone");
                 findings.error("gate", pattern.place, message).help(
@@ -55,10 +55,10 @@ fn runs_anyway(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'
     let conditions: Vec<Option<Expr>> = workflow
         .steps
         .iter()
-        .map(|it| cuelight_expression::parse(&it.condition.as_ref()?.value).ok())
+        .map(|step| cuelight_expression::parse(&step.condition.as_ref()?.value).ok())
         .collect();
-    let is_after_rejection = |it: &Option<Expr>| {
-        it.as_ref().is_some_and(|it| it.may_hold(|function| function == StatusFunction::Always))
+    let is_after_rejection = |expr: &Option<Expr>| {
+        expr.as_ref().is_some_and(|expr| expr.may_hold(|function| function == StatusFunction::Always))
     };
     let runs: Vec<bool> = conditions.iter().map(is_after_rejection).collect();
     if !graph.is_in_order() || !runs.contains(&true) {
@@ -71,7 +71,7 @@ fn runs_anyway(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'
     let reach = |gate: usize, passes: &dyn Fn(usize) -> bool| {
         let (mut found, mut open) = (vec![false; workflow.steps.len()], vec![gate]);
         while let Some(at) = open.pop() {
-            for next in dependents[at].iter().copied().filter(|it| passes(*it)) {
+            for next in dependents[at].iter().copied().filter(|dependent| passes(*dependent)) {
                 if !std::mem::replace(&mut found[next], true) {
                     open.push(next);
                 }
@@ -80,15 +80,16 @@ fn runs_anyway(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'
         found
     };
     let mut told = BTreeSet::new();
-    for (gate, step) in workflow.steps.iter().enumerate().filter(|it| holds_gate(it.1)) {
-        let goes_on = matches!(&step.kind, StepKind::Gate(it) if it.on_reject == OnFailure::Continue);
-        let (behind, held) = (reach(gate, &|_| true), reach(gate, &|it| !runs[it]));
-        for at in (0..workflow.steps.len()).filter(|it| behind[*it] && !held[*it]) {
+    for (gate, step) in workflow.steps.iter().enumerate().filter(|entry| holds_gate(entry.1)) {
+        let goes_on = matches!(&step.kind, StepKind::Gate(gate) if gate.on_reject == OnFailure::Continue);
+        let (behind, held) = (reach(gate, &|_| true), reach(gate, &|number| !runs[number]));
+        for at in (0..workflow.steps.len()).filter(|index| behind[*index] && !held[*index]) {
             let step_behind = &workflow.steps[at];
             let means_it = step_behind.effect == Some(Effect::Pure)
-                || conditions[at].as_ref().is_some_and(|it| reads_step(it, &step.id.value));
+                || conditions[at].as_ref().is_some_and(|condition| reads_step(condition, &step.id.value));
             if (runs[at] || goes_on) && !means_it && told.insert(at) {
-                let place = step_behind.condition.as_ref().map_or(step_behind.id.place, |it| it.place);
+                let place =
+                    step_behind.condition.as_ref().map_or(step_behind.id.place, |condition| condition.place);
                 let message = format!(
                     "`{}` runs although the gate `{}` is rejected",
                     step_behind.id.value, step.id.value
@@ -105,26 +106,28 @@ fn runs_anyway(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'
 fn holds_gate(step: &Step) -> bool {
     match &step.kind {
         StepKind::Gate(_) => true,
-        StepKind::Workflow(call) => call.body.as_deref().is_some_and(|it| it.steps.iter().any(holds_gate)),
+        StepKind::Workflow(call) => {
+            call.body.as_deref().is_some_and(|body| body.steps.iter().any(holds_gate))
+        }
         _ => false,
     }
 }
 
 /// True when an expression reads this step by name.
 fn reads_step(expr: &Expr, id: &str) -> bool {
-    expr.references().iter().any(|it| {
-        let is_step = matches!(it.root.to_ascii_lowercase().as_str(), "steps" | "needs");
-        is_step && it.path.first().is_some_and(|it| it.eq_ignore_ascii_case(id))
+    expr.references().iter().any(|reference| {
+        let is_step = matches!(reference.root.to_ascii_lowercase().as_str(), "steps" | "needs");
+        is_step && reference.path.first().is_some_and(|text| text.eq_ignore_ascii_case(id))
     })
 }
 
 /// A gate has its own outputs and no others: a declared one would be empty for ever.
 fn declares_no_others(workflow: &Workflow, findings: &mut Findings<'_>) {
-    for step in workflow.steps.iter().filter(|it| matches!(it.kind, StepKind::Gate(_))) {
+    for step in workflow.steps.iter().filter(|step| matches!(step.kind, StepKind::Gate(_))) {
         let id = &step.id.value;
-        for it in step.outputs.iter().filter(|it| !GATE_OUTPUTS.contains(&&*it.name.value)) {
-            let message = format!("the gate `{id}` has no output `{}`", it.name.value);
-            findings.error("gate", it.name.place, message).help(form_words(id, &it.name.value));
+        for output in step.outputs.iter().filter(|output| !GATE_OUTPUTS.contains(&&*output.name.value)) {
+            let message = format!("the gate `{id}` has no output `{}`", output.name.value);
+            findings.error("gate", output.name.place, message).help(form_words(id, &output.name.value));
         }
     }
 }
@@ -209,7 +212,7 @@ fn timing(workflow: &Workflow, gate: &Gate, findings: &mut Findings<'_>) {
             )
             .help("waiting at a gate counts for the run's timeout; make that longer");
     }
-    if let Some(late) = gate.remind.iter().find(|it| **it >= timeout) {
+    if let Some(late) = gate.remind.iter().find(|span| **span >= timeout) {
         findings
             .warning(
                 "gate",
@@ -218,7 +221,8 @@ fn timing(workflow: &Workflow, gate: &Gate, findings: &mut Findings<'_>) {
             )
             .help("remind earlier");
     }
-    let escalates_after = gate.escalate.as_ref().map(|it| it.after).filter(|it| *it >= timeout);
+    let escalates_after =
+        gate.escalate.as_ref().map(|escalate| escalate.after).filter(|span| *span >= timeout);
     if let Some(late) = escalates_after.filter(|_| gate.on_timeout != OnTimeout::Escalate) {
         let message = format!("escalating after {late} comes too late: the gate expires after {timeout}");
         findings.warning("gate", gate.place, message).help("escalate earlier, or use `on-timeout: escalate`");
@@ -227,7 +231,7 @@ fn timing(workflow: &Workflow, gate: &Gate, findings: &mut Findings<'_>) {
 
 fn nobody_left(gate: &Gate, findings: &mut Findings<'_>) {
     let forbidden = |group: &str| {
-        gate.forbid.iter().any(|it| match it {
+        gate.forbid.iter().any(|forbidden| match forbidden {
             Forbidden::Named(name) => name.value.strip_prefix("group:").unwrap_or(&name.value) == group,
             Forbidden::Expression(_) => false,
         })
@@ -258,7 +262,7 @@ fn excludes_nobody(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings
     for who in &gate.forbid {
         let Forbidden::Named(who) = who else { continue };
         let name = who.value.strip_prefix("group:").unwrap_or(&who.value);
-        let is_group = people.values().flatten().any(|it| it == name);
+        let is_group = people.values().flatten().any(|text| text == name);
         if !is_group && !people.contains_key(&who.value) {
             let message = format!("`forbid` excludes nobody: people.toml has no person and no group {name}");
             findings.warning("gate", who.place, message).help("write the name as it stands in people.toml");
@@ -268,8 +272,8 @@ fn excludes_nobody(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings
 
 /// True if a person could count towards the quorum of this group.
 fn may(gate: &Gate, group: Option<&str>, name: &str, groups: &[String]) -> bool {
-    let is_in = |group: &str| groups.iter().any(|it| it == group);
-    let is_forbidden = gate.forbid.iter().any(|it| match it {
+    let is_in = |group: &str| groups.iter().any(|other| other == group);
+    let is_forbidden = gate.forbid.iter().any(|forbidden| match forbidden {
         Forbidden::Named(who) => match who.value.strip_prefix("group:") {
             Some(group) => is_in(group),
             None => who.value == name || is_in(&who.value),
@@ -286,22 +290,24 @@ fn together(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut 
     let all = &gate.require[..gate.require.len().min(TOGETHER_MAX)];
     for several in 1_u32..1 << all.len() {
         let chosen: Vec<_> =
-            (0..all.len()).filter(|it| several & (1 << it) != 0).map(|it| &all[it]).collect();
-        let group = |it: &&crate::Quorum| it.group.as_ref().map(|it| it.value.clone());
+            (0..all.len()).filter(|index| several & (1 << index) != 0).map(|index| &all[index]).collect();
+        let group = |quorum: &&crate::Quorum| quorum.group.as_ref().map(|group| group.value.clone());
         let could = |name: &str, groups: &[String]| {
-            chosen.iter().any(|it| may(gate, group(it).as_deref(), name, groups))
+            chosen.iter().any(|quorum| may(gate, group(quorum).as_deref(), name, groups))
         };
-        let alone = |it: &&crate::Quorum| {
+        let alone = |quorum: &&crate::Quorum| {
             let fits =
-                |(name, groups): &(&String, &Vec<String>)| may(gate, group(it).as_deref(), name, groups);
-            people.iter().filter(fits).count() >= it.count as usize
+                |(name, groups): &(&String, &Vec<String>)| may(gate, group(quorum).as_deref(), name, groups);
+            people.iter().filter(fits).count() >= quorum.count as usize
         };
-        let wanted: usize = chosen.iter().map(|it| it.count as usize).sum();
+        let wanted: usize = chosen.iter().map(|quorum| quorum.count as usize).sum();
         let there = people.iter().filter(|(name, groups)| could(name, groups)).count();
         if chosen.len() > 1 && chosen.iter().all(alone) && there < wanted {
             let names: Vec<String> = chosen
                 .iter()
-                .map(|it| format!("{} of {}", it.count, group(it).unwrap_or_else(|| "anybody".to_owned())))
+                .map(|quorum| {
+                    format!("{} of {}", quorum.count, group(quorum).unwrap_or_else(|| "anybody".to_owned()))
+                })
                 .collect();
             let message = format!(
                 "nobody can satisfy this: {} are {wanted} different people, and {}",
@@ -324,12 +330,14 @@ fn there_are(count: usize) -> String {
 
 /// Reports a gate that escalates to a person or group that does not exist.
 fn nobody_to_hand_to(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut Findings<'_>) {
-    let Some(to) = gate.escalate.as_ref().map(|it| &it.to).filter(|it| !it.value.contains("${{")) else {
+    let Some(to) =
+        gate.escalate.as_ref().map(|escalate| &escalate.to).filter(|text| !text.value.contains("${{"))
+    else {
         return;
     };
     let (there, known): (bool, Vec<&str>) = match to.value.strip_prefix("group:") {
         Some(group) => (
-            people.values().flatten().any(|it| it == group),
+            people.values().flatten().any(|text| text == group),
             people.values().flatten().map(String::as_str).collect(),
         ),
         None => (people.contains_key(&to.value), people.keys().map(String::as_str).collect()),
@@ -416,7 +424,7 @@ fn nobody_is_known(gate: &Gate, findings: &mut Findings<'_>) {
 
 /// More than one person has to approve, and without a `people.toml` only the user of the machine can.
 fn one_is_too_few(gate: &Gate, findings: &mut Findings<'_>) {
-    let alone = gate.require.iter().filter(|it| it.group.is_none() && it.count > 1);
+    let alone = gate.require.iter().filter(|quorum| quorum.group.is_none() && quorum.count > 1);
     for quorum in alone {
         let message = format!(
             "nobody can approve this: it needs {} people, and without a people.toml only one person can answer",
@@ -430,7 +438,7 @@ fn one_is_too_few(gate: &Gate, findings: &mut Findings<'_>) {
 
 /// A group is asked for at a risk at which the word of the user alone does not count.
 fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
-    for quorum in gate.require.iter().filter(|it| it.group.is_some()) {
+    for quorum in gate.require.iter().filter(|quorum| quorum.group.is_some()) {
         let message = format!(
             "nobody can answer this: at risk {} groups count only when people.toml is signed, or when only root can write it",
             gate.risk.word()
@@ -468,23 +476,24 @@ fn of_one(workflow: &Workflow, text: &str, known: &KnownPeople) -> Vec<Diagnosti
         together(gate, people, &mut findings);
         nobody_to_hand_to(gate, people, &mut findings);
         for quorum in &gate.require {
-            let group = quorum.group.as_ref().map(|it| it.value.as_str());
+            let group = quorum.group.as_ref().map(|group| group.value.as_str());
             let count = people.iter().filter(|(name, groups)| may(gate, group, name, groups)).count();
             if count >= quorum.count as usize {
-                let four_eyes = gate.forbid.iter().any(|it| matches!(it, Forbidden::Expression(_)));
+                let four_eyes =
+                    gate.forbid.iter().any(|forbidden| matches!(forbidden, Forbidden::Expression(_)));
                 if four_eyes && count == quorum.count as usize {
                     let message = format!("all {count} must agree, so none of them may start this run");
                     findings.note("gate", quorum.place, message).help("add one more person to the group");
                 }
                 continue;
             }
-            let of = group.map_or_else(String::new, |it| format!(" of {it}"));
+            let of = group.map_or_else(String::new, |group| format!(" of {group}"));
             let wanted = counted(quorum.count as usize, "person", "people");
             let message = format!("nobody can satisfy this: it needs {wanted}{of}, and {}", there_are(count));
             let known = people.values().flatten().map(String::as_str);
-            let near = group.filter(|_| count == 0).and_then(|it| suggest(it, known));
+            let near = group.filter(|_| count == 0).and_then(|group| suggest(group, known));
             let found = findings.error("gate", quorum.place, message);
-            match near.filter(|it| Some(*it) != group) {
+            match near.filter(|near| Some(*near) != group) {
                 Some(near) => found.label(format!("did you mean `{near}`?")),
                 None => found.help("add people to the group in people.toml, or lower the count"),
             };

@@ -93,14 +93,14 @@ impl<'w> Graph<'w> {
                 after[*need].push(step);
             }
         }
-        let mut order: Vec<usize> = (0..open.len()).filter(|it| open[*it] == 0).collect();
+        let mut order: Vec<usize> = (0..open.len()).filter(|index| open[*index] == 0).collect();
         let mut next = 0;
         while let Some(&step) = order.get(next) {
             next += 1;
-            for &it in &after[step] {
-                open[it] -= 1;
-                if open[it] == 0 {
-                    order.push(it);
+            for &number in &after[step] {
+                open[number] -= 1;
+                if open[number] == 0 {
+                    order.push(number);
                 }
             }
         }
@@ -110,7 +110,7 @@ impl<'w> Graph<'w> {
     /// Every circle once, with its path.
     fn report_circles(&self, workflow: &Workflow, findings: &mut Findings<'_>) {
         let mut done = vec![false; self.needs.len()];
-        self.order.iter().for_each(|it| done[*it] = true);
+        self.order.iter().for_each(|number| done[*number] = true);
         for start in 0..self.needs.len() {
             let (mut path, mut at) = (Vec::new(), start);
             let mut on_path: BTreeMap<usize, usize> = BTreeMap::new();
@@ -118,7 +118,8 @@ impl<'w> Graph<'w> {
                 done[at] = true;
                 on_path.insert(at, path.len());
                 path.push(at);
-                let Some(&next) = self.needs[at].iter().find(|it| on_path.contains_key(*it) || !done[**it])
+                let Some(&next) =
+                    self.needs[at].iter().find(|key| on_path.contains_key(*key) || !done[**key])
                 else {
                     break;
                 };
@@ -169,8 +170,11 @@ fn report_circle(workflow: &Workflow, path: &[usize], findings: &mut Findings<'_
     }
     words.push(&step(first).id.value);
     let next = step(first + 1).id.value.clone();
-    let place =
-        step(first).needs.iter().find(|it| it.value == next).map_or(step(first).id.place, |it| it.place);
+    let place = step(first)
+        .needs
+        .iter()
+        .find(|name| name.value == next)
+        .map_or(step(first).id.place, |name| name.place);
     findings
         .error("cycle", place, format!("steps wait for each other in a circle: {}", words.join(" → ")))
         .help("remove one of these needs");

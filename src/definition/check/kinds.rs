@@ -105,14 +105,15 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
 
 /// True if the undo of the step is clear from its only tool, which declares an undo or that none is possible.
 fn takes_back(uses: &Uses, step: &Step) -> bool {
-    let says = |it: &Arc<Tool>| it.undo != ToolUndo::Unset;
+    let says = |definition: &Arc<Tool>| definition.undo != ToolUndo::Unset;
     step.fallback.is_empty() && uses.route.is_none() && uses.definition.as_ref().is_some_and(says)
 }
 
 /// Warns about tools that a model may call and that nobody can undo.
 fn undo_of_calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     for offered in &llm.tools {
-        let stays = |it: &&Arc<Tool>| it.effect != Effect::Pure && it.undo == ToolUndo::Unset;
+        let stays =
+            |definition: &&Arc<Tool>| definition.effect != Effect::Pure && definition.undo == ToolUndo::Unset;
         let Some(tool) = offered.definition.as_ref().filter(stays) else { continue };
         let message =
             format!("`{}` may have side effects and has no `undo`, although the run compensates", tool.id());
@@ -127,8 +128,9 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
     let may_hang = match &step.kind {
         // A request ends by itself, also as a tool.
         StepKind::Uses(uses) => {
-            let is_request = |it: &Arc<Tool>| matches!(it.body, ToolBody::Http(_) | ToolBody::Mcp(_));
-            let all_are = uses.all().iter().all(|it| it.definition.as_ref().is_some_and(is_request));
+            let is_request =
+                |definition: &Arc<Tool>| matches!(definition.body, ToolBody::Http(_) | ToolBody::Mcp(_));
+            let all_are = uses.all().iter().all(|uses| uses.definition.as_ref().is_some_and(is_request));
             step.timeout.is_none() && !all_are
         }
         StepKind::Run(_) | StepKind::Agent(_) | StepKind::Wait(Wait::Event { .. }) => step.timeout.is_none(),
@@ -151,8 +153,8 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
 fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
     let Some(body) = &call.body else { return };
     for (name, data) in &call.inputs {
-        let Some(field) = body.inputs.iter().find(|it| it.name.value == *name) else {
-            let near = suggest(name, body.inputs.iter().map(|it| it.name.value.as_str()));
+        let Some(field) = body.inputs.iter().find(|input| input.name.value == *name) else {
+            let near = suggest(name, body.inputs.iter().map(|input| input.name.value.as_str()));
             let message = format!("{} has no input `{name}`", call.path.value);
             let found = findings.error("unknown-input", data.place, message);
             if let Some(near) = near {
@@ -165,7 +167,7 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
             findings.error("type", data.place, format!("the input `{name}` {why}"));
         }
     }
-    for field in body.inputs.iter().filter(|it| it.required && it.default.is_none()) {
+    for field in body.inputs.iter().filter(|input| input.required && input.default.is_none()) {
         let name = &field.name.value;
         if !call.inputs.iter().any(|(given, _)| given == name) {
             findings

@@ -13,9 +13,9 @@ pub fn check_keys(workflow: &Workflow, text: &str, lacking: &[(String, String)])
     let mut findings = Findings::new(&workflow.file, &source);
     for (step, why) in lacking {
         let own = step.split(['/', '[']).next().unwrap_or(step);
-        let place = workflow.steps.iter().find(|it| it.id.value == own).map(|it| match &it.kind {
-            StepKind::Llm(llm) => llm.models.first().map_or(it.id.place, |it| it.place),
-            _ => it.id.place,
+        let place = workflow.steps.iter().find(|step| step.id.value == own).map(|step| match &step.kind {
+            StepKind::Llm(llm) => llm.models.first().map_or(step.id.place, |model| model.place),
+            _ => step.id.place,
         });
         findings.error("model", place.unwrap_or_default(), why.as_str());
     }
@@ -25,7 +25,7 @@ pub fn check_keys(workflow: &Workflow, text: &str, lacking: &[(String, String)])
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
         let StepKind::Llm(llm) = &step.kind else { continue };
-        let counts = |it: &crate::Budget| it.cost_micro_usd.is_some();
+        let counts = |budget: &crate::Budget| budget.cost_micro_usd.is_some();
         if workflow.budget.as_ref().is_some_and(counts) || step.budget.as_ref().is_some_and(counts) {
             priced(step, llm, findings);
         }
@@ -56,10 +56,14 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
                 .error("tool", offered.tool.place, message)
                 .help("let a step of its own wait, and hand its result to the model in `prompt`");
         }
-        let twice = |it: &&crate::Offered| {
-            it.definition.as_ref().is_some_and(|it| it.name == tool.name && it.version != tool.version)
+        let twice = |offered: &&crate::Offered| {
+            offered
+                .definition
+                .as_ref()
+                .is_some_and(|definition| definition.name == tool.name && definition.version != tool.version)
         };
-        if llm.tools.iter().take_while(|it| it.tool.place != offered.tool.place).any(|it| twice(&it)) {
+        if llm.tools.iter().take_while(|tool| tool.tool.place != offered.tool.place).any(|tool| twice(&tool))
+        {
             let message = format!("`{}` is offered in two versions", tool.name);
             findings
                 .error("tool", offered.tool.place, message)
@@ -84,7 +88,8 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
 
 /// Warns if `gates` is set but no tool call would wait at a gate.
 fn nobody_is_asked(llm: &Llm, findings: &mut Findings<'_>) {
-    let waits = |it: &crate::Offered| it.definition.as_ref().is_none_or(|it| it.needs_gate());
+    let waits =
+        |tool: &crate::Offered| tool.definition.as_ref().is_none_or(|definition| definition.needs_gate());
     let Some(gate) = llm.gate.as_ref().filter(|_| !llm.gates_all && !llm.tools.iter().any(waits)) else {
         return;
     };
@@ -96,12 +101,14 @@ fn nobody_is_asked(llm: &Llm, findings: &mut Findings<'_>) {
 /// True if a tool waits for a gate, or speaks to the program that answers gates.
 fn is_of_gates(tool: &Tool) -> bool {
     let is_ours = |words: &[String]| {
-        words.first().is_some_and(|it| it.rsplit('/').next().is_some_and(|it| it.starts_with("cuelight")))
+        words
+            .first()
+            .is_some_and(|word| word.rsplit('/').next().is_some_and(|part| part.starts_with("cuelight")))
     };
     tool.category == "approve"
         || match &tool.body {
-            ToolBody::Words(words) => is_ours(words) && words.get(1).is_none_or(|it| it != "built-in"),
-            ToolBody::Mcp(it) => matches!(&it.server, McpServer::Command(words) if is_ours(words)),
+            ToolBody::Words(words) => is_ours(words) && words.get(1).is_none_or(|word| word != "built-in"),
+            ToolBody::Mcp(mcp) => matches!(&mcp.server, McpServer::Command(words) if is_ours(words)),
             ToolBody::BuiltIn | ToolBody::Claim | ToolBody::Script { .. } | ToolBody::Http(_) => false,
         }
 }
@@ -121,9 +128,9 @@ pub(crate) fn unknown(registry: &ModelRegistry, wanted: &Placed<String>, finding
 
 /// A budget of dollars counts what is known: a model without a price is spent on unseen.
 fn priced(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
-    for model in llm.candidates.iter().filter(|it| it.price.is_none()) {
-        let named = llm.models.iter().find(|it| it.value == model.name);
-        let place = named.map_or(step.id.place, |it| it.place);
+    for model in llm.candidates.iter().filter(|candidate| candidate.price.is_none()) {
+        let named = llm.models.iter().find(|text| text.value == model.name);
+        let place = named.map_or(step.id.place, |model| model.place);
         let message =
             format!("no price is known of `{}`, so a budget in dollars does not count it", model.name);
         findings.warning("model", place, message).help(format!(
@@ -135,10 +142,14 @@ fn priced(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
 
 /// Warns about parts of an answer whose names are taken by outputs of every model.
 fn parts(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
-    let properties = llm.json_schema.as_ref().and_then(|it| it.get("properties")).and_then(Value::as_object);
+    let properties = llm
+        .json_schema
+        .as_ref()
+        .and_then(|json_schema| json_schema.get("properties"))
+        .and_then(Value::as_object);
     let of_talk = if llm.tools.is_empty() { &[] } else { TALK_OUTPUTS };
-    let is_ours = |it: &&String| MODEL_OUTPUTS.iter().chain(of_talk).any(|ours| ours == it);
-    for name in properties.into_iter().flatten().map(|it| it.0).filter(is_ours) {
+    let is_ours = |key: &&String| MODEL_OUTPUTS.iter().chain(of_talk).any(|ours| ours == key);
+    for name in properties.into_iter().flatten().map(|entry| entry.0).filter(is_ours) {
         let id = &step.id.value;
         findings
             .warning(

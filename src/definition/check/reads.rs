@@ -35,11 +35,11 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
     for (index, step) in workflow.steps.iter().enumerate() {
         let mut rules =
             Rules { workflow, graph, findings, step: Some((index, step)), top: None, reads: &mut reads };
-        readings(step, &mut |it| rules.reading(&it));
+        readings(step, &mut |reading| rules.reading(&reading));
         rules.confidence(step);
     }
-    top_readings(workflow, &mut |top, it| {
-        Rules { workflow, graph, findings, step: None, top: Some(top), reads: &mut reads }.reading(&it);
+    top_readings(workflow, &mut |top, reading| {
+        Rules { workflow, graph, findings, step: None, top: Some(top), reads: &mut reads }.reading(&reading);
     });
     if graph.is_in_order() {
         report_later_steps(workflow, graph, &reads, findings);
@@ -52,12 +52,13 @@ fn report_later_steps(
     reads: &[StepRead<'_>],
     findings: &mut Findings<'_>,
 ) {
-    let pairs: Vec<(usize, usize)> = reads.iter().map(|it| (it.reader, it.target)).collect();
+    let pairs: Vec<(usize, usize)> =
+        reads.iter().map(|step_read| (step_read.reader, step_read.target)).collect();
     for (read, is_wrong) in reads.iter().zip(graph.not_before(&pairs)) {
         if !is_wrong {
             continue;
         }
-        let [reader, name] = [read.reader, read.target].map(|it| &workflow.steps[it].id.value);
+        let [reader, name] = [read.reader, read.target].map(|reader| &workflow.steps[reader].id.value);
         let place = locate(findings, read.place, read.text, read.range.clone());
         let message = if read.reader == read.target {
             format!("`{reader}` reads itself before it has run")
@@ -87,7 +88,7 @@ impl<'w> Rules<'_, 'w, '_, '_> {
                 .expr
                 .functions()
                 .into_iter()
-                .find(|(it, _)| cuelight_expression::StatusFunction::of(*it).is_some())
+                .find(|(function, _)| cuelight_expression::StatusFunction::of(*function).is_some())
                 .expect("it uses one");
             let place = self.place(reading, &span);
             self.findings
@@ -130,8 +131,8 @@ impl<'w> Rules<'_, 'w, '_, '_> {
 
     fn input(&mut self, reading: &Reading<'_>, reference: &Reference) {
         let Some(name) = reference.path.first() else { return };
-        let known = self.workflow.inputs.iter().map(|it| it.name.value.as_str());
-        if known.clone().any(|it| it.eq_ignore_ascii_case(name)) {
+        let known = self.workflow.inputs.iter().map(|input| input.name.value.as_str());
+        if known.clone().any(|value| value.eq_ignore_ascii_case(name)) {
             return;
         }
         let near = suggest(name, known);
@@ -150,8 +151,8 @@ impl<'w> Rules<'_, 'w, '_, '_> {
             Site::Once => !asks_once(step),
             Site::Condition | Site::Env | Site::Request | Site::Script | Site::After | Site::Value => true,
         };
-        let step = self.step.map(|it| it.1);
-        let Some(matrix) = step.filter(|it| is_known(it)).and_then(|it| it.matrix.as_ref()) else {
+        let step = self.step.map(|step| step.1);
+        let Some(matrix) = step.filter(|step| is_known(step)).and_then(|step| step.matrix.as_ref()) else {
             let place = self.place(reading, &reference.span);
             let found = self.findings.error("unknown-axis", place, "there is no matrix here");
             match reading.site {
@@ -168,9 +169,9 @@ impl<'w> Rules<'_, 'w, '_, '_> {
             .axes
             .iter()
             .map(|(axis, _)| axis.as_str())
-            .chain(axes.include.iter().flat_map(|it| it.keys().map(String::as_str)))
+            .chain(axes.include.iter().flat_map(|fields| fields.keys().map(String::as_str)))
             .collect();
-        if known.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+        if known.iter().any(|text| text.eq_ignore_ascii_case(name)) {
             return;
         }
         let place = self.place(reading, &reference.span);
@@ -245,7 +246,8 @@ impl<'w> Rules<'_, 'w, '_, '_> {
         }
         let Some(name) = reference.path.get(2) else { return };
         if lower == "outputs" {
-            let outputs = outputs_of(step).filter(|it| !it.iter().any(|it| it.eq_ignore_ascii_case(name)));
+            let outputs = outputs_of(step)
+                .filter(|outputs| !outputs.iter().any(|output| output.eq_ignore_ascii_case(name)));
             if let Some(outputs) = outputs {
                 let place = self.place(reading, &reference.span);
                 self.no_output(step, name, &outputs, place);
@@ -257,10 +259,10 @@ impl<'w> Rules<'_, 'w, '_, '_> {
 
     fn form(&mut self, step: &Step, name: &str, reading: &Reading<'_>, reference: &Reference) {
         let fields: Vec<&str> = match &step.kind {
-            StepKind::Gate(gate) => gate.form.iter().map(|it| it.name.value.as_str()).collect(),
+            StepKind::Gate(gate) => gate.form.iter().map(|field| field.name.value.as_str()).collect(),
             _ => Vec::new(),
         };
-        if fields.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+        if fields.iter().any(|field| field.eq_ignore_ascii_case(name)) {
             return;
         }
         let near = suggest(name, fields.iter().copied());
@@ -292,8 +294,10 @@ impl<'w> Rules<'_, 'w, '_, '_> {
     }
 
     fn confidence(&mut self, step: &Step) {
-        let Some(from) = step.confidence.as_ref().and_then(|it| it.from.as_ref()) else { return };
-        let outputs = outputs_of(step).filter(|it| !it.iter().any(|it| *it == from.value));
+        let Some(from) = step.confidence.as_ref().and_then(|confidence| confidence.from.as_ref()) else {
+            return;
+        };
+        let outputs = outputs_of(step).filter(|outputs| !outputs.iter().any(|output| *output == from.value));
         if let Some(outputs) = outputs {
             self.no_output(step, &from.value, &outputs, from.place);
         }
@@ -313,7 +317,7 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
     if matches!(step.kind, StepKind::Gate(_)) {
         return Some(GATE_OUTPUTS.to_vec());
     }
-    let declared: Vec<&str> = step.outputs.iter().map(|it| it.name.value.as_str()).collect();
+    let declared: Vec<&str> = step.outputs.iter().map(|output| output.name.value.as_str()).collect();
     if !declared.is_empty() {
         return Some(declared);
     }
@@ -326,12 +330,12 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
         StepKind::Wait(Wait::Event { .. }) => Some(vec!["messages", "best"]),
         StepKind::Set(set) => Some(set.values.iter().map(|(key, _)| key.as_str()).collect()),
         StepKind::Workflow(call) => {
-            call.body.as_ref().map(|it| it.outputs.iter().map(|(key, _)| key.as_str()).collect())
+            call.body.as_ref().map(|body| body.outputs.iter().map(|(key, _)| key.as_str()).collect())
         }
         StepKind::Llm(llm) => {
-            let properties = llm.json_schema.as_ref().and_then(|it| it.get("properties"));
+            let properties = llm.json_schema.as_ref().and_then(|json_schema| json_schema.get("properties"));
             let answered =
-                properties.and_then(Value::as_object).into_iter().flatten().map(|it| it.0.as_str());
+                properties.and_then(Value::as_object).into_iter().flatten().map(|entry| entry.0.as_str());
             // An answer of any shape has parts that nobody knows before.
             let is_open = llm.json_schema.is_some() && properties.is_none();
             (!is_open).then(|| {
@@ -340,14 +344,16 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
                     .iter()
                     .copied()
                     .chain(talk)
-                    .chain(answered.filter(|it| !MODEL_OUTPUTS.contains(it)))
+                    .chain(answered.filter(|key| !MODEL_OUTPUTS.contains(key)))
                     .collect()
             })
         }
         StepKind::Uses(uses) => shared_outputs(uses),
         // What every answer has, beside what is promised of this one.
         StepKind::Agent(uses) => shared_outputs(uses).map(|mut names| {
-            names.extend(AGENT_OUTPUTS.iter().filter(|it| !names.contains(it)).collect::<Vec<_>>());
+            names.extend(
+                AGENT_OUTPUTS.iter().filter(|agent_output| !names.contains(agent_output)).collect::<Vec<_>>(),
+            );
             names
         }),
         StepKind::Http(_) => Some(HTTP_OUTPUTS.to_vec()),
@@ -357,11 +363,11 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
 
 /// The outputs that all tools of a route share; none if one of the tools declares no outputs.
 fn shared_outputs(uses: &Uses) -> Option<Vec<&str>> {
-    let mut all = uses.all().iter().map(|it| it.definition.as_ref());
+    let mut all = uses.all().iter().map(|uses| uses.definition.as_ref());
     let first: Vec<&str> = all.next().flatten()?.output_names().collect();
-    let shared = all.try_fold(first, |shared, it| {
-        let names: Vec<&str> = it?.output_names().collect();
-        (!names.is_empty()).then(|| shared.into_iter().filter(|it| names.contains(it)).collect())
+    let shared = all.try_fold(first, |shared, definition| {
+        let names: Vec<&str> = definition?.output_names().collect();
+        (!names.is_empty()).then(|| shared.into_iter().filter(|value| names.contains(value)).collect())
     })?;
     (!shared.is_empty()).then_some(shared)
 }

@@ -27,18 +27,20 @@ pub fn check_secrets(
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
-        readings(step, &mut |it| reading(workflow, findings, &it));
+        readings(step, &mut |value| reading(workflow, findings, &value));
         if let StepKind::Run(run) = &step.kind {
             let names: Vec<&str> =
                 secret_variables(&step.env).chain(secret_variables(&workflow.env)).collect();
             said_aloud(findings, &run.script.source, &names);
         }
     }
-    top_readings(workflow, &mut |_, it| reading(workflow, findings, &it));
+    top_readings(workflow, &mut |_, value| reading(workflow, findings, &value));
 }
 
 fn reading(workflow: &Workflow, findings: &mut Findings<'_>, reading: &Reading<'_>) {
-    for reference in reading.expr.references().iter().filter(|it| it.root.eq_ignore_ascii_case("secrets")) {
+    for reference in
+        reading.expr.references().iter().filter(|reference| reference.root.eq_ignore_ascii_case("secrets"))
+    {
         let place = |findings: &Findings<'_>| {
             let range = reading.inner + reference.span.start..reading.inner + reference.span.end;
             locate(findings, reading.place, reading.text, range)
@@ -54,7 +56,7 @@ fn reading(workflow: &Workflow, findings: &mut Findings<'_>, reading: &Reading<'
             misplaced(findings, reading, reference, place);
         }
         let Some(name) = reference.path.first() else { continue };
-        if !workflow.secrets.iter().any(|it| it.value.eq_ignore_ascii_case(name)) {
+        if !workflow.secrets.iter().any(|secret| secret.value.eq_ignore_ascii_case(name)) {
             let place = place(findings);
             unknown(workflow, findings, name, place);
         }
@@ -75,7 +77,7 @@ fn misplaced(findings: &mut Findings<'_>, reading: &Reading<'_>, reference: &Ref
 }
 
 fn unknown(workflow: &Workflow, findings: &mut Findings<'_>, name: &str, place: Place) {
-    let known = workflow.secrets.iter().map(|it| it.value.as_str());
+    let known = workflow.secrets.iter().map(|secret| secret.value.as_str());
     let near = suggest(name, known);
     let found = findings.error("unknown-secret", place, format!("there is no secret `{name}`"));
     match near {
@@ -91,7 +93,7 @@ fn secret_variables(env: &[(String, Text)]) -> impl Iterator<Item = &str> {
 
 /// The values that do.
 pub(super) fn secret_texts(env: &[(String, Text)]) -> impl Iterator<Item = &Text> {
-    env.iter().map(|it| &it.1).filter(|it| holds_secret(it))
+    env.iter().map(|pair| &pair.1).filter(|text| holds_secret(text))
 }
 
 fn holds_secret(text: &Text) -> bool {
@@ -109,8 +111,8 @@ fn said_aloud(findings: &mut Findings<'_>, script: &Text, names: &[&str]) {
         at += line.len();
         let command = line.trim();
         let words: Vec<&str> = command.split_whitespace().collect();
-        let traces =
-            words.starts_with(&["set"]) && words.iter().any(|it| it.starts_with('-') && it.contains('x'));
+        let traces = words.starts_with(&["set"])
+            && words.iter().any(|word| word.starts_with('-') && word.contains('x'));
         let prints = matches!(words.first(), Some(&("echo" | "printf"))) && !command.contains(['|', '>']);
         let said = names.iter().find(|name| prints && says(command, name));
         if !traces && said.is_none() {

@@ -18,8 +18,9 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
                 given(uses, tool, findings);
             }
         }
-        let comes =
-            step.tools().find(|it| it.definition.as_ref().is_some_and(|it| it.body == ToolBody::Claim));
+        let comes = step.tools().find(|tool| {
+            tool.definition.as_ref().is_some_and(|definition| definition.body == ToolBody::Claim)
+        });
         if let Some(agent) = comes {
             not_handed_over(workflow, step, agent, findings);
         }
@@ -28,7 +29,8 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
 
 /// An agent that comes by itself works elsewhere: nothing of this machine reaches it, and it leaves nothing here.
 fn not_handed_over(workflow: &Workflow, step: &Step, agent: &Uses, findings: &mut Findings<'_>) {
-    let name = agent.definition.as_ref().map_or_else(String::new, |it| safe_text(&it.called()));
+    let name =
+        agent.definition.as_ref().map_or_else(String::new, |definition| safe_text(&definition.called()));
     for text in secret_texts(&step.env).chain(secret_texts(&workflow.env)) {
         let message = format!("{name} comes by itself and is handed no secrets");
         findings
@@ -48,7 +50,7 @@ pub(crate) fn unknown(registry: &Registry, wanted: &Placed<String>, findings: &m
     let name = wanted.value.split('@').next().unwrap_or_default();
     let (shelf, rule) = (registry.shelf(), registry.shelf().word());
     let versions: Vec<String> =
-        registry.all().filter(|it| it.name == name).map(|it| it.version.to_string()).collect();
+        registry.all().filter(|tool| tool.name == name).map(|tool| tool.version.to_string()).collect();
     if !versions.is_empty() {
         let message = format!("`{}` is there in another version only", safe_text(shelf.called(name)));
         findings.error(rule, wanted.place, message).help(format!("there is {}", versions.join(", ")));
@@ -63,7 +65,7 @@ pub(crate) fn unknown(registry: &Registry, wanted: &Placed<String>, findings: &m
             found.help("describe it in .cuelight/agents/NAME.yaml, or start a command as an agent: agent: {command: …}")
         }
         near if shelf == Shelf::Agents => {
-            let names: Vec<String> = near.iter().map(|it| shelf.called(&it.name).to_owned()).collect();
+            let names: Vec<String> = near.iter().map(|tool| shelf.called(&tool.name).to_owned()).collect();
             found.help(format!("there are {}; `cuelight agent` says what they do", names.join(", ")))
         }
         _ if is_mcp => {
@@ -73,7 +75,7 @@ pub(crate) fn unknown(registry: &Registry, wanted: &Placed<String>, findings: &m
             .help("docs/TOOLS.md names those that are built in; describe one of your own in .cuelight/tools/NAME.yaml"),
         near => {
             let names: Vec<String> =
-                near.iter().map(|it| format!("{}@{}", it.name, it.version.0[0])).collect();
+                near.iter().map(|tool| format!("{}@{}", tool.name, tool.version.0[0])).collect();
             found.help(format!("there are {}; docs/TOOLS.md names those that are built in", names.join(", ")))
         }
     };
@@ -83,7 +85,7 @@ pub(crate) fn unknown(registry: &Registry, wanted: &Placed<String>, findings: &m
 pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &mut Findings<'_>) {
     let Some(route) = &mut uses.route else { return };
     if !route.is_named {
-        let wants: Vec<&str> = route.wants.iter().map(|it| it.value.as_str()).collect();
+        let wants: Vec<&str> = route.wants.iter().map(|name| name.value.as_str()).collect();
         let able = registry.able(&wants);
         if able.is_empty() {
             let rule = registry.shelf().word();
@@ -93,10 +95,11 @@ pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &m
             } else {
                 format!("{rule}s here can do: {}", safe_text(&known))
             };
-            let near = wants.iter().find_map(|it| suggest(it, registry.capabilities()));
+            let near = wants.iter().find_map(|text| suggest(text, registry.capabilities()));
             let message = format!("no {rule} can do {}", safe_text(&wants.join(" and ")));
             let named = route.wants.first().filter(|_| registry.shelf() == Shelf::Agents);
-            let found = findings.error(rule, named.map_or(route.place, |it| it.place), message).help(help);
+            let found =
+                findings.error(rule, named.map_or(route.place, |name| name.place), message).help(help);
             if let (Some(near), Some(_)) = (near, named) {
                 found.label(format!("did you mean `{}`?", safe_text(near)));
             }
@@ -118,8 +121,9 @@ pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &m
                 unknown(registry, wanted, findings);
             }
             Some(tool) => {
-                let before = route.candidates[..at].iter().filter_map(|it| it.definition.as_ref());
-                if before.into_iter().any(|it| it.id() == tool.id()) {
+                let before =
+                    route.candidates[..at].iter().filter_map(|candidate| candidate.definition.as_ref());
+                if before.into_iter().any(|definition| definition.id() == tool.id()) {
                     let message = format!("{} stands twice among the candidates", tool.called());
                     findings.error(rule, wanted.place, message).help(format!("name each {rule} once"));
                 }
@@ -127,8 +131,8 @@ pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &m
             None => {}
         }
         let lacks = |tool: &&Arc<Tool>| {
-            let lacked = route.wants.iter().find(|it| !tool.capabilities.contains(&it.value));
-            lacked.filter(|_| route.policy != RoutePolicy::Capability).map(|it| it.value.clone())
+            let lacked = route.wants.iter().find(|name| !tool.capabilities.contains(&name.value));
+            lacked.filter(|_| route.policy != RoutePolicy::Capability).map(|name| name.value.clone())
         };
         if let Some(lacked) = found.as_ref().as_ref().and_then(lacks) {
             let name = registry.shelf().called(&wanted.value);
@@ -148,10 +152,10 @@ pub(crate) fn find_candidates(registry: &Registry, uses: &mut Uses, findings: &m
 /// Checks the parameters of a tool against its schema. A value with `${{ }}` in it is checked when it is
 /// known.
 fn given(uses: &Uses, tool: &Tool, findings: &mut Findings<'_>) {
-    let known: Vec<&str> = properties(&tool.input).map(|it| it.0).collect();
+    let known: Vec<&str> = properties(&tool.input).map(|property| property.0).collect();
     let is_open = tool.input.get("additionalProperties") != Some(&Value::Bool(false));
     for (name, data) in &uses.with {
-        let Some((_, about)) = properties(&tool.input).find(|it| it.0 == name) else {
+        let Some((_, about)) = properties(&tool.input).find(|property| property.0 == name) else {
             if !is_open || !known.is_empty() && suggest(name, known.iter().copied()).is_some() {
                 unknown_input(name, data, tool, &known, is_open, findings);
             }
@@ -184,11 +188,13 @@ fn given(uses: &Uses, tool: &Tool, findings: &mut Findings<'_>) {
     }
     let required = tool.input.get("required").and_then(Value::as_array).into_iter().flatten();
     for name in required.filter_map(Value::as_str) {
-        let has_default =
-            properties(&tool.input).any(|(it, about)| it == name && about.get("default").is_some());
+        let has_default = properties(&tool.input)
+            .any(|(property, about)| property == name && about.get("default").is_some());
         if !has_default && !uses.with.iter().any(|(given, _)| given == name) {
-            let about =
-                properties(&tool.input).find(|it| it.0 == name).map(|it| help(it.1)).unwrap_or_default();
+            let about = properties(&tool.input)
+                .find(|property| property.0 == name)
+                .map(|property| help(property.1))
+                .unwrap_or_default();
             let message = format!("{} needs `{name}`", tool.called());
             let about = if about.is_empty() { String::new() } else { format!(": {about}") };
             findings

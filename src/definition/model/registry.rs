@@ -50,7 +50,7 @@ impl ModelRegistry {
     /// text could not be read.
     pub fn new(files: &[(String, Result<String, String>)]) -> Self {
         let mut models: BTreeMap<String, Arc<Model>> =
-            OURS.iter().map(|it| (it.name.clone(), Arc::clone(it))).collect();
+            OURS.iter().map(|item| (item.name.clone(), Arc::clone(item))).collect();
         let mut problems = Vec::new();
         for (file, text) in files {
             let (model, findings) = match text {
@@ -62,7 +62,7 @@ impl ModelRegistry {
             };
             problems.extend(findings);
             let Some(model) = model else { continue };
-            let other = models.get(&model.name).filter(|it| it.origin != ORIGIN);
+            let other = models.get(&model.name).filter(|model| model.origin != ORIGIN);
             if let Some(other) = other {
                 let message = format!(
                     "{} is described twice: here and in {}; give this one another name",
@@ -85,7 +85,7 @@ impl ModelRegistry {
             return self;
         }
         for model in self.models.values_mut() {
-            if model.rate.as_ref().is_some_and(|it| it.timezone.is_empty()) {
+            if model.rate.as_ref().is_some_and(|rate| rate.timezone.is_empty()) {
                 let rate = Arc::make_mut(model).rate.as_mut().expect("it was just seen");
                 timezone.clone_into(&mut rate.timezone);
             }
@@ -116,12 +116,12 @@ impl ModelRegistry {
     /// The models to ask when a step names none, the best first. These are the models of the workspace, or
     /// all built-in ones if it describes none. The stand-in is used only when it is named.
     pub fn for_hints(&self, wanted: Hints) -> Vec<Arc<Model>> {
-        let real = || self.models.values().filter(|it| it.is_real());
-        let mut own: Vec<Arc<Model>> = real().filter(|it| it.origin != ORIGIN).cloned().collect();
+        let real = || self.models.values().filter(|model| model.is_real());
+        let mut own: Vec<Arc<Model>> = real().filter(|model| model.origin != ORIGIN).cloned().collect();
         if own.is_empty() {
             own = real().cloned().collect();
         }
-        own.sort_by_key(|it| wanted.distance(it.hints));
+        own.sort_by_key(|model| wanted.distance(model.hints));
         own
     }
 }

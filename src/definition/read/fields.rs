@@ -34,12 +34,12 @@ struct Found<'n> {
 
 impl Object<'_> {
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
-        self.fields.iter().find(|it| it.name == name).map(|it| it.value.as_ref())
+        self.fields.iter().find(|field| field.name == name).map(|field| field.value.as_ref())
     }
 
     /// The place of the key itself.
     pub(super) fn key_place(&self, name: &str) -> Option<Place> {
-        self.fields.iter().find(|it| it.name == name).map(|it| it.place)
+        self.fields.iter().find(|field| field.name == name).map(|field| field.place)
     }
 }
 
@@ -84,7 +84,7 @@ impl<'f, 'a> Reader<'f, 'a> {
             let value = self.respelled(entry, key, spelling);
             found.fields.push(Found { name: key.name, place: entry.place, value });
         }
-        for key in table.keys.iter().filter(|it| it.required && found.get(it.name).is_none()) {
+        for key in table.keys.iter().filter(|key| key.required && found.get(key.name).is_none()) {
             self.findings
                 .error(
                     "missing-key",
@@ -100,14 +100,18 @@ impl<'f, 'a> Reader<'f, 'a> {
     fn respelled<'n>(&mut self, entry: &'n Entry, key: &Key, spelling: Option<&Spelling>) -> Cow<'n, Node> {
         let Some(spelling) = spelling else { return Cow::Borrowed(&entry.value) };
         let written = match &entry.value.shape {
-            Shape::Scalar(it) if !it.text.is_empty() && it.text.bytes().all(|b| b.is_ascii_digit()) => {
-                &it.text
+            Shape::Scalar(scalar)
+                if !scalar.text.is_empty() && scalar.text.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                &scalar.text
             }
             _ => "",
         };
         let text = match spelling.value {
             Convert::Unit(unit) if !written.is_empty() => Some(format!("{written}{unit}")),
-            Convert::PlusOne => written.parse::<u32>().ok().map(|it| it.saturating_add(1).to_string()),
+            Convert::PlusOne => {
+                written.parse::<u32>().ok().map(|number| number.saturating_add(1).to_string())
+            }
             Convert::Unit(_) | Convert::Same => None,
         };
         self.edits.push(Edit { place: entry.place, text: key.name.to_owned() });
@@ -117,16 +121,16 @@ impl<'f, 'a> Reader<'f, 'a> {
     }
 
     pub(super) fn unknown_key(&mut self, entry: &Entry, table: &'static Table) {
-        let known = table.keys.iter().map(|it| it.name);
-        let others = table.keys.iter().flat_map(|it| it.also.iter().map(|it| it.name));
+        let known = table.keys.iter().map(|key| key.name);
+        let others = table.keys.iter().flat_map(|key| key.also.iter().map(|spelling| spelling.name));
         let near = suggest(&entry.key, known.clone()).or_else(|| suggest(&entry.key, others));
         let message = format!("`{}` is no key of {}", shorten(&entry.key, 60), table.what);
         let found = self.findings.error("unknown-key", entry.place, message);
         match (entry.key.as_str(), near) {
-            ("true", _) if table.keys.iter().any(|it| it.name == "on") => {
+            ("true", _) if table.keys.iter().any(|key| key.name == "on") => {
                 found.help("a YAML 1.1 tool turned `on` into `true`; write `on`").fix(entry.place, "on");
             }
-            ("jobs", _) if table.keys.iter().any(|it| it.name == "steps") => {
+            ("jobs", _) if table.keys.iter().any(|key| key.name == "steps") => {
                 found.help(
                     "this looks like a GitHub workflow; a workflow here has `steps:` that name their `needs`",
                 );
@@ -145,7 +149,7 @@ impl<'f, 'a> Reader<'f, 'a> {
     pub(super) fn wrong_type(&mut self, node: &Node, wanted: &str) {
         let place = first_line(self.findings.source, node.place);
         let old = match &node.shape {
-            Shape::Scalar(it) => it.old_meaning().map(|meant| (it.text.clone(), meant)),
+            Shape::Scalar(scalar) => scalar.old_meaning().map(|meant| (scalar.text.clone(), meant)),
             _ => None,
         };
         let found = self.findings.error("type", place, format!("{wanted}; this is {}", node.what()));
@@ -156,7 +160,7 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     fn scalar<'n>(&mut self, node: &'n Node, wanted: &str) -> Option<&'n Scalar> {
         match &node.shape {
-            Shape::Scalar(it) if !node.is_null() => Some(it),
+            Shape::Scalar(scalar) if !node.is_null() => Some(scalar),
             _ => {
                 self.wrong_type(node, wanted);
                 None
@@ -191,7 +195,7 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     pub(super) fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
         match &node.shape {
-            Shape::Scalar(it) => it.value().as_bool(),
+            Shape::Scalar(scalar) => scalar.value().as_bool(),
             _ => None,
         }
         .or_else(|| {
@@ -209,7 +213,7 @@ impl<'f, 'a> Reader<'f, 'a> {
             self.wrong_type(node, &format!("{what} is a whole number"));
             return None;
         };
-        let fits = number.as_u64().filter(|it| (least..=most).contains(it));
+        let fits = number.as_u64().filter(|number| (least..=most).contains(number));
         if fits.is_none() {
             let range =
                 if most == u64::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
@@ -242,7 +246,7 @@ impl<'f, 'a> Reader<'f, 'a> {
     /// A share of one.
     pub(super) fn share(&mut self, node: &Node, what: &str) -> Option<Score> {
         let text = match &node.shape {
-            Shape::Scalar(it) => it.text.as_str(),
+            Shape::Scalar(scalar) => scalar.text.as_str(),
             _ => "",
         };
         let score = Score::parse(text);
@@ -318,7 +322,7 @@ impl<'f, 'a> Reader<'f, 'a> {
     ) -> Option<T> {
         debug_assert_eq!(words.len(), values.len(), "{what}: a value for every word");
         let scalar = self.scalar(node, &format!("{what} is {}", any_of(words)))?;
-        let at = words.iter().position(|it| *it == scalar.text);
+        let at = words.iter().position(|word| *word == scalar.text);
         if at.is_none() {
             let near = suggest(&scalar.text, words.iter().copied());
             let message = format!("{what} is {}", any_of(words));
@@ -327,7 +331,7 @@ impl<'f, 'a> Reader<'f, 'a> {
                 found.label(format!("did you mean `{near}`?")).fix(node.place, near);
             }
         }
-        at.map(|it| values[it])
+        at.map(|index| values[index])
     }
 
     /// Any JSON value; the texts in it may hold `${{ }}`.
@@ -466,7 +470,9 @@ impl<'f, 'a> Reader<'f, 'a> {
                         format!("`{}` is no name of a variable", shorten(&entry.key, 60)),
                     )
                     .help("letters, digits and `_`, not beginning with a digit");
-            } else if entry.key.starts_with("CUE_") && entry.key[4..].bytes().all(|it| it.is_ascii_digit()) {
+            } else if entry.key.starts_with("CUE_")
+                && entry.key[4..].bytes().all(|byte| byte.is_ascii_digit())
+            {
                 self.findings
                     .error(
                         "id",
@@ -485,7 +491,7 @@ impl<'f, 'a> Reader<'f, 'a> {
     /// A mapping of free keys to values with expressions.
     pub(super) fn values(&mut self, node: &Node, wanted: &str) -> Vec<(String, Data)> {
         let entries = self.entries(node, wanted);
-        entries.iter().map(|it| (it.key.clone(), self.data(&it.value))).collect()
+        entries.iter().map(|entry| (entry.key.clone(), self.data(&entry.value))).collect()
     }
 }
 
@@ -499,11 +505,11 @@ pub(super) fn one_or_many(node: &Node) -> &[Node] {
 }
 
 fn lookup(table: &'static Table, written: &str) -> Option<(&'static Key, Option<&'static Spelling>)> {
-    if let Some(key) = table.keys.iter().find(|it| it.name == written) {
+    if let Some(key) = table.keys.iter().find(|key| key.name == written) {
         return Some((key, None));
     }
     table.keys.iter().find_map(|key| {
-        let spelling = key.also.iter().find(|it| it.name == written)?;
+        let spelling = key.also.iter().find(|spelling| spelling.name == written)?;
         Some((key, Some(spelling)))
     })
 }
@@ -517,7 +523,7 @@ pub(crate) fn locate(
 ) -> Place {
     let raw = &findings.source.text()[findings.source.clamp(place)];
     let whole = first_line(findings.source, place);
-    let Some(chunk) = value.get(range.clone()).filter(|it| !it.is_empty()) else { return whole };
+    let Some(chunk) = value.get(range.clone()).filter(|value| !value.is_empty()) else { return whole };
     if findings.is_full() {
         return whole;
     }
@@ -536,13 +542,13 @@ pub(super) fn first_line(source: &Source<'_>, place: Place) -> Place {
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// `2`, `0.25`: at most six decimals, not negative.
 pub(super) fn millionths(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+    let digits = |head: &str| head.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(decimals) || decimals.len() > 6 || whole.len() + decimals.len() == 0 {
         return None;
     }
@@ -574,5 +580,5 @@ fn bytes(text: &str) -> Option<u64> {
     ];
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text[digits..].trim()))?;
-    text[..digits].parse::<u64>().ok()?.checked_mul(unit.1).filter(|it| *it > 0)
+    text[..digits].parse::<u64>().ok()?.checked_mul(unit.1).filter(|number| *number > 0)
 }

@@ -23,17 +23,18 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
         return Some(gate);
     }
     let found = reader.object(node, &GATE)?;
-    if let Some(prompt) = found.get("prompt").and_then(|it| reader.text(it, "a prompt")) {
+    if let Some(prompt) = found.get("prompt").and_then(|prompt| reader.text(prompt, "a prompt")) {
         gate.prompt = prompt;
     }
-    gate.claim = found.get("claim").and_then(|it| reader.text(it, "a claim"));
+    gate.claim = found.get("claim").and_then(|claim| reader.text(claim, "a claim"));
     answers(reader, &found, &mut gate);
     people(reader, &found, &mut gate);
-    gate.evidence = found.get("evidence").map(|it| texts(reader, it, "evidence")).unwrap_or_default();
-    gate.binds = found.get("binds").map(|it| texts(reader, it, "a bound value")).unwrap_or_default();
-    gate.form = found.get("form").map(|it| fields(reader, it, "a form field")).unwrap_or_default();
-    gate.auto = found.get("auto").and_then(|it| reader.expression(it, "`auto`"));
-    gate.snapshot = found.get("consent").and_then(|it| snapshot(reader, it));
+    gate.evidence =
+        found.get("evidence").map(|evidence| texts(reader, evidence, "evidence")).unwrap_or_default();
+    gate.binds = found.get("binds").map(|binds| texts(reader, binds, "a bound value")).unwrap_or_default();
+    gate.form = found.get("form").map(|form| fields(reader, form, "a form field")).unwrap_or_default();
+    gate.auto = found.get("auto").and_then(|auto| reader.expression(auto, "`auto`"));
+    gate.snapshot = found.get("consent").and_then(|consent| snapshot(reader, consent));
     Some(gate)
 }
 
@@ -45,7 +46,7 @@ fn snapshot(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Text>> {
     }
     let found = reader.object(node, &CONSENT)?;
     let patterns = found.get("snapshot").map(one_or_many).unwrap_or_default();
-    Some(patterns.iter().filter_map(|it| reader.word(it, "a pattern")).collect())
+    Some(patterns.iter().filter_map(|pattern| reader.word(pattern, "a pattern")).collect())
 }
 
 /// The gate settings for the calls of a model. Settings that could make an approval easier are not read.
@@ -85,8 +86,8 @@ fn plain(prompt: Text, place: Place) -> Gate {
 
 /// `Go on with "Deploy"?` for a gate that does not say what it asks.
 fn default_prompt(step: &Object<'_>, node: &Node) -> Text {
-    let text = |key: &str| match step.get(key).map(|it| &it.shape) {
-        Some(Shape::Scalar(it)) if !it.text.contains("${{") => Some(it.text.as_str()),
+    let text = |key: &str| match step.get(key).map(|node| &node.shape) {
+        Some(Shape::Scalar(scalar)) if !scalar.text.contains("${{") => Some(scalar.text.as_str()),
         _ => None,
     };
     let name = text("name").or_else(|| text("id")).unwrap_or("this step");
@@ -100,10 +101,10 @@ pub(super) fn risk(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Risk> {
 }
 
 fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
-    if let Some(risk) = found.get("risk").and_then(|it| risk(reader, it)) {
+    if let Some(risk) = found.get("risk").and_then(|node| risk(reader, node)) {
         gate.risk = risk;
     }
-    gate.timeout = found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout"));
+    gate.timeout = found.get("timeout").and_then(|timeout| reader.positive_duration(timeout, "a timeout"));
     if let Some(node) = found.get("on-timeout") {
         let values = [OnTimeout::Reject, OnTimeout::Approve, OnTimeout::Escalate];
         gate.on_timeout = reader.one_of(node, "`on-timeout`", ON_TIMEOUT, &values).unwrap_or_default();
@@ -111,8 +112,9 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     if let Some(node) = found.get("on-reject") {
         gate.on_reject = on_failure(reader, node, "`on-reject`").unwrap_or_default();
     }
-    gate.send_back = found.get("send-back").and_then(|it| reader.word(it, "a step"));
-    gate.undo_window = found.get("undo-window").and_then(|it| reader.duration(it, "`undo-window`"));
+    gate.send_back = found.get("send-back").and_then(|send_back| reader.word(send_back, "a step"));
+    gate.undo_window =
+        found.get("undo-window").and_then(|undo_window| reader.duration(undo_window, "`undo-window`"));
     if let Some(node) = found.get("scope") {
         gate.whole_matrix = reader.one_of(node, "`scope`", GATE_SCOPES, &[false, true]).unwrap_or_default();
     }
@@ -128,9 +130,9 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     }
     gate.remind.sort_unstable();
     gate.remind.dedup();
-    if let Some(escalate) = found.get("escalate").and_then(|it| reader.object(it, &ESCALATE)) {
-        let after = escalate.get("after").and_then(|it| reader.positive_duration(it, "`after`"));
-        let to = escalate.get("to").and_then(|it| reader.text(it, "`to`"));
+    if let Some(escalate) = found.get("escalate").and_then(|escalate| reader.object(escalate, &ESCALATE)) {
+        let after = escalate.get("after").and_then(|node| reader.positive_duration(node, "`after`"));
+        let to = escalate.get("to").and_then(|node| reader.text(node, "`to`"));
         gate.escalate = after.zip(to).map(|(after, to)| Escalate { after, to });
     }
 }
@@ -152,9 +154,9 @@ fn quorum(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Quorum> {
         return Some(Quorum { group: Some(group), count: 1, place });
     }
     let found = reader.object(node, &QUORUM)?;
-    let count = found.get("count").and_then(|it| small(reader, it, "`count`", 1, 100)).unwrap_or(1);
+    let count = found.get("count").and_then(|count| small(reader, count, "`count`", 1, 100)).unwrap_or(1);
     Some(Quorum {
-        group: found.get("group").and_then(|it| reader.word(it, "a group")).map(group),
+        group: found.get("group").and_then(|group| reader.word(group, "a group")).map(group),
         count,
         place,
     })
@@ -174,11 +176,11 @@ fn forbidden(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Forbidden> {
         return None;
     };
     let text = scalar.text.trim();
-    let is_reference = ["run.", "steps.", "inputs."].iter().any(|it| text.starts_with(it));
+    let is_reference = ["run.", "steps.", "inputs."].iter().any(|prefix| text.starts_with(prefix));
     if text.contains("${{") || is_reference && cuelight_expression::parse(text).is_ok() {
         return reader
             .expression(node, "an entry of `forbid`")
-            .map(|it: Condition| Forbidden::Expression(it));
+            .map(|expression: Condition| Forbidden::Expression(expression));
     }
     if text.is_empty() || text.contains(char::is_whitespace) {
         let message = format!("`{}` is no person, group or expression", shorten(text, 60));

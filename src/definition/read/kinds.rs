@@ -37,10 +37,10 @@ pub(super) fn kind(
             let with = with(reader, step);
             uses(reader, node, with).map(StepKind::Uses)
         }
-        "http" => http(reader, node).map(|it| StepKind::Http(Box::new(it))),
-        "llm" => llm(reader, node).map(|it| StepKind::Llm(Box::new(it))),
+        "http" => http(reader, node).map(|http| StepKind::Http(Box::new(http))),
+        "llm" => llm(reader, node).map(|llm| StepKind::Llm(Box::new(llm))),
         "agent" => agent(reader, step, node).map(StepKind::Agent),
-        "gate" => gate::gate(reader, step, node).map(|it| StepKind::Gate(Box::new(it))),
+        "gate" => gate::gate(reader, step, node).map(|gate| StepKind::Gate(Box::new(gate))),
         "workflow" => {
             let inputs = with(reader, step);
             path(reader, node).map(|path| StepKind::Workflow(Call { path, inputs, body: None }))
@@ -55,15 +55,19 @@ pub(super) fn kind(
 fn uses(reader: &mut Reader<'_, '_>, node: &Node, with: Vec<(String, Data)>) -> Option<Uses> {
     let one = |tool, with| Uses { tool, with, definition: None, route: None };
     if !matches!(node.shape, Shape::Map(_)) {
-        return tool(reader, node).map(|it| one(it, with));
+        return tool(reader, node).map(|tool| one(tool, with));
     }
     let place = first_line(reader.findings.source, node.place);
     let found = reader.object(node, &ROUTE)?;
-    let wants = found.get("capabilities").map(|it| names(reader, it, "a capability")).unwrap_or_default();
+    let wants = found
+        .get("capabilities")
+        .map(|capabilities| names(reader, capabilities, "a capability"))
+        .unwrap_or_default();
     let named = found.get("any").map(one_or_many).unwrap_or_default();
     let candidates: Vec<Uses> =
-        named.iter().filter_map(|it| tool(reader, it)).map(|it| one(it, with.clone())).collect();
-    let policy = found.get("route").and_then(|it| reader.one_of(it, "`route`", ROUTES, &RoutePolicy::ALL));
+        named.iter().filter_map(|node| tool(reader, node)).map(|tool| one(tool, with.clone())).collect();
+    let policy =
+        found.get("route").and_then(|route| reader.one_of(route, "`route`", ROUTES, &RoutePolicy::ALL));
     if named.is_empty() && wants.is_empty() {
         reader
             .findings
@@ -76,7 +80,7 @@ fn uses(reader: &mut Reader<'_, '_>, node: &Node, with: Vec<(String, Data)>) -> 
         reader.findings.error("value", place, message).help("name fewer of them");
         return None;
     }
-    let first = candidates.first().map(|it| it.tool.clone());
+    let first = candidates.first().map(|candidate| candidate.tool.clone());
     let tool = first.unwrap_or_else(|| Placed { value: String::new(), place });
     let is_named = !named.is_empty();
     let route = Route { policy: policy.unwrap_or_default(), wants, is_named, candidates, place };
@@ -84,7 +88,9 @@ fn uses(reader: &mut Reader<'_, '_>, node: &Node, with: Vec<(String, Data)>) -> 
 }
 
 fn with(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Vec<(String, Data)> {
-    step.get("with").map(|it| reader.values(it, "`with` is a mapping of names to values")).unwrap_or_default()
+    step.get("with")
+        .map(|node| reader.values(node, "`with` is a mapping of names to values"))
+        .unwrap_or_default()
 }
 
 /// The shell in which undo, fallback and check of a step run.
@@ -96,13 +102,15 @@ pub(super) fn shell_of(kind: Option<&StepKind>, defaults: &Defaults) -> Vec<Stri
 }
 
 fn run(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node, defaults: &Defaults) -> Option<Run> {
-    let directory = step.get("working-directory").and_then(|it| reader.text(it, "a directory"));
+    let directory = step
+        .get("working-directory")
+        .and_then(|working_directory| reader.text(working_directory, "a directory"));
     let working_directory = directory.or_else(|| defaults.working_directory.clone());
     if let Shape::List(words) = &node.shape {
         let (shell, script) = command(reader, node, words)?;
         return Some(Run { script, shell, is_words: true, working_directory });
     }
-    let own = step.get("shell").and_then(|it| shell_words(reader, it));
+    let own = step.get("shell").and_then(|shell| shell_words(reader, shell));
     let shell = own.or_else(|| defaults.shell.clone()).unwrap_or_else(|| shell::words(""));
     let script = script(reader, node, "`run`", &shell)?;
     Some(Run { script, shell, is_words: false, working_directory })
@@ -110,8 +118,8 @@ fn run(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node, defaults: &D
 
 /// A command as words, run as they are. No expression stands in one: what reads it may be a shell of its own.
 fn command(reader: &mut Reader<'_, '_>, node: &Node, words: &[Node]) -> Option<(Vec<String>, Script)> {
-    let mut texts: Vec<Text> = words.iter().filter_map(|it| reader.text(it, "a word of `run`")).collect();
-    for word in texts.iter().filter(|it| it.value.contains("${{")) {
+    let mut texts: Vec<Text> = words.iter().filter_map(|word| reader.text(word, "a word of `run`")).collect();
+    for word in texts.iter().filter(|text| text.value.contains("${{")) {
         let message = "an expression may not stand in a word of a command";
         reader
             .findings
@@ -126,14 +134,14 @@ fn command(reader: &mut Reader<'_, '_>, node: &Node, words: &[Node]) -> Option<(
         return None;
     };
     let script = Script { script: last.value.clone(), source: last, bindings: Vec::new() };
-    Some((texts.into_iter().map(|it| it.value).collect(), script))
+    Some((texts.into_iter().map(|text| text.value).collect(), script))
 }
 
 /// `name@version` or `mcp:server/tool`.
 pub(crate) fn is_tool(text: &str) -> bool {
-    let name = |it: &str| {
-        it.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && it.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
+    let name = |server: &str| {
+        server.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && server.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
     };
     if let Some(rest) = text.strip_prefix("mcp:") {
         return rest.split_once('/').is_some_and(|(server, tool)| name(server) && name(tool));
@@ -142,7 +150,7 @@ pub(crate) fn is_tool(text: &str) -> bool {
     let numbers = version.strip_prefix('v').unwrap_or(version);
     name(tool)
         && !numbers.is_empty()
-        && numbers.split('.').all(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit()))
+        && numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 pub(super) fn tool(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
@@ -175,24 +183,25 @@ const OWN_FIELDS: &[&str] = &[
 /// One request, of a step or of a tool.
 pub(super) fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
     let found = reader.object(node, &HTTP)?;
-    let method = found.get("method").and_then(|it| reader.one_of(it, "`method`", METHODS, METHODS));
+    let method = found.get("method").and_then(|method| reader.one_of(method, "`method`", METHODS, METHODS));
     let (url, headers) = address(reader, &found);
     let body = body(reader, &found, method.unwrap_or("GET"));
     let (mut expect_status, mut expect_json) = (Vec::new(), Vec::new());
-    if let Some(expect) = found.get("expect").and_then(|it| reader.object(it, &EXPECT)) {
+    if let Some(expect) = found.get("expect").and_then(|node| reader.object(node, &EXPECT)) {
         for item in expect.get("status").map(one_or_many).unwrap_or_default() {
-            let code = reader.whole(item, "a status", 100, 599).and_then(|it| u16::try_from(it).ok());
+            let code = reader.whole(item, "a status", 100, 599).and_then(|number| u16::try_from(number).ok());
             expect_status.extend(code);
         }
         if let Some(node) = expect.get("json") {
             expect_json = reader.values(node, "`json` is a mapping of paths to values");
         }
     }
-    let redirects =
-        found.get("redirects").and_then(|it| small(reader, it, "`redirects`", 0, HTTP_REDIRECTS_MAX));
-    let bytes_max = found.get("max-bytes").and_then(|it| reader.size(it, "`max-bytes`"));
+    let redirects = found
+        .get("redirects")
+        .and_then(|redirects| small(reader, redirects, "`redirects`", 0, HTTP_REDIRECTS_MAX));
+    let bytes_max = found.get("max-bytes").and_then(|max_bytes| reader.size(max_bytes, "`max-bytes`"));
     let method = method.unwrap_or("GET").to_owned();
-    let redirects = redirects.and_then(|it| u8::try_from(it).ok()).unwrap_or_default();
+    let redirects = redirects.and_then(|redirects| u8::try_from(redirects).ok()).unwrap_or_default();
     Some(Http { method, url: url?, headers, body, expect_status, expect_json, redirects, bytes_max })
 }
 
@@ -213,7 +222,7 @@ pub(super) fn server_address(reader: &mut Reader<'_, '_>, found: &Object<'_>) ->
 
 /// The URL of a request and its header fields.
 fn address(reader: &mut Reader<'_, '_>, found: &Object<'_>) -> (Option<Text>, Vec<(String, Text)>) {
-    let url = found.get("url").and_then(|it| reader.text(it, "a url"));
+    let url = found.get("url").and_then(|url| reader.text(url, "a url"));
     if let Some(url) = &url {
         check_url(reader, url);
     }
@@ -226,11 +235,11 @@ fn address(reader: &mut Reader<'_, '_>, found: &Object<'_>) -> (Option<Text>, Ve
                 let message = format!("`{}` is no name of a header field", shorten(&entry.key, 60));
                 reader.findings.error("id", entry.place, message);
             }
-            if OWN_FIELDS.iter().any(|it| entry.key.eq_ignore_ascii_case(it)) {
+            if OWN_FIELDS.iter().any(|field| entry.key.eq_ignore_ascii_case(field)) {
                 let message = format!("`{}` is written by the request itself", shorten(&entry.key, 60));
                 reader.findings.error("value", entry.place, message).help("remove it");
             }
-            headers.extend(reader.text(&entry.value, "a header field").map(|it| (entry.key.clone(), it)));
+            headers.extend(reader.text(&entry.value, "a header field").map(|text| (entry.key.clone(), text)));
         }
     }
     (url, headers)
@@ -272,32 +281,34 @@ fn body(reader: &mut Reader<'_, '_>, found: &Object<'_>, method: &str) -> Option
 
 fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
     let found = reader.object(node, &LLM)?;
-    let models = found.get("model").map(|it| model_names(reader, it)).unwrap_or_default();
-    let hints = found.get("hints").map(|it| hints(reader, it)).unwrap_or_default();
-    let prompt = found.get("prompt").and_then(|it| reader.text(it, "a prompt"));
-    let temperature = found.get("temperature").and_then(|it| {
-        let value = reader.millionths(it, "`temperature`")?;
+    let models = found.get("model").map(|model| model_names(reader, model)).unwrap_or_default();
+    let hints = found.get("hints").map(|node| hints(reader, node)).unwrap_or_default();
+    let prompt = found.get("prompt").and_then(|prompt| reader.text(prompt, "a prompt"));
+    let temperature = found.get("temperature").and_then(|temperature| {
+        let value = reader.millionths(temperature, "`temperature`")?;
         if value > 2_000_000 {
-            reader.findings.error("value", it.place, "`temperature` is a number from 0 to 2");
+            reader.findings.error("value", temperature.place, "`temperature` is a number from 0 to 2");
         }
-        match &it.shape {
+        match &temperature.shape {
             Shape::Scalar(scalar) => Some(scalar.text.clone()),
             _ => None,
         }
     });
-    let json_schema = found.get("json-schema").and_then(|it| answer_schema(reader, it));
+    let json_schema = found.get("json-schema").and_then(|json_schema| answer_schema(reader, json_schema));
     let (gates_all, gate) = call_gates(reader, &found);
     Some(Llm {
         models,
         hints,
         candidates: Vec::new(),
-        system: found.get("system").and_then(|it| reader.text(it, "a system prompt")),
+        system: found.get("system").and_then(|system| reader.text(system, "a system prompt")),
         prompt: prompt?,
         json_schema,
         temperature,
-        max_tokens: found.get("max-tokens").and_then(|it| small(reader, it, "`max-tokens`", 1, 10_000_000)),
-        tools: found.get("tools").map(|it| offered(reader, it)).unwrap_or_default(),
-        rounds: found.get("rounds").and_then(|it| small(reader, it, "`rounds`", 1, MODEL_ROUNDS_MAX)),
+        max_tokens: found
+            .get("max-tokens")
+            .and_then(|max_tokens| small(reader, max_tokens, "`max-tokens`", 1, 10_000_000)),
+        tools: found.get("tools").map(|tools| offered(reader, tools)).unwrap_or_default(),
+        rounds: found.get("rounds").and_then(|rounds| small(reader, rounds, "`rounds`", 1, MODEL_ROUNDS_MAX)),
         gates_all,
         gate: gate.map(Box::new),
     })
@@ -307,15 +318,15 @@ fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
 /// gates.
 fn call_gates(reader: &mut Reader<'_, '_>, llm: &Object<'_>) -> (bool, Option<Gate>) {
     let Some(node) = llm.get("gates") else { return (false, None) };
-    let which = |reader: &mut Reader<'_, '_>, it: &Node, what: &str| {
-        reader.one_of(it, what, TOOL_GATES, &[false, true]).unwrap_or(false)
+    let which = |reader: &mut Reader<'_, '_>, node: &Node, what: &str| {
+        reader.one_of(node, what, TOOL_GATES, &[false, true]).unwrap_or(false)
     };
     if !matches!(node.shape, Shape::Map(_)) {
         return (which(reader, node, "`gates`"), None);
     }
     let place = llm.key_place("gates").unwrap_or(node.place);
     let Some(found) = reader.object(node, &CALL_GATES) else { return (false, None) };
-    let all = found.get("calls").is_some_and(|it| which(reader, it, "`calls`"));
+    let all = found.get("calls").is_some_and(|calls| which(reader, calls, "`calls`"));
     (all, Some(gate::of_calls(reader, &found, place)))
 }
 
@@ -324,7 +335,7 @@ fn offered(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Offered> {
     let mut out: Vec<Offered> = Vec::new();
     for item in one_or_many(node) {
         let Some(tool) = reader.word(item, "the name of a tool") else { continue };
-        if out.iter().any(|it| it.tool.value == tool.value) {
+        if out.iter().any(|offered| offered.tool.value == tool.value) {
             let message = format!("`{}` is offered twice", shorten(&tool.value, 60));
             reader.findings.error("tool", item.place, message).help("name each tool once");
         } else {
@@ -357,7 +368,7 @@ fn model_names(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Placed<String>> 
                     )
                     .help("name the models, or write `model: auto` and `hints:`");
             }
-        } else if out.iter().any(|it| it.value == name.value) {
+        } else if out.iter().any(|placed| placed.value == name.value) {
             let message = format!("`{}` stands twice in its chain", shorten(&name.value, 60));
             reader
                 .findings
@@ -403,8 +414,8 @@ fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<
         return Some(any(vec![capability], RoutePolicy::default(), given));
     }
     let found = reader.object(node, &AGENT)?;
-    if let Some(task) = found.get("task").and_then(|it| reader.text(it, "a task")) {
-        if let Some((_, other)) = given.iter().find(|it| it.0 == AGENT_TASK) {
+    if let Some(task) = found.get("task").and_then(|task| reader.text(task, "a task")) {
+        if let Some((_, other)) = given.iter().find(|pair| pair.0 == AGENT_TASK) {
             reader
                 .findings
                 .error("kind", other.place, "the task stands twice: here and in `agent`")
@@ -414,8 +425,12 @@ fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<
             given.insert(0, (AGENT_TASK.to_owned(), task));
         }
     }
-    let policy = found.get("route").and_then(|it| reader.one_of(it, "`route`", ROUTES, &RoutePolicy::ALL));
-    let wants = found.get("capability").map(|it| names(reader, it, "a capability")).unwrap_or_default();
+    let policy =
+        found.get("route").and_then(|route| reader.one_of(route, "`route`", ROUTES, &RoutePolicy::ALL));
+    let wants = found
+        .get("capability")
+        .map(|capability| names(reader, capability, "a capability"))
+        .unwrap_or_default();
     let named = found.get("name").map(one_or_many).unwrap_or_default();
     if found.get("command").is_some() {
         for word in ["name", "capability", "route"] {
@@ -427,7 +442,7 @@ fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<
                     .help("a step names an agent, or starts a command as one; remove one of them");
             }
         }
-        let id = step.get("id").and_then(|it| reader.word(it, "an id")).map(|it| it.value);
+        let id = step.get("id").and_then(|id| reader.word(id, "an id")).map(|word| word.value);
         let tool = agent_in_place(reader, &found, &id.unwrap_or_default(), &given)?;
         let name = Placed { value: tool.id(), place };
         return Some(Uses { tool: name, with: given, definition: Some(Arc::new(tool)), route: None });
@@ -440,7 +455,7 @@ fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<
                 .help("an agent that is named says this in its own file");
         }
     }
-    let candidates: Vec<Placed<String>> = named.iter().filter_map(|it| agent_id(reader, it)).collect();
+    let candidates: Vec<Placed<String>> = named.iter().filter_map(|node| agent_id(reader, node)).collect();
     if candidates.len() > ROUTE_CANDIDATES_MAX {
         let message = format!("`name` names more than {ROUTE_CANDIDATES_MAX} agents");
         reader.findings.error("value", place, message).help("name fewer of them");
@@ -509,7 +524,7 @@ fn wait(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Wait> {
         return length(reader, node).map(Wait::For);
     }
     let found = reader.object(node, &WAIT)?;
-    let given = ["for", "until", "event"].iter().filter(|it| found.get(it).is_some()).count();
+    let given = ["for", "until", "event"].iter().filter(|key| found.get(key).is_some()).count();
     if given != 1 {
         let place = first_line(reader.findings.source, node.place);
         reader
@@ -531,17 +546,22 @@ fn wait(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Wait> {
         }
         return Some(Wait::Until(text));
     }
-    let filter = found.get("filter").map(|it| reader.values(it, "`filter` is a mapping")).unwrap_or_default();
-    let topic = found.get("event").and_then(|it| reader.text(it, "an event"))?;
-    let count =
-        found.get("count").and_then(|it| small(reader, it, "`count`", 1, MESSAGES_AT_ONCE_MAX)).unwrap_or(1);
+    let filter =
+        found.get("filter").map(|filter| reader.values(filter, "`filter` is a mapping")).unwrap_or_default();
+    let topic = found.get("event").and_then(|event| reader.text(event, "an event"))?;
+    let count = found
+        .get("count")
+        .and_then(|count| small(reader, count, "`count`", 1, MESSAGES_AT_ONCE_MAX))
+        .unwrap_or(1);
     topic_is_fit(reader, &topic);
     Some(Wait::Event { topic, filter, count })
 }
 
 fn length(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Length> {
     match &node.shape {
-        Shape::Scalar(it) if it.text.contains("${{") => reader.text(node, "a duration").map(Length::Computed),
+        Shape::Scalar(scalar) if scalar.text.contains("${{") => {
+            reader.text(node, "a duration").map(Length::Computed)
+        }
         _ => reader.duration(node, "a wait").map(Length::Fixed),
     }
 }
@@ -557,11 +577,11 @@ fn topic_is_fit(reader: &mut Reader<'_, '_>, topic: &Text) {
 
 fn emit(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Emit> {
     let found = reader.object(node, &EMIT)?;
-    let mut word = |key: &str| found.get(key).and_then(|it| reader.text(it, &format!("`{key}`")));
+    let mut word = |key: &str| found.get(key).and_then(|node| reader.text(node, &format!("`{key}`")));
     let (id, to, correlation) = (word("id"), word("to"), word("correlation"));
-    let kinds: Vec<MessageKind> = MessageKind::ALL.iter().map(|it| it.1).collect();
-    let kind = found.get("type").and_then(|it| reader.one_of(it, "`type`", MESSAGE_KINDS, &kinds));
-    let topic = found.get("event").and_then(|it| reader.text(it, "an event"))?;
+    let kinds: Vec<MessageKind> = MessageKind::ALL.iter().map(|kind| kind.1).collect();
+    let kind = found.get("type").and_then(|node| reader.one_of(node, "`type`", MESSAGE_KINDS, &kinds));
+    let topic = found.get("event").and_then(|event| reader.text(event, "an event"))?;
     topic_is_fit(reader, &topic);
     Some(Emit {
         topic,
@@ -569,8 +589,8 @@ fn emit(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Emit> {
         id,
         to,
         correlation,
-        data: found.get("data").map(|it| reader.data(it)),
-        ttl: found.get("ttl").and_then(|it| reader.duration(it, "`ttl`")),
+        data: found.get("data").map(|data| reader.data(data)),
+        ttl: found.get("ttl").and_then(|ttl| reader.duration(ttl, "`ttl`")),
     })
 }
 
@@ -578,18 +598,21 @@ fn set(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Set> {
     let found = reader.object(node, &SET)?;
     let scope = found
         .get("scope")
-        .and_then(|it| reader.one_of(it, "`scope`", SCOPES, &[Scope::Run, Scope::Session, Scope::Global]))
+        .and_then(|scope| {
+            reader.one_of(scope, "`scope`", SCOPES, &[Scope::Run, Scope::Session, Scope::Global])
+        })
         .unwrap_or_default();
-    let ttl = found.get("ttl").and_then(|it| reader.positive_duration(it, "`ttl`"));
+    let ttl = found.get("ttl").and_then(|ttl| reader.positive_duration(ttl, "`ttl`"));
     if let Some(place) = found.key_place("ttl").filter(|_| scope == Scope::Run) {
         reader
             .findings
             .warning("value", place, "`ttl` means little here: state of a run ends with it")
             .help("use `scope: session` or `scope: global`");
     }
-    let values = found.get("values").map(|it| reader.values(it, "`values` is a mapping")).unwrap_or_default();
+    let values =
+        found.get("values").map(|values| reader.values(values, "`values` is a mapping")).unwrap_or_default();
     let expect =
-        found.get("if-etag").map(|it| reader.values(it, "`if-etag` is a mapping")).unwrap_or_default();
+        found.get("if-etag").map(|node| reader.values(node, "`if-etag` is a mapping")).unwrap_or_default();
     if let Some(place) = found.key_place("if-etag") {
         if scope == Scope::Run {
             reader
@@ -597,8 +620,8 @@ fn set(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Set> {
                 .error("value", place, "state of a run has no etag: nobody else changes it")
                 .help("remove `if-etag`, or use `scope: session` or `scope: global`");
         }
-        let is_set = |key: &String| values.iter().any(|it| it.0 == *key);
-        if let Some((key, _)) = expect.iter().find(|it| !is_set(&it.0)) {
+        let is_set = |key: &String| values.iter().any(|value| value.0 == *key);
+        if let Some((key, _)) = expect.iter().find(|value| !is_set(&value.0)) {
             reader
                 .findings
                 .error("value", place, format!("`{key}` is not among the values that are set"))

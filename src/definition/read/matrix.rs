@@ -25,7 +25,8 @@ pub(super) fn matrix(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Option<M
         (Some(node), None) => one(reader, node, step.key_place("matrix")),
         (None, Some(node)) => {
             let found = reader.object(node, &STRATEGY)?;
-            let mut matrix = found.get("matrix").and_then(|it| one(reader, it, found.key_place("matrix")))?;
+            let mut matrix =
+                found.get("matrix").and_then(|matrix| one(reader, matrix, found.key_place("matrix")))?;
             settings(reader, &found, &mut matrix);
             Some(matrix)
         }
@@ -99,13 +100,13 @@ fn axis_shape(reader: &mut Reader<'_, '_>, node: &Node, name: &str) {
                 .help("then the step has no copies; remove the axis");
         }
         Shape::List(_) => {}
-        Shape::Scalar(it) if it.text.contains("${{") => {}
+        Shape::Scalar(scalar) if scalar.text.contains("${{") => {}
         _ => reader.wrong_type(node, &format!("the axis `{name}` is a list of values")),
     }
 }
 
 fn additions(reader: &mut Reader<'_, '_>, node: &Node, key: &str) {
-    if matches!(&node.shape, Shape::Scalar(it) if it.text.contains("${{")) {
+    if matches!(&node.shape, Shape::Scalar(scalar) if scalar.text.contains("${{")) {
         return;
     }
     for item in reader.list(node, &format!("`{key}` is a list of mappings")) {
@@ -131,7 +132,7 @@ impl Axes {
         let maps = |value: &Value, what: &str| -> Result<Vec<ValueMap>, String> {
             let wrong = || format!("{what} is a list of mappings");
             let items = value.as_array().ok_or_else(wrong)?;
-            items.iter().map(|it| it.as_object().cloned().ok_or_else(wrong)).collect()
+            items.iter().map(|item| item.as_object().cloned().ok_or_else(wrong)).collect()
         };
         let entries = match value {
             Value::Array(_) => return Ok(Self { include: maps(value, "it")?, ..Self::default() }),
@@ -162,14 +163,14 @@ impl Axes {
     pub fn copies(&self) -> Result<Vec<ValueMap>, String> {
         let too_many = |count: &str| format!("it has {count} copies, more than {MATRIX_COPIES_MAX}");
         let product = self.axes.iter().try_fold(1_usize, |all, (_, values)| {
-            all.checked_mul(values.len()).filter(|it| *it <= MATRIX_COPIES_MAX)
+            all.checked_mul(values.len()).filter(|sum| *sum <= MATRIX_COPIES_MAX)
         });
         let count = product.ok_or_else(|| too_many("too many"))?;
         if count + self.include.len() > 2 * MATRIX_COPIES_MAX || self.include.len() > MATRIX_COPIES_MAX {
             return Err(too_many("too many"));
         }
         let mut copies: Vec<ValueMap> = if self.axes.is_empty() { Vec::new() } else { self.product() };
-        copies.retain(|copy| !self.exclude.iter().any(|it| agrees(copy, it, |_| true)));
+        copies.retain(|copy| !self.exclude.iter().any(|entry| agrees(copy, entry, |_| true)));
         let originals = copies.clone();
         for extra in &self.include {
             let is_axis = |name: &str| self.axes.iter().any(|(axis, _)| axis == name);

@@ -18,27 +18,29 @@ const NAME_CHARS_MAX: usize = 60;
 /// One description. Where something was wrong, there is a finding.
 pub(crate) fn model(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Model> {
     let top = reader.object(root, &MODEL)?;
-    let name = top.get("name").and_then(|it| name(reader, it));
-    let provider = top.get("provider").and_then(|it| {
-        let values: Vec<Provider> = Provider::ALL.iter().map(|it| it.1).collect();
-        reader.one_of(it, "`provider`", PROVIDERS, &values)
+    let name = top.get("name").and_then(|node| name(reader, node));
+    let provider = top.get("provider").and_then(|provider| {
+        let values: Vec<Provider> = Provider::ALL.iter().map(|entry| entry.1).collect();
+        reader.one_of(provider, "`provider`", PROVIDERS, &values)
     });
-    let description = top.get("description").and_then(|it| reader.word(it, "a description"));
-    let model = top.get("model").and_then(|it| id(reader, it));
-    let url = top.get("url").and_then(|it| url(reader, it));
-    let key = top.get("key").and_then(|it| key(reader, it));
-    let price = top.get("price").and_then(|it| price(reader, it));
-    let max_tokens = top.get("max-tokens").and_then(|it| small(reader, it, "`max-tokens`", 1, 10_000_000));
-    let hints = top.get("hints").map(|it| hints(reader, it)).unwrap_or_default();
-    let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
-    let rate = top.get("rate").and_then(|it| rate(reader, it));
+    let description =
+        top.get("description").and_then(|description| reader.word(description, "a description"));
+    let model = top.get("model").and_then(|model| id(reader, model));
+    let url = top.get("url").and_then(|node| url(reader, node));
+    let key = top.get("key").and_then(|node| key(reader, node));
+    let price = top.get("price").and_then(|node| price(reader, node));
+    let max_tokens =
+        top.get("max-tokens").and_then(|max_tokens| small(reader, max_tokens, "`max-tokens`", 1, 10_000_000));
+    let hints = top.get("hints").map(|node| hints(reader, node)).unwrap_or_default();
+    let breaker = top.get("breaker").and_then(|node| breaker(reader, node)).unwrap_or_default();
+    let rate = top.get("rate").and_then(|node| rate(reader, node));
     let provider = provider?;
     place(reader, &top, provider, url.as_deref(), key.as_deref());
     // Without another address the key is the one that everybody knows; to another address nothing is sent unsaid.
     let usual_key = provider.key().filter(|_| url.is_none()).map(str::to_owned);
     Some(Model {
         name: name?,
-        description: description.map(|it| it.value).unwrap_or_default(),
+        description: description.map(|description| description.value).unwrap_or_default(),
         provider,
         model: model?,
         url: url.unwrap_or_else(|| provider.url().to_owned()),
@@ -55,9 +57,9 @@ pub(crate) fn model(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Model> {
 /// The grades of complexity, cost and speed: properties of a model, or wishes of a step.
 pub(super) fn hints(reader: &mut Reader<'_, '_>, node: &Node) -> Hints {
     let Some(found) = reader.object(node, &HINTS) else { return Hints::default() };
-    let grades: Vec<Grade> = Grade::ALL.iter().map(|it| it.1).collect();
+    let grades: Vec<Grade> = Grade::ALL.iter().map(|grade| grade.1).collect();
     let mut grade =
-        |key: &str| found.get(key).and_then(|it| reader.one_of(it, &format!("`{key}`"), GRADES, &grades));
+        |key: &str| found.get(key).and_then(|node| reader.one_of(node, &format!("`{key}`"), GRADES, &grades));
     Hints { complexity: grade("complexity"), cost: grade("cost"), speed: grade("speed") }
 }
 
@@ -100,7 +102,7 @@ fn url(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
     let text = url.value.trim_end_matches('/');
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let odd = |c: char| c.is_whitespace() || c.is_control() || "\\\"<>^`{|}@?#$".contains(c);
-    if host.is_none_or(|it| it.is_empty() || it.contains(odd)) {
+    if host.is_none_or(|host| host.is_empty() || host.contains(odd)) {
         let message = format!("`{}` cannot be the address of a provider", shorten(&url.value, 80));
         reader.findings.error("model", node.place, message).help(
             "write it up to its version, such as http://127.0.0.1:11434/v1; a key goes into `key`, by the name of its secret",
@@ -128,7 +130,7 @@ fn key(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
 
 fn price(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Price> {
     let found = reader.object(node, &PRICE)?;
-    let mut of = |key: &str| found.get(key).and_then(|it| reader.millionths(it, &format!("`{key}`")));
+    let mut of = |key: &str| found.get(key).and_then(|node| reader.millionths(node, &format!("`{key}`")));
     let (input, output) = (of("input-usd"), of("output-usd"));
     Some(Price { input_micro_usd: input?, output_micro_usd: output? })
 }
@@ -141,8 +143,8 @@ fn place(
     url: Option<&str>,
     key: Option<&str>,
 ) {
-    let is_here = |it: &str| {
-        ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|here| it.starts_with(here))
+    let is_here = |url: &str| {
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|here| url.starts_with(here))
     };
     if provider == Provider::StandIn {
         for word in ["url", "key"] {

@@ -34,10 +34,12 @@ pub(super) struct Defaults {
 pub(super) fn defaults(reader: &mut Reader<'_, '_>, node: &Node) -> Defaults {
     let Some(found) = reader.object(node, &DEFAULTS) else { return Defaults::default() };
     Defaults {
-        timeout: found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout")),
-        retry: found.get("retry").and_then(|it| retry(reader, it, RetryOn::Retryable)),
-        shell: found.get("shell").and_then(|it| shell_words(reader, it)),
-        working_directory: found.get("working-directory").and_then(|it| reader.text(it, "a directory")),
+        timeout: found.get("timeout").and_then(|timeout| reader.positive_duration(timeout, "a timeout")),
+        retry: found.get("retry").and_then(|node| retry(reader, node, RetryOn::Retryable)),
+        shell: found.get("shell").and_then(|shell| shell_words(reader, shell)),
+        working_directory: found
+            .get("working-directory")
+            .and_then(|working_directory| reader.text(working_directory, "a directory")),
     }
 }
 
@@ -49,7 +51,7 @@ pub(super) fn step(
     before: Option<Placed<String>>,
 ) -> Option<Step> {
     let found = reader.object(node, &STEP)?;
-    let id = found.get("id").and_then(|it| id(reader, it));
+    let id = found.get("id").and_then(|node| id(reader, node));
     let kind = kind(reader, &found, defaults);
     let works = matches!(
         kind,
@@ -60,42 +62,48 @@ pub(super) fn step(
     let shell = kinds::shell_of(kind.as_ref(), defaults);
     let timeout = match kind {
         Some(StepKind::Gate(_)) => None,
-        _ => found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout")),
+        _ => found.get("timeout").and_then(|timeout| reader.positive_duration(timeout, "a timeout")),
     };
-    let retry = found.get("retry").and_then(|it| retry(reader, it, RetryOn::RetryableAndPlain));
+    let retry = found.get("retry").and_then(|node| retry(reader, node, RetryOn::RetryableAndPlain));
     let step = Step {
-        name: found.get("name").and_then(|it| reader.text(it, "a name")),
+        name: found.get("name").and_then(|name| reader.text(name, "a name")),
         needs: needs(reader, &found, before),
-        condition: found.get("if").and_then(|it| reader.expression(it, "`if`")),
-        env: found.get("env").map(|it| reader.env(it)).unwrap_or_default(),
+        condition: found.get("if").and_then(|node| reader.expression(node, "`if`")),
+        env: found.get("env").map(|env| reader.env(env)).unwrap_or_default(),
         timeout: timeout.or(defaults.timeout.filter(|_| works)),
         retry: retry.or_else(|| defaults.retry.clone().filter(|_| works)),
-        on_error: found.get("on-error").and_then(|it| on_error(reader, it)).unwrap_or_default(),
-        fallback: found.get("fallback").map(|it| fallback(reader, it, &shell)).unwrap_or_default(),
-        undo: found.get("undo").and_then(|it| undo(reader, it, &shell)),
+        on_error: found.get("on-error").and_then(|node| on_error(reader, node)).unwrap_or_default(),
+        fallback: found.get("fallback").map(|node| fallback(reader, node, &shell)).unwrap_or_default(),
+        undo: found.get("undo").and_then(|node| undo(reader, node, &shell)),
         matrix: matrix::matrix(reader, &found),
-        outputs: found.get("outputs").map(|it| outputs(reader, it)).unwrap_or_default(),
-        artifacts: found.get("artifacts").map(|it| texts(reader, it, "an artifact")).unwrap_or_default(),
-        cache: found.get("cache").and_then(|it| cache(reader, it)),
-        confidence: found.get("confidence").and_then(|it| confidence(reader, it)),
-        category: found.get("category").and_then(|it| reader.word(it, "a category")).map(|it| it.value),
-        priority: found.get("priority").and_then(|it| priority(reader, it)).unwrap_or(0),
-        effect: found.get("effect").and_then(|it| effect(reader, it)),
-        check: found.get("check").and_then(|it| script(reader, it, "`check`", &shell)),
+        outputs: found.get("outputs").map(|node| outputs(reader, node)).unwrap_or_default(),
+        artifacts: found
+            .get("artifacts")
+            .map(|artifacts| texts(reader, artifacts, "an artifact"))
+            .unwrap_or_default(),
+        cache: found.get("cache").and_then(|node| cache(reader, node)),
+        confidence: found.get("confidence").and_then(|node| confidence(reader, node)),
+        category: found
+            .get("category")
+            .and_then(|category| reader.word(category, "a category"))
+            .map(|word| word.value),
+        priority: found.get("priority").and_then(|node| priority(reader, node)).unwrap_or(0),
+        effect: found.get("effect").and_then(|node| effect(reader, node)),
+        check: found.get("check").and_then(|node| script(reader, node, "`check`", &shell)),
         on_console_death: found
             .get("on-console-death")
-            .and_then(|it| {
+            .and_then(|death| {
                 let values = [OnConsoleDeath::Keep, OnConsoleDeath::Kill];
-                reader.one_of(it, "`on-console-death`", ON_CONSOLE_DEATH, &values)
+                reader.one_of(death, "`on-console-death`", ON_CONSOLE_DEATH, &values)
             })
             .unwrap_or_default(),
-        sandbox: found
-            .get("sandbox")
-            .and_then(|it| reader.one_of(it, "`sandbox`", SANDBOXES, &[Sandbox::Strict, Sandbox::Off])),
-        limits: found.get("limits").map(|it| limits(reader, it)).unwrap_or_default(),
-        requires: found.get("requires").map(|it| requires(reader, it)).unwrap_or_default(),
-        budget: found.get("budget").and_then(|it| top::budget(reader, it)),
-        estimate: found.get("estimate").map(|it| expected(reader, it)).unwrap_or_default(),
+        sandbox: found.get("sandbox").and_then(|sandbox| {
+            reader.one_of(sandbox, "`sandbox`", SANDBOXES, &[Sandbox::Strict, Sandbox::Off])
+        }),
+        limits: found.get("limits").map(|node| limits(reader, node)).unwrap_or_default(),
+        requires: found.get("requires").map(|node| requires(reader, node)).unwrap_or_default(),
+        budget: found.get("budget").and_then(|budget| top::budget(reader, budget)),
+        estimate: found.get("estimate").map(|estimate| expected(reader, estimate)).unwrap_or_default(),
         id: id.unwrap_or_else(|| Placed::new(String::new(), first_line(reader.findings.source, node.place))),
         kind: kind?,
     };
@@ -124,11 +132,11 @@ fn id(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
 }
 
 fn kind(reader: &mut Reader<'_, '_>, found: &Object<'_>, defaults: &Defaults) -> Option<StepKind> {
-    let written: Vec<&'static str> = KINDS.iter().copied().filter(|it| found.get(it).is_some()).collect();
+    let written: Vec<&'static str> = KINDS.iter().copied().filter(|kind| found.get(kind).is_some()).collect();
     match written.as_slice() {
         [] => {
             let place = first_line(reader.findings.source, found.place);
-            let words: Vec<String> = KINDS.iter().map(|it| format!("`{it}`")).collect();
+            let words: Vec<String> = KINDS.iter().map(|kind| format!("`{kind}`")).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             reader
                 .findings
@@ -201,21 +209,24 @@ fn needs(
 
 pub(super) fn retry(reader: &mut Reader<'_, '_>, node: &Node, unsaid: RetryOn) -> Option<RetryPolicy> {
     let found = reader.object(node, &RETRY)?;
-    let backoff = found.get("kind").and_then(|it| {
+    let backoff = found.get("kind").and_then(|kind| {
         let values = [Backoff::Exponential, Backoff::Constant, Backoff::Linear, Backoff::None];
-        reader.one_of(it, "`kind`", BACKOFFS, &values)
+        reader.one_of(kind, "`kind`", BACKOFFS, &values)
     });
-    let factor = found.get("factor").and_then(|it| {
-        let factor = reader.millionths(it, "`factor`")?;
+    let factor = found.get("factor").and_then(|node| {
+        let factor = reader.millionths(node, "`factor`")?;
         let fits = (1_000_000..=100_000_000).contains(&factor);
         if !fits {
-            reader.findings.error("value", it.place, "`factor` is a number from 1 to 100");
+            reader.findings.error("value", node.place, "`factor` is a number from 1 to 100");
         }
         u32::try_from(factor / 1000).ok().filter(|_| fits)
     });
-    let delay = found.get("delay").and_then(|it| reader.duration(it, "`delay`")).unwrap_or(Span::seconds(1));
-    let max_delay = found.get("max-delay").and_then(|it| reader.duration(it, "`max-delay`"));
-    if let (Some(most), Some(node)) = (max_delay.filter(|it| *it < delay), found.get("max-delay")) {
+    let delay =
+        found.get("delay").and_then(|delay| reader.duration(delay, "`delay`")).unwrap_or(Span::seconds(1));
+    let max_delay = found.get("max-delay").and_then(|max_delay| reader.duration(max_delay, "`max-delay`"));
+    if let (Some(most), Some(node)) =
+        (max_delay.filter(|max_delay| *max_delay < delay), found.get("max-delay"))
+    {
         reader
             .findings
             .warning(
@@ -228,25 +239,28 @@ pub(super) fn retry(reader: &mut Reader<'_, '_>, node: &Node, unsaid: RetryOn) -
     Some(RetryPolicy {
         max_attempts: found
             .get("max-attempts")
-            .and_then(|it| small(reader, it, "`max-attempts`", 1, ATTEMPTS_MAX))
+            .and_then(|max_attempts| small(reader, max_attempts, "`max-attempts`", 1, ATTEMPTS_MAX))
             .unwrap_or(ATTEMPTS_DEFAULT),
         backoff: backoff.unwrap_or_default(),
         delay,
         factor_milli: factor.unwrap_or(2000),
         max_delay: max_delay.unwrap_or(Span::seconds(60).max(delay)),
-        jitter: found.get("jitter").and_then(|it| reader.share(it, "`jitter`")).unwrap_or(Score(1000)),
-        on: found.get("on").map_or(unsaid, |it| RetryOn::Modes(modes(reader, it))),
+        jitter: found
+            .get("jitter")
+            .and_then(|jitter| reader.share(jitter, "`jitter`"))
+            .unwrap_or(Score(1000)),
+        on: found.get("on").map_or(unsaid, |node| RetryOn::Modes(modes(reader, node))),
     })
 }
 
 fn modes(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<FailureMode> {
     let mut out = Vec::new();
     for word in names(reader, node, "a failure mode") {
-        if let Some(mode) = FailureMode::ALL.iter().find(|it| it.word() == word.value) {
+        if let Some(mode) = FailureMode::ALL.iter().find(|mode| mode.word() == word.value) {
             out.push(*mode);
             continue;
         }
-        let words = FailureMode::ALL.iter().map(|it| it.word());
+        let words = FailureMode::ALL.iter().map(|mode| mode.word());
         let near = suggest(&word.value, words.clone());
         let message = format!("`{}` is no failure mode", shorten(&word.value, 60));
         let found = reader.findings.error("value", word.place, message);
@@ -305,7 +319,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
         (None, Some(uses)) => {
             let tool = kinds::tool(reader, uses)?;
             let with =
-                found.get("with").map(|it| reader.values(it, "`with` is a mapping")).unwrap_or_default();
+                found.get("with").map(|node| reader.values(node, "`with` is a mapping")).unwrap_or_default();
             Some(Action::Uses(Uses { tool, with, definition: None, route: None }))
         }
         _ => {
@@ -320,16 +334,17 @@ fn fallback(reader: &mut Reader<'_, '_>, node: &Node, shell: &[String]) -> Vec<F
     let items = one_or_many(node);
     items
         .iter()
-        .filter_map(|it| {
-            let says_with = matches!(&it.shape, Shape::Map(all) if all.iter().any(|it| it.key == "with"));
-            Some(Fallback { action: action(reader, it, "a fallback", shell)?, says_with })
+        .filter_map(|item| {
+            let says_with =
+                matches!(&item.shape, Shape::Map(all) if all.iter().any(|entry| entry.key == "with"));
+            Some(Fallback { action: action(reader, item, "a fallback", shell)?, says_with })
         })
         .collect()
 }
 
 fn undo(reader: &mut Reader<'_, '_>, node: &Node, shell: &[String]) -> Option<Undo> {
     match &node.shape {
-        Shape::Scalar(it) if it.text == "none" => Some(Undo::Impossible),
+        Shape::Scalar(scalar) if scalar.text == "none" => Some(Undo::Impossible),
         _ => action(reader, node, "`undo`", shell).map(Undo::By),
     }
 }
@@ -349,35 +364,35 @@ fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Output> {
 
 pub(super) fn texts(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec<Text> {
     let items = one_or_many(node);
-    items.iter().filter_map(|it| reader.text(it, what)).collect()
+    items.iter().filter_map(|item| reader.text(item, what)).collect()
 }
 
 fn cache(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Cache> {
     let found = reader.object(node, &CACHE)?;
-    let ttl = found.get("ttl").and_then(|it| reader.positive_duration(it, "`ttl`"));
-    Some(Cache { key: found.get("key").and_then(|it| reader.text(it, "a cache key"))?, ttl })
+    let ttl = found.get("ttl").and_then(|ttl| reader.positive_duration(ttl, "`ttl`"));
+    Some(Cache { key: found.get("key").and_then(|key| reader.text(key, "a cache key"))?, ttl })
 }
 
 fn expected(reader: &mut Reader<'_, '_>, node: &Node) -> Expected {
     let Some(found) = reader.object(node, &ESTIMATE) else { return Expected::default() };
-    let cost = found.get("cost-usd").and_then(|it| reader.millionths(it, "`cost-usd`"));
-    let tokens = found.get("tokens").and_then(|it| reader.whole(it, "`tokens`", 0, u64::MAX));
+    let cost = found.get("cost-usd").and_then(|cost_usd| reader.millionths(cost_usd, "`cost-usd`"));
+    let tokens = found.get("tokens").and_then(|tokens| reader.whole(tokens, "`tokens`", 0, u64::MAX));
     Expected { cost_micro_usd: cost.unwrap_or(0), tokens: tokens.unwrap_or(0) }
 }
 
 fn confidence(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Confidence> {
     let found = reader.object(node, &CONFIDENCE)?;
-    let from = found.get("from").and_then(|it| reader.word(it, "`from`"));
+    let from = found.get("from").and_then(|node| reader.word(node, "`from`"));
     let below = found
         .get("below")
-        .and_then(|it| reader.one_of(it, "`below`", BELOW, &[Below::Gate, Below::Fail, Below::Warn]));
-    let min = found.get("min").and_then(|it| reader.share(it, "`min`"))?;
+        .and_then(|node| reader.one_of(node, "`below`", BELOW, &[Below::Gate, Below::Fail, Below::Warn]));
+    let min = found.get("min").and_then(|min| reader.share(min, "`min`"))?;
     Some(Confidence { from, min, below: below.unwrap_or_default() })
 }
 
 fn priority(reader: &mut Reader<'_, '_>, node: &Node) -> Option<i32> {
     let number = match &node.shape {
-        Shape::Scalar(it) => it.value().as_i64().and_then(|it| i32::try_from(it).ok()),
+        Shape::Scalar(scalar) => scalar.value().as_i64().and_then(|value| i32::try_from(value).ok()),
         _ => None,
     };
     if number.is_none() {
@@ -391,23 +406,30 @@ fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
     Limits {
         memory_bytes: found
             .get("memory")
-            .and_then(|it| reader.size_from(it, "`memory`", PROCESS_MEMORY_BYTES_LEAST)),
+            .and_then(|memory| reader.size_from(memory, "`memory`", PROCESS_MEMORY_BYTES_LEAST)),
         files: found
             .get("files")
-            .and_then(|it| reader.whole(it, "`files`", PROCESS_FILES_LEAST, PROCESS_FILES_MOST)),
-        cpu: found.get("cpu").and_then(|it| reader.positive_duration(it, "`cpu`")),
-        processes: found.get("processes").and_then(|it| reader.whole(it, "`processes`", 1, PROCESSES_MOST)),
-        file_bytes: found.get("file-size").and_then(|it| reader.size_from(it, "`file-size`", 1)),
-        output_bytes: found.get("output").and_then(|it| reader.size_from(it, "`output`", SPOOL_BYTES_LEAST)),
+            .and_then(|files| reader.whole(files, "`files`", PROCESS_FILES_LEAST, PROCESS_FILES_MOST)),
+        cpu: found.get("cpu").and_then(|cpu| reader.positive_duration(cpu, "`cpu`")),
+        processes: found
+            .get("processes")
+            .and_then(|processes| reader.whole(processes, "`processes`", 1, PROCESSES_MOST)),
+        file_bytes: found
+            .get("file-size")
+            .and_then(|file_size| reader.size_from(file_size, "`file-size`", 1)),
+        output_bytes: found
+            .get("output")
+            .and_then(|output| reader.size_from(output, "`output`", SPOOL_BYTES_LEAST)),
     }
 }
 
 fn requires(reader: &mut Reader<'_, '_>, node: &Node) -> Requires {
     let Some(found) = reader.object(node, &REQUIRES) else { return Requires::default() };
     let labels = found.get("labels").into_iter().flat_map(one_or_many);
-    let labels = labels.filter_map(|it| label(reader, it)).collect();
-    let capabilities = found.get("capabilities").map(|it| names(reader, it, "a capability"));
-    let capabilities = capabilities.into_iter().flatten().map(|it| it.value).collect();
+    let labels = labels.filter_map(|node| label(reader, node)).collect();
+    let capabilities =
+        found.get("capabilities").map(|capabilities| names(reader, capabilities, "a capability"));
+    let capabilities = capabilities.into_iter().flatten().map(|capability| capability.value).collect();
     Requires { labels, capabilities }
 }
 
@@ -415,9 +437,10 @@ fn requires(reader: &mut Reader<'_, '_>, node: &Node) -> Requires {
 fn label(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
     let text = reader.text(node, "a label")?;
     let template = Template::parse(&text.value).ok()?;
-    let is_known =
-        |it: &Reference| ["inputs", "matrix"].iter().any(|root| it.root.eq_ignore_ascii_case(root));
-    if template.holes().all(|it| it.expr.references().iter().all(is_known)) {
+    let is_known = |reference: &Reference| {
+        ["inputs", "matrix"].iter().any(|root| reference.root.eq_ignore_ascii_case(root))
+    };
+    if template.holes().all(|hole| hole.expr.references().iter().all(is_known)) {
         return Some(text.value);
     }
     reader
@@ -428,5 +451,5 @@ fn label(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
 }
 
 pub(super) fn shell_words(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<String>> {
-    reader.word(node, "a shell").map(|it| shell::words(&it.value))
+    reader.word(node, "a shell").map(|word| shell::words(&word.value))
 }

@@ -34,11 +34,12 @@ pub(crate) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
 pub(crate) fn agent(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
     let top = reader.object(root, &AGENT_FILE)?;
     let tool = described(reader, &top, "agent");
-    let env = top.get("env").map(|it| reader.env(it)).unwrap_or_default();
+    let env = top.get("env").map(|env| reader.env(env)).unwrap_or_default();
     for (_, text) in &env {
-        reads(reader, tool.as_ref().map(|it| &it.input), text);
+        reads(reader, tool.as_ref().map(|tool| &tool.input), text);
     }
-    let heartbeat = top.get("heartbeat").and_then(|it| reader.positive_duration(it, "`heartbeat`"));
+    let heartbeat =
+        top.get("heartbeat").and_then(|heartbeat| reader.positive_duration(heartbeat, "`heartbeat`"));
     let tool = tool?;
     Some(Tool {
         name: format!("{AGENT_PREFIX}{}", tool.name),
@@ -58,7 +59,8 @@ pub(super) fn agent_in_place(
     let names = with.iter().map(|(name, _)| (name.clone(), json!({})));
     let given: Value = json!({"type": "object", "properties": names.collect::<Value>()});
     let body = body(reader, found, Some(&given))?;
-    let heartbeat = found.get("heartbeat").and_then(|it| reader.positive_duration(it, "`heartbeat`"));
+    let heartbeat =
+        found.get("heartbeat").and_then(|heartbeat| reader.positive_duration(heartbeat, "`heartbeat`"));
     let tool = Tool {
         name: format!("{AGENT_PREFIX}{step}"),
         version: Version::default(),
@@ -92,7 +94,7 @@ const AGENT_CATEGORY: &str = "agent";
 
 /// With the task among what may be given, whatever else the schema names.
 fn with_task(mut input: Value) -> Value {
-    let is_named = properties(&input).any(|it| it.0 == AGENT_TASK);
+    let is_named = properties(&input).any(|property| property.0 == AGENT_TASK);
     if let (Some(map), false) = (input.as_object_mut(), is_named) {
         let properties = map.entry("properties").or_insert_with(|| json!({}));
         properties[AGENT_TASK] = json!({"type": "string", "description": "What it is to do"});
@@ -102,30 +104,30 @@ fn with_task(mut input: Value) -> Value {
 
 /// The part of a description that tools and agents share.
 fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) -> Option<Tool> {
-    let name = top.get("name").and_then(|it| name(reader, it, what));
-    let version = top.get("version").and_then(|it| version(reader, it, what));
+    let name = top.get("name").and_then(|node| name(reader, node, what));
+    let version = top.get("version").and_then(|node| version(reader, node, what));
     let line = |reader: &mut Reader<'_, '_>, key: &str, what: &str| {
-        top.get(key).and_then(|it| reader.word(it, what)).map(|it| it.value)
+        top.get(key).and_then(|node| reader.word(node, what)).map(|word| word.value)
     };
     let description = line(reader, "description", "a description");
     let category = line(reader, "category", "a category");
-    let reliability = top.get("reliability").and_then(|it| {
-        let values: Vec<Reliability> = Reliability::ALL.iter().map(|it| it.1).collect();
-        reader.one_of(it, "`reliability`", RELIABILITIES, &values)
+    let reliability = top.get("reliability").and_then(|reliability| {
+        let values: Vec<Reliability> = Reliability::ALL.iter().map(|entry| entry.1).collect();
+        reader.one_of(reliability, "`reliability`", RELIABILITIES, &values)
     });
-    let duration = top.get("duration").and_then(|it| reader.duration(it, "`duration`"));
-    let cost = top.get("cost-usd").and_then(|it| reader.millionths(it, "`cost-usd`"));
-    let effect = top.get("effect").and_then(|it| effect(reader, it));
-    let risk = top.get("risk").and_then(|it| risk(reader, it));
+    let duration = top.get("duration").and_then(|duration| reader.duration(duration, "`duration`"));
+    let cost = top.get("cost-usd").and_then(|cost_usd| reader.millionths(cost_usd, "`cost-usd`"));
+    let effect = top.get("effect").and_then(|node| effect(reader, node));
+    let risk = top.get("risk").and_then(|node| risk(reader, node));
     let words = |reader: &mut Reader<'_, '_>, key: &str, what: &str| -> Vec<String> {
-        let found = top.get(key).map(|it| names(reader, it, what)).unwrap_or_default();
-        found.into_iter().map(|it| it.value).collect()
+        let found = top.get(key).map(|node| names(reader, node, what)).unwrap_or_default();
+        found.into_iter().map(|name| name.value).collect()
     };
     let preconditions = words(reader, "preconditions", "a condition");
     let postconditions = words(reader, "postconditions", "a condition");
     let capabilities = words(reader, "capabilities", "a capability");
-    let priority = top.get("priority").and_then(|it| reader.whole(it, "`priority`", 0, 1000));
-    let input = top.get("input").map(|it| schema(reader, it, "`input`"));
+    let priority = top.get("priority").and_then(|priority| reader.whole(priority, "`priority`", 0, 1000));
+    let input = top.get("input").map(|input| schema(reader, input, "`input`"));
     let of_server = if top.get("mcp").is_some() { body(reader, top, None) } else { None };
     let said = match &of_server {
         Some(ToolBody::Mcp(mcp)) => Some(mcp.says["inputSchema"].clone()),
@@ -133,11 +135,11 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
     };
     let input = input.unwrap_or_else(|| Some(said.unwrap_or_else(anything)));
     let input = if what == "agent" { input.map(with_task) } else { input };
-    let output = top.get("output").map(|it| schema(reader, it, "`output`"));
+    let output = top.get("output").map(|output| schema(reader, output, "`output`"));
     let output =
         output.unwrap_or_else(|| Some(if of_server.is_some() { given_by_server() } else { anything() }));
-    let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
-    let rate = top.get("rate").and_then(|it| rate(reader, it));
+    let breaker = top.get("breaker").and_then(|node| breaker(reader, node)).unwrap_or_default();
+    let rate = top.get("rate").and_then(|node| rate(reader, node));
     // What a server said was read for its schema.
     let body = match top.get("claim") {
         Some(node) => claim(reader, top, node),
@@ -148,7 +150,7 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
         None if top.get("mcp").is_none() => body(reader, top, input.as_ref()),
         None => of_server,
     };
-    let undo = top.get("undo").map(|it| undo(reader, top, it, input.as_ref()));
+    let undo = top.get("undo").map(|node| undo(reader, top, node, input.as_ref()));
     let name = name?;
     Some(Tool {
         undo: undo.unwrap_or(Some(ToolUndo::Unset))?,
@@ -167,7 +169,7 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
         breaker,
         rate,
         capabilities,
-        priority: priority.and_then(|it| i32::try_from(it).ok()).unwrap_or_default(),
+        priority: priority.and_then(|priority| i32::try_from(priority).ok()).unwrap_or_default(),
         agent: None,
         body: body?,
         origin: reader.findings.file.to_owned(),
@@ -178,20 +180,22 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
 pub(super) fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BreakerRule> {
     let found = reader.object(node, &BREAKER)?;
     let count = |reader: &mut Reader<'_, '_>, key: &str, absent: u32| {
-        let count = found.get(key).and_then(|it| reader.whole(it, &format!("`{key}`"), 1, 1000));
-        count.and_then(|it| u32::try_from(it).ok()).unwrap_or(absent)
+        let count = found.get(key).and_then(|node| reader.whole(node, &format!("`{key}`"), 1, 1000));
+        count.and_then(|count| u32::try_from(count).ok()).unwrap_or(absent)
     };
     let usual = BreakerRule::default();
     Some(BreakerRule {
         failures: count(reader, "failures", usual.failures),
         open_for: found
             .get("open-for")
-            .and_then(|it| reader.duration(it, "`open-for`"))
+            .and_then(|open_for| reader.duration(open_for, "`open-for`"))
             .unwrap_or(usual.open_for),
         successes: count(reader, "successes", usual.successes),
         when_open: found
             .get("when-open")
-            .and_then(|it| reader.one_of(it, "`when-open`", WHEN_OPEN, &[WhenOpen::Wait, WhenOpen::Fail]))
+            .and_then(|when_open| {
+                reader.one_of(when_open, "`when-open`", WHEN_OPEN, &[WhenOpen::Wait, WhenOpen::Fail])
+            })
             .unwrap_or_default(),
     })
 }
@@ -199,8 +203,9 @@ pub(super) fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Breake
 pub(super) fn rate(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RateRule> {
     let found = reader.object(node, &RATE)?;
     let most = u64::from(u32::MAX);
-    let mut count =
-        |key: &str, most: u64| found.get(key).and_then(|it| reader.whole(it, &format!("`{key}`"), 1, most));
+    let mut count = |key: &str, most: u64| {
+        found.get(key).and_then(|node| reader.whole(node, &format!("`{key}`"), 1, most))
+    };
     let (calls, burst, per_day) = (count("calls", most), count("burst", most), count("per-day", u64::MAX));
     if calls.is_none() && per_day.is_none() {
         reader
@@ -209,15 +214,15 @@ pub(super) fn rate(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RateRule>
             .help("write {calls: 10, per: 1m}, {per-day: 1000}, or both");
         return None;
     }
-    let number = |it: Option<u64>| it.and_then(|it| u32::try_from(it).ok());
+    let number = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
     let calls = number(calls).unwrap_or(0);
-    let per = found.get("per").and_then(|it| reader.duration(it, "`per`")).unwrap_or(Span::seconds(1));
+    let per = found.get("per").and_then(|per| reader.duration(per, "`per`")).unwrap_or(Span::seconds(1));
     Some(RateRule {
         calls,
         per,
         burst: number(burst).unwrap_or(calls.max(1)),
         per_day,
-        timezone: found.get("timezone").and_then(|it| timezone(reader, it)).unwrap_or_default(),
+        timezone: found.get("timezone").and_then(|node| timezone(reader, node)).unwrap_or_default(),
     })
 }
 
@@ -284,7 +289,7 @@ fn schema_of(reader: &mut Reader<'_, '_>, schema: &Value, place: Place, what: &s
 }
 
 fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) -> Option<ToolBody> {
-    let shell_key = top.get("shell").and_then(|it| shell_words(reader, it));
+    let shell_key = top.get("shell").and_then(|shell| shell_words(reader, shell));
     if let Some(node) = top.get("http") {
         return request(reader, top, node, input);
     }
@@ -346,8 +351,8 @@ fn command_of(
         });
     };
     let texts: Vec<Text> =
-        items.iter().filter_map(|it| reader.text_or_empty(it, "a word of a command")).collect();
-    if texts.first().is_none_or(|it| it.value.trim().is_empty() || it.value.contains("${{")) {
+        items.iter().filter_map(|item| reader.text_or_empty(item, "a word of a command")).collect();
+    if texts.first().is_none_or(|text| text.value.trim().is_empty() || text.value.contains("${{")) {
         let place = first_line(reader.findings.source, command.place);
         reader
             .findings
@@ -359,7 +364,7 @@ fn command_of(
         reads_of(reader, input, text, roots);
         no_script(reader, input, &texts[..at], text);
     }
-    Some(ToolBody::Words(texts.into_iter().map(|it| it.value).collect()))
+    Some(ToolBody::Words(texts.into_iter().map(|text| text.value).collect()))
 }
 
 /// The undo of a call, whose templates read the input and the output of the call.
@@ -369,11 +374,11 @@ fn undo(
     node: &Node,
     input: Option<&Value>,
 ) -> Option<ToolUndo> {
-    if matches!(&node.shape, Shape::Scalar(it) if it.text.trim() == "none") {
+    if matches!(&node.shape, Shape::Scalar(scalar) if scalar.text.trim() == "none") {
         return Some(ToolUndo::Impossible);
     }
     let is_script = matches!(&node.shape, Shape::Scalar(_));
-    let shell = top.get("shell").filter(|_| is_script).and_then(|it| shell_words(reader, it));
+    let shell = top.get("shell").filter(|_| is_script).and_then(|shell| shell_words(reader, shell));
     let shell = shell.unwrap_or_else(|| shell::words(""));
     let by = command_of(reader, node, "`undo`", &shell, input, &["input", "output"])?;
     Some(ToolUndo::By(Box::new(by)))
@@ -413,10 +418,10 @@ fn request(
 ) -> Option<ToolBody> {
     stands_alone(reader, top, "http", &["command", "shell", "built-in", "mcp"]);
     let http = http(reader, node)?;
-    for text in http.headers.iter().map(|it| &it.1).chain([&http.url]) {
+    for text in http.headers.iter().map(|header| &header.1).chain([&http.url]) {
         reads_of(reader, input, text, &["input", "env"]);
     }
-    let values = http.expect_json.iter().map(|it| &it.1);
+    let values = http.expect_json.iter().map(|pair| &pair.1);
     let body: Vec<&Data> = match &http.body {
         Some(Body::Text(text)) => {
             reads(reader, input, text);
@@ -435,7 +440,7 @@ fn request(
 
 /// A tool is one thing.
 fn stands_alone(reader: &mut Reader<'_, '_>, top: &Object<'_>, word: &str, others: &[&str]) {
-    if let Some((other, place)) = others.iter().find_map(|it| Some((it, top.key_place(it)?))) {
+    if let Some((other, place)) = others.iter().find_map(|name| Some((name, top.key_place(name)?))) {
         reader
             .findings
             .error("kind", place, format!("`{other}` means nothing beside `{word}`"))
@@ -448,8 +453,9 @@ fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<Too
     stands_alone(reader, top, "mcp", &["command", "shell", "built-in"]);
     let found = reader.object(node, &MCP)?;
     let place = first_line(reader.findings.source, node.place);
-    let tool = found.get("tool").and_then(|it| reader.word(it, "the name of a tool"));
-    let says = found.get("says").and_then(|it| said(reader, it, tool.as_ref().map(|it| it.value.as_str())));
+    let tool = found.get("tool").and_then(|tool| reader.word(tool, "the name of a tool"));
+    let says =
+        found.get("says").and_then(|node| said(reader, node, tool.as_ref().map(|tool| tool.value.as_str())));
     let server = match (found.get("command"), found.get("url")) {
         (Some(command), None) => {
             if let Some(place) = found.key_place("headers") {
@@ -459,11 +465,11 @@ fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<Too
             let nodes = reader.list(command, "`command` is a list of words");
             let words: Vec<String> = nodes
                 .iter()
-                .filter_map(|it| reader.text_or_empty(it, "a word of a command"))
-                .map(|it| it.value)
+                .filter_map(|node| reader.text_or_empty(node, "a word of a command"))
+                .map(|text| text.value)
                 .collect();
-            if words.first().is_none_or(|it| it.trim().is_empty())
-                || words.iter().any(|it| it.contains("${{"))
+            if words.first().is_none_or(|word| word.trim().is_empty())
+                || words.iter().any(|word| word.contains("${{"))
             {
                 let message = "the command of a server is a program and its words, without expressions";
                 reader.findings.error("tool", place, message).help("write [npx, -y, some-server]");
@@ -473,7 +479,7 @@ fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<Too
         }
         (None, Some(_)) => {
             let http = server_address(reader, &found)?;
-            for text in http.headers.iter().map(|it| &it.1).chain([&http.url]) {
+            for text in http.headers.iter().map(|header| &header.1).chain([&http.url]) {
                 reads_of(reader, None, text, &["env"]);
             }
             McpServer::Url(Box::new(http))
@@ -484,7 +490,7 @@ fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<Too
             return None;
         }
     };
-    let says_place = found.get("says").map(|it| it.place)?;
+    let says_place = found.get("says").map(|node| node.place)?;
     Some(ToolBody::Mcp(Box::new(Mcp { server, tool: tool?.value, says: says?, says_place })))
 }
 
@@ -535,13 +541,14 @@ fn reads(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text) {
 
 fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roots: &[&str]) {
     let Ok(template) = Template::parse(&text.value) else { return };
-    let known: Vec<String> =
-        input.map(|it| properties(it).map(|it| it.0.to_owned()).collect()).unwrap_or_default();
+    let known: Vec<String> = input
+        .map(|input| properties(input).map(|property| property.0.to_owned()).collect())
+        .unwrap_or_default();
     for hole in template.holes() {
         let mut wrong: Vec<(std::ops::Range<usize>, String, String)> = Vec::new();
         for reference in hole.expr.references() {
             let name = reference.path.first();
-            if !roots.iter().any(|it| reference.root.eq_ignore_ascii_case(it)) {
+            if !roots.iter().any(|root| reference.root.eq_ignore_ascii_case(root)) {
                 let message = format!("a tool does not see `{}`", reference.root);
                 let help = if roots.contains(&"output") {
                     "it reads `input`, which the call was given, and `output`, which it gave"
@@ -551,7 +558,7 @@ fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roo
                 wrong.push((reference.span, message, help.to_owned()));
             } else if let Some(name) = name
                 .filter(|_| reference.root.eq_ignore_ascii_case("input"))
-                .filter(|it| !known.is_empty() && !known.contains(it))
+                .filter(|name| !known.is_empty() && !known.contains(name))
             {
                 let near = suggest(name, known.iter().map(String::as_str));
                 let help = near.map_or_else(
@@ -559,7 +566,7 @@ fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roo
                         "name it under `input:` of its file, or under `with:` of the step that describes it"
                             .to_owned()
                     },
-                    |it| format!("did you mean `{it}`?"),
+                    |near| format!("did you mean `{near}`?"),
                 );
                 wrong.push((reference.span, format!("`input` has no property `{name}`"), help));
             }
@@ -576,14 +583,15 @@ fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roo
 }
 
 fn asks_the_world(expr: &Expr) -> Vec<(Function, std::ops::Range<usize>)> {
-    let asks =
-        |it: Function| cuelight_expression::StatusFunction::of(it).is_some() || it.name() == "hashFiles";
-    expr.functions().into_iter().filter(|(it, _)| asks(*it)).collect()
+    let asks = |function: Function| {
+        cuelight_expression::StatusFunction::of(function).is_some() || function.name() == "hashFiles"
+    };
+    expr.functions().into_iter().filter(|(function, _)| asks(*function)).collect()
 }
 
 /// After `bash -c` a value would be a script. It may be one only where the schema says that it is written in the workflow.
 fn no_script(reader: &mut Reader<'_, '_>, input: Option<&Value>, before: &[Text], text: &Text) {
-    let words: Vec<String> = before.iter().map(|it| it.value.clone()).collect();
+    let words: Vec<String> = before.iter().map(|text| text.value.clone()).collect();
     let Some(last) = words.last().filter(|_| text.value.contains("${{") && shell::is_known(&words)) else {
         return;
     };
@@ -591,11 +599,11 @@ fn no_script(reader: &mut Reader<'_, '_>, input: Option<&Value>, before: &[Text]
     let Ok(template) = Template::parse(&text.value) else { return };
     let holes: Vec<_> = template.holes().collect();
     let fixed = |name: &str| {
-        input.is_some_and(|it| properties(it).any(|(key, about)| key == name && is_fixed(about)))
+        input.is_some_and(|input| properties(input).any(|(key, about)| key == name && is_fixed(about)))
     };
-    let is_fixed = holes.iter().all(|it| {
-        let references = it.expr.references();
-        matches!(references.as_slice(), [one] if one.path.first().is_some_and(|it| fixed(it)))
+    let is_fixed = holes.iter().all(|hole| {
+        let references = hole.expr.references();
+        matches!(references.as_slice(), [one] if one.path.first().is_some_and(|text| fixed(text)))
     });
     if tells && !is_fixed {
         reader

@@ -19,36 +19,40 @@ use cuelight_base::{Value, shorten};
 /// A whole file. Where something was wrong, there is a finding and a default in its place.
 pub(crate) fn workflow(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Workflow> {
     let top = reader.object(root, &WORKFLOW)?;
-    let defaults = top.get("defaults").map(|it| step::defaults(reader, it)).unwrap_or_default();
-    let in_sequence = top.get("sequence").and_then(|it| reader.boolean(it, "`sequence`")).unwrap_or(false);
+    let defaults = top.get("defaults").map(|defaults| step::defaults(reader, defaults)).unwrap_or_default();
+    let in_sequence =
+        top.get("sequence").and_then(|sequence| reader.boolean(sequence, "`sequence`")).unwrap_or(false);
     Some(Workflow {
         file: reader.findings.file.to_owned(),
         name: name(reader, &top),
         description: top
             .get("description")
-            .and_then(|it| reader.word(it, "a description"))
-            .map(|it| it.value),
-        inputs: top.get("inputs").map(|it| fields(reader, it, "an input")).unwrap_or_default(),
-        env: top.get("env").map(|it| reader.env(it)).unwrap_or_default(),
-        secrets: top.get("secrets").map(|it| names(reader, it, "a secret")).unwrap_or_default(),
-        schedule: top.get("on").map(|it| triggers(reader, it)).unwrap_or_default(),
-        concurrency: top.get("concurrency").and_then(|it| concurrency(reader, it)),
-        max_parallel: top.get("max-parallel").and_then(|it| small(reader, it, "`max-parallel`", 1, 10_000)),
-        timeout: top.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout")),
-        budget: top.get("budget").and_then(|it| budget(reader, it)),
+            .and_then(|description| reader.word(description, "a description"))
+            .map(|word| word.value),
+        inputs: top.get("inputs").map(|inputs| fields(reader, inputs, "an input")).unwrap_or_default(),
+        env: top.get("env").map(|env| reader.env(env)).unwrap_or_default(),
+        secrets: top.get("secrets").map(|secrets| names(reader, secrets, "a secret")).unwrap_or_default(),
+        schedule: top.get("on").map(|node| triggers(reader, node)).unwrap_or_default(),
+        concurrency: top.get("concurrency").and_then(|node| concurrency(reader, node)),
+        max_parallel: top
+            .get("max-parallel")
+            .and_then(|max_parallel| small(reader, max_parallel, "`max-parallel`", 1, 10_000)),
+        timeout: top.get("timeout").and_then(|timeout| reader.positive_duration(timeout, "a timeout")),
+        budget: top.get("budget").and_then(|node| budget(reader, node)),
         on_failure: top
             .get("on-failure")
-            .and_then(|it| on_failure(reader, it, "`on-failure`"))
+            .and_then(|node| on_failure(reader, node, "`on-failure`"))
             .unwrap_or_default(),
-        outputs: top.get("outputs").map(|it| outputs(reader, it)).unwrap_or_default(),
-        steps: top.get("steps").map(|it| steps(reader, it, &defaults, in_sequence)).unwrap_or_default(),
+        outputs: top.get("outputs").map(|node| outputs(reader, node)).unwrap_or_default(),
+        steps: top.get("steps").map(|node| steps(reader, node, &defaults, in_sequence)).unwrap_or_default(),
         step_count: 0,
     })
 }
 
 fn name(reader: &mut Reader<'_, '_>, top: &Object<'_>) -> String {
-    let written = top.get("name").and_then(|it| reader.word(it, "the name of a workflow")).map(|it| it.value);
-    written.filter(|it| !it.trim().is_empty()).unwrap_or_else(|| {
+    let written =
+        top.get("name").and_then(|name| reader.word(name, "the name of a workflow")).map(|word| word.value);
+    written.filter(|value| !value.trim().is_empty()).unwrap_or_else(|| {
         let file = reader.findings.file;
         let base = file.rsplit(['/', '\\']).next().unwrap_or(file);
         let stem = base.strip_suffix(".yaml").or_else(|| base.strip_suffix(".yml")).unwrap_or(base);
@@ -68,7 +72,7 @@ fn steps(
     }
     let mut out: Vec<crate::Step> = Vec::with_capacity(items.len());
     for item in items {
-        let before = if in_sequence { out.last().map(|it| it.id.clone()) } else { None };
+        let before = if in_sequence { out.last().map(|step| step.id.clone()) } else { None };
         out.extend(step::step(reader, item, defaults, before));
     }
     out
@@ -86,7 +90,7 @@ pub(super) fn small(
     least: u64,
     most: u32,
 ) -> Option<u32> {
-    reader.whole(node, what, least, u64::from(most)).and_then(|it| u32::try_from(it).ok())
+    reader.whole(node, what, least, u64::from(most)).and_then(|number| u32::try_from(number).ok())
 }
 
 /// The names in a list or a single text. A repeated name is kept once and reported.
@@ -94,7 +98,7 @@ pub(super) fn names(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec
     let mut out: Vec<Placed<String>> = Vec::new();
     for item in one_or_many(node) {
         let Some(word) = reader.word(item, what) else { continue };
-        if out.iter().any(|it| it.value == word.value) {
+        if out.iter().any(|name| name.value == word.value) {
             let message = format!("`{}` stands twice", shorten(&word.value, 60));
             reader.findings.warning("duplicate-need", item.place, message).help("keep one of the two");
         } else {
@@ -109,7 +113,7 @@ fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<(String, crate::Text
     let mut out = Vec::new();
     for entry in entries {
         check_name(reader, &entry.key, entry.place, "an output");
-        out.extend(reader.text_or_empty(&entry.value, "an output").map(|it| (entry.key.clone(), it)));
+        out.extend(reader.text_or_empty(&entry.value, "an output").map(|text| (entry.key.clone(), text)));
     }
     out
 }
@@ -160,11 +164,14 @@ fn field(reader: &mut Reader<'_, '_>, name: Placed<String>, node: &Node, what: &
         return field;
     }
     let Some(found) = reader.object(node, &FIELD) else { return field };
-    let kind = found.get("type").map(|it| value_kind(reader, it));
+    let kind = found.get("type").map(|node| value_kind(reader, node));
     field.kind = kind.flatten().unwrap_or_default();
-    field.description =
-        found.get("description").and_then(|it| reader.word(it, "a description")).map(|it| it.value);
-    field.required = found.get("required").and_then(|it| reader.boolean(it, "`required`")).unwrap_or(false);
+    field.description = found
+        .get("description")
+        .and_then(|description| reader.word(description, "a description"))
+        .map(|word| word.value);
+    field.required =
+        found.get("required").and_then(|required| reader.boolean(required, "`required`")).unwrap_or(false);
     if let Some(node) = found.get("pattern") {
         field.pattern = pattern(reader, node);
     }
@@ -185,10 +192,10 @@ fn field(reader: &mut Reader<'_, '_>, name: Placed<String>, node: &Node, what: &
         }
     }
     if let Some(node) = found.get("default") {
-        field.default = reader.constant(node, "a default").filter(|it| !it.is_null());
-        if let Some(why) = field.default.as_ref().and_then(|it| misfit(&field, it)) {
+        field.default = reader.constant(node, "a default").filter(|constant| !constant.is_null());
+        if let Some(why) = field.default.as_ref().and_then(|default| misfit(&field, default)) {
             let old = match &node.shape {
-                Shape::Scalar(it) if field.kind != ValueKind::String => it.old_meaning(),
+                Shape::Scalar(scalar) if field.kind != ValueKind::String => scalar.old_meaning(),
                 _ => None,
             };
             let is_text = matches!(field.default, Some(Value::String(_)));
@@ -246,22 +253,22 @@ fn triggers(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Schedule> {
     let Some(found) = reader.object(node, &TRIGGERS) else { return Vec::new() };
     let Some(schedules) = found.get("schedule") else { return Vec::new() };
     let items = one_or_many(schedules);
-    items.iter().filter_map(|it| schedule(reader, it)).collect()
+    items.iter().filter_map(|item| schedule(reader, item)).collect()
 }
 
 fn schedule(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Schedule> {
     let found = reader.object(node, &SCHEDULE)?;
-    let timezone = found.get("timezone").and_then(|it| timezone(reader, it));
-    let overlap = found.get("overlap").and_then(|it| {
+    let timezone = found.get("timezone").and_then(|node| timezone(reader, node));
+    let overlap = found.get("overlap").and_then(|overlap| {
         reader.one_of(
-            it,
+            overlap,
             "`overlap`",
             OVERLAPS,
             &[Overlap::Skip, Overlap::Queue, Overlap::Cancel, Overlap::Allow],
         )
     });
-    let catch_up = found.get("catch-up").and_then(|it| reader.duration(it, "`catch-up`"));
-    let cron = found.get("cron").and_then(|it| cron(reader, it))?;
+    let catch_up = found.get("catch-up").and_then(|catch_up| reader.duration(catch_up, "`catch-up`"));
+    let cron = found.get("cron").and_then(|node| cron(reader, node))?;
     Some(Schedule {
         cron,
         timezone: timezone.unwrap_or_else(|| "UTC".to_owned()),
@@ -291,7 +298,10 @@ pub(super) fn timezone(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Strin
     if text.value.parse::<chrono_tz::Tz>().is_ok() {
         return Some(text.value);
     }
-    let near = crate::spelling::suggest(&text.value, chrono_tz::TZ_VARIANTS.iter().map(|it| it.name()));
+    let near = crate::spelling::suggest(
+        &text.value,
+        chrono_tz::TZ_VARIANTS.iter().map(|tz_variant| tz_variant.name()),
+    );
     let found = reader.findings.error("schedule", node.place, format!("`{}` is no time zone", text.value));
     match near {
         Some(near) => found.label(format!("did you mean `{near}`?")).fix(node.place, near),
@@ -306,13 +316,15 @@ fn concurrency(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Concurrency> 
         return Some(Concurrency { group, on_conflict: OnConflict::Queue, cancel_waiting: false });
     }
     let found = reader.object(node, &CONCURRENCY)?;
-    let on_conflict = found.get("on-conflict").and_then(|it| {
+    let on_conflict = found.get("on-conflict").and_then(|on_conflict| {
         let values = [OnConflict::Queue, OnConflict::Skip, OnConflict::CancelRunning];
-        reader.one_of(it, "`on-conflict`", ON_CONFLICT, &values)
+        reader.one_of(on_conflict, "`on-conflict`", ON_CONFLICT, &values)
     });
-    let cancel_waiting = found.get("cancel-waiting").and_then(|it| reader.boolean(it, "`cancel-waiting`"));
+    let cancel_waiting = found
+        .get("cancel-waiting")
+        .and_then(|cancel_waiting| reader.boolean(cancel_waiting, "`cancel-waiting`"));
     Some(Concurrency {
-        group: found.get("group").and_then(|it| reader.text(it, "a concurrency group"))?,
+        group: found.get("group").and_then(|group| reader.text(group, "a concurrency group"))?,
         on_conflict: on_conflict.unwrap_or_default(),
         cancel_waiting: cancel_waiting.unwrap_or(false),
     })
@@ -320,16 +332,16 @@ fn concurrency(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Concurrency> 
 
 pub(super) fn budget(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Budget> {
     let found = reader.object(node, &BUDGET)?;
-    let on_exceed = found.get("on-exceed").and_then(|it| {
-        reader.one_of(it, "`on-exceed`", ON_EXCEED, &[OnExceed::Warn, OnExceed::Block, OnExceed::Gate])
+    let on_exceed = found.get("on-exceed").and_then(|on_exceed| {
+        reader.one_of(on_exceed, "`on-exceed`", ON_EXCEED, &[OnExceed::Warn, OnExceed::Block, OnExceed::Gate])
     });
     let mut budget = Budget {
-        cost_micro_usd: found.get("cost-usd").and_then(|it| reader.millionths(it, "`cost-usd`")),
-        calls: found.get("calls").and_then(|it| reader.whole(it, "`calls`", 0, u64::MAX)),
-        tokens: found.get("tokens").and_then(|it| reader.whole(it, "`tokens`", 0, u64::MAX)),
+        cost_micro_usd: found.get("cost-usd").and_then(|cost_usd| reader.millionths(cost_usd, "`cost-usd`")),
+        calls: found.get("calls").and_then(|calls| reader.whole(calls, "`calls`", 0, u64::MAX)),
+        tokens: found.get("tokens").and_then(|tokens| reader.whole(tokens, "`tokens`", 0, u64::MAX)),
         on_exceed: on_exceed.unwrap_or_default(),
     };
-    let has_figures = ["cost-usd", "calls", "tokens"].iter().any(|it| found.get(it).is_some());
+    let has_figures = ["cost-usd", "calls", "tokens"].iter().any(|key| found.get(key).is_some());
     if !has_figures {
         (budget.cost_micro_usd, budget.calls, budget.tokens) = (Some(100_000_000), Some(50), Some(100_000));
     }

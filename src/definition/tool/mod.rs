@@ -162,7 +162,7 @@ impl ToolBody {
                 "server": match &mcp.server {
                     McpServer::Command(words) => json!({"command": words}),
                     McpServer::Url(http) => {
-                        let headers: Value = http.headers.iter().map(|(name, it)| json!([name, it.value])).collect();
+                        let headers: Value = http.headers.iter().map(|(name, text)| json!([name, text.value])).collect();
                         json!({"url": http.url.value, "headers": headers})
                     }
                 },
@@ -174,7 +174,7 @@ impl ToolBody {
                 "kind": "command",
                 "shell": shell,
                 "script": script,
-                "bindings": bindings.iter().map(|it| json!([it.variable, it.expression.value])).collect::<Value>(),
+                "bindings": bindings.iter().map(|binding| json!([binding.variable, binding.expression.value])).collect::<Value>(),
             }),
         }
     }
@@ -196,15 +196,15 @@ impl Tool {
     /// changes something, and for a script that the model wrote. It is also so for a call to an address that
     /// the model chose, since that tells the other side something.
     pub fn needs_gate(&self) -> bool {
-        let is_written = |it: &Value| it.get("x-fixed") == Some(&Value::Bool(true));
+        let is_written = |property: &Value| property.get("x-fixed") == Some(&Value::Bool(true));
         let properties = self.input.get("properties").and_then(Value::as_object);
         self.effect != Effect::Pure
             || self.risk != Risk::ReadOnly
-            || properties.is_some_and(|it| it.values().any(is_written))
+            || properties.is_some_and(|properties| properties.values().any(is_written))
             || match &self.body {
-                ToolBody::Http(it) => it.url.value.contains("${{"),
-                ToolBody::Mcp(it) => matches!(it.server, McpServer::Url(_)),
-                ToolBody::Words(words) => words.first().is_none_or(|it| it.contains("${{")),
+                ToolBody::Http(http) => http.url.value.contains("${{"),
+                ToolBody::Mcp(mcp) => matches!(mcp.server, McpServer::Url(_)),
+                ToolBody::Words(words) => words.first().is_none_or(|word| word.contains("${{")),
                 ToolBody::BuiltIn | ToolBody::Claim | ToolBody::Script { .. } => false,
             }
     }
@@ -218,7 +218,7 @@ impl Tool {
             "category": self.category,
             "reliability": self.reliability.word(),
             "confidence": self.reliability.score().to_string(),
-            "duration_ms": self.duration.map(|it| it.0),
+            "duration_ms": self.duration.map(|duration| duration.0),
             "cost_micro_usd": self.cost_micro_usd,
             "effect": self.effect.word(),
             "risk": self.risk.word(),
@@ -246,8 +246,9 @@ impl Tool {
             out["priority"] = json!(self.priority);
         }
         if let Some(agent) = &self.agent {
-            let env: Vec<(&String, &String)> = agent.env.iter().map(|it| (&it.0, &it.1.value)).collect();
-            out["agent"] = json!({"heartbeat_ms": agent.heartbeat.map(|it| it.0), "env": env});
+            let env: Vec<(&String, &String)> =
+                agent.env.iter().map(|pair| (&pair.0, &pair.1.value)).collect();
+            out["agent"] = json!({"heartbeat_ms": agent.heartbeat.map(|heartbeat| heartbeat.0), "env": env});
         }
         out
     }
@@ -273,21 +274,21 @@ impl Tool {
 
     /// The names of what its results hold, as far as they are known.
     pub fn output_names(&self) -> impl Iterator<Item = &str> {
-        properties(&self.output).map(|it| it.0)
+        properties(&self.output).map(|property| property.0)
     }
 }
 
 /// All that is said of a request, as JSON.
 fn request(http: &Http) -> Value {
     let named = |values: &[(String, Data)]| -> Value {
-        Value::Object(values.iter().map(|(name, it)| (name.clone(), it.value.clone())).collect())
+        Value::Object(values.iter().map(|(name, data)| (name.clone(), data.value.clone())).collect())
     };
     json!({
         "kind": "http",
         "method": http.method,
         "url": http.url.value,
-        "headers": http.headers.iter().map(|(name, it)| json!([name, it.value])).collect::<Value>(),
-        "body": http.body.as_ref().map(|it| match it {
+        "headers": http.headers.iter().map(|(name, text)| json!([name, text.value])).collect::<Value>(),
+        "body": http.body.as_ref().map(|body| match body {
             Body::Text(text) => json!({"text": text.value}),
             Body::Json(data) => json!({"json": data.value}),
         }),
@@ -299,7 +300,12 @@ fn request(http: &Http) -> Value {
 
 /// The properties of an object by its schema, each with its own.
 pub(super) fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|it| (it.0.as_str(), it.1))
+    schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|entry| (entry.0.as_str(), entry.1))
 }
 
 impl Reliability {
@@ -352,6 +358,6 @@ impl fmt::Display for Version {
 /// The one to three numbers of a version, as far as they are said.
 fn parts(text: &str) -> Option<Vec<u32>> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let parts: Option<Vec<u32>> = text.split('.').map(|it| it.parse().ok()).collect();
-    parts.filter(|it| it.len() <= 3)
+    let parts: Option<Vec<u32>> = text.split('.').map(|part| part.parse().ok()).collect();
+    parts.filter(|parts| parts.len() <= 3)
 }

@@ -104,8 +104,8 @@ impl Registry {
     fn of(shelf: Shelf, ours: &[Arc<Tool>], files: &[(String, Result<String, String>)]) -> Self {
         let mut tools: BTreeMap<(String, _), Arc<Tool>> = BTreeMap::new();
         let mut problems = Vec::new();
-        let key = |it: &Tool| (it.name.clone(), std::cmp::Reverse(it.version));
-        tools.extend(ours.iter().map(|it| (key(it), Arc::clone(it))));
+        let key = |tool: &Tool| (tool.name.clone(), std::cmp::Reverse(tool.version));
+        tools.extend(ours.iter().map(|tool| (key(tool), Arc::clone(tool))));
         for (file, text) in files {
             let (tool, findings) = match text {
                 Ok(text) => read_one(shelf, file, text),
@@ -144,7 +144,7 @@ impl Registry {
             return self;
         }
         for tool in &mut self.tools {
-            if tool.rate.as_ref().is_some_and(|it| it.timezone.is_empty()) {
+            if tool.rate.as_ref().is_some_and(|rate| rate.timezone.is_empty()) {
                 let rate = Arc::make_mut(tool).rate.as_mut().expect("it was just seen");
                 timezone.clone_into(&mut rate.timezone);
             }
@@ -164,33 +164,34 @@ impl Registry {
 
     /// The newest version that `name@1`, `name@1.2`, `name@1.2.3` or `name` asks for; `mcp:files/read` is the tool `files.read`.
     pub fn find(&self, wanted: &str) -> Option<&Arc<Tool>> {
-        let of_server = wanted.strip_prefix("mcp:").map(|it| it.replacen('/', ".", 1));
+        let of_server = wanted.strip_prefix("mcp:").map(|rest| rest.replacen('/', ".", 1));
         let (name, version) = split(of_server.as_deref().unwrap_or(wanted))?;
-        self.tools.iter().find(|it| it.answers(name, &version))
+        self.tools.iter().find(|tool| tool.answers(name, &version))
     }
 
     /// The newest version of every tool that can do all of this, by name.
     pub fn able(&self, wants: &[&str]) -> Vec<&Arc<Tool>> {
-        let can = |it: &Arc<Tool>| wants.iter().all(|word| it.capabilities.iter().any(|has| has == word));
-        let mut able: Vec<&Arc<Tool>> = self.tools.iter().filter(|it| can(it)).collect();
+        let can = |tool: &Arc<Tool>| wants.iter().all(|word| tool.capabilities.iter().any(|has| has == word));
+        let mut able: Vec<&Arc<Tool>> = self.tools.iter().filter(|tool| can(tool)).collect();
         able.dedup_by(|later, first| later.name == first.name);
         able
     }
 
     /// All that any tool says it can do.
     pub fn capabilities(&self) -> BTreeSet<&str> {
-        self.tools.iter().flat_map(|it| &it.capabilities).map(String::as_str).collect()
+        self.tools.iter().flat_map(|tool| &tool.capabilities).map(String::as_str).collect()
     }
 
     /// At most three tools that may have been meant: nearly the same name first, then others of its category.
     pub fn near(&self, wanted: &str) -> Vec<&Arc<Tool>> {
         let name = wanted.split('@').next().unwrap_or(wanted);
         let mut found: Vec<&Arc<Tool>> = Vec::new();
-        if let Some(near) = suggest(name, self.tools.iter().map(|it| it.name.as_str())) {
-            found.extend(self.tools.iter().find(|it| it.name == near));
+        if let Some(near) = suggest(name, self.tools.iter().map(|tool| tool.name.as_str())) {
+            found.extend(self.tools.iter().find(|tool| tool.name == near));
         }
-        let words: Vec<&str> = name.split(['.', '-', '_', '/']).filter(|it| !it.is_empty()).collect();
-        let category = found.first().map_or_else(|| words.first().copied().unwrap_or(""), |it| &it.category);
+        let words: Vec<&str> = name.split(['.', '-', '_', '/']).filter(|part| !part.is_empty()).collect();
+        let category =
+            found.first().map_or_else(|| words.first().copied().unwrap_or(""), |tool| &tool.category);
         let mut others: Vec<(u32, &Arc<Tool>)> = Vec::new();
         for tool in &self.tools {
             let of_category = tool.category == category || tool.name.split('.').next() == Some(category);
@@ -202,7 +203,7 @@ impl Registry {
         }
         others.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         for (_, tool) in others {
-            if found.len() < SUGGESTIONS_MAX && !found.iter().any(|it| it.name == tool.name) {
+            if found.len() < SUGGESTIONS_MAX && !found.iter().any(|other| other.name == tool.name) {
                 found.push(tool);
             }
         }
@@ -212,7 +213,8 @@ impl Registry {
     /// Tools for a task in words, the best first: a word in the name counts twice, in the description and category once.
     pub fn for_task(&self, task: &str) -> Vec<(u32, &Arc<Tool>)> {
         let task = task.to_lowercase();
-        let words: Vec<&str> = task.split(|c: char| !c.is_alphanumeric()).filter(|it| it.len() > 1).collect();
+        let words: Vec<&str> =
+            task.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 1).collect();
         let score = |tool: &Tool| {
             let (name, about) = (tool.name.to_lowercase(), tool.description.to_lowercase());
             let of = |word: &&str| {
@@ -223,7 +225,7 @@ impl Registry {
             words.iter().map(of).sum::<u32>()
         };
         let mut found: Vec<(u32, &Arc<Tool>)> =
-            self.tools.iter().map(|it| (score(it), it)).filter(|it| it.0 > 0).collect();
+            self.tools.iter().map(|tool| (score(tool), tool)).filter(|pair| pair.0 > 0).collect();
         found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         found
     }

@@ -100,8 +100,8 @@ pub(super) fn key(asked: &Asked, name: &str) -> AgentKey {
 pub(super) fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
     let board = door.desk.board();
     let key = key(asked, name);
-    let it = board.present().get(&key).ok_or_else(missing)?;
-    Ok(registered_json(&key, it, &asked.project_id(), door.now()))
+    let registered = board.present().get(&key).ok_or_else(missing)?;
+    Ok(registered_json(&key, registered, &asked.project_id(), door.now()))
 }
 
 /// The agent named in the path, if that is a valid name.
@@ -160,7 +160,8 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Response {
     let board = door.desk.board();
     let (now, project) = (door.now(), asked.project_id());
     let mine = board.present().of_project(asked.project());
-    let agents: Value = mine.map(|(key, it)| registered_json(key, it, &project, now)).collect();
+    let agents: Value =
+        mine.map(|(key, registered)| registered_json(key, registered, &project, now)).collect();
     json(StatusCode::OK, &value!({"agents": agents}))
 }
 

@@ -42,10 +42,10 @@ pub(super) async fn respond(
     let caller = caller(request.headers());
     let own = Place::of(door, caller, &id);
     let (mut left, mut project) = (None, None);
-    let place = own.as_ref().map(|it| it.own).filter(|_| caller.is_some()).or(caller);
+    let place = own.as_ref().map(|place| place.own).filter(|_| caller.is_some()).or(caller);
     let answer = match Asked::read(door, route, params, request, (id.clone(), place), &mut left).await {
         Ok(asked) => {
-            project = asked.bearer.as_ref().map(|it| it.project().to_owned());
+            project = asked.bearer.as_ref().map(|bearer| bearer.project().to_owned());
             call(door, route.call, &asked).await
         }
         Err(problem) => Err(problem),
@@ -68,7 +68,7 @@ pub(super) async fn respond(
         status,
         micros: took,
         project,
-        trace: caller.map(|it| hex(&it.trace)),
+        trace: caller.map(|caller| hex(&caller.trace)),
         left_out: 0,
     });
     if let Some(own) = own {
@@ -90,7 +90,7 @@ impl Place {
         let around = caller.unwrap_or_else(|| TraceContext::derived(&["request", request_id]));
         // A name may come twice, and each time it is another request.
         let own = around.with_span(around.span_named(&["request", &Entropy.request_id().0]));
-        around.sampled.then_some(Self { own, parent: caller.map(|it| it.span) })
+        around.sampled.then_some(Self { own, parent: caller.map(|caller| caller.span) })
     }
 
     fn tell(
@@ -102,7 +102,7 @@ impl Place {
     ) {
         let Some(traces) = &door.setup.traces else { return };
         let began = began.0.saturating_mul(1000);
-        let text = |it: &str| SpanValue::Text(it.to_owned());
+        let text = |method: &str| SpanValue::Text(method.to_owned());
         traces.request(TraceSpan {
             place: self.own,
             parent: self.parent,

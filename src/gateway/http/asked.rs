@@ -68,7 +68,7 @@ pub(super) struct Asked {
 
 /// The name of a request: what its sender calls it, or one that nobody has.
 pub(super) fn request_id(headers: &HeaderMap) -> String {
-    let said = headers.get("x-request-id").and_then(|it| it.to_str().ok()).filter(|it| is_name(it));
+    let said = headers.get("x-request-id").and_then(|id| id.to_str().ok()).filter(|id| is_name(id));
     said.map_or_else(|| Entropy.request_id().0, str::to_owned)
 }
 
@@ -132,7 +132,7 @@ impl Asked {
             place,
             now,
             bearer,
-            ends: peer.and_then(|it| it.ends),
+            ends: peer.and_then(|peer| peer.ends),
             headers,
             params,
             query,
@@ -144,7 +144,7 @@ impl Asked {
 
     /// The trace of a run that this request starts.
     pub(super) fn trace(&self) -> String {
-        self.place.map_or_else(|| self.request_id.clone(), |it| it.to_string())
+        self.place.map_or_else(|| self.request_id.clone(), |place| place.to_string())
     }
 
     /// The desk, for whoever asks.
@@ -163,22 +163,22 @@ impl Asked {
 
     /// The project that can be seen.
     pub(super) fn project(&self) -> Option<&str> {
-        self.bearer.as_ref().and_then(|it| it.actor.project())
+        self.bearer.as_ref().and_then(|bearer| bearer.actor.project())
     }
 
     /// The same by its name, also where that is the workspace's own.
     pub(super) fn project_id(&self) -> String {
-        self.bearer.as_ref().map_or_else(String::new, |it| it.project().to_owned())
+        self.bearer.as_ref().map_or_else(String::new, |bearer| bearer.project().to_owned())
     }
 
     /// The user behind the request: its bearer, or the user of the desk.
     pub(super) fn actor(&self, door: &Door) -> Actor {
-        Actor::clone(self.bearer.as_ref().map_or_else(|| door.desk.actor(), |it| &it.actor))
+        Actor::clone(self.bearer.as_ref().map_or_else(|| door.desk.actor(), |bearer| &bearer.actor))
     }
 
     /// The value of a path parameter.
     pub(super) fn param(&self, name: &str) -> &str {
-        self.params.iter().find(|it| it.0 == name).map(|it| it.1.as_str()).unwrap_or_default()
+        self.params.iter().find(|param| param.0 == name).map(|param| param.1.as_str()).unwrap_or_default()
     }
 
     /// The id in the path. An invalid id is reported as not found.
@@ -188,12 +188,12 @@ impl Asked {
 
     /// A parameter behind the question mark.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+        self.query.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str())
     }
 
     /// A number behind the question mark, which is within its bounds.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
-        self.query(name).and_then(|it| it.parse().ok())
+        self.query(name).and_then(|query| query.parse().ok())
     }
 
     /// The run or gate behind the question mark where a page begins. That it is known is not asked: old ones are forgotten, and
@@ -204,7 +204,7 @@ impl Asked {
         what: &str,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = self.query(name) else { return Ok(None) };
-        let found = text.parse().ok().filter(|it: &T| it.to_string() == text);
+        let found = text.parse().ok().filter(|number: &T| number.to_string() == text);
         found.map(Some).ok_or_else(|| Problem::bad(format!("could not read `{name}`: it is {what}")))
     }
 
@@ -213,7 +213,7 @@ impl Asked {
         let body = std::mem::take(&mut *self.body.lock().unwrap_or_else(PoisonError::into_inner));
         T::deserialize(&body)
             .or_else(|_| serde_json::from_value(with_whole_numbers(body)))
-            .map_err(|it| Problem::bad(format!("could not read the body: {it}; see /openapi.json")))
+            .map_err(|error| Problem::bad(format!("could not read the body: {error}; see /openapi.json")))
     }
 
     /// The same without one of its members, which is not read but handed over as it was sent: what can be large and is foreign is not copied.
@@ -252,7 +252,7 @@ impl Asked {
 
     /// The same for an engine that has begun anew: what the log knows it by.
     pub(super) fn lasting(&self) -> Option<Digest> {
-        self.keyed().map(|it| sha256("cuelight-request-key-v1", &[it.0.as_bytes()]))
+        self.keyed().map(|keyed| sha256("cuelight-request-key-v1", &[keyed.0.as_bytes()]))
     }
 
     /// A run that it starts: belongs to what the request belongs to, and is made once for its key.
@@ -273,9 +273,9 @@ fn plain_key(headers: &mut HeaderMap) -> Result<(), Problem> {
     let mut said = headers.get_all(KEY).iter();
     let Some(first) = said.next() else { return Ok(()) };
     let text = first.to_str().unwrap_or_default();
-    let quoted = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    let plain = Some(quoted.unwrap_or(text)).filter(|it| is_name(it) && said.next().is_none());
-    let Some(plain) = plain.and_then(|it| HeaderValue::from_str(it).ok()) else {
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let plain = Some(quoted.unwrap_or(text)).filter(|quoted| is_name(quoted) && said.next().is_none());
+    let Some(plain) = plain.and_then(|quoted| HeaderValue::from_str(quoted).ok()) else {
         let why = "it stands there once, has letters, digits and `_.:-`, 128 at most, and begins with one of the first two";
         return Err(Problem::bad(format!("could not read `Idempotency-Key`: {why}; a UUID will do"))
             .with(json!([{"path": "Idempotency-Key", "message": why}])));
@@ -286,7 +286,7 @@ fn plain_key(headers: &mut HeaderMap) -> Result<(), Problem> {
 
 /// The idempotency key in these headers.
 fn key(headers: &HeaderMap) -> Option<&str> {
-    headers.get(KEY).and_then(|it| it.to_str().ok())
+    headers.get(KEY).and_then(|header| header.to_str().ok())
 }
 
 /// All that tells a request from others. What stands behind the question mark does not: how long somebody waits may differ each time.
@@ -296,13 +296,13 @@ fn what(route: &Route, params: &[(String, String)], headers: &HeaderMap, body: &
     let conditions = [field(header::IF_MATCH), field(header::IF_NONE_MATCH)];
     let mut parts = vec![route.method.as_str().as_bytes(), route.path.as_bytes(), body.as_bytes()];
     parts.extend(conditions);
-    parts.extend(params.iter().map(|it| it.1.as_bytes()));
+    parts.extend(params.iter().map(|param| param.1.as_bytes()));
     sha256("cuelight-request-v1", &parts)
 }
 
 /// A browser that was led here by a page elsewhere says where it thinks it is, and whose page that was. Both are refused.
 fn check_place(door: &Door, parts: &Parts) -> Result<(), Problem> {
-    if parts.uri.path_and_query().is_some_and(|it| it.as_str().len() > URL_BYTES_MAX) {
+    if parts.uri.path_and_query().is_some_and(|path| path.as_str().len() > URL_BYTES_MAX) {
         let why = format!("could not read the address: it has more than {URL_BYTES_MAX} bytes; shorten it");
         return Err(Problem::new(StatusCode::URI_TOO_LONG, "REQ_003", why));
     }
@@ -311,7 +311,7 @@ fn check_place(door: &Door, parts: &Parts) -> Result<(), Problem> {
         return Err(refused("could not answer a page of a browser; ask from a program of your own"));
     }
     let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|it| it.to_str().ok());
+    let host = hosts.next().and_then(|host| host.to_str().ok());
     // HTTP/2 says it in the address.
     let host = host.or_else(|| parts.uri.authority().map(Authority::as_str)).unwrap_or_default();
     if hosts.next().is_some() || door.is_local && !is_this_machine(host) {
@@ -323,10 +323,10 @@ fn check_place(door: &Door, parts: &Parts) -> Result<(), Problem> {
 /// `localhost`, `127.0.0.1` and `[::1]`, with or without a port.
 fn is_this_machine(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |it| it.0),
-        None => host.split_once(':').map_or(host, |it| it.0),
+        Some(rest) => rest.split_once(']').map_or(rest, |halves| halves.0),
+        None => host.split_once(':').map_or(host, |halves| halves.0),
     };
-    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|it| it.to_canonical().is_loopback());
+    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|name| name.to_canonical().is_loopback());
     is_loopback || name.eq_ignore_ascii_case("localhost")
 }
 
@@ -350,8 +350,11 @@ fn who(
     let (Some(said), None) = (said.next(), said.next()) else {
         return Err(invalid("could not tell who asks: send one header `Authorization: Bearer TOKEN`"));
     };
-    let token =
-        said.to_str().ok().and_then(|it| it.split_once(' ')).filter(|it| it.0.eq_ignore_ascii_case("bearer"));
+    let token = said
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|halves| halves.0.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = token else {
         return Err(invalid("could not tell who asks: send `Authorization: Bearer TOKEN`"));
     };
@@ -361,7 +364,7 @@ fn who(
     let board = door.desk.board();
     let bearer = door.tokens.check(&ring, token, now, board.revoked())?;
     bearer.check_call(&board)?;
-    if let Some(permission) = permission.filter(|it| !bearer.may(*it)) {
+    if let Some(permission) = permission.filter(|permission| !bearer.may(*permission)) {
         let why = format!("could not do that: the token lacks `{permission}`; ask for one that has it");
         return Err(
             Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why).with(json!({"permission": permission}))
@@ -375,20 +378,20 @@ fn who(
 /// # Errors
 /// When their token is good no more.
 pub(super) fn still_good(bearer: Option<&Bearer>, board: &Board) -> Result<(), TokenTrouble> {
-    bearer.map_or(Ok(()), |it| it.check_still(SystemClock.now(), board))
+    bearer.map_or(Ok(()), |bearer| bearer.check_still(SystemClock.now(), board))
 }
 
 /// The longest silence of a stream: this duration, or less when the token of its reader expires earlier.
 pub(super) fn silence(bearer: Option<&Bearer>, most: Duration) -> Duration {
-    let left = bearer.map(|it| it.ends().since(SystemClock.now()).to_std());
+    let left = bearer.map(|bearer| bearer.ends().since(SystemClock.now()).to_std());
     // A moment of silence that is none would keep us busy.
-    left.map_or(most, |it| it.clamp(SILENCE_MIN, most))
+    left.map_or(most, |duration| duration.clamp(SILENCE_MIN, most))
 }
 
 /// Reports if a step may be at the other end of a connection: one that cannot be looked at is a step's.
 async fn is_of_a_step(door: &Door, ends: Option<TcpPeer>) -> bool {
     let judge = door.judge;
-    let look = move || ends.is_none_or(|it| judge(&it));
+    let look = move || ends.is_none_or(|ends| judge(&ends));
     door.tasks.spawn_blocking(look).await.unwrap_or(true)
 }
 
@@ -398,7 +401,7 @@ fn count(
     now: Timestamp,
     left: &mut Option<Left>,
 ) -> Result<Option<Left>, Problem> {
-    let kind = bearer.agent_type.as_ref().map_or("person", |it| it.as_str());
+    let kind = bearer.agent_type.as_ref().map_or("person", |agent_type| agent_type.as_str());
     door.limits.take(&door.setup.rates, (bearer.project(), kind), now).map_err(|(at, has)| {
         *left = Some(has);
         too_many(at, &format!("agents of the type {kind} in this project"))
@@ -412,22 +415,22 @@ fn too_many(at: Timestamp, who: &str) -> Problem {
 
 fn query(known: &[Parameter], text: &str) -> Result<Vec<(String, String)>, Problem> {
     let mut found: Vec<(String, String)> = Vec::new();
-    for part in text.split('&').filter(|it| !it.is_empty()) {
+    for part in text.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
             return Err(Problem::bad(
                 "could not read what stands behind the `?`: it is not UTF-8; encode it",
             ));
         };
-        let kind = known.iter().find(|it| it.0 == name).map(|it| it.1);
-        if kind.is_none() || found.iter().any(|it| it.0 == name) {
+        let kind = known.iter().find(|row| row.0 == name).map(|row| row.1);
+        if kind.is_none() || found.iter().any(|pair| pair.0 == name) {
             let name = cuelight_base::shorten(&cuelight_base::safe_text(&name), 60);
             let why = format!(
                 "could not read the parameter `{name}`: it is not known here, or stands twice; see /openapi.json"
             );
             return Err(Problem::bad(why).with(json!([{"path": name, "message": "not known, or twice"}])));
         }
-        if let Some(why) = kind.and_then(|it| it.refusal(&value)) {
+        if let Some(why) = kind.and_then(|kind| kind.refusal(&value)) {
             return Err(Problem::bad(format!("could not read `{name}`: {why}"))
                 .with(json!([{"path": name, "message": why}])));
         }
@@ -439,13 +442,15 @@ fn query(known: &[Parameter], text: &str) -> Result<Vec<(String, String)>, Probl
 /// `2.0` is the whole number 2, as schemas have it; who reads a body into types does not think so.
 fn with_whole_numbers(value: Value) -> Value {
     match value {
-        Value::Number(it) => {
-            let text = it.to_string();
-            let whole = text.strip_suffix(".0").and_then(|it| it.parse::<u64>().ok());
-            whole.map_or(Value::Number(it), Value::from)
+        Value::Number(number) => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").and_then(|rest| rest.parse::<u64>().ok());
+            whole.map_or(Value::Number(number), Value::from)
         }
         Value::Array(all) => all.into_iter().map(with_whole_numbers).collect(),
-        Value::Object(all) => all.into_iter().map(|(name, it)| (name, with_whole_numbers(it))).collect(),
+        Value::Object(all) => {
+            all.into_iter().map(|(name, value)| (name, with_whole_numbers(value))).collect()
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => value,
     }
 }
@@ -473,9 +478,9 @@ async fn read_body(
     (route, patience): (&Route, Duration),
 ) -> Result<(Value, Bytes), Problem> {
     let (bytes_max, values_max) = (route.body_bytes_max(), route.body_values_max());
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|it| it != "identity");
+    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|text| text != "identity");
     if !kind.eq_ignore_ascii_case("application/json") || encoded {
         let why = "could not read the body: send JSON as it is, with `Content-Type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "REQ_004", why));
@@ -501,8 +506,8 @@ async fn read_body(
     if has_more_json_values(&raw, values_max) {
         return Err(too_large(format!("{values_max} values")));
     }
-    let body = cuelight_base::read_json(&raw).map_err(|it| {
-        Problem::bad(format!("could not read the body: it is no JSON ({it}); see /openapi.json"))
+    let body = cuelight_base::read_json(&raw).map_err(|error| {
+        Problem::bad(format!("could not read the body: it is no JSON ({error}); see /openapi.json"))
     })?;
     Ok((body, raw))
 }
@@ -513,7 +518,8 @@ fn checked(schema: &Schema, body: Value) -> Result<Value, Problem> {
     if wrong.is_empty() {
         return Ok(body);
     }
-    let details: Value = wrong.iter().map(|it| json!({"path": it.path, "message": it.message})).collect();
+    let details: Value =
+        wrong.iter().map(|problem| json!({"path": problem.path, "message": problem.message})).collect();
     let first = wrong.first().map(ToString::to_string).unwrap_or_default();
     Err(Problem::bad(format!(
         "could not take the body: {}; see /openapi.json",

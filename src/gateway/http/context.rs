@@ -19,12 +19,12 @@ pub(super) async fn inject(door: &Door, asked: &Asked) -> Result<Response, Probl
             "could not read the type of agent: a lower-case letter, then letters, digits and `-`, 64 at most",
         ));
     }
-    let of_token = asked.bearer.as_ref().and_then(|it| it.agent_type.as_ref());
-    if of_token.is_some_and(|it| it.as_str() != agent_type) {
+    let of_token = asked.bearer.as_ref().and_then(|bearer| bearer.agent_type.as_ref());
+    if of_token.is_some_and(|of_token| of_token.as_str() != agent_type) {
         let why = "could not tell that: the path names another type of agent than the token; say the same";
         return Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
     }
-    let bytes_max = asked.number("max_bytes").and_then(|it| u32::try_from(it).ok());
+    let bytes_max = asked.number("max_bytes").and_then(|max_bytes| u32::try_from(max_bytes).ok());
     let query = ContextQuery {
         project: asked.project().map(str::to_owned),
         issue,

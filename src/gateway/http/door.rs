@@ -211,7 +211,7 @@ impl Door {
         {
             return Ok(Arc::clone(keys));
         }
-        let keys = TokenKeys::of(&self.setup.workspace).map_err(|it| it.to_string())?;
+        let keys = TokenKeys::of(&self.setup.workspace).map_err(|error| error.to_string())?;
         let keys = Arc::new(keys.ok_or_else(|| {
             "no key for tokens was made yet; `cuelight token --agent NAME --type TYPE` makes one".to_owned()
         })?);
@@ -231,7 +231,7 @@ impl Door {
         {
             return Ok(keys.clone());
         }
-        let keys = TopicKeys::of(&self.setup.workspace).map_err(|it| it.to_string())?;
+        let keys = TopicKeys::of(&self.setup.workspace).map_err(|error| error.to_string())?;
         *known = stamp.map(|stamp| (stamp, keys.clone()));
         Ok(keys)
     }

@@ -191,23 +191,23 @@ struct EventShape {
 }
 
 fn shape(said: &Said) -> EventShape {
-    let it = Message::clone(&said.message);
+    let message = Message::clone(&said.message);
     EventShape {
-        topic: it.subject().to_owned(),
-        traceparent: it.trace.clone(),
-        score: it.debate_score().map(|it| it.to_string()),
-        event_id: it.id,
-        event_type: it.topic,
-        publisher: it.from,
-        kind: it.kind.word(),
-        data: it.data,
-        correlation_id: it.correlation,
-        to: it.to,
-        priority: it.priority.word(),
-        qos: it.qos.word(),
-        meta: it.meta,
+        topic: message.subject().to_owned(),
+        traceparent: message.trace.clone(),
+        score: message.debate_score().map(|debate_score| debate_score.to_string()),
+        event_id: message.id,
+        event_type: message.topic,
+        publisher: message.from,
+        kind: message.kind.word(),
+        data: message.data,
+        correlation_id: message.correlation,
+        to: message.to,
+        priority: message.priority.word(),
+        qos: message.qos.word(),
+        meta: message.meta,
         timestamp: said.at.to_string(),
-        expires_at: it.expires_at.to_string(),
+        expires_at: message.expires_at.to_string(),
     }
 }
 
@@ -228,7 +228,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     let event_type = event_type(asked)?;
     let (mut given, data) = asked.body_beside::<Publish>("data")?;
     given.data = data;
-    if given.event_type.as_ref().is_some_and(|it| *it != event_type) {
+    if given.event_type.as_ref().is_some_and(|other| *other != event_type) {
         return Err(invalid("could not say that: `event_type` is another one than that of the path"));
     }
     let (proof, signed_id) = proof(door, asked, &event_type, &given);
@@ -261,7 +261,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
         priority: given.priority.into(),
         meta: given.meta,
         proof,
-        trace: asked.place.map(|it| it.to_string()),
+        trace: asked.place.map(|place| place.to_string()),
     };
     let topic = given.topic.unwrap_or_else(|| message.topic.clone());
     // Whoever waits now hears it; some have heard it and are gone when we know that it is on disk.
@@ -281,15 +281,15 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     let board = door.desk.board();
     // One that was said long ago is known by its id alone.
     let said = board.bus().find(asked.project(), &event_id);
-    let mut notified = said.map_or_else(Vec::new, |it| it.taken_by.clone());
-    if said.is_some_and(|it| it.at >= asked.now) {
+    let mut notified = said.map_or_else(Vec::new, |said| said.taken_by.clone());
+    if said.is_some_and(|said| said.at >= asked.now) {
         notified.extend(listening);
     }
     let subscriber_count = u64::try_from(notified.len()).unwrap_or(u64::MAX);
     notified.sort_unstable();
     notified.dedup();
     notified.truncate(NOTIFIED_MAX);
-    let timestamp = said.map_or(asked.now, |it| it.at).to_string();
+    let timestamp = said.map_or(asked.now, |said| said.at).to_string();
     let told = Acknowledged {
         event_id,
         published: true,
@@ -303,7 +303,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
 
 /// The message as whoever waits for it will see it.
 fn seen_as(new: &NewMessage, by: &Actor) -> Message {
-    let session = new.session.as_ref().map(|it| format!("/{it}")).unwrap_or_default();
+    let session = new.session.as_ref().map(|session| format!("/{session}")).unwrap_or_default();
     Message {
         topic: new.topic.clone(),
         kind: new.kind,
@@ -325,9 +325,10 @@ fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (Mess
     let wanted: Vec<&str> = [Some(event_type), given.topic.as_deref()]
         .into_iter()
         .flatten()
-        .filter(|it| board.topics().rule(it).is_some_and(|it| it.signed))
+        .filter(|event_type| board.topics().rule(event_type).is_some_and(|rule| rule.signed))
         .collect();
-    let field = |name: &str| asked.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let field =
+        |name: &str| asked.headers.get(name).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let signed = Signed {
         id: field("webhook-id"),
         timestamp: field("webhook-timestamp"),
@@ -345,10 +346,10 @@ fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (Mess
                     .to_owned(),
             );
         }
-        if given.id.as_ref().is_some_and(|it| it != signed.id) || !is_name(signed.id) {
+        if given.id.as_ref().is_some_and(|id| id != signed.id) || !is_name(signed.id) {
             return Err("`webhook-id` is another id than that of the body, or is none".to_owned());
         }
-        signed.check(&asked.raw, keys.live(topic, asked.now).map(|it| &it.secret), asked.now)
+        signed.check(&asked.raw, keys.live(topic, asked.now).map(|key| &key.secret), asked.now)
     };
     for topic in wanted {
         match check(topic) {
@@ -362,7 +363,7 @@ fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (Mess
 /// The session of whoever asks that says it; nobody speaks for somebody else.
 fn session(asked: &Asked, publisher: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(publisher) = publisher else { return Ok(None) };
-    let subject = match asked.bearer.as_ref().map(|it| &it.actor.proof) {
+    let subject = match asked.bearer.as_ref().map(|bearer| &bearer.actor.proof) {
         Some(Proof::Token(token)) => token.subject.as_str(),
         _ => "",
     };
@@ -382,7 +383,7 @@ fn session(asked: &Asked, publisher: Option<&str>) -> Result<Option<String>, Pro
 /// Reads the filter of the request, and reserves a place for its wait.
 fn listen(door: &Door, asked: &Asked, event_type: Option<String>) -> Result<(Arc<Wanted>, Place), Problem> {
     let topic = asked.query("topic").map(str::to_owned);
-    if topic.as_deref().is_some_and(|it| !is_topic(it)) {
+    if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
         return Err(invalid("could not read `topic`: it has letters, digits, `.`, `-`, `_` and `/`"));
     }
     let filter = filter(asked.query("filter"))?;
@@ -397,8 +398,8 @@ fn filter(text: Option<&str>) -> Result<Vec<(String, Value)>, Problem> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let conditions: Option<Vec<_>> = text
         .split(',')
-        .map(|it| {
-            let (name, wanted) = it.split_once(':').filter(|it| !it.0.is_empty())?;
+        .map(|part| {
+            let (name, wanted) = part.split_once(':').filter(|halves| !halves.0.is_empty())?;
             let name = match name {
                 "publisher" => "from",
                 "correlation_id" => "correlation",
@@ -407,7 +408,7 @@ fn filter(text: Option<&str>) -> Result<Vec<(String, Value)>, Problem> {
             Some((name.to_owned(), Value::from(wanted)))
         })
         .collect();
-    conditions.filter(|it| it.len() <= CONDITIONS_MAX).ok_or_else(|| {
+    conditions.filter(|conditions| conditions.len() <= CONDITIONS_MAX).ok_or_else(|| {
         invalid(format!(
             "could not read `filter`: write name:value, at most {CONDITIONS_MAX} of them with commas between"
         ))
@@ -429,10 +430,13 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
         let at = match (next, since) {
             (Some(next), _) => next,
             (None, None) => 0,
-            (None, Some(since)) => ring.and_then(|it| it.place(since)).map(|it| it + 1).ok_or_else(|| {
-                let what = "that event: it is kept no longer, or never was; begin again without `since`, and";
-                Problem::missing("EVT_003", what)
-            })?,
+            (None, Some(since)) => {
+                ring.and_then(|ring| ring.place(since)).map(|place| place + 1).ok_or_else(|| {
+                    let what =
+                        "that event: it is kept no longer, or never was; begin again without `since`, and";
+                    Problem::missing("EVT_003", what)
+                })?
+            }
         };
         let mut told = Heard {
             events: Vec::new(),
@@ -442,7 +446,7 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
         };
         let (mut bytes, mut seen) = (0, at);
         let now = SystemClock.now();
-        for (place, said) in ring.into_iter().flat_map(|it| it.from(at)) {
+        for (place, said) in ring.into_iter().flat_map(|ring| ring.from(at)) {
             if wanted.takes(said, now) {
                 bytes += json_bytes(&said.message.data);
                 if told.events.len() == EVENTS_MAX || !told.events.is_empty() && bytes > EVENTS_BYTES_MAX {
@@ -453,8 +457,8 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
             }
             seen = place + 1;
         }
-        let last = seen.checked_sub(1).and_then(|it| ring?.at(it));
-        told.next_cursor = last.map(|it| it.message.id.clone()).or(told.next_cursor);
+        let last = seen.checked_sub(1).and_then(|next| ring?.at(next));
+        told.next_cursor = last.map(|said| said.message.id.clone()).or(told.next_cursor);
         if !told.events.is_empty() {
             return Ok(json(StatusCode::OK, &told));
         }
@@ -487,21 +491,21 @@ struct Following {
 
 pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let (wanted, place) = listen(door, asked, None)?;
-    let last = asked.headers.get("last-event-id").map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let last = asked.headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     let since = last.as_deref().or(asked.query("since"));
     let boards = door.desk.boards();
     let board = boards.borrow().board.clone();
     let ring = board.bus().of(asked.project());
-    let found = since.and_then(|it| ring?.place(it));
-    let next = found.map_or_else(|| ring.map_or(0, cuelight_engine::Ring::first), |it| it + 1);
+    let found = since.and_then(|since| ring?.place(since));
+    let next = found.map_or_else(|| ring.map_or(0, cuelight_engine::Ring::first), |place| place + 1);
     let closing = door.closing.clone();
     let has_gap = since.is_some() && found.is_none();
     let frames = Arc::clone(&door.frames);
     let bearer = asked.bearer.clone();
     let following = Following { boards, frames, wanted, next, has_gap, closing, bearer, _place: place };
-    let events = stream::unfold(following, |mut it| async move {
-        let event = it.next().await?;
-        Some((Ok::<_, Infallible>(event), it))
+    let events = stream::unfold(following, |mut value| async move {
+        let event = value.next().await?;
+        Some((Ok::<_, Infallible>(event), value))
     });
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response())
 }
@@ -574,8 +578,8 @@ fn frame(said: &Said) -> Bytes {
     // JSON on one line.
     let data = serde_json::to_string(&shape(said)).unwrap_or_default();
     // An old log may hold ids that cannot stand here.
-    let id = Some(&said.message.id).filter(|it| !it.contains(char::is_control));
-    let id = id.map(|it| format!("id: {it}\n")).unwrap_or_default();
+    let id = Some(&said.message.id).filter(|id| !id.contains(char::is_control));
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: message\ndata: {data}\n{id}\n").into()
 }
 

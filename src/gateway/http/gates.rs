@@ -34,7 +34,7 @@ fn told(status: StatusCode, gate: &Arc<GateView>) -> Response {
 
 /// A gate that whoever asks may see.
 fn find(board: &Board, asked: &Asked, gate: GateId) -> Result<Arc<GateView>, Problem> {
-    let view = board.gate(gate).filter(|it| board.project_of(it.run) == asked.project());
+    let view = board.gate(gate).filter(|gate| board.project_of(gate.run) == asked.project());
     view.cloned().ok_or_else(missing)
 }
 
@@ -48,8 +48,8 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
         other => return Err(of_reply(other)),
     };
     let mut boards = desk.boards();
-    let of_run = |board: &Board| board.gates().rfind(|it| it.run == run).cloned();
-    let rests = |board: &Board| board.summary(run).is_some_and(|it| it.state.rests());
+    let of_run = |board: &Board| board.gates().rfind(|gate| gate.run == run).cloned();
+    let rests = |board: &Board| board.summary(run).is_some_and(|summary| summary.state.rests());
     let asks = boards.wait_for(|seen| of_run(&seen.board).is_some() || rests(&seen.board));
     let gate = match timeout(ASKED_MAX, asks).await {
         Ok(Ok(seen)) => of_run(&seen.board),
@@ -63,13 +63,15 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
 }
 
 pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
-    let state = asked.query("state").and_then(|word| GateState::ALL.iter().find(|it| it.word() == word));
+    let state =
+        asked.query("state").and_then(|word| GateState::ALL.iter().find(|state| state.word() == word));
     let limit = usize::try_from(asked.number("limit").unwrap_or(PAGE_MAX)).unwrap_or(1);
     let after: Option<GateId> = asked.page_from("after", "a gate, as in g-7")?;
     let board = door.desk.board();
-    let seen = board.gates().filter(|it| state.is_none_or(|state| *state == it.state));
-    let mut mine = seen
-        .filter(|it| after.is_none_or(|after| it.id > after) && board.project_of(it.run) == asked.project());
+    let seen = board.gates().filter(|gate| state.is_none_or(|state| *state == gate.state));
+    let mut mine = seen.filter(|gate| {
+        after.is_none_or(|after| gate.id > after) && board.project_of(gate.run) == asked.project()
+    });
     let gates: Value = mine.by_ref().take(limit).map(gate_json).collect();
     let more = mine.next().is_some();
     Ok(json(StatusCode::OK, &value!({"gates": gates, "more": more})))
@@ -84,7 +86,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
     if wait > 0 && !view.state.rests() {
         let _place = place(door, asked, "at that gate")?;
         let closed = boards.wait_for(|seen| {
-            seen.board.gate(gate).is_none_or(|it| it.state.rests())
+            seen.board.gate(gate).is_none_or(|gate| gate.state.rests())
                 || still_good(asked.bearer.as_deref(), &seen.board).is_err()
         });
         tokio::select! {
@@ -151,9 +153,9 @@ fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
         )));
     }
     let mut draft = Draft::default();
-    let evidence = open.evidence.into_iter().map(|it| draft.given(&it.name, it.text)).collect();
+    let evidence = open.evidence.into_iter().map(|text| draft.given(&text.name, text.text)).collect();
     let binds: Vec<String> = open.binds.iter().map(|(name, value)| draft.bound(name, value)).collect();
-    let require = open.require.into_iter().map(|it| (it.group, it.count));
+    let require = open.require.into_iter().map(|required| (required.group, required.count));
     let mut gate = draft.gate(open.title, evidence, require, open.four_eyes);
     gate["risk"] = open.risk.word().into();
     gate["binds"] = binds.into();

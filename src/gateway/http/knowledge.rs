@@ -28,7 +28,7 @@ fn unreadable() -> Problem {
 pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let given: Learn = asked.body()?;
     let Some(bearer) = &asked.bearer else { return Err(other_project()) };
-    if given.project_id.as_ref().is_some_and(|it| it != bearer.project()) {
+    if given.project_id.as_ref().is_some_and(|project_id| project_id != bearer.project()) {
         return Err(other_project());
     }
     let agent = given.agent_id.clone().unwrap_or_else(|| bearer.claims.sub.clone());
@@ -43,7 +43,7 @@ pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Proble
         text: given.text,
         issue: given.issue_id,
         agent,
-        agent_type: bearer.agent_type.as_ref().map(|it| it.as_str().to_owned()),
+        agent_type: bearer.agent_type.as_ref().map(|agent_type| agent_type.as_str().to_owned()),
         metadata: given.metadata.into_iter().collect(),
         named_by_engine: asked.key().is_none(),
     };
@@ -75,8 +75,8 @@ const fn kind_of(word: KnowledgeWord) -> KnowledgeKind {
 async fn same(door: &Door, asked: &Asked, sent: &Knowledge) -> Result<Timestamp, Problem> {
     let query = LibraryQuery { id: Some(sent.id.clone()), limit: 1, ..of_project(asked) };
     let (events, _) = found(door, query).await?;
-    let kept = events.into_iter().find(|it| known_in(it) == Some(sent));
-    kept.map(|it| it.at).ok_or_else(|| {
+    let kept = events.into_iter().find(|event| known_in(event) == Some(sent));
+    kept.map(|event| event.at).ok_or_else(|| {
         let why = "could not keep that: its Idempotency-Key was used for something else; choose another one";
         Problem::new(StatusCode::CONFLICT, "REQ_002", why)
     })
@@ -89,7 +89,7 @@ fn of_project(asked: &Asked) -> LibraryQuery {
 
 async fn found(door: &Door, query: LibraryQuery) -> Result<(Vec<Event>, bool), Problem> {
     match door.desk.read(Want::Library(Box::new(query))).await {
-        Page::Events { events, more } => Ok((events.into_iter().map(|it| it.1).collect(), more)),
+        Page::Events { events, more } => Ok((events.into_iter().map(|event| event.1).collect(), more)),
         _ => Err(unreadable()),
     }
 }
@@ -102,7 +102,7 @@ fn known_in(event: &Event) -> Option<&Knowledge> {
 }
 
 pub(super) async fn search(door: &Door, asked: &Asked) -> Result<Response, Problem> {
-    if asked.query("project").is_some_and(|it| it != asked.project_id()) {
+    if asked.query("project").is_some_and(|project| project != asked.project_id()) {
         return Err(other_project());
     }
     let kind = asked.query("type").and_then(KnowledgeKind::of);
@@ -116,6 +116,6 @@ pub(super) async fn search(door: &Door, asked: &Asked) -> Result<Response, Probl
     let (events, more) = found(door, query).await?;
     let project = asked.project_id();
     let knowledge: Value =
-        events.iter().filter_map(|it| Some(knowledge_json(it, known_in(it)?, &project))).collect();
+        events.iter().filter_map(|event| Some(knowledge_json(event, known_in(event)?, &project))).collect();
     Ok(json(StatusCode::OK, &value!({"knowledge": knowledge, "more": more})))
 }

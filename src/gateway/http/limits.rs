@@ -53,7 +53,7 @@ impl Limits {
     pub(super) fn admit(&self, address: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
         let buckets = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.get(&address);
-        match bucket.and_then(|it| it.is_empty(&strangers(), now)) {
+        match bucket.and_then(|bucket| bucket.is_empty(&strangers(), now)) {
             Some(Empty::Rate(at) | Empty::Quota(at)) => Err(at),
             None => Ok(()),
         }
@@ -82,13 +82,13 @@ fn taken<K: Ord>(
 ) -> Result<Left, (Timestamp, Left)> {
     let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
     if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
-        buckets.retain(|_, it| it.left(rule, now) < rule.burst);
+        buckets.retain(|_, bucket| bucket.left(rule, now) < rule.burst);
     }
     let bucket = buckets.get(&key).cloned().unwrap_or_default();
-    let left = |it: &Bucket| Left {
+    let left = |bucket: &Bucket| Left {
         limit: rule.calls,
-        remaining: it.left(rule, now),
-        reset: Timestamp(it.full_at_us.div_euclid(1000).max(now.0)),
+        remaining: bucket.left(rule, now),
+        reset: Timestamp(bucket.full_at_us.div_euclid(1000).max(now.0)),
     };
     if let Some(Empty::Rate(at) | Empty::Quota(at)) = bucket.is_empty(rule, now) {
         return Err((at, left(&bucket)));

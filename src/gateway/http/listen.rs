@@ -98,8 +98,8 @@ pub async fn serve_http_judged_by(
     tasks: &Tasks,
     closing: CancellationToken,
 ) -> Result<SocketAddr, String> {
-    let said = |it: std::io::Error| {
-        format!("could not listen at {address}: {it}; choose another port with --listen")
+    let said = |error: std::io::Error| {
+        format!("could not listen at {address}: {error}; choose another port with --listen")
     };
     let tls = setup.tls.clone().map(acceptor).transpose()?;
     let listener = TcpListener::bind(address).await.map_err(said)?;
@@ -133,8 +133,8 @@ fn url_for_agents(setup: &HttpSetup, bound: SocketAddr) -> String {
     }
     let scheme = if setup.tls.is_some() { "https" } else { "http" };
     let here = match bound.ip() {
-        IpAddr::V4(it) if it.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(it) if it.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+        IpAddr::V4(address) if address.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(address) if address.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
         other => other,
     };
     format!("{scheme}://{}", SocketAddr::new(here, bound.port()))
@@ -143,7 +143,7 @@ fn url_for_agents(setup: &HttpSetup, bound: SocketAddr) -> String {
 /// Makes tokens with the key that signs at that moment.
 fn mint(workspace: Workspace) -> impl Fn(&SpawnedAgent, AttemptId) -> Result<String, String> + Send + Sync {
     move |agent, call| {
-        let keys = TokenKeys::of(&workspace).map_err(|it| it.to_string())?;
+        let keys = TokenKeys::of(&workspace).map_err(|error| error.to_string())?;
         let keys = keys.ok_or("no key signs its token; `cuelight token keys new` makes one")?;
         let (now, id) = (SystemClock.now(), Entropy.request_id().0);
         token_of_spawned(&keys, agent, call, (now, id))
@@ -182,7 +182,7 @@ impl Port {
             let address = peer.ip().to_canonical();
             let stranger = strangers.came(address, self.connections);
             let port = self.clone();
-            let ends = stream.local_addr().ok().map(|it| TcpPeer::new(it, peer));
+            let ends = stream.local_addr().ok().map(|value| TcpPeer::new(value, peer));
             let peer = Peer { address, stranger: stranger.clone(), ends };
             self.tasks.spawn(async move {
                 tokio::select! {

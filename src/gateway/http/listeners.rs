@@ -48,15 +48,15 @@ impl Wanted {
 
     /// True if the event matches and has not expired.
     pub(super) fn takes(&self, said: &Said, now: Timestamp) -> bool {
-        let it = &said.message;
-        it.expires_at > now && self.is_meant(it)
+        let message = &said.message;
+        message.expires_at > now && self.is_meant(message)
     }
 
-    fn is_meant(&self, it: &Message) -> bool {
-        it.project == self.project
-            && self.event_type.as_ref().is_none_or(|wanted| *wanted == it.topic)
-            && self.topic.as_ref().is_none_or(|wanted| wanted == it.subject())
-            && it.has(&self.filter)
+    fn is_meant(&self, message: &Message) -> bool {
+        message.project == self.project
+            && self.event_type.as_ref().is_none_or(|wanted| *wanted == message.topic)
+            && self.topic.as_ref().is_none_or(|wanted| wanted == message.subject())
+            && message.has(&self.filter)
     }
 }
 
@@ -95,9 +95,9 @@ impl Listeners {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut of_project = 0;
         let mut of_principal = 0;
-        for it in all.waiting.values().filter(|it| it.wanted.project == wanted.project) {
+        for waits in all.waiting.values().filter(|waits| waits.wanted.project == wanted.project) {
             of_project += 1;
-            of_principal += usize::from(it.principal == principal);
+            of_principal += usize::from(waits.principal == principal);
         }
         let Places { waiting, of_project: of_project_max, of_principal: of_principal_max, .. } = self.places;
         if of_principal >= of_principal_max {
@@ -122,7 +122,11 @@ impl Listeners {
             return Vec::new();
         }
         let message = &message();
-        all.waiting.values().filter(|it| it.wanted.is_meant(message)).map(|it| it.name.clone()).collect()
+        all.waiting
+            .values()
+            .filter(|waits| waits.wanted.is_meant(message))
+            .map(|waits| waits.name.clone())
+            .collect()
     }
 }
 

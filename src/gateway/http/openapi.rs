@@ -8,9 +8,9 @@ use serde_json::{Map, json};
 
 /// `OpenAPI` 3.1 of the whole API.
 pub fn openapi() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|it| {
-        it.definitions_path = "/components/schemas".into();
-        it.meta_schema = None;
+    let settings = SchemaSettings::draft2020_12().with(|item| {
+        item.definitions_path = "/components/schemas".into();
+        item.meta_schema = None;
     });
     let mut schemas = settings.into_generator();
     let mut paths = Map::new();
@@ -44,13 +44,14 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     for status in route.all_problems() {
         // A probe tells how it is also when it is not well.
         let shape = if route.need == Need::Nothing && status == 503 { shape } else { &PROBLEM };
-        let about = axum::http::StatusCode::from_u16(status).ok().and_then(|it| it.canonical_reason());
+        let about = axum::http::StatusCode::from_u16(status).ok().and_then(|value| value.canonical_reason());
         let about = about.unwrap_or("Problem");
         answers.insert(status.to_string(), json!({"description": about, "content": content(shape, schemas)}));
     }
-    let named = route.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
-    let named = named
-        .map(|it| json!({"name": it, "in": "path", "required": true, "schema": place_in_path(it).schema()}));
+    let named = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let named = named.map(
+        |rest| json!({"name": rest, "in": "path", "required": true, "schema": place_in_path(rest).schema()}),
+    );
     let asked = route.query.iter().map(|(name, kind, about)| {
         json!({"name": name, "in": "query", "description": about, "schema": kind.schema()})
     });
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn every_call_has_one_route_and_every_route_one_place_in_the_document() {
         let document = openapi();
-        let calls: BTreeSet<_> = ROUTES.iter().map(|it| it.call).collect();
+        let calls: BTreeSet<_> = ROUTES.iter().map(|route| route.call).collect();
         assert_eq!(calls.len(), ROUTES.len(), "no call twice");
         let mut count = 0;
         for route in ROUTES {
@@ -131,15 +132,18 @@ mod tests {
                 .as_object()
                 .expect("answers")
                 .keys()
-                .filter_map(|it| it.parse().ok())
+                .filter_map(|key| key.parse().ok())
                 .collect();
             let mut known: BTreeSet<u16> = route.all_problems().into_iter().collect();
             known.insert(route.done.0);
             assert_eq!(statuses, known, "{}", route.path);
             assert_eq!(told["requestBody"].is_null(), route.body.is_none(), "{}", route.path);
             let asked = told["parameters"].as_array().expect("parameters").iter();
-            let names: BTreeSet<_> =
-                asked.clone().map(|it| (&it["in"], &it["name"])).map(|it| format!("{it:?}")).collect();
+            let names: BTreeSet<_> = asked
+                .clone()
+                .map(|parameter| (&parameter["in"], &parameter["name"]))
+                .map(|pair| format!("{pair:?}"))
+                .collect();
             assert_eq!(asked.len(), names.len(), "{}: each parameter once", route.path);
             count += 1;
         }
@@ -147,12 +151,12 @@ mod tests {
             .as_object()
             .expect("paths")
             .values()
-            .map(|it| it.as_object().map_or(0, Map::len))
+            .map(|path| path.as_object().map_or(0, Map::len))
             .sum();
         assert_eq!(all, count, "and nothing else is in it");
         let text = document.to_string();
         for part in text.split("#/components/schemas/").skip(1) {
-            let name: String = part.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect();
+            let name: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             assert!(document["components"]["schemas"][&name].is_object(), "{name} is defined");
         }
     }

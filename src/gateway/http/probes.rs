@@ -73,12 +73,12 @@ struct Numbers {
 
 fn numbers(door: &Door) -> Numbers {
     let board = door.desk.board();
-    let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let now = door.now();
     let (open_runs, open_gates) = (count(board.open_runs().count()), count(board.open_gates().count()));
-    let kept = count(board.bus().newest().filter(|it| it.message.expires_at > now).count());
-    let dead = count(board.bus().newest().filter(|it| it.is_dead(now)).count());
-    let rejected = board.topics().rejected().map(|it| it.1).sum();
+    let kept = count(board.bus().newest().filter(|said| said.message.expires_at > now).count());
+    let dead = count(board.bus().newest().filter(|said| said.is_dead(now)).count());
+    let rejected = board.topics().rejected().map(|pair| pair.1).sum();
     let at_work = count(board.agents_at_work());
     let present = count(board.present().present());
     Numbers { at_work, present, open_runs, open_gates, kept, dead, rejected, board }
@@ -86,27 +86,27 @@ fn numbers(door: &Door) -> Numbers {
 
 /// Counts, and no names.
 pub(super) fn status(door: &Door) -> Response {
-    let it = numbers(door);
+    let numbers = numbers(door);
     let counts = door.counts();
-    let requests: u64 = counts.values().map(|it| it.0).sum();
-    let failed = counts.iter().filter(|it| it.0.2 >= 500).map(|it| it.1.0).sum();
-    let spent: u64 = counts.values().map(|it| it.1).sum();
+    let requests: u64 = counts.values().map(|count| count.0).sum();
+    let failed = counts.iter().filter(|count| count.0.2 >= 500).map(|count| count.1.0).sum();
+    let spent: u64 = counts.values().map(|count| count.1).sum();
     let cached = door.desk.context_counts();
     let told = Status {
         uptime_seconds: door.uptime().0 / 1000,
-        agents: AgentCounts { at_work: it.at_work, present: it.present },
+        agents: AgentCounts { at_work: numbers.at_work, present: numbers.present },
         storage: StorageCounts {
-            records: it.board.seq.0,
-            runs: u64::try_from(it.board.run_count()).unwrap_or(u64::MAX),
-            open_runs: it.open_runs,
-            open_gates: it.open_gates,
-            results: it.board.results(),
-            knowledge: it.board.known(),
+            records: numbers.board.seq.0,
+            runs: u64::try_from(numbers.board.run_count()).unwrap_or(u64::MAX),
+            open_runs: numbers.open_runs,
+            open_gates: numbers.open_gates,
+            results: numbers.board.results(),
+            knowledge: numbers.board.known(),
             context_cache_entries: cached.entries,
             context_cache_bytes: cached.bytes,
             cache_hit_rate: hit_rate(cached),
         },
-        events: EventCounts { kept: it.kept, dead: it.dead, rejected: it.rejected },
+        events: EventCounts { kept: numbers.kept, dead: numbers.dead, rejected: numbers.rejected },
         performance: Performance {
             requests,
             failed,
@@ -119,29 +119,34 @@ pub(super) fn status(door: &Door) -> Response {
 /// The share of contexts that were there already, in hundredths.
 fn hit_rate(counts: ContextCounts) -> Option<f64> {
     let percent = counts.hits.saturating_mul(100).checked_div(counts.hits + counts.misses)?;
-    u32::try_from(percent).ok().map(|it| f64::from(it) / 100.0)
+    u32::try_from(percent).ok().map(|number| f64::from(number) / 100.0)
 }
 
 /// The same for Prometheus: names and labels come from us alone.
 pub(super) fn metrics(door: &Door) -> Response {
-    let it = numbers(door);
+    let numbers = numbers(door);
     let is_well = u64::from(door.desk.boards().borrow().trouble.is_none());
     let cached = door.desk.context_counts();
     let mut out = String::new();
     let gauges = [
         ("cuelight_ready", "gauge", "Whether what is asked can be recorded.", is_well),
         ("cuelight_uptime_seconds", "gauge", "Since the engine began to listen.", door.uptime().0 / 1000),
-        ("cuelight_log_records_total", "counter", "Records of the log.", it.board.seq.0),
-        ("cuelight_runs_open", "gauge", "Runs that have not come to rest.", it.open_runs),
-        ("cuelight_gates_open", "gauge", "Gates that have not closed.", it.open_gates),
-        ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", it.at_work),
-        ("cuelight_agents_present", "gauge", "Agents that have registered and are not lost.", it.present),
-        ("cuelight_results_total", "counter", "Results that agents have handed in.", it.board.results()),
+        ("cuelight_log_records_total", "counter", "Records of the log.", numbers.board.seq.0),
+        ("cuelight_runs_open", "gauge", "Runs that have not come to rest.", numbers.open_runs),
+        ("cuelight_gates_open", "gauge", "Gates that have not closed.", numbers.open_gates),
+        ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", numbers.at_work),
+        (
+            "cuelight_agents_present",
+            "gauge",
+            "Agents that have registered and are not lost.",
+            numbers.present,
+        ),
+        ("cuelight_results_total", "counter", "Results that agents have handed in.", numbers.board.results()),
         ("cuelight_context_cache_hits_total", "counter", "Contexts that were there already.", cached.hits),
         ("cuelight_context_cache_misses_total", "counter", "Contexts that were made.", cached.misses),
-        ("cuelight_messages_kept", "gauge", "Messages that can be taken.", it.kept),
-        ("cuelight_messages_dead", "gauge", "Messages that no step took in time.", it.dead),
-        ("cuelight_messages_rejected_total", "counter", "Messages that were no good.", it.rejected),
+        ("cuelight_messages_kept", "gauge", "Messages that can be taken.", numbers.kept),
+        ("cuelight_messages_dead", "gauge", "Messages that no step took in time.", numbers.dead),
+        ("cuelight_messages_rejected_total", "counter", "Messages that were no good.", numbers.rejected),
     ];
     for (name, kind, about, value) in gauges {
         // Writing to a text cannot fail.

@@ -57,7 +57,7 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
         digest: Digest::default(),
         bytes: 0,
         named_by_engine: key.is_none(),
-        trace: asked.place.map(|it| it.to_string()),
+        trace: asked.place.map(|place| place.to_string()),
     };
     let result = AgentResult { body: Some(given.result), ..sent.clone() };
     // Of what was sent only the digest is kept: it may be large.
@@ -100,7 +100,7 @@ fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
             "could not take that result: its agent is not the one of the token; hand in your own, as `agent_id` or `agent_id/session`",
         );
     }
-    if bearer.agent_type.as_ref().is_some_and(|it| it.as_str() != given.agent_type) {
+    if bearer.agent_type.as_ref().is_some_and(|agent_type| agent_type.as_str() != given.agent_type) {
         return refused(
             "could not take that result: its `agent_type` is not that of the token; say the same",
         );
@@ -133,13 +133,13 @@ async fn same(
 /// The agents that follow: those that the result names, and those that the workspace sets for its type.
 fn next_agents(door: &Door, given: &HandIn) -> Vec<Value> {
     let named = given.result["next_agents"].as_array().into_iter().flatten();
-    let is_agent = |it: &&Value| {
-        let name = it.as_str().or_else(|| it["agent_type"].as_str());
+    let is_agent = |agent: &&Value| {
+        let name = agent.as_str().or_else(|| agent["agent_type"].as_str());
         name.is_some_and(is_agent_type)
     };
     let mut all: Vec<Value> = named.filter(is_agent).cloned().collect();
     for next in door.setup.results.next_agents.get(&given.agent_type).into_iter().flatten() {
-        let is_named = all.iter().any(|it| it == next || it["agent_type"] == *next);
+        let is_named = all.iter().any(|value| value == next || value["agent_type"] == *next);
         if !is_named {
             all.push(next.clone().into());
         }
@@ -189,11 +189,12 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
 }
 
 pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
-    if asked.query("project").is_some_and(|it| it != asked.project_id()) {
+    if asked.query("project").is_some_and(|project| project != asked.project_id()) {
         return Err(Problem::missing("STR_006", "that project"));
     }
     let text = |name: &str| asked.query(name).map(str::to_owned);
-    let instant = |name: &str| -> Option<Timestamp> { asked.query(name).and_then(|it| it.parse().ok()) };
+    let instant =
+        |name: &str| -> Option<Timestamp> { asked.query(name).and_then(|query| query.parse().ok()) };
     let status = asked.query("status").and_then(ResultStatus::of);
     // The id of a result: a place in the log would tell how much others do.
     let before = match asked.query("cursor") {
@@ -215,8 +216,8 @@ pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem
     let Page::Events { events, more } = door.desk.read(Want::Library(Box::new(query))).await else {
         return Err(unreadable());
     };
-    let last = events.last().filter(|_| more).and_then(|it| result_in(&it.1));
-    let next = last.map(|it| it.id.as_str());
+    let last = events.last().filter(|_| more).and_then(|event| result_in(&event.1));
+    let next = last.map(|result| result.id.as_str());
     let project = asked.project_id();
     let results =
         events.iter().filter_map(|(_, event)| Some(result_json(event, result_in(event)?, &project)));

@@ -137,7 +137,7 @@ impl Kind {
     pub(super) fn refusal(self, text: &str) -> Option<String> {
         match self {
             Self::Number(least, most) => {
-                let fits = text.parse().is_ok_and(|it| (least..=most).contains(&it));
+                let fits = text.parse().is_ok_and(|number| (least..=most).contains(&number));
                 (!fits).then(|| format!("it is a whole number from {least} to {most}"))
             }
             Self::Word(words) => {
@@ -175,19 +175,19 @@ pub(super) fn place_in_path(name: &str) -> Kind {
 }
 
 fn result_statuses() -> Vec<&'static str> {
-    ResultStatus::ALL.iter().map(|it| it.word()).collect()
+    ResultStatus::ALL.iter().map(|status| status.word()).collect()
 }
 
 fn knowledge_kinds() -> Vec<&'static str> {
-    KnowledgeKind::ALL.iter().map(|it| it.word()).collect()
+    KnowledgeKind::ALL.iter().map(|kind| kind.word()).collect()
 }
 
 fn gate_states() -> Vec<&'static str> {
-    GateState::ALL.iter().map(|it| it.word()).collect()
+    GateState::ALL.iter().map(|state| state.word()).collect()
 }
 
 fn run_states() -> Vec<&'static str> {
-    RunState::ALL.iter().map(|it| it.word()).collect()
+    RunState::ALL.iter().map(|state| state.word()).collect()
 }
 
 /// One route of the API.

@@ -66,13 +66,13 @@ pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Proble
 }
 
 pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
-    let state = asked.query("state").and_then(|word| RunState::ALL.iter().find(|it| it.word() == word));
+    let state = asked.query("state").and_then(|word| RunState::ALL.iter().find(|state| state.word() == word));
     let limit = usize::try_from(asked.number("limit").unwrap_or(PAGE_DEFAULT)).unwrap_or(1);
     let before: Option<RunId> = asked.page_from("before", "a run, as in r-7")?;
     let board = door.desk.board();
-    let wanted = board.listed().filter(|it| state.is_none_or(|state| *state == it.state));
-    let wanted = wanted.filter(|it| before.is_none_or(|before| it.id < before));
-    let mut mine: Vec<_> = wanted.filter(|it| is_visible(&board, asked, it.id)).collect();
+    let wanted = board.listed().filter(|run| state.is_none_or(|state| *state == run.state));
+    let wanted = wanted.filter(|run| before.is_none_or(|before| run.id < before));
+    let mut mine: Vec<_> = wanted.filter(|run| is_visible(&board, asked, run.id)).collect();
     mine.reverse();
     let more = mine.len() > limit;
     let runs: serde_json::Value = mine.into_iter().take(limit).map(run_json).collect();
@@ -133,17 +133,17 @@ struct Following {
 pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let run = find(door, asked)?;
     let since = asked.number("since").unwrap_or(0);
-    let last = asked.headers.get("last-event-id").and_then(|it| it.to_str().ok());
-    let after = last.and_then(|it| it.parse().ok()).unwrap_or(since);
+    let last = asked.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let after = last.and_then(|id| id.parse().ok()).unwrap_or(since);
     let desk = door.desk.clone();
     let boards = desk.boards();
     let closing = door.closing.clone();
     let place = place(door, asked, "for what becomes of that run")?;
     let (after, late, bearer) = (Seq(after), VecDeque::new(), asked.bearer.clone());
     let following = Following { desk, boards, run, after, late, closing, bearer, _place: place };
-    let events = stream::unfold(following, |mut it| async move {
-        let event = it.next().await?;
-        Some((Ok::<_, Infallible>(event), it))
+    let events = stream::unfold(following, |mut value| async move {
+        let event = value.next().await?;
+        Some((Ok::<_, Infallible>(event), value))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
@@ -156,14 +156,14 @@ impl Following {
             still_good(self.bearer.as_deref(), &board).ok()?;
             if let Some((seq, event)) = self.late.pop_front() {
                 self.after = seq;
-                let line = event_line(seq, &event, board.run(self.run).map(|it| &**it));
+                let line = event_line(seq, &event, board.run(self.run).map(|run| &**run));
                 let kind = line["type"].as_str().unwrap_or("event").to_owned();
                 return Some(sse::Event::default().id(seq.0.to_string()).event(kind).data(line.to_string()));
             }
             // Seen before it is read: what comes in between wakes us again.
             let rests = {
                 let seen = self.boards.borrow_and_update();
-                seen.board.summary(self.run).is_none_or(|it| it.state.rests())
+                seen.board.summary(self.run).is_none_or(|summary| summary.state.rests())
             };
             let want = Want::Events { run: Some(self.run), after: self.after, limit: EVENTS_PAGE };
             let Page::Events { events, .. } = self.desk.read(want).await else { return None };

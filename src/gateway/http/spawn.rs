@@ -113,23 +113,23 @@ impl SpawnRule {
     /// True if no request can set this variable: only we set it, or it is no valid name. No setting changes
     /// that.
     pub fn is_never_set(name: &str) -> bool {
-        let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let is_name = name.len() <= VARIABLE_CHARS_MAX
             && name.chars().all(is_plain)
-            && name.starts_with(|it: char| !it.is_ascii_digit());
-        !is_name || OURS.contains(&name) || OUR_PREFIXES.iter().any(|it| name.starts_with(it))
+            && name.starts_with(|c: char| !c.is_ascii_digit());
+        !is_name || OURS.contains(&name) || OUR_PREFIXES.iter().any(|our_prefix| name.starts_with(our_prefix))
     }
 
     /// Why this variable may not be set for an agent of this type, if it may not: the end of a sentence.
     fn refusal(&self, agent_type: &str, name: &str) -> Option<String> {
         let upper = name.to_ascii_uppercase();
         let steers = STEERING.contains(&upper.as_str())
-            || STEERING_PREFIXES.iter().any(|it| upper.starts_with(it))
+            || STEERING_PREFIXES.iter().any(|steering_prefix| upper.starts_with(steering_prefix))
             || upper.ends_with("_PROXY");
         if Self::is_never_set(name) {
             return Some("cuelight sets it itself".to_owned());
         }
-        if self.environment.iter().any(|it| it == name) {
+        if self.environment.iter().any(|text| text == name) {
             return None;
         }
         let why = match (self.gate, steers) {
@@ -146,7 +146,7 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
     let rule = door.setup.spawn.get(&given.agent_type).cloned().unwrap_or_default();
     startable(door, &given.agent_type).await?;
     if let Some((name, why)) =
-        given.environment.keys().find_map(|it| Some((it, rule.refusal(&given.agent_type, it)?)))
+        given.environment.keys().find_map(|key| Some((key, rule.refusal(&given.agent_type, key)?)))
     {
         let why = format!("could not set {}: {why}", safe_text(name));
         return Err(Problem::new(StatusCode::FORBIDDEN, "AGT_007", why));
@@ -163,7 +163,7 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
         agent_type: given.agent_type.clone(),
         issue: given.issue_id.clone(),
         project: asked.project_id(),
-        permissions: rule.permissions.iter().map(|it| it.word().to_owned()).collect(),
+        permissions: rule.permissions.iter().map(|permission| permission.word().to_owned()).collect(),
         token_life: rule.token_life,
     };
     let task = [("task".to_owned(), Value::from(given.task.clone()))];
@@ -203,14 +203,14 @@ async fn startable(door: &Door, agent_type: &str) -> Result<(), Problem> {
         let why = "could not read which agents there are; try again";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_002", why));
     };
-    let mut named = about.agents.iter().filter(|it| agent_name(&it.id) == Some(agent_type)).peekable();
+    let mut named = about.agents.iter().filter(|agent| agent_name(&agent.id) == Some(agent_type)).peekable();
     if named.peek().is_none() {
         let why = format!(
             "could not start an agent of the type {agent_type}: no file describes one; `cuelight agent` lists those there are"
         );
         return Err(unknown(why));
     }
-    if named.all(|it| it.claim) {
+    if named.all(|agent| agent.claim) {
         let why = format!(
             "could not start an agent of the type {agent_type}: such agents come by themselves (`claim: true`); give it a `command:`"
         );
@@ -229,15 +229,17 @@ fn name(asked: &Asked, agent_type: &str) -> String {
 /// The run that has started this very agent, as far as it is remembered: its name is made of the request, where that is told by a key.
 fn started(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> Option<RunId> {
     asked.key()?;
-    let runs = board.summaries().filter_map(|it| board.run(it.id));
-    let mut same = runs.filter(|it| it.plan.spawned.as_ref().is_some_and(|it| it.name == agent.name));
-    same.next().map(|it| it.summary.id)
+    let runs = board.summaries().filter_map(|summary| board.run(summary.id));
+    let mut same =
+        runs.filter(|run| run.plan.spawned.as_ref().is_some_and(|spawned| spawned.name == agent.name));
+    same.next().map(|run| run.summary.id)
 }
 
 /// Number of open agents of the same type and project, without the agent itself.
 fn open_ones(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> usize {
-    let others = board.open_runs().filter_map(|it| Some((it.summary.id, it.plan.spawned.as_ref()?)));
-    let others = others.filter(|(_, it)| it.agent_type == agent.agent_type && it.name != agent.name);
+    let others = board.open_runs().filter_map(|run| Some((run.summary.id, run.plan.spawned.as_ref()?)));
+    let others =
+        others.filter(|(_, spawned)| spawned.agent_type == agent.agent_type && spawned.name != agent.name);
     others.filter(|(run, _)| board.project_of(*run) == asked.project()).count()
 }
 
@@ -246,7 +248,11 @@ async fn launched(door: &Door, asked: &Asked, source: Source, values: ValueMap) 
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => {
             let mut boards = door.desk.boards();
-            drop(boards.wait_for(|it| it.trouble.is_some() || it.board.summary(run).is_some()).await);
+            drop(
+                boards
+                    .wait_for(|boards| boards.trouble.is_some() || boards.board.summary(run).is_some())
+                    .await,
+            );
             Ok(run)
         }
         other => Err(of_reply(other)),
@@ -255,14 +261,14 @@ async fn launched(door: &Door, asked: &Asked, source: Source, values: ValueMap) 
 
 /// Its run, as soon as people are asked, or as soon as the agent has begun and it can be told whether it could.
 async fn begun(mut boards: Boards, run: RunId) -> Option<Arc<RunView>> {
-    let is_asked = |board: &Board| board.gates().any(|it| it.run == run);
-    let rests = |board: &Board| board.summary(run).is_some_and(|it| it.state.rests());
-    let calls = |board: &Board| board.run(run).and_then(|it| Some(step(it)?.attempts().len())).unwrap_or(0);
+    let is_asked = |board: &Board| board.gates().any(|gate| gate.run == run);
+    let rests = |board: &Board| board.summary(run).is_some_and(|summary| summary.state.rests());
+    let calls = |board: &Board| board.run(run).and_then(|run| Some(step(run)?.attempts().len())).unwrap_or(0);
     let begins = |board: &Board| is_asked(board) || calls(board) > 0 || rests(board);
-    drop(timeout(BEGUN_MAX, boards.wait_for(|it| begins(&it.board))).await);
+    drop(timeout(BEGUN_MAX, boards.wait_for(|boards| begins(&boards.board))).await);
     let is_called = calls(&boards.borrow().board) > 0;
     if is_called {
-        drop(timeout(FAILED_MAX, boards.wait_for(|it| rests(&it.board))).await);
+        drop(timeout(FAILED_MAX, boards.wait_for(|boards| rests(&boards.board))).await);
     }
     boards.borrow().board.run(run).cloned()
 }
@@ -276,15 +282,18 @@ fn told(door: &Door, asked: &Asked, view: &RunView) -> Result<Response, Problem>
     let agent = view.plan.spawned.as_deref().cloned().unwrap_or_default();
     let calls = step(view).map(StepView::attempts).unwrap_or_default();
     let failure = match calls.last() {
-        Some(call) => {
-            call.failure.as_ref().map(|it| &it.message).filter(|it| it.starts_with(NOT_STARTED)).cloned()
-        }
+        Some(call) => call
+            .failure
+            .as_ref()
+            .map(|failure| &failure.message)
+            .filter(|message| message.starts_with(NOT_STARTED))
+            .cloned(),
         // What it was to be called with could not be made up.
-        None => step(view).and_then(StepView::error).map(|it| it.message.clone()),
+        None => step(view).and_then(StepView::error).map(|error| error.message.clone()),
     };
     let board = door.desk.board();
-    let gate = board.gates().find(|it| it.run == id);
-    let is_asked = gate.is_some_and(|it| !it.state.rests());
+    let gate = board.gates().find(|gate| gate.run == id);
+    let is_asked = gate.is_some_and(|gate| !gate.state.rests());
     if let Some(failure) = failure.filter(|_| state.rests()) {
         let why = format!("could not start {}: {}; see {id}", agent.name, safe_text(&failure));
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "AGT_001", why)
@@ -295,7 +304,7 @@ fn told(door: &Door, asked: &Asked, view: &RunView) -> Result<Response, Problem>
         agent_type: agent.agent_type,
         issue_id: agent.issue,
         run: id.to_string(),
-        gate: gate.map(|it| it.id.to_string()),
+        gate: gate.map(|gate| gate.id.to_string()),
         state: if is_asked { "waiting" } else { state.word() }.to_owned(),
         timestamp: asked.now.to_string(),
     };
@@ -331,8 +340,8 @@ fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (Strin
     let with: Map<String, Value> = start
         .with
         .into_iter()
-        .map(|(name, it)| {
-            let reference = draft.given(&format!("with_{name}"), it);
+        .map(|(name, value)| {
+            let reference = draft.given(&format!("with_{name}"), value);
             (name, reference.into())
         })
         .collect();

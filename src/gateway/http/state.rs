@@ -40,7 +40,7 @@ fn name(door: &Door, asked: &Asked) -> Result<ValueName, Problem> {
 
 fn find(door: &Door, asked: &Asked, name: &ValueName) -> Option<ValueView> {
     let board = door.desk.board();
-    board.values(asked.now).find(|it| it.0 == name).map(|it| it.1.clone())
+    board.values(asked.now).find(|value| value.0 == name).map(|value| value.1.clone())
 }
 
 /// Answers with a value. The owner is left out: the client knows it and has no use for it.
@@ -54,7 +54,7 @@ fn told(name: &ValueName, value: &ValueView) -> Response {
 
 pub(super) fn read(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let name = name(door, asked)?;
-    find(door, asked, &name).map(|it| told(&name, &it)).ok_or_else(missing)
+    find(door, asked, &name).map(|value| told(&name, &value)).ok_or_else(missing)
 }
 
 pub(super) async fn set(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -70,7 +70,7 @@ pub(super) async fn set(door: &Door, asked: &Asked) -> Result<Response, Problem>
     )
     .await?;
     // Somebody may have taken it away already.
-    find(door, asked, &name).map(|it| told(&name, &it)).ok_or_else(missing)
+    find(door, asked, &name).map(|value| told(&name, &value)).ok_or_else(missing)
 }
 
 pub(super) async fn remove(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -106,7 +106,7 @@ async fn change(door: &Door, asked: &Asked, name: &ValueName, value: NewValue) -
 /// The precondition for a change, from `If-Match` and `If-None-Match`.
 fn expected(asked: &Asked, now: Option<&ValueView>) -> Result<Option<Expected>, Problem> {
     let field = |name: HeaderName| {
-        asked.headers.get(name).map(|it| it.to_str().unwrap_or_default().trim().to_owned())
+        asked.headers.get(name).map(|header| header.to_str().unwrap_or_default().trim().to_owned())
     };
     match (field(header::IF_MATCH), field(header::IF_NONE_MATCH)) {
         (None, None) => Ok(None),

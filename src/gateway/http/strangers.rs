@@ -34,9 +34,9 @@ impl Strangers {
         let (net, leaves) = (net(address), CancellationToken::new());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push_back(One { net, leaves: leaves.clone() });
-        if all.iter().filter(|it| it.net == net).count() > (places / PART).max(1) {
-            let oldest = all.iter().position(|it| it.net == net);
-            oldest.and_then(|at| all.remove(at)).into_iter().for_each(|it| it.leaves.cancel());
+        if all.iter().filter(|one| one.net == net).count() > (places / PART).max(1) {
+            let oldest = all.iter().position(|one| one.net == net);
+            oldest.and_then(|at| all.remove(at)).into_iter().for_each(|one| one.leaves.cancel());
         }
         drop(all);
         Stranger { all: self.clone(), leaves }
@@ -45,7 +45,7 @@ impl Strangers {
     /// The oldest of all has to go: there is no place left.
     pub(super) fn make_room(&self) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.pop_front().into_iter().for_each(|it| it.leaves.cancel());
+        all.pop_front().into_iter().for_each(|one| one.leaves.cancel());
     }
 }
 
@@ -53,7 +53,7 @@ impl Stranger {
     /// It has shown a good token, or has gone: it is no stranger any more.
     pub(super) fn is_known(&self) {
         let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|it| it.leaves != self.leaves);
+        all.retain(|one| one.leaves != self.leaves);
     }
 
     /// Until its place is wanted for another.
@@ -66,7 +66,7 @@ impl Stranger {
 fn net(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() & (u128::MAX << 64)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn a_newcomer_takes_the_place_of_the_oldest_of_its_own_address_and_of_no_other() {
-        let (all, address) = (Strangers::default(), |it: &str| it.parse::<IpAddr>().expect("an address"));
+        let (all, address) = (Strangers::default(), |text: &str| text.parse::<IpAddr>().expect("an address"));
         let other = all.came(address("10.0.0.2"), 8);
         let many: Vec<Stranger> = (0..5).map(|_| all.came(address("10.0.0.1"), 8)).collect();
-        let gone = |it: &Stranger| it.leaves.is_cancelled();
+        let gone = |stranger: &Stranger| stranger.leaves.is_cancelled();
         assert_eq!(many.iter().map(gone).collect::<Vec<_>>(), [true, true, true, false, false]);
         assert!(!gone(&other));
         many[3].is_known();
@@ -87,7 +87,7 @@ mod tests {
         assert!(!gone(&many[3]) && !gone(&many[4]), "who is known counts no more");
         all.make_room();
         assert!(gone(&other), "the oldest of all");
-        let near = ["fe80::1", "fe80::2", "fe80::3"].map(|it| all.came(address(it), 8));
+        let near = ["fe80::1", "fe80::2", "fe80::3"].map(|text| all.came(address(text), 8));
         assert!(gone(&near[0]), "one machine");
     }
 }

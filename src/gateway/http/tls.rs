@@ -41,7 +41,7 @@ pub(super) fn acceptor(files: TlsFiles) -> Result<TlsAcceptor, String> {
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|it| format!("could not prepare encryption: {it}"))?;
+        .map_err(|error| format!("could not prepare encryption: {error}"))?;
     let known = Mutex::new((stamp, pair));
     let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(Pair { files, known }));
     config.alpn_protocols = vec![H2.to_vec(), HTTP_1.to_vec()];
@@ -74,8 +74,8 @@ impl ResolvesServerCert for Pair {
 
 fn stamp(files: &TlsFiles) -> Option<Stamp> {
     let of = |path: &Path| {
-        let it = fs::metadata(path).ok()?;
-        Some((it.len(), it.mtime(), it.mtime_nsec(), it.ino()))
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
     };
     Some([of(&files.certificate)?, of(&files.key)?])
 }
@@ -84,7 +84,7 @@ fn read(files: &TlsFiles) -> Result<Arc<CertifiedKey>, String> {
     let wrong = |path: &Path, why: String| format!("could not read {}: {why}", path.display());
     let not = |path: &Path| {
         let path = path.to_owned();
-        move |it: rustls::pki_types::pem::Error| wrong(&path, format!("{it}; it has to be PEM"))
+        move |error: rustls::pki_types::pem::Error| wrong(&path, format!("{error}; it has to be PEM"))
     };
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect)
@@ -92,13 +92,14 @@ fn read(files: &TlsFiles) -> Result<Arc<CertifiedKey>, String> {
     if chain.is_empty() {
         return Err(wrong(&files.certificate, "no certificate is in it; it has to be PEM".to_owned()));
     }
-    let mode = fs::metadata(&files.key).map_err(|it| wrong(&files.key, it.to_string()))?.mode();
+    let mode = fs::metadata(&files.key).map_err(|error| wrong(&files.key, error.to_string()))?.mode();
     if mode & OTHERS != 0 {
         let why = format!("everybody may use it (mode {:o}); `chmod 600` it", mode & 0o777);
         return Err(wrong(&files.key, why));
     }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(not(&files.key))?;
     let pair = CertifiedKey::from_der(chain, key, &ring::default_provider());
-    let pair = pair.map_err(|it| wrong(&files.key, format!("{it}; is it the key of that certificate?")))?;
+    let pair =
+        pair.map_err(|error| wrong(&files.key, format!("{error}; is it the key of that certificate?")))?;
     Ok(Arc::new(pair))
 }

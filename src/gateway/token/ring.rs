@@ -59,7 +59,7 @@ impl Bearer {
 
     /// True if the holder may use this name: the subject of the token, or a session of it.
     pub fn goes_by(&self, agent: &str) -> bool {
-        let session = agent.strip_prefix(self.claims.sub.as_str()).and_then(|it| it.strip_prefix('/'));
+        let session = agent.strip_prefix(self.claims.sub.as_str()).and_then(|rest| rest.strip_prefix('/'));
         agent == self.claims.sub || session.is_some_and(is_name)
     }
 
@@ -70,7 +70,7 @@ impl Bearer {
     pub fn check_call(&self, board: &Board) -> Result<(), TokenTrouble> {
         match &self.claims.call {
             None => Ok(()),
-            Some(call) if call.parse().is_ok_and(|it| board.is_running(it)) => Ok(()),
+            Some(call) if call.parse().is_ok_and(|call| board.is_running(call)) => Ok(()),
             Some(_) => Err(TokenTrouble::Ended),
         }
     }
@@ -81,7 +81,7 @@ impl Bearer {
     /// # Errors
     /// When the token or its key has expired, or the token was revoked.
     pub fn check_again(&self, now: Timestamp, revoked: &Revoked) -> Result<(), TokenTrouble> {
-        if self.key_until.is_some_and(|it| it <= now) {
+        if self.key_until.is_some_and(|key_until| key_until <= now) {
             return Err(TokenTrouble::Invalid(UNKNOWN_KEY.to_owned()));
         }
         is_current(&self.claims, now, revoked)
@@ -140,7 +140,7 @@ impl KeyRing {
         let unchecked = Unchecked::read(token)
             .ok_or_else(|| invalid("it is no signed token of a form that is known here"))?;
         let of_people = self.people.token_key(unchecked.kid());
-        let of_agents = self.keys.keys.iter().find(|it| it.kid == unchecked.kid() && it.is_live(now));
+        let of_agents = self.keys.keys.iter().find(|key| key.kid == unchecked.kid() && key.is_live(now));
         let (kind, issuer, key_until) = match (of_people, of_agents) {
             (Some((key, issuer)), None) => (KeyKind::Public(key), issuer, None),
             (None, Some(key)) => (key.kind.clone(), key.issuer.as_str(), key.until),
@@ -158,8 +158,8 @@ impl KeyRing {
         if claims.aud != self.keys.audience {
             return Err(invalid("it is for another workspace; see `audience` in `cuelight token keys list`"));
         }
-        let is_subject = |it: &str| {
-            !it.is_empty() && it.chars().count() <= TOKEN_NAME_CHARS_MAX && !it.contains(char::is_control)
+        let is_subject = |sub: &str| {
+            !sub.is_empty() && sub.chars().count() <= TOKEN_NAME_CHARS_MAX && !sub.contains(char::is_control)
         };
         if !is_name(&claims.jti) || !is_name(&claims.project_id) || !is_subject(&claims.sub) {
             return Err(invalid("an id in it is none"));
@@ -231,7 +231,7 @@ impl KeyRing {
             return refused("no key signs any more; ask whoever keeps this workspace");
         };
         // A key that was replaced may have been stolen: what it has signed does not outlive it.
-        if !matches!(&bearer.actor.proof, Proof::Token(it) if it.key == key.kid) {
+        if !matches!(&bearer.actor.proof, Proof::Token(proof) if proof.key == key.kid) {
             return refused("its key was replaced; get another one");
         }
         let KeyKind::Secret(secret) = &key.kind else {

@@ -24,18 +24,18 @@ pub fn rsa_key(text: &str) -> Result<RsaKey, String> {
                 "it is the private key, which is nobody's but its owner's; give the public one".to_owned()
             );
         }
-        let is_for = |name: &str, wanted: &str| jwk.get(name).is_none_or(|it| it == wanted);
+        let is_for = |name: &str, wanted: &str| jwk.get(name).is_none_or(|value| value == wanted);
         if jwk["kty"] != "RSA" || !is_for("use", "sig") || !is_for("alg", "RS256") {
             return Err("it is a key for something else; give one with `kty` RSA, `use` sig and `alg` RS256"
                 .to_owned());
         }
         let bytes = |name: &str| {
-            jwk[name].as_str().and_then(|it| BASE64_URL_SAFE_NO_PAD.decode(it).ok()).ok_or_else(cut)
+            jwk[name].as_str().and_then(|version| BASE64_URL_SAFE_NO_PAD.decode(version).ok()).ok_or_else(cut)
         };
         return RsaKey::new(&bytes("n")?, &bytes("e")?);
     }
     let blob =
-        text.split_whitespace().nth(1).and_then(|it| BASE64_STANDARD.decode(it).ok()).ok_or_else(cut)?;
+        text.split_whitespace().nth(1).and_then(|word| BASE64_STANDARD.decode(word).ok()).ok_or_else(cut)?;
     let mut rest = blob.as_slice();
     let (Some(kind), Some(e), Some(n)) = (part(&mut rest), part(&mut rest), part(&mut rest)) else {
         return Err(cut());
@@ -62,6 +62,6 @@ mod tests {
             .map(|_| ())
             .expect_err("two keys");
         assert!(why.contains("the key \"n\" stands twice"), "{why}");
-        assert!(rsa_key("{").is_err_and(|it| it.contains("cut or mistyped")));
+        assert!(rsa_key("{").is_err_and(|error| error.contains("cut or mistyped")));
     }
 }

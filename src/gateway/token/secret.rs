@@ -15,7 +15,7 @@ const KIND: &[u8] = b"ssh-ed25519";
 /// Why there is none, and what to do.
 pub fn private_key(text: &str) -> Result<SigningKey, String> {
     let wrong = || "it is no private key of `ssh-keygen -t ed25519`; make one".to_owned();
-    let inner = text.trim().strip_prefix(BEGIN).and_then(|it| it.strip_suffix(END)).ok_or_else(wrong)?;
+    let inner = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or_else(wrong)?;
     let packed: String = inner.split_whitespace().collect();
     let bytes = BASE64_STANDARD.decode(packed).map_err(|_| wrong())?;
     let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(wrong)?;

@@ -17,7 +17,7 @@ pub(crate) fn token_of_spawned(
     let unsigned = || "no key signs its token; `cuelight token keys new` makes one".to_owned();
     let key = keys.signing().ok_or_else(unsigned)?;
     let KeyKind::Secret(secret) = &key.kind else { return Err(unsigned()) };
-    let permissions = agent.permissions.iter().filter_map(|it| it.parse().ok());
+    let permissions = agent.permissions.iter().filter_map(|permission| permission.parse().ok());
     let iat = now.0.div_euclid(1000);
     let life = agent.token_life.min(TOKEN_LIFE_MAX).0.div_ceil(1000);
     let claims = Claims {
@@ -26,7 +26,7 @@ pub(crate) fn token_of_spawned(
         sub: agent.name.clone(),
         agent_type: Some(agent.agent_type.clone()),
         project_id: agent.project.clone(),
-        permissions: permissions.filter(|it| *it != Permission::DecideGates).collect(),
+        permissions: permissions.filter(|permission| *permission != Permission::DecideGates).collect(),
         exp: iat.saturating_add(i64::try_from(life).unwrap_or(i64::MAX)),
         nbf: Some(iat),
         iat,

@@ -21,7 +21,7 @@ impl Import<'_> {
         }
         if let Some(text) = foreign::text_at(member, "withParam") {
             let list = self.wanted.text(scope, &text, &mut self.page);
-            let inner = list.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).map(str::trim);
+            let inner = list.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
             return Some(match (inner, cuelight_base::read_json::<Value>(&list)) {
                 (Some(inner), _) if !inner.contains("${{") => computed(inner),
                 (None, Ok(Value::Array(items))) => json!({"item": items}),
@@ -29,17 +29,18 @@ impl Import<'_> {
             });
         }
         let sequence = foreign::map_at(member, "withSequence")?;
-        let number = |key: &str| foreign::text_at(sequence, key).and_then(|it| it.parse::<i64>().ok());
+        let number = |key: &str| foreign::text_at(sequence, key).and_then(|text| text.parse::<i64>().ok());
         let start = number("start").unwrap_or(0);
         let end = number("end").or_else(|| start.checked_add(number("count")?)?.checked_sub(1));
-        let Some(end) = end.filter(|it| it.abs_diff(start) < 10_000 && !sequence.contains_key("format"))
+        let Some(end) =
+            end.filter(|number| number.abs_diff(start) < 10_000 && !sequence.contains_key("format"))
         else {
             return Some(self.asked(member, "a sequence that is only known when it runs"));
         };
         let items: Vec<String> = if start <= end {
-            (start..=end).map(|it| it.to_string()).collect()
+            (start..=end).map(|index| index.to_string()).collect()
         } else {
-            (end..=start).rev().map(|it| it.to_string()).collect()
+            (end..=start).rev().map(|index| index.to_string()).collect()
         };
         self.wanted.bytes += items.len() * 8;
         Some(json!({"item": items}))

@@ -25,7 +25,7 @@ pub(super) struct Held {
 impl Held {
     /// The part that a workflow or a template says of its pods.
     pub(super) fn of_pod(&mut self, said: &ValueMap) {
-        for key in PLACED.into_iter().filter(|it| said.contains_key(*it)) {
+        for key in PLACED.into_iter().filter(|key| said.contains_key(*key)) {
             self.asks.push(format!("`{key}`"));
         }
         for (key, value) in foreign::map_at(said, "nodeSelector").into_iter().flatten() {
@@ -52,29 +52,30 @@ impl Held {
         let mut rights = ValueMap::new();
         for map in pods.iter().copied().chain([container]) {
             let said = foreign::map_at(map, "securityContext").into_iter().flatten();
-            rights.extend(said.map(|(key, it)| (key.clone(), it.clone())));
+            rights.extend(said.map(|(key, value)| (key.clone(), value.clone())));
         }
         let whole = |key: &str| rights.get(key).and_then(Value::as_u64);
         for (key, value) in &rights {
             match (key.as_str(), value) {
-                ("runAsUser" | "runAsGroup", Value::Number(it)) if it.as_u64().is_some() => {}
-                ("runAsNonRoot", Value::Bool(true)) if whole("runAsUser").is_some_and(|it| it > 0) => {}
+                ("runAsUser" | "runAsGroup", Value::Number(number)) if number.as_u64().is_some() => {}
+                ("runAsNonRoot", Value::Bool(true))
+                    if whole("runAsUser").is_some_and(|number| number > 0) => {}
                 ("readOnlyRootFilesystem", Value::Bool(true)) => self.options.push_str(" --read-only"),
                 ("allowPrivilegeEscalation", Value::Bool(false)) => {
                     self.options.push_str(" --security-opt no-new-privileges");
                 }
-                ("capabilities", Value::Object(it)) => {
-                    for name in foreign::texts(it.get("drop")) {
+                ("capabilities", Value::Object(keys)) => {
+                    for name in foreign::texts(keys.get("drop")) {
                         self.options.push_str(&format!(" --cap-drop {}", shell_word(&name)));
                     }
                     page.leave_out_all_but(
                         &["drop"],
-                        it,
+                        keys,
                         &format!("the capabilities of {of}: docker gives them with `--cap-add`"),
                     );
                 }
-                ("seccompProfile" | "appArmorProfile", Value::Object(it))
-                    if foreign::text_at(it, "type").as_deref() == Some("RuntimeDefault") => {}
+                ("seccompProfile" | "appArmorProfile", Value::Object(keys))
+                    if foreign::text_at(keys, "type").as_deref() == Some("RuntimeDefault") => {}
                 // They say what a container may do, and it may not do it here.
                 ("runAsNonRoot" | "privileged" | "readOnlyRootFilesystem", Value::Bool(false))
                 | ("allowPrivilegeEscalation", Value::Bool(true)) => {}
@@ -104,9 +105,9 @@ impl Held {
     /// none of them is started here.
     pub(super) fn accompanied(&mut self, template: &ValueMap) {
         for (key, how) in [("initContainers", "before it"), ("sidecars", "beside it")] {
-            let all = foreign::maps_at(template, key).map(|it| {
-                let name = foreign::text_at(it, "name").unwrap_or_else(|| "a container".to_owned());
-                match foreign::text_at(it, "image") {
+            let all = foreign::maps_at(template, key).map(|map| {
+                let name = foreign::text_at(map, "name").unwrap_or_else(|| "a container".to_owned());
+                match foreign::text_at(map, "image") {
                     Some(image) => format!("{name} ({image})"),
                     None => name,
                 }
@@ -139,7 +140,8 @@ impl Held {
                     }
                 }
             }
-            for key in foreign::map_at(resources, "requests").into_iter().flat_map(|it| it.keys()) {
+            for key in foreign::map_at(resources, "requests").into_iter().flat_map(|requests| requests.keys())
+            {
                 if key.contains('/') {
                     self.labels.push(key.clone());
                 } else {
@@ -171,10 +173,11 @@ impl Held {
 
 /// Names of locks, as far as they are written.
 fn names(value: &Value) -> String {
-    let one = |it: &Value| {
-        let it = it.as_object()?;
-        foreign::text_at(it, "name")
-            .or_else(|| foreign::map_at(it, "configMapKeyRef").and_then(|it| foreign::text_at(it, "key")))
+    let one = |item: &Value| {
+        let fields = item.as_object()?;
+        foreign::text_at(fields, "name").or_else(|| {
+            foreign::map_at(fields, "configMapKeyRef").and_then(|key_ref| foreign::text_at(key_ref, "key"))
+        })
     };
     let all: Vec<String> = match value {
         Value::Array(items) => items.iter().filter_map(one).collect(),
@@ -204,12 +207,12 @@ fn bytes(text: &str) -> Option<u64> {
 /// `500m` or `1.5` in thousandths of a processor.
 fn millis(text: &str) -> Option<u64> {
     if let Some(millis) = text.strip_suffix('m') {
-        return millis.parse().ok().filter(|it| *it > 0);
+        return millis.parse().ok().filter(|millis| *millis > 0);
     }
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    if part.len() > 3 || !part.bytes().all(|it| it.is_ascii_digit()) {
+    if part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let part = format!("{part:0<3}").parse::<u64>().ok()?;
-    whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(part).filter(|it| *it > 0)
+    whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(part).filter(|number| *number > 0)
 }

@@ -25,7 +25,7 @@ pub(crate) fn in_shell(pieces: &[Piece], mut name: impl FnMut(&str) -> String) -
     let mut is_lost = false;
     for piece in pieces {
         match piece {
-            Piece::Text(text) => text.chars().for_each(|it| reader.take(it)),
+            Piece::Text(text) => text.chars().for_each(|c| reader.take(c)),
             Piece::Hole(expression) => {
                 let name = name(expression);
                 is_lost |= matches!(reader.place(), Place::Here(_, true));
@@ -126,7 +126,7 @@ impl Reader {
             let said = std::mem::take(delimiter);
             self.delimiter = None;
             if !said.is_empty() {
-                let name: String = said.chars().filter(|it| !"'\"\\".contains(*it)).collect();
+                let name: String = said.chars().filter(|c| !"'\"\\".contains(*c)).collect();
                 let is_quoted = name != said;
                 self.coming.push((name, is_quoted));
             }
@@ -134,7 +134,7 @@ impl Reader {
         match c {
             '\'' => self.places.push(if before == Some('$') { Place::Ansi } else { Place::Single }),
             '"' => self.places.push(Place::Double),
-            '#' if before.is_none_or(|it| it.is_whitespace() || ";&|(".contains(it)) => {
+            '#' if before.is_none_or(|c| c.is_whitespace() || ";&|(".contains(c)) => {
                 self.places.push(Place::Comment);
             }
             '<' if before == Some('<') => self.delimiter = Some(String::new()),

@@ -73,11 +73,11 @@ impl Made {
 impl Inside {
     /// That steps went well.
     pub(super) fn went_well<'s>(self, steps: impl IntoIterator<Item = &'s String>) -> BTreeSet<String> {
-        let said = |it: &String| {
+        let said = |step: &String| {
             if self.is_strict {
-                format!("steps.{it}.result == 'success'")
+                format!("steps.{step}.result == 'success'")
             } else {
-                format!("(steps.{it}.result == 'success' || steps.{it}.result == 'skipped')")
+                format!("(steps.{step}.result == 'success' || steps.{step}.result == 'skipped')")
             }
         };
         steps.into_iter().map(said).collect()
@@ -111,9 +111,9 @@ impl Inside {
             ..Wait::default()
         };
         let Some(words) = words(&said) else { return never(said) };
-        let is_plain = words.iter().all(|it| match it {
-            Word::Operator(it) => *it == "&&",
-            Word::Task(it) => !it.contains('.') || it.ends_with(".Succeeded"),
+        let is_plain = words.iter().all(|word| match word {
+            Word::Operator(operator) => *operator == "&&",
+            Word::Task(task) => !task.contains('.') || task.ends_with(".Succeeded"),
         });
         if is_plain {
             let mut out = Wait::default();
@@ -152,10 +152,10 @@ impl Inside {
         let mut out = ran.clone();
         let mut seen = behind.clone();
         let mut left: Vec<String> = behind.iter().cloned().collect();
-        while let Some(made) = left.pop().and_then(|it| done.get(&it)) {
+        while let Some(made) = left.pop().and_then(|key| done.get(&key)) {
             out.extend(self.went_well(&made.leaves));
             out.extend(made.ran.iter().cloned());
-            left.extend(made.behind.iter().filter(|it| seen.insert((*it).clone())).cloned());
+            left.extend(made.behind.iter().filter(|text| seen.insert((*text).clone())).cloned());
         }
         out
     }
@@ -164,13 +164,13 @@ impl Inside {
         let mut out = String::new();
         for word in words {
             match word {
-                Word::Operator(it @ ("&&" | "||")) => out.push_str(&format!(" {it} ")),
-                Word::Operator(it) => out.push_str(it),
+                Word::Operator(operator @ ("&&" | "||")) => out.push_str(&format!(" {operator} ")),
+                Word::Operator(operator) => out.push_str(operator),
                 Word::Task(word) => {
                     let (name, state) = word.split_once('.').unwrap_or((word, ""));
                     // Here is one word for both.
                     let other = format!("{name}.Failed");
-                    let is_both = words.iter().any(|it| matches!(it, Word::Task(it) if *it == other));
+                    let is_both = words.iter().any(|word| matches!(word, Word::Task(task) if *task == other));
                     let said = self.state(name, state, is_both, done)?;
                     out.push_str(&format!("({said})"));
                 }
@@ -189,7 +189,7 @@ impl Inside {
         let held = || self.held(&BTreeSet::from([name.to_owned()]), &BTreeSet::new(), done);
         let all = |parts: BTreeSet<String>| all_of(parts).unwrap_or_else(|| "true".to_owned());
         let any = |state: &str| {
-            let each = made.leaves.iter().map(|it| format!("steps.{it}.result == '{state}'"));
+            let each = made.leaves.iter().map(|leaf| format!("steps.{leaf}.result == '{state}'"));
             let each: Vec<String> = each.collect();
             if each.is_empty() { "false".to_owned() } else { each.join(" || ") }
         };
@@ -239,7 +239,7 @@ fn words(said: &str) -> Option<Vec<Word>> {
             out.push(Word::Task(rest[..length].to_owned()));
             length
         } else {
-            let operator = ["&&", "||", "!", "(", ")"].into_iter().find(|it| rest.starts_with(it))?;
+            let operator = ["&&", "||", "!", "(", ")"].into_iter().find(|prefix| rest.starts_with(prefix))?;
             out.push(Word::Operator(operator));
             operator.len()
         };
@@ -253,8 +253,8 @@ pub(super) fn wants(task: &ValueMap) -> BTreeSet<String> {
     let said = foreign::text_at(task, "depends").unwrap_or_default();
     let named = said
         .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
-        .filter_map(|it| it.split('.').next())
-        .filter(|it| !it.is_empty())
+        .filter_map(|depend| depend.split('.').next())
+        .filter(|part| !part.is_empty())
         .map(str::to_owned);
     foreign::texts(task.get("dependencies")).into_iter().chain(named).collect()
 }
@@ -262,5 +262,5 @@ pub(super) fn wants(task: &ValueMap) -> BTreeSet<String> {
 /// These and those, each once.
 pub(super) fn with(these: &[String], those: &[String]) -> Vec<String> {
     let mut said = BTreeSet::new();
-    these.iter().chain(those).filter(|it| said.insert(it.as_str())).cloned().collect()
+    these.iter().chain(those).filter(|text| said.insert(text.as_str())).cloned().collect()
 }

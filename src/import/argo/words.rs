@@ -53,9 +53,9 @@ impl Wanted {
         let pieces = self.pieces(scope, text, page);
         pieces
             .into_iter()
-            .map(|it| match it {
-                Piece::Text(it) => it,
-                Piece::Hole(it) => format!("${{{{ {it} }}}}"),
+            .map(|piece| match piece {
+                Piece::Text(text) => text,
+                Piece::Hole(hole) => format!("${{{{ {hole} }}}}"),
             })
             .collect()
     }
@@ -126,13 +126,14 @@ impl Wanted {
         let tokens = tokens(text)?;
         let mut out = String::new();
         let compares = |at: Option<usize>| {
-            at.and_then(|it| tokens.get(it)).is_some_and(|it| matches!(it, Token::Compared(_)))
+            at.and_then(|number| tokens.get(number)).is_some_and(|token| matches!(token, Token::Compared(_)))
         };
         for (index, token) in tokens.iter().enumerate() {
             match token {
                 Token::Compared(operator) => {
                     let is_side = |at: Option<usize>| {
-                        at.and_then(|it| tokens.get(it)).is_some_and(|it| matches!(it, Token::Side(_)))
+                        at.and_then(|number| tokens.get(number))
+                            .is_some_and(|token| matches!(token, Token::Side(_)))
                     };
                     if !is_side(index.checked_sub(1)) || !is_side(Some(index + 1)) {
                         return None;
@@ -140,7 +141,7 @@ impl Wanted {
                     out.push_str(&format!(" {operator} "));
                 }
                 Token::Joined(operator) => out.push_str(&format!(" {operator} ")),
-                Token::Bracket(it) => out.push(*it),
+                Token::Bracket(c) => out.push(*c),
                 Token::Side(text) => {
                     let side = self.side(scope, text, page)?;
                     let is_compared = compares(index.checked_sub(1)) || compares(Some(index + 1));
@@ -160,16 +161,20 @@ impl Wanted {
         let has_braces = bare.contains("{{");
         match self.pieces(scope, bare, page).as_slice() {
             // How a step came out has other words here.
-            [Piece::Hole(it)] if it.starts_with("steps.") && it.ends_with(".result") && is_status(bare) => {
+            [Piece::Hole(hole)]
+                if hole.starts_with("steps.") && hole.ends_with(".result") && is_status(bare) =>
+            {
                 None
             }
-            [Piece::Hole(it)] => Some(it.clone()),
+            [Piece::Hole(hole)] => Some(hole.clone()),
             // What is left of a name that is not known would be compared as if it were that.
             _ if has_braces => None,
             [] => Some("''".to_owned()),
             // A bare number is compared as one.
-            [Piece::Text(it)] if bare == text && it.parse::<u32>().is_ok() => Some(it.clone()),
-            [Piece::Text(it)] => Some(format!("'{}'", it.replace('\'', "''"))),
+            [Piece::Text(this_text)] if bare == text && this_text.parse::<u32>().is_ok() => {
+                Some(this_text.clone())
+            }
+            [Piece::Text(text)] => Some(format!("'{}'", text.replace('\'', "''"))),
             _ => None,
         }
     }
@@ -197,9 +202,10 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
     };
     while let Some(c) = rest.chars().next() {
         let mut length = c.len_utf8();
-        let open = [("{{", "}}"), ("'", "'"), ("\"", "\"")].into_iter().find(|it| rest.starts_with(it.0));
-        let operator =
-            ["==", "!=", ">=", "<=", "&&", "||", ">", "<"].into_iter().find(|it| rest.starts_with(it));
+        let open = [("{{", "}}"), ("'", "'"), ("\"", "\"")].into_iter().find(|pair| rest.starts_with(pair.0));
+        let operator = ["==", "!=", ">=", "<=", "&&", "||", ">", "<"]
+            .into_iter()
+            .find(|prefix| rest.starts_with(prefix));
         if let Some((open, close)) = open {
             length = open.len() + rest[open.len()..].find(close)? + close.len();
             side.push_str(&rest[..length]);

@@ -40,7 +40,7 @@ impl Arguments {
 
     /// The variable that holds a text.
     fn give(&mut self, text: String) -> String {
-        let known = self.env.iter().find(|(_, it)| **it == text).map(|(name, _)| name.clone());
+        let known = self.env.iter().find(|(_, value)| **value == text).map(|(name, _)| name.clone());
         known.unwrap_or_else(|| {
             let name = format!("{ARGUMENT}{}", self.env.len() + 1);
             self.env.insert(name.clone(), text.into());
@@ -66,7 +66,7 @@ impl Maker<'_> {
             self.by_hand(id, template)
         };
         let files =
-            ["inputs", "outputs"].iter().filter_map(|it| foreign::map_at(template, it)?.get("artifacts"));
+            ["inputs", "outputs"].iter().filter_map(|key| foreign::map_at(template, key)?.get("artifacts"));
         if files.count() > 0 {
             self.page.leave_out(format!(
                 "the `artifacts` of {id}: a container sees no file here but with `-v` in its docker run"
@@ -144,9 +144,9 @@ impl Maker<'_> {
             let mut text = String::new();
             for piece in &pieces {
                 match piece {
-                    Piece::Text(it) => text.push_str(it),
-                    Piece::Hole(it) => {
-                        let name = arguments.hold(it);
+                    Piece::Text(this_text) => text.push_str(this_text),
+                    Piece::Hole(hole) => {
+                        let name = arguments.hold(hole);
                         self.page.leave_out(format!("a value in a script of {program}: it is the variable {name} there; read it from the environment"));
                         text.push_str(&format!("${{{name}}}"));
                     }
@@ -167,7 +167,7 @@ impl Maker<'_> {
 
     /// The text of a shell, in which the names of variables stand for values.
     fn code(&mut self, pieces: &[Piece], arguments: &mut Arguments) -> String {
-        let (text, is_lost) = in_shell(pieces, |it| arguments.hold(it));
+        let (text, is_lost) = in_shell(pieces, |text| arguments.hold(text));
         if is_lost {
             self.page.leave_out(
                 "a value in a here-document with a quoted delimiter: it is a variable there, which nothing fills in",
@@ -198,11 +198,11 @@ impl Maker<'_> {
         let image = self.wanted.pieces(scope, &foreign::text_at(container, "image")?, self.page);
         // What an image is called is only known when it runs: then it stands behind the last option.
         let is_open = match image.first()? {
-            Piece::Text(it) if it.starts_with('-') || it.trim().is_empty() => return None,
+            Piece::Text(text) if text.starts_with('-') || text.trim().is_empty() => return None,
             Piece::Text(_) => false,
             Piece::Hole(_) => true,
         };
-        if program.is_some_and(|it| it.starts_with('-') || it.is_empty()) {
+        if program.is_some_and(|program| program.starts_with('-') || program.is_empty()) {
             return None;
         }
         self.page.leave_out("the cluster: containers are started on this machine, with docker");
@@ -220,8 +220,9 @@ impl Maker<'_> {
         ];
         self.page.leave_out_all_but(&known, container, &format!("the container of {id}"));
         let image = pasted(&image, arguments);
-        let program = program.map(|it| self.word(scope, it, false, arguments));
-        let dir = foreign::text_at(container, "workingDir").map(|it| self.word(scope, &it, false, arguments));
+        let program = program.map(|program| self.word(scope, program, false, arguments));
+        let dir = foreign::text_at(container, "workingDir")
+            .map(|working_dir| self.word(scope, &working_dir, false, arguments));
         let mut named = Vec::new();
         for variable in foreign::maps_at(container, "env") {
             let Some(name) = foreign::text_at(variable, "name") else { continue };
@@ -234,8 +235,8 @@ impl Maker<'_> {
                 let from: Vec<String> = from
                     .as_object()
                     .into_iter()
-                    .flat_map(|it| it.keys())
-                    .map(|it| format!("`{it}`"))
+                    .flat_map(|fields| fields.keys())
+                    .map(|key| format!("`{key}`"))
                     .collect();
                 self.page.leave_out(format!(
                     "`valueFrom` {} of {name}: the container runs without it; name it under `secrets` and give it under `env`",
@@ -289,7 +290,7 @@ impl Maker<'_> {
                 ours["headers"][name] = self.wanted.text(scope, &value, self.page).into();
             }
         }
-        for header in foreign::maps_at(http, "headers").filter(|it| it.contains_key("valueFrom")) {
+        for header in foreign::maps_at(http, "headers").filter(|map| map.contains_key("valueFrom")) {
             let name = foreign::text_at(header, "name").unwrap_or_default();
             self.page.leave_out(format!(
                 "`valueFrom` of the header field {name}: name it under `secrets` and give it under `headers`"
@@ -304,7 +305,9 @@ impl Maker<'_> {
         let known = ["method", "url", "body", "headers", "successCondition", "timeoutSeconds"];
         self.page.leave_out_all_but(&known, http, &format!("the request of {id}"));
         let mut keys = ValueMap::from_iter([("http".to_owned(), ours)]);
-        if let Some(span) = http.get("timeoutSeconds").and_then(Value::as_u64).filter(|it| *it > 0) {
+        if let Some(span) =
+            http.get("timeoutSeconds").and_then(Value::as_u64).filter(|timeout_seconds| *timeout_seconds > 0)
+        {
             keys.insert("timeout".to_owned(), format!("{span}s").into());
         }
         keys
@@ -327,7 +330,7 @@ impl Maker<'_> {
         let manifest = foreign::text_at(resource, "manifest").unwrap_or_default();
         let pieces = self.wanted.pieces(scope, manifest.trim_end(), self.page);
         for key in
-            ["successCondition", "failureCondition"].into_iter().filter(|it| resource.contains_key(*it))
+            ["successCondition", "failureCondition"].into_iter().filter(|key| resource.contains_key(*key))
         {
             self.page.leave_out(format!("`{key}` of {id}: wait for it with kubectl wait"));
         }
@@ -341,13 +344,13 @@ impl Maker<'_> {
         }
         let script = match pieces.as_slice() {
             [] => format!("{kubectl} -f - </dev/null\n"),
-            [Piece::Text(it)] => format!("{kubectl} -f - {}", here(it)),
+            [Piece::Text(text)] => format!("{kubectl} -f - {}", here(text)),
             several => {
                 let words: Vec<String> = several
                     .iter()
-                    .map(|it| match it {
-                        Piece::Text(it) => quoted(it),
-                        Piece::Hole(it) => format!("\"${}\"", arguments.hold(it)),
+                    .map(|word| match word {
+                        Piece::Text(text) => quoted(text),
+                        Piece::Hole(hole) => format!("\"${}\"", arguments.hold(hole)),
                     })
                     .collect();
                 format!("printf '%s' {} | {kubectl} -f -\n", words.join(" "))
@@ -357,20 +360,20 @@ impl Maker<'_> {
     }
 
     fn suspend(&mut self, id: &str, said: &Value, template: &ValueMap, scope: &Scope) -> ValueMap {
-        let span = said.as_object().and_then(|it| foreign::text_at(it, "duration"));
+        let span = said.as_object().and_then(|fields| foreign::text_at(fields, "duration"));
         let parameters = |side: &str| {
             let side = foreign::map_at(template, side).into_iter();
-            side.flat_map(|it| foreign::maps_at(it, "parameters")).collect::<Vec<_>>()
+            side.flat_map(|map| foreign::maps_at(map, "parameters")).collect::<Vec<_>>()
         };
         let (mut fields, outputs) = (parameters("inputs"), parameters("outputs"));
-        fields.retain(|it| it.contains_key("enum"));
+        fields.retain(|field| field.contains_key("enum"));
         let asks = !fields.is_empty() || !outputs.is_empty();
-        if let Some(span) = span.as_ref().filter(|it| !asks && !it.contains("{{")) {
+        if let Some(span) = span.as_ref().filter(|span| !asks && !span.contains("{{")) {
             return ValueMap::from_iter([("wait".to_owned(), seconds(span).into())]);
         }
         let mut gate = json!({"prompt": format!("Go on after {id}?"), "risk": "externally-reversible"});
-        if let Some(span) = span.map(|it| seconds(&it)) {
-            let is_known = span.parse::<Span>().is_ok_and(|it| it > Span::default());
+        if let Some(span) = span.map(|span| seconds(&span)) {
+            let is_known = span.parse::<Span>().is_ok_and(|span| span > Span::default());
             let instead = if is_known {
                 gate["timeout"] = span.clone().into();
                 "the gate is rejected"
@@ -390,7 +393,7 @@ impl Maker<'_> {
         for field in fields {
             let Some(name) = foreign::text_at(field, "name") else { continue };
             let known = foreign::texts(field.get("enum"));
-            let value = scope.parameters.get(&name).filter(|it| known.contains(it)).cloned();
+            let value = scope.parameters.get(&name).filter(|parameter| known.contains(parameter)).cloned();
             self.page.leave_out_all_but(
                 &["name", "value", "default", "enum", "description"],
                 field,
@@ -407,7 +410,7 @@ impl Maker<'_> {
     /// A gate that asks whether unsupported work was done by hand.
     pub(super) fn by_hand(&mut self, id: &str, template: &ValueMap) -> ValueMap {
         let kinds = ["containerSet", "data", "plugin", "templateRef", "template"];
-        let kind = kinds.iter().find(|it| template.contains_key(**it)).copied().unwrap_or("work");
+        let kind = kinds.iter().find(|kind| template.contains_key(**kind)).copied().unwrap_or("work");
         let name = foreign::text_at(template, "name").unwrap_or_else(|| id.to_owned());
         self.page.leave_out(format!(
             "{kind} of {name}: {id} asks whether it was done by hand; put a step that does it in its place"
@@ -420,11 +423,14 @@ impl Maker<'_> {
 /// The retry policy of a template. None if it cannot be expressed; the step is then not retried.
 fn retries(retry: &ValueMap) -> Option<Value> {
     let policy = foreign::text_at(retry, "retryPolicy");
-    if retry.contains_key("expression") || policy.is_some_and(|it| it != "Always" && it != "OnFailure") {
+    if retry.contains_key("expression")
+        || policy.is_some_and(|policy| policy != "Always" && policy != "OnFailure")
+    {
         return None;
     }
     let limit = foreign::text_at(retry, "limit")?.parse::<u64>().ok()?;
-    let mut ours = json!({"max-attempts": limit.checked_add(1).filter(|it| *it <= ATTEMPTS_MAX.into())?});
+    let mut ours =
+        json!({"max-attempts": limit.checked_add(1).filter(|limit| *limit <= ATTEMPTS_MAX.into())?});
     if let Some(backoff) = foreign::map_at(retry, "backoff") {
         for (theirs, name) in [("duration", "delay"), ("cap", "max-delay")] {
             if let Some(span) = foreign::text_at(backoff, theirs) {
@@ -457,11 +463,11 @@ fn between_double_quotes(text: &str) -> String {
 fn pasted(pieces: &[Piece], arguments: &mut Arguments) -> String {
     match pieces {
         [] => quoted(""),
-        [Piece::Text(it)] => quoted(it),
+        [Piece::Text(text)] => quoted(text),
         several => {
-            let inner = several.iter().map(|it| match it {
-                Piece::Text(it) => between_double_quotes(it),
-                Piece::Hole(it) => format!("${{{}}}", arguments.hold(it)),
+            let inner = several.iter().map(|word| match word {
+                Piece::Text(text) => between_double_quotes(text),
+                Piece::Hole(hole) => format!("${{{}}}", arguments.hold(hole)),
             });
             format!("\"{}\"", inner.collect::<String>())
         }
@@ -473,8 +479,8 @@ fn here(text: &str) -> String {
     let text = text.trim_end();
     let lines: BTreeSet<&str> = text.lines().map(str::trim).collect();
     let end = (1..=lines.len() + 1)
-        .map(|it| if it == 1 { "CUELIGHT_END".to_owned() } else { format!("CUELIGHT_END_{it}") })
-        .find(|it| !lines.contains(it.as_str()))
+        .map(|index| if index == 1 { "CUELIGHT_END".to_owned() } else { format!("CUELIGHT_END_{index}") })
+        .find(|flag| !lines.contains(flag.as_str()))
         .unwrap_or_default();
     format!("<<'{end}'\n{text}\n{end}\n")
 }
@@ -496,5 +502,5 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// A bare number means seconds.
 pub(super) fn seconds(span: &str) -> String {
-    if span.bytes().all(|it| it.is_ascii_digit()) { format!("{span}s") } else { span.to_owned() }
+    if span.bytes().all(|byte| byte.is_ascii_digit()) { format!("{span}s") } else { span.to_owned() }
 }

@@ -343,9 +343,9 @@ impl Import<'_> {
 /// such value stays one, for the checker.
 fn typed(text: String, kind: &str) -> Value {
     let value = cuelight_base::read_json::<Value>(text.trim()).ok();
-    let fits = |it: &Value| match kind {
-        "integer" | "number" => it.is_number(),
-        "boolean" => it.is_boolean(),
+    let fits = |value: &Value| match kind {
+        "integer" | "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
         _ => false,
     };
     value.filter(fits).unwrap_or_else(|| text.into())

@@ -128,7 +128,7 @@ impl Import<'_> {
         if body
             .get("continue_on")
             .and_then(Value::as_str)
-            .is_some_and(|it| !["failed", "skipped"].contains(&it))
+            .is_some_and(|continue_on| !["failed", "skipped"].contains(&continue_on))
         {
             self.refuse(&format!("{path}.continue_on"), "`continue_on` is `failed`, `skipped` or a mapping");
         }

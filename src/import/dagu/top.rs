@@ -24,8 +24,8 @@ struct Param {
 /// Names and types of the parameters of a workflow, for its caller.
 pub(super) fn parameters(root: &ValueMap) -> Vec<(String, String)> {
     let kind = |body: &Value| {
-        let body = body.as_object().filter(|it| !it.contains_key("eval"));
-        body.and_then(|it| foreign::text_at(it, "type")).unwrap_or_else(|| "string".to_owned())
+        let body = body.as_object().filter(|fields| !fields.contains_key("eval"));
+        body.and_then(|body| foreign::text_at(body, "type")).unwrap_or_else(|| "string".to_owned())
     };
     params(root.get("params")).into_iter().map(|(name, _, body)| (name, kind(&body))).collect()
 }
@@ -34,7 +34,7 @@ pub(super) fn parameters(root: &ValueMap) -> Vec<(String, String)> {
 fn params(value: Option<&Value>) -> Vec<(String, String, Value)> {
     let place = |at: usize| format!("PARAM_{}", at + 1);
     let of_text = |text: &str, at: usize, path: &str| match text.split_once('=') {
-        Some((name, it)) => (variable(name.trim()), path.to_owned(), json!(it.trim_matches('"'))),
+        Some((name, rest)) => (variable(name.trim()), path.to_owned(), json!(rest.trim_matches('"'))),
         None => (place(at), path.to_owned(), json!(text.trim_matches('"'))),
     };
     match value {
@@ -62,7 +62,9 @@ fn params(value: Option<&Value>) -> Vec<(String, String, Value)> {
             (_, Some(_)) if map.contains_key("values") || map.len() == 1 => {
                 params(map.get("values").filter(|values| values.is_object()))
             }
-            _ => map.iter().map(|(key, it)| (key.clone(), format!("params.{key}"), it.clone())).collect(),
+            _ => {
+                map.iter().map(|(key, value)| (key.clone(), format!("params.{key}"), value.clone())).collect()
+            }
         },
         Some(Value::Array(items)) => {
             let mut out = Vec::new();
@@ -74,7 +76,7 @@ fn params(value: Option<&Value>) -> Vec<(String, String, Value)> {
                         out.push((name, path, item.clone()));
                     }
                     Value::Object(map) => {
-                        out.extend(map.iter().map(|(key, it)| (key.clone(), path.clone(), it.clone())));
+                        out.extend(map.iter().map(|(key, value)| (key.clone(), path.clone(), value.clone())));
                     }
                     other => {
                         let text = foreign::text(other).unwrap_or_default();
@@ -125,7 +127,7 @@ impl Import<'_> {
         if root.get("max_active_steps").is_some_and(|said| !said.is_null() && number(said).is_none()) {
             self.refuse("max_active_steps", "`max_active_steps` is a whole number");
         }
-        if let Some(parallel) = root.get("max_active_steps").and_then(number).filter(|it| *it > 0) {
+        if let Some(parallel) = root.get("max_active_steps").and_then(number).filter(|number| *number > 0) {
             self.page.top.insert("max-parallel".to_owned(), parallel.min(10_000).into());
         }
         self.one_run_at_a_time(root);
@@ -166,13 +168,13 @@ impl Import<'_> {
     fn one_run_at_a_time(&mut self, root: &ValueMap) {
         let most = match root.get("max_active_runs").filter(|said| !said.is_null()) {
             None => None,
-            Some(said) => match foreign::text(said).and_then(|it| it.trim().parse::<i64>().ok()) {
+            Some(said) => match foreign::text(said).and_then(|text| text.trim().parse::<i64>().ok()) {
                 Some(most) => Some(most),
                 None => return self.refuse("max_active_runs", "`max_active_runs` is a whole number"),
             },
         };
-        let queue = foreign::text_at(root, "queue").map(|it| one_line(&without_holes(&it)));
-        let queue = queue.filter(|it| !it.is_empty());
+        let queue = foreign::text_at(root, "queue").map(|queue| one_line(&without_holes(&queue)));
+        let queue = queue.filter(|queue| !queue.is_empty());
         if let Some(queue) = &queue {
             self.lose(
                 "queue",
@@ -198,8 +200,8 @@ impl Import<'_> {
                 ),
             );
         }
-        let group =
-            queue.or_else(|| most.filter(|it| *it > 0).map(|_| one_line(&without_holes(&self.name()))));
+        let group = queue
+            .or_else(|| most.filter(|number| *number > 0).map(|_| one_line(&without_holes(&self.name()))));
         if let Some(group) = group {
             let group = json!({"group": format!("dagu {group}"), "on-conflict": "queue"});
             self.page.top.insert("concurrency".to_owned(), group);
@@ -214,8 +216,8 @@ impl Import<'_> {
         let has_most = root.get("max_active_runs").is_some_and(|said| !said.is_null());
         [("queue", has_queue), ("max_active_runs", has_most)]
             .into_iter()
-            .filter(|it| it.1)
-            .map(|it| it.0)
+            .filter(|pair| pair.1)
+            .map(|pair| pair.0)
             .collect()
     }
 
@@ -458,9 +460,9 @@ impl Import<'_> {
             input.insert("description".to_owned(), one_line(&without_holes(&about)).into());
         }
         // A text is compared with what is written there: `enum: [3]` lets the text 3 through.
-        let allowed = |it: &Value| match foreign::text(it) {
+        let allowed = |item: &Value| match foreign::text(item) {
             Some(text) if kind == "string" => text.into(),
-            _ => it.clone(),
+            _ => item.clone(),
         };
         for key in ["enum", "pattern"] {
             match rich.get(key) {
@@ -472,7 +474,8 @@ impl Import<'_> {
             }
         }
         if let Some(options) = rich.get("oneOf").and_then(Value::as_array) {
-            let all: Vec<Value> = options.iter().filter_map(|it| it.get("const")).map(allowed).collect();
+            let all: Vec<Value> =
+                options.iter().filter_map(|option| option.get("const")).map(allowed).collect();
             input.insert("enum".to_owned(), all.into());
         }
         let is_required = rich.get("required") == Some(&Value::Bool(true));
@@ -589,7 +592,7 @@ impl Import<'_> {
         let mut env = ValueMap::new();
         for (name, found) in self.params.clone() {
             let is_late =
-                found.iter().any(|part| matches!(part, Part::Value(it) if it.starts_with("steps.")));
+                found.iter().any(|part| matches!(part, Part::Value(value) if value.starts_with("steps.")));
             match with_holes(&found).filter(|_| !is_late) {
                 Some(text) => drop(env.insert(name, text.into())),
                 None => self.export(&name, &found),
@@ -605,7 +608,7 @@ impl Import<'_> {
                 return env;
             }
             let is_late =
-                found.iter().any(|part| matches!(part, Part::Value(it) if it.starts_with("steps.")));
+                found.iter().any(|part| matches!(part, Part::Value(value) if value.starts_with("steps.")));
             match with_holes(&found).filter(|_| !is_late) {
                 Some(text) => drop(env.insert(name.clone(), text.into())),
                 None => {
@@ -656,9 +659,11 @@ impl Import<'_> {
                 Part::Variable(name) => out.push_str(&format!("${{{name}}}")),
                 Part::Value(expression) | Part::File(expression) => {
                     let value = format!("${{{{ {expression} }}}}");
-                    let known = self.prelude_env.iter().find(|(_, it)| it.as_str() == Some(&value));
-                    let name = known
-                        .map_or_else(|| format!("CUE_ENV_{}", self.prelude_env.len() + 1), |it| it.0.clone());
+                    let known = self.prelude_env.iter().find(|(_, text)| text.as_str() == Some(&value));
+                    let name = known.map_or_else(
+                        || format!("CUE_ENV_{}", self.prelude_env.len() + 1),
+                        |entry| entry.0.clone(),
+                    );
                     self.prelude_env.insert(name.clone(), value.into());
                     out.push_str(&format!("${{{name}}}"));
                 }
@@ -730,7 +735,7 @@ const DOTENV: &str = r#"read_dotenv() {
 
 /// True for a variable that Dagu sets itself.
 fn is_managed(name: &str) -> bool {
-    ["DAGU_", "DAG_RUN_", "DAG_PUSHBACK"].iter().any(|it| name.starts_with(it))
+    ["DAGU_", "DAG_RUN_", "DAG_PUSHBACK"].iter().any(|prefix| name.starts_with(prefix))
         || ["DAG_NAME", "DAG_PARAMS_JSON", "DAG_DOCS_DIR"].contains(&name)
 }
 

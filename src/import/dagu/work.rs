@@ -22,7 +22,8 @@ const UNNAMED_MAX: usize = 20;
 /// The variable of a step that holds the value of an expression.
 fn bound(values: &mut ValueMap, expression: &str) -> String {
     let value = format!("${{{{ {expression} }}}}");
-    let known = values.iter().find(|(name, it)| name.starts_with("CUE_ARG_") && it.as_str() == Some(&value));
+    let known =
+        values.iter().find(|(name, other)| name.starts_with("CUE_ARG_") && other.as_str() == Some(&value));
     if let Some((name, _)) = known {
         return name.clone();
     }
@@ -692,7 +693,9 @@ impl Import<'_> {
                 keys.insert("retry".to_owned(), ours);
             }
         }
-        if let Some(seconds) = self.number_of(body, "timeout_sec", &step.path).filter(|it| *it > 0) {
+        if let Some(seconds) =
+            self.number_of(body, "timeout_sec", &step.path).filter(|timeout_sec| *timeout_sec > 0)
+        {
             keys.insert("timeout".to_owned(), format!("{seconds}s").into());
         }
         let goes_on = body.get("continue_on");

@@ -82,14 +82,14 @@ impl Import<'_> {
         keys: &mut ValueMap,
     ) {
         let Some(script) = foreign::text_at(keys, "run") else { return };
-        let writes = FILES.iter().any(|it| script.contains(it));
+        let writes = FILES.iter().any(|file| script.contains(file));
         if !writes && handing.is_empty() {
             return;
         }
         let defaults = self.page.top.get("defaults").and_then(Value::as_object);
         let program = foreign::text_at(keys, "shell").or_else(|| foreign::text_at(defaults?, "shell"));
         let words = shell_words(&program.unwrap_or_default());
-        if !words.first().is_some_and(|it| is_shell(it)) {
+        if !words.first().is_some_and(|word| is_shell(word)) {
             let what = if writes { "hands on" } else { "is handed" };
             return self.page.leave_out(format!(
                 "what {} {what} through `GITHUB_ENV` and `GITHUB_PATH`: its script is for no shell; write outputs, and read them under `env`",
@@ -105,7 +105,8 @@ impl Import<'_> {
             head.push_str("cue_begin\n");
             let env = keys.entry("env").or_insert_with(|| Value::Object(ValueMap::new()));
             for file in FILES {
-                let all = handing.iter().map(|it| format!("${{{{ steps.{it}.outputs.{file}{index} }}}}\n"));
+                let all =
+                    handing.iter().map(|text| format!("${{{{ steps.{text}.outputs.{file}{index} }}}}\n"));
                 env[format!("CUE_{file}")] = all.collect::<String>().into();
             }
             let kept: Vec<&str> = own.keys().map(String::as_str).collect();
@@ -124,12 +125,13 @@ impl Import<'_> {
     /// Names what an expression reads of `env` and only a step before it could have set.
     fn unseen(&mut self, job: &Job<'_>, step: &Step<'_>, script: &str, own: &ValueMap) {
         let Ok(template) = Template::parse(script) else { return };
-        for it in template.holes().flat_map(|it| it.expr.references()) {
-            let Some(name) = it.path.first().filter(|_| it.root.eq_ignore_ascii_case("env")) else {
+        for reference in template.holes().flat_map(|hole| hole.expr.references()) {
+            let Some(name) = reference.path.first().filter(|_| reference.root.eq_ignore_ascii_case("env"))
+            else {
                 continue;
             };
-            let around = [self.root, job.body].into_iter().filter_map(|it| foreign::map_at(it, "env"));
-            if !around.chain([own]).any(|it| it.contains_key(name)) {
+            let around = [self.root, job.body].into_iter().filter_map(|root| foreign::map_at(root, "env"));
+            if !around.chain([own]).any(|env| env.contains_key(name)) {
                 self.page.leave_out(format!(
                     "`env.{name}` in {}: no expression sees what a step hands on through `GITHUB_ENV`; write ${name} in the script",
                     step.id

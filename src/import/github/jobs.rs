@@ -75,7 +75,7 @@ impl Job<'_> {
     }
 
     pub(super) fn step(&self, given: &str) -> Option<&Step<'_>> {
-        self.steps.iter().find(|it| it.given.is_some_and(|it| it.eq_ignore_ascii_case(given)))
+        self.steps.iter().find(|step| step.given.is_some_and(|text| text.eq_ignore_ascii_case(given)))
     }
 }
 
@@ -103,10 +103,10 @@ pub(super) fn jobs<'a>(root: &'a ValueMap, page: &mut Page) -> Result<Vec<Job<'a
 /// The job whose concurrency group can be that of the whole run: the only group of the file, and known when the run starts.
 pub(super) fn raised(root: &ValueMap) -> Option<&str> {
     let jobs = || foreign::map_at(root, "jobs").into_iter().flatten();
-    let mut with_group = jobs().filter(|it| it.1.get("concurrency").is_some());
+    let mut with_group = jobs().filter(|entry| entry.1.get("concurrency").is_some());
     let (name, body) = with_group.next()?;
     let said = body.get("concurrency")?.to_string();
-    let is_open = ["matrix", "needs", "strategy", "env."].iter().any(|it| said.contains(it));
+    let is_open = ["matrix", "needs", "strategy", "env."].iter().any(|text| said.contains(text));
     (with_group.next().is_none() && !is_open && !root.contains_key("concurrency")).then_some(name)
 }
 
@@ -131,12 +131,14 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, root: &ValueMap, has_group: bool, 
         steps.push(Step { id: page.id(name), given: None, body, kind });
     }
     let said = body.get("steps").and_then(Value::as_array).into_iter().flatten();
-    let said: Vec<&ValueMap> = said.flat_map(|it| spread(name, it, page)).collect();
+    let said: Vec<&ValueMap> = said.flat_map(|step| spread(name, step, page)).collect();
     let given =
         |of: &ValueMap| foreign::text_at(foreign::map_at(foreign::map_at(of, "defaults")?, "run")?, "shell");
     let default = given(body).or_else(|| given(root));
-    let kept: Vec<(&ValueMap, Kind)> =
-        said.into_iter().filter_map(|it| Some((it, kind(name, it, default.as_deref(), page)?))).collect();
+    let kept: Vec<(&ValueMap, Kind)> = said
+        .into_iter()
+        .filter_map(|fields| Some((fields, kind(name, fields, default.as_deref(), page)?)))
+        .collect();
     let is_alone = kept.len() == 1;
     for (index, (step, kind)) in kept.into_iter().enumerate() {
         let given = step.get("id").and_then(Value::as_str);
@@ -170,26 +172,26 @@ fn spread<'a>(job: &str, item: &'a Value, page: &mut Page) -> Vec<&'a ValueMap> 
 fn short_name(step: &ValueMap) -> Option<String> {
     let name = foreign::text_at(step, "name")?;
     let is_good = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || " -_".contains(c));
-    is_good.then(|| name.split_whitespace().collect::<Vec<_>>().join("-")).filter(|it| !it.is_empty())
+    is_good.then(|| name.split_whitespace().collect::<Vec<_>>().join("-")).filter(|value| !value.is_empty())
 }
 
 /// The kind of step that it becomes; none when it has nothing to do here.
 fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> Option<Kind> {
     // It would be waited for here, perhaps without end.
-    if step.get("background").is_some_and(|it| *it != Value::Bool(false)) {
+    if step.get("background").is_some_and(|background| *background != Value::Bool(false)) {
         return Some(Kind::ByHand);
     }
     let Some(action) = foreign::text_at(step, "uses") else {
         if step.contains_key("run") {
             let said = foreign::text_at(step, "shell").or_else(|| default.map(str::to_owned));
-            let Some(said) = said.filter(|it| shell(it).is_none()) else { return Some(Kind::Script) };
+            let Some(said) = said.filter(|text| shell(text).is_none()) else { return Some(Kind::Script) };
             page.leave_out(format!(
                 "the shell of a step of {job}, {}: `{{0}}` is not its last word, or what stands before it is not understood",
                 without_holes(&said)
             ));
             return Some(Kind::ByHand);
         }
-        if let Some(key) = ["wait", "wait-all"].into_iter().find(|it| step.contains_key(*it)) {
+        if let Some(key) = ["wait", "wait-all"].into_iter().find(|key| step.contains_key(*key)) {
             page.leave_out(format!(
                 "`{key}` of {job}: what runs in the background there is done by hand before"
             ));
@@ -205,7 +207,7 @@ fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> O
             let given: Vec<String> = with
                 .into_iter()
                 .flatten()
-                .map(|(key, it)| format!(" `{key}` {}", foreign::text(it).unwrap_or_default()))
+                .map(|(key, value)| format!(" `{key}` {}", foreign::text(value).unwrap_or_default()))
                 .collect();
             page.leave_out(format!(
                 "actions/checkout{}: steps work in the directory in which the run is started",
@@ -213,7 +215,7 @@ fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> O
             ));
         }
         "upload-artifact" => {
-            let files = with.and_then(|it| foreign::text_at(it, "path")).unwrap_or_default();
+            let files = with.and_then(|map| foreign::text_at(map, "path")).unwrap_or_default();
             page.leave_out(format!(
                 "{files}, kept by {job}: name it under `artifacts` of the step that makes it"
             ));
@@ -223,7 +225,7 @@ fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> O
         }
         _ if leaf.starts_with("setup-") || leaf.ends_with("toolchain") => {
             let versions = with.into_iter().flatten().filter(|(key, _)| key.contains("version"));
-            let versions: Vec<String> = versions.filter_map(|(_, it)| foreign::text(it)).collect();
+            let versions: Vec<String> = versions.filter_map(|(_, value)| foreign::text(value)).collect();
             let what = format!("{name} {}", versions.join(" "));
             page.leave_out(format!("{}: it has to be installed where this runs", what.trim()));
         }

@@ -40,7 +40,7 @@ impl Legs {
             return None;
         }
         let axes = Axes::of_value(matrix).ok()?;
-        let count = axes.axes.iter().fold(1_usize, |all, it| all.saturating_mul(it.1.len()));
+        let count = axes.axes.iter().fold(1_usize, |all, axis| all.saturating_mul(axis.1.len()));
         if count > COPIES_MAX || axes.include.len() > COPIES_MAX {
             return None;
         }
@@ -49,7 +49,7 @@ impl Legs {
         for copy in axes.copies().ok()? {
             let wanted = wanted(body, &copy)?;
             let lacks: Vec<String> =
-                wanted.iter().filter(|it| !system_labels().any(|has| has == *it)).cloned().collect();
+                wanted.iter().filter(|text| !system_labels().any(|has| has == *text)).cloned().collect();
             if lacks.is_empty() {
                 labels.extend(wanted);
                 here.push(copy);
@@ -89,12 +89,13 @@ impl Legs {
 /// True if the runner of a job is an expression that reads only the matrix.
 fn is_of_the_copy(body: &ValueMap) -> bool {
     let runners = runners(body);
-    runners.iter().any(|it| it.contains("${{"))
-        && runners.iter().all(|it| {
-            Template::parse(it).is_ok_and(|it| {
-                it.holes()
-                    .flat_map(|it| it.expr.references())
-                    .all(|it| it.root.eq_ignore_ascii_case("matrix"))
+    runners.iter().any(|runner| runner.contains("${{"))
+        && runners.iter().all(|runner| {
+            Template::parse(runner).is_ok_and(|template| {
+                template
+                    .holes()
+                    .flat_map(|hole| hole.expr.references())
+                    .all(|reference| reference.root.eq_ignore_ascii_case("matrix"))
             })
         })
 }
@@ -123,20 +124,20 @@ fn wanted(body: &ValueMap, copy: &ValueMap) -> Option<Vec<String>> {
 /// The name of a copy: its values, shortened.
 fn name(copy: &ValueMap) -> String {
     let words: Vec<String> =
-        copy.values().map(|it| foreign::text(it).unwrap_or_else(|| it.to_string())).collect();
+        copy.values().map(|value| foreign::text(value).unwrap_or_else(|| value.to_string())).collect();
     shorten(&one_line(&without_holes(&words.join(","))), NAME_CHARS)
 }
 
 /// A matrix of these copies alone: its axes with fewer values where that says it, else a list of them.
 fn only(matrix: &Value, here: &[ValueMap]) -> Option<Value> {
     let makes = |matrix: &Value| {
-        let copies = Axes::of_value(matrix).and_then(|it| it.copies());
-        copies.is_ok_and(|it| it == here)
+        let copies = Axes::of_value(matrix).and_then(|value| value.copies());
+        copies.is_ok_and(|copies| copies == here)
     };
     let mut fewer = matrix.clone();
     for (axis, values) in fewer.as_object_mut().into_iter().flatten() {
         if let Some(values) = values.as_array_mut().filter(|_| axis != "exclude" && axis != "include") {
-            values.retain(|value| here.iter().any(|it| it.get(axis) == Some(value)));
+            values.retain(|value| here.iter().any(|fields| fields.get(axis) == Some(value)));
         }
     }
     let listed = json!({ "include": here });

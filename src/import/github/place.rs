@@ -8,12 +8,14 @@ use cuelight_expression::Template;
 
 /// The container and other surroundings of a job at GitHub that no label names.
 pub(super) fn elsewhere(body: &ValueMap, is_judged: bool) -> Option<String> {
-    let of = |it: &Value| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "image"));
+    let of = |container: &Value| {
+        foreign::text(container).or_else(|| foreign::text_at(container.as_object()?, "image"))
+    };
     let mut parts = Vec::new();
     if let Some(container) = body.get("container") {
         let image = of(container).unwrap_or_default();
-        let options = container.as_object().and_then(|it| foreign::text_at(it, "options"));
-        let options = options.map_or_else(String::new, |it| format!(" with the options {it}"));
+        let options = container.as_object().and_then(|fields| foreign::text_at(fields, "options"));
+        let options = options.map_or_else(String::new, |options| format!(" with the options {options}"));
         parts.push(format!("in the container {image}{options}"));
     }
     if !is_judged && !is_known_before(body) {
@@ -21,7 +23,7 @@ pub(super) fn elsewhere(body: &ValueMap, is_judged: bool) -> Option<String> {
     }
     let services = foreign::map_at(body, "services").into_iter().flatten();
     let services: Vec<String> = services
-        .map(|(name, it)| match of(it) {
+        .map(|(name, service)| match of(service) {
             Some(image) => format!("{name} ({image})"),
             None => name.clone(),
         })
@@ -53,7 +55,7 @@ pub(super) fn labels(words: &mut Words<'_>, job: &Job<'_>, page: &mut Page) -> V
         } else {
             label(&runner)
         };
-        out.extend(label.filter(|it| !out.contains(it)));
+        out.extend(label.filter(|label| !out.contains(label)));
     }
     out
 }
@@ -63,10 +65,10 @@ pub(super) fn label(runner: &str) -> Option<String> {
     let lower = runner.to_lowercase();
     let known = match lower.as_str() {
         "self-hosted" => return None,
-        it if it.starts_with("ubuntu") && it.contains("-arm") => "aarch64",
-        it if it.starts_with("ubuntu") || it == "linux" => "linux",
-        it if it.starts_with("windows") => "windows",
-        it if it.starts_with("macos") => "macos",
+        lower if lower.starts_with("ubuntu") && lower.contains("-arm") => "aarch64",
+        lower if lower.starts_with("ubuntu") || lower == "linux" => "linux",
+        lower if lower.starts_with("windows") => "windows",
+        lower if lower.starts_with("macos") => "macos",
         "x64" => "x86_64",
         "arm64" => "aarch64",
         _ => return Some(runner.to_owned()),
@@ -88,13 +90,13 @@ pub(super) fn runners(body: &ValueMap) -> Vec<String> {
 /// True if the runner of each copy of a job is known before the run: from its name, the inputs, or a constant
 /// matrix.
 fn is_known_before(body: &ValueMap) -> bool {
-    let matrix = foreign::map_at(body, "strategy").and_then(|it| it.get("matrix"));
-    let is_constant = matrix.is_none_or(|it| it.is_object() && !it.to_string().contains("${{"));
-    runners(body).iter().filter(|it| it.contains("${{")).all(|it| {
-        !it.to_lowercase().contains("fromjson")
-            && Template::parse(it).is_ok_and(|it| {
-                it.holes().flat_map(|it| it.expr.references()).all(|it| {
-                    match it.root.to_lowercase().as_str() {
+    let matrix = foreign::map_at(body, "strategy").and_then(|strategy| strategy.get("matrix"));
+    let is_constant = matrix.is_none_or(|matrix| matrix.is_object() && !matrix.to_string().contains("${{"));
+    runners(body).iter().filter(|runner| runner.contains("${{")).all(|runner| {
+        !runner.to_lowercase().contains("fromjson")
+            && Template::parse(runner).is_ok_and(|template| {
+                template.holes().flat_map(|hole| hole.expr.references()).all(|reference| {
+                    match reference.root.to_lowercase().as_str() {
                         "matrix" => is_constant && matrix.is_some(),
                         "inputs" | "github" | "vars" => true,
                         _ => false,

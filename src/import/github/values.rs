@@ -11,9 +11,9 @@ const VERSION_CHARS: usize = 12;
 /// Names of variables that GitHub sets, where a script reads or writes them.
 pub(super) fn variables(script: &str) -> BTreeSet<&str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let words = script.split('$').skip(1).map(|it| it.strip_prefix('{').unwrap_or(it));
-    let names = words.map(|it| &it[..it.find(|c| !is_name(c)).unwrap_or(it.len())]);
-    names.filter(|it| it.starts_with("GITHUB_") || it.starts_with("RUNNER_")).collect()
+    let words = script.split('$').skip(1).map(|part| part.strip_prefix('{').unwrap_or(part));
+    let names = words.map(|word| &word[..word.find(|c| !is_name(c)).unwrap_or(word.len())]);
+    names.filter(|name| name.starts_with("GITHUB_") || name.starts_with("RUNNER_")).collect()
 }
 
 /// An action that is pinned to a commit, by the first letters of it.
@@ -83,11 +83,11 @@ pub(super) fn field(said: &ValueMap) -> Value {
     };
     let mut out = json!({"type": kind});
     for (theirs, ours) in [("description", "description"), ("options", "enum"), ("default", "default")] {
-        if let Some(it) = said.get(theirs) {
-            out[ours] = match it {
-                Value::String(it) => without_holes(it).into(),
+        if let Some(value) = said.get(theirs) {
+            out[ours] = match value {
+                Value::String(text) => without_holes(text).into(),
                 Value::Bool(_) | Value::Number(_) if kind == "string" && ours == "default" => {
-                    it.to_string().into()
+                    value.to_string().into()
                 }
                 other => other.clone(),
             };

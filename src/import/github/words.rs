@@ -73,7 +73,7 @@ impl<'a> Words<'a> {
     /// A text with holes, in a job or above all of them.
     pub(super) fn text(&mut self, job: Option<&Job<'_>>, text: &str, page: &mut Page) -> String {
         let template = match Template::parse(text) {
-            Ok(it) => it,
+            Ok(template) => template,
             Err(why) => {
                 page.leave_out(format!("an expression that cannot be read: {}: {}", text, why.message));
                 return without_holes(text);
@@ -94,12 +94,13 @@ impl<'a> Words<'a> {
     pub(super) fn bare(&mut self, job: &Job<'_>, text: &str, page: &mut Page) -> String {
         let ours = self.text(Some(job), text, page);
         let Ok(template) = Template::parse(&ours) else { return format!("'{}'", ours.replace('\'', "''")) };
-        let holes: Vec<String> = template.holes().map(|it| it.source.trim().to_owned()).collect();
+        let holes: Vec<String> = template.holes().map(|hole| hole.source.trim().to_owned()).collect();
         if template.parts().len() == 1 && holes.len() == 1 {
             return holes.concat();
         }
         let mut shape = String::new();
-        let (mut at, escaped) = (0, |it: &str| it.replace('{', "{{").replace('}', "}}").replace('\'', "''"));
+        let (mut at, escaped) =
+            (0, |text: &str| text.replace('{', "{{").replace('}', "}}").replace('\'', "''"));
         for (place, hole) in template.holes().enumerate() {
             shape.push_str(&escaped(&ours[at..hole.span.start]));
             shape.push_str(&format!("{{{place}}}"));
@@ -114,8 +115,8 @@ impl<'a> Words<'a> {
     pub(super) fn condition(&mut self, job: &Job<'_>, text: &str, page: &mut Page) -> Condition {
         let text = text.trim();
         let inner = match Template::parse(text) {
-            Ok(it) if it.holes().count() == 1 && it.parts().len() == 1 => {
-                it.holes().next().map_or_else(String::new, |it| it.source.clone())
+            Ok(template) if template.holes().count() == 1 && template.parts().len() == 1 => {
+                template.holes().next().map_or_else(String::new, |hole| hole.source.clone())
             }
             _ => text.to_owned(),
         };
@@ -139,9 +140,9 @@ impl<'a> Words<'a> {
     fn expression(&mut self, job: Option<&Job<'_>>, expr: &Expr, depth: u32) -> String {
         let mut out = expr.source().to_owned();
         let mut references = expr.references();
-        references.sort_by_key(|it| it.span.start);
+        references.sort_by_key(|reference| reference.span.start);
         let mut limit = usize::MAX;
-        for reference in references.into_iter().rev().filter(|it| !it.span.is_empty()) {
+        for reference in references.into_iter().rev().filter(|reference| !reference.span.is_empty()) {
             if reference.span.end > limit {
                 continue;
             }
@@ -152,7 +153,7 @@ impl<'a> Words<'a> {
                 && reference.path.is_empty()
                 && behind.starts_with(ALL);
             let (ours, end) = if is_all {
-                (job.map(|it| self.results(it)), reference.span.end + ALL.len())
+                (job.map(|job| self.results(job)), reference.span.end + ALL.len())
             } else {
                 (self.reference(job, &reference, depth), reference.span.end)
             };
@@ -165,9 +166,9 @@ impl<'a> Words<'a> {
     }
 
     /// The translation of a reference; none if it is the same here.
-    fn reference(&mut self, job: Option<&Job<'_>>, it: &Reference, depth: u32) -> Option<String> {
-        let path: Vec<&str> = it.path.iter().map(String::as_str).collect();
-        match (it.root.to_lowercase().as_str(), path.as_slice()) {
+    fn reference(&mut self, job: Option<&Job<'_>>, reference: &Reference, depth: u32) -> Option<String> {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        match (reference.root.to_lowercase().as_str(), path.as_slice()) {
             ("inputs", [name, ..]) | ("github", ["event", "inputs", name]) => {
                 Some(format!("inputs.{}", variable(name)))
             }
@@ -187,21 +188,21 @@ impl<'a> Words<'a> {
                 None
             }
             ("env" | "matrix" | "secrets", _) | ("strategy", ["job-index" | "job-total"]) => None,
-            ("steps", [given, what, rest @ ..]) => Some(match job.and_then(|it| it.step(given)) {
+            ("steps", [given, what, rest @ ..]) => Some(match job.and_then(|job| job.step(given)) {
                 // Its outputs are lists here, one item for each copy of the job.
                 Some(step) if *what == "outputs" && !rest.is_empty() => {
-                    let index = job.map_or("", |it| self.index(it, step));
+                    let index = job.map_or("", |job| self.index(job, step));
                     format!("{}{index}", self.step(step, what, rest))
                 }
                 Some(step) => self.step(step, what, rest),
-                None => self.ask(&it.root, &path),
+                None => self.ask(&reference.root, &path),
             }),
             ("needs" | "jobs", [name, what, rest @ ..]) => {
-                let found = self.jobs.iter().find(|it| it.name.eq_ignore_ascii_case(name));
-                let ours = found.and_then(|it| self.job(it, what, rest, depth));
-                Some(ours.unwrap_or_else(|| self.ask(&it.root, &path)))
+                let found = self.jobs.iter().find(|job| job.name.eq_ignore_ascii_case(name));
+                let ours = found.and_then(|job| self.job(job, what, rest, depth));
+                Some(ours.unwrap_or_else(|| self.ask(&reference.root, &path)))
             }
-            _ => Some(self.ask(&it.root, &path)),
+            _ => Some(self.ask(&reference.root, &path)),
         }
     }
 
@@ -243,8 +244,11 @@ impl<'a> Words<'a> {
                         let was_outside = std::mem::replace(&mut self.from_outside, true);
                         let ours = self.expression(Some(job), &hole.expr, depth + 1);
                         self.from_outside = was_outside;
-                        let is_one =
-                            hole.expr.references().iter().any(|it| it.span.len() == hole.source.len());
+                        let is_one = hole
+                            .expr
+                            .references()
+                            .iter()
+                            .any(|reference| reference.span.len() == hole.source.len());
                         let ours = if is_one { ours } else { format!("({ours})") };
                         (ours.len() <= EXPRESSION_CHARS).then_some(ours)
                     }
@@ -276,9 +280,13 @@ impl<'a> Words<'a> {
 
     /// The results of all jobs that a job needs, as a list.
     fn results(&self, job: &Job<'_>) -> String {
-        let all: Vec<String> =
-            self.jobs.iter().filter(|it| job.needs.iter().any(|need| need == it.name)).map(result).collect();
-        let places: Vec<String> = (0..all.len()).map(|it| format!("\"{{{it}}}\"")).collect();
+        let all: Vec<String> = self
+            .jobs
+            .iter()
+            .filter(|item| job.needs.iter().any(|need| need == item.name))
+            .map(result)
+            .collect();
+        let places: Vec<String> = (0..all.len()).map(|index| format!("\"{{{index}}}\"")).collect();
         match all.as_slice() {
             [] => "fromJSON('[]')".to_owned(),
             _ => format!("fromJSON(format('[{}]', {}))", places.join(","), all.join(", ")),
@@ -319,7 +327,7 @@ impl<'a> Words<'a> {
 pub(super) fn result(job: &Job<'_>) -> String {
     let any = |word: &str| {
         let all: Vec<String> =
-            job.steps.iter().map(|it| format!("steps.{}.result == '{word}'", it.id)).collect();
+            job.steps.iter().map(|step| format!("steps.{}.result == '{word}'", step.id)).collect();
         format!("({})", all.join(" || "))
     };
     match job.steps.as_slice() {

@@ -23,7 +23,7 @@ pub(super) fn read(site: &Site<'_>, input: &ValueMap) -> Done {
     let most = input.get("max-bytes").and_then(Value::as_u64).unwrap_or(TEXT_BYTES_MAX);
     let file = open(site.root, path)?;
     let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(|it| trouble("read", path, &it))?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|error| trouble("read", path, &error))?;
     if bytes.len() as u64 > most {
         return Err(invalid(format!(
             "could not read {path}: it has more than {most} bytes; raise max-bytes, or let a program read it"
@@ -44,7 +44,7 @@ pub(super) fn read(site: &Site<'_>, input: &ValueMap) -> Done {
 pub(super) fn checksum(site: &Site<'_>, input: &ValueMap) -> Done {
     let path = text(input, "path");
     let file = open(site.root, path)?;
-    let (digest, bytes) = digest(site, file).map_err(|it| trouble("read", path, &it))?;
+    let (digest, bytes) = digest(site, file).map_err(|error| trouble("read", path, &error))?;
     let digest = digest.to_string();
     let expected = text(input, "expect");
     if !expected.is_empty() && expected != digest {
@@ -59,7 +59,7 @@ pub(super) fn write(site: &Site<'_>, input: &ValueMap) -> Done {
     let (path, text) = (text(input, "path"), text(input, "text"));
     let target = target(site, path, flag(input, "create-dirs"))?;
     let before = fs::symlink_metadata(&target);
-    if before.as_ref().is_ok_and(|it| !it.is_file()) {
+    if before.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
         return Err(invalid(format!("could not write {path}: something else is there; name a plain file")));
     }
     if before.is_ok() && input.get("overwrite") == Some(&Value::Bool(false)) {
@@ -67,10 +67,10 @@ pub(super) fn write(site: &Site<'_>, input: &ValueMap) -> Done {
             "could not write {path}: it is there already; set overwrite, or name another"
         )));
     }
-    let same = before.is_ok_and(|it| it.len() == text.len() as u64)
-        && fs::read(&target).is_ok_and(|it| it == text.as_bytes());
+    let same = before.is_ok_and(|metadata| metadata.len() == text.len() as u64)
+        && fs::read(&target).is_ok_and(|bytes| bytes == text.as_bytes());
     if !same {
-        replace(&target, text.as_bytes()).map_err(|it| trouble("write", path, &it))?;
+        replace(&target, text.as_bytes()).map_err(|error| trouble("write", path, &error))?;
     }
     Ok(ValueMap::from_iter([
         ("path".to_owned(), path.into()),
@@ -86,8 +86,8 @@ fn open(root: &Path, path: &str) -> Result<File, Failure> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let flags = i32::try_from(flags).expect("the flags of open are an int in C");
     let file = OpenOptions::new().read(true).custom_flags(flags).open(&real);
-    let file = file.map_err(|it| trouble("read", path, &it))?;
-    if !file.metadata().is_ok_and(|it| it.is_file()) {
+    let file = file.map_err(|error| trouble("read", path, &error))?;
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(invalid(format!("could not read {path}: it is no plain file; name one")));
     }
     Ok(file)
@@ -98,14 +98,15 @@ fn open(root: &Path, path: &str) -> Result<File, Failure> {
 /// # Errors
 /// Why it could not be read, as a sentence.
 pub fn workspace_file(root: &Path, path: &str) -> Result<PathBuf, String> {
-    below(root, &root.join(path), path, "read").map_err(|it| it.message)
+    below(root, &root.join(path), path, "read").map_err(|error| error.message)
 }
 
 /// Checks the path of a file to write: its directory exists (or is made), is below the workspace, and is not
 /// ours.
 fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Failure> {
     let relative = Path::new(path);
-    let is_plain = relative.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
+    let is_plain =
+        relative.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
     let Some(name) = relative.file_name().filter(|_| is_plain) else {
         return Err(invalid(format!(
             "could not write {path}: it lies outside the workspace; name a file below it"
@@ -122,15 +123,15 @@ fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Fail
             there = there.parent().unwrap_or(site.root);
         }
         below(site.root, there, path, "write")?;
-        fs::create_dir_all(&dir).map_err(|it| trouble("write", path, &it))?;
+        fs::create_dir_all(&dir).map_err(|error| trouble("write", path, &error))?;
     }
     Ok(below(site.root, &dir, path, "write")?.join(name))
 }
 
 /// The real place of something that is there, when it is below the workspace and not ours.
 fn below(root: &Path, target: &Path, path: &str, verb: &str) -> Result<PathBuf, Failure> {
-    let root = root.canonicalize().map_err(|it| trouble(verb, path, &it))?;
-    let real = target.canonicalize().map_err(|it| trouble(verb, path, &it))?;
+    let root = root.canonicalize().map_err(|error| trouble(verb, path, &error))?;
+    let real = target.canonicalize().map_err(|error| trouble(verb, path, &error))?;
     match real.strip_prefix(&root) {
         Err(_) => Err(invalid(format!(
             "could not {verb} {path}: it lies outside the workspace; name a file below it"
@@ -141,7 +142,8 @@ fn below(root: &Path, target: &Path, path: &str, verb: &str) -> Result<PathBuf, 
 
 /// Why a path below the workspace is refused, at whatever depth: `.cuelight` is ours, and what stands in `.git` runs with the next command of git.
 fn kept_from(inside: &Path, path: &str, verb: &str) -> Option<Failure> {
-    let has = |name: &str| inside.components().any(|it| it.as_os_str().eq_ignore_ascii_case(name));
+    let has =
+        |name: &str| inside.components().any(|component| component.as_os_str().eq_ignore_ascii_case(name));
     let whose = match verb {
         _ if has(".cuelight") => "`.cuelight` is cuelight's own",
         "write" if has(".git") => "`.git` is git's own, which runs what stands there",

@@ -36,7 +36,7 @@ const TABLE: &[(&str, Work)] = &[
 
 /// The names of the tools that can be done here.
 pub fn built_in_names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|it| it.0)
+    TABLE.iter().map(|entry| entry.0)
 }
 
 /// Does what a launch with a built-in tool asks for. Works and reads files, so it has a thread of its own; `stop` ends it
@@ -45,7 +45,7 @@ pub fn run_built_in(host: &Host, launch: &Launch, tree: Option<&Path>, stop: &Ca
     let Some(call) = launch.tool.as_ref() else {
         return Answer::not_started(None, "could not start: no tool is named".to_owned());
     };
-    let Some((_, work)) = TABLE.iter().find(|it| it.0 == call.name) else {
+    let Some((_, work)) = TABLE.iter().find(|entry| entry.0 == call.name) else {
         let message = format!("could not start: this cuelight has no {}; see docs/TOOLS.md", call.id());
         return failed(&Failure { mode: FailureMode::ResourceTool, message });
     };
@@ -92,7 +92,7 @@ fn finished(mut outputs: ValueMap, masker: &Masker) -> Answer {
         );
         return failed(&Failure { mode: FailureMode::AgentContract, message });
     }
-    outputs.values_mut().for_each(|it| masker.mask_value(it));
+    outputs.values_mut().for_each(|output| masker.mask_value(output));
     Answer { outputs, ..Answer::without_output(Ended::Exit(0)) }
 }
 

@@ -59,22 +59,23 @@ pub(super) fn git_context(project: &Project, root: &OwnedFd) -> (GitContext, Rec
     let Some(head) = text(".git/HEAD") else { return (GitContext::default(), recency) };
     recency.is_known = true;
     let branch = head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned);
-    let remote = text(".git/config").and_then(|it| origin(&it));
+    let remote = text(".git/config").and_then(|text| origin(&text));
     let recent_commits = commits(&project.root, &mut recency);
     let uncommitted_changes = changes(project, root);
-    recency.uncommitted = uncommitted_changes.iter().map(|it| it.path.clone()).collect();
+    recency.uncommitted =
+        uncommitted_changes.iter().map(|uncommitted_change| uncommitted_change.path.clone()).collect();
     (GitContext { branch, recent_commits, uncommitted_changes, remote }, recency)
 }
 
 /// Address of `origin`, without user name and password.
 fn origin(config: &str) -> Option<String> {
     let (_, section) = config.split_once("[remote \"origin\"]")?;
-    let mut lines = section.lines().skip(1).take_while(|it| !it.trim_start().starts_with('['));
-    let url = lines.find_map(|it| it.trim().strip_prefix("url")?.trim_start().strip_prefix('='))?.trim();
+    let mut lines = section.lines().skip(1).take_while(|line| !line.trim_start().starts_with('['));
+    let url = lines.find_map(|line| line.trim().strip_prefix("url")?.trim_start().strip_prefix('='))?.trim();
     let clean = match url.split_once("://") {
         Some((scheme, rest)) => {
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-            let host = host.rsplit_once('@').map_or(host, |it| it.1);
+            let host = host.rsplit_once('@').map_or(host, |halves| halves.1);
             format!("{scheme}://{host}/{path}")
         }
         None => url.to_owned(),
@@ -112,8 +113,11 @@ fn commits(root: &Path, recency: &mut Recency) -> Vec<Commit> {
         let fields: Vec<&str> = about.splitn(4, '\u{1f}').collect();
         let [hash, author, seconds, message] = fields[..] else { continue };
         let at = Timestamp(seconds.parse::<i64>().unwrap_or(0).saturating_mul(1000));
-        let files: Vec<&str> =
-            files.split('\0').map(|it| it.trim_start_matches('\n')).filter(|it| !it.is_empty()).collect();
+        let files: Vec<&str> = files
+            .split('\0')
+            .map(|file| file.trim_start_matches('\n'))
+            .filter(|file| !file.is_empty())
+            .collect();
         for file in &files {
             let last = recency.committed.entry((*file).to_owned()).or_insert(at);
             *last = (*last).max(at);
@@ -164,7 +168,7 @@ fn changes(project: &Project, root: &OwnedFd) -> Vec<Change> {
     let index = || tracked(&read_below(root, ".git/index", INDEX_BYTES_MAX).ok()?, hash?);
     let Some(index) = index() else { return listed(found) };
     let mut files: BTreeMap<&str, &ProjectFile> =
-        project.files.iter().map(|it| (it.path.as_str(), it)).collect();
+        project.files.iter().map(|file| (file.path.as_str(), file)).collect();
     let mut doubtful = Vec::new();
     for (path, known) in &index {
         match files.remove(path.as_str()) {
@@ -199,17 +203,18 @@ fn listed(found: BTreeMap<String, &'static str>) -> Vec<Change> {
 /// Files whose content differs from the index. A file that cannot be compared counts as changed.
 fn differing(root: &Path, doubtful: &[(&String, Vec<u8>)]) -> Vec<String> {
     let (compared, rest) = doubtful.split_at(doubtful.len().min(COMPARED_MAX));
-    let mut out: Vec<String> = rest.iter().map(|it| it.0.clone()).collect();
+    let mut out: Vec<String> = rest.iter().map(|entry| entry.0.clone()).collect();
     if compared.is_empty() {
         return out;
     }
-    let names: Vec<&str> = compared.iter().map(|it| it.0.as_str()).filter(|it| !it.contains('\n')).collect();
+    let names: Vec<&str> =
+        compared.iter().map(|entry| entry.0.as_str()).filter(|text| !text.contains('\n')).collect();
     let said = git(root, &["hash-object", "--no-filters", "--stdin-paths"], names.join("\n").as_bytes());
     let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
     let hashes: BTreeMap<&str, &str> = names.into_iter().zip(said.lines()).collect();
     for (path, hash) in compared {
-        let known: String = hash.iter().map(|it| format!("{it:02x}")).collect();
-        if hashes.get(path.as_str()).is_none_or(|it| **it != *known) {
+        let known: String = hash.iter().map(|value| format!("{value:02x}")).collect();
+        if hashes.get(path.as_str()).is_none_or(|hash| **hash != *known) {
             out.push((*path).clone());
         }
     }
@@ -289,6 +294,6 @@ fn git(root: &Path, words: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     if !is_whole {
         drop(child.kill());
     }
-    let is_well = child.wait().is_ok_and(|it| it.success());
+    let is_well = child.wait().is_ok_and(|status| status.success());
     said.filter(|_| is_well || !is_whole)
 }

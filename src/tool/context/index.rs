@@ -41,7 +41,8 @@ fn hash_bytes(config: &str) -> Option<usize> {
         let line = line.to_lowercase();
         let line = line.trim_start();
         // A section may stand in front of its first key.
-        let line = line.strip_prefix('[').and_then(|it| it.split_once(']')).map_or(line, |it| it.1);
+        let line =
+            line.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(line, |halves| halves.1);
         let Some((key, value)) = line.split_once('=') else { continue };
         if key.trim() == "objectformat" {
             let value = value.split(['#', ';']).next().unwrap_or_default().trim().trim_matches('"');
@@ -58,7 +59,7 @@ pub(crate) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Trac
     }
     // Behind everything stands a checksum, which is all zeros where `index.skipHash` is set.
     let (bytes, sum) = bytes.split_at(bytes.len().checked_sub(hash)?);
-    if hash == SHA256_BYTES && sum.iter().any(|it| *it != 0) && Sha256::digest(bytes)[..] != *sum {
+    if hash == SHA256_BYTES && sum.iter().any(|number| *number != 0) && Sha256::digest(bytes)[..] != *sum {
         return None;
     }
     let fixed = BEFORE_HASH + hash + 2;
@@ -78,7 +79,7 @@ pub(crate) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Trac
         } else {
             name.clear();
         }
-        let length = bytes.get(rest..)?.iter().position(|it| *it == 0)?;
+        let length = bytes.get(rest..)?.iter().position(|byte| *byte == 0)?;
         name.extend_from_slice(&bytes[rest..rest + length]);
         let entry = Tracked {
             modified_ns: i128::from(number(bytes, at + 8)?) * 1_000_000_000
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_index_ends_where_its_extensions_and_its_checksum_end() {
-        let count = |rest: &[u8], hash| tracked(&empty(rest), hash).map(|it| it.len());
+        let count = |rest: &[u8], hash| tracked(&empty(rest), hash).map(|tracked| tracked.len());
         assert_eq!(count(&[7; 20], 20), Some(0));
         assert_eq!(count(&[7; 19], 20), None, "the checksum is cut");
         assert_eq!(count(&[7; 21], 20), None, "a byte too many");

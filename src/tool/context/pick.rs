@@ -146,7 +146,7 @@ fn omit(omitted: &mut Vec<Omitted>, what: &str, why: &str, bytes: u64) {
 
 /// As many paths as fit.
 fn structure(project: &Project, bytes_max: usize, omitted: &mut Vec<Omitted>) -> ProjectStructure {
-    let name = project.root.file_name().map(|it| it.to_string_lossy().into_owned());
+    let name = project.root.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut left = bytes_max;
     let mut fits = |path: &&String| {
         let bytes = json_bytes(path.as_str()) + 1;
@@ -156,7 +156,7 @@ fn structure(project: &Project, bytes_max: usize, omitted: &mut Vec<Omitted>) ->
     };
     let directories: Vec<String> =
         project.directories.iter().take(PATHS_MAX).take_while(&mut fits).cloned().collect();
-    let paths = project.files.iter().map(|it| &it.path);
+    let paths = project.files.iter().map(|file| &file.path);
     let files: Vec<String> = paths.take(PATHS_MAX).take_while(fits).cloned().collect();
     let missing = project.files.len() + project.directories.len() - files.len() - directories.len();
     if missing > 0 {
@@ -194,8 +194,8 @@ fn fitting_git(mut git: GitContext, wish: &ContextWish<'_>, omitted: &mut Vec<Om
 
 fn fitting_outputs(wish: &ContextWish<'_>, omitted: &mut Vec<Omitted>) -> Vec<AgentOutput> {
     let mut left = wish.bytes_max / 4;
-    let fits = |it: &&AgentOutput| {
-        let bytes = json_bytes(it) + 1;
+    let fits = |output: &&AgentOutput| {
+        let bytes = json_bytes(output) + 1;
         let fits = bytes <= left;
         left = left.saturating_sub(bytes);
         fits
@@ -216,21 +216,25 @@ fn candidates<'a>(
     omitted: &mut Vec<Omitted>,
 ) -> (Vec<Candidate<'a>>, bool) {
     let words = words(wish.issue);
-    let named: BTreeSet<&str> =
-        wish.outputs.iter().flat_map(|it| &it.files_affected).map(|it| it.trim_start_matches("./")).collect();
+    let named: BTreeSet<&str> = wish
+        .outputs
+        .iter()
+        .flat_map(|output| &output.files_affected)
+        .map(|text| text.trim_start_matches("./"))
+        .collect();
     let weigh = |file: &'a ProjectFile| weigh(file, wish, &words, &named, recency);
     let mut all: Vec<Candidate<'_>> = project.files.iter().filter_map(weigh).collect();
     all.sort_by(|one, other| {
         (Reverse(one.score), &one.file.path).cmp(&(Reverse(other.score), &other.file.path))
     });
-    let large = |it: &Candidate<'_>| it.file.size > FILE_BYTES_MAX;
-    for it in all.iter().filter(|it| large(it)).take(FILES_MAX) {
-        omit(omitted, &it.file.path, "it is larger than 1 MB", it.file.size);
+    let large = |candidate: &Candidate<'_>| candidate.file.size > FILE_BYTES_MAX;
+    for candidate in all.iter().filter(|candidate| large(candidate)).take(FILES_MAX) {
+        omit(omitted, &candidate.file.path, "it is larger than 1 MB", candidate.file.size);
     }
-    all.retain(|it| !large(it));
+    all.retain(|candidate| !large(candidate));
     let more = all.len().saturating_sub(FILES_MAX);
     if more > 0 {
-        let bytes = all[FILES_MAX..].iter().map(|it| it.file.size).sum();
+        let bytes = all[FILES_MAX..].iter().map(|candidate| candidate.file.size).sum();
         omit(
             omitted,
             "relevant_files",
@@ -243,7 +247,7 @@ fn candidates<'a>(
 }
 
 fn in_order_of_class(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
-    candidates.sort_by_key(|it| (it.class, Reverse(it.score)));
+    candidates.sort_by_key(|candidate| (candidate.class, Reverse(candidate.score)));
     candidates
 }
 
@@ -257,9 +261,9 @@ fn weigh<'a>(
 ) -> Option<Candidate<'a>> {
     let path = file.path.to_lowercase();
     let name = path.rsplit('/').next().unwrap_or(&path);
-    let extension = name.rsplit_once('.').map_or(name, |it| it.1);
+    let extension = name.rsplit_once('.').map_or(name, |halves| halves.1);
     let of_the_work =
-        u32::try_from(words.iter().filter(|it| path.contains(it.as_str())).count()).unwrap_or(0);
+        u32::try_from(words.iter().filter(|word| path.contains(word.as_str())).count()).unwrap_or(0);
     let is_named = named.contains(file.path.as_str());
     let is_uncommitted = recency.is_known && recency.uncommitted.contains(&file.path);
     let committed = recency.committed.get(&file.path);
@@ -269,12 +273,13 @@ fn weigh<'a>(
         // Without a repository the time of the file is all there is.
         (false, _) => wish.now.since(file.modified) <= RECENT,
     };
-    let is_test =
-        path.split('/').any(|it| it == "tests" || it == "test" || it == "spec" || it == "__tests__")
-            || name.starts_with("test_")
-            || name.contains("_test.")
-            || name.contains(".test.")
-            || name.contains(".spec.");
+    let is_test = path
+        .split('/')
+        .any(|part| part == "tests" || part == "test" || part == "spec" || part == "__tests__")
+        || name.starts_with("test_")
+        || name.contains("_test.")
+        || name.contains(".test.")
+        || name.contains(".spec.");
     let is_configuration =
         CONFIGURATION.contains(&name) || ["toml", "yaml", "yml", "ini", "cfg"].contains(&extension);
     let is_documentation =
@@ -320,9 +325,9 @@ fn weigh<'a>(
 
 /// The words of a piece of work by which files are told: `SHOP-12-cart-totals` has `shop`, `cart` and `totals`.
 fn words(issue: &str) -> Vec<String> {
-    let parts = issue.split(|it: char| !it.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
+    let parts = issue.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
     let said = ["issue", "task", "the", "fix", "bug", "feature", "feat", "and", "for", "add", "test", "src"];
-    parts.filter(|it| it.len() >= WORD_CHARS_MIN && !said.contains(&it.as_str())).collect()
+    parts.filter(|part| part.len() >= WORD_CHARS_MIN && !said.contains(&part.as_str())).collect()
 }
 
 /// Files that say how a project is built.
@@ -367,11 +372,11 @@ fn extensions(agent_type: &str) -> &'static [&'static str] {
         ("support", &["md", "txt", "rst", "adoc"]),
         ("api", &["json", "yaml", "yml", "proto", "graphql", "rs", "py", "go", "ts", "js"]),
     ];
-    let by_word = BY_WORD.iter().find(|it| agent_type.contains(it.0));
+    let by_word = BY_WORD.iter().find(|pair| agent_type.contains(pair.0));
     if agent_type == "go" || agent_type.starts_with("go-") || agent_type.ends_with("-go") {
         return &["go", "mod", "sum"];
     }
-    by_word.map_or(CODE, |it| it.1)
+    by_word.map_or(CODE, |by_word| by_word.1)
 }
 
 /// True if a file may be text, by its extension.
@@ -420,7 +425,7 @@ fn language(path: &str) -> Option<&'static str> {
         ("scala", "scala"),
     ];
     let extension = path.rsplit_once('.')?.1.to_lowercase();
-    BY_EXTENSION.iter().find(|it| it.0 == extension).map(|it| it.1)
+    BY_EXTENSION.iter().find(|pair| pair.0 == extension).map(|pair| pair.1)
 }
 
 /// A file as it is shown; nothing where it is no text, or gives something away.
@@ -438,10 +443,10 @@ fn read(
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return refused("it is larger than 1 MB");
     }
-    if bytes.iter().take(FIRST_BYTES).any(|it| *it == 0) {
+    if bytes.iter().take(FIRST_BYTES).any(|byte| *byte == 0) {
         return refused("it is no text");
     }
-    let checksum: String = Sha256::digest(&bytes).iter().map(|it| format!("{it:02x}")).collect();
+    let checksum: String = Sha256::digest(&bytes).iter().map(|value| format!("{value:02x}")).collect();
     let size = bytes.len() as u64;
     let Ok(text) = String::from_utf8(bytes) else { return refused("it is no UTF-8") };
     let content = masker.mask(&text);
@@ -475,7 +480,7 @@ fn cut(mut file: RelevantFile, bytes_max: usize) -> Option<RelevantFile> {
     let part = &whole[..whole.floor_char_boundary(fits)];
     let end = part
         .rfind("\n\n")
-        .filter(|it| *it >= CUT_BYTES_MIN)
+        .filter(|index| *index >= CUT_BYTES_MIN)
         .or_else(|| part.rfind('\n'))
         .unwrap_or(part.len());
     if end < CUT_BYTES_MIN {
@@ -487,21 +492,21 @@ fn cut(mut file: RelevantFile, bytes_max: usize) -> Option<RelevantFile> {
 
 /// The type of the project, and its dependencies.
 fn metadata(project: &Project, root: &OwnedFd, wish: &ContextWish<'_>) -> Metadata {
-    let has = |name: &str| project.files.binary_search_by(|it| it.path.as_str().cmp(name)).is_ok();
+    let has = |name: &str| project.files.binary_search_by(|file| file.path.as_str().cmp(name)).is_ok();
     let text = |name: &str| {
         let bytes = has(name).then(|| read_below(root, name, FILE_BYTES_MAX).ok()).flatten()?;
         String::from_utf8(bytes).ok()
     };
     let (project_type, dependencies) = if has("Cargo.toml") {
-        ("rust", text("Cargo.toml").map(|it| of_table(&it, &["dependencies", "dev-dependencies"])))
+        ("rust", text("Cargo.toml").map(|text| of_table(&text, &["dependencies", "dev-dependencies"])))
     } else if has("pubspec.yaml") {
         ("flutter", None)
     } else if has("go.mod") {
-        ("go", text("go.mod").map(|it| of_go(&it)))
+        ("go", text("go.mod").map(|text| of_go(&text)))
     } else if has("pyproject.toml") || has("setup.py") || has("requirements.txt") {
-        ("python", text("requirements.txt").map(|it| of_requirements(&it)))
+        ("python", text("requirements.txt").map(|text| of_requirements(&text)))
     } else if has("package.json") {
-        ("javascript", text("package.json").map(|it| of_package(&it)))
+        ("javascript", text("package.json").map(|text| of_package(&text)))
     } else {
         ("unknown", None)
     };
@@ -517,22 +522,22 @@ fn metadata(project: &Project, root: &OwnedFd, wish: &ContextWish<'_>) -> Metada
 
 fn of_table(text: &str, tables: &[&str]) -> Vec<String> {
     let table: toml::Table = toml::from_str(text).unwrap_or_default();
-    let named = tables.iter().filter_map(|it| table.get(*it)?.as_table());
-    named.flat_map(|it| it.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+    let named = tables.iter().filter_map(|key| table.get(*key)?.as_table());
+    named.flat_map(|table| table.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn of_package(text: &str) -> Vec<String> {
     let package: Value = serde_json::from_str(text).unwrap_or_default();
     let tables =
-        ["dependencies", "devDependencies"].map(|it| package[it].as_object().cloned().unwrap_or_default());
-    let names = tables.into_iter().flat_map(|it| it.into_iter().map(|it| it.0));
+        ["dependencies", "devDependencies"].map(|key| package[key].as_object().cloned().unwrap_or_default());
+    let names = tables.into_iter().flat_map(|table| table.into_iter().map(|entry| entry.0));
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn of_requirements(text: &str) -> Vec<String> {
     let name = |line: &str| {
         let name: String =
-            line.trim().chars().take_while(|it| it.is_ascii_alphanumeric() || "-_.".contains(*it)).collect();
+            line.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
         (!name.is_empty() && !name.starts_with('-')).then_some(name)
     };
     text.lines().filter_map(name).collect::<BTreeSet<_>>().into_iter().collect()

@@ -66,8 +66,8 @@ impl Project {
 
     /// Bytes it holds in memory, about.
     pub fn weight(&self) -> usize {
-        let files: usize = self.files.iter().map(|it| it.path.len() + 64).sum();
-        let seen: usize = self.seen.iter().map(|it| it.0.len() + 64).sum();
+        let files: usize = self.files.iter().map(|file| file.path.len() + 64).sum();
+        let seen: usize = self.seen.iter().map(|pair| pair.0.len() + 64).sum();
         files + seen
     }
 }
@@ -185,8 +185,8 @@ impl Walk {
 /// The innermost rule that says something of it counts.
 fn is_ignored(rules: &[Gitignore], path: &str, is_dir: bool) -> bool {
     let path = Path::new("/").join(path);
-    let said = rules.iter().rev().map(|it| it.matched(&path, is_dir)).find(|it| !it.is_none());
-    said.is_some_and(|it| it.is_ignore())
+    let said = rules.iter().rev().map(|rule| rule.matched(&path, is_dir)).find(|matched| !matched.is_none());
+    said.is_some_and(|matched| matched.is_ignore())
 }
 
 fn stamp_of(root: &OwnedFd, path: &str) -> Option<Stamp> {

@@ -92,19 +92,20 @@ const SECRET_BEGINNINGS: &[&str] = &[
 
 /// True if a directory is not searched.
 pub(super) fn is_unwanted_directory(name: &str) -> bool {
-    DIRECTORIES.iter().any(|it| name.eq_ignore_ascii_case(it))
+    DIRECTORIES.iter().any(|directory| name.eq_ignore_ascii_case(directory))
 }
 
 /// True if a file's name suggests secrets. Public halves of keys count as well; nobody misses them.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    let is_template = [".example", ".sample", ".template", ".dist"].iter().any(|it| name.ends_with(it));
+    let is_template =
+        [".example", ".sample", ".template", ".dist"].iter().any(|suffix| name.ends_with(suffix));
     if name.starts_with(".env") && is_template {
         return false;
     }
     SECRET_NAMES.contains(&name.as_str())
-        || SECRET_ENDINGS.iter().any(|it| name.ends_with(it))
-        || SECRET_BEGINNINGS.iter().any(|it| name.starts_with(it))
+        || SECRET_ENDINGS.iter().any(|secret_ending| name.ends_with(secret_ending))
+        || SECRET_BEGINNINGS.iter().any(|secret_beginning| name.starts_with(secret_beginning))
 }
 
 #[cfg(test)]

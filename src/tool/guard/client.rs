@@ -193,7 +193,7 @@ impl Guards {
         }
         let mut found = BTreeMap::new();
         let last_is_known = past.0.as_ref().is_some_and(|before| {
-            let is_there = |name: &String| all.iter().any(|it| it.0 == *name && it.2.is_whole);
+            let is_there = |name: &String| all.iter().any(|entry| entry.0 == *name && entry.2.is_whole);
             before.is_of_the_last(self.setup.epoch) && before.guards.iter().all(is_there)
         });
         for attempt in in_flight {
@@ -210,15 +210,18 @@ impl Guards {
                     current.line = Some(line);
                 }
                 Reached::Apart => {}
-                Reached::Dead if log.begun.keys().any(|it| in_flight.contains(it)) => {}
+                Reached::Dead if log.begun.keys().any(|key| in_flight.contains(key)) => {}
                 Reached::Dead => self.remove(&name),
             }
         }
         // It is read again after the next crash; without it less is known then.
         drop(current.ledger.write(&self.dir));
         drop(current);
-        let running: BTreeSet<String> =
-            found.iter().filter(|it| matches!(it.1, FoundCall::Running)).map(|it| it.0.clone()).collect();
+        let running: BTreeSet<String> = found
+            .iter()
+            .filter(|entry| matches!(entry.1, FoundCall::Running))
+            .map(|entry| entry.0.clone())
+            .collect();
         if found.len() > running.len() {
             let _ = end_orphans(&self.setup.root, KILL_GRACE, |attempt| !running.contains(attempt)).await;
         }
@@ -232,8 +235,8 @@ impl Guards {
                 Some(cut) => FoundCall::Unknown(cut.evidence().to_owned()),
             });
         }
-        let place = |it: Where| {
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.clone(), it);
+        let place = |value: Where| {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.clone(), value);
             Some(FoundCall::Running)
         };
         let begun = log.begun.get(attempt);
@@ -271,7 +274,7 @@ impl Guards {
             Ok((secrets, _)) => secrets,
             Err(said) => return not_started(said),
         };
-        let secrets = secrets.iter().map(|(name, it)| (name.clone(), it.reveal().to_vec())).collect();
+        let secrets = secrets.iter().map(|(name, secret)| (name.clone(), secret.reveal().to_vec())).collect();
         let asked = Asked { call: call.clone(), launch: launch.clone(), secrets, executes };
         let frame = match frame::message(&Ask::Launch(Box::new(asked))) {
             Ok(frame) => frame,
@@ -339,8 +342,8 @@ impl Guards {
         let told = loop {
             tokio::select! {
                 biased;
-                Some(it) = output.recv() => {
-                    progress(Progress { bytes: &it.bytes, total: it.total, at: it.at });
+                Some(item) = output.recv() => {
+                    progress(Progress { bytes: &item.bytes, total: item.total, at: item.at });
                 }
                 told = &mut end => break told,
                 () = cancel.cancelled(), if !asked => {
@@ -390,7 +393,7 @@ impl Guards {
                         return Guarded::HandedOver;
                     }
                     asked = true;
-                    let _ = end_orphans(&self.setup.root, KILL_GRACE, |it| it == attempt).await;
+                    let _ = end_orphans(&self.setup.root, KILL_GRACE, |text| text == attempt).await;
                 }
                 () = sleep(WATCH_PAUSE) => {}
             }
@@ -400,11 +403,11 @@ impl Guards {
     /// The way to a guard that lives; one is started when there is none.
     async fn line(&self) -> io::Result<Line> {
         let mut current = self.current.lock().await;
-        if let Some(line) = current.line.as_ref().filter(|it| !it.0.is_closed()) {
+        if let Some(line) = current.line.as_ref().filter(|line| !line.0.is_closed()) {
             return Ok(line.clone());
         }
         // Whoever has taken the workspace over has written itself down, and starts what is started from now on.
-        if Ledger::read(&self.dir).is_some_and(|it| it.epoch > self.setup.epoch) {
+        if Ledger::read(&self.dir).is_some_and(|ledger| ledger.epoch > self.setup.epoch) {
             return Err(io::Error::other("another engine has taken over this workspace"));
         }
         let name = format!("{}-{}", self.setup.epoch, current.started);
@@ -507,7 +510,7 @@ impl Guards {
     }
 
     fn pid(&self, name: &str) -> Option<i32> {
-        Log::read(&self.log(name)).ok()?.head.map(|it| it.pid)
+        Log::read(&self.log(name)).ok()?.head.map(|head| head.pid)
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -594,7 +597,7 @@ impl AtWork {
 
     /// A guard that is held up is no dead one: its line stays open, and nothing comes.
     fn look(&self) {
-        let held_up = self.guard.filter(|it| kin::is_stopped(*it));
+        let held_up = self.guard.filter(|guard| kin::is_stopped(*guard));
         self.news.send_if_modified(|told| {
             let is_new = told.held_up != held_up && (held_up.is_some() || told.held_up == self.guard);
             if is_new {
@@ -660,8 +663,10 @@ impl AtWork {
 async fn end_the_rest(root: &Path, log: &Path, ears: &BTreeMap<String, Ear>) {
     let log = Log::read(log).unwrap_or_default();
     // What cannot be ended belongs to another user by now.
-    let _ = end_orphans(root, KILL_GRACE, |it| ears.contains_key(it)).await;
-    for (pid, born) in log.begun.iter().filter(|it| ears.contains_key(it.0)).filter_map(|it| *it.1) {
+    let _ = end_orphans(root, KILL_GRACE, |key| ears.contains_key(key)).await;
+    for (pid, born) in
+        log.begun.iter().filter(|entry| ears.contains_key(entry.0)).filter_map(|entry| *entry.1)
+    {
         kin::send(pid, born, rustix::process::Signal::KILL);
     }
 }
@@ -674,16 +679,17 @@ fn ear() -> (Ear, (mpsc::Receiver<Output>, oneshot::Receiver<Told>)) {
 
 /// True if the process that writes this file lives.
 pub(super) fn guard_lives(log: &Path) -> bool {
-    let head = Log::read(log).ok().and_then(|it| it.head);
-    head.is_some_and(|it| it.boot == boot_id() && kin::born(it.pid) == Some(it.born))
+    let head = Log::read(log).ok().and_then(|log| log.head);
+    head.is_some_and(|head| head.boot == boot_id() && kin::born(head.pid) == Some(head.born))
 }
 
 /// The names of all guards that have left something.
 pub(super) fn names(dir: &Path) -> BTreeSet<String> {
     let Ok(entries) = fs::read_dir(dir) else { return BTreeSet::new() };
-    let names = entries.flatten().filter_map(|it| it.file_name().into_string().ok());
-    let of_guard = |it: &str| Some(it.strip_suffix(".log").or_else(|| it.strip_suffix(".sock"))?.to_owned());
-    names.filter_map(|it| of_guard(&it)).collect()
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let of_guard =
+        |name: &str| Some(name.strip_suffix(".log").or_else(|| name.strip_suffix(".sock"))?.to_owned());
+    names.filter_map(|name| of_guard(&name)).collect()
 }
 
 /// Through the open directory: the path of a socket has to be short.

@@ -60,12 +60,13 @@ pub fn guard_weaknesses() -> Vec<String> {
 pub fn living_guards(root: &Path) -> Vec<LivingGuard> {
     let dir = root.join(".cuelight/guard");
     let logs = names(&dir).into_iter().map(|name| dir.join(format!("{name}.log")));
-    let living = logs.filter(|it| guard_lives(it)).filter_map(|it| Log::read(&it).ok());
+    let living = logs.filter(|log| guard_lives(log)).filter_map(|log| Log::read(&log).ok());
     let about = |log: Log| {
         let head = log.head?;
-        let running = log.begun.keys().filter(|it| !log.ended.contains_key(*it)).count();
+        let running = log.begun.keys().filter(|key| !log.ended.contains_key(*key)).count();
         let is_ours = head.protocol == PROTOCOL && head.program == PROGRAM;
-        let strays = log.strays.into_iter().filter(|it| kin::born(it.pid) == Some(it.born)).collect();
+        let strays =
+            log.strays.into_iter().filter(|stray| kin::born(stray.pid) == Some(stray.born)).collect();
         Some(LivingGuard { pid: head.pid, running, is_ours, strays })
     };
     living.filter_map(about).collect()

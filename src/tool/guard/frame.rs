@@ -104,7 +104,7 @@ pub(super) fn output(attempt: &str, total: u64, at: Option<Timestamp>, bytes: &[
     let mut frame = vec![OUTPUT, 0, 0, 0, 0, name];
     frame.extend_from_slice(attempt.as_bytes());
     frame.extend_from_slice(&total.to_be_bytes());
-    frame.extend_from_slice(&at.map_or(i64::MIN, |it| it.0).to_be_bytes());
+    frame.extend_from_slice(&at.map_or(i64::MIN, |moment| moment.0).to_be_bytes());
     frame.extend_from_slice(bytes);
     finish(frame)
 }
@@ -178,8 +178,10 @@ fn written_again<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> io::Result<Ve
     let (mut incoming, mut frames) = (Incoming { bytes: bytes.to_vec(), taken: 0 }, Vec::new());
     while let Some(frame) = incoming.whole::<T>()? {
         frames.push(match frame {
-            Frame::Message(it) => message(&it)?,
-            Frame::Output(it) => output(&it.attempt, it.total, it.at, &it.bytes)?,
+            Frame::Message(this_message) => message(&this_message)?,
+            Frame::Output(this_output) => {
+                output(&this_output.attempt, this_output.total, this_output.at, &this_output.bytes)?
+            }
         });
     }
     Ok(frames)
@@ -202,7 +204,7 @@ fn parse_output(body: &[u8]) -> io::Result<Output> {
     let (total, rest) = rest.split_first_chunk().ok_or_else(cut)?;
     let (at, bytes) = rest.split_first_chunk().ok_or_else(cut)?;
     let attempt = String::from_utf8(attempt.to_vec()).map_err(|_| cut())?;
-    let at = Some(i64::from_be_bytes(*at)).filter(|it| *it != i64::MIN).map(Timestamp);
+    let at = Some(i64::from_be_bytes(*at)).filter(|value| *value != i64::MIN).map(Timestamp);
     Ok(Output { attempt, total: u64::from_be_bytes(*total), at, bytes: bytes.to_vec() })
 }
 
@@ -237,13 +239,14 @@ impl Outgoing {
             // Many at once: a call to the kernel costs more than most frames.
             let skipped = |at: usize| if at == 0 { self.sent } else { 0 };
             let first = self.frames.iter().take(FRAMES_AT_ONCE).enumerate();
-            let parts: Vec<IoSlice<'_>> = first.map(|(at, it)| IoSlice::new(&it[skipped(at)..])).collect();
+            let parts: Vec<IoSlice<'_>> =
+                first.map(|(at, frame)| IoSlice::new(&frame[skipped(at)..])).collect();
             match to.try_write_vectored(&parts) {
                 Ok(length) => self.sent += length,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }
-            while let Some(mut sent) = self.frames.pop_front_if(|it| it.len() <= self.sent) {
+            while let Some(mut sent) = self.frames.pop_front_if(|frame| frame.len() <= self.sent) {
                 self.sent -= sent.len();
                 self.bytes -= sent.len();
                 // A launch may hold secrets.
@@ -281,7 +284,7 @@ mod tests {
     async fn a_frame_that_is_longer_than_any_is_refused_before_it_has_come() {
         assert!(heard(&framed(FRAME_BYTES_MAX + 1, b"[")).await.is_err());
         // One of a length that may be is waited for.
-        assert!(heard(&framed(FRAME_BYTES_MAX, b"[")).await.is_ok_and(|it| it.is_none()));
+        assert!(heard(&framed(FRAME_BYTES_MAX, b"[")).await.is_ok_and(|frame| frame.is_none()));
     }
 
     #[tokio::test]

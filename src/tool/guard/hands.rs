@@ -71,7 +71,7 @@ impl Hands {
     /// Starts a child that nobody waits for, and puts it on the bench; not where all are busy.
     pub(super) fn start_ahead(&self, command: Command, line: UnixStream, bench: &Bench) {
         let job = Job { command, begun: Begun::Ahead(line, bench.clone()) };
-        if self.jobs.as_ref().is_none_or(|it| it.try_send(job).is_err()) {
+        if self.jobs.as_ref().is_none_or(|jobs| jobs.try_send(job).is_err()) {
             bench.put(None);
         }
     }

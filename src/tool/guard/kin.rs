@@ -195,13 +195,13 @@ impl Kin {
         let ahead = self.ahead.seen();
         let before: BTreeSet<(i32, u64)> = known.owners.keys().copied().collect();
         known.sort(&table);
-        let is_new = known.owners.keys().any(|it| !before.contains(it));
+        let is_new = known.owners.keys().any(|pair| !before.contains(pair));
         let is_settled = known.starting == 0 && !ahead.is_starting;
         let is_new = is_settled && known.find_strays(&table, ahead.pid) || is_new;
         known.forget_calls();
-        for (pid, it) in table.iter().filter(|_| is_settled) {
+        for (pid, process) in table.iter().filter(|_| is_settled) {
             let is_waited_for = known.leaders.contains_key(pid) || ahead.pid == Some(*pid);
-            if it.is_dead && it.parent == own_pid() && !is_waited_for {
+            if process.is_dead && process.parent == own_pid() && !is_waited_for {
                 // Gone already, or not ours after all: either way nothing is left to do.
                 let _ = waitpid(Pid::from_raw(*pid), WaitOptions::NOHANG);
             }
@@ -216,22 +216,22 @@ impl Kin {
 
     /// True if a stray lives that has not been killed yet.
     pub(super) fn has_strays(&self) -> bool {
-        self.lock().strays.values().any(|it| it.stage != Stage::Killed)
+        self.lock().strays.values().any(|stray| stray.stage != Stage::Killed)
     }
 
     /// Ends the strays that no call may own that `runs`: they are asked, and later ended.
     pub(super) fn end_strays(&self, now: Timestamp, runs: impl Fn(&String) -> bool) {
-        for ((pid, born), it) in &mut self.lock().strays {
-            match it.stage {
-                Stage::Told if !it.may_own.iter().any(&runs) => {
+        for ((pid, born), stray) in &mut self.lock().strays {
+            match stray.stage {
+                Stage::Told if !stray.may_own.iter().any(&runs) => {
                     for signal in [Signal::TERM, Signal::CONT] {
                         send(*pid, *born, signal);
                     }
-                    it.stage = Stage::Asked(now);
+                    stray.stage = Stage::Asked(now);
                 }
                 Stage::Asked(at) if now.since(at) >= KILL_GRACE => {
                     send(*pid, *born, Signal::KILL);
-                    it.stage = Stage::Killed;
+                    stray.stage = Stage::Killed;
                 }
                 Stage::Suspected | Stage::Told | Stage::Asked(_) | Stage::Killed => {}
             }
@@ -245,16 +245,27 @@ impl Kin {
         let table = descendants(&all, own_pid());
         let mut known = self.lock();
         known.sort(&table);
-        let lives =
-            |it: &&(i32, u64)| table.get(&it.0).is_some_and(|found| !found.is_dead && found.born == it.1);
-        known.owners.iter().filter(|it| it.1 == attempt).map(|it| it.0).filter(lives).copied().collect()
+        let lives = |pair: &&(i32, u64)| {
+            table.get(&pair.0).is_some_and(|found| !found.is_dead && found.born == pair.1)
+        };
+        known
+            .owners
+            .iter()
+            .filter(|entry| entry.1 == attempt)
+            .map(|entry| entry.0)
+            .filter(lives)
+            .copied()
+            .collect()
     }
 
     /// Ends every process below this one, also those that start while others are ended.
     pub(crate) fn end_all(&self) {
         for _ in 0..HOLDS_MAX {
-            let living: Vec<(i32, u64)> =
-                below(own_pid()).iter().filter(|it| !it.1.is_dead).map(|(pid, it)| (*pid, it.born)).collect();
+            let living: Vec<(i32, u64)> = below(own_pid())
+                .iter()
+                .filter(|entry| !entry.1.is_dead)
+                .map(|(pid, process)| (*pid, process.born))
+                .collect();
             if living.is_empty() {
                 return;
             }
@@ -269,8 +280,8 @@ impl Kin {
     /// step that starts processes without end is not counted to the end.
     pub(crate) fn count(&self, attempt: &str, most: u64) -> u64 {
         let (mut count, mut seen) = (0, BTreeSet::new());
-        self.visit(attempt, &mut seen, |_, it| {
-            count += u64::from(!it.is_dead);
+        self.visit(attempt, &mut seen, |_, process| {
+            count += u64::from(!process.is_dead);
             if count > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         count
@@ -284,9 +295,9 @@ impl Kin {
         let mut still = BTreeSet::new();
         for _ in 0..HOLDS_MAX {
             let before = still.len();
-            self.visit(attempt, &mut still, |pid, it| {
-                if !it.is_dead && !it.is_stopped {
-                    send(pid, it.born, Signal::STOP);
+            self.visit(attempt, &mut still, |pid, process| {
+                if !process.is_dead && !process.is_stopped {
+                    send(pid, process.born, Signal::STOP);
                 }
                 ControlFlow::Continue(())
             });
@@ -316,13 +327,13 @@ impl Kin {
                 if seen.contains(&pid) {
                     continue;
                 }
-                let Some(it) = process(pid) else { continue };
-                if known.owner_of(pid, &it, key).is_some_and(|owner| owner == attempt) {
+                let Some(process) = process(pid) else { continue };
+                if known.owner_of(pid, &process, key).is_some_and(|owner| owner == attempt) {
                     seen.insert(pid);
-                    if visit(pid, &it).is_break() {
+                    if visit(pid, &process).is_break() {
                         return;
                     }
-                    open.push((pid, Some((pid, it.born))));
+                    open.push((pid, Some((pid, process.born))));
                 }
             }
         }
@@ -347,13 +358,15 @@ impl Known {
     /// true if anything changed. Not to be called while a program is being started: its owner is not known
     /// yet.
     fn find_strays(&mut self, table: &BTreeMap<i32, Process>, ahead: Option<i32>) -> bool {
-        let lives = |key: &(i32, u64)| table.get(&key.0).is_some_and(|it| it.born == key.1 && !it.is_dead);
+        let lives = |key: &(i32, u64)| {
+            table.get(&key.0).is_some_and(|process| process.born == key.1 && !process.is_dead)
+        };
         let owners = &self.owners;
         self.strays.retain(|key, _| lives(key) && !owners.contains_key(key));
         let mut is_new = false;
         let may_own: BTreeSet<String> = self.leaders.values().cloned().collect();
-        for (pid, it) in table.iter().filter(|it| !it.1.is_dead) {
-            let key = (*pid, it.born);
+        for (pid, process) in table.iter().filter(|entry| !entry.1.is_dead) {
+            let key = (*pid, process.born);
             if owners.contains_key(&key) || ahead == Some(*pid) {
                 continue;
             }
@@ -370,9 +383,10 @@ impl Known {
     }
 
     fn told(&self) -> Strays {
-        let mut told = self.strays.iter().filter(|it| it.1.stage != Stage::Suspected);
+        let mut told = self.strays.iter().filter(|entry| entry.1.stage != Stage::Suspected);
         let named = told.by_ref().take(STRAYS_TOLD_MAX);
-        let named = named.map(|((pid, born), it)| Stray { pid: *pid, born: *born, name: it.name.clone() });
+        let named =
+            named.map(|((pid, born), stray)| Stray { pid: *pid, born: *born, name: stray.name.clone() });
         Strays { named: named.collect(), more: told.count() }
     }
 
@@ -387,27 +401,28 @@ impl Known {
 
     /// Parents before children, since a child belongs to whom its parent belongs.
     fn sort(&mut self, table: &BTreeMap<i32, Process>) {
-        self.owners.retain(|(pid, born), _| table.get(pid).is_some_and(|it| it.born == *born));
-        let mut order: Vec<(&i32, &Process)> = table.iter().filter(|it| !it.1.is_dead).collect();
-        order.sort_by_key(|(pid, it)| (it.born, **pid));
-        for (pid, it) in order {
-            let parent = table.get(&it.parent).map(|parent| (it.parent, parent.born));
-            self.owner_of(*pid, it, parent);
+        self.owners.retain(|(pid, born), _| table.get(pid).is_some_and(|process| process.born == *born));
+        let mut order: Vec<(&i32, &Process)> = table.iter().filter(|entry| !entry.1.is_dead).collect();
+        order.sort_by_key(|(pid, process)| (process.born, **pid));
+        for (pid, process) in order {
+            let parent = table.get(&process.parent).map(|parent| (process.parent, parent.born));
+            self.owner_of(*pid, process, parent);
         }
     }
 
     /// The step that owns a process with this parent. The answer is kept from the first time that it is
     /// known.
-    fn owner_of(&mut self, pid: i32, it: &Process, parent: Option<(i32, u64)>) -> Option<&String> {
-        let key = (pid, it.born);
+    fn owner_of(&mut self, pid: i32, process: &Process, parent: Option<(i32, u64)>) -> Option<&String> {
+        let key = (pid, process.born);
         if !self.owners.contains_key(&key) {
-            let by_parent = parent.and_then(|it| self.owners.get(&it)).cloned();
-            let by_group = || self.leaders.get(&it.group).or_else(|| self.leaders.get(&it.session)).cloned();
-            let by_mark = || mark(pid, &self.ours).filter(|it| self.calls.contains_key(it));
+            let by_parent = parent.and_then(|parent| self.owners.get(&parent)).cloned();
+            let by_group =
+                || self.leaders.get(&process.group).or_else(|| self.leaders.get(&process.session)).cloned();
+            let by_mark = || mark(pid, &self.ours).filter(|mark| self.calls.contains_key(mark));
             // Its parent it cannot choose; a group it can join, and its environment is written by whoever starts it.
             let owner = by_parent.or_else(by_group).or_else(by_mark)?;
             if self.leaders.contains_key(&pid) {
-                self.fresh.push((owner.clone(), pid, it.born));
+                self.fresh.push((owner.clone(), pid, process.born));
             }
             self.owners.insert(key, owner);
         }
@@ -430,7 +445,7 @@ impl Precedence {
         let thread = getpriority_process(None).ok();
         // `/autogroup-130 nice 0`
         let told = fs::read_to_string(Self::OF_SESSION).ok();
-        let session = told.and_then(|it| it.split_ascii_whitespace().last()?.parse().ok());
+        let session = told.and_then(|text| text.split_ascii_whitespace().last()?.parse().ok());
         Self {
             thread: thread.filter(|_| setpriority_process(None, NICE_MIN).is_ok()),
             session: session.filter(|_| fs::write(Self::OF_SESSION, NICE_MIN.to_string()).is_ok()),
@@ -463,30 +478,30 @@ pub(super) fn send(pid: i32, when: u64, signal: Signal) {
 
 /// When a process began, in ticks of the kernel; nothing when there is none.
 pub(super) fn born(pid: i32) -> Option<u64> {
-    process(pid).filter(|it| !it.is_dead).map(|it| it.born)
+    process(pid).filter(|process| !process.is_dead).map(|process| process.born)
 }
 
 /// True if a process is stopped (SIGSTOP, a debugger): it lives and does nothing.
 pub(super) fn is_stopped(pid: i32) -> bool {
-    process(pid).is_some_and(|it| it.is_stopped)
+    process(pid).is_some_and(|process| process.is_stopped)
 }
 
 /// True if a process is below this one: a child, or a descendant of a child. One that cannot be seen counts
 /// as below.
 pub(super) fn is_below(pid: i32) -> bool {
-    let Some(mut it) = process(pid) else { return true };
+    let Some(mut this_process) = process(pid) else { return true };
     let mut tries = 0;
-    while it.parent > 0 {
-        if it.parent == own_pid() {
+    while this_process.parent > 0 {
+        if this_process.parent == own_pid() {
             return true;
         }
-        match process(it.parent) {
-            Some(parent) => it = parent,
+        match process(this_process.parent) {
+            Some(parent) => this_process = parent,
             // It has died on the way: from the start, by its new parent.
             None if tries < WALKS_MAX => {
                 tries += 1;
                 let Some(again) = process(pid) else { return true };
-                it = again;
+                this_process = again;
             }
             // Of another user, and hidden: not of ours.
             None => return false,
@@ -530,8 +545,8 @@ fn below(root: i32) -> BTreeMap<i32, Process> {
     while let Some(at) = open.pop() {
         let Some(children) = children(at) else { return descendants(&all(), root) };
         for child in children {
-            if let Some(it) = process(child).filter(|it| it.born <= until)
-                && table.insert(child, it).is_none()
+            if let Some(process) = process(child).filter(|process| process.born <= until)
+                && table.insert(child, process).is_none()
             {
                 open.push(child);
             }
@@ -546,7 +561,9 @@ fn children(of: i32) -> Option<Vec<i32>> {
     let mut found = Vec::new();
     for task in tasks.flatten() {
         match fs::read_to_string(task.path().join("children")) {
-            Ok(text) => found.extend(text.split_ascii_whitespace().filter_map(|it| it.parse::<i32>().ok())),
+            Ok(text) => {
+                found.extend(text.split_ascii_whitespace().filter_map(|word| word.parse::<i32>().ok()))
+            }
             Err(_) if task.path().exists() => return None,
             Err(_) => {}
         }
@@ -558,7 +575,7 @@ fn children(of: i32) -> Option<Vec<i32>> {
 fn all() -> BTreeMap<i32, Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
     let numbers: Vec<i32> =
-        entries.flatten().filter_map(|it| it.file_name().to_str()?.parse().ok()).collect();
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     numbers.into_iter().filter_map(|pid| Some((pid, process(pid)?))).collect()
 }
 
@@ -572,8 +589,8 @@ fn now_in_ticks() -> u64 {
 
 fn by_parent(all: &BTreeMap<i32, Process>) -> BTreeMap<i32, Vec<i32>> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for (pid, it) in all {
-        children.entry(it.parent).or_default().push(*pid);
+    for (pid, process) in all {
+        children.entry(process.parent).or_default().push(*pid);
     }
     children
 }
@@ -593,7 +610,8 @@ fn descendants(all: &BTreeMap<i32, Process>, root: i32) -> BTreeMap<i32, Process
 /// The call in whose environment a process was started, when it is one of this workspace as it says.
 fn mark(pid: i32, ours: &Path) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let value = |name: &[u8]| environment.split(|it| *it == 0).find_map(|it| it.strip_prefix(name));
+    let value =
+        |name: &[u8]| environment.split(|number| *number == 0).find_map(|part| part.strip_prefix(name));
     let inside = value(OUTPUT)?.strip_prefix(ours.as_os_str().as_bytes())?;
     inside.starts_with(b"/").then(|| String::from_utf8(value(MARK)?.to_vec()).ok())?
 }
@@ -625,7 +643,7 @@ mod tests {
         assert_eq!((kin.count("a", 2), kin.count("a", 4), kin.count("other", 4)), (3, 4, 0));
         kin.hold("a");
         let all = kin.of("a");
-        until("all of them are held up", || all.iter().all(|it| is_stopped(it.0)));
+        until("all of them are held up", || all.iter().all(|pair| is_stopped(pair.0)));
         assert_eq!((all.len(), kin.signal("a", Signal::KILL)), (4, 4));
         drop(child.wait());
         kin.ended(leader);
@@ -641,13 +659,13 @@ mod tests {
             let unowned = Unowned { name, may_own: BTreeSet::new(), stage: Stage::Told };
             known.strays.insert((pid, u64::MAX), unowned);
         }
-        known.strays.entry((7, u64::MAX)).and_modify(|it| it.stage = Stage::Suspected);
+        known.strays.entry((7, u64::MAX)).and_modify(|stray| stray.stage = Stage::Suspected);
         let told = known.told();
         assert_eq!((told.named.len(), told.more), (STRAYS_TOLD_MAX, 100_000 - 1 - STRAYS_TOLD_MAX));
-        assert!(told.named.iter().all(|it| it.pid != 7), "one look is not enough");
+        assert!(told.named.iter().all(|stray| stray.pid != 7), "one look is not enough");
         let bytes = serde_json::to_string(&told).expect("JSON").len();
         assert!(bytes < 16 * 1024, "{bytes}");
-        known.strays.retain(|it, _| it.0 <= 8);
+        known.strays.retain(|pair, _| pair.0 <= 8);
         let told = known.told();
         assert_eq!((told.named.len(), told.more), (7, 0));
     }

@@ -96,8 +96,8 @@ impl Record {
         match self {
             Self::Guard(_) => None,
             Self::Begins { attempt } | Self::Process { attempt, .. } => Some(attempt.clone()),
-            Self::Ended(it) => Some(it.attempt.clone()),
-            Self::Stray(it) => Some(of_stray(it)),
+            Self::Ended(record) => Some(record.attempt.clone()),
+            Self::Stray(stray) => Some(of_stray(stray)),
         }
     }
 }
@@ -204,14 +204,14 @@ impl Log {
         }
         let bytes = fs::read(path)?;
         let mut log = Self::default();
-        for text in bytes.split_inclusive(|it| *it == b'\n') {
+        for text in bytes.split_inclusive(|byte| *byte == b'\n') {
             let Some(record) = read_line::<Record>(text) else { return Ok(log) };
             match record {
                 Record::Guard(head) => log.head = Some(head),
                 Record::Begins { attempt } => drop(log.begun.insert(attempt, None)),
                 Record::Process { attempt, pid, born } => drop(log.begun.insert(attempt, Some((pid, born)))),
-                Record::Ended(it) => drop(log.ended.insert(it.attempt.clone(), *it)),
-                Record::Stray(it) => log.strays.push(it),
+                Record::Ended(record) => drop(log.ended.insert(record.attempt.clone(), *record)),
+                Record::Stray(stray) => log.strays.push(stray),
             }
         }
         log.is_whole = log.head.is_some();
@@ -257,7 +257,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("1-0.log");
         let mut file = Records::create(path.clone()).expect("made");
-        records.iter().for_each(|it| file.write(it).expect("written"));
+        records.iter().for_each(|record| file.write(record).expect("written"));
         (dir, path)
     }
 
@@ -274,7 +274,7 @@ mod tests {
     fn nothing_is_believed_from_the_first_damaged_byte_on() {
         let (_dir, path) = written(&[begins("r-1.0.1"), ended("r-1.0.1"), begins("r-1.1.1")]);
         let good = fs::read(&path).expect("bytes");
-        let ends: Vec<usize> = (0..good.len()).filter(|it| good[*it] == b'\n').collect();
+        let ends: Vec<usize> = (0..good.len()).filter(|index| good[*index] == b'\n').collect();
         for at in 0..good.len() {
             let whole_before = ends.iter().filter(|end| **end < at).count();
             let mut flipped = good.clone();

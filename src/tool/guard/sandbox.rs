@@ -256,7 +256,8 @@ impl Reach {
         home: &Path,
         output: &Path,
     ) -> Result<(Self, OwnedFd), String> {
-        let real = |path: &Path| fs::canonicalize(path).map_err(|it| format!("{}: {it}", path.display()));
+        let real =
+            |path: &Path| fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()));
         let (named, place) = (root, dir);
         let (root, dir) = (real(root)?, real(dir)?);
         let own = root.join(OWN);
@@ -273,7 +274,7 @@ impl Reach {
             ));
         }
         let below = place.strip_prefix(named).or_else(|_| place.strip_prefix(&root));
-        let opened = below.map_err(|_| Errno::LOOP).and_then(|it| open_below(&root, it));
+        let opened = below.map_err(|_| Errno::LOOP).and_then(|rest| open_below(&root, rest));
         let opened = opened.map_err(|errno| match errno {
             Errno::LOOP | Errno::XDEV => format!(
                 "its working directory {} goes by a symbolic link, which another step could turn; name {} itself",
@@ -308,7 +309,7 @@ impl Reach {
         let read = AccessFs::from_read(ABI_KNOWN);
         let write = AccessFs::from_all(ABI_KNOWN) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
         // What is held in memory has no place that could be shut.
-        let is_file = !fs::read_link(program).is_ok_and(|it| it.to_string_lossy().starts_with("/memfd:"));
+        let is_file = !fs::read_link(program).is_ok_and(|link| link.to_string_lossy().starts_with("/memfd:"));
         // Nor does one of the workspace need any: it is read there, and by a link it would be what another step has chosen.
         let is_ours = |root: &Path| program.starts_with(root) && !program.starts_with(root.join(OWN));
         let is_file = is_file && !is_ours(&self.root) && !is_ours(&self.named);
@@ -378,7 +379,7 @@ fn handled() -> Result<Ruleset, Box<dyn Error>> {
 
 fn shut_calls() -> Result<(), Box<dyn Error>> {
     // A call with no rules is refused whatever its arguments are.
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.iter().map(|it| (*it, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.iter().map(|call| (*call, Vec::new())).collect();
     let when = |argument, how, value| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)?])
     };
@@ -407,8 +408,9 @@ fn by_number() -> Result<[sock_filter; 6], Box<dyn Error>> {
     /// Offset of the call's number.
     const NUMBER: u32 = 0;
     let line = |code, jt, k| sock_filter { code, jt, jf: 0, k };
-    let error =
-        |it: Errno| Ok::<_, Box<dyn Error>>(libc::SECCOMP_RET_ERRNO | u32::try_from(it.raw_os_error())?);
+    let error = |nosys: Errno| {
+        Ok::<_, Box<dyn Error>>(libc::SECCOMP_RET_ERRNO | u32::try_from(nosys.raw_os_error())?)
+    };
     Ok([
         line(LOAD_WORD, 0, NUMBER),
         line(JUMP_IF_EQUAL, 2, u32::try_from(libc::SYS_clone3)?),
@@ -444,14 +446,15 @@ fn unenforced(why: impl std::fmt::Display) -> io::Error {
 /// # Errors
 /// The reason.
 pub fn sandbox_weaknesses() -> Result<Vec<String>, String> {
-    handled().and_then(|it| Ok(it.create()?)).map_err(|it| unenforced(it).to_string())?;
+    handled().and_then(|handled| Ok(handled.create()?)).map_err(|error| unenforced(error).to_string())?;
     // Whoever asks can install filters only in earnest: a thread does, and ends.
-    let filtered = thread::scope(|it| it.spawn(|| shut_calls().map_err(|it| it.to_string())).join());
+    let filtered =
+        thread::scope(|scope| scope.spawn(|| shut_calls().map_err(|error| error.to_string())).join());
     filtered
         .unwrap_or_else(|_| Err("a fault of cuelight".to_owned()))
-        .map_err(|it| unenforced(it).to_string())?;
+        .map_err(|error| unenforced(error).to_string())?;
     let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    let signals = hard.scope(Scope::from_all(ABI_SIGNALS)).and_then(|it| it.create());
+    let signals = hard.scope(Scope::from_all(ABI_SIGNALS)).and_then(|scope| scope.create());
     let mut weak = Vec::new();
     if signals.is_err() {
         weak.push(

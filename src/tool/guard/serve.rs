@@ -78,7 +78,7 @@ pub async fn serve_guard(setup: GuardProcess) -> Result<(), String> {
     let said = |error: io::Error| format!("could not be a guard: {error}");
     // An error means that we lead a session already.
     let _ = setsid();
-    set_child_subreaper(Some(rustix::process::getpid())).map_err(|it| said(it.into()))?;
+    set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| said(error.into()))?;
     // A step can kill its guard. What is below nobody then is still known by this.
     step_mark::put_on().map_err(said)?;
     let lifeline = std::os::unix::net::UnixStream::from(setup.lifeline);
@@ -87,10 +87,10 @@ pub async fn serve_guard(setup: GuardProcess) -> Result<(), String> {
     // Both paths are short: we stand in the directory.
     let socket = PathBuf::from(format!("{}.sock", setup.name));
     let listener = UnixListener::bind(&socket).map_err(said)?;
-    rustix::fs::chmod(&socket, Mode::RUSR | Mode::WUSR).map_err(|it| said(it.into()))?;
+    rustix::fs::chmod(&socket, Mode::RUSR | Mode::WUSR).map_err(|error| said(error.into()))?;
     let records = Records::create(setup.dir.join(format!("{}.log", setup.name))).map_err(said)?;
     // Whoever has taken the workspace since finds our socket, or we find what they wrote.
-    if Ledger::read(&setup.dir).is_some_and(|it| it.epoch > setup.epoch) {
+    if Ledger::read(&setup.dir).is_some_and(|ledger| ledger.epoch > setup.epoch) {
         let _ = rustix::fs::unlink(&socket);
         return Err("could not be a guard: the workspace has another owner by now".to_owned());
     }
@@ -201,7 +201,7 @@ impl Guard {
                     Ok(None) | Err(_) => self.is_alone(),
                 },
                 Some(stretch) = stretches.recv() => {
-                    if let Some(line) = self.line.as_mut().filter(|it| it.outgoing.bytes() < LINE_BYTES_MAX) {
+                    if let Some(line) = self.line.as_mut().filter(|line| line.outgoing.bytes() < LINE_BYTES_MAX) {
                         line.outgoing.push(stretch);
                     }
                 }
@@ -220,7 +220,7 @@ impl Guard {
                 }
             }
             self.note_processes();
-            let said_all = self.line.as_ref().is_none_or(|it| it.outgoing.is_empty());
+            let said_all = self.line.as_ref().is_none_or(|line| line.outgoing.is_empty());
             let is_done = self.jobs.is_empty() && self.unwritten.is_empty();
             if self.leaves && said_all && is_done && !self.leaves_strays() {
                 break;
@@ -314,7 +314,7 @@ impl Guard {
         // Panics were caught where they happened.
         let Ok(Done { attempt, ran_for, result }) = done else { return };
         self.note_processes();
-        let cut = self.jobs.remove(&attempt).and_then(|it| it.cut);
+        let cut = self.jobs.remove(&attempt).and_then(|job| job.cut);
         match result {
             Ok(answer) => self.tell_end(EndRecord { attempt, answer, ran_for, cut }),
             Err(files) => {
@@ -362,12 +362,12 @@ impl Guard {
     fn see_to_strays(&mut self) {
         let strays = self.kin.strays();
         if strays != self.strays {
-            for it in strays.named.iter().filter(|it| !self.strays.named.contains(it)) {
+            for stray in strays.named.iter().filter(|stray| !self.strays.named.contains(stray)) {
                 // It is told of to whoever listens as well.
-                drop(self.records.write(&Record::Stray(it.clone())));
+                drop(self.records.write(&Record::Stray(stray.clone())));
             }
-            for it in self.strays.named.iter().filter(|it| !strays.named.contains(it)) {
-                drop(self.records.forget(&of_stray(it)));
+            for stray in self.strays.named.iter().filter(|stray| !strays.named.contains(stray)) {
+                drop(self.records.forget(&of_stray(stray)));
             }
             self.tell(&Tell::Strays(strays.clone()));
             self.strays = strays;
@@ -387,11 +387,11 @@ impl Guard {
         self.line = None;
         // What was written while somebody listened has to outlive the machine now.
         drop(self.records.sync());
-        self.cut(Cut::ConsoleDied, |it| it.ends_with_console);
+        self.cut(Cut::ConsoleDied, |job| job.ends_with_console);
     }
 
     fn cut(&mut self, why: Cut, which: impl Fn(&Job) -> bool) {
-        for job in self.jobs.values_mut().filter(|it| which(it)) {
+        for job in self.jobs.values_mut().filter(|job| which(job)) {
             job.cut = job.cut.or(Some(why));
             job.cancel.cancel();
         }

@@ -67,7 +67,7 @@ impl Bench {
         match &*self.lock() {
             State::Empty => Ahead { is_starting: false, pid: None },
             State::Starting => Ahead { is_starting: true, pid: None },
-            State::Waiting(it) => Ahead { is_starting: false, pid: i32::try_from(it.child.id()).ok() },
+            State::Waiting(spare) => Ahead { is_starting: false, pid: i32::try_from(spare.child.id()).ok() },
         }
     }
 

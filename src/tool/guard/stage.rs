@@ -116,7 +116,7 @@ impl Staged {
         let place = [becoming.dir.into(), of_ours(&output).into()];
         let words: Vec<OsString> = place.into_iter().chain(words_of(becoming, input.as_ref())?).collect();
         let told =
-            [framed(words.iter().map(|it| it.as_bytes().to_vec()))?, variables_of(becoming.environment)?];
+            [framed(words.iter().map(|word| word.as_bytes().to_vec()))?, variables_of(becoming.environment)?];
         let line = tokio::net::UnixStream::from_std(line)?;
         Ok(Self { line, variables: told.concat(), _input: input, _output: Some(output) })
     }
@@ -199,14 +199,14 @@ fn told(line: &mut UnixStream) -> io::Result<Vec<OsString>> {
     line.read_exact(&mut length)?;
     let mut told = vec![0; u32::from_be_bytes(length) as usize];
     line.read_exact(&mut told)?;
-    let parts = told.strip_suffix(&[0]).map(|it| it.split(|it| *it == 0));
-    Ok(parts.into_iter().flatten().map(|it| OsStr::from_bytes(it).to_owned()).collect())
+    let parts = told.strip_suffix(&[0]).map(|rest| rest.split(|c| *c == 0));
+    Ok(parts.into_iter().flatten().map(|part| OsStr::from_bytes(part).to_owned()).collect())
 }
 
 fn told_variables(line: &mut UnixStream) -> io::Result<Vec<(OsString, OsString)>> {
-    let variable = |it: OsString| {
+    let variable = |text: OsString| {
         let (name, value) =
-            it.as_bytes().split_at_checked(it.as_bytes().iter().position(|it| *it == b'=')?)?;
+            text.as_bytes().split_at_checked(text.as_bytes().iter().position(|byte| *byte == b'=')?)?;
         Some((OsStr::from_bytes(name).to_owned(), OsStr::from_bytes(&value[1..]).to_owned()))
     };
     Ok(told(line)?.into_iter().filter_map(variable).collect())
@@ -249,7 +249,7 @@ pub fn launch_stage(words: impl Iterator<Item = OsString>) -> Option<ExitCode> {
 fn become_it(line: &mut UnixStream, words: impl Iterator<Item = OsString>) -> io::Error {
     let invalid = || io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error());
     let mut words = words.collect::<Vec<_>>().into_iter();
-    let guard = words.next().and_then(|it| it.to_str()?.parse::<i32>().ok());
+    let guard = words.next().and_then(|word| word.to_str()?.parse::<i32>().ok());
     let is_ahead = words.as_slice() == [AHEAD];
     if is_ahead {
         words = match wait_for_words(line) {
@@ -257,7 +257,7 @@ fn become_it(line: &mut UnixStream, words: impl Iterator<Item = OsString>) -> io
             Err(error) => return error,
         };
     }
-    let conditions = words.next().and_then(|it| serde_json::from_slice::<Conditions>(it.as_bytes()).ok());
+    let conditions = words.next().and_then(|word| serde_json::from_slice::<Conditions>(word.as_bytes()).ok());
     let (Some(guard), Some(conditions), Some(input), Some(program), Some(name)) =
         (guard, conditions, words.next(), words.next(), words.next())
     else {
@@ -268,7 +268,7 @@ fn become_it(line: &mut UnixStream, words: impl Iterator<Item = OsString>) -> io
             leave_with_guard()?;
         }
         // It may have died before it was to tell us: then nobody ever would.
-        if getppid().map(|it| it.as_raw_nonzero().get()) != Some(guard) {
+        if getppid().map(|value| value.as_raw_nonzero().get()) != Some(guard) {
             return Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()));
         }
         let variables = told_variables(line)?;
@@ -280,7 +280,9 @@ fn become_it(line: &mut UnixStream, words: impl Iterator<Item = OsString>) -> io
                 let words = words.by_ref().enumerate();
                 let kept = (
                     inside(program.clone(), guard, is_held(0))?,
-                    words.map(|(at, it)| inside(it, guard, is_held(at + 1))).collect::<io::Result<_>>()?,
+                    words
+                        .map(|(at, word)| inside(word, guard, is_held(at + 1)))
+                        .collect::<io::Result<_>>()?,
                 );
                 reach.enter(Path::new(&kept.0))?;
                 kept
@@ -335,7 +337,7 @@ fn inside(word: OsString, guard: i32, is_held: bool) -> io::Result<OsString> {
 fn limit(limits: &ProcessLimits) -> io::Result<()> {
     let to = |resource: Resource, soft: u64, hard: u64| -> io::Result<()> {
         let now = getrlimit(resource);
-        let narrower = |it: u64, now: Option<u64>| Some(now.map_or(it, |now| it.min(now)));
+        let narrower = |soft: u64, now: Option<u64>| Some(now.map_or(soft, |now| soft.min(now)));
         let (current, maximum) = (narrower(soft, now.current), narrower(hard, now.maximum));
         Ok(setrlimit(resource, Rlimit { current, maximum })?)
     };

@@ -37,7 +37,7 @@ impl Address {
         let rest = rest.split('#').next().unwrap_or_default();
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let (host, port) = match authority.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some(""))),
             None => match authority.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -46,20 +46,20 @@ impl Address {
         };
         let port = match port {
             Some("") => Some(if is_secure { 443 } else { 80 }),
-            Some(port) if port.bytes().all(|it| it.is_ascii_digit()) => port.parse().ok(),
+            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.parse().ok(),
             Some(_) | None => None,
         };
         let port = port.ok_or_else(|| wrong("has no port that could be one"))?;
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         let is_six = authority.starts_with('[');
-        let is_name = |it: &str| {
+        let is_name = |host: &str| {
             let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-            it.bytes().all(fits) && !it.split('.').any(str::is_empty)
+            host.bytes().all(fits) && !host.split('.').any(str::is_empty)
         };
         // `127.1`, `0x7f000001` and `2130706433` mean an address to some readers and a name to others.
         let last = host.rsplit('.').next().unwrap_or_default();
         let is_number = last.starts_with(|c: char| c.is_ascii_digit())
-            && (last.bytes().all(|it| it.is_ascii_digit()) || last.starts_with("0x"));
+            && (last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x"));
         let fits = if is_six {
             host.parse::<Ipv6Addr>().is_ok()
         } else {
@@ -80,7 +80,7 @@ impl Address {
     /// Resolves a `Location` against this address.
     pub(super) fn join(&self, location: &str) -> Result<Self, String> {
         let scheme = if self.is_secure { "https:" } else { "http:" };
-        let has_scheme = location.split(['/', '?', '#']).next().is_some_and(|it| it.contains(':'));
+        let has_scheme = location.split(['/', '?', '#']).next().is_some_and(|part| part.contains(':'));
         if has_scheme {
             return Self::parse(location);
         }
@@ -91,7 +91,7 @@ impl Address {
         let path = match location.chars().next() {
             Some('/') => location.to_owned(),
             Some('?') => format!("{plain}{location}"),
-            _ => format!("{}/{location}", plain.rsplit_once('/').map_or("", |it| it.0)),
+            _ => format!("{}/{location}", plain.rsplit_once('/').map_or("", |halves| halves.0)),
         };
         Self::parse(&format!("{}{path}", self.origin()))
     }
@@ -121,8 +121,8 @@ fn strip<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
 
 /// Encodes non-ASCII characters as percent codes; the rest stays unchanged.
 fn encoded(path: &str) -> String {
-    let byte = |it: u8| {
-        if it.is_ascii() { char::from(it).to_string() } else { format!("%{it:02X}") }
+    let byte = |byte: u8| {
+        if byte.is_ascii() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     path.bytes().map(byte).collect()
 }
@@ -133,10 +133,13 @@ mod tests {
 
     #[test]
     fn an_address_is_taken_apart() {
-        let it = Address::parse("HTTPS://API.Example.com.:8443/ü?q=1#part").expect("an address");
-        assert_eq!((it.origin().as_str(), it.path.as_str()), ("https://api.example.com:8443", "/%C3%BC?q=1"));
-        let it = Address::parse("http://[::1]?q").expect("an address");
-        assert_eq!((it.authority().as_str(), it.port, it.path.as_str()), ("[::1]", 80, "/?q"));
+        let address = Address::parse("HTTPS://API.Example.com.:8443/ü?q=1#part").expect("an address");
+        assert_eq!(
+            (address.origin().as_str(), address.path.as_str()),
+            ("https://api.example.com:8443", "/%C3%BC?q=1")
+        );
+        let address = Address::parse("http://[::1]?q").expect("an address");
+        assert_eq!((address.authority().as_str(), address.port, address.path.as_str()), ("[::1]", 80, "/?q"));
     }
 
     #[test]
@@ -172,7 +175,9 @@ mod tests {
     #[test]
     fn a_location_is_read_from_where_it_was_given() {
         let from = Address::parse("https://a.test/x/y?z").expect("an address");
-        let to = |location: &str| from.join(location).map(|it| format!("{}{}", it.origin(), it.path));
+        let to = |location: &str| {
+            from.join(location).map(|address| format!("{}{}", address.origin(), address.path))
+        };
         assert_eq!(to("/n"), Ok("https://a.test/n".to_owned()));
         assert_eq!(to("n?m"), Ok("https://a.test/x/n?m".to_owned()));
         assert_eq!(to("?m"), Ok("https://a.test/x/y?m".to_owned()));

@@ -66,7 +66,7 @@ impl Door {
                 vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]
             }
             None => match timeout(CONNECT_MAX, lookup_host((to.host.as_str(), to.port))).await {
-                Ok(Ok(found)) => found.map(|it| it.ip()).collect(),
+                Ok(Ok(found)) => found.map(|timeout| timeout.ip()).collect(),
                 Ok(Err(error)) => return Err(unknown(error.to_string())),
                 Err(_) => return Err(unknown("no name server has answered".to_owned())),
             },
@@ -104,7 +104,7 @@ impl Door {
             let mut http = http1::Builder::new();
             http.max_headers(FIELDS_MAX).max_buf_size(HEAD_BYTES_MAX);
             let (sender, connection) =
-                http.handshake(TokioIo::new(stream)).await.map_err(|it| network(it.to_string()))?;
+                http.handshake(TokioIo::new(stream)).await.map_err(|error| network(error.to_string()))?;
             return Ok(Line { sender, connection: Box::pin(connection), is_over: false });
         }
         Err(network(last))
@@ -137,7 +137,7 @@ impl Door {
 
 /// Tells an invalid certificate from a broken connection.
 fn untrusted(to: &Address, error: &io::Error) -> Failure {
-    let cause = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+    let cause = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidCertificate(why)) => Failure {
             mode: FailureMode::PolicySecurity,
@@ -163,10 +163,10 @@ fn tls_config(policy: &HttpPolicy) -> Result<Arc<ClientConfig>, String> {
     if let Some(path) = policy.authorities() {
         let wrong =
             |why: String| format!("could not read {}: {why}; write certificates in PEM", path.display());
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|it| wrong(it.to_string()))?;
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
         for certificate in certificates {
-            let certificate = certificate.map_err(|it| wrong(it.to_string()))?;
-            roots.add(certificate).map_err(|it| wrong(it.to_string()))?;
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
         }
     }
     if roots.is_empty() {
@@ -174,7 +174,7 @@ fn tls_config(policy: &HttpPolicy) -> Result<Arc<ClientConfig>, String> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|it| format!("could not prepare encryption: {it}"))?;
+    let config = config.map_err(|error| format!("could not prepare encryption: {error}"))?;
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 

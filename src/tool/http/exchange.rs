@@ -53,7 +53,7 @@ impl Exchange {
         *is_sent = true;
         let response: Response<Incoming> = line.send(request).await.map_err(|error| broken(&to, &error))?;
         let (head, body) = response.into_parts();
-        let kind = head.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        let kind = head.headers.get(CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let retry_after = verdict::retry_after(head.status, &head.headers);
         Ok(Self { to, line, status: head.status, kind, headers: head.headers, retry_after, body })
@@ -75,7 +75,7 @@ impl Exchange {
 
     /// A field of its head, where that is text.
     pub(crate) fn field(&self, name: &str) -> Option<String> {
-        self.headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
+        self.headers.get(name).and_then(|header| header.to_str().ok()).map(str::to_owned)
     }
 
     /// Time that the server asks us to wait.

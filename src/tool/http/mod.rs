@@ -49,7 +49,7 @@ pub async fn run_http(
     let refused = |why: String| Answer::not_started(None, format!("could not start: {why}"));
     let Some(http) = &launch.http else { return refused("no request is named".to_owned()) };
     let (secrets, masker) = match host.secrets_of(launch) {
-        Ok(it) => it,
+        Ok(secrets) => secrets,
         Err(why) => return refused(why),
     };
     let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
@@ -121,7 +121,7 @@ impl Talk<'_> {
         let home = hop.to.origin();
         for left in (0..=self.http.redirects).rev() {
             let (mut line, response) = match self.ask(&hop, log).await {
-                Ok(it) => it,
+                Ok(pair) => pair,
                 Err(failure) => return failed(failure),
             };
             let next = if self.http.redirects == 0 { None } else { self.next(&hop, &home, &response, left) };
@@ -160,8 +160,11 @@ impl Talk<'_> {
         self.is_sent = true;
         let response = line.send(request).await.map_err(|error| broken(&hop.to, &error))?;
         let status = response.status();
-        let reason = status.canonical_reason().map_or(String::new(), |it| format!(" {it}"));
-        let kind = text_of(response.headers(), &CONTENT_TYPE).map_or(String::new(), |it| format!(", {it}"));
+        let reason = status
+            .canonical_reason()
+            .map_or(String::new(), |canonical_reason| format!(" {canonical_reason}"));
+        let kind =
+            text_of(response.headers(), &CONTENT_TYPE).map_or(String::new(), |text| format!(", {text}"));
         log.say(&format!("{} {}: {}{reason}{kind}\n", hop.method, hop.to.origin(), status.as_u16()));
         Ok((line, response))
     }
@@ -185,7 +188,7 @@ impl Talk<'_> {
                 .map_err(|_| invalid(format!("{:?} is no name of a header field", shorten(name, 60))))?;
             let is_private = header == AUTHORIZATION
                 || header == COOKIE
-                || parts.iter().any(|it| matches!(it, TextPart::Secret(_)));
+                || parts.iter().any(|part| matches!(part, TextPart::Secret(_)));
             let is_of_body = header.as_str().starts_with("content-");
             if is_private && !hop.is_home || is_of_body && hop.body.is_none() && self.http.body.is_some() {
                 continue;
@@ -292,7 +295,7 @@ impl Talk<'_> {
                 return failed(too_large(), true);
             }
             hasher.update(&stretch);
-            kept = kept.filter(|it| it.len() + stretch.len() <= HTTP_BODY_KEPT_BYTES_MAX);
+            kept = kept.filter(|kept| kept.len() + stretch.len() <= HTTP_BODY_KEPT_BYTES_MAX);
             if let Some(kept) = &mut kept {
                 kept.extend_from_slice(&stretch);
             }
@@ -313,7 +316,7 @@ impl Talk<'_> {
         if let Err(failure) = verdict::of_json(json.as_ref(), &self.http.expect) {
             return failed(failure, true);
         }
-        let hash: String = hasher.finalize().iter().map(|it| format!("{it:02x}")).collect();
+        let hash: String = hasher.finalize().iter().map(|value| format!("{value:02x}")).collect();
         let outputs = outputs(status, &head.headers, kept, json, bytes, hash);
         Done { result: Ok(outputs), retry_after: None, is_known: true }
     }
@@ -334,7 +337,7 @@ fn outputs(
     hash: String,
 ) -> ValueMap {
     let mut headers: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, value) in fields.iter().filter(|it| it.0 != SET_COOKIE) {
+    for (name, value) in fields.iter().filter(|field| field.0 != SET_COOKIE) {
         let text = String::from_utf8_lossy(value.as_bytes());
         let all = headers.entry(name.as_str()).or_default();
         all.push_str(if all.is_empty() { "" } else { ", " });
@@ -342,7 +345,7 @@ fn outputs(
     }
     let headers = headers.into_iter().map(|(name, text)| (name.to_owned(), Value::String(text))).collect();
     // Only what is text is given as text: a changed one would be worse than none.
-    let body = body.and_then(|it| String::from_utf8(it).ok());
+    let body = body.and_then(|body| String::from_utf8(body).ok());
     let mut out = ValueMap::from_iter([
         ("status".to_owned(), status.as_u16().into()),
         ("headers".to_owned(), Value::Object(headers)),
@@ -359,13 +362,13 @@ fn outputs(
 }
 
 fn masked(mut outputs: ValueMap, masker: &Masker) -> ValueMap {
-    outputs.values_mut().for_each(|it| masker.mask_value(it));
+    outputs.values_mut().for_each(|output| masker.mask_value(output));
     outputs
 }
 
 /// A field as text, when it is there and is one.
 fn text_of(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
-    fields.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
+    fields.get(name).and_then(|field| field.to_str().ok()).map(str::to_owned)
 }
 
 fn invalid(message: impl Into<String>) -> Failure {
@@ -383,7 +386,7 @@ fn broken(to: &Address, error: &hyper::Error) -> Failure {
     let what = if error.is_incomplete_message() || error.is_body_write_aborted() {
         "closed the connection in the middle".to_owned()
     } else {
-        let cause = std::error::Error::source(error).map_or(String::new(), |it| format!(": {it}"));
+        let cause = std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
         format!("broke off: {error}{cause}")
     };
     let message = format!("{origin} {what}; see the network and the other side");

@@ -84,7 +84,7 @@ impl HttpPolicy {
 
     /// Checks that this host may be contacted; `is_foreign` when another step chose it.
     pub(super) fn check_host(&self, to: &Address, is_foreign: bool) -> Result<(), Failure> {
-        let is_named = self.hosts.iter().any(|it| it.fits(to));
+        let is_named = self.hosts.iter().any(|host| host.fits(to));
         let shown = to.origin();
         if is_named {
             return Ok(());
@@ -118,7 +118,8 @@ impl HttpPolicy {
         found: Vec<IpAddr>,
     ) -> Result<Vec<SocketAddr>, Failure> {
         for address in &found {
-            let may = is_public(*address) || self.private.iter().any(|it| it.holds(*address, to.port));
+            let may =
+                is_public(*address) || self.private.iter().any(|network| network.holds(*address, to.port));
             if !may {
                 let what = if to.ip().is_some() { String::new() } else { format!("{} means ", to.host) };
                 let message = format!(
@@ -128,14 +129,14 @@ impl HttpPolicy {
                 return Err(Failure { mode: FailureMode::PolicySecurity, message });
             }
         }
-        Ok(found.into_iter().map(|it| SocketAddr::new(it, to.port)).collect())
+        Ok(found.into_iter().map(|address| SocketAddr::new(address, to.port)).collect())
     }
 }
 
 impl HostRule {
     fn read(text: &str) -> Option<Self> {
         let (host, port) = with_port(text.trim())?;
-        let (below, name) = host.strip_prefix("*.").map_or((false, host), |it| (true, it));
+        let (below, name) = host.strip_prefix("*.").map_or((false, host), |rest| (true, rest));
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         (!name.is_empty() && name.chars().all(fits)).then_some(Self { name, below, port })
@@ -143,11 +144,11 @@ impl HostRule {
 
     fn fits(&self, to: &Address) -> bool {
         let is_host = if self.below {
-            to.host.strip_suffix(&self.name).is_some_and(|it| it.len() > 1 && it.ends_with('.'))
+            to.host.strip_suffix(&self.name).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
         } else {
             to.host == self.name
         };
-        is_host && self.port.is_none_or(|it| it == to.port)
+        is_host && self.port.is_none_or(|port| port == to.port)
     }
 }
 
@@ -166,17 +167,17 @@ impl Network {
 
     fn holds(&self, address: IpAddr, port: u16) -> bool {
         let is_in = match (self.address, address) {
-            (IpAddr::V4(net), IpAddr::V4(it)) => {
+            (IpAddr::V4(net), IpAddr::V4(address)) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-                net.to_bits() & mask == it.to_bits() & mask
+                net.to_bits() & mask == address.to_bits() & mask
             }
-            (IpAddr::V6(net), IpAddr::V6(it)) => {
+            (IpAddr::V6(net), IpAddr::V6(address)) => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-                net.to_bits() & mask == it.to_bits() & mask
+                net.to_bits() & mask == address.to_bits() & mask
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         };
-        is_in && self.port.is_none_or(|it| it == port)
+        is_in && self.port.is_none_or(|other| other == port)
     }
 }
 
@@ -199,13 +200,13 @@ fn with_port(text: &str) -> Option<(&str, Option<u16>)> {
 /// internal network, multicast and documentation ranges, and IPv6 forms of IPv4 addresses of these kinds.
 fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(it) => is_public_v4(it),
-        IpAddr::V6(it) => it.to_ipv4_mapped().map_or_else(|| is_public_v6(it), is_public_v4),
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => address.to_ipv4_mapped().map_or_else(|| is_public_v6(address), is_public_v4),
     }
 }
 
-fn is_public_v4(it: Ipv4Addr) -> bool {
-    let [a, b, c, _] = it.octets();
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
     let refused = matches!(a, 0 | 10 | 127 | 224..)
         || a == 100 && (64..128).contains(&b)
         || a == 169 && b == 254
@@ -216,8 +217,8 @@ fn is_public_v4(it: Ipv4Addr) -> bool {
     !refused
 }
 
-fn is_public_v6(it: Ipv6Addr) -> bool {
-    let [a, b, ..] = it.segments();
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
     // 2000::/3 is all that has been given out; in it, tunnels, documentation and protocol words are refused.
     let refused = a == 0x2002 || a == 0x2001 && (b < 0x200 || b == 0xdb8) || a == 0x3fff && b < 0x1000;
     a & 0xe000 == 0x2000 && !refused
@@ -228,7 +229,7 @@ mod tests {
     use super::*;
 
     fn words(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|&it| it.to_owned()).collect()
+        texts.iter().map(|&text| text.to_owned()).collect()
     }
 
     fn policy(hosts: &[&str], private: &[&str]) -> HttpPolicy {
@@ -297,7 +298,7 @@ mod tests {
         let first = policy.check_addresses(&evil, vec![ip("8.8.8.8")]).expect("it is public");
         assert_eq!(first, ["8.8.8.8:443".parse().expect("an address")]);
         for answer in [vec!["127.0.0.1"], vec!["8.8.8.8", "10.0.0.1"], vec!["8.8.8.8", "fd00::1"]] {
-            let refused = policy.check_addresses(&evil, answer.iter().map(|it| ip(it)).collect());
+            let refused = policy.check_addresses(&evil, answer.iter().map(|text| ip(text)).collect());
             let refused = refused.expect_err("a private address is among them");
             assert_eq!(refused.mode, FailureMode::PolicySecurity);
             assert!(refused.message.starts_with("rebind.test means "), "{refused:?}");

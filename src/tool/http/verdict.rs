@@ -23,11 +23,14 @@ pub(super) fn of_status(head: &Head, expect: &HttpExpect) -> Result<(), Failure>
     let (mode, advice) = meaning(head.status);
     let wanted: Vec<String> = expect.status.iter().map(u16::to_string).collect();
     let wanted = if wanted.is_empty() { "success".to_owned() } else { wanted.join(" or ") };
-    let reason = head.status.canonical_reason().map_or(String::new(), |it| format!(" {it}"));
+    let reason = head
+        .status
+        .canonical_reason()
+        .map_or(String::new(), |canonical_reason| format!(" {canonical_reason}"));
     let to = head
         .location
         .as_ref()
-        .map_or(String::new(), |it| format!(" to {}", safe_text(&shorten(it, CHARS_SHOWN))));
+        .map_or(String::new(), |location| format!(" to {}", safe_text(&shorten(location, CHARS_SHOWN))));
     Err(Failure {
         mode,
         message: format!("answers {code}{reason}{to}, where {wanted} was expected; {advice}"),
@@ -66,7 +69,7 @@ pub(super) fn retry_after(status: StatusCode, fields: &HeaderMap) -> Option<Span
     if !matches!(status.as_u16(), 429 | 503) {
         return None;
     }
-    let text = |name: HeaderName| fields.get(name).and_then(|it| it.to_str().ok()).map(str::trim);
+    let text = |name: HeaderName| fields.get(name).and_then(|field| field.to_str().ok()).map(str::trim);
     let said = text(RETRY_AFTER)?;
     if let Ok(seconds) = said.parse::<u64>() {
         return Some(Span(seconds.saturating_mul(1000)));
@@ -88,7 +91,7 @@ pub(super) fn of_json(json: Option<&Value>, expect: &HttpExpect) -> Result<(), F
     for (path, wanted) in &expect.json {
         let found = at(json, path);
         if found != Some(wanted) {
-            let shown = |it: &Value| safe_text(&shorten(&it.to_string(), CHARS_SHOWN));
+            let shown = |value: &Value| safe_text(&shorten(&value.to_string(), CHARS_SHOWN));
             let found = found.map_or_else(|| "nothing".to_owned(), shown);
             return wrong(format!(
                 "`{}` of its answer is {found}, where {} was expected",
@@ -175,7 +178,7 @@ mod tests {
         assert_eq!(at(&json, "data.items[0].state"), Some(&json!("up")));
         assert_eq!(at(&json, "data.items[1][1]"), Some(&json!(2)));
         for none in ["data.items[9]", "data.items[x]", "data.other", ""] {
-            assert_eq!(at(&json, none).filter(|it| *it != &json), None, "{none}");
+            assert_eq!(at(&json, none).filter(|value| *value != &json), None, "{none}");
         }
     }
 }

@@ -49,13 +49,13 @@ pub async fn visit_http(
     };
     let mut is_sent = false;
     let begun = Exchange::begin(&door, post, &mut is_sent).await;
-    let mut exchange = begun.map_err(|it| it.message)?;
+    let mut exchange = begun.map_err(|error| error.message)?;
     let head = HttpHeard::Head(exchange.status().as_u16(), exchange.kind());
     if heard(head).is_break() {
         return Ok(());
     }
     while let Some(bytes) = exchange.next().await {
-        if heard(HttpHeard::Body(&bytes.map_err(|it| it.message)?)).is_break() {
+        if heard(HttpHeard::Body(&bytes.map_err(|error| error.message)?)).is_break() {
             return Ok(());
         }
     }

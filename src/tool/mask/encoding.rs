@@ -61,7 +61,7 @@ fn add_encodings(value: &[u8], is_whole: bool, patterns: &mut BTreeSet<Vec<u8>>)
         encoded.push(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
     }
     patterns.insert(value.to_vec());
-    patterns.extend(encoded.into_iter().filter(|it| it.len() >= PIECE_BYTES_MIN));
+    patterns.extend(encoded.into_iter().filter(|bytes| bytes.len() >= PIECE_BYTES_MIN));
 }
 
 /// The value in an encoding of a fixed number of bits a letter, at each place it can have in a group of bytes. Letters that hold nothing else

@@ -84,9 +84,9 @@ impl Reading {
     /// Nothing where the stream reads as it stands. `letters` stand right before it on the same line. Escapes are only
     /// decoded where that is asked for, and an escape that is still open is text when nothing more comes.
     pub(super) fn of(held: &[u8], letters: usize, decodes: &[u8], is_last: bool) -> Option<Self> {
-        let is_sign = |it: &u8| match it {
-            b'%' | b'&' | b'\\' => decodes.contains(it),
-            it => matches!(it, b'\x1b' | b'\n') && decodes.is_empty(),
+        let is_sign = |byte: &u8| match byte {
+            b'%' | b'&' | b'\\' => decodes.contains(byte),
+            byte => matches!(byte, b'\x1b' | b'\n') && decodes.is_empty(),
         };
         // With one kind of escape, the reading of that kind alone is the same.
         let is_of_several = |sign: &&u8| held.contains(sign);
@@ -151,7 +151,7 @@ impl Reading {
                     letters = 0;
                 }
             } else {
-                letters = if bytes.iter().all(|it| is_letter(*it)) { letters + 1 } else { 0 };
+                letters = if bytes.iter().all(|byte| is_letter(*byte)) { letters + 1 } else { 0 };
                 text.extend_from_slice(bytes);
                 places.extend(bytes.iter().map(|_| (at, at + length)));
             }
@@ -166,7 +166,7 @@ impl Reading {
 
     /// The place in the stream of a byte of the text; of its end, the place up to which the stream has been read.
     pub(super) fn place(&self, at: usize) -> usize {
-        self.places.get(at).map_or(self.open, |it| it.0)
+        self.places.get(at).map_or(self.open, |place| place.0)
     }
 
     /// The place in the stream of a stretch of the text.
@@ -177,7 +177,7 @@ impl Reading {
 
 /// Letters of an encoding at the end of these bytes, on one line; `before` stood right before them.
 pub(super) fn letters_after(bytes: &[u8], before: usize) -> usize {
-    let own = bytes.iter().rev().take_while(|it| is_letter(**it) || **it == b'\r').count();
+    let own = bytes.iter().rev().take_while(|byte| is_letter(**byte) || **byte == b'\r').count();
     if own == bytes.len() { before + own } else { own }
 }
 
@@ -209,7 +209,7 @@ fn sequence(rest: &[u8]) -> Unit {
         Some(b'(') => Unit::Unseen(3),
         Some(b'[') => {
             let most = &rest[..rest.len().min(SEQUENCE_BYTES_MAX)];
-            match most[2..].iter().position(|it| !matches!(it, 0x20..=0x3f)) {
+            match most[2..].iter().position(|byte| !matches!(byte, 0x20..=0x3f)) {
                 Some(at) if matches!(most[2 + at], 0x40..=0x7e) => Unit::Unseen(2 + at + 1),
                 None if rest.len() < SEQUENCE_BYTES_MAX => Unit::OpenSequence,
                 _ => Unit::Plain,
@@ -228,10 +228,10 @@ fn number(rest: &[u8], from: usize, digits: usize) -> Unit {
     if given.len() < digits {
         return Unit::OpenEscape;
     }
-    let value = given.iter().fold(0_u32, |all, it| all << 4 | char::from(*it).to_digit(16).unwrap_or(0));
+    let value = given.iter().fold(0_u32, |all, byte| all << 4 | char::from(*byte).to_digit(16).unwrap_or(0));
     match u8::try_from(value) {
         Ok(byte) if digits == 2 => Unit::Byte(from + digits, byte),
-        _ => char::from_u32(value).map_or(Unit::Plain, |it| Unit::Escape(from + digits, it)),
+        _ => char::from_u32(value).map_or(Unit::Plain, |value| Unit::Escape(from + digits, value)),
     }
 }
 
@@ -239,28 +239,28 @@ fn html(rest: &[u8]) -> Unit {
     let Some(second) = rest.get(1) else { return Unit::OpenEscape };
     if *second != b'#' {
         let name: Vec<u8> = rest[1..].iter().copied().take_while(u8::is_ascii_alphabetic).collect();
-        let known = HTML.iter().find(|it| it.0 == name);
+        let known = HTML.iter().find(|pair| pair.0 == name);
         return match rest.get(1 + name.len()) {
-            Some(b';') => known.map_or(Unit::Plain, |it| Unit::Byte(name.len() + 2, it.1)),
+            Some(b';') => known.map_or(Unit::Plain, |pair| Unit::Byte(name.len() + 2, pair.1)),
             Some(_) => Unit::Plain,
-            None if HTML.iter().any(|it| it.0.starts_with(&name)) => Unit::OpenEscape,
+            None if HTML.iter().any(|pair| pair.0.starts_with(&name)) => Unit::OpenEscape,
             None => Unit::Plain,
         };
     }
     let (from, base) = if matches!(rest.get(2), Some(b'x' | b'X')) { (3, 16) } else { (2, 10) };
     let digits = &rest[from.min(rest.len())..];
-    let count = digits.iter().take_while(|it| char::from(**it).is_digit(base)).count();
+    let count = digits.iter().take_while(|digit| char::from(**digit).is_digit(base)).count();
     if count > HTML_DIGITS_MAX {
         return Unit::Plain;
     }
     match digits.get(count) {
         None => Unit::OpenEscape,
         Some(b';') if count > 0 => {
-            let value = digits[..count].iter().try_fold(0_u32, |all, it| {
-                all.checked_mul(base)?.checked_add(char::from(*it).to_digit(base)?)
+            let value = digits[..count].iter().try_fold(0_u32, |all, digit| {
+                all.checked_mul(base)?.checked_add(char::from(*digit).to_digit(base)?)
             });
             let letter = value.and_then(char::from_u32);
-            letter.map_or(Unit::Plain, |it| Unit::Escape(from + count + 1, it))
+            letter.map_or(Unit::Plain, |letter| Unit::Escape(from + count + 1, letter))
         }
         Some(_) => Unit::Plain,
     }

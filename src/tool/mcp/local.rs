@@ -40,12 +40,12 @@ impl<'a> Local<'a> {
             self.input.write_all(line.as_bytes()).await?;
             self.input.flush().await
         };
-        sent.await.map_err(|it| ended(&format!("it does not listen any more: {it}")))
+        sent.await.map_err(|error| ended(&format!("it does not listen any more: {error}")))
     }
 
     pub(super) async fn next(&mut self) -> Result<(Line, usize), Failure> {
         loop {
-            if let Some(at) = self.rest[self.seen..].iter().position(|it| *it == b'\n') {
+            if let Some(at) = self.rest[self.seen..].iter().position(|byte| *byte == b'\n') {
                 let end = self.seen + at;
                 let line: Vec<u8> = self.rest.drain(..=end).take(end).collect();
                 self.seen = 0;

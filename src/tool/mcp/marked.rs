@@ -35,7 +35,7 @@ pub(super) struct Marked {
 pub(super) fn marked(schema: &Value) -> Result<Vec<Marked>, String> {
     let mut found = Vec::new();
     look(schema, Some(&[]), &mut found)?;
-    let names: BTreeSet<&String> = found.iter().map(|it| &it.field).collect();
+    let names: BTreeSet<&String> = found.iter().map(|marked| &marked.field).collect();
     if names.len() < found.len() {
         return Err(format!("marks two parts of its input by one `{MARK}`"));
     }
@@ -49,20 +49,20 @@ pub(super) fn marked(schema: &Value) -> Result<Vec<Marked>, String> {
 pub(super) fn fields(marked: &[Marked], input: &Value) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut out = Vec::new();
     let mut bytes = 0;
-    for it in marked {
-        let value = it.path.iter().try_fold(input, |value, name| value.get(name));
-        let Some(value) = value.filter(|it| !it.is_null()) else { continue };
-        let place = shown(&it.path.join("."));
+    for marked in marked {
+        let value = marked.path.iter().try_fold(input, |value, name| value.get(name));
+        let Some(value) = value.filter(|value| !value.is_null()) else { continue };
+        let place = shown(&marked.path.join("."));
         let text = text_of(value)
             .ok_or_else(|| format!("{place} is no text, no truth value and no whole number that is safe"))?;
         let text = encoded(&text);
-        bytes += it.field.len() + text.len();
+        bytes += marked.field.len() + text.len();
         if bytes > MCP_FIELDS_BYTES_MAX {
             return Err(format!(
                 "with {place}, header fields would hold more than {MCP_FIELDS_BYTES_MAX} bytes of it, where its server wants it; give it less"
             ));
         }
-        out.push((it.field.clone(), text.into_bytes()));
+        out.push((marked.field.clone(), text.into_bytes()));
     }
     Ok(out)
 }
@@ -70,7 +70,7 @@ pub(super) fn fields(marked: &[Marked], input: &Value) -> Result<Vec<(String, Ve
 /// A text as a header field holds it: as it is where it can, else in Base64.
 pub(super) fn encoded(text: &str) -> String {
     let [before, after] = ENCODED;
-    let is_plain = text.bytes().all(|it| matches!(it, b'\t' | b' '..=b'~'))
+    let is_plain = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
         && text.trim_matches([' ', '\t']) == text
         && !(text.starts_with(before) && text.ends_with(after));
     if is_plain { text.to_owned() } else { format!("{before}{}{after}", BASE64_STANDARD.encode(text)) }
@@ -79,14 +79,15 @@ pub(super) fn encoded(text: &str) -> String {
 /// Looks through a schema; `path` is none where no value has one path of its own.
 fn look(schema: &Value, path: Option<&[String]>, found: &mut Vec<Marked>) -> Result<(), String> {
     if let Some(list) = schema.as_array() {
-        return list.iter().try_for_each(|it| look(it, None, found));
+        return list.iter().try_for_each(|value| look(value, None, found));
     }
     for (key, inner) in schema.as_object().into_iter().flatten() {
         match (key.as_str(), path) {
             (MARK, path) => found.push(mark(schema, inner, path)?),
             ("properties", path) => {
                 for (name, inner) in inner.as_object().into_iter().flatten() {
-                    let below = path.map(|it| it.iter().cloned().chain([name.clone()]).collect::<Vec<_>>());
+                    let below =
+                        path.map(|path| path.iter().cloned().chain([name.clone()]).collect::<Vec<_>>());
                     look(inner, below.as_deref(), found)?;
                 }
             }
@@ -100,18 +101,18 @@ fn look(schema: &Value, path: Option<&[String]>, found: &mut Vec<Marked>) -> Res
 
 fn mark(schema: &Value, name: &Value, path: Option<&[String]>) -> Result<Marked, String> {
     let name = name.as_str().unwrap_or_default();
-    let is_token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err(format!("marks its input by a `{MARK}` that names no header field"));
     }
-    let Some(path) = path.filter(|it| !it.is_empty()) else {
+    let Some(path) = path.filter(|path| !path.is_empty()) else {
         return Err(format!("marks by `{MARK}: {}` what has no place of its own in its input", shown(name)));
     };
     let kinds = match &schema["type"] {
-        Value::Array(list) => list.iter().filter(|it| *it != "null").collect(),
+        Value::Array(list) => list.iter().filter(|text| *text != "null").collect(),
         kind => vec![kind],
     };
-    if kinds.is_empty() || !kinds.iter().all(|it| it.as_str().is_some_and(|it| KINDS.contains(&it))) {
+    if kinds.is_empty() || !kinds.iter().all(|kind| kind.as_str().is_some_and(|text| KINDS.contains(&text))) {
         return Err(format!("marks by `{MARK}: {}` what is none of {}", shown(name), KINDS.join(", ")));
     }
     Ok(Marked { field: format!("mcp-param-{}", name.to_ascii_lowercase()), path: path.to_vec() })
@@ -119,15 +120,15 @@ fn mark(schema: &Value, name: &Value, path: Option<&[String]>) -> Result<Marked,
 
 fn text_of(value: &Value) -> Option<String> {
     match value {
-        Value::String(it) => Some(it.clone()),
-        Value::Bool(it) => Some(it.to_string()),
-        Value::Number(it) => {
-            let whole = it.as_i64().or_else(|| {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => {
+            let whole = number.as_i64().or_else(|| {
                 // `2.0` is a whole number, too.
-                let text = it.to_string();
-                text.split_once('.').filter(|(_, rest)| rest.bytes().all(|it| it == b'0'))?.0.parse().ok()
+                let text = number.to_string();
+                text.split_once('.').filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0'))?.0.parse().ok()
             });
-            whole.filter(|it| (-WHOLE_MAX..=WHOLE_MAX).contains(it)).map(|it| it.to_string())
+            whole.filter(|number| (-WHOLE_MAX..=WHOLE_MAX).contains(number)).map(|text| text.to_string())
         }
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
@@ -140,10 +141,10 @@ mod tests {
 
     #[track_caller]
     fn check(schema: &Value, input: &Value, expected: Result<&[(&str, &str)], &str>) {
-        let told = marked(schema).and_then(|it| fields(&it, input));
-        let told = told.map(|it| {
+        let told = marked(schema).and_then(|texts| fields(&texts, input));
+        let told = told.map(|fields| {
             let text = |bytes| String::from_utf8(bytes).expect("ASCII");
-            it.into_iter().map(|(name, value)| (name, text(value))).collect::<Vec<_>>()
+            fields.into_iter().map(|(name, value)| (name, text(value))).collect::<Vec<_>>()
         });
         match (told, expected) {
             (Ok(told), Ok(expected)) => {
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn a_mark_that_may_not_be_makes_no_tool() {
         let refused = |schema: Value, part: &str| check(&schema, &json!({}), Err(part));
-        let one = |it: Value| json!({"properties": {"a": it}});
+        let one = |value: Value| json!({"properties": {"a": value}});
         for name in [json!(""), json!("a b"), json!("a\r\nb"), json!("é"), json!(5)] {
             refused(one(json!({"type": "string", "x-mcp-header": name})), "names no header field");
         }

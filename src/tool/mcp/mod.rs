@@ -81,7 +81,8 @@ pub(super) fn told(mut answer: Answer, is_torn: bool) -> Answer {
     let mut take = |name: &str| answer.outputs.shift_remove(name);
     let (called, answered, failed) =
         (take(CALLED).is_some() || is_torn, take(ANSWERED).is_some(), take(FAILED));
-    let mode = answer.outputs.get(FAILURE_MODE).and_then(Value::as_str).and_then(|it| it.parse().ok());
+    let mode =
+        answer.outputs.get(FAILURE_MODE).and_then(Value::as_str).and_then(|output| output.parse().ok());
     if answer.ended == Ended::Exit(0) {
         if answered {
             return answer;
@@ -118,7 +119,7 @@ pub async fn tools_of_program(
     input: impl AsyncWrite + Send + Unpin,
     tell: &mut (dyn FnMut(&[u8]) + Send),
 ) -> Result<Vec<Value>, String> {
-    Session::local(output, input, tell).all().await.map_err(|it| it.message)
+    Session::local(output, input, tell).all().await.map_err(|error| error.message)
 }
 
 /// The tools that a server with an address offers, as it says them.
@@ -131,9 +132,9 @@ pub async fn tools_at(
     tell: &mut (dyn FnMut(&[u8]) + Send),
 ) -> Result<Vec<Value>, String> {
     let secrets = host.secrets_of(&Launch { http: Some(Box::new(http.clone())), ..Launch::of(["mcp"]) })?.0;
-    let remote = Remote::new(host.http(), http, &secrets).map_err(|it| it.message)?;
+    let remote = Remote::new(host.http(), http, &secrets).map_err(|error| error.message)?;
     let mut session = Session::remote(remote, tell);
-    let all = session.all().await.map_err(|it| it.message);
+    let all = session.all().await.map_err(|error| error.message);
     session.leave().await;
     all
 }
@@ -152,11 +153,11 @@ pub async fn run_mcp(
     };
     let Some(held) = &tool.mcp else { return refused("no tool of a server is named".to_owned()) };
     let (secrets, masker) = match host.secrets_of(launch) {
-        Ok(it) => it,
+        Ok(secrets) => secrets,
         Err(why) => return refused(why),
     };
     let remote = match Remote::new(host.http(), http, &secrets) {
-        Ok(it) => it.at(call.traceparent.as_deref()),
+        Ok(remote) => remote.at(call.traceparent.as_deref()),
         Err(failure) => return refused(failure.message),
     };
     let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
@@ -184,10 +185,12 @@ pub async fn run_mcp(
     let spooled = log.finish();
     let (ended, mut outputs) = match done {
         Ok(Ok(outputs)) => (Ended::Exit(0), outputs),
-        Ok(Err(it)) => (Ended::Failed { mode: it.mode, message: masker.mask(&it.message) }, ValueMap::new()),
+        Ok(Err(error)) => {
+            (Ended::Failed { mode: error.mode, message: masker.mask(&error.message) }, ValueMap::new())
+        }
         Err(ended) => (ended, ValueMap::new()),
     };
-    outputs.values_mut().for_each(|it| masker.mask_value(it));
+    outputs.values_mut().for_each(|output| masker.mask_value(output));
     let may_have_happened = ended != Ended::Exit(0) && may_have;
     Answer { may_have_happened, retry_after, ..Answer::spooled(ended, outputs, spooled) }
 }
@@ -203,7 +206,7 @@ mod tests {
 
     #[track_caller]
     fn check(ended: Ended, outputs: &[&str], is_torn: bool, expected: (Ended, bool)) {
-        let outputs = outputs.iter().map(|it| ((*it).to_owned(), Value::String("true".to_owned())));
+        let outputs = outputs.iter().map(|output| ((*output).to_owned(), Value::String("true".to_owned())));
         let answer = Answer { outputs: outputs.collect(), ..Answer::without_output(ended) };
         let told = told(answer, is_torn);
         assert_eq!((told.ended, told.may_have_happened), expected);

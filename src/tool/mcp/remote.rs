@@ -86,7 +86,7 @@ impl<'a> Remote<'a> {
     /// The same, which says where in a trace it stands unless its file says that itself.
     pub(super) fn at(mut self, place: Option<&str>) -> Self {
         let name = "traceparent";
-        if let Some(place) = place.filter(|_| self.headers.iter().all(|it| it.0 != name)) {
+        if let Some(place) = place.filter(|_| self.headers.iter().all(|header| header.0 != name)) {
             self.headers.push((name.to_owned(), place.as_bytes().to_vec()));
         }
         self
@@ -105,7 +105,7 @@ impl<'a> Remote<'a> {
     /// True if our last question was answered as a server of older revisions might. Refusals for our
     /// identity, our rate or its load do not count.
     pub(super) fn may_be_older(&self) -> bool {
-        self.status.is_some_and(|it| !matches!(it, 401 | 403 | 407 | 429 | 502..=504))
+        self.status.is_some_and(|status| !matches!(status, 401 | 403 | 407 | 429 | 502..=504))
     }
 
     fn is_stateless(&self) -> bool {
@@ -155,7 +155,7 @@ impl<'a> Remote<'a> {
         // Without shaken hands nobody is remembered, and what a server says of it is not sent back.
         if let Some(session) = exchange.field(SESSION).filter(|_| !self.is_stateless()) {
             let is_plain =
-                session.len() <= SESSION_BYTES_MAX && session.bytes().all(|it| it.is_ascii_graphic());
+                session.len() <= SESSION_BYTES_MAX && session.bytes().all(|byte| byte.is_ascii_graphic());
             if !is_plain {
                 return Err(invalid("its MCP server calls us what no header field can hold; see the server"));
             }
@@ -221,8 +221,9 @@ impl<'a> Remote<'a> {
     ) -> Result<Exchange, Failure> {
         let mut own = self.headers.clone();
         let agreed = [(SESSION, &self.session), ("mcp-protocol-version", &self.revision)];
-        let agreed =
-            agreed.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it.clone()?.into_bytes())));
+        let agreed = agreed
+            .into_iter()
+            .filter_map(|(name, session)| Some((name.to_owned(), session.clone()?.into_bytes())));
         own.extend(agreed.chain(told));
         let post = Post {
             method,
@@ -260,8 +261,9 @@ impl Answering {
                 return false;
             }
         }
-        let said = self.ready.pop_front().and_then(|it| read_json::<Value>(&it).ok());
-        let Some(mut said) = said.filter(|it| it["jsonrpc"] == "2.0" && it["error"]["code"].is_i64()) else {
+        let said = self.ready.pop_front().and_then(|bytes| read_json::<Value>(&bytes).ok());
+        let Some(mut said) = said.filter(|json| json["jsonrpc"] == "2.0" && json["error"]["code"].is_i64())
+        else {
             return false;
         };
         said["id"] = id.clone();

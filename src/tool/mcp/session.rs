@@ -118,10 +118,10 @@ impl<'a> Session<'a> {
         self.open().await?;
         let mut all = self.tools().await?;
         if self.repeats() {
-            all.retain(|it| match marked::marked(&it["inputSchema"]) {
+            all.retain(|tool| match marked::marked(&tool["inputSchema"]) {
                 Ok(_) => true,
                 Err(why) => {
-                    self.say(&format!("— left out: {} {why} —", it["name"].as_str().unwrap_or_default()));
+                    self.say(&format!("— left out: {} {why} —", tool["name"].as_str().unwrap_or_default()));
                     false
                 }
             });
@@ -257,7 +257,7 @@ impl<'a> Session<'a> {
         if spoken.contains(&MCP_STATELESS) {
             return Ok(true);
         }
-        if !spoken.is_empty() && !spoken.iter().any(|it| MCP_REVISIONS.contains(it)) {
+        if !spoken.is_empty() && !spoken.iter().any(|text| MCP_REVISIONS.contains(text)) {
             return Err(unknown_revisions(&spoken));
         }
         self.set_stateless(false);
@@ -276,7 +276,7 @@ impl<'a> Session<'a> {
         for _ in 0..LISTS_MAX {
             self.has_changed = false;
             let tools = self.tools().await?;
-            let mut named = tools.iter().filter(|it| it["name"].as_str() == Some(&held.tool));
+            let mut named = tools.iter().filter(|tool| tool["name"].as_str() == Some(&held.tool));
             let (first, second) = (named.next(), named.next());
             let Some(says) = first.filter(|_| second.is_none()) else {
                 let why =
@@ -306,9 +306,11 @@ impl<'a> Session<'a> {
     async fn tools(&mut self) -> Result<Vec<Value>, Failure> {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);
         loop {
-            let asked = cursor.as_ref().map_or_else(|| json!({}), |it| json!({"cursor": it}));
-            let page =
-                self.ask("tools/list", asked).await.map_err(|it| refused("does not list its tools", it))?;
+            let asked = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
+            let page = self
+                .ask("tools/list", asked)
+                .await
+                .map_err(|error| refused("does not list its tools", error))?;
             let Some(tools) = page["tools"].as_array() else {
                 return Err(wrong(format!("lists its tools as {}", type_name(&page["tools"]))));
             };
@@ -337,7 +339,7 @@ impl<'a> Session<'a> {
             let is_answer = message.get("method").is_none();
             match (is_answer, message.get("id")) {
                 (true, Some(its)) if *its == json!(id) => {
-                    if let Some(error) = message.get("error").filter(|it| !it.is_null()) {
+                    if let Some(error) = message.get("error").filter(|error| !error.is_null()) {
                         let code = error["code"].as_i64().unwrap_or_default();
                         let text = error["message"].as_str().unwrap_or("it does not say why");
                         let data = error["data"].clone();
@@ -432,7 +434,7 @@ impl<'a> Session<'a> {
     /// Outputs of a step from a result.
     fn outputs(&mut self, says: &Value, result: &Value) -> Result<ValueMap, Failure> {
         let parts = result["content"].as_array().cloned().unwrap_or_default();
-        let texts: Vec<&str> = parts.iter().filter_map(|it| it["text"].as_str()).collect();
+        let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
         let text = texts.join("\n");
         if !text.is_empty() {
             (self.tell)(text.as_bytes());
@@ -442,13 +444,14 @@ impl<'a> Session<'a> {
             let message = format!("says that it failed: {}; see its log", shown(&text));
             return Err(Failure { mode: FailureMode::AgentLogic, message });
         }
-        let structured = result.get("structuredContent").filter(|it| !it.is_null());
+        let structured =
+            result.get("structuredContent").filter(|structured_content| !structured_content.is_null());
         if let Some(schema) = says.get("outputSchema") {
             let given = structured.unwrap_or(&Value::Null);
             fits(schema, given, "gave what it does not promise", FailureMode::AgentContract)?;
         }
         let mut out = ValueMap::from_iter([("text".to_owned(), Value::String(text))]);
-        out.extend(structured.map(|it| ("structured".to_owned(), it.clone())));
+        out.extend(structured.map(|structured| ("structured".to_owned(), structured.clone())));
         out.insert("content".to_owned(), Value::Array(parts));
         if json_bytes(&out) > RESULT_BYTES_MAX {
             out.shift_remove("content");
@@ -481,7 +484,7 @@ fn unknown_revisions(spoken: &[&str]) -> Failure {
 
 /// True if a result is complete; one without `resultType` is.
 fn is_whole(result: &Value) -> bool {
-    result.get("resultType").is_none_or(|it| it == "complete")
+    result.get("resultType").is_none_or(|result_type| result_type == "complete")
 }
 
 /// Holds a value against a schema of the server.

@@ -6,7 +6,7 @@ use cuelight_base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Va
 use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {
-    let turn = |it: &Said| match it {
+    let turn = |said: &Said| match said {
         Said::Asked(text) => vec![json!({"role": "user", "content": text})],
         Said::Answered(text) => vec![json!({"role": "assistant", "content": text})],
         Said::Called(round) => called(round),
@@ -28,7 +28,7 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
         body["output_config"] = json!({"format": {"type": "json_schema", "schema": schema}});
     }
     if !model.tools.is_empty() {
-        let tool = |it: &OfferedTool| json!({"name": it.name, "description": it.description, "input_schema": it.input});
+        let tool = |tool: &OfferedTool| json!({"name": tool.name, "description": tool.description, "input_schema": tool.input});
         body["tools"] = model.tools.iter().map(tool).collect();
     }
     Question {
@@ -42,12 +42,12 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
 /// An answer that asked for tools, and one message with what came of all of them: it takes no other order.
 fn called(round: &ToolRound) -> Vec<Value> {
     let text = (!round.text.trim().is_empty()).then(|| json!({"type": "text", "text": round.text}));
-    let call = |it: &ToolAsked| {
-        let given = it.arguments.clone().unwrap_or_default();
-        json!({"type": "tool_use", "id": it.id, "name": sent_name(&it.name), "input": given})
+    let call = |call: &ToolAsked| {
+        let given = call.arguments.clone().unwrap_or_default();
+        json!({"type": "tool_use", "id": call.id, "name": sent_name(&call.name), "input": given})
     };
     let said: Vec<Value> = text.into_iter().chain(round.calls.iter().map(call)).collect();
-    let came = |(it, came): (&ToolAsked, &ToolResult)| json!({"type": "tool_result", "tool_use_id": it.id, "content": came.text, "is_error": came.is_error});
+    let came = |(call, came): (&ToolAsked, &ToolResult)| json!({"type": "tool_result", "tool_use_id": call.id, "content": came.text, "is_error": came.is_error});
     let came: Vec<Value> = round.calls.iter().zip(&round.results).map(came).collect();
     vec![json!({"role": "assistant", "content": said}), json!({"role": "user", "content": came})]
 }
@@ -60,7 +60,7 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
             heard.answered_by = message["model"].as_str().map(str::to_owned);
             let usage = &message["usage"];
             let parts = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"];
-            let told: Vec<u64> = parts.iter().filter_map(|it| usage[*it].as_u64()).collect();
+            let told: Vec<u64> = parts.iter().filter_map(|part| usage[*part].as_u64()).collect();
             heard.input = (!told.is_empty()).then(|| told.iter().sum());
             heard.output = usage["output_tokens"].as_u64();
         }

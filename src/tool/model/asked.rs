@@ -40,7 +40,7 @@ impl Calls {
 
     /// The name of the first, once it is known.
     pub(super) fn first(&self) -> Option<&str> {
-        self.all.first().map(|it| it.name.as_str())
+        self.all.first().map(|word| word.name.as_str())
     }
 
     /// A call begins at this place.
@@ -54,15 +54,15 @@ impl Calls {
     /// True if this begins a new call at this index instead of continuing the last one. Some servers give all
     /// calls of an answer the same index.
     pub(super) fn is_new(&self, place: u64, id: &str) -> bool {
-        let last = self.all.iter().rfind(|it| it.place == place);
-        last.is_none_or(|it| !id.is_empty() && it.id != id)
+        let last = self.all.iter().rfind(|word| word.place == place);
+        last.is_none_or(|word| !id.is_empty() && word.id != id)
     }
 
     /// More of the arguments of the one at this place.
     pub(super) fn more(&mut self, place: u64, text: &str) {
         self.bytes = self.bytes.saturating_add(text.len());
         let is_room = self.bytes <= MODEL_ARGUMENTS_BYTES_MAX;
-        let Some(piece) = self.all.iter_mut().rfind(|it| it.place == place) else { return };
+        let Some(piece) = self.all.iter_mut().rfind(|word| word.place == place) else { return };
         if is_room && !piece.is_too_large {
             piece.arguments.push_str(text);
         } else {
@@ -80,17 +80,17 @@ impl Calls {
     /// All of them, each with an id of its own; `round` is how many came before this answer.
     pub(super) fn finish(self, round: usize) -> Vec<ToolAsked> {
         let mut out: Vec<ToolAsked> = Vec::new();
-        for (number, it) in (1..).zip(self.all) {
+        for (number, word) in (1..).zip(self.all) {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            let is_sane = !it.id.is_empty() && it.id.len() <= ID_CHARS_MAX && it.id.chars().all(plain);
-            let is_new = out.iter().all(|other| other.id != it.id);
-            let id = if is_sane && is_new { it.id } else { format!("call_{}_{number}", round + 1) };
-            let (arguments, unreadable) = match read(&it.arguments, it.is_too_large) {
+            let is_sane = !word.id.is_empty() && word.id.len() <= ID_CHARS_MAX && word.id.chars().all(plain);
+            let is_new = out.iter().all(|other| other.id != word.id);
+            let id = if is_sane && is_new { word.id } else { format!("call_{}_{number}", round + 1) };
+            let (arguments, unreadable) = match read(&word.arguments, word.is_too_large) {
                 Ok(Value::Object(given)) => (Some(given), String::new()),
                 Ok(_) => (None, "they are no JSON object".to_owned()),
                 Err(why) => (None, why),
             };
-            out.push(ToolAsked { id, name: it.name, arguments, unreadable, own: it.own });
+            out.push(ToolAsked { id, name: word.name, arguments, unreadable, own: word.own });
         }
         out
     }
@@ -128,7 +128,7 @@ mod tests {
         calls.begin(2, "odd id!", "third");
         calls.more(2, "{\"x\": ");
         let all = calls.finish(1);
-        let ids: Vec<&str> = all.iter().map(|it| it.id.as_str()).collect();
+        let ids: Vec<&str> = all.iter().map(|tool_asked| tool_asked.id.as_str()).collect();
         assert_eq!(ids, ["a", "call_2_2", "call_2_3"]);
         assert_eq!(all[0].arguments.clone().map(Value::Object), Some(json!({"x": 1})));
         assert!(all[2].arguments.is_none() && all[2].unreadable.contains("no JSON"), "{}", all[2].unreadable);
@@ -144,7 +144,7 @@ mod tests {
         let mut calls = Calls::default();
         calls.begin(0, "a", &"n".repeat(1000));
         (0..600).for_each(|_| calls.more(0, &"\\u001b".repeat(100)));
-        (0..1000).for_each(|it| calls.begin(it + 1, "b", "more"));
+        (0..1000).for_each(|index| calls.begin(index + 1, "b", "more"));
         assert_eq!(calls.len(), CALLS_KEPT);
         let all = calls.finish(0);
         assert_eq!(all[0].name.len(), NAME_CHARS_MAX);

@@ -75,7 +75,7 @@ impl Fit {
             Provider::Gemini => model.tools.is_empty().then(|| schema.clone()),
             Provider::StandIn => None,
         };
-        let native = native.filter(|it| it["type"] == "object" || provider == Provider::Gemini);
+        let native = native.filter(|native| native["type"] == "object" || provider == Provider::Gemini);
         // A server that only speaks like OpenAI may not know the key at all.
         let is_enforced = native.is_some() && (provider != Provider::OpenAi || url == provider.url());
         Ok(Self { schema: schema.clone(), check, native, is_told: !is_enforced || dropped })
@@ -122,8 +122,11 @@ impl Fit {
 
 /// The system prompt; it includes the schema if the provider does not enforce it.
 pub(super) fn system(model: &ModelCall, fit: Option<&Fit>) -> Option<String> {
-    let shape = fit.filter(|it| it.is_told).map(|it| {
-        format!("Answer with one JSON value and nothing else. It has to fit this JSON Schema:\n{}", it.schema)
+    let shape = fit.filter(|fit| fit.is_told).map(|fit| {
+        format!(
+            "Answer with one JSON value and nothing else. It has to fit this JSON Schema:\n{}",
+            fit.schema
+        )
     });
     let parts: Vec<&str> = model.system.as_deref().into_iter().chain(shape.as_deref()).collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
@@ -131,7 +134,7 @@ pub(super) fn system(model: &ModelCall, fit: Option<&Fit>) -> Option<String> {
 
 /// A number as it was written.
 pub(super) fn number(text: &str) -> Option<Value> {
-    text.parse::<f64>().ok().filter(|it| it.is_finite()).map(Value::from)
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
 }
 
 /// A schema that names every property of its objects and only what providers enforce; nothing when it says more than that.
@@ -151,12 +154,13 @@ fn closed(schema: &Value, all_required: bool, dropped: &mut bool) -> Option<Valu
         let value = match key {
             "properties" => {
                 let each = value.as_object()?.iter();
-                let each = each.map(|(name, it)| Some((name.clone(), closed(it, all_required, dropped)?)));
+                let each =
+                    each.map(|(name, field)| Some((name.clone(), closed(field, all_required, dropped)?)));
                 Value::Object(each.collect::<Option<_>>()?)
             }
             "items" => closed(value, all_required, dropped)?,
             "anyOf" => {
-                let each = value.as_array()?.iter().map(|it| closed(it, all_required, dropped));
+                let each = value.as_array()?.iter().map(|item| closed(item, all_required, dropped));
                 Value::Array(each.collect::<Option<_>>()?)
             }
             "additionalProperties" if *value != Value::Bool(false) => return None,
@@ -164,10 +168,11 @@ fn closed(schema: &Value, all_required: bool, dropped: &mut bool) -> Option<Valu
         };
         out.insert(key.to_owned(), value);
     }
-    if map.get("type").is_some_and(|it| it == "object") {
+    if map.get("type").is_some_and(|text| text == "object") {
         let names: Vec<&str> = map.get("properties")?.as_object()?.keys().map(String::as_str).collect();
         let required = map.get("required").and_then(Value::as_array);
-        let is_required = |name: &&str| required.is_some_and(|it| it.iter().any(|it| it == *name));
+        let is_required =
+            |name: &&str| required.is_some_and(|required| required.iter().any(|value| value == *name));
         if all_required && !names.iter().all(is_required) {
             return None;
         }
@@ -179,13 +184,16 @@ fn closed(schema: &Value, all_required: bool, dropped: &mut bool) -> Option<Valu
 /// Without the fence that many models put around JSON.
 fn unfenced(text: &str) -> &str {
     let text = text.trim();
-    let inner = text.strip_prefix("```").and_then(|it| it.strip_suffix("```"));
-    inner.map_or(text, |it| it.strip_prefix("json").unwrap_or(it).trim())
+    let inner = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
+    inner.map_or(text, |rest| rest.strip_prefix("json").unwrap_or(rest).trim())
 }
 
 fn listed(problems: &[SchemaProblem]) -> String {
-    let shown: Vec<String> =
-        problems.iter().take(PROBLEMS_SHOWN).map(|it| shorten(&safe_text(&it.to_string()), 200)).collect();
+    let shown: Vec<String> = problems
+        .iter()
+        .take(PROBLEMS_SHOWN)
+        .map(|problem| shorten(&safe_text(&problem.to_string()), 200))
+        .collect();
     let more = problems.len().saturating_sub(PROBLEMS_SHOWN);
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{}{rest}", shown.join("; "))

@@ -6,7 +6,7 @@ use cuelight_base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Va
 use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {
-    let turn = |it: &Said| match it {
+    let turn = |said: &Said| match said {
         Said::Asked(text) => vec![json!({"role": "user", "parts": [{"text": text}]})],
         Said::Answered(text) => vec![json!({"role": "model", "parts": [{"text": text}]})],
         Said::Called(round) => called(round),
@@ -26,7 +26,7 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
         body["systemInstruction"] = json!({"parts": [{"text": system}]});
     }
     if !model.tools.is_empty() {
-        let tool = |it: &OfferedTool| json!({"name": it.name, "description": it.description, "parametersJsonSchema": it.input});
+        let tool = |tool: &OfferedTool| json!({"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.input});
         let tools: Vec<Value> = model.tools.iter().map(tool).collect();
         body["tools"] = json!([{"functionDeclarations": tools}]);
     }
@@ -37,18 +37,18 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
 /// An answer that asked for tools, and one message with what came of all of them.
 fn called(round: &ToolRound) -> Vec<Value> {
     let text = (!round.text.is_empty()).then(|| json!({"text": round.text}));
-    let call = |it: &ToolAsked| {
-        let given = it.arguments.clone().unwrap_or_default();
-        let mut part = json!({"functionCall": {"name": sent_name(&it.name), "args": given}});
-        if let Some(own) = &it.own {
+    let call = |call: &ToolAsked| {
+        let given = call.arguments.clone().unwrap_or_default();
+        let mut part = json!({"functionCall": {"name": sent_name(&call.name), "args": given}});
+        if let Some(own) = &call.own {
             part["thoughtSignature"] = own.as_str().into();
         }
         part
     };
     let said: Vec<Value> = text.into_iter().chain(round.calls.iter().map(call)).collect();
-    let came = |(it, came): (&ToolAsked, &ToolResult)| {
+    let came = |(call, came): (&ToolAsked, &ToolResult)| {
         let key = if came.is_error { "error" } else { "output" };
-        json!({"functionResponse": {"name": sent_name(&it.name), "response": {key: came.text}}})
+        json!({"functionResponse": {"name": sent_name(&call.name), "response": {key: came.text}}})
     };
     let came: Vec<Value> = round.calls.iter().zip(&round.results).map(came).collect();
     vec![json!({"role": "model", "parts": said}), json!({"role": "user", "parts": came})]
@@ -64,7 +64,7 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
     let usage = &event["usageMetadata"];
     heard.input = usage["promptTokenCount"].as_u64().or(heard.input);
     let written = ["candidatesTokenCount", "thoughtsTokenCount"];
-    let written: Vec<u64> = written.iter().filter_map(|it| usage[*it].as_u64()).collect();
+    let written: Vec<u64> = written.iter().filter_map(|key| usage[*key].as_u64()).collect();
     if !written.is_empty() {
         heard.output = Some(written.iter().sum());
     }

@@ -40,12 +40,15 @@ pub async fn run_model(
     let refused = |why: String| Answer::not_started(None, format!("could not start: {why}"));
     let Some(model) = &launch.model else { return refused("no model is named".to_owned()) };
     let (secrets, masker) = match host.secrets_of(launch) {
-        Ok(it) => it,
+        Ok(secrets) => secrets,
         Err(why) => return refused(why),
     };
     let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
-    let key = model.key.as_ref().and_then(|it| secrets.get(it));
-    let place = call.traceparent.iter().map(|it| ("traceparent".to_owned(), it.clone().into_bytes()));
+    let key = model.key.as_ref().and_then(|key| secrets.get(key));
+    let place = call
+        .traceparent
+        .iter()
+        .map(|traceparent| ("traceparent".to_owned(), traceparent.clone().into_bytes()));
     let mut talk = Talk {
         host,
         model,
@@ -77,10 +80,12 @@ pub async fn run_model(
     let spooled = log.finish();
     let (ended, mut outputs) = match done {
         Ok(Ok(outputs)) => (Ended::Exit(0), outputs),
-        Ok(Err(it)) => (Ended::Failed { mode: it.mode, message: masker.mask(&it.message) }, ValueMap::new()),
+        Ok(Err(error)) => {
+            (Ended::Failed { mode: error.mode, message: masker.mask(&error.message) }, ValueMap::new())
+        }
         Err(ended) => (ended, ValueMap::new()),
     };
-    outputs.values_mut().for_each(|it| masker.mask_value(it));
+    outputs.values_mut().for_each(|output| masker.mask_value(output));
     // What was used is counted whatever came of it, but for what was cut off: of that nobody knows. A question that reached
     // nobody, or was refused, has used nothing.
     used.is_told |= !used.is_begun && (!is_sent || is_known);
@@ -177,7 +182,7 @@ impl Talk<'_> {
         &mut self,
         log: &mut Log<'_, P>,
     ) -> Result<ValueMap, Failure> {
-        let fit = self.model.schema.as_ref().map(|it| Fit::read(it, self.model)).transpose()?;
+        let fit = self.model.schema.as_ref().map(|schema| Fit::read(schema, self.model)).transpose()?;
         let mut said = vec![Said::Asked(self.model.prompt.clone())];
         said.extend(self.model.rounds.iter().cloned().map(Said::Called));
         let first = self.ask(&said, fit.as_ref(), log).await?;
@@ -245,10 +250,12 @@ impl Talk<'_> {
                 Err(Failure { mode: FailureMode::AgentValidation, message })
             }
             _ if !whole.calls.is_empty() => {
-                whole.calls.iter().for_each(|it| log.say(&asked_words(it)));
+                whole.calls.iter().for_each(|call| log.say(&asked_words(call)));
                 Ok(whole)
             }
-            Stop::Whole | Stop::Length if whole.text.as_deref().is_some_and(|it| it.trim().is_empty()) => {
+            Stop::Whole | Stop::Length
+                if whole.text.as_deref().is_some_and(|text| text.trim().is_empty()) =>
+            {
                 Err(validation(&format!(
                     "{} answers nothing; ask it otherwise, or another model",
                     self.model.name
@@ -310,14 +317,16 @@ impl Talk<'_> {
             url: &url,
             fields: question.fields,
             own: &self.place,
-            private: self.key.map(|it| (question.key.0, question.key.1, it)),
+            private: self.key.map(|key| (question.key.0, question.key.1, key)),
             accept: "text/event-stream",
             json: question.body.to_string().into_bytes(),
         };
         self.is_known = false;
         let mut exchange = Exchange::begin(self.host.http(), post, &mut self.is_sent).await?;
         let status = exchange.status();
-        let reason = status.canonical_reason().map_or(String::new(), |it| format!(" {it}"));
+        let reason = status
+            .canonical_reason()
+            .map_or(String::new(), |canonical_reason| format!(" {canonical_reason}"));
         log.say(&format!("{} at {}: {}{reason}", self.model.name, exchange.origin(), status.as_u16()));
         if let Some(plain) = exchange.refusal() {
             return Err(self.refused(&mut exchange, plain, log).await);
@@ -360,10 +369,10 @@ impl Talk<'_> {
                 Provider::Gemini => gemini::hear(&event, heard),
                 Provider::OpenAi | Provider::StandIn => openai::hear(&event, heard),
             };
-            heard_it.map_err(|it| Failure { message: format!("{name} {}", it.message), ..it })?;
+            heard_it.map_err(|error| Failure { message: format!("{name} {}", error.message), ..error })?;
             if !heard.text.is_empty() {
                 log.take(heard.text.as_bytes());
-                text = text.take().filter(|it| it.len() + heard.text.len() <= MODEL_TEXT_KEPT_BYTES_MAX);
+                text = text.take().filter(|text| text.len() + heard.text.len() <= MODEL_TEXT_KEPT_BYTES_MAX);
                 if let Some(text) = &mut text {
                     text.push_str(&heard.text);
                 }
@@ -428,9 +437,11 @@ impl Talk<'_> {
         let said = refusal::of(&body);
         self.retry_after = exchange.retry_after().or(said.retry_after);
         let (mode, status) = (said.mode.unwrap_or(plain.mode), exchange.status());
-        let reason = status.canonical_reason().map_or(String::new(), |it| format!(" {it}"));
-        let words = said.message.as_deref().map(|it| shorten(it, 300));
-        let words = words.map_or(String::new(), |it| format!(": {}", it.trim_end_matches(['.', ' '])));
+        let reason = status
+            .canonical_reason()
+            .map_or(String::new(), |canonical_reason| format!(" {canonical_reason}"));
+        let words = said.message.as_deref().map(|message| shorten(message, 300));
+        let words = words.map_or(String::new(), |words| format!(": {}", words.trim_end_matches(['.', ' '])));
         let advice = refusal::advice(mode, status.as_u16(), self.model, self.retry_after);
         let message = format!("{} answers {}{reason}{words}; {advice}", self.model.name, status.as_u16());
         Failure { mode, message }
@@ -466,7 +477,7 @@ impl Used {
     fn words(self, model: &ModelCall) -> Option<String> {
         let cost = model.price.map_or_else(
             || "no price known".to_owned(),
-            |it| format!("{} USD", dollars(it.cost(self.input, self.output))),
+            |price| format!("{} USD", dollars(price.cost(self.input, self.output))),
         );
         let asked = counted(self.input, "token", "tokens");
         self.is_told.then(|| format!("— {asked} asked, {} answered, {cost} —", self.output))
@@ -491,7 +502,10 @@ fn outputs(
         ("text", text),
         ("result", value.unwrap_or(Value::Null)),
         ("model", model.name.clone().into()),
-        ("answered-by", whole.answered_by.map_or(Value::Null, |it| shorten(&it, 200).into())),
+        (
+            "answered-by",
+            whole.answered_by.map_or(Value::Null, |answered_by| shorten(&answered_by, 200).into()),
+        ),
         ("finish", finish.into()),
         ("repaired", repaired.into()),
     ];
@@ -510,12 +524,12 @@ fn outputs(
 }
 
 /// A call that is asked for, for people.
-fn asked_words(it: &ToolAsked) -> String {
-    let given = match &it.arguments {
+fn asked_words(tool_asked: &ToolAsked) -> String {
+    let given = match &tool_asked.arguments {
         Some(given) => shorten(&Value::Object(given.clone()).to_string(), 1000),
-        None => format!("arguments that cannot be read: {}", it.unreadable),
+        None => format!("arguments that cannot be read: {}", tool_asked.unreadable),
     };
-    format!("— asks for {}: {given} —", shorten(&it.name, 80))
+    format!("— asks for {}: {given} —", shorten(&tool_asked.name, 80))
 }
 
 fn validation(message: &str) -> Failure {

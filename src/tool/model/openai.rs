@@ -7,8 +7,8 @@ use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {
     let system = super::fit::system(model, fit);
-    let system = system.map(|it| json!({"role": "system", "content": it}));
-    let turn = |it: &Said| match it {
+    let system = system.map(|system| json!({"role": "system", "content": system}));
+    let turn = |said: &Said| match said {
         Said::Asked(text) => vec![json!({"role": "user", "content": text})],
         Said::Answered(text) => vec![json!({"role": "assistant", "content": text})],
         Said::Called(round) => called(round),
@@ -27,14 +27,14 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
         body["temperature"] = temperature;
     }
     if !model.tools.is_empty() {
-        let tool = |it: &OfferedTool| {
-            let about = json!({"name": it.name, "description": it.description, "parameters": it.input});
+        let tool = |tool: &OfferedTool| {
+            let about = json!({"name": tool.name, "description": tool.description, "parameters": tool.input});
             json!({"type": "function", "function": about})
         };
         body["tools"] = model.tools.iter().map(tool).collect();
     }
     // It takes objects only.
-    if let Some(fit) = fit.filter(|it| it.schema()["type"] == "object") {
+    if let Some(fit) = fit.filter(|fit| fit.schema()["type"] == "object") {
         let schema = fit.native().unwrap_or(fit.schema());
         body["response_format"] = json!({
             "type": "json_schema",
@@ -46,20 +46,22 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
 
 /// An answer that asked for tools, and a message for each of what came of them.
 fn called(round: &ToolRound) -> Vec<Value> {
-    let call = |it: &ToolAsked| {
-        let given = Value::Object(it.arguments.clone().unwrap_or_default()).to_string();
-        json!({"id": it.id, "type": "function", "function": {"name": sent_name(&it.name), "arguments": given}})
+    let call = |call: &ToolAsked| {
+        let given = Value::Object(call.arguments.clone().unwrap_or_default()).to_string();
+        json!({"id": call.id, "type": "function", "function": {"name": sent_name(&call.name), "arguments": given}})
     };
     let text = if round.text.is_empty() { Value::Null } else { round.text.as_str().into() };
     let calls: Vec<Value> = round.calls.iter().map(call).collect();
     let mut out = vec![json!({"role": "assistant", "content": text, "tool_calls": calls})];
     let came = round.calls.iter().zip(&round.results);
-    out.extend(came.map(|(it, came)| json!({"role": "tool", "tool_call_id": it.id, "content": came.text})));
+    out.extend(
+        came.map(|(call, came)| json!({"role": "tool", "tool_call_id": call.id, "content": came.text})),
+    );
     out
 }
 
 pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
-    if event.get("error").is_some_and(|it| !it.is_null()) {
+    if event.get("error").is_some_and(|error| !error.is_null()) {
         return Err(refusal::in_stream(event));
     }
     if let Some(model) = event["model"].as_str().filter(|_| heard.answered_by.is_none()) {
@@ -75,7 +77,7 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
     }
     for piece in delta["tool_calls"].as_array().into_iter().flatten() {
         let (id, function) = (piece["id"].as_str().unwrap_or_default(), &piece["function"]);
-        let name = function["name"].as_str().filter(|it| !it.is_empty());
+        let name = function["name"].as_str().filter(|name| !name.is_empty());
         // Some servers count nothing: what has a name begins, what has none goes on.
         let last = (heard.calls.len() as u64).saturating_sub(u64::from(name.is_none()));
         let place = piece["index"].as_u64().unwrap_or(last);
@@ -86,7 +88,7 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
             heard.calls.more(place, text);
         }
     }
-    if let Some(why) = delta["refusal"].as_str().filter(|it| !it.is_empty()) {
+    if let Some(why) = delta["refusal"].as_str().filter(|refusal| !refusal.is_empty()) {
         // It comes in pieces; the first says enough.
         heard.stop.get_or_insert_with(|| Stop::Refused(why.to_owned()));
     }

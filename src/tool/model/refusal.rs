@@ -49,7 +49,7 @@ pub(super) struct Refusal {
 
 /// Reads the body of a refusal.
 pub(super) fn of(body: &[u8]) -> Refusal {
-    serde_json::from_slice(body).map(|it| read(&it)).unwrap_or_default()
+    serde_json::from_slice(body).map(|value| read(&value)).unwrap_or_default()
 }
 
 /// The next step for the reader after a refusal of this mode.
@@ -86,7 +86,7 @@ pub(super) fn advice(mode: FailureMode, status: u16, model: &ModelCall, wait: Op
 /// A refusal in the middle of an answer.
 pub(super) fn in_stream(event: &Value) -> Failure {
     let said = read(event);
-    let message = said.message.map_or_else(String::new, |it| format!(": {}", shorten(&it, 300)));
+    let message = said.message.map_or_else(String::new, |message| format!(": {}", shorten(&message, 300)));
     Failure {
         mode: said.mode.unwrap_or(FailureMode::ResourceApi),
         message: format!("broke its answer off{message}; see the other side"),
@@ -99,10 +99,10 @@ fn read(said: &Value) -> Refusal {
     let details = || error["details"].as_array().into_iter().flatten();
     // The narrower word first: a wrong key is an invalid request, too.
     let words = details()
-        .filter_map(|it| it["reason"].as_str())
-        .chain(["code", "type", "status"].into_iter().filter_map(|it| error[it].as_str()));
-    let mode = words.filter_map(|word| WORDS.iter().find(|it| it.0 == word)).map(|it| it.1).next();
-    let retry_after = details().find_map(|it| seconds(it["retryDelay"].as_str()?));
+        .filter_map(|detail| detail["reason"].as_str())
+        .chain(["code", "type", "status"].into_iter().filter_map(|key| error[key].as_str()));
+    let mode = words.filter_map(|word| WORDS.iter().find(|other| other.0 == word)).map(|word| word.1).next();
+    let retry_after = details().find_map(|detail| seconds(detail["retryDelay"].as_str()?));
     let message = error["message"].as_str().or(error.as_str()).map(str::to_owned);
     Refusal { mode, message, retry_after }
 }
@@ -110,6 +110,6 @@ fn read(said: &Value) -> Refusal {
 /// Parses seconds like `27s` or `27.5s`, rounded up.
 fn seconds(text: &str) -> Option<Span> {
     let (whole, rest) = text.strip_suffix('s')?.split_once('.').unwrap_or((text.strip_suffix('s')?, "0"));
-    let up = u64::from(rest.bytes().any(|it| it != b'0'));
+    let up = u64::from(rest.bytes().any(|byte| byte != b'0'));
     Some(Span(whole.parse::<u64>().ok()?.saturating_add(up).saturating_mul(1000)))
 }

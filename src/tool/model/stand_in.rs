@@ -19,7 +19,7 @@ pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
     if model.tools.is_empty() || !model.rounds.is_empty() {
         return Ok(Vec::new());
     }
-    let said = model.prompt.lines().filter_map(|it| it.trim().strip_prefix(CALLS));
+    let said = model.prompt.lines().filter_map(|line| line.trim().strip_prefix(CALLS));
     let mut written = Calls::default();
     for (place, line) in (0..).zip(said) {
         let (name, given) = line.split_once(' ').unwrap_or((line, "{}"));
@@ -29,18 +29,18 @@ pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
     if written.len() > 0 {
         return Ok(written.finish(0));
     }
-    let call = |(number, it): (usize, &OfferedTool)| {
-        let given = made_up(&it.input, &it.input, DEPTH_MAX).and_then(|it| it.as_object().cloned());
+    let call = |(number, tool): (usize, &OfferedTool)| {
+        let given = made_up(&tool.input, &tool.input, DEPTH_MAX).and_then(|value| value.as_object().cloned());
         let arguments = given.ok_or_else(|| {
             format!(
                 "the stand-in could make up nothing to give {}; give its inputs `default:` values",
-                it.name
+                tool.name
             )
         })?;
         let id = format!("call_1_{number}");
         Ok(ToolAsked {
             id,
-            name: it.name.clone(),
+            name: tool.name.clone(),
             arguments: Some(arguments),
             unreadable: String::new(),
             own: None,
@@ -51,7 +51,7 @@ pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
 
 /// An answer: JSON where a schema asks for it.
 pub(super) fn answer(said: &[Said], schema: Option<&Value>) -> Result<String, String> {
-    let question = said.iter().find_map(|it| match it {
+    let question = said.iter().find_map(|said| match said {
         Said::Asked(text) => Some(text.as_str()),
         Said::Answered(_) | Said::Called(_) => None,
     });
@@ -83,7 +83,7 @@ fn made_up(schema: &Value, whole: &Value, depth: u8) -> Option<Value> {
     if let Some(path) = map.get("$ref").and_then(Value::as_str) {
         return made_up(whole.pointer(path.strip_prefix('#')?)?, whole, depth - 1);
     }
-    let first = |key: &str| map.get(key).and_then(Value::as_array).and_then(|it| it.first());
+    let first = |key: &str| map.get(key).and_then(Value::as_array).and_then(|items| items.first());
     let named = map
         .get("const")
         .or_else(|| map.get("default"))
@@ -96,7 +96,7 @@ fn made_up(schema: &Value, whole: &Value, depth: u8) -> Option<Value> {
         return made_up(one, whole, depth - 1);
     }
     let whole_number = |key: &str| map.get(key).and_then(Value::as_u64);
-    let kind = map.get("type").and_then(|it| it.as_str().or_else(|| it.get(0)?.as_str()));
+    let kind = map.get("type").and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()));
     Some(match kind {
         Some("string") => {
             let least = usize::try_from(whole_number("minLength").unwrap_or(0).min(CHARS_MAX)).unwrap_or(0);
@@ -104,16 +104,17 @@ fn made_up(schema: &Value, whole: &Value, depth: u8) -> Option<Value> {
             while text.chars().count() < least {
                 text.push_str(" stand-in");
             }
-            let most =
-                whole_number("maxLength").and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX);
+            let most = whole_number("maxLength")
+                .and_then(|max_length| usize::try_from(max_length).ok())
+                .unwrap_or(usize::MAX);
             text.chars().take(most.max(least)).collect::<String>().into()
         }
         Some("integer" | "number") => {
-            let bound = |key: &str| map.get(key).filter(|it| it.is_number()).cloned();
+            let bound = |key: &str| map.get(key).filter(|value| value.is_number()).cloned();
             let above = map
                 .get("exclusiveMinimum")
                 .and_then(Value::as_i64)
-                .map(|it| Value::from(it.saturating_add(1)));
+                .map(|exclusive_minimum| Value::from(exclusive_minimum.saturating_add(1)));
             bound("minimum").or(above).or_else(|| bound("maximum")).unwrap_or_else(|| 0.into())
         }
         Some("boolean") => false.into(),
@@ -124,7 +125,8 @@ fn made_up(schema: &Value, whole: &Value, depth: u8) -> Option<Value> {
         }
         Some("object") | None if map.contains_key("properties") || kind.is_some() => {
             let properties = map.get("properties").and_then(Value::as_object).into_iter().flatten();
-            let each = properties.map(|(name, it)| Some((name.clone(), made_up(it, whole, depth - 1)?)));
+            let each =
+                properties.map(|(name, property)| Some((name.clone(), made_up(property, whole, depth - 1)?)));
             Value::Object(each.collect::<Option<ValueMap>>()?)
         }
         _ => Value::Null,

@@ -7,7 +7,7 @@ use cuelight_console::{Danger, Wish};
 use cuelight_engine::{Command, ForkAt, RetryFrom};
 
 fn asked(wishes: &[Wish]) -> Vec<&Command> {
-    let submitted = wishes.iter().filter_map(|it| match it {
+    let submitted = wishes.iter().filter_map(|wish| match wish {
         Wish::Submit { command, .. } => Some(&**command),
         _ => None,
     });
@@ -94,7 +94,7 @@ fn a_reset_from_the_palette_wants_a_reason_and_the_command_with_the_environment(
     let wishes = console.press(&format!("{reset} r e s e t space P R O D enter"));
     let [Command::Reset { reason, .. }] = asked(&wishes)[..] else { panic!("{}", console.text()) };
     assert_eq!(reason, "new");
-    let rested = |console: &Console| console.model.board.listed().filter(|it| it.state.rests()).count();
+    let rested = |console: &Console| console.model.board.listed().filter(|run| run.state.rests()).count();
     assert!(rested(&console) > 0);
     let by = super::fixture::actor("jon");
     console.stage.command(Command::Reset { reason: "new".to_owned(), by });
@@ -116,14 +116,14 @@ fn nothing_else_is_done_from_the_past() {
 fn what_is_corrected_is_typed_into_the_dialog_and_looked_at_anew() {
     let mut console = Console::of_afternoon(100, 30);
     let wishes = console.press("G k R tab ctrl-u a l l tab t o = f a r");
-    let last = wishes.iter().rev().find_map(|it| match it {
+    let last = wishes.iter().rev().find_map(|wish| match wish {
         Wish::Preview { command, .. } => Some(&**command),
         _ => None,
     });
-    let Some(Command::Retry { from: RetryFrom::All, corrected: Some(it), .. }) = last else {
+    let Some(Command::Retry { from: RetryFrom::All, corrected: Some(corrected), .. }) = last else {
         panic!("{last:?}")
     };
-    assert_eq!(it.words, [("to".to_owned(), "far".to_owned())]);
+    assert_eq!(corrected.words, [("to".to_owned(), "far".to_owned())]);
 }
 
 #[test]

@@ -64,10 +64,10 @@ fn words_leave_only_what_fits() {
             .lines()
             .skip(2)
             .take(20)
-            .filter(|it| it.starts_with("│▌✓") || it.starts_with("│ ✓"))
+            .filter(|line| line.starts_with("│▌✓") || line.starts_with("│ ✓"))
             .collect();
-        assert!(!rows.is_empty() && rows.iter().all(|it| it.contains(wanted)), "{keys}:\n{text}");
-        assert!(not.is_empty() || !rows.iter().any(|it| it.contains(not)), "{keys}:\n{text}");
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.contains(wanted)), "{keys}:\n{text}");
+        assert!(not.is_empty() || !rows.iter().any(|row| row.contains(not)), "{keys}:\n{text}");
     };
     check("& b y : a n n enter", "ann", "mira");
     check("& t y p e : g a t e . v o t e d enter", "gate.voted", "gate.asked");
@@ -122,7 +122,7 @@ fn a_record_that_does_not_hold_is_marked() {
     let mut left: Vec<Wish> = wishes;
     while let Some(Wish::Read { request, want }) = left.pop() {
         let Some(Sheet::Records(mut records)) = past::read(&console.stage.log, &want) else { continue };
-        records.iter_mut().for_each(|it| it.holds = it.seq.0 % 2 == 0);
+        records.iter_mut().for_each(|record| record.holds = record.seq.0 % 2 == 0);
         left.extend(update(&mut console.model, Message::Sheet { request, sheet: Sheet::Records(records) }));
     }
     sees(&console, "✗ ");
@@ -148,7 +148,7 @@ fn only_what_is_seen_is_read() {
     assert!(len > 1_200, "{len}");
     let mut console = Console::new(stage, 100, 30);
     let read = |wishes: &[Wish]| -> u64 {
-        let limits = wishes.iter().map(|it| match it {
+        let limits = wishes.iter().map(|wish| match wish {
             Wish::Read { want: Lookup::Records { limit, .. }, .. } => u64::from(*limit),
             _ => 0,
         });
@@ -179,7 +179,8 @@ fn only_what_is_seen_is_read() {
 fn what_is_recorded_meanwhile_stands_above_and_moves_nothing() {
     let mut console = Console::new(decided(), 100, 30);
     drop(console.press("8 a j j j"));
-    let row = |console: &Console| console.text().lines().position(|it| it.contains('▌') && it.contains('✓'));
+    let row =
+        |console: &Console| console.text().lines().position(|line| line.contains('▌') && line.contains('✓'));
     let before = row(&console);
     console.stage.launch("ann", SETTLE);
     drop(console.see());
@@ -224,7 +225,7 @@ fn an_empty_log_says_how_to_begin_and_hostile_words_obey_nothing() {
         let text = console.text();
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{7}', '\r']), "{text:?}");
         let wishes = console.press("y y");
-        assert!(wishes.iter().any(|it| matches!(it, Wish::Copy(text) if !text.contains('\u{1b}'))));
+        assert!(wishes.iter().any(|wish| matches!(wish, Wish::Copy(text) if !text.contains('\u{1b}'))));
     }
 }
 

@@ -93,7 +93,7 @@ fn long_names() -> Stage {
 fn stays_inside(console: &Console, keys: &str) {
     let text = console.text();
     let (width, height) = console.model.screen();
-    let wide = text.lines().find(|it| it.width() > usize::from(width));
+    let wide = text.lines().find(|line| line.width() > usize::from(width));
     assert_eq!(wide, None, "{keys} at {width}x{height}");
     let odd = text.chars().find(|c| matches!(c, '\u{202e}' | '\u{7}' | '\t' | '\u{1b}'));
     assert_eq!(odd, None, "{keys} at {width}x{height}:\n{text}");
@@ -205,7 +205,7 @@ fn everything_that_is_shown_may_vanish() {
             drop(console.send(Message::Board(Arc::new(Board::default()))));
             stays_inside(&console, keys);
             let wishes = console.press("enter y esc j k");
-            let asks = wishes.iter().find(|it| matches!(it, cuelight_console::Wish::Submit { .. }));
+            let asks = wishes.iter().find(|wish| matches!(wish, cuelight_console::Wish::Submit { .. }));
             assert_eq!(asks, None, "{keys}: nothing is asked about what is gone");
             drop(console.press("esc esc esc esc esc 1 enter 3 4 5 6 7 8"));
             stays_inside(&console, keys);

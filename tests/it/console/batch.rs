@@ -75,7 +75,7 @@ fn at_sizes(name: &str, workflows: &[&str], groups: &[&str], keys: &str) {
 /// Somebody with these groups sits here.
 fn seated(workflows: &[&str], groups: &[&str], size: (u16, u16)) -> Console {
     let mut console = gates(stage(workflows), size);
-    console.model.seat.actor.groups.extend(groups.iter().map(|it| (*it).to_owned()));
+    console.model.seat.actor.groups.extend(groups.iter().map(|group| (*group).to_owned()));
     console
 }
 
@@ -96,7 +96,7 @@ fn a_batch_decides_only_what_was_read_and_each_with_its_own_ask() {
         .stage
         .board
         .open_gates()
-        .map(|it| (it.id.to_string(), it.hash.code()[..4].to_owned()))
+        .map(|gate| (gate.id.to_string(), gate.hash.code()[..4].to_owned()))
         .collect();
     for (gate, ask) in &asks[..2] {
         assert!(text.contains(&format!("ask #{ask}")) && text.contains(gate), "{text}");
@@ -107,10 +107,10 @@ fn a_batch_decides_only_what_was_read_and_each_with_its_own_ask() {
         let one = decision(std::slice::from_ref(command));
         let shown = console.stage.board.gate(one.gate).expect("known");
         assert_eq!((one.ask, one.verdict, one.epoch), (shown.hash, Verdict::Approve, shown.epoch()));
-        assert!(one.shown_for.is_some_and(|it| it > Span(0)), "{one:?}");
+        assert!(one.shown_for.is_some_and(|shown_for| shown_for > Span(0)), "{one:?}");
     }
     assert_ne!(decision(&asked[..1]).ask, decision(&asked[1..]).ask);
-    assert_eq!(console.stage.board.open_gates().filter(|it| it.votes.is_empty()).count(), 2);
+    assert_eq!(console.stage.board.open_gates().filter(|gate| gate.votes.is_empty()).count(), 2);
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn when_one_of_them_is_decided_elsewhere_nothing_is() {
     let mut console = seated(&[CACHES], &[], (160, 48));
     drop(answer(&mut console, "space j space a"));
     let (gate, hash, epoch) = {
-        let it = console.stage.board.open_gates().next().expect("a gate");
-        (it.id, it.hash, it.epoch())
+        let gate = console.stage.board.open_gates().next().expect("a gate");
+        (gate.id, gate.hash, gate.epoch())
     };
     console.stage.command(Command::Decide(Box::new(Decision {
         id: DecisionId("other".to_owned()),
@@ -227,7 +227,7 @@ fn an_emergency_wants_the_group_the_id_and_a_long_reason() {
     let asked = answer(&mut console, &keys(reason, "g-1"));
     assert!(decision(&asked).break_glass && decision(&asked).reason == reason, "{asked:?}");
     assert_eq!(
-        console.stage.board.gates().next().and_then(|it| it.closed_by.clone()).as_deref(),
+        console.stage.board.gates().next().and_then(|gate| gate.closed_by.clone()).as_deref(),
         Some("break-glass")
     );
 }
@@ -321,7 +321,8 @@ fn an_emergency_stays_in_the_inbox_as_it_was_when_its_gate_asks_anew() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let asked = answer(&mut console, &format!("O {} enter y", typed("the roll-back was right")));
-    let is_of_then = |it: &Command| matches!(it, Command::ReviewGlass { epoch, .. } if epoch.0 == 1);
+    let is_of_then =
+        |command: &Command| matches!(command, Command::ReviewGlass { epoch, .. } if epoch.0 == 1);
     assert!(asked.len() == 1 && asked.iter().all(is_of_then), "{asked:?}");
     frame(&mut console);
     let text = console.text();
@@ -350,8 +351,8 @@ fn every_kind_of_evidence_is_shown_as_what_it_is() {
 fn each_change_rings_once_and_calls_somebody_who_does_not_look() {
     let mut console = seated(&[CACHES], &[], (80, 24));
     let rings = |wishes: Vec<Wish>| {
-        let bells = wishes.iter().filter(|it| **it == Wish::Bell).count();
-        let calls = wishes.into_iter().filter_map(|it| match it {
+        let bells = wishes.iter().filter(|wish| **wish == Wish::Bell).count();
+        let calls = wishes.into_iter().filter_map(|wish| match wish {
             Wish::Notify(text) => Some(text),
             _ => None,
         });

@@ -96,7 +96,7 @@ fn the_header_counts_what_is_grave_and_looked_after_by_nobody() {
 #[track_caller]
 fn say(console: &mut Console, keys: &str) -> Command {
     let wishes = console.press(keys);
-    let asked = wishes.into_iter().find_map(|it| match it {
+    let asked = wishes.into_iter().find_map(|wish| match wish {
         Wish::Submit { request, command } => Some((request, command)),
         _ => None,
     });
@@ -154,12 +154,12 @@ fn nothing_is_said_of_a_failure_where_nothing_can_be_changed() {
 fn a_filter_names_level_state_run_type_and_mode() {
     let shown = |filter: &str| {
         let keys: Vec<String> =
-            filter.chars().map(|it| if it == ' ' { "space".to_owned() } else { it.to_string() }).collect();
+            filter.chars().map(|c| if c == ' ' { "space".to_owned() } else { c.to_string() }).collect();
         let console = errors(160, 48, &format!("& {} enter", keys.join(" ")));
         let text = console.text();
         // Rows of the list begin with a sign and a time.
-        let rows = text.lines().skip(3).take(20).map(|it| it.chars().take(13).collect::<String>());
-        rows.filter(|it| it.contains(" 08:") || it.contains(" 09:")).count()
+        let rows = text.lines().skip(3).take(20).map(|line| line.chars().take(13).collect::<String>());
+        rows.filter(|row| row.contains(" 08:") || row.contains(" 09:")).count()
     };
     for (filter, expected) in [
         ("", 6),
@@ -194,7 +194,7 @@ fn enter_goes_to_the_step_in_the_graph_and_logs_to_its_output() {
     let mut console = errors(100, 30, "enter");
     assert_eq!(console.model.view, View::Dag);
     assert_eq!(console.model.run(), Some(RunId(5)));
-    let step = console.model.step().and_then(|it| Some(console.model.board.run(RunId(5))?.step_id(it)));
+    let step = console.model.step().and_then(|step| Some(console.model.board.run(RunId(5))?.step_id(step)));
     assert_eq!(step.as_deref(), Some("call_bank"));
     drop(console.press("ctrl-o L"));
     assert_eq!((console.model.view, console.model.run()), (View::Logs, Some(RunId(5))));
@@ -204,8 +204,8 @@ fn enter_goes_to_the_step_in_the_graph_and_logs_to_its_output() {
 fn a_run_is_tried_again_from_the_failure() {
     let mut console = errors(100, 30, "");
     let wishes = console.press("R y");
-    let retried = wishes.iter().any(|it| {
-        matches!(it, Wish::Submit { command, .. }
+    let retried = wishes.iter().any(|wish| {
+        matches!(wish, Wish::Submit { command, .. }
             if matches!(**command, Command::Retry { run: RunId(5), from: RetryFrom::Failed, .. }))
     });
     assert!(retried, "{wishes:?}");
@@ -248,7 +248,7 @@ fn every_failure_that_is_shown_can_be_reached_and_clicked() {
     let mut console = errors(80, 24, "s s");
     let mut seen = BTreeSet::new();
     for _ in 0..8 {
-        let title = console.text().lines().find(|it| it.contains("─ e-")).map(ToOwned::to_owned);
+        let title = console.text().lines().find(|line| line.contains("─ e-")).map(ToOwned::to_owned);
         seen.insert(title.expect("a preview"));
         drop(console.press("j"));
     }
@@ -283,7 +283,7 @@ fn errors_is_drawn_at_every_size_and_while_runs_vanish() {
 #[test]
 fn another_seat_acknowledges_and_it_is_seen_at_once() {
     let mut console = errors(100, 30, "");
-    let error = console.stage.board.open_errors().find(|it| it.is_urgent()).expect("one").clone();
+    let error = console.stage.board.open_errors().find(|error| error.is_urgent()).expect("one").clone();
     console.stage.command(Command::NoteFailure {
         run: error.run,
         step: error.step,

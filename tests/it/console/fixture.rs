@@ -88,7 +88,7 @@ impl Stage {
     /// A call that is told to end does so at once.
     fn end_what_is_ended(&mut self, event: &Event) {
         let Fact::Step(run, step, StepEvent::Ending { .. }) = &event.fact else { return };
-        let told = |it: &&AttemptId| it.run == *run && it.step == *step;
+        let told = |attempt: &&AttemptId| attempt.run == *run && attempt.step == *step;
         let Some(attempt) = self.running.iter().find(told).copied() else { return };
         let mode = FailureMode::UserCancelled;
         let failure = Failure { mode, message: "ended".to_owned(), tail: String::new(), not_started: false };
@@ -107,7 +107,7 @@ impl Stage {
                     AttemptEvent::Started { .. } => self.running.push(attempt),
                     AttemptEvent::Adopted { .. } => {}
                     AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => {
-                        self.running.retain(|it| *it != attempt)
+                        self.running.retain(|attempt_id| *attempt_id != attempt)
                     }
                 }
             }
@@ -138,7 +138,7 @@ impl Stage {
     /// Time passes; what is due happens on its way.
     pub(super) fn pass(&mut self, seconds: u64) {
         let until = self.now + Span::seconds(seconds);
-        while let Some(due) = self.world.deadline().filter(|it| *it <= until) {
+        while let Some(due) = self.world.deadline().filter(|deadline| *deadline <= until) {
             self.now = due.max(self.now);
             self.command(Command::Wake);
         }
@@ -148,7 +148,7 @@ impl Stage {
     /// The call of a step that runs now.
     fn running(&self, run: RunId, step: &str) -> AttemptId {
         let view = self.board.run(run).expect("known");
-        let of_step = |it: &&AttemptId| it.run == run && view.step_id(it.step) == step;
+        let of_step = |attempt: &&AttemptId| attempt.run == run && view.step_id(attempt.step) == step;
         *self.running.iter().find(of_step).unwrap_or_else(|| panic!("{run} {step} does not run"))
     }
 
@@ -172,7 +172,7 @@ impl Stage {
     /// An agent answers: how sure it is, what it says of its own quality, and what it has cost in dollars.
     pub(super) fn answers(&mut self, run: RunId, step: &str, (sure, quality, cost): (&str, &str, &str)) {
         let said = [("result", "done"), ("confidence", sure), ("quality", quality), ("cost-usd", cost)];
-        let outputs = said.into_iter().filter(|it| !it.1.is_empty());
+        let outputs = said.into_iter().filter(|pair| !pair.1.is_empty());
         let outcome = Outcome {
             exit_code: Some(0),
             ran_for: Span::seconds(40),
@@ -186,7 +186,7 @@ impl Stage {
     pub(super) fn fail(&mut self, run: RunId, step: &str, mode: FailureMode, message: &str) {
         let failure = Failure { mode, message: message.to_owned(), tail: String::new(), not_started: false };
         let attempt = self.running(run, step);
-        let view = self.board.run(run).and_then(|it| it.step(attempt.step)).expect("known");
+        let view = self.board.run(run).and_then(|run| run.step(attempt.step)).expect("known");
         let began = view.attempts().last().expect("it has begun").started_at;
         let ran_for = self.now.since(began);
         let outcome = Outcome { failure: Some(failure), exit_code: Some(1), ran_for, ..Outcome::default() };
@@ -227,7 +227,9 @@ impl Stage {
     /// All that runs ends well, until nothing does, at most so many.
     pub(super) fn drain(&mut self, run: RunId, most: usize) {
         for _ in 0..most {
-            let Some(attempt) = self.running.iter().find(|it| it.run == run).copied() else { break };
+            let Some(attempt) = self.running.iter().find(|attempt| attempt.run == run).copied() else {
+                break;
+            };
             let outcome = Outcome { exit_code: Some(0), ..Outcome::default() };
             self.command(Command::AttemptEnded { attempt, outcome: Box::new(outcome) });
         }
@@ -376,7 +378,7 @@ pub(super) fn afternoon() -> Stage {
     let fixed = instant("12:04:31");
     let left = fixed.since(stage.now);
     stage.pass(left.0 / 1000 - 2);
-    let gate = stage.board.open_gates().find(|it| it.run == settle).expect("it waits").id;
+    let gate = stage.board.open_gates().find(|gate| gate.run == settle).expect("it waits").id;
     stage.command(Command::Comment { gate, text: "the totals are right".to_owned(), by: actor("jon") });
     stage.pass(2);
     stage

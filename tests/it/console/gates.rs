@@ -135,7 +135,7 @@ fn of_agent(tool: &str, input: &Value, file: Option<&FileNow>) -> Stage {
 
 #[test]
 fn the_command_of_an_agent_stands_whole_above_what_the_agent_says() {
-    let files = (1..=9).map(|it| format!("chapters/chapter-{it}.txt")).collect::<Vec<_>>().join(" ");
+    let files = (1..=9).map(|index| format!("chapters/chapter-{index}.txt")).collect::<Vec<_>>().join(" ");
     let command = format!("tar -cf /tmp/book.tar {files} --checkpoint=1 --checkpoint-action=exec=/bin/sh");
     let input =
         serde_json::json!({"command": command, "description": "Pack the book; it is harmless \u{1b}[2J"});
@@ -148,7 +148,7 @@ fn the_command_of_an_agent_stands_whole_above_what_the_agent_says() {
         "--checkpoint-action=exec=/bin/sh",
         "tool: Bash",
     ];
-    let places = parts.map(|it| screen.find(it).unwrap_or_else(|| panic!("{it} is not in {screen}")));
+    let places = parts.map(|part| screen.find(part).unwrap_or_else(|| panic!("{part} is not in {screen}")));
     assert!(places.is_sorted() && !screen.contains('\u{1b}'), "{screen}");
 }
 
@@ -173,7 +173,7 @@ fn the_edit_of_an_agent_is_a_difference() {
         "-        return None;",
         "+    let total = total.max(0);",
     ];
-    let places = parts.map(|it| screen.find(it).unwrap_or_else(|| panic!("{it} is not in {screen}")));
+    let places = parts.map(|part| screen.find(part).unwrap_or_else(|| panic!("{part} is not in {screen}")));
     assert!(places.is_sorted(), "{screen}");
 }
 
@@ -420,7 +420,7 @@ fn an_approval_carries_what_was_on_the_screen() {
     let gate = console.stage.board.gate(decision.gate).expect("known");
     assert_eq!((decision.epoch, decision.ask), (Epoch(1), gate.hash));
     assert_eq!(decision.verdict, Verdict::Approve);
-    assert!(decision.shown_for.is_some_and(|it| it > Span(350)));
+    assert!(decision.shown_for.is_some_and(|shown_for| shown_for > Span(350)));
     assert!(console.text().contains("armed: starts in"), "{}", console.text());
     let asked = answer(&mut console, "u");
     assert!(matches!(asked.as_slice(), [Command::Withdraw { .. }]), "{asked:?}");
@@ -604,7 +604,7 @@ fn key_after(console: &mut Console, key: Key, milliseconds: u64, repeat: bool) -
     console.at = console.at + Span(milliseconds);
     let press = Press::of(key);
     let wishes = console.send(Message::Key { press, repeat, at: console.at });
-    wishes.iter().any(|it| matches!(it, Wish::Submit { .. }))
+    wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. }))
 }
 
 #[test]
@@ -676,7 +676,7 @@ fn an_ask_that_changes_between_frame_and_key_closes_the_dialog_and_nothing_is_de
 fn edit(stage: &mut Stage) {
     let gate = stage.board.gate(GateId(1)).expect("open").clone();
     let mut values: cuelight_base::ValueMap =
-        gate.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
+        gate.ask.form.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
     let share = values.get("share").and_then(Value::as_i64).unwrap_or(0);
     values.insert("share".to_owned(), (share + 1).into());
     let (epoch, reason) = (gate.epoch(), "less at first".to_owned());
@@ -754,7 +754,7 @@ fn the_row_under_the_cursor_stays_when_others_arrive() {
     let mut console = gates(waiting(), (80, 24));
     let _ = answer(&mut console, "J");
     let row =
-        |console: &Console| console.text().lines().position(|it| it.starts_with('▌')).expect("a cursor");
+        |console: &Console| console.text().lines().position(|line| line.starts_with('▌')).expect("a cursor");
     let before = (row(&console), console.model.run());
     settle(&mut console.stage);
     settle(&mut console.stage);
@@ -849,7 +849,7 @@ struct Witness {
 impl Witness {
     /// A key came: for how long the dialog has been there, without keys that came too soon.
     fn key(&mut self, at: cuelight_base::Timestamp) -> Span {
-        let waited = self.dialog_since.map_or(Span(0), |it| at.since(it));
+        let waited = self.dialog_since.map_or(Span(0), |dialog_since| at.since(dialog_since));
         if waited < Span(350) && self.dialog_since.is_some() {
             self.dialog_since = Some(at);
         }
@@ -859,9 +859,9 @@ impl Witness {
     fn look(&mut self, console: &Console) {
         let text = to_text(&console.draw(&cuelight_console::Theme::default()));
         self.ends.extend(
-            text.split("END OF THE ASK   ").skip(1).filter_map(|it| it.get(..9)).map(ToOwned::to_owned),
+            text.split("END OF THE ASK   ").skip(1).filter_map(|part| part.get(..9)).map(ToOwned::to_owned),
         );
-        if let Some(name) = text.split("ask #").nth(1).and_then(|it| it.get(..4)) {
+        if let Some(name) = text.split("ask #").nth(1).and_then(|part| part.get(..4)) {
             name.clone_into(&mut self.last);
         }
         self.has_dialog = text.contains("[ Esc  Back ]");
@@ -879,7 +879,8 @@ const STREAMS: u64 = 500;
 #[test]
 fn no_stream_of_keys_decides_what_was_not_on_the_screen() {
     let stages = [only(CLEAN), only(RELEASE), high()];
-    let streams = std::env::var("CUELIGHT_STREAMS").ok().and_then(|it| it.parse().ok()).unwrap_or(STREAMS);
+    let streams =
+        std::env::var("CUELIGHT_STREAMS").ok().and_then(|value| value.parse().ok()).unwrap_or(STREAMS);
     let mut decided: BTreeMap<&str, u32> = BTreeMap::new();
     for seed in 1..=streams {
         let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -919,7 +920,7 @@ fn stream(
             12 => Key::Esc,
             13 => {
                 if chance.below(4) == 0
-                    && console.stage.board.gate(GateId(1)).is_some_and(|it| it.ask.form.len() > 1)
+                    && console.stage.board.gate(GateId(1)).is_some_and(|gate| gate.ask.form.len() > 1)
                 {
                     edit(&mut console.stage);
                     let _ = console.see();
@@ -931,7 +932,7 @@ fn stream(
                 console.at = console.at + Span(400);
                 let wishes = console.send(Message::Paste { text: "y\n".to_owned(), at: console.at });
                 assert!(
-                    !wishes.iter().any(|it| matches!(it, Wish::Submit { .. })),
+                    !wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. })),
                     "{seed}: a paste decided"
                 );
                 continue;
@@ -973,8 +974,8 @@ fn one_key(
     let repeat = chance.below(10) == 0;
     let wishes = console.send(Message::Key { press: Press::of(key), repeat, at: console.at });
     feed(console, &wishes);
-    let waited = witness.as_mut().map_or(Span(0), |it| it.key(console.at));
-    let Some(Wish::Submit { command, .. }) = wishes.iter().find(|it| matches!(it, Wish::Submit { .. }))
+    let waited = witness.as_mut().map_or(Span(0), |witness| witness.key(console.at));
+    let Some(Wish::Submit { command, .. }) = wishes.iter().find(|wish| matches!(wish, Wish::Submit { .. }))
     else {
         return false;
     };
@@ -1056,11 +1057,11 @@ fn shows_what_it_is_about(console: &mut Console, about: &str, count: usize) {
         for part in parts {
             assert!(screen.contains(part), "{part}: {about}:\n{screen}");
         }
-        seen.extend(screen.split(|it: char| it.is_whitespace() || "▐[║".contains(it)).map(str::to_owned));
+        seen.extend(screen.split(|c: char| c.is_whitespace() || "▐[║".contains(c)).map(str::to_owned));
         drop(answer(console, "tab"));
     }
     let all = ["ticket", "share", "audience"].map(str::to_owned).into_iter();
-    for name in all.chain((0..count).map(|it| format!("field-{it}"))) {
+    for name in all.chain((0..count).map(|index| format!("field-{index}"))) {
         assert!(seen.contains(&name), "{name}: {about}");
     }
 }

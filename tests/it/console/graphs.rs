@@ -9,7 +9,7 @@ use cuelight_engine::Command;
 
 /// 200 copies in mid course: some are done, four run, one has failed.
 fn fan() -> Console {
-    let parts: Vec<String> = (1..=200).map(|it| it.to_string()).collect();
+    let parts: Vec<String> = (1..=200).map(|index| index.to_string()).collect();
     let workflow = format!(
         "name: etl/orders-daily\nmax-parallel: 4\nsteps:\n  \
          - {{id: plan_day, run: plan, effect: pure}}\n  \
@@ -79,7 +79,7 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
     for (width, height) in [(80, 24), (160, 48)] {
         let mut console = Console::of_afternoon(width, height);
         let wishes = console.press("j enter");
-        assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })), "looking asks for nothing");
+        assert!(!wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. })), "looking asks for nothing");
         let text = console.text();
         assert!(text.contains("approve") && text.contains("pay_out"), "{text}");
         assert!(text.contains("reject") && text.contains("skips pay_out"), "{text}");
@@ -103,10 +103,12 @@ fn the_engine_is_asked_what_a_skip_or_a_cancel_would_do() {
     let mut seen = Vec::new();
     for _ in 0..3 {
         let wishes = console.press("v");
-        assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })));
+        assert!(!wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. })));
         let text = console.text();
         seen.extend(
-            ["retry", "skip", "cancel"].into_iter().filter(|it| text.contains(&format!("what if: {it}"))),
+            ["retry", "skip", "cancel"]
+                .into_iter()
+                .filter(|value| text.contains(&format!("what if: {value}"))),
         );
     }
     assert_eq!(seen, ["retry", "cancel"]);
@@ -192,12 +194,12 @@ fn nothing_jumps_when_states_change() {
         let line = text.lines().nth(row).expect("there").to_owned();
         (row, line.find(name).map(|at| line[..at].chars().count()))
     };
-    let before: Vec<_> = ["plan_day", "src_shop", "merge_raw"].map(|it| place(&console, it)).to_vec();
+    let before: Vec<_> = ["plan_day", "src_shop", "merge_raw"].map(|text| place(&console, text)).to_vec();
     let run = console.model.run().expect("selected");
     for _ in 0..20 {
         console.stage.drain(run, 2);
         drop(console.see());
-        let now: Vec<_> = ["plan_day", "src_shop", "merge_raw"].map(|it| place(&console, it)).to_vec();
+        let now: Vec<_> = ["plan_day", "src_shop", "merge_raw"].map(|text| place(&console, text)).to_vec();
         assert_eq!(now, before);
     }
 }
@@ -218,7 +220,7 @@ fn marked_runs_are_asked_for_together_in_one_dialog_that_lists_them() {
     let wishes = console.press("y");
     let paused: Vec<RunId> = wishes
         .iter()
-        .filter_map(|it| match it {
+        .filter_map(|wish| match wish {
             Wish::Submit { command, .. } => command.run(),
             _ => None,
         })
@@ -240,7 +242,7 @@ fn what_cannot_be_taken_back_is_left_out_of_a_bulk_and_the_rest_wants_its_count(
         console
     });
     let wishes = console.press("t i r e d enter c a n c e l");
-    assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })));
+    assert!(!wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. })));
     drop(console.press("enter"));
     assert!(console.text().contains("Cancel"), "Enter with a wrong word does nothing");
 }
@@ -291,11 +293,11 @@ fn a_filter_takes_words_measures_and_their_opposite() {
             .skip(3)
             .filter_map(|line| {
                 line.split_whitespace()
-                    .find(|it| it.starts_with("r-"))
+                    .find(|word| word.starts_with("r-"))
                     .filter(|_| line.contains('▆') || line.contains('▁'))
             })
             .map(ToOwned::to_owned)
-            .take(runs.split(' ').filter(|it| !it.is_empty()).count().max(1))
+            .take(runs.split(' ').filter(|run| !run.is_empty()).count().max(1))
             .collect();
         if runs.is_empty() {
             assert!(text.contains("no run fits the filter"), "{filter}: {text}");
@@ -375,7 +377,7 @@ fn a_large_graph_is_arranged_elsewhere_while_the_old_picture_stays() {
     assert!(key(&mut console, "z M z R").is_empty(), "one at a time");
     assert!(!console.text().contains("arranging"), "a short while is not worth a word");
     let late = console.at + Span(300);
-    assert!(console.model.deadline().is_some_and(|it| it <= late), "somebody has to look then");
+    assert!(console.model.deadline().is_some_and(|deadline| deadline <= late), "somebody has to look then");
     console.at = console.at + Span(400);
     let now = console.at;
     assert!(pictures_asked(&mut console, Message::Tick(now)).is_empty());

@@ -158,7 +158,7 @@ pub(super) fn agents_that_came(width: u16, height: u16) -> Console {
 
 fn agents_on(stage: Stage, width: u16, height: u16, problems: Vec<(String, String)>) -> Console {
     let mut console = open(stage, width, height, ": a g e n t s");
-    let asked = console.press("enter").into_iter().find_map(|it| match it {
+    let asked = console.press("enter").into_iter().find_map(|wish| match wish {
         Wish::Read { request, want: Lookup::Agents } => Some(request),
         _ => None,
     });
@@ -221,7 +221,7 @@ fn agents_that_came_over_http_show_whether_they_are_there_and_what_they_have() {
         ("coder-3", "late"),
         ("coder-4", "lost"),
     ] {
-        let row = text.lines().find(|it| it.contains(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        let row = text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {text}"));
         assert!(row.contains(state), "{row}");
     }
     let has_work = |text: &str| text.contains("works on") && text.contains("ago, over HTTP");
@@ -333,7 +333,8 @@ fn this_screen_says_what_its_frames_cost() {
 #[test]
 fn agents_are_a_source_in_the_logs() {
     let mut console = Console::new(reviewing(), 160, 48);
-    let newest = console.stage.board().summaries().map(|it| it.id).max().expect("the run of the agents");
+    let newest =
+        console.stage.board().summaries().map(|summary| summary.id).max().expect("the run of the agents");
     console.model.look_at(newest);
     drop(console.press("L J J J"));
     let text = console.text();

@@ -11,8 +11,10 @@ fn the_list_of_all_views_has_every_row_of_the_key_table() {
     let text = console.text();
     let rows: Vec<Vec<&str>> = text
         .lines()
-        .filter_map(|it| it.trim().trim_matches('│').split_once('│').map_or(Some(it), |(_, it)| Some(it)))
-        .map(|it| it.split_whitespace().collect())
+        .filter_map(|line| {
+            line.trim().trim_matches('│').split_once('│').map_or(Some(line), |(_, rest)| Some(rest))
+        })
+        .map(|rest| rest.split_whitespace().collect())
         .collect();
     let keymap = Keymap::default();
     for scope in Scope::all() {
@@ -58,7 +60,7 @@ fn a_search_finds_keys_by_word_and_by_key_and_enter_does_what_the_row_says() {
 
     // A key that was typed stands first.
     drop(console.press("? / X"));
-    let first = console.text().lines().find(|it| it.contains("L3")).unwrap_or_default().to_owned();
+    let first = console.text().lines().find(|line| line.contains("L3")).unwrap_or_default().to_owned();
     assert!(first.contains("cancel"), "{first}");
     drop(console.press("enter"));
     assert!(console.text().contains("Cancel r-7"), "a question is asked as ever: {}", console.text());
@@ -80,7 +82,7 @@ fn a_key_of_another_view_leads_there_and_does_nothing_else() {
     let text = console.text();
     assert!(text.contains("yes to what is seen"), "{text}");
     let wishes = console.press("enter");
-    assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })), "{wishes:?}");
+    assert!(!wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. })), "{wishes:?}");
     let text = console.text();
     assert!(text.contains("▐3 Gates") && !text.contains("CONFIRM"), "{text}");
 }
@@ -90,7 +92,7 @@ fn the_keys_are_copied_as_text() {
     let mut console = Console::of_afternoon(80, 24);
     let wishes = console.press("? y");
     let copied =
-        wishes.iter().find_map(|it| if let Wish::Copy(text) = it { Some(text.as_str()) } else { None });
+        wishes.iter().find_map(|wish| if let Wish::Copy(text) = wish { Some(text.as_str()) } else { None });
     let copied = copied.expect("something is copied");
     assert!(copied.contains(Intent::Quit.what()) && copied.lines().count() > 30, "{copied}");
 }

@@ -83,7 +83,7 @@ fn run_that_says(stage: &mut Stage, text: &str, fails: bool) -> RunId {
     );
     let run = stage.launch(&format!("x{text}y"), &workflow);
     let view = stage.board.run(run).expect("just launched");
-    let one = view.find("one").and_then(|it| view.step(it)).expect("a step");
+    let one = view.find("one").and_then(|step| view.step(step)).expect("a step");
     // What no program can be given does not start.
     if fails && one.state == StepState::Running {
         stage.fail(run, "one", FailureMode::SystemTimeout, &format!("it said {text}!"));
@@ -227,7 +227,7 @@ fn what_other_people_and_programs_say_reaches_no_terminal() {
         let mut stage = Stage::at("12:00:00");
         let run = run_that_says(&mut stage, text, false);
         let reason = format!("because {text}.");
-        if stage.board.summary(run).is_some_and(|it| !it.state.rests()) {
+        if stage.board.summary(run).is_some_and(|summary| !summary.state.rests()) {
             stage.command(Command::Cancel { run, by: actor(&format!("eve{text}")), reason, undo: false });
         }
         let mut console = Console::new(stage, 80, 24);

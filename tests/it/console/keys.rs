@@ -14,7 +14,7 @@ fn tick(console: &mut Console, milliseconds: u64) {
 /// The row under the cursor.
 fn cursor(console: &Console) -> String {
     let text = console.text();
-    text.lines().find(|it| it.starts_with('▌')).unwrap_or_default().chars().take(40).collect()
+    text.lines().find(|line| line.starts_with('▌')).unwrap_or_default().chars().take(40).collect()
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn what_can_follow_a_prefix_is_shown_after_300_ms() {
     drop(console.press("enter z"));
     tick(&mut console, 299);
     assert!(!console.text().contains("close all folds"), "{}", console.text());
-    assert_eq!(console.model.deadline().map(|it| it.since(console.at)), Some(Span(1)));
+    assert_eq!(console.model.deadline().map(|deadline| deadline.since(console.at)), Some(Span(1)));
     tick(&mut console, 1);
     assert!(console.text().contains("close all folds"), "{}", console.text());
     drop(console.press("esc"));
@@ -61,7 +61,8 @@ fn back_and_forward_lead_to_what_was_selected() {
 #[track_caller]
 fn copied(console: &mut Console, keys: &str) -> String {
     let wishes = console.press(keys);
-    let text = wishes.into_iter().find_map(|it| if let Wish::Copy(text) = it { Some(text) } else { None });
+    let text =
+        wishes.into_iter().find_map(|wish| if let Wish::Copy(text) = wish { Some(text) } else { None });
     let text = text.expect("something is copied");
     assert!(console.text().contains(&format!("copied {} B by OSC 52", text.len())), "{}", console.text());
     text
@@ -92,7 +93,7 @@ fn export_saves_picture_text_and_selection() {
     let wishes = console.press("E");
     let saved: Vec<(&str, &str)> = wishes
         .iter()
-        .filter_map(|it| match it {
+        .filter_map(|wish| match wish {
             Wish::Export { name, content } => Some((name.rsplit_once('.')?.1, content.as_str())),
             _ => None,
         })
@@ -109,9 +110,9 @@ fn a_long_reason_is_written_in_the_own_editor_and_decides_nothing() {
     let _ = console.send(Message::Edited(Ok("the wrong day\n".to_owned())));
     assert!(console.text().contains("the wrong day"), "{}", console.text());
     let id = console.press("tab r - 7");
-    assert!(!id.iter().any(|it| matches!(it, Wish::Submit { .. })));
+    assert!(!id.iter().any(|wish| matches!(wish, Wish::Submit { .. })));
     let sent = console.press("enter");
-    let reason = sent.iter().find_map(|it| match it {
+    let reason = sent.iter().find_map(|wish| match wish {
         Wish::Submit { command, .. } => match &**command {
             Command::Cancel { reason, .. } => Some(reason.as_str()),
             _ => None,

@@ -22,7 +22,7 @@ fn offered(path: &str, words: &[(String, String)]) -> Offered {
             if path.is_empty() { vec![] } else { vec![format!("could not read {path}: no such file")] };
         return Offered { files, problems, ..Offered::default() };
     }
-    let given = |name: &str| words.iter().any(|(it, _)| it == name);
+    let given = |name: &str| words.iter().any(|(text, _)| text == name);
     let mut problems = Vec::new();
     if !given("version") {
         problems
@@ -54,8 +54,10 @@ fn press(console: &mut Console, keys: &str) -> Vec<Wish> {
     let mut all = Vec::new();
     for key in keys.split_whitespace() {
         let mut wishes = console.press(key);
-        while let Some(Wish::Read { request, want: Lookup::Workflow { path, words } }) =
-            wishes.iter().find(|it| matches!(it, Wish::Read { want: Lookup::Workflow { .. }, .. })).cloned()
+        while let Some(Wish::Read { request, want: Lookup::Workflow { path, words } }) = wishes
+            .iter()
+            .find(|wish| matches!(wish, Wish::Read { want: Lookup::Workflow { .. }, .. }))
+            .cloned()
         {
             let sheet = Sheet::Workflow(offered(&path, &words));
             all.append(&mut wishes);
@@ -67,7 +69,7 @@ fn press(console: &mut Console, keys: &str) -> Vec<Wish> {
 }
 
 fn launched(wishes: &[Wish]) -> Option<(&str, Vec<String>)> {
-    wishes.iter().find_map(|it| match it {
+    wishes.iter().find_map(|wish| match wish {
         Wish::Launch { path, words, .. } => {
             Some((path.as_str(), words.iter().map(|(name, text)| format!("{name}={text}")).collect()))
         }

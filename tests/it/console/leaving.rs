@@ -9,7 +9,7 @@ use cuelight_base::Span;
 use cuelight_console::{Message, Wish, parse_keys};
 
 fn leaves(wishes: &[Wish]) -> Vec<&Wish> {
-    wishes.iter().filter(|it| matches!(it, Wish::Quit | Wish::Stop)).collect()
+    wishes.iter().filter(|wish| matches!(wish, Wish::Quit | Wish::Stop)).collect()
 }
 
 fn typed(text: &str) -> String {

@@ -41,7 +41,7 @@ fn writes(console: &mut Console, text: &str) {
 }
 
 fn numbered(lines: usize) -> String {
-    (1..=lines).map(|it| format!("line {it}\n")).collect()
+    (1..=lines).map(|index| format!("line {index}\n")).collect()
 }
 
 fn shows(console: &Console, wanted: &str) -> bool {
@@ -265,7 +265,7 @@ fn steps_and_calls_are_switched_by_keys() {
 fn enter_opens_the_graph_at_the_step_of_the_line() {
     let mut console = Console::of_afternoon(80, 24);
     drop(console.press("j j j j L g g enter"));
-    let step = console.stage.board.run(RunId(ETL)).and_then(|it| it.find("plan_day"));
+    let step = console.stage.board.run(RunId(ETL)).and_then(|run| run.find("plan_day"));
     assert_eq!((console.model.run(), console.model.step()), (Some(RunId(ETL)), step));
 }
 
@@ -276,7 +276,7 @@ fn a_copy_is_what_is_shown_without_frames() {
         let wishes = console.press(keys);
         wishes
             .into_iter()
-            .find_map(|it| if let Wish::Copy(text) = it { Some(text) } else { None })
+            .find_map(|wish| if let Wish::Copy(text) = wish { Some(text) } else { None })
             .expect("a copy")
     };
     assert_eq!(copied(&mut console, "y y"), "␛]52;c;aGk=␇");
@@ -313,8 +313,11 @@ fn a_log_of_100_000_lines_is_held_in_part_and_reached_whole() {
         drop(console.press("9 9 9 9 j"));
     }
     sees(&console, "line 100000");
-    let pages =
-        console.outputs.asked.iter().filter(|it| matches!(it, Lookup::Output { .. } | Lookup::Tail { .. }));
+    let pages = console
+        .outputs
+        .asked
+        .iter()
+        .filter(|lookup| matches!(lookup, Lookup::Output { .. } | Lookup::Tail { .. }));
     assert!(pages.count() < 40, "{:?}", console.outputs.asked);
 }
 
@@ -394,8 +397,8 @@ fn a_line_of_a_megabyte_is_one_line_among_others() {
     let copied = console
         .press("j y y")
         .into_iter()
-        .find_map(|it| if let Wish::Copy(text) = it { Some(text) } else { None });
-    assert_eq!(copied.map(|it| it.len()), Some(74_994));
+        .find_map(|wish| if let Wish::Copy(text) = wish { Some(text) } else { None });
+    assert_eq!(copied.map(|copied| copied.len()), Some(74_994));
 }
 
 #[test]
@@ -432,8 +435,8 @@ fn the_engine_and_the_gates_are_sources_beside_the_steps() {
         let mut console = Console::of_afternoon(width, height);
         drop(console.press("j j j j L"));
         let order = |text: &str| -> Vec<String> {
-            let is_time = |it: &&str| it.len() == 12 && it.as_bytes()[8] == b'.';
-            text.lines().filter_map(|it| it.split_whitespace().find(is_time)).map(str::to_owned).collect()
+            let is_time = |word: &&str| word.len() == 12 && word.as_bytes()[8] == b'.';
+            text.lines().filter_map(|line| line.split_whitespace().find(is_time)).map(str::to_owned).collect()
         };
         let text = console.text();
         assert!(text.contains("engine") && text.contains("step.failed"), "{text}");

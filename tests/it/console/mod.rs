@@ -129,7 +129,7 @@ impl Console {
 
     /// The step under the cursor.
     fn step_id(&self) -> String {
-        let run = self.model.run().and_then(|it| self.model.board.run(it)).expect("a run is selected");
+        let run = self.model.run().and_then(|run| self.model.board.run(run)).expect("a run is selected");
         run.step_id(self.model.step().expect("a step is selected"))
     }
 

@@ -47,7 +47,7 @@ impl Outputs {
     }
 
     pub(super) fn len(&self, attempt: AttemptId) -> u64 {
-        self.texts.get(&attempt).map_or(0, |it| it.len() as u64)
+        self.texts.get(&attempt).map_or(0, |text| text.len() as u64)
     }
 
     /// The bytes between were let go.
@@ -82,7 +82,7 @@ impl Outputs {
         let (mut times, mut at) = (Arrivals::default(), 0);
         let Some(begun) = self.begun.get(&attempt) else { return times };
         let text = self.texts.get(&attempt).map_or(&[][..], Vec::as_slice);
-        for (line, number) in text.split_inclusive(|it| *it == b'\n').zip(0..) {
+        for (line, number) in text.split_inclusive(|byte| *byte == b'\n').zip(0..) {
             times.push(at, Some(*begun + Span(217 * number)));
             at += line.len() as u64;
         }
@@ -92,7 +92,7 @@ impl Outputs {
     fn line_back(&self, attempt: AttemptId, lines: usize) -> usize {
         let text = self.texts.get(&attempt).map_or(&[][..], Vec::as_slice);
         let end = text.strip_suffix(b"\n").unwrap_or(text);
-        let floor = self.holes.get(&attempt).map_or(0, |it| it.1).max(text.len().saturating_sub(PAGE));
+        let floor = self.holes.get(&attempt).map_or(0, |hole| hole.1).max(text.len().saturating_sub(PAGE));
         let ends = end.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
         ends.take(lines).nth(lines.saturating_sub(1)).unwrap_or(0).max(floor)
     }

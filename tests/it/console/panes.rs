@@ -19,8 +19,8 @@ fn screen(view: &str, keys: &str, (width, height): (u16, u16)) -> String {
     // How much of an ask was seen depends on what it was seen in.
     let text = console.text();
     text.lines()
-        .filter(|it| ["seen", "not appro", "more line"].iter().all(|said| !it.contains(said)))
-        .map(|it| format!("{it}\n"))
+        .filter(|line| ["seen", "not appro", "more line"].iter().all(|said| !line.contains(said)))
+        .map(|line| format!("{line}\n"))
         .collect()
 }
 
@@ -36,7 +36,7 @@ fn one_pane_has_all_of_the_screen_without_borders_and_gives_it_back() {
         for view in VIEWS {
             let whole = screen(view, "_ ctrl-l", size);
             let lines = body(&whole, size.1);
-            let border = lines.iter().find(|it| it.starts_with(['│', '╭', '╰']));
+            let border = lines.iter().find(|line| line.starts_with(['│', '╭', '╰']));
             assert_eq!(border, None, "{view} at {size:?}:\n{whole}");
             assert_eq!(screen(view, "_ _", size), screen(view, "ctrl-l ctrl-l", size), "{view} at {size:?}");
         }
@@ -49,7 +49,7 @@ fn a_pane_is_made_big_and_small_and_as_it_was() {
         for view in VIEWS {
             let [plain, big, small, around] =
                 ["ctrl-l ctrl-l ctrl-l", "B ctrl-l ctrl-l", "B B ctrl-l", "B B B"]
-                    .map(|it| screen(view, it, size));
+                    .map(|text| screen(view, text, size));
             let has_others = view != "6" || size.0 >= 140;
             assert!(
                 !has_others || (plain != big && big != small && small != plain),
@@ -79,7 +79,7 @@ fn an_ask_that_has_the_whole_screen_is_read_to_its_end_before_it_is_answered() {
 #[test]
 fn brackets_lead_to_the_next_of_a_kind() {
     let mut console = Console::of_afternoon(160, 48);
-    let selected = |console: &Console| console.model.run().map(|it| it.to_string()).unwrap_or_default();
+    let selected = |console: &Console| console.model.run().map(|run| run.to_string()).unwrap_or_default();
     drop(console.press(": o p e n space r - 4 enter 1"));
     assert_eq!(selected(&console), "r-4", "{}", console.text());
     let kin: Vec<String> = ["[ [ [ [", "]", "]"]
@@ -101,7 +101,7 @@ fn brackets_lead_to_the_next_of_a_kind() {
     drop(console.press("9 ["));
     level.sort();
     level.dedup();
-    assert!(level.len() >= 2 && level.iter().all(|it| it != "fetch_batch"), "{level:?}");
+    assert!(level.len() >= 2 && level.iter().all(|text| text != "fetch_batch"), "{level:?}");
 
     drop(console.press("8 a"));
     let run = |console: &Console| console.model.run();
@@ -116,7 +116,7 @@ fn brackets_lead_to_the_next_of_a_kind() {
 fn tab_goes_to_the_lower_panes_of_runs_and_enter_opens_what_is_under_the_cursor() {
     let focus = |console: &Console| {
         let screen = console.text();
-        let row = |title: &str| screen.lines().position(|it| it.contains(title)).expect(title);
+        let row = |title: &str| screen.lines().position(|line| line.contains(title)).expect(title);
         let lower = screen.lines().skip(row("gates  2 waiting")).take(8).collect::<Vec<_>>().join("\n");
         (lower.find("│▌◆ g-").map(|_| "gates")).or(lower.find("││▌").map(|_| "errors")).unwrap_or("list")
     };

@@ -12,7 +12,9 @@ const PAGE: usize = 1024;
 pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
     match want {
         Lookup::Events { run, after, limit } => {
-            let of = |it: &&(Seq, Event)| it.0 > *after && run.is_none_or(|run| it.1.fact.run() == Some(run));
+            let of = |pair: &&(Seq, Event)| {
+                pair.0 > *after && run.is_none_or(|run| pair.1.fact.run() == Some(run))
+            };
             let limit = PAGE.min(*limit as usize);
             let events: Vec<(Seq, Event)> = log.iter().filter(of).take(limit).cloned().collect();
             let more = events.len() == limit;
@@ -24,7 +26,7 @@ pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
             Some(Sheet::Records(records.map(|(seq, event)| record(*seq, event)).collect()))
         }
         Lookup::Chain => {
-            let head = log.last().map_or((Seq(0), Digest::default()), |it| (it.0, hash(it.0)));
+            let head = log.last().map_or((Seq(0), Digest::default()), |pair| (pair.0, hash(pair.0)));
             Some(Sheet::Chain { records: log.len() as u64, head, broken: None })
         }
         Lookup::Output { .. }
@@ -38,8 +40,8 @@ pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
 /// A command with the past that it lacks, as the owner of the workspace completes it.
 pub(super) fn completed(log: &[(Seq, Event)], command: Command) -> Command {
     let Command::Fork { run, at: ForkAt::Seq(seq), by, corrected, .. } = command else { return command };
-    let of = |it: &&(Seq, Event)| it.0 <= seq && it.1.fact.run() == Some(run);
-    let events: Vec<Event> = log.iter().filter(of).map(|it| it.1.clone()).collect();
+    let of = |pair: &&(Seq, Event)| pair.0 <= seq && pair.1.fact.run() == Some(run);
+    let events: Vec<Event> = log.iter().filter(of).map(|pair| pair.1.clone()).collect();
     let past = Some(Past { seq, events: events.into() });
     Command::Fork { run, at: ForkAt::Seq(seq), by, corrected, past }
 }

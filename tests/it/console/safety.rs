@@ -10,7 +10,7 @@ fn press(key: &str) -> Press {
 }
 
 fn asked(wishes: &[Wish]) -> Vec<&Command> {
-    let submitted = wishes.iter().filter_map(|it| match it {
+    let submitted = wishes.iter().filter_map(|wish| match wish {
         Wish::Submit { command, .. } => Some(&**command),
         _ => None,
     });

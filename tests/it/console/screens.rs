@@ -54,7 +54,7 @@ pub(super) fn everywhere(name: &str, open: impl Fn(u16, u16) -> Console) {
     let mut console = open(80, 24);
     let theme = Theme::built_in("mono").expect("built in").at_depth(cuelight_console::Depth::None);
     let screen = console.draw(&theme);
-    assert!(screen.content().iter().all(|it| it.fg == ratatui::style::Color::Reset));
+    assert!(screen.content().iter().all(|look| look.fg == ratatui::style::Color::Reset));
     keep(&format!("mono_{name}_80x24"), &snap(&screen, &theme));
     console.model.look.glyphs.ascii = true;
     let text = console.text();
@@ -122,7 +122,7 @@ fn a_screen_that_is_read_out_numbers_its_choices() {
     console.model.look.reader = true;
     drop(console.press("x"));
     let text = console.text();
-    let cancel = text.lines().find(|it| it.contains(", cancel,")).expect("it can be cancelled");
+    let cancel = text.lines().find(|line| line.contains(", cancel,")).expect("it can be cancelled");
     let number = cancel.trim_start().split('.').next().expect("a number").to_owned();
     drop(console.press(&number));
     assert_eq!(console.model.mode().word(), "CONFIRM", "{text}");
@@ -170,7 +170,7 @@ fn what_was_left_out_of_a_screen_that_is_read_out_was_not_seen() {
     drop(console.press("3 J enter"));
     for _ in 0..8 {
         let text = console.text();
-        assert!(text.lines().all(|it| it.chars().count() <= 60), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
         let left_out = text.contains("more lines; make the window larger");
         drop(console.press("a"));
         assert!(!left_out || console.model.mode().word() != "CONFIRM", "{text}");
@@ -203,7 +203,7 @@ fn a_terminal_of_40x10_says_what_it_needs_and_how_many_wait() {
         drop(console.press(keys));
         drop(console.send(Message::Resize { width: 40, height: 10 }));
         let text = console.text();
-        let said: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+        let said: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         assert!(
             said.len() == 1 && said[0].starts_with("needs 60x16, has 40x10") && said[0].contains("wait"),
             "{keys:?}: {text}"
@@ -240,9 +240,17 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
             .map(|width| cuelight_console::status_line(&console.model, width))
             .to_vec()
     };
-    assert!(lines(&console).iter().all(|it| !it.contains("STALE")), "{:#?}", lines(&console));
+    assert!(
+        lines(&console).iter().all(|status_line| !status_line.contains("STALE")),
+        "{:#?}",
+        lines(&console)
+    );
     pass(&mut console, 4_000);
-    assert!(lines(&console)[2..].iter().all(|it| it.contains("STALE")), "{:#?}", lines(&console));
+    assert!(
+        lines(&console)[2..].iter().all(|status_line| status_line.contains("STALE")),
+        "{:#?}",
+        lines(&console)
+    );
     let since = console.at;
     pass(&mut console, 3_000);
     for (link, word) in [
@@ -252,14 +260,26 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
         (Link::Strays { why: "no step is known to have started it".to_owned() }, "STRAY"),
     ] {
         let _ = console.send(Message::Link(link));
-        assert!(lines(&console).iter().all(|it| it.contains(word)), "{:#?}", lines(&console));
+        assert!(
+            lines(&console).iter().all(|status_line| status_line.contains(word)),
+            "{:#?}",
+            lines(&console)
+        );
     }
     let _ = console.send(Message::Link(Link::Live));
     let _ = console.send(Message::Behind(300));
     let _ = console.send(Message::Behind(40));
-    assert!(lines(&console)[2..].iter().all(|it| it.contains("BEHIND 340")), "{:#?}", lines(&console));
+    assert!(
+        lines(&console)[2..].iter().all(|status_line| status_line.contains("BEHIND 340")),
+        "{:#?}",
+        lines(&console)
+    );
     pass(&mut console, 6_000);
-    assert!(lines(&console).iter().all(|it| !it.contains("BEHIND")), "{:#?}", lines(&console));
+    assert!(
+        lines(&console).iter().all(|status_line| !status_line.contains("BEHIND")),
+        "{:#?}",
+        lines(&console)
+    );
 }
 
 /// The sign of running work turns in the body of the screen only; nothing else turns.
@@ -271,7 +291,8 @@ fn what_runs_turns_its_sign_in_the_body_and_nowhere_else() {
     let found = cells(&console);
     let buf = console.draw(&theme);
     assert!(
-        !found.is_empty() && found.iter().all(|it| buf[*it].symbol() == SPINNER[0] && it.1 > 0 && it.1 < 46)
+        !found.is_empty()
+            && found.iter().all(|cell| buf[*cell].symbol() == SPINNER[0] && cell.1 > 0 && cell.1 < 46)
     );
     console.model.look.still = true;
     assert_eq!(cells(&console), [], "motion = \"none\"");
@@ -321,10 +342,11 @@ fn kept() -> BTreeMap<String, BTreeSet<String>> {
     let mut kept: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in std::fs::read_dir(dir).expect("screens are kept") {
         let name = entry.expect("readable").file_name().into_string().expect("UTF-8");
-        let Some((base, size)) = name.strip_suffix(".snap").and_then(|it| it.rsplit_once('_')) else {
+        let Some((base, size)) = name.strip_suffix(".snap").and_then(|rest| rest.rsplit_once('_')) else {
             continue;
         };
-        let look = |it: &'static str| base.strip_prefix(it).map(|base| (base, it.trim_end_matches('_')));
+        let look =
+            |prefix: &'static str| base.strip_prefix(prefix).map(|base| (base, prefix.trim_end_matches('_')));
         let looks = ["mono_", "ascii_", "reader_"].into_iter().find_map(look);
         let (base, how) = looks.unwrap_or((base, size));
         kept.entry(base.to_owned()).or_default().insert(how.to_owned());
@@ -347,7 +369,8 @@ fn every_screen_is_kept_at_every_size_and_in_every_mode() {
     let wanted = ["80x24", "100x30", "160x48", "200x60", "mono", "ascii", "reader"];
     let mut missing = Vec::new();
     for (base, have) in kept().iter().filter(|(base, _)| !ONCE.contains(&base.as_str())) {
-        missing.extend(wanted.iter().filter(|it| !have.contains(**it)).map(|it| format!("{base} {it}")));
+        missing
+            .extend(wanted.iter().filter(|text| !have.contains(**text)).map(|text| format!("{base} {text}")));
     }
     assert!(missing.is_empty(), "open these with `everywhere`: {missing:#?}");
 }
@@ -394,12 +417,12 @@ const OVERLAYS: [&str; 11] = [
 #[test]
 fn every_view_and_every_dialog_is_kept() {
     let kept = kept();
-    let is_kept = |name: &str| kept.keys().any(|it| it == name || it.starts_with(&format!("{name}_")));
+    let is_kept = |name: &str| kept.keys().any(|key| key == name || key.starts_with(&format!("{name}_")));
     for view in View::ALL {
         assert!(is_kept(&view.name().to_lowercase()), "no screen of {} is kept", view.name());
     }
-    for intent in Intent::all().filter(|it| it.level() >= Level::L2) {
-        let found = DIALOGS.iter().find(|it| it.0 == intent);
+    for intent in Intent::all().filter(|intent| intent.level() >= Level::L2) {
+        let found = DIALOGS.iter().find(|dialog| dialog.0 == intent);
         let (_, name) =
             found.unwrap_or_else(|| panic!("{} asks; say here where that is kept", intent.name()));
         assert!(kept.contains_key(*name), "the dialog of {} is kept nowhere", intent.name());

@@ -15,7 +15,7 @@ const NARROWEST: u16 = 60;
 /// A script of so many lines, no two of them alike.
 fn workflow(kind: &str, lines: usize) -> String {
     let script: String =
-        (0..lines).map(|it| format!("      put {kind}{it} --onto host-{kind}-{it}\n")).collect();
+        (0..lines).map(|index| format!("      put {kind}{index} --onto host-{kind}-{index}\n")).collect();
     format!(
         "name: web/ship\nsteps:\n  - id: approve\n    gate: {{prompt: Ship it?, risk: reversible, evidence: [\"${{{{ run.id }}}} is the run\"]}}\n  \
          - id: ship\n    needs: approve\n    effect: idempotent\n    undo: none\n    run: |\n{script}"
@@ -38,21 +38,21 @@ fn changed(lines: usize) -> Stage {
 
 /// The lines in the box of the ask.
 fn lines_of_ask(screen: &str) -> Vec<String> {
-    let rows: Vec<Vec<char>> = screen.lines().map(|it| it.chars().collect()).collect();
+    let rows: Vec<Vec<char>> = screen.lines().map(|line| line.chars().collect()).collect();
     let title: Vec<char> = "· ask #".chars().collect();
     let top = rows
         .iter()
         .enumerate()
-        .find_map(|(y, row)| row.windows(title.len()).position(|it| it == title).map(|x| (y, x)));
+        .find_map(|(y, row)| row.windows(title.len()).position(|window| window == title).map(|x| (y, x)));
     let Some((y, x)) = top else { return Vec::new() };
-    let Some(left) = rows[y][..x].iter().rposition(|it| *it == '╭') else { return Vec::new() };
-    let Some(width) = rows[y][left..].iter().position(|it| *it == '╮') else { return Vec::new() };
-    let inside = rows[y + 1..].iter().take_while(|it| it.get(left) == Some(&'│'));
-    inside.map(|it| it[left + 1..left + width].iter().collect::<String>().trim().to_owned()).collect()
+    let Some(left) = rows[y][..x].iter().rposition(|c| *c == '╭') else { return Vec::new() };
+    let Some(width) = rows[y][left..].iter().position(|c| *c == '╮') else { return Vec::new() };
+    let inside = rows[y + 1..].iter().take_while(|row| row.get(left) == Some(&'│'));
+    inside.map(|row| row[left + 1..left + width].iter().collect::<String>().trim().to_owned()).collect()
 }
 
 fn words(lines: &BTreeSet<String>) -> BTreeSet<String> {
-    lines.iter().flat_map(|it| it.split_whitespace()).map(ToOwned::to_owned).collect()
+    lines.iter().flat_map(|line| line.split_whitespace()).map(ToOwned::to_owned).collect()
 }
 
 /// Somebody who reads an ask, frame by frame.
@@ -80,7 +80,7 @@ impl Reader {
         let (width, height) = self.console.model.screen();
         let whole = Self::sits_at(&self.console.stage, (width, 400)).console;
         let all: BTreeSet<String> = lines_of_ask(&whole.text()).into_iter().collect();
-        assert!(all.iter().any(|it| it.contains("END OF THE ASK")), "{}", whole.text());
+        assert!(all.iter().any(|text| text.contains("END OF THE ASK")), "{}", whole.text());
         // After another width the same words stand on other lines.
         let (all, drawn) =
             if self.resized { (words(&all), words(&self.drawn)) } else { (all, self.drawn.clone()) };
@@ -147,7 +147,7 @@ fn an_ask_is_seen_to_its_end_when_each_of_its_lines_was_drawn() {
                 reader.does(step);
                 false
             });
-            let reads_on = steps.iter().all(|it| ["space", "pagedown", "j", "wheel"].contains(it));
+            let reads_on = steps.iter().all(|step| ["space", "pagedown", "j", "wheel"].contains(step));
             assert!(
                 seen || !reads_on || height < 16,
                 "{width}x{height} {steps:?}\n{}",

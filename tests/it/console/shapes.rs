@@ -82,7 +82,7 @@ proptest! {
         for (press, wait, repeat) in stream {
             console.at = console.at + Span(wait);
             let wishes = console.send(Message::Key { press, repeat, at: console.at });
-            let typed_ids = wishes.iter().any(|it| matches!(it,
+            let typed_ids = wishes.iter().any(|wish| matches!(wish,
                 Wish::Submit { command, .. } if matches!(**command,
                     cuelight_engine::Command::Cancel { .. } | cuelight_engine::Command::Skip { .. })));
             prop_assert!(!typed_ids, "nobody typed an id");

@@ -59,13 +59,13 @@ impl Witness {
 
     /// True if an irreversible request to the engine is allowed now.
     fn allows(&self, at: Timestamp, repeat: bool) -> bool {
-        !repeat && self.counts_from.is_some_and(|it| at >= it)
+        !repeat && self.counts_from.is_some_and(|counts_from| at >= counts_from)
     }
 
     fn pressed(&mut self, console: &Console, at: Timestamp) {
         if console.model.mode() != Mode::Confirm {
             self.counts_from = None;
-        } else if self.counts_from.is_some_and(|it| at < it) {
+        } else if self.counts_from.is_some_and(|counts_from| at < counts_from) {
             self.counts_from = Some(at + Span(350));
         }
     }
@@ -158,7 +158,8 @@ fn key(console: &mut Console, witness: &mut Witness, key: Key, repeat: bool, see
 
 #[test]
 fn whatever_is_pressed_anywhere_only_a_dialog_that_was_seen_asks_the_engine() {
-    let streams = std::env::var("CUELIGHT_STREAMS").ok().and_then(|it| it.parse().ok()).unwrap_or(STREAMS);
+    let streams =
+        std::env::var("CUELIGHT_STREAMS").ok().and_then(|value| value.parse().ok()).unwrap_or(STREAMS);
     let stage = afternoon();
     let asked: usize = (1..=streams).map(|seed| stream(seed, &stage)).sum();
     println!("{asked} of {streams} streams asked for something that cannot be taken back");

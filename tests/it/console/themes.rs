@@ -37,7 +37,8 @@ fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
 /// Distance of two linear colours as the eye sees it (CIE 1976).
 fn distance(one: [f64; 3], other: [f64; 3]) -> f64 {
     let lab = |[r, g, b]: [f64; 3]| {
-        let bent = |it: f64| if it > 0.008_856 { it.cbrt() } else { 7.787 * it + 16.0 / 116.0 };
+        let bent =
+            |number: f64| if number > 0.008_856 { number.cbrt() } else { 7.787 * number + 16.0 / 116.0 };
         let x = bent((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.950_47);
         let y = bent(0.2126 * r + 0.7152 * g + 0.0722 * b);
         let z = bent((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.088_83);

@@ -191,7 +191,7 @@ fn events_and_marks_stand_under_the_chart() {
     let row = |console: &Console, name: &str| {
         let text = console.text();
         text.lines()
-            .find(|it| it.contains(&format!("│ {name}  ")))
+            .find(|line| line.contains(&format!("│ {name}  ")))
             .unwrap_or_else(|| panic!("{text}"))
             .to_owned()
     };
@@ -206,7 +206,7 @@ fn events_and_marks_stand_under_the_chart() {
     let mut small = Console::new(twice(), 80, 24);
     let wishes = small.press("enter 7");
     assert!(
-        !wishes.iter().any(|it| matches!(it, cuelight_console::Wish::Read { .. })),
+        !wishes.iter().any(|wish| matches!(wish, cuelight_console::Wish::Read { .. })),
         "nothing is read for nothing"
     );
 }

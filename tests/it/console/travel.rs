@@ -69,9 +69,9 @@ fn every_view_reads_the_board_of_that_instant() {
         drop(console.press(key));
         let seq = console.model.board.seq;
         let mut then = Board::default();
-        log.iter().filter(|it| it.0 <= seq).for_each(|(seq, event)| then.apply(*seq, event));
+        log.iter().filter(|pair| pair.0 <= seq).for_each(|(seq, event)| then.apply(*seq, event));
         assert_eq!(*console.model.board, then, "{key}: event {seq}");
-        let at = log.iter().find(|it| it.0 == seq).map(|it| it.1.at);
+        let at = log.iter().find(|pair| pair.0 == seq).map(|pair| pair.1.at);
         assert_eq!(Some(console.model.now), at, "{key}");
     }
     assert_eq!(console.model.board.seq, Seq(1));
@@ -85,8 +85,9 @@ fn nothing_can_be_changed_in_the_past() {
         drop(console.press("T h"));
         for key in ["P", "X", "R", "C", "S", "a", "r", "e", "c", "u", "H", "D esc", "A", "B"] {
             let wishes = console.press(key);
-            let asks =
-                |it: &Wish| matches!(it, Wish::Submit { .. } | Wish::Launch { .. } | Wish::Preview { .. });
+            let asks = |wish: &Wish| {
+                matches!(wish, Wish::Submit { .. } | Wish::Launch { .. } | Wish::Preview { .. })
+            };
             assert!(!wishes.iter().any(asks), "{view} {key}: {wishes:?}");
         }
     }
@@ -95,7 +96,10 @@ fn nothing_can_be_changed_in_the_past() {
     sees(&console, "history: read-only, T to go live");
     drop(console.press(": r u n enter a . y a m l enter"));
     let asked = console.press("x");
-    assert!(!asked.iter().any(|it| matches!(it, Wish::Preview { .. } | Wish::Launch { .. })), "{asked:?}");
+    assert!(
+        !asked.iter().any(|wish| matches!(wish, Wish::Preview { .. } | Wish::Launch { .. })),
+        "{asked:?}"
+    );
     sees(&console, "read-only, T to go live");
 }
 
@@ -172,7 +176,13 @@ fn it_plays_as_fast_as_is_said_and_waits_never_long() {
     let last = console.model.board.seq;
     assert_eq!(
         Some(last),
-        console.stage.log.iter().rev().find(|it| it.1.fact.run() == console.model.run()).map(|it| it.0)
+        console
+            .stage
+            .log
+            .iter()
+            .rev()
+            .find(|pair| pair.1.fact.run() == console.model.run())
+            .map(|pair| pair.0)
     );
     drop(console.press(","));
     console.at = console.at + Span::seconds(5);
@@ -213,7 +223,7 @@ fn travel_begins_at_what_is_selected() {
     let mut console = settlement(160, 48);
     drop(console.press("7 / b u i l d enter T"));
     let started = console.stage.board.run(console.model.run().expect("a run")).expect("whole");
-    let step = started.find("build_refunds").and_then(|it| started.step(it)).expect("a step");
+    let step = started.find("build_refunds").and_then(|step| started.step(step)).expect("a step");
     assert_eq!(Some(console.model.now), step.started_at);
     let mut console = settlement(160, 48);
     drop(console.press("8 j j j"));
@@ -246,12 +256,12 @@ fn a_log_of_many_pages_is_read_without_holding_up_a_key() {
     let mut wishes = update(&mut console.model, key("T", console.at));
     for _ in 0..3 {
         let more = update(&mut console.model, key("h", console.at));
-        assert!(more.iter().all(|it| !matches!(it, Wish::Read { .. })), "one question at a time");
+        assert!(more.iter().all(|wish| !matches!(wish, Wish::Read { .. })), "one question at a time");
     }
     sees(&console, "reading what happened");
     let mut pages = 0;
     while let Some(Wish::Read { request, want }) =
-        wishes.iter().find(|it| matches!(it, Wish::Read { .. })).cloned()
+        wishes.iter().find(|wish| matches!(wish, Wish::Read { .. })).cloned()
     {
         pages += 1;
         let sheet = past::read(&console.stage.log, &want).expect("of the log");
@@ -262,7 +272,12 @@ fn a_log_of_many_pages_is_read_without_holding_up_a_key() {
         drop(console.press(keys));
         let seq = console.model.board.seq;
         let mut then = Board::default();
-        console.stage.log.iter().filter(|it| it.0 <= seq).for_each(|(seq, event)| then.apply(*seq, event));
+        console
+            .stage
+            .log
+            .iter()
+            .filter(|pair| pair.0 <= seq)
+            .for_each(|(seq, event)| then.apply(*seq, event));
         assert_eq!(
             console.model.board.summaries().collect::<Vec<_>>(),
             then.summaries().collect::<Vec<_>>(),

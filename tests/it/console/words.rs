@@ -38,7 +38,7 @@ fn a_header_without_room_drops_words_and_keeps_every_number() {
                 console.model.seat.environment = environment.to_owned();
                 drop(console.press(&view.to_string()));
                 let text = header(&console);
-                let digits: Vec<&str> = number.find_iter(&text).map(|it| it.as_str()).collect();
+                let digits: Vec<&str> = number.find_iter(&text).map(|hit| hit.as_str()).collect();
                 let (gates, failures) = (gates.to_string(), failures.to_string());
                 let wanted = ["1", "2", "3", gates.as_str(), "4", failures.as_str(), "5", "6", "7", "8"];
                 let from_environment = digits.len() - wanted.len().min(digits.len());
@@ -61,7 +61,7 @@ fn a_header_without_room_drops_words_and_keeps_every_number() {
 fn a_view_without_its_word_is_still_clicked() {
     let mut console = Console::new(busy(100, 105), 60, 24);
     let text = header(&console);
-    let column = text.chars().position(|it| it == '8').expect("it is there");
+    let column = text.chars().position(|c| c == '8').expect("it is there");
     let column = u16::try_from(column).expect("on the screen");
     drop(console.send(Message::Mouse { what: Mouse::Click, column, row: 0 }));
     assert!(header(&console).contains("▐8 Audit▌"), "{}", header(&console));
@@ -103,11 +103,11 @@ fn one_of_anything_is_never_told_in_the_plural() {
                 let mut console = Console::new(stage.clone(), size.0, size.1);
                 drop(console.press(keys));
                 let text = console.text();
-                let wrong = plural.find(&text).map(|it| it.as_str().to_owned());
+                let wrong = plural.find(&text).map(|text| text.as_str().to_owned());
                 assert_eq!(wrong, None, "{keys}:\n{text}");
                 console.model.look.reader = true;
                 let text = console.text();
-                let wrong = plural.find(&text).map(|it| it.as_str().to_owned());
+                let wrong = plural.find(&text).map(|text| text.as_str().to_owned());
                 assert_eq!(wrong, None, "{keys}, read out:\n{text}");
             }
         }

@@ -58,7 +58,7 @@ fn every_valid_file_keeps_its_meaning_and_its_comments() {
         let Ok(entries) = fs::read_dir(root.join(folder)) else { continue };
         for entry in entries {
             let path = entry.expect("an entry").path();
-            if path.extension().is_none_or(|it| it != "yaml") {
+            if path.extension().is_none_or(|extension| extension != "yaml") {
                 continue;
             }
             let text = fs::read_to_string(&path).expect("UTF-8");

@@ -9,7 +9,7 @@ fn every_bad_file_has_its_message() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut names: Vec<String> = fs::read_dir(root.join("hostile"))
         .expect("fixtures")
-        .map(|it| it.expect("an entry").file_name().into_string().expect("ASCII"))
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("ASCII"))
         .collect();
     names.sort();
     let part = fs::read_to_string(root.join("workflows/part.yaml")).expect("a fixture");
@@ -21,7 +21,7 @@ fn every_bad_file_has_its_message() {
         let (_, said) = cuelight_definition::read(&format!("hostile/{name}"), &text, &shelf);
         assert!(!said.is_empty(), "{name}");
         writeln!(out, "# {name}: {}", cuelight_definition::summary(&said)).expect("a String takes all text");
-        said.iter().for_each(|it| out.push_str(&it.text(false)));
+        said.iter().for_each(|value| out.push_str(&value.text(false)));
         out.push('\n');
     }
     insta::with_settings!({snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
@@ -37,7 +37,7 @@ fn a_workflow_that_calls_itself_through_others_is_shown_the_circle() {
     let (flow, said) = cuelight_definition::read("a.yaml", &call("b.yaml"), &shelf);
     assert!(flow.is_none());
     assert!(
-        said.iter().any(|it| it.message.ends_with("in a circle: a.yaml → b.yaml → c.yaml → a.yaml")),
+        said.iter().any(|item| item.message.ends_with("in a circle: a.yaml → b.yaml → c.yaml → a.yaml")),
         "{said:?}"
     );
 }
@@ -131,8 +131,8 @@ proptest! {
     fn no_text_makes_the_reader_panic(text in mutated()) {
         let (flow, said) = read(&text);
         prop_assert_eq!(flow.is_none(), said.iter().any(cuelight_definition::Diagnostic::is_error));
-        for it in &said {
-            assert!(it.text(true).ends_with('\n') && it.json().is_object());
+        for value in &said {
+            assert!(value.text(true).ends_with('\n') && value.json().is_object());
         }
         cuelight_definition::sarif(&said);
         if let Ok(formatted) = cuelight_definition::fmt(&text) {

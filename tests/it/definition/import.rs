@@ -16,7 +16,7 @@ fn every_recorded_run_reads_and_keeps_tasks_and_order() {
     let mut count = 0;
     for entry in entries {
         let path = entry.expect("an entry").path();
-        if path.extension().is_none_or(|it| it != "json") {
+        if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
         let text = fs::read_to_string(&path).expect("UTF-8");
@@ -25,8 +25,9 @@ fn every_recorded_run_reads_and_keeps_tasks_and_order() {
         for kind in [ImportAs::Noop, ImportAs::Sleep { scale_millionths: 1000 }] {
             let flow = workflow(&import_wfformat(&text, kind).expect("WfFormat").text);
             assert_eq!(flow.steps.len(), tasks.len(), "{}", path.display());
-            let needs: usize = flow.steps.iter().map(|it| it.needs.len()).sum();
-            let parents: usize = tasks.iter().map(|it| it["parents"].as_array().map_or(0, Vec::len)).sum();
+            let needs: usize = flow.steps.iter().map(|step| step.needs.len()).sum();
+            let parents: usize =
+                tasks.iter().map(|task| task["parents"].as_array().map_or(0, Vec::len)).sum();
             assert_eq!(needs, parents, "{}", path.display());
         }
         count += 1;
@@ -46,9 +47,9 @@ fn a_runtime_is_scaled_in_whole_numbers_and_names_are_kept() {
     let steps: Vec<(String, Vec<String>, u64)> = flow
         .steps
         .iter()
-        .map(|it| {
-            let StepKind::Wait(Wait::For(Length::Fixed(span))) = it.kind else { panic!("a wait") };
-            (it.id.value.clone(), it.needs.iter().map(|it| it.value.clone()).collect(), span.0)
+        .map(|step| {
+            let StepKind::Wait(Wait::For(Length::Fixed(span))) = step.kind else { panic!("a wait") };
+            (step.id.value.clone(), step.needs.iter().map(|item| item.value.clone()).collect(), span.0)
         })
         .collect();
     let expected = [("split-1", vec![], 54), ("split_1", vec!["split-1"], 1500), ("t-9", vec![], 0)];
@@ -84,9 +85,13 @@ fn what_is_no_recorded_run_is_refused_with_a_sentence() {
 #[track_caller]
 fn imported(made: Result<Imported, String>, others: &[&str]) -> String {
     let made = made.expect("a workflow");
-    let shelf = Shelf(others.iter().map(|it| ((*it).to_owned(), CALLED.to_owned())).collect());
+    let shelf = Shelf(others.iter().map(|text| ((*text).to_owned(), CALLED.to_owned())).collect());
     let (workflow, said) = read_with(&made.text, &shelf);
-    let said: Vec<String> = said.iter().filter(|it| it.is_error()).map(|it| it.text(false)).collect();
+    let said: Vec<String> = said
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .map(|diagnostic| diagnostic.text(false))
+        .collect();
     assert!(workflow.is_some(), "{}\n{}", said.join("\n"), made.text);
     for line in &made.left_out {
         assert!(made.text.contains(&format!("# Could not carry over: {line}.\n")), "{line}");
@@ -140,7 +145,7 @@ fn what_is_no_workflow_of_that_system_is_refused_with_a_sentence() {
                 .to_owned(),
         ),
     ] {
-        assert_eq!(made.map(|it| it.text), Err(why));
+        assert_eq!(made.map(|imported| imported.text), Err(why));
     }
 }
 
@@ -161,7 +166,7 @@ fn a_condition_that_cannot_be_carried_over_keeps_its_step_from_running() {
         - {name: c, container: {image: busybox}}\n";
     let made = import_argo(text).expect("a workflow");
     assert!(made.text.contains("    if: \"false\"\n"), "{}", made.text);
-    assert!(made.left_out.iter().any(|it| it.starts_with("when b runs")), "{:?}", made.left_out);
+    assert!(made.left_out.iter().any(|text| text.starts_with("when b runs")), "{:?}", made.left_out);
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn a_condition_of_github_that_cannot_be_read_or_is_not_known_lets_nothing_run_un
     );
     assert!(made.text.contains("  github_ref:\n    type: string\n    description: What github.ref is at GitHub\n    required: true\n"), "{}", made.text);
     assert!(
-        made.left_out.iter().any(|it| it.starts_with("when a step of a runs, dreams()")),
+        made.left_out.iter().any(|text| text.starts_with("when a step of a runs, dreams()")),
         "{:?}",
         made.left_out
     );
@@ -234,7 +239,7 @@ fn argo(templates: &str) -> String {
 fn condition(text: &str, id: &str) -> String {
     let at = text.find(&format!("  - id: {id}\n")).unwrap_or_else(|| panic!("{id} in\n{text}"));
     let step = text[at..].split("\n\n").next().unwrap_or_default();
-    let said = step.lines().find_map(|it| it.trim().strip_prefix("if: "));
+    let said = step.lines().find_map(|line| line.trim().strip_prefix("if: "));
     said.unwrap_or_default().to_owned()
 }
 
@@ -351,7 +356,7 @@ fn templates_that_unfold_without_end_are_refused_soon() {
     let mut long = "    - {name: main, steps: [[{name: s, template: t0, arguments: {parameters: [{name: x, value: abcdefgh}]}}]]}\n".to_owned();
     for level in 0..14 {
         let uses: Vec<String> =
-            (0..10).map(|it| format!("{{name: s{it}, template: t{}}}", level + 1)).collect();
+            (0..10).map(|index| format!("{{name: s{index}, template: t{}}}", level + 1)).collect();
         wide.push_str(&format!("    - {{name: t{level}, steps: [[{}]]}}\n", uses.join(", ")));
         let text = "{{inputs.parameters.x}}".repeat(8);
         long.push_str(&format!(
@@ -362,8 +367,8 @@ fn templates_that_unfold_without_end_are_refused_soon() {
     wide.push_str("    - {name: t14, steps: []}\n");
     long.push_str("    - {name: t14, container: {image: i, args: [\"{{inputs.parameters.x}}\"]}}\n");
     let why = "could not import a workflow of Argo: it unfolds into more than";
-    assert_eq!(import_argo(&argo(&wide)).map(|it| it.text), Err(format!("{why} 2000 templates")));
-    assert_eq!(import_argo(&argo(&long)).map(|it| it.text), Err(format!("{why} 8 MiB of text")));
+    assert_eq!(import_argo(&argo(&wide)).map(|imported| imported.text), Err(format!("{why} 2000 templates")));
+    assert_eq!(import_argo(&argo(&long)).map(|imported| imported.text), Err(format!("{why} 8 MiB of text")));
 }
 
 /// Keys that the published schema of Dagu gives a workflow, each with a value that fits.
@@ -588,9 +593,9 @@ fn a_queue_of_dagu_and_its_bound_on_runs_become_a_concurrency_group() {
         ("queue: \"\"", None, ""),
     ] {
         let made = dagu_top(top);
-        let said = made.text.split("concurrency:\n  group: ").nth(1).and_then(|it| it.lines().next());
-        assert_eq!(said.map(|it| it.trim_matches('"')), group, "{top}\n{}", made.text);
-        assert!(made.left_out.iter().any(|it| it.starts_with(named)), "{top}: {:?}", made.left_out);
+        let said = made.text.split("concurrency:\n  group: ").nth(1).and_then(|part| part.lines().next());
+        assert_eq!(said.map(|line| line.trim_matches('"')), group, "{top}\n{}", made.text);
+        assert!(made.left_out.iter().any(|text| text.starts_with(named)), "{top}: {:?}", made.left_out);
     }
     for bad in ["queue: [a]", "max_active_runs: many", "run_config: true"] {
         let why = import_dagu(&format!("{bad}\nsteps: [{{id: a, run: echo}}]\n")).expect_err(bad);
@@ -609,7 +614,7 @@ fn a_queue_of_a_called_workflow_of_dagu_is_named_as_lost_for_its_calls() {
         ));
         let made = made.expect("written");
         let why = format!("{line}: where another workflow calls this one");
-        assert!(made.left_out.iter().any(|it| it.starts_with(&why)), "{top}: {:?}", made.left_out);
+        assert!(made.left_out.iter().any(|text| text.starts_with(&why)), "{top}: {:?}", made.left_out);
         assert!(made.others[0].1.contains("concurrency:"), "{:?}", made.others);
     }
 }
@@ -625,7 +630,7 @@ fn parameters_of_dagu_that_nobody_may_edit_take_their_default_alone() {
         made.text
     );
     let named = "line 2: `run_config.disable_param_edit` for to: it has no default";
-    assert!(made.left_out.iter().any(|it| it.starts_with(named)), "{:?}", made.left_out);
+    assert!(made.left_out.iter().any(|text| text.starts_with(named)), "{:?}", made.left_out);
     let free = dagu_top("run_config: {disable_param_edit: false}\nparams: {level: 3}");
     assert!(!free.text.contains("enum"), "{}", free.text);
     // A workflow that calls it sets its inputs.
@@ -633,7 +638,7 @@ fn parameters_of_dagu_that_nobody_may_edit_take_their_default_alone() {
         "steps: [{id: a, call: child, params: level=4}]\n---\nname: child\nrun_config: {disable_param_edit: true}\nparams: {level: 3}\nsteps: [{id: b, run: echo}]\n",
     );
     let called = called.expect("written");
-    assert!(called.left_out.iter().any(|it| it.contains("disable_param_edit")), "{:?}", called.left_out);
+    assert!(called.left_out.iter().any(|text| text.contains("disable_param_edit")), "{:?}", called.left_out);
 }
 
 #[test]
@@ -650,7 +655,7 @@ fn what_the_schema_of_dagu_allows_is_not_refused() {
     let made = dagu_passes("steps: [{id: a, container: {image: alpine}}]\n").expect("a container by itself");
     assert!(made.text.contains("by hand") && !made.text.contains("run:"), "{}", made.text);
     let made = dagu_top("defaults: {agent: {model: a}}");
-    assert!(made.left_out.iter().any(|it| it.contains("`defaults.agent`")), "{:?}", made.left_out);
+    assert!(made.left_out.iter().any(|text| text.contains("`defaults.agent`")), "{:?}", made.left_out);
 }
 
 #[test]
@@ -662,14 +667,17 @@ fn containers_that_argo_starts_before_and_beside_a_template_are_asked_for() {
         let made = made.expect("a workflow");
         let asks = format!("`{key}`, which run {how}: db (postgres), x");
         assert!(made.text.contains(&format!("In Argo it is held by {asks}")), "{}", made.text);
-        assert!(made.left_out.iter().any(|it| it.contains(&asks)), "{:?}", made.left_out);
+        assert!(made.left_out.iter().any(|text| text.contains(&asks)), "{:?}", made.left_out);
         assert!(
             made.text.contains("    needs: main-held\n    if: steps.main-held.result == 'success'\n"),
             "{}",
             made.text
         );
         let why = import_argo(&argo(&format!("    - {{name: main, container: {{image: i}}, {key}: db}}\n")));
-        assert!(why.is_err_and(|it| it.contains(key) && it.contains("a list belongs there")), "{key}");
+        assert!(
+            why.is_err_and(|error| error.contains(key) && error.contains("a list belongs there")),
+            "{key}"
+        );
     }
 }
 

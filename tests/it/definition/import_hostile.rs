@@ -38,8 +38,9 @@ const INJECTED: [&str; 8] = [
 
 /// Values that do not fit, as YAML within braces; the first says nothing.
 fn values(key: &str) -> Vec<String> {
-    let bomb: Vec<String> =
-        (1..12).map(|it| format!("&b{it} [{}]", vec![format!("*b{}", it - 1); 10].join(","))).collect();
+    let bomb: Vec<String> = (1..12)
+        .map(|index| format!("&b{index} [{}]", vec![format!("*b{}", index - 1); 10].join(",")))
+        .collect();
     let wide = "\u{5b57}".repeat(300);
     let mut all: Vec<String> = [
         "null",
@@ -72,7 +73,7 @@ fn values(key: &str) -> Vec<String> {
     all.push(format!("\"{wide}zz\""));
     all.push(format!("{{\"{wide}\": \"zz\"}}"));
     all.push(format!("[{}]", vec!["\"zz\""; 3_000].join(",")));
-    all.extend(INJECTED.iter().map(|it| json!(it).to_string()));
+    all.extend(INJECTED.iter().map(|text| json!(text).to_string()));
     all
 }
 
@@ -90,15 +91,15 @@ fn wrong(import: Import, text: &str, key: Option<(&str, &str)>, without: &str) -
         Ok(None) => return None,
         Ok(Some(made)) => made.expect("it was written a moment ago"),
     };
-    let top = made.text.lines().take_while(|it| it.starts_with('#'));
+    let top = made.text.lines().take_while(|line| line.starts_with('#'));
     if let Some(line) =
-        top.chain(made.left_out.iter().map(String::as_str)).find(|it| it.chars().any(is_unseen))
+        top.chain(made.left_out.iter().map(String::as_str)).find(|line| line.chars().any(is_unseen))
     {
         return Some(format!("a note hides letters: {line:?}\n{short}"));
     }
     // Nobody reads this output of Dagu, so it changes nothing.
-    let (key, value) = key.filter(|it| *it != ("output", r#"{"zz": "zz"}"#))?;
-    let is_named = made.left_out.iter().any(|it| has_word(it, key) || it.contains("zz"));
+    let (key, value) = key.filter(|key| *key != ("output", r#"{"zz": "zz"}"#))?;
+    let is_named = made.left_out.iter().any(|line| has_word(line, key) || line.contains("zz"));
     let is_silent = value != "null" && !is_named && body(&made) == without;
     is_silent.then(|| format!("{key}: {value} is passed over in silence:\n{short}"))
 }
@@ -114,14 +115,14 @@ fn none_is(wrong: &[String], count: usize) {
 fn tries(import: Import, keys: &str, places: &[(&str, fn() -> Value, &str)]) {
     let (mut found, mut count) = (Vec::new(), 0);
     let mut plain: BTreeMap<String, String> = BTreeMap::new();
-    for (number, line) in keys.lines().filter(|it| !it.starts_with('#')).enumerate() {
+    for (number, line) in keys.lines().filter(|line| !line.starts_with('#')).enumerate() {
         let words: Vec<&str> = line.split(' ').collect();
         let values = values(words[1]);
-        for (place, (_, file, pointer)) in places.iter().filter(|it| it.0 == words[0]).enumerate() {
+        for (place, (_, file, pointer)) in places.iter().filter(|place| place.0 == words[0]).enumerate() {
             let mut whole = file();
             let without = plain
                 .entry(whole.to_string())
-                .or_insert_with_key(|it| body(&import(it).expect("it is imported")))
+                .or_insert_with_key(|key| body(&import(key).expect("it is imported")))
                 .clone();
             whole.pointer_mut(pointer).expect("the place is there")[words[1]] = HOLE.into();
             let whole = whole.to_string();
@@ -170,18 +171,18 @@ fn hostile_values_behind_keys_of_the_schema_of_dagu_are_refused_named_or_pass_th
 
 /// The places of all texts in a value, and of all mappings with their keys.
 fn spots(value: &Value, at: &str, texts: &mut Vec<String>, keys: &mut Vec<(String, String)>) {
-    let escaped = |it: &str| it.replace('~', "~0").replace('/', "~1");
+    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
         Value::String(_) => texts.push(at.to_owned()),
         Value::Array(items) => {
-            for (place, it) in items.iter().enumerate() {
-                spots(it, &format!("{at}/{place}"), texts, keys);
+            for (place, item) in items.iter().enumerate() {
+                spots(item, &format!("{at}/{place}"), texts, keys);
             }
         }
         Value::Object(map) => {
-            for (key, it) in map {
+            for (key, value) in map {
                 keys.push((at.to_owned(), key.clone()));
-                spots(it, &format!("{at}/{}", escaped(key)), texts, keys);
+                spots(value, &format!("{at}/{}", escaped(key)), texts, keys);
             }
         }
         _ => {}
@@ -236,9 +237,9 @@ fn what_templates_shells_and_terminals_take_for_something_else_is_harmless_in_ea
 #[test]
 fn a_long_text_that_stands_at_each_of_many_steps_is_refused_before_it_fills_the_memory() {
     let steps = "      - run: echo\n".repeat(3_000);
-    let matrix: Vec<String> = (0..200).map(|it| format!("\"{}{it}\"", "x".repeat(1_000))).collect();
+    let matrix: Vec<String> = (0..200).map(|index| format!("\"{}{index}\"", "x".repeat(1_000))).collect();
     let matrix = format!("    strategy: {{matrix: {{v: [{}]}}}}\n", matrix.join(", "));
-    let env: String = (0..500).map(|it| format!("      V{it}: {}\n", "y".repeat(1_000))).collect();
+    let env: String = (0..500).map(|index| format!("      V{index}: {}\n", "y".repeat(1_000))).collect();
     for of_job in [matrix, format!("    env:\n{env}")] {
         let begun = Instant::now();
         let text = format!("jobs:\n  a:\n{of_job}    steps:\n{steps}");

@@ -20,8 +20,8 @@ steps:
 fn check(given: &str, expected: &str) {
     let pairs: Vec<(String, String)> = given
         .split(' ')
-        .filter(|it| !it.is_empty())
-        .map(|it| it.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).expect("key=value"))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).expect("key=value"))
         .collect();
     let answer = match check_input_texts(&workflow(FLOW), &pairs) {
         Ok(inputs) => serde_json::to_string(&inputs).expect("JSON"),

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 fn errors(text: &str) -> Vec<&'static str> {
     let (_, said) = read(text);
-    let mut codes: Vec<&str> = said.iter().filter(|it| it.is_error()).map(|it| it.code).collect();
+    let mut codes: Vec<&str> =
+        said.iter().filter(|diagnostic| diagnostic.is_error()).map(|item| item.code).collect();
     codes.dedup();
     codes
 }
@@ -71,7 +72,7 @@ fn workflows_may_be_nested_16_deep() {
     let shelf = |files: usize| {
         let call = |next: usize| format!("timeout: 1m\nsteps:\n  - {{id: a, workflow: f{next}.yaml}}\n");
         let mut files: BTreeMap<String, String> =
-            (1..files).map(|it| (format!("f{it}.yaml"), call(it + 1))).collect();
+            (1..files).map(|index| (format!("f{index}.yaml"), call(index + 1))).collect();
         files.insert(
             format!("f{}.yaml", files.len() + 1),
             "timeout: 1m\nsteps:\n  - {id: a, run: x}\n".to_owned(),
@@ -83,7 +84,7 @@ fn workflows_may_be_nested_16_deep() {
         let (flow, said) = cuelight_definition::read("f0.yaml", text, &shelf(inside));
         assert_eq!(flow.is_some(), fits, "{inside}: {said:?}");
         assert!(
-            fits || said.iter().any(|it| it.message == "workflows are nested more than 16 deep"),
+            fits || said.iter().any(|item| item.message == "workflows are nested more than 16 deep"),
             "{said:?}"
         );
     }
@@ -92,7 +93,7 @@ fn workflows_may_be_nested_16_deep() {
 #[test]
 fn a_run_may_have_100_000_steps_after_expansion() {
     let text = |copies: usize| {
-        let list = |count: usize| (0..count).map(|it| it.to_string()).collect::<Vec<_>>().join(",");
+        let list = |count: usize| (0..count).map(|index| index.to_string()).collect::<Vec<_>>().join(",");
         let mut text = String::from("timeout: 1m\nsteps:\n");
         for step in 0..10 {
             let count = if step == 0 { copies } else { 9999 };
@@ -116,7 +117,7 @@ fn a_long_chain_is_read_without_running_out_of_stack() {
             .expect("a String takes all text");
     }
     let (flow, said) = read(&text);
-    assert_eq!(flow.map(|it| it.steps.len()), Some(20_000), "{:?}", said.first());
+    assert_eq!(flow.map(|flow| flow.steps.len()), Some(20_000), "{:?}", said.first());
     let circle = text.replacen("{id: s0, ", "{id: s0, needs: s19999, ", 1);
     assert_eq!(errors(&circle), ["cycle"]);
 }

@@ -25,7 +25,7 @@ impl Files for Shelf {
         let deploy = include_str!("../../fixtures/tools/deploy.yaml");
         let other = include_str!("../../fixtures/tools/deploy-blue-green.yaml");
         [("tools/deploy.yaml", deploy), ("tools/other.yaml", other)]
-            .map(|it| (it.0.to_owned(), Ok(it.1.to_owned())))
+            .map(|pair| (pair.0.to_owned(), Ok(pair.1.to_owned())))
             .into()
     }
 }
@@ -42,7 +42,7 @@ fn read_with(text: &str, others: &Shelf) -> (Option<Workflow>, Vec<Diagnostic>) 
 #[track_caller]
 fn workflow(text: &str) -> Workflow {
     let (workflow, said) = read(text);
-    let said: Vec<String> = said.iter().map(|it| it.text(false)).collect();
+    let said: Vec<String> = said.iter().map(|diagnostic| diagnostic.text(false)).collect();
     workflow.unwrap_or_else(|| panic!("{}", said.join("\n")))
 }
 
@@ -59,18 +59,25 @@ fn check(text: &str, expected: &[&str]) {
     );
 }
 
-fn line(it: &Diagnostic) -> String {
-    format!("{}:{} {}[{}] {}", it.line, it.column, it.severity.word(), it.code, it.message)
+fn line(diagnostic: &Diagnostic) -> String {
+    format!(
+        "{}:{} {}[{}] {}",
+        diagnostic.line,
+        diagnostic.column,
+        diagnostic.severity.word(),
+        diagnostic.code,
+        diagnostic.message
+    )
 }
 
 #[test]
 fn the_example_of_the_manual_reads_without_errors() {
     let text = include_str!("../../fixtures/workflows/deploy.yaml");
     let workflow = workflow(text);
-    let ids: Vec<&str> = workflow.steps.iter().map(|it| it.id.value.as_str()).collect();
+    let ids: Vec<&str> = workflow.steps.iter().map(|step| step.id.value.as_str()).collect();
     assert_eq!(ids, ["build", "test", "review", "approve", "deploy", "verify"]);
     let notes: Vec<String> = read(text).1.iter().map(line).collect();
-    assert!(!notes.iter().any(|it| it.contains("later-release")), "{notes:?}");
+    assert!(!notes.iter().any(|note| note.contains("later-release")), "{notes:?}");
 }
 
 #[test]
@@ -141,9 +148,10 @@ fn a_sequence_chains_steps_and_defaults_fill_in() {
         "sequence: true\ndefaults: {timeout: 20m, retry: {delay: 2s}}\nsteps:\n  - {id: a, run: x}\n  - {id: b, gate: go?}\n  \
          - {id: c, run: x, needs: [], timeout: 1m}\n",
     );
-    let needs: Vec<usize> = flow.steps.iter().map(|it| it.needs.len()).collect();
+    let needs: Vec<usize> = flow.steps.iter().map(|step| step.needs.len()).collect();
     assert_eq!(needs, [0, 1, 0]);
-    let timeouts: Vec<Option<u64>> = flow.steps.iter().map(|it| it.timeout.map(|it| it.0)).collect();
+    let timeouts: Vec<Option<u64>> =
+        flow.steps.iter().map(|step| step.timeout.map(|timeout| timeout.0)).collect();
     assert_eq!(timeouts, [Some(1_200_000), None, Some(60_000)]);
     assert!(flow.steps[0].retry.is_some() && flow.steps[1].retry.is_none());
 }
@@ -164,7 +172,7 @@ fn a_matrix_is_expanded_as_github_does() {
         .copies()
         .expect("few")
         .iter()
-        .map(|it| it.values().map(|it| it.as_str().unwrap_or("?")).collect::<Vec<_>>().join(" "))
+        .map(|copy| copy.values().map(|value| value.as_str().unwrap_or("?")).collect::<Vec<_>>().join(" "))
         .collect();
     // The example of GitHub's own manual.
     assert_eq!(
@@ -193,7 +201,7 @@ fn a_called_workflow_is_read_once_and_comes_with_its_caller() {
     let bodies: Vec<_> = flow
         .steps
         .iter()
-        .map(|it| match &it.kind {
+        .map(|step| match &step.kind {
             cuelight_definition::StepKind::Workflow(call) => call.body.clone().expect("read"),
             other => panic!("{other:?}"),
         })
@@ -251,9 +259,10 @@ fn a_step_that_runs_although_a_gate_before_it_is_rejected_is_told() {
         let text = format!(
             "timeout: 1m\nsteps:\n  - {{id: g, gate: {{prompt: go?{rules}}}}}\n  - {{id: m, needs: g, {m}run: x}}\n  - {{id: z, needs: m, run: x}}\n"
         );
-        let (_, findings) = cuelight_definition::read("t.yaml", &format!("name: t\n{text}"), &Shelf::default());
-        let found = findings.iter().filter(|it| it.code == "gate-rejected");
-        found.map(|it| it.message.clone()).collect::<Vec<_>>()
+        let (_, findings) =
+            cuelight_definition::read("t.yaml", &format!("name: t\n{text}"), &Shelf::default());
+        let found = findings.iter().filter(|finding| finding.code == "gate-rejected");
+        found.map(|finding| finding.message.clone()).collect::<Vec<_>>()
     };
     let m = "`m` runs although the gate `g` is rejected";
     let z = "`z` runs although the gate `g` is rejected";
@@ -272,7 +281,7 @@ fn a_step_that_runs_although_a_gate_before_it_is_rejected_is_told() {
 #[test]
 fn gates_are_checked_against_the_people_there_are() {
     let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: [{group: sre, count: 2}, {group: opps}], forbid: [bob, Ann, 'group:nobody']}\n";
-    let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+    let groups = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
     let people =
         BTreeMap::from([("ann".to_owned(), groups(&["sre", "ops"])), ("bob".to_owned(), groups(&["sre"]))]);
     let said: Vec<String> =
@@ -330,7 +339,8 @@ fn gates_of_called_workflows_are_checked_against_the_people_too() {
     let flow = flow.unwrap_or_else(|| panic!("{said:?}"));
     let people = BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned(), "ops".to_owned()])]);
     let found = cuelight_definition::check_people(&flow, text, &known(people), &shelf);
-    let lines: Vec<String> = found.iter().map(|it| format!("{} {}", it.file, line(it))).collect();
+    let lines: Vec<String> =
+        found.iter().map(|diagnostic| format!("{} {}", diagnostic.file, line(diagnostic))).collect();
     assert_eq!(
         lines,
         [
@@ -451,7 +461,7 @@ fn what_is_wrong_with_a_choice_of_tools_is_said_with_what_to_do() {
             "4:12 error[unknown-key] `all` is no key of `uses`",
         ],
     );
-    let many: Vec<String> = (0..51).map(|it| format!("t{it}@1")).collect();
+    let many: Vec<String> = (0..51).map(|index| format!("t{index}@1")).collect();
     check(
         &file(&format!("{{any: [{}]}}", many.join(", "))),
         &["4:11 error[value] `any` names more than 50 tools"],

@@ -27,7 +27,7 @@ fn sample(shape: &str) -> Value {
 
 /// The file without the lines at its top.
 pub(super) fn body(made: &Imported) -> String {
-    made.text.lines().filter(|it| !it.starts_with("# Could not")).collect::<Vec<_>>().join("\n")
+    made.text.lines().filter(|line| !line.starts_with("# Could not")).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn has_word(line: &str, word: &str) -> bool {
@@ -44,17 +44,17 @@ fn silent(import: Import, (object, file, pointer): Place, key: &str, value: &Val
     let place = format!("{object}.{key} at {pointer}: {value}");
     let made = match import(&whole.to_string()) {
         Err(why) => return (!why.starts_with("could not ")).then(|| format!("{place}: {why}")),
-        Ok(it) => it,
+        Ok(value) => value,
     };
     let any = Shelf([("x.yaml".to_owned(), "steps: [{id: a, run: echo}]\n".to_owned())].into());
     let (_, said) = read_with(&made.text, &any);
-    if let Some(found) = said.iter().find(|it| it.is_error()) {
+    if let Some(found) = said.iter().find(|diagnostic| diagnostic.is_error()) {
         return Some(format!("{place}: check: {}\n{}", found.text(false), made.text));
     }
     let is_named = made
         .left_out
         .iter()
-        .any(|it| !without.left_out.contains(it) && (has_word(it, key) || it.contains("zz")));
+        .any(|line| !without.left_out.contains(line) && (has_word(line, key) || line.contains("zz")));
     let is_carried = body(&made) != body(&without);
     (!is_named && !is_carried).then_some(place)
 }
@@ -64,13 +64,13 @@ fn silent(import: Import, (object, file, pointer): Place, key: &str, value: &Val
 fn walk(import: Import, keys: &str, places: &[Place], samples: &[(&str, Value)]) {
     let mut silent_keys = Vec::new();
     let mut count = 0;
-    for line in keys.lines().filter(|it| !it.starts_with('#')) {
+    for line in keys.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [object, key, shape] = words[..] else { panic!("{line}") };
-        let here: Vec<&Place> = places.iter().filter(|it| it.0 == object).collect();
+        let here: Vec<&Place> = places.iter().filter(|place| place.0 == object).collect();
         assert!(!here.is_empty(), "{object} stands nowhere");
         let name = format!("{object}.{key}");
-        let said = samples.iter().find(|it| it.0 == name).map(|it| it.1.clone());
+        let said = samples.iter().find(|sample| sample.0 == name).map(|sample| sample.1.clone());
         let value = said.unwrap_or_else(|| sample(shape));
         for place in here {
             count += 1;
@@ -306,20 +306,20 @@ pub(super) fn holds(import: Import, text: &str) -> bool {
     let made = match import(text) {
         Err(why) => {
             assert!(
-                why.lines().all(|it| it.starts_with("could not ") && it.chars().count() < 1_000),
+                why.lines().all(|line| line.starts_with("could not ") && line.chars().count() < 1_000),
                 "{why:?} for\n{text}"
             );
             assert!(!why.is_empty() && why.lines().count() < 200, "{why:?}");
             return false;
         }
-        Ok(it) => it,
+        Ok(value) => value,
     };
     let (_, said) = read_with(&made.text, &Shelf(made.others.iter().cloned().collect()));
-    let wrong = said.iter().find(|it| it.is_error() && it.code != "subworkflow");
+    let wrong = said.iter().find(|diagnostic| diagnostic.is_error() && diagnostic.code != "subworkflow");
     assert!(
         wrong.is_none(),
         "{}\nmade of\n{text}\nis\n{}",
-        wrong.map(|it| it.text(false)).unwrap_or_default(),
+        wrong.map(|wrong| wrong.text(false)).unwrap_or_default(),
         made.text
     );
     true
@@ -366,10 +366,11 @@ fn files_with_odd_values_behind_keys_of_the_schemas_are_refused_or_pass_the_chec
             let mut whole = file();
             for _ in 0..3 {
                 let (object, pointer) = objects[round % objects.len()];
-                let all: Vec<&str> = keys.lines().filter(|it| it.split(' ').next() == Some(object)).collect();
+                let all: Vec<&str> =
+                    keys.lines().filter(|line| line.split(' ').next() == Some(object)).collect();
                 let drawn = crate::crash::next(&mut seed);
                 let key = all[usize::try_from(drawn % 1_000).expect("small") % all.len()].split(' ').nth(1);
-                let at = whole.pointer_mut(pointer).filter(|it| it.is_object());
+                let at = whole.pointer_mut(pointer).filter(|pointer| pointer.is_object());
                 if let (Some(at), Some(key)) = (at, key) {
                     at[key] = odd(drawn >> 12);
                 }
@@ -392,9 +393,9 @@ fn every_hostile_file_that_is_known_is_refused_by_an_import_or_passes_the_checke
                 open.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 count += 1;
-                for import in
-                    [import_argo, import_github, import_dagu, |it: &str| import_wfformat(it, ImportAs::Noop)]
-                {
+                for import in [import_argo, import_github, import_dagu, |text: &str| {
+                    import_wfformat(text, ImportAs::Noop)
+                }] {
                     holds(import, &text);
                 }
             }

@@ -67,22 +67,22 @@ fn check(run: &str, becomes: &str, prints: impl Fn(&str) -> String) {
 
 #[test]
 fn an_unquoted_expression_becomes_one_word() {
-    check("printf '<%s>' ${{ inputs.x }}", "printf '<%s>' \"${CUE_1}\"", |it| format!("<{it}>"));
-    check("printf '<%s>' a${{ inputs.x }}b", "printf '<%s>' a\"${CUE_1}\"b", |it| format!("<a{it}b>"));
-    check("X=${{ inputs.x }}; printf '<%s>' \"$X\"", "X=\"${CUE_1}\"; printf '<%s>' \"$X\"", |it| {
-        format!("<{it}>")
+    check("printf '<%s>' ${{ inputs.x }}", "printf '<%s>' \"${CUE_1}\"", |text| format!("<{text}>"));
+    check("printf '<%s>' a${{ inputs.x }}b", "printf '<%s>' a\"${CUE_1}\"b", |text| format!("<a{text}b>"));
+    check("X=${{ inputs.x }}; printf '<%s>' \"$X\"", "X=\"${CUE_1}\"; printf '<%s>' \"$X\"", |text| {
+        format!("<{text}>")
     });
 }
 
 #[test]
 fn inside_double_quotes_the_quotes_stay_open() {
-    check("printf '<%s>' \"a ${{ inputs.x }} b\"", "printf '<%s>' \"a ${CUE_1} b\"", |it| {
-        format!("<a {it} b>")
+    check("printf '<%s>' \"a ${{ inputs.x }} b\"", "printf '<%s>' \"a ${CUE_1} b\"", |text| {
+        format!("<a {text} b>")
     });
     check(
         "printf '<%s>' \"it's \\\"${{ inputs.x }}\\\"\"",
         "printf '<%s>' \"it's \\\"${CUE_1}\\\"\"",
-        |it| format!("<it's \"{it}\">"),
+        |text| format!("<it's \"{text}\">"),
     );
 }
 
@@ -98,36 +98,36 @@ fn commands_inside_commands_have_quotes_of_their_own() {
     check(
         "printf '<%s>' \"$(printf %s ${{ inputs.x }}; printf x)\"",
         "printf '<%s>' \"$(printf %s \"${CUE_1}\"; printf x)\"",
-        |it| format!("<{it}x>"),
+        |text| format!("<{text}x>"),
     );
     check(
         "printf '<%s>' \"$(printf %s \"${{ inputs.x }}\"; printf x)\"",
         "printf '<%s>' \"$(printf %s \"${CUE_1}\"; printf x)\"",
-        |it| format!("<{it}x>"),
+        |text| format!("<{text}x>"),
     );
     check(
         "Y=`printf '%s.' ${{ inputs.x }}`; printf '<%s>' \"$Y\"",
         "Y=`printf '%s.' \"${CUE_1}\"`; printf '<%s>' \"$Y\"",
-        |it| format!("<{it}.>"),
+        |text| format!("<{text}.>"),
     );
     check(
         "Y=$(case a in (b) echo no;; a) printf '%s.' ${{ inputs.x }};; esac); printf '<%s>' \"$Y\" ${{ inputs.x }}",
         "Y=$(case a in (b) echo no;; a) printf '%s.' \"${CUE_1}\";; esac); printf '<%s>' \"$Y\" \"${CUE_1}\"",
-        |it| format!("<{it}.><{it}>"),
+        |text| format!("<{text}.><{text}>"),
     );
 }
 
 #[test]
 fn here_documents_take_values_as_they_are() {
-    check("cat <<EOF\na ${{ inputs.x }} 'b'\nEOF", "cat <<EOF\na ${CUE_1} 'b'\nEOF", |it| {
-        format!("a {it} 'b'\n")
+    check("cat <<EOF\na ${{ inputs.x }} 'b'\nEOF", "cat <<EOF\na ${CUE_1} 'b'\nEOF", |text| {
+        format!("a {text} 'b'\n")
     });
     check(
         "cat <<A; cat <<'B'\n${{ inputs.x }}\nA\n$HOME '\nB\nprintf '<%s>' ${{ inputs.x }}",
         "cat <<A; cat <<'B'\n${CUE_1}\nA\n$HOME '\nB\nprintf '<%s>' \"${CUE_1}\"",
-        |it| format!("{it}\n$HOME '\n<{it}>"),
+        |text| format!("{text}\n$HOME '\n<{text}>"),
     );
-    check("cat <<< ${{ inputs.x }}", "cat <<< \"${CUE_1}\"", |it| format!("{it}\n"));
+    check("cat <<< ${{ inputs.x }}", "cat <<< \"${CUE_1}\"", |text| format!("{text}\n"));
 }
 
 #[test]
@@ -135,10 +135,10 @@ fn what_stands_in_a_comment_is_left_out() {
     check(
         "# it's ${{ inputs.x }}\nprintf '<%s>' ${{ inputs.x }} # and ${{\n inputs.x }}' more",
         "# it's …\nprintf '<%s>' \"${CUE_1}\" # and …' more",
-        |it| format!("<{it}>"),
+        |text| format!("<{text}>"),
     );
-    check("printf '<%s>' a#${{ inputs.x }} $#", "printf '<%s>' a#\"${CUE_1}\" $#", |it| {
-        format!("<a#{it}><0>")
+    check("printf '<%s>' a#${{ inputs.x }} $#", "printf '<%s>' a#\"${CUE_1}\" $#", |text| {
+        format!("<a#{text}><0>")
     });
 }
 
@@ -147,26 +147,26 @@ fn tests_and_branches_take_values_as_words() {
     check(
         "if [[ ${{ inputs.x }} == plain ]]; then echo yes; else echo no; fi",
         "if [[ \"${CUE_1}\" == plain ]]; then echo yes; else echo no; fi",
-        |it| {
-            if it == "plain" { "yes\n".to_owned() } else { "no\n".to_owned() }
+        |text| {
+            if text == "plain" { "yes\n".to_owned() } else { "no\n".to_owned() }
         },
     );
     check(
         "case ${{ inputs.x }} in plain) echo yes;; *) echo no;; esac",
         "case \"${CUE_1}\" in plain) echo yes;; *) echo no;; esac",
-        |it| {
-            if it == "plain" { "yes\n".to_owned() } else { "no\n".to_owned() }
+        |text| {
+            if text == "plain" { "yes\n".to_owned() } else { "no\n".to_owned() }
         },
     );
     check(
         "for it in ${{ inputs.x }} b; do printf '<%s>' \"$it\"; done",
         "for it in \"${CUE_1}\" b; do printf '<%s>' \"$it\"; done",
-        |it| format!("<{it}><b>"),
+        |text| format!("<{text}><b>"),
     );
     check(
         "echo $((1 + (2))) \"${HOME:+x}\"; printf '<%s>' ${{ inputs.x }}",
         "echo $((1 + (2))) \"${HOME:+x}\"; printf '<%s>' \"${CUE_1}\"",
-        |it| format!("3 x\n<{it}>"),
+        |text| format!("3 x\n<{text}>"),
     );
 }
 
@@ -177,12 +177,16 @@ fn refused(run: &str) -> Option<String> {
     let text =
         format!("timeout: 1m\ninputs: {{x: string}}\nsteps:\n  - id: a\n    run: |\n      {indented}\n");
     let (workflow, said) = super::read(&text);
-    let found = said.iter().find(|it| it.is_error());
+    let found = said.iter().find(|diagnostic| diagnostic.is_error());
     assert_eq!(workflow.is_none(), found.is_some());
-    found.map(|it| {
-        assert_eq!(it.code, "shell-quoting", "{run}: {}", it.message);
-        assert!(it.message.starts_with("this command reads its arguments as code"), "{run}: {}", it.message);
-        it.text(false)
+    found.map(|found| {
+        assert_eq!(found.code, "shell-quoting", "{run}: {}", found.message);
+        assert!(
+            found.message.starts_with("this command reads its arguments as code"),
+            "{run}: {}",
+            found.message
+        );
+        found.text(false)
     })
 }
 
@@ -238,17 +242,17 @@ fn what_is_data_to_another_language_is_let_through_and_stays_data() {
     check(
         "printf 'a\\n' | awk -v n=1 '{ printf \"<%s>\", n }' && printf '<%s>' ${{ inputs.x }}",
         "printf 'a\\n' | awk -v n=1 '{ printf \"<%s>\", n }' && printf '<%s>' \"${CUE_1}\"",
-        |it| format!("<1><{it}>"),
+        |text| format!("<1><{text}>"),
     );
     check(
         "V=${{ inputs.x }} awk 'BEGIN { printf \"<%s>\", ENVIRON[\"V\"] }'",
         "V=\"${CUE_1}\" awk 'BEGIN { printf \"<%s>\", ENVIRON[\"V\"] }'",
-        |it| format!("<{it}>"),
+        |text| format!("<{text}>"),
     );
     check(
         "V=${{ inputs.x }} perl -e 'printf \"<%s>\", $ENV{V}'",
         "V=\"${CUE_1}\" perl -e 'printf \"<%s>\", $ENV{V}'",
-        |it| format!("<{it}>"),
+        |text| format!("<{text}>"),
     );
 }
 

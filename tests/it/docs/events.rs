@@ -72,8 +72,8 @@ pub(super) fn page(source: &str) -> String {
         write!(out, "\n## {title}\n\n| type | what happened | `data` |\n|---|---|---|\n").expect("text");
         let mut left: BTreeMap<String, &Event> = samples
             .iter()
-            .filter(|it| noun_of(&it.fact) == *noun)
-            .map(|it| (variant_of(&it.fact), it))
+            .filter(|sample| noun_of(&sample.fact) == *noun)
+            .map(|sample| (variant_of(&sample.fact), sample))
             .collect();
         for declared in declared(source, noun) {
             let sample = left.remove(&declared.name);
@@ -83,7 +83,7 @@ pub(super) fn page(source: &str) -> String {
                 .expect("text");
         }
         assert!(left.is_empty(), "{noun} has no variants {:?}", left.keys());
-        let shown = samples.iter().find(|it| word(it) == *example).expect("an example of each noun");
+        let shown = samples.iter().find(|sample| word(sample) == *example).expect("an example of each noun");
         writeln!(out, "\n```json\n{}\n```", line(shown)).expect("text");
     }
     out.push_str("\n`engine.recovered` belongs to no run: an engine took up the log; `data.away` says how long nobody looked. `engine.taken_over` is the same where it took it from one that did not answer: `data.taken` has `by`, `reason` and `from`, the number of that process.\n");
@@ -96,8 +96,9 @@ pub(super) fn schema(source: &str) -> String {
     let mut shapes = Vec::new();
     for (noun, ..) in NOUNS {
         for declared in declared(source, noun) {
-            let sample =
-                samples.iter().find(|it| noun_of(&it.fact) == *noun && variant_of(&it.fact) == declared.name);
+            let sample = samples
+                .iter()
+                .find(|sample| noun_of(&sample.fact) == *noun && variant_of(&sample.fact) == declared.name);
             let line = line(sample.expect("each has a sample: the page would not be fresh"));
             let said =
                 line["data"].as_object().into_iter().flatten().map(|(name, _)| (name.clone(), String::new()));
@@ -171,11 +172,11 @@ fn declared(source: &str, noun: &str) -> Vec<Declared> {
     for line in body.lines() {
         let depth = line.len() - line.trim_start().len();
         let text = line.trim();
-        if let Some(it) = text.strip_prefix("///") {
-            doc.push(it.trim().replace('|', "\\|"));
+        if let Some(rest) = text.strip_prefix("///") {
+            doc.push(rest.trim().replace('|', "\\|"));
         } else if text.starts_with('#') || text.starts_with('}') {
         } else if depth == 4 {
-            let name: String = text.chars().take_while(|it| it.is_alphanumeric()).collect();
+            let name: String = text.chars().take_while(|c| c.is_alphanumeric()).collect();
             out.push(Declared { name, doc: std::mem::take(&mut doc).join(" "), fields: Vec::new() });
         } else if let (8, Some((name, _)), Some(variant)) = (depth, text.split_once(':'), out.last_mut()) {
             variant.fields.push((name.to_owned(), std::mem::take(&mut doc).join(" ")));
@@ -207,24 +208,24 @@ fn noun_of(fact: &Fact) -> &'static str {
 
 fn variant_of(fact: &Fact) -> String {
     let shown = match fact {
-        Fact::Run(_, it) => format!("{it:?}"),
-        Fact::Step(_, _, it) => format!("{it:?}"),
-        Fact::Attempt(_, _, _, it) => format!("{it:?}"),
-        Fact::Gate(_, _, _, it) => format!("{it:?}"),
-        Fact::Undo(_, _, it) => format!("{it:?}"),
-        Fact::Scope(_, it) => format!("{it:?}"),
-        Fact::Failure(_, it) => format!("{it:?}"),
-        Fact::Schedule(_, it) => format!("{it:?}"),
-        Fact::Target(_, it) => format!("{it:?}"),
-        Fact::Cache(it) => format!("{it:?}"),
-        Fact::Bus(it) => format!("{it:?}"),
-        Fact::Token(it) => format!("{it:?}"),
-        Fact::Library(it) => format!("{it:?}"),
-        Fact::People(it) => format!("{it:?}"),
-        Fact::Agent(it) => format!("{it:?}"),
+        Fact::Run(_, event) => format!("{event:?}"),
+        Fact::Step(_, _, event) => format!("{event:?}"),
+        Fact::Attempt(_, _, _, event) => format!("{event:?}"),
+        Fact::Gate(_, _, _, event) => format!("{event:?}"),
+        Fact::Undo(_, _, event) => format!("{event:?}"),
+        Fact::Scope(_, event) => format!("{event:?}"),
+        Fact::Failure(_, event) => format!("{event:?}"),
+        Fact::Schedule(_, event) => format!("{event:?}"),
+        Fact::Target(_, event) => format!("{event:?}"),
+        Fact::Cache(event) => format!("{event:?}"),
+        Fact::Bus(event) => format!("{event:?}"),
+        Fact::Token(event) => format!("{event:?}"),
+        Fact::Library(event) => format!("{event:?}"),
+        Fact::People(event) => format!("{event:?}"),
+        Fact::Agent(event) => format!("{event:?}"),
         Fact::Recovered { .. } => String::new(),
     };
-    shown.chars().take_while(|it| it.is_alphanumeric()).collect()
+    shown.chars().take_while(|c| c.is_alphanumeric()).collect()
 }
 
 fn ann() -> Actor {
@@ -304,7 +305,7 @@ fn targets() -> Vec<Fact> {
         },
         TargetEvent::Closed { reason: "2 calls in a row succeeded".to_owned() },
     ];
-    all.into_iter().map(|it| Fact::Target("bank@1.0.0".to_owned(), it)).collect()
+    all.into_iter().map(|event| Fact::Target("bank@1.0.0".to_owned(), event)).collect()
 }
 
 fn results() -> Vec<Fact> {
@@ -489,7 +490,7 @@ fn runs() -> Vec<Fact> {
         RunEvent::BudgetRaised { calls: 100, by: ann(), currency: Currency::Calls, step: None },
         RunEvent::Ended { state: RunState::Completed, outputs: outputs(), partial: None },
     ];
-    all.into_iter().map(|it| Fact::Run(RunId(1), it)).collect()
+    all.into_iter().map(|created| Fact::Run(RunId(1), created)).collect()
 }
 
 fn steps() -> Vec<Fact> {
@@ -555,7 +556,7 @@ fn steps() -> Vec<Fact> {
             reason: "the bank shows nothing".to_owned(),
         },
     ];
-    all.into_iter().map(|it| Fact::Step(RunId(1), StepIx(2), it)).collect()
+    all.into_iter().map(|event| Fact::Step(RunId(1), StepIx(2), event)).collect()
 }
 
 fn attempts() -> Vec<Fact> {
@@ -583,7 +584,7 @@ fn attempts() -> Vec<Fact> {
         AttemptEvent::Lost { evidence: "the process that ran it died".to_owned() },
         AttemptEvent::Adopted { purpose: Purpose::Step, how: Adoption::Attached, ends: true },
     ];
-    all.into_iter().map(|it| Fact::Attempt(RunId(1), StepIx(2), 1, it)).collect()
+    all.into_iter().map(|event| Fact::Attempt(RunId(1), StepIx(2), 1, event)).collect()
 }
 
 fn gates() -> Vec<Fact> {
@@ -628,7 +629,7 @@ fn gates() -> Vec<Fact> {
         GateEvent::Overridden(Box::new(vote)),
         GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
     ];
-    all.into_iter().map(|it| Fact::Gate(RunId(1), StepIx(3), GateId(1), it)).collect()
+    all.into_iter().map(|event| Fact::Gate(RunId(1), StepIx(3), GateId(1), event)).collect()
 }
 
 fn undos() -> Vec<Fact> {
@@ -648,14 +649,14 @@ fn undos() -> Vec<Fact> {
         UndoEvent::Stuck { record: record() },
         UndoEvent::Again { by: ann() },
     ];
-    let undo = all.into_iter().map(|it| Fact::Undo(RunId(1), StepIx(2), it));
+    let undo = all.into_iter().map(|event| Fact::Undo(RunId(1), StepIx(2), event));
     undo.chain([Fact::Scope(Some(RunId(1)), set), Fact::Scope(None, removed)]).collect()
 }
 
 fn schedules() -> Vec<Fact> {
     let held = ScheduleEvent::Held { by: ann(), reason: "the tape library is being moved".to_owned() };
     let all = [held, ScheduleEvent::Released { by: ann() }];
-    all.into_iter().map(|it| Fact::Schedule("nightly".to_owned(), it)).collect()
+    all.into_iter().map(|event| Fact::Schedule("nightly".to_owned(), event)).collect()
 }
 
 fn failures() -> Vec<Fact> {
@@ -670,5 +671,5 @@ fn failures() -> Vec<Fact> {
         },
         FailureEvent::Reopened { step, of_undo, by, reason },
     ];
-    all.into_iter().map(|it| Fact::Failure(RunId(1), it)).collect()
+    all.into_iter().map(|event| Fact::Failure(RunId(1), event)).collect()
 }

@@ -52,9 +52,9 @@ fn scopes(table: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
     let mut is_keys = false;
     for line in table.lines() {
         if line.starts_with('[') {
-            let scope = line.strip_prefix("[keys.").and_then(|it| it.strip_suffix(']'));
+            let scope = line.strip_prefix("[keys.").and_then(|rest| rest.strip_suffix(']'));
             is_keys = scope.is_some();
-            out.extend(scope.map(|it| (it, Vec::new())));
+            out.extend(scope.map(|scope| (scope, Vec::new())));
         } else if let (true, Some((keys, command)), Some((_, rows))) =
             (is_keys, line.split_once(" = "), out.last_mut())
         {
@@ -66,13 +66,13 @@ fn scopes(table: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
 
 /// One command with all its keys.
 fn row(command: &str, rows: &[(&str, &str)]) -> String {
-    let words = command.split(['"', '[', ']', ',', ' ']).filter(|it| !it.is_empty());
+    let words = command.split(['"', '[', ']', ',', ' ']).filter(|part| !part.is_empty());
     let intents: Vec<Intent> =
-        words.map(|it| Intent::named(it).unwrap_or_else(|| panic!("{it} is no command"))).collect();
-    let keys: Vec<String> = rows.iter().filter(|it| it.1 == command).map(|it| code(it.0)).collect();
-    let names: Vec<String> = intents.iter().map(|it| code(it.name())).collect();
-    let level = intents.iter().map(|it| it.level()).max().unwrap_or(Level::L0);
-    let does: Vec<&str> = intents.iter().map(|it| it.what()).collect();
+        words.map(|word| Intent::named(word).unwrap_or_else(|| panic!("{word} is no command"))).collect();
+    let keys: Vec<String> = rows.iter().filter(|row| row.1 == command).map(|row| code(row.0)).collect();
+    let names: Vec<String> = intents.iter().map(|intent| code(intent.name())).collect();
+    let level = intents.iter().map(|intent| intent.level()).max().unwrap_or(Level::L0);
+    let does: Vec<&str> = intents.iter().map(|intent| intent.what()).collect();
     format!("| {} | {} | {level} | {} |\n", keys.join(" "), names.join(" "), does.join(", then "))
 }
 

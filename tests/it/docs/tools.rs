@@ -40,18 +40,18 @@ fn about(out: &mut String, tool: &Tool) {
     for (word, schema) in [("input", &tool.input), ("output", &tool.output)] {
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for (name, it) in schema["properties"].as_object().into_iter().flatten() {
-            let mut notes = vec![kind(it)];
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let mut notes = vec![kind(property)];
             if word == "input" && required.contains(&name.as_str()) {
                 notes.push("required".to_owned());
             }
-            if let Some(default) = it.get("default") {
+            if let Some(default) = property.get("default") {
                 notes.push(format!("`{default}` when absent"));
             }
-            if it["x-fixed"] == Value::Bool(true) {
+            if property["x-fixed"] == Value::Bool(true) {
                 notes.push("written as it is, no expression".to_owned());
             }
-            let text = it["description"].as_str().unwrap_or_default();
+            let text = property["description"].as_str().unwrap_or_default();
             writeln!(out, "- {word} `{name}` ({}): {text}", notes.join(", ")).expect("text");
         }
     }
@@ -59,7 +59,11 @@ fn about(out: &mut String, tool: &Tool) {
 
 fn kind(schema: &Value) -> String {
     if let Some(choices) = schema["enum"].as_array() {
-        return choices.iter().map(|it| it.as_str().unwrap_or("null")).collect::<Vec<_>>().join(" or ");
+        return choices
+            .iter()
+            .map(|choice| choice.as_str().unwrap_or("null"))
+            .collect::<Vec<_>>()
+            .join(" or ");
     }
     match &schema["type"] {
         Value::String(one) => one.clone(),

@@ -354,7 +354,7 @@ fn an_agent_that_comes_by_itself_is_given_no_secret_and_no_files() {
         let steps = format!("  - {{id: a, agent: {{name: coder, task: x}}, {more}}}");
         let bench = play(&work(&steps, "pure"), "launch; coder-1 comes; coder-1 claims");
         assert!(!bench.text().contains("coder-1 takes"), "{more}: {}", bench.text());
-        let failed = bench.journal.iter().any(|it| format!("{it:?}").contains(told));
+        let failed = bench.journal.iter().any(|value| format!("{value:?}").contains(told));
         assert!(failed, "{more}: {}", bench.text());
     }
 }
@@ -400,11 +400,11 @@ fn who_asks_for_its_work_once_more_gives_a_sign_of_life() {
 fn a_choice_between_agents_names_the_others_also_where_nobody_is_there() {
     let steps = "  - {id: a, agent: {name: [coder, tester], route: manual, task: x}}";
     let bench = play(&work(steps, "pure"), "coder-1 comes; launch; coder-1 leaves; ann approves a");
-    let choice = bench.journal.iter().find_map(|it| match &it.fact {
+    let choice = bench.journal.iter().find_map(|event| match &event.fact {
         Fact::Step(_, _, StepEvent::Routed { choice }) => Some(choice.clone()),
         _ => None,
     });
     let choice = choice.unwrap_or_else(|| panic!("a choice: {}", bench.text()));
-    let others: Vec<&str> = choice.alternatives.iter().map(|it| it.name.as_str()).collect();
+    let others: Vec<&str> = choice.alternatives.iter().map(|alternative| alternative.name.as_str()).collect();
     assert_eq!((choice.chosen.as_str(), others), ("agent:coder@1.0.0", vec!["agent:tester@1.0.0"]));
 }

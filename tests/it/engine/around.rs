@@ -359,10 +359,10 @@ fn a_gate_that_a_matrix_makes_asks_again_in_a_correction_as_any_other() {
 fn a_correction_of_many_gates_is_compared_in_the_time_of_one_look() {
     let steps: Vec<String> = (0..1500)
         .rev()
-        .map(|it| {
-            let needs = if it == 0 { String::new() } else { format!(", needs: s{}", it - 1) };
-            let work = if it % 2 == 0 { "gate: {prompt: go?}" } else { "run: x" };
-            format!("  - {{id: s{it}{needs}, {work}}}")
+        .map(|index| {
+            let needs = if index == 0 { String::new() } else { format!(", needs: s{}", index - 1) };
+            let work = if index % 2 == 0 { "gate: {prompt: go?}" } else { "run: x" };
+            format!("  - {{id: s{index}{needs}, {work}}}")
         })
         .collect();
     let file = format!("inputs: {{env: {{type: string, default: a}}}}\nsteps:\n{}", steps.join("\n"));

@@ -155,7 +155,7 @@ fn every_attempt_of_a_step_has_the_same_effect_key() {
     let keys: Vec<_> = bench
         .effects()
         .into_iter()
-        .filter_map(|it| match it {
+        .filter_map(|effect| match effect {
             Effect::Call { effect_key, .. } => Some(effect_key),
             _ => None,
         })

@@ -12,7 +12,7 @@ const TWO: &str = "steps:
 
 /// An answer to the last ask of a gate, changed in one place.
 fn sent(bench: &mut Bench, gate: u32, change: impl FnOnce(&mut Decision)) -> String {
-    let asked = bench.journal.iter().rev().find_map(|it| match &it.fact {
+    let asked = bench.journal.iter().rev().find_map(|event| match &event.fact {
         Fact::Gate(_, _, id, GateEvent::Asked { ask, hash, .. }) if id.0 == gate => Some((ask.epoch, *hash)),
         _ => None,
     });
@@ -40,15 +40,18 @@ fn sent(bench: &mut Bench, gate: u32, change: impl FnOnce(&mut Decision)) -> Str
 fn an_answer_for_another_gate_epoch_or_ask_is_refused() {
     let mut bench = play(TWO, "launch");
     for (what, change) in [
-        ("another gate", Box::new(|it: &mut Decision| it.gate = GateId(2)) as Box<dyn FnOnce(&mut Decision)>),
-        ("an older epoch", Box::new(|it| it.epoch = Epoch(0))),
-        ("an epoch to come", Box::new(|it| it.epoch = Epoch(2))),
-        ("another hash", Box::new(|it| it.ask.0[31] ^= 1)),
+        (
+            "another gate",
+            Box::new(|decision: &mut Decision| decision.gate = GateId(2)) as Box<dyn FnOnce(&mut Decision)>,
+        ),
+        ("an older epoch", Box::new(|item| item.epoch = Epoch(0))),
+        ("an epoch to come", Box::new(|item| item.epoch = Epoch(2))),
+        ("another hash", Box::new(|item| item.ask.0[31] ^= 1)),
     ] {
         let said = sent(&mut bench, 1, change);
         assert!(said.starts_with("! could not decide g-") && said.contains("has changed"), "{what}: {said}");
     }
-    let said = sent(&mut bench, 1, |it| it.gate = GateId(7));
+    let said = sent(&mut bench, 1, |decision| decision.gate = GateId(7));
     assert_eq!(said, "! could not find gate g-7; `cuelight gates` lists what is open", "{said}");
 }
 
@@ -57,8 +60,9 @@ fn an_id_that_was_used_says_so_whatever_it_is_used_for() {
     let mut bench = play(TWO, "launch");
     assert!(sent(&mut bench, 1, |_| ()).contains("g-1 ann approves"));
     for change in [
-        Box::new(|it: &mut Decision| it.verdict = Verdict::Reject) as Box<dyn FnOnce(&mut Decision)>,
-        Box::new(|it| it.by = person("bob")),
+        Box::new(|decision: &mut Decision| decision.verdict = Verdict::Reject)
+            as Box<dyn FnOnce(&mut Decision)>,
+        Box::new(|item| item.by = person("bob")),
     ] {
         let said = sent(&mut bench, 1, change);
         assert!(said.contains("could not use decision id k"), "{said}");
@@ -71,11 +75,13 @@ fn an_id_that_was_used_says_so_whatever_it_is_used_for() {
 fn a_reason_that_is_empty_or_a_megabyte_of_escapes_is_refused() {
     let mut bench = play(TWO, "launch");
     for empty in ["", " ", "\t\n"] {
-        let said = sent(&mut bench, 1, |it| (it.verdict, it.reason) = (Verdict::Reject, empty.to_owned()));
+        let said = sent(&mut bench, 1, |decision| {
+            (decision.verdict, decision.reason) = (Verdict::Reject, empty.to_owned())
+        });
         assert!(said.contains("could not reject g-1: say why"), "{said}");
     }
     let before = bench.world.fingerprint();
-    let said = sent(&mut bench, 1, |it| it.reason = "\u{1b}]52;c;AAAA\u{7}".repeat(80_000));
+    let said = sent(&mut bench, 1, |decision| decision.reason = "\u{1b}]52;c;AAAA\u{7}".repeat(80_000));
     assert!(
         said.starts_with("! could not") && said.len() < 300 && !said.contains('\u{1b}'),
         "{}",

@@ -232,7 +232,7 @@ fn the_question_says_what_is_used_up_and_what_is_asked_for() {
         "The budget of 1000 tokens is used up; the budget of 1.00 USD is used up. Raise it for this run?"
     );
     let form: Vec<(String, String)> =
-        ask.form.iter().map(|it| (it.name.clone(), it.value.to_string())).collect();
+        ask.form.iter().map(|item| (item.name.clone(), item.value.to_string())).collect();
     let wanted = [("tokens", "2000"), ("cost-usd", "3.50")].map(|(a, b)| (a.to_owned(), b.to_owned()));
     assert_eq!(form, wanted);
     bench.drive();
@@ -255,7 +255,7 @@ steps:
         let ask = super::door::play(&file, "launch; ended a ok; ended b ok").ask("c");
         (ask.skips, ask.undoes, ask.cannot_undo)
     };
-    let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let names = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     assert_eq!(asked("compensate", ""), (names(&["d"]), names(&["a"]), names(&["b"])));
     assert_eq!(asked("compensate", ", on-error: continue"), (names(&["d"]), vec![], vec![]));
     assert_eq!(asked("continue", ""), (names(&["d"]), vec![], vec![]));

@@ -81,7 +81,7 @@ fn several_proposals_are_waited_for_and_the_best_one_is_known() {
     let text = bench.text();
     assert!(text.contains("taken by r-1/chosen: m-1, m-2"), "{text}");
     let launch =
-        format!("{:?}", bench.journal.iter().rev().find(|it| format!("{it:?}").contains("Started {")));
+        format!("{:?}", bench.journal.iter().rev().find(|value| format!("{value:?}").contains("Started {")));
     assert!(launch.contains("fast") && !launch.contains("slow"), "{launch}");
 }
 
@@ -173,7 +173,7 @@ impl Listener {
     /// The engine that comes after it.
     fn begun_anew(self) -> Self {
         let mut world = World::default();
-        self.journal.iter().for_each(|it| world.apply(it));
+        self.journal.iter().for_each(|event| world.apply(event));
         Self { world, ..self }
     }
 }
@@ -181,37 +181,38 @@ impl Listener {
 #[test]
 fn an_id_that_its_sender_gave_stands_for_a_day_however_much_is_said_without_one() {
     let begun = Timestamp(1_772_517_600_000);
-    let mut it = Listener::default();
-    assert!(matches!(it.hears(begun, "mine", 1), Ok(true)));
-    it.hears_as_much_as_is_kept(begun);
-    let mut it = it.begun_anew();
+    let mut listener = Listener::default();
+    assert!(matches!(listener.hears(begun, "mine", 1), Ok(true)));
+    listener.hears_as_much_as_is_kept(begun);
+    let mut begun_anew = listener.begun_anew();
     let a_day_later = begun + Span::seconds(24 * 3600);
-    assert!(matches!(it.hears(a_day_later, "mine", 1), Ok(false)), "it was said already");
-    assert!(it.hears(a_day_later, "mine", 2).is_err(), "that is something else");
-    assert!(matches!(it.hears(a_day_later + Span(1), "mine", 2), Ok(true)), "the day is over");
+    assert!(matches!(begun_anew.hears(a_day_later, "mine", 1), Ok(false)), "it was said already");
+    assert!(begun_anew.hears(a_day_later, "mine", 2).is_err(), "that is something else");
+    assert!(matches!(begun_anew.hears(a_day_later + Span(1), "mine", 2), Ok(true)), "the day is over");
 }
 
 #[test]
 fn an_id_that_the_engine_gave_is_remembered_no_longer_than_what_was_said_can_be_seen() {
     let begun = Timestamp(1_772_517_600_000);
-    let mut it = Listener::default();
-    it.hears_as_much_as_is_kept(begun);
-    let mut it = it.begun_anew();
+    let mut listener = Listener::default();
+    listener.hears_as_much_as_is_kept(begun);
+    let mut begun_anew = listener.begun_anew();
     for (id, is_new) in [(MESSAGES_KEPT + 9, false), (10, false), (9, true)] {
-        let heard = it.hears(begun, &format!("e-{id}"), id);
+        let heard = begun_anew.hears(begun, &format!("e-{id}"), id);
         assert_eq!(heard.ok(), Some(is_new), "the same under {id}");
     }
     assert!(
-        it.hears(begun, &format!("e-{}", MESSAGES_KEPT + 9), 0).is_err(),
+        begun_anew.hears(begun, &format!("e-{}", MESSAGES_KEPT + 9), 0).is_err(),
         "nobody takes an id of another"
     );
     // A step, or whoever asks for no id, has one of the engine as well.
     let topic = "t".to_owned();
     let unnamed = NewMessage { topic, data: json!(0), ..NewMessage::default() };
-    assert!(matches!(it.take(begun, unnamed), Ok(true)));
-    let marked = |it: &Event| serde_json::to_string(it).is_ok_and(|it| it.contains("named_by_engine"));
+    assert!(matches!(begun_anew.take(begun, unnamed), Ok(true)));
+    let marked =
+        |event: &Event| serde_json::to_string(event).is_ok_and(|string| string.contains("named_by_engine"));
     assert_eq!(
-        it.journal.iter().filter(|it| !marked(it)).count(),
+        begun_anew.journal.iter().filter(|event| !marked(event)).count(),
         1,
         "the one that was said under its id again"
     );
@@ -241,7 +242,7 @@ fn whoever_says_much_pushes_out_their_own_and_nobody_elses() {
     assert_eq!(bus.newest().count(), MESSAGES_KEPT);
     assert!(bus.find(None, "e19").is_none() && bus.find(Some("bank"), "e9").is_some());
     assert_eq!(own.place("e20"), Some(20));
-    assert_eq!(own.from(0).next().map(|it| (it.0, it.1.message.id.as_str())), Some((20, "e20")));
+    assert_eq!(own.from(0).next().map(|pair| (pair.0, pair.1.message.id.as_str())), Some((20, "e20")));
     assert!(own.from(own.end()).next().is_none() && bus.of(Some("shop")).is_none());
 }
 

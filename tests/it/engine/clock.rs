@@ -15,7 +15,7 @@ fn waiting(rules: &str) -> Bench {
 
 /// Lines of the journal with this in them.
 fn told(bench: &Bench, what: &str) -> usize {
-    bench.log.iter().filter(|it| !it.starts_with('>') && it.contains(what)).count()
+    bench.log.iter().filter(|text| !text.starts_with('>') && text.contains(what)).count()
 }
 
 #[test]

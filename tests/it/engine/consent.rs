@@ -27,7 +27,7 @@ fn files_that_changed_before_the_yes_ask_again_and_tell_what_changed() {
          = completed: g completed, z completed",
     );
     let bench = play(PLAN, "launch; facts g one; facts g one; looking; ann approves via-script; facts g two");
-    let line = bench.log.iter().find(|it| it.contains("reopened")).expect("it is told");
+    let line = bench.log.iter().find(|text| text.contains("reopened")).expect("it is told");
     let hash = |of: &str| cuelight_base::sha256("test", &[of.as_bytes()]).to_string()[..12].to_owned();
     assert!(line.contains(&format!("plan.txt ({} → {})", hash("one"), hash("two"))), "{line}");
     assert!(line.contains("hashFiles(dist/**) (one → two)"), "{line}");
@@ -134,7 +134,7 @@ fn files_that_changed_before_a_released_step_begins_open_its_gate_again() {
          = completed: g completed, z completed",
     );
     let bench = play(PLAN, "launch; facts g one; facts g one; ann approves via-script");
-    let bound = bench.journal.iter().find_map(|it| match &it.fact {
+    let bound = bench.journal.iter().find_map(|event| match &event.fact {
         Fact::Attempt(_, _, _, AttemptEvent::Started { bound, .. }) => bound.clone(),
         _ => None,
     });
@@ -331,7 +331,7 @@ fn more_calls_than_can_be_shown_are_all_bound() {
            - {id: w, wait: 1m}
            - {id: s, needs: w, set: {scope: global, values: {v: 1}}}
            - {id: m, needs: g, matrix: {k: \"${{ range }}\"}, run: x, env: {V: \"${{ matrix.k == 600 && state.global.v }}\"}}";
-    let range = (1..=600).map(|it| it.to_string()).collect::<Vec<_>>().join(", ");
+    let range = (1..=600).map(|index| index.to_string()).collect::<Vec<_>>().join(", ");
     let many = many.replace("\"${{ range }}\"", &format!("[{range}]"));
     let bench = play(&many, "launch");
     let ask = bench.ask("g");
@@ -343,7 +343,7 @@ fn more_calls_than_can_be_shown_are_all_bound() {
     assert!(bench.text().contains("g-1 asked 2: what would run has changed since it was shown"));
     assert!(!bench.text().contains("approved by"));
     let bench = play(&many, "launch; ann approves via-script");
-    let covered = bench.journal.iter().find_map(|it| match &it.fact {
+    let covered = bench.journal.iter().find_map(|event| match &event.fact {
         Fact::Step(_, _, cuelight_engine::StepEvent::Completed { released, .. }) => Some(released.len()),
         _ => None,
     });
@@ -456,9 +456,13 @@ fn what_takes_a_step_back_or_its_place_is_shown_and_is_what_runs_then() {
            - {id: z, needs: a, run: \"echo $V\", fallback: [./rescue.sh], env: {V: \"${{ steps.a.result }}\"}}";
     let bench = play(file, "launch");
     let ask = bench.ask("g");
+    let later: Vec<_> = ask
+        .later
+        .iter()
+        .map(|later| (later.step.as_str(), later.kind.as_str(), later.files.first()))
+        .collect();
     let later: Vec<_> =
-        ask.later.iter().map(|it| (it.step.as_str(), it.kind.as_str(), it.files.first())).collect();
-    let later: Vec<_> = later.into_iter().map(|it| (it.0, it.1, it.2.map(|it| it.path.as_str()))).collect();
+        later.into_iter().map(|row| (row.0, row.1, row.2.map(|file| file.path.as_str()))).collect();
     assert_eq!(
         later,
         [

@@ -27,14 +27,14 @@ use std::{collections::BTreeMap, fmt::Write as _};
 pub(super) fn check(workflow: &str, script: &str, expected: &str) {
     let bench = play(workflow, script);
     let mut rest = bench.log.as_slice();
-    for wanted in expected.lines().map(str::trim).filter(|it| !it.is_empty()) {
+    for wanted in expected.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(never) = wanted.strip_prefix("no ") {
-            let found = bench.log.iter().find(|it| it.contains(never));
+            let found = bench.log.iter().find(|text| text.contains(never));
             assert!(found.is_none(), "\n{found:?}\nin\n{}", bench.text());
         } else if let Some(state) = wanted.strip_prefix("= ") {
             assert_eq!(bench.standing(), state, "\n{}", bench.text());
         } else {
-            let at = rest.iter().position(|it| it.contains(wanted));
+            let at = rest.iter().position(|text| text.contains(wanted));
             let at = at.unwrap_or_else(|| panic!("\nno more {wanted:?}\nin\n{}", bench.text()));
             rest = &rest[at + 1..];
         }
@@ -48,7 +48,8 @@ pub(super) fn play(workflow: &str, script: &str) -> Bench {
         workflow.split_once("=== corrected").map_or((workflow, None), |(a, b)| (a, Some(b)));
     let mut bench = Bench::new(plan(first));
     bench.corrected = corrected.map(plan);
-    for line in script.lines().flat_map(|it| it.split(';')).map(str::trim).filter(|it| !it.is_empty()) {
+    for line in script.lines().flat_map(|line| line.split(';')).map(str::trim).filter(|part| !part.is_empty())
+    {
         bench.line(line);
     }
     bench
@@ -60,20 +61,21 @@ pub(super) fn plan(text: &str) -> Plan {
     let mut parts = text.split("--- ");
     let main = parts.next().expect("a text has a first part");
     let others: Vec<(&str, &str)> =
-        parts.map(|it| it.split_once('\n').expect("a name, then lines")).collect();
+        parts.map(|part| part.split_once('\n').expect("a name, then lines")).collect();
     let (workflow, findings) = read("main.yaml", &format!("name: t\n{}", dedented(main)), &Others(others));
-    let errors: Vec<_> = findings.iter().filter(|it| it.is_error()).map(|it| &it.message).collect();
+    let errors: Vec<_> =
+        findings.iter().filter(|finding| finding.is_error()).map(|finding| &finding.message).collect();
     let workflow = workflow.unwrap_or_else(|| panic!("{errors:#?}\n{text}"));
-    lower(&workflow, ValueMap::new()).unwrap_or_else(|it| panic!("{it:#?}"))
+    lower(&workflow, ValueMap::new()).unwrap_or_else(|error| panic!("{error:#?}"))
 }
 
 /// A text whose lines after the first stand deeper than they mean to, because it is written inside a test.
 fn dedented(text: &str) -> String {
-    let mut lines = text.lines().filter(|it| !it.trim().is_empty());
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or_default().trim_start();
     let rest: Vec<&str> = lines.collect();
-    let by = rest.iter().map(|it| it.len() - it.trim_start().len()).min().unwrap_or(0);
-    let rest: String = rest.iter().map(|it| format!("{}\n", &it[by..])).collect();
+    let by = rest.iter().map(|text| text.len() - text.trim_start().len()).min().unwrap_or(0);
+    let rest: String = rest.iter().map(|text| format!("{}\n", &text[by..])).collect();
     format!("{first}\n{rest}")
 }
 
@@ -89,13 +91,13 @@ impl Files for Others<'_> {
 
     /// Files whose paths begin with `agents/`.
     fn agents(&self) -> Vec<(String, Result<String, String>)> {
-        let agents = self.0.iter().filter(|it| it.0.starts_with("agents/"));
+        let agents = self.0.iter().filter(|pair| pair.0.starts_with("agents/"));
         agents.map(|(name, text)| ((*name).to_owned(), Ok(dedented(text)))).collect()
     }
 
     /// Files whose paths begin with `tools/`.
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
-        let tools = self.0.iter().filter(|it| it.0.starts_with("tools/"));
+        let tools = self.0.iter().filter(|pair| pair.0.starts_with("tools/"));
         tools.map(|(name, text)| ((*name).to_owned(), Ok(dedented(text)))).collect()
     }
 }
@@ -153,7 +155,7 @@ pub(super) fn person(name: &str) -> Actor {
     Actor {
         name: name.to_owned(),
         proof,
-        groups: groups.iter().map(|it| (*it).to_owned()).collect(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         channel: Channel::Console,
     }
 }
@@ -187,16 +189,16 @@ fn signature(uid: u32, is_touched: bool) -> Proof {
 /// `people own ann=1:sre+oncall/KEY bob=2`: a file that the user can write; `people root …`: one that only root can; `people
 /// signed …`: a signed one. `own-touch` and the like: it asks for touched security keys at the highest risk.
 fn membership(words: &[&str]) -> Membership {
-    let member = |it: &&str| {
-        let (name, proof) = it.split_once('=').expect("NAME=UID:GROUPS");
+    let member = |word: &&str| {
+        let (name, proof) = word.split_once('=').expect("NAME=UID:GROUPS");
         let (uid, groups) = proof.split_once(':').unwrap_or((proof, ""));
         let (groups, key) = groups.split_once('/').unwrap_or((groups, ""));
-        let keys = key.split('+').filter(|it| !it.is_empty()).map(str::to_owned).collect();
-        let groups = groups.split('+').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+        let keys = key.split('+').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let groups = groups.split('+').filter(|group| !group.is_empty()).map(str::to_owned).collect();
         (format!("uid:{uid}"), Member { name: name.to_owned(), groups, keys })
     };
     let people = words[2..].iter().map(member).collect();
-    let (whose, touch) = words[1].strip_suffix("-touch").map_or((words[1], false), |it| (it, true));
+    let (whose, touch) = words[1].strip_suffix("-touch").map_or((words[1], false), |rest| (rest, true));
     let standing = match whose {
         "own" => Standing::SelfDeclared,
         "signed" => Standing::Signed(PeopleSigner { name: "ops".to_owned(), key: "SHA256:ops".to_owned() }),
@@ -277,12 +279,12 @@ impl Bench {
             return;
         }
         // `… as ann`: req does it, unless it is said who does.
-        let named = words.iter().position(|it| *it == "as").and_then(|at| words.get(at + 1));
+        let named = words.iter().position(|word| *word == "as").and_then(|at| words.get(at + 1));
         let by = person(named.unwrap_or(&"req"));
         let reason = "because".to_owned();
         let run = self.run;
         let values =
-            |from: usize| -> ValueMap { words.iter().skip(from).filter_map(|it| value(it)).collect() };
+            |from: usize| -> ValueMap { words.iter().skip(from).filter_map(|word| value(word)).collect() };
         let command = match words[0] {
             // `launch [INPUT=VALUE …]`, or `requests NAME`: a request that may be sent again.
             "launch" | "requests" => {
@@ -347,8 +349,8 @@ impl Bench {
             }
             "people" => Command::DeclarePeople { people: Box::new(membership(&words)) },
             "hold" => Command::HoldSchedule { workflow: words[1].to_owned(), reason, by },
-            "reset" => Command::Reset { reason: words.get(1).map_or("", |it| it).to_owned(), by },
-            "clear" => Command::ClearCache { key: words.get(1).map(|it| (*it).to_owned()), by },
+            "reset" => Command::Reset { reason: words.get(1).map_or("", |word| word).to_owned(), by },
+            "clear" => Command::ClearCache { key: words.get(1).map(|word| (*word).to_owned()), by },
             "release" => Command::ReleaseSchedule { workflow: words[1].to_owned(), by },
             "acknowledge" | "resolve" | "reopen" => {
                 let note = match words[0] {
@@ -356,7 +358,7 @@ impl Bench {
                     "resolve" => FailureNote::Resolve,
                     _ => FailureNote::Reopen,
                 };
-                let step = words.get(1).map(|it| self.step(it));
+                let step = words.get(1).map(|word| self.step(word));
                 Command::NoteFailure { run, step, of_undo: words.get(2) == Some(&"undo"), note, reason, by }
             }
             other => panic!("no command is called {other}"),
@@ -393,7 +395,8 @@ impl Bench {
             Some(count) => count.parse().expect("a number of events"),
             None => {
                 let step = self.step(at);
-                let of = |it: &Event| it.fact.run() == Some(self.run) && it.fact.step() == Some(step);
+                let of =
+                    |event: &Event| event.fact.run() == Some(self.run) && event.fact.step() == Some(step);
                 self.journal.iter().position(of).expect("it has begun")
             }
         };
@@ -403,15 +406,15 @@ impl Bench {
 
     /// `coder-1 comes [as=NAME] [type=coder] [can=a,b] [takes=N]`, `coder-1 beats`, `coder-1 leaves [as=NAME]`; a sign of life every 30 s.
     fn agent(&mut self, words: &[&str]) {
-        let word = |name: &str| words.iter().find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        let word = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         let name = word("as").unwrap_or(words[0]).to_owned();
-        let can = word("can").map(|it| it.split(',').map(str::to_owned).collect());
+        let can = word("can").map(|word| word.split(',').map(str::to_owned).collect());
         let ask = match words[1] {
             "comes" => AgentAsk::Register(Registration {
                 name,
                 agent_type: word("type").unwrap_or("coder").to_owned(),
                 capabilities: can.unwrap_or_default(),
-                max_concurrent: word("takes").map_or(1, |it| it.parse().expect("a number")),
+                max_concurrent: word("takes").map_or(1, |word| word.parse().expect("a number")),
                 heartbeat: Span::seconds(30),
                 metadata: ValueMap::new(),
             }),
@@ -422,13 +425,13 @@ impl Bench {
                 AgentAsk::Claim {
                     agent: name,
                     claim,
-                    lasts: word("for").map(|it| it.parse().expect("a time")),
+                    lasts: word("for").map(|text| text.parse().expect("a time")),
                 }
             }
             "goes-on" => AgentAsk::Renew { work: work(words[2]), note: word("note").map(str::to_owned) },
             "returns" | "fails" => AgentAsk::HandBack {
                 work: work(words[2]),
-                outputs: words.iter().skip(3).filter_map(|it| value(it)).collect(),
+                outputs: words.iter().skip(3).filter_map(|word| value(word)).collect(),
                 failed: (words[1] == "fails").then(|| (FailureMode::AgentLogic, "it broke".to_owned())),
                 may_have_happened: words.contains(&"unknown"),
             },
@@ -439,9 +442,9 @@ impl Bench {
 
     /// `ann says TOPIC [id=NAME] [KEY=VALUE …]`; without an id it is x-1, x-2 …
     fn say(&mut self, words: &[&str]) {
-        let mut data: ValueMap = words.iter().skip(3).filter_map(|it| value(it)).collect();
+        let mut data: ValueMap = words.iter().skip(3).filter_map(|word| value(word)).collect();
         self.said += 1;
-        let given = data.remove("id").and_then(|it| it.as_str().map(str::to_owned));
+        let given = data.remove("id").and_then(|id| id.as_str().map(str::to_owned));
         let message = NewMessage {
             id: Some(given.unwrap_or_else(|| format!("x-{}", self.said))),
             topic: words[2].to_owned(),
@@ -454,8 +457,9 @@ impl Bench {
     /// `ann sets KEY=VALUE [session|run] [ttl=TIME] [if=none] [if=VALUE@VERSION]`, `ann removes KEY …`
     fn state(&mut self, words: &[&str]) {
         let (key, wanted) = value(words[2]).unwrap_or_else(|| (words[2].to_owned(), Value::Null));
-        let word = |name: &str| words.iter().skip(3).find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
-        let expect = word("if").map(|it| match it.split_once('@') {
+        let word =
+            |name: &str| words.iter().skip(3).find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let expect = word("if").map(|text| match text.split_once('@') {
             None => Expected::Absent,
             Some((seen, version)) => {
                 let seen: Value = serde_json::from_str(seen).expect("JSON");
@@ -467,16 +471,17 @@ impl Bench {
             Some(&"run") => Scope::Run,
             _ => Scope::Global,
         };
-        let ttl = word("ttl").map(|it| it.parse().expect("a time"));
+        let ttl = word("ttl").map(|ttl| ttl.parse().expect("a time"));
         let new = NewValue { scope, key, value: (words[1] == "sets").then_some(wanted), ttl, expect };
         self.submit(Command::SetValue { value: Box::new(new), by: person(words[0]) });
     }
 
     /// `ended STEP[#CALL] ok k=v`, `ended STEP fail [mode] [exit=N]`.
     fn ended(&self, words: &[&str]) -> Command {
-        let (name, number) = words[1].split_once('#').map_or((words[1], None), |(name, it)| (name, Some(it)));
+        let (name, number) =
+            words[1].split_once('#').map_or((words[1], None), |(name, rest)| (name, Some(rest)));
         let step = self.step(name);
-        let last = self.journal.iter().rev().find_map(|it| match &it.fact {
+        let last = self.journal.iter().rev().find_map(|event| match &event.fact {
             Fact::Attempt(run, at, number, AttemptEvent::Started { .. })
                 if *run == self.run && *at == step =>
             {
@@ -484,15 +489,15 @@ impl Bench {
             }
             _ => None,
         });
-        let number = number.map_or_else(|| last.unwrap_or(1), |it| it.parse().expect("a number"));
-        let took = words.iter().find_map(|it| it.strip_prefix("took=")?.parse().ok());
+        let number = number.map_or_else(|| last.unwrap_or(1), |number| number.parse().expect("a number"));
+        let took = words.iter().find_map(|word| word.strip_prefix("took=")?.parse().ok());
         let mut outcome = Outcome { ran_for: took.unwrap_or_default(), ..Outcome::default() };
         match words[2] {
             "ok" => {
                 outcome.exit_code = Some(0);
-                let texts = words.iter().skip(3).filter_map(|it| it.split_once('='));
-                let texts = texts.filter(|it| it.0 != "took");
-                outcome.outputs = texts.map(|(key, it)| (key.to_owned(), it.into())).collect();
+                let texts = words.iter().skip(3).filter_map(|word| word.split_once('='));
+                let texts = texts.filter(|text| text.0 != "took");
+                outcome.outputs = texts.map(|(key, rest)| (key.to_owned(), rest.into())).collect();
             }
             "changed" => {
                 let hash = |of: &str| sha256("test", &[of.as_bytes()]).to_string();
@@ -507,11 +512,12 @@ impl Bench {
             }
             word => {
                 outcome.may_have_happened = word == "unknown";
-                outcome.retry_after = words.iter().find_map(|it| it.strip_prefix("after=")?.parse().ok());
-                let mode =
-                    FailureMode::ALL.iter().find(|it| it.word() == *words.get(3).unwrap_or(&"agent_logic"));
+                outcome.retry_after = words.iter().find_map(|word| word.strip_prefix("after=")?.parse().ok());
+                let mode = FailureMode::ALL
+                    .iter()
+                    .find(|mode| mode.word() == *words.get(3).unwrap_or(&"agent_logic"));
                 outcome.exit_code =
-                    words.iter().find_map(|it| it.strip_prefix("exit=")?.parse().ok()).or(Some(7));
+                    words.iter().find_map(|word| word.strip_prefix("exit=")?.parse().ok()).or(Some(7));
                 outcome.failure = Some(Failure {
                     mode: *mode.unwrap_or(&FailureMode::AgentLogic),
                     message: "exited with code 7".to_owned(),
@@ -536,7 +542,7 @@ impl Bench {
         };
         Facts {
             files: files.into_iter().map(file).collect(),
-            hashes: patterns.into_iter().map(|it| (it, content.to_owned())).collect(),
+            hashes: patterns.into_iter().map(|pattern| (pattern, content.to_owned())).collect(),
             unhashed: Vec::new(),
             programs: programs.into_iter().map(executed).collect(),
         }
@@ -545,21 +551,21 @@ impl Bench {
     /// `ann approves [STEP] [via-script] [id=…] [old] [: reason]`, `ann reviews [STEP] [epoch=N] : reason`
     fn at_gate(&mut self, words: &[&str], line: &str) {
         let mut by = person(words[0]);
-        let words: Vec<&str> = words.iter().copied().take_while(|it| *it != ":").collect();
-        let reason = line.split_once(" : ").map_or("", |it| it.1).to_owned();
+        let words: Vec<&str> = words.iter().copied().take_while(|word| *word != ":").collect();
+        let reason = line.split_once(" : ").map_or("", |halves| halves.1).to_owned();
         if words.contains(&"via-script") {
             by.channel = Channel::Command;
         }
         if words.contains(&"via-step") {
             by.channel = Channel::Step;
         }
-        let plain = |it: &&&str| {
-            !it.contains('=')
-                && !["old", "via-script", "via-step", "breaking-glass", "overriding"].contains(it)
+        let plain = |word: &&&str| {
+            !word.contains('=')
+                && !["old", "via-script", "via-step", "breaking-glass", "overriding"].contains(word)
         };
         let named = words.iter().skip(2).find(plain);
         let gate = self.gate(named.copied());
-        let field = |key: &str| words.iter().find_map(|it| it.strip_prefix(key)?.strip_prefix('='));
+        let field = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         let seen = self.gates.get(&gate).map(|(asks, hashes, _)| {
             let at = if words.contains(&"old") { 0 } else { asks.len() - 1 };
             (asks[at].epoch, hashes[at], asks[at].form.clone())
@@ -569,18 +575,18 @@ impl Bench {
         let command = match words[1] {
             "withdraws" => Command::Withdraw { gate, by },
             "delegates" => {
-                let lasts = field("for").map(|it| it.parse().expect("a time"));
+                let lasts = field("for").map(|text| text.parse().expect("a time"));
                 let to = field("to").unwrap_or_default().to_owned();
                 Command::Delegate { gate, to, lasts, reason, by }
             }
             "reviews" => {
-                let epoch = field("epoch").map_or(epoch, |it| Epoch(it.parse().expect("a number")));
+                let epoch = field("epoch").map_or(epoch, |epoch| Epoch(epoch.parse().expect("a number")));
                 Command::ReviewGlass { run: self.run, gate, epoch, reason, by }
             }
             "comments" => Command::Comment { gate, text: reason, by },
             "edits" => {
-                let mut values: ValueMap = form.into_iter().map(|it| (it.name, it.value)).collect();
-                values.extend(words.iter().skip(2).filter_map(|it| value(it)));
+                let mut values: ValueMap = form.into_iter().map(|field| (field.name, field.value)).collect();
+                values.extend(words.iter().skip(2).filter_map(|word| value(word)));
                 Command::EditForm { gate, epoch, values, reason, by }
             }
             verdict => Command::Decide(Box::new(Decision {
@@ -598,23 +604,27 @@ impl Bench {
                 shown_for: None,
                 break_glass: words.contains(&"breaking-glass"),
                 overrides: words.contains(&"overriding"),
-                form: words.iter().filter(|it| !it.starts_with("id=")).filter_map(|it| value(it)).collect(),
+                form: words
+                    .iter()
+                    .filter(|word| !word.starts_with("id="))
+                    .filter_map(|word| value(word))
+                    .collect(),
             })),
         };
         self.submit(command);
     }
 
     fn gate(&self, named: Option<&str>) -> GateId {
-        let fits = |it: &&GateId| named.is_none_or(|name| self.gates[*it].2 == name);
+        let fits = |gate: &&GateId| named.is_none_or(|name| self.gates[*gate].2 == name);
         let last = self.gates.keys().rev().find(fits).copied();
-        last.unwrap_or_else(|| named.and_then(|it| it.parse().ok()).unwrap_or(GateId(1)))
+        last.unwrap_or_else(|| named.and_then(|text| text.parse().ok()).unwrap_or(GateId(1)))
     }
 
     #[track_caller]
     pub(super) fn step(&self, id: &str) -> StepIx {
         let names = &self.plans[&self.run];
         StepIx::from_index(
-            names.iter().position(|it| it == id).unwrap_or_else(|| panic!("no {id} in {names:?}")),
+            names.iter().position(|name| name == id).unwrap_or_else(|| panic!("no {id} in {names:?}")),
         )
     }
 
@@ -645,7 +655,7 @@ impl Bench {
             let line = self.rendered(event);
             self.log.push(line);
         }
-        let looks = events.iter().find_map(|it| match &it.fact {
+        let looks = events.iter().find_map(|event| match &event.fact {
             Fact::Gate(run, step, _, GateEvent::Agreed { .. }) if !self.looks_itself => Some((*run, *step)),
             _ => None,
         });
@@ -657,7 +667,7 @@ impl Bench {
         assert_eq!(folded.fingerprint(), self.world.fingerprint(), "the journal alone rebuilds the world");
         for gate in self.board.gates() {
             let law = self.world.gate(gate.id);
-            assert!(law.is_none_or(|it| it == gate.law()), "one law:\n{law:?}\n{:?}", gate.law());
+            assert!(law.is_none_or(|law| law == gate.law()), "one law:\n{law:?}\n{:?}", gate.law());
         }
         if let Some((run, step)) = looks {
             let facts = Facts { programs: Vec::new(), ..self.known[&(run, step)].clone() };
@@ -690,7 +700,7 @@ impl Bench {
     /// The newest call of a step.
     fn attempt(&self, step: &str) -> AttemptId {
         let (run, step) = (self.run, self.step(step));
-        let number = self.journal.iter().rev().find_map(|it| match &it.fact {
+        let number = self.journal.iter().rev().find_map(|event| match &event.fact {
             Fact::Attempt(of, at, number, _) if (*of, *at) == (run, step) => Some(*number),
             _ => None,
         });
@@ -704,8 +714,8 @@ impl Bench {
 
     /// `crash [TIME [STEP=WHAT …]]`
     fn crash(&mut self, words: &[&str]) {
-        let away = words.get(1).map_or(Span(0), |it| it.parse().expect("a time"));
-        let found = words.iter().skip(2).map(|it| self.found(it)).collect();
+        let away = words.get(1).map_or(Span(0), |word| word.parse().expect("a time"));
+        let found = words.iter().skip(2).map(|word| self.found(word)).collect();
         self.world = fold(&self.journal);
         self.now = self.now + away;
         self.submit(Command::Recover { away, found, taken: None });
@@ -715,25 +725,28 @@ impl Bench {
         match &event.fact {
             Fact::Run(run, RunEvent::Created { plan, .. }) => {
                 self.run = *run;
-                self.plans.insert(*run, plan.steps.iter().map(|it| it.id.clone()).collect());
+                self.plans.insert(*run, plan.steps.iter().map(|step| step.id.clone()).collect());
             }
             Fact::Step(run, _, StepEvent::Opened { copies, .. } | StepEvent::Grown { copies, .. }) => {
                 let names = self.plans.get_mut(run).expect("a run that was created");
-                names.extend(copies.iter().map(|it| it.id.clone()));
+                names.extend(copies.iter().map(|copy| copy.id.clone()));
             }
             Fact::Step(run, step, StepEvent::FactsAsked { files, patterns, programs }) => {
                 let at = (*run, *step);
                 self.asked.insert(at, (files.clone(), patterns.clone(), programs.clone()));
                 let known = self.known.get(&at).cloned().unwrap_or_default();
-                let knows_files = files.iter().all(|it| known.files.iter().any(|file| file.path == *it));
-                let knows_hashes = patterns.iter().all(|it| known.hashes.iter().any(|hash| hash.0 == *it));
+                let knows_files =
+                    files.iter().all(|other| known.files.iter().any(|file| file.path == *other));
+                let knows_hashes =
+                    patterns.iter().all(|pattern| known.hashes.iter().any(|hash| hash.0 == *pattern));
                 // What calls execute is looked at by itself: scripts of tests answer for files.
                 if knows_files && knows_hashes && !programs.is_empty() {
                     let files =
-                        files.iter().filter_map(|it| known.files.iter().find(|file| file.path == *it));
+                        files.iter().filter_map(|value| known.files.iter().find(|file| file.path == *value));
                     let files = files.cloned().collect();
-                    let hashes =
-                        patterns.iter().filter_map(|it| known.hashes.iter().find(|hash| hash.0 == *it));
+                    let hashes = patterns
+                        .iter()
+                        .filter_map(|pattern| known.hashes.iter().find(|hash| hash.0 == *pattern));
                     let hashes = hashes.cloned().collect();
                     let programs = programs.iter().cloned().map(executed).collect();
                     let facts = Facts { files, hashes, programs, ..Facts::default() };
@@ -779,16 +792,16 @@ impl Bench {
     fn rendered(&self, event: &Event) -> String {
         let now = event.at;
         match &event.fact {
-            Fact::Run(run, it) => format!("{run} {}", self.run_event(*run, it)),
-            Fact::Step(run, step, it) => {
-                format!("{} {}", self.name(*run, *step), self.step_event(*run, it, now))
+            Fact::Run(run, event) => format!("{run} {}", self.run_event(*run, event)),
+            Fact::Step(run, step, event) => {
+                format!("{} {}", self.name(*run, *step), self.step_event(*run, event, now))
             }
-            Fact::Attempt(run, step, number, it) => {
-                format!("{} {}", self.name(*run, *step), attempt_event(*number, it, now))
+            Fact::Attempt(run, step, number, event) => {
+                format!("{} {}", self.name(*run, *step), attempt_event(*number, event, now))
             }
-            Fact::Gate(_, _, gate, it) => format!("{gate} {}", gate_event(it, now)),
-            Fact::Undo(run, step, it) => {
-                let what = match it {
+            Fact::Gate(_, _, gate, event) => format!("{gate} {}", gate_event(event, now)),
+            Fact::Undo(run, step, event) => {
+                let what = match event {
                     UndoEvent::Asked => "asked",
                     UndoEvent::Done { by: None } => "done",
                     UndoEvent::Done { by: Some(_) } => "done by hand",
@@ -798,17 +811,18 @@ impl Bench {
                 format!("{} undo {what}", self.name(*run, *step))
             }
             Fact::Scope(_, ScopeEvent::Set { scope, owner, key, value, expires_at, by }) => {
-                let until = expires_at.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
-                let by = by.as_ref().map(|it| format!(" by {it}")).unwrap_or_default();
+                let until =
+                    expires_at.map(|expire| format!(" for {}", expire.since(now))).unwrap_or_default();
+                let by = by.as_ref().map(|value| format!(" by {value}")).unwrap_or_default();
                 format!("set {scope:?}[{owner}] {key}={value}{until}{by}")
             }
             Fact::Scope(_, ScopeEvent::Removed { scope, owner, key, by }) => {
                 format!("removed {scope:?}[{owner}] {key} by {by}")
             }
-            Fact::Failure(run, it) => {
-                let (step, of_undo) = it.whose();
+            Fact::Failure(run, event) => {
+                let (step, of_undo) = event.whose();
                 let whose = step.map_or_else(|| run.to_string(), |step| self.name(*run, step));
-                let what = match it {
+                let what = match event {
                     FailureEvent::Acknowledged { .. } => "acknowledged",
                     FailureEvent::Resolved { .. } => "resolved",
                     FailureEvent::Reopened { .. } => "reopened",
@@ -817,9 +831,9 @@ impl Bench {
             }
             Fact::Schedule(workflow, ScheduleEvent::Held { .. }) => format!("{workflow} held"),
             Fact::Schedule(workflow, ScheduleEvent::Released { .. }) => format!("{workflow} released"),
-            Fact::Target(name, it) => format!("{name} {}", target_event(it, now)),
+            Fact::Target(name, event) => format!("{name} {}", target_event(event, now)),
             Fact::Bus(BusEvent::Said { message, by }) => {
-                let by = by.as_ref().map_or_else(|| message.from.clone(), |it| it.name.clone());
+                let by = by.as_ref().map_or_else(|| message.from.clone(), |item| item.name.clone());
                 format!("said {} {} by {by}", message.id, message.topic)
             }
             Fact::Bus(BusEvent::Declared { topics }) => {
@@ -841,7 +855,7 @@ impl Bench {
                 people_changed_words(changes, &people.policy)
             }
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
-            Fact::Agent(it) => agent_event(it),
+            Fact::Agent(event) => agent_event(event),
             Fact::Recovered { away, .. } => format!("recovered after {away}"),
         }
     }
@@ -850,7 +864,7 @@ impl Bench {
         match event {
             RunEvent::Created { cause, .. } => {
                 let corrected = cause.corrected().map(corrected_words);
-                corrected.map_or("created".to_owned(), |it| format!("created, {it}"))
+                corrected.map_or("created".to_owned(), |corrected| format!("created, {corrected}"))
             }
             RunEvent::Started => "started".to_owned(),
             RunEvent::Paused { .. } => "paused".to_owned(),
@@ -867,11 +881,11 @@ impl Bench {
             RunEvent::TimedOut { .. } => "timed out".to_owned(),
             RunEvent::Compensating => "compensating".to_owned(),
             RunEvent::BudgetWarned { calls, limit, currency, step } => {
-                let whose = step.map_or_else(String::new, |it| format!(" of {}", self.name(run, it)));
+                let whose = step.map_or_else(String::new, |step| format!(" of {}", self.name(run, step)));
                 format!("budget{whose}: {} of {}", currency.figure(*calls), currency.figure(*limit))
             }
             RunEvent::BudgetRaised { calls, by, currency, step } => {
-                let whose = step.map_or_else(String::new, |it| format!(" of {}", self.name(run, it)));
+                let whose = step.map_or_else(String::new, |step| format!(" of {}", self.name(run, step)));
                 format!("budget{whose} raised to {} by {by}, {}", currency.figure(*calls), currency.word())
             }
             RunEvent::Ended { state, outputs, partial } => {
@@ -879,11 +893,16 @@ impl Bench {
                 if !outputs.is_empty() {
                     write!(text, " {}", Value::Object(outputs.clone())).expect("a String");
                 }
-                if let Some(it) = partial {
-                    write!(text, "; {}/{}/{} {}", it.completed, it.failed, it.remaining, it.suggestion)
-                        .expect("a String");
-                    if let Some(mode) = it.failure_mode {
-                        let point = it.failure_point.iter().map(|it| format!("{it} "));
+                if let Some(partial) = partial {
+                    write!(
+                        text,
+                        "; {}/{}/{} {}",
+                        partial.completed, partial.failed, partial.remaining, partial.suggestion
+                    )
+                    .expect("a String");
+                    if let Some(mode) = partial.failure_mode {
+                        let point =
+                            partial.failure_point.iter().map(|failure_point| format!("{failure_point} "));
                         write!(text, ", {}{}", point.collect::<String>(), mode.word()).expect("a String");
                     }
                 }
@@ -895,12 +914,12 @@ impl Bench {
     fn why(&self, run: RunId, why: &Why) -> String {
         match why {
             Why::Condition => "condition".to_owned(),
-            Why::Need(it) => format!("need {}", self.name(run, *it)),
-            Why::Stopped(it) => format!("stopped by {}", self.name(run, *it)),
+            Why::Need(step) => format!("need {}", self.name(run, *step)),
+            Why::Stopped(step) => format!("stopped by {}", self.name(run, *step)),
             Why::Cancelled => "run cancelled".to_owned(),
             Why::RunTimedOut => "run timed out".to_owned(),
-            Why::FailFast(it) => format!("fail-fast {}", self.name(run, *it)),
-            Why::Frame(it) => format!("frame {}", self.name(run, *it)),
+            Why::FailFast(step) => format!("fail-fast {}", self.name(run, *step)),
+            Why::Frame(step) => format!("frame {}", self.name(run, *step)),
             Why::Kept => "kept".to_owned(),
             Why::Person { by, .. } => format!("by {by}"),
             Why::Failed(record) => format!("failed {}", record.mode.word()),
@@ -919,14 +938,14 @@ impl Bench {
                 WaitReason::Message { .. } => format!("waits for {}", message_words(reason)),
                 WaitReason::Agent { name, .. } => format!("waits for an agent like {name}"),
                 WaitReason::Target { name, hold, until } => {
-                    let left = until.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
+                    let left = until.map(|until| format!(" for {}", until.since(now))).unwrap_or_default();
                     format!("waits at {name}{left}: {hold:?}")
                 }
                 WaitReason::Candidates { names, until, fails_at } => {
-                    let left = |it: &Option<Timestamp>, word: &str| {
-                        it.map(|it| format!(" {word} {}", it.since(now))).unwrap_or_default()
+                    let left = |moment: &Option<Timestamp>, word: &str| {
+                        moment.map(|moment| format!(" {word} {}", moment.since(now))).unwrap_or_default()
                     };
-                    let names: Vec<&str> = names.iter().map(|it| it.0.as_str()).collect();
+                    let names: Vec<&str> = names.iter().map(|name| name.0.as_str()).collect();
                     let (looks, fails) = (left(until, "looks in"), left(fails_at, "fails in"));
                     format!("waits for any of {}{looks}{fails}", names.join(" "))
                 }
@@ -959,15 +978,18 @@ impl Bench {
                 } else if *kept {
                     text.push_str(" (kept)");
                 }
-                if let Some(it) = confidence {
-                    write!(text, " {it}").expect("a String");
+                if let Some(confidence) = confidence {
+                    write!(text, " {confidence}").expect("a String");
                 }
                 if !outputs.is_empty() {
                     write!(text, " {}", Value::Object(outputs.clone())).expect("a String");
                 }
-                if let Some(it) = origin.as_ref().filter(|it| it.run != RunId(1) || it.by.is_some()) {
-                    let by = it.by.as_ref().map_or_else(String::new, |by| format!(", where {by} gave it"));
-                    write!(text, " from {}{by}", it.run).expect("a String");
+                if let Some(origin) =
+                    origin.as_ref().filter(|origin| origin.run != RunId(1) || origin.by.is_some())
+                {
+                    let by =
+                        origin.by.as_ref().map_or_else(String::new, |by| format!(", where {by} gave it"));
+                    write!(text, " from {}{by}", origin.run).expect("a String");
                 }
                 text
             }
@@ -977,7 +999,7 @@ impl Bench {
             StepEvent::Failed { record } => format!("failed {}: {}", record.mode.word(), record.message),
             StepEvent::SentBack => "begins anew".to_owned(),
             StepEvent::Reopened { why, gates } => {
-                let gates: Vec<String> = gates.iter().map(|it| self.name(run, *it)).collect();
+                let gates: Vec<String> = gates.iter().map(|gate| self.name(run, *gate)).collect();
                 let held =
                     if gates.is_empty() { String::new() } else { format!(", waits for {}", gates.join(" ")) };
                 format!("reopened{held}: {why}")
@@ -1063,7 +1085,7 @@ impl Bench {
     /// The calls that were asked for, by step.
     pub(super) fn launch_of(&self, step: &str) -> cuelight_base::Launch {
         let wanted = self.step(step);
-        let found = self.effects().into_iter().rev().find_map(|it| match it {
+        let found = self.effects().into_iter().rev().find_map(|effect| match effect {
             Effect::Call { attempt, launch, .. } if attempt.step == wanted && attempt.run == self.run => {
                 Some(*launch)
             }
@@ -1075,19 +1097,19 @@ impl Bench {
     /// The files that have to be as they were when the last call of a step was approved.
     pub(super) fn bound_of(&self, step: &str) -> Vec<String> {
         let wanted = self.step(step);
-        let found = self.effects().into_iter().rev().find_map(|it| match it {
+        let found = self.effects().into_iter().rev().find_map(|effect| match effect {
             Effect::Call { attempt, bound, .. } if attempt.step == wanted && attempt.run == self.run => bound,
             _ => None,
         });
         let facts = found.unwrap_or_default();
-        let executed = facts.programs.iter().flat_map(|it| &it.1);
-        facts.files.iter().chain(executed).map(|it| it.path.clone()).collect()
+        let executed = facts.programs.iter().flat_map(|program| &program.1);
+        facts.files.iter().chain(executed).map(|file| file.path.clone()).collect()
     }
 
     /// Each call of a step, and if it was bound to files.
     pub(super) fn bound_calls(&self, step: &str) -> Vec<bool> {
         let wanted = self.step(step);
-        let bound = |it: &Effect| match it {
+        let bound = |effect: &Effect| match effect {
             Effect::Call { attempt, bound, .. } if attempt.step == wanted && attempt.run == self.run => {
                 Some(bound.is_some())
             }
@@ -1173,8 +1195,9 @@ fn attempt_event(number: u32, event: &AttemptEvent, now: Timestamp) -> String {
             Purpose::Check => format!("call {number} check"),
         },
         AttemptEvent::Ended { outcome, retry_at } => {
-            let how = outcome.failure.as_ref().map_or("ok", |it| it.mode.word());
-            let again = retry_at.map(|it| format!(", again in {}", it.since(now))).unwrap_or_default();
+            let how = outcome.failure.as_ref().map_or("ok", |failure| failure.mode.word());
+            let again =
+                retry_at.map(|retry_at| format!(", again in {}", retry_at.since(now))).unwrap_or_default();
             format!("call {number} ended {how}{again}")
         }
         AttemptEvent::Lost { .. } => format!("call {number} lost"),
@@ -1192,7 +1215,7 @@ fn agent_event(event: &AgentEvent) -> String {
         AgentEvent::Lost { agent } => format!("agent {agent} is lost"),
         AgentEvent::Leased { lease } => format!("{} takes {}", lease.agent, lease.attempt),
         AgentEvent::Renewed { attempt, note, .. } => {
-            format!("{attempt} goes on{}", note.as_ref().map_or_else(String::new, |it| format!(": {it}")))
+            format!("{attempt} goes on{}", note.as_ref().map_or_else(String::new, |note| format!(": {note}")))
         }
         AgentEvent::Left { agent, reason, .. } => format!("agent {agent} left: {reason}"),
     }
@@ -1212,7 +1235,7 @@ fn target_event(event: &TargetEvent, now: Timestamp) -> String {
 fn gate_event(event: &GateEvent, now: Timestamp) -> String {
     match event {
         GateEvent::Asked { ask, why, .. } => {
-            format!("asked {}{}", ask.epoch, why.as_ref().map(|it| format!(": {it}")).unwrap_or_default())
+            format!("asked {}{}", ask.epoch, why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())
         }
         GateEvent::Voted(vote) => {
             let verb = match vote.verdict {
@@ -1220,7 +1243,7 @@ fn gate_event(event: &GateEvent, now: Timestamp) -> String {
                 Verdict::Reject => "rejects",
                 Verdict::SendBack => "sends it back",
             };
-            let of: Vec<&str> = vote.acting_for.iter().map(|it| it.name.as_str()).collect();
+            let of: Vec<&str> = vote.acting_for.iter().map(|actor| actor.name.as_str()).collect();
             let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(" and ")) };
             format!("{} {verb}{of}", vote.by)
         }

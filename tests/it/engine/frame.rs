@@ -61,7 +61,7 @@ fn without_fail_fast_the_others_go_on_and_the_matrix_fails_at_the_end() {
 #[test]
 fn outputs_that_no_event_can_carry_fail_the_step_and_not_the_engine() {
     let ten_mib = format!("${{{{ format('{}', inputs.x) }}}}", "{0}".repeat(100));
-    let outputs: String = (0..7).map(|it| format!("  o{it}: \"{ten_mib}\"\n")).collect();
+    let outputs: String = (0..7).map(|index| format!("  o{index}: \"{ten_mib}\"\n")).collect();
     let x = "x".repeat(104_000);
     check(
         &format!(

@@ -243,7 +243,8 @@ fn reminders_ring_and_change_nothing() {
         "g-1 reminded 1\n g-1 reminded 2\n g-1 approved",
     );
     let bench = play(&gate(", remind: 30m"), "launch; ended a ok safe=no; wake 30m");
-    let rings = bench.effects().into_iter().filter(|it| matches!(it, Effect::Ring { gate: Some(_), .. }));
+    let rings =
+        bench.effects().into_iter().filter(|effect| matches!(effect, Effect::Ring { gate: Some(_), .. }));
     assert_eq!(rings.count(), 2);
 }
 
@@ -413,9 +414,9 @@ fn a_gate_for_a_whole_matrix_speaks_of_the_copies_there_are_when_it_opens() {
     let ask = play(&computed(rules), &format!("{}; facts g x", open(two))).ask("g");
     assert_eq!(ask.prompt, "go p?\ngo q?");
     assert_eq!(ask.binds, ["is p", "is q", "all"]);
-    let titles: Vec<&str> = ask.evidence.iter().map(|it| it.title.as_str()).collect();
+    let titles: Vec<&str> = ask.evidence.iter().map(|item| item.title.as_str()).collect();
     assert_eq!(titles, ["matrix", "matrix.k", "matrix.k", "see it"]);
-    let excluded: Vec<&str> = ask.excluded.iter().map(|it| it.0.as_str()).collect();
+    let excluded: Vec<&str> = ask.excluded.iter().map(|entry| entry.0.as_str()).collect();
     assert_eq!(excluded, ["p", "q"]);
     let none = play(&computed(", auto: \"${{ !matrix.k }}\""), &open(r#"{"k":[]}"#));
     assert_eq!(none.ask("g").evidence[0].text.as_deref(), Some("no copies"));
@@ -675,7 +676,7 @@ fn a_policy_approves_and_says_so() {
 fn the_ask_shows_what_will_run_what_is_skipped_and_what_is_undone() {
     let bench = play(&gate(", on-reject: compensate"), OPEN);
     let ask = bench.ask("g");
-    assert_eq!(ask.will_run.iter().map(|it| it.step.as_str()).collect::<Vec<_>>(), ["z"]);
+    assert_eq!(ask.will_run.iter().map(|item| item.step.as_str()).collect::<Vec<_>>(), ["z"]);
     assert_eq!(ask.starts, ["z"]);
     assert_eq!(ask.skips, ["z"]);
     assert_eq!(ask.undoes, ["a"]);
@@ -872,7 +873,7 @@ fn an_emergency_is_one_person_of_the_group_with_a_long_reason_and_loud() {
     );
     let script = format!("{OPEN} gus approves breaking-glass : the shop is down and nobody answers");
     let rings = play(&gate(rules), &script).effects().into_iter();
-    assert_eq!(rings.filter(|it| matches!(it, Effect::Ring { gate: Some(_), .. })).count(), 2);
+    assert_eq!(rings.filter(|ring| matches!(ring, Effect::Ring { gate: Some(_), .. })).count(), 2);
     at(
         &format!("{rules}, form: {{ticket: {{type: string, required: true}}}}"),
         "gus approves breaking-glass : the shop is down and nobody answers",
@@ -1171,7 +1172,7 @@ fn what_was_done_before_it_was_sent_back_is_undone_also_when_it_is_not_done_agai
         let launch = bench.launch_of("a");
         let given = format!("{:?}", launch.env);
         assert!(
-            launch.argv.iter().any(|it| it.starts_with("y ")) && given.contains(v),
+            launch.argv.iter().any(|text| text.starts_with("y ")) && given.contains(v),
             "{launch:?}\n{}",
             bench.text()
         );

@@ -217,9 +217,9 @@ fn what_was_typed_into_a_form_survives_a_crash() {
 #[test]
 fn the_defaults_that_are_shown_are_those_that_are_used() {
     let bench = play(FORM, "launch; eve edits g ticket=CHG-1; ann approves via-script");
-    let shown = bench.ask("g").form.into_iter().find(|it| it.name == "n").expect("a field");
+    let shown = bench.ask("g").form.into_iter().find(|item| item.name == "n").expect("a field");
     assert_eq!(shown.value, 5);
-    let (_, parts) = bench.launch_of("z").env.into_iter().find(|it| it.0 == "N").expect("a variable");
+    let (_, parts) = bench.launch_of("z").env.into_iter().find(|pair| pair.0 == "N").expect("a variable");
     assert_eq!(format!("{parts:?}"), "[Text(\"5\")]");
 }
 
@@ -245,7 +245,7 @@ fn the_hash_is_over_what_runs_and_not_over_the_words_alone() {
        - {id: z, needs: g, run: x, env: {V: '${{ steps.a.outputs.v }}'}}";
     let asked = |value: &str| {
         let bench = play(text, &format!("launch; ended a ok v={value}"));
-        let hash = bench.journal.iter().rev().find_map(|it| match &it.fact {
+        let hash = bench.journal.iter().rev().find_map(|event| match &event.fact {
             Fact::Gate(_, _, _, GateEvent::Asked { hash, .. }) => Some(*hash),
             _ => None,
         });
@@ -290,7 +290,7 @@ fn what_has_expired_waits_for_nobody_any_more() {
         board.apply(cuelight_base::Seq(index as u64 + 1), event);
     }
     assert_eq!((board.inbox(None).len(), board.open_gates().count()), (0, 0));
-    assert!(board.summaries().all(|it| it.open_gates == 0));
+    assert!(board.summaries().all(|summary| summary.open_gates == 0));
 }
 
 #[test]
@@ -306,7 +306,11 @@ fn nothing_before_the_gate_runs_again() {
 fn every_change_rings_once() {
     let rings = |script: &str| {
         let bench = play(&GATE.replace("timeout", "remind: 10m, timeout"), script);
-        bench.effects().into_iter().filter(|it| matches!(it, Effect::Ring { gate: Some(_), .. })).count()
+        bench
+            .effects()
+            .into_iter()
+            .filter(|effect| matches!(effect, Effect::Ring { gate: Some(_), .. }))
+            .count()
     };
     assert_eq!(rings("launch; ended a ok"), 1);
     assert_eq!(rings("launch; ended a ok; wake 10m; wake 1m; ann comments : hm"), 2);

@@ -63,7 +63,7 @@ fn a_crash_after_any_event_is_survived() {
                 bench.line("crash 1m");
             }
             for run in ["run r-1", "run r-2"] {
-                if bench.journal.iter().any(|it| it.fact.run() == run[4..].parse().ok()) {
+                if bench.journal.iter().any(|event| event.fact.run() == run[4..].parse().ok()) {
                     bench.line(run);
                     bench.drive();
                     let state = bench.world.state_of(run[4..].parse().expect("a run"));
@@ -112,6 +112,6 @@ fn a_completion_costs_its_out_degree() {
     let few = events_of_one_completion(3);
     assert_eq!(few, events_of_one_completion(300));
     let bench = play(&file(300), "launch; ended first ok");
-    let started = bench.journal.iter().filter(|it| matches!(it.fact, Fact::Attempt(..))).count();
+    let started = bench.journal.iter().filter(|event| matches!(event.fact, Fact::Attempt(..))).count();
     assert_eq!(started, 4, "two slots, one end, one more call");
 }

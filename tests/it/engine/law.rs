@@ -50,7 +50,7 @@ struct Sum {
 
 impl Case {
     fn new(base: &Plan, seed: u64) -> Self {
-        let mut it = Self {
+        let mut case = Self {
             dice: Dice(seed),
             world: World::default(),
             board: Board::default(),
@@ -61,22 +61,22 @@ impl Case {
             members: BTreeMap::new(),
             decisions: 0,
         };
-        if it.dice.chance(70) {
-            it.change_people();
+        if case.dice.chance(70) {
+            case.change_people();
         }
         let mut plan = base.clone();
-        it.rule(&mut plan);
-        let by = if it.dice.chance(25) {
+        case.rule(&mut plan);
+        let by = if case.dice.chance(25) {
             let (proof, channel) = (Proof::Schedule(1), Channel::Schedule);
             Actor { name: "nightly".to_owned(), proof, groups: Vec::new(), channel }
         } else {
-            it.somebody()
+            case.somebody()
         };
         let cause = CauseOfLaunch::Asked;
         let launch = Launching { plan, by, seed, cause, trace: String::new(), request: None };
-        it.does(Command::Launch(Box::new(launch))).expect("a run");
-        it.answer_all();
-        it
+        case.does(Command::Launch(Box::new(launch))).expect("a run");
+        case.answer_all();
+        case
     }
 
     fn rule(&mut self, plan: &mut Plan) {
@@ -90,7 +90,8 @@ impl Case {
             })
             .collect();
         let forbid = [("run.actor", 30), ("p2", 15), ("group:legal", 10), ("product", 5)];
-        rule.forbid = forbid.iter().filter(|it| dice.chance(it.1)).map(|it| it.0.to_owned()).collect();
+        rule.forbid =
+            forbid.iter().filter(|pair| dice.chance(pair.1)).map(|pair| pair.0.to_owned()).collect();
         rule.risk = [Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible][dice.index(3)];
         rule.undo_window = dice.chance(50).then(|| Span::seconds(u64::from(dice.chance(60)) * 600));
         rule.touch = dice.chance(8);
@@ -110,8 +111,9 @@ impl Case {
             if !self.members.is_empty() && dice.chance(50) {
                 continue;
             }
-            let groups = GROUPS.iter().filter(|it| dice.chance(if **it == "break-glass" { 12 } else { 45 }));
-            let groups = groups.map(|it| (*it).to_owned()).collect();
+            let groups =
+                GROUPS.iter().filter(|group| dice.chance(if **group == "break-glass" { 12 } else { 45 }));
+            let groups = groups.map(|group| (*group).to_owned()).collect();
             let name = if dice.chance(8) { format!("x{uid}") } else { format!("p{uid}") };
             let keys = if dice.chance(50) { vec![format!("SHA256:{uid}")] } else { Vec::new() };
             self.members.insert(format!("uid:{uid}"), Member { name, groups, keys });
@@ -130,8 +132,8 @@ impl Case {
     fn everybody(&self) -> Vec<Actor> {
         let of = |uid: u32, proof: Proof, channel: Channel| {
             let member = self.members.get(&format!("uid:{uid}"));
-            let name = member.map_or_else(|| format!("uid {uid}"), |it| it.name.clone());
-            let groups = member.map(|it| it.groups.clone()).unwrap_or_default();
+            let name = member.map_or_else(|| format!("uid {uid}"), |member| member.name.clone());
+            let groups = member.map(|member| member.groups.clone()).unwrap_or_default();
             Actor { name, proof, groups, channel }
         };
         let mut all: Vec<Actor> = (1..=6).map(|uid| of(uid, Proof::OsUser(uid), Channel::Console)).collect();
@@ -166,7 +168,7 @@ impl Case {
 
     fn does(&mut self, command: Command) -> Result<Vec<Event>, String> {
         let mut events = Vec::new();
-        self.world.handle(command, self.now, &mut events).map_err(|it| it.to_string())?;
+        self.world.handle(command, self.now, &mut events).map_err(|error| error.to_string())?;
         for event in &events {
             self.board.apply(Seq(self.board.seq.0 + 1), event);
             if let Fact::Attempt(run, step, number, AttemptEvent::Started { .. }) = &event.fact
@@ -232,7 +234,7 @@ impl Case {
 
     /// The oldest emergency approval that waits, else what there is none of.
     fn review(&self) -> GateAct {
-        let due = self.board.reviews_due().next().map(|it| it.epoch());
+        let due = self.board.reviews_due().next().map(|gate| gate.epoch());
         GateAct::Review(due.unwrap_or_else(|| self.gate().epoch()))
     }
 
@@ -247,8 +249,9 @@ impl Case {
             GateAct::Withdraw => Command::Withdraw { gate: GATE, by },
             GateAct::Review(epoch) => Command::ReviewGlass { run: gate.run, gate: GATE, epoch, reason, by },
             GateAct::Edit => {
-                let next = |it: &Value| Value::from(it.as_i64().unwrap_or_default() + 1);
-                let values = gate.ask.form.iter().map(|it| (it.name.clone(), next(&it.value))).collect();
+                let next = |value: &Value| Value::from(value.as_i64().unwrap_or_default() + 1);
+                let values =
+                    gate.ask.form.iter().map(|field| (field.name.clone(), next(&field.value))).collect();
                 Command::EditForm { gate: GATE, epoch: gate.epoch(), values, reason, by }
             }
             GateAct::Approve
@@ -297,7 +300,7 @@ impl Case {
             for act in &acts {
                 let may = gate.law().may(&by, *act, self.now);
                 let command = self.command(&by, *act);
-                let did = self.world.preview(command, self.now).map(|it| !it.is_empty());
+                let did = self.world.preview(command, self.now).map(|preview| !preview.is_empty());
                 match (&may, &did) {
                     (Ok(()), Ok(true)) => {
                         sum.yes += 1;
@@ -324,9 +327,12 @@ impl Case {
     /// A run that was forgotten and is brought back under other people goes by those of its opening.
     fn is_the_same_when_recalled(&self) -> Result<(), String> {
         let mut again = World::default();
-        let people = |it: &&Event| matches!(it.fact, Fact::People(_));
-        self.journal.iter().filter(people).for_each(|it| again.apply(it));
-        self.journal.iter().filter(|it| it.fact.run() == Some(RunId(1))).for_each(|it| again.apply(it));
+        let people = |event: &&Event| matches!(event.fact, Fact::People(_));
+        self.journal.iter().filter(people).for_each(|event| again.apply(event));
+        self.journal
+            .iter()
+            .filter(|event| event.fact.run() == Some(RunId(1)))
+            .for_each(|event| again.apply(event));
         again.recall_people(self.gate().law());
         if again.gate(GATE) == self.world.gate(GATE) { Ok(()) } else { Err("recalled as another".to_owned()) }
     }
@@ -334,7 +340,7 @@ impl Case {
 
 #[test]
 fn what_a_board_lets_anybody_do_at_a_gate_is_what_the_engine_accepts() {
-    let cases = std::env::var("CUELIGHT_LAWS").ok().and_then(|it| it.parse().ok()).unwrap_or(300_u64);
+    let cases = std::env::var("CUELIGHT_LAWS").ok().and_then(|value| value.parse().ok()).unwrap_or(300_u64);
     let base = plan(
         "steps:\n  - {id: a, run: a}\n  - {id: g, needs: a, gate: {prompt: go?, form: {n: {type: integer, default: 5}}}}\n  - {id: z, needs: g, run: z}",
     );
@@ -355,7 +361,9 @@ fn what_a_board_lets_anybody_do_at_a_gate_is_what_the_engine_accepts() {
     println!("{yes} yes, {no} no; {acts:?}; {states:?}");
     assert!(acts.len() == 9, "each of them was possible somewhere: {acts:?}");
     assert!(
-        GateState::ALL.iter().all(|it| *it == GateState::Cancelled || states.contains_key(it.word())),
+        GateState::ALL
+            .iter()
+            .all(|state| *state == GateState::Cancelled || states.contains_key(state.word())),
         "{states:?}"
     );
 }

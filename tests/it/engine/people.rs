@@ -23,10 +23,10 @@ pub(super) struct Dice(pub(super) u64);
 impl Dice {
     pub(super) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut it = self.0;
-        it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (it ^ (it >> 31)) % most
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (number ^ (number >> 31)) % most
     }
 
     pub(super) fn index(&mut self, most: usize) -> usize {
@@ -57,7 +57,7 @@ fn people(dice: &mut Dice) -> Vec<Actor> {
                 _ => Proof::Key(format!("p{id}")),
             };
             let mut groups: Vec<String> =
-                GROUPS.iter().filter(|_| dice.chance(45)).map(|it| (*it).to_owned()).collect();
+                GROUPS.iter().filter(|_| dice.chance(45)).map(|group| (*group).to_owned()).collect();
             groups.extend(dice.chance(10).then(|| "break-glass".to_owned()));
             Actor { name: format!("p{index}"), proof, groups, channel: Channel::Command }
         })
@@ -94,7 +94,8 @@ impl Model {
         fn fill(places: &[&Quorum], votes: &[&Standing], used: &mut Vec<bool>) -> bool {
             let Some((place, rest)) = places.split_first() else { return true };
             for (index, vote) in votes.iter().enumerate() {
-                let fits = |groups: &Vec<String>| place.group.as_ref().is_none_or(|it| groups.contains(it));
+                let fits =
+                    |groups: &Vec<String>| place.group.as_ref().is_none_or(|group| groups.contains(group));
                 if used[index] || !vote.groups.iter().any(fits) {
                     continue;
                 }
@@ -106,26 +107,27 @@ impl Model {
             }
             false
         }
-        let places: Vec<&Quorum> = require.iter().flat_map(|it| (0..it.count).map(move |_| it)).collect();
+        let places: Vec<&Quorum> =
+            require.iter().flat_map(|quorum| (0..quorum.count).map(move |_| quorum)).collect();
         let votes: Vec<&Standing> = self.votes.iter().collect();
         fill(&places, &votes, &mut vec![false; votes.len()])
     }
 
     /// No person twice, nobody who is excluded, no answer used by two.
     fn is_sound(&self) -> Result<(), String> {
-        let mut uses: Vec<&String> = self.votes.iter().flat_map(|it| &it.uses).collect();
+        let mut uses: Vec<&String> = self.votes.iter().flat_map(|vote| &vote.uses).collect();
         uses.sort();
-        if uses.windows(2).any(|it| it[0] == it[1]) {
+        if uses.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(format!("somebody counts twice: {uses:?}"));
         }
-        match self.votes.iter().flat_map(|it| &it.uses).find(|it| self.is_out(it)) {
+        match self.votes.iter().flat_map(|vote| &vote.uses).find(|principal| self.is_out(principal)) {
             Some(who) => Err(format!("{who} is excluded and counts")),
             None => Ok(()),
         }
     }
 
     fn is_out(&self, principal: &str) -> bool {
-        self.excluded.iter().chain(&self.editors).any(|it| it == principal)
+        self.excluded.iter().chain(&self.editors).any(|text| text == principal)
     }
 }
 
@@ -162,15 +164,18 @@ impl Set {
             rule.forbid = forbid.iter().chain(&also).cloned().collect();
         }
         let by = people[dice.index(people.len())].clone();
-        let wanted: u32 = require.iter().map(|it| it.count).sum();
+        let wanted: u32 = require.iter().map(|quorum| quorum.count).sum();
         let mut model = Model::default();
         if forbid.is_some() || wanted > 1 {
             model.excluded.push(by.principal());
         }
-        let named = people.iter().filter(|it| Some(&it.name) == also.as_ref());
+        let named = people.iter().filter(|person| Some(&person.name) == also.as_ref());
         let excluded: Vec<String> = named.map(Actor::principal).collect();
         // A name stands for one who goes by it: under another name the same person is not found by it.
-        if people.iter().any(|it| excluded.contains(&it.principal()) && Some(&it.name) != also.as_ref()) {
+        if people
+            .iter()
+            .any(|person| excluded.contains(&person.principal()) && Some(&person.name) != also.as_ref())
+        {
             return None;
         }
         model.excluded.extend(excluded);
@@ -268,7 +273,7 @@ impl Set {
         if self.model.is_out(&principal) {
             return Err(format!("{principal} is excluded and closed it"));
         }
-        let may = by.groups.iter().any(|it| it == "break-glass");
+        let may = by.groups.iter().any(|group| group == "break-glass");
         if may { Ok(()) } else { Err(format!("{principal} is in no emergency")) }
     }
 
@@ -279,23 +284,23 @@ impl Set {
     }
 
     fn see(&mut self, event: &Event, by: &Actor, principal: &str) {
-        let Fact::Gate(_, _, _, it) = &event.fact else { return };
-        match it {
+        let Fact::Gate(_, _, _, gate_event) = &event.fact else { return };
+        match gate_event {
             GateEvent::Asked { .. } => {
                 self.seen = asked(event).expect("it is one");
                 self.model.votes.clear();
             }
             GateEvent::GlassBroken(_) => self.model.alone = true,
             GateEvent::Voted(_) | GateEvent::Overridden(_) => {
-                let handed = self.model.handed.iter().filter(|it| {
-                    it.1 == by.name
-                        && it.2 > self.now
-                        && it.0 != principal
-                        && !self.model.is_out(&it.0)
-                        && self.model.votes.iter().all(|vote| !vote.uses.contains(&it.0))
+                let handed = self.model.handed.iter().filter(|row| {
+                    row.1 == by.name
+                        && row.2 > self.now
+                        && row.0 != principal
+                        && !self.model.is_out(&row.0)
+                        && self.model.votes.iter().all(|vote| !vote.uses.contains(&row.0))
                 });
                 let (uses, groups): (Vec<String>, Vec<Vec<String>>) =
-                    handed.map(|it| (it.0.clone(), it.3.clone())).unzip();
+                    handed.map(|row| (row.0.clone(), row.3.clone())).unzip();
                 self.model.votes.push(Standing {
                     principal: principal.to_owned(),
                     groups: std::iter::once(by.groups.clone()).chain(groups).collect(),
@@ -303,12 +308,12 @@ impl Set {
                 });
             }
             GateEvent::Withdrawn { .. } => {
-                self.model.votes.retain(|it| it.principal != principal);
-                self.model.handed.retain(|it| it.0 != principal);
+                self.model.votes.retain(|vote| vote.principal != principal);
+                self.model.handed.retain(|row| row.0 != principal);
             }
             GateEvent::Edited { .. } => self.model.editors.push(principal.to_owned()),
             GateEvent::Delegated { to, until, .. } => {
-                self.model.handed.retain(|it| it.0 != principal);
+                self.model.handed.retain(|row| row.0 != principal);
                 self.model.handed.push((principal.to_owned(), to.clone(), *until, by.groups.clone()));
             }
             GateEvent::Resolved { state, by, .. } => {
@@ -320,7 +325,7 @@ impl Set {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.model.votes.iter().map(|it| it.principal.as_str()).collect()
+        self.model.votes.iter().map(|vote| vote.principal.as_str()).collect()
     }
 }
 
@@ -333,7 +338,8 @@ fn asked(event: &Event) -> Option<(GateId, Ask, cuelight_base::Digest)> {
 
 #[test]
 fn nobody_counts_twice_and_nobody_who_is_excluded_counts_whatever_people_do() {
-    let sets = std::env::var("CUELIGHT_PEOPLE_SETS").ok().and_then(|it| it.parse().ok()).unwrap_or(2_000_u64);
+    let sets =
+        std::env::var("CUELIGHT_PEOPLE_SETS").ok().and_then(|value| value.parse().ok()).unwrap_or(2_000_u64);
     let base = plan(
         "steps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s, form: {n: {type: integer, default: 5}}}}",
     );

@@ -135,7 +135,7 @@ fn work_that_may_happen_once_is_in_doubt_and_a_person_says_what_became_of_it() {
 #[test]
 fn what_nobody_could_say_anything_of_is_a_failure_of_unknown_type() {
     let bench = play(&file("once"), "launch; crash; abort a");
-    let is_unknown = |it: &Event| matches!(&it.fact, Fact::Step(_, _, StepEvent::Failed { record }) if record.error_type == ErrorKind::Unknown);
+    let is_unknown = |event: &Event| matches!(&event.fact, Fact::Step(_, _, StepEvent::Failed { record }) if record.error_type == ErrorKind::Unknown);
     assert!(bench.journal.iter().any(is_unknown), "{}", bench.text());
 }
 

@@ -31,7 +31,7 @@ breaker: {{failures: 1, open-for: 30s, successes: 1}}
 
 /// The choices in a journal, as `STEP TOOL`.
 fn choices(journal: &[Event]) -> Vec<String> {
-    let chosen = |it: &Event| match &it.fact {
+    let chosen = |event: &Event| match &event.fact {
         Fact::Step(_, step, StepEvent::Routed { choice }) => Some(format!("{} {}", step.0, choice.chosen)),
         _ => None,
     };
@@ -69,7 +69,7 @@ fn the_turn_goes_round_over_all_runs_and_survives_a_restart() {
 #[test]
 fn who_does_best_is_learned_from_calls_and_one_choice_in_ten_is_for_finding_out() {
     let steps = "           - {id: x, uses: {any: [a@1, b@1], route: learned}, on-error: continue}";
-    let copies: Vec<String> = (0..60).map(|it| it.to_string()).collect();
+    let copies: Vec<String> = (0..60).map(|index| index.to_string()).collect();
     let many = format!(
         "           - {{id: x, matrix: {{n: [{}], max-parallel: 1}}, uses: {{any: [a@1, b@1], route: learned}}}}",
         copies.join(", ")
@@ -80,7 +80,7 @@ fn who_does_best_is_learned_from_calls_and_one_choice_in_ten_is_for_finding_out(
     }
     let bench = play(&file(&many), &script);
     let chosen = choices(&bench.journal);
-    let of = |name: &str| chosen.iter().filter(|it| it.contains(name)).count();
+    let of = |name: &str| chosen.iter().filter(|text| text.contains(name)).count();
     // Both are alike, so the first is taken, but for every tenth choice or so; the seed draws which.
     assert_eq!((of("a@"), of("b@")), (49, 11), "{chosen:?}");
     let slow_a = "launch; ended x ok took=900ms; launch; ended x ok took=10ms; launch; ended x ok took=10ms";
@@ -244,7 +244,7 @@ fn a_gate_shows_the_call_of_every_candidate_and_whichever_is_chosen_is_what_was_
     let seen: Vec<String> = ask
         .will_run
         .iter()
-        .map(|it| format!("{} {}: {}", it.step, it.launch.argv.join(" "), it.choice))
+        .map(|will_run| format!("{} {}: {}", will_run.step, will_run.launch.argv.join(" "), will_run.choice))
         .collect();
     assert_eq!(seen, ["x a v1: one of 2, by priority", "x b v1: one of 2, by priority"]);
     check(
@@ -288,7 +288,9 @@ fn how_long_runs_wait_for_their_start_and_steps_for_a_choice_is_told() {
         board.apply(Seq(place), event);
     }
     let told = board.vitals().signals(Period::Day, bench.now);
-    let figures = |it: Option<Percentiles>| it.map(|it| (it.p50, it.p99, it.count));
+    let figures = |percentiles: Option<Percentiles>| {
+        percentiles.map(|percentiles| (percentiles.p50, percentiles.p99, percentiles.count))
+    };
     assert_eq!(figures(told.routing), Some((Span(0), Span::seconds(30), 3)));
     assert_eq!(figures(told.planning), Some((Span(0), Span::seconds(30), 2)));
 }
@@ -307,13 +309,13 @@ fn a_choice_is_a_decision_of_the_trail_and_w_says_why_none_was_made() {
         board.apply(Seq(place), event);
     }
     let run = board.run(RunId(1)).expect("it is there");
-    let rows = (1..).zip(&bench.journal).map(|(place, it)| TrailRow::of(Seq(place), it, Some(&**run)));
-    let routed: Vec<TrailRow> = rows.filter(|it| it.kind == "step.routed").collect();
+    let rows = (1..).zip(&bench.journal).map(|(place, value)| TrailRow::of(Seq(place), value, Some(&**run)));
+    let routed: Vec<TrailRow> = rows.filter(|row| row.kind == "step.routed").collect();
     let [row] = routed.as_slice() else { panic!("{routed:?}") };
     assert!(row.is_decision && row.who == "router" && !row.why.is_empty(), "{row:?}");
     assert_eq!(row.stage, Some(Stage::Route));
     let lines: Vec<String> =
-        why(&board, run, bench.step("x"), bench.now).into_iter().map(|it| it.text).collect();
+        why(&board, run, bench.step("x"), bench.now).into_iter().map(|item| item.text).collect();
     assert_eq!(
         lines,
         [

@@ -150,8 +150,9 @@ fn what_cannot_be_kept_is_refused_with_the_reason() {
 
 #[test]
 fn a_scope_holds_so_many_keys_and_the_next_one_is_refused_or_fails_its_step() {
-    let keys =
-        |from: usize, to: usize| (from..to).map(|it| format!("k{it}: 1")).collect::<Vec<_>>().join(", ");
+    let keys = |from: usize, to: usize| {
+        (from..to).map(|index| format!("k{index}: 1")).collect::<Vec<_>>().join(", ")
+    };
     let bench = play(
         &format!(
             "steps:

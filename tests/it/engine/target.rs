@@ -339,7 +339,7 @@ fn who_looks_is_told_why_and_the_trail_says_who_decided() {
     }
     let run = board.run(RunId(1)).expect("it is there");
     let lines: Vec<String> =
-        why(&board, run, bench.step("c"), bench.now).into_iter().map(|it| it.text).collect();
+        why(&board, run, bench.step("c"), bench.now).into_iter().map(|item| item.text).collect();
     assert_eq!(
         lines,
         [
@@ -349,7 +349,7 @@ fn who_looks_is_told_why_and_the_trail_says_who_decided() {
         ]
     );
     let checks = board.checks(bench.now);
-    let circuits = checks.iter().find(|it| it.name == "targets").expect("it is checked");
+    let circuits = checks.iter().find(|check| check.name == "targets").expect("it is checked");
     assert_eq!(
         (circuits.grade, circuits.text.as_str()),
         (
@@ -357,8 +357,8 @@ fn who_looks_is_told_why_and_the_trail_says_who_decided() {
             "bank@1.0.0 has an open circuit, tried again in 20s: 2 calls in a row failed, the last with agent_logic, 3 steps wait for it"
         )
     );
-    let rows = (1..).zip(&bench.journal).map(|(place, it)| TrailRow::of(Seq(place), it, Some(&**run)));
-    let opened: Vec<TrailRow> = rows.filter(|it| it.kind == "target.opened").collect();
+    let rows = (1..).zip(&bench.journal).map(|(place, value)| TrailRow::of(Seq(place), value, Some(&**run)));
+    let opened: Vec<TrailRow> = rows.filter(|row| row.kind == "target.opened").collect();
     let [row] = opened.as_slice() else { panic!("{opened:?}") };
     assert!(
         row.is_decision && row.who == "policy" && row.on == "bank@1.0.0" && !row.why.is_empty(),

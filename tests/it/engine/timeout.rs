@@ -10,7 +10,7 @@ fn limits(workflow: &str, script: &str) -> Vec<Option<Span>> {
         Fact::Attempt(_, _, _, AttemptEvent::Started { launch, .. }) => Some(launch.timeout),
         _ => None,
     };
-    play(workflow, script).journal.iter().filter_map(|it| started(&it.fact)).collect()
+    play(workflow, script).journal.iter().filter_map(|event| started(&event.fact)).collect()
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn each_format_is_asked_in_its_own_words_and_its_stream_becomes_one_answer() {
             let heard = provider.heard();
             if !in_bytes {
                 let key =
-                    ["authorization", "x-api-key", "x-goog-api-key"].map(|it| heard.field(it).to_owned());
+                    ["authorization", "x-api-key", "x-goog-api-key"].map(|text| heard.field(text).to_owned());
                 let version = heard.field("anthropic-version").to_owned();
                 asked.push(json!({"line": heard.line, "keys": key, "version": version, "body": heard.body, "answered-by": of("answered-by")}));
             }
@@ -358,7 +358,7 @@ fn each_format_is_held_to_a_schema_as_it_can_be() {
         let provider = Provider::play(vec![refusal("500 Internal Server Error", "")]);
         Desk::new().ask(wants_score(format, &provider.url()));
         let body = provider.heard().body;
-        let named = ["response_format", "output_config", "generationConfig"].map(|it| body[it].clone());
+        let named = ["response_format", "output_config", "generationConfig"].map(|key| body[key].clone());
         asked.push(json!({"format": named, "system": body["system"].as_str().or(body["messages"][0]["content"].as_str())}));
     }
     insta::with_settings!({snapshot_path => "../snapshots"}, {
@@ -386,7 +386,7 @@ fn a_model_is_asked_where_a_request_may_go_and_nowhere_else() {
     let provider = Provider::play(vec![says("in", 1, 1)]);
     let desk = Desk { private: Vec::new(), ..Desk::new() };
     let refused = desk.ask(call(Format::OpenAi, &provider.url()));
-    assert_eq!(refused.failure().map(|it| it.mode), Some(FailureMode::PolicySecurity));
+    assert_eq!(refused.failure().map(|failure| failure.mode), Some(FailureMode::PolicySecurity));
     assert!(!refused.may_have_happened);
     let away = ModelCall { key: Some("OTHER".to_owned()), ..call(Format::OpenAi, &provider.url()) };
     let refused = Desk::new().ask(away).failure().expect("it fails");
@@ -482,7 +482,11 @@ fn each_format_asks_for_tools_in_its_own_words_and_is_told_what_came_of_it() {
             let calls = calls_asked(&first.outputs);
             let given: Vec<Option<&Value>> = calls
                 .iter()
-                .map(|it| it.arguments.as_ref().and_then(|it| it.get("text").or(it.get("path"))))
+                .map(|call| {
+                    call.arguments
+                        .as_ref()
+                        .and_then(|arguments| arguments.get("text").or(arguments.get("path")))
+                })
                 .collect();
             assert_eq!(given, [Some(&json!("a.txt")), Some(&json!("\u{1b}[2Jx"))], "{name}");
             let done = |text: &str, is_error| ToolResult { text: text.to_owned(), is_error };
@@ -494,7 +498,8 @@ fn each_format_asks_for_tools_in_its_own_words_and_is_told_what_came_of_it() {
             desk.ask(ModelCall { rounds: vec![round], ..with_tools(format, &provider.url()) });
             if !in_bytes {
                 let [first, second] = [provider.heard().body, provider.heard().body];
-                let said = |it: &Value| it["messages"].as_array().or(it["contents"].as_array()).cloned();
+                let said =
+                    |body: &Value| body["messages"].as_array().or(body["contents"].as_array()).cloned();
                 let (before, after) = (said(&first).expect("messages"), said(&second).expect("messages"));
                 assert_eq!(before[..], after[..before.len()], "what was said stays as it was");
                 asked.push(json!({"tools": first["tools"], "told": after[before.len()..]}));

@@ -28,9 +28,12 @@ fn described(models: &[(&str, &str)]) -> Vec<(String, Result<String, String>)> {
     models.iter().map(|(name, text)| (format!("models/{name}"), Ok((*text).to_owned()))).collect()
 }
 
-fn line(it: &Diagnostic) -> String {
-    let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
-    format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)
+fn line(diagnostic: &Diagnostic) -> String {
+    let advice = diagnostic.help.clone().unwrap_or_else(|| diagnostic.label.clone());
+    format!(
+        "{}:{}:{} [{}] {} | {advice}",
+        diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.code, diagnostic.message
+    )
 }
 
 /// One line for each finding, and what is advised.
@@ -38,7 +41,7 @@ fn line(it: &Diagnostic) -> String {
 fn check(models: &[(&str, &str)], text: &str, expected: &[&str]) {
     let text = format!("timeout: 1m\n{text}");
     let (_, said) = cuelight_definition::read("flow.yaml", &text, &Shelf(models));
-    let lines: Vec<String> = said.iter().filter(|it| it.code != "later-release").map(line).collect();
+    let lines: Vec<String> = said.iter().filter(|item| item.code != "later-release").map(line).collect();
     assert_eq!(lines, expected);
 }
 
@@ -125,10 +128,10 @@ fn a_description_of_the_workspace_takes_the_place_of_ours() {
     let found = registry.find("gpt").expect("it is there");
     assert_eq!((found.model.as_str(), found.key.as_deref()), ("gpt-x", Some("OPENAI_API_KEY")));
     assert_eq!(
-        found.price.map(|it| (it.input_micro_usd, it.output_micro_usd)),
+        found.price.map(|price| (price.input_micro_usd, price.output_micro_usd)),
         Some((1_250_000, 10_000_000))
     );
-    assert_eq!(found.rate.as_ref().map(|it| it.timezone.as_str()), Some("Europe/Paris"));
+    assert_eq!(found.rate.as_ref().map(|rate| rate.timezone.as_str()), Some("Europe/Paris"));
 }
 
 /// A key goes only where it was made for, or where somebody says so.
@@ -139,7 +142,7 @@ fn a_key_is_never_sent_to_another_address_unsaid() {
     };
     let key = |text: &str| {
         let registry = ModelRegistry::new(&described(&[("own.yaml", text)]));
-        registry.find("own").and_then(|it| it.key.clone())
+        registry.find("own").and_then(|model| model.key.clone())
     };
     assert_eq!(key(&own("")), None);
     assert_eq!(key(&own("key: OPENAI_API_KEY\n")).as_deref(), Some("OPENAI_API_KEY"));
@@ -167,13 +170,13 @@ fn hints_order_the_models_of_the_workspace_and_never_choose_a_stand_in() {
         let (workflow, _) = cuelight_definition::read("flow.yaml", &text, &Shelf(&files));
         let workflow = workflow.expect("it is right");
         let cuelight_definition::StepKind::Llm(llm) = &workflow.steps[0].kind else { return Vec::new() };
-        llm.candidates.iter().map(|it| it.name.clone()).collect::<Vec<_>>()
+        llm.candidates.iter().map(|candidate| candidate.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(names("{complexity: high, cost: low}"), ["large", "small"]);
     assert_eq!(names("{cost: low}"), ["small", "large"]);
     assert!(registry.find("fake").is_some(), "it answers where it is named");
     let ours = ModelRegistry::new(&[]).for_hints(cuelight_base::Hints::default());
-    assert!(!ours.is_empty() && ours.iter().all(|it| it.is_real()));
+    assert!(!ours.is_empty() && ours.iter().all(|model| model.is_real()));
 }
 
 /// Exit code and output of a command.
@@ -209,7 +212,7 @@ fn models_are_listed_and_shown_with_what_nobody_knows_said_so() {
     fs::write(dir.path().join(".cuelight/models/local.yaml"), own).expect("a file");
     let (code, list) = says(dir.path(), &["model"]);
     assert_eq!(code, Some(0), "{list}");
-    let row = |name: &str| list.lines().find(|it| it.starts_with(name)).unwrap_or_default().to_owned();
+    let row = |name: &str| list.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     assert!(row("gpt ").contains("OPENAI_API_KEY") && row("gpt ").contains("no price known"), "{list}");
     assert!(row("local").contains("0.00 USD asked, 0.00 USD answered"), "{list}");
     let (_, shown) = says(dir.path(), &["model", "show", "local"]);

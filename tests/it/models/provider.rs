@@ -19,7 +19,7 @@ pub(super) struct Heard {
 
 impl Heard {
     pub(super) fn field(&self, name: &str) -> &str {
-        self.fields.iter().find(|it| it.0 == name).map_or("", |it| it.1.as_str())
+        self.fields.iter().find(|field| field.0 == name).map_or("", |field| field.1.as_str())
     }
 }
 
@@ -58,11 +58,11 @@ pub(super) fn refusal(status: &'static str, text: &str) -> Part {
 
 /// Chat completions that say this text, with what they used.
 pub(super) fn says(text: &str, asked: u64, answered: u64) -> Part {
-    let event = |it: Value| format!("data: {it}\n\n");
+    let event = |value: Value| format!("data: {value}\n\n");
     let (first, second) = text.split_at(text.len() / 2);
-    let word = |it: &str| {
+    let word = |text: &str| {
         event(
-            json!({"model": "m", "choices": [{"index": 0, "delta": {"content": it}, "finish_reason": null}]}),
+            json!({"model": "m", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]}),
         )
     };
     let words = word(first) + &word(second);
@@ -74,9 +74,9 @@ pub(super) fn says(text: &str, asked: u64, answered: u64) -> Part {
 
 /// Chat completions that ask for tools, each with its id, its name and its arguments as text, in pieces.
 pub(super) fn asks(calls: &[(&str, &str, &str)]) -> Part {
-    let event = |it: Value| format!("data: {it}\n\n");
-    let delta = |it: Value| {
-        event(json!({"model": "m", "choices": [{"index": 0, "delta": it, "finish_reason": null}]}))
+    let event = |value: Value| format!("data: {value}\n\n");
+    let delta = |value: Value| {
+        event(json!({"model": "m", "choices": [{"index": 0, "delta": value, "finish_reason": null}]}))
     };
     let mut all = delta(json!({"role": "assistant", "content": null}));
     for (index, (id, name, given)) in calls.iter().enumerate() {
@@ -84,7 +84,8 @@ pub(super) fn asks(calls: &[(&str, &str, &str)]) -> Part {
         all += &delta(
             json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": about}]}),
         );
-        let half = (0..=given.len() / 2).rev().find(|it| given.is_char_boundary(*it)).unwrap_or_default();
+        let half =
+            (0..=given.len() / 2).rev().find(|index| given.is_char_boundary(*index)).unwrap_or_default();
         let (first, second) = given.split_at(half);
         for piece in [first, second] {
             all += &delta(json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}));
@@ -118,7 +119,7 @@ impl Part {
 
     /// Splits the answer into single bytes.
     pub(super) fn in_bytes(self) -> Self {
-        let pieces = self.pieces.concat().into_iter().map(|it| vec![it]).collect();
+        let pieces = self.pieces.concat().into_iter().map(|piece| vec![piece]).collect();
         Self { pieces, ..self }
     }
 
@@ -167,8 +168,8 @@ impl Provider {
         let _owner = thread::spawn(move || {
             for part in parts {
                 let Ok((mut stream, _)) = listener.accept() else { return };
-                if let Some(it) = hear(&stream) {
-                    drop(tell.try_send(it));
+                if let Some(heard) = hear(&stream) {
+                    drop(tell.try_send(heard));
                 }
                 // Whoever goes away in the middle is no matter of ours.
                 drop(part.play(&mut stream));
@@ -208,7 +209,8 @@ fn hear(stream: &TcpStream) -> Option<Heard> {
             None => break,
         }
     }
-    let length = fields.iter().find(|it| it.0 == "content-length").and_then(|it| it.1.parse().ok());
+    let length =
+        fields.iter().find(|field| field.0 == "content-length").and_then(|field| field.1.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     Some(Heard { line: line.trim().to_owned(), fields, body: serde_json::from_slice(&body).ok()? })

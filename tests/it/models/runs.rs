@@ -34,9 +34,10 @@ impl Room {
 
 /// Models chosen in a run, each with the reason.
 fn choices(told: &Told) -> Vec<(String, String)> {
-    let routed = told.events.iter().filter(|it| it["type"] == "step.routed");
-    let word = |it: &Value, name: &str| it["data"]["choice"][name].as_str().unwrap_or_default().to_owned();
-    routed.map(|it| (word(it, "chosen"), word(it, "reason"))).collect()
+    let routed = told.events.iter().filter(|event| event["type"] == "step.routed");
+    let word =
+        |event: &Value, name: &str| event["data"]["choice"][name].as_str().unwrap_or_default().to_owned();
+    routed.map(|event| (word(event, "chosen"), word(event, "reason"))).collect()
 }
 
 #[test]
@@ -71,8 +72,8 @@ steps:
     let of = |kind: &str| {
         told.events
             .iter()
-            .find(|it| it["type"] == kind && it["step"] == "review")
-            .map(|it| it["data"].clone())
+            .find(|event| event["type"] == kind && event["step"] == "review")
+            .map(|event| event["data"].clone())
     };
     let charge = of("attempt.started").expect("it was called")["charge"].clone();
     assert!(
@@ -129,7 +130,7 @@ fn a_question_that_was_refused_is_charged_with_nothing() {
     assert_eq!(cost("gone", "max-attempts: 1"), (Some(1), Some(0.0)));
     for unknown in ["between", "silent"] {
         let (_, usd) = cost(unknown, "max-attempts: 1");
-        assert!(usd.is_some_and(|it| it > 0.06), "{unknown}: nobody knows what it used: {usd:?}");
+        assert!(usd.is_some_and(|usd| usd > 0.06), "{unknown}: nobody knows what it used: {usd:?}");
     }
 }
 
@@ -202,7 +203,7 @@ fn a_model_whose_circuit_is_open_is_passed_over() {
     let told = room.run(&format!("steps:\n  - {{id: a, {step}}}\n  - {{id: b, needs: a, {step}}}\n"));
     assert_eq!(told.state(), "completed", "{}", told.said);
     assert_eq!((broken.asked(), well.asked()), (1, 2));
-    let passed = choices(&told).into_iter().find(|it| it.1.contains("circuit")).expect("it says why");
+    let passed = choices(&told).into_iter().find(|choice| choice.1.contains("circuit")).expect("it says why");
     assert!(
         passed.0 == "well" && passed.1.starts_with("the circuit of model broken is open until"),
         "{passed:?}"
@@ -232,8 +233,8 @@ fn a_model_takes_no_more_questions_than_its_rate() {
         "steps:\n  - {id: a, llm: {model: own, prompt: x}}\n  - {id: b, llm: {model: own, prompt: x}}\n",
     );
     assert_eq!(told.state(), "completed", "{}", told.said);
-    let waits = told.events.iter().filter(|it| it["type"] == "step.waiting");
-    let reasons: Vec<&Value> = waits.map(|it| &it["data"]["reason"]["target"]["name"]).collect();
+    let waits = told.events.iter().filter(|event| event["type"] == "step.waiting");
+    let reasons: Vec<&Value> = waits.map(|event| &event["data"]["reason"]["target"]["name"]).collect();
     assert_eq!(reasons, ["model own"]);
 }
 
@@ -244,7 +245,7 @@ fn a_gate_shows_who_is_asked_what() {
     let room = Room::new(&[("own", &provider, "")]);
     let told = room.run("steps:\n  - {id: sure, gate: {prompt: \"Ask it?\"}}\n  - {id: a, needs: sure, llm: {model: own, system: \"Be brief\", prompt: \"Is it well?\"}}\n");
     assert_eq!(told.state(), "completed", "{}", told.said);
-    let asked = told.events.iter().find(|it| it["type"] == "gate.asked").expect("it was asked");
+    let asked = told.events.iter().find(|event| event["type"] == "gate.asked").expect("it was asked");
     let model = &asked["data"]["ask"]["will_run"][0]["launch"]["model"];
     assert_eq!(
         (&model["name"], &model["prompt"], &model["system"]),
@@ -257,7 +258,9 @@ fn a_stand_in_needs_no_key_and_no_network() {
     let room = Room::new(&[]);
     let told = room.run("steps:\n  - {id: a, llm: {model: stand-in, prompt: \"Is it well?\"}}\n");
     assert_eq!(told.state(), "completed", "{}", told.said);
-    assert!(told.output("a", "text").as_str().is_some_and(|it| it.starts_with("This is the stand-in")));
+    assert!(
+        told.output("a", "text").as_str().is_some_and(|output| output.starts_with("This is the stand-in"))
+    );
     let shown = say(room.path(), &["logs", "r-1", "a"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("no model is asked"), "{shown:?}");
 }

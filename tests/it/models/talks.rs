@@ -56,27 +56,31 @@ const WRITE: (&str, &str, &str) =
 #[test]
 fn what_a_model_asks_for_is_done_step_by_step_and_told_to_it() {
     let parts = vec![asks(&[READ, WRITE]), says("It is mended.", 200, 20)];
-    let it = play(parts, "tools: [file.read, file.write]", &["approve"]);
-    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
-    assert_eq!(it.told.output("fix", "text"), "It is mended.");
+    let play = play(parts, "tools: [file.read, file.write]", &["approve"]);
+    assert_eq!(play.told.state(), "completed", "{}", play.told.said);
+    assert_eq!(play.told.output("fix", "text"), "It is mended.");
     assert_eq!(
-        (it.told.output("fix", "rounds"), it.told.output("fix", "tokens"), it.told.output("fix", "cost-usd")),
+        (
+            play.told.output("fix", "rounds"),
+            play.told.output("fix", "tokens"),
+            play.told.output("fix", "cost-usd")
+        ),
         (&json!(1), &json!(330), &json!("0.00135")),
         "all questions are counted"
     );
-    assert_eq!(it.file("out.txt").as_deref(), Some("mended ${{ run.id }}"), "arguments are no templates");
-    let started = it.told.steps("attempt.started");
+    assert_eq!(play.file("out.txt").as_deref(), Some("mended ${{ run.id }}"), "arguments are no templates");
+    let started = play.told.steps("attempt.started");
     assert_eq!(started, ["fix/ask-1", "fix/call-1.1", "fix/call-1.2", "fix/ask-2"]);
-    let asked: Vec<&Value> = it.told.events.iter().filter(|it| it["type"] == "gate.asked").collect();
+    let asked: Vec<&Value> = play.told.events.iter().filter(|event| event["type"] == "gate.asked").collect();
     assert_eq!(asked.len(), 1, "reading waits for nobody");
     let shown = &asked[0]["data"]["ask"]["will_run"][0];
     assert_eq!((&shown["step"], &shown["effect"]), (&json!("fix/call-1.2"), &json!("idempotent")));
     assert_eq!(shown["launch"]["tool"]["input"]["text"], "mended ${{ run.id }}", "whole, as it stands");
-    let first = it.provider.heard().body;
+    let first = play.provider.heard().body;
     let names: Vec<&Value> =
-        first["tools"].as_array().expect("tools").iter().map(|it| &it["function"]["name"]).collect();
+        first["tools"].as_array().expect("tools").iter().map(|tool| &tool["function"]["name"]).collect();
     assert_eq!(names, ["file_read", "file_write"]);
-    let messages = it.messages();
+    let messages = play.messages();
     assert_eq!(messages[0], json!({"role": "user", "content": "Mend it"}));
     assert_eq!(messages[1]["tool_calls"][1]["id"], "call_b");
     assert_eq!((&messages[2]["role"], &messages[2]["tool_call_id"]), (&json!("tool"), &json!("call_a")));
@@ -90,21 +94,21 @@ fn what_a_model_asks_for_is_done_step_by_step_and_told_to_it() {
 #[test]
 fn a_call_that_is_refused_is_never_made_and_the_model_is_told_why() {
     let parts = vec![asks(&[WRITE]), says("Then not.", 200, 20)];
-    let it = play(parts, "tools: file.write", &["reject"]);
-    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
-    assert_eq!(it.file("out.txt"), None);
-    assert_eq!(it.told.steps("attempt.started"), ["fix/ask-1", "fix/ask-2"]);
-    it.messages();
-    assert_eq!(it.messages()[2]["content"], "refused by a person: the figures say so");
+    let play = play(parts, "tools: file.write", &["reject"]);
+    assert_eq!(play.told.state(), "completed", "{}", play.told.said);
+    assert_eq!(play.file("out.txt"), None);
+    assert_eq!(play.told.steps("attempt.started"), ["fix/ask-1", "fix/ask-2"]);
+    play.messages();
+    assert_eq!(play.messages()[2]["content"], "refused by a person: the figures say so");
 }
 
 #[test]
 fn a_call_that_fails_is_told_to_the_model_and_fails_nothing_else() {
     let missing = ("c", "file_read", r#"{"path": "nowhere.txt"}"#);
-    let it = play(vec![asks(&[missing]), says("It is not there.", 1, 1)], "tools: file.read", &[]);
-    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
-    it.messages();
-    let told = it.messages()[2]["content"].as_str().expect("text").to_owned();
+    let play = play(vec![asks(&[missing]), says("It is not there.", 1, 1)], "tools: file.read", &[]);
+    assert_eq!(play.told.state(), "completed", "{}", play.told.said);
+    play.messages();
+    let told = play.messages()[2]["content"].as_str().expect("text").to_owned();
     assert!(told.starts_with("failed with ") && told.contains("nowhere.txt"), "{told}");
 }
 
@@ -112,10 +116,17 @@ fn a_call_that_fails_is_told_to_the_model_and_fails_nothing_else() {
 #[test]
 fn a_call_whose_arguments_cannot_be_shown_asks_nobody_and_is_never_made() {
     let file = "steps:\n  - id: fix\n    env: {KEY: \"${{ hashFiles('plan.txt') }}\"}\n    llm: {model: own, prompt: \"Mend it\", tools: file.write}\n";
-    let it = play_file(vec![asks(&[WRITE]), says("It is mended.", 1, 1)], file, &["approve"]);
-    assert!(!it.told.events.iter().any(|it| it["type"] == "gate.asked"), "{}", it.told.said);
-    assert_eq!((it.file("out.txt"), it.told.steps("attempt.started")), (None, vec!["fix/ask-1"]));
-    let told = Value::from(it.told.events).to_string();
+    let play_file = play_file(vec![asks(&[WRITE]), says("It is mended.", 1, 1)], file, &["approve"]);
+    assert!(
+        !play_file.told.events.iter().any(|event| event["type"] == "gate.asked"),
+        "{}",
+        play_file.told.said
+    );
+    assert_eq!(
+        (play_file.file("out.txt"), play_file.told.steps("attempt.started")),
+        (None, vec!["fix/ask-1"])
+    );
+    let told = Value::from(play_file.told.events).to_string();
     assert!(told.contains("the call of `fix/call-1.1` is not known yet"), "{told}");
 }
 
@@ -131,14 +142,15 @@ fn what_is_no_call_of_an_offered_tool_is_answered_and_never_done() {
         ("e", "approve_wait", r#"{"gate": "g-1"}"#),
         ("f", "file_write", &long),
     ];
-    let it = play(vec![asks(&calls), says("I give up.", 1, 1)], "tools: file.write", &[]);
-    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
-    assert_eq!((it.file("out.txt"), it.file("hacked")), (None, None));
-    assert_eq!(it.told.steps("attempt.started"), ["fix/ask-1", "fix/ask-2"], "nothing was called");
-    let grown = it.told.events.iter().find(|it| it["type"] == "step.grown").expect("it is in the log");
+    let play = play(vec![asks(&calls), says("I give up.", 1, 1)], "tools: file.write", &[]);
+    assert_eq!(play.told.state(), "completed", "{}", play.told.said);
+    assert_eq!((play.file("out.txt"), play.file("hacked")), (None, None));
+    assert_eq!(play.told.steps("attempt.started"), ["fix/ask-1", "fix/ask-2"], "nothing was called");
+    let grown =
+        play.told.events.iter().find(|event| event["type"] == "step.grown").expect("it is in the log");
     assert_eq!(grown["data"]["calls"].as_array().map(Vec::len), Some(6));
-    it.messages();
-    let messages = it.messages();
+    play.messages();
+    let messages = play.messages();
     let told: Vec<&str> = (2..8).map(|at| messages[at]["content"].as_str().expect("text")).collect();
     for (told, why) in told.iter().zip([
         "there is no such tool; there are file_write",
@@ -155,21 +167,21 @@ fn what_is_no_call_of_an_offered_tool_is_answered_and_never_done() {
 #[test]
 fn a_model_that_never_stops_asking_is_stopped() {
     let parts = vec![asks(&[READ]), asks(&[READ]), asks(&[READ])];
-    let it = play(parts, "tools: file.read, rounds: 2", &[]);
-    assert_eq!(it.told.state(), "failed");
-    let failed = it.told.events.iter().find(|it| it["type"] == "step.failed").expect("it fails");
+    let play = play(parts, "tools: file.read, rounds: 2", &[]);
+    assert_eq!(play.told.state(), "failed");
+    let failed = play.told.events.iter().find(|event| event["type"] == "step.failed").expect("it fails");
     assert_eq!(failed["data"]["record"]["mode"], "agent_logic");
     let message = failed["data"]["record"]["message"].as_str().expect("text");
     assert!(message.contains("still asks for tools after 2 rounds"), "{message}");
-    assert_eq!(it.provider.asked(), 3);
+    assert_eq!(play.provider.asked(), 3);
 }
 
 /// A person may want to see all calls; then reading waits, too.
 #[test]
 fn with_gates_for_all_reading_waits_too() {
-    let it = play(vec![asks(&[READ]), says("Read.", 1, 1)], "tools: file.read, gates: all", &["approve"]);
-    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
-    assert_eq!(it.told.events.iter().filter(|it| it["type"] == "gate.asked").count(), 1);
+    let play = play(vec![asks(&[READ]), says("Read.", 1, 1)], "tools: file.read, gates: all", &["approve"]);
+    assert_eq!(play.told.state(), "completed", "{}", play.told.said);
+    assert_eq!(play.told.events.iter().filter(|event| event["type"] == "gate.asked").count(), 1);
 }
 
 /// The file's rules for these gates add to the tool's rules, and never remove any.
@@ -188,7 +200,7 @@ fn the_gates_of_calls_want_who_and_how_many_the_file_says_and_no_less_than_the_t
     place.cue(&["run", "flow.yaml", "--headless"]).ok();
     assert_eq!(place.state("r-1"), "completed");
     let events = place.events("r-1");
-    let asked: Vec<&Value> = events.iter().filter(|it| it["type"] == "gate.asked").collect();
+    let asked: Vec<&Value> = events.iter().filter(|event| event["type"] == "gate.asked").collect();
     let ask = &asked[0]["data"]["ask"];
     assert_eq!(ask["require"], json!([{"group": "sre", "count": 2}]));
     assert_eq!((&ask["risk"], &ask["reason_required"]), (&json!("externally-reversible"), &json!(true)));
@@ -203,7 +215,7 @@ fn the_gates_of_calls_want_who_and_how_many_the_file_says_and_no_less_than_the_t
         "tools: shell, gates: {risk: read-only}",
         &["reject"],
     );
-    let asked = worse.told.events.iter().find(|it| it["type"] == "gate.asked").expect("it waits");
+    let asked = worse.told.events.iter().find(|event| event["type"] == "gate.asked").expect("it waits");
     assert_ne!(asked["data"]["ask"]["risk"], "read-only");
     assert_eq!(worse.file("hacked"), None);
 }
@@ -235,9 +247,9 @@ fn the_budget_of_the_step_pays_for_every_question_and_call() {
     let parts = vec![asks(&[READ]), asks(&[READ]), says("Read.", 1, 1)];
     let file =
         "steps:\n  - id: fix\n    budget: {calls: 3}\n    llm: {model: own, prompt: x, tools: file.read}\n";
-    let it = play_file(parts, file, &[]);
-    assert_eq!(it.told.state(), "failed");
-    assert_eq!(it.told.steps("attempt.started"), ["fix/ask-1", "fix/call-1.1", "fix/ask-2"]);
+    let play_file = play_file(parts, file, &[]);
+    assert_eq!(play_file.told.state(), "failed");
+    assert_eq!(play_file.told.steps("attempt.started"), ["fix/ask-1", "fix/call-1.1", "fix/ask-2"]);
 }
 
 /// A workspace with one model, in which an engine is started and struck down.
@@ -272,10 +284,11 @@ fn a_model_that_has_a_program_approve_for_it_waits_at_a_gate_and_decides_nothing
     engine.until("gate.asked");
     until("both gates are open", || place.gates().len() == 2);
     let waits =
-        place.gates().into_iter().find(|it| it["step"] == "fix/gate-1.1").expect("the call has a gate");
+        place.gates().into_iter().find(|gate| gate["step"] == "fix/gate-1.1").expect("the call has a gate");
     assert_eq!(place.text("said.txt"), "", "nothing was started before anybody looked");
     let asked = place.events("r-1");
-    let asked = asked.iter().find(|it| it["type"] == "gate.asked" && it["data"]["gate"] == waits["id"]);
+    let asked =
+        asked.iter().find(|event| event["type"] == "gate.asked" && event["data"]["gate"] == waits["id"]);
     let shown =
         &asked.expect("it was asked")["data"]["ask"]["will_run"][0]["launch"]["tool"]["input"]["script"];
     assert_eq!(shown, &json!(script), "the script is shown whole");
@@ -287,7 +300,7 @@ fn a_model_that_has_a_program_approve_for_it_waits_at_a_gate_and_decides_nothing
     assert_eq!((&open[0]["id"], &open[0]["state"], open.len()), (&json!("g-1"), &json!("open"), 1));
     place.cue(&["reject", "g-1", "--reason", "enough"]).ok();
     drop(engine.end());
-    let votes = place.events("r-1").iter().filter(|it| it["type"] == "gate.voted").count();
+    let votes = place.events("r-1").iter().filter(|event| event["type"] == "gate.voted").count();
     assert_eq!(votes, 2, "one for each answer of the person");
 }
 
@@ -310,7 +323,7 @@ fn a_talk_that_is_cut_off_goes_on_where_it_was() {
     until("the next engine asks the same", || {
         place.owner().is_some() && place.cue(&["approve", "g-1"]).code == 0
     });
-    until("the second call asks", || place.gates().iter().any(|it| it["step"] == "fix/gate-2.1"));
+    until("the second call asks", || place.gates().iter().any(|gate| gate["step"] == "fix/gate-2.1"));
     assert_eq!(place.text("ledger"), "called\n");
     engine.signal(Signal::KILL);
     drop(engine.end());
@@ -370,7 +383,7 @@ fn a_talk_that_fails_is_undone_call_by_call_in_reverse_and_says_what_stays() {
         ["unship three t-three", "unship two ${{ run.id }} t-two ${{ run.id }}", "unship one t-one"],
         "{ledger}"
     );
-    let failed = told.events.iter().find(|it| it["type"] == "step.failed" && it["step"] == "fix");
+    let failed = told.events.iter().find(|event| event["type"] == "step.failed" && event["step"] == "fix");
     let message = failed.expect("it fails")["data"]["record"]["message"].as_str().expect("text").to_owned();
     for wanted in [
         "still asks for tools after 3 rounds",
@@ -379,7 +392,7 @@ fn a_talk_that_fails_is_undone_call_by_call_in_reverse_and_says_what_stays() {
     ] {
         assert!(message.contains(wanted), "{wanted}: {message}");
     }
-    let asked: Vec<&Value> = told.events.iter().filter(|it| it["type"] == "gate.asked").collect();
+    let asked: Vec<&Value> = told.events.iter().filter(|event| event["type"] == "gate.asked").collect();
     assert_eq!(asked[0]["data"]["ask"]["will_run"][0]["undo"], "yes", "a gate says that it can be undone");
     let last = asked.last().expect("the third round asks");
     assert_eq!(last["data"]["ask"]["cannot_undo"], json!(["fix/call-2.2"]), "and what cannot be any more");
@@ -470,9 +483,9 @@ fn who_does_a_talk_again_is_told_what_it_has_had_called_already() {
     assert_eq!(again.run(), "r-2");
     let note = "note: asks the model of fix from its first question again; called before, and not undone: fix/call-1.2 (file.write@1.0.0)\n";
     assert!(again.err.contains(note), "{}", again.err);
-    until("the same call asks once more", || place.gates().iter().any(|it| it["run"] == "r-2"));
+    until("the same call asks once more", || place.gates().iter().any(|gate| gate["run"] == "r-2"));
     let events = place.events("r-2");
-    let asked = events.iter().find(|it| it["type"] == "gate.asked").expect("it was asked");
+    let asked = events.iter().find(|event| event["type"] == "gate.asked").expect("it was asked");
     let prompt = asked["data"]["ask"]["prompt"].as_str().expect("text");
     assert!(
         prompt.ends_with("This run goes on from r-1, and its model was asked from the first question again. Called before, and not undone: fix/call-1.2 of r-1 (file.write@1.0.0, with exactly this)."),
@@ -523,7 +536,7 @@ fn an_answer_that_is_cut_off_by_a_crash_is_asked_for_again_and_nothing_is_called
     drop(engine.end());
     assert_eq!((place.text("ledger").as_str(), place.gates().len()), ("called\n", 0));
     assert_eq!(place.step("r-1", "fix")["outputs"]["text"], "Done.");
-    let asked = place.events("r-1").iter().filter(|it| it["type"] == "gate.asked").count();
+    let asked = place.events("r-1").iter().filter(|event| event["type"] == "gate.asked").count();
     assert_eq!(asked, 1, "nobody was asked twice about one call");
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 /// An engine that answers, and a client that has its address and a token.
 fn place(permissions: &[&str]) -> (Place, Running, SocketAddr) {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let place = Place::new();
     let engine = place.start(&["serve", "--listen", &free.to_string()]);
     until("it listens", || TcpStream::connect(free).is_ok());
@@ -44,7 +44,7 @@ fn saying(answer: &'static str) -> (SocketAddr, thread::JoinHandle<String>) {
         let (mut line, _) = door.accept().expect("somebody");
         let mut asked = vec![0; 64 * 1024];
         let mut len = 0;
-        while !asked[..len].windows(4).any(|it| it == b"\r\n\r\n") {
+        while !asked[..len].windows(4).any(|window| window == b"\r\n\r\n") {
             len += line.read(&mut asked[len..]).expect("a request");
         }
         line.write_all(answer.as_bytes()).expect("said");
@@ -84,7 +84,7 @@ fn a_shell_asks_waits_and_reads_what_became_of_it() {
     assert_eq!(again["value"], "from a file", "{again}");
     let events = place.cue(&["api", "/api/runs/r-1/events"]).ok();
     let lines: Vec<Value> =
-        events.out.lines().map(|it| serde_json::from_str(it).expect("a line of JSON")).collect();
+        events.out.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     assert!(lines.len() > 3, "{events:?}");
     let all = place.cue(&["api"]).ok();
     for part in ["GET     /api/gates ", "POST    /api/gates/{id}/decision", "If-Match"] {
@@ -111,7 +111,7 @@ fn what_is_asked_wrongly_is_told_and_no_token_leaves_this_machine_in_the_open() 
         let said = place.cue(words);
         assert!(said.code == 2 && said.err.contains(told), "{words:?}: {said:?}");
     }
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let silent = place.cue(&["api", "/health", "--url", &format!("http://{free}")]);
     assert!(silent.code == 6 && silent.err.contains("could not ask: "), "{silent:?}");
 }
@@ -218,7 +218,7 @@ fn node() -> Option<String> {
     let node = crate::mcp::node();
     let reads =
         Command::new(&node).args(["--input-type=module-typescript", "--eval", "let a: number"]).output();
-    let is_there = reads.is_ok_and(|it| it.status.success());
+    let is_there = reads.is_ok_and(|read| read.status.success());
     if !is_there {
         println!("skipped: could not find a node that reads TypeScript; tests/all brings one where npm is");
     }

@@ -21,7 +21,7 @@ fn put(root: &Path, path: &str, text: &str) {
 
 fn paths(told: &Value) -> Vec<&str> {
     let files = told["context"]["relevant_files"].as_array().expect("a list");
-    files.iter().map(|it| it["path"].as_str().expect("a path")).collect()
+    files.iter().map(|file| file["path"].as_str().expect("a path")).collect()
 }
 
 fn project(root: &Path) {
@@ -63,14 +63,14 @@ fn hide(root: &Path, outside: &Path) {
     fs::write(root.join("src/cart_bytes.rs"), [0xff, 0xfe, 0, 1]).expect("written");
 }
 
-async fn told(it: &Sidecar, path: &str) -> Said {
-    it.get(path, &it.agent("shop")).await
+async fn told(sidecar: &Sidecar, path: &str) -> Said {
+    sidecar.get(path, &sidecar.agent("shop")).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_is_told_what_matters_and_nothing_that_is_secret_or_elsewhere() {
-    let it = Sidecar::start().await;
-    let root = it.dir.path().to_owned();
+    let sidecar = Sidecar::start().await;
+    let root = sidecar.dir.path().to_owned();
     project(&root);
     let outside = tempfile::tempdir().expect("a directory");
     put(outside.path(), "outside.rs", "OUTSIDE");
@@ -80,8 +80,8 @@ async fn an_agent_is_told_what_matters_and_nothing_that_is_secret_or_elsewhere()
         "result": {"status": "success", "metrics": {"test_coverage": 81.5, "build_status": "green"}, "decisions": [
             {"decision": "prices in cents", "rationale": "floats were off", "files_affected": ["src/money.rs"]}, "no floats"]},
     });
-    it.post("/api/results", &it.agent("shop"), result).await.is(201);
-    let told = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    sidecar.post("/api/results", &sidecar.agent("shop"), result).await.is(201);
+    let told = told(&sidecar, "/api/context/SHOP-12-cart/qa").await.is(200);
     assert_eq!(
         (&told["issue_id"], &told["agent_type"], &told["cache_hit"]),
         (&json!("SHOP-12-cart"), &json!("qa"), &json!(false))
@@ -93,7 +93,7 @@ async fn an_agent_is_told_what_matters_and_nothing_that_is_secret_or_elsewhere()
     {
         assert!(found.contains(&path), "{path} in {found:?}");
     }
-    let place = |path: &str| found.iter().position(|it| *it == path);
+    let place = |path: &str| found.iter().position(|other| *other == path);
     assert!(
         place("src/money.rs") < place("sub/kept.rs"),
         "what others spoke of comes before the rest: {found:?}"
@@ -130,14 +130,16 @@ async fn an_agent_is_told_what_matters_and_nothing_that_is_secret_or_elsewhere()
         .as_array()
         .expect("a list")
         .iter()
-        .find(|it| it["path"] == "src/cart.rs")
+        .find(|relevant_file| relevant_file["path"] == "src/cart.rs")
         .expect("there");
     assert_eq!(
         (&file["content"], &file["size"], &file["language"]),
         (&json!("fn total() {}\n"), &json!(14), &json!("rust"))
     );
     assert!(
-        file["checksum"].as_str().is_some_and(|it| it.len() == 71 && it.starts_with("sha256:")),
+        file["checksum"]
+            .as_str()
+            .is_some_and(|checksum| checksum.len() == 71 && checksum.starts_with("sha256:")),
         "{file}"
     );
     let outputs = context["previous_agent_outputs"].as_array().expect("a list");
@@ -149,54 +151,59 @@ async fn an_agent_is_told_what_matters_and_nothing_that_is_secret_or_elsewhere()
     assert_eq!((&metadata["project_type"], &metadata["dependencies"]), (&json!("rust"), &json!(["serde"])));
     assert_eq!((&metadata["test_coverage"], &metadata["last_build_status"]), (&json!(81.5), &json!("green")));
     assert!(
-        context["project_structure"]["directories"].as_array().is_some_and(|it| it.contains(&json!("src")))
+        context["project_structure"]["directories"]
+            .as_array()
+            .is_some_and(|directories| directories.contains(&json!("src")))
     );
-    it.end().await;
+    sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_context_is_kept_until_something_has_changed() {
-    let it = Sidecar::start().await;
-    let root = it.dir.path().to_owned();
+    let sidecar = Sidecar::start().await;
+    let root = sidecar.dir.path().to_owned();
     project(&root);
     let path = "/api/context/SHOP-12-cart/qa";
     let hit = |said: Said| said.is(200)["cache_hit"] == true;
-    assert!(!hit(told(&it, path).await));
-    assert!(hit(told(&it, path).await), "nothing has changed");
-    assert!(!hit(told(&it, "/api/context/SHOP-13/qa").await), "another piece of work is another context");
+    assert!(!hit(told(&sidecar, path).await));
+    assert!(hit(told(&sidecar, path).await), "nothing has changed");
+    assert!(
+        !hit(told(&sidecar, "/api/context/SHOP-13/qa").await),
+        "another piece of work is another context"
+    );
     put(&root, "src/cart.rs", "fn total() { 1 }\n");
-    let again = told(&it, path).await.is(200);
+    let again = told(&sidecar, path).await.is(200);
     assert_eq!(again["cache_hit"], false);
     assert!(again.to_string().contains("fn total() { 1 }"));
     put(&root, "src/cart_more.rs", "fn more() {}\n");
-    assert!(paths(&told(&it, path).await.is(200)).contains(&"src/cart_more.rs"));
+    assert!(paths(&told(&sidecar, path).await.is(200)).contains(&"src/cart_more.rs"));
     fs::remove_file(root.join("src/cart_more.rs")).expect("removed");
-    assert!(!paths(&told(&it, path).await.is(200)).contains(&"src/cart_more.rs"));
-    assert!(hit(told(&it, path).await));
+    assert!(!paths(&told(&sidecar, path).await.is(200)).contains(&"src/cart_more.rs"));
+    assert!(hit(told(&sidecar, path).await));
     let result = json!({"agent_id": "reviewer-1", "agent_type": "qa", "issue_id": "SHOP-12-cart", "project_id": "shop", "result": {"status": "failed", "summary": "it leaks"}});
-    it.post("/api/results", &it.agent("shop"), result).await.is(201);
-    let again = told(&it, path).await.is(200);
+    sidecar.post("/api/results", &sidecar.agent("shop"), result).await.is(201);
+    let again = told(&sidecar, path).await.is(200);
     assert_eq!(
         (&again["cache_hit"], &again["context"]["previous_agent_outputs"][0]["decision"]),
         (&json!(false), &json!("it leaks"))
     );
-    let cleared = it
-        .send("DELETE", "/api/cache/context/SHOP-12-cart", Some(&it.agent("shop")), None, &[])
+    let cleared = sidecar
+        .send("DELETE", "/api/cache/context/SHOP-12-cart", Some(&sidecar.agent("shop")), None, &[])
         .await
         .is(200);
     assert_eq!((&cleared["cleared"], &cleared["entries_removed"]), (&json!(true), &json!(1)));
-    assert!(cleared["bytes_freed"].as_u64().is_some_and(|it| it > 100), "{cleared}");
-    assert!(!hit(told(&it, path).await));
-    let status = it.send("GET", "/status", None, None, &[]).await.is(200);
+    assert!(cleared["bytes_freed"].as_u64().is_some_and(|bytes_freed| bytes_freed > 100), "{cleared}");
+    assert!(!hit(told(&sidecar, path).await));
+    let status = sidecar.send("GET", "/status", None, None, &[]).await.is(200);
     assert_eq!(status["storage"]["context_cache_entries"], 1, "what was made of other files is kept no more");
     assert_eq!(status["storage"]["cache_hit_rate"], 0.22, "{status}");
-    it.end().await;
+    sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_context_fits_and_says_how() {
-    let it = Sidecar::start().await;
-    let root = it.dir.path().to_owned();
+    let sidecar = Sidecar::start().await;
+    let root = sidecar.dir.path().to_owned();
     for number in 0..80 {
         put(
             &root,
@@ -210,14 +217,14 @@ async fn a_context_fits_and_says_how() {
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000)).expect("set");
     }
     put(&root, "src/cart.rs", &"fn total() {}\n\n".repeat(2000));
-    let whole = told(&it, "/api/context/SHOP-12-cart/qa").await;
+    let whole = told(&sidecar, "/api/context/SHOP-12-cart/qa").await;
     assert!(whole.text.len() <= 10 * 1024 * 1024);
     let whole = whole.is(200);
     assert_eq!(paths(&whole).len(), 50, "no more files than that");
     assert_eq!((&whole["truncated"], &whole["truncation_strategy"]), (&json!(true), &json!("file_sampling")));
     for (bytes, strategy) in [(100_000, "smart"), (20_000, "semantic_chunking"), (8000, "semantic_chunking")]
     {
-        let said = told(&it, &format!("/api/context/SHOP-12-cart/qa?max_bytes={bytes}")).await;
+        let said = told(&sidecar, &format!("/api/context/SHOP-12-cart/qa?max_bytes={bytes}")).await;
         assert!(said.text.len() <= bytes, "{} of {bytes}", said.text.len());
         let told = said.is(200);
         assert_eq!(told["truncation_strategy"], strategy, "{bytes}: {}", told["omitted"]);
@@ -232,16 +239,16 @@ async fn a_context_fits_and_says_how() {
         }
     }
     for wrong in ["max_bytes=4095", "max_bytes=10485761", "max_bytes=x", "more=1"] {
-        told(&it, &format!("/api/context/SHOP-12-cart/qa?{wrong}")).await.refused(400, "REQ_001");
+        told(&sidecar, &format!("/api/context/SHOP-12-cart/qa?{wrong}")).await.refused(400, "REQ_001");
     }
-    it.end().await;
+    sidecar.end().await;
 }
 
 /// Files are dropped by their purpose, the least important first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_matters_least_goes_first_and_what_an_agent_works_on_matters() {
-    let it = Sidecar::start().await;
-    let root = it.dir.path().to_owned();
+    let sidecar = Sidecar::start().await;
+    let root = sidecar.dir.path().to_owned();
     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     let classes = [
         "src/cart.rs",
@@ -264,14 +271,14 @@ async fn what_matters_least_goes_first_and_what_an_agent_works_on_matters() {
         "agent_id": "reviewer-1", "agent_type": "qa", "issue_id": "SHOP-12-cart", "project_id": "shop",
         "result": {"status": "success", "decisions": [{"decision": "cents", "files_affected": ["src/money.rs"]}]},
     });
-    it.post("/api/results", &it.agent("shop"), result).await.is(201);
-    let whole = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    sidecar.post("/api/results", &sidecar.agent("shop"), result).await.is(201);
+    let whole = told(&sidecar, "/api/context/SHOP-12-cart/qa").await.is(200);
     let found: Vec<&str> = paths(&whole);
     assert_eq!(found, classes);
     // The less there is room for, the more of the last are gone.
     let mut before = found.len();
     for bytes in [24_000, 20_000, 16_000, 13_000, 10_000] {
-        let less = told(&it, &format!("/api/context/SHOP-12-cart/qa?max_bytes={bytes}")).await.is(200);
+        let less = told(&sidecar, &format!("/api/context/SHOP-12-cart/qa?max_bytes={bytes}")).await.is(200);
         let kept = paths(&less);
         assert_eq!(kept, found[..kept.len()], "{bytes}");
         assert!(kept.len() <= before, "{bytes}: {kept:?}");
@@ -280,49 +287,55 @@ async fn what_matters_least_goes_first_and_what_an_agent_works_on_matters() {
     assert!(before < found.len() && before > 0, "{before}");
     // Somebody who writes documentation works on other files than somebody who writes code.
     let of = |kind: &'static str| {
-        let claims = it.claims("a", "shop", &[Permission::ReadContext]);
-        it.sign(&cuelight_gateway::Claims { agent_type: Some(kind.to_owned()), ..claims })
+        let claims = sidecar.claims("a", "shop", &[Permission::ReadContext]);
+        sidecar.sign(&cuelight_gateway::Claims { agent_type: Some(kind.to_owned()), ..claims })
     };
     for (kind, has, lacks) in
         [("documentation", "docs/guide.md", "src/rest.rs"), ("coding", "src/rest.rs", "docs/guide.md")]
     {
-        let told = it.get(&format!("/api/context/OTHER-1/{kind}"), &of(kind)).await.is(200);
+        let told = sidecar.get(&format!("/api/context/OTHER-1/{kind}"), &of(kind)).await.is(200);
         let found = paths(&told);
         assert!(found.contains(&has) && !found.contains(&lacks), "{kind}: {found:?}");
     }
-    it.end().await;
+    sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_not_even_the_least_of_a_context_fits_that_is_told() {
-    let it = Sidecar::start().await;
+    let sidecar = Sidecar::start().await;
     let all: String = (0..200).map(|n| format!("a-dependency-with-a-long-name-{n} = \"1\"\n")).collect();
-    put(it.dir.path(), "Cargo.toml", &format!("[package]\nname = \"shop\"\n[dependencies]\n{all}"));
-    told(&it, "/api/context/SHOP-1/qa?max_bytes=4096").await.refused(413, "CTX_002");
-    told(&it, "/api/context/SHOP-1/qa").await.is(200);
-    it.end().await;
+    put(sidecar.dir.path(), "Cargo.toml", &format!("[package]\nname = \"shop\"\n[dependencies]\n{all}"));
+    told(&sidecar, "/api/context/SHOP-1/qa?max_bytes=4096").await.refused(413, "CTX_002");
+    told(&sidecar, "/api/context/SHOP-1/qa").await.is(200);
+    sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_shown_to_agents_of_this_project_and_of_this_type() {
-    let it = Sidecar::start().await;
-    project(it.dir.path());
-    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
-    it.get("/api/context/SHOP-12/qa", &bank).await.refused(404, "CTX_003");
-    it.send("DELETE", "/api/cache/context/SHOP-12", Some(&bank), None, &[]).await.refused(404, "CTX_003");
-    it.get("/api/context/SHOP-12/architect", &shop).await.refused(403, "AUTH_003");
-    let blind = it.sign(&it.claims("reviewer-1", "shop", &[Permission::WriteResults]));
-    it.get("/api/context/SHOP-12/qa", &blind).await.refused(403, "AUTH_003");
-    it.send("DELETE", "/api/cache/context/SHOP-12", Some(&blind), None, &[]).await.refused(403, "AUTH_003");
+    let sidecar = Sidecar::start().await;
+    project(sidecar.dir.path());
+    let (shop, bank) = (sidecar.agent("shop"), sidecar.agent("bank"));
+    sidecar.get("/api/context/SHOP-12/qa", &bank).await.refused(404, "CTX_003");
+    sidecar
+        .send("DELETE", "/api/cache/context/SHOP-12", Some(&bank), None, &[])
+        .await
+        .refused(404, "CTX_003");
+    sidecar.get("/api/context/SHOP-12/architect", &shop).await.refused(403, "AUTH_003");
+    let blind = sidecar.sign(&sidecar.claims("reviewer-1", "shop", &[Permission::WriteResults]));
+    sidecar.get("/api/context/SHOP-12/qa", &blind).await.refused(403, "AUTH_003");
+    sidecar
+        .send("DELETE", "/api/cache/context/SHOP-12", Some(&blind), None, &[])
+        .await
+        .refused(403, "AUTH_003");
     for hostile in ["..%2F..%2Fetc", "%00", "a%2Fb", ".", "%20", "-rf", "%ff", &"a".repeat(129)] {
-        let said = it.get(&format!("/api/context/{hostile}/qa"), &shop).await;
+        let said = sidecar.get(&format!("/api/context/{hostile}/qa"), &shop).await;
         assert!(said.status == 400 || said.status == 404, "{hostile}: {said:?}");
     }
     for hostile in ["QA", "..%2Fqa", "q_a", "%00"] {
-        let said = it.get(&format!("/api/context/SHOP-12/{hostile}"), &shop).await;
+        let said = sidecar.get(&format!("/api/context/SHOP-12/{hostile}"), &shop).await;
         assert!(said.status == 400 || said.status == 404, "{hostile}: {said:?}");
     }
-    it.end().await;
+    sidecar.end().await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "a repository is made as anybody makes one")]
@@ -337,13 +350,13 @@ fn git(root: &Path, words: &[&str]) -> bool {
         "init.defaultBranch=main",
     ]);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").args(words).current_dir(root);
-    command.output().is_ok_and(|it| it.status.success())
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_a_repository_whose_hashes_are_sha_256_are_told() {
-    let it = Sidecar::start().await;
-    let root = it.dir.path().to_owned();
+    let sidecar = Sidecar::start().await;
+    let root = sidecar.dir.path().to_owned();
     if !git(&root, &["init", "-q", "--object-format=sha256"]) {
         return;
     }
@@ -357,12 +370,12 @@ async fn changes_of_a_repository_whose_hashes_are_sha_256_are_told() {
     put(&root, "same.rs", "fn one() {}\n");
     put(&root, "new.rs", "fn new() {}\n");
     fs::remove_file(root.join("old.rs")).expect("removed");
-    let told = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    let told = told(&sidecar, "/api/context/SHOP-12-cart/qa").await.is(200);
     let git = &told["context"]["git_context"];
     assert_eq!(git["recent_commits"][0]["hash"].as_str().map(str::len), Some(64), "{git}");
     let changes = git["uncommitted_changes"].as_array().expect("a list").iter();
     let mut changes: Vec<(&str, &str)> = changes
-        .map(|it| (it["path"].as_str().expect("a path"), it["status"].as_str().expect("a word")))
+        .map(|change| (change["path"].as_str().expect("a path"), change["status"].as_str().expect("a word")))
         .collect();
     changes.sort_unstable();
     assert_eq!(
@@ -370,13 +383,13 @@ async fn changes_of_a_repository_whose_hashes_are_sha_256_are_told() {
         [("new.rs", "untracked"), ("old.rs", "deleted"), ("src/cart.rs", "modified")],
         "{git}"
     );
-    it.end().await;
+    sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hostile_repository_runs_nothing_and_its_history_is_told() {
-    let it = Sidecar::start().await;
-    let root = it.dir.path().to_owned();
+    let sidecar = Sidecar::start().await;
+    let root = sidecar.dir.path().to_owned();
     let git = |words: &[&str]| git(&root, words);
     if !git(&["init", "-q"]) {
         return;
@@ -419,7 +432,7 @@ async fn a_hostile_repository_runs_nothing_and_its_history_is_told() {
     put(&root, ".git/info/attributes", "*.rs filter=evil diff=evil\n");
     // What would be run by the asking above is not what is asked here.
     drop(fs::remove_file(&marker));
-    let told = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    let told = told(&sidecar, "/api/context/SHOP-12-cart/qa").await.is(200);
     assert!(!marker.exists(), "something ran");
     let git = &told["context"]["git_context"];
     assert_eq!(git["branch"], "main", "{git}");
@@ -430,12 +443,17 @@ async fn a_hostile_repository_runs_nothing_and_its_history_is_told() {
         (1, &json!("the cart has totals"), &json!("ann")),
         "{git}"
     );
-    assert!(commits[0]["files_changed"].as_u64().is_some_and(|it| it >= 9), "{git}");
+    assert!(commits[0]["files_changed"].as_u64().is_some_and(|files_changed| files_changed >= 9), "{git}");
     let mut changes: Vec<(&str, &str)> = git["uncommitted_changes"]
         .as_array()
         .expect("a list")
         .iter()
-        .map(|it| (it["path"].as_str().expect("a path"), it["status"].as_str().expect("a word")))
+        .map(|uncommitted_change| {
+            (
+                uncommitted_change["path"].as_str().expect("a path"),
+                uncommitted_change["status"].as_str().expect("a word"),
+            )
+        })
         .collect();
     changes.sort_unstable();
     assert_eq!(
@@ -449,5 +467,5 @@ async fn a_hostile_repository_runs_nothing_and_its_history_is_told() {
         ],
         "and not same.rs, of which only the time has changed"
     );
-    it.end().await;
+    sidecar.end().await;
 }

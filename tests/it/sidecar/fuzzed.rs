@@ -48,7 +48,7 @@ fn examples() -> String {
 #[test]
 fn whatever_is_asked_nothing_breaks_and_every_answer_is_one_that_was_described() {
     let Some(schemathesis) = brought("python/bin/schemathesis") else { return };
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let place = Place::new();
     place.write("hello.yaml", "name: hello\nsteps: [{id: a, run: echo}]\n");
     place.write("schemathesis.toml", SETTINGS);
@@ -81,7 +81,7 @@ fn whatever_is_asked_nothing_breaks_and_every_answer_is_one_that_was_described()
 #[test]
 fn prometheus_finds_nothing_wrong_with_the_figures() {
     let Some(promtool) = brought("prometheus/usr/bin/promtool") else { return };
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let place = Place::new();
     let _engine = place.start(&["serve", "--listen", &free.to_string()]);
     until("it listens", || TcpStream::connect(free).is_ok());

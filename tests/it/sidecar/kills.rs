@@ -182,7 +182,7 @@ impl Load {
             let question = json!({"title": format!("Go on after {n}?"), "timeout": "10m"});
             let opens = || self.ask("POST", "/api/gates", Some(&question), &key);
             let gate = self.insist(&mut worked.again, opens, 201);
-            let of_gate = |it: &str| gate[it].as_str().expect("an id").to_owned();
+            let of_gate = |key: &str| gate[key].as_str().expect("an id").to_owned();
             worked.gates.push((of_gate("id"), of_gate("run")));
             let beats = || self.ask("PUT", &format!("{path}/heartbeat"), None, "");
             self.insist(&mut worked.again, beats, 200);
@@ -202,7 +202,7 @@ impl Load {
         let mut heard: Vec<String> = Vec::new();
         loop {
             let ends = self.is_silent.load(SeqCst);
-            let since = heard.last().map(|it| format!("&since={it}")).unwrap_or_default();
+            let since = heard.last().map(|text| format!("&since={text}")).unwrap_or_default();
             let asks = || self.ask("GET", &format!("/api/events/wait/load?timeout=200{since}"), None, "");
             let Some(told) = asks() else {
                 pause(Duration::from_millis(2));
@@ -220,8 +220,9 @@ impl Load {
 /// An engine at a port that no line is given by chance: thousands of them come and go here, and one could be given the port in between.
 fn serve(place: &Place) -> (Running, SocketAddr) {
     let first = 12_000 + u16::try_from(std::process::id() % 16_000).expect("small");
-    let free = (first..first + 4000)
-        .find_map(|port| TcpListener::bind(("127.0.0.1", port)).and_then(|it| it.local_addr()).ok());
+    let free = (first..first + 4000).find_map(|port| {
+        TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr()).ok()
+    });
     let at = free.expect("a port");
     let engine = place.start(&["serve", "--listen", &at.to_string()]);
     until("it listens", || TcpStream::connect(at).is_ok());
@@ -230,7 +231,8 @@ fn serve(place: &Place) -> (Running, SocketAddr) {
 
 #[test]
 fn an_engine_that_is_killed_under_load_loses_nothing_acknowledged_and_stores_nothing_twice() {
-    let kills: usize = std::env::var("CUELIGHT_API_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(8);
+    let kills: usize =
+        std::env::var("CUELIGHT_API_KILLS").ok().and_then(|value| value.parse().ok()).unwrap_or(8);
     let place = Place::new();
     fs::create_dir_all(place.file(".cuelight")).expect("made");
     place.write(".cuelight/config.toml", "project = \"shop\"\n");
@@ -270,7 +272,7 @@ fn an_engine_that_is_killed_under_load_loses_nothing_acknowledged_and_stores_not
             let before = load.acknowledged.load(SeqCst);
             until("it has acknowledged something", || load.acknowledged.load(SeqCst) > before + CLIENTS);
             pause(Duration::from_micros(next(&mut seed) % 200_000));
-            engine.iter().for_each(|it| it.signal(Signal::KILL));
+            engine.iter().for_each(|engine| engine.signal(Signal::KILL));
             // It is gone when it was asked for its end, and not before: its lock goes last.
             drop(engine.take().map(Running::end));
             let next_one = serve(&place);
@@ -278,15 +280,18 @@ fn an_engine_that_is_killed_under_load_loses_nothing_acknowledged_and_stores_not
             *load.at.lock().expect("nobody failed") = next_one.1;
         }
         load.is_over.store(true, SeqCst);
-        let told: Vec<Told> = clients.into_iter().map(|it| it.join().expect("it ended well")).collect();
-        let worked: Vec<Worked> = agents.into_iter().map(|it| it.join().expect("it ended well")).collect();
+        let told: Vec<Told> =
+            clients.into_iter().map(|client| client.join().expect("it ended well")).collect();
+        let worked: Vec<Worked> =
+            agents.into_iter().map(|agent| agent.join().expect("it ended well")).collect();
         load.is_silent.store(true, SeqCst);
         (told, worked, follower.join().expect("it ended well"))
     });
-    let again: usize = told.iter().map(|it| it.again).chain(worked.iter().map(|it| it.again)).sum();
+    let again: usize =
+        told.iter().map(|worked| worked.again).chain(worked.iter().map(|worked| worked.again)).sum();
     check(&place, &load, &told, &followed);
     check_work(&place, &worked);
-    let done: usize = worked.iter().map(|it| it.done.len()).sum();
+    let done: usize = worked.iter().map(|worked| worked.done.len()).sum();
     println!(
         "{kills} kills under load: {} acknowledged, all there and each once; {done} pieces of work done once; {again} requests broke off and were sent again; \
          {} followed without gap or repeat",
@@ -318,9 +323,9 @@ fn check_work(place: &Place, worked: &[Worked]) {
             Fact::Gate(run, _, gate, GateEvent::Asked { .. }) => {
                 gates.insert((gate.to_string(), run.to_string()));
             }
-            Fact::Attempt(run, step, number, it) => {
+            Fact::Attempt(run, step, number, event) => {
                 let id = AttemptId { run, step, number }.to_string();
-                match it {
+                match event {
                     AttemptEvent::Started { .. } => *begun.entry(id).or_insert(0) += 1,
                     AttemptEvent::Ended { outcome, .. } => {
                         ended.entry(id).or_insert_with(Vec::new).push(outcome)
@@ -332,9 +337,9 @@ fn check_work(place: &Place, worked: &[Worked]) {
             _ => {}
         }
     }
-    let opened: Vec<(String, String)> = worked.iter().flat_map(|it| it.gates.clone()).collect();
-    let asked: Vec<String> = worked.iter().flat_map(|it| it.runs.clone()).collect();
-    let asked: Vec<String> = asked.into_iter().chain(opened.iter().map(|it| it.1.clone())).collect();
+    let opened: Vec<(String, String)> = worked.iter().flat_map(|worked| worked.gates.clone()).collect();
+    let asked: Vec<String> = worked.iter().flat_map(|worked| worked.runs.clone()).collect();
+    let asked: Vec<String> = asked.into_iter().chain(opened.iter().map(|pair| pair.1.clone())).collect();
     let once: BTreeSet<String> = asked.iter().cloned().collect();
     assert_eq!(once.len(), asked.len(), "no run was told of twice");
     assert_eq!(runs, once, "every run that was asked for is there, and no other");
@@ -344,11 +349,11 @@ fn check_work(place: &Place, worked: &[Worked]) {
         "no work began twice: {begun:?}"
     );
     let mut given = BTreeSet::new();
-    for id in worked.iter().flat_map(|it| &it.given) {
+    for id in worked.iter().flat_map(|worked| &worked.given) {
         assert!(given.insert(id), "{id} was given to two");
         assert!(begun.contains_key(id), "{id} was given to an agent, and the log knows nothing of it");
     }
-    for id in worked.iter().flat_map(|it| &it.done) {
+    for id in worked.iter().flat_map(|worked| &worked.done) {
         let [outcome] = ended.get(id).map(Vec::as_slice).unwrap_or_default() else {
             panic!("{id} was handed back and acknowledged: {:?}", ended.get(id));
         };
@@ -379,7 +384,7 @@ fn check(place: &Place, load: &Load, told: &[Told], followed: &[String]) {
     let once: BTreeSet<&String> = events.iter().collect();
     assert_eq!(once.len(), events.len(), "no event is stored twice");
     let all = |of: fn(&Told) -> usize| told.iter().map(of).sum::<usize>();
-    let said = (all(|it| it.events.len()), all(|it| it.results.len()), all(|it| it.known.len()));
+    let said = (all(|told| told.events.len()), all(|told| told.results.len()), all(|told| told.known.len()));
     assert_eq!((events.len(), results.len(), known.len()), said, "no more is stored than was handed in");
     assert_eq!(followed, events, "whoever followed heard all in their order, each once");
     let stored: BTreeMap<&String, &String> = results.iter().map(|(issue, id)| (issue, id)).collect();

@@ -56,9 +56,9 @@ struct Shop {
     result: String,
 }
 
-async fn shop(it: &Sidecar, token: &str) -> Shop {
+async fn shop(sidecar: &Sidecar, token: &str) -> Shop {
     let write = |name: &str, text: &str| {
-        let path = it.dir.path().join(name);
+        let path = sidecar.dir.path().join(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("made");
         fs::write(path, text).expect("a file");
     };
@@ -72,19 +72,19 @@ async fn shop(it: &Sidecar, token: &str) -> Shop {
     write(".cuelight/agents/worker.yaml", &format!("name: worker\n{coder}command: [\"true\"]\n"));
     write("plain.yaml", "name: plain\nsteps: [{id: ok, gate: {prompt: 'Go?'}}]\n");
     write("marker-5e.rs", "// marker-5e\n");
-    let gate = it.post("/api/gates", token, super::question(MARK)).await.is(201);
-    let run = it.post("/api/runs", token, json!({"workflow": "gate.yaml"})).await.is(201);
+    let gate = sidecar.post("/api/gates", token, super::question(MARK)).await.is(201);
+    let run = sidecar.post("/api/runs", token, json!({"workflow": "gate.yaml"})).await.is(201);
     let me = json!({"metadata": {"host": MARK}, "heartbeat_seconds": 3600, "limits": {"max_concurrent": 2}});
-    it.post("/api/agents", token, me).await.is(201);
-    it.post("/api/runs", token, json!({"workflow": "work.yaml"})).await.is(201);
+    sidecar.post("/api/agents", token, me).await.is(201);
+    sidecar.post("/api/runs", token, json!({"workflow": "work.yaml"})).await.is(201);
     let claim = "/api/agents/coder-1/claim?timeout=60000&lease=3600";
-    let work = it.send("POST", claim, Some(token), None, &[]).await.is(200);
-    let result = it.post("/api/results", token, handed(MARK)).await.is(201);
-    it.post("/api/knowledge", token, json!({"text": MARK})).await.is(201);
+    let work = sidecar.send("POST", claim, Some(token), None, &[]).await.is(200);
+    let result = sidecar.post("/api/results", token, handed(MARK)).await.is(201);
+    sidecar.post("/api/knowledge", token, json!({"text": MARK})).await.is(201);
     for id in ["said-1", "said-2"] {
-        it.post("/api/events/said", token, json!({"id": id, "data": MARK})).await.is(202);
+        sidecar.post("/api/events/said", token, json!({"id": id, "data": MARK})).await.is(202);
     }
-    it.send("PUT", "/api/state/global/k", Some(token), Some(json!({"value": MARK})), &[]).await.is(200);
+    sidecar.send("PUT", "/api/state/global/k", Some(token), Some(json!({"value": MARK})), &[]).await.is(200);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Shop { run: text(&run["id"]), work: text(&work["work"]["id"]), result: text(&result["id"]), gate }
 }
@@ -97,8 +97,8 @@ fn handed(summary: &str) -> Value {
 
 /// The request for each operation. One that lists or creates asks for its own data; one that names a thing
 /// names one of the shop.
-fn ask(it: &Shop, operation: &str) -> Ask {
-    let Shop { gate, run, work, result } = it;
+fn ask(shop: &Shop, operation: &str) -> Ask {
+    let Shop { gate, run, work, result } = shop;
     let of = |path: &str, theirs: u16, own: u16| Ask {
         path: path.to_owned(),
         body: None,
@@ -167,31 +167,31 @@ fn ask(it: &Shop, operation: &str) -> Ask {
 }
 
 /// A token with the name and type of the shop's agent.
-fn token(it: &Sidecar, project: &str, permissions: &[Permission]) -> String {
-    let claims = it.claims("coder-1", project, permissions);
-    it.sign(&Claims { agent_type: Some("coder".to_owned()), ..claims })
+fn token(sidecar: &Sidecar, project: &str, permissions: &[Permission]) -> String {
+    let claims = sidecar.claims("coder-1", project, permissions);
+    sidecar.sign(&Claims { agent_type: Some("coder".to_owned()), ..claims })
 }
 
 fn all_but(lacking: &str) -> Vec<Permission> {
     let all = Permission::ALL.iter().copied();
-    all.filter(|it| *it != Permission::DecideGates && it.word() != lacking).collect()
+    all.filter(|permission| *permission != Permission::DecideGates && permission.word() != lacking).collect()
 }
 
 /// People decide; this one in this project.
-fn bob(it: &Sidecar, project: &str) -> String {
+fn bob(sidecar: &Sidecar, project: &str) -> String {
     let all = [Permission::ReadGates, Permission::DecideGates];
-    let claims = it.claims("bob@example.org", project, &all);
+    let claims = sidecar.claims("bob@example.org", project, &all);
     let claims = Claims { iss: "bob".to_owned(), agent_type: None, ..claims };
     sign(&claims, "bob", &Signer::Key(&key_of(2).0))
 }
 
-async fn send(it: &Sidecar, way: &Way, ask: &Ask, token: Option<&str>) -> super::Said {
-    let fields: Vec<_> = ask.fields.iter().map(|it| (it.0, it.1.as_str())).collect();
-    it.send(&way.method, &ask.path, token, ask.body.clone(), &fields).await
+async fn send(sidecar: &Sidecar, way: &Way, ask: &Ask, token: Option<&str>) -> super::Said {
+    let fields: Vec<_> = ask.fields.iter().map(|field| (field.0, field.1.as_str())).collect();
+    sidecar.send(&way.method, &ask.path, token, ask.body.clone(), &fields).await
 }
 
 /// Data of the shop, as its own token sees it.
-async fn seen(it: &Sidecar, own: &str, shop: &Shop) -> BTreeMap<String, String> {
+async fn seen(sidecar: &Sidecar, own: &str, shop: &Shop) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for path in [
         "/api/gates/g-1",
@@ -201,7 +201,7 @@ async fn seen(it: &Sidecar, own: &str, shop: &Shop) -> BTreeMap<String, String> 
         "/api/state/global/k",
         "/api/events/wait/said?timeout=0",
     ] {
-        let told = it.get(path, own).await;
+        let told = sidecar.get(path, own).await;
         // What a result says is left out of the list.
         assert!(
             told.status == 200 && (told.text.contains(MARK) || path == "/api/results"),
@@ -210,7 +210,7 @@ async fn seen(it: &Sidecar, own: &str, shop: &Shop) -> BTreeMap<String, String> 
         all.insert(path.to_owned(), told.text);
     }
     for path in [format!("/api/runs/{}", shop.run), "/api/runs/r-3".to_owned()] {
-        let told = it.get(&path, own).await.is(200);
+        let told = sidecar.get(&path, own).await.is(200);
         all.insert(path, format!("{} {}", told["state"], told["steps"]));
     }
     all
@@ -225,75 +225,75 @@ async fn closed() -> Sidecar {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_way_in_is_open_without_a_token() {
     for token in [None, Some("a.b.c")] {
-        let it = closed().await;
-        let own = self::token(&it, "shop", &all_but(""));
-        let shop = shop(&it, &own).await;
-        let before = seen(&it, &own, &shop).await;
-        for way in ways().iter().filter(|it| !it.is_open) {
-            send(&it, way, &ask(&shop, &way.operation), token).await.refused(401, "AUTH_001");
+        let sidecar = closed().await;
+        let own = self::token(&sidecar, "shop", &all_but(""));
+        let shop = shop(&sidecar, &own).await;
+        let before = seen(&sidecar, &own, &shop).await;
+        for way in ways().iter().filter(|way| !way.is_open) {
+            send(&sidecar, way, &ask(&shop, &way.operation), token).await.refused(401, "AUTH_001");
         }
-        assert_eq!(seen(&it, &own, &shop).await, before, "and nothing has changed");
-        it.end().await;
+        assert_eq!(seen(&sidecar, &own, &shop).await, before, "and nothing has changed");
+        sidecar.end().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_way_in_is_open_without_the_permission_it_names() {
-    let it = closed().await;
-    let own = token(&it, "shop", &all_but(""));
-    let shop = shop(&it, &own).await;
-    let before = seen(&it, &own, &shop).await;
+    let sidecar = closed().await;
+    let own = token(&sidecar, "shop", &all_but(""));
+    let shop = shop(&sidecar, &own).await;
+    let before = seen(&sidecar, &own, &shop).await;
     let mut unnamed = Vec::new();
-    for way in ways().into_iter().filter(|it| !it.is_open) {
+    for way in ways().into_iter().filter(|way| !way.is_open) {
         let Some(needs) = &way.needs else {
             unnamed.push(way.operation);
             continue;
         };
         let ask = ask(&shop, &way.operation);
-        let told = send(&it, &way, &ask, Some(&token(&it, "shop", &all_but(needs)))).await;
+        let told = send(&sidecar, &way, &ask, Some(&token(&sidecar, "shop", &all_but(needs)))).await;
         assert_eq!(told.refused(403, "AUTH_003")["details"]["permission"], needs.as_str());
     }
     // Leaving needs none for oneself but that of a worker, and for another one that of a manager; and any token can be renewed.
     assert_eq!(unnamed, ["RenewToken", "LeaveAgent"]);
-    let reader = token(&it, "shop", &[Permission::ReadContext]);
-    it.send("DELETE", "/api/agents/coder-1", Some(&reader), None, &[]).await.refused(403, "AUTH_003");
-    assert_eq!(seen(&it, &own, &shop).await, before, "and nothing has changed");
-    it.end().await;
+    let reader = token(&sidecar, "shop", &[Permission::ReadContext]);
+    sidecar.send("DELETE", "/api/agents/coder-1", Some(&reader), None, &[]).await.refused(403, "AUTH_003");
+    assert_eq!(seen(&sidecar, &own, &shop).await, before, "and nothing has changed");
+    sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_no_way_in_a_token_of_another_project_finds_or_changes_anything() {
-    let it = Sidecar::start().await;
-    let own = token(&it, "shop", &all_but(""));
-    let shop = shop(&it, &own).await;
-    let before = seen(&it, &own, &shop).await;
-    let theirs = token(&it, "bank", &all_but(""));
+    let sidecar = Sidecar::start().await;
+    let own = token(&sidecar, "shop", &all_but(""));
+    let shop = shop(&sidecar, &own).await;
+    let before = seen(&sidecar, &own, &shop).await;
+    let theirs = token(&sidecar, "bank", &all_but(""));
     let whose = |way: &Way, project: &str| match way.operation.as_str() {
-        "Decide" => bob(&it, project),
-        _ => token(&it, project, &all_but("")),
+        "Decide" => bob(&sidecar, project),
+        _ => token(&sidecar, project, &all_but("")),
     };
     for way in ways() {
         let ask = ask(&shop, &way.operation);
         if way.operation == "FollowEvents" {
             // What they name is unknown to them, and what they said themselves is all that comes.
-            let mut line = Line::open(&it, &ask.path, &theirs, None).await;
+            let mut line = Line::open(&sidecar, &ask.path, &theirs, None).await;
             line.until("event: gap").await;
-            it.post("/api/events/said", &theirs, json!({"id": "last", "data": "mine"})).await.is(202);
+            sidecar.post("/api/events/said", &theirs, json!({"id": "last", "data": "mine"})).await.is(202);
             line.until("id: last\n").await;
             assert!(!line.text().contains(MARK), "{}", line.text());
             continue;
         }
-        let told = send(&it, &way, &ask, Some(&whose(&way, "bank"))).await;
+        let told = send(&sidecar, &way, &ask, Some(&whose(&way, "bank"))).await;
         assert_eq!(told.status, ask.theirs, "{}: {told:?}", way.operation);
         assert!(!told.text.contains(MARK), "{}: {told:?}", way.operation);
     }
-    assert_eq!(seen(&it, &own, &shop).await, before, "what is the shop's is as it was");
+    assert_eq!(seen(&sidecar, &own, &shop).await, before, "what is the shop's is as it was");
     // What has an end comes last.
     let mut ways = ways();
-    ways.sort_by_key(|it| ["LeaveAgent", "FollowRun"].contains(&it.operation.as_str()));
-    for way in ways.iter().filter(|it| it.operation != "FollowEvents") {
-        let told = send(&it, way, &ask(&shop, &way.operation), Some(&whose(way, "shop"))).await;
+    ways.sort_by_key(|way| ["LeaveAgent", "FollowRun"].contains(&way.operation.as_str()));
+    for way in ways.iter().filter(|way| way.operation != "FollowEvents") {
+        let told = send(&sidecar, way, &ask(&shop, &way.operation), Some(&whose(way, "shop"))).await;
         assert_eq!(told.status, ask(&shop, &way.operation).own, "{}: {told:?}", way.operation);
     }
-    it.end().await;
+    sidecar.end().await;
 }

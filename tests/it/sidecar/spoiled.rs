@@ -11,8 +11,8 @@ use std::fs;
 const RESTED: usize = 70;
 
 /// A hand that does not care about triggers; what it spoils is chosen by these words of SQL.
-fn spoil(it: &Sidecar, which: &str) {
-    let path = it.dir.path().join(".cuelight/cuelight.db");
+fn spoil(sidecar: &Sidecar, which: &str) {
+    let path = sidecar.dir.path().join(".cuelight/cuelight.db");
     let connection = rusqlite::Connection::open(path).expect("the database");
     let sql = format!("DROP TRIGGER IF EXISTS events_stay; UPDATE events SET payload = '{{' WHERE {which}");
     connection.execute_batch(&sql).expect("triggers are a seat belt only");
@@ -21,16 +21,16 @@ fn spoil(it: &Sidecar, which: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_spoiled_on_the_disk_cannot_be_read_and_all_else_can() {
-    let it = Sidecar::start().await;
-    let token = it.agent("shop");
+    let sidecar = Sidecar::start().await;
+    let token = sidecar.agent("shop");
     fs::write(
-        it.dir.path().join("set.yaml"),
+        sidecar.dir.path().join("set.yaml"),
         "name: set\nsteps: [{id: a, set: {scope: run, values: {k: 1}}}]\n",
     )
     .expect("written");
-    let desk = it.engine().desk();
+    let desk = sidecar.engine().desk();
     for run in 1..=RESTED {
-        it.post("/api/runs", &token, json!({"workflow": "set.yaml"})).await.is(201);
+        sidecar.post("/api/runs", &token, json!({"workflow": "set.yaml"})).await.is(201);
         comes_to_rest(&desk, RunId(u32::try_from(run).expect("few"))).await;
     }
     let result = json!({
@@ -40,10 +40,10 @@ async fn what_was_spoiled_on_the_disk_cannot_be_read_and_all_else_can() {
         "project_id": "shop",
         "result": {"status": "success"},
     });
-    let result = it.post("/api/results", &token, result).await.is(201);
+    let result = sidecar.post("/api/results", &token, result).await.is(201);
     let result = format!("/api/results/{}", result["id"].as_str().expect("an id"));
     let known = json!({"text": "The cart rounds to cents.", "type": "decision"});
-    it.post("/api/knowledge", &token, known).await.is(201);
+    sidecar.post("/api/knowledge", &token, known).await.is(201);
     let spoiled: [(&str, &[(&str, &str)]); 3] = [
         ("run = 1", &[("/api/runs/r-1", "STR_002")]),
         (
@@ -54,16 +54,16 @@ async fn what_was_spoiled_on_the_disk_cannot_be_read_and_all_else_can() {
     ];
     for (which, paths) in spoiled {
         for (path, _) in paths {
-            it.get(path, &token).await.is(200);
+            sidecar.get(path, &token).await.is(200);
         }
-        spoil(&it, which);
+        spoil(&sidecar, which);
         for (path, code) in paths {
-            it.get(path, &token).await.refused(503, code);
+            sidecar.get(path, &token).await.refused(503, code);
         }
     }
-    it.get(&format!("/api/runs/r-{RESTED}"), &token).await.is(200);
-    it.get("/api/context/S-2/qa", &token).await.is(200);
-    it.post("/api/runs", &token, json!({"workflow": "set.yaml"})).await.is(201);
+    sidecar.get(&format!("/api/runs/r-{RESTED}"), &token).await.is(200);
+    sidecar.get("/api/context/S-2/qa", &token).await.is(200);
+    sidecar.post("/api/runs", &token, json!({"workflow": "set.yaml"})).await.is(201);
     drop(desk);
-    it.end().await;
+    sidecar.end().await;
 }

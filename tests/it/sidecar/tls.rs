@@ -31,21 +31,21 @@ fn pair(dir: &Path) -> TlsFiles {
 }
 
 /// A line to it for whoever trusts these, and speaks this.
-async fn connect(it: &Sidecar, trusted: &Path, tongue: &[u8]) -> Result<TlsStream<TcpStream>, String> {
+async fn connect(sidecar: &Sidecar, trusted: &Path, tongue: &[u8]) -> Result<TlsStream<TcpStream>, String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(trusted).expect("a certificate")).expect("taken");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let mut config = config.expect("versions").with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![tongue.to_vec()];
-    let line = TcpStream::connect(it.at).await.expect("it listens");
+    let line = TcpStream::connect(sidecar.at).await.expect("it listens");
     let name = ServerName::try_from("localhost").expect("a name");
     let agreed = timeout(MOST, TlsConnector::from(Arc::new(config)).connect(name, line)).await;
-    agreed.expect("in time").map_err(|it| it.to_string())
+    agreed.expect("in time").map_err(|error| error.to_string())
 }
 
-async fn ask(it: &Sidecar, trusted: &Path) -> Result<Said, String> {
-    let mut line = connect(it, trusted, b"http/1.1").await?;
+async fn ask(sidecar: &Sidecar, trusted: &Path) -> Result<Said, String> {
+    let mut line = connect(sidecar, trusted, b"http/1.1").await?;
     let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     line.write_all(request).await.expect("sent");
     let mut heard = Vec::new();
@@ -60,9 +60,9 @@ async fn an_encrypted_port_answers_in_both_tongues_and_nobody_without_encryption
     }
     let dir = TempDir::new().expect("a directory");
     let files = pair(dir.path());
-    let it = Sidecar::encrypted(files.clone()).await;
-    assert_eq!(ask(&it, &files.certificate).await.expect("encrypted").is(200)["status"], "healthy");
-    let line = connect(&it, &files.certificate, b"h2").await.expect("encrypted");
+    let encrypted = Sidecar::encrypted(files.clone()).await;
+    assert_eq!(ask(&encrypted, &files.certificate).await.expect("encrypted").is(200)["status"], "healthy");
+    let line = connect(&encrypted, &files.certificate, b"h2").await.expect("encrypted");
     let (mut http, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(line)).await.expect("HTTP/2");
     let moved = tokio::spawn(connection);
@@ -81,9 +81,9 @@ async fn an_encrypted_port_answers_in_both_tongues_and_nobody_without_encryption
     let elsewhere = http.send_request(get("https://evil.example/health".to_owned())).await.expect("answered");
     assert_eq!(elsewhere.status(), 403);
     drop((http, moved));
-    let plain = it.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let plain = encrypted.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(!plain.text.contains("healthy") && plain.status == 0, "{plain:?}");
-    it.end().await;
+    encrypted.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,18 +93,18 @@ async fn a_certificate_that_was_renewed_counts_from_the_next_line_on_and_one_tha
     }
     let (dir, renewed) = (TempDir::new().expect("a directory"), TempDir::new().expect("a directory"));
     let files = pair(dir.path());
-    let it = Sidecar::encrypted(files.clone()).await;
+    let encrypted = Sidecar::encrypted(files.clone()).await;
     let before = fs::read(&files.certificate).expect("read");
     let after = pair(renewed.path());
     // Half of it is there: the pair that fitted goes on.
     fs::copy(&after.certificate, &files.certificate).expect("copied");
     let kept = renewed.path().join("before.pem");
     fs::write(&kept, before).expect("written");
-    ask(&it, &kept).await.expect("the old one").is(200);
+    ask(&encrypted, &kept).await.expect("the old one").is(200);
     fs::copy(&after.key, &files.key).expect("copied");
-    ask(&it, &after.certificate).await.expect("the new one").is(200);
-    ask(&it, &kept).await.expect_err("the old one is gone");
-    it.end().await;
+    ask(&encrypted, &after.certificate).await.expect("the new one").is(200);
+    ask(&encrypted, &kept).await.expect_err("the old one is gone");
+    encrypted.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,7 +131,9 @@ async fn what_cannot_encrypt_is_told_before_anybody_is_listened_to() {
 fn for_other_machines_it_encrypts_or_says_that_it_does_not_and_shows_no_counts() {
     use crate::program::{Place, until};
     let place = Place::new();
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let free = || {
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+    };
     let port = free().port();
     let _open = place.start(&["serve", "--listen", &format!("0.0.0.0:{port}"), "--insecure"]);
     until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
