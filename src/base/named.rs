@@ -965,9 +965,8 @@ impl Gather {
                             documents.extend(end);
                             rest = behind;
                             continue;
-                        } else {
-                            self.miss(&format!("more than {DOCUMENTS_MAX} here-documents"));
                         }
+                        self.miss(&format!("more than {DOCUMENTS_MAX} here-documents"));
                     }
                     rest = rest.trim_start_matches(['<', '>', '&', '-']);
                 }
