@@ -1737,7 +1737,7 @@ mod tests {
             (0..=VARIABLES_MAX).map(|number| format!("v{number}=x;")).collect(),
             "<<E ".repeat(DOCUMENTS_MAX + 1) + "\n" + &"x\n".repeat(100_000),
         ] {
-            assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{:.60}", text);
+            assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{text:.60}");
         }
         let long = "a b ".repeat(TEXT_BYTES_MAX / 4 + 1);
         assert!(missed(&long).iter().any(|it| it.contains("bytes of text")));
