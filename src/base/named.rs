@@ -309,13 +309,16 @@ impl Gather {
         let (mut letters, mut reads_commands) = (VALUE_LETTERS, false);
         let is_inert = self.is_inert(words);
         let mut interpreter: Option<&str> = None;
-        let (mut reads_text, mut has_code, mut gets_input) = (false, false, false);
+        let (mut reads_text, mut has_code, mut has_text, mut gets_input) = (false, false, false, false);
         for (at, word) in words.iter().map(String::as_str).enumerate() {
             let is_option = word.starts_with(['-', '+']) && !is_end;
             let is_short = before.starts_with(['-', '+']) && !before.starts_with("--") && !is_end;
             let is_read = READS_VALUE.contains(&before) || is_short && before.ends_with(READS_VALUE_LETTER);
             let may_be_value = is_read || is_short && before.ends_with(letters);
-            let is_text = awaits_script && is_short && before.contains('c');
+            // `bash -c -e TEXT`, `bash -c -- TEXT`
+            let is_text = awaits_script && (is_short && before.contains('c') || has_text && !is_option);
+            has_text |=
+                awaits_script && reads_commands && is_option && word.contains('c') && !word.starts_with("--");
             // A value of an option and a script look alike: then it is both, and so is the next word.
             let is_script = awaits_script && !is_option
                 || reads_f && (is_short && before.ends_with('f') || before == "--file")
@@ -362,7 +365,7 @@ impl Gather {
             goes |= GOES.contains(&name);
             reads_text |= READS_TEXT.contains(&name);
             if is_interpreter(name) || READERS.contains(&name) {
-                (awaits_script, is_end) = (true, false);
+                (awaits_script, is_end, has_text) = (true, false, false);
                 interpreter = (!matches!(name, "." | "source") || at == 0).then_some(name);
                 self.languages.extend(Language::of(name));
                 reads_commands = is_shell(name);
@@ -525,6 +528,13 @@ impl Gather {
             let behind: Vec<String> =
                 rest.iter().skip_while(|word| word.as_str() == "--").map(|word| (*word).clone()).collect();
             self.positions(&behind);
+        }
+        // `awk 'BEGIN { system("./" name) }'`
+        let computes = |word: &String| ["system", "getline", "|", "@"].iter().any(|part| word.contains(part));
+        if words.iter().any(|word| READS_F.contains(&name_of(word)) && word.ends_with("awk"))
+            && words.iter().any(computes)
+        {
+            self.tell("programs and files that code for awk names");
         }
         if first == "shopt" && rest.iter().any(|word| word.contains("glob")) {
             self.tell("files that patterns take by an option of shopt");
@@ -960,9 +970,8 @@ impl Gather {
                             documents.extend(end);
                             rest = behind;
                             continue;
-                        } else {
-                            self.miss(&format!("more than {DOCUMENTS_MAX} here-documents"));
                         }
+                        self.miss(&format!("more than {DOCUMENTS_MAX} here-documents"));
                     }
                     rest = rest.trim_start_matches(['<', '>', '&', '-']);
                 }
@@ -1734,7 +1743,7 @@ mod tests {
             (0..=VARIABLES_MAX).map(|number| format!("v{number}=x;")).collect(),
             "<<E ".repeat(DOCUMENTS_MAX + 1) + "\n" + &"x\n".repeat(100_000),
         ] {
-            assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{:.60}", text);
+            assert!(!missed(&(text.clone() + " ./$a")).is_empty(), "{text:.60}");
         }
         let long = "a b ".repeat(TEXT_BYTES_MAX / 4 + 1);
         assert!(missed(&long).iter().any(|text| text.contains("bytes of text")));
