@@ -218,7 +218,8 @@ fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved>
 /// True when the `auto` of the workflow approves every copy of the gate; false without `auto` and without copies.
 pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
     let Some(expression) = &rule.auto else { return Ok(false) };
-    if rule.asks || reads_what_is_by_hand(view.run, view.step, expression) {
+    let has_asked = rule.asks || view.run.step(view.step).has_asked;
+    if has_asked || reads_what_is_by_hand(view.run, view.step, expression) {
         return Ok(false);
     }
     let expr = expression::parse(expression).map_err(|it| Unresolved::Failed(it.to_string()))?;
