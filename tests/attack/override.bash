@@ -117,7 +117,7 @@ framed() {
     "$1" > "$workspace/w.yaml"
 }
 has_ended() { cue runs --json | grep -qE '"(rejected|failed|cancelled|completed|partially-completed)"'; }
-asks_twice() { cue gates | grep -q g-2; }
+asks_twice() { cue gates | grep -qE 'g-[2-9]'; }
 is_cancelled() { cue runs --json | grep -q cancelled; }
 is_running() { cue show r-1 | grep -q running; }
 # The last run has ended, or asks: COMMAND-OF-CUELIGHT.
@@ -278,6 +278,7 @@ failure_put_before() {
   grep -o 'runs also after a failure' "$workspace/said"
 }
 # What was approved may still be undone, with another command, environment or input: RULES KEYS SED-COMMAND RETRY-ARGUMENTS.
+has_failed() { cue runs | grep -qE 'r-1 .*failed'; }
 undo_put_under_an_approval() {
   fresh
   printf 'name: w\non-failure: compensate\ninputs: {p: {default: good}}\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: s, needs: g, run: "true", undo: %s}\n  - {id: t, needs: s0, run: "false"}\n  - {id: s0, run: sleep 2}\n' "$1" > "$workspace/w.yaml"
@@ -285,7 +286,7 @@ undo_put_under_an_approval() {
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
   until_true is_asked || { cat "$workspace/engine.log"; return 1; }
   cue approve g-1 > /dev/null
-  until_true has_ended || { cue runs; return 1; }
+  until_true has_failed || { cue runs; return 1; }
   sed -i "s/^on-failure.*$/on-failure: compensate/; $2" "$workspace/w.yaml"
   shift 2
   cue retry r-1 "$@" > "$workspace/said" 2>&1
