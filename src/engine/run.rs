@@ -18,7 +18,6 @@ use crate::{
 };
 use cuelight_base::{Digest, Program, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap};
 
-use cuelight_expression;
 use cuelight_plan::{Amounts, Currency, FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work};
 
 use std::{

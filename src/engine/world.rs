@@ -293,7 +293,8 @@ impl World {
         }
     }
 
-    /// What the gate of this step showed has changed; it asks again as soon as that has been looked at.
+    /// Makes the gate of this step ask again as soon as its evidence has been looked at, because something it showed
+    /// has changed.
     fn asks_anew(&mut self, run: RunId, step: StepIx) {
         let Some(id) = self.runs[&run].step(step).gate else { return };
         self.forget_gate_due(run, id);
@@ -343,7 +344,7 @@ impl World {
         self.gates_due.keys().filter_map(|gate| self.gates.get(gate)).any(Gate::approves_by_time)
     }
 
-    /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
+    /// The time in which nobody could have looked, since the last recorded event; for `Command::Recover`.
     pub fn away(&self, now: Timestamp) -> Span {
         if self.last_at == Timestamp::default() { Span(0) } else { now.since(self.last_at) }
     }
@@ -381,7 +382,7 @@ impl World {
         gates.filter(move |gate| gate.step == step && !gate.for_budget)
     }
 
-    /// Whether a run waits for people.
+    /// True if a run waits for people.
     pub(super) fn asks(&self, run: RunId) -> bool {
         let gates = self.gates_of.get(&run).into_iter().flatten();
         gates.filter_map(|gate| self.gates.get(gate)).any(Gate::is_open)

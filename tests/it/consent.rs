@@ -436,8 +436,8 @@ fn files_whose_names_are_no_text_are_told_apart() {
     }
     let launch = bash("for f in *.sh; do bash \"$f\"; done");
     let before = bench.looked_at(&launch);
-    let mut found: Vec<&str> =
-        before.iter().map(|file| file.path.as_str()).filter(|path| path.ends_with(".sh")).collect();
+    let mut found: Vec<&str> = before.iter().map(|file| file.path.as_str()).collect();
+    found.retain(|path| path.strip_suffix(".sh").is_some());
     found.sort_unstable();
     assert_eq!(found, ["a\\\\xff.sh", "a\\xfe.sh", "a\\xff.sh", "a\u{fffd}.sh"]);
     for name in [&b"a\xff.sh"[..], b"a\xfe.sh"] {

@@ -21,6 +21,10 @@ use cuelight_plan::{Plan, Scope, lower};
 use cuelight_projection::{Board, corrected_words, message_words};
 use std::{collections::BTreeMap, fmt::Write as _};
 
+/// Second words of the lines that are about a gate.
+const AT_A_GATE: &[&str] =
+    &["approves", "rejects", "sends-back", "delegates", "withdraws", "edits", "comments", "reviews"];
+
 /// Plays the script and holds the journal against what is expected: lines that occur in this order, each a part of a
 /// line; `no …` for what occurs nowhere; `= …` for how it all stands at the end.
 #[track_caller]
@@ -260,19 +264,7 @@ impl Bench {
     pub(super) fn line(&mut self, line: &str) {
         self.log.push(format!("> {line}"));
         let words: Vec<&str> = line.split_whitespace().collect();
-        if words.len() > 1
-            && matches!(
-                words[1],
-                "approves"
-                    | "rejects"
-                    | "sends-back"
-                    | "delegates"
-                    | "withdraws"
-                    | "edits"
-                    | "comments"
-                    | "reviews"
-            )
-        {
+        if words.get(1).is_some_and(|word| AT_A_GATE.contains(word)) {
             return self.at_gate(&words, line);
         }
         if self.is_said_elsewhere(&words) {
