@@ -175,22 +175,22 @@ impl Turn<'_> {
                 self.recover(away, found, taken);
                 Ok(())
             }
-            Command::NoteRefusal { gate, by, why } => {
-                let recorded = self.find_gate(gate)?.of_programs.1 + 1;
-                let is_program = by.decides_nothing().is_some();
-                if is_program && recorded > GATE_REFUSALS_OF_PROGRAMS_MAX {
-                    return Ok(());
-                }
-                let is_last = is_program && recorded == GATE_REFUSALS_OF_PROGRAMS_MAX;
-                let more = if is_last {
-                    "; more refused answers of steps and agents are not recorded here"
-                } else {
-                    ""
-                };
-                self.emit_gate(gate, GateEvent::Refused { by, why: why + more });
-                Ok(())
-            }
+            Command::NoteRefusal { gate, by, why } => self.note_refusal(gate, by, why),
         }
+    }
+
+    /// Records a refused answer; of programs only the first ones.
+    fn note_refusal(&mut self, gate: GateId, by: Actor, why: String) -> Result<(), Refusal> {
+        let recorded = self.find_gate(gate)?.of_programs.1 + 1;
+        let is_program = by.decides_nothing().is_some();
+        if is_program && recorded > GATE_REFUSALS_OF_PROGRAMS_MAX {
+            return Ok(());
+        }
+        let is_last = is_program && recorded == GATE_REFUSALS_OF_PROGRAMS_MAX;
+        let more =
+            if is_last { "; more refused answers of steps and agents are not recorded here" } else { "" };
+        self.emit_gate(gate, GateEvent::Refused { by, why: why + more });
+        Ok(())
     }
 
     fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {

@@ -252,7 +252,7 @@ fn a_frame_around_a_gate_that_asked_does_not_vanish_in_a_retry() {
         let (yes, no) = if by == "its `if`" { ("yes", "no") } else { ("\"[1]\"", "\"[]\"") };
         let script =
             format!("launch; ended a ok risky={yes}; ann rejects : no; retry all; ended a ok risky={no}");
-        check(&file, &script, &format!("r-2 created\n r failed\n no r-2 z call"));
+        check(&file, &script, "r-2 created\n r failed\n no r-2 z call");
     }
 }
 
