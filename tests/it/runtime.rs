@@ -2,7 +2,9 @@
 //! then the whole of it on a real workspace.
 
 use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
-use cuelight_engine::{Actor, Channel, Command, Effect, Proof, Refusal, RunState, StepState};
+use cuelight_engine::{
+    Actor, Channel, Command, Effect, Fact, GateEvent, Proof, Refusal, RunState, StepState,
+};
 use cuelight_projection::Board;
 use cuelight_runtime::{
     Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
@@ -197,6 +199,28 @@ async fn nothing_leaves_before_the_commit() {
     assert_eq!(refused.await.expect("an answer"), Reply::Refused(Refusal::NoRun(RunId(9))));
     assert!(matches!(room.effects.recv().await, Some(Effect::Call { .. })));
     assert_eq!(room.seen.borrow().board.seq, last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_time_approves_is_not_approved_by_a_time_in_which_the_loop_did_not_run() {
+    let mut room = Room::new();
+    let gate = "name: t\nsteps:\n  - {id: g, gate: {prompt: go?, timeout: 1h, on-timeout: approve}}\n";
+    let _launched = room.ask(request(launching(gate))).await;
+    let told = |batch: &Arc<Batch>| {
+        let events = batch.events.iter().filter_map(|event| match &event.fact {
+            Fact::Gate(_, _, _, GateEvent::Asked { ask, .. }) => Some(format!("asked {}", ask.epoch)),
+            Fact::Gate(_, _, _, GateEvent::Resolved { state, .. }) => Some(state.word().to_owned()),
+            _ => None,
+        });
+        events.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&room.is_appending().await), ["asked 1"]);
+    room.answer(Ok(())).await;
+    tokio::time::advance(Duration::from_hours(2)).await;
+    assert_eq!(told(&room.is_appending().await), ["asked 2"]);
+    room.answer(Ok(())).await;
+    // The loop sleeps through the next hour in short naps.
+    assert_eq!(told(&room.is_appending().await), ["approved"]);
 }
 
 #[tokio::test(start_paused = true)]

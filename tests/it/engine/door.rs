@@ -289,13 +289,9 @@ impl Bench {
                 self.run = words[1].parse().expect("a run");
                 return;
             }
-            "wake" => {
+            "wake" | "stalled" => {
                 self.now = self.now + words[1].parse::<Span>().expect("a time");
-                Command::Wake
-            }
-            "stalled" => {
-                self.now = self.now + words[1].parse::<Span>().expect("a time");
-                Command::Stalled
+                if words[0] == "wake" { Command::Wake } else { Command::Stalled }
             }
             "later" => {
                 self.now = self.now + words[1].parse::<Span>().expect("a time");
