@@ -6,7 +6,7 @@ use cuelight_engine::Ask;
 /// One field that differs. Values are foreign text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AskChange {
-    /// Where: `form.amount.value`, `will_run[deploy].launch.argv[2]`.
+    /// The place in the ask: `form.amount.value`, `will_run[deploy].launch.argv[2]`.
     pub path: String,
     /// The old value; none when the field is new.
     pub before: Option<Value>,

@@ -33,7 +33,7 @@ pub struct TrailRow {
     pub seq: Seq,
     /// The time of the event.
     pub at: Timestamp,
-    /// Who: a person by name, else the part of the engine that did it; foreign text.
+    /// The author: a person by name, else the part of the engine that did it; foreign text.
     pub who: String,
     /// By which door they came.
     pub channel: Option<&'static str>,

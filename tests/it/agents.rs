@@ -3,7 +3,7 @@
 //!
 //! Each agent here is a real program, a few words of shell. What it does wrong, it does wrong for real.
 
-use crate::driver::{Told, cuelight, run, say};
+use crate::run_and_answer::{Told, cuelight, run, say};
 use cuelight_definition::{Diagnostic, Files};
 use serde_json::{Value, json};
 use std::{fs, path::Path};

@@ -307,7 +307,7 @@ fn is_word(c: char) -> bool {
 }
 
 /// The same text with comments and the insides of literals turned to spaces.
-fn blank_comments_and_strings(text: &str) -> String {
+pub(super) fn blank_comments_and_strings(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
@@ -396,7 +396,7 @@ fn char_literal(text: &str) -> Option<usize> {
     (second == '\'').then_some(1 + at + 1)
 }
 
-fn read_tree(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
+pub(super) fn read_tree(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(dir).expect("the sources are there") {
         let path = entry.expect("the sources can be listed").path();
         if path.is_dir() {

@@ -384,7 +384,7 @@ fn a_log_of_gitlab_has_sections() {
 fn at_a_terminal_each_step_has_a_line_and_the_summary_shows_why_it_failed_and_the_next_command() {
     let place = Place::new();
     place.write("w.yaml", FAILS);
-    let shown = crate::leaks::on_terminal(&place, &["run", "w.yaml", "--headless"]);
+    let shown = crate::json_on_terminals::on_terminal(&place, &["run", "w.yaml", "--headless"]);
     for part in [
         "completed  one",
         "failed     two",

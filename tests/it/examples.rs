@@ -3,8 +3,8 @@
 
 use crate::{
     docs::is_updating,
-    driver::{Told, cuelight, run, say},
     program::{Place, until},
+    run_and_answer::{Told, cuelight, run, say},
 };
 use cuelight_definition::Files;
 

@@ -1,9 +1,9 @@
 //! Forms at the command line: asked for at a terminal, named to a script, and signed with their values.
 
 use crate::{
-    hangup::{console, read_until},
     program::{Place, Running, Said, text, until},
     signing::system,
+    terminal_hangup::{console, read_until},
 };
 use rustix::fs::OFlags;
 use serde_json::{Value, json};

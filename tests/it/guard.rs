@@ -367,7 +367,7 @@ async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
 async fn engine_under_guard(place: &Place) -> Engine {
     let setup = || Setup {
         trees: None,
-        workspace: crate::driver::trusted_by(
+        workspace: crate::run_and_answer::trusted_by(
             &TrustBook::new(place.file(".local/state/cuelight/trust"), called_by_schedules),
             place.path(),
         ),

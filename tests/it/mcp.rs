@@ -1,7 +1,7 @@
 //! Tools of MCP servers, against servers that are real programs: one that does everything, where node is here, and one of our own, a few
 //! words of shell, that is as hostile as it is told to be.
 
-use crate::driver::{STATE, Told, cuelight, own, program, run, say};
+use crate::run_and_answer::{STATE, Told, cuelight, own, program, run, say};
 use serde_json::{Value, json};
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! Events in, what can be seen out: boards, inbox, failures, causes, graph and JSON.
 
-use crate::looked::Looked;
+use crate::disk_fixture::Looked;
 use cuelight_base::{
     AttemptId, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score,
     Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,

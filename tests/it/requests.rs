@@ -3,7 +3,7 @@
 //! The other side is a listener of the test on 127.0.0.1, which plays its part by hand: bytes in, bytes out. Nothing
 //! leaves the machine.
 
-use crate::driver::{STATE, own, program, run, say};
+use crate::run_and_answer::{STATE, own, program, run, say};
 use cuelight_base::{FailureMode, HttpCall, HttpExpect, Launch, Span, TextPart, Value};
 use cuelight_definition::Files;
 use cuelight_tool::{Answer, Call, Ended, Host, HttpPolicy, Secret, SecretStore, run_http};

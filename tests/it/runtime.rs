@@ -331,7 +331,7 @@ fn a_seat_says_only_what_people_may_say_and_in_its_own_name() {
 
 pub(crate) async fn engine_in(dir: &Path) -> Engine {
     loop {
-        let workspace = crate::driver::trusted(dir);
+        let workspace = crate::run_and_answer::trusted(dir);
         let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
         let secrets = SecretStore::new(BTreeMap::new(), dir);
         match Engine::start(Setup {

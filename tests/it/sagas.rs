@@ -3,7 +3,7 @@
 //!
 //! The engine is the real one; time is not, and people say yes, except at the gate that is to fail.
 
-use crate::driver;
+use crate::run_and_answer;
 use cuelight_base::{
     AttemptId, DecisionId, Digest, Launch, RunId, Span, StepIx, TextPart, Timestamp, ValueMap, sha256,
 };
@@ -361,7 +361,7 @@ impl Saga {
         fs::write(&outputs, "").expect("a file");
         let path = format!("{}:{}", self.bin.path().display(), std::env::var("PATH").unwrap_or_default());
         let dir = self.stage.path().join(launch.dir.as_deref().unwrap_or("."));
-        let mut command = driver::program(&launch.argv[0]);
+        let mut command = run_and_answer::program(&launch.argv[0]);
         command.args(&launch.argv[1..]).current_dir(dir).env_clear();
         for (name, parts) in &launch.env {
             let text: String = parts
@@ -500,7 +500,8 @@ fn the_release() {
             &["add", "."],
             &["-c", "user.name=ann", "-c", "user.email=ann@localhost", "commit", "--quiet", "-m", "first"],
         ] {
-            let done = driver::program("git").args(words).current_dir(stage).status().expect("git starts");
+            let done =
+                run_and_answer::program("git").args(words).current_dir(stage).status().expect("git starts");
             assert!(done.success());
         }
     });

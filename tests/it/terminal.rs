@@ -2,8 +2,8 @@
 //! screen that breaks down is started again.
 
 use crate::{
-    hangup::console,
     program::{Place, bounded, tell, until, until_else},
+    terminal_hangup::console,
 };
 use cuelight_base::RunId;
 use cuelight_console::{

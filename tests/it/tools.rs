@@ -2,7 +2,7 @@
 //!
 //! Files and programs are real, in a workspace of the test's own; nothing leaves the machine.
 
-use crate::driver::{run, say};
+use crate::run_and_answer::{run, say};
 use cuelight_base::{FailureMode, Span, Value, ValueMap};
 use cuelight_definition::{Diagnostic, Files, Registry, ToolBody};
 use cuelight_plan::{Given, PlanTool};

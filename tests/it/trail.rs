@@ -1,8 +1,8 @@
 //! The trail: heads are signed, a receipt proves a decision elsewhere, and whatever is changed is found.
 
 use crate::{
+    independent_verifier,
     program::{Place, until},
-    verifier,
 };
 use cuelight_store::{NoteKey, verify_chain};
 use serde_json::Value;
@@ -43,7 +43,7 @@ fn a_receipt_proves_a_decision_to_the_program_and_to_a_second_verifier() {
     let (place, gate) = decided();
     let receipt = receipt(&place, &gate);
     let key = key(&place);
-    assert_eq!(verifier::verify(&receipt, &[&key]), Ok("approved".to_owned()));
+    assert_eq!(independent_verifier::verify(&receipt, &[&key]), Ok("approved".to_owned()));
     // Elsewhere there is no workspace.
     let elsewhere = Place::new();
     elsewhere.write("receipt.json", &receipt);
@@ -54,7 +54,7 @@ fn a_receipt_proves_a_decision_to_the_program_and_to_a_second_verifier() {
     // Another key does not vouch for it.
     let other = self::key(&decided().0);
     assert_eq!(elsewhere.cue(&["verify", "receipt.json", "--key", &other]).code, 1);
-    assert!(verifier::verify(&receipt, &[&other]).is_err());
+    assert!(independent_verifier::verify(&receipt, &[&other]).is_err());
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn every_change_to_a_receipt_is_found_by_both_verifiers() {
         change(&mut receipt);
         assert_ne!(receipt, good, "{what} changes something");
         let text = receipt.to_string();
-        assert!(verifier::verify(&text, &[&key]).is_err(), "{what}: the second verifier");
+        assert!(independent_verifier::verify(&text, &[&key]).is_err(), "{what}: the second verifier");
         elsewhere.write("receipt.json", &text);
         let said = elsewhere.cue(&["verify", "receipt.json", "--key", &key]);
         assert_eq!(said.code, 1, "{what}: {said:?}");
@@ -130,14 +130,14 @@ fn thousands_of_changes_to_a_receipt_are_all_found() {
         let Ok(text) = String::from_utf8(bytes) else { continue };
         // Blanks between values, names of the file and salts of what is not shown prove nothing and change nothing.
         let Ok(value) = serde_json::from_str::<Value>(&text) else {
-            assert!(verifier::verify(&text, &[&key]).is_err());
+            assert!(independent_verifier::verify(&text, &[&key]).is_err());
             changed += 1;
             continue;
         };
         if proven(&value) == proven(&proved) || only_unproven(&value, &proved) {
             continue;
         }
-        assert!(verifier::verify(&text, &[&key]).is_err(), "{text}");
+        assert!(independent_verifier::verify(&text, &[&key]).is_err(), "{text}");
         changed += 1;
     }
 }
@@ -233,7 +233,7 @@ fn a_new_key_is_believed_because_the_old_one_vouches_for_it() {
     // Both have signed one head, so each vouches for the other; a stranger's key vouches for none.
     place.cue(&["audit", "verify", "--key", &new]).ok();
     assert_eq!(place.cue(&["audit", "verify", "--key", &key(&decided().0)]).code, 1);
-    assert_eq!(verifier::verify(&receipt(&place, &gate), &[&old]), Ok("approved".to_owned()));
+    assert_eq!(independent_verifier::verify(&receipt(&place, &gate), &[&old]), Ok("approved".to_owned()));
 }
 
 #[test]
@@ -365,8 +365,8 @@ fn what_was_exported_is_signed_and_checked_elsewhere() {
         let said = place.cue(&["audit", "export", "--format", format, "-o", "file"]).ok();
         assert!(said.out.contains("file.note: checked with `cuelight audit verify`"), "{said:?}");
         let (file, note) = (place.text("file"), place.text("file.note"));
-        assert_eq!(verifier::verify_file(file.as_bytes(), &note, &[&key]), Ok(()));
-        assert!(verifier::verify_file(file.as_bytes(), &note, &[&other]).is_err());
+        assert_eq!(independent_verifier::verify_file(file.as_bytes(), &note, &[&key]), Ok(()));
+        assert!(independent_verifier::verify_file(file.as_bytes(), &note, &[&other]).is_err());
         elsewhere.write("file", &file);
         elsewhere.write("file.note", &note);
         let said = elsewhere.cue(&["verify", "file", "--key", &key]).ok();
@@ -375,7 +375,7 @@ fn what_was_exported_is_signed_and_checked_elsewhere() {
         assert_eq!(said.code, 1, "{said:?}");
         if format == "jsonl" {
             assert!(elsewhere.cue(&["verify", "file"]).ok().out.contains("records hold, from the first on"));
-            assert!(verifier::verify_chain(&file, &[&key]).is_ok());
+            assert!(independent_verifier::verify_chain(&file, &[&key]).is_ok());
         } else {
             let said = elsewhere.cue(&["verify", "file"]);
             assert!(said.code == 1 && said.err.contains("name the key with --key"), "{said:?}");
@@ -383,7 +383,9 @@ fn what_was_exported_is_signed_and_checked_elsewhere() {
         elsewhere.write("file", &file.replacen("seen", "sure", 1));
         let said = elsewhere.cue(&["verify", "file", "--key", &key]);
         assert_eq!(said.code, 1, "{format}: {said:?}");
-        assert!(verifier::verify_file(elsewhere.text("file").as_bytes(), &note, &[&key]).is_err());
+        assert!(
+            independent_verifier::verify_file(elsewhere.text("file").as_bytes(), &note, &[&key]).is_err()
+        );
     }
     // A head is no note about a file, and the other way round.
     elsewhere.write("file.note", &place.text(".cuelight/checkpoints"));
@@ -402,7 +404,9 @@ fn thousands_of_changes_to_an_exported_chain_are_found_by_both_verifiers() {
     let export = place.cue(&["audit", "export"]).ok().out;
     let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let (end, records) = lines.split_last().expect("a last line");
-    assert!(verify_chain(&export, &keys).is_ok() && verifier::verify_chain(&export, &[&key]).is_ok());
+    assert!(
+        verify_chain(&export, &keys).is_ok() && independent_verifier::verify_chain(&export, &[&key]).is_ok()
+    );
     let many =
         std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|value| value.parse().ok()).unwrap_or(2_000_u64);
     let mut dice = Dice(7);
@@ -412,7 +416,7 @@ fn thousands_of_changes_to_an_exported_chain_are_found_by_both_verifiers() {
         let text: String = records.iter().chain([&end]).map(|record| format!("{record}\n")).collect();
         assert!(verify_chain(&text, &keys).is_err(), "round {round}: {what}: the program");
         assert!(
-            verifier::verify_chain(&text, &[&key]).is_err(),
+            independent_verifier::verify_chain(&text, &[&key]).is_err(),
             "round {round}: {what}: the second verifier"
         );
     }
@@ -537,7 +541,7 @@ fn the_whole_chain_leaves_line_by_line_and_a_run_as_a_folder_that_proves_itself(
     assert_eq!(last["head"]["hash"], records[records.len() - 2]["hash"]);
     place.cue(&["audit", "export", "--evidence", "r-1", "--output", "folder"]).ok();
     let receipt = place.text(&format!("folder/{gate}.receipt.json"));
-    assert_eq!(verifier::verify(&receipt, &[key(&place).as_str()]), Ok("approved".to_owned()));
+    assert_eq!(independent_verifier::verify(&receipt, &[key(&place).as_str()]), Ok("approved".to_owned()));
     place.cue(&["audit", "verify", "--anchors", "folder/checkpoints"]).ok();
     assert_eq!(place.cue(&["audit", "export", "--evidence", "r-9", "--output", "other"]).code, 2);
 }

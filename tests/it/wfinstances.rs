@@ -3,7 +3,7 @@
 //!
 //! The recordings lie beside the checkout; without them the tests say so and are skipped.
 
-use crate::driver::{Told, run, say};
+use crate::run_and_answer::{Told, run, say};
 use cuelight_base::Span;
 use cuelight_definition::Files;
 use cuelight_plan::{Plan, PlanStep, WaitFor, Work};

@@ -67,7 +67,7 @@ pub(super) fn chooses(model: &mut Model, press: Press, repeat: bool, wishes: &mu
     true
 }
 
-/// `@`: what this console has asked, as command lines, the newest last.
+/// `@`: the requests of this console, as command lines, the newest last.
 pub(super) fn show_log(model: &mut Model) {
     let mut lines: Vec<(String, Role)> = Vec::new();
     for asked in &model.asked {

@@ -141,7 +141,7 @@ pub enum Reliability {
     Medium,
     /// Low reliability: confidence 0.60.
     Low,
-    /// Experimental: confidence 0.40.
+    /// Experimental: its results have a confidence of 0.40.
     Experimental,
 }
 

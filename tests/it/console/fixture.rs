@@ -1,7 +1,7 @@
 //! One afternoon of a payments team, told as commands to the real engine; the board is folded from its events. The
 //! clock stands where it is put.
 
-use crate::looked::Looked;
+use crate::disk_fixture::Looked;
 use cuelight_base::{AttemptId, DecisionId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap};
 use cuelight_definition::{Files, read};
 use cuelight_engine::{

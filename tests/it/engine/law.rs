@@ -5,7 +5,7 @@
 //! `CUELIGHT_LAWS` says how many random gates are tried; the seed of each is its number.
 
 use super::{door::plan, people::Dice};
-use crate::looked::Looked;
+use crate::disk_fixture::Looked;
 use cuelight_base::{AttemptId, DecisionId, Digest, GateId, RunId, Seq, Span, Timestamp, Value, ValueMap};
 use cuelight_engine::{
     Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateAct, GateState,

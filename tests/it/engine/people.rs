@@ -5,7 +5,7 @@
 //! `CUELIGHT_PEOPLE_SETS` sets the number of random sets; the seed of each is its number.
 
 use super::door::plan;
-use crate::looked::Looked;
+use crate::disk_fixture::Looked;
 use cuelight_base::{DecisionId, GateId, Span, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
     Actor, Ask, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, GateState, Launching,

@@ -6,7 +6,7 @@ mod runs;
 mod talks;
 mod with_keys;
 
-use crate::driver::{cuelight, say};
+use crate::run_and_answer::{cuelight, say};
 use cuelight_definition::{Diagnostic, Files, ModelRegistry};
 use std::{fs, path::Path};
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! Steps that ask: what the program makes of models, from the file to the journal.
 
 use super::provider::{Provider, refusal, says};
-use crate::driver::{Told, cuelight, run, say};
+use crate::run_and_answer::{Told, cuelight, run, say};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 use tempfile::TempDir;

@@ -5,8 +5,8 @@ use super::{
     runs::Room,
 };
 use crate::{
-    driver::{STATE, Told, run},
     program::{Place, until},
+    run_and_answer::{STATE, Told, run},
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The examples that ask real models, each to its end against a stand-in for its provider; and what they say without a key.
 
 use super::provider::{Part, Provider, refusal, says, stream};
-use crate::driver::{cuelight, run};
+use crate::run_and_answer::{cuelight, run};
 use serde_json::{Value, json};
 use std::{
     fs,

@@ -1,8 +1,8 @@
 //! A console at an engine on another machine, over ssh. The ssh is a stand-in, which does with its words what sshd does with them.
 
 use crate::{
-    hangup::{console, read_until},
     program::{Place, until},
+    terminal_hangup::{console, read_until},
 };
 use rustix::process::{Pid, Signal};
 use std::{

@@ -1,9 +1,9 @@
 //! `cuelight mcp`, as agents use it: messages in, messages out, and people who answer at another terminal.
 
 use crate::{
-    driver::{STATE, cuelight, own, program, say},
     mcp::npm,
     program::until,
+    run_and_answer::{STATE, cuelight, own, program, say},
 };
 use serde_json::{Value, json};
 use std::{

@@ -2,8 +2,8 @@
 //! its word: a question whose fields and body differ, that names a session or lacks what it must have, is refused.
 
 use crate::{
-    driver::cuelight,
     mcp::{Room, bare, hear, http, pin, said},
+    run_and_answer::cuelight,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
