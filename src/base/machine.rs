@@ -3,7 +3,7 @@
 /// Returns the names of its operating system and processor, as steps name them under `requires`.
 ///
 /// ```
-/// assert!(cuelight::base::system_labels().all(|label| !label.is_empty()));
+/// assert!(cuelight_base::system_labels().all(|label| !label.is_empty()));
 /// ```
 pub fn system_labels() -> impl Iterator<Item = &'static str> {
     let known = [
