@@ -5,34 +5,17 @@
 //! `bash -c`, `python -c`, `awk`): there an expression is an error, and so it is where nothing would be expanded (single
 //! quotes). Which programs read their arguments as code is told in `inline`.
 
-use super::inline::{self, Inline};
-use crate::{
-    Binding, Placed, Script, Text,
-    diagnostic::Findings,
-    read::{Reader, locate},
-};
+mod frame;
+mod hole;
+
+use crate::diagnostic::Findings;
+use crate::inline::Inline;
+use crate::read::{Reader, locate};
+use crate::{Binding, Script, Text};
 use cuelight_base::is_shell;
 use cuelight_expression::Hole;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Range,
-};
-
-/// Programs that read an argument as a script when told so by `-c`.
-const READ_SCRIPTS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh", "fish", "su"];
-/// Commands that read their arguments as code without being told.
-const READ_AGAIN: &[&str] = &["eval", "let", "trap", "ssh"];
-/// Commands that call another one: whatever they are given may be its name.
-const WRAPPERS: &[&str] = &[
-    "sudo", "env", "command", "exec", "time", "nohup", "xargs", "timeout", "nice", "ionice", "stdbuf",
-    "find", "watch", "parallel", "doas", "setsid", "flock", "chroot",
-];
-/// Words before which a command has not begun yet.
-const LEADING: &[&str] = &[
-    "sudo", "env", "command", "builtin", "exec", "time", "nohup", "!", "{", "then", "do", "else", "elif",
-    "if", "while", "until",
-];
-const ARITHMETIC_TESTS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
+use frame::{Code, Frame, Here};
+use std::collections::{BTreeMap, VecDeque};
 
 /// True if expressions can be bound in scripts of this shell.
 pub(super) fn is_known(shell: &[String]) -> bool {
@@ -88,110 +71,6 @@ pub(super) fn bind(reader: &mut Reader<'_, '_>, text: Text, shell: &[String]) ->
     scanner.scan();
     (script.script, script.bindings) = (scanner.out, scanner.bindings);
     script
-}
-
-/// The syntax that the shell is in at some point of the text.
-enum Frame {
-    Code(Code),
-    Double,
-    Single,
-    /// A string in `$'…'`, with escapes.
-    Escaped,
-    /// A parameter expansion: `${…}`.
-    Parameter,
-    /// `$((…))` or `((…))`, with so many open parentheses.
-    Arithmetic(u32),
-    Here(Here),
-}
-
-/// Commands: the script itself, `$(…)`, or between backticks.
-#[derive(Default)]
-struct Code {
-    end: Option<char>,
-    parens: u32,
-    cases: u32,
-    word: String,
-    /// True if some of the word stood in quotes.
-    quoted: bool,
-    /// True if a command has begun.
-    begun: bool,
-    /// True if the command calls another one.
-    wraps: bool,
-    reads_scripts: bool,
-    /// The language that its program reads, and what the next word is to it.
-    inline: Option<Inline>,
-    reads_again: bool,
-    /// The byte offset at which a `[[` opened.
-    test: Option<usize>,
-}
-
-struct Here {
-    delimiter: String,
-    is_quoted: bool,
-    strips_tabs: bool,
-    for_shell: bool,
-    /// The remedy, if another language reads the here-document.
-    help: Option<String>,
-}
-
-impl Code {
-    fn ending(end: char) -> Self {
-        Self { end: Some(end), ..Self::default() }
-    }
-
-    /// True if the current word is read as code.
-    fn reads_this(&self) -> bool {
-        self.reads_again
-            || self.reads_scripts && is_script_flag(&self.word)
-            || self.inline.as_ref().is_some_and(|inline| inline.reads(&self.word))
-    }
-
-    /// True if the standard input is read as code.
-    fn reads_input(&self) -> bool {
-        self.reads_scripts || self.reads_again || self.inline.as_ref().is_some_and(Inline::reads_input)
-    }
-
-    fn end_word(&mut self, at: usize) {
-        let word = std::mem::take(&mut self.word);
-        let quoted = std::mem::take(&mut self.quoted);
-        if word.is_empty() {
-            return;
-        }
-        let name = word.rsplit('/').next().unwrap_or(&word);
-        match name {
-            _ if quoted => {}
-            "case" if !self.begun => self.cases += 1,
-            "esac" => self.cases = self.cases.saturating_sub(1),
-            "[[" => self.test = Some(at),
-            "]]" => self.test = None,
-            _ => {}
-        }
-        if READ_SCRIPTS.contains(&name) {
-            self.reads_scripts = true;
-        } else if self.reads_scripts && is_script_flag(&word) {
-            self.reads_again = true;
-        }
-        match &mut self.inline {
-            Some(inline) => inline.end_word(&word),
-            None => self.inline = inline::called(name, !self.begun || self.wraps),
-        }
-        self.wraps |= !self.begun && WRAPPERS.contains(&name);
-        if !self.begun && !LEADING.contains(&name) && !word.contains('=') {
-            self.begun = true;
-            self.reads_again |= READ_AGAIN.contains(&name);
-        }
-    }
-
-    fn end_command(&mut self, at: usize) {
-        self.end_word(at);
-        (self.begun, self.wraps, self.reads_scripts, self.reads_again) = (false, false, false, false);
-        self.inline = None;
-    }
-}
-
-/// `-c`, also among others: `-euc`.
-fn is_script_flag(word: &str) -> bool {
-    word.starts_with('-') && !word.starts_with("--") && word.contains('c')
 }
 
 struct Scanner<'s, 'f, 'a> {
@@ -522,121 +401,5 @@ impl<'s> Scanner<'s, '_, '_> {
     /// An expression in a comment may span lines; what follows it is still the comment.
     fn comment_goes_on(&mut self) {
         self.comment();
-    }
-
-    fn hole(&mut self) {
-        let Some(hole) = self.holes.pop_front() else { return };
-        let reference = self.reference(hole);
-        let in_quotes = match self.frames.last() {
-            Some(Frame::Code(code)) => {
-                let arithmetic = code.test.is_some_and(|start| self.tests_numbers(start));
-                let inside_double = code.end == Some('`')
-                    && self.frames.iter().any(|frame| matches!(frame, Frame::Double | Frame::Here(_)));
-                if arithmetic {
-                    self.refuse(
-                        &hole.span,
-                        "`[[ … ]]` evaluates numbers as code; a value here could run commands",
-                        "use `[ … ]`, which compares without evaluating",
-                    );
-                } else if inside_double {
-                    self.refuse(
-                        &hole.span,
-                        "an expression in backticks inside double quotes",
-                        "use $( … ) instead",
-                    );
-                }
-                false
-            }
-            Some(Frame::Double) => true,
-            Some(Frame::Here(here)) => {
-                let (is_quoted, for_shell) = (here.is_quoted, here.for_shell);
-                if is_quoted {
-                    self.refuse(
-                        &hole.span,
-                        "nothing is expanded in a here-document whose delimiter is quoted",
-                        "remove the quotes around the delimiter, or set a variable under `env:`",
-                    );
-                } else if for_shell {
-                    self.refuse_code(&hole.span);
-                }
-                true
-            }
-            Some(Frame::Single | Frame::Escaped) => {
-                self.refuse(
-                    &hole.span,
-                    "nothing is expanded between single quotes",
-                    "use double quotes; the value stays one word and is never read as code",
-                );
-                true
-            }
-            Some(Frame::Parameter) => {
-                self.refuse(
-                    &hole.span,
-                    "an expression inside the braces of a parameter",
-                    "set a variable under `env:` to the expression and use that",
-                );
-                true
-            }
-            Some(Frame::Arithmetic(_)) => {
-                self.refuse(
-                    &hole.span,
-                    "arithmetic evaluates its operands as code; a value here could run commands",
-                    "compute in an expression step by step, or check the value first and use a variable from `env:`",
-                );
-                true
-            }
-            None => false,
-        };
-        let read_again =
-            self.frames.iter().any(|frame| matches!(frame, Frame::Code(code) if code.reads_this()));
-        if read_again {
-            self.refuse_code(&hole.span);
-        }
-        if let Some(Frame::Code(code)) = self.frames.last_mut() {
-            code.word.push('…');
-        }
-        let quote = if in_quotes { "" } else { "\"" };
-        for part in [quote, "${", &reference, "}", quote] {
-            self.out.push_str(part);
-        }
-        self.at = hole.span.end;
-    }
-
-    /// True if the `[[ … ]]` that opened at `start` compares numbers.
-    fn tests_numbers(&self, start: usize) -> bool {
-        let text = &self.text.value[start.min(self.text.value.len())..];
-        let end = text.find("]]").unwrap_or(text.len());
-        text[..end].split_whitespace().any(|word| ARITHMETIC_TESTS.contains(&word))
-    }
-
-    /// The variable of an expression: the same one for the same text.
-    fn reference(&mut self, hole: &Hole) -> String {
-        let next = self.variables.len() + 1;
-        let number = *self.variables.entry(hole.source.clone()).or_insert(next);
-        let variable = format!("CUE_{number}");
-        if number == next {
-            let expression = Placed::new(hole.source.clone(), self.text.place);
-            self.bindings.push(Binding { variable: variable.clone(), expression });
-        }
-        variable
-    }
-
-    fn refuse_code(&mut self, span: &Range<usize>) {
-        let of_frame = |frame: &Frame| match frame {
-            Frame::Code(code) => code.inline.as_ref().map(Inline::help),
-            Frame::Here(here) => here.help.clone(),
-            _ => None,
-        };
-        let help = self.frames.iter().rev().find_map(of_frame).unwrap_or_else(|| {
-            "hand the value over as an argument or a variable of its own: bash -c '… \"$1\"' _ \"$VALUE\""
-                .to_owned()
-        });
-        let message = "this command reads its arguments as code; a value here could run commands";
-        self.refuse(span, message, &help);
-    }
-
-    fn refuse(&mut self, span: &Range<usize>, message: &str, help: &str) {
-        let place = locate(self.findings, self.text.place, &self.text.value, span.clone());
-        self.findings.error("shell-quoting", place, message).help(help);
     }
 }

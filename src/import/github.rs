@@ -5,29 +5,19 @@ mod handed;
 mod jobs;
 mod legs;
 mod place;
+mod top;
 mod values;
 mod words;
+mod work;
 
-use self::{
-    jobs::{Job, Kind, Step, jobs, raised},
-    place::{elsewhere, labels},
-    values::{field, shell, short_version, variables},
-    words::{Condition, Words, result},
-};
-use super::{
-    foreign,
-    page::{Imported, Page, all_of, in_order, one_line, variable, without_holes},
-    shapes,
-};
-use cuelight_base::{Value, ValueMap, shorten};
+use self::jobs::{Job, Kind, jobs};
+use self::place::{elsewhere, labels};
+use self::words::{Condition, Words, result};
+use crate::page::{Imported, Page, all_of, in_order, one_line, without_holes};
+use crate::{foreign, shapes};
+use cuelight_base::{Value, ValueMap};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The default shell of GitHub:
-/// <https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax>.
-const SHELL: &str = "bash -e -c";
-/// The length of each value of an action's `with` in a question, in characters.
-const GIVEN_CHARS: usize = 80;
 
 /// A workflow of GitHub Actions as a file of ours.
 ///
@@ -80,135 +70,6 @@ struct Import<'a> {
 }
 
 impl<'a> Import<'a> {
-    fn top(&mut self) {
-        let name = foreign::text_at(self.root, "name").unwrap_or_else(|| "imported".to_owned());
-        self.page.top.insert("name".to_owned(), one_line(&without_holes(&name)).into());
-        // `on` is a word in YAML 1.2, and `true` to whoever wrote the file with YAML 1.1 in mind.
-        self.starts();
-        if let Some(env) = self.env(None, self.root) {
-            self.page.top.insert("env".to_owned(), env);
-        }
-        if let Some(said) = self.root.get("concurrency") {
-            self.concurrency(said, &name);
-        } else if let Some(job) = raised(self.root) {
-            self.page.leave_out(format!("`concurrency` of {job} alone: its group holds for the whole run"));
-            let said = self.root["jobs"][job]["concurrency"].clone();
-            self.concurrency(&said, &name);
-        }
-        let known = ["name", "on", "true", "env", "defaults", "concurrency", "jobs", "permissions"];
-        self.page.leave_out_all_but(&known, self.root, "the workflow");
-        self.defaults(self.root, "the workflow");
-        let run =
-            foreign::map_at(self.root, "defaults").and_then(|defaults| foreign::map_at(defaults, "run"));
-        let shell = run
-            .and_then(|run| foreign::text_at(run, "shell"))
-            .and_then(|text| shell(&text))
-            .unwrap_or_else(|| SHELL.to_owned());
-        let mut defaults = json!({"shell": shell});
-        if let Some(dir) = run.and_then(|run| foreign::text_at(run, "working-directory")) {
-            defaults["working-directory"] = self.words.text(None, &dir, &mut self.page).into();
-        }
-        self.page.top.insert("defaults".to_owned(), defaults);
-    }
-
-    /// Names the defaults that nothing stands for.
-    fn defaults(&mut self, of: &ValueMap, whose: &str) {
-        let Some(defaults) = foreign::map_at(of, "defaults") else { return };
-        let whose = format!("the defaults of {whose}");
-        self.page.leave_out_all_but(&["run"], defaults, &whose);
-        if let Some(run) = foreign::map_at(defaults, "run") {
-            self.page.leave_out_all_but(&["shell", "working-directory"], run, &whose);
-        }
-    }
-
-    fn starts(&mut self) {
-        let on = self.root.get("on");
-        let events: Vec<String> = match on {
-            Some(Value::Object(keys)) => keys.keys().cloned().collect(),
-            other => foreign::texts(other),
-        };
-        let others: Vec<&str> = events
-            .iter()
-            .map(String::as_str)
-            .filter(|event| !["workflow_dispatch", "workflow_call", "schedule"].contains(event))
-            .collect();
-        if !others.is_empty() {
-            self.page.leave_out(format!(
-                "starts on {}: start it by hand, or from a hook with `cuelight run`",
-                others.join(", ")
-            ));
-        }
-        let Some(on) = on.and_then(Value::as_object) else { return };
-        let crons: Vec<Value> = foreign::maps_at(on, "schedule")
-            .filter_map(|map| {
-                let mut out = json!({"cron": foreign::text_at(map, "cron")?});
-                if let Some(zone) = foreign::text_at(map, "timezone") {
-                    out["timezone"] = zone.into();
-                }
-                Some(out)
-            })
-            .collect();
-        for map in foreign::maps_at(on, "schedule") {
-            self.page.leave_out_all_but(&["cron", "timezone"], map, "the schedule");
-        }
-        if !crons.is_empty() {
-            self.page.top.insert("on".to_owned(), json!({"schedule": crons}));
-        }
-        let mut inputs = ValueMap::new();
-        for door in ["workflow_dispatch", "workflow_call"] {
-            let Some(door) = foreign::map_at(on, door) else { continue };
-            self.page.leave_out_all_but(&["inputs", "outputs", "secrets"], door, "the way it is called");
-            for (name, said) in foreign::map_at(door, "inputs").into_iter().flatten() {
-                let empty = ValueMap::new();
-                let said = said.as_object().unwrap_or(&empty);
-                let known = ["type", "description", "options", "default", "required"];
-                self.page.leave_out_all_but(&known, said, &format!("the input {name}"));
-                if said.get("type").and_then(Value::as_str) == Some("environment") {
-                    self.page
-                        .leave_out(format!("`type: environment` of the input {name}: it takes any text"));
-                }
-                inputs.insert(variable(name), field(said));
-            }
-            self.words.secrets.extend(
-                foreign::map_at(door, "secrets").into_iter().flat_map(|secrets| secrets.keys().cloned()),
-            );
-            let outputs = foreign::map_at(door, "outputs").into_iter().flatten();
-            let outputs: ValueMap = outputs
-                .filter_map(|(name, output)| {
-                    Some((variable(name), foreign::text_at(output.as_object()?, "value")?))
-                })
-                .map(|(name, value)| (name, self.words.text(None, &value, &mut self.page).into()))
-                .collect();
-            if !outputs.is_empty() {
-                self.page.top.insert("outputs".to_owned(), Value::Object(outputs));
-            }
-        }
-        if !inputs.is_empty() {
-            self.page.top.insert("inputs".to_owned(), Value::Object(inputs));
-        }
-    }
-
-    fn concurrency(&mut self, said: &Value, name: &str) {
-        let group = foreign::text(said).or_else(|| foreign::text_at(said.as_object()?, "group"));
-        let Some(group) = group else {
-            return self.page.leave_out("`concurrency`, which names no `group`");
-        };
-        self.words.group_of = Some(name.to_owned());
-        let group = self.words.text(None, &group, &mut self.page);
-        self.words.group_of = None;
-        let cancels = said.get("cancel-in-progress") == Some(&Value::Bool(true));
-        if let Some(said) = said.as_object() {
-            self.page.leave_out_all_but(&["group", "cancel-in-progress"], said, "the concurrency group");
-            if said.get("cancel-in-progress").is_some_and(|progress| !progress.is_boolean()) {
-                self.page.leave_out(
-                    "`cancel-in-progress`, which is an expression: a run waits for the one before",
-                );
-            }
-        }
-        let on_conflict = if cancels { "cancel-running" } else { "queue" };
-        self.page.top.insert("concurrency".to_owned(), json!({"group": group, "on-conflict": on_conflict}));
-    }
-
     fn env(&mut self, job: Option<&Job<'_>>, of: &ValueMap) -> Option<Value> {
         if of.get("env").is_some_and(|env| !env.is_object()) {
             let of = job.map_or("the workflow", |job| job.name);
@@ -361,171 +222,6 @@ impl<'a> Import<'a> {
         }
     }
 
-    fn step(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let mut keys = match step.kind {
-            Kind::Script => self.script(job, step),
-            Kind::ByHand => self.by_hand(job, step),
-            Kind::Environment => self.environment(job),
-            Kind::Machine => self.machine(job),
-            Kind::Group => self.group(job),
-            Kind::Away => self.away(job, step),
-            Kind::Nothing => ValueMap::from_iter([("wait".to_owned(), "0s".into())]),
-            Kind::Called => self.called(job, step),
-        };
-        if !matches!(step.kind, Kind::Nothing | Kind::Away) {
-            self.copies(job, &mut keys);
-        }
-        if !step.is_of_the_job() {
-            let names = [Some(job.body), (!std::ptr::eq(step.body, job.body)).then_some(step.body)];
-            let names = names.into_iter().flatten().filter_map(|body| foreign::text_at(body, "name"));
-            let name = names.collect::<Vec<_>>().join(": ");
-            if !name.is_empty() {
-                keys.insert("name".to_owned(), self.words.text(Some(job), &name, &mut self.page).into());
-            }
-            if step.may_fail() {
-                keys.insert("on-error".to_owned(), "skip".into());
-            } else if step.body.get("continue-on-error").is_some_and(Value::is_string) {
-                self.page.leave_out(format!("`continue-on-error` of {}: say it under `on-error`", step.id));
-            }
-        }
-        keys
-    }
-
-    fn script(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let script = foreign::text_at(step.body, "run").unwrap_or_default();
-        if script.contains("::set-output") {
-            self.page
-                .leave_out(format!("::set-output in {}: write to $GITHUB_OUTPUT, which is there", step.id));
-        }
-        let known = [
-            "id",
-            "if",
-            "name",
-            "run",
-            "working-directory",
-            "shell",
-            "env",
-            "continue-on-error",
-            "timeout-minutes",
-            "background",
-        ];
-        self.page.leave_out_all_but(&known, step.body, &step.id);
-        let mut keys = ValueMap::new();
-        keys.insert("run".to_owned(), self.words.text(Some(job), &script, &mut self.page).into());
-        let run = foreign::map_at(job.body, "defaults").and_then(|defaults| foreign::map_at(defaults, "run"));
-        let said = |key: &str| foreign::text_at(step.body, key).or_else(|| foreign::text_at(run?, key));
-        if let Some(given) = said("shell").and_then(|text| shell(&text)) {
-            keys.insert("shell".to_owned(), given.into());
-        }
-        if let Some(dir) = said("working-directory") {
-            keys.insert(
-                "working-directory".to_owned(),
-                self.words.text(Some(job), &dir, &mut self.page).into(),
-            );
-        }
-        let mut env = self.known(job, &script);
-        let container = foreign::map_at(job.body, "container");
-        for of in container.into_iter().chain([job.body, step.body]) {
-            for (key, field) in
-                self.env(Some(job), of).as_ref().and_then(Value::as_object).into_iter().flatten()
-            {
-                env[key] = field.clone();
-            }
-        }
-        if env.as_object().is_some_and(|fields| !fields.is_empty()) {
-            keys.insert("env".to_owned(), env);
-        }
-        let minutes = |of: &ValueMap| {
-            foreign::text_at(of, "timeout-minutes")
-                .filter(|timeout_minutes| timeout_minutes.parse::<u32>().is_ok_and(|number| number > 0))
-        };
-        for (of, whose) in [(step.body, step.id.as_str()), (job.body, job.name)] {
-            if of.contains_key("timeout-minutes") && minutes(of).is_none() {
-                self.page.leave_out(format!("`timeout-minutes` of {whose}: say it as `timeout`"));
-            }
-        }
-        if let Some(minutes) = minutes(step.body).or_else(|| minutes(job.body)) {
-            keys.insert("timeout".to_owned(), format!("{minutes}m").into());
-        }
-        keys
-    }
-
-    /// The variables that GitHub sets and this script reads.
-    fn known(&mut self, job: &Job<'_>, script: &str) -> Value {
-        let mut env = json!({});
-        for name in variables(script) {
-            env[name] = match name.split_once('_') {
-                _ if ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH"].contains(&name) => continue,
-                _ if name == "GITHUB_STEP_SUMMARY" => "/dev/stdout".into(),
-                _ if name == "GITHUB_TOKEN" => {
-                    self.words.text(Some(job), "${{ github.token }}", &mut self.page).into()
-                }
-                Some((context, field)) => {
-                    let hole = format!("${{{{ {}.{} }}}}", context.to_lowercase(), field.to_lowercase());
-                    self.words.text(Some(job), &hole, &mut self.page).into()
-                }
-                None => continue,
-            };
-        }
-        env
-    }
-
-    /// An action that only GitHub has: what it does is done by hand, and what it yields is told at the gate.
-    fn by_hand(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let other =
-            ["background", "parallel", "cancel", "run"].into_iter().find(|key| step.body.contains_key(*key));
-        let action = foreign::text_at(step.body, "uses").unwrap_or_else(|| {
-            let what = foreign::text_at(step.body, "name").or_else(|| foreign::text_at(step.body, "run"));
-            let what = shorten(&one_line(&without_holes(&what.unwrap_or_default())), GIVEN_CHARS);
-            format!("the `{}` step {what}", other.unwrap_or("unknown")).trim_end().to_owned()
-        });
-        let known: &[&str] = if std::ptr::eq(step.body, job.body) {
-            &[
-                "name",
-                "needs",
-                "if",
-                "uses",
-                "with",
-                "permissions",
-                "secrets",
-                "strategy",
-                "concurrency",
-                "continue-on-error",
-            ]
-        } else {
-            &["id", "if", "name", "uses", "with", "continue-on-error"]
-        };
-        self.page.leave_out_all_but(known, step.body, &step.id);
-        self.with(step);
-        let with = foreign::map_at(step.body, "with").into_iter().flatten();
-        let given: Vec<String> = with
-            .filter_map(|(key, value)| Some((key, foreign::text(value)?)))
-            .map(|(key, text)| {
-                if text.contains("secrets.") {
-                    return format!("{key}: a secret");
-                }
-                let said = one_line(&self.words.text(Some(job), &text, &mut self.page));
-                // A hole that is cut off would not be read.
-                let said = if said.chars().count() <= GIVEN_CHARS { &said } else { "see the workflow" };
-                format!("{key}: {said}")
-            })
-            .collect();
-        let given = if given.is_empty() { String::new() } else { format!(" ({})", given.join(", ")) };
-        let action = short_version(&action);
-        self.page.leave_out(format!(
-            "{action}: {} asks whether it was done by hand; put a script or a tool in its place",
-            step.id
-        ));
-        let prompt = format!("Has what {action} does been done by hand?{given}");
-        asks(&prompt)
-    }
-
-    fn with(&mut self, step: &Step<'_>) {
-        if step.body.get("with").is_some_and(|value| !value.is_object()) {
-            self.page.leave_out(format!("`with` of {}, which is an expression: write its values", step.id));
-        }
-    }
-
     fn environment(&mut self, job: &Job<'_>) -> ValueMap {
         let said = job.body.get("environment");
         let name = said.and_then(|environment| {
@@ -579,48 +275,6 @@ impl<'a> Import<'a> {
         ))
     }
 
-    /// The copies of a job that run on other machines: a person says whether they did.
-    fn away(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let Some(legs) = &job.legs else { return ValueMap::new() };
-        let copies = legs.away_of(job.name);
-        self.page.leave_out(format!(
-            "{copies}: not run here, and {} asks whether that has passed elsewhere",
-            step.id
-        ));
-        if Value::Object(job.body.clone()).to_string().contains("strategy.job-") {
-            self.page.leave_out(format!(
-                "`strategy.job-index` and `strategy.job-total` of {}: they count the copies that run here",
-                job.name
-            ));
-        }
-        asks(&format!("Passed on another machine: {copies}?"))
-    }
-
-    fn called(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let path = foreign::text_at(step.body, "uses").unwrap_or_default();
-        let leaf = path.rsplit('/').next().unwrap_or_default();
-        let stem = leaf.trim_end_matches(".yml").trim_end_matches(".yaml");
-        self.page.leave_out(format!("{path} itself: import it too, as {stem}.yaml beside this file"));
-        let mut keys = ValueMap::from_iter([("workflow".to_owned(), format!("./{stem}.yaml").into())]);
-        self.with(step);
-        if let Some(with) = foreign::map_at(step.body, "with") {
-            let words = &mut self.words;
-            let page = &mut self.page;
-            let with: ValueMap = with
-                .iter()
-                .map(|(key, value)| {
-                    (
-                        variable(key),
-                        foreign::text(value)
-                            .map_or_else(|| value.clone(), |text| words.text(Some(job), &text, page).into()),
-                    )
-                })
-                .collect();
-            keys.insert("with".to_owned(), Value::Object(with));
-        }
-        keys
-    }
-
     /// The copies of a job; a gate asks once for all of them.
     fn copies(&mut self, job: &Job<'_>, keys: &mut ValueMap) {
         let Some(strategy) = foreign::map_at(job.body, "strategy") else { return };
@@ -662,56 +316,6 @@ impl<'a> Import<'a> {
                 .into(),
             other => other.clone(),
         }
-    }
-
-    /// Adds a gate that asks about the permissions of GitHub's token before a step gets it. They cannot be
-    /// enforced here.
-    fn permissions(&mut self) {
-        let of_all = self.root.get("permissions");
-        let mut said: Vec<String> = Vec::new();
-        for job in self.words.jobs {
-            let own = job.body.get("permissions").or(of_all);
-            let Some(own) = own else { continue };
-            let rights = match own {
-                Value::Object(keys) if keys.is_empty() => "none".to_owned(),
-                Value::Object(keys) => keys
-                    .iter()
-                    .map(|(key, value)| format!("{key}: {}", foreign::text(value).unwrap_or_default()))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                other => foreign::text(other).unwrap_or_default(),
-            };
-            said.push(format!("{} ({rights})", job.name));
-        }
-        const TOKEN: &str = "secrets.GITHUB_TOKEN";
-        let is_given = |env: &Value| env.to_string().contains(TOKEN);
-        let all = self.page.top.get("env").is_some_and(is_given);
-        let gets = |step: &ValueMap| all || is_given(&Value::Object(step.clone()));
-        if said.is_empty() {
-            return;
-        }
-        if !self.page.steps.iter().any(gets) {
-            return self.page.leave_out("`permissions`: no step is given a token of GitHub");
-        }
-        let id = self.page.id("token-permissions");
-        self.page.leave_out(format!(
-            "`permissions`: {id} asks whether the token given as GITHUB_TOKEN is held to them"
-        ));
-        let prompt = one_line(&without_holes(&format!(
-            "Does the token given as GITHUB_TOKEN allow no more than GitHub's would: {}?",
-            said.join("; ")
-        )));
-        for step in self.page.steps.iter_mut().filter(|step| gets(step)) {
-            let mut needs = foreign::texts(step.get("needs"));
-            needs.insert(0, id.clone());
-            step.insert("needs".to_owned(), json!(needs));
-            if let Some(own) = foreign::text_at(step, "if") {
-                step.insert("if".to_owned(), format!("({own}) && steps.{id}.result == 'success'").into());
-            }
-        }
-        let mut gate = asks(&prompt);
-        gate.insert("id".to_owned(), id.into());
-        self.page.steps.insert(0, gate);
     }
 
     fn finish(mut self) -> Result<Imported, String> {

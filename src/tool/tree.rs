@@ -4,35 +4,24 @@
 //!
 //! `.git` and `.cuelight` do not belong to it. A link is captured as a link.
 
-use super::{
-    executable::shown,
-    glob::Globs,
-    own_dir::{make_own_dir, own_file},
-};
-use cuelight_base::{Digest, NOT_BOUND, TREE_BYTES_MAX, TREE_ENTRIES_MAX, counted, sha256};
-use rustix::fs::{CWD, OFlags, RenameFlags, Timespec, Timestamps, futimens, renameat_with};
+mod capture;
+mod lay_out;
+
+use crate::own_dir::make_own_dir;
+use capture::Capture;
+use cuelight_base::{Digest, sha256};
+use lay_out::entries;
+pub use lay_out::lay_out_tree;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::{self, Read, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
-    },
-    path::{Component, Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io};
 
-/// Directories that never belong to it.
-const LEFT_OUT: [&str; 2] = [".cuelight", ".git"];
-/// Entries that are looked at to find those that belong to it.
-const LOOKED_AT_MAX: u64 = 1_000_000;
-/// Notes of what does not belong to it; more are counted.
-const NOTES_MAX: usize = 50;
-/// Bytes of all notes: a path has at most 4096.
-const NOTES_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The list of all entries, beside the files.
 const MANIFEST: &str = "manifest";
 /// Bytes of that list.
@@ -138,244 +127,14 @@ pub fn captured_tree(store: &Path, digest: Digest) -> Result<Captured, String> {
     Ok(captured)
 }
 
-/// Entries of the workspace, before any file is read.
-struct Capture<'a> {
-    /// Without a link in its own path.
-    root: &'a Path,
-    paths: Vec<(PathBuf, String)>,
-    notes: Vec<(String, String)>,
-    notes_left_out: usize,
-    /// Size of each entry of the workspace, including all below it.
-    sizes: Sizes,
-}
-
-impl<'a> Capture<'a> {
-    fn of(root: &'a Path, patterns: &[String], copies: &Path) -> Result<Self, String> {
-        let copies = copies.canonicalize().ok();
-        // All files, where nothing says which: also of a list that only takes away.
-        let is_all = patterns.iter().all(|pattern| pattern.starts_with('!'));
-        let all = is_all.then(|| "**".to_owned());
-        let globs = Globs::new(&all.into_iter().chain(patterns.iter().cloned()).collect::<Vec<_>>())?;
-        let mut capture =
-            Self { root, paths: Vec::new(), notes: Vec::new(), notes_left_out: 0, sizes: Sizes::new() };
-        let (mut left, mut looked_at, mut bytes) = (vec![PathBuf::new()], 0, 0);
-        while let Some(dir) = left.pop() {
-            let entries = match fs::read_dir(root.join(&dir)) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    capture.note(&dir, &format!("not captured: {error}"));
-                    continue;
-                }
-            };
-            for entry in entries {
-                let path = dir.join(entry.map_err(|error| unread(&dir, &error))?.file_name());
-                looked_at += 1;
-                let Some(text) = path.to_str().map(str::to_owned) else {
-                    capture.note(&path, "not captured: its name is no UTF-8");
-                    continue;
-                };
-                if path.file_name().is_some_and(|other| LEFT_OUT.iter().any(|name| other == *name)) {
-                    if path != Path::new(LEFT_OUT[0]) {
-                        capture.note(&path, "not captured");
-                    }
-                    continue;
-                }
-                let Ok(about) = fs::symlink_metadata(root.join(&path)) else { continue };
-                if about.is_dir() && copies.is_some() && root.join(&path).canonicalize().ok() == copies {
-                    continue;
-                }
-                let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
-                let takes = globs.takes(&names);
-                if about.is_dir() {
-                    if takes || globs.may_take_below(&names) && !globs.leaves_out(&names) {
-                        left.push(path.clone());
-                    } else {
-                        capture.note(&path, "not captured");
-                    }
-                } else if !takes {
-                    capture.note(&path, "not captured");
-                } else if !about.is_file() && !about.is_symlink() {
-                    capture.note(&path, "not captured: it is no plain file");
-                    continue;
-                }
-                if takes {
-                    let length = if about.is_file() { about.len() } else { 0 };
-                    bytes += length;
-                    let size = capture.sizes.entry(path.iter().take(1).collect()).or_default();
-                    *size = (size.0 + 1, size.1 + length);
-                    capture.paths.push((path, text));
-                }
-                if capture.paths.len() as u64 > TREE_ENTRIES_MAX
-                    || bytes > TREE_BYTES_MAX
-                    || looked_at > LOOKED_AT_MAX
-                {
-                    return Err(too_large(&capture.sizes));
-                }
-            }
-        }
-        capture.paths.sort();
-        capture.notes.sort();
-        Ok(capture)
-    }
-
-    fn note(&mut self, path: &Path, why: &str) {
-        if self.notes.len() < NOTES_MAX {
-            self.notes.push((shown(Path::new(""), path), format!("{NOT_BOUND}: {why}")));
-        } else {
-            self.notes_left_out += 1;
-        }
-    }
-
-    fn copy(mut self, to: &Path) -> Result<Captured, String> {
-        let (mut manifest, mut files, mut bytes) = (Vec::new(), 0, 0);
-        for (path, text) in std::mem::take(&mut self.paths) {
-            let kind = match self.entry(&path, to) {
-                Ok(kind) => kind,
-                Err(error) => {
-                    self.note(&path, &format!("not captured: {error}"));
-                    continue;
-                }
-            };
-            if let Kind::File { bytes: length, .. } = &kind {
-                (files, bytes) = (files + 1, bytes + length);
-            }
-            add(&mut manifest, &Entry { path: text, kind });
-            if bytes > TREE_BYTES_MAX || manifest.len() as u64 > MANIFEST_BYTES_MAX - NOTES_BYTES_MAX {
-                return Err(too_large(&self.sizes));
-            }
-        }
-        if self.notes_left_out > 0 {
-            let more = format!("… and {} more", self.notes_left_out);
-            self.notes.push((more, format!("{NOT_BOUND}: not captured")));
-        }
-        for (path, why) in &self.notes {
-            add(&mut manifest, &Entry { path: path.clone(), kind: Kind::Note { why: why.clone() } });
-        }
-        let written = own_file().open(to.join(MANIFEST)).and_then(|mut value| value.write_all(&manifest));
-        written.map_err(|error| unread(to, &error))?;
-        Ok(Captured { digest: digest_of(&manifest), files, bytes, notes: self.notes })
-    }
-
-    fn entry(&mut self, path: &Path, to: &Path) -> io::Result<Kind> {
-        let from = self.root.join(path);
-        // A directory that has become a link since it was listed leads elsewhere.
-        let above = from.parent().unwrap_or(self.root);
-        if above.canonicalize()? != above {
-            return Err(io::Error::other("a directory above it has become a link"));
-        }
-        let about = fs::symlink_metadata(&from)?;
-        if about.is_dir() {
-            return Ok(Kind::Directory);
-        }
-        if about.is_symlink() {
-            let target = fs::read_link(&from)?;
-            let Some(text) = target.to_str() else {
-                return Err(io::Error::other("it leads to a name that is no UTF-8"));
-            };
-            if leads_out(path, &target) {
-                self.note(path, &format!("a link that leads out of the workspace, to {text}"));
-            }
-            return Ok(Kind::Link { to: text.to_owned() });
-        }
-        let flags = flags(OFlags::NOFOLLOW | OFlags::NONBLOCK);
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&from)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(io::Error::other("it is no plain file"));
-        }
-        let part = to.join("part");
-        let (bytes, digest) = pour(file.take(TREE_BYTES_MAX + 1), &mut own_file().open(&part)?)?;
-        fs::rename(&part, to.join(digest.to_string()))?;
-        let mode = about.permissions().mode() & MODE_MASK;
-        let (modified_s, modified_ns) = (about.mtime(), about.mtime_nsec());
-        Ok(Kind::File { mode, modified_s, modified_ns, bytes, digest })
-    }
-}
-
 /// True for a directory, and false for a link that leads to one.
 pub fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// Lays out a captured tree in a new directory.
-///
-/// # Errors
-/// What is no longer as it was captured, or why it could not be written.
-pub fn lay_out_tree(store: &Path, digest: Digest, to: &Path) -> Result<(), String> {
-    let from = store.join(digest.to_string());
-    let entries = entries(&from, digest)?;
-    let said =
-        |error: io::Error| format!("the captured files could not be laid out: {error}; see {}", to.display());
-    remove_tree(to).and_then(|()| make_own_dir(to)).map_err(said)?;
-    entries.iter().try_for_each(|entry| lay_out(&from, entry, to))
-}
-
-fn entries(from: &Path, digest: Digest) -> Result<Vec<Entry>, String> {
-    let mut manifest = Vec::new();
-    let file = open_own(&from.join(MANIFEST));
-    let read = file.and_then(|file| file.take(MANIFEST_BYTES_MAX).read_to_end(&mut manifest));
-    read.map_err(|error| format!("the captured files are gone: {error}"))?;
-    if digest_of(&manifest) != digest {
-        return Err(format!("the captured list of files has changed: {}", digest_of(&manifest)));
-    }
-    let lines = manifest.split(|byte| *byte == b'\n').filter(|part| !part.is_empty());
-    let read = lines.map(serde_json::from_slice).collect::<Result<Vec<Entry>, _>>();
-    let entries = read.map_err(|error| format!("the captured list of files is not understood: {error}"))?;
-    no_way_through_a_link(&entries).map(|()| entries)
-}
-
-/// Refuses entries below a link: somebody turned a directory into a link while it was captured, and writing there would leave the tree.
-fn no_way_through_a_link(entries: &[Entry]) -> Result<(), String> {
-    let is_link = |entry: &&Entry| matches!(entry.kind, Kind::Link { .. });
-    let links: BTreeSet<&Path> = entries.iter().filter(is_link).map(|entry| Path::new(&entry.path)).collect();
-    let is_behind = |entry: &&Entry| {
-        let is_entry = !matches!(entry.kind, Kind::Note { .. });
-        is_entry && Path::new(&entry.path).ancestors().skip(1).any(|above| links.contains(above))
-    };
-    match entries.iter().find(is_behind) {
-        None => Ok(()),
-        Some(entry) => Err(format!(
-            "the captured {} lies behind a link; nothing may change while a gate asks",
-            entry.path
-        )),
-    }
-}
-
 fn add(manifest: &mut Vec<u8>, entry: &Entry) {
     manifest.extend(serde_json::to_vec(entry).expect("its keys are texts"));
     manifest.push(b'\n');
-}
-
-fn lay_out(from: &Path, entry: &Entry, to: &Path) -> Result<(), String> {
-    let path = &entry.path;
-    if matches!(entry.kind, Kind::Note { .. }) {
-        return Ok(());
-    }
-    let said = |error: io::Error| format!("the captured {path} could not be laid out: {error}");
-    let is_below = Path::new(path).components().all(|component| matches!(component, Component::Normal(_)));
-    if !is_below {
-        return Err(said(io::Error::other("it leaves the workspace")));
-    }
-    let place = to.join(path);
-    match &entry.kind {
-        Kind::Note { .. } => Ok(()),
-        Kind::Directory => make_dirs(&place).map_err(said),
-        Kind::Link { to } => parent_of(&place).and_then(|()| symlink(to, &place)).map_err(said),
-        Kind::File { mode, modified_s, modified_ns, bytes, digest } => {
-            parent_of(&place).map_err(said)?;
-            let kept = open_own(&from.join(digest.to_string())).map_err(said)?;
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&place);
-            let mut file = file.map_err(said)?;
-            let found = pour(kept.take(bytes + 1), &mut file).map_err(said)?;
-            if found != (*bytes, *digest) {
-                return Err(format!("the captured {path} has changed: {}", found.1));
-            }
-            let modified = Timespec { tv_sec: *modified_s, tv_nsec: *modified_ns };
-            let times = Timestamps { last_access: modified, last_modification: modified };
-            futimens(&file, &times).map_err(|error| said(error.into()))?;
-            file.set_permissions(Permissions::from_mode(*mode & MODE_MASK)).map_err(said)
-        }
-    }
 }
 
 /// Removes a tree, also one that was never there.
@@ -420,49 +179,6 @@ fn digest_of(manifest: &[u8]) -> Digest {
     sha256("cuelight-tree-v1", &[manifest])
 }
 
-/// True if a link leads out of the tree, judged by its target text alone.
-fn leads_out(path: &Path, target: &Path) -> bool {
-    let mut depth = path.components().count().saturating_sub(1);
-    for part in target.components() {
-        match part {
-            Component::RootDir | Component::Prefix(_) => return true,
-            Component::CurDir => {}
-            Component::Normal(_) => depth += 1,
-            Component::ParentDir if depth == 0 => return true,
-            Component::ParentDir => depth -= 1,
-        }
-    }
-    false
-}
-
-fn unread(path: &Path, error: &io::Error) -> String {
-    format!("could not capture {}: {error}; see its permissions", path.display())
-}
-
-/// Entries and bytes below each name in the workspace.
-type Sizes = BTreeMap<PathBuf, (u64, u64)>;
-
-/// Names the directories with the most entries, and the line that leaves them out.
-fn too_large(below: &Sizes) -> String {
-    let share = |(entries, bytes): (u64, u64)| {
-        u128::from(entries) * u128::from(TREE_BYTES_MAX) + u128::from(bytes) * u128::from(TREE_ENTRIES_MAX)
-    };
-    let mut largest: Vec<_> = below.iter().collect();
-    largest.sort_by_key(|entry| std::cmp::Reverse(share(*entry.1)));
-    largest.truncate(3);
-    let said = |(path, size): &(&PathBuf, &(u64, u64))| {
-        format!("{}: {}, {} bytes", path.display(), counted(size.0, "entry", "entries"), size.1)
-    };
-    let named: Vec<String> = largest.iter().map(said).collect();
-    let found = if named.is_empty() { String::new() } else { format!(" ({})", named.join("; ")) };
-    let without = largest.first().map_or_else(|| "data".to_owned(), |entry| entry.0.display().to_string());
-    format!(
-        "could not capture the workspace: it has more than {TREE_ENTRIES_MAX} entries or {} MiB{found}; \
-         leave some out, as in `consent: {{snapshot: \"!{without}\"}}`",
-        TREE_BYTES_MAX / (1024 * 1024)
-    )
-}
-
 /// Moves all bytes on and says how many and which they were.
 fn pour(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, Digest)> {
     let (mut hasher, mut total) = (Sha256::new(), 0);
@@ -481,6 +197,11 @@ fn pour(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, Digest)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cuelight_base::{TREE_BYTES_MAX, TREE_ENTRIES_MAX};
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
 
     struct Bench(tempfile::TempDir);
 

@@ -113,7 +113,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("tokio::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
     (
         "process::Command",
-        &["tool/process.rs", "tool/guard/", "tool/context/git.rs", "app/"],
+        &["tool/process/", "tool/guard/", "tool/context/git.rs", "app/"],
         "return an Effect",
     ),
     ("TcpListener", &["gateway/"], "ports are opened by cuelight_gateway"),

@@ -78,7 +78,7 @@ pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
 }
 
 /// Holds this process to the memory and the processor time of a built-in tool. Its end by either is put into words by the side that
-/// called it (`tool/process.rs`), since a process without memory can say nothing.
+/// called it (`tool/process/outcome.rs`), since a process without memory can say nothing.
 fn limit() -> rustix::io::Result<()> {
     let memory = BUILT_IN_MEMORY_BYTES_MAX + BUILT_IN_STACK_BYTES as u64;
     let cpu = BUILT_IN_CPU_MAX.to_std().as_secs();

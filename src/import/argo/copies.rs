@@ -1,6 +1,6 @@
 //! Copies of a step of Argo: `withItems`, `withParam` and `withSequence` as a matrix.
 
-use super::{Import, named, words::Scope};
+use super::{Import, members::named, words::Scope};
 use crate::{foreign, page::variable};
 use cuelight_base::{Value, ValueMap};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The keys of Argo that confine or place a pod: what docker can hold it to is an option of its command line, a node becomes a label
 //! that the machine must have, and the rest is asked before the work.
 
-use super::shell_word;
+use super::work::quoted as shell_word;
 use crate::{foreign, page::Page};
 use cuelight_base::{Value, ValueMap};
 

@@ -3,39 +3,33 @@
 //!
 //! What all that means for a run is for the engine to say; here are facts.
 
-use super::{
-    PROGRAM, PROTOCOL, boot_id,
-    frame::{self, Ask, Asked, Frame, Incoming, Outgoing, Output, Tell},
-    kin::{self, Strays},
-    ledger::Ledger,
-    record::{EndRecord, Log},
-};
-use crate::{Answer, Call, Executed, Host, Progress, end_orphans, own_dir::make_own_dir};
-use cuelight_base::{KILL_GRACE, Launch, Program, Span};
+mod call;
+mod line;
+
+use super::frame::{Ask, Frame, Incoming, Outgoing, Tell};
+use super::kin::Strays;
+use super::ledger::Ledger;
+use super::record::Log;
+use super::{PROGRAM, PROTOCOL, boot_id, frame, kin};
+use crate::own_dir::make_own_dir;
+use crate::{Answer, Executed, end_orphans};
+use cuelight_base::{KILL_GRACE, Span};
+use line::{AtWork, Line, end_the_rest};
 use rustix::fs::{Mode, OFlags};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    future::Future,
-    io,
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::process::CommandExt as _,
-    },
-    path::{Path, PathBuf},
-    pin::Pin,
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex as Lock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-use tokio::{
-    net::UnixStream,
-    sync::{Mutex, mpsc, oneshot, watch},
-    time::{sleep, timeout},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
+use std::{fs, io};
+use tokio::net::UnixStream;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Timeout for the welcome of a guard.
@@ -48,8 +42,6 @@ const STRETCHES_MAX: usize = 64;
 const DYING_PAUSE: Duration = Duration::from_millis(10);
 /// … and how many there are.
 const DYING_LOOKS_MAX: u32 = 100;
-/// Between two looks whether a guard is held up, while calls run under it.
-const HELD_UP_PAUSE: Duration = Duration::from_secs(2);
 /// Between two looks into the records of a guard that does not talk to us.
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
 
@@ -127,42 +119,12 @@ struct Current {
     started: u32,
 }
 
-/// The way to one guard.
-#[derive(Clone)]
-struct Line(mpsc::Sender<Request>);
-
 /// The place of a call that was found running.
 #[derive(Clone)]
 enum Where {
     Line(Line),
     /// Under a guard that does not talk to us: its records are read.
     Apart(PathBuf),
-}
-
-enum Request {
-    Launch {
-        frame: Vec<u8>,
-        attempt: String,
-        ear: Ear,
-    },
-    /// Listens for a call that runs already.
-    Listen {
-        attempt: String,
-        ear: Ear,
-    },
-    Say(Ask),
-}
-
-/// The receiver of a call's output and end.
-struct Ear {
-    output: mpsc::Sender<Output>,
-    end: oneshot::Sender<Told>,
-}
-
-/// The last that is heard of it.
-enum Told {
-    Ended(Box<EndRecord>),
-    Changed(Vec<Executed>),
 }
 
 impl Guards {
@@ -255,149 +217,6 @@ impl Guards {
     /// From now on calls that are cancelled because the engine closes are left to whoever takes the workspace next.
     pub fn hand_over(&self) {
         self.handing_over.store(true, Ordering::Relaxed);
-    }
-
-    /// Makes a call under the guard. `executes` is what it was approved to execute.
-    pub async fn run(
-        &self,
-        host: &Host,
-        launch: &Launch,
-        executes: Option<(Program, Vec<Executed>)>,
-        call: &Call,
-        cancel: &CancellationToken,
-        progress: impl FnMut(Progress<'_>) + Send,
-    ) -> Guarded {
-        let not_started = |said: String| {
-            Guarded::Ended(Box::new(Answer::not_started(None, format!("could not start: {said}"))), None)
-        };
-        let secrets = match host.secrets_of(launch) {
-            Ok((secrets, _)) => secrets,
-            Err(said) => return not_started(said),
-        };
-        let secrets = secrets.iter().map(|(name, secret)| (name.clone(), secret.reveal().to_vec())).collect();
-        let asked = Asked { call: call.clone(), launch: launch.clone(), secrets, executes };
-        let frame = match frame::message(&Ask::Launch(Box::new(asked))) {
-            Ok(frame) => frame,
-            Err(error) => return not_started(format!("it cannot be told to its guard: {error}")),
-        };
-        let line = match self.line().await {
-            Ok(line) => line,
-            Err(error) => {
-                return not_started(format!(
-                    "its guard does not start: {error}; `cuelight doctor` says more"
-                ));
-            }
-        };
-        let (ear, mouth) = ear();
-        let attempt = call.attempt.clone();
-        let request = Request::Launch { frame, attempt: attempt.clone(), ear };
-        if line.0.send(request).await.is_err() {
-            return Guarded::Lost(GUARD_DIED.to_owned());
-        }
-        self.attend(&line, &attempt, launch.ends_with_console, mouth, cancel, progress).await
-    }
-
-    /// Stays with a call that was found running.
-    pub async fn attach(
-        &self,
-        attempt: &str,
-        cancel: &CancellationToken,
-        progress: impl FnMut(Progress<'_>) + Send,
-    ) -> Guarded {
-        let place = self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(attempt);
-        match place {
-            None => Guarded::Lost(GUARD_DIED.to_owned()),
-            Some(Where::Apart(log)) => self.watch(&log, attempt, cancel).await,
-            Some(Where::Line(line)) => {
-                let (ear, mouth) = ear();
-                let listen = Request::Listen { attempt: attempt.to_owned(), ear };
-                if line.0.send(listen).await.is_err() {
-                    return Guarded::Lost(GUARD_DIED.to_owned());
-                }
-                self.attend(&line, attempt, false, mouth, cancel, progress).await
-            }
-        }
-    }
-
-    /// The end of this call is in the log.
-    pub fn forget(&self, attempt: String) {
-        // A request that does not fit costs the guard a few bytes of memory.
-        if let Ok(current) = self.current.try_lock()
-            && let Some(line) = &current.line
-        {
-            drop(line.0.try_send(Request::Say(Ask::Forget { attempt })));
-        }
-    }
-
-    async fn attend(
-        &self,
-        line: &Line,
-        attempt: &str,
-        ends_with_console: bool,
-        (mut output, mut end): (mpsc::Receiver<Output>, oneshot::Receiver<Told>),
-        cancel: &CancellationToken,
-        mut progress: impl FnMut(Progress<'_>) + Send,
-    ) -> Guarded {
-        let mut asked = false;
-        let told = loop {
-            tokio::select! {
-                biased;
-                Some(item) = output.recv() => {
-                    progress(Progress { bytes: &item.bytes, total: item.total, at: item.at });
-                }
-                told = &mut end => break told,
-                () = cancel.cancelled(), if !asked => {
-                    asked = true;
-                    let closing = self.setup.closing.is_cancelled();
-                    if closing && self.handing_over.load(Ordering::Relaxed) && !ends_with_console {
-                        return Guarded::HandedOver;
-                    }
-                    let ask = Ask::End { attempt: attempt.to_owned(), closing };
-                    // An error means that the guard is gone, which `end` tells as well.
-                    drop(line.0.send(Request::Say(ask)).await);
-                }
-            }
-        };
-        match told {
-            Ok(Told::Changed(files)) => Guarded::Changed(files),
-            Ok(Told::Ended(end)) => match end.cut {
-                None => Guarded::Ended(Box::new(end.answer), Some(end.ran_for)),
-                Some(cut) => Guarded::Lost(cut.evidence().to_owned()),
-            },
-            Err(_) => Guarded::Lost(GUARD_DIED.to_owned()),
-        }
-    }
-
-    /// Reads the records of a guard of another version until it has told, or has died.
-    async fn watch(&self, log: &Path, attempt: &str, cancel: &CancellationToken) -> Guarded {
-        let mut asked = false;
-        loop {
-            let lives = guard_lives(log);
-            let read = Log::read(log).unwrap_or_default();
-            if let Some(end) = read.ended.get(attempt) {
-                return match end.cut {
-                    None => Guarded::Ended(Box::new(end.answer.clone()), Some(end.ran_for)),
-                    Some(cut) => Guarded::Lost(cut.evidence().to_owned()),
-                };
-            }
-            if !lives {
-                return Guarded::Lost(GUARD_DIED.to_owned());
-            }
-            if asked {
-                sleep(WATCH_PAUSE).await;
-                continue;
-            }
-            tokio::select! {
-                () = cancel.cancelled() => {
-                    if self.setup.closing.is_cancelled() {
-                        return Guarded::HandedOver;
-                    }
-                    asked = true;
-                    let _ = end_orphans(&self.setup.root, KILL_GRACE, |text| text == attempt).await;
-                }
-                () = sleep(WATCH_PAUSE) => {}
-            }
-        }
     }
 
     /// The way to a guard that lives; one is started when there is none.
@@ -536,145 +355,6 @@ enum Reached {
     /// It lives and does not talk to us: another version, or a later owner's.
     Apart,
     Dead,
-}
-
-/// All that one line carries, until either end goes.
-struct AtWork {
-    stream: UnixStream,
-    incoming: Incoming,
-    outgoing: Outgoing,
-    ears: BTreeMap<String, Ear>,
-    /// News that came before anybody listened: calls that ended between the welcome and their adoption.
-    early: BTreeMap<String, Told>,
-    requests: mpsc::Receiver<Request>,
-    /// The process at the other end.
-    guard: Option<i32>,
-    news: watch::Sender<GuardNews>,
-}
-
-impl AtWork {
-    /// Returns who still waits when the guard has gone.
-    async fn run(mut self) -> BTreeMap<String, Ear> {
-        let ears = self.carry().await;
-        self.strays(Strays::default());
-        ears
-    }
-
-    async fn carry(&mut self) -> BTreeMap<String, Ear> {
-        let look = sleep(HELD_UP_PAUSE);
-        tokio::pin!(look);
-        loop {
-            let waits = !self.outgoing.is_empty();
-            // Whoever waits for nothing is woken by nothing.
-            let expects = !self.ears.is_empty() || waits;
-            tokio::select! {
-                () = &mut look, if expects => {
-                    self.look();
-                    look.set(sleep(HELD_UP_PAUSE));
-                }
-                came = self.incoming.next::<Tell>(&self.stream) => match came {
-                    Ok(Some(frame)) => self.hear(frame),
-                    Ok(None) | Err(_) => return std::mem::take(&mut self.ears),
-                },
-                sent = self.outgoing.send_some(&self.stream), if waits => if sent.is_err() {
-                    return std::mem::take(&mut self.ears);
-                },
-                request = self.requests.recv() => match request {
-                    Some(request) => {
-                        self.take(request);
-                        // What came with it goes with it.
-                        for _ in 0..REQUESTS_MAX {
-                            let Ok(request) = self.requests.try_recv() else { break };
-                            self.take(request);
-                        }
-                    }
-                    // Nobody is left who could ask: the line is closed in order.
-                    None => return BTreeMap::new(),
-                },
-            }
-        }
-    }
-
-    /// A guard that is held up is no dead one: its line stays open, and nothing comes.
-    fn look(&self) {
-        let held_up = self.guard.filter(|guard| kin::is_stopped(*guard));
-        self.news.send_if_modified(|told| {
-            let is_new = told.held_up != held_up && (held_up.is_some() || told.held_up == self.guard);
-            if is_new {
-                told.held_up = held_up;
-            }
-            is_new
-        });
-    }
-
-    /// Replaces the strays known of this guard by these. An empty list removes the guard's entry.
-    fn strays(&self, all: Strays) {
-        let guard = self.guard.unwrap_or_default();
-        self.news.send_if_modified(|told| {
-            if all.named.is_empty() {
-                told.strays.remove(&guard).is_some()
-            } else {
-                told.strays.insert(guard, all.clone()) != Some(all)
-            }
-        });
-    }
-
-    fn hear(&mut self, frame: Frame<Tell>) {
-        let (attempt, told) = match frame {
-            Frame::Output(output) => {
-                if let Some(ear) = self.ears.get(&output.attempt) {
-                    drop(ear.output.try_send(output));
-                }
-                return;
-            }
-            Frame::Message(Tell::Ended(end)) => (end.attempt.clone(), Told::Ended(end)),
-            Frame::Message(Tell::Changed { attempt, files }) => (attempt, Told::Changed(files)),
-            Frame::Message(Tell::Strays(all)) => return self.strays(all),
-            Frame::Message(Tell::Welcome { .. } | Tell::Wrong(_)) => return,
-        };
-        match self.ears.remove(&attempt) {
-            // Who does not listen any more does not need it.
-            Some(ear) => drop(ear.end.send(told)),
-            None => drop(self.early.insert(attempt, told)),
-        }
-    }
-
-    fn take(&mut self, request: Request) {
-        match request {
-            Request::Launch { frame, attempt, ear } => {
-                self.ears.insert(attempt, ear);
-                self.outgoing.push(frame);
-            }
-            Request::Listen { attempt, ear } => match self.early.remove(&attempt) {
-                Some(told) => drop(ear.end.send(told)),
-                None => drop(self.ears.insert(attempt, ear)),
-            },
-            Request::Say(ask) => {
-                if let Ok(frame) = frame::message(&ask) {
-                    self.outgoing.push(frame);
-                }
-            }
-        }
-    }
-}
-
-/// Ends the processes left by a guard that died with calls in flight. All of them are ended: nobody reads
-/// their output or learns how they end.
-async fn end_the_rest(root: &Path, log: &Path, ears: &BTreeMap<String, Ear>) {
-    let log = Log::read(log).unwrap_or_default();
-    // What cannot be ended belongs to another user by now.
-    let _ = end_orphans(root, KILL_GRACE, |key| ears.contains_key(key)).await;
-    for (pid, born) in
-        log.begun.iter().filter(|entry| ears.contains_key(entry.0)).filter_map(|entry| *entry.1)
-    {
-        kin::send(pid, born, rustix::process::Signal::KILL);
-    }
-}
-
-fn ear() -> (Ear, (mpsc::Receiver<Output>, oneshot::Receiver<Told>)) {
-    let (output, stretches) = mpsc::channel(STRETCHES_MAX);
-    let (end, told) = oneshot::channel();
-    (Ear { output, end }, (stretches, told))
 }
 
 /// True if the process that writes this file lives.

@@ -9,46 +9,32 @@
 //! process that hides its environment and leaves its parent between two looks is a stray: it is reported with
 //! its name. It is ended when every step that may have started it has ended.
 
-use super::{
-    hands::Hands,
-    spare::{Bench, Spare},
-    stage,
-};
+mod known;
+mod precedence;
+mod process_table;
+
+use super::hands::Hands;
+use super::spare::{Bench, Spare};
+use super::stage;
 use cuelight_base::{KILL_GRACE, Timestamp};
-use rustix::{
-    param::clock_ticks_per_second,
-    process::{
-        Pid, PidfdFlags, Signal, WaitOptions, getpriority_process, pidfd_open, pidfd_send_signal,
-        setpriority_process, waitpid,
-    },
-    time::{ClockId, clock_gettime},
-};
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs, io,
-    ops::ControlFlow,
-    os::unix::ffi::OsStrExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-};
+use known::{Known, Stage};
+pub use known::{STRAYS_TOLD_MAX, Stray, Strays};
+use precedence::Precedence;
+pub(crate) use process_table::{Process, process};
+use process_table::{all, below, by_parent, children, descendants, own_pid};
+pub(super) use process_table::{born, is_below, is_stopped, send};
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Limit of attempts to walk up from a process while its parents die.
 const WALKS_MAX: u32 = 8;
-/// The highest precedence there is.
-const NICE_MIN: i32 = -20;
 /// Limit of looks for processes of a call that still run while it is to be held up.
 const HOLDS_MAX: u32 = 1_000;
-/// The mark in the environment of all that a call has started.
-const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
-/// A path below `.cuelight` of the workspace of that call.
-const OUTPUT: &[u8] = b"CUELIGHT_OUTPUT=";
-/// Strays that are told of by name, however many there are: of more than these only their number. A step that starts processes
-/// without end would else fill the line to the engine, and the records, with them.
-pub const STRAYS_TOLD_MAX: usize = 64;
-/// So often nothing of a call that has ended is seen before its mark is believed no more.
-const LOOKS_AFTER_END: u32 = 8;
 
 /// The guard's knowledge of the processes below it.
 pub(crate) struct Kin {
@@ -57,74 +43,6 @@ pub(crate) struct Kin {
     hands: OnceLock<Hands>,
     /// The child that was started ahead.
     ahead: Bench,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The first process of each call that runs: also the number of its group.
-    leaders: BTreeMap<i32, String>,
-    /// The calls whose marks are believed, and how often nothing of one was seen since it ended.
-    calls: BTreeMap<String, u32>,
-    /// `.cuelight` of the workspace.
-    ours: PathBuf,
-    /// Programs that are being started: their numbers are not known yet.
-    starting: usize,
-    /// A process and when it was born, and whose it is.
-    owners: BTreeMap<(i32, u64), String>,
-    /// First processes of calls that were seen since somebody asked.
-    fresh: Vec<(String, i32, u64)>,
-    /// Processes that belong to nobody we know of, with when they were born.
-    strays: BTreeMap<(i32, u64), Unowned>,
-}
-
-/// A process below a guard that no step is known to have started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stray {
-    /// Process id of the stray.
-    pub pid: i32,
-    /// When it was born, in ticks of the kernel: its number may be given out again.
-    pub born: u64,
-    /// Name of the process, by its own account: foreign text.
-    pub name: String,
-}
-
-/// Processes below a guard that no step is known to have started, for a report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Strays {
-    /// The strays with the lowest process ids, [`STRAYS_TOLD_MAX`] at most.
-    pub named: Vec<Stray>,
-    /// Number of further strays.
-    pub more: usize,
-}
-
-/// The guard's knowledge of a stray.
-struct Unowned {
-    name: String,
-    /// The calls that ran when it was first seen: one of them may have started it.
-    may_own: BTreeSet<String>,
-    stage: Stage,
-}
-
-/// Progress with a stray, from the first sight to the kill.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Seen for the first time: a program that begins has no name and no environment for an instant.
-    Suspected,
-    Told,
-    /// Asked to end at this time.
-    Asked(Timestamp),
-    /// The stray was killed; nothing more can be done.
-    Killed,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Process {
-    pub(crate) parent: i32,
-    group: i32,
-    session: i32,
-    born: u64,
-    pub(crate) is_dead: bool,
-    is_stopped: bool,
 }
 
 impl Kin {
@@ -353,271 +271,9 @@ impl Kin {
     }
 }
 
-impl Known {
-    /// Finds the strays: live processes without an owner, except the child that was started ahead. Returns
-    /// true if anything changed. Not to be called while a program is being started: its owner is not known
-    /// yet.
-    fn find_strays(&mut self, table: &BTreeMap<i32, Process>, ahead: Option<i32>) -> bool {
-        let lives = |key: &(i32, u64)| {
-            table.get(&key.0).is_some_and(|process| process.born == key.1 && !process.is_dead)
-        };
-        let owners = &self.owners;
-        self.strays.retain(|key, _| lives(key) && !owners.contains_key(key));
-        let mut is_new = false;
-        let may_own: BTreeSet<String> = self.leaders.values().cloned().collect();
-        for (pid, process) in table.iter().filter(|entry| !entry.1.is_dead) {
-            let key = (*pid, process.born);
-            if owners.contains_key(&key) || ahead == Some(*pid) {
-                continue;
-            }
-            let stray = self.strays.entry(key).or_insert_with(|| {
-                is_new = true;
-                Unowned { name: String::new(), may_own: may_own.clone(), stage: Stage::Suspected }
-            });
-            if stray.stage == Stage::Suspected && !stray.name.is_empty() {
-                (stray.stage, is_new) = (Stage::Told, true);
-            }
-            stray.name = name(*pid);
-        }
-        is_new
-    }
-
-    fn told(&self) -> Strays {
-        let mut told = self.strays.iter().filter(|entry| entry.1.stage != Stage::Suspected);
-        let named = told.by_ref().take(STRAYS_TOLD_MAX);
-        let named =
-            named.map(|((pid, born), stray)| Stray { pid: *pid, born: *born, name: stray.name.clone() });
-        Strays { named: named.collect(), more: told.count() }
-    }
-
-    /// Calls that have ended and of which nothing is left: no mark names them any more but a false one.
-    fn forget_calls(&mut self) {
-        let live: BTreeSet<&String> = self.leaders.values().chain(self.owners.values()).collect();
-        for (call, unseen) in &mut self.calls {
-            *unseen = if live.contains(call) { 0 } else { *unseen + 1 };
-        }
-        self.calls.retain(|_, unseen| *unseen <= LOOKS_AFTER_END);
-    }
-
-    /// Parents before children, since a child belongs to whom its parent belongs.
-    fn sort(&mut self, table: &BTreeMap<i32, Process>) {
-        self.owners.retain(|(pid, born), _| table.get(pid).is_some_and(|process| process.born == *born));
-        let mut order: Vec<(&i32, &Process)> = table.iter().filter(|entry| !entry.1.is_dead).collect();
-        order.sort_by_key(|(pid, process)| (process.born, **pid));
-        for (pid, process) in order {
-            let parent = table.get(&process.parent).map(|parent| (process.parent, parent.born));
-            self.owner_of(*pid, process, parent);
-        }
-    }
-
-    /// The step that owns a process with this parent. The answer is kept from the first time that it is
-    /// known.
-    fn owner_of(&mut self, pid: i32, process: &Process, parent: Option<(i32, u64)>) -> Option<&String> {
-        let key = (pid, process.born);
-        if !self.owners.contains_key(&key) {
-            let by_parent = parent.and_then(|parent| self.owners.get(&parent)).cloned();
-            let by_group =
-                || self.leaders.get(&process.group).or_else(|| self.leaders.get(&process.session)).cloned();
-            let by_mark = || mark(pid, &self.ours).filter(|mark| self.calls.contains_key(mark));
-            // Its parent it cannot choose; a group it can join, and its environment is written by whoever starts it.
-            let owner = by_parent.or_else(by_group).or_else(by_mark)?;
-            if self.leaders.contains_key(&pid) {
-                self.fresh.push((owner.clone(), pid, process.born));
-            }
-            self.owners.insert(key, owner);
-        }
-        self.owners.get(&key)
-    }
-}
-
-/// That this thread runs before all others for a while, where the system lets it (it lets root): beside thousands that want a
-/// processor, it would else have a thousandth of one to end them with. The kernel shares processors out among sessions first, where
-/// it does (`sched(7)`, autogroup), and among the threads of each by their nice values then.
-struct Precedence {
-    thread: Option<i32>,
-    session: Option<i32>,
-}
-
-impl Precedence {
-    const OF_SESSION: &str = "/proc/self/autogroup";
-
-    fn taken() -> Self {
-        let thread = getpriority_process(None).ok();
-        // `/autogroup-130 nice 0`
-        let told = fs::read_to_string(Self::OF_SESSION).ok();
-        let session = told.and_then(|text| text.split_ascii_whitespace().last()?.parse().ok());
-        Self {
-            thread: thread.filter(|_| setpriority_process(None, NICE_MIN).is_ok()),
-            session: session.filter(|_| fs::write(Self::OF_SESSION, NICE_MIN.to_string()).is_ok()),
-        }
-    }
-}
-
-impl Drop for Precedence {
-    fn drop(&mut self) {
-        // To have less is always allowed.
-        if let Some(before) = self.thread {
-            let _ = setpriority_process(None, before);
-        }
-        if let Some(before) = self.session {
-            drop(fs::write(Self::OF_SESSION, before.to_string()));
-        }
-    }
-}
-
-/// A signal to this very process and to no later one with its number.
-pub(super) fn send(pid: i32, when: u64, signal: Signal) {
-    let Some(pid_of) = Pid::from_raw(pid) else { return };
-    if let Ok(descriptor) = pidfd_open(pid_of, PidfdFlags::empty())
-        && born(pid) == Some(when)
-    {
-        // It has ended meanwhile, or does not take our signals.
-        let _ = pidfd_send_signal(&descriptor, signal);
-    }
-}
-
-/// When a process began, in ticks of the kernel; nothing when there is none.
-pub(super) fn born(pid: i32) -> Option<u64> {
-    process(pid).filter(|process| !process.is_dead).map(|process| process.born)
-}
-
-/// True if a process is stopped (SIGSTOP, a debugger): it lives and does nothing.
-pub(super) fn is_stopped(pid: i32) -> bool {
-    process(pid).is_some_and(|process| process.is_stopped)
-}
-
-/// True if a process is below this one: a child, or a descendant of a child. One that cannot be seen counts
-/// as below.
-pub(super) fn is_below(pid: i32) -> bool {
-    let Some(mut this_process) = process(pid) else { return true };
-    let mut tries = 0;
-    while this_process.parent > 0 {
-        if this_process.parent == own_pid() {
-            return true;
-        }
-        match process(this_process.parent) {
-            Some(parent) => this_process = parent,
-            // It has died on the way: from the start, by its new parent.
-            None if tries < WALKS_MAX => {
-                tries += 1;
-                let Some(again) = process(pid) else { return true };
-                this_process = again;
-            }
-            // Of another user, and hidden: not of ours.
-            None => return false,
-        }
-    }
-    false
-}
-
-/// Name of a process; the kernel keeps fifteen bytes.
-fn name(pid: i32) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).trim_end().to_owned()
-}
-
-fn own_pid() -> i32 {
-    i32::try_from(std::process::id()).unwrap_or_default()
-}
-
-/// A process as the kernel shows it; nothing when there is none, or it is hidden.
-pub(crate) fn process(pid: i32) -> Option<Process> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Its name may hold blanks and brackets.
-    let (_, rest) = text.rsplit_once(')')?;
-    let words: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let number = |at: usize| words.get(at)?.parse().ok();
-    Some(Process {
-        parent: number(1)?,
-        group: number(2)?,
-        session: number(3)?,
-        born: words.get(19)?.parse().ok()?,
-        is_dead: matches!(words.first(), Some(&("Z" | "X"))),
-        is_stopped: matches!(words.first(), Some(&("T" | "t"))),
-    })
-}
-
-/// Everything below a process, found from parent to child, which costs nothing for all others. What is born or dies
-/// meanwhile may be missed: the next look finds it. So a look ends, however quickly they grow.
-fn below(root: i32) -> BTreeMap<i32, Process> {
-    let until = now_in_ticks();
-    let (mut table, mut open) = (BTreeMap::new(), vec![root]);
-    while let Some(at) = open.pop() {
-        let Some(children) = children(at) else { return descendants(&all(), root) };
-        for child in children {
-            if let Some(process) = process(child).filter(|process| process.born <= until)
-                && table.insert(child, process).is_none()
-            {
-                open.push(child);
-            }
-        }
-    }
-    table
-}
-
-/// Nothing where the kernel does not tell.
-fn children(of: i32) -> Option<Vec<i32>> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{of}/task")) else { return Some(Vec::new()) };
-    let mut found = Vec::new();
-    for task in tasks.flatten() {
-        match fs::read_to_string(task.path().join("children")) {
-            Ok(text) => {
-                found.extend(text.split_ascii_whitespace().filter_map(|word| word.parse::<i32>().ok()))
-            }
-            Err(_) if task.path().exists() => return None,
-            Err(_) => {}
-        }
-    }
-    Some(found)
-}
-
-/// The numbers first: what is born while they are looked at one by one would else be listed, too, and more of it meanwhile.
-fn all() -> BTreeMap<i32, Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
-    let numbers: Vec<i32> =
-        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    numbers.into_iter().filter_map(|pid| Some((pid, process(pid)?))).collect()
-}
-
-/// The kernel's birth time of a process that begins now.
-fn now_in_ticks() -> u64 {
-    let now = clock_gettime(ClockId::Boottime);
-    let (seconds, nanoseconds) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
-    let ticks = clock_ticks_per_second();
-    seconds * ticks + nanoseconds * ticks / 1_000_000_000
-}
-
-fn by_parent(all: &BTreeMap<i32, Process>) -> BTreeMap<i32, Vec<i32>> {
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for (pid, process) in all {
-        children.entry(process.parent).or_default().push(*pid);
-    }
-    children
-}
-
-fn descendants(all: &BTreeMap<i32, Process>, root: i32) -> BTreeMap<i32, Process> {
-    let children = by_parent(all);
-    let (mut found, mut open) = (BTreeMap::new(), vec![root]);
-    while let Some(at) = open.pop() {
-        for child in children.get(&at).into_iter().flatten() {
-            found.insert(*child, all[child]);
-            open.push(*child);
-        }
-    }
-    found
-}
-
-/// The call in whose environment a process was started, when it is one of this workspace as it says.
-fn mark(pid: i32, ours: &Path) -> Option<String> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let value =
-        |name: &[u8]| environment.split(|number| *number == 0).find_map(|part| part.strip_prefix(name));
-    let inside = value(OUTPUT)?.strip_prefix(ours.as_os_str().as_bytes())?;
-    inside.starts_with(b"/").then(|| String::from_utf8(value(MARK)?.to_vec()).ok())?
-}
-
 #[cfg(test)]
 mod tests {
+    use super::known::Unowned;
     use super::*;
     use std::os::unix::process::CommandExt as _;
 
