@@ -1,9 +1,11 @@
 //! A call: started, ended, retried, or followed by a fallback. The intent is an event before anything
 //! happens.
 
+mod bound;
+mod undo;
+
 use crate::{
-    Alternative, AttemptEvent, Choice, Fact, Facts, Failure, FileFact, Outcome, Purpose, StepEvent,
-    StepState, UndoEvent, WillRun,
+    Alternative, AttemptEvent, Choice, Fact, Failure, Outcome, Purpose, StepEvent, StepState,
     another_try::is_replaced,
     call::{self, Unresolved},
     condition::View,
@@ -13,101 +15,20 @@ use crate::{
     run::Run,
     settle::may_start,
 };
+use bound::{bound, bound_after};
 use cuelight_base::{
-    AttemptId, Digest, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx,
-    Timestamp, UNDO_ATTEMPTS_MAX, ValueMap, shorten,
+    AttemptId, FailureMode, Launch, RETRY_AFTER_MAX, RunId, Score, StepIx, Timestamp, ValueMap, shorten,
 };
-use cuelight_plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind, Work};
+use cuelight_plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Work};
 
 /// The number of retries, free of charge, of a call that certainly did not start.
 const NOT_STARTED_MAX: u32 = 3;
-
-/// The retry of a failing undo: O5's defaults.
-const UNDO_RETRY: Retry = Retry {
-    max_attempts: UNDO_ATTEMPTS_MAX,
-    kind: RetryKind::Exponential,
-    delay: Span::seconds(1),
-    factor_thousandths: 2000,
-    max_delay: Span::seconds(60),
-    jitter: Score(1000),
-    on: Vec::new(),
-};
 
 /// True if a call that did not start would not start the next moment either: a program is missing or may not
 /// be executed.
 /// It counts, and is retried only if the author asks for that.
 const fn has_to_be_mended(mode: FailureMode) -> bool {
     matches!(mode, FailureMode::UserPermission | FailureMode::UserInvalidInput | FailureMode::PolicySecurity)
-}
-
-/// The captured workspace in which a step runs next.
-fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
-    let gate = run.trees_above(step).last()?.0;
-    run.step(gate).facts.as_ref()?.only_tree()
-}
-
-/// The files that the undo and the check of a step are bound to: those that its approvals have shown, and the
-/// captured workspace in which it ran.
-/// A gate that asks again by then, or was refused, changes neither: nobody approved the files that are there
-/// now.
-fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
-    let mut all = Facts { programs: bound_programs(run, step, purpose, launch), ..Facts::default() };
-    let tree = run.step(step).ran_in.clone().or_else(|| bound_tree(run, step));
-    all.programs.extend(tree.into_iter().flat_map(|tree| tree.programs));
-    (!all.is_empty()).then(|| Box::new(all))
-}
-
-/// The files that the gates right before a step were approved with, and those it executes, where a gate has
-/// shown them.
-fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
-    let mut all = Facts::default();
-    for gate in run.gates_before(step) {
-        if let Some(facts) = &run.step(gate).facts {
-            all.extend(facts);
-        }
-    }
-    all.programs = bound_programs(run, step, purpose, launch);
-    all.programs.extend(bound_tree(run, step).into_iter().flat_map(|bound_tree| bound_tree.programs));
-    (!all.is_empty()).then(|| Box::new(all))
-}
-
-/// The files that a call executes, as the approvals of its step have shown them.
-fn bound_programs(
-    run: &Run,
-    step: StepIx,
-    purpose: Purpose,
-    launch: &Launch,
-) -> Vec<(Program, Vec<FileFact>)> {
-    let approvals = &run.step(step).approvals;
-    let mut programs: Vec<(Program, Vec<FileFact>)> = Vec::new();
-    if approvals.iter().all(|approval| approval.facts.as_ref().is_none_or(|facts| facts.programs.is_empty()))
-    {
-        return programs;
-    }
-    let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
-    let known = call::known_programs(run, step, purpose, chosen);
-    for approval in approvals {
-        let Some(facts) = &approval.facts else { continue };
-        let knows = approval.knows(purpose);
-        let own = call::program_at(run, step, approval.gate, launch);
-        let of_call = || facts.shown_of(&own);
-        let of_words = || known.iter().map(|program| facts.shown_of(program)).find(|pairs| !pairs.is_empty());
-        let is_own = knows || purpose == Purpose::Step;
-        let shown = match of_call() {
-            shown if knows && !shown.is_empty() => shown,
-            shown => of_words().unwrap_or_else(|| shown.into_iter().filter(|_| is_own).collect()),
-        };
-        for (of, files) in shown {
-            // What a step in between has yet to write was not there to be approved.
-            let is_there = files.iter().filter(|file| file.is_bound()).all(|file| file.digest.is_some());
-            let shown = (Program { later: !knows, ..of.clone() }, files.clone());
-            let counts = knows || is_there && call::names_files(of, files);
-            if counts && !programs.contains(&shown) {
-                programs.push(shown);
-            }
-        }
-    }
-    programs
 }
 
 /// The model that is asked when this work fails, if the next work asks one.
@@ -277,56 +198,6 @@ impl Turn<'_> {
         self.emit(Fact::Attempt(id, step, number, started));
         self.claimed = is_claimed.then_some(AttemptId { run: id, step, number });
         self.warn_of_budget(id, step);
-    }
-
-    /// True if all gates above a step have captured the same workspace.
-    /// A gate behind another one that captured asks again, and then shows the same workspace. If two gates do
-    /// not know of each other, nobody can say which workspace is meant.
-    fn is_of_one_tree(&mut self, id: RunId, step: StepIx) -> bool {
-        let run = self.run(id);
-        let trees = run.trees_above(step);
-        if trees.windows(2).all(|pair| pair[0].1 == pair[1].1) {
-            return true;
-        }
-        let differs =
-            |tree: &&(StepIx, Digest)| run.tree_before(tree.0).is_some_and(|before| before != tree.1);
-        let differing: Vec<StepIx> = trees.iter().filter(differs).map(|tree| tree.0).collect();
-        if differing.is_empty() {
-            let message =
-                "two gates before it have captured different workspaces; let one of the gates need the other";
-            self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message.to_owned()));
-        } else {
-            self.reopen_at(id, step, &differing, "the gate before it has captured the workspace anew");
-        }
-        false
-    }
-
-    /// The difference between a call and the one that people saw.
-    fn differs(&self, id: RunId, step: StepIx, gate: StepIx, purpose: Purpose, launch: &Launch) -> String {
-        let run = self.run(id);
-        let gate = run.step(gate).gate;
-        let ask = gate.and_then(|gate| self.world.gates.get(&gate)).map(|gate| &gate.ask);
-        let id = &run.plan_step(step).id;
-        let tool = |launch: &Launch| launch.tool.as_ref().map(|tool| tool.id());
-        let is_it = |will_run: &&WillRun| {
-            will_run.step == *id
-                && match purpose {
-                    Purpose::Fallback(_) => !will_run.fallback.is_empty(),
-                    _ => will_run.choice.is_empty() || tool(&will_run.launch) == tool(launch),
-                }
-        };
-        let shown = ask.and_then(|ask| ask.will_run.iter().find(is_it));
-        let seen = match purpose {
-            Purpose::Fallback(which) => shown
-                .and_then(|will_run| {
-                    will_run.fallback.iter().find(|will_fall_back| will_fall_back.number == which)
-                })
-                .map(|will_fall_back| &will_fall_back.launch),
-            Purpose::Step | Purpose::Undo | Purpose::Check => shown.map(|will_run| &will_run.launch),
-        };
-        let parts = seen.map(|value| call::differences(value, launch)).unwrap_or_default();
-        let where_it_is = if parts.is_empty() { String::new() } else { format!(", at {}", parts.join(", ")) };
-        format!("what {id} would run is not what was approved{where_it_is}")
     }
 
     /// The file patterns that the fallbacks of a step need before it begins.
@@ -516,79 +387,6 @@ impl Turn<'_> {
                 self.emit_step(id, step, StepEvent::InDoubt { evidence });
             }
         }
-    }
-
-    /// Makes the next call of an undo.
-    pub(super) fn undo_call(&mut self, id: RunId, step: StepIx) {
-        let run = self.run(id);
-        let plan = run.plan_step(step);
-        let did = run.step(step).did.as_deref().map(|did| (step, &did.outputs));
-        let view = View { supposed: did, ..View::of(self.world, run, step, self.now) };
-        let resolved = match call::undo_work(plan) {
-            Some(work) => call::launch(view, work),
-            None => Err(Unresolved::Failed("there is no undo".to_owned())),
-        };
-        let resolved = match resolved {
-            Ok(launch) if launch.is_claimed() => Err(Unresolved::Failed(
-                "no agent that comes by itself undoes anything; give its undo a command".to_owned(),
-            )),
-            other => other,
-        };
-        match resolved {
-            Ok(launch) => {
-                let bound = bound_after(run, step, Purpose::Undo, &launch);
-                let started = AttemptEvent::Started {
-                    purpose: Purpose::Undo,
-                    launch_hash: launch.hash(),
-                    launch: Box::new(Launch { artifacts: Vec::new(), ends_with_console: false, ..launch }),
-                    effect_key: call::effect_key(run, step, "undo"),
-                    class: EffectClass::Idempotent,
-                    charge: Amounts::default(),
-                    bound,
-                    cache_key: None,
-                };
-                let number = run.step(step).attempts + 1;
-                self.emit(Fact::Attempt(id, step, number, started));
-            }
-            Err(why) => {
-                let message = match why {
-                    Unresolved::Failed(message) => message,
-                    Unresolved::Needs(_) | Unresolved::Programs(_) => {
-                        "its undo asks for hashes of files, which is not possible".to_owned()
-                    }
-                };
-                self.stick(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
-            }
-        }
-    }
-
-    fn undo_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
-        let run = self.run(id);
-        let (calls, seed) = (run.step(step).undo_calls, run.seed);
-        // What was approved is not there any more: nothing that comes by itself brings it back.
-        let changed = (!ended.changed.is_empty()).then(|| {
-            let message = format!(
-                "{}; restore it and run `cuelight run settle-undo --again`, or undo it by hand",
-                facts::sentence(&ended.changed)
-            );
-            outcome::failure(FailureMode::PolicySecurity, message)
-        });
-        let may_go_well = changed.is_none() && calls < UNDO_RETRY.max_attempts;
-        let failure = changed.or_else(|| ended.failure.clone());
-        let again = failure.is_some() && may_go_well;
-        let retry_at = again.then(|| self.now + retry::delay(&UNDO_RETRY, calls, seed, step));
-        self.emit_ended(id, step, number, ended, retry_at);
-        match failure {
-            None => self.emit(Fact::Undo(id, step, UndoEvent::Done { by: None })),
-            Some(_) if again => {}
-            Some(failure) => self.stick(id, step, &failure),
-        }
-    }
-
-    fn stick(&mut self, id: RunId, step: StepIx, failure: &Failure) {
-        let mut record = outcome::record(self.run(id).plan_step(step), failure, Severity::Critical);
-        record.message = format!("could not be undone: {}", record.message);
-        self.emit(Fact::Undo(id, step, UndoEvent::Stuck { record }));
     }
 }
 

@@ -1,23 +1,31 @@
 //! From a step to the call it makes: templates and bindings become an environment, a script stays as it was
 //! written. No value is ever pasted into the text of a script.
 
+mod differences;
+mod foreign;
+mod program;
+mod work;
+
+pub(super) use differences::differences;
+pub(super) use program::{computed_place, is_process, known_programs, names_files, program_at};
+pub(super) use work::{
+    Beside, beside, fallback_hash, kind, purposes, template_hash, tool_at, undo_work, work_at,
+};
+
 use crate::{
-    FileFact, Purpose,
     condition::{ENV_DEPTH_MAX, View},
     run::Run,
     talk,
 };
 use cuelight_base::{
-    Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MCP_TIMEOUT_DEFAULT,
-    MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, is_shell,
-    json_bytes, sha256,
+    Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, Launch, MCP_TIMEOUT_DEFAULT,
+    MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, json_bytes, sha256,
 };
 use cuelight_expression::{EvalError, Expr, Hole, Part, Template, evaluate_text};
 use cuelight_plan::{
-    Amounts, Answers, Currency, EffectClass, FrameKind, Given, ModelWork, PlanStep, PlanTool, ToolUse, Undo,
-    Work, expected_of,
+    Amounts, Answers, Currency, EffectClass, Given, ModelWork, PlanStep, PlanTool, ToolUse, Work, expected_of,
 };
-use std::collections::BTreeSet;
+use foreign::{is_foreign, is_foreign_value};
 
 /// Why a call could not be made up.
 pub(super) enum Unresolved {
@@ -149,172 +157,6 @@ fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &L
         return None;
     };
     Some(format!("{what} comes by itself and {said}"))
-}
-
-/// Another call that a step may make: a fallback, its check or its undo.
-pub(super) struct Beside<'a> {
-    /// The name in an ask: of the step, or of one of its fallbacks.
-    pub(super) name: String,
-    /// The word for it.
-    pub(super) kind: &'static str,
-    pub(super) purpose: Purpose,
-    pub(super) work: &'a Work,
-}
-
-/// The fallbacks, the check and the undo of a step.
-pub(super) fn beside(plan: &PlanStep) -> Vec<Beside<'_>> {
-    let fallback = |(which, work): (u32, _)| Beside {
-        name: format!("{} (fallback {which})", plan.id),
-        kind: kind(work),
-        purpose: Purpose::Fallback(which),
-        work,
-    };
-    let own = |kind, purpose, work| Beside { name: plan.id.clone(), kind, purpose, work };
-    let check = plan.check.as_deref().map(|work| own("check", Purpose::Check, work));
-    let undo = undo_work(plan).map(|undo_work| own("undo", Purpose::Undo, undo_work));
-    (1..).zip(&plan.fallback).map(fallback).chain(check).chain(undo).collect()
-}
-
-/// All that a step may be called for.
-pub(super) fn purposes(plan: &PlanStep) -> impl Iterator<Item = Purpose> {
-    let fallbacks = (1..).zip(&plan.fallback).map(|pair| Purpose::Fallback(pair.0));
-    let check = plan.check.is_some().then_some(Purpose::Check);
-    let undo = undo_work(plan).is_some().then_some(Purpose::Undo);
-    std::iter::once(Purpose::Step).chain(fallbacks).chain(check).chain(undo)
-}
-
-/// The work that a step calls for this purpose.
-fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
-    match purpose {
-        Purpose::Step => Some(&plan.work),
-        Purpose::Fallback(which) => work_at(plan, which),
-        Purpose::Undo => undo_work(plan),
-        Purpose::Check => plan.check.as_deref(),
-    }
-}
-
-/// The files that a call of a step names. Values that come of the form of this gate are left open: who
-/// approves may still change them, and the ask says so of files that only they name.
-pub(super) fn program_at(run: &Run, step: StepIx, gate: StepIx, launch: &Launch) -> Program {
-    let around: Vec<StepIx> = std::iter::once(gate).chain(run.frames_of(gate)).collect();
-    let plan = run.plan_step(step);
-    let is_of_gate = |text: &str| {
-        let reads = |expr: &Expr| {
-            expr.references().iter().any(|reference| {
-                let is_step = matches!(reference.root.to_ascii_lowercase().as_str(), "steps" | "needs");
-                let named =
-                    |name: &String| run.named(plan.scope, name).is_some_and(|step| around.contains(&step));
-                is_step && reference.path.first().is_none_or(named)
-            })
-        };
-        Template::parse(text).is_ok_and(|template| template.holes().any(|hole| reads(&hole.expr)))
-    };
-    let bound = |name: &str| {
-        purposes(plan).filter_map(|purpose| work_for(plan, purpose)).any(|work| match work {
-            Work::Run { bindings, .. } => bindings
-                .iter()
-                .any(|binding| binding.0 == name && is_of_gate(&format!("${{{{ {} }}}}", binding.1))),
-            _ => false,
-        })
-    };
-    let is_open = |name: &str| {
-        let written = run.env_of(step).rev().find(|pair| pair.0 == name);
-        written.is_some_and(|pair| is_of_gate(&pair.1)) || bound(name)
-    };
-    launch.program_without(&is_open)
-}
-
-/// The files that a step names for this purpose, if they are known before the rest of its call: one program,
-/// or one for each candidate tool until one is chosen.
-pub(super) fn known_programs(
-    run: &Run,
-    step: StepIx,
-    purpose: Purpose,
-    chosen: Option<&String>,
-) -> Vec<Program> {
-    let plan = run.plan_step(step);
-    if computed_place(run, step).is_some() {
-        return Vec::new();
-    }
-    let dir = plan.dir.clone();
-    // A variable whose value is not known yet is there all the same, with the stretches that are.
-    let value = |text: &String| {
-        let mut holes = text.split("${{");
-        let first = holes.next().map(|hole| TextPart::Text(hole.to_owned()));
-        let behind = |hole: &str| {
-            let text = hole.split_once("}}").map_or("", |halves| halves.1);
-            [TextPart::Secret(String::new()), TextPart::Text(text.to_owned())]
-        };
-        first.into_iter().chain(holes.flat_map(behind)).collect::<Vec<_>>()
-    };
-    let program = |(words, variables): (Vec<String>, Vec<(String, String)>)| {
-        let of_step = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
-        let own = variables.iter().filter(|(name, _)| run.env_of(step).all(|pair| pair.0 != *name));
-        let env: Vec<_> = of_step.chain(own.map(|(name, text)| (name.clone(), value(text)))).collect();
-        let program = Launch { env, dir: dir.clone(), ..Launch::of(words) }.program();
-        let names = program.shell.is_some() || program.script.is_some() || !program.word.is_empty();
-        let names = names || !program.runs.is_empty() || !program.names.is_empty();
-        names.then_some(Program { later: true, ..program })
-    };
-    let words: Vec<_> = match work_for(plan, purpose) {
-        Some(Work::Run { shell, script, bindings }) => {
-            let words = shell.iter().chain([script]).cloned().collect();
-            vec![(
-                words,
-                bindings
-                    .iter()
-                    .map(|binding| (binding.0.clone(), format!("${{{{ {} }}}}", binding.1)))
-                    .collect(),
-            )]
-        }
-        Some(Work::Tool(tool_use)) => {
-            let names: Vec<&String> = match &tool_use.route {
-                Some(route) => {
-                    chosen.map_or_else(|| route.candidates.iter().collect(), |chosen| vec![chosen])
-                }
-                None => vec![&tool_use.tool],
-            };
-            let tools = names.into_iter().filter_map(|name| run.plan.tool(name));
-            tools.filter_map(|tool| tool.known_words(tool_use.undoes)).collect()
-        }
-        _ => Vec::new(),
-    };
-    let mut programs: Vec<Program> = words.into_iter().filter_map(program).collect();
-    programs.sort();
-    programs.dedup();
-    programs
-}
-
-/// The directory or the `PATH` of a step that is known only when it begins, so that no file of it is looked
-/// at before.
-pub(super) fn computed_place(run: &Run, step: StepIx) -> Option<&str> {
-    let search = run.env_of(step).rev().find(|pair| pair.0 == "PATH").map(|pair| pair.1.as_str());
-    run.plan_step(step).dir.as_deref().into_iter().chain(search).find(|dir| dir.contains("${{"))
-}
-
-/// True when a step starts a program for this purpose.
-pub(super) fn is_process(run: &Run, step: StepIx, purpose: Purpose) -> bool {
-    match work_for(run.plan_step(step), purpose) {
-        Some(Work::Run { .. }) => true,
-        Some(Work::Tool(tool_use)) => {
-            let mut tools = tool_use.route.iter().flat_map(|route| &route.candidates).chain([&tool_use.tool]);
-            tools.any(|name| {
-                run.plan.tool(name).is_some_and(|tool| tool.known_words(tool_use.undoes).is_some())
-            })
-        }
-        _ => false,
-    }
-}
-
-/// True when a step that begins later is bound to these files: to more than the shell that reads its text.
-pub(super) fn names_files(program: &Program, files: &[FileFact]) -> bool {
-    let is_found = |file: &FileFact| !is_shell(&program.word) || file.path.contains('/');
-    let is_ours = |file: &FileFact| file.is_bound() && !file.path.starts_with('/') && is_found(file);
-    program.shell.is_some()
-        || program.script.is_some()
-        || program.word.contains('/')
-        || files.first().is_some_and(is_ours)
-        || files.iter().skip(1).any(FileFact::is_bound)
 }
 
 /// The call that one of several tools would make at this step.
@@ -461,46 +303,6 @@ impl Answers for OfStep<'_> {
     }
 }
 
-/// True if an expression reads a value that came from outside: results of steps, state, inputs that another
-/// workflow gave.
-fn is_foreign(view: View<'_>, expr: &Expr, depth: u8) -> bool {
-    let plan = view.run.plan_step(view.step);
-    let is_computed = |frame: StepIx| matches!(&view.run.plan_step(frame).work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
-    expr.references().iter().any(|reference| match reference.root.to_ascii_lowercase().as_str() {
-        "inputs" => plan.scope.is_some(),
-        "matrix" => plan.frame.is_some_and(is_computed),
-        "env" if depth > 0 => {
-            let named = |key: &str| reference.path.first().is_none_or(|name| key.eq_ignore_ascii_case(name));
-            let mut variables = view.run.env_of(view.step).filter(|(key, _)| named(key));
-            variables.any(|(_, template)| is_foreign_text(view, template, depth - 1))
-        }
-        "run" | "secrets" => false,
-        _ => true,
-    })
-}
-
-fn is_foreign_text(view: View<'_>, text: &str, depth: u8) -> bool {
-    text.contains("${{")
-        && Template::parse(text)
-            .is_ok_and(|template| template.holes().any(|hole| is_foreign(view, &hole.expr, depth)))
-}
-
-fn is_foreign_value(view: View<'_>, value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_foreign_text(view, text, ENV_DEPTH_MAX),
-        Value::Array(items) => items.iter().any(|item| is_foreign_value(view, item)),
-        Value::Object(map) => map.values().any(|value| is_foreign_value(view, value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// The tool that a step's work at hand uses, if it is one.
-pub(super) fn tool_at(run: &Run, step: StepIx, which: u32) -> Option<&PlanTool> {
-    let work = work_at(run.plan_step(step), which)?;
-    let chosen = run.step(step).chosen.as_deref().filter(|_| work.route().is_some());
-    run.plan.tool(chosen.or(work.tool())?)
-}
-
 /// An environment value: text, with secrets left as names where a hole is one secret and nothing else.
 fn parts(view: View<'_>, name: &str, template: &str) -> Result<Vec<TextPart>, Unresolved> {
     if !template.contains("${{") {
@@ -544,125 +346,10 @@ fn checked(name: &str, text: String) -> Result<String, Unresolved> {
     Ok(text)
 }
 
-/// The work at hand of a step: itself, or one of its fallbacks (counted from 1).
-pub(super) fn work_at(plan: &PlanStep, which: u32) -> Option<&Work> {
-    match which {
-        0 => Some(&plan.work),
-        n => plan.fallback.get(n as usize - 1),
-    }
-}
-
-/// The undo of a step.
-pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
-    match &plan.undo {
-        Undo::By(work) => Some(work),
-        Undo::Unset | Undo::Impossible => None,
-    }
-}
-
-/// The names of the parts in which two calls differ. Values are left out, because they may stand beside
-/// secrets.
-pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
-    let mut parts = Vec::new();
-    for at in 0..before.argv.len().max(now.argv.len()) {
-        if before.argv.get(at) != now.argv.get(at) {
-            parts.push(format!("argv[{at}]"));
-        }
-    }
-    let value = |launch: &Launch, name: &String| {
-        launch.env.iter().rfind(|pair| pair.0 == *name).map(|pair| pair.1.clone())
-    };
-    let names: BTreeSet<&String> = before.env.iter().chain(&now.env).map(|pair| &pair.0).collect();
-    let differing = names.into_iter().filter(|name| value(before, name) != value(now, name));
-    parts.extend(differing.map(|name| format!("env {name}")));
-    if before.dir != now.dir {
-        parts.push("working-directory".to_owned());
-    }
-    if before.artifacts != now.artifacts {
-        parts.push("artifacts".to_owned());
-    }
-    if before.tool != now.tool {
-        let is_agent = now.tool.as_ref().is_some_and(|tool| tool.agent.is_some());
-        parts.push(format!("what its {} is given", if is_agent { "agent" } else { "tool" }));
-    }
-    if before.model != now.model {
-        parts.push("what its model is asked".to_owned());
-    }
-    parts.extend(requests_differ(before.http.as_deref(), now.http.as_deref()));
-    if before.timeout != now.timeout {
-        parts.push("timeout".to_owned());
-    }
-    if before.ends_with_console != now.ends_with_console {
-        parts.push("on-console-death".to_owned());
-    }
-    if (before.limits, before.output_limit) != (now.limits, now.output_limit) {
-        parts.push("limits".to_owned());
-    }
-    if before.sandboxed != now.sandboxed {
-        parts.push("sandbox".to_owned());
-    }
-    parts
-}
-
-/// The names of the parts in which two requests differ; the address is `argv[1]`.
-fn requests_differ(before: Option<&HttpCall>, now: Option<&HttpCall>) -> Vec<String> {
-    let (Some(before), Some(now)) = (before, now) else {
-        return if before == now { Vec::new() } else { vec!["its request".to_owned()] };
-    };
-    let field = |call: &HttpCall, name: &str| -> Vec<Vec<TextPart>> {
-        call.headers.iter().filter(|header| header.0 == name).map(|header| header.1.clone()).collect()
-    };
-    let names: BTreeSet<&String> =
-        before.headers.iter().chain(&now.headers).map(|header| &header.0).collect();
-    let differing = names.into_iter().filter(|name| field(before, name) != field(now, name));
-    let mut parts: Vec<String> = differing.map(|name| format!("header {name}")).collect();
-    if before.body != now.body {
-        parts.push("body".to_owned());
-    }
-    let plain = |call: &HttpCall| HttpCall { headers: Vec::new(), body: None, ..call.clone() };
-    if parts.is_empty() && plain(before) != plain(now) {
-        parts.push("what is expected of its answer".to_owned());
-    }
-    parts
-}
-
 /// The same over all retries of one effect; another one when a person says "run it again as new".
 pub(super) fn effect_key(run: &Run, step: StepIx, purpose: &str) -> Digest {
     let id = &run.plan_step(step).id;
     let generation = run.step(step).generation.to_be_bytes();
     let trace = format!("{}/{}", run.trace, run.id);
     sha256("cuelight-key-v1", &[trace.as_bytes(), id.as_bytes(), purpose.as_bytes(), &generation])
-}
-
-/// Hash of a step's template, for what cannot be resolved yet.
-pub(super) fn template_hash(plan: &PlanStep) -> Digest {
-    let template = cuelight_base::canonical_json(&(&plan.work, &plan.env, &plan.dir));
-    sha256("cuelight-template-v1", &[template.as_bytes()])
-}
-
-/// The same for the fallback of a step.
-pub(super) fn fallback_hash(plan: &PlanStep, work: &Work) -> Digest {
-    let template = cuelight_base::canonical_json(&(work, &plan.env, &plan.dir));
-    sha256("cuelight-template-v1", &[template.as_bytes()])
-}
-
-/// The word for a kind of work.
-pub(super) fn kind(work: &Work) -> &'static str {
-    match work {
-        Work::Run { .. } => "run",
-        Work::Tool(tool_use) if tool_use.is_agent() => "agent",
-        Work::Tool(_) => "uses",
-        Work::Http(_) => "http",
-        Work::Model(_) => "llm",
-        Work::Gate(_) => "gate",
-        Work::Wait(_) => "wait",
-        Work::Set { .. } => "set",
-        Work::Emit(_) => "emit",
-        Work::Later(_) => "later",
-        Work::Frame(frame) => match frame.kind {
-            FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
-            FrameKind::Workflow { .. } => "workflow",
-            FrameKind::Talk(_) => "llm",
-        },
-    }
 }

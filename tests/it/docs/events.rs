@@ -23,7 +23,7 @@ const TOP: &str = "\
 # Events
 
 What a log holds, and what `cuelight run --json` and `cuelight run events RUN --json` print, one a line. This page is written by a test from
-`src/engine/event.rs`; do not edit it.
+`src/engine/event/`; do not edit it.
 
 Every line has `seq` (the order, without gaps in one log), `time` (RFC 3339, UTC), `run`, `type` and `data`; `step` and `attempt` where there is
 one. Durations are milliseconds, shares such as `confidence` decimals from 0 to 1 (a log keeps them in ten-thousandths). Readers ignore fields

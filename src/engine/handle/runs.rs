@@ -1,0 +1,163 @@
+//! The commands about a run as a whole: launch, pause, resume, cancel, and undo.
+
+use super::{Turn, checked_reason, required_reason};
+use crate::{Actor, Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why};
+use cuelight_base::{EVENT_CONTENT_BYTES_MAX, OPEN_RUNS_MAX, RunId, STEPS_MAX, StepIx, json_bytes};
+use cuelight_plan::Plan;
+use std::{collections::BTreeMap, sync::Arc};
+
+impl Turn<'_> {
+    pub(super) fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {
+        // The same again, perhaps of an engine that has begun anew meanwhile: its run is there.
+        if self.world.made_for(&launching, self.now).is_some() {
+            return Ok(());
+        }
+        self.has_room_for(&launching.plan)?;
+        self.may_be_due(&launching.plan.name, &launching.cause)?;
+        let Launching { plan, by, seed, cause, trace, request } = launching;
+        let plan_hash = plan.hash();
+        let run = self.world.next_run_id();
+        let seed = seed.to_string();
+        let plan = Arc::new(plan);
+        self.emit_run(
+            run,
+            RunEvent::Created {
+                plan,
+                plan_hash,
+                by,
+                seed,
+                cause,
+                trace,
+                request,
+                asked: BTreeMap::new(),
+                escalates: BTreeMap::new(),
+            },
+        );
+        Ok(())
+    }
+
+    /// Checks that a run of this plan can be made.
+    pub(crate) fn has_room_for(&self, plan: &Plan) -> Result<(), Refusal> {
+        if self.world.open_runs >= OPEN_RUNS_MAX {
+            return Err(Refusal::TooManyRuns(self.world.open_runs));
+        }
+        if plan.steps.len() > STEPS_MAX {
+            return Err(Refusal::TooManySteps(plan.steps.len()));
+        }
+        if plan.steps.is_empty() {
+            return Err(Refusal::Other("the plan has no steps; write at least one".to_owned()));
+        }
+        let bytes = json_bytes(plan);
+        if bytes > EVENT_CONTENT_BYTES_MAX {
+            return Err(Refusal::Other(format!(
+                "the plan and its inputs have {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put scripts or values into files"
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
+        let this_run = self.find(run)?;
+        match this_run.state {
+            RunState::Running if this_run.compensating => {
+                Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")))
+            }
+            RunState::Running => {
+                self.emit_run(run, RunEvent::Paused { by });
+                Ok(())
+            }
+            RunState::Paused => Ok(()),
+            state => Err(wrong_state(run, state, "pause", "only a running run can be paused")),
+        }
+    }
+
+    pub(super) fn resume(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
+        match self.find(run)?.state {
+            RunState::Paused => {
+                self.emit_run(run, RunEvent::Resumed { by });
+                Ok(())
+            }
+            RunState::Running => Ok(()),
+            state => Err(wrong_state(run, state, "resume", "only a paused run can be resumed")),
+        }
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        run: RunId,
+        by: Actor,
+        reason: String,
+        undo: bool,
+    ) -> Result<(), Refusal> {
+        let this_run = self.find(run)?;
+        if this_run.state.rests() {
+            return Err(wrong_state(run, this_run.state, "cancel", "it has come to rest"));
+        }
+        if this_run.compensating {
+            return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
+        }
+        if this_run.cancelling {
+            return Ok(());
+        }
+        let reason = checked_reason(reason)?;
+        self.end_early(run, by, reason, undo);
+        Ok(())
+    }
+
+    /// Cancels a run. In one that has not begun nothing is left to run, not even what asks for failures by
+    /// name.
+    pub(crate) fn end_early(&mut self, run: RunId, by: Actor, reason: String, undo: bool) {
+        let never_began = self.run(run).state == RunState::Created;
+        self.emit_run(run, RunEvent::Cancelling { by, reason, undo });
+        self.close_open(run, None, &Why::Cancelled, never_began);
+    }
+
+    pub(super) fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
+        let this_run = self.find(run)?;
+        if !this_run.state.rests() {
+            return Err(wrong_state(
+                run,
+                this_run.state,
+                "undo",
+                &format!(
+                    "it has not ended; end it with `cuelight cancel {run} --undo`, or answer what waits (`cuelight gates`)"
+                ),
+            ));
+        }
+        if !this_run.completed.iter().any(|step| this_run.is_to_undo(*step)) {
+            return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
+        }
+        let reason = required_reason(reason, &format!("undo {run}"))?;
+        self.emit_run(run, RunEvent::Cancelling { by, reason, undo: true });
+        self.emit_run(run, RunEvent::Compensating);
+        Ok(())
+    }
+
+    pub(super) fn settle_undo(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        again: bool,
+        reason: &str,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let this_step = self.find_step(run, step)?;
+        let (stuck, state) = (this_step.step(step).undo_stuck, this_step.step(step).state());
+        let id = this_step.plan_step(step).id.clone();
+        if !stuck {
+            return Err(Refusal::StepState { run, step: id, state, verb: "settle the undo of".to_owned() });
+        }
+        required_reason(reason.to_owned(), &format!("settle the undo of {id} of {run}"))?;
+        if again {
+            self.emit(Fact::Undo(run, step, UndoEvent::Again { by }));
+            self.undo_call(run, step);
+        } else {
+            self.emit(Fact::Undo(run, step, UndoEvent::Done { by: Some(by) }));
+        }
+        Ok(())
+    }
+}
+
+fn wrong_state(run: RunId, state: RunState, verb: &str, valid: &str) -> Refusal {
+    Refusal::RunState { run, state, verb: verb.to_owned(), valid: Some(valid.to_owned()) }
+}
