@@ -15,7 +15,7 @@ pub(super) struct ListenArgs {
     /// The key of that certificate (PEM); nobody else may be able to read it
     #[arg(long, requires = "tls_cert", value_name = "FILE")]
     pub(super) tls_key: Option<PathBuf>,
-    /// Also where other machines reach it, though nothing is encrypted and whoever listens on the way has the tokens
+    /// Let other machines connect without encryption: anyone on the network path can read the tokens
     #[arg(long, requires = "listen", conflicts_with = "tls_cert")]
     pub(super) insecure: bool,
 }

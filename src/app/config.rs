@@ -152,7 +152,7 @@ impl Config {
         Self { named: Some(root.unwrap_or(place)), ..self }
     }
 
-    /// The same in the user's inbox, where nobody has named a workspace: whoever asks from any directory asks there.
+    /// The same in the user's inbox, where nobody has named a workspace: callers in any directory ask there.
     pub(super) fn for_agents(self) -> Result<Self, Trouble> {
         if self.named.is_some() { Ok(self) } else { self.in_inbox() }
     }
@@ -367,7 +367,7 @@ impl Config {
         Ok(Some((TraceSetup { url, fields, service, policy }, from)))
     }
 
-    /// The place in a trace that whoever started us stands at.
+    /// The place in its trace of the process that started this one.
     pub(super) fn traceparent(&self) -> Option<String> {
         self.variable("TRACEPARENT").and_then(TraceContext::parse).map(|context| context.to_string())
     }
@@ -451,7 +451,8 @@ impl Config {
         PathBuf::from(named.unwrap_or(PEOPLE_SIGNERS))
     }
 
-    /// The same, for whoever asks again and again: the file is read when it has changed.
+    /// The users, groups and keys of this workspace, for callers that ask again and again: the file is read
+    /// when it has changed.
     pub(super) fn who_is_who(&self, workspace: &Workspace) -> WhoIsWho {
         let (workspace, signers) = (workspace.clone(), self.people_signers());
         let paths = [workspace.people(), workspace.people_signature(), signers.clone()];

@@ -36,7 +36,7 @@ impl Output {
         self.is_terminal
     }
 
-    /// The same, for whoever has more to do than to print.
+    /// The same output, for a command that continues when its reader has gone.
     pub(super) fn staying(self) -> Self {
         Self { staying: true, ..self }
     }
@@ -150,7 +150,8 @@ fn escaped(value: &Value) -> String {
     json_in_sight(&value.to_string(), is_unseen)
 }
 
-/// A message for whoever looks at the terminal, not for what reads the output. Names and texts from outside are in it.
+/// A message for the person at the terminal, not for the program that reads the output. It contains names and
+/// texts from outside.
 pub(super) fn say(text: &str) {
     if tells_json() {
         let level = if text.starts_with("could not") { "error" } else { "info" };

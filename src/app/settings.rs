@@ -50,7 +50,7 @@ pub(super) struct Settings {
     pub(super) next_agents: BTreeMap<String, Vec<String>>,
     /// The log format of an engine without a screen: `log-format = "json"`.
     pub(super) log_format: Option<LogFormat>,
-    /// Bytes of contexts of agents that are kept for whoever asks next: `context-cache = "256MiB"`.
+    /// Bytes of contexts of agents that are kept for the next request: `context-cache = "256MiB"`.
     pub(super) context_cache: Option<String>,
     /// The collector for traces: `[traces]` with `endpoint`, `headers` and `service`.
     pub(super) traces: TraceSettings,
@@ -107,7 +107,7 @@ pub(super) struct SpawnSettings {
     pub(super) permissions: Option<Vec<Permission>>,
     /// The lifetime of the agent's token, at most a day: `token-life = "1h"`.
     pub(super) token_life: Option<String>,
-    /// Names of variables that whoever asks for it may set.
+    /// Names of variables that the caller who asks for it may set.
     pub(super) environment: Vec<String>,
     /// The number of agents of this type that may run at once.
     pub(super) at_most: Option<usize>,
@@ -125,7 +125,7 @@ pub(super) struct TopicSettings {
     pub(super) signed: bool,
 }
 
-/// The JSON Schema of `config.toml`, for editors, and for whoever looks for words that nobody reads.
+/// The JSON Schema of `config.toml`, for editors, and for the search for words that nobody reads.
 pub(super) fn settings_schema() -> Value {
     let mut schema = schema_for!(Settings).to_value();
     schema["title"] = json!("cuelight settings");

@@ -55,7 +55,7 @@ impl Config {
         self.made_here.get().filter(|value| value.workspace().root() == workspace.root())
     }
 
-    /// The same question, for whoever asks it again while an engine runs.
+    /// The same question, for callers that ask it again while an engine runs.
     pub(super) fn still_trusts(&self, workspace: &Workspace) -> MayStart {
         let is_made_here = self.made(workspace).is_some();
         let (book, workspace) = (self.trust_book(), workspace.clone());

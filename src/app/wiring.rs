@@ -329,7 +329,7 @@ pub(super) async fn attach_far(
     Ok(Seat { far, ..seat(AnyDesk::Remote(desk), actor, people, scratch, tasks, closing) })
 }
 
-/// A seat here: the workspace is ours, or we attach to whoever has it.
+/// A seat here: this process owns the workspace, or attaches to the process that owns it.
 pub(super) async fn own_or_attach(
     config: &Config,
     workspace: &Workspace,
@@ -413,7 +413,7 @@ pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
     act_by(config, Channel::Command).await
 }
 
-/// The same, for whoever comes by another door.
+/// The same, for a caller that comes by another channel.
 pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
     let tries = async {

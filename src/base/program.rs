@@ -181,7 +181,7 @@ impl Launch {
         }
     }
 
-    /// The words that say what is done: behind those that call this program, when it starts an MCP server.
+    /// The words of the action itself: behind those that call this program, when it starts an MCP server.
     fn own_words(&self) -> &[String] {
         let is_of_server = self.tool.as_ref().is_some_and(|tool| tool.mcp.is_some());
         let gap = self.argv.iter().position(|text| text == "--").filter(|_| is_of_server);

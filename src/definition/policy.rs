@@ -108,7 +108,7 @@ pub struct Expected {
 /// The consequence of a used-up budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnExceed {
-    /// The run goes on with a warning.
+    /// The run continues, with a warning.
     Warn,
     /// The step over budget fails.
     #[default]

@@ -122,7 +122,7 @@ pub struct Step {
     pub id: Placed<String>,
     /// The name of the step for people.
     pub name: Option<Text>,
-    /// Ids of the steps that must have come to rest.
+    /// Ids of the steps that must have ended.
     pub needs: Vec<Placed<String>>,
     /// `if`; absent means `success()`.
     pub condition: Option<Condition>,

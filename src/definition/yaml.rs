@@ -200,7 +200,7 @@ struct Builder<'f, 'a> {
     flow: usize,
 }
 
-/// Reading went wrong in a way that leaves nothing to go on with; the finding is already there.
+/// Reading went wrong in a way that leaves nothing to continue with; the finding is already there.
 struct Stop;
 
 impl<'f, 'a> Builder<'f, 'a> {

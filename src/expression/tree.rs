@@ -61,7 +61,7 @@ pub struct Reference {
     pub root: String,
     /// The segments after it, as far as they are fixed: `["build", "outputs", "tag"]`.
     pub path: Vec<String>,
-    /// True if it goes on with `*` or with a key that is only known when evaluated.
+    /// True if it continues with `*` or with a key that is only known when evaluated.
     pub is_open: bool,
     /// The bytes of the expression's text from the root to the last fixed segment.
     pub span: Range<usize>,

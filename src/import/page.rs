@@ -116,8 +116,8 @@ impl Page {
         self.bytes > 2 * FILE_BYTES_MAX
     }
 
-    /// The whole file. A step that the checker does not take becomes a question whether it was done by hand, so what is written
-    /// always passes `check`; a workflow that it calls is for whoever imports that.
+    /// The whole file. A step that the checker does not take becomes a question whether it was done by hand,
+    /// so what is written always passes `check`. A workflow that it calls is imported separately.
     ///
     /// # Errors
     /// When there is no step, when the file is too large, or when it cannot pass.

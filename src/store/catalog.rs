@@ -1,7 +1,9 @@
-//! A list of what is in the library, with full text search: which event of the log says what an agent left. It is derived from the log
-//! and worth nothing by itself: it can be thrown away at any time, and is when it does not fit the log any more.
+//! A list of what is in the library, with full text search: which event of the log says what an agent left.
+//! It is derived from the log and worth nothing by itself: it can be deleted at any time, and is when it does
+//! not fit the log any more.
 //!
-//! It stands in a file of its own, so that the log stays as it is. What an event says is not looked at here: entries are handed in.
+//! It stands in a file of its own, so that the log stays as it is. The content of events is not read here:
+//! callers pass the entries.
 
 use crate::{Reader, StoreError, Workspace, reader::number};
 use cuelight_base::{Digest, Seq, Timestamp};
@@ -11,7 +13,7 @@ use rusqlite::{
 };
 use std::{fs, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
-/// A list of another form is thrown away.
+/// A list of another form is deleted.
 const FORM: i64 = 2;
 const TABLES: &str = "
 CREATE TABLE entries (
@@ -153,7 +155,8 @@ impl Catalog {
         Ok(Self { connection })
     }
 
-    /// Up to which event of this log it has come, after all that does not fit that log was thrown away; and where the log ends.
+    /// The last event of this log that it has, after all that does not fit that log was deleted; and the end
+    /// of the log.
     ///
     /// # Errors
     /// When either cannot be read.
@@ -233,7 +236,7 @@ impl Catalog {
         transaction.commit()
     }
 
-    /// The events that say what is looked for.
+    /// The events that match the query.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -1,9 +1,9 @@
-//! Signed heads: what the chain was at a size, said by a key, in a file beside the database. Whoever holds one of them
-//! elsewhere notices later that the log was cut, or that an old copy took its place.
+//! Signed heads: what the chain was at a size, said by a key, in a file beside the database. The holder of
+//! one of them elsewhere notices later that the log was cut, or that an old copy took its place.
 //!
-//! A head is a C2SP signed note (c2sp.org/signed-note, in the form of c2sp.org/tlog-checkpoint): origin, size and hash, a
-//! line each, then signatures by Ed25519. A key is followed by another when a note carries signatures of both. When to
-//! sign is said by `writer`; what a log is worth that nobody signed, by whoever verifies.
+//! A head is a C2SP signed note (c2sp.org/signed-note, in the form of c2sp.org/tlog-checkpoint): origin, size
+//! and hash, a line each, then signatures by Ed25519. A key is followed by another when a note carries
+//! signatures of both. `writer` decides when to sign, and the verifier what an unsigned log is worth.
 
 use crate::{Reader, StoreError, Workspace, below};
 use base64::{Engine as _, prelude::BASE64_STANDARD};

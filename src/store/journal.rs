@@ -46,7 +46,7 @@ pub struct Batch {
 pub enum Mark {
     /// A run is there, and is folded at the next start.
     RunOpened(RunId),
-    /// It came to rest; its events are read when somebody looks.
+    /// The run ended; its events are read when somebody looks.
     RunRested(RunId),
     /// Somebody decided. Once for each decision, and once for each principal at one epoch of a gate.
     Voted {
@@ -247,7 +247,7 @@ fn notary_of(
     Ok(notary)
 }
 
-/// The next epoch. Whoever held an earlier one finds out at its next append.
+/// The next epoch. The holder of an earlier one finds out at its next append.
 fn take_up(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "UPDATE head SET owner_epoch = owner_epoch + 1 RETURNING owner_epoch";
     let epoch: i64 = connection.query_row(sql, [], |row| row.get(0))?;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const EVENT: &str =
     "SELECT seq, at, version, coalesce(payload, (SELECT bytes FROM blobs WHERE digest = blob)) FROM events";
-/// Runs that have not come to rest, and what belongs to no run.
+/// Runs that have not ended, and what belongs to no run.
 const OPEN: &str = "(SELECT seq FROM events WHERE run IS NULL UNION ALL \
      SELECT events.seq FROM runs JOIN events ON events.run = runs.run WHERE runs.rested IS NULL)";
 const RECORD: &str = "SELECT seq, at, boot, kind, run, uptime, version, salt, payload_hash, prev, hash, payload, \
@@ -33,7 +33,7 @@ pub struct RunEntry {
     pub run: RunId,
     /// The first event of the batch that opened it.
     pub first: Seq,
-    /// The last event of the batch in which it came to rest, if it has.
+    /// The last event of the batch in which it ended, if it has.
     pub rested: Option<Seq>,
 }
 
@@ -116,7 +116,7 @@ impl Reader {
         self.ask(&sql, (number(from.0), number(until.0), noun, number(limit)), event)
     }
 
-    /// Events of the runs that have not come to rest, and those of no run: what an engine has to fold at its start.
+    /// Events of the runs that have not ended, and those of no run: what an engine has to fold at its start.
     pub fn open_events(&self, from: Seq, limit: usize) -> Result<Vec<(Seq, Event)>, StoreError> {
         let sql = format!("{EVENT} WHERE seq IN {OPEN} AND seq >= ?1 ORDER BY seq LIMIT ?2");
         self.ask(&sql, (number(from.0), number(limit)), event)

@@ -102,8 +102,8 @@ const READER_SETTINGS: &[(&str, &str)] = &[
 /// Settings of a database that nobody sees before it is whole: what is half made is made again.
 const NEW_SETTINGS: &[(&str, &str)] = &[("journal_mode", "off"), ("synchronous", "0")];
 
-/// Makes a database beside its place and puts it there when it is whole, so that whoever dies meanwhile leaves nothing
-/// that has to be undone. For its user alone, whatever the umask.
+/// Makes a database beside its place and puts it there when it is whole, so that a process that dies
+/// meanwhile leaves nothing that has to be undone. For its user alone, whatever the umask.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let failed = |error| StoreError::io("create", path, &error);
     let new = beside(path, "-new");

@@ -1,5 +1,6 @@
-//! The keys that tokens of agents are signed with: a file of the workspace that its owner alone can read. Keys of people are not
-//! here but in `people.toml`, since whoever can read a secret can speak in anybody's name with it.
+//! The keys that tokens of agents are signed with: a file of the workspace that its owner alone can read.
+//! Keys of people are not here but in `people.toml`, since anyone who can read a secret can speak in
+//! anybody's name with it.
 //!
 //! What a token is, and when one is good, is for `gateway`.
 
@@ -33,7 +34,7 @@ pub struct TokenKey {
     pub kid: String,
     /// The issuer of tokens with this key.
     pub issuer: String,
-    /// When it was made or taken in.
+    /// When it was made or imported.
     pub made_at: Timestamp,
     /// Until when it counts, when another one has replaced it.
     pub until: Option<Timestamp>,
@@ -44,7 +45,7 @@ pub struct TokenKey {
 /// The one algorithm of a key.
 #[derive(Clone, PartialEq, Eq)]
 pub enum KeyKind {
-    /// HS256: whoever checks with it can also make tokens.
+    /// HS256: the secret that verifies tokens can also make them.
     Secret([u8; 32]),
     /// Ed25519: the other half is elsewhere.
     Public([u8; 32]),

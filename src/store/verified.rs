@@ -1,6 +1,6 @@
 //! Events that are read while the chain is verified: the reader follows the verifier and sees nothing that does not hold.
 //!
-//! What verifying means is left to `chain`, what becomes of events to whoever reads them.
+//! `chain` defines what verifying means; the reader decides what becomes of events.
 
 use crate::{Reader, StoreError, Workspace};
 use cuelight_base::Seq;

@@ -123,7 +123,7 @@ impl Writer {
         self.sign();
     }
 
-    /// The next one; whoever waits for it for a minute signs what is not signed yet.
+    /// The next request. After a minute without one, what is not signed yet is signed.
     fn next(&mut self, requests: &Receiver<Request>) -> Option<Request> {
         if self.unsigned() > 0 && self.ended.is_none() {
             match requests.recv_timeout(SIGNED_AFTER) {

@@ -79,7 +79,8 @@ pub enum Ended {
         /// `could not start: …; what to do`
         message: String,
     },
-    /// It ran and ended, and somebody else took its status: whoever started us ignores the end of children.
+    /// It ran and ended, and somebody else took its status: the process that started us ignores the end of
+    /// children.
     Lost,
     /// A tool in this process says why it could not.
     Failed {

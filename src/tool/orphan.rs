@@ -2,8 +2,9 @@
 //!
 //! Under a guard nothing is left by a dead console; this is for a guard that died, and for what ran under none.
 //!
-//! Every process of a step carries a path below `.cuelight` of its workspace in its environment (`CUELIGHT_OUTPUT`), and
-//! whoever asks here owns that workspace: what carries such a path was started by a console that is no more. Where there is no `/proc`, nothing is found (`docs/decisions/0005-orphans.md`).
+//! Every process of a step carries a path below `.cuelight` of its workspace in its environment
+//! (`CUELIGHT_OUTPUT`), and the caller here owns that workspace: a process with such a path was started by a
+//! console that is no more. Without `/proc`, nothing is found (`docs/decisions/0005-orphans.md`).
 
 use cuelight_base::Span;
 use rustix::process::{Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal};

@@ -3,7 +3,8 @@
 use rustix::fs::OFlags;
 use std::{fs::OpenOptions, io::Read as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
-/// The text of a plain file. One byte beyond the limit is read, so that whoever checks it can say that it is too long.
+/// The text of a plain file. One byte beyond the limit is read, so that the caller can report that it is too
+/// long.
 ///
 /// # Errors
 /// The end of a sentence that begins with "could not read": why, and what to do.

@@ -1,4 +1,4 @@
-//! `gate`: any script asks people, in the same inbox as workflows do, and goes on with the answer.
+//! `gate`: any script asks people, in the same inbox as workflows do, and continues with the answer.
 //!
 //! The ask is a workflow of one gate and, when there is a command, one step behind it. So all that holds of gates holds
 //! here: it is on disk before it is shown, it outlives every process, what was shown is what runs, and it has a receipt.

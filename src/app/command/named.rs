@@ -118,7 +118,7 @@ pub(super) fn gate(text: &str) -> Result<GateId, Trouble> {
     text.parse().map_err(|error: String| Trouble::usage(safe_text(&error)))
 }
 
-/// A run with all its steps, also one that came to rest long ago.
+/// A run with all its steps, also one that ended long ago.
 pub(super) async fn view(seat: &Seat, run: RunId) -> Result<Arc<RunView>, Trouble> {
     let board = seat.desk.boards().borrow().board.clone();
     if let Some(view) = board.run(run) {
@@ -180,7 +180,7 @@ async fn run_of(seat: &Seat, gate: GateId) -> Option<RunId> {
     }
 }
 
-/// Why nothing can be done any more about a gate of a run that has come to rest.
+/// Why nothing can be done any more about a gate of a run that has ended.
 pub(super) fn over(view: &GateView) -> Trouble {
     let by = view.closed_by.as_deref().map_or_else(String::new, |closed_by| format!(" by {closed_by}"));
     let when = view.closed_at.map_or_else(String::new, |closed_at| format!(" at {closed_at}"));

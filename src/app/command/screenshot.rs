@@ -1,4 +1,5 @@
-//! `screenshot`: a picture of the console without a terminal, for reports, documents and whoever was not there.
+//! `screenshot`: a picture of the console without a terminal, for reports, documents and people who were not
+//! there.
 //!
 //! The screen is the real one, at a seat that may only look; what it wants to read is read, and all else it asks for is
 //! left undone.

@@ -20,7 +20,7 @@ use std::{
 /// An answer that somebody signs.
 #[derive(Debug, Args)]
 pub(super) struct SignArgs {
-    /// Answer as somebody of people.toml who proves it with a key of ssh, whoever sits here
+    /// Answer as a person of people.toml, proven with an SSH key, and not as the user of this terminal
     #[arg(long = "as", value_name = "NAME", conflicts_with = "signed")]
     pub(super) signer: Option<String>,
     /// The key that signs; its .pub file where an agent holds it; else the `id_ed25519` in `~/.ssh`
@@ -35,7 +35,7 @@ pub(super) struct SignArgs {
 }
 
 impl SignArgs {
-    /// True when somebody else than whoever sits here answers.
+    /// True when somebody other than the user of this terminal answers.
     pub(super) const fn is_given(&self) -> bool {
         self.signer.is_some() || self.signed.is_some()
     }
@@ -48,13 +48,14 @@ const SIGNATURE: &str = ".sig";
 
 /// The outcome of giving an answer.
 pub(super) enum Signed {
-    /// It is given, by whoever it says.
+    /// It is given, by the person that it names.
     Given,
     /// It waits for a signature; what to do.
     Written(String),
 }
 
-/// Gives an answer its author, where that is not whoever sits here: at a gate of a run with a trace, in a log with a name.
+/// Gives an answer its author, where that is not the user of this terminal: at a gate of a run with a trace,
+/// in a log with a name.
 pub(super) fn sign(
     decision: &mut Decision,
     gate: &GateView,

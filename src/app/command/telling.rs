@@ -207,7 +207,7 @@ impl<'a> Teller<'a> {
         printed
     }
 
-    /// Prints a line that stays for a step that has come to rest.
+    /// Prints a line that stays for a step that has ended.
     fn settle(&mut self, event: &Event, view: Option<&RunView>) {
         let (Fact::Step(_, index, _) | Fact::Undo(_, index, _)) = &event.fact else { return };
         let index = *index;
@@ -262,7 +262,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Prints the summary of a run that has come to rest: its end, its duration, why it failed, the next command.
+    /// Prints the summary of a run that has ended: its end, its duration, why it failed, the next command.
     pub(super) async fn end(&mut self) -> Result<(), Trouble> {
         self.clear();
         if matches!(self.telling, Telling::Json | Telling::Nothing) {

@@ -122,7 +122,7 @@ fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
     Ok((count, touched))
 }
 
-/// A note says nothing about its own key: whoever checks has to have it from elsewhere.
+/// A note says nothing about its own key: the verifier has to have the key from elsewhere.
 fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, String> {
     let note = FileNote::parse(note)?;
     if note.file != Digest(Sha256::digest(bytes).into()) {

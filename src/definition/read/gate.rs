@@ -84,7 +84,7 @@ fn plain(prompt: Text, place: Place) -> Gate {
     }
 }
 
-/// `Go on with "Deploy"?` for a gate that does not say what it asks.
+/// The prompt of a gate that has none: `Go on with "Deploy"?`.
 fn default_prompt(step: &Object<'_>, node: &Node) -> Text {
     let text = |key: &str| match step.get(key).map(|node| &node.shape) {
         Some(Shape::Scalar(scalar)) if !scalar.text.contains("${{") => Some(scalar.text.as_str()),

@@ -46,7 +46,7 @@ impl Import<'_> {
         Some(json!({"item": items}))
     }
 
-    /// Copies that cannot be worked out here: whoever starts the run says which.
+    /// Copies that cannot be worked out here: the person who starts the run says which.
     fn asked(&mut self, member: &ValueMap, said: &str) -> Value {
         let name = variable(&format!("items_of_{}", named(member)));
         self.page.leave_out(format!("the copies of {}, {said}: give them as {name}, a list", named(member)));

@@ -1,5 +1,5 @@
 //! The dependencies of an Argo task, as a condition. In doubt a step is left out: a missing step is noticed,
-//! an extra one cannot be taken back.
+//! an extra one cannot be undone.
 //! Words: <https://argo-workflows.readthedocs.io/en/latest/enhanced-depends-logic/>.
 
 use crate::{foreign, page::all_of};
@@ -26,7 +26,7 @@ pub(super) struct Made {
     /// Its `when`, and whether that could be read.
     pub(super) when: Option<String>,
     pub(super) is_readable: bool,
-    /// Its steps ask how others came out: whoever comes behind it has to do so too.
+    /// Its steps ask how others came out: a task behind it has to do so too.
     pub(super) asks: bool,
     /// Steps of it may fail while it does not, or nobody knows.
     pub(super) is_vague: bool,

@@ -54,7 +54,7 @@ const AROUND: [&str; 8] =
     ["name", "id", "description", "depends", "preconditions", "approval", "continue_on", "mail_on_error"];
 
 impl Import<'_> {
-    /// A question for whoever does by hand what no program here can do.
+    /// A question for the person who does by hand what no program here can do.
     pub(super) fn by_hand(
         &mut self,
         step: &Step,

@@ -25,7 +25,7 @@ pub(super) struct Done {
     pub(super) outputs: BTreeMap<String, String>,
     /// The values that `${id.output.x}` reads.
     pub(super) structured: BTreeMap<String, Structured>,
-    /// Conditions that whoever needs it shares.
+    /// Conditions that each step that needs it adds to its own.
     pub(super) conditions: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Expressions of GitHub in ours: what a job or a step yielded is asked of the step that yields it here, and what only GitHub knows
-//! becomes an input, so that whoever starts the run says it.
+//! Expressions of GitHub in ours. What a job or a step yielded is asked of the step that yields it here. A
+//! value that only GitHub knows becomes an input: the person who starts the run gives it.
 
 use super::jobs::{Job, Kind, Step};
 use crate::{

@@ -97,7 +97,7 @@ pub enum Guarded {
     Changed(Vec<Executed>),
     /// Nobody will know how it ended; why.
     Lost(String),
-    /// It goes on for whoever takes the workspace next.
+    /// It keeps running for the next engine that takes the workspace.
     HandedOver,
 }
 
@@ -214,7 +214,8 @@ impl Guards {
         }
     }
 
-    /// From now on calls that are cancelled because the engine closes are left to whoever takes the workspace next.
+    /// From now on calls that are cancelled because the engine closes are left to the next engine that takes
+    /// the workspace.
     pub fn hand_over(&self) {
         self.handing_over.store(true, Ordering::Relaxed);
     }

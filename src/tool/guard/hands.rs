@@ -1,5 +1,6 @@
-//! Threads that start programs for a guard. The kernel holds up whoever starts a program until that has begun, and a guard has
-//! one thread for all else: with several programs to start, these do it side by side.
+//! Threads that start programs for a guard. The kernel holds up a thread that starts a program until the
+//! program has begun, and a guard has one thread for all else: with several programs to start, these do it
+//! side by side.
 //!
 //! Also for what ends with its guard: a death signal is that of the thread that started it (decision 15), and these end when their guard
 //! does, and not before.

@@ -32,7 +32,7 @@ impl Ledger {
         record::read_line(&fs::read(dir.join(FILE)).ok()?)
     }
 
-    /// In one step: whoever reads it meanwhile reads the one before.
+    /// Writes it in one step: a reader in the meantime reads the one before.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
         let fresh = dir.join(format!("{FILE}.new"));
         let mut file = own_file().open(&fresh)?;

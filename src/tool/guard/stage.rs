@@ -299,7 +299,8 @@ fn become_it(line: &mut UnixStream, words: impl Iterator<Item = OsString>) -> io
     }
 }
 
-/// A session of its own, which the kernel ends when the guard dies. Whoever does this looks afterwards whether it had died before.
+/// A session of its own, which the kernel ends when the guard dies. The caller checks afterwards whether the
+/// guard had died before.
 fn leave_with_guard() -> io::Result<()> {
     setsid()?;
     Ok(set_parent_process_death_signal(Some(Signal::KILL))?)

@@ -37,7 +37,7 @@ pub(super) struct Remote<'a> {
     retry_after: Option<Span>,
     /// A byte of our last question may have reached somebody; what we answer and that we go says nothing about it, …
     is_sent: bool,
-    /// … nor about whether it was refused by whoever it was sent to.
+    /// … nor about whether its recipient refused it.
     is_refused: bool,
     /// Status of the answer to our last question; `None` when no answer came.
     status: Option<u16>,

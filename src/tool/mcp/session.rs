@@ -1,5 +1,6 @@
-//! The talk with one MCP server: both say what they speak, its tools are listed and the wanted one compared with what was accepted,
-//! and only then it is called. Everything it says has a bound; what it asks of us is declined.
+//! The talk with one MCP server. Both sides name their revision, its tools are listed, and the wanted one is
+//! compared with the accepted one; only then it is called. Everything it says has a bound; what it asks of us
+//! is declined.
 //!
 //! A program is asked to shake hands first, and one with an address what it speaks: each may know only the other way.
 
@@ -24,7 +25,7 @@ const RESULT_BYTES_MAX: usize = OUTPUT_BYTES_MAX - 16 * 1024;
 
 /// Errors by which a server that shakes no hands is known: it does not speak the revision, …
 const UNKNOWN_REVISION: i64 = -32022;
-/// … and header fields do not say what the question says, or we cannot do what it wants of us.
+/// … and header fields differ from the question, or we cannot do what it wants of us.
 const STATELESS_ERRORS: [i64; 2] = [-32020, -32021];
 
 /// The transport to the server.
@@ -199,7 +200,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Both sides say what they speak.
+    /// Both sides name the revision that they speak.
     async fn open(&mut self) -> Result<(), Failure> {
         if matches!(self.wire, Wire::Remote(_)) && self.asks_what_it_speaks().await? {
             return Ok(());
