@@ -7,7 +7,6 @@ use crate::{
 };
 use ratatui::style::{Modifier, Style};
 use std::collections::BTreeMap;
-use unicode_width::UnicodeWidthStr;
 
 /// The arms of a cell.
 const NORTH: u8 = 1;
