@@ -164,6 +164,7 @@ impl Keymap {
 
 #[cfg(test)]
 mod tests {
+    use super::scope::SCOPES;
     use super::*;
 
     #[track_caller]

@@ -216,6 +216,7 @@ impl LogLines {
 mod tests {
     use super::*;
     use cuelight_base::RunId;
+    use cuelight_base::{Arrivals, Seq, StepIx};
 
     const A: AttemptId = AttemptId { run: RunId(1), step: StepIx(0), number: 1 };
     const B: AttemptId = AttemptId { run: RunId(1), step: StepIx(1), number: 1 };

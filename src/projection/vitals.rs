@@ -382,6 +382,7 @@ impl Vitals {
 
 #[cfg(test)]
 mod tests {
+    use super::tally::TALLIES_MAX;
     use super::*;
 
     const MINUTE: i64 = 60_000;

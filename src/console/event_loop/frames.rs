@@ -44,7 +44,7 @@ impl<D: Desk> Screen<D> {
         frame.max(Span(self.pace.0.saturating_sub(now.since(self.drawn).0)))
     }
 
-    pub(super) fn frame(&self) -> Span {
+    fn frame(&self) -> Span {
         if self.model.has_focus() { FRAME } else { FRAME_UNFOCUSED }
     }
 

@@ -42,7 +42,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn scope(
+    fn scope(
         &mut self,
         name: &Spanned<std::borrow::Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
@@ -59,7 +59,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn bind(
+    fn bind(
         &mut self,
         scope: Scope,
         keys: Vec<Press>,
@@ -172,7 +172,7 @@ impl Reader<'_> {
         self.errors.push(KeymapError { line, message });
     }
 
-    pub(super) fn line(&self, place: &Range<usize>) -> usize {
+    fn line(&self, place: &Range<usize>) -> usize {
         let end = place.start.min(self.text.len());
         self.text.get(..end).map_or(0, |text| text.matches('\n').count()) + 1
     }

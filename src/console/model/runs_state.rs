@@ -67,7 +67,7 @@ pub(crate) enum RunOrder {
 }
 
 impl RunOrder {
-    pub(super) const ALL: [(Self, &'static str, &'static str); 9] = [
+    const ALL: [(Self, &'static str, &'static str); 9] = [
         (Self::Need, "need", ""),
         (Self::Age, "age", "AGE"),
         (Self::Workflow, "workflow", "WORKFLOW"),

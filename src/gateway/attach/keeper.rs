@@ -27,8 +27,8 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// A question whose answer has not come.
 pub(super) struct Open {
-    pub(super) question: Question,
-    pub(super) reply: oneshot::Sender<Answer>,
+    question: Question,
+    reply: oneshot::Sender<Answer>,
 }
 
 /// Marks invalid content from the engine: the line is not to be trusted.
@@ -69,7 +69,7 @@ pub(super) const SHOWS_ANOTHER: &str = "the line to the engine shows another ask
 
 /// The history of one run, asked for page by page.
 pub(super) struct Recall {
-    pub(super) run: RunId,
+    run: RunId,
     pub(super) number: u64,
     pub(super) board: Board,
 }
@@ -98,7 +98,7 @@ impl Keeper {
     }
 
     /// Until the line breaks; false when nobody looks any more.
-    pub(super) async fn serve(&mut self, line: &mut Line<Tell, Ask>) -> bool {
+    async fn serve(&mut self, line: &mut Line<Tell, Ask>) -> bool {
         for run in self.followed.clone() {
             drop(line.outgoing.send(Ask::Follow { run }).await);
         }

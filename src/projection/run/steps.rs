@@ -29,7 +29,7 @@ impl RunView {
     }
 
     /// Changes the counts of the run and of every frame around a step.
-    pub(super) fn count(&mut self, step: StepIx, change: impl Fn(&mut Counts)) {
+    fn count(&mut self, step: StepIx, change: impl Fn(&mut Counts)) {
         change(&mut self.summary.counts);
         let frames: Vec<StepIx> = self.frames_of(step).collect();
         for frame in frames {

@@ -97,7 +97,7 @@ pub struct Beat {
 /// The last stretches of one length. Time that goes backwards is counted where the log is: its order is what counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Beats {
-    pub(super) period: Period,
+    period: Period,
     /// The number of the last one since 1970.
     last: i64,
     each: VecDeque<Beat>,

@@ -108,11 +108,7 @@ impl<C: Clock> Shared<C> {
     }
 
     /// Differences from what was approved, and the files of the call, open. Nothing is kept of them: they are only hashed.
-    pub(super) fn changed(
-        &self,
-        bound: &Facts,
-        tree: Option<&Path>,
-    ) -> (Vec<Changed>, Option<(Program, Executable)>) {
+    fn changed(&self, bound: &Facts, tree: Option<&Path>) -> (Vec<Changed>, Option<(Program, Executable)>) {
         let root = tree.unwrap_or_else(|| self.keep.root());
         let hash = |before: &FileFact| {
             let hashed = hash_evidence(root, &before.path, ARTIFACT_BYTES_MAX);

@@ -58,7 +58,7 @@ impl Painter<'_> {
     }
 
     /// Sign, name and, where there is room, the note: one row.
-    pub(super) fn line(&mut self, node: &ShownNode, place: Place, spot: u32) {
+    fn line(&mut self, node: &ShownNode, place: Place, spot: u32) {
         let width = usize::try_from(place.width).unwrap_or(0);
         let style = self.name_style(node, spot);
         let title = self.glyphs.fit(&node.title(self.glyphs), width.saturating_sub(2));

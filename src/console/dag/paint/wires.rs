@@ -103,12 +103,12 @@ impl Painter<'_> {
 
 /// The arms of every cell of the window.
 struct Mask {
-    pub(super) window: Place,
-    pub(super) cells: Vec<u8>,
+    window: Place,
+    cells: Vec<u8>,
 }
 
 impl Mask {
-    pub(super) fn new(window: Place) -> Self {
+    fn new(window: Place) -> Self {
         let count = usize::try_from(window.width).unwrap_or(0) * usize::try_from(window.height).unwrap_or(0);
         Self { window, cells: vec![0; count] }
     }
@@ -136,7 +136,7 @@ impl Mask {
         });
     }
 
-    pub(super) fn mark(&mut self, from: (i32, i32), to: (i32, i32), marks: u8) {
+    fn mark(&mut self, from: (i32, i32), to: (i32, i32), marks: u8) {
         self.each(from, to, |_| marks);
     }
 

@@ -39,16 +39,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A client that follows: its place in the events, and nothing that it has not taken yet.
 struct Following {
-    pub(super) boards: Boards,
+    boards: Boards,
     frames: Arc<Frames>,
-    pub(super) wanted: Arc<Wanted>,
-    pub(super) next: u64,
+    wanted: Arc<Wanted>,
+    next: u64,
     /// Something before this place is kept no longer.
     has_gap: bool,
     pub(super) closing: CancellationToken,
     /// The bearer; the stream ends when it would no longer be admitted.
-    pub(super) bearer: Option<Arc<Bearer>>,
-    pub(super) _place: Place,
+    bearer: Option<Arc<Bearer>>,
+    _place: Place,
 }
 
 pub(in crate::http) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -74,7 +74,7 @@ pub(in crate::http) fn follow(door: &Door, asked: &Asked) -> Result<Response, Pr
 
 impl Following {
     /// The next event; nothing when there will be no more.
-    pub(super) async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Bytes> {
         let mut silence = pin!(sleep(silence(self.bearer.as_deref(), KEEP_ALIVE)));
         loop {
             let board = self.boards.borrow_and_update().board.clone();
@@ -92,7 +92,7 @@ impl Following {
     }
 
     /// The next one that is kept, or that some are kept no longer.
-    pub(super) fn kept(&mut self, board: &Board, now: Timestamp) -> Option<Bytes> {
+    fn kept(&mut self, board: &Board, now: Timestamp) -> Option<Bytes> {
         let ring = board.bus().of(self.wanted.project.as_deref());
         let first = ring.map_or(0, cuelight_engine::Ring::first);
         if std::mem::take(&mut self.has_gap) || self.next < first {
@@ -114,11 +114,11 @@ impl Following {
 #[derive(Debug, Default)]
 pub(in crate::http) struct Frames {
     /// By the number of the event, and their bytes in all.
-    pub(super) kept: Mutex<(BTreeMap<u64, Bytes>, usize)>,
+    kept: Mutex<(BTreeMap<u64, Bytes>, usize)>,
 }
 
 impl Frames {
-    pub(super) fn of(&self, said: &Said) -> Bytes {
+    fn of(&self, said: &Said) -> Bytes {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (frames, bytes) = &mut *kept;
         if let Some(frame) = frames.get(&said.number()) {

@@ -33,45 +33,45 @@ pub(in crate::http) struct Publish {
     /// The type that the path names, again: a signature covers the body and not the path.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    pub(super) event_type: Option<String>,
+    event_type: Option<String>,
     /// The subject of the token, or a session of it: `reviewer-1`, `reviewer-1/s2`. It is the subject when not given.
     #[serde(default)]
     #[schemars(length(min = 1, max = 256))]
-    pub(super) publisher: Option<String>,
+    publisher: Option<String>,
     /// The wider topic: `architecture`, `security`, `deployment`, one of your own. It is the event type when not given.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    pub(super) topic: Option<String>,
+    topic: Option<String>,
     /// Content of the event.
-    pub(super) data: Value,
+    data: Value,
     /// Id of the subject or request that the event belongs to.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    pub(super) correlation_id: Option<String>,
+    correlation_id: Option<String>,
     /// Time in seconds until it expires; a day when not given.
     #[serde(default)]
     #[schemars(range(min = 1, max = 2_592_000))]
     ttl_seconds: Option<u64>,
     /// Priority for the readers.
     #[serde(default)]
-    pub(super) priority: PriorityWord,
+    priority: PriorityWord,
     /// Delivery that you rely on; `exactly-once` needs an `id` or `Idempotency-Key`.
     #[serde(default)]
     qos: QosWord,
     /// The same id again within a day is the same event.
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,99}$"))]
-    pub(super) id: Option<String>,
+    id: Option<String>,
     /// Type of the message.
     #[serde(default, rename = "type")]
     kind: KindWord,
     /// To whom, when it is not for all.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    pub(super) to: Option<String>,
+    to: Option<String>,
     /// Metadata of the event.
     #[serde(default)]
-    pub(super) meta: ValueMap,
+    meta: ValueMap,
 }
 
 /// Priority of an event.
@@ -115,14 +115,14 @@ enum KindWord {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Published")]
 pub(in crate::http) struct Acknowledged {
-    pub(super) event_id: String,
+    event_id: String,
     /// It is on disk, now or since it was sent first.
     published: bool,
     /// Steps that went on with it, and who waited for it over HTTP; a hundred of them at most.
     subscribers_notified: Vec<String>,
     subscriber_count: u64,
-    pub(super) topic: String,
-    pub(super) timestamp: String,
+    topic: String,
+    timestamp: String,
 }
 
 pub(in crate::http) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Problem> {
