@@ -1,4 +1,4 @@
-//! The loop of the screen: the only file here that waits. Whatever happens becomes one message, one after the other;
+//! The loop of the screen: with `look_up`, the only place here that waits. Whatever happens becomes one message, one after the other;
 //! what `update` wants of the world is carried out; a frame is drawn when something changed, and never else.
 //!
 //! It runs on a thread of its own, so that a terminal that does not take its bytes stops nothing but the screen. It

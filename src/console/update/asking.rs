@@ -1,5 +1,5 @@
-//! Asking something of the engine: by key, palette or menu, through a dialog where the level wants one. Also what would
-//! happen, why it would be refused, and what was asked, as the command line that does the same.
+//! Requests to the engine: by key, palette or menu, through a dialog where the level wants one. Also the undo of the
+//! last request.
 
 mod command_line;
 mod consequences;
