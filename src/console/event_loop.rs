@@ -1,28 +1,27 @@
-//! The loop of the screen: the only file here that waits. Whatever happens becomes one message, one after the other;
+//! The loop of the screen: with `look_up`, the only place here that waits. Whatever happens becomes one message, one after the other;
 //! what `update` wants of the world is carried out; a frame is drawn when something changed, and never else.
 //!
 //! It runs on a thread of its own, so that a terminal that does not take its bytes stops nothing but the screen. It
 //! knows nothing of what is on the screen.
 
+mod frames;
+mod options;
+mod wishes;
+
+pub use options::{ConsoleOptions, EditText, Leave, ReadThemes, SavePicture, ThemesByGround};
+
 use crate::{
-    Answer, Arranged, Depth, FrameCost, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Role,
-    SPINNER, Seat, Theme, Themes, Wish,
+    Arranged, Ground, Link, Message, Model, Role, Seat, Theme, Themes, Wish,
     arranger::Arranger,
-    cursor_of, draw,
     hangup::{self, HangupWatch},
     keymap::is_interrupt,
-    look_up, running_cells,
     terminal::{self, SCREEN_THREAD, Terminal},
     update,
 };
-use cuelight_base::{DecisionId, RunId, Span, Timestamp};
-use cuelight_engine::Command;
-use cuelight_runtime::{
-    Clock as _, Desk, Entropy, InputText, LaunchRequest, Reply, Request, Seen, Signal, Signals, Source,
-    SystemClock, Trouble,
-};
-use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use ratatui::{buffer::Buffer, layout::Rect};
+use cuelight_base::{RunId, Span, Timestamp};
+use cuelight_runtime::{Clock as _, Desk, Entropy, Seen, Signal, Signals, SystemClock, Trouble};
+use frames::TURN;
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
@@ -32,81 +31,10 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
 };
 
-/// Between two frames, unless a key asks for one.
-const FRAME: Span = Span(33);
-/// The same when nobody looks.
-const FRAME_UNFOCUSED: Span = Span(500);
-/// After a while without frames so many follow one another at once: what happened and what came of it are seen together.
-const FRAMES_AT_ONCE: u64 = 3;
-
-/// A sign that turns does so this often.
-const TURN: Span = Span(250);
-
 /// The screen takes at most one part in so many of its thread: a board that is dear to show is shown more seldom.
 const SHARE: u64 = 4;
 /// Keys that were typed before there was a desk, heard when it is there.
 const EARLY_MAX: usize = 64;
-
-/// Saves a text under a name; returns where it is, or why it could not be saved.
-pub type SavePicture = Box<dyn Fn(&str, &str) -> Result<String, String> + Send + Sync>;
-
-/// Lets the operator change a text; returns what was saved, or why it could not be changed.
-pub type EditText = Box<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
-
-/// Reads the user's own themes: all that can be chosen, and what is wrong in some.
-pub type ReadThemes = Box<dyn Fn() -> (Themes, Vec<String>) + Send + Sync>;
-
-/// One theme for each ground.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ThemesByGround {
-    /// On a dark ground.
-    pub dark: String,
-    /// On a light ground.
-    pub light: String,
-    /// The ground to assume when the terminal does not report one.
-    pub otherwise: Ground,
-}
-
-/// Options for opening the console.
-pub struct ConsoleOptions {
-    /// The theme and the signs, to begin with.
-    pub look: LookOfScreen,
-    /// Themes for a dark and a light ground, where the terminal is to be asked which it has.
-    pub by_ground: Option<ThemesByGround>,
-    /// Reads the user's own themes again.
-    pub themes: ReadThemes,
-    /// The number of colours that the terminal has.
-    pub depth: Depth,
-    /// The table of keys and their commands.
-    pub keys: Keymap,
-    /// The run that is looked at first.
-    pub run: Option<RunId>,
-    /// A note that the user must read first: title and text.
-    pub note: Option<(String, String)>,
-    /// Saves a picture of the screen.
-    pub export: SavePicture,
-    /// Lets the operator change a text in an editor of their own; the terminal is theirs meanwhile.
-    pub edit: EditText,
-    /// Saves the report of a crash of the screen.
-    pub crashes: SavePicture,
-    /// True if the bell is never rung.
-    pub silent: bool,
-    /// The notification sequence that this terminal understands.
-    pub notify: Notify,
-}
-
-/// Why the console ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
-    /// Its user left; what is open goes on.
-    Left,
-    /// Its user left, and wants the engine to stop.
-    Stopped,
-    /// Its terminal went away.
-    HungUp,
-    /// A signal asked the program to end.
-    Signalled,
-}
 
 /// A screen that breaks down more often than this in a minute is not started again.
 const BREAKS_MAX: usize = 3;
@@ -451,38 +379,12 @@ impl<D: Desk> Screen<D> {
         [moves, frame, turns].into_iter().flatten().min().map(|moves| moves.max(Span(1)))
     }
 
-    /// True if signs are animated: some are on the screen, and the terminal has focus.
-    fn turns(&self) -> bool {
-        !self.turning.is_empty() && self.model.has_focus()
-    }
-
     /// After a wait in which nothing happened: signs turn, and what goes by the clock goes on.
     fn wake(&mut self) -> io::Result<()> {
         self.turn_signs()?;
         let now = self.clock.now();
         let is_due = self.model.deadline().is_some_and(|deadline| deadline <= now);
         if is_due || self.is_dirty || self.has_news { self.take(Message::Tick(now), false) } else { Ok(()) }
-    }
-
-    /// Turns them, when it is time; draws nothing.
-    fn turn_signs(&mut self) -> io::Result<()> {
-        let now = self.clock.now();
-        if !self.turns() || now.since(self.turned) < TURN {
-            return Ok(());
-        }
-        (self.turn, self.turned) = ((self.turn + 1) % SPINNER.len(), now);
-        self.terminal.turn(&self.turning, SPINNER[self.turn])
-    }
-
-    fn until_frame(&self) -> Span {
-        let (now, frame, at_once) = (self.clock.now(), self.frame(), FRAMES_AT_ONCE - 1);
-        let spared = Span(if self.model.has_focus() { frame.0 * at_once } else { 0 });
-        let frame = Span(self.paced.since(now).0.saturating_sub(spared.0));
-        frame.max(Span(self.pace.0.saturating_sub(now.since(self.drawn).0)))
-    }
-
-    fn frame(&self) -> Span {
-        if self.model.has_focus() { FRAME } else { FRAME_UNFOCUSED }
     }
 
     /// Takes the newest board: when it is time for a frame, so that many changes cost one look.
@@ -493,49 +395,6 @@ impl<D: Desk> Screen<D> {
         self.has_news = false;
         self.pace = Span(self.clock.now().since(began).0 * SHARE);
         Ok(())
-    }
-
-    /// Draws, if something changed and it is time.
-    fn show(&mut self) -> io::Result<()> {
-        if !self.is_dirty {
-            return Ok(());
-        }
-        if !self.is_urgent && self.until_frame() > Span(0) {
-            self.skipped += 1;
-            return Ok(());
-        }
-        let began = self.clock.microseconds();
-        self.choose_theme();
-        let (width, height) = self.model.screen();
-        let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
-        draw(&self.model, &self.theme, &mut frame);
-        self.turning = running_cells(&self.model, &self.theme, &frame);
-        let bytes = self.terminal.show(frame, cursor_of(&self.model))?;
-        let title = self.model.window_title();
-        if self.titled != title {
-            terminal::title(&title)?;
-            self.titled = title;
-        }
-        (self.is_dirty, self.is_urgent, self.drawn) = (false, false, self.clock.now());
-        self.paced = self.paced.max(self.drawn) + self.frame();
-        let cost = FrameCost {
-            at: self.drawn,
-            took_us: self.clock.microseconds().saturating_sub(began),
-            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-            skipped: std::mem::take(&mut self.skipped),
-        };
-        drop(update(&mut self.model, Message::Frame(cost)));
-        let wishes = update(&mut self.model, Message::Drawn(self.clock.now()));
-        debug_assert!(wishes.is_empty(), "a drawn frame asks for nothing");
-        Ok(())
-    }
-
-    fn choose_theme(&mut self) {
-        let (name, themes) = (self.model.theme_shown(), &self.model.look.themes);
-        if self.themed.0 != name || !Arc::ptr_eq(&self.themed.1, themes) {
-            self.theme = themes.find(name).unwrap_or_default().at_depth(self.options.depth);
-            self.themed = (name.to_owned(), themes.clone());
-        }
     }
 
     /// Themes of the user's own are read again when its user comes back to the terminal: who changes one does so
@@ -589,92 +448,6 @@ impl<D: Desk> Screen<D> {
         self.is_urgent |= is_urgent;
         Ok(())
     }
-
-    fn carry_out(&mut self, wish: Wish) -> io::Result<()> {
-        let desk = self.desk.clone();
-        let desk = || desk.expect("nothing is asked before the desk is there");
-        match wish {
-            Wish::Submit { request, mut command } => {
-                if let Command::Decide(decision) = &mut *command
-                    && decision.id.0.is_empty()
-                {
-                    decision.id = DecisionId(self.entropy.decision_id().0);
-                }
-                let asked = Request { id: self.entropy.request_id(), command: *command };
-                let desk = desk();
-                self.answers.push(
-                    async move { Message::Reply { request, answer: answer(desk.submit(asked).await) } }
-                        .boxed(),
-                );
-            }
-            Wish::Preview { request, command } => {
-                let desk = desk();
-                self.answers.push(
-                    async move { Message::Preview { request, outcome: desk.preview(*command).await } }
-                        .boxed(),
-                );
-            }
-            Wish::Launch { request, path, words } => {
-                let words = words.into_iter().map(|(name, text)| InputText { name, text }).collect();
-                let launch = LaunchRequest {
-                    words,
-                    ..LaunchRequest::of(self.entropy.request_id(), Source::Path(path))
-                };
-                let desk = desk();
-                self.answers.push(
-                    async move { Message::Reply { request, answer: answer(desk.launch(launch).await) } }
-                        .boxed(),
-                );
-            }
-            Wish::Read { request, want } => {
-                let desk = desk();
-                self.answers.push(
-                    async move { Message::Sheet { request, sheet: look_up(&desk, want).await } }.boxed(),
-                );
-            }
-            Wish::Arrange { request, scene } => {
-                self.arranging = self.clock.now();
-                if self.pictures.is_none() {
-                    let (made, pictures) = mpsc::channel(1);
-                    let made = move |request, arranged| {
-                        // Nobody wants it any more when the screen is being left.
-                        let _left = made.blocking_send((request, arranged));
-                    };
-                    self.pictures = Some((Arranger::start(made)?, pictures));
-                }
-                if let Some((arranger, _)) = &mut self.pictures {
-                    arranger.arrange(request, scene);
-                }
-            }
-            Wish::Edit(text) => self.edit = Some(text),
-            Wish::Copy(text) => terminal::copy(&text)?,
-            Wish::Export { name, content } => {
-                let answer = match (self.options.export)(&name, &content) {
-                    Ok(place) => Answer::Noted(format!("saved {place}")),
-                    Err(why) => Answer::NotRecorded(why),
-                };
-                for wish in update(&mut self.model, Message::Reply { request: 0, answer }) {
-                    self.carry_out(wish)?;
-                }
-            }
-            Wish::Bell if self.options.silent => {}
-            Wish::Bell => terminal::bell()?,
-            Wish::Notify(text) => terminal::notify(self.options.notify, &text)?,
-            Wish::Redraw => {
-                self.terminal.forget();
-                self.read_themes()?;
-            }
-            Wish::Mouse(on) => self.terminal.set_mouse(on)?,
-            Wish::Quit => self.leave = Some(Leave::Left),
-            Wish::Stop => self.leave = Some(Leave::Stopped),
-            Wish::Suspend => {
-                self.terminal.sleep()?;
-                let (width, height) = terminal::size();
-                self.take(Message::Resize { width, height }, true)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The next signal of the run whose output is shown; None when there will be no more.
@@ -697,13 +470,4 @@ async fn next_picture(
 
 fn lost(why: &str, since: Timestamp) -> Link {
     Link::Lost { since, why: why.to_owned() }
-}
-
-fn answer(reply: Reply) -> Answer {
-    match reply {
-        Reply::Recorded(receipt) => Answer::Recorded { seq: receipt.seq, run: receipt.run },
-        Reply::Refused(refusal) => Answer::Refused(refusal),
-        Reply::Invalid { report, .. } => Answer::Invalid(report),
-        Reply::NotRecorded(why) => Answer::NotRecorded(why),
-    }
 }

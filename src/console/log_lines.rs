@@ -4,8 +4,15 @@
 //!
 //! `update/logs` decides what to read and when; `log_rows` shows a line.
 
+mod intake;
+mod line;
+mod search;
+
+pub(super) use line::{LogLine, Telling, Voice};
+
 use super::{log_level::LogLevel, needle::Needle};
-use cuelight_base::{Arrivals, AttemptId, Seq, StepIx, Timestamp};
+use cuelight_base::{AttemptId, Timestamp};
+use line::{Source, cost, minute_of};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Lines held at once.
@@ -18,78 +25,6 @@ pub(super) const PIECE_BYTES_MAX: usize = 4 * 1024;
 const LINE_COST: usize = 64;
 /// Numbers of lines begin here, so that older ones can be put before them.
 const FIRST: u64 = 1 << 40;
-
-/// One line, or a piece of a long one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct LogLine {
-    /// The writer of the line, as an index in the list of sources.
-    pub source: u32,
-    /// Offset of the line in the output of its attempt.
-    pub from: u64,
-    /// Offset of the end of the part read so far, line end included.
-    pub to: u64,
-    /// The last state of the line.
-    pub bytes: Vec<u8>,
-    /// States before that were overwritten.
-    pub overwritten: u32,
-    /// True if this continues the piece before.
-    pub goes_on: bool,
-    /// True if the end of the line was read.
-    pub ended: bool,
-    /// Bytes that were not kept, instead of a line; nothing inside when nobody knows how many.
-    pub gap: Option<Option<u64>>,
-    pub hit: bool,
-    pub fits: bool,
-    /// A carriage return was read, and nothing after it.
-    pub returned: bool,
-    /// When its first byte came.
-    pub at: Option<Timestamp>,
-    /// The severity that the line states.
-    pub level: LogLevel,
-    /// The step that it is about, when no step wrote it.
-    pub step: Option<StepIx>,
-}
-
-/// Speakers beside the steps, in words made from events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Voice {
-    Engine,
-    Gates,
-    Agents,
-}
-
-impl Voice {
-    /// Every voice beside the steps.
-    pub(super) const ALL: [Self; 3] = [Self::Engine, Self::Gates, Self::Agents];
-
-    /// The word for it.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Engine => "engine",
-            Self::Gates => "gates",
-            Self::Agents => "agents",
-        }
-    }
-}
-
-/// The writer of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Call(AttemptId),
-    Voice(Voice),
-}
-
-/// Something that was told beside the steps.
-#[derive(Clone, Debug)]
-pub(super) struct Telling {
-    pub voice: Voice,
-    /// Its place among the events.
-    pub seq: Seq,
-    pub at: Timestamp,
-    pub level: LogLevel,
-    pub step: Option<StepIx>,
-    pub text: String,
-}
 
 /// State of reading the output of one attempt.
 #[derive(Clone, Debug)]
@@ -207,102 +142,9 @@ impl LogLines {
         self.feeds.get(&attempt)
     }
 
-    pub(super) const fn find(&self) -> &Needle {
-        &self.find
-    }
-
-    pub(super) const fn only(&self) -> &Needle {
-        &self.only
-    }
-
     /// True if new lines push out old ones.
     pub(super) fn is_full(&self) -> bool {
         self.lines.len() >= LINES_MAX || self.cost >= BYTES_MAX
-    }
-
-    /// Looks for a text from now on.
-    pub(super) fn set_find(&mut self, find: Needle) {
-        self.find = find;
-        for line in &mut self.lines {
-            line.hit = self.find.fits(line, voice(&self.sources, line.source));
-        }
-    }
-
-    /// Shows only what fits from now on.
-    pub(super) fn set_only(&mut self, only: Needle) {
-        self.only = only;
-        for line in &mut self.lines {
-            line.fits = self.only.fits(line, voice(&self.sources, line.source));
-        }
-    }
-
-    /// True if the filter shows a line.
-    pub(super) fn shows(&self, line: &LogLine) -> bool {
-        self.only.is_empty() || line.fits
-    }
-
-    /// The number of lines that the filter shows.
-    pub(super) fn shown(&self) -> usize {
-        if self.only.is_empty() { self.len() } else { self.lines.iter().filter(|line| line.fits).count() }
-    }
-
-    /// The number of hits up to a line, and the number of all hits.
-    pub(super) fn rank(&self, number: u64) -> (usize, usize) {
-        let hits = self.lines.iter().zip(self.base..).filter(|(line, _)| line.hit && self.shows(line));
-        hits.fold((0, 0), |(rank, all), (_, at)| (rank + usize::from(at <= number), all + 1))
-    }
-
-    /// The nearest hit beyond a line, else the first from the other end.
-    pub(super) fn next_hit(&self, number: u64, forward: bool) -> Option<u64> {
-        let is_hit = |index: &u64| self.line(*index).is_some_and(|line| line.hit && self.shows(line));
-        if forward {
-            (number.saturating_add(1)..self.end())
-                .find(is_hit)
-                .or_else(|| (self.base..self.end()).find(is_hit))
-        } else {
-            let before = (self.base..number.min(self.end())).rev().find(is_hit);
-            before.or_else(|| (self.base..self.end()).rev().find(is_hit))
-        }
-    }
-
-    /// The line so many shown lines away, or the last one that way; nothing when none is shown.
-    pub(super) fn away(&self, number: u64, lines: usize, forward: bool) -> Option<u64> {
-        let shown = |index: &u64| self.line(*index).is_some_and(|line| self.shows(line));
-        let number = number.clamp(self.base, self.end().saturating_sub(1).max(self.base));
-        let (before, after) =
-            (|| (self.base..number).rev().filter(shown), || (number + 1..self.end()).filter(shown));
-        let here = Some(number).filter(shown);
-        if forward {
-            let there = after().take(lines).last().or(here);
-            there.or_else(|| before().next())
-        } else {
-            let there = before().take(lines).last().or(here);
-            there.or_else(|| after().next())
-        }
-    }
-
-    /// This line when it is shown, else one near it; nothing when none is shown.
-    pub(super) fn nearest(&self, number: u64) -> Option<u64> {
-        let shown = |index: &u64| self.line(*index).is_some_and(|line| self.shows(line));
-        let number = number.clamp(self.base, self.end().saturating_sub(1).max(self.base));
-        (number..self.end()).find(shown).or_else(|| (self.base..number).rev().find(shown))
-    }
-
-    /// Makes an attempt known that began at an instant and begins to be read at a byte.
-    pub(super) fn begin(&mut self, attempt: AttemptId, since: Timestamp, at: u64) {
-        let source = self.source(Source::Call(attempt));
-        self.feeds.insert(
-            attempt,
-            Feed {
-                source,
-                since,
-                start: at,
-                end: at,
-                total: at,
-                polled_at: Timestamp::default(),
-                open: None,
-            },
-        );
     }
 
     fn source(&mut self, wanted: Source) -> u32 {
@@ -312,225 +154,6 @@ impl LogLines {
             self.sources.push(wanted);
         }
         u32::try_from(place).expect("sources are read one after the other")
-    }
-
-    /// Takes in what was told beside the steps; when there is no room, lines before `floor` are let go of.
-    pub(super) fn tell(&mut self, telling: Telling, floor: u64) {
-        if self.is_full() && self.base >= floor {
-            return;
-        }
-        let source = self.source(Source::Voice(telling.voice));
-        self.has_times = true;
-        self.push(LogLine {
-            source,
-            from: telling.seq.0,
-            to: telling.seq.0,
-            bytes: telling.text.into_bytes(),
-            ended: true,
-            at: Some(telling.at),
-            level: telling.level,
-            step: telling.step,
-            ..LogLine::default()
-        });
-        self.let_go_of_first(floor);
-    }
-
-    /// Puts lines of several sources into the order in which they came; the pieces of a line and the lines of a source keep
-    /// theirs. Numbers of lines that are given follow their lines.
-    pub(super) fn settle(&mut self, numbers: &mut [u64]) {
-        let mut latest: Vec<i64> = vec![i64::MIN; self.sources.len()];
-        for feed in self.feeds.values() {
-            latest[feed.source as usize] = feed.since.0;
-        }
-        let key = |line: &LogLine| {
-            let latest = &mut latest[line.source as usize];
-            if let Some(at) = line.at.filter(|_| !line.goes_on) {
-                *latest = at.0.max(*latest);
-            }
-            *latest
-        };
-        let keys: Vec<i64> = self.lines.iter().map(key).collect();
-        if keys.is_sorted() {
-            return;
-        }
-        let mut order: Vec<usize> = (0..keys.len()).collect();
-        order.sort_by_key(|number| keys[*number]);
-        let mut places = vec![0_u64; keys.len()];
-        let mut old: Vec<Option<LogLine>> = self.lines.drain(..).map(Some).collect();
-        for (place, from) in (0_u64..).zip(&order) {
-            places[*from] = place;
-            self.lines.extend(old[*from].take());
-        }
-        let base = self.base;
-        let place = |number: u64| {
-            let index = usize::try_from(number.checked_sub(base)?).ok()?;
-            places.get(index).map(|place| base + place)
-        };
-        for feed in self.feeds.values_mut() {
-            feed.open = feed.open.and_then(place);
-        }
-        for number in numbers {
-            *number = place(*number).unwrap_or(*number);
-        }
-    }
-
-    /// An attempt was asked for.
-    pub(super) fn polled(&mut self, attempt: AttemptId, now: Timestamp) {
-        if let Some(feed) = self.feeds.get_mut(&attempt) {
-            feed.polled_at = now;
-        }
-    }
-
-    /// Records the length of an attempt's output.
-    pub(super) fn knows(&mut self, attempt: AttemptId, total: u64) {
-        if let Some(feed) = self.feeds.get_mut(&attempt) {
-            feed.total = total.max(feed.end);
-        }
-    }
-
-    /// Takes in the bytes that follow. Bytes held already are skipped. Bytes that would leave a hole are not
-    /// taken, and false is returned. Without room, lines before `floor` are dropped; if there are none, the
-    /// rest is left for later.
-    pub(super) fn take(
-        &mut self,
-        attempt: AttemptId,
-        (from, bytes): (u64, &[u8]),
-        times: &Arrivals,
-        floor: u64,
-    ) -> bool {
-        let Some(feed) = self.feeds.get_mut(&attempt) else { return true };
-        feed.total = feed.total.max(from + bytes.len() as u64);
-        if from > feed.end {
-            return false;
-        }
-        let known = usize::try_from(feed.end - from).unwrap_or(usize::MAX);
-        let Some(bytes) = bytes.get(known..) else { return true };
-        let mut feed = feed.clone();
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if self.is_full() && self.base >= floor {
-                break;
-            }
-            self.append(&mut feed, piece, times);
-            self.let_go_of_first(floor);
-        }
-        feed.start = feed.start.max(self.feeds.get(&attempt).map_or(0, |feed| feed.start));
-        self.feeds.insert(attempt, feed);
-        true
-    }
-
-    /// Marks the bytes from the end of the held output up to this offset as not kept.
-    pub(super) fn skip_to(&mut self, attempt: AttemptId, from: u64) {
-        let Some(mut feed) = self.feeds.get(&attempt).cloned().filter(|feed| from > feed.end) else { return };
-        let (end, source) = (feed.end, feed.source);
-        self.push(LogLine {
-            source,
-            from: end,
-            to: from,
-            gap: Some(Some(from - end)),
-            ended: true,
-            ..LogLine::default()
-        });
-        (feed.end, feed.open, feed.total) = (from, None, feed.total.max(from));
-        self.feeds.insert(attempt, feed);
-    }
-
-    /// Puts what stood before in front of the only attempt that is read. `from` and `bytes` end where it begins.
-    pub(super) fn put_before(&mut self, attempt: AttemptId, (from, bytes): (u64, &[u8]), times: &Arrivals) {
-        let Some(start) = self.feeds.get(&attempt).map(|feed| feed.start) else { return };
-        let whole = usize::try_from(start.saturating_sub(from)).unwrap_or(0).min(bytes.len());
-        let mut older = Self::default();
-        older.begin(attempt, Timestamp::default(), from);
-        older.take(attempt, (from, &bytes[..whole]), times, u64::MAX);
-        self.has_times |= older.has_times;
-        if older.lines.back().is_some_and(|line| !line.ended)
-            && let Some(first) = self.lines.front_mut()
-        {
-            first.goes_on = true;
-        }
-        let source = self.feeds.get(&attempt).map_or(0, |feed| feed.source);
-        while let Some(mut line) = older.lines.pop_back() {
-            line.source = source;
-            line.ended = true;
-            self.judge(&mut line);
-            self.counted(&line);
-            self.cost += cost(&line);
-            self.base -= 1;
-            self.lines.push_front(line);
-        }
-        if let Some(feed) = self.feeds.get_mut(&attempt) {
-            feed.start = from;
-        }
-        self.let_go_of_last(attempt);
-    }
-
-    /// Says that nothing before was kept.
-    pub(super) fn nothing_before(&mut self, attempt: AttemptId) {
-        let Some(feed) = self.feeds.get_mut(&attempt).filter(|feed| feed.start > 0) else { return };
-        let line = LogLine {
-            source: feed.source,
-            to: feed.start,
-            gap: Some(None),
-            ended: true,
-            ..LogLine::default()
-        };
-        feed.start = 0;
-        self.counted(&line);
-        self.cost += cost(&line);
-        self.base -= 1;
-        self.lines.push_front(line);
-    }
-
-    fn append(&mut self, feed: &mut Feed, piece: &[u8], times: &Arrivals) {
-        let at = |from: u64| times.at(from);
-        let ends = piece.last() == Some(&b'\n');
-        let mut rest = if ends { &piece[..piece.len() - 1] } else { piece };
-        loop {
-            let number = match feed.open.filter(|number| *number >= self.base) {
-                Some(number) => number,
-                None => self.push(LogLine {
-                    source: feed.source,
-                    from: feed.end,
-                    to: feed.end,
-                    at: at(feed.end),
-                    ..LogLine::default()
-                }),
-            };
-            feed.open = Some(number);
-            let index = self.index(number).expect("it was just found or made");
-            let line = &mut self.lines[index];
-            let (before, level) = (cost(line), line.level);
-            let taken = line.take(rest);
-            rest = &rest[taken..];
-            feed.end += taken as u64;
-            let full = !rest.is_empty();
-            line.ended = full || ends;
-            if ends && !full {
-                feed.end += 1;
-            }
-            line.to = feed.end;
-            self.cost = self.cost + cost(line) - before;
-            let mut judged = std::mem::take(line);
-            self.judge(&mut judged);
-            self.levels[level as usize] -= 1;
-            self.levels[judged.level as usize] += 1;
-            self.has_times |= judged.at.is_some();
-            self.lines[index] = judged;
-            if !full {
-                if ends {
-                    feed.open = None;
-                }
-                return;
-            }
-            let next = LogLine {
-                source: feed.source,
-                from: feed.end,
-                to: feed.end,
-                at: at(feed.end),
-                goes_on: true,
-                ..LogLine::default()
-            };
-            feed.open = Some(self.push(next));
-        }
     }
 
     fn push(&mut self, mut line: LogLine) -> u64 {
@@ -558,15 +181,6 @@ impl LogLines {
                 self.minutes.remove(&minute);
             }
         }
-    }
-
-    fn judge(&self, line: &mut LogLine) {
-        let voice = voice(&self.sources, line.source);
-        if voice.is_none() && line.gap.is_none() {
-            line.level = LogLevel::of(&line.bytes);
-        }
-        line.hit = self.find.fits(line, voice);
-        line.fits = self.only.fits(line, voice);
     }
 
     fn let_go_of_first(&mut self, floor: u64) {
@@ -598,65 +212,11 @@ impl LogLines {
     }
 }
 
-impl LogLine {
-    /// Takes in bytes without line ends, up to the limit of a piece; returns how many.
-    fn take(&mut self, bytes: &[u8]) -> usize {
-        let mut taken = 0;
-        for part in bytes.split_inclusive(|byte| *byte == b'\r') {
-            let (text, returns) = match part {
-                [text @ .., b'\r'] => (text, true),
-                text => (text, false),
-            };
-            if !text.is_empty() {
-                if self.returned {
-                    self.bytes.clear();
-                    self.overwritten = self.overwritten.saturating_add(1);
-                    self.returned = false;
-                }
-                let room = PIECE_BYTES_MAX.saturating_sub(self.bytes.len());
-                if text.len() > room {
-                    let whole = whole_characters(text, room, self.bytes.is_empty());
-                    self.bytes.extend_from_slice(&text[..whole]);
-                    return taken + whole;
-                }
-                self.bytes.extend_from_slice(text);
-            }
-            self.returned |= returns;
-            taken += part.len();
-        }
-        taken
-    }
-}
-
-/// The length of the longest prefix that fits without cutting a character; the first piece of a line may cut
-/// one.
-fn whole_characters(text: &[u8], room: usize, is_first: bool) -> usize {
-    let back =
-        (0..4).find(|back| room >= *back && text.get(room - back).is_none_or(|byte| byte & 0xc0 != 0x80));
-    let whole = room - back.unwrap_or(0);
-    if whole == 0 && is_first { room } else { whole }
-}
-
-/// The minute in which a line came, once for each line.
-fn minute_of(line: &LogLine) -> Option<i64> {
-    line.at.filter(|_| !line.goes_on).map(|moment| moment.0.div_euclid(60_000))
-}
-
-fn voice(sources: &[Source], source: u32) -> Option<Voice> {
-    match sources.get(source as usize) {
-        Some(Source::Voice(voice)) => Some(*voice),
-        Some(Source::Call(_)) | None => None,
-    }
-}
-
-fn cost(line: &LogLine) -> usize {
-    line.bytes.len() + LINE_COST
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use cuelight_base::RunId;
+    use cuelight_base::{Arrivals, Seq, StepIx};
 
     const A: AttemptId = AttemptId { run: RunId(1), step: StepIx(0), number: 1 };
     const B: AttemptId = AttemptId { run: RunId(1), step: StepIx(1), number: 1 };

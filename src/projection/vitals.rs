@@ -3,268 +3,27 @@
 //!
 //! The quality of one run is in `run`; words and grades are in `checkup`.
 
-use crate::{Health, Results, numbers::WINDOW};
+mod beats;
+mod durations;
+mod tally;
+
+pub use beats::{Beat, Period};
+pub use durations::Percentiles;
+pub use tally::Tally;
+
+use crate::{Health, numbers::WINDOW};
+use beats::Beats;
 use cuelight_base::{FailureMode, RunId, Score, Span, Timestamp, agent_name};
 use cuelight_engine::StepState;
+use durations::Durations;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
+use tally::{OWN_DURATIONS_MAX, Tallies, tally};
 
 /// Durations that are kept of each sort.
 const DURATIONS_MAX: usize = 512;
-/// The same for one workflow or one kind of step.
-const OWN_DURATIONS_MAX: usize = 128;
-/// Workflows, and kinds of steps, that are told apart; the one that ran longest ago goes first.
-const TALLIES_MAX: usize = 1_000;
-
-/// Over how long is looked back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Period {
-    /// Five minutes, in steps of 5 s.
-    Minutes,
-    /// An hour, in steps of a minute.
-    Hour,
-    /// A day, in steps of 15 minutes.
-    #[default]
-    Day,
-}
-
-impl Period {
-    /// All of them, the shortest first.
-    pub const ALL: [Self; 3] = [Self::Minutes, Self::Hour, Self::Day];
-
-    /// The length of the period.
-    pub const fn span(self) -> Span {
-        Span(self.step_ms() * self.steps() as u64)
-    }
-
-    /// Its word: `5m`, `1h`, `24h`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Minutes => "5m",
-            Self::Hour => "1h",
-            Self::Day => "24h",
-        }
-    }
-
-    /// The next longer one; after the longest comes the shortest.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::Minutes => Self::Hour,
-            Self::Hour => Self::Day,
-            Self::Day => Self::Minutes,
-        }
-    }
-
-    const fn step_ms(self) -> u64 {
-        match self {
-            Self::Minutes => 5_000,
-            Self::Hour => 60_000,
-            Self::Day => 900_000,
-        }
-    }
-
-    /// In how many steps it is counted.
-    pub const fn steps(self) -> usize {
-        match self {
-            Self::Minutes | Self::Hour => 60,
-            Self::Day => 96,
-        }
-    }
-}
-
-/// The counts of one stretch of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Beat {
-    /// The number of events.
-    pub events: u32,
-    /// Results that were good.
-    pub done: u32,
-    /// Results that were partly good.
-    pub partial: u32,
-    /// Results that were not.
-    pub failed: u32,
-    /// The number of calls that ended.
-    pub calls: u32,
-    /// The number of these calls that failed.
-    pub calls_failed: u32,
-    /// The sum of their running times, in milliseconds.
-    pub calls_ms: u64,
-    /// Runs that came to rest.
-    pub runs: u32,
-    /// The number of these runs that failed.
-    pub runs_failed: u32,
-    /// Steps of the runs that came to rest.
-    pub steps: u64,
-    /// The number of gates that closed.
-    pub gates: u32,
-    /// Steps that ran at once, at most.
-    pub running: u32,
-    /// Steps that could run and had no slot, at most.
-    pub ready: u32,
-    /// The health at its end; nothing before the first result.
-    pub health: Option<Health>,
-}
-
-/// The last stretches of one length. Time that goes backwards is counted where the log is: its order is what counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Beats {
-    period: Period,
-    /// The number of the last one since 1970.
-    last: i64,
-    each: VecDeque<Beat>,
-}
-
-impl Beats {
-    const fn of(period: Period) -> Self {
-        Self { period, last: 0, each: VecDeque::new() }
-    }
-
-    fn number(&self, at: Timestamp) -> i64 {
-        at.0.div_euclid(i64::try_from(self.period.step_ms()).expect("a step is short"))
-    }
-
-    fn now(&mut self, at: Timestamp) -> &mut Beat {
-        let number = self.number(at);
-        if self.each.is_empty() {
-            self.last = number;
-        }
-        let steps = self.period.steps();
-        let health = self.each.back().and_then(|beat| beat.health);
-        let quiet = Beat { health, ..Beat::default() };
-        let missing = usize::try_from(number.saturating_sub(self.last)).unwrap_or(0);
-        let missing = if self.each.is_empty() { 1 } else { missing.min(steps) };
-        for _ in 0..missing {
-            if self.each.len() == steps {
-                self.each.pop_front();
-            }
-            self.each.push_back(quiet);
-        }
-        self.last = self.last.max(number);
-        self.each.back_mut().expect("one was put there")
-    }
-
-    /// The stretches up to now, oldest first; those of which nothing is known are left out at the beginning.
-    fn until(&self, now: Timestamp) -> Vec<Beat> {
-        let Some(newest) = self.each.back() else { return Vec::new() };
-        let steps = self.period.steps();
-        let since = usize::try_from(self.number(now).saturating_sub(self.last)).unwrap_or(0).min(steps);
-        let quiet = Beat { health: newest.health, ..Beat::default() };
-        let all = self.each.iter().copied().chain(std::iter::repeat_n(quiet, since));
-        let skip = (self.each.len() + since).saturating_sub(steps);
-        all.skip(skip).collect()
-    }
-}
-
-/// The last durations of one sort.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Durations(VecDeque<(Timestamp, u64)>);
-
-impl Durations {
-    fn push(&mut self, at: Timestamp, span: Span, most: usize) {
-        if self.0.len() == most {
-            self.0.pop_front();
-        }
-        self.0.push_back((at, span.0));
-    }
-
-    /// The p50, p95 and p99 of the durations that ended since then, by nearest rank.
-    fn percentiles(&self, since: Timestamp) -> Option<Percentiles> {
-        let mut all: Vec<u64> = self.0.iter().filter(|(at, _)| *at >= since).map(|(_, ms)| *ms).collect();
-        all.sort_unstable();
-        let rank = |percent: usize| {
-            let at = (all.len() * percent).div_ceil(100).max(1) - 1;
-            all.get(at).copied().map(Span)
-        };
-        Some(Percentiles { p50: rank(50)?, p95: rank(95)?, p99: rank(99)?, count: all.len() })
-    }
-}
-
-/// Percentiles of durations: half of them are at most `p50`, 95 of 100 at most `p95`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Percentiles {
-    /// Half of them took at most so long.
-    pub p50: Span,
-    /// 95 of 100 took at most this long.
-    pub p95: Span,
-    /// 99 of 100 took at most this long.
-    pub p99: Span,
-    /// The number of durations.
-    pub count: usize,
-}
-
-/// The tally of one workflow, or of one kind of step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// The results of the last steps.
-    pub results: Results,
-    /// Results that were good, partly good, and not.
-    pub done: u64,
-    /// The number of results that were partly good.
-    pub partial: u64,
-    /// The number of results that were not good.
-    pub failed: u64,
-    /// The number of calls that ended.
-    pub calls: u64,
-    /// Runs of the workflow that came to rest; steps of the kind that did.
-    pub ended: u64,
-    /// When it last ran.
-    pub last_at: Timestamp,
-    /// When it last failed, and why.
-    pub last_failure: Option<(Timestamp, FailureMode)>,
-    /// Millionths of a dollar that its calls say they have cost.
-    pub spent_micro_usd: u64,
-    /// Confidences of its results: their sum, and how many.
-    confidences: (u64, u64),
-    /// Its own quality scores: their sum, and how many.
-    said: (u64, u64),
-    durations: Durations,
-}
-
-/// The mean of scores that are kept as their sum and number.
-fn mean((sum, count): (u64, u64)) -> Option<Score> {
-    (count > 0).then(|| Score(u16::try_from(sum / count).unwrap_or(u16::MAX)))
-}
-
-impl Tally {
-    /// The mean confidence in its results.
-    pub fn confidence(&self) -> Option<Score> {
-        mean(self.confidences)
-    }
-
-    /// The mean of its own quality scores; none when it gave none.
-    pub fn said(&self) -> Option<Score> {
-        mean(self.said)
-    }
-
-    /// The durations of its last runs or steps.
-    pub fn took(&self) -> Option<Percentiles> {
-        self.durations.percentiles(Timestamp(i64::MIN))
-    }
-
-    /// 100 · quality of its last results.
-    pub fn health(&self) -> Health {
-        self.results.health()
-    }
-
-    fn result(&mut self, at: Timestamp, state: StepState, mode: Option<FailureMode>) {
-        self.last_at = at;
-        match state {
-            StepState::Completed => self.done += 1,
-            StepState::Partial => self.partial += 1,
-            _ => {
-                self.failed += 1;
-                self.last_failure = mode.map(|mode| (at, mode));
-            }
-        }
-        self.results.push(state);
-    }
-}
-
-/// The tallies by name.
-type Tallies = Arc<BTreeMap<Arc<str>, Arc<Tally>>>;
 
 /// Why something was lost of the health.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -621,23 +380,9 @@ impl Vitals {
     }
 }
 
-fn tally<'a>(tallies: &'a mut Tallies, name: &str) -> &'a mut Tally {
-    let all = Arc::make_mut(tallies);
-    if all.len() >= TALLIES_MAX
-        && !all.contains_key(name)
-        && let Some(oldest) =
-            all.iter().min_by_key(|(_, tally)| tally.last_at).map(|(key, _)| Arc::clone(key))
-    {
-        all.remove(&oldest);
-    }
-    if !all.contains_key(name) {
-        all.insert(name.into(), Arc::default());
-    }
-    Arc::make_mut(all.get_mut(name).expect("just put there"))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::tally::TALLIES_MAX;
     use super::*;
 
     const MINUTE: i64 = 60_000;

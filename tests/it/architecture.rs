@@ -70,8 +70,15 @@ const QUIET_CRATES: &[&str] = &[
 const LOUD: &[&str] = &["store", "tool", "runtime", "gateway", "console", "app"];
 
 /// The places where waiting is part of the work.
-const WAITING: &[&str] =
-    &["tool/", "runtime/", "gateway/", "console/event_loop.rs", "console/look_up.rs", "app/"];
+const WAITING: &[&str] = &[
+    "tool/",
+    "runtime/",
+    "gateway/",
+    "console/event_loop.rs",
+    "console/event_loop/",
+    "console/look_up.rs",
+    "app/",
+];
 const WORLD: &[&str] = &["store/", "tool/", "runtime/", "gateway/", "console/", "app/"];
 
 /// A word, where it may be said (path prefixes), and what to say instead. A word with
@@ -148,13 +155,20 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("Color", &["console/theme.rs", "console/theme/", "console/picture.rs"], "a role of console::Theme"),
     (
         "Key::Char",
-        &["console/keymap.rs", "console/terminal.rs", "console/update/editing.rs"],
+        &["console/keymap/press.rs", "console/terminal.rs", "console/update/editing.rs"],
         "an Intent of console::keymap, so that the help is true",
     ),
     // The screen asks the desk in two places, and looks at boards in all others.
     (
         "cuelight_runtime",
-        &["runtime/", "gateway/", "app/", "console/event_loop.rs", "console/look_up.rs"],
+        &[
+            "runtime/",
+            "gateway/",
+            "app/",
+            "console/event_loop.rs",
+            "console/event_loop/",
+            "console/look_up.rs",
+        ],
         "return a Wish",
     ),
     // The walls are read by name.

@@ -1,6 +1,12 @@
 //! The table of routes: what can be asked, what is needed for it, what is sent and what may be answered. The router and the `OpenAPI`
 //! document are both made of it.
 
+mod parameter;
+mod route;
+
+pub(super) use parameter::{Kind, PAGE_MAX, Parameter, place_in_path};
+pub(super) use route::{Call, Need, Route, Shape};
+
 use super::{
     agents::{AgentList, AgentShape, RegisterAgent},
     answer::{lost, respond},
@@ -20,243 +26,13 @@ use axum::{
     http::{Method, StatusCode},
     routing::{MethodFilter, MethodRouter},
 };
-use cuelight_base::{RESULT_BYTES_MAX, Timestamp};
-use cuelight_engine::{GateState, KnowledgeKind, ResultStatus, RunState};
 use cuelight_runtime::ContextAnswer;
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
-use serde_json::json as value;
+use parameter::{
+    FILTER, FOUND_MAX, LIMIT, SINCE, TOPIC, WAIT, WAIT_MS_MAX, gate_states, knowledge_kinds, result_statuses,
+    run_states,
+};
+use route::json;
 use std::{collections::BTreeMap, sync::Arc};
-
-/// The action of a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Call {
-    Health,
-    Ready,
-    Document,
-    Status,
-    Metrics,
-    RenewToken,
-    OpenGate,
-    ListGates,
-    ShowGate,
-    Decide,
-    StartRun,
-    ListRuns,
-    ShowRun,
-    FollowRun,
-    PauseRun,
-    ResumeRun,
-    CancelRun,
-    Inject,
-    ClearContexts,
-    RegisterAgent,
-    BeatAgent,
-    ListAgents,
-    ShowAgent,
-    LeaveAgent,
-    SpawnAgent,
-    ClaimWork,
-    RenewWork,
-    ReturnWork,
-    FailWork,
-    HandIn,
-    ListResults,
-    ShowResult,
-    Learn,
-    SearchKnowledge,
-    ReadValue,
-    SetValue,
-    RemoveValue,
-    PublishEvent,
-    WaitForEvent,
-    FollowEvents,
-}
-
-/// The authorization that a request needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// No token is needed.
-    Nothing,
-    /// Nothing where counts are shown to everybody, else this.
-    OpenOr(Permission),
-    /// Any valid token is enough.
-    Token,
-    /// A token that lets one do this.
-    May(Permission),
-}
-
-/// Content of a request or an answer.
-#[derive(Clone, Copy)]
-pub(super) enum Shape {
-    /// JSON of a type.
-    Json { within: fn(&mut SchemaGenerator) -> Schema, alone: fn() -> Schema },
-    /// Text of a media type.
-    Text(&'static str),
-}
-
-const fn json<T: JsonSchema>() -> Shape {
-    Shape::Json { within: SchemaGenerator::subschema_for::<T>, alone: alone::<T> }
-}
-
-fn alone<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
-}
-
-/// A parameter behind the question mark: its name, its kind, what it is for.
-pub(super) type Parameter = (&'static str, Kind, &'static str);
-
-/// Type of a parameter. Numbers and words are checked for all routes alike. The form of a text is documented,
-/// and the reader of the parameter checks it.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    /// A whole number between two limits, both included.
-    Number(u64, u64),
-    /// One of these words.
-    Word(fn() -> Vec<&'static str>),
-    /// An instant of RFC 3339.
-    Instant,
-    /// Any text is accepted.
-    Text,
-    /// Text of this form.
-    Like(&'static str),
-}
-
-impl Kind {
-    /// The same for the document.
-    pub(super) fn schema(self) -> serde_json::Value {
-        match self {
-            Self::Number(least, most) => value!({"type": "integer", "minimum": least, "maximum": most}),
-            Self::Word(words) => value!({"type": "string", "enum": words()}),
-            Self::Instant => value!({"type": "string", "format": "date-time"}),
-            Self::Text => value!({"type": "string"}),
-            Self::Like(form) => value!({"type": "string", "pattern": form}),
-        }
-    }
-
-    /// The fault of this text, if any.
-    pub(super) fn refusal(self, text: &str) -> Option<String> {
-        match self {
-            Self::Number(least, most) => {
-                let fits = text.parse().is_ok_and(|number| (least..=most).contains(&number));
-                (!fits).then(|| format!("it is a whole number from {least} to {most}"))
-            }
-            Self::Word(words) => {
-                let words = words();
-                (!words.contains(&text)).then(|| format!("it is one of {}", words.join(", ")))
-            }
-            Self::Instant => {
-                let fits = text.parse::<Timestamp>().is_ok();
-                (!fits).then(|| "write an instant as 2026-01-31T09:00:00Z".to_owned())
-            }
-            Self::Text | Self::Like(_) => None,
-        }
-    }
-}
-
-/// Limit of a wait, in milliseconds.
-const WAIT_MS_MAX: u64 = 60_000;
-/// Limit of knowledge entries found at once.
-const FOUND_MAX: u64 = 100;
-/// Runs, gates or results of one page.
-pub(super) const PAGE_MAX: u64 = 1000;
-/// `cuelight_base::is_topic`, as a pattern.
-const TOPIC: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,99}$";
-
-/// The type of a parameter in a path.
-pub(super) fn place_in_path(name: &str) -> Kind {
-    match name {
-        "scope" => Kind::Word(|| vec!["session", "global"]),
-        "event_type" => Kind::Like(TOPIC),
-        "issue" => Kind::Like("^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"),
-        "agent_type" => Kind::Like("^[a-z][a-z0-9-]{0,63}$"),
-        "key" => Kind::Like("^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$"),
-        _ => Kind::Text,
-    }
-}
-
-fn result_statuses() -> Vec<&'static str> {
-    ResultStatus::ALL.iter().map(|status| status.word()).collect()
-}
-
-fn knowledge_kinds() -> Vec<&'static str> {
-    KnowledgeKind::ALL.iter().map(|kind| kind.word()).collect()
-}
-
-fn gate_states() -> Vec<&'static str> {
-    GateState::ALL.iter().map(|state| state.word()).collect()
-}
-
-fn run_states() -> Vec<&'static str> {
-    RunState::ALL.iter().map(|state| state.word()).collect()
-}
-
-/// One route of the API.
-pub(super) struct Route {
-    pub(super) method: Method,
-    pub(super) path: &'static str,
-    pub(super) call: Call,
-    pub(super) about: &'static str,
-    pub(super) need: Need,
-    pub(super) query: &'static [Parameter],
-    pub(super) body: Option<Shape>,
-    /// The answer when it is done, …
-    pub(super) done: (u16, Shape),
-    /// … and the problems that are its own.
-    pub(super) problems: &'static [u16],
-}
-
-/// Bytes of a body.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Values in a body, since each takes far more memory than bytes, …
-const BODY_VALUES_MAX: usize = 50_000;
-/// … and in that of a result.
-const RESULT_VALUES_MAX: usize = 200_000;
-/// Bytes of what stands around a result.
-const AROUND_BYTES_MAX: usize = 4096;
-
-impl Route {
-    /// Bytes of its body.
-    pub(super) const fn body_bytes_max(&self) -> usize {
-        match self.call {
-            Call::HandIn => RESULT_BYTES_MAX + AROUND_BYTES_MAX,
-            _ => BODY_BYTES_MAX,
-        }
-    }
-
-    /// Values in its body.
-    pub(super) const fn body_values_max(&self) -> usize {
-        match self.call {
-            Call::HandIn => RESULT_VALUES_MAX,
-            _ => BODY_VALUES_MAX,
-        }
-    }
-
-    /// Every status it may answer with besides the one when it is done.
-    pub(super) fn all_problems(&self) -> Vec<u16> {
-        let mut all = vec![400, 403, 414, 429];
-        if self.need != Need::Nothing {
-            all.extend([401, 503]);
-        }
-        if self.body.is_some() {
-            all.extend([408, 413, 415]);
-        }
-        all.extend(self.problems);
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-}
-
-const WAIT: Parameter = ("wait", Kind::Number(0, WAIT_MS_MAX), "Milliseconds to wait until the gate closes");
-const LIMIT: Parameter = ("limit", Kind::Number(1, PAGE_MAX), "At most so many; 100 when not given");
-
-const FILTER: Parameter = (
-    "filter",
-    Kind::Like("^[^:,]+:[^,]*(,[^:,]+:[^,]*){0,19}$"),
-    "`name:value`, more of them with commas, and all have to hold: a field of `data` by its path, publisher, correlation_id, topic, type, to, qos, priority",
-);
-const SINCE: Parameter =
-    ("since", Kind::Text, "Only those after the event of this id: the `next_cursor` of the answer before");
 
 /// All routes of the API.
 pub(super) const ROUTES: &[Route] = &[

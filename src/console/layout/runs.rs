@@ -1,0 +1,70 @@
+//! The places on the screen of the list of runs.
+
+use super::{Width, frame, inset, split_across, split_down};
+use crate::{Model, panes::Share};
+use ratatui::layout::Rect;
+
+/// The parts of the Runs view.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RunsLayout {
+    /// The list, with its border where it has one.
+    pub table: Rect,
+    /// The rows of the list.
+    pub rows: Rect,
+    pub preview: Option<Rect>,
+    /// Gates, errors, health, events.
+    pub lower: Option<[Rect; 4]>,
+}
+
+pub(crate) fn runs(model: &Model) -> RunsLayout {
+    let frame = frame(model.size);
+    let body = frame.body;
+    let hidden = model.runs.preview_hidden;
+    let panes = model.panes();
+    match frame.width {
+        Width::TooSmall => RunsLayout::default(),
+        _ if panes.whole => RunsLayout { table: body, rows: inset(body, 0, 2, 0), ..RunsLayout::default() },
+        Width::One => {
+            let preview = if hidden || model.size.1 < 24 { 0 } else { 10.min(body.height / 2) };
+            let (table, below) = split_down(body, panes.share.of(body.height - preview, body.height));
+            let preview = if hidden { 0 } else { below.height };
+            RunsLayout {
+                table,
+                rows: inset(table, 0, 2, 0),
+                preview: (preview > 0).then_some(below),
+                lower: None,
+            }
+        }
+        Width::Two => {
+            let (table, beside) = if hidden {
+                (body, None)
+            } else {
+                let (table, beside) = split_across(body, panes.share.of(body.width * 58 / 100, body.width));
+                (table, Some(beside))
+            };
+            RunsLayout { table, rows: inset(table, 1, 2, 1), preview: beside, lower: None }
+        }
+        Width::Three => three_panes(body, hidden, panes.share),
+    }
+}
+
+/// As the large mock-up: list and preview, then gates and errors, then health and events, as far as rows allow.
+fn three_panes(body: Rect, hidden: bool, share: Share) -> RunsLayout {
+    let (upper, lower) = match body.height {
+        0..32 => (body, None),
+        height => {
+            let (upper, rest) = split_down(body, share.of(height / 2, height));
+            let (middle, bottom) = split_down(rest, rest.height * 11 / 23);
+            let (gates, errors) = split_across(middle, middle.width / 2);
+            let (health, events) = split_across(bottom, 54);
+            (upper, Some([gates, errors, health, events]))
+        }
+    };
+    let (table, preview) = if hidden {
+        (upper, None)
+    } else {
+        let (table, preview) = split_across(upper, share.of(upper.width * 65 / 100, upper.width));
+        (table, Some(preview))
+    };
+    RunsLayout { table, rows: inset(table, 1, 2, 1), preview, lower }
+}

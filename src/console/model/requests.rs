@@ -1,0 +1,42 @@
+//! Requests to the engine: pending ones, past ones, the undo of the last one and known refusals.
+
+use crate::Intent;
+use cuelight_base::{RunId, Seq, StepIx, Timestamp};
+use cuelight_engine::Command;
+use std::collections::BTreeMap;
+
+/// Something asked of the engine that has not been answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub run: Option<RunId>,
+    /// The request in words: `cancel r-7`.
+    pub words: String,
+    /// The command that reverses it; None if it cannot be reversed.
+    pub inverse: Option<Command>,
+}
+
+/// The action of `u`.
+#[derive(Clone, Debug)]
+pub(crate) struct Undoable {
+    pub command: Command,
+    pub words: String,
+    pub until: Timestamp,
+}
+
+/// A past request, as listed by `@`.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub request: u64,
+    pub at: Timestamp,
+    pub command_line: String,
+    pub outcome: String,
+}
+
+/// Known refusals of the actions on the selection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Previews {
+    /// The selection they were asked for.
+    pub of: Option<(RunId, Option<StepIx>, Seq)>,
+    pub asked: BTreeMap<u64, Intent>,
+    pub known: BTreeMap<Intent, Result<(), String>>,
+}
