@@ -269,3 +269,14 @@ fn a_person_signs_the_values_at_the_same_terminal() {
     assert_eq!(voted(&place), Some(json!({"ticket": "T-7", "note": null})));
     assert_eq!(runs.end().code, 0, "it has shipped");
 }
+
+#[test]
+fn a_receipt_of_an_answer_with_a_form_holds() {
+    let (place, mut console) = waiting("reversible");
+    place.cue(&["approve", "g-1", "--set", "ticket=T-1", "--set", "share=5", "--leave", "note"]).ok();
+    while console.line().is_some() {}
+    until("the engine has left", || place.owner().is_none());
+    place.cue(&["audit", "receipt", "g-1", "-o", "receipt.json"]).ok();
+    let said = place.cue(&["audit", "verify", "receipt.json"]).ok();
+    assert!(said.out.contains("approve "), "{said:?}");
+}

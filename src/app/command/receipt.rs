@@ -98,21 +98,30 @@ fn is_of_gates(header: &str, run: &Value) -> bool {
     header["kind"] == "gate" && header["run"] == *run
 }
 
-/// The sequence numbers of a gate's last ask and of all that followed.
+/// The sequence numbers of a gate's last ask and of all that followed. Who fills in the form answers the ask before their
+/// values stood in it: then that ask is the first of them.
 fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cuelight_store::StoreError> {
     use cuelight_engine::{Fact, GateEvent};
     const PAGE: usize = 1024;
-    let (mut about, mut next) = (Vec::new(), Seq(1));
+    let (mut about, mut asks, mut first, mut next) = (Vec::new(), Vec::new(), 0, Seq(1));
     loop {
         let events = reader.events_of(run, next, PAGE)?;
-        let Some((last, _)) = events.last() else { return Ok(about) };
+        let Some((last, _)) = events.last() else { return Ok(about.split_off(first)) };
         next = Seq(last.0 + 1);
         for (seq, event) in &events {
-            match &event.fact {
-                Fact::Gate(_, _, gate_id, GateEvent::Asked { .. }) if *gate_id == gate => about = vec![*seq],
-                Fact::Gate(_, _, gate_id, _) if *gate_id == gate => about.push(*seq),
-                _ => {}
+            let Fact::Gate(_, _, gate_id, event) = &event.fact else { continue };
+            if *gate_id != gate {
+                continue;
             }
+            if let GateEvent::Asked { hash, .. } = event {
+                first = about.len();
+                asks.push((hash.to_string(), first));
+            }
+            let event = serde_json::to_value(event).unwrap_or_default();
+            let answered = vote_in(&event).and_then(|vote| vote["ask"].as_str());
+            let earlier = asks.iter().rev().find(|(hash, _)| Some(hash.as_str()) == answered);
+            first = earlier.map_or(first, |(_, place)| first.min(*place));
+            about.push(*seq);
         }
     }
 }

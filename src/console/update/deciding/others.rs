@@ -1,4 +1,4 @@
-//! Who answered a gate and who may; the hand-over of a gate to others.
+//! Dialogs about other people: the answers of a gate, its possible approvers, and its hand-over to others.
 
 use super::{
     facts::{care_words, fact, place},
