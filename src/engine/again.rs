@@ -50,7 +50,7 @@ pub(super) fn take_over(
     let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |plan| Arc::new(plan.clone()));
     let pairs = same_steps(&run.plan, &plan);
     if given.is_some() {
-        loosened::keeps_gates(&run.plan, &plan, &pairs)?;
+        loosened::keeps_gates(&run.plan, &plan, &pairs, &asked.people)?;
     }
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     // The workspace that a gate has captured was that of the old run.

@@ -2,7 +2,7 @@
 //! still run is what the gate let go.
 
 use crate::{
-    again::{places, value_differences, whole},
+    again::{places, value_differences},
     by_hand::is_or_makes_gate,
     links::Links,
     run::Run,
@@ -34,7 +34,7 @@ pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> R
         if let Some(part) = differs((&run.plan, was), (new, is)) {
             return Err(words(format!("{part} is written otherwise now")));
         }
-        let reads = |expr: &Expr| reads_another(expr, is, (run, new), &inputs, (&links, kept));
+        let reads = |expr: &Expr| reads_another(expr, is, new, &inputs, (&links, kept));
         for (part, work) in later_calls(is) {
             if let Some(what) = reads_in(new, is, work).iter().find_map(reads) {
                 return Err(words(format!("{part} reads {what} that is another one now")));
@@ -130,19 +130,18 @@ fn templates(value: &Value, found: &mut Vec<Expr>) {
     }
 }
 
-/// The value that an expression of a step reads and that a correction has changed: an input, or the result of a step that is
-/// written otherwise and done again.
+/// The value that an expression of a step reads and that a correction may have changed: an input, or what a step that is
+/// done again says or sets.
 fn reads_another(
     expr: &Expr,
     step: &PlanStep,
-    (run, new): (&Run, &Plan),
+    new: &Plan,
     inputs: &BTreeSet<String>,
     (links, kept): (&Links, &BTreeMap<StepIx, StepIx>),
 ) -> Option<&'static str> {
-    let is_changed = |at: StepIx| {
-        let before = places(&run.plan).find(|place| run.plan_step(*place).id == new.steps[at.index()].id);
-        !kept.contains_key(&at) && before.is_none_or(|place| whole(&run.plan, place) != whole(new, at))
-    };
+    // A step that is done again may say something else, also when it is written as before.
+    let is_changed = |at: StepIx| !kept.contains_key(&at);
+    let sets = |at: &StepIx| matches!(new.steps[at.index()].work, Work::Set { .. });
     expr.references().iter().find_map(|reference| {
         match (reference.root.to_ascii_lowercase().as_str(), reference.path.first()) {
             // The inputs of a called workflow are made of those of the run.
@@ -156,6 +155,7 @@ fn reads_another(
             ("steps" | "needs", None) => {
                 links.in_scope(step.scope).any(is_changed).then_some("the result of a step")
             }
+            ("vars" | "state", _) => places(new).filter(sets).any(is_changed).then_some("a shared value"),
             _ => None,
         }
     })

@@ -1,7 +1,7 @@
 //! Refuses a correction that loosens a gate: one that is gone, asks fewer people, or lets a step start without it.
 
 use crate::{
-    again::{is_written_as_before, places, whole},
+    again::{is_written_as_before, places, whole, within},
     by_hand::is_or_makes_gate,
     links::{Links, always_runs_after_a_rejection, runs_after_a_rejection, runs_without_success},
     run::asks_for_failures,
@@ -51,13 +51,28 @@ impl<'a> Side<'a> {
         self.links.held_back(|step| self.step(step), gate, |step| self.after_a_rejection[step.index()])
     }
 
+    /// The steps that a rejection of it keeps from starting in some case: not those that start in any case.
+    fn held_by_a_rejection(&self, gate: StepIx) -> Vec<bool> {
+        self.links.held_back(
+            |step| self.step(step),
+            gate,
+            |step| always_runs_after_a_rejection(self.step(step)),
+        )
+    }
+
     fn above(&self, step: StepIx) -> Vec<bool> {
         self.links.above(|step| self.step(step), step)
     }
 }
 
-/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one.
-pub(super) fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
+/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one. `people` are the ids of the
+/// gates that have asked people.
+pub(super) fn keeps_gates(
+    old: &Plan,
+    new: &Plan,
+    pairs: &BTreeMap<StepIx, StepIx>,
+    people: &BTreeSet<String>,
+) -> Result<(), String> {
     let gates: Vec<StepIx> =
         places(old).filter(|place| is_or_makes_gate(&old.steps[place.index()])).collect();
     let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
@@ -71,13 +86,15 @@ pub(super) fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepI
     let known: BTreeSet<StepIx> = pairs.values().copied().collect();
     let added: Vec<StepIx> = places(new).filter(|place| !known.contains(place)).collect();
     let (was, is) = (Side::of(old), Side::of(new));
-    let mut gained = Gained { was: &was, is: &is, pairs, steps: BTreeMap::new() };
+    let rewritten = rewritten(old, new, pairs);
+    let mut gained = Gained { was: &was, is: &is, pairs, rewritten: &rewritten, steps: BTreeMap::new() };
     for at in gates {
         let Some(place) = pairs.get(&at).copied() else {
             return Err(format!("the correction removes the gate {}; {ADVICE}", was.step(at).id));
         };
         keeps_rules((old, at), (new, place))?;
-        keeps_behind((&was, at), (&is, place), (pairs, &added), &mut gained)?;
+        let has_asked = people.contains(&was.step(at).id) || !within(people, &was.step(at).id).is_empty();
+        keeps_behind((&was, at), (&is, place), (pairs, &added), (&mut gained, has_asked))?;
     }
     Ok(())
 }
@@ -109,12 +126,13 @@ fn keeps_behind(
     (was, gate): (&Side<'_>, StepIx),
     (is, place): (&Side<'_>, StepIx),
     (pairs, added): (&BTreeMap<StepIx, StepIx>, &[StepIx]),
-    gained: &mut Gained<'_>,
+    (gained, has_asked): (&mut Gained<'_>, bool),
 ) -> Result<(), String> {
     let id = &was.step(gate).id;
     let (behind, behind_now) = (was.behind(gate), is.behind(place));
     let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
     let (rejected, rejected_now) = (was.guarded_by_a_rejection(gate), is.guarded_by_a_rejection(place));
+    let held = was.held_by_a_rejection(gate);
     for at in places(was.plan).filter(|place| behind[place.index()]) {
         let Some(there) = pairs.get(&at).copied() else { continue };
         let (before, now) = (was.step(at), is.step(there));
@@ -132,13 +150,14 @@ fn keeps_behind(
                 before.id
             ));
         }
-        let by_failure = rejected[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
-        if by_failure && let Some(new) = gained.by(at, there).find(|step| !guarded_now[step.index()]) {
+        // A failure before the gate leaves it out, and a step that runs also after failures then starts without it.
+        let by_failure = held[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
+        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, &guarded_now) {
             return Err(format!(
-                "{} stands behind the gate {id} and runs also after a failure, and {} was not before it; let it run after \
-                 success alone, or start a new run",
+                "{} stands behind the gate {id} and runs also after a failure, and {} {why}; let it run after success \
+                 alone, or start a new run",
                 before.id,
-                is.step(new).id
+                is.step(step).id
             ));
         }
     }
@@ -158,20 +177,42 @@ fn keeps_behind(
     Ok(())
 }
 
-/// By step, the steps that come before it now and did not before, and that can fail.
+/// By step, the steps that come before it now and did not before; and the steps that a correction has rewritten.
 struct Gained<'a> {
     was: &'a Side<'a>,
     is: &'a Side<'a>,
     pairs: &'a BTreeMap<StepIx, StepIx>,
+    rewritten: &'a BTreeSet<StepIx>,
     steps: BTreeMap<StepIx, Vec<StepIx>>,
 }
 
 impl Gained<'_> {
-    fn by(&mut self, at: StepIx, there: StepIx) -> impl Iterator<Item = StepIx> + '_ {
-        let Self { was, is, pairs, steps } = self;
-        let found = steps.entry(at).or_insert_with(|| moved_before((was, at), (is, there), pairs));
-        found.iter().copied().filter(|value| !matches!(is.step(*value).work, Work::Gate(_)))
+    /// A step before this one that can fail since the correction, and its change. The steps of `guarded` fail only after the
+    /// approval. A rewritten step counts once the gate has asked: people have answered for what stood before it.
+    fn fails(
+        &mut self,
+        at: StepIx,
+        there: StepIx,
+        has_asked: bool,
+        guarded: &[bool],
+    ) -> Option<(StepIx, &'static str)> {
+        let Self { was, is, pairs, rewritten, steps } = self;
+        let can_fail =
+            |step: &StepIx| !matches!(is.step(*step).work, Work::Gate(_)) && !guarded[step.index()];
+        let moved = steps.entry(at).or_insert_with(|| moved_before((was, at), (is, there), pairs));
+        if let Some(step) = moved.iter().find(|step| can_fail(step)) {
+            return Some((*step, "was not before it"));
+        }
+        let above = has_asked.then(|| is.above(there))?;
+        let step = rewritten.iter().find(|step| above[step.index()] && can_fail(step));
+        step.map(|step| (*step, "was changed after the gate asked"))
     }
+}
+
+/// The steps, by their new places, that do not read as before.
+fn rewritten(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> BTreeSet<StepIx> {
+    let is_new = |entry: &(&StepIx, &StepIx)| whole(old, *entry.0) != whole(new, *entry.1);
+    pairs.iter().filter(is_new).map(|entry| *entry.1).collect()
 }
 
 /// The steps that come before a step now and did not before.
@@ -200,11 +241,7 @@ pub(super) fn gates_after_a_change(
         return BTreeSet::new();
     }
     let (was, is) = (Side::of(old), Side::of(new));
-    let rewritten: BTreeSet<StepIx> = pairs
-        .iter()
-        .filter(|entry| whole(old, *entry.0) != whole(new, *entry.1))
-        .map(|entry| *entry.1)
-        .collect();
+    let rewritten = rewritten(old, new, pairs);
     let is_changed = |(at, there): (&StepIx, &StepIx)| {
         let above = is.above(*there);
         rewritten.iter().any(|step| above[step.index()])

@@ -79,6 +79,33 @@ fn a_correction_puts_no_failing_step_before_a_gate_that_lets_the_guarded_step_ru
 }
 
 #[test]
+fn a_correction_brings_no_failure_about_before_a_gate_that_was_rejected() {
+    let script = "launch; ended a ok; ann rejects : no; retry all corrected";
+    // The condition reads the answer of the gate, which a failure before the gate takes away.
+    for condition in ["always() && steps.g.result != 'failure'", "success() || failure()"] {
+        let z = format!("- {{id: z, needs: g, if: \"{condition}\", run: x}}");
+        let f = "- {id: f, needs: a, run: bad, on-error: continue}";
+        let file = both(&around("", "a", "", &z), &around(f, "[a, f]", "", &z));
+        let why = "z stands behind the gate g and runs also after a failure, and f was not before it; let it run after \
+                   success alone, or start a new run";
+        check(&file, script, &refused(why));
+        let changed = around("", "a", "", &z).replacen("run: x", "run: bad, on-error: continue", 1);
+        let why = "z stands behind the gate g and runs also after a failure, and a was changed after the gate asked; let \
+                   it run after success alone, or start a new run";
+        check(&both(&around("", "a", "", &z), &changed), script, &refused(why));
+    }
+    // A step that runs in any case is held by no rejection, and one that waits for success by every failure.
+    let after_z = "launch; ended a ok; ann rejects : no; ended z ok; retry all corrected";
+    for (condition, script) in
+        [("always()", after_z), ("success()", script), ("steps.g.decision == 'approved'", script)]
+    {
+        let z = format!("- {{id: z, needs: g, if: \"{condition}\", run: x}}");
+        let changed = around("", "a", "", &z).replacen("run: x", "run: better", 1);
+        check(&both(&around("", "a", "", &z), &changed), script, "r-2 created, corrected");
+    }
+}
+
+#[test]
 fn a_gate_whose_condition_reads_failures_asks_when_a_correction_changes_what_is_before_it() {
     let file = |failing: &str, needs: &str| {
         format!(
@@ -145,6 +172,29 @@ fn what_an_approved_step_is_undone_with_reads_no_other_inputs() {
     check(&both(&approved(rules, of_env), &approved(rules, of_env)), script, &said);
     let other = ", undo: 'echo it'";
     check(&both(&approved("", other), &approved("", other)), script, "r-2 created, corrected");
+}
+
+#[test]
+fn what_an_approved_step_is_undone_with_reads_nothing_of_a_step_that_is_done_again() {
+    let file = |set: &str, value: &str| {
+        format!(
+            "inputs: {{p: {{type: string, default: good}}}}
+steps:
+               - {{id: x, run: 'echo ${{{{ inputs.p }}}}', on-error: continue, outputs: {{v: string}}}}
+               {set}
+               - {{id: g, needs: x, if: always(), gate: {{prompt: go?}}}}
+               - {{id: s, needs: [g, x], if: always(), run: x, undo: 'echo ${{{{ {value} }}}}'}}
+               - {{id: t, needs: s, run: y}}"
+        )
+    };
+    let script = "launch p=good; ended x fail; ann approves via-script; ended s ok; ended t fail; retry failed corrected";
+    let said = |what: &str| {
+        refused(&format!("s was approved at the gate g, and its undo reads {what} that is another one now"))
+    };
+    let of_step = file("", "steps.x.outputs.v");
+    check(&both(&of_step, &of_step), &format!("{script} p=evil"), &said("the result of a step"));
+    let set = "- {id: w, needs: x, if: always(), set: {scope: run, values: {v: evil}}}";
+    check(&both(&file("", "vars.v"), &file(set, "vars.v")), script, &said("a shared value"));
 }
 
 #[test]
