@@ -160,7 +160,7 @@ fn a_guard_does_not_serve_what_runs_below_it() {
     let us = env::current_exe().expect("this test").display().to_string();
     let socket = place.file(".cuelight/guard/1-0.sock").display().to_string();
     let knock = format!(
-        "KNOCK_AT={socket} {us} --exact strays::a_program_that_knocks_where_it_is_told_to --nocapture"
+        "KNOCK_AT={socket} {us} --exact stray_processes::a_program_that_knocks_where_it_is_told_to --nocapture"
     );
     // As it is, from a child that has left its step, and from one whose parent is dead.
     place.write(
