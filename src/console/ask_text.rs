@@ -1,7 +1,7 @@
 //! The ask of a gate as text that people read before they decide: what the engine knows first, the whole call, wrapped
 //! and never cut, what follows from yes and from no, and on the last line the code.
 //!
-//! Which of its lines were on the screen is kept in `gates`; drawing is left to `view`.
+//! The lines that were on the screen are kept in `gates`; drawing is left to `view`.
 
 use super::{
     gates::Blob,

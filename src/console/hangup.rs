@@ -1,7 +1,7 @@
 //! A terminal that goes away: seen by a thread of its own, because the reader of keys would spin on it.
 //!
-//! What follows from it is decided by the loop: the screen ends, the runs go on. Whatever fails or breaks down after it has gone is
-//! only how it was noticed.
+//! The loop decides what follows: the screen ends, the runs go on. A failure after the terminal has gone is only how it
+//! was noticed.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{

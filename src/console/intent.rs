@@ -1,7 +1,7 @@
 //! Every command of the console: its name in key tables and palette, its level of confirmation, and what it does in a
 //! few words. Key line, help, palette and menu print from this table, so they cannot lie.
 //!
-//! Which keys lead to a command is said in `keymap`; what a command does to the model, in `update`.
+//! Keys of a command are said in `keymap`; its effect on the model, in `update`.
 
 use std::fmt;
 

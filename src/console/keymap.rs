@@ -1,7 +1,7 @@
 //! The key table: which keys lead to which command, where. Read from TOML, once at the start; a file of the user's own
 //! lies over the built-in one. Mistakes are told with their lines, and nothing is guessed.
 //!
-//! What a command does is said in `update`. Only `keymap/press`, `terminal` and `update/editing` name a letter.
+//! The effect of a command is said in `update`. Only `keymap/press`, `terminal` and `update/editing` name a letter.
 
 mod press;
 mod reader;

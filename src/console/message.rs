@@ -1,6 +1,6 @@
 //! Everything that can reach the console: one closed enum, in one order. Keys are our own words for keys.
 //!
-//! Where messages come from is left to `event_loop` and `terminal`; what they change, to `update`.
+//! Sources of messages are `event_loop` and `terminal`; their effects are left to `update`.
 
 use crate::{Answer, Arranged, FrameCost, Sheet, Themes};
 use cuelight_base::{Span, Timestamp};

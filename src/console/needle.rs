@@ -28,10 +28,10 @@ const SOURCE: &str = "source:";
 const STEPS: &str = "steps";
 
 impl Needle {
-    /// A search.
+    /// A search for the text of a pattern.
     ///
     /// # Errors
-    /// What is wrong with its pattern.
+    /// The mistake in its pattern.
     pub(super) fn of(text: &str) -> Result<Self, String> {
         Self::default().with_text(text)
     }
@@ -39,7 +39,7 @@ impl Needle {
     /// A filter: fields first, then `!` before the text for what does not match it.
     ///
     /// # Errors
-    /// What is wrong with its pattern, or with a field.
+    /// The mistake in its pattern, or in a field.
     pub(super) fn filter(text: &str) -> Result<Self, String> {
         let (mut needle, mut rest) = (Self::default(), text.trim_start());
         loop {

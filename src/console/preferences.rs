@@ -54,10 +54,10 @@ pub enum Preferred {
 }
 
 impl Preferences {
-    /// Reads a file.
+    /// Reads the text of a preferences file.
     ///
     /// # Errors
-    /// What is wrong, with its line.
+    /// The mistake, with its line.
     pub fn read(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let before = error.span().map_or(0, |span| span.start.min(text.len()));

@@ -1,7 +1,7 @@
 //! The signs of states: one table for all views. Every state has a sign, an ASCII letter, a short word and a role,
 //! so that colour never carries meaning alone.
 //!
-//! Which state a step or run is in is not decided here; views map what the projection says to a [`Mark`].
+//! The state of a step or run is not decided here; views map what the projection says to a [`Mark`].
 
 use crate::{Glyphs, Role, Theme};
 use ratatui::style::{Modifier, Style};

@@ -15,7 +15,7 @@ use crate::{
 /// The canonical form of a workflow file; the same text again when it is in canonical form already.
 ///
 /// # Errors
-/// What is wrong with the file, when it cannot be read: a file with errors is left alone.
+/// The findings, when the file cannot be read: a file with errors is left alone.
 pub fn fmt(text: &str) -> Result<String, Vec<Diagnostic>> {
     let clean = plain_lines(text);
     let (meant, edits) = read(&clean)?;

@@ -1,6 +1,6 @@
 //! Programs that read an argument as code in a language of their own: where in a command that code stands.
 //!
-//! How the shell splits a command into words is told in `shell`.
+//! The splitting of a command into words is told in `shell`.
 
 /// A language, and how its interpreter is told that an argument is code.
 struct Language {

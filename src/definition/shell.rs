@@ -1,9 +1,9 @@
 //! Expressions in scripts become environment variables: no value is ever pasted into shell text.
 //!
 //! `echo ${{ inputs.x }}` is run as `echo "${CUE_1}"` with `CUE_1` set to the value, so `"; rm -rf /` stays data.
-//! What a variable expands to is never read as code again, except where the shell is told to (`eval`, arithmetic,
+//! The value of a variable is never read as code again, except where the shell is told to (`eval`, arithmetic,
 //! `bash -c`, `python -c`, `awk`): there an expression is an error, and so it is where nothing would be expanded (single
-//! quotes). Which programs read their arguments as code is told in `inline`.
+//! quotes). Programs that read their arguments as code are told in `inline`.
 
 mod frame;
 mod hole;

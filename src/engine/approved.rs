@@ -108,22 +108,21 @@ fn reads_in(plan: &Plan, step: &PlanStep, work: &Work) -> Vec<Expr> {
     let frames = around.flat_map(|frame| &plan.steps[frame.index()].env);
     let env = plan.env.iter().chain(frames).chain(&step.env).map(|pair| &pair.1);
     for text in env.chain(&step.dir) {
-        found.extend(
-            Template::parse(text).iter().flat_map(|template| template.holes().map(|hole| hole.expr.clone())),
-        );
+        holes(text, &mut found);
     }
     found
 }
 
+/// Adds the expressions of a text.
+fn holes(text: &str, found: &mut Vec<Expr>) {
+    if let Ok(template) = Template::parse(text) {
+        found.extend(template.holes().map(|hole| hole.expr.clone()));
+    }
+}
+
 fn templates(value: &Value, found: &mut Vec<Expr>) {
     match value {
-        Value::String(text) => {
-            found.extend(
-                Template::parse(text)
-                    .iter()
-                    .flat_map(|template| template.holes().map(|hole| hole.expr.clone())),
-            );
-        }
+        Value::String(text) => holes(text, found),
         Value::Array(items) => items.iter().for_each(|item| templates(item, found)),
         Value::Object(map) => map.values().for_each(|value| templates(value, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

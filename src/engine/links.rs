@@ -2,7 +2,7 @@
 //! holds back.
 
 use cuelight_base::StepIx;
-use cuelight_expression::StatusFunction;
+use cuelight_expression::{Expr, StatusFunction};
 use cuelight_plan::PlanStep;
 use std::collections::BTreeMap;
 
@@ -105,16 +105,12 @@ impl Links {
 
 /// True when a step may start although what it needs was refused, while nothing before it failed.
 pub(super) fn runs_after_a_rejection(step: &PlanStep) -> bool {
-    may_start(step, &[StatusFunction::Always])
+    condition(step).is_some_and(|expr| may_hold(&expr, &[StatusFunction::Always]))
 }
 
 /// True when a step starts after a rejection in any case, as far as its condition goes.
 pub(super) fn always_runs_after_a_rejection(step: &PlanStep) -> bool {
-    let holds = |condition: &String| {
-        cuelight_expression::parse(condition)
-            .is_ok_and(|expr| expr.must_hold(|function| function == StatusFunction::Always))
-    };
-    step.condition.as_ref().is_some_and(holds)
+    condition(step).is_some_and(|expr| expr.must_hold(|function| function == StatusFunction::Always))
 }
 
 /// True when a step may start although what it needs has not succeeded: after a rejection, a failure or a cancel.
@@ -122,14 +118,15 @@ pub(super) fn runs_without_success(step: &PlanStep) -> bool {
     use StatusFunction::{Always, Cancelled, Failure};
     let all: [&[StatusFunction]; 4] =
         [&[Always], &[Always, Failure], &[Always, Cancelled], &[Always, Failure, Cancelled]];
-    all.iter().any(|functions| may_start(step, functions))
+    condition(step).is_some_and(|expr| all.iter().any(|functions| may_hold(&expr, functions)))
 }
 
-/// True when the condition of a step may hold while these status functions are true.
-fn may_start(step: &PlanStep, true_ones: &[StatusFunction]) -> bool {
-    let holds = |condition: &String| {
-        cuelight_expression::parse(condition)
-            .is_ok_and(|expr| expr.may_hold(|function| true_ones.contains(&function)))
-    };
-    step.condition.as_ref().is_some_and(holds)
+/// The `if` of a step; none where it has none that can be read.
+fn condition(step: &PlanStep) -> Option<Expr> {
+    step.condition.as_ref().and_then(|condition| cuelight_expression::parse(condition).ok())
+}
+
+/// True when a condition may hold while these status functions are true.
+fn may_hold(condition: &Expr, true_ones: &[StatusFunction]) -> bool {
+    condition.may_hold(|function| true_ones.contains(&function))
 }

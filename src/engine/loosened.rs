@@ -20,6 +20,8 @@ struct Side<'a> {
     after_a_rejection: Vec<bool>,
     /// The same, and steps that run after a failure or a cancel.
     without_success: Vec<bool>,
+    /// Steps that run after a rejection whatever else their condition reads.
+    after_any_rejection: Vec<bool>,
 }
 
 impl<'a> Side<'a> {
@@ -30,6 +32,7 @@ impl<'a> Side<'a> {
             links: Links::of(&plan.steps),
             after_a_rejection: each(runs_after_a_rejection),
             without_success: each(runs_without_success),
+            after_any_rejection: each(always_runs_after_a_rejection),
         }
     }
 
@@ -53,11 +56,7 @@ impl<'a> Side<'a> {
 
     /// The steps that a rejection of it keeps from starting in some case: not those that start in any case.
     fn held_by_a_rejection(&self, gate: StepIx) -> Vec<bool> {
-        self.links.held_back(
-            |step| self.step(step),
-            gate,
-            |step| always_runs_after_a_rejection(self.step(step)),
-        )
+        self.links.held_back(|step| self.step(step), gate, |step| self.after_any_rejection[step.index()])
     }
 
     fn above(&self, step: StepIx) -> Vec<bool> {
@@ -139,7 +138,7 @@ fn keeps_behind(
         // Such a condition may have read the answer of the gate.
         let opens = before.condition != now.condition
             && is.without_success[there.index()]
-            && !always_runs_after_a_rejection(before);
+            && !was.after_any_rejection[at.index()];
         let is_let_out = !behind_now[there.index()]
             || guarded[at.index()] && !guarded_now[there.index()]
             || rejected[at.index()] && !rejected_now[there.index()]
@@ -177,13 +176,21 @@ fn keeps_behind(
     Ok(())
 }
 
-/// By step, the steps that come before it now and did not before; and the steps that a correction has rewritten.
+/// By step, the steps before it whose failure a correction can bring about: first the steps that did not come before it,
+/// then the rewritten ones.
 struct Gained<'a> {
     was: &'a Side<'a>,
     is: &'a Side<'a>,
     pairs: &'a BTreeMap<StepIx, StepIx>,
     rewritten: &'a BTreeSet<StepIx>,
-    steps: BTreeMap<StepIx, Vec<StepIx>>,
+    steps: BTreeMap<StepIx, Vec<(StepIx, Gain)>>,
+}
+
+/// The change of a step before another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gain {
+    Moved,
+    Rewritten,
 }
 
 impl Gained<'_> {
@@ -197,15 +204,22 @@ impl Gained<'_> {
         guarded: &[bool],
     ) -> Option<(StepIx, &'static str)> {
         let Self { was, is, pairs, rewritten, steps } = self;
-        let can_fail =
-            |step: &StepIx| !matches!(is.step(*step).work, Work::Gate(_)) && !guarded[step.index()];
-        let moved = steps.entry(at).or_insert_with(|| moved_before((was, at), (is, there), pairs));
-        if let Some(step) = moved.iter().find(|step| can_fail(step)) {
-            return Some((*step, "was not before it"));
-        }
-        let above = has_asked.then(|| is.above(there))?;
-        let step = rewritten.iter().find(|step| above[step.index()] && can_fail(step));
-        step.map(|step| (*step, "was changed after the gate asked"))
+        let found = steps.entry(at).or_insert_with(|| {
+            let above = is.above(there);
+            let moved =
+                moved_before((was, at), (is, &above), pairs).into_iter().map(|step| (step, Gain::Moved));
+            let rewritten = rewritten.iter().filter(|step| above[step.index()]);
+            moved.chain(rewritten.map(|step| (*step, Gain::Rewritten))).collect()
+        });
+        let counts = |(step, gain): &&(StepIx, Gain)| {
+            (has_asked || *gain == Gain::Moved)
+                && !matches!(is.step(*step).work, Work::Gate(_))
+                && !guarded[step.index()]
+        };
+        found.iter().find(counts).map(|(step, gain)| match gain {
+            Gain::Moved => (*step, "was not before it"),
+            Gain::Rewritten => (*step, "was changed after the gate asked"),
+        })
     }
 }
 
@@ -215,13 +229,13 @@ fn rewritten(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> BTreeS
     pairs.iter().filter(is_new).map(|entry| *entry.1).collect()
 }
 
-/// The steps that come before a step now and did not before.
+/// The steps that come before a step now, which `above_now` tells by place, and did not before.
 fn moved_before(
     (was, at): (&Side<'_>, StepIx),
-    (is, there): (&Side<'_>, StepIx),
+    (is, above_now): (&Side<'_>, &[bool]),
     pairs: &BTreeMap<StepIx, StepIx>,
 ) -> Vec<StepIx> {
-    let (above, above_now) = (was.above(at), is.above(there));
+    let above = was.above(at);
     let before = pairs.iter().filter(|entry| above[entry.0.index()]);
     let known: BTreeSet<StepIx> = before.map(|entry| *entry.1).collect();
     places(is.plan).filter(|place| above_now[place.index()] && !known.contains(place)).collect()
@@ -245,7 +259,7 @@ pub(super) fn gates_after_a_change(
     let is_changed = |(at, there): (&StepIx, &StepIx)| {
         let above = is.above(*there);
         rewritten.iter().any(|step| above[step.index()])
-            || !moved_before((&was, *at), (&is, *there), pairs).is_empty()
+            || !moved_before((&was, *at), (&is, &above), pairs).is_empty()
     };
     pairs
         .iter()

@@ -268,7 +268,7 @@ impl World {
             }
             (None, event) => panic!("fault: {event:?} names {id}, which was never asked"),
         }
-        if let GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) = event {
+        if let Some(vote) = event.vote() {
             self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
             self.decisions_of.entry(id).or_default().push(vote.decision.clone());
         }

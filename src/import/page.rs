@@ -1,5 +1,5 @@
 //! The file that an import writes: keys in canonical order, a step after the other, and at its top what could not be carried over.
-//! What becomes of what is for each system's own file.
+//! The reading of another system's keys is for the file of that system.
 
 use cuelight_base::{FILE_BYTES_MAX, Value, ValueMap, json_bytes, safe_text, shorten};
 use cuelight_definition::{Diagnostic, Files, read, step_keys, workflow_keys};

@@ -30,7 +30,7 @@ use Shape::{Any, Each, Either, List, Object, Same, Text};
 /// Refuses a value of a shape that its key does not have.
 ///
 /// # Errors
-/// Where it stands and what belongs there, as a whole sentence.
+/// The place and the shape that belongs there, as a whole sentence.
 pub(super) fn check(root: &ValueMap, keys: &'static [Key], from: &str) -> Result<(), String> {
     match first_misfit(root, keys) {
         None => Ok(()),

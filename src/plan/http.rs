@@ -62,7 +62,7 @@ impl HttpWork {
     /// The request with every hole filled.
     ///
     /// # Errors
-    /// What cannot be filled, or would make another request of it.
+    /// The value that cannot be filled in, or would make another request of it.
     pub fn call<A: Answers>(&self, of: &A) -> Result<HttpCall, A::Error> {
         let (url, foreign_host) = self.address(of)?;
         let mut headers = Vec::new();

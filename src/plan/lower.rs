@@ -49,7 +49,7 @@ pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>>
 /// The same to look at: also with what its own budget does not allow, which [`lower`] refuses.
 ///
 /// # Errors
-/// What keeps it from being shown at all.
+/// The reasons that keep it from being shown at all.
 pub fn outline(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
     Lowering::of(workflow, inputs).map_err(|error| vec![error])
 }

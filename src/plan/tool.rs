@@ -279,7 +279,7 @@ impl PlanTool {
     /// its script.
     ///
     /// # Errors
-    /// What is wrong with the input, with its path; or what cannot become a word of a command.
+    /// The mistake in the input, with its path; or the value that cannot become a word of a command.
     pub fn call(&self, given: ValueMap, beside: &Given<'_>) -> Result<Launch, String> {
         let input = self.input_of(given)?;
         let contexts = ValueMap::from_iter([("input".to_owned(), Value::Object(input.clone()))]);

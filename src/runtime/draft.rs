@@ -1,7 +1,7 @@
 //! A workflow that is written here around what somebody gave, with a gate in front: an ask, or the start of an agent. What was
 //! given becomes inputs, and stands in no expression and in no script.
 //!
-//! What is asked, and what comes behind the gate, is for whoever writes it.
+//! The question, and the steps behind the gate, are for whoever writes it.
 
 use cuelight_base::{Value, ValueMap, type_name};
 use serde_json::{Map, json};

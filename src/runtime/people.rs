@@ -139,7 +139,7 @@ impl People {
     /// `kid`, `key`, `issuer` and `people`; `[gates]` with `proof`.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// The mistake in the text, and its place.
     pub fn read(text: &str) -> Result<Self, String> {
         let said = |why: String| format!("could not read people.toml: {why}");
         let file: File = toml::from_str(text).map_err(|error| said(error.to_string()))?;

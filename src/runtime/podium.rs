@@ -1,7 +1,7 @@
 //! The loop around the conductor: gather, decide, append, release. All waiting of the engine is done here.
 //!
-//! Whatever arrives while a batch is being synced is the next batch: no timer, no tuning. What a batch leads to leaves when that one is on disk, while
-//! the next one is being written; where nothing waits, at once. When the append fails for want
+//! Commands that arrive while a batch is being synced are the next batch: no timer, no tuning. The effects of a batch
+//! leave when that one is on disk, while the next one is being written; where nothing waits, at once. When the append fails for want
 //! of room, the same batch is appended again until it succeeds; people who ask meanwhile are told so, results of calls
 //! wait. After any other failure nothing is decided any more: memory is ahead of the disk and worth nothing.
 

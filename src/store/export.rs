@@ -53,7 +53,7 @@ pub struct ExportedChain {
 /// Without `given` the first of its own keys is believed, and those it vouches for.
 ///
 /// # Errors
-/// What is wrong with it, and where.
+/// The mistake in the export, and its place.
 pub fn verify_chain(text: &str, given: &[NoteKey]) -> Result<ExportedChain, String> {
     let lines: Vec<&str> = text.lines().collect();
     let (last, lines) = lines.split_last().ok_or("it is empty")?;
@@ -131,10 +131,10 @@ impl FileNote {
         Ok(Some(note))
     }
 
-    /// Reads one.
+    /// Reads a note of a file.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The mistake in the note, as a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (body, signatures) =
             text.split_once("\n\n").ok_or("a note has an empty line before its signatures")?;

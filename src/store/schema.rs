@@ -1,6 +1,6 @@
 //! Tables, the settings of a connection, and the way from one schema to the next.
 //!
-//! What a setting is worth shows only when it is read back, so each one is.
+//! A setting that was not taken shows only when it is read back, so each one is.
 
 use crate::{StoreError, reader::number};
 use rusqlite::{

@@ -2,7 +2,7 @@
 //! Keys of people are not here but in `people.toml`, since anyone who can read a secret can speak in
 //! anybody's name with it.
 //!
-//! What a token is, and when one is good, is for `gateway`.
+//! The shape of a token, and when one is good, is for `gateway`.
 
 use super::private::{locked, read_private, write_private};
 use crate::{StoreError, Workspace};
@@ -168,7 +168,7 @@ impl TokenKeys {
     /// Changes the keys: one change after the other, each whole or not at all. Keys whose grace is over go.
     ///
     /// # Errors
-    /// What the change says, or why it could not be written.
+    /// The error of the change itself, or the reason why it could not be written.
     pub fn change<T>(
         workspace: &Workspace,
         now: Timestamp,

@@ -34,7 +34,7 @@ pub struct Artifact {
 /// Copies what the patterns mean from `dir` to `attempt_dir/artifacts`, in the order of their paths.
 ///
 /// # Errors
-/// What could not be kept, as a sentence; nothing is left out in silence.
+/// The files that could not be kept, as a sentence; nothing is left out in silence.
 pub fn collect_artifacts(
     dir: &Path,
     patterns: &[String],

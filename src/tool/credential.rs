@@ -1,7 +1,7 @@
 //! Tells a text that gives something away: a key, a token, a password, by the form it has. Which values are secret here is for `mask`;
 //! this looks for those that nobody has declared.
 //!
-//! What it cannot know: a password that looks like a word.
+//! A password that looks like a word is not found.
 
 use regex::Regex;
 use std::sync::LazyLock;

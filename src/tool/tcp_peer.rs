@@ -67,7 +67,7 @@ impl TcpPeer {
     }
 
     /// Reports if the address of the peer is one of this host: the kernel would send from the same address to it. Nothing is sent.
-    /// Where that cannot be asked, it counts as one.
+    /// A kernel that cannot be asked counts as a yes.
     fn is_from_this_host(&self) -> bool {
         let ip = self.remote.ip();
         let any =

@@ -4,11 +4,13 @@
 //! The rules: a doc comment opens with the noun or the verb that it is about and says more than three words; a variable
 //! is never called `it`; a line of a page wraps, a sentence ends; each name that a room exports means one thing.
 
-use crate::architecture::{blank_comments_and_strings, read_tree, rooms};
+use crate::{
+    architecture::{blank_comments_and_strings, read_tree, rooms},
+    docs,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
 };
 
 /// Words that open no doc comment.
@@ -18,10 +20,6 @@ const OPENINGS: &[&str] = &[
 ];
 /// Pages that a test writes.
 const GENERATED: &[&str] = &["docs/EVENTS.md", "docs/KEYS.md", "docs/TOOLS.md"];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 #[track_caller]
 fn check(what: &str, found: &[String], budget: usize) {
@@ -33,23 +31,29 @@ fn check(what: &str, found: &[String], budget: usize) {
 /// The sources of all rooms, by path below `src`.
 fn sources() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    read_tree(&root().join("src"), &root().join("src"), &mut files);
+    let src = docs::root().join("src");
+    read_tree(&src, &src, &mut files);
     files
 }
 
-/// Each doc comment of a file: the number of its first line, and its text in one line.
+/// Each paragraph of the doc comments of a file: the number of its first line, and its text in one line. Headings and
+/// code are left out.
 fn doc_comments(text: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
-    let mut is_open = false;
+    let (mut is_open, mut is_code) = (false, false);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_start();
-        let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+        let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim);
+        is_code = comment.is_some() && is_code ^ comment.is_some_and(|text| text.starts_with("```"));
+        let comment = comment.filter(|text| {
+            !is_code && !text.is_empty() && !text.starts_with('#') && !text.starts_with("```")
+        });
         match (comment, is_open) {
             (Some(more), true) => {
                 let last = &mut found.last_mut().expect("one is open").1;
-                *last = format!("{last} {}", more.trim());
+                *last = format!("{last} {more}");
             }
-            (Some(first), false) => found.push((index + 1, first.trim().to_owned())),
+            (Some(first), false) => found.push((index + 1, first.to_owned())),
             (None, _) => {}
         }
         is_open = comment.is_some();
@@ -104,20 +108,9 @@ fn no_variable_is_called_it() {
 
 /// Every page with its path, but those that a test writes.
 fn pages() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for dir in ["", "docs", "docs/decisions"] {
-        for entry in fs::read_dir(root().join(dir)).expect("a directory") {
-            let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
-            let path = if dir.is_empty() { name } else { format!("{dir}/{name}") };
-            let is_page = Path::new(&path).extension().is_some_and(|ending| ending == "md");
-            if is_page && !GENERATED.contains(&path.as_str()) {
-                let text = fs::read_to_string(root().join(&path)).expect("a page");
-                found.push((path, text));
-            }
-        }
-    }
-    found.sort();
-    found
+    let named = docs::pages().into_iter().map(|path| (docs::shown(&path), path));
+    let written = named.filter(|(name, _)| !GENERATED.contains(&name.as_str()));
+    written.map(|(name, path)| (name, fs::read_to_string(path).expect("a page"))).collect()
 }
 
 /// The pages that are kept up. Decisions and changes are records: they stay as they were written.
@@ -190,7 +183,7 @@ fn sentences_of_pages_end() {
 
 #[test]
 fn pages_and_comments_use_the_words_of_the_list() {
-    let list = fs::read_to_string(root().join("docs/words.txt")).expect("the list");
+    let list = docs::read("docs/words.txt");
     let pairs: Vec<(&str, &str)> = list
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -224,7 +217,7 @@ fn pages_and_comments_use_the_words_of_the_list() {
 fn an_exported_name_means_one_thing() {
     let mut rooms_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for room in rooms() {
-        let door = fs::read_to_string(root().join(format!("src/{}/lib.rs", room.name))).expect("a door");
+        let door = docs::read(&format!("src/{}/lib.rs", room.name));
         for export in blank_comments_and_strings(&door).split("pub use ").skip(1) {
             let export = export.split(';').next().unwrap_or_default();
             if export.starts_with("cuelight_") {

@@ -115,12 +115,11 @@ fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cueligh
             }
             if let GateEvent::Asked { hash, .. } = event {
                 first = about.len();
-                asks.push((hash.to_string(), first));
+                asks.push((*hash, first));
             }
-            let event = serde_json::to_value(event).unwrap_or_default();
-            let answered = vote_in(&event).and_then(|vote| vote["ask"].as_str());
-            let earlier = asks.iter().rev().find(|(hash, _)| Some(hash.as_str()) == answered);
-            first = earlier.map_or(first, |(_, place)| first.min(*place));
+            let answered =
+                event.vote().and_then(|vote| asks.iter().rev().find(|(hash, _)| *hash == vote.ask));
+            first = answered.map_or(first, |(_, place)| first.min(*place));
             about.push(*seq);
         }
     }

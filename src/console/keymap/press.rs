@@ -25,7 +25,7 @@ const NAMED: &[(&str, Key)] = &[
 /// Reads keys as they are written in the table: `gg`, `ctrl-d`, `enter`, `ctrl-w h`.
 ///
 /// # Errors
-/// What is wrong, and what would be right.
+/// The mistake, and a spelling that would be right.
 pub fn parse_keys(text: &str) -> Result<Vec<Press>, String> {
     let mut out = Vec::new();
     for word in text.split_whitespace() {

@@ -2,7 +2,7 @@
 //! while the shape is the same. A small one is made here; a large one is asked for, and the old one stays until it comes:
 //! neither a key nor a step that ends ever waits for a layout.
 //!
-//! How one is made is left to `scene`, who makes the large ones to `arranger`.
+//! The drawing is made in `scene`; `arranger` makes the large ones.
 
 use crate::{
     Arranged, DagView, Folding, Mark, Model, Scene, View, Width, Wish, Zoom,

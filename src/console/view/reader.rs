@@ -1,7 +1,7 @@
 //! The screen for who hears it or feels it: no boxes, no gauges, no braille; signs become words, and one line is one
 //! thing. It is made of the same model and, where there is no shorter way to say it, of the same drawing.
 //!
-//! Where the cursor of the terminal stands is told with the lines: on the row that is selected, or where text is typed.
+//! The place of the terminal's cursor is told with the lines: on the row that is selected, or where text is typed.
 
 use super::{Canvas, pieces::wrapped, scene};
 use crate::{

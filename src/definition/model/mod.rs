@@ -1,6 +1,6 @@
 //! A model as it is described: by a file in `models/`, or by one of the files that are built in. Both have one shape.
 //!
-//! How a description is read is for `read`; how a model is found is in `registry`; what is asked of it is for `plan`.
+//! Reading of a description is for `read`; finding a model is in `registry`; what is asked of it is for `plan`.
 
 mod registry;
 

@@ -127,7 +127,7 @@ impl Axes {
     /// a matrix without axes, each entry one copy.
     ///
     /// # Errors
-    /// What is wrong, as the end of a sentence that begins with "could not read the matrix".
+    /// The mistake, as the end of a sentence that begins with "could not read the matrix".
     pub fn of_value(value: &Value) -> Result<Self, String> {
         let maps = |value: &Value, what: &str| -> Result<Vec<ValueMap>, String> {
             let wrong = || format!("{what} is a list of mappings");

@@ -1,7 +1,7 @@
 //! A tool as it is described: by a file in `tools/`, or by one of the files that are built in. Both have one shape. An agent is a
 //! tool that is described in `agents/`, or in the step that starts it, and that is asked with a task.
 //!
-//! How a description is read is for `read`; how a tool is found is in `registry`; what is called is for `plan`.
+//! Reading of a description is for `read`; finding a tool is in `registry`; what is called is for `plan`.
 
 mod registry;
 

@@ -53,6 +53,16 @@ impl Vote {
     }
 }
 
+impl GateEvent {
+    /// The vote that this event brings, however it was given; none for every other event.
+    pub fn vote(&self) -> Option<&Vote> {
+        match self {
+            Self::Voted(vote) | Self::GlassBroken(vote) | Self::Overridden(vote) => Some(vote),
+            _ => None,
+        }
+    }
+}
+
 /// The events of a gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GateEvent {

@@ -89,7 +89,7 @@ pub async fn serve_http(
 /// (`tests/it/architecture.rs`) keeps it out of the program.
 ///
 /// # Errors
-/// As above.
+/// The same errors as those of [`serve_http`].
 pub async fn serve_http_judged_by(
     judge: StepJudge,
     address: SocketAddr,

@@ -89,7 +89,7 @@ impl Listeners {
     /// A place, for as long as it is held.
     ///
     /// # Errors
-    /// Who has all that they may have.
+    /// The name whose places are all taken: the caller, the project, or the whole engine.
     fn enter(self: &Arc<Self>, who: &Actor, wanted: Arc<Wanted>) -> Result<Place, String> {
         let (name, principal) = (who.name.clone(), who.principal());
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);

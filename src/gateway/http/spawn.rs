@@ -1,7 +1,7 @@
 //! An agent that is started because somebody asks for it: a run of a workflow that has its one step, behind a gate unless the workspace
 //! says otherwise. So it is recorded, guarded, shown and ended as every step is, and people see what would start before it does.
 //!
-//! What is sent becomes inputs of that workflow, never a part of its text. The token of the agent is made when its process begins.
+//! The body becomes inputs of that workflow, never a part of its text. The token of the agent is made when its process begins.
 
 use super::{
     answer::json,

@@ -31,7 +31,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Accepts encrypted connections.
+/// Accepts encrypted connections of HTTP callers.
 ///
 /// # Errors
 /// When one of the files cannot be read, when they do not belong together, and when anybody can read the key.

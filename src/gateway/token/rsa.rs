@@ -10,7 +10,7 @@ pub fn means_rsa(text: &str) -> bool {
     text.starts_with("ssh-rsa ") || text.starts_with('{')
 }
 
-/// The key.
+/// The key as its parts.
 ///
 /// # Errors
 /// Why it is none, and what to do.

@@ -1,5 +1,5 @@
 //! Values in a text that a shell reads: each stands there as one word piece between double quotes, whatever quotes are around it.
-//! What the values are is for the step that starts the shell.
+//! The values themselves are for the step that starts the shell.
 
 use super::words::Piece;
 

@@ -1,7 +1,7 @@
 //! An engine's end of the lifeline: starts a guard when the first program is to run, hands it calls, hears how they end, and
 //! notices at once when it dies. Before anything runs, it finds out what the guards of the last owner have to tell.
 //!
-//! What all that means for a run is for the engine to say; here are facts.
+//! The engine says what all that means for a run; here are facts.
 
 mod call;
 mod line;

@@ -4,7 +4,7 @@
 //! `serve` is the guard, `client` the engine's end of its lifeline, `record` what it writes down, `ledger` which guards an
 //! owner had, `kin` whose each process is, `hands` the threads that start programs, `stage` what happens between fork and exec of a step that ends with its console or
 //! is held to something, `spare` the one such child that is started before it is needed, `sandbox` what one of those can reach.
-//! What a step is, and what its end means, is for others.
+//! The meaning of a step and of its end is for others.
 
 mod client;
 mod examine;

@@ -444,7 +444,7 @@ fn unenforced(why: impl std::fmt::Display) -> io::Error {
 /// steps with `sandbox: strict` are refused.
 ///
 /// # Errors
-/// The reason.
+/// The reason why the sandbox cannot be made.
 pub fn sandbox_weaknesses() -> Result<Vec<String>, String> {
     handled().and_then(|handled| Ok(handled.create()?)).map_err(|error| unenforced(error).to_string())?;
     // Whoever asks can install filters only in earnest: a thread does, and ends.

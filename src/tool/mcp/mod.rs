@@ -1,8 +1,8 @@
 //! Calls one tool of an MCP server. All that a server says is foreign: bounded, compared with what was accepted, never believed about
 //! its effects. A server that is a program is spoken to by a process of ours that the guard started; one with an address, from here.
 //!
-//! Whether a call that failed may have had its effect is told exactly: not before it was sent, and not after an answer. What
-//! follows from that is the engine's matter.
+//! A failed call says exactly if it may have had its effect: not before it was sent, and not after an answer. The engine
+//! decides what follows from that.
 
 mod local;
 mod marked;

@@ -1,8 +1,8 @@
 //! Asks one model one question and stays with it to the last word of the answer, which goes through the mask into the
 //! spool as it comes; memory holds no more than an event of the stream and what becomes an output.
 //!
-//! Where it goes is judged in `http`, as for any request. Which model is asked when this one fails, and whether it is
-//! asked again, is the engine's matter. No answer is ever done here: it is text, and a call that it asks for is an output.
+//! Its address is judged in `http`, as for any request. The engine decides which model is asked when this one fails, and
+//! whether it is asked again. No answer is ever done here: it is text, and a call that it asks for is an output.
 
 mod anthropic;
 mod asked;

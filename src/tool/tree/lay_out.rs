@@ -17,7 +17,7 @@ use std::path::{Component, Path};
 /// Lays out a captured tree in a new directory.
 ///
 /// # Errors
-/// What is no longer as it was captured, or why it could not be written.
+/// The file that is no longer as it was captured, or the reason why it could not be written.
 pub fn lay_out_tree(store: &Path, digest: Digest, to: &Path) -> Result<(), String> {
     let from = store.join(digest.to_string());
     let entries = entries(&from, digest)?;
