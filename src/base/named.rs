@@ -9,6 +9,7 @@
 //! file by its words. The same holds for code that an interpreter gets from elsewhere, and for a text that has no end.
 
 mod brace_words;
+mod carried;
 mod command;
 mod file_name;
 mod here_document;
@@ -16,12 +17,15 @@ mod known_words;
 mod piece;
 mod place;
 mod shell_text;
+mod simple_command;
+mod understood;
 mod variable;
+mod written;
 
 use crate::NAMED_WORDS_MAX;
 use crate::code::Language;
 use crate::program::name_of;
-use known_words::{MODULE_VARIABLES, READ_VARIABLES, SEARCH_VARIABLES};
+use known_words::{MODULE_VARIABLES, SEARCH_VARIABLES, is_code_variable, is_read_variable};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of all texts, each time that one is read.
@@ -33,6 +37,10 @@ const MADE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Words that are known only when they run, and are told one by one.
 const UNKNOWN_TOLD_MAX: usize = 8;
 const UNKNOWN_CHARS_MAX: usize = 60;
+/// Constructs of one text that are not certainly understood.
+const NOT_UNDERSTOOD_MAX: usize = 200;
+/// Words of one variable of a step that are looked at as names.
+const VALUE_WORDS_MAX: usize = 64;
 /// Stands in a word for what is known only when it runs. No word of a call can contain it.
 const UNKNOWN: char = '\0';
 
@@ -58,11 +66,9 @@ pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     let env: BTreeMap<_, _> = env.into_iter().map(|(name, value)| (name, BTreeSet::from([value]))).collect();
     let given = env.keys().cloned().collect();
     let mut gather = Gather { env, given, ..Gather::default() };
-    // No other variable: the values of a form arrive in them, and the files of a call are looked at before it is filled in.
-    for name in READ_VARIABLES {
-        for value in gather.values(name) {
-            gather.word(&value, true, 0);
-            gather.mark(name, &value);
+    for (name, values) in gather.env.clone() {
+        for value in values {
+            gather.given(&name, &value);
         }
     }
     for name in MODULE_VARIABLES.iter().chain(SEARCH_VARIABLES) {
@@ -79,6 +85,8 @@ pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
     }
     gather.command(words, 0);
     gather.tell_unknown();
+    gather.tell_not_understood();
+    gather.tell_written();
     gather.found
 }
 
@@ -108,10 +116,27 @@ struct Gather {
     is_open: bool,
     /// A home may be that of somebody else.
     is_other_home: bool,
-    /// The last command gets a here-document.
+    /// The last command gets a here-document, or a here-string.
     has_document: bool,
+    has_here_string: bool,
     /// That document is code of a shell.
     is_document_code: bool,
+    /// The text that is read is one of `sh`.
+    is_sh: bool,
+    /// Constructs that are not certainly understood.
+    not_understood: Vec<String>,
+    /// Options and variables that are code.
+    carried: Vec<String>,
+    /// Files that the call writes, and those that it starts.
+    written: BTreeSet<String>,
+    started: BTreeSet<String>,
+}
+
+/// At most eight of these, and how many more there are.
+fn listed(told: &[String]) -> String {
+    let shown = told.len().min(UNKNOWN_TOLD_MAX);
+    let more = if told.len() > shown { format!(", … and {} more", told.len() - shown) } else { String::new() };
+    told[..shown].join(", ") + &more
 }
 
 impl Gather {
@@ -139,15 +164,53 @@ impl Gather {
     }
 
     fn tell_unknown(&mut self) {
-        if self.unknown.is_empty() {
-            return;
+        if !self.unknown.is_empty() {
+            let told: Vec<String> = self.unknown.iter().map(|word| format!("`{word}`")).collect();
+            self.miss(&format!("words that are known only when it runs: {}", listed(&told)));
         }
-        let mut told: Vec<String> =
-            self.unknown.iter().take(UNKNOWN_TOLD_MAX).map(|word| format!("`{word}`")).collect();
-        if self.unknown.len() > told.len() {
-            told.push(format!("{} more", self.unknown.len() - told.len()));
+    }
+
+    fn tell_not_understood(&mut self) {
+        if !self.not_understood.is_empty() {
+            let told = listed(&self.not_understood);
+            self.miss(&format!("shell syntax that is not read for certain: {told}"));
         }
-        self.miss(&format!("words that are known only when it runs: {}", told.join(", ")));
+        if !self.carried.is_empty() {
+            let told = listed(&self.carried);
+            self.miss(&format!("what is started by the words of {told}"));
+        }
+    }
+
+    /// Has a text judged that is certainly one of a shell.
+    fn judge(&mut self, text: &str) {
+        if !self.is_data && !self.is_first {
+            for construct in understood::not_understood(text, !self.is_sh) {
+                self.construct(&construct);
+            }
+        }
+    }
+
+    fn construct(&mut self, construct: &str) {
+        let is_known = self.not_understood.iter().any(|known| known == construct);
+        if !self.is_data && !self.is_first && !is_known {
+            self.not_understood.push(construct.to_owned());
+        }
+    }
+
+    /// A variable that the step gives.
+    fn given(&mut self, name: &str, value: &str) {
+        if is_read_variable(name) {
+            self.word(value, true, 0);
+            self.mark(name, value);
+        }
+        if is_code_variable(name) {
+            self.carried.push(format!("`{name}`"));
+        }
+        let mut words = value.split_whitespace();
+        words.by_ref().take(VALUE_WORDS_MAX).for_each(|word| self.parts(word, false));
+        if words.next().is_some() {
+            self.miss(&format!("more than {VALUE_WORDS_MAX} words of the variable {name}"));
+        }
     }
 
     /// A limit of the reader that holds where a text is certainly one of a shell.
@@ -174,3 +237,9 @@ impl Gather {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod silence_tests;
+
+#[cfg(test)]
+mod yard_tests;

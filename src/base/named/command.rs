@@ -12,6 +12,8 @@ use crate::program::{is_interpreter, is_shell, name_of};
 impl Gather {
     pub(super) fn command(&mut self, words: &[String], depth: usize) {
         self.starts(words);
+        self.carried(words);
+        self.writes_and_runs(words);
         self.sets(words);
         self.marks(words);
         let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
@@ -44,14 +46,19 @@ impl Gather {
             }
             let was_data = self.is_data;
             self.is_data |= !(is_text && reads_commands || reads_text);
-            if is_text && (reads_modules || reads_commands) {
+            if is_text && reads_commands {
+                self.text_of(interpreter.filter(|_| !is_inert), word, depth);
+            } else if is_text && reads_modules {
                 self.texts(word, depth);
             } else {
                 self.word_or_text(word, is_recipe || is_script || awaits_script, is_text, depth);
             }
             self.is_data = was_data;
-            if is_script && awaits_script && !reads_commands && !is_text {
-                self.of_dir(word);
+            if is_script && awaits_script && !is_text {
+                self.runs(word);
+                if !reads_commands {
+                    self.of_dir(word);
+                }
             }
             awaits_script &= !is_script || may_be_value;
             is_end |= word == "--";
@@ -131,6 +138,9 @@ impl Gather {
     /// A word of an interpreter before its script: code, a module, or a place of modules.
     fn of_interpreter(&mut self, name: &str, word: &str, before: &str, (is_option, is_short): (bool, bool)) {
         let language = Language::of(name);
+        if is_shell(name) && is_option {
+            self.shell_option(name, word);
+        }
         if language == Some(Language::Python) {
             let attached = word.strip_prefix("-m").filter(|module| !module.is_empty());
             let module = attached.or((is_short && before.ends_with('m')).then_some(word));
@@ -151,9 +161,38 @@ impl Gather {
         }
     }
 
+    /// The text of a shell, which is judged where its commands are run for certain.
+    fn text_of(&mut self, shell: Option<&str>, text: &str, depth: usize) {
+        let was_sh = self.is_sh;
+        match shell {
+            Some("ksh" | "zsh") => self.construct(&format!("text of {}", shell.unwrap_or_default())),
+            Some(shell) => {
+                self.is_sh = shell != "bash";
+                self.judge(text);
+            }
+            None => {}
+        }
+        self.texts(text, depth);
+        self.is_sh = was_sh;
+    }
+
+    /// An option that has a shell read more files, or read a text otherwise.
+    fn shell_option(&mut self, name: &str, word: &str) {
+        let letters = word.trim_start_matches(['-', '+']);
+        let is_long = word.starts_with("--");
+        if word == "--login" || !is_long && letters.contains(['l', 'i']) {
+            self.tell(&format!("profiles that {name} reads by {word}"));
+        } else if !is_long && letters.contains(['O', 'k']) || word == "--posix" {
+            self.construct(&format!("`{word}`"));
+        }
+    }
+
     /// The commands or the code that an interpreter gets beside a script.
     fn input(&mut self, name: &str, has_code: bool, reads_input: bool) {
         if is_shell(name) || matches!(name, "." | "source") {
+            if self.has_here_string {
+                self.tell(&format!("commands that {name} reads from a here-string"));
+            }
             if self.has_document {
                 self.is_document_code = true;
             } else if reads_input {

@@ -7,7 +7,7 @@ use crate::NAMED_WORDS_MAX;
 const PATH_BYTES_MAX: usize = 4095;
 const NAME_BYTES_MAX: usize = 1023;
 /// Letters of a cluster of options behind which a value may begin: `-xvfa.tar`.
-const CLUSTER_MAX: usize = 8;
+const CLUSTER_MAX: usize = 16;
 
 impl Gather {
     pub(super) fn word(&mut self, word: &str, runs: bool, depth: usize) {
@@ -35,6 +35,13 @@ impl Gather {
         self.take(word, runs);
         if word.contains('\n') {
             return;
+        }
+        let letters = word.trim_start_matches(['-', '+']).bytes().take_while(u8::is_ascii_alphabetic).count();
+        if word.starts_with(['-', '+']) && !word.starts_with("--") && letters > CLUSTER_MAX {
+            self.tell(&format!("more than {CLUSTER_MAX} letters of one option"));
+        }
+        if word.matches('=').count() > CLUSTER_MAX {
+            self.tell(&format!("more than {CLUSTER_MAX} values of one word"));
         }
         // `--checkpoint-action=exec=./run.sh`
         let values = word.match_indices('=').map(|(at, _)| &word[at + 1..]).take(CLUSTER_MAX);

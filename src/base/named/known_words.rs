@@ -14,9 +14,18 @@ pub(super) const RUNNERS: &[(&[&str], &[&str])] = &[
             "pnpm-lock.yaml",
             "bun.lockb",
             ".npmrc",
+            ".pnpmfile.cjs",
+            ".yarnrc",
             ".yarnrc.yml",
+            "bunfig.toml",
+            "pnpm-workspace.yaml",
         ],
     ),
+    (
+        &["pip", "pip3", "pipx", "uv", "poetry", "pytest"],
+        &["setup.py", "setup.cfg", "pyproject.toml", "conftest.py", "pytest.ini", "pip.conf", "uv.toml"],
+    ),
+    (&["pre-commit"], &[".pre-commit-config.yaml"]),
     (&["deno"], &["deno.json", "deno.jsonc"]),
     (&["rake", "bundle"], &["Rakefile", "rakefile", "Rakefile.rb", "Gemfile", "Gemfile.lock"]),
     (
@@ -125,14 +134,14 @@ pub(super) const INERT: &[&str] = &[
     "test", "true", "type", "typeset", "umask", "unset", "wait", "which",
 ];
 /// Words of a shell before which a command has not begun yet.
-pub(super) const LEADING: &[&str] = &["!", "do", "elif", "else", "if", "then", "until", "while", "time", "{"];
+pub(super) const LEADING: &[&str] = &["!", "builtin", "do", "elif", "else", "if", "then", "until", "while", "time", "{"];
 /// Commands that read a word as a shell does, or start it as a command.
 pub(super) const READS_TEXT: &[&str] = &[
     "alias", "coproc", "env", "eval", "exec", "find", "flock", "nohup", "parallel", "script", "ssh", "su",
     "sudo", "timeout", "trap", "watch", "xargs",
 ];
 /// Commands that set the variables which their words name.
-pub(super) const SETS: &[&str] = &["getopts", "let", "mapfile", "read", "readarray"];
+pub(super) const SETS: &[&str] = &["getopts", "let", "mapfile", "read", "readarray", "unset"];
 /// Commands that take options for the variables which their words name.
 pub(super) const DECLARES: &[&str] = &["declare", "local", "typeset"];
 /// Commands that add words of their input to a command.
@@ -159,25 +168,114 @@ pub(super) const SEARCH_VARIABLES: &[&str] = &["PATH", "CDPATH"];
 /// Directories of the system: their programs are not the workspace's.
 pub(super) const OF_SYSTEM: &[&str] =
     &["/bin", "/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin"];
-/// Variables whose value programs read as code, or start as a program.
-pub(super) const READ_VARIABLES: &[&str] = &[
+/// Variables whose value programs read as code, or start as a program; `*` for any end.
+const READ_VARIABLES: &[&str] = &[
+    "ANSIBLE_*",
     "BASH_ENV",
-    "ENV",
+    "BASH_FUNC_*",
+    "BROWSER",
+    "BUNDLE_GEMFILE",
+    "CARGO_*",
+    "CC",
+    "CXX",
+    "DOCKER_CONFIG",
     "EDITOR",
+    "ENV",
     "GIT_ASKPASS",
+    "GIT_CONFIG*",
+    "GIT_DIR",
     "GIT_EDITOR",
+    "GIT_EXEC_PATH",
     "GIT_EXTERNAL_DIFF",
     "GIT_PAGER",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
+    "GIT_PROXY_COMMAND",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH*",
+    "GIT_TEMPLATE_DIR",
+    "GOFLAGS",
+    "GREP_OPTIONS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "KUBECONFIG",
+    "LD_AUDIT",
     "LD_PRELOAD",
+    "LESS*",
     "MAKEFILES",
     "MAKEFLAGS",
+    "MANPAGER",
+    "MAVEN_OPTS",
     "NODE_OPTIONS",
+    "NPM_CONFIG_*",
+    "npm_config_*",
+    "OPENSSL_*",
     "PAGER",
+    "PERL5DB",
     "PERL5OPT",
+    "PIP_*",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONHOME",
     "PYTHONSTARTUP",
+    "RSYNC_RSH",
     "RUBYOPT",
+    "RUSTC*",
+    "SHELL",
+    "SHELLOPTS",
+    "BASHOPTS",
     "SSH_ASKPASS",
+    "SUDO_ASKPASS",
+    "TAR_OPTIONS",
+    "VIMINIT",
     "VISUAL",
+    "ZDOTDIR",
 ];
+/// Of these, variables whose value a shell reads as a text, or which change how it reads one.
+const CODE_VARIABLES: &[&str] = &["BASHOPTS", "BASH_FUNC_*", "PROMPT_COMMAND", "PS4", "SHELLOPTS"];
+/// Files of a repository that git starts by itself.
+pub(super) const GIT_HOOKS: &[&str] = &[
+    "applypatch-msg",
+    "commit-msg",
+    "fsmonitor-watchman",
+    "post-applypatch",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-rewrite",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-push",
+    "pre-rebase",
+    "prepare-commit-msg",
+    "reference-transaction",
+    "sendemail-validate",
+];
+/// Programs that start the command in their words.
+pub(super) const WRAPPERS: &[&str] = &[
+    "builtin", "busybox", "chroot", "chrt", "command", "doas", "fakeroot", "ionice", "nice", "nsenter", "numactl",
+    "runuser", "setsid", "stdbuf", "strace", "systemd-run", "taskset", "time", "unshare",
+];
+/// Programs that write the files which their words name.
+pub(super) const WRITERS: &[&str] = &[
+    "cp", "curl", "dd", "install", "ln", "mv", "patch", "perl", "rsync", "scp", "sed", "sponge", "tee", "wget",
+];
+/// Programs that write files which no word names, and their words for that.
+pub(super) const WRITES_ANY: &[(&str, &[&str])] = &[
+    ("git", &["am", "apply", "checkout", "clone", "merge", "pull", "rebase", "reset", "restore", "stash", "switch"]),
+    ("patch", &[]),
+    ("unzip", &[]),
+];
+
+pub(super) fn is_read_variable(name: &str) -> bool {
+    is_of(READ_VARIABLES, name)
+}
+
+pub(super) fn is_code_variable(name: &str) -> bool {
+    is_of(CODE_VARIABLES, name)
+}
+
+fn is_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| known.strip_suffix('*').map_or(*known == name, |begin| name.starts_with(begin)))
+}

@@ -6,6 +6,8 @@ use super::{Gather, UNKNOWN};
 
 /// Directories that commands of one text go to, as words.
 const DIRECTORIES_MAX: usize = 200;
+/// Times that one way up is gone.
+const ABOVE_MAX: usize = 6;
 
 impl Gather {
     /// The places that a path below a home means; `tool` knows where the home is that a step inherits.
@@ -95,8 +97,17 @@ impl Gather {
             to.split(UNKNOWN).for_each(|part| self.goes(part.trim_start_matches('/')));
         } else if dirs.len() >= DIRECTORIES_MAX {
             self.miss(&format!("more than {DIRECTORIES_MAX} words that may be directories"));
-        } else if dirs.iter().filter(|dir| *dir == to).count() < 1 + usize::from(to.contains("..")) {
-            dirs.push(to.to_owned());
+        } else {
+            let is_above = to.split('/').any(|part| part == "..");
+            let before = dirs.iter().filter(|dir| *dir == to).count();
+            // What a function or a loop does comes in another order, and more than once.
+            let is_more = is_above && (before >= ABOVE_MAX && !self.is_first || !self.functions.is_empty());
+            if before < if is_above { ABOVE_MAX } else { 1 } {
+                dirs.push(to.to_owned());
+            }
+            if is_more {
+                self.tell("directories that `..` leads to, in another order or once more");
+            }
         }
     }
 }

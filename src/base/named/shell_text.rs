@@ -1,7 +1,7 @@
 //! A text as a shell reads it: its commands, quotes, here-documents and computed words.
 
 use super::brace_words::{alternatives, braces};
-use super::here_document::{document, end_of_document};
+use super::here_document::{Document, document, end_of_document};
 use super::known_words::INERT;
 use super::piece::Piece;
 use super::{BRACES_MAX, Gather, TEXT_BYTES_MAX, UNKNOWN, WORD_BYTES_MAX};
@@ -19,10 +19,10 @@ impl Gather {
         } else if self.text_bytes > TEXT_BYTES_MAX {
             self.miss(&format!("more than {TEXT_BYTES_MAX} bytes of text"));
         } else {
-            let outside = (self.has_document, self.is_document_code);
-            (self.has_document, self.is_document_code) = (false, false);
+            let outside = (self.has_document, self.has_here_string, self.is_document_code);
+            (self.has_document, self.has_here_string, self.is_document_code) = (false, false, false);
             self.text(text, depth + 1);
-            (self.has_document, self.is_document_code) = outside;
+            (self.has_document, self.has_here_string, self.is_document_code) = outside;
             self.plainly(text);
         }
     }
@@ -59,7 +59,7 @@ impl Gather {
         let mut words: Vec<String> = Vec::new();
         let mut word = Piece::default();
         let mut rest = text;
-        let mut documents: Vec<(String, bool)> = Vec::new();
+        let mut documents: Vec<Document> = Vec::new();
         while let Some(c) = rest.chars().next() {
             let here = &text[..text.len() - rest.len()];
             rest = &rest[c.len_utf8()..];
@@ -105,20 +105,26 @@ impl Gather {
                 ')' if word.texts == ["*"] && here.strip_suffix('*').is_some_and(is_arm) => {
                     word = Piece::default()
                 }
+                // A brace in a word is one of its letters.
+                '{' | '}' if !word.is_empty() || !ends_word(rest) => word.push(c),
                 '\n' | ';' | '&' | '|' | '(' | ')' | '{' | '}' => {
                     if c == '(' {
                         self.opens(&word, words.is_empty(), rest);
                     }
                     self.end(&mut word, &mut words);
+                    // In a pipe `cat` alone hands a document on as it is.
+                    let is_pipe = c == '|' && !rest.starts_with('|') && !here.ends_with('|');
+                    let hands_on = is_pipe && words == ["cat"];
                     self.command(&std::mem::take(&mut words), depth);
-                    // A document goes to all commands of a pipe.
-                    self.has_document &= c == '|' && !rest.starts_with('|') && !here.ends_with('|');
+                    self.has_document &= hands_on;
+                    self.has_here_string &= hands_on;
                     if c == '\n' {
                         rest = self.documents(&std::mem::take(&mut documents), rest, depth);
                     }
                 }
                 '<' => {
-                    self.end(&mut word, &mut words);
+                    self.end_before_redirection(here, &mut word, &mut words);
+                    self.has_here_string |= rest.starts_with("<<");
                     self.has_document |= rest.starts_with("<<");
                     if let Some(after) = rest.strip_prefix('<').filter(|after| !after.starts_with('<')) {
                         self.has_document = true;
@@ -133,7 +139,7 @@ impl Gather {
                     rest = rest.trim_start_matches(['<', '>', '&', '-']);
                 }
                 '>' => {
-                    self.end(&mut word, &mut words);
+                    self.end_before_redirection(here, &mut word, &mut words);
                     rest = rest.trim_start_matches(['>', '&', '|', ' ', '\t']);
                     word.is_output = true;
                 }
@@ -154,9 +160,20 @@ impl Gather {
             texts.sort_by_key(|text| INERT.contains(&text.as_str()));
         }
         // Where output goes is not read.
-        if has_begun && !is_output {
+        if is_output {
+            self.writes(&texts);
+        } else if has_begun {
             words.extend(texts);
         }
+    }
+
+    /// A number right before a redirection is no word.
+    fn end_before_redirection(&mut self, here: &str, word: &mut Piece, words: &mut Vec<String>) {
+        let before = here.trim_end_matches(|c: char| c.is_ascii_digit());
+        if before.len() < here.len() && before.chars().next_back().is_none_or(|c| " \t\n;|&()".contains(c)) {
+            *word = Piece::default();
+        }
+        self.end(word, words);
     }
 
     /// A text with a quote that has no end may be read otherwise by its shell.
@@ -184,12 +201,16 @@ impl Gather {
     }
 
     /// Reads here-documents, and returns what follows.
-    fn documents<'a>(&mut self, ends: &[(String, bool)], text: &'a str, depth: usize) -> &'a str {
+    fn documents<'a>(&mut self, ends: &[Document], text: &'a str, depth: usize) -> &'a str {
         let mut rest = text;
         let was_data = self.is_data;
         self.is_data |= !std::mem::take(&mut self.is_document_code);
-        for (end, strips_tabs) in ends {
-            let (document, after) = document(rest, end, *strips_tabs);
+        for Document { end, strips_tabs, is_quoted, .. } in ends {
+            let (document, after) = document(rest, end, *strips_tabs).unwrap_or(("", rest));
+            if !is_quoted && document.contains(['$', '`', '\\']) {
+                self.tell("a here-document that is changed before a shell reads it");
+            }
+            self.judge(document);
             self.texts(document, depth);
             rest = after;
         }
@@ -296,9 +317,14 @@ impl Gather {
     }
 }
 
+/// True where a word ends before this text.
+fn ends_word(text: &str) -> bool {
+    text.is_empty() || text.starts_with(|c: char| c.is_whitespace() || ";|&()<>".contains(c))
+}
+
 /// The text up to the bracket that closes it, and the text behind; nothing where none does. Quotes, escapes and comments hold
 /// no bracket.
-fn inside(text: &str, open: char, close: char) -> Option<(&str, &str)> {
+pub(super) fn inside(text: &str, open: char, close: char) -> Option<(&str, &str)> {
     let (mut open_now, mut quote, mut before) = (1_usize, None, ' ');
     let mut signs = text.char_indices();
     while let Some((at, c)) = signs.next() {

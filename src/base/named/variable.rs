@@ -1,7 +1,7 @@
 //! The values that the variables of a call may have: the commands that set them, and the words that use them.
 
 use super::known_words::{
-    ADDS_WORDS, CHANGES, DECLARES, OTHER_HOMES, POSITIONS, READ_VARIABLES, READS_F, SETS,
+    ADDS_WORDS, CHANGES, DECLARES, LEADING, OTHER_HOMES, POSITIONS, READS_F, SETS, is_read_variable,
 };
 use super::piece::Piece;
 use super::{BRACES_MAX, Gather, UNKNOWN};
@@ -15,7 +15,8 @@ pub(super) const VARIABLES_MAX: usize = 2000;
 impl Gather {
     /// The variables that a command sets to what is not known, the names of functions, and the words of one.
     pub(super) fn sets(&mut self, words: &[String]) {
-        if let [each, name, rest @ ..] = words
+        let begin = words.iter().position(|word| !LEADING.contains(&word.as_str())).unwrap_or(0);
+        if let [each, name, rest @ ..] = &words[begin..]
             && matches!(each.as_str(), "for" | "select")
         {
             match rest {
@@ -23,18 +24,7 @@ impl Gather {
                 _ => self.set_unknown(name),
             }
         }
-        // `((n = n + 1))`
-        if let [name, sign, ..] = words
-            && sign.ends_with('=')
-            && sign.len() <= 3
-        {
-            self.set_unknown(name);
-        }
         for word in words {
-            let counted = word.trim_start_matches(['+', '-']).trim_end_matches(['+', '-']);
-            if word.contains("++") || word.contains("--") && word.len() > counted.len() {
-                self.set_unknown(counted);
-            }
             self.is_other_home |= OTHER_HOMES.contains(&name_of(word)) || word == "HOME" || word == "-uHOME";
         }
         let mut rest = words.iter().skip_while(|word| self.is_before(word));
@@ -57,7 +47,8 @@ impl Gather {
         {
             self.is_open = true;
         }
-        if is_assigned(first) && rest.iter().any(|word| word.starts_with(UNKNOWN)) {
+        let is_computed = |word: &&String| word.split('=').next().is_some_and(|name| name.contains(UNKNOWN));
+        if is_assigned(first) && rest.iter().any(is_computed) {
             self.is_open = true;
         }
         if first == "function" {
@@ -109,7 +100,7 @@ impl Gather {
         }
         self.set(key, value);
         self.places(key, value);
-        if READ_VARIABLES.contains(&key) {
+        if is_read_variable(key) {
             self.word(value, true, depth);
             self.mark(key, value);
         }

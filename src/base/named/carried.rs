@@ -1,0 +1,269 @@
+//! Options, operands and variables by which a program starts others: their text is code of its own kind, and is told. Some files
+//! that a program starts by itself are named.
+
+use super::Gather;
+use super::known_words::{GIT_HOOKS, is_code_variable};
+use crate::program::name_of;
+
+/// Programs; their options, with `*` for any end; true for a value that starts nothing.
+type Row = (&'static [&'static str], &'static [&'static str], fn(&str) -> bool);
+
+/// Options of one letter count in a cluster, long ones also shortened.
+const CARRIES: &[Row] = &[
+    (
+        &["at", "batch", "crontab", "dc", "ed", "emacs", "ex", "gdb", "gnuplot", "lldb", "m4", "mail", "mailx", "nvim"],
+        &["*"],
+        never,
+    ),
+    (&["red", "rvim", "screen", "socat", "tmux", "vi", "view", "vim"], &["*"], never),
+    (
+        &["tar", "gtar", "bsdtar"],
+        &["-I", "-F", "--to-command", "--checkpoint-action", "--use-compress-program", "--info-script",
+          "--new-volume-script", "--rsh-command", "--rmt-command"],
+        is_packer,
+    ),
+    (&["ssh", "scp", "sftp"], &["-o"], |value| {
+        let value = value.to_lowercase();
+        !["command", "exec", "include", "provider", "xauth"].iter().any(|part| value.contains(part))
+    }),
+    (&["scp", "sftp"], &["-S", "-D"], never),
+    (&["rsync"], &["-e", "--rsh", "--rsync-path"], is_ssh),
+    (&["make", "gmake"], &["--eval", "-E", "SHELL=*", "MAKEFLAGS=*"], never),
+    (&["make", "gmake"], &["-f", "--file", "--makefile"], |value| value != "-" && value != "/dev/stdin"),
+    (&["env"], &["-S", "--split-string"], never),
+    (&["find"], &["-fprintf", "-fprint", "-fprint0", "-fls"], never),
+    (&["man"], &["-P", "-H", "--pager", "--html"], never),
+    (&["less", "more", "most"], &["+*", "-k", "--lesskey-file", "--lesskey-src"], never),
+    (&["openssl"], &["-engine", "-provider", "-provider-path", "-config"], never),
+    (&["zip"], &["-TT", "--unzip-command"], never),
+    (&["split", "gsplit"], &["--filter"], never),
+    (&["sort", "gsort"], &["--compress-program"], never),
+    (&["install"], &["--strip-program"], never),
+    (&["wget"], &["-e", "--execute", "--use-askpass"], never),
+    (&["nc", "ncat"], &["-e", "-c", "--exec", "--sh-exec", "--lua-exec"], never),
+    (&["gcc", "g++", "cc", "c++", "clang"], &["-wrapper", "-B*", "-fplugin*", "-specs*", "@*"], never),
+    (&["go"], &["-exec", "-toolexec", "-vettool"], never),
+    (&["cargo"], &["--config"], never),
+    (&["npm", "npx", "pnpm"], &["-c", "--call", "--script-shell"], never),
+    (&["apt", "apt-get", "dpkg"], &["-o", "--option"], never),
+    (&["sqlite3"], &[".a*", ".i*", ".l*", ".o*", ".r*", ".s*", "-cmd"], never),
+    (&["psql", "mysql"], &["\\*"], never),
+    (&["git"], &["-c", "--config-env", "config"], is_git_value),
+    (
+        &["git"],
+        &["--exec", "--exec-path", "--upload-pack", "--receive-pack", "foreach", "bisect", "filter-branch",
+          "difftool", "mergetool", "instaweb"],
+        never,
+    ),
+];
+
+fn never(_: &str) -> bool {
+    false
+}
+
+fn is_packer(value: &str) -> bool {
+    let mut words = value.split_whitespace();
+    let packers = ["bzip2", "gzip", "lz4", "lzip", "lzma", "pbzip2", "pigz", "pixz", "xz", "zstd", "zstdmt"];
+    words.next().is_some_and(|first| packers.contains(&first)) && words.all(|word| word.starts_with('-'))
+}
+
+fn is_ssh(value: &str) -> bool {
+    let mut words = value.split_whitespace();
+    words.next() == Some("ssh")
+        && words.all(|word| !word.starts_with("-o") && !word.starts_with("-F") && !word.contains('\''))
+}
+
+/// A setting of git that starts nothing, or no setting.
+fn is_git_value(value: &str) -> bool {
+    let key = value.split('=').next().unwrap_or_default().to_lowercase();
+    let harmless = ["advice.", "color.", "init.", "safe.", "user.", "push.", "pull.rebase", "core.quotepath"];
+    !key.contains('.') || harmless.iter().any(|begin| key.starts_with(begin))
+}
+
+impl Gather {
+    /// Options and variables of a command that are code.
+    pub(super) fn carried(&mut self, words: &[String]) {
+        if self.is_inert(words) || self.is_data || self.is_first {
+            return;
+        }
+        for word in words {
+            if let Some((key, _)) = word.split_once('=').filter(|halves| is_code_variable(halves.0)) {
+                self.carries(key);
+            }
+        }
+        for (at, program) in words.iter().enumerate() {
+            let (name, behind) = (name_of(program), &words[at + 1..]);
+            for (programs, options, is_harmless) in CARRIES {
+                if programs.contains(&name) {
+                    options.iter().for_each(|option| self.option(name, option, behind, *is_harmless));
+                }
+            }
+            match name {
+                "sed" | "gsed" => self.sed(behind),
+                "make" | "gmake" => {
+                    for word in behind {
+                        if let Some((key, _)) = word.split_once('=').filter(|halves| halves.1.contains('$')) {
+                            self.carries(&format!("{name} {key}="));
+                        }
+                    }
+                }
+                "git" => self.git(behind),
+                "tar" if behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I')) => {
+                    self.carries("tar I");
+                }
+                "psql" | "mysql" | "sqlite3" => {
+                    let parts = ["\\!", "\\i", "\\o", "\\g", "\\copy", "system", "load_extension", "edit("];
+                    if behind.iter().any(|word| parts.iter().any(|part| word.contains(part))) {
+                        self.carries(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.texts_of(words);
+    }
+
+    fn carries(&mut self, construct: &str) {
+        let construct = format!("`{construct}`");
+        if !self.is_data && !self.is_first && !self.carried.contains(&construct) {
+            self.carried.push(construct);
+        }
+    }
+
+    fn option(&mut self, name: &str, option: &str, behind: &[String], is_harmless: fn(&str) -> bool) {
+        if option == "*" {
+            return self.carries(name);
+        }
+        for (at, word) in behind.iter().enumerate() {
+            let next = behind.get(at + 1).map_or("", String::as_str);
+            let (key, value) = word.split_once('=').unwrap_or((word, next));
+            let letters = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
+            let end = letters.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(letters.len());
+            let (shown, value) = if let Some(begin) = option.strip_suffix('*') {
+                (word.starts_with(begin).then_some(if word.contains('=') { begin } else { word }), word.as_str())
+            } else if option.starts_with("--") {
+                (Some(key).filter(|key| key.len() > 3 && option.starts_with(key)), value)
+            } else if option.starts_with('-') && option.len() == 2 {
+                let found = letters[..end].find(&option[1..]);
+                let attached = found.map_or("", |found| &letters[found + 1..]);
+                let shown = if end == letters.len() && end < 4 { word } else { option };
+                (found.map(|_| shown), if attached.is_empty() { next } else { attached })
+            } else {
+                (Some(option).filter(|option| key == *option), value)
+            };
+            // A setting stands anywhere behind `git config`.
+            let is_setting = option == "config" && behind[at..].iter().any(|word| !is_harmless(word));
+            if let Some(shown) = shown
+                && (is_setting || !is_harmless(value) && option != "config")
+            {
+                self.carries(&format!("{name} {shown}"));
+            }
+        }
+    }
+
+    /// Files that git reads by itself, here and in the directories above.
+    fn git(&mut self, behind: &[String]) {
+        for above in ["", "../", "../../"] {
+            self.take(&format!("{above}.git/config"), true);
+            GIT_HOOKS.iter().for_each(|hook| self.take(&format!("{above}.git/hooks/{hook}"), true));
+        }
+        let starts = |word: &String| word == "rebase" || word == "difftool";
+        if behind.iter().any(starts) && behind.iter().any(|word| word.starts_with("-x")) {
+            self.carries("git -x");
+        }
+    }
+
+    /// Scripts of sed: a list of what starts nothing.
+    fn sed(&mut self, behind: &[String]) {
+        let (mut is_script, mut has_script) = (false, false);
+        let mut scripts = Vec::new();
+        for word in behind {
+            let attached = word.strip_prefix("--expression=").or_else(|| {
+                let at = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?.find('e')? + 2;
+                Some(&word[at..]).filter(|script| !script.is_empty())
+            });
+            if is_script || attached.is_some() {
+                scripts.push(attached.unwrap_or(word).to_owned());
+                (is_script, has_script) = (false, true);
+            } else if word.starts_with('-') {
+                let is_short = !word.starts_with("--");
+                is_script = is_short && word.ends_with('e') || word == "--expression";
+                has_script |= is_script || is_short && word.contains('f') || word.starts_with("--file");
+            } else if !has_script {
+                scripts.push(word.clone());
+                has_script = true;
+            }
+        }
+        if !scripts.iter().all(|script| is_plain_sed(script)) {
+            self.carries("sed");
+        }
+    }
+
+    /// Words that a command reads as a text of a shell.
+    fn texts_of(&mut self, words: &[String]) {
+        let mut rest = words.iter().skip_while(|word| self.is_before(word));
+        let first = rest.next().map_or("", String::as_str);
+        let rest: Vec<&str> = rest.map(String::as_str).skip_while(|word| *word == "--").collect();
+        match first {
+            "eval" => self.judge(&rest.join(" ")),
+            "trap" => {
+                let text = rest.first().filter(|word| !word.starts_with('-'));
+                text.into_iter().for_each(|text| self.judge(text));
+            }
+            "su" | "runuser" | "script" | "flock" | "sg" => {
+                for (at, word) in rest.iter().enumerate() {
+                    if let Some(text) = word.strip_prefix("--command=") {
+                        self.judge(text);
+                    } else if word.starts_with('-') && word.ends_with('c') || *word == "--command" {
+                        rest[at + 1..].iter().take(1).for_each(|text| self.judge(text));
+                    }
+                }
+            }
+            "watch" => self.judge(&rest.join(" ")),
+            _ => {}
+        }
+    }
+}
+
+/// A script of sed whose commands are substitutions without `e` and `w`, and single letters that start and open nothing.
+fn is_plain_sed(script: &str) -> bool {
+    let mut rest = script;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\n', ';', '{', '}']);
+        let Some(c) = rest.chars().next() else { return true };
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '0'..='9' | '$' | ',' | '!' | '~' | '+' => {}
+            'd' | 'D' | 'g' | 'G' | 'h' | 'H' | 'n' | 'N' | 'p' | 'P' | 'q' | 'x' | '=' => {}
+            '/' => {
+                let Some(after) = behind_delimiter(rest, '/') else { return false };
+                rest = after.trim_start_matches(['I', 'M']);
+            }
+            // The texts reach to the end of the line.
+            'a' | 'i' | 'c' => rest = rest.find('\n').map_or("", |at| &rest[at..]),
+            's' | 'y' => {
+                let Some(delimiter) = rest.chars().next().filter(char::is_ascii_punctuation) else { return false };
+                let parts = behind_delimiter(&rest[1..], delimiter).and_then(|rest| behind_delimiter(rest, delimiter));
+                let Some(after) = parts else { return false };
+                rest = after.trim_start_matches(|c: char| "gpiIM".contains(c) || c.is_ascii_digit());
+                if !rest.is_empty() && !rest.starts_with([' ', '\t', '\n', ';', '}']) {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+}
+
+fn behind_delimiter(text: &str, delimiter: char) -> Option<&str> {
+    let mut signs = text.char_indices();
+    while let Some((at, c)) = signs.next() {
+        if c == delimiter {
+            return Some(&text[at + c.len_utf8()..]);
+        }
+        if c == '\\' {
+            signs.next();
+        }
+    }
+    None
+}
