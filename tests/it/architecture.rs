@@ -62,7 +62,7 @@ const QUIET_CRATES: &[&str] = &[
     "serde",
     "serde-saphyr",
     "serde_json",
-    "sha2",
+    "ring",
     "thiserror",
     "unicode-width",
 ];

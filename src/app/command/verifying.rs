@@ -12,7 +12,6 @@ use crate::{
 };
 use cuelight_base::{Digest, VERIFIED_BYTES_MAX, Value, read_json, safe_text};
 use cuelight_store::{ChainRecord, FileNote, NoteKey, verify_chain};
-use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     io::Read as _,
@@ -125,7 +124,7 @@ fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
 /// A note says nothing about its own key: the verifier has to have the key from elsewhere.
 fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, String> {
     let note = FileNote::parse(note)?;
-    if note.file != Digest(Sha256::digest(bytes).into()) {
+    if note.file != Digest::of(bytes) {
         return Err("it is not the file that its note speaks of; it was changed".to_owned());
     }
     if given.is_empty() {
