@@ -12,12 +12,12 @@ pub(super) use people::{forbidden, wants_others};
 pub(super) use released::{Covered, covered};
 
 use crate::{
-    Actor, Ask, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
+    Ask, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
     membership::asks_for_people, run::Run, world::World,
 };
 use cuelight_base::{
-    Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Program, StepIx, Timestamp, Tree, UNDO_WINDOW_DEFAULT,
-    Value, ValueMap, canonical_json, json_bytes, sha256,
+    Actor, Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Program, StepIx, Timestamp, Tree,
+    UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
 };
 use cuelight_plan::{EffectClass, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, matrix_copies};
 use evidence::evidence;

@@ -2,8 +2,8 @@
 //! and its step.
 //! The ask at a reached ceiling is made in `ask`.
 
-use crate::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
-use cuelight_base::{FailureMode, RunId, StepIx, ValueMap};
+use crate::{Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
+use cuelight_base::{Actor, FailureMode, RunId, StepIx, ValueMap};
 use cuelight_expression::to_text;
 use cuelight_plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used};
 use std::collections::BTreeSet;

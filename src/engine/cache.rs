@@ -3,7 +3,7 @@
 //! `projection`.
 
 use crate::{
-    Actor, CacheEvent, CachedFrom, Fact, Origin, Purpose, Refusal, StepEvent, StepState,
+    CacheEvent, CachedFrom, Fact, Origin, Purpose, Refusal, StepEvent, StepState,
     call::{self, Unresolved},
     condition::View,
     handle::{Turn, required_reason},
@@ -11,7 +11,7 @@ use crate::{
     run::Run,
 };
 use cuelight_base::{
-    CACHE_BYTES_MAX, CACHE_KEY_CHARS_MAX, CACHE_RESULTS_MAX, Digest, RunId, Score, StepIx, Timestamp,
+    Actor, CACHE_BYTES_MAX, CACHE_KEY_CHARS_MAX, CACHE_RESULTS_MAX, Digest, RunId, Score, StepIx, Timestamp,
     ValueMap, canonical_json, json_bytes, sha256, shorten,
 };
 use std::{

@@ -3,11 +3,11 @@
 //! The reason of a failure is recorded in `consequence`; `projection` counts the remedies that helped before.
 
 use crate::{
-    Actor, Fact, FailureEvent, FailureNote, Refusal,
+    Fact, FailureEvent, FailureNote, Refusal,
     handle::{Turn, checked_reason},
     run::Run,
 };
-use cuelight_base::{RunId, StepIx};
+use cuelight_base::{Actor, RunId, StepIx};
 use cuelight_plan::Work;
 
 /// The last note on a failure.

@@ -21,10 +21,10 @@ pub use act::GateAct;
 pub(super) use timers::GateDue;
 
 use crate::{
-    Actor, Ask, GateEvent, GateState, Vote, ask,
+    Ask, GateEvent, GateState, Vote, ask,
     membership::{GatePeople, PeopleInForce},
 };
-use cuelight_base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_plan::{GateRule, OnFailure};
 use std::{collections::BTreeMap, sync::Arc};
 

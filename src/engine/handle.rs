@@ -6,10 +6,11 @@ mod runs;
 mod steps;
 
 use crate::{
-    Actor, BusEvent, Command, Event, Fact, Facts, GateEvent, Purpose, Refusal, Registration, RunEvent,
-    StepEvent, StepState, gate::Gate, run::Run, world::World,
+    Command, Event, Fact, Facts, GateEvent, Purpose, Refusal, RunEvent, StepEvent, StepState, gate::Gate,
+    run::Run, world::World,
 };
-use cuelight_base::{AttemptId, GateId, REASON_BYTES_MAX, RunId, StepIx, Timestamp};
+use cuelight_base::{Actor, AttemptId, GateId, REASON_BYTES_MAX, RunId, StepIx, Timestamp};
+use cuelight_exchange::{BusEvent, Registration};
 
 /// One command being handled.
 pub(super) struct Turn<'a> {

@@ -6,8 +6,8 @@
 //! A file that only root can write is above the user whose answers it judges: its change counts at once. A
 //! signed file is not: a user who can write it can put an older one back, which is signed as well.
 
-use crate::{Actor, Ask, Fact, PeopleEvent, Proof, StepEvent, gate::Gate, handle::Turn, quorum};
-use cuelight_base::{Digest, canonical_json, groups_do_not_count, sha256};
+use crate::{Ask, Fact, PeopleEvent, StepEvent, gate::Gate, handle::Turn, quorum};
+use cuelight_base::{Actor, Digest, Proof, canonical_json, groups_do_not_count, sha256};
 use cuelight_plan::{GateRule, Quorum, Risk};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};

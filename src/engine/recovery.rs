@@ -2,14 +2,14 @@
 //! `again` decides the results that the new run takes over.
 
 use crate::{
-    Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
-    RunEvent, ScopeEvent, StepEvent, StepState, World,
+    CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
+    ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
     ask, frame,
     handle::Turn,
     run::Run,
 };
-use cuelight_base::{FailureMode, RunId, Score, StepIx};
+use cuelight_base::{Actor, FailureMode, RunId, Score, StepIx};
 use cuelight_plan::{Plan, Scope, Work};
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -38,7 +38,7 @@ impl Turn<'_> {
         if let Some(purpose) = this_step.in_flight {
             let attempt = AttemptId { run: id, step, number: this_step.attempts };
             // An agent that came by itself has it, here or not: what it hands back is heard as before.
-            if self.world.leases.get(attempt).is_some() {
+            if self.world.exchange.leases.get(attempt).is_some() {
                 return;
             }
             let unknown = || Found::Unknown(EVIDENCE.to_owned());
@@ -55,7 +55,7 @@ impl Turn<'_> {
             self.looks_again(gate, &by);
         } else if this_step.state() == StepState::Undoing && !this_step.undo_stuck && this_step.due.is_none()
         {
-            self.emit(Fact::Undo(id, step, UndoEvent::Again { by: crate::Actor::engine() }));
+            self.emit(Fact::Undo(id, step, UndoEvent::Again { by: cuelight_base::Actor::engine() }));
             self.undo_call(id, step);
         }
     }
@@ -90,7 +90,7 @@ impl Turn<'_> {
         let AttemptId { run: id, step, number } = attempt;
         let Some(purpose) = self.purpose(id, step) else { return };
         // Done elsewhere, its next call would wait for somebody to come, in a run that waits for it to end.
-        let waits = self.world.leases.get(attempt).is_some();
+        let waits = self.world.exchange.leases.get(attempt).is_some();
         self.emit(Fact::Attempt(id, step, number, AttemptEvent::Lost { evidence: evidence.to_owned() }));
         match purpose {
             Purpose::Undo => self.undo_call(id, step),

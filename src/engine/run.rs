@@ -12,14 +12,14 @@ mod gates;
 mod readiness;
 
 use crate::{
-    Actor, CauseOfLaunch, RunEvent, RunState, Stage, StepState, Why,
+    CauseOfLaunch, RunEvent, RunState, Stage, StepState, Why,
     budget::Spending,
     failure::{Noted, Whose},
     links::Links,
     step::Step,
     unwind::Unwinding,
 };
-use cuelight_base::{Digest, RunId, StepIx, Timestamp, Value, ValueMap};
+use cuelight_base::{Actor, Digest, RunId, StepIx, Timestamp, Value, ValueMap};
 use cuelight_plan::{Amounts, FrameKind, Plan, PlanStep, Undo, Work};
 use std::{
     cmp::Reverse,

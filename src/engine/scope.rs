@@ -1,9 +1,9 @@
 //! Values that outlive a run: set by steps and by people. Each has a version, which grows with every change,
 //! and an etag. With the etag a reader can change a value only if nobody else has meanwhile.
 
-use crate::{Actor, Fact, Refusal, ScopeEvent, handle::Turn, world::World};
+use crate::{Fact, Refusal, ScopeEvent, handle::Turn, world::World};
 use cuelight_base::{
-    EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
+    Actor, EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
     Timestamp, Value, canonical_json, json_bytes, sha256,
 };
 use cuelight_plan::Scope;

@@ -74,7 +74,7 @@ impl Turn<'_> {
         match concurrency.map(|concurrency| concurrency.on_conflict).unwrap_or_default() {
             OnConflict::Queue => {}
             OnConflict::Skip => {
-                let by = crate::Actor::engine();
+                let by = cuelight_base::Actor::engine();
                 let reason = format!("{} of the same concurrency group is open", others[0]);
                 self.end_early(id, by, reason, false);
                 return true;

@@ -322,7 +322,8 @@ pub(super) fn is_harmless(why: &Why) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Actor, Choice, DoubtAnswer, WaitReason};
+    use crate::{Choice, DoubtAnswer, WaitReason};
+    use cuelight_base::Actor;
 
     fn events() -> Vec<(&'static str, StepEvent)> {
         let record = || {

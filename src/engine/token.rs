@@ -2,10 +2,10 @@
 //! other checks of a token are in `gateway`.
 
 use crate::{
-    Actor, Fact, Proof, Refusal, TokenEvent,
+    Fact, Refusal, TokenEvent,
     handle::{Turn, required_reason},
 };
-use cuelight_base::{REVOKED_TOKENS_MAX, Span, TOKEN_NAME_CHARS_MAX, Timestamp};
+use cuelight_base::{Actor, Proof, REVOKED_TOKENS_MAX, Span, TOKEN_NAME_CHARS_MAX, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

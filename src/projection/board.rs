@@ -13,10 +13,10 @@ use crate::{
 };
 use cuelight_base::{GateId, RoutePolicy, RunId, Seq, Span, StepIx, Timestamp, Value};
 use cuelight_engine::{
-    Agents, Bus, Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, Leases, LibraryEvent,
-    PeopleEvent, PeopleInForce, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics,
-    WaitReason, Why, etag,
+    Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, PeopleEvent, PeopleInForce, Revoked,
+    RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag, fold_leases,
 };
+use cuelight_exchange::{Agents, Bus, Leases, LibraryEvent, Topics};
 use cuelight_plan::Scope;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -148,9 +148,7 @@ impl Board {
         self.seq = seq;
         self.at = event.at;
         let load = self.load(event);
-        if self.leases.concerns(event) {
-            Arc::make_mut(&mut self.leases).apply(event);
-        }
+        fold_leases(&mut self.leases, event);
         match &event.fact {
             Fact::Run(run, run_event) => self.apply_run(*run, event.at, run_event),
             Fact::Step(run, step, step_event) => self.apply_step(*run, *step, event.at, step_event),
@@ -192,12 +190,12 @@ impl Board {
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
             Fact::Agent(agent_event) => {
                 if agent_event.run().is_none() {
-                    Arc::make_mut(&mut self.present).apply(event);
+                    Arc::make_mut(&mut self.present).apply(event.at, agent_event);
                 }
             }
             Fact::Recovered { away, .. } => {
                 self.recovered = Some((event.at, *away));
-                Arc::make_mut(&mut self.present).apply(event);
+                Arc::make_mut(&mut self.present).recovered(event.at);
             }
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

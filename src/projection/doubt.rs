@@ -2,8 +2,8 @@
 //! does.
 
 use crate::{Board, RunView};
-use cuelight_base::{RunId, StepIx, Timestamp};
-use cuelight_engine::{Actor, StepState, kept_approval_forbids};
+use cuelight_base::{Actor, RunId, StepIx, Timestamp};
+use cuelight_engine::{StepState, kept_approval_forbids};
 use cuelight_plan::{EffectClass, OnError, Undo, Work};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,8 +2,7 @@
 //! stuck, and emergency approvals that somebody else has yet to review.
 
 use crate::{Board, GateView};
-use cuelight_base::{Epoch, GateId, RunId, StepIx, Timestamp};
-use cuelight_engine::Actor;
+use cuelight_base::{Actor, Epoch, GateId, RunId, StepIx, Timestamp};
 use cuelight_plan::Risk;
 use std::{cmp::Reverse, sync::Arc};
 

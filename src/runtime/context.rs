@@ -9,7 +9,8 @@ use cuelight_base::{
     CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_CACHE_ENTRIES_MAX, CONTEXT_KEPT,
     Seq, Span, Timestamp, Value, json_bytes,
 };
-use cuelight_engine::{AgentResult, Event, Fact, LibraryEvent};
+use cuelight_engine::{Event, Fact};
+use cuelight_exchange::{AgentResult, LibraryEvent};
 use cuelight_tool::{
     AgentOutput, BuiltContext, ContextBody, ContextTrouble, ContextWish, Omitted, Project, Strategy,
     build_context, scan_project,

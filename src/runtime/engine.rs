@@ -9,8 +9,8 @@ use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
     agent_door::Reached, archive::Archive, effects::Shared, keep::Log, library::Blobs,
 };
-use cuelight_base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text};
-use cuelight_engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver};
+use cuelight_base::{Actor, AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text};
+use cuelight_engine::{AttemptEvent, Event, Fact, Found, TakeOver};
 use cuelight_store::{
     AppendError, Journal, Owner, OwnerError, StoreError, Trusted, VerifiedEvents, Workspace,
 };

@@ -3,9 +3,8 @@
 
 use super::{LocalDesk, Reply, Tasks, archive::Archive, tasks::WorkKind};
 use cuelight_base::{Digest, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX, Seq, Timestamp, Value, sha256};
-use cuelight_engine::{
-    AgentResult, Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent, Refusal, ResultStatus,
-};
+use cuelight_engine::{Command, Event, Fact, Refusal};
+use cuelight_exchange::{AgentResult, Knowledge, KnowledgeKind, LibraryEvent, ResultStatus};
 use cuelight_store::{Catalog, CatalogEntry, CatalogQuery, Journal, Reader, StoreError, Workspace};
 use cuelight_tool::{SecretStore, credential_in};
 use serde::{Deserialize, Serialize};

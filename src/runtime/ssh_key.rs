@@ -3,7 +3,7 @@
 //! kind of key.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
-use cuelight_engine::Touch;
+use cuelight_base::Touch;
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fmt;

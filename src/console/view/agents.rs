@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Role, gauge, layout, marks::age, meter_role, pane, put};
 use cuelight_base::{RunId, StepIx, Timestamp, counted, dollars, safe_text};
-use cuelight_engine::{Presence, Registered};
+use cuelight_exchange::{Presence, Registered};
 use cuelight_projection::{AgentRow, AgentState};
 use ratatui::{buffer::Buffer, layout::Rect};
 

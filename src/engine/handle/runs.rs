@@ -1,8 +1,8 @@
 //! The commands about a run as a whole: launch, pause, resume, cancel, and undo.
 
 use super::{Turn, checked_reason, required_reason};
-use crate::{Actor, Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why};
-use cuelight_base::{EVENT_CONTENT_BYTES_MAX, OPEN_RUNS_MAX, RunId, STEPS_MAX, StepIx, json_bytes};
+use crate::{Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why};
+use cuelight_base::{Actor, EVENT_CONTENT_BYTES_MAX, OPEN_RUNS_MAX, RunId, STEPS_MAX, StepIx, json_bytes};
 use cuelight_plan::Plan;
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -2,13 +2,13 @@
 
 use super::{Turn, required_reason};
 use crate::{
-    Actor, DoubtAnswer, Refusal, StepEvent, StepState, Why,
+    DoubtAnswer, Refusal, StepEvent, StepState, Why,
     by_hand::is_or_makes_gate,
     call, frame,
     gate::{Gate, kept_approval_forbids},
     outcome,
 };
-use cuelight_base::{GateId, RunId, StepIx, ValueMap};
+use cuelight_base::{Actor, GateId, RunId, StepIx, ValueMap};
 use cuelight_plan::Work;
 
 impl Turn<'_> {

@@ -2,12 +2,12 @@
 
 use super::{Room, Run};
 use crate::{
-    Actor, DoubtAnswer, Origin, StepEvent, StepState, WaitReason, Why,
+    DoubtAnswer, Origin, StepEvent, StepState, WaitReason, Why,
     another_try::FALLBACK,
     step::{self, Approval, Did, Step},
     talk,
 };
-use cuelight_base::{RoutePolicy, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, RoutePolicy, StepIx, Timestamp, ValueMap};
 use cuelight_plan::{OnError, Work};
 use std::{cmp::Reverse, sync::Arc};
 

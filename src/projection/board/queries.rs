@@ -3,7 +3,8 @@
 use super::{Board, ValueName, ValueView};
 use crate::{Alike, Approved, ErrorView, GateView, Health, Line, RunSummary, RunView, Vitals, Worker};
 use cuelight_base::{AttemptId, Epoch, ErrorKind, GateId, RunId, Seq, Timestamp};
-use cuelight_engine::{Agents, Bus, Cache, CauseOfLaunch, Leases, PeoplePolicy, Revoked, Topics};
+use cuelight_engine::{Cache, CauseOfLaunch, PeoplePolicy, Revoked};
+use cuelight_exchange::{Agents, Bus, Leases, Topics};
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Board {

@@ -1,7 +1,7 @@
 //! Topics with rules of the workspace: a schema, a signature. A message that fits is for every step that
 //! waits; any other is reported, counted and kept. The fold is shared with `projection`.
 
-use crate::{BusEvent, NewMessage, tell::Speaker};
+use crate::{BusEvent, NewMessage, Speaker};
 use cuelight_base::{
     DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_KEPT, MessageKind, Schema, Timestamp, Value, json_bytes, safe_text,
     shorten,
