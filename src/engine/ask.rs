@@ -228,7 +228,7 @@ fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved>
 /// copies.
 pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
     let Some(expression) = &rule.auto else { return Ok(false) };
-    let has_asked = rule.asks || view.run.step(view.step).has_asked;
+    let has_asked = rule.asks || view.run.step(view.step).asking.has_asked;
     if has_asked || reads_what_is_by_hand(view.run, view.step, expression) {
         return Ok(false);
     }

@@ -208,11 +208,11 @@ impl Turn<'_> {
 
     /// A success is kept, if its step says so.
     pub(super) fn keep_result(&mut self, id: RunId, step: StepIx, result: &outcome::Result) {
-        if result.partial || self.run(id).step(step).work != 0 {
+        if result.partial || self.run(id).step(step).tries.work != 0 {
             return;
         }
         let run = self.run(id);
-        let Some(key) = run.step(step).cache_key.clone() else { return };
+        let Some(key) = run.step(step).target.cache_key.clone() else { return };
         let plan = run.plan_step(step);
         let expires_at = plan.cache.as_ref().and_then(|cache| cache.ttl).map(|ttl| self.now + ttl);
         let stored = CacheEvent::Stored {

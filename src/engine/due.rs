@@ -67,7 +67,7 @@ impl Turn<'_> {
             // The workflow in it is to be tried again, as soon as there is room.
             (StepState::Waiting, Work::Frame(_)) => self.emit_step(run, step, StepEvent::Ready),
             (StepState::Waiting, Work::Tool(_))
-                if this_step.fails_at.is_some_and(|fails_at| fails_at <= self.now)
+                if this_step.target.fails_at.is_some_and(|fails_at| fails_at <= self.now)
                     && (self.world.targets.waits_for_any((run, step))
                         || self.world.exchange.leases.offer_of((run, step)).is_some()) =>
             {

@@ -36,10 +36,10 @@ impl Run {
     fn has_failed(&self, (step, of_undo): Whose) -> bool {
         match step {
             None => self.timed_out,
-            Some(step) if of_undo => self.step(step).undo_stuck,
+            Some(step) if of_undo => self.step(step).undo.stuck,
             Some(step) => {
                 let is_frame = matches!(self.plan_step(step).work, Work::Frame(_));
-                self.step(step).error.is_some() && !self.step(step).undo_stuck && !is_frame
+                self.step(step).error.is_some() && !self.step(step).undo.stuck && !is_frame
             }
         }
     }

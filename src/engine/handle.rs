@@ -172,8 +172,8 @@ impl Turn<'_> {
     fn is_in_flight(&self, attempt: AttemptId) -> bool {
         self.world.runs.get(&attempt.run).is_some_and(|run| {
             run.has(attempt.step)
-                && run.step(attempt.step).attempts == attempt.number
-                && run.step(attempt.step).in_flight.is_some()
+                && run.step(attempt.step).tries.attempts == attempt.number
+                && run.step(attempt.step).tries.in_flight.is_some()
         })
     }
 
@@ -195,7 +195,7 @@ impl Turn<'_> {
 
     /// The purpose of the call that is being made.
     pub(super) fn purpose(&self, run: RunId, step: StepIx) -> Option<Purpose> {
-        self.run(run).step(step).in_flight
+        self.run(run).step(step).tries.in_flight
     }
 }
 

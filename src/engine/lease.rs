@@ -113,8 +113,10 @@ impl Turn<'_> {
         let offer = run.offer(step, which, launch);
         let this_step = run.step(step);
         // Nobody came too late for what was not offered until now.
-        let stands = |at: &Timestamp| *at > self.now || this_step.offered.as_ref() == Some(&offer.agent);
-        let fails_at = this_step.fails_at.filter(stands).or(plan.timeout.map(|timeout| self.now + timeout));
+        let stands =
+            |at: &Timestamp| *at > self.now || this_step.target.offered.as_ref() == Some(&offer.agent);
+        let fails_at =
+            this_step.target.fails_at.filter(stands).or(plan.timeout.map(|timeout| self.now + timeout));
         if fails_at.is_some_and(|fails_at| fails_at <= self.now) {
             let message =
                 format!("no agent came for it in time: {} has to register, and to claim it", offer.agent);
@@ -289,7 +291,7 @@ impl Turn<'_> {
     /// class of its effect.
     fn lose_lease(&mut self, lease: &Lease, why: &str) {
         let AttemptId { run, step, .. } = lease.attempt;
-        if self.run(run).step(step).losses + 1 >= LEASES_LOST_MAX {
+        if self.run(run).step(step).tries.losses + 1 >= LEASES_LOST_MAX {
             let message = format!("it was lost with {LEASES_LOST_MAX} agents, the last time because {why}");
             return self.ends_unknown(lease, FailureMode::AgentTimeout, message);
         }

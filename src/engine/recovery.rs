@@ -141,7 +141,7 @@ impl Turn<'_> {
             }
             let Some(rule) = plan.work.gate() else { continue };
             let step = run.step(at);
-            if step.has_asked || rule.asks {
+            if step.asking.has_asked || rule.asks {
                 people.insert(plan.id.clone());
             } else if step.gate.is_none() {
                 continue;
@@ -275,7 +275,7 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
     let planned = run.plan.steps.len();
     let (mut released, mut released_fallbacks, mut later) = (Vec::new(), Vec::new(), Vec::new());
     for other in run.beyond(step).into_iter().filter(|step| is_gate && step.index() < planned) {
-        let approval = run.step(other).approvals.iter().find(|approval| approval.gate == step);
+        let approval = run.step(other).asking.approvals.iter().find(|approval| approval.gate == step);
         if let (Some(at), Some(approval)) = (place(other), approval) {
             later.extend(approval.calls.is_empty().then_some(at));
             released.extend(approval.calls.iter().map(|call| (at, *call)));
@@ -288,7 +288,7 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         outputs: this_step.outputs.clone(),
         confidence: this_step.confidence,
         partial: this_step.state() == StepState::Partial,
-        fallback: this_step.work,
+        fallback: this_step.tries.work,
         kept: true,
         released,
         released_fallbacks,
@@ -300,6 +300,6 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         origin: Some(origin),
         bound: this_step.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
         cached: this_step.cached.clone(),
-        given: this_step.called.as_ref().map(|called| Box::new(called.input.clone())),
+        given: this_step.undo.called.as_ref().map(|called| Box::new(called.input.clone())),
     }
 }

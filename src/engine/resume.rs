@@ -35,8 +35,8 @@ impl Turn<'_> {
     fn recover_step(&mut self, id: RunId, step: StepIx, found: &mut BTreeMap<AttemptId, Found>) {
         let run = self.run(id);
         let this_step = run.step(step);
-        if let Some(purpose) = this_step.in_flight {
-            let attempt = AttemptId { run: id, step, number: this_step.attempts };
+        if let Some(purpose) = this_step.tries.in_flight {
+            let attempt = AttemptId { run: id, step, number: this_step.tries.attempts };
             // An agent that came by itself has it, here or not: what it hands back is heard as before.
             if self.world.exchange.leases.get(attempt).is_some() {
                 return;
@@ -53,7 +53,7 @@ impl Turn<'_> {
             && let Some(by) = self.world.gates.get(&gate).and_then(|gate| gate.agreed.clone())
         {
             self.looks_again(gate, &by);
-        } else if this_step.state() == StepState::Undoing && !this_step.undo_stuck && this_step.due.is_none()
+        } else if this_step.state() == StepState::Undoing && !this_step.undo.stuck && this_step.due.is_none()
         {
             self.emit(Fact::Undo(id, step, UndoEvent::Again { by: cuelight_base::Actor::engine() }));
             self.undo_call(id, step);

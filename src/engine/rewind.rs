@@ -85,7 +85,7 @@ fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     if under_way {
         return Err(format!("{} is {}; wait for it", plan.id, this_step.state()));
     }
-    if this_step.unknown && plan.effect.must_not_repeat() {
+    if this_step.tries.unknown && plan.effect.must_not_repeat() {
         return Err(format!("{} may have happened, and must not happen twice; reject it instead", plan.id));
     }
     if talk::of(plan).is_some() && !run.children(step).is_empty() {

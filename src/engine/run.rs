@@ -185,15 +185,13 @@ impl Run {
 
     fn add_step(&mut self, plan: &PlanStep) {
         let index = StepIx::from_index(self.steps.len());
-        let mut step = Step {
-            open_needs: u32::try_from(plan.needs.len()).unwrap_or(u32::MAX),
-            explicit: plan.condition.as_deref().is_some_and(asks_for_failures),
-            ..Step::default()
-        };
+        let mut step =
+            Step { explicit: plan.condition.as_deref().is_some_and(asks_for_failures), ..Step::default() };
+        step.needs.open = u32::try_from(plan.needs.len()).unwrap_or(u32::MAX);
         if plan.frame.is_some() {
-            step.open_needs += 1;
+            step.needs.open += 1;
         }
-        step.children_open = u32::try_from(self.children(index).len()).unwrap_or(u32::MAX);
+        step.inside.open = u32::try_from(self.children(index).len()).unwrap_or(u32::MAX);
         if let Some(budget) = &plan.budget {
             self.step_spending.insert(index, Spending::of(Some(budget)));
         }
@@ -231,7 +229,7 @@ impl Run {
     fn has_place(&self, frame: Option<StepIx>) -> bool {
         frame.is_none_or(|index| {
             self.plan_step(index).work.frame().is_none_or(|frame| {
-                frame.max_parallel == 0 || self.step(index).children_running < frame.max_parallel
+                frame.max_parallel == 0 || self.step(index).inside.running < frame.max_parallel
             })
         })
     }
@@ -351,12 +349,12 @@ impl Run {
 
     fn is_free(&self, step: StepIx) -> bool {
         let step = self.step(step);
-        step.open_needs == 0 && step.state() == StepState::Pending
+        step.needs.open == 0 && step.state() == StepState::Pending
     }
 
     /// The value of an input as steps of this scope see it.
     pub(super) fn inputs(&self, scope: Option<StepIx>) -> &ValueMap {
-        scope.map_or(&self.plan.inputs, |scope| &self.step(scope).inputs)
+        scope.map_or(&self.plan.inputs, |scope| &self.step(scope).inside.inputs)
     }
 
     /// The environment templates of a step, from the outermost in; the last one of a name wins.

@@ -106,7 +106,7 @@ impl Turn<'_> {
         let run = self.run(id);
         if run.step(step).state() == StepState::Running {
             // While something else is done in its place, nothing is left in it that could end it.
-            if run.step(step).in_flight.is_none() {
+            if run.step(step).tries.in_flight.is_none() {
                 self.close_frame(id, step);
             }
             return;
@@ -123,7 +123,7 @@ impl Turn<'_> {
         }
         let view = View::of(self.world, run, step, self.now);
         let holds = match &plan.condition {
-            None => Ok(run.step(step).blocked.is_none()),
+            None => Ok(run.step(step).needs.blocked.is_none()),
             Some(condition) => view.holds(condition),
         };
         match holds {
@@ -143,7 +143,7 @@ impl Turn<'_> {
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
             Ok(false) => {
-                let blocked = run.step(step).blocked.filter(|_| !run.step(step).explicit);
+                let blocked = run.step(step).needs.blocked.filter(|_| !run.step(step).explicit);
                 self.skip_tree(id, step, blocked.map_or(Why::Condition, Why::Need));
             }
             Err(EvalError::NeedsFiles(patterns)) => {

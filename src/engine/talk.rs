@@ -70,7 +70,7 @@ pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
     let Some(talking) = &run.step(frame).talk else { return Vec::new() };
     let is_done = |index: &StepIx| {
         let step = run.step(*index);
-        let is_over = step.state().is_done() || step.unknown;
+        let is_over = step.state().is_done() || step.tries.unknown;
         let stands = !matches!(step.state(), StepState::Undoing | StepState::Undone);
         is_over && stands && run.plan_step(*index).effect != EffectClass::Pure
     };
@@ -90,7 +90,7 @@ pub(super) fn leaves(run: &Run, frame: StepIx) -> String {
             Undo::Impossible => "cannot be undone",
             Undo::Unset => "stays, its tool has no undo",
         };
-        let maybe = if run.step(*step).unknown { "may have been called and " } else { "" };
+        let maybe = if run.step(*step).tries.unknown { "may have been called and " } else { "" };
         format!("{} ({what}) {maybe}{then}", plan.id)
     };
     let done = done(run, frame);
@@ -222,7 +222,7 @@ impl Turn<'_> {
 /// The calls that a step's model asked for. Empty if a fallback answered in place of a model.
 fn asked_by(run: &Run, ask: StepIx) -> Vec<ToolAsked> {
     let step = run.step(ask);
-    let work = call::work_at(run.plan_step(ask), step.work);
+    let work = call::work_at(run.plan_step(ask), step.tries.work);
     let is_model = step.origin.is_none() && work.is_some_and(|work| work.model().is_some());
     if is_model { calls_asked(&step.outputs) } else { Vec::new() }
 }
@@ -438,7 +438,7 @@ fn came_of(world: &World, run: &Run, made: &TalkCall) -> ToolResult {
     let Some(step) = made.step else { return error(made.why.clone()) };
     if let Some(gate) = made.gate.filter(|gate| run.step(*gate).state() == StepState::Rejected) {
         let step = run.step(gate);
-        if step.expired {
+        if step.asking.expired {
             return error("was not called: nobody allowed it in time".to_owned());
         }
         let votes = step.gate.and_then(|gate| world.gates.get(&gate)).map(|gate| gate.votes.as_slice());

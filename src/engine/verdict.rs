@@ -188,12 +188,12 @@ impl Turn<'_> {
         form: &ValueMap,
         mut approvers: Vec<cuelight_base::Actor>,
     ) {
-        let held = self.run(run).step(step).held.clone();
+        let held = self.run(run).step(step).asking.held.clone();
         let plan = self.run(run).plan_step(step).clone();
         match (held, state == GateState::Approved) {
             (Some(outputs), true) => match outcome::judge(
                 &plan,
-                call::tool_at(self.run(run), step, self.run(run).step(step).work),
+                call::tool_at(self.run(run), step, self.run(run).step(step).tries.work),
                 &outputs,
             ) {
                 Ok(result) => self.complete(run, step, result.outputs.clone(), Some(result)),

@@ -276,8 +276,8 @@ impl World {
         }
         let step = &mut self.run_mut(run).steps[step.index()];
         match event {
-            GateEvent::Asked { .. } => step.has_asked = true,
-            GateEvent::Resolved { by, .. } if by == POLICY_AUTO => step.has_asked = false,
+            GateEvent::Asked { .. } => step.asking.has_asked = true,
+            GateEvent::Resolved { by, .. } if by == POLICY_AUTO => step.asking.has_asked = false,
             _ => {}
         }
     }

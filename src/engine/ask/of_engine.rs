@@ -119,7 +119,8 @@ fn capital(text: &str) -> String {
 pub(crate) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let rule = run.plan_step(step).confidence.as_ref();
     let least = rule.map_or_else(String::new, |rule| rule.min.to_string());
-    let held = run.step(step).held.as_deref().map(|fields| Value::Object(fields.clone())).unwrap_or_default();
+    let held =
+        run.step(step).asking.held.as_deref().map(|fields| Value::Object(fields.clone())).unwrap_or_default();
     let evidence = evident("result".to_owned(), held.to_string());
     Ask {
         prompt: format!("The result of {} is less certain than {least}. Accept it?", run.plan_step(step).id),

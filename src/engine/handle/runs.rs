@@ -142,7 +142,7 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let this_step = self.find_step(run, step)?;
-        let (stuck, state) = (this_step.step(step).undo_stuck, this_step.step(step).state());
+        let (stuck, state) = (this_step.step(step).undo.stuck, this_step.step(step).state());
         let id = this_step.plan_step(step).id.clone();
         if !stuck {
             return Err(Refusal::StepState { run, step: id, state, verb: "settle the undo of".to_owned() });

@@ -75,7 +75,7 @@ impl Turn<'_> {
             self.may_vouch(run, step, &by)?;
         }
         let (is_called, is_ending) =
-            (this_step.step(step).in_flight.is_some(), this_step.step(step).ending.is_some());
+            (this_step.step(step).tries.in_flight.is_some(), this_step.step(step).ending.is_some());
         let reason = required_reason(reason, &format!("skip {id} of {run}"))?;
         if is_called {
             // What needs it begins when its call has ended, not beside it.

@@ -26,26 +26,26 @@ impl Run {
         let open_frame = |frame: StepIx| self.step(frame).state() == StepState::Running;
         let mut open = u32::from(plan.frame.is_some_and(|frame| !open_frame(frame)));
         let (mut blocked, mut failed) = (None, false);
-        let held_by = self.step(index).held_by.iter().filter(|step| !plan.needs.contains(step));
+        let held_by = self.step(index).needs.held_by.iter().filter(|step| !plan.needs.contains(step));
         for need in plan.needs.iter().chain(held_by) {
             let step = self.step(*need);
             if !step.rests() || step.waits_for_its_needs() {
                 open += 1;
                 continue;
             }
-            failed |= step.state() == StepState::Failed || step.failed_above;
+            failed |= step.state() == StepState::Failed || step.needs.failed_above;
             if !step.succeeded() && blocked.is_none() {
                 blocked = Some(*need);
             }
         }
         let children = self.children(index).iter().filter(|child| !self.step(**child).rests()).count();
         let step = &mut self.steps[index.index()];
-        step.children_open = u32::try_from(children).unwrap_or(u32::MAX);
+        step.inside.open = u32::try_from(children).unwrap_or(u32::MAX);
         let is_pending = step.state() == StepState::Pending;
         if !is_pending && !step.waits_for_its_needs() {
             return;
         }
-        (step.open_needs, step.blocked, step.failed_above) = (open, blocked, failed);
+        (step.needs.open, step.needs.blocked, step.needs.failed_above) = (open, blocked, failed);
         if !is_pending {
             return;
         }
@@ -90,7 +90,7 @@ impl Run {
 
     fn move_place(&mut self, frame: Option<StepIx>, taken: bool) {
         if let Some(frame) = frame {
-            let count = &mut self.steps[frame.index()].children_running;
+            let count = &mut self.steps[frame.index()].inside.running;
             *count = if taken { *count + 1 } else { *count - 1 };
         }
     }
@@ -99,11 +99,11 @@ impl Run {
     /// now.
     pub(super) fn satisfy(&mut self, step: StepIx) -> bool {
         let this_step = &mut self.steps[step.index()];
-        if this_step.open_needs == 0 {
+        if this_step.needs.open == 0 {
             return false;
         }
-        this_step.open_needs -= 1;
-        if this_step.open_needs > 0 {
+        this_step.needs.open -= 1;
+        if this_step.needs.open > 0 {
             return false;
         }
         let state = this_step.state();
@@ -123,13 +123,13 @@ impl Run {
             if step.waits_for_its_needs() {
                 continue;
             }
-            let failed = step.state() == StepState::Failed || step.failed_above;
+            let failed = step.state() == StepState::Failed || step.needs.failed_above;
             let succeeded = step.succeeded();
             for dependent in self.waiting_for(index) {
                 let step = &mut self.steps[dependent.index()];
-                step.failed_above |= failed;
-                if !succeeded && step.blocked.is_none() {
-                    step.blocked = Some(index);
+                step.needs.failed_above |= failed;
+                if !succeeded && step.needs.blocked.is_none() {
+                    step.needs.blocked = Some(index);
                 }
                 if self.satisfy(dependent) {
                     resting.push(dependent);
@@ -141,7 +141,7 @@ impl Run {
     /// Tells the steps that need a step, and the frame around it, once, that it has ended.
     pub(super) fn come_to_rest(&mut self, index: StepIx) {
         self.open_steps -= 1;
-        self.steps[index.index()].in_flight = None;
+        self.steps[index.index()].tries.in_flight = None;
         // What a model asked for and was refused holds up nothing but that call.
         if self.step(index).succeeded() || talk::around(self, index).is_some() {
             self.asked_anew.remove(&index);
@@ -157,11 +157,11 @@ impl Run {
             };
             let aborts = !goes_on && plan.on_error == OnError::Abort;
             let step = &mut self.steps[frame.index()];
-            step.children_open -= 1;
-            if aborts && step.failed_child.is_none() {
-                step.failed_child = Some(index);
+            step.inside.open -= 1;
+            if aborts && step.inside.failed.is_none() {
+                step.inside.failed = Some(index);
             }
-            if step.children_open == 0 && step.state() == StepState::Running {
+            if step.inside.open == 0 && step.state() == StepState::Running {
                 self.touch(frame);
             }
         }
