@@ -75,7 +75,7 @@ pub(super) fn make(
     }
     let reached = reached(run, step);
     let names = |steps: &mut dyn Iterator<Item = StepIx>| named(run, steps);
-    let done = || run.completed.iter().rev().copied();
+    let done = || run.undo.completed.iter().rev().copied();
     let undoes = rule.on_reject == OnFailure::Compensate;
     let touch = rule.touch || asking.wants_touch_at(rule.risk);
     let ask = Ask {

@@ -239,7 +239,7 @@ impl Turn<'_> {
         let (this_step, ending) = (run.step(step), run.is_ending());
         let (calls, work, not_started) =
             (this_step.tries.calls, this_step.tries.work, this_step.tries.not_started);
-        let (cancelled, seed) = (run.cancelling || run.timed_out, run.seed);
+        let (cancelled, seed) = (run.ending.cancelling || run.ending.timed_out, run.seed);
         let failure = match &ended.failure {
             Some(failure) => failure.clone(),
             None => match self.judge_result(id, step, &plan, &ended.outputs) {

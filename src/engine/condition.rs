@@ -228,11 +228,11 @@ impl Lookup for View<'_> {
         match which {
             StatusFunction::Success => {
                 step.needs.blocked.is_none()
-                    && (!self.run.cancelling || self.run.in_explicit_frame(self.step))
+                    && (!self.run.ending.cancelling || self.run.in_explicit_frame(self.step))
             }
             StatusFunction::Failure => step.needs.failed_above,
             StatusFunction::Always => true,
-            StatusFunction::Cancelled => self.run.cancelling,
+            StatusFunction::Cancelled => self.run.ending.cancelling,
         }
     }
 

@@ -82,7 +82,7 @@ impl Turn<'_> {
             }
             return;
         }
-        if on == OnFailure::Continue || run.stopping.is_some() || run.cancelling {
+        if on == OnFailure::Continue || run.ending.stopping.is_some() || run.ending.cancelling {
             return;
         }
         let compensate = on == OnFailure::Compensate;
@@ -101,7 +101,7 @@ impl Turn<'_> {
         for step in members {
             let run = self.run(id);
             let this_step = run.step(step);
-            let spared = (this_step.explicit || run.in_explicit_frame(step)) && !all && !run.timed_out;
+            let spared = (this_step.explicit || run.in_explicit_frame(step)) && !all && !run.ending.timed_out;
             let asks =
                 this_step.gate.is_some_and(|gate| self.world.gates.get(&gate).is_some_and(Gate::is_open));
             match this_step.state() {

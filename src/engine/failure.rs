@@ -35,7 +35,7 @@ impl Run {
 
     fn has_failed(&self, (step, of_undo): Whose) -> bool {
         match step {
-            None => self.timed_out,
+            None => self.ending.timed_out,
             Some(step) if of_undo => self.step(step).undo.stuck,
             Some(step) => {
                 let is_frame = matches!(self.plan_step(step).work, Work::Frame(_));

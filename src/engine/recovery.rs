@@ -28,11 +28,11 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
     let completed = count(&StepState::is_done);
     let failed = count(&|state| matches!(state, StepState::Failed | StepState::Rejected));
     let total = u32::try_from(leaves().count()).unwrap_or(u32::MAX);
-    let first = run.aborted.or_else(|| leaves().find(|step| run.step(*step).error.is_some()));
+    let first = run.ending.aborted.or_else(|| leaves().find(|step| run.step(*step).error.is_some()));
     let mode = first.and_then(|aborted| run.step(aborted).error.as_ref()).map(|error| error.mode);
     // What ended the run as a whole says why, where no step does.
-    let mode = mode.or(run.timed_out.then_some(FailureMode::SystemTimeout));
-    let mode = mode.or(run.cancelling.then_some(FailureMode::UserCancelled));
+    let mode = mode.or(run.ending.timed_out.then_some(FailureMode::SystemTimeout));
+    let mode = mode.or(run.ending.cancelling.then_some(FailureMode::UserCancelled));
     let ratio = Score::ratio(u64::from(completed), u64::from(total));
     let manual = mode.is_none_or(|mode| mode.is_terminal() || !mode.is_retryable() && !is_plain(mode));
     let suggestion = match ratio.0 {
@@ -55,7 +55,7 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
 
 /// The step that completed last, of those that were not undone.
 fn last_done(run: &Run) -> Option<String> {
-    let last = run.completed.iter().rev().find(|step| run.step(**step).state().is_done());
+    let last = run.undo.completed.iter().rev().find(|step| run.step(**step).state().is_done());
     last.map(|step| run.plan_step(*step).id.clone())
 }
 
@@ -131,7 +131,7 @@ impl Turn<'_> {
 
     /// The gates that have asked in a run, or in one that it does again.
     fn asked_in(&self, run: &Run) -> AskedBefore {
-        let (mut excluded, mut escalates) = (run.asked.clone(), run.escalates.clone());
+        let (mut excluded, mut escalates) = (run.before.asked.clone(), run.before.escalates.clone());
         let mut people = BTreeSet::new();
         for at in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(at);

@@ -68,7 +68,7 @@ impl Turn<'_> {
         match found {
             Found::Running => {
                 let run = self.run(id);
-                let over = run.step(step).ending.is_some() || run.cancelling || run.timed_out;
+                let over = run.step(step).ending.is_some() || run.ending.cancelling || run.ending.timed_out;
                 self.emit(adopted(Adoption::Attached, over && purpose != Purpose::Undo));
             }
             Found::Ended(outcome) => {
@@ -108,7 +108,7 @@ impl Turn<'_> {
         let run = self.run(id);
         let class = run.plan_step(step).effect;
         let spared = run.step(step).explicit || run.in_explicit_frame(step);
-        let over = if run.cancelling || run.timed_out {
+        let over = if run.ending.cancelling || run.ending.timed_out {
             Some(run.why_ending())
         } else {
             run.why_over(step).filter(|_| waits && !spared)

@@ -40,16 +40,16 @@ impl Turn<'_> {
             if run.state.rests() {
                 return;
             }
-            if run.state == RunState::Created && !run.cancelling {
+            if run.state == RunState::Created && !run.ending.cancelling {
                 if !self.take_place(id) {
                     return;
                 }
-            } else if let Some(step) = run.touched.first().map(|pair| pair.1) {
+            } else if let Some(step) = run.queue.touched.first().map(|pair| pair.1) {
                 self.judge(id, step);
             } else if let Some(step) = next_ready(run) {
                 self.begin(id, step);
             } else {
-                if run.open_steps == 0 {
+                if run.queue.open == 0 {
                     self.wind_up(id);
                 }
                 return;
@@ -89,7 +89,7 @@ impl Turn<'_> {
                         .as_ref()
                         .is_some_and(|concurrency| concurrency.cancel_waiting);
                     let waits = run.state == RunState::Created || self.world.asks(other);
-                    let goes_on = !run.state.rests() && !run.cancelling && !run.compensating;
+                    let goes_on = !run.state.rests() && !run.ending.cancelling && !run.ending.compensating;
                     if goes_on && (!spared || !waits) {
                         let by = self.run(id).by.clone();
                         let reason = format!("{id} of the same concurrency group takes its place");
@@ -112,7 +112,7 @@ impl Turn<'_> {
             return;
         }
         let plan = run.plan_step(step);
-        if run.timed_out {
+        if run.ending.timed_out {
             self.skip_tree(id, step, Why::RunTimedOut);
             return;
         }
@@ -248,7 +248,7 @@ fn next_ready(run: &Run) -> Option<StepIx> {
 }
 
 fn first_ready(run: &Run) -> Option<Rank> {
-    let roomy = run.ready.iter().filter(|((frame, room), _)| run.has_room(*frame, *room));
+    let roomy = run.queue.ready.iter().filter(|((frame, room), _)| run.has_room(*frame, *room));
     roomy.filter_map(|(_, ready)| ready.first()).min().copied()
 }
 

@@ -120,7 +120,7 @@ impl World {
     }
 
     fn run_due(&self, id: RunId) -> Option<Timestamp> {
-        self.runs.get(&id)?.due.first().map(|(at, _)| *at)
+        self.runs.get(&id)?.queue.due.first().map(|(at, _)| *at)
     }
 
     fn apply_fact(&mut self, id: RunId, event: &Event) {
@@ -265,7 +265,7 @@ impl World {
         let gate = &self.gates[&id];
         if let Some((due, _)) = gate.due() {
             self.gates_due.insert(id, (due, step));
-            self.run_mut(run).due.insert((due, Some(step)));
+            self.run_mut(run).queue.due.insert((due, Some(step)));
         }
     }
 
@@ -294,7 +294,7 @@ impl World {
 
     fn forget_gate_due(&mut self, run: RunId, gate: GateId) {
         if let Some((due, step)) = self.gates_due.remove(&gate) {
-            self.run_mut(run).due.remove(&(due, Some(step)));
+            self.run_mut(run).queue.due.remove(&(due, Some(step)));
         }
     }
 
@@ -313,7 +313,7 @@ impl World {
     /// The next run for which time has come.
     pub(super) fn next_due(&self, now: Timestamp) -> Option<(RunId, Option<StepIx>)> {
         let (at, run) = self.due.first()?;
-        let first = self.runs[run].due.first().filter(|_| *at <= now)?;
+        let first = self.runs[run].queue.due.first().filter(|_| *at <= now)?;
         Some((*run, first.1))
     }
 
@@ -407,7 +407,7 @@ impl World {
 
     /// The runs that a run does again or goes on from, the newest first, as far back as anything looks.
     pub(super) fn runs_before(&self, run: RunId) -> impl Iterator<Item = RunId> {
-        let before = |run: &RunId| self.runs.get(run)?.parent;
+        let before = |run: &RunId| self.runs.get(run)?.before.parent;
         std::iter::successors(before(&run), before).take(RUNS_BEFORE_MAX)
     }
 

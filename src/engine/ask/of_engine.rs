@@ -28,7 +28,7 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let whose = if of_step { "step" } else { "run" };
     // A no lets the step fail, and what its run does then is what a no does.
     let undoes = run.plan.on_failure == OnFailure::Compensate && stops_its_run(run, step);
-    let done = || run.completed.iter().rev().copied().filter(|_| undoes);
+    let done = || run.undo.completed.iter().rev().copied().filter(|_| undoes);
     let skipped = reached(run, step).into_iter().filter(|step| !run.step(*step).explicit);
     Ask {
         run: run.id,

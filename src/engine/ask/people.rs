@@ -89,7 +89,7 @@ pub(super) fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(Strin
             out.push((name, why));
         }
     }
-    for name in run.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
+    for name in run.before.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
         if out.iter().all(|entry| entry.0 != *name) {
             out.push((
                 name.clone(),
@@ -110,7 +110,7 @@ pub(super) fn escalate(
     let Some((_, template)) = &rule.escalate else { return Ok(None) };
     let view = views[0];
     let first = before.and_then(|gate| gate.ask.escalate.as_ref());
-    if let Some(to) = first.or_else(|| view.run.escalates.get(&view.run.plan_step(view.step).id)) {
+    if let Some(to) = first.or_else(|| view.run.before.escalates.get(&view.run.plan_step(view.step).id)) {
         return Ok(Some(to.clone()));
     }
     if templates_read_what_is_by_hand(view.run, view.step, &Value::String(template.clone())) {

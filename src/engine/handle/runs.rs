@@ -59,7 +59,7 @@ impl Turn<'_> {
     pub(super) fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
         let this_run = self.find(run)?;
         match this_run.state {
-            RunState::Running if this_run.compensating => {
+            RunState::Running if this_run.ending.compensating => {
                 Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")))
             }
             RunState::Running => {
@@ -93,10 +93,10 @@ impl Turn<'_> {
         if this_run.state.rests() {
             return Err(wrong_state(run, this_run.state, "cancel", "it has come to rest"));
         }
-        if this_run.compensating {
+        if this_run.ending.compensating {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
-        if this_run.cancelling {
+        if this_run.ending.cancelling {
             return Ok(());
         }
         let reason = checked_reason(reason)?;
@@ -124,7 +124,7 @@ impl Turn<'_> {
                 ),
             ));
         }
-        if !this_run.completed.iter().any(|step| this_run.is_to_undo(*step)) {
+        if !this_run.undo.completed.iter().any(|step| this_run.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
         }
         let reason = required_reason(reason, &format!("undo {run}"))?;

@@ -110,7 +110,7 @@ impl Turn<'_> {
         if open {
             self.has_asked(run, step, "complete by hand")?;
         }
-        if this_step.unwinding.is_some() {
+        if this_step.undo.unwinding.is_some() {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
         self.may_close_by_hand(run, step, "complete by hand", &by)?;

@@ -61,7 +61,7 @@ impl Run {
                 if purpose == Some(Purpose::Undo) {
                     step.due = *retry_at;
                     if let Some(until) = *retry_at {
-                        self.due.insert((until, Some(index)));
+                        self.queue.due.insert((until, Some(index)));
                     }
                 } else if let Some(until) = *retry_at {
                     let next = number + 1;
@@ -103,7 +103,7 @@ impl Run {
 
     fn attempt_started(&mut self, index: StepIx, number: u32, purpose: Purpose, charge: Amounts) {
         self.forget_due(index);
-        self.touched.remove(&self.rank(index));
+        self.queue.touched.remove(&self.rank(index));
         let before = self.step(index).state();
         let step = &mut self.steps[index.index()];
         step.tries.attempts = number;
@@ -137,37 +137,37 @@ impl Run {
         match event {
             UndoEvent::Asked => {
                 step.state = Some(StepState::Undoing);
-                self.undoing.insert(index);
+                self.undo.undoing.insert(index);
                 self.unwind(|unwinding, run| unwinding.begin(run, index));
             }
             UndoEvent::Done { .. } => {
                 step.state = Some(StepState::Undone);
                 step.undo.stuck = false;
-                self.undoing.remove(&index);
-                self.stuck.remove(&index);
-                self.undone += 1;
+                self.undo.undoing.remove(&index);
+                self.undo.stuck.remove(&index);
+                self.undo.done += 1;
                 self.unwind(|unwinding, run| unwinding.end(run, index));
             }
             UndoEvent::Stuck { record } => {
                 step.undo.stuck = true;
                 step.error = Some(record.clone());
-                self.undoing.remove(&index);
-                self.stuck.insert(index);
+                self.undo.undoing.remove(&index);
+                self.undo.stuck.insert(index);
             }
             UndoEvent::Again { .. } => {
                 self.noted.remove(&(Some(index), true));
                 step.undo.stuck = false;
                 step.undo.calls = 0;
-                self.stuck.remove(&index);
-                self.undoing.insert(index);
+                self.undo.stuck.remove(&index);
+                self.undo.undoing.insert(index);
             }
         }
     }
 
     fn unwind(&mut self, change: impl FnOnce(&mut Unwinding, &Self)) {
-        if let Some(mut unwinding) = self.unwinding.take() {
+        if let Some(mut unwinding) = self.undo.unwinding.take() {
             change(&mut unwinding, self);
-            self.unwinding = Some(unwinding);
+            self.undo.unwinding = Some(unwinding);
         }
     }
 }

@@ -35,7 +35,7 @@ impl Run {
             return;
         }
         self.forget_due(index);
-        self.touched.remove(&self.rank(index));
+        self.queue.touched.remove(&self.rank(index));
         self.leave(index, before, after);
         let is_gate = matches!(self.plan_step(index).work, Work::Gate(_));
         let step = &mut self.steps[index.index()];
@@ -44,7 +44,7 @@ impl Run {
             StepEvent::Ready => {
                 let plan = self.plan_step(index);
                 let (key, priority) = ((plan.frame, Room::of(&plan.work)), plan.priority);
-                self.ready.entry(key).or_default().insert((Reverse(priority), index));
+                self.queue.ready.entry(key).or_default().insert((Reverse(priority), index));
             }
             StepEvent::Waiting { reason } => self.wait_for(index, reason),
             StepEvent::FactsAsked { files, patterns, programs } => {
@@ -71,10 +71,10 @@ impl Run {
             StepEvent::DoneByHand { by, outputs, reason } => self.take_by_hand(index, by, outputs, reason),
             StepEvent::Failed { record } => {
                 step.error = Some(record.clone());
-                self.failures += 1;
+                self.ending.failures += 1;
                 let plan = self.plan_step(index);
                 if plan.frame.is_none() && plan.on_error == OnError::Abort {
-                    self.aborted.get_or_insert(index);
+                    self.ending.aborted.get_or_insert(index);
                 }
             }
             StepEvent::Rejected { expired } => step.asking.expired = *expired,
@@ -87,7 +87,7 @@ impl Run {
                 }
                 if let Why::Failed(record) = why {
                     step.error = Some(record.clone());
-                    self.failures += 1;
+                    self.ending.failures += 1;
                 }
             }
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
@@ -124,7 +124,7 @@ impl Run {
             let step = &mut self.steps[index.index()];
             let until = *step.inside.deadline.get_or_insert(at + timeout);
             step.due = Some(until);
-            self.due.insert((until, Some(index)));
+            self.queue.due.insert((until, Some(index)));
         }
     }
 
@@ -155,7 +155,7 @@ impl Run {
     /// The effects of a step that begins again, if they are for this run to undo.
     pub(super) fn did(&self, index: StepIx, before: StepState) -> Option<Box<Did>> {
         let step = self.step(index);
-        if before.is_done() && self.completed.contains(&index) {
+        if before.is_done() && self.undo.completed.contains(&index) {
             return Some(Box::new(Did { outputs: step.outputs.clone(), called: step.undo.called.clone() }));
         }
         step.undo.did.clone()
@@ -200,11 +200,11 @@ impl Run {
             self.approve(index, released, released_fallbacks, released_later.as_deref());
         }
         // What this run has not done is not its to undo.
-        if !(*kept && self.is_fork) && cached.is_none() {
+        if !(*kept && self.before.is_fork) && cached.is_none() {
             if was_done {
-                self.completed.retain(|step| *step != index);
+                self.undo.completed.retain(|step| *step != index);
             }
-            self.completed.push(index);
+            self.undo.completed.push(index);
         }
     }
 
@@ -217,15 +217,15 @@ impl Run {
         (step.tries.unknown, step.undo.did) = (false, None);
         step.error = None;
         step.origin = Some(Box::new(origin));
-        if self.aborted == Some(index) {
-            self.aborted = None;
+        if self.ending.aborted == Some(index) {
+            self.ending.aborted = None;
         }
         if let Some(frame) = self.plan_step(index).frame {
             let frame = &mut self.steps[frame.index()];
             frame.inside.failed = frame.inside.failed.filter(|failed_child| *failed_child != index);
         }
-        self.completed.retain(|step| *step != index);
-        self.completed.push(index);
+        self.undo.completed.retain(|step| *step != index);
+        self.undo.completed.push(index);
     }
 
     fn wait_for(&mut self, index: StepIx, reason: &WaitReason) {
@@ -250,7 +250,7 @@ impl Run {
         };
         step.listens = matches!(reason, WaitReason::Message { .. }).then(|| Box::new(reason.clone()));
         if let Some(until) = step.due {
-            self.due.insert((until, Some(index)));
+            self.queue.due.insert((until, Some(index)));
         }
     }
 
@@ -259,12 +259,12 @@ impl Run {
     /// Its earlier effects are undone once, also when the step is not done again.
     pub(super) fn begin_anew(&mut self, index: StepIx, before: StepState, fresh: Step) {
         if fresh.undo.did.is_none() {
-            self.completed.retain(|step| *step != index);
+            self.undo.completed.retain(|step| *step != index);
         }
         self.steps[index.index()] = fresh;
-        self.aborted = self.aborted.filter(|aborted| *aborted != index);
+        self.ending.aborted = self.ending.aborted.filter(|aborted| *aborted != index);
         if before.rests() {
-            self.open_steps += 1;
+            self.queue.open += 1;
         }
         let frame = self.plan_step(index).frame;
         if let Some(frame) = frame {
@@ -286,7 +286,7 @@ impl Run {
         }
         let step = self.step(index);
         if step.undo.did.is_none() && (step.tries.unknown || !talk::done(self, index).is_empty()) {
-            self.completed.push(index);
+            self.undo.completed.push(index);
         }
     }
 

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 
 impl Run {
     pub(super) fn touch(&mut self, step: StepIx) {
-        self.touched.insert(self.rank(step));
+        self.queue.touched.insert(self.rank(step));
     }
 
     /// The steps that need a step, and the steps that it holds beside them.
@@ -52,7 +52,7 @@ impl Run {
         if open == 0 {
             self.touch(index);
         } else {
-            self.touched.remove(&self.rank(index));
+            self.queue.touched.remove(&self.rank(index));
         }
     }
 
@@ -63,16 +63,16 @@ impl Run {
         let room = Room::of(&plan.work);
         let takes_place = room != Room::Nothing;
         if before == StepState::Ready
-            && let Some(ready) = self.ready.get_mut(&(frame, room))
+            && let Some(ready) = self.queue.ready.get_mut(&(frame, room))
         {
             ready.remove(&(Reverse(priority), index));
             if ready.is_empty() {
-                self.ready.remove(&(frame, room));
+                self.queue.ready.remove(&(frame, room));
             }
         }
         if before == StepState::Running && after != StepState::Running {
             if !is_frame {
-                self.running -= 1;
+                self.queue.running -= 1;
             }
             if takes_place {
                 self.move_place(frame, false);
@@ -80,7 +80,7 @@ impl Run {
         }
         if after == StepState::Running && before != StepState::Running {
             if !is_frame {
-                self.running += 1;
+                self.queue.running += 1;
             }
             if takes_place {
                 self.move_place(frame, true);
@@ -140,7 +140,7 @@ impl Run {
 
     /// Tells the steps that need a step, and the frame around it, once, that it has ended.
     pub(super) fn come_to_rest(&mut self, index: StepIx) {
-        self.open_steps -= 1;
+        self.queue.open -= 1;
         self.steps[index.index()].tries.in_flight = None;
         // What a model asked for and was refused holds up nothing but that call.
         if self.step(index).succeeded() || talk::around(self, index).is_some() {
@@ -169,7 +169,7 @@ impl Run {
 
     pub(super) fn forget_due(&mut self, index: StepIx) {
         if let Some(due) = self.steps[index.index()].due.take() {
-            self.due.remove(&(due, Some(index)));
+            self.queue.due.remove(&(due, Some(index)));
         }
     }
 }
