@@ -50,7 +50,7 @@ pub(super) fn rows(model: &Model, state: &HelpState) -> Vec<HelpRow> {
 /// The rows of the view, of the past over it, and of those keys of all views that it does not hide.
 fn of_view(model: &Model) -> Vec<HelpRow> {
     let (keys, view) = (&model.keys, model.view.scope());
-    let over = model.travel.iter().flat_map(|_| of_scope(keys, Scope::Travel, Scope::Travel));
+    let over = model.past.travel.iter().flat_map(|_| of_scope(keys, Scope::Travel, Scope::Travel));
     let own = of_scope(keys, view, view);
     let everywhere = of_scope(keys, Scope::Normal, view);
     over.chain(own).chain(everywhere).collect()

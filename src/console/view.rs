@@ -47,7 +47,7 @@ pub(super) use runs::heads as runs_columns;
 
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
-    match &model.travel {
+    match &model.past.travel {
         Some(travel) if !model.look.reader => {
             let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
             travel::draw(&canvas, travel, buf);
@@ -118,7 +118,7 @@ pub const SPINNER: [&str; 4] = ["►", "▻", "▹", "▻"];
 /// the past, on a frozen screen, without Unicode and where nothing may move.
 pub fn running_cells(model: &Model, theme: &Theme, buf: &Buffer) -> Vec<(u16, u16)> {
     const MOST: usize = 64;
-    let stands = model.travel.is_some() || model.frozen.is_some() || model.look.still;
+    let stands = model.past.travel.is_some() || model.past.frozen.is_some() || model.look.still;
     if stands || model.look.reader || model.look.glyphs.ascii {
         return Vec::new();
     }
@@ -212,7 +212,7 @@ struct Canvas<'a> {
 
 impl<'a> Canvas<'a> {
     fn pane(&self, focus: bool) -> PaneLook<'a> {
-        PaneLook { theme: self.theme, glyphs: self.glyphs, focus, past: self.model.travel.is_some() }
+        PaneLook { theme: self.theme, glyphs: self.glyphs, focus, past: self.model.past.travel.is_some() }
     }
 
     fn screen(&self) -> Rect {

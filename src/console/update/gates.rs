@@ -144,7 +144,7 @@ fn last_attempt(model: &Model) -> Option<AttemptId> {
 
 /// Something that was asked for has been read.
 pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
-    let next = model.next_request;
+    let next = model.requests.next;
     let tail = model.gates.tail.as_mut().filter(|(_, blob)| blob.asked == Some(request));
     let found = model.gates.blobs.iter_mut().find(|(_, blob)| blob.asked == Some(request));
     let Some((digest, blob)) =
@@ -166,7 +166,7 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
                 && blob.bytes.len() < BLOB_MAX
             {
                 blob.asked = Some(next);
-                model.next_request += 1;
+                model.requests.next += 1;
                 let want = Lookup::Blob { digest, from: have };
                 wishes.push(Wish::Read { request: next, want });
             }
@@ -293,7 +293,7 @@ fn note_seen(model: &mut Model, lines: Range<usize>) {
 pub(super) fn on_screen(model: &Model) -> Option<Range<usize>> {
     let places = layout::gates(model);
     let is_covered = match &model.overlay {
-        None => !model.typed.is_empty(),
+        None => !model.keyboard.typed.is_empty(),
         Some(Overlay::Dialog(_)) => places.side.is_none(),
         Some(_) => true,
     };
@@ -314,6 +314,7 @@ fn first_hidden_row(model: &Model, right: u16, body: ratatui::layout::Rect) -> u
         body.right().saturating_sub(width) < right
     };
     let highest = model
+        .notices
         .toasts
         .iter()
         .rev()

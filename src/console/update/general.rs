@@ -23,11 +23,11 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::ViewAgents => go(model, View::Agents),
         Intent::ViewTools => go(model, View::Tools),
         Intent::Logs => super::logs::open(model),
-        Intent::LastView => go(model, model.last_view),
+        Intent::LastView => go(model, model.places.last_view),
         Intent::Backward => places::backward(model),
         Intent::Forward => places::forward(model),
-        Intent::SetMark => model.letter = Some(Letter::Set),
-        Intent::GoToMark => model.letter = Some(Letter::Go),
+        Intent::SetMark => model.places.letter = Some(Letter::Set),
+        Intent::GoToMark => model.places.letter = Some(Letter::Go),
         Intent::Palette => {
             model.overlay = Some(Overlay::Palette(PaletteState::default()));
         }
@@ -41,9 +41,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Export => copying::export(model, wishes),
         Intent::Freeze => freeze(model),
         Intent::Mouse => {
-            model.mouse = !model.mouse;
-            wishes.push(Wish::Mouse(model.mouse));
-            let text = if model.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
+            model.terminal.mouse = !model.terminal.mouse;
+            wishes.push(Wish::Mouse(model.terminal.mouse));
+            let text = if model.terminal.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
             toast(model, text, Role::Info);
         }
         Intent::Travel => super::travel::begin(model),
@@ -85,7 +85,7 @@ pub(super) fn go(model: &mut Model, view: View) {
 }
 
 fn show(model: &mut Model, view: View) {
-    model.last_view = model.view;
+    model.places.last_view = model.view;
     model.view = view;
 }
 
@@ -97,8 +97,8 @@ pub(super) fn backward(model: &mut Model) {
 pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
     let field = match (kind, model.view) {
         (PromptKind::Filter, View::Logs) => Field::of(&super::logs::filter(model)),
-        (PromptKind::Filter, View::Errors) => Field::of(&model.errors.filter),
-        (PromptKind::Filter, View::Audit) => Field::of(&model.audit.filter),
+        (PromptKind::Filter, View::Errors) => Field::of(&model.workspace.errors.filter),
+        (PromptKind::Filter, View::Audit) => Field::of(&model.workspace.audit.filter),
         (PromptKind::Filter, _) => Field::of(&model.runs.filter),
         _ => Field::default(),
     };
@@ -106,11 +106,11 @@ pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
 }
 
 fn freeze(model: &mut Model) {
-    if let Some(newest) = model.frozen.take() {
+    if let Some(newest) = model.past.frozen.take() {
         model.board = newest;
         toast(model, "live again", Role::Info);
     } else {
-        model.frozen = Some(model.board.clone());
+        model.past.frozen = Some(model.board.clone());
         toast(model, "frozen; the engine goes on, F thaws", Role::Warn);
     }
 }

@@ -71,7 +71,7 @@ fn carry_out(model: &mut Model, row: &HelpRow, wishes: &mut Vec<Wish>) {
             let text = format!("{} is a key of this view: {}", row.keys, row.intent.what());
             toast(model, &text, Role::Info);
         }
-        None if matches!(row.scope, Scope::Travel | Scope::Play) && model.travel.is_none() => {
+        None if matches!(row.scope, Scope::Travel | Scope::Play) && model.past.travel.is_none() => {
             toast(model, "this is a key of the past; T goes there", Role::Info);
         }
         None => act_below(model, row.intent, None, wishes),

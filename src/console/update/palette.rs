@@ -55,7 +55,7 @@ pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
         return model.locked().or_else(|| asking::command_for(model, intent).err());
     }
-    model.previews.known.get(&intent).and_then(|preview| preview.clone().err())
+    model.requests.previews.known.get(&intent).and_then(|preview| preview.clone().err())
 }
 
 /// Brings the rows up to date with what is typed.
@@ -164,7 +164,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let act = PaletteAct::Theme(theme.to_owned());
         rows.push(other(format!("theme {theme}"), act, "change the colours", Level::L0));
     }
-    rows.extend(model.recent.iter().map(|(at, row)| PaletteRow {
+    rows.extend(model.places.recent.iter().map(|(at, row)| PaletteRow {
         name: format!("{RECENT}{}", row.name),
         what: format!("{} by {}", at.clock(), cuelight_base::safe_text(&model.seat.actor.name)),
         ..row.clone()
@@ -223,9 +223,9 @@ fn remember(model: &mut Model, row: &PaletteRow) {
     const RECENT_MAX: usize = 20;
     let name = row.name.trim_start_matches(RECENT);
     let chosen = PaletteRow { name: name.to_owned(), ..row.clone() };
-    model.recent.retain(|(_, row)| row.name != chosen.name);
-    model.recent.push_front((model.now, chosen));
-    model.recent.truncate(RECENT_MAX);
+    model.places.recent.retain(|(_, row)| row.name != chosen.name);
+    model.places.recent.push_front((model.now, chosen));
+    model.places.recent.truncate(RECENT_MAX);
 }
 
 fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {

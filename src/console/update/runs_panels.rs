@@ -52,7 +52,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
                 let error = rows.get(to).map(|row| row.id);
                 model.runs.focus.error = error;
             } else if opens(intent) {
-                model.errors.selected = rows.get(at).map(|row| row.id).or(model.errors.selected);
+                model.workspace.errors.selected =
+                    rows.get(at).map(|row| row.id).or(model.workspace.errors.selected);
                 general::go(model, View::Errors);
             } else {
                 return false;

@@ -25,7 +25,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Dag || model.dag.picture.is_none() {
         return;
     }
-    let rested = model.clock.since(model.last_key) >= FOLLOW_REST || model.last_key.0 == 0;
+    let rested = model.clock.since(model.keyboard.last_key) >= FOLLOW_REST || model.keyboard.last_key.0 == 0;
     let looks_ahead = model.dag.what_if.verb.is_some();
     if model.dag.follow && rested && !looks_ahead && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
         follow(model, wishes);

@@ -119,7 +119,7 @@ fn last_call<'a>(canvas: &Canvas<'a>, error: &ErrorView) -> Option<&'a AttemptVi
 
 /// The steps that never ran because of the failure, and those undone after it.
 fn aftermath(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
-    let Some(after) = &canvas.model.errors.aftermath else { return Vec::new() };
+    let Some(after) = &canvas.model.workspace.errors.aftermath else { return Vec::new() };
     let (muted, text) = (canvas.style(Role::Muted), canvas.style(Role::Text));
     let (arrow, skip) = canvas.glyphs.pick((" → ", "⊘"), (" > ", "-"));
     let mut lines = Vec::new();

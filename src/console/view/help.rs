@@ -221,7 +221,7 @@ fn blocks(model: &Model) -> Vec<Block> {
     let mut view = of(Group::View);
     view.extend(of(Group::Act));
     let mut head = "THIS VIEW";
-    if model.travel.is_some() {
+    if model.past.travel.is_some() {
         // In the past its own keys lie over those of the view, and nothing is asked of the engine.
         let rows = help_rows::rows(model, &HelpState::default());
         let past = rows.into_iter().filter(|row| row.scope == Scope::Travel);
