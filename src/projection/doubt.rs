@@ -88,7 +88,7 @@ pub fn doubt(run: &RunView, step: StepIx) -> Option<DoubtView> {
 impl Board {
     /// Steps that are in doubt.
     pub fn doubts(&self) -> impl Iterator<Item = DoubtView> {
-        self.doubts.iter().filter_map(|(run, step)| doubt(self.run(*run)?, *step))
+        self.open.doubts.iter().filter_map(|(run, step)| doubt(self.run(*run)?, *step))
     }
 
     /// Why this person cannot say what became of a step, if they cannot: their answer does not count at a gate it stands behind.
