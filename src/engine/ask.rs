@@ -7,8 +7,8 @@ mod released;
 
 pub(super) use evidence::evidence_files;
 pub(super) use of_engine::{CHOICE_FIELD, budget, choice, confidence};
+pub(super) use people::forbidden;
 pub use people::{NEEDS_TOUCH, SELF_DECLARED};
-pub(super) use people::{forbidden, wants_others};
 pub(super) use released::{Covered, covered};
 
 use crate::{

@@ -4,6 +4,10 @@
 //! Around it: the facts about the tools of a step, the fate of the step when no tool takes a call, and the
 //! choice by a person. Whole numbers only, and chance comes from the seed of the run.
 
+mod past;
+
+pub(super) use past::Past;
+
 use crate::{
     Alternative, Choice, Purpose, StepEvent, StepState, WaitReason,
     ask::{Asking, CHOICE_FIELD},
@@ -36,17 +40,6 @@ pub(super) struct Candidate {
     pub(super) turn: u64,
     /// The record of its last calls.
     pub(super) past: Past,
-}
-
-/// The last calls of a candidate, in whole numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Past {
-    /// The number of remembered calls.
-    pub(super) calls: u64,
-    /// The number of calls that succeeded.
-    pub(super) succeeded: u64,
-    /// The average time of the calls that succeeded, in milliseconds.
-    pub(super) mean_ms: u64,
 }
 
 /// Chooses one of the available candidates; none when no one is available. `wants` is the number of wanted

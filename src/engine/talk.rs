@@ -5,6 +5,10 @@
 //! Words of a model are data only: a name is looked up, and arguments are checked against a schema and passed
 //! on as they are. No words of it become a step's id, a template, or a verdict.
 
+mod talking;
+
+pub(super) use talking::Talking;
+
 use crate::{
     StepEvent, StepState, TalkCall, Verdict, call, condition::View, handle::Turn, outcome, run::Run,
     world::World,
@@ -24,15 +28,6 @@ use std::sync::Arc;
 const NAMES_SHOWN: usize = 20;
 /// Characters of an untrusted name in a message.
 const NAME_CHARS_SHOWN: usize = 80;
-
-/// The state of a talk so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Talking {
-    /// The steps that ask, in order.
-    pub(super) asks: Vec<StepIx>,
-    /// The calls of each answer but the last, in its order.
-    pub(super) rounds: Vec<Vec<TalkCall>>,
-}
 
 /// The talk that a step of a plan is.
 pub(super) fn of(plan: &PlanStep) -> Option<&Talk> {

@@ -4,6 +4,10 @@
 //! The order is computed when undoing begins, and counted down from there: a step that is undone costs the
 //! steps it needed.
 
+mod order;
+
+pub(super) use order::Unwinding;
+
 use crate::{StepState, run::Run, talk};
 use cuelight_base::StepIx;
 use cuelight_plan::Work;
@@ -11,23 +15,6 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
-
-/// When a step was done, as an order in which the newest comes first.
-type Newest = (Reverse<usize>, StepIx);
-
-/// The steps of one run that are left to be undone.
-#[derive(Clone, Debug)]
-pub(super) struct Unwinding {
-    /// Ends of later steps that have not been undone, by the end of a step.
-    after: Vec<u32>,
-    /// Steps whose undoing has not begun, and when each was done.
-    left: BTreeMap<StepIx, usize>,
-    /// Steps that are being undone.
-    begun: BTreeSet<StepIx>,
-    /// Steps that can be undone now, by the innermost frame around each that lets only so many children go on
-    /// at once.
-    free: BTreeMap<Option<StepIx>, BTreeSet<Newest>>,
-}
 
 /// One of the two ends of a step. A frame opens before its children and closes after them; any other step has
 /// one end.

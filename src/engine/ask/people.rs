@@ -7,6 +7,7 @@ use crate::{
     call::Unresolved,
     condition::View,
     gate::Gate,
+    membership::wants_others,
     run::Run,
 };
 use cuelight_base::{Value, groups_do_not_count, keys_do_not_count};
@@ -133,10 +134,4 @@ pub(crate) fn forbidden<'a>(
 ) -> &'a [(String, String)] {
     let requesters = if wants_others(rule) { 1 + usize::from(run.by.made().is_some()) } else { 0 };
     excluded.get(requesters..).unwrap_or_default()
-}
-
-/// True when the requester of the run does not count.
-pub(crate) fn wants_others(rule: &GateRule) -> bool {
-    let wanted: u32 = rule.require.iter().map(|quorum| quorum.count).sum();
-    wanted > 1 || rule.forbid.iter().any(|text| text == "run.actor")
 }
