@@ -14,9 +14,7 @@ use crate::{
     outcome,
     run::Run,
 };
-use cuelight_base::{
-    Actor, CACHE_KEY_CHARS_MAX, Digest, RunId, StepIx, canonical_json, sha256, shorten,
-};
+use cuelight_base::{Actor, CACHE_KEY_CHARS_MAX, Digest, RunId, StepIx, canonical_json, sha256, shorten};
 
 /// The id of a result, made from the key, and the step as it is written.
 fn id_of(run: &Run, step: StepIx, key: &str) -> Digest {

@@ -9,16 +9,14 @@ mod fold;
 pub use fold::fold_leases;
 
 use crate::{
-    Alternative, Choice, Fact, Failure, Outcome, Purpose, Refusal, StepEvent,
-    WaitReason, call, handle::Turn, outcome, run::Run, settle::may_start,
+    Alternative, Choice, Fact, Failure, Outcome, Purpose, Refusal, StepEvent, WaitReason, call, handle::Turn,
+    outcome, run::Run, settle::may_start,
 };
 use cuelight_base::{
     Actor, AttemptId, FailureMode, LEASE_DEFAULT, LEASES_LOST_MAX, Launch, OUTPUT_BYTES_MAX, RunId, Score,
     Span, StepIx, Timestamp, ValueMap, json_bytes, shorten,
 };
-use cuelight_exchange::{
-    AgentEvent, AgentFault, AgentKey, AgentRefusal, Lease, Offer, Presence,
-};
+use cuelight_exchange::{AgentEvent, AgentFault, AgentKey, AgentRefusal, Lease, Offer, Presence};
 use cuelight_plan::PlanToolBody;
 
 /// A step of a run.

@@ -18,7 +18,7 @@ impl Turn<'_> {
         kept_for: Option<Span>,
         by: Actor,
     ) -> Result<(), Refusal> {
-        if self.world.exchange.has_result(&result).map_err(Refusal::Other)? {
+        if self.world.exchange.library.has_result(&result).map_err(Refusal::Other)? {
             return Ok(());
         }
         let data = json!({
@@ -48,7 +48,7 @@ impl Turn<'_> {
 
     /// Stores a piece of knowledge.
     pub(super) fn learn(&mut self, knowledge: Knowledge, by: Actor) -> Result<(), Refusal> {
-        if self.world.exchange.has_knowledge(&knowledge).map_err(Refusal::Other)? {
+        if self.world.exchange.library.has_knowledge(&knowledge).map_err(Refusal::Other)? {
             return Ok(());
         }
         self.emit(Fact::Library(LibraryEvent::Learned { knowledge: Box::new(knowledge), by }));

@@ -18,7 +18,7 @@ pub use agents::{
 pub use bus::{Bus, NewMessage, Ring, Said};
 pub use event::{AgentEvent, BusEvent, LibraryEvent};
 pub use lease::{Given, Lease, Leases, Offer};
-pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
-pub use sending::{Speaker, Unsent};
+pub use library::{AgentResult, Knowledge, KnowledgeKind, Library, ResultStatus, completed};
+pub use sending::Unsent;
 pub use state::Exchange;
-pub use topics::{DeadLetter, MessageFault, MessageProof, Rejected, TopicRule, Topics};
+pub use topics::{DeadLetter, MessageFault, MessageProof, Rejected, Speaker, TopicRule, Topics};

@@ -2,7 +2,7 @@
 //! The fold keeps the used ids and the digest of each content. The content is in the log and beside it, and
 //! is found by a list that is derived from the log.
 
-use crate::{Exchange, LibraryEvent};
+use crate::LibraryEvent;
 use cuelight_base::{
     Digest, KNOWLEDGE_BYTES_MAX, LIBRARY_IDS_MAX, RESULT_BYTES_MAX, Span, Timestamp, Value, ValueMap,
     canonical_json, is_agent, is_agent_type, is_name, json_bytes, sha256,
@@ -152,7 +152,7 @@ impl KnowledgeKind {
 /// The ids in the library that can be repeated, and the content stored under each: halves of hashes, so that
 /// many have room. Ids that the engine gave are not among them, because nobody repeats them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Library {
+pub struct Library {
     ids: BTreeMap<u128, u128>,
     /// The oldest goes first when there is no more room.
     ends: BTreeSet<(Timestamp, u128)>,
@@ -160,7 +160,7 @@ pub(super) struct Library {
 
 impl Library {
     /// Applies an event to the state.
-    pub(super) fn apply(&mut self, at: Timestamp, event: &LibraryEvent) {
+    pub fn apply(&mut self, at: Timestamp, event: &LibraryEvent) {
         let (id, digest, until) = match event {
             LibraryEvent::HandedIn { result, .. } if result.named_by_engine => return,
             LibraryEvent::Learned { knowledge, .. } if knowledge.named_by_engine => return,
@@ -192,7 +192,7 @@ fn id_hash(id: &str) -> u128 {
     sha256("cuelight-library-id-v1", &[id.as_bytes()]).half()
 }
 
-impl Exchange {
+impl Library {
     /// Checks a result that an agent hands in; true when it is stored already.
     ///
     /// # Errors
@@ -213,7 +213,7 @@ impl Exchange {
         if result.body.is_none() && result.blob.is_none() {
             return refuse("it says nothing");
         }
-        match self.library.has(&result.id, result.digest) {
+        match self.has(&result.id, result.digest) {
             Some(true) => Ok(true),
             Some(false) => refuse("another one was handed in under its id; use another id"),
             None => Ok(false),
@@ -245,7 +245,7 @@ impl Exchange {
                 "it is larger than 64 KiB; put what is large into files, or hand it in as a result",
             );
         }
-        match self.library.has(&knowledge.id, knowledge.digest()) {
+        match self.has(&knowledge.id, knowledge.digest()) {
             Some(true) => Ok(true),
             Some(false) => refuse("something else is known under its id; use another id"),
             None => Ok(false),

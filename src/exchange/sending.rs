@@ -1,21 +1,10 @@
 //! The rules for a new message: its words, its topic, its signature, its id.
 
-use crate::{DeadLetter, Exchange, MessageFault, NewMessage};
+use crate::{DeadLetter, Exchange, MessageFault, NewMessage, Speaker};
 use cuelight_base::{
     EVENT_CONTENT_BYTES_MAX, MESSAGE_META_BYTES_MAX, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX, Message, Qos,
     Timestamp, TraceContext, is_topic, json_bytes, safe_text, shorten,
 };
-
-/// The kind of a sender, for the checks on its messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaker {
-    /// A sender outside the engine: a program, a person, an agent.
-    Outside,
-    /// A step, by the plan of its run.
-    Step,
-    /// The engine itself, in words of its own.
-    Engine,
-}
 
 /// The reason why a message may not be sent, and the kept form of it.
 #[derive(Clone, Debug, PartialEq)]

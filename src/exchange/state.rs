@@ -1,8 +1,6 @@
 //! All state of the exchange in one value, as the engine holds it.
 
-use crate::{
-    AgentEvent, Agents, Bus, BusEvent, Leases, LibraryEvent, Topics, bus::SaidIds, library::Library,
-};
+use crate::{AgentEvent, Agents, Bus, BusEvent, Leases, Library, LibraryEvent, Topics, bus::SaidIds};
 use cuelight_base::{RunId, Timestamp};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,7 +14,7 @@ pub struct Exchange {
     /// The rules of topics, and the messages that were rejected.
     pub topics: Arc<Topics>,
     /// The results and knowledge that agents stored.
-    pub(super) library: Arc<Library>,
+    pub library: Arc<Library>,
     /// Agents that came by themselves.
     pub agents: Arc<Agents>,
     /// The leases of agents, and the steps that wait for one.
