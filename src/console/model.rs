@@ -18,11 +18,11 @@ pub(super) use dag_state::{Arranging, Basis, DagState, Near, Picture, Pictures, 
 pub(super) use logs_state::{LogPart, LogsState, Question, Reading};
 pub use mode::Mode;
 pub(super) use overlay::{
-    LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt, PromptKind,
-    Sheetlet,
+    HelpState, LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt,
+    PromptKind, Sheetlet,
 };
 pub(super) use requests::{Asked, Pending, Previews, Requests, Undoable};
-pub(super) use runs_state::{RowsOf, RunOrder, RunsState};
+pub(super) use runs_state::{RowsOf, RunOrder, RunsPanel, RunsState};
 pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
 
@@ -30,7 +30,7 @@ use super::{gantt::TimeState, gates::GatesState, panes::Panes, travel::IN_THE_PA
 use crate::{Keymap, Link};
 use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};
 use cuelight_engine::Command;
-use cuelight_projection::{Board, GateView};
+use cuelight_projection::{Board, ErrorView, GateView};
 use std::sync::Arc;
 
 /// A whole console at one moment.
@@ -148,7 +148,7 @@ impl Model {
             View::Gates => self.gates.selected.map(|(_, run, _)| run),
             View::Logs => self.logs.run,
             View::Time => self.time.run,
-            View::Errors => super::update::selected_error(self).map(|selected_error| selected_error.run),
+            View::Errors => self.selected_error().map(|error| error.run),
             View::Audit => self.workspace.audit.row().and_then(|row| row.run),
             View::Health | View::Agents | View::Tools => None,
         }
@@ -163,11 +163,14 @@ impl Model {
             View::Logs => self.logs.step,
             View::Time => self.time.selected,
             View::Audit => self.workspace.audit.row().and_then(|row| row.step),
-            View::Errors => {
-                super::update::selected_error(self).and_then(|selected_error| selected_error.step)
-            }
+            View::Errors => self.selected_error().and_then(|error| error.step),
             View::Health | View::Agents | View::Tools => None,
         }
+    }
+
+    /// The failure under the cursor of Errors.
+    pub(super) fn selected_error(&self) -> Option<&Arc<ErrorView>> {
+        self.workspace.errors.selected.and_then(|selected| self.board.error(selected))
     }
 
     /// The run whose output is to be heard as it comes.

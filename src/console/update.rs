@@ -37,6 +37,7 @@ mod siblings;
 mod steps;
 mod time;
 mod time_marks;
+mod toasts;
 mod tools;
 mod travel;
 mod travel_compare;
@@ -47,7 +48,7 @@ use crate::{
     Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
-    model::{Overlay, Toast, Undoable},
+    model::{Overlay, Undoable},
     rung::Rung,
     view,
 };
@@ -58,16 +59,16 @@ use std::sync::Arc;
 pub(super) use deciding::{
     ANSWERS, care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after,
 };
-pub(super) use errors::{command_for as error_command, selected as selected_error};
+pub(super) use errors::command_for as error_command;
 pub(super) use leaving::stop_words;
 pub(super) use logs::{Listed, STEPS_FROM, side_place, side_rows, side_top};
 pub(super) use logs_read::{alone, call_of};
 pub(super) use logs_rows::{Columns, columns};
 pub(super) use palette::{refusal, rows_of_menu};
 pub(super) use prompt::problem;
+use toasts::clock;
+pub(super) use toasts::toast;
 
-/// Time that a toast stays on the screen.
-const TOAST: Span = Span(6_000);
 /// Time in which `u` can undo an action.
 const TAKE_BACK: Span = Span(10_000);
 /// Time for which lost signals are reported.
@@ -174,14 +175,6 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     audit::refresh(model, wishes);
     palette::refresh(model);
     asking::refresh(model, wishes);
-}
-
-/// Moves the time on. The shown instant moves with it, unless the past is shown.
-fn clock(model: &mut Model, now: Timestamp) {
-    model.clock = model.clock.max(now);
-    if model.past.travel.is_none() {
-        model.now = model.now.max(now);
-    }
 }
 
 fn tick(model: &mut Model, now: Timestamp) {
@@ -428,15 +421,4 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
 /// The number of signals lost in the last few seconds; None if there were none.
 pub(super) fn behind_now(model: &Model) -> Option<u64> {
     model.terminal.behind.filter(|(_, told)| model.now.since(*told) < BEHIND).map(|(missed, _)| missed)
-}
-
-/// Says something for a few seconds.
-pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
-    const TOASTS_MAX: usize = 3;
-    model.notices.toasts.retain(|toast| toast.text != text);
-    if model.notices.toasts.len() == TOASTS_MAX {
-        model.notices.toasts.remove(0);
-    }
-    let until = model.clock + TOAST;
-    model.notices.toasts.push(Toast { text: cuelight_base::safe_text(text), role, until });
 }

@@ -1,7 +1,7 @@
 //! Agents: which are described is read when the view is opened and while it is looked at; the cursor in the list; the way to what one
 //! works on.
 
-use super::{general, moving, toast};
+use super::{moving, places, toast};
 use crate::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout};
 use cuelight_base::Span;
 use cuelight_projection::AgentsAbout;
@@ -51,7 +51,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         return;
     }
     match intent {
-        Intent::Escape => general::backward(model),
+        Intent::Escape => places::backward(model),
         Intent::Open => {
             let all = model.board.agents(&model.workspace.agents.known);
             let step =
@@ -61,7 +61,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
                     model.dag.run = Some(run);
                     model.dag.view.selected = Some(step.0);
                     (model.dag.follow, model.runs.selected) = (false, Some(run));
-                    general::go(model, View::Dag);
+                    places::go(model, View::Dag);
                 }
                 None => toast(model, "it works on nothing now", Role::Info),
             }

@@ -1,7 +1,7 @@
 //! Keys of Audit, and what is read of the log for it: as many records as are seen and some more, at the end that is
 //! scrolled to.
 
-use super::{general, graph, moving, toast};
+use super::{graph, moving, places, toast};
 use crate::{
     Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
     audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
@@ -290,7 +290,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::CopyLine => copy(model, wishes),
         Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
-        Intent::Escape if audit.filter.is_empty() => general::backward(model),
+        Intent::Escape if audit.filter.is_empty() => places::backward(model),
         Intent::Escape => set_filter(model, ""),
         _ => {}
     }
@@ -378,13 +378,13 @@ fn go_there(model: &mut Model) {
     if let Some(gate) =
         row.gate.and_then(|gate| model.board.gate(gate)).filter(|gate| gate.is_open()).cloned()
     {
-        general::go(model, View::Gates);
+        places::go(model, View::Gates);
         model.gates.selected = Some((Attention::Gate(gate.id), gate.run, gate.step));
         return;
     }
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
-    general::go(model, View::Dag);
+    places::go(model, View::Dag);
     graph::begin(model);
     if let Some(step) = row.step {
         model.dag.view.selected = Some(step.0);

@@ -1,6 +1,6 @@
 //! The list of failures: which are shown, in what order, what each of them caused, and what can be said of it.
 
-use super::{asking, general, moving, popup, toast};
+use super::{asking, moving, places, popup, toast};
 use crate::{
     Intent, Model, Query, Role, View, Wish,
     errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
@@ -212,11 +212,6 @@ fn cursor(model: &Model) -> usize {
     model.workspace.errors.selected.and_then(|selected| place(model, selected)).unwrap_or(0)
 }
 
-/// The failure under the cursor.
-pub(crate) fn selected(model: &Model) -> Option<&Arc<ErrorView>> {
-    model.workspace.errors.selected.and_then(|selected| model.board.error(selected))
-}
-
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::errors(model).rows.height);
     // The cursor goes from failure to failure; heads are passed over.
@@ -242,7 +237,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Evidence => show_whole(model),
         Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
-        Intent::Escape if model.workspace.errors.filter.is_empty() => general::backward(model),
+        Intent::Escape if model.workspace.errors.filter.is_empty() => places::backward(model),
         Intent::Escape => model.workspace.errors.filter.clear(),
         _ => {}
     }
@@ -250,16 +245,19 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
 
 /// To its step in the graph.
 fn open(model: &mut Model) {
-    let Some((run, step)) = selected(model).map(|selected| (selected.run, selected.step)) else { return };
+    let Some((run, step)) = model.selected_error().map(|selected| (selected.run, selected.step)) else {
+        return;
+    };
     model.dag.run = Some(run);
     model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
     (model.dag.follow, model.runs.selected) = (false, Some(run));
-    general::go(model, View::Dag);
+    places::go(model, View::Dag);
 }
 
 /// The command for the failure under the cursor, or the reason why there is none.
 pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
-    let error = selected(model).filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
+    let error =
+        model.selected_error().filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
     let note = if intent == Intent::Acknowledge { FailureNote::Acknowledge } else { FailureNote::Resolve };
     match &error.state {
         ErrorState::Resolved { fix, .. } => {
@@ -284,7 +282,7 @@ pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
 
 /// All that is known of it, over the view: nothing of its output is cut.
 fn show_whole(model: &mut Model) {
-    let Some(error) = selected(model).cloned() else { return };
+    let Some(error) = model.selected_error().cloned() else { return };
     let record = &error.record;
     let mut text = format!(
         "{}\n\n{} {}/{}  call {}  trace {}\n{}  {}  {}\n",

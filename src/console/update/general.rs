@@ -2,28 +2,26 @@
 
 use super::{copying, places, popup, toast, why};
 use crate::{
-    Field, Intent, Model, Role, Themes, View, Wish,
-    help_rows::HelpState,
-    layout,
-    model::{Letter, Overlay, PaletteState, Prompt, PromptKind},
+    Field, Intent, Model, Role, Themes, View, Wish, layout,
+    model::{HelpState, Letter, Overlay, PaletteState, Prompt, PromptKind},
 };
 use std::sync::Arc;
 
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
     match intent {
-        Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
-        Intent::ViewDag => go(model, View::Dag),
-        Intent::ViewGates => go(model, View::Gates),
-        Intent::ViewErrors => go(model, View::Errors),
-        Intent::ViewHealth => go(model, View::Health),
-        Intent::ViewLogs => go(model, View::Logs),
-        Intent::ViewTime => go(model, View::Time),
-        Intent::ViewAudit => go(model, View::Audit),
-        Intent::ViewAgents => go(model, View::Agents),
-        Intent::ViewTools => go(model, View::Tools),
+        Intent::ViewRuns | Intent::CloseView => places::go(model, View::Runs),
+        Intent::ViewDag => places::go(model, View::Dag),
+        Intent::ViewGates => places::go(model, View::Gates),
+        Intent::ViewErrors => places::go(model, View::Errors),
+        Intent::ViewHealth => places::go(model, View::Health),
+        Intent::ViewLogs => places::go(model, View::Logs),
+        Intent::ViewTime => places::go(model, View::Time),
+        Intent::ViewAudit => places::go(model, View::Audit),
+        Intent::ViewAgents => places::go(model, View::Agents),
+        Intent::ViewTools => places::go(model, View::Tools),
         Intent::Logs => super::logs::open(model),
-        Intent::LastView => go(model, model.places.last_view),
+        Intent::LastView => places::go(model, model.places.last_view),
         Intent::Backward => places::backward(model),
         Intent::Forward => places::forward(model),
         Intent::SetMark => model.places.letter = Some(Letter::Set),
@@ -59,39 +57,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         _ => return false,
     }
     true
-}
-
-/// Shows another view, and remembers the way back.
-pub(super) fn go(model: &mut Model, view: View) {
-    if view == View::Dag && model.view == View::Runs {
-        model.dag.run = model.runs.selected.or(model.dag.run);
-    }
-    if view == View::Dag && model.view == View::Gates {
-        let (run, step) = (model.run(), model.step());
-        model.dag.run = run.or(model.dag.run);
-        model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
-    }
-    if view == View::Time && model.view != View::Time {
-        model.time.run = model.run().or(model.time.run);
-        model.time.selected = model.step().or(model.time.selected);
-    }
-    if view == View::Gates && model.view != View::Gates {
-        super::gates::enter(model);
-    }
-    if view != model.view {
-        places::leave(model);
-        show(model, view);
-    }
-}
-
-fn show(model: &mut Model, view: View) {
-    model.places.last_view = model.view;
-    model.view = view;
-}
-
-/// One step back: what is typed, the filter, the view; never acts.
-pub(super) fn backward(model: &mut Model) {
-    places::backward(model);
 }
 
 pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
@@ -140,7 +105,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let frame = layout::frame(model.size);
     if row == frame.header.y {
         if let Some(view) = layout::tab_at(model, column) {
-            go(model, view);
+            places::go(model, view);
         }
         return;
     }

@@ -1,6 +1,6 @@
 //! Health: over which period is looked, and the way from a reason to the failures behind it.
 
-use super::{general, moving, toast};
+use super::{moving, places, toast};
 use crate::{Intent, Model, Role, View, Wish, layout};
 
 /// Keeps the cursor on a reason.
@@ -30,9 +30,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
             let mode = reason.mode.map_or_else(String::new, |mode| format!(" mode:{mode}"));
             model.workspace.errors.filter = format!("workflow:{name}{mode}");
             model.workspace.errors.selected = None;
-            general::go(model, View::Errors);
+            places::go(model, View::Errors);
         }
-        Intent::Escape => general::backward(model),
+        Intent::Escape => places::backward(model),
         _ => {}
     }
 }

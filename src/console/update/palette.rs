@@ -1,6 +1,6 @@
 //! The palette and the menu: everything that can be done, with level, key and effect; grey when it would be refused.
 
-use super::{asking, editing, general, moving};
+use super::{asking, editing, general, moving, places};
 use crate::{
     Intent, Keymap, Level, Model, View, Wish,
     intent::Group,
@@ -105,7 +105,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
     }
-    if let Some(error) = super::errors::selected(model).filter(|_| model.view == View::Errors) {
+    if let Some(error) = model.selected_error().filter(|_| model.view == View::Errors) {
         for intent in [Intent::Acknowledge, Intent::Resolve] {
             let (name, refused) = (format!("{} {}", intent.name(), error.name()), refusal(model, intent));
             rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
@@ -234,10 +234,10 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
         PaletteAct::OpenRun(run) => {
             model.runs.selected = Some(run);
             model.dag.run = Some(run);
-            general::go(model, View::Dag);
+            places::go(model, View::Dag);
         }
         PaletteAct::Filter(text) => {
-            general::go(model, View::Runs);
+            places::go(model, View::Runs);
             model.runs.filter = text;
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),

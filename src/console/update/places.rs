@@ -2,7 +2,7 @@
 
 use super::{editing, toast};
 use crate::{
-    Model, Press, Role,
+    Model, Press, Role, View,
     model::{Letter, Place},
 };
 
@@ -28,6 +28,37 @@ pub(super) fn leave(model: &mut Model) {
     let place = here(model);
     model.places.back.push(place);
     model.places.forward.clear();
+}
+
+/// Shows another view, and remembers the way back.
+pub(super) fn go(model: &mut Model, view: View) {
+    if view == View::Dag && model.view == View::Runs {
+        model.dag.run = model.runs.selected.or(model.dag.run);
+    }
+    if view == View::Dag && model.view == View::Gates {
+        let (run, step) = (model.run(), model.step());
+        model.dag.run = run.or(model.dag.run);
+        model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
+    }
+    if view == View::Time && model.view != View::Time {
+        model.time.run = model.run().or(model.time.run);
+        model.time.selected = model.step().or(model.time.selected);
+    }
+    if view == View::Gates && model.view != View::Gates {
+        // The rows are sorted anew.
+        model.gates.rows.clear();
+        model.gates.rows_of = None;
+        model.gates.reading = false;
+    }
+    if view != model.view {
+        leave(model);
+        show(model, view);
+    }
+}
+
+fn show(model: &mut Model, view: View) {
+    model.places.last_view = model.view;
+    model.view = view;
 }
 
 /// Goes back to the previous place.

@@ -1,6 +1,6 @@
 //! Tools: the cursor in the list of what has run.
 
-use super::{general, moving};
+use super::{moving, places};
 use crate::{Intent, Model, Wish, layout};
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
@@ -9,6 +9,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
     if let Some(to) = moving::moved(intent, model.workspace.tools.selected, len, page, count) {
         model.workspace.tools.selected = to;
     } else if intent == Intent::Escape {
-        general::backward(model);
+        places::backward(model);
     }
 }

@@ -7,10 +7,8 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    Intent, Level, Mark, Model, Role, Scope, fill,
-    help_rows::{self, HelpState},
-    intent::Group,
-    layout, pane, put, put_right,
+    Intent, Level, Mark, Model, Role, Scope, fill, help_rows, intent::Group, layout, model::HelpState, pane,
+    put, put_right,
 };
 use cuelight_base::counted;
 use ratatui::{buffer::Buffer, layout::Rect};
