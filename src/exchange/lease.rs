@@ -228,6 +228,7 @@ impl Leases {
     }
 
     /// As far as it concerns these runs.
+    #[must_use]
     pub fn only(&self, runs: &BTreeSet<RunId>) -> Self {
         let mut only = self.clone();
         only.waits.retain(|at, _| runs.contains(&at.0));

@@ -40,6 +40,7 @@ impl Exchange {
     }
 
     /// A copy with the offers and leases of these runs alone.
+    #[must_use]
     pub fn only(&self, runs: &BTreeSet<RunId>) -> Self {
         Self { leases: Arc::new(self.leases.only(runs)), ..self.clone() }
     }

@@ -94,9 +94,9 @@ impl Files {
             (module, rest) = (inner, &rest[1..]);
         }
         let (Some(name), Some(file)) = (rest.first(), self.0.get(&module)) else { return Some(module) };
-        let known =
+        let mut known =
             file.uses.iter().filter(|(used, _)| depth > 0 && used.last().is_some_and(|last| last == name));
-        let through = known.filter_map(|(used, _)| self.declarer(&module, used, depth - 1)).next();
+        let through = known.find_map(|(used, _)| self.declarer(&module, used, depth - 1));
         Some(through.unwrap_or(module))
     }
 
