@@ -1,7 +1,7 @@
 //! Requests of the API, asked of an engine of this process over a line of this machine, as whoever has a token asks them.
 
-use cuelight_base::SecretKey;
-use cuelight_engine::{Actor, Channel, Proof, Standing};
+use cuelight_base::{Actor, Channel, Proof, SecretKey};
+use cuelight_engine::Standing;
 use cuelight_gateway::{
     Claims, HttpSetup, Permission, Places, Rates, ResultRules, Signer, serve_http_judged_by, sign,
 };

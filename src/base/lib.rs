@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod actor;
 mod agent;
 mod arrivals;
 mod breaker;
@@ -37,6 +38,7 @@ mod trace;
 mod untrusted;
 mod value;
 
+pub use actor::{Actor, Channel, Proof, Signature, Token, Touch};
 pub use agent::{
     AGENT_ADDRESS_VARIABLE, AGENT_LATE_AFTER, AGENT_LOST_AFTER, AGENT_OUTPUTS, AGENT_PREFIX, AGENT_TASK,
     AGENT_TASK_VARIABLE, AGENT_TOKEN, AGENT_TOKEN_VARIABLE, AGENT_VARIABLE, AgentCall, SpawnedAgent,

@@ -62,7 +62,7 @@ impl Turn<'_> {
         let gate = &self.world.gates[&id];
         let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
-        let approvers: Vec<crate::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
+        let approvers: Vec<cuelight_base::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
         let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
@@ -75,7 +75,7 @@ impl Turn<'_> {
             let this_run = self.run(run);
             let released_later =
                 this_run.step(step).facts.as_ref().and_then(|facts| this_run.bound_later(step, facts));
-            let names: Vec<&crate::Actor> = approvers.iter().collect();
+            let names: Vec<&cuelight_base::Actor> = approvers.iter().collect();
             let outputs = ask::result("approved", &form, &names);
             let done = StepEvent::Completed {
                 outputs,
@@ -162,7 +162,7 @@ impl Turn<'_> {
         gate: cuelight_base::GateId,
         state: GateState,
         form: ValueMap,
-        approvers: &[crate::Actor],
+        approvers: &[cuelight_base::Actor],
     ) {
         if state != GateState::Approved {
             let failure = outcome::failure(FailureMode::UserCancelled, "none of its candidates was chosen");
@@ -186,14 +186,14 @@ impl Turn<'_> {
         step: StepIx,
         state: GateState,
         form: &ValueMap,
-        mut approvers: Vec<crate::Actor>,
+        mut approvers: Vec<cuelight_base::Actor>,
     ) {
-        let held = self.run(run).step(step).held.clone();
+        let held = self.run(run).step(step).asking.held.clone();
         let plan = self.run(run).plan_step(step).clone();
         match (held, state == GateState::Approved) {
             (Some(outputs), true) => match outcome::judge(
                 &plan,
-                call::tool_at(self.run(run), step, self.run(run).step(step).work),
+                call::tool_at(self.run(run), step, self.run(run).step(step).tries.work),
                 &outputs,
             ) {
                 Ok(result) => self.complete(run, step, result.outputs.clone(), Some(result)),
@@ -205,7 +205,7 @@ impl Turn<'_> {
                 self.fail_step(run, step, &failure);
             }
             (None, true) => {
-                let by = approvers.pop().unwrap_or_else(crate::Actor::engine);
+                let by = approvers.pop().unwrap_or_else(cuelight_base::Actor::engine);
                 self.raise_budget(run, step, form, &by);
                 self.call_when_free(run, step);
             }

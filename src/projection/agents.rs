@@ -4,7 +4,8 @@
 
 use crate::{Board, Tally};
 use cuelight_base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name, tool_of_target};
-use cuelight_engine::{AgentKey, AttemptEvent, Registered};
+use cuelight_engine::AttemptEvent;
+use cuelight_exchange::{AgentKey, Registered};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};

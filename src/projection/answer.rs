@@ -2,8 +2,8 @@
 //! approval can be withdrawn. The console and the command line call the same functions.
 
 use crate::{GateView, RunView, UndoState, names_in_words, suggestion};
-use cuelight_base::{RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
-use cuelight_engine::{Ask, Channel, GateState, PartialResult, StepState};
+use cuelight_base::{Channel, RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
+use cuelight_engine::{Ask, GateState, PartialResult, StepState};
 use cuelight_plan::{OnFailure, OnTimeout, Risk, Work};
 use std::collections::{BTreeMap, BTreeSet};
 

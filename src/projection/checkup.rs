@@ -202,7 +202,7 @@ impl Board {
     }
 
     fn doubtful(&self) -> Check {
-        let (doubts, stuck) = (self.doubts.len(), self.stuck.len());
+        let (doubts, stuck) = (self.open.doubts.len(), self.open.stuck.len());
         let text = match (doubts, stuck) {
             (0, 0) => "nothing in doubt, no undo is stuck".to_owned(),
             (doubts, stuck) => format!("{doubts} in doubt, {stuck} undos stuck; see Gates"),

@@ -1,9 +1,8 @@
 //! One gate as it can be seen: the ask, who has answered, what is missing, what it looked like before.
 
-use cuelight_base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
-    Actor, Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote,
-    wants_review,
+    Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote, wants_review,
 };
 use cuelight_plan::Quorum;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! adds it.
 
 use cuelight_base::Value;
-use cuelight_engine::{AgentResult, Event, Knowledge};
+use cuelight_engine::Event;
+use cuelight_exchange::{AgentResult, Knowledge};
 use serde_json::json;
 
 /// A result, without what it says.

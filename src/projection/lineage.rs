@@ -94,7 +94,7 @@ fn by_hand(run: RunId, mode: Option<FailureMode>) -> String {
 impl StepView {
     /// The origin of a result that the step did not produce itself; foreign text.
     pub fn origin_words(&self) -> Option<String> {
-        let by_hand = |by: &cuelight_engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
+        let by_hand = |by: &cuelight_base::Actor, reason: &str| format!("by hand, by {by}: {reason}");
         match (self.by_hand(), self.origin()) {
             (Some(hand), _) => Some(by_hand(&hand.by, &hand.reason)),
             (None, Some(Origin { run, by: Some(by), reason })) => {

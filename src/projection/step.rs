@@ -1,9 +1,9 @@
 //! One step as it can be seen. Lean until something happens to it: a run may have 100,000 of them.
 
-use cuelight_base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap};
 use cuelight_engine::{
-    Actor, AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState,
-    UndoEvent, WaitReason, Why,
+    AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent,
+    WaitReason, Why,
 };
 use cuelight_plan::{Amounts, Currency, FrameKind, Work};
 use std::sync::Arc;

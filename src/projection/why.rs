@@ -2,7 +2,8 @@
 
 use crate::{Board, RunView, StepView, UndoState, words};
 use cuelight_base::{GateId, RunId, StepIx, Timestamp, counted};
-use cuelight_engine::{GateState, Offer, Presence, Registered, RunState, StepState, WaitReason, Why};
+use cuelight_engine::{GateState, RunState, StepState, WaitReason, Why};
+use cuelight_exchange::{Offer, Presence, Registered};
 use cuelight_plan::{PlanStep, Quorum, Work};
 use std::collections::BTreeSet;
 

@@ -3,8 +3,7 @@
 //! kind of key.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
-use cuelight_base::{Digest, PublicKey, sha512};
-use cuelight_engine::Touch;
+use cuelight_base::{Digest, PublicKey, Touch, sha512};
 use std::fmt;
 
 /// A key that is a file.

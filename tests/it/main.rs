@@ -17,6 +17,7 @@ mod cli;
 mod cli_words;
 mod coding_agents;
 mod command_risk;
+mod components;
 mod consent;
 mod console;
 mod crash;

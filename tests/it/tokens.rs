@@ -6,11 +6,11 @@ use crate::{
     runtime::{comes_to_rest, engine_in, launch_of, run_of},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use cuelight_base::{GateId, RunId, Span, Timestamp, ValueMap};
-use cuelight_base::{SecretKey, mac};
+use cuelight_base::{
+    Actor, Channel, GateId, Proof, RunId, SecretKey, Span, Timestamp, ValueMap, mac,
+};
 use cuelight_engine::{
-    Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, Standing, TokenEvent, TokenName,
-    Verdict,
+    Command, Decision, Refusal, Revoked, RunState, Standing, TokenEvent, TokenName, Verdict,
 };
 use cuelight_gateway::{
     Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign,

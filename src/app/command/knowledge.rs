@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{ValueMap, safe_text, sha256, shorten};
-use cuelight_engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent};
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{Knowledge, KnowledgeKind, LibraryEvent};
 use cuelight_projection::knowledge_json;
 use cuelight_runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, Shelf, SystemClock, Want};
 use std::process::ExitCode;

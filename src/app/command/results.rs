@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{Digest, RESULT_BYTES_MAX, Value, is_agent, safe_text, sha256};
-use cuelight_engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus};
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{AgentResult, LibraryEvent, ResultStatus};
 use cuelight_projection::result_json;
 use cuelight_runtime::{
     Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes,

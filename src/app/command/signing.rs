@@ -4,10 +4,10 @@
 use super::{ask_text, beside, form};
 use crate::{exit::Trouble, output::say};
 use clap::Args;
-use cuelight_base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text};
-use cuelight_engine::{
-    Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest,
+use cuelight_base::{
+    Actor, DecisionId, Proof, Signature, Value, ValueMap, canonical_json, read_json, safe_text,
 };
+use cuelight_engine::{Ask, Decision, STATEMENT_NAMESPACE, Statement, ask_hash, form_digest};
 use cuelight_projection::GateView;
 use cuelight_runtime::signing_key;
 use std::{

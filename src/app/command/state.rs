@@ -9,8 +9,8 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::{Args, Subcommand, ValueEnum};
-use cuelight_base::{Span, Timestamp, Value, json_if_any, safe_text, shorten};
-use cuelight_engine::{Actor, Command, Expected, NewValue, owner_of};
+use cuelight_base::{Actor, Span, Timestamp, Value, json_if_any, safe_text, shorten};
+use cuelight_engine::{Command, Expected, NewValue, owner_of};
 use cuelight_plan::Scope;
 use cuelight_projection::{Board, ValueName, ValueView, scope_word, value_json};
 use cuelight_runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble};

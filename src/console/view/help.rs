@@ -7,10 +7,8 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    Intent, Level, Mark, Model, Role, Scope, fill,
-    help_rows::{self, HelpState},
-    intent::Group,
-    layout, pane, put, put_right,
+    Intent, Level, Mark, Model, Role, Scope, fill, help_rows, intent::Group, layout, model::HelpState, pane,
+    put, put_right,
 };
 use cuelight_base::counted;
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -221,7 +219,7 @@ fn blocks(model: &Model) -> Vec<Block> {
     let mut view = of(Group::View);
     view.extend(of(Group::Act));
     let mut head = "THIS VIEW";
-    if model.travel.is_some() {
+    if model.past.travel.is_some() {
         // In the past its own keys lie over those of the view, and nothing is asked of the engine.
         let rows = help_rows::rows(model, &HelpState::default());
         let past = rows.into_iter().filter(|row| row.scope == Scope::Travel);

@@ -8,8 +8,10 @@ use super::{
 use crate::{
     Link, Mark, Role, fill, gauge, layout,
     marks::{age, mark_of_run, word_of_run},
-    meter_role, pane, put, put_right,
-    runs_panels::{RunsPanel, focused},
+    meter_role,
+    model::RunsPanel,
+    pane, put, put_right,
+    runs_panels::focused,
 };
 use cuelight_base::{RunId, safe_text};
 use cuelight_projection::RunSummary;

@@ -170,7 +170,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
             add(4, 4, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
         }
     }
-    let rights = if model.seat.read_only || model.travel.is_some() { "ro" } else { "rw" };
+    let rights = if model.seat.read_only || model.past.travel.is_some() { "ro" } else { "rw" };
     let role = if model.locked().is_some() { Role::Warn } else { Role::Muted };
     add(5, 2, rights.to_owned(), rights.to_owned(), canvas.style(role));
     parts
@@ -184,7 +184,7 @@ fn warning(canvas: &Canvas<'_>) -> ratatui::style::Style {
 /// The state of the connection to the engine. A state that locks all changes says so here.
 fn link(canvas: &Canvas<'_>) -> (String, Role) {
     let since = |at: Timestamp| age(canvas.model.clock.since(at));
-    if let Some(travel) = &canvas.model.travel {
+    if let Some(travel) = &canvas.model.past.travel {
         let behind = canvas.model.clock.since(canvas.model.now);
         let text = match travel.shown {
             Some(_) => format!("HISTORY {} (-{behind})", canvas.model.now.clock()),
@@ -193,7 +193,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
         return (text, Role::History);
     }
     match &canvas.model.link {
-        _ if canvas.model.frozen.is_some() => ("FROZEN".to_owned(), Role::History),
+        _ if canvas.model.past.frozen.is_some() => ("FROZEN".to_owned(), Role::History),
         Link::Live if canvas.model.board.seq.0 == 0 && canvas.model.board.run_count() == 0 => {
             ("LIVE".to_owned(), Role::Muted)
         }
@@ -212,7 +212,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
 
 /// The position in the past.
 fn past(canvas: &Canvas<'_>) -> Option<(String, String)> {
-    let travel = canvas.model.travel.as_ref()?;
+    let travel = canvas.model.past.travel.as_ref()?;
     let play = travel.play.map_or_else(String::new, |play| {
         format!("{}{}x", canvas.glyphs.pick(if play.forward { "► " } else { "◄ " }, ">> "), travel.speed)
     });

@@ -9,7 +9,8 @@ use super::{
 use crate::Permission;
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{AGENT_BEAT_DEFAULT, Span, Value, is_agent};
-use cuelight_engine::{AgentAsk, AgentKey, Command, Registration};
+use cuelight_engine::Command;
+use cuelight_exchange::{AgentAsk, AgentKey, Registration};
 use cuelight_projection::registered_json;
 use cuelight_runtime::{Reply, RequestId};
 use schemars::JsonSchema;

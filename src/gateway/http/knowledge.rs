@@ -9,7 +9,8 @@ use super::{
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{Timestamp, Value};
-use cuelight_engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent};
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{Knowledge, KnowledgeKind, LibraryEvent};
 use cuelight_projection::knowledge_json;
 use cuelight_runtime::{Desk as _, LibraryQuery, Page, Reply, Shelf, Want};
 use serde_json::json as value;

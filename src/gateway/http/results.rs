@@ -9,7 +9,8 @@ use super::{
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name};
-use cuelight_engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed};
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{AgentResult, LibraryEvent, ResultStatus, completed};
 use cuelight_projection::result_json;
 use cuelight_runtime::{Desk, LibraryQuery, Page, Reply, Want, result_of_bytes};
 use serde_json::json as value;

@@ -1,8 +1,8 @@
 //! The summary of a run, for lists: its state, its progress and its quality.
 
 use crate::{Counts, Health, Results, RunSpan, numbers};
-use cuelight_base::{Digest, RunId, Score, Span, Timestamp};
-use cuelight_engine::{Actor, CauseOfLaunch, RunState, Stage, StepState};
+use cuelight_base::{Actor, Digest, RunId, Score, Span, Timestamp};
+use cuelight_engine::{CauseOfLaunch, RunState, Stage, StepState};
 use cuelight_plan::{Amounts, Ceilings};
 use std::sync::Arc;
 

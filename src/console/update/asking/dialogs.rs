@@ -159,8 +159,8 @@ pub(in crate::update) fn previewed(model: &mut Model, request: u64, outcome: Res
     if crate::update::what_if::answered(model, request, &outcome) {
         return;
     }
-    if let Some(intent) = model.previews.asked.remove(&request) {
-        model.previews.known.insert(intent, outcome.map(|_| ()).map_err(|error| error.to_string()));
+    if let Some(intent) = model.requests.previews.asked.remove(&request) {
+        model.requests.previews.known.insert(intent, outcome.map(|_| ()).map_err(|error| error.to_string()));
         return;
     }
     let run = match &model.overlay {
@@ -193,23 +193,23 @@ pub(in crate::update) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     preview_again(model, wishes);
     let is_listing = matches!(model.overlay, Some(Overlay::Menu { .. } | Overlay::Palette(_)));
     let of = model.run().map(|run| (run, model.step(), model.board.seq));
-    if !is_listing || model.previews.of == of {
+    if !is_listing || model.requests.previews.of == of {
         return;
     }
-    model.previews = crate::model::Previews { of, ..Default::default() };
+    model.requests.previews = crate::model::Previews { of, ..Default::default() };
     for intent in ACTIONS {
         match command_for(model, intent) {
             Ok(command) if model.locked().is_none() => {
                 let request = model.number();
-                model.previews.asked.insert(request, intent);
+                model.requests.previews.asked.insert(request, intent);
                 wishes.push(Wish::Preview { request, command: Box::new(command) });
             }
             Ok(_) => {
                 let why = model.locked().unwrap_or_default();
-                model.previews.known.insert(intent, Err(why));
+                model.requests.previews.known.insert(intent, Err(why));
             }
             Err(why) => {
-                model.previews.known.insert(intent, Err(why));
+                model.requests.previews.known.insert(intent, Err(why));
             }
         }
     }
