@@ -543,7 +543,7 @@ fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
         &place,
         &["gates", "--show", "g-1"],
         0,
-        &["comment     ", ": mind the load", "delegated   ", " to bob until "],
+        &["said        ", ": mind the load", "delegated   ", " to bob until "],
     );
     let told = place.cue(&["gates", "--json"]).ok().json();
     assert_eq!(
