@@ -196,7 +196,7 @@ impl GateView {
     /// The same, as the rest of a sentence.
     pub fn emergency_words(&self) -> &'static str {
         if self.closed_by.as_deref() == Some(OVERRIDE) {
-            "closed by hand, by an override"
+            "approved by an override"
         } else {
             "closed by an emergency approval"
         }
@@ -293,6 +293,11 @@ impl GateView {
             VoteView { at: known.map_or(at, |vote| vote.at), vote: Arc::clone(vote) }
         };
         self.votes = law.votes().map(given).collect();
+    }
+
+    /// The person who rejected, and the reason: `mira rejected it: wrong image`.
+    pub fn rejection_words(&self) -> String {
+        self.law.rejection_words(self.state)
     }
 
     /// Names of those who closed it: people, or the rule.

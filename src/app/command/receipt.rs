@@ -170,10 +170,11 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
     lines.push(match given {
         [] => format!(
-            "key        as the receipt itself says: compare {}",
+            "key        NOT VERIFIED: it stands in the receipt itself; compare {} with the key of the \
+             workspace, or give --key KEY",
             own.first().map_or_else(String::new, ToString::to_string)
         ),
-        _ => "key        as given with --key".to_owned(),
+        _ => "key        verified: the one given with --key".to_owned(),
     });
     Ok(Found { lines })
 }
