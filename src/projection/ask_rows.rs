@@ -44,9 +44,9 @@ pub struct AskTold<'a> {
 /// The spelling of a surface. Spelling differs between surfaces; words do not.
 #[derive(Clone, Copy)]
 pub struct AskSpelling {
-    /// Writes an instant.
+    /// Writes an instant as this surface spells it.
     pub at: fn(Timestamp) -> String,
-    /// Writes a hash.
+    /// Writes a hash, whole or by its first digits.
     pub hash: fn(&Digest) -> String,
     /// Lines that are shown of a file of evidence, and the words that say where the rest is.
     pub excerpt: (usize, &'static str),
@@ -61,7 +61,7 @@ pub enum AskPart {
     Changes,
     /// The calls that an approval releases.
     Calls,
-    /// The parameters.
+    /// The parameters that people fill in.
     Form,
     /// The values that the approval holds for.
     Binds,
@@ -69,13 +69,13 @@ pub enum AskPart {
     Claim,
     /// The answers and remarks so far.
     Votes,
-    /// The evidence.
+    /// The evidence, each item with its content.
     Evidence,
     /// The consequences of each answer.
     Outcome,
     /// The people who may answer.
     People,
-    /// The last row.
+    /// The last row, which names the ask.
     End,
 }
 
@@ -104,7 +104,7 @@ pub struct AskRow {
 /// The place of the value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskPlace {
-    /// Beside the labels.
+    /// In the column beside the labels.
     Beside,
     /// Two cells further to the right.
     Under,
@@ -119,28 +119,28 @@ pub enum AskPlace {
 /// A piece of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskPiece {
-    /// The text.
+    /// The text, which may be foreign.
     pub text: String,
-    /// Its meaning.
+    /// The meaning of the text.
     pub mark: AskMark,
 }
 
 /// The meaning of a piece. Meaning never stands in a mark alone: the words say it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskMark {
-    /// Plain.
+    /// A text that needs no mark.
     Plain,
-    /// A name.
+    /// The name of a thing.
     Title,
-    /// Of less importance.
+    /// A text of less importance.
     Muted,
-    /// A command.
+    /// A command that will run.
     Command,
-    /// Good news.
+    /// A text with good news.
     Good,
     /// To be read with care.
     Caution,
-    /// Dangerous.
+    /// A text about danger.
     Danger,
     /// Waits for a person; also a secret.
     Waits,
@@ -157,9 +157,9 @@ pub enum AskMark {
 pub enum AskSign {
     /// Present, or a yes.
     Yes,
-    /// A no.
+    /// An answer with no.
     No,
-    /// A problem.
+    /// A problem with an item.
     Problem,
 }
 
@@ -212,7 +212,7 @@ impl AskSection {
     }
 }
 
-/// The whole ask.
+/// The whole ask, in sections from top to bottom.
 pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
     let mut out = question(told);
     out.extend(calls::sections(told));

@@ -24,7 +24,7 @@ pub struct GateView {
     pub ask: Arc<Ask>,
     /// The hash of the ask.
     pub hash: Digest,
-    /// Why it was asked anew; nothing the first time.
+    /// The reason for asking again; none the first time.
     pub asked_anew: Option<String>,
     /// The ask before that; none the first time.
     pub previous: Option<Arc<Ask>>,
@@ -49,7 +49,7 @@ pub struct GateView {
     pub overtaken: Vec<Arc<Self>>,
     /// The number of reminders so far.
     pub reminded: u32,
-    /// Until when an approval can be taken back.
+    /// The time until which an approval can be withdrawn.
     pub armed_until: Option<Timestamp>,
     /// The time at which it closed.
     pub closed_at: Option<Timestamp>,

@@ -22,22 +22,9 @@ impl Counts {
         self.0.iter().sum()
     }
 
-    /// Steps that have come to rest.
+    /// Steps that have ended.
     pub fn rested(&self) -> u32 {
         StepState::ALL.iter().filter(|state| state.rests()).map(|state| self.of(*state)).sum()
-    }
-
-    /// Steps at rest that were not cancelled: cancelling a run does not get its steps done.
-    pub fn ended(&self) -> u32 {
-        self.rested() - self.of(StepState::Cancelled)
-    }
-
-    /// `2/9, 7 cancelled`: the steps that ended, of all, and those that were cancelled.
-    pub fn progress_words(&self) -> String {
-        match self.of(StepState::Cancelled) {
-            0 => format!("{}/{}", self.ended(), self.total()),
-            cancelled => format!("{}/{}, {cancelled} cancelled", self.ended(), self.total()),
-        }
     }
 
     /// States that steps are in, and how many.

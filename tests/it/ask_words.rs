@@ -109,3 +109,58 @@ fn a_terminal_shows_the_evidence_that_the_console_shows() {
     assert!(shown.contains("\n            | stop one of three\n            | "), "{shown}");
     assert!(!shown.contains('\u{1b}') && shown.contains("put 4.2 there"), "{shown}");
 }
+
+#[test]
+fn a_rejection_names_the_person_and_the_reason_wherever_it_is_told() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: g, gate: {prompt: 'Ship it?'}}\n  - {id: ship, needs: g, run: 'true'}\n",
+    );
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    place.cue(&["reject", "g-1", "--reason", "wrong image"]).ok();
+    let told = console.end();
+    let why = "rejected it: wrong image";
+    assert!(told.out.contains(&format!("g rejected: root {why}")) || told.out.contains(why), "{told:?}");
+    let shown = place.cue(&["show", "r-1"]).ok().out;
+    assert!(shown.matches(why).count() == 2 && shown.contains("0 failed, 1 rejected"), "{shown}");
+    assert!(!shown.contains("trying again as it is would not help"), "{shown}");
+}
+
+#[test]
+fn cancelled_steps_are_not_counted_as_done() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: a, run: 'true'}\n  - {id: b, needs: a, run: sleep 60}\n  - {id: c, needs: b, run: 'true'}\n",
+    );
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("attempt.started b");
+    place.cue(&["cancel", "r-1", "--reason", "enough"]).ok();
+    console.until("run.finished");
+    let runs = place.cue(&["runs"]).ok().out;
+    assert!(runs.contains("1/3 done, 1 cancelled, 1 skipped"), "{runs}");
+    let shown = place.cue(&["show", "r-1"]).ok().out;
+    assert!(shown.contains("1 of 3 steps completed") && shown.contains("0 failed, 1 cancelled"), "{shown}");
+}
+
+#[test]
+fn a_call_that_was_refused_before_its_start_is_no_try() {
+    let place = Place::new();
+    let script = |text: &str| place.write("deploy.sh", text);
+    script("echo one\n");
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: g, gate: {prompt: 'Ship it?', undo-window: 0s}}\n  \
+         - {id: a, needs: g, run: cp new.sh deploy.sh}\n  - {id: ship, needs: a, run: sh deploy.sh}\n",
+    );
+    place.write("new.sh", "echo two\n");
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    place.cue(&["approve", "g-1"]).ok();
+    console.until("gate.asked");
+    let shown = place.cue(&["show", "r-1"]).ok().out;
+    let ship = shown.lines().find(|line| line.starts_with("ship ")).expect("a row");
+    assert!(!ship.split_whitespace().any(|word| word == "1"), "{shown}");
+}

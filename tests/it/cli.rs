@@ -850,6 +850,11 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
         (&["run", "w.yaml", "--headless", "-i", "x=1"], "there is no such input"),
         (&["run", "w.yaml", "--headless", "-i", "x"], "is not KEY=VALUE"),
         (&["nosuch"], "unrecognized subcommand"),
+        (&["deny", "g-1"], "a similar subcommand exists: 'reject'"),
+        (&["accept", "g-1"], "a similar subcommand exists: 'approve'"),
+        (&["stop", "r-1"], "a similar subcommand exists: 'cancel'"),
+        (&["log", "r-1"], "a similar subcommand exists: 'logs'"),
+        (&["reject", "g-1", "--break-glass"], "unexpected argument '--break-glass'"),
     ] {
         check(&place, args, 2, &[part]);
     }

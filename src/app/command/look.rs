@@ -64,12 +64,11 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
         .board
         .listed()
         .map(|run| {
-            let counts = &run.counts;
             vec![
                 run.id.to_string(),
                 safe_text(&run.workflow),
                 super::state_word(run),
-                counts.progress_words(),
+                run.progress_words(),
                 format!("{} ago", now.since(run.started_at.unwrap_or(run.created_at))),
                 run.took(now).map_or_else(String::new, |took| took.to_string()),
                 safe_text(&run.by.name),

@@ -193,7 +193,7 @@ fn run_words(model: &Model, run: &RunSummary) -> String {
         "run {} {}, state: {state}{failures}, steps {} of {}{cancelled}, {}, by {}",
         run.id,
         safe_text(&run.workflow),
-        run.counts.ended(),
+        run.ended(),
         run.counts.total(),
         age_words(run.age(model.now)),
         safe_text(&run.by.name)

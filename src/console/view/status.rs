@@ -99,7 +99,10 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     };
     let short = |mark: Mark, count: usize| format!("{}{count}", sign(mark));
     let words = |mark: Mark, count: usize, word: &str| format!("{} {count} {word}", sign(mark));
-    add(2, 1, "runs".to_owned(), "runs".to_owned(), canvas.style(Role::Muted));
+    // Read out, the sign of a run that runs is that word.
+    if !model.look.reader {
+        add(2, 1, "runs".to_owned(), "runs".to_owned(), canvas.style(Role::Muted));
+    }
     add(2, 3, words(Mark::Runs, running, "running"), short(Mark::Runs, running), style(Mark::Runs, running));
     let failed = count(RunState::Failed);
     add(

@@ -8,7 +8,7 @@ use cuelight_engine::Evidence;
 /// The content of a file of evidence, as far as a surface has read it.
 #[derive(Clone, Copy, Debug)]
 pub enum AskContent<'a> {
-    /// Not read yet.
+    /// Nothing of it has been read yet.
     Reading,
     /// Cannot be read, for this reason.
     Missing(&'a str),

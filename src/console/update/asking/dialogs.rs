@@ -79,7 +79,7 @@ fn about_again(model: &Model, run: RunId, command: &Command) -> Option<(&'static
     }
 }
 
-/// Steps that are done and cannot be taken back.
+/// Steps that are done and cannot be undone.
 pub(in crate::update) fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
     let run = model.board.run(run)?;
     let stays = run.steps().filter(|(_, plan, step)| {
@@ -182,7 +182,7 @@ pub(in crate::update) fn previewed(model: &mut Model, request: u64, outcome: Res
     }
 }
 
-/// Closes a dialog whose subject has changed; asks anew what the actions of an open menu would do.
+/// Closes a dialog whose subject has changed; asks again what the actions of an open menu would do.
 pub(in crate::update) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
         let (about, stood) = (dialog.about, dialog.stood.clone());
