@@ -74,12 +74,12 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
 }
 
 /// Writes the votes and the remarks that came with them.
-pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
+pub(super) fn votes(out: &mut Prose, gate: &GateView, run: Option<&RunView>, glyphs: Glyphs) {
     let nothing = |_| AskContent::Reading;
     let section = vote_rows(&AskTold {
         ask: &gate.ask,
         gate: Some(gate),
-        run: None,
+        run,
         read: None,
         content: &nothing,
         spelling: SPELLING,

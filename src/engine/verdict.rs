@@ -209,8 +209,7 @@ impl Turn<'_> {
                 self.call_when_free(run, step);
             }
             (None, false) => {
-                let message =
-                    format!("the budget is used up and was not raised: {}", self.no_words(gate, state));
+                let message = format!("the budget was not raised: {}", self.no_words(gate, state));
                 self.fail_step(run, step, &outcome::failure(FailureMode::PolicyBudget, message));
             }
         }

@@ -527,7 +527,10 @@ steps:
 #[test]
 fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
     let (place, mut console) = at_gate(&GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m"));
-    let told = ["your approval of g-1 is recorded; g-1 is approved; it can be withdrawn until "];
+    let told = [
+        "your approval of g-1 is recorded; g-1 is approved; it can be withdrawn until ",
+        ", then it starts ship; to withdraw: cuelight gate withdraw g-1",
+    ];
     check(&place, &["approve", "g-1"], 0, &told);
     let again = ["this answer to g-1 was given before by you; nothing was recorded; g-1 is approved"];
     check(&place, &["approve", "g-1"], 0, &again);

@@ -212,15 +212,8 @@ impl<'a> Teller<'a> {
 
     /// Prints a line that stays when a gate asks again, and why: an answer that was given counts no more.
     fn asks_again(&mut self, event: &Event, view: Option<&RunView>) {
-        let (step, words) = match &event.fact {
-            Fact::Gate(_, step, gate, GateEvent::Asked { why: Some(why), .. }) => {
-                (*step, format!("{gate} asks again: {why}"))
-            }
-            Fact::Step(_, step, StepEvent::Reopened { why, gates }) if !gates.is_empty() => {
-                (*step, format!("waits for its gate again: {why}"))
-            }
-            _ => return,
-        };
+        let Fact::Gate(_, step, gate, GateEvent::Asked { why: Some(why), .. }) = &event.fact else { return };
+        let (step, words) = (*step, format!("{gate} asks again: {why}"));
         // It ends once more, and that is told once more.
         self.rested.retain(|(told, _)| *told != step);
         self.clear();
