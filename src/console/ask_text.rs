@@ -67,7 +67,7 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     }
     if has_end && told.gate.ask.risk == Risk::Irreversible {
         let role = role_of_risk(told.gate.ask.risk);
-        let to_type = [("to approve, type   ".to_owned(), Role::Muted), (told.code.clone(), role)];
+        let to_type = [("to approve, type ".to_owned(), Role::Muted), (told.code.clone(), role)];
         out.row("", 0, &to_type);
     }
     out
