@@ -189,7 +189,7 @@ impl Exceeded {
                 return format!("{whose} of {all} is used up");
             }
             let left = currency.figure(ceiling - spent);
-            format!("it needs {}, and {whose} of {all} has {left} left", currency.figure(needed))
+            format!("the next call needs {}, and {whose} of {all} has {left} left", currency.amount(needed))
         };
         self.currencies.iter().map(words).collect::<Vec<_>>().join("; ")
     }

@@ -69,7 +69,7 @@ impl Turn<'_> {
             return self.choice_resolved(run, step, id, state, form, &approvers);
         }
         if for_budget {
-            return self.by_the_way_resolved(run, step, state, &form, approvers);
+            return self.by_the_way_resolved(run, step, (id, state), &form, approvers);
         }
         if state == GateState::Approved {
             let this_run = self.run(run);
@@ -165,8 +165,8 @@ impl Turn<'_> {
         approvers: &[cuelight_base::Actor],
     ) {
         if state != GateState::Approved {
-            let failure = outcome::failure(FailureMode::UserCancelled, "none of its candidates was chosen");
-            return self.fail_step(run, step, &failure);
+            let message = format!("none of its candidates was chosen: {}", self.no_words(gate, state));
+            return self.fail_step(run, step, &outcome::failure(FailureMode::UserCancelled, message));
         }
         let asked = Asking {
             gate,
@@ -184,7 +184,7 @@ impl Turn<'_> {
         &mut self,
         run: RunId,
         step: StepIx,
-        state: GateState,
+        (gate, state): (cuelight_base::GateId, GateState),
         form: &ValueMap,
         mut approvers: Vec<cuelight_base::Actor>,
     ) {
@@ -200,9 +200,8 @@ impl Turn<'_> {
                 Err(failure) => self.fail_step(run, step, &failure),
             },
             (Some(_), false) => {
-                let failure =
-                    outcome::failure(FailureMode::AgentValidation, "its result was not good enough");
-                self.fail_step(run, step, &failure);
+                let message = format!("its result was not accepted: {}", self.no_words(gate, state));
+                self.fail_step(run, step, &outcome::failure(FailureMode::AgentValidation, message));
             }
             (None, true) => {
                 let by = approvers.pop().unwrap_or_else(cuelight_base::Actor::engine);
@@ -210,11 +209,15 @@ impl Turn<'_> {
                 self.call_when_free(run, step);
             }
             (None, false) => {
-                let failure =
-                    outcome::failure(FailureMode::PolicyBudget, "the budget is used up and was not raised");
-                self.fail_step(run, step, &failure);
+                let message = format!("the budget was not raised: {}", self.no_words(gate, state));
+                self.fail_step(run, step, &outcome::failure(FailureMode::PolicyBudget, message));
             }
         }
+    }
+
+    /// The person who rejected, and the reason: `mira rejected it: wrong image`.
+    fn no_words(&self, gate: cuelight_base::GateId, state: GateState) -> String {
+        self.world.gates[&gate].rejection_words(state)
     }
 
     /// A gate whose step ends for another reason.

@@ -297,6 +297,12 @@ impl Board {
             self.vitals.chosen(at, waits.map_or(Span(0), |view| at.since(view.since)));
         }
         self.change(run, |view| view.apply_step(at, step, event));
+        if matches!(event, StepEvent::Rejected { .. }) {
+            let gate = self.run(run).and_then(|run| run.step(step)).and_then(StepView::gate);
+            if let Some(words) = gate.and_then(|gate| self.gate(gate)).map(|gate| gate.rejection_words()) {
+                self.change(run, |view| view.set_rejection(step, words));
+            }
+        }
         if let StepEvent::Reopened { gates, .. } = event
             && gates.is_empty()
             && let Some(gate) = self.run(run).and_then(|run| run.step(step)).and_then(StepView::gate)

@@ -6,6 +6,7 @@
 mod agents;
 mod answer;
 mod ask_diff;
+mod ask_rows;
 mod board;
 mod call_files;
 mod care;
@@ -43,11 +44,15 @@ mod words;
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout, registered_json};
 pub use answer::{
     CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command,
-    settled_words, stuck_words, undo_words, yes_words,
+    settled_words, stuck_words, undo_words,
 };
 pub use ask_diff::{AskChange, ask_diff};
+pub use ask_rows::{
+    AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,
+    END_OF_THE_ASK, ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
+};
 pub use board::{Board, ValueName, ValueView};
-pub use call_files::{call_files, snapshot_files};
+pub use call_files::{NOT_CHECKED, call_files, not_checked, snapshot_files};
 pub use care::Care;
 pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
 pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
@@ -67,7 +72,7 @@ pub use json::{
 };
 pub use lessons::{Alike, Worker};
 pub use library::{knowledge_json, result_json};
-pub use lineage::{corrected_words, lineage_words, partial_words, suggestion};
+pub use lineage::{corrected_words, lineage_words, partial_words};
 pub use medians::Medians;
 pub use numbers::{Counts, Health, Results, quality};
 pub use offered::Offered;

@@ -472,7 +472,7 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             ("gate.glass_broken", format!("EMERGENCY APPROVAL by {}: {}", vote.who(), vote.reason))
         }
         GateEvent::Overridden(vote) => {
-            ("gate.overridden", format!("OVERRIDE: closed by hand by {}: {}", vote.by, vote.reason))
+            ("gate.overridden", format!("OVERRIDE: approved by {}: {}", vote.by, vote.reason))
         }
         GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
         GateEvent::Delegated { by, to, until, reason } => {

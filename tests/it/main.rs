@@ -11,6 +11,7 @@
 
 mod agents;
 mod architecture;
+mod ask_words;
 mod cache_and_history;
 mod called_workflows;
 mod cli;

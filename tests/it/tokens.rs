@@ -6,9 +6,7 @@ use crate::{
     runtime::{comes_to_rest, engine_in, launch_of, run_of},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use cuelight_base::{
-    Actor, Channel, GateId, Proof, RunId, SecretKey, Span, Timestamp, ValueMap, mac,
-};
+use cuelight_base::{Actor, Channel, GateId, Proof, RunId, SecretKey, Span, Timestamp, ValueMap, mac};
 use cuelight_engine::{
     Command, Decision, Refusal, Revoked, RunState, Standing, TokenEvent, TokenName, Verdict,
 };

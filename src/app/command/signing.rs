@@ -250,7 +250,7 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
     lines.push(match fs::read_to_string(beside(path, SIGNATURE)) {
         Err(_) => format!("signed     not yet: {} is missing", name(path, SIGNATURE)),
         Ok(armored) => match signing_key(&armored, STATEMENT_NAMESPACE, text) {
-            Some(key) => format!("signed     by {key}; not checked: whether this is a key of {by} (compare it with `keys` in people.toml)"),
+            Some(key) => format!("signed     by {key}; NOT VERIFIED: if it is a key of {by} (compare it with `keys` in people.toml)"),
             None => return Err(format!("{} is no signature over it", name(path, SIGNATURE))),
         },
     });

@@ -143,12 +143,14 @@ fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, Str
     ])
 }
 
-fn key_line(given: &[NoteKey], believed: &[NoteKey]) -> String {
+/// The origin of the key. A key that stands in the file itself proves nothing about its author.
+pub(super) fn key_line(given: &[NoteKey], own: &[NoteKey]) -> String {
     match given {
         [] => format!(
-            "key        as the file itself says: compare {}",
-            believed.first().map_or_else(String::new, ToString::to_string)
+            "key        NOT VERIFIED: it stands in the file itself; compare {} with `cuelight keys` where the log \
+             is, or give --key KEY",
+            own.first().map_or_else(String::new, ToString::to_string)
         ),
-        _ => "key        as given with --key".to_owned(),
+        _ => "key        verified: the one given with --key".to_owned(),
     }
 }

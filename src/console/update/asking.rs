@@ -39,11 +39,7 @@ pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         return super::bulk::ask(model, intent);
     }
     if intent == Intent::Skip && super::gates::shows_instead(model) {
-        return toast(
-            model,
-            "a gate is closed by hand by an override: read it to its end, then S",
-            Role::Info,
-        );
+        return toast(model, "a gate is approved by override: read it to its end, then S", Role::Info);
     }
     let command = match command_for(model, intent) {
         Ok(command) => command,

@@ -199,8 +199,7 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
     let model = canvas.model;
     let mut all = Vec::new();
     let summary = model.board.summary(error.run);
-    let partial =
-        run_of(canvas, error).and_then(|run| run.partial.as_ref()).map(|partial| partial_words(partial));
+    let partial = run_of(canvas, error).and_then(partial_words);
     if summary.is_some_and(|summary| summary.state.rests()) {
         let hint = partial.map_or_else(String::new, |partial| format!("; {}", safe_text(&partial)));
         let what = format!("a new run does again what failed and what did not run{hint}");

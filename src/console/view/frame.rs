@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    Hint, Intent, Model, Proof, Role, View, fill, layout,
+    Focus, Hint, Intent, Model, Proof, Role, View, fill, layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
     update::{ANSWERS, offered_answers, problem, refusal, refusal_of},
@@ -103,10 +103,10 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// True if a key applies to the row under the cursor: an answer to another kind of question does not.
 fn can_be_meant(model: &Model, intent: Intent) -> bool {
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
-        // What is not typed is done by the key for yes; Enter alone never does it.
+        // A key for yes that would be typed into a field is no yes; Enter alone never does it.
         return match intent {
-            Intent::Yes => dialog.proof == Proof::Key,
-            Intent::Submit => dialog.proof != Proof::Key,
+            Intent::Yes => dialog.proof == Proof::Key && !dialog.wants_text(),
+            Intent::Submit => dialog.proof != Proof::Key && matches!(dialog.focus, Focus::Proof | Focus::Do),
             _ => true,
         };
     }

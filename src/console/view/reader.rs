@@ -14,7 +14,7 @@ use crate::{
     put,
 };
 use cuelight_base::{counted, safe_text};
-use cuelight_engine::OVERRIDE;
+use cuelight_engine::{OVERRIDE, StepState};
 use cuelight_projection::{Attention, InboxRow, Line, RunSummary};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -188,11 +188,15 @@ fn run_words(model: &Model, run: &RunSummary) -> String {
         0 => String::new(),
         failures => format!(", {}", counted(failures, "failure", "failures")),
     };
+    let cancelled = match run.counts.of(StepState::Cancelled) {
+        0 => String::new(),
+        cancelled => format!(", {cancelled} cancelled"),
+    };
     format!(
-        "run {} {}, state: {state}{failures}, steps {} of {}, {}, by {}",
+        "run {} {}, state: {state}{failures}, steps {} of {}{cancelled}, {}, by {}",
         run.id,
         safe_text(&run.workflow),
-        run.counts.rested(),
+        run.ended(),
         run.counts.total(),
         age_words(run.age(model.now)),
         safe_text(&run.by.name)

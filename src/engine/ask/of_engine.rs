@@ -38,7 +38,11 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         workflow: run.plan.name.clone(),
         plan: run.plan_hash,
         definition: run.plan.definition,
-        prompt: format!("{}. Raise it for this {whose}?", capital(&why)),
+        prompt: format!(
+            "{}. Raise it for this {whose}? Yes: {id} makes its call within the raised budget. No: {id} fails.",
+            capital(&why),
+            id = run.plan_step(step).id
+        ),
         claim: None,
         risk: Risk::Reversible,
         will_run: Vec::new(),
