@@ -60,6 +60,7 @@ const QUIET_CRATES: &[&str] = &[
     "jsonschema",
     "regex",
     "serde",
+    "schemars",
     "serde-saphyr",
     "serde_json",
     "ring",
