@@ -323,7 +323,7 @@ impl StepAnswer {
             kept_from: origin.map(|origin| origin.run.to_string()),
             by_hand: by_hand.or(by_origin),
             choice: view.choice().map(to_value),
-            fallback: (view.fallback() > 0).then(|| view.fallback() as u64),
+            fallback: (view.fallback() > 0).then(|| view.fallback().into()),
             undo: match view.undo() {
                 UndoState::None => None,
                 UndoState::Asked => Some("asked"),

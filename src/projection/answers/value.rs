@@ -33,7 +33,7 @@ impl ValueAnswer {
             version: value.version,
             etag: value.etag(),
             set_at: value.set_at.to_string(),
-            set_by: value.set_by.to_string(),
+            set_by: value.set_by.clone(),
             owner: owner.clone(),
             expires_at: text(value.expires_at),
         }
