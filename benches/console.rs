@@ -13,8 +13,7 @@
     reason = "a benchmark reads the clock, starts programs and prints figures"
 )]
 
-use cuelight_base::Seq;
-use cuelight_engine::{Actor, Channel, Proof};
+use cuelight_base::{Actor, Channel, Proof, Seq};
 use cuelight_runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source, called_by_schedules};
 use cuelight_store::{Reader, TrustBook, Trusted};
 use cuelight_tool::{HttpPolicy, SecretStore};

@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
-use cuelight_engine::{Actor, Channel, Proof};
+use cuelight_base::{Actor, Channel, Proof};
 use cuelight_runtime::{ContextQuery, Engine, Setup};
 use cuelight_store::Trusted;
 use cuelight_tool::{HttpPolicy, SecretStore};

@@ -3,8 +3,8 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
-use cuelight_base::{AttemptId, RunId, StepIx, ValueMap};
-use cuelight_engine::{Actor, Channel, Command, Decision, Proof, Verdict};
+use cuelight_base::{Actor, AttemptId, Channel, Proof, RunId, StepIx, ValueMap};
+use cuelight_engine::{Command, Decision, Verdict};
 use cuelight_gateway::{RemoteDesk, serve_socket};
 use cuelight_runtime::{
     Desk, Engine, Entropy, LaunchRequest, OutputPart, Page, Reply, Request, Setup, Source, Tasks, Want,

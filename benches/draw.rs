@@ -13,12 +13,12 @@
 
 mod support;
 
-use cuelight_base::{Arrivals, AttemptId, Seq, Span, Timestamp};
+use cuelight_base::{Arrivals, AttemptId, Channel, Seq, Span, Timestamp};
 use cuelight_console::{
     DagGraph, DagNode, DagView, Danger, Keymap, LookOfScreen, Lookup, Mark, Message, Model, Scene, Seat,
     Sheet, Theme, Wish, Zoom, draw, fold, layout, parse_keys, update,
 };
-use cuelight_engine::{AttemptEvent, Channel, Command, Event, Fact, Outcome, World};
+use cuelight_engine::{AttemptEvent, Command, Event, Fact, Outcome, World};
 use cuelight_projection::Board;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::{

@@ -11,7 +11,7 @@
     reason = "a benchmark reads the clock and prints figures"
 )]
 
-use cuelight_engine::{Actor, Channel, Proof};
+use cuelight_base::{Actor, Channel, Proof};
 use cuelight_runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source};
 use cuelight_store::Trusted;
 use cuelight_tool::{HttpPolicy, SecretStore};

@@ -9,11 +9,11 @@
     reason = "a benchmark reads the clock and prints figures"
 )]
 
-use cuelight_base::{AttemptId, DecisionId, Seq, Span, Timestamp, ValueMap};
+use cuelight_base::{Actor, AttemptId, Channel, DecisionId, Proof, Seq, Span, Timestamp, ValueMap};
 use cuelight_definition::{Files, read};
 use cuelight_engine::{
-    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Facts, GateEvent, Launching,
-    Outcome, Proof, StepEvent, Verdict, World,
+    AttemptEvent, CauseOfLaunch, Command, Decision, Event, Fact, Facts, GateEvent, Launching, Outcome,
+    StepEvent, Verdict, World,
 };
 use cuelight_plan::{Plan, lower};
 use cuelight_projection::{Board, History};

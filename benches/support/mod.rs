@@ -1,7 +1,7 @@
 //! Setup that several benches share: a plan of any size, and the command that launches it.
 
-use cuelight_base::{ProcessLimits, StepIx, ValueMap};
-use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof};
+use cuelight_base::{Actor, Channel, ProcessLimits, Proof, StepIx, ValueMap};
+use cuelight_engine::{CauseOfLaunch, Command, Launching};
 use cuelight_plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Requires, Undo, Work};
 
 /// A user with this channel.

@@ -1,13 +1,13 @@
 //! Requests of the API, asked of an engine of this process over a line of this machine, as whoever has a token asks them.
 
-use cuelight_engine::{Actor, Channel, Proof, Standing};
+use cuelight_base::{Actor, Channel, Proof, SecretKey};
+use cuelight_engine::Standing;
 use cuelight_gateway::{
     Claims, HttpSetup, Permission, Places, Rates, ResultRules, Signer, serve_http_judged_by, sign,
 };
 use cuelight_runtime::{Clock as _, Engine, People, Setup, SystemClock, WhoIsWho};
 use cuelight_store::{TokenKeys, Trusted};
 use cuelight_tool::{HttpPolicy, SecretStore};
-use ed25519_dalek::SigningKey;
 use std::{
     collections::BTreeMap,
     fs,
@@ -134,7 +134,7 @@ impl Api {
         };
         let kid = &keys.signing().expect("a key").kid;
         let agent = sign(&agent, kid, &Signer::Secret(&SECRET));
-        let person = sign(&person, "bob", &Signer::Key(&SigningKey::from_bytes(&[2; 32])));
+        let person = sign(&person, "bob", &Signer::Key(&SecretKey::new([2; 32])));
         let (engine, at) = runtime.block_on(listening(trusted, &dir));
         let mut api = Self { runtime, engine, dir, at, agent, person, asked: 0, lines: 0, line: None };
         // Something is there that can be named.

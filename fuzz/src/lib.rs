@@ -2,15 +2,15 @@
 //! most of it; what else is asked stands with each. `targets/` holds one small program for each, which libFuzzer drives.
 
 use cuelight_base::{
-    McpCall, Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap, is_unseen, next_scheduled,
-    safe_pieces, safe_text as safe,
+    Actor, Channel, McpCall, Proof, Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap,
+    is_unseen, next_scheduled, safe_pieces, safe_text as safe,
 };
 use cuelight_console::{
     Danger, Key, Keymap, LookOfScreen, Message, Model, Press, Query, Seat, Theme, draw, parse_keys,
     put_untrusted, to_text, update,
 };
 use cuelight_definition::{Files, fmt, read};
-use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, Revoked, World};
+use cuelight_engine::{CauseOfLaunch, Command, Event, Launching, Revoked, World};
 use cuelight_expression::{MapLookup, Template, evaluate, parse};
 use cuelight_gateway::{
     Claims, KeyRing, McpHeard, Permission, Signed, Signer, mcp_heard, peek, sign, sign_payload,

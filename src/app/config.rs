@@ -6,8 +6,11 @@ use super::{
     output::tell_as_json,
     settings::{Settings, TopicSettings},
 };
-use cuelight_base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text};
-use cuelight_engine::{Actor, Channel, Standing, TopicRule};
+use cuelight_base::{
+    Actor, Channel, Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text,
+};
+use cuelight_engine::Standing;
+use cuelight_exchange::TopicRule;
 use cuelight_gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback};
 use cuelight_runtime::{People, TraceSetup, WhoIsWho, people_signer};
 use cuelight_store::{Trusted, Workspace};

@@ -4,6 +4,7 @@
 use super::args::When;
 use cuelight_base::{Value, is_unseen, json_in_sight, safe_text};
 use cuelight_runtime::{Clock as _, SystemClock};
+use serde::Serialize;
 use serde_json::json;
 use std::{
     borrow::Cow,
@@ -65,8 +66,8 @@ impl Output {
     }
 
     /// One JSON value, on one line.
-    pub(super) fn json(self, value: &Value) {
-        self.json_text(&value.to_string());
+    pub(super) fn json(self, value: &impl Serialize) {
+        self.json_text(&serde_json::to_string(value).expect("an answer is JSON"));
     }
 
     /// The same, where it matters that somebody may have read it: whether that is so.
@@ -92,8 +93,8 @@ impl Output {
     }
 
     /// One JSON value, over several lines.
-    pub(super) fn json_pretty(self, value: &Value) {
-        self.json_text(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));
+    pub(super) fn json_pretty(self, value: &impl Serialize) {
+        self.json_text(&serde_json::to_string_pretty(value).expect("an answer is JSON"));
     }
 
     /// Columns as wide as what stands in them; the last one is not padded. Text from outside must be safe already.

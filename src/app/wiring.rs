@@ -6,7 +6,7 @@ use super::{
     output::{log, say, tell_as_json},
     settings::Settings,
 };
-use cuelight_engine::{Actor, Channel};
+use cuelight_base::{Actor, Channel};
 use cuelight_gateway::{
     About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
     serve_http, serve_socket,

@@ -1,14 +1,26 @@
 //! Content hashes. The one byte form that is hashed is made in `canonical`.
 
+use ring::digest::{Context, SHA256, SHA512, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use sha2::{Digest as _, Sha256};
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Read, Write},
+    str::FromStr,
+};
+
+/// Bytes of a file that are hashed at once.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// A SHA-256, shown as 64 hexadecimal digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
+    /// The SHA-256 of bytes, as `sha256sum` gives it.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        Hasher::new().with(bytes).finish()
+    }
+
     /// Its first half, by which things are told apart in memory where there are many of them.
     pub fn half(&self) -> u128 {
         u128::from_be_bytes(std::array::from_fn(|index| self.0[index]))
@@ -74,15 +86,76 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+impl AsRef<[u8]> for Digest {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A SHA-256 whose bytes come one after the other.
+#[derive(Clone)]
+pub struct Hasher(Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Hasher {
+    /// The hash of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes behind those that are there.
+    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.update(bytes.as_ref());
+    }
+
+    /// The same with more bytes behind it.
+    #[must_use]
+    pub fn with(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.update(bytes);
+        self
+    }
+
+    /// The hash of all bytes.
+    pub fn finish(self) -> Digest {
+        let mut digest = Digest::default();
+        digest.0.copy_from_slice(self.0.finish().as_ref());
+        digest
+    }
+
+    /// Moves all bytes on, and returns their number and the hash of everything so far.
+    ///
+    /// # Errors
+    /// The errors of the reader and of the writer.
+    pub fn pour(mut self, mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, Digest)> {
+        let (mut total, mut piece) = (0, vec![0; PIECE_BYTES]);
+        loop {
+            let length = from.read(&mut piece)?;
+            if length == 0 {
+                return Ok((total, self.finish()));
+            }
+            self.update(&piece[..length]);
+            to.write_all(&piece[..length])?;
+            total += length as u64;
+        }
+    }
+}
+
+/// The SHA-512 of bytes, for signatures that others make; our own hashes are all `Digest`.
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    out.copy_from_slice(digest(&SHA512, bytes).as_ref());
+    out
+}
+
 /// The SHA-256 over several parts, each preceded by its length, so that no two lists of parts run together.
 pub fn sha256(domain: &str, parts: &[&[u8]]) -> Digest {
-    let mut hasher = Sha256::new();
-    hasher.update(domain.as_bytes());
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    Digest(hasher.finalize().into())
+    let add = |hasher: Hasher, part: &&[u8]| hasher.with((part.len() as u64).to_be_bytes()).with(part);
+    parts.iter().fold(Hasher::new().with(domain), add).finish()
 }
 
 #[cfg(test)]
@@ -96,6 +169,17 @@ mod tests {
         assert!(!code.contains(['i', 'l', 'o', 'u']));
         assert_eq!(Digest([0; 32]).code(), "0000-0000");
         assert_eq!(Digest([255; 32]).code(), "zzzz-zzzz");
+    }
+
+    /// FIPS 180-4: the examples "abc" of both functions.
+    #[test]
+    fn the_examples_of_the_standard_have_the_hash_it_says() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of("abc").to_string(), abc);
+        let (mut moved, pieces) = (Vec::new(), [&b"b"[..], b"c"].concat());
+        let poured = Hasher::new().with("a").pour(&pieces[..], &mut moved).expect("memory");
+        assert_eq!((poured.0, poured.1.to_string(), moved.as_slice()), (2, abc.to_owned(), &b"bc"[..]));
+        assert_eq!(sha512(b"abc")[..8], [0xdd, 0xaf, 0x35, 0xa1, 0x93, 0x61, 0x7a, 0xba]);
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 use crate::{Digest, HTTP_BODY_BYTES_MAX, TextPart, Value, safe_text, shorten};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// Lines of a body that people see.
 const BODY_LINES_SHOWN: usize = 20;
@@ -115,7 +114,7 @@ impl HttpCall {
 
     /// SHA-256 of the body; none without a body.
     pub fn body_digest(&self) -> Option<Digest> {
-        self.body.as_ref().map(|body| Digest(Sha256::digest(body.as_bytes()).into()))
+        self.body.as_ref().map(Digest::of)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod actor;
 mod agent;
 mod arrivals;
 mod breaker;
@@ -31,11 +32,13 @@ mod program;
 mod route;
 mod schema;
 mod score;
+mod signing;
 mod time;
 mod trace;
 mod untrusted;
 mod value;
 
+pub use actor::{Actor, Channel, Proof, Signature, Token, Touch};
 pub use agent::{
     AGENT_ADDRESS_VARIABLE, AGENT_LATE_AFTER, AGENT_LOST_AFTER, AGENT_OUTPUTS, AGENT_PREFIX, AGENT_TASK,
     AGENT_TASK_VARIABLE, AGENT_TOKEN, AGENT_TOKEN_VARIABLE, AGENT_VARIABLE, AgentCall, SpawnedAgent,
@@ -47,7 +50,7 @@ pub use bucket::{Bucket, Empty, RateRule};
 pub use canonical::{canonical_json, has_more_json_values, json_bytes, json_weight, json_weight_of_all};
 pub use count::{counted, plural};
 pub use cron::{is_timezone, latest_scheduled, next_scheduled};
-pub use digest::{Digest, sha256};
+pub use digest::{Digest, Hasher, sha256, sha512};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;
 pub use fair_memory::FairMemory;
@@ -70,6 +73,7 @@ pub use program::{NOT_BOUND, Program, Tree, Word, is_shell};
 pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;
+pub use signing::{PublicKey, SecretKey, is_mac, mac};
 pub use time::{ParseSpanError, Span, Timestamp};
 pub use trace::{TraceContext, hex};
 pub use untrusted::{Piece, Untrusted, is_unseen, json_in_sight, safe_pieces, safe_text};

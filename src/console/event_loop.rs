@@ -169,15 +169,21 @@ struct Screen<D> {
     has_news: bool,
     is_dirty: bool,
     is_urgent: bool,
-    /// Cells with animated signs; `turn` is their phase, `turned` the time of the last change.
-    turning: Vec<(u16, u16)>,
-    turn: usize,
-    turned: Timestamp,
+    signs: TurningSigns,
     /// Changes since the last frame that had to wait for the next.
     skipped: u64,
     /// Text that waits for the operator's own editor.
     edit: Option<String>,
     leave: Option<Leave>,
+}
+
+/// The cells with animated signs.
+#[derive(Default)]
+struct TurningSigns {
+    cells: Vec<(u16, u16)>,
+    phase: usize,
+    /// The time of the last change.
+    turned: Timestamp,
 }
 
 impl<D: Desk> Screen<D> {
@@ -231,9 +237,7 @@ impl<D: Desk> Screen<D> {
             has_news: true,
             is_dirty: true,
             is_urgent: true,
-            turning: Vec::new(),
-            turn: 0,
-            turned: Timestamp::default(),
+            signs: TurningSigns::default(),
             skipped: 0,
             edit: None,
             leave: None,
@@ -375,7 +379,7 @@ impl<D: Desk> Screen<D> {
         let now = self.clock.now();
         let moves = self.model.deadline().map(|deadline| deadline.since(now));
         let frame = (self.is_dirty || self.has_news).then(|| self.until_frame());
-        let turns = self.turns().then(|| Span(TURN.0.saturating_sub(now.since(self.turned).0)));
+        let turns = self.turns().then(|| Span(TURN.0.saturating_sub(now.since(self.signs.turned).0)));
         [moves, frame, turns].into_iter().flatten().min().map(|moves| moves.max(Span(1)))
     }
 

@@ -205,12 +205,6 @@ pub(super) struct Blob {
     pub missing: Option<String>,
 }
 
-impl Blob {
-    pub(super) fn is_cut(&self) -> bool {
-        self.asked.is_none() && (self.bytes.len() as u64) < self.total
-    }
-}
-
 /// A form that is being edited, over the whole screen.
 #[derive(Clone, Debug)]
 pub(super) struct FormState {

@@ -1,29 +1,7 @@
 //! The rows of the help as a list: every key of this view, or of all of them, and those that match a search.
 //! All come from the key table alone, so that none can be missing or wrong. `view/help` draws them.
 
-use crate::{Field, Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown};
-
-/// State of an open help.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HelpState {
-    /// The first line that is seen, of the page or of the list.
-    pub top: usize,
-    /// True if the keys of all views are listed.
-    pub all: bool,
-    /// The text searched for.
-    pub find: Field,
-    /// True while the search is being typed.
-    pub types: bool,
-    /// The row under the cursor of the list.
-    pub selected: usize,
-}
-
-impl HelpState {
-    /// Returns true if the help lists rows, false if it shows the page of this view.
-    pub(super) fn is_list(&self) -> bool {
-        self.all || self.types || !self.find.text().is_empty()
-    }
-}
+use crate::{Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown, model::HelpState};
 
 /// A command and all keys that lead to it from one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +28,7 @@ pub(super) fn rows(model: &Model, state: &HelpState) -> Vec<HelpRow> {
 /// The rows of the view, of the past over it, and of those keys of all views that it does not hide.
 fn of_view(model: &Model) -> Vec<HelpRow> {
     let (keys, view) = (&model.keys, model.view.scope());
-    let over = model.travel.iter().flat_map(|_| of_scope(keys, Scope::Travel, Scope::Travel));
+    let over = model.past.travel.iter().flat_map(|_| of_scope(keys, Scope::Travel, Scope::Travel));
     let own = of_scope(keys, view, view);
     let everywhere = of_scope(keys, Scope::Normal, view);
     over.chain(own).chain(everywhere).collect()

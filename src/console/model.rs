@@ -1,6 +1,7 @@
 //! All that the screen depends on. A screen can be made from this alone, so widgets remember nothing and any moment can
 //! be drawn again. Changed by `update` only; `view` reads it.
 
+mod chrome;
 mod dag_state;
 mod logs_state;
 mod mode;
@@ -10,35 +11,27 @@ mod runs_state;
 mod seat;
 mod views;
 
-pub(super) use dag_state::{Arranging, Basis, DagState, Near, Picture, WhatIf};
+pub(super) use chrome::{
+    Keyboard, Letter, Notices, Past, Place, Places, TerminalState, Toast, WorkspaceViews,
+};
+pub(super) use dag_state::{Arranging, Basis, DagState, Near, Picture, Pictures, WhatIf};
 pub(super) use logs_state::{LogPart, LogsState, Question, Reading};
 pub use mode::Mode;
 pub(super) use overlay::{
-    LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt, PromptKind,
-    Sheetlet,
+    HelpState, LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt,
+    PromptKind, Sheetlet,
 };
-pub(super) use requests::{Asked, Pending, Previews, Undoable};
-pub(super) use runs_state::{RowsOf, RunOrder, RunsState};
+pub(super) use requests::{Asked, Pending, Previews, Requests, Undoable};
+pub(super) use runs_state::{RowsOf, RunOrder, RunsPanel, RunsState};
 pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
 
-use super::{
-    audit_rows::AuditState,
-    errors::{AgentsState, ErrorsState, HealthState, ToolsState},
-    frames::Frames,
-    gantt::TimeState,
-    gates::GatesState,
-    panes::Panes,
-    travel::{Comparing, IN_THE_PAST, Travel},
-};
-use crate::{Keymap, Link, Press};
+use super::{gantt::TimeState, gates::GatesState, panes::Panes, travel::IN_THE_PAST};
+use crate::{Keymap, Link};
 use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};
 use cuelight_engine::Command;
-use cuelight_projection::{Board, GateView};
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use cuelight_projection::{Board, ErrorView, GateView};
+use std::sync::Arc;
 
 /// A whole console at one moment.
 #[derive(Clone, Debug)]
@@ -63,72 +56,21 @@ pub struct Model {
     pub keys: Arc<Keymap>,
     /// The view on the screen.
     pub view: View,
-    /// The division of the screen in each view whose division was changed.
-    pub(super) panes: BTreeMap<View, Panes>,
-    pub(super) back: Vec<Place>,
-    pub(super) forward: Vec<Place>,
-    pub(super) marks: BTreeMap<char, Place>,
-    /// The use of the next letter, which names a mark.
-    pub(super) letter: Option<Letter>,
-    /// Rows chosen in the palette, the newest first.
-    pub(super) recent: VecDeque<(Timestamp, PaletteRow)>,
-    pub(super) last_view: View,
+    pub(super) places: Places,
     pub(super) runs: RunsState,
     pub(super) dag: DagState,
     pub(super) gates: GatesState,
     pub(super) logs: LogsState,
-    pub(super) errors: ErrorsState,
-    pub(super) health: HealthState,
-    pub(super) tools: ToolsState,
-    pub(super) agents: AgentsState,
     pub(super) time: TimeState,
-    pub(super) audit: AuditState,
-    pub(super) travel: Option<Box<Travel>>,
-    pub(super) comparing: Option<Box<Comparing>>,
+    pub(super) workspace: WorkspaceViews,
+    pub(super) past: Past,
     pub(super) overlay: Option<Overlay>,
     pub(super) prompt: Option<Prompt>,
-    pub(super) toasts: Vec<Toast>,
-    pub(super) pending: BTreeMap<u64, Pending>,
-    pub(super) undo: Option<Undoable>,
-    pub(super) asked: Vec<Asked>,
-    pub(super) previews: Previews,
-    pub(super) typed: Vec<Press>,
-    pub(super) count: Option<u32>,
-    pub(super) next_request: u64,
-    pub(super) last_key: Timestamp,
-    pub(super) interrupted: Option<Timestamp>,
-    /// The board that will be seen when the screen is no longer frozen.
-    pub(super) frozen: Option<Arc<Board>>,
-    pub(super) mouse: bool,
-    pub(super) has_focus: bool,
-    /// Costs of the last frames.
-    pub(super) frames: Frames,
-    /// Signals that came too fast to be taken: how many lately, and when that was told last.
-    pub(super) behind: Option<(u64, Timestamp)>,
-    /// Open gates and failures at the last look, so that the bell rings once for each change.
-    pub(super) rung: super::rung::Rung,
-    /// The picture that is being made elsewhere; one at a time.
-    pub(super) arranging: Option<Arranging>,
-    /// Before this no other is asked for, unless somebody asked to see something else; and when one is due.
-    pub(super) picture_rest: Timestamp,
-    pub(super) picture_due: Option<Timestamp>,
-}
-
-/// A view and what was selected in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub view: View,
-    pub run: Option<RunId>,
-    pub dag: (Option<RunId>, Option<u32>),
-    pub gate: Option<super::gates::RowKey>,
-    pub logs: (Option<RunId>, Option<StepIx>),
-}
-
-/// The use of a letter that names a mark: set the mark, or go to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Letter {
-    Set,
-    Go,
+    pub(super) notices: Notices,
+    pub(super) requests: Requests,
+    pub(super) keyboard: Keyboard,
+    pub(super) terminal: TerminalState,
+    pub(super) pictures: Pictures,
 }
 
 /// The text from the operator's own editor, or the reason why there is none.
@@ -138,14 +80,6 @@ pub(super) type Edited = Result<String, String>;
 const WHICH_KEY: Span = Span(300);
 /// A picture that takes longer than this to make is said to be on its way.
 const ARRANGING_TOLD: Span = Span(300);
-
-/// A message that goes away by itself.
-#[derive(Clone, Debug)]
-pub(super) struct Toast {
-    pub text: String,
-    pub role: crate::Role,
-    pub until: Timestamp,
-}
 
 impl Model {
     /// A console that has seen nothing yet.
@@ -162,46 +96,21 @@ impl Model {
             look,
             keys,
             view: View::Runs,
-            panes: BTreeMap::new(),
-            back: Vec::new(),
-            forward: Vec::new(),
-            marks: BTreeMap::new(),
-            letter: None,
-            recent: VecDeque::new(),
-            last_view: View::Runs,
+            places: Places::default(),
             runs: RunsState::default(),
             dag: DagState { follow, ..DagState::default() },
             gates: GatesState::default(),
             logs: LogsState { follow: true, ..LogsState::default() },
-            errors: ErrorsState::default(),
-            health: HealthState::default(),
-            tools: ToolsState::default(),
-            agents: AgentsState::default(),
             time: TimeState::default(),
-            audit: AuditState::default(),
-            travel: None,
-            comparing: None,
+            workspace: WorkspaceViews::default(),
+            past: Past::default(),
             overlay: None,
             prompt: None,
-            toasts: Vec::new(),
-            pending: BTreeMap::new(),
-            undo: None,
-            asked: Vec::new(),
-            previews: Previews::default(),
-            typed: Vec::new(),
-            count: None,
-            next_request: 1,
-            last_key: Timestamp::default(),
-            interrupted: None,
-            frozen: None,
-            mouse: true,
-            has_focus: true,
-            frames: Frames::default(),
-            behind: None,
-            rung: super::rung::Rung::default(),
-            arranging: None,
-            picture_rest: Timestamp::default(),
-            picture_due: None,
+            notices: Notices::default(),
+            requests: Requests::default(),
+            keyboard: Keyboard::default(),
+            terminal: TerminalState::default(),
+            pictures: Pictures::default(),
         }
     }
 
@@ -228,7 +137,7 @@ impl Model {
 
     /// The division of the screen in the current view.
     pub(super) fn panes(&self) -> Panes {
-        self.panes.get(&self.view).copied().unwrap_or_default()
+        self.places.panes.get(&self.view).copied().unwrap_or_default()
     }
 
     /// The run under the cursor, or the one whose graph is looked at.
@@ -239,8 +148,8 @@ impl Model {
             View::Gates => self.gates.selected.map(|(_, run, _)| run),
             View::Logs => self.logs.run,
             View::Time => self.time.run,
-            View::Errors => super::update::selected_error(self).map(|selected_error| selected_error.run),
-            View::Audit => self.audit.row().and_then(|row| row.run),
+            View::Errors => self.selected_error().map(|error| error.run),
+            View::Audit => self.workspace.audit.row().and_then(|row| row.run),
             View::Health | View::Agents | View::Tools => None,
         }
     }
@@ -253,12 +162,15 @@ impl Model {
             View::Gates => self.gates.selected.map(|(_, _, step)| step),
             View::Logs => self.logs.step,
             View::Time => self.time.selected,
-            View::Audit => self.audit.row().and_then(|row| row.step),
-            View::Errors => {
-                super::update::selected_error(self).and_then(|selected_error| selected_error.step)
-            }
+            View::Audit => self.workspace.audit.row().and_then(|row| row.step),
+            View::Errors => self.selected_error().and_then(|error| error.step),
             View::Health | View::Agents | View::Tools => None,
         }
+    }
+
+    /// The failure under the cursor of Errors.
+    pub(super) fn selected_error(&self) -> Option<&Arc<ErrorView>> {
+        self.workspace.errors.selected.and_then(|selected| self.board.error(selected))
     }
 
     /// The run whose output is to be heard as it comes.
@@ -268,18 +180,18 @@ impl Model {
 
     /// The newest board, also while the past is seen.
     pub fn live(&self) -> &Arc<Board> {
-        self.travel.as_ref().map_or(&self.board, |travel| &travel.live)
+        self.past.travel.as_ref().map_or(&self.board, |travel| &travel.live)
     }
 
     /// Columns and rows of the whole screen.
     pub fn screen(&self) -> (u16, u16) {
-        self.travel.as_ref().map_or(self.size, |travel| travel.screen)
+        self.past.travel.as_ref().map_or(self.size, |travel| travel.screen)
     }
 
     /// Why nothing may be changed from here now.
     pub fn locked(&self) -> Option<String> {
         match &self.link {
-            _ if self.travel.is_some() && !self.is_forking() => Some(IN_THE_PAST.to_owned()),
+            _ if self.past.travel.is_some() && !self.is_forking() => Some(IN_THE_PAST.to_owned()),
             _ if self.seat.read_only => Some("this seat is read-only; attach without --read-only".to_owned()),
             // Everything can be asked and decided; what it asks of programs waits.
             Link::Live | Link::Unheard { .. } | Link::Strays { .. } => None,
@@ -307,13 +219,13 @@ impl Model {
 
     /// Returns true if a request about this run is being recorded.
     pub fn is_recording(&self, run: RunId) -> bool {
-        self.pending.values().any(|pending| pending.run == Some(run))
+        self.requests.pending.values().any(|pending| pending.run == Some(run))
     }
 
     /// The window title: environment, open gates, failed runs.
     pub fn window_title(&self) -> String {
         let gates = self.live().open_gates().count();
-        let failed = self.rung.failed;
+        let failed = self.notices.rung.failed;
         let count =
             |sign: &str, count: u64| if count == 0 { String::new() } else { format!(" {sign}{count}") };
         let gates = count(self.look.glyphs.pick("◆", "G"), gates as u64);
@@ -323,12 +235,12 @@ impl Model {
 
     /// True if a prefix was typed long enough ago to show its continuations.
     pub(super) fn shows_continuations(&self) -> bool {
-        !self.typed.is_empty() && self.clock.since(self.last_key) >= WHICH_KEY
+        !self.keyboard.typed.is_empty() && self.clock.since(self.keyboard.last_key) >= WHICH_KEY
     }
 
     /// True if the terminal has focus, as far as it reports focus.
     pub const fn has_focus(&self) -> bool {
-        self.has_focus
+        self.terminal.has_focus
     }
 
     /// True if ages and clocks run. Without open runs no clock is shown: an idle console writes nothing, and
@@ -339,26 +251,26 @@ impl Model {
 
     /// When the screen changes although nothing arrives: a visible age, a toast that goes away.
     pub fn deadline(&self) -> Option<Timestamp> {
-        let toast = self.toasts.iter().map(|toast| toast.until).min();
-        let undo = self.undo.as_ref().map(|undo| undo.until);
+        let toast = self.notices.toasts.iter().map(|toast| toast.until).min();
+        let undo = self.requests.undo.as_ref().map(|undo| undo.until);
         let age = self.moves().then(|| Timestamp(self.clock.0 - self.clock.0.rem_euclid(1000) + 1000));
-        let which_key =
-            (!self.typed.is_empty() && !self.shows_continuations()).then(|| self.last_key + WHICH_KEY);
-        let play = self.travel.as_ref().and_then(|travel| travel.due());
-        let slow = self.arranging.as_ref().map(|arranging| arranging.since + ARRANGING_TOLD);
+        let which_key = (!self.keyboard.typed.is_empty() && !self.shows_continuations())
+            .then(|| self.keyboard.last_key + WHICH_KEY);
+        let play = self.past.travel.as_ref().and_then(|travel| travel.due());
+        let slow = self.pictures.arranging.as_ref().map(|arranging| arranging.since + ARRANGING_TOLD);
         let slow = slow.filter(|slow| *slow > self.clock);
-        [toast, undo, age, which_key, play, slow, self.picture_due].into_iter().flatten().min()
+        [toast, undo, age, which_key, play, slow, self.pictures.due].into_iter().flatten().min()
     }
 
     /// Time that a picture has been awaited; None if too short to mention.
     pub(super) fn arranging_for(&self) -> Option<Span> {
-        let since = self.arranging.as_ref().map(|arranging| self.clock.since(arranging.since));
+        let since = self.pictures.arranging.as_ref().map(|arranging| self.clock.since(arranging.since));
         since.filter(|since| *since >= ARRANGING_TOLD)
     }
 
     pub(super) fn number(&mut self) -> u64 {
-        let number = self.next_request;
-        self.next_request += 1;
+        let number = self.requests.next;
+        self.requests.next += 1;
         number
     }
 }

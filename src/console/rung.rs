@@ -43,7 +43,8 @@ impl Rung {
         {
             let step = cuelight_base::safe_text(&gate.ask.step);
             let word = gate.emergency_word().to_uppercase();
-            let how = if word == "EMERGENCY" { "has an emergency approval" } else { "was closed by hand" };
+            let how =
+                if word == "EMERGENCY" { "has an emergency approval" } else { "was approved by override" };
             return Some(format!("{word}: {} {step} {how}; review it", gate.id));
         }
         if self.doubts > before.doubts {

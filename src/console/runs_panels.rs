@@ -1,39 +1,9 @@
 //! The lower panes of Runs that take keys: gates and failures of all runs, in the order on the screen. Each
 //! has a cursor that stays on its row. `update/runs_panels` handles the keys.
 
-use super::{Model, layout};
-use cuelight_base::{GateId, Seq};
+use super::{Model, layout, model::RunsPanel};
 use cuelight_projection::{ErrorView, GateView};
 use std::{cmp::Reverse, sync::Arc};
-
-/// A pane of the Runs view that can take the keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum RunsPanel {
-    /// The list of runs.
-    #[default]
-    List,
-    Gates,
-    Errors,
-}
-
-/// The pane that takes the keys, and the cursors of the others.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RunsFocus {
-    pub panel: RunsPanel,
-    pub gate: Option<GateId>,
-    pub error: Option<Seq>,
-}
-
-impl RunsPanel {
-    /// The next pane, in a circle.
-    pub(super) const fn next(self) -> Self {
-        match self {
-            Self::List => Self::Gates,
-            Self::Gates => Self::Errors,
-            Self::Errors => Self::List,
-        }
-    }
-}
 
 /// The pane that takes the keys now; the list, if no other pane is on the screen.
 pub(super) fn focused(model: &Model) -> RunsPanel {

@@ -37,6 +37,7 @@ mod siblings;
 mod steps;
 mod time;
 mod time_marks;
+mod toasts;
 mod tools;
 mod travel;
 mod travel_compare;
@@ -47,7 +48,7 @@ use crate::{
     Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
-    model::{Overlay, Toast, Undoable},
+    model::{Overlay, Undoable},
     rung::Rung,
     view,
 };
@@ -58,16 +59,16 @@ use std::sync::Arc;
 pub(super) use deciding::{
     ANSWERS, care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after,
 };
-pub(super) use errors::{command_for as error_command, selected as selected_error};
+pub(super) use errors::command_for as error_command;
 pub(super) use leaving::stop_words;
 pub(super) use logs::{Listed, STEPS_FROM, side_place, side_rows, side_top};
 pub(super) use logs_read::{alone, call_of};
 pub(super) use logs_rows::{Columns, columns};
 pub(super) use palette::{refusal, rows_of_menu};
 pub(super) use prompt::problem;
+use toasts::clock;
+pub(super) use toasts::toast;
 
-/// Time that a toast stays on the screen.
-const TOAST: Span = Span(6_000);
 /// Time in which `u` can undo an action.
 const TAKE_BACK: Span = Span(10_000);
 /// Time for which lost signals are reported.
@@ -87,7 +88,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Paste { text, at } => editing::paste(model, &text, at, &mut wishes),
         Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
         Message::Resize { width, height } => travel::resize(model, (width, height)),
-        Message::Focus(has) => model.has_focus = has,
+        Message::Focus(has) => model.terminal.has_focus = has,
         Message::Board(board) => see(model, board, &mut wishes),
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
@@ -120,12 +121,12 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
             let lately = behind_now(model).unwrap_or(0);
-            model.behind = Some((lately + missed, model.now));
+            model.terminal.behind = Some((lately + missed, model.now));
         }
         Message::Edited(edited) => outside::arrived(model, edited),
         Message::Note { title, text } => popup::show_note(model, &title, &text),
         Message::Frame(cost) => {
-            model.frames.take(cost);
+            model.terminal.frames.take(cost);
             return wishes;
         }
         Message::Drawn(at) => {
@@ -176,20 +177,12 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     asking::refresh(model, wishes);
 }
 
-/// Moves the time on. The shown instant moves with it, unless the past is shown.
-fn clock(model: &mut Model, now: Timestamp) {
-    model.clock = model.clock.max(now);
-    if model.travel.is_none() {
-        model.now = model.now.max(now);
-    }
-}
-
 fn tick(model: &mut Model, now: Timestamp) {
     clock(model, now);
     travel::play(model);
-    model.toasts.retain(|toast| toast.until > model.clock);
-    if model.undo.as_ref().is_some_and(|undo| undo.until <= model.clock) {
-        model.undo = None;
+    model.notices.toasts.retain(|toast| toast.until > model.clock);
+    if model.requests.undo.as_ref().is_some_and(|undo| undo.until <= model.clock) {
+        model.requests.undo = None;
     }
 }
 
@@ -198,17 +191,17 @@ fn tick(model: &mut Model, now: Timestamp) {
 fn see(model: &mut Model, board: Arc<Board>, wishes: &mut Vec<Wish>) {
     let rung = Rung::of(&board);
     let first_look = model.live().seq == cuelight_base::Seq::default();
-    if let Some(news) = rung.news_since(&model.rung, &board).filter(|_| !first_look) {
+    if let Some(news) = rung.news_since(&model.notices.rung, &board).filter(|_| !first_look) {
         wishes.push(Wish::Bell);
-        if !model.has_focus {
+        if !model.terminal.has_focus {
             wishes.push(Wish::Notify(format!("cuelight {}: {news}", model.seat.environment)));
         }
     }
-    model.rung = rung;
-    if let Some(travel) = &mut model.travel {
+    model.notices.rung = rung;
+    if let Some(travel) = &mut model.past.travel {
         travel.live = board;
-    } else if model.frozen.is_some() {
-        model.frozen = Some(board);
+    } else if model.past.frozen.is_some() {
+        model.past.frozen = Some(board);
     } else {
         model.board = board;
     }
@@ -231,7 +224,7 @@ fn follow_link(model: &mut Model, link: Link) {
 }
 
 fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mut Vec<Wish>) {
-    model.last_key = at;
+    model.keyboard.last_key = at;
     if is_interrupt(press) {
         interrupt(model, at, wishes);
         return;
@@ -248,7 +241,7 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
     if !leaving::hears(model, press, repeat, at) {
         return;
     }
-    if let Some(what) = model.letter.take() {
+    if let Some(what) = model.places.letter.take() {
         return places::name(model, what, press);
     }
     if popup::chooses(model, press, repeat, wishes) {
@@ -262,55 +255,55 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
         return;
     }
     let scope = model.scope();
-    model.typed.push(press);
+    model.keyboard.typed.push(press);
     if counts(model, press) {
         return;
     }
     let found = match scope {
-        Scope::Travel | Scope::Play => model.keys.find_over(scope, model.view.scope(), &model.typed),
-        scope => model.keys.find(scope, &model.typed),
+        Scope::Travel | Scope::Play => model.keys.find_over(scope, model.view.scope(), &model.keyboard.typed),
+        scope => model.keys.find(scope, &model.keyboard.typed),
     };
     match found {
         Found::Intents(intents) => {
-            let typed = std::mem::take(&mut model.typed);
-            let count = model.count.take().or_else(|| digit(press).filter(|_| scope == Scope::Play));
+            let typed = std::mem::take(&mut model.keyboard.typed);
+            let count = model.keyboard.count.take().or_else(|| digit(press).filter(|_| scope == Scope::Play));
             for intent in intents {
                 act(model, intent, count, wishes);
             }
-            if model.letter.is_some() {
-                model.typed = typed;
+            if model.places.letter.is_some() {
+                model.keyboard.typed = typed;
             }
         }
         Found::Prefix => {}
         Found::Nothing => {
-            model.typed.clear();
-            model.count = None;
+            model.keyboard.typed.clear();
+            model.keyboard.count = None;
         }
     }
 }
 
 /// A digit that opens no view begins a count; any digit goes on with one.
 fn counts(model: &mut Model, press: Press) -> bool {
-    let takes_counts = model.overlay.is_none() && model.prompt.is_none() && model.typed.len() == 1;
+    let takes_counts = model.overlay.is_none() && model.prompt.is_none() && model.keyboard.typed.len() == 1;
     let Some(digit) = digit(press).filter(|_| takes_counts) else { return false };
     let scope = model.scope();
     let found = match scope {
         Scope::Travel | Scope::Play => model.keys.find_over(scope, model.view.scope(), &[press]),
         scope => model.keys.find(scope, &[press]),
     };
-    if model.count.is_none() && found != Found::Nothing {
+    if model.keyboard.count.is_none() && found != Found::Nothing {
         return false;
     }
-    model.typed.clear();
-    model.count = Some((model.count.unwrap_or(0) * 10 + digit).min(COUNT_MAX));
+    model.keyboard.typed.clear();
+    model.keyboard.count = Some((model.keyboard.count.unwrap_or(0) * 10 + digit).min(COUNT_MAX));
     true
 }
 
 fn interrupt(model: &mut Model, at: Timestamp, wishes: &mut Vec<Wish>) {
-    if model.interrupted.is_some_and(|before| at.since(before) < Span::seconds(3)) {
+    if model.keyboard.interrupted.is_some_and(|before| at.since(before) < Span::seconds(3)) {
         wishes.push(Wish::Quit);
     } else {
-        model.interrupted = Some(at);
+        model.keyboard.interrupted = Some(at);
         toast(model, "Ctrl-C again leaves; the runs go on", Role::Warn);
     }
 }
@@ -388,7 +381,7 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
 
 fn answered(model: &mut Model, request: u64, answer: Answer) {
     gates::answered(model, request, &answer);
-    let Some(pending) = model.pending.remove(&request) else {
+    let Some(pending) = model.requests.pending.remove(&request) else {
         if let Answer::Noted(text) | Answer::NotRecorded(text) = answer {
             toast(model, &text, Role::Info);
         }
@@ -404,7 +397,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
             let mut text = format!("{}: recorded", pending.words);
             if let Some(command) = pending.inverse {
                 let until = model.clock + TAKE_BACK;
-                model.undo = Some(Undoable { command, words: pending.words.clone(), until });
+                model.requests.undo = Some(Undoable { command, words: pending.words.clone(), until });
                 text.push_str("   u undo 10s");
             }
             (text, Role::Ok)
@@ -419,7 +412,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
         }
         Answer::Noted(text) => (text, Role::Info),
     };
-    if let Some(asked) = model.asked.iter_mut().rev().find(|asked| asked.request == request) {
+    if let Some(asked) = model.requests.asked.iter_mut().rev().find(|asked| asked.request == request) {
         asked.outcome.clone_from(&text);
     }
     toast(model, &text, role);
@@ -427,16 +420,5 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
 
 /// The number of signals lost in the last few seconds; None if there were none.
 pub(super) fn behind_now(model: &Model) -> Option<u64> {
-    model.behind.filter(|(_, told)| model.now.since(*told) < BEHIND).map(|(missed, _)| missed)
-}
-
-/// Says something for a few seconds.
-pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
-    const TOASTS_MAX: usize = 3;
-    model.toasts.retain(|toast| toast.text != text);
-    if model.toasts.len() == TOASTS_MAX {
-        model.toasts.remove(0);
-    }
-    let until = model.clock + TOAST;
-    model.toasts.push(Toast { text: cuelight_base::safe_text(text), role, until });
+    model.terminal.behind.filter(|(_, told)| model.now.since(*told) < BEHIND).map(|(missed, _)| missed)
 }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod audit;
+mod canvas;
 mod dag;
 mod dag_side;
 mod dialog;
@@ -31,23 +32,21 @@ mod time;
 mod tools;
 mod travel;
 
-use crate::{
-    Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, pane, put,
-    put_right, to_svg, to_text,
-};
+use crate::{Depth, Model, Role, Theme, View, Width, fill, layout, model::Overlay, put, to_svg, to_text};
 use cuelight_base::counted;
 use ratatui::{
     buffer::{Buffer, Cell},
     layout::Rect,
 };
 
+use canvas::{Canvas, main_pane};
 pub(super) use help::{help_height, help_rows_seen};
 pub(super) use pieces::wrapped;
 pub(super) use runs::heads as runs_columns;
 
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
-    match &model.travel {
+    match &model.past.travel {
         Some(travel) if !model.look.reader => {
             let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
             travel::draw(&canvas, travel, buf);
@@ -118,7 +117,7 @@ pub const SPINNER: [&str; 4] = ["►", "▻", "▹", "▻"];
 /// the past, on a frozen screen, without Unicode and where nothing may move.
 pub fn running_cells(model: &Model, theme: &Theme, buf: &Buffer) -> Vec<(u16, u16)> {
     const MOST: usize = 64;
-    let stands = model.travel.is_some() || model.frozen.is_some() || model.look.still;
+    let stands = model.past.travel.is_some() || model.past.frozen.is_some() || model.look.still;
     if stands || model.look.reader || model.look.glyphs.ascii {
         return Vec::new();
     }
@@ -200,40 +199,6 @@ fn drawn(model: &Model, theme: &Theme) -> Buffer {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
     draw(model, theme, &mut buf);
     buf
-}
-
-/// Everything that drawing reads.
-#[derive(Clone, Copy)]
-struct Canvas<'a> {
-    model: &'a Model,
-    theme: &'a Theme,
-    glyphs: Glyphs,
-}
-
-impl<'a> Canvas<'a> {
-    fn pane(&self, focus: bool) -> PaneLook<'a> {
-        PaneLook { theme: self.theme, glyphs: self.glyphs, focus, past: self.model.travel.is_some() }
-    }
-
-    fn screen(&self) -> Rect {
-        Rect::new(0, 0, self.model.size.0, self.model.size.1)
-    }
-
-    fn style(&self, role: Role) -> ratatui::style::Style {
-        self.theme.role(role)
-    }
-}
-
-/// The pane that has the keys; where it has all of the screen, without a border, so that what a terminal selects is text
-/// alone. Returns the room inside.
-fn main_pane(canvas: &Canvas<'_>, area: Rect, title: &str, footer: &str, buf: &mut Buffer) -> Rect {
-    if !canvas.model.panes().whole {
-        return pane(buf, area, title, footer, canvas.pane(true));
-    }
-    let x = put(buf, area, area.x + 1, area.y, title, canvas.style(Role::Title));
-    let row = Rect { x, width: area.right().saturating_sub(x), height: 1.min(area.height), ..area };
-    put_right(buf, row, row.right().saturating_sub(1), row.y, footer, canvas.style(Role::Muted));
-    layout::inset(area, 1, 1, 0)
 }
 
 fn too_small(canvas: &Canvas<'_>, buf: &mut Buffer) {

@@ -45,6 +45,7 @@ pub use tool::{
 };
 pub use workflow::{
     Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,
-    Offered, Output, Route, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
+    Offered, Output, Route, Run, Scope, Script, Set, Step, StepKind, Text, Usage, Uses, ValueKind, Wait,
+    Workflow,
 };
 pub use yaml::{Entry as YamlEntry, Node as YamlNode, Scalar as YamlScalar, Shape as YamlShape, parse_yaml};

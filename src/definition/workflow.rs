@@ -164,12 +164,19 @@ pub struct Step {
     pub limits: Limits,
     /// The conditions that a worker must meet to run it.
     pub requires: Requires,
+    /// The expected and the allowed usage of its calls.
+    pub usage: Usage,
+    /// The kind of work that the step does.
+    pub kind: StepKind,
+}
+
+/// The expected and the allowed usage of the calls of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
     /// The limits on the usage of all its calls together.
     pub budget: Option<Budget>,
     /// The expected usage of one call.
     pub estimate: Expected,
-    /// The kind of work that the step does.
-    pub kind: StepKind,
 }
 
 impl Step {

@@ -100,7 +100,7 @@ pub(super) fn take_over(
     let mut steps: Vec<(StepIx, StepIx)> = kept.into_iter().map(|(new, old)| (old, new)).collect();
     // In the order in which they were done, so that they are undone in reverse of that.
     let places: BTreeMap<StepIx, usize> =
-        run.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
+        run.undo.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
     steps.sort_by_key(|(old, _)| (places.get(old).copied().unwrap_or(usize::MAX), *old));
     Ok(TakenOver { plan, steps, corrected })
 }

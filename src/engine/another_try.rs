@@ -21,7 +21,7 @@ impl Turn<'_> {
         let Some(policy) = plan.retry.clone().filter(|_| is_workflow && !run.is_ending()) else {
             return false;
         };
-        let (calls, seed) = (this_step.calls, run.seed);
+        let (calls, seed) = (this_step.tries.calls, run.seed);
         if run.why_over(frame).is_some()
             || !retry::may_try_again(Some(&policy), calls, first_failure(run, frame))
         {
@@ -29,7 +29,8 @@ impl Turn<'_> {
         }
         let anew = begins_anew(run, frame);
         // Nobody calls again unasked what may have happened and must not happen twice.
-        let is_in_doubt = |at: &StepIx| run.plan_step(*at).effect.must_not_repeat() && run.step(*at).unknown;
+        let is_in_doubt =
+            |at: &StepIx| run.plan_step(*at).effect.must_not_repeat() && run.step(*at).tries.unknown;
         // What a model was told it was told.
         let has_talked =
             |at: &StepIx| talk::of(run.plan_step(*at)).is_some() && !run.children(*at).is_empty();
@@ -85,7 +86,8 @@ pub(super) const FALLBACK: &str = "fallback";
 /// True if a fallback is done in place of the workflow that a step calls.
 pub(super) fn is_replaced(run: &Run, step: StepIx) -> bool {
     let this_step = run.step(step);
-    matches!(run.plan_step(step).work, Work::Frame(_)) && (this_step.exhausted || this_step.work > 0)
+    matches!(run.plan_step(step).work, Work::Frame(_))
+        && (this_step.tries.exhausted || this_step.tries.work > 0)
 }
 
 /// True if it stands in a workflow whose fallback has succeeded: a failure in it counts no more than a failed
@@ -104,7 +106,7 @@ pub(super) fn is_made_good(run: &Run, step: StepIx) -> bool {
 /// The first failure in the frame, however deep.
 fn first_failure(run: &Run, frame: StepIx) -> FailureMode {
     let mut at = frame;
-    while let Some(child) = run.step(at).failed_child {
+    while let Some(child) = run.step(at).inside.failed {
         at = child;
     }
     run.step(at).error.as_ref().map_or(FailureMode::PartialStepFailures, |error| error.mode)

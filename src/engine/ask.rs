@@ -7,17 +7,17 @@ mod released;
 
 pub(super) use evidence::evidence_files;
 pub(super) use of_engine::{CHOICE_FIELD, budget, choice, confidence};
+pub(super) use people::forbidden;
 pub use people::{NEEDS_TOUCH, SELF_DECLARED};
-pub(super) use people::{forbidden, wants_others};
 pub(super) use released::{Covered, covered};
 
 use crate::{
-    Actor, Ask, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
+    Ask, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
     membership::asks_for_people, run::Run, world::World,
 };
 use cuelight_base::{
-    Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Program, StepIx, Timestamp, Tree, UNDO_WINDOW_DEFAULT,
-    Value, ValueMap, canonical_json, json_bytes, sha256,
+    Actor, Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Program, StepIx, Timestamp, Tree,
+    UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
 };
 use cuelight_plan::{EffectClass, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, matrix_copies};
 use evidence::evidence;
@@ -75,7 +75,7 @@ pub(super) fn make(
     }
     let reached = reached(run, step);
     let names = |steps: &mut dyn Iterator<Item = StepIx>| named(run, steps);
-    let done = || run.completed.iter().rev().copied();
+    let done = || run.undo.completed.iter().rev().copied();
     let undoes = rule.on_reject == OnFailure::Compensate;
     let touch = rule.touch || asking.wants_touch_at(rule.risk);
     let ask = Ask {
@@ -228,7 +228,7 @@ fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved>
 /// copies.
 pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
     let Some(expression) = &rule.auto else { return Ok(false) };
-    let has_asked = rule.asks || view.run.step(view.step).has_asked;
+    let has_asked = rule.asks || view.run.step(view.step).asking.has_asked;
     if has_asked || reads_what_is_by_hand(view.run, view.step, expression) {
         return Ok(false);
     }

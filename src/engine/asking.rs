@@ -48,7 +48,7 @@ impl Turn<'_> {
                 touch: self.world.wants_touch(),
             },
         };
-        let why = run.step(step).reopened.clone();
+        let why = run.step(step).asking.reopened.clone();
         let made =
             auto.and_then(|auto| Ok((auto, ask::make(self.world, run, step, &rule, &asking, self.now)?)));
         match made {
@@ -113,7 +113,7 @@ impl Turn<'_> {
 
     pub(super) fn by_the_way(&self, run: &Run, step: StepIx, asking: &Asking) -> crate::Ask {
         let to_choose = || self.proposed(run, step).filter(|_| run.is_to_be_chosen(step));
-        if run.step(step).held.is_some() {
+        if run.step(step).asking.held.is_some() {
             ask::confidence(run, step, asking)
         } else if let Some(proposed) = to_choose() {
             ask::choice(run, step, asking, &proposed)
@@ -131,7 +131,7 @@ impl Turn<'_> {
         let executes = |gate: &StepIx| {
             run.step(*gate).facts.as_ref().is_some_and(|facts| facts.executes_any_of(changed))
         };
-        let approved = || run.step(step).approvals.iter().map(|approval| approval.gate);
+        let approved = || run.step(step).asking.approvals.iter().map(|approval| approval.gate);
         let mut gates: BTreeSet<StepIx> = run.gates_before(step).into_iter().filter(shows).collect();
         gates.extend(approved().filter(executes));
         gates.extend(run.trees_above(step).into_iter().map(|tree| tree.0).filter(executes));

@@ -75,10 +75,11 @@ impl Turn<'_> {
     /// Makes the next call of the work at hand.
     pub(super) fn call_again(&mut self, id: RunId, step: StepIx) {
         let this_step = self.run(id).step(step);
-        let purpose = match if this_step.exhausted { this_step.work + 1 } else { this_step.work } {
-            0 => Purpose::Step,
-            fallback => Purpose::Fallback(fallback),
-        };
+        let purpose =
+            match if this_step.tries.exhausted { this_step.tries.work + 1 } else { this_step.tries.work } {
+                0 => Purpose::Step,
+                fallback => Purpose::Fallback(fallback),
+            };
         self.call(id, step, purpose);
     }
 
@@ -126,11 +127,11 @@ impl Turn<'_> {
         let (launch_hash, this_step) = (launch.hash(), run.step(step));
         // It waited for something else when its gate had to ask again.
         let open = run.plan_step(step).needs.iter().copied().find(|step| !run.step(*step).rests());
-        if let Some(gate) = open.filter(|_| this_step.calls == 0 && purpose == Purpose::Step) {
+        if let Some(gate) = open.filter(|_| this_step.tries.calls == 0 && purpose == Purpose::Step) {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
         }
-        let gates = this_step.approvals.iter().map(|approval| approval.gate);
+        let gates = this_step.asking.approvals.iter().map(|approval| approval.gate);
         let asking: Vec<StepIx> = gates.filter(|gate| !run.step(*gate).succeeded()).collect();
         if !asking.is_empty() {
             let why = "its gate asks again".to_owned();
@@ -145,7 +146,8 @@ impl Turn<'_> {
             }
             return self.emit_step(id, step, event);
         }
-        let differs = this_step.approvals.iter().filter(|approval| approval.differs(purpose, launch_hash));
+        let differs =
+            this_step.asking.approvals.iter().filter(|approval| approval.differs(purpose, launch_hash));
         let differs: Vec<StepIx> = differs.map(|differ| differ.gate).collect();
         if let Some(gate) = differs.first() {
             let why = self.differs(id, step, *gate, purpose, &launch);
@@ -178,9 +180,9 @@ impl Turn<'_> {
         let run = self.run(id);
         let plan = run.plan_step(step);
         let bound = bound(run, step, purpose, &launch);
-        let (number, class) = (run.step(step).attempts + 1, plan.effect);
+        let (number, class) = (run.step(step).tries.attempts + 1, plan.effect);
         let (effect_key, charge) = (call::effect_key(run, step, "step"), call::charge(run, step, &launch));
-        let first = run.step(step).attempts == 0 && purpose == Purpose::Step;
+        let first = run.step(step).tries.attempts == 0 && purpose == Purpose::Step;
         if let Some(choice) = chosen(plan).filter(|_| first) {
             self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
         }
@@ -235,8 +237,9 @@ impl Turn<'_> {
         let run = self.run(id);
         let plan = run.plan_step(step).clone();
         let (this_step, ending) = (run.step(step), run.is_ending());
-        let (calls, work, not_started) = (this_step.calls, this_step.work, this_step.not_started);
-        let (cancelled, seed) = (run.cancelling || run.timed_out, run.seed);
+        let (calls, work, not_started) =
+            (this_step.tries.calls, this_step.tries.work, this_step.tries.not_started);
+        let (cancelled, seed) = (run.ending.cancelling || run.ending.timed_out, run.seed);
         let failure = match &ended.failure {
             Some(failure) => failure.clone(),
             None => match self.judge_result(id, step, &plan, &ended.outputs) {
@@ -328,7 +331,7 @@ impl Turn<'_> {
         outputs: &ValueMap,
     ) -> Result<outcome::Result, Failure> {
         let run = self.run(id);
-        let result = outcome::judge(plan, call::tool_at(run, step, run.step(step).work), outputs)?;
+        let result = outcome::judge(plan, call::tool_at(run, step, run.step(step).tries.work), outputs)?;
         run.unreadable_use(step, outputs).map_or(Ok(result), Err)
     }
 
@@ -352,7 +355,7 @@ impl Turn<'_> {
             bound,
             cache_key: None,
         };
-        let number = run.step(step).attempts + 1;
+        let number = run.step(step).tries.attempts + 1;
         self.emit(Fact::Attempt(id, step, number, started));
     }
 

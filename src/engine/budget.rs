@@ -2,44 +2,14 @@
 //! and its step.
 //! The ask at a reached ceiling is made in `ask`.
 
-use crate::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
-use cuelight_base::{FailureMode, RunId, StepIx, ValueMap};
+mod spending;
+
+pub(super) use spending::Spending;
+
+use crate::{Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
+use cuelight_base::{Actor, FailureMode, RunId, StepIx, ValueMap};
 use cuelight_expression::to_text;
-use cuelight_plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used};
-use std::collections::BTreeSet;
-
-/// The usage of a budget, and its ceilings.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spending {
-    pub(super) spent: Amounts,
-    pub(super) ceilings: Ceilings,
-    pub(super) on_exceed: OnExceed,
-    warned: BTreeSet<Currency>,
-}
-
-impl Spending {
-    pub(super) fn of(budget: Option<&Budget>) -> Self {
-        Self {
-            ceilings: budget.map(Budget::ceilings).unwrap_or_default(),
-            on_exceed: budget.map(|budget| budget.on_exceed).unwrap_or_default(),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn note_warned(&mut self, currency: Currency) {
-        self.warned.insert(currency);
-    }
-
-    /// The currencies whose ceiling does not allow one more call with these needs.
-    /// If nothing of a currency was used, a ceiling of 0 allows a call that needs 0.
-    fn exceeded(&self, needs: Amounts) -> Vec<Currency> {
-        let is_over = |(currency, ceiling): &(Currency, u64)| {
-            let (spent, needed) = (self.spent.of(*currency), needs.of(*currency));
-            spent.saturating_add(needed) > *ceiling || spent > 0 && spent >= *ceiling
-        };
-        self.ceilings.all().filter(is_over).map(|pair| pair.0).collect()
-    }
-}
+use cuelight_plan::{Amounts, Currency, OnExceed, is_mostly_used};
 
 /// A budget that has no room for one more call.
 pub(super) struct Exceeded {
@@ -219,7 +189,7 @@ impl Exceeded {
                 return format!("{whose} of {all} is used up");
             }
             let left = currency.figure(ceiling - spent);
-            format!("it needs {}, and {whose} of {all} has {left} left", currency.figure(needed))
+            format!("the next call needs {}, and {whose} of {all} has {left} left", currency.amount(needed))
         };
         self.currencies.iter().map(words).collect::<Vec<_>>().join("; ")
     }

@@ -12,16 +12,16 @@ use cuelight_plan::{FrameKind, GateRule, PlanStep, Work};
 pub(super) fn asks_all_the_same(run: &Run, step: StepIx) -> bool {
     let (plan, this_step) = (run.plan_step(step), run.step(step));
     let Work::Gate(rule) = &plan.work else { return false };
-    let goes_on = this_step.blocked.is_none() || this_step.explicit;
+    let goes_on = this_step.needs.blocked.is_none() || this_step.explicit;
     let by_hand =
         || plan.condition.as_ref().is_some_and(|condition| reads_what_is_by_hand(run, step, condition));
-    goes_on && (rule.asks || this_step.has_asked || by_hand())
+    goes_on && (rule.asks || this_step.asking.has_asked || by_hand())
 }
 
 /// True if a frame with a gate in it would be left out because of a step that a person closed by hand.
 pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> bool {
     let this_step = run.step(step);
-    let goes_on = this_step.blocked.is_none() || this_step.explicit;
+    let goes_on = this_step.needs.blocked.is_none() || this_step.explicit;
     goes_on && holds_gate(run, step) && reads_what_is_by_hand(run, step, condition)
 }
 
@@ -44,10 +44,11 @@ pub(super) fn left_out_though_asked(gate: &str, by: &str) -> String {
 /// The id of a gate in a frame that has asked in this run, or in an earlier one: the `if` of the frame may not leave it out.
 pub(super) fn has_asked_within(run: &Run, step: StepIx) -> Option<&str> {
     let this_step = run.step(step);
-    let goes_on = this_step.blocked.is_none() || this_step.explicit;
+    let goes_on = this_step.needs.blocked.is_none() || this_step.explicit;
     let frame = run.plan_step(step).work.frame().filter(|_| goes_on)?;
-    let here =
-        || frame::descendants(run, step).into_iter().find(|descendant| run.step(*descendant).has_asked);
+    let here = || {
+        frame::descendants(run, step).into_iter().find(|descendant| run.step(*descendant).asking.has_asked)
+    };
     frame
         .asked
         .first()

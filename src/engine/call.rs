@@ -176,7 +176,7 @@ pub(super) fn launch_of(view: View<'_>, work: &Work, tool: &str) -> Result<Launc
 
 /// The call of a tool with what this step gives it, checked against its schema.
 fn tool(view: View<'_>, tool_use: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result<Launch, Unresolved> {
-    let chosen = tool_use.route.as_ref().and_then(|_| view.run.step(view.step).chosen.as_ref());
+    let chosen = tool_use.route.as_ref().and_then(|_| view.run.step(view.step).target.chosen.as_ref());
     let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&tool_use.tool)) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", tool_use.tool)));
     };
@@ -212,23 +212,23 @@ fn tool(view: View<'_>, tool_use: &ToolUse, env: &[(String, Vec<TextPart>)]) -> 
 /// True if the input of the call that is undone is known.
 fn is_on_record(view: View<'_>) -> bool {
     let step = view.run.step(view.step);
-    step.did.as_deref().map_or(&step.called, |did| &did.called).is_some()
+    step.undo.did.as_deref().map_or(&step.undo.called, |did| &did.called).is_some()
 }
 
 /// The undo of this step's call, with the recorded input of that call, whatever its words would mean by now.
 /// If no call is on record, as for a step that was done by hand, the words as they are now count.
 fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch, Unresolved> {
     let step = view.run.step(view.step);
-    let (called, brought) = match step.did.as_deref() {
-        None => (step.called.as_deref(), &step.outputs),
+    let (called, brought) = match step.undo.did.as_deref() {
+        None => (step.undo.called.as_deref(), &step.outputs),
         Some(did) => (did.called.as_deref(), &did.outputs),
     };
     let brought = (!brought.is_empty()).then_some(brought);
     let gave = brought.or_else(|| called?.gave.as_ref());
     // A call after the one that is taken back may have happened too, with another input.
     let is_other =
-        |fields: &ValueMap| step.did.is_some() && called.is_some_and(|called| called.input != *fields);
-    let is_clear = !step.called.iter().flat_map(|called| &called.in_doubt).any(is_other);
+        |fields: &ValueMap| step.undo.did.is_some() && called.is_some_and(|called| called.input != *fields);
+    let is_clear = !step.undo.called.iter().flat_map(|called| &called.in_doubt).any(is_other);
     let given = match called {
         None => Some(meant),
         Some(called) if is_clear => match called.in_doubt.as_slice() {
@@ -257,8 +257,9 @@ fn model(view: View<'_>, work: &ModelWork) -> Result<Launch, Unresolved> {
         None => (work.system.as_ref().map(|system| view.text(system)).transpose()?, view.text(&work.prompt)?),
         // Made up when its talk opened: all rounds speak of the same question.
         Some((frame, _)) => {
-            let said =
-                |name| view.run.step(frame).inputs.get(name).and_then(Value::as_str).map(str::to_owned);
+            let said = |name| {
+                view.run.step(frame).inside.inputs.get(name).and_then(Value::as_str).map(str::to_owned)
+            };
             (said("system"), said("prompt").unwrap_or_default())
         }
     };
@@ -349,7 +350,7 @@ fn checked(name: &str, text: String) -> Result<String, Unresolved> {
 /// The same over all retries of one effect; another one when a person says "run it again as new".
 pub(super) fn effect_key(run: &Run, step: StepIx, purpose: &str) -> Digest {
     let id = &run.plan_step(step).id;
-    let generation = run.step(step).generation.to_be_bytes();
+    let generation = run.step(step).tries.generation.to_be_bytes();
     let trace = format!("{}/{}", run.trace, run.id);
     sha256("cuelight-key-v1", &[trace.as_bytes(), id.as_bytes(), purpose.as_bytes(), &generation])
 }

@@ -7,11 +7,9 @@ mod subject;
 pub use decision::{Decision, DoubtAnswer, FailureNote, Verdict};
 pub use launching::{Correction, ForkAt, Launching, Past, RetryFrom};
 
-use crate::{
-    Actor, AgentAsk, AgentResult, DeadLetter, Knowledge, Membership, NewMessage, NewValue, Outcome, TakeOver,
-    TokenName, TopicRule, event::Facts,
-};
-use cuelight_base::{AttemptId, Epoch, GateId, RunId, Span, StepIx, ValueMap};
+use crate::{Membership, NewValue, Outcome, TakeOver, TokenName, event::Facts};
+use cuelight_base::{Actor, AttemptId, Epoch, GateId, RunId, Span, StepIx, ValueMap};
+use cuelight_exchange::{AgentAsk, AgentResult, DeadLetter, Knowledge, NewMessage, TopicRule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -227,11 +227,12 @@ impl Lookup for View<'_> {
         let step: &Step = self.run.step(self.step);
         match which {
             StatusFunction::Success => {
-                step.blocked.is_none() && (!self.run.cancelling || self.run.in_explicit_frame(self.step))
+                step.needs.blocked.is_none()
+                    && (!self.run.ending.cancelling || self.run.in_explicit_frame(self.step))
             }
-            StatusFunction::Failure => step.failed_above,
+            StatusFunction::Failure => step.needs.failed_above,
             StatusFunction::Always => true,
-            StatusFunction::Cancelled => self.run.cancelling,
+            StatusFunction::Cancelled => self.run.ending.cancelling,
         }
     }
 

@@ -18,7 +18,7 @@ impl Turn<'_> {
         outputs: ValueMap,
         result: Option<outcome::Result>,
     ) {
-        let fallback = self.run(id).step(step).work;
+        let fallback = self.run(id).step(step).tries.work;
         let (confidence, partial) =
             result.map_or((None, false), |result| (Some(result.confidence), result.partial));
         let done = StepEvent::Completed {
@@ -82,7 +82,7 @@ impl Turn<'_> {
             }
             return;
         }
-        if on == OnFailure::Continue || run.stopping.is_some() || run.cancelling {
+        if on == OnFailure::Continue || run.ending.stopping.is_some() || run.ending.cancelling {
             return;
         }
         let compensate = on == OnFailure::Compensate;
@@ -101,7 +101,7 @@ impl Turn<'_> {
         for step in members {
             let run = self.run(id);
             let this_step = run.step(step);
-            let spared = (this_step.explicit || run.in_explicit_frame(step)) && !all && !run.timed_out;
+            let spared = (this_step.explicit || run.in_explicit_frame(step)) && !all && !run.ending.timed_out;
             let asks =
                 this_step.gate.is_some_and(|gate| self.world.gates.get(&gate).is_some_and(Gate::is_open));
             match this_step.state() {
@@ -111,7 +111,9 @@ impl Turn<'_> {
                     self.close_gate(id, step, "run");
                     self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
                 }
-                StepState::Running if all && this_step.in_flight.is_some() && this_step.ending.is_none() => {
+                StepState::Running
+                    if all && this_step.tries.in_flight.is_some() && this_step.ending.is_none() =>
+                {
                     self.emit_step(id, step, StepEvent::Ending { why: why.clone() });
                 }
                 StepState::Pending
@@ -224,7 +226,7 @@ pub(super) fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
             Work::Frame(_) => {
                 let unanswered =
                     || unanswered_gate(run, step).filter(|unanswered_gate| *unanswered_gate != step);
-                match run.step(step).failed_child.or_else(unanswered) {
+                match run.step(step).inside.failed.or_else(unanswered) {
                     Some(child) => step = child,
                     None => return run_policy(run),
                 }

@@ -25,9 +25,9 @@ impl Turn<'_> {
                 }
             } else if let Some(target) = self.world.targets.next_due(self.now) {
                 self.target_due(&target);
-            } else if let Some(agent) = self.world.agents.next_due(self.now) {
+            } else if let Some(agent) = self.world.exchange.agents.next_due(self.now) {
                 self.agent_due(agent);
-            } else if let Some(work) = self.world.leases.next_due(self.now) {
+            } else if let Some(work) = self.world.exchange.leases.next_due(self.now) {
                 self.lease_due(work);
             } else {
                 return;
@@ -67,9 +67,9 @@ impl Turn<'_> {
             // The workflow in it is to be tried again, as soon as there is room.
             (StepState::Waiting, Work::Frame(_)) => self.emit_step(run, step, StepEvent::Ready),
             (StepState::Waiting, Work::Tool(_))
-                if this_step.fails_at.is_some_and(|fails_at| fails_at <= self.now)
+                if this_step.target.fails_at.is_some_and(|fails_at| fails_at <= self.now)
                     && (self.world.targets.waits_for_any((run, step))
-                        || self.world.leases.offer_of((run, step)).is_some()) =>
+                        || self.world.exchange.leases.offer_of((run, step)).is_some()) =>
             {
                 // Looked at once more, it fails if there is still nobody.
                 self.call_again(run, step);

@@ -2,10 +2,8 @@
 //!
 //! An event carries all that its effect needs, so that the next work follows from the event alone.
 
-mod agent;
 mod ask;
 mod attempt;
-mod bus;
 mod cache;
 mod facts;
 mod failure;
@@ -20,10 +18,8 @@ mod target;
 mod undo;
 mod wait;
 
-pub use agent::{AgentEvent, LibraryEvent};
 pub use ask::{AllCalls, Ask, Evidence, FormField, Later, WillFallBack, WillRun};
 pub use attempt::{Adoption, AttemptEvent, Changed, Failure, Outcome, Purpose};
-pub use bus::BusEvent;
 pub use cache::CacheEvent;
 pub use facts::{Facts, FileFact};
 pub use failure::FailureEvent;
@@ -38,8 +34,8 @@ pub use target::TargetEvent;
 pub use undo::UndoEvent;
 pub use wait::{TargetHold, WaitReason};
 
-use crate::Actor;
-use cuelight_base::{GateId, RunId, Span, StepIx, Timestamp};
+use cuelight_base::{Actor, GateId, RunId, Span, StepIx, Timestamp};
+use cuelight_exchange::{AgentEvent, BusEvent, LibraryEvent};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened, and when.

@@ -3,11 +3,11 @@
 //! The reason of a failure is recorded in `consequence`; `projection` counts the remedies that helped before.
 
 use crate::{
-    Actor, Fact, FailureEvent, FailureNote, Refusal,
+    Fact, FailureEvent, FailureNote, Refusal,
     handle::{Turn, checked_reason},
     run::Run,
 };
-use cuelight_base::{RunId, StepIx};
+use cuelight_base::{Actor, RunId, StepIx};
 use cuelight_plan::Work;
 
 /// The last note on a failure.
@@ -35,11 +35,11 @@ impl Run {
 
     fn has_failed(&self, (step, of_undo): Whose) -> bool {
         match step {
-            None => self.timed_out,
-            Some(step) if of_undo => self.step(step).undo_stuck,
+            None => self.ending.timed_out,
+            Some(step) if of_undo => self.step(step).undo.stuck,
             Some(step) => {
                 let is_frame = matches!(self.plan_step(step).work, Work::Frame(_));
-                self.step(step).error.is_some() && !self.step(step).undo_stuck && !is_frame
+                self.step(step).error.is_some() && !self.step(step).undo.stuck && !is_frame
             }
         }
     }

@@ -104,8 +104,8 @@ impl Turn<'_> {
             }
             return self.fail_step(id, step, &failure);
         }
-        if let Some(child) = this_step.failed_child {
-            let (child_state, expired) = (run.step(child).state(), run.step(child).expired);
+        if let Some(child) = this_step.inside.failed {
+            let (child_state, expired) = (run.step(child).state(), run.step(child).asking.expired);
             if child_state == StepState::Rejected {
                 let on = reject_policy(run, child);
                 self.emit_step(id, step, StepEvent::Rejected { expired });
@@ -126,7 +126,7 @@ impl Turn<'_> {
             }
             return self.fail_step(id, step, &failure);
         }
-        if let Some(why) = this_step.cut.clone() {
+        if let Some(why) = this_step.inside.cut.clone() {
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
         if let Some(talk) = talk::of(run.plan_step(step)).cloned() {
@@ -136,7 +136,7 @@ impl Turn<'_> {
         if let Some(gate) = unanswered_gate(run, step).filter(|unanswered_gate| *unanswered_gate != step) {
             let (on, this_step) = (reject_policy(run, step), run.step(gate));
             if this_step.state() == StepState::Rejected {
-                let expired = this_step.expired;
+                let expired = this_step.asking.expired;
                 self.emit_step(id, step, StepEvent::Rejected { expired });
                 return self.consequences(id, step, true, on);
             }

@@ -21,10 +21,10 @@ pub use act::GateAct;
 pub(super) use timers::GateDue;
 
 use crate::{
-    Actor, Ask, GateEvent, GateState, Vote, ask,
-    membership::{GatePeople, PeopleInForce},
+    Ask, GateEvent, GateState, Verdict, Vote,
+    membership::{GatePeople, PeopleInForce, wants_others},
 };
-use cuelight_base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_plan::{GateRule, OnFailure};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -111,7 +111,7 @@ pub fn wants_review(closed_by: &str) -> bool {
 /// The reason why this person cannot stand behind an approval that is kept from another run, for which nobody
 /// was asked here. They asked for the run, and its gate wants somebody else.
 pub fn kept_approval_forbids(rule: &GateRule, requester: &Actor, actor: &Actor) -> Option<String> {
-    (ask::wants_others(rule) && requester.is_or_may_be(&actor.principal()))
+    (wants_others(rule) && requester.is_or_may_be(&actor.principal()))
         .then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
 }
 
@@ -173,6 +173,24 @@ impl Gate {
     /// The answers that count, oldest first.
     pub fn votes(&self) -> impl Iterator<Item = &Arc<Vote>> {
         self.votes.iter()
+    }
+
+    /// The person who rejected, and the reason: `mira rejected it: wrong image`. Foreign text.
+    pub fn rejection_words(&self, state: GateState) -> String {
+        let no = self.votes.iter().rev().find(|vote| vote.verdict != Verdict::Approve);
+        let did = |vote: &Vote| match vote.verdict {
+            Verdict::SendBack => "sent it back",
+            Verdict::Approve | Verdict::Reject => "rejected it",
+        };
+        match (no, state) {
+            (Some(vote), GateState::Rejected) if vote.reason.is_empty() => {
+                format!("{} {}", vote.who(), did(vote))
+            }
+            (Some(vote), GateState::Rejected) => format!("{} {}: {}", vote.who(), did(vote), vote.reason),
+            (_, GateState::Expired) => "nobody answered in time".to_owned(),
+            (_, GateState::Cancelled) => "its gate was cancelled".to_owned(),
+            _ => "it was rejected".to_owned(),
+        }
     }
 
     /// Delegated answers, the newest of each person.

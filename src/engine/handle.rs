@@ -6,10 +6,11 @@ mod runs;
 mod steps;
 
 use crate::{
-    Actor, BusEvent, Command, Event, Fact, Facts, GateEvent, Purpose, Refusal, Registration, RunEvent,
-    StepEvent, StepState, gate::Gate, run::Run, world::World,
+    Command, Event, Fact, Facts, GateEvent, Purpose, Refusal, RunEvent, StepEvent, StepState, gate::Gate,
+    run::Run, world::World,
 };
-use cuelight_base::{AttemptId, GateId, REASON_BYTES_MAX, RunId, StepIx, Timestamp};
+use cuelight_base::{Actor, AttemptId, GateId, REASON_BYTES_MAX, RunId, StepIx, Timestamp};
+use cuelight_exchange::{BusEvent, Registration};
 
 /// One command being handled.
 pub(super) struct Turn<'a> {
@@ -171,8 +172,8 @@ impl Turn<'_> {
     fn is_in_flight(&self, attempt: AttemptId) -> bool {
         self.world.runs.get(&attempt.run).is_some_and(|run| {
             run.has(attempt.step)
-                && run.step(attempt.step).attempts == attempt.number
-                && run.step(attempt.step).in_flight.is_some()
+                && run.step(attempt.step).tries.attempts == attempt.number
+                && run.step(attempt.step).tries.in_flight.is_some()
         })
     }
 
@@ -194,7 +195,7 @@ impl Turn<'_> {
 
     /// The purpose of the call that is being made.
     pub(super) fn purpose(&self, run: RunId, step: StepIx) -> Option<Purpose> {
-        self.run(run).step(step).in_flight
+        self.run(run).step(step).tries.in_flight
     }
 }
 

@@ -3,7 +3,6 @@
 //! It has no clock, no disk and no waits: `now` is a parameter, and chance is computed from the seed of the
 //! run.
 
-mod actor;
 mod again;
 mod agents;
 mod another_try;
@@ -12,7 +11,6 @@ mod ask;
 mod asking;
 mod attempt;
 mod budget;
-mod bus;
 mod by_hand;
 mod cache;
 mod call;
@@ -53,18 +51,14 @@ mod talk;
 mod target;
 mod tell;
 mod token;
-mod topics;
 mod unwind;
 mod verdict;
 mod waits_and_values;
 mod winding_up;
 mod world;
 
-pub use actor::{Actor, Channel, Proof, Signature, Token, Touch};
 pub use again::{plan_differences, value_differences};
-pub use agents::{AgentAsk, AgentFault, AgentKey, Agents, Presence, Registered, Registration};
 pub use ask::{NEEDS_TOUCH, SELF_DECLARED, hash as ask_hash};
-pub use bus::{Bus, NewMessage, Ring, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{
     Command, Correction, Decision, DoubtAnswer, FailureNote, ForkAt, Found, Launching, Past, RetryFrom,
@@ -72,16 +66,15 @@ pub use command::{
 };
 pub use effect::{Effect, react};
 pub use event::{
-    Adoption, AgentEvent, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom,
-    CauseOfLaunch, Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent,
-    FileFact, FormField, GateEvent, InputChange, Later, LibraryEvent, Origin, Outcome, PartialResult,
-    PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall,
-    TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    Adoption, AllCalls, Alternative, Ask, AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Change,
+    Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField,
+    GateEvent, InputChange, Later, Origin, Outcome, PartialResult, PeopleEvent, Purpose, RunEvent,
+    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent, TargetHold,
+    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::{check_form, unanswered};
 pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, OVERRIDE, kept_approval_forbids, wants_review};
-pub use lease::{Given, Lease, Leases, Offer};
-pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
+pub use lease::fold_leases;
 pub use membership::{
     Member, Membership, PeopleInForce, PeoplePolicy, PeopleSigner, Standing,
     changed_words as people_changed_words,
@@ -91,5 +84,4 @@ pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};
 pub use statement::{STATEMENT_NAMESPACE, Statement, form_digest};
 pub use token::{Revoked, TokenName};
-pub use topics::{DeadLetter, MessageFault, MessageProof, Rejected, TopicRule, Topics};
 pub use world::World;

@@ -1,7 +1,7 @@
 //! The quorum of a gate: enough different people have agreed. One person fills one place, in any number of
 //! groups.
 
-use crate::Actor;
+use cuelight_base::Actor;
 use cuelight_plan::Quorum;
 
 /// True if the voters fill every place that `require` asks for; without any, one person is enough.
@@ -95,7 +95,7 @@ fn place(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Channel, Proof};
+    use cuelight_base::{Channel, Proof};
 
     /// `sre 1, product 1; ann sre product, bob sre`
     fn check(require: &str, people: &str) -> bool {

@@ -2,14 +2,14 @@
 //! `again` decides the results that the new run takes over.
 
 use crate::{
-    Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
-    RunEvent, ScopeEvent, StepEvent, StepState, World,
+    CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
+    ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
     ask, frame,
     handle::Turn,
     run::Run,
 };
-use cuelight_base::{FailureMode, RunId, Score, StepIx};
+use cuelight_base::{Actor, FailureMode, RunId, Score, StepIx};
 use cuelight_plan::{Plan, Scope, Work};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,11 +28,11 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
     let completed = count(&StepState::is_done);
     let failed = count(&|state| matches!(state, StepState::Failed | StepState::Rejected));
     let total = u32::try_from(leaves().count()).unwrap_or(u32::MAX);
-    let first = run.aborted.or_else(|| leaves().find(|step| run.step(*step).error.is_some()));
+    let first = run.ending.aborted.or_else(|| leaves().find(|step| run.step(*step).error.is_some()));
     let mode = first.and_then(|aborted| run.step(aborted).error.as_ref()).map(|error| error.mode);
     // What ended the run as a whole says why, where no step does.
-    let mode = mode.or(run.timed_out.then_some(FailureMode::SystemTimeout));
-    let mode = mode.or(run.cancelling.then_some(FailureMode::UserCancelled));
+    let mode = mode.or(run.ending.timed_out.then_some(FailureMode::SystemTimeout));
+    let mode = mode.or(run.ending.cancelling.then_some(FailureMode::UserCancelled));
     let ratio = Score::ratio(u64::from(completed), u64::from(total));
     let manual = mode.is_none_or(|mode| mode.is_terminal() || !mode.is_retryable() && !is_plain(mode));
     let suggestion = match ratio.0 {
@@ -55,7 +55,7 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
 
 /// The step that completed last, of those that were not undone.
 fn last_done(run: &Run) -> Option<String> {
-    let last = run.completed.iter().rev().find(|step| run.step(**step).state().is_done());
+    let last = run.undo.completed.iter().rev().find(|step| run.step(**step).state().is_done());
     last.map(|step| run.plan_step(*step).id.clone())
 }
 
@@ -131,7 +131,7 @@ impl Turn<'_> {
 
     /// The gates that have asked in a run, or in one that it does again.
     fn asked_in(&self, run: &Run) -> AskedBefore {
-        let (mut excluded, mut escalates) = (run.asked.clone(), run.escalates.clone());
+        let (mut excluded, mut escalates) = (run.before.asked.clone(), run.before.escalates.clone());
         let mut people = BTreeSet::new();
         for at in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(at);
@@ -141,7 +141,7 @@ impl Turn<'_> {
             }
             let Some(rule) = plan.work.gate() else { continue };
             let step = run.step(at);
-            if step.has_asked || rule.asks {
+            if step.asking.has_asked || rule.asks {
                 people.insert(plan.id.clone());
             } else if step.gate.is_none() {
                 continue;
@@ -275,7 +275,7 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
     let planned = run.plan.steps.len();
     let (mut released, mut released_fallbacks, mut later) = (Vec::new(), Vec::new(), Vec::new());
     for other in run.beyond(step).into_iter().filter(|step| is_gate && step.index() < planned) {
-        let approval = run.step(other).approvals.iter().find(|approval| approval.gate == step);
+        let approval = run.step(other).asking.approvals.iter().find(|approval| approval.gate == step);
         if let (Some(at), Some(approval)) = (place(other), approval) {
             later.extend(approval.calls.is_empty().then_some(at));
             released.extend(approval.calls.iter().map(|call| (at, *call)));
@@ -288,7 +288,7 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         outputs: this_step.outputs.clone(),
         confidence: this_step.confidence,
         partial: this_step.state() == StepState::Partial,
-        fallback: this_step.work,
+        fallback: this_step.tries.work,
         kept: true,
         released,
         released_fallbacks,
@@ -300,6 +300,6 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         origin: Some(origin),
         bound: this_step.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
         cached: this_step.cached.clone(),
-        given: this_step.called.as_ref().map(|called| Box::new(called.input.clone())),
+        given: this_step.undo.called.as_ref().map(|called| Box::new(called.input.clone())),
     }
 }

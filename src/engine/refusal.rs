@@ -1,7 +1,8 @@
 //! Why something may not be done, in words for the operator. A refusal leaves no trace in the world.
 
-use crate::{AgentFault, Command, GateState, MessageFault, RunState, StepState};
+use crate::{Command, GateState, RunState, StepState};
 use cuelight_base::{Digest, Epoch, GateId, RunId};
+use cuelight_exchange::{AgentFault, AgentRefusal, MessageFault};
 use serde::{Deserialize, Serialize};
 
 /// You may not, and here is why. Each finishes the sentence and says what to do next.
@@ -122,6 +123,12 @@ fn closer_words(by: &str) -> &str {
         "override" => "an override",
         "run" => "the end of its run",
         other => other,
+    }
+}
+
+impl From<AgentRefusal> for Refusal {
+    fn from(AgentRefusal { fault, why }: AgentRefusal) -> Self {
+        Self::Agent { fault, why }
     }
 }
 

@@ -35,10 +35,10 @@ impl Turn<'_> {
     fn recover_step(&mut self, id: RunId, step: StepIx, found: &mut BTreeMap<AttemptId, Found>) {
         let run = self.run(id);
         let this_step = run.step(step);
-        if let Some(purpose) = this_step.in_flight {
-            let attempt = AttemptId { run: id, step, number: this_step.attempts };
+        if let Some(purpose) = this_step.tries.in_flight {
+            let attempt = AttemptId { run: id, step, number: this_step.tries.attempts };
             // An agent that came by itself has it, here or not: what it hands back is heard as before.
-            if self.world.leases.get(attempt).is_some() {
+            if self.world.exchange.leases.get(attempt).is_some() {
                 return;
             }
             let unknown = || Found::Unknown(EVIDENCE.to_owned());
@@ -53,9 +53,9 @@ impl Turn<'_> {
             && let Some(by) = self.world.gates.get(&gate).and_then(|gate| gate.agreed.clone())
         {
             self.looks_again(gate, &by);
-        } else if this_step.state() == StepState::Undoing && !this_step.undo_stuck && this_step.due.is_none()
+        } else if this_step.state() == StepState::Undoing && !this_step.undo.stuck && this_step.due.is_none()
         {
-            self.emit(Fact::Undo(id, step, UndoEvent::Again { by: crate::Actor::engine() }));
+            self.emit(Fact::Undo(id, step, UndoEvent::Again { by: cuelight_base::Actor::engine() }));
             self.undo_call(id, step);
         }
     }
@@ -68,7 +68,7 @@ impl Turn<'_> {
         match found {
             Found::Running => {
                 let run = self.run(id);
-                let over = run.step(step).ending.is_some() || run.cancelling || run.timed_out;
+                let over = run.step(step).ending.is_some() || run.ending.cancelling || run.ending.timed_out;
                 self.emit(adopted(Adoption::Attached, over && purpose != Purpose::Undo));
             }
             Found::Ended(outcome) => {
@@ -90,7 +90,7 @@ impl Turn<'_> {
         let AttemptId { run: id, step, number } = attempt;
         let Some(purpose) = self.purpose(id, step) else { return };
         // Done elsewhere, its next call would wait for somebody to come, in a run that waits for it to end.
-        let waits = self.world.leases.get(attempt).is_some();
+        let waits = self.world.exchange.leases.get(attempt).is_some();
         self.emit(Fact::Attempt(id, step, number, AttemptEvent::Lost { evidence: evidence.to_owned() }));
         match purpose {
             Purpose::Undo => self.undo_call(id, step),
@@ -108,7 +108,7 @@ impl Turn<'_> {
         let run = self.run(id);
         let class = run.plan_step(step).effect;
         let spared = run.step(step).explicit || run.in_explicit_frame(step);
-        let over = if run.cancelling || run.timed_out {
+        let over = if run.ending.cancelling || run.ending.timed_out {
             Some(run.why_ending())
         } else {
             run.why_over(step).filter(|_| waits && !spared)

@@ -53,7 +53,8 @@ impl Turn<'_> {
 /// The reason why a step that was kept from another run cannot begin anew: its inputs may be others since a correction, and
 /// the approval that it ran with was given there.
 fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
-    let origin = run.step(step).origin.as_ref().filter(|origin| run.is_corrected && origin.run != run.id)?;
+    let origin =
+        run.step(step).origin.as_ref().filter(|origin| run.before.is_corrected && origin.run != run.id)?;
     let gates = run.gates_above(step, |_| true);
     let stands = gates.iter().any(|gate| !steps.contains(gate));
     (stands && run.plan_step(step).work.is_call()).then(|| {
@@ -85,7 +86,7 @@ fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     if under_way {
         return Err(format!("{} is {}; wait for it", plan.id, this_step.state()));
     }
-    if this_step.unknown && plan.effect.must_not_repeat() {
+    if this_step.tries.unknown && plan.effect.must_not_repeat() {
         return Err(format!("{} may have happened, and must not happen twice; reject it instead", plan.id));
     }
     if talk::of(plan).is_some() && !run.children(step).is_empty() {

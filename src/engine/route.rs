@@ -4,6 +4,10 @@
 //! Around it: the facts about the tools of a step, the fate of the step when no tool takes a call, and the
 //! choice by a person. Whole numbers only, and chance comes from the seed of the run.
 
+mod past;
+
+pub(super) use past::Past;
+
 use crate::{
     Alternative, Choice, Purpose, StepEvent, StepState, WaitReason,
     ask::{Asking, CHOICE_FIELD},
@@ -36,17 +40,6 @@ pub(super) struct Candidate {
     pub(super) turn: u64,
     /// The record of its last calls.
     pub(super) past: Past,
-}
-
-/// The last calls of a candidate, in whole numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Past {
-    /// The number of remembered calls.
-    pub(super) calls: u64,
-    /// The number of calls that succeeded.
-    pub(super) succeeded: u64,
-    /// The average time of the calls that succeeded, in milliseconds.
-    pub(super) mean_ms: u64,
 }
 
 /// Chooses one of the available candidates; none when no one is available. `wants` is the number of wanted
@@ -175,10 +168,10 @@ impl Turn<'_> {
         let Some(route) = run.plan_step(step).work.route() else { return true };
         let this_step = run.step(step);
         // A choice stands for all calls of the step: another tool would not know what the first may have done.
-        let stands = this_step.calls > 0
+        let stands = this_step.tries.calls > 0
             || this_step.state() == StepState::Running
             || route.policy == RoutePolicy::Manual;
-        if this_step.chosen.is_some() && stands {
+        if this_step.target.chosen.is_some() && stands {
             return true;
         }
         let candidates = match self.candidates(run, step, route) {
@@ -188,14 +181,14 @@ impl Turn<'_> {
                 return false;
             }
         };
-        let chosen = this_step.chosen.as_ref();
+        let chosen = this_step.target.chosen.as_ref();
         if candidates
             .iter()
             .any(|candidate| Some(&candidate.name) == chosen && candidate.unavailable.is_none())
         {
             return true;
         }
-        let drawn = retry::chance(run.seed, step, ROUTING | (this_step.attempts + 1));
+        let drawn = retry::chance(run.seed, step, ROUTING | (this_step.tries.attempts + 1));
         match choose(route.policy, route.wants.len(), &candidates, drawn) {
             None => {
                 self.has_no_candidate(id, step, &candidates);
@@ -280,7 +273,7 @@ impl Turn<'_> {
             self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
             return self.call(id, step, Purpose::Fallback(1));
         }
-        let fails_at = run.step(step).fails_at.or(plan.timeout.map(|timeout| self.now + timeout));
+        let fails_at = run.step(step).target.fails_at.or(plan.timeout.map(|timeout| self.now + timeout));
         if fails_at.is_some_and(|fails_at| fails_at <= self.now) {
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceTool, message));
         }
@@ -346,7 +339,7 @@ impl Run {
     /// True if a person is to choose the tool of this step, and has not.
     pub(super) fn is_to_be_chosen(&self, step: StepIx) -> bool {
         let by_hand = |route: &Route| route.policy == RoutePolicy::Manual;
-        self.step(step).chosen.is_none() && self.plan_step(step).work.route().is_some_and(by_hand)
+        self.step(step).target.chosen.is_none() && self.plan_step(step).work.route().is_some_and(by_hand)
     }
 }
 

@@ -12,14 +12,14 @@ mod gates;
 mod readiness;
 
 use crate::{
-    Actor, CauseOfLaunch, RunEvent, RunState, Stage, StepState, Why,
+    CauseOfLaunch, RunEvent, RunState, Stage, StepState, Why,
     budget::Spending,
     failure::{Noted, Whose},
     links::Links,
     step::Step,
     unwind::Unwinding,
 };
-use cuelight_base::{Digest, RunId, StepIx, Timestamp, Value, ValueMap};
+use cuelight_base::{Actor, Digest, RunId, StepIx, Timestamp, Value, ValueMap};
 use cuelight_plan::{Amounts, FrameKind, Plan, PlanStep, Undo, Work};
 use std::{
     cmp::Reverse,
@@ -67,55 +67,25 @@ pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) plan: Arc<Plan>,
     pub(super) plan_hash: Digest,
-    /// The gates that asked in the runs that this one does again, each with the people whom its `forbid`
-    /// excluded there.
-    pub(super) asked: BTreeMap<String, Vec<String>>,
-    /// The gates of those runs that escalate, each with the person or group that its ask named first.
-    pub(super) escalates: BTreeMap<String, String>,
     pub(super) by: Actor,
     pub(super) seed: u64,
     pub(super) trace: String,
-    /// The run that it does again or goes on from.
-    pub(super) parent: Option<RunId>,
-    /// True if the results that it took over are another run's to undo.
-    is_fork: bool,
-    /// True when the inputs or steps of the run that it does again were corrected.
-    pub(super) is_corrected: bool,
+    pub(super) before: Before,
     pub(super) state: RunState,
     pub(super) started_at: Option<Timestamp>,
     pub(super) steps: Vec<Step>,
     /// Steps that a computed matrix added to those of the plan.
     pub(super) added: Vec<PlanStep>,
     links: Arc<Links>,
-    /// Steps to be judged: the more urgent first.
-    pub(super) touched: BTreeSet<Rank>,
-    /// Steps that could start if they had room, by frame and by the room that they need.
-    pub(super) ready: BTreeMap<(Option<StepIx>, Room), BTreeSet<Rank>>,
-    pub(super) running: u32,
-    pub(super) open_steps: u32,
-    pub(super) due: BTreeSet<(Timestamp, Option<StepIx>)>,
-    pub(super) stopping: Option<Stopping>,
-    pub(super) aborted: Option<StepIx>,
-    pub(super) failures: u32,
-    pub(super) cancelling: bool,
-    pub(super) cancel_undo: bool,
-    pub(super) timed_out: bool,
-    pub(super) compensating: bool,
-    /// In the order they came to be done.
-    pub(super) completed: Vec<StepIx>,
-    /// Being undone, and neither done with that nor stuck.
-    pub(super) undoing: BTreeSet<StepIx>,
-    /// Could not be undone; people are asked.
-    pub(super) stuck: BTreeSet<StepIx>,
-    /// In which order the rest is undone.
-    pub(super) unwinding: Option<Box<Unwinding>>,
+    pub(super) queue: Queue,
+    pub(super) ending: Ending,
+    pub(super) undo: Undos,
     /// By gate that has asked again, the steps that wait for it since then, as if they needed it.
     holds: BTreeMap<StepIx, Vec<StepIx>>,
     /// Gates that had released the steps behind them, asked again, and have not been approved since.
     asked_anew: BTreeSet<StepIx>,
     /// Gates that have captured the workspace.
     captured: BTreeSet<StepIx>,
-    pub(super) undone: u32,
     pub(super) spending: Spending,
     /// Spending of the steps that have a budget of their own.
     pub(super) step_spending: BTreeMap<StepIx, Spending>,
@@ -124,6 +94,62 @@ pub(super) struct Run {
     pub(super) vars: BTreeMap<String, Value>,
     /// The notes of people on failures.
     pub(super) noted: BTreeMap<Whose, Noted>,
+}
+
+/// The runs that a run does again or goes on from.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    /// The last of them.
+    pub(super) parent: Option<RunId>,
+    /// The gates that asked there, each with the people whom its `forbid` excluded.
+    pub(super) asked: BTreeMap<String, Vec<String>>,
+    /// The gates of those runs that escalate, each with the person or group that its ask named first.
+    pub(super) escalates: BTreeMap<String, String>,
+    /// True if the results that it took over are another run's to undo.
+    pub(super) is_fork: bool,
+    /// True when inputs or steps were corrected.
+    pub(super) is_corrected: bool,
+}
+
+/// The steps that have something to do.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    /// Steps to be judged: the more urgent first.
+    pub(super) touched: BTreeSet<Rank>,
+    /// Steps that could start if they had room, by frame and by the room that they need.
+    pub(super) ready: BTreeMap<(Option<StepIx>, Room), BTreeSet<Rank>>,
+    pub(super) due: BTreeSet<(Timestamp, Option<StepIx>)>,
+    /// The number of steps that hold a slot.
+    pub(super) running: u32,
+    /// The number of steps that have not ended.
+    pub(super) open: u32,
+}
+
+/// The reasons why a run ends, as far as there are any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ending {
+    pub(super) stopping: Option<Stopping>,
+    pub(super) aborted: Option<StepIx>,
+    pub(super) failures: u32,
+    pub(super) cancelling: bool,
+    pub(super) cancel_undo: bool,
+    pub(super) timed_out: bool,
+    pub(super) compensating: bool,
+}
+
+/// The steps that can be undone, and the undo of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Undos {
+    /// In the order they came to be done.
+    pub(super) completed: Vec<StepIx>,
+    /// Being undone, and neither done with that nor stuck.
+    pub(super) undoing: BTreeSet<StepIx>,
+    /// Could not be undone; people are asked.
+    pub(super) stuck: BTreeSet<StepIx>,
+    /// In which order the rest is undone.
+    pub(super) unwinding: Option<Box<Unwinding>>,
+    /// The number of undone steps.
+    pub(super) done: u32,
 }
 
 impl Run {
@@ -139,37 +165,25 @@ impl Run {
             plan_hash: *plan_hash,
             by: by.clone(),
             seed: seed.parse().unwrap_or(0),
-            asked: asked.clone(),
-            escalates: escalates.clone(),
             trace: trace.clone(),
-            parent: cause.parent(),
-            is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
-            is_corrected: cause.corrected().is_some(),
+            before: Before {
+                parent: cause.parent(),
+                asked: asked.clone(),
+                escalates: escalates.clone(),
+                is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
+                is_corrected: cause.corrected().is_some(),
+            },
             state: RunState::Created,
             started_at: None,
             steps: Vec::new(),
             added: Vec::new(),
             links: Arc::new(Links::of(&plan.steps)),
-            touched: BTreeSet::new(),
-            ready: BTreeMap::new(),
-            running: 0,
-            open_steps: 0,
-            due: BTreeSet::new(),
-            stopping: None,
-            aborted: None,
-            failures: 0,
-            cancelling: false,
-            cancel_undo: false,
-            timed_out: false,
-            compensating: false,
-            completed: Vec::new(),
-            undoing: BTreeSet::new(),
-            stuck: BTreeSet::new(),
-            unwinding: None,
+            queue: Queue::default(),
+            ending: Ending::default(),
+            undo: Undos::default(),
             holds: BTreeMap::new(),
             asked_anew: BTreeSet::new(),
             captured: BTreeSet::new(),
-            undone: 0,
             spending: Spending::of(plan.budget.as_ref()),
             step_spending: BTreeMap::new(),
             charged: BTreeMap::new(),
@@ -185,20 +199,18 @@ impl Run {
 
     fn add_step(&mut self, plan: &PlanStep) {
         let index = StepIx::from_index(self.steps.len());
-        let mut step = Step {
-            open_needs: u32::try_from(plan.needs.len()).unwrap_or(u32::MAX),
-            explicit: plan.condition.as_deref().is_some_and(asks_for_failures),
-            ..Step::default()
-        };
+        let mut step =
+            Step { explicit: plan.condition.as_deref().is_some_and(asks_for_failures), ..Step::default() };
+        step.needs.open = u32::try_from(plan.needs.len()).unwrap_or(u32::MAX);
         if plan.frame.is_some() {
-            step.open_needs += 1;
+            step.needs.open += 1;
         }
-        step.children_open = u32::try_from(self.children(index).len()).unwrap_or(u32::MAX);
+        step.inside.open = u32::try_from(self.children(index).len()).unwrap_or(u32::MAX);
         if let Some(budget) = &plan.budget {
             self.step_spending.insert(index, Spending::of(Some(budget)));
         }
         self.steps.push(step);
-        self.open_steps += 1;
+        self.queue.open += 1;
     }
 
     pub(super) fn plan_step(&self, step: StepIx) -> &PlanStep {
@@ -224,28 +236,28 @@ impl Run {
         match room {
             Room::Nothing => true,
             Room::Place => self.has_place(frame),
-            Room::Slot => self.running < self.running_max() && self.has_place(frame),
+            Room::Slot => self.queue.running < self.running_max() && self.has_place(frame),
         }
     }
 
     fn has_place(&self, frame: Option<StepIx>) -> bool {
         frame.is_none_or(|index| {
             self.plan_step(index).work.frame().is_none_or(|frame| {
-                frame.max_parallel == 0 || self.step(index).children_running < frame.max_parallel
+                frame.max_parallel == 0 || self.step(index).inside.running < frame.max_parallel
             })
         })
     }
 
     /// True if only steps that ask for it by name may start.
     pub(super) fn is_ending(&self) -> bool {
-        self.stopping.is_some() || self.cancelling || self.timed_out
+        self.ending.stopping.is_some() || self.ending.cancelling || self.ending.timed_out
     }
 
     /// The reason for what ends because the run does.
     pub(super) fn why_ending(&self) -> Why {
-        match self.stopping {
-            _ if self.timed_out => Why::RunTimedOut,
-            _ if self.cancelling => Why::Cancelled,
+        match self.ending.stopping {
+            _ if self.ending.timed_out => Why::RunTimedOut,
+            _ if self.ending.cancelling => Why::Cancelled,
             Some(stopping) => Why::Stopped(stopping.because),
             None => Why::Cancelled,
         }
@@ -281,7 +293,7 @@ impl Run {
 
     /// The stage of the run in its life.
     fn stage(&self) -> Stage {
-        stage_of(self.state, self.compensating)
+        stage_of(self.state, self.ending.compensating)
     }
 
     pub(super) fn apply(&mut self, at: Timestamp, event: &RunEvent) {
@@ -290,7 +302,7 @@ impl Run {
         };
         let before = self.stage();
         self.state = after;
-        let compensating = self.compensating || matches!(event, RunEvent::Compensating);
+        let compensating = self.ending.compensating || matches!(event, RunEvent::Compensating);
         if let Err(why) = before.move_to(stage_of(after, compensating)) {
             panic!("fault: {} {why}", self.id);
         }
@@ -299,28 +311,28 @@ impl Run {
             RunEvent::Started => {
                 self.started_at = Some(at);
                 if let Some(timeout) = self.plan.timeout {
-                    self.due.insert((at + timeout, None));
+                    self.queue.due.insert((at + timeout, None));
                 }
                 let free = (0..self.steps.len()).map(StepIx::from_index);
                 let free: Vec<Rank> =
                     free.filter(|step| self.is_free(*step)).map(|step| self.rank(step)).collect();
-                self.touched.extend(free);
+                self.queue.touched.extend(free);
             }
             RunEvent::Cancelling { undo, .. } => {
-                self.cancelling = true;
-                self.cancel_undo = *undo;
+                self.ending.cancelling = true;
+                self.ending.cancel_undo = *undo;
             }
             RunEvent::Stopping { because, rejected, compensate } => {
-                self.stopping =
+                self.ending.stopping =
                     Some(Stopping { because: *because, rejected: *rejected, compensate: *compensate });
             }
             RunEvent::TimedOut { .. } => {
-                self.timed_out = true;
-                self.due.retain(|(_, step)| step.is_some());
+                self.ending.timed_out = true;
+                self.queue.due.retain(|(_, step)| step.is_some());
             }
             RunEvent::Compensating => {
-                self.compensating = true;
-                self.unwinding = Some(Box::new(Unwinding::of(self)));
+                self.ending.compensating = true;
+                self.undo.unwinding = Some(Box::new(Unwinding::of(self)));
             }
             RunEvent::BudgetWarned { currency, step, .. } => {
                 self.spending_mut(*step).note_warned(*currency);
@@ -329,10 +341,10 @@ impl Run {
                 self.spending_mut(*step).ceilings.set(*currency, *calls);
             }
             RunEvent::Ended { .. } => {
-                self.due.clear();
-                self.ready.clear();
-                self.touched.clear();
-                self.unwinding = None;
+                self.queue.due.clear();
+                self.queue.ready.clear();
+                self.queue.touched.clear();
+                self.undo.unwinding = None;
             }
         }
     }
@@ -351,12 +363,12 @@ impl Run {
 
     fn is_free(&self, step: StepIx) -> bool {
         let step = self.step(step);
-        step.open_needs == 0 && step.state() == StepState::Pending
+        step.needs.open == 0 && step.state() == StepState::Pending
     }
 
     /// The value of an input as steps of this scope see it.
     pub(super) fn inputs(&self, scope: Option<StepIx>) -> &ValueMap {
-        scope.map_or(&self.plan.inputs, |scope| &self.step(scope).inputs)
+        scope.map_or(&self.plan.inputs, |scope| &self.step(scope).inside.inputs)
     }
 
     /// The environment templates of a step, from the outermost in; the last one of a name wins.

@@ -2,11 +2,11 @@
 //! computed elsewhere; here is only the hold.
 
 use crate::{
-    Actor, CauseOfLaunch, Fact, Refusal, ScheduleEvent,
+    CauseOfLaunch, Fact, Refusal, ScheduleEvent,
     handle::{Turn, required_reason},
     world::World,
 };
-use cuelight_base::{SCHEDULE_NAME_BYTES_MAX, SCHEDULES_HELD_MAX};
+use cuelight_base::{Actor, SCHEDULE_NAME_BYTES_MAX, SCHEDULES_HELD_MAX};
 
 impl World {
     pub(super) fn apply_schedule(&mut self, workflow: &str, event: &ScheduleEvent) {

@@ -1,56 +1,19 @@
 //! Values that outlive a run: set by steps and by people. Each has a version, which grows with every change,
 //! and an etag. With the etag a reader can change a value only if nobody else has meanwhile.
 
-use crate::{Actor, Fact, Refusal, ScopeEvent, handle::Turn, world::World};
+mod value;
+
+pub(super) use value::Stored;
+pub use value::{Expected, NewValue};
+
+use crate::{Fact, Refusal, ScopeEvent, handle::Turn, world::World};
 use cuelight_base::{
-    EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
+    Actor, EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
     Timestamp, Value, canonical_json, json_bytes, sha256,
 };
 use cuelight_plan::Scope;
-use serde::{Deserialize, Serialize};
 
 const _: () = assert!(SCOPE_VALUE_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
-
-/// A new value of the session or the workspace.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NewValue {
-    /// The scope; never that of a run.
-    pub scope: Scope,
-    /// The key of the value.
-    pub key: String,
-    /// The value; nothing takes it away.
-    pub value: Option<Value>,
-    /// The lifetime of the value; for ever when nothing is given.
-    #[serde(default)]
-    pub ttl: Option<Span>,
-    /// Only if it is as it was seen.
-    #[serde(default)]
-    pub expect: Option<Expected>,
-}
-
-/// The condition on the old value under which it is changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Expected {
-    /// The value does not exist.
-    Absent,
-    /// The one with this etag.
-    Etag(String),
-}
-
-/// A value in a scope.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stored {
-    pub(super) value: Value,
-    pub(super) expires_at: Option<Timestamp>,
-    version: u64,
-}
-
-impl Stored {
-    pub(super) fn is_there(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|expires_at| expires_at > now)
-    }
-}
 
 /// The etag that tells this value, set for this time, from every other.
 pub fn etag(value: &Value, version: u64) -> String {

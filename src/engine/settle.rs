@@ -40,16 +40,16 @@ impl Turn<'_> {
             if run.state.rests() {
                 return;
             }
-            if run.state == RunState::Created && !run.cancelling {
+            if run.state == RunState::Created && !run.ending.cancelling {
                 if !self.take_place(id) {
                     return;
                 }
-            } else if let Some(step) = run.touched.first().map(|pair| pair.1) {
+            } else if let Some(step) = run.queue.touched.first().map(|pair| pair.1) {
                 self.judge(id, step);
             } else if let Some(step) = next_ready(run) {
                 self.begin(id, step);
             } else {
-                if run.open_steps == 0 {
+                if run.queue.open == 0 {
                     self.wind_up(id);
                 }
                 return;
@@ -74,7 +74,7 @@ impl Turn<'_> {
         match concurrency.map(|concurrency| concurrency.on_conflict).unwrap_or_default() {
             OnConflict::Queue => {}
             OnConflict::Skip => {
-                let by = crate::Actor::engine();
+                let by = cuelight_base::Actor::engine();
                 let reason = format!("{} of the same concurrency group is open", others[0]);
                 self.end_early(id, by, reason, false);
                 return true;
@@ -89,7 +89,7 @@ impl Turn<'_> {
                         .as_ref()
                         .is_some_and(|concurrency| concurrency.cancel_waiting);
                     let waits = run.state == RunState::Created || self.world.asks(other);
-                    let goes_on = !run.state.rests() && !run.cancelling && !run.compensating;
+                    let goes_on = !run.state.rests() && !run.ending.cancelling && !run.ending.compensating;
                     if goes_on && (!spared || !waits) {
                         let by = self.run(id).by.clone();
                         let reason = format!("{id} of the same concurrency group takes its place");
@@ -106,13 +106,13 @@ impl Turn<'_> {
         let run = self.run(id);
         if run.step(step).state() == StepState::Running {
             // While something else is done in its place, nothing is left in it that could end it.
-            if run.step(step).in_flight.is_none() {
+            if run.step(step).tries.in_flight.is_none() {
                 self.close_frame(id, step);
             }
             return;
         }
         let plan = run.plan_step(step);
-        if run.timed_out {
+        if run.ending.timed_out {
             self.skip_tree(id, step, Why::RunTimedOut);
             return;
         }
@@ -123,7 +123,7 @@ impl Turn<'_> {
         }
         let view = View::of(self.world, run, step, self.now);
         let holds = match &plan.condition {
-            None => Ok(run.step(step).blocked.is_none()),
+            None => Ok(run.step(step).needs.blocked.is_none()),
             Some(condition) => view.holds(condition),
         };
         match holds {
@@ -143,7 +143,7 @@ impl Turn<'_> {
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
             Ok(false) => {
-                let blocked = run.step(step).blocked.filter(|_| !run.step(step).explicit);
+                let blocked = run.step(step).needs.blocked.filter(|_| !run.step(step).explicit);
                 self.skip_tree(id, step, blocked.map_or(Why::Condition, Why::Need));
             }
             Err(EvalError::NeedsFiles(patterns)) => {
@@ -248,7 +248,7 @@ fn next_ready(run: &Run) -> Option<StepIx> {
 }
 
 fn first_ready(run: &Run) -> Option<Rank> {
-    let roomy = run.ready.iter().filter(|((frame, room), _)| run.has_room(*frame, *room));
+    let roomy = run.queue.ready.iter().filter(|((frame, room), _)| run.has_room(*frame, *room));
     roomy.filter_map(|(_, ready)| ready.first()).min().copied()
 }
 

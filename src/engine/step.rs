@@ -18,20 +18,76 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Step {
     pub(super) state: Option<StepState>,
+    pub(super) needs: Needs,
+    pub(super) inside: Inside,
+    pub(super) tries: Tries,
+    pub(super) target: CallTarget,
+    pub(super) asking: Asking,
+    pub(super) undo: UndoState,
+    /// True if its `if` asks for failures or cancelling by name: it may run when others no longer may.
+    pub(super) explicit: bool,
+    pub(super) outputs: ValueMap,
+    pub(super) confidence: Option<Score>,
+    pub(super) error: Option<Box<ErrorRecord>>,
+    pub(super) facts: Option<Arc<Facts>>,
+    pub(super) gate: Option<GateId>,
+    /// When it goes on by itself.
+    pub(super) due: Option<Timestamp>,
+    /// True if it was skipped in a way that lets its dependents run.
+    pub(super) harmless: bool,
+    /// The files, patterns and programs that were asked for.
+    pub(super) asked: Option<Box<Asked>>,
+    /// The files that its evidence names have been asked for.
+    pub(super) looked: bool,
+    /// Calls whose files have been asked for.
+    pub(super) looked_at: Vec<Program>,
+    /// The messages that it waits for, or waited for.
+    pub(super) listens: Option<Box<WaitReason>>,
+    /// Why it is being ended.
+    pub(super) ending: Option<Why>,
+    /// The origin of its result, when it did not make it itself.
+    pub(super) origin: Option<Box<Origin>>,
+    /// The earlier result that stands for it.
+    pub(super) cached: Option<Box<CachedFrom>>,
+    /// True if a person told its end: skipped, done by hand, or the outcome of a step in doubt.
+    pub(super) by_hand: bool,
+    /// The questions so far, for a model that may ask for tools.
+    pub(super) talk: Option<Box<Talking>>,
+}
+
+/// The steps before a step, as far as it waits for them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Needs {
     /// Needs that have not ended, and one more while the frame around it is closed.
-    pub(super) open_needs: u32,
+    pub(super) open: u32,
     /// The first need that did not succeed, so that `success()` is false.
     pub(super) blocked: Option<StepIx>,
     /// True if a need, or one further up, failed.
     pub(super) failed_above: bool,
-    /// True if its `if` asks for failures or cancelling by name: it may run when others no longer may.
-    pub(super) explicit: bool,
-    /// Children of a frame that have not ended.
-    pub(super) children_open: u32,
-    /// Children that hold a place under `max-parallel`, of a frame.
-    pub(super) children_running: u32,
-    /// The first child that failed, of a frame.
-    pub(super) failed_child: Option<StepIx>,
+    /// Gates beside its needs that it waits for once more.
+    pub(super) held_by: Vec<StepIx>,
+}
+
+/// The steps inside a frame.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inside {
+    /// Children that have not ended.
+    pub(super) open: u32,
+    /// Children that hold a place under `max-parallel`.
+    pub(super) running: u32,
+    /// The first child that failed.
+    pub(super) failed: Option<StepIx>,
+    /// Why a child was ended from outside.
+    pub(super) cut: Option<Why>,
+    /// The moment at which the frame has taken too long, however often the steps in it are tried.
+    pub(super) deadline: Option<Timestamp>,
+    /// `inputs.*` of the steps in a workflow frame.
+    pub(super) inputs: ValueMap,
+}
+
+/// The calls of a step, and of the fallbacks that stand for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tries {
     /// Calls made so far, for any purpose.
     pub(super) attempts: u32,
     /// The call that is being made.
@@ -40,6 +96,21 @@ pub(super) struct Step {
     pub(super) calls: u32,
     /// The number of the current work: 0 is the step itself, then its fallbacks.
     pub(super) work: u32,
+    /// The work at hand has failed for good; its fallback is next.
+    pub(super) exhausted: bool,
+    /// Agents that were lost with the work at hand.
+    pub(super) losses: u32,
+    /// Raised when a person says "run it again as new".
+    pub(super) generation: u32,
+    /// Calls that certainly did not start.
+    pub(super) not_started: u32,
+    /// A call ended and nobody knows how: it may have happened.
+    pub(super) unknown: bool,
+}
+
+/// The target that the work at hand is called at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallTarget {
     /// The tool that was chosen, of several.
     pub(super) chosen: Option<String>,
     /// The key under which the result of its call is kept, as it was when that began.
@@ -48,70 +119,35 @@ pub(super) struct Step {
     pub(super) fails_at: Option<Timestamp>,
     /// The agent it was offered to until then, where it was to one that comes by itself.
     pub(super) offered: Option<String>,
-    /// Agents that were lost with the work at hand.
-    pub(super) losses: u32,
-    /// Raised when a person says "run it again as new".
-    pub(super) generation: u32,
-    /// Calls that certainly did not start.
-    pub(super) not_started: u32,
-    pub(super) outputs: ValueMap,
-    pub(super) confidence: Option<Score>,
-    pub(super) error: Option<Box<ErrorRecord>>,
-    pub(super) facts: Option<Arc<Facts>>,
+}
+
+/// The questions to people: of a gate, or about a result.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asking {
+    /// For a gate: true after it has asked people in this run. From then on neither its `if` nor its `auto` leaves it out.
+    pub(super) has_asked: bool,
+    /// The change because of which a gate has to ask again.
+    pub(super) reopened: Option<String>,
+    pub(super) expired: bool,
+    /// The approvals of people for it, by gate.
+    pub(super) approvals: Vec<Approval>,
+    /// A result that was not good enough by itself; people are asked.
+    pub(super) held: Option<Box<ValueMap>>,
+}
+
+/// The undo of a step, and the call that it would undo.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UndoState {
+    /// Calls of its undo that count.
+    pub(super) calls: u32,
+    pub(super) stuck: bool,
     /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate
     /// asks by then.
     pub(super) ran_in: Option<Box<Facts>>,
-    pub(super) gate: Option<GateId>,
-    /// For a gate: true after it has asked people in this run. From then on neither its `if` nor its `auto` leaves it out.
-    pub(super) has_asked: bool,
-    /// For a frame: the moment at which it has taken too long, however often the steps in it are tried.
-    pub(super) deadline: Option<Timestamp>,
-    /// When it goes on by itself.
-    pub(super) due: Option<Timestamp>,
-    /// The approvals of people for it, by gate.
-    pub(super) approvals: Vec<Approval>,
-    /// The change because of which a gate has to ask again.
-    pub(super) reopened: Option<String>,
-    /// Gates beside its needs that it waits for once more.
-    pub(super) held_by: Vec<StepIx>,
-    /// `inputs.*` of the steps in a workflow frame.
-    pub(super) inputs: ValueMap,
-    /// Calls of its undo that count.
-    pub(super) undo_calls: u32,
-    pub(super) undo_stuck: bool,
-    /// True if it was skipped in a way that lets its dependents run.
-    pub(super) harmless: bool,
-    /// The files, patterns and programs that were asked for.
-    pub(super) asked: Option<Box<Asked>>,
-    /// A result that was not good enough by itself; people are asked.
-    pub(super) held: Option<Box<ValueMap>>,
-    pub(super) expired: bool,
-    /// The files that its evidence names have been asked for.
-    pub(super) looked: bool,
-    /// Calls whose files have been asked for.
-    pub(super) looked_at: Vec<Program>,
-    /// A call ended and nobody knows how: it may have happened.
-    pub(super) unknown: bool,
-    /// The effects from before it began again, until it is done again.
-    pub(super) did: Option<Box<Did>>,
-    /// The work at hand has failed for good; its fallback is next.
-    pub(super) exhausted: bool,
-    /// The messages that it waits for, or waited for.
-    pub(super) listens: Option<Box<WaitReason>>,
-    /// Why it is being ended.
-    pub(super) ending: Option<Why>,
-    /// Why a child was ended from outside, of a frame.
-    pub(super) cut: Option<Why>,
-    /// The origin of its result, when it did not make it itself.
-    pub(super) origin: Option<Box<Origin>>,
-    /// The earlier result that stands for it.
-    pub(super) cached: Option<Box<CachedFrom>>,
-    /// True if a person told its end: skipped, done by hand, or the outcome of a step in doubt.
-    pub(super) by_hand: bool,
     /// The call of a tool whose file has an undo.
     pub(super) called: Option<Box<Called>>,
-    /// The questions so far, for a model that may ask for tools.
-    pub(super) talk: Option<Box<Talking>>,
+    /// The effects from before it began again, until it is done again.
+    pub(super) did: Option<Box<Did>>,
 }
 
 /// The effects of a step before it began again: its undo uses them when the step is not done again.
@@ -173,8 +209,8 @@ pub(super) type Asked = (Vec<String>, Vec<Vec<String>>, Vec<Program>);
 impl Step {
     /// Clears the doubt, once it is known that the step did not happen.
     pub(super) fn forget_doubt(&mut self) {
-        self.unknown = false;
-        if let Some(called) = &mut self.called {
+        self.tries.unknown = false;
+        if let Some(called) = &mut self.undo.called {
             called.in_doubt.clear();
         }
     }
@@ -189,7 +225,7 @@ impl Step {
 
     /// True if it was skipped before all its needs had ended: its dependents wait for that.
     pub(super) fn waits_for_its_needs(&self) -> bool {
-        self.state() == StepState::Skipped && self.open_needs > 0
+        self.state() == StepState::Skipped && self.needs.open > 0
     }
 
     /// True if dependents with `success()` may start.
@@ -197,7 +233,7 @@ impl Step {
         match self.state() {
             StepState::Completed | StepState::Partial => true,
             // Who skips a step opens no way around what was in its way, a gate above all.
-            StepState::Skipped => self.harmless && (self.explicit || self.blocked.is_none()),
+            StepState::Skipped => self.harmless && (self.explicit || self.needs.blocked.is_none()),
             StepState::Pending
             | StepState::Ready
             | StepState::Waiting
@@ -239,7 +275,7 @@ impl Step {
             map.insert(key.to_owned(), self.outputs.get(key).cloned().unwrap_or(Value::Null));
         }
         map.insert("confidence".to_owned(), self.confidence_value());
-        map.insert("attempts".to_owned(), self.attempts.into());
+        map.insert("attempts".to_owned(), self.tries.attempts.into());
         Value::Object(map)
     }
 
@@ -249,7 +285,7 @@ impl Step {
             "result" | "conclusion" | "outcome" => self.result().map_or(Value::Null, Value::from),
             "status" => self.state().word().into(),
             "confidence" => self.confidence_value(),
-            "attempts" => self.attempts.into(),
+            "attempts" => self.tries.attempts.into(),
             _ => return None,
         })
     }
@@ -322,7 +358,8 @@ pub(super) fn is_harmless(why: &Why) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Actor, Choice, DoubtAnswer, WaitReason};
+    use crate::{Choice, DoubtAnswer, WaitReason};
+    use cuelight_base::Actor;
 
     fn events() -> Vec<(&'static str, StepEvent)> {
         let record = || {

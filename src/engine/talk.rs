@@ -5,6 +5,10 @@
 //! Words of a model are data only: a name is looked up, and arguments are checked against a schema and passed
 //! on as they are. No words of it become a step's id, a template, or a verdict.
 
+mod talking;
+
+pub(super) use talking::Talking;
+
 use crate::{
     StepEvent, StepState, TalkCall, Verdict, call, condition::View, handle::Turn, outcome, run::Run,
     world::World,
@@ -24,15 +28,6 @@ use std::sync::Arc;
 const NAMES_SHOWN: usize = 20;
 /// Characters of an untrusted name in a message.
 const NAME_CHARS_SHOWN: usize = 80;
-
-/// The state of a talk so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Talking {
-    /// The steps that ask, in order.
-    pub(super) asks: Vec<StepIx>,
-    /// The calls of each answer but the last, in its order.
-    pub(super) rounds: Vec<Vec<TalkCall>>,
-}
 
 /// The talk that a step of a plan is.
 pub(super) fn of(plan: &PlanStep) -> Option<&Talk> {
@@ -70,7 +65,7 @@ pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
     let Some(talking) = &run.step(frame).talk else { return Vec::new() };
     let is_done = |index: &StepIx| {
         let step = run.step(*index);
-        let is_over = step.state().is_done() || step.unknown;
+        let is_over = step.state().is_done() || step.tries.unknown;
         let stands = !matches!(step.state(), StepState::Undoing | StepState::Undone);
         is_over && stands && run.plan_step(*index).effect != EffectClass::Pure
     };
@@ -90,7 +85,7 @@ pub(super) fn leaves(run: &Run, frame: StepIx) -> String {
             Undo::Impossible => "cannot be undone",
             Undo::Unset => "stays, its tool has no undo",
         };
-        let maybe = if run.step(*step).unknown { "may have been called and " } else { "" };
+        let maybe = if run.step(*step).tries.unknown { "may have been called and " } else { "" };
         format!("{} ({what}) {maybe}{then}", plan.id)
     };
     let done = done(run, frame);
@@ -222,7 +217,7 @@ impl Turn<'_> {
 /// The calls that a step's model asked for. Empty if a fallback answered in place of a model.
 fn asked_by(run: &Run, ask: StepIx) -> Vec<ToolAsked> {
     let step = run.step(ask);
-    let work = call::work_at(run.plan_step(ask), step.work);
+    let work = call::work_at(run.plan_step(ask), step.tries.work);
     let is_model = step.origin.is_none() && work.is_some_and(|work| work.model().is_some());
     if is_model { calls_asked(&step.outputs) } else { Vec::new() }
 }
@@ -438,7 +433,7 @@ fn came_of(world: &World, run: &Run, made: &TalkCall) -> ToolResult {
     let Some(step) = made.step else { return error(made.why.clone()) };
     if let Some(gate) = made.gate.filter(|gate| run.step(*gate).state() == StepState::Rejected) {
         let step = run.step(gate);
-        if step.expired {
+        if step.asking.expired {
             return error("was not called: nobody allowed it in time".to_owned());
         }
         let votes = step.gate.and_then(|gate| world.gates.get(&gate)).map(|gate| gate.votes.as_slice());

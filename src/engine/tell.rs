@@ -2,34 +2,16 @@
 //! A message stays for steps that begin to wait for it later, until its lifetime ends or the room runs out.
 
 use crate::{
-    Actor, BusEvent, Command, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent,
-    StepState, TopicRule, WaitReason, condition::View, handle::Turn, outcome,
+    Command, Fact, Refusal, StepEvent, StepState, WaitReason, condition::View, handle::Turn, outcome,
 };
 use cuelight_base::{
-    EVENT_CONTENT_BYTES_MAX, FailureMode, MESSAGE_META_BYTES_MAX, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX,
-    Message, Qos, RunId, Score, StepIx, TraceContext, Value, ValueMap, is_topic, json_bytes, safe_text,
-    shorten,
+    Actor, EVENT_CONTENT_BYTES_MAX, FailureMode, Message, RunId, Score, StepIx, Value, ValueMap, is_topic,
+    json_bytes, safe_text, shorten,
 };
+use cuelight_exchange::{BusEvent, NewMessage, Said, Speaker, TopicRule, Unsent};
 use cuelight_expression::EvalError;
 use cuelight_plan::Emission;
 use std::{collections::BTreeMap, sync::Arc};
-
-/// The kind of a sender, for the checks on its messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaker {
-    /// A sender outside the engine: a program, a person, an agent.
-    Outside,
-    /// A step, by the plan of its run.
-    Step,
-    /// The engine itself, in words of its own.
-    Engine,
-}
-
-/// The reason why a message may not be sent, and the kept form of it.
-struct NoMessage {
-    why: String,
-    letter: Box<DeadLetter>,
-}
 
 impl Turn<'_> {
     /// Somebody outside says something.
@@ -48,11 +30,11 @@ impl Turn<'_> {
             Some(session) => format!("{}/{session}", by.name),
         };
         let project = by.project().map(str::to_owned);
-        match self.message(new, from, project, speaker) {
+        match self.world.exchange.message(new, from, project, speaker, self.now) {
             Ok(Some(message)) => self.say(message, Some(by)),
             // It was said already.
             Ok(None) => {}
-            Err(NoMessage { why, letter }) => {
+            Err(Unsent { why, letter }) => {
                 let fault = letter.fault;
                 let note = Box::new(Command::NoteRejected { letter, by });
                 // What the engine says is nothing that anybody wanted to say.
@@ -87,9 +69,9 @@ impl Turn<'_> {
         let from = format!("{id}/{}", run.plan_step(step).id);
         let (given, topic) = (new.id.clone(), new.topic.clone());
         let project = self.world.project_of(id).map(str::to_owned);
-        let message = match self.message(new, from, project, Speaker::Step) {
+        let message = match self.world.exchange.message(new, from, project, Speaker::Step, self.now) {
             Ok(message) => message,
-            Err(NoMessage { why, letter }) => {
+            Err(Unsent { why, letter }) => {
                 let why = Refusal::Message { fault: letter.fault, why, note: None }.to_string();
                 self.emit(Fact::Bus(BusEvent::Rejected { letter, by: None }));
                 return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
@@ -102,55 +84,6 @@ impl Turn<'_> {
             self.say(message, None);
         }
         self.complete(id, step, outputs, None);
-    }
-
-    /// The message that is to be sent; none when it has been sent already.
-    fn message(
-        &self,
-        new: NewMessage,
-        from: String,
-        project: Option<String>,
-        speaker: Speaker,
-    ) -> Result<Option<Message>, NoMessage> {
-        let refused = |new: &NewMessage, from: &str, project: Option<&str>, (fault, why): (_, String)| {
-            let letter = Box::new(DeadLetter::of(new, from, project, (fault, &why)));
-            NoMessage { why, letter }
-        };
-        let checked = check_words(&new).map_err(|why| (MessageFault::Words, why));
-        let checked = checked.and_then(|()| self.world.topics.check(&new, speaker));
-        checked.map_err(|why| refused(&new, &from, project.as_deref(), why))?;
-        let bus = &self.world.bus;
-        let is_named = new.id.is_some();
-        let message = Message {
-            named_by_engine: !is_named || new.named_by_engine,
-            id: new.id.unwrap_or_else(|| bus.next_id(project.as_deref())),
-            topic: new.topic,
-            kind: new.kind,
-            from,
-            to: new.to,
-            correlation: new.correlation,
-            data: new.data,
-            expires_at: self.now + new.ttl.unwrap_or(MESSAGE_TTL),
-            subject: new.subject,
-            qos: new.qos,
-            priority: new.priority,
-            meta: new.meta,
-            project,
-            trace: new.trace.filter(|trace| TraceContext::parse(trace).is_some()),
-        };
-        match is_named.then(|| self.world.said_ids.has(&message, self.now)).flatten() {
-            None => Ok(Some(message)),
-            Some(true) => Ok(None),
-            Some(false) => {
-                let before = bus.find(message.project.as_deref(), &message.id);
-                let who = before.map_or("somebody".to_owned(), |said| shown(&said.message.from));
-                let id = shown(&message.id);
-                let why = format!("{who} has said something else under the id {id}; take another id");
-                let Message { id, topic, kind, from, project, data, .. } = message;
-                let new = NewMessage { id: Some(id), topic, kind, data, ..NewMessage::default() };
-                Err(refused(&new, &from, project.as_deref(), (MessageFault::Id, why)))
-            }
-        }
     }
 
     /// Sends a message; the steps that wait for it go on.
@@ -210,6 +143,7 @@ impl Turn<'_> {
         let wanted = usize::try_from(*count).unwrap_or(usize::MAX).max(1);
         let found: Vec<&Message> = self
             .world
+            .exchange
             .bus
             .since(self.world.project_of(id), run.started_at.unwrap_or_default())
             .filter(alive)
@@ -264,51 +198,8 @@ impl Turn<'_> {
 impl Turn<'_> {
     /// Declares the rules of topics; nothing happens when they are the same already.
     pub(super) fn declare_topics(&mut self, topics: BTreeMap<String, TopicRule>) {
-        if !self.world.topics.are(&topics) {
+        if !self.world.exchange.topics.are(&topics) {
             self.emit(Fact::Bus(BusEvent::Declared { topics }));
         }
     }
-}
-
-/// Checks the words of a message that an actor wants to send.
-fn check_words(new: &NewMessage) -> Result<(), String> {
-    if let Some(topic) =
-        [Some(&new.topic), new.subject.as_ref()].into_iter().flatten().find(|topic| !is_topic(topic))
-    {
-        return Err(format!(
-            "{:?} is no topic: that is letters, digits, `.`, `-`, `_` and `/`, at most {MESSAGE_WORD_CHARS_MAX}",
-            shown(topic)
-        ));
-    }
-    let words = [new.id.as_ref(), new.to.as_ref(), new.correlation.as_ref(), new.session.as_ref()];
-    let is_wrong = |id: &&String| {
-        id.is_empty() || id.chars().count() > MESSAGE_WORD_CHARS_MAX || id.contains(char::is_control)
-    };
-    if let Some(wrong) = words.into_iter().flatten().find(is_wrong) {
-        return Err(format!(
-            "{:?} has to have 1 to {MESSAGE_WORD_CHARS_MAX} characters, none of them a control character",
-            shown(wrong)
-        ));
-    }
-    if new.qos == Qos::ExactlyOnce && new.id.is_none() {
-        return Err("it is to be said exactly once, and has no id by which a second try is known; give one"
-            .to_owned());
-    }
-    let bytes = json_bytes(&new.data);
-    if bytes > EVENT_CONTENT_BYTES_MAX {
-        return Err(format!(
-            "it has {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put large values into files"
-        ));
-    }
-    let bytes = json_bytes(&new.meta);
-    if bytes > MESSAGE_META_BYTES_MAX {
-        return Err(format!(
-            "`meta` has {bytes} bytes, at most {MESSAGE_META_BYTES_MAX} are kept; say less there"
-        ));
-    }
-    Ok(())
-}
-
-fn shown(text: &str) -> String {
-    safe_text(&shorten(text, 60))
 }

@@ -4,6 +4,10 @@
 //! The order is computed when undoing begins, and counted down from there: a step that is undone costs the
 //! steps it needed.
 
+mod order;
+
+pub(super) use order::Unwinding;
+
 use crate::{StepState, run::Run, talk};
 use cuelight_base::StepIx;
 use cuelight_plan::Work;
@@ -11,23 +15,6 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
-
-/// When a step was done, as an order in which the newest comes first.
-type Newest = (Reverse<usize>, StepIx);
-
-/// The steps of one run that are left to be undone.
-#[derive(Clone, Debug)]
-pub(super) struct Unwinding {
-    /// Ends of later steps that have not been undone, by the end of a step.
-    after: Vec<u32>,
-    /// Steps whose undoing has not begun, and when each was done.
-    left: BTreeMap<StepIx, usize>,
-    /// Steps that are being undone.
-    begun: BTreeSet<StepIx>,
-    /// Steps that can be undone now, by the innermost frame around each that lets only so many children go on
-    /// at once.
-    free: BTreeMap<Option<StepIx>, BTreeSet<Newest>>,
-}
 
 /// One of the two ends of a step. A frame opens before its children and closes after them; any other step has
 /// one end.
@@ -61,7 +48,7 @@ fn is_frame(run: &Run, step: StepIx) -> bool {
 impl Unwinding {
     /// All that was done and can be undone, in a run that goes on to nothing else.
     pub(super) fn of(run: &Run) -> Self {
-        let order = run.completed.iter().enumerate();
+        let order = run.undo.completed.iter().enumerate();
         let left = order.filter(|(_, step)| run.is_to_undo(**step)).map(|(at, step)| (*step, at)).collect();
         let mut unwinding =
             Self { after: vec![0; run.steps.len() * 2], left, begun: BTreeSet::new(), free: BTreeMap::new() };
@@ -81,7 +68,7 @@ impl Unwinding {
 
     /// The next step to undo, if there is room for it beside the undos that run.
     pub(super) fn next(&self, run: &Run) -> Option<StepIx> {
-        if run.undoing.len() >= run.running_max() as usize {
+        if run.undo.undoing.len() >= run.running_max() as usize {
             return None;
         }
         let newest = self.free.values().filter_map(BTreeSet::first);
@@ -185,7 +172,7 @@ fn has_place(run: &Run, step: StepIx) -> bool {
     around(run, step).all(|(frame, child)| {
         let Some(most) = limit(run, frame) else { return true };
         let inside = |step: &StepIx| around(run, *step).find(|pair| pair.0 == frame).map(|pair| pair.1);
-        let going: BTreeSet<StepIx> = run.undoing.iter().filter_map(inside).collect();
+        let going: BTreeSet<StepIx> = run.undo.undoing.iter().filter_map(inside).collect();
         going.contains(&child) || going.len() < most
     })
 }
@@ -198,6 +185,6 @@ impl Run {
 
     /// The next step to undo, in a run that is being undone.
     pub(super) fn next_to_undo(&self) -> Option<StepIx> {
-        self.unwinding.as_ref()?.next(self)
+        self.undo.unwinding.as_ref()?.next(self)
     }
 }

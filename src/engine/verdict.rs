@@ -62,20 +62,20 @@ impl Turn<'_> {
         let gate = &self.world.gates[&id];
         let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
-        let approvers: Vec<crate::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
+        let approvers: Vec<cuelight_base::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
         let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
             return self.choice_resolved(run, step, id, state, form, &approvers);
         }
         if for_budget {
-            return self.by_the_way_resolved(run, step, state, &form, approvers);
+            return self.by_the_way_resolved(run, step, (id, state), &form, approvers);
         }
         if state == GateState::Approved {
             let this_run = self.run(run);
             let released_later =
                 this_run.step(step).facts.as_ref().and_then(|facts| this_run.bound_later(step, facts));
-            let names: Vec<&crate::Actor> = approvers.iter().collect();
+            let names: Vec<&cuelight_base::Actor> = approvers.iter().collect();
             let outputs = ask::result("approved", &form, &names);
             let done = StepEvent::Completed {
                 outputs,
@@ -162,11 +162,11 @@ impl Turn<'_> {
         gate: cuelight_base::GateId,
         state: GateState,
         form: ValueMap,
-        approvers: &[crate::Actor],
+        approvers: &[cuelight_base::Actor],
     ) {
         if state != GateState::Approved {
-            let failure = outcome::failure(FailureMode::UserCancelled, "none of its candidates was chosen");
-            return self.fail_step(run, step, &failure);
+            let message = format!("none of its candidates was chosen: {}", self.no_words(gate, state));
+            return self.fail_step(run, step, &outcome::failure(FailureMode::UserCancelled, message));
         }
         let asked = Asking {
             gate,
@@ -184,37 +184,40 @@ impl Turn<'_> {
         &mut self,
         run: RunId,
         step: StepIx,
-        state: GateState,
+        (gate, state): (cuelight_base::GateId, GateState),
         form: &ValueMap,
-        mut approvers: Vec<crate::Actor>,
+        mut approvers: Vec<cuelight_base::Actor>,
     ) {
-        let held = self.run(run).step(step).held.clone();
+        let held = self.run(run).step(step).asking.held.clone();
         let plan = self.run(run).plan_step(step).clone();
         match (held, state == GateState::Approved) {
             (Some(outputs), true) => match outcome::judge(
                 &plan,
-                call::tool_at(self.run(run), step, self.run(run).step(step).work),
+                call::tool_at(self.run(run), step, self.run(run).step(step).tries.work),
                 &outputs,
             ) {
                 Ok(result) => self.complete(run, step, result.outputs.clone(), Some(result)),
                 Err(failure) => self.fail_step(run, step, &failure),
             },
             (Some(_), false) => {
-                let failure =
-                    outcome::failure(FailureMode::AgentValidation, "its result was not good enough");
-                self.fail_step(run, step, &failure);
+                let message = format!("its result was not accepted: {}", self.no_words(gate, state));
+                self.fail_step(run, step, &outcome::failure(FailureMode::AgentValidation, message));
             }
             (None, true) => {
-                let by = approvers.pop().unwrap_or_else(crate::Actor::engine);
+                let by = approvers.pop().unwrap_or_else(cuelight_base::Actor::engine);
                 self.raise_budget(run, step, form, &by);
                 self.call_when_free(run, step);
             }
             (None, false) => {
-                let failure =
-                    outcome::failure(FailureMode::PolicyBudget, "the budget is used up and was not raised");
-                self.fail_step(run, step, &failure);
+                let message = format!("the budget was not raised: {}", self.no_words(gate, state));
+                self.fail_step(run, step, &outcome::failure(FailureMode::PolicyBudget, message));
             }
         }
+    }
+
+    /// The person who rejected, and the reason: `mira rejected it: wrong image`.
+    fn no_words(&self, gate: cuelight_base::GateId, state: GateState) -> String {
+        self.world.gates[&gate].rejection_words(state)
     }
 
     /// A gate whose step ends for another reason.

@@ -12,19 +12,22 @@ impl Turn<'_> {
     /// Nothing is open any more: undo, or end.
     pub(super) fn wind_up(&mut self, id: RunId) {
         let run = self.run(id);
-        let wants_undo = run.stopping.is_some_and(|stopping| stopping.compensate)
-            || run.cancel_undo
-            || run.timed_out && run.plan.on_failure == OnFailure::Compensate;
-        if !run.compensating && wants_undo && run.completed.iter().any(|step| run.is_to_undo(*step)) {
+        let wants_undo = run.ending.stopping.is_some_and(|stopping| stopping.compensate)
+            || run.ending.cancel_undo
+            || run.ending.timed_out && run.plan.on_failure == OnFailure::Compensate;
+        if !run.ending.compensating
+            && wants_undo
+            && run.undo.completed.iter().any(|step| run.is_to_undo(*step))
+        {
             self.emit_run(id, RunEvent::Compensating);
         }
-        if self.run(id).compensating {
+        if self.run(id).ending.compensating {
             while let Some(step) = self.run(id).next_to_undo() {
                 self.emit(Fact::Undo(id, step, crate::UndoEvent::Asked));
                 self.undo_call(id, step);
             }
             let run = self.run(id);
-            if !run.undoing.is_empty() || !run.stuck.is_empty() {
+            if !run.undo.undoing.is_empty() || !run.undo.stuck.is_empty() {
                 return;
             }
         }
@@ -54,16 +57,16 @@ impl Turn<'_> {
 
 /// The final state of a run without open steps.
 fn final_state(run: &Run) -> RunState {
-    if run.undone > 0 && run.compensating {
+    if run.undo.done > 0 && run.ending.compensating {
         return RunState::Undone;
     }
-    if run.timed_out {
+    if run.ending.timed_out {
         return RunState::Failed;
     }
-    if run.cancelling {
+    if run.ending.cancelling {
         return RunState::Cancelled;
     }
-    match run.stopping {
+    match run.ending.stopping {
         Some(stopping) if stopping.rejected => return RunState::Rejected,
         Some(_) => return RunState::Failed,
         None => {}
@@ -79,7 +82,7 @@ fn final_state(run: &Run) -> RunState {
             StepState::Failed | StepState::Rejected | StepState::Cancelled | StepState::Partial
         ) || step.state() == StepState::Skipped && (step.error.is_some() || !step.harmless)
     });
-    if run.aborted.is_some() {
+    if run.ending.aborted.is_some() {
         RunState::Failed
     } else if spoiled {
         RunState::PartiallyCompleted

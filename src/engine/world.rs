@@ -1,11 +1,10 @@
 //! All that is open: the fold over the log. Changed by `apply` alone; `handle` decides and applies in one go.
 
 use crate::{
-    Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, PeopleEvent, Refusal, Revoked,
-    RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
-    bus::SaidIds,
+    Cache, Command, Event, Fact, GateEvent, Launching, PeopleEvent, Refusal, Revoked, RunEvent, RunState,
+    StepEvent, Verdict, WaitReason,
     gate::{Gate, GateDue, POLICY_AUTO},
-    library::Library,
+    lease::fold_leases,
     membership::PeopleInForce,
     requests::Requests,
     run::Run,
@@ -13,6 +12,7 @@ use crate::{
     target::Targets,
 };
 use cuelight_base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp};
+use cuelight_exchange::Exchange;
 
 use cuelight_plan::Scope;
 
@@ -45,26 +45,16 @@ pub struct World {
     pub(super) targets: Targets,
     /// Results that may stand for steps.
     pub(super) cache: Arc<Cache>,
-    /// The messages that were sent, for the steps that wait for them.
-    pub(super) bus: Arc<Bus>,
-    /// The ids of sent messages.
-    pub(super) said_ids: Arc<SaidIds>,
-    /// The rules of topics, and the messages that were rejected.
-    pub(super) topics: Arc<Topics>,
+    /// The messages, the agents, their work and what they left.
+    pub(super) exchange: Exchange,
     /// The project that a run belongs to, where that is not the workspace's own.
     projects: Arc<BTreeMap<RunId, String>>,
     /// Tokens that were revoked.
     pub(super) revoked: Arc<Revoked>,
     /// The requests that runs were made for.
     requests: Arc<Requests>,
-    /// The results and knowledge that agents stored.
-    pub(super) library: Arc<Library>,
     /// The people of the workspace.
     pub(super) people: PeopleInForce,
-    /// Agents that came by themselves.
-    pub(super) agents: Arc<Agents>,
-    /// The leases of agents, and the steps that wait for one.
-    pub(super) leases: Arc<Leases>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -99,26 +89,25 @@ impl World {
             Arc::make_mut(&mut self.cache).apply(event.at, cache_event);
         }
         if let Fact::Bus(bus_event) = &event.fact {
-            Arc::make_mut(&mut self.bus).apply(event.at, bus_event);
-            Arc::make_mut(&mut self.said_ids).apply(event.at, bus_event);
-            Arc::make_mut(&mut self.topics).apply(event.at, bus_event);
+            self.exchange.apply_bus(event.at, bus_event);
         }
         if let Fact::Token(token_event) = &event.fact {
             Arc::make_mut(&mut self.revoked).apply(event.at, token_event);
         }
         if let Fact::Library(library_event) = &event.fact {
-            Arc::make_mut(&mut self.library).apply(event.at, library_event);
+            self.exchange.apply_library(event.at, library_event);
         }
         if let Fact::People(PeopleEvent::Changed { people, .. }) = &event.fact {
             let people = self.people.change(people);
             self.gates.values_mut().for_each(|gate| gate.change_people(&people));
         }
-        if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
-            Arc::make_mut(&mut self.agents).apply(event);
+        if let Fact::Agent(agent_event) = &event.fact {
+            self.exchange.apply_agent(event.at, agent_event);
         }
-        if self.leases.concerns(event) {
-            Arc::make_mut(&mut self.leases).apply(event);
+        if let Fact::Recovered { .. } = &event.fact {
+            Arc::make_mut(&mut self.exchange.agents).recovered(event.at);
         }
+        fold_leases(&mut self.exchange.leases, event);
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
         self.apply_fact(id, event);
@@ -131,7 +120,7 @@ impl World {
     }
 
     fn run_due(&self, id: RunId) -> Option<Timestamp> {
-        self.runs.get(&id)?.due.first().map(|(at, _)| *at)
+        self.runs.get(&id)?.queue.due.first().map(|(at, _)| *at)
     }
 
     fn apply_fact(&mut self, id: RunId, event: &Event) {
@@ -276,7 +265,7 @@ impl World {
         let gate = &self.gates[&id];
         if let Some((due, _)) = gate.due() {
             self.gates_due.insert(id, (due, step));
-            self.run_mut(run).due.insert((due, Some(step)));
+            self.run_mut(run).queue.due.insert((due, Some(step)));
         }
     }
 
@@ -287,8 +276,8 @@ impl World {
         }
         let step = &mut self.run_mut(run).steps[step.index()];
         match event {
-            GateEvent::Asked { .. } => step.has_asked = true,
-            GateEvent::Resolved { by, .. } if by == POLICY_AUTO => step.has_asked = false,
+            GateEvent::Asked { .. } => step.asking.has_asked = true,
+            GateEvent::Resolved { by, .. } if by == POLICY_AUTO => step.asking.has_asked = false,
             _ => {}
         }
     }
@@ -305,7 +294,7 @@ impl World {
 
     fn forget_gate_due(&mut self, run: RunId, gate: GateId) {
         if let Some((due, step)) = self.gates_due.remove(&gate) {
-            self.run_mut(run).due.remove(&(due, Some(step)));
+            self.run_mut(run).queue.due.remove(&(due, Some(step)));
         }
     }
 
@@ -324,7 +313,7 @@ impl World {
     /// The next run for which time has come.
     pub(super) fn next_due(&self, now: Timestamp) -> Option<(RunId, Option<StepIx>)> {
         let (at, run) = self.due.first()?;
-        let first = self.runs[run].due.first().filter(|_| *at <= now)?;
+        let first = self.runs[run].queue.due.first().filter(|_| *at <= now)?;
         Some((*run, first.1))
     }
 
@@ -334,8 +323,8 @@ impl World {
         of_runs
             .into_iter()
             .chain(self.targets.deadline())
-            .chain(self.agents.deadline())
-            .chain(self.leases.deadline())
+            .chain(self.exchange.agents.deadline())
+            .chain(self.exchange.leases.deadline())
             .min()
     }
 
@@ -418,7 +407,7 @@ impl World {
 
     /// The runs that a run does again or goes on from, the newest first, as far back as anything looks.
     pub(super) fn runs_before(&self, run: RunId) -> impl Iterator<Item = RunId> {
-        let before = |run: &RunId| self.runs.get(run)?.parent;
+        let before = |run: &RunId| self.runs.get(run)?.before.parent;
         std::iter::successors(before(&run), before).take(RUNS_BEFORE_MAX)
     }
 
@@ -461,16 +450,11 @@ impl World {
             held: self.held.clone(),
             targets: self.targets.only(runs),
             cache: Arc::clone(&self.cache),
-            bus: Arc::clone(&self.bus),
-            said_ids: Arc::clone(&self.said_ids),
-            topics: Arc::clone(&self.topics),
+            exchange: self.exchange.only(runs),
             projects: Arc::clone(&self.projects),
             revoked: Arc::clone(&self.revoked),
             requests: Arc::clone(&self.requests),
-            library: Arc::clone(&self.library),
             people: self.people.clone(),
-            agents: Arc::clone(&self.agents),
-            leases: Arc::new(self.leases.only(runs)),
             listening: self
                 .listening
                 .iter()

@@ -11,8 +11,8 @@ use super::{
     line::Line,
     socket::short_path,
 };
-use cuelight_base::{RunId, Seq};
-use cuelight_engine::{Channel, Command, Event, Refusal};
+use cuelight_base::{Channel, RunId, Seq};
+use cuelight_engine::{Command, Event, Refusal};
 use cuelight_runtime::{
     Boards, Desk, LaunchRequest, Page, Peer, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want,
     are_we_of_a_step, past,

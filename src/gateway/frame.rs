@@ -4,9 +4,10 @@
 //! say how many come, then they come. What a peer says about lengths is believed up to the limits only.
 
 use cuelight_base::{
-    EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond, read_deep_json,
+    Actor, Channel, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond,
+    read_deep_json,
 };
-use cuelight_engine::{Actor, Channel, Command, Event, Refusal};
+use cuelight_engine::{Command, Event, Refusal};
 use cuelight_runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{Error, ErrorKind, Result};

@@ -2,7 +2,7 @@
 //!
 //! The wall of words (`tests/it/architecture.rs`) keeps every seat and every route to this way.
 
-use cuelight_engine::{Actor, Channel};
+use cuelight_base::{Actor, Channel};
 use cuelight_runtime::{Desk as _, LocalDesk, Reply, Request};
 
 /// Submits a command. `is_of_a_step` is asked before a judgement alone, and each time anew: agents send thousands of other

@@ -3,7 +3,7 @@
 //! A peer waits in the lobby until it says its first word. Where all places of commands are taken, a few more take one question each:
 //! a person who wants to reject something is heard.
 
-use cuelight_engine::Channel;
+use cuelight_base::Channel;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

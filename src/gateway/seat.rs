@@ -9,8 +9,7 @@ use super::{
     line::{FAREWELL_MAX, Line},
     places::{Place, Seats},
 };
-use cuelight_base::{RunId, Seq};
-use cuelight_engine::{Actor, Channel};
+use cuelight_base::{Actor, Channel, RunId, Seq};
 use cuelight_runtime::{Desk, LocalDesk, Page, Peer, Signal, Signals, Tasks, Trouble, Want};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{

@@ -9,8 +9,7 @@ use super::{
     places::Seats,
     seat::Seat,
 };
-use cuelight_base::safe_text;
-use cuelight_engine::Channel;
+use cuelight_base::{Channel, safe_text};
 use cuelight_runtime::{Desk as _, Entropy, LocalDesk, Peer, Tasks, Trouble, WhoIsWho};
 use rustix::{
     fs::{Mode, OFlags},

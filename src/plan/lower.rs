@@ -441,11 +441,11 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(|score| Box::new(confidence(score))),
         title: step.name.as_ref().map(|name| name.value.clone()),
-        budget: step.budget.as_ref().map(|value| Box::new(budget(value))),
+        budget: step.usage.budget.as_ref().map(|value| Box::new(budget(value))),
         estimate: Amounts {
             calls: 0,
-            tokens: step.estimate.tokens,
-            cost_micro_usd: step.estimate.cost_micro_usd,
+            tokens: step.usage.estimate.tokens,
+            cost_micro_usd: step.usage.estimate.cost_micro_usd,
         },
         cache: step
             .cache

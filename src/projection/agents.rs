@@ -3,10 +3,10 @@
 //! Descriptions of agents stand in files, which a board does not know; whoever reads the files hands them in.
 
 use crate::{Board, Tally};
-use cuelight_base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name, tool_of_target};
-use cuelight_engine::{AgentKey, AttemptEvent, Registered};
+use cuelight_base::{Circuit, RunId, Score, Span, StepIx, Timestamp, agent_name, tool_of_target};
+use cuelight_engine::AttemptEvent;
+use cuelight_exchange::Registered;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// An agent as its file describes it; foreign text.
@@ -93,22 +93,6 @@ pub struct AgentRow<'a> {
     pub steps: Vec<(RunId, StepIx)>,
     /// The description that it gave when it registered; none when it did not register.
     pub came: Option<&'a Registered>,
-}
-
-/// An agent that came by itself, as it is told over HTTP.
-pub fn registered_json(key: &AgentKey, registered: &Registered, project: &str, now: Timestamp) -> Value {
-    json!({
-        "id": key.name,
-        "project_id": project,
-        "agent_type": registered.about.agent_type,
-        "state": registered.presence(now).word(),
-        "capabilities": registered.about.capabilities,
-        "limits": {"max_concurrent": registered.about.max_concurrent},
-        "heartbeat_seconds": registered.about.heartbeat.0 / 1000,
-        "metadata": registered.about.metadata,
-        "registered_at": registered.since.to_string(),
-        "last_seen": registered.seen.to_string(),
-    })
 }
 
 /// Steps that an agent works on, each with the agent.

@@ -1,18 +1,21 @@
 //! The effect of each answer at a gate, in words: risk, approval, rejection, send-back, no answer, and the time in which an
 //! approval can be withdrawn. The console and the command line call the same functions.
 
-use crate::{GateView, RunView, UndoState, names_in_words, suggestion};
-use cuelight_base::{RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
-use cuelight_engine::{Ask, Channel, GateState, PartialResult, StepState};
+use crate::{GateView, RunView, UndoState, lineage::again_words, names_in_words};
+use cuelight_base::{Channel, RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
+use cuelight_engine::{Ask, GateState, PartialResult, StepState};
 use cuelight_plan::{OnFailure, OnTimeout, Risk, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The risk of an ask as people read it: the short word, the word of the workflow file, and its meaning.
+/// The risk of an ask as people read it: the short word, the word of the workflow file, and its meaning. A claim of the
+/// author that something is harmless is marked as a claim.
 pub const fn risk_words(risk: Risk) -> &'static str {
     match risk {
-        Risk::ReadOnly => "low (read-only): nothing changes",
-        Risk::Reversible => "low (reversible): the effects can be undone",
-        Risk::ExternallyReversible => "normal (externally-reversible): only others can undo the effects",
+        Risk::ReadOnly => "low (read-only, as declared): nothing changes",
+        Risk::Reversible => "low (reversible, as declared): the effects can be undone",
+        Risk::ExternallyReversible => {
+            "normal (externally-reversible, as declared): only others can undo the effects"
+        }
         Risk::Irreversible => "HIGH (irreversible): the effects cannot be undone",
     }
 }
@@ -20,9 +23,9 @@ pub const fn risk_words(risk: Risk) -> &'static str {
 /// The undo of a call by the word that an ask carries, for the line `undo`.
 pub fn undo_words(undo: &str) -> &'static str {
     match undo {
-        "yes" => "can be undone by the workflow",
-        "no" => "CANNOT be undone",
-        _ => "no undo is declared",
+        "yes" => "the workflow declares an undo",
+        "no" => "CANNOT be undone, as the workflow declares",
+        _ => "the workflow declares no undo",
     }
 }
 
@@ -116,9 +119,25 @@ fn behind_other_gates(run: &RunView, gate: Option<StepIx>) -> BTreeSet<StepIx> {
         .collect()
 }
 
-/// The effect of an approval, as far as an ask says it without its run.
-pub fn yes_words(ask: &Ask) -> String {
-    let_go_words(&LetGo::of(ask, None, true))
+/// The effect of an approval. Without the run, steps behind other gates are not told apart.
+pub(super) fn yes_words_of(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>) -> String {
+    let at = gate.and_then(|gate| Some((gate.step, run?)));
+    let_go_words(&LetGo::of(ask, at, gate.is_none_or(GateView::is_open)))
+}
+
+/// The effect of a rejection, a line each. Without the gate, the end of the run is not known.
+pub(super) fn no_words(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>) -> Vec<String> {
+    let names = |head: &str, steps: &[String], tail: &str| {
+        (!steps.is_empty()).then(|| format!("{head} {}{tail}", names_in_words(steps)))
+    };
+    let lines = [
+        names("skips", &ask.skips, ""),
+        names("runs", &ask.runs_anyway, " all the same, by its own `if`"),
+        names("undoes", &ask.undoes, ""),
+        gate.map(|gate| gate.end_after_no(run)),
+        cannot_undo_words(ask),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 /// `starts stage; after that can run: high; behind other gates: ship`
@@ -146,23 +165,12 @@ fn let_go_words(let_go: &LetGo<'_>) -> String {
 impl GateView {
     /// The effect of an approval. Without the run, steps behind other gates are not told apart.
     pub fn yes_words(&self, run: Option<&RunView>) -> String {
-        let_go_words(&LetGo::of(&self.ask, run.map(|run| (self.step, run)), self.is_open()))
+        yes_words_of(&self.ask, Some(self), run)
     }
 
     /// The effect of a rejection, a line each.
     pub fn no_words(&self, run: Option<&RunView>) -> Vec<String> {
-        let ask = &self.ask;
-        let mut lines = Vec::new();
-        let skips = (!ask.skips.is_empty()).then(|| format!("skips {}", names_in_words(&ask.skips)));
-        let undoes = (!ask.undoes.is_empty()).then(|| format!("undoes {}", names_in_words(&ask.undoes)));
-        let anyway = (!ask.runs_anyway.is_empty())
-            .then(|| format!("runs {} all the same, by its own `if`", names_in_words(&ask.runs_anyway)));
-        lines.extend(skips);
-        lines.extend(anyway);
-        lines.extend(undoes);
-        lines.push(self.end_after_no(run));
-        lines.extend(cannot_undo_words(ask));
-        lines
+        no_words(&self.ask, Some(self), run)
     }
 
     fn end_after_no(&self, run: Option<&RunView>) -> String {
@@ -201,10 +209,10 @@ impl GateView {
         }
     }
 
-    /// `an approval can be withdrawn for 20s`, of an approval in the console; nothing where none can.
+    /// `an approval in the console can be withdrawn for 20s`; nothing where none can.
     pub fn window_words(&self) -> Option<String> {
         let window = self.law().window_of(Channel::Console);
-        (window.0 > 0).then(|| format!("an approval can be withdrawn for {window}"))
+        (window.0 > 0).then(|| format!("an approval in the console can be withdrawn for {window}"))
     }
 
     /// The state of a gate that is answered or still asks, for the one who has just answered.
@@ -215,7 +223,11 @@ impl GateView {
                 let until = self
                     .armed_until
                     .map_or_else(String::new, |armed_until| format!(" until {}", armed_until.clock()));
-                format!("{id} is approved; it can be withdrawn{until}: cuelight gate withdraw {id}")
+                let then = self.yes_words(run);
+                format!(
+                    "{id} is approved; it can be withdrawn{until}, then it {then}; to withdraw: cuelight \
+                     gate withdraw {id}"
+                )
             }
             GateState::Approved => {
                 format!("{id} is approved: {}", self.yes_words(run))
@@ -308,7 +320,7 @@ pub fn settle_command(run: RunId, step: &str) -> String {
 /// The command that a run which did not complete suggests. A run that has not ended suggests one only when an undo is stuck.
 pub fn next_command(run: &RunView, partial: &PartialResult) -> Option<String> {
     if run.summary.state.rests() {
-        return Some(suggestion(run.id(), partial));
+        return Some(again_words(run, partial));
     }
     let stuck = run.steps().find(|(_, _, view)| matches!(view.undo(), UndoState::Stuck(_)));
     stuck.map(|(_, plan, _)| settle_command(run.id(), &plan.id))

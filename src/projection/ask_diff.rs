@@ -18,12 +18,8 @@ impl AskChange {
     /// The change as people read it: what it is about, then the values before and after, where they say more than that.
     pub fn words(&self) -> (String, [Option<String>; 2]) {
         let (root, rest) = self.path.split_at(self.path.find(['.', '[']).unwrap_or(self.path.len()));
-        let (name, inner) = rest
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once(']'))
-            .map_or((rest.trim_start_matches('.'), ""), |(name, inner)| {
-                (name, inner.trim_start_matches('.'))
-            });
+        let (name, inner) = in_brackets(rest).unwrap_or((rest.trim_start_matches('.'), ""));
+        let inner = inner.trim_start_matches('.');
         let both = [&self.before, &self.after].map(|value| value.as_ref().map(value_words));
         let added = self.before.is_none();
         let calls = self
@@ -40,6 +36,18 @@ impl AskChange {
                 (format!("{verb} {name}"), [None, calls])
             }
             ("will_run", "launch_hash") => (format!("the call of {name} has changed"), [None, None]),
+            ("will_run" | "later", inner) if inner.starts_with("files[") => {
+                match in_brackets(&inner["files".len()..]) {
+                    Some((file, ".digest" | ".bytes")) => {
+                        (format!("the file {file} of {name} has changed"), [None, None])
+                    }
+                    Some((file, "")) => {
+                        let verb = if added { "is new" } else { "is gone" };
+                        (format!("the file {file} of {name} {verb}"), [None, None])
+                    }
+                    _ => (format!("the files of {name}: {inner}"), both),
+                }
+            }
             ("will_run", inner) => (format!("the call of {name}: {inner}"), both),
             ("later", "") => {
                 let verb = if added { "can also call later" } else { "calls no more later:" };
@@ -55,6 +63,18 @@ impl AskChange {
             _ => (self.path.clone(), both),
         }
     }
+}
+
+/// The name in the brackets at the front, and the rest. A name may have brackets itself, as that of a copy has.
+fn in_brackets(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 0;
+    for (at, c) in text.strip_prefix('[').map(|_| text)?.char_indices() {
+        depth += i32::from(c == '[') - i32::from(c == ']');
+        if depth == 0 {
+            return Some((&text[1..at], &text[at + 1..]));
+        }
+    }
+    None
 }
 
 /// A value as people read it.
@@ -146,5 +166,26 @@ fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<A
     }
     for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
         out.push(AskChange { path: format!("{path}{key}"), before: None, after: Some(new.clone()) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, expected: &str) {
+        let value = Some(Value::from("x"));
+        let change = AskChange { path: path.to_owned(), before: value.clone(), after: value };
+        assert_eq!(change.words().0, expected);
+    }
+
+    #[test]
+    fn a_change_names_the_copy_and_the_file_that_it_is_about() {
+        check("will_run[ship].launch.argv[2]", "the call of ship: launch.argv[2]");
+        check("will_run[wipe[eu]].launch_hash", "the call of wipe[eu] has changed");
+        check("will_run[wipe[eu]].files[wipe.sh].digest", "the file wipe.sh of wipe[eu] has changed");
+        check("later[mail].files[a[1].sh].bytes", "the file a[1].sh of mail has changed");
+        check("form[amount].value", "form field amount");
     }
 }

@@ -13,10 +13,10 @@ use crate::{
 };
 use cuelight_base::{GateId, RoutePolicy, RunId, Seq, Span, StepIx, Timestamp, Value};
 use cuelight_engine::{
-    Agents, Bus, Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, Leases, LibraryEvent,
-    PeopleEvent, PeopleInForce, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics,
-    WaitReason, Why, etag,
+    Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, PeopleEvent, PeopleInForce, Revoked,
+    RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag, fold_leases,
 };
+use cuelight_exchange::{Agents, Bus, Leases, LibraryEvent, Topics};
 use cuelight_plan::Scope;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -69,16 +69,8 @@ pub struct Board {
     runs: Shelf<Arc<RunView>>,
     rested: Shelf<Arc<RunSummary>>,
     gates: Shelf<Arc<GateView>>,
-    /// Runs that have not come to rest.
-    open_runs: Arc<BTreeSet<RunId>>,
-    /// Gates that have not closed.
-    open_gates: Arc<BTreeSet<GateId>>,
     closed_gates: Arc<VecDeque<GateId>>,
-    /// Gates that one person approved in an emergency, now or before they asked anew, where nobody else has looked at it.
-    reviews_due: Arc<BTreeSet<GateId>>,
-    /// Steps nobody knows the end of, and undos that could not be done.
-    pub(super) doubts: Arc<BTreeSet<(RunId, StepIx)>>,
-    pub(super) stuck: Arc<BTreeSet<(RunId, StepIx)>>,
+    pub(super) open: OpenWork,
     /// By workflow and step, the gate that was approved last.
     approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
     values: Arc<BTreeMap<ValueName, ValueView>>,
@@ -92,18 +84,9 @@ pub struct Board {
     cache: Arc<Cache>,
     /// When somebody cleared the lists of what had rested.
     cleared_at: Option<Timestamp>,
-    bus: Arc<Bus>,
-    topics: Arc<Topics>,
     revoked: Arc<Revoked>,
     people: PeopleInForce,
-    /// The agents that registered themselves.
-    pub(super) present: Arc<Agents>,
-    /// The leases of registered agents, and the steps that are offered to them.
-    leases: Arc<Leases>,
-    /// Handed in by agents.
-    results: u64,
-    /// Left by agents and people.
-    known: u64,
+    pub(super) exchange: Exchanged,
     errors: Errors,
     vitals: Vitals,
     /// Steps that agents work on.
@@ -113,13 +96,43 @@ pub struct Board {
     lines: VecDeque<Arc<Line>>,
 }
 
+/// The ids of what has not ended, or waits for a person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct OpenWork {
+    /// Runs that have not come to rest.
+    pub(super) runs: Arc<BTreeSet<RunId>>,
+    /// Gates that have not closed.
+    pub(super) gates: Arc<BTreeSet<GateId>>,
+    /// Gates that one person approved in an emergency, now or before they asked anew, where nobody else has looked at it.
+    pub(super) reviews_due: Arc<BTreeSet<GateId>>,
+    /// Steps nobody knows the end of, and undos that could not be done.
+    pub(super) doubts: Arc<BTreeSet<(RunId, StepIx)>>,
+    pub(super) stuck: Arc<BTreeSet<(RunId, StepIx)>>,
+}
+
+/// Messages, agents and what agents left, as far as a board shows them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Exchanged {
+    pub(super) bus: Arc<Bus>,
+    pub(super) topics: Arc<Topics>,
+    /// The agents that registered themselves.
+    pub(super) agents: Arc<Agents>,
+    /// The leases of registered agents, and the steps that are offered to them.
+    pub(super) leases: Arc<Leases>,
+    /// Handed in by agents.
+    pub(super) results: u64,
+    /// Left by agents and people.
+    pub(super) known: u64,
+}
+
 impl Board {
     /// Keeps only the summary of a run at rest, unless something in it needs a person.
     pub fn forget(&mut self, run: RunId) {
         let key = u64::from(run.0);
         self.recent.retain(|run_id| *run_id != run);
-        let needs_somebody = self.doubts.iter().chain(self.stuck.iter()).any(|(run_id, _)| *run_id == run);
-        if needs_somebody || self.open_runs.contains(&run) {
+        let needs_somebody =
+            self.open.doubts.iter().chain(self.open.stuck.iter()).any(|(run_id, _)| *run_id == run);
+        if needs_somebody || self.open.runs.contains(&run) {
             return;
         }
         if let Some(whole) = self.runs.remove(key) {
@@ -148,9 +161,7 @@ impl Board {
         self.seq = seq;
         self.at = event.at;
         let load = self.load(event);
-        if self.leases.concerns(event) {
-            Arc::make_mut(&mut self.leases).apply(event);
-        }
+        fold_leases(&mut self.exchange.leases, event);
         match &event.fact {
             Fact::Run(run, run_event) => self.apply_run(*run, event.at, run_event),
             Fact::Step(run, step, step_event) => self.apply_step(*run, *step, event.at, step_event),
@@ -178,8 +189,8 @@ impl Board {
                 }
             }
             Fact::Bus(bus_event) => {
-                Arc::make_mut(&mut self.bus).apply(event.at, bus_event);
-                Arc::make_mut(&mut self.topics).apply(event.at, bus_event);
+                Arc::make_mut(&mut self.exchange.bus).apply(event.at, bus_event);
+                Arc::make_mut(&mut self.exchange.topics).apply(event.at, bus_event);
             }
             Fact::Token(token_event) => Arc::make_mut(&mut self.revoked).apply(event.at, token_event),
             Fact::People(PeopleEvent::Changed { people, .. }) => {
@@ -188,16 +199,16 @@ impl Board {
                     self.change_law(gate, |gate| gate.change_people(&people));
                 }
             }
-            Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
-            Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
+            Fact::Library(LibraryEvent::HandedIn { .. }) => self.exchange.results += 1,
+            Fact::Library(LibraryEvent::Learned { .. }) => self.exchange.known += 1,
             Fact::Agent(agent_event) => {
                 if agent_event.run().is_none() {
-                    Arc::make_mut(&mut self.present).apply(event);
+                    Arc::make_mut(&mut self.exchange.agents).apply(event.at, agent_event);
                 }
             }
             Fact::Recovered { away, .. } => {
                 self.recovered = Some((event.at, *away));
-                Arc::make_mut(&mut self.present).apply(event);
+                Arc::make_mut(&mut self.exchange.agents).recovered(event.at);
             }
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
@@ -221,7 +232,7 @@ impl Board {
     fn apply_run(&mut self, run: RunId, at: Timestamp, event: &RunEvent) {
         if let Some(view) = RunView::created(run, at, event) {
             self.runs.insert(u64::from(run.0), Arc::new(view));
-            Arc::make_mut(&mut self.open_runs).insert(run);
+            Arc::make_mut(&mut self.open.runs).insert(run);
             return;
         }
         self.change(run, |view| view.apply_run(at, event));
@@ -232,7 +243,7 @@ impl Board {
                     rested.state = *state;
                     rested.ended_at = Some(at);
                 }
-                Arc::make_mut(&mut self.open_runs).remove(&run);
+                Arc::make_mut(&mut self.open.runs).remove(&run);
                 if let Some(view) = self.runs.get(u64::from(run.0)) {
                     let (summary, failed) = (&view.summary, *state == RunState::Failed);
                     self.vitals.run_ended(
@@ -247,7 +258,7 @@ impl Board {
             }
             RunEvent::Compensating => {
                 if self.runs.get(u64::from(run.0)).is_some() {
-                    Arc::make_mut(&mut self.open_runs).insert(run);
+                    Arc::make_mut(&mut self.open.runs).insert(run);
                     self.recent.retain(|run_id| *run_id != run);
                 }
             }
@@ -286,6 +297,12 @@ impl Board {
             self.vitals.chosen(at, waits.map_or(Span(0), |view| at.since(view.since)));
         }
         self.change(run, |view| view.apply_step(at, step, event));
+        if matches!(event, StepEvent::Rejected { .. }) {
+            let gate = self.run(run).and_then(|run| run.step(step)).and_then(StepView::gate);
+            if let Some(words) = gate.and_then(|gate| self.gate(gate)).map(|gate| gate.rejection_words()) {
+                self.change(run, |view| view.set_rejection(step, words));
+            }
+        }
         if let StepEvent::Reopened { gates, .. } = event
             && gates.is_empty()
             && let Some(gate) = self.run(run).and_then(|run| run.step(step)).and_then(StepView::gate)
@@ -339,7 +356,7 @@ impl Board {
                 None => held_back.remove(&(run, step)),
             };
         }
-        for (set, is_in) in [(&mut self.doubts, doubt), (&mut self.stuck, stuck)] {
+        for (set, is_in) in [(&mut self.open.doubts, doubt), (&mut self.open.stuck, stuck)] {
             if set.contains(&(run, step)) != is_in {
                 let set = Arc::make_mut(set);
                 if is_in {
@@ -353,7 +370,7 @@ impl Board {
 
     fn apply_gate(&mut self, (run, step, gate): (RunId, StepIx, GateId), at: Timestamp, event: &GateEvent) {
         let key = u64::from(gate.0);
-        let was_open = self.open_gates.contains(&gate);
+        let was_open = self.open.gates.contains(&gate);
         if let Some(view) = self.gates.get_mut(key) {
             Arc::make_mut(view).apply(at, event);
         } else if let GateEvent::Asked { ask, hash, .. } = event {
@@ -368,8 +385,8 @@ impl Board {
             .gates
             .get(key)
             .is_some_and(|gate| gate.emergencies().any(|emergency| emergency.awaits_review()));
-        if owes_review != self.reviews_due.contains(&gate) {
-            let due = Arc::make_mut(&mut self.reviews_due);
+        if owes_review != self.open.reviews_due.contains(&gate) {
+            let due = Arc::make_mut(&mut self.open.reviews_due);
             if owes_review {
                 due.insert(gate)
             } else {
@@ -385,7 +402,7 @@ impl Board {
         }
         let opened = !was_open && is_open;
         if opened {
-            Arc::make_mut(&mut self.open_gates).insert(gate);
+            Arc::make_mut(&mut self.open.gates).insert(gate);
             Arc::make_mut(&mut self.closed_gates).retain(|gate_id| *gate_id != gate);
         }
         self.change(run, |view| {
@@ -402,7 +419,7 @@ impl Board {
     }
 
     fn close(&mut self, gate: GateId, at: Timestamp) {
-        Arc::make_mut(&mut self.open_gates).remove(&gate);
+        Arc::make_mut(&mut self.open.gates).remove(&gate);
         let closed = Arc::make_mut(&mut self.closed_gates);
         closed.push_back(gate);
         let gone = if closed.len() > CLOSED_GATES_MAX { closed.pop_front() } else { None };
@@ -413,7 +430,7 @@ impl Board {
             Arc::make_mut(&mut self.approved).insert(name, Arc::new(approved));
         }
         // One that waits for a review stays until it has had it.
-        if let Some(gone) = gone.filter(|gate| !self.reviews_due.contains(gate)) {
+        if let Some(gone) = gone.filter(|gate| !self.open.reviews_due.contains(gate)) {
             self.gates.remove(u64::from(gone.0));
         }
     }

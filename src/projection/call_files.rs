@@ -1,7 +1,7 @@
 //! Files of a call as people read them before they approve it: those of the workspace first, then its directory, then the
 //! programs of the machine, then what is only named.
 
-use cuelight_base::Digest;
+use cuelight_base::{Digest, NOT_BOUND};
 use cuelight_engine::FileFact;
 
 /// A head and a text for the captured workspace of an ask, and for what is left out of it.
@@ -13,12 +13,14 @@ pub fn snapshot_files(
         (Some(digest), _) => {
             ("snapshot", format!("of {}, {} bytes: {}", fact.path, fact.bytes, hash(digest)))
         }
-        (None, problem) => ("names", format!("{} {}", fact.path, problem.clone().unwrap_or_default())),
+        (None, problem) => {
+            ("names", format!("{} {}", fact.path, not_checked(problem.as_deref().unwrap_or_default())))
+        }
     };
     snapshot.iter().map(line).collect()
 }
 
-/// A head and a text for each file, and for what no list can hold. In a captured workspace less is not bound.
+/// A head and a text for each file, and for what no list can hold. In a captured workspace less is left unchecked.
 pub fn call_files(
     files: &[FileFact],
     is_captured: bool,
@@ -33,13 +35,25 @@ pub fn call_files(
     sorted.sort_by_key(|fact| rank(fact));
     let line = |fact: &FileFact| {
         let head = ["executes", "directory", "executes", "names"][rank(fact)];
-        let problem = || fact.problem.clone().unwrap_or_else(|| "was not looked at".to_owned());
+        let problem = || not_checked(fact.problem.as_deref().unwrap_or("was not looked at"));
         (head, format!("{} {}", fact.path, fact.digest.as_ref().map_or_else(problem, &hash)))
     };
     let mut lines: Vec<_> = sorted.into_iter().map(line).collect();
     if !lines.is_empty() {
         let of_snapshot = if is_captured { "files outside of the snapshot" } else { "files" };
-        lines.push(("not bound", format!("{of_snapshot} that these read or start while they run")));
+        lines.push(("", format!("{NOT_CHECKED}: {of_snapshot} that these read or start while they run")));
     }
     lines
+}
+
+/// The words for a file that an ask names and whose content no approval holds for.
+pub const NOT_CHECKED: &str = "NOT CHECKED";
+
+/// The reason why a file is only named. Stored asks have another word for it, which stays as it is in the log.
+pub fn not_checked(problem: &str) -> String {
+    match problem.strip_prefix(NOT_BOUND) {
+        Some("") => format!("{NOT_CHECKED}: the content of this file may change"),
+        Some(why) => format!("{NOT_CHECKED}{why}"),
+        None => problem.to_owned(),
+    }
 }

@@ -1,8 +1,7 @@
 //! The care with which a person answers, measured by the time that each ask was on the screen.
 
 use crate::Board;
-use cuelight_base::Span;
-use cuelight_engine::Actor;
+use cuelight_base::{Actor, Span};
 
 /// Answers that are looked at.
 const ANSWERS_MAX: usize = 100;

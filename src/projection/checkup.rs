@@ -4,7 +4,8 @@
 //! Disk and engine are not checked here; callers that can reach them add checks of their own.
 
 use crate::{
-    Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal,
+    Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally,
+    answers::{BudgetAnswer, decimal, to_value},
 };
 use cuelight_base::{RunId, Score, Span, Timestamp, Value, counted, plural};
 use cuelight_engine::OVERRIDE;
@@ -202,7 +203,7 @@ impl Board {
     }
 
     fn doubtful(&self) -> Check {
-        let (doubts, stuck) = (self.doubts.len(), self.stuck.len());
+        let (doubts, stuck) = (self.open.doubts.len(), self.open.stuck.len());
         let text = match (doubts, stuck) {
             (0, 0) => "nothing in doubt, no undo is stuck".to_owned(),
             (doubts, stuck) => format!("{doubts} in doubt, {stuck} undos stuck; see Gates"),
@@ -283,7 +284,7 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
         "workflows": vitals.workflows().map(tally_json).collect::<Value>(),
         "kinds": vitals.kinds().map(tally_json).collect::<Value>(),
         "budgets": board.budgets().iter().map(|budget| {
-            let mut out = budget_json(budget);
+            let mut out = to_value(&BudgetAnswer::of(budget));
             out["run"] = budget.run.to_string().into();
             out["workflow"] = (*budget.workflow).into();
             out
@@ -295,17 +296,6 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
             "types": board.error_types().iter().map(|(kind, count)| (kind.word().to_owned(), (*count).into()))
                 .collect::<serde_json::Map<String, Value>>(),
         }),
-    })
-}
-
-/// One line of a budget; money in dollars.
-pub(super) fn budget_json(budget: &BudgetView) -> Value {
-    json!({
-        "currency": budget.currency.word(),
-        "used": budget.currency.value(budget.used),
-        "limit": budget.currency.value(budget.limit),
-        "forecast": budget.currency.value(budget.forecast),
-        "state": budget.grade().word(),
     })
 }
 

@@ -2,8 +2,8 @@
 //! does.
 
 use crate::{Board, RunView};
-use cuelight_base::{RunId, StepIx, Timestamp};
-use cuelight_engine::{Actor, StepState, kept_approval_forbids};
+use cuelight_base::{Actor, RunId, StepIx, Timestamp};
+use cuelight_engine::{StepState, kept_approval_forbids};
 use cuelight_plan::{EffectClass, OnError, Undo, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +88,7 @@ pub fn doubt(run: &RunView, step: StepIx) -> Option<DoubtView> {
 impl Board {
     /// Steps that are in doubt.
     pub fn doubts(&self) -> impl Iterator<Item = DoubtView> {
-        self.doubts.iter().filter_map(|(run, step)| doubt(self.run(*run)?, *step))
+        self.open.doubts.iter().filter_map(|(run, step)| doubt(self.run(*run)?, *step))
     }
 
     /// Why this person cannot say what became of a step, if they cannot: their answer does not count at a gate it stands behind.

@@ -1,10 +1,10 @@
 //! Failures as people look at them: one for each failing step, whatever its attempts, with what became of it.
 
 use crate::{RunView, Shelf, lessons::Lessons};
-use cuelight_base::{ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp};
+use cuelight_base::{Actor, ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp};
 use cuelight_engine::{
-    Actor, AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState,
-    UndoEvent, Why,
+    AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState, UndoEvent,
+    Why,
 };
 use cuelight_plan::{FrameKind, OnError, PlanStep};
 use std::{

@@ -1,6 +1,6 @@
 //! An event as one line of JSON, and the JSON Schema of all such lines (see `docs/EVENTS.md`). What is told of runs as a whole is for `json`.
 
-use super::json::{decimal, time, to_value};
+use super::answers::{decimal, to_value};
 use crate::{RunView, event_words};
 use cuelight_base::{Score, Seq, Value, ValueMap};
 use cuelight_engine::{Event, Fact, GateEvent, RunEvent};
@@ -20,7 +20,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
     let mut out = ValueMap::new();
     let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
     put("seq", seq.0.into());
-    put("time", time(event.at));
+    put("time", event.at.to_string().into());
     if let Some(run) = event.fact.run() {
         put("run", run.to_string().into());
     }

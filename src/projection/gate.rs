@@ -1,9 +1,8 @@
 //! One gate as it can be seen: the ask, who has answered, what is missing, what it looked like before.
 
-use cuelight_base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
-    Actor, Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote,
-    wants_review,
+    Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote, wants_review,
 };
 use cuelight_plan::Quorum;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ pub struct GateView {
     pub ask: Arc<Ask>,
     /// The hash of the ask.
     pub hash: Digest,
-    /// Why it was asked anew; nothing the first time.
+    /// The reason for asking again; none the first time.
     pub asked_anew: Option<String>,
     /// The ask before that; none the first time.
     pub previous: Option<Arc<Ask>>,
@@ -49,7 +48,7 @@ pub struct GateView {
     pub overtaken: Vec<Arc<Self>>,
     /// The number of reminders so far.
     pub reminded: u32,
-    /// Until when an approval can be taken back.
+    /// The time until which an approval can be withdrawn.
     pub armed_until: Option<Timestamp>,
     /// The time at which it closed.
     pub closed_at: Option<Timestamp>,
@@ -196,7 +195,7 @@ impl GateView {
     /// The same, as the rest of a sentence.
     pub fn emergency_words(&self) -> &'static str {
         if self.closed_by.as_deref() == Some(OVERRIDE) {
-            "closed by hand, by an override"
+            "approved by an override"
         } else {
             "closed by an emergency approval"
         }
@@ -293,6 +292,11 @@ impl GateView {
             VoteView { at: known.map_or(at, |vote| vote.at), vote: Arc::clone(vote) }
         };
         self.votes = law.votes().map(given).collect();
+    }
+
+    /// The person who rejected, and the reason: `mira rejected it: wrong image`.
+    pub fn rejection_words(&self) -> String {
+        self.law.rejection_words(self.state)
     }
 
     /// Names of those who closed it: people, or the rule.

@@ -1,8 +1,8 @@
 //! Schedules that people hold, as they can be seen.
 
 use crate::Board;
-use cuelight_base::Timestamp;
-use cuelight_engine::{Actor, CauseOfLaunch, ScheduleEvent};
+use cuelight_base::{Actor, Timestamp};
+use cuelight_engine::{CauseOfLaunch, ScheduleEvent};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

@@ -2,8 +2,7 @@
 //! stuck, and emergency approvals that somebody else has yet to review.
 
 use crate::{Board, GateView};
-use cuelight_base::{Epoch, GateId, RunId, StepIx, Timestamp};
-use cuelight_engine::Actor;
+use cuelight_base::{Actor, Epoch, GateId, RunId, StepIx, Timestamp};
 use cuelight_plan::Risk;
 use std::{cmp::Reverse, sync::Arc};
 
@@ -50,10 +49,10 @@ impl Board {
         let may = |(run, step): (RunId, StepIx)| {
             viewer.is_none_or(|(actor, _)| self.may_not_vouch(run, step, actor).is_none())
         };
-        let doubts = self.doubts.iter().filter_map(|doubt| {
+        let doubts = self.open.doubts.iter().filter_map(|doubt| {
             Some(InboxRow { mine: may(*doubt), ..self.step_row(*doubt, Attention::Doubt)? })
         });
-        let stuck = self.stuck.iter().filter_map(|view| self.step_row(*view, Attention::StuckUndo));
+        let stuck = self.open.stuck.iter().filter_map(|view| self.step_row(*view, Attention::StuckUndo));
         let reviews = self.reviews_due().map(|gate| review_row(gate, viewer));
         let mut rows: Vec<InboxRow> = gates.chain(doubts).chain(stuck).chain(reviews).collect();
         rows.sort_by_key(|row| {
@@ -65,7 +64,10 @@ impl Board {
 
     /// The number of rows that need a person.
     pub fn inbox_len(&self) -> usize {
-        self.open_gates().count() + self.doubts.len() + self.stuck.len() + self.reviews_due().count()
+        self.open_gates().count()
+            + self.open.doubts.len()
+            + self.open.stuck.len()
+            + self.reviews_due().count()
     }
 
     fn step_row(&self, (run, step): (RunId, StepIx), what: Attention) -> Option<InboxRow> {

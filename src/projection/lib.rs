@@ -5,7 +5,9 @@
 
 mod agents;
 mod answer;
+mod answers;
 mod ask_diff;
+mod ask_rows;
 mod board;
 mod call_files;
 mod care;
@@ -21,9 +23,7 @@ mod graph;
 mod history;
 mod hold;
 mod inbox;
-mod json;
 mod lessons;
-mod library;
 mod lineage;
 mod medians;
 mod numbers;
@@ -40,14 +40,24 @@ mod vitals;
 mod why;
 mod words;
 
-pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout, registered_json};
+pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout};
 pub use answer::{
     CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command,
-    settled_words, stuck_words, undo_words, yes_words,
+    settled_words, stuck_words, undo_words,
+};
+pub use answers::{
+    AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, InDoubtAnswer, KnowledgeAnswer, ResultAnswer,
+    ReviewAnswer, RunAnswer, ShowAnswer, ValueAnswer, WhyAnswer, ask_diff_json, command_line, diff_json,
+    error_json, errors_json, gate_json, gates_json, risk_word, run_json, runs_json, show_json, why_json,
+    words_line,
 };
 pub use ask_diff::{AskChange, ask_diff};
+pub use ask_rows::{
+    AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,
+    END_OF_THE_ASK, ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
+};
 pub use board::{Board, ValueName, ValueView};
-pub use call_files::{call_files, snapshot_files};
+pub use call_files::{NOT_CHECKED, call_files, not_checked, snapshot_files};
 pub use care::Care;
 pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
 pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
@@ -61,13 +71,8 @@ pub use graph::{Graph, Node};
 pub use history::{History, Moment, Notch};
 pub use hold::Hold;
 pub use inbox::{Attention, InboxRow};
-pub use json::{
-    ask_diff_json, command_line, diff_json, error_json, errors_json, gate_json, gates_json, risk_word,
-    run_json, runs_json, show_json, value_json, why_json, words_line,
-};
 pub use lessons::{Alike, Worker};
-pub use library::{knowledge_json, result_json};
-pub use lineage::{corrected_words, lineage_words, partial_words, suggestion};
+pub use lineage::{corrected_words, lineage_words, partial_words};
 pub use medians::Medians;
 pub use numbers::{Counts, Health, Results, quality};
 pub use offered::Offered;

@@ -1,6 +1,6 @@
 //! The origin of a run and of its results, and the suggestion for a run that did not complete, in words.
 
-use crate::{RunSummary, StepView};
+use crate::{RunSummary, RunView, StepView};
 use cuelight_base::{FailureMode, RunId};
 use cuelight_engine::{CauseOfLaunch, Corrected, Origin, PartialResult};
 
@@ -39,8 +39,15 @@ pub fn corrected_words(corrected: &Corrected) -> String {
     format!("corrected: {}", all.join(", "))
 }
 
+/// The first step that a person rejected at its gate: its id, the person and the reason. Foreign text.
+fn rejection(run: &RunView) -> Option<String> {
+    run.steps().find_map(|(_, plan, view)| Some(format!("{}: {}", plan.id, view.rejection()?)))
+}
+
 /// The progress of a run that did not complete, and the suggestion.
-pub fn partial_words(result: &PartialResult) -> String {
+pub fn partial_words(run: &RunView) -> Option<String> {
+    let result = run.partial.as_ref()?;
+    let rejected = rejection(run);
     let total = result.completed + result.failed + result.remaining;
     let share = result.completion_ratio.percent();
     let suggested = match result.suggestion.as_str() {
@@ -48,14 +55,26 @@ pub fn partial_words(result: &PartialResult) -> String {
         "retry-from-checkpoint" => "again from the checkpoint",
         "retry-all" => "again from the start",
         _ if result.failure_mode == Some(FailureMode::UserCancelled) => "again when it is wanted",
+        _ if rejected.is_some() && result.failure_mode.is_none() => "again once the reason is gone",
         _ => "mend it first",
     };
     let steps = cuelight_base::counted(total, "step", "steps");
-    format!("{} of {steps} completed ({share} %), suggested: {suggested}", result.completed)
+    let rejected = rejected.map_or_else(String::new, |words| format!(", {words}"));
+    Some(format!("{} of {steps} completed ({share} %){rejected}, suggested: {suggested}", result.completed))
 }
 
-/// The command to type after a run that did not complete.
-pub fn suggestion(run: RunId, result: &PartialResult) -> String {
+/// The command to type after a run that did not complete: its suggestion, or what a rejection asks for.
+pub(super) fn again_words(run: &RunView, result: &PartialResult) -> String {
+    match rejection(run).filter(|_| result.failure_mode.is_none()) {
+        Some(words) => format!(
+            "{words}; once that is mended: cuelight retry {} with -i KEY=VALUE or --file FILE",
+            run.id()
+        ),
+        None => suggestion(run.id(), result),
+    }
+}
+
+fn suggestion(run: RunId, result: &PartialResult) -> String {
     match result.suggestion.as_str() {
         "retry-failed" => format!("cuelight retry {run} --from failed"),
         "retry-from-checkpoint" => format!("cuelight retry {run} --from checkpoint"),
@@ -94,7 +113,7 @@ fn by_hand(run: RunId, mode: Option<FailureMode>) -> String {
 impl StepView {
     /// The origin of a result that the step did not produce itself; foreign text.
     pub fn origin_words(&self) -> Option<String> {
-        let by_hand = |by: &cuelight_engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
+        let by_hand = |by: &cuelight_base::Actor, reason: &str| format!("by hand, by {by}: {reason}");
         match (self.by_hand(), self.origin()) {
             (Some(hand), _) => Some(by_hand(&hand.by, &hand.reason)),
             (None, Some(Origin { run, by: Some(by), reason })) => {

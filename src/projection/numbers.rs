@@ -22,7 +22,7 @@ impl Counts {
         self.0.iter().sum()
     }
 
-    /// Steps that have come to rest.
+    /// Steps that have ended.
     pub fn rested(&self) -> u32 {
         StepState::ALL.iter().filter(|state| state.rests()).map(|state| self.of(*state)).sum()
     }

@@ -2,7 +2,8 @@
 
 use super::{Board, RunView};
 use cuelight_base::{RunId, StepIx};
-use cuelight_engine::{AgentKey, RunState};
+use cuelight_engine::RunState;
+use cuelight_exchange::AgentKey;
 use std::sync::Arc;
 
 /// Steps that wait for an agent like this one, and the runs that they are of as they stood. Two are the same while nothing has happened in

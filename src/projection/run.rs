@@ -6,9 +6,9 @@ mod summary;
 pub use summary::RunSummary;
 
 use crate::{Counts, Results, Rows, RunSpan, StepView, event_words};
-use cuelight_base::{ErrorRecord, RunId, Seq, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, ErrorRecord, RunId, Seq, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
-    Actor, AttemptEvent, Event, GateEvent, PartialResult, Purpose, RunEvent, RunState, StepState, UndoEvent,
+    AttemptEvent, Event, GateEvent, PartialResult, Purpose, RunEvent, RunState, StepState, UndoEvent,
     WaitReason,
 };
 use cuelight_plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work};

@@ -1,9 +1,9 @@
 //! One step as it can be seen. Lean until something happens to it: a run may have 100,000 of them.
 
-use cuelight_base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, ErrorRecord, FailureMode, GateId, Score, Span, Timestamp, ValueMap};
 use cuelight_engine::{
-    Actor, AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState,
-    UndoEvent, WaitReason, Why,
+    AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent,
+    WaitReason, Why,
 };
 use cuelight_plan::{Amounts, Currency, FrameKind, Work};
 use std::sync::Arc;
@@ -43,6 +43,7 @@ struct Detail {
     kept: bool,
     origin: Option<Box<Origin>>,
     expired: bool,
+    rejection: Option<String>,
     by_hand: Option<ByHand>,
     doubt: Option<String>,
     gate: Option<GateId>,
@@ -156,6 +157,8 @@ pub struct AttemptView {
     pub lost: Option<String>,
     /// The usage besides the call itself: the amount charged in advance, until the call reports its own.
     pub used: Amounts,
+    /// True if it was refused before its start, so that nothing ran.
+    pub is_refused: bool,
 }
 
 impl AttemptView {
@@ -198,6 +201,12 @@ impl StepView {
         self.detail.as_ref().map_or(&[], |detail| &detail.attempts)
     }
 
+    /// The number of its calls that began; 0 when each was refused before its start. Its undo and its check do not count.
+    pub fn tries(&self) -> usize {
+        let is_work = |attempt: &AttemptView| matches!(attempt.purpose, Purpose::Step | Purpose::Fallback(_));
+        self.attempts().iter().filter(|attempt| is_work(attempt) && !attempt.is_refused).count()
+    }
+
     /// The usage of all its calls. Calls of its undo and its check do not count as calls, but their usage
     /// does.
     pub fn spent(&self) -> Amounts {
@@ -221,6 +230,12 @@ impl StepView {
     /// Why it failed, or was skipped after a failure.
     pub fn error(&self) -> Option<&Arc<ErrorRecord>> {
         self.detail.as_ref()?.error.as_ref()
+    }
+
+    /// The person who rejected it at its gate, and the reason; none in any other state. Foreign text.
+    pub fn rejection(&self) -> Option<&str> {
+        let detail = self.detail.as_ref().filter(|_| self.state == StepState::Rejected)?;
+        detail.rejection.as_deref()
     }
 
     /// The state of its undo.
@@ -373,6 +388,10 @@ impl StepView {
         self.detail().expired = expired;
     }
 
+    pub(super) fn set_rejection(&mut self, words: String) {
+        self.detail().rejection = Some(words);
+    }
+
     pub(super) fn set_doubt(&mut self, evidence: &str) {
         self.detail().doubt = Some(evidence.to_owned());
     }
@@ -421,6 +440,7 @@ impl StepView {
                     retry_at: None,
                     lost: None,
                     used: *charge,
+                    is_refused: false,
                 });
             }
             AttemptEvent::Ended { outcome, retry_at } => {
@@ -453,7 +473,19 @@ impl AttemptView {
         self.artifacts.clone_from(&outcome.artifacts);
         self.retry_at = retry_at;
         self.used = outcome.usage.unwrap_or(self.used);
+        self.is_refused = is_refused(outcome);
     }
+}
+
+/// True if a call never began: its files are not the approved ones, or a rule of the workspace does not permit it.
+fn is_refused(outcome: &Outcome) -> bool {
+    let left_nothing = outcome.exit_code.is_none() && outcome.output_bytes == 0 && outcome.ran_for == Span(0);
+    let by_rule = |failure: &Failure| {
+        failure.not_started
+            || (left_nothing
+                && matches!(failure.mode, FailureMode::PolicySecurity | FailureMode::PolicyAllowlist))
+    };
+    !outcome.changed.is_empty() || outcome.failure.as_ref().is_some_and(by_rule)
 }
 
 /// The word for what a step does, as the file writes it.

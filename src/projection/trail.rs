@@ -2,12 +2,12 @@
 //! a log of any length.
 
 use crate::{EventWords, RunView, event_words};
-use cuelight_base::{Digest, GateId, RunId, Seq, StepIx, Timestamp};
+use cuelight_base::{Actor, Channel, Digest, GateId, RunId, Seq, StepIx, Timestamp};
 use cuelight_engine::{
-    Actor, AgentEvent, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent,
-    LibraryEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, TokenEvent,
-    UndoEvent, Why,
+    AttemptEvent, CacheEvent, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent, ScheduleEvent,
+    ScopeEvent, Stage, StepEvent, TargetEvent, TokenEvent, UndoEvent, Why,
 };
+use cuelight_exchange::{AgentEvent, BusEvent, LibraryEvent};
 use cuelight_plan::Estimate;
 use serde::{Deserialize, Serialize};
 

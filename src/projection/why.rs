@@ -2,7 +2,8 @@
 
 use crate::{Board, RunView, StepView, UndoState, words};
 use cuelight_base::{GateId, RunId, StepIx, Timestamp, counted};
-use cuelight_engine::{GateState, Offer, Presence, Registered, RunState, StepState, WaitReason, Why};
+use cuelight_engine::{GateState, RunState, StepState, WaitReason, Why};
+use cuelight_exchange::{Offer, Presence, Registered};
 use cuelight_plan::{PlanStep, Quorum, Work};
 use std::collections::BTreeSet;
 
@@ -248,7 +249,8 @@ impl Chain<'_> {
         };
         let text = if gate.state == GateState::Armed {
             let until = gate.armed_until.unwrap_or(self.now).since(self.now);
-            format!("{} was approved at {id}; it can be withdrawn for {until}", plan.id)
+            let then = gate.yes_words(Some(self.run));
+            format!("{} was approved at {id}; it can be withdrawn for {until}, then it {then}", plan.id)
         } else {
             let missing: Vec<String> = gate.missing().iter().map(quorum_words).collect();
             let have = gate.approvals().count();
@@ -289,6 +291,7 @@ impl Chain<'_> {
         let what = match (view.why(), view.error()) {
             (Some(why), _) => words::why_words(why, Some(self.run)),
             (None, Some(record)) => record.message.clone(),
+            (None, None) if view.rejection().is_some() => view.rejection().unwrap_or_default().to_owned(),
             (None, None) if view.cached().is_some() => view.origin_words().unwrap_or_default(),
             (None, None) if view.is_kept() => "kept from the run before".to_owned(),
             (None, None) => String::new(),

@@ -3,11 +3,12 @@
 use crate::RunView;
 use cuelight_base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten};
 use cuelight_engine::{
-    Adoption, AgentEvent, Alternative, AttemptEvent, BREAK_GLASS, BusEvent, CacheEvent, CachedFrom,
-    CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin,
-    PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold,
-    TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
+    Adoption, Alternative, AttemptEvent, BREAK_GLASS, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
+    DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Origin, PeopleEvent, Purpose, RunEvent, ScheduleEvent,
+    ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason,
+    Why, people_changed_words,
 };
+use cuelight_exchange::{AgentEvent, BusEvent, LibraryEvent};
 use cuelight_plan::Scope;
 
 /// Characters of a detail; what is longer is cut.
@@ -471,7 +472,7 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             ("gate.glass_broken", format!("EMERGENCY APPROVAL by {}: {}", vote.who(), vote.reason))
         }
         GateEvent::Overridden(vote) => {
-            ("gate.overridden", format!("OVERRIDE: closed by hand by {}: {}", vote.by, vote.reason))
+            ("gate.overridden", format!("OVERRIDE: approved by {}: {}", vote.by, vote.reason))
         }
         GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
         GateEvent::Delegated { by, to, until, reason } => {

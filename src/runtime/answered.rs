@@ -2,8 +2,7 @@
 //! line broke may simply ask again. Those of each project by themselves.
 
 use super::{Reply, RequestId};
-use cuelight_base::{FairMemory, REPLIES_KEPT, REPLIES_MAX, Timestamp};
-use cuelight_engine::Actor;
+use cuelight_base::{Actor, FairMemory, REPLIES_KEPT, REPLIES_MAX, Timestamp};
 
 /// The sender and id of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

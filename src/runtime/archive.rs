@@ -3,7 +3,7 @@
 use super::{
     Clock as _, LibraryQuery, OutputPart, Page, SystemClock, Tasks, Want,
     context::Contexts,
-    effects::attempt_dir,
+    in_flight::attempt_dir,
     launch::{agents, offer},
     library,
 };

@@ -2,14 +2,15 @@
 //! nothing of that has changed.
 
 use super::{
-    Clock as _, LibraryQuery, LocalDesk, SystemClock, archive::Archive, library::result_of_bytes,
-    tasks::WorkKind,
+    Clock as _, ContextQuery, LibraryQuery, LocalDesk, SystemClock, archive::Archive,
+    library::result_of_bytes, tasks::WorkKind,
 };
 use cuelight_base::{
     CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_CACHE_ENTRIES_MAX, CONTEXT_KEPT,
     Seq, Span, Timestamp, Value, json_bytes,
 };
-use cuelight_engine::{AgentResult, Event, Fact, LibraryEvent};
+use cuelight_engine::{Event, Fact};
+use cuelight_exchange::{AgentResult, LibraryEvent};
 use cuelight_tool::{
     AgentOutput, BuiltContext, ContextBody, ContextTrouble, ContextWish, Omitted, Project, Strategy,
     build_context, scan_project,
@@ -33,20 +34,6 @@ const AROUND_BYTES_MAX: usize = 64 * 1024;
 const HEAD_BYTES: usize = 600;
 /// Characters of a decision that is told.
 const DECISION_CHARS: usize = 4000;
-
-/// A context that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContextQuery {
-    /// For this project; else for the workspace's own.
-    #[serde(default)]
-    pub project: Option<String>,
-    /// The piece of work.
-    pub issue: String,
-    /// The kind of agent.
-    pub agent_type: String,
-    /// Limit of the context in bytes.
-    pub bytes_max: u32,
-}
 
 /// A context, as it is answered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

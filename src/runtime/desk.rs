@@ -4,8 +4,10 @@
 //! desk, never taken from what was handed in. Says nothing about how it is done.
 
 use super::{ContextQuery, LibraryQuery};
-use cuelight_base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, SpawnedAgent, Timestamp, ValueMap};
-use cuelight_engine::{Actor, Command, Event, Refusal};
+use cuelight_base::{
+    Actor, Arrivals, AttemptId, Digest, GateId, RunId, Seq, SpawnedAgent, Timestamp, ValueMap,
+};
+use cuelight_engine::{Command, Event, Refusal};
 use cuelight_plan::Plan;
 use cuelight_projection::{AgentsAbout, Board, Record};
 use serde::{Deserialize, Serialize};

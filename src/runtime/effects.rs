@@ -9,7 +9,7 @@ mod outcomes;
 use super::{
     Boards, Clock, Hands, Inbound, Keep, Signal, Tasks,
     agent_door::{Reach, equipped},
-    engine::{Begun, InFlight},
+    in_flight::{Begun, InFlight},
 };
 use cuelight_base::{
     ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, Span, StepIx,
@@ -460,9 +460,4 @@ impl<C: Clock> Shared<C> {
             })
             .collect())
     }
-}
-
-/// The directory of an attempt: what it wrote, and what it left.
-pub(super) fn attempt_dir(spool: &Path, attempt: AttemptId) -> PathBuf {
-    spool.join(attempt.run.to_string()).join(format!("{}.{}", attempt.step.0, attempt.number))
 }

@@ -7,10 +7,15 @@
 
 use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
-    agent_door::Reached, archive::Archive, effects::Shared, keep::Log, library::Blobs,
+    agent_door::Reached,
+    archive::Archive,
+    effects::Shared,
+    in_flight::{Begun, InFlight},
+    keep::Log,
+    library::Blobs,
 };
-use cuelight_base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text};
-use cuelight_engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver};
+use cuelight_base::{Actor, AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, safe_text};
+use cuelight_engine::{AttemptEvent, Event, Fact, Found, TakeOver};
 use cuelight_store::{
     AppendError, Journal, Owner, OwnerError, StoreError, Trusted, VerifiedEvents, Workspace,
 };
@@ -309,17 +314,6 @@ struct Opened {
     conductor: Conductor,
     archive: Archive,
     in_flight: InFlight,
-}
-
-/// Calls that had begun and not ended.
-pub(super) type InFlight = BTreeMap<AttemptId, Begun>;
-
-/// A call that an engine before us has begun.
-#[derive(Clone)]
-pub(super) struct Begun {
-    pub(super) launch: Box<Launch>,
-    /// True when it runs in a captured workspace.
-    pub(super) in_tree: bool,
 }
 
 /// Finds the state of calls in flight: asks their guards, and ends processes whose guard is gone.

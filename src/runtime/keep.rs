@@ -1,6 +1,6 @@
 //! Paths for the files of calls, and storage of evidence.
 
-use super::{archive::Archive, effects::attempt_dir};
+use super::{archive::Archive, in_flight::attempt_dir};
 use cuelight_base::{AttemptId, Digest, RunId, Seq, sha256};
 use cuelight_engine::Event;
 use cuelight_store::{AppendError, Appended, Batch, Journal, Owner, Workspace};

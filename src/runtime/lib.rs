@@ -16,6 +16,7 @@ mod draft;
 mod effects;
 mod engine;
 mod entropy;
+mod in_flight;
 mod keep;
 mod launch;
 mod library;
@@ -24,6 +25,7 @@ mod marks;
 mod past;
 mod people;
 mod podium;
+mod queries;
 mod read_desk;
 mod schedule;
 mod ssh_key;
@@ -34,7 +36,7 @@ mod traces;
 pub use agent_door::AgentDoor;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
-pub use context::{ContextAnswer, ContextCounts, ContextQuery, NoContext};
+pub use context::{ContextAnswer, ContextCounts, NoContext};
 pub use cuelight_tool::{Peer, TcpPeer, are_we_of_a_step};
 pub use desk::{
     Boards, Desk, InputText, LaunchRequest, Offer, OfferedInput, OutputPart, Page, Receipt, Reply, Request,
@@ -46,11 +48,12 @@ pub use engine::{Engine, Setup};
 pub use entropy::Entropy;
 pub use keep::Keep;
 pub use launch::machine;
-pub use library::{LibraryQuery, Shelf, result_of_bytes};
+pub use library::result_of_bytes;
 pub use local_desk::LocalDesk;
 pub use past::past;
 pub use people::{People, WhoIsWho, people_signer};
 pub use podium::{Hands, Inbound, JournalPort, Podium};
+pub use queries::{ContextQuery, LibraryQuery, Shelf};
 pub use read_desk::ReadDesk;
 pub use schedule::{
     Due, DueWhat, MayStart, Scheduled, called_by_schedules, due, keep_schedules, scheduled, unreadable,

@@ -1,80 +1,17 @@
 //! The library, as it is kept and found: what an agent hands in is freed of secrets and, where it is large, kept beside the log before
 //! the log says so; what is there is found by a list that follows the log.
 
-use super::{LocalDesk, Reply, Tasks, archive::Archive, tasks::WorkKind};
+use super::{LibraryQuery, LocalDesk, Reply, Shelf, Tasks, archive::Archive, tasks::WorkKind};
 use cuelight_base::{Digest, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX, Seq, Timestamp, Value, sha256};
-use cuelight_engine::{
-    AgentResult, Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent, Refusal, ResultStatus,
-};
+use cuelight_engine::{Command, Event, Fact, Refusal};
+use cuelight_exchange::{AgentResult, Knowledge, LibraryEvent};
 use cuelight_store::{Catalog, CatalogEntry, CatalogQuery, Journal, Reader, StoreError, Workspace};
 use cuelight_tool::{SecretStore, credential_in};
-use serde::{Deserialize, Serialize};
 use std::sync::Weak;
 use tokio::sync::oneshot;
 
 /// Events read at once while the list follows the log.
 const EVENTS_PAGE: usize = 256;
-/// A sort of things in the library.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words say it")]
-pub enum Shelf {
-    #[default]
-    Results,
-    Knowledge,
-}
-
-impl Shelf {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Results => "results",
-            Self::Knowledge => "knowledge",
-        }
-    }
-}
-
-/// A search in the library.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LibraryQuery {
-    /// The shelf to search.
-    #[serde(default)]
-    pub shelf: Shelf,
-    /// Project to search; `None` means the workspace's own.
-    #[serde(default)]
-    pub project: Option<String>,
-    /// Exact name of the entry.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// About this piece of work.
-    #[serde(default)]
-    pub issue: Option<String>,
-    /// By this agent, or one of its sessions.
-    #[serde(default)]
-    pub agent: Option<String>,
-    /// By agents of this type.
-    #[serde(default)]
-    pub agent_type: Option<String>,
-    /// That went like this.
-    #[serde(default)]
-    pub status: Option<ResultStatus>,
-    /// Kind of knowledge to find.
-    #[serde(default)]
-    pub kind: Option<KnowledgeKind>,
-    /// With any of these words, the best first.
-    #[serde(default)]
-    pub words: Option<String>,
-    /// Left at this instant or later.
-    #[serde(default)]
-    pub since: Option<Timestamp>,
-    /// Left before this instant.
-    #[serde(default)]
-    pub until: Option<Timestamp>,
-    /// Before this event of the log.
-    #[serde(default)]
-    pub before: Option<Seq>,
-    /// At most so many, the newest first.
-    pub limit: u32,
-}
 
 impl LibraryQuery {
     fn of_catalog(&self) -> CatalogQuery {

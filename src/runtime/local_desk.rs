@@ -9,10 +9,9 @@ use super::{
     library::{Blobs, made_ready},
     stamped,
 };
-use cuelight_base::{GateId, RunId};
-use cuelight_engine::{
-    Actor, CauseOfLaunch, Command, Event, Launching, PeoplePolicy, Proof, Refusal, TopicRule,
-};
+use cuelight_base::{Actor, GateId, Proof, RunId};
+use cuelight_engine::{CauseOfLaunch, Command, Event, Launching, PeoplePolicy, Refusal};
+use cuelight_exchange::TopicRule;
 use cuelight_projection::Board;
 use cuelight_store::name_to_sign;
 use std::{collections::BTreeMap, sync::Arc};

@@ -4,12 +4,12 @@
 //! It only turns a proof into a name. The engine judges the right to decide.
 
 use super::ssh_key::{Signed, SshKey, fingerprint, public_key, signing_key};
-use cuelight_base::{TOKEN_NAME_CHARS_MAX, canonical_json, groups_do_not_count, keys_do_not_count, sha256};
-use cuelight_definition::KnownPeople;
-use cuelight_engine::{
-    Actor, Channel, Decision, Member, Membership, PeopleSigner, Proof, STATEMENT_NAMESPACE, Signature,
-    Standing, Statement, Token,
+use cuelight_base::{
+    Actor, Channel, Proof, Signature, TOKEN_NAME_CHARS_MAX, Token, canonical_json, groups_do_not_count,
+    keys_do_not_count, sha256,
 };
+use cuelight_definition::KnownPeople;
+use cuelight_engine::{Decision, Member, Membership, PeopleSigner, STATEMENT_NAMESPACE, Standing, Statement};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 

@@ -6,9 +6,11 @@
 use super::{
     Boards, Clock, Desk, LaunchRequest, LocalDesk, Receipt, Reply, Request, RequestId, Source, Tasks,
 };
-use cuelight_base::{FILE_BYTES_MAX, RunId, Span, Timestamp, latest_scheduled, next_scheduled};
+use cuelight_base::{
+    Actor, Channel, FILE_BYTES_MAX, Proof, RunId, Span, Timestamp, latest_scheduled, next_scheduled,
+};
 use cuelight_definition::{Files, Overlap, Schedule, Workflow};
-use cuelight_engine::{Actor, CauseOfLaunch, Channel, Command, Proof};
+use cuelight_engine::{CauseOfLaunch, Command};
 use cuelight_projection::{Board, RunSummary};
 use cuelight_store::{StoreError, Workspace};
 use cuelight_tool::read_text;

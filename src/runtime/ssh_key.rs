@@ -3,9 +3,7 @@
 //! kind of key.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
-use cuelight_engine::Touch;
-use ed25519_dalek::{Signature, VerifyingKey};
-use sha2::{Digest as _, Sha256, Sha512};
+use cuelight_base::{Digest, PublicKey, Touch, sha512};
 use std::fmt;
 
 /// A key that is a file.
@@ -54,7 +52,7 @@ impl fmt::Display for Signed {
 pub(super) struct SshKey {
     /// As it stands in a signature.
     blob: Vec<u8>,
-    key: VerifyingKey,
+    key: PublicKey,
     /// Application string of a security key; `None` for other keys.
     application: Option<Vec<u8>>,
 }
@@ -82,7 +80,7 @@ impl SshKey {
             _ if kind == SECURITY_KIND.as_bytes() => Some(string(&mut rest)?.to_vec()),
             _ => return None,
         };
-        let key = VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
+        let key = PublicKey::new(bytes.try_into().ok()?)?;
         let is_for_ssh =
             application.as_ref().is_none_or(|application| application.starts_with(APPLICATION.as_bytes()));
         (is_for_ssh && rest.is_empty()).then_some(Self { blob, key, application })
@@ -99,7 +97,7 @@ impl SshKey {
 
     /// The key itself, where it signs bytes as they are.
     pub(super) fn plain(&self) -> Option<[u8; 32]> {
-        (!self.is_security_key()).then(|| self.key.to_bytes())
+        (!self.is_security_key()).then(|| *self.key.as_bytes())
     }
 
     /// As `ssh-keygen -l` prints it.
@@ -118,14 +116,13 @@ impl SshKey {
             return None;
         }
         let hashed = match hash {
-            b"sha256" => Sha256::digest(text).to_vec(),
-            b"sha512" => Sha512::digest(text).to_vec(),
+            b"sha256" => Digest::of(text).0.to_vec(),
+            b"sha512" => sha512(text.as_bytes()).to_vec(),
             _ => return None,
         };
         let mut signed = [MAGIC, &packed(&[namespace.as_bytes(), reserved, hash, &hashed])].concat();
         let mut inner = signature;
         let (kind, raw) = (string(&mut inner)?, string(&mut inner)?);
-        let signature = Signature::from_slice(raw).ok()?;
         if kind != self.kind().as_bytes() {
             return None;
         }
@@ -133,13 +130,12 @@ impl SshKey {
         if let Some(application) = &self.application {
             let counted = inner.split_off(..5)?;
             touch = Some(touched(counted[0])?);
-            signed = [&Sha256::digest(application)[..], counted, &Sha256::digest(&signed)[..]].concat();
+            signed = [&Digest::of(application).0[..], counted, &Digest::of(&signed).0[..]].concat();
         }
         if !inner.is_empty() {
             return None;
         }
-        self.key.verify_strict(&signed, &signature).ok()?;
-        Some(Signed { key: self.fingerprint(), touch })
+        self.key.has_signed(&signed, raw).then(|| Signed { key: self.fingerprint(), touch })
     }
 }
 
@@ -149,7 +145,7 @@ pub(super) fn fingerprint(key: &[u8; 32]) -> String {
 }
 
 fn print_of(blob: &[u8]) -> String {
-    format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob)))
+    format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Digest::of(blob)))
 }
 
 /// The proof in the flags of a security key; nothing when nobody touched it.

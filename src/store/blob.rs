@@ -2,11 +2,10 @@
 
 use cuelight_base::Digest;
 use rusqlite::Connection;
-use sha2::{Digest as _, Sha256};
 
 /// The plain SHA-256, so that `sha256sum` gives the same.
 pub(super) fn digest_of(bytes: &[u8]) -> Digest {
-    Digest(Sha256::digest(bytes).into())
+    Digest::of(bytes)
 }
 
 /// Keeps bytes, inside the transaction of the one who writes.

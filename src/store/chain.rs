@@ -9,10 +9,9 @@ use crate::{
     Reader, StoreError, codec,
     reader::{ChainRecord, Record},
 };
-use cuelight_base::{Digest, RunId, Seq, Timestamp};
+use cuelight_base::{Digest, Hasher, RunId, Seq, Timestamp};
 use cuelight_engine::Event;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// Before the first record.
@@ -35,16 +34,15 @@ pub(super) struct Header<'a> {
 
 /// The salt of a record, from the seed of its writer.
 pub(super) fn salt(seed: &[u8; 32], seq: Seq) -> Salt {
-    let digest =
-        Sha256::new().chain_update(b"cuelight-salt-v1").chain_update(seed).chain_update(seq.0.to_be_bytes());
+    let digest = Hasher::new().with("cuelight-salt-v1").with(seed).with(seq.0.to_be_bytes()).finish();
     let mut salt = Salt::default();
-    salt.copy_from_slice(&digest.finalize()[..16]);
+    salt.copy_from_slice(&digest.0[..16]);
     salt
 }
 
 pub(super) fn payload_hash(salt: &Salt, payload: &[u8]) -> Digest {
-    let hasher = Sha256::new().chain_update(b"cuelight-payload-v1").chain_update(salt).chain_update(payload);
-    Digest(hasher.finalize().into())
+    let hasher = Hasher::new().with(b"cuelight-payload-v1").with(salt).with(payload);
+    hasher.finish()
 }
 
 pub(super) fn link(prev: Digest, seq: Seq, header: &Header<'_>, payload_hash: Digest) -> Digest {
@@ -53,13 +51,13 @@ pub(super) fn link(prev: Digest, seq: Seq, header: &Header<'_>, payload_hash: Di
 }
 
 fn link_bytes(prev: Digest, seq: Seq, header: &[u8], payload_hash: Digest) -> Digest {
-    let hasher = Sha256::new()
-        .chain_update(b"cuelight-chain-v1")
-        .chain_update(prev.0)
-        .chain_update(seq.0.to_be_bytes())
-        .chain_update(header)
-        .chain_update(payload_hash.0);
-    Digest(hasher.finalize().into())
+    let hasher = Hasher::new()
+        .with(b"cuelight-chain-v1")
+        .with(prev.0)
+        .with(seq.0.to_be_bytes())
+        .with(header)
+        .with(payload_hash.0);
+    hasher.finish()
 }
 
 /// A log that holds.

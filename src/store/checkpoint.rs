@@ -7,10 +7,8 @@
 
 use crate::{Reader, StoreError, Workspace, below};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use cuelight_base::{Digest, FILE_BYTES_MAX, Seq};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use cuelight_base::{Digest, FILE_BYTES_MAX, Hasher, PublicKey, SecretKey, Seq};
 use rustix::fs::OFlags;
-use sha2::{Digest as _, Sha256};
 use std::{
     fmt, fs,
     io::{self, BufRead, BufReader, Read as _, Write as _},
@@ -32,18 +30,14 @@ const SECRET: &str = "cuelight-secret-key-v1";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteKey {
     name: String,
-    key: VerifyingKey,
+    key: PublicKey,
 }
 
 impl NoteKey {
     /// The first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key).
     pub fn id(&self) -> [u8; 4] {
-        let digest = Sha256::new()
-            .chain_update(&self.name)
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key.as_bytes())
-            .finalize();
-        [digest[0], digest[1], digest[2], digest[3]]
+        let digest = Hasher::new().with(&self.name).with([b'\n', ED25519]).with(self.key.as_bytes()).finish();
+        std::array::from_fn(|index| digest.0[index])
     }
 
     /// The name of the log that it signs.
@@ -58,8 +52,7 @@ impl NoteKey {
     /// True if one of these signatures is its valid signature of that text.
     pub(super) fn has_signed(&self, text: &str, signatures: &[NoteSignature]) -> bool {
         let is_mine = |signature: &&NoteSignature| signature.name == self.name && signature.key == self.id();
-        let is_good =
-            |signature: &NoteSignature| self.key.verify_strict(text.as_bytes(), &signature.signature).is_ok();
+        let is_good = |signature: &NoteSignature| self.key.has_signed(text.as_bytes(), &signature.signature);
         signatures.iter().find(is_mine).is_some_and(is_good)
     }
 }
@@ -83,7 +76,7 @@ impl FromStr for NoteKey {
         };
         let bytes = BASE64_STANDARD.decode(key).map_err(|_| wrong())?;
         let Some((&ED25519, key)) = bytes.split_first() else { return Err(wrong()) };
-        let key = <[u8; 32]>::try_from(key).ok().and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+        let key = <[u8; 32]>::try_from(key).ok().and_then(PublicKey::new);
         let key = Self { name: name.to_owned(), key: key.ok_or_else(wrong)? };
         let same_id = u32::from_str_radix(id, 16).is_ok_and(|number| number.to_be_bytes() == key.id());
         if name.is_empty() || !same_id { Err(wrong()) } else { Ok(key) }
@@ -95,13 +88,13 @@ impl FromStr for NoteKey {
 pub(super) struct NoteSignature {
     name: String,
     key: [u8; 4],
-    signature: Signature,
+    signature: [u8; 64],
 }
 
 impl fmt::Display for NoteSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = self.key.to_vec();
-        bytes.extend_from_slice(&self.signature.to_bytes());
+        bytes.extend_from_slice(&self.signature);
         write!(f, "\u{2014} {} {}", self.name, BASE64_STANDARD.encode(bytes))
     }
 }
@@ -162,7 +155,7 @@ fn signature(line: &str) -> Option<NoteSignature> {
     let (name, bytes) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     let bytes = BASE64_STANDARD.decode(bytes).ok()?;
     let key = <[u8; 4]>::try_from(bytes.get(..4)?).ok()?;
-    Some(NoteSignature { name: name.to_owned(), key, signature: Signature::from_slice(&bytes[4..]).ok()? })
+    Some(NoteSignature { name: name.to_owned(), key, signature: bytes[4..].try_into().ok()? })
 }
 
 /// Every whole note of a text, oldest first, and how many bytes they take; what a crash left half-written is passed over.
@@ -325,7 +318,7 @@ pub fn check_heads(
 /// The signer of heads. It keeps the last head that it signed, and never signs two for one size.
 pub(super) struct Notary {
     origin: String,
-    key: SigningKey,
+    key: SecretKey,
     path: PathBuf,
     last: Option<(Seq, Digest)>,
 }
@@ -345,11 +338,11 @@ impl Notary {
         let origin = match keys.first() {
             Some(first) => first.name.clone(),
             None => {
-                let digest = Digest(Sha256::digest(key.verifying_key().as_bytes()).into()).to_string();
+                let digest = Digest::of(key.public().as_bytes()).to_string();
                 format!("cuelight/{}", &digest[..16])
             }
         };
-        let public = NoteKey { name: origin.clone(), key: key.verifying_key() };
+        let public = NoteKey { name: origin.clone(), key: key.public() };
         if !keys.contains(&public) {
             append(&workspace.note_keys(), &format!("{public}\n"))?;
         }
@@ -387,8 +380,8 @@ pub fn rotate_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<NoteKey, Sto
         return Err(StoreError::refused("change", &path, "nothing was signed yet", "run a workflow first"));
     };
     let old = secret_key(workspace, seed)?;
-    let new = SigningKey::from_bytes(&key_bytes(seed));
-    let public = NoteKey { name: first.name.clone(), key: new.verifying_key() };
+    let new = SecretKey::new(key_bytes(seed));
+    let public = NoteKey { name: first.name.clone(), key: new.public() };
     let both = signed(&first.name, (note.size, note.head), &[&old, &new]);
     append(&workspace.note_keys(), &format!("{public}\n"))?;
     append(&workspace.checkpoints(), &format!("{both}\n"))?;
@@ -396,16 +389,16 @@ pub fn rotate_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<NoteKey, Sto
     Ok(public)
 }
 
-fn signed(origin: &str, (size, head): (Seq, Digest), keys: &[&SigningKey]) -> Note {
+fn signed(origin: &str, (size, head): (Seq, Digest), keys: &[&SecretKey]) -> Note {
     let mut note = Note { origin: origin.to_owned(), size, head, signatures: Vec::new() };
     note.signatures = sign(origin, &note.text(), keys);
     note
 }
 
 /// The signature of each of these keys over a text.
-pub(super) fn sign(origin: &str, text: &str, keys: &[&SigningKey]) -> Vec<NoteSignature> {
-    let signature = |key: &&SigningKey| {
-        let public = NoteKey { name: origin.to_owned(), key: key.verifying_key() };
+pub(super) fn sign(origin: &str, text: &str, keys: &[&SecretKey]) -> Vec<NoteSignature> {
+    let signature = |key: &&SecretKey| {
+        let public = NoteKey { name: origin.to_owned(), key: key.public() };
         NoteSignature { name: origin.to_owned(), key: public.id(), signature: key.sign(text.as_bytes()) }
     };
     keys.iter().map(signature).collect()
@@ -418,18 +411,18 @@ pub fn key_trouble(workspace: &Workspace) -> Option<String> {
 }
 
 /// The key in its file; a new one where it is missing.
-fn secret_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<SigningKey, StoreError> {
+fn secret_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<SecretKey, StoreError> {
     let path = workspace.secret_key();
     if path.symlink_metadata().is_ok() {
         return key_of(workspace);
     }
-    let key = SigningKey::from_bytes(&key_bytes(seed));
+    let key = SecretKey::new(key_bytes(seed));
     write_secret(&path, &key)?;
     Ok(key)
 }
 
 /// The key in its file. One that others can read is refused.
-pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
+pub(super) fn key_of(workspace: &Workspace) -> Result<SecretKey, StoreError> {
     let path = workspace.secret_key();
     let mut file = match below::open_plain(&path, FILE_BYTES_MAX as u64) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -457,7 +450,7 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
     let bytes = text.trim().strip_prefix(SECRET).and_then(|rest| BASE64_STANDARD.decode(rest.trim()).ok());
     let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let bytes = bytes.ok_or_else(|| no_key(&path))?;
-    Ok(SigningKey::from_bytes(&bytes))
+    Ok(SecretKey::new(bytes))
 }
 
 fn no_key(path: &Path) -> StoreError {
@@ -466,17 +459,17 @@ fn no_key(path: &Path) -> StoreError {
 
 /// Other bytes than those that the same chance gives to payloads.
 fn key_bytes(seed: &[u8; 32]) -> [u8; 32] {
-    Sha256::new().chain_update(b"cuelight-signing-key-v1").chain_update(seed).finalize().into()
+    Hasher::new().with("cuelight-signing-key-v1").with(seed).finish().0
 }
 
 /// Whole or not at all: under another name first.
-fn write_secret(path: &Path, key: &SigningKey) -> Result<(), StoreError> {
+fn write_secret(path: &Path, key: &SecretKey) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::io("write", path, &error);
     make_parent(path).map_err(failed)?;
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {
         let mut file = below::open(&new, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
-        writeln!(file, "{SECRET} {}", BASE64_STANDARD.encode(key.to_bytes()))?;
+        writeln!(file, "{SECRET} {}", BASE64_STANDARD.encode(key.seed()))?;
         file.sync_all()?;
         fs::rename(&new, path)
     };
@@ -503,7 +496,7 @@ mod tests {
     use super::*;
 
     fn notes(sizes: &[u64]) -> String {
-        let key = SigningKey::from_bytes(&[7; 32]);
+        let key = SecretKey::new([7; 32]);
         let one = |size: &u64| format!("{}\n", signed("cuelight/a", (Seq(*size), Digest([1; 32])), &[&key]));
         sizes.iter().map(one).collect()
     }

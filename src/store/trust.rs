@@ -6,10 +6,9 @@
 //! act.
 
 use super::{StoreError, Workspace, below, checkpoint::log_name};
-use cuelight_base::{Digest, safe_text, sha256};
+use cuelight_base::{Digest, Hasher, safe_text, sha256};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, Permissions},
@@ -29,8 +28,6 @@ pub const DATABASE: &str = "cuelight.db";
 const RECORDS_MAX: usize = 1000;
 /// Bytes of a file that acts, the database aside. The programs that use one read less.
 const THING_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Bytes that are hashed at once.
-const PIECE_BYTES: usize = 64 * 1024;
 /// Hexadecimal digits of an id.
 const ID_DIGITS: usize = 32;
 
@@ -192,14 +189,8 @@ impl Things {
     }
 }
 
-fn hash_of(mut file: impl io::Read) -> io::Result<Digest> {
-    let (mut hash, mut piece) = (Sha256::new_with_prefix("cuelight-thing-v1"), vec![0; PIECE_BYTES]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(Digest(hash.finalize().into())),
-            length => hash.update(&piece[..length]),
-        }
-    }
+fn hash_of(file: impl io::Read) -> io::Result<Digest> {
+    Ok(Hasher::new().with("cuelight-thing-v1").pour(file, &mut io::sink())?.1)
 }
 
 impl TrustBook {

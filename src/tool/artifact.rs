@@ -7,11 +7,10 @@ use super::{
     glob::Globs,
     own_dir::{make_own_dir, own_file},
 };
-use cuelight_base::Digest;
-use sha2::{Digest as _, Sha256};
+use cuelight_base::{Digest, Hasher};
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Write},
+    io::{self, Read as _},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -51,7 +50,7 @@ pub fn collect_artifacts(
             let parent = to.parent().expect("an artifact lies in a directory");
             make_own_dir(parent).map_err(said)?;
             let mut to = own_file().open(&to).map_err(said)?;
-            let (bytes, digest) = pour(from.take(bytes_max + 1), &mut to).map_err(said)?;
+            let (bytes, digest) = Hasher::new().pour(from.take(bytes_max + 1), &mut to).map_err(said)?;
             if bytes > bytes_max {
                 return Err(format!(
                     "could not keep {}: it has more than {bytes_max} bytes; keep it elsewhere and write its address to \
@@ -59,7 +58,7 @@ pub fn collect_artifacts(
                     path.display()
                 ));
             }
-            Ok(Artifact { path, bytes, digest: Digest(digest) })
+            Ok(Artifact { path, bytes, digest })
         })
         .collect()
 }
@@ -75,7 +74,7 @@ pub fn hash_files(
     bytes_max: u64,
     stop: &CancellationToken,
 ) -> Result<String, String> {
-    let mut whole = Sha256::new();
+    let mut whole = Hasher::new();
     let paths = find(root, patterns)?;
     let mut left = bytes_max;
     for path in &paths {
@@ -91,11 +90,12 @@ pub fn hash_files(
         if file.metadata().map_err(said)?.len() > left {
             return Err(too_large());
         }
-        let (bytes, digest) = pour(Stoppable(file.take(left + 1), stop), &mut io::sink()).map_err(said)?;
+        let (bytes, digest) =
+            Hasher::new().pour(Stoppable(file.take(left + 1), stop), &mut io::sink()).map_err(said)?;
         left = left.checked_sub(bytes).ok_or_else(too_large)?;
         whole.update(digest);
     }
-    Ok(if paths.is_empty() { String::new() } else { Digest(whole.finalize().into()).to_string() })
+    Ok(if paths.is_empty() { String::new() } else { whole.finish().to_string() })
 }
 
 /// The files that patterns mean, sorted by path.
@@ -138,7 +138,7 @@ fn ends_inside(root: &Path, path: &Path, real_root: &Path) -> bool {
 }
 
 /// A reader that fails once it is told to stop, so that an engine ends while it hashes.
-struct Stoppable<'a, R>(R, &'a CancellationToken);
+pub(super) struct Stoppable<'a, R>(pub(super) R, pub(super) &'a CancellationToken);
 
 impl<R: io::Read> io::Read for Stoppable<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -146,20 +146,5 @@ impl<R: io::Read> io::Read for Stoppable<'_, R> {
             return Err(io::Error::other("the engine is ending"));
         }
         self.0.read(buffer)
-    }
-}
-
-/// Moves all bytes on and says how many and which they were.
-fn pour(mut from: impl io::Read, to: &mut impl Write) -> io::Result<(u64, [u8; 32])> {
-    let (mut hasher, mut total) = (Sha256::new(), 0);
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let length = from.read(&mut chunk)?;
-        if length == 0 {
-            return Ok((total, hasher.finalize().into()));
-        }
-        hasher.update(&chunk[..length]);
-        to.write_all(&chunk[..length])?;
-        total += length as u64;
     }
 }

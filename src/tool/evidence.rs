@@ -3,7 +3,6 @@
 
 use cuelight_base::Digest;
 use rustix::fs::OFlags;
-use sha2::{Digest as _, Sha256};
 use std::{fs::OpenOptions, io::Read as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 /// The bytes of a file below `root`.
@@ -44,7 +43,7 @@ pub fn read_evidence(root: &Path, path: &str, bytes_max: u64) -> Result<Vec<u8>,
 /// Why it could not be read, as a sentence.
 pub fn hash_evidence(root: &Path, path: &str, bytes_max: u64) -> Result<(Digest, u64), String> {
     let bytes = read_evidence(root, path, bytes_max)?;
-    Ok((Digest(Sha256::digest(&bytes).into()), bytes.len() as u64))
+    Ok((Digest::of(&bytes), bytes.len() as u64))
 }
 
 #[cfg(test)]

@@ -12,10 +12,9 @@ use super::{
     named,
     program::{Obstacle, directory, program},
 };
-use cuelight_base::{Digest, HASHED_BYTES_MAX, NOT_BOUND, Program};
+use cuelight_base::{Digest, HASHED_BYTES_MAX, Hasher, NOT_BOUND, Program};
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -299,7 +298,7 @@ fn copy(file: File) -> io::Result<(File, Digest, u64)> {
     fcntl_add_seals(&writable, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     // The kernel executes nothing that somebody holds open for writing.
     let readable = File::open(format!("/proc/self/fd/{}", writable.as_raw_fd()))?;
-    let digest = Digest(Sha256::digest(&bytes).into());
+    let digest = Digest::of(&bytes);
     Ok((readable, digest, bytes.len() as u64))
 }
 
@@ -378,7 +377,7 @@ impl Remembered {
 
 /// Reads all bytes of a file through its descriptor.
 pub(super) fn hash(file: &File, about: &Metadata) -> io::Result<Digest> {
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::new();
     let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
     loop {
         // Also of a file that grows meanwhile.
@@ -392,7 +391,7 @@ pub(super) fn hash(file: &File, about: &Metadata) -> io::Result<Digest> {
         hasher.update(&buffer[..length]);
         at += length as u64;
     }
-    Ok(Digest(hasher.finalize().into()))
+    Ok(hasher.finish())
 }
 
 /// True if a file's time is over two seconds older than that of a file made now. The only clock used here is

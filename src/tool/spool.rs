@@ -10,8 +10,7 @@
 //! middle is missing. No index of stretches is needed: a reader during a write sees a true, shorter past.
 
 use super::{answer::ANSWER_TAIL_BYTES_MAX, own_dir::make_own_dir};
-use cuelight_base::{ArrivalsPen, Digest, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
-use sha2::{Digest as _, Sha256};
+use cuelight_base::{ArrivalsPen, Digest, Hasher, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
 use std::{
     collections::VecDeque,
     fs::{File, OpenOptions, remove_file},
@@ -49,7 +48,7 @@ pub(super) struct Spool {
     stretches: VecDeque<u64>,
     total: u64,
     lines: u64,
-    hasher: Sha256,
+    hasher: Hasher,
     tail: Vec<u8>,
     lost: Option<String>,
 }
@@ -79,7 +78,7 @@ impl Spool {
             stretches: VecDeque::new(),
             total: 0,
             lines: 0,
-            hasher: Sha256::new(),
+            hasher: Hasher::new(),
             tail: Vec::new(),
             lost: None,
         }
@@ -122,7 +121,7 @@ impl Spool {
         Spooled {
             bytes: self.total,
             lines: self.lines,
-            digest: Digest(self.hasher.finalize().into()),
+            digest: self.hasher.finish(),
             tail: Untrusted::from_bytes(&self.tail[rest_of_one..]).raw().to_owned(),
             lost: self.lost,
         }

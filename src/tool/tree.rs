@@ -14,9 +14,7 @@ use lay_out::entries;
 pub use lay_out::lay_out_tree;
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -177,21 +175,6 @@ fn flags(flags: OFlags) -> i32 {
 
 fn digest_of(manifest: &[u8]) -> Digest {
     sha256("cuelight-tree-v1", &[manifest])
-}
-
-/// Moves all bytes on and says how many and which they were.
-fn pour(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, Digest)> {
-    let (mut hasher, mut total) = (Sha256::new(), 0);
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let length = from.read(&mut chunk)?;
-        if length == 0 {
-            return Ok((total, Digest(hasher.finalize().into())));
-        }
-        hasher.update(&chunk[..length]);
-        to.write_all(&chunk[..length])?;
-        total += length as u64;
-    }
 }
 
 #[cfg(test)]

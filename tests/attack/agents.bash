@@ -67,7 +67,7 @@ edit_is_two_blocks() {
   printf 'one\ntwo\nthree\n' > "$workspace/a.txt"
   agent_asks Edit "$(jq -nc --arg it "$workspace/a.txt" '{file_path: $it, old_string: "two", new_string: "2"}')" || return 1
   agent_leaves
-  grep -q '^ *-two$' <<< "$shown" && grep -q '^ *+2$' <<< "$shown" || { echo "no difference is shown"; return 1; }
+  grep -q '^ *| -two$' <<< "$shown" && grep -q '^ *| +2$' <<< "$shown" || { echo "no difference is shown"; return 1; }
   grep -m 1 -o '@@.*@@' <<< "$shown"
 }
 

@@ -322,7 +322,7 @@ data_outside() {
   printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?}}\n  - {id: s, needs: g, run: cat %s/deploy | sh}\n' "$workspace.out" > "$workspace/w.yaml"
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
   until_true is_asked || { cat "$workspace/engine.log"; return 1; }
-  cue gates --show g-1 | grep -o 'deploy named, not bound' || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
+  cue gates --show g-1 | grep -o 'deploy NOT CHECKED' || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
   kill "$(engine_of)" 2> /dev/null
   wait
 }
@@ -451,7 +451,7 @@ link_that_leads_out() {
   printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, consent: snapshot}}\n  - {id: s, needs: g, run: cat out}\n' > "$workspace/w.yaml"
   cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
   until_true is_asked || { cat "$workspace/engine.log"; return 1; }
-  cue gates --show g-1 | grep 'names *out named, not bound' || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
+  cue gates --show g-1 | grep 'names *out NOT CHECKED' || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
   kill "$(engine_of)" 2> /dev/null
   wait
 }

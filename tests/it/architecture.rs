@@ -60,9 +60,10 @@ const QUIET_CRATES: &[&str] = &[
     "jsonschema",
     "regex",
     "serde",
+    "schemars",
     "serde-saphyr",
     "serde_json",
-    "sha2",
+    "ring",
     "thiserror",
     "unicode-width",
 ];
@@ -264,7 +265,7 @@ fn is_loud(room: &str) -> bool {
 }
 
 /// Every path that a `use` brings in, with its groups spread out.
-fn use_paths(code: &str) -> Vec<(usize, String)> {
+pub(super) fn use_paths(code: &str) -> Vec<(usize, String)> {
     paths_after(code, "use ")
 }
 
@@ -310,13 +311,13 @@ fn spread<'a>(code: &'a str, prefix: &str, found: &mut dyn FnMut(String)) -> &'a
 }
 
 /// Offsets at which `word` stands alone, not as a part of a longer name.
-fn word_offsets<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(super) fn word_offsets<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(word).map(|(offset, _)| offset).filter(move |&offset| {
         !code[..offset].ends_with(is_word) && !code[offset + word.len()..].starts_with(is_word)
     })
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 

@@ -527,7 +527,10 @@ steps:
 #[test]
 fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
     let (place, mut console) = at_gate(&GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m"));
-    let told = ["your approval of g-1 is recorded; g-1 is approved; it can be withdrawn until "];
+    let told = [
+        "your approval of g-1 is recorded; g-1 is approved; it can be withdrawn until ",
+        ", then it starts ship; to withdraw: cuelight gate withdraw g-1",
+    ];
     check(&place, &["approve", "g-1"], 0, &told);
     let again = ["this answer to g-1 was given before by you; nothing was recorded; g-1 is approved"];
     check(&place, &["approve", "g-1"], 0, &again);
@@ -543,7 +546,7 @@ fn an_answer_tells_the_state_of_its_gate_and_a_repeated_one_records_nothing() {
         &place,
         &["gates", "--show", "g-1"],
         0,
-        &["comment     ", ": mind the load", "delegated   ", " to bob until "],
+        &["said        ", ": mind the load", "delegated   ", " to bob until "],
     );
     let told = place.cue(&["gates", "--json"]).ok().json();
     assert_eq!(
@@ -850,6 +853,11 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
         (&["run", "w.yaml", "--headless", "-i", "x=1"], "there is no such input"),
         (&["run", "w.yaml", "--headless", "-i", "x"], "is not KEY=VALUE"),
         (&["nosuch"], "unrecognized subcommand"),
+        (&["deny", "g-1"], "a similar subcommand exists: 'reject'"),
+        (&["accept", "g-1"], "a similar subcommand exists: 'approve'"),
+        (&["stop", "r-1"], "a similar subcommand exists: 'cancel'"),
+        (&["log", "r-1"], "a similar subcommand exists: 'logs'"),
+        (&["reject", "g-1", "--break-glass"], "unexpected argument '--break-glass'"),
     ] {
         check(&place, args, 2, &[part]);
     }

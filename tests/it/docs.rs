@@ -94,9 +94,10 @@ fn check_page(path: &str, text: &str) {
 
 /// The text of the files that declare the events, one after the other.
 fn source_of_events() -> String {
-    let directory = root().join("src/engine/event");
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
+    let of_room =
+        |room: &str| fs::read_dir(root().join("src").join(room).join("event")).expect("a directory");
+    let entries = of_room("exchange").chain(of_room("engine"));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     files.iter().map(|path| fs::read_to_string(path).expect("a source is UTF-8")).collect()
 }

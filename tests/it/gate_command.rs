@@ -132,10 +132,8 @@ fn question(event: &str, tool: &str, input: serde_json::Value) -> String {
 #[track_caller]
 fn decides(place: &Place, verdict: &str, gate: &str) {
     let shown = place.cue(&["gates", "--show", gate]).ok().out;
-    let code = shown.split_once("--ask ").map(|halves| halves.1.trim().to_owned());
-    let mut words = vec![verdict, gate, "--reason", "we need it <tonight>"];
-    words.extend(code.iter().flat_map(|code| ["--ask", code.as_str()]));
-    place.cue(&words).ok();
+    let (_, name) = shown.rsplit_once("END OF THE ASK").expect("an end");
+    place.cue(&[verdict, gate, "--reason", "we need it <tonight>", "--ask", name.trim()]).ok();
 }
 
 #[test]
@@ -181,7 +179,7 @@ fn a_coding_agent_is_answered_in_its_own_words() {
         let parts = [
             "wants to use Bash: rm and more, 2 lines, 37 letters; all of it stands below",
             "the risk is high: rm deletes more than it names",
-            "\n              rm -rf build\n              echo ${{ inputs.title }}\n",
+            "\n            | rm -rf build\n            | echo ${{ inputs.title }}\n",
             "directory: /srv/app",
             "the agent says; nothing has checked it:\n            | Clean up",
         ];
@@ -268,7 +266,7 @@ fn nothing_of_a_long_command_is_cut_and_what_it_hides_is_told() {
     let command = format!("tar -cf /tmp/book.tar {files} --checkpoint=1 --checkpoint-action=exec=/bin/sh");
     let input = json!({"command": command, "description": "Pack the book; low risk", "timeout": 9});
     let (gate, shown) = refused(&place, "Bash", &input);
-    assert!(shown.contains(&format!("\n              {command}\n")), "{shown}");
+    assert!(shown.contains(&format!("\n            | {command}\n")), "{shown}");
     let prompt = text(&gate["prompt"]);
     assert!(!prompt.contains('…') && prompt.contains("tar and more, 1019 letters"), "{prompt}");
     assert!(prompt.contains("--checkpoint-action can start another program"), "{prompt}");
@@ -408,13 +406,13 @@ fn an_edit_is_shown_as_a_difference_and_a_yes_holds_for_the_file_that_was_shown(
     let path = place.file("a.txt").canonicalize().expect("a path").display().to_string();
     let edit = json!({"file_path": path, "old_string": "line 5\n", "new_string": "line five\n"});
     let (_, shown) = refused(&place, "Edit", &edit);
-    let part = "@@ -2,7 +2,7 @@\n               line 2\n               line 3\n               line 4\n              -line 5\n              +line five\n               line 6\n";
+    let part = "@@ -2,7 +2,7 @@\n            |  line 2\n            |  line 3\n            |  line 4\n            | -line 5\n            | +line five\n            |  line 6\n";
     assert!(shown.contains(part) && shown.contains(&format!("--- {path} (sha256:")), "{shown}");
     let (_, shown) = refused(&place, "Write", &json!({"file_path": path, "content": "new\n"}));
     assert!(shown.contains("-line 9\n") && shown.contains("+new\n"), "{shown}");
     let (_, shown) =
         refused(&place, "Write", &json!({"file_path": format!("{path}.new"), "content": "one\ntwo\n"}));
-    assert!(shown.contains("(no such file)") && shown.contains("+one\n              +two"), "{shown}");
+    assert!(shown.contains("(no such file)") && shown.contains("+one\n            | +two"), "{shown}");
     let edits = json!([{"old_string": "line 1\n", "new_string": "1\n"}, {"old_string": "line", "new_string": "row", "replace_all": true}]);
     let (_, shown) = refused(&place, "MultiEdit", &json!({"file_path": path, "edits": edits}));
     assert!(shown.contains("+1\n") && shown.contains("+row 9"), "{shown}");

@@ -1,8 +1,8 @@
 //! Two seats on one engine, over a real socket in a directory of its own.
 
 use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
-use cuelight_base::{GateId, Seq, ValueMap};
-use cuelight_engine::{Actor, Channel, Command, Decision, Proof, Refusal, RunState, Verdict};
+use cuelight_base::{Actor, Channel, GateId, Proof, Seq, ValueMap};
+use cuelight_engine::{Command, Decision, Refusal, RunState, Verdict};
 use cuelight_gateway::{LookDesk, RemoteDesk, admit, serve_socket};
 use cuelight_runtime::{
     Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want, WhoIsWho,

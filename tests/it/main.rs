@@ -11,12 +11,14 @@
 
 mod agents;
 mod architecture;
+mod ask_words;
 mod cache_and_history;
 mod called_workflows;
 mod cli;
 mod cli_words;
 mod coding_agents;
 mod command_risk;
+mod components;
 mod consent;
 mod console;
 mod crash;

@@ -2,13 +2,13 @@
 
 use crate::disk_fixture::Looked;
 use cuelight_base::{
-    AttemptId, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score,
-    Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
+    Actor, AttemptId, Channel, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId,
+    Launch, Proof, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
 };
 use cuelight_engine::{
-    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Effect, Event, Fact, Failure,
-    FailureEvent, GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent, RunState,
-    StepEvent, StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
+    AttemptEvent, CauseOfLaunch, Command, Decision, Effect, Event, Fact, Failure, FailureEvent, GateEvent,
+    GateState, Launching, Outcome, Purpose, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent,
+    Verdict, Vote, WaitReason, Why, World, react,
 };
 use cuelight_plan::{Amounts, EffectClass, Plan, PlanStep, Risk};
 use cuelight_projection::{

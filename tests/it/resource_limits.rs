@@ -147,7 +147,7 @@ fn limits_are_shown_in_the_plan_and_in_what_a_gate_asks_and_are_part_of_what_is_
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
     let ask = place.cue(&["gates", "--show", "g-1"]).ok().out;
-    assert!(ask.contains(&format!("limits: {said}")), "{ask}");
+    assert!(ask.contains(&format!("  limits    {said}")), "{ask}");
     place.cue(&["approve", "g-1"]).ok();
     console.end();
     assert_eq!(place.text("told"), "99\n");

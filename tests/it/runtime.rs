@@ -1,10 +1,8 @@
 //! The engine room at its doors: commands in, journal out, on a journal that fails as it is told and on paused time;
 //! then the whole of it on a real workspace.
 
-use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
-use cuelight_engine::{
-    Actor, Channel, Command, Effect, Fact, GateEvent, Proof, Refusal, RunState, StepState,
-};
+use cuelight_base::{Actor, Channel, Proof, RunId, Seq, Span, StepIx, Timestamp};
+use cuelight_engine::{Command, Effect, Fact, GateEvent, Refusal, RunState, StepState};
 use cuelight_projection::Board;
 use cuelight_runtime::{
     Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,

@@ -5,13 +5,13 @@
 
 use crate::run_and_answer;
 use cuelight_base::{
-    AttemptId, DecisionId, Digest, Launch, RunId, Span, StepIx, TextPart, Timestamp, ValueMap, sha256,
+    Actor, AttemptId, Channel, DecisionId, Digest, Launch, Proof, RunId, Span, StepIx, TextPart, Timestamp,
+    ValueMap, sha256,
 };
 use cuelight_definition::Files;
 use cuelight_engine::{
-    Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event, Fact,
-    Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RunState, StepEvent, UndoEvent,
-    Verdict, World, react,
+    Ask, AttemptEvent, CauseOfLaunch, Command, Decision, DoubtAnswer, Effect, Event, Fact, Facts, Failure,
+    FileFact, GateEvent, Launching, Outcome, Purpose, RunState, StepEvent, UndoEvent, Verdict, World, react,
 };
 use cuelight_plan::{FrameKind, Plan, Undo, Work};
 use cuelight_tool::{Call, Host, SecretStore, parse_outputs, run_built_in, run_model};

@@ -434,7 +434,7 @@ fn a_step_in_a_sandbox_does_its_work() {
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
     let ask = place.cue(&["gates", "--show", "g-1"]).ok().out;
-    assert!(ask.contains("limits: sandbox: strict"), "{ask}");
+    assert!(ask.contains("  limits    sandbox: strict"), "{ask}");
     place.cue(&["approve", "g-1"]).ok();
     let code = console.end().code;
     for step in ["work", "threads", "tool", "dying", "approved", "script"] {

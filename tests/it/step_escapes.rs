@@ -2,8 +2,8 @@
 //! reaches the engine, each is refused, and the same from a person's process is an answer.
 
 use crate::program::{Place, bounded, until, until_else};
-use cuelight_base::{Epoch, GateId};
-use cuelight_engine::{Actor, Channel, Command, Decision, Proof, Verdict};
+use cuelight_base::{Actor, Channel, Epoch, GateId, Proof};
+use cuelight_engine::{Command, Decision, Verdict};
 use cuelight_runtime::{Entropy, Request};
 use serde_json::{Value, json};
 use std::{fs, path::Path};

@@ -5,11 +5,11 @@ use crate::{
     program::{Place, bounded, tell, until, until_else},
     terminal_hangup::console,
 };
-use cuelight_base::RunId;
+use cuelight_base::{Actor, Channel, Proof, RunId};
 use cuelight_console::{
     ConsoleOptions, Danger, Depth, Keymap, Leave, LookOfScreen, Notify, Seat, Themes, run_console,
 };
-use cuelight_engine::{Actor, Channel, Command, Event, Proof, Refusal};
+use cuelight_engine::{Command, Event, Refusal};
 use cuelight_runtime::{Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Want};
 use pty_process::blocking::Pty;
 use rustix::process::{Pid, Signal as Kill};

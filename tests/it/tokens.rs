@@ -6,17 +6,15 @@ use crate::{
     runtime::{comes_to_rest, engine_in, launch_of, run_of},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use cuelight_base::{GateId, RunId, Span, Timestamp, ValueMap};
+use cuelight_base::{Actor, Channel, GateId, Proof, RunId, SecretKey, Span, Timestamp, ValueMap, mac};
 use cuelight_engine::{
-    Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, Standing, TokenEvent, TokenName,
-    Verdict,
+    Command, Decision, Refusal, Revoked, RunState, Standing, TokenEvent, TokenName, Verdict,
 };
 use cuelight_gateway::{
     Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign,
 };
 use cuelight_runtime::{Desk, Entropy, LocalDesk, People, Reply, Request, public_key};
 use cuelight_store::{KeyKind, RsaKey, TokenKey, TokenKeys, Workspace};
-use ed25519_dalek::SigningKey;
 use ring::{
     rand::SystemRandom,
     signature::{
@@ -35,10 +33,10 @@ fn now() -> Timestamp {
 }
 
 /// A key of a person, and the line of its `.pub` file.
-pub(crate) fn key_of(seed: u8) -> (SigningKey, String) {
-    let key = SigningKey::from_bytes(&[seed; 32]);
+pub(crate) fn key_of(seed: u8) -> (SecretKey, String) {
+    let key = SecretKey::new([seed; 32]);
     let mut blob = Vec::new();
-    for part in [&b"ssh-ed25519"[..], key.verifying_key().as_bytes()] {
+    for part in [&b"ssh-ed25519"[..], key.public().as_bytes()] {
         blob.extend(u32::try_from(part.len()).expect("short").to_be_bytes());
         blob.extend(part);
     }
@@ -74,7 +72,7 @@ fn ring() -> KeyRing {
     };
     let keys = vec![
         key("one", "cuelight/1", KeyKind::Secret(SECRET)),
-        key("ci", "https://ci.example.org", KeyKind::Public(key_of(9).0.verifying_key().to_bytes())),
+        key("ci", "https://ci.example.org", KeyKind::Public(key_of(9).0.public().as_bytes().to_owned())),
         key("rsa", "https://rsa.example.org", KeyKind::Rsa(rsa().1)),
     ];
     let keys = TokenKeys { audience: "cuelight/1".to_owned(), keys };
@@ -130,12 +128,8 @@ fn a_token_of_rsa_is_good_by_the_algorithm_of_its_key_and_by_no_other() {
     let (signed, signature) = good.rsplit_once('.').expect("three parts");
     let head = |header: &str| format!("{}.{}", part(header), part(claims_of_rsa().to_string()));
     // The public key is known to all: it is no secret that anything is signed with.
-    let as_secret = |key: &[u8], header: &str| {
-        use hmac::{KeyInit as _, Mac as _};
-        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key).expect("any key");
-        mac.update(head(header).as_bytes());
-        format!("{}.{}", head(header), part(mac.finalize().into_bytes()))
-    };
+    let as_secret =
+        |key: &[u8], header: &str| format!("{}.{}", head(header), part(mac(key, &[head(header).as_bytes()])));
     let (pair, key) = rsa();
     let claims = claims_of_rsa();
     let mut bad = vec![
@@ -245,11 +239,8 @@ fn part(text: impl AsRef<[u8]>) -> String {
 
 /// Signed as it stands, with whatever header.
 fn raw(header: &str, claims: &str) -> String {
-    use hmac::{KeyInit as _, Mac as _};
     let signed = format!("{}.{}", part(header), part(claims));
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&SECRET).expect("any key");
-    mac.update(signed.as_bytes());
-    format!("{signed}.{}", part(mac.finalize().into_bytes()))
+    format!("{signed}.{}", part(mac(&SECRET, &[signed.as_bytes()])))
 }
 
 const HEADER: &str = r#"{"alg":"HS256","kid":"one","typ":"JWT"}"#;
@@ -383,14 +374,14 @@ fn a_token_that_is_not_quite_right_opens_nothing() {
         ("claims with a byte order mark", raw(HEADER, &format!("\u{feff}{text}"))),
         // The public key of somebody is no secret of ours.
         ("a public key as a secret", {
-            let key = key_of(9).0.verifying_key().to_bytes();
+            let key = key_of(9).0.public().as_bytes().to_owned();
             let claims: Claims =
                 serde_json::from_value(with(json!({"iss": "https://ci.example.org"}))).expect("claims");
             sign(&claims, "ci", &Signer::Secret(&key))
         }),
         (
             "a secret as a key",
-            sign(&peek(&good).expect("claims"), "one", &Signer::Key(&SigningKey::from_bytes(&SECRET))),
+            sign(&peek(&good).expect("claims"), "one", &Signer::Key(&SecretKey::new(SECRET))),
         ),
         (
             "a key of a person for an agent",

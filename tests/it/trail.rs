@@ -47,7 +47,10 @@ fn a_receipt_proves_a_decision_to_the_program_and_to_a_second_verifier() {
     // Elsewhere there is no workspace.
     let elsewhere = Place::new();
     elsewhere.write("receipt.json", &receipt);
+    let said = elsewhere.cue(&["verify", "receipt.json"]).ok().out;
+    assert!(said.contains("key        NOT VERIFIED: it stands in the file itself"), "{said}");
     let said = elsewhere.cue(&["verify", "receipt.json", "--key", &key]).ok();
+    assert!(said.out.contains("key        verified: ") && !said.out.contains("NOT VERIFIED"), "{said:?}");
     for part in ["asked", "May it?", "approve ", "seen", "approved", "signed     head"] {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }
@@ -177,7 +180,12 @@ fn the_log_is_verified_against_its_signed_heads() {
     assert_eq!(said["signed"], said["head"]["seq"]);
     // A copy of the heads proves it later, and from there on.
     fs::copy(place.file(".cuelight/checkpoints"), place.file("held")).expect("a copy");
-    place.cue(&["audit", "verify", "--anchors", "held"]).ok();
+    let said = place.cue(&["audit", "verify"]).ok().out;
+    for part in ["key     NOT VERIFIED: ", "copy    NOT VERIFIED against a head that is kept elsewhere"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let said = place.cue(&["audit", "verify", "--anchors", "held"]).ok().out;
+    assert!(said.contains("copy    verified against "), "{said}");
     place.cue(&["audit", "verify", "--from", "held"]).ok();
 }
 

@@ -4,11 +4,9 @@
 //! Judged is what the engine decides, at the moment it does; what a crash takes away is told once more from the journal.
 
 use crate::checks::{Broken, ensure};
-use cuelight_base::{AttemptId, Span, StepIx, Timestamp};
-use cuelight_engine::{
-    Actor, AgentAsk, AgentEvent, AgentKey, AttemptEvent, Channel, Event, Fact, Lease, Outcome, Proof,
-    Registration, RunEvent, StepEvent, Token,
-};
+use cuelight_base::{Actor, AttemptId, Channel, Proof, Span, StepIx, Timestamp, Token};
+use cuelight_engine::{AttemptEvent, Event, Fact, Outcome, RunEvent, StepEvent};
+use cuelight_exchange::{AgentAsk, AgentEvent, AgentKey, Lease, Registration};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

@@ -3,13 +3,13 @@
 
 use crate::targets::{Kept, Target};
 use cuelight_base::{
-    AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
+    Actor, AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
 };
 use cuelight_engine::{
-    Actor, AgentEvent, Ask, AttemptEvent, BusEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent,
-    GateState, OVERRIDE, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
-    Vote, wants_review,
+    Ask, AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, GateState, OVERRIDE, Purpose,
+    RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, Vote, wants_review,
 };
+use cuelight_exchange::{AgentEvent, BusEvent};
 use cuelight_plan::{
     Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work,
 };

@@ -11,15 +11,16 @@ use crate::{
     workload,
 };
 use cuelight_base::{
-    AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Launch, Program, RunId, Seq, Span, StepIx,
-    Timestamp, Value, ValueMap, sha256,
+    Actor, AttemptId, Channel, DecisionId, Digest, Epoch, FailureMode, GateId, Launch, Program, Proof, RunId,
+    Seq, Span, StepIx, Timestamp, Value, ValueMap, sha256,
 };
 use cuelight_engine::{
-    Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel,
-    Choice, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure,
-    FileFact, ForkAt, Found, GateEvent, GateState, Launching, Lease, NewMessage, NewValue, Outcome, Past,
-    Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag, react,
+    Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Choice, Command, Correction, Decision,
+    DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, Found, GateEvent,
+    GateState, Launching, NewValue, Outcome, Past, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent,
+    Verdict, World, etag, react,
 };
+use cuelight_exchange::{AgentAsk, AgentEvent, BusEvent, Lease, NewMessage};
 use cuelight_plan::{Plan, Scope};
 use cuelight_projection::Board;
 use serde_json::json;

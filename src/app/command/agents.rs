@@ -148,9 +148,9 @@ fn list(registry: &Registry, out: Output, args: &AgentsListArgs) -> Outcome {
         |tool: &&Arc<Tool>| args.capability.as_ref().is_none_or(|word| tool.capabilities.contains(word));
     let agents: Vec<&Arc<Tool>> = registry.all().filter(fits).collect();
     if args.for_models {
-        out.json_pretty(&agents.iter().map(|agent| agent.for_models()).collect());
+        out.json_pretty(&agents.iter().map(|agent| agent.for_models()).collect::<Vec<_>>());
     } else if args.json {
-        out.json_pretty(&agents.iter().map(|agent| tool_json(agent)).collect());
+        out.json_pretty(&agents.iter().map(|agent| tool_json(agent)).collect::<Vec<_>>());
     } else if registry.all().next().is_none() {
         say("no agent is described; write one to .cuelight/agents/NAME.yaml, see docs/workflow.md");
     } else {

@@ -19,7 +19,6 @@ use cuelight_engine::{Event, Fact, GateEvent, Stage};
 use cuelight_projection::{Board, GateView, RunView, TrailRow, event_line};
 use cuelight_runtime::{Clock as _, SystemClock};
 use cuelight_store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,
     fs::{self, DirBuilder},
@@ -260,7 +259,7 @@ fn sign(
     text: &str,
     head: (Seq, Digest),
 ) -> Result<(), Trouble> {
-    let digest = Digest(Sha256::digest(text.as_bytes()).into());
+    let digest = Digest::of(text.as_bytes());
     match FileNote::sign(workspace, digest, head) {
         Ok(Some(note)) => {
             let path = verifying::note_beside(path);

@@ -19,7 +19,6 @@ use jaq_core::{
 };
 use jaq_json::{Val, read};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sha2::{Digest as _, Sha256};
 use std::{
     fs::OpenOptions,
     io::{Read as _, Write as _, stdin},
@@ -158,7 +157,7 @@ fn render(here: &Path, input: &ValueMap) -> Result<ValueMap, String> {
     let lookup = MapLookup::new(ValueMap::from_iter([("values".to_owned(), values)]));
     let text = template.evaluate_text(&lookup).map_err(|error| wrong(error.to_string()))?;
     Ok(ValueMap::from_iter([
-        ("sha256".to_owned(), Digest(Sha256::digest(&text).into()).to_string().into()),
+        ("sha256".to_owned(), Digest::of(&text).to_string().into()),
         ("text".to_owned(), text.into()),
     ]))
 }

@@ -7,7 +7,7 @@ use super::{
     audit::AuditArgs,
     author::{CheckArgs, ImportArgs, PlanArgs},
     cache::CacheArgs,
-    decide::DecideArgs,
+    decide::{ApproveArgs, DecideArgs},
     dev::DevNoun,
     doctor::JsonArgs,
     engine::EngineNoun,
@@ -32,7 +32,10 @@ use super::{
     trust::TrustArgs,
 };
 use crate::args::{Everywhere, ListenArgs};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use std::ffi::{OsStr, OsString};
 
 /// Sentence, usage, examples, then the flags: the help of every command.
@@ -177,7 +180,7 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight approve g-3 --ask c41f-92qd\n\n\
         Where the risk is high, a terminal shows the ask and has you type a code. A script names the ask that was read:\n\
         its name stands at the end of cuelight gates --show g-3. No program that a step has started answers at a gate.")]
-    Approve(DecideArgs),
+    Approve(ApproveArgs),
     /// Reject a gate, with a reason
     #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
     Reject(DecideArgs),
@@ -364,7 +367,26 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
         let guard: &[&str] = if *old == "verify" { &["--a-file"] } else { &[] };
         words.splice(at..=at, new.iter().chain(guard).map(OsString::from));
     }
-    Spoken { parsed: parse(tree, words), note }
+    let meant = meant_by(&words[at]);
+    let parsed = parse(tree, words).map_err(|mut error| {
+        if let (ErrorKind::InvalidSubcommand, Some(meant)) = (error.kind(), meant) {
+            let names = ContextValue::Strings(vec![meant.to_owned()]);
+            let _similar = error.insert(ContextKind::SuggestedSubcommand, names);
+        }
+        error
+    });
+    Spoken { parsed, note }
+}
+
+/// The command that a word of the same meaning stands for. An answer at a gate is never guessed: it is only suggested.
+fn meant_by(word: &OsStr) -> Option<&'static str> {
+    match word.to_str()? {
+        "deny" | "decline" | "refuse" | "no" => Some("reject"),
+        "accept" | "allow" | "ok" | "yes" => Some("approve"),
+        "log" => Some("logs"),
+        "stop" | "kill" | "abort" => Some("cancel"),
+        _ => None,
+    }
 }
 
 fn parse(mut tree: clap::Command, words: Vec<OsString>) -> Result<Cli, clap::Error> {

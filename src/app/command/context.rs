@@ -49,7 +49,7 @@ pub(super) async fn context(config: &Config, out: Output, args: ContextArgs) -> 
     let failed =
         |why: serde_json::Error| Trouble::failed(format!("could not read the context: {why}; tell us"));
     if args.json {
-        out.json_pretty(&cuelight_base::read_json(&text).map_err(failed)?);
+        out.json_pretty(&cuelight_base::read_json::<cuelight_base::Value>(&text).map_err(failed)?);
         return Ok(ExitCode::SUCCESS);
     }
     let told: ContextAnswer = cuelight_base::read_json(&text).map_err(failed)?;

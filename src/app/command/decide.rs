@@ -2,7 +2,8 @@
 
 use super::{
     act::{left, refused},
-    ask_text, completion,
+    ask_text::{self, Contents},
+    completion,
     form::{self, ConfirmArgs},
     named,
     signing::{self, SignArgs, Signed},
@@ -61,12 +62,18 @@ pub(super) struct DecideArgs {
     pub(super) reason: String,
     #[command(flatten)]
     pub(super) confirm: ConfirmArgs,
+    #[command(flatten)]
+    pub(super) sign: SignArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    #[command(flatten)]
+    pub(super) decide: DecideArgs,
     /// Give an emergency approval, in place of the whole quorum; for the group break-glass, with a reason of at least
     /// 20 characters
     #[arg(long, conflicts_with = "signed")]
     pub(super) break_glass: bool,
-    #[command(flatten)]
-    pub(super) sign: SignArgs,
 }
 
 #[derive(Debug, Args)]
@@ -107,10 +114,26 @@ pub(super) struct CommentArgs {
     pub(super) text: String,
 }
 
+/// `approve`: the one answer that a person may give alone in an emergency.
+pub(super) async fn approve(config: &Config, out: Output, args: ApproveArgs) -> Outcome {
+    answer(config, out, args.decide, (Verdict::Approve, args.break_glass)).await
+}
+
+/// `reject` and `gate send-back`.
 pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdict: Verdict) -> Outcome {
+    answer(config, out, args, (verdict, false)).await
+}
+
+async fn answer(
+    config: &Config,
+    out: Output,
+    args: DecideArgs,
+    (verdict, break_glass): (Verdict, bool),
+) -> Outcome {
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
-    let form = match answered(&view, run_of(&seat, &view).as_deref(), &args, verdict) {
+    let contents = Contents::read(&seat, &view.ask).await;
+    let form = match answered(&view, (run_of(&seat, &view).as_deref(), &contents), &args, verdict) {
         Ok(form) => form,
         Err(trouble) => return left(seat, trouble).await,
     };
@@ -123,7 +146,7 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         reason: args.reason.clone(),
         by: seat.actor.clone(),
         shown_for: None,
-        break_glass: args.break_glass,
+        break_glass,
         overrides: false,
         form,
     };
@@ -179,7 +202,7 @@ async fn signed(
 /// The form of an answer, once the answer is confirmed. A no needs neither a form nor a code.
 fn answered(
     view: &Arc<GateView>,
-    run: Option<&RunView>,
+    shown: (Option<&RunView>, &Contents),
     args: &DecideArgs,
     verdict: Verdict,
 ) -> Result<ValueMap, Trouble> {
@@ -194,7 +217,7 @@ fn answered(
         let why = "an approval fills in the form; leave --set and --leave out";
         return Err(Trouble::usage(format!("could not {verb} {}: {why}", view.id)));
     }
-    confirm(view, run, &args.confirm, wanted, verb)
+    confirm(view, shown, &args.confirm, wanted, verb)
 }
 
 /// The run of a gate, where the board still has it.
@@ -213,11 +236,12 @@ pub(super) async fn override_gate(
     // Who has signed elsewhere has read the ask there.
     let wanted = if sign.signed.is_some() { Wanted::Nothing } else { Wanted::FormAndCode };
     let run = run_of(&seat, view);
-    let form = match confirm(view, run.as_deref(), args, wanted, "override") {
+    let contents = Contents::read(&seat, &view.ask).await;
+    let form = match confirm(view, (run.as_deref(), &contents), args, wanted, "override") {
         Ok(form) => form,
         Err(trouble) => {
             if !is_at_terminal() {
-                say(&ask_text::text(view, run.as_deref()));
+                say(&ask_text::text(view, run.as_deref(), &contents));
             }
             return left(seat, trouble).await;
         }
@@ -268,7 +292,7 @@ enum Wanted {
 /// At a terminal the whole ask is shown, then each open field is asked for, then the code is typed.
 fn confirm(
     view: &Arc<GateView>,
-    run: Option<&RunView>,
+    (run, contents): (Option<&RunView>, &Contents),
     args: &ConfirmArgs,
     wanted: Wanted,
     verb: &str,
@@ -299,7 +323,7 @@ fn confirm(
     }
     let is_open = given.len() < view.ask.form.len();
     if has_code || is_open {
-        say(&ask_text::text(view, run));
+        say(&ask_text::text(view, run, contents));
     }
     let form = form::from_terminal(view, given)?;
     if has_code {

@@ -8,10 +8,9 @@ use crate::{
     settings::Settings,
 };
 use clap::Args;
-use cuelight_base::{FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text};
+use cuelight_base::{Channel, FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text};
 use cuelight_console::Keymap;
 use cuelight_definition::{Files as _, ModelRegistry, Registry, Severity, StepKind, Workflow};
-use cuelight_engine::Channel;
 use cuelight_runtime::{Clock, SystemClock, machine};
 use cuelight_store::{Heads, Reader, Workspace};
 use cuelight_tool::{

@@ -20,8 +20,8 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{RunId, Value, ValueMap, safe_text};
-use cuelight_engine::{Channel, GateState, Verdict};
+use cuelight_base::{Channel, RunId, Value, ValueMap, safe_text};
+use cuelight_engine::{GateState, Verdict};
 use cuelight_projection::{GateView, gates_json};
 use cuelight_runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source};
 use cuelight_store::Workspace;

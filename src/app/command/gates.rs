@@ -1,7 +1,8 @@
 //! `gates` and `gate wait`: everything that waits for a person.
 
 use super::{
-    ask_text, completion,
+    ask_text::{self, Contents},
+    completion,
     look::is_lost,
     named::{self, GateName},
 };
@@ -50,13 +51,18 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
             Ok(gate) => named::gate_view(&seat, gate).await,
             Err(trouble) => Err(trouble),
         };
+        let view = view.and_then(|view| then(view, args.epoch.map(Epoch)));
+        let contents = match &view {
+            Ok(view) if !args.json => Contents::read(&seat, &view.ask).await,
+            _ => Contents::default(),
+        };
         seat.leave().await;
-        let view = then(view?, args.epoch.map(Epoch))?;
+        let view = view?;
         let run = seen.board.run(view.run).map(|run| &**run);
         if args.json {
             out.json_pretty(&gate_json(&view));
         } else {
-            out.raw(ask_text::text(&view, run).as_bytes());
+            out.raw(ask_text::text(&view, run, &contents).as_bytes());
         }
         return Ok(ExitCode::SUCCESS);
     }

@@ -12,13 +12,12 @@ use crate::{
     output::Output,
 };
 use clap::{Args, ValueEnum};
-use cuelight_base::{Digest, Value, safe_text};
+use cuelight_base::{Digest, Hasher, Value, safe_text};
 use cuelight_engine::{GateState, Verdict};
 use cuelight_projection::GateView;
 use cuelight_runtime::{FileNow, ToolAsk, ToolUse};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     io::{ErrorKind, Read as _},
@@ -204,7 +203,7 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> Asked 
     let written: Vec<String> =
         files.iter().map(|file| from_here(Path::new(&file.path)).display().to_string()).collect();
     let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file.as_ref(), &written);
-    let hash = Digest(Sha256::digest(input.to_string().as_bytes()).into());
+    let hash = Digest::of(input.to_string().as_bytes());
     let bind = |(key, value): (&str, &str)| (!value.is_empty()).then(|| (key.to_owned(), value.to_owned()));
     let hash = format!("sha256:{hash}");
     let binds =
@@ -263,7 +262,7 @@ fn file_now(path: &Path) -> FileNow {
         Ok(bytes) => bytes,
         Err(error) => return failed(error.to_string()),
     };
-    let digest = Some(Digest(Sha256::digest(&bytes).into()));
+    let digest = Some(Digest::of(&bytes));
     match String::from_utf8(bytes) {
         Ok(text) => FileNow { text: Some(text), digest, ..now },
         Err(_) => FileNow { digest, ..failed("it is no text".to_owned()) },
@@ -272,13 +271,7 @@ fn file_now(path: &Path) -> FileNow {
 
 /// The hash of a file that is too large to be shown.
 fn digest_of(path: &Path) -> std::io::Result<Digest> {
-    let (mut file, mut hasher, mut buffer) = (fs::File::open(path)?, Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Digest(hasher.finalize().into())),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
+    Ok(Hasher::new().pour(fs::File::open(path)?, &mut std::io::sink())?.1)
 }
 
 pub(super) fn told(gate: &GateView, args: &HookArgs) -> Told {

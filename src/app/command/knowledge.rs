@@ -9,8 +9,9 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{ValueMap, safe_text, sha256, shorten};
-use cuelight_engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent};
-use cuelight_projection::knowledge_json;
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{Knowledge, KnowledgeKind, LibraryEvent};
+use cuelight_projection::KnowledgeAnswer;
 use cuelight_runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, Shelf, SystemClock, Want};
 use std::process::ExitCode;
 
@@ -122,7 +123,10 @@ async fn search(config: &Config, out: Output, args: KnowledgeSearchArgs) -> Outc
         events.iter().filter_map(|event| Some((&event.1, known_in(&event.1)?))).collect();
     if args.json {
         out.json_pretty(
-            &found.iter().map(|(event, knowledge)| knowledge_json(event, knowledge, &name)).collect(),
+            &found
+                .iter()
+                .map(|(event, knowledge)| KnowledgeAnswer::of(event, knowledge, &name))
+                .collect::<Vec<_>>(),
         );
         return Ok(ExitCode::SUCCESS);
     }

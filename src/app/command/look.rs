@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::Args;
 use cuelight_base::{RunId, Seq, StepIx, Timestamp, counted, safe_text};
-use cuelight_engine::Event;
+use cuelight_engine::{Event, StepState};
 use cuelight_plan::Currency;
 use cuelight_projection::{
     RunView, choice_words, event_line, event_words, lineage_words, next_command, otlp_json, runs_json,
@@ -64,12 +64,11 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
         .board
         .listed()
         .map(|run| {
-            let counts = &run.counts;
             vec![
                 run.id.to_string(),
                 safe_text(&run.workflow),
                 super::state_word(run),
-                format!("{}/{}", counts.rested(), counts.total()),
+                run.progress_words(),
                 format!("{} ago", now.since(run.started_at.unwrap_or(run.created_at))),
                 run.took(now).map_or_else(String::new, |took| took.to_string()),
                 safe_text(&run.by.name),
@@ -131,11 +130,11 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
             .as_deref()
             .map_or_else(String::new, |failure_point| format!(" at {}", safe_text(failure_point)));
         out.line(&format!(
-            "{} of {} completed ({}), {} failed{point}{mode}",
+            "{} of {} completed ({}), {}{point}{mode}",
             partial.completed,
             counted(partial.completed + partial.failed + partial.remaining, "step", "steps"),
             format_args!("{} %", partial.completion_ratio.percent()),
-            partial.failed,
+            ended_words(view, partial.failed),
         ));
         if let Some(next) = next_command(view, partial) {
             out.line(&format!("suggested: {}", safe_text(&next)));
@@ -160,6 +159,20 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
     out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);
 }
 
+/// `1 failed, 1 rejected, 7 cancelled`: the steps that did not complete, by their state.
+fn ended_words(view: &RunView, not_done: u32) -> String {
+    let counts = &view.summary.counts;
+    let (rejected, cancelled) = (counts.of(StepState::Rejected), counts.of(StepState::Cancelled));
+    let failed = not_done.saturating_sub(rejected);
+    let mut words = vec![format!("{failed} failed")];
+    for (count, word) in [(rejected, "rejected"), (cancelled, "cancelled")] {
+        if count > 0 {
+            words.push(format!("{count} {word}"));
+        }
+    }
+    words.join(", ")
+}
+
 pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<String> {
     let (Some(plan), Some(step)) = (view.plan_step(index), view.step(index)) else {
         return vec![String::new(); 5];
@@ -168,6 +181,7 @@ pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<Str
         (Some(error), _, _) => safe_text(&error.message),
         (None, Some(why), _) => super::why_words(view, why),
         (None, None, Some(wait)) => super::wait_words(wait, now),
+        (None, None, None) if step.rejection().is_some() => safe_text(step.rejection().unwrap_or_default()),
         (None, None, None) => {
             let chosen = || step.choice().map(choice_words);
             step.origin_words()
@@ -176,7 +190,7 @@ pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<Str
         }
     };
     let took = step.elapsed(now).map_or_else(String::new, |elapsed| elapsed.to_string());
-    let tries = if step.calls == 0 { String::new() } else { step.calls.to_string() };
+    let tries = if step.calls == 0 { String::new() } else { step.tries().to_string() };
     vec![safe_text(&plan.id), step.state.word().to_owned(), tries, took, why]
 }
 

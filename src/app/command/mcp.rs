@@ -15,9 +15,9 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::Args;
-use cuelight_base::{MCP_MESSAGE_BYTES_MAX, RunId, Span, Value, ValueMap, counted};
+use cuelight_base::{Channel, MCP_MESSAGE_BYTES_MAX, RunId, Span, Value, ValueMap, counted};
 use cuelight_definition::Risk;
-use cuelight_engine::{Channel, Command, GateState};
+use cuelight_engine::{Command, GateState};
 use cuelight_gateway::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long};
 use cuelight_projection::{runs_json, show_json};
 use cuelight_runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Request, Source};

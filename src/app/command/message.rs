@@ -12,7 +12,8 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{MessageKind, Span, Value, ValueMap, json_if_any, safe_text, shorten};
-use cuelight_engine::{Command, NewMessage, Rejected, Said};
+use cuelight_engine::Command;
+use cuelight_exchange::{NewMessage, Rejected, Said};
 use cuelight_runtime::{Clock, Desk, Entropy, SystemClock};
 use serde_json::json;
 use std::process::ExitCode;

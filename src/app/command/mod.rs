@@ -98,7 +98,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::Retry(args) => act::retry(&config, out, args).await,
         Command::Cancel(args) => act::cancel(&config, out, args).await,
         Command::Gates(args) => gates::gates(&config, out, &args).await,
-        Command::Approve(args) => decide::decide(&config, out, args, Verdict::Approve).await,
+        Command::Approve(args) => decide::approve(&config, out, args).await,
         Command::Reject(args) => decide::decide(&config, out, args, Verdict::Reject).await,
         Command::Gate(noun) => gate::gate(&config, out, noun).await,
         Command::Serve(args) => serve::serve(&config, &args).await,

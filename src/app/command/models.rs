@@ -120,7 +120,7 @@ async fn test(config: &Config, registry: &ModelRegistry, out: Output, args: &Mod
 
 fn list(registry: &ModelRegistry, out: Output, json: bool) {
     if json {
-        out.json_pretty(&registry.all().map(|model| model_json(model)).collect());
+        out.json_pretty(&registry.all().map(|model| model_json(model)).collect::<Vec<_>>());
         return;
     }
     let row = |model: &Arc<Model>| {

@@ -75,7 +75,8 @@ fn holds(reader: &Reader, heads: &Heads) -> String {
     match check_heads(reader, &heads.notes, &believed) {
         Ok(Ok(signed)) => {
             format!(
-                "yes: all {} records were looked at; heads are signed up to record {signed}",
+                "yes: all {} records were looked at; heads are signed up to record {signed}. NOT VERIFIED against \
+                 a copy that is kept elsewhere",
                 verified.records
             )
         }

@@ -8,8 +8,8 @@ use crate::{
     output::{Output, say},
     wiring::{self, Seat},
 };
-use cuelight_base::{RunId, Seq, Timestamp, safe_text};
-use cuelight_engine::{Channel, RunState};
+use cuelight_base::{Channel, RunId, Seq, Timestamp, safe_text};
+use cuelight_engine::RunState;
 use cuelight_projection::RunView;
 use cuelight_runtime::{Desk, Trouble as DeskTrouble};
 use std::{collections::BTreeMap, process::ExitCode};

@@ -169,7 +169,7 @@ fn decision(entry: &Entry<'_>) -> Decision {
     };
     let gate = entry.gate.as_deref().filter(|_| vote.is_some());
     let text = |text: Option<String>| text.unwrap_or_default();
-    let names = |list: &[cuelight_engine::Actor]| {
+    let names = |list: &[cuelight_base::Actor]| {
         list.iter().map(|actor| actor.name.as_str()).collect::<Vec<_>>().join(" ")
     };
     let fields = BTreeMap::from([

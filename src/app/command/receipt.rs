@@ -2,7 +2,7 @@
 //! It holds the ask, the votes, the links of the chain up to a signed head, and the keys. `store` defines the
 //! chain.
 
-use super::named;
+use super::{named, verifying::key_line};
 use crate::{
     config::Config,
     exit::{Outcome, Trouble},
@@ -168,13 +168,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
         note.size
     ));
     lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
-    lines.push(match given {
-        [] => format!(
-            "key        as the receipt itself says: compare {}",
-            own.first().map_or_else(String::new, ToString::to_string)
-        ),
-        _ => "key        as given with --key".to_owned(),
-    });
+    lines.push(key_line(given, &own));
     Ok(Found { lines })
 }
 

@@ -9,8 +9,9 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{Digest, RESULT_BYTES_MAX, Value, is_agent, safe_text, sha256};
-use cuelight_engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus};
-use cuelight_projection::result_json;
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{AgentResult, LibraryEvent, ResultStatus};
+use cuelight_projection::ResultAnswer;
 use cuelight_runtime::{
     Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes,
 };
@@ -138,7 +139,9 @@ async fn list(config: &Config, out: Output, args: ResultsListArgs) -> Outcome {
     let found: Vec<(&Event, &AgentResult)> =
         events.iter().filter_map(|event| Some((&event.1, result_in(&event.1)?))).collect();
     if args.json {
-        out.json_pretty(&found.iter().map(|(event, result)| result_json(event, result, &name)).collect());
+        out.json_pretty(
+            &found.iter().map(|(event, result)| ResultAnswer::of(event, result, &name)).collect::<Vec<_>>(),
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
@@ -193,9 +196,7 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
         ));
     };
     if json {
-        let mut told = result_json(event, result, &name);
-        told["result"] = body;
-        out.json_pretty(&told);
+        out.json_pretty(&ResultAnswer::of(event, result, &name).with_content(body));
         return Ok(ExitCode::SUCCESS);
     }
     let (agent, issue) = (safe_text(&result.agent), safe_text(&result.issue));

@@ -18,9 +18,8 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::Args;
-use cuelight_base::{RunId, Span, safe_text};
+use cuelight_base::{Actor, Channel, RunId, Span, safe_text};
 use cuelight_console::{ConsoleOptions, Danger, Keymap, Leave, run_console};
-use cuelight_engine::{Actor, Channel};
 use cuelight_projection::{Board, RunView, StepView, health_line};
 use cuelight_runtime::{Clock as _, Desk, Source, SystemClock};
 use cuelight_store::Workspace;

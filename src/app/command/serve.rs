@@ -9,8 +9,7 @@ use crate::{
     wiring::{self, OwnTrouble, Seat},
 };
 use clap::Args;
-use cuelight_base::Span;
-use cuelight_engine::Channel;
+use cuelight_base::{Channel, Span};
 use cuelight_runtime::{Desk, Trouble as DeskTrouble};
 use cuelight_store::Workspace;
 use std::process::ExitCode;

@@ -9,8 +9,8 @@ use crate::{
     wiring,
 };
 use clap::Args;
-use cuelight_base::{counted, plural, safe_text};
-use cuelight_engine::{Channel, Command};
+use cuelight_base::{Channel, counted, plural, safe_text};
+use cuelight_engine::Command;
 use cuelight_gateway::answers;
 use cuelight_runtime::Desk;
 use cuelight_store::{Owner, OwnerError, Workspace};

@@ -4,10 +4,10 @@
 use super::{ask_text, beside, form};
 use crate::{exit::Trouble, output::say};
 use clap::Args;
-use cuelight_base::{DecisionId, Value, ValueMap, canonical_json, read_json, safe_text};
-use cuelight_engine::{
-    Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest,
+use cuelight_base::{
+    Actor, DecisionId, Proof, Signature, Value, ValueMap, canonical_json, read_json, safe_text,
 };
+use cuelight_engine::{Ask, Decision, STATEMENT_NAMESPACE, Statement, ask_hash, form_digest};
 use cuelight_projection::GateView;
 use cuelight_runtime::signing_key;
 use std::{
@@ -250,7 +250,7 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
     lines.push(match fs::read_to_string(beside(path, SIGNATURE)) {
         Err(_) => format!("signed     not yet: {} is missing", name(path, SIGNATURE)),
         Ok(armored) => match signing_key(&armored, STATEMENT_NAMESPACE, text) {
-            Some(key) => format!("signed     by {key}; not checked: whether this is a key of {by} (compare it with `keys` in people.toml)"),
+            Some(key) => format!("signed     by {key}; NOT VERIFIED: if it is a key of {by} (compare it with `keys` in people.toml)"),
             None => return Err(format!("{} is no signature over it", name(path, SIGNATURE))),
         },
     });

@@ -9,10 +9,10 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::{Args, Subcommand, ValueEnum};
-use cuelight_base::{Span, Timestamp, Value, json_if_any, safe_text, shorten};
-use cuelight_engine::{Actor, Command, Expected, NewValue, owner_of};
+use cuelight_base::{Actor, Span, Timestamp, Value, json_if_any, safe_text, shorten};
+use cuelight_engine::{Command, Expected, NewValue, owner_of};
 use cuelight_plan::Scope;
-use cuelight_projection::{Board, ValueName, ValueView, scope_word, value_json};
+use cuelight_projection::{Board, ValueAnswer, ValueName, ValueView, scope_word};
 use cuelight_runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble};
 use std::{collections::BTreeMap, process::ExitCode};
 
@@ -165,7 +165,7 @@ async fn list(config: &Config, out: Output, args: &StateListArgs) -> Outcome {
     let now = SystemClock.now();
     let values: Vec<(&ValueName, &ValueView)> = visible(&seen.board, &by, args.scope, now).collect();
     if args.json {
-        out.json_pretty(&values.iter().map(|(name, value)| value_json(name, value)).collect::<Value>());
+        out.json_pretty(&values.iter().map(|(name, value)| ValueAnswer::of(name, value)).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
     if values.is_empty() {
@@ -247,7 +247,7 @@ async fn get(config: &Config, out: Output, key: &str, scope: StateScope, json: b
         )));
     };
     if json {
-        out.json_pretty(&value_json(name, value));
+        out.json_pretty(&ValueAnswer::of(name, value));
     } else {
         out.line(&safe_text(&plain(&value.value)));
     }
@@ -329,7 +329,7 @@ async fn follow(seat: &Seat, out: Output, args: &StateWatchArgs) {
 fn tell(out: Output, name: &ValueName, value: Option<&ValueView>, json: bool) {
     let (scope, key) = (scope_word(name.0), safe_text(&name.2));
     match value {
-        Some(value) if json => out.json(&value_json(name, value)),
+        Some(value) if json => out.json(&ValueAnswer::of(name, value)),
         None if json => out.json(&serde_json::json!({ "scope": scope, "key": name.2, "value": null })),
         Some(value) => {
             out.line(&format!("{scope} {key} = {} (version {})", short(&value.value), value.version))

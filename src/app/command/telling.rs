@@ -4,7 +4,7 @@ use super::{logs::Printer, look, named};
 use crate::{config::Config, exit::Trouble, output::Output, wiring::Seat};
 use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp, Untrusted, counted, safe_text};
 use cuelight_engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState, WaitReason};
-use cuelight_projection::{RunView, event_words, suggestion};
+use cuelight_projection::{RunView, event_words, next_command};
 use cuelight_runtime::{Clock as _, Desk as _, Entropy, OutputPart, Page, Seen, SystemClock, Want};
 use std::{collections::BTreeSet, io};
 use unicode_width::UnicodeWidthChar as _;
@@ -103,7 +103,10 @@ impl<'a> Teller<'a> {
                 match self.telling {
                     Telling::Json => look::print_event(self.out, *seq, event, view.as_deref(), true),
                     Telling::Log(host) => self.log(host, event, view.as_deref()).await?,
-                    Telling::People => self.settle(event, view.as_deref()),
+                    Telling::People => {
+                        self.asks_again(event, view.as_deref());
+                        self.settle(event, view.as_deref());
+                    }
                     Telling::Nothing => {}
                 }
                 self.after = *seq;
@@ -207,6 +210,16 @@ impl<'a> Teller<'a> {
         printed
     }
 
+    /// Prints a line that stays when a gate asks again, and why: an answer that was given counts no more.
+    fn asks_again(&mut self, event: &Event, view: Option<&RunView>) {
+        let Fact::Gate(_, step, gate, GateEvent::Asked { why: Some(why), .. }) = &event.fact else { return };
+        let (step, words) = (*step, format!("{gate} asks again: {why}"));
+        // It ends once more, and that is told once more.
+        self.rested.retain(|(told, _)| *told != step);
+        self.clear();
+        self.out.line(&format!("{:<9}  {}  {}", "again", safe_text(&name_of(view, step)), safe_text(&words)));
+    }
+
     /// Prints a line that stays for a step that has ended.
     fn settle(&mut self, event: &Event, view: Option<&RunView>) {
         let (Fact::Step(_, index, _) | Fact::Undo(_, index, _)) = &event.fact else { return };
@@ -276,6 +289,9 @@ impl<'a> Teller<'a> {
         let steps = counted(run.counts.total(), "step", "steps");
         self.out.line(&format!("{} {name} {state}{took}: {done} of {steps} completed", self.run));
         for (index, plan, step) in view.steps() {
+            if let Some(words) = step.rejection() {
+                self.out.line(&format!("{} rejected: {}", safe_text(&plan.id), safe_text(words)));
+            }
             let Some(error) = step.error().filter(|_| step.state == StepState::Failed) else { continue };
             if step.inside.is_some() {
                 continue;
@@ -288,7 +304,9 @@ impl<'a> Teller<'a> {
             }
         }
         let next = match &view.partial {
-            Some(partial) if run.state != RunState::Completed => suggestion(self.run, partial),
+            Some(partial) if run.state != RunState::Completed => {
+                next_command(&view, partial).map_or_else(String::new, |next| safe_text(&next))
+            }
             _ => format!("cuelight show {}", self.run),
         };
         self.out.line(&format!("next: {next}"));

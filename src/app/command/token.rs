@@ -218,7 +218,7 @@ fn of_person(
         Some(workspace) => config.people(workspace)?,
         None => Arc::default(),
     };
-    let known = people.token_key_named(&key.verifying_key().to_bytes());
+    let known = people.token_key_named(key.public().as_bytes());
     let (kid, issuer) = match (&args.kid, known) {
         (Some(kid), _) => (kid.clone(), kid.clone()),
         (None, Some((kid, issuer))) => (kid.to_owned(), issuer.to_owned()),

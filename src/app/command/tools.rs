@@ -128,9 +128,9 @@ fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
     let fits = |tool: &&Arc<Tool>| args.category.as_ref().is_none_or(|category| tool.category == *category);
     let tools: Vec<&Arc<Tool>> = registry.all().filter(fits).collect();
     if args.for_models {
-        out.json_pretty(&tools.iter().map(|tool| tool.for_models()).collect());
+        out.json_pretty(&tools.iter().map(|tool| tool.for_models()).collect::<Vec<_>>());
     } else if args.json {
-        out.json_pretty(&tools.iter().map(|tool| tool_json(tool)).collect());
+        out.json_pretty(&tools.iter().map(|tool| tool_json(tool)).collect::<Vec<_>>());
     } else {
         let row = |tool: &&Arc<Tool>| {
             [
@@ -155,7 +155,7 @@ pub(super) fn suggest(registry: &Registry, out: Output, word: &str, task: &str, 
     let found = registry.for_task(task);
     if json {
         let one = |(score, tool): &(u32, &Arc<Tool>)| json!({word: tool.called(), "score": score, "description": tool.description});
-        out.json_pretty(&found.iter().map(one).collect());
+        out.json_pretty(&found.iter().map(one).collect::<Vec<_>>());
     } else if found.is_empty() {
         say(&format!("no {word} fits these words; `cuelight {word}s list` names all"));
     } else {

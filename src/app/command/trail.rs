@@ -6,7 +6,7 @@ use crate::{
     output::{Output, say},
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{Seq, Span, Timestamp};
+use cuelight_base::{Seq, Span, Timestamp, counted};
 use cuelight_runtime::{Clock as _, Entropy, SystemClock};
 use cuelight_store::{
     Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, key_trouble,
@@ -101,7 +101,7 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
             "keys": believed.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
     } else {
-        told(out, verified, signed, &believed, anchors.len());
+        told(out, (verified, signed), (&believed, !args.key.is_empty()), anchors.len());
     }
     if let Some(why) = key_trouble(&workspace) {
         say(&why);
@@ -117,17 +117,27 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
     })
 }
 
-fn told(out: Output, verified: Verified, signed: Seq, believed: &[NoteKey], anchors: usize) {
+fn told(
+    out: Output,
+    (verified, signed): (Verified, Seq),
+    (believed, keys_given): (&[NoteKey], bool),
+    anchors: usize,
+) {
     let (head, hash) = verified.head;
     out.line(&format!("holds   {} records, up to {head} ({hash})", verified.records));
     out.line(&format!("signed  up to {signed}"));
     for key in believed {
         out.line(&format!("key     {key}"));
     }
+    if !keys_given {
+        out.line("key     NOT VERIFIED: the keys are those of this workspace; give --key KEY to verify them");
+    }
     out.line(&match anchors {
-        0 => "held against this workspace alone; what somebody holds elsewhere (--anchors FILE) proves more"
-            .to_owned(),
-        many => format!("held against {many} heads from elsewhere"),
+        0 => "copy    NOT VERIFIED against a head that is kept elsewhere; give --anchors FILE".to_owned(),
+        many => format!(
+            "copy    verified against {}",
+            counted(many, "head from elsewhere", "heads from elsewhere")
+        ),
     });
 }
 

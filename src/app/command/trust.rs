@@ -7,9 +7,9 @@ use crate::{
     settings::Settings,
 };
 use clap::Args;
-use cuelight_base::{Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten};
+use cuelight_base::{Channel, Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten};
 use cuelight_definition::{Run, StepKind};
-use cuelight_engine::{Channel, GateState};
+use cuelight_engine::GateState;
 use cuelight_plan::OnTimeout;
 use cuelight_projection::{Board, GateView};
 use cuelight_runtime::{

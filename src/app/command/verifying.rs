@@ -12,7 +12,6 @@ use crate::{
 };
 use cuelight_base::{Digest, VERIFIED_BYTES_MAX, Value, read_json, safe_text};
 use cuelight_store::{ChainRecord, FileNote, NoteKey, verify_chain};
-use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     io::Read as _,
@@ -125,7 +124,7 @@ fn answers(text: &str, log: &str) -> Result<(usize, usize), String> {
 /// A note says nothing about its own key: the verifier has to have the key from elsewhere.
 fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, String> {
     let note = FileNote::parse(note)?;
-    if note.file != Digest(Sha256::digest(bytes).into()) {
+    if note.file != Digest::of(bytes) {
         return Err("it is not the file that its note speaks of; it was changed".to_owned());
     }
     if given.is_empty() {
@@ -144,12 +143,14 @@ fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, Str
     ])
 }
 
-fn key_line(given: &[NoteKey], believed: &[NoteKey]) -> String {
+/// The origin of the key. A key that stands in the file itself proves nothing about its author.
+pub(super) fn key_line(given: &[NoteKey], own: &[NoteKey]) -> String {
     match given {
         [] => format!(
-            "key        as the file itself says: compare {}",
-            believed.first().map_or_else(String::new, ToString::to_string)
+            "key        NOT VERIFIED: it stands in the file itself; compare {} with `cuelight keys` where the log \
+             is, or give --key KEY",
+            own.first().map_or_else(String::new, ToString::to_string)
         ),
-        _ => "key        as given with --key".to_owned(),
+        _ => "key        verified: the one given with --key".to_owned(),
     }
 }

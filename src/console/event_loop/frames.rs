@@ -24,17 +24,17 @@ pub(super) const TURN: Span = Span(250);
 impl<D: Desk> Screen<D> {
     /// True if signs are animated: some are on the screen, and the terminal has focus.
     pub(super) fn turns(&self) -> bool {
-        !self.turning.is_empty() && self.model.has_focus()
+        !self.signs.cells.is_empty() && self.model.has_focus()
     }
 
     /// Turns them, when it is time; draws nothing.
     pub(super) fn turn_signs(&mut self) -> io::Result<()> {
         let now = self.clock.now();
-        if !self.turns() || now.since(self.turned) < TURN {
+        if !self.turns() || now.since(self.signs.turned) < TURN {
             return Ok(());
         }
-        (self.turn, self.turned) = ((self.turn + 1) % SPINNER.len(), now);
-        self.terminal.turn(&self.turning, SPINNER[self.turn])
+        (self.signs.phase, self.signs.turned) = ((self.signs.phase + 1) % SPINNER.len(), now);
+        self.terminal.turn(&self.signs.cells, SPINNER[self.signs.phase])
     }
 
     pub(super) fn until_frame(&self) -> Span {
@@ -62,7 +62,7 @@ impl<D: Desk> Screen<D> {
         let (width, height) = self.model.screen();
         let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
         draw(&self.model, &self.theme, &mut frame);
-        self.turning = running_cells(&self.model, &self.theme, &frame);
+        self.signs.cells = running_cells(&self.model, &self.theme, &frame);
         let bytes = self.terminal.show(frame, cursor_of(&self.model))?;
         let title = self.model.window_title();
         if self.titled != title {

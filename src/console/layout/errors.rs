@@ -20,7 +20,7 @@ pub(crate) struct ErrorsLayout {
 
 pub(crate) fn errors(model: &Model) -> ErrorsLayout {
     let frame = frame(model.size);
-    let (body, hidden) = (frame.body, model.errors.preview_hidden);
+    let (body, hidden) = (frame.body, model.workspace.errors.preview_hidden);
     let panes = model.panes();
     match frame.width {
         Width::TooSmall => ErrorsLayout::default(),

@@ -54,6 +54,17 @@ pub(crate) struct Picture {
     pub layout: Arc<Layout>,
 }
 
+/// The picture of a graph that is awaited.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pictures {
+    /// The picture that is being made elsewhere; one at a time.
+    pub arranging: Option<Arranging>,
+    /// Before this no other is asked for, unless somebody asked to see something else.
+    pub rest: Timestamp,
+    /// When one is due.
+    pub due: Option<Timestamp>,
+}
+
 /// A picture that is being made elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arranging {

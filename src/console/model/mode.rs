@@ -52,7 +52,9 @@ impl Model {
                 Mode::Insert
             }
             (None, Some(_)) => Mode::Filter,
-            (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) if self.travel.is_some() => {
+            (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None)
+                if self.past.travel.is_some() =>
+            {
                 Mode::Travel
             }
             (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) => Mode::Normal,
@@ -69,7 +71,7 @@ impl Model {
             (Some(Overlay::Palette(_) | Overlay::Launch(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
             (Some(Overlay::Form(_)), _) => Scope::Form,
-            (None, None) => self.travel.as_ref().map_or(self.view.scope(), |travel| travel.scope()),
+            (None, None) => self.past.travel.as_ref().map_or(self.view.scope(), |travel| travel.scope()),
         }
     }
 }

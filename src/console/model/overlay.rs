@@ -1,6 +1,6 @@
 //! The windows over a view and the line of text below it: palette, launch form, help, prompt.
 
-use crate::{Dialog, Field, Intent, Level, gates::FormState, help_rows::HelpState};
+use crate::{Dialog, Field, Intent, Level, gates::FormState};
 use cuelight_base::{RunId, Timestamp};
 
 /// A window over the view, which takes the keys.
@@ -14,6 +14,28 @@ pub(crate) enum Overlay {
     Form(Box<FormState>),
     Launch(Box<LaunchForm>),
     Leaving(Leaving),
+}
+
+/// State of an open help.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HelpState {
+    /// The first line that is seen, of the page or of the list.
+    pub top: usize,
+    /// True if the keys of all views are listed.
+    pub all: bool,
+    /// The text searched for.
+    pub find: Field,
+    /// True while the search is being typed.
+    pub types: bool,
+    /// The row under the cursor of the list.
+    pub selected: usize,
+}
+
+impl HelpState {
+    /// Returns true if the help lists rows, false if it shows the page of this view.
+    pub(crate) fn is_list(&self) -> bool {
+        self.all || self.types || !self.find.text().is_empty()
+    }
 }
 
 /// The question on the way out.

@@ -5,6 +5,24 @@ use cuelight_base::{RunId, Seq, StepIx, Timestamp};
 use cuelight_engine::Command;
 use std::collections::BTreeMap;
 
+/// All requests of this console.
+#[derive(Clone, Debug)]
+pub(crate) struct Requests {
+    pub pending: BTreeMap<u64, Pending>,
+    pub undo: Option<Undoable>,
+    pub asked: Vec<Asked>,
+    pub previews: Previews,
+    /// The number of the next request.
+    pub next: u64,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        let previews = Previews::default();
+        Self { pending: BTreeMap::new(), undo: None, asked: Vec::new(), previews, next: 1 }
+    }
+}
+
 /// Something asked of the engine that has not been answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {

@@ -1,7 +1,7 @@
 //! State of the list of runs: cursor, filter, order and marks.
 
 use super::dag_state::Picture;
-use cuelight_base::{RunId, Seq};
+use cuelight_base::{GateId, RunId, Seq};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// State of the list of runs.
@@ -26,7 +26,7 @@ pub(crate) struct RunsState {
     pub find: String,
     pub preview_hidden: bool,
     /// The pane that takes the keys.
-    pub focus: crate::runs_panels::RunsFocus,
+    pub focus: RunsFocus,
     /// The graph of the run under the cursor, small.
     pub picture: Option<Arc<Picture>>,
 }
@@ -95,5 +95,34 @@ impl RunOrder {
             title => title,
         };
         Self::ALL.iter().find(|(_, _, column)| *column == title && !title.is_empty()).map(|order| order.0)
+    }
+}
+
+/// A pane of the Runs view that can take the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RunsPanel {
+    /// The list of runs.
+    #[default]
+    List,
+    Gates,
+    Errors,
+}
+
+/// The pane that takes the keys, and the cursors of the others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RunsFocus {
+    pub panel: RunsPanel,
+    pub gate: Option<GateId>,
+    pub error: Option<Seq>,
+}
+
+impl RunsPanel {
+    /// The next pane, in a circle.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::List => Self::Gates,
+            Self::Gates => Self::Errors,
+            Self::Errors => Self::List,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The person at a console, its environment and the appearance of its screen.
 
 use crate::{Glyphs, Theme, Themes};
-use cuelight_engine::Actor;
+use cuelight_base::Actor;
 use std::sync::Arc;
 
 /// The person at this console, and the console's place.

@@ -1,7 +1,7 @@
 //! Agents: which are described is read when the view is opened and while it is looked at; the cursor in the list; the way to what one
 //! works on.
 
-use super::{general, moving, toast};
+use super::{moving, places, toast};
 use crate::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout};
 use cuelight_base::Span;
 use cuelight_projection::AgentsAbout;
@@ -11,25 +11,25 @@ const FRESH: Span = Span(5_000);
 
 /// Asks for the files, one question at a time.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let is_old = model.agents.read_at.is_none_or(|read_at| model.clock.since(read_at) >= FRESH);
-    if model.view != View::Agents || model.agents.asked.is_some() || !is_old {
+    let is_old = model.workspace.agents.read_at.is_none_or(|read_at| model.clock.since(read_at) >= FRESH);
+    if model.view != View::Agents || model.workspace.agents.asked.is_some() || !is_old {
         return;
     }
     let request = model.number();
-    model.agents.asked = Some(request);
-    model.agents.read_at = Some(model.clock);
+    model.workspace.agents.asked = Some(request);
+    model.workspace.agents.read_at = Some(model.clock);
     wishes.push(Wish::Read { request, want: Lookup::Agents });
 }
 
 /// True if this view waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.agents.asked == Some(request)
+    model.workspace.agents.asked == Some(request)
 }
 
 /// Takes what the files describe.
 pub(super) fn read(model: &mut Model, sheet: Sheet) {
-    model.agents.asked = None;
-    model.agents.known = match sheet {
+    model.workspace.agents.asked = None;
+    model.workspace.agents.known = match sheet {
         Sheet::Agents(known) => *known,
         Sheet::Missing(why) => {
             AgentsAbout { agents: Vec::new(), problems: vec![(".cuelight/agents".to_owned(), why)] }
@@ -37,30 +37,31 @@ pub(super) fn read(model: &mut Model, sheet: Sheet) {
         _ => return,
     };
     let last = rows(model).saturating_sub(1);
-    model.agents.selected = model.agents.selected.min(last);
+    model.workspace.agents.selected = model.workspace.agents.selected.min(last);
 }
 
 fn rows(model: &Model) -> usize {
-    model.board.agents(&model.agents.known).len()
+    model.board.agents(&model.workspace.agents.known).len()
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::tools(model).rows.height);
-    if let Some(to) = moving::moved(intent, model.agents.selected, rows(model), page, count) {
-        model.agents.selected = to;
+    if let Some(to) = moving::moved(intent, model.workspace.agents.selected, rows(model), page, count) {
+        model.workspace.agents.selected = to;
         return;
     }
     match intent {
-        Intent::Escape => general::backward(model),
+        Intent::Escape => places::backward(model),
         Intent::Open => {
-            let all = model.board.agents(&model.agents.known);
-            let step = all.get(model.agents.selected).and_then(|agent| agent.steps.first().copied());
+            let all = model.board.agents(&model.workspace.agents.known);
+            let step =
+                all.get(model.workspace.agents.selected).and_then(|agent| agent.steps.first().copied());
             match step {
                 Some((run, step)) => {
                     model.dag.run = Some(run);
                     model.dag.view.selected = Some(step.0);
                     (model.dag.follow, model.runs.selected) = (false, Some(run));
-                    general::go(model, View::Dag);
+                    places::go(model, View::Dag);
                 }
                 None => toast(model, "it works on nothing now", Role::Info),
             }

@@ -39,11 +39,7 @@ pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         return super::bulk::ask(model, intent);
     }
     if intent == Intent::Skip && super::gates::shows_instead(model) {
-        return toast(
-            model,
-            "a gate is closed by hand by an override: read it to its end, then S",
-            Role::Info,
-        );
+        return toast(model, "a gate is approved by override: read it to its end, then S", Role::Info);
     }
     let command = match command_for(model, intent) {
         Ok(command) => command,
@@ -110,10 +106,10 @@ pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>
     let line = command_line(model, &command);
     let words = line.trim_start_matches("cuelight ").split(" --").next().unwrap_or("").to_owned();
     let (run, _) = run_and_step(model, &command);
-    model.undo = None;
+    model.requests.undo = None;
     note_asked(model, request, line);
     super::gates::sent(model, request, &command);
-    model.pending.insert(request, Pending { run, words, inverse });
+    model.requests.pending.insert(request, Pending { run, words, inverse });
     wishes.push(Wish::Submit { request, command: Box::new(command) });
 }
 
@@ -136,14 +132,14 @@ pub(super) fn launch(
     }
     note_asked(model, request, line);
     let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
-    model.pending.insert(request, pending);
+    model.requests.pending.insert(request, pending);
     wishes.push(Wish::Launch { request, path: path.to_owned(), words: inputs });
     true
 }
 
 /// `u`: undoes the last command, where that is still possible.
 pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
-    match model.undo.take() {
+    match model.requests.undo.take() {
         Some(undo) if model.locked().is_none() => {
             toast(model, &format!("undoing: {}", undo.words), Role::Info);
             submit(model, undo.command, wishes);
@@ -212,9 +208,9 @@ fn gate_of(model: &Model, gate: cuelight_base::GateId) -> (Option<RunId>, Option
 }
 
 fn note_asked(model: &mut Model, request: u64, command_line: String) {
-    if model.asked.len() == ASKED_MAX {
-        model.asked.remove(0);
+    if model.requests.asked.len() == ASKED_MAX {
+        model.requests.asked.remove(0);
     }
     let asked = Asked { request, at: model.clock, command_line, outcome: "recording".to_owned() };
-    model.asked.push(asked);
+    model.requests.asked.push(asked);
 }

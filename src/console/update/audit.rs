@@ -1,7 +1,7 @@
 //! Keys of Audit, and what is read of the log for it: as many records as are seen and some more, at the end that is
 //! scrolled to.
 
-use super::{general, graph, moving, toast};
+use super::{graph, moving, places, toast};
 use crate::{
     Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
     audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
@@ -25,7 +25,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     }
     let head = model.board.seq.0;
-    let audit = &mut model.audit;
+    let audit = &mut model.workspace.audit;
     if audit.window.low == 0 {
         audit.window = Window::at(head);
     }
@@ -43,7 +43,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         audit.to_oldest = false;
     }
     let page = usize::from(layout::audit(model).rows.height).max(1);
-    let audit = &mut model.audit;
+    let audit = &mut model.workspace.audit;
     let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
     audit.top = moving::scrolled(audit.top, at, audit.window.rows.len(), page);
     read_on(model, page, head, wishes);
@@ -53,7 +53,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// Asks for what follows at an end of the window, when that is near or seen.
 fn read_on(model: &mut Model, page: usize, head: u64, wishes: &mut Vec<Wish>) {
-    let audit = &model.audit;
+    let audit = &model.workspace.audit;
     if audit.asked.is_some() || audit.missing.is_some() {
         return;
     }
@@ -72,49 +72,50 @@ fn read_on(model: &mut Model, page: usize, head: u64, wishes: &mut Vec<Wish>) {
     let from = audit.partial.last().map_or(from, |record| record.seq.0);
     let limit = u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX);
     let request = model.number();
-    model.audit.asked = Some((request, side));
+    model.workspace.audit.asked = Some((request, side));
     wishes.push(Wish::Read { request, want: Lookup::Records { after: Seq(from), limit } });
 }
 
 /// The record under the cursor is read whole: rows keep only what they show.
 fn read_record(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let audit = &model.audit;
+    let audit = &model.workspace.audit;
     let Some(seq) = audit.row().map(|row| row.seq) else { return };
     if audit.record.as_ref().is_some_and(|record| record.seq == seq) || audit.record_asked.is_some() {
         return;
     }
     let request = model.number();
-    model.audit.record_asked = Some((request, seq));
+    model.workspace.audit.record_asked = Some((request, seq));
     let want = Lookup::Records { after: Seq(seq.0.saturating_sub(1)), limit: 1 };
     wishes.push(Wish::Read { request, want });
 }
 
 /// True if this view waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    let audit = &model.audit;
+    let audit = &model.workspace.audit;
     audit.asked.is_some_and(|pair| pair.0 == request)
         || audit.record_asked.is_some_and(|record_asked| record_asked.0 == request)
         || audit.chain_asked == Some(request)
 }
 
 pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
-    if model.audit.chain_asked == Some(request) {
-        model.audit.chain_asked = None;
+    if model.workspace.audit.chain_asked == Some(request) {
+        model.workspace.audit.chain_asked = None;
         return verified(model, sheet);
     }
-    if model.audit.record_asked.is_some_and(|record_asked| record_asked.0 == request) {
-        let wanted = model.audit.record_asked.take().map(|record_asked| record_asked.1);
+    if model.workspace.audit.record_asked.is_some_and(|record_asked| record_asked.0 == request) {
+        let wanted = model.workspace.audit.record_asked.take().map(|record_asked| record_asked.1);
         if let Sheet::Records(records) = sheet {
-            model.audit.record = records.into_iter().find(|record| Some(record.seq) == wanted).map(Arc::new);
+            model.workspace.audit.record =
+                records.into_iter().find(|record| Some(record.seq) == wanted).map(Arc::new);
         }
         return;
     }
-    let Some((_, side)) = model.audit.asked.take() else { return };
+    let Some((_, side)) = model.workspace.audit.asked.take() else { return };
     match sheet {
         Sheet::Records(records) => take(model, side, records),
         Sheet::Missing(why) => {
             toast(model, &why, Role::Warn);
-            model.audit.missing = Some(why);
+            model.workspace.audit.missing = Some(why);
         }
         Sheet::Bytes { .. }
         | Sheet::Events { .. }
@@ -126,11 +127,11 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
 
 /// A page, or a piece of one.
 fn take(model: &mut Model, side: Side, records: Vec<Record>) {
-    let query = Query::parse(&model.audit.filter, FIELDS);
-    let everything = model.audit.everything;
+    let query = Query::parse(&model.workspace.audit.filter, FIELDS);
+    let everything = model.workspace.audit.everything;
     let fits = |row: &TrailRow| (everything || row.is_decision) && fits(&query, row);
     let board = Arc::clone(model.live());
-    let audit = &mut model.audit;
+    let audit = &mut model.workspace.audit;
     let before = audit.window.rows.front().map(|row| row.row.seq);
     if records.is_empty() {
         // Nothing stands there: the log begins later, or is shorter than it was said to be.
@@ -155,7 +156,7 @@ fn take(model: &mut Model, side: Side, records: Vec<Record>) {
     if audit.seeks {
         audit.seeks = false;
         if audit.window.low > 1 && hit(model, true).is_none() {
-            model.audit.seeks = true;
+            model.workspace.audit.seeks = true;
         } else {
             find(model, true);
         }
@@ -181,12 +182,12 @@ fn verified(model: &mut Model, sheet: Sheet) {
     let at = model.clock;
     match sheet {
         Sheet::Chain { records, head, broken: None } => {
-            model.audit.chain = ChainState::Holds { records, head, at };
+            model.workspace.audit.chain = ChainState::Holds { records, head, at };
             toast(model, &format!("the chain holds: {}", counted(records, "record", "records")), Role::Ok);
         }
         Sheet::Chain { records, broken: Some(why), .. } => {
             toast(model, &format!("the chain is broken at {why}"), Role::Fail);
-            model.audit.chain = ChainState::Broken { records, why, at };
+            model.workspace.audit.chain = ChainState::Broken { records, why, at };
         }
         Sheet::Missing(why) => toast(model, &why, Role::Warn),
         Sheet::Bytes { .. }
@@ -199,9 +200,9 @@ fn verified(model: &mut Model, sheet: Sheet) {
 
 /// The record under the cursor in lines.
 fn detail(model: &mut Model) {
-    let audit = &model.audit;
+    let audit = &model.workspace.audit;
     let Some(record) = audit.record.clone().filter(|record| Some(record.seq) == audit.selected) else {
-        (model.audit.detail, model.audit.detail_of) = (Vec::new(), None);
+        (model.workspace.audit.detail, model.workspace.audit.detail_of) = (Vec::new(), None);
         return;
     };
     let of = Some((record.seq, audit.as_json));
@@ -213,7 +214,7 @@ fn detail(model: &mut Model) {
     } else {
         in_words(model, &record)
     };
-    (model.audit.detail, model.audit.detail_of) = (lines, of);
+    (model.workspace.audit.detail, model.workspace.audit.detail_of) = (lines, of);
 }
 
 fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
@@ -254,7 +255,7 @@ fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::audit(model).rows.height);
-    let audit = &mut model.audit;
+    let audit = &mut model.workspace.audit;
     match intent {
         Intent::First if count.is_none() => return first(model),
         Intent::Last if count.is_none() => return last(model),
@@ -275,35 +276,39 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Open => open(model),
         Intent::GoThere => go_there(model),
         Intent::SameRun => {
-            let word = model.audit.row().and_then(|row| row.run).map(|run| format!("run:{run}"));
+            let word = model.workspace.audit.row().and_then(|row| row.run).map(|run| format!("run:{run}"));
             only(model, word, "it belongs to no run");
         }
         Intent::SameUser => {
-            let word = model.audit.row().map(|row| format!("by:{}", row.who.split(' ').next().unwrap_or("")));
+            let word = model
+                .workspace
+                .audit
+                .row()
+                .map(|row| format!("by:{}", row.who.split(' ').next().unwrap_or("")));
             only(model, word, "nothing is selected");
         }
         Intent::CopyLine => copy(model, wishes),
         Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
-        Intent::Escape if audit.filter.is_empty() => general::backward(model),
+        Intent::Escape if audit.filter.is_empty() => places::backward(model),
         Intent::Escape => set_filter(model, ""),
         _ => {}
     }
 }
 
 pub(super) fn set_filter(model: &mut Model, text: &str) {
-    text.clone_into(&mut model.audit.filter);
+    text.clone_into(&mut model.workspace.audit.filter);
     begin_anew(model);
 }
 
 /// A filter of one word, or without it when it was there.
 fn only(model: &mut Model, word: Option<String>, missing: &str) {
     let Some(word) = word else { return toast(model, missing, Role::Info) };
-    let words: Vec<&str> = model.audit.filter.split_whitespace().collect();
+    let words: Vec<&str> = model.workspace.audit.filter.split_whitespace().collect();
     let text = if words.contains(&word.as_str()) {
         words.into_iter().filter(|other| *other != word).collect::<Vec<_>>().join(" ")
     } else {
-        format!("{} {word}", model.audit.filter).trim().to_owned()
+        format!("{} {word}", model.workspace.audit.filter).trim().to_owned()
     };
     set_filter(model, &text);
 }
@@ -311,7 +316,7 @@ fn only(model: &mut Model, word: Option<String>, missing: &str) {
 /// Reads the rows anew, around the record under the cursor.
 fn begin_anew(model: &mut Model) {
     let head = model.board.seq.0;
-    let audit = &mut model.audit;
+    let audit = &mut model.workspace.audit;
     audit.window = Window::at(head);
     (audit.asked, audit.missing, audit.seeks, audit.to_oldest) = (None, None, false, false);
     audit.partial.clear();
@@ -319,14 +324,14 @@ fn begin_anew(model: &mut Model) {
 }
 
 fn first(model: &mut Model) {
-    if model.audit.window.high < model.board.seq.0 {
+    if model.workspace.audit.window.high < model.board.seq.0 {
         begin_anew(model);
     }
-    model.audit.selected = model.audit.window.rows.front().map(|row| row.row.seq);
+    model.workspace.audit.selected = model.workspace.audit.window.rows.front().map(|row| row.row.seq);
 }
 
 fn last(model: &mut Model) {
-    let audit = &mut model.audit;
+    let audit = &mut model.workspace.audit;
     if audit.window.low > 1 {
         audit.window = Window::at(0);
         (audit.asked, audit.missing, audit.seeks, audit.to_oldest) = (None, None, false, true);
@@ -338,16 +343,21 @@ fn last(model: &mut Model) {
 }
 
 fn verify(model: &mut Model, wishes: &mut Vec<Wish>) {
-    if model.audit.chain_asked.is_none() {
+    if model.workspace.audit.chain_asked.is_none() {
         let request = model.number();
-        model.audit.chain_asked = Some(request);
+        model.workspace.audit.chain_asked = Some(request);
         wishes.push(Wish::Read { request, want: Lookup::Chain });
     }
 }
 
 /// The whole record over the view.
 fn open(model: &mut Model) {
-    let Some(record) = model.audit.record.clone().filter(|record| Some(record.seq) == model.audit.selected)
+    let Some(record) = model
+        .workspace
+        .audit
+        .record
+        .clone()
+        .filter(|record| Some(record.seq) == model.workspace.audit.selected)
     else {
         return;
     };
@@ -359,7 +369,7 @@ fn open(model: &mut Model) {
 
 /// To the gate of a record when it waits, else to its step or run.
 fn go_there(model: &mut Model) {
-    let Some(row) = model.audit.row().cloned() else { return };
+    let Some(row) = model.workspace.audit.row().cloned() else { return };
     let Some(run) = row.run else { return toast(model, "it belongs to no run", Role::Info) };
     if model.board.run(run).is_none() {
         let text = format!("the steps of {run} are not in memory any more; `cuelight show {run}` reads them");
@@ -368,13 +378,13 @@ fn go_there(model: &mut Model) {
     if let Some(gate) =
         row.gate.and_then(|gate| model.board.gate(gate)).filter(|gate| gate.is_open()).cloned()
     {
-        general::go(model, View::Gates);
+        places::go(model, View::Gates);
         model.gates.selected = Some((Attention::Gate(gate.id), gate.run, gate.step));
         return;
     }
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
-    general::go(model, View::Dag);
+    places::go(model, View::Dag);
     graph::begin(model);
     if let Some(step) = row.step {
         model.dag.view.selected = Some(step.0);
@@ -382,7 +392,7 @@ fn go_there(model: &mut Model) {
 }
 
 fn copy(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let Some(record) = model.audit.record.clone() else {
+    let Some(record) = model.workspace.audit.record.clone() else {
         return toast(model, "could not copy: nothing is selected", Role::Warn);
     };
     let text = json_lines(&record, model.live()).join("\n");
@@ -396,7 +406,7 @@ fn copy(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// The next row that the search fits, older ones first.
 fn hit(model: &Model, older: bool) -> Option<Seq> {
     let query = Query::parse(&model.runs.find, FIELDS);
-    let audit = &model.audit;
+    let audit = &model.workspace.audit;
     let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
     let mut rows = audit.window.rows.iter().map(|row| &row.row);
     let found = if older {
@@ -413,8 +423,8 @@ pub(super) fn find(model: &mut Model, older: bool) {
         return toast(model, "nothing is looked for; / begins a search", Role::Info);
     }
     match hit(model, older) {
-        Some(seq) => model.audit.selected = Some(seq),
-        None if older && model.audit.window.low > 1 => model.audit.seeks = true,
+        Some(seq) => model.workspace.audit.selected = Some(seq),
+        None if older && model.workspace.audit.window.low > 1 => model.workspace.audit.seeks = true,
         None => {
             let text = format!(
                 "could not find {:?} {} here",
@@ -429,9 +439,9 @@ pub(super) fn find(model: &mut Model, older: bool) {
 pub(super) fn click(model: &mut Model, row: u16) {
     let rows = layout::audit(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
-        let index = model.audit.top + usize::from(row - rows.y);
-        if let Some(row) = model.audit.window.rows.get(index) {
-            model.audit.selected = Some(row.row.seq);
+        let index = model.workspace.audit.top + usize::from(row - rows.y);
+        if let Some(row) = model.workspace.audit.window.rows.get(index) {
+            model.workspace.audit.selected = Some(row.row.seq);
         }
     }
 }

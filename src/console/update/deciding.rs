@@ -355,7 +355,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 
 /// The last look before a command leaves: a decision has to be about the ask of the last frame, and of this board.
 pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &mut Vec<Wish>) {
-    if model.frozen.is_some() && commands.iter().any(|command| command.gate().is_some()) {
+    if model.past.frozen.is_some() && commands.iter().any(|command| command.gate().is_some()) {
         return toast(model, "could not do that: the screen is frozen; F thaws it", Role::Warn);
     }
     if commands.len() > 1 {

@@ -1,6 +1,6 @@
 //! The list of failures: which are shown, in what order, what each of them caused, and what can be said of it.
 
-use super::{asking, general, moving, popup, toast};
+use super::{asking, moving, places, popup, toast};
 use crate::{
     Intent, Model, Query, Role, View, Wish,
     errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
@@ -25,38 +25,40 @@ pub(super) fn refresh(model: &mut Model) {
         return;
     }
     let typed = model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter);
-    let filter = typed.map_or_else(|| model.errors.filter.clone(), |typed| typed.field.text().to_owned());
+    let filter =
+        typed.map_or_else(|| model.workspace.errors.filter.clone(), |typed| typed.field.text().to_owned());
     let quarter = model.now.0.div_euclid(QUARTER);
-    let made_of = Some((model.board.seq, filter.clone(), model.errors.order, quarter));
-    if model.errors.made_of != made_of {
+    let made_of = Some((model.board.seq, filter.clone(), model.workspace.errors.order, quarter));
+    if model.workspace.errors.made_of != made_of {
         let before = cursor(model);
-        model.errors.rows = rows(model, &filter);
-        model.errors.day = day(model, quarter);
-        model.errors.made_of = made_of;
-        let is_there = model.errors.selected.is_some_and(|selected| place(model, selected).is_some());
+        model.workspace.errors.rows = rows(model, &filter);
+        model.workspace.errors.day = day(model, quarter);
+        model.workspace.errors.made_of = made_of;
+        let is_there =
+            model.workspace.errors.selected.is_some_and(|selected| place(model, selected).is_some());
         if !is_there {
-            let len = model.errors.rows.len();
+            let len = model.workspace.errors.rows.len();
             let near = before.min(len.saturating_sub(1));
             let (below, above) = (near..len, (0..near).rev());
-            let next = below.chain(above).find_map(|index| model.errors.rows[index].error());
-            model.errors.selected = next;
+            let next = below.chain(above).find_map(|index| model.workspace.errors.rows[index].error());
+            model.workspace.errors.selected = next;
         }
     }
     let page = usize::from(layout::errors(model).rows.height);
     let at = cursor(model);
     // The head over the first row comes with it.
-    let top = if at == 1 { 0 } else { model.errors.top };
-    model.errors.top = moving::scrolled(top, at, model.errors.rows.len(), page);
-    let of = model.errors.selected.map(|selected| (selected, model.board.seq));
-    if model.errors.aftermath.as_ref().is_none_or(|aftermath| aftermath.of != of) {
-        model.errors.aftermath = Some(aftermath(model, of));
+    let top = if at == 1 { 0 } else { model.workspace.errors.top };
+    model.workspace.errors.top = moving::scrolled(top, at, model.workspace.errors.rows.len(), page);
+    let of = model.workspace.errors.selected.map(|selected| (selected, model.board.seq));
+    if model.workspace.errors.aftermath.as_ref().is_none_or(|aftermath| aftermath.of != of) {
+        model.workspace.errors.aftermath = Some(aftermath(model, of));
     }
 }
 
 fn rows(model: &Model, filter: &str) -> Vec<ErrorRow> {
     let query = Query::parse(filter, FIELDS);
     let mut found: Vec<&Arc<ErrorView>> = model.board.errors().filter(|error| fits(&query, error)).collect();
-    match model.errors.order {
+    match model.workspace.errors.order {
         ErrorOrder::Need => found.sort_by_key(|error| (need(error), Reverse(error.id))),
         ErrorOrder::Time => found.sort_by_key(|error| (Reverse(error.at), Reverse(error.id))),
         ErrorOrder::Step => {
@@ -203,57 +205,59 @@ fn leads_to(run: &RunView, from: cuelight_base::StepIx, to: cuelight_base::StepI
 }
 
 fn place(model: &Model, id: Seq) -> Option<usize> {
-    model.errors.rows.iter().position(|row| row.error() == Some(id))
+    model.workspace.errors.rows.iter().position(|row| row.error() == Some(id))
 }
 
 fn cursor(model: &Model) -> usize {
-    model.errors.selected.and_then(|selected| place(model, selected)).unwrap_or(0)
-}
-
-/// The failure under the cursor.
-pub(crate) fn selected(model: &Model) -> Option<&Arc<ErrorView>> {
-    model.errors.selected.and_then(|selected| model.board.error(selected))
+    model.workspace.errors.selected.and_then(|selected| place(model, selected)).unwrap_or(0)
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::errors(model).rows.height);
     // The cursor goes from failure to failure; heads are passed over.
-    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|row| row.error()).collect();
-    let at =
-        model.errors.selected.and_then(|selected| shown.iter().position(|row| *row == selected)).unwrap_or(0);
+    let shown: Vec<Seq> = model.workspace.errors.rows.iter().filter_map(|row| row.error()).collect();
+    let at = model
+        .workspace
+        .errors
+        .selected
+        .and_then(|selected| shown.iter().position(|row| *row == selected))
+        .unwrap_or(0);
     if let Some(to) = moving::moved(intent, at, shown.len(), page, count) {
-        model.errors.selected = shown.get(to).copied();
+        model.workspace.errors.selected = shown.get(to).copied();
         return;
     }
     match intent {
         Intent::Open | Intent::Right => open(model),
-        Intent::Preview => model.errors.preview_hidden = !model.errors.preview_hidden,
+        Intent::Preview => model.workspace.errors.preview_hidden = !model.workspace.errors.preview_hidden,
         Intent::Sort => {
-            model.errors.order = model.errors.order.next();
-            toast(model, &format!("sorted by {}", model.errors.order.name()), Role::Info);
+            model.workspace.errors.order = model.workspace.errors.order.next();
+            toast(model, &format!("sorted by {}", model.workspace.errors.order.name()), Role::Info);
         }
         Intent::Acknowledge | Intent::Resolve => asking::ask(model, intent, wishes),
         Intent::Evidence => show_whole(model),
         Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
-        Intent::Escape if model.errors.filter.is_empty() => general::backward(model),
-        Intent::Escape => model.errors.filter.clear(),
+        Intent::Escape if model.workspace.errors.filter.is_empty() => places::backward(model),
+        Intent::Escape => model.workspace.errors.filter.clear(),
         _ => {}
     }
 }
 
 /// To its step in the graph.
 fn open(model: &mut Model) {
-    let Some((run, step)) = selected(model).map(|selected| (selected.run, selected.step)) else { return };
+    let Some((run, step)) = model.selected_error().map(|selected| (selected.run, selected.step)) else {
+        return;
+    };
     model.dag.run = Some(run);
     model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
     (model.dag.follow, model.runs.selected) = (false, Some(run));
-    general::go(model, View::Dag);
+    places::go(model, View::Dag);
 }
 
 /// The command for the failure under the cursor, or the reason why there is none.
 pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
-    let error = selected(model).filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
+    let error =
+        model.selected_error().filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
     let note = if intent == Intent::Acknowledge { FailureNote::Acknowledge } else { FailureNote::Resolve };
     match &error.state {
         ErrorState::Resolved { fix, .. } => {
@@ -278,7 +282,7 @@ pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
 
 /// All that is known of it, over the view: nothing of its output is cut.
 fn show_whole(model: &mut Model) {
-    let Some(error) = selected(model).cloned() else { return };
+    let Some(error) = model.selected_error().cloned() else { return };
     let record = &error.record;
     let mut text = format!(
         "{}\n\n{} {}/{}  call {}  trace {}\n{}  {}  {}\n",
@@ -302,22 +306,26 @@ fn show_whole(model: &mut Model) {
 
 /// To the next failure that the search fits, around the end of the list.
 pub(super) fn find(model: &mut Model, forward: bool) {
-    let query = Query::parse(&model.errors.find, FIELDS);
-    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|row| row.error()).collect();
+    let query = Query::parse(&model.workspace.errors.find, FIELDS);
+    let shown: Vec<Seq> = model.workspace.errors.rows.iter().filter_map(|row| row.error()).collect();
     let len = shown.len();
     if query.is_empty() || len == 0 {
         return;
     }
-    let at =
-        model.errors.selected.and_then(|selected| shown.iter().position(|row| *row == selected)).unwrap_or(0);
+    let at = model
+        .workspace
+        .errors
+        .selected
+        .and_then(|selected| shown.iter().position(|row| *row == selected))
+        .unwrap_or(0);
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     let hit = order
         .map(|row| shown[row])
         .find(|id| model.board.error(*id).is_some_and(|error| fits(&query, error)));
     if hit.is_some() {
-        model.errors.selected = hit;
+        model.workspace.errors.selected = hit;
     } else {
-        let text = format!("could not find {:?}; & filters, Esc clears", model.errors.find);
+        let text = format!("could not find {:?}; & filters, Esc clears", model.workspace.errors.find);
         toast(model, &text, Role::Warn);
     }
 }
@@ -325,9 +333,9 @@ pub(super) fn find(model: &mut Model, forward: bool) {
 pub(super) fn click(model: &mut Model, row: u16) {
     let rows = layout::errors(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
-        let index = model.errors.top + usize::from(row - rows.y);
-        if let Some(id) = model.errors.rows.get(index).and_then(|row| row.error()) {
-            model.errors.selected = Some(id);
+        let index = model.workspace.errors.top + usize::from(row - rows.y);
+        if let Some(id) = model.workspace.errors.rows.get(index).and_then(|row| row.error()) {
+            model.workspace.errors.selected = Some(id);
         }
     }
 }

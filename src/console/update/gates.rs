@@ -1,7 +1,7 @@
 //! The inbox: its rows, which stay where they are when others arrive, the text of what is under the cursor, and what of
 //! it was really on the screen. Nothing here opens by itself, and nothing here decides; see `deciding`.
 
-use super::{deciding, general, moving, toast};
+use super::{deciding, moving, places, toast};
 use crate::{
     About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
     ask_text::{Told, ask_text},
@@ -21,13 +21,6 @@ const BLOB_MAX: usize = 256 * 1024;
 /// Lines of the last output of a step in doubt.
 const TAIL: u32 = 40;
 
-/// The view is opened: its rows are sorted anew.
-pub(super) fn enter(model: &mut Model) {
-    model.gates.rows.clear();
-    model.gates.rows_of = None;
-    model.gates.reading = false;
-}
-
 /// Goes to the gate that the step under the cursor is, where that asks people: it is closed by an answer alone.
 pub(super) fn shows_instead(model: &mut Model) -> bool {
     let (run, step) = (model.run(), model.step());
@@ -39,7 +32,7 @@ pub(super) fn shows_instead(model: &mut Model) -> bool {
     };
     let is_gate = model.board.gate(gate).is_some_and(|gate| deciding::is_gate(model, gate));
     if is_gate {
-        general::go(model, View::Gates);
+        places::go(model, View::Gates);
         model.gates.selected = Some(key);
     }
     is_gate
@@ -144,7 +137,7 @@ fn last_attempt(model: &Model) -> Option<AttemptId> {
 
 /// Something that was asked for has been read.
 pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
-    let next = model.next_request;
+    let next = model.requests.next;
     let tail = model.gates.tail.as_mut().filter(|(_, blob)| blob.asked == Some(request));
     let found = model.gates.blobs.iter_mut().find(|(_, blob)| blob.asked == Some(request));
     let Some((digest, blob)) =
@@ -166,7 +159,7 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
                 && blob.bytes.len() < BLOB_MAX
             {
                 blob.asked = Some(next);
-                model.next_request += 1;
+                model.requests.next += 1;
                 let want = Lookup::Blob { digest, from: have };
                 wishes.push(Wish::Read { request: next, want });
             }
@@ -293,7 +286,7 @@ fn note_seen(model: &mut Model, lines: Range<usize>) {
 pub(super) fn on_screen(model: &Model) -> Option<Range<usize>> {
     let places = layout::gates(model);
     let is_covered = match &model.overlay {
-        None => !model.typed.is_empty(),
+        None => !model.keyboard.typed.is_empty(),
         Some(Overlay::Dialog(_)) => places.side.is_none(),
         Some(_) => true,
     };
@@ -314,6 +307,7 @@ fn first_hidden_row(model: &Model, right: u16, body: ratatui::layout::Rect) -> u
         body.right().saturating_sub(width) < right
     };
     let highest = model
+        .notices
         .toasts
         .iter()
         .rev()
@@ -361,7 +355,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         }
         Intent::Left | Intent::NextPanel => model.gates.reading = false,
         Intent::Escape if model.gates.reading => model.gates.reading = false,
-        Intent::Escape if model.gates.marked.is_empty() => general::backward(model),
+        Intent::Escape if model.gates.marked.is_empty() => places::backward(model),
         Intent::MarkRange => super::batch::mark(model, true),
         Intent::MarkAll => super::batch::mark(model, false),
         Intent::Escape => model.gates.marked.clear(),

@@ -2,32 +2,30 @@
 
 use super::{copying, places, popup, toast, why};
 use crate::{
-    Field, Intent, Model, Role, Themes, View, Wish,
-    help_rows::HelpState,
-    layout,
-    model::{Letter, Overlay, PaletteState, Prompt, PromptKind},
+    Field, Intent, Model, Role, Themes, View, Wish, layout,
+    model::{HelpState, Letter, Overlay, PaletteState, Prompt, PromptKind},
 };
 use std::sync::Arc;
 
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
     match intent {
-        Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
-        Intent::ViewDag => go(model, View::Dag),
-        Intent::ViewGates => go(model, View::Gates),
-        Intent::ViewErrors => go(model, View::Errors),
-        Intent::ViewHealth => go(model, View::Health),
-        Intent::ViewLogs => go(model, View::Logs),
-        Intent::ViewTime => go(model, View::Time),
-        Intent::ViewAudit => go(model, View::Audit),
-        Intent::ViewAgents => go(model, View::Agents),
-        Intent::ViewTools => go(model, View::Tools),
+        Intent::ViewRuns | Intent::CloseView => places::go(model, View::Runs),
+        Intent::ViewDag => places::go(model, View::Dag),
+        Intent::ViewGates => places::go(model, View::Gates),
+        Intent::ViewErrors => places::go(model, View::Errors),
+        Intent::ViewHealth => places::go(model, View::Health),
+        Intent::ViewLogs => places::go(model, View::Logs),
+        Intent::ViewTime => places::go(model, View::Time),
+        Intent::ViewAudit => places::go(model, View::Audit),
+        Intent::ViewAgents => places::go(model, View::Agents),
+        Intent::ViewTools => places::go(model, View::Tools),
         Intent::Logs => super::logs::open(model),
-        Intent::LastView => go(model, model.last_view),
+        Intent::LastView => places::go(model, model.places.last_view),
         Intent::Backward => places::backward(model),
         Intent::Forward => places::forward(model),
-        Intent::SetMark => model.letter = Some(Letter::Set),
-        Intent::GoToMark => model.letter = Some(Letter::Go),
+        Intent::SetMark => model.places.letter = Some(Letter::Set),
+        Intent::GoToMark => model.places.letter = Some(Letter::Go),
         Intent::Palette => {
             model.overlay = Some(Overlay::Palette(PaletteState::default()));
         }
@@ -41,9 +39,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Export => copying::export(model, wishes),
         Intent::Freeze => freeze(model),
         Intent::Mouse => {
-            model.mouse = !model.mouse;
-            wishes.push(Wish::Mouse(model.mouse));
-            let text = if model.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
+            model.terminal.mouse = !model.terminal.mouse;
+            wishes.push(Wish::Mouse(model.terminal.mouse));
+            let text = if model.terminal.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
             toast(model, text, Role::Info);
         }
         Intent::Travel => super::travel::begin(model),
@@ -61,44 +59,11 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
     true
 }
 
-/// Shows another view, and remembers the way back.
-pub(super) fn go(model: &mut Model, view: View) {
-    if view == View::Dag && model.view == View::Runs {
-        model.dag.run = model.runs.selected.or(model.dag.run);
-    }
-    if view == View::Dag && model.view == View::Gates {
-        let (run, step) = (model.run(), model.step());
-        model.dag.run = run.or(model.dag.run);
-        model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
-    }
-    if view == View::Time && model.view != View::Time {
-        model.time.run = model.run().or(model.time.run);
-        model.time.selected = model.step().or(model.time.selected);
-    }
-    if view == View::Gates && model.view != View::Gates {
-        super::gates::enter(model);
-    }
-    if view != model.view {
-        places::leave(model);
-        show(model, view);
-    }
-}
-
-fn show(model: &mut Model, view: View) {
-    model.last_view = model.view;
-    model.view = view;
-}
-
-/// One step back: what is typed, the filter, the view; never acts.
-pub(super) fn backward(model: &mut Model) {
-    places::backward(model);
-}
-
 pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
     let field = match (kind, model.view) {
         (PromptKind::Filter, View::Logs) => Field::of(&super::logs::filter(model)),
-        (PromptKind::Filter, View::Errors) => Field::of(&model.errors.filter),
-        (PromptKind::Filter, View::Audit) => Field::of(&model.audit.filter),
+        (PromptKind::Filter, View::Errors) => Field::of(&model.workspace.errors.filter),
+        (PromptKind::Filter, View::Audit) => Field::of(&model.workspace.audit.filter),
         (PromptKind::Filter, _) => Field::of(&model.runs.filter),
         _ => Field::default(),
     };
@@ -106,11 +71,11 @@ pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
 }
 
 fn freeze(model: &mut Model) {
-    if let Some(newest) = model.frozen.take() {
+    if let Some(newest) = model.past.frozen.take() {
         model.board = newest;
         toast(model, "live again", Role::Info);
     } else {
-        model.frozen = Some(model.board.clone());
+        model.past.frozen = Some(model.board.clone());
         toast(model, "frozen; the engine goes on, F thaws", Role::Warn);
     }
 }
@@ -140,7 +105,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let frame = layout::frame(model.size);
     if row == frame.header.y {
         if let Some(view) = layout::tab_at(model, column) {
-            go(model, view);
+            places::go(model, view);
         }
         return;
     }

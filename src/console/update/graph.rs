@@ -30,7 +30,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.dag.run.is_none() {
         model.dag.run = model.runs.selected;
     }
-    model.picture_due = None;
+    model.pictures.due = None;
     match model.view {
         View::Dag => refresh_dag(model, wishes),
         View::Runs => refresh_preview(model, wishes),
@@ -40,11 +40,11 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// A picture that was asked for is there. It may be of another moment by now; then the next one is asked for.
 pub(super) fn arrived(model: &mut Model, request: u64, arranged: Arranged, took: Span) {
-    if model.arranging.as_ref().is_none_or(|arranging| arranging.request != request) {
+    if model.pictures.arranging.as_ref().is_none_or(|arranging| arranging.request != request) {
         return;
     }
-    let place = model.arranging.take().map(|arranging| arranging.place);
-    model.picture_rest = model.clock + Span(took.0.saturating_mul(SHARE - 1));
+    let place = model.pictures.arranging.take().map(|arranging| arranging.place);
+    model.pictures.rest = model.clock + Span(took.0.saturating_mul(SHARE - 1));
     let picture = arranged.0;
     match place {
         Some(View::Dag) if model.dag.run == Some(picture.run) => model.dag.picture = Some(picture),
@@ -169,17 +169,17 @@ fn picture(model: &mut Model, scene: Scene, place: View, wishes: &mut Vec<Wish>)
         return Some(scene.arranged().0);
     }
     let before = scene.before.clone();
-    if model.arranging.is_some() {
+    if model.pictures.arranging.is_some() {
         return before;
     }
     // What somebody asked to see does not wait for its turn.
     let is_asked = before.as_ref().is_none_or(|picture| !scene.is_seen(picture, &scene.basis()));
-    if !is_asked && model.clock < model.picture_rest {
-        model.picture_due = Some(model.picture_rest);
+    if !is_asked && model.clock < model.pictures.rest {
+        model.pictures.due = Some(model.pictures.rest);
         return before;
     }
     let request = model.number();
-    model.arranging = Some(Arranging { request, place, since: model.clock });
+    model.pictures.arranging = Some(Arranging { request, place, since: model.clock });
     wishes.push(Wish::Arrange { request, scene: Box::new(scene) });
     before
 }

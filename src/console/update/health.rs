@@ -1,38 +1,38 @@
 //! Health: over which period is looked, and the way from a reason to the failures behind it.
 
-use super::{general, moving, toast};
+use super::{moving, places, toast};
 use crate::{Intent, Model, Role, View, Wish, layout};
 
 /// Keeps the cursor on a reason.
 pub(super) fn refresh(model: &mut Model) {
     if model.view == View::Health {
         let last = model.board.vitals().reasons().len().saturating_sub(1);
-        model.health.reason = model.health.reason.min(last);
+        model.workspace.health.reason = model.workspace.health.reason.min(last);
     }
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let reasons = model.board.vitals().reasons();
     let page = usize::from(layout::frame(model.size).body.height / 3);
-    if let Some(to) = moving::moved(intent, model.health.reason, reasons.len(), page, count) {
-        model.health.reason = to;
+    if let Some(to) = moving::moved(intent, model.workspace.health.reason, reasons.len(), page, count) {
+        model.workspace.health.reason = to;
         return;
     }
     match intent {
         Intent::Window => {
-            model.health.period = model.health.period.next();
-            toast(model, &format!("the last {}", model.health.period.word()), Role::Info);
+            model.workspace.health.period = model.workspace.health.period.next();
+            toast(model, &format!("the last {}", model.workspace.health.period.word()), Role::Info);
         }
         Intent::Open | Intent::Right => {
-            let Some(reason) = reasons.get(model.health.reason) else { return };
+            let Some(reason) = reasons.get(model.workspace.health.reason) else { return };
             // A name with blanks would be several words of a filter.
             let name = reason.workflow.split_whitespace().collect::<Vec<_>>().join("*");
             let mode = reason.mode.map_or_else(String::new, |mode| format!(" mode:{mode}"));
-            model.errors.filter = format!("workflow:{name}{mode}");
-            model.errors.selected = None;
-            general::go(model, View::Errors);
+            model.workspace.errors.filter = format!("workflow:{name}{mode}");
+            model.workspace.errors.selected = None;
+            places::go(model, View::Errors);
         }
-        Intent::Escape => general::backward(model),
+        Intent::Escape => places::backward(model),
         _ => {}
     }
 }

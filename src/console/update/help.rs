@@ -1,11 +1,11 @@
 //! Keys of the help: scrolling its page, searching it, the keys of all views, and doing what a row says.
 
-use super::{act as act_below, editing, general, moving, toast};
+use super::{act as act_below, editing, moving, places, toast};
 use crate::{
     Intent, Model, Role, Scope, Wish,
-    help_rows::{HelpRow, HelpState, can_be_done, rows, view_of},
+    help_rows::{HelpRow, can_be_done, rows, view_of},
     layout,
-    model::Overlay,
+    model::{HelpState, Overlay},
     view,
 };
 
@@ -67,11 +67,11 @@ fn carry_out(model: &mut Model, row: &HelpRow, wishes: &mut Vec<Wish>) {
     model.overlay = None;
     match view_of(row.scope).filter(|view| *view != model.view) {
         Some(view) => {
-            general::go(model, view);
+            places::go(model, view);
             let text = format!("{} is a key of this view: {}", row.keys, row.intent.what());
             toast(model, &text, Role::Info);
         }
-        None if matches!(row.scope, Scope::Travel | Scope::Play) && model.travel.is_none() => {
+        None if matches!(row.scope, Scope::Travel | Scope::Play) && model.past.travel.is_none() => {
             toast(model, "this is a key of the past; T goes there", Role::Info);
         }
         None => act_below(model, row.intent, None, wishes),

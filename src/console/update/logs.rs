@@ -1,7 +1,7 @@
 //! The view of output: its source, the cursor, follow, search, and copying. `logs_read` decides what to read
 //! and when, `logs_rows` makes the visible rows.
 
-use super::{general, graph, logs_read, logs_rows, moving, toast};
+use super::{graph, logs_read, logs_rows, moving, places, toast};
 use crate::{
     Intent, Model, Role, Sheet, View, Wish, layout, log_lines::Voice, log_rows::text_of, model::LogPart,
     needle::Needle,
@@ -49,7 +49,7 @@ pub(super) fn open(model: &mut Model) {
     let step = model.step();
     look_at(model, step);
     model.logs.run = Some(run);
-    general::go(model, View::Logs);
+    places::go(model, View::Logs);
 }
 
 fn look_at(model: &mut Model, step: Option<StepIx>) {
@@ -272,7 +272,7 @@ fn to_graph(model: &mut Model) {
     let step = logs.step.or(of_line);
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
-    general::go(model, View::Dag);
+    places::go(model, View::Dag);
     graph::begin(model);
     if let Some(step) = step {
         model.dag.view.selected = Some(step.0);
@@ -286,7 +286,7 @@ fn escape(model: &mut Model) {
     } else if !lines.find().is_empty() {
         lines.set_find(Needle::default());
     } else {
-        general::backward(model);
+        places::backward(model);
     }
 }
 

@@ -50,13 +50,13 @@ pub(super) fn refresh(model: &mut Model) {
 /// Asks for what is missing.
 pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(run) = model.logs.run.and_then(|run| model.board.run(run)).cloned() else { return };
-    if model.frozen.is_none()
+    if model.past.frozen.is_none()
         && model.logs.reading.asked.is_none()
         && let Some((attempt, part)) = next(model, &run)
     {
         ask(model, attempt, part, wishes);
     }
-    if model.frozen.is_none() {
+    if model.past.frozen.is_none() {
         logs_told::go_on(model, &run, wishes);
     }
 }
@@ -271,7 +271,7 @@ pub(super) fn hear(
 ) {
     let logs = &mut model.logs;
     let room = logs.follow || !logs.lines.is_full();
-    if model.frozen.is_none() && room {
+    if model.past.frozen.is_none() && room {
         let floor = if logs.follow { u64::MAX } else { 0 };
         logs.lines.take(attempt, (from, bytes), &Arrivals::since(from, came), floor);
     } else {

@@ -1,6 +1,6 @@
 //! The palette and the menu: everything that can be done, with level, key and effect; grey when it would be refused.
 
-use super::{asking, editing, general, moving};
+use super::{asking, editing, general, moving, places};
 use crate::{
     Intent, Keymap, Level, Model, View, Wish,
     intent::Group,
@@ -55,7 +55,7 @@ pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
         return model.locked().or_else(|| asking::command_for(model, intent).err());
     }
-    model.previews.known.get(&intent).and_then(|preview| preview.clone().err())
+    model.requests.previews.known.get(&intent).and_then(|preview| preview.clone().err())
 }
 
 /// Brings the rows up to date with what is typed.
@@ -105,7 +105,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
     }
-    if let Some(error) = super::errors::selected(model).filter(|_| model.view == View::Errors) {
+    if let Some(error) = model.selected_error().filter(|_| model.view == View::Errors) {
         for intent in [Intent::Acknowledge, Intent::Resolve] {
             let (name, refused) = (format!("{} {}", intent.name(), error.name()), refusal(model, intent));
             rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
@@ -164,7 +164,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let act = PaletteAct::Theme(theme.to_owned());
         rows.push(other(format!("theme {theme}"), act, "change the colours", Level::L0));
     }
-    rows.extend(model.recent.iter().map(|(at, row)| PaletteRow {
+    rows.extend(model.places.recent.iter().map(|(at, row)| PaletteRow {
         name: format!("{RECENT}{}", row.name),
         what: format!("{} by {}", at.clock(), cuelight_base::safe_text(&model.seat.actor.name)),
         ..row.clone()
@@ -223,9 +223,9 @@ fn remember(model: &mut Model, row: &PaletteRow) {
     const RECENT_MAX: usize = 20;
     let name = row.name.trim_start_matches(RECENT);
     let chosen = PaletteRow { name: name.to_owned(), ..row.clone() };
-    model.recent.retain(|(_, row)| row.name != chosen.name);
-    model.recent.push_front((model.now, chosen));
-    model.recent.truncate(RECENT_MAX);
+    model.places.recent.retain(|(_, row)| row.name != chosen.name);
+    model.places.recent.push_front((model.now, chosen));
+    model.places.recent.truncate(RECENT_MAX);
 }
 
 fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
@@ -234,10 +234,10 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
         PaletteAct::OpenRun(run) => {
             model.runs.selected = Some(run);
             model.dag.run = Some(run);
-            general::go(model, View::Dag);
+            places::go(model, View::Dag);
         }
         PaletteAct::Filter(text) => {
-            general::go(model, View::Runs);
+            places::go(model, View::Runs);
             model.runs.filter = text;
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),

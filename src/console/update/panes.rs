@@ -5,7 +5,7 @@ use crate::{Intent, Model, Role};
 
 pub(super) fn act(model: &mut Model, intent: Intent) {
     let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
-    let panes = model.panes.entry(model.view).or_default();
+    let panes = model.places.panes.entry(model.view).or_default();
     if intent == Intent::WholePane {
         panes.whole = !panes.whole;
     } else if panes.whole {

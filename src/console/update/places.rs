@@ -2,7 +2,7 @@
 
 use super::{editing, toast};
 use crate::{
-    Model, Press, Role,
+    Model, Press, Role, View,
     model::{Letter, Place},
 };
 
@@ -22,28 +22,59 @@ pub(super) fn here(model: &Model) -> Place {
 
 /// Remembers where we are, before the view changes.
 pub(super) fn leave(model: &mut Model) {
-    if model.back.len() == WAY_MAX {
-        model.back.remove(0);
+    if model.places.back.len() == WAY_MAX {
+        model.places.back.remove(0);
     }
     let place = here(model);
-    model.back.push(place);
-    model.forward.clear();
+    model.places.back.push(place);
+    model.places.forward.clear();
+}
+
+/// Shows another view, and remembers the way back.
+pub(super) fn go(model: &mut Model, view: View) {
+    if view == View::Dag && model.view == View::Runs {
+        model.dag.run = model.runs.selected.or(model.dag.run);
+    }
+    if view == View::Dag && model.view == View::Gates {
+        let (run, step) = (model.run(), model.step());
+        model.dag.run = run.or(model.dag.run);
+        model.dag.view.selected = step.map(|step| step.0).or(model.dag.view.selected);
+    }
+    if view == View::Time && model.view != View::Time {
+        model.time.run = model.run().or(model.time.run);
+        model.time.selected = model.step().or(model.time.selected);
+    }
+    if view == View::Gates && model.view != View::Gates {
+        // The rows are sorted anew.
+        model.gates.rows.clear();
+        model.gates.rows_of = None;
+        model.gates.reading = false;
+    }
+    if view != model.view {
+        leave(model);
+        show(model, view);
+    }
+}
+
+fn show(model: &mut Model, view: View) {
+    model.places.last_view = model.view;
+    model.view = view;
 }
 
 /// Goes back to the previous place.
 pub(super) fn backward(model: &mut Model) {
-    if let Some(place) = model.back.pop() {
+    if let Some(place) = model.places.back.pop() {
         let place_now = here(model);
-        model.forward.push(place_now);
+        model.places.forward.push(place_now);
         go_to(model, &place);
     }
 }
 
 /// One step forward again.
 pub(super) fn forward(model: &mut Model) {
-    if let Some(place) = model.forward.pop() {
+    if let Some(place) = model.places.forward.pop() {
         let place_now = here(model);
-        model.back.push(place_now);
+        model.places.back.push(place_now);
         go_to(model, &place);
     }
 }
@@ -60,22 +91,22 @@ fn go_to(model: &mut Model, place: &Place) {
         (model.logs.run, model.logs.step) = place.logs;
     }
     if model.view != place.view {
-        model.last_view = model.view;
+        model.places.last_view = model.view;
         model.view = place.view;
     }
 }
 
 /// The letter after a key that sets a mark or goes to one; any other key only ends it.
 pub(super) fn name(model: &mut Model, what: Letter, press: Press) {
-    model.typed.clear();
+    model.keyboard.typed.clear();
     let Some(letter) = editing::letter(press) else { return };
     match what {
         Letter::Set => {
             let place = here(model);
-            model.marks.insert(letter, place);
+            model.places.marks.insert(letter, place);
             toast(model, &format!("mark {letter} is set here"), Role::Info);
         }
-        Letter::Go => match model.marks.get(&letter).cloned() {
+        Letter::Go => match model.places.marks.get(&letter).cloned() {
             Some(place) => {
                 leave(model);
                 go_to(model, &place);

@@ -70,7 +70,7 @@ pub(super) fn chooses(model: &mut Model, press: Press, repeat: bool, wishes: &mu
 /// `@`: the requests of this console, as command lines, the newest last.
 pub(super) fn show_log(model: &mut Model) {
     let mut lines: Vec<(String, Role)> = Vec::new();
-    for asked in &model.asked {
+    for asked in &model.requests.asked {
         lines.push((format!("{}  {}", asked.at.clock(), asked.command_line), Role::Text));
         lines.push((format!("          {}", asked.outcome), Role::Muted));
     }

@@ -33,7 +33,7 @@ pub(crate) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
     let text = prompt.field.text().trim();
     match (prompt.kind, model.view) {
         (PromptKind::Remark | PromptKind::Compare, _) => None,
-        (PromptKind::Find, _) if model.travel.is_some() => Sought::parse(text).err(),
+        (PromptKind::Find, _) if model.past.travel.is_some() => Sought::parse(text).err(),
         (PromptKind::Find, View::Time) => Sought::parse(text).err(),
         (PromptKind::Find, View::Logs) => Needle::of(text).err(),
         (PromptKind::Filter, View::Logs) => Needle::filter(text).err(),
@@ -57,13 +57,13 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
     let text = prompt.field.text().trim().to_owned();
     match prompt.kind {
         PromptKind::Filter if model.view == View::Logs => super::logs::set_filter(model, &text),
-        PromptKind::Filter if model.view == View::Errors => model.errors.filter = text,
+        PromptKind::Filter if model.view == View::Errors => model.workspace.errors.filter = text,
         PromptKind::Filter if model.view == View::Audit => super::audit::set_filter(model, &text),
         PromptKind::Filter => model.runs.filter = text,
-        PromptKind::Find if model.travel.is_some() => super::travel::find(model, &text),
+        PromptKind::Find if model.past.travel.is_some() => super::travel::find(model, &text),
         PromptKind::Find => {
             if model.view == View::Errors {
-                model.errors.find.clone_from(&text);
+                model.workspace.errors.find.clone_from(&text);
             }
             model.runs.find = text;
             match model.view {

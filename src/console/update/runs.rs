@@ -1,6 +1,6 @@
 //! The list of runs: which are shown, in what order, and the cursor, which stays on its run when others come and go.
 
-use super::{bulk, general, moving, toast};
+use super::{bulk, moving, places, toast};
 use crate::{
     Intent, Mark, Model, Query, Role, View, Wish, layout,
     marks::{mark_of_run, word_of_risk, word_of_run},
@@ -127,7 +127,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         return;
     }
     match intent {
-        Intent::Open | Intent::Right if model.runs.selected.is_some() => general::go(model, View::Dag),
+        Intent::Open | Intent::Right if model.runs.selected.is_some() => places::go(model, View::Dag),
         Intent::Preview => model.runs.preview_hidden = !model.runs.preview_hidden,
         Intent::Sort => {
             let next = model.runs.sort.next();
@@ -159,7 +159,7 @@ fn escape(model: &mut Model) {
     } else if !model.runs.find.is_empty() {
         model.runs.find.clear();
     } else if model.runs.filter.is_empty() {
-        general::backward(model);
+        places::backward(model);
     } else {
         model.runs.filter.clear();
     }

@@ -1,11 +1,12 @@
 //! Keys in the lower panes of Runs: Tab goes from pane to pane, Enter opens what is under the cursor in its own view.
 
-use super::{gates, general, moving, toast};
+use super::{gates, moving, places, toast};
 use crate::{
     Intent, Model, Role, View,
     intent::Group,
     layout,
-    runs_panels::{self, RunsPanel, focused},
+    model::RunsPanel,
+    runs_panels::{self, focused},
 };
 use cuelight_projection::Attention;
 
@@ -39,7 +40,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
             } else if opens(intent) {
                 let key = rows.get(at).map(|row| (Attention::Gate(row.id), row.run, row.step));
                 gates::select(model, key.or(model.gates.selected));
-                general::go(model, View::Gates);
+                places::go(model, View::Gates);
             } else {
                 return false;
             }
@@ -52,8 +53,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
                 let error = rows.get(to).map(|row| row.id);
                 model.runs.focus.error = error;
             } else if opens(intent) {
-                model.errors.selected = rows.get(at).map(|row| row.id).or(model.errors.selected);
-                general::go(model, View::Errors);
+                model.workspace.errors.selected =
+                    rows.get(at).map(|row| row.id).or(model.workspace.errors.selected);
+                places::go(model, View::Errors);
             } else {
                 return false;
             }

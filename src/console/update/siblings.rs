@@ -46,7 +46,7 @@ fn kin(model: &Model) -> Vec<Kin> {
             of_kind(gates.rows.iter().map(|row| (Some(&row.workflow) == of, is_here(row))))
         }
         View::Errors => {
-            let errors = &model.errors;
+            let errors = &model.workspace.errors;
             let mode = |id| model.board.error(id).map(|error| error.record.mode);
             let of = errors.selected.and_then(mode);
             of_kind(errors.rows.iter().map(|row| {
@@ -61,7 +61,7 @@ fn kin(model: &Model) -> Vec<Kin> {
             of_kind(rows.iter().enumerate().map(|(at, row)| (Some(row.depth) == depth, Some(at) == here)))
         }
         View::Audit => {
-            let audit = &model.audit;
+            let audit = &model.workspace.audit;
             let of = audit.row().and_then(|row| row.run);
             let is_here = |seq| audit.selected == Some(seq);
             of_kind(audit.window.rows.iter().map(|row| (row.row.run == of, is_here(row.row.seq))))
@@ -111,12 +111,16 @@ fn go_to(model: &mut Model, row: usize) {
             let key = model.gates.rows.get(row).map(key_of);
             gates::select(model, key);
         }
-        View::Errors => model.errors.selected = model.errors.rows.get(row).and_then(|row| row.error()),
+        View::Errors => {
+            model.workspace.errors.selected = model.workspace.errors.rows.get(row).and_then(|row| row.error())
+        }
         View::Time => {
             let rows = model.time.chart.as_ref().map_or(&[][..], |chart| &chart.rows);
             model.time.selected = rows.get(row).map(|row| row.step);
         }
-        View::Audit => model.audit.selected = model.audit.window.rows.get(row).map(|row| row.row.seq),
+        View::Audit => {
+            model.workspace.audit.selected = model.workspace.audit.window.rows.get(row).map(|row| row.row.seq)
+        }
         View::Logs | View::Health | View::Agents | View::Tools => {}
     }
 }

@@ -1,6 +1,6 @@
 //! The graph: the cursor along edges, zoom, folds, search, follow, and what of the picture is seen.
 
-use super::{general, toast};
+use super::{places, toast};
 use crate::{
     Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
     model::Picture, pattern::Sought,
@@ -25,7 +25,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Dag || model.dag.picture.is_none() {
         return;
     }
-    let rested = model.clock.since(model.last_key) >= FOLLOW_REST || model.last_key.0 == 0;
+    let rested = model.clock.since(model.keyboard.last_key) >= FOLLOW_REST || model.keyboard.last_key.0 == 0;
     let looks_ahead = model.dag.what_if.verb.is_some();
     if model.dag.follow && rested && !looks_ahead && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
         follow(model, wishes);
@@ -98,7 +98,7 @@ fn keep_in_sight(model: &mut Model) {
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let Some(picture) = model.dag.picture.clone() else {
         if intent == Intent::Escape {
-            general::backward(model);
+            places::backward(model);
         }
         return;
     };
@@ -170,7 +170,7 @@ fn open(model: &mut Model, picture: &Arc<Picture>) {
     let asks = rows.iter().find(|row| row.run == picture.run && row.step == step);
     match asks.map(crate::gates::key_of) {
         Some(key) => {
-            general::go(model, View::Gates);
+            places::go(model, View::Gates);
             model.gates.selected = Some(key);
         }
         None => super::logs::open(model),
@@ -183,7 +183,7 @@ fn escape(model: &mut Model) {
         return;
     }
     if model.dag.find.is_empty() {
-        general::backward(model);
+        places::backward(model);
     } else {
         model.dag.find.clear();
         model.dag.found.clear();

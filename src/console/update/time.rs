@@ -1,6 +1,6 @@
 //! Keys of Time, and its chart, made anew when something in it changed.
 
-use super::{general, graph, moving, toast};
+use super::{graph, moving, places, toast};
 use crate::{
     Intent, Model, Role, View, Wish,
     gantt::{Chart, ChartOf},
@@ -91,7 +91,7 @@ fn page(model: &Model) -> usize {
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let Some(chart) = model.time.chart.clone() else {
         if intent == Intent::Escape {
-            general::backward(model);
+            places::backward(model);
         }
         return;
     };
@@ -119,7 +119,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::PreviousMatch => find(model, false),
         Intent::Compare => super::travel_compare::open(model),
         Intent::Open => to_graph(model),
-        Intent::Escape => general::backward(model),
+        Intent::Escape => places::backward(model),
         _ => {}
     }
 }
@@ -199,7 +199,7 @@ fn to_graph(model: &mut Model) {
     let (Some(run), step) = (model.time.run, model.time.selected) else { return };
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
-    general::go(model, View::Dag);
+    places::go(model, View::Dag);
     graph::begin(model);
     if let Some(step) = step {
         model.dag.view.selected = Some(step.0);

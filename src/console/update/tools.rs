@@ -1,14 +1,14 @@
 //! Tools: the cursor in the list of what has run.
 
-use super::{general, moving};
+use super::{moving, places};
 use crate::{Intent, Model, Wish, layout};
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let len = model.board.vitals().tools().count();
     let page = usize::from(layout::tools(model).rows.height);
-    if let Some(to) = moving::moved(intent, model.tools.selected, len, page, count) {
-        model.tools.selected = to;
+    if let Some(to) = moving::moved(intent, model.workspace.tools.selected, len, page, count) {
+        model.workspace.tools.selected = to;
     } else if intent == Intent::Escape {
-        general::backward(model);
+        places::backward(model);
     }
 }

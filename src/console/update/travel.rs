@@ -26,7 +26,7 @@ pub(super) fn begin(model: &mut Model) {
         return toast(model, "there is no past yet: nothing has happened", Role::Info);
     }
     let (run, seek) = origin(model);
-    if let Some(newest) = model.frozen.take() {
+    if let Some(newest) = model.past.frozen.take() {
         model.board = newest;
     }
     let before = Before {
@@ -37,7 +37,7 @@ pub(super) fn begin(model: &mut Model) {
         time: (model.time.run, model.time.selected),
     };
     let screen = model.size;
-    model.travel = Some(Box::new(Travel {
+    model.past.travel = Some(Box::new(Travel {
         history: History::of(run),
         complete: false,
         at: 0,
@@ -62,7 +62,7 @@ pub(super) fn begin(model: &mut Model) {
 fn origin(model: &Model) -> (Option<RunId>, Seek) {
     let newest = Seek::Newest;
     match model.view {
-        View::Audit => match model.audit.row() {
+        View::Audit => match model.workspace.audit.row() {
             Some(row) => (row.run, Seek::Seq(row.seq)),
             None => (None, newest),
         },
@@ -78,7 +78,7 @@ fn origin(model: &Model) -> (Option<RunId>, Seek) {
 
 /// Back to what is now, at the place where the past was opened.
 pub(super) fn end(model: &mut Model) {
-    let Some(travel) = model.travel.take() else { return };
+    let Some(travel) = model.past.travel.take() else { return };
     model.board = travel.live;
     model.now = model.clock;
     model.size = model.look.size(travel.screen);
@@ -95,7 +95,7 @@ pub(super) fn end(model: &mut Model) {
 
 /// The terminal has another size.
 pub(super) fn resize(model: &mut Model, size: (u16, u16)) {
-    match &mut model.travel {
+    match &mut model.past.travel {
         Some(travel) => {
             travel.screen = size;
             // Who has the screen read out hears of the past in the status line.
@@ -108,7 +108,7 @@ pub(super) fn resize(model: &mut Model, size: (u16, u16)) {
 
 /// The row of the view under a row of the screen; nothing when it is one of the scrubber, which is answered here.
 pub(super) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u16)) -> Option<u16> {
-    let Some(travel) = &mut model.travel else { return Some(row) };
+    let Some(travel) = &mut model.past.travel else { return Some(row) };
     let places = layout::inside_travel(travel.screen);
     if let Some(track) =
         places.track.filter(|track| track.y <= row && row < track.bottom() && track.width > 1)
@@ -125,7 +125,7 @@ pub(super) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u
 
 /// Keys of the past; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) -> bool {
-    let Some(travel) = &mut model.travel else { return false };
+    let Some(travel) = &mut model.past.travel else { return false };
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
     let changes = intent.group() == Group::Act || intent == Intent::TakeBack;
     match intent {
@@ -164,7 +164,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
 
 /// Stops what plays, clears the search, leaves the past.
 fn escape(model: &mut Model) {
-    let Some(travel) = &mut model.travel else { return };
+    let Some(travel) = &mut model.past.travel else { return };
     if travel.play.take().is_none() {
         if travel.find.is_empty() {
             end(model);
@@ -190,7 +190,7 @@ fn newest(travel: &mut Travel) {
 }
 
 fn jump(model: &mut Model, forward: bool, times: usize, what: &str, fits: impl Fn(&Moment) -> bool) {
-    let Some(travel) = &mut model.travel else { return };
+    let Some(travel) = &mut model.past.travel else { return };
     let mut to = None;
     for _ in 0..times {
         match travel.history.next(to.unwrap_or(travel.at), forward, &fits) {
@@ -221,14 +221,14 @@ fn second(travel: &mut Travel, forward: bool, times: usize) {
 
 /// Looks for events: by their kind, their run, or the id of their step.
 pub(super) fn find(model: &mut Model, text: &str) {
-    if let Some(travel) = &mut model.travel {
+    if let Some(travel) = &mut model.past.travel {
         text.clone_into(&mut travel.find);
     }
     to_match(model, true);
 }
 
 fn to_match(model: &mut Model, forward: bool) {
-    let Some(travel) = &model.travel else { return };
+    let Some(travel) = &model.past.travel else { return };
     let wanted = travel.find.clone();
     if wanted.is_empty() {
         return toast(model, "nothing is looked for; / begins a search", Role::Info);
@@ -247,7 +247,7 @@ fn to_match(model: &mut Model, forward: bool) {
 
 fn toggle_play(model: &mut Model, forward: bool) {
     let clock = model.clock;
-    let Some(travel) = &mut model.travel else { return };
+    let Some(travel) = &mut model.past.travel else { return };
     travel.play = match travel.play {
         Some(play) if play.forward == forward => None,
         _ => Some(Play { forward, due: clock }),
@@ -261,7 +261,7 @@ fn toggle_play(model: &mut Model, forward: bool) {
 /// Shows what is due: as many events as the clock went on, each as long after the other as it was then, by the speed.
 pub(super) fn play(model: &mut Model) {
     let clock = model.clock;
-    let Some(travel) = &mut model.travel else { return };
+    let Some(travel) = &mut model.past.travel else { return };
     for _ in 0..PLAYED_MAX {
         let Some(mut play) = travel.play.filter(|play| play.due <= clock) else { return };
         let to = if play.forward { travel.at + 1 } else { travel.at.saturating_sub(1) };
@@ -295,12 +295,12 @@ fn pause(travel: &Travel, forward: bool) -> Span {
 
 /// True if the view of the past waits for the answer to that request.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.travel.as_ref().is_some_and(|travel| travel.asked.is_some_and(|(asked, _)| asked == request))
+    model.past.travel.as_ref().is_some_and(|travel| travel.asked.is_some_and(|(asked, _)| asked == request))
 }
 
 /// A page of the past.
 pub(super) fn read(model: &mut Model, _request: u64, sheet: Sheet) {
-    let Some(travel) = &mut model.travel else { return };
+    let Some(travel) = &mut model.past.travel else { return };
     let Some((_, part)) = travel.asked.take() else { return };
     let (events, more) = match sheet {
         Sheet::Events { events, more } => (events, more),
@@ -357,7 +357,7 @@ fn seek(travel: &mut Travel) {
 
 /// Shows what is to be seen, as far as its events are here, and asks for what is missing.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let Some(mut travel) = model.travel.take() else { return };
+    let Some(mut travel) = model.past.travel.take() else { return };
     let waits = travel.seek.is_some() || travel.history.is_empty();
     let part = if waits || fold(&mut travel, model) { more(&travel) } else { Some(again(&travel)) };
     if let (Some(part), None) = (part, travel.asked) {
@@ -370,7 +370,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         let want = Lookup::Events { run: travel.history.run(), after, limit: PAGE };
         wishes.push(Wish::Read { request, want });
     }
-    model.travel = Some(travel);
+    model.past.travel = Some(travel);
     super::travel_compare::changes(model);
 }
 

@@ -29,12 +29,15 @@ pub(super) fn open(model: &mut Model) {
 
 /// The run on the screen to compare, its description and its instant.
 fn left(model: &Model) -> Result<(String, Arc<RunView>, Timestamp), String> {
-    let past = model.travel.as_ref().and_then(|travel| travel.history.run());
+    let past = model.past.travel.as_ref().and_then(|travel| travel.history.run());
     let run = model.run().or(past).ok_or("could not compare: no run is selected")?;
     let view = model.board.run(run).cloned();
     let view = view.ok_or_else(|| format!("could not compare: the steps of {run} are not in memory"))?;
-    let when =
-        if model.travel.is_some() { format!("{run} at {}", model.now.clock()) } else { format!("{run} now") };
+    let when = if model.past.travel.is_some() {
+        format!("{run} at {}", model.now.clock())
+    } else {
+        format!("{run} now")
+    };
     Ok((when, view, model.now))
 }
 
@@ -71,7 +74,7 @@ pub(super) fn ask(model: &mut Model, text: &str) {
             let now = model.clock;
             show(model, &comparing, &right, now);
         }
-        None => model.comparing = Some(Box::new(comparing)),
+        None => model.past.comparing = Some(Box::new(comparing)),
     }
 }
 
@@ -104,12 +107,12 @@ fn words(text: &str, same: RunId, now: Timestamp) -> Result<(RunId, Until), Stri
 }
 
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.comparing.as_ref().is_some_and(|comparing| comparing.asked == Some(request))
+    model.past.comparing.as_ref().is_some_and(|comparing| comparing.asked == Some(request))
 }
 
 /// A page of the run that is compared with.
 pub(super) fn read(model: &mut Model, sheet: Sheet) {
-    let Some(comparing) = &mut model.comparing else { return };
+    let Some(comparing) = &mut model.past.comparing else { return };
     comparing.asked = None;
     let (events, more) = match sheet {
         Sheet::Events { events, more } => (events, more),
@@ -142,7 +145,7 @@ pub(super) fn read(model: &mut Model, sheet: Sheet) {
 
 /// Reads on, or shows what was read.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let Some(mut comparing) = model.comparing.take() else { return };
+    let Some(mut comparing) = model.past.comparing.take() else { return };
     if let Some(why) = &comparing.failed {
         return toast(model, &format!("could not compare: {why}"), Role::Warn);
     }
@@ -163,7 +166,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         let want = Lookup::Events { run: Some(comparing.run), after: comparing.after, limit: PAGE };
         wishes.push(Wish::Read { request, want });
     }
-    model.comparing = Some(comparing);
+    model.past.comparing = Some(comparing);
 }
 
 fn show(model: &mut Model, comparing: &Comparing, right: &RunView, right_now: Timestamp) {
@@ -227,7 +230,7 @@ fn role(diff: &StepDiff) -> Role {
 
 /// Updates the changes from the shown instant until now, if there is room to show them.
 pub(super) fn changes(model: &mut Model) {
-    let Some(travel) = &model.travel else { return };
+    let Some(travel) = &model.past.travel else { return };
     let of = travel.shown.map(|number| (number, travel.live.seq));
     let is_shown = layout::inside_travel(travel.screen).changes.is_some() || model.look.reader;
     if !is_shown || travel.changes_of == of {
@@ -261,7 +264,7 @@ pub(super) fn changes(model: &mut Model) {
         lines.push((format!("{:<20}  {then} {arrow} {live}", "runs"), Role::Text));
         lines.push((format!("{:<20}  {} {arrow} {}", "open gates", gates.0, gates.1), Role::Text));
     }
-    if let Some(travel) = &mut model.travel {
+    if let Some(travel) = &mut model.past.travel {
         (travel.changes, travel.changes_of) = (lines, of);
     }
 }

@@ -49,5 +49,9 @@ fn held_up(run: &RunView) -> Vec<cuelight_base::StepIx> {
         steps.map(|(index, _, _)| index).take(STEPS_MAX).collect()
     };
     let waiting = of(&[StepState::Waiting, StepState::InDoubt, StepState::Ready]);
-    if waiting.is_empty() { of(&[StepState::Pending, StepState::Failed]) } else { waiting }
+    if waiting.is_empty() {
+        of(&[StepState::Pending, StepState::Failed, StepState::Rejected])
+    } else {
+        waiting
+    }
 }

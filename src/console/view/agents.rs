@@ -7,14 +7,14 @@ use super::{
 };
 use crate::{Role, gauge, layout, marks::age, meter_role, pane, put};
 use cuelight_base::{RunId, StepIx, Timestamp, counted, dollars, safe_text};
-use cuelight_engine::{Presence, Registered};
+use cuelight_exchange::{Presence, Registered};
 use cuelight_projection::{AgentRow, AgentState};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::tools(model);
-    let known = &model.agents.known;
+    let known = &model.workspace.agents.known;
     let rows = model.board.agents(known);
     let at_work = model.board.agents_at_work();
     let present = model.board.present().present();
@@ -41,7 +41,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    let selected = model.agents.selected.min(rows.len() - 1);
+    let selected = model.workspace.agents.selected.min(rows.len() - 1);
     let area = places.rows;
     let top = (selected + 1).saturating_sub(usize::from(area.height));
     for ((index, agent), y) in rows.iter().enumerate().skip(top).zip(area.y..area.bottom()) {

@@ -42,11 +42,13 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         put_cell(buf, places.head, *column, places.head.y, head, canvas.glyphs);
     }
     let page = usize::from(places.rows.height);
-    for (index, row) in model.audit.window.rows.iter().skip(model.audit.top).take(page).enumerate() {
+    for (index, row) in
+        model.workspace.audit.window.rows.iter().skip(model.workspace.audit.top).take(page).enumerate()
+    {
         let y = places.rows.y + u16::try_from(index).unwrap_or(0);
         draw_row(canvas, &columns, row, Rect { y, height: 1, ..places.rows }, buf);
     }
-    if model.audit.window.rows.is_empty() {
+    if model.workspace.audit.window.rows.is_empty() {
         nothing(canvas, places.rows, buf);
     }
     detail(canvas, places.detail, buf);
@@ -59,7 +61,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 
 /// The title: number of records, the kind shown, and the state of the chain.
 fn title(canvas: &Canvas<'_>, wide: bool) -> (String, Role) {
-    let audit = &canvas.model.audit;
+    let audit = &canvas.model.workspace.audit;
     let records =
         counted(usize::try_from(canvas.model.board.seq.0).unwrap_or(usize::MAX), "record", "records");
     let shown = if audit.everything { "all" } else { "decisions" };
@@ -76,7 +78,7 @@ fn title(canvas: &Canvas<'_>, wide: bool) -> (String, Role) {
 }
 
 fn chain_words(canvas: &Canvas<'_>, wide: bool) -> (String, Role) {
-    let audit = &canvas.model.audit;
+    let audit = &canvas.model.workspace.audit;
     match &audit.chain {
         _ if audit.chain_asked.is_some() => ("chain: verifying".to_owned(), Role::Warn),
         ChainState::Unknown if wide => ("chain: not verified, V does".to_owned(), Role::Title),
@@ -129,7 +131,7 @@ fn columns_of(places: &AuditLayout) -> Vec<Column> {
 }
 
 fn draw_row(canvas: &Canvas<'_>, columns: &[Column], audit_row: &AuditRow, area: Rect, buf: &mut Buffer) {
-    let (audit, row) = (&canvas.model.audit, &audit_row.row);
+    let (audit, row) = (&canvas.model.workspace.audit, &audit_row.row);
     let selected = audit.selected == Some(row.seq);
     let base = select_row(canvas, area, selected, buf);
     let cursor = if selected { canvas.glyphs.pick("▌", ">") } else { " " };
@@ -181,7 +183,7 @@ fn on(row: &cuelight_projection::TrailRow) -> String {
 
 /// Why there is no row.
 fn nothing(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
-    let audit = &canvas.model.audit;
+    let audit = &canvas.model.workspace.audit;
     let text = match &audit.missing {
         Some(why) => safe_text(why),
         None if audit.asked.is_some() && audit.window.low > 1 => {
@@ -205,7 +207,7 @@ fn detail(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if area.height < 3 {
         return;
     }
-    let audit = &canvas.model.audit;
+    let audit = &canvas.model.workspace.audit;
     let title = audit.row().map_or_else(|| "record".to_owned(), |row| format!("{} {}", row.seq, row.kind));
     let inside = pane(
         buf,
@@ -250,7 +252,7 @@ fn folded(line: &str, width: usize) -> Vec<String> {
 fn put_detail(canvas: &Canvas<'_>, area: Rect, line: &str, role: Role, buf: &mut Buffer) {
     let line = canvas.glyphs.fit(line, usize::from(area.width));
     let (name, text) = match line.split_at_checked(NAMES) {
-        Some((name, text)) if !canvas.model.audit.as_json => (name, text),
+        Some((name, text)) if !canvas.model.workspace.audit.as_json => (name, text),
         _ => ("", line.as_str()),
     };
     let pieces: Pieces =
@@ -260,7 +262,7 @@ fn put_detail(canvas: &Canvas<'_>, area: Rect, line: &str, role: Role, buf: &mut
 
 /// The links around the cursor, and what is known of all of them.
 fn chain(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
-    let audit = &canvas.model.audit;
+    let audit = &canvas.model.workspace.audit;
     let inside = layout::inset(pane(buf, area, "chain", "", canvas.pane(false)), 1, 0, 0);
     let at = audit.selected.and_then(|selected| audit.window.place_of(selected)).unwrap_or(0);
     let near = audit.window.rows.iter().skip(at.saturating_sub(3)).take(8);
@@ -308,7 +310,7 @@ fn chain(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 
 /// The trail of the run under the cursor, as far as it was read.
 fn same_run(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
-    let audit = &canvas.model.audit;
+    let audit = &canvas.model.workspace.audit;
     let Some(run) = audit.row().and_then(|row| row.run) else {
         pane(buf, area, "trail", "", canvas.pane(false));
         return;

@@ -144,10 +144,9 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     let mut facts: Vec<Fact> = Vec::new();
     if let Some(error) = view.error() {
         facts.push(("error", format!("{} {}", error.mode.label(), safe_text(&error.message)), Role::Fail));
-        facts.extend(
-            run.partial.as_ref().map(|partial| ("run", safe_text(&partial_words(partial)), Role::Warn)),
-        );
+        facts.extend(partial_words(run).map(|words| ("run", safe_text(&words), Role::Warn)));
     }
+    facts.extend(view.rejection().map(|words| ("rejected", safe_text(words), Role::Warn)));
     facts.extend(waits(canvas, view, mark));
     facts.push(("needs", needs(canvas, run, plan), Role::Text));
     facts.push(("blocks", blocks(canvas, index), Role::Text));

@@ -44,7 +44,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 
 /// The title, with the number of open failures, the filter and the order, and the position in the list.
 fn words(canvas: &Canvas<'_>, rows: Rect) -> (String, String) {
-    let errors = &canvas.model.errors;
+    let errors = &canvas.model.workspace.errors;
     let typed = canvas.model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter);
     let filter = typed.map_or(errors.filter.as_str(), |typed| typed.field.text());
     let (left, right, down) = canvas.glyphs.pick(("‹", "›", "▼"), ("<", ">", "v"));
@@ -108,7 +108,7 @@ fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
     for column in &columns {
         put_cell(buf, area, *column, area.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    let errors = &canvas.model.errors;
+    let errors = &canvas.model.workspace.errors;
     if errors.rows.is_empty() {
         empty(canvas, rows, buf);
     }
@@ -157,7 +157,7 @@ fn empty(canvas: &Canvas<'_>, rows: Rect, buf: &mut Buffer) {
 
 fn draw_row(canvas: &Canvas<'_>, id: Seq, columns: &[Column], row: Rect, buf: &mut Buffer) {
     let Some(error) = canvas.model.board.error(id) else { return };
-    let base = select_row(canvas, row, canvas.model.errors.selected == Some(id), buf);
+    let base = select_row(canvas, row, canvas.model.workspace.errors.selected == Some(id), buf);
     let mark = mark_of(error);
     put(buf, row, row.x + 1, row.y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
     for column in columns {
@@ -258,7 +258,7 @@ pub(super) fn what_now(canvas: &Canvas<'_>, error: &ErrorView) -> String {
 
 /// Counts of the last 24 hours: severities, families, types, and the trend.
 fn day(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
-    let day = &canvas.model.errors.day;
+    let day = &canvas.model.workspace.errors.day;
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
     let mut severities: Pieces = vec![(" 24h    ".to_owned(), muted)];
     for (count, severity) in day.severities {

@@ -5,12 +5,7 @@ use super::{
     errors::{mark_of, name_of, severity_role, what_now},
     pieces::{Pieces, put_pieces, wrapped},
 };
-use crate::{
-    Intent, Role, layout,
-    marks::age,
-    pane,
-    update::{error_command, selected_error},
-};
+use crate::{Intent, Role, layout, marks::age, pane, update::error_command};
 use cuelight_base::{counted, safe_text};
 use cuelight_engine::{Purpose, StepState};
 use cuelight_projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words};
@@ -22,7 +17,7 @@ const NAMES_MAX: usize = 4;
 /// Draws the details of the selected failure. `alone` means that no other pane shows its attempts and
 /// actions.
 pub(super) fn preview(canvas: &Canvas<'_>, area: Rect, alone: bool, buf: &mut Buffer) {
-    let Some(error) = selected_error(canvas.model) else {
+    let Some(error) = canvas.model.selected_error() else {
         pane(buf, area, "nothing is selected", "", canvas.pane(false));
         return;
     };
@@ -119,7 +114,7 @@ fn last_call<'a>(canvas: &Canvas<'a>, error: &ErrorView) -> Option<&'a AttemptVi
 
 /// The steps that never ran because of the failure, and those undone after it.
 fn aftermath(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
-    let Some(after) = &canvas.model.errors.aftermath else { return Vec::new() };
+    let Some(after) = &canvas.model.workspace.errors.aftermath else { return Vec::new() };
     let (muted, text) = (canvas.style(Role::Muted), canvas.style(Role::Text));
     let (arrow, skip) = canvas.glyphs.pick((" → ", "⊘"), (" > ", "-"));
     let mut lines = Vec::new();
@@ -204,8 +199,7 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
     let model = canvas.model;
     let mut all = Vec::new();
     let summary = model.board.summary(error.run);
-    let partial =
-        run_of(canvas, error).and_then(|run| run.partial.as_ref()).map(|partial| partial_words(partial));
+    let partial = run_of(canvas, error).and_then(partial_words);
     if summary.is_some_and(|summary| summary.state.rests()) {
         let hint = partial.map_or_else(String::new, |partial| format!("; {}", safe_text(&partial)));
         let what = format!("a new run does again what failed and what did not run{hint}");
@@ -251,7 +245,7 @@ fn suggestions(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<Pieces> {
 /// Draws the possible actions one below the other, each with its level.
 pub(super) fn choices(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "what you can do", "", canvas.pane(false)), 1, 0, 0);
-    let Some(error) = selected_error(canvas.model) else { return };
+    let Some(error) = canvas.model.selected_error() else { return };
     let key = |intent| canvas.model.keys.keys_of(canvas.model.view.scope(), intent).unwrap_or_default();
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
     let mut lines: Vec<Pieces> = vec![Vec::new()];
@@ -277,7 +271,7 @@ pub(super) fn choices(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// Its calls on a line of time, and what was undone after it.
 pub(super) fn calls(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let inside = layout::inset(pane(buf, area, "calls and undo", "", canvas.pane(false)), 1, 0, 0);
-    let Some(error) = selected_error(canvas.model) else { return };
+    let Some(error) = canvas.model.selected_error() else { return };
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
     let view = run_of(canvas, error).and_then(|run| run.step(error.step?));
     let mut lines: Vec<Pieces> = vec![Vec::new()];

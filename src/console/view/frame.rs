@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    Hint, Intent, Model, Proof, Role, View, fill, layout,
+    Focus, Hint, Intent, Model, Proof, Role, View, fill, layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
     update::{ANSWERS, offered_answers, problem, refusal, refusal_of},
@@ -76,8 +76,8 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let wide = area.width >= 140;
     let mut line: Pieces = vec![(" ".to_owned(), canvas.style(Role::Text))];
-    let typed: String = crate::keymap::shown(&model.typed);
-    let count = model.count.map_or_else(String::new, |count| count.to_string());
+    let typed: String = crate::keymap::shown(&model.keyboard.typed);
+    let count = model.keyboard.count.map_or_else(String::new, |count| count.to_string());
     if !typed.is_empty() || !count.is_empty() {
         line.push((format!("{count}{typed}… "), canvas.style(Role::Warn)));
     }
@@ -103,10 +103,10 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// True if a key applies to the row under the cursor: an answer to another kind of question does not.
 fn can_be_meant(model: &Model, intent: Intent) -> bool {
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
-        // What is not typed is done by the key for yes; Enter alone never does it.
+        // A key for yes that would be typed into a field is no yes; Enter alone never does it.
         return match intent {
-            Intent::Yes => dialog.proof == Proof::Key,
-            Intent::Submit => dialog.proof != Proof::Key,
+            Intent::Yes => dialog.proof == Proof::Key && !dialog.wants_text(),
+            Intent::Submit => dialog.proof != Proof::Key && matches!(dialog.focus, Focus::Proof | Focus::Do),
             _ => true,
         };
     }
@@ -188,7 +188,7 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
 /// Draws recent messages at the lower right.
 pub(super) fn toasts(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let above = u16::from(canvas.model.prompt.is_some());
-    for (index, toast) in canvas.model.toasts.iter().rev().enumerate() {
+    for (index, toast) in canvas.model.notices.toasts.iter().rev().enumerate() {
         let Ok(index) = u16::try_from(index) else { break };
         let Some(y) = body.bottom().checked_sub(1 + above + index).filter(|bottom| *bottom >= body.y) else {
             break;

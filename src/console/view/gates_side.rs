@@ -26,7 +26,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let gate = model.gates.gate().and_then(|gate| model.board.gate(gate));
     if let Some(gate) = model.gates.shown_gate(&model.board) {
         let mut prose = Prose::new(width);
-        ask_text::votes(&mut prose, gate, canvas.glyphs);
+        let run = model.board.run(gate.run).map(|run| &**run);
+        ask_text::votes(&mut prose, gate, run, canvas.glyphs);
         prose.foreign("needs", &ask_text::people(&gate.ask.require), Role::Text);
         prose.foreign("", &format!("{} asked for the run", gate.ask.requester), Role::Muted);
         lines.extend(prose.lines.into_iter().map(|line| styled(canvas, line)));

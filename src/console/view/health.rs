@@ -101,10 +101,10 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if reasons.is_empty() {
         put(buf, list, list.x + 1, list.y, "nothing drags it down", muted);
     }
-    let top = model.health.reason.saturating_sub(usize::from(list.height).saturating_sub(1));
+    let top = model.workspace.health.reason.saturating_sub(usize::from(list.height).saturating_sub(1));
     for ((index, reason), y) in reasons.iter().enumerate().skip(top).zip(list.y..list.bottom()) {
         let row = Rect { y, height: 1, ..list };
-        let base = select_row(canvas, row, index == model.health.reason, buf);
+        let base = select_row(canvas, row, index == model.workspace.health.reason, buf);
         let line: Pieces = reason_pieces(canvas, reason, width)
             .into_iter()
             .map(|(text, role)| (text, base.patch(canvas.style(role))))
@@ -140,7 +140,7 @@ fn reason_pieces(canvas: &Canvas<'_>, reason: &Reason, width: usize) -> Vec<(Str
 /// Latency, traffic, errors, saturation: how it was and how it is.
 fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    let period = model.health.period;
+    let period = model.workspace.health.period;
     let key = model.keys.keys_of(model.view.scope(), crate::Intent::Window).unwrap_or_default();
     let title = format!("golden signals  {}", period.word());
     let inside = pane(buf, area, &title, &format!("{key} window"), canvas.pane(false));
@@ -443,7 +443,7 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let signs = if model.look.glyphs.ascii { "ascii" } else { "unicode" };
     let lines = [
         ("log", log),
-        ("render", model.frames.words().unwrap_or_else(|| "no frame was measured yet".to_owned())),
+        ("render", model.terminal.frames.words().unwrap_or_else(|| "no frame was measured yet".to_owned())),
         (
             "memory",
             format!(
@@ -463,7 +463,14 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             ),
         ),
         ("screen", format!("{width}x{height}  {signs}  theme {}", model.look.theme)),
-        ("asked", format!("{} from here, {} on their way", model.asked.len(), model.pending.len())),
+        (
+            "asked",
+            format!(
+                "{} from here, {} on their way",
+                model.requests.asked.len(),
+                model.requests.pending.len()
+            ),
+        ),
     ];
     for ((name, text), y) in lines.iter().zip(inside.y..inside.bottom()) {
         let line: Pieces = vec![

@@ -3,14 +3,12 @@
 use super::{
     Canvas,
     frame::ascii_keys,
-    pieces::{Pieces, columns, put_cell, put_pieces},
+    pieces::{Pieces, columns, put_cell, put_pieces, wrapped},
     popup::select_row,
 };
 use crate::{
-    Intent, Level, Mark, Model, Role, Scope, fill,
-    help_rows::{self, HelpState},
-    intent::Group,
-    layout, pane, put, put_right,
+    Intent, Level, Mark, Model, Role, Scope, fill, help_rows, intent::Group, layout, model::HelpState, pane,
+    put, put_right,
 };
 use cuelight_base::counted;
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -116,7 +114,8 @@ fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut
 
 /// The number of lines of the help in this view at this size.
 pub(crate) fn help_height(model: &Model) -> usize {
-    let columns = side_by_side(&blocks(model), model.size.0 >= 140);
+    let inside = usize::from(model.size.0.saturating_sub(2 * sides(model.size.0) + 2));
+    let (columns, _) = side_by_side(&blocks(model), model.size.0 >= 140, inside);
     let keys = columns.iter().map(Vec::len).max().unwrap_or(0);
     keys + 2 + FOOT
 }
@@ -125,8 +124,7 @@ pub(crate) fn help_height(model: &Model) -> usize {
 const FOOT: usize = 6;
 
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
-    let columns = side_by_side(&blocks(canvas.model), canvas.model.size.0 >= 140);
-    let each = width.saturating_sub(1) / columns.len().max(1);
+    let (columns, each) = side_by_side(&blocks(canvas.model), canvas.model.size.0 >= 140, width);
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for row in 0..height {
@@ -136,7 +134,7 @@ fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
             let keys = if is_head { each } else { KEYS.min(each) };
             let role = if is_head { Role::BorderFocus } else { Role::Title };
             line.push((padded(canvas, &ascii_keys(canvas, &key), keys), canvas.style(role)));
-            line.push((padded(canvas, what, each - keys), canvas.style(Role::Text)));
+            line.push((padded(canvas, &what, each - keys), canvas.style(Role::Text)));
         }
         lines.push(line);
     }
@@ -221,7 +219,7 @@ fn blocks(model: &Model) -> Vec<Block> {
     let mut view = of(Group::View);
     view.extend(of(Group::Act));
     let mut head = "THIS VIEW";
-    if model.travel.is_some() {
+    if model.past.travel.is_some() {
         // In the past its own keys lie over those of the view, and nothing is asked of the engine.
         let rows = help_rows::rows(model, &HelpState::default());
         let past = rows.into_iter().filter(|row| row.scope == Scope::Travel);
@@ -241,22 +239,31 @@ fn all_keys(model: &Model, scope: Scope, intent: Intent) -> Option<String> {
     model.keys.keys_of(scope, intent)
 }
 
-type Row = (String, &'static str, bool);
+type Row = (String, String, bool);
 
-/// Blocks side by side: four on wide screens, else three.
-fn side_by_side(blocks: &[Block], wide: bool) -> Vec<Vec<Row>> {
+/// Blocks side by side, each in so many cells: four on wide screens, else three. A text that is wider stands on several
+/// rows, so that none is cut.
+fn side_by_side(blocks: &[Block], wide: bool, width: usize) -> (Vec<Vec<Row>>, usize) {
+    let each = width.saturating_sub(1) / if wide { 4 } else { 3 };
+    let room = each.saturating_sub(KEYS + 1).max(8);
+    let in_rows = |(key, what): &(String, &'static str)| -> Vec<Row> {
+        let row = |(index, text): (usize, String)| {
+            (if index == 0 { key.clone() } else { String::new() }, text, false)
+        };
+        wrapped(what, room).into_iter().enumerate().map(row).collect()
+    };
     let column = |blocks: &[&Block]| -> Vec<Row> {
         let mut rows = Vec::new();
         for block in blocks.iter().filter(|block| !block.rows.is_empty()) {
             if !rows.is_empty() {
-                rows.push((String::new(), "", false));
+                rows.push((String::new(), String::new(), false));
             }
-            rows.push((block.head.to_owned(), "", true));
-            rows.extend(block.rows.iter().map(|(key, what)| (key.clone(), *what, false)));
+            rows.push((block.head.to_owned(), String::new(), true));
+            rows.extend(block.rows.iter().flat_map(in_rows));
         }
         rows
     };
-    match blocks {
+    let columns = match blocks {
         [view, moves, find, anywhere] if wide => {
             vec![column(&[view]), column(&[moves]), column(&[find]), column(&[anywhere])]
         }
@@ -264,5 +271,6 @@ fn side_by_side(blocks: &[Block], wide: bool) -> Vec<Vec<Row>> {
             vec![column(&[view, find]), column(&[moves]), column(&[anywhere])]
         }
         _ => Vec::new(),
-    }
+    };
+    (columns, each)
 }

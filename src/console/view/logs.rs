@@ -270,7 +270,7 @@ fn note(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let key = model.keys.keys_of(model.view.scope(), Intent::Follow).unwrap_or_default();
     let new = logs.lines.end().saturating_sub(logs.seen);
     let (text, role) = match () {
-        () if model.frozen.is_some() => ("frozen".to_owned(), Role::History),
+        () if model.past.frozen.is_some() => ("frozen".to_owned(), Role::History),
         () if logs.follow => ("follow".to_owned(), Role::Ok),
         () if new > 0 => {
             let new = usize::try_from(new).unwrap_or(usize::MAX);

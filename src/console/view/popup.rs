@@ -85,10 +85,12 @@ pub(super) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     if !model.shows_continuations() {
         return;
     }
-    let rows = match model.letter {
-        Some(_) => model.marks.iter().map(|(name, place)| (name.to_string(), place.view.name())).collect(),
+    let rows = match model.places.letter {
+        Some(_) => {
+            model.places.marks.iter().map(|(name, place)| (name.to_string(), place.view.name())).collect()
+        }
         None => {
-            let follows = model.keys.continuations(model.scope(), &model.typed);
+            let follows = model.keys.continuations(model.scope(), &model.keyboard.typed);
             follows.into_iter().map(|(keys, intent)| (keys, intent.what())).collect::<Vec<_>>()
         }
     };
@@ -96,7 +98,7 @@ pub(super) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let width = 34.min(body.width);
     let area = Rect::new(body.right() - width, body.bottom().saturating_sub(height), width, height);
     fill(buf, area, canvas.theme.ground());
-    let inside = pane(buf, area, &crate::keymap::shown(&model.typed), "", canvas.pane(true));
+    let inside = pane(buf, area, &crate::keymap::shown(&model.keyboard.typed), "", canvas.pane(true));
     for (index, (keys, what)) in rows.iter().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(index).unwrap_or(0);
         let x = put(buf, inside, inside.x + 1, y, &format!("{keys:<4}"), canvas.style(Role::Title));

@@ -14,7 +14,7 @@ use crate::{
     put,
 };
 use cuelight_base::{counted, safe_text};
-use cuelight_engine::OVERRIDE;
+use cuelight_engine::{OVERRIDE, StepState};
 use cuelight_projection::{Attention, InboxRow, Line, RunSummary};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -71,6 +71,7 @@ fn page(model: &Model) -> Page {
     head.extend(instant(model));
     head.extend(drawn(model, layout::frame(model.size).status));
     let mut foot: Vec<Said> = model
+        .notices
         .toasts
         .iter()
         .map(|toast| Said { role: Some(toast.role), ..Said::of(format!("said: {}", toast.text)) })
@@ -109,7 +110,7 @@ fn title(model: &Model) -> Said {
 
 /// The instant of the past, its run, and the keys that leave it. The view itself is read out as it was then.
 fn instant(model: &Model) -> Vec<Said> {
-    let Some(travel) = &model.travel else { return Vec::new() };
+    let Some(travel) = &model.past.travel else { return Vec::new() };
     let whose = travel.history.run().map_or_else(|| "the whole log".to_owned(), |run| format!("run {run}"));
     let total = travel.history.len();
     let keys = |intent| model.keys.keys_of(model.scope(), intent).unwrap_or_default();
@@ -135,7 +136,9 @@ fn instant(model: &Model) -> Vec<Said> {
 /// The changes from the shown instant until now, at most as many as are worth hearing each time.
 fn since_then(model: &Model) -> Vec<Said> {
     const LINES: usize = 3;
-    let Some(travel) = model.travel.as_ref().filter(|_| model.overlay.is_none()) else { return Vec::new() };
+    let Some(travel) = model.past.travel.as_ref().filter(|_| model.overlay.is_none()) else {
+        return Vec::new();
+    };
     let changes = travel.changes.iter().filter(|(line, _)| !line.trim().is_empty()).take(LINES);
     let words = |(line, _): &(String, Role)| {
         let symbols: Vec<String> = line.chars().map(String::from).collect();
@@ -185,11 +188,15 @@ fn run_words(model: &Model, run: &RunSummary) -> String {
         0 => String::new(),
         failures => format!(", {}", counted(failures, "failure", "failures")),
     };
+    let cancelled = match run.counts.of(StepState::Cancelled) {
+        0 => String::new(),
+        cancelled => format!(", {cancelled} cancelled"),
+    };
     format!(
-        "run {} {}, state: {state}{failures}, steps {} of {}, {}, by {}",
+        "run {} {}, state: {state}{failures}, steps {} of {}{cancelled}, {}, by {}",
         run.id,
         safe_text(&run.workflow),
-        run.counts.rested(),
+        run.ended(),
         run.counts.total(),
         age_words(run.age(model.now)),
         safe_text(&run.by.name)

@@ -8,8 +8,10 @@ use super::{
 use crate::{
     Link, Mark, Role, fill, gauge, layout,
     marks::{age, mark_of_run, word_of_run},
-    meter_role, pane, put, put_right,
-    runs_panels::{RunsPanel, focused},
+    meter_role,
+    model::RunsPanel,
+    pane, put, put_right,
+    runs_panels::focused,
 };
 use cuelight_base::{RunId, safe_text};
 use cuelight_projection::RunSummary;
@@ -194,10 +196,10 @@ fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (S
         "WORKFLOW" => (safe_text(&run.workflow), text),
         "STATE" => (state_word(canvas, run.id, run).to_owned(), look),
         "PROGRESS" => {
-            let (part, whole) = (u64::from(run.counts.rested()), u64::from(run.counts.total()));
+            let (part, whole) = (u64::from(run.ended()), u64::from(run.counts.total()));
             (gauge(canvas.glyphs, column.width, part, whole), if run.state.rests() { muted } else { look })
         }
-        "STEPS" => (format!("{}/{}", run.counts.rested(), run.counts.total()), text),
+        "STEPS" => (format!("{}/{}", run.ended(), run.counts.total()), text),
         "ERR" => match run.failures() {
             0 => (canvas.glyphs.pick("·", ".").to_owned(), muted),
             failures => (failures.to_string(), canvas.style(Role::Fail)),

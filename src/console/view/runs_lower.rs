@@ -10,8 +10,10 @@ use super::{
 use crate::{
     Intent, Mark, Role, gauge, layout,
     marks::{age, mark_of_gate, word_of_risk},
-    meter_role, pane, put,
-    runs_panels::{self, RunsPanel, focused},
+    meter_role,
+    model::RunsPanel,
+    pane, put,
+    runs_panels::{self, focused},
 };
 use cuelight_base::safe_text;
 use cuelight_projection::{ErrorState, ErrorView, GateView, Health};

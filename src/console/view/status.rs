@@ -99,7 +99,21 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     };
     let short = |mark: Mark, count: usize| format!("{}{count}", sign(mark));
     let words = |mark: Mark, count: usize, word: &str| format!("{} {count} {word}", sign(mark));
+    // Read out, the sign of a run that runs is that word.
+    if !model.look.reader {
+        add(2, 1, "runs".to_owned(), "runs".to_owned(), canvas.style(Role::Muted));
+    }
     add(2, 3, words(Mark::Runs, running, "running"), short(Mark::Runs, running), style(Mark::Runs, running));
+    let failed = count(RunState::Failed);
+    add(
+        2,
+        7,
+        words(Mark::Failed, failed, "failed"),
+        short(Mark::Failed, failed),
+        style(Mark::Failed, failed),
+    );
+    let done = count(RunState::Completed);
+    add(2, 1, words(Mark::Done, done, "done"), short(Mark::Done, done), style(Mark::Done, done));
     let gates = board.open_gates().count();
     let oldest = board.open_gates().map(|gate| gate.ask.opened_at).min();
     let waits = oldest.map(|oldest| age(model.clock.since(oldest)));
@@ -111,13 +125,13 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     };
     let short_gates =
         waits.map_or_else(|| short(Mark::Gate, 0), |age| format!("{} {age}", short(Mark::Gate, gates)));
-    add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
+    add(3, 8, long_gates, short_gates, style(Mark::Gate, gates));
     let (agents, came) = (board.agents_at_work(), board.present().present());
     if agents > 0 || came > 0 {
         let there = if came == 0 { String::new() } else { format!(", {came} registered") };
         let long = format!("{} {} at work{there}", sign(Mark::Runs), counted(agents, "agent", "agents"));
         add(
-            2,
+            3,
             2,
             long,
             format!("{agents} ag"),
@@ -127,18 +141,8 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let reviews = board.reviews_due().count();
     if reviews > 0 {
         let long = format!("! {reviews} to review");
-        add(2, 8, long, format!("!{reviews}"), canvas.style(Role::Fail));
+        add(3, 8, long, format!("!{reviews}"), canvas.style(Role::Fail));
     }
-    let failed = count(RunState::Failed);
-    add(
-        2,
-        7,
-        words(Mark::Failed, failed, "failed"),
-        short(Mark::Failed, failed),
-        style(Mark::Failed, failed),
-    );
-    let done = count(RunState::Completed);
-    add(2, 1, words(Mark::Done, done, "done"), short(Mark::Done, done), style(Mark::Done, done));
     if board.seq.0 > 0 {
         let health = board.health();
         let short = match health.label() {
@@ -147,7 +151,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
             _ => "crit",
         };
         let style = canvas.style(crate::meter_role(u64::from(health.0)));
-        add(3, 5, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
+        add(4, 5, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
         let ago = model.clock.since(board.at);
         let text = match ago.0 {
             _ if !model.moves() => board.at.clock(),
@@ -162,17 +166,17 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
             .any(|summary| summary.state == RunState::Running && summary.doing() == "running");
         if let Some(missed) = behind_now(model) {
             let text = format!("BEHIND {missed}");
-            add(4, 6, text.clone(), text, warning(canvas));
+            add(5, 6, text.clone(), text, warning(canvas));
         } else if works && ago > STALE {
             let text = format!("STALE {}", age(ago));
-            add(4, 6, text.clone(), text, warning(canvas));
+            add(5, 6, text.clone(), text, warning(canvas));
         } else {
-            add(4, 4, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
+            add(5, 4, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
         }
     }
-    let rights = if model.seat.read_only || model.travel.is_some() { "ro" } else { "rw" };
+    let rights = if model.seat.read_only || model.past.travel.is_some() { "ro" } else { "rw" };
     let role = if model.locked().is_some() { Role::Warn } else { Role::Muted };
-    add(5, 2, rights.to_owned(), rights.to_owned(), canvas.style(role));
+    add(6, 2, rights.to_owned(), rights.to_owned(), canvas.style(role));
     parts
 }
 
@@ -184,7 +188,7 @@ fn warning(canvas: &Canvas<'_>) -> ratatui::style::Style {
 /// The state of the connection to the engine. A state that locks all changes says so here.
 fn link(canvas: &Canvas<'_>) -> (String, Role) {
     let since = |at: Timestamp| age(canvas.model.clock.since(at));
-    if let Some(travel) = &canvas.model.travel {
+    if let Some(travel) = &canvas.model.past.travel {
         let behind = canvas.model.clock.since(canvas.model.now);
         let text = match travel.shown {
             Some(_) => format!("HISTORY {} (-{behind})", canvas.model.now.clock()),
@@ -193,7 +197,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
         return (text, Role::History);
     }
     match &canvas.model.link {
-        _ if canvas.model.frozen.is_some() => ("FROZEN".to_owned(), Role::History),
+        _ if canvas.model.past.frozen.is_some() => ("FROZEN".to_owned(), Role::History),
         Link::Live if canvas.model.board.seq.0 == 0 && canvas.model.board.run_count() == 0 => {
             ("LIVE".to_owned(), Role::Muted)
         }
@@ -212,7 +216,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
 
 /// The position in the past.
 fn past(canvas: &Canvas<'_>) -> Option<(String, String)> {
-    let travel = canvas.model.travel.as_ref()?;
+    let travel = canvas.model.past.travel.as_ref()?;
     let play = travel.play.map_or_else(String::new, |play| {
         format!("{}{}x", canvas.glyphs.pick(if play.forward { "► " } else { "◄ " }, ">> "), travel.speed)
     });

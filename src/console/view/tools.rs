@@ -33,7 +33,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    let selected = canvas.model.tools.selected.min(kinds.len() - 1);
+    let selected = canvas.model.workspace.tools.selected.min(kinds.len() - 1);
     let rows = places.rows;
     let top = (selected + 1).saturating_sub(usize::from(rows.height));
     for ((index, (name, tally)), y) in kinds.iter().enumerate().skip(top).zip(rows.y..rows.bottom()) {

@@ -26,7 +26,7 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
         let StepKind::Llm(llm) = &step.kind else { continue };
         let counts = |budget: &crate::Budget| budget.cost_micro_usd.is_some();
-        if workflow.budget.as_ref().is_some_and(counts) || step.budget.as_ref().is_some_and(counts) {
+        if workflow.budget.as_ref().is_some_and(counts) || step.usage.budget.as_ref().is_some_and(counts) {
             priced(step, llm, findings);
         }
         parts(step, llm, findings);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath, OnError,
-    Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo, Uses,
+    Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo, Usage, Uses,
     document::{
         ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, ESTIMATE, KINDS, LIMITS,
         ON_CONSOLE_DEATH, ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
@@ -102,8 +102,10 @@ pub(super) fn step(
         }),
         limits: found.get("limits").map(|node| limits(reader, node)).unwrap_or_default(),
         requires: found.get("requires").map(|node| requires(reader, node)).unwrap_or_default(),
-        budget: found.get("budget").and_then(|budget| top::budget(reader, budget)),
-        estimate: found.get("estimate").map(|estimate| expected(reader, estimate)).unwrap_or_default(),
+        usage: Usage {
+            budget: found.get("budget").and_then(|budget| top::budget(reader, budget)),
+            estimate: found.get("estimate").map(|estimate| expected(reader, estimate)).unwrap_or_default(),
+        },
         id: id.unwrap_or_else(|| Placed::new(String::new(), first_line(reader.findings.source, node.place))),
         kind: kind?,
     };

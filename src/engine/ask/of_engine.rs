@@ -28,7 +28,7 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let whose = if of_step { "step" } else { "run" };
     // A no lets the step fail, and what its run does then is what a no does.
     let undoes = run.plan.on_failure == OnFailure::Compensate && stops_its_run(run, step);
-    let done = || run.completed.iter().rev().copied().filter(|_| undoes);
+    let done = || run.undo.completed.iter().rev().copied().filter(|_| undoes);
     let skipped = reached(run, step).into_iter().filter(|step| !run.step(*step).explicit);
     Ask {
         run: run.id,
@@ -38,7 +38,11 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         workflow: run.plan.name.clone(),
         plan: run.plan_hash,
         definition: run.plan.definition,
-        prompt: format!("{}. Raise it for this {whose}?", capital(&why)),
+        prompt: format!(
+            "{}. Raise it for this {whose}? Yes: {id} makes its call within the raised budget. No: {id} fails.",
+            capital(&why),
+            id = run.plan_step(step).id
+        ),
         claim: None,
         risk: Risk::Reversible,
         will_run: Vec::new(),
@@ -119,7 +123,8 @@ fn capital(text: &str) -> String {
 pub(crate) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let rule = run.plan_step(step).confidence.as_ref();
     let least = rule.map_or_else(String::new, |rule| rule.min.to_string());
-    let held = run.step(step).held.as_deref().map(|fields| Value::Object(fields.clone())).unwrap_or_default();
+    let held =
+        run.step(step).asking.held.as_deref().map(|fields| Value::Object(fields.clone())).unwrap_or_default();
     let evidence = evident("result".to_owned(), held.to_string());
     Ask {
         prompt: format!("The result of {} is less certain than {least}. Accept it?", run.plan_step(step).id),

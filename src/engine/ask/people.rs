@@ -7,6 +7,7 @@ use crate::{
     call::Unresolved,
     condition::View,
     gate::Gate,
+    membership::wants_others,
     run::Run,
 };
 use cuelight_base::{Value, groups_do_not_count, keys_do_not_count};
@@ -89,7 +90,7 @@ pub(super) fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(Strin
             out.push((name, why));
         }
     }
-    for name in run.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
+    for name in run.before.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
         if out.iter().all(|entry| entry.0 != *name) {
             out.push((
                 name.clone(),
@@ -110,7 +111,7 @@ pub(super) fn escalate(
     let Some((_, template)) = &rule.escalate else { return Ok(None) };
     let view = views[0];
     let first = before.and_then(|gate| gate.ask.escalate.as_ref());
-    if let Some(to) = first.or_else(|| view.run.escalates.get(&view.run.plan_step(view.step).id)) {
+    if let Some(to) = first.or_else(|| view.run.before.escalates.get(&view.run.plan_step(view.step).id)) {
         return Ok(Some(to.clone()));
     }
     if templates_read_what_is_by_hand(view.run, view.step, &Value::String(template.clone())) {
@@ -133,10 +134,4 @@ pub(crate) fn forbidden<'a>(
 ) -> &'a [(String, String)] {
     let requesters = if wants_others(rule) { 1 + usize::from(run.by.made().is_some()) } else { 0 };
     excluded.get(requesters..).unwrap_or_default()
-}
-
-/// True when the requester of the run does not count.
-pub(crate) fn wants_others(rule: &GateRule) -> bool {
-    let wanted: u32 = rule.require.iter().map(|quorum| quorum.count).sum();
-    wanted > 1 || rule.forbid.iter().any(|text| text == "run.actor")
 }

@@ -263,7 +263,7 @@ pub(super) fn released(
 /// True for a step that starts as soon as this gate is approved: by itself, or as a copy of a matrix that
 /// does.
 fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
-    if run.step(step).open_needs != 1 {
+    if run.step(step).needs.open != 1 {
         return false;
     }
     let frame = run.plan_step(step).frame;

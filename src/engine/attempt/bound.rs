@@ -15,7 +15,7 @@ fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
 /// now.
 pub(super) fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
     let mut all = Facts { programs: bound_programs(run, step, purpose, launch), ..Facts::default() };
-    let tree = run.step(step).ran_in.clone().or_else(|| bound_tree(run, step));
+    let tree = run.step(step).undo.ran_in.clone().or_else(|| bound_tree(run, step));
     all.programs.extend(tree.into_iter().flat_map(|tree| tree.programs));
     (!all.is_empty()).then(|| Box::new(all))
 }
@@ -41,13 +41,13 @@ fn bound_programs(
     purpose: Purpose,
     launch: &Launch,
 ) -> Vec<(Program, Vec<FileFact>)> {
-    let approvals = &run.step(step).approvals;
+    let approvals = &run.step(step).asking.approvals;
     let mut programs: Vec<(Program, Vec<FileFact>)> = Vec::new();
     if approvals.iter().all(|approval| approval.facts.as_ref().is_none_or(|facts| facts.programs.is_empty()))
     {
         return programs;
     }
-    let chosen = run.step(step).chosen.as_ref().filter(|_| purpose == Purpose::Step);
+    let chosen = run.step(step).target.chosen.as_ref().filter(|_| purpose == Purpose::Step);
     let known = call::known_programs(run, step, purpose, chosen);
     for approval in approvals {
         let Some(facts) = &approval.facts else { continue };

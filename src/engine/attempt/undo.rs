@@ -28,7 +28,7 @@ impl Turn<'_> {
     pub(crate) fn undo_call(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         let plan = run.plan_step(step);
-        let did = run.step(step).did.as_deref().map(|did| (step, &did.outputs));
+        let did = run.step(step).undo.did.as_deref().map(|did| (step, &did.outputs));
         let view = View { supposed: did, ..View::of(self.world, run, step, self.now) };
         let resolved = match call::undo_work(plan) {
             Some(work) => call::launch(view, work),
@@ -53,7 +53,7 @@ impl Turn<'_> {
                     bound,
                     cache_key: None,
                 };
-                let number = run.step(step).attempts + 1;
+                let number = run.step(step).tries.attempts + 1;
                 self.emit(Fact::Attempt(id, step, number, started));
             }
             Err(why) => {
@@ -70,7 +70,7 @@ impl Turn<'_> {
 
     pub(super) fn undo_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
         let run = self.run(id);
-        let (calls, seed) = (run.step(step).undo_calls, run.seed);
+        let (calls, seed) = (run.step(step).undo.calls, run.seed);
         // What was approved is not there any more: nothing that comes by itself brings it back.
         let changed = (!ended.changed.is_empty()).then(|| {
             let message = format!(

@@ -49,7 +49,7 @@ pub(super) fn work_for(plan: &PlanStep, purpose: Purpose) -> Option<&Work> {
 /// The tool that a step's work at hand uses, if it is one.
 pub(crate) fn tool_at(run: &Run, step: StepIx, which: u32) -> Option<&PlanTool> {
     let work = work_at(run.plan_step(step), which)?;
-    let chosen = run.step(step).chosen.as_deref().filter(|_| work.route().is_some());
+    let chosen = run.step(step).target.chosen.as_deref().filter(|_| work.route().is_some());
     run.plan.tool(chosen.or(work.tool())?)
 }
 

@@ -1,7 +1,6 @@
 //! The answers of people: a decision at a gate, the outcome of a step in doubt, and a note on a failure.
 
-use crate::Actor;
-use cuelight_base::{DecisionId, Digest, Epoch, GateId, Span, ValueMap};
+use cuelight_base::{Actor, DecisionId, Digest, Epoch, GateId, Span, ValueMap};
 use serde::{Deserialize, Serialize};
 
 /// A person's answer at a gate, with all that makes it valid for this ask and no other.

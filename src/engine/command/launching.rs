@@ -1,7 +1,7 @@
 //! A run to be made: from a plan, or from another run that it does again or forks.
 
-use crate::{Actor, CauseOfLaunch, Event};
-use cuelight_base::{Digest, Seq};
+use crate::{CauseOfLaunch, Event};
+use cuelight_base::{Actor, Digest, Seq};
 use cuelight_plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

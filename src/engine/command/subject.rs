@@ -1,7 +1,8 @@
 //! The actor, the run and the gate of a command.
 
-use crate::{Actor, Channel, Command, MessageProof};
-use cuelight_base::{GateId, RunId};
+use crate::Command;
+use cuelight_base::{Actor, Channel, GateId, RunId};
+use cuelight_exchange::MessageProof;
 
 impl Command {
     /// The actor who asks; none for commands of the loud half.

@@ -1,7 +1,6 @@
 //! The events of results that may stand for steps.
 
-use crate::Actor;
-use cuelight_base::{Digest, RunId, Score, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, Digest, RunId, Score, StepIx, Timestamp, ValueMap};
 use serde::{Deserialize, Serialize};
 
 /// The events of results that may stand for steps.

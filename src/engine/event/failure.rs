@@ -1,7 +1,6 @@
 //! The notes of people on failures.
 
-use crate::Actor;
-use cuelight_base::StepIx;
+use cuelight_base::{Actor, StepIx};
 use serde::{Deserialize, Serialize};
 
 /// The notes of people on a failure. It is the failure of a step, of the undo of a step, or, without a step,

@@ -1,7 +1,7 @@
 //! The events of a gate, and the votes that count.
 
-use crate::{Actor, Ask, GateState, Verdict};
-use cuelight_base::{DecisionId, Digest, Epoch, Span, Timestamp, ValueMap};
+use crate::{Ask, GateState, Verdict};
+use cuelight_base::{Actor, DecisionId, Digest, Epoch, Span, Timestamp, ValueMap};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

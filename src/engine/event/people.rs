@@ -1,7 +1,7 @@
 //! The events of the people of the workspace, and of the tokens that they hold.
 
-use crate::{Actor, Membership};
-use cuelight_base::{Digest, Timestamp};
+use crate::Membership;
+use cuelight_base::{Actor, Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The events of tokens.

@@ -1,7 +1,7 @@
 //! The events of a run, and the partial result of one that ended without completing.
 
-use crate::{Actor, CauseOfLaunch, RunState};
-use cuelight_base::{Digest, ErrorRecord, FailureMode, Score, StepIx, ValueMap};
+use crate::{CauseOfLaunch, RunState};
+use cuelight_base::{Actor, Digest, ErrorRecord, FailureMode, Score, StepIx, ValueMap};
 use cuelight_plan::{Currency, Plan};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};

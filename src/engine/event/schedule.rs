@@ -1,6 +1,6 @@
 //! The events of the schedules of a workflow.
 
-use crate::Actor;
+use cuelight_base::Actor;
 use serde::{Deserialize, Serialize};
 
 /// The events of the schedules of a workflow.

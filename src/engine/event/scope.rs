@@ -1,7 +1,6 @@
 //! The events of values in a scope.
 
-use crate::Actor;
-use cuelight_base::{Timestamp, Value};
+use cuelight_base::{Actor, Timestamp, Value};
 use cuelight_plan::Scope;
 use serde::{Deserialize, Serialize};
 

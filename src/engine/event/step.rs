@@ -1,7 +1,7 @@
 //! The events of a step: its result with the origin of it, or the reason why it has none.
 
-use crate::{Actor, DoubtAnswer, Facts, WaitReason};
-use cuelight_base::{Digest, ErrorRecord, Program, RunId, Score, StepIx, Timestamp, ValueMap};
+use crate::{DoubtAnswer, Facts, WaitReason};
+use cuelight_base::{Actor, Digest, ErrorRecord, Program, RunId, Score, StepIx, Timestamp, ValueMap};
 use cuelight_plan::PlanStep;
 use serde::{Deserialize, Serialize};
 

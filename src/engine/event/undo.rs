@@ -1,7 +1,6 @@
 //! The events of the undo of a step.
 
-use crate::Actor;
-use cuelight_base::ErrorRecord;
+use cuelight_base::{Actor, ErrorRecord};
 use serde::{Deserialize, Serialize};
 
 /// The events of the undo of a step.

@@ -1,8 +1,8 @@
 //! The actions of people at a gate, and the rules that allow or refuse each of them now.
 
 use super::WHOLE_QUORUM;
-use crate::{Actor, BREAK_GLASS, Decision, Gate, GateState, Refusal, Verdict, Vote, wants_review};
-use cuelight_base::{Epoch, Timestamp};
+use crate::{BREAK_GLASS, Decision, Gate, GateState, Refusal, Verdict, Vote, wants_review};
+use cuelight_base::{Actor, Epoch, Timestamp};
 use std::sync::Arc;
 
 /// An action of a person at a gate.

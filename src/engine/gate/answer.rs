@@ -1,7 +1,7 @@
 //! An answer at a gate becomes a vote: its reason, its form, and the people for whom it counts.
 
-use crate::{Actor, Decision, Gate, GateAct, Refusal, Verdict, Vote, check_form, unanswered};
-use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, Timestamp, Value, ValueMap};
+use crate::{Decision, Gate, GateAct, Refusal, Verdict, Vote, check_form, unanswered};
+use cuelight_base::{Actor, BREAK_GLASS_REASON_CHARS_MIN, DecisionId, Timestamp, Value, ValueMap};
 use std::sync::Arc;
 
 impl Gate {

@@ -1,7 +1,7 @@
 //! The people whose answer counts at a gate, also through a delegation, and those who are excluded.
 
-use crate::{Actor, BREAK_GLASS, Delegation, Gate, GateAct, Verdict, Vote, membership::groups_of, quorum};
-use cuelight_base::Timestamp;
+use crate::{BREAK_GLASS, Delegation, Gate, GateAct, Verdict, Vote, membership::groups_of, quorum};
+use cuelight_base::{Actor, Timestamp};
 use cuelight_plan::Risk;
 use std::sync::Arc;
 

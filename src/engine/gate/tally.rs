@@ -1,8 +1,8 @@
 //! Counts the approvals of a gate against its quorum.
 
 use super::WHOLE_QUORUM;
-use crate::{Actor, Gate, GateAct, GateState, Verdict, Vote, quorum};
-use cuelight_base::Timestamp;
+use crate::{Gate, GateAct, GateState, Verdict, Vote, quorum};
+use cuelight_base::{Actor, Timestamp};
 use cuelight_plan::Quorum;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The timers of a gate: its expiry, its reminders, its escalation, and the time in which an approval can be undone.
 
-use crate::{Channel, Gate, GateState};
-use cuelight_base::{Span, Timestamp};
+use crate::{Gate, GateState};
+use cuelight_base::{Channel, Span, Timestamp};
 use cuelight_plan::{OnTimeout, Risk};
 
 /// The timers of a gate, in the order they are handled when several are due.

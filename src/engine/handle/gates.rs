@@ -2,14 +2,14 @@
 
 use super::{Turn, checked_reason, required_reason};
 use crate::{
-    Actor, Decision, GateEvent, GateState, Refusal, Verdict,
+    Decision, GateEvent, GateState, Refusal, Verdict,
     ask::{self, Asking},
     call::Unresolved,
     form,
     gate::{BREAK_GLASS, Gate, GateAct, OVERRIDE},
 };
 use cuelight_base::{
-    DELEGATION_DEFAULT, DELEGATION_MAX, Epoch, GATE_COMMENTS_MAX, GATE_COMMENTS_OF_PROGRAMS_MAX,
+    Actor, DELEGATION_DEFAULT, DELEGATION_MAX, Epoch, GATE_COMMENTS_MAX, GATE_COMMENTS_OF_PROGRAMS_MAX,
     GATE_REFUSALS_OF_PROGRAMS_MAX, GateId, RunId, Span, ValueMap,
 };
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The commands about a run as a whole: launch, pause, resume, cancel, and undo.
 
 use super::{Turn, checked_reason, required_reason};
-use crate::{Actor, Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why};
-use cuelight_base::{EVENT_CONTENT_BYTES_MAX, OPEN_RUNS_MAX, RunId, STEPS_MAX, StepIx, json_bytes};
+use crate::{Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why};
+use cuelight_base::{Actor, EVENT_CONTENT_BYTES_MAX, OPEN_RUNS_MAX, RunId, STEPS_MAX, StepIx, json_bytes};
 use cuelight_plan::Plan;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -59,7 +59,7 @@ impl Turn<'_> {
     pub(super) fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
         let this_run = self.find(run)?;
         match this_run.state {
-            RunState::Running if this_run.compensating => {
+            RunState::Running if this_run.ending.compensating => {
                 Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")))
             }
             RunState::Running => {
@@ -93,10 +93,10 @@ impl Turn<'_> {
         if this_run.state.rests() {
             return Err(wrong_state(run, this_run.state, "cancel", "it has come to rest"));
         }
-        if this_run.compensating {
+        if this_run.ending.compensating {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
-        if this_run.cancelling {
+        if this_run.ending.cancelling {
             return Ok(());
         }
         let reason = checked_reason(reason)?;
@@ -124,7 +124,7 @@ impl Turn<'_> {
                 ),
             ));
         }
-        if !this_run.completed.iter().any(|step| this_run.is_to_undo(*step)) {
+        if !this_run.undo.completed.iter().any(|step| this_run.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
         }
         let reason = required_reason(reason, &format!("undo {run}"))?;
@@ -142,7 +142,7 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let this_step = self.find_step(run, step)?;
-        let (stuck, state) = (this_step.step(step).undo_stuck, this_step.step(step).state());
+        let (stuck, state) = (this_step.step(step).undo.stuck, this_step.step(step).state());
         let id = this_step.plan_step(step).id.clone();
         if !stuck {
             return Err(Refusal::StepState { run, step: id, state, verb: "settle the undo of".to_owned() });

@@ -2,13 +2,13 @@
 
 use super::{Turn, required_reason};
 use crate::{
-    Actor, DoubtAnswer, Refusal, StepEvent, StepState, Why,
+    DoubtAnswer, Refusal, StepEvent, StepState, Why,
     by_hand::is_or_makes_gate,
     call, frame,
     gate::{Gate, kept_approval_forbids},
     outcome,
 };
-use cuelight_base::{GateId, RunId, StepIx, ValueMap};
+use cuelight_base::{Actor, GateId, RunId, StepIx, ValueMap};
 use cuelight_plan::Work;
 
 impl Turn<'_> {
@@ -75,7 +75,7 @@ impl Turn<'_> {
             self.may_vouch(run, step, &by)?;
         }
         let (is_called, is_ending) =
-            (this_step.step(step).in_flight.is_some(), this_step.step(step).ending.is_some());
+            (this_step.step(step).tries.in_flight.is_some(), this_step.step(step).ending.is_some());
         let reason = required_reason(reason, &format!("skip {id} of {run}"))?;
         if is_called {
             // What needs it begins when its call has ended, not beside it.
@@ -110,7 +110,7 @@ impl Turn<'_> {
         if open {
             self.has_asked(run, step, "complete by hand")?;
         }
-        if this_step.unwinding.is_some() {
+        if this_step.undo.unwinding.is_some() {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
         self.may_close_by_hand(run, step, "complete by hand", &by)?;

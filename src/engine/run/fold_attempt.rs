@@ -18,46 +18,50 @@ impl Run {
                     self.note_given(index, &tool.input);
                 }
                 let step = &mut self.steps[index.index()];
-                step.cache_key.clone_from(cache_key);
+                step.target.cache_key.clone_from(cache_key);
                 if let Some(tree) = bound.as_ref().and_then(|bound| bound.only_tree()) {
-                    step.ran_in = Some(tree);
+                    step.undo.ran_in = Some(tree);
                 }
             }
             AttemptEvent::Ended { outcome, retry_at } => {
                 self.correct(index, outcome.usage);
                 let has_least = self.plan_step(index).confidence.is_some();
                 let step = &mut self.steps[index.index()];
-                let purpose = step.in_flight.take();
+                let purpose = step.tries.in_flight.take();
                 let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
                 // What ends well before it could be ended has happened, whatever it then rests as.
                 let is_done = is_work && step.ending.is_some() && outcome.failure.is_none();
-                step.unknown |= is_done;
+                step.tries.unknown |= is_done;
                 match &outcome.failure {
                     Some(failure) if is_work => {
                         if failure.not_started {
-                            step.not_started += 1;
-                            step.calls = step.calls.saturating_sub(1);
+                            step.tries.not_started += 1;
+                            step.tries.calls = step.tries.calls.saturating_sub(1);
                         }
-                        step.exhausted = retry_at.is_none() && !failure.not_started;
+                        step.tries.exhausted = retry_at.is_none() && !failure.not_started;
                     }
-                    None if is_work && has_least => step.held = Some(Box::new(outcome.outputs.clone())),
+                    None if is_work && has_least => {
+                        step.asking.held = Some(Box::new(outcome.outputs.clone()))
+                    }
                     Some(_) | None => {}
                 }
-                if let Some(called) = step.called.as_mut().filter(|_| is_work && outcome.failure.is_none()) {
+                if let Some(called) =
+                    step.undo.called.as_mut().filter(|_| is_work && outcome.failure.is_none())
+                {
                     called.gave = Some(outcome.outputs.clone());
                 }
-                if is_done && step.did.is_some() {
-                    let (outputs, called) = (outcome.outputs.clone(), step.called.clone());
-                    step.did = Some(Box::new(Did { outputs, called }));
+                if is_done && step.undo.did.is_some() {
+                    let (outputs, called) = (outcome.outputs.clone(), step.undo.called.clone());
+                    step.undo.did = Some(Box::new(Did { outputs, called }));
                 }
                 if purpose == Some(Purpose::Check) && outcome.exit_code == Some(1) {
-                    step.calls = step.calls.saturating_sub(1);
+                    step.tries.calls = step.tries.calls.saturating_sub(1);
                     step.forget_doubt();
                 }
                 if purpose == Some(Purpose::Undo) {
                     step.due = *retry_at;
                     if let Some(until) = *retry_at {
-                        self.due.insert((until, Some(index)));
+                        self.queue.due.insert((until, Some(index)));
                     }
                 } else if let Some(until) = *retry_at {
                     let next = number + 1;
@@ -72,15 +76,15 @@ impl Run {
             AttemptEvent::Adopted { .. } => {}
             AttemptEvent::Lost { .. } => {
                 let step = &mut self.steps[index.index()];
-                let purpose = step.in_flight.take();
+                let purpose = step.tries.in_flight.take();
                 let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
-                step.unknown |= is_work;
-                if let Some(called) = step.called.as_mut().filter(|_| is_work)
+                step.tries.unknown |= is_work;
+                if let Some(called) = step.undo.called.as_mut().filter(|_| is_work)
                     && !called.in_doubt.contains(&called.input)
                 {
                     called.in_doubt.push(called.input.clone());
                 }
-                step.losses += u32::from(is_work);
+                step.tries.losses += u32::from(is_work);
                 self.charged.remove(&index);
             }
         }
@@ -92,31 +96,31 @@ impl Run {
         if !matches!(undo, Some(Work::Tool(tool_use)) if tool_use.undoes) {
             return;
         }
-        let called = &mut self.steps[index.index()].called;
+        let called = &mut self.steps[index.index()].undo.called;
         let in_doubt = called.take().map(|called| called.in_doubt).unwrap_or_default();
         *called = Some(Box::new(Called { input: input.clone(), gave: None, in_doubt }));
     }
 
     fn attempt_started(&mut self, index: StepIx, number: u32, purpose: Purpose, charge: Amounts) {
         self.forget_due(index);
-        self.touched.remove(&self.rank(index));
+        self.queue.touched.remove(&self.rank(index));
         let before = self.step(index).state();
         let step = &mut self.steps[index.index()];
-        step.attempts = number;
-        step.in_flight = Some(purpose);
-        step.exhausted = false;
-        (step.fails_at, step.offered) = (None, None);
+        step.tries.attempts = number;
+        step.tries.in_flight = Some(purpose);
+        step.tries.exhausted = false;
+        (step.target.fails_at, step.target.offered) = (None, None);
         match purpose {
             Purpose::Undo => {
-                step.undo_calls += 1;
+                step.undo.calls += 1;
                 return;
             }
-            Purpose::Step => step.calls += 1,
+            Purpose::Step => step.tries.calls += 1,
             Purpose::Fallback(which) => {
-                if step.work != which {
-                    (step.work, step.calls, step.losses) = (which, 0, 0);
+                if step.tries.work != which {
+                    (step.tries.work, step.tries.calls, step.tries.losses) = (which, 0, 0);
                 }
-                step.calls += 1;
+                step.tries.calls += 1;
             }
             Purpose::Check => {}
         }
@@ -133,37 +137,37 @@ impl Run {
         match event {
             UndoEvent::Asked => {
                 step.state = Some(StepState::Undoing);
-                self.undoing.insert(index);
+                self.undo.undoing.insert(index);
                 self.unwind(|unwinding, run| unwinding.begin(run, index));
             }
             UndoEvent::Done { .. } => {
                 step.state = Some(StepState::Undone);
-                step.undo_stuck = false;
-                self.undoing.remove(&index);
-                self.stuck.remove(&index);
-                self.undone += 1;
+                step.undo.stuck = false;
+                self.undo.undoing.remove(&index);
+                self.undo.stuck.remove(&index);
+                self.undo.done += 1;
                 self.unwind(|unwinding, run| unwinding.end(run, index));
             }
             UndoEvent::Stuck { record } => {
-                step.undo_stuck = true;
+                step.undo.stuck = true;
                 step.error = Some(record.clone());
-                self.undoing.remove(&index);
-                self.stuck.insert(index);
+                self.undo.undoing.remove(&index);
+                self.undo.stuck.insert(index);
             }
             UndoEvent::Again { .. } => {
                 self.noted.remove(&(Some(index), true));
-                step.undo_stuck = false;
-                step.undo_calls = 0;
-                self.stuck.remove(&index);
-                self.undoing.insert(index);
+                step.undo.stuck = false;
+                step.undo.calls = 0;
+                self.undo.stuck.remove(&index);
+                self.undo.undoing.insert(index);
             }
         }
     }
 
     fn unwind(&mut self, change: impl FnOnce(&mut Unwinding, &Self)) {
-        if let Some(mut unwinding) = self.unwinding.take() {
+        if let Some(mut unwinding) = self.undo.unwinding.take() {
             change(&mut unwinding, self);
-            self.unwinding = Some(unwinding);
+            self.undo.unwinding = Some(unwinding);
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::{Room, Run};
 use crate::{
-    Actor, DoubtAnswer, Origin, StepEvent, StepState, WaitReason, Why,
+    DoubtAnswer, Origin, StepEvent, StepState, WaitReason, Why,
     another_try::FALLBACK,
-    step::{self, Approval, Did, Step},
+    step::{self, Approval, Asking, Did, Step, Tries, UndoState},
     talk,
 };
-use cuelight_base::{RoutePolicy, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, RoutePolicy, StepIx, Timestamp, ValueMap};
 use cuelight_plan::{OnError, Work};
 use std::{cmp::Reverse, sync::Arc};
 
@@ -23,19 +23,19 @@ impl Run {
         };
         if let StepEvent::Routed { choice } = event {
             if RoutePolicy::ALL.iter().any(|policy| policy.word() == choice.policy) {
-                self.steps[index.index()].chosen = Some(choice.chosen.clone());
+                self.steps[index.index()].target.chosen = Some(choice.chosen.clone());
             }
             if choice.policy == FALLBACK && matches!(self.plan_step(index).work, Work::Frame(_)) {
                 // Nothing in it counts any more, and its time-out was of it.
                 self.forget_due(index);
                 let step = &mut self.steps[index.index()];
-                (step.exhausted, step.ending) = (true, None);
-                (step.failed_child, step.cut) = (None, None);
+                (step.tries.exhausted, step.ending) = (true, None);
+                (step.inside.failed, step.inside.cut) = (None, None);
             }
             return;
         }
         self.forget_due(index);
-        self.touched.remove(&self.rank(index));
+        self.queue.touched.remove(&self.rank(index));
         self.leave(index, before, after);
         let is_gate = matches!(self.plan_step(index).work, Work::Gate(_));
         let step = &mut self.steps[index.index()];
@@ -44,7 +44,7 @@ impl Run {
             StepEvent::Ready => {
                 let plan = self.plan_step(index);
                 let (key, priority) = ((plan.frame, Room::of(&plan.work)), plan.priority);
-                self.ready.entry(key).or_default().insert((Reverse(priority), index));
+                self.queue.ready.entry(key).or_default().insert((Reverse(priority), index));
             }
             StepEvent::Waiting { reason } => self.wait_for(index, reason),
             StepEvent::FactsAsked { files, patterns, programs } => {
@@ -61,8 +61,8 @@ impl Run {
                 self.touch(index);
             }
             StepEvent::Opened { inputs, copies } => {
-                step.inputs.clone_from(inputs);
-                step.calls += 1;
+                step.inside.inputs.clone_from(inputs);
+                step.tries.calls += 1;
                 self.limit_frame(at, index);
                 self.open_frame(index, copies);
             }
@@ -71,23 +71,23 @@ impl Run {
             StepEvent::DoneByHand { by, outputs, reason } => self.take_by_hand(index, by, outputs, reason),
             StepEvent::Failed { record } => {
                 step.error = Some(record.clone());
-                self.failures += 1;
+                self.ending.failures += 1;
                 let plan = self.plan_step(index);
                 if plan.frame.is_none() && plan.on_error == OnError::Abort {
-                    self.aborted.get_or_insert(index);
+                    self.ending.aborted.get_or_insert(index);
                 }
             }
-            StepEvent::Rejected { expired } => step.expired = *expired,
+            StepEvent::Rejected { expired } => step.asking.expired = *expired,
             StepEvent::Skipped { why } => {
                 step.by_hand = matches!(why, Why::Person { .. });
                 step.harmless = step::is_harmless(why);
                 // In a frame that never opens there is nothing to wait for.
                 if matches!(why, Why::Frame(_)) {
-                    step.open_needs = 0;
+                    step.needs.open = 0;
                 }
                 if let Why::Failed(record) = why {
                     step.error = Some(record.clone());
-                    self.failures += 1;
+                    self.ending.failures += 1;
                 }
             }
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
@@ -101,12 +101,12 @@ impl Run {
                 return self.begin_anew(index, before, fresh);
             }
             StepEvent::Reopened { why, gates } => return self.reopen(index, before, why, gates),
-            StepEvent::InDoubt { .. } => step.in_flight = None,
+            StepEvent::InDoubt { .. } => step.tries.in_flight = None,
             StepEvent::DoubtAnswered { answer, .. } => {
                 step.by_hand = matches!(answer, DoubtAnswer::Happened(_));
                 if matches!(answer, DoubtAnswer::NotHappened) {
-                    step.calls = step.calls.saturating_sub(1);
-                    step.losses = 0;
+                    step.tries.calls = step.tries.calls.saturating_sub(1);
+                    step.tries.losses = 0;
                     step.forget_doubt();
                 }
             }
@@ -122,9 +122,9 @@ impl Run {
     fn limit_frame(&mut self, at: Timestamp, index: StepIx) {
         if let Some(timeout) = self.plan_step(index).timeout {
             let step = &mut self.steps[index.index()];
-            let until = *step.deadline.get_or_insert(at + timeout);
+            let until = *step.inside.deadline.get_or_insert(at + timeout);
             step.due = Some(until);
-            self.due.insert((until, Some(index)));
+            self.queue.due.insert((until, Some(index)));
         }
     }
 
@@ -137,15 +137,17 @@ impl Run {
         stands: impl Fn(&Approval) -> bool,
     ) -> Step {
         let step = self.step(index);
+        let Tries { attempts, unknown, generation, .. } = step.tries;
+        let approvals = step.asking.approvals.iter().filter(|approval| stands(approval)).cloned().collect();
         Step {
-            attempts: step.attempts,
             explicit: step.explicit,
-            unknown: step.unknown,
-            called: step.called.clone(),
-            did: self.did(index, before),
-            generation: step.generation,
-            has_asked: step.has_asked,
-            approvals: step.approvals.iter().filter(|approval| stands(approval)).cloned().collect(),
+            tries: Tries { attempts, unknown, generation, ..Tries::default() },
+            undo: UndoState {
+                called: step.undo.called.clone(),
+                did: self.did(index, before),
+                ..UndoState::default()
+            },
+            asking: Asking { has_asked: step.asking.has_asked, approvals, ..Asking::default() },
             ..Step::default()
         }
     }
@@ -153,10 +155,10 @@ impl Run {
     /// The effects of a step that begins again, if they are for this run to undo.
     pub(super) fn did(&self, index: StepIx, before: StepState) -> Option<Box<Did>> {
         let step = self.step(index);
-        if before.is_done() && self.completed.contains(&index) {
-            return Some(Box::new(Did { outputs: step.outputs.clone(), called: step.called.clone() }));
+        if before.is_done() && self.undo.completed.contains(&index) {
+            return Some(Box::new(Did { outputs: step.outputs.clone(), called: step.undo.called.clone() }));
         }
-        step.did.clone()
+        step.undo.did.clone()
     }
 
     /// Takes the outputs of a step, and the calls that a gate released.
@@ -179,14 +181,14 @@ impl Run {
         };
         if let Some(given) = given {
             self.note_given(index, given);
-            if let Some(called) = &mut self.steps[index.index()].called {
+            if let Some(called) = &mut self.steps[index.index()].undo.called {
                 called.gave = Some(outputs.clone());
             }
         }
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
-        step.unknown = false;
-        let was_done = step.did.take().is_some();
+        step.tries.unknown = false;
+        let was_done = step.undo.did.take().is_some();
         step.confidence = *confidence;
         step.by_hand |= origin.as_ref().is_some_and(|origin| origin.by.is_some());
         step.origin.clone_from(origin);
@@ -198,11 +200,11 @@ impl Run {
             self.approve(index, released, released_fallbacks, released_later.as_deref());
         }
         // What this run has not done is not its to undo.
-        if !(*kept && self.is_fork) && cached.is_none() {
+        if !(*kept && self.before.is_fork) && cached.is_none() {
             if was_done {
-                self.completed.retain(|step| *step != index);
+                self.undo.completed.retain(|step| *step != index);
             }
-            self.completed.push(index);
+            self.undo.completed.push(index);
         }
     }
 
@@ -212,18 +214,18 @@ impl Run {
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
         step.by_hand = true;
-        (step.unknown, step.did) = (false, None);
+        (step.tries.unknown, step.undo.did) = (false, None);
         step.error = None;
         step.origin = Some(Box::new(origin));
-        if self.aborted == Some(index) {
-            self.aborted = None;
+        if self.ending.aborted == Some(index) {
+            self.ending.aborted = None;
         }
         if let Some(frame) = self.plan_step(index).frame {
             let frame = &mut self.steps[frame.index()];
-            frame.failed_child = frame.failed_child.filter(|failed_child| *failed_child != index);
+            frame.inside.failed = frame.inside.failed.filter(|failed_child| *failed_child != index);
         }
-        self.completed.retain(|step| *step != index);
-        self.completed.push(index);
+        self.undo.completed.retain(|step| *step != index);
+        self.undo.completed.push(index);
     }
 
     fn wait_for(&mut self, index: StepIx, reason: &WaitReason) {
@@ -231,16 +233,16 @@ impl Run {
         let step = &mut self.steps[index.index()];
         if is_frame {
             // What its next try fails for is what goes wrong then.
-            (step.failed_child, step.cut, step.ending) = (None, None, None);
+            (step.inside.failed, step.inside.cut, step.ending) = (None, None, None);
         }
         step.due = match reason {
             WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
             WaitReason::Candidates { until, fails_at, .. } => {
-                (step.fails_at, step.offered) = (*fails_at, None);
+                (step.target.fails_at, step.target.offered) = (*fails_at, None);
                 until.iter().chain(fails_at).min().copied()
             }
             WaitReason::Agent { name, fails_at, .. } => {
-                (step.fails_at, step.offered) = (*fails_at, Some(name.clone()));
+                (step.target.fails_at, step.target.offered) = (*fails_at, Some(name.clone()));
                 *fails_at
             }
             WaitReason::Message { until, .. } => *until,
@@ -248,7 +250,7 @@ impl Run {
         };
         step.listens = matches!(reason, WaitReason::Message { .. }).then(|| Box::new(reason.clone()));
         if let Some(until) = step.due {
-            self.due.insert((until, Some(index)));
+            self.queue.due.insert((until, Some(index)));
         }
     }
 
@@ -256,18 +258,18 @@ impl Run {
     /// each has a number of its own.
     /// Its earlier effects are undone once, also when the step is not done again.
     pub(super) fn begin_anew(&mut self, index: StepIx, before: StepState, fresh: Step) {
-        if fresh.did.is_none() {
-            self.completed.retain(|step| *step != index);
+        if fresh.undo.did.is_none() {
+            self.undo.completed.retain(|step| *step != index);
         }
         self.steps[index.index()] = fresh;
-        self.aborted = self.aborted.filter(|aborted| *aborted != index);
+        self.ending.aborted = self.ending.aborted.filter(|aborted| *aborted != index);
         if before.rests() {
-            self.open_steps += 1;
+            self.queue.open += 1;
         }
         let frame = self.plan_step(index).frame;
         if let Some(frame) = frame {
             let step = &mut self.steps[frame.index()];
-            step.failed_child = step.failed_child.filter(|child| *child != index);
+            step.inside.failed = step.inside.failed.filter(|child| *child != index);
         }
         let children = self.children(index).to_vec();
         for step in self.waiting_for(index).into_iter().chain(children).chain(frame).chain([index]) {
@@ -283,8 +285,8 @@ impl Run {
             return;
         }
         let step = self.step(index);
-        if step.did.is_none() && (step.unknown || !talk::done(self, index).is_empty()) {
-            self.completed.push(index);
+        if step.undo.did.is_none() && (step.tries.unknown || !talk::done(self, index).is_empty()) {
+            self.undo.completed.push(index);
         }
     }
 
@@ -296,7 +298,7 @@ impl Run {
             Why::Condition | Why::Need(_) | Why::Kept | Why::Person { .. } | Why::Failed(_) => false,
         };
         if from_outside && let Some(frame) = self.plan_step(index).frame {
-            self.steps[frame.index()].cut.get_or_insert_with(|| why.clone());
+            self.steps[frame.index()].inside.cut.get_or_insert_with(|| why.clone());
         }
     }
 }

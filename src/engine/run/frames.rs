@@ -24,11 +24,11 @@ impl Run {
         self.add_copies(copies);
         self.note_talk(index, calls, first);
         let more = u32::try_from(copies.len()).unwrap_or(u32::MAX);
-        self.steps[index.index()].children_open += more;
+        self.steps[index.index()].inside.open += more;
         for child in (first..self.steps.len()).map(StepIx::from_index) {
             let needs = &self.plan_step(child).needs;
             let open = needs.iter().filter(|step| !self.step(**step).rests()).count();
-            self.steps[child.index()].open_needs = u32::try_from(open).unwrap_or(u32::MAX);
+            self.steps[child.index()].needs.open = u32::try_from(open).unwrap_or(u32::MAX);
             if open == 0 {
                 self.touch(child);
             }
@@ -56,14 +56,14 @@ impl Run {
             self.add_copies(copies);
             self.note_talk(index, &[], first);
             let children = self.children(index).len();
-            self.steps[index.index()].children_open = u32::try_from(children).unwrap_or(u32::MAX);
+            self.steps[index.index()].inside.open = u32::try_from(children).unwrap_or(u32::MAX);
         }
         for child in self.children(index).to_vec() {
             if self.satisfy(child) {
                 self.pass_on(child);
             }
         }
-        if self.step(index).children_open == 0 {
+        if self.step(index).inside.open == 0 {
             self.touch(index);
         }
     }

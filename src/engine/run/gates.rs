@@ -2,10 +2,7 @@
 //! again.
 
 use super::Run;
-use crate::{
-    Facts, StepState, call,
-    step::{Approval, Step},
-};
+use crate::{Facts, StepState, call, step::Approval};
 use cuelight_base::{Digest, Program, StepIx};
 use cuelight_plan::Work;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +67,9 @@ impl Run {
         if gates.is_empty() && !self.step(step).explicit {
             let above = self.gates_above(step, |step| !self.step(step).explicit);
             gates.extend(
-                above.intersection(&self.asked_anew).filter(|gate| !self.step(step).held_by.contains(gate)),
+                above
+                    .intersection(&self.asked_anew)
+                    .filter(|gate| !self.step(step).needs.held_by.contains(gate)),
             );
         }
         gates
@@ -145,7 +144,7 @@ impl Run {
             approvals.entry(step).or_insert(later);
         }
         for (step, approval) in approvals {
-            let all = &mut self.steps[step.index()].approvals;
+            let all = &mut self.steps[step.index()].asking.approvals;
             // Who has agreed to a call is not taken to have agreed to any: one that waits for something else meanwhile,
             // and is shown by its template alone when the gate asks again, keeps what was approved of it.
             let known = all.iter_mut().find(|approval| approval.gate == gate && !approval.calls.is_empty());
@@ -164,13 +163,11 @@ impl Run {
         if gates.is_empty() && before == StepState::Completed {
             self.asked_anew.insert(index);
         }
-        let fresh = Step {
-            gate: self.step(index).gate.filter(|_| gates.is_empty()),
-            reopened: gates.is_empty().then(|| why.to_owned()),
-            held_by: gates.to_vec(),
-            // What the other gates have approved stands.
-            ..self.left_of(index, before, |approval| !gates.contains(&approval.gate))
-        };
+        // What the other gates have approved stands.
+        let mut fresh = self.left_of(index, before, |approval| !gates.contains(&approval.gate));
+        fresh.gate = self.step(index).gate.filter(|_| gates.is_empty());
+        fresh.asking.reopened = gates.is_empty().then(|| why.to_owned());
+        fresh.needs.held_by = gates.to_vec();
         self.holds.values_mut().for_each(|steps| steps.retain(|held| *held != index));
         for gate in gates {
             self.holds.entry(*gate).or_default().push(index);

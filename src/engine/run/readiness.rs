@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 
 impl Run {
     pub(super) fn touch(&mut self, step: StepIx) {
-        self.touched.insert(self.rank(step));
+        self.queue.touched.insert(self.rank(step));
     }
 
     /// The steps that need a step, and the steps that it holds beside them.
@@ -26,33 +26,33 @@ impl Run {
         let open_frame = |frame: StepIx| self.step(frame).state() == StepState::Running;
         let mut open = u32::from(plan.frame.is_some_and(|frame| !open_frame(frame)));
         let (mut blocked, mut failed) = (None, false);
-        let held_by = self.step(index).held_by.iter().filter(|step| !plan.needs.contains(step));
+        let held_by = self.step(index).needs.held_by.iter().filter(|step| !plan.needs.contains(step));
         for need in plan.needs.iter().chain(held_by) {
             let step = self.step(*need);
             if !step.rests() || step.waits_for_its_needs() {
                 open += 1;
                 continue;
             }
-            failed |= step.state() == StepState::Failed || step.failed_above;
+            failed |= step.state() == StepState::Failed || step.needs.failed_above;
             if !step.succeeded() && blocked.is_none() {
                 blocked = Some(*need);
             }
         }
         let children = self.children(index).iter().filter(|child| !self.step(**child).rests()).count();
         let step = &mut self.steps[index.index()];
-        step.children_open = u32::try_from(children).unwrap_or(u32::MAX);
+        step.inside.open = u32::try_from(children).unwrap_or(u32::MAX);
         let is_pending = step.state() == StepState::Pending;
         if !is_pending && !step.waits_for_its_needs() {
             return;
         }
-        (step.open_needs, step.blocked, step.failed_above) = (open, blocked, failed);
+        (step.needs.open, step.needs.blocked, step.needs.failed_above) = (open, blocked, failed);
         if !is_pending {
             return;
         }
         if open == 0 {
             self.touch(index);
         } else {
-            self.touched.remove(&self.rank(index));
+            self.queue.touched.remove(&self.rank(index));
         }
     }
 
@@ -63,16 +63,16 @@ impl Run {
         let room = Room::of(&plan.work);
         let takes_place = room != Room::Nothing;
         if before == StepState::Ready
-            && let Some(ready) = self.ready.get_mut(&(frame, room))
+            && let Some(ready) = self.queue.ready.get_mut(&(frame, room))
         {
             ready.remove(&(Reverse(priority), index));
             if ready.is_empty() {
-                self.ready.remove(&(frame, room));
+                self.queue.ready.remove(&(frame, room));
             }
         }
         if before == StepState::Running && after != StepState::Running {
             if !is_frame {
-                self.running -= 1;
+                self.queue.running -= 1;
             }
             if takes_place {
                 self.move_place(frame, false);
@@ -80,7 +80,7 @@ impl Run {
         }
         if after == StepState::Running && before != StepState::Running {
             if !is_frame {
-                self.running += 1;
+                self.queue.running += 1;
             }
             if takes_place {
                 self.move_place(frame, true);
@@ -90,7 +90,7 @@ impl Run {
 
     fn move_place(&mut self, frame: Option<StepIx>, taken: bool) {
         if let Some(frame) = frame {
-            let count = &mut self.steps[frame.index()].children_running;
+            let count = &mut self.steps[frame.index()].inside.running;
             *count = if taken { *count + 1 } else { *count - 1 };
         }
     }
@@ -99,11 +99,11 @@ impl Run {
     /// now.
     pub(super) fn satisfy(&mut self, step: StepIx) -> bool {
         let this_step = &mut self.steps[step.index()];
-        if this_step.open_needs == 0 {
+        if this_step.needs.open == 0 {
             return false;
         }
-        this_step.open_needs -= 1;
-        if this_step.open_needs > 0 {
+        this_step.needs.open -= 1;
+        if this_step.needs.open > 0 {
             return false;
         }
         let state = this_step.state();
@@ -123,13 +123,13 @@ impl Run {
             if step.waits_for_its_needs() {
                 continue;
             }
-            let failed = step.state() == StepState::Failed || step.failed_above;
+            let failed = step.state() == StepState::Failed || step.needs.failed_above;
             let succeeded = step.succeeded();
             for dependent in self.waiting_for(index) {
                 let step = &mut self.steps[dependent.index()];
-                step.failed_above |= failed;
-                if !succeeded && step.blocked.is_none() {
-                    step.blocked = Some(index);
+                step.needs.failed_above |= failed;
+                if !succeeded && step.needs.blocked.is_none() {
+                    step.needs.blocked = Some(index);
                 }
                 if self.satisfy(dependent) {
                     resting.push(dependent);
@@ -140,8 +140,8 @@ impl Run {
 
     /// Tells the steps that need a step, and the frame around it, once, that it has ended.
     pub(super) fn come_to_rest(&mut self, index: StepIx) {
-        self.open_steps -= 1;
-        self.steps[index.index()].in_flight = None;
+        self.queue.open -= 1;
+        self.steps[index.index()].tries.in_flight = None;
         // What a model asked for and was refused holds up nothing but that call.
         if self.step(index).succeeded() || talk::around(self, index).is_some() {
             self.asked_anew.remove(&index);
@@ -157,11 +157,11 @@ impl Run {
             };
             let aborts = !goes_on && plan.on_error == OnError::Abort;
             let step = &mut self.steps[frame.index()];
-            step.children_open -= 1;
-            if aborts && step.failed_child.is_none() {
-                step.failed_child = Some(index);
+            step.inside.open -= 1;
+            if aborts && step.inside.failed.is_none() {
+                step.inside.failed = Some(index);
             }
-            if step.children_open == 0 && step.state() == StepState::Running {
+            if step.inside.open == 0 && step.state() == StepState::Running {
                 self.touch(frame);
             }
         }
@@ -169,7 +169,7 @@ impl Run {
 
     pub(super) fn forget_due(&mut self, index: StepIx) {
         if let Some(due) = self.steps[index.index()].due.take() {
-            self.due.remove(&(due, Some(index)));
+            self.queue.due.remove(&(due, Some(index)));
         }
     }
 }

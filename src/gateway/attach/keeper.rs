@@ -5,8 +5,8 @@ use crate::{
     frame::{Answer, Ask, Question, Tell},
     line::Line,
 };
-use cuelight_base::{RunId, Seq};
-use cuelight_engine::{Channel, Event, Fact, GateEvent, ask_hash};
+use cuelight_base::{Channel, RunId, Seq};
+use cuelight_engine::{Event, Fact, GateEvent, ask_hash};
 use cuelight_projection::Board;
 use cuelight_runtime::{Page, Reply, Seen, Signal, Tasks, Trouble, Want};
 use std::{

@@ -9,12 +9,12 @@ use super::{
 use crate::Permission;
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{AGENT_BEAT_DEFAULT, Span, Value, is_agent};
-use cuelight_engine::{AgentAsk, AgentKey, Command, Registration};
-use cuelight_projection::registered_json;
+use cuelight_engine::Command;
+use cuelight_exchange::{AgentAsk, AgentKey, Registration};
+use cuelight_projection::AgentAnswer;
 use cuelight_runtime::{Reply, RequestId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json as value;
 use std::collections::BTreeMap;
 
 /// The address below that of all agents which is no agent's.
@@ -64,28 +64,10 @@ const fn one() -> u32 {
     1
 }
 
-/// An agent that has registered.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
-pub(super) struct AgentShape {
-    id: String,
-    project_id: String,
-    agent_type: String,
-    /// `live`, `late`, `lost`, or `left`.
-    state: String,
-    capabilities: Vec<String>,
-    limits: AgentLimits,
-    heartbeat_seconds: u64,
-    metadata: BTreeMap<String, Value>,
-    registered_at: String,
-    last_seen: String,
-}
-
 /// A list of all agents of a project.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct AgentList {
-    agents: Vec<AgentShape>,
+    agents: Vec<AgentAnswer>,
 }
 
 fn missing() -> Problem {
@@ -97,11 +79,11 @@ pub(super) fn key(asked: &Asked, name: &str) -> AgentKey {
 }
 
 /// The agent that the path names, as it is now.
-pub(super) fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
+pub(super) fn find(door: &Door, asked: &Asked, name: &str) -> Result<AgentAnswer, Problem> {
     let board = door.desk.board();
     let key = key(asked, name);
     let registered = board.present().get(&key).ok_or_else(missing)?;
-    Ok(registered_json(&key, registered, &asked.project_id(), door.now()))
+    Ok(AgentAnswer::of(&key, registered, &asked.project_id(), door.now()))
 }
 
 /// The agent named in the path, if that is a valid name.
@@ -160,9 +142,8 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Response {
     let board = door.desk.board();
     let (now, project) = (door.now(), asked.project_id());
     let mine = board.present().of_project(asked.project());
-    let agents: Value =
-        mine.map(|(key, registered)| registered_json(key, registered, &project, now)).collect();
-    json(StatusCode::OK, &value!({"agents": agents}))
+    let agents = mine.map(|(key, registered)| AgentAnswer::of(key, registered, &project, now)).collect();
+    json(StatusCode::OK, &AgentList { agents })
 }
 
 pub(super) fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -171,7 +152,7 @@ pub(super) fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
 
 pub(super) async fn leave(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let name = named(asked)?;
-    let mut told = find(door, asked, name)?;
+    let told = find(door, asked, name)?.that_left();
     let bearer = asked.bearer.as_ref().ok_or_else(missing)?;
     let is_own = bearer.goes_by(name) && bearer.may(Permission::WriteResults);
     if !is_own && !bearer.may(Permission::ManageAgents) {
@@ -180,6 +161,5 @@ pub(super) async fn leave(door: &Door, asked: &Asked) -> Result<Response, Proble
     }
     let reason = if is_own { "it has done its work" } else { "it was sent away" };
     ask(door, asked, AgentAsk::Leave { agent: name.to_owned(), reason: reason.to_owned() }).await?;
-    told["state"] = "left".into();
     Ok(json(StatusCode::OK, &told))
 }

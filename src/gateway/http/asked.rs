@@ -14,10 +14,10 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
 };
 use cuelight_base::{
-    Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values, is_name,
-    sha256,
+    Actor, Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
+    is_name, sha256,
 };
-use cuelight_engine::{Actor, Command};
+use cuelight_engine::Command;
 use cuelight_projection::Board;
 use cuelight_runtime::{
     Clock as _, Entropy, LaunchRequest, LocalDesk, Reply, Request as Asks, RequestId, Source, SystemClock,

@@ -16,7 +16,7 @@ use super::{
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{MESSAGE_WORD_CHARS_MAX, Message, Value, ValueMap, is_topic, json_bytes};
-use cuelight_engine::Said;
+use cuelight_exchange::Said;
 use cuelight_runtime::{Clock as _, Desk as _, SystemClock};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -8,12 +8,12 @@ use super::{
     listeners::place,
     problem::{Problem, of_reply},
     routes::PAGE_MAX,
-    shapes::{Decide, OpenGate, VerdictWord},
+    shapes::{Decide, Gates, OpenGate, VerdictWord},
 };
 use axum::{http::StatusCode, response::Response};
-use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap};
+use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, ValueMap};
 use cuelight_engine::{Command, Decision, GateState, Refusal, Verdict};
-use cuelight_projection::{Board, GateView, gate_json};
+use cuelight_projection::{Board, GateAnswer, GateView};
 use cuelight_runtime::{Desk as _, Draft, Receipt, Reply, Source};
 use serde_json::json as value;
 use std::{sync::Arc, time::Duration};
@@ -29,7 +29,7 @@ fn missing() -> Problem {
 }
 
 fn told(status: StatusCode, gate: &Arc<GateView>) -> Response {
-    json(status, &gate_json(gate))
+    json(status, &GateAnswer::of(gate))
 }
 
 /// A gate that whoever asks may see.
@@ -72,9 +72,9 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let mut mine = seen.filter(|gate| {
         after.is_none_or(|after| gate.id > after) && board.project_of(gate.run) == asked.project()
     });
-    let gates: Value = mine.by_ref().take(limit).map(gate_json).collect();
+    let gates = mine.by_ref().take(limit).map(GateAnswer::of).collect();
     let more = mine.next().is_some();
-    Ok(json(StatusCode::OK, &value!({"gates": gates, "more": more})))
+    Ok(json(StatusCode::OK, &Gates { gates, more }))
 }
 
 pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {

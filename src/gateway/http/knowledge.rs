@@ -5,14 +5,14 @@ use super::{
     asked::Asked,
     door::Door,
     problem::{Problem, of_reply},
-    shapes::{KnowledgeWord, Learn, Learned},
+    shapes::{KnowledgeFound, KnowledgeWord, Learn, Learned},
 };
 use axum::{http::StatusCode, response::Response};
-use cuelight_base::{Timestamp, Value};
-use cuelight_engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent};
-use cuelight_projection::knowledge_json;
+use cuelight_base::Timestamp;
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{Knowledge, KnowledgeKind, LibraryEvent};
+use cuelight_projection::KnowledgeAnswer;
 use cuelight_runtime::{Desk as _, LibraryQuery, Page, Reply, Shelf, Want};
-use serde_json::json as value;
 
 /// Default number of entries found at once.
 const FOUND_DEFAULT: u64 = 10;
@@ -115,7 +115,7 @@ pub(super) async fn search(door: &Door, asked: &Asked) -> Result<Response, Probl
     };
     let (events, more) = found(door, query).await?;
     let project = asked.project_id();
-    let knowledge: Value =
-        events.iter().filter_map(|event| Some(knowledge_json(event, known_in(event)?, &project))).collect();
-    Ok(json(StatusCode::OK, &value!({"knowledge": knowledge, "more": more})))
+    let entry = |event| Some(KnowledgeAnswer::of(event, known_in(event)?, &project));
+    let knowledge = events.iter().filter_map(entry).collect();
+    Ok(json(StatusCode::OK, &KnowledgeFound { knowledge, more }))
 }

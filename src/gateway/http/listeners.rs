@@ -3,8 +3,8 @@
 
 use super::{asked::Asked, door::Door, problem::Problem};
 use axum::http::StatusCode;
-use cuelight_base::{Message, Span, Timestamp, Value};
-use cuelight_engine::{Actor, Said};
+use cuelight_base::{Actor, Message, Span, Timestamp, Value};
+use cuelight_exchange::Said;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},

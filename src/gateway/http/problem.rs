@@ -3,7 +3,8 @@
 use crate::TokenTrouble;
 use axum::http::StatusCode;
 use cuelight_base::{Timestamp, Value};
-use cuelight_engine::{AgentFault, GateState, MessageFault, Refusal};
+use cuelight_engine::{GateState, Refusal};
+use cuelight_exchange::{AgentFault, MessageFault};
 use cuelight_runtime::Reply;
 use serde_json::json;
 

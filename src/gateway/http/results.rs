@@ -5,14 +5,14 @@ use super::{
     asked::Asked,
     door::Door,
     problem::{Problem, of_reply},
-    shapes::{HandIn, HandedIn},
+    shapes::{AgentResults, HandIn, HandedIn},
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name};
-use cuelight_engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed};
-use cuelight_projection::result_json;
+use cuelight_engine::{Command, Event, Fact};
+use cuelight_exchange::{AgentResult, LibraryEvent, ResultStatus, completed};
+use cuelight_projection::ResultAnswer;
 use cuelight_runtime::{Desk, LibraryQuery, Page, Reply, Want, result_of_bytes};
-use serde_json::json as value;
 
 /// Results of one page.
 const PAGE_DEFAULT: u64 = 100;
@@ -183,8 +183,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
         }
         (None, None) => Value::Null,
     };
-    let mut told = result_json(&event, &result, &asked.project_id());
-    told["result"] = body;
+    let told = ResultAnswer::of(&event, &result, &asked.project_id()).with_content(body);
     Ok(json(StatusCode::OK, &told))
 }
 
@@ -217,10 +216,9 @@ pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem
         return Err(unreadable());
     };
     let last = events.last().filter(|_| more).and_then(|event| result_in(&event.1));
-    let next = last.map(|result| result.id.as_str());
+    let next_cursor = last.map(|result| result.id.clone());
     let project = asked.project_id();
     let results =
-        events.iter().filter_map(|(_, event)| Some(result_json(event, result_in(event)?, &project)));
-    let results: Value = results.collect();
-    Ok(json(StatusCode::OK, &value!({"results": results, "more": more, "next_cursor": next})))
+        events.iter().filter_map(|(_, event)| Some(ResultAnswer::of(event, result_in(event)?, &project)));
+    Ok(json(StatusCode::OK, &AgentResults { results: results.collect(), more, next_cursor }))
 }

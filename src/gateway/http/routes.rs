@@ -8,14 +8,13 @@ pub(super) use parameter::{Kind, PAGE_MAX, Parameter, place_in_path};
 pub(super) use route::{Call, Need, Route, Shape};
 
 use super::{
-    agents::{AgentList, AgentShape, RegisterAgent},
+    agents::{AgentList, RegisterAgent},
     answer::{lost, respond},
     door::Door,
     events::{Acknowledged, Heard, Publish},
     shapes::{
-        AgentResultShape, AgentResults, Because, Decide, Forgotten, Gate, Gates, HandIn, HandedIn, Health,
-        KnowledgeFound, Learn, Learned, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, Spawned,
-        StartAgent, StartRun, StateValue, Status,
+        AgentResults, Because, Decide, Forgotten, Gates, HandIn, HandedIn, Health, KnowledgeFound, Learn,
+        Learned, OpenGate, ProblemShape, PutValue, Renewed, Runs, Spawned, StartAgent, StartRun, Status,
     },
     work::{Claimed, HandedBack, Progress, Renewal, WorkFailure, WorkResult},
 };
@@ -26,6 +25,7 @@ use axum::{
     http::{Method, StatusCode},
     routing::{MethodFilter, MethodRouter},
 };
+use cuelight_projection::{AgentAnswer, GateAnswer, ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer};
 use cuelight_runtime::ContextAnswer;
 use parameter::{
     FILTER, FOUND_MAX, LIMIT, SINCE, TOPIC, WAIT, WAIT_MS_MAX, gate_states, knowledge_kinds, result_statuses,
@@ -110,7 +110,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::PublishEvents),
         query: &[],
         body: Some(json::<OpenGate>()),
-        done: (201, json::<Gate>()),
+        done: (201, json::<GateAnswer>()),
         problems: &[],
     },
     Route {
@@ -140,7 +140,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ReadGates),
         query: &[WAIT],
         body: None,
-        done: (200, json::<Gate>()),
+        done: (200, json::<GateAnswer>()),
         problems: &[404],
     },
     Route {
@@ -151,7 +151,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::DecideGates),
         query: &[],
         body: Some(json::<Decide>()),
-        done: (200, json::<Gate>()),
+        done: (200, json::<GateAnswer>()),
         problems: &[404, 409, 410, 412],
     },
     Route {
@@ -162,7 +162,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::SpawnAgents),
         query: &[],
         body: Some(json::<StartRun>()),
-        done: (201, json::<Run>()),
+        done: (201, json::<RunAnswer>()),
         problems: &[404, 409],
     },
     Route {
@@ -192,7 +192,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ReadContext),
         query: &[],
         body: None,
-        done: (200, json::<Run>()),
+        done: (200, json::<ShowAnswer>()),
         problems: &[404],
     },
     Route {
@@ -214,7 +214,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ManageAgents),
         query: &[],
         body: None,
-        done: (200, json::<Run>()),
+        done: (200, json::<RunAnswer>()),
         problems: &[404, 409],
     },
     Route {
@@ -225,7 +225,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ManageAgents),
         query: &[],
         body: None,
-        done: (200, json::<Run>()),
+        done: (200, json::<RunAnswer>()),
         problems: &[404, 409],
     },
     Route {
@@ -236,7 +236,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ManageAgents),
         query: &[],
         body: Some(json::<Because>()),
-        done: (200, json::<Run>()),
+        done: (200, json::<RunAnswer>()),
         problems: &[404, 409],
     },
     Route {
@@ -269,7 +269,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::WriteResults),
         query: &[],
         body: Some(json::<RegisterAgent>()),
-        done: (201, json::<AgentShape>()),
+        done: (201, json::<AgentAnswer>()),
         problems: &[409],
     },
     Route {
@@ -291,7 +291,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ReadContext),
         query: &[],
         body: None,
-        done: (200, json::<AgentShape>()),
+        done: (200, json::<AgentAnswer>()),
         problems: &[404],
     },
     Route {
@@ -302,7 +302,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::WriteResults),
         query: &[],
         body: None,
-        done: (200, json::<AgentShape>()),
+        done: (200, json::<AgentAnswer>()),
         problems: &[404, 409],
     },
     Route {
@@ -313,7 +313,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::Token,
         query: &[],
         body: None,
-        done: (200, json::<AgentShape>()),
+        done: (200, json::<AgentAnswer>()),
         problems: &[404, 409],
     },
     Route {
@@ -418,7 +418,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ReadContext),
         query: &[],
         body: None,
-        done: (200, json::<AgentResultShape>()),
+        done: (200, json::<ResultAnswer>()),
         problems: &[404],
     },
     Route {
@@ -457,7 +457,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::ReadContext),
         query: &[],
         body: None,
-        done: (200, json::<StateValue>()),
+        done: (200, json::<ValueAnswer>()),
         problems: &[404],
     },
     Route {
@@ -468,7 +468,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::WriteResults),
         query: &[],
         body: Some(json::<PutValue>()),
-        done: (200, json::<StateValue>()),
+        done: (200, json::<ValueAnswer>()),
         problems: &[404, 409, 412],
     },
     Route {
@@ -479,7 +479,7 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::May(Permission::WriteResults),
         query: &[],
         body: None,
-        done: (200, json::<StateValue>()),
+        done: (200, json::<ValueAnswer>()),
         problems: &[404, 409, 412],
     },
     Route {

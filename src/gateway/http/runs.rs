@@ -8,7 +8,7 @@ use super::{
     listeners::{Place, place},
     problem::{Problem, of_reply},
     routes::Call,
-    shapes::{Because, StartRun},
+    shapes::{Because, Runs, StartRun},
 };
 use crate::Bearer;
 use axum::{
@@ -20,10 +20,9 @@ use axum::{
 };
 use cuelight_base::{RunId, Seq};
 use cuelight_engine::{Command, Event, RunState};
-use cuelight_projection::{event_line, run_json, show_json};
+use cuelight_projection::{RunAnswer, event_line, show_json};
 use cuelight_runtime::{Boards, Desk as _, LocalDesk, Page, Receipt, Reply, Source, Want};
 use futures_util::stream;
-use serde_json::json as value;
 use std::{collections::VecDeque, convert::Infallible, path::Path, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +48,7 @@ fn find(door: &Door, asked: &Asked) -> Result<RunId, Problem> {
 fn told(door: &Door, status: StatusCode, run: RunId) -> Result<Response, Problem> {
     let board = door.desk.board();
     let summary = board.summary(run).ok_or_else(missing)?;
-    Ok(json(status, &run_json(summary)))
+    Ok(json(status, &RunAnswer::of(summary)))
 }
 
 pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -75,8 +74,8 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let mut mine: Vec<_> = wanted.filter(|run| is_visible(&board, asked, run.id)).collect();
     mine.reverse();
     let more = mine.len() > limit;
-    let runs: serde_json::Value = mine.into_iter().take(limit).map(run_json).collect();
-    Ok(json(StatusCode::OK, &value!({"runs": runs, "more": more})))
+    let runs = mine.into_iter().take(limit).map(RunAnswer::of).collect();
+    Ok(json(StatusCode::OK, &Runs { runs, more }))
 }
 
 pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {

@@ -4,6 +4,7 @@
 use super::events::PriorityWord;
 use crate::Permission;
 use cuelight_base::{Value, ValueMap};
+use cuelight_projection::{GateAnswer, KnowledgeAnswer, ResultAnswer, RunAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -214,31 +215,12 @@ pub(super) enum VerdictWord {
     SendBack,
 }
 
-/// A gate, as `cuelight gates --json` lists it; more fields are told there.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
-pub(super) struct Gate {
-    id: String,
-    run: String,
-    step: String,
-    workflow: String,
-    state: String,
-    prompt: String,
-    risk: String,
-    ask_hash: String,
-    epoch: u32,
-    opened_at: String,
-    require: Vec<Value>,
-    votes: Vec<Value>,
-}
-
 /// A page of gates.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Gates {
-    gates: Vec<Gate>,
+    pub(super) gates: Vec<GateAnswer>,
     /// True if more gates follow.
-    more: bool,
+    pub(super) more: bool,
 }
 
 /// A workflow to be run.
@@ -318,24 +300,11 @@ pub(super) struct Because {
     pub(super) undo: bool,
 }
 
-/// A run, as `cuelight runs --json` lists it; more fields are told there.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
-pub(super) struct Run {
-    id: String,
-    workflow: String,
-    state: String,
-    started_at: String,
-    actor: String,
-    trace: String,
-}
-
 /// A page of them, the newest first.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Runs {
-    runs: Vec<Run>,
-    more: bool,
+    pub(super) runs: Vec<RunAnswer>,
+    pub(super) more: bool,
 }
 
 /// A value to set.
@@ -347,19 +316,6 @@ pub(super) struct PutValue {
     #[serde(default)]
     #[schemars(range(min = 1, max = 315_360_000))]
     pub(super) ttl_seconds: Option<u64>,
-}
-
-/// A value, as `cuelight state --json` lists it.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
-pub(super) struct StateValue {
-    scope: String,
-    key: String,
-    value: Value,
-    version: u64,
-    etag: String,
-    set_at: String,
-    set_by: String,
 }
 
 /// Result of an agent's work.
@@ -441,32 +397,13 @@ pub(super) struct HandedIn {
     pub(super) timestamp: String,
 }
 
-/// A result of an agent.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
-pub(super) struct AgentResultShape {
-    id: String,
-    project_id: String,
-    issue_id: String,
-    agent_id: String,
-    agent_type: String,
-    status: String,
-    stored_at: String,
-    timestamp: String,
-    size_bytes: u64,
-    digest: String,
-    /// Content of the result; left out in pages.
-    result: Option<Value>,
-}
-
 /// A page of them, the newest first.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct AgentResults {
-    results: Vec<AgentResultShape>,
-    more: bool,
+    pub(super) results: Vec<ResultAnswer>,
+    pub(super) more: bool,
     /// Cursor for the next page.
-    next_cursor: Option<String>,
+    pub(super) next_cursor: Option<String>,
 }
 
 /// Something that an agent or a person knows, and others should.
@@ -519,27 +456,11 @@ pub(super) struct Learned {
 }
 
 /// Knowledge entries that match.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct KnowledgeFound {
-    knowledge: Vec<KnowledgeShape>,
+    pub(super) knowledge: Vec<KnowledgeAnswer>,
     /// True if more entries match.
-    more: bool,
-}
-
-/// Something that is known.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
-pub(super) struct KnowledgeShape {
-    id: String,
-    project_id: String,
-    r#type: String,
-    text: String,
-    issue_id: Option<String>,
-    agent_id: String,
-    agent_type: Option<String>,
-    metadata: BTreeMap<String, Value>,
-    stored_at: String,
+    pub(super) more: bool,
 }
 
 /// Result of clearing the cache.

@@ -12,10 +12,10 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     response::Response,
 };
-use cuelight_base::{SCOPE_KEY_CHARS_MAX, Span, Value};
+use cuelight_base::{SCOPE_KEY_CHARS_MAX, Span};
 use cuelight_engine::{Command, Expected, NewValue, Refusal, owner_of};
 use cuelight_plan::Scope;
-use cuelight_projection::{ValueName, ValueView, value_json};
+use cuelight_projection::{ValueAnswer, ValueName, ValueView};
 use cuelight_runtime::Reply;
 
 fn missing() -> Problem {
@@ -46,7 +46,7 @@ fn find(door: &Door, asked: &Asked, name: &ValueName) -> Option<ValueView> {
 /// Answers with a value. The owner is left out: the client knows it and has no use for it.
 fn told(name: &ValueName, value: &ValueView) -> Response {
     let (scope, _, key) = name;
-    let shown: Value = value_json(&(*scope, String::new(), key.clone()), value);
+    let shown = ValueAnswer::of(&(*scope, String::new(), key.clone()), value);
     let mut answer = json(StatusCode::OK, &shown);
     put(&mut answer, header::ETAG, &format!("\"{}\"", value.etag()));
     answer

@@ -11,7 +11,7 @@ use super::{
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{AGENT_TASK, AttemptId, FailureMode, Span, TextPart, Value, ValueMap};
-use cuelight_engine::{AgentAsk, Given, Lease};
+use cuelight_exchange::{AgentAsk, Given, Lease};
 use cuelight_projection::{Board, Offered, RunSpan};
 use cuelight_runtime::{Desk as _, Entropy, RequestId};
 use schemars::JsonSchema;

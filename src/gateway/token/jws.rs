@@ -3,13 +3,10 @@
 
 use super::Claims;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use cuelight_base::read_json;
+use cuelight_base::{PublicKey, SecretKey, is_mac, mac, read_json};
 use cuelight_store::{KeyKind, RsaKey};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 /// Bytes of a token.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -36,7 +33,7 @@ pub enum Signer<'a> {
     /// A secret of the workspace.
     Secret(&'a [u8; 32]),
     /// A key of a person.
-    Key(&'a SigningKey),
+    Key(&'a SecretKey),
 }
 
 impl<'a> Unchecked<'a> {
@@ -71,12 +68,10 @@ impl<'a> Unchecked<'a> {
         }
         match key {
             KeyKind::Secret(secret) => {
-                mac(secret, self.signed.as_bytes())?.verify_slice(&self.signature).ok()
+                is_mac(secret, &[self.signed.as_bytes()], &self.signature).then_some(())
             }
             KeyKind::Public(public) => {
-                let signature = Signature::from_slice(&self.signature).ok()?;
-                let key = VerifyingKey::from_bytes(public).ok()?;
-                key.verify_strict(self.signed.as_bytes(), &signature).ok()
+                PublicKey::new(*public)?.has_signed(self.signed.as_bytes(), &self.signature).then_some(())
             }
             KeyKind::Rsa(key) => verified(key, self.signed.as_bytes(), &self.signature),
         }
@@ -100,10 +95,8 @@ pub fn sign(claims: &Claims, kid: &str, signer: &Signer<'_>) -> String {
     };
     let signed = format!("{}.{}", part(serde_json::to_vec(&header)), part(serde_json::to_vec(claims)));
     let signature = match signer {
-        Signer::Secret(secret) => mac(*secret, signed.as_bytes())
-            .map(|mac| mac.finalize().into_bytes().to_vec())
-            .unwrap_or_default(),
-        Signer::Key(key) => key.sign(signed.as_bytes()).to_bytes().to_vec(),
+        Signer::Secret(secret) => mac(*secret, &[signed.as_bytes()]).to_vec(),
+        Signer::Key(key) => key.sign(signed.as_bytes()).to_vec(),
     };
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
@@ -112,12 +105,6 @@ pub fn sign(claims: &Claims, kid: &str, signer: &Signer<'_>) -> String {
 fn verified(key: &RsaKey, text: &[u8], signature: &[u8]) -> Option<()> {
     let key = RsaPublicKeyComponents { n: &key.n, e: &key.e };
     key.verify(&RSA_PKCS1_2048_8192_SHA256, text, signature).ok()
-}
-
-fn mac(secret: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    mac.update(text);
-    Some(mac)
 }
 
 #[cfg(test)]
@@ -130,8 +117,7 @@ mod tests {
         let mut count = 0;
         for group in set.test_groups.iter().filter(|test_group| test_group.tag_size == 256) {
             for test in &group.tests {
-                let code = mac(&test.key, &test.msg).expect("any key");
-                let is_right = code.verify_slice(&test.tag).is_ok();
+                let is_right = is_mac(&test.key, &[&test.msg], &test.tag);
                 assert_eq!(is_right, !test.result.must_fail(), "{} {}", test.tc_id, test.comment);
                 count += 1;
             }
@@ -146,11 +132,7 @@ mod tests {
         for group in &set.test_groups {
             let Ok(public) = <[u8; 32]>::try_from(&group.key.pk[..]) else { continue };
             for test in &group.tests {
-                let signature = Signature::from_slice(&test.sig).ok();
-                let key = VerifyingKey::from_bytes(&public).ok();
-                let is_right = signature
-                    .zip(key)
-                    .is_some_and(|(signature, key)| key.verify_strict(&test.msg, &signature).is_ok());
+                let is_right = PublicKey::new(public).is_some_and(|key| key.has_signed(&test.msg, &test.sig));
                 assert_eq!(is_right, !test.result.must_fail(), "{} {}", test.tc_id, test.comment);
                 count += 1;
             }
@@ -236,7 +218,9 @@ mod tests {
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let key = BASE64_URL_SAFE_NO_PAD.decode(key).expect("base64");
         let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-        let code = mac(&key, signed.as_bytes()).expect("any key").finalize().into_bytes();
-        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(code), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(
+            BASE64_URL_SAFE_NO_PAD.encode(mac(&key, &[signed.as_bytes()])),
+            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        );
     }
 }

@@ -5,8 +5,8 @@ use super::{
     claims::Age,
     jws::{Unchecked, sign},
 };
-use cuelight_base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp, is_name};
-use cuelight_engine::{Actor, Channel, Proof, Revoked, Token};
+use cuelight_base::{Actor, Channel, Proof, Span, TOKEN_NAME_CHARS_MAX, Timestamp, Token, is_name};
+use cuelight_engine::Revoked;
 use cuelight_projection::Board;
 use cuelight_runtime::People;
 use cuelight_store::{KeyKind, TokenKeys};

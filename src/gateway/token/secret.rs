@@ -2,7 +2,7 @@
 //! token with. It knows no other kind of key, and asks for no passphrase.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use ed25519_dalek::SigningKey;
+use cuelight_base::SecretKey;
 
 const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 const END: &str = "-----END OPENSSH PRIVATE KEY-----";
@@ -13,7 +13,7 @@ const KIND: &[u8] = b"ssh-ed25519";
 ///
 /// # Errors
 /// Why there is none, and what to do.
-pub fn private_key(text: &str) -> Result<SigningKey, String> {
+pub fn private_key(text: &str) -> Result<SecretKey, String> {
     let wrong = || "it is no private key of `ssh-keygen -t ed25519`; make one".to_owned();
     let inner = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or_else(wrong)?;
     let packed: String = inner.split_whitespace().collect();
@@ -26,16 +26,16 @@ pub fn private_key(text: &str) -> Result<SigningKey, String> {
     key(rest).ok_or_else(wrong)
 }
 
-fn key(mut rest: &[u8]) -> Option<SigningKey> {
+fn key(mut rest: &[u8]) -> Option<SecretKey> {
     let (_kdf, _options) = (string(&mut rest)?, string(&mut rest)?);
     let count = rest.split_off(..4)?;
     let _public = string(&mut rest)?;
     let mut inner = string(&mut rest)?;
     let (one, two) = (inner.split_off(..4)?, inner.split_off(..4)?);
     let (kind, public, both) = (string(&mut inner)?, string(&mut inner)?, string(&mut inner)?);
-    let key = SigningKey::from_keypair_bytes(both.try_into().ok()?).ok()?;
-    (count == [0, 0, 0, 1] && one == two && kind == KIND && key.verifying_key().as_bytes() == public)
-        .then_some(key)
+    let key = SecretKey::new(both.first_chunk().copied()?);
+    let is_whole = both.len() == 64 && &both[32..] == public && key.public().as_bytes() == public;
+    (count == [0, 0, 0, 1] && one == two && kind == KIND && is_whole).then_some(key)
 }
 
 /// A string as `OpenSSH` packs it: its length in four bytes, then it.

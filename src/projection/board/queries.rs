@@ -3,7 +3,8 @@
 use super::{Board, ValueName, ValueView};
 use crate::{Alike, Approved, ErrorView, GateView, Health, Line, RunSummary, RunView, Vitals, Worker};
 use cuelight_base::{AttemptId, Epoch, ErrorKind, GateId, RunId, Seq, Timestamp};
-use cuelight_engine::{Agents, Bus, Cache, CauseOfLaunch, Leases, PeoplePolicy, Revoked, Topics};
+use cuelight_engine::{Cache, CauseOfLaunch, PeoplePolicy, Revoked};
+use cuelight_exchange::{Agents, Bus, Leases, Topics};
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Board {
@@ -62,7 +63,7 @@ impl Board {
 
     /// Runs that have not come to rest, oldest first.
     pub fn open_runs(&self) -> impl DoubleEndedIterator<Item = &Arc<RunView>> {
-        self.open_runs.iter().filter_map(|run| self.run(*run))
+        self.open.runs.iter().filter_map(|run| self.run(*run))
     }
 
     /// A gate; also one that has closed, for a while.
@@ -102,13 +103,13 @@ impl Board {
 
     /// Gates that have not closed, oldest first.
     pub fn open_gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
-        self.open_gates.iter().filter_map(|gate| self.gate(*gate))
+        self.open.gates.iter().filter_map(|gate| self.gate(*gate))
     }
 
     /// Emergency approvals and overrides that nobody else has reviewed yet: each gate as it was then,
     /// whatever it asks now. In the order of gates, and for each gate the oldest first.
     pub fn reviews_due(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
-        let gates = self.reviews_due.iter().filter_map(|gate| self.gate(*gate));
+        let gates = self.open.reviews_due.iter().filter_map(|gate| self.gate(*gate));
         gates.flat_map(GateView::emergencies).filter(|emergency| emergency.awaits_review())
     }
 
@@ -135,7 +136,7 @@ impl Board {
 
     /// The declared topics with their rules, and the messages that broke them.
     pub fn topics(&self) -> &Topics {
-        &self.topics
+        &self.exchange.topics
     }
 
     /// The people.toml that is in force, once one was read.
@@ -145,7 +146,7 @@ impl Board {
 
     /// The last messages on the bus.
     pub fn bus(&self) -> &Bus {
-        &self.bus
+        &self.exchange.bus
     }
 
     /// Tokens that were taken back before their time.
@@ -155,22 +156,22 @@ impl Board {
 
     /// Agents that came by themselves.
     pub fn present(&self) -> &Agents {
-        &self.present
+        &self.exchange.agents
     }
 
     /// The leases of registered agents, and the steps that are offered to them.
     pub fn leases(&self) -> &Leases {
-        &self.leases
+        &self.exchange.leases
     }
 
     /// The number of known entries that agents and people have left.
     pub const fn known(&self) -> u64 {
-        self.known
+        self.exchange.known
     }
 
     /// The number of results that agents have submitted, including those that can no longer be found.
     pub const fn results(&self) -> u64 {
-        self.results
+        self.exchange.results
     }
 
     /// Results that may stand for steps.

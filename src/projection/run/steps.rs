@@ -92,6 +92,13 @@ impl RunView {
         self.keep(at, step, event);
     }
 
+    /// Keeps what the gate of a rejected step knows of the rejection.
+    pub(crate) fn set_rejection(&mut self, step: StepIx, words: String) {
+        if let Some(step) = self.steps.get_mut(step.index()) {
+            step.set_rejection(words);
+        }
+    }
+
     fn route(&mut self, step: StepIx, choice: &Choice) {
         if let Some(step) = self.steps.get_mut(step.index()) {
             step.set_choice(choice);

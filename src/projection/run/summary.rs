@@ -1,8 +1,8 @@
 //! The summary of a run, for lists: its state, its progress and its quality.
 
 use crate::{Counts, Health, Results, RunSpan, numbers};
-use cuelight_base::{Digest, RunId, Score, Span, Timestamp};
-use cuelight_engine::{Actor, CauseOfLaunch, RunState, Stage, StepState};
+use cuelight_base::{Actor, Digest, RunId, Score, Span, Timestamp};
+use cuelight_engine::{CauseOfLaunch, RunState, Stage, StepState};
 use cuelight_plan::{Amounts, Ceilings};
 use std::sync::Arc;
 
@@ -62,6 +62,29 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// Steps that ended; of a cancelled run those that were done, because cancelling gets no step done.
+    pub fn ended(&self) -> u32 {
+        match self.state {
+            RunState::Cancelled => self.counts.of(StepState::Completed) + self.counts.of(StepState::Partial),
+            _ => self.counts.rested(),
+        }
+    }
+
+    /// `4/9`: the steps that ended, of all. Of a cancelled run: `1/9 done, 2 cancelled, 6 skipped`.
+    pub fn progress_words(&self) -> String {
+        let mut words = format!("{}/{}", self.ended(), self.counts.total());
+        if self.state == RunState::Cancelled {
+            words.push_str(" done");
+            for state in [StepState::Cancelled, StepState::Skipped] {
+                match self.counts.of(state) {
+                    0 => {}
+                    count => words.push_str(&format!(", {count} {state}")),
+                }
+            }
+        }
+        words
+    }
+
     /// The stage of its life.
     pub const fn stage(&self) -> Stage {
         if self.compensating && !self.state.rests() { Stage::Aggregate } else { self.state.stage() }

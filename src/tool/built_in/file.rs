@@ -3,9 +3,9 @@
 
 use super::{Done, Site, flag, invalid, text};
 use crate::Failure;
-use cuelight_base::{Digest, FailureMode, Value, ValueMap};
+use crate::artifact::Stoppable;
+use cuelight_base::{Digest, FailureMode, Hasher, Value, ValueMap};
 use rustix::fs::OFlags;
-use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write as _},
@@ -13,8 +13,6 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Bytes read at once.
-const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes of a text when nothing is said.
 const TEXT_BYTES_MAX: u64 = 512 * 1024;
 
@@ -29,7 +27,7 @@ pub(super) fn read(site: &Site<'_>, input: &ValueMap) -> Done {
             "could not read {path}: it has more than {most} bytes; raise max-bytes, or let a program read it"
         )));
     }
-    let digest = Digest(Sha256::digest(&bytes).into());
+    let digest = Digest::of(&bytes);
     let length = bytes.len();
     let text = String::from_utf8(bytes).map_err(|_| {
         invalid(format!("could not read {path}: it is no UTF-8 text; use file.checksum, or a program"))
@@ -44,7 +42,8 @@ pub(super) fn read(site: &Site<'_>, input: &ValueMap) -> Done {
 pub(super) fn checksum(site: &Site<'_>, input: &ValueMap) -> Done {
     let path = text(input, "path");
     let file = open(site.root, path)?;
-    let (digest, bytes) = digest(site, file).map_err(|error| trouble("read", path, &error))?;
+    let poured = Hasher::new().pour(Stoppable(file, site.stop), &mut io::sink());
+    let (bytes, digest) = poured.map_err(|error| trouble("read", path, &error))?;
     let digest = digest.to_string();
     let expected = text(input, "expect");
     if !expected.is_empty() && expected != digest {
@@ -75,7 +74,7 @@ pub(super) fn write(site: &Site<'_>, input: &ValueMap) -> Done {
     Ok(ValueMap::from_iter([
         ("path".to_owned(), path.into()),
         ("bytes".to_owned(), text.len().into()),
-        ("sha256".to_owned(), Digest(Sha256::digest(text).into()).to_string().into()),
+        ("sha256".to_owned(), Digest::of(text).to_string().into()),
         ("changed".to_owned(), (!same).into()),
     ]))
 }
@@ -167,20 +166,6 @@ fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
         drop(fs::remove_file(&beside));
     }
     written
-}
-
-fn digest(site: &Site<'_>, mut file: File) -> io::Result<(Digest, u64)> {
-    let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
-    let mut chunk = vec![0; CHUNK_BYTES];
-    while !site.stop.is_cancelled() {
-        let length = file.read(&mut chunk)?;
-        if length == 0 {
-            break;
-        }
-        hash.update(&chunk[..length]);
-        bytes += length as u64;
-    }
-    Ok((Digest(hash.finalize().into()), bytes))
 }
 
 fn trouble(verb: &str, path: &str, error: &io::Error) -> Failure {

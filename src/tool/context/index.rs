@@ -1,7 +1,6 @@
 //! The index of a git repository, read by ourselves: which files it tracks, and how each was when git saw it last. Asking `git status`
 //! would let filters of a hostile repository run.
 
-use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, io};
 
 /// Entries that are read.
@@ -59,7 +58,10 @@ pub(crate) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Trac
     }
     // Behind everything stands a checksum, which is all zeros where `index.skipHash` is set.
     let (bytes, sum) = bytes.split_at(bytes.len().checked_sub(hash)?);
-    if hash == SHA256_BYTES && sum.iter().any(|number| *number != 0) && Sha256::digest(bytes)[..] != *sum {
+    if hash == SHA256_BYTES
+        && sum.iter().any(|number| *number != 0)
+        && cuelight_base::Digest::of(bytes).0[..] != *sum
+    {
         return None;
     }
     let fixed = BEFORE_HASH + hash + 2;

@@ -14,8 +14,7 @@ use super::{
     },
 };
 use crate::{Masker, credential_in};
-use cuelight_base::{Span, Timestamp, Value, json_bytes};
-use sha2::{Digest as _, Sha256};
+use cuelight_base::{Digest, Span, Timestamp, Value, json_bytes};
 use std::{cmp::Reverse, collections::BTreeSet, os::fd::OwnedFd};
 
 /// Files of one context.
@@ -446,7 +445,7 @@ fn read(
     if bytes.iter().take(FIRST_BYTES).any(|byte| *byte == 0) {
         return refused("it is no text");
     }
-    let checksum: String = Sha256::digest(&bytes).iter().map(|value| format!("{value:02x}")).collect();
+    let checksum: String = Digest::of(&bytes).to_string();
     let size = bytes.len() as u64;
     let Ok(text) = String::from_utf8(bytes) else { return refused("it is no UTF-8") };
     let content = masker.mask(&text);

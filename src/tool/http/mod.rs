@@ -21,7 +21,7 @@ pub(super) use exchange::{Exchange, Post};
 use self::{address::Address, connection::Line};
 use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log, secret::revealed};
 use cuelight_base::{
-    FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
+    FailureMode, HTTP_BODY_KEPT_BYTES_MAX, Hasher, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
     ValueMap, json_bytes, json_if_any, safe_text, shorten,
 };
 use http_body_util::Full;
@@ -33,7 +33,6 @@ use hyper::{
         USER_AGENT,
     },
 };
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -280,7 +279,7 @@ impl Talk<'_> {
         if body.size_hint().lower() > self.http.bytes_max {
             return failed(too_large(), true);
         }
-        let (mut hasher, mut bytes, mut kept) = (Sha256::new(), 0, Some(Vec::new()));
+        let (mut hasher, mut bytes, mut kept) = (Hasher::new(), 0, Some(Vec::new()));
         while let Some(stretch) = line.next(&mut body).await {
             let stretch = match stretch {
                 Ok(stretch) => stretch,
@@ -316,7 +315,7 @@ impl Talk<'_> {
         if let Err(failure) = verdict::of_json(json.as_ref(), &self.http.expect) {
             return failed(failure, true);
         }
-        let hash: String = hasher.finalize().iter().map(|value| format!("{value:02x}")).collect();
+        let hash: String = hasher.finish().to_string();
         let outputs = outputs(status, &head.headers, kept, json, bytes, hash);
         Done { result: Ok(outputs), retry_after: None, is_known: true }
     }

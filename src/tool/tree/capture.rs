@@ -1,10 +1,10 @@
 //! The capture of a workspace: the entries that belong to it, their copies, and notes on what was left out.
 
-use super::{Captured, Entry, Kind, MANIFEST, MANIFEST_BYTES_MAX, MODE_MASK, add, digest_of, flags, pour};
+use super::{Captured, Entry, Kind, MANIFEST, MANIFEST_BYTES_MAX, MODE_MASK, add, digest_of, flags};
 use crate::executable::shown;
 use crate::glob::Globs;
 use crate::own_dir::own_file;
-use cuelight_base::{NOT_BOUND, TREE_BYTES_MAX, TREE_ENTRIES_MAX, counted};
+use cuelight_base::{Hasher, NOT_BOUND, TREE_BYTES_MAX, TREE_ENTRIES_MAX, counted};
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -169,7 +169,8 @@ impl<'a> Capture<'a> {
             return Err(io::Error::other("it is no plain file"));
         }
         let part = to.join("part");
-        let (bytes, digest) = pour(file.take(TREE_BYTES_MAX + 1), &mut own_file().open(&part)?)?;
+        let (bytes, digest) =
+            Hasher::new().pour(file.take(TREE_BYTES_MAX + 1), &mut own_file().open(&part)?)?;
         fs::rename(&part, to.join(digest.to_string()))?;
         let mode = about.permissions().mode() & MODE_MASK;
         let (modified_s, modified_ns) = (about.mtime(), about.mtime_nsec());

@@ -1,11 +1,11 @@
 //! A captured workspace laid out in a directory of its own, each file compared with its hash.
 
 use super::{
-    Entry, Kind, MANIFEST, MANIFEST_BYTES_MAX, MODE_MASK, digest_of, make_dirs, open_own, parent_of, pour,
+    Entry, Kind, MANIFEST, MANIFEST_BYTES_MAX, MODE_MASK, digest_of, make_dirs, open_own, parent_of,
     remove_tree,
 };
 use crate::own_dir::make_own_dir;
-use cuelight_base::Digest;
+use cuelight_base::{Digest, Hasher};
 use rustix::fs::{Timespec, Timestamps, futimens};
 use std::collections::BTreeSet;
 use std::fs::{OpenOptions, Permissions};
@@ -78,7 +78,7 @@ pub(super) fn lay_out(from: &Path, entry: &Entry, to: &Path) -> Result<(), Strin
             let kept = open_own(&from.join(digest.to_string())).map_err(said)?;
             let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&place);
             let mut file = file.map_err(said)?;
-            let found = pour(kept.take(bytes + 1), &mut file).map_err(said)?;
+            let found = Hasher::new().pour(kept.take(bytes + 1), &mut file).map_err(said)?;
             if found != (*bytes, *digest) {
                 return Err(format!("the captured {path} has changed: {}", found.1));
             }

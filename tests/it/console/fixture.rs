@@ -2,11 +2,13 @@
 //! clock stands where it is put.
 
 use crate::disk_fixture::Looked;
-use cuelight_base::{AttemptId, DecisionId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap};
+use cuelight_base::{
+    Actor, AttemptId, Channel, DecisionId, FailureMode, Proof, RunId, Seq, Span, Timestamp, ValueMap,
+};
 use cuelight_definition::{Files, read};
 use cuelight_engine::{
-    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Failure, Launching, Outcome,
-    Proof, StepEvent, Verdict, World,
+    AttemptEvent, CauseOfLaunch, Command, Decision, Event, Fact, Failure, Launching, Outcome, StepEvent,
+    Verdict, World,
 };
 use cuelight_plan::lower;
 use cuelight_projection::Board;

@@ -363,6 +363,31 @@ fn approving_at_high_risk_needs_the_code() {
 }
 
 #[test]
+fn the_dialog_of_an_approval_says_what_the_ask_starts_and_what_is_before_it() {
+    let mut console = gates(high(), (160, 48));
+    assert!(answer(&mut console, "space space space a").is_empty());
+    frame(&mut console);
+    let text: Vec<String> = dialog_text(&console).split_whitespace().map(str::to_owned).collect();
+    let text = text.join(" ").replace("║ │ ║ ", "").replace("║ ", "");
+    assert!(!text.contains("no step starts or ends"), "{text}");
+    for part in ["nothing yet; once nobody is", "missing it starts pay_out"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_hint_names_only_keys_that_act_now() {
+    let hints = |console: &Console| console.text().trim_end().lines().last().unwrap_or_default().to_owned();
+    let mut console = gates(only(CLEAN), (160, 48));
+    let _ = answer(&mut console, "space r");
+    frame(&mut console);
+    assert!(!hints(&console).contains("y do it"), "y is typed into the reason: {}", hints(&console));
+    let _ = answer(&mut console, &format!("{} enter", typed("why now")));
+    frame(&mut console);
+    assert!(hints(&console).contains("y do it"), "{}", hints(&console));
+}
+
+#[test]
 fn an_override_shows_and_asks_what_an_approval_does_and_says_what_it_is() {
     at_sizes("override", || only(RELEASE), "space space space S");
 }

@@ -5,9 +5,10 @@ use super::{
     fixture::{Stage, afternoon},
     screens,
 };
-use cuelight_base::{FailureMode, Span};
+use cuelight_base::{Actor, Channel, FailureMode, Proof, Span, Token};
 use cuelight_console::{FrameCost, Link, Lookup, Message, Sheet, View, Wish};
-use cuelight_engine::{Actor, AgentAsk, Channel, Command, Proof, Registration, Token};
+use cuelight_engine::Command;
+use cuelight_exchange::{AgentAsk, Registration};
 use cuelight_projection::{AgentAbout, AgentsAbout};
 
 fn open(stage: Stage, width: u16, height: u16, keys: &str) -> Console {

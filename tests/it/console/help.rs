@@ -41,7 +41,10 @@ fn every_view_has_its_own_keys_in_its_help() {
         assert!(text.contains(&format!("help · {}", view.name())), "{text}");
         for binding in Keymap::default().bindings(view.scope()) {
             let what = binding.intents[0].what();
-            assert!(text.contains(what), "{} {what}:\n{text}", view.name());
+            // A long text stands on several rows of its column.
+            let begins = what.split_at(what.len().min(30)).0.rsplit_once(' ').map_or(what, |halves| halves.0);
+            let begins = if what.len() > 30 { begins } else { what };
+            assert!(text.contains(begins), "{} {what}:\n{text}", view.name());
         }
     }
 }

@@ -29,11 +29,11 @@ mod time;
 mod travel;
 mod words;
 
-use cuelight_base::{Span, Timestamp};
+use cuelight_base::{Channel, Span, Timestamp};
 use cuelight_console::{
     Danger, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text, update,
 };
-use cuelight_engine::{Channel, Refusal};
+use cuelight_engine::Refusal;
 use fixture::{Stage, actor, afternoon};
 use outputs::Outputs;
 use ratatui::{buffer::Buffer, layout::Rect};

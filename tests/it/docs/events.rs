@@ -2,17 +2,19 @@
 //! A variant without a sample, or a sample without a variant, is an error, so the page leaves nothing out.
 
 use cuelight_base::{
-    AttemptId, Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch,
-    Message, MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
-    sha256,
+    Actor, AttemptId, Bucket, Channel, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode,
+    GateId, Launch, Message, MessageKind, Proof, RateRule, RunId, Score, Seq, Severity, Span, StepIx,
+    Timestamp, Value, ValueMap, sha256,
 };
 use cuelight_engine::{
-    Actor, Adoption, AgentEvent, AgentKey, AgentResult, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent,
-    CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent,
-    GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, Member, Membership, MessageFault,
-    Outcome, PeopleEvent, Proof, Purpose, Registration, ResultStatus, RunEvent, RunState, ScheduleEvent,
-    ScopeEvent, Standing, StepEvent, TalkCall, TargetEvent, TokenEvent, TopicRule, UndoEvent, Verdict, Vote,
-    WaitReason, Why,
+    Adoption, Alternative, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact,
+    Facts, Failure, FailureEvent, GateEvent, GateState, Member, Membership, Outcome, PeopleEvent, Purpose,
+    RunEvent, RunState, ScheduleEvent, ScopeEvent, Standing, StepEvent, TalkCall, TargetEvent, TokenEvent,
+    UndoEvent, Verdict, Vote, WaitReason, Why,
+};
+use cuelight_exchange::{
+    AgentEvent, AgentKey, AgentResult, BusEvent, DeadLetter, Knowledge, KnowledgeKind, Lease, LibraryEvent,
+    MessageFault, Registration, ResultStatus, TopicRule,
 };
 use cuelight_plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope};
 use cuelight_projection::{event_line, event_words};
@@ -23,7 +25,7 @@ const TOP: &str = "\
 # Events
 
 What a log holds, and what `cuelight run --json` and `cuelight run events RUN --json` print, one a line. This page is written by a test from
-`src/engine/event/`; do not edit it.
+`src/engine/event/` and `src/exchange/event/`; do not edit it.
 
 Every line has `seq` (the order, without gaps in one log), `time` (RFC 3339, UTC), `run`, `type` and `data`; `step` and `attempt` where there is
 one. Durations are milliseconds, shares such as `confidence` decimals from 0 to 1 (a log keeps them in ten-thousandths). Readers ignore fields

@@ -52,7 +52,7 @@ fn gate_asks_and_raises_the_ceiling_for_this_run() {
     check(
         &file("gate"),
         &format!("{TO_THE_END}; ann rejects : too dear"),
-        "b failed policy_budget: the budget is used up and was not raised\n = failed: a completed, b failed",
+        "b failed policy_budget: the budget was not raised\n = failed: a completed, b failed",
     );
 }
 
@@ -139,7 +139,7 @@ fn a_call_is_charged_with_its_estimate_until_it_ends() {
         "a call 1
          b call 1
          a completed
-         c failed policy_budget: it needs 500, and the budget of 1500 tokens has 400 left",
+         c failed policy_budget: the next call needs 500 tokens, and the budget of 1500 tokens has 400 left",
     );
     check(
         file,
@@ -229,7 +229,8 @@ fn the_question_says_what_is_used_up_and_what_is_asked_for() {
     let ask = bench.ask("b");
     assert_eq!(
         ask.prompt,
-        "The budget of 1000 tokens is used up; the budget of 1.00 USD is used up. Raise it for this run?"
+        "The budget of 1000 tokens is used up; the budget of 1.00 USD is used up. Raise it for this run? \
+         Yes: b makes its call within the raised budget. No: b fails."
     );
     let form: Vec<(String, String)> =
         ask.form.iter().map(|item| (item.name.clone(), item.value.to_string())).collect();

@@ -2,7 +2,8 @@
 
 use super::door::{check, person, play};
 use cuelight_base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Span, Timestamp};
-use cuelight_engine::{Bus, BusEvent, Command, Event, NewMessage, Refusal, World};
+use cuelight_engine::{Command, Event, Refusal, World};
+use cuelight_exchange::{Bus, BusEvent, NewMessage};
 use serde_json::json;
 use std::sync::Arc;
 

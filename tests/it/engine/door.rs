@@ -4,19 +4,18 @@
 //! trace: what every test here means is checked with whatever it is about.
 
 use cuelight_base::{
-    AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx, Timestamp,
-    Value, ValueMap, sha256,
+    Actor, AttemptId, Channel, DecisionId, Digest, Epoch, FailureMode, GateId, Program, Proof, RunId, Seq,
+    Signature, Span, StepIx, Timestamp, Token, Touch, Value, ValueMap, sha256,
 };
 use cuelight_definition::{Files, read};
 use cuelight_engine::{
-    Actor, Adoption, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed,
-    Channel, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure,
-    FailureEvent, FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent, Member,
-    Membership, NewMessage, NewValue, Outcome, Past, PeopleEvent, PeopleSigner, Proof, Purpose, Registration,
-    RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Signature, Standing, StepEvent, StepState,
-    TargetEvent, Token, TokenEvent, Touch, UndoEvent, Verdict, WaitReason, Why, World, etag,
-    people_changed_words, react,
+    Adoption, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Command, Correction, Decision,
+    DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt,
+    Found, GateEvent, Launching, Member, Membership, NewValue, Outcome, Past, PeopleEvent, PeopleSigner,
+    Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Standing, StepEvent, StepState,
+    TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, people_changed_words, react,
 };
+use cuelight_exchange::{AgentAsk, AgentEvent, BusEvent, LibraryEvent, NewMessage, Registration};
 use cuelight_plan::{Plan, Scope, lower};
 use cuelight_projection::{Board, corrected_words, message_words};
 use std::{collections::BTreeMap, fmt::Write as _};

@@ -6,11 +6,13 @@
 
 use super::{door::plan, people::Dice};
 use crate::disk_fixture::Looked;
-use cuelight_base::{AttemptId, DecisionId, Digest, GateId, RunId, Seq, Span, Timestamp, Value, ValueMap};
+use cuelight_base::{
+    Actor, AttemptId, Channel, DecisionId, Digest, GateId, Proof, RunId, Seq, Signature, Span, Timestamp,
+    Token, Touch, Value, ValueMap,
+};
 use cuelight_engine::{
-    Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateAct, GateState,
-    Launching, Member, Membership, Outcome, PeopleSigner, Proof, Signature, Standing, Token, Touch, Verdict,
-    World,
+    AttemptEvent, CauseOfLaunch, Command, Decision, Event, Fact, GateAct, GateState, Launching, Member,
+    Membership, Outcome, PeopleSigner, Standing, Verdict, World,
 };
 use cuelight_plan::{Plan, Quorum, Risk, Work};
 use cuelight_projection::{Board, GateView};

@@ -6,10 +6,9 @@
 
 use super::door::plan;
 use crate::disk_fixture::Looked;
-use cuelight_base::{DecisionId, GateId, Span, StepIx, Timestamp, ValueMap};
+use cuelight_base::{Actor, Channel, DecisionId, GateId, Proof, Span, StepIx, Timestamp, Token, ValueMap};
 use cuelight_engine::{
-    Actor, Ask, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, GateState, Launching,
-    Proof, Token, Verdict, World,
+    Ask, CauseOfLaunch, Command, Decision, Event, Fact, GateEvent, GateState, Launching, Verdict, World,
 };
 use cuelight_plan::{Plan, Quorum, Work};
 use std::sync::Arc;

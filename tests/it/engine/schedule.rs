@@ -1,7 +1,8 @@
 //! Schedules on hold: time starts nothing of a workflow that somebody holds, whatever engine asks.
 
 use super::door::{check, play};
-use cuelight_engine::{Actor, CauseOfLaunch, Command, Launching};
+use cuelight_base::Actor;
+use cuelight_engine::{CauseOfLaunch, Command, Launching};
 
 const FILE: &str = "steps:\n- {id: a, run: x}";
 

@@ -272,7 +272,7 @@ fn confidence_below_its_least_fails_gates_or_warns() {
         &file("gate"),
         "launch; ended a ok score=0.5; ann rejects : not good",
         "g-1 rejected
-         a failed agent_validation: its result was not good enough
+         a failed agent_validation: its result was not accepted: ann rejected it: not good
          = failed: a failed",
     );
 }

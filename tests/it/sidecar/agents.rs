@@ -2,7 +2,7 @@
 
 use super::{Sidecar, fits, later};
 use cuelight_base::Value;
-use cuelight_engine::Presence;
+use cuelight_exchange::Presence;
 use cuelight_gateway::{Claims, Permission, Rates, Signer, openapi, sign};
 use cuelight_runtime::Desk as _;
 use serde_json::json;

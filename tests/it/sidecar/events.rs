@@ -7,7 +7,8 @@ use crate::{
     syscalls::may_trace,
 };
 use cuelight_base::Value;
-use cuelight_engine::{Command, NewMessage};
+use cuelight_engine::Command;
+use cuelight_exchange::NewMessage;
 use cuelight_gateway::{Claims, Permission, Rates};
 use cuelight_runtime::{Desk as _, Entropy, Reply, Request};
 use rustix::process::Signal;

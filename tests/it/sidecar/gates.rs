@@ -2,8 +2,8 @@
 
 use super::{Sidecar, question};
 use crate::runtime::{ann, launch_of, run_of};
-use cuelight_base::Value;
-use cuelight_engine::{Channel, Command, Verdict};
+use cuelight_base::{Channel, Value};
+use cuelight_engine::{Command, Verdict};
 use cuelight_gateway::{Claims, Permission, Rates, Signer, sign};
 use cuelight_runtime::{Desk as _, Entropy, Reply, Request, TcpPeer};
 use serde_json::json;
@@ -122,7 +122,7 @@ async fn a_key_stands_for_its_gate_also_when_the_engine_began_anew() {
 async fn four_eyes_are_two_people_whatever_their_doors() {
     let sidecar = Sidecar::start().await;
     // Whoever could have made the token of an agent counts as who asked: so somebody else asks here.
-    let other = cuelight_engine::Actor { proof: cuelight_engine::Proof::OsUser(4_000_000), ..ann() };
+    let other = cuelight_base::Actor { proof: cuelight_base::Proof::OsUser(4_000_000), ..ann() };
     let text = "name: own\nsteps: [{id: go, gate: {prompt: Go?, require: [{group: sre, count: 2}]}}]\n";
     run_of(&sidecar.engine().desk().with_actor(other), launch_of(text)).await;
     let mut boards = sidecar.engine().desk().boards();
@@ -209,7 +209,7 @@ steps:
 async fn the_form_of_an_answer_is_typed_whole_known_and_small() {
     let sidecar = Sidecar::start().await;
     // Somebody else asks, so that Bob may answer.
-    let other = cuelight_engine::Actor { proof: cuelight_engine::Proof::OsUser(4_000_000), ..ann() };
+    let other = cuelight_base::Actor { proof: cuelight_base::Proof::OsUser(4_000_000), ..ann() };
     run_of(&sidecar.engine().desk().with_actor(other), launch_of(WITH_FORM)).await;
     let mut boards = sidecar.engine().desk().boards();
     boards.wait_for(|boards| boards.board.open_gates().next().is_some()).await.expect("a gate");

@@ -9,7 +9,8 @@ use crate::{
     program::{Place, Running, pause, until},
 };
 use cuelight_base::{AttemptId, Seq, Value};
-use cuelight_engine::{AttemptEvent, BusEvent, Fact, GateEvent, LibraryEvent, RunEvent, ScopeEvent};
+use cuelight_engine::{AttemptEvent, Fact, GateEvent, RunEvent, ScopeEvent};
+use cuelight_exchange::{BusEvent, LibraryEvent};
 use cuelight_store::{Reader, Workspace, verify};
 use rustix::process::Signal;
 use serde_json::json;

@@ -3,7 +3,8 @@
 use super::{Sidecar, later};
 use crate::program::{Place, until};
 use cuelight_base::{Digest, Seq, Span, Value};
-use cuelight_engine::{AgentResult, BusEvent, Command, Fact, LibraryEvent, ResultStatus};
+use cuelight_engine::{Command, Fact};
+use cuelight_exchange::{AgentResult, BusEvent, LibraryEvent, ResultStatus};
 use cuelight_gateway::{Claims, Permission, Rates};
 use cuelight_runtime::{Desk as _, LibraryQuery, Page, Reply, Request, RequestId, Want};
 use serde_json::json;

@@ -3,7 +3,7 @@
 use super::{Said, Sidecar, events::ids};
 use crate::program::Place;
 use cuelight_base::Value;
-use cuelight_engine::TopicRule;
+use cuelight_exchange::TopicRule;
 use cuelight_gateway::sign_payload;
 use cuelight_runtime::{Clock as _, Desk as _, SystemClock};
 use cuelight_store::{TopicKeys, Workspace};

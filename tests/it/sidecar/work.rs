@@ -2,7 +2,8 @@
 
 use super::{Sidecar, fits, later};
 use cuelight_base::Value;
-use cuelight_engine::{AgentKey, Command, TokenName};
+use cuelight_engine::{Command, TokenName};
+use cuelight_exchange::AgentKey;
 use cuelight_gateway::{Claims, Permission, Rates, openapi};
 use cuelight_runtime::{Clock as _, Desk as _, Reply, Request, RequestId, SystemClock};
 use serde_json::json;

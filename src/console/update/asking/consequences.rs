@@ -1,11 +1,58 @@
 //! The consequences of a command in words, from the events that it would cause.
 
 use cuelight_base::StepIx;
-use cuelight_engine::{AttemptEvent, Event, Fact, GateEvent, Purpose, RunEvent, StepEvent, UndoEvent};
-use cuelight_projection::{RunView, asked_anew};
+use cuelight_engine::{
+    AttemptEvent, Decision, Event, Fact, GateEvent, Purpose, RunEvent, StepEvent, UndoEvent, Verdict,
+};
+use cuelight_projection::{GateView, RunView, asked_anew};
+
+/// The line of a preview that changes no step.
+const NOTHING: &str = "no step starts or ends";
+/// The words before the state in which a run ends.
+const RUN_ENDS: &str = "the run ends: ";
 
 /// Names of steps in one line of a preview.
 pub(super) const NAMES_MAX: usize = 4;
+
+/// The consequences of an answer at a gate: those that the ask tells for this answer, whole and in the same words, and
+/// before them what only a preview knows.
+pub(super) fn of_answer(
+    gate: &GateView,
+    decision: &Decision,
+    events: &[Event],
+    run: Option<&RunView>,
+) -> Vec<String> {
+    let told = ["undoes ", "skips ", "starts ", "closes "];
+    let of_ask = |line: &String| told.iter().any(|verb| line.starts_with(verb)) || line == NOTHING;
+    let mut lines = consequences(events, run);
+    lines.retain(|line| !of_ask(line));
+    match decision.verdict {
+        Verdict::Reject => {
+            // The end of the run stands in both.
+            lines.retain(|line| !line.starts_with(RUN_ENDS));
+            lines.extend(gate.no_words(run));
+        }
+        Verdict::Approve => lines.push(when_approved(gate, events, run)),
+        Verdict::SendBack => lines.push(format!("closes {}", gate.id)),
+    }
+    lines
+}
+
+/// The steps that an approval starts, and what comes before they start.
+fn when_approved(gate: &GateView, events: &[Event], run: Option<&RunView>) -> String {
+    let then = gate.yes_words(run);
+    let has = |is: fn(&GateEvent) -> bool| {
+        events.iter().any(|event| matches!(&event.fact, Fact::Gate(_, _, _, event) if is(event)))
+    };
+    match () {
+        () if has(|event| matches!(event, GateEvent::Armed { .. })) => format!("then it {then}"),
+        () if has(|event| matches!(event, GateEvent::Resolved { .. })) => then,
+        () if has(|event| matches!(event, GateEvent::Agreed { .. })) => {
+            format!("the approved files are checked, then it {then}")
+        }
+        () => format!("nothing yet; once nobody is missing it {then}"),
+    }
+}
 
 /// The consequences of events for people: a few lines, the gravest first.
 pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
@@ -61,7 +108,7 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
             }
             Fact::Gate(_, _, gate, GateEvent::Resolved { .. }) => lists[6].1.push(gate.to_string()),
             Fact::Run(id, RunEvent::Created { .. }) => ends.push(format!("a new run {id} begins")),
-            Fact::Run(_, RunEvent::Ended { state, .. }) => ends.push(format!("the run ends: {state}")),
+            Fact::Run(_, RunEvent::Ended { state, .. }) => ends.push(format!("{RUN_ENDS}{state}")),
             Fact::Run(_, RunEvent::Cancelling { .. }) => ends.push("what runs is asked to end".to_owned()),
             _ => {}
         }
@@ -77,5 +124,5 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
         }
     }
     lines.extend(ends);
-    if lines.is_empty() { vec!["no step starts or ends".to_owned()] } else { lines }
+    if lines.is_empty() { vec![NOTHING.to_owned()] } else { lines }
 }

@@ -3,7 +3,7 @@
 use super::{
     ACTIONS, ask_preview, command_for,
     command_line::command_line,
-    consequences::{NAMES_MAX, consequences},
+    consequences::{NAMES_MAX, consequences, of_answer},
     run_and_step,
 };
 use crate::{
@@ -66,10 +66,7 @@ pub(super) fn open(model: &mut Model, intent: Intent, command: Command, wishes: 
 /// The fact to show beside the run when it is done again.
 fn about_again(model: &Model, run: RunId, command: &Command) -> Option<(&'static str, String)> {
     match command {
-        Command::Retry { .. } => {
-            let partial = model.board.run(run)?.partial.clone()?;
-            Some(("so far", partial_words(&partial)))
-        }
+        Command::Retry { .. } => Some(("so far", partial_words(model.board.run(run)?)?)),
         Command::Fork { .. } => {
             let at = format!(
                 "event {}, {}; what it takes over stays {run}'s to undo",
@@ -82,7 +79,7 @@ fn about_again(model: &Model, run: RunId, command: &Command) -> Option<(&'static
     }
 }
 
-/// Steps that are done and cannot be taken back.
+/// Steps that are done and cannot be undone.
 pub(in crate::update) fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
     let run = model.board.run(run)?;
     let stays = run.steps().filter(|(_, plan, step)| {
@@ -159,8 +156,8 @@ pub(in crate::update) fn previewed(model: &mut Model, request: u64, outcome: Res
     if crate::update::what_if::answered(model, request, &outcome) {
         return;
     }
-    if let Some(intent) = model.previews.asked.remove(&request) {
-        model.previews.known.insert(intent, outcome.map(|_| ()).map_err(|error| error.to_string()));
+    if let Some(intent) = model.requests.previews.asked.remove(&request) {
+        model.requests.previews.known.insert(intent, outcome.map(|_| ()).map_err(|error| error.to_string()));
         return;
     }
     let run = match &model.overlay {
@@ -171,15 +168,21 @@ pub(in crate::update) fn previewed(model: &mut Model, request: u64, outcome: Res
         },
         _ => return,
     };
+    let gate = |command: &Command| command.gate().and_then(|gate| model.board.gate(gate)).cloned();
     if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
         dialog.preview = match outcome {
-            Ok(events) => Preview::Known(consequences(&events, run.as_deref())),
+            Ok(events) => Preview::Known(match (&*dialog.command, gate(&dialog.command)) {
+                (Command::Decide(decision), Some(gate)) => {
+                    of_answer(&gate, decision, &events, run.as_deref())
+                }
+                _ => consequences(&events, run.as_deref()),
+            }),
             Err(refusal) => Preview::Refused(refusal.to_string()),
         };
     }
 }
 
-/// Closes a dialog whose subject has changed; asks anew what the actions of an open menu would do.
+/// Closes a dialog whose subject has changed; asks again what the actions of an open menu would do.
 pub(in crate::update) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
         let (about, stood) = (dialog.about, dialog.stood.clone());
@@ -193,23 +196,23 @@ pub(in crate::update) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     preview_again(model, wishes);
     let is_listing = matches!(model.overlay, Some(Overlay::Menu { .. } | Overlay::Palette(_)));
     let of = model.run().map(|run| (run, model.step(), model.board.seq));
-    if !is_listing || model.previews.of == of {
+    if !is_listing || model.requests.previews.of == of {
         return;
     }
-    model.previews = crate::model::Previews { of, ..Default::default() };
+    model.requests.previews = crate::model::Previews { of, ..Default::default() };
     for intent in ACTIONS {
         match command_for(model, intent) {
             Ok(command) if model.locked().is_none() => {
                 let request = model.number();
-                model.previews.asked.insert(request, intent);
+                model.requests.previews.asked.insert(request, intent);
                 wishes.push(Wish::Preview { request, command: Box::new(command) });
             }
             Ok(_) => {
                 let why = model.locked().unwrap_or_default();
-                model.previews.known.insert(intent, Err(why));
+                model.requests.previews.known.insert(intent, Err(why));
             }
             Err(why) => {
-                model.previews.known.insert(intent, Err(why));
+                model.requests.previews.known.insert(intent, Err(why));
             }
         }
     }

@@ -14,7 +14,7 @@ use cuelight_engine::{Command, ForkAt};
 
 /// A new run from the instant of the past that is seen.
 pub(in crate::update) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let past = model.travel.as_ref().and_then(|travel| travel.history.run());
+    let past = model.past.travel.as_ref().and_then(|travel| travel.history.run());
     let run = model.run().or(past).filter(|run| model.board.run(*run).is_some());
     let Some(run) = run else {
         return toast(model, "could not fork: no run is selected that had begun by then", Role::Warn);

@@ -5,7 +5,7 @@ use crate::{
     ask_text::{name_of, people, role_of_risk},
 };
 use cuelight_engine::Ask;
-use cuelight_projection::{CANNOT_UNDO, Care, GateView, command_line, risk_words};
+use cuelight_projection::{Care, GateView, command_line, risk_words};
 
 pub(in crate::update) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
     DialogFact { name: name.to_owned(), text: text.into(), role, stays: false }
@@ -27,7 +27,7 @@ pub(super) fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         facts.push(kept("will run", command_line(&call.launch), Role::Info));
     }
     match ask.will_run.len() {
-        0 => facts.push(kept("will run", "nothing at once", Role::Muted)),
+        0 => facts.push(kept("will run", "no command directly behind this gate", Role::Muted)),
         more if more > CALLS_MAX => {
             facts.push(kept("", format!("and {} more, as read", more - CALLS_MAX), Role::Info))
         }
@@ -116,12 +116,7 @@ pub(super) fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         fact("rejects", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
         fact("on", place(model, ask), Role::Text),
     ];
-    let lines = gate.no_words(model.board.run(gate.run).map(|run| &**run));
-    for (index, line) in lines.into_iter().enumerate() {
-        let role = if line.starts_with(CANNOT_UNDO) { Role::Warn } else { Role::Text };
-        facts.push(fact(if index == 0 { "if no" } else { "" }, line, role));
-    }
-    facts.push(fact("", "any rejection closes the gate", Role::Muted));
+    facts.push(fact("closes", "the gate: one rejection is enough", Role::Muted));
     facts
 }
 

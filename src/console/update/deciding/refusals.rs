@@ -24,7 +24,7 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
     if let Some(why) = model.locked() {
         return Some(why);
     }
-    if model.frozen.is_some() {
+    if model.past.frozen.is_some() {
         return Some("the screen is frozen; F thaws it".to_owned());
     }
     let Some(key) = model.gates.selected else { return Some("nothing waits here".to_owned()) };

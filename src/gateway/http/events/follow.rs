@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use cuelight_base::Timestamp;
-use cuelight_engine::Said;
+use cuelight_exchange::Said;
 use cuelight_projection::Board;
 use cuelight_runtime::{Boards, Clock as _, Desk as _, SystemClock};
 use futures_util::stream;
@@ -59,7 +59,7 @@ pub(in crate::http) fn follow(door: &Door, asked: &Asked) -> Result<Response, Pr
     let board = boards.borrow().board.clone();
     let ring = board.bus().of(asked.project());
     let found = since.and_then(|since| ring?.place(since));
-    let next = found.map_or_else(|| ring.map_or(0, cuelight_engine::Ring::first), |place| place + 1);
+    let next = found.map_or_else(|| ring.map_or(0, cuelight_exchange::Ring::first), |place| place + 1);
     let closing = door.closing.clone();
     let has_gap = since.is_some() && found.is_none();
     let frames = Arc::clone(&door.frames);
@@ -94,7 +94,7 @@ impl Following {
     /// The next one that is kept, or that some are kept no longer.
     fn kept(&mut self, board: &Board, now: Timestamp) -> Option<Bytes> {
         let ring = board.bus().of(self.wanted.project.as_deref());
-        let first = ring.map_or(0, cuelight_engine::Ring::first);
+        let first = ring.map_or(0, cuelight_exchange::Ring::first);
         if std::mem::take(&mut self.has_gap) || self.next < first {
             self.next = self.next.max(first);
             let why = "some events are kept no longer; what follows are those after them";

@@ -12,9 +12,10 @@ use crate::{
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{
-    MESSAGE_TTL, Message, MessageKind, Priority, Qos, Span, Value, ValueMap, is_name, sha256,
+    Actor, MESSAGE_TTL, Message, MessageKind, Priority, Proof, Qos, Span, Value, ValueMap, is_name, sha256,
 };
-use cuelight_engine::{Actor, Command, MessageProof, NewMessage, Proof};
+use cuelight_engine::Command;
+use cuelight_exchange::{MessageProof, NewMessage};
 use cuelight_runtime::{Entropy, Reply, RequestId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! The parameters of a route: their kinds, their limits and the refusal of a wrong one.
 
 use cuelight_base::Timestamp;
-use cuelight_engine::{GateState, KnowledgeKind, ResultStatus, RunState};
+use cuelight_engine::{GateState, RunState};
+use cuelight_exchange::{KnowledgeKind, ResultStatus};
 use serde_json::json as value;
 
 /// A parameter behind the question mark: its name, its kind, what it is for.

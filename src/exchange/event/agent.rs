@@ -1,7 +1,7 @@
 //! The events of agents that came by themselves, and of what agents leave for later ones.
 
-use crate::{Actor, AgentKey, AgentResult, Knowledge, Lease, Registration};
-use cuelight_base::{AttemptId, RunId, Timestamp};
+use crate::{AgentKey, AgentResult, Knowledge, Lease, Registration};
+use cuelight_base::{Actor, AttemptId, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The events of results and knowledge that agents leave for later ones.

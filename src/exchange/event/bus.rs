@@ -1,7 +1,7 @@
 //! The events of the message bus.
 
-use crate::{Actor, DeadLetter, TopicRule};
-use cuelight_base::Message;
+use crate::{DeadLetter, TopicRule};
+use cuelight_base::{Actor, Message};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -39,13 +39,13 @@ impl Actor {
     }
 
     /// True when a principal is this actor, or could have made its request.
-    pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
+    pub fn is_or_may_be(&self, principal: &str) -> bool {
         self.principal() == principal || self.maker().is_some_and(|maker| maker == principal)
     }
 
     /// The OS user who could have made this request, and the way: the owner of a workspace can make an
     /// agent's token or write a schedule.
-    pub(super) fn made(&self) -> Option<(String, &'static str)> {
+    pub fn made(&self) -> Option<(String, &'static str)> {
         match &self.proof {
             Proof::Token(proof) => proof.maker.clone().zip(Some("with a token that you can make")),
             Proof::Schedule(owner) => {
@@ -56,7 +56,7 @@ impl Actor {
     }
 
     /// The principal of the OS user who made it, alone.
-    pub(super) fn maker(&self) -> Option<String> {
+    pub fn maker(&self) -> Option<String> {
         self.made().map(|pair| pair.0)
     }
 
@@ -71,7 +71,7 @@ impl Actor {
     }
 
     /// Why nothing that this one says is a person's judgement, if it is none.
-    pub(super) fn decides_nothing(&self) -> Option<&'static str> {
+    pub fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
             _ if self.channel == Channel::Step => Some(
                 "cuelight takes this program for a step, and a step decides nothing. Causes: a step started it or the engine, it has \
@@ -159,7 +159,7 @@ pub struct Signature {
     pub person: String,
     /// The fingerprint of the key.
     pub key: String,
-    /// The signed text: a [`crate::Statement`].
+    /// The signed text: a statement of the engine.
     pub statement: String,
     /// The signature, as `ssh-keygen -Y sign` writes it.
     pub armored: String,

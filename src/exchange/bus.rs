@@ -1,5 +1,5 @@
 //! The fold of messages: the kept messages of each project, and the ids that were used. It is shared with
-//! `projection`. Sending and receiving are in `tell`.
+//! `projection`. The rules for a new message are in `sending`.
 
 use crate::{BusEvent, MessageProof};
 use cuelight_base::{
@@ -173,7 +173,7 @@ impl Bus {
     }
 
     /// The messages that were sent since then, the oldest first.
-    pub(super) fn since(&self, project: Option<&str>, at: Timestamp) -> impl Iterator<Item = &Said> {
+    pub fn since(&self, project: Option<&str>, at: Timestamp) -> impl Iterator<Item = &Said> {
         self.of(project).into_iter().flat_map(move |ring| ring.since(at))
     }
 

@@ -1,7 +1,7 @@
 //! Topics with rules of the workspace: a schema, a signature. A message that fits is for every step that
 //! waits; any other is reported, counted and kept. The fold is shared with `projection`.
 
-use crate::{BusEvent, NewMessage, tell::Speaker};
+use crate::{BusEvent, NewMessage};
 use cuelight_base::{
     DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_KEPT, MessageKind, Schema, Timestamp, Value, json_bytes, safe_text,
     shorten,
@@ -122,6 +122,17 @@ pub struct Rejected {
     pub at: Timestamp,
     /// The message that was rejected.
     pub letter: DeadLetter,
+}
+
+/// The kind of a sender, for the checks on its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// A sender outside the engine: a program, a person, an agent.
+    Outside,
+    /// A step, by the plan of its run.
+    Step,
+    /// The engine itself, in words of its own.
+    Engine,
 }
 
 /// The rules of all topics, and the last rejected messages.

@@ -1,0 +1,44 @@
+//! Everything that drawing reads, and the pane of a view.
+
+use crate::{Glyphs, Model, PaneLook, Role, Theme, layout, pane, put, put_right};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+/// Everything that drawing reads.
+#[derive(Clone, Copy)]
+pub(super) struct Canvas<'a> {
+    pub(super) model: &'a Model,
+    pub(super) theme: &'a Theme,
+    pub(super) glyphs: Glyphs,
+}
+
+impl<'a> Canvas<'a> {
+    pub(super) fn pane(&self, focus: bool) -> PaneLook<'a> {
+        PaneLook { theme: self.theme, glyphs: self.glyphs, focus, past: self.model.past.travel.is_some() }
+    }
+
+    pub(super) fn screen(&self) -> Rect {
+        Rect::new(0, 0, self.model.size.0, self.model.size.1)
+    }
+
+    pub(super) fn style(&self, role: Role) -> ratatui::style::Style {
+        self.theme.role(role)
+    }
+}
+
+/// The pane that has the keys; where it has all of the screen, without a border, so that what a terminal selects is text
+/// alone. Returns the room inside.
+pub(super) fn main_pane(
+    canvas: &Canvas<'_>,
+    area: Rect,
+    title: &str,
+    footer: &str,
+    buf: &mut Buffer,
+) -> Rect {
+    if !canvas.model.panes().whole {
+        return pane(buf, area, title, footer, canvas.pane(true));
+    }
+    let x = put(buf, area, area.x + 1, area.y, title, canvas.style(Role::Title));
+    let row = Rect { x, width: area.right().saturating_sub(x), height: 1.min(area.height), ..area };
+    put_right(buf, row, row.right().saturating_sub(1), row.y, footer, canvas.style(Role::Muted));
+    layout::inset(area, 1, 1, 0)
+}

@@ -1,0 +1,101 @@
+//! A failure as JSON.
+
+use super::{text, to_value};
+use crate::{Board, ErrorState, ErrorView};
+use cuelight_base::{RunId, Value, ValueMap};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A failure: its record, and what became of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ErrorRecord")]
+pub struct ErrorAnswer {
+    id: String,
+    /// The kind, the severity, the mode, the source and the message of the failure, with facts that help.
+    #[serde(flatten)]
+    record: ValueMap,
+    critical: bool,
+    timestamp: String,
+    run: String,
+    workflow: String,
+    #[serde(flatten)]
+    place: Option<Place>,
+    trace_id: String,
+    #[serde(flatten)]
+    became: Became,
+    #[serde(flatten)]
+    acknowledged: Option<Acknowledged>,
+}
+
+/// The step that has failed.
+#[derive(Serialize, JsonSchema)]
+struct Place {
+    step: String,
+    attempt: u32,
+    times: u32,
+}
+
+/// The state of a failure: `open`, `acknowledged`, `resolved`.
+#[derive(Serialize, JsonSchema)]
+struct Became {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_by: Option<String>,
+}
+
+/// The person who has seen it.
+#[derive(Serialize, JsonSchema)]
+struct Acknowledged {
+    #[serde(rename = "acknowledged_at")]
+    at: String,
+    #[serde(rename = "acknowledged_by")]
+    by: String,
+    #[serde(default, rename = "acknowledged_reason", skip_serializing_if = "String::is_empty")]
+    reason: String,
+}
+
+/// `errors --json`: the error records, oldest first; of one run, or of all.
+pub fn errors_json(board: &Board, run: Option<RunId>) -> Value {
+    let of_run = |error: &&ErrorView| run.is_none_or(|run| error.run == run);
+    let errors = board.errors().map(|error| &**error).filter(of_run);
+    to_value(&errors.map(ErrorAnswer::of).collect::<Vec<_>>())
+}
+
+/// One failure: its record, and what became of it.
+pub fn error_json(error: &ErrorView) -> Value {
+    to_value(&ErrorAnswer::of(error))
+}
+
+impl ErrorAnswer {
+    fn of(error: &ErrorView) -> Self {
+        let (retry_at, resolved) = match &error.state {
+            ErrorState::Retrying(at) => (Some(*at), None),
+            ErrorState::Open => (None, None),
+            ErrorState::Resolved { at, fix } => (None, Some((*at, fix.words().clone()))),
+        };
+        let (resolved_at, resolved_by) = resolved.unzip();
+        // A failure that is tried again by itself is open for scripts.
+        let state = if retry_at.is_some() { "open" } else { error.state_word() };
+        let place = |_| Place { step: error.step_id.clone(), attempt: error.attempt, times: error.times };
+        Self {
+            id: error.name(),
+            record: to_value(&*error.record).as_object().cloned().unwrap_or_default(),
+            critical: error.record.severity.is_critical(),
+            timestamp: error.at.to_string(),
+            run: error.run.to_string(),
+            workflow: (*error.workflow).to_owned(),
+            place: error.step.map(place),
+            trace_id: (*error.trace).to_owned(),
+            became: Became { state, retry_at: text(retry_at), resolved_at: text(resolved_at), resolved_by },
+            acknowledged: error.acknowledged.as_ref().map(|said| Acknowledged {
+                at: said.at.to_string(),
+                by: said.by.name.clone(),
+                reason: said.reason.clone(),
+            }),
+        }
+    }
+}
