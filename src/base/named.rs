@@ -16,6 +16,7 @@ mod here_document;
 mod known_words;
 mod piece;
 mod place;
+mod plain_form;
 mod shell_text;
 mod simple_command;
 mod understood;
@@ -135,7 +136,8 @@ struct Gather {
 /// At most eight of these, and how many more there are.
 fn listed(told: &[String]) -> String {
     let shown = told.len().min(UNKNOWN_TOLD_MAX);
-    let more = if told.len() > shown { format!(", … and {} more", told.len() - shown) } else { String::new() };
+    let more =
+        if told.len() > shown { format!(", … and {} more", told.len() - shown) } else { String::new() };
     told[..shown].join(", ") + &more
 }
 
@@ -240,6 +242,3 @@ mod tests;
 
 #[cfg(test)]
 mod silence_tests;
-
-#[cfg(test)]
-mod yard_tests;

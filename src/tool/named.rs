@@ -230,6 +230,11 @@ impl Naming<'_> {
             if self.bases.len() == before {
                 break;
             }
+            if round + 1 == ROUNDS_MAX {
+                self.missed.insert(format!(
+                    "directories that the call reaches in another order than they stand, over more than {ROUNDS_MAX}"
+                ));
+            }
         }
     }
 

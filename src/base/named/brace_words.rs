@@ -4,12 +4,15 @@ use super::BRACES_MAX;
 
 /// Bytes in which the end of braces is looked for.
 const BRACES_BYTES_MAX: usize = 1024;
+/// Braces in braces; more are not read as alternatives.
+const NESTED_MAX: usize = 8;
 
 /// The text in braces and the text behind them, for alternatives; nothing for a list of commands.
 pub(super) fn braces(text: &str) -> Option<(&str, &str)> {
     let mut open = 1_usize;
     for (at, c) in text.char_indices().take(BRACES_BYTES_MAX) {
         match c {
+            '{' if open > NESTED_MAX => return None,
             '{' => open += 1,
             '}' if open == 1 => {
                 let (group, after) = (&text[..at], &text[at + 1..]);

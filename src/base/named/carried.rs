@@ -11,15 +11,27 @@ type Row = (&'static [&'static str], &'static [&'static str], fn(&str) -> bool);
 /// Options of one letter count in a cluster, long ones also shortened.
 const CARRIES: &[Row] = &[
     (
-        &["at", "batch", "crontab", "dc", "ed", "emacs", "ex", "gdb", "gnuplot", "lldb", "m4", "mail", "mailx", "nvim"],
+        &[
+            "at", "batch", "crontab", "dc", "ed", "emacs", "ex", "gdb", "gnuplot", "lldb", "m4", "mail",
+            "mailx", "nvim",
+        ],
         &["*"],
         never,
     ),
     (&["red", "rvim", "screen", "socat", "tmux", "vi", "view", "vim"], &["*"], never),
     (
         &["tar", "gtar", "bsdtar"],
-        &["-I", "-F", "--to-command", "--checkpoint-action", "--use-compress-program", "--info-script",
-          "--new-volume-script", "--rsh-command", "--rmt-command"],
+        &[
+            "-I",
+            "-F",
+            "--to-command",
+            "--checkpoint-action",
+            "--use-compress-program",
+            "--info-script",
+            "--new-volume-script",
+            "--rsh-command",
+            "--rmt-command",
+        ],
         is_packer,
     ),
     (&["ssh", "scp", "sftp"], &["-o"], |value| {
@@ -51,8 +63,18 @@ const CARRIES: &[Row] = &[
     (&["git"], &["-c", "--config-env", "config"], is_git_value),
     (
         &["git"],
-        &["--exec", "--exec-path", "--upload-pack", "--receive-pack", "foreach", "bisect", "filter-branch",
-          "difftool", "mergetool", "instaweb"],
+        &[
+            "--exec",
+            "--exec-path",
+            "--upload-pack",
+            "--receive-pack",
+            "foreach",
+            "bisect",
+            "filter-branch",
+            "difftool",
+            "mergetool",
+            "instaweb",
+        ],
         never,
     ),
 ];
@@ -140,7 +162,10 @@ impl Gather {
             let letters = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
             let end = letters.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(letters.len());
             let (shown, value) = if let Some(begin) = option.strip_suffix('*') {
-                (word.starts_with(begin).then_some(if word.contains('=') { begin } else { word }), word.as_str())
+                (
+                    word.starts_with(begin).then_some(if word.contains('=') { begin } else { word }),
+                    word.as_str(),
+                )
             } else if option.starts_with("--") {
                 (Some(key).filter(|key| key.len() > 3 && option.starts_with(key)), value)
             } else if option.starts_with('-') && option.len() == 2 {
@@ -242,8 +267,11 @@ fn is_plain_sed(script: &str) -> bool {
             // The texts reach to the end of the line.
             'a' | 'i' | 'c' => rest = rest.find('\n').map_or("", |at| &rest[at..]),
             's' | 'y' => {
-                let Some(delimiter) = rest.chars().next().filter(char::is_ascii_punctuation) else { return false };
-                let parts = behind_delimiter(&rest[1..], delimiter).and_then(|rest| behind_delimiter(rest, delimiter));
+                let Some(delimiter) = rest.chars().next().filter(char::is_ascii_punctuation) else {
+                    return false;
+                };
+                let parts = behind_delimiter(&rest[1..], delimiter)
+                    .and_then(|rest| behind_delimiter(rest, delimiter));
                 let Some(after) = parts else { return false };
                 rest = after.trim_start_matches(|c: char| "gpiIM".contains(c) || c.is_ascii_digit());
                 if !rest.is_empty() && !rest.starts_with([' ', '\t', '\n', ';', '}']) {

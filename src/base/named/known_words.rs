@@ -134,7 +134,8 @@ pub(super) const INERT: &[&str] = &[
     "test", "true", "type", "typeset", "umask", "unset", "wait", "which",
 ];
 /// Words of a shell before which a command has not begun yet.
-pub(super) const LEADING: &[&str] = &["!", "builtin", "do", "elif", "else", "if", "then", "until", "while", "time", "{"];
+pub(super) const LEADING: &[&str] =
+    &["!", "builtin", "do", "elif", "else", "if", "then", "until", "while", "time", "{"];
 /// Commands that read a word as a shell does, or start it as a command.
 pub(super) const READS_TEXT: &[&str] = &[
     "alias", "coproc", "env", "eval", "exec", "find", "flock", "nohup", "parallel", "script", "ssh", "su",
@@ -229,7 +230,7 @@ const READ_VARIABLES: &[&str] = &[
     "VISUAL",
     "ZDOTDIR",
 ];
-/// Of these, variables whose value a shell reads as a text, or which change how it reads one.
+/// Variables whose value a shell reads as a text, or which change how it reads one.
 const CODE_VARIABLES: &[&str] = &["BASHOPTS", "BASH_FUNC_*", "PROMPT_COMMAND", "PS4", "SHELLOPTS"];
 /// Files of a repository that git starts by itself.
 pub(super) const GIT_HOOKS: &[&str] = &[
@@ -254,16 +255,40 @@ pub(super) const GIT_HOOKS: &[&str] = &[
 ];
 /// Programs that start the command in their words.
 pub(super) const WRAPPERS: &[&str] = &[
-    "builtin", "busybox", "chroot", "chrt", "command", "doas", "fakeroot", "ionice", "nice", "nsenter", "numactl",
-    "runuser", "setsid", "stdbuf", "strace", "systemd-run", "taskset", "time", "unshare",
+    "builtin",
+    "busybox",
+    "chroot",
+    "chrt",
+    "command",
+    "doas",
+    "fakeroot",
+    "ionice",
+    "nice",
+    "nsenter",
+    "numactl",
+    "runuser",
+    "setsid",
+    "stdbuf",
+    "strace",
+    "systemd-run",
+    "taskset",
+    "time",
+    "unshare",
 ];
 /// Programs that write the files which their words name.
 pub(super) const WRITERS: &[&str] = &[
-    "cp", "curl", "dd", "install", "ln", "mv", "patch", "perl", "rsync", "scp", "sed", "sponge", "tee", "wget",
+    "cp", "curl", "dd", "install", "ln", "mv", "patch", "perl", "rsync", "scp", "sed", "sponge", "tee",
+    "wget",
 ];
 /// Programs that write files which no word names, and their words for that.
 pub(super) const WRITES_ANY: &[(&str, &[&str])] = &[
-    ("git", &["am", "apply", "checkout", "clone", "merge", "pull", "rebase", "reset", "restore", "stash", "switch"]),
+    (
+        "git",
+        &[
+            "am", "apply", "checkout", "clone", "merge", "pull", "rebase", "reset", "restore", "stash",
+            "switch",
+        ],
+    ),
     ("patch", &[]),
     ("unzip", &[]),
 ];

@@ -15,7 +15,7 @@ impl Gather {
     pub(super) fn texts(&mut self, text: &str, depth: usize) {
         self.text_bytes += text.len();
         if depth >= DEPTH_MAX {
-            self.miss(&format!("texts in texts, more than {DEPTH_MAX} deep"));
+            self.tell(&format!("texts in texts, more than {DEPTH_MAX} deep"));
         } else if self.text_bytes > TEXT_BYTES_MAX {
             self.miss(&format!("more than {TEXT_BYTES_MAX} bytes of text"));
         } else {

@@ -5,7 +5,8 @@ use super::understood::Word;
 
 /// Letters of `set` that change nothing that is read.
 const SET_LETTERS: &str = "CETabefhmuvx";
-const SET_NAMES: &[&str] = &["allexport", "errexit", "errtrace", "noclobber", "noglob", "nounset", "pipefail", "verbose", "xtrace"];
+const SET_NAMES: &[&str] =
+    &["allexport", "errexit", "errtrace", "noclobber", "noglob", "nounset", "pipefail", "verbose", "xtrace"];
 /// Commands that are told wherever they stand.
 const TOLD: &[&str] = &["alias", "bind", "complete", "coproc", "enable", "fc", "let", "shopt"];
 
@@ -21,7 +22,8 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
     };
     let splits = |word: &Word| word.assigns.as_deref() == Some("IFS");
     let is_split = assigned.iter().any(splits) && name != "read"
-        || (DECLARES.contains(&name) || ["export", "readonly"].contains(&name)) && operands.iter().any(splits)
+        || (DECLARES.contains(&name) || ["export", "readonly"].contains(&name))
+            && operands.iter().any(splits)
         || (SETS.contains(&name) || name == "for") && operands.iter().any(|word| word.text == "IFS");
     if is_split {
         return Some("`IFS`".to_owned());
@@ -30,19 +32,24 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
         name if TOLD.contains(&name) => Some(format!("`{name}`")),
         "function" | "select" if !is_bash => Some(format!("`{name}` in a text of sh")),
         "set" if !is_plain_set(operands) => Some("`set`".to_owned()),
-        "printf" => has_letters(&['v']).filter(|told| told.starts_with("`printf -v")).map(|_| "`printf -v`".to_owned()),
+        "printf" => has_letters(&['v'])
+            .filter(|told| told.starts_with("`printf -v"))
+            .map(|_| "`printf -v`".to_owned()),
         "wait" => has_letters(&['p']),
         "declare" | "typeset" | "local" | "readonly" | "export" => has_letters(&['n', 'i']),
         "read" | "mapfile" | "readarray" => operands
             .iter()
             // A name may stand at the letter of its option.
-            .find(|word| word.text.starts_with('-') && word.text[1..].contains('a') && !word.text.ends_with('a'))
+            .find(|word| {
+                word.text.starts_with('-') && word.text[1..].contains('a') && !word.text.ends_with('a')
+            })
             .map(|word| format!("`{name} {}`", word.text)),
         "command" | "builtin" => {
             let word = operands.iter().find(|word| !word.text.starts_with('-'))?;
             let is_known = |names: &[&str]| names.contains(&word.text.as_str());
             let changes = is_known(SETS) || is_known(DECLARES) || is_known(TOLD);
-            let changes = changes || is_known(&["eval", "export", "printf", "readonly", "set", "shift", "trap"]);
+            let changes =
+                changes || is_known(&["eval", "export", "printf", "readonly", "set", "shift", "trap"]);
             let asks = operands.first().is_some_and(|word| word.text.eq_ignore_ascii_case("-v"));
             (changes && !asks).then(|| format!("`{name} {}`", word.text))
         }
@@ -60,6 +67,8 @@ fn is_plain_set(operands: &[Word]) -> bool {
         let Some(letters) = word.text.strip_prefix(['-', '+']) else { return false };
         is_name = letters.ends_with('o');
         let letters = letters.strip_suffix('o').unwrap_or(letters);
-        word.is_literal && (is_name || !letters.is_empty()) && letters.chars().all(|c| SET_LETTERS.contains(c))
+        word.is_literal
+            && (is_name || !letters.is_empty())
+            && letters.chars().all(|c| SET_LETTERS.contains(c))
     })
 }

@@ -2,18 +2,22 @@
 //! small and closed. A construct outside of it is told, so that nothing is missed in silence; what the reader makes of it does
 //! not count.
 //!
-//! Where the reader finds an end by rules of its own (of `$(…)`, of braces), the judge finds it by those of bash, and both
+//! The reader finds some ends by rules of its own (of `$(…)`, of braces). There the judge finds it by those of bash, and both
 //! have to agree.
 
 use super::brace_words::braces;
 use super::here_document::{Document, document, end_of_document};
+use super::plain_form::{is_number, is_of_name, is_parameter, is_plain_range};
 use super::shell_text::inside;
 use super::simple_command::construct_of;
+use super::variable::is_variable as is_name;
 
 /// Brackets, substitutions and `case` in each other.
 const NESTED_MAX: usize = 32;
 /// Bytes in which the end of a short construct is looked for.
 const CONSTRUCT_BYTES_MAX: usize = 1024;
+/// Characters of a construct that are shown.
+const SHOWN_CHARS_MAX: usize = 40;
 /// Words before a command has begun.
 const RESERVED: &[&str] =
     &["!", "do", "done", "elif", "else", "fi", "if", "then", "time", "until", "while", "{", "}"];
@@ -44,7 +48,7 @@ struct Judge<'a> {
 enum End {
     Text,
     Bracket,
-    /// Of a `case`.
+    /// The end of an arm of `case`.
     Arm,
 }
 
@@ -74,7 +78,7 @@ impl<'a> Judge<'a> {
     }
 
     fn tell(&mut self, construct: &str) {
-        let short: String = construct.chars().take(40).collect();
+        let short: String = construct.chars().take(SHOWN_CHARS_MAX).collect();
         if !self.told.contains(&short) && self.told.len() < super::NOT_UNDERSTOOD_MAX {
             self.told.push(short);
         }
@@ -393,7 +397,9 @@ impl<'a> Judge<'a> {
             self.at += c.len_utf8();
             match c {
                 '\'' => {
-                    let Some(end) = self.rest().find('\'') else { return self.stop("a quote without an end") };
+                    let Some(end) = self.rest().find('\'') else {
+                        return self.stop("a quote without an end");
+                    };
                     word.text.push_str(&self.rest()[..end]);
                     self.at += end + 1;
                 }
@@ -600,7 +606,10 @@ impl<'a> Judge<'a> {
                     is_plain(&plain) && is_range && !is_value && !is_behind_variable && self.is_bash;
                 (Some(group), is_understood)
             }
-            None => (first, first.is_some_and(|text| is_plain(text) && !text.contains([',']) && !text.contains(".."))),
+            None => (
+                first,
+                first.is_some_and(|text| is_plain(text) && !text.contains([',']) && !text.contains("..")),
+            ),
         };
         let is_descriptor = |group: &str| {
             before.is_empty() && is_name(group) && rest[group.len() + 1..].starts_with(['<', '>'])
@@ -608,66 +617,10 @@ impl<'a> Judge<'a> {
         match group {
             Some(group) if is_understood && !is_descriptor(group) => self.at += group.len() + 1,
             _ => {
-                let end = rest.find(|c: char| c.is_whitespace() || "}'\"".contains(c)).unwrap_or(rest.len());
-                self.tell(&format!("`{{{}`", rest[..end].trim_end_matches('`')));
+                let is_end = |c: &char| c.is_whitespace() || "}'\"".contains(*c);
+                let shown: String = rest.chars().take(SHOWN_CHARS_MAX).take_while(|c| !is_end(c)).collect();
+                self.tell(&format!("`{{{}`", shown.trim_end_matches('`')));
             }
         }
     }
-}
-
-/// `1..3`, `a..c`: both ends as they are counted.
-fn is_plain_range(group: &str) -> bool {
-    let Some((from, to)) = group.split_once("..") else { return false };
-    let is_number = |text: &str| {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        digits == "0" && text == "0"
-            || !digits.is_empty()
-                && digits.len() < 10
-                && !digits.starts_with('0')
-                && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let is_lower = |text: &str| text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_lowercase());
-    let is_upper = |text: &str| text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    [is_number(from) && is_number(to), is_lower(from) && is_lower(to), is_upper(from) && is_upper(to)]
-        .contains(&true)
-}
-
-/// The inside of `$((…))` that sets no variable and runs no command.
-fn is_number(inner: &str) -> bool {
-    let Some(inner) = inner.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) else { return false };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_ \t+-*/%<>=!&|~?:(){}$".contains(c);
-    let compares = ["==", "!=", "<=", ">="].iter().fold(inner.to_owned(), |text, sign| text.replace(sign, " "));
-    let sets = ["=", "++", "--", "$(", "<<=", ">>="].iter().any(|sign| compares.contains(sign));
-    inner.chars().all(is_plain) && !sets && !inner.contains("<<=") && !inner.contains(">>=")
-}
-
-/// The inside of `${…}` that the reader takes for one of its values, or for one that is not known.
-fn is_parameter(inner: &str) -> bool {
-    let inner = inner.strip_prefix(['#', '!']).filter(|rest| !rest.is_empty()).unwrap_or(inner);
-    let end = inner.find(|c: char| !is_of_name(c)).unwrap_or(inner.len());
-    let end = if end == 0 && inner.starts_with(['@', '*', '#', '?', '$', '-']) { 1 } else { end };
-    let (name, rest) = inner.split_at(end);
-    let is_index = |c: char| is_of_name(c) || "@*$+- ".contains(c);
-    let rest = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((index, rest)) if index.chars().all(is_index) => rest,
-        _ => rest,
-    };
-    let is_operand = |c: char| c.is_alphanumeric() || "_./%+:=~^*?-[]!, #@/\t".contains(c);
-    let operand = |text: &str| {
-        let text = text.replace('\\', "");
-        let parts: Vec<&str> = text.split('$').collect();
-        let starts = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        parts.iter().all(|part| part.chars().all(is_operand)) && parts[1..].iter().all(|part| starts(&part))
-    };
-    !name.is_empty()
-        && (rest.is_empty()
-            || rest.starts_with([':', '-', '=', '+', '?', '#', '%', '/', '^', ',']) && operand(&rest[1..]))
-}
-
-pub(super) fn is_name(text: &str) -> bool {
-    super::variable::is_variable(text)
-}
-
-fn is_of_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }

@@ -19,7 +19,7 @@ impl Gather {
         }
     }
 
-    /// What a command writes, and which files it starts by its first words.
+    /// Notes the files that a command writes, and those that it starts by its first words.
     pub(super) fn writes_and_runs(&mut self, words: &[String]) {
         let begin = words.iter().position(|word| !self.is_before(word)).unwrap_or(words.len());
         let Some((first, rest)) = words[begin..].split_first() else { return };
@@ -33,7 +33,8 @@ impl Gather {
                 files.iter().filter(|file| !file.contains('*')).for_each(|file| self.runs(file));
             }
             let is_of = |row: &&(&str, &[&str])| {
-                row.0 == name && (row.1.is_empty() || behind.iter().any(|word| row.1.contains(&word.as_str())))
+                row.0 == name
+                    && (row.1.is_empty() || behind.iter().any(|word| row.1.contains(&word.as_str())))
             };
             let unpacks = |(at, word): (usize, &String)| {
                 let letters = word.strip_prefix('-').or((at == 0).then_some(word.as_str()));
@@ -48,7 +49,8 @@ impl Gather {
                 self.writes(&["*".to_owned()]);
             }
             if !WRITERS.contains(&name)
-                || matches!(name, "sed" | "perl") && !behind.iter().any(|word| word.starts_with("-i") || word == "--in-place")
+                || matches!(name, "sed" | "perl")
+                    && !behind.iter().any(|word| word.starts_with("-i") || word == "--in-place")
             {
                 continue;
             }
