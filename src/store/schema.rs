@@ -7,6 +7,7 @@ use rusqlite::{
     Connection, Error as SqlError, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig,
 };
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt as _,
@@ -184,7 +185,7 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
         return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
     }
     // It stays until the other is there: the last one who leaves puts the files of the log away.
-    let _looking = look_as(path, number(migrations.len()), false)?;
+    let _looking = look_as(path, migrations, false)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = connect(path, flags)?;
     set(&connection, path, WRITER_SETTINGS)?;
@@ -214,7 +215,7 @@ pub(super) fn open_to_read(path: &Path, is_looked_at: bool) -> Result<Connection
     if !path.exists() {
         return refused("nothing has run here yet", "run a workflow first");
     }
-    match look_as(path, known(), is_looked_at)? {
+    match look_as(path, MIGRATIONS, is_looked_at)? {
         (_, 0) => refused("nothing has run here yet", "run a workflow first"),
         (_, found) if found < known() => refused(
             "an older cuelight wrote it",
@@ -247,21 +248,55 @@ fn identified(path: &Path, is_looked_at: bool) -> Result<(Connection, (i64, i64)
     }
 }
 
-/// A connection that cannot write, and the schema it sees, 0 when there is none yet, for a program that knows so many schemas.
-fn look_as(path: &Path, known: i64, is_looked_at: bool) -> Result<(Connection, i64), StoreError> {
-    let failed = |error| StoreError::sql("open", path, &error);
+/// A connection that cannot write, and the schema it sees, 0 when there is none yet, for a program that knows these schemas.
+fn look_as(path: &Path, migrations: &[&str], is_looked_at: bool) -> Result<(Connection, i64), StoreError> {
+    let (failed, known) = (|error| StoreError::sql("open", path, &error), number(migrations.len()));
     let (connection, identity) = identified(path, is_looked_at)?;
     match identity {
         (APPLICATION_ID, found) if found > known => {
             Err(StoreError::Newer { path: path.to_owned(), found, known })
         }
-        (APPLICATION_ID, found) => Ok((connection, found)),
+        (APPLICATION_ID, found) => {
+            let done = usize::try_from(found).unwrap_or_default();
+            let ours = schema_by(&migrations[..done.min(migrations.len())]).map_err(failed)?;
+            let theirs = schema_of(&connection).map_err(failed)?;
+            match ours.symmetric_difference(&theirs).next() {
+                None => Ok((connection, found)),
+                Some((kind, name, _)) => {
+                    let why = format!("its {kind} {name:?} is not the one that cuelight makes");
+                    let next = "somebody has changed it: ask where it comes from, and restore a copy or move it away";
+                    Err(StoreError::refused("open", path, why, next))
+                }
+            }
+        }
         (0, 0) if is_empty(&connection).map_err(failed)? => Ok((connection, 0)),
         _ => {
             let why = "it is not a database of cuelight";
             Err(StoreError::refused("open", path, why, "move it out of the way"))
         }
     }
+}
+
+/// Each table, index, trigger and view by kind and name, with its text. A trigger that is not ours would write records of its own when
+/// the log is taken up, behind every check.
+type Schema = BTreeSet<(String, String, String)>;
+
+fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
+    // Statistics are for the planner alone.
+    let all = "SELECT type, name, tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat[0-9]'";
+    let mut asked = connection.prepare(all)?;
+    let rows = asked.query_map([], |row| {
+        let text: String = row.get(2)?;
+        Ok((row.get(0)?, row.get(1)?, text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    })?;
+    rows.collect()
+}
+
+/// The schema that these migrations make.
+fn schema_by(migrations: &[&str]) -> rusqlite::Result<Schema> {
+    let connection = Connection::open_in_memory()?;
+    migrations.iter().try_for_each(|migration| connection.execute_batch(migration))?;
+    schema_of(&connection)
 }
 
 /// The schema this program writes.
@@ -440,6 +475,30 @@ mod tests {
             assert_eq!(check, "ok", "{at}");
         }
         assert!(old >= 100 && new >= 1, "{old} as it was, {new} up to date");
+    }
+
+    #[test]
+    fn a_database_with_a_trigger_a_view_or_a_table_of_somebody_else_is_refused_by_the_name_of_it() {
+        for (change, name) in [
+            ("CREATE TRIGGER hidden AFTER UPDATE ON head BEGIN DELETE FROM runs; END", "trigger \"hidden\""),
+            ("CREATE VIEW seen AS SELECT * FROM events", "view \"seen\""),
+            ("CREATE TABLE x_events AS SELECT * FROM events", "table \"x_events\""),
+            ("CREATE INDEX other ON events (kind)", "index \"other\""),
+            ("DROP TRIGGER events_stay", "trigger \"events_stay\""),
+            (
+                "DROP TRIGGER votes_last; CREATE TRIGGER votes_last BEFORE DELETE ON votes BEGIN SELECT 1; END",
+                "trigger \"votes_last\"",
+            ),
+        ] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = of_an_earlier_version(dir.path());
+            assert!(open_to_read(&path, false).is_ok() && open_to_write(&path).is_ok(), "one of ours");
+            Connection::open(&path).expect("a database").execute_batch(change).expect("changed");
+            for said in [open_to_read(&path, false), open_to_read(&path, true), open_to_write(&path)] {
+                let said = said.err().map(|error| error.to_string()).unwrap_or_default();
+                assert!(said.contains(name), "{change}: {said:?}");
+            }
+        }
     }
 
     #[test]
