@@ -5,7 +5,7 @@ use crate::{
     CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
     ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
-    ask, frame,
+    ask, attempt, frame,
     handle::Turn,
     run::Run,
     spent::{AskAgain, spent},
@@ -301,7 +301,12 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
             .filter(|facts| is_gate && !facts.programs.is_empty())
             .map(|_| later),
         origin: Some(origin),
-        bound: this_step.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
+        // Also when its gates ask again: its undo and its check are what was approved when it was done.
+        bound: if is_gate {
+            this_step.facts.as_deref().cloned().map(Box::new)
+        } else {
+            attempt::bound_afterwards(run, step)
+        },
         cached: this_step.cached.clone(),
         given: this_step.undo.called.as_ref().map(|called| Box::new(called.input.clone())),
     }

@@ -1,6 +1,6 @@
 //! Doing a run again: from what failed, from a checkpoint, from the start (`semantics.md` 6).
 
-use super::door::check;
+use super::door::{check, play};
 
 const FILE: &str = "on-failure: continue
     steps:
@@ -196,6 +196,69 @@ fn a_step_in_a_frame_that_must_not_be_repeated_needs_a_fresh_approval() {
            - {id: m, needs: q, run: x, matrix: \"${{ fromJSON(steps.q.outputs.m) }}\"}",
         "launch; ann approves; ended s/q ok m={\"k\":[1,2]}; ended s/m[1] ok; ended s/m[2] fail; retry failed",
         "r-2 s/q completed (kept)\n g-2 asked 1\n no r-2 s/m[1] call",
+    );
+}
+
+/// A gate, a step behind it that a script undoes and another one checks, and one more step.
+fn undone_by_a_script(consent: &str) -> String {
+    format!(
+        "steps:
+           - {{id: g, gate: {{prompt: go?, undo-window: 0s, on-reject: compensate{consent}}}}}
+           - {{id: ship, needs: g, run: x, undo: ./unship.sh, effect: queryable, check: ./look.sh}}
+           - {{id: z, needs: ship, run: x}}"
+    )
+}
+
+#[test]
+fn the_undo_of_a_kept_step_is_the_file_that_was_approved_also_when_its_gate_asks_again() {
+    let file = undone_by_a_script("");
+    let first = "launch; ann approves; ended ship ok; ended z fail; retry failed;";
+    let bench = play(&file, &format!("{first} ann rejects : no"));
+    assert_eq!(bench.bound_of("ship"), ["./unship.sh"]);
+    check(
+        &file,
+        &format!("{first} ann rejects : no; ended ship changed ./unship.sh"),
+        "g-2 rejected\n r-2 ship undo stuck",
+    );
+    // A later approval of the gate is not for the files of a step that was done before it.
+    let bench = play(&file, &format!("{first} ann approves; ended z fail; retry failed; ann rejects : no"));
+    assert_eq!(bench.bound_of("ship"), ["./unship.sh"]);
+    // Where the gate is kept, and in the undo of a run that a person asks for.
+    let undone = file.replace("needs: ship, run: x", "needs: ship, run: x, effect: pure");
+    let bench = play(&undone, &format!("{first} ended z ok; undo"));
+    assert_eq!(bench.bound_of("ship"), ["./unship.sh"]);
+}
+
+#[test]
+fn the_undo_of_a_kept_step_runs_in_the_workspace_that_it_was_approved_with() {
+    for script in [
+        "retry failed; ann rejects : no",
+        "retry failed; ann approves; ended z fail; retry failed; ann rejects : no",
+        "retry failed; ann approves; ended z ok; undo",
+    ] {
+        let bench = play(
+            &undone_by_a_script(", consent: snapshot").replace("./unship.sh", "y"),
+            &format!("launch; ann approves; ended ship ok; ended z fail; {script}"),
+        );
+        assert_eq!(bench.bound_of("ship"), ["tree"], "{script}");
+    }
+}
+
+#[test]
+fn a_kept_step_is_not_sent_back_behind_a_gate_that_has_not_shown_it() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: a, needs: g, run: x, effect: idempotent}
+           - {id: b, needs: a, run: x}
+           - {id: h, needs: b, gate: {prompt: on?, undo-window: 0s, send-back: a}}
+           - {id: z, needs: h, run: x}",
+        "launch; ann approves; ended a ok; ended b fail; retry failed; ann approves g; ended b ok; ann sends-back h : again",
+        "r-2 a completed (kept)
+         g-2 approved
+         g-3 asked 1
+         ! could not send g-3 back: a was approved in r-1, and would not be asked about again here; reject it instead
+         no r-2 a call",
     );
 }
 
