@@ -8,6 +8,7 @@ use crate::{
     links::Links,
     loosened,
     run::{Run, asks_for_failures},
+    spent::{AskAgain, approved_in},
 };
 use cuelight_base::{StepIx, ValueMap};
 use cuelight_plan::{Frame, FrameKind, GateRule, Plan, PlanStep, Work};
@@ -32,15 +33,15 @@ pub(super) struct Asked {
     pub(super) people: BTreeSet<String>,
 }
 
-/// Everything of a run that is kept when this plan does the run again; `kept` names the steps to keep. With `asks`
-/// gates ask again before anything behind them is done. A gate at which people were asked asks again in any case,
-/// once it is done again.
+/// Everything of a run that is kept when this plan does the run again; `kept` names the steps to keep. Gates ask again
+/// as `asks` says, and after a correction all of them, before anything behind them is done. A gate at which people were
+/// asked asks again in any case, once it is done again.
 pub(super) fn take_over(
     run: &Run,
     asked: &Asked,
     kept: &BTreeSet<StepIx>,
     given: Option<&Plan>,
-    asks: bool,
+    asks: &AskAgain,
 ) -> Result<TakenOver, String> {
     let given = given.filter(|plan| plan.hash() != run.plan_hash);
     if let Some(other) = given.filter(|plan| plan.name != run.plan.name) {
@@ -55,13 +56,13 @@ pub(super) fn take_over(
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     // The workspace that a gate has captured was that of the old run.
     let captures = |step: &PlanStep| is_or_makes_gate_that(step, |rule| rule.snapshot.is_some());
-    let asks = asks || given.is_some() || plan.steps.iter().any(captures);
+    let all = given.is_some() || plan.steps.iter().any(captures);
+    let asks = if all { &AskAgain::All } else { asks };
+    let mut asks_again = false;
     loop {
         let before = taken.kept.len();
         taken.reopen_frames();
-        if asks {
-            taken.ask_again();
-        }
+        asks_again |= taken.ask_again(asks);
         if taken.kept.len() == before {
             break;
         }
@@ -86,7 +87,7 @@ pub(super) fn take_over(
             _ => {}
         }
     }
-    if asks {
+    if asks_again || matches!(asks, AskAgain::All) {
         let waits = behind_gates(&plan, &kept);
         if !waits.is_empty() {
             let plan = Arc::make_mut(&mut plan);
@@ -230,11 +231,29 @@ impl Taking<'_> {
         }
     }
 
-    /// A gate behind which something is still to be done asks again.
-    fn ask_again(&mut self) {
+    /// Drops the gates that ask again, of those behind which something is still to be done. True if there were any.
+    fn ask_again(&mut self, asks: &AskAgain) -> bool {
+        let open: Vec<StepIx> = places(self.plan).filter(|place| !self.kept.contains_key(place)).collect();
+        let run = self.run;
+        let AskAgain::Spent(spent) = asks else { return self.drop_gates_above(open, |_| true) };
+        let mut any = false;
+        for (id, since) in spent {
+            let is_of_it = |gate: StepIx| approved_in(run, gate) == *id;
+            let stopped = |gate: StepIx| since.is_stopped || since.refused.contains(&run.plan_step(gate).id);
+            any |= self.drop_gates_above(open.clone(), |gate| is_of_it(gate) && stopped(gate));
+            let begun = |step: &StepIx| since.begun.contains(&self.plan.steps[step.index()].id);
+            let around =
+                |step: StepIx| std::iter::successors(Some(step), |step| self.plan.steps[step.index()].frame);
+            let again: BTreeSet<StepIx> = open.iter().copied().filter(begun).flat_map(around).collect();
+            any |= self.drop_gates_above(again.into_iter().collect(), is_of_it);
+        }
+        any
+    }
+
+    /// Drops those of the gates before these steps, by their place in the other plan. True if there were any.
+    fn drop_gates_above(&mut self, mut open: Vec<StepIx>, is_dropped: impl Fn(StepIx) -> bool) -> bool {
         let links = Links::of(&self.plan.steps);
-        let mut open: Vec<StepIx> =
-            places(self.plan).filter(|place| !self.kept.contains_key(place)).collect();
+        let mut any = false;
         let mut seen: BTreeSet<StepIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {
             let step = &self.plan.steps[at.index()];
@@ -249,11 +268,14 @@ impl Taking<'_> {
                 }
                 open.push(need);
                 found.extend(links.children(need));
-                if is_or_makes_gate(&self.plan.steps[need.index()]) {
+                let there = self.kept.get(&need).copied();
+                if is_or_makes_gate(&self.plan.steps[need.index()]) && there.is_some_and(&is_dropped) {
                     self.kept.remove(&need);
+                    any = true;
                 }
             }
         }
+        any
     }
 }
 

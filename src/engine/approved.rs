@@ -12,7 +12,8 @@ use cuelight_expression::{Expr, Template};
 use cuelight_plan::{Plan, PlanStep, Undo, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Refuses other calls of a kept step, and other values in them, where the step stands behind a gate that was approved.
+/// Refuses other calls of a kept step, and other values in them, where the step stands behind a gate. The state of that
+/// gate does not matter: it was approved when the step ran, and may have asked again and been refused since.
 /// `kept` holds the kept steps: by their place in the new plan, their place in the old one.
 pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
     let gates = gate_before_each(run);
@@ -28,7 +29,7 @@ pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> R
         let words = |what: String| {
             let (step, gate) = (&was.id, &run.plan_step(gate).id);
             format!(
-                "{step} was approved at the gate {gate}, and its {what}; put it back as it was, or start a new run"
+                "{step} was done behind the gate {gate}, and its {what}; put it back as it was, or start a new run"
             )
         };
         if let Some(part) = differs((&run.plan, was), (new, is)) {
@@ -44,14 +45,12 @@ pub(super) fn stays(run: &Run, new: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> R
     Ok(())
 }
 
-/// By place in the plan of a run, an approved gate that each step stands behind.
+/// By place in the plan of a run, a gate that each step stands behind.
 fn gate_before_each(run: &Run) -> Vec<Option<StepIx>> {
     let plan = &run.plan;
     let links = Links::of(&plan.steps);
     let mut found = vec![None; plan.steps.len()];
-    let is_approved =
-        |place: &StepIx| is_or_makes_gate(run.plan_step(*place)) && run.step(*place).state().is_done();
-    for gate in places(plan).filter(is_approved) {
+    for gate in places(plan).filter(|place| is_or_makes_gate(run.plan_step(*place))) {
         let mut open: Vec<StepIx> = links.children(gate).to_vec();
         for at in std::iter::successors(Some(gate), |step| run.plan_step(*step).frame) {
             open.extend(links.dependents(at));

@@ -15,6 +15,7 @@ use crate::{
     run::Run,
     settle::may_start,
 };
+pub(super) use bound::bound_afterwards;
 use bound::{bound, bound_after};
 use cuelight_base::{
     AttemptId, FailureMode, Launch, RETRY_AFTER_MAX, RunId, Score, StepIx, Timestamp, ValueMap, shorten,
@@ -344,7 +345,7 @@ impl Turn<'_> {
         let Some(Ok(launch)) = launch.filter(|launch| !launch.as_ref().is_ok_and(Launch::is_claimed)) else {
             return self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
         };
-        let bound = bound_after(run, step, Purpose::Check, &launch);
+        let bound = bound_after(run, step, Purpose::Check);
         let started = AttemptEvent::Started {
             purpose: Purpose::Check,
             launch_hash: launch.hash(),

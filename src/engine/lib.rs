@@ -44,6 +44,7 @@ mod run;
 mod schedule;
 mod scope;
 mod settle;
+mod spent;
 mod state;
 mod statement;
 mod step;

@@ -5,9 +5,10 @@ use crate::{
     CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
     ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
-    ask, frame,
+    ask, attempt, frame,
     handle::Turn,
     run::Run,
+    spent::{AskAgain, spent},
 };
 use cuelight_base::{Actor, FailureMode, RunId, Score, StepIx};
 use cuelight_plan::{Plan, Scope, Work};
@@ -93,7 +94,9 @@ impl Turn<'_> {
         let verb = "retry";
         let given = plan_of(of, verb, corrected)?;
         let asked = self.asked_in(&run);
-        let taken = again::take_over(&run, &asked.known, &kept(&run, from), given.as_ref(), false);
+        // Who decides nothing uses no approval of others.
+        let asks = if by.decides_nothing().is_some() { AskAgain::All } else { spent(self.world, &run) };
+        let taken = again::take_over(&run, &asked.known, &kept(&run, from), given.as_ref(), &asks);
         let taken = taken.map_err(|why| Refusal::Again { run: of, verb: verb.to_owned(), why })?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
@@ -121,8 +124,8 @@ impl Turn<'_> {
         let given = plan_of(of, verb, corrected)?;
         // Also what has asked since that instant.
         let asked = self.asked_in(self.world.runs.get(&of).unwrap_or(&run));
-        let taken =
-            again::take_over(&run, &asked.known, &kept(&run, RetryFrom::Failed), given.as_ref(), true);
+        let kept = kept(&run, RetryFrom::Failed);
+        let taken = again::take_over(&run, &asked.known, &kept, given.as_ref(), &AskAgain::All);
         let taken = taken.map_err(|why| refused(&why))?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });
@@ -298,7 +301,12 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
             .filter(|facts| is_gate && !facts.programs.is_empty())
             .map(|_| later),
         origin: Some(origin),
-        bound: this_step.facts.as_deref().filter(|_| is_gate).cloned().map(Box::new),
+        // Also when its gates ask again: its undo and its check are what was approved when it was done.
+        bound: if is_gate {
+            this_step.facts.as_deref().cloned().map(Box::new)
+        } else {
+            attempt::bound_afterwards(run, step)
+        },
         cached: this_step.cached.clone(),
         given: this_step.undo.called.as_ref().map(|called| Box::new(called.input.clone())),
     }

@@ -1,7 +1,7 @@
 //! Sending back: a gate is neither approved nor rejected, and its work is done again from an earlier step on.
 //! Then the gate asks again.
 
-use crate::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk};
+use crate::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, spent::approved_in, talk};
 use cuelight_base::{GateId, StepIx};
 use cuelight_plan::{FrameKind, Work};
 use std::collections::BTreeSet;
@@ -50,16 +50,16 @@ impl Turn<'_> {
     }
 }
 
-/// The reason why a step that was kept from another run cannot begin anew: its inputs may be others since a correction, and
-/// the approval that it ran with was given there.
+/// The reason why a step that was kept from another run cannot begin anew: the approval that it ran with was given there, and
+/// a gate that was asked since has not shown its call. After a correction its inputs may be others.
 fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
-    let origin =
-        run.step(step).origin.as_ref().filter(|origin| run.before.is_corrected && origin.run != run.id)?;
+    let origin = run.step(step).origin.as_ref().filter(|origin| origin.run != run.id)?;
     let gates = run.gates_above(step, |_| true);
-    let stands = gates.iter().any(|gate| !steps.contains(gate));
+    let is_later = |gate: &StepIx| run.before.is_corrected || approved_in(run, *gate) > origin.run;
+    let stands = gates.iter().any(|gate| !steps.contains(gate) && is_later(gate));
     (stands && run.plan_step(step).work.is_call()).then(|| {
         format!(
-            "{} was approved in {}, which this run corrects, and would not be asked about again; reject it instead",
+            "{} was approved in {}, and would not be asked about again here; reject it instead",
             run.plan_step(step).id,
             origin.run
         )

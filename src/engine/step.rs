@@ -144,6 +144,9 @@ pub(super) struct UndoState {
     /// The captured workspace in which its last call ran: its undo and its check run there, whatever a gate
     /// asks by then.
     pub(super) ran_in: Option<Box<Facts>>,
+    /// The files that its undo and its check were approved with, in the run that made its result; for a kept one. No
+    /// gate of this run changes them.
+    pub(super) bound: Option<Box<Facts>>,
     /// The call of a tool whose file has an undo.
     pub(super) called: Option<Box<Called>>,
     /// The effects from before it began again, until it is done again.

@@ -411,6 +411,23 @@ impl World {
         std::iter::successors(before(&run), before).take(RUNS_BEFORE_MAX)
     }
 
+    /// The first run that a run does again, over any number of others, of those that are known.
+    fn first_before(&self, run: RunId) -> RunId {
+        let before =
+            |run: &RunId| self.runs.get(run)?.before.parent.filter(|parent| self.runs.contains_key(parent));
+        std::iter::successors(Some(run), before).last().unwrap_or(run)
+    }
+
+    /// A run and all that do it again or go on from it, however far.
+    pub(super) fn family_of(&self, first: RunId) -> impl Iterator<Item = &Run> {
+        let mut family = BTreeSet::from([first]);
+        // A run is made after the one that it does again.
+        self.runs.range(first..).filter_map(move |(id, run)| {
+            let is_of_it = *id == first || run.before.parent.is_some_and(|parent| family.contains(&parent));
+            (is_of_it && (*id == first || family.insert(*id))).then_some(run)
+        })
+    }
+
     /// The runs that a command may change: its own run, the runs in its concurrency group, and all runs that
     /// wait for a target or a message. A run that goes on may call that target, or send that message.
     /// Runs that these go on from are read. Time, a restart, agents and a change of people concern all runs.
@@ -431,7 +448,12 @@ impl World {
         let members = group.and_then(|group| self.groups.get(&group.group)).into_iter().flatten().copied();
         let listening = self.listening.iter().map(|entry| entry.0.0);
         let waiting = self.targets.waiting();
-        let may_change = run.map(|run| run.id).into_iter().chain(members).chain(waiting).chain(listening);
+        // A retry reads what was done with the approvals that it would use.
+        let is_retry = matches!(command, Command::Retry { .. });
+        let retried = run.filter(|_| is_retry).map(|run| self.first_before(run.id));
+        let family = retried.into_iter().flat_map(|first| self.family_of(first)).map(|run| run.id);
+        let own = run.map(|run| run.id).into_iter().chain(family);
+        let may_change = own.chain(members).chain(waiting).chain(listening);
         may_change.flat_map(|id| std::iter::once(id).chain(self.runs_before(id))).collect()
     }
 

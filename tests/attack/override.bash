@@ -292,7 +292,7 @@ undo_put_under_an_approval() {
   cue retry r-1 "$@" > "$workspace/said" 2>&1
   sleep 2
   if grep -q evil "$workspace/ran" 2> /dev/null; then echo "it ran: $(cat "$workspace/ran")"; return 1; fi
-  grep -o 's was approved at the gate g.*' "$workspace/said" || { cat "$workspace/said"; return 1; }
+  grep -o 's was done behind the gate g.*' "$workspace/said" || { cat "$workspace/said"; return 1; }
 }
 undo_swapped() { undo_put_under_an_approval 'echo good >> ran' 's/echo good/echo evil/' --file w.yaml; }
 undo_with_another_environment() { undo_put_under_an_approval 'echo \$P >> ran' 's/^inputs/env: {P: evil}\ninputs/' --file w.yaml; }

@@ -986,6 +986,8 @@ fn what_an_engine_does_is_seen_as_it_is() {
     let retry = json!({"max_attempts": 2, "kind": "constant", "delay": 2000, "factor_thousandths": 1000,
         "max_delay": 2000, "jitter": 0});
     plan.steps[0].retry = Some(serde_json::from_value(retry).expect("a rule"));
+    // A retry may call it again without a fresh approval.
+    plan.steps[2].effect = EffectClass::Idempotent;
     let by = Actor { channel: Channel::Command, ..person("mira", &[]) };
     let (seed, cause, trace) = (7, CauseOfLaunch::Asked, "t-1".to_owned());
     let mut engine = Engine::default();

@@ -13,11 +13,54 @@ fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
 /// captured workspace in which it ran.
 /// A gate that asks again by then, or was refused, changes neither: nobody approved the files that are there
 /// now.
-pub(super) fn bound_after(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
-    let mut all = Facts { programs: bound_programs(run, step, purpose, launch), ..Facts::default() };
+pub(super) fn bound_after(run: &Run, step: StepIx, purpose: Purpose) -> Option<Box<Facts>> {
+    with_tree(run, step, programs_after(run, step, purpose))
+}
+
+/// The same for both, for a run that keeps the result of the step: its gates may ask again there.
+pub(crate) fn bound_afterwards(run: &Run, step: StepIx) -> Option<Box<Facts>> {
+    let mut programs = programs_after(run, step, Purpose::Undo);
+    for pair in programs_after(run, step, Purpose::Check) {
+        if !programs.contains(&pair) {
+            programs.push(pair);
+        }
+    }
+    with_tree(run, step, programs)
+}
+
+fn with_tree(run: &Run, step: StepIx, mut programs: Vec<(Program, Vec<FileFact>)>) -> Option<Box<Facts>> {
     let tree = run.step(step).undo.ran_in.clone().or_else(|| bound_tree(run, step));
-    all.programs.extend(tree.into_iter().flat_map(|tree| tree.programs));
-    (!all.is_empty()).then(|| Box::new(all))
+    programs.extend(tree.into_iter().flat_map(|tree| tree.programs));
+    (!programs.is_empty()).then(|| Box::new(Facts { programs, ..Facts::default() }))
+}
+
+/// The files that the undo or the check of a step executes, as its approvals have shown them: for a kept result, those of
+/// the run that made it.
+fn programs_after(run: &Run, step: StepIx, purpose: Purpose) -> Vec<(Program, Vec<FileFact>)> {
+    let this_step = run.step(step);
+    let kept = this_step.undo.bound.as_deref();
+    let approved = this_step.asking.approvals.iter().filter_map(|approval| approval.facts.as_deref());
+    let all: Vec<&Facts> = kept.map_or_else(|| approved.collect(), |facts| vec![facts]);
+    let mut programs: Vec<(Program, Vec<FileFact>)> = Vec::new();
+    if all.iter().all(|facts| facts.programs.is_empty()) {
+        return programs;
+    }
+    let known = call::known_programs(run, step, purpose, None);
+    for facts in all {
+        let shown = known.iter().map(|program| facts.shown_of(program)).find(|pairs| !pairs.is_empty());
+        for (of, files) in shown.unwrap_or_default() {
+            let shown = (Program { later: true, ..of.clone() }, files.clone());
+            if are_there(files) && call::names_files(of, files) && !programs.contains(&shown) {
+                programs.push(shown);
+            }
+        }
+    }
+    programs
+}
+
+/// True if all files were there to be approved, and none was yet to be written by a step in between.
+fn are_there(files: &[FileFact]) -> bool {
+    files.iter().filter(|file| file.is_bound()).all(|file| file.digest.is_some())
 }
 
 /// The files that the gates right before a step were approved with, and those it executes, where a gate has
@@ -61,10 +104,8 @@ fn bound_programs(
             shown => of_words().unwrap_or_else(|| shown.into_iter().filter(|_| is_own).collect()),
         };
         for (of, files) in shown {
-            // What a step in between has yet to write was not there to be approved.
-            let is_there = files.iter().filter(|file| file.is_bound()).all(|file| file.digest.is_some());
             let shown = (Program { later: !knows, ..of.clone() }, files.clone());
-            let counts = knows || is_there && call::names_files(of, files);
+            let counts = knows || are_there(files) && call::names_files(of, files);
             if counts && !programs.contains(&shown) {
                 programs.push(shown);
             }

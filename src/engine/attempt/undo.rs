@@ -42,7 +42,7 @@ impl Turn<'_> {
         };
         match resolved {
             Ok(launch) => {
-                let bound = bound_after(run, step, Purpose::Undo, &launch);
+                let bound = bound_after(run, step, Purpose::Undo);
                 let started = AttemptEvent::Started {
                     purpose: Purpose::Undo,
                     launch_hash: launch.hash(),

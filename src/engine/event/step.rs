@@ -125,7 +125,8 @@ pub enum StepEvent {
         /// The origin of a result that was taken over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Box<Origin>>,
-        /// The files that an approval was given for; for a gate whose approval is kept from another run.
+        /// The files that an approval was given for; for a gate whose approval is kept from another run. For another step
+        /// that is kept, the files that its undo and its check are bound to, and the captured workspace of both.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound: Option<Box<Facts>>,
         /// The earlier result that stands for it, if nothing was called: its step, its instant and its key.

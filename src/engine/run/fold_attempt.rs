@@ -110,6 +110,9 @@ impl Run {
         step.tries.in_flight = Some(purpose);
         step.tries.exhausted = false;
         (step.target.fails_at, step.target.offered) = (None, None);
+        if matches!(purpose, Purpose::Step | Purpose::Fallback(_)) {
+            step.undo.bound = None;
+        }
         match purpose {
             Purpose::Undo => {
                 step.undo.calls += 1;

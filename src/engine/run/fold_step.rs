@@ -139,12 +139,17 @@ impl Run {
         let step = self.step(index);
         let Tries { attempts, unknown, generation, .. } = step.tries;
         let approvals = step.asking.approvals.iter().filter(|approval| stands(approval)).cloned().collect();
+        let did = self.did(index, before);
+        // What is undone in any case is undone as it was done.
+        let as_done = did.as_ref().map(|_| &step.undo);
         Step {
             explicit: step.explicit,
             tries: Tries { attempts, unknown, generation, ..Tries::default() },
             undo: UndoState {
                 called: step.undo.called.clone(),
-                did: self.did(index, before),
+                did,
+                ran_in: as_done.and_then(|undo| undo.ran_in.clone()),
+                bound: as_done.and_then(|undo| undo.bound.clone()),
                 ..UndoState::default()
             },
             asking: Asking { has_asked: step.asking.has_asked, approvals, ..Asking::default() },
@@ -193,10 +198,15 @@ impl Run {
         step.by_hand |= origin.as_ref().is_some_and(|origin| origin.by.is_some());
         step.origin.clone_from(origin);
         step.cached.clone_from(cached);
-        if bound.is_some() {
+        let is_gate = matches!(self.plan_step(index).work, Work::Gate(_));
+        let step = &mut self.steps[index.index()];
+        if is_gate && bound.is_some() {
             step.facts = bound.as_deref().cloned().map(Arc::new);
+        } else if let Some(bound) = bound {
+            step.undo.ran_in = bound.only_tree();
+            step.undo.bound = Some(bound.clone());
         }
-        if matches!(self.plan_step(index).work, Work::Gate(_)) {
+        if is_gate {
             self.approve(index, released, released_fallbacks, released_later.as_deref());
         }
         // What this run has not done is not its to undo.

@@ -153,7 +153,7 @@ fn whatever_an_approved_step_may_still_run_stays_as_it_was_approved() {
         check(
             &file,
             script,
-            &refused(&format!("s was approved at the gate g, and its {part} is written otherwise")),
+            &refused(&format!("s was done behind the gate g, and its {part} is written otherwise")),
         );
     }
     let file = both(&approved("", undo), &approved("on-failure: compensate", undo));
@@ -164,7 +164,7 @@ fn whatever_an_approved_step_may_still_run_stays_as_it_was_approved() {
 fn what_an_approved_step_is_undone_with_reads_no_other_inputs() {
     let script =
         "launch p=good; ann approves via-script; ended s ok; ended t fail; retry failed corrected p=evil";
-    let said = refused("s was approved at the gate g, and its undo reads an input that is another one now");
+    let said = refused("s was done behind the gate g, and its undo reads an input that is another one now");
     let of_call = ", undo: 'echo ${{ inputs.p }}'";
     check(&both(&approved("", of_call), &approved("", of_call)), script, &said);
     let of_env = ", undo: 'echo $P'";
@@ -189,12 +189,37 @@ steps:
     };
     let script = "launch p=good; ended x fail; ann approves via-script; ended s ok; ended t fail; retry failed corrected";
     let said = |what: &str| {
-        refused(&format!("s was approved at the gate g, and its undo reads {what} that is another one now"))
+        refused(&format!("s was done behind the gate g, and its undo reads {what} that is another one now"))
     };
     let of_step = file("", "steps.x.outputs.v");
     check(&both(&of_step, &of_step), &format!("{script} p=evil"), &said("the result of a step"));
     let set = "- {id: w, needs: x, if: always(), set: {scope: run, values: {v: evil}}}";
     check(&both(&file("", "vars.v"), &file(set, "vars.v")), script, &said("a shared value"));
+}
+
+#[test]
+fn the_undo_of_a_kept_step_stays_whatever_its_gate_said_in_a_retry() {
+    let file = |undo: &str| {
+        format!(
+            "steps:
+               - {{id: g, gate: {{prompt: go?, undo-window: 0s}}}}
+               - {{id: s, needs: g, run: x, undo: {undo}}}
+               - {{id: z, needs: s, run: x}}"
+        )
+    };
+    // Its gate was refused, was not answered yet, or was cancelled in the run between.
+    for answer in ["ann rejects : no", "cancel", "wake 1h; cancel"] {
+        check(
+            &both(&file("good"), &file("evil")),
+            &format!(
+                "launch; ann approves; ended s ok; ended z fail; retry failed; {answer}; retry failed corrected"
+            ),
+            "r-2 s completed (kept)
+             g-2 asked 1
+             ! could not retry r-2: s was done behind the gate g, and its undo is written otherwise now
+             no r-3",
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Doing a run again: from what failed, from a checkpoint, from the start (`semantics.md` 6).
 
-use super::door::check;
+use super::door::{check, play};
 
 const FILE: &str = "on-failure: continue
     steps:
@@ -84,17 +84,181 @@ fn an_expired_gate_asks_again_and_another_answer_leads_elsewhere() {
     );
 }
 
+/// A gate before a step that has this effect and is called `ship`, and a step behind that.
+fn shipping(effect: &str) -> String {
+    format!(
+        "on-failure: stop
+         steps:
+           - {{id: g, gate: {{prompt: go?, undo-window: 0s}}}}
+           - {{id: y, needs: g, run: x, effect: idempotent}}
+           - {{id: ship, needs: y, run: x, effect: {effect}, undo: u}}
+           - {{id: z, needs: ship, run: x, effect: idempotent}}"
+    )
+}
+const FRESH: &str = "g-2 asked 1\n no r-2 ship call";
+
 #[test]
-fn an_approval_holds_in_the_retry_for_what_was_approved() {
+fn an_approval_holds_in_the_retry_for_what_may_be_repeated() {
+    for effect in ["pure", "idempotent", "keyed"] {
+        check(
+            &shipping(effect),
+            "launch; ann approves; ended y ok; ended ship fail; retry failed; ended ship ok; ended z ok",
+            "r-2 g completed (kept)
+             no g-2
+             r-2 ship call 1
+             = completed: g completed, y completed, ship completed, z completed",
+        );
+    }
+    // Nothing that must not be repeated was begun, or it is not done again.
+    for (script, wanted) in [
+        ("ended y fail; retry failed; ended y ok", "no g-2\n r-2 ship call 1"),
+        ("ended y ok; ended ship ok; ended z fail; retry failed", "no g-2\n no r-2 ship call\n r-2 z call 1"),
+    ] {
+        check(&shipping("once"), &format!("launch; ann approves; {script}"), wanted);
+    }
+}
+
+#[test]
+fn one_approval_lets_a_step_that_must_not_be_repeated_run_once_over_all_retries() {
+    for effect in ["once", "queryable, check: c"] {
+        let file = shipping(effect);
+        check(&file, "launch; ann approves; ended y ok; ended ship fail; retry failed", FRESH);
+        // In a retry, and once more from the run before that one.
+        check(
+            &file,
+            "launch; ann approves; ended y fail; retry failed; ended y ok; ended ship ok; ended z ok; run r-1; retry failed",
+            "r-2 ship call 1\n r-2 ended completed\n g-2 asked 1\n no r-3 y call\n no r-3 ship call",
+        );
+        // A result that was kept is done again.
+        check(
+            &file,
+            "launch; ann approves; ended y ok; ended ship ok; ended z fail; retry failed; ended z fail; retry all",
+            "no r-2 ship call\n g-2 asked 1\n no r-3 ship call",
+        );
+    }
+    // The new approval is good for one call as well.
+    check(
+        &shipping("once"),
+        "launch; ann approves; ended y ok; ended ship fail; retry failed; ann approves; ended ship fail; retry failed",
+        "g-2 approved\n r-2 ship call 1\n g-3 asked 1\n no r-3 ship call",
+    );
+}
+
+#[test]
+fn an_approval_ends_with_a_cancelled_or_undone_run() {
+    let file = shipping("idempotent");
+    let undone = "ended y ok; ended ship ok; ended z ok; undo; ended ship ok;";
+    let cases = [
+        ("cancel; ended y ok; retry failed", FRESH),
+        ("ended y ok; ended ship ok; ended z fail; undo; ended ship ok; retry failed", FRESH),
+        // A run that did it again was stopped.
+        (
+            "ended y fail; retry failed; cancel; ended y ok; run r-1; retry failed",
+            "g-2 asked 1\n no r-3 y call",
+        ),
+    ];
+    for (script, wanted) in cases {
+        check(&file, &format!("launch; ann approves; {script}"), wanted);
+    }
+    check(
+        &file,
+        &format!("launch; ann approves; {undone} retry failed; ann rejects : no"),
+        "no r-2 ship call",
+    );
+    // A no in a retry holds for the run before it too.
+    check(
+        &file,
+        "launch; ann approves; ended y fail; retry failed as agent-of-ann; ann rejects : no; run r-1; retry failed",
+        "g-2 rejected\n g-3 asked 1\n no r-3 y call",
+    );
+}
+
+#[test]
+fn who_decides_nothing_uses_no_approval_of_others() {
+    for by in ["agent-of-ann", "coder-1@bank"] {
+        check(
+            &shipping("idempotent"),
+            &format!("launch; ann approves; ended y ok; ended ship fail; retry failed as {by}"),
+            "r-2 y completed (kept)\n g-2 asked 1\n no r-2 ship call",
+        );
+    }
+}
+
+#[test]
+fn a_step_in_a_frame_that_must_not_be_repeated_needs_a_fresh_approval() {
     check(
         "steps:
-           - {id: g, gate: {prompt: go?}}
-           - {id: z, needs: g, run: x}",
-        "launch; ann approves via-script; ended z fail; retry failed; ended z ok",
-        "r-2 g completed (kept)
-         no g-2
-         r-2 z call 1
-         = completed: g completed, z completed",
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: s, needs: g, workflow: inner.yaml}
+--- inner.yaml
+         steps:
+           - {id: q, run: x, outputs: {m: any}}
+           - {id: m, needs: q, run: x, matrix: \"${{ fromJSON(steps.q.outputs.m) }}\"}",
+        "launch; ann approves; ended s/q ok m={\"k\":[1,2]}; ended s/m[1] ok; ended s/m[2] fail; retry failed",
+        "r-2 s/q completed (kept)\n g-2 asked 1\n no r-2 s/m[1] call",
+    );
+}
+
+/// A gate, a step behind it that a script undoes and another one checks, and one more step.
+fn undone_by_a_script(consent: &str) -> String {
+    format!(
+        "steps:
+           - {{id: g, gate: {{prompt: go?, undo-window: 0s, on-reject: compensate{consent}}}}}
+           - {{id: ship, needs: g, run: x, undo: ./unship.sh, effect: queryable, check: ./look.sh}}
+           - {{id: z, needs: ship, run: x}}"
+    )
+}
+
+#[test]
+fn the_undo_of_a_kept_step_is_the_file_that_was_approved_also_when_its_gate_asks_again() {
+    let file = undone_by_a_script("");
+    let first = "launch; ann approves; ended ship ok; ended z fail; retry failed;";
+    let bench = play(&file, &format!("{first} ann rejects : no"));
+    assert_eq!(bench.bound_of("ship"), ["./unship.sh"]);
+    check(
+        &file,
+        &format!("{first} ann rejects : no; ended ship changed ./unship.sh"),
+        "g-2 rejected\n r-2 ship undo stuck",
+    );
+    // A later approval of the gate is not for the files of a step that was done before it.
+    let bench = play(&file, &format!("{first} ann approves; ended z fail; retry failed; ann rejects : no"));
+    assert_eq!(bench.bound_of("ship"), ["./unship.sh"]);
+    // Where the gate is kept, and in the undo of a run that a person asks for.
+    let undone = file.replace("needs: ship, run: x", "needs: ship, run: x, effect: pure");
+    let bench = play(&undone, &format!("{first} ended z ok; undo"));
+    assert_eq!(bench.bound_of("ship"), ["./unship.sh"]);
+}
+
+#[test]
+fn the_undo_of_a_kept_step_runs_in_the_workspace_that_it_was_approved_with() {
+    for script in [
+        "retry failed; ann rejects : no",
+        "retry failed; ann approves; ended z fail; retry failed; ann rejects : no",
+        "retry failed; ann approves; ended z ok; undo",
+    ] {
+        let bench = play(
+            &undone_by_a_script(", consent: snapshot").replace("./unship.sh", "y"),
+            &format!("launch; ann approves; ended ship ok; ended z fail; {script}"),
+        );
+        assert_eq!(bench.bound_of("ship"), ["tree"], "{script}");
+    }
+}
+
+#[test]
+fn a_kept_step_is_not_sent_back_behind_a_gate_that_has_not_shown_it() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: a, needs: g, run: x, effect: idempotent}
+           - {id: b, needs: a, run: x}
+           - {id: h, needs: b, gate: {prompt: on?, undo-window: 0s, send-back: a}}
+           - {id: z, needs: h, run: x}",
+        "launch; ann approves; ended a ok; ended b fail; retry failed; ann approves g; ended b ok; ann sends-back h : again",
+        "r-2 a completed (kept)
+         g-2 approved
+         g-3 asked 1
+         ! could not send g-3 back: a was approved in r-1, and would not be asked about again here; reject it instead
+         no r-2 a call",
     );
 }
 
@@ -137,7 +301,7 @@ const GATED: &str = "inputs: {to: {default: x}}
       - {id: a, run: x}
       - {id: g, needs: a, gate: {prompt: 'go to ${{ inputs.to }}?'}}
       - {id: b, needs: g, run: x}
-      - {id: c, needs: b, run: 'echo ${{ inputs.to }}'}";
+      - {id: c, needs: b, run: 'echo ${{ inputs.to }}', effect: idempotent}";
 const GATED_FAILED: &str = "launch to=x; ended a ok; ann approves via-script; ended b ok; ended c fail;";
 
 #[test]
