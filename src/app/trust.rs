@@ -4,7 +4,7 @@
 use super::{config::Config, exit::Trouble, output::say};
 use cuelight_runtime::{Entropy, MayStart, called_by_schedules};
 use cuelight_store::{StoreError, TrustBook, Trusted, Workspace};
-use cuelight_tool::tracked_files;
+use cuelight_tool::{is_tracked, tracked_files};
 use std::{path::Path, sync::Arc};
 
 impl Config {
@@ -105,6 +105,15 @@ impl Config {
 
 /// Asks the records of trust, with what version control carries of the workspace.
 fn judge(book: &TrustBook, workspace: &Workspace) -> Result<Trusted, String> {
-    let tracked = tracked_files(&workspace.root().join(".cuelight"));
+    let mut tracked = tracked_files(&workspace.root().join(".cuelight"));
+    // A workflow that a schedule calls may lie beside it, where others change it by a pull.
+    let things = book.things(workspace).map_err(|error| error.to_string())?;
+    for called in things.iter().map(|thing| thing.0).filter(|name| name.contains("../")) {
+        match is_tracked(&workspace.root().join(".cuelight").join(called)) {
+            Some(true) => tracked.iter_mut().for_each(|tracked| tracked.push(called.to_owned())),
+            Some(false) => {}
+            None => tracked = None,
+        }
+    }
     book.trusts(workspace, tracked.as_deref())
 }

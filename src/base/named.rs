@@ -9,11 +9,13 @@
 //! file by its words. The same holds for code that an interpreter gets from elsewhere, and for a text that has no end.
 
 mod brace_words;
+mod bracket;
 mod carried;
 mod command;
 mod file_name;
 mod here_document;
 mod known_words;
+mod limits;
 mod piece;
 mod place;
 mod plain_form;
@@ -27,26 +29,16 @@ use crate::NAMED_WORDS_MAX;
 use crate::code::Language;
 use crate::program::name_of;
 use known_words::{MODULE_VARIABLES, SEARCH_VARIABLES, is_code_variable, is_read_variable};
+use limits::UNKNOWN;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bytes of all texts, each time that one is read.
-const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes of one word with all that it stands for.
-const WORD_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of all values and words that are made of others.
 const MADE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Words that are known only when they run, and are told one by one.
 const UNKNOWN_TOLD_MAX: usize = 8;
 const UNKNOWN_CHARS_MAX: usize = 60;
-/// Constructs of one text that are not certainly understood.
-const NOT_UNDERSTOOD_MAX: usize = 200;
 /// Words of one variable of a step that are looked at as names.
 const VALUE_WORDS_MAX: usize = 64;
-/// Stands in a word for what is known only when it runs. No word of a call can contain it.
-const UNKNOWN: char = '\0';
-
-/// Words that one word with braces or variables stands for, as `{a,b}.sh` does.
-const BRACES_MAX: usize = 64;
 
 /// The words that may name files.
 #[derive(Debug, Default, PartialEq, Eq)]

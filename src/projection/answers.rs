@@ -11,18 +11,16 @@ mod left;
 mod run;
 mod value;
 
-pub use call::{command_line, words_line};
 pub use difference::{DifferenceAnswer, ask_diff_json, diff_json};
 pub use error::{ErrorAnswer, error_json, errors_json};
 pub use gate::{GateAnswer, InDoubtAnswer, ReviewAnswer, gate_json, gates_json};
 pub use left::{AgentAnswer, KnowledgeAnswer, ResultAnswer};
-pub(super) use run::BudgetAnswer;
 pub use run::{RunAnswer, ShowAnswer, run_json, runs_json, show_json};
 pub use value::ValueAnswer;
 
 use crate::WhyLine;
-use cuelight_base::{Score, Value};
-use cuelight_plan::Risk;
+use crate::spelled::{text, to_value};
+use cuelight_base::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -51,29 +49,4 @@ pub fn why_json(lines: &[WhyLine], run: &crate::RunView) -> Value {
         run: text(line.run),
     };
     to_value(&lines.iter().map(line).collect::<Vec<_>>())
-}
-
-/// The word for a risk: `low`, `normal`, `high`.
-pub const fn risk_word(risk: Risk) -> &'static str {
-    match risk {
-        Risk::ReadOnly | Risk::Reversible => "low",
-        Risk::ExternallyReversible => "normal",
-        Risk::Irreversible => "high",
-    }
-}
-
-/// Three decimals, as written.
-pub(super) fn decimal(score: Score) -> Value {
-    let thousandths = (u32::from(score.0) + 5) / 10;
-    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
-    serde_json::from_str(&text).expect("a number in decimals is JSON")
-}
-
-pub(super) fn to_value<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).expect("what is stored as JSON can be written as JSON")
-}
-
-/// The text of what may not be there: an id, an instant.
-fn text(value: Option<impl ToString>) -> Option<String> {
-    value.map(|value| value.to_string())
 }

@@ -5,11 +5,13 @@
 
 use crate::{
     Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally,
-    answers::{BudgetAnswer, decimal, to_value},
+    spelled::{decimal, to_value},
 };
 use cuelight_base::{RunId, Score, Span, Timestamp, Value, counted, plural};
 use cuelight_engine::OVERRIDE;
 use cuelight_plan::{Currency, is_mostly_used};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -297,6 +299,33 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
                 .collect::<serde_json::Map<String, Value>>(),
         }),
     })
+}
+
+/// One line of a budget; money in dollars.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Budget")]
+pub(crate) struct BudgetAnswer {
+    currency: &'static str,
+    #[schemars(with = "f64")]
+    used: Value,
+    #[schemars(with = "f64")]
+    limit: Value,
+    #[schemars(with = "f64")]
+    forecast: Value,
+    state: &'static str,
+}
+
+impl BudgetAnswer {
+    pub(crate) fn of(budget: &BudgetView) -> Self {
+        let value = |amount| budget.currency.value(amount);
+        Self {
+            currency: budget.currency.word(),
+            used: value(budget.used),
+            limit: value(budget.limit),
+            forecast: value(budget.forecast),
+            state: budget.grade().word(),
+        }
+    }
 }
 
 fn health_word(health: Health) -> Value {

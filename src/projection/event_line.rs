@@ -1,6 +1,6 @@
 //! An event as one line of JSON, and the JSON Schema of all such lines (see `docs/EVENTS.md`). What is told of runs as a whole is for `json`.
 
-use super::answers::{decimal, to_value};
+use super::spelled::{decimal, to_value};
 use crate::{RunView, event_words};
 use cuelight_base::{Score, Seq, Value, ValueMap};
 use cuelight_engine::{Event, Fact, GateEvent, RunEvent};

@@ -31,6 +31,7 @@ mod offered;
 mod run;
 mod shelf;
 mod spans;
+mod spelled;
 mod step;
 mod talks;
 mod target;
@@ -47,9 +48,8 @@ pub use answer::{
 };
 pub use answers::{
     AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, InDoubtAnswer, KnowledgeAnswer, ResultAnswer,
-    ReviewAnswer, RunAnswer, ShowAnswer, ValueAnswer, WhyAnswer, ask_diff_json, command_line, diff_json,
-    error_json, errors_json, gate_json, gates_json, risk_word, run_json, runs_json, show_json, why_json,
-    words_line,
+    ReviewAnswer, RunAnswer, ShowAnswer, ValueAnswer, WhyAnswer, ask_diff_json, diff_json, error_json,
+    errors_json, gate_json, gates_json, run_json, runs_json, show_json, why_json,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{
@@ -79,6 +79,7 @@ pub use offered::Offered;
 pub use run::{Line, RunSummary, RunView};
 pub use shelf::{Rows, Shelf};
 pub use spans::{RunSpan, SpanKind, SpanValue, TraceSpan, otlp_json, spans_of};
+pub use spelled::{command_line, risk_word, words_line};
 pub use step::{AttemptView, ByHand, Phase, StepView, UndoState, WaitKind, kind_word};
 pub use talks::asked_anew;
 pub use target::TargetView;

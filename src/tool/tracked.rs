@@ -26,10 +26,20 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     if is_repository(&dir) || below.take(ENTRIES_MAX).any(|path| is_repository(&path)) {
         return None;
     }
-    for top in dir.ancestors().skip(1) {
+    of_repository_above(&dir)
+}
+
+/// True for a file that version control tracks; nothing where that cannot be told.
+pub fn is_tracked(file: &Path) -> Option<bool> {
+    Some(!of_repository_above(&file.canonicalize().ok()?)?.is_empty())
+}
+
+/// The tracked files that a path is, or that lie below it, as the first repository above it names them.
+fn of_repository_above(path: &Path) -> Option<Vec<String>> {
+    for top in path.ancestors().skip(1) {
         if let Some(index) = index_of(&top.join(".git")) {
             let hash = hash_bytes_of(config_of(&index), INDEX_BYTES_MAX)?;
-            let below = dir.strip_prefix(top).ok()?.to_str()?;
+            let below = path.strip_prefix(top).ok()?.to_str()?;
             let bytes = match read(&index) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
                 bytes => bytes.ok()?,

@@ -15,11 +15,11 @@ const FILES_MAX: usize = 6;
 const LARGER: &[(&str, &[usize])] = &[
     ("definition", &[15]),
     ("plan", &[10]),
-    ("projection", &[17]),
+    ("projection", &[12]),
     ("tool", &[15]),
     ("gateway", &[22]),
     ("console", &[58]),
-    ("app", &[42]),
+    ("app", &[43]),
 ];
 
 const FIELDS_MAX: usize = 25;

@@ -183,6 +183,33 @@ fn an_own_file_that_changes_asks_nothing_unless_version_control_carries_it() {
     is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "workflows/x.yaml (changed)");
 }
 
+#[test]
+fn a_file_in_conflict_and_a_file_that_a_schedule_calls_are_under_version_control_too() {
+    let place = own();
+    fs::create_dir_all(place.file(".cuelight/workflows")).expect("made");
+    fs::create_dir_all(place.file(".git")).expect("made");
+    place.write(".cuelight/workflows/x.yaml", FLOW);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    // A merge that deleted it on one side: there is an entry of a later stage alone.
+    let mut conflict = index(&[".cuelight/workflows/x.yaml"]);
+    conflict[12 + 60] |= 0x30;
+    fs::write(place.file(".git/index"), conflict).expect("written");
+    place.write(".cuelight/workflows/x.yaml", EVERY_MINUTE);
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "workflows/x.yaml (changed)");
+
+    let place = own();
+    fs::create_dir_all(place.file(".cuelight/workflows")).expect("made");
+    fs::create_dir_all(place.file(".git")).expect("made");
+    place.write("part.yaml", FLOW);
+    let calls = "on:\n  schedule: [{cron: '0 0 1 1 *'}]\nsteps:\n  - {id: a, workflow: ../../part.yaml}\n";
+    place.write(".cuelight/workflows/x.yaml", calls);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    fs::write(place.file(".git/index"), index(&["part.yaml"])).expect("written");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("part.yaml", "steps:\n  - {id: b, run: touch evil}\n");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "part.yaml (changed)");
+}
+
 /// An index of git, in its second form, with these files.
 fn index(files: &[&str]) -> Vec<u8> {
     let mut bytes = b"DIRC\0\0\0\x02".to_vec();

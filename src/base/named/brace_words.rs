@@ -1,6 +1,6 @@
 //! The words that one word with braces stands for: `{a,b}.sh`, `{1..3}.sh`.
 
-use super::BRACES_MAX;
+use super::limits::BRACES_MAX;
 
 /// Bytes in which the end of braces is looked for.
 const BRACES_BYTES_MAX: usize = 1024;

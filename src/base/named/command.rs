@@ -1,11 +1,12 @@
 //! The words of one command: the script of an interpreter, the directory that it goes to, the files of a runner.
 
+use super::Gather;
 use super::known_words::{
     GOES, INERT, LEADING, PYTHON_MODULES, READERS, READS_F, READS_TEXT, READS_VALUE, READS_VALUE_LETTER,
     RUNNERS, STARTS_ALL, STARTS_FOUND, TELLS, VALUE_LETTERS, VALUE_LETTERS_OF_SHELLS,
 };
+use super::limits::{TEXT_BYTES_MAX, UNKNOWN};
 use super::variable::is_variable;
-use super::{Gather, TEXT_BYTES_MAX, UNKNOWN};
 use crate::code::{Language, Loads};
 use crate::program::{is_interpreter, is_shell, name_of};
 

@@ -1,6 +1,7 @@
 //! A word as the names of files in it: the whole word, values of options, parts of lists.
 
-use super::{Gather, Named, UNKNOWN};
+use super::limits::UNKNOWN;
+use super::{Gather, Named};
 use crate::NAMED_WORDS_MAX;
 
 /// Linux opens no longer path, and no file system has a longer name in one.

@@ -1,6 +1,6 @@
 //! A word of a shell text while it is read.
 
-use super::WORD_BYTES_MAX;
+use super::limits::WORD_BYTES_MAX;
 
 /// A word of a text that is being read, or the words that it stands for.
 pub(super) struct Piece {

@@ -1,8 +1,9 @@
 //! Directories whose files a call may use: homes, search paths, places of modules, and the ones that it goes to.
 
+use super::Gather;
 use super::file_name::path;
 use super::known_words::{MODULE_VARIABLES, OF_SCRIPT_DIR, OF_SYSTEM, SCRIPT_ENDINGS, SEARCH_VARIABLES};
-use super::{Gather, UNKNOWN};
+use super::limits::UNKNOWN;
 
 /// Directories that commands of one text go to, as words.
 const DIRECTORIES_MAX: usize = 200;

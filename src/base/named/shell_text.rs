@@ -1,10 +1,12 @@
 //! A text as a shell reads it: its commands, quotes, here-documents and computed words.
 
+use super::Gather;
 use super::brace_words::{alternatives, braces};
+use super::bracket::inside;
 use super::here_document::{Document, document, end_of_document};
 use super::known_words::INERT;
+use super::limits::{BRACES_MAX, TEXT_BYTES_MAX, UNKNOWN, WORD_BYTES_MAX};
 use super::piece::Piece;
-use super::{BRACES_MAX, Gather, TEXT_BYTES_MAX, UNKNOWN, WORD_BYTES_MAX};
 
 /// Texts in texts: `bash -c 'sh -c "…"'`.
 const DEPTH_MAX: usize = 8;
@@ -320,33 +322,6 @@ impl Gather {
 /// True where a word ends before this text.
 fn ends_word(text: &str) -> bool {
     text.is_empty() || text.starts_with(|c: char| c.is_whitespace() || ";|&()<>".contains(c))
-}
-
-/// The text up to the bracket that closes it, and the text behind; nothing where none does. Quotes, escapes and comments hold
-/// no bracket.
-pub(super) fn inside(text: &str, open: char, close: char) -> Option<(&str, &str)> {
-    let (mut open_now, mut quote, mut before) = (1_usize, None, ' ');
-    let mut signs = text.char_indices();
-    while let Some((at, c)) = signs.next() {
-        match (quote, c) {
-            (Some('\''), '\'') | (Some('"'), '"') | (Some('#'), '\n') => quote = None,
-            (Some('\'' | '#'), _) => {}
-            (_, '\\') => drop(signs.next()),
-            // In double quotes a command may hold quotes of its own: a bracket counts there as well.
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '#') if before.is_whitespace() && close == ')' => quote = Some('#'),
-            (None, _) if c == close => {
-                open_now -= 1;
-                if open_now == 0 {
-                    return Some((&text[..at], &text[at + 1..]));
-                }
-            }
-            (None, _) if c == open => open_now += 1,
-            _ => {}
-        }
-        before = c;
-    }
-    None
 }
 
 /// True if the text before a word ends where an arm of a `case` may begin.

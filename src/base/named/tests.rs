@@ -1,5 +1,6 @@
 //! Calls and shell texts, and the words in them that are found.
 
+use super::limits::{TEXT_BYTES_MAX, WORD_BYTES_MAX};
 use super::shell_text::DOCUMENTS_MAX;
 use super::variable::VARIABLES_MAX;
 use super::*;

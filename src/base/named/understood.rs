@@ -7,9 +7,9 @@
 
 mod brace;
 
+use super::bracket::inside;
 use super::here_document::{Document, document, end_of_document};
 use super::plain_form::{is_number, is_of_name, is_parameter};
-use super::shell_text::inside;
 use super::simple_command::construct_of;
 use super::variable::is_variable as is_name;
 
@@ -80,7 +80,7 @@ impl<'a> Judge<'a> {
 
     fn tell(&mut self, construct: &str) {
         let short: String = construct.chars().take(SHOWN_CHARS_MAX).collect();
-        if !self.told.contains(&short) && self.told.len() < super::NOT_UNDERSTOOD_MAX {
+        if !self.told.contains(&short) && self.told.len() < super::limits::NOT_UNDERSTOOD_MAX {
             self.told.push(short);
         }
     }

@@ -1,10 +1,11 @@
 //! The values that the variables of a call may have: the commands that set them, and the words that use them.
 
+use super::Gather;
 use super::known_words::{
     ADDS_WORDS, CHANGES, DECLARES, LEADING, OTHER_HOMES, POSITIONS, READS_F, SETS, is_read_variable,
 };
+use super::limits::{BRACES_MAX, UNKNOWN};
 use super::piece::Piece;
-use super::{BRACES_MAX, Gather, UNKNOWN};
 use crate::program::name_of;
 
 /// Bytes of one value of a variable.

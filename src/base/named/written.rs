@@ -1,7 +1,8 @@
 //! Scripts that a call writes itself and then runs: the bytes that an approval is bound to are not those that run.
 
 use super::known_words::{READS_TEXT, RUNNERS, WRAPPERS, WRITERS, WRITES_ANY};
-use super::{Gather, UNKNOWN, listed};
+use super::limits::UNKNOWN;
+use super::{Gather, listed};
 use crate::program::name_of;
 
 impl Gather {

@@ -119,6 +119,8 @@ impl Command {
                 | Self::Done { .. }
                 | Self::SettleUndo { .. }
                 | Self::Undo { .. }
+                | Self::Cancel { undo: true, .. }
+                | Self::ReleaseSchedule { .. }
         )
     }
 

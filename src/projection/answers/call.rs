@@ -1,6 +1,6 @@
 //! A call that an approval releases, as JSON.
 
-use super::to_value;
+use crate::spelled::{command_line, text, to_value};
 use cuelight_base::{Launch, TextPart, Value, ValueMap};
 use cuelight_engine::{WillFallBack, WillRun};
 use schemars::JsonSchema;
@@ -97,7 +97,7 @@ impl CallAnswer {
                 method: http.method.clone(),
                 url: http.shown_url(),
                 target: http.target(),
-                body_sha256: super::text(http.body_digest()),
+                body_sha256: text(http.body_digest()),
                 body_bytes: http.body.as_ref().map_or(0, String::len),
                 sends: http.lines(),
             }),
@@ -138,22 +138,4 @@ fn shown(parts: &[TextPart]) -> String {
         TextPart::Secret(name) => format!("<secret {name}>"),
     };
     parts.iter().map(part).collect()
-}
-
-/// A call as a line that a POSIX shell would read back as the same words.
-pub fn command_line(launch: &Launch) -> String {
-    words_line(&launch.argv)
-}
-
-/// Words as a line that a POSIX shell would read back as the same.
-pub fn words_line(words: &[String]) -> String {
-    let quoted = |word: &String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-        if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

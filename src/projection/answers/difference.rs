@@ -1,6 +1,7 @@
 //! The differences of two runs, and of two asks, as JSON.
 
-use super::{RunAnswer, to_value};
+use super::RunAnswer;
+use crate::spelled::to_value;
 use crate::{AskChange, RunView, RunsDiff, Side, StepView};
 use cuelight_base::{Value, ValueMap};
 use schemars::JsonSchema;

@@ -1,6 +1,6 @@
 //! A failure as JSON.
 
-use super::{text, to_value};
+use crate::spelled::{text, to_value};
 use crate::{Board, ErrorState, ErrorView};
 use cuelight_base::{RunId, Value, ValueMap};
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! A gate, a step in doubt and a review that is due, as JSON.
 
-use super::call::{CallAnswer, command_line};
-use super::{text, to_value};
+use super::call::CallAnswer;
+use crate::spelled::{command_line, text, to_value};
 use crate::{Attention, Board, Comment, DoubtView, GateView, VoteView};
 use cuelight_base::{Value, ValueMap};
 use cuelight_engine::StepState;

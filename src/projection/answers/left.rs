@@ -1,7 +1,7 @@
 //! Agents that came by themselves, their results and their knowledge, as JSON. The content of a result may be large, so
 //! the code that read it adds it.
 
-use super::to_value;
+use crate::spelled::to_value;
 use cuelight_base::{Timestamp, Value};
 use cuelight_engine::Event;
 use cuelight_exchange::{AgentKey, AgentResult, Knowledge, Registered};

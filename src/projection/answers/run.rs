@@ -1,8 +1,9 @@
 //! A run and its steps as JSON.
 
 use super::gate::GateAnswer;
-use super::{decimal, text, to_value};
-use crate::{Board, BudgetView, RunSummary, RunView, StepView, UndoState, kind_word, words};
+use crate::checkup::BudgetAnswer;
+use crate::spelled::{decimal, text, to_value};
+use crate::{Board, RunSummary, RunView, StepView, UndoState, kind_word, words};
 use cuelight_base::{FailureMode, StepIx, Value, ValueMap};
 use cuelight_engine::{CauseOfLaunch, PartialResult, StepState};
 use cuelight_plan::{Amounts, Currency, PlanStep};
@@ -69,20 +70,6 @@ struct Figures {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     budget: Vec<BudgetAnswer>,
     open_gates: u32,
-}
-
-/// One line of a budget; money in dollars.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Budget")]
-pub(crate) struct BudgetAnswer {
-    currency: &'static str,
-    #[schemars(with = "f64")]
-    used: Value,
-    #[schemars(with = "f64")]
-    limit: Value,
-    #[schemars(with = "f64")]
-    forecast: Value,
-    state: &'static str,
 }
 
 /// The run, its steps, its gates, and what is known when it did not complete.
@@ -256,19 +243,6 @@ impl Figures {
             spent: spent(run.spent),
             budget: run.budgets().iter().map(BudgetAnswer::of).collect(),
             open_gates: run.open_gates,
-        }
-    }
-}
-
-impl BudgetAnswer {
-    pub(crate) fn of(budget: &BudgetView) -> Self {
-        let value = |amount| budget.currency.value(amount);
-        Self {
-            currency: budget.currency.word(),
-            used: value(budget.used),
-            limit: value(budget.limit),
-            forecast: value(budget.forecast),
-            state: budget.grade().word(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A value of a scope that outlives runs, as JSON.
 
-use super::text;
+use crate::spelled::text;
 use crate::{ValueName, ValueView, scope_word};
 use cuelight_base::Value;
 use schemars::JsonSchema;

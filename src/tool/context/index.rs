@@ -12,7 +12,6 @@ const EXTENSION_HEAD: usize = 8;
 /// Bytes of a hash, by the name of the object format.
 const FORMATS: [(&str, usize); 2] = [("sha1", 20), ("sha256", SHA256_BYTES)];
 const SHA256_BYTES: usize = 32;
-const STAGE_BITS: u16 = 0x3000;
 const EXTENDED: u16 = 0x4000;
 
 /// The state of a file when git saw it last.
@@ -92,9 +91,8 @@ pub(crate) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Trac
         let end = rest + length + 1;
         // Before version 4 an entry is as long as some eights of bytes.
         at = if version == 4 { end } else { at + (end - at).div_ceil(8) * 8 };
-        if flags & STAGE_BITS == 0
-            && let Ok(path) = String::from_utf8(name.clone())
-        {
+        // Of a file in conflict there are up to three entries, and none for the merged one: it is tracked all the same.
+        if let Ok(path) = String::from_utf8(name.clone()) {
             all.insert(path, entry);
         }
     }
