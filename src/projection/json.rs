@@ -273,8 +273,7 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
     }
     for (key, list) in [("comments", &gate.comments), ("denied", &gate.refused)] {
         if !list.is_empty() {
-            let one =
-                |comment: &Comment| json!({"by": comment.by.name, "at": comment.at, "text": comment.text});
+            let one = |comment: &Comment| json!({"by": comment.by.to_string(), "at": comment.at, "text": comment.text});
             out[key] = list.iter().map(one).collect();
         }
     }
