@@ -33,6 +33,22 @@ fn a_forbid_that_reads_a_list_excludes_everybody_in_it() {
 }
 
 #[test]
+fn the_approvers_of_an_earlier_gate_are_excluded_by_name_and_so_is_whoever_they_answered_for() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, require: {group: sre}, undo-window: 0s}}
+           - {id: h, needs: g, gate: {prompt: and?, forbid: [\"${{ steps.g.outputs.approvers }}\"], undo-window: 0s}}
+           - {id: z, needs: h, run: x}",
+        "launch; ann delegates g to=dan; dan approves g; ann approves h; dan approves h; cat approves h",
+        "g-1 dan approves for ann
+         ! could not decide g-2: ann is excluded by the workflow
+         ! could not decide g-2: dan is excluded by the workflow
+         g-2 cat approves
+         z call 1",
+    );
+}
+
+#[test]
 fn a_blank_around_a_name_takes_nobody_out() {
     at(
         ", forbid: [' ann ']",
@@ -151,4 +167,46 @@ fn whoever_asked_for_a_run_does_not_answer_in_a_run_that_a_step_of_it_asks_for()
     );
     // Nobody is the requester of what a person asks for beside it.
     at(FOUR_EYES[0], "launch as ann; launch as bob; ended a ok who=x; ann approves", "g-1 ann approves");
+}
+
+#[test]
+fn whose_answer_somebody_gave_does_not_review_it() {
+    at(
+        ", require: [{group: sre, count: 1}]",
+        "launch; ended a ok who=x; ann delegates to=dan; dan approves overriding : by hand; ann reviews : fine; bob reviews : fine",
+        "! could not review g-1: dan gave this approval for ann; another person must review it
+         g-1 bob reviews it",
+    );
+}
+
+#[test]
+fn an_answer_is_not_handed_on_where_a_key_must_be_touched() {
+    at(
+        ", proof: touch, require: [{group: sre, count: 1}]",
+        "launch; ended a ok who=x; ann delegates to=dan; kay-touched approves",
+        "! could not delegate your answer at g-1: an approval here needs a touched security key, and a delegation carries none
+         g-1 kay approves",
+    );
+    // One from before the setting came counts no more.
+    at(
+        ", risk: irreversible, require: [{group: sre, count: 1}]",
+        "people root ann=1:sre kay=8 ; launch; ended a ok who=x; ann delegates to=kay; people root-touch ann=1:sre kay=8; kay-touched approves",
+        "g-1 ann hands it to kay
+         g-1 asked 2
+         ! could not decide g-1: ",
+    );
+}
+
+#[test]
+fn an_answer_is_not_handed_to_somebody_who_may_not_answer() {
+    at(
+        ", require: [{group: sre, count: 1}], forbid: [dev, cat, run.actor]",
+        "people root ann=1:sre dan=4:dev cat=3 req=9:sre; launch; ended a ok who=x;
+         ann delegates to=dan; ann delegates to=cat; ann delegates to=req; ann delegates to=bob for=0s; ann delegates to=bob",
+        "! could not delegate your answer at g-1: dan is excluded at this gate, so their answer does not count
+         ! could not delegate your answer at g-1: cat is excluded at this gate
+         ! could not delegate your answer at g-1: req is excluded at this gate
+         ! could not delegate your answer at g-1: it can be with somebody for more than 0s and at most 30d
+         g-1 ann hands it to bob",
+    );
 }
