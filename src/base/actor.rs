@@ -99,9 +99,20 @@ impl Actor {
     }
 }
 
+/// The name, as people read it: what a program of a step or an agent says under the name of the user it runs as is not
+/// that person's word.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name)
+        match self.channel {
+            Channel::Step => f.pad(&format!("a step (as {})", self.name)),
+            Channel::Mcp => f.pad(&format!("an agent (as {})", self.name)),
+            Channel::Console
+            | Channel::Command
+            | Channel::Socket
+            | Channel::Http
+            | Channel::Schedule
+            | Channel::Engine => f.pad(&self.name),
+        }
     }
 }
 
@@ -203,4 +214,20 @@ pub enum Channel {
     /// The socket, from a program that a step has started, or that cannot be told from one: it may ask and
     /// tell, and decides nothing.
     Step,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_a_step_or_an_agent_is_never_shown_as_the_person_it_runs_as() {
+        let through =
+            |channel| Actor { name: "mira".to_owned(), proof: Proof::OsUser(1), groups: Vec::new(), channel };
+        assert_eq!(through(Channel::Step).to_string(), "a step (as mira)");
+        assert_eq!(through(Channel::Mcp).to_string(), "an agent (as mira)");
+        for channel in [Channel::Console, Channel::Command, Channel::Socket, Channel::Http] {
+            assert_eq!(through(channel).to_string(), "mira");
+        }
+    }
 }

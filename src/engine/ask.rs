@@ -110,13 +110,13 @@ pub(super) fn make(
         } else {
             rule.require.clone()
         },
-        excluded: excluded(&views, rule)?,
+        excluded: excluded(world, &views, rule)?,
         policy: world
             .people
             .now()
             .filter(|_| touch || asks_for_people(rule))
             .map(|membership| membership.policy.clone()),
-        requester: run.by.name.clone(),
+        requester: run.by.to_string(),
         opened_at: asking.opened_at,
         expires_at: asking.expires_at,
         // Time proves nothing.
@@ -130,7 +130,7 @@ pub(super) fn make(
         undo_window: rule.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
         send_back: rule.send_back.clone(),
         is_choice: false,
-        escalate: escalate(&views, rule, world.gate(asking.gate))?,
+        escalate: escalate(world, &views, rule)?,
         runs_anyway: names(&mut runs_anyway(run, step, rule).into_iter()),
     };
     if json_bytes(&ask) > EVENT_CONTENT_BYTES_MAX { Err(too_large()) } else { Ok(ask) }

@@ -49,6 +49,23 @@ impl<'a> View<'a> {
         Template::parse(template).map_err(|error| EvalError::Function(error.to_string()))?.evaluate(self)
     }
 
+    /// A template's value, where it is all of one expression or all of its expressions are single values; none
+    /// where a list or a map would become part of a text.
+    pub(super) fn value_of_texts(&self, template: &str) -> Result<Option<Value>, EvalError> {
+        let parsed = Template::parse(template).map_err(|error| EvalError::Function(error.to_string()))?;
+        if parsed.parts().len() > 1 {
+            for hole in parsed.holes() {
+                if matches!(
+                    cuelight_expression::evaluate(&hole.expr, self)?,
+                    Value::Array(_) | Value::Object(_)
+                ) {
+                    return Ok(None);
+                }
+            }
+        }
+        self.value(template).map(Some)
+    }
+
     /// A template as text.
     pub(super) fn text(&self, template: &str) -> Result<String, EvalError> {
         if !template.contains("${{") {

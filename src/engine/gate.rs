@@ -110,9 +110,18 @@ pub fn wants_review(closed_by: &str) -> bool {
 
 /// The reason why this person cannot stand behind an approval that is kept from another run, for which nobody
 /// was asked here. They asked for the run, and its gate wants somebody else.
-pub fn kept_approval_forbids(rule: &GateRule, requester: &Actor, actor: &Actor) -> Option<String> {
-    (wants_others(rule) && requester.is_or_may_be(&actor.principal()))
-        .then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
+/// `behind` are the requesters of the run in addition to that one.
+pub fn kept_approval_forbids(
+    rule: &GateRule,
+    (requester, behind): (&Actor, &[(String, String)]),
+    actor: &Actor,
+) -> Option<String> {
+    let principal = actor.principal();
+    let own = requester
+        .is_or_may_be(&principal)
+        .then(|| format!("{} asked for this run; somebody else has to answer", actor.name));
+    let other = || behind.iter().find(|entry| entry.0 == principal).map(|entry| entry.1.clone());
+    own.or_else(other).filter(|_| wants_others(rule))
 }
 
 impl Gate {

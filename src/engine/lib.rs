@@ -35,6 +35,7 @@ mod outcome;
 mod quorum;
 mod recovery;
 mod refusal;
+mod requesters;
 mod requests;
 mod resume;
 mod retry;

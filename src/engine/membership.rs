@@ -12,7 +12,7 @@ pub(super) use people::{GatePeople, asks_for_people, wants_others};
 pub use people::{Member, Membership, PeopleInForce, PeoplePolicy, PeopleSigner, Standing, changed_words};
 
 use crate::{Fact, PeopleEvent, StepEvent, gate::Gate, handle::Turn, quorum};
-use cuelight_base::{Actor, Proof, groups_do_not_count};
+use cuelight_base::{Actor, Channel, Proof, Token, groups_do_not_count};
 use cuelight_plan::{Quorum, Risk};
 use std::sync::Arc;
 
@@ -20,6 +20,28 @@ impl Gate {
     /// `people.toml` has changed.
     pub fn change_people(&mut self, people: &Arc<Membership>) {
         self.people.change(people);
+    }
+
+    /// The people of this name, by the people of the opening and of now.
+    pub(super) fn people_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Actor> + 'a {
+        let GatePeople { opening, now, .. } = &self.people;
+        let members = [opening, now].into_iter().flatten().flat_map(|membership| &membership.people);
+        members.filter(move |pair| pair.1.name == name).map(|(principal, member)| {
+            let token = Token {
+                id: String::new(),
+                subject: String::new(),
+                key: String::new(),
+                person: Some(principal.clone()),
+                maker: None,
+                project: None,
+            };
+            Actor {
+                name: member.name.clone(),
+                proof: Proof::Token(Box::new(token)),
+                groups: member.groups.clone(),
+                channel: Channel::Engine,
+            }
+        })
     }
 
     /// Somebody with the groups that count here.

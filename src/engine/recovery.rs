@@ -7,6 +7,7 @@ use crate::{
     again::{self, TakenOver},
     ask, attempt, frame,
     handle::Turn,
+    requesters,
     run::Run,
     spent::{AskAgain, spent},
 };
@@ -183,6 +184,7 @@ impl Turn<'_> {
         let stays = corrected.is_none();
         let place = |step: StepIx| if stays { Some(step) } else { here.get(&step).copied() };
         let id = self.world.next_run_id();
+        let requesters = requesters::of_others(self.world, &by, Some(run));
         let created = RunEvent::Created {
             plan_hash: if is_same { run.plan_hash } else { plan.hash() },
             plan,
@@ -193,6 +195,7 @@ impl Turn<'_> {
             request: None,
             asked: asked.excluded,
             escalates: asked.escalates,
+            requesters,
         };
         self.emit_run(id, created);
         for (there, step) in steps {

@@ -105,6 +105,8 @@ pub(super) struct Before {
     pub(super) asked: BTreeMap<String, Vec<String>>,
     /// The gates of those runs that escalate, each with the person or group that its ask named first.
     pub(super) escalates: BTreeMap<String, String>,
+    /// Principals that count as its requesters in addition to its own, each with the reason.
+    pub(super) requesters: Vec<(String, String)>,
     /// True if the results that it took over are another run's to undo.
     pub(super) is_fork: bool,
     /// True when inputs or steps were corrected.
@@ -155,7 +157,9 @@ pub(super) struct Undos {
 impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
-        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, asked, escalates, .. } = event
+        let RunEvent::Created {
+            plan, plan_hash, by, seed, trace, cause, asked, escalates, requesters, ..
+        } = event
         else {
             panic!("fault: {id} begins with {event:?}");
         };
@@ -170,6 +174,7 @@ impl Run {
                 parent: cause.parent(),
                 asked: asked.clone(),
                 escalates: escalates.clone(),
+                requesters: requesters.clone(),
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
                 is_corrected: cause.corrected().is_some(),
             },

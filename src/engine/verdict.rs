@@ -63,6 +63,7 @@ impl Turn<'_> {
         let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
         let approvers: Vec<cuelight_base::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
+        let approved_for = gate.approved_for();
         let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
@@ -75,8 +76,7 @@ impl Turn<'_> {
             let this_run = self.run(run);
             let released_later =
                 this_run.step(step).facts.as_ref().and_then(|facts| this_run.bound_later(step, facts));
-            let names: Vec<&cuelight_base::Actor> = approvers.iter().collect();
-            let outputs = ask::result("approved", &form, &names);
+            let outputs = ask::result("approved", &form, &approved_for.iter().collect::<Vec<_>>());
             let done = StepEvent::Completed {
                 outputs,
                 confidence: None,

@@ -442,6 +442,8 @@ impl World {
             | Command::DeclarePeople { .. } => {
                 return self.runs.keys().copied().collect();
             }
+            // The requesters of all open runs count as those of what a step asks for.
+            _ if command.makes_a_run_for_a_step() => return self.runs.keys().copied().collect(),
             Command::Launch(launching) => launching.plan.concurrency.as_ref(),
             _ => run.and_then(|run| run.plan.concurrency.as_ref()),
         };

@@ -99,7 +99,8 @@ impl Board {
             match seen.gate().and_then(|gate| self.gate(gate)) {
                 Some(gate) => gate.excludes(actor),
                 None if matches!(seen.state, StepState::Completed | StepState::Partial) => {
-                    kept_approval_forbids(view.plan_step(at)?.work.gate()?, &view.summary.by, actor)
+                    let requesters = (&view.summary.by, &*view.requesters);
+                    kept_approval_forbids(view.plan_step(at)?.work.gate()?, requesters, actor)
                 }
                 None => None,
             }

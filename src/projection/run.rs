@@ -62,6 +62,8 @@ pub struct RunView {
     pub cancelled: Option<(Actor, String)>,
     /// The person who paused it; none when it is not paused.
     pub paused: Option<Actor>,
+    /// Principals that count as its requesters in addition to its own, each with the reason.
+    pub requesters: Vec<(String, String)>,
     /// The step that made it stop.
     pub stopped: Option<StepIx>,
     /// Why it failed as a whole, when its time was up.
@@ -78,7 +80,9 @@ pub struct RunView {
 
 impl RunView {
     pub(super) fn created(id: RunId, at: Timestamp, event: &RunEvent) -> Option<Self> {
-        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace, .. } = event else { return None };
+        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace, requesters, .. } = event else {
+            return None;
+        };
         let summary = RunSummary {
             id,
             workflow: plan.name.as_str().into(),
@@ -113,6 +117,7 @@ impl RunView {
             partial: None,
             cancelled: None,
             paused: None,
+            requesters: requesters.clone(),
             stopped: None,
             error: None,
             vars: ValueMap::new(),

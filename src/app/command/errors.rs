@@ -170,7 +170,7 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
         out.line(&format!("{}: {}", safe_text(key), safe_text(&value.to_string())));
     }
     if let Some(said) = &error.acknowledged {
-        let by = safe_text(&said.by.name);
+        let by = safe_text(&said.by.to_string());
         out.line(&format!("acknowledged by {by} at {}: {}", said.at.clock(), safe_text(&said.reason)));
     }
     if let ErrorState::Resolved { at, fix } = &error.state {

@@ -71,7 +71,7 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
                 run.progress_words(),
                 format!("{} ago", now.since(run.started_at.unwrap_or(run.created_at))),
                 run.took(now).map_or_else(String::new, |took| took.to_string()),
-                safe_text(&run.by.name),
+                safe_text(&run.by.to_string()),
             ]
         })
         .collect();
@@ -117,7 +117,7 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
         safe_text(&summary.workflow),
         super::state_word(summary),
         summary.stage(),
-        safe_text(&summary.by.name),
+        safe_text(&summary.by.to_string()),
         summary.age(now)
     ));
     for line in lineage_words(summary) {

@@ -267,7 +267,7 @@ pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
         ErrorState::Open => {}
     }
     if let Some(said) = error.acknowledged.as_ref().filter(|_| note == FailureNote::Acknowledge) {
-        let by = cuelight_base::safe_text(&said.by.name);
+        let by = cuelight_base::safe_text(&said.by.to_string());
         return Err(format!("{} is looked after by {by} already", error.name()));
     }
     Ok(Command::NoteFailure {

@@ -80,7 +80,7 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
             format!("{} {} {} {goes_on}", run.state.word(), word_of_run(run), run.doing())
         }
         "run" => run.id.to_string(),
-        "by" => run.by.name.clone(),
+        "by" => run.by.to_string(),
         "risk" => risks(&model.board, run.id),
         "workflow" => run.workflow.to_string(),
         _ => String::new(),
@@ -97,11 +97,7 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
             _ => return None,
         })
     };
-    query.fits_with(
-        says,
-        measured,
-        &format!("{} {} {} {}", run.id, run.workflow, word_of_run(run), run.by.name),
-    )
+    query.fits_with(says, measured, &format!("{} {} {} {}", run.id, run.workflow, word_of_run(run), run.by))
 }
 
 /// The risks of a run's open gates, in words.

@@ -236,7 +236,7 @@ pub(super) fn what_now(canvas: &Canvas<'_>, error: &ErrorView) -> String {
         ErrorState::Retrying(at) if *at <= model.now => "tried again".to_owned(),
         ErrorState::Retrying(at) => format!("retries in {}", age(at.since(model.now))),
         ErrorState::Open => match &error.acknowledged {
-            Some(said) => format!("seen by {}", safe_text(&said.by.name)),
+            Some(said) => format!("seen by {}", safe_text(&said.by.to_string())),
             None if model.board.summary(error.run).is_some_and(|summary| !summary.state.rests()) => {
                 "its run goes on".to_owned()
             }

@@ -93,7 +93,7 @@ fn facts(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
     if let Some(said) = &error.acknowledged {
         let reason =
             if said.reason.is_empty() { String::new() } else { format!(": {}", safe_text(&said.reason)) };
-        let words = format!("{} at {}{reason}", safe_text(&said.by.name), said.at.clock());
+        let words = format!("{} at {}{reason}", safe_text(&said.by.to_string()), said.at.clock());
         lines.extend(named(canvas, "seen by", &words, width, text));
     }
     if let ErrorState::Resolved { at, fix } = &error.state {

@@ -199,7 +199,7 @@ fn run_words(model: &Model, run: &RunSummary) -> String {
         run.ended(),
         run.counts.total(),
         age_words(run.age(model.now)),
-        safe_text(&run.by.name)
+        safe_text(&run.by.to_string())
     )
 }
 

@@ -209,7 +209,7 @@ fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (S
             0 => (canvas.glyphs.pick("·", ".").to_owned(), muted),
             micro => (dollars(micro), text),
         },
-        "BY" => (safe_text(&run.by.name), muted),
+        "BY" => (safe_text(&run.by.to_string()), muted),
         _ if run.results.is_empty() => ("-".to_owned(), muted),
         _ => (run.health().to_string(), canvas.style(meter_role(u64::from(run.health().0)))),
     }

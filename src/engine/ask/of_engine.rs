@@ -59,7 +59,7 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         require: vec![Quorum { group: None, count: 1 }],
         excluded: Vec::new(),
         policy: None,
-        requester: run.by.name.clone(),
+        requester: run.by.to_string(),
         opened_at: asking.opened_at,
         expires_at: None,
         on_timeout: OnTimeout::Reject,

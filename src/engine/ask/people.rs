@@ -1,16 +1,16 @@
 //! The people of an ask: who is excluded, who may answer later, and the notes on their groups and keys.
 
-use super::texts;
+use super::too_large;
 use crate::{
     Ask,
     by_hand::{left_out_by_hand, templates_read_what_is_by_hand},
     call::Unresolved,
     condition::View,
-    gate::Gate,
     membership::wants_others,
     run::Run,
+    world::World,
 };
-use cuelight_base::{Value, groups_do_not_count, keys_do_not_count};
+use cuelight_base::{EVENT_CONTENT_BYTES_MAX, Value, groups_do_not_count, keys_do_not_count};
 use cuelight_plan::GateRule;
 
 impl Ask {
@@ -62,35 +62,29 @@ pub const SELF_DECLARED: &str =
 /// `needs a touched security key`, said of an approval: the rest of a sentence.
 pub const NEEDS_TOUCH: &str = "needs a touched security key";
 
-/// The excluded people: those of `forbid`, and, with a quorum of two or more, the requester of the run.
-pub(super) fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>, Unresolved> {
-    let run = views[0].run;
-    let mut out = Vec::new();
-    if wants_others(rule) {
-        let why = format!("{} asked for this run; somebody else has to answer", run.by.name);
-        out.push((run.by.principal(), why));
-        if let Some((maker, how)) = run.by.made() {
-            let name = &run.by.name;
-            out.push((maker, format!("{name} asked for this run {how}; somebody else has to answer")));
-        }
-    }
+/// The excluded people: those of `forbid`, and, with a quorum of two or more, the requesters of the run.
+pub(super) fn excluded(
+    world: &World,
+    views: &[View<'_>],
+    rule: &GateRule,
+) -> Result<Vec<(String, String)>, Unresolved> {
     let view = views[0];
+    let run = view.run;
+    let mut out = if wants_others(rule) { run.requesters() } else { Vec::new() };
     for template in rule.forbid.iter().filter(|text| *text != "run.actor") {
         if templates_read_what_is_by_hand(run, view.step, &Value::String(template.clone())) {
             return Err(Unresolved::Failed(left_out_by_hand("its `forbid`")));
         }
-        for name in texts(views, template)? {
-            if name.trim().is_empty() {
-                let message = format!(
-                    "its `forbid` excludes nobody: {template} has no value; see the step or input that it reads"
-                );
-                return Err(Unresolved::Failed(message));
-            }
+        for name in names(views, "forbid", template)? {
             let why = format!("{name} is excluded by the workflow");
             out.push((name, why));
         }
     }
-    for name in run.before.asked.get(&run.plan_step(view.step).id).into_iter().flatten() {
+    // A value may be another one by now, also within this run.
+    let here = world.gates_at(run.id, view.step).flat_map(|gate| forbidden(&gate.ask.excluded, run, rule));
+    let here = here.map(|entry| &entry.0);
+    let earlier = run.before.asked.get(&run.plan_step(view.step).id).into_iter().flatten();
+    for name in earlier.chain(here) {
         if out.iter().all(|entry| entry.0 != *name) {
             out.push((
                 name.clone(),
@@ -102,36 +96,81 @@ pub(super) fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(Strin
 }
 
 /// The person or group that may answer as well once the gate is escalated: filled in when the gate asks first, so that no
-/// later value calls somebody else. A gate that asked in an earlier run, of which this one is a retry or fork, calls the same.
+/// later value calls somebody else. A gate that asked before, also in a run of which this one is a retry or fork, calls the
+/// same.
 pub(super) fn escalate(
+    world: &World,
     views: &[View<'_>],
     rule: &GateRule,
-    before: Option<&Gate>,
 ) -> Result<Option<String>, Unresolved> {
     let Some((_, template)) = &rule.escalate else { return Ok(None) };
-    let view = views[0];
-    let first = before.and_then(|gate| gate.ask.escalate.as_ref());
-    if let Some(to) = first.or_else(|| view.run.before.escalates.get(&view.run.plan_step(view.step).id)) {
+    let (view, run) = (views[0], views[0].run);
+    let first = world.gates_at(run.id, view.step).find_map(|gate| gate.ask.escalate.as_ref());
+    if let Some(to) = first.or_else(|| run.before.escalates.get(&run.plan_step(view.step).id)) {
         return Ok(Some(to.clone()));
     }
-    if templates_read_what_is_by_hand(view.run, view.step, &Value::String(template.clone())) {
+    if templates_read_what_is_by_hand(run, view.step, &Value::String(template.clone())) {
         return Err(Unresolved::Failed(left_out_by_hand("its `escalate`")));
     }
-    let to = view.text(template)?;
-    if to.trim().is_empty() {
-        return Err(Unresolved::Failed(format!(
-            "its `escalate` names nobody: {template} has no value; see the step or input that it reads"
-        )));
+    match names(&views[..1], "escalate", template)?.as_slice() {
+        [to] => Ok(Some(to.clone())),
+        several => Err(Unresolved::Failed(format!(
+            "its `escalate` names {} people or groups, and can call one: {template}; put them into a group of people.toml",
+            several.len()
+        ))),
     }
-    Ok(Some(to))
 }
 
-/// The excluded people who are so by `forbid`. The requester stands before them, under one name or two.
+/// The people and groups that a template of a rule names: a list names each of its items. Anything that is no text names
+/// nobody, and a rule about people must not come to nothing in silence.
+fn names(views: &[View<'_>], key: &str, template: &str) -> Result<Vec<String>, Unresolved> {
+    let nobody = match key {
+        "forbid" => "excludes nobody",
+        _ => "names nobody",
+    };
+    let failed = |what: &str| Unresolved::Failed(format!("its `{key}` {nobody}: {template} {what}"));
+    let no_value = || failed("has no value; see the step or input that it reads");
+    let views = if template.contains("${{") { views } else { &views[..1] };
+    let (mut names, mut bytes): (Vec<String>, usize) = (Vec::new(), 0);
+    for view in views {
+        let items = match view.value_of_texts(template)?.ok_or_else(|| {
+            failed("puts a list or a map into a text; use an expression alone, such as `${{ steps.g.outputs.approvers }}`")
+        })? {
+            Value::Array(items) => items,
+            one => vec![one],
+        };
+        if items.is_empty() {
+            return Err(no_value());
+        }
+        for item in items {
+            let name = match &item {
+                Value::String(name) => name.trim(),
+                Value::Null => "",
+                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    return Err(failed("is no name; it must be a text, or a list of texts"));
+                }
+            };
+            if name.is_empty() {
+                return Err(no_value());
+            }
+            bytes += name.len();
+            if bytes > EVENT_CONTENT_BYTES_MAX {
+                return Err(too_large());
+            }
+            if names.iter().all(|other| other != name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// The excluded people who are so by `forbid`. The requesters stand before them.
 pub(crate) fn forbidden<'a>(
     excluded: &'a [(String, String)],
     run: &Run,
     rule: &GateRule,
 ) -> &'a [(String, String)] {
-    let requesters = if wants_others(rule) { 1 + usize::from(run.by.made().is_some()) } else { 0 };
+    let requesters = if wants_others(rule) { run.requesters().len() } else { 0 };
     excluded.get(requesters..).unwrap_or_default()
 }

@@ -124,6 +124,16 @@ impl Command {
         )
     }
 
+    /// True if it makes a run: the actor who asks for that is a requester, and does not answer where somebody else has to.
+    pub const fn makes_a_run(&self) -> bool {
+        matches!(self, Self::Launch(_) | Self::Retry { .. } | Self::Fork { .. })
+    }
+
+    /// True if it makes a run, and a step asks.
+    pub(crate) fn makes_a_run_for_a_step(&self) -> bool {
+        self.makes_a_run() && self.actor().is_some_and(|by| by.channel == Channel::Step)
+    }
+
     /// The run it is about, where it names one.
     pub fn run(&self) -> Option<RunId> {
         match self {

@@ -33,6 +33,10 @@ pub enum RunEvent {
         /// The gates among them that escalate, by id, each with the person or group that its ask named first.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         escalates: BTreeMap<String, String>,
+        /// Principals that count as its requesters in addition to `by`, each with the reason: those of the run that this
+        /// one does again, and, where a step asked for it, those of the runs that were open.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        requesters: Vec<(String, String)>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

@@ -74,6 +74,13 @@ impl Gate {
             | GateAct::Override => self.may_answer(actor, act, now),
             GateAct::Delegate => {
                 self.is_asking(now)?;
+                if self.wants_touch() && actor.touch().is_none() {
+                    let why =
+                        "an approval here needs a touched security key, and a delegation carries none; \
+                               answer with your own key"
+                            .to_owned();
+                    return Err(Refusal::Delegation { gate, why });
+                }
                 self.may_hand_on(actor).map_err(|why| Refusal::Delegation { gate, why })
             }
             GateAct::Withdraw if self.anew => Err(Refusal::AskedAnew(gate)),
@@ -81,6 +88,13 @@ impl Gate {
                 Err(Refusal::NothingToWithdraw(gate))
             }
             GateAct::Withdraw if self.has_expired(now) => Err(Refusal::GateExpired(gate)),
+            GateAct::Withdraw if let Some(vote) = self.given_for(actor) => {
+                let who = &vote.by.name;
+                let why = format!(
+                    "{who} has answered with it already; {who} can withdraw that answer: cuelight gate withdraw {gate}"
+                );
+                Err(Refusal::Delegation { gate, why })
+            }
             GateAct::Withdraw => Ok(()),
             GateAct::Edit => self.may_edit(actor, now),
             GateAct::Review(epoch) => match self.review(epoch, actor) {
@@ -156,6 +170,10 @@ impl Gate {
         }
         if item.broken_by.as_deref() == Some(&*principal) {
             return Err(format!("{} gave this approval; another person must review it", by.name));
+        }
+        if let Some(vote) = item.given_for(by).filter(|vote| item.is_alone(vote)) {
+            let (who, for_whom) = (&vote.by.name, &by.name);
+            return Err(format!("{who} gave this approval for {for_whom}; another person must review it"));
         }
         item.forbids(by).or_else(|| item.may_not(by)).map_or(Ok(true), Err)
     }

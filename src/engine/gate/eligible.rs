@@ -13,13 +13,15 @@ impl Gate {
 
     /// Why what proves an answer is too little here, and what to do: only an approval has to be touched.
     pub(super) fn proves_too_little(&self, by: &Actor, act: GateAct) -> Option<String> {
-        let wants_touch = self.ask.touch
-            || self.rule.touch
-            || self.people.wants_touch() && self.ask.risk >= Risk::Irreversible;
-        let wants_touch = wants_touch && act.verdict() == Some(Verdict::Approve);
+        let wants_touch = self.wants_touch() && act.verdict() == Some(Verdict::Approve);
         (wants_touch && by.touch().is_none())
             .then(|| self.ask.needs_touch_words())
             .or_else(|| self.key_is_new(by))
+    }
+
+    /// True if an approval here needs the proof of a touched security key.
+    pub(super) fn wants_touch(&self) -> bool {
+        self.ask.touch || self.rule.touch || self.people.wants_touch() && self.ask.risk >= Risk::Irreversible
     }
 
     /// Why this person's answer does not count here, if it does not.
@@ -37,7 +39,10 @@ impl Gate {
             .delegations
             .iter()
             .filter(move |delegation| delegation.until > now && self.is_called(&delegation.to, actor));
+        // One from before the touch was asked for proves too little by now.
+        let is_proven = |delegation: &&Delegation| delegation.by.touch().is_some() || !self.wants_touch();
         let other = live.filter(|delegation| delegation.by.principal() != actor.principal());
+        let other = other.filter(is_proven);
         other
             .map(|delegation| &delegation.by)
             .filter(|actor| self.forbids(actor).is_none() && !self.has_answered(actor))
@@ -50,11 +55,21 @@ impl Gate {
         self.votes.iter().any(|vote| is_by(&vote.by) || vote.acting_for.iter().any(is_by))
     }
 
+    /// The answer that somebody else has given for this person.
+    pub(super) fn given_for(&self, actor: &Actor) -> Option<&Arc<Vote>> {
+        let principal = actor.principal();
+        self.votes.iter().find(|vote| vote.acting_for.iter().any(|of| of.principal() == principal))
+    }
+
+    /// True for the answer that approved it alone in an emergency, or overrode it.
+    pub(super) fn is_alone(&self, vote: &Vote) -> bool {
+        self.broken_by.as_ref().is_some_and(|principal| vote.by.principal() == *principal)
+    }
+
     /// Why this person cannot answer any more, if somebody else has it in hand.
     pub(super) fn is_handed_on(&self, actor: &Actor, now: Timestamp) -> Option<String> {
         let principal = actor.principal();
-        let acts = |vote: &&Arc<Vote>| vote.acting_for.iter().any(|of| of.principal() == principal);
-        if let Some(vote) = self.votes.iter().find(acts) {
+        if let Some(vote) = self.given_for(actor) {
             return Some(format!("{} has answered for {}", vote.by.name, actor.name));
         }
         let mine =
@@ -74,9 +89,13 @@ impl Gate {
         if by.name == to || to.is_empty() {
             return Some("you cannot delegate to yourself".to_owned());
         }
-        let is_editor = self.editors.values().any(|editor| editor == to);
-        (is_editor || self.ask.requester == to && self.ask.excluded.iter().any(|pair| pair.1.starts_with(to)))
-            .then(|| format!("{to} is excluded at this gate"))
+        let asked_for = format!("{to} asked for ");
+        let is_named = self.editors.values().any(|editor| editor == to)
+            || self.ask.excluded.iter().any(|pair| pair.0 == to || pair.1.starts_with(&asked_for));
+        (is_named && !self.ask.is_choice || self.people_named(to).any(|actor| self.forbids(&actor).is_some()))
+            .then(|| {
+                format!("{to} is excluded at this gate, so their answer does not count; name somebody else")
+            })
     }
 
     /// True if this person has an answer or a delegation here that can be withdrawn.

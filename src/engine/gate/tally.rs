@@ -40,6 +40,18 @@ impl Gate {
         self.votes.iter().filter(|vote| vote.verdict == Verdict::Approve)
     }
 
+    /// Everybody whose answer an approval is: those who gave one, then those for whom they answered.
+    pub(crate) fn approved_for(&self) -> Vec<Actor> {
+        let mut all: Vec<Actor> = Vec::new();
+        let by = self.votes.iter().map(|vote| &vote.by);
+        for actor in by.chain(self.votes.iter().flat_map(|vote| &vote.acting_for)) {
+            if all.iter().all(|known| known.name != actor.name) {
+                all.push(actor.clone());
+            }
+        }
+        all
+    }
+
     /// The person of a vote, with the groups of which they can fill a place. Somebody to whom the gate was escalated fills
     /// one place of any group, as its members do: no place is filled by nobody.
     fn counted_as(&self, vote: &Vote) -> Actor {

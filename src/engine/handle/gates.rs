@@ -203,7 +203,7 @@ impl Turn<'_> {
         let lasts = lasts.unwrap_or(DELEGATION_DEFAULT);
         let to = to.trim();
         let why = if lasts.0 == 0 || lasts > DELEGATION_MAX {
-            Some(format!("it can be with somebody for at most {DELEGATION_MAX}"))
+            Some(format!("it can be with somebody for more than 0s and at most {DELEGATION_MAX}"))
         } else {
             this_gate.keeps(&by, to)
         };

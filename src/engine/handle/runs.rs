@@ -1,7 +1,7 @@
 //! The commands about a run as a whole: launch, pause, resume, cancel, and undo.
 
 use super::{Turn, checked_reason, required_reason};
-use crate::{Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why};
+use crate::{Fact, Launching, Refusal, RunEvent, RunState, UndoEvent, Why, requesters};
 use cuelight_base::{Actor, EVENT_CONTENT_BYTES_MAX, OPEN_RUNS_MAX, RunId, STEPS_MAX, StepIx, json_bytes};
 use cuelight_plan::Plan;
 use std::{collections::BTreeMap, sync::Arc};
@@ -19,6 +19,7 @@ impl Turn<'_> {
         let run = self.world.next_run_id();
         let seed = seed.to_string();
         let plan = Arc::new(plan);
+        let requesters = requesters::of_others(self.world, &by, None);
         self.emit_run(
             run,
             RunEvent::Created {
@@ -31,6 +32,7 @@ impl Turn<'_> {
                 request,
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
+                requesters,
             },
         );
         Ok(())

@@ -165,7 +165,9 @@ impl Turn<'_> {
                 // Its approval is kept from another run; who asks for what has changed hands since.
                 None if this_run.step(gate).succeeded() => {
                     let rule = this_run.plan_step(gate).work.gate();
-                    rule.and_then(|rule| kept_approval_forbids(rule, &this_run.by, by))
+                    rule.and_then(|rule| {
+                        kept_approval_forbids(rule, (&this_run.by, &this_run.before.requesters), by)
+                    })
                 }
                 None => None,
             };

@@ -14,8 +14,8 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
 };
 use cuelight_base::{
-    Actor, Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
-    is_name, sha256,
+    Actor, Channel, Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json,
+    has_more_json_values, is_name, sha256,
 };
 use cuelight_engine::Command;
 use cuelight_projection::Board;
@@ -153,6 +153,16 @@ impl Asked {
             Some(bearer) => door.desk.with_actor(Arc::clone(&bearer.actor)),
             None => door.desk.clone(),
         }
+    }
+
+    /// The desk for the request of a run: it counts as a step's where a step of this host may be at the other end.
+    pub(super) async fn desk_for_runs(&self, door: &Door) -> LocalDesk {
+        let desk = self.desk(door);
+        if is_of_a_step(door, self.ends).await {
+            let known = desk.actor().clone();
+            return desk.with_actor(Actor { channel: Channel::Step, ..known });
+        }
+        desk
     }
 
     /// Submits a command for whoever asks. A judgement counts as a step's where a step of this host may be at the other end: it can

@@ -40,7 +40,7 @@ fn find(board: &Board, asked: &Asked, gate: GateId) -> Result<Arc<GateView>, Pro
 
 pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let (text, values) = workflow(asked.body()?)?;
-    let desk = asked.desk(door);
+    let desk = asked.desk_for_runs(door).await;
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
     let launch = asked.launch(source, values);
     let run = match desk.launch(launch).await {

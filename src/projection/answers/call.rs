@@ -1,7 +1,7 @@
 //! A call that an approval releases, as JSON.
 
 use crate::spelled::{command_line, text, to_value};
-use cuelight_base::{Launch, TextPart, Value, ValueMap};
+use cuelight_base::{TextPart, Value, ValueMap};
 use cuelight_engine::{WillFallBack, WillRun};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -273,7 +273,7 @@ impl EndAnswer {
 
 impl Remark {
     fn of(comment: &Comment) -> Self {
-        Self { by: comment.by.name.clone(), at: comment.at.to_string(), text: comment.text.clone() }
+        Self { by: comment.by.to_string(), at: comment.at.to_string(), text: comment.text.clone() }
     }
 }
 

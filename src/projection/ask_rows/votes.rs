@@ -70,7 +70,7 @@ pub(super) fn votes(out: &mut AskSection, gate: &GateView, told: &AskTold<'_>) {
         [("said", &gate.comments, AskMark::Plain), ("denied", &gate.refused, AskMark::Caution)]
     {
         for comment in list {
-            let text = format!("{} {}: {}", (spelling.at)(comment.at), comment.by.name, comment.text);
+            let text = format!("{} {}: {}", (spelling.at)(comment.at), comment.by, comment.text);
             out.text(head, text, mark);
         }
     }

@@ -271,7 +271,10 @@ impl Bench {
         }
         // `… as ann`: req does it, unless it is said who does.
         let named = words.iter().position(|word| *word == "as").and_then(|at| words.get(at + 1));
-        let by = person(named.unwrap_or(&"req"));
+        let mut by = person(named.unwrap_or(&"req"));
+        if words.contains(&"via-step") {
+            by.channel = Channel::Step;
+        }
         let reason = "because".to_owned();
         let run = self.run;
         let values =

@@ -799,11 +799,12 @@ fn an_answer_that_was_handed_on_can_be_taken_back_until_it_is_given() {
     );
     at(
         rules,
-        "ann delegates to=dan; dan approves; ann withdraws; ann approves; dan withdraws; ann approves",
+        "ann delegates to=dan; dan approves; ann withdraws; ann approves; dan withdraws; ann withdraws; ann approves",
         "g-1 dan approves for ann
-         g-1 ann withdraws
+         ! could not delegate your answer at g-1: dan has answered with it already; dan can withdraw that answer
          ! could not decide g-1: dan has answered for ann
          g-1 dan withdraws
+         g-1 ann withdraws
          g-1 ann approves",
     );
 }
@@ -832,7 +833,7 @@ fn only_who_may_answer_can_hand_an_answer_on_and_never_a_borrowed_one() {
          ! could not delegate your answer at g-1: req asked for this run
          ! could not delegate your answer at g-1: you cannot delegate to yourself
          ! could not delegate your answer at g-1: req is excluded at this gate
-         ! could not delegate your answer at g-1: it can be with somebody for at most 30d
+         ! could not delegate your answer at g-1: it can be with somebody for more than 0s and at most 30d
          g-1 ann hands it to dan
          ! could not delegate your answer at g-1: dan is not in the group sre
          g-1 ann hands it to cat",

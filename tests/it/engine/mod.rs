@@ -12,6 +12,7 @@ mod concurrency;
 mod consent;
 mod corrections;
 mod door;
+mod exclusions;
 mod failure;
 mod fork;
 mod frame;
