@@ -260,7 +260,8 @@ fn look_as(path: &Path, migrations: &[&str], is_looked_at: bool) -> Result<(Conn
             let done = usize::try_from(found).unwrap_or_default();
             let ours = schema_by(&migrations[..done.min(migrations.len())]).map_err(failed)?;
             let theirs = schema_of(&connection).map_err(failed)?;
-            match ours.symmetric_difference(&theirs).next() {
+            // A guard that is gone lets records be changed, which verifying finds; only one too many can act.
+            match theirs.difference(&ours).next() {
                 None => Ok((connection, found)),
                 Some((kind, name, _)) => {
                     let why = format!("its {kind} {name:?} is not the one that cuelight makes");
@@ -484,7 +485,6 @@ mod tests {
             ("CREATE VIEW seen AS SELECT * FROM events", "view \"seen\""),
             ("CREATE TABLE x_events AS SELECT * FROM events", "table \"x_events\""),
             ("CREATE INDEX other ON events (kind)", "index \"other\""),
-            ("DROP TRIGGER events_stay", "trigger \"events_stay\""),
             (
                 "DROP TRIGGER votes_last; CREATE TRIGGER votes_last BEFORE DELETE ON votes BEGIN SELECT 1; END",
                 "trigger \"votes_last\"",
