@@ -162,7 +162,7 @@ fn pressed(console: &Console, is_over: impl Fn() -> bool) -> Vec<Duration> {
 fn own(dir: &Path) -> Trusted {
     let book = TrustBook::new(dir.join(".local/state/cuelight/trust"), called_by_schedules);
     let workspace = book.create(dir, &"0".repeat(32)).expect("a workspace");
-    book.trusts(&workspace, Some(&[])).expect("a workspace")
+    book.trusts(&workspace, Some(&[]), |_| Some(false)).expect("a workspace")
 }
 
 fn place() -> TempDir {

@@ -105,15 +105,6 @@ impl Config {
 
 /// Asks the records of trust, with what version control carries of the workspace.
 fn judge(book: &TrustBook, workspace: &Workspace) -> Result<Trusted, String> {
-    let mut tracked = tracked_files(&workspace.root().join(".cuelight"));
-    // A workflow that a schedule calls may lie beside it, where others change it by a pull.
-    let things = book.things(workspace).map_err(|error| error.to_string())?;
-    for called in things.iter().map(|thing| thing.0).filter(|name| name.contains("../")) {
-        match is_tracked(&workspace.root().join(".cuelight").join(called)) {
-            Some(true) => tracked.iter_mut().for_each(|tracked| tracked.push(called.to_owned())),
-            Some(false) => {}
-            None => tracked = None,
-        }
-    }
-    book.trusts(workspace, tracked.as_deref())
+    let tracked = tracked_files(&workspace.root().join(".cuelight"));
+    book.trusts(workspace, tracked.as_deref(), is_tracked)
 }

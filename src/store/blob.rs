@@ -3,11 +3,6 @@
 use cuelight_base::Digest;
 use rusqlite::Connection;
 
-/// The plain SHA-256, so that `sha256sum` gives the same.
-pub(super) fn digest_of(bytes: &[u8]) -> Digest {
-    Digest::of(bytes)
-}
-
 /// Keeps bytes, inside the transaction of the one who writes.
 pub(super) fn put(connection: &Connection, digest: Digest, bytes: &[u8]) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO blobs VALUES (?1, ?2)")?;

@@ -41,8 +41,7 @@ pub(super) fn salt(seed: &[u8; 32], seq: Seq) -> Salt {
 }
 
 pub(super) fn payload_hash(salt: &Salt, payload: &[u8]) -> Digest {
-    let hasher = Hasher::new().with(b"cuelight-payload-v1").with(salt).with(payload);
-    hasher.finish()
+    Hasher::new().with("cuelight-payload-v1").with(salt).with(payload).finish()
 }
 
 pub(super) fn link(prev: Digest, seq: Seq, header: &Header<'_>, payload_hash: Digest) -> Digest {
@@ -51,13 +50,13 @@ pub(super) fn link(prev: Digest, seq: Seq, header: &Header<'_>, payload_hash: Di
 }
 
 fn link_bytes(prev: Digest, seq: Seq, header: &[u8], payload_hash: Digest) -> Digest {
-    let hasher = Hasher::new()
-        .with(b"cuelight-chain-v1")
-        .with(prev.0)
+    Hasher::new()
+        .with("cuelight-chain-v1")
+        .with(prev)
         .with(seq.0.to_be_bytes())
         .with(header)
-        .with(payload_hash.0);
-    hasher.finish()
+        .with(payload_hash)
+        .finish()
 }
 
 /// A log that holds.

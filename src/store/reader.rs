@@ -145,7 +145,7 @@ impl Reader {
         let bytes =
             self.one("SELECT bytes FROM blobs WHERE digest = ?1", [digest.0], |row| get::<Vec<u8>>(row, 0))?;
         match bytes {
-            Some(bytes) if super::blob::digest_of(&bytes) != digest => {
+            Some(bytes) if Digest::of(&bytes) != digest => {
                 Err(StoreError::damaged(&self.path, format!("value {digest} is another")))
             }
             bytes => Ok(bytes),

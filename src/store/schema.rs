@@ -284,7 +284,8 @@ type Schema = BTreeSet<(String, String, String)>;
 
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
     // Statistics are for the planner alone.
-    let all = "SELECT type, name, tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat[0-9]'";
+    let all = "SELECT type, name, tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema \
+               WHERE NOT (type = 'table' AND name GLOB 'sqlite_stat[0-9]')";
     let mut asked = connection.prepare(all)?;
     let rows = asked.query_map([], |row| {
         let text: String = row.get(2)?;

@@ -278,11 +278,16 @@ impl TrustBook {
     }
 
     /// The workspace, when its user trusts it and no hand but theirs has changed it. `tracked` names the files below `.cuelight` that version
-    /// control carries; nothing where that cannot be told.
+    /// control carries, and `is_tracked` says it of a file elsewhere that a schedule calls; nothing where that cannot be told.
     ///
     /// # Errors
     /// Why it is not trusted: a reason that follows "this workspace is not trusted: ".
-    pub fn trusts(&self, workspace: &Workspace, tracked: Option<&[String]>) -> Result<Trusted, String> {
+    pub fn trusts(
+        &self,
+        workspace: &Workspace,
+        tracked: Option<&[String]>,
+        is_tracked: fn(&Path) -> Option<bool>,
+    ) -> Result<Trusted, String> {
         let record = self.record(workspace)?;
         let is_database =
             |text: &String| text.rsplit('/').next().is_some_and(|part| part.starts_with(DATABASE));
@@ -290,7 +295,11 @@ impl TrustBook {
         let has_database = tracked.is_some_and(|tracked| tracked.iter().any(is_database));
         let changed = self.changed(workspace, &record, has_database).map_err(|error| error.to_string())?;
         // Nobody else's hand reaches the files of a workspace that was made here and that no version control carries.
-        if changed.is_empty() || record.is_own && !is_shared {
+        let is_of_one_hand = || -> Result<bool, StoreError> {
+            let is_alone = |name: &String| is_tracked(&workspace.dir().join(name)) == Some(false);
+            Ok(record.is_own && !is_shared && (self.called)(workspace)?.iter().all(is_alone))
+        };
+        if changed.is_empty() || is_of_one_hand().map_err(|error| error.to_string())? {
             return Ok(Trusted { workspace: workspace.clone(), record: Some(record) });
         }
         Err(format!("since you trusted it, this changed: {}", safe_text(&changed.join(", "))))

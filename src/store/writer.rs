@@ -197,7 +197,7 @@ impl Writer {
             let why = format!("a value has {} bytes, at most {EVENT_BYTES_MAX} can be kept", bytes.len());
             return Err(Failed::Known(AppendError::Fatal(why)));
         }
-        let digest = blob::digest_of(bytes);
+        let digest = Digest::of(bytes);
         let transaction = begin(&mut self.connection)?;
         move_head(&transaction, self.epoch, self.head.0, self.head)?;
         blob::put(&transaction, digest, bytes)?;
@@ -281,8 +281,7 @@ fn insert(transaction: &Transaction<'_>, rows: &[Row], boot: &str, uptime: u64) 
     let mut payload_bytes = 0;
     for row in rows {
         payload_bytes += row.payload.len();
-        let apart =
-            (row.payload.len() > EVENT_INLINE_BYTES_MAX).then(|| blob::digest_of(row.payload.as_bytes()));
+        let apart = (row.payload.len() > EVENT_INLINE_BYTES_MAX).then(|| Digest::of(&row.payload));
         if let Some(digest) = apart {
             blob::put(transaction, digest, row.payload.as_bytes())?;
         }

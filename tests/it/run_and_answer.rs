@@ -56,7 +56,7 @@ pub(crate) fn trusted_by(book: &TrustBook, directory: &Path) -> Trusted {
         let things = book.things(&workspace).expect("a workspace of the test");
         book.accept(&workspace, things.hash(), &id, true).expect("a workspace of the test");
     }
-    book.trusts(&workspace, Some(&[])).expect("a workspace of the test")
+    book.trusts(&workspace, Some(&[]), |_| Some(false)).expect("a workspace of the test")
 }
 
 /// A command of the program, in a directory that is or becomes a workspace.

@@ -203,7 +203,7 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> Asked 
     let written: Vec<String> =
         files.iter().map(|file| from_here(Path::new(&file.path)).display().to_string()).collect();
     let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file.as_ref(), &written);
-    let hash = Digest::of(input.to_string().as_bytes());
+    let hash = Digest::of(input.to_string());
     let bind = |(key, value): (&str, &str)| (!value.is_empty()).then(|| (key.to_owned(), value.to_owned()));
     let hash = format!("sha256:{hash}");
     let binds =
