@@ -234,25 +234,29 @@ impl Taking<'_> {
     /// Drops the gates that ask again, of those behind which something is still to be done. True if there were any.
     fn ask_again(&mut self, asks: &AskAgain) -> bool {
         let open: Vec<StepIx> = places(self.plan).filter(|place| !self.kept.contains_key(place)).collect();
-        let run = self.run;
-        let AskAgain::Spent(spent) = asks else { return self.drop_gates_above(open, |_| true) };
+        let (run, links) = (self.run, Links::of(&self.plan.steps));
+        let AskAgain::Spent(spent) = asks else { return self.drop_gates_above(&links, open, |_| true) };
         let mut any = false;
         for (id, since) in spent {
             let is_of_it = |gate: StepIx| approved_in(run, gate) == *id;
             let stopped = |gate: StepIx| since.is_stopped || since.refused.contains(&run.plan_step(gate).id);
-            any |= self.drop_gates_above(open.clone(), |gate| is_of_it(gate) && stopped(gate));
+            any |= self.drop_gates_above(&links, open.clone(), |gate| is_of_it(gate) && stopped(gate));
             let begun = |step: &StepIx| since.begun.contains(&self.plan.steps[step.index()].id);
             let around =
                 |step: StepIx| std::iter::successors(Some(step), |step| self.plan.steps[step.index()].frame);
             let again: BTreeSet<StepIx> = open.iter().copied().filter(begun).flat_map(around).collect();
-            any |= self.drop_gates_above(again.into_iter().collect(), is_of_it);
+            any |= self.drop_gates_above(&links, again.into_iter().collect(), is_of_it);
         }
         any
     }
 
     /// Drops those of the gates before these steps, by their place in the other plan. True if there were any.
-    fn drop_gates_above(&mut self, mut open: Vec<StepIx>, is_dropped: impl Fn(StepIx) -> bool) -> bool {
-        let links = Links::of(&self.plan.steps);
+    fn drop_gates_above(
+        &mut self,
+        links: &Links,
+        mut open: Vec<StepIx>,
+        is_dropped: impl Fn(StepIx) -> bool,
+    ) -> bool {
         let mut any = false;
         let mut seen: BTreeSet<StepIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {

@@ -13,9 +13,7 @@ use crate::{
 };
 use cuelight_base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp};
 use cuelight_exchange::Exchange;
-
 use cuelight_plan::Scope;
-
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,

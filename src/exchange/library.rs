@@ -7,6 +7,7 @@ use cuelight_base::{
     Digest, KNOWLEDGE_BYTES_MAX, LIBRARY_IDS_MAX, RESULT_BYTES_MAX, Span, Timestamp, Value, ValueMap,
     canonical_json, is_agent, is_agent_type, is_name, json_bytes, sha256,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,8 +52,9 @@ pub struct AgentResult {
 }
 
 /// The status of an agent's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "StatusWord")]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum ResultStatus {
     Success,
@@ -107,8 +109,9 @@ pub struct Knowledge {
 }
 
 /// The subject of a piece of knowledge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "KnowledgeWord")]
 #[expect(missing_docs, reason = "the words are those of the origins")]
 pub enum KnowledgeKind {
     Decision,

@@ -14,8 +14,13 @@ pub(super) async fn submit_judged(
     is_of_a_step: impl Future<Output = bool>,
 ) -> Reply {
     if (request.command.is_judgement() || request.command.makes_a_run()) && is_of_a_step.await {
-        let known = desk.actor().clone();
-        return desk.with_actor(Actor { channel: Channel::Step, ..known }).submit(request).await;
+        return as_a_step(desk).submit(request).await;
     }
     desk.submit(request).await
+}
+
+/// The desk of an actor behind whom a step may stand.
+pub(super) fn as_a_step(desk: &LocalDesk) -> LocalDesk {
+    let known = desk.actor().clone();
+    desk.with_actor(Actor { channel: Channel::Step, ..known })
 }

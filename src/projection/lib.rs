@@ -47,9 +47,8 @@ pub use answer::{
     settled_words, stuck_words, undo_words,
 };
 pub use answers::{
-    AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, InDoubtAnswer, KnowledgeAnswer, ResultAnswer,
-    ReviewAnswer, RunAnswer, ShowAnswer, ValueAnswer, WhyAnswer, ask_diff_json, diff_json, error_json,
-    errors_json, gate_json, gates_json, run_json, runs_json, show_json, why_json,
+    AgentAnswer, GateAnswer, KnowledgeAnswer, ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json,
+    error_json, errors_json, gate_json, gates_json, run_json, runs_json, show_json,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{

@@ -132,8 +132,7 @@ async fn answer(
 ) -> Outcome {
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
-    let contents = Contents::read(&seat, &view.ask).await;
-    let form = match answered(&view, (run_of(&seat, &view).as_deref(), &contents), &args, verdict) {
+    let form = match answered(&seat, &view, &args, verdict).await {
         Ok(form) => form,
         Err(trouble) => return left(seat, trouble).await,
     };
@@ -200,9 +199,9 @@ async fn signed(
 }
 
 /// The form of an answer, once the answer is confirmed. A no needs neither a form nor a code.
-fn answered(
+async fn answered(
+    seat: &Seat,
     view: &Arc<GateView>,
-    shown: (Option<&RunView>, &Contents),
     args: &DecideArgs,
     verdict: Verdict,
 ) -> Result<ValueMap, Trouble> {
@@ -217,12 +216,14 @@ fn answered(
         let why = "an approval fills in the form; leave --set and --leave out";
         return Err(Trouble::usage(format!("could not {verb} {}: {why}", view.id)));
     }
-    confirm(view, shown, &args.confirm, wanted, verb)
+    confirm(seat, view, &args.confirm, wanted, verb).await
 }
 
-/// The run of a gate, where the board still has it.
-fn run_of(seat: &Seat, gate: &GateView) -> Option<Arc<RunView>> {
-    seat.desk.boards().borrow().board.run(gate.run).cloned()
+/// Prints the whole ask, with the content of its evidence.
+async fn show_ask(seat: &Seat, view: &Arc<GateView>) {
+    let contents = Contents::read(seat, &view.ask).await;
+    let run = seat.desk.boards().borrow().board.run(view.run).cloned();
+    say(&ask_text::text(view, run.as_deref(), &contents));
 }
 
 /// Closes a gate by hand: the whole ask is shown, and confirmed as an approval of high risk is.
@@ -235,13 +236,11 @@ pub(super) async fn override_gate(
 ) -> Outcome {
     // Who has signed elsewhere has read the ask there.
     let wanted = if sign.signed.is_some() { Wanted::Nothing } else { Wanted::FormAndCode };
-    let run = run_of(&seat, view);
-    let contents = Contents::read(&seat, &view.ask).await;
-    let form = match confirm(view, (run.as_deref(), &contents), args, wanted, "override") {
+    let form = match confirm(&seat, view, args, wanted, "override").await {
         Ok(form) => form,
         Err(trouble) => {
             if !is_at_terminal() {
-                say(&ask_text::text(view, run.as_deref(), &contents));
+                show_ask(&seat, view).await;
             }
             return left(seat, trouble).await;
         }
@@ -290,9 +289,9 @@ enum Wanted {
 /// the process of the sender.
 ///
 /// At a terminal the whole ask is shown, then each open field is asked for, then the code is typed.
-fn confirm(
+async fn confirm(
+    seat: &Seat,
     view: &Arc<GateView>,
-    (run, contents): (Option<&RunView>, &Contents),
     args: &ConfirmArgs,
     wanted: Wanted,
     verb: &str,
@@ -323,7 +322,7 @@ fn confirm(
     }
     let is_open = given.len() < view.ask.form.len();
     if has_code || is_open {
-        say(&ask_text::text(view, run, contents));
+        show_ask(seat, view).await;
     }
     let form = form::from_terminal(view, given)?;
     if has_code {

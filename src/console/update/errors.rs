@@ -212,16 +212,18 @@ fn cursor(model: &Model) -> usize {
     model.workspace.errors.selected.and_then(|selected| place(model, selected)).unwrap_or(0)
 }
 
+/// The failures of the list without its heads, and the place of the selected one among them.
+fn listed(model: &Model) -> (Vec<Seq>, usize) {
+    let errors = &model.workspace.errors;
+    let shown: Vec<Seq> = errors.rows.iter().filter_map(|row| row.error()).collect();
+    let at = errors.selected.and_then(|selected| shown.iter().position(|row| *row == selected));
+    (shown, at.unwrap_or(0))
+}
+
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::errors(model).rows.height);
     // The cursor goes from failure to failure; heads are passed over.
-    let shown: Vec<Seq> = model.workspace.errors.rows.iter().filter_map(|row| row.error()).collect();
-    let at = model
-        .workspace
-        .errors
-        .selected
-        .and_then(|selected| shown.iter().position(|row| *row == selected))
-        .unwrap_or(0);
+    let (shown, at) = listed(model);
     if let Some(to) = moving::moved(intent, at, shown.len(), page, count) {
         model.workspace.errors.selected = shown.get(to).copied();
         return;
@@ -307,17 +309,11 @@ fn show_whole(model: &mut Model) {
 /// To the next failure that the search fits, around the end of the list.
 pub(super) fn find(model: &mut Model, forward: bool) {
     let query = Query::parse(&model.workspace.errors.find, FIELDS);
-    let shown: Vec<Seq> = model.workspace.errors.rows.iter().filter_map(|row| row.error()).collect();
+    let (shown, at) = listed(model);
     let len = shown.len();
     if query.is_empty() || len == 0 {
         return;
     }
-    let at = model
-        .workspace
-        .errors
-        .selected
-        .and_then(|selected| shown.iter().position(|row| *row == selected))
-        .unwrap_or(0);
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     let hit = order
         .map(|row| shown[row])

@@ -7,15 +7,18 @@ use super::{
     problem::Problem,
     routes::{Call, Need, Parameter, Route},
 };
-use crate::{Bearer, TokenTrouble, judged::submit_judged};
+use crate::{
+    Bearer, TokenTrouble,
+    judged::{as_a_step, submit_judged},
+};
 use axum::{
     body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
 };
 use cuelight_base::{
-    Actor, Channel, Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json,
-    has_more_json_values, is_name, sha256,
+    Actor, Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
+    is_name, sha256,
 };
 use cuelight_engine::Command;
 use cuelight_projection::Board;
@@ -158,11 +161,7 @@ impl Asked {
     /// The desk for the request of a run: it counts as a step's where a step of this host may be at the other end.
     pub(super) async fn desk_for_runs(&self, door: &Door) -> LocalDesk {
         let desk = self.desk(door);
-        if is_of_a_step(door, self.ends).await {
-            let known = desk.actor().clone();
-            return desk.with_actor(Actor { channel: Channel::Step, ..known });
-        }
-        desk
+        if is_of_a_step(door, self.ends).await { as_a_step(&desk) } else { desk }
     }
 
     /// Submits a command for whoever asks. A judgement counts as a step's where a step of this host may be at the other end: it can

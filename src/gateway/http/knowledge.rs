@@ -5,7 +5,7 @@ use super::{
     asked::Asked,
     door::Door,
     problem::{Problem, of_reply},
-    shapes::{KnowledgeFound, KnowledgeWord, Learn, Learned},
+    shapes::{KnowledgeFound, Learn, Learned},
 };
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::Timestamp;
@@ -39,7 +39,7 @@ pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Proble
     let id = asked.library_id("k-");
     let knowledge = Knowledge {
         id: id.clone(),
-        kind: kind_of(given.kind),
+        kind: given.kind,
         text: given.text,
         issue: given.issue_id,
         agent,
@@ -58,17 +58,6 @@ pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Proble
     }
     let timestamp = if asked.key().is_some() { same(door, asked, &sent).await? } else { asked.now };
     Ok(json(StatusCode::CREATED, &Learned { id, stored: true, timestamp: timestamp.to_string() }))
-}
-
-const fn kind_of(word: KnowledgeWord) -> KnowledgeKind {
-    match word {
-        KnowledgeWord::Decision => KnowledgeKind::Decision,
-        KnowledgeWord::Architecture => KnowledgeKind::Architecture,
-        KnowledgeWord::Implementation => KnowledgeKind::Implementation,
-        KnowledgeWord::Configuration => KnowledgeKind::Configuration,
-        KnowledgeWord::Issue => KnowledgeKind::Issue,
-        KnowledgeWord::General => KnowledgeKind::General,
-    }
 }
 
 /// When what was left with this key was recorded, if it is this.

@@ -4,6 +4,7 @@
 use super::events::PriorityWord;
 use crate::Permission;
 use cuelight_base::{Value, ValueMap};
+use cuelight_exchange::{KnowledgeKind, ResultStatus};
 use cuelight_projection::{GateAnswer, KnowledgeAnswer, ResultAnswer, RunAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -346,7 +347,7 @@ pub(super) struct HandIn {
 #[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "the shape alone: what is said is kept as it is")]
 pub(super) struct ResultBody {
-    status: StatusWord,
+    status: ResultStatus,
     #[serde(default)]
     #[schemars(length(max = 1000))]
     files_created: Vec<String>,
@@ -370,15 +371,6 @@ pub(super) struct ResultBody {
     #[serde(default)]
     #[schemars(length(max = 100))]
     next_agents: Vec<Value>,
-}
-
-/// Outcome of the work.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum StatusWord {
-    Success,
-    Failed,
-    Partial,
 }
 
 /// A result is on disk.
@@ -415,7 +407,7 @@ pub(super) struct Learn {
     pub(super) text: String,
     /// Subject of the knowledge.
     #[serde(default, rename = "type")]
-    pub(super) kind: KnowledgeWord,
+    pub(super) kind: KnowledgeKind,
     /// The piece of work it came from.
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
@@ -431,19 +423,6 @@ pub(super) struct Learn {
     /// Further data, by name.
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, Value>,
-}
-
-/// Subject of a knowledge entry.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum KnowledgeWord {
-    Decision,
-    Architecture,
-    Implementation,
-    Configuration,
-    Issue,
-    #[default]
-    General,
 }
 
 /// It is on disk.

@@ -16,7 +16,6 @@ use cuelight_projection::{Board, Offered, RunSpan};
 use cuelight_runtime::{Desk as _, Entropy, RequestId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json as value};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 
@@ -24,33 +23,34 @@ use tokio::time::sleep;
 const WAIT_MS_DEFAULT: u64 = 30_000;
 
 /// Answer to a request for work.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Claimed {
     /// The work; null if the wait ended before there was any.
     work: Option<Work>,
 }
 
 /// A piece of work: the call of a step.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape alone")]
+#[derive(Serialize, JsonSchema)]
 struct Work {
     /// By which it is handed back: `r-7.3.1`.
     id: String,
     run: String,
-    workflow: String,
+    workflow: Option<String>,
     step: String,
     /// Counted from 1 over all calls of the step.
     attempt: u32,
     /// The agent that its step asks for: `coder`.
-    agent: String,
+    agent: Option<String>,
     /// Task of the agent.
     task: Option<String>,
     /// All that the step gives, with the task; foreign text.
-    input: BTreeMap<String, Value>,
-    environment: BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, Value>")]
+    input: ValueMap,
+    /// Variables from the step's `env`, without secrets.
+    #[schemars(with = "BTreeMap<String, String>")]
+    environment: ValueMap,
     /// The same for all attempts of one effect: for whatever else is asked to do it once.
-    idempotency_key: String,
+    idempotency_key: Option<String>,
     lease_seconds: u64,
     /// End of the agent's lease if it does not renew it.
     lease_until: String,
@@ -190,7 +190,8 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
             let board = door.desk.board();
             let taken = board.leases().held().find(|lease| lease.claim == claim && lease.agent == key);
             if let Some(lease) = taken {
-                return Ok(json(StatusCode::OK, &value!({"work": told(door, &board, lease)})));
+                let work = Some(told(door, &board, lease));
+                return Ok(json(StatusCode::OK, &Claimed { work }));
             }
         }
         tokio::select! {
@@ -201,11 +202,11 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
             () = sleep(Duration::from_millis(me.about.heartbeat.0 / 2)) => {}
         }
     }
-    Ok(json(StatusCode::OK, &value!({"work": null})))
+    Ok(json(StatusCode::OK, &Claimed { work: None }))
 }
 
 /// A piece of work, as whoever has taken it is told of it.
-fn told(door: &Door, board: &Board, lease: &Lease) -> Value {
+fn told(door: &Door, board: &Board, lease: &Lease) -> Work {
     let AttemptId { run, step, number } = lease.attempt;
     let view = board.run(run);
     let is_traced = door.setup.traces.is_some();
@@ -213,26 +214,31 @@ fn told(door: &Door, board: &Board, lease: &Lease) -> Value {
     let given = board.leases().given(lease.attempt);
     let tool = given.and_then(|beside| beside.launch.tool.as_ref());
     let input = tool.map(|tool| tool.input.clone()).unwrap_or_default();
-    value!({
-        "id": lease.attempt.to_string(),
-        "run": run.to_string(),
-        "workflow": view.map(|view| view.summary.workflow.to_string()),
-        "step": view.map_or_else(String::new, |view| view.step_id(step)),
-        "attempt": number,
-        "agent": tool.and_then(|tool| cuelight_base::agent_name(&tool.name)),
-        "task": input.get(AGENT_TASK).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
-        "input": input,
-        "environment": given.map(environment).unwrap_or_default(),
-        "idempotency_key": given.map(|beside| beside.effect_key.to_string()),
-        "lease_seconds": lease.lasts.0 / 1000,
-        "lease_until": lease.until.to_string(),
-        "deadline": lease.deadline.map(|deadline| deadline.to_string()),
-        "traceparent": view.map(|view| view.summary.span).filter(|span| is_traced || span.parent.is_some()).map(place),
-    })
+    Work {
+        id: lease.attempt.to_string(),
+        run: run.to_string(),
+        workflow: view.map(|view| view.summary.workflow.to_string()),
+        step: view.map_or_else(String::new, |view| view.step_id(step)),
+        attempt: number,
+        agent: tool.and_then(|tool| cuelight_base::agent_name(&tool.name)).map(str::to_owned),
+        task: input
+            .get(AGENT_TASK)
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+        input,
+        environment: given.map(environment).unwrap_or_default(),
+        idempotency_key: given.map(|beside| beside.effect_key.to_string()),
+        lease_seconds: lease.lasts.0 / 1000,
+        lease_until: lease.until.to_string(),
+        deadline: lease.deadline.map(|deadline| deadline.to_string()),
+        traceparent: view
+            .map(|view| view.summary.span)
+            .filter(|span| is_traced || span.parent.is_some())
+            .map(place),
+    }
 }
 
 /// Variables from the step's `env`, without secrets.
-fn environment(given: &Given) -> Map<String, Value> {
+fn environment(given: &Given) -> ValueMap {
     let text = |parts: &Vec<TextPart>| -> String {
         let texts = parts.iter().map(|part| match part {
             TextPart::Text(text) => text.as_str(),

@@ -1,8 +1,8 @@
-//! The differences of two runs, and of two asks, as JSON.
+//! The differences of two runs as JSON.
 
 use super::RunAnswer;
 use crate::spelled::to_value;
-use crate::{AskChange, RunView, RunsDiff, Side, StepView};
+use crate::{RunView, RunsDiff, Side, StepView};
 use cuelight_base::{Value, ValueMap};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::Serialize;
 /// The differences of two runs; steps that are the same are counted.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Difference")]
-pub struct DifferenceAnswer {
+struct DifferenceAnswer {
     same: bool,
     left: RunAnswer,
     right: RunAnswer,
@@ -38,14 +38,6 @@ struct SideAnswer {
     state: &'static str,
     took_ms: Option<u64>,
     outputs: Option<ValueMap>,
-}
-
-/// A part of an ask that has changed.
-#[derive(Serialize, JsonSchema)]
-struct AskDifference {
-    path: String,
-    before: Value,
-    after: Value,
 }
 
 /// `diff --json`: what differs between two runs.
@@ -78,14 +70,4 @@ impl SideAnswer {
         let outputs = run.find(id).and_then(|step| run.step(step)).and_then(StepView::outputs);
         Self { state: side.state.word(), took_ms: side.took.map(|span| span.0), outputs: outputs.cloned() }
     }
-}
-
-/// The differences between two asks.
-pub fn ask_diff_json(changes: &[AskChange]) -> Value {
-    let difference = |change: &AskChange| AskDifference {
-        path: change.path.clone(),
-        before: to_value(&change.before),
-        after: to_value(&change.after),
-    };
-    to_value(&changes.iter().map(difference).collect::<Vec<_>>())
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// A failure: its record, and what became of it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ErrorRecord")]
-pub struct ErrorAnswer {
+struct ErrorAnswer {
     id: String,
     /// The kind, the severity, the mode, the source and the message of the failure, with facts that help.
     #[serde(flatten)]

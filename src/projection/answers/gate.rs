@@ -146,7 +146,7 @@ struct ReviewText {
 /// An approval that somebody has yet to review, as `gates --json` lists it after steps in doubt.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ReviewDue")]
-pub struct ReviewAnswer {
+struct ReviewAnswer {
     what: &'static str,
     gate: String,
     run: String,
@@ -161,7 +161,7 @@ pub struct ReviewAnswer {
 /// A step in doubt, as `gates --json` lists it after the gates.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Doubt")]
-pub struct InDoubtAnswer {
+struct InDoubtAnswer {
     what: &'static str,
     run: String,
     step: String,
