@@ -55,16 +55,13 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
         content: &content,
         spelling: SPELLING,
     });
-    let mut has_end = false;
     for mut section in sections {
         if section.part == AskPart::Votes && !told.with_votes {
             section.rows.clear();
         }
-        if let (AskPart::End, Some(row)) = (section.part, section.rows.last()) {
-            has_end = row.place == AskPlace::Alone;
-        }
         write(&mut out, &section, told.glyphs);
     }
+    let has_end = !told.gate.ask.evidence.iter().any(|item| is_being_read(told.blobs, item));
     if has_end && told.gate.ask.risk == Risk::Irreversible {
         let role = role_of_risk(told.gate.ask.risk);
         let to_type = [("to approve, type ".to_owned(), Role::Muted), (told.code.clone(), role)];
@@ -75,15 +72,7 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
 
 /// Writes the votes and the remarks that came with them.
 pub(super) fn votes(out: &mut Prose, gate: &GateView, run: Option<&RunView>, glyphs: Glyphs) {
-    let nothing = |_| AskContent::Reading;
-    let section = vote_rows(&AskTold {
-        ask: &gate.ask,
-        gate: Some(gate),
-        run,
-        read: None,
-        content: &nothing,
-        spelling: SPELLING,
-    });
+    let section = vote_rows(gate, run, SPELLING);
     write(out, &AskSection { is_apart: false, ..section }, glyphs);
 }
 
@@ -163,8 +152,7 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
 
 /// True if part of an item's content has not been read yet.
 pub(super) fn is_being_read(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> bool {
-    let Some(digest) = item.digest.filter(|_| item.text.is_none()) else { return false };
-    blobs.get(&digest).is_none_or(|blob| blob.asked.is_some())
+    item.text.is_none() && item.digest.is_some_and(|digest| content_of(blobs, digest).is_being_read())
 }
 
 /// Foreign text beside a bar, so that it cannot pass for ours.

@@ -309,14 +309,22 @@ impl Dialog {
         }
     }
 
+    /// True for a key that gives the command, where nothing is missing.
+    pub(super) fn gives(&self, reaction: Reaction) -> bool {
+        match (reaction, self.focus) {
+            (Reaction::Yes, Focus::Back | Focus::Do) => self.proof == Proof::Key,
+            (Reaction::Enter, Focus::Proof | Focus::Do) => self.proof != Proof::Key,
+            _ => false,
+        }
+    }
+
     /// Applies an accepted key to the dialog.
     pub fn react(&mut self, reaction: Reaction) -> Step {
         match (reaction, self.focus) {
             (Reaction::Next, _) | (Reaction::Enter, Focus::Field(_)) => self.turn(1),
             (Reaction::Previous, _) => self.turn(self.stops().len() - 1),
-            (Reaction::Yes, Focus::Back | Focus::Do) if self.proof == Proof::Key => return self.finish(),
             (Reaction::Enter, Focus::Back) => return Step::Closes,
-            (Reaction::Enter, Focus::Proof | Focus::Do) if self.proof != Proof::Key => return self.finish(),
+            (reaction, _) if self.gives(reaction) => return self.finish(),
             (Reaction::Yes | Reaction::Enter, _) => {}
         }
         Step::Stays

@@ -269,8 +269,6 @@ impl Model {
     }
 
     pub(super) fn number(&mut self) -> u64 {
-        let number = self.requests.next;
-        self.requests.next += 1;
-        number
+        self.requests.number()
     }
 }

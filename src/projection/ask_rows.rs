@@ -23,7 +23,7 @@ use cuelight_plan::Risk;
 const CHANGE_MAX: usize = 160;
 
 /// The words that open the last row of an ask.
-pub const END_OF_THE_ASK: &str = "END OF THE ASK";
+const END_OF_THE_ASK: &str = "END OF THE ASK";
 
 /// Everything that the rows of an ask are made from.
 pub struct AskTold<'a> {
@@ -214,12 +214,14 @@ impl AskSection {
 
 /// The whole ask, in sections from top to bottom.
 pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
+    let none = || AskSection::of(AskPart::Votes, true);
+    let votes = told.gate.map_or_else(none, |gate| vote_rows(gate, told.run, told.spelling));
     let mut out = question(told);
     out.extend(calls::sections(told));
     out.extend(form(told));
     // Where an answer holds for values, the evidence of these values is read before them.
     if told.ask.binds.is_empty() {
-        out.push(vote_rows(told));
+        out.push(votes);
         out.extend(evidence::sections(told));
         out.extend(claim(told));
     } else {
@@ -230,7 +232,7 @@ pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
         }
         out.push(binds);
         out.extend(claim(told));
-        out.push(vote_rows(told));
+        out.push(votes);
     }
     out.extend(last_time(told));
     out.push(outcome(told));
@@ -240,11 +242,9 @@ pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
 }
 
 /// The answers and remarks of a gate alone.
-pub fn vote_rows(told: &AskTold<'_>) -> AskSection {
+pub fn vote_rows(gate: &GateView, run: Option<&RunView>, spelling: AskSpelling) -> AskSection {
     let mut out = AskSection::of(AskPart::Votes, true);
-    if let Some(gate) = told.gate {
-        votes::votes(&mut out, gate, told);
-    }
+    votes::votes(&mut out, gate, (run, spelling));
     out
 }
 
@@ -390,7 +390,7 @@ fn people(told: &AskTold<'_>) -> AskSection {
 fn end(told: &AskTold<'_>) -> AskSection {
     let mut out = AskSection::of(AskPart::End, true);
     // The end has been seen only when all that stands above it was there.
-    let is_being_read = |digest| matches!((told.content)(digest), AskContent::Reading | AskContent::Part(_));
+    let is_being_read = |digest| (told.content)(digest).is_being_read();
     let files = told.ask.evidence.iter().filter(|item| item.text.is_none());
     if files.filter_map(|item| item.digest).any(is_being_read) {
         out.text("", "the evidence is being read; the end of the ask follows", AskMark::Muted);

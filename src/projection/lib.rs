@@ -53,7 +53,7 @@ pub use answers::{
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{
     AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,
-    END_OF_THE_ASK, ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
+    ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
 };
 pub use board::{Board, ValueName, ValueView};
 pub use call_files::{NOT_CHECKED, call_files, not_checked, snapshot_files};

@@ -181,11 +181,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
 
 #[test]
 fn the_house_is_tidy() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = BTreeMap::new();
-    read_tree(&root, &root, &mut files);
-    assert!(!files.is_empty());
-    let complaints: String = files.iter().flat_map(|(path, text)| complaints_about(path, text)).collect();
+    let complaints: String = sources().iter().flat_map(|(path, text)| complaints_about(path, text)).collect();
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 
@@ -411,7 +407,16 @@ fn char_literal(text: &str) -> Option<usize> {
     (second == '\'').then_some(1 + at + 1)
 }
 
-pub(super) fn read_tree(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
+/// The sources of all rooms, by path below `src`.
+pub(super) fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = BTreeMap::new();
+    read_tree(&root, &root, &mut files);
+    assert!(!files.is_empty());
+    files
+}
+
+fn read_tree(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(dir).expect("the sources are there") {
         let path = entry.expect("the sources can be listed").path();
         if path.is_dir() {

@@ -1,6 +1,6 @@
 //! An ask is worded once: the console and the terminal show the same words for the same facts.
 
-use crate::program::Place;
+use crate::{console::lines_of_ask, program::Place};
 use regex::Regex;
 
 /// A screen on which no line of an ask is wrapped, and none is below its end.
@@ -42,16 +42,8 @@ steps:
 
 /// The words of the ask in the pane beside the inbox, in their order.
 fn on_the_screen(screen: &str) -> Vec<String> {
-    let rows: Vec<Vec<char>> = screen.lines().map(|line| line.chars().collect()).collect();
-    let title: Vec<char> = "· ask #".chars().collect();
-    let find = |row: &Vec<char>| row.windows(title.len()).position(|window| window == title);
-    let (y, x) = rows.iter().enumerate().find_map(|(y, row)| Some((y, find(row)?))).expect("an ask");
-    let left = rows[y][..x].iter().rposition(|c| *c == '╭').expect("a corner");
-    let width = rows[y][left..].iter().position(|c| *c == '╮').expect("a corner");
-    let inside = rows[y + 1..].iter().take_while(|row| row[left] == '│');
-    let lines = inside.map(|row| row[left + 1..left + width].iter().collect::<String>());
     // The code is drawn at one console, for one moment.
-    words(lines.filter(|line| !line.trim_start().starts_with("to approve, type")))
+    words(lines_of_ask(screen).into_iter().filter(|line| !line.starts_with("to approve, type")))
 }
 
 /// The words of the ask at a terminal, without its title and without the votes, which the console has in a pane beside.

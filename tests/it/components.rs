@@ -3,10 +3,7 @@
 //!
 //! A budget holds what is larger today; it only goes down.
 
-use crate::{
-    architecture::{blank_comments_and_strings, is_word, read_tree, rooms, use_paths, word_offsets},
-    docs,
-};
+use crate::architecture::{blank_comments_and_strings, is_word, rooms, sources, use_paths, word_offsets};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,13 +148,6 @@ impl Files {
         found.sort_by_key(|component| std::cmp::Reverse(component.len()));
         found
     }
-}
-
-fn sources() -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let src = docs::root().join("src");
-    read_tree(&src, &src, &mut files);
-    files
 }
 
 #[test]

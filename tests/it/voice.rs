@@ -5,7 +5,7 @@
 //! is never called `it`; a line of a page wraps, a sentence ends; each name that a room exports means one thing.
 
 use crate::{
-    architecture::{blank_comments_and_strings, read_tree, rooms},
+    architecture::{blank_comments_and_strings, rooms, sources},
     docs,
 };
 use std::{
@@ -26,14 +26,6 @@ fn check(what: &str, found: &[String], budget: usize) {
     let shown = found.iter().take(60).map(|line| format!("  {line}\n")).collect::<String>();
     assert!(found.len() <= budget, "{what}: {} found, the budget is {budget}\n{shown}", found.len());
     assert!(found.len() == budget, "{what}: only {} are left; lower the budget of {budget}", found.len());
-}
-
-/// The sources of all rooms, by path below `src`.
-fn sources() -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let src = docs::root().join("src");
-    read_tree(&src, &src, &mut files);
-    files
 }
 
 /// Each paragraph of the doc comments of a file: the number of its first line, and its text in one line. Headings and

@@ -6,20 +6,21 @@ use cuelight_engine::Command;
 use std::collections::BTreeMap;
 
 /// All requests of this console.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
     pub pending: BTreeMap<u64, Pending>,
     pub undo: Option<Undoable>,
     pub asked: Vec<Asked>,
     pub previews: Previews,
-    /// The number of the next request.
-    pub next: u64,
+    /// The number of the last request.
+    pub last: u64,
 }
 
-impl Default for Requests {
-    fn default() -> Self {
-        let previews = Previews::default();
-        Self { pending: BTreeMap::new(), undo: None, asked: Vec::new(), previews, next: 1 }
+impl Requests {
+    /// The number of a new request.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
     }
 }
 

@@ -137,7 +137,6 @@ fn last_attempt(model: &Model) -> Option<AttemptId> {
 
 /// Something that was asked for has been read.
 pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
-    let next = model.requests.next;
     let tail = model.gates.tail.as_mut().filter(|(_, blob)| blob.asked == Some(request));
     let found = model.gates.blobs.iter_mut().find(|(_, blob)| blob.asked == Some(request));
     let Some((digest, blob)) =
@@ -158,10 +157,10 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
                 && have < total
                 && blob.bytes.len() < BLOB_MAX
             {
-                blob.asked = Some(next);
-                model.requests.next += 1;
+                let request = model.requests.number();
+                blob.asked = Some(request);
                 let want = Lookup::Blob { digest, from: have };
-                wishes.push(Wish::Read { request: next, want });
+                wishes.push(Wish::Read { request, want });
             }
         }
         Sheet::Missing(why) => blob.missing = Some(why),

@@ -21,7 +21,7 @@ pub(super) fn here(model: &Model) -> Place {
 }
 
 /// Remembers where we are, before the view changes.
-pub(super) fn leave(model: &mut Model) {
+fn leave(model: &mut Model) {
     if model.places.back.len() == WAY_MAX {
         model.places.back.remove(0);
     }
@@ -91,8 +91,7 @@ fn go_to(model: &mut Model, place: &Place) {
         (model.logs.run, model.logs.step) = place.logs;
     }
     if model.view != place.view {
-        model.places.last_view = model.view;
-        model.view = place.view;
+        show(model, place.view);
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    Focus, Hint, Intent, Model, Proof, Role, View, fill, layout,
+    Hint, Intent, Model, Reaction, Role, View, fill, layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
     update::{ANSWERS, offered_answers, problem, refusal, refusal_of},
@@ -105,8 +105,8 @@ fn can_be_meant(model: &Model, intent: Intent) -> bool {
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
         // A key for yes that would be typed into a field is no yes; Enter alone never does it.
         return match intent {
-            Intent::Yes => dialog.proof == Proof::Key && !dialog.wants_text(),
-            Intent::Submit => dialog.proof != Proof::Key && matches!(dialog.focus, Focus::Proof | Focus::Do),
+            Intent::Yes => dialog.gives(Reaction::Yes) && !dialog.wants_text(),
+            Intent::Submit => dialog.gives(Reaction::Enter),
             _ => true,
         };
     }

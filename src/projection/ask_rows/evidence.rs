@@ -18,6 +18,13 @@ pub enum AskContent<'a> {
     Bytes(&'a [u8], u64),
 }
 
+impl AskContent<'_> {
+    /// True as long as more of it may come.
+    pub const fn is_being_read(&self) -> bool {
+        matches!(self, Self::Reading | Self::Part(_))
+    }
+}
+
 pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
     let mut out = Vec::new();
     for (index, item) in told.ask.evidence.iter().enumerate() {

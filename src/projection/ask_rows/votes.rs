@@ -1,7 +1,7 @@
 //! The answers to a gate in rows: votes, missing approvers, emergencies, delegations, edits and remarks.
 
-use super::{AskMark, AskPiece, AskSection, AskSign, AskTold};
-use crate::GateView;
+use super::{AskMark, AskPiece, AskSection, AskSign, AskSpelling};
+use crate::{GateView, RunView};
 use cuelight_base::{Epoch, counted};
 use cuelight_engine::{GateState, OVERRIDE, Verdict};
 use cuelight_plan::Quorum;
@@ -15,8 +15,7 @@ pub fn people_words(list: &[Quorum]) -> String {
     list.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
 
-pub(super) fn votes(out: &mut AskSection, gate: &GateView, told: &AskTold<'_>) {
-    let spelling = told.spelling;
+pub(super) fn votes(out: &mut AskSection, gate: &GateView, (run, spelling): (Option<&RunView>, AskSpelling)) {
     let mut head = "votes";
     for vote in &gate.votes {
         let (sign, mark) = match vote.vote.verdict {
@@ -47,7 +46,7 @@ pub(super) fn votes(out: &mut AskSection, gate: &GateView, told: &AskTold<'_>) {
         out.text(head, format!("{} still missing", people_words(&missing)), AskMark::Waits);
     }
     if let (GateState::Armed, Some(until)) = (gate.state, gate.armed_until) {
-        let (until, then) = ((spelling.at)(until), gate.yes_words(told.run));
+        let (until, then) = ((spelling.at)(until), gate.yes_words(run));
         out.text("armed", format!("can be withdrawn until {until}, then it {then}"), AskMark::Waits);
     }
     if let Some(at) = gate.closed_at {

@@ -29,6 +29,8 @@ mod time;
 mod travel;
 mod words;
 
+pub(crate) use seen::lines_of_ask;
+
 use cuelight_base::{Channel, Span, Timestamp};
 use cuelight_console::{
     Danger, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text, update,

@@ -37,7 +37,7 @@ fn changed(lines: usize) -> Stage {
 }
 
 /// The lines in the box of the ask.
-fn lines_of_ask(screen: &str) -> Vec<String> {
+pub(crate) fn lines_of_ask(screen: &str) -> Vec<String> {
     let rows: Vec<Vec<char>> = screen.lines().map(|line| line.chars().collect()).collect();
     let title: Vec<char> = "· ask #".chars().collect();
     let top = rows

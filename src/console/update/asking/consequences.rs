@@ -6,10 +6,11 @@ use cuelight_engine::{
 };
 use cuelight_projection::{GateView, RunView, asked_anew};
 
-/// The line of a preview that changes no step.
-const NOTHING: &str = "no step starts or ends";
-/// The words before the state in which a run ends.
-const RUN_ENDS: &str = "the run ends: ";
+/// The kinds of line that an ask tells for an answer.
+const TOLD_BY_ASK: &[&str] = &["undoes", "skips", "starts", "closes"];
+/// The same for a rejection: the end of the run as well.
+const TOLD_OF_NO: &[&str] = &["undoes", "skips", "starts", "closes", RUN_ENDS];
+const RUN_ENDS: &str = "the run ends";
 
 /// Names of steps in one line of a preview.
 pub(super) const NAMES_MAX: usize = 4;
@@ -22,16 +23,10 @@ pub(super) fn of_answer(
     events: &[Event],
     run: Option<&RunView>,
 ) -> Vec<String> {
-    let told = ["undoes ", "skips ", "starts ", "closes "];
-    let of_ask = |line: &String| told.iter().any(|verb| line.starts_with(verb)) || line == NOTHING;
-    let mut lines = consequences(events, run);
-    lines.retain(|line| !of_ask(line));
+    let told = if decision.verdict == Verdict::Reject { TOLD_OF_NO } else { TOLD_BY_ASK };
+    let mut lines = lines_beside(told, events, run);
     match decision.verdict {
-        Verdict::Reject => {
-            // The end of the run stands in both.
-            lines.retain(|line| !line.starts_with(RUN_ENDS));
-            lines.extend(gate.no_words(run));
-        }
+        Verdict::Reject => lines.extend(gate.no_words(run)),
         Verdict::Approve => lines.push(when_approved(gate, events, run)),
         Verdict::SendBack => lines.push(format!("closes {}", gate.id)),
     }
@@ -56,6 +51,12 @@ fn when_approved(gate: &GateView, events: &[Event], run: Option<&RunView>) -> St
 
 /// The consequences of events for people: a few lines, the gravest first.
 pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
+    let lines = lines_beside(&[], events, run);
+    if lines.is_empty() { vec!["no step starts or ends".to_owned()] } else { lines }
+}
+
+/// The lines of the kinds that are not told elsewhere.
+fn lines_beside(told: &[&str], events: &[Event], run: Option<&RunView>) -> Vec<String> {
     let mut lists: [(&str, Vec<String>); 7] = [
         ("stops", vec![]),
         ("undoes", vec![]),
@@ -108,7 +109,9 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
             }
             Fact::Gate(_, _, gate, GateEvent::Resolved { .. }) => lists[6].1.push(gate.to_string()),
             Fact::Run(id, RunEvent::Created { .. }) => ends.push(format!("a new run {id} begins")),
-            Fact::Run(_, RunEvent::Ended { state, .. }) => ends.push(format!("{RUN_ENDS}{state}")),
+            Fact::Run(_, RunEvent::Ended { state, .. }) if !told.contains(&RUN_ENDS) => {
+                ends.push(format!("{RUN_ENDS}: {state}"));
+            }
             Fact::Run(_, RunEvent::Cancelling { .. }) => ends.push("what runs is asked to end".to_owned()),
             _ => {}
         }
@@ -116,7 +119,7 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
     let mut lines = run.map(|run| asked_anew(run, events)).unwrap_or_default();
     for (verb, names) in &mut lists {
         names.dedup();
-        if !names.is_empty() {
+        if !names.is_empty() && !told.contains(verb) {
             let rest = names.len().saturating_sub(NAMES_MAX);
             let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
             names.truncate(NAMES_MAX);
@@ -124,5 +127,5 @@ pub(crate) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<Strin
         }
     }
     lines.extend(ends);
-    if lines.is_empty() { vec![NOTHING.to_owned()] } else { lines }
+    lines
 }

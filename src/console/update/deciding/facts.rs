@@ -112,12 +112,11 @@ fn vote_words(model: &Model, gate: &GateView) -> String {
 
 pub(super) fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let ask = &gate.ask;
-    let mut facts = vec![
+    vec![
         fact("rejects", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
         fact("on", place(model, ask), Role::Text),
-    ];
-    facts.push(fact("closes", "the gate: one rejection is enough", Role::Muted));
-    facts
+        fact("closes", "the gate: one rejection is enough", Role::Muted),
+    ]
 }
 
 /// `you approved 12 before, after 41s each on the screen; 1 under 2s`
