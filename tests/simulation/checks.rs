@@ -993,14 +993,15 @@ impl Gate {
         names.clone().find(|name| twice(name)).map_or(Ok(()), |name| Err(format!("{name} counts twice")))
     }
 
-    /// True if this person may review an emergency approval of this gate: asked, not excluded, and not the
-    /// one who gave it.
+    /// True if this person may review an emergency approval of this gate: asked, not excluded, and neither the
+    /// one who gave it nor one for whom it was given.
     fn may_review(&self, by: &Actor) -> bool {
         let is_meant = |text: &str| {
             text == by.name
                 || text.strip_prefix("group:").is_some_and(|rest| by.groups.iter().any(|has| has == rest))
         };
         let is_out = by.name == self.alone
+            || self.answered.iter().any(|(name, giver)| *name == by.name && *giver == self.alone)
             || self.editors.contains(&by.name) && !self.ask.is_choice
             || self.ask.excluded.iter().any(|pair| pair.0 == by.principal() || is_meant(&pair.0));
         let is_asked = self.ask.require.is_empty()
