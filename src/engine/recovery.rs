@@ -159,7 +159,11 @@ impl Turn<'_> {
             }
         }
         AskedBefore {
-            known: again::Asked { all: excluded.keys().cloned().collect(), people },
+            known: again::Asked {
+                all: excluded.keys().cloned().collect(),
+                people,
+                removed: run.before.removed.clone(),
+            },
             excluded,
             escalates,
         }
@@ -173,7 +177,7 @@ impl Turn<'_> {
         by: Actor,
         cause: impl FnOnce(Option<Box<Corrected>>) -> CauseOfLaunch,
     ) {
-        let TakenOver { plan, steps, corrected } = taken;
+        let TakenOver { plan, steps, corrected, removed } = taken;
         let is_same = Arc::ptr_eq(&plan, &run.plan);
         let here: BTreeMap<StepIx, StepIx> = steps.iter().copied().collect();
         // Without a correction every step stands where it stood, also one that is not kept.
@@ -190,6 +194,7 @@ impl Turn<'_> {
             request: None,
             asked: asked.excluded,
             escalates: asked.escalates,
+            removed,
         };
         self.emit_run(id, created);
         for (there, step) in steps {

@@ -105,6 +105,8 @@ pub(super) struct Before {
     pub(super) asked: BTreeMap<String, Vec<String>>,
     /// The gates of those runs that escalate, each with the person or group that its ask named first.
     pub(super) escalates: BTreeMap<String, String>,
+    /// By gate, the steps that corrections have removed from behind it.
+    pub(super) removed: BTreeMap<String, Vec<String>>,
     /// True if the results that it took over are another run's to undo.
     pub(super) is_fork: bool,
     /// True when inputs or steps were corrected.
@@ -155,7 +157,8 @@ pub(super) struct Undos {
 impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
-        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, asked, escalates, .. } = event
+        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, asked, escalates, removed, .. } =
+            event
         else {
             panic!("fault: {id} begins with {event:?}");
         };
@@ -170,6 +173,7 @@ impl Run {
                 parent: cause.parent(),
                 asked: asked.clone(),
                 escalates: escalates.clone(),
+                removed: removed.clone(),
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
                 is_corrected: cause.corrected().is_some(),
             },

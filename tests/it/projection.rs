@@ -54,6 +54,7 @@ impl Log {
             request: None,
             asked: BTreeMap::new(),
             escalates: BTreeMap::new(),
+            removed: BTreeMap::new(),
         };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
@@ -660,6 +661,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         request: None,
         asked: BTreeMap::new(),
         escalates: BTreeMap::new(),
+        removed: BTreeMap::new(),
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");

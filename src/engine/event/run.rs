@@ -33,6 +33,9 @@ pub enum RunEvent {
         /// The gates among them that escalate, by id, each with the person or group that its ask named first.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         escalates: BTreeMap<String, String>,
+        /// By gate, the steps that corrections have removed from behind it, by id: they return behind it alone.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        removed: BTreeMap<String, Vec<String>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

@@ -31,6 +31,7 @@ impl Turn<'_> {
                 request,
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
+                removed: BTreeMap::new(),
             },
         );
         Ok(())

@@ -478,6 +478,7 @@ fn runs() -> Vec<Fact> {
         request: Some(digest("request")),
         asked: [("release".to_owned(), vec!["ben".to_owned()])].into(),
         escalates: [("release".to_owned(), "group:oncall".to_owned())].into(),
+        removed: [("release".to_owned(), vec!["ship".to_owned()])].into(),
     };
     let all = [
         created,
