@@ -223,3 +223,21 @@ steps:
         "r-2 created, corrected",
     );
 }
+
+#[test]
+fn where_time_approves_each_ask_has_its_full_time() {
+    let gate = |rules: &str| {
+        format!(
+            "steps:\n  - {{id: g, gate: {{prompt: go?, form: {{image: {{type: string, default: good}}}}, timeout: 1h{rules}}}}}\n  - {{id: z, needs: g, run: x}}"
+        )
+    };
+    let script = "launch; later 59m; ann edits g image=evil : x; wake 2m";
+    check(&gate(", on-timeout: approve"), script, "g-1 asked 2\n no g-1 approved");
+    check(
+        &gate(", on-timeout: approve"),
+        &format!("{script}; wake 58m"),
+        "g-1 asked 2\n g-1 approved by timeout",
+    );
+    // A deadline that rejects is no edit's to move.
+    check(&gate(""), script, "g-1 asked 2\n g-1 expired");
+}
