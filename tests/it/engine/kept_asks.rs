@@ -225,6 +225,34 @@ steps:
 }
 
 #[test]
+fn what_another_gate_let_go_is_not_sent_back_without_it() {
+    let file = |back: &str| {
+        format!(
+            "steps:
+  - {{id: p, run: x}}
+  - {{id: g, needs: p, gate: {{prompt: pay?}}}}
+  - {{id: pay, needs: g, run: x}}
+  - {{id: h, needs: pay, gate: {{prompt: done?, send-back: {back}}}}}
+  - {{id: z, needs: h, run: x}}"
+        )
+    };
+    let script = "launch; ended p ok; ann approves g via-script; ended pay ok; bob sends-back h : again";
+    check(
+        &file("pay"),
+        script,
+        "! could not send g-2 back: pay was approved at the gate g, which would not ask again; let `send-back` name a step \
+         before that gate, or reject it instead
+         no pay call 2",
+    );
+    // From before that gate on, it asks again.
+    check(
+        &file("p"),
+        &format!("{script}; ended p#2 ok"),
+        "g-2 rejected by send-back\n p call 2\n g-3 asked 1\n no pay call 2",
+    );
+}
+
+#[test]
 fn where_time_approves_each_ask_has_its_full_time() {
     let gate = |rules: &str| {
         format!(
