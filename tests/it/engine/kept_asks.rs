@@ -253,6 +253,21 @@ fn what_another_gate_let_go_is_not_sent_back_without_it() {
 }
 
 #[test]
+fn a_step_undoes_no_run_and_releases_no_schedule() {
+    let file = "steps:\n  - {id: a, run: x, undo: y}\n  - {id: b, needs: a, run: x}";
+    check(
+        file,
+        "launch; ended a ok; cancel undo via-step; hold nightly via-step; release nightly via-step; cancel via-step; ended b cancelled",
+        "! could not do that here: cuelight takes this program for a step
+         nightly held
+         ! could not do that here: cuelight takes this program for a step
+         no nightly released
+         no a call 2 undo
+         = cancelled: a completed, b cancelled",
+    );
+}
+
+#[test]
 fn where_time_approves_each_ask_has_its_full_time() {
     let gate = |rules: &str| {
         format!(
