@@ -65,9 +65,10 @@ impl Turn<'_> {
     }
 
     /// The next epoch of a gate that was asked before. Nobody has seen the new ask: who has time to answer
-    /// has all of it.
+    /// has all of it. The old deadline stands while it rejects, and where time alone approves, each ask has its full time.
     fn asking_again(&self, id: cuelight_base::GateId, gate: &Gate, rule: &GateRule) -> Asking {
         let in_time = gate.is_open() && gate.ask.expires_at.is_none_or(|expires_at| expires_at > self.now);
+        let in_time = in_time && !gate.approves_by_time();
         Asking {
             gate: id,
             epoch: cuelight_base::Epoch(gate.epoch.0 + 1),

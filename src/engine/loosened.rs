@@ -1,79 +1,30 @@
 //! Refuses a correction that loosens a gate: one that is gone, asks fewer people, or lets a step start without it.
 
 use crate::{
-    again::{is_written_as_before, places, whole, within},
+    again::{Asked, is_written_as_before, places, whole, within},
     by_hand::is_or_makes_gate,
-    links::{Links, always_runs_after_a_rejection, runs_after_a_rejection, runs_without_success},
+    can_ask,
+    looser::looser,
+    put_elsewhere::{self, Changed},
     run::asks_for_failures,
+    side::Side,
 };
-use cuelight_base::{CORRECTION_COMPARES_MAX, Span, StepIx, UNDO_WINDOW_DEFAULT};
-use cuelight_plan::{GateRule, Need, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Risk, Work};
+use cuelight_base::{CORRECTION_COMPARES_MAX, StepIx};
+use cuelight_plan::{Plan, PlanStep, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ADVICE: &str = "restore it, or start a new run";
 
-/// A plan with what is asked of it again and again: by place, the steps whose condition may hold without success.
-struct Side<'a> {
-    plan: &'a Plan,
-    links: Links,
-    /// Steps that run after a rejection, without any failure.
-    after_a_rejection: Vec<bool>,
-    /// The same, and steps that run after a failure or a cancel.
-    without_success: Vec<bool>,
-    /// Steps that run after a rejection whatever else their condition reads.
-    after_any_rejection: Vec<bool>,
-}
-
-impl<'a> Side<'a> {
-    fn of(plan: &'a Plan) -> Self {
-        let each = |test: fn(&PlanStep) -> bool| plan.steps.iter().map(test).collect();
-        Self {
-            plan,
-            links: Links::of(&plan.steps),
-            after_a_rejection: each(runs_after_a_rejection),
-            without_success: each(runs_without_success),
-            after_any_rejection: each(always_runs_after_a_rejection),
-        }
-    }
-
-    fn step(&self, at: StepIx) -> &'a PlanStep {
-        &self.plan.steps[at.index()]
-    }
-
-    fn behind(&self, gate: StepIx) -> Vec<bool> {
-        self.links.behind(|step| self.step(step), gate)
-    }
-
-    /// The steps that cannot start without an approval of this gate, whatever failed.
-    fn guarded(&self, gate: StepIx) -> Vec<bool> {
-        self.links.held_back(|step| self.step(step), gate, |step| self.without_success[step.index()])
-    }
-
-    /// The steps that cannot start after a rejection of it, as long as nothing failed.
-    fn guarded_by_a_rejection(&self, gate: StepIx) -> Vec<bool> {
-        self.links.held_back(|step| self.step(step), gate, |step| self.after_a_rejection[step.index()])
-    }
-
-    /// The steps that a rejection of it keeps from starting in some case: not those that start in any case.
-    fn held_by_a_rejection(&self, gate: StepIx) -> Vec<bool> {
-        self.links.held_back(|step| self.step(step), gate, |step| self.after_any_rejection[step.index()])
-    }
-
-    fn above(&self, step: StepIx) -> Vec<bool> {
-        self.links.above(|step| self.step(step), step)
-    }
-}
-
-/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one. `people` are the ids of the
-/// gates that have asked people.
+/// Refuses a correction that removes or loosens a gate, or lets a step out from behind one. `before` tells the
+/// gates that have asked people, and the steps that were taken out from behind them.
 pub(super) fn keeps_gates(
     old: &Plan,
     new: &Plan,
     pairs: &BTreeMap<StepIx, StepIx>,
-    people: &BTreeSet<String>,
+    before: &Asked,
 ) -> Result<(), String> {
-    let gates: Vec<StepIx> =
-        places(old).filter(|place| is_or_makes_gate(&old.steps[place.index()])).collect();
+    keeps_asks(old, new, pairs)?;
+    let gates: Vec<StepIx> = places(old).filter(|place| is_gate(&old.steps[place.index()])).collect();
     let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
     if work > CORRECTION_COMPARES_MAX {
         return Err(format!(
@@ -82,8 +33,8 @@ pub(super) fn keeps_gates(
             old.steps.len() + new.steps.len(),
         ));
     }
-    let known: BTreeSet<StepIx> = pairs.values().copied().collect();
-    let added: Vec<StepIx> = places(new).filter(|place| !known.contains(place)).collect();
+    let is_other = |was: StepIx, is: StepIx| whole(old, was).0 != whole(new, is).0;
+    let changed = Changed::of(old, new, pairs, is_other);
     let (was, is) = (Side::of(old), Side::of(new));
     let rewritten = rewritten(old, new, pairs);
     let mut gained = Gained { was: &was, is: &is, pairs, rewritten: &rewritten, steps: BTreeMap::new() };
@@ -92,8 +43,53 @@ pub(super) fn keeps_gates(
             return Err(format!("the correction removes the gate {}; {ADVICE}", was.step(at).id));
         };
         keeps_rules((old, at), (new, place))?;
+        let people = &before.people;
         let has_asked = people.contains(&was.step(at).id) || !within(people, &was.step(at).id).is_empty();
-        keeps_behind((&was, at), (&is, place), (pairs, &added), (&mut gained, has_asked))?;
+        keeps_behind((&was, at), (&is, place), pairs, (&mut gained, has_asked))?;
+        changed.stays_behind((&was, at), (&is, place), has_asked)?;
+        let left = before.removed.get(&was.step(at).id).map_or(&[][..], Vec::as_slice);
+        changed.stays_away(left, (&is, place))?;
+    }
+    Ok(())
+}
+
+/// True for a step behind which others wait for an answer of people.
+fn is_gate(step: &PlanStep) -> bool {
+    is_or_makes_gate(step) || can_ask::accepts_result(step)
+}
+
+/// By gate, the steps that corrections have removed from behind it and not put back, up to this one.
+pub(super) fn removed(
+    before: &BTreeMap<String, Vec<String>>,
+    old: &Plan,
+    new: &Plan,
+) -> BTreeMap<String, Vec<String>> {
+    put_elsewhere::removed(before, old, new, is_gate)
+}
+
+/// Refuses a correction that removes or loosens what can ask people about a step without a gate of its own.
+fn keeps_asks(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
+    if !can_ask::holds_as_much(old.budget.as_ref(), new.budget.as_ref()) {
+        return Err(format!("the correction loosens the gate of the run (`budget`); {ADVICE}"));
+    }
+    for at in places(old) {
+        let was = &old.steps[at.index()];
+        let (keys, makes_asks) = (can_ask::keys(was), can_ask::makes_asks(was));
+        if keys.is_empty() && !makes_asks {
+            continue;
+        }
+        let Some(place) = pairs.get(&at).copied() else {
+            return Err(format!("the correction removes {}, at which people are asked; {ADVICE}", was.id));
+        };
+        let is = &new.steps[place.index()];
+        let mut loosened = can_ask::loosened((old, was), (new, is));
+        if makes_asks && !is_written_as_before(old, at, new, place) {
+            loosened.push("matrix, in which people are asked");
+        }
+        if !loosened.is_empty() {
+            let what = loosened.join(", ");
+            return Err(format!("the correction loosens the gate of {} ({what}); {ADVICE}", was.id));
+        }
     }
     Ok(())
 }
@@ -104,6 +100,7 @@ fn keeps_rules((old, at): (&Plan, StepIx), (new, place): (&Plan, StepIx)) -> Res
     let looser = match (&was.work, &is.work) {
         (Work::Gate(before), Work::Gate(now)) => looser(before, now, is_as_wide(was, is)),
         (Work::Gate(_), _) => vec!["kind"],
+        _ if !is_or_makes_gate(was) => return Ok(()),
         _ if is_written_as_before(old, at, new, place) && was.condition == is.condition => Vec::new(),
         _ => vec!["matrix, in which a gate stands"],
     };
@@ -124,7 +121,7 @@ fn keeps_rules((old, at): (&Plan, StepIx), (new, place): (&Plan, StepIx)) -> Res
 fn keeps_behind(
     (was, gate): (&Side<'_>, StepIx),
     (is, place): (&Side<'_>, StepIx),
-    (pairs, added): (&BTreeMap<StepIx, StepIx>, &[StepIx]),
+    pairs: &BTreeMap<StepIx, StepIx>,
     (gained, has_asked): (&mut Gained<'_>, bool),
 ) -> Result<(), String> {
     let id = &was.step(gate).id;
@@ -157,19 +154,6 @@ fn keeps_behind(
                  alone, or start a new run",
                 before.id,
                 is.step(step).id
-            ));
-        }
-    }
-    // A new step could be the removed one by another name.
-    let gone = places(was.plan).filter(|place| behind[place.index()] && !pairs.contains_key(place));
-    for gone in gone {
-        let held = if guarded[gone.index()] { &guarded_now } else { &behind_now };
-        if let Some(free) = added.iter().find(|step| !held[step.index()]) {
-            return Err(format!(
-                "{} stood behind the gate {id} and is gone, and the new step {} does not wait for that gate; let it need \
-                 the gate, or start a new run",
-                was.step(gone).id,
-                is.step(*free).id
             ));
         }
     }
@@ -293,70 +277,4 @@ fn looser_around((old, was): (&Plan, StepIx), (new, is): (&Plan, StepIx)) -> Opt
 fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
     let asks_for_failures = was.condition.as_deref().is_some_and(asks_for_failures);
     was.condition == is.condition || is.condition.is_none() && !asks_for_failures
-}
-
-/// True when the new quorum wants at least the people of the old one.
-fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
-    let all = |quorums: &[Quorum]| quorums.iter().map(|quorum| quorum.count).sum::<u32>().max(1);
-    // A group may stand there several times.
-    let of_group = |quorums: &[Quorum], group: &Option<String>| {
-        quorums.iter().filter(|quorum| quorum.group == *group).map(|quorum| quorum.count).sum::<u32>()
-    };
-    let stands = |before: &Quorum| {
-        before.group.is_none() || of_group(is, &before.group) >= of_group(was, &before.group)
-    };
-    all(is) >= all(was) && was.iter().all(stands)
-}
-
-/// True when every field is asked for as strictly as before. With `asks_all` an optional field must be answered too, as at high risk.
-fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
-    let stands = |before: &Need, now: &Need| {
-        let is_fewer =
-            !now.choices.is_empty() && now.choices.iter().all(|choice| before.choices.contains(choice));
-        // A default answers the field in the place of whoever approves. Whoever corrects may take it away, and gives no other one: a
-        // value that nobody has asked for would be approved by who expects the one before.
-        let fills_in = (now.required || asks_all) && now.default.is_some() && now.default != before.default;
-        now.name == before.name
-            && now.kind == before.kind
-            && (now.required || !before.required)
-            && (before.pattern.is_none() || now.pattern == before.pattern)
-            && (before.choices.is_empty() || is_fewer)
-            && !fills_in
-    };
-    was.iter().all(|before| is.iter().any(|now| stands(before, now)))
-}
-
-/// True when an approval can be withdrawn for at least as long as before, by every channel. Without a window in the file that
-/// is the default in the console, and no time elsewhere.
-fn window_stands(was: &GateRule, is: &GateRule) -> bool {
-    match (was.undo_window, is.undo_window) {
-        (None, None) => true,
-        (None, Some(now)) => was.risk >= Risk::Irreversible || now >= UNDO_WINDOW_DEFAULT,
-        (Some(before), None) => before == Span(0),
-        (Some(before), Some(now)) => before <= now,
-    }
-}
-
-/// The rules of a gate that let more through than before, or show less.
-fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> {
-    let rules = [
-        ("`if`", is_as_wide),
-        ("`auto`", is.auto.is_none() || was.auto == is.auto),
-        ("`require`", wants_as_many(&was.require, &is.require)),
-        ("`forbid`", was.forbid.iter().all(|text| is.forbid.contains(text))),
-        ("`escalate`", was.escalate == is.escalate),
-        ("`matrix`", was.matrix == is.matrix),
-        ("`risk`", was.risk <= is.risk),
-        ("`consent`", was.snapshot.is_none() || was.snapshot == is.snapshot),
-        ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
-        ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
-        ("`proof`", !was.touch || is.touch),
-        ("`form`", fields_stand(&was.form, &is.form, is.risk >= Risk::Irreversible)),
-        ("`evidence`", was.evidence.iter().all(|text| is.evidence.contains(text))),
-        ("`binds`", was.binds.iter().all(|bind| is.binds.contains(bind))),
-        ("`undo-window`", window_stands(was, is)),
-        ("`timeout`", is.on_timeout != OnTimeout::Approve || was.timeout == is.timeout),
-        ("`reason`", !was.reason_required || is.reason_required),
-    ];
-    rules.into_iter().filter(|rule| !rule.1).map(|rule| rule.0).collect()
 }

@@ -29,7 +29,9 @@ impl Turn<'_> {
         steps.insert(first);
         for step in steps.iter().filter(|step| **step != gate.step) {
             may_begin_anew(run, *step)?;
-            if let Some(kept) = approved_elsewhere(run, *step, &steps) {
+            if let Some(kept) =
+                approved_elsewhere(run, *step, &steps).or_else(|| approved_once(run, *step, &steps))
+            {
                 return Err(kept);
             }
         }
@@ -64,6 +66,22 @@ fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Opti
             origin.run
         )
     })
+}
+
+/// The reason why a completed call cannot be made again: a gate before it let it go once, and does not ask again.
+fn approved_once(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
+    let plan = run.plan_step(step);
+    if !plan.work.is_call() || !run.step(step).state().is_done() {
+        return None;
+    }
+    let stands = |gate: &StepIx| !steps.contains(gate) && run.step(*gate).state() == StepState::Completed;
+    let gate = run.gates_above(step, |_| true).into_iter().find(stands)?;
+    Some(format!(
+        "{} was approved at the gate {}, which would not ask again; let `send-back` name a step before that gate, or reject it \
+         instead",
+        plan.id,
+        run.plan_step(gate).id
+    ))
 }
 
 /// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.

@@ -107,6 +107,8 @@ pub(super) struct Before {
     pub(super) escalates: BTreeMap<String, String>,
     /// Principals that count as its requesters in addition to its own, each with the reason.
     pub(super) requesters: Vec<(String, String)>,
+    /// By gate, the steps that corrections have removed from behind it.
+    pub(super) removed: BTreeMap<String, Vec<String>>,
     /// True if the results that it took over are another run's to undo.
     pub(super) is_fork: bool,
     /// True when inputs or steps were corrected.
@@ -158,7 +160,17 @@ impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
         let RunEvent::Created {
-            plan, plan_hash, by, seed, trace, cause, asked, escalates, requesters, ..
+            plan,
+            plan_hash,
+            by,
+            seed,
+            trace,
+            cause,
+            asked,
+            escalates,
+            requesters,
+            removed,
+            ..
         } = event
         else {
             panic!("fault: {id} begins with {event:?}");
@@ -175,6 +187,7 @@ impl Run {
                 asked: asked.clone(),
                 escalates: escalates.clone(),
                 requesters: requesters.clone(),
+                removed: removed.clone(),
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
                 is_corrected: cause.corrected().is_some(),
             },

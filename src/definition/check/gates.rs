@@ -150,9 +150,26 @@ fn sends_back(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_
                 let message = format!("`{to}` does not come before this gate, so nothing leads back from it");
                 findings.error("gate", back.place, message).help("name a step that the gate needs");
             }
+            Some(first) if graph.is_in_order() => {
+                let Some(gate) = gate_before(workflow, graph, first) else { continue };
+                let message = format!(
+                    "nothing is sent back to `{to}` once it has run: it stands behind the gate `{gate}`, which would not ask \
+                     again"
+                );
+                findings.warning("gate", back.place, message).help("name a step before that gate");
+            }
             Some(_) => {}
         }
     }
+}
+
+/// A gate before a step that calls something.
+fn gate_before<'a>(workflow: &'a Workflow, graph: &Graph<'_>, step: usize) -> Option<&'a str> {
+    let is_gate = |index: &usize| matches!(workflow.steps[*index].kind, StepKind::Gate(_));
+    let pairs: Vec<(usize, usize)> =
+        (0..workflow.steps.len()).filter(is_gate).map(|gate| (step, gate)).collect();
+    let found = graph.not_before(&pairs).iter().position(|not_before| !not_before)?;
+    (!is_gate(&step)).then(|| workflow.steps[pairs[found].1].id.value.as_str())
 }
 
 fn approves_itself(gate: &Gate, findings: &mut Findings<'_>) {

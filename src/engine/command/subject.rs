@@ -105,7 +105,8 @@ impl Command {
         self.actor().is_some() && !matches!(self, Self::NoteRefusal { .. } | Self::NoteRejected { .. })
     }
 
-    /// True if it stands for a person's judgement: an answer at a gate, or the outcome of a step or an undo.
+    /// True if it stands for a person's judgement: an answer at a gate, the outcome of a step or an undo, or
+    /// what shall be undone and what may start again.
     pub fn is_judgement(&self) -> bool {
         matches!(
             self,

@@ -37,6 +37,9 @@ pub enum RunEvent {
         /// one does again, and, where a step asked for it, those of the runs that were open.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         requesters: Vec<(String, String)>,
+        /// By gate, the steps that corrections have removed from behind it, by id: they return behind it alone.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        removed: BTreeMap<String, Vec<String>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

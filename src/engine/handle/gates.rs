@@ -161,11 +161,13 @@ impl Turn<'_> {
         values: Option<ValueMap>,
     ) -> Result<(crate::Ask, cuelight_base::Digest), String> {
         let gate = &self.world.gates[&id];
+        // Where time alone approves, nobody is left less of it to look at the new ask.
+        let anew = gate.rule.timeout.filter(|_| gate.approves_by_time());
         let asking = Asking {
             gate: id,
             epoch: Epoch(gate.epoch.0 + 1),
             opened_at: gate.ask.opened_at,
-            expires_at: gate.ask.expires_at,
+            expires_at: anew.map_or(gate.ask.expires_at, |timeout| Some(self.now + timeout)),
             form: Some(values.unwrap_or_else(|| gate.form())),
             touch: gate.people.wants_touch(),
         };

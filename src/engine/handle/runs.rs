@@ -33,6 +33,7 @@ impl Turn<'_> {
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
                 requesters,
+                removed: BTreeMap::new(),
             },
         );
         Ok(())

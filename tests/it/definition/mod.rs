@@ -361,6 +361,14 @@ fn what_is_sent_back_goes_to_a_step_before_the_gate() {
     check(&of("a"), &[]);
     check(&of("c"), &["5:53 error[gate] there is no step `c`"]);
     check(&of("b"), &["5:53 error[gate] `b` does not come before this gate, so nothing leads back from it"]);
+    // A gate before that step does not ask again.
+    let behind = "timeout: 1m\nsteps:\n  - {id: p, gate: {prompt: ok}}\n  - {id: a, needs: p, run: x}\n  - {id: g, needs: a, gate: {prompt: ok, send-back: a}}\n";
+    check(
+        behind,
+        &[
+            "5:53 warning[gate] nothing is sent back to `a` once it has run: it stands behind the gate `p`, which would not ask again",
+        ],
+    );
 }
 
 #[test]

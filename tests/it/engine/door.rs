@@ -47,10 +47,9 @@ pub(super) fn check(workflow: &str, script: &str, expected: &str) {
 /// Plays the script against a workflow.
 #[track_caller]
 pub(super) fn play(workflow: &str, script: &str) -> Bench {
-    let (first, corrected) =
-        workflow.split_once("=== corrected").map_or((workflow, None), |(a, b)| (a, Some(b)));
-    let mut bench = Bench::new(plan(first));
-    bench.corrected = corrected.map(plan);
+    let mut files = workflow.split("=== corrected").map(plan);
+    let mut bench = Bench::new(files.next().expect("a workflow"));
+    bench.corrected = files.collect();
     for line in script.lines().flat_map(|line| line.split(';')).map(str::trim).filter(|part| !part.is_empty())
     {
         bench.line(line);
@@ -114,7 +113,7 @@ pub(super) struct Bench {
     pub(super) log: Vec<String>,
     plan: Plan,
     /// The workflow as it is written later, for what is done again.
-    corrected: Option<Plan>,
+    corrected: Vec<Plan>,
     run: RunId,
     plans: BTreeMap<RunId, Vec<String>>,
     gates: BTreeMap<GateId, (Vec<Ask>, Vec<Digest>, String)>,
@@ -241,7 +240,7 @@ impl Bench {
             now: Timestamp(1_800_000_000_000),
             log: Vec::new(),
             plan,
-            corrected: None,
+            corrected: Vec::new(),
             run: RunId(1),
             plans: BTreeMap::new(),
             gates: BTreeMap::new(),
@@ -370,12 +369,16 @@ impl Bench {
     }
 
     /// `retry failed corrected k=v`: the workflow as it is written later, else as it was, with these inputs.
+    /// `corrected-again` is as it is written after that.
     fn correction(&self, words: &[&str], values: &dyn Fn(usize) -> ValueMap) -> Option<Box<Correction>> {
-        (words.get(2) == Some(&"corrected")).then(|| {
-            let plan = self.corrected.clone().unwrap_or_else(|| self.plan.clone());
-            let plan = Some(Box::new(Plan { inputs: values(3), ..plan }));
-            Box::new(Correction { plan, ..Correction::default() })
-        })
+        let which = match words.get(2) {
+            Some(&"corrected") => 0,
+            Some(&"corrected-again") => 1,
+            _ => return None,
+        };
+        let plan = self.corrected.get(which).unwrap_or(&self.plan).clone();
+        let plan = Some(Box::new(Plan { inputs: values(3), ..plan }));
+        Some(Box::new(Correction { plan, ..Correction::default() }))
     }
 
     /// The past before a step began, or after a number of events: `#7`.

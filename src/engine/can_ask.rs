@@ -1,0 +1,118 @@
+//! All that can ask people about a step without a gate of its own: the calls of a model, a result of low confidence, a
+//! choice of a tool by hand, and a budget. A correction keeps each of them, as it keeps gates.
+
+use crate::looser::looser;
+use cuelight_base::RoutePolicy;
+use cuelight_plan::{
+    Budget, ConfidenceBelow, ConfidenceRule, Currency, FrameKind, GateRule, OnExceed, Plan, PlanStep, Talk,
+    TalkTool,
+};
+
+/// The keys of a step by which people can be asked about it.
+pub(super) fn keys(step: &PlanStep) -> Vec<&'static str> {
+    let keys = [
+        ("`gates`", talk(step).is_some()),
+        ("`confidence`", confidence(step).is_some()),
+        ("`route`", is_chosen_by_hand(step)),
+        ("`budget`", budget(step.budget.as_deref()).is_some()),
+    ];
+    keys.into_iter().filter(|key| key.1).map(|key| key.0).collect()
+}
+
+/// True if a step that is copied while the run goes on can ask people.
+pub(super) fn makes_asks(step: &PlanStep) -> bool {
+    let body = step.work.frame().map(|frame| &frame.kind);
+    matches!(body, Some(FrameKind::Computed { body, .. })
+        if body.iter().any(|step| !keys(step).is_empty() || makes_asks(step)))
+}
+
+/// True when people accept the result of a step before the steps behind it begin.
+pub(super) fn accepts_result(step: &PlanStep) -> bool {
+    confidence(step).is_some()
+}
+
+/// The keys of a step by which people would be asked less than before.
+pub(super) fn loosened((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    if let Some(before) = talk(was) {
+        found.extend(talk(is).map_or(vec!["`gates`"], |now| looser_talk((old, before), (new, now))));
+        // It would do in the place of the model what people refuse to the model.
+        if found.is_empty() && was.fallback != is.fallback {
+            found.push("`fallback`");
+        }
+    }
+    let rules = [
+        ("`confidence`", confidence(was).is_none_or(|before| is_as_sure(before, is.confidence.as_deref()))),
+        ("`route`", !is_chosen_by_hand(was) || is_chosen_by_hand(is)),
+        ("`budget`", holds_as_much(was.budget.as_deref(), is.budget.as_deref())),
+    ];
+    found.extend(rules.into_iter().filter(|rule| !rule.1).map(|rule| rule.0));
+    found
+}
+
+/// True when a budget that asks people stops a run as early as before.
+pub(super) fn holds_as_much(was: Option<&Budget>, is: Option<&Budget>) -> bool {
+    let Some(was) = budget(was) else { return true };
+    let Some(is) = is.filter(|is| is.on_exceed != OnExceed::Warn) else { return false };
+    let (before, now) = (was.ceilings(), is.ceilings());
+    Currency::ALL.iter().all(|currency| match (before.of(*currency), now.of(*currency)) {
+        (None, _) => true,
+        (Some(before), now) => now.is_some_and(|now| now <= before),
+    })
+}
+
+/// The talk of a step in which a call waits at a gate.
+fn talk(step: &PlanStep) -> Option<&Talk> {
+    match &step.work.frame()?.kind {
+        FrameKind::Talk(talk) => talk.tools.iter().any(|tool| tool.gated).then_some(talk),
+        FrameKind::Matrix | FrameKind::Computed { .. } | FrameKind::Workflow { .. } => None,
+    }
+}
+
+fn confidence(step: &PlanStep) -> Option<&ConfidenceRule> {
+    step.confidence.as_deref().filter(|rule| rule.below == ConfidenceBelow::Gate)
+}
+
+fn is_chosen_by_hand(step: &PlanStep) -> bool {
+    step.work.route().is_some_and(|route| route.policy == RoutePolicy::Manual)
+}
+
+fn budget(budget: Option<&Budget>) -> Option<&Budget> {
+    budget.filter(|budget| budget.on_exceed == OnExceed::Gate)
+}
+
+/// True when no result passes that would have been asked about.
+fn is_as_sure(was: &ConfidenceRule, is: Option<&ConfidenceRule>) -> bool {
+    is.is_some_and(|is| is.below != ConfidenceBelow::Warn && is.from == was.from && is.min >= was.min)
+}
+
+/// The rules of the gates of a talk that let more through than before.
+fn looser_talk((old, was): (&Plan, &Talk), (new, is): (&Plan, &Talk)) -> Vec<&'static str> {
+    let rule_of = |talk: &'_ Talk| talk.gate.as_deref().cloned().unwrap_or_default();
+    let (before_rule, now) = (&rule_of(was), &rule_of(is));
+    // Only what was called without a gate before is called without one now.
+    let stays_free = |tool: &TalkTool| {
+        let mut known = was.tools.iter().filter(|before| !before.gated && before.tool == tool.tool);
+        let is_same = || old.tool(&tool.tool) == new.tool(&tool.tool);
+        tool.gated || known.next().is_some() && is_same()
+    };
+    let risk = |plan: &Plan, rule: &GateRule, tool: &TalkTool| {
+        plan.tool(&tool.tool).map(|found| found.risk.max(rule.risk))
+    };
+    let is_less_risky = |tool: &&TalkTool| {
+        was.tools.iter().any(|before| {
+            before.gated && before.tool == tool.tool && risk(new, now, tool) < risk(old, before_rule, before)
+        })
+    };
+    let mut found = looser(before_rule, now, true);
+    if !is.tools.iter().all(stays_free) {
+        found.push("`calls`");
+    }
+    if is.tools.iter().any(|tool| is_less_risky(&tool)) && !found.contains(&"`risk`") {
+        found.push("`risk`");
+    }
+    if was.ask.fallback != is.ask.fallback {
+        found.push("`fallback`");
+    }
+    found
+}
