@@ -16,6 +16,7 @@ mod private;
 mod query;
 mod reader;
 mod schema;
+mod shape;
 mod spool;
 mod token_keys;
 mod topic_keys;

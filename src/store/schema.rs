@@ -2,7 +2,7 @@
 //!
 //! A setting that was not taken shows only when it is read back, so each one is.
 
-use crate::{StoreError, reader::number};
+use crate::{StoreError, reader::number, shape};
 use rusqlite::{
     Connection, Error as SqlError, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig,
 };
@@ -99,6 +99,13 @@ const READER_SETTINGS: &[(&str, &str)] = &[
     ("mmap_size", "0"),
 ];
 
+/// Settings against a database that somebody else has made: no writing to its schema, and no views, of which we have none.
+const SAFE_CONFIGS: [(DbConfig, bool); 3] = [
+    (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+];
+
 /// Settings of a database that nobody sees before it is whole: what is half made is made again.
 const NEW_SETTINGS: &[(&str, &str)] = &[("journal_mode", "off"), ("synchronous", "0")];
 
@@ -184,11 +191,13 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
         return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
     }
     // It stays until the other is there: the last one who leaves puts the files of the log away.
-    let _looking = look_as(path, number(migrations.len()), false)?;
+    let _looking = look_as(path, migrations, false)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = connect(path, flags)?;
     set(&connection, path, WRITER_SETTINGS)?;
     migrate(&mut connection, path, migrations)?;
+    // Once more on the connection that stays: what it sees is what it will write to.
+    shape::check(&connection, path, migrations)?;
     Ok(connection)
 }
 
@@ -214,7 +223,7 @@ pub(super) fn open_to_read(path: &Path, is_looked_at: bool) -> Result<Connection
     if !path.exists() {
         return refused("nothing has run here yet", "run a workflow first");
     }
-    match look_as(path, known(), is_looked_at)? {
+    match look_as(path, MIGRATIONS, is_looked_at)? {
         (_, 0) => refused("nothing has run here yet", "run a workflow first"),
         (_, found) if found < known() => refused(
             "an older cuelight wrote it",
@@ -247,15 +256,22 @@ fn identified(path: &Path, is_looked_at: bool) -> Result<(Connection, (i64, i64)
     }
 }
 
-/// A connection that cannot write, and the schema it sees, 0 when there is none yet, for a program that knows so many schemas.
-fn look_as(path: &Path, known: i64, is_looked_at: bool) -> Result<(Connection, i64), StoreError> {
+/// A connection that cannot write, and the schema it sees, 0 when there is none yet, for a program that knows these schemas. What the
+/// database has is compared with them before anything is read from it.
+fn look_as(path: &Path, migrations: &[&str], is_looked_at: bool) -> Result<(Connection, i64), StoreError> {
     let failed = |error| StoreError::sql("open", path, &error);
+    let known = number(migrations.len());
     let (connection, identity) = identified(path, is_looked_at)?;
     match identity {
         (APPLICATION_ID, found) if found > known => {
             Err(StoreError::Newer { path: path.to_owned(), found, known })
         }
-        (APPLICATION_ID, found) => Ok((connection, found)),
+        (APPLICATION_ID, found) => {
+            let done =
+                usize::try_from(found).map_err(|_| StoreError::damaged(path, "a schema below zero"))?;
+            shape::check(&connection, path, &migrations[..done])?;
+            Ok((connection, found))
+        }
         (0, 0) if is_empty(&connection).map_err(failed)? => Ok((connection, 0)),
         _ => {
             let why = "it is not a database of cuelight";
@@ -296,13 +312,11 @@ fn set(connection: &Connection, path: &Path, settings: &[(&str, &str)]) -> Resul
             return Err(StoreError::refused("open", path, why, "choose a local disk with --workspace"));
         }
     }
-    if !connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(failed)? {
-        return Err(StoreError::refused(
-            "open",
-            path,
-            "SQLite has no defensive mode",
-            "use the SQLite it brings",
-        ));
+    for (config, wanted) in SAFE_CONFIGS {
+        if connection.set_db_config(config, wanted).map_err(failed)? != wanted {
+            let why = "SQLite has no defensive mode";
+            return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
+        }
     }
     Ok(())
 }

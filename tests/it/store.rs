@@ -6,7 +6,7 @@ use cuelight_store::{
     AppendError, Appended, Batch, Damage, Journal, Mark, Opened, Owner, OwnerError, Reader, StoreError,
     VerifiedEvents, Workspace, linked, verify,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
@@ -84,10 +84,8 @@ fn read(workspace: &Workspace) -> Result<Vec<Event>, StoreError> {
 fn foreign(workspace: &Workspace) -> Connection {
     let connection = Connection::open(workspace.db()).expect("the database");
     connection
-        .execute_batch(
-            "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; \
-             DROP TRIGGER IF EXISTS events_stay; DROP TRIGGER IF EXISTS events_last; DROP TRIGGER IF EXISTS blobs_stay;",
-        )
+        .execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF")
+        .and_then(|()| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false))
         .expect("triggers are a seat belt only");
     connection
 }
@@ -392,6 +390,46 @@ fn what_is_no_database_of_ours_is_left_alone() {
         },
         "it is not a database of cuelight; move it out of the way",
     );
+}
+
+#[test]
+fn a_database_with_other_objects_than_ours_is_neither_read_nor_written() {
+    for (edit, why) in [
+        (
+            "CREATE TRIGGER hidden AFTER UPDATE ON head BEGIN DELETE FROM runs; END",
+            "it has the trigger `hidden`, which cuelight never makes; move it away to begin anew, or restore",
+        ),
+        ("CREATE VIEW more AS SELECT * FROM events", "it has the view `more`, which"),
+        ("CREATE TABLE sqlstat (x)", "it has the table `sqlstat`, which"),
+        ("ANALYZE", "it has the table `sqlite_stat1`, which"),
+        ("CREATE INDEX other ON events (at)", "it has the index `other`, which"),
+        ("ALTER TABLE runs ADD COLUMN x INTEGER", "the table `runs` in it is not as cuelight makes it"),
+        (
+            "DROP TRIGGER votes_stay; CREATE TRIGGER votes_stay BEFORE UPDATE ON votes BEGIN SELECT 1; END",
+            "the trigger `votes_stay` in it is not as",
+        ),
+        ("DROP TRIGGER events_last", "the trigger `events_last` is missing in it"),
+        ("PRAGMA user_version = 0", "it has the table `blobs`, which"),
+        ("PRAGMA user_version = -1", "it is damaged (a schema below zero)"),
+    ] {
+        let (_dir, workspace) = closed(3);
+        Connection::open(workspace.db())
+            .and_then(|connection| {
+                connection.execute_batch(&format!("{edit}; PRAGMA wal_checkpoint(TRUNCATE)"))
+            })
+            .unwrap_or_else(|error| panic!("{edit}: {error}"));
+        let before = fs::read(workspace.db()).expect("bytes");
+        let owner = Owner::take(&workspace).expect("it is free");
+        for refused in [
+            Journal::open(&workspace, &owner, [1; 32]).map(drop),
+            Reader::open(&workspace).map(drop),
+            Reader::open(&workspace.clone().only_looked_at()).map(drop),
+        ] {
+            let refused = refused.expect_err(edit).to_string();
+            assert!(refused.contains(why), "{edit}: {refused}");
+        }
+        assert!(fs::read(workspace.db()).expect("bytes") == before, "{edit}");
+    }
 }
 
 #[test]
