@@ -12,7 +12,6 @@ const EXTENSION_HEAD: usize = 8;
 /// Bytes of a hash, by the name of the object format.
 const FORMATS: [(&str, usize); 2] = [("sha1", 20), ("sha256", SHA256_BYTES)];
 const SHA256_BYTES: usize = 32;
-const STAGE_BITS: u16 = 0x3000;
 const EXTENDED: u16 = 0x4000;
 
 /// The state of a file when git saw it last.
@@ -92,9 +91,8 @@ pub(crate) fn tracked(bytes: &[u8], hash: usize) -> Option<BTreeMap<String, Trac
         let end = rest + length + 1;
         // Before version 4 an entry is as long as some eights of bytes.
         at = if version == 4 { end } else { at + (end - at).div_ceil(8) * 8 };
-        if flags & STAGE_BITS == 0
-            && let Ok(path) = String::from_utf8(name.clone())
-        {
+        // In a conflict a file is there at each stage but the usual one: git carries it all the same.
+        if let Ok(path) = String::from_utf8(name.clone()) {
             all.insert(path, entry);
         }
     }
@@ -148,6 +146,18 @@ mod tests {
     /// An index without an entry, with this behind it.
     fn empty(rest: &[u8]) -> Vec<u8> {
         [b"DIRC\0\0\0\x02\0\0\0\0", rest].concat()
+    }
+
+    #[test]
+    fn a_file_in_a_conflict_is_tracked() {
+        // Of both sides, with the file of ours gone: stages 1 and 3.
+        let entry = |stage: u16| {
+            let flags = (stage << 12 | 1).to_be_bytes();
+            [&[0; 60][..], &flags, b"x", &[0; 9]].concat()
+        };
+        let bytes = [&b"DIRC\0\0\0\x02\0\0\0\x02"[..], &entry(1), &entry(3), &[0; 20]].concat();
+        let tracked = tracked(&bytes, 20).expect("an index");
+        assert_eq!(tracked.into_keys().collect::<Vec<_>>(), ["x"]);
     }
 
     #[test]
