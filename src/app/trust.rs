@@ -1,11 +1,14 @@
 //! Trust in a workspace: its user made it, or has accepted everything in it that can act. Until then the
 //! workspace is read-only.
 
-use super::{config::Config, exit::Trouble, output::say};
-use cuelight_runtime::{Entropy, MayStart, called_by_schedules};
+use super::{config::Config, exit::Trouble, output::say, settings::Settings};
+use cuelight_runtime::{Entropy, MayStart, called_by_schedules, file_elsewhere};
 use cuelight_store::{StoreError, TrustBook, Trusted, Workspace};
-use cuelight_tool::tracked_files;
-use std::{path::Path, sync::Arc};
+use cuelight_tool::{is_tracked, tracked_files};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 impl Config {
     /// The records of trust; nothing where this user has no home.
@@ -14,7 +17,7 @@ impl Config {
             "there is no place for records of trust, since this user has no home; set XDG_STATE_HOME"
                 .to_owned()
         })?;
-        Ok(TrustBook::new(place.join("cuelight/trust"), called_by_schedules))
+        Ok(TrustBook::new(place.join("cuelight/trust"), files_elsewhere))
     }
 
     /// The workspace at a root; one that is made is trusted from its first moment on.
@@ -103,8 +106,31 @@ impl Config {
     }
 }
 
-/// Asks the records of trust, with what version control carries of the workspace.
+/// Asks the records of trust, with what version control carries of the workspace, and of the files elsewhere that act in it.
 fn judge(book: &TrustBook, workspace: &Workspace) -> Result<Trusted, String> {
-    let tracked = tracked_files(&workspace.root().join(".cuelight"));
+    let own = workspace.root().join(".cuelight");
+    let elsewhere = files_elsewhere(workspace).map_err(|error| error.to_string())?;
+    let tracked = tracked_files(&own).and_then(|below| {
+        elsewhere.into_iter().try_fold(below, |mut all, name| {
+            all.extend(is_tracked(&own.join(&name))?.then_some(name));
+            Some(all)
+        })
+    });
     book.trusts(workspace, tracked.as_deref())
+}
+
+/// The files outside of `.cuelight` that act in a workspace: those that its schedules call, and those that its settings name.
+pub(super) fn files_elsewhere(workspace: &Workspace) -> Result<Vec<String>, StoreError> {
+    let mut all = called_by_schedules(workspace)?;
+    for file in named_by_settings(workspace) {
+        all.extend(file_elsewhere(workspace, &file)?.filter(|name| !all.contains(name)));
+    }
+    Ok(all)
+}
+
+/// The files that the settings name, where the settings can be read: nothing starts with others.
+pub(super) fn named_by_settings(workspace: &Workspace) -> Vec<PathBuf> {
+    let Ok(said) = Settings::of(workspace) else { return Vec::new() };
+    let schemas = said.topics.into_values().filter_map(|topic| topic.schema);
+    schemas.chain(said.http_authorities).map(|file| workspace.root().join(file)).collect()
 }

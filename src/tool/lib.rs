@@ -68,5 +68,5 @@ pub use secret::{HandedOver, Secret, SecretStore};
 pub use spool::Now;
 pub use tcp_peer::TcpPeer;
 pub use text_file::read_text;
-pub use tracked::tracked_files;
+pub use tracked::{is_tracked, tracked_files};
 pub use tree::{Captured, capture_tree, captured_tree, is_directory, lay_out_tree, remove_tree, tidy_trees};

@@ -26,10 +26,23 @@ pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
     if is_repository(&dir) || below.take(ENTRIES_MAX).any(|path| is_repository(&path)) {
         return None;
     }
-    for top in dir.ancestors().skip(1) {
+    tracked_below(&dir)
+}
+
+/// True if version control tracks a file, wherever it lies; nothing where that cannot be told. A file that is not there is not tracked.
+pub fn is_tracked(file: &Path) -> Option<bool> {
+    match file.canonicalize() {
+        Ok(file) => tracked_below(&file).map(|tracked| !tracked.is_empty()),
+        Err(error) => (error.kind() == io::ErrorKind::NotFound).then_some(false),
+    }
+}
+
+/// The files that version control tracks at a path or below it, as the index of the repository above it names them.
+fn tracked_below(path: &Path) -> Option<Vec<String>> {
+    for top in path.ancestors().skip(1) {
         if let Some(index) = index_of(&top.join(".git")) {
             let hash = hash_bytes_of(config_of(&index), INDEX_BYTES_MAX)?;
-            let below = dir.strip_prefix(top).ok()?.to_str()?;
+            let below = path.strip_prefix(top).ok()?.to_str()?;
             let bytes = match read(&index) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
                 bytes => bytes.ok()?,

@@ -183,6 +183,50 @@ fn an_own_file_that_changes_asks_nothing_unless_version_control_carries_it() {
     is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "workflows/x.yaml (changed)");
 }
 
+#[test]
+fn a_called_file_that_version_control_carries_is_asked_about_when_it_changes() {
+    let place = own();
+    fs::create_dir_all(place.file(".cuelight/workflows")).expect("made");
+    place.write(
+        ".cuelight/workflows/x.yaml",
+        &EVERY_MINUTE.replace("run: curl evil.example", "workflow: ../../part.yaml"),
+    );
+    place.write("part.yaml", FLOW);
+    fs::create_dir_all(place.file(".git")).expect("made");
+    fs::write(place.file(".git/index"), index(&["README"])).expect("written");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("part.yaml", &FLOW.replace("touch ran", "touch mine"));
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    fs::write(place.file(".git/index"), index(&["README", "part.yaml"])).expect("written");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write("part.yaml", &FLOW.replace("touch ran", "touch pwned"));
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "this changed: ../part.yaml (changed)");
+}
+
+#[test]
+fn files_that_the_settings_name_are_shown_accepted_and_asked_about_when_they_change() {
+    let place = cloned();
+    place.write(
+        ".cuelight/config.toml",
+        "http-authorities = \"ca.pem\"\n[topics.\"review/done\"]\nabout = \"x\"\nschema = \"schema.json\"\n",
+    );
+    place.write("ca.pem", "good\n");
+    place.write("schema.json", "{\"type\":\"object\",\"required\":[\"ok\"]}");
+    let shown = place.cue(&["trust"]).out;
+    for name in ["../ca.pem ", "../schema.json "] {
+        assert!(shown.contains(name), "{name}: {shown}");
+    }
+    assert!(shown.contains("is named by config.toml"), "{shown}");
+    place.cue(&["trust", "--accept", &hash(&place)]).ok();
+    place.write("schema.json", "{\"type\":\"object\"}");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "this changed: ../schema.json (changed)");
+    place.write("ca.pem", "evil\n");
+    is_refused(
+        &place.cue(&["run", "flow.yaml", "--headless"]),
+        "../ca.pem (changed), ../schema.json (changed)",
+    );
+}
+
 /// An index of git, in its second form, with these files.
 fn index(files: &[&str]) -> Vec<u8> {
     let mut bytes = b"DIRC\0\0\0\x02".to_vec();
