@@ -1,14 +1,11 @@
 //! Trust in a workspace: its user made it, or has accepted everything in it that can act. Until then the
 //! workspace is read-only.
 
-use super::{config::Config, exit::Trouble, output::say, settings::Settings};
-use cuelight_runtime::{Entropy, MayStart, called_by_schedules, file_elsewhere};
+use super::{config::Config, elsewhere::files_elsewhere, exit::Trouble, output::say};
+use cuelight_runtime::{Entropy, MayStart};
 use cuelight_store::{StoreError, TrustBook, Trusted, Workspace};
 use cuelight_tool::{is_tracked, tracked_files};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 impl Config {
     /// The records of trust; nothing where this user has no home.
@@ -117,20 +114,4 @@ fn judge(book: &TrustBook, workspace: &Workspace) -> Result<Trusted, String> {
         })
     });
     book.trusts(workspace, tracked.as_deref())
-}
-
-/// The files outside of `.cuelight` that act in a workspace: those that its schedules call, and those that its settings name.
-pub(super) fn files_elsewhere(workspace: &Workspace) -> Result<Vec<String>, StoreError> {
-    let mut all = called_by_schedules(workspace)?;
-    for file in named_by_settings(workspace) {
-        all.extend(file_elsewhere(workspace, &file)?.filter(|name| !all.contains(name)));
-    }
-    Ok(all)
-}
-
-/// The files that the settings name, where the settings can be read: nothing starts with others.
-pub(super) fn named_by_settings(workspace: &Workspace) -> Vec<PathBuf> {
-    let Ok(said) = Settings::of(workspace) else { return Vec::new() };
-    let schemas = said.topics.into_values().filter_map(|topic| topic.schema);
-    schemas.chain(said.http_authorities).map(|file| workspace.root().join(file)).collect()
 }

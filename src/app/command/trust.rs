@@ -2,10 +2,10 @@
 
 use crate::{
     config::Config,
+    elsewhere::{files_elsewhere, named_by_settings},
     exit::{FAILED, Outcome, Trouble, USAGE},
     output::{Output, say},
     settings::Settings,
-    trust::{files_elsewhere, named_by_settings},
 };
 use clap::Args;
 use cuelight_base::{Channel, Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten};
