@@ -153,7 +153,7 @@ mod tests {
         // Of both sides, with the file of ours gone: stages 1 and 3.
         let entry = |stage: u16| {
             let flags = (stage << 12 | 1).to_be_bytes();
-            [&[0; 60][..], &flags, b"x", &[0; 9]].concat()
+            [&[0; 60][..], &flags, b"x\0"].concat()
         };
         let bytes = [&b"DIRC\0\0\0\x02\0\0\0\x02"[..], &entry(1), &entry(3), &[0; 20]].concat();
         let tracked = tracked(&bytes, 20).expect("an index");
