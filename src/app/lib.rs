@@ -4,6 +4,7 @@
 mod args;
 mod command;
 mod config;
+mod elsewhere;
 mod exit;
 mod guard;
 mod output;

@@ -1,8 +1,8 @@
 //! Trust in a workspace: its user made it, or has accepted everything in it that can act. Until then the
 //! workspace is read-only.
 
-use super::{config::Config, exit::Trouble, output::say};
-use cuelight_runtime::{Entropy, MayStart, called_by_schedules};
+use super::{config::Config, elsewhere::files_elsewhere, exit::Trouble, output::say};
+use cuelight_runtime::{Entropy, MayStart};
 use cuelight_store::{StoreError, TrustBook, Trusted, Workspace};
 use cuelight_tool::{is_tracked, tracked_files};
 use std::{path::Path, sync::Arc};
@@ -14,7 +14,7 @@ impl Config {
             "there is no place for records of trust, since this user has no home; set XDG_STATE_HOME"
                 .to_owned()
         })?;
-        Ok(TrustBook::new(place.join("cuelight/trust"), called_by_schedules))
+        Ok(TrustBook::new(place.join("cuelight/trust"), files_elsewhere))
     }
 
     /// The workspace at a root; one that is made is trusted from its first moment on.

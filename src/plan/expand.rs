@@ -80,13 +80,17 @@ pub(super) fn with_models(plan: &Plan) -> Plan {
             && let FrameKind::Computed { body, .. } = &frame.kind
         {
             let (frame, first) = (StepIx::from_index(at), StepIx::from_index(plan.steps.len()));
-            let model = Cell { label: "…".to_owned(), values: ValueMap::new() };
-            let copies = stamp(body, first, frame, vec![model]);
+            let copies = model_copy(body, first, frame);
             plan.steps.extend(copies);
         }
         at += 1;
     }
     plan
+}
+
+/// One copy, called `[…]`, of the body of a matrix that is computed in the run. Its steps stand from `first` on.
+pub fn model_copy(body: &[PlanStep], first: StepIx, frame: StepIx) -> Vec<PlanStep> {
+    stamp(body, first, frame, vec![Cell { label: "…".to_owned(), values: ValueMap::new() }])
 }
 
 /// One copy of the body for each cell. See [`FrameKind::Computed`] for what the indices in a body mean.

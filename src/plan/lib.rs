@@ -20,7 +20,7 @@ mod words;
 mod work;
 
 pub use estimate::Estimate;
-pub use expand::{expand, matrix_copies};
+pub use expand::{expand, matrix_copies, model_copy};
 pub use graph::{GraphFormat, graph};
 pub use http::{Answers, HttpBody, HttpWork};
 pub use lower::{lower, outline};

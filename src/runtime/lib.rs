@@ -56,7 +56,8 @@ pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use queries::{ContextQuery, LibraryQuery, Shelf};
 pub use read_desk::ReadDesk;
 pub use schedule::{
-    Due, DueWhat, MayStart, Scheduled, called_by_schedules, due, keep_schedules, scheduled, unreadable,
+    Due, DueWhat, MayStart, Scheduled, called_by_schedules, due, file_elsewhere, keep_schedules, scheduled,
+    unreadable,
 };
 pub use ssh_key::{Signed, public_key, signing_key};
 pub use tasks::Tasks;

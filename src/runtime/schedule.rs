@@ -223,15 +223,19 @@ pub fn called_by_schedules(workspace: &Workspace) -> Result<Vec<String>, StoreEr
         let (workflow, _) = cuelight_definition::read(file, &text, &files);
         if workflow.is_none_or(|workflow| !workflow.schedule.is_empty()) {
             for file in files.read.into_inner() {
-                out.extend(outside(workspace, Path::new(&file))?);
+                out.extend(file_elsewhere(workspace, Path::new(&file))?);
             }
         }
     }
     Ok(out.into_iter().collect())
 }
 
-/// The name of a file that is in no directory of the workspace; nothing where it is, or there is none.
-fn outside(workspace: &Workspace, file: &Path) -> Result<Option<String>, StoreError> {
+/// The name, relative to `.cuelight` or as the whole path, of a file that is not among the workflow files of the workspace; nothing where it
+/// is, or there is none.
+///
+/// # Errors
+/// When the name is no text.
+pub fn file_elsewhere(workspace: &Workspace, file: &Path) -> Result<Option<String>, StoreError> {
     // A file that is not there does nothing.
     let Ok(file) = file.canonicalize() else { return Ok(None) };
     let root = workspace.root();

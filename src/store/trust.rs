@@ -38,7 +38,8 @@ pub struct TrustBook {
     called: Called,
 }
 
-/// Names the files elsewhere that the schedules of a workspace call, relative to `.cuelight`. An error says which of them cannot be named.
+/// Names the files elsewhere that act in a workspace, relative to `.cuelight`: those that its schedules call and that its settings name. An
+/// error says which of them cannot be named.
 pub type Called = fn(&Workspace) -> Result<Vec<String>, StoreError>;
 
 /// The record of what a user has accepted in a workspace.
@@ -96,7 +97,7 @@ impl Trusted {
 pub struct Things(BTreeMap<String, Digest>);
 
 impl Things {
-    /// The things of a workspace, its database and the files that its schedules call elsewhere among them.
+    /// The things of a workspace, its database and the files elsewhere that act in it among them.
     ///
     /// # Errors
     /// When one cannot be read or named, or a link stands in its place.
@@ -278,7 +279,7 @@ impl TrustBook {
     }
 
     /// The workspace, when its user trusts it and no hand but theirs has changed it. `tracked` names the files below `.cuelight` that version
-    /// control carries, and `is_tracked` says it of a file elsewhere that a schedule calls; nothing where that cannot be told.
+    /// control carries, and `is_tracked` says it of a file elsewhere that acts in it; nothing where that cannot be told.
     ///
     /// # Errors
     /// Why it is not trusted: a reason that follows "this workspace is not trusted: ".

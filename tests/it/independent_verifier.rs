@@ -15,6 +15,14 @@ pub(crate) fn verify(receipt: &str, trusted: &[&str]) -> Result<String, String> 
     let (mut last, mut asked, mut verdict) = (None, Vec::new(), None);
     let first = json(field(&records[0], "payload")?)?;
     let (run, gate) = (&first["Gate"][0], &first["Gate"][2]);
+    let origin = field(&receipt, "note")?.lines().next().unwrap_or_default();
+    for (key, signed) in
+        [("run", format!("r-{run}")), ("gate", format!("g-{gate}")), ("database", origin.to_owned())]
+    {
+        if field(&receipt, key)? != signed {
+            return Err(format!("{key} is not {signed}"));
+        }
+    }
     for record in records {
         let (seq, hash) = link(record, last.as_ref())?;
         if let Some(payload) = record["payload"].as_str() {

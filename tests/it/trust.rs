@@ -210,6 +210,30 @@ fn a_file_in_conflict_and_a_file_that_a_schedule_calls_are_under_version_control
     is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "part.yaml (changed)");
 }
 
+#[test]
+fn files_that_the_settings_name_are_shown_accepted_and_asked_about_when_they_change() {
+    let place = cloned();
+    place.write(
+        ".cuelight/config.toml",
+        "http-authorities = \"ca.pem\"\n[topics.\"review/done\"]\nabout = \"x\"\nschema = \"schema.json\"\n",
+    );
+    place.write("ca.pem", "good\n");
+    place.write("schema.json", "{\"type\":\"object\",\"required\":[\"ok\"]}");
+    let shown = place.cue(&["trust"]).out;
+    for name in ["../ca.pem ", "../schema.json "] {
+        assert!(shown.contains(name), "{name}: {shown}");
+    }
+    assert!(shown.contains("is named by config.toml"), "{shown}");
+    place.cue(&["trust", "--accept", &hash(&place)]).ok();
+    place.write("schema.json", "{\"type\":\"object\"}");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "this changed: ../schema.json (changed)");
+    place.write("ca.pem", "evil\n");
+    is_refused(
+        &place.cue(&["run", "flow.yaml", "--headless"]),
+        "../ca.pem (changed), ../schema.json (changed)",
+    );
+}
+
 /// An index of git, in its second form, with these files.
 fn index(files: &[&str]) -> Vec<u8> {
     let mut bytes = b"DIRC\0\0\0\x02".to_vec();

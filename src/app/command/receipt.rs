@@ -161,7 +161,8 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     if link != Some((note.size, note.head)) {
         return Err(format!("its records do not lead to the signed head at record {}", note.size.0));
     }
-    let mut lines = told(&payloads, &note.origin)?;
+    let mut lines = labels(receipt, &payloads, &note)?;
+    lines.extend(told(&payloads, &note.origin)?);
     lines.push(format!(
         "chain      records {} to {} hold",
         records.first().map_or(Seq(0), |record| record.seq),
@@ -170,6 +171,25 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
     lines.push(key_line(given, &own));
     Ok(Found { lines })
+}
+
+/// The gate, its run and its step in a line, from payloads that hold. The names on the outside of a receipt are signed by nobody: they
+/// have to be the same.
+fn labels(receipt: &Value, payloads: &[(&ChainRecord, Value)], note: &Note) -> Result<Vec<String>, String> {
+    let no_ask = || "it holds no ask".to_owned();
+    let signed = &payloads.first().ok_or_else(no_ask)?.1["Gate"];
+    let id = |at: usize| signed[at].as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(no_ask);
+    let (run, gate) = (RunId(id(0)?).to_string(), GateId(id(2)?).to_string());
+    for (key, signed) in [("run", &run), ("gate", &gate), ("database", &note.origin)] {
+        let told = text(receipt, key)?;
+        if told != signed {
+            let (told, signed) = (safe_text(told), safe_text(signed));
+            return Err(format!("its {key} says {told}, and its signed records are of {signed}"));
+        }
+    }
+    let step = &signed[3]["Asked"]["ask"]["step"];
+    let step = step.as_str().map_or_else(String::new, |step| format!(", step {}", safe_text(step)));
+    Ok(vec![format!("gate       {gate} of {run}{step}")])
 }
 
 /// The decision in lines, from payloads that hold. The ask has to be the one whose hash was voted on.

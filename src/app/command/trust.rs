@@ -2,6 +2,7 @@
 
 use crate::{
     config::Config,
+    elsewhere::{files_elsewhere, named_by_settings},
     exit::{FAILED, Outcome, Trouble, USAGE},
     output::{Output, say},
     settings::Settings,
@@ -12,9 +13,7 @@ use cuelight_definition::{Run, StepKind};
 use cuelight_engine::GateState;
 use cuelight_plan::OnTimeout;
 use cuelight_projection::{Board, GateView};
-use cuelight_runtime::{
-    Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, called_by_schedules, scheduled,
-};
+use cuelight_runtime::{Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, scheduled};
 use cuelight_store::{DATABASE, Things, Workspace};
 use cuelight_tool::read_text;
 use rustix::fs::OFlags;
@@ -92,7 +91,7 @@ pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
 }
 
 fn things(workspace: &Workspace) -> Result<Things, Trouble> {
-    Things::of(workspace, called_by_schedules).map_err(|error| Trouble::not_recorded(error.to_string()))
+    Things::of(workspace, files_elsewhere).map_err(|error| Trouble::not_recorded(error.to_string()))
 }
 
 /// Accepts what has this hash, when it still does.
@@ -164,6 +163,12 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         ("cuelight.db-wal", _) => vec!["goes into the database when an engine opens it".to_owned()],
         (_, "workflows") => workflow(config, workspace, name),
         // From elsewhere: by its place in the workspace, or by its whole path.
+        _ if is_named_by_settings(workspace, name) => {
+            vec![
+                "is named by config.toml: certificates that are believed, or the schema of a topic"
+                    .to_owned(),
+            ]
+        }
         (_, ".." | "") => workflow(config, workspace, name),
         (_, "agents") => vec!["describes an agent that workflows can start".to_owned()],
         (_, "tools") => vec!["describes a tool that workflows can use".to_owned()],
@@ -172,6 +177,12 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         (_, "keys") => vec!["a private key: anyone with a copy of it can sign as this workspace".to_owned()],
         _ => vec!["a secret that steps are given by its name".to_owned()],
     }
+}
+
+fn is_named_by_settings(workspace: &Workspace, name: &str) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let this = real(&workspace.root().join(".cuelight").join(name));
+    this.is_some() && named_by_settings(workspace).iter().any(|file| real(file) == this)
 }
 
 fn settings(workspace: &Workspace) -> Vec<String> {

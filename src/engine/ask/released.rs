@@ -198,6 +198,9 @@ pub(super) fn released(
     outputs: &ValueMap,
     now: Timestamp,
 ) -> Released {
+    let (real, models) = (run.steps.len(), run.with_models(&reached(run, gate)));
+    // Steps that a computed matrix will make are shown by its template, and bound by the files of that.
+    let run = models.as_ref().unwrap_or(run);
     let reached = reached(run, gate);
     let out = Released::default();
     // Nobody knows now who will have approved: a call that reads that is not known before.
@@ -217,7 +220,7 @@ pub(super) fn released(
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
         let launches: Vec<Launch> = match &plan.work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)
-                if waits_only_for(run, step, gate) =>
+                if step.index() < real && waits_only_for(run, step, gate) =>
             {
                 let (launches, why) = calls_of(view, plan);
                 releasing.out.blind = releasing.out.blind.or(why);

@@ -2,11 +2,42 @@
 
 use super::Run;
 use crate::{TalkCall, talk};
-use cuelight_base::StepIx;
-use cuelight_plan::{PlanStep, Work};
-use std::sync::Arc;
+use cuelight_base::{STEPS_MAX, StepIx};
+use cuelight_plan::{FrameKind, PlanStep, Work, model_copy};
+use std::{collections::BTreeSet, sync::Arc};
 
 impl Run {
+    /// The same run with one copy, called `[…]`, of each matrix among these steps that is computed when it opens, and has not
+    /// opened: an ask shows what its copies will call. Nothing where there is none.
+    pub(crate) fn with_models(&self, among: &BTreeSet<StepIx>) -> Option<Self> {
+        let body_of = |run: &Self, step: StepIx| match &run.plan_step(step).work {
+            Work::Frame(frame) if run.children(step).is_empty() => match &frame.kind {
+                FrameKind::Computed { body, .. } => Some(body.clone()),
+                FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => None,
+            },
+            _ => None,
+        };
+        let mut open: Vec<StepIx> =
+            among.iter().copied().filter(|step| body_of(self, *step).is_some()).collect();
+        if open.is_empty() {
+            return None;
+        }
+        let mut run = self.clone();
+        // In the order of the file, so that the same run shows the same ask each time.
+        open.reverse();
+        while let Some(frame) = open.pop() {
+            let Some(body) = body_of(&run, frame) else { continue };
+            let first = run.steps.len();
+            // A run with more steps than that fails when the frame opens, and calls nothing.
+            if first + body.len() > STEPS_MAX {
+                continue;
+            }
+            run.add_copies(&model_copy(&body, StepIx::from_index(first), frame));
+            open.extend((first..run.steps.len()).rev().map(StepIx::from_index));
+        }
+        Some(run)
+    }
+
     fn add_copies(&mut self, copies: &[PlanStep]) {
         let links = Arc::make_mut(&mut self.links);
         for (offset, copy) in copies.iter().enumerate() {
@@ -55,6 +86,7 @@ impl Run {
             let first = self.steps.len();
             self.add_copies(copies);
             self.note_talk(index, &[], first);
+            self.bind_copies(index, first);
             let children = self.children(index).len();
             self.steps[index.index()].inside.open = u32::try_from(children).unwrap_or(u32::MAX);
         }

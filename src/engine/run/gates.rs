@@ -4,7 +4,7 @@
 use super::Run;
 use crate::{Facts, StepState, call, step::Approval};
 use cuelight_base::{Digest, Program, StepIx};
-use cuelight_plan::Work;
+use cuelight_plan::{FrameKind, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Run {
@@ -103,18 +103,49 @@ impl Run {
         })
     }
 
-    /// The steps behind a gate that are bound to the files of calls which it showed; none if it showed no
-    /// files.
-    pub(crate) fn bound_later(&self, gate: StepIx, facts: &Facts) -> Option<Vec<StepIx>> {
+    /// Binds the copies that a computed matrix has just made, from this one on, to the files of its template that the gates before it
+    /// have shown.
+    pub(super) fn bind_copies(&mut self, frame: StepIx, first: usize) {
+        if !matches!(
+            self.plan_step(frame).work.frame().map(|frame| &frame.kind),
+            Some(FrameKind::Computed { .. })
+        ) {
+            return;
+        }
+        for gate in self.gates_above(frame, |_| true) {
+            let Some(facts) =
+                self.step(gate).facts.clone().filter(|_| self.step(gate).state() == StepState::Completed)
+            else {
+                continue;
+            };
+            for step in (first..self.steps.len()).map(StepIx::from_index) {
+                if self.is_bound_by(step, &facts) {
+                    let (calls, fallbacks, facts) = (Vec::new(), Vec::new(), Some(facts.clone()));
+                    self.steps[step.index()].asking.approvals.push(Approval {
+                        gate,
+                        calls,
+                        fallbacks,
+                        facts,
+                    });
+                }
+            }
+        }
+    }
+
+    /// True if a step calls something whose files are among the facts that a gate showed.
+    fn is_bound_by(&self, step: StepIx, facts: &Facts) -> bool {
         let was_shown = |program: &Program| {
             facts.shown_of(program).iter().any(|(of, files)| call::names_files(of, files))
         };
-        let is_bound = |step: &StepIx| {
-            let mut purposes = call::purposes(self.plan_step(*step));
-            purposes.any(|purpose| call::known_programs(self, *step, purpose, None).iter().any(was_shown))
-        };
+        let mut purposes = call::purposes(self.plan_step(step));
+        purposes.any(|purpose| call::known_programs(self, step, purpose, None).iter().any(was_shown))
+    }
+
+    /// The steps behind a gate that are bound to the files of calls which it showed; none if it showed no
+    /// files.
+    pub(crate) fn bound_later(&self, gate: StepIx, facts: &Facts) -> Option<Vec<StepIx>> {
         let open = || self.beyond(gate).into_iter().filter(|step| !self.step(*step).rests());
-        (!facts.programs.is_empty()).then(|| open().filter(is_bound).collect())
+        (!facts.programs.is_empty()).then(|| open().filter(|step| self.is_bound_by(*step, facts)).collect())
     }
 
     /// Notes the approval of a gate at the steps behind it. Without `later` the steps that its files bind are

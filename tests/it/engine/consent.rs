@@ -448,6 +448,53 @@ fn the_script_of_a_step_further_on_is_shown_and_is_what_runs_then() {
 }
 
 #[test]
+fn the_script_in_a_computed_matrix_is_shown_by_its_template_and_is_what_its_copies_run() {
+    let file = "on-failure: compensate
+         steps:
+           - {id: a, run: x, outputs: {m: any}}
+           - {id: g, needs: a, gate: {prompt: go?, undo-window: 0s}}
+           - {id: t, needs: [a, g], matrix: \"${{ fromJSON(steps.a.outputs.m) }}\", run: ./ship.sh, undo: ./unship.sh}
+           - {id: z, needs: t, run: \"false\"}";
+    let open = r#"launch; ended a ok m={"x":[1,2]}"#;
+    let ask = play(file, open).ask("g");
+    let later: Vec<_> = ask
+        .later
+        .iter()
+        .filter_map(|later| {
+            Some((later.step.as_str(), later.kind.as_str(), later.files.first()?.path.as_str()))
+        })
+        .collect();
+    assert_eq!(later, [("t[…]", "run", "./ship.sh"), ("t[…]", "undo", "./unship.sh")]);
+    let bench = play(file, &format!("{open}; ann approves"));
+    assert_eq!(bench.bound_of("t[1]"), ["./ship.sh"]);
+    assert_eq!(bench.bound_of("t[2]"), ["./ship.sh"]);
+    let bench = play(file, &format!("{open}; ann approves; ended t[1] ok; ended t[2] ok; ended z fail"));
+    assert_eq!(bench.bound_of("t[2]"), ["./unship.sh"]);
+    check(
+        file,
+        &format!(
+            "{open}; ann approves; ended t[1] changed ./ship.sh; ended t[2] ok; ann approves; ended t[1] ok; ended z ok"
+        ),
+        "t opened with 2
+         t[1] call 1
+         t[2] call 1
+         g reopened: what was approved has changed: ./ship.sh
+         t[1] reopened, waits for g
+         g-1 asked 2
+         g-1 approved by people
+         t[1] call 2
+         = completed: a completed, g completed, t completed, z completed, t[1] completed, t[2] completed",
+    );
+    // Its value may come of a step behind the gate.
+    let within = "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: a, needs: g, run: x, outputs: {m: any}}
+           - {id: t, needs: a, matrix: \"${{ fromJSON(steps.a.outputs.m) }}\", run: ./ship.sh}";
+    let bench = play(within, "launch; ann approves; ended a ok m={\"k\":[1]}");
+    assert_eq!(bench.bound_of("t[1]"), ["./ship.sh"]);
+}
+
+#[test]
 fn what_takes_a_step_back_or_its_place_is_shown_and_is_what_runs_then() {
     let file = "on-failure: compensate
          steps:
