@@ -462,7 +462,7 @@ async fn next_of(signals: &mut Option<Signals>) -> Option<Arc<Signal>> {
     }
 }
 
-/// The next picture that was made; nothing when whoever makes them broke down.
+/// The next picture that was made; nothing when their maker broke down.
 async fn next_picture(
     pictures: &mut Option<(Arranger, mpsc::Receiver<(u64, Arranged)>)>,
 ) -> Option<(u64, Arranged)> {

@@ -257,7 +257,7 @@ fn arranged(run: &RunView, all: Vec<GanttRow>, look: &TimeLook) -> Vec<GanttRow>
     out
 }
 
-/// When each step that has not come to rest will begin and end, if it takes as long as usual.
+/// When each step that has not ended will begin and end, if it takes as long as usual.
 fn planned(run: &RunView, now: Timestamp, medians: &Medians) -> BTreeMap<StepIx, (Timestamp, Timestamp)> {
     let mut out: BTreeMap<StepIx, (Timestamp, Timestamp)> = BTreeMap::new();
     if run.summary.state.rests() {

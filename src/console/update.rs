@@ -282,7 +282,7 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
     }
 }
 
-/// A digit that opens no view begins a count; any digit goes on with one.
+/// A digit that opens no view begins a count; any digit continues one.
 fn counts(model: &mut Model, press: Press) -> bool {
     let takes_counts = model.overlay.is_none() && model.prompt.is_none() && model.keyboard.typed.len() == 1;
     let Some(digit) = digit(press).filter(|_| takes_counts) else { return false };

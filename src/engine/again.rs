@@ -23,8 +23,8 @@ pub(super) struct TakenOver {
     /// Steps that keep their results: there, and here.
     pub(super) steps: Vec<(StepIx, StepIx)>,
     pub(super) corrected: Option<Box<Corrected>>,
-    /// By gate, the steps that corrections have removed from behind it.
-    pub(super) removed: BTreeMap<String, Vec<String>>,
+    /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
+    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The gates that have asked by now in a run that is done again, or in a run that it did again.
@@ -33,8 +33,8 @@ pub(super) struct Asked {
     pub(super) all: BTreeSet<String>,
     /// The steps at which people were asked.
     pub(super) people: BTreeSet<String>,
-    /// By gate, the steps that earlier corrections have removed from behind it.
-    pub(super) removed: BTreeMap<String, Vec<String>>,
+    /// By gate, the steps behind it that earlier corrections have removed, or rewritten after it asked.
+    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Everything of a run that is kept when this plan does the run again; `kept` names the steps to keep. Gates ask again
@@ -54,10 +54,10 @@ pub(super) fn take_over(
     let corrected = given.map(|plan| Box::new(plan_differences(&run.plan, plan)));
     let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |plan| Arc::new(plan.clone()));
     let pairs = same_steps(&run.plan, &plan);
-    if given.is_some() {
-        loosened::keeps_gates(&run.plan, &plan, &pairs, asked)?;
-    }
-    let removed = loosened::removed(&asked.removed, &run.plan, &plan);
+    let displaced = match given {
+        Some(_) => loosened::keeps_gates(&run.plan, &plan, &pairs, asked)?,
+        None => asked.displaced.clone(),
+    };
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     // The workspace that a gate has captured was that of the old run.
     let captures = |step: &PlanStep| is_or_makes_gate_that(step, |rule| rule.snapshot.is_some());
@@ -108,7 +108,7 @@ pub(super) fn take_over(
     let places: BTreeMap<StepIx, usize> =
         run.undo.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
     steps.sort_by_key(|(old, _)| (places.get(old).copied().unwrap_or(usize::MAX), *old));
-    Ok(TakenOver { plan, steps, corrected, removed })
+    Ok(TakenOver { plan, steps, corrected, displaced })
 }
 
 /// The steps, out of these, that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.

@@ -5,7 +5,7 @@ use crate::{
     by_hand::is_or_makes_gate,
     can_ask,
     looser::looser,
-    put_elsewhere::{self, Changed},
+    put_elsewhere::Changed,
     run::asks_for_failures,
     side::Side,
 };
@@ -16,13 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const ADVICE: &str = "restore it, or start a new run";
 
 /// Refuses a correction that removes or loosens a gate, or lets a step out from behind one. `before` tells the
-/// gates that have asked people, and the steps that were taken out from behind them.
+/// gates that have asked people, and the steps that were displaced from behind them. Returns these, with the
+/// ones that this correction displaces.
 pub(super) fn keeps_gates(
     old: &Plan,
     new: &Plan,
     pairs: &BTreeMap<StepIx, StepIx>,
     before: &Asked,
-) -> Result<(), String> {
+) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
     keeps_asks(old, new, pairs)?;
     let gates: Vec<StepIx> = places(old).filter(|place| is_gate(&old.steps[place.index()])).collect();
     let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
@@ -38,6 +39,7 @@ pub(super) fn keeps_gates(
     let (was, is) = (Side::of(old), Side::of(new));
     let rewritten = rewritten(old, new, pairs);
     let mut gained = Gained { was: &was, is: &is, pairs, rewritten: &rewritten, steps: BTreeMap::new() };
+    let mut displaced = before.displaced.clone();
     for at in gates {
         let Some(place) = pairs.get(&at).copied() else {
             return Err(format!("the correction removes the gate {}; {ADVICE}", was.step(at).id));
@@ -46,25 +48,19 @@ pub(super) fn keeps_gates(
         let people = &before.people;
         let has_asked = people.contains(&was.step(at).id) || !within(people, &was.step(at).id).is_empty();
         keeps_behind((&was, at), (&is, place), pairs, (&mut gained, has_asked))?;
-        changed.stays_behind((&was, at), (&is, place), has_asked)?;
-        let left = before.removed.get(&was.step(at).id).map_or(&[][..], Vec::as_slice);
-        changed.stays_away(left, (&is, place))?;
+        let earlier = before.displaced.get(&was.step(at).id);
+        changed.stays_behind((&was, at), (&is, place), has_asked, earlier)?;
+        let now = changed.displaced(&was, at, has_asked);
+        if !now.is_empty() {
+            displaced.entry(was.step(at).id.clone()).or_default().extend(now);
+        }
     }
-    Ok(())
+    Ok(displaced)
 }
 
 /// True for a step behind which others wait for an answer of people.
 fn is_gate(step: &PlanStep) -> bool {
     is_or_makes_gate(step) || can_ask::accepts_result(step)
-}
-
-/// By gate, the steps that corrections have removed from behind it and not put back, up to this one.
-pub(super) fn removed(
-    before: &BTreeMap<String, Vec<String>>,
-    old: &Plan,
-    new: &Plan,
-) -> BTreeMap<String, Vec<String>> {
-    put_elsewhere::removed(before, old, new, is_gate)
 }
 
 /// Refuses a correction that removes or loosens what can ask people about a step without a gate of its own.

@@ -45,8 +45,8 @@ fn fields_stand(was: &[Need], is: &[Need], asks_all: bool) -> bool {
     let stands = |before: &Need, now: &Need| {
         let is_fewer =
             !now.choices.is_empty() && now.choices.iter().all(|choice| before.choices.contains(choice));
-        // A default answers the field in the place of whoever approves. Whoever corrects may take it away, and gives no other one: a
-        // value that nobody has asked for would be approved by who expects the one before.
+        // A default answers the field for the approver. A correction may take it away, and gives no other one: an approver who
+        // expects the one before would approve a value that nobody asked for.
         let fills_in = (now.required || asks_all) && now.default.is_some() && now.default != before.default;
         now.name == before.name
             && now.kind == before.kind

@@ -41,49 +41,51 @@ impl<'a> Changed<'a> {
     }
 
     /// Refuses a step that does not wait for a gate, is new or written otherwise, and could do the work of one that did
-    /// wait. A removed step counts always, and a rewritten one once the gate has asked people: they were shown the other.
+    /// wait. `earlier` names those that corrections before this one took away or rewrote. A removed step counts always;
+    /// a rewritten one, on either side, once the gate has asked people: they were shown the other.
     pub(super) fn stays_behind(
         &self,
         (was, gate): (&Side<'_>, StepIx),
         (is, place): (&Side<'_>, StepIx),
         has_asked: bool,
+        earlier: Option<&BTreeSet<String>>,
     ) -> Result<(), String> {
-        let (behind, guarded) = (was.behind(gate), was.guarded(gate));
-        let (behind_now, guarded_now) = (is.behind(place), is.guarded(place));
-        let held = |at: StepIx| if guarded[at.index()] { &guarded_now } else { &behind_now };
-        let id = &was.step(gate).id;
-        let gone = places(was.plan).filter(|at| behind[at.index()] && !self.pairs.contains_key(at));
-        for gone in gone {
-            if let Some(free) = self.added.iter().find(|step| !held(gone)[step.index()]) {
-                return Err(is_gone(&was.step(gone).id, id, &is.step(*free).id));
+        let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
+        let behind_now = is.behind(place);
+        let free = |held: &[bool]| match has_asked {
+            true => self.free((was, gate), is, held),
+            false => self.added.iter().copied().find(|step| !held[step.index()]),
+        };
+        for at in self.displaced_at(was, gate, has_asked) {
+            let held = if guarded[at.index()] { &guarded_now } else { &behind_now };
+            if let Some(free) = free(held) {
+                let is_there = self.pairs.contains_key(&at);
+                return Err(is_elsewhere(&was.step(at).id, is_there, &was.step(gate).id, &is.step(free).id));
             }
         }
-        let emptied = self.rewritten.iter().filter(|pair| has_asked && behind[pair.0.index()]);
-        for (at, _) in emptied {
-            if let Some(free) = self.free((was, gate), is, held(*at)) {
-                return Err(format!(
-                    "{} stands behind the gate {id}, which has asked people, and is written otherwise now; {} is new or \
-                     written otherwise too, and does not wait for that gate; let it need the gate, correct one of the two alone, or start a new run",
-                    was.step(*at).id,
-                    is.step(free).id
-                ));
-            }
-        }
-        Ok(())
+        let Some((earlier, first)) = earlier.and_then(|all| Some((all, all.first()?))) else { return Ok(()) };
+        let Some(free) = free(&guarded_now).map(|step| &is.step(step).id) else { return Ok(()) };
+        let gone = earlier.iter().find(|id| *id == free).unwrap_or(first);
+        let is_there = places(was.plan).any(|at| was.step(at).id == *gone);
+        Err(is_elsewhere(gone, is_there, &was.step(gate).id, free))
     }
 
-    /// The same for the steps that earlier corrections have removed from behind a gate. They return behind it alone.
-    pub(super) fn stays_away(&self, left: &[String], (is, place): (&Side<'_>, StepIx)) -> Result<(), String> {
-        if left.is_empty() {
-            return Ok(());
-        }
-        let (guarded, gate) = (is.guarded(place), &is.step(place).id);
-        let is_free = |step: &&StepIx| !guarded[step.index()];
-        let Some(free) = self.added.iter().find(is_free).map(|step| &is.step(*step).id) else {
-            return Ok(());
-        };
-        let same = left.iter().find(|id| *id == free);
-        Err(is_gone(same.unwrap_or(&left[0]), gate, free))
+    /// The steps behind a gate, by id, that this correction takes away from it, or has rewritten after it asked.
+    pub(super) fn displaced(&self, was: &Side<'_>, gate: StepIx, has_asked: bool) -> Vec<String> {
+        self.displaced_at(was, gate, has_asked).map(|at| was.step(at).id.clone()).collect()
+    }
+
+    fn displaced_at(
+        &self,
+        was: &Side<'_>,
+        gate: StepIx,
+        has_asked: bool,
+    ) -> impl Iterator<Item = StepIx> + use<> {
+        let behind = was.behind(gate);
+        let gone = places(was.plan).filter(|at| !self.pairs.contains_key(at));
+        let rewritten = self.rewritten.iter().map(|pair| pair.0).filter(|_| has_asked);
+        let all: Vec<StepIx> = gone.chain(rewritten).filter(|at| behind[at.index()]).collect();
+        all.into_iter()
     }
 
     /// A new or rewritten step that these do not hold, except a gate, which does nothing by itself.
@@ -121,46 +123,16 @@ impl<'a> Changed<'a> {
     }
 }
 
-fn is_gone(gone: &str, gate: &str, free: &str) -> String {
-    if gone == free {
-        return format!(
-            "{gone} stood behind the gate {gate} and was removed, and does not wait for that gate now; let it need the gate, \
-             or start a new run"
-        );
-    }
+/// `is_there` tells that the step is rewritten, and not gone.
+fn is_elsewhere(id: &str, is_there: bool, gate: &str, free: &str) -> String {
+    let how = if is_there { "was written otherwise after it asked" } else { "was removed" };
+    let what = match id == free {
+        true => "does not wait for that gate now".to_owned(),
+        false => format!("{free} is new or written otherwise and does not wait for that gate"),
+    };
     format!(
-        "{gone} stood behind the gate {gate} and is gone, and the new step {free} does not wait for that gate; let it need \
-         the gate, or start a new run"
+        "{id} stood behind the gate {gate} and {how}, and {what}; let it need the gate, or start a new run"
     )
-}
-
-/// By gate, the steps that corrections have removed from behind it and not put back, up to this one.
-pub(super) fn removed(
-    before: &BTreeMap<String, Vec<String>>,
-    old: &Plan,
-    new: &Plan,
-    is_gate: impl Fn(&PlanStep) -> bool,
-) -> BTreeMap<String, Vec<String>> {
-    let there: BTreeSet<&str> = new.steps.iter().map(|step| step.id.as_str()).collect();
-    let is_gone = |at: &StepIx| !there.contains(old.steps[at.index()].id.as_str());
-    let mut found = before.clone();
-    let gone: Vec<StepIx> = places(old).filter(is_gone).collect();
-    if !gone.is_empty() {
-        let was = Side::of(old);
-        for gate in places(old).filter(|place| is_gate(was.step(*place))) {
-            let behind = was.behind(gate);
-            let ids = gone.iter().filter(|at| behind[at.index()]).map(|at| was.step(*at).id.clone());
-            let names = found.entry(was.step(gate).id.clone()).or_default();
-            names.extend(ids);
-        }
-    }
-    for names in found.values_mut() {
-        names.retain(|id| !there.contains(id.as_str()));
-        names.sort();
-        names.dedup();
-    }
-    found.retain(|_, names| !names.is_empty());
-    found
 }
 
 fn places(plan: &Plan) -> impl Iterator<Item = StepIx> + use<> {

@@ -166,7 +166,7 @@ impl Turn<'_> {
             known: again::Asked {
                 all: excluded.keys().cloned().collect(),
                 people,
-                removed: run.before.removed.clone(),
+                displaced: run.before.displaced.clone(),
             },
             excluded,
             escalates,
@@ -181,7 +181,7 @@ impl Turn<'_> {
         by: Actor,
         cause: impl FnOnce(Option<Box<Corrected>>) -> CauseOfLaunch,
     ) {
-        let TakenOver { plan, steps, corrected, removed } = taken;
+        let TakenOver { plan, steps, corrected, displaced } = taken;
         let is_same = Arc::ptr_eq(&plan, &run.plan);
         let here: BTreeMap<StepIx, StepIx> = steps.iter().copied().collect();
         // Without a correction every step stands where it stood, also one that is not kept.
@@ -200,7 +200,7 @@ impl Turn<'_> {
             asked: asked.excluded,
             escalates: asked.escalates,
             requesters,
-            removed,
+            displaced,
         };
         self.emit_run(id, created);
         for (there, step) in steps {

@@ -107,8 +107,8 @@ pub(super) struct Before {
     pub(super) escalates: BTreeMap<String, String>,
     /// Principals that count as its requesters in addition to its own, each with the reason.
     pub(super) requesters: Vec<(String, String)>,
-    /// By gate, the steps that corrections have removed from behind it.
-    pub(super) removed: BTreeMap<String, Vec<String>>,
+    /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
+    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
     /// True if the results that it took over are another run's to undo.
     pub(super) is_fork: bool,
     /// True when inputs or steps were corrected.
@@ -169,7 +169,7 @@ impl Run {
             asked,
             escalates,
             requesters,
-            removed,
+            displaced,
             ..
         } = event
         else {
@@ -187,7 +187,7 @@ impl Run {
                 asked: asked.clone(),
                 escalates: escalates.clone(),
                 requesters: requesters.clone(),
-                removed: removed.clone(),
+                displaced: displaced.clone(),
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
                 is_corrected: cause.corrected().is_some(),
             },

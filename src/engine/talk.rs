@@ -137,7 +137,7 @@ pub(super) fn so_far(world: &World, run: &Run, step: StepIx) -> (Vec<OfferedTool
 }
 
 impl Turn<'_> {
-    /// Goes on with a talk when all its open steps have ended: its calls are done, the model is asked again,
+    /// Continues a talk when all its open steps have ended: its calls are done, the model is asked again,
     /// or the talk is over.
     pub(super) fn talk_on(&mut self, id: RunId, step: StepIx, talk: &Talk) {
         let run = self.run(id);

@@ -340,7 +340,7 @@ impl Run {
 }
 
 impl Turn<'_> {
-    /// True if the target of a call takes none now. Then the step waits for it, or goes on with its fallback,
+    /// True if the target of a call takes none now. Then the step waits for it, or continues with its fallback,
     /// if it has one; or it has failed, if nothing may wait for that target.
     pub(super) fn is_held_back(&mut self, id: RunId, step: StepIx, which: u32, target: &str) -> bool {
         let Some((hold, until)) = self.hold(target, (id, step)) else {

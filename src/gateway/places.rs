@@ -49,14 +49,14 @@ impl Default for Seats {
 }
 
 impl Seats {
-    /// The places that are taken; whoever has said nothing yet has none.
+    /// The places that are taken; a peer that has said nothing yet has none.
     pub fn taken(&self) -> usize {
         let free = |steps: &Arc<Semaphore>| steps.available_permits();
         let all = [&self.steps, &self.agents, &self.commands, &self.consoles];
         all.map(|steps| PLACES_MAX - free(steps)).iter().sum::<usize>() + BRIEF_MAX - free(&self.brief)
     }
 
-    /// A place in the lobby, when one is free: whoever says nothing leaves it within seconds.
+    /// A place in the lobby, when one is free: a peer that says nothing leaves it within seconds.
     pub(super) async fn wait(&self) -> Place {
         let permit = Arc::clone(&self.lobby).acquire_owned().await;
         Place { _permit: permit.expect("it is never closed"), lasts: None }

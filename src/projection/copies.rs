@@ -1,5 +1,5 @@
 //! Ids of many steps in few words: the copies of one step stand behind its name once. Nothing is left out, for what an
-//! answer starts is read before it is given. How it is wrapped is left to whoever shows it.
+//! answer starts is read before it is given. How it is wrapped is left to the view.
 
 /// So many numbers in a row are told as `1 to 200`.
 const ROW_LEAST: usize = 3;

@@ -1,7 +1,7 @@
 //! A JSON object as people read it: a name and its value a row, each line of a text a row of its own, and what is nested
 //! on one row when it is short, else indented under its name.
 //!
-//! Wrapping, colours and making values safe to show are left to whoever shows it.
+//! Wrapping, colours and making values safe to show are left to the view.
 
 use cuelight_base::{Value, ValueMap, safe_text};
 use serde::de::IgnoredAny;

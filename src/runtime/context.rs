@@ -1,4 +1,4 @@
-//! Contexts of agents: made of the project's files and of what other agents handed in, and kept for whoever asks next, as long as
+//! Contexts of agents: made of the project's files and of what other agents handed in, and kept for the caller next, as long as
 //! nothing of that has changed.
 
 use super::{

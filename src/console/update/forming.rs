@@ -111,7 +111,7 @@ fn leave(model: &mut Model) {
     }
 }
 
-/// ^S: asks the engine to ask anew with these values.
+/// ^S: asks the engine to ask again with these values.
 fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let Some(why) = model.locked() {
         return toast(model, &format!("could not keep it: {why}"), Role::Warn);

@@ -4,7 +4,10 @@ use crate::{CauseOfLaunch, RunState};
 use cuelight_base::{Actor, Digest, ErrorRecord, FailureMode, Score, StepIx, ValueMap};
 use cuelight_plan::{Currency, Plan};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The events of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +40,9 @@ pub enum RunEvent {
         /// one does again, and, where a step asked for it, those of the runs that were open.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         requesters: Vec<(String, String)>,
-        /// By gate, the steps that corrections have removed from behind it, by id: they return behind it alone.
+        /// By gate, the steps behind it that corrections have removed, or rewritten after it asked, by id: new work stands behind it too.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        removed: BTreeMap<String, Vec<String>>,
+        displaced: BTreeMap<String, BTreeSet<String>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

@@ -33,7 +33,7 @@ impl Turn<'_> {
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
                 requesters,
-                removed: BTreeMap::new(),
+                displaced: BTreeMap::new(),
             },
         );
         Ok(())

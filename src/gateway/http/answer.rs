@@ -84,7 +84,7 @@ struct Place {
 }
 
 impl Place {
-    /// Below whoever asks; else in a trace that the name of the request stands for.
+    /// Below the caller; else in a trace that the name of the request stands for.
     fn of(door: &Door, caller: Option<TraceContext>, request_id: &str) -> Option<Self> {
         door.setup.traces.as_ref()?;
         let around = caller.unwrap_or_else(|| TraceContext::derived(&["request", request_id]));
@@ -120,7 +120,7 @@ impl Place {
     }
 }
 
-/// A method that HTTP has, by its name. Whoever asks can put any word there, also one that nobody else may read: that is `_OTHER`, as
+/// A method that HTTP has, by its name. A caller can put any word there, also one that nobody else may read: that is `_OTHER`, as
 /// OpenTelemetry calls it.
 fn method(said: &Method) -> &str {
     let known = [

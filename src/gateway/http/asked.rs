@@ -83,7 +83,7 @@ pub(super) fn caller(headers: &HeaderMap) -> Option<TraceContext> {
 }
 
 impl Asked {
-    /// Lets a request in, or says why not; `left` is what whoever asks has left to ask, also then.
+    /// Lets a request in, or says why not; `left` is what the caller has left to ask, also then.
     pub(super) async fn read(
         door: &Door,
         route: &Route,
@@ -150,7 +150,7 @@ impl Asked {
         self.place.map_or_else(|| self.request_id.clone(), |place| place.to_string())
     }
 
-    /// The desk, for whoever asks.
+    /// The desk, for the caller.
     pub(super) fn desk(&self, door: &Door) -> LocalDesk {
         match &self.bearer {
             Some(bearer) => door.desk.with_actor(Arc::clone(&bearer.actor)),
@@ -164,7 +164,7 @@ impl Asked {
         if is_of_a_step(door, self.ends).await { as_a_step(&desk) } else { desk }
     }
 
-    /// Submits a command for whoever asks. A judgement counts as a step's where a step of this host may be at the other end: it can
+    /// Submits a command for the caller. A judgement counts as a step's where a step of this host may be at the other end: it can
     /// have read the key of the person whose token it shows.
     pub(super) async fn command(&self, door: &Door, id: RequestId, command: Command) -> Reply {
         submit_judged(&self.desk(door), Asks { id, command }, is_of_a_step(door, self.ends)).await

@@ -1,4 +1,4 @@
-//! Events over HTTP: said to whoever waits for them, waited for, followed. They are the messages that steps of workflows say and hear, on
+//! Events over HTTP: said to callers that wait for them, waited for, followed. They are the messages that steps of workflows say and hear, on
 //! the same log: one that was acknowledged is on disk. Nobody who follows is held in memory but by their place.
 
 mod follow;

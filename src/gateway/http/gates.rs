@@ -32,7 +32,7 @@ fn told(status: StatusCode, gate: &Arc<GateView>) -> Response {
     json(status, &GateAnswer::of(gate))
 }
 
-/// A gate that whoever asks may see.
+/// A gate that the caller may see.
 fn find(board: &Board, asked: &Asked, gate: GateId) -> Result<Arc<GateView>, Problem> {
     let view = board.gate(gate).filter(|gate| board.project_of(gate.run) == asked.project());
     view.cloned().ok_or_else(missing)
@@ -165,7 +165,7 @@ fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
     Ok(draft.finish("gate", &value!([{"id": "ask", "gate": gate}])))
 }
 
-/// The run of a gate, for whoever follows it.
+/// The run of a gate, for the caller that follows it.
 pub(super) fn is_visible(board: &Board, asked: &Asked, run: RunId) -> bool {
     board.summary(run).is_some() && board.project_of(run) == asked.project()
 }

@@ -40,7 +40,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// No event at all, for whoever waits for something else.
+    /// No event at all, for a caller that waits for something else.
     fn nothing(project: Option<String>) -> Self {
         // No event is of this type.
         Self { project, event_type: Some(String::new()), topic: None, filter: Vec::new() }
@@ -130,10 +130,10 @@ impl Listeners {
     }
 }
 
-/// A place for whoever waits for these events.
+/// A place for a caller that waits for these events.
 ///
 /// # Errors
-/// When there is none for whoever asks.
+/// When there is none for the caller.
 pub(super) fn place_for(
     door: &Door,
     asked: &Asked,
@@ -146,10 +146,10 @@ pub(super) fn place_for(
     })
 }
 
-/// The same for whoever waits for something else than events.
+/// The same for a caller that waits for something else than events.
 ///
 /// # Errors
-/// When there is none for whoever asks.
+/// When there is none for the caller.
 pub(super) fn place(door: &Door, asked: &Asked, what: &str) -> Result<Place, Problem> {
     let wanted = Wanted::nothing(asked.project().map(str::to_owned));
     place_for(door, asked, Arc::new(wanted), what)

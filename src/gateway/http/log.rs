@@ -21,7 +21,7 @@ pub struct RequestLine {
     pub status: u16,
     /// Microseconds until the head of its answer: streams go on after that.
     pub micros: u64,
-    /// The project of whoever asked, where they showed a good token.
+    /// The project of the caller, where they showed a good token.
     pub project: Option<String>,
     /// The trace that it belongs to, where its sender said one.
     pub trace: Option<String>,

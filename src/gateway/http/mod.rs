@@ -1,4 +1,4 @@
-//! The HTTP API: one port, one table of routes, and a desk behind it for whoever shows a token.
+//! The HTTP API: one port, one table of routes, and a desk behind it for a caller that shows a token.
 //!
 //! It reads boards and submits commands, and judges nothing but who asks and how much at once. The table of routes makes the router and
 //! the `OpenAPI` document alike.

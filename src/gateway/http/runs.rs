@@ -38,7 +38,7 @@ fn missing() -> Problem {
     Problem::missing("RUN_001", "that run")
 }
 
-/// A run that whoever asks may see.
+/// A run that the caller may see.
 fn find(door: &Door, asked: &Asked) -> Result<RunId, Problem> {
     let run: RunId = asked.id("RUN_001", "that run")?;
     let board = door.desk.board();

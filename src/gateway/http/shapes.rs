@@ -189,7 +189,7 @@ impl RiskWord {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Decide {
-    /// Chosen by whoever decides; the same id again is the same answer.
+    /// Chosen by the person who decides; the same id again is the same answer.
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
     pub(super) decision_id: String,
     /// The `epoch` that was seen.

@@ -89,7 +89,7 @@ pub struct SpawnRule {
     pub permissions: Vec<Permission>,
     /// Lifetime of its token.
     pub token_life: Span,
-    /// Variables that whoever asks may set: without a gate these alone, at a gate also those that steer programs.
+    /// Variables that the caller may set: without a gate these alone, at a gate also those that steer programs.
     pub environment: Vec<String>,
     /// Limit of agents that wait or run at once in a project.
     pub at_most: usize,

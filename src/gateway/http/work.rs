@@ -153,7 +153,7 @@ fn missing() -> Problem {
     Problem::missing("AGT_005", "that work")
 }
 
-/// The piece of work that the path names, if it is of a run that whoever asks may see.
+/// The piece of work that the path names, if it is of a run that the caller may see.
 fn work(door: &Door, asked: &Asked) -> Result<AttemptId, Problem> {
     let work: AttemptId = asked.id("AGT_005", "that work")?;
     let board = door.desk.board();
@@ -205,7 +205,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     Ok(json(StatusCode::OK, &Claimed { work: None }))
 }
 
-/// A piece of work, as whoever has taken it is told of it.
+/// A piece of work, as the agent that has taken it is told of it.
 fn told(door: &Door, board: &Board, lease: &Lease) -> Work {
     let AttemptId { run, step, number } = lease.attempt;
     let view = board.run(run);

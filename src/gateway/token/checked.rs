@@ -1,4 +1,4 @@
-//! Tokens that were checked before: whoever shows one again is known without its signature and its words being read again. What can change
+//! Tokens that were checked before: a caller that shows one again is known without its signature and its words being read again. What can change
 //! meanwhile is asked each time: whether its time or that of its key is over, and whether somebody took it back. Once the keys or the people
 //! are read anew, every token is checked again.
 

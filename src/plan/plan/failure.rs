@@ -56,7 +56,7 @@ pub enum OnFailure {
     /// Starts nothing new; what runs may end.
     #[default]
     Stop,
-    /// Goes on with steps that do not depend on it.
+    /// Continues with steps that do not depend on it.
     Continue,
     /// Stops, then undoes the completed steps.
     Compensate,

@@ -42,7 +42,7 @@ impl Board {
         })
     }
 
-    /// The runs for lists, oldest first, without those that had come to rest when somebody cleared the lists.
+    /// The runs for lists, oldest first, without those that had ended when somebody cleared the lists.
     pub fn listed(&self) -> impl Iterator<Item = &RunSummary> {
         let is_cleared = |summary: &RunSummary| {
             summary.state.rests()
@@ -71,7 +71,7 @@ impl Board {
         self.gates.get(u64::from(gate.0))
     }
 
-    /// The project that a run belongs to, where that is not the workspace's own: that of whoever asked for it, else of the run that it
+    /// The project that a run belongs to, where that is not the workspace's own: that of the caller that asked for it, else of the run that it
     /// does again.
     pub fn project_of(&self, run: RunId) -> Option<&str> {
         let mut at = self.summary(run)?;

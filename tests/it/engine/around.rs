@@ -307,7 +307,7 @@ fn whatever_stands_behind_a_gate_it_stays_there_in_a_correction() {
             (file("", &behind("m", "x", work)), "the correction removes the gate g"),
             (
                 file(gate, &behind("m2", "x", work)),
-                "m stood behind the gate g and is gone, and the new step m2",
+                "m stood behind the gate g and was removed, and m2 is new",
             ),
             (file(gate, &behind("m", "x", "run: x")), "m no longer waits for the gate g"),
         ] {

@@ -58,7 +58,7 @@ fn a_step_that_takes_the_place_of_a_guarded_one_waits_for_the_approval_too() {
         &around("", "a", "", "- {id: z, needs: g, run: x}"),
         &around("", "a", "- {id: m, needs: g, if: always(), run: x}", "- {id: z2, needs: m, run: x}"),
     );
-    check(&file, script, &refused("z stood behind the gate g and is gone, and the new step"));
+    check(&file, script, &refused("z stood behind the gate g and was removed, and "));
 }
 
 #[test]

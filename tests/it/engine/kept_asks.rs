@@ -141,7 +141,7 @@ fn a_step_that_was_taken_out_from_behind_a_gate_returns_behind_it_alone() {
         ),
         (
             "  - {id: also, run: y}",
-            "ship stood behind the gate g and is gone, and the new step also does not wait for that gate",
+            "ship stood behind the gate g and was removed, and also is new or written otherwise and does not",
         ),
     ] {
         let why = |run: &str| format!("r-2 created, corrected\n ! could not retry {run}: {why}");
@@ -179,7 +179,7 @@ fn a_correction_empties_no_step_whose_work_it_does_elsewhere() {
         ("build", format!("env: {{A: b}}\n{}", guarded("x", emptied))),
     ] {
         let why = format!(
-            "ship stands behind the gate g, which has asked people, and is written otherwise now; {free} is new"
+            "ship stood behind the gate g and was written otherwise after it asked, and {free} is new or written"
         );
         let file = both(&was, &now);
         check(&file, &all.replace("ended build ok", "ended build ok; ended side ok"), &refused(&why));
@@ -203,6 +203,37 @@ fn a_correction_empties_no_step_whose_work_it_does_elsewhere() {
         "launch; ended build fail; ended side ok; retry failed corrected",
         "r-2 created, corrected",
     );
+}
+
+#[test]
+fn new_work_stays_behind_a_gate_whose_steps_an_earlier_correction_emptied() {
+    let bare = guarded("x", "");
+    let guarded = |build: &str, ship: &str, more: &str| {
+        guarded(build, &format!("  - {{id: ship, needs: g, run: {ship}}}{more}"))
+    };
+    let also = "\n  - {id: also, run: y}";
+    let behind = "\n  - {id: also, needs: ship, run: y}";
+    let emptied = both(&guarded("x", "y", ""), &guarded("x", "'true'", ""));
+    let removed = both(&guarded("x", "y", ""), &bare);
+    let script = "launch; ended build ok; ann rejects : no; retry failed corrected; run r-2; cancel; retry failed corrected-again";
+    let why = |free: &str, how: &str| {
+        format!(
+            "r-2 created, corrected\n ! could not retry r-2: ship stood behind the gate g and {how}, and {free}"
+        )
+    };
+    let (was_removed, was_emptied) = ("was removed", "was written otherwise after it asked");
+    for (first, last, free, how) in [
+        (&emptied, guarded("x", "'true'", also), "also", was_emptied),
+        (&emptied, guarded("y", "'true'", ""), "build", was_emptied),
+        (&removed, guarded("x", "'true'", also), "also", was_removed),
+        (&removed, guarded("y", "'true'", ""), "build", was_removed),
+    ] {
+        check(&format!("{first}\n=== corrected\n{last}"), script, &why(free, how));
+    }
+    for last in [guarded("x", "'true'", behind), guarded("x", "y", "")] {
+        let file = format!("{emptied}\n=== corrected\n{last}");
+        check(&file, script, "r-2 created, corrected\n r-3 created, corrected");
+    }
 }
 
 #[test]

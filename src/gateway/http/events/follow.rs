@@ -31,7 +31,7 @@ use std::{
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// Events that are kept as streams say them, and their bytes: whoever follows is rarely further behind.
+/// Events that are kept as streams say them, and their bytes: a caller that follows is rarely further behind.
 const FRAMES_MAX: usize = 256;
 const FRAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Interval of the keep-alive on a stream.

@@ -203,7 +203,7 @@ pub(in crate::http) async fn publish(door: &Door, asked: &Asked) -> Result<Respo
     Ok(json(StatusCode::ACCEPTED, &told))
 }
 
-/// The message as whoever waits for it will see it.
+/// The message as its listener will see it.
 fn seen_as(new: &NewMessage, by: &Actor) -> Message {
     let session = new.session.as_ref().map(|session| format!("/{session}")).unwrap_or_default();
     Message {
@@ -262,7 +262,7 @@ fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (Mess
     (proof, is_name(signed.id).then(|| signed.id.to_owned()))
 }
 
-/// The session of whoever asks that says it; nobody speaks for somebody else.
+/// The session of the caller that says it; nobody speaks for somebody else.
 fn session(asked: &Asked, publisher: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(publisher) = publisher else { return Ok(None) };
     let subject = match asked.bearer.as_ref().map(|bearer| &bearer.actor.proof) {
