@@ -8,6 +8,7 @@ use crate::{
     links::Links,
     loosened,
     run::{Run, asks_for_failures},
+    side::places,
     spent::{AskAgain, approved_in},
 };
 use cuelight_base::{StepIx, ValueMap};
@@ -35,6 +36,17 @@ pub(super) struct Asked {
     pub(super) people: BTreeSet<String>,
     /// By gate, the steps behind it that earlier corrections have removed, or rewritten after it asked.
     pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Asked {
+    /// True if people were asked at this gate, or at one in this frame.
+    pub(super) fn has_asked(&self, id: &String) -> bool {
+        let is_within = |prefix: String| {
+            let mut from = self.people.range(prefix.clone()..);
+            from.next().is_some_and(|name| name.starts_with(&prefix))
+        };
+        self.people.contains(id) || is_within(format!("{id}/")) || is_within(format!("{id}["))
+    }
 }
 
 /// Everything of a run that is kept when this plan does the run again; `kept` names the steps to keep. Gates ask again
@@ -122,10 +134,6 @@ fn same_steps(old: &Plan, new: &Plan) -> BTreeMap<StepIx, StepIx> {
     let ids: BTreeMap<&str, StepIx> = places(new).map(|at| (new.steps[at.index()].id.as_str(), at)).collect();
     let pair = |at: StepIx| Some((at, *ids.get(old.steps[at.index()].id.as_str())?));
     places(old).filter_map(pair).collect()
-}
-
-pub(super) fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
-    (0..plan.steps.len()).map(StepIx::from_index)
 }
 
 /// The kept steps, by their place in the new plan. A completed step stays as it was done.

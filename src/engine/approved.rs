@@ -2,7 +2,8 @@
 //! still run is what the gate let go.
 
 use crate::{
-    again::{places, value_differences},
+    again::value_differences,
+    side::places,
     by_hand::is_or_makes_gate,
     links::Links,
     run::Run,

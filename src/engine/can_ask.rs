@@ -4,8 +4,8 @@
 use crate::looser::looser;
 use cuelight_base::RoutePolicy;
 use cuelight_plan::{
-    Budget, ConfidenceBelow, ConfidenceRule, Currency, FrameKind, GateRule, OnExceed, Plan, PlanStep, Talk,
-    TalkTool,
+    Budget, ConfidenceBelow, ConfidenceRule, Currency, FrameKind, GateRule, OnError, OnExceed, Plan,
+    PlanStep, Talk, TalkTool,
 };
 
 /// The keys of a step by which people can be asked about it.
@@ -33,21 +33,28 @@ pub(super) fn accepts_result(step: &PlanStep) -> bool {
 
 /// The keys of a step by which people would be asked less than before.
 pub(super) fn loosened((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Vec<&'static str> {
-    let mut found = Vec::new();
+    let (mut found, asks) = (Vec::new(), !keys(was).is_empty());
     if let Some(before) = talk(was) {
         found.extend(talk(is).map_or(vec!["`gates`"], |now| looser_talk((old, before), (new, now))));
-        // It would do in the place of the model what people refuse to the model.
-        if found.is_empty() && was.fallback != is.fallback {
-            found.push("`fallback`");
-        }
+    }
+    // It would do what people refuse.
+    if asks && was.fallback != is.fallback && !found.contains(&"`fallback`") {
+        found.push("`fallback`");
     }
     let rules = [
+        // A rejection stays one: nothing goes on without the result that people refused.
+        ("`on-error`", !asks || stops_as_before(was, is)),
         ("`confidence`", confidence(was).is_none_or(|before| is_as_sure(before, is.confidence.as_deref()))),
         ("`route`", !is_chosen_by_hand(was) || is_chosen_by_hand(is)),
         ("`budget`", holds_as_much(was.budget.as_deref(), is.budget.as_deref())),
     ];
     found.extend(rules.into_iter().filter(|rule| !rule.1).map(|rule| rule.0));
     found
+}
+
+/// True when a failure of a step, and so a rejection at it, lets no more go on than before.
+pub(super) fn stops_as_before(was: &PlanStep, is: &PlanStep) -> bool {
+    was.on_error == is.on_error || is.on_error == OnError::Abort
 }
 
 /// True when a budget that asks people stops a run as early as before.

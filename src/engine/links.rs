@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 /// The dependents, children and names of steps; more are added when a computed matrix opens.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
+    /// By place, in ascending order.
     dependents: Vec<Vec<StepIx>>,
     children: Vec<Vec<StepIx>>,
     names: BTreeMap<(Option<StepIx>, String), StepIx>,

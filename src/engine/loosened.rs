@@ -1,17 +1,17 @@
 //! Refuses a correction that loosens a gate: one that is gone, asks fewer people, or lets a step start without it.
 
 use crate::{
-    again::{Asked, is_written_as_before, places, whole, within},
+    again::{Asked, is_written_as_before, whole},
     by_hand::is_or_makes_gate,
     can_ask,
     looser::looser,
     put_elsewhere::Changed,
     run::asks_for_failures,
-    side::Side,
+    side::{Side, places},
 };
-use cuelight_base::{CORRECTION_COMPARES_MAX, StepIx};
+use cuelight_base::{CORRECTION_COMPARES_MAX, STEPS_MAX, StepIx};
 use cuelight_plan::{Plan, PlanStep, Work};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 const ADVICE: &str = "restore it, or start a new run";
 
@@ -26,36 +26,48 @@ pub(super) fn keeps_gates(
 ) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
     keeps_asks(old, new, pairs)?;
     let gates: Vec<StepIx> = places(old).filter(|place| is_gate(&old.steps[place.index()])).collect();
-    let work = gates.len().saturating_mul(old.steps.len() + new.steps.len());
-    if work > CORRECTION_COMPARES_MAX {
-        return Err(format!(
-            "the correction would compare {} gates with {} steps, more than {CORRECTION_COMPARES_MAX} pairs; start a new run",
-            gates.len(),
-            old.steps.len() + new.steps.len(),
-        ));
-    }
+    within_limit(gates.len().saturating_mul(old.steps.len() + new.steps.len()))?;
     let is_other = |was: StepIx, is: StepIx| whole(old, was).0 != whole(new, is).0;
-    let changed = Changed::of(old, new, pairs, is_other);
+    let mut changed = Changed::of(old, new, pairs, is_other);
     let (was, is) = (Side::of(old), Side::of(new));
     let rewritten = rewritten(old, new, pairs);
-    let mut gained = Gained { was: &was, is: &is, pairs, rewritten: &rewritten, steps: BTreeMap::new() };
+    let asked = |gate: &StepIx| before.has_asked(&was.step(*gate).id);
+    // Nothing that was rewritten counts while nobody has been asked.
+    let rewritten = if gates.iter().any(asked) { rewritten } else { BTreeSet::new() };
+    let mut gained =
+        Gained { was: &was, is: &is, pairs, rewritten: &rewritten, steps: BTreeMap::new(), walked: 0 };
     let mut displaced = before.displaced.clone();
     for at in gates {
         let Some(place) = pairs.get(&at).copied() else {
             return Err(format!("the correction removes the gate {}; {ADVICE}", was.step(at).id));
         };
         keeps_rules((old, at), (new, place))?;
-        let people = &before.people;
-        let has_asked = people.contains(&was.step(at).id) || !within(people, &was.step(at).id).is_empty();
+        let has_asked = asked(&at);
         keeps_behind((&was, at), (&is, place), pairs, (&mut gained, has_asked))?;
         let earlier = before.displaced.get(&was.step(at).id);
         changed.stays_behind((&was, at), (&is, place), has_asked, earlier)?;
         let now = changed.displaced(&was, at, has_asked);
         if !now.is_empty() {
-            displaced.entry(was.step(at).id.clone()).or_default().extend(now);
+            let ids = now.into_iter().map(|step| was.step(step).id.clone());
+            displaced.entry(was.step(at).id.clone()).or_default().extend(ids);
         }
     }
+    if displaced.values().map(BTreeSet::len).sum::<usize>() > STEPS_MAX {
+        return Err(format!(
+            "corrections have changed steps behind gates in more than {STEPS_MAX} places; start a new run"
+        ));
+    }
     Ok(displaced)
+}
+
+/// Refuses a correction that would hold up the engine.
+fn within_limit(pairs: usize) -> Result<(), String> {
+    if pairs <= CORRECTION_COMPARES_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "the correction would compare gates and steps in more than {CORRECTION_COMPARES_MAX} pairs; start a new run"
+    ))
 }
 
 /// True for a step behind which others wait for an answer of people.
@@ -86,6 +98,7 @@ fn keeps_asks(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resul
             let what = loosened.join(", ");
             return Err(format!("the correction loosens the gate of {} ({what}); {ADVICE}", was.id));
         }
+        keeps_around((old, at), (new, place), "people are asked")?;
     }
     Ok(())
 }
@@ -93,24 +106,29 @@ fn keeps_asks(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Resul
 /// Refuses a gate with looser rules than before, of its own or of a frame around it.
 fn keeps_rules((old, at): (&Plan, StepIx), (new, place): (&Plan, StepIx)) -> Result<(), String> {
     let (was, is) = (&old.steps[at.index()], &new.steps[place.index()]);
-    let looser = match (&was.work, &is.work) {
+    let mut looser = match (&was.work, &is.work) {
         (Work::Gate(before), Work::Gate(now)) => looser(before, now, is_as_wide(was, is)),
         (Work::Gate(_), _) => vec!["kind"],
         _ if !is_or_makes_gate(was) => return Ok(()),
         _ if is_written_as_before(old, at, new, place) && was.condition == is.condition => Vec::new(),
         _ => vec!["matrix, in which a gate stands"],
     };
+    if !can_ask::stops_as_before(was, is) {
+        looser.push("`on-error`");
+    }
     if !looser.is_empty() {
         let what = looser.join(", ");
         return Err(format!("the correction loosens the gate {} ({what}); {ADVICE}", was.id));
     }
-    if let Some((id, what)) = looser_around((old, at), (new, place)) {
-        return Err(format!(
-            "the correction loosens {id}, in which the gate {} stands ({what}); {ADVICE}",
-            was.id
-        ));
+    keeps_around((old, at), (new, place), &format!("the gate {} stands", was.id))
+}
+
+/// Refuses looser frames around a step in which something holds, told as `what`.
+fn keeps_around(was: (&Plan, StepIx), is: (&Plan, StepIx), what: &str) -> Result<(), String> {
+    match looser_around(was, is) {
+        None => Ok(()),
+        Some((id, key)) => Err(format!("the correction loosens {id}, in which {what} ({key}); {ADVICE}")),
     }
-    Ok(())
 }
 
 /// Refuses a step that stood behind a gate and could now start without its approval.
@@ -144,7 +162,7 @@ fn keeps_behind(
         }
         // A failure before the gate leaves it out, and a step that runs also after failures then starts without it.
         let by_failure = held[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
-        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, &guarded_now) {
+        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, &guarded_now)? {
             return Err(format!(
                 "{} stands behind the gate {id} and runs also after a failure, and {} {why}; let it run after success \
                  alone, or start a new run",
@@ -156,21 +174,16 @@ fn keeps_behind(
     Ok(())
 }
 
-/// By step, the steps before it whose failure a correction can bring about: first the steps that did not come before it,
-/// then the rewritten ones.
+/// By step, the steps before it whose failure a correction can bring about: those that did not come before it, and the
+/// rewritten ones.
 struct Gained<'a> {
     was: &'a Side<'a>,
     is: &'a Side<'a>,
     pairs: &'a BTreeMap<StepIx, StepIx>,
     rewritten: &'a BTreeSet<StepIx>,
-    steps: BTreeMap<StepIx, Vec<(StepIx, Gain)>>,
-}
-
-/// The change of a step before another one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gain {
-    Moved,
-    Rewritten,
+    steps: BTreeMap<StepIx, [Vec<StepIx>; 2]>,
+    /// Steps that were walked over for it.
+    walked: usize,
 }
 
 impl Gained<'_> {
@@ -182,24 +195,22 @@ impl Gained<'_> {
         there: StepIx,
         has_asked: bool,
         guarded: &[bool],
-    ) -> Option<(StepIx, &'static str)> {
-        let Self { was, is, pairs, rewritten, steps } = self;
-        let found = steps.entry(at).or_insert_with(|| {
+    ) -> Result<Option<(StepIx, &'static str)>, String> {
+        let Self { was, is, pairs, rewritten, steps, walked } = self;
+        if let Entry::Vacant(new) = steps.entry(at) {
+            *walked += is.plan.steps.len();
+            within_limit(*walked)?;
             let above = is.above(there);
-            let moved =
-                moved_before((was, at), (is, &above), pairs).into_iter().map(|step| (step, Gain::Moved));
-            let rewritten = rewritten.iter().filter(|step| above[step.index()]);
-            moved.chain(rewritten.map(|step| (*step, Gain::Rewritten))).collect()
-        });
-        let counts = |(step, gain): &&(StepIx, Gain)| {
-            (has_asked || *gain == Gain::Moved)
-                && !matches!(is.step(*step).work, Work::Gate(_))
-                && !guarded[step.index()]
-        };
-        found.iter().find(counts).map(|(step, gain)| match gain {
-            Gain::Moved => (*step, "was not before it"),
-            Gain::Rewritten => (*step, "was changed after the gate asked"),
-        })
+            let moved = moved_before((was, at), (is, &above), pairs);
+            let rewritten = rewritten.iter().copied().filter(|step| above[step.index()]).collect();
+            new.insert([moved, rewritten]);
+        }
+        let counts =
+            |step: &&StepIx| !matches!(is.step(**step).work, Work::Gate(_)) && !guarded[step.index()];
+        let [moved, rewritten] = &steps[&at];
+        let moved = moved.iter().find(counts).map(|step| (*step, "was not before it"));
+        let rewritten = || rewritten.iter().find(counts).filter(|_| has_asked);
+        Ok(moved.or_else(|| rewritten().map(|step| (*step, "was changed after the gate asked"))))
     }
 }
 

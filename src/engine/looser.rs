@@ -14,17 +14,35 @@ pub(super) fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'s
         ("`matrix`", was.matrix == is.matrix),
         ("`risk`", was.risk <= is.risk),
         ("`consent`", was.snapshot.is_none() || was.snapshot == is.snapshot),
-        ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
+        ("`on-timeout`", ends_as_strictly(was.on_timeout, is.on_timeout)),
         ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
         ("`proof`", !was.touch || is.touch),
         ("`form`", fields_stand(&was.form, &is.form, is.risk >= Risk::Irreversible)),
         ("`evidence`", was.evidence.iter().all(|text| is.evidence.contains(text))),
         ("`binds`", was.binds.iter().all(|bind| is.binds.contains(bind))),
         ("`undo-window`", window_stands(was, is)),
-        ("`timeout`", is.on_timeout != OnTimeout::Approve || was.timeout == is.timeout),
+        ("`timeout`", time_stands(was, is)),
         ("`reason`", !was.reason_required || is.reason_required),
     ];
     rules.into_iter().filter(|rule| !rule.1).map(|rule| rule.0).collect()
+}
+
+/// True when time lets through no more than before, and asks no more people.
+fn ends_as_strictly(was: OnTimeout, is: OnTimeout) -> bool {
+    was == is || is == OnTimeout::Reject || was == OnTimeout::Approve
+}
+
+/// True when no time approves, or asks others, earlier than before.
+fn time_stands(was: &GateRule, is: &GateRule) -> bool {
+    match is.on_timeout {
+        OnTimeout::Reject => true,
+        OnTimeout::Approve => was.timeout == is.timeout,
+        OnTimeout::Escalate => match (was.timeout, is.timeout) {
+            _ if was.on_timeout == OnTimeout::Approve => true,
+            (_, None) => true,
+            (before, Some(now)) => before.is_some_and(|before| before <= now),
+        },
+    }
 }
 
 /// True when the new quorum wants at least the people of the old one.

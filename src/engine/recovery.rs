@@ -5,7 +5,7 @@ use crate::{
     CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
     ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
-    ask, attempt, frame,
+    ask, attempt, can_ask, frame,
     handle::Turn,
     requesters,
     run::Run,
@@ -143,7 +143,16 @@ impl Turn<'_> {
                 excluded.entry(id.clone()).or_default();
                 people.insert(id.clone());
             }
-            let Some(rule) = plan.work.gate() else { continue };
+            let Some(rule) = plan.work.gate() else {
+                // Nobody is excluded there; that it has asked counts for what a correction may change.
+                let has_asked =
+                    || run.before.asked.contains_key(&plan.id) || self.world.has_asked_at(run.id, at);
+                if can_ask::accepts_result(plan) && has_asked() {
+                    excluded.entry(plan.id.clone()).or_default();
+                    people.insert(plan.id.clone());
+                }
+                continue;
+            };
             let step = run.step(at);
             if step.asking.has_asked || rule.asks {
                 people.insert(plan.id.clone());
@@ -200,7 +209,7 @@ impl Turn<'_> {
             asked: asked.excluded,
             escalates: asked.escalates,
             requesters,
-            displaced,
+            displaced: Box::new(displaced),
         };
         self.emit_run(id, created);
         for (there, step) in steps {

@@ -29,13 +29,11 @@ impl Turn<'_> {
         steps.insert(first);
         for step in steps.iter().filter(|step| **step != gate.step) {
             may_begin_anew(run, *step)?;
-            if let Some(kept) =
-                approved_elsewhere(run, *step, &steps).or_else(|| approved_once(run, *step, &steps))
-            {
-                return Err(kept);
-            }
         }
-        Ok(steps.into_iter().collect())
+        match approved_before(run, &steps) {
+            Some(why) => Err(why),
+            None => Ok(steps.into_iter().collect()),
+        }
     }
 
     /// Closes the gate, and puts these steps back to their beginning.
@@ -52,14 +50,26 @@ impl Turn<'_> {
     }
 }
 
+/// The reason why one of these steps cannot begin anew: a gate that does not ask again has let its call go.
+fn approved_before(run: &Run, steps: &BTreeSet<StepIx>) -> Option<String> {
+    let is_call = |step: &StepIx| run.plan_step(*step).work.is_call();
+    let is_gate = |step: &StepIx| matches!(run.plan_step(*step).work, Work::Gate(_));
+    let gates = (0..run.steps.len()).map(StepIx::from_index).filter(is_gate);
+    let reason = |gate: StepIx| {
+        let mut behind = run.beyond(gate);
+        behind.retain(|step| steps.contains(step) && is_call(step));
+        behind
+            .into_iter()
+            .find_map(|step| approved_elsewhere(run, step, gate).or_else(|| approved_once(run, step, gate)))
+    };
+    gates.filter(|gate| !steps.contains(gate)).find_map(reason)
+}
+
 /// The reason why a step that was kept from another run cannot begin anew: the approval that it ran with was given there, and
 /// a gate that was asked since has not shown its call. After a correction its inputs may be others.
-fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
+fn approved_elsewhere(run: &Run, step: StepIx, gate: StepIx) -> Option<String> {
     let origin = run.step(step).origin.as_ref().filter(|origin| origin.run != run.id)?;
-    let gates = run.gates_above(step, |_| true);
-    let is_later = |gate: &StepIx| run.before.is_corrected || approved_in(run, *gate) > origin.run;
-    let stands = gates.iter().any(|gate| !steps.contains(gate) && is_later(gate));
-    (stands && run.plan_step(step).work.is_call()).then(|| {
+    (run.before.is_corrected || approved_in(run, gate) > origin.run).then(|| {
         format!(
             "{} was approved in {}, and would not be asked about again here; reject it instead",
             run.plan_step(step).id,
@@ -69,19 +79,16 @@ fn approved_elsewhere(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Opti
 }
 
 /// The reason why a completed call cannot be made again: a gate before it let it go once, and does not ask again.
-fn approved_once(run: &Run, step: StepIx, steps: &BTreeSet<StepIx>) -> Option<String> {
-    let plan = run.plan_step(step);
-    if !plan.work.is_call() || !run.step(step).state().is_done() {
-        return None;
-    }
-    let stands = |gate: &StepIx| !steps.contains(gate) && run.step(*gate).state() == StepState::Completed;
-    let gate = run.gates_above(step, |_| true).into_iter().find(stands)?;
-    Some(format!(
-        "{} was approved at the gate {}, which would not ask again; let `send-back` name a step before that gate, or reject it \
-         instead",
-        plan.id,
-        run.plan_step(gate).id
-    ))
+fn approved_once(run: &Run, step: StepIx, gate: StepIx) -> Option<String> {
+    let stands = run.step(step).state().is_done() && run.step(gate).state() == StepState::Completed;
+    stands.then(|| {
+        format!(
+            "{} was approved at the gate {}, which would not ask again; let `send-back` name a step before that gate, or \
+             reject it instead",
+            run.plan_step(step).id,
+            run.plan_step(gate).id
+        )
+    })
 }
 
 /// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.

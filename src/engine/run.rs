@@ -187,7 +187,7 @@ impl Run {
                 asked: asked.clone(),
                 escalates: escalates.clone(),
                 requesters: requesters.clone(),
-                displaced: displaced.clone(),
+                displaced: (**displaced).clone(),
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
                 is_corrected: cause.corrected().is_some(),
             },

@@ -55,3 +55,8 @@ impl<'a> Side<'a> {
         self.links.above(|step| self.step(step), step)
     }
 }
+
+/// The places of all steps.
+pub(super) fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
+    (0..plan.steps.len()).map(StepIx::from_index)
+}

@@ -369,6 +369,12 @@ impl World {
         gates.filter(move |gate| gate.step == step && !gate.for_budget)
     }
 
+    /// True if people were asked at a step, also by the way.
+    pub(super) fn has_asked_at(&self, run: RunId, step: StepIx) -> bool {
+        let gates = self.gates_of.get(&run).into_iter().flatten();
+        gates.filter_map(|gate| self.gates.get(gate)).any(|gate| gate.step == step)
+    }
+
     /// True if a run waits for people.
     pub(super) fn asks(&self, run: RunId) -> bool {
         let gates = self.gates_of.get(&run).into_iter().flatten();

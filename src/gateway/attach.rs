@@ -11,7 +11,7 @@ use super::{
     line::Line,
     socket::short_path,
 };
-use cuelight_base::{Channel, RunId, Seq};
+use cuelight_base::{Channel, RunId, Seq, sha256};
 use cuelight_engine::{Command, Event, Refusal};
 use cuelight_runtime::{
     Boards, Desk, LaunchRequest, Page, Peer, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want,
@@ -267,7 +267,10 @@ impl Desk for RemoteDesk {
         }
     }
 
-    async fn launch(&self, launch: LaunchRequest) -> Reply {
+    async fn launch(&self, mut launch: LaunchRequest) -> Reply {
+        // Also the next engine knows it then: when the line breaks it is asked again, and makes no second run.
+        let lasting = || sha256("cuelight-attached-request-v1", &[launch.id.0.as_bytes()]);
+        launch.request = launch.request.or_else(|| Some(lasting()));
         self.reply(Question::Launch(Box::new(launch))).await
     }
 

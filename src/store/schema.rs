@@ -15,9 +15,9 @@ use std::{
     time::Duration,
 };
 
-/// "cuel": tells our files from those of others.
 /// A write that takes longer stands still.
 const WRITE_MAX: Duration = Duration::from_secs(2);
+/// "cuel": tells our files from those of others.
 const APPLICATION_ID: i64 = 0x6375_656C;
 /// Older ones may lose data when two connections write and checkpoint at one moment.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -353,10 +353,7 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
         return Ok(());
     }
     if done > 0 {
-        let copy = path.with_extension(format!("db.schema-{done}"));
-        if !copy.exists() {
-            keep(connection, path, &copy)?;
-        }
+        keep(connection, path, &path.with_extension(format!("db.schema-{done}")))?;
     }
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate).map_err(failed)?;
     for migration in &migrations[done..] {

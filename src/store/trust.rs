@@ -63,8 +63,9 @@ pub struct TrustRecord {
 #[derive(Clone, Debug)]
 pub struct Trusted {
     workspace: Workspace,
-    /// Nothing where this process has made the workspace and trust can be written down nowhere.
-    record: Option<TrustRecord>,
+    /// The record, and the files that were compared with it. Nothing where this process has made the workspace and trust can
+    /// be written down nowhere.
+    judged: Option<(TrustRecord, Things)>,
 }
 
 impl Trusted {
@@ -76,7 +77,7 @@ impl Trusted {
         let own = Workspace::at(root).dir();
         let made = DirBuilder::new().mode(0o700).create(&own);
         made.map_err(|error| StoreError::io("create", &own, &error))?;
-        Ok(Self { workspace: Workspace::create(root)?, record: None })
+        Ok(Self { workspace: Workspace::create(root)?, judged: None })
     }
 
     /// The workspace that is trusted or not.
@@ -87,7 +88,7 @@ impl Trusted {
     /// The id that was drawn when this workspace was made or accepted. A copy has another one, or is not trusted. Empty where trust is
     /// written down nowhere.
     pub fn id(&self) -> &str {
-        self.record.as_ref().map_or("", |record| &record.id)
+        self.judged.as_ref().map_or("", |judged| &judged.0.id)
     }
 }
 
@@ -294,38 +295,41 @@ impl TrustBook {
             |text: &String| text.rsplit('/').next().is_some_and(|part| part.starts_with(DATABASE));
         let is_shared = tracked.is_none_or(|tracked| !tracked.is_empty());
         let has_database = tracked.is_some_and(|tracked| tracked.iter().any(is_database));
-        let changed = self.changed(workspace, &record, has_database).map_err(|error| error.to_string())?;
+        let (things, changed) =
+            self.changed(workspace, &record, has_database).map_err(|error| error.to_string())?;
         // Nobody else's hand reaches the files of a workspace that was made here and that no version control carries.
         let is_of_one_hand = || -> Result<bool, StoreError> {
             let is_alone = |name: &String| is_tracked(&workspace.dir().join(name)) == Some(false);
             Ok(record.is_own && !is_shared && (self.called)(workspace)?.iter().all(is_alone))
         };
         if changed.is_empty() || is_of_one_hand().map_err(|error| error.to_string())? {
-            return Ok(Trusted { workspace: workspace.clone(), record: Some(record) });
+            return Ok(Trusted { workspace: workspace.clone(), judged: Some((record, things)) });
         }
         Err(format!("since you trusted it, this changed: {}", safe_text(&changed.join(", "))))
     }
 
-    /// The names of acting files that have changed since the workspace was trusted; another database counts as changed.
+    /// The acting files, and the names of those that have changed since the workspace was trusted. Another database counts as
+    /// changed, and is not among the files.
     fn changed(
         &self,
         workspace: &Workspace,
         record: &TrustRecord,
         is_database_shared: bool,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut things = Things::of_files(workspace, self.called)?;
+    ) -> Result<(Things, Vec<String>), StoreError> {
+        let things = Things::of_files(workspace, self.called)?;
         let mut changed = things.changed_since(&record.things);
         let log = log_name(workspace).unwrap_or_default();
         let has_database = fs::symlink_metadata(workspace.db()).is_ok();
         if has_database && record.log != log && !(record.log.is_empty() && record.is_own) {
             changed.push(format!("{DATABASE} (another log)"));
         } else if has_database && is_database_shared {
-            things.add(workspace, DATABASE.to_owned())?;
-            if things.0.get(DATABASE) != record.things.0.get(DATABASE) {
+            let mut database = Things::default();
+            database.add(workspace, DATABASE.to_owned())?;
+            if database.0.get(DATABASE) != record.things.0.get(DATABASE) {
                 changed.push(format!("{DATABASE} (under version control)"));
             }
         }
-        Ok(changed)
+        Ok((things, changed))
     }
 
     /// Trusts a workspace as it is, when it still is what was shown.
@@ -369,21 +373,18 @@ impl TrustBook {
         self.write(&id, &record)
     }
 
-    /// Writes down the log that our own engine has begun, and, where files are the user's own, what they are now.
+    /// Writes down the log that our own engine has begun, and, where files are the user's own, those that were judged:
+    /// what came since is judged at the next start.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn settle(&self, trusted: Trusted) -> Result<(), StoreError> {
-        let Trusted { workspace, record: Some(mut record) } = trusted else { return Ok(()) };
-        let workspace = &workspace;
-        let Some(id) = id_of(workspace) else { return Ok(()) };
+        let Trusted { workspace, judged: Some((mut record, things)) } = trusted else { return Ok(()) };
+        let Some(id) = id_of(&workspace) else { return Ok(()) };
         let before = (record.log.clone(), record.things.clone());
-        record.log = log_name(workspace)?;
+        record.log = log_name(&workspace)?;
         if record.is_own {
-            let things = self.things(workspace)?;
-            let stays = |entry: &(&String, &Digest)| !entry.0.starts_with(DATABASE);
-            record.things =
-                Things(things.0.iter().filter(stays).map(|(name, digest)| (name.clone(), *digest)).collect());
+            record.things = things;
         }
         if before == (record.log.clone(), record.things.clone()) { Ok(()) } else { self.write(&id, &record) }
     }

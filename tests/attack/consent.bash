@@ -76,6 +76,8 @@ behind_make() {
   swapped 'run: make ship' evil_recipe
 }
 
+behind_a_computed_matrix() { fresh; leaves w.sh good; swapped "matrix: {x: \"\${{ fromJSON('[1]') }}\"}, run: ./w.sh" put_evil; }
+
 evil_shiv() { printf '#!/bin/sh\necho evil >> ran\n' > "$workspace/tools/shiv"; }
 behind_env_in_the_first_line() {
   fresh
@@ -143,6 +145,7 @@ attack "a script behind env, swapped" behind_env
 attack "a script behind cd, swapped" behind_cd
 attack "a script that a variable names, swapped" behind_a_variable
 attack "a recipe of make, swapped" behind_make
+attack "a script of a matrix that is computed, swapped" behind_a_computed_matrix
 # A step further on, of which one more file comes before the one that was approved.
 put_before() { printf 'ship:\n\techo evil >> ran\n' > "$workspace/GNUmakefile"; }
 later_recipe() {

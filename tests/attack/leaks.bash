@@ -155,6 +155,21 @@ twice_in_a_receipt() {
 }
 attack "a receipt in which a key stands twice" twice_in_a_receipt
 
+# The receipt of a yes says on its outside that it is of another gate, run or log.
+relabelled() {
+  local name said
+  fresh leaks
+  printf 'steps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n' > "$workspace/flow.yaml"
+  (cue run flow.yaml --headless > /dev/null 2>&1 < /dev/null &)
+  until_true cue approve g-1 && until_true cue audit receipt g-1 -o receipt.json && cue audit verify receipt.json > /dev/null || return 1
+  for name in gate run database; do
+    sed -E "0,/\"$name\": /s/(\"$name\": \"[^\"]*)[0-9a-f]\"/\1x\"/; s/(g|r)-x\"/\1-2\"/" "$workspace/receipt.json" > "$workspace/other.json"
+    said=$(cue audit verify other.json 2>&1) && { echo "$name: $said"; return 1; }
+    grep "its $name" <<< "$said" || { echo "$said"; return 1; }
+  done
+}
+attack "a receipt that is said to be of another gate, run or log" relabelled
+
 unset_secret() {
   fresh leaks
   printf 'secrets: [NOSUCH]\nsteps:\n  - {id: a, run: touch ran}\n  - {id: b, needs: [a], env: {T: "${{ secrets.NOSUCH }}"}, run: "true"}\n' > "$workspace/flow.yaml"

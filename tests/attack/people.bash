@@ -104,3 +104,44 @@ copied_answer() {
   return "$result"
 }
 attack "one signed answer counts in a workspace and in its copy" copied_answer
+
+# What a step asks and says is a step's, and no person's.
+step_speaks() {
+  fresh people
+  cat > "$workspace/ship.yaml" << YAML
+steps:
+  - {id: g, gate: {prompt: go?}}
+  - {id: t, run: "until '$program' gate comment g-1 'I have read it all'; do sleep 0.1; done; '$program' gate --title 'Rotate the keys?' --timeout 60s -- true"}
+YAML
+  begun
+  until_true eval 'cue gates --json | grep -q "\"g-2\""' || { cat "$workspace/run.out"; return 1; }
+  cue gates --show g-1 > "$workspace/said"; cue gates --show g-2 >> "$workspace/said"
+  cue cancel r-1 > /dev/null 2>&1; cue cancel r-2 > /dev/null 2>&1
+  wait "$engine"
+  grep 'a step (as .*): I have read it all' "$workspace/said" && grep 'asked for by a step (as' "$workspace/said" || { cat "$workspace/said"; return 1; }
+}
+attack "a step's question and comment are read as a person's" step_speaks
+
+# What the author of a gate is told before anybody is asked.
+warned() { # WORDS STEPS
+  printf 'steps:\n  - {id: m, wait: {event: go/now}}\n%s\n' "$2" > "$workspace/ship.yaml"
+  grep -o "$1.*" <<< "$(cue check ship.yaml 2>&1)"
+}
+# shellcheck disable=SC2016
+left_out_by_others() {
+  fresh people
+  warned "anyone who can set it leaves this gate out" '  - {id: g, needs: m, if: "${{ state.global.gate != 1 }}", gate: {prompt: go?}}' &&
+    warned "anyone who can set it approves this gate alone" '  - {id: g, needs: m, gate: {prompt: go?, auto: "${{ state.global.gate == 1 }}"}}' &&
+    warned "anyone who can send it leaves this gate out" '  - {id: g, needs: m, if: "${{ steps.m.outputs.data.gate != 1 }}", gate: {prompt: go?}}' &&
+    warned "runs although the gate .g. is rejected" '  - {id: g, gate: {prompt: go?}}
+  - {id: z, needs: g, if: "${{ !failure() }}", run: "true"}'
+}
+misspelt_people() {
+  local name
+  fresh people; mkdir -p "$workspace/.cuelight"; own_people "'sre'"
+  for name in Bob person:Bob bob@x no-such-group; do
+    warned "excludes nobody: people.toml has no person and no group $name" "  - {id: g, gate: {prompt: go?, require: [sre], forbid: ['$name']}}" || return 1
+  done
+}
+attack "check is silent on a gate that a shared value or a message leaves out" left_out_by_others
+attack "check is silent on a forbid that names nobody" misspelt_people

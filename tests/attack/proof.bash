@@ -99,6 +99,10 @@ by_override() { touched_gate; stays_shut skip r-1 g --reason "by hand" --ask "$(
 ask_name() { cue gates --json | grep -o '"ask_hash": *"[0-9a-f]\{64\}"' | grep -o '[0-9a-f]\{64\}' | head -n 1; }
 attack "an override in place of a touch" by_override
 
+# Nobody has touched anything to hand the answer on.
+by_delegation() { touched_gate; stays_shut gate delegate g-1 --to me | grep 'needs a touched security key, and a delegation carries none'; }
+attack "an answer delegated where a touch is asked for" by_delegation
+
 nobody_touched() {
   touched_gate
   answer_signed 00

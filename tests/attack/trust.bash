@@ -255,3 +255,85 @@ called_elsewhere() {
   refuses "part.yaml (changed)" cue serve --until-idle --idle-after 1ms && [ ! -e "$workspace/pwned" ]
 }
 attack "a file that a trusted schedule calls elsewhere is exchanged" called_elsewhere
+
+# Files elsewhere that the settings name act too: what is believed, and what is accepted.
+named_elsewhere() {
+  local name
+  for name in ca.pem schema.json; do
+    cloned
+    command -v openssl > /dev/null || absent openssl
+    printf 'http-authorities = "ca.pem"\n[topics."review/done"]\nabout = "x"\nschema = "schema.json"\n' > "$workspace/.cuelight/config.toml"
+    echo '{"type": "object"}' > "$workspace/schema.json"
+    openssl req -x509 -newkey ed25519 -nodes -keyout "$scratch/ca.key" -out "$workspace/ca.pem" -subj /CN=good -days 10 2> /dev/null
+    cue trust --accept "$(shown_hash)" > /dev/null 2>&1 || { echo "could not accept"; return 1; }
+    echo " " >> "$workspace/$name"
+    refuses "$name (changed)" cue run flow.yaml --headless && [ ! -e "$workspace/ran" ] || return 1
+  done
+}
+attack "a file that the settings name elsewhere is exchanged" named_elsewhere
+
+# What a merge brings: theirs lies in the conflict, where git has it at no stage of its own; and a file that a schedule calls.
+strangers_schedule() { printf 'on:\n  schedule: [{cron: "* * * * *"}]\nsteps:\n  - {id: a, %s}\n' "$1" > "$workspace/.cuelight/workflows/x.yaml"; }
+versions() { (cd "$workspace" && git -c user.name=a -c user.email=a@b -c init.defaultBranch=main "$@") > /dev/null 2>&1; }
+merges() { # WORDS
+  versions checkout -q main
+  cue trust --own --accept "$(shown_hash)" > /dev/null 2>&1
+  cue run flow.yaml --headless > /dev/null 2>&1 || { echo "what was accepted does not run"; return 1; }
+  versions merge -q theirs
+  refuses "$1" cue serve --until-idle --idle-after 1ms
+}
+merged_conflict() {
+  command -v git > /dev/null || absent git
+  own || return 1
+  mkdir -p "$workspace/.cuelight/workflows"; strangers_schedule 'run: "true"'
+  versions init -q . && versions add -f .cuelight/workflows/x.yaml && versions commit -qm one && versions checkout -qb theirs || return 1
+  strangers_schedule 'run: touch pwned'
+  versions commit -qam two && versions checkout -q main && versions rm -q .cuelight/workflows/x.yaml && versions commit -qm three || return 1
+  mkdir -p "$workspace/.cuelight/workflows"
+  merges "workflows/x.yaml (new)"
+}
+merged_part() {
+  command -v git > /dev/null || absent git
+  own || return 1
+  mkdir -p "$workspace/.cuelight/workflows"; strangers_schedule 'workflow: ../../part.yaml'
+  printf 'steps:\n  - {id: b, run: "true"}\n' > "$workspace/part.yaml"
+  versions init -q . && versions add part.yaml && versions commit -qm one && versions checkout -qb theirs || return 1
+  printf 'steps:\n  - {id: b, run: touch pwned}\n' > "$workspace/part.yaml"
+  versions commit -qam two
+  merges "part.yaml (changed)"
+}
+attack "a schedule that a merge leaves in a conflict" merged_conflict
+attack "a file that one's own schedule calls, changed by a merge" merged_part
+
+# A database that writes into itself once it is opened.
+prepared_trigger() {
+  command -v python3 > /dev/null || absent python3
+  own || return 1
+  local from=$workspace
+  fresh copy
+  cp -r "$from/.cuelight" "$from/flow.yaml" "$workspace"
+  python3 -c 'import sqlite3, sys
+at = sqlite3.connect(sys.argv[1])
+at.execute("CREATE TRIGGER hidden AFTER UPDATE ON head BEGIN DELETE FROM events; END")
+at.commit()' "$workspace/.cuelight/cuelight.db" || return 1
+  grep 'its trigger "hidden" is not' <<< "$(cue trust 2>&1 < /dev/null)" || return 1
+  cue trust --accept "$(shown_hash)" > /dev/null 2>&1
+  refuses 'its trigger "hidden" is not' cue run flow.yaml --headless && [ ! -e "$workspace/ran" ]
+}
+attack "a database whose trigger adds records once it was accepted" prepared_trigger
+
+# The undo of an ended run goes on with the next engine.
+prepared_undo() {
+  fresh own
+  printf 'steps:\n  - {id: a, run: "true", undo: "until [ -e %s/go ]; do sleep 0.1; done; touch pwned"}\n' "$workspace" > "$workspace/flow.yaml"
+  cue run flow.yaml --headless > /dev/null 2>&1
+  cue run undo r-1 --reason x > /dev/null 2>&1
+  until_true eval 'cue show r-1 | grep undoing' || { cue show r-1; return 1; }
+  local from=$workspace
+  fresh copy
+  cp -r "$from/.cuelight" "$workspace/.cuelight" 2> /dev/null
+  touch "$from/go"
+  refuses "moved or copied" cue serve --until-idle --idle-after 1ms > /dev/null && [ ! -e "$workspace/pwned" ] &&
+    grep "open, and goes on when an engine starts: r-1" <<< "$(cue trust 2>&1 < /dev/null)"
+}
+attack "an undo that is not done yet, in a database that came with a directory" prepared_undo

@@ -55,7 +55,7 @@ impl Log {
             asked: BTreeMap::new(),
             escalates: BTreeMap::new(),
             requesters: Vec::new(),
-            displaced: BTreeMap::new(),
+            displaced: Box::default(),
         };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
@@ -663,7 +663,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         asked: BTreeMap::new(),
         escalates: BTreeMap::new(),
         requesters: Vec::new(),
-        displaced: BTreeMap::new(),
+        displaced: Box::default(),
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");

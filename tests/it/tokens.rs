@@ -835,7 +835,8 @@ fn a_person_makes_a_token_with_a_key_of_their_own() {
     place.write(
         ".cuelight/people.toml",
         &format!(
-            "[[person]]\nname = 'ann'\nuid = 1000\n[[person]]\nname = 'bob'\ntoken = 'bob@example.org'\n[[token-key]]\nkid = 'laptop'\nkey = '{}'\npeople = ['bob']\n",
+            "[[person]]\nname = 'ann'\nuid = {}\n[[person]]\nname = 'bob'\ntoken = 'bob@example.org'\n[[token-key]]\nkid = 'laptop'\nkey = '{}'\npeople = ['bob']\n",
+            rustix::process::geteuid().as_raw(),
             line.trim()
         ),
     );
@@ -844,10 +845,19 @@ fn a_person_makes_a_token_with_a_key_of_their_own() {
         People::read(&place.text(".cuelight/people.toml")).expect("people").with_standing(Standing::Root);
     let workspace = Workspace::create(place.path()).expect("a workspace");
     let keys = TokenKeys::of(&workspace).expect("readable").expect("an audience");
-    let ring = ring_of(keys, people);
+    let ring = KeyRing { engine: rustix::process::geteuid().as_raw(), ..ring_of(keys, people) };
     let claims = peek(said.out.trim()).expect("claims");
     let bob =
         ring.check(said.out.trim(), Timestamp(claims.iat * 1000), &Revoked::default()).expect("it is good");
     assert_eq!((bob.actor.name.as_str(), claims.sub.as_str()), ("bob", "bob@example.org"));
     assert!(public_key(&line).is_ok());
+    // Its key is bob's alone: no server takes a token for ann that it signed.
+    let refused = place.cue(&["token", "--person", "ann", "--key", "token"]);
+    assert!(
+        refused.code != 0 && refused.err.contains("this workspace would refuse the token: "),
+        "{refused:?}"
+    );
+    // Another workspace may have other people.
+    let audience = ["--audience", "cuelight/0123456789abcdef", "--project", "shop"];
+    place.cue(&[&["token", "--person", "ann", "--key", "token"][..], &audience].concat()).ok();
 }

@@ -145,6 +145,8 @@ struct Gate {
     before: Option<Digest>,
     /// The person who closed it alone or overrode it, and thus may not review it.
     alone: String,
+    /// Those for whom that person had answered.
+    alone_for: Vec<String>,
     approved: bool,
     votes: Vec<Actor>,
     editors: BTreeSet<String>,
@@ -677,6 +679,7 @@ impl Checks {
             overridden: None,
             before: self.gates.get(&gate).map(|gate| gate.hash),
             alone: String::new(),
+            alone_for: Vec::new(),
             approved: false,
             votes: Vec::new(),
             answered: Vec::new(),
@@ -970,6 +973,8 @@ impl Gate {
         if wants_review(by) {
             let by_override = self.overridden.clone().filter(|_| by == OVERRIDE);
             self.alone = by_override.unwrap_or_else(|| "gus".to_owned());
+            let given = self.answered.iter().filter(|pair| pair.1 == self.alone);
+            self.alone_for = given.map(|pair| pair.0.clone()).collect();
         }
         let counts = self.approved && (by == "people" || by == OVERRIDE);
         ensure(!counts || self.is_enough(), || {
@@ -1001,7 +1006,7 @@ impl Gate {
                 || text.strip_prefix("group:").is_some_and(|rest| by.groups.iter().any(|has| has == rest))
         };
         let is_out = by.name == self.alone
-            || self.answered.iter().any(|(name, giver)| *name == by.name && *giver == self.alone)
+            || self.alone_for.contains(&by.name)
             || self.editors.contains(&by.name) && !self.ask.is_choice
             || self.ask.excluded.iter().any(|pair| pair.0 == by.principal() || is_meant(&pair.0));
         let is_asked = self.ask.require.is_empty()

@@ -246,6 +246,15 @@ fn of_person(
         ..claims(config, args, workspace, now)?
     };
     let token = sign(&claims, &kid, &Signer::Key(&key));
+    // Another workspace has other keys and people, which cannot be asked from here.
+    if let (Some(workspace), None) = (workspace, &args.audience)
+        && let Some(ring) = key_ring(config, workspace)?
+        && let Err(why) = ring.check(&token, now, &Revoked::default())
+    {
+        let why = why.to_string();
+        let why = why.trim_start_matches("could not accept the token: ");
+        return Err(failed(format!("this workspace would refuse the token: {why}")));
+    }
     Ok((claims, token))
 }
 
@@ -321,14 +330,11 @@ async fn revoke(config: &Config, out: Output, token: &str, reason: String) -> Ou
 /// Refuses a token that is not valid: with a changed id, the revocation would revoke nothing.
 fn opens_something(config: &Config, token: &str) -> Result<(), Trouble> {
     let workspace = trail::workspace(config)?;
-    let Some(keys) = TokenKeys::of(&workspace).map_err(unusable)? else {
+    let Some(ring) = key_ring(config, &workspace)? else {
         return Err(Trouble::failed(
             "could not revoke the token: this workspace has no signing key, so the token is not valid anyway",
         ));
     };
-    let (people, project) = (config.people(&workspace)?, config.project(&workspace)?);
-    let (keys, project, engine) = (Arc::new(keys), project.into(), rustix::process::geteuid().as_raw());
-    let ring = KeyRing { keys, people, engine, project };
     match ring.check(token, SystemClock.now(), &Revoked::default()) {
         Ok(_) => Ok(()),
         Err(why) => {
@@ -337,6 +343,14 @@ fn opens_something(config: &Config, token: &str) -> Result<(), Trouble> {
             Err(Trouble::failed(format!("could not revoke the token: it is not valid: {why}")))
         }
     }
+}
+
+/// All that a token is checked against in a workspace; nothing where it has no keys.
+fn key_ring(config: &Config, workspace: &Workspace) -> Result<Option<KeyRing>, Trouble> {
+    let Some(keys) = TokenKeys::of(workspace).map_err(unusable)? else { return Ok(None) };
+    let (people, project) = (config.people(workspace)?, config.project(workspace)?);
+    let engine = rustix::process::geteuid().as_raw();
+    Ok(Some(KeyRing { keys: Arc::new(keys), people, engine, project: project.into() }))
 }
 
 fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {

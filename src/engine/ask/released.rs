@@ -113,10 +113,6 @@ impl<'a> Releasing<'a> {
         let word = if matches!(purpose, Purpose::Undo | Purpose::Check) { &what.kind } else { "later" };
         self.note(&what.step, word, what.template);
         let is_after = matches!(purpose, Purpose::Undo | Purpose::Check);
-        let shown = if is_after { self.after.len() } else { self.out.later.len() };
-        if shown >= NAMES_MAX {
-            return;
-        }
         let is_process = call::is_process(self.run, step, purpose);
         let computed = call::computed_place(self.run, step).filter(|_| is_process);
         let note = |place: &str| FileFact {
@@ -133,8 +129,11 @@ impl<'a> Releasing<'a> {
                 files.extend(new);
             }
         }
+        // Also what is too many to be shown is looked at, and bound.
         let later = if is_after { &mut self.after } else { &mut self.out.later };
-        later.push(Later { files, ..what });
+        if later.len() < NAMES_MAX {
+            later.push(Later { files, ..what });
+        }
     }
 
     /// The call of a fallback. A call that is not known yet is added to the later ones.
@@ -227,7 +226,7 @@ pub(super) fn released(
                 let (others, _) = calls_of(releasing.unknown_to(view), plan);
                 if launches == others { launches } else { Vec::new() }
             }
-            // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
+            // What it will call is not known yet.
             Work::Run { .. }
             | Work::Tool(_)
             | Work::Http(_)
@@ -273,8 +272,8 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     let copies = |frame: &StepIx| {
         run.plan_step(*frame).work.frame().is_some_and(|frame| frame.kind == FrameKind::Matrix)
     };
-    run.dependents(gate).contains(&step)
-        || run.frames_ended_by(gate).iter().any(|index| run.dependents(*index).contains(&step))
+    run.dependents(gate).binary_search(&step).is_ok()
+        || run.frames_ended_by(gate).iter().any(|index| run.dependents(*index).binary_search(&step).is_ok())
         || run.is_held(step, gate)
         || frame.filter(copies).is_some_and(|frame| waits_only_for(run, frame, gate))
 }

@@ -42,7 +42,7 @@ pub enum RunEvent {
         requesters: Vec<(String, String)>,
         /// By gate, the steps behind it that corrections have removed, or rewritten after it asked, by id: new work stands behind it too.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        displaced: BTreeMap<String, BTreeSet<String>>,
+        displaced: Box<BTreeMap<String, BTreeSet<String>>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

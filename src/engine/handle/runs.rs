@@ -33,7 +33,7 @@ impl Turn<'_> {
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
                 requesters,
-                displaced: BTreeMap::new(),
+                displaced: Box::default(),
             },
         );
         Ok(())

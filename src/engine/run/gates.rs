@@ -48,7 +48,7 @@ impl Run {
         gates
     }
 
-    /// The gates among them.
+    /// The gates above a step.
     pub(crate) fn gates_above(&self, step: StepIx, through: impl Fn(StepIx) -> bool) -> BTreeSet<StepIx> {
         let is_gate = |step: &StepIx| matches!(self.plan_step(*step).work, Work::Gate(_));
         self.above(step, through).into_iter().filter(is_gate).collect()
@@ -160,13 +160,13 @@ impl Run {
         let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
         let shown = self.step(gate).facts.clone();
         for (step, hash) in calls {
-            let fallbacks = fallbacks
-                .iter()
-                .filter(|fallback| fallback.0 == *step)
-                .map(|fallback| (fallback.1, fallback.2))
-                .collect();
-            let first = Approval { gate, calls: Vec::new(), fallbacks, facts: shown.clone() };
-            approvals.entry(*step).or_insert(first).calls.push(*hash);
+            let first = || Approval { gate, calls: Vec::new(), fallbacks: Vec::new(), facts: shown.clone() };
+            approvals.entry(*step).or_insert_with(first).calls.push(*hash);
+        }
+        for (step, number, hash) in fallbacks {
+            if let Some(approval) = approvals.get_mut(step) {
+                approval.fallbacks.push((*number, *hash));
+            }
         }
         let read = || shown.as_ref().and_then(|facts| self.bound_later(gate, facts)).unwrap_or_default();
         for step in later.map_or_else(read, <[StepIx]>::to_vec) {

@@ -273,13 +273,11 @@ impl Keeper {
         }
     }
 
-    /// Another engine knows nothing of what was asked of the one before: only reading can be asked again.
+    /// Another engine knows nothing of the commands that the one before was given. What is read, and runs to be started, are
+    /// asked for again: a run is made once for its request, also over engines.
     fn give_up(&mut self) {
         let why = "could not learn what became of it: the engine was started anew; look before you ask again";
-        for (_, open) in self
-            .open
-            .extract_if(.., |_, open| matches!(open.question, Question::Submit(_) | Question::Launch(_)))
-        {
+        for (_, open) in self.open.extract_if(.., |_, open| matches!(open.question, Question::Submit(_))) {
             drop(open.reply.send(Answer::Reply(Box::new(Reply::NotRecorded(why.to_owned())))));
         }
     }

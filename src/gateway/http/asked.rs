@@ -2,7 +2,7 @@
 
 use super::{
     door::Door,
-    limits::Left,
+    limits::{Caller, Left},
     listen::Peer,
     problem::Problem,
     routes::{Call, Need, Parameter, Route},
@@ -410,10 +410,10 @@ fn count(
     now: Timestamp,
     left: &mut Option<Left>,
 ) -> Result<Option<Left>, Problem> {
-    let kind = bearer.agent_type.as_ref().map_or("person", |agent_type| agent_type.as_str());
-    door.limits.take(&door.setup.rates, (bearer.project(), kind), now).map_err(|(at, has)| {
+    let caller = Caller::of(bearer);
+    door.limits.take(&door.setup.rates, &caller, now).map_err(|(at, has)| {
         *left = Some(has);
-        too_many(at, &format!("agents of the type {kind} in this project"))
+        too_many(at, &caller.to_string())
     })
 }
 

@@ -63,7 +63,7 @@ pub struct ResultRules {
     pub next_agents: BTreeMap<String, Vec<String>>,
 }
 
-/// Requests of one kind of agent of one project.
+/// Requests of one kind of agent of one project, or of one person there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests in a minute.
@@ -72,7 +72,7 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// Rates by the type of an agent; people are of the type `person`.
+/// Rates by the type of an agent; each person has that of the type `person`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Rates of the workspace's settings, which replace the built-in ones; `None` means no limit.

@@ -1,10 +1,12 @@
-//! Rate limits: for each type of agent of a project, and for each address without a valid token. Kept in
-//! memory; a new engine begins with full buckets.
+//! Rate limits: for each type of agent of a project, for each person, and for each address without a valid token. Kept
+//! in memory; a new engine begins with full buckets.
 
 use super::door::{Rate, Rates};
+use crate::token::Bearer;
 use cuelight_base::{Bucket, Empty, RateRule, Span, Timestamp};
 use std::{
     collections::BTreeMap,
+    fmt,
     net::IpAddr,
     sync::{Mutex, PoisonError},
 };
@@ -14,10 +16,44 @@ const BUCKETS_MAX: usize = 10_000;
 /// Requests of one address in a second that no token stands behind.
 const STRANGERS_PER_SECOND: u32 = 100;
 
+/// The holder of a bucket: all agents of a type in a project, or one person there, whom nobody else can keep from saying no.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Caller {
+    Agents { project: String, agent_type: String },
+    Person { project: String, name: String },
+}
+
+impl Caller {
+    pub(super) fn of(bearer: &Bearer) -> Self {
+        let project = bearer.project().to_owned();
+        match &bearer.agent_type {
+            Some(agent_type) => Self::Agents { project, agent_type: agent_type.as_str().to_owned() },
+            None => Self::Person { project, name: bearer.actor.name.clone() },
+        }
+    }
+
+    /// The key of its rate in the settings.
+    fn kind(&self) -> &str {
+        match self {
+            Self::Agents { agent_type, .. } => agent_type,
+            Self::Person { .. } => "person",
+        }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agents { agent_type, .. } => write!(f, "agents of the type {agent_type} in this project"),
+            Self::Person { name, .. } => write!(f, "{name} in this project"),
+        }
+    }
+}
+
 /// The buckets of all who ask.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    agents: Mutex<BTreeMap<(String, String), Bucket>>,
+    callers: Mutex<BTreeMap<Caller, Bucket>>,
     addresses: Mutex<BTreeMap<IpAddr, Bucket>>,
 }
 
@@ -31,19 +67,18 @@ pub(super) struct Left {
 }
 
 impl Limits {
-    /// One request of an agent; nothing is counted where there is no limit.
+    /// One request of a caller; nothing is counted where there is no limit.
     ///
     /// # Errors
     /// When it may ask again, and what it has.
     pub(super) fn take(
         &self,
         rates: &Rates,
-        (project, kind): (&str, &str),
+        caller: &Caller,
         now: Timestamp,
     ) -> Result<Option<Left>, (Timestamp, Left)> {
-        let Some(rate) = rates.of(kind) else { return Ok(None) };
-        let key = (project.to_owned(), kind.to_owned());
-        taken(&self.agents, key, &rule(rate), now).map(Some)
+        let Some(rate) = rates.of(caller.kind()) else { return Ok(None) };
+        taken(&self.callers, caller.clone(), &rule(rate), now).map(Some)
     }
 
     /// Checks that a request from this address may be read, before any of it is.

@@ -479,7 +479,7 @@ fn runs() -> Vec<Fact> {
         asked: [("release".to_owned(), vec!["ben".to_owned()])].into(),
         escalates: [("release".to_owned(), "group:oncall".to_owned())].into(),
         requesters: vec![("uid:7".to_owned(), "ben asked for r-1, which stands behind this run".to_owned())],
-        displaced: [("release".to_owned(), ["ship".to_owned()].into())].into(),
+        displaced: Box::new([("release".to_owned(), ["ship".to_owned()].into())].into()),
     };
     let all = [
         created,

@@ -448,6 +448,21 @@ fn the_script_of_a_step_further_on_is_shown_and_is_what_runs_then() {
 }
 
 #[test]
+fn the_scripts_of_steps_that_are_too_many_to_be_shown_are_bound_too() {
+    let chain: String =
+        (1..=501).map(|at| format!("\n  - {{id: s{at}, needs: s{}, run: 'true'}}", at - 1)).collect();
+    let file = format!(
+        "steps:\n  - {{id: g, gate: {{prompt: go?, undo-window: 0s}}}}\n  - {{id: s0, needs: g, run: 'true'}}{chain}
+  - {{id: last, needs: s501, run: ./deploy.sh}}"
+    );
+    let bench = play(&file, "launch; ann approves");
+    assert!(bench.ask("g").later.iter().all(|later| later.step != "last"), "it is one too many");
+    let done: Vec<String> = (0..=501).map(|at| format!("ended s{at} ok")).collect();
+    let bench = play(&file, &format!("launch; ann approves; {}", done.join("; ")));
+    assert_eq!(bench.bound_of("last"), ["./deploy.sh"]);
+}
+
+#[test]
 fn the_script_in_a_computed_matrix_is_shown_by_its_template_and_is_what_its_copies_run() {
     let file = "on-failure: compensate
          steps:

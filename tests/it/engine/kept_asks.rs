@@ -93,6 +93,89 @@ fn a_correction_keeps_the_gate_of_a_result_below_its_least_confidence() {
 }
 
 #[test]
+fn a_rejection_without_a_gate_of_its_own_stays_one_after_a_correction() {
+    let script = "launch; ended a ok score=0.1; ann rejects a : no; retry failed corrected";
+    let was = first("run: x, outputs: {score: number}, confidence: {from: score, min: 0.7, below: gate}");
+    for (key, named) in [
+        ("on-error: skip", "`on-error`"),
+        ("on-error: continue", "`on-error`"),
+        ("fallback: [{run: y}]", "`fallback`"),
+    ] {
+        let now = was.replace("{id: a, ", &format!("{{id: a, {key}, "));
+        check(&both(&was, &now), script, &refused(&format!("{LOOSENS} ({named})")));
+    }
+    let inner = |keys: &str| {
+        format!(
+            "steps:\n  - {{id: m, workflow: inner.yaml{keys}}}\n  - {{id: z, needs: m, run: x}}\n--- inner.yaml\n{was}"
+        )
+    };
+    check(
+        &both(&inner(""), &inner(", on-error: skip")),
+        "launch; ended m/a ok score=0.1; ann rejects m/a : no; retry failed corrected",
+        &refused("the correction loosens m, in which people are asked (`on-error`)"),
+    );
+}
+
+#[test]
+fn no_work_leaves_a_step_whose_result_people_refused() {
+    let file = |z: &str, b: &str| {
+        let a = "run: x, outputs: {score: number}, confidence: {from: score, min: 0.7, below: gate}";
+        format!("steps:\n  - {{id: a, {a}}}\n  - {{id: z, needs: a, run: {z}}}\n  - {{id: b, run: {b}}}")
+    };
+    let asked = "launch; ended b ok; ended a ok score=0.1; ann rejects a : no;";
+    let why = |run: &str| {
+        format!(
+            "! could not retry {run}: z stood behind the gate a and was written otherwise after it asked, and b is new or"
+        )
+    };
+    let file = both(&file("y", "x"), &file("'true'", "y"));
+    check(&file, &format!("{asked} retry all corrected"), &why("r-1"));
+    let again = "retry all; run r-2; ended b ok; ended a ok score=0.9; cancel; ended z cancelled; retry all corrected";
+    check(&file, &format!("{asked} {again}"), &why("r-2"));
+}
+
+#[test]
+fn a_gate_in_a_matrix_that_is_computed_stops_the_run_as_before() {
+    let file = |keys: &str| {
+        format!(
+            "steps:
+  - {{id: a, run: x, outputs: {{l: any}}}}
+  - {{id: m, needs: a, matrix: {{k: \"${{{{ fromJSON(steps.a.outputs.l) }}}}\"}}, workflow: inner.yaml{keys}}}
+  - {{id: z, needs: m, run: x}}
+--- inner.yaml
+steps:
+  - {{id: g, gate: {{prompt: go?}}}}"
+        )
+    };
+    check(
+        &both(&file(""), &file(", on-error: continue")),
+        "launch; ended a ok l=[1]; ann rejects m[1]/g : no; retry failed corrected",
+        &refused("the correction loosens the gate m (`on-error`)"),
+    );
+}
+
+#[test]
+fn a_correction_asks_nobody_else_sooner() {
+    let file = |rules: &str| {
+        format!(
+            "steps:\n  - {{id: g, gate: {{prompt: go?, require: [sre], escalate: {{after: 24h, to: \"group:oncall\"}}{rules}}}}}\n  - {{id: z, needs: g, run: x}}"
+        )
+    };
+    let script = "launch; cancel; retry failed corrected";
+    let later = ", timeout: 2h, on-timeout: escalate";
+    for (was, now, key) in [
+        (", timeout: 1h", ", timeout: 1h, on-timeout: escalate", "`on-timeout`"),
+        (later, ", timeout: 1m, on-timeout: escalate", "`timeout`"),
+    ] {
+        let why = refused(&format!("the correction loosens the gate g ({key})"));
+        check(&both(&file(was), &file(now)), script, &why);
+    }
+    for now in [", timeout: 3h, on-timeout: escalate", ", timeout: 1m"] {
+        check(&both(&file(later), &file(now)), script, "r-2 created, corrected");
+    }
+}
+
+#[test]
 fn a_correction_chooses_no_tool_that_people_are_to_choose() {
     let was = first("uses: {any: [one@1, two@1], route: manual}");
     let script = "launch; ann rejects a : no; retry failed corrected";

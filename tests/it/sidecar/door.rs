@@ -230,6 +230,27 @@ async fn each_kind_of_agent_of_a_project_has_a_bucket_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_uses_up_the_requests_of_another_person() {
+    let said = BTreeMap::from([("person".to_owned(), rate(1, 1))]);
+    let sidecar = Sidecar::with_rates(Rates { said }).await;
+    let (bob, zoe) =
+        (sidecar.person("bob", 2, "bob@example.org"), sidecar.person("zoe", 3, "zoe@example.org"));
+    let called_person = Claims {
+        agent_type: Some("person".to_owned()),
+        ..sidecar.claims("bob", "shop", &[Permission::ReadGates])
+    };
+    sidecar.get("/api/gates", &sidecar.sign(&called_person)).await.is(200);
+    sidecar.get("/api/gates", &bob).await.is(200);
+    let told = sidecar.get("/api/gates", &bob).await.refused(429, "RATE_001");
+    assert!(
+        told["message"].as_str().expect("text").contains("bob in this project asked too often"),
+        "{told}"
+    );
+    sidecar.get("/api/gates", &zoe).await.is(200);
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nothing_is_said_of_rates_each_type_has_its_own() {
     let sidecar = Sidecar::with_rates(Rates::default()).await;
     let token = |kind: Option<&str>| {
