@@ -33,6 +33,9 @@ use cuelight_engine::Command;
 use cuelight_projection::{Board, ErrorView, GateView};
 use std::sync::Arc;
 
+/// Time for which lost signals are reported.
+const BEHIND: Span = Span(5_000);
+
 /// A whole console at one moment.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -260,6 +263,11 @@ impl Model {
         let slow = self.pictures.arranging.as_ref().map(|arranging| arranging.since + ARRANGING_TOLD);
         let slow = slow.filter(|slow| *slow > self.clock);
         [toast, undo, age, which_key, play, slow, self.pictures.due].into_iter().flatten().min()
+    }
+
+    /// The number of signals lost in the last few seconds; None if there were none.
+    pub(super) fn behind_now(&self) -> Option<u64> {
+        self.terminal.behind.filter(|(_, told)| self.now.since(*told) < BEHIND).map(|(missed, _)| missed)
     }
 
     /// Time that a picture has been awaited; None if too short to mention.

@@ -3,10 +3,12 @@
 
 use super::{
     asking,
-    deciding::{fact, may_not, place},
-    toast,
+    deciding::{fact, place},
+    requests, toast,
 };
-use crate::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout};
+use crate::{
+    About, Dialog, DialogField, Model, Preview, Role, Wish, answers::may_not, ask_text::name_of, layout,
+};
 use cuelight_base::{DecisionId, GateId, Span, ValueMap, counted};
 use cuelight_engine::{Command, Decision, GateAct, GateState, Verdict};
 use cuelight_plan::Risk;
@@ -198,10 +200,10 @@ pub(super) fn hand_over(model: &mut Model, commands: Vec<Command>, wishes: &mut 
         match &command {
             Command::Decide(decision) if stands(model, decision) => {
                 model.gates.marked.remove(&decision.gate);
-                asking::submit(model, command, wishes);
+                requests::submit(model, command, wishes);
             }
             Command::Decide(_) => changed += 1,
-            _ => asking::submit(model, command, wishes),
+            _ => requests::submit(model, command, wishes),
         }
     }
     if changed > 0 {

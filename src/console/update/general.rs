@@ -1,9 +1,9 @@
 //! Commands that mean the same in every view: views and the way back, popups, copying, leaving.
 
-use super::{copying, places, popup, toast, why};
+use super::{copying, editing, places, popup, requests, toast, why};
 use crate::{
-    Field, Intent, Model, Role, Themes, View, Wish, layout,
-    model::{HelpState, Letter, Overlay, PaletteState, Prompt, PromptKind},
+    Intent, Model, Role, Themes, View, Wish, layout,
+    model::{HelpState, Letter, Overlay, PaletteState, PromptKind},
 };
 use std::sync::Arc;
 
@@ -47,27 +47,16 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Travel => super::travel::begin(model),
         Intent::Redraw => wishes.push(Wish::Redraw),
         Intent::Theme => next_theme(model),
-        Intent::TakeBack => super::asking::take_back(model, wishes),
+        Intent::TakeBack => requests::take_back(model, wishes),
         Intent::Quit => super::leaving::ask(model, wishes),
-        Intent::Filter => open_prompt(model, PromptKind::Filter),
-        Intent::Find => open_prompt(model, PromptKind::Find),
+        Intent::Filter => editing::open_prompt(model, PromptKind::Filter),
+        Intent::Find => editing::open_prompt(model, PromptKind::Find),
         Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Skip | Intent::Compensate => {
             super::asking::ask(model, intent, wishes);
         }
         _ => return false,
     }
     true
-}
-
-pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
-    let field = match (kind, model.view) {
-        (PromptKind::Filter, View::Logs) => Field::of(&super::logs::filter(model)),
-        (PromptKind::Filter, View::Errors) => Field::of(&model.workspace.errors.filter),
-        (PromptKind::Filter, View::Audit) => Field::of(&model.workspace.audit.filter),
-        (PromptKind::Filter, _) => Field::of(&model.runs.filter),
-        _ => Field::default(),
-    };
-    model.prompt = Some(Prompt { kind, field });
 }
 
 fn freeze(model: &mut Model) {

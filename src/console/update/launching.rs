@@ -1,7 +1,7 @@
 //! The form in which a workflow is started: its file and its inputs. The owner of the workspace checks the
 //! typed text, by the same rules as at the start.
 
-use super::{asking, editing, moving, toast};
+use super::{editing, moving, requests, toast};
 use crate::{
     Field, Intent, Lookup, Model, Offered, Role, Sheet, Wish,
     model::{LaunchForm, LaunchInput, Overlay},
@@ -135,15 +135,7 @@ fn start(model: &mut Model, wishes: &mut Vec<Wish>) {
         return toast(model, &format!("could not start: {problem}"), Role::Warn);
     }
     let words = given(form);
-    if asking::launch(model, &path, words, wishes) {
+    if requests::launch(model, &path, words, wishes) {
         model.overlay = None;
-    }
-}
-
-/// The field that has the keys.
-pub(super) fn field_mut(form: &mut LaunchForm) -> Option<&mut Field> {
-    match form.focus.checked_sub(1) {
-        None => Some(&mut form.path),
-        Some(at) => form.inputs.get_mut(at).map(|input| &mut input.field),
     }
 }

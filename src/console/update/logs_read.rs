@@ -5,6 +5,7 @@ use super::logs_told;
 use crate::{
     Lookup, Model, Sheet, Wish,
     log_lines::{Feed, LogLines},
+    log_places::{alone, call_of},
     model::{LogPart, Question, Reading},
 };
 use cuelight_base::{Arrivals, AttemptId, Span, StepIx, Timestamp};
@@ -77,12 +78,6 @@ pub(super) fn settle(model: &mut Model) {
     }
 }
 
-/// The only attempt that is read; None if the lines are of several.
-pub(crate) fn alone(model: &Model) -> Option<AttemptId> {
-    let (run, step, number) = model.logs.reading.of?;
-    Some(AttemptId { run, step: step?, number: number? })
-}
-
 /// Reads the only call anew, from its begin or from its end.
 pub(super) fn begin_at(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
     clear(model);
@@ -126,10 +121,6 @@ fn calls(model: &Model, run: &RunView) -> Vec<AttemptId> {
 /// True if a step contains no other steps.
 pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
     run.step(step).is_some_and(|step| step.inside.is_none())
-}
-
-pub(crate) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
-    run.step(attempt.step)?.attempts().iter().find(|attempt_view| attempt_view.number == attempt.number)
 }
 
 /// The next question, the most urgent first.

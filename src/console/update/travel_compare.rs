@@ -1,7 +1,7 @@
 //! Holding two instants of a run, or two runs, against each other: what is compared with, reading it, and the list of
 //! what differs.
 
-use super::{general, toast};
+use super::{editing, toast};
 use crate::{
     Lookup, Model, Role, Sheet, Wish, layout,
     marks::age,
@@ -22,7 +22,7 @@ const DAY: i64 = 86_400_000;
 /// Asks what to compare with.
 pub(super) fn open(model: &mut Model) {
     match left(model) {
-        Ok(_) => general::open_prompt(model, PromptKind::Compare),
+        Ok(_) => editing::open_prompt(model, PromptKind::Compare),
         Err(why) => toast(model, &why, Role::Warn),
     }
 }

@@ -1,8 +1,8 @@
 //! The effect of an answer on the steps, shown on the graph before it is given. For a gate, the ask itself
 //! lists the effects of approve and reject. For anything else the engine previews the command.
 
-use super::asking;
-use crate::{Fate, Fates, Intent, Model, View, Wish, model::WhatIf};
+use super::{asking, requests};
+use crate::{Fate, Fates, Intent, Model, View, Wish, actions::command_for, model::WhatIf};
 use cuelight_base::{RunId, StepIx};
 use cuelight_engine::{
     AttemptEvent, Event, Fact, Purpose, Refusal, RunEvent, StepEvent, StepState, WaitReason,
@@ -88,10 +88,10 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 fn ask(model: &mut Model, verb: Intent, wishes: &mut Vec<Wish>) {
     let command = match model.locked() {
         Some(why) => Err(why),
-        None => asking::command_for(model, verb),
+        None => command_for(model, verb),
     };
     match command {
-        Ok(command) => model.dag.what_if.asked = Some(asking::ask_preview(model, &command, wishes)),
+        Ok(command) => model.dag.what_if.asked = Some(requests::ask_preview(model, &command, wishes)),
         Err(why) => refused(&mut model.dag.what_if, verb, &why),
     }
 }

@@ -1,19 +1,19 @@
 //! Requests about a whole workflow or the workspace: fork, hold and reset.
 
-use super::{
-    ask_preview,
-    command_line::command_line,
-    dialogs::{open, show},
-    submit,
-};
+use super::opening::{open, show};
 use crate::{
-    Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish, update::toast,
+    Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    update::{
+        command_line::command_line,
+        requests::{ask_preview, submit},
+        toasts::toast,
+    },
 };
 use cuelight_base::counted;
 use cuelight_engine::{Command, ForkAt};
 
 /// A new run from the instant of the past that is seen.
-pub(in crate::update) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
     let past = model.past.travel.as_ref().and_then(|travel| travel.history.run());
     let run = model.run().or(past).filter(|run| model.board.run(*run).is_some());
     let Some(run) = run else {
@@ -29,7 +29,7 @@ pub(in crate::update) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Holds the schedules of a workflow, which asks why; or lets them go, which can be taken back.
-pub(in crate::update) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mut Vec<Wish>) {
+pub(crate) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mut Vec<Wish>) {
     if let Some(why) = model.locked() {
         return toast(model, &format!("could not change the schedule: {why}"), Role::Warn);
     }
@@ -59,7 +59,7 @@ pub(in crate::update) fn hold(model: &mut Model, workflow: &str, is_held: bool, 
 }
 
 /// Clears results that are kept and the lists of what has rested; the command and the environment are typed.
-pub(in crate::update) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let Some(why) = model.locked() {
         return toast(model, &format!("could not reset: {why}"), Role::Warn);
     }
