@@ -10,6 +10,14 @@ use cuelight_projection::ErrorState;
 pub(crate) const ACTIONS: [Intent; 5] =
     [Intent::Pause, Intent::Retry, Intent::Skip, Intent::Compensate, Intent::Cancel];
 
+/// One thing that can be done with the selection.
+pub(crate) struct MenuRow {
+    pub intent: Intent,
+    pub key: String,
+    /// Why it would be refused, when that is known.
+    pub refused: Option<String>,
+}
+
 /// The command of an action on the selection, or the reason why there is none.
 pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
@@ -73,14 +81,6 @@ pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
         return model.locked().or_else(|| command_for(model, intent).err());
     }
     model.requests.previews.known.get(&intent).and_then(|preview| preview.clone().err())
-}
-
-/// One thing that can be done with the selection.
-pub(crate) struct MenuRow {
-    pub intent: Intent,
-    pub key: String,
-    /// Why it would be refused, when that is known.
-    pub refused: Option<String>,
 }
 
 /// The rows of the menu in this view.

@@ -1,5 +1,6 @@
 //! The rows of the help as a list: every key of this view, or of all of them, and those that match a search; also the
-//! blocks of its page, which stand side by side. All come from the key table alone, so that none can be missing or wrong. `view/help` draws them.
+//! blocks of its page, which stand side by side. All come from the key table alone, so that none can be missing or
+//! wrong. `view/help` draws them.
 
 use crate::{
     Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown, layout, model::HelpState, text::wrapped,
@@ -133,8 +134,8 @@ fn blocks(model: &Model) -> Vec<Block> {
 
 type Row = (String, String, bool);
 
-/// The blocks of the help side by side, each in so many cells: four on wide screens, else three. A text that is wider stands on several
-/// rows, so that none is cut.
+/// The blocks of the help side by side, each in so many cells: four on wide screens, else three. A text that is wider
+/// stands on several rows, so that none is cut.
 pub(super) fn side_by_side(model: &Model, width: usize) -> (Vec<Vec<Row>>, usize) {
     let (blocks, wide) = (blocks(model), model.size.0 >= 140);
     let each = width.saturating_sub(1) / if wide { 4 } else { 3 };

@@ -58,6 +58,7 @@ pub(crate) fn alone(model: &Model) -> Option<AttemptId> {
     Some(AttemptId { run, step: step?, number: number? })
 }
 
+/// The attempt of a run by its name; None if the run does not know it.
 pub(crate) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
     run.step(attempt.step)?.attempts().iter().find(|attempt_view| attempt_view.number == attempt.number)
 }
@@ -81,6 +82,7 @@ impl Columns {
     }
 }
 
+/// The columns that the lines on the screen have room and use for.
 pub(crate) fn columns(model: &Model) -> Columns {
     let (width, logs) = (layout::logs(model).lines.width, &model.logs);
     if logs.bare || width < 40 {

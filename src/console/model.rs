@@ -21,7 +21,7 @@ pub(super) use overlay::{
     HelpState, LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt,
     PromptKind, Sheetlet,
 };
-pub(super) use requests::{Asked, Pending, Previews, Requests, Undoable};
+pub(super) use requests::{Asked, Asker, Pending, Previews, Requests, Undoable};
 pub(super) use runs_state::{RowsOf, RunOrder, RunsPanel, RunsState};
 pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
@@ -274,9 +274,5 @@ impl Model {
     pub(super) fn arranging_for(&self) -> Option<Span> {
         let since = self.pictures.arranging.as_ref().map(|arranging| self.clock.since(arranging.since));
         since.filter(|since| *since >= ARRANGING_TOLD)
-    }
-
-    pub(super) fn number(&mut self) -> u64 {
-        self.requests.number()
     }
 }

@@ -47,10 +47,10 @@ mod what_if;
 mod why;
 
 use crate::{
-    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
+    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
-    model::{Overlay, Undoable},
+    model::{Asker, Overlay, Undoable},
     rung::Rung,
     view,
 };
@@ -87,32 +87,18 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Board(board) => see(model, board, &mut wishes),
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
-        Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
-        Message::Sheet { request, sheet } if launching::awaits(model, request) => {
-            launching::read(model, sheet)
-        }
-        Message::Sheet { request, sheet } if agents::awaits(model, request) => agents::read(model, sheet),
-        Message::Sheet { request, sheet } if logs::awaits(model, request) => {
-            logs::read(model, request, sheet)
-        }
-        Message::Sheet { request, sheet } if time_marks::awaits(model, request) => {
-            time_marks::read(model, sheet)
-        }
-        Message::Sheet { request, sheet } if travel::awaits(model, request) => {
-            travel::read(model, request, sheet);
-        }
-        Message::Sheet { request, sheet } if travel_compare::awaits(model, request) => {
-            travel_compare::read(model, sheet);
-        }
-        Message::Sheet { request, sheet } if audit::awaits(model, request) => {
-            audit::read(model, request, sheet);
-        }
-        Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
+        Message::Preview { request, outcome } => match model.requests.asking.remove(&request) {
+            Some(Asker::WhatIf) => what_if::answered(model, request, &outcome),
+            _ => asking::previewed(model, request, outcome),
+        },
+        Message::Sheet { request, sheet } => arrived(model, request, sheet, &mut wishes),
         Message::Arranged { request, arranged, took, at } => {
             clock(model, at);
             graph::arrived(model, request, arranged, took);
         }
-        Message::Output { attempt, from, bytes, came } => logs::hear(model, attempt, (from, &bytes), came),
+        Message::Output { attempt, from, bytes, came } => {
+            logs_read::hear(model, attempt, (from, &bytes), came)
+        }
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
             let lately = model.behind_now().unwrap_or(0);
@@ -148,6 +134,21 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
     }
     refresh(model, &mut wishes);
     wishes
+}
+
+/// Something that was asked for has been read: it goes to the part that asked.
+fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
+    match model.requests.asking.remove(&request) {
+        Some(Asker::Agents) => agents::read(model, sheet),
+        Some(Asker::Audit) => audit::read(model, request, sheet),
+        Some(Asker::Compare) => travel_compare::read(model, request, sheet),
+        Some(Asker::Gates) => gates::arrived(model, request, sheet, wishes),
+        Some(Asker::Launch) => launching::read(model, request, sheet),
+        Some(Asker::Logs) => logs_read::read(model, request, sheet),
+        Some(Asker::TimeMarks) => time_marks::read(model, request, sheet),
+        Some(Asker::Travel) => travel::read(model, request, sheet),
+        Some(Asker::WhatIf) | None => {}
+    }
 }
 
 /// Brings everything up to date that follows from the rest: rows, picture, what a dialog speaks of.

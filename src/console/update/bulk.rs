@@ -5,6 +5,7 @@ use super::{asking, toast};
 use crate::{
     About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View,
     actions::undoes,
+    dialog::fact,
     layout,
     marks::{age, word_of_run},
 };
@@ -215,8 +216,4 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
         age(summary.age(model.now))
     );
     Ok((words, command))
-}
-
-fn fact(name: &str, text: String, role: Role) -> DialogFact {
-    DialogFact { name: name.to_owned(), text, role, stays: false }
 }

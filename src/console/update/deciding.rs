@@ -4,14 +4,14 @@
 mod facts;
 mod others;
 
-pub(super) use facts::{fact, place};
+pub(super) use facts::place;
 
 use super::{asking, batch, editing, forming, requests, toast};
 use crate::{
     About, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
     answers::{ANSWERS, refusal},
     ask_text::name_of,
-    dialog::set_form,
+    dialog::{fact, set_form},
     model::{Overlay, PromptKind, Sheetlet},
 };
 use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, GateId, ValueMap};
@@ -26,7 +26,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
     match intent {
         Intent::Who => who(model),
         Intent::Evidence => evidence(model),
-        Intent::Withdraw if !has_own_vote(model) => return act_take_back(model, wishes),
+        Intent::Withdraw if !has_own_vote(model) => requests::take_back(model, wishes),
         Intent::Approve if batch::is_meant(model) => batch::open(model),
         _ if !ANSWERS.contains(&intent) => return false,
         _ => match refusal(model, intent) {
@@ -34,11 +34,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
             None => open(model, intent, wishes),
         },
     }
-    true
-}
-
-fn act_take_back(model: &mut Model, wishes: &mut Vec<Wish>) -> bool {
-    requests::take_back(model, wishes);
     true
 }
 

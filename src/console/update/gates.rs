@@ -9,6 +9,7 @@ use crate::{
     doubt_text::{Doubtful, doubt_text},
     gates::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
     layout,
+    model::Asker,
 };
 use cuelight_base::{AttemptId, Digest, Span, Timestamp};
 use cuelight_engine::Refusal;
@@ -108,17 +109,17 @@ fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
     model.gates.blobs.retain(|digest, _| wanted.contains(digest));
     for digest in wanted {
         if !model.gates.blobs.contains_key(&digest) {
-            let request = model.number();
-            model.gates.blobs.insert(digest, Blob { asked: Some(request), ..Blob::default() });
-            wishes.push(Wish::Read { request, want: Lookup::Blob { digest, from: 0 } });
+            let want = Lookup::Blob { digest, from: 0 };
+            let asked = Some(model.requests.read(Asker::Gates, want, wishes));
+            model.gates.blobs.insert(digest, Blob { asked, ..Blob::default() });
         }
     }
     let attempt = last_attempt(model);
     if model.gates.tail.as_ref().map(|(attempt, _)| *attempt) != attempt {
         model.gates.tail = attempt.map(|attempt| {
-            let request = model.number();
-            wishes.push(Wish::Read { request, want: Lookup::Tail { attempt, lines: TAIL } });
-            (attempt, Blob { asked: Some(request), ..Blob::default() })
+            let want = Lookup::Tail { attempt, lines: TAIL };
+            let asked = Some(model.requests.read(Asker::Gates, want, wishes));
+            (attempt, Blob { asked, ..Blob::default() })
         });
         model.gates.blobs_read += 1;
     }
@@ -156,10 +157,8 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
                 && have < total
                 && blob.bytes.len() < BLOB_MAX
             {
-                let request = model.requests.number();
-                blob.asked = Some(request);
                 let want = Lookup::Blob { digest, from: have };
-                wishes.push(Wish::Read { request, want });
+                blob.asked = Some(model.requests.read(Asker::Gates, want, wishes));
             }
         }
         Sheet::Missing(why) => blob.missing = Some(why),

@@ -9,17 +9,12 @@ use std::sync::Arc;
 
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
+    if let Some(view) = View::ALL.iter().find(|view| view.intent() == intent) {
+        places::go(model, *view);
+        return true;
+    }
     match intent {
-        Intent::ViewRuns | Intent::CloseView => places::go(model, View::Runs),
-        Intent::ViewDag => places::go(model, View::Dag),
-        Intent::ViewGates => places::go(model, View::Gates),
-        Intent::ViewErrors => places::go(model, View::Errors),
-        Intent::ViewHealth => places::go(model, View::Health),
-        Intent::ViewLogs => places::go(model, View::Logs),
-        Intent::ViewTime => places::go(model, View::Time),
-        Intent::ViewAudit => places::go(model, View::Audit),
-        Intent::ViewAgents => places::go(model, View::Agents),
-        Intent::ViewTools => places::go(model, View::Tools),
+        Intent::CloseView => places::go(model, View::Runs),
         Intent::Logs => super::logs::open(model),
         Intent::LastView => places::go(model, model.places.last_view),
         Intent::Backward => places::backward(model),

@@ -3,13 +3,13 @@
 
 use super::{graph, logs_read, logs_rows, moving, places, toast};
 use crate::{
-    Intent, Model, Role, Sheet, View, Wish, layout,
+    Intent, Model, Role, View, Wish, layout,
     log_places::{Listed, STEPS_FROM, alone, side_place, side_rows, side_top},
     log_rows::text_of,
     model::LogPart,
     needle::Needle,
 };
-use cuelight_base::{AttemptId, StepIx, Timestamp};
+use cuelight_base::StepIx;
 
 /// Bytes that a terminal takes into the clipboard.
 const COPY_BYTES_MAX: usize = 74_994;
@@ -28,20 +28,6 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     logs_read::refresh(model);
     logs_rows::refresh(model);
     logs_read::go_on(model, wishes);
-}
-
-/// True if the view of output waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    let reading = &model.logs.reading;
-    reading.asked.is_some_and(|question| question.request == request) || reading.telling == Some(request)
-}
-
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
-    logs_read::read(model, request, sheet);
-}
-
-pub(super) fn hear(model: &mut Model, attempt: AttemptId, part: (u64, &[u8]), came: Option<Timestamp>) {
-    logs_read::hear(model, attempt, part, came);
 }
 
 /// The output of the selection: of a step, or of a whole run.

@@ -6,7 +6,7 @@ use crate::{
     Lookup, Model, Sheet, Wish,
     log_lines::{Feed, LogLines},
     log_places::{alone, call_of},
-    model::{LogPart, Question, Reading},
+    model::{Asker, LogPart, Question, Reading},
 };
 use cuelight_base::{Arrivals, AttemptId, Span, StepIx, Timestamp};
 use cuelight_projection::{AttemptView, RunView};
@@ -152,7 +152,6 @@ fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
 }
 
 fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
-    let request = model.number();
     let lines = if alone(model).is_some() { LAST_LINES.0 } else { LAST_LINES.1 };
     let end = model.logs.lines.feed(attempt).map_or(0, |feed| feed.end);
     let want = match part {
@@ -171,9 +170,9 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
         reading.ended.insert(attempt);
     }
     reading.polled_at = model.clock;
+    let request = model.requests.read(Asker::Logs, want, wishes);
     reading.asked = Some(Question { request, attempt, part });
     model.logs.lines.polled(attempt, model.clock);
-    wishes.push(Wish::Read { request, want });
 }
 
 /// Takes the answer to a request for output or events.

@@ -1,4 +1,5 @@
-//! Requests to the engine: each is sent with its command line noted, and the last one can be undone. No view is known here.
+//! Requests to the engine: each is sent with its command line noted, and the last one can be undone. No view is known
+//! here.
 
 use super::{
     command_line::{command_line, quoted, run_and_step},
@@ -17,7 +18,7 @@ const ASKED_MAX: usize = 200;
 
 /// Hands a command over, and remembers that it is on its way.
 pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>) {
-    let request = model.number();
+    let request = model.requests.number();
     let inverse = match &command {
         Command::Pause { run, by } => Some(Command::Resume { run: *run, by: by.clone() }),
         Command::Resume { run, by } => Some(Command::Pause { run: *run, by: by.clone() }),
@@ -59,7 +60,7 @@ pub(super) fn launch(
         toast(model, &format!("could not start: {why}"), Role::Warn);
         return false;
     }
-    let request = model.number();
+    let request = model.requests.number();
     let mut line = format!("cuelight run {}", quoted(path));
     for (key, value) in &inputs {
         line.push_str(" -i ");
@@ -87,7 +88,7 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// Asks what a command would do. Its reason is typed later, so the question has one that stands for it.
 pub(super) fn ask_preview(model: &mut Model, command: &Command, wishes: &mut Vec<Wish>) -> u64 {
-    let request = model.number();
+    let request = model.requests.number();
     let mut command = Box::new(command.clone());
     set_reason(&mut command, "it is typed before this is sent");
     wishes.push(Wish::Preview { request, command });

@@ -10,7 +10,7 @@ use crate::{
     dialog::Step,
     layout,
     model::{Overlay, Previews},
-    update::{bulk, deciding, editing, requests::ask_preview, toasts::toast, travel, what_if},
+    update::{bulk, deciding, editing, requests::ask_preview, toasts::toast, travel},
 };
 use cuelight_base::Timestamp;
 use cuelight_engine::{Command, Event, Refusal};
@@ -69,9 +69,6 @@ pub(crate) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
 
 /// Records the preview of a command.
 pub(crate) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Event>, Refusal>) {
-    if what_if::answered(model, request, &outcome) {
-        return;
-    }
     if let Some(intent) = model.requests.previews.asked.remove(&request) {
         model.requests.previews.known.insert(intent, outcome.map(|_| ()).map_err(|error| error.to_string()));
         return;
@@ -119,7 +116,7 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     for intent in ACTIONS {
         match command_for(model, intent) {
             Ok(command) if model.locked().is_none() => {
-                let request = model.number();
+                let request = model.requests.number();
                 model.requests.previews.asked.insert(request, intent);
                 wishes.push(Wish::Preview { request, command: Box::new(command) });
             }

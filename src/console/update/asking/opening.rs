@@ -2,7 +2,8 @@
 
 use super::consequences::NAMES_MAX;
 use crate::{
-    About, Danger, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    About, Danger, Dialog, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    dialog::fact,
     model::Overlay,
     update::{
         command_line::{command_line, run_and_step},
@@ -21,17 +22,15 @@ pub(super) fn open(model: &mut Model, intent: Intent, command: Command, wishes: 
     let Some(run) = run else { return };
     let workflow = model.board.summary(run).map_or_else(String::new, |summary| summary.workflow.to_string());
     let step_id = step.and_then(|step| Some(model.board.run(run)?.step_id(step)));
-    let fact =
-        |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text, stays: false };
-    let mut facts = vec![fact("run", format!("{run} {workflow}"))];
-    facts.extend(step_id.clone().map(|id| fact("step", id)));
-    facts.extend(about_again(model, run, &command).map(|(name, text)| fact(name, text)));
+    let mut facts = vec![fact("run", format!("{run} {workflow}"), Role::Text)];
+    facts.extend(step_id.clone().map(|id| fact("step", id, Role::Text)));
+    facts.extend(about_again(model, run, &command).map(|(name, text)| fact(name, text, Role::Text)));
     if let Some(kept) = cannot_be_undone(model, run).filter(|_| intent.level() >= Level::L3) {
-        facts.push(DialogFact { name: "not undone".to_owned(), text: kept, role: Role::Warn, stays: false });
+        facts.push(fact("not undone", kept, Role::Warn));
     }
-    facts.push(fact("on", format!("{} ({})", model.seat.environment, model.seat.place)));
-    facts.push(fact("as", model.seat.actor.name.clone()));
-    facts.push(fact("same as", command_line(model, &command)));
+    facts.push(fact("on", format!("{} ({})", model.seat.environment, model.seat.place), Role::Text));
+    facts.push(fact("as", model.seat.actor.name.clone(), Role::Text));
+    facts.push(fact("same as", command_line(model, &command), Role::Text));
     let wanted = run.to_string();
     // A new run where it counts is typed, not pressed.
     let is_grave = intent == Intent::Fork && model.seat.danger == Danger::Production;

@@ -2,7 +2,8 @@
 
 use super::opening::{open, show};
 use crate::{
-    Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    Dialog, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    dialog::fact,
     update::{
         command_line::command_line,
         requests::{ask_preview, submit},
@@ -39,12 +40,10 @@ pub(crate) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mu
     }
     let command = Command::HoldSchedule { workflow: workflow.clone(), reason: String::new(), by };
     let request = ask_preview(model, &command, wishes);
-    let fact =
-        |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text, stays: false };
     let facts = vec![
-        fact("workflow", workflow.clone()),
-        fact("means", "time starts it no more; what is missed meanwhile is not made up for".to_owned()),
-        fact("same as", command_line(model, &command)),
+        fact("workflow", workflow.clone(), Role::Text),
+        fact("means", "time starts it no more; what is missed meanwhile is not made up for", Role::Text),
+        fact("same as", command_line(model, &command), Role::Text),
     ];
     show(
         model,
@@ -65,8 +64,6 @@ pub(crate) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
     let command = Command::Reset { reason: String::new(), by: model.seat.actor.clone() };
     let request = ask_preview(model, &command, wishes);
-    let fact =
-        |name: &str, text: String, role: Role| DialogFact { name: name.to_owned(), text, role, stays: false };
     let kept = model.board.cache().all(model.now).count();
     let results = format!("{} that may stand for steps", counted(kept, "result", "results"));
     let rested = model.board.listed().filter(|run| run.state.rests()).count();
@@ -74,7 +71,7 @@ pub(crate) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     let facts = vec![
         fact("clears", results, Role::Warn),
         fact("", runs, Role::Warn),
-        fact("keeps", "what runs, values, tools and their figures, and the whole log".to_owned(), Role::Text),
+        fact("keeps", "what runs, values, tools and their figures, and the whole log", Role::Text),
         fact("same as", command_line(model, &command), Role::Text),
     ];
     let wanted = format!("reset {}", model.seat.environment);

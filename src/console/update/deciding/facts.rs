@@ -3,13 +3,10 @@
 use crate::{
     DialogFact, Model, Role,
     ask_text::{name_of, people, role_of_risk},
+    dialog::fact,
 };
 use cuelight_engine::Ask;
 use cuelight_projection::{GateView, command_line, risk_words};
-
-pub(crate) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
-    DialogFact { name: name.to_owned(), text: text.into(), role, stays: false }
-}
 
 /// A fact that no form and no small screen folds away.
 fn kept(name: &str, text: impl Into<String>, role: Role) -> DialogFact {

@@ -1,10 +1,11 @@
 //! Dialogs about other people: the answers of a gate, its possible approvers, and its hand-over to others.
 
-use super::facts::{fact, place};
+use super::facts::place;
 use crate::{
     About, Dialog, DialogField, Focus, Intent, Model, Preview, Role,
     answers::refusal,
     ask_text::{care_words, if_nobody, people},
+    dialog::fact,
     model::{Overlay, Sheetlet},
     update::{asking, toast},
 };
