@@ -14,8 +14,8 @@ use cuelight_base::{Digest, Timestamp};
 use cuelight_engine::{Ask, Evidence};
 use cuelight_plan::Risk;
 use cuelight_projection::{
-    AskContent, AskMark, AskPart, AskPiece, AskPlace, AskSection, AskSign, AskSpelling, AskTold, Fields,
-    GateView, RunView, ask_rows, evidence_lines, risk_mark, vote_rows,
+    AskContent, AskMark, AskPart, AskPiece, AskPlace, AskSection, AskSign, AskSpelling, AskTold, Care,
+    Fields, GateView, RunView, ask_rows, evidence_lines, risk_mark, vote_rows,
 };
 use std::collections::BTreeMap;
 
@@ -187,4 +187,11 @@ pub(super) fn name_of(hash: Digest) -> String {
 /// The short word for a risk.
 pub(super) fn risk_word(risk: Risk) -> &'static str {
     word_of_risk(risk)
+}
+
+/// `you approved 12 before, after 41s each on the screen; 1 under 2s`
+pub(crate) fn care_words(care: &Care) -> String {
+    let hasty = if care.hasty > 0 { format!("; {} under 2s", care.hasty) } else { String::new() };
+    let each = if care.answers == 1 { "" } else { " each" };
+    format!("you approved {} before, after {}{each} on the screen{hasty}", care.answers, care.median)
 }

@@ -54,6 +54,11 @@ pub struct DialogFact {
     pub stays: bool,
 }
 
+/// A fact that stays on the screen where there is room for it.
+pub(crate) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
+    DialogFact { name: name.to_owned(), text: text.into(), role, stays: false }
+}
+
 /// The proof of intent that a dialog demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {

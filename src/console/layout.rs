@@ -18,7 +18,7 @@ pub(super) use errors::errors;
 pub(super) use gates::{FormLayout, form, gates};
 pub(super) use header::{badge, place, tab_at, tabs};
 pub(super) use logs::logs;
-pub(super) use runs::runs;
+pub(super) use runs::{runs, runs_columns};
 pub(super) use time::{TimeLayout, time};
 pub(super) use tools::tools;
 pub(super) use travel::{TravelLayout, inside_travel};
@@ -116,4 +116,29 @@ pub(super) fn inset(area: Rect, sides: u16, above: u16, below: u16) -> Rect {
     let width = area.width.saturating_sub(2 * sides);
     let (x, y) = (area.x + sides.min(area.width), area.y + above.min(area.height));
     Rect::new(x, y, width, height)
+}
+
+/// The position of a column, and the alignment of its text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    pub title: &'static str,
+    pub x: u16,
+    pub width: u16,
+    pub right: bool,
+}
+
+/// Columns from titles and widths; the one of width 0 takes what is left.
+pub(super) fn columns(x: u16, width: u16, wanted: &[(&'static str, u16, bool)]) -> Vec<Column> {
+    let fixed: u16 = wanted.iter().map(|(_, width, _)| width + 1).sum();
+    let rest = width.saturating_sub(fixed);
+    let mut x = x;
+    wanted
+        .iter()
+        .map(|(title, width, right)| {
+            let width = if *width == 0 { rest } else { *width };
+            let column = Column { title, x, width, right: *right };
+            x += width + 1;
+            column
+        })
+        .collect()
 }

@@ -3,6 +3,8 @@
 //! Keys become commands in `keymap`. `update` changes the model and returns requests to the world. `draw`
 //! makes cells of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
 
+mod actions;
+mod answers;
 mod arranger;
 mod ask;
 mod ask_text;
@@ -25,6 +27,7 @@ mod keymap;
 mod layout;
 mod log_level;
 mod log_lines;
+mod log_places;
 mod log_rows;
 mod look_up;
 mod marks;
@@ -42,6 +45,7 @@ mod query;
 mod rung;
 mod runs_panels;
 mod scene;
+mod searches;
 mod sign;
 mod terminal;
 mod text;

@@ -21,7 +21,7 @@ pub(super) use overlay::{
     HelpState, LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt,
     PromptKind, Sheetlet,
 };
-pub(super) use requests::{Asked, Pending, Previews, Requests, Undoable};
+pub(super) use requests::{Asked, Asker, Pending, Previews, Requests, Undoable};
 pub(super) use runs_state::{RowsOf, RunOrder, RunsPanel, RunsState};
 pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
@@ -32,6 +32,9 @@ use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};
 use cuelight_engine::Command;
 use cuelight_projection::{Board, ErrorView, GateView};
 use std::sync::Arc;
+
+/// Time for which lost signals are reported.
+const BEHIND: Span = Span(5_000);
 
 /// A whole console at one moment.
 #[derive(Clone, Debug)]
@@ -262,13 +265,14 @@ impl Model {
         [toast, undo, age, which_key, play, slow, self.pictures.due].into_iter().flatten().min()
     }
 
+    /// The number of signals lost in the last few seconds; None if there were none.
+    pub(super) fn behind_now(&self) -> Option<u64> {
+        self.terminal.behind.filter(|(_, told)| self.now.since(*told) < BEHIND).map(|(missed, _)| missed)
+    }
+
     /// Time that a picture has been awaited; None if too short to mention.
     pub(super) fn arranging_for(&self) -> Option<Span> {
         let since = self.pictures.arranging.as_ref().map(|arranging| self.clock.since(arranging.since));
         since.filter(|since| *since >= ARRANGING_TOLD)
-    }
-
-    pub(super) fn number(&mut self) -> u64 {
-        self.requests.number()
     }
 }

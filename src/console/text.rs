@@ -139,6 +139,44 @@ fn blanks(buf: &mut Buffer, columns: std::ops::Range<i32>, row: u16, style: Styl
     }
 }
 
+/// A text in lines of at most so many cells, broken between words.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        loop {
+            let last = lines.last_mut().expect("there is always one");
+            let gap = usize::from(!last.is_empty());
+            if last.width() + gap + word.width() <= width {
+                if gap > 0 {
+                    last.push(' ');
+                }
+                last.push_str(&word);
+                break;
+            }
+            if last.is_empty() {
+                // A word wider than a line is cut into lines; nothing of it is left out.
+                let mut cells = 0;
+                let fits = word.chars().take_while(|c| {
+                    cells += c.width().unwrap_or(0);
+                    cells <= width
+                });
+                let bytes = fits
+                    .map(char::len_utf8)
+                    .sum::<usize>()
+                    .max(word.chars().next().map_or(0, char::len_utf8));
+                let rest = word.split_off(bytes);
+                *last = std::mem::replace(&mut word, rest);
+                if word.is_empty() {
+                    break;
+                }
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,5 +242,12 @@ mod tests {
             "rm /␍ls␛    "
         );
         assert_eq!(buf[(4, 0)].fg, theme.role(Role::Warn).fg.expect("a warning has a colour"));
+    }
+
+    #[test]
+    fn wrapping_loses_nothing() {
+        assert_eq!(wrapped("rm -rf /var/lib/data", 8), ["rm -rf", "/var/lib", "/data"]);
+        assert_eq!(wrapped("", 8), [""]);
+        assert_eq!(wrapped("日本語", 1), ["日", "本", "語"]);
     }
 }

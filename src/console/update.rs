@@ -8,6 +8,7 @@ mod asking;
 mod audit;
 mod batch;
 mod bulk;
+mod command_line;
 mod copying;
 mod deciding;
 mod editing;
@@ -31,6 +32,7 @@ mod panes;
 mod places;
 mod popup;
 mod prompt;
+mod requests;
 mod runs;
 mod runs_panels;
 mod siblings;
@@ -45,10 +47,10 @@ mod what_if;
 mod why;
 
 use crate::{
-    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
+    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
-    model::{Overlay, Undoable},
+    model::{Asker, Overlay, Undoable},
     rung::Rung,
     view,
 };
@@ -56,23 +58,11 @@ use cuelight_base::{Span, Timestamp};
 use cuelight_projection::Board;
 use std::sync::Arc;
 
-pub(super) use deciding::{
-    ANSWERS, care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after,
-};
-pub(super) use errors::command_for as error_command;
-pub(super) use leaving::stop_words;
-pub(super) use logs::{Listed, STEPS_FROM, side_place, side_rows, side_top};
-pub(super) use logs_read::{alone, call_of};
-pub(super) use logs_rows::{Columns, columns};
-pub(super) use palette::{refusal, rows_of_menu};
-pub(super) use prompt::problem;
 use toasts::clock;
 pub(super) use toasts::toast;
 
 /// Time in which `u` can undo an action.
 const TAKE_BACK: Span = Span(10_000);
-/// Time for which lost signals are reported.
-const BEHIND: Span = Span(5_000);
 /// A count has at most this value.
 const COUNT_MAX: u32 = 9_999;
 
@@ -85,42 +75,33 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             clock(model, at);
             key(model, press, repeat, at, &mut wishes);
         }
-        Message::Paste { text, at } => editing::paste(model, &text, at, &mut wishes),
+        Message::Paste { text, at } => {
+            clock(model, at);
+            if !forming::paste(model, &text) {
+                editing::paste(model, &text, at);
+            }
+        }
         Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
         Message::Resize { width, height } => travel::resize(model, (width, height)),
         Message::Focus(has) => model.terminal.has_focus = has,
         Message::Board(board) => see(model, board, &mut wishes),
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
-        Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
-        Message::Sheet { request, sheet } if launching::awaits(model, request) => {
-            launching::read(model, sheet)
-        }
-        Message::Sheet { request, sheet } if agents::awaits(model, request) => agents::read(model, sheet),
-        Message::Sheet { request, sheet } if logs::awaits(model, request) => {
-            logs::read(model, request, sheet)
-        }
-        Message::Sheet { request, sheet } if time_marks::awaits(model, request) => {
-            time_marks::read(model, sheet)
-        }
-        Message::Sheet { request, sheet } if travel::awaits(model, request) => {
-            travel::read(model, request, sheet);
-        }
-        Message::Sheet { request, sheet } if travel_compare::awaits(model, request) => {
-            travel_compare::read(model, sheet);
-        }
-        Message::Sheet { request, sheet } if audit::awaits(model, request) => {
-            audit::read(model, request, sheet);
-        }
-        Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
+        Message::Preview { request, outcome } => match model.requests.asking.remove(&request) {
+            Some(Asker::WhatIf) => what_if::answered(model, request, &outcome),
+            _ => asking::previewed(model, request, outcome),
+        },
+        Message::Sheet { request, sheet } => arrived(model, request, sheet, &mut wishes),
         Message::Arranged { request, arranged, took, at } => {
             clock(model, at);
             graph::arrived(model, request, arranged, took);
         }
-        Message::Output { attempt, from, bytes, came } => logs::hear(model, attempt, (from, &bytes), came),
+        Message::Output { attempt, from, bytes, came } => {
+            logs_read::hear(model, attempt, (from, &bytes), came)
+        }
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
-            let lately = behind_now(model).unwrap_or(0);
+            let lately = model.behind_now().unwrap_or(0);
             model.terminal.behind = Some((lately + missed, model.now));
         }
         Message::Edited(edited) => outside::arrived(model, edited),
@@ -153,6 +134,21 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
     }
     refresh(model, &mut wishes);
     wishes
+}
+
+/// Something that was asked for has been read: it goes to the part that asked.
+fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
+    match model.requests.asking.remove(&request) {
+        Some(Asker::Agents) => agents::read(model, sheet),
+        Some(Asker::Audit) => audit::read(model, request, sheet),
+        Some(Asker::Compare) => travel_compare::read(model, request, sheet),
+        Some(Asker::Gates) => gates::arrived(model, request, sheet, wishes),
+        Some(Asker::Launch) => launching::read(model, request, sheet),
+        Some(Asker::Logs) => logs_read::read(model, request, sheet),
+        Some(Asker::TimeMarks) => time_marks::read(model, request, sheet),
+        Some(Asker::Travel) => travel::read(model, request, sheet),
+        Some(Asker::WhatIf) | None => {}
+    }
 }
 
 /// Brings everything up to date that follows from the rest: rows, picture, what a dialog speaks of.
@@ -244,7 +240,10 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
     if let Some(what) = model.places.letter.take() {
         return places::name(model, what, press);
     }
-    if popup::chooses(model, press, repeat, wishes) {
+    if popup::chooses(model, press) {
+        if !repeat {
+            act(model, Intent::Submit, None, wishes);
+        }
         return;
     }
     if forming::takes(model, press) {
@@ -308,23 +307,30 @@ fn interrupt(model: &mut Model, at: Timestamp, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// Does what a command says: first what lies on top, then what every view knows, then the view.
+/// Does what a command says: what lies on top takes it, else the view. A command that is chosen on top is done in turn.
 fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     if intent == Intent::Editor {
         return outside::ask(model, wishes);
     }
-    match &model.overlay {
+    let chosen = match &model.overlay {
         Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
         Some(Overlay::Form(_)) => return forming::act(model, intent, wishes),
         Some(Overlay::Launch(_)) => return launching::act(model, intent, wishes),
         Some(Overlay::Leaving(_)) => return leaving::act(model, intent, wishes),
-        Some(Overlay::Palette(_)) => return palette::act(model, intent, wishes),
+        Some(Overlay::Palette(_)) => palette::act(model, intent, wishes),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => {
-            return popup::act(model, intent, count, wishes);
+            popup::act(model, intent, count, wishes)
         }
         None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
-        None => {}
+        None => return act_in_view(model, intent, count, wishes),
+    };
+    if let Some(chosen) = chosen {
+        act(model, chosen, None, wishes);
     }
+}
+
+/// Does what a command says where nothing lies over the view.
+fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     if travel::act(model, intent, count, wishes) {
         return;
     }
@@ -416,9 +422,4 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
         asked.outcome.clone_from(&text);
     }
     toast(model, &text, role);
-}
-
-/// The number of signals lost in the last few seconds; None if there were none.
-pub(super) fn behind_now(model: &Model) -> Option<u64> {
-    model.terminal.behind.filter(|(_, told)| model.now.since(*told) < BEHIND).map(|(missed, _)| missed)
 }

@@ -40,9 +40,6 @@ use ratatui::{
 };
 
 use canvas::{Canvas, main_pane};
-pub(super) use help::{help_height, help_rows_seen};
-pub(super) use pieces::wrapped;
-pub(super) use runs::heads as runs_columns;
 
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {

@@ -15,7 +15,6 @@ const LARGER: &[(&str, &[usize])] = &[
     ("projection", &[12]),
     ("tool", &[15]),
     ("gateway", &[22]),
-    ("console", &[58]),
     ("app", &[43]),
 ];
 

@@ -1,6 +1,6 @@
 //! The places on the screen of the list of runs.
 
-use super::{Width, frame, inset, split_across, split_down};
+use super::{Column, Width, columns, frame, inset, split_across, split_down};
 use crate::{Model, panes::Share};
 use ratatui::layout::Rect;
 
@@ -67,4 +67,52 @@ fn three_panes(body: Rect, hidden: bool, share: Share) -> RunsLayout {
         (table, Some(preview))
     };
     RunsLayout { table, rows: inset(table, 1, 2, 1), preview, lower }
+}
+
+/// The columns that the list of runs, in a table of this width, has room for.
+pub(crate) fn runs_columns(area: Rect) -> Vec<Column> {
+    let x = area.x + 3;
+    let width = area.width.saturating_sub(4);
+    match width {
+        0..70 => columns(
+            x,
+            width,
+            &[
+                ("RUN", 6, false),
+                ("WORKFLOW", 0, false),
+                ("STATE", 9, false),
+                ("STEPS", 9, true),
+                ("AGE", 4, true),
+            ],
+        ),
+        70..95 => columns(
+            x,
+            width,
+            &[
+                ("RUN", 7, false),
+                ("WORKFLOW", 0, false),
+                ("STATE", 9, false),
+                ("PROGRESS", 12, false),
+                ("STEPS", 11, true),
+                ("AGE", 5, true),
+                ("HLT", 4, true),
+            ],
+        ),
+        _ => columns(
+            x,
+            width,
+            &[
+                ("RUN", 7, false),
+                ("WORKFLOW", 0, false),
+                ("STATE", 9, false),
+                ("PROGRESS", 16, false),
+                ("STEPS", 11, true),
+                ("ERR", 4, true),
+                ("AGE", 5, true),
+                ("COST", 6, true),
+                ("BY", 8, false),
+                ("HLT", 4, true),
+            ],
+        ),
+    }
 }

@@ -66,6 +66,16 @@ pub(crate) struct LaunchForm {
     pub asked_of: Option<(String, Vec<(String, String)>)>,
 }
 
+impl LaunchForm {
+    /// The field that has the keys.
+    pub(crate) fn field_mut(&mut self) -> Option<&mut Field> {
+        match self.focus.checked_sub(1) {
+            None => Some(&mut self.path),
+            Some(at) => self.inputs.get_mut(at).map(|input| &mut input.field),
+        }
+    }
+}
+
 /// One thing a workflow asks for, and what was typed for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LaunchInput {

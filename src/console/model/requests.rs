@@ -1,6 +1,6 @@
 //! Requests to the engine: pending ones, past ones, the undo of the last one and known refusals.
 
-use crate::Intent;
+use crate::{Intent, Lookup, Wish};
 use cuelight_base::{RunId, Seq, StepIx, Timestamp};
 use cuelight_engine::Command;
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ pub(crate) struct Requests {
     pub undo: Option<Undoable>,
     pub asked: Vec<Asked>,
     pub previews: Previews,
+    /// The questions on their way, each with the part of the model that takes the answer.
+    pub asking: BTreeMap<u64, Asker>,
     /// The number of the last request.
     pub last: u64,
 }
@@ -22,6 +24,28 @@ impl Requests {
         self.last += 1;
         self.last
     }
+
+    /// Asks the world for something, whose answer goes to `asker`; returns the number of the question.
+    pub(crate) fn read(&mut self, asker: Asker, want: Lookup, wishes: &mut Vec<Wish>) -> u64 {
+        let request = self.number();
+        self.asking.insert(request, asker);
+        wishes.push(Wish::Read { request, want });
+        request
+    }
+}
+
+/// A part of the model that takes the answer to its own question.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker {
+    Agents,
+    Audit,
+    Compare,
+    Gates,
+    Launch,
+    Logs,
+    TimeMarks,
+    Travel,
+    WhatIf,
 }
 
 /// Something asked of the engine that has not been answered.

@@ -31,6 +31,13 @@ pub(crate) struct RunsState {
     pub picture: Option<Arc<Picture>>,
 }
 
+impl RunsState {
+    /// The row of the cursor.
+    pub(crate) fn cursor(&self) -> usize {
+        self.selected.and_then(|selected| self.rows.iter().position(|row| *row == selected)).unwrap_or(0)
+    }
+}
+
 /// All that the rows of the list depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowsOf {

@@ -25,6 +25,13 @@ pub struct Seat {
     pub people: Vec<String>,
 }
 
+impl Seat {
+    /// The text to type so that the engine stops: the command and the environment.
+    pub(crate) fn stop_words(&self) -> String {
+        format!("stop {}", self.environment)
+    }
+}
+
 /// The danger of an environment, which decides the colour of its badge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Danger {

@@ -2,7 +2,7 @@
 //! works on.
 
 use super::{moving, places, toast};
-use crate::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout};
+use crate::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout, model::Asker};
 use cuelight_base::Span;
 use cuelight_projection::AgentsAbout;
 
@@ -15,15 +15,8 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Agents || model.workspace.agents.asked.is_some() || !is_old {
         return;
     }
-    let request = model.number();
-    model.workspace.agents.asked = Some(request);
+    model.workspace.agents.asked = Some(model.requests.read(Asker::Agents, Lookup::Agents, wishes));
     model.workspace.agents.read_at = Some(model.clock);
-    wishes.push(Wish::Read { request, want: Lookup::Agents });
-}
-
-/// True if this view waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.workspace.agents.asked == Some(request)
 }
 
 /// Takes what the files describe.

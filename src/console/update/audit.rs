@@ -6,7 +6,7 @@ use crate::{
     Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
     audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
     layout,
-    model::{Overlay, Sheetlet},
+    model::{Asker, Overlay, Sheetlet},
 };
 use cuelight_base::{Seq, counted, safe_text};
 use cuelight_projection::{Attention, Record, TrailRow};
@@ -71,9 +71,8 @@ fn read_on(model: &mut Model, page: usize, head: u64, wishes: &mut Vec<Wish>) {
     };
     let from = audit.partial.last().map_or(from, |record| record.seq.0);
     let limit = u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX);
-    let request = model.number();
-    model.workspace.audit.asked = Some((request, side));
-    wishes.push(Wish::Read { request, want: Lookup::Records { after: Seq(from), limit } });
+    let want = Lookup::Records { after: Seq(from), limit };
+    model.workspace.audit.asked = Some((model.requests.read(Asker::Audit, want, wishes), side));
 }
 
 /// The record under the cursor is read whole: rows keep only what they show.
@@ -83,34 +82,22 @@ fn read_record(model: &mut Model, wishes: &mut Vec<Wish>) {
     if audit.record.as_ref().is_some_and(|record| record.seq == seq) || audit.record_asked.is_some() {
         return;
     }
-    let request = model.number();
-    model.workspace.audit.record_asked = Some((request, seq));
     let want = Lookup::Records { after: Seq(seq.0.saturating_sub(1)), limit: 1 };
-    wishes.push(Wish::Read { request, want });
-}
-
-/// True if this view waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    let audit = &model.workspace.audit;
-    audit.asked.is_some_and(|pair| pair.0 == request)
-        || audit.record_asked.is_some_and(|record_asked| record_asked.0 == request)
-        || audit.chain_asked == Some(request)
+    model.workspace.audit.record_asked = Some((model.requests.read(Asker::Audit, want, wishes), seq));
 }
 
 pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
-    if model.workspace.audit.chain_asked == Some(request) {
-        model.workspace.audit.chain_asked = None;
+    let audit = &mut model.workspace.audit;
+    if audit.chain_asked.take_if(|asked| *asked == request).is_some() {
         return verified(model, sheet);
     }
-    if model.workspace.audit.record_asked.is_some_and(|record_asked| record_asked.0 == request) {
-        let wanted = model.workspace.audit.record_asked.take().map(|record_asked| record_asked.1);
+    if let Some((_, wanted)) = audit.record_asked.take_if(|asked| asked.0 == request) {
         if let Sheet::Records(records) = sheet {
-            model.workspace.audit.record =
-                records.into_iter().find(|record| Some(record.seq) == wanted).map(Arc::new);
+            audit.record = records.into_iter().find(|record| record.seq == wanted).map(Arc::new);
         }
         return;
     }
-    let Some((_, side)) = model.workspace.audit.asked.take() else { return };
+    let Some((_, side)) = audit.asked.take_if(|asked| asked.0 == request) else { return };
     match sheet {
         Sheet::Records(records) => take(model, side, records),
         Sheet::Missing(why) => {
@@ -344,9 +331,8 @@ fn last(model: &mut Model) {
 
 fn verify(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.workspace.audit.chain_asked.is_none() {
-        let request = model.number();
+        let request = model.requests.read(Asker::Audit, Lookup::Chain, wishes);
         model.workspace.audit.chain_asked = Some(request);
-        wishes.push(Wish::Read { request, want: Lookup::Chain });
     }
 }
 

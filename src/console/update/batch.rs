@@ -1,12 +1,11 @@
 //! Several gates at once: only those that are of low risk, of one kind, read to their end and marked by hand. Each is
 //! approved with the ask that was read, on its own; what has changed since is not.
 
-use super::{
-    asking,
-    deciding::{fact, may_not, place},
-    toast,
+use super::{asking, deciding::place, requests, toast};
+use crate::{
+    About, Dialog, DialogField, Model, Preview, Role, Wish, answers::may_not, ask_text::name_of,
+    dialog::fact, layout,
 };
-use crate::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout};
 use cuelight_base::{DecisionId, GateId, Span, ValueMap, counted};
 use cuelight_engine::{Command, Decision, GateAct, GateState, Verdict};
 use cuelight_plan::Risk;
@@ -198,10 +197,10 @@ pub(super) fn hand_over(model: &mut Model, commands: Vec<Command>, wishes: &mut 
         match &command {
             Command::Decide(decision) if stands(model, decision) => {
                 model.gates.marked.remove(&decision.gate);
-                asking::submit(model, command, wishes);
+                requests::submit(model, command, wishes);
             }
             Command::Decide(_) => changed += 1,
-            _ => asking::submit(model, command, wishes),
+            _ => requests::submit(model, command, wishes),
         }
     }
     if changed > 0 {

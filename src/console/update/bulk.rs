@@ -1,9 +1,12 @@
 //! Marks in the list of runs, and what is asked for all marked runs at once: one dialog that lists them all, at the level
 //! of the action, for runs of low risk that were on the screen.
 
-use super::{asking, runs, toast};
+use super::{asking, toast};
 use crate::{
-    About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View, layout,
+    About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View,
+    actions::undoes,
+    dialog::fact,
+    layout,
     marks::{age, word_of_run},
 };
 use cuelight_base::{RunId, counted};
@@ -23,7 +26,7 @@ pub(super) fn mark(model: &mut Model, count: Option<u32>) {
             model.runs.marked.insert(run);
         }
         model.runs.marked_last = Some(run);
-        let next = model.runs.rows.get(runs::cursor(model) + 1).copied();
+        let next = model.runs.rows.get(model.runs.cursor() + 1).copied();
         model.runs.selected = next.or(model.runs.selected);
         if next.is_none() {
             return;
@@ -37,7 +40,7 @@ pub(super) fn mark_range(model: &mut Model) {
         .runs
         .marked_last
         .and_then(|marked_last| model.runs.rows.iter().position(|row| *row == marked_last));
-    let to = runs::cursor(model);
+    let to = model.runs.cursor();
     let from = from.unwrap_or(to);
     let range = from.min(to)..=from.max(to);
     model.runs.marked.extend(model.runs.rows.get(range).unwrap_or_default());
@@ -165,17 +168,6 @@ fn open(
     );
 }
 
-/// The states of all marked runs, in words.
-pub(super) fn standing(model: &Model) -> String {
-    let each = model.runs.marked.iter().map(|run| match model.board.summary(*run) {
-        Some(summary) => {
-            format!("{run} is {}{}", summary.state, if summary.cancelling { ", ending" } else { "" })
-        }
-        None => format!("{run} is gone"),
-    });
-    each.collect::<Vec<_>>().join(", ")
-}
-
 /// Pause and resume share a key: when one of the marked goes on, all are paused.
 fn verb_of(model: &Model, intent: Intent) -> &'static str {
     let paused =
@@ -213,7 +205,7 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
         Intent::Retry => {
             Command::Retry { run, from: cuelight_engine::RetryFrom::Failed, by, corrected: None }
         }
-        Intent::Cancel => Command::Cancel { run, by, reason, undo: asking::undoes(model, run) },
+        Intent::Cancel => Command::Cancel { run, by, reason, undo: undoes(model, run) },
         _ => Command::Undo { run, reason, by },
     };
     let words = format!(
@@ -224,8 +216,4 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
         age(summary.age(model.now))
     );
     Ok((words, command))
-}
-
-fn fact(name: &str, text: String, role: Role) -> DialogFact {
-    DialogFact { name: name.to_owned(), text, role, stays: false }
 }

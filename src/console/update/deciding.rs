@@ -3,107 +3,37 @@
 
 mod facts;
 mod others;
-mod refusals;
 
-pub(crate) use facts::care_words;
-pub(super) use facts::{fact, place};
-pub(super) use refusals::may_not;
-pub(crate) use refusals::{refusal, refusal_seen, unseen_after};
+pub(super) use facts::place;
 
-use super::{asking, toast};
+use super::{asking, batch, editing, forming, requests, toast};
 use crate::{
     About, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
+    answers::{ANSWERS, refusal},
     ask_text::name_of,
-    dialog::set_form,
+    dialog::{fact, set_form},
     model::{Overlay, PromptKind, Sheetlet},
 };
 use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, GateId, ValueMap};
 use cuelight_engine::{Command, Decision, DoubtAnswer, GateState, Verdict};
-use cuelight_plan::{Risk, Work};
-use cuelight_projection::{Attention, GateView, command_line, stuck_words};
+use cuelight_plan::Risk;
+use cuelight_projection::{command_line, stuck_words};
 use facts::{alone_facts, approving, overriding, rejecting, sending_back};
 use others::{delegate, who};
-
-/// Everything that can be answered in the inbox.
-pub(crate) const ANSWERS: [Intent; 15] = [
-    Intent::Approve,
-    Intent::Reject,
-    Intent::SendBack,
-    Intent::EditForm,
-    Intent::Comment,
-    Intent::Delegate,
-    Intent::BreakGlass,
-    Intent::Override,
-    Intent::Withdraw,
-    Intent::Happened,
-    Intent::NotHappened,
-    Intent::GiveUp,
-    Intent::UndoAgain,
-    Intent::UndoByHand,
-    Intent::Review,
-];
-
-/// The answers to the row under the cursor, possible now or not.
-pub(crate) fn offered(model: &Model) -> Vec<Intent> {
-    let row = (model.view == crate::View::Gates).then_some(model.gates.selected).flatten();
-    let can_be = |answer: &Intent| {
-        let gate = model.gates.gate().and_then(|gate| model.board.gate(gate));
-        match answer {
-            Intent::SendBack => gate.is_some_and(|gate| gate.ask.send_back.is_some()),
-            Intent::Override => gate.is_some_and(|gate| is_gate(model, gate)),
-            Intent::BreakGlass => {
-                gate.is_some_and(|gate| gate.needed() > 1 && gate.law().is_for_emergencies(&model.seat.actor))
-            }
-            _ => true,
-        }
-    };
-    let fits = |answer: &Intent| row.is_some_and(|row| fits(*answer, row.0));
-    ANSWERS.into_iter().filter(|answer| fits(answer) && can_be(answer)).collect()
-}
-
-/// True for a step that is a gate; false for a gate that a step opens on its way.
-pub(super) fn is_gate(model: &Model, gate: &GateView) -> bool {
-    let run = model.board.run(gate.run);
-    let step = run.and_then(|run| run.plan_step(gate.step));
-    step.is_some_and(|step| matches!(step.work, Work::Gate(_)))
-}
-
-fn fits(intent: Intent, what: Attention) -> bool {
-    match intent {
-        Intent::Approve
-        | Intent::Reject
-        | Intent::SendBack
-        | Intent::EditForm
-        | Intent::Comment
-        | Intent::Delegate
-        | Intent::BreakGlass
-        | Intent::Override
-        | Intent::Withdraw => matches!(what, Attention::Gate(_)),
-        Intent::Happened | Intent::NotHappened | Intent::GiveUp => what == Attention::Doubt,
-        Intent::UndoAgain | Intent::UndoByHand => what == Attention::StuckUndo,
-        Intent::Review => matches!(what, Attention::Review(..)),
-        _ => false,
-    }
-}
 
 /// Does what a key of this view asks for; false when others have to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
     match intent {
         Intent::Who => who(model),
         Intent::Evidence => evidence(model),
-        Intent::Withdraw if !has_own_vote(model) => return act_take_back(model, wishes),
-        Intent::Approve if super::batch::is_meant(model) => super::batch::open(model),
+        Intent::Withdraw if !has_own_vote(model) => requests::take_back(model, wishes),
+        Intent::Approve if batch::is_meant(model) => batch::open(model),
         _ if !ANSWERS.contains(&intent) => return false,
         _ => match refusal(model, intent) {
             Some(why) => toast(model, &format!("could not {}: {why}", verb(intent)), Role::Warn),
             None => open(model, intent, wishes),
         },
     }
-    true
-}
-
-fn act_take_back(model: &mut Model, wishes: &mut Vec<Wish>) -> bool {
-    asking::take_back(model, wishes);
     true
 }
 
@@ -130,10 +60,10 @@ fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             decide(model, intent, wishes);
         }
         Intent::Delegate => delegate(model),
-        Intent::EditForm => super::forming::open(model),
+        Intent::EditForm => forming::open(model),
         Intent::Comment => {
             model.gates.remark = model.gates.gate();
-            super::general::open_prompt(model, PromptKind::Remark);
+            editing::open_prompt(model, PromptKind::Remark);
         }
         Intent::Withdraw => withdraw(model, wishes),
         Intent::Review => review(model, wishes),
@@ -188,7 +118,7 @@ fn decide(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         fields.splice(0..0, ask.form.iter().map(DialogField::of_form));
     }
     set_form(&mut command, &fields);
-    let request = asking::ask_preview(model, &command, wishes);
+    let request = requests::ask_preview(model, &command, wishes);
     let high = verdict == Verdict::Approve && ask.risk == Risk::Irreversible;
     let proof = if high {
         let wanted = model.code_of(&gate);
@@ -224,7 +154,7 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
         hand_over(model, vec![command], wishes);
         return;
     }
-    let request = asking::ask_preview(model, &command, wishes);
+    let request = requests::ask_preview(model, &command, wishes);
     let facts = vec![
         fact("answer", format!("to ask {}", name_of(gate.hash)), Role::Text),
         fact("on", place(model, &gate.ask), Role::Text),
@@ -247,7 +177,7 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
     let by = model.seat.actor.clone();
     let (run, epoch) = (gate.run, gate.epoch());
     let command = Command::ReviewGlass { run, gate: gate.id, epoch, reason: String::new(), by };
-    let request = asking::ask_preview(model, &command, wishes);
+    let request = requests::ask_preview(model, &command, wishes);
     let mut facts = vec![fact("on", place(model, &gate.ask), Role::Text)];
     if let Some(emergency_vote) = gate.emergency_vote() {
         let (name, how) = match gate.emergency_word() {
@@ -320,7 +250,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             (Command::SettleUndo { run, step, again, reason, by }, title, stuck_words(again))
         }
     };
-    let request = asking::ask_preview(model, &command, wishes);
+    let request = requests::ask_preview(model, &command, wishes);
     let place = format!("{} ({})", model.seat.environment, model.seat.place);
     let called = view
         .step(step)
@@ -359,7 +289,7 @@ pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &
         return toast(model, "could not do that: the screen is frozen; F thaws it", Role::Warn);
     }
     if commands.len() > 1 {
-        return super::batch::hand_over(model, commands, wishes);
+        return batch::hand_over(model, commands, wishes);
     }
     let Some(mut command) = commands.pop() else { return };
     if let Command::Decide(decision) = &mut command {
@@ -374,7 +304,7 @@ pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &
         };
         decision.shown_for = Some(model.now.since(drawn.since));
     }
-    asking::submit(model, command, wishes);
+    requests::submit(model, command, wishes);
 }
 
 /// The change of a gate that a dialog is about, in words for people; None if it is about no gate.

@@ -1,7 +1,7 @@
 //! Typing into a line of text, and pasting: the only file that reads letters as letters.
 
 use crate::{
-    Field, Intent, Key, Model, Press, Role, Wish,
+    Field, Intent, Key, Model, Press, Role, View,
     model::{Overlay, Prompt, PromptKind},
 };
 use cuelight_base::Timestamp;
@@ -55,17 +55,13 @@ pub(super) fn edit(model: &mut Model, intent: Intent) -> bool {
 
 /// Inserts pasted text into text fields only. Without a field the text is offered to the filter. It never
 /// answers anything.
-pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut Vec<Wish>) {
-    super::clock(model, at);
+pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp) {
     if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
         if dialog.hears(at)
             && let Some(field) = dialog.field_mut()
         {
             field.paste(text);
         }
-        return;
-    }
-    if super::forming::paste(model, text) {
         return;
     }
     if let Some(field) = field_mut(model) {
@@ -76,6 +72,18 @@ pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut 
         model.prompt = Some(Prompt { kind: PromptKind::Filter, field });
         super::toast(model, "pasted into the filter; Enter applies it, Esc drops it", Role::Info);
     }
+}
+
+/// Opens the line in which a search, a filter or a remark is typed, with what stood there before.
+pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
+    let field = match (kind, model.view) {
+        (PromptKind::Filter, View::Logs) => Field::of(&model.logs.lines.only().typed()),
+        (PromptKind::Filter, View::Errors) => Field::of(&model.workspace.errors.filter),
+        (PromptKind::Filter, View::Audit) => Field::of(&model.workspace.audit.filter),
+        (PromptKind::Filter, _) => Field::of(&model.runs.filter),
+        _ => Field::default(),
+    };
+    model.prompt = Some(Prompt { kind, field });
 }
 
 /// The letter of a key that names something.
@@ -125,7 +133,7 @@ pub(super) fn field_mut(model: &mut Model) -> Option<&mut Field> {
         Some(Overlay::Palette(palette)) => Some(&mut palette.field),
         Some(Overlay::Leaving(leaving)) => leaving.stop.as_mut(),
         Some(Overlay::Form(form)) if form.in_reason => Some(&mut form.reason),
-        Some(Overlay::Launch(form)) => super::launching::field_mut(form),
+        Some(Overlay::Launch(form)) => form.field_mut(),
         Some(Overlay::Help(help)) if help.types => Some(&mut help.find),
         Some(Overlay::Help(_) | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
         None => model.prompt.as_mut().map(|prompt| &mut prompt.field),

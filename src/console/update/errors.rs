@@ -6,14 +6,13 @@ use crate::{
     errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
     layout,
     model::PromptKind,
+    searches::OF_ERRORS,
 };
 use cuelight_base::{FailureMode, Seq, Severity, Timestamp};
-use cuelight_engine::{Command, FailureNote, StepState, Why};
-use cuelight_projection::{ErrorState, ErrorView, RunView};
+use cuelight_engine::{StepState, Why};
+use cuelight_projection::{ErrorView, RunView};
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-/// The fields a filter can name.
-pub(super) const FIELDS: &[&str] = &["level", "state", "run", "type", "mode", "step", "workflow"];
 /// A quarter of an hour, in milliseconds.
 const QUARTER: i64 = 900_000;
 /// Names that are kept of what came after a failure.
@@ -56,7 +55,7 @@ pub(super) fn refresh(model: &mut Model) {
 }
 
 fn rows(model: &Model, filter: &str) -> Vec<ErrorRow> {
-    let query = Query::parse(filter, FIELDS);
+    let query = Query::parse(filter, OF_ERRORS);
     let mut found: Vec<&Arc<ErrorView>> = model.board.errors().filter(|error| fits(&query, error)).collect();
     match model.workspace.errors.order {
         ErrorOrder::Need => found.sort_by_key(|error| (need(error), Reverse(error.id))),
@@ -256,32 +255,6 @@ fn open(model: &mut Model) {
     places::go(model, View::Dag);
 }
 
-/// The command for the failure under the cursor, or the reason why there is none.
-pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
-    let error =
-        model.selected_error().filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
-    let note = if intent == Intent::Acknowledge { FailureNote::Acknowledge } else { FailureNote::Resolve };
-    match &error.state {
-        ErrorState::Resolved { fix, .. } => {
-            return Err(format!("{} is resolved ({})", error.name(), cuelight_base::safe_text(&fix.words())));
-        }
-        ErrorState::Retrying(_) => return Err(format!("{} is tried again by itself", error.name())),
-        ErrorState::Open => {}
-    }
-    if let Some(said) = error.acknowledged.as_ref().filter(|_| note == FailureNote::Acknowledge) {
-        let by = cuelight_base::safe_text(&said.by.to_string());
-        return Err(format!("{} is looked after by {by} already", error.name()));
-    }
-    Ok(Command::NoteFailure {
-        run: error.run,
-        step: error.step,
-        of_undo: error.of_undo,
-        note,
-        reason: String::new(),
-        by: model.seat.actor.clone(),
-    })
-}
-
 /// All that is known of it, over the view: nothing of its output is cut.
 fn show_whole(model: &mut Model) {
     let Some(error) = model.selected_error().cloned() else { return };
@@ -308,7 +281,7 @@ fn show_whole(model: &mut Model) {
 
 /// To the next failure that the search fits, around the end of the list.
 pub(super) fn find(model: &mut Model, forward: bool) {
-    let query = Query::parse(&model.workspace.errors.find, FIELDS);
+    let query = Query::parse(&model.workspace.errors.find, OF_ERRORS);
     let (shown, at) = listed(model);
     let len = shown.len();
     if query.is_empty() || len == 0 {

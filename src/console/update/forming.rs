@@ -1,7 +1,7 @@
 //! Editing the parameters of a gate: JSON over the whole screen, checked while it is typed by the same rules as in the
 //! engine. Keeping it makes a new ask; whoever has answered is asked again, and who edits does not vote.
 
-use super::{asking, editing, toast};
+use super::{editing, requests, toast};
 use crate::{
     Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
 };
@@ -140,7 +140,7 @@ fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
         by: model.seat.actor.clone(),
     };
     model.overlay = None;
-    asking::submit(model, command, wishes);
+    requests::submit(model, command, wishes);
 }
 
 /// Checks what is typed, and keeps the cursor in sight.

@@ -4,17 +4,17 @@
 use super::{deciding, moving, places, toast};
 use crate::{
     About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
+    answers::{is_gate, on_screen},
     ask_text::{Told, ask_text},
     doubt_text::{Doubtful, doubt_text},
     gates::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
     layout,
-    model::Overlay,
+    model::Asker,
 };
 use cuelight_base::{AttemptId, Digest, Span, Timestamp};
-use cuelight_engine::{Command, Refusal};
+use cuelight_engine::Refusal;
 use cuelight_projection::{Attention, InboxRow};
 use std::{cmp::Ordering, collections::BTreeMap, ops::Range, sync::Arc};
-use unicode_width::UnicodeWidthStr;
 
 /// So much of a file of evidence is read; the rest is counted.
 const BLOB_MAX: usize = 256 * 1024;
@@ -30,7 +30,7 @@ pub(super) fn shows_instead(model: &mut Model) -> bool {
     else {
         return false;
     };
-    let is_gate = model.board.gate(gate).is_some_and(|gate| deciding::is_gate(model, gate));
+    let is_gate = model.board.gate(gate).is_some_and(|gate| is_gate(model, gate));
     if is_gate {
         places::go(model, View::Gates);
         model.gates.selected = Some(key);
@@ -109,17 +109,17 @@ fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
     model.gates.blobs.retain(|digest, _| wanted.contains(digest));
     for digest in wanted {
         if !model.gates.blobs.contains_key(&digest) {
-            let request = model.number();
-            model.gates.blobs.insert(digest, Blob { asked: Some(request), ..Blob::default() });
-            wishes.push(Wish::Read { request, want: Lookup::Blob { digest, from: 0 } });
+            let want = Lookup::Blob { digest, from: 0 };
+            let asked = Some(model.requests.read(Asker::Gates, want, wishes));
+            model.gates.blobs.insert(digest, Blob { asked, ..Blob::default() });
         }
     }
     let attempt = last_attempt(model);
     if model.gates.tail.as_ref().map(|(attempt, _)| *attempt) != attempt {
         model.gates.tail = attempt.map(|attempt| {
-            let request = model.number();
-            wishes.push(Wish::Read { request, want: Lookup::Tail { attempt, lines: TAIL } });
-            (attempt, Blob { asked: Some(request), ..Blob::default() })
+            let want = Lookup::Tail { attempt, lines: TAIL };
+            let asked = Some(model.requests.read(Asker::Gates, want, wishes));
+            (attempt, Blob { asked, ..Blob::default() })
         });
         model.gates.blobs_read += 1;
     }
@@ -157,10 +157,8 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
                 && have < total
                 && blob.bytes.len() < BLOB_MAX
             {
-                let request = model.requests.number();
-                blob.asked = Some(request);
                 let want = Lookup::Blob { digest, from: have };
-                wishes.push(Wish::Read { request, want });
+                blob.asked = Some(model.requests.read(Asker::Gates, want, wishes));
             }
         }
         Sheet::Missing(why) => blob.missing = Some(why),
@@ -281,43 +279,6 @@ fn note_seen(model: &mut Model, lines: Range<usize>) {
     text.lines.iter().take(lines.end).skip(lines.start).for_each(|line| seen.note(line));
 }
 
-/// The lines of the text that a frame shows now and that nothing lies over; nothing when all of it is covered.
-pub(super) fn on_screen(model: &Model) -> Option<Range<usize>> {
-    let places = layout::gates(model);
-    let is_covered = match &model.overlay {
-        None => !model.keyboard.typed.is_empty(),
-        Some(Overlay::Dialog(_)) => places.side.is_none(),
-        Some(_) => true,
-    };
-    if is_covered {
-        return None;
-    }
-    let area = places.text;
-    let hidden_from = first_hidden_row(model, area.right(), layout::frame(model.size).body);
-    let rows = usize::from(hidden_from.saturating_sub(area.y).min(area.height));
-    Some(model.gates.scroll..model.gates.scroll + rows)
-}
-
-/// The first row of the body that a prompt or a message lies over.
-fn first_hidden_row(model: &Model, right: u16, body: ratatui::layout::Rect) -> u16 {
-    let prompt = u16::from(model.prompt.is_some());
-    let reaches = |text: &str| {
-        let width = u16::try_from(text.width() + 4).unwrap_or(u16::MAX);
-        body.right().saturating_sub(width) < right
-    };
-    let highest = model
-        .notices
-        .toasts
-        .iter()
-        .rev()
-        .enumerate()
-        .filter(|(_, toast)| reaches(&toast.text))
-        .map(|(row, _)| row + 1)
-        .max();
-    let toasts = highest.and_then(|highest| u16::try_from(highest).ok()).unwrap_or(0);
-    body.bottom().saturating_sub(if toasts > 0 { toasts + prompt } else { prompt })
-}
-
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let places = layout::gates(model);
     let page = usize::from(places.text.height);
@@ -387,24 +348,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         if let Some(key) = model.gates.rows.get(index).map(key_of) {
             select(model, Some(key));
         }
-    }
-}
-
-/// A command about a row is on its way.
-pub(super) fn sent(model: &mut Model, request: u64, command: &Command) {
-    let key = match command {
-        Command::AnswerDoubt { run, step, .. } => Some((Attention::Doubt, *run, *step)),
-        Command::SettleUndo { run, step, .. } => Some((Attention::StuckUndo, *run, *step)),
-        Command::ReviewGlass { gate, epoch, .. } => {
-            model.board.gate(*gate).map(|gate| (Attention::Review(gate.id, *epoch), gate.run, gate.step))
-        }
-        other => other
-            .gate()
-            .and_then(|gate| model.board.gate(gate))
-            .map(|gate| (Attention::Gate(gate.id), gate.run, gate.step)),
-    };
-    if let Some(key) = key {
-        model.gates.sent.insert(request, key);
     }
 }
 

@@ -1,25 +1,20 @@
 //! Commands that mean the same in every view: views and the way back, popups, copying, leaving.
 
-use super::{copying, places, popup, toast, why};
+use super::{copying, editing, places, popup, requests, toast, why};
 use crate::{
-    Field, Intent, Model, Role, Themes, View, Wish, layout,
-    model::{HelpState, Letter, Overlay, PaletteState, Prompt, PromptKind},
+    Intent, Model, Role, Themes, View, Wish, layout,
+    model::{HelpState, Letter, Overlay, PaletteState, PromptKind},
 };
 use std::sync::Arc;
 
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
+    if let Some(view) = View::ALL.iter().find(|view| view.intent() == intent) {
+        places::go(model, *view);
+        return true;
+    }
     match intent {
-        Intent::ViewRuns | Intent::CloseView => places::go(model, View::Runs),
-        Intent::ViewDag => places::go(model, View::Dag),
-        Intent::ViewGates => places::go(model, View::Gates),
-        Intent::ViewErrors => places::go(model, View::Errors),
-        Intent::ViewHealth => places::go(model, View::Health),
-        Intent::ViewLogs => places::go(model, View::Logs),
-        Intent::ViewTime => places::go(model, View::Time),
-        Intent::ViewAudit => places::go(model, View::Audit),
-        Intent::ViewAgents => places::go(model, View::Agents),
-        Intent::ViewTools => places::go(model, View::Tools),
+        Intent::CloseView => places::go(model, View::Runs),
         Intent::Logs => super::logs::open(model),
         Intent::LastView => places::go(model, model.places.last_view),
         Intent::Backward => places::backward(model),
@@ -47,27 +42,16 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Travel => super::travel::begin(model),
         Intent::Redraw => wishes.push(Wish::Redraw),
         Intent::Theme => next_theme(model),
-        Intent::TakeBack => super::asking::take_back(model, wishes),
+        Intent::TakeBack => requests::take_back(model, wishes),
         Intent::Quit => super::leaving::ask(model, wishes),
-        Intent::Filter => open_prompt(model, PromptKind::Filter),
-        Intent::Find => open_prompt(model, PromptKind::Find),
+        Intent::Filter => editing::open_prompt(model, PromptKind::Filter),
+        Intent::Find => editing::open_prompt(model, PromptKind::Find),
         Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Skip | Intent::Compensate => {
             super::asking::ask(model, intent, wishes);
         }
         _ => return false,
     }
     true
-}
-
-pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
-    let field = match (kind, model.view) {
-        (PromptKind::Filter, View::Logs) => Field::of(&super::logs::filter(model)),
-        (PromptKind::Filter, View::Errors) => Field::of(&model.workspace.errors.filter),
-        (PromptKind::Filter, View::Audit) => Field::of(&model.workspace.audit.filter),
-        (PromptKind::Filter, _) => Field::of(&model.runs.filter),
-        _ => Field::default(),
-    };
-    model.prompt = Some(Prompt { kind, field });
 }
 
 fn freeze(model: &mut Model) {

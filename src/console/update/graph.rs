@@ -178,7 +178,7 @@ fn picture(model: &mut Model, scene: Scene, place: View, wishes: &mut Vec<Wish>)
         model.pictures.due = Some(model.pictures.rest);
         return before;
     }
-    let request = model.number();
+    let request = model.requests.number();
     model.pictures.arranging = Some(Arranging { request, place, since: model.clock });
     wishes.push(Wish::Arrange { request, scene: Box::new(scene) });
     before

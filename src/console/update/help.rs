@@ -1,16 +1,21 @@
 //! Keys of the help: scrolling its page, searching it, the keys of all views, and doing what a row says.
 
-use super::{act as act_below, editing, moving, places, toast};
+use super::{editing, moving, places, toast};
 use crate::{
     Intent, Model, Role, Scope, Wish,
-    help_rows::{HelpRow, can_be_done, rows, view_of},
+    help_rows::{HelpRow, can_be_done, height, rows, rows_seen, view_of},
     layout,
     model::{HelpState, Overlay},
-    view,
 };
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
-    let Some(Overlay::Help(state)) = &model.overlay else { return };
+/// Does what a key says to the help; returns the command of a row that was chosen.
+pub(super) fn act(
+    model: &mut Model,
+    intent: Intent,
+    count: Option<u32>,
+    wishes: &mut Vec<Wish>,
+) -> Option<Intent> {
+    let Some(Overlay::Help(state)) = &model.overlay else { return None };
     let state = state.clone();
     let next = match intent {
         Intent::Escape if state.is_list() => Some(HelpState::default()),
@@ -28,24 +33,25 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Submit => {
             let row = rows(model, &state).into_iter().nth(state.selected);
             match row {
-                Some(row) => return carry_out(model, &row, wishes),
+                Some(row) => return carry_out(model, &row),
                 None => Some(HelpState { types: false, ..state }),
             }
         }
         _ => Some(moved(model, state, intent, count)),
     };
     model.overlay = next.map(Overlay::Help);
+    None
 }
 
 /// The page or the cursor of the list goes on; what is no movement changes what is typed.
 fn moved(model: &mut Model, state: HelpState, intent: Intent, count: Option<u32>) -> HelpState {
     if !state.is_list() {
         let page = usize::from(layout::popup_rows(model.size));
-        let last = view::help_height(model).saturating_sub(page);
+        let last = height(model).saturating_sub(page);
         let top = moving::moved(intent, state.top, last + 1, page, count).unwrap_or(state.top);
         return HelpState { top, ..state };
     }
-    let page = view::help_rows_seen(model);
+    let page = rows_seen(model);
     let len = rows(model, &state).len();
     if let Some(selected) = moving::moved(intent, state.selected, len, page, count) {
         return HelpState { selected, top: moving::scrolled(state.top, selected, len, page), ..state };
@@ -59,10 +65,11 @@ fn moved(model: &mut Model, state: HelpState, intent: Intent, count: Option<u32>
     state
 }
 
-/// Does it as its key would: at once, or with the question that goes before it. A key of another view leads there first.
-fn carry_out(model: &mut Model, row: &HelpRow, wishes: &mut Vec<Wish>) {
+/// Returns the command of a row, to be done as by its key. A key of another view only leads there.
+fn carry_out(model: &mut Model, row: &HelpRow) -> Option<Intent> {
     if !can_be_done(row) {
-        return toast(model, "this key is for a field or a dialog that is open", Role::Info);
+        toast(model, "this key is for a field or a dialog that is open", Role::Info);
+        return None;
     }
     model.overlay = None;
     match view_of(row.scope).filter(|view| *view != model.view) {
@@ -74,8 +81,9 @@ fn carry_out(model: &mut Model, row: &HelpRow, wishes: &mut Vec<Wish>) {
         None if matches!(row.scope, Scope::Travel | Scope::Play) && model.past.travel.is_none() => {
             toast(model, "this is a key of the past; T goes there", Role::Info);
         }
-        None => act_below(model, row.intent, None, wishes),
+        None => return Some(row.intent),
     }
+    None
 }
 
 fn as_text(rows: &[HelpRow]) -> String {

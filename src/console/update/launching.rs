@@ -1,10 +1,10 @@
 //! The form in which a workflow is started: its file and its inputs. The owner of the workspace checks the
 //! typed text, by the same rules as at the start.
 
-use super::{asking, editing, moving, toast};
+use super::{editing, moving, requests, toast};
 use crate::{
     Field, Intent, Lookup, Model, Offered, Role, Sheet, Wish,
-    model::{LaunchForm, LaunchInput, Overlay},
+    model::{Asker, LaunchForm, LaunchInput, Overlay},
 };
 
 /// Opens the form; Tab offers the workflow of the run under the cursor first.
@@ -23,13 +23,9 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if form.asked.is_some() || form.asked_of.as_ref() == Some(&wanted) {
         return;
     }
-    let request = model.number();
-    if let Some(Overlay::Launch(form)) = &mut model.overlay {
-        form.asked = Some(request);
-        form.asked_of = Some(wanted.clone());
-        let (path, words) = wanted;
-        wishes.push(Wish::Read { request, want: Lookup::Workflow { path, words } });
-    }
+    form.asked_of = Some(wanted.clone());
+    let (path, words) = wanted;
+    form.asked = Some(model.requests.read(Asker::Launch, Lookup::Workflow { path, words }, wishes));
 }
 
 /// The typed values by name of their input; an empty field is left to its default.
@@ -38,15 +34,12 @@ fn given(form: &LaunchForm) -> Vec<(String, String)> {
     typed.map(|input| (input.offered.name.clone(), input.field.text().to_owned())).collect()
 }
 
-/// True if the form waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    matches!(&model.overlay, Some(Overlay::Launch(form)) if form.asked == Some(request))
-}
-
 /// Takes the answer: files, inputs, problems. Typed text stays where its input still exists.
-pub(super) fn read(model: &mut Model, sheet: Sheet) {
+pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let Some(Overlay::Launch(form)) = &mut model.overlay else { return };
-    form.asked = None;
+    if form.asked.take_if(|asked| *asked == request).is_none() {
+        return;
+    }
     let offered = match sheet {
         Sheet::Workflow(offered) => offered,
         Sheet::Missing(why) => Offered { problems: vec![why], ..Offered::default() },
@@ -135,15 +128,7 @@ fn start(model: &mut Model, wishes: &mut Vec<Wish>) {
         return toast(model, &format!("could not start: {problem}"), Role::Warn);
     }
     let words = given(form);
-    if asking::launch(model, &path, words, wishes) {
+    if requests::launch(model, &path, words, wishes) {
         model.overlay = None;
-    }
-}
-
-/// The field that has the keys.
-pub(super) fn field_mut(form: &mut LaunchForm) -> Option<&mut Field> {
-    match form.focus.checked_sub(1) {
-        None => Some(&mut form.path),
-        Some(at) => form.inputs.get_mut(at).map(|input| &mut input.field),
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
-    let words = stop_words(model);
+    let words = model.seat.stop_words();
     let Some(Overlay::Leaving(leaving)) = &mut model.overlay else { return };
     match (intent, &leaving.stop) {
         (Intent::Escape | Intent::No, None) => model.overlay = None,
@@ -66,9 +66,4 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         }
         (_, None) => {}
     }
-}
-
-/// The text to type so that the engine stops: the command and the environment.
-pub(crate) fn stop_words(model: &Model) -> String {
-    format!("stop {}", model.seat.environment)
 }

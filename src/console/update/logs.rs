@@ -3,10 +3,13 @@
 
 use super::{graph, logs_read, logs_rows, moving, places, toast};
 use crate::{
-    Intent, Model, Role, Sheet, View, Wish, layout, log_lines::Voice, log_rows::text_of, model::LogPart,
+    Intent, Model, Role, View, Wish, layout,
+    log_places::{Listed, STEPS_FROM, alone, side_place, side_rows, side_top},
+    log_rows::text_of,
+    model::LogPart,
     needle::Needle,
 };
-use cuelight_base::{AttemptId, StepIx, Timestamp};
+use cuelight_base::StepIx;
 
 /// Bytes that a terminal takes into the clipboard.
 const COPY_BYTES_MAX: usize = 74_994;
@@ -25,20 +28,6 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     logs_read::refresh(model);
     logs_rows::refresh(model);
     logs_read::go_on(model, wishes);
-}
-
-/// True if the view of output waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    let reading = &model.logs.reading;
-    reading.asked.is_some_and(|question| question.request == request) || reading.telling == Some(request)
-}
-
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
-    logs_read::read(model, request, sheet);
-}
-
-pub(super) fn hear(model: &mut Model, attempt: AttemptId, part: (u64, &[u8]), came: Option<Timestamp>) {
-    logs_read::hear(model, attempt, part, came);
 }
 
 /// The output of the selection: of a step, or of a whole run.
@@ -138,7 +127,7 @@ fn stop_following(model: &mut Model) {
 fn first(model: &mut Model, wishes: &mut Vec<Wish>) {
     stop_following(model);
     let lines = &model.logs.lines;
-    if let Some(attempt) = logs_read::alone(model)
+    if let Some(attempt) = alone(model)
         && let Some(feed) = lines.feed(attempt)
         && (feed.start > 0 || lines.line(lines.first()).is_some_and(|line| line.gap.is_some()))
     {
@@ -149,7 +138,7 @@ fn first(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// To the end, and stays there.
 fn last(model: &mut Model, wishes: &mut Vec<Wish>) {
-    if let Some(attempt) = logs_read::alone(model)
+    if let Some(attempt) = alone(model)
         && let Some(feed) = model.logs.lines.feed(attempt)
         && feed.total > feed.end + FAR_BYTES
     {
@@ -206,11 +195,6 @@ pub(super) fn find(model: &mut Model) {
     }
 }
 
-/// The filter as it would be typed.
-pub(super) fn filter(model: &Model) -> String {
-    model.logs.lines.only().typed()
-}
-
 pub(super) fn set_filter(model: &mut Model, text: &str) {
     match Needle::filter(text) {
         Ok(needle) => model.logs.lines.set_only(needle),
@@ -242,7 +226,7 @@ fn other_step(model: &mut Model, forward: bool, count: Option<u32>) {
 }
 
 fn other_call(model: &mut Model, forward: bool) {
-    let Some(shown) = logs_read::alone(model) else {
+    let Some(shown) = alone(model) else {
         return toast(model, "calls are switched in the output of one step; J K choose it", Role::Info);
     };
     let Some(run) = model.board.run(shown.run).cloned() else { return };
@@ -355,28 +339,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     }
 }
 
-/// A row of the side list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Listed {
-    /// The whole run: its steps and its voices.
-    All,
-    Voice(Voice),
-    Step(StepIx),
-}
-
-/// The row of the first step: before it stand the whole run and its voices.
-pub(crate) const STEPS_FROM: usize = 1 + Voice::ALL.len();
-
-impl Listed {
-    /// The entry in a row, even beyond the last step.
-    pub(crate) fn at(row: usize) -> Self {
-        match row.checked_sub(STEPS_FROM) {
-            Some(step) => Self::Step(StepIx::from_index(step)),
-            None => row.checked_sub(1).map_or(Self::All, |row| Self::Voice(Voice::ALL[row])),
-        }
-    }
-}
-
 fn look_at_place(model: &mut Model, row: usize) {
     match Listed::at(row) {
         Listed::All => look_at(model, None),
@@ -386,29 +348,4 @@ fn look_at_place(model: &mut Model, row: usize) {
             model.logs.voice = Some(voice);
         }
     }
-}
-
-/// The row of what is looked at.
-pub(crate) fn side_place(model: &Model) -> usize {
-    let voice = model.logs.voice.and_then(|log| Voice::ALL.iter().position(|voice| *voice == log));
-    match (model.logs.step, voice) {
-        (Some(step), _) => STEPS_FROM + step.index(),
-        (None, Some(voice)) => 1 + voice,
-        (None, None) => 0,
-    }
-}
-
-/// Rows of the side list; under it, where there is room, stands what is counted.
-pub(crate) const fn side_rows(height: u16) -> u16 {
-    if height < 2 * COUNTED_ROWS { height } else { height - COUNTED_ROWS }
-}
-
-/// Levels, hits and lines per minute, with what parts them from the list.
-const COUNTED_ROWS: u16 = 10;
-
-/// The first row of the side list: the whole run, its voices, then every step, with what is looked at in the middle.
-pub(crate) fn side_top(model: &Model, height: u16) -> usize {
-    let rows = model.logs.run.and_then(|run| model.board.run(run)).map_or(0, |run| run.len()) + STEPS_FROM;
-    let (at, height) = (side_place(model), usize::from(height));
-    at.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }

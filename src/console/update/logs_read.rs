@@ -5,7 +5,8 @@ use super::logs_told;
 use crate::{
     Lookup, Model, Sheet, Wish,
     log_lines::{Feed, LogLines},
-    model::{LogPart, Question, Reading},
+    log_places::{alone, call_of},
+    model::{Asker, LogPart, Question, Reading},
 };
 use cuelight_base::{Arrivals, AttemptId, Span, StepIx, Timestamp};
 use cuelight_projection::{AttemptView, RunView};
@@ -77,12 +78,6 @@ pub(super) fn settle(model: &mut Model) {
     }
 }
 
-/// The only attempt that is read; None if the lines are of several.
-pub(crate) fn alone(model: &Model) -> Option<AttemptId> {
-    let (run, step, number) = model.logs.reading.of?;
-    Some(AttemptId { run, step: step?, number: number? })
-}
-
 /// Reads the only call anew, from its begin or from its end.
 pub(super) fn begin_at(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
     clear(model);
@@ -128,10 +123,6 @@ pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
     run.step(step).is_some_and(|step| step.inside.is_none())
 }
 
-pub(crate) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
-    run.step(attempt.step)?.attempts().iter().find(|attempt_view| attempt_view.number == attempt.number)
-}
-
 /// The next question, the most urgent first.
 fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
     let logs = &model.logs;
@@ -161,7 +152,6 @@ fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
 }
 
 fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
-    let request = model.number();
     let lines = if alone(model).is_some() { LAST_LINES.0 } else { LAST_LINES.1 };
     let end = model.logs.lines.feed(attempt).map_or(0, |feed| feed.end);
     let want = match part {
@@ -180,9 +170,9 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
         reading.ended.insert(attempt);
     }
     reading.polled_at = model.clock;
+    let request = model.requests.read(Asker::Logs, want, wishes);
     reading.asked = Some(Question { request, attempt, part });
     model.logs.lines.polled(attempt, model.clock);
-    wishes.push(Wish::Read { request, want });
 }
 
 /// Takes the answer to a request for output or events.

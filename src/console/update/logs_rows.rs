@@ -1,49 +1,13 @@
 //! The visible rows of the output. Only these are made from lines, so that scrolling costs the same in a log
 //! of any length.
 
-use super::logs_read;
 use crate::{
     Model, layout,
+    log_places::columns,
     log_rows::{LogRow, RowLook, rows_of},
     model::LogsState,
 };
 use std::{collections::BTreeMap, iter::successors};
-
-/// Widths in cells of the columns before a line's text, each with the blank after it; 0 for a column without
-/// room or use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Columns {
-    /// The time, as in `12:04:12.118 `.
-    pub time: u16,
-    /// The level, as in `E `.
-    pub level: u16,
-    /// The writer, if there are several.
-    pub name: u16,
-}
-
-impl Columns {
-    /// All of them, with the mark of the cursor.
-    pub(crate) const fn width(self) -> u16 {
-        1 + self.time + self.level + self.name
-    }
-}
-
-pub(crate) fn columns(model: &Model) -> Columns {
-    let (width, logs) = (layout::logs(model).lines.width, &model.logs);
-    if logs.bare || width < 40 {
-        return Columns::default();
-    }
-    let is_alone = logs_read::alone(model).is_some() || logs.voice.is_some();
-    Columns {
-        time: if logs.lines.has_times() && width >= 60 { 13 } else { 0 },
-        level: if width >= 60 { 2 } else { 0 },
-        name: match width {
-            _ if is_alone => 0,
-            0..100 => 17,
-            _ => 23,
-        },
-    }
-}
 
 /// Cells of text in a row: without the margin and the scroll bar.
 fn text_width(model: &Model) -> usize {

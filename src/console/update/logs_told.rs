@@ -7,6 +7,7 @@ use crate::{
     Lookup, Model, Wish,
     log_level::LogLevel,
     log_lines::{Telling, Voice},
+    model::Asker,
 };
 use cuelight_base::{Seq, StepIx};
 use cuelight_engine::{Event, Fact, StepEvent, Why};
@@ -26,9 +27,8 @@ pub(super) fn go_on(model: &mut Model, run: &RunView, wishes: &mut Vec<Wish>) {
         return;
     }
     let after = reading.told.max(Seq(newest.0.saturating_sub(REACH)));
-    let request = model.number();
-    model.logs.reading.telling = Some(request);
-    wishes.push(Wish::Read { request, want: Lookup::Events { run: Some(run.id()), after, limit: PAGE } });
+    let want = Lookup::Events { run: Some(run.id()), after, limit: PAGE };
+    model.logs.reading.telling = Some(model.requests.read(Asker::Logs, want, wishes));
 }
 
 /// A whole run is looked at, or one of its voices: a step has none.

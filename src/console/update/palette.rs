@@ -3,6 +3,8 @@
 use super::{asking, editing, general, moving, places};
 use crate::{
     Intent, Keymap, Level, Model, View, Wish,
+    actions::{ACTIONS, refusal},
+    answers,
     intent::Group,
     layout,
     model::{Overlay, PaletteAct, PaletteRow},
@@ -17,46 +19,6 @@ const RUNS_MAX: usize = 500;
 
 /// Stands before what was chosen before.
 const RECENT: &str = "recent ";
-
-/// One thing that can be done with the selection.
-pub(crate) struct MenuRow {
-    pub intent: Intent,
-    pub key: String,
-    /// Why it would be refused, when that is known.
-    pub refused: Option<String>,
-}
-
-/// The rows of the menu in this view.
-pub(crate) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
-    let shows = |intent: &Intent| match intent {
-        Intent::Skip => model.view == View::Dag,
-        Intent::Acknowledge | Intent::Resolve => model.view == View::Errors,
-        Intent::Pause | Intent::Retry | Intent::Compensate | Intent::Cancel if model.view == View::Gates => {
-            false
-        }
-        Intent::Compensate | Intent::Pause | Intent::Retry | Intent::Cancel => model.run().is_some(),
-        _ => true,
-    };
-    let looking = [Intent::Open, Intent::Why, Intent::CopyId, Intent::CommandLog, Intent::Export];
-    let answers = super::deciding::offered(model);
-    let notes = [Intent::Acknowledge, Intent::Resolve];
-    let rows = answers.into_iter().chain(notes).chain(looking).chain(asking::ACTIONS).filter(shows);
-    rows.map(|intent| {
-        let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
-        MenuRow { intent, key, refused: refusal(model, intent) }
-    })
-    .collect()
-}
-
-pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
-    if super::deciding::ANSWERS.contains(&intent) {
-        return super::deciding::refusal(model, intent);
-    }
-    if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
-        return model.locked().or_else(|| asking::command_for(model, intent).err());
-    }
-    model.requests.previews.known.get(&intent).and_then(|preview| preview.clone().err())
-}
 
 /// Brings the rows up to date with what is typed.
 pub(super) fn refresh(model: &mut Model) {
@@ -100,7 +62,7 @@ fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
 fn everything(model: &Model) -> Vec<PaletteRow> {
     let scope = model.view.scope();
     let mut rows: Vec<PaletteRow> = Vec::new();
-    for intent in super::deciding::offered(model) {
+    for intent in answers::offered(model) {
         let gate = model.gates.gate().map_or_else(String::new, |gate| gate.to_string());
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
@@ -111,7 +73,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
             rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
         }
     }
-    for intent in asking::ACTIONS {
+    for intent in ACTIONS {
         let target = match (intent, model.run(), model.step()) {
             (Intent::Skip, Some(run), Some(step)) => {
                 model.board.run(run).map_or_else(String::new, |run| run.step_id(step))
@@ -188,9 +150,10 @@ fn row_of(intent: Intent, name: String, keys: &Keymap, scope: crate::Scope) -> P
     }
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+/// Does what a key says to the palette; returns the command that was chosen.
+pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> Option<Intent> {
     let page = usize::from(layout::popup_rows(model.size));
-    let Some(Overlay::Palette(palette)) = &mut model.overlay else { return };
+    let Some(Overlay::Palette(palette)) = &mut model.overlay else { return None };
     match intent {
         Intent::Escape => model.overlay = None,
         Intent::EraseChar if palette.field.text().is_empty() => model.overlay = None,
@@ -205,7 +168,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             if let Some(row) = chosen {
                 model.overlay = None;
                 remember(model, &row);
-                carry_out(model, row, wishes);
+                return carry_out(model, row, wishes);
             }
         }
         _ => {
@@ -216,6 +179,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             }
         }
     }
+    None
 }
 
 /// Keeps what was chosen, each once, the newest first.
@@ -228,9 +192,9 @@ fn remember(model: &mut Model, row: &PaletteRow) {
     model.places.recent.truncate(RECENT_MAX);
 }
 
-fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
+fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) -> Option<Intent> {
     match row.act {
-        PaletteAct::Intent(intent) => super::act(model, intent, None, wishes),
+        PaletteAct::Intent(intent) => return Some(intent),
         PaletteAct::OpenRun(run) => {
             model.runs.selected = Some(run);
             model.dag.run = Some(run);
@@ -246,4 +210,5 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
         PaletteAct::Reset => asking::reset(model, wishes),
         PaletteAct::ShutDown => super::leaving::shut_down(model),
     }
+    None
 }

@@ -1,23 +1,30 @@
 //! Help, menus and texts over the view: moving in them, and what Enter does.
 
-use super::{act as act_below, help, moving, palette};
+use super::{help, moving, toast};
 use crate::{
     Intent, Model, Press, Role, Wish,
+    actions::rows_of_menu,
     keymap::digit,
     layout,
     model::{Overlay, Sheetlet},
-    view,
+    text::wrapped,
 };
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+/// Moves in what lies over the view; returns the command that was chosen there.
+pub(super) fn act(
+    model: &mut Model,
+    intent: Intent,
+    count: Option<u32>,
+    wishes: &mut Vec<Wish>,
+) -> Option<Intent> {
     if let Some(Overlay::Help(_)) = model.overlay {
         return help::act(model, intent, count, wishes);
     }
     if intent == Intent::Escape || intent == Intent::No {
         model.overlay = None;
-        return;
+        return None;
     }
-    let rows = palette::rows_of_menu(model);
+    let rows = rows_of_menu(model);
     let page = usize::from(layout::popup_rows(model.size));
     match &mut model.overlay {
         Some(Overlay::Menu { selected }) => {
@@ -28,7 +35,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
             {
                 let chosen = row.intent;
                 model.overlay = None;
-                act_below(model, chosen, None, wishes);
+                return Some(chosen);
             }
         }
         Some(Overlay::Text(sheet)) => {
@@ -39,7 +46,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
                 None if intent == Intent::CopyId => {
                     let text: Vec<&str> = sheet.lines.iter().map(|(line, _)| line.as_str()).collect();
                     wishes.push(Wish::Copy(text.join("\n")));
-                    super::toast(model, "copied as text", Role::Info);
+                    toast(model, "copied as text", Role::Info);
                 }
                 None => {}
             }
@@ -54,16 +61,15 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         )
         | None => {}
     }
+    None
 }
 
-/// A screen that is read out numbers the choices of a menu: the number chooses, and the level is asked as ever.
-pub(super) fn chooses(model: &mut Model, press: Press, repeat: bool, wishes: &mut Vec<Wish>) -> bool {
+/// A screen that is read out numbers the choices of a menu: the number chooses, and Enter does
+/// it. False for any other key.
+pub(super) fn chooses(model: &mut Model, press: Press) -> bool {
     let Some(Overlay::Menu { selected }) = &mut model.overlay else { return false };
     let Some(number) = digit(press).filter(|digit| model.look.reader && *digit > 0) else { return false };
     *selected = usize::try_from(number - 1).unwrap_or(usize::MAX);
-    if !repeat {
-        act(model, Intent::Submit, None, wishes);
-    }
     true
 }
 
@@ -88,7 +94,7 @@ pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
     const AROUND: u16 = 8;
     let width = usize::from(model.size.0.saturating_sub(AROUND)).max(16);
     let lines: Vec<String> =
-        text.lines().flat_map(|line| view::wrapped(&cuelight_base::safe_text(line), width)).collect();
+        text.lines().flat_map(|line| wrapped(&cuelight_base::safe_text(line), width)).collect();
     show_text(model, title, &lines.join("\n"), Role::Warn);
 }
 

@@ -3,10 +3,9 @@
 
 use super::{editing, runs, steps, toast};
 use crate::{
-    Intent, Model, Query, Role, View, Wish,
+    Intent, Model, Role, View, Wish,
     model::{Prompt, PromptKind},
-    needle::Needle,
-    pattern::Sought,
+    searches::problem,
 };
 
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
@@ -23,32 +22,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         Intent::Escape => model.prompt = None,
         _ => {
             editing::edit(model, intent);
-        }
-    }
-}
-
-/// The reason why the typed text is no valid search: its pattern is invalid. Such text does not filter the
-/// rows meanwhile.
-pub(crate) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
-    let text = prompt.field.text().trim();
-    match (prompt.kind, model.view) {
-        (PromptKind::Remark | PromptKind::Compare, _) => None,
-        (PromptKind::Find, _) if model.past.travel.is_some() => Sought::parse(text).err(),
-        (PromptKind::Find, View::Time) => Sought::parse(text).err(),
-        (PromptKind::Find, View::Logs) => Needle::of(text).err(),
-        (PromptKind::Filter, View::Logs) => Needle::filter(text).err(),
-        (PromptKind::Find | PromptKind::Filter, _) => Query::problem(text, fields_of(model.view)),
-    }
-}
-
-/// The fields that a search in a view may name.
-const fn fields_of(view: View) -> &'static [&'static str] {
-    match view {
-        View::Audit => crate::audit_rows::FIELDS,
-        View::Errors => super::errors::FIELDS,
-        View::Dag => steps::FIELDS,
-        View::Runs | View::Gates | View::Health | View::Logs | View::Time | View::Agents | View::Tools => {
-            runs::FIELDS
         }
     }
 }

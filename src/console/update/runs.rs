@@ -5,14 +5,11 @@ use crate::{
     Intent, Mark, Model, Query, Role, View, Wish, layout,
     marks::{mark_of_run, word_of_risk, word_of_run},
     model::{PromptKind, RowsOf, RunOrder},
+    searches::OF_RUNS,
 };
 use cuelight_base::RunId;
 use cuelight_projection::{Board, RunSummary};
 use std::cmp::Reverse;
-
-/// The fields and measures a filter can name.
-pub(super) const FIELDS: &[&str] =
-    &["state", "run", "workflow", "by", "risk", "age", "steps", "done", "errors", "health", "calls"];
 
 /// Brings rows, cursor and scroll up to date.
 pub(super) fn refresh(model: &mut Model) {
@@ -20,7 +17,7 @@ pub(super) fn refresh(model: &mut Model) {
     let typed =
         model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter && model.view == View::Runs);
     let filter = typed.map_or(model.runs.filter.as_str(), |typed| typed.field.text()).to_owned();
-    let query = Query::parse(&filter, FIELDS);
+    let query = Query::parse(&filter, OF_RUNS);
     let second = query.measures("age").then(|| model.now.0.div_euclid(1000));
     let (sort, reversed) = (model.runs.sort, model.runs.reversed);
     let of = RowsOf { seq: model.board.seq, filter, sort, reversed, second };
@@ -116,7 +113,7 @@ fn need(run: &RunSummary) -> u8 {
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
-    let at = cursor(model);
+    let at = model.runs.cursor();
     let page = usize::from(layout::runs(model).rows.height);
     if let Some(to) = moving::moved(intent, at, model.runs.rows.len(), page, count) {
         model.runs.selected = model.runs.rows.get(to).copied();
@@ -161,18 +158,10 @@ fn escape(model: &mut Model) {
     }
 }
 
-pub(super) fn cursor(model: &Model) -> usize {
-    model
-        .runs
-        .selected
-        .and_then(|selected| model.runs.rows.iter().position(|row| *row == selected))
-        .unwrap_or(0)
-}
-
 /// To the next row that the search fits, around the end of the list.
 pub(super) fn find(model: &mut Model, forward: bool) {
-    let query = Query::parse(&model.runs.find, FIELDS);
-    let (at, len) = (cursor(model), model.runs.rows.len());
+    let query = Query::parse(&model.runs.find, OF_RUNS);
+    let (at, len) = (model.runs.cursor(), model.runs.rows.len());
     if query.is_empty() || len == 0 {
         return;
     }
@@ -196,9 +185,10 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let places = layout::runs(model);
     let rows = places.rows;
     if row + 1 == rows.y {
-        let columns = crate::view::runs_columns(places.table, layout::is_boxed(model));
-        let hit = columns.iter().find(|entry| (entry.0..entry.0 + entry.1).contains(&column));
-        if let Some(sort) = hit.and_then(|hit| RunOrder::of_column(hit.2)) {
+        let sides = u16::from(layout::is_boxed(model));
+        let columns = layout::runs_columns(layout::inset(places.table, sides, 1, sides));
+        let hit = columns.iter().find(|entry| (entry.x..entry.x + entry.width).contains(&column));
+        if let Some(sort) = hit.and_then(|hit| RunOrder::of_column(hit.title)) {
             sort_by(model, sort);
         }
     } else if (rows.y..rows.bottom()).contains(&row) && (rows.x..rows.right()).contains(&column) {

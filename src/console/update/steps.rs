@@ -3,7 +3,7 @@
 use super::{places, toast};
 use crate::{
     Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
-    model::Picture, pattern::Sought,
+    model::Picture, pattern::Sought, searches::OF_STEPS,
 };
 use cuelight_base::Span;
 use cuelight_projection::kind_word;
@@ -17,9 +17,6 @@ const FOLLOW_STEP: Span = Span(1_000);
 const MARGIN: i32 = 2;
 /// Columns kept visible beside the cursor, so that the next steps are seen.
 const MARGIN_BESIDE: i32 = 16;
-/// The fields a search can name.
-pub(super) const FIELDS: &[&str] = &["state", "kind", "step", "group"];
-
 /// Follows what runs, and keeps the cursor in sight.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Dag || model.dag.picture.is_none() {
@@ -260,7 +257,7 @@ pub(super) fn find(model: &mut Model) {
 
 /// Finds the steps that match the search.
 fn search(model: &mut Model) {
-    let query = Query::parse(&model.dag.find, FIELDS);
+    let query = Query::parse(&model.dag.find, OF_STEPS);
     let Some(run) = model.dag.run.and_then(|run| model.board.run(run)).filter(|_| !query.is_empty()) else {
         model.dag.found.clear();
         return;

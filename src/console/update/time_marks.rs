@@ -1,6 +1,6 @@
 //! The events of the run whose times are looked at, read page by page for the rows under its chart.
 
-use crate::{Lookup, Model, Sheet, View, Wish, layout, moments::Moments};
+use crate::{Lookup, Model, Sheet, View, Wish, layout, model::Asker, moments::Moments};
 use cuelight_projection::RunView;
 
 /// Events asked for at once.
@@ -20,25 +20,21 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     }
     let after = moments.told;
-    let request = model.number();
-    model.time.moments.asked = Some(request);
-    wishes.push(Wish::Read { request, want: Lookup::Events { run: Some(run.id()), after, limit: PAGE } });
+    let want = Lookup::Events { run: Some(run.id()), after, limit: PAGE };
+    model.time.moments.asked = Some(model.requests.read(Asker::TimeMarks, want, wishes));
 }
 
 fn newest(run: &RunView) -> Option<cuelight_base::Seq> {
     run.lines().next_back().map(|line| line.seq)
 }
 
-/// True if the view of time waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.time.moments.asked == Some(request)
-}
-
 /// A page of events.
-pub(super) fn read(model: &mut Model, sheet: Sheet) {
+pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let newest = model.time.moments.run.and_then(|run| model.board.run(run)).and_then(|run| newest(run));
     let moments = &mut model.time.moments;
-    moments.asked = None;
+    if moments.asked.take_if(|asked| *asked == request).is_none() {
+        return;
+    }
     match sheet {
         Sheet::Events { events, .. } if !events.is_empty() => {
             events.iter().for_each(|(seq, event)| moments.take(*seq, event));

@@ -6,6 +6,7 @@ use crate::{
     Intent, Lookup, Model, Mouse, Role, Sheet, View, Wish,
     intent::Group,
     layout,
+    model::Asker,
     pattern::Sought,
     travel::{Before, IN_THE_PAST, PAUSE_MAX, Part, Play, SPEEDS, Seek, Travel},
 };
@@ -293,15 +294,10 @@ fn pause(travel: &Travel, forward: bool) -> Span {
     Span((apart / travel.speed.max(1)).clamp(1, PAUSE_MAX.0))
 }
 
-/// True if the view of the past waits for the answer to that request.
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.past.travel.as_ref().is_some_and(|travel| travel.asked.is_some_and(|(asked, _)| asked == request))
-}
-
 /// A page of the past.
-pub(super) fn read(model: &mut Model, _request: u64, sheet: Sheet) {
+pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let Some(travel) = &mut model.past.travel else { return };
-    let Some((_, part)) = travel.asked.take() else { return };
+    let Some((_, part)) = travel.asked.take_if(|asked| asked.0 == request) else { return };
     let (events, more) = match sheet {
         Sheet::Events { events, more } => (events, more),
         Sheet::Missing(why) => return lost(model, &why),
@@ -361,14 +357,12 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let waits = travel.seek.is_some() || travel.history.is_empty();
     let part = if waits || fold(&mut travel, model) { more(&travel) } else { Some(again(&travel)) };
     if let (Some(part), None) = (part, travel.asked) {
-        let request = model.number();
         let after = match part {
             Part::More => travel.history.moments().last().map_or(Seq(0), |moment| moment.seq),
             Part::Again(from) => travel.history.moment(from).map_or(Seq(0), |moment| moment.seq),
         };
-        travel.asked = Some((request, part));
         let want = Lookup::Events { run: travel.history.run(), after, limit: PAGE };
-        wishes.push(Wish::Read { request, want });
+        travel.asked = Some((model.requests.read(Asker::Travel, want, wishes), part));
     }
     model.past.travel = Some(travel);
     super::travel_compare::changes(model);

@@ -1,11 +1,11 @@
 //! Holding two instants of a run, or two runs, against each other: what is compared with, reading it, and the list of
 //! what differs.
 
-use super::{general, toast};
+use super::{editing, toast};
 use crate::{
     Lookup, Model, Role, Sheet, Wish, layout,
     marks::age,
-    model::{Overlay, PromptKind, Sheetlet},
+    model::{Asker, Overlay, PromptKind, Sheetlet},
     travel::{Comparing, Until},
 };
 use cuelight_base::{RunId, Seq, Timestamp};
@@ -22,7 +22,7 @@ const DAY: i64 = 86_400_000;
 /// Asks what to compare with.
 pub(super) fn open(model: &mut Model) {
     match left(model) {
-        Ok(_) => general::open_prompt(model, PromptKind::Compare),
+        Ok(_) => editing::open_prompt(model, PromptKind::Compare),
         Err(why) => toast(model, &why, Role::Warn),
     }
 }
@@ -106,14 +106,12 @@ fn words(text: &str, same: RunId, now: Timestamp) -> Result<(RunId, Until), Stri
     }
 }
 
-pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.past.comparing.as_ref().is_some_and(|comparing| comparing.asked == Some(request))
-}
-
 /// A page of the run that is compared with.
-pub(super) fn read(model: &mut Model, sheet: Sheet) {
+pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let Some(comparing) = &mut model.past.comparing else { return };
-    comparing.asked = None;
+    if comparing.asked.take_if(|asked| *asked == request).is_none() {
+        return;
+    }
     let (events, more) = match sheet {
         Sheet::Events { events, more } => (events, more),
         Sheet::Missing(why) => {
@@ -161,10 +159,8 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     }
     if comparing.asked.is_none() {
-        let request = model.number();
-        comparing.asked = Some(request);
         let want = Lookup::Events { run: Some(comparing.run), after: comparing.after, limit: PAGE };
-        wishes.push(Wish::Read { request, want });
+        comparing.asked = Some(model.requests.read(Asker::Compare, want, wishes));
     }
     model.past.comparing = Some(comparing);
 }

@@ -1,8 +1,12 @@
 //! The effect of an answer on the steps, shown on the graph before it is given. For a gate, the ask itself
 //! lists the effects of approve and reject. For anything else the engine previews the command.
 
-use super::asking;
-use crate::{Fate, Fates, Intent, Model, View, Wish, model::WhatIf};
+use super::{asking, requests};
+use crate::{
+    Fate, Fates, Intent, Model, View, Wish,
+    actions::command_for,
+    model::{Asker, WhatIf},
+};
 use cuelight_base::{RunId, StepIx};
 use cuelight_engine::{
     AttemptEvent, Event, Fact, Purpose, Refusal, RunEvent, StepEvent, StepState, WaitReason,
@@ -88,10 +92,14 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 fn ask(model: &mut Model, verb: Intent, wishes: &mut Vec<Wish>) {
     let command = match model.locked() {
         Some(why) => Err(why),
-        None => asking::command_for(model, verb),
+        None => command_for(model, verb),
     };
     match command {
-        Ok(command) => model.dag.what_if.asked = Some(asking::ask_preview(model, &command, wishes)),
+        Ok(command) => {
+            let request = requests::ask_preview(model, &command, wishes);
+            model.requests.asking.insert(request, Asker::WhatIf);
+            model.dag.what_if.asked = Some(request);
+        }
         Err(why) => refused(&mut model.dag.what_if, verb, &why),
     }
 }
@@ -101,13 +109,12 @@ fn refused(what_if: &mut WhatIf, verb: Intent, why: &str) {
     what_if.lines = vec![(verb.short(), format!("not now: {why}"))];
 }
 
-/// Takes the engine's answer; false when it was not asked for here.
-pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Event>, Refusal>) -> bool {
-    if model.dag.what_if.asked != Some(request) {
-        return false;
+/// Takes the engine's answer, if it is still waited for.
+pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Event>, Refusal>) {
+    if model.dag.what_if.asked.take_if(|asked| *asked == request).is_none() {
+        return;
     }
-    model.dag.what_if.asked = None;
-    let (Some((run, _)), Some(verb)) = (model.dag.what_if.of, model.dag.what_if.verb) else { return true };
+    let (Some((run, _)), Some(verb)) = (model.dag.what_if.of, model.dag.what_if.verb) else { return };
     let run = model.board.run(run).cloned();
     let what_if = &mut model.dag.what_if;
     match outcome {
@@ -120,7 +127,6 @@ pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Eve
         }
         Err(refusal) => refused(what_if, verb, &refusal.to_string()),
     }
-    true
 }
 
 /// The fates of a run's steps after these events; the gravest if a step has several.

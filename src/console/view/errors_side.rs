@@ -5,7 +5,7 @@ use super::{
     errors::{mark_of, name_of, severity_role, what_now},
     pieces::{Pieces, put_pieces, wrapped},
 };
-use crate::{Intent, Role, layout, marks::age, pane, update::error_command};
+use crate::{Intent, Role, actions::error_command, layout, marks::age, pane};
 use cuelight_base::{counted, safe_text};
 use cuelight_engine::{Purpose, StepState};
 use cuelight_projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words};

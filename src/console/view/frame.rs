@@ -5,10 +5,13 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    Hint, Intent, Model, Reaction, Role, View, fill, layout,
+    Hint, Intent, Model, Reaction, Role, View,
+    actions::refusal,
+    answers::{ANSWERS, offered, refusal_seen},
+    fill, layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
-    update::{ANSWERS, offered_answers, problem, refusal, refusal_of},
+    searches::problem,
 };
 use ratatui::{
     buffer::Buffer,
@@ -110,13 +113,13 @@ fn can_be_meant(model: &Model, intent: Intent) -> bool {
             _ => true,
         };
     }
-    model.view != View::Gates || !ANSWERS.contains(&intent) || offered_answers(model).contains(&intent)
+    model.view != View::Gates || !ANSWERS.contains(&intent) || offered(model).contains(&intent)
 }
 
 /// True if the command is known to be refused.
 fn is_refused(model: &Model, intent: Intent) -> bool {
     if ANSWERS.contains(&intent) {
-        refusal_of(model, intent).is_some()
+        refusal_seen(model, intent).is_some()
     } else {
         refusal(model, intent).is_some()
     }

@@ -7,13 +7,13 @@ use super::{
 };
 use crate::{
     Mark, Role, Width,
+    answers::unseen_after,
     ask_text::{name_of, quorum_words, risk_word, role_of_risk},
     fill,
     gates::{gate_of, key_of},
     layout,
     marks::{age, mark_of_gate},
     pane, put, put_right,
-    update::unseen_after,
 };
 use cuelight_base::{Timestamp, counted, safe_text};
 use cuelight_engine::GateState;

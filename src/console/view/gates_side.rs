@@ -6,9 +6,10 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    Intent, Role, Scope, ask_text, layout, pane,
+    Intent, Role, Scope,
+    answers::{offered, refusal_seen, unseen_after},
+    ask_text, layout, pane,
     prose::{Prose, ProseLine},
-    update::{care_words, offered_answers, refusal_of, unseen_after},
 };
 use cuelight_base::{DELEGATION_DEFAULT, safe_text};
 use cuelight_engine::GateState;
@@ -42,7 +43,11 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         prose.said("", &format!("if nobody answers: {}", ask_text::if_nobody(gate)), Role::Muted);
         let care = model.board.care(&model.seat.actor);
         if care.answers > 0 {
-            prose.said("you", &care_words(&care), if care.hasty > 0 { Role::Warn } else { Role::Muted });
+            prose.said(
+                "you",
+                &ask_text::care_words(&care),
+                if care.hasty > 0 { Role::Warn } else { Role::Muted },
+            );
         }
         if care.in_a_minute > HURRY {
             let text = format!("{} approvals within a minute: slow down", care.in_a_minute);
@@ -72,9 +77,9 @@ fn styled(canvas: &Canvas<'_>, line: ProseLine) -> Pieces {
 fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
     let model = canvas.model;
     let mut lines = Vec::new();
-    for intent in offered_answers(model) {
+    for intent in offered(model) {
         let key = model.keys.keys_of(Scope::Gates, intent).unwrap_or_default();
-        let refused = refusal_of(model, intent);
+        let refused = refusal_seen(model, intent);
         let (key_role, role) =
             if refused.is_some() { (Role::Muted, Role::Muted) } else { (Role::Title, Role::Text) };
         let level = level_word(
@@ -124,7 +129,7 @@ pub(super) fn notice(canvas: &Canvas<'_>) -> Option<(String, Role)> {
         return Some(news);
     }
     let Some((Attention::Gate(_), ..)) = model.gates.selected else { return None };
-    let why = refusal_of(model, Intent::Approve)?;
+    let why = refusal_seen(model, Intent::Approve)?;
     Some((safe_text(&why), if unseen_after(model) > 0 { Role::Warn } else { Role::Muted }))
 }
 

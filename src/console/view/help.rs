@@ -3,30 +3,22 @@
 use super::{
     Canvas,
     frame::ascii_keys,
-    pieces::{Pieces, columns, put_cell, put_pieces, wrapped},
+    pieces::{Pieces, columns, put_cell, put_pieces},
     popup::select_row,
 };
 use crate::{
-    Intent, Level, Mark, Model, Role, Scope, fill, help_rows, intent::Group, layout, model::HelpState, pane,
-    put, put_right,
+    Level, Mark, Role, Scope, fill,
+    help_rows::{self, HEAD, KEYS, side_by_side},
+    layout,
+    model::HelpState,
+    pane, put, put_right,
 };
 use cuelight_base::counted;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-/// One block of the help: a head, and keys with what they do.
-struct Block {
-    head: &'static str,
-    rows: Vec<(String, &'static str)>,
-}
-
-/// Room at both sides of the help.
-fn sides(width: u16) -> u16 {
-    if width >= 140 { 4 } else { 0 }
-}
-
 pub(super) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut Buffer) {
     fill(buf, body, canvas.theme.ground());
-    let area = layout::inset(body, sides(body.width), 0, 0);
+    let area = layout::inset(body, help_rows::sides(body.width), 0, 0);
     let dot = canvas.glyphs.pick("·", "-");
     if state.is_list() {
         return list(canvas, state, area, dot, buf);
@@ -45,14 +37,6 @@ pub(super) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut
         put(buf, area, area.x + 3, area.bottom().saturating_sub(1), &more, canvas.style(Role::Warn));
     }
 }
-
-/// Rows of the list that are seen at once.
-pub(crate) fn help_rows_seen(model: &Model) -> usize {
-    usize::from(layout::frame(model.size).body.height.saturating_sub(2 + HEAD)).max(1)
-}
-
-/// Lines over the rows of the list: what is looked for, and the heads of the columns.
-const HEAD: u16 = 2;
 
 /// One row for each command: keys, level, what it does, and where.
 fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut Buffer) {
@@ -112,19 +96,8 @@ fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut
     }
 }
 
-/// The number of lines of the help in this view at this size.
-pub(crate) fn help_height(model: &Model) -> usize {
-    let inside = usize::from(model.size.0.saturating_sub(2 * sides(model.size.0) + 2));
-    let (columns, _) = side_by_side(&blocks(model), model.size.0 >= 140, inside);
-    let keys = columns.iter().map(Vec::len).max().unwrap_or(0);
-    keys + 2 + FOOT
-}
-
-/// Lines under the keys: signs and levels.
-const FOOT: usize = 6;
-
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
-    let (columns, each) = side_by_side(&blocks(canvas.model), canvas.model.size.0 >= 140, width);
+    let (columns, each) = side_by_side(canvas.model, width);
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for row in 0..height {
@@ -199,78 +172,9 @@ fn short_level(level: Level) -> &'static str {
     }
 }
 
-/// Cells for the keys before what they do.
-const KEYS: usize = 6;
-
 /// A text in exactly so many cells, the last one empty.
 fn padded(canvas: &Canvas<'_>, text: &str, width: usize) -> String {
     let text = canvas.glyphs.fit(text, width.saturating_sub(1));
     let blank = width.saturating_sub(unicode_width::UnicodeWidthStr::width(text.as_str()));
     format!("{text}{}", " ".repeat(blank))
-}
-
-/// The keys of this view and those of all, under their heads.
-fn blocks(model: &Model) -> Vec<Block> {
-    let scope = model.view.scope();
-    let of = |group: Group| -> Vec<(String, &'static str)> {
-        let intents = Intent::all().filter(|intent| intent.group() == group);
-        intents.filter_map(|intent| Some((all_keys(model, scope, intent)?, intent.what()))).collect()
-    };
-    let mut view = of(Group::View);
-    view.extend(of(Group::Act));
-    let mut head = "THIS VIEW";
-    if model.past.travel.is_some() {
-        // In the past its own keys lie over those of the view, and nothing is asked of the engine.
-        let rows = help_rows::rows(model, &HelpState::default());
-        let past = rows.into_iter().filter(|row| row.scope == Scope::Travel);
-        view = past.map(|row| (row.keys, row.intent.what())).collect();
-        head = "THE PAST";
-    }
-    vec![
-        Block { head, rows: view },
-        Block { head: "MOVE", rows: of(Group::Move) },
-        Block { head: "FIND AND SHOW", rows: of(Group::Find) },
-        Block { head: "ANYWHERE", rows: of(Group::Anywhere) },
-    ]
-}
-
-/// The keys of a command, those of the view first.
-fn all_keys(model: &Model, scope: Scope, intent: Intent) -> Option<String> {
-    model.keys.keys_of(scope, intent)
-}
-
-type Row = (String, String, bool);
-
-/// Blocks side by side, each in so many cells: four on wide screens, else three. A text that is wider stands on several
-/// rows, so that none is cut.
-fn side_by_side(blocks: &[Block], wide: bool, width: usize) -> (Vec<Vec<Row>>, usize) {
-    let each = width.saturating_sub(1) / if wide { 4 } else { 3 };
-    let room = each.saturating_sub(KEYS + 1).max(8);
-    let in_rows = |(key, what): &(String, &'static str)| -> Vec<Row> {
-        let row = |(index, text): (usize, String)| {
-            (if index == 0 { key.clone() } else { String::new() }, text, false)
-        };
-        wrapped(what, room).into_iter().enumerate().map(row).collect()
-    };
-    let column = |blocks: &[&Block]| -> Vec<Row> {
-        let mut rows = Vec::new();
-        for block in blocks.iter().filter(|block| !block.rows.is_empty()) {
-            if !rows.is_empty() {
-                rows.push((String::new(), String::new(), false));
-            }
-            rows.push((block.head.to_owned(), String::new(), true));
-            rows.extend(block.rows.iter().flat_map(in_rows));
-        }
-        rows
-    };
-    let columns = match blocks {
-        [view, moves, find, anywhere] if wide => {
-            vec![column(&[view]), column(&[moves]), column(&[find]), column(&[anywhere])]
-        }
-        [view, moves, find, anywhere] => {
-            vec![column(&[view, find]), column(&[moves]), column(&[anywhere])]
-        }
-        _ => Vec::new(),
-    };
-    (columns, each)
 }

@@ -4,7 +4,7 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, wrapped},
 };
-use crate::{Intent, Role, Scope, centred, dialog, model::Leaving, update::stop_words};
+use crate::{Intent, Role, Scope, centred, dialog, model::Leaving};
 use cuelight_base::{plural, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -71,7 +71,7 @@ fn stop(canvas: &Canvas<'_>, room: usize) -> Vec<Pieces> {
     let mut lines: Vec<Pieces> =
         wrapped(&text, room).into_iter().map(|text| vec![(text, canvas.style(Role::Warn))]).collect();
     lines.push(Vec::new());
-    let ask = format!("type  {}  and then Enter", safe_text(&stop_words(canvas.model)));
+    let ask = format!("type  {}  and then Enter", safe_text(&canvas.model.seat.stop_words()));
     lines.push(vec![(ask, canvas.style(Role::Text))]);
     lines
 }

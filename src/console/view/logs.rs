@@ -9,10 +9,10 @@ use crate::{
     Intent, Mark, Role, layout,
     log_level::LogLevel,
     log_lines::{LogLine, Voice},
+    log_places::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
     log_rows::{Ink, LogRow, bytes_word, text_of},
     marks::{mark_of_run, mark_of_step},
     pane, put, put_right, sparkline,
-    update::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
 };
 use cuelight_base::{AttemptId, StepIx, counted, plural, safe_text};
 use cuelight_engine::{Purpose, StepState};

@@ -5,7 +5,7 @@ use super::{
     frame::ascii_keys,
     pieces::{Pieces, put_pieces},
 };
-use crate::{Intent, Role, centred, fill, layout, model::Sheetlet, pane, put, update::rows_of_menu};
+use crate::{Intent, Role, actions::rows_of_menu, centred, fill, layout, model::Sheetlet, pane, put};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 

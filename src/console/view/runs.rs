@@ -2,7 +2,7 @@
 
 use super::{
     Canvas,
-    pieces::{Column, columns, put_cell},
+    pieces::{Column, put_cell},
     preview, runs_lower,
 };
 use crate::{
@@ -19,12 +19,6 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 /// The longest filter in the title.
 const FILTER_MAX: usize = 36;
-
-/// The columns of the list: first cell, width, and head; used for clicks on heads.
-pub(crate) fn heads(table: Rect, boxed: bool) -> Vec<(u16, u16, &'static str)> {
-    let inside = if boxed { layout::inset(table, 1, 1, 1) } else { layout::inset(table, 0, 1, 0) };
-    columns_for(inside).iter().map(|column| (column.x, column.width, column.title)).collect()
-}
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::runs(canvas.model);
@@ -79,56 +73,8 @@ fn table_title(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
     layout::inset(area, 0, 1, 0)
 }
 
-/// The columns that a table of this width has room for.
-fn columns_for(area: Rect) -> Vec<Column> {
-    let x = area.x + 3;
-    let width = area.width.saturating_sub(4);
-    match width {
-        0..70 => columns(
-            x,
-            width,
-            &[
-                ("RUN", 6, false),
-                ("WORKFLOW", 0, false),
-                ("STATE", 9, false),
-                ("STEPS", 9, true),
-                ("AGE", 4, true),
-            ],
-        ),
-        70..95 => columns(
-            x,
-            width,
-            &[
-                ("RUN", 7, false),
-                ("WORKFLOW", 0, false),
-                ("STATE", 9, false),
-                ("PROGRESS", 12, false),
-                ("STEPS", 11, true),
-                ("AGE", 5, true),
-                ("HLT", 4, true),
-            ],
-        ),
-        _ => columns(
-            x,
-            width,
-            &[
-                ("RUN", 7, false),
-                ("WORKFLOW", 0, false),
-                ("STATE", 9, false),
-                ("PROGRESS", 16, false),
-                ("STEPS", 11, true),
-                ("ERR", 4, true),
-                ("AGE", 5, true),
-                ("COST", 6, true),
-                ("BY", 8, false),
-                ("HLT", 4, true),
-            ],
-        ),
-    }
-}
-
 fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
-    let columns = columns_for(area);
+    let columns = layout::runs_columns(area);
     for column in &columns {
         put_cell(buf, area, *column, area.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }

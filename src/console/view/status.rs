@@ -4,7 +4,7 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of},
 };
-use crate::{Link, Mark, Role, View, marks::age, put_right, update::behind_now};
+use crate::{Link, Mark, Role, View, marks::age, put_right};
 use cuelight_base::{Span, Timestamp, counted};
 use cuelight_engine::RunState;
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -164,7 +164,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
             .board
             .summaries()
             .any(|summary| summary.state == RunState::Running && summary.doing() == "running");
-        if let Some(missed) = behind_now(model) {
+        if let Some(missed) = model.behind_now() {
             let text = format!("BEHIND {missed}");
             add(5, 6, text.clone(), text, warning(canvas));
         } else if works && ago > STALE {

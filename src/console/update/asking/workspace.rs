@@ -1,19 +1,20 @@
 //! Requests about a whole workflow or the workspace: fork, hold and reset.
 
-use super::{
-    ask_preview,
-    command_line::command_line,
-    dialogs::{open, show},
-    submit,
-};
+use super::opening::{open, show};
 use crate::{
-    Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish, update::toast,
+    Dialog, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    dialog::fact,
+    update::{
+        command_line::command_line,
+        requests::{ask_preview, submit},
+        toasts::toast,
+    },
 };
 use cuelight_base::counted;
 use cuelight_engine::{Command, ForkAt};
 
 /// A new run from the instant of the past that is seen.
-pub(in crate::update) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
     let past = model.past.travel.as_ref().and_then(|travel| travel.history.run());
     let run = model.run().or(past).filter(|run| model.board.run(*run).is_some());
     let Some(run) = run else {
@@ -29,7 +30,7 @@ pub(in crate::update) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Holds the schedules of a workflow, which asks why; or lets them go, which can be taken back.
-pub(in crate::update) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mut Vec<Wish>) {
+pub(crate) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mut Vec<Wish>) {
     if let Some(why) = model.locked() {
         return toast(model, &format!("could not change the schedule: {why}"), Role::Warn);
     }
@@ -39,12 +40,10 @@ pub(in crate::update) fn hold(model: &mut Model, workflow: &str, is_held: bool, 
     }
     let command = Command::HoldSchedule { workflow: workflow.clone(), reason: String::new(), by };
     let request = ask_preview(model, &command, wishes);
-    let fact =
-        |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text, stays: false };
     let facts = vec![
-        fact("workflow", workflow.clone()),
-        fact("means", "time starts it no more; what is missed meanwhile is not made up for".to_owned()),
-        fact("same as", command_line(model, &command)),
+        fact("workflow", workflow.clone(), Role::Text),
+        fact("means", "time starts it no more; what is missed meanwhile is not made up for", Role::Text),
+        fact("same as", command_line(model, &command), Role::Text),
     ];
     show(
         model,
@@ -59,14 +58,12 @@ pub(in crate::update) fn hold(model: &mut Model, workflow: &str, is_held: bool, 
 }
 
 /// Clears results that are kept and the lists of what has rested; the command and the environment are typed.
-pub(in crate::update) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let Some(why) = model.locked() {
         return toast(model, &format!("could not reset: {why}"), Role::Warn);
     }
     let command = Command::Reset { reason: String::new(), by: model.seat.actor.clone() };
     let request = ask_preview(model, &command, wishes);
-    let fact =
-        |name: &str, text: String, role: Role| DialogFact { name: name.to_owned(), text, role, stays: false };
     let kept = model.board.cache().all(model.now).count();
     let results = format!("{} that may stand for steps", counted(kept, "result", "results"));
     let rested = model.board.listed().filter(|run| run.state.rests()).count();
@@ -74,7 +71,7 @@ pub(in crate::update) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
     let facts = vec![
         fact("clears", results, Role::Warn),
         fact("", runs, Role::Warn),
-        fact("keeps", "what runs, values, tools and their figures, and the whole log".to_owned(), Role::Text),
+        fact("keeps", "what runs, values, tools and their figures, and the whole log", Role::Text),
         fact("same as", command_line(model, &command), Role::Text),
     ];
     let wanted = format!("reset {}", model.seat.environment);

@@ -3,13 +3,10 @@
 use crate::{
     DialogFact, Model, Role,
     ask_text::{name_of, people, role_of_risk},
+    dialog::fact,
 };
 use cuelight_engine::Ask;
-use cuelight_projection::{Care, GateView, command_line, risk_words};
-
-pub(in crate::update) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
-    DialogFact { name: name.to_owned(), text: text.into(), role, stays: false }
-}
+use cuelight_projection::{GateView, command_line, risk_words};
 
 /// A fact that no form and no small screen folds away.
 fn kept(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
@@ -89,7 +86,7 @@ pub(super) fn sending_back(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     ]
 }
 
-pub(in crate::update) fn place(model: &Model, ask: &Ask) -> String {
+pub(crate) fn place(model: &Model, ask: &Ask) -> String {
     format!("{} ({}), {} {}", model.seat.environment, model.seat.place, ask.run, ask.workflow)
 }
 
@@ -117,11 +114,4 @@ pub(super) fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         fact("on", place(model, ask), Role::Text),
         fact("closes", "the gate: one rejection is enough", Role::Muted),
     ]
-}
-
-/// `you approved 12 before, after 41s each on the screen; 1 under 2s`
-pub(crate) fn care_words(care: &Care) -> String {
-    let hasty = if care.hasty > 0 { format!("; {} under 2s", care.hasty) } else { String::new() };
-    let each = if care.answers == 1 { "" } else { " each" };
-    format!("you approved {} before, after {}{each} on the screen{hasty}", care.answers, care.median)
 }

@@ -1,12 +1,11 @@
 //! Dialogs about other people: the answers of a gate, its possible approvers, and its hand-over to others.
 
-use super::{
-    facts::{care_words, fact, place},
-    refusals::refusal,
-};
+use super::facts::place;
 use crate::{
     About, Dialog, DialogField, Focus, Intent, Model, Preview, Role,
-    ask_text::{if_nobody, people},
+    answers::refusal,
+    ask_text::{care_words, if_nobody, people},
+    dialog::fact,
     model::{Overlay, Sheetlet},
     update::{asking, toast},
 };

@@ -1,8 +1,7 @@
 //! The command line that does the same as a command of the console.
 
-use super::gate_of;
 use crate::{Model, dialog::plain};
-use cuelight_base::{RunId, StepIx, Value};
+use cuelight_base::{GateId, RunId, StepIx, Value};
 use cuelight_engine::{Command, Correction, Decision, FailureNote, ForkAt, Verdict};
 
 /// The command line that asks the same.
@@ -89,6 +88,54 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
         | Command::NoteRefusal { .. } => "runs".to_owned(),
     };
     format!("cuelight {rest}")
+}
+
+/// The run and step a command is about.
+pub(super) fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<StepIx>) {
+    match command {
+        Command::Pause { run, .. }
+        | Command::Resume { run, .. }
+        | Command::Cancel { run, .. }
+        | Command::Retry { run, .. }
+        | Command::Fork { run, .. }
+        | Command::Undo { run, .. } => (Some(*run), None),
+        Command::NoteFailure { run, step, .. } => (Some(*run), *step),
+        Command::Skip { run, step, .. }
+        | Command::Done { run, step, .. }
+        | Command::AnswerDoubt { run, step, .. }
+        | Command::SettleUndo { run, step, .. } => (Some(*run), Some(*step)),
+        Command::Decide(decision) => gate_of(model, decision.gate),
+        Command::Withdraw { gate, .. }
+        | Command::EditForm { gate, .. }
+        | Command::Comment { gate, .. }
+        | Command::Delegate { gate, .. }
+        | Command::ReviewGlass { gate, .. }
+        | Command::NoteRefusal { gate, .. } => gate_of(model, *gate),
+        Command::Launch(_)
+        | Command::HoldSchedule { .. }
+        | Command::ReleaseSchedule { .. }
+        | Command::SetValue { .. }
+        | Command::ClearCache { .. }
+        | Command::Reset { .. }
+        | Command::Publish { .. }
+        | Command::RevokeToken { .. }
+        | Command::HandIn { .. }
+        | Command::Learn { .. }
+        | Command::Agent { .. }
+        | Command::DeclareTopics { .. }
+        | Command::DeclarePeople { .. }
+        | Command::NoteRejected { .. }
+        | Command::AttemptEnded { .. }
+        | Command::AttemptLost { .. }
+        | Command::FactsFetched { .. }
+        | Command::Wake
+        | Command::Stalled
+        | Command::Recover { .. } => (None, None),
+    }
+}
+
+fn gate_of(model: &Model, gate: GateId) -> (Option<RunId>, Option<StepIx>) {
+    model.board.gate(gate).map_or((None, None), |gate| (Some(gate.run), Some(gate.step)))
 }
 
 /// The command line of an answer at a gate.
