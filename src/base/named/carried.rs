@@ -3,7 +3,9 @@
 
 use super::Gather;
 use super::known_words::{GIT_HOOKS, is_code_variable};
+use super::limits::UNKNOWN;
 use crate::program::name_of;
+use std::collections::BTreeSet;
 
 /// Programs; their options, with `*` for any end; true for a value that starts nothing.
 type Row = (&'static [&'static str], &'static [&'static str], fn(&str) -> bool);
@@ -91,14 +93,30 @@ fn is_packer(value: &str) -> bool {
 
 fn is_ssh(value: &str) -> bool {
     let mut words = value.split_whitespace();
-    words.next() == Some("ssh")
-        && words.all(|word| !word.starts_with("-o") && !word.starts_with("-F") && !word.contains('\''))
+    let mut is_plain = words.next() == Some("ssh") && !value.contains(['\'', '"', '\\']);
+    while let Some(word) = words.next() {
+        is_plain &= match word {
+            "-q" | "-4" | "-6" => true,
+            "-p" | "-i" | "-l" => words.next().is_some_and(|value| !value.starts_with('-')),
+            _ => false,
+        };
+    }
+    is_plain
 }
 
 /// A setting of git that starts nothing, or no setting.
 fn is_git_value(value: &str) -> bool {
     let key = value.split('=').next().unwrap_or_default().to_lowercase();
-    let harmless = ["advice.", "color.", "init.", "safe.", "user.", "push.", "pull.rebase", "core.quotepath"];
+    let harmless = [
+        "advice.",
+        "color.",
+        "init.defaultbranch",
+        "safe.",
+        "user.",
+        "push.",
+        "pull.rebase",
+        "core.quotepath",
+    ];
     !key.contains('.') || harmless.iter().any(|begin| key.starts_with(begin))
 }
 
@@ -113,8 +131,18 @@ impl Gather {
                 self.carries(key);
             }
         }
+        // Behind the first of two same names stands all that stands behind the second.
+        let mut names = BTreeSet::new();
         for (at, program) in words.iter().enumerate() {
             let (name, behind) = (name_of(program), &words[at + 1..]);
+            if name == "tar"
+                && behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I'))
+            {
+                self.carries("tar I");
+            }
+            if !names.insert(name) {
+                continue;
+            }
             for (programs, options, is_harmless) in CARRIES {
                 if programs.contains(&name) {
                     options.iter().for_each(|option| self.option(name, option, behind, *is_harmless));
@@ -130,9 +158,6 @@ impl Gather {
                     }
                 }
                 "git" => self.git(behind),
-                "tar" if behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I')) => {
-                    self.carries("tar I");
-                }
                 "psql" | "mysql" | "sqlite3" => {
                     let parts = ["\\!", "\\i", "\\o", "\\g", "\\copy", "system", "load_extension", "edit("];
                     if behind.iter().any(|word| parts.iter().any(|part| word.contains(part))) {
@@ -156,6 +181,7 @@ impl Gather {
         if option == "*" {
             return self.carries(name);
         }
+        let last_setting = behind.iter().rposition(|word| option == "config" && !is_harmless(word));
         for (at, word) in behind.iter().enumerate() {
             let next = behind.get(at + 1).map_or("", String::as_str);
             let (key, value) = word.split_once('=').unwrap_or((word, next));
@@ -177,7 +203,7 @@ impl Gather {
                 (Some(option).filter(|option| key == *option), value)
             };
             // A setting stands anywhere behind `git config`.
-            let is_setting = option == "config" && behind[at..].iter().any(|word| !is_harmless(word));
+            let is_setting = option == "config" && last_setting.is_some_and(|last| at <= last);
             if let Some(shown) = shown
                 && (is_setting || !is_harmless(value) && option != "config")
             {
@@ -198,28 +224,48 @@ impl Gather {
         }
     }
 
-    /// Scripts of sed: a list of what starts nothing.
+    /// Scripts of sed: a list of what starts nothing, behind a list of options.
     fn sed(&mut self, behind: &[String]) {
-        let (mut is_script, mut has_script) = (false, false);
-        let mut scripts = Vec::new();
-        for word in behind {
-            let attached = word.strip_prefix("--expression=").or_else(|| {
-                let at = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?.find('e')? + 2;
-                Some(&word[at..]).filter(|script| !script.is_empty())
-            });
-            if is_script || attached.is_some() {
-                scripts.push(attached.unwrap_or(word).to_owned());
-                (is_script, has_script) = (false, true);
-            } else if word.starts_with('-') {
-                let is_short = !word.starts_with("--");
-                is_script = is_short && word.ends_with('e') || word == "--expression";
-                has_script |= is_script || is_short && word.contains('f') || word.starts_with("--file");
-            } else if !has_script {
-                scripts.push(word.clone());
-                has_script = true;
+        let (mut scripts, mut operands) = (Vec::new(), Vec::new());
+        let (mut has_script, mut is_known, mut is_end) = (false, true, false);
+        let mut words = behind.iter();
+        while let Some(word) = words.next() {
+            if is_end || word == "-" || !word.starts_with('-') {
+                operands.push(word.as_str());
+                continue;
             }
+            if let Some(long) = word.strip_prefix("--") {
+                let (key, value) = long.split_once('=').unwrap_or((long, ""));
+                match key {
+                    "" => is_end = true,
+                    "expression" if long.len() > key.len() => scripts.push(value),
+                    "file" if long.len() > key.len() => {}
+                    "in-place" | "null-data" | "quiet" | "regexp-extended" | "separate" | "silent" => {}
+                    _ => is_known = false,
+                }
+                has_script |= matches!(key, "expression" | "file");
+                continue;
+            }
+            let letters = word[1..].trim_start_matches(['n', 'E', 'r', 's', 'u', 'z']);
+            let value = letters.get(1..).filter(|value| !value.is_empty());
+            match letters.chars().next() {
+                None | Some('i') => {}
+                Some('e') => scripts.extend(value.or_else(|| words.next().map(String::as_str))),
+                Some('f') => drop(value.or_else(|| words.next().map(String::as_str))),
+                Some(_) => is_known = false,
+            }
+            has_script |= letters.starts_with(['e', 'f']);
         }
-        if !scripts.iter().all(|script| is_plain_sed(script)) {
+        // A variable may stand for more than one word: then another operand is the script.
+        let begin = usize::from(!has_script);
+        scripts.extend(operands.iter().take(begin));
+        let is_file = |word: &str| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./+@%-".contains(c) || c == UNKNOWN;
+            word.chars().all(is_plain) && !may_start(word)
+        };
+        let mut others = operands.iter().skip(begin);
+        let is_plain = scripts.iter().all(|script| is_plain_sed(script));
+        if !is_known || !is_plain || !others.all(|word| is_file(word) || is_plain_sed(word)) {
             self.carries("sed");
         }
     }
@@ -247,6 +293,23 @@ impl Gather {
             "watch" => self.judge(&rest.join(" ")),
             _ => {}
         }
+    }
+}
+
+/// A path that sed could run as a script: `s/a/b/e`, `1e`, `/x/e`.
+fn may_start(word: &str) -> bool {
+    let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let ends = |rest: &str| {
+        rest.trim_end_matches(|c: char| "gpiIMm".contains(c) || c.is_ascii_digit()).ends_with('e')
+    };
+    match rest.chars().next() {
+        Some('e') => rest == "e",
+        Some('s') => {
+            let delimiter = rest[1..].chars().next().unwrap_or(' ');
+            rest.matches(delimiter).count() >= 3 && ends(rest)
+        }
+        Some('/') => rest.len() > 1 && (rest.ends_with("/e") || rest.contains("/s") && ends(rest)),
+        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@ use super::Gather;
 use super::known_words::{
     ADDS_WORDS, CHANGES, DECLARES, LEADING, OTHER_HOMES, POSITIONS, READS_F, SETS, is_read_variable,
 };
-use super::limits::{BRACES_MAX, UNKNOWN};
+use super::limits::{BRACES_MAX, NUMBER, UNKNOWN, unknown_once};
 use super::piece::Piece;
 use crate::program::name_of;
 
@@ -99,7 +99,11 @@ impl Gather {
                 self.set(key, &format!("{before}{value}"));
             }
         }
-        self.set(key, value);
+        if value == NUMBER && is_variable(key) {
+            self.change(key, value);
+        } else {
+            self.set(key, value);
+        }
         self.places(key, value);
         if is_read_variable(key) {
             self.word(value, true, depth);
@@ -113,8 +117,17 @@ impl Gather {
 
     fn set(&mut self, name: &str, value: &str) {
         if is_variable(name) {
-            self.change(name, value);
+            self.change(name, &unknown_once(value));
         }
+    }
+
+    /// True where all values of a variable are numbers: to evaluate them runs nothing.
+    pub(super) fn has_numbers(&self, name: &str) -> bool {
+        let is_number = |value: &String| value == NUMBER || value.bytes().all(|byte| byte.is_ascii_digit());
+        let values = self.env.get(name);
+        !self.is_open
+            && !self.inherited.contains(name)
+            && values.is_some_and(|values| values.iter().all(is_number))
     }
 
     pub(super) fn set_unknown(&mut self, name: &str) {
