@@ -42,14 +42,16 @@ const CARRIES: &[Row] = &[
     }),
     (&["scp", "sftp"], &["-S", "-D"], never),
     (&["rsync"], &["-e", "--rsh", "--rsync-path"], is_ssh),
-    (&["make", "gmake"], &["--eval", "-E", "SHELL=*", "MAKEFLAGS=*"], never),
-    (&["make", "gmake"], &["-f", "--file", "--makefile"], |value| value != "-" && value != "/dev/stdin"),
+    (&["make", "gmake"], &["--eval", "-E", "SHELL=*", ".SHELLFLAGS=*", "MAKEFLAGS=*"], never),
+    (&["make", "gmake"], &["-f", "--file", "--makefile"], |value| {
+        value != "-" && !value.starts_with("/dev/") && !value.starts_with("/proc/")
+    }),
     (&["env"], &["-S", "--split-string"], never),
     (&["find"], &["-fprintf", "-fprint", "-fprint0", "-fls"], never),
     (&["man"], &["-P", "-H", "--pager", "--html"], never),
     (&["less", "more", "most"], &["+*", "-k", "--lesskey-file", "--lesskey-src"], never),
     (&["openssl"], &["-engine", "-provider", "-provider-path", "-config"], never),
-    (&["zip"], &["-TT", "--unzip-command"], never),
+    (&["zip"], &["-TT*", "--unzip-command"], never),
     (&["split", "gsplit"], &["--filter"], never),
     (&["sort", "gsort"], &["--compress-program"], never),
     (&["install"], &["--strip-program"], never),
@@ -59,7 +61,14 @@ const CARRIES: &[Row] = &[
     (&["go"], &["-exec", "-toolexec", "-vettool"], never),
     (&["cargo"], &["--config"], never),
     (&["npm", "npx", "pnpm"], &["-c", "--call", "--script-shell"], never),
-    (&["apt", "apt-get", "dpkg"], &["-o", "--option"], never),
+    (&["apt", "apt-get", "dpkg"], &["-o", "--option", "--pre-invoke", "--post-invoke"], never),
+    (&["cpio"], &["--rsh-command"], never),
+    (&["hg"], &["--config"], never),
+    (&["svn"], &["--config-option", "--diff-cmd", "--diff3-cmd", "--editor-cmd"], never),
+    (&["rpm", "rpmbuild", "rpmspec"], &["-E", "--eval", "-D", "--define"], |value| !value.contains("%(")),
+    (&["strace", "ltrace"], &["-o", "--output"], |value| !value.starts_with(['|', '!'])),
+    (&["systemd-run"], &["-p", "--property"], |value| !value.contains("Exec")),
+    (&["awk", "gawk"], &["-i", "-l", "-E", "--include", "--load", "--exec"], |value| value == "inplace"),
     (&["sqlite3"], &[".a*", ".i*", ".l*", ".o*", ".r*", ".s*", "-cmd"], never),
     (&["psql", "mysql"], &["\\*"], never),
     (&["git"], &["-c", "--config-env", "config"], is_git_value),
@@ -70,6 +79,11 @@ const CARRIES: &[Row] = &[
             "--exec-path",
             "--upload-pack",
             "--receive-pack",
+            "--template",
+            "--open-files-in-pager",
+            "-O*",
+            "send-email",
+            "remote-ext",
             "foreach",
             "bisect",
             "filter-branch",
@@ -158,9 +172,16 @@ impl Gather {
                     }
                 }
                 "git" => self.git(behind),
+                "su" | "runuser" | "script" | "flock" | "sg" | "watch" | "sudo" | "doas" => {
+                    self.texts_behind(name, behind);
+                }
                 "psql" | "mysql" | "sqlite3" => {
                     let parts = ["\\!", "\\i", "\\o", "\\g", "\\copy", "system", "load_extension", "edit("];
-                    if behind.iter().any(|word| parts.iter().any(|part| word.contains(part))) {
+                    let is_code = |word: &String| {
+                        parts.iter().any(|part| word.contains(part))
+                            || word.to_lowercase().contains("program")
+                    };
+                    if behind.iter().any(is_code) {
                         self.carries(name);
                     }
                 }
@@ -222,6 +243,12 @@ impl Gather {
         if behind.iter().any(starts) && behind.iter().any(|word| word.starts_with("-x")) {
             self.carries("git -x");
         }
+        if behind.iter().any(|word| word == "clone") && behind.iter().any(|word| word.starts_with("-u")) {
+            self.carries("git -u");
+        }
+        if behind.iter().any(|word| word.contains("ext::")) {
+            self.carries("git ext::");
+        }
     }
 
     /// Scripts of sed: a list of what starts nothing, behind a list of options.
@@ -281,17 +308,34 @@ impl Gather {
                 let text = rest.first().filter(|word| !word.starts_with('-'));
                 text.into_iter().for_each(|text| self.judge(text));
             }
-            "su" | "runuser" | "script" | "flock" | "sg" => {
-                for (at, word) in rest.iter().enumerate() {
-                    if let Some(text) = word.strip_prefix("--command=") {
-                        self.judge(text);
-                    } else if word.starts_with('-') && word.ends_with('c') || *word == "--command" {
-                        rest[at + 1..].iter().take(1).for_each(|text| self.judge(text));
-                    }
-                }
-            }
-            "watch" => self.judge(&rest.join(" ")),
             _ => {}
+        }
+    }
+
+    /// The texts that shells of a program get: `su -c TEXT`, `watch TEXT`.
+    fn texts_behind(&mut self, name: &str, behind: &[String]) {
+        let is_text = |word: &String| {
+            let is_short = !word.starts_with("--") && word.starts_with('-') && word.ends_with('c');
+            is_short || word.len() > 3 && "--command".starts_with(word.as_str())
+        };
+        match name {
+            "watch" => return self.judge(&behind.join(" ")),
+            "sudo" | "doas" => {
+                let starts = |word: &String| ["-s", "--shell", "-i", "--login"].contains(&word.as_str());
+                if behind.iter().take(3).any(starts) {
+                    behind.iter().for_each(|word| self.judge(word));
+                }
+                return;
+            }
+            "sg" => behind.iter().take(2).for_each(|word| self.judge(word)),
+            _ => {}
+        }
+        for (at, word) in behind.iter().enumerate() {
+            let long = word.split_once('=').filter(|halves| is_text(&halves.0.to_owned()));
+            let next = behind.get(at + 1).filter(|_| is_text(word));
+            if let Some(text) = long.map(|halves| halves.1).or(next.map(String::as_str)) {
+                self.judge(text);
+            }
         }
     }
 }

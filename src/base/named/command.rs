@@ -6,6 +6,7 @@ use super::known_words::{
     RUNNERS, STARTS_ALL, STARTS_FOUND, TELLS, VALUE_LETTERS, VALUE_LETTERS_OF_SHELLS,
 };
 use super::limits::{TEXT_BYTES_MAX, UNKNOWN};
+use super::simple_command::SET_NAMES;
 use super::variable::is_variable;
 use crate::code::{Language, Loads};
 use crate::program::{is_interpreter, is_shell, name_of};
@@ -150,6 +151,8 @@ impl Gather {
         let language = Language::of(name);
         if is_shell(name) && is_option {
             self.shell_option(name, word);
+        } else if is_shell(name) && is_short && before.ends_with('o') && !SET_NAMES.contains(&word) {
+            self.construct(&format!("`{before} {word}`"));
         }
         if language == Some(Language::Python) {
             let attached = word.strip_prefix("-m").filter(|module| !module.is_empty());
@@ -192,7 +195,7 @@ impl Gather {
         let is_long = word.starts_with("--");
         if word == "--login" || !is_long && letters.contains(['l', 'i']) {
             self.tell(&format!("profiles that {name} reads by {word}"));
-        } else if !is_long && letters.contains(['O', 'k']) || word == "--posix" {
+        } else if !is_long && letters.contains(['O', 'k']) || word == "--posix" || word == "--debugger" {
             self.construct(&format!("`{word}`"));
         }
     }

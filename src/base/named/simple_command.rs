@@ -5,7 +5,7 @@ use super::understood::Word;
 
 /// Letters of `set` that change nothing that is read.
 const SET_LETTERS: &str = "CETabefhmuvx";
-const SET_NAMES: &[&str] =
+pub(super) const SET_NAMES: &[&str] =
     &["allexport", "errexit", "errtrace", "noclobber", "noglob", "nounset", "pipefail", "verbose", "xtrace"];
 /// Commands that are told wherever they stand.
 const TOLD: &[&str] =
@@ -55,6 +55,7 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
         name if is_named_by(name) && operands.iter().any(is_computed) => {
             Some(format!("`{name}` of a computed name"))
         }
+        "mapfile" | "readarray" if has_letters(&['C']).is_some() => has_letters(&['C']),
         "read" | "mapfile" | "readarray" => operands
             .iter()
             // A name may stand at the letter of its option.
