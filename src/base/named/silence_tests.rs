@@ -178,6 +178,10 @@ fn arithmetic_that_can_run_a_command_is_told() {
         ("X=w; X[0 + 0]=v; bash s/$X.sh", "`X[`"),
         ("IFS\\\n=:; X=a:w; bash $X", "a word over the end of a line"),
         ("n=$((1)); bash w$n.sh", "known only when it runs"),
+        ("_=1; : 'a[$(sh w)0]'; echo $((_))", "`_` in arithmetic"),
+        ("select i in 1; do REPLY=1; echo $((REPLY)); done", "`REPLY` in arithmetic"),
+        ("x='-v a[$(sh w)0]'; [ $x ]", "`-v` in a value"),
+        ("n=1; n+='+a[$(sh w)0]'; echo $((n))", "`n` in arithmetic"),
         ("n=1; m=1; echo $((n) || (m))", "`$((`"),
         ("bash x=$((1))", "known only when it runs"),
     ]);

@@ -27,7 +27,7 @@ const RESERVED: &[&str] =
 /// Signs that mean themselves in a word, in all shells.
 const PLAIN: &str = "_./@%+:=~^*?-[]!,";
 
-/// What the judge found in a text.
+/// All that the judge found in a text.
 #[derive(Default)]
 pub(super) struct Judgement {
     /// Constructs that are not certainly understood; none means that the reader reads it as a shell does.

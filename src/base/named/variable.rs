@@ -10,6 +10,8 @@ use crate::program::name_of;
 
 /// Bytes of one value of a variable.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Variables that a shell sets by itself, to any text.
+const OF_SHELL: &[&str] = &["_", "DIRSTACK", "FUNCNAME", "OLDPWD", "PWD", "REPLY"];
 /// Variables that a call may set.
 pub(super) const VARIABLES_MAX: usize = 2000;
 
@@ -125,7 +127,9 @@ impl Gather {
     pub(super) fn has_numbers(&self, name: &str) -> bool {
         let is_number = |value: &String| value == NUMBER || value.bytes().all(|byte| byte.is_ascii_digit());
         let values = self.env.get(name);
+        let is_of_shell = name.starts_with("BASH") || OF_SHELL.contains(&name);
         !self.is_open
+            && !is_of_shell
             && !self.inherited.contains(name)
             && values.is_some_and(|values| values.iter().all(is_number))
     }
@@ -135,6 +139,10 @@ impl Gather {
     }
 
     fn change(&mut self, name: &str, value: &str) {
+        // `[ $X ]` splits such a value, and evaluates it.
+        if value.contains("-v") && value.contains('[') && value.contains(['$', '`']) {
+            self.construct("`-v` in a value");
+        }
         let is_known = self.env.get(name).is_some_and(|values| values.contains(value));
         if is_known {
             return;
