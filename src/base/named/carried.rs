@@ -352,7 +352,12 @@ fn may_start(word: &str) -> bool {
             let delimiter = rest[1..].chars().next().unwrap_or(' ');
             rest.matches(delimiter).count() >= 3 && ends(rest)
         }
-        Some('/') => rest.len() > 1 && (rest.ends_with("/e") || rest.contains("/s") && ends(rest)),
+        Some('/') => {
+            let command = rest[1..].split_once('/').map_or("", |halves| halves.1);
+            let last = rest.rsplit('/').next().unwrap_or_default();
+            let command = command.trim_start_matches(['I', 'M']);
+            last.trim_start_matches(['I', 'M']) == "e" || command.starts_with('s') && ends(command)
+        }
         _ => false,
     }
 }

@@ -245,6 +245,8 @@ fn options_that_carry_commands_are_told() {
         ("sed -n -- 's/.*/sh w/e' in", "`sed`"),
         ("S=p; S='s/.*/sh w/e'; sed $S in", "`sed`"),
         ("S=p; S=s/.*/./e; sed $S in", "`sed`"),
+        ("for S in p /x/Ie; do sed $S in; done", "`sed`"),
+        ("for S in p /x/Is/a/./e; do sed $S in; done", "`sed`"),
         ("rsync -e 'ssh -vo ProxyCommand=w' a b", "`rsync -e`"),
         ("rsync -e 'ssh -i \"a b\"' a b", "`rsync -e`"),
         ("git -c init.templateDir=t init", "`git -c`"),
