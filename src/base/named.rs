@@ -29,7 +29,7 @@ use crate::NAMED_WORDS_MAX;
 use crate::code::Language;
 use crate::program::name_of;
 use known_words::{MODULE_VARIABLES, SEARCH_VARIABLES, is_code_variable, is_read_variable};
-use limits::UNKNOWN;
+use limits::{UNKNOWN, unknown_once};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of all values and words that are made of others.
@@ -56,7 +56,9 @@ pub(super) struct Named {
 /// All words of a command and of the shell texts in it. Variables whose values are known are filled in; a
 /// stretch of a value that is not known is a NUL.
 pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
-    let env: BTreeMap<_, _> = env.into_iter().map(|(name, value)| (name, BTreeSet::from([value]))).collect();
+    let words = &words.iter().map(|word| unknown_once(word)).collect::<Vec<_>>();
+    let env = env.into_iter().map(|(name, value)| (name, BTreeSet::from([unknown_once(&value)])));
+    let env: BTreeMap<_, _> = env.collect();
     let given = env.keys().cloned().collect();
     let mut gather = Gather { env, given, ..Gather::default() };
     for (name, values) in gather.env.clone() {
@@ -148,7 +150,7 @@ impl Gather {
 
     fn mark(&mut self, command: &str, word: &str) {
         if word.contains(UNKNOWN) && !self.is_first && !self.is_data {
-            let told: String = format!("{command} {word}").trim().replace(UNKNOWN, "…");
+            let told: String = unknown_once(&format!("{command} {word}")).trim().replace(UNKNOWN, "…");
             let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
             let end = told.char_indices().nth(UNKNOWN_CHARS_MAX).map_or(told.len(), |(at, _)| at);
             if self.unknown.len() < NAMED_WORDS_MAX {
@@ -177,9 +179,16 @@ impl Gather {
 
     /// Has a text judged that is certainly one of a shell.
     fn judge(&mut self, text: &str) {
-        if !self.is_data && !self.is_first {
-            for construct in understood::not_understood(text, !self.is_sh) {
-                self.construct(&construct);
+        if self.is_data {
+            return;
+        }
+        let judgement = understood::not_understood(text, !self.is_sh);
+        judgement.constructs.iter().for_each(|construct| self.construct(construct));
+        for (name, is_early) in judgement.evaluated {
+            if self.is_first && is_early && !self.env.contains_key(&name) {
+                self.inherited.insert(name);
+            } else if !self.is_first && !self.has_numbers(&name) {
+                self.construct(&format!("`{name}` in arithmetic"));
             }
         }
     }

@@ -3,7 +3,9 @@
 
 use super::Gather;
 use super::known_words::{GIT_HOOKS, is_code_variable};
+use super::limits::UNKNOWN;
 use crate::program::name_of;
+use std::collections::BTreeSet;
 
 /// Programs; their options, with `*` for any end; true for a value that starts nothing.
 type Row = (&'static [&'static str], &'static [&'static str], fn(&str) -> bool);
@@ -40,14 +42,16 @@ const CARRIES: &[Row] = &[
     }),
     (&["scp", "sftp"], &["-S", "-D"], never),
     (&["rsync"], &["-e", "--rsh", "--rsync-path"], is_ssh),
-    (&["make", "gmake"], &["--eval", "-E", "SHELL=*", "MAKEFLAGS=*"], never),
-    (&["make", "gmake"], &["-f", "--file", "--makefile"], |value| value != "-" && value != "/dev/stdin"),
+    (&["make", "gmake"], &["--eval", "-E", "SHELL=*", ".SHELLFLAGS=*", "MAKEFLAGS=*"], never),
+    (&["make", "gmake"], &["-f", "--file", "--makefile"], |value| {
+        value != "-" && !value.starts_with("/dev/") && !value.starts_with("/proc/")
+    }),
     (&["env"], &["-S", "--split-string"], never),
     (&["find"], &["-fprintf", "-fprint", "-fprint0", "-fls"], never),
     (&["man"], &["-P", "-H", "--pager", "--html"], never),
     (&["less", "more", "most"], &["+*", "-k", "--lesskey-file", "--lesskey-src"], never),
     (&["openssl"], &["-engine", "-provider", "-provider-path", "-config"], never),
-    (&["zip"], &["-TT", "--unzip-command"], never),
+    (&["zip"], &["-TT*", "--unzip-command"], never),
     (&["split", "gsplit"], &["--filter"], never),
     (&["sort", "gsort"], &["--compress-program"], never),
     (&["install"], &["--strip-program"], never),
@@ -57,7 +61,14 @@ const CARRIES: &[Row] = &[
     (&["go"], &["-exec", "-toolexec", "-vettool"], never),
     (&["cargo"], &["--config"], never),
     (&["npm", "npx", "pnpm"], &["-c", "--call", "--script-shell"], never),
-    (&["apt", "apt-get", "dpkg"], &["-o", "--option"], never),
+    (&["apt", "apt-get", "dpkg"], &["-o", "--option", "--pre-invoke", "--post-invoke"], never),
+    (&["cpio"], &["--rsh-command"], never),
+    (&["hg"], &["--config"], never),
+    (&["svn"], &["--config-option", "--diff-cmd", "--diff3-cmd", "--editor-cmd"], never),
+    (&["rpm", "rpmbuild", "rpmspec"], &["-E", "--eval", "-D", "--define"], |value| !value.contains("%(")),
+    (&["strace", "ltrace"], &["-o", "--output"], |value| !value.starts_with(['|', '!'])),
+    (&["systemd-run"], &["-p", "--property"], |value| !value.contains("Exec")),
+    (&["awk", "gawk"], &["-i", "-l", "-E", "--include", "--load", "--exec"], |value| value == "inplace"),
     (&["sqlite3"], &[".a*", ".i*", ".l*", ".o*", ".r*", ".s*", "-cmd"], never),
     (&["psql", "mysql"], &["\\*"], never),
     (&["git"], &["-c", "--config-env", "config"], is_git_value),
@@ -68,6 +79,11 @@ const CARRIES: &[Row] = &[
             "--exec-path",
             "--upload-pack",
             "--receive-pack",
+            "--template",
+            "--open-files-in-pager",
+            "-O*",
+            "send-email",
+            "remote-ext",
             "foreach",
             "bisect",
             "filter-branch",
@@ -91,14 +107,30 @@ fn is_packer(value: &str) -> bool {
 
 fn is_ssh(value: &str) -> bool {
     let mut words = value.split_whitespace();
-    words.next() == Some("ssh")
-        && words.all(|word| !word.starts_with("-o") && !word.starts_with("-F") && !word.contains('\''))
+    let mut is_plain = words.next() == Some("ssh") && !value.contains(['\'', '"', '\\']);
+    while let Some(word) = words.next() {
+        is_plain &= match word {
+            "-q" | "-4" | "-6" => true,
+            "-p" | "-i" | "-l" => words.next().is_some_and(|value| !value.starts_with('-')),
+            _ => false,
+        };
+    }
+    is_plain
 }
 
 /// A setting of git that starts nothing, or no setting.
 fn is_git_value(value: &str) -> bool {
     let key = value.split('=').next().unwrap_or_default().to_lowercase();
-    let harmless = ["advice.", "color.", "init.", "safe.", "user.", "push.", "pull.rebase", "core.quotepath"];
+    let harmless = [
+        "advice.",
+        "color.",
+        "init.defaultbranch",
+        "safe.",
+        "user.",
+        "push.",
+        "pull.rebase",
+        "core.quotepath",
+    ];
     !key.contains('.') || harmless.iter().any(|begin| key.starts_with(begin))
 }
 
@@ -113,8 +145,18 @@ impl Gather {
                 self.carries(key);
             }
         }
+        // Behind the first of two same names stands all that stands behind the second.
+        let mut names = BTreeSet::new();
         for (at, program) in words.iter().enumerate() {
             let (name, behind) = (name_of(program), &words[at + 1..]);
+            if name == "tar"
+                && behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I'))
+            {
+                self.carries("tar I");
+            }
+            if !names.insert(name) {
+                continue;
+            }
             for (programs, options, is_harmless) in CARRIES {
                 if programs.contains(&name) {
                     options.iter().for_each(|option| self.option(name, option, behind, *is_harmless));
@@ -130,12 +172,16 @@ impl Gather {
                     }
                 }
                 "git" => self.git(behind),
-                "tar" if behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I')) => {
-                    self.carries("tar I");
+                "su" | "runuser" | "script" | "flock" | "sg" | "watch" | "sudo" | "doas" => {
+                    self.texts_behind(name, behind);
                 }
                 "psql" | "mysql" | "sqlite3" => {
                     let parts = ["\\!", "\\i", "\\o", "\\g", "\\copy", "system", "load_extension", "edit("];
-                    if behind.iter().any(|word| parts.iter().any(|part| word.contains(part))) {
+                    let is_code = |word: &String| {
+                        parts.iter().any(|part| word.contains(part))
+                            || word.to_lowercase().contains("program")
+                    };
+                    if behind.iter().any(is_code) {
                         self.carries(name);
                     }
                 }
@@ -156,6 +202,7 @@ impl Gather {
         if option == "*" {
             return self.carries(name);
         }
+        let last_setting = behind.iter().rposition(|word| option == "config" && !is_harmless(word));
         for (at, word) in behind.iter().enumerate() {
             let next = behind.get(at + 1).map_or("", String::as_str);
             let (key, value) = word.split_once('=').unwrap_or((word, next));
@@ -177,7 +224,7 @@ impl Gather {
                 (Some(option).filter(|option| key == *option), value)
             };
             // A setting stands anywhere behind `git config`.
-            let is_setting = option == "config" && behind[at..].iter().any(|word| !is_harmless(word));
+            let is_setting = option == "config" && last_setting.is_some_and(|last| at <= last);
             if let Some(shown) = shown
                 && (is_setting || !is_harmless(value) && option != "config")
             {
@@ -196,30 +243,56 @@ impl Gather {
         if behind.iter().any(starts) && behind.iter().any(|word| word.starts_with("-x")) {
             self.carries("git -x");
         }
+        if behind.iter().any(|word| word == "clone") && behind.iter().any(|word| word.starts_with("-u")) {
+            self.carries("git -u");
+        }
+        if behind.iter().any(|word| word.contains("ext::")) {
+            self.carries("git ext::");
+        }
     }
 
-    /// Scripts of sed: a list of what starts nothing.
+    /// Scripts of sed: a list of what starts nothing, behind a list of options.
     fn sed(&mut self, behind: &[String]) {
-        let (mut is_script, mut has_script) = (false, false);
-        let mut scripts = Vec::new();
-        for word in behind {
-            let attached = word.strip_prefix("--expression=").or_else(|| {
-                let at = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?.find('e')? + 2;
-                Some(&word[at..]).filter(|script| !script.is_empty())
-            });
-            if is_script || attached.is_some() {
-                scripts.push(attached.unwrap_or(word).to_owned());
-                (is_script, has_script) = (false, true);
-            } else if word.starts_with('-') {
-                let is_short = !word.starts_with("--");
-                is_script = is_short && word.ends_with('e') || word == "--expression";
-                has_script |= is_script || is_short && word.contains('f') || word.starts_with("--file");
-            } else if !has_script {
-                scripts.push(word.clone());
-                has_script = true;
+        let (mut scripts, mut operands) = (Vec::new(), Vec::new());
+        let (mut has_script, mut is_known, mut is_end) = (false, true, false);
+        let mut words = behind.iter();
+        while let Some(word) = words.next() {
+            if is_end || word == "-" || !word.starts_with('-') {
+                operands.push(word.as_str());
+                continue;
             }
+            if let Some(long) = word.strip_prefix("--") {
+                let (key, value) = long.split_once('=').unwrap_or((long, ""));
+                match key {
+                    "" => is_end = true,
+                    "expression" if long.len() > key.len() => scripts.push(value),
+                    "file" if long.len() > key.len() => {}
+                    "in-place" | "null-data" | "quiet" | "regexp-extended" | "separate" | "silent" => {}
+                    _ => is_known = false,
+                }
+                has_script |= matches!(key, "expression" | "file");
+                continue;
+            }
+            let letters = word[1..].trim_start_matches(['n', 'E', 'r', 's', 'u', 'z']);
+            let value = letters.get(1..).filter(|value| !value.is_empty());
+            match letters.chars().next() {
+                None | Some('i') => {}
+                Some('e') => scripts.extend(value.or_else(|| words.next().map(String::as_str))),
+                Some('f') => drop(value.or_else(|| words.next().map(String::as_str))),
+                Some(_) => is_known = false,
+            }
+            has_script |= letters.starts_with(['e', 'f']);
         }
-        if !scripts.iter().all(|script| is_plain_sed(script)) {
+        // A variable may stand for more than one word: then another operand is the script.
+        let begin = usize::from(!has_script);
+        scripts.extend(operands.iter().take(begin));
+        let is_file = |word: &str| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./+@%-".contains(c) || c == UNKNOWN;
+            word.chars().all(is_plain) && !may_start(word)
+        };
+        let mut others = operands.iter().skip(begin);
+        let is_plain = scripts.iter().all(|script| is_plain_sed(script));
+        if !is_known || !is_plain || !others.all(|word| is_file(word) || is_plain_sed(word)) {
             self.carries("sed");
         }
     }
@@ -235,18 +308,57 @@ impl Gather {
                 let text = rest.first().filter(|word| !word.starts_with('-'));
                 text.into_iter().for_each(|text| self.judge(text));
             }
-            "su" | "runuser" | "script" | "flock" | "sg" => {
-                for (at, word) in rest.iter().enumerate() {
-                    if let Some(text) = word.strip_prefix("--command=") {
-                        self.judge(text);
-                    } else if word.starts_with('-') && word.ends_with('c') || *word == "--command" {
-                        rest[at + 1..].iter().take(1).for_each(|text| self.judge(text));
-                    }
-                }
-            }
-            "watch" => self.judge(&rest.join(" ")),
             _ => {}
         }
+    }
+
+    /// The texts that shells of a program get: `su -c TEXT`, `watch TEXT`.
+    fn texts_behind(&mut self, name: &str, behind: &[String]) {
+        let is_text = |word: &String| {
+            let is_short = !word.starts_with("--") && word.starts_with('-') && word.ends_with('c');
+            is_short || word.len() > 3 && "--command".starts_with(word.as_str())
+        };
+        match name {
+            "watch" => return self.judge(&behind.join(" ")),
+            "sudo" | "doas" => {
+                let starts = |word: &String| ["-s", "--shell", "-i", "--login"].contains(&word.as_str());
+                if behind.iter().take(3).any(starts) {
+                    behind.iter().for_each(|word| self.judge(word));
+                }
+                return;
+            }
+            "sg" => behind.iter().take(2).for_each(|word| self.judge(word)),
+            _ => {}
+        }
+        for (at, word) in behind.iter().enumerate() {
+            let long = word.split_once('=').filter(|halves| is_text(&halves.0.to_owned()));
+            let next = behind.get(at + 1).filter(|_| is_text(word));
+            if let Some(text) = long.map(|halves| halves.1).or(next.map(String::as_str)) {
+                self.judge(text);
+            }
+        }
+    }
+}
+
+/// A path that sed could run as a script: `s/a/b/e`, `1e`, `/x/e`.
+fn may_start(word: &str) -> bool {
+    let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let ends = |rest: &str| {
+        rest.trim_end_matches(|c: char| "gpiIMm".contains(c) || c.is_ascii_digit()).ends_with('e')
+    };
+    match rest.chars().next() {
+        Some('e') => rest == "e",
+        Some('s') => {
+            let delimiter = rest[1..].chars().next().unwrap_or(' ');
+            rest.matches(delimiter).count() >= 3 && ends(rest)
+        }
+        Some('/') => {
+            let command = rest[1..].split_once('/').map_or("", |halves| halves.1);
+            let last = rest.rsplit('/').next().unwrap_or_default();
+            let command = command.trim_start_matches(['I', 'M']);
+            last.trim_start_matches(['I', 'M']) == "e" || command.starts_with('s') && ends(command)
+        }
+        _ => false,
     }
 }
 

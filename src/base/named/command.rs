@@ -6,9 +6,13 @@ use super::known_words::{
     RUNNERS, STARTS_ALL, STARTS_FOUND, TELLS, VALUE_LETTERS, VALUE_LETTERS_OF_SHELLS,
 };
 use super::limits::{TEXT_BYTES_MAX, UNKNOWN};
+use super::simple_command::SET_NAMES;
 use super::variable::is_variable;
 use crate::code::{Language, Loads};
 use crate::program::{is_interpreter, is_shell, name_of};
+
+/// Texts that shells of one command get.
+const TEXTS_MAX: usize = 8;
 
 impl Gather {
     pub(super) fn command(&mut self, words: &[String], depth: usize) {
@@ -21,6 +25,7 @@ impl Gather {
         let (mut reads_f, mut reads_modules, mut goes, mut is_end) = (false, false, false, false);
         let (mut letters, mut reads_commands) = (VALUE_LETTERS, false);
         let is_inert = self.is_inert(words);
+        let mut texts = 0;
         let mut interpreter: Option<&str> = None;
         let (mut reads_text, mut has_code, mut has_text, mut gets_input) = (false, false, false, false);
         for (at, word) in words.iter().map(String::as_str).enumerate() {
@@ -43,6 +48,11 @@ impl Gather {
                 self.of_interpreter(name, word, before, (is_option, is_short));
             }
             if is_text && reads_commands {
+                texts += 1;
+                if texts > TEXTS_MAX {
+                    self.miss(&format!("more than {TEXTS_MAX} texts of one command"));
+                    return;
+                }
                 self.positions(words.get(at + 2..).unwrap_or_default());
             }
             let was_data = self.is_data;
@@ -104,7 +114,7 @@ impl Gather {
             self.input(name, has_code, awaits_script || gets_input);
         }
         if let Some(at) = words.iter().position(|word| name_of(word) == "cd")
-            && words[at + 1..].iter().all(|word| word.starts_with('-') || is_number(word))
+            && words[at + 1..].iter().all(|word| word.starts_with('-') || is_digits(word))
         {
             self.goes("~");
         }
@@ -141,6 +151,8 @@ impl Gather {
         let language = Language::of(name);
         if is_shell(name) && is_option {
             self.shell_option(name, word);
+        } else if is_shell(name) && is_short && before.ends_with('o') && !SET_NAMES.contains(&word) {
+            self.construct(&format!("`{before} {word}`"));
         }
         if language == Some(Language::Python) {
             let attached = word.strip_prefix("-m").filter(|module| !module.is_empty());
@@ -183,7 +195,7 @@ impl Gather {
         let is_long = word.starts_with("--");
         if word == "--login" || !is_long && letters.contains(['l', 'i']) {
             self.tell(&format!("profiles that {name} reads by {word}"));
-        } else if !is_long && letters.contains(['O', 'k']) || word == "--posix" {
+        } else if !is_long && letters.contains(['O', 'k']) || word == "--posix" || word == "--debugger" {
             self.construct(&format!("`{word}`"));
         }
     }
@@ -251,6 +263,6 @@ fn is_code(interpreter: &str, word: &str) -> bool {
     }
 }
 
-fn is_number(word: &str) -> bool {
+fn is_digits(word: &str) -> bool {
     word.chars().all(|c| c.is_ascii_digit())
 }

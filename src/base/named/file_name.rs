@@ -5,7 +5,7 @@ use super::{Gather, Named};
 use crate::NAMED_WORDS_MAX;
 
 /// Linux opens no longer path, and no file system has a longer name in one.
-const PATH_BYTES_MAX: usize = 4095;
+pub(super) const PATH_BYTES_MAX: usize = 4095;
 const NAME_BYTES_MAX: usize = 1023;
 /// Letters of a cluster of options behind which a value may begin: `-xvfa.tar`.
 const CLUSTER_MAX: usize = 16;

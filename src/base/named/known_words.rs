@@ -130,8 +130,8 @@ pub(super) const STARTS_FOUND: &[&str] = &["-exec", "-execdir", "-ok", "-okdir"]
 /// Commands that open and start nothing by their words.
 pub(super) const INERT: &[&str] = &[
     ":", "[", "[[", "break", "case", "continue", "declare", "echo", "exit", "export", "expr", "false", "for",
-    "hash", "kill", "local", "printf", "readonly", "return", "select", "seq", "set", "shift", "sleep",
-    "test", "true", "type", "typeset", "umask", "unset", "wait", "which",
+    "kill", "local", "printf", "readonly", "return", "select", "seq", "set", "shift", "sleep", "test",
+    "true", "type", "typeset", "umask", "unset", "wait", "which",
 ];
 /// Words of a shell before which a command has not begun yet.
 pub(super) const LEADING: &[&str] =

@@ -10,3 +10,13 @@ pub(super) const UNKNOWN: char = '\0';
 pub(super) const BRACES_MAX: usize = 64;
 /// Constructs of one text that are not certainly understood.
 pub(super) const NOT_UNDERSTOOD_MAX: usize = 200;
+/// Stands in a word for a number that is known only when it runs: two that are not known, which are else made one.
+pub(super) const NUMBER: &str = "\0\0";
+
+/// A text in which nothing stands for a number.
+pub(super) fn unknown_once(text: &str) -> String {
+    let mut text = text.to_owned();
+    let mut last = ' ';
+    text.retain(|c| std::mem::replace(&mut last, c) != UNKNOWN || c != UNKNOWN);
+    text
+}

@@ -17,18 +17,64 @@ pub(super) fn is_plain_range(group: &str) -> bool {
         .contains(&true)
 }
 
-/// The inside of `$((…))` that sets no variable and runs no command.
-pub(super) fn is_number(inner: &str) -> bool {
-    let Some(inner) = inner.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) else { return false };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_ \t+-*/%<>=!&|~?:(){}$".contains(c);
+/// Names whose values arithmetic evaluates, which runs the commands in them. Nothing where it may set a variable, run a command,
+/// or put a name together.
+pub(super) fn evaluated(text: &str) -> Option<Vec<&str>> {
+    let is_plain = |c: char| is_of_name(c) || " \t\n+-*/%<>=!&|~?:(){}$#".contains(c);
     let compares =
-        ["==", "!=", "<=", ">="].iter().fold(inner.to_owned(), |text, sign| text.replace(sign, " "));
-    let sets = ["=", "++", "--", "$(", "<<=", ">>="].iter().any(|sign| compares.contains(sign));
-    inner.chars().all(is_plain) && !sets && !inner.contains("<<=") && !inner.contains(">>=")
+        ["==", "!=", "<=", ">="].iter().fold(text.to_owned(), |text, sign| text.replace(sign, " "));
+    let sets = ["=", "++", "--", "$(", "{!", "$$"].iter().any(|sign| compares.contains(sign));
+    let sets = sets || text.contains("<<=") || text.contains(">>=");
+    // `((a) || (b))` may be two lists of commands.
+    let mut open = 0_usize;
+    let is_balanced = text.chars().all(|c| match c {
+        ')' if open == 0 => false,
+        c => {
+            open = open + usize::from(c == '(') - usize::from(c == ')');
+            true
+        }
+    });
+    let mut names = Vec::new();
+    let mut before = "";
+    for (at, part) in text.split('$').enumerate() {
+        // `a$x`, `${x}$y` and `$1` are more than one name.
+        let joins = at > 0 && before.ends_with(|c| is_of_name(c) || c == '}');
+        if joins || at > 0 && part.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        before = part;
+        // `$#`, `$?`, `${#x}`: numbers that the shell counts.
+        let after = part.strip_prefix("{#").and_then(|part| part.split_once('}'));
+        let counted =
+            if at > 0 { part.strip_prefix(['#', '?']).or(after.map(|halves| halves.1)) } else { None };
+        let rest = counted.unwrap_or(part);
+        if rest.contains('#') || counted.is_some() && rest.starts_with(is_of_name) {
+            return None;
+        }
+        let words = rest.split(|c| !is_of_name(c)).filter(|word| !word.is_empty());
+        names.extend(words.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())));
+    }
+    (text.replace("[@]}", "}").chars().all(is_plain) && !sets && is_balanced).then_some(names)
+}
+
+/// The parts of `${…}` that are arithmetic: an index, a place and a length.
+pub(super) fn arithmetic_of(inner: &str) -> Vec<&str> {
+    let (mut rest, mut found) =
+        (inner.trim_start_matches(|c| is_of_name(c) || "@*#!".contains(c)), Vec::new());
+    if let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        found.extend(Some(index).filter(|index| !["@", "*"].contains(index)));
+        rest = after;
+    }
+    found.extend(rest.strip_prefix(':').filter(|rest| !rest.starts_with(['-', '=', '+', '?'])));
+    found
 }
 
 /// The inside of `${…}` that the reader takes for one of its values, or for one that is not known.
 pub(super) fn is_parameter(inner: &str) -> bool {
+    // `${!x}` evaluates the value of `x`.
+    if inner.starts_with('!') && inner.len() > 1 && !inner.ends_with("[@]") && !inner.ends_with("[*]") {
+        return false;
+    }
     let inner = inner.strip_prefix(['#', '!']).filter(|rest| !rest.is_empty()).unwrap_or(inner);
     let end = inner.find(|c: char| !is_of_name(c)).unwrap_or(inner.len());
     let end = if end == 0 && inner.starts_with(['@', '*', '#', '?', '$', '-']) { 1 } else { end };

@@ -153,6 +153,7 @@ impl Gather {
     }
 
     fn end(&mut self, word: &mut Piece, words: &mut Vec<String>) {
+        word.settle();
         let Piece { mut texts, has_begun, is_output, is_over, .. } = std::mem::take(word);
         if is_over {
             self.miss("a word that stands for too much to be read");
@@ -313,7 +314,14 @@ impl Gather {
         };
         // In arithmetic it is no pattern.
         let is_number = inner.starts_with('(') && inner.ends_with(')');
+        if is_number {
+            word.is_number = true;
+            word.push(UNKNOWN);
+        }
+        let was_data = self.is_data;
+        self.is_data |= is_number;
         self.texts(&if is_number { inner.replace('*', " ") } else { inner.to_owned() }, depth);
+        self.is_data = was_data;
         word.push(if inner.trim() == "pwd" && !self.functions.contains("pwd") { '.' } else { UNKNOWN });
         rest
     }

@@ -125,10 +125,72 @@ fn commands_that_change_variables_or_the_reading_are_told() {
         ("zsh -c 'bash =w'", "text of zsh"),
         ("bash -O extglob -c true", "`-O`"),
         ("bash -lc true", "profiles"),
+        ("bash -o posix -c true", "`-o posix`"),
+        ("mapfile -C '((i))' x", "`mapfile -C`"),
+        ("timeout 5 watch '((i))'", "`((`"),
+        ("sudo -u x su -c '((i))'", "`((`"),
+        ("nice flock l -c '((i))'", "`((`"),
+        ("script --comm='((i))'", "`((`"),
+        ("sg grp '((i))'", "`((`"),
+        ("sudo -s '((i))'", "`((`"),
         ("bash --login -c true", "profiles"),
         ("bash -i -c true", "profiles"),
     ]);
     check_found(&[("n=x; while true; do for n in w; do bash s/$n; done; done", "s/w")]);
+}
+
+#[test]
+fn arithmetic_that_can_run_a_command_is_told() {
+    let value = "x='a[$(sh ./w$((1)).sh)0]'; ";
+    let of = |end: &str| value.to_owned() + end;
+    check_told(&[
+        (&of("echo $((x))"), "`x` in arithmetic"),
+        (&of("echo $(($x + 1))"), "`x` in arithmetic"),
+        (&of("echo $((${x} + 1))"), "`x` in arithmetic"),
+        (&of("y=x; echo $((y))"), "`y` in arithmetic"),
+        (&of("n=1; echo $((n$x))"), "`$((`"),
+        (&of("y=$((x)); z=1; echo $((z))"), "`x` in arithmetic"),
+        (&of("[[ x -gt 0 ]]"), "`x` in arithmetic"),
+        (&of("[[ 0 -eq $x ]]"), "`x` in arithmetic"),
+        ("[[ 'a[$(sh w)]' -gt 0 ]]", "`[[ -gt`"),
+        (&of("echo ${b[x]}"), "`x` in arithmetic"),
+        (&of("echo ${PWD:x:1}"), "`x` in arithmetic"),
+        (&of("echo ${@:x:1}"), "`x` in arithmetic"),
+        (&of("echo ${!x}"), "`${!x}`"),
+        (&of("b=([x]=1)"), "`([`"),
+        ("[ -v 'a[$(sh w)0]' ]", "`test -v`"),
+        (&of("[ -v $x ]"), "`test -v`"),
+        (&of("o=-v; test $o $x"), "`test -v`"),
+        (&of("[[ -v $x ]]"), "`[[ -v`"),
+        ("read 'a[$(sh w)0]'", "`read` of"),
+        ("unset 'a[$(sh w)0]'", "`unset` of"),
+        ("declare 'a[$(sh w)0]=v'", "`declare` of"),
+        (&of("RANDOM=$x"), "`RANDOM`"),
+        (&of("OPTIND=$x"), "`OPTIND`"),
+        ("hash -p ./w ls; ls", "`hash`"),
+        ("n=$(cat in); echo $((n + 1))", "`n` in arithmetic"),
+        ("read -r n; echo $((n + 1))", "`n` in arithmetic"),
+        ("n=$(a)$(b); echo $((n))", "`n` in arithmetic"),
+        ("n=$(a); n+=$(b); echo $((n))", "`n` in arithmetic"),
+        ("n=$((1)); m=$n$(b); echo $((m))", "`m` in arithmetic"),
+        ("echo $((n)); n=1", "`n` in arithmetic"),
+        ("n=1; . ./lib.sh; echo $((n))", "`n` in arithmetic"),
+        ("X=w; X[0 + 0]=v; bash s/$X.sh", "`X[`"),
+        ("IFS\\\n=:; X=a:w; bash $X", "a word over the end of a line"),
+        ("n=$((1)); bash w$n.sh", "known only when it runs"),
+        ("_=1; : 'a[$(sh w)0]'; echo $((_))", "`_` in arithmetic"),
+        ("select i in 1; do REPLY=1; echo $((REPLY)); done", "`REPLY` in arithmetic"),
+        ("x='-v a[$(sh w)0]'; [ $x ]", "`-v` in a value"),
+        ("n=1; n+='+a[$(sh w)0]'; echo $((n))", "`n` in arithmetic"),
+        ("n=1; m=1; echo $((n) || (m))", "`$((`"),
+        ("bash x=$((1))", "known only when it runs"),
+    ]);
+    check_quiet(&[
+        "n=0\nwhile [ \"$n\" -lt 3 ]; do n=$((n + 1)); echo \"$n\"; done; export m=$((n * 2)); echo $((m / 3))",
+        "for i in 1 2 3; do echo $((i * 2)) $(($i % 2)) $((${i} + ${#i} + $#)); done",
+        "f() { local n=1; [[ $# -gt 0 ]] || [[ ${#a[@]} -ge $n ]] || echo \"${a[0]} ${a[n]} ${X:n:2}\"; }; f",
+        "[ -v X ] && [[ -v Y ]] && echo \"${!a[@]}\" file[0-9]; unset X; OPTIND=1",
+    ]);
 }
 
 #[test]
@@ -177,6 +239,17 @@ fn options_that_carry_commands_are_told() {
         ("sed 's/x/bash w/e' in", "sed"),
         ("sed -n '1e bash w' in", "sed"),
         ("sed -e p -e 'e bash w' in", "sed"),
+        ("sed -l 5 's/.*/sh w/e' in", "`sed`"),
+        ("sed --expr='s/.*/sh w/e' in", "`sed`"),
+        ("sed -i.ea 's/.*/sh w/e' in", "`sed`"),
+        ("sed -n -- 's/.*/sh w/e' in", "`sed`"),
+        ("S=p; S='s/.*/sh w/e'; sed $S in", "`sed`"),
+        ("S=p; S=s/.*/./e; sed $S in", "`sed`"),
+        ("for S in p /x/Ie; do sed $S in; done", "`sed`"),
+        ("for S in p /x/Is/a/./e; do sed $S in; done", "`sed`"),
+        ("rsync -e 'ssh -vo ProxyCommand=w' a b", "`rsync -e`"),
+        ("rsync -e 'ssh -i \"a b\"' a b", "`rsync -e`"),
+        ("git -c init.templateDir=t init", "`git -c`"),
         ("ed -s x < in", "`ed`"),
         ("ex -c '!bash w' x", "`ex`"),
         ("vim -c '!bash w' x", "`vim`"),
@@ -211,6 +284,22 @@ fn options_that_carry_commands_are_told() {
         ("sort --compress-program=w x", "`sort --compress-program`"),
         ("sqlite3 db '.shell bash w'", "`sqlite3"),
         ("psql -c '\\! bash w'", "`psql"),
+        ("git clone -u 'bash w' x", "`git -u`"),
+        ("git fetch 'ext::bash w'", "`git ext::`"),
+        ("git grep -O'bash w' x", "`git -O"),
+        ("git clone --template=t x", "`git --template`"),
+        ("strace -o '|bash w' ls", "`strace -o`"),
+        ("systemd-run -p ExecStartPre=w ls", "`systemd-run -p`"),
+        ("make -f /dev/fd/0 x", "`make -f`"),
+        ("make .SHELLFLAGS=x y", "`make .SHELLFLAGS=`"),
+        ("zip a x -TTw", "`zip -TT"),
+        ("psql -c \"COPY x FROM PROGRAM 'bash w'\"", "`psql"),
+        ("cpio --rsh-command=w -F h:a", "`cpio --rsh-command`"),
+        ("hg --config hooks.x=w up", "`hg --config`"),
+        ("rpm --eval '%(bash w)'", "`rpm --eval`"),
+        ("dpkg --pre-invoke='bash w' x", "`dpkg --pre-invoke`"),
+        ("gawk -i w 1 x", "`gawk -i`"),
+        ("gawk -lw 1 x", "`gawk -lw`"),
         ("env BASH_FUNC_x%%='() { bash w; }' bash v", "`BASH_FUNC_x%%`"),
     ]);
     check_found(&[
@@ -219,9 +308,9 @@ fn options_that_carry_commands_are_told() {
         ("pip install .", "setup.py"),
     ]);
     check_quiet(&[
-        "sed -i 's/a/b/g' x; sed -n '1,3p' x; sed -e 's|a|b|' -e '/x/d' y",
+        "sed -i 's/a/b/g' x; sed -n '1,3p' src/we.txt; sed -i.bak -Ee s/a/b/ --quiet x.yaml /etc/hosts; sed -e 's|a|b|' -e '/x/d' y",
         "tar -czf a.tgz x; tar -I zstd -cf a x; git -c user.name=x commit -m y; make ship X=1",
-        "rsync -a -e ssh a b; find . -name x -delete; env A=1 true; awk '{print $1}' x",
+        "rsync -a -e 'ssh -p 22 -i key -q' a b; git -c init.defaultBranch=m init; find . -name x -delete; env A=1 true; awk '{print $1}' x",
     ]);
 }
 
@@ -313,6 +402,27 @@ fn hostile_text_has_an_end() {
         let found = of_text(&part.repeat(64 * 1024 / part.len()));
         let found_in_lines = of_text(&format!("{part}\n").repeat(16 * 1024 / part.len()));
         drop((found, found_in_lines));
+    }
+    // To each of these a step for every two of its parts was one too many.
+    let numbered = |part: &str| (0..20_000).map(|at| format!("{part}{at} ")).collect::<String>();
+    for text in [
+        "tee ".repeat(50_000),
+        "tar ".repeat(50_000),
+        "sed make git config cp ssh env sh -o ".repeat(6_000),
+        "sh -c a ".repeat(25_000),
+        numbered(">a"),
+        numbered("; a"),
+        numbered(">a") + &numbered("; b"),
+        "a=1 >b ".repeat(25_000),
+        "a-".to_owned() + &"=".repeat(200_000),
+        "a".repeat(100_000) + "-" + &"=".repeat(100_000),
+        "a".repeat(100_000) + &"[".repeat(100_000),
+        "a".repeat(100_000) + &"{a}".repeat(30_000),
+        "$(echo ${x: #})".repeat(13_000),
+        "echo $((a)) ".repeat(16_000),
+        "./a/".repeat(50_000) + ">./a/",
+    ] {
+        drop(of_text(&text));
     }
 }
 

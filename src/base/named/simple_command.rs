@@ -5,10 +5,13 @@ use super::understood::Word;
 
 /// Letters of `set` that change nothing that is read.
 const SET_LETTERS: &str = "CETabefhmuvx";
-const SET_NAMES: &[&str] =
+pub(super) const SET_NAMES: &[&str] =
     &["allexport", "errexit", "errtrace", "noclobber", "noglob", "nounset", "pipefail", "verbose", "xtrace"];
 /// Commands that are told wherever they stand.
-const TOLD: &[&str] = &["alias", "bind", "complete", "coproc", "enable", "fc", "let", "shopt"];
+const TOLD: &[&str] =
+    &["alias", "bind", "compgen", "complete", "compopt", "coproc", "enable", "fc", "hash", "let", "shopt"];
+/// Variables whose value bash evaluates when it is set.
+const NUMBERS: &[&str] = &["HISTCMD", "OPTIND", "RANDOM", "SRANDOM"];
 
 /// The construct of a command that is not certainly understood, if it is one.
 pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
@@ -28,6 +31,15 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
     if is_split {
         return Some("`IFS`".to_owned());
     }
+    let computes = |word: &&Word| {
+        let value = word.text.split_once('=').map_or("", |halves| halves.1);
+        let key = word.assigns.as_deref().filter(|key| NUMBERS.contains(key));
+        key.is_some() && !value.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let mut all = assigned.iter().chain(operands);
+    if let Some(key) = all.find(computes).and_then(|word| word.assigns.as_ref()) {
+        return Some(format!("`{key}`"));
+    }
     match name {
         name if TOLD.contains(&name) => Some(format!("`{name}`")),
         "function" | "select" if !is_bash => Some(format!("`{name}` in a text of sh")),
@@ -36,7 +48,14 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
             .filter(|told| told.starts_with("`printf -v"))
             .map(|_| "`printf -v`".to_owned()),
         "wait" => has_letters(&['p']),
-        "declare" | "typeset" | "local" | "readonly" | "export" => has_letters(&['n', 'i']),
+        "[" | "test" => tests(operands).then(|| "`test -v`".to_owned()),
+        "declare" | "typeset" | "local" | "readonly" | "export" if has_letters(&['n', 'i']).is_some() => {
+            has_letters(&['n', 'i'])
+        }
+        name if is_named_by(name) && operands.iter().any(is_computed) => {
+            Some(format!("`{name}` of a computed name"))
+        }
+        "mapfile" | "readarray" if has_letters(&['C']).is_some() => has_letters(&['C']),
         "read" | "mapfile" | "readarray" => operands
             .iter()
             // A name may stand at the letter of its option.
@@ -55,6 +74,30 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Commands whose operands name variables; the index in such a name is evaluated.
+fn is_named_by(name: &str) -> bool {
+    SETS.contains(&name) || DECLARES.contains(&name) || ["readonly", "export"].contains(&name)
+}
+
+fn is_computed(word: &Word) -> bool {
+    let name = word.text.split('=').next().unwrap_or_default();
+    word.assigns.is_none() && name.contains(['[', '$', '`'])
+}
+
+/// `-v` of a name that is not written as it is, or an operator that is computed.
+fn tests(operands: &[Word]) -> bool {
+    let is_name = |word: &Word| word.is_literal && !word.text.contains('[');
+    let is_text = |word: &Word| ["]", "-a", "-o", "&&"].contains(&word.text.as_str());
+    operands.iter().enumerate().any(|(at, word)| {
+        let next = operands.get(at + 1);
+        let starts = at == 0 || ["!", "(", "-a", "-o"].contains(&operands[at - 1].text.as_str());
+        let is_operator =
+            starts && !word.is_literal && next.is_some_and(|word| word.text.contains(['[', '$']));
+        let is_operator = is_operator && operands.get(at + 2).is_none_or(is_text);
+        is_operator || word.text == "-v" && next.is_some_and(|word| !is_name(word))
+    })
 }
 
 /// `set -euo pipefail`

@@ -6,12 +6,14 @@
 //! have to agree.
 
 mod brace;
+mod evaluated;
 
 use super::bracket::inside;
 use super::here_document::{Document, document, end_of_document};
-use super::plain_form::{is_number, is_of_name, is_parameter};
+use super::plain_form::{arithmetic_of, is_of_name, is_parameter};
 use super::simple_command::construct_of;
 use super::variable::is_variable as is_name;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Brackets, substitutions and `case` in each other.
 const NESTED_MAX: usize = 32;
@@ -25,9 +27,18 @@ const RESERVED: &[&str] =
 /// Signs that mean themselves in a word, in all shells.
 const PLAIN: &str = "_./@%+:=~^*?-[]!,";
 
-/// Constructs of a text that are not certainly understood; none means that the reader reads it as a shell does.
-pub(super) fn not_understood(text: &str, is_bash: bool) -> Vec<String> {
-    let mut told = Vec::new();
+/// All that the judge found in a text.
+#[derive(Default)]
+pub(super) struct Judgement {
+    /// Constructs that are not certainly understood; none means that the reader reads it as a shell does.
+    pub(super) constructs: Vec<String>,
+    /// Names whose values are evaluated; true for one that the text may set only behind its use.
+    pub(super) evaluated: BTreeMap<String, bool>,
+    assigned: BTreeSet<String>,
+}
+
+pub(super) fn not_understood(text: &str, is_bash: bool) -> Judgement {
+    let mut told = Judgement::default();
     let mut judge = Judge { text, at: 0, nested: 0, is_bash, documents: Vec::new(), told: &mut told };
     let _ = judge.list(End::Text);
     told
@@ -41,7 +52,7 @@ struct Judge<'a> {
     is_bash: bool,
     /// Here-documents that begin behind the next line end.
     documents: Vec<Document>,
-    told: &'a mut Vec<String>,
+    told: &'a mut Judgement,
 }
 
 /// The end of a list of commands.
@@ -61,6 +72,8 @@ pub(super) struct Word {
     pub(super) is_literal: bool,
     /// Bytes of `NAME=` or `NAME+=` at its begin, without quotes.
     pub(super) assigns: Option<String>,
+    /// `X[`, which may begin an assignment.
+    is_element: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -80,8 +93,9 @@ impl<'a> Judge<'a> {
 
     fn tell(&mut self, construct: &str) {
         let short: String = construct.chars().take(SHOWN_CHARS_MAX).collect();
-        if !self.told.contains(&short) && self.told.len() < super::limits::NOT_UNDERSTOOD_MAX {
-            self.told.push(short);
+        let told = &mut self.told.constructs;
+        if !told.contains(&short) && told.len() < super::limits::NOT_UNDERSTOOD_MAX {
+            told.push(short);
         }
     }
 
@@ -209,6 +223,7 @@ impl<'a> Judge<'a> {
         let mut words: Vec<Word> = Vec::new();
         // Behind the end of a group only redirections stand.
         let mut is_behind_group = false;
+        let mut is_first = true;
         loop {
             self.blanks();
             let Some(c) = self.peek() else { break };
@@ -229,14 +244,12 @@ impl<'a> Judge<'a> {
                 }
                 '(' => return self.stop("`(` in a command"),
                 '<' | '>' => {
-                    let is_first = words.iter().all(|word| word.assigns.is_some());
                     self.redirection(!is_first || is_behind_group)?;
                 }
                 _ => {
                     let word = self.word()?;
                     let is_number = word.is_literal && word.text.bytes().all(|byte| byte.is_ascii_digit());
                     if is_number && self.rest().starts_with(['<', '>']) {
-                        let is_first = words.iter().all(|word| word.assigns.is_some());
                         self.redirection(!is_first || is_behind_group)?;
                         continue;
                     }
@@ -244,22 +257,32 @@ impl<'a> Judge<'a> {
                         is_behind_group = matches!(word.text.as_str(), "}" | "fi" | "done");
                         continue;
                     }
-                    let is_first = words.is_empty() && word.is_literal;
-                    if is_first && word.text == "case" {
+                    let begins = words.is_empty() && word.is_literal;
+                    if begins && word.text == "case" {
                         self.nest()?;
                         self.case()?;
                         self.nested -= 1;
                         is_behind_group = true;
                         continue;
                     }
-                    if is_first && word.text == "[[" {
+                    if begins && word.text == "[[" {
                         self.condition()?;
                         is_behind_group = true;
                         continue;
                     }
+                    if is_first && word.is_element {
+                        let name = word.text.split('[').next().unwrap_or_default();
+                        return self.stop(&format!("`{name}[`"));
+                    }
+                    is_first &= word.assigns.is_some();
                     words.push(word);
                 }
             }
+        }
+        if let [first, name, ..] = words.as_slice()
+            && first.text == "for"
+        {
+            self.told.assigned.insert(name.text.clone());
         }
         if let Some(construct) = construct_of(&words, self.is_bash) {
             self.tell(&construct);
@@ -304,27 +327,6 @@ impl<'a> Judge<'a> {
             }
             if self.list(End::Arm)? {
                 return Some(());
-            }
-        }
-    }
-
-    /// Behind `[[`.
-    fn condition(&mut self) -> Option<()> {
-        if !self.is_bash {
-            self.tell("`[[` in a text of sh");
-        }
-        loop {
-            while self.takes(" ") || self.takes("\t") || self.takes("\\\n") || self.takes("\n") {}
-            if self.is_reserved("]]") {
-                self.at += "]]".len();
-                return Some(());
-            }
-            match self.peek() {
-                None => return self.stop("`[[` without an end"),
-                Some('&' | '|') if self.takes("&&") || self.takes("||") => {}
-                Some('(' | ')' | '<' | '>') => self.at += 1,
-                Some('&' | '|' | ';' | '#') => return self.stop("a pattern in `[[`"),
-                Some(_) => drop(self.word()?),
             }
         }
     }
@@ -374,6 +376,8 @@ impl<'a> Judge<'a> {
         let mut word = Word { is_literal: true, ..Word::default() };
         // A bracket of a pattern is open.
         let mut is_class = false;
+        let name_end = begin + self.rest().find(|c| !is_of_name(c)).unwrap_or(0);
+        let is_named = is_name(&self.text[begin..name_end]);
         while let Some(c) = self.peek() {
             let before = self.at;
             if " \t\n;&|()<>".contains(c) {
@@ -412,6 +416,9 @@ impl<'a> Judge<'a> {
                     None => return self.stop("a backslash at the end"),
                     Some(next) => {
                         self.at += next.len_utf8();
+                        if next == '\n' && !self.rest().starts_with([' ', '\t', '\n']) {
+                            self.tell("a word over the end of a line");
+                        }
                         word.text.extend(Some(next).filter(|next| *next != '\n'));
                     }
                 },
@@ -427,18 +434,13 @@ impl<'a> Judge<'a> {
                 }
                 '}' if before > begin || !self.is_reserved("") => self.tell("`}` in a word"),
                 '\r' => self.tell("a carriage return"),
-                '[' if word.is_literal && is_name(&self.text[begin..before]) => {
-                    self.of_element(begin);
-                    is_class = true;
-                    word.text.push(c);
-                }
-                '=' if word.assigns.is_none() && word.is_literal => {
-                    let key = &self.text[begin..before];
-                    let key = key.strip_suffix('+').unwrap_or(key);
-                    word.assigns = is_name(key).then(|| key.to_owned());
-                    word.text.push(c);
-                }
                 c => {
+                    let is_key = is_named && word.assigns.is_none() && word.is_literal;
+                    let is_added = before == name_end + 1 && self.text[name_end..].starts_with('+');
+                    word.is_element |= c == '[' && is_named && before == name_end;
+                    if c == '=' && is_key && (before == name_end || is_added) {
+                        word.assigns = Some(self.text[begin..name_end].to_owned());
+                    }
                     is_class |= c == '[';
                     word.text.push(c);
                 }
@@ -450,17 +452,8 @@ impl<'a> Judge<'a> {
                 }
             }
         }
+        self.told.assigned.extend(word.assigns.clone());
         Some(word)
-    }
-
-    /// `X[0]=w`
-    fn of_element(&mut self, begin: usize) {
-        let near: String = self.rest().chars().take(CONSTRUCT_BYTES_MAX).collect();
-        let near = near.split_whitespace().next().unwrap_or_default();
-        if near.contains("]=") || near.contains("]+=") {
-            let name = &self.text[begin..self.at];
-            self.tell(&format!("`{name}`"));
-        }
     }
 
     /// The words of an array.
@@ -478,6 +471,8 @@ impl<'a> Judge<'a> {
                 return Some(());
             } else if self.takes("#") {
                 self.comment();
+            } else if self.rest().starts_with('[') {
+                return self.stop("`([`");
             } else if !self.takes("\n") {
                 self.word()?;
                 if self.at == before {
@@ -520,8 +515,9 @@ impl<'a> Judge<'a> {
                 let Some((inner, after)) = inside(&rest[1..], '(', ')') else {
                     return self.stop("`$((` without an end");
                 };
-                if !is_number(inner) {
-                    self.tell("`$((`");
+                match inner.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+                    Some(arithmetic) => self.evaluates(arithmetic, "`$((`"),
+                    None => self.tell("`$((`"),
                 }
                 self.at = self.text.len() - after.len();
             }
@@ -533,7 +529,7 @@ impl<'a> Judge<'a> {
                 self.nested -= 1;
                 self.documents = documents;
                 let inner = &self.text[begin..self.at - 1];
-                if inside(&self.text[begin..], '(', ')').is_none_or(|found| found.0 != inner) {
+                if inside(&self.text[begin..self.at], '(', ')').is_none_or(|found| found.0 != inner) {
                     self.tell("quotes or brackets inside of `$(`");
                 }
             }
@@ -562,6 +558,7 @@ impl<'a> Judge<'a> {
             self.tell(&format!("`${{{inner}}}`"));
             return self.skip('{', '}');
         }
+        arithmetic_of(inner).into_iter().for_each(|part| self.evaluates(part, &format!("`${{{inner}}}`")));
         self.at += end + 1;
         Some(())
     }

@@ -4,12 +4,14 @@ use super::Gather;
 use super::known_words::{
     ADDS_WORDS, CHANGES, DECLARES, LEADING, OTHER_HOMES, POSITIONS, READS_F, SETS, is_read_variable,
 };
-use super::limits::{BRACES_MAX, UNKNOWN};
+use super::limits::{BRACES_MAX, NUMBER, UNKNOWN, unknown_once};
 use super::piece::Piece;
 use crate::program::name_of;
 
 /// Bytes of one value of a variable.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Variables that a shell sets by itself, to any text.
+const OF_SHELL: &[&str] = &["_", "DIRSTACK", "FUNCNAME", "OLDPWD", "PWD", "REPLY"];
 /// Variables that a call may set.
 pub(super) const VARIABLES_MAX: usize = 2000;
 
@@ -99,7 +101,11 @@ impl Gather {
                 self.set(key, &format!("{before}{value}"));
             }
         }
-        self.set(key, value);
+        if value == NUMBER && is_variable(key) {
+            self.change(key, value);
+        } else {
+            self.set(key, value);
+        }
         self.places(key, value);
         if is_read_variable(key) {
             self.word(value, true, depth);
@@ -113,8 +119,19 @@ impl Gather {
 
     fn set(&mut self, name: &str, value: &str) {
         if is_variable(name) {
-            self.change(name, value);
+            self.change(name, &unknown_once(value));
         }
+    }
+
+    /// True where all values of a variable are numbers: to evaluate them runs nothing.
+    pub(super) fn has_numbers(&self, name: &str) -> bool {
+        let is_number = |value: &String| value == NUMBER || value.bytes().all(|byte| byte.is_ascii_digit());
+        let values = self.env.get(name);
+        let is_of_shell = name.starts_with("BASH") || OF_SHELL.contains(&name);
+        !self.is_open
+            && !is_of_shell
+            && !self.inherited.contains(name)
+            && values.is_some_and(|values| values.iter().all(is_number))
     }
 
     pub(super) fn set_unknown(&mut self, name: &str) {
@@ -122,6 +139,10 @@ impl Gather {
     }
 
     fn change(&mut self, name: &str, value: &str) {
+        // `[ $X ]` splits such a value, and evaluates it.
+        if value.contains("-v") && value.contains('[') && value.contains(['$', '`']) {
+            self.construct("`-v` in a value");
+        }
         let is_known = self.env.get(name).is_some_and(|values| values.contains(value));
         if is_known {
             return;

@@ -1,21 +1,32 @@
 //! Scripts that a call writes itself and then runs: the bytes that an approval is bound to are not those that run.
 
+use super::file_name::PATH_BYTES_MAX;
 use super::known_words::{READS_TEXT, RUNNERS, WRAPPERS, WRITERS, WRITES_ANY};
 use super::limits::UNKNOWN;
 use super::{Gather, listed};
+use crate::NAMED_WORDS_MAX;
 use crate::program::name_of;
+use std::collections::BTreeSet;
 
 impl Gather {
     /// Files that a command is known to write, as paths.
     pub(super) fn writes(&mut self, paths: &[String]) {
         if !self.is_data && !self.is_first {
-            self.written.extend(paths.iter().filter(|path| !path.contains(UNKNOWN)).cloned());
+            for path in paths.iter().filter(|path| !path.contains(UNKNOWN)) {
+                if self.written.len() >= NAMED_WORDS_MAX {
+                    return self.miss(&format!("more than {NAMED_WORDS_MAX} words that may be written"));
+                }
+                self.written.insert(plain(path));
+            }
         }
     }
 
     /// A file that is run, or read as a script.
     pub(super) fn runs(&mut self, path: &str) {
         if !self.is_data && !self.is_first && !path.contains(UNKNOWN) {
+            if self.started.len() >= NAMED_WORDS_MAX {
+                return self.miss(&format!("more than {NAMED_WORDS_MAX} words that may be started"));
+            }
             self.started.insert(path.to_owned());
         }
     }
@@ -28,8 +39,17 @@ impl Gather {
         if WRAPPERS.contains(&name_of(first)) || READS_TEXT.contains(&name_of(first)) {
             rest.iter().for_each(|word| self.runs(word));
         }
+        // Behind the first of two same names stands all that stands behind the second.
+        let mut names = BTreeSet::new();
         for (at, word) in words.iter().enumerate() {
             let (name, behind) = (name_of(word), &words[at + 1..]);
+            let is_bundle = behind.first().is_some_and(|word| is_unpacking(word, true));
+            if name == "tar" && is_bundle {
+                self.writes(&["*".to_owned()]);
+            }
+            if !names.insert(name) {
+                continue;
+            }
             if let Some((_, files)) = RUNNERS.iter().find(|runner| runner.0.contains(&name)) {
                 files.iter().filter(|file| !file.contains('*')).for_each(|file| self.runs(file));
             }
@@ -37,15 +57,8 @@ impl Gather {
                 row.0 == name
                     && (row.1.is_empty() || behind.iter().any(|word| row.1.contains(&word.as_str())))
             };
-            let unpacks = |(at, word): (usize, &String)| {
-                let letters = word.strip_prefix('-').or((at == 0).then_some(word.as_str()));
-                word == "--extract"
-                    || letters.is_some_and(|letters| {
-                        letters.contains('x') && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
-                    })
-            };
             if WRITES_ANY.iter().any(|row| is_of(&row))
-                || name == "tar" && behind.iter().enumerate().any(unpacks)
+                || name == "tar" && behind.iter().any(|word| is_unpacking(word, false))
             {
                 self.writes(&["*".to_owned()]);
             }
@@ -78,16 +91,16 @@ impl Gather {
     }
 
     pub(super) fn tell_written(&mut self) {
-        let plain = |path: &str| path.trim_start_matches("./").trim_end_matches('/').to_owned();
         let goes = !self.found.dirs.is_empty();
+        let names: BTreeSet<&str> = self.written.iter().map(|path| name_of(path)).collect();
         let is_written = |run: &String| {
-            self.written.iter().any(|path| {
-                let (run, path) = (plain(run), plain(path));
-                path == "*" && run.contains('/')
-                    || path == run
-                    || !path.is_empty() && run.strip_prefix(&path).is_some_and(|rest| rest.starts_with('/'))
-                    || goes && name_of(&path) == name_of(&run)
-            })
+            let run = plain(run);
+            let above = |at: usize| at > 0 && self.written.contains(&run[..at]);
+            run.len() <= PATH_BYTES_MAX
+                && (run.contains('/') && self.written.contains("*")
+                    || self.written.contains(&run)
+                    || run.match_indices('/').any(|(at, _)| above(at))
+                    || goes && names.contains(name_of(&run)))
         };
         // `./w.sh` and a bare name of a script are files; `make` is most often none.
         let told: Vec<String> =
@@ -96,4 +109,16 @@ impl Gather {
             self.miss(&format!("scripts that the call writes itself: {}", listed(&told)));
         }
     }
+}
+
+fn plain(path: &str) -> String {
+    path.trim_start_matches("./").trim_end_matches('/').to_owned()
+}
+
+/// A word of tar that has it unpack: `xf`, `-x`, `--extract`.
+fn is_unpacking(word: &str, is_bundle: bool) -> bool {
+    let letters = word.strip_prefix('-').or(is_bundle.then_some(word));
+    let has_letter =
+        |letters: &str| letters.contains('x') && letters.bytes().all(|byte| byte.is_ascii_alphabetic());
+    word == "--extract" || letters.is_some_and(has_letter)
 }

@@ -16,7 +16,7 @@ impl Judge<'_> {
         let near = rest.len().min(CONSTRUCT_BYTES_MAX);
         let near = &rest.as_bytes()[..near];
         let first = near.iter().position(|byte| *byte == b'}').map(|end| &rest[..end]);
-        let is_behind_variable = before.rfind('$').is_some_and(|at| before[at + 1..].chars().all(is_of_name));
+        let is_behind_variable = before.trim_end_matches(is_of_name).ends_with('$');
         let (group, is_understood) = match braces(rest) {
             Some((group, _)) => {
                 let plain = group.replace(['{', '}'], "");
