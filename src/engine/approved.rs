@@ -1,13 +1,7 @@
 //! Refuses a correction that would put other commands under an old approval: what a kept step behind an approved gate may
 //! still run is what the gate let go.
 
-use crate::{
-    again::value_differences,
-    side::places,
-    by_hand::is_or_makes_gate,
-    links::Links,
-    run::Run,
-};
+use crate::{again::value_differences, by_hand::is_or_makes_gate, links::Links, run::Run, side::places};
 use cuelight_base::{StepIx, Value};
 use cuelight_expression::{Expr, Template};
 use cuelight_plan::{Plan, PlanStep, Undo, Work};

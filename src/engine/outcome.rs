@@ -43,12 +43,26 @@ pub(super) fn judge(
     let text = |name: &str| written.get(name).and_then(Value::as_str).unwrap_or_default();
     let source =
         plan.confidence.as_ref().and_then(|confidence| confidence.from.as_deref()).unwrap_or("confidence");
-    let reported = written.get(source).and_then(|output| Score::parse(&cuelight_expression::to_text(output)));
+    let reported = match written.get(source) {
+        // A step that has a rule is held to it: a figure that cannot be read is no good one.
+        Some(value) if plan.confidence.is_some() => {
+            let wrong = || format!("wrote its confidence `{source}` as {value}; it is a number from 0 to 1");
+            Some(score(value).ok_or_else(|| contract(wrong()))?)
+        }
+        other => other.and_then(score),
+    };
     let unsaid = tool.map_or(CONFIDENCE_DEFAULT, |tool| tool.reliability);
     let confidence = reported.unwrap_or(unsaid);
     let below =
         plan.confidence.as_ref().filter(|rule| confidence < rule.min).map(|confidence| confidence.below);
     Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
+}
+
+/// A confidence as a step writes it: `0.75`, `1e-5`.
+fn score(value: &Value) -> Option<Score> {
+    let text = cuelight_expression::to_text(value);
+    let small = || text.trim().parse().ok().filter(|number: &f64| (0.0..=1.0).contains(number));
+    Score::parse(&text).or_else(|| Score::parse(&format!("{:.4}", small()?)))
 }
 
 fn contract(message: String) -> Failure {

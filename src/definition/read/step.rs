@@ -179,6 +179,7 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
         ("fallback", !waits, "a step that can fail"),
         ("cache", calls, "a step that calls something"),
         ("budget", calls, "a step that calls something, or the top of a workflow file"),
+        ("confidence", calls, "a step that calls something"),
         ("estimate", calls, "a step that calls something"),
         ("limits", starts, "a step that starts programs: `run`, `uses`, `agent`"),
         ("sandbox", starts, "a step that starts programs: `run`, `uses`, `agent`"),

@@ -176,6 +176,22 @@ fn a_correction_asks_nobody_else_sooner() {
 }
 
 #[test]
+fn a_confidence_that_cannot_be_read_passes_no_rule() {
+    let file = first("run: x, outputs: {score: any}, confidence: {from: score, min: 0.7, below: gate}");
+    for (score, end) in [
+        ("0.1", "g-1 asked 1"),
+        ("1e-5", "g-1 asked 1"),
+        (".5", "g-1 asked 1"),
+        ("-1", "a failed agent_contract: wrote its confidence `score` as"),
+        ("low", "a failed agent_contract: wrote its confidence `score` as"),
+        ("1.5", "a failed agent_contract: wrote its confidence `score` as"),
+        ("nan", "a failed agent_contract: wrote its confidence `score` as"),
+    ] {
+        check(&file, &format!("launch; ended a ok score={score}"), &format!("{end}\n no z call"));
+    }
+}
+
+#[test]
 fn a_correction_chooses_no_tool_that_people_are_to_choose() {
     let was = first("uses: {any: [one@1, two@1], route: manual}");
     let script = "launch; ann rejects a : no; retry failed corrected";

@@ -233,8 +233,8 @@ async fn each_kind_of_agent_of_a_project_has_a_bucket_of_its_own() {
 async fn nobody_uses_up_the_requests_of_another_person() {
     let said = BTreeMap::from([("person".to_owned(), rate(1, 1))]);
     let sidecar = Sidecar::with_rates(Rates { said }).await;
-    let (bob, zoe) =
-        (sidecar.person("bob", 2, "bob@example.org"), sidecar.person("zoe", 3, "zoe@example.org"));
+    let (bob, ann) =
+        (sidecar.person("bob", 2, "bob@example.org"), sidecar.person("ann", 1, "ann@example.org"));
     let called_person = Claims {
         agent_type: Some("person".to_owned()),
         ..sidecar.claims("bob", "shop", &[Permission::ReadGates])
@@ -246,7 +246,7 @@ async fn nobody_uses_up_the_requests_of_another_person() {
         told["message"].as_str().expect("text").contains("bob in this project asked too often"),
         "{told}"
     );
-    sidecar.get("/api/gates", &zoe).await.is(200);
+    sidecar.get("/api/gates", &ann).await.is(200);
     sidecar.end().await;
 }
 
