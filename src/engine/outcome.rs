@@ -58,11 +58,18 @@ pub(super) fn judge(
     Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
 }
 
-/// A confidence as a step writes it: `0.75`, `1e-5`.
+/// A confidence as a step or JSON writes it: `0.75`, `.5`, `1e-5`.
 fn score(value: &Value) -> Option<Score> {
     let text = cuelight_expression::to_text(value);
-    let small = || text.trim().parse().ok().filter(|number: &f64| (0.0..=1.0).contains(number));
-    Score::parse(&text).or_else(|| Score::parse(&format!("{:.4}", small()?)))
+    let text = text.trim();
+    let Some((digits, below)) = text.split_once("e-") else {
+        let part = || text.strip_prefix('.').map(|decimals| format!("0.{decimals}"));
+        return Score::parse(text).or_else(|| Score::parse(&part()?));
+    };
+    let (one, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+    // More places than a score has make no difference.
+    let zeros = below.parse::<usize>().ok()?.checked_sub(1)?.min(8);
+    Score::parse(&format!("0.{}{one}{decimals}", "0".repeat(zeros))).filter(|_| one.len() == 1)
 }
 
 fn contract(message: String) -> Failure {

@@ -18,7 +18,7 @@ pub(super) enum AskAgain {
 /// The events since approvals were given: in the run of the approval, and in all runs that did that one again.
 #[derive(Default)]
 pub(super) struct Since {
-    /// True if one of the runs was cancelled or undone.
+    /// True if one of the runs was cancelled or undone, or goes on: it may use the approval at any time.
     pub(super) is_stopped: bool,
     /// The gates that were refused.
     pub(super) refused: BTreeSet<String>,
@@ -46,7 +46,7 @@ fn since(world: &World, first: RunId) -> Since {
     let mut out = Since::default();
     for run in world.family_of(first) {
         let ending = &run.ending;
-        out.is_stopped |= ending.cancelling || ending.compensating;
+        out.is_stopped |= ending.cancelling || ending.compensating || !run.state.rests();
         for step in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(step);
             if matches!(plan.work, Work::Gate(_)) && run.step(step).state() == StepState::Rejected {
