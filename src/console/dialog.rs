@@ -226,7 +226,7 @@ pub enum Reaction {
 
 impl Dialog {
     /// One that a key says yes to, with no fields, about nothing that could change meanwhile. Its title and its verb are
-    /// for whoever opens it.
+    /// for the caller that opens it.
     pub(super) fn of(command: Command, preview: Preview) -> Self {
         Self {
             title: String::new(),

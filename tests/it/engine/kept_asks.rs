@@ -179,16 +179,16 @@ fn a_correction_asks_nobody_else_sooner() {
 fn an_approval_that_an_open_retry_may_use_is_not_used_by_another_one() {
     let file = "steps:
   - {id: g, gate: {prompt: pay?, undo-window: 0s}}
-  - {id: slow, needs: g, run: x}
+  - {id: slow, needs: g, run: x, effect: idempotent}
   - {id: z, needs: slow, run: y, effect: once}";
     check(
         file,
         "launch; ann approves; ended slow fail; retry failed; run r-1; retry failed",
         "r-2 created
-         slow call 1
+         r-2 slow call 1
          r-3 created
-         g-2 asked 1
-         no slow call 1",
+         r-3 g waits for g-2
+         no r-3 slow call 1",
     );
 }
 
