@@ -790,6 +790,8 @@ impl Checks {
                     format!("I5 gus edited and broke the glass of {gate}")
                 })?;
                 held.broken = true;
+                held.answered
+                    .extend(vote.acting_for.iter().map(|actor| (actor.name.clone(), "gus".to_owned())));
                 ensure(self.counted.insert(vote.decision.clone()), || {
                     format!("I8 the broken glass of {gate} is recorded twice")
                 })?;
