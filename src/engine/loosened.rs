@@ -45,8 +45,7 @@ pub(super) fn keeps_gates(
         let has_asked = asked(&at);
         keeps_behind((&was, at), (&is, place), pairs, (&mut gained, has_asked))?;
         let earlier = before.displaced.get(&was.step(at).id);
-        changed.stays_behind((&was, at), (&is, place), has_asked, earlier)?;
-        let now = changed.displaced(&was, at, has_asked);
+        let now = changed.stays_behind((&was, at), (&is, place), has_asked, earlier)?;
         if !now.is_empty() {
             let ids = now.into_iter().map(|step| was.step(step).id.clone());
             displaced.entry(was.step(at).id.clone()).or_default().extend(ids);

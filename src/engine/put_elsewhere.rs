@@ -30,12 +30,13 @@ impl<'a> Changed<'a> {
     ) -> Self {
         let known: BTreeSet<StepIx> = pairs.values().copied().collect();
         let is_other = |pair: &(StepIx, StepIx)| is_other(pair.0, pair.1);
+        let (is_other_env, are_other_models) = (old.env != new.env, old.models != new.models);
         let is_around = |pair: &(StepIx, StepIx)| {
             let (was, is) = (&old.steps[pair.0.index()], &new.steps[pair.1.index()]);
             let tool = |plan: &Plan, step: &PlanStep| plan.tool(step.work.tool()?).cloned();
-            is.scope.is_none() && old.env != new.env
+            is.scope.is_none() && is_other_env
                 || tool(old, was) != tool(new, is)
-                || old.models != new.models && matches!(is.work, Work::Model(_) | Work::Frame(_))
+                || are_other_models && matches!(is.work, Work::Model(_) | Work::Frame(_))
         };
         let pair_of = |pair: (&StepIx, &StepIx)| (*pair.0, *pair.1);
         Self {
@@ -50,18 +51,19 @@ impl<'a> Changed<'a> {
 
     /// Refuses a step that does not wait for a gate, is new or written otherwise, and could do the work of one that did
     /// wait. `earlier` names those that corrections before this one took away or rewrote. A removed step counts always;
-    /// a rewritten one, on either side, once the gate has asked people: they were shown the other.
+    /// a rewritten one, on either side, once the gate has asked people: they were shown the other. Returns the steps
+    /// that this correction displaces.
     pub(super) fn stays_behind(
         &mut self,
         (was, gate): (&Side<'_>, StepIx),
         (is, place): (&Side<'_>, StepIx),
         has_asked: bool,
         earlier: Option<&BTreeSet<String>>,
-    ) -> Result<(), String> {
+    ) -> Result<Vec<StepIx>, String> {
         let displaced = self.displaced(was, gate, has_asked);
         let first_earlier = earlier.and_then(BTreeSet::first);
         if displaced.is_empty() && first_earlier.is_none() {
-            return Ok(());
+            return Ok(displaced);
         }
         let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
         let free = self.free((was, gate), is, &guarded_now, has_asked);
@@ -81,7 +83,7 @@ impl<'a> Changed<'a> {
             ));
         }
         let (Some(first), Some(free)) = (first_earlier, free.map(|step| &is.step(step).id)) else {
-            return Ok(());
+            return Ok(displaced);
         };
         let gone = earlier.and_then(|all| all.get(free)).unwrap_or(first);
         let is_there = places(was.plan).any(|at| was.step(at).id == *gone);
@@ -89,7 +91,7 @@ impl<'a> Changed<'a> {
     }
 
     /// The steps behind a gate that this correction takes away from it, or has rewritten after it asked.
-    pub(super) fn displaced(&self, was: &Side<'_>, gate: StepIx, has_asked: bool) -> Vec<StepIx> {
+    fn displaced(&self, was: &Side<'_>, gate: StepIx, has_asked: bool) -> Vec<StepIx> {
         let rewritten = self.rewritten.iter().map(|pair| pair.0).filter(|_| has_asked);
         let mut all = self.removed.iter().copied().chain(rewritten).peekable();
         if all.peek().is_none() {

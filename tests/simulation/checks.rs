@@ -145,7 +145,7 @@ struct Gate {
     before: Option<Digest>,
     /// The person who closed it alone or overrode it, and thus may not review it.
     alone: String,
-    /// Those for whom that person had answered.
+    /// The people for whom that person had answered.
     alone_for: Vec<String>,
     approved: bool,
     votes: Vec<Actor>,
