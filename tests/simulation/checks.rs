@@ -784,14 +784,9 @@ impl Checks {
             GateEvent::GlassBroken(vote) => {
                 let known = self.people.get(&vote.decision).map(|person| person.0.as_str());
                 ensure(known == Some("gus"), || format!("I5 {known:?} broke the glass of {gate}"))?;
-                held.fits(gate, event, vote)?;
                 ensure(!late, || format!("I4 the glass of {gate} is broken too late"))?;
-                ensure(!held.editors.contains("gus"), || {
-                    format!("I5 gus edited and broke the glass of {gate}")
-                })?;
-                held.broken = true;
-                held.answered
-                    .extend(vote.acting_for.iter().map(|actor| (actor.name.clone(), "gus".to_owned())));
+                held.fits(gate, event, vote)?;
+                held.glass_broken(gate, vote)?;
                 ensure(self.counted.insert(vote.decision.clone()), || {
                     format!("I8 the broken glass of {gate} is recorded twice")
                 })?;
@@ -998,6 +993,14 @@ impl Gate {
         let twice = |name: &str| self.answered.iter().any(|pair| pair.0 == name);
         let names = acting_for.iter().map(|actor| actor.name.as_str()).chain([who]);
         names.clone().find(|name| twice(name)).map_or(Ok(()), |name| Err(format!("{name} counts twice")))
+    }
+
+    /// An emergency's approval by gus, for all who handed their answer on to them.
+    fn glass_broken(&mut self, gate: GateId, vote: &Vote) -> Result<(), Broken> {
+        ensure(!self.editors.contains("gus"), || format!("I5 gus edited and broke the glass of {gate}"))?;
+        self.broken = true;
+        self.answered.extend(vote.acting_for.iter().map(|actor| (actor.name.clone(), "gus".to_owned())));
+        Ok(())
     }
 
     /// True if this person may review an emergency approval of this gate: asked, not excluded, and neither the

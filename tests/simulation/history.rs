@@ -279,6 +279,11 @@ fn person(who: usize) -> Actor {
     }
 }
 
+/// The requester of all runs, by a principal that the engine does not know as theirs.
+fn requester_unknown() -> Actor {
+    Actor { proof: Proof::OsUser(99), ..person(0) }
+}
+
 /// Somebody who has had nothing to do with anything before.
 fn helper() -> Actor {
     let (name, proof) = ("zoe".to_owned(), Proof::OsUser(70));
@@ -581,7 +586,7 @@ impl<'a> History<'a> {
         let step = StepIx::from_index(self.tape.index(self.checks.steps(run)));
         let mut by = person(self.tape.index(PEOPLE.len()));
         if self.bug == Some(Bug::LetsTheRequesterVouch) && by.name == "req" {
-            by.proof = Proof::OsUser(99);
+            by = requester_unknown();
         }
         let reason = "so".to_owned();
         let what = if again { 8 + self.tape.below(2) } else { self.tape.below(20) };
@@ -1467,7 +1472,9 @@ impl<'a> History<'a> {
         let before = self.journal.len();
         let (doubts, stuck) = self.checks.for_people();
         for (run, step) in doubts {
-            let command = self.doubt(run, step, helper());
+            let vouches = self.bug == Some(Bug::LetsTheRequesterVouch);
+            let by = if vouches { requester_unknown() } else { helper() };
+            let command = self.doubt(run, step, by);
             self.command_at(command, self.now)?;
         }
         for (run, step) in stuck {
