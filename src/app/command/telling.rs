@@ -98,7 +98,10 @@ impl<'a> Teller<'a> {
                 page = look::events_after(self.seat, self.run, self.after) => page,
             };
             let (events, more) = page?;
-            let view = self.seat.desk.boards().borrow().board.run(self.run).cloned();
+            // What is written can be read a moment before the board shows it, and lines are made from both.
+            let last = events.last().map_or(self.after, |pair| pair.0);
+            let shown = boards.wait_for(|seen| seen.board.seq >= last || seen.trouble.is_some()).await;
+            let view = shown.ok().and_then(|seen| seen.board.run(self.run).cloned());
             for (seq, event) in &events {
                 match self.telling {
                     Telling::Json => look::print_event(self.out, *seq, event, view.as_deref(), true),
