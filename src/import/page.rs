@@ -186,7 +186,10 @@ impl Page {
             keys.insert("if".to_owned(), "false".into());
             return self.leave_out(format!("when {id} is asked: it is not until `if` is mended ({why})"));
         }
-        let mut gate = json!({"prompt": format!("Has {id} been done by hand? It could not be carried over: {why}"), "risk": "externally-reversible"});
+        // A question stays the one that it is, also where one of its values cannot be read.
+        let asked_before = keys.get("gate").and_then(|gate| gate.get("prompt")).and_then(Value::as_str);
+        let question = asked_before.map_or_else(|| format!("Has {id} been done by hand?"), without_holes);
+        let mut gate = json!({"prompt": format!("{question} It could not be carried over as it was: {why}"), "risk": "externally-reversible"});
         if let Some(form) = keys.get("gate").and_then(|gate| gate.get("form")) {
             gate["form"] = form.clone();
         }

@@ -294,3 +294,21 @@ attack "github: an argument behind the place of the script" shell_with_argument
 attack "github: an interpreter that is no shell" shell_of_perl
 attack "argo: a suspend with a time and a question" suspended_question
 attack "an output of a step that only waits" output_of_a_wait
+
+unknown_setup() { # ACTION: its name proves nothing
+  github 'runs-on: ubuntu-latest' 'steps:' "  - uses: $1@v1" '  - run: touch shipped'
+  cue check imported.yaml > "$workspace/run" 2>&1 && line "prompt:" | grep -F -e "$1"
+}
+setup_approval() { unknown_setup acme/setup-approval; }
+upload_of_another() { unknown_setup acme/upload-artifact; }
+cache_of_another() { unknown_setup acme/release-cache; }
+attack "an action that is called like an installation" setup_approval
+attack "an action that is called like the one that keeps files" upload_of_another
+attack "an action that is called like a cache" cache_of_another
+
+unreadable_container() {
+  # shellcheck disable=SC2016 # an expression of GitHub
+  github 'runs-on: ubuntu-latest' 'container: {image: "node:${{ inputs.nope }}", options: --network none}' 'steps: [{run: touch shipped}]'
+  cue check imported.yaml > "$workspace/run" 2>&1 && line "prompt:" | grep -F -e "in the container node:" | grep -F -e "--network none"
+}
+attack "a container whose image cannot be read" unreadable_container

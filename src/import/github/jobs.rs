@@ -199,11 +199,11 @@ fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> O
         }
         return Some(Kind::ByHand);
     };
-    let name = action.split('@').next().unwrap_or_default();
-    let leaf = name.rsplit('/').next().unwrap_or_default();
+    // GitHub reads owners and names without regard to case.
+    let name = &*action.split('@').next().unwrap_or_default().to_ascii_lowercase();
     let with = foreign::map_at(step, "with");
-    match leaf {
-        _ if name == "actions/checkout" => {
+    match name {
+        "actions/checkout" => {
             let given: Vec<String> = with
                 .into_iter()
                 .flatten()
@@ -214,25 +214,69 @@ fn kind(job: &str, step: &ValueMap, default: Option<&str>, page: &mut Page) -> O
                 given.join(",")
             ));
         }
-        "upload-artifact" => {
+        "actions/upload-artifact" => {
             let files = with.and_then(|map| foreign::text_at(map, "path")).unwrap_or_default();
             page.leave_out(format!(
                 "{files}, kept by {job}: name it under `artifacts` of the step that makes it"
             ));
         }
-        "download-artifact" => {
+        "actions/download-artifact" => {
             page.leave_out(format!("{name}: files are where the steps before have left them"))
         }
-        _ if leaf.starts_with("setup-") || leaf.ends_with("toolchain") => {
+        _ if installs(name) => {
             let versions = with.into_iter().flatten().filter(|(key, _)| key.contains("version"));
             let versions: Vec<String> = versions.filter_map(|(_, value)| foreign::text(value)).collect();
             let what = format!("{name} {}", versions.join(" "));
             page.leave_out(format!("{}: it has to be installed where this runs", what.trim()));
         }
-        _ if name.starts_with("actions/cache") || leaf.ends_with("-cache") => {
+        "actions/cache" | "actions/cache/restore" | "actions/cache/save" | "swatinem/rust-cache" => {
             page.leave_out(format!("{name}: what is on this machine stays there"));
         }
         _ => return Some(Kind::ByHand),
     }
     None
+}
+
+/// True for an action that is known to install something and nothing else. A name proves nothing: one that is not
+/// listed may approve, or deploy.
+fn installs(action: &str) -> bool {
+    const KNOWN: [&str; 36] = [
+        "actions-rs/toolchain",
+        "actions-rust-lang/setup-rust-toolchain",
+        "actions/setup-dotnet",
+        "actions/setup-go",
+        "actions/setup-java",
+        "actions/setup-node",
+        "actions/setup-python",
+        "actions/setup-ruby",
+        "astral-sh/setup-uv",
+        "aws-actions/setup-sam",
+        "azure/setup-helm",
+        "azure/setup-kubectl",
+        "coursier/setup-action",
+        "dart-lang/setup-dart",
+        "denoland/setup-deno",
+        "docker/setup-buildx-action",
+        "docker/setup-docker-action",
+        "docker/setup-qemu-action",
+        "dtolnay/rust-toolchain",
+        "erlef/setup-beam",
+        "fortran-lang/setup-fortran",
+        "google-github-actions/setup-gcloud",
+        "gradle/actions/setup-gradle",
+        "haskell-actions/setup",
+        "hashicorp/setup-terraform",
+        "julia-actions/setup-julia",
+        "leafo/gh-actions-lua",
+        "microsoft/setup-msbuild",
+        "ocaml/setup-ocaml",
+        "oven-sh/setup-bun",
+        "pnpm/action-setup",
+        "r-lib/actions/setup-pandoc",
+        "r-lib/actions/setup-r",
+        "ruby/setup-ruby",
+        "shivammathur/setup-php",
+        "subosito/flutter-action",
+    ];
+    KNOWN.contains(&action)
 }
