@@ -15,14 +15,29 @@ tm() { tmux -L "$socket" -f /dev/null "$@"; }
 # Closes the terminal, whatever is in it.
 stand_up() { [ -z "$socket" ] || tm kill-server 2> /dev/null; }
 
+# The processes that work in this scratch directory.
+inhabitants() {
+  local place at
+  for place in /proc/[0-9]*; do
+    at=$(readlink "$place/cwd" 2> /dev/null)
+    case "$at" in "$scratch"/*) echo "${place##*/}" ;; esac
+  done
+}
+
 closed() {
   stand_up
-  # What the console left in the background lives in this scratch workspace alone; its lock says who it is.
-  local lock pid
-  for lock in "$scratch"/*/.cuelight/lock; do
-    [ -e "$lock" ] || continue
-    pid=$(tr -dc 0-9 < "$lock")
-    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe")" = "$(readlink -f "$program")" ] && kill "$pid" 2> /dev/null
+  # Terminals that a subshell has opened: they bear the number of this script.
+  local place signal
+  for place in "${TMUX_TMPDIR:-/tmp}/tmux-$(id -u)/cuelight-walk-$$-"*; do
+    [ -S "$place" ] || continue
+    tmux -L "${place##*/}" kill-server 2> /dev/null
+    rm -f "$place"
+  done
+  # What was left in the background goes, and has a moment to go by itself.
+  for signal in TERM TERM TERM TERM KILL; do
+    # shellcheck disable=SC2046 # several numbers
+    kill -"$signal" $(inhabitants) 2> /dev/null || break
+    sleep 0.3
   done
   for _ in 1 2 3 4 5; do rm -rf "$scratch" 2> /dev/null && break; sleep 0.2; done
 }
