@@ -145,14 +145,20 @@ impl Gather {
                 self.carries(key);
             }
         }
-        // Behind the first of two same names stands all that stands behind the second.
-        let mut names = BTreeSet::new();
+        // Behind the first of two same names stands all that stands behind the second, but for what is read by its place.
+        let (mut names, mut has_shell) = (BTreeSet::new(), false);
         for (at, program) in words.iter().enumerate() {
             let (name, behind) = (name_of(program), &words[at + 1..]);
-            if name == "tar"
-                && behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I'))
-            {
-                self.carries("tar I");
+            match name {
+                "tar" if behind.first().is_some_and(|word| !word.starts_with('-') && word.contains('I')) => {
+                    self.carries("tar I");
+                }
+                "sudo" | "doas" if !has_shell && behind.iter().take(3).any(|word| opens_shell(word)) => {
+                    has_shell = true;
+                    behind.iter().for_each(|word| self.judge(word));
+                }
+                "sg" => behind.iter().take(2).for_each(|word| self.judge(word)),
+                _ => {}
             }
             if !names.insert(name) {
                 continue;
@@ -172,9 +178,8 @@ impl Gather {
                     }
                 }
                 "git" => self.git(behind),
-                "su" | "runuser" | "script" | "flock" | "sg" | "watch" | "sudo" | "doas" => {
-                    self.texts_behind(name, behind);
-                }
+                "watch" => self.judge(&behind.join(" ")),
+                "su" | "runuser" | "script" | "flock" | "sg" => self.texts_behind(behind),
                 "psql" | "mysql" | "sqlite3" => {
                     let parts = ["\\!", "\\i", "\\o", "\\g", "\\copy", "system", "load_extension", "edit("];
                     let is_code = |word: &String| {
@@ -312,54 +317,51 @@ impl Gather {
         }
     }
 
-    /// The texts that shells of a program get: `su -c TEXT`, `watch TEXT`.
-    fn texts_behind(&mut self, name: &str, behind: &[String]) {
-        let is_text = |word: &String| {
-            let is_short = !word.starts_with("--") && word.starts_with('-') && word.ends_with('c');
-            is_short || word.len() > 3 && "--command".starts_with(word.as_str())
-        };
-        match name {
-            "watch" => return self.judge(&behind.join(" ")),
-            "sudo" | "doas" => {
-                let starts = |word: &String| ["-s", "--shell", "-i", "--login"].contains(&word.as_str());
-                if behind.iter().take(3).any(starts) {
-                    behind.iter().for_each(|word| self.judge(word));
-                }
-                return;
-            }
-            "sg" => behind.iter().take(2).for_each(|word| self.judge(word)),
-            _ => {}
-        }
+    /// The texts that shells of a program get, in the word of an option or in the next: `su -c TEXT`, `script -qcTEXT`.
+    fn texts_behind(&mut self, behind: &[String]) {
         for (at, word) in behind.iter().enumerate() {
-            let long = word.split_once('=').filter(|halves| is_text(&halves.0.to_owned()));
-            let next = behind.get(at + 1).filter(|_| is_text(word));
-            if let Some(text) = long.map(|halves| halves.1).or(next.map(String::as_str)) {
-                self.judge(text);
-            }
+            let next = behind.get(at + 1).map(String::as_str);
+            let text = if word.starts_with("--") {
+                let (key, value) =
+                    word.split_once('=').map_or((word.as_str(), None), |(key, value)| (key, Some(value)));
+                let is_text = |option: &str| key.len() > 3 && option.starts_with(key);
+                (is_text("--command") || is_text("--session-command")).then(|| value.or(next)).flatten()
+            } else {
+                let letters = word.strip_prefix('-').and_then(|letters| letters.split_once('c'));
+                letters.and_then(|(_, text)| Some(text).filter(|text| !text.is_empty()).or(next))
+            };
+            text.into_iter().for_each(|text| self.judge(text));
         }
     }
+}
+
+/// An option of `sudo` with which the words behind it are a text of a shell.
+fn opens_shell(word: &str) -> bool {
+    ["-s", "--shell", "-i", "--login"].contains(&word)
 }
 
 /// A path that sed could run as a script: `s/a/b/e`, `1e`, `/x/e`.
 fn may_start(word: &str) -> bool {
     let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
-    let ends = |rest: &str| {
-        rest.trim_end_matches(|c: char| "gpiIMm".contains(c) || c.is_ascii_digit()).ends_with('e')
-    };
     match rest.chars().next() {
         Some('e') => rest == "e",
-        Some('s') => {
-            let delimiter = rest[1..].chars().next().unwrap_or(' ');
-            rest.matches(delimiter).count() >= 3 && ends(rest)
-        }
+        Some('s') => substitution_starts(rest),
         Some('/') => {
             let command = rest[1..].split_once('/').map_or("", |halves| halves.1);
             let last = rest.rsplit('/').next().unwrap_or_default();
             let command = command.trim_start_matches(['I', 'M']);
-            last.trim_start_matches(['I', 'M']) == "e" || command.starts_with('s') && ends(command)
+            last.trim_start_matches(['I', 'M']) == "e"
+                || command.starts_with('s') && substitution_starts(command)
         }
         _ => false,
     }
+}
+
+/// `s/a/b/e`, `s/a/b/gewFILE`: what stands behind `w` is a file.
+fn substitution_starts(command: &str) -> bool {
+    let delimiter = command[1..].chars().next().unwrap_or(' ');
+    let flags = command.splitn(4, delimiter).nth(3);
+    flags.is_some_and(|flags| flags.split('w').next().is_some_and(|flags| flags.contains('e')))
 }
 
 /// A script of sed whose commands are substitutions without `e` and `w`, and single letters that start and open nothing.

@@ -2,6 +2,7 @@
 
 use super::known_words::{DECLARES, SETS};
 use super::understood::Word;
+use crate::program::name_of;
 
 /// Letters of `set` that change nothing that is read.
 const SET_LETTERS: &str = "CETabefhmuvx";
@@ -40,6 +41,9 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
     if let Some(key) = all.find(computes).and_then(|word| word.assigns.as_ref()) {
         return Some(format!("`{key}`"));
     }
+    if has_computed_script(words) {
+        return Some("`sed`".to_owned());
+    }
     match name {
         name if TOLD.contains(&name) => Some(format!("`{name}`")),
         "function" | "select" if !is_bash => Some(format!("`{name}` in a text of sh")),
@@ -74,6 +78,24 @@ pub(super) fn construct_of(words: &[Word], is_bash: bool) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// `sed $S in`: the values of the variable may be words of any kind.
+fn has_computed_script(words: &[Word]) -> bool {
+    let Some(at) = words.iter().position(|word| ["sed", "gsed"].contains(&name_of(&word.text))) else {
+        return false;
+    };
+    let (mut options, mut is_script, mut has_script) = (words[at + 1..].iter(), false, false);
+    options.any(|word| {
+        let is_option = !is_script && word.text.len() > 1 && word.text.starts_with('-');
+        let is_computed = !is_option && !has_script && !word.is_literal && word.text.starts_with(['$', '`']);
+        has_script |= !is_option;
+        is_script = is_option && ["-e", "--expression"].contains(&word.text.as_str());
+        if is_script {
+            has_script = false;
+        }
+        is_computed
+    })
 }
 
 /// Commands whose operands name variables; the index in such a name is evaluated.
