@@ -58,9 +58,9 @@ pub(super) fn judge(
     Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
 }
 
-/// A confidence as a step or JSON writes it: `0.75`, `.5`, `1e-5`.
+/// A confidence as a step, JSON or an expression writes it: `0.75`, `.5`, `1e-5`, `1E-05`.
 fn score(value: &Value) -> Option<Score> {
-    let text = cuelight_expression::to_text(value);
+    let text = cuelight_expression::to_text(value).to_ascii_lowercase();
     let text = text.trim();
     let Some((digits, below)) = text.split_once("e-") else {
         let part = || text.strip_prefix('.').map(|decimals| format!("0.{decimals}"));

@@ -5,13 +5,17 @@ use super::{
     reads::{GATE_OUTPUTS, form_words},
 };
 use crate::{
-    Diagnostic, Effect, Files, Forbidden, Gate, OnFailure, OnTimeout, Risk, Source, Step, StepKind, Workflow,
-    diagnostic::Findings, spelling::suggest,
+    Diagnostic, Effect, Files, Forbidden, Gate, OnFailure, OnTimeout, Placed, Risk, Source, Step, StepKind,
+    Workflow, diagnostic::Findings, spelling::suggest,
 };
 use cuelight_base::{MAKE_PEOPLE_COUNT, counted};
 
 use cuelight_expression::{Expr, StatusFunction};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Steps and needs that are looked at for warnings about `send-back`; a file that wants more is not warned, and the engine
+/// refuses then.
+const LOOKS_MAX: usize = 20_000_000;
 
 /// Every gate that a file describes: steps that are one, and what those before the calls of a model want.
 fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
@@ -134,42 +138,85 @@ fn declares_no_others(workflow: &Workflow, findings: &mut Findings<'_>) {
 
 /// Checks that `send-back` names a step that the gate needs.
 fn sends_back(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
+    let mut pairs = Vec::new();
     for (index, step) in workflow.steps.iter().enumerate() {
         let StepKind::Gate(gate) = &step.kind else { continue };
         let Some(back) = &gate.send_back else { continue };
-        let to = &back.value;
-        match graph.step(to) {
-            None => {
-                let found = findings.error("gate", back.place, format!("there is no step `{to}`"));
-                match graph.near(to) {
-                    Some(near) => found.label(format!("did you mean `{near}`?")).fix(back.place, near),
-                    None => found.help("`send-back` names a step before this gate"),
-                };
-            }
-            Some(first) if graph.is_in_order() && graph.not_before(&[(index, first)]) == [true] => {
-                let message = format!("`{to}` does not come before this gate, so nothing leads back from it");
-                findings.error("gate", back.place, message).help("name a step that the gate needs");
-            }
-            Some(first) if graph.is_in_order() => {
-                let Some(gate) = gate_before(workflow, graph, first) else { continue };
-                let message = format!(
-                    "nothing is sent back to `{to}` once it has run: it stands behind the gate `{gate}`, which would not ask \
-                     again"
-                );
-                findings.warning("gate", back.place, message).help("name a step before that gate");
-            }
-            Some(_) => {}
+        if let Some(first) = graph.step(&back.value) {
+            pairs.push((index, first));
+            continue;
         }
+        let found = findings.error("gate", back.place, format!("there is no step `{}`", back.value));
+        match graph.near(&back.value) {
+            Some(near) => found.label(format!("did you mean `{near}`?")).fix(back.place, near),
+            None => found.help("`send-back` names a step before this gate"),
+        };
+    }
+    if !graph.is_in_order() {
+        return;
+    }
+    // The gates that send back, by the step that they name.
+    let (mut backs, mut looked) = (BTreeMap::<usize, Vec<usize>>::new(), 0);
+    for (&(gate, first), is_wrong) in pairs.iter().zip(graph.not_before(&pairs)) {
+        if !is_wrong {
+            backs.entry(first).or_default().push(gate);
+        } else if let Some(back) = sent_back(workflow, gate) {
+            let message =
+                format!("`{}` does not come before this gate, so nothing leads back from it", back.value);
+            findings.error("gate", back.place, message).help("name a step that the gate needs");
+        }
+    }
+    let work = workflow.steps.iter().map(|step| 1 + step.needs.len()).sum::<usize>();
+    for (first, gates) in backs {
+        if looked >= LOOKS_MAX {
+            break;
+        }
+        looked += work * (2 + gates.len());
+        goes_back_over_a_gate(workflow, graph, (first, &gates), findings);
     }
 }
 
-/// A gate before a step that calls something.
-fn gate_before<'a>(workflow: &'a Workflow, graph: &Graph<'_>, step: usize) -> Option<&'a str> {
-    let is_gate = |index: &usize| matches!(workflow.steps[*index].kind, StepKind::Gate(_));
-    let pairs: Vec<(usize, usize)> =
-        (0..workflow.steps.len()).filter(is_gate).map(|gate| (step, gate)).collect();
-    let found = graph.not_before(&pairs).iter().position(|not_before| !not_before)?;
-    (!is_gate(&step)).then(|| workflow.steps[pairs[found].1].id.value.as_str())
+/// The step that a gate sends back to.
+fn sent_back(workflow: &Workflow, gate: usize) -> Option<&Placed<String>> {
+    match &workflow.steps[gate].kind {
+        StepKind::Gate(gate) => gate.send_back.as_ref(),
+        _ => None,
+    }
+}
+
+/// Warns of gates that can send nothing back to a step once a call has run: a gate before the call let it go, and does not
+/// ask again.
+fn goes_back_over_a_gate(
+    workflow: &Workflow,
+    graph: &Graph<'_>,
+    (first, gates): (usize, &[usize]),
+    findings: &mut Findings<'_>,
+) {
+    let kind = |step: usize| &workflow.steps[step].kind;
+    let again = graph.after(first);
+    let above =
+        graph.one_before(|step| matches!(kind(step), StepKind::Gate(_)) && !again[step] && step != first);
+    // A gate, a wait and a `set` call nothing.
+    let is_call =
+        |step: usize| !matches!(kind(step), StepKind::Gate(_) | StepKind::Wait(_) | StepKind::Set(_));
+    let calls: Vec<(usize, usize)> = std::iter::once(first)
+        .chain((0..again.len()).filter(|step| again[*step]))
+        .filter(|step| is_call(*step))
+        .filter_map(|step| Some((step, above[step]?)))
+        .collect();
+    for &gate in gates {
+        let later = graph.after(gate);
+        let Some(&(call, above)) = calls.iter().find(|pair| !later[pair.0]) else { continue };
+        let Some(back) = sent_back(workflow, gate) else { continue };
+        let name = |step: usize| &workflow.steps[step].id.value;
+        let ran = if call == first { "it".to_owned() } else { format!("`{}`", name(call)) };
+        let message = format!(
+            "nothing is sent back to `{}` once {ran} has run: it stands behind the gate `{}`, which would not ask again",
+            name(first),
+            name(above)
+        );
+        findings.warning("gate", back.place, message).help("name a step before that gate");
+    }
 }
 
 fn approves_itself(gate: &Gate, findings: &mut Findings<'_>) {

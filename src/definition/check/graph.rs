@@ -153,6 +153,25 @@ impl<'w> Graph<'w> {
         wrong
     }
 
+    /// The steps that run after this one, by index.
+    pub(super) fn after(&self, first: usize) -> Vec<bool> {
+        let mut after = vec![false; self.needs.len()];
+        for &step in &self.order {
+            after[step] = self.needs[step].iter().any(|need| *need == first || after[*need]);
+        }
+        after
+    }
+
+    /// For each step a step that is chosen and runs before it.
+    pub(super) fn one_before(&self, is_chosen: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
+        let mut before = vec![None; self.needs.len()];
+        for &step in &self.order {
+            let of = |need: &usize| Some(*need).filter(|need| is_chosen(*need)).or(before[*need]);
+            before[step] = self.needs[step].iter().find_map(of);
+        }
+        before
+    }
+
     /// True if the order of all steps is known, since no step is in or behind a circle.
     pub(super) fn is_in_order(&self) -> bool {
         self.order.len() == self.needs.len()

@@ -369,6 +369,15 @@ fn what_is_sent_back_goes_to_a_step_before_the_gate() {
             "5:53 warning[gate] nothing is sent back to `a` once it has run: it stands behind the gate `p`, which would not ask again",
         ],
     );
+    // So does one beside the way there; one before steps that call nothing is no matter.
+    let beside = "timeout: 1m\nsteps:\n  - {id: a, run: x}\n  - {id: p, gate: {prompt: ok}}\n  - {id: pay, needs: [a, p], run: x}\n  - {id: g, needs: pay, gate: {prompt: ok, send-back: a}}\n";
+    check(
+        beside,
+        &[
+            "6:55 warning[gate] nothing is sent back to `a` once `pay` has run: it stands behind the gate `p`, which would not ask again",
+        ],
+    );
+    check(&beside.replace("needs: [a, p], run: x", "needs: [a, p], set: {values: {v: 1}}"), &[]);
 }
 
 #[test]

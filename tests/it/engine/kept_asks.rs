@@ -198,6 +198,7 @@ fn a_confidence_that_cannot_be_read_passes_no_rule() {
     for (score, end) in [
         ("0.1", "g-1 asked 1"),
         ("1e-5", "g-1 asked 1"),
+        ("1E-05", "g-1 asked 1"),
         (".5", "g-1 asked 1"),
         ("-1", "a failed agent_contract: wrote its confidence `score` as"),
         ("low", "a failed agent_contract: wrote its confidence `score` as"),
