@@ -392,6 +392,11 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     let actor = config.actor(&people, Channel::Command);
     let tasks = Tasks::default();
     let workspace = config.to_look_at(workspace);
+    if workspace.hides_records() {
+        say(
+            "this workspace is not trusted, and its newest records are not read: `cuelight trust --show` tells what would act",
+        );
+    }
     let desk =
         ReadDesk::open(&workspace, &tasks).map_err(|error| Trouble::not_recorded(error.to_string()))?;
     let names = people.groups().into_keys().collect();

@@ -1,7 +1,7 @@
 //! A gate: a question to people.
 //!
 //! ```text
-//! open ─▶ armed ─▶ approved    enough people approved, none of them excluded; armed can still be undone
+//! open ─▶ armed ─▶ approved    enough people approved, none of them excluded; armed can still be withdrawn
 //!   │  ◀───┘ (withdrawn, or asked again: another epoch, all votes void)
 //!   │  ◀── approved, or done by hand: a released call has changed before it ran; another epoch as well
 //!   ├────▶ rejected            one person rejected

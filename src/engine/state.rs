@@ -100,7 +100,7 @@ words! {
     GateState {
         /// Waits for people to answer.
         Open "open" false,
-        /// Approved, but the approval can still be undone.
+        /// Approved, but the approval can still be withdrawn.
         Armed "armed" false,
         /// Enough people agreed, or a policy did.
         Approved "approved" true,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const fn risk_words(risk: Risk) -> &'static str {
     match risk {
         Risk::ReadOnly => "low (read-only, as declared): nothing changes",
-        Risk::Reversible => "low (reversible, as declared): the effects can be undone",
+        Risk::Reversible => "low (reversible): the workflow names no higher risk",
         Risk::ExternallyReversible => {
             "normal (externally-reversible, as declared): only others can undo the effects"
         }
@@ -135,7 +135,7 @@ pub(super) fn no_words(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>
         names("runs", &ask.runs_anyway, " all the same, by its own `if`"),
         names("undoes", &ask.undoes, ""),
         gate.map(|gate| gate.end_after_no(run)),
-        cannot_undo_words(ask),
+        left_words(ask, gate),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -185,9 +185,10 @@ impl GateView {
         let frame = run.and_then(|run| Some(run.step_id(run.plan_step(self.step)?.frame?)));
         match (frame, on) {
             (Some(frame), _) => format!("{frame} goes on as its workflow says"),
-            (None, OnFailure::Compensate) if !self.ask.undoes.is_empty() => {
-                "the run ends as undone".to_owned()
-            }
+            (None, OnFailure::Compensate) if !self.ask.undoes.is_empty() => match &self.ask.cannot_undo[..] {
+                [] => "the run ends as undone".to_owned(),
+                left => format!("the run ends as undone, except {}", names_in_words(left)),
+            },
             (None, _) => "the run ends as rejected".to_owned(),
         }
     }
@@ -279,10 +280,11 @@ pub fn nobody_words(ask: &Ask, is_escalated: bool, say: impl Fn(Timestamp) -> St
 /// The head of the line about steps that a rejection leaves as they are.
 pub const CANNOT_UNDO: &str = "cannot undo ";
 
-/// `cannot undo build (done already)`
-fn cannot_undo_words(ask: &Ask) -> Option<String> {
-    (!ask.cannot_undo.is_empty())
-        .then(|| format!("{CANNOT_UNDO}{} (done already)", names_in_words(&ask.cannot_undo)))
+/// `cannot undo build (done already)`, or `undoes nothing` where a rejection undoes no step at all.
+fn left_words(ask: &Ask, gate: Option<&GateView>) -> Option<String> {
+    let undoes = gate.is_none_or(|gate| gate.law().on_reject() == OnFailure::Compensate);
+    let left = || format!("{CANNOT_UNDO}{} (done already)", names_in_words(&ask.cannot_undo));
+    (!ask.cannot_undo.is_empty()).then(|| if undoes { left() } else { "undoes nothing".to_owned() })
 }
 
 /// The effect of a send-back to this step.

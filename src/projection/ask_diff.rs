@@ -29,7 +29,8 @@ impl AskChange {
             .and_then(|value| value.get("launch"))
             .map(call_words);
         match (root, inner) {
-            ("plan" | "definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
+            ("definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
+            ("plan", _) => ("the plan of the run differs: its steps or its inputs".to_owned(), [None, None]),
             ("form", "value") => (format!("form field {name}"), both),
             ("will_run", "") => {
                 let verb = if added { "will also run" } else { "will not run any more:" };

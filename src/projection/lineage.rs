@@ -66,10 +66,9 @@ pub fn partial_words(run: &RunView) -> Option<String> {
 /// The command to type after a run that did not complete: its suggestion, or what a rejection asks for.
 pub(super) fn again_words(run: &RunView, result: &PartialResult) -> String {
     match rejection(run).filter(|_| result.failure_mode.is_none()) {
-        Some(words) => format!(
-            "{words}; once that is mended: cuelight retry {} with -i KEY=VALUE or --file FILE",
-            run.id()
-        ),
+        Some(words) => {
+            format!("{words}; after a correction: cuelight retry {} --file FILE (or -i KEY=VALUE)", run.id())
+        }
         None => suggestion(run.id(), result),
     }
 }

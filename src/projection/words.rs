@@ -466,7 +466,11 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.who()))
         }
         GateEvent::Agreed { files, patterns, .. } => {
-            ("gate.agreed", format!("looks once more at {} files, {} hashes", files.len(), patterns.len()))
+            let of = |count: usize, one: &str, many: &str| (count > 0).then(|| counted(count, one, many));
+            let all =
+                [of(files.len(), "file", "files"), of(patterns.len(), "hash of files", "hashes of files")];
+            let all = all.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+            ("gate.agreed", format!("enough approvals; compares {all} again"))
         }
         GateEvent::GlassBroken(vote) => {
             ("gate.glass_broken", format!("EMERGENCY APPROVAL by {}: {}", vote.who(), vote.reason))
@@ -487,8 +491,12 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
         GateEvent::Reminded { count } => ("gate.reminded", format!("reminder {count}")),
         GateEvent::Escalated { group } => ("gate.escalated", format!("to {group}")),
         GateEvent::Resolved { state, by, .. } => {
-            let by = if by == BREAK_GLASS { "an emergency approval" } else { by };
-            ("gate.resolved", format!("{state} by {by}"))
+            let words = match by.as_str() {
+                BREAK_GLASS => format!("{state} by an emergency approval"),
+                "send-back" => "sent back".to_owned(),
+                by => format!("{state} by {by}"),
+            };
+            ("gate.resolved", words)
         }
     }
 }

@@ -65,6 +65,13 @@ impl Workspace {
         self.is_looked_at
     }
 
+    /// True if there are records that nobody sees who may not write here: those in the write-ahead log of the database.
+    pub fn hides_records(&self) -> bool {
+        let waits =
+            || fs::metadata(crate::schema::beside(&self.db(), "-wal")).is_ok_and(|about| about.len() > 0);
+        self.is_looked_at && waits()
+    }
+
     /// The directory that holds `.cuelight`.
     pub fn root(&self) -> &Path {
         &self.root

@@ -139,7 +139,7 @@ pub(super) enum Command {
         after_help = "Examples:\n  cuelight run deploy.yaml -i version=v1.2.0\n  cuelight run deploy.yaml --headless\n  \
         cuelight run pause r-7\n\n\
         A command below wins when its word stands first: a file of that name is written ./pause.\n\n\
-        Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 rejected at a gate, 4 cancelled,\n\
+        Exit codes: 0 completed, 1 failed or undone, 2 usage or invalid file, 3 ended as rejected, 4 cancelled,\n\
         5 partially completed, 6 could not record."
     )]
     Run(RunNoun),
@@ -167,7 +167,7 @@ pub(super) enum Command {
     /// Run the failed steps of a run again, as a new linked run
     #[command(
         after_help = "Examples:\n  cuelight retry r-7 --from failed\n  cuelight retry r-7 -i version=v1.2.1\n\n\
-        Inputs and steps may be corrected first. Gates then ask again before the steps that still run."
+        Gates before the steps that run again ask again. Inputs and steps may be corrected first."
     )]
     Retry(RetryArgs),
     /// Cancel a run that is open
@@ -183,6 +183,7 @@ pub(super) enum Command {
     Approve(ApproveArgs),
     /// Reject a gate, with a reason
     #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
+    #[command(mut_arg("reason", |reason| reason.help("Reason for the rejection (required)").hide_default_value(true)))]
     Reject(DecideArgs),
     /// Ask people for approval from a script; with a command, run it once they approve
     #[command(

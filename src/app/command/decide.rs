@@ -16,7 +16,7 @@ use crate::{
     wiring::Seat,
 };
 use clap::Args;
-use cuelight_base::{Digest, Epoch, Seq, Span, Value, ValueMap, json_if_any, safe_text};
+use cuelight_base::{Digest, Epoch, GateId, Seq, Span, Value, ValueMap, json_if_any, safe_text};
 use cuelight_engine::{Command, Decision, Refusal, Verdict, ask_hash};
 use cuelight_plan::Risk;
 use cuelight_projection::{Board, GateView, RunView, send_back_words};
@@ -81,7 +81,7 @@ pub(super) struct ReviewArgs {
     /// The gate: g-3, or latest where one is open
     #[arg(add = completion::gates())]
     pub(super) gate: String,
-    /// In which epoch of the gate it was approved so, where it was more than once: `cuelight gates` tells
+    /// Epoch of the emergency approval or override, where there is more than one; `cuelight gates` lists it
     #[arg(long, value_name = "N")]
     pub(super) epoch: Option<u32>,
     /// Finding of the review
@@ -499,15 +499,22 @@ async fn at_gate(
     said: impl FnOnce(&GateView, Option<&RunView>) -> String,
 ) -> Outcome {
     let verb = verb_of(&command);
+    let is_approval = matches!(&command, Command::Decide(decision) if decision.verdict == Verdict::Approve);
     let reply = seat.desk.submit(Request { id: Entropy.request_id(), command }).await;
     let board = match &reply {
-        Reply::Recorded(receipt) => board_from(&seat, receipt.seq).await,
+        Reply::Recorded(receipt) => board_from(&seat, receipt.seq, view.id).await,
         Reply::Refused(_) | Reply::Invalid { .. } | Reply::NotRecorded(_) => None,
     };
     seat.leave().await;
     match reply {
         Reply::Recorded(_) => {
             let now = board.as_ref().and_then(|board| board.gate(view.id));
+            if let Some(gate) = now.filter(|gate| gate.epoch() > view.epoch() && is_approval) {
+                return Err(Trouble::failed(format!(
+                    "could not approve {0}: what it shows has changed since it was asked, and it asks again: cuelight gates --show {0}",
+                    gate.id
+                )));
+            }
             let run = board.as_ref().and_then(|board| board.run(view.run));
             out.line(&said(now.map_or(view, |gate| gate), run.map(|run| &**run)));
             Ok(ExitCode::SUCCESS)
@@ -531,10 +538,12 @@ fn verb_of(command: &Command) -> &'static str {
     }
 }
 
-/// The board that shows this event; nothing when it does not come in time.
-async fn board_from(seat: &Seat, seq: Seq) -> Option<Arc<Board>> {
+/// The board that shows this event, and the end of a check of the approved files; nothing when it does not come in time.
+async fn board_from(seat: &Seat, seq: Seq, gate: GateId) -> Option<Arc<Board>> {
     let mut boards = seat.desk.boards();
-    let shown = boards.wait_for(|seen| seen.board.seq >= seq);
+    let is_checked =
+        |board: &Board| board.gate(gate).is_some_and(|gate| gate.is_open() && gate.law().is_checked());
+    let shown = boards.wait_for(|seen| seen.board.seq >= seq && !is_checked(&seen.board));
     let seen = tokio::time::timeout(BOARD_WAIT, shown).await.ok()?.ok()?;
     Some(Arc::clone(&seen.board))
 }

@@ -66,6 +66,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let hides = seat.workspace.hides_records();
     seat.leave().await;
     if args.json {
         out.json_pretty(&gates_json(&seen.board, false));
@@ -79,7 +80,11 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         .map(|row| super::inbox_row(row, &seen.board, now))
         .collect();
     if rows.is_empty() {
-        out.line("nothing waits for a person");
+        out.line(if hides {
+            "nothing waits for a person in the records that are read"
+        } else {
+            "nothing waits for a person"
+        });
     } else {
         out.table(&["WHAT", "RUN", "STEP", "RISK", "VOTES", "WAITS", "THEN"], &rows);
         seen.board.doubts().for_each(|doubt| out.raw(super::doubt_words(&doubt).as_bytes()));

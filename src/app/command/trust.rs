@@ -173,7 +173,7 @@ fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
         (_, "agents") => vec!["describes an agent that workflows can start".to_owned()],
         (_, "tools") => vec!["describes a tool that workflows can use".to_owned()],
         (_, "models") => vec!["describes a model that workflows can ask".to_owned()],
-        ("public", "keys") => vec!["public keys that check the log".to_owned()],
+        ("keys/public", _) => vec!["public keys that check the log and its receipts".to_owned()],
         (_, "keys") => vec!["a private key: anyone with a copy of it can sign as this workspace".to_owned()],
         _ => vec!["a secret that steps are given by its name".to_owned()],
     }

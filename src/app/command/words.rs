@@ -78,7 +78,9 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
         Attention::Review(gate, epoch) => {
             let which =
                 if board.asks_since(gate, epoch) { format!(" --epoch {epoch}") } else { String::new() };
-            (format!("review {gate}{which}"), "EMERGENCY".to_owned(), NO_DEADLINE.to_owned())
+            let closed = board.gate(gate).and_then(|gate| gate.emergencies().find(|at| at.epoch() == epoch));
+            let by = closed.map_or("emergency", |gate| gate.emergency_word());
+            (format!("review {gate}{which}"), by.to_uppercase(), "waits for a review".to_owned())
         }
     };
     vec![

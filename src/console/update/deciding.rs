@@ -122,7 +122,7 @@ fn decide(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let high = verdict == Verdict::Approve && ask.risk == Risk::Irreversible;
     let proof = if high {
         let wanted = model.code_of(&gate);
-        let ask = "HIGH risk: type the code at the end of the ask".to_owned();
+        let ask = "HIGH risk: type the code behind \"to approve, type\"".to_owned();
         Proof::Typed { ask, wanted, field: Field::default() }
     } else if alone || overrides {
         let wanted = gate.id.to_string();

@@ -80,9 +80,11 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
             toast(model, &format!("undoing: {}", undo.words), Role::Info);
             submit(model, undo.command, wishes);
         }
-        _ => {
-            toast(model, "nothing to undo: only a command of the last ten seconds can be undone", Role::Info)
-        }
+        _ => toast(
+            model,
+            "nothing to undo: a command can be undone for ten seconds, an answer within the undo window of its gate",
+            Role::Info,
+        ),
     }
 }
 

@@ -32,8 +32,12 @@ pub(super) fn draw(canvas: &Canvas<'_>, this_dialog: &Dialog, body: Rect, buf: &
     let rows = known.len() + fields.len() + end.len() + 2;
     let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.height);
     let mut area = centred(body, width, height);
-    if beside.is_some() {
-        area.y = body.bottom() - area.height;
+    let is_over_ask = matches!(this_dialog.about, About::Gate(_)) && canvas.model.view == View::Gates;
+    match beside {
+        Some(_) => area.y = body.bottom() - area.height,
+        // The code that it asks for stands in the last line of the ask.
+        None if is_over_ask => area.y = body.y,
+        None => {}
     }
     let inside = dialog(buf, area, &safe_text(&this_dialog.title), canvas.pane(true));
     let rows = usize::from(inside.height).saturating_sub(end.len());
@@ -173,11 +177,14 @@ fn fields(canvas: &Canvas<'_>, dialog: &Dialog, room: usize) -> Vec<Pieces> {
 /// The end of the dialog: what has to be typed, and the ways out.
 fn end(canvas: &Canvas<'_>, dialog: &Dialog, room: usize) -> Vec<Pieces> {
     let mut lines = Vec::new();
-    if let Proof::Typed { ask, field, .. } = &dialog.proof {
+    if let Proof::Typed { ask, field, wanted } = &dialog.proof {
         if !dialog.fields.is_empty() {
             lines.push(Vec::new());
         }
-        let asks = wrapped(&safe_text(ask), room).into_iter();
+        let typed = field.text().trim();
+        let is_other = typed.chars().count() >= wanted.chars().count() && !typed.eq_ignore_ascii_case(wanted);
+        let ask = if is_other { format!("this is not it. {ask}") } else { ask.clone() };
+        let asks = wrapped(&safe_text(&ask), room).into_iter();
         lines.extend(asks.map(|text| vec![(text, canvas.style(Role::Warn))]));
         lines.push(field_line(canvas, "", field, dialog.focus == Focus::Proof, room));
     }

@@ -115,7 +115,7 @@ fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
         Intent::SendBack => "a reason, then y".to_owned(),
         Intent::Delegate => format!("{DELEGATION_DEFAULT} by default"),
         Intent::BreakGlass => "emergency approval".to_owned(),
-        Intent::Override => "approves; is reviewed".to_owned(),
+        Intent::Override => "approves; another person must review".to_owned(),
         Intent::Review => "what was found, then y".to_owned(),
         Intent::Withdraw => "your own answer".to_owned(),
         other => format!("{}: id and reason", other.level()),

@@ -53,19 +53,19 @@ fn question(canvas: &Canvas<'_>, room: usize) -> Vec<Pieces> {
         .collect();
     lines.push(Vec::new());
     lines.push(choice(canvas, Intent::Escape, "stay"));
+    lines.push(choice(canvas, Intent::Detach, "leave; the runs go on, `cuelight` opens this screen again"));
     lines.push(choice(
         canvas,
-        Intent::Detach,
-        "leave; the runs go on without a screen, `cuelight` comes back",
+        Intent::Stop,
+        "stop the engine; all runs stop until it starts again (asks first)",
     ));
-    lines.push(choice(canvas, Intent::Stop, "stop the engine; the runs stand still (L4: asks again)"));
     lines
 }
 
 fn stop(canvas: &Canvas<'_>, room: usize) -> Vec<Pieces> {
     let text = format!(
-        "{}. The engine ends the calls that are being made; nothing goes on, no gate can be answered and no time limit is \
-         kept until somebody starts it again.",
+        "{}. The engine ends the calls that are being made; until somebody starts it again, nothing goes on, no gate can \
+         be answered and no time limit is kept.",
         open_words(canvas)
     );
     let mut lines: Vec<Pieces> =

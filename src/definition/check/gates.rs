@@ -10,12 +10,14 @@ use crate::{
 };
 use cuelight_base::{MAKE_PEOPLE_COUNT, counted};
 
-use cuelight_expression::{Expr, StatusFunction};
+use cuelight_expression::{Expr, Reference, StatusFunction};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps and needs that are looked at for warnings about `send-back`; a file that wants more is not warned, and the engine
 /// refuses then.
 const LOOKS_MAX: usize = 20_000_000;
+
+const WRITE_PEOPLE: &str = "write `.cuelight/people.toml`: [[person]] with `name`, and `uid` or `keys`; `sudo chown root` and `chmod 644` it";
 
 /// Every gate that a file describes: steps that are one, and what those before the calls of a model want.
 fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
@@ -494,9 +496,27 @@ fn one_is_too_few(gate: &Gate, findings: &mut Findings<'_>) {
             "nobody can approve this: it needs {} people, and without a people.toml only one person can answer",
             quorum.count
         );
-        findings.warning("gate", quorum.place, message).help(
-            "write `.cuelight/people.toml`: [[person]] with `name`, and `uid` or `keys`; `sudo chown root` and `chmod 644` it",
-        );
+        findings.warning("gate", quorum.place, message).help(WRITE_PEOPLE);
+    }
+}
+
+/// The requester is excluded, and without a `people.toml` nobody else can answer.
+fn the_only_one_is_out(gate: &Gate, findings: &mut Findings<'_>) {
+    let is_actor = |reference: &Reference| {
+        reference.root.eq_ignore_ascii_case("run")
+            && reference.path.first().is_some_and(|key| key.eq_ignore_ascii_case("actor"))
+    };
+    let reads = |text: &str| {
+        cuelight_expression::parse(text).is_ok_and(|expr| expr.references().iter().any(is_actor))
+    };
+    for entry in &gate.forbid {
+        if let Forbidden::Expression(condition) = entry
+            && reads(&condition.value)
+        {
+            let message =
+                "nobody can approve this: `forbid` excludes the requester, and there is no people.toml";
+            findings.warning("gate", condition.place, message).help(WRITE_PEOPLE);
+        }
     }
 }
 
@@ -521,6 +541,7 @@ fn of_one(workflow: &Workflow, text: &str, known: &KnownPeople) -> Vec<Diagnosti
         if people.is_empty() {
             nobody_is_known(gate, &mut findings);
             one_is_too_few(gate, &mut findings);
+            the_only_one_is_out(gate, &mut findings);
             if wants_touch {
                 nobody_touches(
                     "there is no people.toml; it names people with their keys",

@@ -23,7 +23,7 @@ pub(crate) const GATE: Table = Table {
         key("on-timeout", OneOf(ON_TIMEOUT), "What expiry means; reject when absent."),
         key("on-reject", OneOf(ON_FAILURE), "What a no means for the run."),
         key("send-back", Word, "The step from which all is done again when the ask is sent back."),
-        key("undo-window", Duration, "How long an approval can be taken back."),
+        key("undo-window", Duration, "How long an approval can be withdrawn."),
         key(
             "consent",
             Either(&[OneOf(CONSENTS), Shape::Table(&CONSENT)]),

@@ -85,7 +85,7 @@ pub enum GateEvent {
         /// The reason why it does not count.
         why: String,
     },
-    /// Somebody withdrew their vote.
+    /// Somebody withdrew a vote or a delegation.
     Withdrawn {
         /// The person who withdrew it.
         by: Actor,
@@ -118,9 +118,9 @@ pub enum GateEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         patterns: Vec<Vec<String>>,
     },
-    /// The gate is approved, and the approval can still be undone.
+    /// The gate is approved, and the approval can still be withdrawn.
     Armed {
-        /// The instant until which it can be undone.
+        /// The instant until which it can be withdrawn.
         until: Timestamp,
     },
     /// Nobody has answered yet, and people were reminded.

@@ -76,7 +76,7 @@ fn later(out: &mut AskSection, told: &AskTold<'_>) {
     out.text("later", text, AskMark::Plain);
     out.text(
         "",
-        "NOT CHECKED: their commands, known only when they start; their templates are checked",
+        "NOT CHECKED: commands known only at the start; their text in the workflow file is bound",
         AskMark::Muted,
     );
     let mut files: Vec<FileFact> = Vec::new();
