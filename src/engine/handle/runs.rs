@@ -32,6 +32,7 @@ impl Turn<'_> {
                 request,
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
+                editors: Box::default(),
                 requesters,
                 displaced: Box::default(),
             },

@@ -210,3 +210,49 @@ fn an_answer_is_not_handed_to_somebody_who_may_not_answer() {
          g-1 ann hands it to bob",
     );
 }
+
+/// A gate that excludes by name, by group and by an edit, and a step behind it that can be done again.
+const KEPT: &str = "steps:
+     - {id: g, gate: {prompt: go?, form: {n: {type: integer, default: 5}}, forbid: [cat, oncall], undo-window: 0s}}
+     - {id: z, needs: g, run: x, effect: idempotent}";
+
+#[test]
+fn whoever_an_approval_excluded_does_not_speak_for_a_step_behind_it_in_a_retry_that_keeps_it() {
+    let first = "launch; bob edits g n=6; ann approves; ended z fail; retry failed; ended z fail;";
+    for again in ["", "retry failed as eve; ended z fail;"] {
+        let run = if again.is_empty() { "r-2" } else { "r-3" };
+        check(
+            KEPT,
+            &format!("{first} {again} done z as bob; done z as cat; done z as dan; done z as ann"),
+            &format!(
+                "! could not resolve z of {run}: it is behind gate g, and bob edited the form
+                 ! could not resolve z of {run}: it is behind gate g, and cat was excluded by the workflow
+                 ! could not resolve z of {run}: it is behind gate g, and oncall was excluded by the workflow
+                 {run} z done by ann"
+            ),
+        );
+    }
+    // An edit counts against the ask that it made, and no longer once another one was answered.
+    check(
+        KEPT,
+        "launch; bob edits g n=6; ann rejects : no; retry failed; ann approves; ended z fail; retry failed; ended z fail; done z as bob",
+        "r-3 g completed (kept)\n r-3 z done by bob",
+    );
+}
+
+#[test]
+fn nor_for_a_step_behind_a_matrix_whose_copies_asked() {
+    check(
+        "steps:
+           - {id: a, run: x, outputs: {m: string}}
+           - {id: m, needs: a, gate: {prompt: go?, forbid: [cat, run.actor], undo-window: 0s}, matrix: \"${{ fromJSON(steps.a.outputs.m) }}\"}
+           - {id: z, needs: m, run: x, effect: idempotent}",
+        r#"launch as eve; ended a ok m={"k":[1]}; ann approves m[1]; ended z fail; done z as cat; retry failed as bob; ended z fail; done z as cat; done z as eve; done z as bob; done z as ann"#,
+        "! could not resolve z of r-1: it is behind gate m[1], and cat is excluded
+         r-2 m completed (kept)
+         ! could not resolve z of r-2: it is behind gate m, and cat was excluded
+         ! could not resolve z of r-2: it is behind gate m, and eve asked for r-1
+         ! could not resolve z of r-2: it is behind gate m, and bob asked for this run
+         r-2 z done by ann",
+    );
+}

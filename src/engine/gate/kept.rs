@@ -1,0 +1,74 @@
+//! An approval that is kept from another run: nobody was asked here, and whoever could not answer there cannot speak
+//! for what it let go.
+
+use crate::{
+    again::is_within,
+    membership::{PeopleInForce, wants_others},
+    run::Run,
+};
+use cuelight_base::Actor;
+use cuelight_plan::{FrameKind, GateRule, PlanStep};
+use std::collections::BTreeMap;
+
+/// All that is known of the people at the gates of the runs that a run does again.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptAnswers<'a> {
+    /// The actor who asked for the run.
+    pub by: &'a Actor,
+    /// The requesters in addition to that one, each with the reason.
+    pub behind: &'a [(String, String)],
+    /// By gate, the people whom its `forbid` excluded.
+    pub excluded: &'a BTreeMap<String, Vec<String>>,
+    /// By gate, the principals that edited its form, and their names.
+    pub editors: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// The people of now: a gate that asked now would go by them.
+    pub people: &'a PeopleInForce,
+}
+
+impl KeptAnswers<'_> {
+    /// Why this person cannot stand behind the approval that a step keeps: a gate, or a matrix whose copies were gates.
+    pub fn forbid(&self, plan: &PlanStep, actor: &Actor) -> Option<String> {
+        let rules = rules(plan);
+        if rules.is_empty() {
+            return None;
+        }
+        let principal = actor.principal();
+        let is_of_it = |id: &String| *id == plan.id || is_within(id, &plan.id);
+        if self.editors.iter().any(|(id, editors)| is_of_it(id) && editors.contains_key(&principal)) {
+            return Some(format!("{} edited the form; another person must answer", actor.name));
+        }
+        let excluded = self.excluded.iter().filter(|(id, _)| is_of_it(id)).flat_map(|(_, names)| names);
+        let own = || {
+            let is_own = self.by.is_or_may_be(&principal);
+            is_own.then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
+        };
+        let other = || self.behind.iter().find(|entry| entry.0 == principal).map(|entry| entry.1.clone());
+        let as_requester = own().or_else(other).filter(|_| rules.into_iter().any(wants_others));
+        as_requester.or_else(|| {
+            let name = excluded.into_iter().find(|name| self.people.exclude(name, actor))?;
+            Some(format!("{name} was excluded by the workflow when this gate asked before"))
+        })
+    }
+}
+
+/// The rule of a gate, or those of the gates that a matrix makes when it opens.
+fn rules(plan: &PlanStep) -> Vec<&GateRule> {
+    let made = plan.work.frame().map(|frame| match &frame.kind {
+        FrameKind::Computed { body, .. } => body.iter().flat_map(rules).collect(),
+        FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => Vec::new(),
+    });
+    plan.work.gate().map(|rule| &**rule).into_iter().chain(made.into_iter().flatten()).collect()
+}
+
+impl Run {
+    /// The people at the gates of the runs that this one does again.
+    pub(crate) fn kept_answers<'a>(&'a self, people: &'a PeopleInForce) -> KeptAnswers<'a> {
+        KeptAnswers {
+            by: &self.by,
+            behind: &self.before.requesters,
+            excluded: &self.before.asked,
+            editors: &self.before.editors,
+            people,
+        }
+    }
+}
