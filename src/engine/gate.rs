@@ -20,6 +20,7 @@ mod timers;
 
 pub use act::GateAct;
 pub use kept::KeptAnswers;
+pub(super) use kept::is_written;
 pub(super) use timers::GateDue;
 
 use crate::{

@@ -171,7 +171,7 @@ impl Turn<'_> {
             }
             let names = excluded.entry(plan.id.clone()).or_default();
             for gate in self.world.gates_at(run.id, at) {
-                for (name, _) in ask::forbidden(&gate.ask.excluded, run, rule) {
+                for (name, _) in ask::forbidden(&gate.ask.excluded, run) {
                     if !names.contains(name) {
                         names.push(name.clone());
                     }

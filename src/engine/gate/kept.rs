@@ -37,18 +37,44 @@ impl KeptAnswers<'_> {
         if self.editors.iter().any(|(id, editors)| is_of_it(id) && editors.contains_key(&principal)) {
             return Some(format!("{} edited the form; another person must answer", actor.name));
         }
-        let excluded = self.excluded.iter().filter(|(id, _)| is_of_it(id)).flat_map(|(_, names)| names);
+        let excluded = || self.excluded.iter().filter(|(id, _)| is_of_it(id)).flat_map(|(_, names)| names);
         let own = || {
             let is_own = self.by.is_or_may_be(&principal);
             is_own.then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
         };
         let other = || self.behind.iter().find(|entry| entry.0 == principal).map(|entry| entry.1.clone());
-        let as_requester = own().or_else(other).filter(|_| rules.into_iter().any(wants_others));
+        let as_requester = own().or_else(other).filter(|_| {
+            let values = excluded().filter(|name| !rules.iter().any(|rule| is_written(rule, name)));
+            self.exclude_requesters(&rules, values)
+        });
         as_requester.or_else(|| {
-            let name = excluded.into_iter().find(|name| self.people.exclude(name, actor))?;
+            let name = excluded().find(|name| self.people.exclude(name, actor))?;
             Some(format!("{name} was excluded by the workflow when this gate asked before"))
         })
     }
+
+    /// True if the requesters do not count at a gate of these rules, where values in its `forbid` hold these names: each may
+    /// be the requester, in whatever words.
+    pub(crate) fn exclude_requesters<'n>(
+        &self,
+        rules: &[&GateRule],
+        names: impl IntoIterator<Item = &'n String>,
+    ) -> bool {
+        let is_one = |name: &str| {
+            let asked_for = format!("{name} asked for ");
+            let has = |principal: &str| {
+                self.by.is_or_may_be(principal) || self.behind.iter().any(|entry| entry.0 == principal)
+            };
+            let is_known = self.behind.iter().any(|entry| entry.1.starts_with(&asked_for));
+            self.by.name == name || is_known || has(name) || self.people.principals(name).any(has)
+        };
+        rules.iter().any(|rule| wants_others(rule)) || names.into_iter().any(|name| is_one(name))
+    }
+}
+
+/// True if a name stands in the file as it is: that means one person.
+pub(crate) fn is_written(rule: &GateRule, name: &str) -> bool {
+    rule.forbid.iter().any(|text| text.trim() == name)
 }
 
 /// The rule of a gate, or those of the gates that a matrix makes when it opens.

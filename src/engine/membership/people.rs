@@ -157,6 +157,12 @@ impl PeopleInForce {
         people
     }
 
+    /// The principals of this name, by the people of now, or as root or a signer said last.
+    pub(crate) fn principals(&self, name: &str) -> impl Iterator<Item = &str> {
+        let people = [&self.now, &self.proven].into_iter().flatten().flat_map(|file| &file.people);
+        people.filter(move |entry| entry.1.name == name).map(|entry| entry.0.as_str())
+    }
+
     /// True when an entry of `forbid` names this person, by the people of now, or as root or a signer said last.
     pub(crate) fn exclude(&self, entry: &str, actor: &Actor) -> bool {
         super::is_excluded_in([&self.now, &self.proven].into_iter().flatten(), entry, actor)

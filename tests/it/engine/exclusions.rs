@@ -256,3 +256,66 @@ fn nor_for_a_step_behind_a_matrix_whose_copies_asked() {
          r-2 z done by ann",
     );
 }
+
+#[test]
+fn a_forbid_that_comes_to_the_requester_excludes_all_requesters_however_it_is_spelled() {
+    let spelled = [
+        "${{ run['actor'] }}",
+        "${{ RUN.ACTOR }}",
+        "${{ format('{0}', run.actor) }}",
+        "${{  run.actor }} ",
+        "run['actor']",
+        "RUN.ACTOR",
+    ];
+    for text in spelled {
+        let rules = format!(", forbid: [\"{text}\"]");
+        // The one who can make the token of an agent, and those of the run that this one does again.
+        at(
+            &rules,
+            "launch as qa-of-ann; ended a ok who=x; ann approves; bob approves",
+            "! could not decide g-1: qa-of-ann asked for this run with a token that you can make; somebody else
+             g-1 bob approves",
+        );
+        at(
+            &rules,
+            "launch as ann; ended a ok who=x; cancel; retry failed as bob; ann approves; bob approves; eve approves",
+            "! could not decide g-2: ann asked for r-1, which stands behind this run
+             ! could not decide g-2: bob asked for this run
+             g-2 eve approves",
+        );
+    }
+    // A value that holds the name, or the principal.
+    for name in ["qa-of-ann", "token:/qa-of-ann"] {
+        at(
+            OF_VALUE,
+            &format!("launch as qa-of-ann; ended a ok who=\"{name}\"; ann approves; bob approves"),
+            "! could not decide g-1: qa-of-ann asked for this run with a token that you can make
+             g-1 bob approves",
+        );
+    }
+    // One that holds the name of whoever asked for the run before.
+    at(
+        OF_VALUE,
+        "launch as ann; ended a ok who=\"ann\"; cancel; retry failed as bob; bob approves; eve approves",
+        "! could not decide g-2: bob asked for this run\n g-2 eve approves",
+    );
+    // A name that stands in the file is that one person's.
+    at(
+        ", forbid: [bob]",
+        "launch as ann; ended a ok who=x; cancel; retry failed as bob; bob approves; ann approves",
+        "! could not decide g-2: bob is excluded by the workflow\n g-2 ann approves",
+    );
+    at(OF_VALUE, "launch as ann; ended a ok who=\"bob\"; ann approves", "g-1 ann approves");
+}
+
+#[test]
+fn nor_do_they_speak_for_a_step_behind_it_in_a_retry_that_keeps_the_approval() {
+    let file = KEPT.replace("[cat, oncall]", "[\"${{ run['actor'] }}\"]");
+    check(
+        &file,
+        "launch as qa-of-ann; bob approves; ended z fail; retry failed as cat; ended z fail; done z as ann; done z as cat; done z as eve",
+        "! could not resolve z of r-2: it is behind gate g, and qa-of-ann asked for r-1, which stands behind this run with a token that you can make
+         ! could not resolve z of r-2: it is behind gate g, and cat asked for this run
+         r-2 z done by eve",
+    );
+}
