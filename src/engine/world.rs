@@ -422,6 +422,19 @@ impl World {
         std::iter::successors(Some(run), before).last().unwrap_or(run)
     }
 
+    /// An open retry that keeps results which a run has given, or keeps itself.
+    pub(super) fn retry_that_stands_on(&self, id: RunId) -> Option<RunId> {
+        let kept = |run: &Run| -> BTreeSet<RunId> {
+            run.steps.iter().filter_map(|step| step.origin.as_ref().map(|origin| origin.run)).collect()
+        };
+        let mut results = kept(self.runs.get(&id)?);
+        results.insert(id);
+        let mut others = self.family_of(self.first_before(id)).filter(|run| run.id != id);
+        let stands =
+            |run: &&Run| !run.state.rests() && !run.before.is_fork && !kept(run).is_disjoint(&results);
+        others.find(stands).map(|run| run.id)
+    }
+
     /// A run and all that do it again or go on from it, however far.
     pub(super) fn family_of(&self, first: RunId) -> impl Iterator<Item = &Run> {
         let mut family = BTreeSet::from([first]);
@@ -454,9 +467,12 @@ impl World {
         let members = group.and_then(|group| self.groups.get(&group.group)).into_iter().flatten().copied();
         let listening = self.listening.iter().map(|entry| entry.0.0);
         let waiting = self.targets.waiting();
-        // A retry reads what was done with the approvals that it would use.
-        let is_retry = matches!(command, Command::Retry { .. });
-        let retried = run.filter(|_| is_retry).map(|run| self.first_before(run.id));
+        // A retry reads what was done with the approvals that it would use, and an undo whose results it would take.
+        let reads_family = matches!(
+            command,
+            Command::Retry { .. } | Command::Undo { .. } | Command::Cancel { undo: true, .. }
+        );
+        let retried = run.filter(|_| reads_family).map(|run| self.first_before(run.id));
         let family = retried.into_iter().flat_map(|first| self.family_of(first)).map(|run| run.id);
         let own = run.map(|run| run.id).into_iter().chain(family);
         let may_change = own.chain(members).chain(waiting).chain(listening);
