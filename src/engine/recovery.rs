@@ -208,7 +208,7 @@ impl Turn<'_> {
         let stays = corrected.is_none();
         let place = |step: StepIx| if stays { Some(step) } else { here.get(&step).copied() };
         let id = self.world.next_run_id();
-        let requesters = requesters::of_others(self.world, &by, Some(run));
+        let requesters = requesters::of_others(self.world, &by, Some(run), self.now);
         let created = RunEvent::Created {
             plan_hash: if is_same { run.plan_hash } else { plan.hash() },
             plan,

@@ -6,6 +6,7 @@ use crate::{
     gate::{Gate, GateDue, POLICY_AUTO},
     lease::fold_leases,
     membership::PeopleInForce,
+    requesters::LeftBehind,
     requests::Requests,
     run::Run,
     scope::Stored,
@@ -53,6 +54,8 @@ pub struct World {
     requests: Arc<Requests>,
     /// The people of the workspace.
     pub(super) people: PeopleInForce,
+    /// Those whose runs have ended, where a program may go on.
+    pub(super) left: Arc<LeftBehind>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -145,7 +148,7 @@ impl World {
                 let rested = run.state.rests();
                 run.apply(event.at, run_event);
                 match (rested, run.state.rests()) {
-                    (false, true) => self.come_to_rest(id),
+                    (false, true) => self.come_to_rest(id, event.at),
                     (true, false) => self.open_runs += 1,
                     (false, false) | (true, true) => {}
                 }
@@ -201,8 +204,9 @@ impl World {
         self.runs.get_mut(&id).unwrap_or_else(|| panic!("fault: an event names {id}, which is not known"))
     }
 
-    fn come_to_rest(&mut self, id: RunId) {
+    fn come_to_rest(&mut self, id: RunId, at: Timestamp) {
         self.open_runs -= 1;
+        Arc::make_mut(&mut self.left).ended(at, &self.runs[&id]);
         let group = self.runs[&id].plan.concurrency.as_ref().map(|concurrency| concurrency.group.clone());
         if let Some(members) = group.as_ref().and_then(|group| self.groups.get_mut(group)) {
             members.remove(&id);
@@ -499,6 +503,7 @@ impl World {
             revoked: Arc::clone(&self.revoked),
             requests: Arc::clone(&self.requests),
             people: self.people.clone(),
+            left: Arc::clone(&self.left),
             listening: self
                 .listening
                 .iter()

@@ -84,18 +84,8 @@ pub struct RunView {
 
 impl RunView {
     pub(super) fn created(id: RunId, at: Timestamp, event: &RunEvent) -> Option<Self> {
-        let RunEvent::Created {
-            plan,
-            plan_hash,
-            by,
-            seed,
-            cause,
-            trace,
-            requesters,
-            asked,
-            editors,
-            ..
-        } = event
+        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace, requesters, asked, editors, .. } =
+            event
         else {
             return None;
         };

@@ -40,7 +40,7 @@ pub enum RunEvent {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         editors: Box<BTreeMap<String, BTreeMap<String, String>>>,
         /// Principals that count as its requesters in addition to `by`, each with the reason: those of the run that this
-        /// one does again, and, where a step asked for it, those of the runs that were open.
+        /// one does again, and, where a step asked for it, those of the runs that were open or had ended not long before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         requesters: Vec<(String, String)>,
         /// By gate, the steps behind it that corrections have removed, or rewritten after it asked, by id: new work stands behind it too.

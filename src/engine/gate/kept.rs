@@ -4,6 +4,7 @@
 use crate::{
     again::is_within,
     membership::{PeopleInForce, wants_others},
+    quorum::EVERYBODY,
     run::Run,
 };
 use cuelight_base::Actor;
@@ -42,7 +43,8 @@ impl KeptAnswers<'_> {
             let is_own = self.by.is_or_may_be(&principal);
             is_own.then(|| format!("{} asked for this run; somebody else has to answer", actor.name))
         };
-        let other = || self.behind.iter().find(|entry| entry.0 == principal).map(|entry| entry.1.clone());
+        let is_one = |entry: &&(String, String)| entry.0 == principal || entry.0 == EVERYBODY;
+        let other = || self.behind.iter().find(is_one).map(|entry| entry.1.clone());
         let as_requester = own().or_else(other).filter(|_| {
             let values = excluded().filter(|name| !rules.iter().any(|rule| is_written(rule, name)));
             self.exclude_requesters(&rules, values)

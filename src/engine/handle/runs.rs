@@ -19,7 +19,7 @@ impl Turn<'_> {
         let run = self.world.next_run_id();
         let seed = seed.to_string();
         let plan = Arc::new(plan);
-        let requesters = requesters::of_others(self.world, &by, None);
+        let requesters = requesters::of_others(self.world, &by, None, self.now);
         self.emit_run(
             run,
             RunEvent::Created {

@@ -319,3 +319,34 @@ fn nor_do_they_speak_for_a_step_behind_it_in_a_retry_that_keeps_the_approval() {
          r-2 z done by eve",
     );
 }
+
+#[test]
+fn whoever_asked_for_a_run_that_has_ended_does_not_answer_in_one_that_its_program_may_have_asked_for() {
+    for rules in FOUR_EYES {
+        let ended = "launch as ann; cancel; ended a fail;";
+        at(
+            rules,
+            &format!(
+                "{ended} launch as cat via-step; ended a ok who=x; ann approves; cat approves; eve approves"
+            ),
+            "r-1 ended cancelled
+             ! could not decide g-1: ann asked for r-1, which stands behind this run
+             ! could not decide g-1: cat asked for this run
+             g-1 eve approves",
+        );
+        // Nor in one that it does again; and whoever had another run done by a token of an agent.
+        at(
+            rules,
+            "launch as bob; ended a fail; launch as qa-of-ann; cancel; ended a fail; run r-1; retry failed as cat via-step; ended a ok who=x; ann approves; eve approves",
+            "! could not decide g-1: qa-of-ann asked for r-2, which stands behind this run with a token
+             g-1 eve approves",
+        );
+        // A run that ended long ago has left nothing, and a person is no program.
+        at(
+            rules,
+            &format!("{ended} later 31d; launch as cat via-step; ended a ok who=x; ann approves"),
+            "g-1 ann approves",
+        );
+        at(rules, &format!("{ended} launch as cat; ended a ok who=x; ann approves"), "g-1 ann approves");
+    }
+}
