@@ -27,7 +27,7 @@ impl Run {
 }
 
 /// The requesters of a new run in addition to the actor who asks for it: those of the run that it does again, and, where a
-/// step asks for it, those of all open runs, and whoever asked for one that has ended not long ago. More than can be kept
+/// step asks for it, those of all open runs, and the people who asked for one that has ended not long ago. More than can be kept
 /// are everybody.
 pub(crate) fn of_others(
     world: &World,
@@ -84,7 +84,7 @@ impl LeftBehind {
         }
     }
 
-    /// Those who count now.
+    /// The people who count now.
     fn since(&self, now: Timestamp) -> impl Iterator<Item = (String, String)> {
         let recent = self.people.iter().filter(move |entry| is_recent(entry.1.0, now));
         let recent = recent.map(|(principal, (_, why))| (principal.clone(), why.clone()));
@@ -132,7 +132,7 @@ mod tests {
     use cuelight_base::{Proof, Span};
 
     /// A run that this user asked for, as far as it matters here.
-    fn ended(left: &mut LeftBehind, uid: usize, at: u64) {
+    fn ended(left: &mut LeftBehind, uid: usize, at: i64) {
         let by = Actor {
             name: format!("u{uid}"),
             proof: Proof::OsUser(u32::try_from(uid).expect("few people")),
@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn more_people_than_are_kept_are_everybody_until_the_last_who_was_left_out_counts_no_more() {
         let mut left = LeftBehind::default();
-        (0..REQUESTERS_MAX).for_each(|uid| ended(&mut left, uid, 10 + uid as u64));
+        (0..REQUESTERS_MAX)
+            .for_each(|uid| ended(&mut left, uid, 10 + i64::try_from(uid).expect("few people")));
         assert_eq!(left.since(Timestamp(1000)).count(), REQUESTERS_MAX);
         ended(&mut left, REQUESTERS_MAX, 1000);
         let everybody = |at: Timestamp| left.since(at).any(|entry| entry.0 == EVERYBODY);

@@ -54,7 +54,7 @@ pub struct World {
     requests: Arc<Requests>,
     /// The people of the workspace.
     pub(super) people: PeopleInForce,
-    /// Those whose runs have ended, where a program may go on.
+    /// The people whose runs have ended, where a program may go on.
     pub(super) left: Arc<LeftBehind>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,

@@ -334,7 +334,7 @@ fn would_go_on(board: &Board) -> Vec<String> {
     lines
 }
 
-/// The approvals of runs that have ended without completing: whoever retries such a run asks nobody again.
+/// The approvals of runs that have ended without completing: a retry of such a run asks nobody again.
 fn kept_by_a_retry(board: &Board) -> Vec<String> {
     let can_be_retried = |run: RunId| {
         board.summary(run).is_none_or(|run| run.state.rests() && run.state != RunState::Completed)

@@ -63,7 +63,7 @@ pub const SELF_DECLARED: &str =
 pub const NEEDS_TOUCH: &str = "needs a touched security key";
 
 /// The excluded people: those of `forbid`, and the requesters of the run, where it has a quorum of two or more, says so, or
-/// comes to one of them: whoever excludes the requester in other words means the same.
+/// comes to one of them: to exclude the requester in other words means the same.
 pub(super) fn excluded(
     world: &World,
     views: &[View<'_>],

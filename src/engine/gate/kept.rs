@@ -1,5 +1,5 @@
-//! An approval that is kept from another run: nobody was asked here, and whoever could not answer there cannot speak
-//! for what it let go.
+//! An approval that is kept from another run: nobody was asked here, and a person who could not answer there
+//! cannot speak for what it let go.
 
 use crate::{
     again::is_within,
