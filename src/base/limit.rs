@@ -217,6 +217,11 @@ pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
 pub const REVOKED_TOKENS_MAX: usize = 10_000;
 /// Characters of the id and of the subject of a token.
 pub const TOKEN_NAME_CHARS_MAX: usize = 128;
+/// The people who count as requesters of a run in addition to its own; above it nobody can answer where the requester is
+/// excluded.
+pub const REQUESTERS_MAX: usize = 200;
+/// For so long after its run has ended, a program that a step left behind may still ask for something.
+pub const PROGRAMS_LEFT_FOR: Span = Span::seconds(30 * 24 * 3600);
 /// Agents that have come by themselves and are present.
 pub const AGENTS_MAX: usize = 4096;
 /// Agents of one project that have come by themselves and are present.

@@ -125,8 +125,12 @@ pub(super) fn take_over(
 
 /// The steps, out of these, that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
-    let is_within = |id: &&String| id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']));
-    ids.into_iter().filter(is_within).cloned().collect()
+    ids.into_iter().filter(|id| is_within(id, frame)).cloned().collect()
+}
+
+/// True if a step stands in a frame, by their ids.
+pub(super) fn is_within(id: &str, frame: &str) -> bool {
+    id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
 /// Steps of one plan by their place in the other: the same id is the same step.

@@ -14,15 +14,18 @@
 mod act;
 mod answer;
 mod eligible;
+mod kept;
 mod tally;
 mod timers;
 
 pub use act::GateAct;
+pub use kept::KeptAnswers;
+pub(super) use kept::is_written;
 pub(super) use timers::GateDue;
 
 use crate::{
     Ask, GateEvent, GateState, Verdict, Vote,
-    membership::{GatePeople, PeopleInForce, wants_others},
+    membership::{GatePeople, PeopleInForce},
 };
 use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_plan::{GateRule, OnFailure};
@@ -106,22 +109,6 @@ const WHOLE_QUORUM: &str = "more people must approve first; an override needs th
 /// True if a gate that was closed by this decider waits for a review.
 pub fn wants_review(closed_by: &str) -> bool {
     [BREAK_GLASS, OVERRIDE].contains(&closed_by)
-}
-
-/// The reason why this person cannot stand behind an approval that is kept from another run, for which nobody
-/// was asked here. They asked for the run, and its gate wants somebody else.
-/// `behind` are the requesters of the run in addition to that one.
-pub fn kept_approval_forbids(
-    rule: &GateRule,
-    (requester, behind): (&Actor, &[(String, String)]),
-    actor: &Actor,
-) -> Option<String> {
-    let principal = actor.principal();
-    let own = requester
-        .is_or_may_be(&principal)
-        .then(|| format!("{} asked for this run; somebody else has to answer", actor.name));
-    let other = || behind.iter().find(|entry| entry.0 == principal).map(|entry| entry.1.clone());
-    own.or_else(other).filter(|_| wants_others(rule))
 }
 
 impl Gate {

@@ -79,7 +79,7 @@ pub use event::{
     TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::{check_form, unanswered};
-pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, OVERRIDE, kept_approval_forbids, wants_review};
+pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, KeptAnswers, OVERRIDE, wants_review};
 pub use lease::fold_leases;
 pub use membership::{
     Member, Membership, PeopleInForce, PeoplePolicy, PeopleSigner, Standing,

@@ -45,10 +45,14 @@ pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
     }
 }
 
+/// The entry among excluded people that means everybody.
+pub(super) const EVERYBODY: &str = "*";
+
 /// True when an entry of `forbid` names this person: a principal, a name, or a group of theirs. `forbid:
 /// [sre]` means the group as `require: [sre]` does, with and without `group:`.
 pub(super) fn is_excluded(entry: &str, actor: &Actor) -> bool {
-    entry == actor.principal()
+    entry == EVERYBODY
+        || entry == actor.principal()
         || is_addressed(entry, actor)
         || actor.groups.iter().any(|group| group == entry)
 }

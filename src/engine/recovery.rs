@@ -73,6 +73,8 @@ struct AskedBefore {
     excluded: BTreeMap<String, Vec<String>>,
     /// By gate, the person or group that its first ask named for an escalation.
     escalates: BTreeMap<String, String>,
+    /// By gate, the principals that edited its form, and their names.
+    editors: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Turn<'_> {
@@ -136,6 +138,7 @@ impl Turn<'_> {
     /// The gates that have asked in a run, or in one that it does again.
     fn asked_in(&self, run: &Run) -> AskedBefore {
         let (mut excluded, mut escalates) = (run.before.asked.clone(), run.before.escalates.clone());
+        let mut editors = run.before.editors.clone();
         let mut people = BTreeSet::new();
         for at in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(at);
@@ -159,9 +162,16 @@ impl Turn<'_> {
             } else if step.gate.is_none() {
                 continue;
             }
+            // Those of the ask that was answered last: an earlier one asked about another form.
+            if let Some(gate) = step.gate.and_then(|gate| self.world.gates.get(&gate)) {
+                editors.remove(&plan.id);
+                if !gate.editors.is_empty() {
+                    editors.insert(plan.id.clone(), gate.editors.clone());
+                }
+            }
             let names = excluded.entry(plan.id.clone()).or_default();
             for gate in self.world.gates_at(run.id, at) {
-                for (name, _) in ask::forbidden(&gate.ask.excluded, run, rule) {
+                for (name, _) in ask::forbidden(&gate.ask.excluded, run) {
                     if !names.contains(name) {
                         names.push(name.clone());
                     }
@@ -179,6 +189,7 @@ impl Turn<'_> {
             },
             excluded,
             escalates,
+            editors,
         }
     }
 
@@ -197,7 +208,7 @@ impl Turn<'_> {
         let stays = corrected.is_none();
         let place = |step: StepIx| if stays { Some(step) } else { here.get(&step).copied() };
         let id = self.world.next_run_id();
-        let requesters = requesters::of_others(self.world, &by, Some(run));
+        let requesters = requesters::of_others(self.world, &by, Some(run), self.now);
         let created = RunEvent::Created {
             plan_hash: if is_same { run.plan_hash } else { plan.hash() },
             plan,
@@ -208,6 +219,7 @@ impl Turn<'_> {
             request: None,
             asked: asked.excluded,
             escalates: asked.escalates,
+            editors: Box::new(asked.editors),
             requesters,
             displaced: Box::new(displaced),
         };

@@ -105,6 +105,8 @@ pub(super) struct Before {
     pub(super) asked: BTreeMap<String, Vec<String>>,
     /// The gates of those runs that escalate, each with the person or group that its ask named first.
     pub(super) escalates: BTreeMap<String, String>,
+    /// The gates of those runs whose form was edited, each with the principals that did it, and their names.
+    pub(super) editors: BTreeMap<String, BTreeMap<String, String>>,
     /// Principals that count as its requesters in addition to its own, each with the reason.
     pub(super) requesters: Vec<(String, String)>,
     /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
@@ -168,6 +170,7 @@ impl Run {
             cause,
             asked,
             escalates,
+            editors,
             requesters,
             displaced,
             ..
@@ -186,6 +189,7 @@ impl Run {
                 parent: cause.parent(),
                 asked: asked.clone(),
                 escalates: escalates.clone(),
+                editors: (**editors).clone(),
                 requesters: requesters.clone(),
                 displaced: (**displaced).clone(),
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),

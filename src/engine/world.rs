@@ -6,6 +6,7 @@ use crate::{
     gate::{Gate, GateDue, POLICY_AUTO},
     lease::fold_leases,
     membership::PeopleInForce,
+    requesters::LeftBehind,
     requests::Requests,
     run::Run,
     scope::Stored,
@@ -53,6 +54,8 @@ pub struct World {
     requests: Arc<Requests>,
     /// The people of the workspace.
     pub(super) people: PeopleInForce,
+    /// The people whose runs have ended, where a program may go on.
+    pub(super) left: Arc<LeftBehind>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -145,7 +148,7 @@ impl World {
                 let rested = run.state.rests();
                 run.apply(event.at, run_event);
                 match (rested, run.state.rests()) {
-                    (false, true) => self.come_to_rest(id),
+                    (false, true) => self.come_to_rest(id, event.at),
                     (true, false) => self.open_runs += 1,
                     (false, false) | (true, true) => {}
                 }
@@ -201,8 +204,9 @@ impl World {
         self.runs.get_mut(&id).unwrap_or_else(|| panic!("fault: an event names {id}, which is not known"))
     }
 
-    fn come_to_rest(&mut self, id: RunId) {
+    fn come_to_rest(&mut self, id: RunId, at: Timestamp) {
         self.open_runs -= 1;
+        Arc::make_mut(&mut self.left).ended(at, &self.runs[&id]);
         let group = self.runs[&id].plan.concurrency.as_ref().map(|concurrency| concurrency.group.clone());
         if let Some(members) = group.as_ref().and_then(|group| self.groups.get_mut(group)) {
             members.remove(&id);
@@ -422,6 +426,19 @@ impl World {
         std::iter::successors(Some(run), before).last().unwrap_or(run)
     }
 
+    /// An open retry that keeps results which a run has given, or keeps itself.
+    pub(super) fn retry_that_stands_on(&self, id: RunId) -> Option<RunId> {
+        let kept = |run: &Run| -> BTreeSet<RunId> {
+            run.steps.iter().filter_map(|step| step.origin.as_ref().map(|origin| origin.run)).collect()
+        };
+        let mut results = kept(self.runs.get(&id)?);
+        results.insert(id);
+        let mut others = self.family_of(self.first_before(id)).filter(|run| run.id != id);
+        let stands =
+            |run: &&Run| !run.state.rests() && !run.before.is_fork && !kept(run).is_disjoint(&results);
+        others.find(stands).map(|run| run.id)
+    }
+
     /// A run and all that do it again or go on from it, however far.
     pub(super) fn family_of(&self, first: RunId) -> impl Iterator<Item = &Run> {
         let mut family = BTreeSet::from([first]);
@@ -454,9 +471,12 @@ impl World {
         let members = group.and_then(|group| self.groups.get(&group.group)).into_iter().flatten().copied();
         let listening = self.listening.iter().map(|entry| entry.0.0);
         let waiting = self.targets.waiting();
-        // A retry reads what was done with the approvals that it would use.
-        let is_retry = matches!(command, Command::Retry { .. });
-        let retried = run.filter(|_| is_retry).map(|run| self.first_before(run.id));
+        // A retry reads what was done with the approvals that it would use, and an undo whose results it would take.
+        let reads_family = matches!(
+            command,
+            Command::Retry { .. } | Command::Undo { .. } | Command::Cancel { undo: true, .. }
+        );
+        let retried = run.filter(|_| reads_family).map(|run| self.first_before(run.id));
         let family = retried.into_iter().flat_map(|first| self.family_of(first)).map(|run| run.id);
         let own = run.map(|run| run.id).into_iter().chain(family);
         let may_change = own.chain(members).chain(waiting).chain(listening);
@@ -483,6 +503,7 @@ impl World {
             revoked: Arc::clone(&self.revoked),
             requests: Arc::clone(&self.requests),
             people: self.people.clone(),
+            left: Arc::clone(&self.left),
             listening: self
                 .listening
                 .iter()

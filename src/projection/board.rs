@@ -85,7 +85,7 @@ pub struct Board {
     /// When somebody cleared the lists of what had rested.
     cleared_at: Option<Timestamp>,
     revoked: Arc<Revoked>,
-    people: PeopleInForce,
+    pub(super) people: PeopleInForce,
     pub(super) exchange: Exchanged,
     errors: Errors,
     vitals: Vitals,

@@ -3,8 +3,8 @@
 
 use crate::{Board, RunView};
 use cuelight_base::{Actor, RunId, StepIx, Timestamp};
-use cuelight_engine::{StepState, kept_approval_forbids};
-use cuelight_plan::{EffectClass, OnError, Undo, Work};
+use cuelight_engine::StepState;
+use cuelight_plan::{EffectClass, OnError, Undo};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A step that is in doubt.
@@ -94,22 +94,22 @@ impl Board {
     /// Why this person cannot say what became of a step, if they cannot: their answer does not count at a gate it stands behind.
     pub fn may_not_vouch(&self, run: RunId, step: StepIx, actor: &Actor) -> Option<String> {
         let view = self.run(run)?;
-        gates_above(view, step).into_iter().find_map(|at| {
-            let seen = view.step(at)?;
-            match seen.gate().and_then(|gate| self.gate(gate)) {
+        let kept = view.kept_answers(&self.people);
+        above(view, step).into_iter().find_map(|at| {
+            let (seen, plan) = (view.step(at)?, view.plan_step(at)?);
+            let is_gate = plan.work.gate().is_some();
+            let succeeded = matches!(seen.state, StepState::Completed | StepState::Partial);
+            match seen.gate().filter(|_| is_gate).and_then(|gate| self.gate(gate)) {
                 Some(gate) => gate.excludes(actor),
-                None if matches!(seen.state, StepState::Completed | StepState::Partial) => {
-                    let requesters = (&view.summary.by, &*view.requesters);
-                    kept_approval_forbids(view.plan_step(at)?.work.gate()?, requesters, actor)
-                }
+                None if seen.origin().is_some() || is_gate && succeeded => kept.forbid(plan, actor),
                 None => None,
             }
         })
     }
 }
 
-/// Every gate that came before a step, by needs and by frames.
-fn gates_above(run: &RunView, step: StepIx) -> BTreeSet<StepIx> {
+/// Every step that came before one, by needs and by frames.
+fn above(run: &RunView, step: StepIx) -> BTreeSet<StepIx> {
     let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
     let mut inside: BTreeMap<StepIx, Vec<StepIx>> = BTreeMap::new();
     for (child, frame) in run.steps().filter_map(|(child, plan, _)| Some((child, plan.frame?))) {
@@ -127,7 +127,5 @@ fn gates_above(run: &RunView, step: StepIx) -> BTreeSet<StepIx> {
         let around: Vec<StepIx> = around.flatten().filter(|step| seen.insert(*step)).collect();
         open.extend(around);
     }
-    let is_gate =
-        |step: &StepIx| run.plan_step(*step).is_some_and(|plan_step| matches!(plan_step.work, Work::Gate(_)));
-    seen.into_iter().filter(is_gate).collect()
+    seen
 }

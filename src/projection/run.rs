@@ -8,8 +8,8 @@ pub use summary::RunSummary;
 use crate::{Counts, Results, Rows, RunSpan, StepView, event_words};
 use cuelight_base::{Actor, ErrorRecord, RunId, Seq, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
-    AttemptEvent, Event, GateEvent, PartialResult, Purpose, RunEvent, RunState, StepState, UndoEvent,
-    WaitReason,
+    AttemptEvent, Event, GateEvent, KeptAnswers, PartialResult, PeopleInForce, Purpose, RunEvent, RunState,
+    StepState, UndoEvent, WaitReason,
 };
 use cuelight_plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work};
 use std::{
@@ -64,6 +64,10 @@ pub struct RunView {
     pub paused: Option<Actor>,
     /// Principals that count as its requesters in addition to its own, each with the reason.
     pub requesters: Vec<(String, String)>,
+    /// By gate of the runs that it does again, the people whom its `forbid` excluded there.
+    excluded_before: BTreeMap<String, Vec<String>>,
+    /// By gate of those runs, the principals that edited its form, and their names.
+    editors_before: BTreeMap<String, BTreeMap<String, String>>,
     /// The step that made it stop.
     pub stopped: Option<StepIx>,
     /// Why it failed as a whole, when its time was up.
@@ -80,7 +84,9 @@ pub struct RunView {
 
 impl RunView {
     pub(super) fn created(id: RunId, at: Timestamp, event: &RunEvent) -> Option<Self> {
-        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace, requesters, .. } = event else {
+        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace, requesters, asked, editors, .. } =
+            event
+        else {
             return None;
         };
         let summary = RunSummary {
@@ -118,6 +124,8 @@ impl RunView {
             cancelled: None,
             paused: None,
             requesters: requesters.clone(),
+            excluded_before: asked.clone(),
+            editors_before: (**editors).clone(),
             stopped: None,
             error: None,
             vars: ValueMap::new(),
@@ -128,6 +136,17 @@ impl RunView {
         };
         run.add_steps(at, 0);
         Some(run)
+    }
+
+    /// The people at the gates of the runs that it does again.
+    pub(super) fn kept_answers<'a>(&'a self, people: &'a PeopleInForce) -> KeptAnswers<'a> {
+        KeptAnswers {
+            by: &self.summary.by,
+            behind: &self.requesters,
+            excluded: &self.excluded_before,
+            editors: &self.editors_before,
+            people,
+        }
     }
 
     /// The id of the run.

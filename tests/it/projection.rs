@@ -54,6 +54,7 @@ impl Log {
             request: None,
             asked: BTreeMap::new(),
             escalates: BTreeMap::new(),
+            editors: Box::default(),
             requesters: Vec::new(),
             displaced: Box::default(),
         };
@@ -662,6 +663,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         request: None,
         asked: BTreeMap::new(),
         escalates: BTreeMap::new(),
+        editors: Box::default(),
         requesters: Vec::new(),
         displaced: Box::default(),
     };

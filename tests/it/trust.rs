@@ -347,6 +347,27 @@ fn a_log_that_comes_from_elsewhere_is_listed_with_the_gates_that_were_approved_i
     }
 }
 
+#[test]
+fn an_approval_that_a_retry_keeps_is_listed_by_name_and_number_although_its_run_has_ended() {
+    let place = Place::new().untouched();
+    place.write(
+        "flow.yaml",
+        "steps:\n  - {id: ok, gate: {prompt: Ship it?}}\n  - {id: ship, needs: ok, run: exit 1, effect: idempotent}\n",
+    );
+    let mut runs = place.start(&["run", "flow.yaml", "--headless"]);
+    runs.until("gate.asked");
+    place.cue(&["approve", "g-1"]).ok();
+    drop(runs.end());
+    fs::create_dir(place.file("other")).expect("made");
+    let copied = place.foreign("cp", &["-r", ".cuelight", "other/.cuelight"]).status().expect("cp");
+    assert!(copied.success());
+    let said = place.cue(&["trust", "--workspace", &place.file("other").display().to_string()]);
+    assert!(
+        said.out.contains("r-1 has ended, and a retry keeps this: g-1 ok approved already, by"),
+        "{said:?}"
+    );
+}
+
 /// Output of a read-only command; it is killed when it waits for something.
 #[track_caller]
 fn looked(place: &Place, words: &[&str]) -> Said {

@@ -8,9 +8,11 @@ use crate::{
     settings::Settings,
 };
 use clap::Args;
-use cuelight_base::{Channel, Digest, FILE_BYTES_MAX, Launch, Program, counted, safe_text, shorten};
+use cuelight_base::{
+    Channel, Digest, FILE_BYTES_MAX, GateId, Launch, Program, RunId, counted, safe_text, shorten,
+};
 use cuelight_definition::{Run, StepKind};
-use cuelight_engine::GateState;
+use cuelight_engine::{GateState, RunState};
 use cuelight_plan::OnTimeout;
 use cuelight_projection::{Board, GateView};
 use cuelight_runtime::{Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, scheduled};
@@ -47,6 +49,9 @@ pub(super) struct TrustArgs {
 const DIGITS_SHOWN: usize = 12;
 /// Files that are shown for one script; the others are counted.
 const FILES_NAMED_MAX: usize = 20;
+
+/// Approvals of runs that have ended that are named; the newest.
+const APPROVALS_NAMED_MAX: usize = 100;
 /// Characters of the first line of a script.
 const SCRIPT_CHARS_SHOWN: usize = 100;
 
@@ -324,6 +329,33 @@ fn would_go_on(board: &Board) -> Vec<String> {
             summary.id, summary.workflow, summary.state
         ));
         lines.extend(board.gates().filter(|gate| gate.run == summary.id).filter_map(|gate| decided(gate)));
+    }
+    lines.extend(kept_by_a_retry(board));
+    lines
+}
+
+/// The approvals of runs that have ended without completing: a retry of such a run asks nobody again.
+fn kept_by_a_retry(board: &Board) -> Vec<String> {
+    let can_be_retried = |run: RunId| {
+        board.summary(run).is_none_or(|run| run.state.rests() && run.state != RunState::Completed)
+    };
+    let approved = |gate: &GateView| gate.state == GateState::Approved && can_be_retried(gate.run);
+    let mut lines: Vec<String> = board
+        .gates()
+        .rev()
+        .filter(|gate| approved(gate))
+        .filter_map(|gate| {
+            Some(format!("{} has ended, and a retry keeps this: {}", gate.run, decided(gate)?))
+        })
+        .collect();
+    let left_out = lines.len().saturating_sub(APPROVALS_NAMED_MAX);
+    lines.truncate(APPROVALS_NAMED_MAX);
+    if left_out > 0 {
+        lines.push(format!("… and {left_out} older approvals that a retry keeps"));
+    }
+    // The board forgets old gates; their runs can be retried as well.
+    if board.gates().next().is_some_and(|first| first.id != GateId(1)) {
+        lines.push("older gates are not listed: a retry of their runs may keep approvals".to_owned());
     }
     lines
 }

@@ -176,7 +176,9 @@ fn forbidden(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Forbidden> {
         return None;
     };
     let text = scalar.text.trim();
-    let is_reference = ["run.", "steps.", "inputs."].iter().any(|prefix| text.starts_with(prefix));
+    let lower = text.to_ascii_lowercase();
+    let rest = ["run", "steps", "inputs"].iter().find_map(|root| lower.strip_prefix(root));
+    let is_reference = rest.is_some_and(|rest| rest.starts_with(['.', '[']));
     if text.contains("${{") || is_reference && cuelight_expression::parse(text).is_ok() {
         return reader
             .expression(node, "an entry of `forbid`")

@@ -6,7 +6,7 @@ use crate::{
     by_hand::{left_out_by_hand, templates_read_what_is_by_hand},
     call::Unresolved,
     condition::View,
-    membership::wants_others,
+    gate::is_written,
     run::Run,
     world::World,
 };
@@ -62,7 +62,8 @@ pub const SELF_DECLARED: &str =
 /// `needs a touched security key`, said of an approval: the rest of a sentence.
 pub const NEEDS_TOUCH: &str = "needs a touched security key";
 
-/// The excluded people: those of `forbid`, and, with a quorum of two or more, the requesters of the run.
+/// The excluded people: those of `forbid`, and the requesters of the run, where it has a quorum of two or more, says so, or
+/// comes to one of them: to exclude the requester in other words means the same.
 pub(super) fn excluded(
     world: &World,
     views: &[View<'_>],
@@ -70,21 +71,29 @@ pub(super) fn excluded(
 ) -> Result<Vec<(String, String)>, Unresolved> {
     let view = views[0];
     let run = view.run;
-    let mut out = if wants_others(rule) { run.requesters() } else { Vec::new() };
+    let (mut named, mut values) = (Vec::new(), Vec::new());
     for template in rule.forbid.iter().filter(|text| *text != "run.actor") {
         if templates_read_what_is_by_hand(run, view.step, &Value::String(template.clone())) {
             return Err(Unresolved::Failed(left_out_by_hand("its `forbid`")));
         }
-        for name in names(views, "forbid", template)? {
-            let why = format!("{name} is excluded by the workflow");
-            out.push((name, why));
+        let found = names(views, "forbid", template)?;
+        if template.contains("${{") {
+            values.extend(found.clone());
         }
+        named.extend(found);
     }
     // A value may be another one by now, also within this run.
-    let here = world.gates_at(run.id, view.step).flat_map(|gate| forbidden(&gate.ask.excluded, run, rule));
-    let here = here.map(|entry| &entry.0);
-    let earlier = run.before.asked.get(&run.plan_step(view.step).id).into_iter().flatten();
-    for name in earlier.chain(here) {
+    let before = run.before.asked.get(&run.plan_step(view.step).id).into_iter().flatten();
+    let here = world.gates_at(run.id, view.step).flat_map(|gate| forbidden(&gate.ask.excluded, run));
+    let earlier: Vec<&String> = before.chain(here.map(|entry| &entry.0)).collect();
+    let kept = run.kept_answers(&world.people);
+    let all = values.iter().chain(earlier.iter().copied().filter(|name| !is_written(rule, name)));
+    let mut out = if kept.exclude_requesters(&[rule], all) { run.requesters() } else { Vec::new() };
+    out.extend(named.into_iter().map(|name| {
+        let why = format!("{name} is excluded by the workflow");
+        (name, why)
+    }));
+    for name in earlier {
         if out.iter().all(|entry| entry.0 != *name) {
             out.push((
                 name.clone(),
@@ -165,12 +174,7 @@ fn names(views: &[View<'_>], key: &str, template: &str) -> Result<Vec<String>, U
     Ok(names)
 }
 
-/// The excluded people who are so by `forbid`. The requesters stand before them.
-pub(crate) fn forbidden<'a>(
-    excluded: &'a [(String, String)],
-    run: &Run,
-    rule: &GateRule,
-) -> &'a [(String, String)] {
-    let requesters = if wants_others(rule) { run.requesters().len() } else { 0 };
-    excluded.get(requesters..).unwrap_or_default()
+/// The excluded people who are so by `forbid`. The requesters stand before them, where they are excluded.
+pub(crate) fn forbidden<'a>(excluded: &'a [(String, String)], run: &Run) -> &'a [(String, String)] {
+    excluded.strip_prefix(run.requesters().as_slice()).unwrap_or(excluded)
 }

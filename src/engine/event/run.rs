@@ -36,8 +36,11 @@ pub enum RunEvent {
         /// The gates among them that escalate, by id, each with the person or group that its ask named first.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         escalates: BTreeMap<String, String>,
+        /// The gates among them whose form was edited, by id, each with the principals that did it, and their names.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        editors: Box<BTreeMap<String, BTreeMap<String, String>>>,
         /// Principals that count as its requesters in addition to `by`, each with the reason: those of the run that this
-        /// one does again, and, where a step asked for it, those of the runs that were open.
+        /// one does again, and, where a step asked for it, those of the runs that were open or had ended not long before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         requesters: Vec<(String, String)>,
         /// By gate, the steps behind it that corrections have removed, or rewritten after it asked, by id: new work stands behind it too.

@@ -19,7 +19,7 @@ impl Turn<'_> {
         let run = self.world.next_run_id();
         let seed = seed.to_string();
         let plan = Arc::new(plan);
-        let requesters = requesters::of_others(self.world, &by, None);
+        let requesters = requesters::of_others(self.world, &by, None, self.now);
         self.emit_run(
             run,
             RunEvent::Created {
@@ -32,6 +32,7 @@ impl Turn<'_> {
                 request,
                 asked: BTreeMap::new(),
                 escalates: BTreeMap::new(),
+                editors: Box::default(),
                 requesters,
                 displaced: Box::default(),
             },
@@ -102,9 +103,23 @@ impl Turn<'_> {
         if this_run.ending.cancelling {
             return Ok(());
         }
+        if undo {
+            self.nothing_stands_on(run, "cancel")?;
+        }
         let reason = checked_reason(reason)?;
         self.end_early(run, by, reason, undo);
         Ok(())
+    }
+
+    /// Refuses to undo what an open retry stands on: its kept approvals would let steps start whose results before them are
+    /// gone. Asking again there would not mend that, as the results stay gone; the retry has taken them over, and undoes
+    /// them itself. A fork stands beside the other run, and its gates ask anew.
+    fn nothing_stands_on(&self, run: RunId, verb: &str) -> Result<(), Refusal> {
+        let Some(retry) = self.world.retry_that_stands_on(run) else { return Ok(()) };
+        let why = format!(
+            "{retry} is a retry that stands on the same results; end {retry} first (`cuelight cancel {retry}`)"
+        );
+        Err(Refusal::Again { run, verb: verb.to_owned(), why })
     }
 
     /// Cancels a run. In one that has not begun nothing is left to run, not even what asks for failures by
@@ -130,6 +145,7 @@ impl Turn<'_> {
         if !this_run.undo.completed.iter().any(|step| this_run.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
         }
+        self.nothing_stands_on(run, "undo")?;
         let reason = required_reason(reason, &format!("undo {run}"))?;
         self.emit_run(run, RunEvent::Cancelling { by, reason, undo: true });
         self.emit_run(run, RunEvent::Compensating);

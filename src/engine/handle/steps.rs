@@ -2,10 +2,7 @@
 
 use super::{Turn, required_reason};
 use crate::{
-    DoubtAnswer, Refusal, StepEvent, StepState, Why,
-    by_hand::is_or_makes_gate,
-    call, frame,
-    gate::{Gate, kept_approval_forbids},
+    DoubtAnswer, Refusal, StepEvent, StepState, Why, by_hand::is_or_makes_gate, call, frame, gate::Gate,
     outcome,
 };
 use cuelight_base::{Actor, GateId, RunId, StepIx, ValueMap};
@@ -159,16 +156,14 @@ impl Turn<'_> {
     /// would be a way around.
     fn may_vouch(&self, run: RunId, step: StepIx, by: &Actor) -> Result<(), Refusal> {
         let this_run = self.run(run);
-        for gate in this_run.gates_above(step, |_| true) {
-            let why = match this_run.step(gate).gate.and_then(|gate| self.world.gates.get(&gate)) {
+        let kept = this_run.kept_answers(&self.world.people);
+        for gate in this_run.above(step, |_| true) {
+            let (seen, plan) = (this_run.step(gate), this_run.plan_step(gate));
+            let is_gate = plan.work.gate().is_some();
+            let why = match seen.gate.filter(|_| is_gate).and_then(|gate| self.world.gates.get(&gate)) {
                 Some(gate) => gate.forbids(by),
-                // Its approval is kept from another run; who asks for what has changed hands since.
-                None if this_run.step(gate).succeeded() => {
-                    let rule = this_run.plan_step(gate).work.gate();
-                    rule.and_then(|rule| {
-                        kept_approval_forbids(rule, (&this_run.by, &this_run.before.requesters), by)
-                    })
-                }
+                // Its approval is kept from another run, which had its own requesters, editors and excluded people.
+                None if seen.origin.is_some() || is_gate && seen.succeeded() => kept.forbid(plan, by),
                 None => None,
             };
             if let Some(why) = why {

@@ -1,7 +1,7 @@
 //! The people of `people.toml`, and those whom a gate goes by: the state that membership is judged by.
 
 use crate::Ask;
-use cuelight_base::{Digest, canonical_json, sha256};
+use cuelight_base::{Actor, Digest, canonical_json, sha256};
 use cuelight_plan::{GateRule, Risk};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -155,6 +155,17 @@ impl PeopleInForce {
         }
         self.now = Some(Arc::clone(&people));
         people
+    }
+
+    /// The principals of this name, by the people of now, or as root or a signer said last.
+    pub(crate) fn principals(&self, name: &str) -> impl Iterator<Item = &str> {
+        let people = [&self.now, &self.proven].into_iter().flatten().flat_map(|file| &file.people);
+        people.filter(move |entry| entry.1.name == name).map(|entry| entry.0.as_str())
+    }
+
+    /// True when an entry of `forbid` names this person, by the people of now, or as root or a signer said last.
+    pub(crate) fn exclude(&self, entry: &str, actor: &Actor) -> bool {
+        super::is_excluded_in([&self.now, &self.proven].into_iter().flatten(), entry, actor)
     }
 
     /// True when a touched security key is asked for at gates of the highest risk.

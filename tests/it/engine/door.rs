@@ -12,8 +12,9 @@ use cuelight_engine::{
     Adoption, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Command, Correction, Decision,
     DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt,
     Found, GateEvent, Launching, Member, Membership, NewValue, Outcome, Past, PeopleEvent, PeopleSigner,
-    Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Standing, StepEvent, StepState,
-    TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, people_changed_words, react,
+    Purpose, Refusal, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, Standing, StepEvent,
+    StepState, TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag,
+    people_changed_words, react,
 };
 use cuelight_exchange::{AgentAsk, AgentEvent, BusEvent, LibraryEvent, NewMessage, Registration};
 use cuelight_plan::{Plan, Scope, lower};
@@ -632,8 +633,19 @@ impl Bench {
         let before = self.world.fingerprint();
         let preview = self.world.preview(command.clone(), self.now);
         assert_eq!(self.world.fingerprint(), before, "a preview changes nothing");
+        let vouches = match &command {
+            Command::Done { run, step, by, .. } | Command::AnswerDoubt { run, step, by, .. } => {
+                Some(self.board.may_not_vouch(*run, *step, by))
+            }
+            _ => None,
+        };
         let mut events = Vec::new();
         let said = self.world.handle(command, self.now, &mut events);
+        match (&said, vouches) {
+            (Ok(()), Some(why)) => assert_eq!(why, None, "the board refuses nobody else than the engine"),
+            (Err(Refusal::Vouch { why, .. }), Some(told)) => assert_eq!(told.as_ref(), Some(why)),
+            _ => {}
+        }
         match &said {
             Ok(()) => assert_eq!(preview.as_ref(), Ok(&events), "a preview tells what handle does"),
             Err(why) => {

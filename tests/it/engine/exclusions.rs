@@ -210,3 +210,143 @@ fn an_answer_is_not_handed_to_somebody_who_may_not_answer() {
          g-1 ann hands it to bob",
     );
 }
+
+/// A gate that excludes by name, by group and by an edit, and a step behind it that can be done again.
+const KEPT: &str = "steps:
+     - {id: g, gate: {prompt: go?, form: {n: {type: integer, default: 5}}, forbid: [cat, oncall], undo-window: 0s}}
+     - {id: z, needs: g, run: x, effect: idempotent}";
+
+#[test]
+fn whoever_an_approval_excluded_does_not_speak_for_a_step_behind_it_in_a_retry_that_keeps_it() {
+    let first = "launch; bob edits g n=6; ann approves; ended z fail; retry failed; ended z fail;";
+    for again in ["", "retry failed as eve; ended z fail;"] {
+        let run = if again.is_empty() { "r-2" } else { "r-3" };
+        check(
+            KEPT,
+            &format!("{first} {again} done z as bob; done z as cat; done z as dan; done z as ann"),
+            &format!(
+                "! could not resolve z of {run}: it is behind gate g, and bob edited the form
+                 ! could not resolve z of {run}: it is behind gate g, and cat was excluded by the workflow
+                 ! could not resolve z of {run}: it is behind gate g, and oncall was excluded by the workflow
+                 {run} z done by ann"
+            ),
+        );
+    }
+    // An edit counts against the ask that it made, and no longer once another one was answered.
+    check(
+        KEPT,
+        "launch; bob edits g n=6; ann rejects : no; retry failed; ann approves; ended z fail; retry failed; ended z fail; done z as bob",
+        "r-3 g completed (kept)\n r-3 z done by bob",
+    );
+}
+
+#[test]
+fn nor_for_a_step_behind_a_matrix_whose_copies_asked() {
+    check(
+        "steps:
+           - {id: a, run: x, outputs: {m: string}}
+           - {id: m, needs: a, gate: {prompt: go?, forbid: [cat, run.actor], undo-window: 0s}, matrix: \"${{ fromJSON(steps.a.outputs.m) }}\"}
+           - {id: z, needs: m, run: x, effect: idempotent}",
+        r#"launch as eve; ended a ok m={"k":[1]}; ann approves m[1]; ended z fail; done z as cat; retry failed as bob; ended z fail; done z as cat; done z as eve; done z as bob; done z as ann"#,
+        "! could not resolve z of r-1: it is behind gate m[1], and cat is excluded
+         r-2 m completed (kept)
+         ! could not resolve z of r-2: it is behind gate m, and cat was excluded
+         ! could not resolve z of r-2: it is behind gate m, and eve asked for r-1
+         ! could not resolve z of r-2: it is behind gate m, and bob asked for this run
+         r-2 z done by ann",
+    );
+}
+
+#[test]
+fn a_forbid_that_comes_to_the_requester_excludes_all_requesters_however_it_is_spelled() {
+    let spelled = [
+        "${{ run['actor'] }}",
+        "${{ RUN.ACTOR }}",
+        "${{ format('{0}', run.actor) }}",
+        "${{  run.actor }} ",
+        "run['actor']",
+        "RUN.ACTOR",
+    ];
+    for text in spelled {
+        let rules = format!(", forbid: [\"{text}\"]");
+        // The one who can make the token of an agent, and those of the run that this one does again.
+        at(
+            &rules,
+            "launch as qa-of-ann; ended a ok who=x; ann approves; bob approves",
+            "! could not decide g-1: qa-of-ann asked for this run with a token that you can make; somebody else
+             g-1 bob approves",
+        );
+        at(
+            &rules,
+            "launch as ann; ended a ok who=x; cancel; retry failed as bob; ann approves; bob approves; eve approves",
+            "! could not decide g-2: ann asked for r-1, which stands behind this run
+             ! could not decide g-2: bob asked for this run
+             g-2 eve approves",
+        );
+    }
+    // A value that holds the name, or the principal.
+    for name in ["qa-of-ann", "token:/qa-of-ann"] {
+        at(
+            OF_VALUE,
+            &format!("launch as qa-of-ann; ended a ok who=\"{name}\"; ann approves; bob approves"),
+            "! could not decide g-1: qa-of-ann asked for this run with a token that you can make
+             g-1 bob approves",
+        );
+    }
+    // One that holds the name of whoever asked for the run before.
+    at(
+        OF_VALUE,
+        "launch as ann; ended a ok who=\"ann\"; cancel; retry failed as bob; bob approves; eve approves",
+        "! could not decide g-2: bob asked for this run\n g-2 eve approves",
+    );
+    // A name that stands in the file is that one person's.
+    at(
+        ", forbid: [bob]",
+        "launch as ann; ended a ok who=x; cancel; retry failed as bob; bob approves; ann approves",
+        "! could not decide g-2: bob is excluded by the workflow\n g-2 ann approves",
+    );
+    at(OF_VALUE, "launch as ann; ended a ok who=\"bob\"; ann approves", "g-1 ann approves");
+}
+
+#[test]
+fn nor_do_they_speak_for_a_step_behind_it_in_a_retry_that_keeps_the_approval() {
+    let file = KEPT.replace("[cat, oncall]", "[\"${{ run['actor'] }}\"]");
+    check(
+        &file,
+        "launch as qa-of-ann; bob approves; ended z fail; retry failed as cat; ended z fail; done z as ann; done z as cat; done z as eve",
+        "! could not resolve z of r-2: it is behind gate g, and qa-of-ann asked for r-1, which stands behind this run with a token that you can make
+         ! could not resolve z of r-2: it is behind gate g, and cat asked for this run
+         r-2 z done by eve",
+    );
+}
+
+#[test]
+fn whoever_asked_for_a_run_that_has_ended_does_not_answer_in_one_that_its_program_may_have_asked_for() {
+    for rules in FOUR_EYES {
+        let ended = "launch as ann; cancel; ended a fail;";
+        at(
+            rules,
+            &format!(
+                "{ended} launch as cat via-step; ended a ok who=x; ann approves; cat approves; eve approves"
+            ),
+            "r-1 ended cancelled
+             ! could not decide g-1: ann asked for r-1, which stands behind this run
+             ! could not decide g-1: cat asked for this run
+             g-1 eve approves",
+        );
+        // Nor in one that it does again; and whoever had another run done by a token of an agent.
+        at(
+            rules,
+            "launch as bob; ended a fail; launch as qa-of-ann; cancel; ended a fail; run r-1; retry failed as cat via-step; ended a ok who=x; ann approves; eve approves",
+            "! could not decide g-1: qa-of-ann asked for r-2, which stands behind this run with a token
+             g-1 eve approves",
+        );
+        // A run that ended long ago has left nothing, and a person is no program.
+        at(
+            rules,
+            &format!("{ended} later 31d; launch as cat via-step; ended a ok who=x; ann approves"),
+            "g-1 ann approves",
+        );
+        at(rules, &format!("{ended} launch as cat; ended a ok who=x; ann approves"), "g-1 ann approves");
+    }
+}

@@ -328,3 +328,33 @@ fn a_call_that_ended_well_while_it_was_being_ended_is_taken_back_with_what_it_ga
     let bench = play(&shipped(BOTH), "launch; cancel undo; ended ship ok ticket=t9");
     assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t9"], "{}", bench.text());
 }
+
+#[test]
+fn a_run_is_not_undone_under_a_retry_that_stands_on_its_results() {
+    let file = "steps:
+           - {id: a, run: x, undo: ua}
+           - {id: g, needs: a, gate: {prompt: go?, undo-window: 0s}}
+           - {id: q, needs: g, run: x, effect: idempotent}
+           - {id: z, needs: q, run: x}";
+    let first = "launch; ended a ok; ann approves; ended q fail;";
+    let why = "r-2 is a retry that stands on the same results; end r-2 first (`cuelight cancel r-2`)";
+    check(
+        file,
+        &format!("{first} retry failed; run r-1; undo; run r-2; ended q ok; ended z ok; run r-1; undo"),
+        &format!("! could not undo r-1: {why}\n r-2 ended completed\n r-1 compensating\n a undo asked"),
+    );
+    // Over another retry, and under one that was made beside it.
+    let other = why.replace("r-2", "r-3");
+    check(
+        file,
+        &format!("{first} retry failed; ended q fail; retry failed; run r-1; undo; run r-2; undo"),
+        &format!("! could not undo r-1: {other}\n ! could not undo r-2: {other}\n no undo asked"),
+    );
+    check(
+        file,
+        &format!("{first} retry failed; run r-1; retry failed; run r-2; cancel undo; cancel"),
+        &format!("! could not cancel r-2: {other}\n r-2 cancelling\n no undo asked"),
+    );
+    // One that keeps nothing of it stands on nothing.
+    check(file, &format!("{first} retry all; run r-1; undo"), "a undo asked");
+}
