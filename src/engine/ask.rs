@@ -4,12 +4,14 @@ mod evidence;
 mod of_engine;
 mod people;
 mod released;
+mod writes;
 
 pub(super) use evidence::evidence_files;
 pub(super) use of_engine::{CHOICE_FIELD, budget, choice, confidence};
 pub(super) use people::forbidden;
 pub use people::{NEEDS_TOUCH, SELF_DECLARED};
 pub(super) use released::{Covered, covered};
+pub(super) use writes::{differing_parts, write_of};
 
 use crate::{
     Ask, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
@@ -65,7 +67,7 @@ pub(super) fn make(
         &form.iter().map(|field| (field.name.clone(), field.value.clone())).collect(),
         &[],
     );
-    let Released { will_run, later, all, mut unseen, blind, .. } = released(world, run, step, &outputs, now);
+    let Released { will_run, writes, later, all, mut unseen, blind, .. } = released(world, run, step, &outputs, now);
     let snapshot = snapshot(run, step, rule, &mut unseen)?;
     if let Some(why) = blind {
         return Err(Unresolved::Failed(why));
@@ -96,6 +98,7 @@ pub(super) fn make(
         risk: rule.risk,
         will_run,
         all,
+        writes,
         later,
         snapshot,
         starts: names(&mut reached.iter().copied()),

@@ -458,6 +458,7 @@ mod tests {
             risk: Risk::default(),
             will_run: Vec::new(),
             all: None,
+            writes: Vec::new(),
             later: Vec::new(),
             starts: Vec::new(),
             skips: Vec::new(),

@@ -76,7 +76,7 @@ pub use event::{
     Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField,
     GateEvent, InputChange, Later, Origin, Outcome, PartialResult, PeopleEvent, Purpose, RunEvent,
     ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent, TargetHold,
-    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun, WillWrite,
 };
 pub use form::{check_form, unanswered};
 pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, OVERRIDE, kept_approval_forbids, wants_review};

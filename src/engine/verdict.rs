@@ -64,7 +64,7 @@ impl Turn<'_> {
         let form = gate.form();
         let approvers: Vec<cuelight_base::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
         let approved_for = gate.approved_for();
-        let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
+        let ask::Covered { calls, fallbacks, .. } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
             return self.choice_resolved(run, step, id, state, form, &approvers);
@@ -127,6 +127,7 @@ impl Turn<'_> {
         }
         let same = made.is_ok_and(|ask| {
             ask.will_run == gate.ask.will_run
+                && ask.writes == gate.ask.writes
                 && ask.all == gate.ask.all
                 && ask.binds == gate.ask.binds
                 && ask.evidence == gate.ask.evidence

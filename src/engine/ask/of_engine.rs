@@ -47,6 +47,7 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         risk: Risk::Reversible,
         will_run: Vec::new(),
         all: None,
+        writes: Vec::new(),
         later: Vec::new(),
         snapshot: Vec::new(),
         starts: named(run, &mut std::iter::once(step)),

@@ -266,6 +266,7 @@ fn ask() -> Arc<Ask> {
         risk: Risk::Irreversible,
         will_run: Vec::new(),
         all: None,
+        writes: Vec::new(),
         later: Vec::new(),
         starts: Vec::new(),
         skips: Vec::new(),
