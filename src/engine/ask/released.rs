@@ -209,7 +209,18 @@ impl<'a> Releasing<'a> {
                 let (effect, choice) = (plan.effect, choice.clone());
                 // Whichever of several is chosen, what takes its place is the same, and stands with the first.
                 let fallback = std::mem::take(&mut fallback);
-                let will_run = WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice };
+                let may_be_cached = plan.cache.is_some();
+                let will_run = WillRun {
+                    step,
+                    launch_hash,
+                    launch,
+                    files,
+                    effect,
+                    undo,
+                    fallback,
+                    choice,
+                    may_be_cached,
+                };
                 self.out.will_run.push(will_run);
             }
         }
@@ -350,6 +361,7 @@ fn later_of(run: &Run, step: StepIx) -> Later {
             Some(talk) => offered(talk),
             None => plan.work.route().map(named_candidates).unwrap_or_default(),
         },
+        may_be_cached: plan.cache.is_some(),
     }
 }
 
@@ -361,6 +373,7 @@ fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
         template: call::fallback_hash(plan, beside.work),
         files: Vec::new(),
         candidates: Vec::new(),
+        may_be_cached: false,
     }
 }
 

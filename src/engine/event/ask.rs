@@ -131,6 +131,9 @@ pub struct WillRun {
     /// The rule and the number of candidates, if one of several is chosen when the step begins.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
+    /// True if a cached result may stand for the call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_cached: bool,
 }
 
 /// Values that a step behind the gate sets, or the message that it sends.
@@ -191,6 +194,9 @@ pub struct Later {
     /// The tools of which one is chosen, if it is such a choice; the first entry is the rule of the choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<String>,
+    /// True if a cached result may stand for the call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_cached: bool,
 }
 
 /// One piece of evidence that is shown to those who decide.

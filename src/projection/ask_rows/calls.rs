@@ -67,7 +67,9 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
 fn later(out: &mut AskSection, told: &AskTold<'_>) {
     let ask = told.ask;
     // Copies have one template, which is told once.
-    let like = |a: &Later, b: &Later| (&a.kind, a.template) == (&b.kind, b.template);
+    let like = |a: &Later, b: &Later| {
+        (&a.kind, a.template, a.may_be_cached) == (&b.kind, b.template, b.may_be_cached)
+    };
     let words = |them: &[Later]| {
         let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
         let one = &them[0];
@@ -75,8 +77,9 @@ fn later(out: &mut AskSection, told: &AskTold<'_>) {
             [how, tools @ ..] => format!(", one of {}, {how}", tools.join(" ")),
             [] => String::new(),
         };
+        let cached = if one.may_be_cached { ", or a cached result" } else { "" };
         format!(
-            "{} ({}, template {}{of})",
+            "{} ({}, template {}{of}{cached})",
             names_in_words(&names),
             one.kind,
             (told.spelling.hash)(&one.template)
@@ -151,6 +154,15 @@ fn one_call(out: &mut AskSection, call: &WillRun, told: &AskTold<'_>) {
         }
     }
     executes(out, &call.files, told);
+    if call.may_be_cached {
+        let is_bound = !told.ask.snapshot.is_empty() || call.files.iter().any(FileFact::is_bound);
+        let made = if is_bound { ", if it was made with the same files" } else { "" };
+        out.text(
+            "  cache",
+            format!("a cached result, also of another run, may be used in place of this call{made}"),
+            AskMark::Caution,
+        );
+    }
     for (name, parts) in &call.launch.env {
         let mut pieces = vec![AskPiece::new(format!("{name}="), AskMark::Plain)];
         pieces.extend(parts.iter().map(|part| match part {
