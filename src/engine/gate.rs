@@ -479,6 +479,7 @@ mod tests {
             send_back: None,
             snapshot: Vec::new(),
             is_choice: false,
+            raises: None,
             escalate: None,
             runs_anyway: Vec::new(),
             policy: None,

@@ -87,12 +87,25 @@ pub struct Ask {
     /// True if the choice in the form is the answer: then the person who chooses counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_choice: bool,
+    /// The budget whose ceiling an approval raises, if it is asked about one. Absent in logs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raises: Option<BudgetOf>,
     /// The person (`NAME`) or group (`group:NAME`) that may answer as well once the gate is escalated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate: Option<String>,
     /// Steps behind the gate that run although it is rejected, by their own `if`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs_anyway: Vec<String>,
+}
+
+/// The owner of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BudgetOf {
+    /// The run as a whole.
+    Run,
+    /// A step, or the talk that it stands in.
+    Step,
 }
 
 /// All calls that an approval releases, when only the first of them are shown.

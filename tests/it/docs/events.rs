@@ -288,6 +288,7 @@ fn ask() -> Arc<Ask> {
         send_back: None,
         snapshot: Vec::new(),
         is_choice: false,
+        raises: None,
         escalate: None,
         runs_anyway: Vec::new(),
         policy: None,
