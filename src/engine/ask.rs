@@ -4,15 +4,17 @@ mod evidence;
 mod of_engine;
 mod people;
 mod released;
+mod writes;
 
 pub(super) use evidence::evidence_files;
 pub(super) use of_engine::{CHOICE_FIELD, budget, choice, confidence};
 pub(super) use people::forbidden;
 pub use people::{NEEDS_TOUCH, SELF_DECLARED};
 pub(super) use released::{Covered, covered};
+pub(super) use writes::{differing_parts, write_of};
 
 use crate::{
-    Ask, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
+    Ask, BudgetOf, FileFact, FormField, by_hand::reads_what_is_by_hand, call::Unresolved, condition::View,
     membership::asks_for_people, run::Run, world::World,
 };
 use cuelight_base::{
@@ -38,6 +40,8 @@ pub(super) struct Asking {
     pub(super) form: Option<ValueMap>,
     /// True when the workspace asks for a touched security key at gates of the highest risk.
     pub(super) touch: bool,
+    /// The budget that was asked about before, where it is asked about again.
+    pub(super) raises: Option<BudgetOf>,
 }
 
 impl Asking {
@@ -65,7 +69,8 @@ pub(super) fn make(
         &form.iter().map(|field| (field.name.clone(), field.value.clone())).collect(),
         &[],
     );
-    let Released { will_run, later, all, mut unseen, blind, .. } = released(world, run, step, &outputs, now);
+    let Released { will_run, writes, later, all, mut unseen, blind, .. } =
+        released(world, run, step, &outputs, now);
     let snapshot = snapshot(run, step, rule, &mut unseen)?;
     if let Some(why) = blind {
         return Err(Unresolved::Failed(why));
@@ -96,6 +101,7 @@ pub(super) fn make(
         risk: rule.risk,
         will_run,
         all,
+        writes,
         later,
         snapshot,
         starts: names(&mut reached.iter().copied()),
@@ -130,6 +136,7 @@ pub(super) fn make(
         undo_window: rule.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
         send_back: rule.send_back.clone(),
         is_choice: false,
+        raises: None,
         escalate: escalate(world, &views, rule)?,
         runs_anyway: names(&mut runs_anyway(run, step, rule).into_iter()),
     };

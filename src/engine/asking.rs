@@ -46,6 +46,7 @@ impl Turn<'_> {
                 expires_at: rule.timeout.map(|timeout| self.now + timeout),
                 form: None,
                 touch: self.world.wants_touch(),
+                raises: None,
             },
         };
         let why = run.step(step).asking.reopened.clone();
@@ -80,6 +81,7 @@ impl Turn<'_> {
             },
             form: Some(gate.form()),
             touch: gate.people.wants_touch(),
+            raises: None,
         }
     }
 
@@ -107,6 +109,7 @@ impl Turn<'_> {
             expires_at: None,
             form: None,
             touch: self.world.wants_touch(),
+            raises: None,
         };
         let ask = self.by_the_way(self.run(id), step, &asking);
         self.ask(id, step, ask, None);

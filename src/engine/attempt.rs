@@ -161,7 +161,7 @@ impl Turn<'_> {
             Ok(key) => key,
             Err(why) => return self.unresolved(id, step, Vec::new(), why),
         };
-        if cache_key.as_ref().is_some_and(|cache_key| self.is_cached(id, step, cache_key))
+        if cache_key.as_ref().is_some_and(|key| self.is_cached_as_bound(id, step, key, &launch))
             || self.is_over_budget(id, step)
         {
             return;

@@ -6,7 +6,7 @@ mod spending;
 
 pub(super) use spending::Spending;
 
-use crate::{Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
+use crate::{BudgetOf, Failure, RunEvent, handle::Turn, outcome, run::Run, talk};
 use cuelight_base::{Actor, FailureMode, RunId, StepIx, ValueMap};
 use cuelight_expression::to_text;
 use cuelight_plan::{Amounts, Currency, OnExceed, is_mostly_used};
@@ -34,13 +34,16 @@ impl Run {
 
     /// The budget that stands in the way of one more call: that of the step, then that of the run.
     pub(super) fn exceeded(&self, step: StepIx) -> Option<Exceeded> {
-        let needs = self.next_charge(step);
-        let own = self.step_spending.get(&self.payer(step)).map(|spending| (true, spending));
-        own.into_iter().chain([(false, &self.spending)]).find_map(|(of_step, spending)| {
-            let currencies = spending.exceeded(needs);
-            let holds = spending.on_exceed != OnExceed::Warn && !currencies.is_empty();
-            holds.then_some(Exceeded { of_step, currencies, on_exceed: spending.on_exceed })
-        })
+        [true, false].into_iter().find_map(|of_step| self.exceeded_of(step, of_step))
+    }
+
+    /// The same for one budget alone: that of the step, where it has one, or that of the run.
+    pub(super) fn exceeded_of(&self, step: StepIx, of_step: bool) -> Option<Exceeded> {
+        let own = self.step_spending.get(&self.payer(step));
+        let spending = if of_step { own? } else { &self.spending };
+        let currencies = spending.exceeded(self.next_charge(step));
+        let holds = spending.on_exceed != OnExceed::Warn && !currencies.is_empty();
+        holds.then_some(Exceeded { of_step, currencies, on_exceed: spending.on_exceed })
     }
 
     pub(super) fn spending_of(&self, step: StepIx, of_step: bool) -> &Spending {
@@ -153,10 +156,22 @@ impl Turn<'_> {
         }
     }
 
-    /// People have raised what stood in the way: for this run, or for this step where it is its own budget.
-    pub(super) fn raise_budget(&mut self, id: RunId, step: StepIx, form: &ValueMap, by: &Actor) {
+    /// People have raised the budget that they were asked about: that of this run, or this step's own. It may have room by
+    /// now; what stands in the way then was not asked about, and is not raised.
+    pub(super) fn raise_budget(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        asked: Option<BudgetOf>,
+        form: &ValueMap,
+        by: &Actor,
+    ) {
         let run = self.run(id);
-        let of_step = run.exceeded(step).is_some_and(|exceeded| exceeded.of_step);
+        let of_step = match asked {
+            Some(of) => of == BudgetOf::Step,
+            // An ask of an earlier version does not name it in a field.
+            None => run.exceeded(step).is_some_and(|exceeded| exceeded.of_step),
+        };
         let payer = run.payer(step);
         let spending = run.spending_of(step, of_step);
         let raised: Vec<(Currency, u64)> = Currency::ALL

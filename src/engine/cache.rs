@@ -16,14 +16,20 @@ use crate::{
 };
 use cuelight_base::{Actor, CACHE_KEY_CHARS_MAX, Digest, RunId, StepIx, canonical_json, sha256, shorten};
 
-/// The id of a result, made from the key, and the step as it is written.
-fn id_of(run: &Run, step: StepIx, key: &str) -> Digest {
+/// The id of a result, made from the key, the step as it is written, and the files that the call was approved with: a
+/// result that was made with other files is another result, whatever the author's key says. A call that is bound to no
+/// file has the id that earlier versions gave it.
+fn id_of(run: &Run, step: StepIx, key: &str, files: Option<Digest>) -> Digest {
     let plan = run.plan_step(step);
     let tool = call::tool_at(run, step, 0).map(|tool| tool.definition).unwrap_or_default();
     let env: Vec<&(String, String)> = run.env_of(step).collect();
     let written = canonical_json(&(&env, &plan.outputs, &plan.matrix));
     let template = call::template_hash(plan);
-    sha256("cuelight-cache-v1", &[key.as_bytes(), &template.0, &tool.0, written.as_bytes()])
+    let of_words = [key.as_bytes(), &template.0, &tool.0, written.as_bytes()];
+    match &files {
+        None => sha256("cuelight-cache-v1", &of_words),
+        Some(files) => sha256("cuelight-cache-bound-v1", &[&of_words[..], &[&files.0]].concat()),
+    }
 }
 
 impl Turn<'_> {
@@ -57,11 +63,11 @@ impl Turn<'_> {
         }
     }
 
-    /// True if a cached result of this key stands for this step.
-    pub(super) fn is_cached(&mut self, id: RunId, step: StepIx, key: &str) -> bool {
+    /// True if a cached result of this key stands for this step: made by a call that was bound to these files, or to none.
+    pub(super) fn is_cached(&mut self, id: RunId, step: StepIx, key: &str, files: Option<Digest>) -> bool {
         let key = key.to_owned();
         let run = self.run(id);
-        let entry = id_of(run, step, &key);
+        let entry = id_of(run, step, &key, files);
         let Some(result) = self.world.cache.get(entry, self.now).cloned() else { return false };
         let judged = outcome::judge(run.plan_step(step), call::tool_at(run, step, 0), &result.outputs);
         if !judged.is_ok_and(|judged| judged.below.is_none()) {
@@ -98,7 +104,7 @@ impl Turn<'_> {
         let plan = run.plan_step(step);
         let expires_at = plan.cache.as_ref().and_then(|cache| cache.ttl).map(|ttl| self.now + ttl);
         let stored = CacheEvent::Stored {
-            id: id_of(run, step, &key),
+            id: id_of(run, step, &key, run.step(step).target.cache_files),
             key,
             outputs: result.outputs.clone(),
             confidence: result.confidence,

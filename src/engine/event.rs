@@ -18,7 +18,7 @@ mod target;
 mod undo;
 mod wait;
 
-pub use ask::{AllCalls, Ask, Evidence, FormField, Later, WillFallBack, WillRun};
+pub use ask::{AllCalls, Ask, BudgetOf, Evidence, FormField, Later, WillFallBack, WillRun, WillWrite};
 pub use attempt::{Adoption, AttemptEvent, Changed, Failure, Outcome, Purpose};
 pub use cache::CacheEvent;
 pub use facts::{Facts, FileFact};

@@ -1,7 +1,8 @@
 //! Comparison of the files that people approved with the files as they are now.
 
 use crate::{Changed, Facts, FileFact, step::Asked};
-use cuelight_base::{Digest, Program, shorten};
+use cuelight_base::{Digest, Program, canonical_json, sha256, shorten};
+use std::collections::BTreeSet;
 
 /// Differences named in one sentence; more are counted.
 const NAMED_MAX: usize = 3;
@@ -58,6 +59,17 @@ impl Facts {
         }
         let bare = program.bare();
         self.programs.iter().filter(|program| program.0.tree.is_none() && program.0.bare() == bare).collect()
+    }
+
+    /// One hash over the content of all files that these facts bind; none when they bind no file. It does not matter which
+    /// gate has shown a file, or for which call.
+    pub(super) fn content(&self) -> Option<Digest> {
+        let executed = self.programs.iter().flat_map(|program| &program.1).filter(|file| file.is_bound());
+        let files: BTreeSet<(&String, Option<Digest>)> =
+            self.files.iter().chain(executed).map(|file| (&file.path, file.digest)).collect();
+        let hashes: BTreeSet<&(Vec<String>, String)> = self.hashes.iter().collect();
+        let is_bound = !files.is_empty() || !hashes.is_empty();
+        is_bound.then(|| sha256("cuelight-bound-v1", &[canonical_json(&(files, hashes)).as_bytes()]))
     }
 
     /// True if these facts answer all that was asked.

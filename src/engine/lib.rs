@@ -72,11 +72,11 @@ pub use command::{
 };
 pub use effect::{Effect, react};
 pub use event::{
-    Adoption, AllCalls, Alternative, Ask, AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Change,
-    Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField,
-    GateEvent, InputChange, Later, Origin, Outcome, PartialResult, PeopleEvent, Purpose, RunEvent,
+    Adoption, AllCalls, Alternative, Ask, AttemptEvent, BudgetOf, CacheEvent, CachedFrom, CauseOfLaunch,
+    Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
+    FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, PeopleEvent, Purpose, RunEvent,
     ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent, TargetHold,
-    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun, WillWrite,
 };
 pub use form::{check_form, unanswered};
 pub use gate::{BREAK_GLASS, Delegation, Gate, GateAct, KeptAnswers, OVERRIDE, wants_review};

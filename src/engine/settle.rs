@@ -182,6 +182,8 @@ impl Turn<'_> {
         match &work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),
+            // Nothing is written that people have not seen, as nothing is called.
+            Work::Emit(_) | Work::Set { .. } if self.asks_for_write(id, step) => {}
             Work::Emit(emission) => self.emit_message(id, step, emission),
             Work::Set { scope, values, ttl, expect } => self.set(id, step, *scope, values, *ttl, expect),
             Work::Frame(frame) => self.open_frame(id, step, frame),

@@ -1,9 +1,9 @@
-//! Approvals that a retry cannot use again: one approval lets a step that must not be repeated run once, and
-//! holds until somebody stops the run.
+//! Approvals that a retry cannot use again: one approval lets a step that must not be repeated, or whose key is another one
+//! in another run, run once, and holds until somebody stops the run.
 
 use crate::{StepState, World, run::Run};
 use cuelight_base::{RunId, StepIx};
-use cuelight_plan::Work;
+use cuelight_plan::{EffectClass, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The gates that ask again in a run that does another one again, of those behind which something is still to
@@ -22,7 +22,7 @@ pub(super) struct Since {
     pub(super) is_stopped: bool,
     /// The gates that were refused.
     pub(super) refused: BTreeSet<String>,
-    /// The steps that must not be repeated, and began or completed.
+    /// The steps that an approval covers once, and that began or completed.
     pub(super) begun: BTreeSet<String>,
 }
 
@@ -51,12 +51,20 @@ fn since(world: &World, first: RunId) -> Since {
             let plan = run.plan_step(step);
             if matches!(plan.work, Work::Gate(_)) && run.step(step).state() == StepState::Rejected {
                 out.refused.insert(planned(run, step));
-            } else if plan.effect.must_not_repeat() && has_begun(run, step) {
+            } else if is_covered_once(plan.effect) && has_begun(run, step) {
                 out.begun.insert(planned(run, step));
             }
         }
     }
     out
+}
+
+/// True if one approval lets a step of this class begin in one run only. The other side of a `keyed` step drops a repeated
+/// call by its key, and the key holds the run: inside its run such a step may be repeated, and in another run the same call
+/// is a new one. The key does not go on from run to run, because a retry is to do again what failed or was done wrong, with
+/// corrected inputs too, and the other side would answer an old key with its old answer.
+const fn is_covered_once(effect: EffectClass) -> bool {
+    effect.must_not_repeat() || matches!(effect, EffectClass::Keyed)
 }
 
 /// True if a step may have had its effect, here or where its result comes from.

@@ -115,6 +115,8 @@ pub(super) struct CallTarget {
     pub(super) chosen: Option<String>,
     /// The key under which the result of its call is kept, as it was when that began.
     pub(super) cache_key: Option<String>,
+    /// The files that this call was approved with, as one hash; none when it was bound to no file.
+    pub(super) cache_files: Option<Digest>,
     /// When it fails, if none of several can be called until then.
     pub(super) fails_at: Option<Timestamp>,
     /// The agent it was offered to until then, where it was to one that comes by itself.

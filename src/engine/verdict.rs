@@ -64,7 +64,8 @@ impl Turn<'_> {
         let form = gate.form();
         let approvers: Vec<cuelight_base::Actor> = gate.votes.iter().map(|vote| vote.by.clone()).collect();
         let approved_for = gate.approved_for();
-        let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
+        let ask::Covered { calls, fallbacks, .. } =
+            ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget && self.run(run).is_to_be_chosen(step) {
             return self.choice_resolved(run, step, id, state, form, &approvers);
@@ -116,6 +117,7 @@ impl Turn<'_> {
             expires_at: gate.ask.expires_at,
             form: Some(gate.form()),
             touch: gate.people.wants_touch(),
+            raises: gate.ask.raises,
         };
         let made = self.try_ask(gate, &asking);
         if let Err(Unresolved::Needs(_) | Unresolved::Programs(_)) = made {
@@ -127,6 +129,7 @@ impl Turn<'_> {
         }
         let same = made.is_ok_and(|ask| {
             ask.will_run == gate.ask.will_run
+                && ask.writes == gate.ask.writes
                 && ask.all == gate.ask.all
                 && ask.binds == gate.ask.binds
                 && ask.evidence == gate.ask.evidence
@@ -175,6 +178,7 @@ impl Turn<'_> {
             expires_at: None,
             form: Some(form),
             touch: false,
+            raises: None,
         };
         let by = approvers.last().map_or_else(|| "the engine".to_owned(), |approver| approver.name.clone());
         self.chosen_by_hand(run, step, &asked, &by);
@@ -205,7 +209,8 @@ impl Turn<'_> {
             }
             (None, true) => {
                 let by = approvers.pop().unwrap_or_else(cuelight_base::Actor::engine);
-                self.raise_budget(run, step, form, &by);
+                let asked = self.world.gates[&gate].ask.raises;
+                self.raise_budget(run, step, asked, form, &by);
                 self.call_when_free(run, step);
             }
             (None, false) => {

@@ -1,7 +1,9 @@
 //! Steps that the engine does by itself, without a call: a step waits until a time, or sets values. Messages
 //! are for `tell`.
 
-use crate::{Expected, Fact, ScopeEvent, StepEvent, WaitReason, condition::View, handle::Turn, outcome};
+use crate::{
+    Expected, Fact, Purpose, ScopeEvent, StepEvent, WaitReason, ask, condition::View, handle::Turn, outcome,
+};
 use cuelight_base::{
     EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
 };
@@ -26,6 +28,28 @@ impl Turn<'_> {
             }
             Err(error) => self.unresolved(id, step, Vec::new(), error.into()),
         }
+    }
+
+    /// True if a step would set other values, or send another message, than people have approved: then nothing is written,
+    /// and their gates ask again.
+    pub(super) fn asks_for_write(&mut self, id: RunId, step: StepIx) -> bool {
+        let run = self.run(id);
+        let view = View::of(self.world, run, step, self.now);
+        let approvals = &run.step(step).asking.approvals;
+        // A value that cannot be made up fails the step by itself.
+        let Some(write) = ask::write_of(run.plan_step(step), Some(view)).ok().flatten() else { return false };
+        let hash = write.hash();
+        let differs = approvals.iter().filter(|approval| approval.differs(Purpose::Step, hash));
+        let gates: Vec<StepIx> = differs.map(|approval| approval.gate).collect();
+        let Some(first) = gates.first() else { return false };
+        let shown = run.step(*first).gate.and_then(|gate| self.world.gates.get(&gate));
+        let shown = shown.and_then(|gate| gate.ask.writes.iter().find(|shown| shown.step == write.step));
+        let parts = shown.map(|shown| ask::differing_parts(shown, &write)).unwrap_or_default();
+        let at = if parts.is_empty() { String::new() } else { format!(", at {}", parts.join(", ")) };
+        let verb = if write.kind == "emit" { "send" } else { "set" };
+        let why = format!("what {} would {verb} is not what was approved{at}", write.step);
+        self.reopen_at(id, step, &gates, &why);
+        true
     }
 
     pub(super) fn set(

@@ -50,6 +50,11 @@ impl AskChange {
                 }
             }
             ("will_run", inner) => (format!("the call of {name}: {inner}"), both),
+            ("writes", "") => {
+                let verb = if added { "will also set or send" } else { "will not set or send any more:" };
+                (format!("{verb} {name}"), [None, None])
+            }
+            ("writes", inner) => (format!("what {name} sets or sends: {inner}"), both),
             ("later", "") => {
                 let verb = if added { "can also call later" } else { "calls no more later:" };
                 (format!("{verb} {name}"), [None, None])

@@ -7,7 +7,7 @@ use regex::Regex;
 const WIDE: &str = "1000x400";
 
 /// Asks of every kind: with a form, evidence and parameters; with nothing behind; of high risk; with another gate
-/// behind; with files that are only named.
+/// behind; with files that are only named; with values that are set, a message that is sent and results that are cached.
 const WORKFLOWS: &[&str] = &[
     r"
 name: web/release
@@ -38,7 +38,37 @@ steps:
      - {id: wipe, needs: g, matrix: {region: [eu, us]}, run: echo, fallback: [{run: 'false'}]}\n",
     "name: two\nsteps:\n  - {id: g, gate: {prompt: 'Next?', consent: snapshot}}\n  \
      - {id: h, needs: g, gate: {prompt: 'Really?'}}\n  - {id: ship, needs: h, run: ./deploy.sh}\n",
+    WRITES,
 ];
+
+const WRITES: &str = r"
+name: writes
+steps:
+  - {id: g, gate: 'Publish?'}
+  - id: note
+    needs: g
+    set: {scope: global, values: {target: 'eu-${{ run.id }}', limits: {cpu: 2}}, ttl: 1h, if-etag: {target: none}}
+  - {id: tell, needs: g, emit: {topic: deploys, to: ops, data: {at: '${{ run.id }}'}}}
+  - {id: look, needs: g, run: echo, effect: pure, cache: {key: k}, outputs: {v: string}}
+  - {id: after, needs: look, set: {scope: run, values: {seen: '${{ steps.look.outputs.v }}'}}}
+";
+
+#[test]
+fn an_ask_shows_each_value_that_is_set_each_message_that_is_sent_and_where_a_cached_result_may_be_used() {
+    let place = Place::new();
+    place.write("w.yaml", WRITES);
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
+    let (_, calls) = shown.split_once("will run").expect("a call");
+    let (calls, _) = calls.split_once("if yes").expect("its end");
+    let hash = Regex::new(r"\b[0-9a-f]{12,64}\b").expect("right");
+    insta::assert_snapshot!("ask_words_of_writes", hash.replace_all(calls, "HASH"));
+    let json: serde_json::Value =
+        serde_json::from_str(&place.cue(&["gates", "--json"]).ok().out).expect("JSON");
+    assert_eq!(json[0]["writes"][0]["values"]["target"], "eu-r-1");
+    assert_eq!(json[0]["will_run"][0]["may_be_cached"], true);
+}
 
 /// The words of the ask in the pane beside the inbox, in their order.
 fn on_the_screen(screen: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The asks that no gate of the workflow makes: about a used-up budget, a doubtful result, or the choice of a tool.
 
 use super::{Asking, cannot_undo, evidence::evident, named, reached};
-use crate::{Ask, Choice, FormField, run::Run};
+use crate::{Ask, BudgetOf, Choice, FormField, run::Run};
 use cuelight_base::{Score, Span, StepIx, Value};
 use cuelight_plan::{Currency, OnError, OnFailure, OnTimeout, PlanTool, Quorum, Risk};
 
@@ -10,8 +10,16 @@ pub(crate) const CHOICE_FIELD: &str = "tool";
 
 /// The ask of a step that has used up its run's budget: shall the ceiling be raised?
 pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
-    let exceeded = run.exceeded(step);
-    let of_step = exceeded.as_ref().is_some_and(|exceeded| exceeded.of_step);
+    // Asked again, it is about the same budget, also when that has room by now and another one has not: people answer for
+    // what they were asked.
+    let exceeded = match asking.raises {
+        None => run.exceeded(step),
+        Some(of) => run.exceeded_of(step, of == BudgetOf::Step),
+    };
+    let of_step = match asking.raises {
+        None => exceeded.as_ref().is_some_and(|exceeded| exceeded.of_step),
+        Some(of) => of == BudgetOf::Step,
+    };
     let now = exceeded.as_ref().map(|exceeded| exceeded.currencies.clone()).unwrap_or_default();
     // What was asked for once stays in the form, also when there is room by now.
     let asked = |currency: &Currency| {
@@ -47,6 +55,7 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         risk: Risk::Reversible,
         will_run: Vec::new(),
         all: None,
+        writes: Vec::new(),
         later: Vec::new(),
         snapshot: Vec::new(),
         starts: named(run, &mut std::iter::once(step)),
@@ -68,6 +77,7 @@ pub(crate) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         undo_window: Span(0),
         send_back: None,
         is_choice: false,
+        raises: Some(if of_step { BudgetOf::Step } else { BudgetOf::Run }),
         escalate: None,
         runs_anyway: Vec::new(),
     }
@@ -131,6 +141,7 @@ pub(crate) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         form: Vec::new(),
         evidence: vec![evidence],
         starts: named(run, &mut reached(run, step).into_iter()),
+        raises: None,
         ..budget(run, step, asking)
     }
 }
@@ -178,6 +189,7 @@ pub(crate) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice
         form: vec![field],
         starts: named(run, &mut std::iter::once(step)),
         is_choice: true,
+        raises: None,
         ..budget(run, step, asking)
     }
 }

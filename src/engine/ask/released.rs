@@ -1,8 +1,8 @@
 //! The calls that an approval releases: those that start first, and those whose parameters are not known yet.
 
-use super::{NAMES_MAX, reached, result};
+use super::{NAMES_MAX, reached, result, write_of};
 use crate::{
-    AllCalls, FileFact, Later, Purpose, WillFallBack, WillRun,
+    AllCalls, FileFact, Later, Purpose, WillFallBack, WillRun, WillWrite,
     call::{self, Beside, Unresolved},
     condition::View,
     gate::Gate,
@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 pub(super) struct Released {
     pub(super) will_run: Vec<WillRun>,
+    /// The values that steps set, and the messages that they send.
+    pub(super) writes: Vec<WillWrite>,
     pub(super) later: Vec<Later>,
     /// The steps that are called first, with the hash of each call: also those that are too many to be shown.
     covered: Covered,
@@ -57,10 +59,12 @@ fn unshown(step: &str, why: &Unresolved) -> String {
     )
 }
 
-/// The calls that an approval covers, and the fallbacks by number.
+/// The calls and writes that an approval covers, and the fallbacks by number.
 #[derive(Default)]
 pub(crate) struct Covered {
     pub(crate) calls: Vec<(StepIx, Digest)>,
+    /// The number of those that are writes.
+    writes: usize,
     pub(crate) fallbacks: Vec<(StepIx, u32, Digest)>,
 }
 
@@ -74,6 +78,7 @@ struct Releasing<'a> {
     /// The undo and check steps: shown behind the other calls whose parameters are not known yet.
     after: Vec<Later>,
     later_count: u64,
+    write_count: u64,
     /// A line for each call, over which the hash of all is made.
     all: String,
 }
@@ -159,6 +164,27 @@ impl<'a> Releasing<'a> {
         Some(WillFallBack { number, launch, launch_hash, files })
     }
 
+    /// A step that sets values or sends a message. As for a call, only one that starts at once has values that are known.
+    fn write(&mut self, step: StepIx, view: Option<View<'a>>) {
+        let plan = self.run.plan_step(step);
+        let resolved = |view| write_of(plan, Some(view)).ok().flatten();
+        let known = view.and_then(resolved);
+        let others = view.and_then(|view| resolved(self.unknown_to(view)));
+        let known = known.filter(|known| others.as_ref() == Some(known));
+        // Without a view nothing is evaluated, and nothing can fail.
+        let Some(write) = known.or_else(|| write_of(plan, None).ok().flatten()) else { return };
+        self.write_count += 1;
+        let hash = write.hash();
+        self.note(&write.step, &write.kind, hash);
+        if view.is_some() && !write.is_template {
+            self.out.covered.calls.push((step, hash));
+            self.out.covered.writes += 1;
+        }
+        if self.out.writes.len() < NAMES_MAX {
+            self.out.writes.push(write);
+        }
+    }
+
     /// A step that is called at once, by one of these calls.
     fn at_once(&mut self, step: StepIx, view: View<'a>, launches: Vec<Launch>) {
         let plan = self.run.plan_step(step);
@@ -183,7 +209,18 @@ impl<'a> Releasing<'a> {
                 let (effect, choice) = (plan.effect, choice.clone());
                 // Whichever of several is chosen, what takes its place is the same, and stands with the first.
                 let fallback = std::mem::take(&mut fallback);
-                let will_run = WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice };
+                let may_be_cached = plan.cache.is_some();
+                let will_run = WillRun {
+                    step,
+                    launch_hash,
+                    launch,
+                    files,
+                    effect,
+                    undo,
+                    fallback,
+                    choice,
+                    may_be_cached,
+                };
                 self.out.will_run.push(will_run);
             }
         }
@@ -212,15 +249,15 @@ pub(super) fn released(
         out,
         after: Vec::new(),
         later_count: 0,
+        write_count: 0,
         all: String::new(),
     };
     for step in reached {
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
+        let is_at_once = step.index() < real && waits_only_for(run, step, gate);
         let launches: Vec<Launch> = match &plan.work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)
-                if step.index() < real && waits_only_for(run, step, gate) =>
-            {
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) if is_at_once => {
                 let (launches, why) = calls_of(view, plan);
                 releasing.out.blind = releasing.out.blind.or(why);
                 let (others, _) = calls_of(releasing.unknown_to(view), plan);
@@ -233,7 +270,11 @@ pub(super) fn released(
             | Work::Model(_)
             | Work::Later(_)
             | Work::Frame(_) => Vec::new(),
-            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => continue,
+            Work::Set { .. } | Work::Emit(_) => {
+                releasing.write(step, Some(view).filter(|_| is_at_once));
+                continue;
+            }
+            Work::Gate(_) | Work::Wait(_) => continue,
         };
         if !launches.is_empty() {
             releasing.at_once(step, view, launches);
@@ -247,16 +288,20 @@ pub(super) fn released(
             releasing.later(step, beside.purpose, later_beside(plan, &beside));
         }
     }
-    let Releasing { mut out, after, later_count, mut all, .. } = releasing;
+    let Releasing { mut out, after, later_count, write_count, mut all, .. } = releasing;
     out.later.extend(after);
     out.later.truncate(NAMES_MAX);
     if let Some(facts) = run.step(gate).facts.as_deref() {
         all.push_str(&canonical_json(&facts.programs));
     }
-    let hidden = out.covered.calls.len() > out.will_run.len() || later_count > out.later.len() as u64;
+    let calls = out.covered.calls.len() - out.covered.writes;
+    let hidden = calls > out.will_run.len()
+        || later_count > out.later.len() as u64
+        || write_count > out.writes.len() as u64;
     out.all = hidden.then(|| AllCalls {
-        will_run: out.covered.calls.len() as u64,
+        will_run: calls as u64,
         later: later_count,
+        writes: write_count,
         digest: sha256("cuelight-calls-v1", &[all.as_bytes()]),
     });
     out
@@ -278,14 +323,14 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
         || frame.filter(copies).is_some_and(|frame| waits_only_for(run, frame, gate))
 }
 
-/// The steps of an approved ask that are called first, with the hash of each call.
+/// The steps of an approved ask that are called or write first, with the hash of each call and write.
 pub(crate) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: Timestamp) -> Covered {
     if gate.ask.all.is_some() {
         let outputs = result("approved", &gate.form(), &[]);
         return released(world, run, step, &outputs, now).covered;
     }
     let mut covered = Covered::default();
-    if gate.ask.will_run.is_empty() {
+    if gate.ask.will_run.is_empty() && gate.ask.writes.is_empty() {
         return covered;
     }
     for step in reached(run, step) {
@@ -299,6 +344,8 @@ pub(crate) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: 
                     .map(|will_fall_back| (step, will_fall_back.number, will_fall_back.launch_hash)),
             );
         }
+        let writes = gate.ask.writes.iter().filter(|write| write.step == *id && !write.is_template);
+        covered.calls.extend(writes.map(|write| (step, write.hash())));
     }
     covered
 }
@@ -314,6 +361,7 @@ fn later_of(run: &Run, step: StepIx) -> Later {
             Some(talk) => offered(talk),
             None => plan.work.route().map(named_candidates).unwrap_or_default(),
         },
+        may_be_cached: plan.cache.is_some(),
     }
 }
 
@@ -325,6 +373,7 @@ fn later_beside(plan: &PlanStep, beside: &Beside<'_>) -> Later {
         template: call::fallback_hash(plan, beside.work),
         files: Vec::new(),
         candidates: Vec::new(),
+        may_be_cached: false,
     }
 }
 

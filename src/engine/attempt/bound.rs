@@ -115,6 +115,12 @@ fn bound_programs(
 }
 
 impl Turn<'_> {
+    /// True if a cached result stands for this call of a step: one that was made with the files that the call is bound to.
+    pub(super) fn is_cached_as_bound(&mut self, id: RunId, step: StepIx, key: &str, launch: &Launch) -> bool {
+        let files = bound(self.run(id), step, Purpose::Step, launch);
+        self.is_cached(id, step, key, files.as_deref().and_then(Facts::content))
+    }
+
     /// True if all gates above a step have captured the same workspace.
     /// A gate behind another one that captured asks again, and then shows the same workspace. If two gates do
     /// not know of each other, nobody can say which workspace is meant.

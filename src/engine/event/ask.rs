@@ -1,7 +1,9 @@
 //! The ask of a gate: everything that people see before they answer.
 
 use crate::{FileFact, PeoplePolicy};
-use cuelight_base::{Digest, Epoch, GateId, Launch, RunId, Span, Timestamp, Value};
+use cuelight_base::{
+    Digest, Epoch, GateId, Launch, RunId, Span, Timestamp, Value, ValueMap, canonical_json, sha256,
+};
 use cuelight_plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,9 @@ pub struct Ask {
     /// The totals of all calls, if only the first of them are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<AllCalls>,
+    /// Values that steps behind the gate set, and messages that they send.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<WillWrite>,
     /// Steps after that whose parameters are not known yet.
     pub later: Vec<Later>,
     /// The captured workspace from which the steps behind the gate run: first its hash, then the files that
@@ -82,12 +87,25 @@ pub struct Ask {
     /// True if the choice in the form is the answer: then the person who chooses counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_choice: bool,
+    /// The budget whose ceiling an approval raises, if it is asked about one. Absent in logs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raises: Option<BudgetOf>,
     /// The person (`NAME`) or group (`group:NAME`) that may answer as well once the gate is escalated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate: Option<String>,
     /// Steps behind the gate that run although it is rejected, by their own `if`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs_anyway: Vec<String>,
+}
+
+/// The owner of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BudgetOf {
+    /// The run as a whole.
+    Run,
+    /// A step, or the talk that it stands in.
+    Step,
 }
 
 /// All calls that an approval releases, when only the first of them are shown.
@@ -97,6 +115,9 @@ pub struct AllCalls {
     pub will_run: u64,
     /// The number of calls that are decided later.
     pub later: u64,
+    /// The number of steps that set values or send a message.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub writes: u64,
     /// Hash over every one: its step, and the hash of its call or of its template.
     pub digest: Digest,
 }
@@ -123,6 +144,38 @@ pub struct WillRun {
     /// The rule and the number of candidates, if one of several is chosen when the step begins.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
+    /// True if a cached result may stand for the call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_cached: bool,
+}
+
+/// Values that a step behind the gate sets, or the message that it sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WillWrite {
+    /// The id of the step.
+    pub step: String,
+    /// The kind of its work: `set` or `emit`.
+    pub kind: String,
+    /// The scope of the values, or the topic of the message.
+    pub to: String,
+    /// The values by key, or the parts of the message by name.
+    pub values: ValueMap,
+    /// The etag that each key must have; null or empty where the key must not exist.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub expect: ValueMap,
+    /// The lifetime of the values or of the message; none for the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+    /// True if these are templates, whose values are known only when the step begins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_template: bool,
+}
+
+impl WillWrite {
+    /// The hash over all of it; compared with what is really written.
+    pub fn hash(&self) -> Digest {
+        sha256("cuelight-write-v1", &[canonical_json(self).as_bytes()])
+    }
 }
 
 /// A call that takes the place of one that has failed.
@@ -154,6 +207,9 @@ pub struct Later {
     /// The tools of which one is chosen, if it is such a choice; the first entry is the rule of the choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<String>,
+    /// True if a cached result may stand for the call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_cached: bool,
 }
 
 /// One piece of evidence that is shown to those who decide.
@@ -193,4 +249,9 @@ pub struct FormField {
     pub description: Option<String>,
     /// The value that it has now.
     pub value: Value,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

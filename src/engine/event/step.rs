@@ -112,7 +112,8 @@ pub enum StepEvent {
         /// True if it was kept from the run this one retries.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         kept: bool,
-        /// The calls that were approved, and the hash of each; for a gate.
+        /// The calls that were approved, the values to be set and the messages to be sent, with the hash of each; for a
+        /// gate.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released: Vec<(StepIx, Digest)>,
         /// The fallbacks of those calls that were approved, by number, and the hash of each; for a gate.

@@ -170,6 +170,7 @@ impl Turn<'_> {
             expires_at: anew.map_or(gate.ask.expires_at, |timeout| Some(self.now + timeout)),
             form: Some(values.unwrap_or_else(|| gate.form())),
             touch: gate.people.wants_touch(),
+            raises: gate.ask.raises,
         };
         let ask = self.make_ask(gate, &asking)?;
         let hash = ask::hash(&ask);

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::{
-    AttemptEvent, Purpose, StepEvent, StepState, UndoEvent, WaitReason, call,
+    AttemptEvent, Facts, Purpose, StepEvent, StepState, UndoEvent, WaitReason, call,
     step::{Called, Did},
     unwind::Unwinding,
 };
@@ -19,6 +19,8 @@ impl Run {
                 }
                 let step = &mut self.steps[index.index()];
                 step.target.cache_key.clone_from(cache_key);
+                step.target.cache_files =
+                    bound.as_deref().filter(|_| cache_key.is_some()).and_then(Facts::content);
                 if let Some(tree) = bound.as_ref().and_then(|bound| bound.only_tree()) {
                     step.undo.ran_in = Some(tree);
                 }

@@ -24,6 +24,9 @@ pub(super) struct CallAnswer {
     environment: Option<BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     choice: String,
+    /// True if a cached result may be used in place of the call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    may_be_cached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<HttpAnswer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -93,6 +96,7 @@ impl CallAnswer {
             undo: to_value(&will_run.undo),
             environment: (!launch.env.is_empty()).then(environment),
             choice: will_run.choice.clone(),
+            may_be_cached: will_run.may_be_cached,
             http: launch.http.as_ref().map(|http| HttpAnswer {
                 method: http.method.clone(),
                 url: http.shown_url(),

@@ -68,6 +68,9 @@ struct AskAnswer {
     claim: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     all_calls: Option<Value>,
+    /// Values that steps set, and messages that they send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writes: Option<Value>,
 }
 
 /// The end of a gate, or the times at which it is due.
@@ -253,6 +256,7 @@ impl AskAnswer {
             form: (!ask.form.is_empty()).then(|| to_value(&ask.form)),
             claim: ask.claim.clone(),
             all_calls: ask.all.as_ref().map(to_value),
+            writes: (!ask.writes.is_empty()).then(|| to_value(&ask.writes)),
         }
     }
 }

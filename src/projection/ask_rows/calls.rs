@@ -2,8 +2,8 @@
 
 use super::{AskMark, AskPart, AskPiece, AskSection, AskTold};
 use crate::{call_files, command_line, names_in_words, snapshot_files, undo_words};
-use cuelight_base::{Launch, TextPart};
-use cuelight_engine::{FileFact, Later, WillRun};
+use cuelight_base::{Launch, TextPart, counted};
+use cuelight_engine::{FileFact, Later, WillRun, WillWrite};
 use cuelight_plan::EffectClass;
 
 pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
@@ -18,7 +18,7 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
         }
         out.push(section);
     }
-    if ask.will_run.is_empty() && ask.later.is_empty() {
+    if ask.will_run.is_empty() && ask.writes.is_empty() && ask.later.is_empty() {
         let mut section = next();
         // Outside of a workflow nothing follows of itself.
         let none = if ask.starts.is_empty() && !ask.binds.is_empty() {
@@ -37,11 +37,21 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
         one_call(&mut section, call, told);
         out.push(section);
     }
+    for (index, write) in ask.writes.iter().enumerate() {
+        let mut section = next();
+        section.is_apart |= index > 0 || !ask.will_run.is_empty();
+        one_write(&mut section, write);
+        out.push(section);
+    }
     if let Some(all) = &ask.all {
         let mut section = next();
         let (calls, later, hash) = (all.will_run, all.later, (told.spelling.hash)(&all.digest));
+        let writes = match all.writes {
+            0 => String::new(),
+            count => format!(", and {}", counted(count, "step that sets or sends", "steps that set or send")),
+        };
         let text = format!(
-            "{calls} calls at once and {later} later are bound, more than are shown here; hash {hash}"
+            "{calls} calls at once and {later} later{writes} are bound, more than are shown here; hash {hash}"
         );
         section.text("all", text, AskMark::Caution);
         out.push(section);
@@ -57,7 +67,9 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
 fn later(out: &mut AskSection, told: &AskTold<'_>) {
     let ask = told.ask;
     // Copies have one template, which is told once.
-    let like = |a: &Later, b: &Later| (&a.kind, a.template) == (&b.kind, b.template);
+    let like = |a: &Later, b: &Later| {
+        (&a.kind, a.template, a.may_be_cached) == (&b.kind, b.template, b.may_be_cached)
+    };
     let words = |them: &[Later]| {
         let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
         let one = &them[0];
@@ -65,8 +77,9 @@ fn later(out: &mut AskSection, told: &AskTold<'_>) {
             [how, tools @ ..] => format!(", one of {}, {how}", tools.join(" ")),
             [] => String::new(),
         };
+        let cached = if one.may_be_cached { ", or a cached result" } else { "" };
         format!(
-            "{} ({}, template {}{of})",
+            "{} ({}, template {}{of}{cached})",
             names_in_words(&names),
             one.kind,
             (told.spelling.hash)(&one.template)
@@ -86,6 +99,39 @@ fn later(out: &mut AskSection, told: &AskTold<'_>) {
         }
     }
     executes(out, &files, told);
+}
+
+/// The values that a step sets, or the message that it sends, each value whole.
+fn one_write(out: &mut AskSection, write: &WillWrite) {
+    let is_message = write.kind == "emit";
+    out.text(if is_message { "will send" } else { "will set" }, &write.step, AskMark::Title);
+    let (head, word) = if is_message { ("  topic", "") } else { ("  scope", scope_meaning(&write.to)) };
+    out.text(head, format!("{}{word}", write.to), AskMark::Plain);
+    for (name, value) in &write.values {
+        out.text("  value", format!("{name} = {value}"), AskMark::Plain);
+    }
+    for (name, etag) in &write.expect {
+        out.text("  only if", format!("the etag of {name} is {etag}"), AskMark::Plain);
+    }
+    if let Some(ttl) = write.ttl {
+        out.text("  for", ttl.to_string(), AskMark::Plain);
+    }
+    if write.is_template {
+        out.text(
+            "",
+            "NOT CHECKED: the values of these expressions, known only when it starts; their text is checked",
+            AskMark::Muted,
+        );
+    }
+}
+
+/// The reach of a scope.
+fn scope_meaning(scope: &str) -> &'static str {
+    match scope {
+        "run" => ": read by later steps of this run",
+        "session" => ": read by all runs of one requester",
+        _ => ": read by all runs of the workspace",
+    }
 }
 
 fn one_call(out: &mut AskSection, call: &WillRun, told: &AskTold<'_>) {
@@ -108,6 +154,15 @@ fn one_call(out: &mut AskSection, call: &WillRun, told: &AskTold<'_>) {
         }
     }
     executes(out, &call.files, told);
+    if call.may_be_cached {
+        let is_bound = !told.ask.snapshot.is_empty() || call.files.iter().any(FileFact::is_bound);
+        let made = if is_bound { ", if it was made with the same files" } else { "" };
+        out.text(
+            "  cache",
+            format!("a cached result, also of another run, may be used in place of this call{made}"),
+            AskMark::Caution,
+        );
+    }
     for (name, parts) in &call.launch.env {
         let mut pieces = vec![AskPiece::new(format!("{name}="), AskMark::Plain)];
         pieces.extend(parts.iter().map(|part| match part {

@@ -273,3 +273,47 @@ steps:
     assert_eq!(in_a_frame(""), names(&["a"]));
     assert_eq!(in_a_frame(", on-error: continue"), names(&[]));
 }
+
+/// Two calls of one answer of a model wait for the budget of its step, and the run has one of its own.
+const TALK: &str = "budget: {calls: 9, on-exceed: gate}
+steps:
+  - {id: a, budget: {calls: 1, on-exceed: gate}, llm: {model: stand-in, prompt: Look, tools: [one@1]}}
+--- tools/one.yaml
+name: one
+version: 1
+description: Looks
+command: [one]
+effect: pure
+risk: read-only
+input: {type: object, properties: {}}
+";
+
+/// The answer that asks for both calls.
+const ASKS: &str = r#"launch; ended a/ask-1 ok calls=[{"id":"1","name":"one","arguments":{}},{"id":"2","name":"one","arguments":{}}]"#;
+
+#[test]
+fn a_yes_raises_the_budget_that_was_asked_about_also_when_that_has_room_by_then() {
+    check(
+        TALK,
+        &format!("{ASKS}; ann approves a/call-1.1 calls=9; bob approves a/call-1.2"),
+        "g-1 asked 1
+         g-2 asked 1
+         r-1 budget of a raised to 9 by ann
+         a/call-1.1 call 1
+         r-1 budget of a raised to 9 by bob
+         a/call-1.2 call 1
+         no r-1 budget raised",
+    );
+}
+
+#[test]
+fn a_question_about_a_budget_that_is_asked_again_stays_about_that_budget() {
+    let bench = super::door::play(
+        TALK,
+        &format!("{ASKS}; ann approves a/call-1.1 calls=9; bob edits a/call-1.2 calls=5"),
+    );
+    let ask = bench.ask("a/call-1.2");
+    assert!(ask.prompt.contains("Raise it for this step?"), "{}", ask.prompt);
+    let about = ask.form[0].description.as_deref();
+    assert_eq!(about, Some("calls this step may make, from now on"));
+}

@@ -214,3 +214,62 @@ fn a_reset_throws_all_results_away_and_says_why() {
          = completed: a completed, b completed",
     );
 }
+
+#[test]
+fn a_result_that_was_made_with_other_files_than_were_approved_does_not_stand_for_the_step() {
+    let evidence = "steps:
+           - {id: g, gate: {prompt: go?, evidence: [plan.txt], undo-window: 0s}}
+           - {id: a, run: x, needs: g, effect: pure, cache: {key: k}}";
+    check(
+        evidence,
+        "launch; facts g one; ann approves; ended a ok; launch; facts g two; ann approves; ended a ok;
+         launch; facts g one; ann approves",
+        "keeps a as k
+         r-2 a call 1
+         keeps a as k
+         uses k
+         r-3 a completed (cached)",
+    );
+    let trees = "steps:
+           - {id: g, gate: {prompt: go?, consent: {snapshot: a}, undo-window: 0s}}
+           - {id: h, gate: {prompt: go?, consent: {snapshot: b}, undo-window: 0s}}
+           - {id: a, run: x, needs: g, effect: pure, cache: {key: k}}
+           - {id: b, run: x, needs: h, effect: pure, cache: {key: k}}";
+    check(
+        trees,
+        "launch; ann approves g; ended a ok; ann approves h; ended b ok",
+        "keeps a as k\n b call 1\n no uses k",
+    );
+}
+
+#[test]
+fn a_result_that_was_made_without_an_approval_does_not_stand_for_a_step_that_is_bound_to_files() {
+    check(
+        "steps:
+           - {id: a, run: ./x.sh, effect: pure, cache: {key: k}}
+           - {id: g, needs: a, gate: {prompt: go?, undo-window: 0s}}
+           - {id: b, run: ./x.sh, needs: g, effect: pure, cache: {key: k}}
+           - {id: c, run: ./x.sh, needs: a, effect: pure, cache: {key: k}}",
+        "launch; ended a ok; ann approves; ended b ok",
+        "keeps a as k
+         c completed (cached)
+         b call 1
+         keeps b as k
+         = completed: a completed, g completed, b completed, c completed",
+    );
+}
+
+#[test]
+fn the_ask_says_where_a_cached_result_may_be_used() {
+    let bench = play(
+        "steps:
+           - {id: g, gate: go?}
+           - {id: a, run: x, needs: g, effect: pure, cache: {key: k}}
+           - {id: b, run: y, needs: g}
+           - {id: c, run: z, needs: a, effect: pure, cache: {key: k}}",
+        "launch",
+    );
+    let ask = bench.ask("g");
+    assert_eq!(ask.will_run.iter().map(|call| call.may_be_cached).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(ask.later.iter().map(|later| later.may_be_cached).collect::<Vec<_>>(), [true]);
+}

@@ -4,8 +4,8 @@
 //! trace: what every test here means is checked with whatever it is about.
 
 use cuelight_base::{
-    Actor, AttemptId, Channel, DecisionId, Digest, Epoch, FailureMode, GateId, Program, Proof, RunId, Seq,
-    Signature, Span, StepIx, Timestamp, Token, Touch, Value, ValueMap, sha256,
+    Actor, AttemptId, Channel, DecisionId, Digest, Epoch, FailureMode, GateId, MODEL_CALLS, Program, Proof,
+    RunId, Seq, Signature, Span, StepIx, Timestamp, Token, Touch, Value, ValueMap, sha256,
 };
 use cuelight_definition::{Files, read};
 use cuelight_engine::{
@@ -491,7 +491,12 @@ impl Bench {
                 outcome.exit_code = Some(0);
                 let texts = words.iter().skip(3).filter_map(|word| word.split_once('='));
                 let texts = texts.filter(|text| text.0 != "took");
-                outcome.outputs = texts.map(|(key, rest)| (key.to_owned(), rest.into())).collect();
+                // A model's calls are a list, and all that programs write is text.
+                let calls =
+                    |key: &str, rest: &str| (key == MODEL_CALLS).then(|| serde_json::from_str(rest).ok());
+                let value =
+                    |(key, rest): (&str, &str)| calls(key, rest).flatten().unwrap_or_else(|| rest.into());
+                outcome.outputs = texts.map(|text| (text.0.to_owned(), value(text))).collect();
             }
             "changed" => {
                 let hash = |of: &str| sha256("test", &[of.as_bytes()]).to_string();

@@ -34,3 +34,4 @@ mod target;
 mod timeout;
 mod touch;
 mod undo;
+mod writes;

@@ -23,7 +23,20 @@ pub(super) fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     for call in ask.will_run.iter().take(CALLS_MAX) {
         facts.push(kept("will run", command_line(&call.launch), Role::Info));
     }
+    for write in ask.writes.iter().take(CALLS_MAX) {
+        let names: Vec<&str> = write.values.keys().map(String::as_str).collect();
+        let (head, text) = if write.kind == "emit" {
+            ("will send", write.to.clone())
+        } else {
+            ("will set", format!("{} ({})", names.join(", "), write.to))
+        };
+        facts.push(kept(head, text, Role::Info));
+    }
+    if ask.writes.len() > CALLS_MAX {
+        facts.push(kept("", format!("and {} more, as read", ask.writes.len() - CALLS_MAX), Role::Info));
+    }
     match ask.will_run.len() {
+        0 if !ask.writes.is_empty() => {}
         0 => facts.push(kept("will run", "no command directly behind this gate", Role::Muted)),
         more if more > CALLS_MAX => {
             facts.push(kept("", format!("and {} more, as read", more - CALLS_MAX), Role::Info))
