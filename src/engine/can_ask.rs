@@ -21,19 +21,25 @@ pub(super) fn keys(step: &PlanStep) -> Vec<&'static str> {
 
 /// True if a step that is copied while the run goes on can ask people.
 pub(super) fn makes_asks(step: &PlanStep) -> bool {
-    let body = step.work.frame().map(|frame| &frame.kind);
-    matches!(body, Some(FrameKind::Computed { body, .. })
-        if body.iter().any(|step| !keys(step).is_empty() || makes_asks(step)))
+    body(step).iter().any(|step| !keys(step).is_empty() || makes_asks(step))
 }
 
-/// True when people accept the result of a step before the steps behind it begin.
+/// True when people accept the result of a step, or of one that it makes when it opens, before the steps behind it begin.
 pub(super) fn accepts_result(step: &PlanStep) -> bool {
-    confidence(step).is_some()
+    confidence(step).is_some() || body(step).iter().any(accepts_result)
+}
+
+/// The steps that a matrix copies while the run goes on; none for any other step.
+fn body(step: &PlanStep) -> &[PlanStep] {
+    match step.work.frame().map(|frame| &frame.kind) {
+        Some(FrameKind::Computed { body, .. }) => body,
+        Some(FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_)) | None => &[],
+    }
 }
 
 /// The keys of a step by which people would be asked less than before.
 pub(super) fn loosened((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Vec<&'static str> {
-    let (mut found, asks) = (Vec::new(), !keys(was).is_empty());
+    let (mut found, asks) = (Vec::new(), !keys(was).is_empty() || makes_asks(was));
     if let Some(before) = talk(was) {
         found.extend(talk(is).map_or(vec!["`gates`"], |now| looser_talk((old, before), (new, now))));
     }
