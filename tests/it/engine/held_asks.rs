@@ -44,3 +44,64 @@ fn a_result_in_a_computed_matrix_that_people_refused_holds_the_run_after_a_corre
         check(&both(&was, &other), &script, "r-2 created, corrected\n no r-2 z call");
     }
 }
+
+/// The file of a tool whose results are that reliable.
+fn tool(name: &str, reliability: &str) -> String {
+    format!(
+        "--- tools/{name}.yaml
+name: {name}
+version: 1
+description: Looks
+command: [{name}]
+effect: idempotent
+risk: reversible
+reliability: {reliability}
+input: {{type: object, properties: {{}}}}
+"
+    )
+}
+
+#[test]
+fn a_correction_raises_no_confidence_that_people_were_asked_about() {
+    let script = "launch; ended a ok; ann rejects a : no; retry failed corrected";
+    let file = |work: &str, min: &str, reliability: &str| {
+        format!(
+            "steps:\n  - {{id: a, {work}, confidence: {{min: {min}, below: gate}}}}\n  - {{id: z, needs: a, run: x}}\n{}{}",
+            tool("one", reliability),
+            tool("two", "high")
+        )
+    };
+    let was = file("uses: one@1", "0.7", "low");
+    let why = refused("the correction loosens the gate of a (`confidence`)");
+    for (work, reliability) in
+        [("uses: one@1", "high"), ("uses: one@1", "medium"), ("run: x", "low"), ("uses: two@1", "low")]
+    {
+        check(&both(&was, &file(work, "0.7", reliability)), script, &why);
+    }
+    for (work, min, reliability) in [("uses: one@1", "0.8", "low"), ("run: x", "0.9", "low")] {
+        check(&both(&was, &file(work, min, reliability)), script, "r-2 created, corrected");
+    }
+    // People were asked about neither.
+    let sure = file("uses: one@1", "0.7", "medium");
+    let script = "launch; cancel; ended a cancelled; retry failed corrected";
+    check(&both(&sure, &file("uses: one@1", "0.7", "high")), script, "r-2 created, corrected");
+    // One of several tools.
+    let any = |reliability: &str| file("uses: {any: [one@1, two@1], route: priority}", "0.7", reliability);
+    check(&both(&any("low"), &any("low").replace("run: x", "run: y")), script, "r-2 created, corrected");
+    for now in [any("high"), file("uses: two@1", "0.7", "low")] {
+        check(&both(&any("low"), &now), script, &why);
+    }
+    // In a matrix that is computed.
+    let inner = |reliability: &str| {
+        format!(
+            "{}\n{}",
+            computed("uses: one@1, confidence: {min: 0.7, below: gate}", "", ", needs: m"),
+            tool("one", reliability)
+        )
+    };
+    check(
+        &both(&inner("low"), &inner("high")),
+        "launch; ended l ok x=[1]; ended m[1] ok; ann rejects m[1] : no; retry failed corrected",
+        &refused("the correction loosens the gate of m (`confidence`)"),
+    );
+}
