@@ -105,3 +105,26 @@ fn a_correction_raises_no_confidence_that_people_were_asked_about() {
         &refused("the correction loosens the gate of m (`confidence`)"),
     );
 }
+
+/// A gate, the step that it guards, and a step beside both.
+fn guarded(ship: &str, side: &str) -> String {
+    format!(
+        "steps:
+  - {{id: g, gate: {{prompt: go?}}}}
+  - {{id: ship, needs: g, run: {ship}}}
+  - {{id: side, run: {side}}}"
+    )
+}
+
+#[test]
+fn a_fork_of_a_run_that_ended_long_ago_knows_whom_it_asked() {
+    let more = "launch; ended side ok; ann rejects : no;".repeat(65);
+    // From an instant after the gate asked, and from one before that.
+    for at in ["ship", "g"] {
+        let script =
+            format!("launch; ended side ok; ann rejects : no; {more} run r-1; fork {at} corrected");
+        let why = "! could not fork r-1: ship stood behind the gate g and was written otherwise after it asked, and side is";
+        let file = both(&guarded("y", "x"), &guarded("'true'", "y"));
+        check(&file, &script, why);
+    }
+}
