@@ -2,7 +2,7 @@
 
 use crate::side::{Side, places};
 use cuelight_base::StepIx;
-use cuelight_plan::{GateRule, Plan, PlanStep, Work};
+use cuelight_plan::{FrameKind, Plan, PlanStep, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps that a correction adds, rewrites and removes.
@@ -16,8 +16,18 @@ pub(super) struct Changed<'a> {
     removed: Vec<StepIx>,
     /// By their new places, the steps that are called otherwise because of the environment, a tool or a model.
     around: BTreeSet<StepIx>,
-    /// By the first gate of each group that asks the same, the steps behind any of them.
-    alike: Vec<(StepIx, Vec<bool>)>,
+    copies: Copies,
+}
+
+/// The gates that a matrix copies: those that are the same step of the same matrix, in the plan and in its correction.
+#[derive(Default)]
+struct Copies {
+    /// By the place of a gate before, its group.
+    groups: BTreeMap<StepIx, usize>,
+    /// By group, the places of its gates now.
+    gates: Vec<Vec<StepIx>>,
+    /// By group, the steps that any of its gates guards now; walked over once for each.
+    held: BTreeMap<usize, Vec<bool>>,
 }
 
 impl<'a> Changed<'a> {
@@ -44,7 +54,7 @@ impl<'a> Changed<'a> {
             added: places(new).filter(|place| !known.contains(place)).collect(),
             rewritten: pairs.iter().map(pair_of).filter(is_other).collect(),
             removed: places(old).filter(|place| !pairs.contains_key(place)).collect(),
-            alike: Vec::new(),
+            copies: Copies::of(old, new, pairs),
             around: pairs.iter().map(pair_of).filter(is_around).map(|pair| pair.1).collect(),
         }
     }
@@ -66,11 +76,11 @@ impl<'a> Changed<'a> {
             return Ok(displaced);
         }
         let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
-        let free = self.free((was, gate), is, &guarded_now, has_asked);
+        let free = self.free(gate, is, &guarded_now, has_asked);
         let is_held = |at: &&StepIx| guarded[at.index()];
         let mut found = displaced.iter().find(is_held).zip(free);
         if found.is_none() && displaced.iter().any(|at| !is_held(&at)) {
-            let free = self.free((was, gate), is, &is.behind(place), has_asked);
+            let free = self.free(gate, is, &is.behind(place), has_asked);
             found = displaced.iter().find(|at| !is_held(at)).zip(free);
         }
         let gate = &was.step(gate).id;
@@ -102,14 +112,8 @@ impl<'a> Changed<'a> {
     }
 
     /// A new step that these do not hold, and after the gate has asked also a rewritten one. A gate does nothing by itself,
-    /// and a step behind a gate of another copy that asks the same is corrected together with this one.
-    fn free(
-        &mut self,
-        (was, gate): (&Side<'_>, StepIx),
-        is: &Side<'_>,
-        held: &[bool],
-        has_asked: bool,
-    ) -> Option<StepIx> {
+    /// and a step behind the same gate in another copy of its matrix is corrected together with this one.
+    fn free(&mut self, gate: StepIx, is: &Side<'_>, held: &[bool], has_asked: bool) -> Option<StepIx> {
         let rewritten = self.rewritten.iter().map(|pair| pair.1).chain(self.around.iter().copied());
         let all = self.added.iter().copied().chain(rewritten.filter(|_| has_asked));
         let mut all = all
@@ -117,36 +121,59 @@ impl<'a> Changed<'a> {
             .peekable();
         all.peek()?;
         let all: Vec<StepIx> = all.collect();
-        let alike = self.held_alike((was, gate), is);
-        all.into_iter().find(|step| !alike.get(step.index()).is_some_and(|is_held| *is_held))
+        let held = self.copies.held(gate, is);
+        all.into_iter().find(|step| !held.get(step.index()).is_some_and(|is_held| *is_held))
+    }
+}
+
+impl Copies {
+    fn of(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Self {
+        let (mut out, mut known) = (Self::default(), BTreeMap::new());
+        for (was, is) in pairs {
+            let are_gates = [(old, was), (new, is)]
+                .into_iter()
+                .all(|(plan, at)| plan.steps[at.index()].work.gate().is_some());
+            let copied = |plan, at: &StepIx| copied(plan, *at).filter(|_| are_gates);
+            let Some(step) = copied(old, was).zip(copied(new, is)) else { continue };
+            let group = *known.entry(step).or_insert(out.gates.len());
+            out.gates.resize_with(out.gates.len().max(group + 1), Vec::new);
+            out.gates[group].push(*is);
+            out.groups.insert(*was, group);
+        }
+        out
     }
 
-    /// By place, the steps behind gates that ask the same: those of the other copies of a matrix. Walked once for each
-    /// such group of gates.
-    fn held_alike(&mut self, (was, gate): (&Side<'_>, StepIx), is: &Side<'_>) -> &[bool] {
-        let Work::Gate(rule) = &was.step(gate).work else { return &[] };
-        let asks_alike = |step: &PlanStep, rule: &GateRule| {
-            step.work.gate().is_some_and(|other| {
-                let same = GateRule { asks: rule.asks, matrix: rule.matrix.clone(), ..(**other).clone() };
-                same == *rule
-            })
-        };
-        let known = self.alike.iter().position(|(first, _)| asks_alike(was.step(*first), rule));
-        let at = known.unwrap_or_else(|| {
+    /// By place, the steps that this gate or another copy of it guards; empty for a gate without copies.
+    fn held(&mut self, gate: StepIx, is: &Side<'_>) -> &[bool] {
+        let Some(group) = self.groups.get(&gate) else { return &[] };
+        let gates = &self.gates[*group];
+        self.held.entry(*group).or_insert_with(|| {
             let mut held = vec![false; is.plan.steps.len()];
-            let is_copy = |pair: &(&StepIx, &StepIx)| {
-                asks_alike(was.step(*pair.0), rule) && asks_alike(is.step(*pair.1), rule)
-            };
-            for (_, place) in self.pairs.iter().filter(is_copy) {
+            for place in gates {
                 for (held, is_held) in held.iter_mut().zip(is.guarded(*place)) {
                     *held |= is_held;
                 }
             }
-            self.alike.push((gate, held));
-            self.alike.len() - 1
-        });
-        &self.alike[at].1
+            held
+        })
     }
+}
+
+/// The outermost matrix around a step, and the names from there to it that all its copies have in common.
+fn copied(plan: &Plan, step: StepIx) -> Option<(StepIx, Vec<&str>)> {
+    let (mut matrix, mut names, mut at) = (None, Vec::new(), step);
+    while let Some(around) = plan.steps[at.index()].frame {
+        let frame = plan.steps[around.index()].work.frame();
+        let is_copy = frame.is_some_and(|frame| matches!(frame.kind, FrameKind::Matrix));
+        names.push(if is_copy { "" } else { plan.steps[at.index()].local.as_str() });
+        if is_copy {
+            matrix = Some((around, names.len()));
+        }
+        at = around;
+    }
+    let (matrix, depth) = matrix?;
+    names.truncate(depth);
+    Some((matrix, names))
 }
 
 /// `is_there` tells that the step is rewritten, and not gone.

@@ -128,3 +128,43 @@ fn a_fork_of_a_run_that_ended_long_ago_knows_whom_it_asked() {
         check(&file, &script, why);
     }
 }
+
+#[test]
+fn gates_with_the_same_rules_hold_their_own_steps_unless_they_are_copies() {
+    let file = |stage: &str, prod: &str| {
+        format!(
+            "steps:
+  - {{id: prod, gate: {{prompt: go?}}}}
+  - {{id: ship-prod, needs: prod, run: {prod}}}
+  - {{id: stage, gate: {{prompt: go?}}}}
+  - {{id: ship-stage, needs: stage, run: {stage}}}"
+        )
+    };
+    let script = "launch; ann rejects prod : no; retry failed corrected";
+    let why = "ship-prod stood behind the gate prod and was written otherwise after it asked, and ship-stage is new or";
+    check(&both(&file("x", "y"), &file("y", "'true'")), script, &refused(why));
+    // Nor do the gates of two matrices, or two gates of one copy, stand for each other.
+    let inner = |first: &str, second: &str| {
+        format!(
+            "steps:
+  - {{id: m, matrix: {{k: [1]}}, workflow: first.yaml}}
+  - {{id: n, matrix: {{k: [1]}}, workflow: second.yaml}}
+--- first.yaml
+steps:
+  - {{id: g, gate: {{prompt: go?}}}}
+  - {{id: ship, needs: g, run: {first}}}
+  - {{id: h, gate: {{prompt: go?}}}}
+  - {{id: last, needs: h, run: {second}}}
+--- second.yaml
+steps:
+  - {{id: g, gate: {{prompt: go?}}}}
+  - {{id: ship, needs: g, run: {second}}}"
+        )
+    };
+    let why = "m[1]/ship stood behind the gate m[1]/g and was written otherwise after it asked, and m[1]/last is new or";
+    check(
+        &both(&inner("x", "y"), &inner("'true'", "x")),
+        "launch; ann rejects m[1]/g : no; retry failed corrected",
+        &refused(why),
+    );
+}
