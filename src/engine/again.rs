@@ -7,6 +7,7 @@ use crate::{
     by_hand::{is_or_makes_gate, is_or_makes_gate_that},
     links::Links,
     loosened,
+    put_elsewhere::Displaced,
     run::{Run, asks_for_failures},
     side::places,
     spent::{AskAgain, approved_in},
@@ -24,8 +25,7 @@ pub(super) struct TakenOver {
     /// Steps that keep their results: there, and here.
     pub(super) steps: Vec<(StepIx, StepIx)>,
     pub(super) corrected: Option<Box<Corrected>>,
-    /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
-    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
+    pub(super) displaced: Displaced,
 }
 
 /// The gates that have asked by now in a run that is done again, or in a run that it did again.
@@ -34,8 +34,8 @@ pub(super) struct Asked {
     pub(super) all: BTreeSet<String>,
     /// The steps at which people were asked.
     pub(super) people: BTreeSet<String>,
-    /// By gate, the steps behind it that earlier corrections have removed, or rewritten after it asked.
-    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
+    /// The steps that earlier corrections have taken away from behind gates.
+    pub(super) displaced: Displaced,
 }
 
 impl Asked {

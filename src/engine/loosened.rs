@@ -5,9 +5,9 @@ use crate::{
     by_hand::is_or_makes_gate,
     can_ask,
     looser::looser,
-    put_elsewhere::Changed,
+    put_elsewhere::{Changed, Displaced},
     run::asks_for_failures,
-    side::{Side, places},
+    side::{Held, Side, places},
 };
 use cuelight_base::{CORRECTION_COMPARES_MAX, STEPS_MAX, StepIx};
 use cuelight_plan::{Plan, PlanStep, Work};
@@ -23,7 +23,7 @@ pub(super) fn keeps_gates(
     new: &Plan,
     pairs: &BTreeMap<StepIx, StepIx>,
     before: &Asked,
-) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
+) -> Result<Displaced, String> {
     keeps_asks(old, new, pairs)?;
     let gates: Vec<StepIx> = places(old).filter(|place| is_gate(&old.steps[place.index()])).collect();
     within_limit(gates.len().saturating_mul(old.steps.len() + new.steps.len()))?;
@@ -43,15 +43,11 @@ pub(super) fn keeps_gates(
         };
         keeps_rules((old, at), (new, place))?;
         let has_asked = asked(&at);
-        keeps_behind((&was, at), (&is, place), pairs, (&mut gained, has_asked))?;
-        let earlier = before.displaced.get(&was.step(at).id);
-        let now = changed.stays_behind((&was, at), (&is, place), has_asked, earlier)?;
-        if !now.is_empty() {
-            let ids = now.into_iter().map(|step| was.step(step).id.clone());
-            displaced.entry(was.step(at).id.clone()).or_default().extend(ids);
-        }
+        let held = Held::of((&was, at), (&is, place));
+        keeps_behind((&was, at), (&is, place), &held, pairs, (&mut gained, has_asked))?;
+        changed.stays_behind((&was, at), &is, &held, has_asked, &mut displaced)?;
     }
-    if displaced.values().map(BTreeSet::len).sum::<usize>() > STEPS_MAX {
+    if displaced.count() > STEPS_MAX {
         return Err(format!(
             "corrections have changed steps behind gates in more than {STEPS_MAX} places; start a new run"
         ));
@@ -134,12 +130,12 @@ fn keeps_around(was: (&Plan, StepIx), is: (&Plan, StepIx), what: &str) -> Result
 fn keeps_behind(
     (was, gate): (&Side<'_>, StepIx),
     (is, place): (&Side<'_>, StepIx),
+    held_by_gate: &Held,
     pairs: &BTreeMap<StepIx, StepIx>,
     (gained, has_asked): (&mut Gained<'_>, bool),
 ) -> Result<(), String> {
     let id = &was.step(gate).id;
-    let (behind, behind_now) = (was.behind(gate), is.behind(place));
-    let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
+    let Held { behind, behind_now, guarded, guarded_now } = held_by_gate;
     let (rejected, rejected_now) = (was.guarded_by_a_rejection(gate), is.guarded_by_a_rejection(place));
     let held = was.held_by_a_rejection(gate);
     for at in places(was.plan).filter(|place| behind[place.index()]) {
@@ -161,7 +157,7 @@ fn keeps_behind(
         }
         // A failure before the gate leaves it out, and a step that runs also after failures then starts without it.
         let by_failure = held[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
-        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, &guarded_now)? {
+        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, guarded_now)? {
             return Err(format!(
                 "{} stands behind the gate {id} and runs also after a failure, and {} {why}; let it run after success \
                  alone, or start a new run",

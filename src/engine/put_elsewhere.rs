@@ -1,9 +1,24 @@
 //! Refuses a correction that takes a step away from behind a gate, or empties it, and does its work elsewhere.
 
-use crate::side::{Side, places};
+use crate::side::{Held, Side, places};
 use cuelight_base::StepIx;
 use cuelight_plan::{FrameKind, Plan, PlanStep, Work};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Displaced {
+    /// The steps that could not start without its approval.
+    pub(super) guarded: BTreeMap<String, BTreeSet<String>>,
+    /// The steps that waited for it, and started also without its approval.
+    pub(super) behind: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Displaced {
+    pub(super) fn count(&self) -> usize {
+        self.guarded.values().chain(self.behind.values()).map(BTreeSet::len).sum()
+    }
+}
 
 /// The steps that a correction adds, rewrites and removes.
 pub(super) struct Changed<'a> {
@@ -60,54 +75,47 @@ impl<'a> Changed<'a> {
     }
 
     /// Refuses a step that does not wait for a gate, is new or written otherwise, and could do the work of one that did
-    /// wait. `earlier` names those that corrections before this one took away or rewrote. A removed step counts always;
-    /// a rewritten one, on either side, once the gate has asked people: they were shown the other. Returns the steps
-    /// that this correction displaces.
+    /// wait. `displaced` names those that corrections before this one took away or rewrote, and gains those of this one. A
+    /// removed step counts always; a rewritten one, on either side, once the gate has asked people: they were shown the
+    /// other. Work of a guarded step stays guarded, and work of any other step behind the gate stays behind it.
     pub(super) fn stays_behind(
         &mut self,
         (was, gate): (&Side<'_>, StepIx),
-        (is, place): (&Side<'_>, StepIx),
+        is: &Side<'_>,
+        held: &Held,
         has_asked: bool,
-        earlier: Option<&BTreeSet<String>>,
-    ) -> Result<Vec<StepIx>, String> {
-        let displaced = self.displaced(was, gate, has_asked);
-        let first_earlier = earlier.and_then(BTreeSet::first);
-        if displaced.is_empty() && first_earlier.is_none() {
-            return Ok(displaced);
+        displaced: &mut Displaced,
+    ) -> Result<(), String> {
+        let now = self.displaced(&held.behind, has_asked);
+        let (guarded, behind): (Vec<StepIx>, Vec<StepIx>) =
+            now.into_iter().partition(|at| held.guarded[at.index()]);
+        let id = &was.step(gate).id;
+        for (now, earlier, held) in [
+            (guarded, &mut displaced.guarded, &held.guarded_now),
+            (behind, &mut displaced.behind, &held.behind_now),
+        ] {
+            if now.is_empty() && !earlier.contains_key(id) {
+                continue;
+            }
+            let free = self.free(gate, is, held, has_asked).map(|step| is.step(step).id.as_str());
+            if let Some((at, free)) = now.first().zip(free) {
+                return Err(is_elsewhere(&was.step(*at).id, self.pairs.contains_key(at), id, free));
+            }
+            let all = earlier.entry(id.clone()).or_default();
+            if let Some((first, free)) = all.first().zip(free) {
+                let gone = all.get(free).unwrap_or(first);
+                let is_there = places(was.plan).any(|at| was.step(at).id == *gone);
+                return Err(is_elsewhere(gone, is_there, id, free));
+            }
+            all.extend(now.into_iter().map(|step| was.step(step).id.clone()));
         }
-        let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
-        let free = self.free(gate, is, &guarded_now, has_asked);
-        let is_held = |at: &&StepIx| guarded[at.index()];
-        let mut found = displaced.iter().find(is_held).zip(free);
-        if found.is_none() && displaced.iter().any(|at| !is_held(&at)) {
-            let free = self.free(gate, is, &is.behind(place), has_asked);
-            found = displaced.iter().find(|at| !is_held(at)).zip(free);
-        }
-        let gate = &was.step(gate).id;
-        if let Some((at, free)) = found {
-            return Err(is_elsewhere(
-                &was.step(*at).id,
-                self.pairs.contains_key(at),
-                gate,
-                &is.step(free).id,
-            ));
-        }
-        let (Some(first), Some(free)) = (first_earlier, free.map(|step| &is.step(step).id)) else {
-            return Ok(displaced);
-        };
-        let gone = earlier.and_then(|all| all.get(free)).unwrap_or(first);
-        let is_there = places(was.plan).any(|at| was.step(at).id == *gone);
-        Err(is_elsewhere(gone, is_there, gate, free))
+        Ok(())
     }
 
     /// The steps behind a gate that this correction takes away from it, or has rewritten after it asked.
-    fn displaced(&self, was: &Side<'_>, gate: StepIx, has_asked: bool) -> Vec<StepIx> {
+    fn displaced(&self, behind: &[bool], has_asked: bool) -> Vec<StepIx> {
         let rewritten = self.rewritten.iter().map(|pair| pair.0).filter(|_| has_asked);
-        let mut all = self.removed.iter().copied().chain(rewritten).peekable();
-        if all.peek().is_none() {
-            return Vec::new();
-        }
-        let behind = was.behind(gate);
+        let all = self.removed.iter().copied().chain(rewritten);
         all.filter(|at| behind[at.index()]).collect()
     }
 

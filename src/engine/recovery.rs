@@ -170,7 +170,8 @@ impl Turn<'_> {
             asked: asked.excluded,
             escalates: asked.escalates,
             requesters,
-            displaced: Box::new(displaced),
+            displaced: Box::new(displaced.guarded),
+            displaced_behind: Box::new(displaced.behind),
         };
         self.emit_run(id, created);
         for (there, step) in steps {

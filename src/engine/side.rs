@@ -56,6 +56,25 @@ impl<'a> Side<'a> {
     }
 }
 
+/// The steps that a gate holds before a correction and after it, each by place.
+pub(super) struct Held {
+    pub(super) behind: Vec<bool>,
+    pub(super) behind_now: Vec<bool>,
+    pub(super) guarded: Vec<bool>,
+    pub(super) guarded_now: Vec<bool>,
+}
+
+impl Held {
+    pub(super) fn of((was, gate): (&Side<'_>, StepIx), (is, place): (&Side<'_>, StepIx)) -> Self {
+        Self {
+            behind: was.behind(gate),
+            behind_now: is.behind(place),
+            guarded: was.guarded(gate),
+            guarded_now: is.guarded(place),
+        }
+    }
+}
+
 /// The places of all steps.
 pub(super) fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
     (0..plan.steps.len()).map(StepIx::from_index)

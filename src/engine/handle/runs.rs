@@ -34,6 +34,7 @@ impl Turn<'_> {
                 escalates: BTreeMap::new(),
                 requesters,
                 displaced: Box::default(),
+                displaced_behind: Box::default(),
             },
         );
         Ok(())

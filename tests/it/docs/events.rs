@@ -480,6 +480,7 @@ fn runs() -> Vec<Fact> {
         escalates: [("release".to_owned(), "group:oncall".to_owned())].into(),
         requesters: vec![("uid:7".to_owned(), "ben asked for r-1, which stands behind this run".to_owned())],
         displaced: Box::new([("release".to_owned(), ["ship".to_owned()].into())].into()),
+        displaced_behind: Box::new([("release".to_owned(), ["clean".to_owned()].into())].into()),
     };
     let all = [
         created,

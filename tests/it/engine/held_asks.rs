@@ -168,3 +168,28 @@ steps:
         &refused(why),
     );
 }
+
+/// A gate, the step that it guards, and one after that which runs in any case.
+fn cleaned(clean: &str, more: &str) -> String {
+    format!(
+        "steps:
+  - {{id: g, gate: {{prompt: go?}}}}
+  - {{id: ship, needs: g, run: x}}
+  - {{id: clean, needs: ship, if: always(), run: {clean}}}{more}"
+    )
+}
+
+#[test]
+fn a_step_that_runs_without_the_approval_is_corrected_as_often_as_needed() {
+    let first = both(&cleaned("x", ""), &cleaned("y", ""));
+    let script = "launch; ann rejects : no; ended clean ok; retry all corrected; run r-2; ann rejects : no; ended clean ok; \
+                  retry all corrected-again";
+    for more in ["", "\n  - {id: also, needs: clean, run: y}"] {
+        let file = format!("{first}\n=== corrected\n{}", cleaned("z", more));
+        check(&file, script, "r-2 created, corrected\n r-3 created, corrected");
+    }
+    // Its work stays behind the gate.
+    let file = format!("{first}\n=== corrected\n{}", cleaned("y", "\n  - {id: also, run: x}"));
+    let why = "! could not retry r-2: clean stood behind the gate g and was written otherwise after it asked, and also is new";
+    check(&file, script, &format!("r-2 created, corrected\n {why}"));
+}
