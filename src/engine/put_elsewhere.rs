@@ -1,8 +1,11 @@
 //! Refuses a correction that takes a step away from behind a gate, or empties it, and does its work elsewhere.
 
-use crate::side::{Held, Side, places};
+use crate::{
+    compared::{Compared, Pair},
+    side::{Held, Side, places},
+};
 use cuelight_base::StepIx;
-use cuelight_plan::{FrameKind, Plan, PlanStep, Work};
+use cuelight_plan::{FrameKind, Plan, PlanStep, PlanTool, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
@@ -46,31 +49,24 @@ struct Copies {
 }
 
 impl<'a> Changed<'a> {
-    /// `is_other` tells, by its places before and now, that a step does not read as before.
-    pub(super) fn of(
-        old: &Plan,
-        new: &Plan,
-        pairs: &'a BTreeMap<StepIx, StepIx>,
-        is_other: impl Fn(StepIx, StepIx) -> bool,
-    ) -> Self {
+    pub(super) fn of(compared: &Compared<'a>) -> Self {
+        let Compared { old, new, pairs, ref steps } = *compared;
         let known: BTreeSet<StepIx> = pairs.values().copied().collect();
-        let is_other = |pair: &(StepIx, StepIx)| is_other(pair.0, pair.1);
         let (is_other_env, are_other_models) = (old.env != new.env, old.models != new.models);
-        let is_around = |pair: &(StepIx, StepIx)| {
-            let (was, is) = (&old.steps[pair.0.index()], &new.steps[pair.1.index()]);
-            let tool = |plan: &Plan, step: &PlanStep| plan.tool(step.work.tool()?).cloned();
+        let is_around = |pair: &&Pair| {
+            let (was, is) = (&old.steps[pair.was.index()], &new.steps[pair.is.index()]);
             is.scope.is_none() && is_other_env
-                || tool(old, was) != tool(new, is)
+                || tool_of(old, was) != tool_of(new, is)
                 || are_other_models && matches!(is.work, Work::Model(_) | Work::Frame(_))
         };
-        let pair_of = |pair: (&StepIx, &StepIx)| (*pair.0, *pair.1);
+        let rewritten = steps.iter().filter(|pair| !pair.same_step);
         Self {
             pairs,
             added: places(new).filter(|place| !known.contains(place)).collect(),
-            rewritten: pairs.iter().map(pair_of).filter(is_other).collect(),
+            rewritten: rewritten.map(|pair| (pair.was, pair.is)).collect(),
             removed: places(old).filter(|place| !pairs.contains_key(place)).collect(),
             copies: Copies::of(old, new, pairs),
-            around: pairs.iter().map(pair_of).filter(is_around).map(|pair| pair.1).collect(),
+            around: steps.iter().filter(is_around).map(|pair| pair.is).collect(),
         }
     }
 
@@ -165,6 +161,11 @@ impl Copies {
             held
         })
     }
+}
+
+/// The tool that a step uses, as its plan describes it.
+fn tool_of<'a>(plan: &'a Plan, step: &PlanStep) -> Option<&'a PlanTool> {
+    plan.tool(step.work.tool()?)
 }
 
 /// The outermost matrix around a step, and the names from there to it that all its copies have in common.

@@ -7,6 +7,8 @@ use cuelight_plan::{Plan, PlanStep};
 /// A plan with what is asked of it again and again: by place, the steps whose condition may hold without success.
 pub(super) struct Side<'a> {
     pub(super) plan: &'a Plan,
+    /// The steps and needs that a walk over the plan meets at most.
+    pub(super) size: usize,
     links: Links,
     /// Steps that run after a rejection, without any failure.
     pub(super) after_a_rejection: Vec<bool>,
@@ -21,6 +23,7 @@ impl<'a> Side<'a> {
         let each = |test: fn(&PlanStep) -> bool| plan.steps.iter().map(test).collect();
         Self {
             plan,
+            size: plan.steps.len() + plan.steps.iter().map(|step| step.needs.len()).sum::<usize>(),
             links: Links::of(&plan.steps),
             after_a_rejection: each(runs_after_a_rejection),
             without_success: each(runs_without_success),

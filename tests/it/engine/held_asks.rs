@@ -121,8 +121,7 @@ fn a_fork_of_a_run_that_ended_long_ago_knows_whom_it_asked() {
     let more = "launch; ended side ok; ann rejects : no;".repeat(65);
     // From an instant after the gate asked, and from one before that.
     for at in ["ship", "g"] {
-        let script =
-            format!("launch; ended side ok; ann rejects : no; {more} run r-1; fork {at} corrected");
+        let script = format!("launch; ended side ok; ann rejects : no; {more} run r-1; fork {at} corrected");
         let why = "! could not fork r-1: ship stood behind the gate g and was written otherwise after it asked, and side is";
         let file = both(&guarded("y", "x"), &guarded("'true'", "y"));
         check(&file, &script, why);
@@ -192,4 +191,37 @@ fn a_step_that_runs_without_the_approval_is_corrected_as_often_as_needed() {
     let file = format!("{first}\n=== corrected\n{}", cleaned("y", "\n  - {id: also, run: x}"));
     let why = "! could not retry r-2: clean stood behind the gate g and was written otherwise after it asked, and also is new";
     check(&file, script, &format!("r-2 created, corrected\n {why}"));
+}
+
+/// Steps in a row, each of which needs those before it, so many at most.
+fn row(count: usize, needs: usize, work: impl Fn(usize) -> &'static str) -> String {
+    let step = |at: usize| {
+        let needs: Vec<String> = (at.saturating_sub(needs)..at).map(|at| format!("s{at}")).collect();
+        format!("  - {{id: s{at}, needs: [{}], {}}}", needs.join(", "), work(at))
+    };
+    let steps: Vec<String> = (0..count).map(step).collect();
+    format!("steps:\n{}", steps.join("\n"))
+}
+
+#[test]
+fn a_correction_that_would_hold_up_the_engine_is_refused() {
+    let why = refused("the correction would compare");
+    let script = "launch; cancel; ended s0 cancelled; retry failed corrected";
+    // Needs count as well as steps.
+    let gates = |last: usize| {
+        row(900, 40, move |at| {
+            if at == last {
+                "run: y"
+            } else if at == 0 {
+                "run: x"
+            } else {
+                "gate: {prompt: go?}"
+            }
+        })
+    };
+    check(&both(&gates(900), &gates(0)), script, &why);
+    // So do gates whose condition reads failures, although the steps were none before.
+    let steps = row(4000, 1, |_| "run: x");
+    let turned = row(4000, 1, |at| if at == 0 { "run: x" } else { "if: failure(), gate: {prompt: go?}" });
+    check(&both(&steps, &turned), script, &why);
 }
