@@ -214,8 +214,8 @@ impl Taking<'_> {
         let mut any = false;
         for (id, since) in spent {
             let is_of_it = |gate: StepIx| approved_in(run, gate) == *id;
-            let stopped = |gate: StepIx| since.is_stopped || since.refused.contains(&run.plan_step(gate).id);
-            any |= self.drop_gates_above(&links, open.clone(), |gate| is_of_it(gate) && stopped(gate));
+            let is_void = |gate: StepIx| since.is_void || since.refused.contains(&run.plan_step(gate).id);
+            any |= self.drop_gates_above(&links, open.clone(), |gate| is_of_it(gate) && is_void(gate));
             let begun = |step: &StepIx| since.begun.contains(&self.plan.steps[step.index()].id);
             let around =
                 |step: StepIx| std::iter::successors(Some(step), |step| self.plan.steps[step.index()].frame);
