@@ -17,6 +17,7 @@ use cuelight_base::{StepIx, ValueMap};
 use cuelight_plan::{Plan, PlanStep, Work};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -41,12 +42,10 @@ pub(super) struct Asked {
 
 impl Asked {
     /// True if people were asked at this gate, or at one in this frame.
-    pub(super) fn has_asked(&self, id: &String) -> bool {
-        let is_within = |prefix: String| {
-            let mut from = self.people.range(prefix.clone()..);
-            from.next().is_some_and(|name| name.starts_with(&prefix))
-        };
-        self.people.contains(id) || is_within(format!("{id}/")) || is_within(format!("{id}["))
+    pub(super) fn has_asked(&self, id: &str) -> bool {
+        // The ids that begin with this one follow each other.
+        let from = self.people.range::<str, _>((Bound::Included(id), Bound::Unbounded));
+        from.take_while(|name| name.starts_with(id)).any(|name| name == id || is_within(name, id))
     }
 }
 
@@ -125,10 +124,14 @@ pub(super) fn take_over(
     Ok(TakenOver { plan, steps, corrected, displaced })
 }
 
-/// The steps, out of these, that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
+/// The steps, out of these, that stand in a frame.
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
-    let is_within = |id: &&String| id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']));
-    ids.into_iter().filter(is_within).cloned().collect()
+    ids.into_iter().filter(|id| is_within(id, frame)).cloned().collect()
+}
+
+/// True if a step stands in a frame, by the ids of both: `m[1]/g` stands in `m` and in `m[1]`.
+fn is_within(id: &str, frame: &str) -> bool {
+    id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
 /// The kept steps, by their place in the new plan. A completed step stays as it was done.
