@@ -135,7 +135,7 @@ pub const EXPRESSION_CHARS_MAX: usize = 21_000;
 pub const EXPRESSION_DEPTH_MAX: usize = 50;
 /// Bytes of all values that an answer gives to a form.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
-/// Pairs of a gate and a step that a correction compares.
+/// Pairs of a gate and a step, or a need of a step, that a correction compares.
 pub const CORRECTION_COMPARES_MAX: usize = 50_000_000;
 /// Bytes of a reason.
 pub const REASON_BYTES_MAX: usize = 16 * 1024;

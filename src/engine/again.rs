@@ -5,16 +5,19 @@
 use crate::{
     Change, Corrected, InputChange, StepChange, approved,
     by_hand::{is_or_makes_gate, is_or_makes_gate_that},
+    compared::{Compared, is_written_as_before, same_steps},
     links::Links,
     loosened,
+    put_elsewhere::Displaced,
     run::{Run, asks_for_failures},
     side::places,
     spent::{AskAgain, approved_in},
 };
 use cuelight_base::{StepIx, ValueMap};
-use cuelight_plan::{Frame, FrameKind, GateRule, Plan, PlanStep, Work};
+use cuelight_plan::{Plan, PlanStep, Work};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -24,8 +27,7 @@ pub(super) struct TakenOver {
     /// Steps that keep their results: there, and here.
     pub(super) steps: Vec<(StepIx, StepIx)>,
     pub(super) corrected: Option<Box<Corrected>>,
-    /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
-    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
+    pub(super) displaced: Displaced,
 }
 
 /// The gates that have asked by now in a run that is done again, or in a run that it did again.
@@ -34,18 +36,16 @@ pub(super) struct Asked {
     pub(super) all: BTreeSet<String>,
     /// The steps at which people were asked.
     pub(super) people: BTreeSet<String>,
-    /// By gate, the steps behind it that earlier corrections have removed, or rewritten after it asked.
-    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
+    /// The steps that earlier corrections have taken away from behind gates.
+    pub(super) displaced: Displaced,
 }
 
 impl Asked {
     /// True if people were asked at this gate, or at one in this frame.
-    pub(super) fn has_asked(&self, id: &String) -> bool {
-        let is_within = |prefix: String| {
-            let mut from = self.people.range(prefix.clone()..);
-            from.next().is_some_and(|name| name.starts_with(&prefix))
-        };
-        self.people.contains(id) || is_within(format!("{id}/")) || is_within(format!("{id}["))
+    pub(super) fn has_asked(&self, id: &str) -> bool {
+        // The ids that begin with this one follow each other.
+        let from = self.people.range::<str, _>((Bound::Included(id), Bound::Unbounded));
+        from.take_while(|name| name.starts_with(id)).any(|name| name == id || is_within(name, id))
     }
 }
 
@@ -63,11 +63,12 @@ pub(super) fn take_over(
     if let Some(other) = given.filter(|plan| plan.name != run.plan.name) {
         return Err(format!("{} is another workflow than {}; start it by itself", other.name, run.plan.name));
     }
-    let corrected = given.map(|plan| Box::new(plan_differences(&run.plan, plan)));
     let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |plan| Arc::new(plan.clone()));
     let pairs = same_steps(&run.plan, &plan);
-    let displaced = match given {
-        Some(_) => loosened::keeps_gates(&run.plan, &plan, &pairs, asked)?,
+    let compared = given.map(|plan| Compared::of(&run.plan, plan, &pairs));
+    let corrected = compared.as_ref().map(|compared| Box::new(differences(compared)));
+    let displaced = match &compared {
+        Some(compared) => loosened::keeps_gates(compared, asked)?,
         None => asked.displaced.clone(),
     };
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
@@ -89,7 +90,7 @@ pub(super) fn take_over(
         approved::stays(run, &plan, &kept)?;
     }
     let before = if given.is_some() { &asked.all } else { &asked.people };
-    let moved = given.map(|plan| loosened::gates_after_a_change(&run.plan, plan, &pairs)).unwrap_or_default();
+    let moved = compared.as_ref().map(loosened::gates_after_a_change).transpose()?.unwrap_or_default();
     let mut again: BTreeSet<StepIx> = pairs.values().copied().collect();
     again.retain(|index| {
         let step = &plan.steps[index.index()];
@@ -123,21 +124,14 @@ pub(super) fn take_over(
     Ok(TakenOver { plan, steps, corrected, displaced })
 }
 
-/// The steps, out of these, that stand in a frame: `m[1]/g` stands in `m` and in `m[1]`.
+/// The steps, out of these, that stand in a frame.
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
     ids.into_iter().filter(|id| is_within(id, frame)).cloned().collect()
 }
 
-/// True if a step stands in a frame, by their ids.
+/// True if a step stands in a frame, by the ids of both: `m[1]/g` stands in `m` and in `m[1]`.
 pub(super) fn is_within(id: &str, frame: &str) -> bool {
     id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']))
-}
-
-/// Steps of one plan by their place in the other: the same id is the same step.
-fn same_steps(old: &Plan, new: &Plan) -> BTreeMap<StepIx, StepIx> {
-    let ids: BTreeMap<&str, StepIx> = places(new).map(|at| (new.steps[at.index()].id.as_str(), at)).collect();
-    let pair = |at: StepIx| Some((at, *ids.get(old.steps[at.index()].id.as_str())?));
-    places(old).filter_map(pair).collect()
 }
 
 /// The kept steps, by their place in the new plan. A completed step stays as it was done.
@@ -187,39 +181,6 @@ fn pairs_of(
     Ok(out)
 }
 
-/// True if everything that a result depends on is as it was: the call, its environment, its place, and its outputs.
-pub(super) fn is_written_as_before(old: &Plan, before: StepIx, new: &Plan, now: StepIx) -> bool {
-    let (was, is) = (&old.steps[before.index()], &new.steps[now.index()]);
-    work_of(was, before) == work_of(is, now)
-        && (&was.env, &was.dir, &was.outputs, &was.matrix) == (&is.env, &is.dir, &is.outputs, &is.matrix)
-}
-
-/// The work of a step, without the parts that say only how much of it is done at once or that it has asked before,
-/// and wherever the step stands.
-fn work_of(step: &PlanStep, place: StepIx) -> Work {
-    let frame = match &step.work {
-        Work::Frame(frame) => frame,
-        Work::Gate(rule) if rule.asks => {
-            return Work::Gate(Arc::new(GateRule { asks: false, ..(**rule).clone() }));
-        }
-        work => return work.clone(),
-    };
-    let kind = match &frame.kind {
-        FrameKind::Computed { matrix, body } => {
-            let near = |scope: StepIx| StepIx(scope.0.wrapping_sub(place.0));
-            let moved = body.iter().map(|plan| PlanStep {
-                scope: plan.scope.map(near),
-                frame: plan.frame.map(near),
-                needs: plan.needs.iter().copied().map(near).collect(),
-                ..plan.clone()
-            });
-            FrameKind::Computed { matrix: matrix.clone(), body: moved.collect() }
-        }
-        FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => frame.kind.clone(),
-    };
-    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false, asked: Vec::new() }))
-}
-
 /// The steps that keep their results, as they become fewer: by their place here, their place there.
 struct Taking<'a> {
     run: &'a Run,
@@ -256,8 +217,8 @@ impl Taking<'_> {
         let mut any = false;
         for (id, since) in spent {
             let is_of_it = |gate: StepIx| approved_in(run, gate) == *id;
-            let stopped = |gate: StepIx| since.is_stopped || since.refused.contains(&run.plan_step(gate).id);
-            any |= self.drop_gates_above(&links, open.clone(), |gate| is_of_it(gate) && stopped(gate));
+            let is_void = |gate: StepIx| since.is_void || since.refused.contains(&run.plan_step(gate).id);
+            any |= self.drop_gates_above(&links, open.clone(), |gate| is_of_it(gate) && is_void(gate));
             let begun = |step: &StepIx| since.begun.contains(&self.plan.steps[step.index()].id);
             let around =
                 |step: StepIx| std::iter::successors(Some(step), |step| self.plan.steps[step.index()].frame);
@@ -345,13 +306,19 @@ pub fn value_differences(old: &ValueMap, new: &ValueMap) -> Vec<InputChange> {
 
 /// The differences between the two plans.
 pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
-    let pairs = same_steps(old, new);
+    differences(&Compared::of(old, new, &same_steps(old, new)))
+}
+
+fn differences(compared: &Compared<'_>) -> Corrected {
+    let Compared { old, new, pairs, steps } = compared;
     let known: BTreeSet<StepIx> = pairs.values().copied().collect();
+    let rewritten: BTreeSet<StepIx> =
+        steps.iter().filter(|pair| pair.is_rewritten()).map(|pair| pair.was).collect();
     let named = |plan: &Plan, at: StepIx, how| StepChange { id: plan.steps[at.index()].id.clone(), how };
     let mut steps: Vec<StepChange> = places(old)
         .filter_map(|at| match pairs.get(&at) {
             None => Some(named(old, at, Change::Removed)),
-            Some(now) => (whole(old, at) != whole(new, *now)).then(|| named(new, *now, Change::Rewritten)),
+            Some(now) => rewritten.contains(&at).then(|| named(new, *now, Change::Rewritten)),
         })
         .collect();
     steps.extend(
@@ -373,13 +340,4 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
         rules: rules.into_iter().filter(|(_, same)| !same).map(|(word, _)| word.to_owned()).collect(),
         definition: old.definition,
     }
-}
-
-/// All that is written of a step, wherever it and what it needs stand.
-pub(super) fn whole(plan: &Plan, at: StepIx) -> (PlanStep, Vec<&str>) {
-    let step = &plan.steps[at.index()];
-    let needs = step.needs.iter().map(|step| plan.steps[step.index()].id.as_str()).collect();
-    let alone =
-        PlanStep { work: work_of(step, at), needs: Vec::new(), scope: None, frame: None, ..step.clone() };
-    (alone, needs)
 }

@@ -1,12 +1,13 @@
 //! All that can ask people about a step without a gate of its own: the calls of a model, a result of low confidence, a
 //! choice of a tool by hand, and a budget. A correction keeps each of them, as it keeps gates.
 
-use crate::looser::looser;
+use crate::{looser::looser, outcome::unsaid_confidence};
 use cuelight_base::RoutePolicy;
 use cuelight_plan::{
     Budget, ConfidenceBelow, ConfidenceRule, Currency, FrameKind, GateRule, OnError, OnExceed, Plan,
     PlanStep, Talk, TalkTool,
 };
+use std::collections::BTreeSet;
 
 /// The keys of a step by which people can be asked about it.
 pub(super) fn keys(step: &PlanStep) -> Vec<&'static str> {
@@ -21,19 +22,25 @@ pub(super) fn keys(step: &PlanStep) -> Vec<&'static str> {
 
 /// True if a step that is copied while the run goes on can ask people.
 pub(super) fn makes_asks(step: &PlanStep) -> bool {
-    let body = step.work.frame().map(|frame| &frame.kind);
-    matches!(body, Some(FrameKind::Computed { body, .. })
-        if body.iter().any(|step| !keys(step).is_empty() || makes_asks(step)))
+    body(step).iter().any(|step| !keys(step).is_empty() || makes_asks(step))
 }
 
-/// True when people accept the result of a step before the steps behind it begin.
+/// True when people accept the result of a step, or of one that it makes when it opens, before the steps behind it begin.
 pub(super) fn accepts_result(step: &PlanStep) -> bool {
-    confidence(step).is_some()
+    confidence(step).is_some() || body(step).iter().any(accepts_result)
+}
+
+/// The steps that a matrix copies while the run goes on; none for any other step.
+fn body(step: &PlanStep) -> &[PlanStep] {
+    match step.work.frame().map(|frame| &frame.kind) {
+        Some(FrameKind::Computed { body, .. }) => body,
+        Some(FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_)) | None => &[],
+    }
 }
 
 /// The keys of a step by which people would be asked less than before.
 pub(super) fn loosened((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> Vec<&'static str> {
-    let (mut found, asks) = (Vec::new(), !keys(was).is_empty());
+    let (mut found, asks) = (Vec::new(), !keys(was).is_empty() || makes_asks(was));
     if let Some(before) = talk(was) {
         found.extend(talk(is).map_or(vec!["`gates`"], |now| looser_talk((old, before), (new, now))));
     }
@@ -44,7 +51,7 @@ pub(super) fn loosened((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanS
     let rules = [
         // A rejection stays one: nothing goes on without the result that people refused.
         ("`on-error`", !asks || stops_as_before(was, is)),
-        ("`confidence`", confidence(was).is_none_or(|before| is_as_sure(before, is.confidence.as_deref()))),
+        ("`confidence`", stays_as_sure((old, was), (new, is))),
         ("`route`", !is_chosen_by_hand(was) || is_chosen_by_hand(is)),
         ("`budget`", holds_as_much(was.budget.as_deref(), is.budget.as_deref())),
     ];
@@ -88,9 +95,45 @@ fn budget(budget: Option<&Budget>) -> Option<&Budget> {
     budget.filter(|budget| budget.on_exceed == OnExceed::Gate)
 }
 
-/// True when no result passes that would have been asked about.
-fn is_as_sure(was: &ConfidenceRule, is: Option<&ConfidenceRule>) -> bool {
-    is.is_some_and(|is| is.below != ConfidenceBelow::Warn && is.from == was.from && is.min >= was.min)
+/// True when no result of a step, or of one that it makes when it opens, passes that would have been asked about.
+fn stays_as_sure((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanStep)) -> bool {
+    let is_as_sure = |before: &ConfidenceRule, now: &ConfidenceRule| {
+        now.below != ConfidenceBelow::Warn
+            && now.from == before.from
+            && now.min >= before.min
+            && Unsaid::of(old, was, before).holds_in(&Unsaid::of(new, is, now))
+    };
+    confidence(was).is_none_or(|before| is.confidence.as_deref().is_some_and(|now| is_as_sure(before, now)))
+        && body(was).iter().zip(body(is)).all(|(was, is)| stays_as_sure((old, was), (new, is)))
+}
+
+/// The work of a step by the tool that does it, none without a tool: a result without a figure is as sure as the tool.
+#[derive(Default)]
+struct Unsaid<'a> {
+    asks: BTreeSet<Option<&'a str>>,
+    passes: BTreeSet<Option<&'a str>>,
+}
+
+impl<'a> Unsaid<'a> {
+    fn of(plan: &Plan, step: &'a PlanStep, rule: &ConfidenceRule) -> Self {
+        let mut out = Self::default();
+        for work in std::iter::once(&step.work).chain(&step.fallback) {
+            let chosen = work.route().map(|route| route.candidates.iter().map(|id| Some(id.as_str())));
+            let tools: Vec<Option<&str>> = chosen.map_or_else(|| vec![work.tool()], Iterator::collect);
+            for id in tools {
+                let is_unsure = unsaid_confidence(id.and_then(|id| plan.tool(id))) < rule.min;
+                if is_unsure { &mut out.asks } else { &mut out.passes }.insert(id);
+            }
+        }
+        out
+    }
+
+    /// True when work that asks people without a figure is not replaced by other work that passes without one.
+    fn holds_in(&self, now: &Self) -> bool {
+        self.asks.is_empty()
+            || now.passes.is_empty()
+            || now.passes.is_subset(&self.passes) && self.asks.is_subset(&now.asks)
+    }
 }
 
 /// The rules of the gates of a talk that let more through than before.

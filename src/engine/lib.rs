@@ -16,6 +16,7 @@ mod cache;
 mod call;
 mod can_ask;
 mod command;
+mod compared;
 mod condition;
 mod consequence;
 mod due;

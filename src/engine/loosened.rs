@@ -1,13 +1,14 @@
 //! Refuses a correction that loosens a gate: one that is gone, asks fewer people, or lets a step start without it.
 
 use crate::{
-    again::{Asked, is_written_as_before, whole},
+    again::Asked,
     by_hand::is_or_makes_gate,
     can_ask,
+    compared::{Compared, Pair, is_written_as_before},
     looser::looser,
-    put_elsewhere::Changed,
+    put_elsewhere::{Changed, Displaced},
     run::asks_for_failures,
-    side::{Side, places},
+    side::{Held, Side, places},
 };
 use cuelight_base::{CORRECTION_COMPARES_MAX, STEPS_MAX, StepIx};
 use cuelight_plan::{Plan, PlanStep, Work};
@@ -18,22 +19,16 @@ const ADVICE: &str = "restore it, or start a new run";
 /// Refuses a correction that removes or loosens a gate, or lets a step out from behind one. `before` tells the
 /// gates that have asked people, and the steps that were displaced from behind them. Returns these, with the
 /// ones that this correction displaces.
-pub(super) fn keeps_gates(
-    old: &Plan,
-    new: &Plan,
-    pairs: &BTreeMap<StepIx, StepIx>,
-    before: &Asked,
-) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
+pub(super) fn keeps_gates(compared: &Compared<'_>, before: &Asked) -> Result<Displaced, String> {
+    let Compared { old, new, pairs, .. } = *compared;
     keeps_asks(old, new, pairs)?;
     let gates: Vec<StepIx> = places(old).filter(|place| is_gate(&old.steps[place.index()])).collect();
-    within_limit(gates.len().saturating_mul(old.steps.len() + new.steps.len()))?;
-    let is_other = |was: StepIx, is: StepIx| whole(old, was).0 != whole(new, is).0;
-    let mut changed = Changed::of(old, new, pairs, is_other);
     let (was, is) = (Side::of(old), Side::of(new));
-    let rewritten = rewritten(old, new, pairs);
+    within_limit(gates.len().saturating_mul(was.size + is.size))?;
+    let mut changed = Changed::of(compared);
     let asked = |gate: &StepIx| before.has_asked(&was.step(*gate).id);
     // Nothing that was rewritten counts while nobody has been asked.
-    let rewritten = if gates.iter().any(asked) { rewritten } else { BTreeSet::new() };
+    let rewritten = if gates.iter().any(asked) { rewritten(compared) } else { Vec::new() };
     let mut gained =
         Gained { was: &was, is: &is, pairs, rewritten: &rewritten, steps: BTreeMap::new(), walked: 0 };
     let mut displaced = before.displaced.clone();
@@ -43,15 +38,11 @@ pub(super) fn keeps_gates(
         };
         keeps_rules((old, at), (new, place))?;
         let has_asked = asked(&at);
-        keeps_behind((&was, at), (&is, place), pairs, (&mut gained, has_asked))?;
-        let earlier = before.displaced.get(&was.step(at).id);
-        let now = changed.stays_behind((&was, at), (&is, place), has_asked, earlier)?;
-        if !now.is_empty() {
-            let ids = now.into_iter().map(|step| was.step(step).id.clone());
-            displaced.entry(was.step(at).id.clone()).or_default().extend(ids);
-        }
+        let held = Held::of((&was, at), (&is, place));
+        keeps_behind((&was, at), (&is, place), &held, pairs, (&mut gained, has_asked))?;
+        changed.stays_behind((&was, at), &is, &held, has_asked, &mut displaced)?;
     }
-    if displaced.values().map(BTreeSet::len).sum::<usize>() > STEPS_MAX {
+    if displaced.count() > STEPS_MAX {
         return Err(format!(
             "corrections have changed steps behind gates in more than {STEPS_MAX} places; start a new run"
         ));
@@ -59,13 +50,14 @@ pub(super) fn keeps_gates(
     Ok(displaced)
 }
 
-/// Refuses a correction that would hold up the engine.
+/// Refuses a correction that would hold up the engine: for each gate, all steps and needs are walked over.
 fn within_limit(pairs: usize) -> Result<(), String> {
     if pairs <= CORRECTION_COMPARES_MAX {
         return Ok(());
     }
     Err(format!(
-        "the correction would compare gates and steps in more than {CORRECTION_COMPARES_MAX} pairs; start a new run"
+        "the correction would compare gates with steps and needs in more than {CORRECTION_COMPARES_MAX} pairs; start a \
+         new run"
     ))
 }
 
@@ -134,12 +126,12 @@ fn keeps_around(was: (&Plan, StepIx), is: (&Plan, StepIx), what: &str) -> Result
 fn keeps_behind(
     (was, gate): (&Side<'_>, StepIx),
     (is, place): (&Side<'_>, StepIx),
+    held_by_gate: &Held,
     pairs: &BTreeMap<StepIx, StepIx>,
     (gained, has_asked): (&mut Gained<'_>, bool),
 ) -> Result<(), String> {
     let id = &was.step(gate).id;
-    let (behind, behind_now) = (was.behind(gate), is.behind(place));
-    let (guarded, guarded_now) = (was.guarded(gate), is.guarded(place));
+    let Held { behind, behind_now, guarded, guarded_now } = held_by_gate;
     let (rejected, rejected_now) = (was.guarded_by_a_rejection(gate), is.guarded_by_a_rejection(place));
     let held = was.held_by_a_rejection(gate);
     for at in places(was.plan).filter(|place| behind[place.index()]) {
@@ -161,7 +153,7 @@ fn keeps_behind(
         }
         // A failure before the gate leaves it out, and a step that runs also after failures then starts without it.
         let by_failure = held[at.index()] && !guarded[at.index()] && !guarded_now[there.index()];
-        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, &guarded_now)? {
+        if by_failure && let Some((step, why)) = gained.fails(at, there, has_asked, guarded_now)? {
             return Err(format!(
                 "{} stands behind the gate {id} and runs also after a failure, and {} {why}; let it run after success \
                  alone, or start a new run",
@@ -179,9 +171,9 @@ struct Gained<'a> {
     was: &'a Side<'a>,
     is: &'a Side<'a>,
     pairs: &'a BTreeMap<StepIx, StepIx>,
-    rewritten: &'a BTreeSet<StepIx>,
+    rewritten: &'a [StepIx],
     steps: BTreeMap<StepIx, [Vec<StepIx>; 2]>,
-    /// Steps that were walked over for it.
+    /// Steps and needs that were walked over for it.
     walked: usize,
 }
 
@@ -197,7 +189,7 @@ impl Gained<'_> {
     ) -> Result<Option<(StepIx, &'static str)>, String> {
         let Self { was, is, pairs, rewritten, steps, walked } = self;
         if let Entry::Vacant(new) = steps.entry(at) {
-            *walked += is.plan.steps.len();
+            *walked += was.size + is.size;
             within_limit(*walked)?;
             let above = is.above(there);
             let moved = moved_before((was, at), (is, &above), pairs);
@@ -214,9 +206,8 @@ impl Gained<'_> {
 }
 
 /// The steps, by their new places, that do not read as before.
-fn rewritten(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> BTreeSet<StepIx> {
-    let is_new = |entry: &(&StepIx, &StepIx)| whole(old, *entry.0) != whole(new, *entry.1);
-    pairs.iter().filter(is_new).map(|entry| *entry.1).collect()
+fn rewritten(compared: &Compared<'_>) -> Vec<StepIx> {
+    compared.steps.iter().filter(|pair| pair.is_rewritten()).map(|pair| pair.is).collect()
 }
 
 /// The steps that come before a step now, which `above_now` tells by place, and did not before.
@@ -233,29 +224,25 @@ fn moved_before(
 
 /// The gates whose condition reads failures, and before which a correction changes something: a failure that it brings
 /// about leaves none of them out.
-pub(super) fn gates_after_a_change(
-    old: &Plan,
-    new: &Plan,
-    pairs: &BTreeMap<StepIx, StepIx>,
-) -> BTreeSet<StepIx> {
-    let reads = |step: &PlanStep| {
+pub(super) fn gates_after_a_change(compared: &Compared<'_>) -> Result<BTreeSet<StepIx>, String> {
+    let Compared { old, new, pairs, .. } = *compared;
+    let reads = |pair: &&Pair| {
+        let step = &new.steps[pair.is.index()];
         matches!(step.work, Work::Gate(_)) && step.condition.as_deref().is_some_and(asks_for_failures)
     };
-    if !new.steps.iter().any(reads) {
-        return BTreeSet::new();
+    let gates: Vec<&Pair> = compared.steps.iter().filter(reads).collect();
+    if gates.is_empty() {
+        return Ok(BTreeSet::new());
     }
     let (was, is) = (Side::of(old), Side::of(new));
-    let rewritten = rewritten(old, new, pairs);
-    let is_changed = |(at, there): (&StepIx, &StepIx)| {
-        let above = is.above(*there);
+    within_limit(gates.len().saturating_mul(was.size + is.size))?;
+    let rewritten = rewritten(compared);
+    let is_changed = |gate: &&Pair| {
+        let above = is.above(gate.is);
         rewritten.iter().any(|step| above[step.index()])
-            || !moved_before((&was, *at), (&is, &above), pairs).is_empty()
+            || !moved_before((&was, gate.was), (&is, &above), pairs).is_empty()
     };
-    pairs
-        .iter()
-        .filter(|entry| reads(is.step(*entry.1)) && is_changed(*entry))
-        .map(|entry| *entry.1)
-        .collect()
+    Ok(gates.into_iter().filter(is_changed).map(|gate| gate.is).collect())
 }
 
 /// The frame around a gate that could now go by without it, and the key by which.

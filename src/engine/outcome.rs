@@ -51,11 +51,15 @@ pub(super) fn judge(
         }
         other => other.and_then(score),
     };
-    let unsaid = tool.map_or(CONFIDENCE_DEFAULT, |tool| tool.reliability);
-    let confidence = reported.unwrap_or(unsaid);
+    let confidence = reported.unwrap_or_else(|| unsaid_confidence(tool));
     let below =
         plan.confidence.as_ref().filter(|rule| confidence < rule.min).map(|confidence| confidence.below);
     Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
+}
+
+/// The confidence in a result of this tool, or of work without a tool, that reports no figure.
+pub(super) fn unsaid_confidence(tool: Option<&PlanTool>) -> Score {
+    tool.map_or(CONFIDENCE_DEFAULT, |tool| tool.reliability)
 }
 
 /// A confidence as a step, JSON or an expression writes it: `0.75`, `.5`, `1e-5`, `1E-05`.

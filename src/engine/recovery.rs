@@ -96,7 +96,7 @@ impl Turn<'_> {
         let run = run.clone();
         let verb = "retry";
         let given = plan_of(of, verb, corrected)?;
-        let asked = self.asked_in(&run);
+        let asked = asked_in(self.world, &run);
         // Who decides nothing uses no approval of others.
         let asks = if by.decides_nothing().is_some() { AskAgain::All } else { spent(self.world, &run) };
         let taken = again::take_over(&run, &asked.known, &kept(&run, from), given.as_ref(), &asks);
@@ -117,80 +117,32 @@ impl Turn<'_> {
     ) -> Result<(), Refusal> {
         let verb = "fork";
         let refused = |why: &str| Refusal::Again { run: of, verb: verb.to_owned(), why: why.to_owned() };
-        let Some(Past { seq, events }) = past else {
+        let Some(Past { seq, events, count }) = past else {
             return Err(refused("its past is read by the owner of the workspace; ask that one"));
         };
-        let mut then = World::default();
-        events.iter().filter(|event| event.fact.run() == Some(of)).for_each(|event| then.apply(event));
-        let run =
-            then.runs.remove(&of).ok_or_else(|| refused("it had not begun by then; name a later event"))?;
+        let world_after = |count: usize| {
+            let mut world = World::default();
+            let of_it = events.iter().take(count).filter(|event| event.fact.run() == Some(of));
+            of_it.for_each(|event| world.apply(event));
+            world
+        };
+        let run = world_after(count).runs.remove(&of);
+        let run = run.ok_or_else(|| refused("it had not begun by then; name a later event"))?;
         let given = plan_of(of, verb, corrected)?;
-        // Also what has asked since that instant.
-        let asked = self.asked_in(self.world.runs.get(&of).unwrap_or(&run));
+        // Also what has asked since that instant. A run that ended long ago is known by its log alone.
+        let asked = match self.world.runs.get(&of) {
+            Some(now) => asked_in(self.world, now),
+            None => {
+                let now = world_after(events.len());
+                asked_in(&now, now.runs.get(&of).unwrap_or(&run))
+            }
+        };
         let kept = kept(&run, RetryFrom::Failed);
         let taken = again::take_over(&run, &asked.known, &kept, given.as_ref(), &AskAgain::All);
         let taken = taken.map_err(|why| refused(&why))?;
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });
         Ok(())
-    }
-
-    /// The gates that have asked in a run, or in one that it does again.
-    fn asked_in(&self, run: &Run) -> AskedBefore {
-        let (mut excluded, mut escalates) = (run.before.asked.clone(), run.before.escalates.clone());
-        let mut editors = run.before.editors.clone();
-        let mut people = BTreeSet::new();
-        for at in (0..run.steps.len()).map(StepIx::from_index) {
-            let plan = run.plan_step(at);
-            for id in plan.work.frame().into_iter().flat_map(|frame| &frame.asked) {
-                excluded.entry(id.clone()).or_default();
-                people.insert(id.clone());
-            }
-            let Some(rule) = plan.work.gate() else {
-                // Nobody is excluded there; that it has asked counts for what a correction may change.
-                let has_asked =
-                    || run.before.asked.contains_key(&plan.id) || self.world.has_asked_at(run.id, at);
-                if can_ask::accepts_result(plan) && has_asked() {
-                    excluded.entry(plan.id.clone()).or_default();
-                    people.insert(plan.id.clone());
-                }
-                continue;
-            };
-            let step = run.step(at);
-            if step.asking.has_asked || rule.asks {
-                people.insert(plan.id.clone());
-            } else if step.gate.is_none() {
-                continue;
-            }
-            // Those of the ask that was answered last: an earlier one asked about another form.
-            if let Some(gate) = step.gate.and_then(|gate| self.world.gates.get(&gate)) {
-                editors.remove(&plan.id);
-                if !gate.editors.is_empty() {
-                    editors.insert(plan.id.clone(), gate.editors.clone());
-                }
-            }
-            let names = excluded.entry(plan.id.clone()).or_default();
-            for gate in self.world.gates_at(run.id, at) {
-                for (name, _) in ask::forbidden(&gate.ask.excluded, run) {
-                    if !names.contains(name) {
-                        names.push(name.clone());
-                    }
-                }
-                if let Some(to) = &gate.ask.escalate {
-                    escalates.entry(plan.id.clone()).or_insert_with(|| to.clone());
-                }
-            }
-        }
-        AskedBefore {
-            known: again::Asked {
-                all: excluded.keys().cloned().collect(),
-                people,
-                displaced: run.before.displaced.clone(),
-            },
-            excluded,
-            escalates,
-            editors,
-        }
     }
 
     fn begin_again(
@@ -221,7 +173,8 @@ impl Turn<'_> {
             escalates: asked.escalates,
             editors: Box::new(asked.editors),
             requesters,
-            displaced: Box::new(displaced),
+            displaced: Box::new(displaced.guarded),
+            displaced_behind: Box::new(displaced.behind),
         };
         self.emit_run(id, created);
         for (there, step) in steps {
@@ -239,6 +192,63 @@ impl Turn<'_> {
             }
             self.emit_step(id, step, result_of(run, there, &place));
         }
+    }
+}
+
+/// The gates that have asked in a run of this world, or in one that it does again.
+fn asked_in(world: &World, run: &Run) -> AskedBefore {
+    let (mut excluded, mut escalates) = (run.before.asked.clone(), run.before.escalates.clone());
+    let mut editors = run.before.editors.clone();
+    let mut people = BTreeSet::new();
+    for at in (0..run.steps.len()).map(StepIx::from_index) {
+        let plan = run.plan_step(at);
+        for id in plan.work.frame().into_iter().flat_map(|frame| &frame.asked) {
+            excluded.entry(id.clone()).or_default();
+            people.insert(id.clone());
+        }
+        let Some(rule) = plan.work.gate() else {
+            // Nobody is excluded there; that it has asked counts for what a correction may change.
+            let has_asked = || run.before.asked.contains_key(&plan.id) || world.has_asked_at(run.id, at);
+            if can_ask::accepts_result(plan) && has_asked() {
+                excluded.entry(plan.id.clone()).or_default();
+                people.insert(plan.id.clone());
+            }
+            continue;
+        };
+        let step = run.step(at);
+        if step.asking.has_asked || rule.asks {
+            people.insert(plan.id.clone());
+        } else if step.gate.is_none() {
+            continue;
+        }
+        // Those of the ask that was answered last: an earlier one asked about another form.
+        if let Some(gate) = step.gate.and_then(|gate| world.gates.get(&gate)) {
+            editors.remove(&plan.id);
+            if !gate.editors.is_empty() {
+                editors.insert(plan.id.clone(), gate.editors.clone());
+            }
+        }
+        let names = excluded.entry(plan.id.clone()).or_default();
+        for gate in world.gates_at(run.id, at) {
+            for (name, _) in ask::forbidden(&gate.ask.excluded, run) {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+            if let Some(to) = &gate.ask.escalate {
+                escalates.entry(plan.id.clone()).or_insert_with(|| to.clone());
+            }
+        }
+    }
+    AskedBefore {
+        known: again::Asked {
+            all: excluded.keys().cloned().collect(),
+            people,
+            displaced: run.before.displaced.clone(),
+        },
+        excluded,
+        escalates,
+        editors,
     }
 }
 

@@ -52,17 +52,44 @@ impl Turn<'_> {
 
 /// The reason why one of these steps cannot begin anew: a gate that does not ask again has let its call go.
 fn approved_before(run: &Run, steps: &BTreeSet<StepIx>) -> Option<String> {
-    let is_call = |step: &StepIx| run.plan_step(*step).work.is_call();
+    let calls = || steps.iter().copied().filter(|step| run.plan_step(*step).work.is_call());
+    // A gate is compared with one step: that whose result is of the oldest run.
+    let mut kept: Vec<StepIx> = calls().filter(|step| run.step(*step).origin.is_some()).collect();
+    kept.sort_by_key(|step| run.step(*step).origin.as_ref().map(|origin| origin.run));
+    let done = calls().filter(|step| run.step(*step).state().is_done());
+    let asks_no_more = |pair: &(StepIx, StepIx)| !steps.contains(&pair.0);
+    let elsewhere = gates_above(run, kept).into_iter().filter(asks_no_more);
+    let once = gates_above(run, done).into_iter().filter(asks_no_more);
+    elsewhere
+        .filter_map(|(gate, step)| Some((gate, approved_elsewhere(run, step, gate)?)))
+        .chain(once.filter_map(|(gate, step)| Some((gate, approved_once(run, step, gate)?))))
+        .min_by_key(|(gate, _)| *gate)
+        .map(|(_, why)| why)
+}
+
+/// The gates that let one of these steps go (`Run::beyond`), each with the first such step. Every step and need is met once.
+fn gates_above(run: &Run, steps: impl IntoIterator<Item = StepIx>) -> Vec<(StepIx, StepIx)> {
     let is_gate = |step: &StepIx| matches!(run.plan_step(*step).work, Work::Gate(_));
-    let gates = (0..run.steps.len()).map(StepIx::from_index).filter(is_gate);
-    let reason = |gate: StepIx| {
-        let mut behind = run.beyond(gate);
-        behind.retain(|step| steps.contains(step) && is_call(step));
-        behind
-            .into_iter()
-            .find_map(|step| approved_elsewhere(run, step, gate).or_else(|| approved_once(run, step, gate)))
-    };
-    gates.filter(|gate| !steps.contains(gate)).find_map(reason)
+    let (mut above, mut inside) = (BTreeSet::new(), BTreeSet::new());
+    let mut found = Vec::new();
+    for step in steps {
+        let mut open = vec![step];
+        while let Some(at) = open.pop() {
+            let plan = run.plan_step(at);
+            let next = plan.needs.iter().copied().chain(plan.frame);
+            open.extend(next.filter(|before| above.insert(*before)));
+            // The gates in a frame come before all that needs the frame; a model goes on without what it was refused.
+            let mut within = plan.needs.clone();
+            while let Some(inner) = within.pop() {
+                if inside.insert(inner) {
+                    found.extend(is_gate(&inner).then_some((inner, step)));
+                    let children = run.children(inner).iter().copied();
+                    within.extend(children.filter(|_| talk::of(run.plan_step(inner)).is_none()));
+                }
+            }
+        }
+    }
+    found
 }
 
 /// The reason why a step that was kept from another run cannot begin anew: the approval that it ran with was given there, and

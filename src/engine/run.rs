@@ -16,6 +16,7 @@ use crate::{
     budget::Spending,
     failure::{Noted, Whose},
     links::Links,
+    put_elsewhere::Displaced,
     step::Step,
     unwind::Unwinding,
 };
@@ -109,8 +110,7 @@ pub(super) struct Before {
     pub(super) editors: BTreeMap<String, BTreeMap<String, String>>,
     /// Principals that count as its requesters in addition to its own, each with the reason.
     pub(super) requesters: Vec<(String, String)>,
-    /// By gate, the steps behind it that corrections have removed, or rewritten after it asked.
-    pub(super) displaced: BTreeMap<String, BTreeSet<String>>,
+    pub(super) displaced: Displaced,
     /// True if the results that it took over are another run's to undo.
     pub(super) is_fork: bool,
     /// True when inputs or steps were corrected.
@@ -173,6 +173,7 @@ impl Run {
             editors,
             requesters,
             displaced,
+            displaced_behind,
             ..
         } = event
         else {
@@ -191,7 +192,7 @@ impl Run {
                 escalates: escalates.clone(),
                 editors: (**editors).clone(),
                 requesters: requesters.clone(),
-                displaced: (**displaced).clone(),
+                displaced: Displaced { guarded: (**displaced).clone(), behind: (**displaced_behind).clone() },
                 is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
                 is_corrected: cause.corrected().is_some(),
             },

@@ -7,6 +7,8 @@ use cuelight_plan::{Plan, PlanStep};
 /// A plan with what is asked of it again and again: by place, the steps whose condition may hold without success.
 pub(super) struct Side<'a> {
     pub(super) plan: &'a Plan,
+    /// The steps and needs that a walk over the plan meets at most.
+    pub(super) size: usize,
     links: Links,
     /// Steps that run after a rejection, without any failure.
     pub(super) after_a_rejection: Vec<bool>,
@@ -21,6 +23,7 @@ impl<'a> Side<'a> {
         let each = |test: fn(&PlanStep) -> bool| plan.steps.iter().map(test).collect();
         Self {
             plan,
+            size: plan.steps.len() + plan.steps.iter().map(|step| step.needs.len()).sum::<usize>(),
             links: Links::of(&plan.steps),
             after_a_rejection: each(runs_after_a_rejection),
             without_success: each(runs_without_success),
@@ -53,6 +56,25 @@ impl<'a> Side<'a> {
 
     pub(super) fn above(&self, step: StepIx) -> Vec<bool> {
         self.links.above(|step| self.step(step), step)
+    }
+}
+
+/// The steps that a gate holds before a correction and after it, each by place.
+pub(super) struct Held {
+    pub(super) behind: Vec<bool>,
+    pub(super) behind_now: Vec<bool>,
+    pub(super) guarded: Vec<bool>,
+    pub(super) guarded_now: Vec<bool>,
+}
+
+impl Held {
+    pub(super) fn of((was, gate): (&Side<'_>, StepIx), (is, place): (&Side<'_>, StepIx)) -> Self {
+        Self {
+            behind: was.behind(gate),
+            behind_now: is.behind(place),
+            guarded: was.guarded(gate),
+            guarded_now: is.guarded(place),
+        }
     }
 }
 

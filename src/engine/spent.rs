@@ -18,8 +18,9 @@ pub(super) enum AskAgain {
 /// The events since approvals were given: in the run of the approval, and in all runs that did that one again.
 #[derive(Default)]
 pub(super) struct Since {
-    /// True if one of the runs was cancelled or undone, or goes on: it may use the approval at any time.
-    pub(super) is_stopped: bool,
+    /// True if the approvals let nothing else go: one of the runs was cancelled or undone, may use them because it goes on, or
+    /// is not known any longer.
+    pub(super) is_void: bool,
     /// The gates that were refused.
     pub(super) refused: BTreeSet<String>,
     /// The steps that an approval covers once, and that began or completed.
@@ -41,12 +42,12 @@ pub(super) fn spent(world: &World, run: &Run) -> AskAgain {
 
 fn since(world: &World, first: RunId) -> Since {
     if !world.runs.contains_key(&first) {
-        return Since { is_stopped: true, ..Since::default() };
+        return Since { is_void: true, ..Since::default() };
     }
     let mut out = Since::default();
     for run in world.family_of(first) {
         let ending = &run.ending;
-        out.is_stopped |= ending.cancelling || ending.compensating || !run.state.rests();
+        out.is_void |= ending.cancelling || ending.compensating || !run.state.rests();
         for step in (0..run.steps.len()).map(StepIx::from_index) {
             let plan = run.plan_step(step);
             if matches!(plan.work, Work::Gate(_)) && run.step(step).state() == StepState::Rejected {

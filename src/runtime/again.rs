@@ -77,6 +77,6 @@ fn past(run: RunId, at: &ForkAt, history: &[(Seq, Event)]) -> Result<Past, Refus
     let Some((seq, _)) = history[..count].last() else {
         return Err(refused(format!("it begins with event {}; name that or a later one", history[0].0)));
     };
-    let events = history[..count].iter().map(|(_, event)| event.clone()).collect();
-    Ok(Past { seq: *seq, events: Arc::new(events) })
+    let events = history.iter().map(|(_, event)| event.clone()).collect();
+    Ok(Past { seq: *seq, events: Arc::new(events), count })
 }

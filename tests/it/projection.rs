@@ -57,6 +57,7 @@ impl Log {
             editors: Box::default(),
             requesters: Vec::new(),
             displaced: Box::default(),
+            displaced_behind: Box::default(),
         };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
@@ -666,6 +667,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         editors: Box::default(),
         requesters: Vec::new(),
         displaced: Box::default(),
+        displaced_behind: Box::default(),
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");

@@ -822,9 +822,9 @@ impl<'a> History<'a> {
         let now = self.tape.chance(40);
         let count = if now { mine.len() } else { self.tape.index(mine.len()) + 1 };
         let seq = Seq(mine[count - 1] as u64 + 1);
-        let told = if self.bug == Some(Bug::TakesOverWhatCameLater) { mine.len() } else { count };
-        let events: Vec<Event> = mine[..told].iter().map(|at| (*self.journal[*at]).clone()).collect();
-        let past = Some(Past { seq, events: events.into() });
+        let count = if self.bug == Some(Bug::TakesOverWhatCameLater) { mine.len() } else { count };
+        let events: Vec<Event> = mine.iter().map(|at| (*self.journal[*at]).clone()).collect();
+        let past = Some(Past { seq, events: events.into(), count });
         Command::Fork { run, at: ForkAt::Seq(seq), by, corrected: self.correction(run), past }
     }
 

@@ -80,6 +80,8 @@ pub enum ForkAt {
 pub struct Past {
     /// The last of its events that counts.
     pub seq: Seq,
-    /// Its events, from the first on.
+    /// All events of the run that are known, from the first on: gates may have asked since.
     pub events: Arc<Vec<Event>>,
+    /// The number of these events that count.
+    pub count: usize,
 }

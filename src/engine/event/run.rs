@@ -46,6 +46,9 @@ pub enum RunEvent {
         /// By gate, the steps behind it that corrections have removed, or rewritten after it asked, by id: new work stands behind it too.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         displaced: Box<BTreeMap<String, BTreeSet<String>>>,
+        /// The same, of steps that wait for the gate and start also without its approval: new work waits for it too.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        displaced_behind: Box<BTreeMap<String, BTreeSet<String>>>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

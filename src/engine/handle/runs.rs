@@ -35,6 +35,7 @@ impl Turn<'_> {
                 editors: Box::default(),
                 requesters,
                 displaced: Box::default(),
+                displaced_behind: Box::default(),
             },
         );
         Ok(())

@@ -40,9 +40,10 @@ pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
 /// A command with the past that it lacks, as the owner of the workspace completes it.
 pub(super) fn completed(log: &[(Seq, Event)], command: Command) -> Command {
     let Command::Fork { run, at: ForkAt::Seq(seq), by, corrected, .. } = command else { return command };
-    let of = |pair: &&(Seq, Event)| pair.0 <= seq && pair.1.fact.run() == Some(run);
+    let of = |pair: &&(Seq, Event)| pair.1.fact.run() == Some(run);
     let events: Vec<Event> = log.iter().filter(of).map(|pair| pair.1.clone()).collect();
-    let past = Some(Past { seq, events: events.into() });
+    let count = log.iter().filter(of).filter(|pair| pair.0 <= seq).count();
+    let past = Some(Past { seq, events: events.into(), count });
     Command::Fork { run, at: ForkAt::Seq(seq), by, corrected, past }
 }
 

@@ -483,6 +483,7 @@ fn runs() -> Vec<Fact> {
         editors: Box::new([("release".to_owned(), [("uid:7".to_owned(), "ben".to_owned())].into())].into()),
         requesters: vec![("uid:7".to_owned(), "ben asked for r-1, which stands behind this run".to_owned())],
         displaced: Box::new([("release".to_owned(), ["ship".to_owned()].into())].into()),
+        displaced_behind: Box::new([("release".to_owned(), ["clean".to_owned()].into())].into()),
     };
     let all = [
         created,

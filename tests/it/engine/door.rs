@@ -394,8 +394,8 @@ impl Bench {
                 self.journal.iter().position(of).expect("it has begun")
             }
         };
-        let events = self.journal[..count].to_vec();
-        (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into() })
+        let events = self.journal.clone();
+        (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into(), count })
     }
 
     /// `coder-1 comes [as=NAME] [type=coder] [can=a,b] [takes=N]`, `coder-1 beats`, `coder-1 leaves [as=NAME]`; a sign of life every 30 s.

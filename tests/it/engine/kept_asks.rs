@@ -401,6 +401,22 @@ fn what_another_gate_let_go_is_not_sent_back_without_it() {
 }
 
 #[test]
+fn a_gate_in_a_called_workflow_lets_no_step_after_it_be_sent_back_without_it() {
+    check(
+        "steps:
+  - {id: s, workflow: inner.yaml}
+  - {id: pay, needs: s, run: x}
+  - {id: other, gate: {prompt: also?}}
+  - {id: h, needs: pay, gate: {prompt: done?, send-back: pay}}
+--- inner.yaml
+steps:
+  - {id: g, gate: {prompt: pay?}}",
+        "launch; ann approves s/g via-script; ann approves other via-script; ended pay ok; bob sends-back h : again",
+        "! could not send g-3 back: pay was approved at the gate s/g, which would not ask again",
+    );
+}
+
+#[test]
 fn a_step_undoes_no_run_and_releases_no_schedule() {
     let file = "steps:\n  - {id: a, run: x, undo: y}\n  - {id: b, needs: a, run: x}";
     check(

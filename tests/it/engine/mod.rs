@@ -20,6 +20,7 @@ mod gate;
 mod gate_rules;
 mod groups;
 mod guards;
+mod held_asks;
 mod kept_asks;
 mod law;
 mod people;
