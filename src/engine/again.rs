@@ -14,7 +14,7 @@ use crate::{
     spent::{AskAgain, approved_in},
 };
 use cuelight_base::{StepIx, ValueMap};
-use cuelight_plan::{Plan, PlanStep, Work};
+use cuelight_plan::{Plan, PlanStep, Work, is_within};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
@@ -127,11 +127,6 @@ pub(super) fn take_over(
 /// The steps, out of these, that stand in a frame.
 pub(super) fn within<'a>(ids: impl IntoIterator<Item = &'a String>, frame: &str) -> Vec<String> {
     ids.into_iter().filter(|id| is_within(id, frame)).cloned().collect()
-}
-
-/// True if a step stands in a frame, by the ids of both: `m[1]/g` stands in `m` and in `m[1]`.
-pub(super) fn is_within(id: &str, frame: &str) -> bool {
-    id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
 /// The kept steps, by their place in the new plan. A completed step stays as it was done.

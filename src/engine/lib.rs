@@ -29,6 +29,7 @@ mod frame;
 mod gate;
 mod handle;
 mod lease;
+mod left_behind;
 mod library;
 mod links;
 mod loosened;

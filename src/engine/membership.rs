@@ -81,7 +81,7 @@ impl Gate {
     /// a signer said last. Nobody leaves that by a new name, or by leaving a group.
     pub(super) fn is_or_was_excluded(&self, entry: &str, actor: &Actor) -> bool {
         let GatePeople { opening, now, proven } = &self.people;
-        is_excluded_in([opening, now, proven].into_iter().flatten(), entry, actor)
+        people::is_excluded_in([opening, now, proven].into_iter().flatten(), entry, actor)
     }
 
     /// The reason why the key that has signed does not count, where a signed file has it only since this was
@@ -120,16 +120,6 @@ impl Gate {
             format!("at risk {} {}", self.ask.risk.word(), groups_do_not_count())
         })
     }
-}
-
-/// True when an entry of `forbid` names this person, as they ask or as one of these files has them.
-fn is_excluded_in<'a>(files: impl Iterator<Item = &'a Arc<Membership>>, entry: &str, actor: &Actor) -> bool {
-    let principal = actor.principal();
-    let as_member = |membership: &Arc<Membership>| {
-        let Member { name, groups, .. } = membership.people.get(&principal)?.clone();
-        Some(Actor { name, groups, ..actor.clone() })
-    };
-    files.filter_map(as_member).chain([actor.clone()]).any(|member| quorum::is_excluded(entry, &member))
 }
 
 /// The groups of a quorum for people: `sre or product`.

@@ -5,8 +5,8 @@ use crate::{
     StepEvent, Verdict, WaitReason,
     gate::{Gate, GateDue, POLICY_AUTO},
     lease::fold_leases,
+    left_behind::LeftBehind,
     membership::PeopleInForce,
-    requesters::LeftBehind,
     requests::Requests,
     run::Run,
     scope::Stored,
@@ -25,6 +25,14 @@ const RESTED_KEPT: usize = 64;
 
 /// As many of the runs that a run goes on from are looked at.
 const RUNS_BEFORE_MAX: usize = 16;
+
+/// The highest numbers and the latest instant in the log.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    run: u32,
+    gate: u32,
+    at: Timestamp,
+}
 
 /// All runs that have not ended, the last ended ones, and the state that they share.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +73,7 @@ pub struct World {
     pub(super) dirty: BTreeSet<RunId>,
     pub(super) open_runs: usize,
     pub(super) open_gates: usize,
-    last_run: u32,
-    last_gate: u32,
-    last_at: Timestamp,
+    last: Last,
 }
 
 impl World {
@@ -76,7 +82,7 @@ impl World {
     /// # Panics
     /// When an event contradicts what went before: a fault, never a matter of input.
     pub fn apply(&mut self, event: &Event) {
-        self.last_at = self.last_at.max(event.at);
+        self.last.at = self.last.at.max(event.at);
         if let Fact::Scope(run, scope_event) = &event.fact {
             self.apply_scope(*run, event.at, scope_event);
         }
@@ -136,11 +142,11 @@ impl World {
                     self.groups.entry(concurrency.group.clone()).or_default().insert(id);
                 }
                 // One that is brought back out of the log was counted when it was made.
-                if let Some(request) = request.filter(|_| id.0 > self.last_run) {
+                if let Some(request) = request.filter(|_| id.0 > self.last.run) {
                     Arc::make_mut(&mut self.requests).apply(event.at, id, by.project(), request);
                 }
                 self.runs.insert(id, Run::created(id, run_event));
-                self.last_run = self.last_run.max(id.0);
+                self.last.run = self.last.run.max(id.0);
                 self.open_runs += 1;
             }
             Fact::Run(_, run_event) => {
@@ -206,7 +212,8 @@ impl World {
 
     fn come_to_rest(&mut self, id: RunId, at: Timestamp) {
         self.open_runs -= 1;
-        Arc::make_mut(&mut self.left).ended(at, &self.runs[&id]);
+        let run = &self.runs[&id];
+        Arc::make_mut(&mut self.left).ended(at, &run.by, id);
         let group = self.runs[&id].plan.concurrency.as_ref().map(|concurrency| concurrency.group.clone());
         if let Some(members) = group.as_ref().and_then(|group| self.groups.get_mut(group)) {
             members.remove(&id);
@@ -237,7 +244,7 @@ impl World {
 
     fn apply_gate(&mut self, run: RunId, step: StepIx, id: GateId, at: Timestamp, event: &GateEvent) {
         self.forget_gate_due(run, id);
-        self.last_gate = self.last_gate.max(id.0);
+        self.last.gate = self.last.gate.max(id.0);
         match (self.gates.get_mut(&id), event) {
             (Some(gate), event) => {
                 let open = gate.is_open();
@@ -337,21 +344,21 @@ impl World {
 
     /// The time in which nobody could have looked, since the last recorded event; for `Command::Recover`.
     pub fn away(&self, now: Timestamp) -> Span {
-        if self.last_at == Timestamp::default() { Span(0) } else { now.since(self.last_at) }
+        if self.last.at == Timestamp::default() { Span(0) } else { now.since(self.last.at) }
     }
 
     pub(super) fn next_run_id(&self) -> RunId {
-        RunId(self.last_run + 1)
+        RunId(self.last.run + 1)
     }
 
     pub(super) fn next_gate_id(&self) -> GateId {
-        GateId(self.last_gate + 1)
+        GateId(self.last.gate + 1)
     }
 
     /// Ids are counted on from these; for an engine that folds only what is open.
     pub fn count_on_from(&mut self, run: RunId, gate: GateId) {
-        self.last_run = self.last_run.max(run.0);
-        self.last_gate = self.last_gate.max(gate.0);
+        self.last.run = self.last.run.max(run.0);
+        self.last.gate = self.last.gate.max(gate.0);
     }
 
     /// A gate of a run that is known here.
@@ -518,9 +525,7 @@ impl World {
             dirty: self.dirty.intersection(runs).copied().collect(),
             open_runs: self.open_runs,
             open_gates: self.open_gates,
-            last_run: self.last_run,
-            last_gate: self.last_gate,
-            last_at: self.last_at,
+            last: self.last,
             gates,
         }
     }

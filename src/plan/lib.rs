@@ -29,7 +29,7 @@ pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
     Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, Frame, FrameKind,
     GateRule, Later, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep,
-    Quorum, Retry, RetryKind, Risk, Scope, Talk, TalkTool, Undo, WaitFor, Work,
+    Quorum, Retry, RetryKind, Risk, Scope, Talk, TalkTool, Undo, WaitFor, Work, is_within,
 };
 pub use requires::{Machine, Requires};
 pub use show::{show, show_value};

@@ -86,3 +86,8 @@ impl Plan {
         self.tools.iter().find(|tool| tool.name == name && tool.version == version)
     }
 }
+
+/// True if a step stands in a frame, by the ids of both: `m[1]/g` stands in `m` and in `m[1]`.
+pub fn is_within(id: &str, frame: &str) -> bool {
+    id.strip_prefix(frame).is_some_and(|rest| rest.starts_with(['/', '[']))
+}

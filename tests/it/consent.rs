@@ -537,7 +537,11 @@ fn a_script_or_a_file_that_was_swapped_is_asked_about_again_and_the_old_yes_coun
 
     // A file that was shown, between the question and the yes.
     place.write("plan.txt", "two");
-    place.cue(&["approve", "g-1"]).ok();
+    let said = place.cue(&["approve", "g-1"]);
+    assert!(
+        said.code == 1 && said.err.contains("could not approve g-1: what it shows has changed"),
+        "{said:?}"
+    );
     console.until("gate.asked");
     assert_eq!(asked(&place)["epoch"], 2);
     let said = why(&place, 2);
@@ -545,13 +549,13 @@ fn a_script_or_a_file_that_was_swapped_is_asked_about_again_and_the_old_yes_coun
 
     // The script itself, between the question and the launch.
     script(&place.file("deploy.sh"), "#!/bin/sh\necho evil >> ran\n");
-    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(place.cue(&["approve", "g-1"]).code, 1);
     console.until("gate.asked");
     assert_eq!(asked(&place)["epoch"], 3);
     assert!(why(&place, 3).contains("deploy.sh ("), "{}", why(&place, 3));
     assert_eq!(place.text("ran"), "", "nothing ran");
     script(&place.file("deploy.sh"), "#!/bin/sh\necho approved >> ran\n");
-    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(place.cue(&["approve", "g-1"]).code, 1);
     console.until("gate.asked");
     place.cue(&["approve", "g-1"]).ok();
     let said = console.end();

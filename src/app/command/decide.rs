@@ -5,7 +5,7 @@ use super::{
     ask_text::{self, Contents},
     completion,
     form::{self, ConfirmArgs},
-    named,
+    look, named,
     signing::{self, SignArgs, Signed},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 use clap::Args;
 use cuelight_base::{Digest, Epoch, GateId, Seq, Span, Value, ValueMap, json_if_any, safe_text};
-use cuelight_engine::{Command, Decision, Refusal, Verdict, ask_hash};
+use cuelight_engine::{Command, Decision, Fact, GateEvent, Refusal, Verdict, ask_hash};
 use cuelight_plan::Risk;
 use cuelight_projection::{Board, GateView, RunView, send_back_words};
 use cuelight_runtime::{Desk, Entropy, Reply, Request};
@@ -501,20 +501,26 @@ async fn at_gate(
     let verb = verb_of(&command);
     let is_approval = matches!(&command, Command::Decide(decision) if decision.verdict == Verdict::Approve);
     let reply = seat.desk.submit(Request { id: Entropy.request_id(), command }).await;
-    let board = match &reply {
-        Reply::Recorded(receipt) => board_from(&seat, receipt.seq, view.id).await,
-        Reply::Refused(_) | Reply::Invalid { .. } | Reply::NotRecorded(_) => None,
+    let (board, is_void) = match &reply {
+        Reply::Recorded(receipt) => {
+            let board = board_from(&seat, receipt.seq, view.id).await;
+            let asks = board
+                .as_ref()
+                .and_then(|board| board.gate(view.id))
+                .filter(|gate| gate.epoch() > view.epoch());
+            let is_void = is_approval && asks.is_some() && is_asked_again(&seat, view, receipt.seq).await;
+            (board, is_void)
+        }
+        Reply::Refused(_) | Reply::Invalid { .. } | Reply::NotRecorded(_) => (None, false),
     };
     seat.leave().await;
     match reply {
+        Reply::Recorded(_) if is_void => Err(Trouble::failed(format!(
+            "could not approve {0}: what it shows has changed since it was asked, and it asks again: cuelight gates --show {0}",
+            view.id
+        ))),
         Reply::Recorded(_) => {
             let now = board.as_ref().and_then(|board| board.gate(view.id));
-            if let Some(gate) = now.filter(|gate| gate.epoch() > view.epoch() && is_approval) {
-                return Err(Trouble::failed(format!(
-                    "could not approve {0}: what it shows has changed since it was asked, and it asks again: cuelight gates --show {0}",
-                    gate.id
-                )));
-            }
             let run = board.as_ref().and_then(|board| board.run(view.run));
             out.line(&said(now.map_or(view, |gate| gate), run.map(|run| &**run)));
             Ok(ExitCode::SUCCESS)
@@ -536,6 +542,20 @@ fn verb_of(command: &Command) -> &'static str {
         Command::Delegate { .. } => "delegate at",
         _ => "review",
     }
+}
+
+/// True if a gate has asked again after this vote, before it was approved: what it shows had changed, and the vote is void.
+async fn is_asked_again(seat: &Seat, view: &GateView, seq: Seq) -> bool {
+    let Ok((events, _)) = look::events_after(seat, view.run, seq).await else { return false };
+    let of_gate = events.iter().find_map(|(_, event)| match &event.fact {
+        Fact::Gate(_, _, gate, event) if *gate == view.id => match event {
+            GateEvent::Asked { why, .. } => Some(why.is_some()),
+            GateEvent::Resolved { .. } | GateEvent::Armed { .. } => Some(false),
+            _ => None,
+        },
+        _ => None,
+    });
+    of_gate == Some(true)
 }
 
 /// The board that shows this event, and the end of a check of the approved files; nothing when it does not come in time.

@@ -2,13 +2,11 @@
 //! cannot speak for what it let go.
 
 use crate::{
-    again::is_within,
     membership::{PeopleInForce, wants_others},
     quorum::EVERYBODY,
-    run::Run,
 };
 use cuelight_base::Actor;
-use cuelight_plan::{FrameKind, GateRule, PlanStep};
+use cuelight_plan::{FrameKind, GateRule, PlanStep, is_within};
 use std::collections::BTreeMap;
 
 /// All that is known of the people at the gates of the runs that a run does again.
@@ -86,17 +84,4 @@ fn rules(plan: &PlanStep) -> Vec<&GateRule> {
         FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => Vec::new(),
     });
     plan.work.gate().map(|rule| &**rule).into_iter().chain(made.into_iter().flatten()).collect()
-}
-
-impl Run {
-    /// The people at the gates of the runs that this one does again.
-    pub(crate) fn kept_answers<'a>(&'a self, people: &'a PeopleInForce) -> KeptAnswers<'a> {
-        KeptAnswers {
-            by: &self.by,
-            behind: &self.before.requesters,
-            excluded: &self.before.asked,
-            editors: &self.before.editors,
-            people,
-        }
-    }
 }

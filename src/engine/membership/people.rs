@@ -1,6 +1,6 @@
 //! The people of `people.toml`, and those whom a gate goes by: the state that membership is judged by.
 
-use crate::Ask;
+use crate::{Ask, quorum};
 use cuelight_base::{Actor, Digest, canonical_json, sha256};
 use cuelight_plan::{GateRule, Risk};
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ impl PeopleInForce {
 
     /// True when an entry of `forbid` names this person, by the people of now, or as root or a signer said last.
     pub(crate) fn exclude(&self, entry: &str, actor: &Actor) -> bool {
-        super::is_excluded_in([&self.now, &self.proven].into_iter().flatten(), entry, actor)
+        is_excluded_in([&self.now, &self.proven].into_iter().flatten(), entry, actor)
     }
 
     /// True when a touched security key is asked for at gates of the highest risk.
@@ -236,4 +236,18 @@ pub fn changed_words(changes: &[String], policy: &PeoplePolicy) -> String {
 pub(crate) fn wants_others(rule: &GateRule) -> bool {
     let wanted: u32 = rule.require.iter().map(|quorum| quorum.count).sum();
     wanted > 1 || rule.forbid.iter().any(|text| text == "run.actor")
+}
+
+/// True when an entry of `forbid` names this person, as they ask or as one of these files has them.
+pub(super) fn is_excluded_in<'a>(
+    files: impl Iterator<Item = &'a Arc<Membership>>,
+    entry: &str,
+    actor: &Actor,
+) -> bool {
+    let principal = actor.principal();
+    let as_member = |membership: &Arc<Membership>| {
+        let Member { name, groups, .. } = membership.people.get(&principal)?.clone();
+        Some(Actor { name, groups, ..actor.clone() })
+    };
+    files.filter_map(as_member).chain([actor.clone()]).any(|member| quorum::is_excluded(entry, &member))
 }
