@@ -170,7 +170,7 @@ impl Turn<'_> {
             trace: run.trace.clone(),
             request: None,
             asked: asked.excluded,
-            escalates: asked.escalates,
+            escalates: Box::new(asked.escalates),
             editors: Box::new(asked.editors),
             requesters,
             displaced: Box::new(displaced.guarded),

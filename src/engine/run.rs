@@ -189,7 +189,7 @@ impl Run {
             before: Before {
                 parent: cause.parent(),
                 asked: asked.clone(),
-                escalates: escalates.clone(),
+                escalates: (**escalates).clone(),
                 editors: (**editors).clone(),
                 requesters: requesters.clone(),
                 displaced: Displaced { guarded: (**displaced).clone(), behind: (**displaced_behind).clone() },

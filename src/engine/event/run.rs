@@ -35,7 +35,7 @@ pub enum RunEvent {
         asked: BTreeMap<String, Vec<String>>,
         /// The gates among them that escalate, by id, each with the person or group that its ask named first.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        escalates: BTreeMap<String, String>,
+        escalates: Box<BTreeMap<String, String>>,
         /// The gates among them whose form was edited, by id, each with the principals that did it, and their names.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         editors: Box<BTreeMap<String, BTreeMap<String, String>>>,

@@ -31,7 +31,7 @@ impl Turn<'_> {
                 trace,
                 request,
                 asked: BTreeMap::new(),
-                escalates: BTreeMap::new(),
+                escalates: Box::default(),
                 editors: Box::default(),
                 requesters,
                 displaced: Box::default(),

@@ -479,7 +479,7 @@ fn runs() -> Vec<Fact> {
         trace: "t-1".to_owned(),
         request: Some(digest("request")),
         asked: [("release".to_owned(), vec!["ben".to_owned()])].into(),
-        escalates: [("release".to_owned(), "group:oncall".to_owned())].into(),
+        escalates: Box::new([("release".to_owned(), "group:oncall".to_owned())].into()),
         editors: Box::new([("release".to_owned(), [("uid:7".to_owned(), "ben".to_owned())].into())].into()),
         requesters: vec![("uid:7".to_owned(), "ben asked for r-1, which stands behind this run".to_owned())],
         displaced: Box::new([("release".to_owned(), ["ship".to_owned()].into())].into()),
