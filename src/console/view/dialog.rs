@@ -14,6 +14,10 @@ const WIDTH_MAX: u16 = 84;
 const NAME: usize = 11;
 /// Rows of a fact that stays; the rest folds, and stands whole in the ask.
 const STAYING_ROWS_MAX: usize = 2;
+/// Rows below a dialog that shows the end of the ask: its name, the code, and the frame.
+const CODE_ROWS: u16 = 3;
+/// On lower screens a dialog has all rows.
+const HEIGHT_WITH_CODE_MIN: u16 = 18;
 /// Rows of the fields: one field, and which one of how many it is.
 const FIELD_ROWS_MIN: usize = 2;
 
@@ -30,12 +34,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, this_dialog: &Dialog, body: Rect, buf: &
     let (mut known, fields, end) =
         (known(canvas, this_dialog, room), fields(canvas, this_dialog, room), end(canvas, this_dialog, room));
     let rows = known.len() + fields.len() + end.len() + 2;
-    let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.height);
-    let mut area = centred(body, width, height);
     let is_over_ask = matches!(this_dialog.about, About::Gate(_)) && canvas.model.view == View::Gates;
+    // The code that it asks for stands in the last line of the ask.
+    let below =
+        if is_over_ask && beside.is_none() && body.height >= HEIGHT_WITH_CODE_MIN { CODE_ROWS } else { 0 };
+    let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.height - below);
+    let mut area = centred(body, width, height);
     match beside {
         Some(_) => area.y = body.bottom() - area.height,
-        // The code that it asks for stands in the last line of the ask.
         None if is_over_ask => area.y = body.y,
         None => {}
     }
