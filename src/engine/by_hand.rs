@@ -2,7 +2,7 @@
 //! the gate's own `if`, `auto` or matrix reads the result. An expression that reads such a result leaves no
 //! gate out.
 
-use crate::{frame, run::Run};
+use crate::{can_ask, frame, run::Run};
 use cuelight_base::{StepIx, Value};
 use cuelight_expression::{Expr, Template};
 use cuelight_plan::{FrameKind, GateRule, PlanStep, Work};
@@ -31,6 +31,15 @@ pub(super) fn left_out_by_hand(by: &str) -> String {
         "a gate stands in it, and {by} is decided by a step that somebody closed by hand; do that step again with a retry, or \
          cancel the run"
     )
+}
+
+/// The id of a step about which people were asked without a gate, in this run or in an earlier one: its `if` may not leave
+/// it out.
+pub(super) fn was_asked_about(run: &Run, step: StepIx) -> Option<&str> {
+    let (plan, this_step) = (run.plan_step(step), run.step(step));
+    let goes_on = this_step.needs.blocked.is_none() || this_step.explicit;
+    let has_asked = this_step.gate.is_some() || run.before.asked.contains_key(&plan.id);
+    (goes_on && has_asked && can_ask::accepts_result(plan)).then_some(plan.id.as_str())
 }
 
 /// Says that a frame fails, because it would leave out a gate that has asked.

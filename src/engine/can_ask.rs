@@ -25,9 +25,10 @@ pub(super) fn makes_asks(step: &PlanStep) -> bool {
     body(step).iter().any(|step| !keys(step).is_empty() || makes_asks(step))
 }
 
-/// True when people accept the result of a step, or of one that it makes when it opens, before the steps behind it begin.
+/// True when people accept the result of a step, or choose the tool that makes it, before the steps behind it begin; also where
+/// it makes such steps when it opens.
 pub(super) fn accepts_result(step: &PlanStep) -> bool {
-    confidence(step).is_some() || body(step).iter().any(accepts_result)
+    confidence(step).is_some() || is_chosen_by_hand(step) || body(step).iter().any(accepts_result)
 }
 
 /// The steps that a matrix copies while the run goes on; none for any other step.
@@ -49,6 +50,8 @@ pub(super) fn loosened((old, was): (&Plan, &PlanStep), (new, is): (&Plan, &PlanS
         found.push("`fallback`");
     }
     let rules = [
+        // A step that is left out asks nobody, and what needs it goes on.
+        ("`if`", !asks || was.condition == is.condition),
         // A rejection stays one: nothing goes on without the result that people refused.
         ("`on-error`", !asks || stops_as_before(was, is)),
         ("`confidence`", stays_as_sure((old, was), (new, is))),

@@ -9,6 +9,7 @@ use crate::{
     attempt,
     by_hand::{
         asks_all_the_same, has_asked_within, is_left_out_by_hand, left_out_by_hand, left_out_though_asked,
+        was_asked_about,
     },
     call::Unresolved,
     condition::View,
@@ -138,7 +139,9 @@ impl Turn<'_> {
                 let message = left_out_by_hand("its `if`");
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }
-            Ok(false) if let Some(gate) = has_asked_within(run, step) => {
+            Ok(false)
+                if let Some(gate) = has_asked_within(run, step).or_else(|| was_asked_about(run, step)) =>
+            {
                 let message = left_out_though_asked(gate, "its `if`");
                 self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
             }

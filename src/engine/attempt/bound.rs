@@ -117,8 +117,10 @@ fn bound_programs(
 impl Turn<'_> {
     /// True if a cached result stands for this call of a step: one that was made with the files that the call is bound to.
     pub(super) fn is_cached_as_bound(&mut self, id: RunId, step: StepIx, key: &str, launch: &Launch) -> bool {
-        let files = bound(self.run(id), step, Purpose::Step, launch);
-        self.is_cached(id, step, key, files.as_deref().and_then(Facts::content))
+        let run = self.run(id);
+        let files = bound(run, step, Purpose::Step, launch);
+        let made_with = run.made_with(step, launch, files.as_deref());
+        self.is_cached(id, step, key, made_with)
     }
 
     /// True if all gates above a step have captured the same workspace.

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::{
-    AttemptEvent, Facts, Purpose, StepEvent, StepState, UndoEvent, WaitReason, call,
+    AttemptEvent, Purpose, StepEvent, StepState, UndoEvent, WaitReason, call,
     step::{Called, Did},
     unwind::Unwinding,
 };
@@ -17,10 +17,10 @@ impl Run {
                 if let (Purpose::Step, Some(tool)) = (purpose, &launch.tool) {
                     self.note_given(index, &tool.input);
                 }
+                let files = cache_key.as_ref().and_then(|_| self.made_with(index, launch, bound.as_deref()));
                 let step = &mut self.steps[index.index()];
                 step.target.cache_key.clone_from(cache_key);
-                step.target.cache_files =
-                    bound.as_deref().filter(|_| cache_key.is_some()).and_then(Facts::content);
+                step.target.cache_files = files;
                 if let Some(tree) = bound.as_ref().and_then(|bound| bound.only_tree()) {
                     step.undo.ran_in = Some(tree);
                 }

@@ -2,8 +2,8 @@
 //! again.
 
 use super::Run;
-use crate::{Facts, StepState, call, step::Approval};
-use cuelight_base::{Digest, Program, StepIx};
+use crate::{Facts, Purpose, StepState, call, step::Approval};
+use cuelight_base::{Digest, Launch, Program, StepIx, sha256};
 use cuelight_plan::{FrameKind, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,6 +123,17 @@ impl Run {
                 step.asking.approvals.push(Approval { gate, calls, fallbacks, facts });
             }
         }
+    }
+
+    /// The hash of all that a result is made with beyond its cache key and its step: the files that the call is bound to, and the
+    /// call itself where a gate has shown it. None for a call that no gate binds.
+    pub(crate) fn made_with(&self, step: StepIx, launch: &Launch, bound: Option<&Facts>) -> Option<Digest> {
+        let files = bound.and_then(Facts::content);
+        if !self.step(step).asking.approvals.iter().any(|approval| approval.knows(Purpose::Step)) {
+            return files;
+        }
+        let files = files.map_or(Vec::new(), |files| files.0.to_vec());
+        Some(sha256("cuelight-approved-v1", &[&launch.hash().0, &files]))
     }
 
     /// True if a step calls something whose files are among the facts that a gate showed.

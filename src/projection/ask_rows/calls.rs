@@ -155,13 +155,8 @@ fn one_call(out: &mut AskSection, call: &WillRun, told: &AskTold<'_>) {
     }
     executes(out, &call.files, told);
     if call.may_be_cached {
-        let is_bound = !told.ask.snapshot.is_empty() || call.files.iter().any(FileFact::is_bound);
-        let made = if is_bound { ", if it was made with the same files" } else { "" };
-        out.text(
-            "  cache",
-            format!("a cached result, also of another run, may be used in place of this call{made}"),
-            AskMark::Caution,
-        );
+        let words = "a cached result of the same call with the same files, also of another run, may be used in its place";
+        out.text("  cache", words, AskMark::Caution);
     }
     for (name, parts) in &call.launch.env {
         let mut pieces = vec![AskPiece::new(format!("{name}="), AskMark::Plain)];

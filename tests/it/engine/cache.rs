@@ -273,3 +273,17 @@ fn the_ask_says_where_a_cached_result_may_be_used() {
     assert_eq!(ask.will_run.iter().map(|call| call.may_be_cached).collect::<Vec<_>>(), [true, false]);
     assert_eq!(ask.later.iter().map(|later| later.may_be_cached).collect::<Vec<_>>(), [true]);
 }
+
+#[test]
+fn behind_a_gate_a_result_of_the_same_call_alone_stands_for_the_approved_one() {
+    check(
+        "inputs: {v: {type: any}}
+         steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: a, needs: g, run: x, effect: pure, env: {V: \"${{ inputs.v }}\"}, cache: {key: any, ttl: 1h}, outputs: {n: string}}",
+        "launch v=1; ann approves; ended a ok n=7; launch v=2; ann approves g-2; ended a ok n=8; launch v=1; ann approves g-3",
+        "keeps a as any
+         r-2 a call 1
+         r-3 a completed (cached) 0.80 {\"n\":\"7\"}",
+    );
+}

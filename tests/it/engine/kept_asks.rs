@@ -210,6 +210,27 @@ fn a_confidence_that_cannot_be_read_passes_no_rule() {
 }
 
 #[test]
+fn a_step_that_people_were_asked_about_is_not_left_out_afterwards() {
+    let was = first("run: x, outputs: {score: any}, confidence: {from: score, min: 0.7, below: gate}");
+    let now = was.replace("{id: a, ", "{id: a, if: \"false\", ");
+    let script = "launch; ended a ok score=0.1; ann rejects a : no; retry failed corrected";
+    check(&both(&was, &now), script, &refused(&format!("{LOOSENS} (`if`)")));
+    let by_hand = first("uses: {any: [one@1, two@1], route: manual}");
+    let now = by_hand.replace("{id: a, ", "{id: a, if: \"false\", ");
+    let script = "launch; ann rejects a : no; retry failed corrected";
+    check(&both(&by_hand, &now), script, &refused(&format!("{LOOSENS} (`if`)")));
+    let free = by_hand.replace("needs: a, ", "");
+    check(&both(&by_hand, &free), script, &refused("z no longer waits for the gate a"));
+    // Nor by the inputs of a retry.
+    let by_input = was.replace("{id: a, ", "{id: a, if: inputs.go == '1', ");
+    let by_input = format!("inputs: {{go: {{type: any}}}}\n{by_input}");
+    let script = "launch go=1; ended a ok score=0.1; ann rejects a : no; retry failed corrected go=2";
+    let end = "r-2 a failed policy_security: the gate a has asked before, and its `if` would leave it out now
+ no r-2 z call";
+    check(&by_input, script, end);
+}
+
+#[test]
 fn a_correction_chooses_no_tool_that_people_are_to_choose() {
     let was = first("uses: {any: [one@1, two@1], route: manual}");
     let script = "launch; ann rejects a : no; retry failed corrected";
