@@ -45,12 +45,6 @@ impl Facts {
         self.programs.iter().find(|other| other.0 == *program).map(|program| &program.1)
     }
 
-    /// The files of a call as they were looked at for an ask. Asks of earlier versions name only the
-    /// beginning of a call.
-    pub(super) fn looked_at(&self, program: &Program) -> Option<&Vec<FileFact>> {
-        self.executed(program).or_else(|| self.executed(&program.bare()))
-    }
-
     /// The files of a call as people were shown them. Earlier versions have read other words of the same
     /// call, or only its beginning: then every call with this beginning counts.
     pub(super) fn shown_of(&self, program: &Program) -> Vec<&(Program, Vec<FileFact>)> {

@@ -206,7 +206,7 @@ approvers_in_a_list() {
 }
 approver_by_delegation() {
   two_gates sre 1 && cue gate delegate g-1 --to carl > /dev/null && as carl approve g-1 > /dev/null && until_true asks g-2 || return 1
-  refused "me is excluded by the workflow" approve g-2 && did ""
+  refused "me asked for this run" approve g-2 && did ""
 }
 attack "a list of approvers that excludes nobody" approvers_in_a_list
 attack "an approver who has another one answer first" approver_by_delegation
@@ -373,3 +373,33 @@ attack "the file of an approved undo, swapped before a correction is refused" fi
 attack "the file of an approved undo, swapped before a retry is refused" file_of_an_undo_retried
 attack "the captured file of an undo, swapped before a retry is refused" captured_undo
 attack "the captured file of an undo, swapped before its run is undone" captured_undo_later
+
+# A step about which people were asked is left out, or what needs it is put elsewhere: RULE.
+unsure() {
+  printf 'inputs: {go: {type: string, default: "yes"}}\nsteps:\n  - {id: a, %srun: "echo score=0.1 >> $CUELIGHT_OUTPUT", outputs: {score: number}, effect: idempotent, confidence: {from: score, min: 0.7, below: gate}}\n  - {id: ship, needs: a, if: "!failure()", run: echo shipped >> ran}' "${1:-}"
+}
+left_out_by_correction() {
+  flow "$(unsure)"; ends_with reject g-1 --reason no || return 1
+  steps "$(unsure 'if: "false", ')"; refused 'loosens the gate of a (`if`)' retry r-1 --file w.yaml && did ""
+}
+left_out_by_input() {
+  flow "$(unsure "if: inputs.go == 'yes', ")"; ends_with reject g-1 --reason no || return 1
+  cue retry r-1 -i go=no > /dev/null && until_true rests r-2 || return 1
+  cue error --run r-2 | grep -o "has asked before.*" && did ""
+}
+attack "a step that people refused the result of, left out by a correction" left_out_by_correction
+attack "a step that people refused the result of, left out by another input" left_out_by_input
+
+# A cached result of another call, under the same literal key.
+cached() { # ID RULES
+  printf 'inputs: {v: {type: string, default: good}}\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s%s}}\n  - {id: %s, needs: g, run: "echo v=${{ inputs.v }} >> $CUELIGHT_OUTPUT", effect: pure, cache: {key: k, ttl: 1d}, outputs: {v: string}}' "$2" "$1"
+}
+cached_of_another_call() {
+  flow "$(cached calc '')
+  - {id: ship, needs: calc, run: \"echo \${{ steps.calc.outputs.v }} >> ran\"}"
+  { printf 'name: other\n'; cached any ', auto: "true"'; echo; } > "$workspace/other.yaml"
+  cue run other.yaml --headless -i v=evil > "$workspace/said" 2>&1 < /dev/null
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 < /dev/null &
+  until_true asks g-2 && cue approve g-2 > /dev/null && until_true rests r-2 && did good && echo "the call was made: $(cat "$workspace/ran")"
+}
+attack "a cached result of another call, for the approved one" cached_of_another_call

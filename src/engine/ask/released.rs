@@ -14,7 +14,7 @@ use cuelight_base::{
     Digest, Launch, NOT_BOUND, Program, StepIx, Timestamp, Value, ValueMap, canonical_json, sha256,
 };
 use cuelight_plan::{FrameKind, PlanStep, Route, Talk, TalkTool, Undo, Work};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The calls that start first when it is approved, and those whose parameters are not known yet.
 #[derive(Default)]
@@ -81,6 +81,10 @@ struct Releasing<'a> {
     write_count: u64,
     /// A line for each call, over which the hash of all is made.
     all: String,
+    /// The files of calls as they were looked at; looked up once for each call of a long run.
+    shown: BTreeMap<&'a Program, &'a Vec<FileFact>>,
+    /// The calls whose files are being looked at.
+    looked_at: BTreeSet<&'a Program>,
 }
 
 impl<'a> Releasing<'a> {
@@ -96,9 +100,13 @@ impl<'a> Releasing<'a> {
 
     /// The files of a call, or that they have to be looked at.
     fn seen(&mut self, program: Program) -> Vec<FileFact> {
-        let step = self.run.step(self.gate);
-        let files = step.facts.as_deref().and_then(|facts| facts.looked_at(&program)).cloned();
-        if files.is_none() && !step.looked_at.contains(&program) {
+        // Asks of earlier versions name only the beginning of a call.
+        let files = self
+            .shown
+            .get(&program)
+            .or_else(|| self.shown.get(&program.bare()))
+            .map(|files| (*files).clone());
+        if files.is_none() && !self.looked_at.contains(&program) {
             self.out.unseen.insert(program);
         }
         files.unwrap_or_default()
@@ -251,6 +259,14 @@ pub(super) fn released(
         later_count: 0,
         write_count: 0,
         all: String::new(),
+        shown: run
+            .step(gate)
+            .facts
+            .iter()
+            .flat_map(|facts| facts.programs.iter().rev())
+            .map(|(of, files)| (of, files))
+            .collect(),
+        looked_at: run.step(gate).looked_at.iter().collect(),
     };
     for step in reached {
         let plan = run.plan_step(step);
