@@ -226,7 +226,7 @@ excluded_no_more() {
   until_true asks_twice || { cue runs; return 1; }
   cue approve g-2 > "$workspace/said" 2>&1
   if [ -e "$workspace/ran" ]; then echo "it shipped"; return 1; fi
-  grep -o 'was excluded by the workflow.*' "$workspace/said"
+  grep -o 'was excluded by the workflow.*\|asked for this run.*' "$workspace/said"
 }
 emit_out_from_behind() {
   fresh
