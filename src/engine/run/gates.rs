@@ -103,9 +103,8 @@ impl Run {
         })
     }
 
-    /// Binds the copies that a computed matrix has just made, from this one on, to the files that the gates before it have shown.
-    /// What each of them calls is compared when it begins: nothing is read from its words here, or a replay by a later version
-    /// could bind others.
+    /// Binds the copies that a computed matrix has just made, from this one on, to the files of its template that the gates before it
+    /// have shown.
     pub(super) fn bind_copies(&mut self, frame: StepIx, first: usize) {
         if !matches!(
             self.plan_step(frame).work.frame().map(|frame| &frame.kind),
@@ -118,9 +117,16 @@ impl Run {
             let Some(facts) = shown.filter(|_| self.step(gate).state() == StepState::Completed) else {
                 continue;
             };
-            for step in &mut self.steps[first..] {
-                let (calls, fallbacks, facts) = (Vec::new(), Vec::new(), Some(facts.clone()));
-                step.asking.approvals.push(Approval { gate, calls, fallbacks, facts });
+            for step in (first..self.steps.len()).map(StepIx::from_index) {
+                if self.is_bound_by(step, &facts) {
+                    let (calls, fallbacks, facts) = (Vec::new(), Vec::new(), Some(facts.clone()));
+                    self.steps[step.index()].asking.approvals.push(Approval {
+                        gate,
+                        calls,
+                        fallbacks,
+                        facts,
+                    });
+                }
             }
         }
     }
