@@ -90,52 +90,24 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
     format!("cuelight {rest}")
 }
 
-/// The run and step a command is about.
+/// The run and step a command is about; for a command at a gate, those of the gate.
 pub(super) fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<StepIx>) {
-    match command {
-        Command::Pause { run, .. }
-        | Command::Resume { run, .. }
-        | Command::Cancel { run, .. }
-        | Command::Retry { run, .. }
-        | Command::Fork { run, .. }
-        | Command::Undo { run, .. } => (Some(*run), None),
-        Command::NoteFailure { run, step, .. } => (Some(*run), *step),
-        Command::Skip { run, step, .. }
-        | Command::Done { run, step, .. }
-        | Command::AnswerDoubt { run, step, .. }
-        | Command::SettleUndo { run, step, .. } => (Some(*run), Some(*step)),
-        Command::Decide(decision) => gate_of(model, decision.gate),
-        Command::Withdraw { gate, .. }
-        | Command::EditForm { gate, .. }
-        | Command::Comment { gate, .. }
-        | Command::Delegate { gate, .. }
-        | Command::ReviewGlass { gate, .. }
-        | Command::NoteRefusal { gate, .. } => gate_of(model, *gate),
-        Command::Launch(_)
-        | Command::HoldSchedule { .. }
-        | Command::ReleaseSchedule { .. }
-        | Command::SetValue { .. }
-        | Command::ClearCache { .. }
-        | Command::Reset { .. }
-        | Command::Publish { .. }
-        | Command::RevokeToken { .. }
-        | Command::HandIn { .. }
-        | Command::Learn { .. }
-        | Command::Agent { .. }
-        | Command::DeclareTopics { .. }
-        | Command::DeclarePeople { .. }
-        | Command::NoteRejected { .. }
-        | Command::AttemptEnded { .. }
-        | Command::AttemptLost { .. }
-        | Command::FactsFetched { .. }
-        | Command::Wake
-        | Command::Stalled
-        | Command::Recover { .. } => (None, None),
+    if let Some(gate) = command.gate() {
+        return gate_of(model, gate);
     }
+    let step = match command {
+        Command::NoteFailure { step, .. } => *step,
+        Command::Skip { step, .. }
+        | Command::Done { step, .. }
+        | Command::AnswerDoubt { step, .. }
+        | Command::SettleUndo { step, .. } => Some(*step),
+        _ => None,
+    };
+    (command.run(), step)
 }
 
 fn gate_of(model: &Model, gate: GateId) -> (Option<RunId>, Option<StepIx>) {
-    model.board.gate(gate).map_or((None, None), |gate| (Some(gate.run), Some(gate.step)))
+    model.board.gate(gate).map(|gate| (gate.run, gate.step)).unzip()
 }
 
 /// The command line of an answer at a gate.
