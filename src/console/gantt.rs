@@ -106,7 +106,7 @@ pub(super) struct Chart {
     pub open: bool,
     pub rows: Vec<GanttRow>,
     pub stretches: Vec<Stretch>,
-    /// When it will have ended, if all takes as long as usual and whoever is asked answers now.
+    /// When it will have ended, if all takes as long as usual and the people asked answer now.
     pub forecast: Option<Timestamp>,
     pub spent: Vec<(Spell, Span)>,
     pub critical: Vec<String>,

@@ -49,7 +49,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Time starts nothing that somebody holds, whoever asked first.
+    /// A schedule starts nothing that somebody holds, no matter who asked first.
     pub(super) fn may_be_due(&self, workflow: &str, cause: &CauseOfLaunch) -> Result<(), Refusal> {
         match (cause, self.world.held.get(workflow)) {
             (CauseOfLaunch::Schedule(_), Some(who)) => Err(Refusal::Schedule {

@@ -1,4 +1,4 @@
-//! A desk, wherever the engine is: for whoever finds out only at start-up.
+//! A desk in this process or at a socket: for callers that learn only at start-up where the engine is.
 
 use super::{LookDesk, RemoteDesk};
 use cuelight_base::RunId;

@@ -30,7 +30,7 @@ use std::{
 const TOOL_NAME_CHARS_MAX: usize = 56;
 
 /// The plan of one run. `inputs` have been checked; those not given take their defaults. The hash of the
-/// files ([`Plan::definition`]) is filled in by whoever read them.
+/// files ([`Plan::definition`]) is filled in by the caller that read them.
 ///
 /// # Errors
 /// Everything that keeps the workflow from running, each a whole sentence.

@@ -1,6 +1,6 @@
 //! Agents as they can be seen: those that are described, put together with what the log tells of each. Ranked, the best first.
 //!
-//! Descriptions of agents stand in files, which a board does not know; whoever reads the files hands them in.
+//! Descriptions of agents stand in files, which a board does not know; the reader of the files passes them in.
 
 use crate::{Board, Tally};
 use cuelight_base::{Circuit, RunId, Score, Span, StepIx, Timestamp, agent_name, tool_of_target};

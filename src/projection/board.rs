@@ -1,7 +1,7 @@
 //! All that can be seen of one log, up to one event. Changed by `apply` alone; what is shared is behind `Arc`.
 //!
 //! A copy of a board is cheap: a batch of events copies only the runs it touched, and of those only the steps. Runs
-//! that came to rest are kept whole for a while, then as their summary.
+//! that have ended are kept whole for a while, then as their summary.
 
 mod counting;
 mod queries;
@@ -119,7 +119,7 @@ pub(super) struct Exchanged {
     pub(super) agents: Arc<Agents>,
     /// The leases of registered agents, and the steps that are offered to them.
     pub(super) leases: Arc<Leases>,
-    /// Handed in by agents.
+    /// Submitted by agents, by key.
     pub(super) results: u64,
     /// Left by agents and people.
     pub(super) known: u64,

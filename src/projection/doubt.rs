@@ -91,7 +91,7 @@ impl Board {
         self.open.doubts.iter().filter_map(|(run, step)| doubt(self.run(*run)?, *step))
     }
 
-    /// Why this person cannot say what became of a step, if they cannot: their answer does not count at a gate it stands behind.
+    /// Why this person cannot settle an unknown outcome of a step, if they cannot: their answer does not count at a gate it stands behind.
     pub fn may_not_vouch(&self, run: RunId, step: StepIx, actor: &Actor) -> Option<String> {
         let view = self.run(run)?;
         let kept = view.kept_answers(&self.people);

@@ -25,7 +25,7 @@ pub struct Fields {
 /// One row of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldRow {
-    /// Safe to show, and as long as the column unless it stands alone; blanks where the row goes on with a value.
+    /// Safe to show, and as long as the column unless it stands alone; blanks where a value follows in the row.
     pub name: String,
     /// Foreign text of one line; empty when the name stands alone.
     pub value: String,

@@ -1,6 +1,6 @@
 //! The past of a log, event by event: what stands where, and folds kept on the way, so that no instant is far from one.
-//! Taken in as it is read, page by page. Reading is left to whoever has a log, and so are the events themselves: what
-//! is between two kept folds is read again.
+//! Folded page by page. The owner of the log reads it and keeps its events: those between two kept folds are read
+//! again.
 
 use crate::Board;
 use cuelight_base::{RunId, Seq, StepIx, Timestamp};

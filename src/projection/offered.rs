@@ -7,7 +7,7 @@ use cuelight_exchange::AgentKey;
 use std::sync::Arc;
 
 /// Steps that wait for an agent like this one, and the runs that they are of as they stood. Two are the same while nothing has happened in
-/// any of these runs; then whoever was given nothing would be given nothing again.
+/// any of these runs; then an agent that was given nothing would be given nothing again.
 #[derive(Clone, Debug)]
 pub struct Offered(Vec<Offer>);
 

@@ -12,12 +12,12 @@ use serde_json::json;
 pub struct RunSpan {
     /// Its trace, and its own span in it.
     pub own: TraceContext,
-    /// The span under which it was started, where whoever asked for it said one.
+    /// The span under which it was started, where the request for it named one.
     pub parent: Option<[u8; 8]>,
 }
 
 impl RunSpan {
-    /// A run goes on with the trace it was started in, where what it belongs to is a `traceparent`; else its trace is its own. The seed is in the
+    /// A run continues the trace it was started in, where it belongs to a `traceparent`; else its trace is its own. The seed is in the
     /// first event of each run, so no two logs give one trace.
     pub(super) fn of(run: RunId, seed: &str, belongs_to: &str) -> Self {
         let name = run.to_string();
@@ -98,8 +98,8 @@ const fn micros(began: Timestamp, ended: Timestamp) -> (i64, i64) {
     (began, if ended < began { began } else { ended })
 }
 
-/// All of a run that is over: the run itself when it rests, its steps, their calls, its gates. Nothing where whoever asked for it does not want it
-/// recorded.
+/// All of a run that is over: the run itself when it rests, its steps, their calls, its gates. Nothing where the request said not to record
+/// it.
 pub fn spans_of(board: &Board, run: &RunView) -> Vec<TraceSpan> {
     let span = &run.summary.span;
     if !span.own.sampled {

@@ -87,7 +87,7 @@ impl Conductor {
         run.filter(|run| self.board.summary(*run).is_some() && !kept(run))
     }
 
-    /// Takes back a run that came to rest long ago, from all its events. Values that outlive runs stay as they are now.
+    /// Restores a run that ended long ago, from all its events. Values that outlive runs stay as they are now.
     pub fn recall(&mut self, run: RunId, events: &[(Seq, Event)]) {
         let outlives = |event: &ScopeEvent| match event {
             ScopeEvent::Set { scope, .. } | ScopeEvent::Removed { scope, .. } => *scope != Scope::Run,

@@ -228,7 +228,7 @@ impl Signal {
     }
 }
 
-/// Signals as they come; what was not taken in time is gone.
+/// Signals as they come; a signal that was not read in time is gone.
 #[derive(Debug)]
 pub struct Signals {
     of: Option<RunId>,
@@ -329,7 +329,7 @@ pub enum Want {
     Context(Box<ContextQuery>),
     /// A board that shows this run alone: whole, or as it was after an event.
     Past {
-        /// The run; also one that came to rest long ago.
+        /// The run; also one that ended long ago.
         run: RunId,
         /// The last event to be seen; nothing means all.
         until: Option<Seq>,

@@ -1,7 +1,7 @@
 //! A workflow that is written here around what somebody gave, with a gate in front: an ask, or the start of an agent. What was
 //! given becomes inputs, and stands in no expression and in no script.
 //!
-//! The question, and the steps behind the gate, are for whoever writes it.
+//! The caller writes the question and the steps behind the gate.
 
 use cuelight_base::{Value, ValueMap, type_name};
 use serde_json::{Map, json};
@@ -39,7 +39,7 @@ impl Draft {
     }
 
     /// A gate that asks this. `evidence` are references and files of the workspace, `require` groups and how many of each;
-    /// with four eyes, whoever asks does not answer.
+    /// with four eyes, the requester does not answer.
     pub fn gate(
         &mut self,
         title: String,

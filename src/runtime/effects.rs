@@ -68,7 +68,7 @@ pub(super) struct Shared<C> {
 enum Came {
     Ended(Box<Outcome>),
     Lost(String),
-    /// It goes on for whoever takes the workspace next.
+    /// It continues for the engine that takes the workspace next.
     HandedOver,
 }
 
@@ -182,7 +182,7 @@ impl<C: Clock> Hands for Effects<C> {
 }
 
 impl<C: Clock> Shared<C> {
-    /// Results go to `results`; whoever listens to `ring` hears what happens meanwhile. `closing` ends all calls.
+    /// Results go to `results`; `ring` tells its listeners what happens meanwhile. `closing` ends all calls.
     #[expect(clippy::too_many_arguments, reason = "all that a call can need, put together once")]
     pub(super) fn new(
         host: Host,

@@ -86,7 +86,7 @@ impl Engine {
         Self::begin(setup, None).await
     }
 
-    /// The same with a workspace that another process has and does not answer for any more. Whoever sits at this desk takes it.
+    /// The same with a workspace that another process has and does not answer for any more. The person at this desk takes it.
     ///
     /// # Errors
     /// When that process stands in the middle of a write, or the workspace cannot be used.
@@ -188,7 +188,7 @@ impl Engine {
         Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, guards, owner })
     }
 
-    /// The desk of whoever sits here.
+    /// The desk of the person at this terminal.
     pub fn desk(&self) -> LocalDesk {
         self.desk.clone()
     }
@@ -198,7 +198,7 @@ impl Engine {
         (&self.seats, &self.doors)
     }
 
-    /// Ends in order, and leaves programs that run to their guard: whoever takes the workspace next goes on with them.
+    /// Ends in order, and leaves programs that run to their guard: the engine that takes the workspace next continues with them.
     pub async fn hand_over(self) {
         if let Some(guards) = &self.guards {
             guards.hand_over();
@@ -238,7 +238,7 @@ struct Watch {
 
 impl Watch {
     /// Until the workspace is taken over: then nothing is decided or begun here any more, what runs under a guard is left to the other engine,
-    /// and whoever sits here is to find that one.
+    /// and the person here is to find that one.
     async fn keep(self) {
         while self.owner.is_owner() {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! The desk of an engine in this process. Who asks is whoever this desk was made for.
+//! The desk of an engine in this process. All requests are those of the person it was made for.
 
 use super::{
     AgentDoor, Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, RequestId, Signal,
@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 #[derive(Clone, Debug)]
 pub struct LocalDesk {
     pub(super) actor: Arc<Actor>,
-    /// Says who that is now, and whose signatures count; without it whoever it was made for stays who they were.
+    /// Says who that is now, and whose signatures count; without it the person stays the one it was made for.
     pub(super) who: Option<WhoIsWho>,
     pub(super) inbox: mpsc::Sender<Inbound>,
     pub(super) boards: Boards,
@@ -36,7 +36,7 @@ pub struct LocalDesk {
 }
 
 impl LocalDesk {
-    /// The same desk for somebody else: each door has one for whoever comes through it.
+    /// The same desk for somebody else: each door has one for each caller.
     #[must_use]
     pub fn with_actor(&self, actor: impl Into<Arc<Actor>>) -> Self {
         Self { actor: actor.into(), ..self.clone() }
@@ -121,7 +121,7 @@ impl LocalDesk {
 }
 
 impl LocalDesk {
-    /// A command with who has really given it: whoever signed it, else whoever came through this door.
+    /// A command with its true author: the person who signed it, else the caller at this door.
     fn stamped(&self, mut command: Command) -> Result<Command, Refusal> {
         let now = || self.who.as_ref().map(WhoIsWho::now).transpose();
         if let Command::Decide(decision) = &mut command
@@ -151,7 +151,7 @@ impl LocalDesk {
         stamped(command, by)
     }
 
-    /// Puts an answer on record that counts for nobody, in the name of whoever handed it in.
+    /// Puts an answer on record that counts for nobody, in the name of its sender.
     async fn note_refusal(&self, gate: GateId, why: String) -> Reply {
         let by = Actor::clone(&self.actor);
         let refused = Reply::Refused(Refusal::NotAllowed { gate, why: why.clone() });

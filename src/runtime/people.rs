@@ -66,7 +66,7 @@ struct Person {
     groups: Vec<String>,
 }
 
-/// A key that signs tokens of people; its other half is with them, or with whoever knows them.
+/// A key that signs tokens of people; its other half is with them, or with the service that knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TokenKey {
     /// Key id in a token.
@@ -232,7 +232,7 @@ impl People {
         self.standing == Standing::SelfDeclared
     }
 
-    /// Why the keys in the file do not count for whoever hands answers in as this OS user, and what to do; nothing where they do,
+    /// Why the keys in the file do not count for answers of this OS user, and what to do; nothing where they do,
     /// or there are none.
     pub fn keys_do_not_count(&self, uid: u32) -> Option<String> {
         let has_keys =

@@ -36,7 +36,7 @@ pub trait JournalPort: Send + 'static {
     /// Appends all or nothing, and returns when it is safe.
     fn append(&mut self, batch: Arc<Batch>) -> impl Future<Output = Result<Appended, AppendError>> + Send;
 
-    /// All events of a run that came to rest so long ago that it is no longer in memory.
+    /// All events of a run that ended so long ago that it is no longer in memory.
     fn history(&mut self, run: RunId) -> impl Future<Output = Result<Vec<(Seq, Event)>, String>> + Send;
 
     /// True if the disk accepts writes again; called between two tries.
@@ -449,7 +449,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         }
     }
 
-    /// Nothing is decided any more: whoever asks is told why, until the program ends.
+    /// Nothing is decided any more: each caller is told why, until the program ends.
     async fn refuse_all(mut self) {
         self.release();
         let why = match &self.podium.seen.borrow().trouble {

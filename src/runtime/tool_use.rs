@@ -34,7 +34,7 @@ const PATCH_HEADS: [&str; 3] = ["*** Add File:", "*** Update File:", "*** Move t
 const PATCH_LINES: [&str; 3] = ["*** Begin Patch", "*** End Patch", "*** End of File"];
 /// Fields of an edit; the last says yes or no.
 const EDIT: [&str; 3] = ["old_string", "new_string", "replace_all"];
-/// Other fields that say what a tool is about.
+/// Other fields that name the subject of a tool.
 const SUBJECTS: [&str; 4] = ["url", "query", "pattern", "subject"];
 
 /// A tool that an agent is about to use.

@@ -186,7 +186,7 @@ impl Known {
     }
 }
 
-/// Sends what comes to rest from now on, until `closing`; then what is left, for a moment.
+/// Sends runs that end from now on, until `closing`; then those that are left, for a moment.
 pub async fn keep_traces(
     setup: TraceSetup,
     traces: Arc<Traces>,

@@ -1,5 +1,5 @@
 //! Editing the parameters of a gate: JSON over the whole screen, checked while it is typed by the same rules as in the
-//! engine. Keeping it makes a new ask; whoever has answered is asked again, and who edits does not vote.
+//! engine. Keeping it makes a new ask: people who have answered are asked again, and the editor does not vote.
 
 use super::{editing, requests, toast};
 use crate::{

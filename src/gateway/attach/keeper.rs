@@ -34,7 +34,7 @@ pub(super) struct Open {
 /// Marks invalid content from the engine: the line is not to be trusted.
 struct Nonsense;
 
-/// Reports if an event shows another ask than the one that its hash names. Whoever reads it would answer, and sign, for something
+/// Reports if an event shows another ask than the one that its hash names: its reader would answer, and sign, for something
 /// else.
 fn shows_another_ask(event: &Event) -> bool {
     matches!(&event.fact, Fact::Gate(_, _, _, GateEvent::Asked { ask, hash, .. }) if ask_hash(ask) != *hash)
@@ -56,7 +56,7 @@ pub(super) struct Keeper {
     /// Answers that speak of events we have not been told yet.
     pub(super) held: Vec<(Seq, Answer, oneshot::Sender<Answer>)>,
     pub(super) followed: Vec<RunId>,
-    /// Told, and not folded yet: before them a run has to be taken back of which only the summary was kept.
+    /// Told, and not folded yet: before them a run has to be restored of which only the summary was kept.
     pub(super) late: VecDeque<(Seq, Event)>,
     pub(super) recall: Option<Recall>,
     /// Why the line is lost when it is.
@@ -178,7 +178,7 @@ impl Keeper {
         Ok(None)
     }
 
-    /// Folds what was told, up to an event about a run that has to be taken back first.
+    /// Folds what was told, up to an event about a run that has to be restored first.
     fn fold(&mut self) -> Result<Option<Ask>, Nonsense> {
         let mut asks = None;
         while self.recall.is_none()

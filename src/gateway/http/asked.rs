@@ -276,8 +276,8 @@ impl Asked {
     }
 }
 
-/// Writes the key of a request as a name, which may stand in quotes, as the draft of the IETF has it. What is none is told: whoever sends
-/// one relies on what would not be so.
+/// Writes the key of a request as a name, which may stand in quotes, as the draft of the IETF has it. A key that is none is refused: its sender
+/// relies on a promise that would not hold.
 fn plain_key(headers: &mut HeaderMap) -> Result<(), Problem> {
     let mut said = headers.get_all(KEY).iter();
     let Some(first) = said.next() else { return Ok(()) };

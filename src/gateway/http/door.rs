@@ -122,7 +122,7 @@ pub(super) struct Door {
     /// Schema of each call's body.
     shapes: BTreeMap<Call, Schema>,
     since: Span,
-    /// Held by whoever starts an agent, until it is seen.
+    /// Held while an agent is started, until it is seen.
     pub(super) spawning: tokio::sync::Mutex<()>,
     /// The project of the setup, for each request.
     project: Arc<str>,

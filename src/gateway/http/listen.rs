@@ -1,4 +1,4 @@
-//! The port: who is let in, how many at once, and how long each may take to say what they want.
+//! The port: who is let in, how many at once, and how long each may take for a request.
 
 use super::{
     door::{Door, HttpSetup, Life},
@@ -195,7 +195,7 @@ impl Port {
         }
     }
 
-    /// Stays with a connection to its end. What went wrong on it is a matter of whoever is at its other end.
+    /// Serves a connection to its end. An error on it concerns its client alone.
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer) {
         let router = self.router.clone().layer(Extension(peer));
         let Some(tls) = &self.tls else { return self.http1(stream, router).await };

@@ -1,5 +1,5 @@
 //! A line of the log for each request that was answered: who by project, what by route, how it went and how long. No token, no body, no name of
-//! anything in a path. Writing it is for whoever plugged it in; nobody waits for that.
+//! anything in a path. The caller that plugged it in writes it; nobody waits for that.
 
 use cuelight_base::{Timestamp, Value};
 use serde_json::json;

@@ -108,7 +108,7 @@ fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
     Ok(())
 }
 
-/// When the result that was handed in with this key was recorded, if it is this one.
+/// When the result that was submitted with this key was recorded, if it is this one.
 async fn same(
     door: &Door,
     asked: &Asked,

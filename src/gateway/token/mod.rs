@@ -1,8 +1,8 @@
 //! Tokens: signed claims that say who is at the other end of a request, what they may ask, and for which project.
 //!
-//! Two kinds, told apart by the key alone. A key of the workspace signs for agents, who decide nothing: whoever can read it could
-//! speak in anybody's name. A key of `people.toml` signs for people, and its other half is not here. What a token opens is for
-//! whoever asks.
+//! Two kinds, told apart by the key alone. A key of the workspace signs for agents, who decide nothing: any process that reads it could
+//! speak in anybody's name. A key of `people.toml` signs for people, and its other half is not here. What a token opens, the
+//! callers decide.
 
 mod checked;
 mod claims;

@@ -149,7 +149,7 @@ impl Board {
         &self.exchange.bus
     }
 
-    /// Tokens that were taken back before their time.
+    /// Tokens that were revoked before their time.
     pub fn revoked(&self) -> &Revoked {
         &self.revoked
     }

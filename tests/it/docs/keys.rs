@@ -10,7 +10,7 @@ Every key of the console, from its own key table (`src/console/keymap.toml`). Th
 the keys of the view you are in, and `:` finds every command by name.
 
 Keys of your own stand in `$XDG_CONFIG_HOME/cuelight/keymap.toml`, in the same form; `\"ctrl-d\" = \"none\"` takes one away. The *level* says how much
-has to be said before something happens: L0 looks only, L1 can be taken back with `u`, L2 wants the key and then `y`, L3 wants a code or an id typed,
+has to be said before something happens: L0 looks only, L1 can be undone with `u`, L2 wants the key and then `y`, L3 wants a code or an id typed,
 L4 wants the command typed.
 
 ## What is looked for
