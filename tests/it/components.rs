@@ -15,7 +15,7 @@ const LARGER: &[(&str, &[usize])] = &[
     ("projection", &[12]),
     ("tool", &[15]),
     ("gateway", &[22]),
-    ("app", &[43]),
+    ("app", &[36]),
 ];
 
 const FIELDS_MAX: usize = 25;

@@ -65,8 +65,7 @@ use super::{
     output::{Output, say},
 };
 use cli::Command;
-pub(super) use cli::{Cli, read};
-pub(super) use completion::answer as complete;
+pub(super) use cli::{Cli, complete, read};
 use cuelight_engine::Verdict;
 use std::path::{Path, PathBuf};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
@@ -109,7 +108,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::Agent(noun) => agents::agent(&config, out, noun).await,
         Command::Api(args) => api::api(&config, out, args).await,
         Command::Cache(args) => cache::cache(&config, out, args).await,
-        Command::Dev(noun) => dev::dev(&config, out, &screen, noun).await,
+        Command::Dev(noun) => dev::dev(&config, out, &screen, noun, cli::tree()).await,
         Command::Engine(noun) => engine::engine(&config, out, noun).await,
         Command::Error(args) => errors::errors(&config, out, args).await,
         Command::Event(noun) => message::event(&config, out, noun).await,
