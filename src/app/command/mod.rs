@@ -67,7 +67,6 @@ use super::{
 use cli::Command;
 pub(super) use cli::{Cli, complete, read};
 use cuelight_engine::Verdict;
-use std::path::{Path, PathBuf};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
 /// Carries out the command that was read, and says its new spelling where an old one was used.
@@ -125,11 +124,4 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::McpCall(args) => mcp_client::call(&config, &args).await,
         Command::Relay => far::relay(&config).await,
     }
-}
-
-/// The path of a file beside another: the same name with a suffix.
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

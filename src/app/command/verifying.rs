@@ -2,7 +2,6 @@
 //! note. `store` verifies chains and notes; `receipt` verifies receipts.
 
 use super::{
-    beside,
     receipt::{self, KIND},
     signing,
 };
@@ -21,7 +20,7 @@ use std::{
 
 /// The path of the note about a file.
 pub(super) fn note_beside(path: &Path) -> PathBuf {
-    beside(path, ".note")
+    path.with_added_extension("note")
 }
 
 /// Checks a file, whatever of ours it is.
