@@ -21,6 +21,7 @@ mod drill;
 mod engine;
 mod errors;
 mod far;
+mod follow;
 mod form;
 mod gate;
 mod gates;
@@ -78,7 +79,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
     let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
     let Some(command) = cli.command else {
-        if let Some(why) = screen::no_screen(&screen).filter(|_| !cli.plain && !cli.json) {
+        if let Some(why) = screen.no_screen.filter(|_| !cli.plain && !cli.json) {
             say(&format!("{why}: telling what happens line by line"));
         } else if !cli.plain && !cli.json {
             return screen::bare(&config, &screen).await;
