@@ -19,6 +19,7 @@ mod dev;
 mod doctor;
 mod drill;
 mod engine;
+mod entries;
 mod errors;
 mod far;
 mod follow;
