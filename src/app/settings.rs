@@ -170,6 +170,12 @@ impl Settings {
         toml::from_str(&text).map_err(|error| failed(error.to_string()))
     }
 
+    /// The environment name of the workspace: `environment = "PROD"` in its `config.toml`, else `LOCAL`.
+    pub(super) fn environment_of(workspace: &Workspace) -> Result<String, Trouble> {
+        let named = Self::of(workspace)?.environment;
+        Ok(if named.is_empty() { "LOCAL".to_owned() } else { named })
+    }
+
     /// The settings that would keep an engine from starting, one trouble each.
     pub(super) fn refused(&self, workspace: &Workspace) -> Vec<Trouble> {
         [

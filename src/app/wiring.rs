@@ -1,4 +1,5 @@
-//! Builds what a command needs: an engine of our own, a seat at one that runs, or a look at what was recorded.
+//! Builds what a command needs: an engine of our own, a seat at one that runs, a look at what was recorded, or a host for calls
+//! outside a run.
 
 use super::{
     config::{Config, Listen},
@@ -6,7 +7,7 @@ use super::{
     output::{log, say, tell_as_json},
     settings::Settings,
 };
-use cuelight_base::{Actor, Channel};
+use cuelight_base::{Actor, Channel, KILL_GRACE, sha256};
 use cuelight_gateway::{
     About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
     serve_http, serve_socket,
@@ -16,6 +17,7 @@ use cuelight_runtime::{
     keep_traces,
 };
 use cuelight_store::{OwnerError, Workspace};
+use cuelight_tool::{Call, Host};
 use rustix::fs::OFlags;
 use std::{
     cell::Cell,
@@ -440,6 +442,26 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
         }
     };
     tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(&workspace)))
+}
+
+/// The host of this workspace for a call outside a run, and the call with a directory to remove afterwards.
+pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Trouble> {
+    let workspace = config.find_or_make()?;
+    config.require_trust(&workspace)?;
+    let environment = config.inherited(&workspace)?;
+    let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
+    let host = host.with_program(std::env::current_exe().ok()).with_http(config.http(&workspace)?);
+    let attempt = format!("test-{}", std::process::id());
+    let call = Call {
+        attempt_dir: workspace.spool().join(&attempt),
+        run: "test".to_owned(),
+        step: what.to_owned(),
+        effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
+        attempt,
+        tree: None,
+        traceparent: None,
+    };
+    Ok((host, call))
 }
 
 /// The lock on the directory of a workspace, for the one process that starts its engine; None while another

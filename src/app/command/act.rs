@@ -1,6 +1,6 @@
 //! Commands that ask an engine for something: the one that runs, or one that is started for it.
 
-use super::{completion, named, run::absolute};
+use super::{completion, named};
 use crate::{
     args::key_value,
     config::Config,
@@ -170,7 +170,7 @@ fn corrected(config: &Config, args: CorrectedArgs) -> Result<Option<Box<Correcti
     if args.file.is_none() && args.inputs.is_empty() {
         return Ok(None);
     }
-    let file = args.file.map(|file| absolute(config, &file)).transpose()?;
+    let file = args.file.map(|file| named::file(config, &file)).transpose()?;
     Ok(Some(Box::new(Correction { file, words: args.inputs, plan: None })))
 }
 

@@ -2,6 +2,7 @@
 //! that proves itself. `population` gathers the contents of table and page; `trail` verifies the log.
 
 use super::{
+    entries::{Entry, Window, each, unreadable},
     named, page,
     population::{COLUMNS, Population, population},
     receipt::{self, ReceiptArgs},
@@ -14,18 +15,17 @@ use crate::{
     output::{Output, say},
 };
 use clap::{Args, Subcommand, ValueEnum};
-use cuelight_base::{Digest, RunId, Seq, Timestamp, Value, safe_text};
-use cuelight_engine::{Event, Fact, GateEvent, Stage};
-use cuelight_projection::{Board, GateView, RunView, TrailRow, event_line};
+use cuelight_base::{Digest, RunId, Seq, Value, safe_text};
+use cuelight_engine::{Fact, GateEvent, Stage};
+use cuelight_projection::{TrailRow, event_line};
 use cuelight_runtime::{Clock as _, SystemClock};
-use cuelight_store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace};
+use cuelight_store::{ChainEnd, ChainHead, FileNote, Heads, Reader, Workspace};
 use std::{
     collections::VecDeque,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 #[derive(Debug, Args)]
@@ -51,17 +51,6 @@ pub(super) struct AuditArgs {
     /// As JSON, one event a line
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// A stretch of time.
-#[derive(Debug, Args)]
-pub(super) struct Window {
-    /// From this instant on
-    #[arg(long, value_name = "2026-01-31T09:00:00Z")]
-    pub(super) from: Option<Timestamp>,
-    /// Before this instant
-    #[arg(long, value_name = "2026-02-01T00:00:00Z")]
-    pub(super) to: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -101,43 +90,6 @@ pub(super) enum AuditCommand {
     /// Export the log or all decisions of people, for an auditor
     #[command(after_help = "Example: cuelight audit export --format html -o decisions.html")]
     Export(AuditExportArgs),
-}
-
-/// Events read at once.
-const PAGE: usize = 1024;
-
-fn unreadable(error: StoreError) -> Trouble {
-    Trouble::not_recorded(error.to_string())
-}
-
-/// One line of the trail with what it came from.
-pub(super) struct Entry<'a> {
-    pub(super) row: TrailRow,
-    pub(super) event: &'a Event,
-    pub(super) run: Option<Arc<RunView>>,
-    pub(super) gate: Option<Arc<GateView>>,
-}
-
-/// Goes through the whole log in order. Names of steps and workflows come from the runs as they were then; what they are now
-/// is on the board that is given back.
-pub(super) fn each(
-    reader: &Reader,
-    take: &mut dyn FnMut(Entry<'_>),
-) -> Result<((Seq, Digest), Board), Trouble> {
-    let (mut board, mut next) = (Board::default(), Seq(1));
-    let head = reader.head().map_err(unreadable)?;
-    loop {
-        let events = reader.events(next, PAGE).map_err(unreadable)?;
-        let Some((last, _)) = events.last() else { return Ok((head, board)) };
-        next = Seq(last.0 + 1);
-        for (seq, event) in events.iter().filter(|(seq, _)| *seq <= head.0) {
-            board.apply(*seq, event);
-            let run = event.fact.run().and_then(|run| board.run(run)).cloned();
-            let row = TrailRow::of(*seq, event, run.as_deref());
-            let gate = row.gate.and_then(|gate| board.gate(gate)).cloned();
-            take(Entry { row, event, run, gate });
-        }
-    }
 }
 
 pub(super) async fn audit(config: &Config, out: Output, args: AuditArgs) -> Outcome {
@@ -211,11 +163,7 @@ fn wanted(args: &AuditArgs, what: Option<&str>, entry: &Entry<'_>) -> bool {
     let of_kind =
         args.kind.as_deref().is_none_or(|kind| row.kind == kind || row.kind.starts_with(&format!("{kind}.")));
     let of_whom = args.by.as_deref().is_none_or(|text| row.who == text);
-    of_what && of_kind && of_whom && holds(&args.window, row) && (args.all || row.is_decision)
-}
-
-pub(super) fn holds(window: &Window, row: &TrailRow) -> bool {
-    window.from.is_none_or(|moment| moment <= row.at) && window.to.is_none_or(|moment| row.at < moment)
+    of_what && of_kind && of_whom && args.window.holds(row) && (args.all || row.is_decision)
 }
 
 /// All of it, for somebody else.

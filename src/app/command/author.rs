@@ -1,7 +1,6 @@
 //! Commands for those who write workflows: eval, check, fmt, plan, graph, import, schema. They need no workspace; the
 //! checker looks for the people of one, where there is one.
 
-use super::beside;
 use crate::{
     args::key_value,
     config::Config,
@@ -339,7 +338,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
 
 /// Writes beside the file and renames: a full disk leaves the old text as it was.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = beside(path, ".cuelight-fmt");
+    let beside = path.with_added_extension("cuelight-fmt");
     fs::write(&beside, text)?;
     fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
     fs::rename(&beside, path)

@@ -7,6 +7,7 @@ use super::{
     audit::AuditArgs,
     author::{CheckArgs, ImportArgs, PlanArgs},
     cache::CacheArgs,
+    completion,
     decide::{ApproveArgs, DecideArgs},
     dev::DevNoun,
     doctor::JsonArgs,
@@ -36,6 +37,7 @@ use clap::{
     CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use clap_complete::CompleteEnv;
 use std::ffi::{OsStr, OsString};
 
 /// Sentence, usage, examples, then the flags: the help of every command.
@@ -344,6 +346,11 @@ pub(crate) struct Spoken {
     pub(crate) parsed: Result<Cli, clap::Error>,
     /// The new spelling, where an old one was used.
     pub(crate) note: Option<String>,
+}
+
+/// Answers a shell that asks for completions, and ends the process; returns where no shell asks.
+pub(crate) fn complete() {
+    CompleteEnv::with_factory(tree).var(completion::VARIABLE).complete();
 }
 
 /// Reads a command line, also one in an old spelling.

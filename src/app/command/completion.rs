@@ -1,8 +1,9 @@
 //! Completion of ids in a shell: the runs and the open gates of the workspace around the command line.
 
-use super::{cli, named::LATEST};
-use crate::{config::Config, wiring};
-use clap_complete::{ArgValueCandidates, CompleteEnv, CompletionCandidate};
+use super::named::LATEST;
+use crate::{args::Everywhere, config::Config, wiring};
+use clap::{Args as _, FromArgMatches as _};
+use clap_complete::{ArgValueCandidates, CompletionCandidate};
 use cuelight_base::safe_text;
 use cuelight_projection::Board;
 use cuelight_runtime::Desk as _;
@@ -12,11 +13,6 @@ use std::sync::Arc;
 pub(super) const VARIABLE: &str = "CUELIGHT_COMPLETE";
 /// Ids that a shell offers.
 const OFFERED: usize = 50;
-
-/// Answers a shell that asks for completions, and ends the process; returns where no shell asks.
-pub(crate) fn answer() {
-    CompleteEnv::with_factory(cli::tree).var(VARIABLE).complete();
-}
 
 /// The newest runs, and the word for the newest of them.
 pub(super) fn runs() -> ArgValueCandidates {
@@ -53,8 +49,9 @@ fn offered(named: impl Iterator<Item = (String, String)>, latest: &str) -> Vec<C
 
 /// The board of the workspace here. Nothing where it cannot be read: a shell that completes shows no errors.
 fn board() -> Option<Arc<Board>> {
-    let cli = cli::read([std::ffi::OsString::from("cuelight")]).parsed.ok()?;
-    let config = Config::read(&cli.everywhere).ok()?;
+    let flags = Everywhere::augment_args(clap::Command::new("cuelight"));
+    let flags = flags.try_get_matches_from(["cuelight"]).ok()?;
+    let config = Config::read(&Everywhere::from_arg_matches(&flags).ok()?).ok()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
     let board = runtime.block_on(async {
         let seat = wiring::look(&config).await.ok()?;

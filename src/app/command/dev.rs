@@ -2,7 +2,7 @@
 
 use super::{
     author::{self, EvalArgs, FmtArgs, GraphArgs, SchemaArgs},
-    cli, completion,
+    completion,
     drill::{self, DrillArgs},
     screen,
     screenshot::{self, ScreenshotArgs},
@@ -57,7 +57,14 @@ enum DevCommand {
     Drill(DrillArgs),
 }
 
-pub(super) async fn dev(config: &Config, out: Output, look: &screen::Look, noun: DevNoun) -> Outcome {
+/// The manual page is made of the tree of commands.
+pub(super) async fn dev(
+    config: &Config,
+    out: Output,
+    look: &screen::Look,
+    noun: DevNoun,
+    tree: clap::Command,
+) -> Outcome {
     match noun.command {
         DevCommand::Eval(args) => author::eval(&args, out),
         DevCommand::Fmt(args) => author::fmt(&args, out),
@@ -75,15 +82,15 @@ pub(super) async fn dev(config: &Config, out: Output, look: &screen::Look, noun:
             out.raw(&bytes);
             Ok(ExitCode::SUCCESS)
         }
-        DevCommand::Man => manual(out),
+        DevCommand::Man => manual(out, tree),
         DevCommand::Screenshot(args) => screenshot::screenshot(config, out, look, &args).await,
         DevCommand::Drill(args) => drill::drill(config, out, &args).await,
     }
 }
 
-fn manual(out: Output) -> Outcome {
+fn manual(out: Output, tree: clap::Command) -> Outcome {
     let mut bytes = Vec::new();
-    let page = clap_mangen::Man::new(cli::tree()).render(&mut bytes);
+    let page = clap_mangen::Man::new(tree).render(&mut bytes);
     page.map_err(|why| Trouble::failed(format!("could not make the manual page: {why}")))?;
     out.raw(&bytes);
     Ok(ExitCode::SUCCESS)

@@ -6,9 +6,9 @@
 use super::{
     act,
     decide::{self, CommentArgs, DecideArgs, DelegateArgs, EditArgs, GateArgs, ReviewArgs},
+    follow,
     gates::{self, WaitArgs},
     logs::{self, LogsArgs},
-    run,
     signals::Signals,
     telling::Telling,
 };
@@ -247,7 +247,7 @@ pub(super) async fn answered(
             drop(logs::print_logs(seat, out, run, &logs).await);
         }
     };
-    let (ended, ()) = tokio::join!(run::follow(seat, out, run, Telling::Nothing, signals), telling);
+    let (ended, ()) = tokio::join!(follow::follow(seat, out, run, Telling::Nothing, signals), telling);
     ended?;
     let view = super::named::view(seat, run).await?;
     let gate = gate_of(seat, run).await.ok_or_else(|| {

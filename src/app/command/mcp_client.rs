@@ -3,10 +3,11 @@
 
 use crate::{
     args::key_value,
-    command::{built_in, tools::outside},
+    command::built_in,
     config::Config,
     exit::{FAILED, Outcome, Trouble},
     output::{Output, say},
+    wiring::outside,
 };
 use clap::Args;
 use cuelight_base::{

@@ -19,8 +19,10 @@ mod dev;
 mod doctor;
 mod drill;
 mod engine;
+mod entries;
 mod errors;
 mod far;
+mod follow;
 mod form;
 mod gate;
 mod gates;
@@ -65,10 +67,8 @@ use super::{
     output::{Output, say},
 };
 use cli::Command;
-pub(super) use cli::{Cli, read};
-pub(super) use completion::answer as complete;
+pub(super) use cli::{Cli, complete, read};
 use cuelight_engine::Verdict;
-use std::path::{Path, PathBuf};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
 /// Carries out the command that was read, and says its new spelling where an old one was used.
@@ -80,7 +80,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
     let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
     let Some(command) = cli.command else {
-        if let Some(why) = screen::no_screen(&screen).filter(|_| !cli.plain && !cli.json) {
+        if let Some(why) = screen.no_screen.filter(|_| !cli.plain && !cli.json) {
             say(&format!("{why}: telling what happens line by line"));
         } else if !cli.plain && !cli.json {
             return screen::bare(&config, &screen).await;
@@ -109,7 +109,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::Agent(noun) => agents::agent(&config, out, noun).await,
         Command::Api(args) => api::api(&config, out, args).await,
         Command::Cache(args) => cache::cache(&config, out, args).await,
-        Command::Dev(noun) => dev::dev(&config, out, &screen, noun).await,
+        Command::Dev(noun) => dev::dev(&config, out, &screen, noun, cli::tree()).await,
         Command::Engine(noun) => engine::engine(&config, out, noun).await,
         Command::Error(args) => errors::errors(&config, out, args).await,
         Command::Event(noun) => message::event(&config, out, noun).await,
@@ -126,11 +126,4 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::McpCall(args) => mcp_client::call(&config, &args).await,
         Command::Relay => far::relay(&config).await,
     }
-}
-
-/// The path of a file beside another: the same name with a suffix.
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -1,10 +1,11 @@
 //! `models`: what steps can ask. Looks need no workspace; a test asks one model as a step would, without a run.
 
 use crate::{
-    command::{author::Disk, tools::outside},
+    command::author::Disk,
     config::Config,
     exit::{FAILED, Outcome, Trouble},
     output::{Output, say},
+    wiring::outside,
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{Launch, Price, Span, Value, safe_text};

@@ -1,4 +1,4 @@
-//! Names as people type them: runs, gates, steps.
+//! Names as people type them: runs, gates, steps, files.
 
 use crate::{
     config::Config,
@@ -9,7 +9,7 @@ use cuelight_base::{GateId, RunId, Seq, StepIx, safe_text};
 use cuelight_engine::{Event, Fact, Refusal};
 use cuelight_projection::{Board, GateView, RunView};
 use cuelight_runtime::{Desk, Page, Want};
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 /// Events asked for at once.
 const EVENTS_PAGE: u32 = 1024;
@@ -202,4 +202,13 @@ pub(super) async fn step(seat: &Seat, run: RunId, id: &str) -> Result<StepIx, Tr
         );
         Trouble::usage(message)
     })
+}
+
+/// The whole path of a file that is there.
+pub(super) fn file(config: &Config, name: &Path) -> Result<String, Trouble> {
+    let path = config.here.join(name);
+    let path = fs::canonicalize(&path)
+        .map_err(|error| Trouble::usage(format!("could not read {}: {error}", name.display())))?;
+    let text = path.into_os_string().into_string();
+    text.map_err(|_| Trouble::usage(format!("could not use {}: its path is no UTF-8", name.display())))
 }

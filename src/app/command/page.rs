@@ -2,7 +2,7 @@
 //! person with its grounds, and how to check all of it. No scripts, nothing from elsewhere; it prints.
 
 use super::{
-    audit::Window,
+    entries::Window,
     population::{Decision, Population},
 };
 use crate::exit::Trouble;

@@ -1,7 +1,7 @@
 //! All decisions of people, as auditors list and then sample them: author, decision, reason, evidence,
 //! independence, and outcome. Notable decisions are marked. Other modules write the table and the page.
 
-use super::audit::{Entry, Window, each, holds};
+use super::entries::{Entry, Window, each};
 use crate::exit::Trouble;
 use chrono::{Datelike as _, Days, Weekday};
 use cuelight_base::{Digest, Epoch, GateId, RunId, Seq, Span, Timestamp};
@@ -92,7 +92,7 @@ pub(super) fn population(reader: &Reader, window: &Window, now: Timestamp) -> Re
     let (head, board) = each(reader, &mut |entry| {
         note_emergency(&mut emergencies, &entry);
         let is_of_person = entry.row.is_decision && entry.row.channel.is_some();
-        if is_of_person && holds(window, &entry.row) {
+        if is_of_person && window.holds(&entry.row) {
             decisions.push(decision(&entry));
         }
     })?;

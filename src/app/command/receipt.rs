@@ -2,7 +2,7 @@
 //! It holds the ask, the votes, the links of the chain up to a signed head, and the keys. `store` defines the
 //! chain.
 
-use super::{named, verifying::key_line};
+use super::named;
 use crate::{
     config::Config,
     exit::{Outcome, Trouble},
@@ -125,13 +125,8 @@ fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, cueligh
     }
 }
 
-/// The facts that a receipt proves, in lines for people.
-pub(super) struct Found {
-    pub(super) lines: Vec<String>,
-}
-
-/// Checks a receipt, here or anywhere.
-pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, String> {
+/// The facts that a receipt proves, in lines for people. It is checked here or anywhere.
+pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Vec<String>, String> {
     let note = Note::parse(text(receipt, "note")?.trim_end_matches('\n'))?;
     let own: Vec<NoteKey> = list(receipt, "keys")?
         .iter()
@@ -170,7 +165,19 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     ));
     lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
     lines.push(key_line(given, &own));
-    Ok(Found { lines })
+    Ok(lines)
+}
+
+/// The origin of the key. A key that stands in the file itself proves nothing about its author.
+pub(super) fn key_line(given: &[NoteKey], own: &[NoteKey]) -> String {
+    match given {
+        [] => format!(
+            "key        NOT VERIFIED: it stands in the file itself; compare {} with `cuelight keys` where the log \
+             is, or give --key KEY",
+            own.first().map_or_else(String::new, ToString::to_string)
+        ),
+        _ => "key        verified: the one given with --key".to_owned(),
+    }
 }
 
 /// The gate, its run and its step in a line, from payloads that hold. The names on the outside of a receipt are signed by nobody: they

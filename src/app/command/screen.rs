@@ -2,15 +2,13 @@
 
 use super::{
     appearance::{self, Appearance},
-    far,
-    run::{self, RunArgs},
-    serve, shutdown,
+    far, follow, named, serve, shutdown,
     signals::Signals,
     telling::Telling,
     trust::would_act,
 };
 use crate::{
-    args::Everywhere,
+    args::{Everywhere, key_value},
     config::Config,
     exit::{Outcome, Trouble},
     output::{Output, say},
@@ -20,8 +18,9 @@ use crate::{
 use clap::Args;
 use cuelight_base::{Actor, Channel, RunId, Span, safe_text};
 use cuelight_console::{ConsoleOptions, Danger, Keymap, Leave, run_console};
+use cuelight_engine::RunState;
 use cuelight_projection::{Board, RunView, StepView, health_line};
-use cuelight_runtime::{Clock as _, Desk, Source, SystemClock};
+use cuelight_runtime::{Clock as _, Desk, InputText, Source, SystemClock};
 use cuelight_store::Workspace;
 use rustix::fs::OFlags;
 use std::{
@@ -32,6 +31,21 @@ use std::{
     process::ExitCode,
 };
 use tokio::sync::oneshot;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The workflow file
+    pub(super) file: PathBuf,
+    /// An input
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// Run without a screen, one line a change
+    #[arg(long, alias = "plain")]
+    pub(super) headless: bool,
+    /// Without a screen, one event a line as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -124,12 +138,15 @@ pub(super) async fn attach(config: Config, look: &Look, args: &AttachArgs) -> Ou
 /// A workflow, with or without a screen.
 pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArgs) -> Outcome {
     let headless = args.headless || args.json || look.no_screen.is_some();
-    let source = run::source(config, args)?;
+    // A slip in the name of the file leaves no workspace behind.
+    let source = Source::Path(named::file(config, &args.file)?);
+    let words =
+        args.inputs.iter().map(|(name, text)| InputText { name: name.clone(), text: text.clone() }).collect();
     let workspace = config.find_or_make()?;
     let channel = if headless { Channel::Command } else { Channel::Console };
     let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
-    let run = match run::launch(config, &seat, source, args).await {
+    let run = match follow::launch(&seat, source, words, config.traceparent()).await {
         Ok(run) => run,
         Err(trouble) => {
             seat.leave().await;
@@ -139,7 +156,7 @@ pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArg
     if !headless {
         return open(seat, look, Some(run), signals).await;
     }
-    let outcome = run::follow(&seat, out, run, Telling::of(config, out, args.json), &mut signals).await;
+    let outcome = follow::follow(&seat, out, run, Telling::of(config, out, args.json), &mut signals).await;
     seat.leave().await;
     outcome
 }
@@ -169,7 +186,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
         Some(run) => run,
         None => {
             let source = Source::Text { name: "demo.yaml".to_owned(), text: DEMO.to_owned() };
-            match run::launch_source(&seat, source, Vec::new(), None).await {
+            match follow::launch(&seat, source, Vec::new(), None).await {
                 Ok(run) => run,
                 Err(trouble) => {
                     seat.leave().await;
@@ -180,7 +197,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
     };
     if let Some(why) = look.no_screen {
         say(&format!("{why}: telling what happens in {} line by line", root.display()));
-        let outcome = run::follow(&seat, out, run, Telling::of(config, out, false), &mut signals).await;
+        let outcome = follow::follow(&seat, out, run, Telling::of(config, out, false), &mut signals).await;
         seat.leave().await;
         return outcome;
     }
@@ -192,11 +209,6 @@ fn demo_dir(config: &Config) -> Result<PathBuf, Trouble> {
         .state_home()
         .ok_or_else(|| Trouble::usage("could not tell where the demo may run: HOME is not set; use --dir"))?;
     Ok(base.join("cuelight/demo"))
-}
-
-/// Why there can be no screen here, if there can be none.
-pub(super) fn no_screen(look: &Look) -> Option<&'static str> {
-    look.no_screen
 }
 
 fn needs_screen(look: &Look) -> Result<(), Trouble> {
@@ -270,13 +282,13 @@ async fn show(
             Ok(ExitCode::SUCCESS)
         }
         Ok(Leave::Left) => {
-            let lines = run::farewell(&seat);
+            let lines = farewell(&seat);
             hand_over(seat).await?;
             lines.iter().for_each(|line| say(line));
             Ok(ExitCode::SUCCESS)
         }
         Ok(Leave::Stopped) => {
-            let lines = run::farewell(&seat);
+            let lines = farewell(&seat);
             let workspace = seat.workspace.clone();
             let seen = seat.desk.boards();
             seat.leave().await;
@@ -308,6 +320,30 @@ async fn show(
             Err(Trouble::failed(format!("could not show the console: {why}")))
         }
     }
+}
+
+/// The three lines that remain when a screen has been left.
+fn farewell(seat: &Seat) -> Vec<String> {
+    let seen = seat.desk.boards().borrow().clone();
+    let open: Vec<String> = seen
+        .board
+        .open_runs()
+        .map(|run| format!("{} {} {}", run.summary.id, safe_text(&run.summary.workflow), run.summary.state))
+        .collect();
+    let gates = seen.board.open_gates().count();
+    let mut lines = Vec::new();
+    lines.push(if open.is_empty() {
+        "no run is open".to_owned()
+    } else {
+        format!("open: {}", open.join(", "))
+    });
+    if gates > 0 {
+        lines.push(format!("waiting for a person: {gates}; `cuelight gates` lists them"));
+    }
+    if seen.board.open_runs().any(|run| run.summary.state != RunState::Created) {
+        lines.push("come back with: cuelight".to_owned());
+    }
+    lines
 }
 
 /// Leaves; runs of an engine of our own go on in the background, from a moment at which no call is being made.
@@ -371,7 +407,7 @@ fn place(
     place: &str,
     look: &Look,
 ) -> Result<cuelight_console::Seat, Trouble> {
-    let named = look.environment.clone().map_or_else(|| environment(workspace), Ok)?;
+    let named = look.environment.clone().map_or_else(|| Settings::environment_of(workspace), Ok)?;
     let environment = safe_text(&named);
     let (danger, read_only) = (danger(&environment), matches!(place, "recorded" | "not trusted"));
     Ok(cuelight_console::Seat {
@@ -396,12 +432,6 @@ fn danger(environment: &str) -> Danger {
     } else {
         Danger::Development
     }
-}
-
-/// The environment name of the workspace: `environment = "PROD"` in its `config.toml`, else `LOCAL`.
-pub(super) fn environment(workspace: &Workspace) -> Result<String, Trouble> {
-    let named = Settings::of(workspace)?.environment;
-    Ok(if named.is_empty() { "LOCAL".to_owned() } else { named })
 }
 
 fn options(

@@ -1,11 +1,12 @@
 //! `reset`, `shutdown` and `take-over`: to clear what is kept and listed, to end the engine of a workspace in order, wherever it runs,
 //! and to put another in the place of one that hangs.
 
-use super::{act, health, screen};
+use super::{act, health};
 use crate::{
     config::Config,
     exit::{Outcome, Trouble},
     output::{Output, say},
+    settings::Settings,
     wiring,
 };
 use clap::Args;
@@ -53,7 +54,7 @@ const LOOKS_MAX: u32 = 1200;
 
 pub(super) async fn reset(config: &Config, out: Output, args: ResetArgs) -> Outcome {
     let workspace = config.workspace()?;
-    let here = screen::environment(&workspace)?;
+    let here = Settings::environment_of(&workspace)?;
     if args.environment != here {
         return Err(Trouble::usage(format!(
             "could not reset: this is {}, not {}; name it with --environment {0}",

@@ -1,7 +1,7 @@
 //! An answer that somebody signs with a key of ssh, here or wherever the key is. `ssh-keygen` signs; whether the signature counts
 //! is judged by the engine.
 
-use super::{ask_text, beside, form};
+use super::{ask_text, form};
 use crate::{exit::Trouble, output::say};
 use clap::Args;
 use cuelight_base::{
@@ -42,9 +42,9 @@ impl SignArgs {
 }
 
 /// Beside an answer: the ask, the values of its form, and its signature.
-const ASK: &str = ".ask";
-const FORM: &str = ".form";
-const SIGNATURE: &str = ".sig";
+const ASK: &str = "ask";
+const FORM: &str = "form";
+const SIGNATURE: &str = "sig";
 
 /// The outcome of giving an answer.
 pub(super) enum Signed {
@@ -72,9 +72,10 @@ pub(super) fn sign(
     let key = if gate.ask.touch { "id_ed25519_sk" } else { "id_ed25519" };
     if let Some(path) = &args.statement {
         let key = format!("~/.ssh/{key}");
-        let mut files = vec![(path.clone(), text), (beside(path, ASK), canonical_json(&gate.ask))];
+        let mut files =
+            vec![(path.clone(), text), (path.with_added_extension(ASK), canonical_json(&gate.ask))];
         if !decision.form.is_empty() {
-            files.push((beside(path, FORM), canonical_json(&decision.form)));
+            files.push((path.with_added_extension(FORM), canonical_json(&decision.form)));
         }
         for (path, text) in &files {
             fs::write(path, text)
@@ -86,9 +87,9 @@ pub(super) fn sign(
         } else {
             format!("{} {}", decision.verdict.word(), decision.gate)
         };
-        let with = if decision.form.is_empty() { String::new() } else { format!(", {file}{FORM}") };
+        let with = if decision.form.is_empty() { String::new() } else { format!(", {file}.{FORM}") };
         return Ok(Signed::Written(format!(
-            "{file}{with} and {file}{ASK} are for {name}, who reads what is asked: cuelight audit verify {file}\n\
+            "{file}{with} and {file}.{ASK} are for {name}, who reads what is asked: cuelight audit verify {file}\n\
              and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f {key} {file}\n\
              then, here, with {file}.sig beside it: cuelight {again} --signed {file}"
         )));
@@ -151,7 +152,7 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
             ))
         })
     };
-    let (text, armored) = (read(path)?, read(&beside(path, SIGNATURE))?);
+    let (text, armored) = (read(path)?, read(&path.with_added_extension(SIGNATURE))?);
     let Some(signed) = Statement::read(&text) else {
         return Err(Trouble::usage(format!(
             "could not take {}: it is no answer of cuelight",
@@ -199,7 +200,7 @@ fn form_beside(path: &Path, signed: &Statement) -> Result<ValueMap, String> {
     if signed.form.is_none() {
         return Ok(ValueMap::new());
     }
-    let file = beside(path, FORM);
+    let file = path.with_added_extension(FORM);
     let shown = safe_text(&file.to_string_lossy());
     let text = fs::read_to_string(&file)
         .map_err(|why| format!("the values of its form cannot be read from {shown}: {why}"))?;
@@ -239,7 +240,7 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
         safe_text(&signed.log)
     ));
     lines.push(format!("ask        {}  {}", signed.ask.code(), signed.ask));
-    match fs::read_to_string(beside(path, ASK)) {
+    match fs::read_to_string(path.with_added_extension(ASK)) {
         Ok(asked) => {
             lines.push(String::new());
             lines.extend(ask_text::of_ask(&ask_in(&asked, &signed)?));
@@ -247,7 +248,7 @@ pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> 
         }
         Err(_) => lines.push(format!("           what is asked is not here: {} is missing", name(path, ASK))),
     }
-    lines.push(match fs::read_to_string(beside(path, SIGNATURE)) {
+    lines.push(match fs::read_to_string(path.with_added_extension(SIGNATURE)) {
         Err(_) => format!("signed     not yet: {} is missing", name(path, SIGNATURE)),
         Ok(armored) => match signing_key(&armored, STATEMENT_NAMESPACE, text) {
             Some(key) => format!("signed     by {key}; NOT VERIFIED: if it is a key of {by} (compare it with `keys` in people.toml)"),
@@ -273,6 +274,6 @@ fn ask_in(text: &str, signed: &Statement) -> Result<Ask, String> {
     }
 }
 
-fn name(path: &Path, suffix: &str) -> String {
-    safe_text(&beside(path, suffix).to_string_lossy())
+fn name(path: &Path, extension: &str) -> String {
+    safe_text(&path.with_added_extension(extension).to_string_lossy())
 }

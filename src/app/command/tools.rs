@@ -7,11 +7,10 @@ use crate::{
     config::Config,
     exit::{FAILED, Outcome, Trouble, USAGE},
     output::{Output, say},
+    wiring::outside,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{
-    KILL_GRACE, Launch, Span, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text, sha256,
-};
+use cuelight_base::{Launch, Span, Value, ValueMap, json_if_any, mcp_held, mcp_pin, safe_text};
 use cuelight_definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody, ToolUndo};
 use cuelight_plan::{Given, PlanTool};
 use cuelight_runtime::Tasks;
@@ -301,26 +300,6 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The host of this workspace for a call outside a run, and the call with a directory to remove afterwards.
-pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Trouble> {
-    let workspace = config.find_or_make()?;
-    config.require_trust(&workspace)?;
-    let environment = config.inherited(&workspace)?;
-    let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
-    let host = host.with_program(std::env::current_exe().ok()).with_http(config.http(&workspace)?);
-    let attempt = format!("test-{}", std::process::id());
-    let call = Call {
-        attempt_dir: workspace.spool().join(&attempt),
-        run: "test".to_owned(),
-        step: what.to_owned(),
-        effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
-        attempt,
-        tree: None,
-        traceparent: None,
-    };
-    Ok((host, call))
 }
 
 async fn answer(

@@ -2,8 +2,7 @@
 //! note. `store` verifies chains and notes; `receipt` verifies receipts.
 
 use super::{
-    beside,
-    receipt::{self, KIND},
+    receipt::{self, KIND, key_line},
     signing,
 };
 use crate::{
@@ -21,7 +20,7 @@ use std::{
 
 /// The path of the note about a file.
 pub(super) fn note_beside(path: &Path) -> PathBuf {
-    beside(path, ".note")
+    path.with_added_extension("note")
 }
 
 /// Checks a file, whatever of ours it is.
@@ -43,7 +42,7 @@ pub(super) fn verify(out: Output, file: &Path, keys: &[NoteKey]) -> Outcome {
     } else if signing::is_statement(&text) {
         signing::looked_at(file, &text)
     } else if let Some(receipt) = receipt_in(&text) {
-        receipt::checked(&receipt, keys).map(|checked| checked.lines)
+        receipt::checked(&receipt, keys)
     } else {
         let is_chain = text.lines().next().is_some_and(|line| line.starts_with("{\"seq\":"));
         // A chain carries its own signatures; its note says more only to whoever has a key.
@@ -141,16 +140,4 @@ fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, Str
         format!("log        ended at record {} then ({})", note.size, note.head),
         key_line(given, given),
     ])
-}
-
-/// The origin of the key. A key that stands in the file itself proves nothing about its author.
-pub(super) fn key_line(given: &[NoteKey], own: &[NoteKey]) -> String {
-    match given {
-        [] => format!(
-            "key        NOT VERIFIED: it stands in the file itself; compare {} with `cuelight keys` where the log \
-             is, or give --key KEY",
-            own.first().map_or_else(String::new, ToString::to_string)
-        ),
-        _ => "key        verified: the one given with --key".to_owned(),
-    }
 }
