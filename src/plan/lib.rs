@@ -32,7 +32,7 @@ pub use plan::{
     Quorum, Retry, RetryKind, Risk, Scope, Talk, TalkTool, Undo, WaitFor, Work, is_within,
 };
 pub use requires::{Machine, Requires};
-pub use show::{show, show_value};
+pub use show::{PlanAnswer, show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
 pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, Route, ToolUse};

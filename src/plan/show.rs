@@ -7,9 +7,10 @@ use crate::{
     stages,
     words::{count, gate, id, kind, limits, line, retry, undo},
 };
-use cuelight_base::{StepIx, Value};
-use serde_json::json;
-use std::fmt::Write as _;
+use cuelight_base::{Value, ValueMap};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 const HEAD: [&str; 10] =
     ["stage", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "limits", "rule"];
@@ -37,30 +38,101 @@ pub fn show(plan: &Plan) -> String {
     out
 }
 
-/// The same for programs; lengths of time in milliseconds.
+/// The same for programs.
 pub fn show_value(plan: &Plan) -> Value {
-    let digest = plan.hash();
-    let plan = with_models(plan);
-    let estimate = Estimate::of(&plan);
-    let names = |list: &[StepIx]| -> Vec<&str> {
-        list.iter().map(|step| plan.steps[step.index()].id.as_str()).collect()
-    };
-    let steps: Vec<Value> = rows(&plan).map(|row| row.value(&plan)).collect();
-    json!({
-        "name": plan.name,
-        "file": plan.file,
-        "hash": digest,
-        "inputs": plan.inputs,
-        "estimate": {
-            "steps": estimate.steps, "gates": estimate.gates, "computed": estimate.computed,
-            "calls": estimate.once.calls, "calls_least": estimate.least.calls, "calls_most": estimate.most.calls,
-            "tokens": estimate.once.tokens, "tokens_most": estimate.most.tokens,
-            "cost_usd": Currency::CostUsd.value(estimate.once.cost_micro_usd),
-            "cost_most_usd": Currency::CostUsd.value(estimate.most.cost_micro_usd),
-            "chain": names(&estimate.chain), "time_most_ms": estimate.time_most,
-        },
-        "steps": steps,
-    })
+    serde_json::to_value(PlanAnswer::of(plan)).expect("a plan is JSON")
+}
+
+/// A plan, as `plan --json` tells it; lengths of time in milliseconds.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Plan")]
+pub struct PlanAnswer {
+    name: String,
+    file: String,
+    hash: String,
+    #[schemars(with = "BTreeMap<String, Value>")]
+    inputs: ValueMap,
+    estimate: EstimateAnswer,
+    steps: Vec<PlannedStep>,
+}
+
+/// The expected usage of a run: as planned, at least, at most.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Estimate")]
+struct EstimateAnswer {
+    steps: u64,
+    gates: u64,
+    /// Matrices whose copies are known only in the run; each counts as one copy.
+    computed: u64,
+    calls: u64,
+    calls_least: u64,
+    calls_most: u64,
+    tokens: u64,
+    tokens_most: u64,
+    #[schemars(with = "f64")]
+    cost_usd: Value,
+    #[schemars(with = "f64")]
+    cost_most_usd: Value,
+    /// The longest chain of calls, by step.
+    chain: Vec<String>,
+    time_most_ms: Option<u64>,
+}
+
+/// One step of a plan.
+#[derive(Serialize, JsonSchema)]
+struct PlannedStep {
+    stage: usize,
+    id: String,
+    kind: String,
+    text: String,
+    /// The step that it is inside.
+    frame: Option<String>,
+    needs: Vec<String>,
+    r#if: Option<String>,
+    timeout_ms: Option<u64>,
+    max_attempts: u32,
+    fallbacks: usize,
+    undo: Option<&'static str>,
+    effect: &'static str,
+    limits: Option<String>,
+    /// The rule of a gate.
+    gate: Option<String>,
+}
+
+impl PlanAnswer {
+    fn of(plan: &Plan) -> Self {
+        let hash = plan.hash().to_string();
+        let plan = with_models(plan);
+        Self {
+            hash,
+            estimate: EstimateAnswer::of(&plan),
+            steps: rows(&plan).map(|row| row.answer(&plan)).collect(),
+            name: plan.name.clone(),
+            file: plan.file.clone(),
+            inputs: plan.inputs.clone(),
+        }
+    }
+}
+
+impl EstimateAnswer {
+    fn of(plan: &Plan) -> Self {
+        let estimate = Estimate::of(plan);
+        let (once, most) = (&estimate.once, &estimate.most);
+        Self {
+            steps: estimate.steps,
+            gates: estimate.gates,
+            computed: estimate.computed,
+            calls: once.calls,
+            calls_least: estimate.least.calls,
+            calls_most: most.calls,
+            tokens: once.tokens,
+            tokens_most: most.tokens,
+            cost_usd: Currency::CostUsd.value(once.cost_micro_usd),
+            cost_most_usd: Currency::CostUsd.value(most.cost_micro_usd),
+            chain: estimate.chain.iter().map(|step| plan.steps[step.index()].id.clone()).collect(),
+            time_most_ms: estimate.time_most.map(|span| span.0),
+        }
+    }
 }
 
 /// One step in its stage.
@@ -118,25 +190,24 @@ impl Row<'_> {
         ]
     }
 
-    fn value(&self, plan: &Plan) -> Value {
+    fn answer(&self, plan: &Plan) -> PlannedStep {
         let step = self.step;
-        let frame = step.frame.map(|frame| plan.steps[frame.index()].id.as_str());
-        json!({
-            "stage": self.stage,
-            "id": step.id,
-            "kind": step.work.word(),
-            "text": kind(&step.work, self.children),
-            "frame": frame,
-            "needs": self.needs(plan),
-            "if": step.condition,
-            "timeout_ms": step.timeout,
-            "max_attempts": step.retry.as_ref().map_or(1, |retry| retry.max_attempts),
-            "fallbacks": step.fallback.len(),
-            "undo": undo(&step.undo),
-            "effect": step.effect.word(),
-            "limits": limits(step),
-            "gate": self.rule(),
-        })
+        PlannedStep {
+            stage: self.stage,
+            id: step.id.clone(),
+            kind: step.work.word().to_owned(),
+            text: kind(&step.work, self.children),
+            frame: step.frame.map(|frame| plan.steps[frame.index()].id.clone()),
+            needs: self.needs(plan).into_iter().map(str::to_owned).collect(),
+            r#if: step.condition.clone(),
+            timeout_ms: step.timeout.map(|timeout| timeout.0),
+            max_attempts: step.retry.as_ref().map_or(1, |retry| retry.max_attempts),
+            fallbacks: step.fallback.len(),
+            undo: undo(&step.undo),
+            effect: step.effect.word(),
+            limits: limits(step),
+            gate: self.rule(),
+        }
     }
 }
 

@@ -223,6 +223,14 @@ impl GateView {
         self.law.may(actor, GateAct::Review(self.epoch()), now).err().map(|error| error.why())
     }
 
+    /// Everything that this person may do here now, by the law of the gate. The engine accepts a well-formed command
+    /// of each, and of no other.
+    pub fn acts(self: &Arc<Self>, actor: &Actor, now: Timestamp) -> Vec<GateAct> {
+        let due = self.emergencies().filter(|emergency| emergency.awaits_review());
+        let reviews = due.map(|emergency| GateAct::Review(emergency.epoch()));
+        GateAct::ALL.into_iter().chain(reviews).filter(|act| self.law.may(actor, *act, now).is_ok()).collect()
+    }
+
     /// True if the gate waits for this person: it is open, and the person has not answered, is not excluded
     /// and is in a group that is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {

@@ -4,8 +4,8 @@
 //! The words are those of `projection::ask_rows`, as in the console.
 
 use crate::wiring::Seat;
-use cuelight_base::{Digest, Timestamp, safe_text};
-use cuelight_engine::Ask;
+use cuelight_base::{Actor, Digest, Timestamp, safe_text};
+use cuelight_engine::{Ask, GateAct};
 use cuelight_projection::{AskContent, AskPlace, AskRow, AskSpelling, AskTold, GateView, RunView, ask_rows};
 use cuelight_runtime::{Desk, Page, Want};
 use std::{collections::BTreeMap, sync::Arc};
@@ -69,9 +69,20 @@ async fn content(seat: &Seat, digest: Digest) -> Result<(Vec<u8>, u64), &'static
     }
 }
 
-/// The whole ask of a gate. Without the run, steps behind other gates are not told apart.
-pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>, contents: &Contents) -> String {
+/// The whole ask of a gate, and what the caller may do there. Without the run, steps behind other gates are not told
+/// apart.
+pub(super) fn text(
+    gate: &Arc<GateView>,
+    run: Option<&RunView>,
+    contents: &Contents,
+    (caller, now): (&Actor, Timestamp),
+) -> String {
     let ask = &gate.ask;
+    let may: Vec<&str> = gate.acts(caller, now).into_iter().map(GateAct::word).collect();
+    let may = match gate.law().may(caller, GateAct::Approve, now) {
+        Err(why) if may.is_empty() => format!("do nothing here: {}", safe_text(&why.why())),
+        _ => may.join(", "),
+    };
     let title = format!(
         "{} {}  {} of {} {}",
         gate.id,
@@ -80,7 +91,7 @@ pub(super) fn text(gate: &Arc<GateView>, run: Option<&RunView>, contents: &Conte
         ask.run,
         safe_text(&ask.workflow)
     );
-    let mut lines = vec![title, String::new()];
+    let mut lines = vec![title, format!("{:<HEAD$}{may}", "you may"), String::new()];
     lines.extend(rows(ask, Some(gate), run, contents));
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }

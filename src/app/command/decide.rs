@@ -20,7 +20,7 @@ use cuelight_base::{Digest, Epoch, GateId, Seq, Span, Value, ValueMap, json_if_a
 use cuelight_engine::{Command, Decision, Fact, GateEvent, Refusal, Verdict, ask_hash};
 use cuelight_plan::Risk;
 use cuelight_projection::{Board, GateView, RunView, send_back_words};
-use cuelight_runtime::{Desk, Entropy, Reply, Request};
+use cuelight_runtime::{Clock as _, Desk, Entropy, Reply, Request, SystemClock};
 use cuelight_store::{id_told, name_to_sign};
 use std::{
     io::{self, IsTerminal as _},
@@ -223,7 +223,7 @@ async fn answered(
 async fn show_ask(seat: &Seat, view: &Arc<GateView>) {
     let contents = Contents::read(seat, &view.ask).await;
     let run = seat.desk.boards().borrow().board.run(view.run).cloned();
-    say(&ask_text::text(view, run.as_deref(), &contents));
+    say(&ask_text::text(view, run.as_deref(), &contents, (&seat.actor, SystemClock.now())));
 }
 
 /// Closes a gate by hand: the whole ask is shown, and confirmed as an approval of high risk is.

@@ -8,7 +8,7 @@ use crate::{
     settings::Settings,
 };
 use clap::Args;
-use cuelight_base::{Channel, FILE_BYTES_MAX, Timestamp, Value, agent_name, counted, safe_text};
+use cuelight_base::{Channel, FILE_BYTES_MAX, Timestamp, agent_name, counted, safe_text};
 use cuelight_console::Keymap;
 use cuelight_definition::{Files as _, ModelRegistry, Registry, Severity, StepKind, Workflow};
 use cuelight_runtime::{Clock, SystemClock, machine};
@@ -17,7 +17,8 @@ use cuelight_tool::{
     LivingGuard, STRAYS_TOLD_MAX, SecretStore, guard_weaknesses, living_guards, read_text,
     sandbox_weaknesses, tracked_files,
 };
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -43,11 +44,13 @@ const REMOTE: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0x0102_1997];
 const AHEAD_MAX: cuelight_base::Span = cuelight_base::Span::seconds(5);
 
 /// Grade of one finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 enum State {
     Ok,
     /// Worth a note, not an error.
     Note,
+    #[serde(rename = "WRONG")]
     Wrong,
 }
 
@@ -61,14 +64,24 @@ impl State {
     }
 }
 
+/// The findings of `doctor --json`, and the settings that are in force.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Doctor")]
+pub(super) struct DoctorAnswer {
+    findings: Vec<Finding>,
+    settings: Vec<Setting>,
+}
+
 /// One thing that was looked at.
+#[derive(Serialize, JsonSchema)]
 struct Finding {
     what: &'static str,
     state: State,
     text: String,
 }
 
-/// One setting, what it is, and who said so.
+/// One setting, its value, and the place that set it.
+#[derive(Serialize, JsonSchema)]
 struct Setting {
     name: &'static str,
     value: String,
@@ -89,13 +102,7 @@ pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs)
     let settings = settings(config, look, workspace.as_ref());
     let is_wrong = findings.iter().any(|finding| finding.state == State::Wrong);
     if args.json {
-        let finding = |finding: &Finding| json!({"what": finding.what, "state": finding.state.word(), "text": finding.text});
-        let setting =
-            |setting: &Setting| json!({"name": setting.name, "value": setting.value, "from": setting.from});
-        out.json_pretty(&json!({
-            "findings": findings.iter().map(finding).collect::<Value>(),
-            "settings": settings.iter().map(setting).collect::<Value>(),
-        }));
+        out.json_pretty(&DoctorAnswer { findings, settings });
     } else {
         let rows: Vec<Vec<String>> = findings
             .iter()

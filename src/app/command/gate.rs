@@ -22,7 +22,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use cuelight_base::{Channel, RunId, Value, ValueMap, safe_text};
 use cuelight_engine::{GateState, Verdict};
-use cuelight_projection::{GateView, gates_json};
+use cuelight_projection::GateView;
 use cuelight_runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source};
 use cuelight_store::Workspace;
 use serde_json::json;
@@ -256,13 +256,7 @@ pub(super) async fn answered(
     let command = view.find(ACTS).and_then(|value| view.step(value));
     let code = command.and_then(|command| command.attempts().last()).and_then(|attempt| attempt.exit_code);
     let succeeded = command.is_none_or(|command| command.state == cuelight_engine::StepState::Completed);
-    let board = seat.desk.boards().borrow().board.clone();
-    let name = gate.id.to_string();
-    let all = gates_json(&board, false);
-    let told =
-        all.as_array().and_then(|items| items.iter().find(|item| item["id"] == name.as_str()).cloned());
-    let mut json = told.unwrap_or_else(|| json!({"id": name, "state": gate.state.to_string()}));
-    json["exit_code"] = code.map_or(Value::Null, Value::from);
+    let json = json!({"id": gate.id.to_string(), "state": gate.state.to_string(), "exit_code": code});
     Ok(Answer { gate, code, succeeded, json })
 }
 

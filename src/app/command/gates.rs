@@ -59,20 +59,21 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         seat.leave().await;
         let view = view?;
         let run = seen.board.run(view.run).map(|run| &**run);
+        let caller = (&actor, SystemClock.now());
         if args.json {
-            out.json_pretty(&gate_json(&view));
+            out.json_pretty(&gate_json(&view, caller));
         } else {
-            out.raw(ask_text::text(&view, run, &contents).as_bytes());
+            out.raw(ask_text::text(&view, run, &contents, caller).as_bytes());
         }
         return Ok(ExitCode::SUCCESS);
     }
     let hides = seat.workspace.hides_records();
     seat.leave().await;
+    let now = SystemClock.now();
     if args.json {
-        out.json_pretty(&gates_json(&seen.board, false));
+        out.json_pretty(&gates_json(&seen.board, (&actor, now), false));
         return Ok(ExitCode::SUCCESS);
     }
-    let now = SystemClock.now();
     let rows: Vec<Vec<String>> = seen
         .board
         .inbox(Some((&actor, now)))

@@ -63,7 +63,7 @@ fn row(model: &Model) -> Option<String> {
 /// The selection as the commands print it with `--json`.
 fn json(model: &Model) -> Option<Value> {
     if let (Some((Attention::Gate(gate), ..)), View::Gates) = (model.gates.selected, model.view) {
-        return model.board.gate(gate).map(gate_json);
+        return model.board.gate(gate).map(|gate| gate_json(gate, (&model.seat.actor, model.now)));
     }
     let id = model.run()?;
     let Some(run) = model.board.run(id) else { return model.board.summary(id).map(run_json) };

@@ -29,6 +29,33 @@ pub enum GateAct {
 }
 
 impl GateAct {
+    /// All but the reviews, which are of an epoch.
+    pub const ALL: [Self; 8] = [
+        Self::Approve,
+        Self::Reject,
+        Self::SendBack,
+        Self::EmergencyApprove,
+        Self::Override,
+        Self::Delegate,
+        Self::Withdraw,
+        Self::Edit,
+    ];
+
+    /// The word of the command line and of the keys.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::SendBack => "send-back",
+            Self::EmergencyApprove => "break-glass",
+            Self::Override => "override",
+            Self::Delegate => "delegate",
+            Self::Withdraw => "withdraw",
+            Self::Edit => "edit",
+            Self::Review(_) => "review",
+        }
+    }
+
     /// The action that a decision is.
     pub const fn of(decision: &Decision) -> Self {
         match decision.verdict {

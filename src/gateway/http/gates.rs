@@ -10,6 +10,7 @@ use super::{
     routes::PAGE_MAX,
     shapes::{Decide, Gates, OpenGate, VerdictWord},
 };
+use crate::Permission;
 use axum::{http::StatusCode, response::Response};
 use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, ValueMap};
 use cuelight_engine::{Command, Decision, GateState, Refusal, Verdict};
@@ -28,8 +29,15 @@ fn missing() -> Problem {
     Problem::missing("GATE_001", "that gate")
 }
 
-fn told(status: StatusCode, gate: &Arc<GateView>) -> Response {
-    json(status, &GateAnswer::of(gate))
+/// A gate, with the actions that this door takes of the caller.
+fn answer(door: &Door, asked: &Asked, gate: &Arc<GateView>) -> GateAnswer {
+    let decides = asked.bearer.as_ref().is_none_or(|bearer| bearer.may(Permission::DecideGates));
+    let taken: &[&str] = if decides { &["approve", "reject", "send-back"] } else { &[] };
+    GateAnswer::to(gate, (&asked.actor(door), door.now())).within(taken)
+}
+
+fn told(door: &Door, asked: &Asked, status: StatusCode, gate: &Arc<GateView>) -> Response {
+    json(status, &answer(door, asked, gate))
 }
 
 /// A gate that the caller may see.
@@ -59,7 +67,7 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
         let why = format!("could not tell which gate asks: {run} is on record; look at it");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_001", why)
     })?;
-    Ok(told(StatusCode::CREATED, &gate))
+    Ok(told(door, asked, StatusCode::CREATED, &gate))
 }
 
 pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -72,7 +80,7 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let mut mine = seen.filter(|gate| {
         after.is_none_or(|after| gate.id > after) && board.project_of(gate.run) == asked.project()
     });
-    let gates = mine.by_ref().take(limit).map(GateAnswer::of).collect();
+    let gates = mine.by_ref().take(limit).map(|gate| answer(door, asked, gate)).collect();
     let more = mine.next().is_some();
     Ok(json(StatusCode::OK, &Gates { gates, more }))
 }
@@ -98,7 +106,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
         still_good(asked.bearer.as_deref(), &board)?;
         view = find(&board, asked, gate)?;
     }
-    Ok(told(StatusCode::OK, &view))
+    Ok(told(door, asked, StatusCode::OK, &view))
 }
 
 pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -131,7 +139,7 @@ pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Probl
     match reply {
         Reply::Recorded(_) => {
             let board = door.desk.board();
-            Ok(told(StatusCode::OK, &find(&board, asked, gate)?))
+            Ok(told(door, asked, StatusCode::OK, &find(&board, asked, gate)?))
         }
         // Its run has come to rest, and the engine knows it no more; we saw it.
         Reply::Refused(Refusal::NoGate(_)) if seen.state == GateState::Expired => {

@@ -3,8 +3,8 @@
 use super::call::CallAnswer;
 use crate::spelled::{command_line, text, to_value};
 use crate::{Attention, Board, Comment, DoubtView, GateView, VoteView};
-use cuelight_base::{Value, ValueMap};
-use cuelight_engine::StepState;
+use cuelight_base::{Actor, Timestamp, Value, ValueMap};
+use cuelight_engine::{GateAct, StepState};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,6 +30,9 @@ pub struct GateAnswer {
     /// Approvals in an emergency and overrides, each with its review.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     emergencies: Vec<EmergencyAnswer>,
+    /// Actions that the engine accepts of the caller now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may: Option<Vec<&'static str>>,
 }
 
 /// The question of a gate, and the answers so far.
@@ -189,8 +192,8 @@ enum Row {
 
 /// `gates --json`: gates that have not closed, the most urgent first, then steps in doubt, then approvals that were
 /// given in an emergency and nobody has reviewed; with `all`, every gate that is known.
-pub fn gates_json(board: &Board, all: bool) -> Value {
-    let row = |gate: &Arc<GateView>| Row::Gate(Box::new(GateAnswer::of(gate)));
+pub fn gates_json(board: &Board, caller: (&Actor, Timestamp), all: bool) -> Value {
+    let row = |gate: &Arc<GateView>| Row::Gate(Box::new(GateAnswer::to(gate, caller)));
     if all {
         return to_value(&board.gates().map(row).collect::<Vec<_>>());
     }
@@ -205,12 +208,25 @@ pub fn gates_json(board: &Board, all: bool) -> Value {
 }
 
 /// One gate, as `gates --json` lists it.
-pub fn gate_json(gate: &Arc<GateView>) -> Value {
-    to_value(&GateAnswer::of(gate))
+pub fn gate_json(gate: &Arc<GateView>, caller: (&Actor, Timestamp)) -> Value {
+    to_value(&GateAnswer::to(gate, caller))
 }
 
 impl GateAnswer {
-    /// One gate, as `gates --json` lists it.
+    /// One gate, with all that this caller may do there.
+    pub fn to(gate: &Arc<GateView>, (actor, now): (&Actor, Timestamp)) -> Self {
+        let may = gate.acts(actor, now).into_iter().map(GateAct::word).collect();
+        Self { may: Some(may), ..Self::of(gate) }
+    }
+
+    /// The same at a door that takes these actions alone.
+    #[must_use]
+    pub fn within(mut self, acts: &[&str]) -> Self {
+        self.may.iter_mut().for_each(|may| may.retain(|act| acts.contains(act)));
+        self
+    }
+
+    /// One gate, as everybody sees it.
     pub fn of(gate: &Arc<GateView>) -> Self {
         let remarks = |list: &[Comment]| list.iter().map(Remark::of).collect();
         let delegations = gate.delegations().iter().map(|delegation| DelegationAnswer {
@@ -227,6 +243,7 @@ impl GateAnswer {
             delegations: delegations.collect(),
             sent_back: gate.is_sent_back(),
             emergencies: gate.emergencies().map(|emergency| EmergencyAnswer::of(emergency)).collect(),
+            may: None,
         }
     }
 }

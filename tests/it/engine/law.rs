@@ -1,6 +1,6 @@
-//! One law: what a board says that somebody may do at a gate is what the engine accepts, and changes something by. Random
-//! people, groups, quorums, rules, hand-overs, edits, answers, people.toml that change, and time, against every action of
-//! everybody.
+//! One law: what a board says that somebody may do at a gate is what the engine accepts, and changes something by; what
+//! the console lights, and what the JSON of the commands and of the API lists, is the same. Random people, groups, quorums,
+//! rules, hand-overs, edits, answers, people.toml that change, and time, against every action of everybody.
 //!
 //! `CUELIGHT_LAWS` says how many random gates are tried; the seed of each is its number.
 
@@ -10,19 +10,40 @@ use cuelight_base::{
     Actor, AttemptId, Channel, DecisionId, Digest, GateId, Proof, RunId, Seq, Signature, Span, Timestamp,
     Token, Touch, Value, ValueMap,
 };
+use cuelight_console::{
+    Danger, Keymap, LookOfScreen, Message, Model, Seat, Theme, draw, parse_keys, to_text, update,
+};
 use cuelight_engine::{
     AttemptEvent, CauseOfLaunch, Command, Decision, Event, Fact, GateAct, GateState, Launching, Member,
     Membership, Outcome, PeopleSigner, Standing, Verdict, World,
 };
 use cuelight_plan::{Plan, Quorum, Risk, Work};
-use cuelight_projection::{Board, GateView};
-use std::{collections::BTreeMap, sync::Arc};
+use cuelight_projection::{Attention, Board, GateView, gate_json};
+use ratatui::{buffer::Buffer, layout::Rect};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 const GROUPS: [&str; 4] = ["sre", "product", "legal", "break-glass"];
 const REASON: &str = "the shop is down and nobody answers";
 const GATE: GateId = GateId(1);
 /// As many people are looked at after each of them.
 const LOOKED_AT: usize = 4;
+/// The answers as the console lists them: key, word, and the word of the law.
+const WORDS: [(&str, &str, &str); 9] = [
+    ("a", "approve", "approve"),
+    ("r", "reject", "reject"),
+    ("b", "send back", "send-back"),
+    ("!", "emergency", "break-glass"),
+    ("S", "override", "override"),
+    ("D", "delegate", "delegate"),
+    ("u", "withdraw", "withdraw"),
+    ("e", "edit", "edit"),
+    ("O", "review", "review"),
+];
+/// So many of a hundred looks is at the screen, too.
+const CONSOLES: u64 = 5;
 /// As many things happen at each gate.
 const STEPS: usize = 12;
 
@@ -285,16 +306,7 @@ impl Case {
         if self.world.gate(GATE) != Some(gate.law()) {
             return Err(format!("two laws:\n{:?}\n{:?}", self.world.gate(GATE), gate.law()));
         }
-        let mut acts = vec![
-            GateAct::Approve,
-            GateAct::Reject,
-            GateAct::SendBack,
-            GateAct::EmergencyApprove,
-            GateAct::Override,
-            GateAct::Delegate,
-            GateAct::Withdraw,
-            GateAct::Edit,
-        ];
+        let mut acts = GateAct::ALL.to_vec();
         acts.push(self.review());
         let all = self.everybody();
         let few = (0..LOOKED_AT).map(|_| all[self.dice.index(all.len())].clone()).collect::<Vec<_>>();
@@ -317,6 +329,7 @@ impl Case {
                     _ => return Err(format!("{act:?} of {by:?}: the law says {may:?}, the engine {did:?}")),
                 }
             }
+            self.surfaces_hold(&gate, &by)?;
             let mine = gate.waits_for(&by, self.now);
             if mine && gate.law().may(&by, GateAct::Reject, self.now).is_err() {
                 return Err(format!("it waits for {by:?}, who may not answer"));
@@ -324,6 +337,68 @@ impl Case {
         }
         *sum.states.entry(gate.state.word()).or_default() += 1;
         Ok(())
+    }
+
+    /// Everything that the JSON lists and the console lights for a person is what the law allows.
+    fn surfaces_hold(&mut self, gate: &Arc<GateView>, by: &Actor) -> Result<(), String> {
+        let caller = (by, self.now);
+        let allowed: BTreeSet<&str> = gate.acts(by, self.now).into_iter().map(GateAct::word).collect();
+        let told = gate_json(gate, caller);
+        let listed: BTreeSet<&str> =
+            told["may"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if listed != allowed {
+            return Err(format!("the JSON tells {by:?} {listed:?}, the law allows {allowed:?}"));
+        }
+        let rows = self.board.inbox(Some(caller));
+        let first = rows.first().map(|row| row.what);
+        if by.channel != Channel::Console || first.is_none() || !self.dice.chance(CONSOLES) {
+            return Ok(());
+        }
+        // A review is a row of its own.
+        let lit = self.lit_for(by);
+        let here: BTreeSet<&str> = match first {
+            Some(Attention::Gate(_)) => allowed.iter().copied().filter(|act| *act != "review").collect(),
+            Some(Attention::Review(..)) => allowed.iter().copied().filter(|act| *act == "review").collect(),
+            _ => return Ok(()),
+        };
+        if lit == here {
+            return Ok(());
+        }
+        Err(format!("the console lights {lit:?} for {by:?} at {first:?}, the law allows {here:?}"))
+    }
+
+    /// The words of the answers that the console lights for this person, for the first row of the inbox.
+    fn lit_for(&self, by: &Actor) -> BTreeSet<&'static str> {
+        let seat = Seat {
+            actor: by.clone(),
+            environment: "PROD".to_owned(),
+            danger: Danger::Production,
+            place: "local".to_owned(),
+            read_only: false,
+            is_far: false,
+            answers_at: None,
+            people: Vec::new(),
+        };
+        let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };
+        let (width, height) = (160, 90);
+        let mut model = Model::new(seat, look, Arc::new(Keymap::default()), (width, height), self.now);
+        drop(update(&mut model, Message::Board(Arc::new(self.board.clone()))));
+        for press in parse_keys("3").expect("a key") {
+            drop(update(&mut model, Message::Key { press, repeat: false, at: self.now }));
+        }
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+        draw(&model, &Theme::default(), &mut buf);
+        // A lit answer says what else it takes; a dark one stands alone.
+        let screen = to_text(&buf);
+        let answers = screen.lines().filter_map(|line| line.trim_end_matches(['│', ' ']).rsplit('│').next());
+        let lit = |answer: &str| {
+            let fits = |(key, word, _): &&(&str, &str, &str)| {
+                let rest = answer.strip_prefix(&format!(" {key:<4}{word:<12}"));
+                rest.is_some_and(|rest| !rest.trim().is_empty())
+            };
+            WORDS.iter().find(fits).map(|row| row.2)
+        };
+        answers.filter_map(lit).collect()
     }
 
     /// A run that was forgotten and is brought back under other people goes by those of its opening.
