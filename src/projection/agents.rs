@@ -4,10 +4,9 @@
 
 use crate::{Board, Tally};
 use cuelight_base::{Circuit, RunId, Score, Span, StepIx, Timestamp, agent_name, tool_of_target};
-use cuelight_engine::AttemptEvent;
 use cuelight_exchange::Registered;
 use serde::{Deserialize, Serialize};
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// An agent as its file describes it; foreign text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,27 +92,6 @@ pub struct AgentRow<'a> {
     pub steps: Vec<(RunId, StepIx)>,
     /// The description that it gave when it registered; none when it did not register.
     pub came: Option<&'a Registered>,
-}
-
-/// Steps that an agent works on, each with the agent.
-pub(super) type AtWork = Arc<BTreeMap<(RunId, StepIx), Arc<str>>>;
-
-/// Keeps up who works: a call of an agent has begun, or a call has ended.
-pub(super) fn keep_up(at_work: &mut AtWork, step: (RunId, StepIx), event: &AttemptEvent) {
-    match event {
-        AttemptEvent::Started { launch, .. } => {
-            let tool = launch.tool.as_ref().filter(|tool| tool.agent.is_some());
-            if let Some(tool) = tool {
-                Arc::make_mut(at_work).insert(step, tool.id().into());
-            }
-        }
-        AttemptEvent::Adopted { .. } => {}
-        AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => {
-            if at_work.contains_key(&step) {
-                Arc::make_mut(at_work).remove(&step);
-            }
-        }
-    }
 }
 
 impl Board {

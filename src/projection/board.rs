@@ -7,14 +7,13 @@ mod counting;
 mod queries;
 
 use crate::{
-    Approved, GateView, Hold, Line, RunSummary, RunView, Shelf, StepView, TargetView, Vitals,
-    agents::{self, AtWork},
-    errors::Errors,
+    Approved, EventWords, GateView, Hold, Line, RunSummary, RunView, Shelf, StepView, TargetView, Vitals,
+    errors::Errors, event_words, hold, target,
 };
 use cuelight_base::{GateId, RoutePolicy, RunId, Seq, Span, StepIx, Timestamp, Value};
 use cuelight_engine::{
-    Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, PeopleEvent, PeopleInForce, Revoked,
-    RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag, fold_leases,
+    AttemptEvent, Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, PeopleEvent, PeopleInForce,
+    Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag, fold_leases,
 };
 use cuelight_exchange::{Agents, Bus, Leases, LibraryEvent, Topics};
 use cuelight_plan::Scope;
@@ -75,9 +74,9 @@ pub struct Board {
     approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
     values: Arc<BTreeMap<ValueName, ValueView>>,
     /// Workflows whose schedules people hold, or held.
-    pub(super) holds: Arc<BTreeMap<String, Hold>>,
+    holds: Arc<BTreeMap<String, Hold>>,
     /// The targets of calls, as far as there is something to say about them.
-    pub(super) targets: Arc<BTreeMap<String, TargetView>>,
+    targets: Arc<BTreeMap<String, TargetView>>,
     /// Steps that wait for a target.
     pub(super) held_back: Arc<BTreeMap<(RunId, StepIx), String>>,
     /// Results that may stand for steps.
@@ -89,8 +88,8 @@ pub struct Board {
     pub(super) exchange: Exchanged,
     errors: Errors,
     vitals: Vitals,
-    /// Steps that agents work on.
-    pub(super) at_work: AtWork,
+    /// Steps that agents work on, each with the agent.
+    pub(super) at_work: Arc<BTreeMap<(RunId, StepIx), Arc<str>>>,
     /// Runs at rest that are whole, the oldest first.
     recent: VecDeque<RunId>,
     lines: VecDeque<Arc<Line>>,
@@ -167,7 +166,7 @@ impl Board {
             Fact::Step(run, step, step_event) => self.apply_step(*run, *step, event.at, step_event),
             Fact::Attempt(run, step, number, attempt_event) => {
                 self.change(*run, |view| view.apply_attempt(event.at, *step, *number, attempt_event));
-                agents::keep_up(&mut self.at_work, (*run, *step), attempt_event);
+                self.work_on((*run, *step), attempt_event);
                 self.count_call(*run, *step, event.at, attempt_event);
             }
             Fact::Gate(run, step, gate, gate_event) => {
@@ -179,9 +178,11 @@ impl Board {
             Fact::Scope(run, scope_event) => self.apply_scope(*run, event.at, scope_event),
             Fact::Failure(..) => {}
             Fact::Schedule(workflow, schedule_event) => {
-                self.apply_schedule(workflow, event.at, schedule_event)
+                hold::note(Arc::make_mut(&mut self.holds), workflow, event.at, schedule_event)
             }
-            Fact::Target(name, target_event) => self.apply_target(name, event.at, target_event),
+            Fact::Target(name, target_event) => {
+                target::note(Arc::make_mut(&mut self.targets), name, event.at, target_event)
+            }
             Fact::Cache(cache_event) => {
                 Arc::make_mut(&mut self.cache).apply(event.at, cache_event);
                 if matches!(cache_event, CacheEvent::Reset { .. }) {
@@ -340,6 +341,24 @@ impl Board {
         }
     }
 
+    /// Keeps up which agents work: a call of one has begun, or a call has ended.
+    fn work_on(&mut self, step: (RunId, StepIx), event: &AttemptEvent) {
+        match event {
+            AttemptEvent::Started { launch, .. } => {
+                let tool = launch.tool.as_ref().filter(|tool| tool.agent.is_some());
+                if let Some(tool) = tool {
+                    Arc::make_mut(&mut self.at_work).insert(step, tool.id().into());
+                }
+            }
+            AttemptEvent::Adopted { .. } => {}
+            AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => {
+                if self.at_work.contains_key(&step) {
+                    Arc::make_mut(&mut self.at_work).remove(&step);
+                }
+            }
+        }
+    }
+
     /// Keeps the lists of what needs a person.
     fn watch(&mut self, run: RunId, step: StepIx) {
         let view = self.run(run).and_then(|run| run.step(step));
@@ -461,8 +480,10 @@ impl Board {
     }
 
     fn write_line(&mut self, seq: Seq, event: &Event) {
-        let run = event.fact.run();
-        let line = Arc::new(Line::of(seq, event, run.and_then(|run| self.run(run)).map(|run| &**run)));
+        let (run, step) = (event.fact.run(), event.fact.step());
+        let view = run.and_then(|run| self.run(run)).map(|run| &**run);
+        let EventWords { kind, subject, detail } = event_words(event, view);
+        let line = Arc::new(Line { seq, at: event.at, run, step, kind, subject, detail });
         if let Some(run) = run {
             self.change(run, |view| view.note(Arc::clone(&line)));
         }

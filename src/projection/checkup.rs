@@ -4,7 +4,7 @@
 //! Disk and engine are not checked here; callers that can reach them add checks of their own.
 
 use crate::{
-    Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally,
+    Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, TargetView,
     spelled::{decimal, to_value},
 };
 use cuelight_base::{RunId, Score, Span, Timestamp, Value, counted, plural};
@@ -236,6 +236,24 @@ impl Board {
         // One run without means does not stop the others.
         let grade = worst.map_or(Grade::Healthy, BudgetView::grade).min(Grade::Degraded);
         Check::of("budget", grade, text)
+    }
+
+    fn target_check(&self, now: Timestamp) -> Check {
+        let is_held = |(name, target): &(&str, &TargetView)| {
+            !target.takes_calls() || self.waiting_for(name).next().is_some()
+        };
+        let mut open: Vec<_> = self.targets().filter(is_held).collect();
+        open.sort_by_key(|(_, target)| target.takes_calls());
+        let Some((name, first)) = open.first() else {
+            return Check::of("targets", Grade::Healthy, "every target takes calls");
+        };
+        let waiting: usize = open.iter().map(|(name, _)| self.waiting_for(name).count()).sum();
+        let more = if open.len() > 1 { format!("; {} more", open.len() - 1) } else { String::new() };
+        let wait = match waiting {
+            0 => String::new(),
+            many => format!(", {} for it", counted(many, "step waits", "steps wait")),
+        };
+        Check::of("targets", Grade::Degraded, format!("{name} {}{wait}{more}", first.words(now)))
     }
 }
 

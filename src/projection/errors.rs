@@ -1,7 +1,11 @@
 //! Failures as people look at them: one for each failing step, whatever its attempts, with what became of it.
 
+mod view;
+
+pub use view::{ErrorState, ErrorView, Fix, Said};
+
 use crate::{RunView, Shelf, lessons::Lessons};
-use cuelight_base::{Actor, ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp};
+use cuelight_base::{ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp};
 use cuelight_engine::{
     AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState, UndoEvent,
     Why,
@@ -14,148 +18,6 @@ use std::{
 
 /// Failures that are kept; the oldest go first.
 const ERRORS_MAX: usize = 5000;
-
-/// One failure of a step, an undo or a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ErrorView {
-    /// The event that told of it first; its name is `e-` and this number.
-    pub id: Seq,
-    /// The run that failed.
-    pub run: RunId,
-    /// The name of the workflow.
-    pub workflow: Arc<str>,
-    /// The trace of the run.
-    pub trace: Arc<str>,
-    /// The step; nothing when it is the run that failed.
-    pub step: Option<StepIx>,
-    /// Its id; empty when it is the run that failed.
-    pub step_id: String,
-    /// True if the undo of the step failed.
-    pub of_undo: bool,
-    /// When it was first seen.
-    pub first_at: Timestamp,
-    /// When it was last seen.
-    pub at: Timestamp,
-    /// The last call that failed; 0 when it was no call.
-    pub attempt: u32,
-    /// Calls that `retry` allows.
-    pub attempts_max: u32,
-    /// The number of times it was seen.
-    pub times: u32,
-    /// The failure as data; message, context and tail are foreign text.
-    pub record: Arc<ErrorRecord>,
-    /// The state of the failure.
-    pub state: ErrorState,
-    /// The person who takes care of it, with the time and the remark.
-    pub acknowledged: Option<Said>,
-}
-
-/// A remark of a person about a failure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Said {
-    /// The author of the remark.
-    pub by: Actor,
-    /// The time of the remark.
-    pub at: Timestamp,
-    /// The text; foreign text, may be empty.
-    pub reason: String,
-}
-
-/// The state of a failure.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ErrorState {
-    /// It is tried again by itself at this instant.
-    Retrying(Timestamp),
-    /// The failure is not resolved.
-    Open,
-    /// It was mended, or is allowed.
-    Resolved {
-        /// The time of the resolution.
-        at: Timestamp,
-        /// The remedy that resolved it.
-        fix: Fix,
-    },
-}
-
-/// The remedy of a failure.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fix {
-    /// This later call succeeded.
-    Retry(u32),
-    /// This fallback did, counted from 1.
-    Fallback(u32),
-    /// A person did, or said what became of it.
-    ByHand(Actor),
-    /// This later run did.
-    Run(RunId),
-    /// The step's `on-error` lets the run go on.
-    Allowed,
-    /// A person said that it is mended.
-    Said {
-        /// The person who resolved it.
-        by: Actor,
-        /// The remedy in their words; foreign text, may be empty.
-        reason: String,
-    },
-}
-
-impl Fix {
-    /// The remedy in words.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Retry(attempt) => format!("call {attempt}"),
-            Self::Fallback(which) => format!("fallback {which}"),
-            Self::ByHand(by) => format!("by hand, by {by}"),
-            Self::Run(run) => run.to_string(),
-            Self::Allowed => "on-error".to_owned(),
-            Self::Said { by, reason } if reason.is_empty() => format!("{by}'s word"),
-            Self::Said { by, reason } => format!("{by}'s word: {reason}"),
-        }
-    }
-
-    /// The kind of the remedy; none when the failure was allowed, not mended.
-    pub(super) const fn remedy(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Retry(_) => "trying again",
-            Self::Fallback(_) => "its fallback",
-            Self::ByHand(_) | Self::Said { .. } => "a person",
-            Self::Run(_) => "another run",
-            Self::Allowed => return None,
-        })
-    }
-}
-
-impl ErrorView {
-    /// True if the failure is not resolved.
-    pub const fn is_open(&self) -> bool {
-        !matches!(self.state, ErrorState::Resolved { .. })
-    }
-
-    /// True if the failure is open, of high or critical severity, and nobody has acknowledged it.
-    pub fn is_urgent(&self) -> bool {
-        self.state == ErrorState::Open && self.acknowledged.is_none() && self.record.severity.is_critical()
-    }
-
-    /// `open`, `retrying`, `acknowledged` or `resolved`.
-    pub const fn state_word(&self) -> &'static str {
-        match &self.state {
-            ErrorState::Retrying(_) => "retrying",
-            ErrorState::Open if self.acknowledged.is_some() => "acknowledged",
-            ErrorState::Open => "open",
-            ErrorState::Resolved { .. } => "resolved",
-        }
-    }
-
-    /// The number of a failure, read from `e-412` or `412`.
-    pub fn parse_name(text: &str) -> Option<Seq> {
-        text.strip_prefix("e-").unwrap_or(text).parse().ok().map(Seq)
-    }
-
-    /// The name of the failure: `e-412`.
-    pub fn name(&self) -> String {
-        format!("e-{}", self.id.0)
-    }
-}
 
 /// All failures that are kept.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,12 +1,8 @@
 //! Schedules that people hold, as they can be seen.
 
-use crate::Board;
 use cuelight_base::{Actor, Timestamp};
-use cuelight_engine::{CauseOfLaunch, ScheduleEvent};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use cuelight_engine::ScheduleEvent;
+use std::collections::BTreeMap;
 
 /// That somebody holds the schedules of a workflow, or held them last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,33 +17,17 @@ pub struct Hold {
     pub released_at: Option<Timestamp>,
 }
 
-impl Board {
-    pub(super) fn apply_schedule(&mut self, workflow: &str, at: Timestamp, event: &ScheduleEvent) {
-        let holds: &mut BTreeMap<String, Hold> = Arc::make_mut(&mut self.holds);
-        match event {
-            ScheduleEvent::Held { by, reason } => {
-                let hold = Hold { by: by.clone(), reason: reason.clone(), at, released_at: None };
-                holds.insert(workflow.to_owned(), hold);
-            }
-            ScheduleEvent::Released { .. } => {
-                if let Some(hold) = holds.get_mut(workflow) {
-                    hold.released_at = Some(at);
-                }
+/// Notes that somebody holds the schedules of a workflow, or lets them go.
+pub(super) fn note(holds: &mut BTreeMap<String, Hold>, workflow: &str, at: Timestamp, event: &ScheduleEvent) {
+    match event {
+        ScheduleEvent::Held { by, reason } => {
+            let hold = Hold { by: by.clone(), reason: reason.clone(), at, released_at: None };
+            holds.insert(workflow.to_owned(), hold);
+        }
+        ScheduleEvent::Released { .. } => {
+            if let Some(hold) = holds.get_mut(workflow) {
+                hold.released_at = Some(at);
             }
         }
-    }
-
-    /// The current or last hold on the schedules of a workflow.
-    pub fn hold_of(&self, workflow: &str) -> Option<&Hold> {
-        self.holds.get(workflow)
-    }
-
-    /// Workflows that time has started, or that somebody holds, by name; and whether they are held now.
-    pub fn scheduled(&self) -> BTreeMap<&str, bool> {
-        let by_time = |summary: &&super::RunSummary| matches!(summary.cause, CauseOfLaunch::Schedule(_));
-        let started: BTreeSet<&str> =
-            self.summaries().filter(by_time).map(|summary| &*summary.workflow).collect();
-        let held = self.holds.iter().map(|(name, hold)| (name.as_str(), hold.released_at.is_none()));
-        started.into_iter().map(|name| (name, false)).chain(held).collect()
     }
 }

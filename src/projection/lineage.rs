@@ -2,7 +2,7 @@
 
 use crate::{RunSummary, RunView, StepView};
 use cuelight_base::{FailureMode, RunId};
-use cuelight_engine::{CauseOfLaunch, Corrected, Origin, PartialResult};
+use cuelight_engine::{CachedFrom, CauseOfLaunch, Corrected, Origin, PartialResult};
 
 /// Steps and inputs named in one line.
 const NAMED: usize = 8;
@@ -109,6 +109,17 @@ fn by_hand(run: RunId, mode: Option<FailureMode>) -> String {
     format!("trying again as it is would not help; {mended}")
 }
 
+/// The origin of a result that a step did not produce itself, in words.
+pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -> String {
+    match (origin, cached) {
+        (Some(origin), Some(cached)) => {
+            format!("from the cache: {} of {} at {}, key {}", cached.step, origin.run, cached.at, cached.key)
+        }
+        (Some(origin), None) => format!("kept from {}", origin.run),
+        (None, _) => "kept".to_owned(),
+    }
+}
+
 impl StepView {
     /// The origin of a result that the step did not produce itself; foreign text.
     pub fn origin_words(&self) -> Option<String> {
@@ -118,7 +129,7 @@ impl StepView {
             (None, Some(Origin { run, by: Some(by), reason })) => {
                 Some(format!("kept from {run}, {}", by_hand(by, reason)))
             }
-            (None, origin @ Some(_)) => Some(super::words::kept_words(origin, self.cached())),
+            (None, origin @ Some(_)) => Some(kept_words(origin, self.cached())),
             (None, None) => None,
         }
     }

@@ -1,14 +1,16 @@
 //! One run as it can be seen: its plan, its steps, and counts that are kept up with every event.
 
+mod span;
 mod steps;
 mod summary;
 
+pub use span::RunSpan;
 pub use summary::RunSummary;
 
-use crate::{Counts, Results, Rows, RunSpan, StepView, event_words};
+use crate::{Counts, Results, Rows, StepView};
 use cuelight_base::{Actor, ErrorRecord, RunId, Seq, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
-    AttemptEvent, Event, GateEvent, KeptAnswers, PartialResult, PeopleInForce, Purpose, RunEvent, RunState,
+    AttemptEvent, GateEvent, KeptAnswers, PartialResult, PeopleInForce, Purpose, RunEvent, RunState,
     StepState, UndoEvent, WaitReason,
 };
 use cuelight_plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work};
@@ -37,14 +39,6 @@ pub struct Line {
     pub subject: String,
     /// More, in a few words; foreign text.
     pub detail: String,
-}
-
-impl Line {
-    pub(super) fn of(seq: Seq, event: &Event, run: Option<&RunView>) -> Self {
-        let words = event_words(event, run);
-        let (run, step) = (event.fact.run(), event.fact.step());
-        Self { seq, at: event.at, run, step, kind: words.kind, subject: words.subject, detail: words.detail }
-    }
 }
 
 /// One run with all its steps.

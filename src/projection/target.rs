@@ -1,10 +1,9 @@
-//! Targets of calls as they can be seen: where their breakers are, and who waits for them.
+//! Targets of calls as they can be seen: where their breakers are, and what is left of their rates.
 
-use crate::{Board, Check, Grade};
-use cuelight_base::{Bucket, Circuit, RateRule, RunId, StepIx, Timestamp, Value, counted};
+use cuelight_base::{Bucket, Circuit, RateRule, Timestamp, Value};
 use cuelight_engine::TargetEvent;
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// The state of one target of calls: a tool with its version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,56 +68,26 @@ impl TargetView {
     }
 }
 
-impl Board {
-    /// Targets of which something is to be said, by name.
-    pub fn targets(&self) -> impl Iterator<Item = (&str, &TargetView)> {
-        self.targets.iter().map(|(name, target)| (name.as_str(), target))
+/// Notes what became of a target; of one as it was at first there is nothing to be said.
+pub(super) fn note(
+    targets: &mut BTreeMap<String, TargetView>,
+    name: &str,
+    at: Timestamp,
+    event: &TargetEvent,
+) {
+    let target = targets.entry(name.to_owned()).or_default();
+    let before = target.circuit.word();
+    target.circuit = event.circuit().unwrap_or(target.circuit);
+    if target.circuit.word() != before {
+        target.since = at;
     }
-
-    /// A target of which something is to be said.
-    pub fn target(&self, name: &str) -> Option<&TargetView> {
-        self.targets.get(name)
+    match event {
+        TargetEvent::Opened { reason, .. } => target.reason.clone_from(reason),
+        TargetEvent::Closed { .. } => target.reason.clear(),
+        TargetEvent::Taken { bucket, rate } => target.taken = Some((bucket.clone(), rate.clone())),
+        TargetEvent::Counted { .. } | TargetEvent::HalfOpened | TargetEvent::Succeeded { .. } => {}
     }
-
-    /// Steps that wait for a target.
-    pub fn waiting_for(&self, name: &str) -> impl Iterator<Item = (RunId, StepIx)> {
-        self.held_back.iter().filter(move |entry| entry.1 == name).map(|entry| *entry.0)
-    }
-
-    pub(super) fn apply_target(&mut self, name: &str, at: Timestamp, event: &TargetEvent) {
-        let targets: &mut BTreeMap<String, TargetView> = Arc::make_mut(&mut self.targets);
-        let target = targets.entry(name.to_owned()).or_default();
-        let before = target.circuit.word();
-        target.circuit = event.circuit().unwrap_or(target.circuit);
-        if target.circuit.word() != before {
-            target.since = at;
-        }
-        match event {
-            TargetEvent::Opened { reason, .. } => target.reason.clone_from(reason),
-            TargetEvent::Closed { .. } => target.reason.clear(),
-            TargetEvent::Taken { bucket, rate } => target.taken = Some((bucket.clone(), rate.clone())),
-            TargetEvent::Counted { .. } | TargetEvent::HalfOpened | TargetEvent::Succeeded { .. } => {}
-        }
-        if target.circuit == Circuit::default() && target.taken.is_none() {
-            targets.remove(name);
-        }
-    }
-
-    pub(super) fn target_check(&self, now: Timestamp) -> Check {
-        let is_held = |(name, target): &(&str, &TargetView)| {
-            !target.takes_calls() || self.waiting_for(name).next().is_some()
-        };
-        let mut open: Vec<_> = self.targets().filter(is_held).collect();
-        open.sort_by_key(|(_, target)| target.takes_calls());
-        let Some((name, first)) = open.first() else {
-            return Check::of("targets", Grade::Healthy, "every target takes calls");
-        };
-        let waiting: usize = open.iter().map(|(name, _)| self.waiting_for(name).count()).sum();
-        let more = if open.len() > 1 { format!("; {} more", open.len() - 1) } else { String::new() };
-        let wait = match waiting {
-            0 => String::new(),
-            many => format!(", {} for it", counted(many, "step waits", "steps wait")),
-        };
-        Check::of("targets", Grade::Degraded, format!("{name} {}{wait}{more}", first.words(now)))
+    if target.circuit == Circuit::default() && target.taken.is_none() {
+        targets.remove(name);
     }
 }

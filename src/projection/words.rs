@@ -1,12 +1,11 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
-use crate::RunView;
+use crate::{RunView, corrected_words, lineage::kept_words};
 use cuelight_base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten};
 use cuelight_engine::{
-    Adoption, Alternative, AttemptEvent, BREAK_GLASS, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
-    DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Origin, PeopleEvent, Purpose, RunEvent, ScheduleEvent,
-    ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason,
-    Why, people_changed_words,
+    Adoption, Alternative, AttemptEvent, BREAK_GLASS, CacheEvent, CauseOfLaunch, Choice, DoubtAnswer, Event,
+    Fact, FailureEvent, GateEvent, PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent,
+    TalkCall, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
 };
 use cuelight_exchange::{AgentEvent, BusEvent, LibraryEvent};
 use cuelight_plan::Scope;
@@ -180,8 +179,7 @@ fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) 
                 CauseOfLaunch::Retry { of, .. } => format!(", again after {of}"),
                 CauseOfLaunch::Fork { of, at, .. } => format!(", forked from {of} at {at}"),
             };
-            let corrected =
-                created.corrected().map(|corrected| format!("; {}", super::corrected_words(corrected)));
+            let corrected = created.corrected().map(|corrected| format!("; {}", corrected_words(corrected)));
             ("run.created", format!("by {by}{cause}{}", corrected.unwrap_or_default()))
         }
         RunEvent::Started => ("run.started", String::new()),
@@ -295,17 +293,6 @@ fn taken_words(bucket: &Bucket, rate: &RateRule) -> String {
     match rate.per_day {
         Some(quota) => format!("call {} of {quota} on {}", bucket.used, bucket.day),
         None => format!("call {} on {}", bucket.used, bucket.day),
-    }
-}
-
-/// The origin of a result that a step did not produce itself, in words.
-pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -> String {
-    match (origin, cached) {
-        (Some(origin), Some(cached)) => {
-            format!("from the cache: {} of {} at {}, key {}", cached.step, origin.run, cached.at, cached.key)
-        }
-        (Some(origin), None) => format!("kept from {}", origin.run),
-        (None, _) => "kept".to_owned(),
     }
 }
 

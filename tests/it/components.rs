@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const FILES_MAX: usize = 6;
 /// Rooms with a larger component, and the size of each.
 const LARGER: &[(&str, &[usize])] =
-    &[("definition", &[15]), ("plan", &[10]), ("projection", &[12]), ("tool", &[15]), ("gateway", &[22])];
+    &[("definition", &[15]), ("plan", &[10]), ("tool", &[15])];
 
 const FIELDS_MAX: usize = 25;
 /// Types with more fields: they are stored, and their JSON is a contract.

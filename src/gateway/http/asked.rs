@@ -3,9 +3,10 @@
 use super::{
     door::Door,
     limits::{Caller, Left},
-    listen::Peer,
+    listeners::{Place, Wanted},
     problem::Problem,
     routes::{Call, Need, Parameter, Route},
+    strangers::Peer,
 };
 use crate::{
     Bearer, TokenTrouble,
@@ -17,8 +18,8 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
 };
 use cuelight_base::{
-    Actor, Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
-    is_name, sha256,
+    Actor, Digest, Schema, Span, Timestamp, TraceContext, Value, ValueMap, canonical_json,
+    has_more_json_values, is_name, sha256,
 };
 use cuelight_engine::Command;
 use cuelight_projection::Board;
@@ -183,6 +184,35 @@ impl Asked {
     /// The user behind the request: its bearer, or the user of the desk.
     pub(super) fn actor(&self, door: &Door) -> Actor {
         Actor::clone(self.bearer.as_ref().map_or_else(|| door.desk.actor(), |bearer| &bearer.actor))
+    }
+
+    /// A place for the caller, who waits for these events.
+    ///
+    /// # Errors
+    /// When there is none for the caller.
+    pub(super) fn waiting_place_for(
+        &self,
+        door: &Door,
+        wanted: Arc<Wanted>,
+        what: &str,
+    ) -> Result<Place, Problem> {
+        door.listeners.enter(&self.actor(door), wanted).map_err(|why| Problem {
+            again_at: Some(self.now + Span::seconds(1)),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "EVT_001",
+                format!("could not wait {what}: {why}"),
+            )
+        })
+    }
+
+    /// The same for a caller that waits for something else than events.
+    ///
+    /// # Errors
+    /// When there is none for the caller.
+    pub(super) fn waiting_place(&self, door: &Door, what: &str) -> Result<Place, Problem> {
+        let wanted = Wanted::nothing(self.project().map(str::to_owned));
+        self.waiting_place_for(door, Arc::new(wanted), what)
     }
 
     /// The value of a path parameter.

@@ -2,17 +2,16 @@
 
 use super::{
     events::Frames,
-    limits::Limits,
-    listen::StepJudge,
+    limits::{Limits, Rates},
     listeners::{Listeners, Places},
     log::{RequestLine, RequestLog},
-    routes::{Call, ROUTES, Shape},
+    routes::Call,
     spawn::SpawnRule,
     tls::TlsFiles,
 };
 use crate::{CheckedTokens, KeyRing};
 use cuelight_base::{Schema, Span, Timestamp};
-use cuelight_runtime::{Clock as _, LocalDesk, SystemClock, Tasks, Traces, WhoIsWho};
+use cuelight_runtime::{Clock as _, LocalDesk, SystemClock, Tasks, TcpPeer, Traces, WhoIsWho};
 use cuelight_store::{TokenKeys, TopicKeys, Workspace};
 use std::{
     collections::BTreeMap,
@@ -63,38 +62,11 @@ pub struct ResultRules {
     pub next_agents: BTreeMap<String, Vec<String>>,
 }
 
-/// Requests of one kind of agent of one project, or of one person there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Requests in a minute.
-    pub per_minute: u32,
-    /// At once, when none was made for a while.
-    pub burst: u32,
-}
-
-/// Rates by the type of an agent; each person has that of the type `person`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rates {
-    /// Rates of the workspace's settings, which replace the built-in ones; `None` means no limit.
-    pub said: BTreeMap<String, Option<Rate>>,
-}
-
-impl Rates {
-    /// The rate of a type; nothing where there is no limit.
-    pub fn of(&self, kind: &str) -> Option<Rate> {
-        if let Some(said) = self.said.get(kind) {
-            return *said;
-        }
-        match kind {
-            "architect" => None,
-            "documentation" | "support" => Some(Rate { per_minute: 30, burst: 5 }),
-            _ => self.said.get("other").copied().unwrap_or(Some(Rate { per_minute: 60, burst: 10 })),
-        }
-    }
-}
-
 /// Counted since the engine began to listen: by route and status, how often and how long in all.
 pub(super) type Counts = BTreeMap<(&'static str, &'static str, u16), (u64, u64)>;
+
+/// Reports if a peer must be taken for a step's.
+pub type StepJudge = fn(&TcpPeer) -> bool;
 
 /// The keys as they were read, and what tells that the file was changed.
 type KnownKeys = Option<(Stamp, Arc<TokenKeys>)>;
@@ -141,24 +113,17 @@ pub(super) struct Life {
 }
 
 impl Door {
-    /// # Errors
-    /// When a schema of our own is none.
     pub(super) fn new(
         desk: LocalDesk,
         mut setup: HttpSetup,
         (is_local, judge): (bool, StepJudge),
         Life { tasks, closing }: Life,
-    ) -> Result<Self, String> {
-        let mut shapes = BTreeMap::new();
-        for route in ROUTES {
-            if let Some(Shape::Json { alone, .. }) = &route.body {
-                shapes.insert(route.call, Schema::read(alone().as_value())?);
-            }
-        }
+        shapes: BTreeMap<Call, Schema>,
+    ) -> Self {
         let listeners = Arc::new(Listeners::new(setup.places));
         // It ends when this does.
         let log = RequestLog::new(setup.log.take());
-        Ok(Self {
+        Self {
             shapes,
             desk,
             limits: Limits::default(),
@@ -178,7 +143,7 @@ impl Door {
             topic_keys: Mutex::default(),
             counts: Mutex::default(),
             setup,
-        })
+        }
     }
 
     /// Schema for the body of this call.

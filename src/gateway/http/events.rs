@@ -3,23 +3,25 @@
 
 mod follow;
 mod publish;
+mod shape;
 
-pub(super) use follow::{Frames, follow};
+pub(super) use follow::follow;
 pub(super) use publish::{Acknowledged, PriorityWord, Publish, publish};
+pub(super) use shape::Frames;
 
 use super::{
     answer::json,
     asked::{Asked, still_good},
     door::Door,
-    listeners::{Place, Wanted, place_for},
+    listeners::{Place, Wanted},
     problem::Problem,
 };
 use axum::{http::StatusCode, response::Response};
-use cuelight_base::{MESSAGE_WORD_CHARS_MAX, Message, Value, ValueMap, is_topic, json_bytes};
-use cuelight_exchange::Said;
+use cuelight_base::{MESSAGE_WORD_CHARS_MAX, Value, is_topic, json_bytes};
 use cuelight_runtime::{Clock as _, Desk as _, SystemClock};
 use schemars::JsonSchema;
 use serde::Serialize;
+use shape::{EventShape, shape};
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
@@ -44,53 +46,6 @@ pub(super) struct Heard {
     timeout: bool,
 }
 
-/// An event as published.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Event")]
-struct EventShape {
-    event_id: String,
-    event_type: String,
-    topic: String,
-    /// A step with its run, an agent (`agent:reviewer-1`), or the name of a person.
-    publisher: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    data: Value,
-    correlation_id: Option<String>,
-    to: Option<String>,
-    priority: &'static str,
-    qos: &'static str,
-    meta: ValueMap,
-    timestamp: String,
-    expires_at: String,
-    /// The publisher's place in a trace, as the W3C writes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
-    /// For proposals that say `evidence` and `confidence`: how good they are, from 0 to 1.
-    score: Option<String>,
-}
-
-fn shape(said: &Said) -> EventShape {
-    let message = Message::clone(&said.message);
-    EventShape {
-        topic: message.subject().to_owned(),
-        traceparent: message.trace.clone(),
-        score: message.debate_score().map(|debate_score| debate_score.to_string()),
-        event_id: message.id,
-        event_type: message.topic,
-        publisher: message.from,
-        kind: message.kind.word(),
-        data: message.data,
-        correlation_id: message.correlation,
-        to: message.to,
-        priority: message.priority.word(),
-        qos: message.qos.word(),
-        meta: message.meta,
-        timestamp: said.at.to_string(),
-        expires_at: message.expires_at.to_string(),
-    }
-}
-
 fn invalid(why: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "EVT_002", why)
 }
@@ -113,7 +68,7 @@ fn listen(door: &Door, asked: &Asked, event_type: Option<String>) -> Result<(Arc
     let filter = filter(asked.query("filter"))?;
     let project = asked.project().map(str::to_owned);
     let wanted = Arc::new(Wanted { project, event_type, topic, filter });
-    let place = place_for(door, asked, Arc::clone(&wanted), "for events")?;
+    let place = asked.waiting_place_for(door, Arc::clone(&wanted), "for events")?;
     Ok((wanted, place))
 }
 

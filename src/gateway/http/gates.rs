@@ -5,7 +5,6 @@ use super::{
     answer::json,
     asked::{Asked, still_good},
     door::Door,
-    listeners::place,
     problem::{Problem, of_reply},
     routes::PAGE_MAX,
     shapes::{Decide, Gates, OpenGate, VerdictWord},
@@ -92,7 +91,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
     let board = boards.borrow_and_update().board.clone();
     let mut view = find(&board, asked, gate)?;
     if wait > 0 && !view.state.rests() {
-        let _place = place(door, asked, "at that gate")?;
+        let _place = asked.waiting_place(door, "at that gate")?;
         let closed = boards.wait_for(|seen| {
             seen.board.gate(gate).is_none_or(|gate| gate.state.rests())
                 || still_good(asked.bearer.as_deref(), &seen.board).is_err()

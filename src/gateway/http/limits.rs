@@ -1,7 +1,6 @@
 //! Rate limits: for each type of agent of a project, for each person, and for each address without a valid token. Kept
 //! in memory; a new engine begins with full buckets.
 
-use super::door::{Rate, Rates};
 use crate::token::Bearer;
 use cuelight_base::{Bucket, Empty, RateRule, Span, Timestamp};
 use std::{
@@ -15,6 +14,36 @@ use std::{
 const BUCKETS_MAX: usize = 10_000;
 /// Requests of one address in a second that no token stands behind.
 const STRANGERS_PER_SECOND: u32 = 100;
+
+/// Requests of one kind of agent of one project, or of one person there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests in a minute.
+    pub per_minute: u32,
+    /// At once, when none was made for a while.
+    pub burst: u32,
+}
+
+/// Rates by the type of an agent; each person has that of the type `person`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Rates of the workspace's settings, which replace the built-in ones; `None` means no limit.
+    pub said: BTreeMap<String, Option<Rate>>,
+}
+
+impl Rates {
+    /// The rate of a type; nothing where there is no limit.
+    pub fn of(&self, kind: &str) -> Option<Rate> {
+        if let Some(said) = self.said.get(kind) {
+            return *said;
+        }
+        match kind {
+            "architect" => None,
+            "documentation" | "support" => Some(Rate { per_minute: 30, burst: 5 }),
+            _ => self.said.get("other").copied().unwrap_or(Some(Rate { per_minute: 60, burst: 10 })),
+        }
+    }
+}
 
 /// The holder of a bucket: all agents of a type in a project, or one person there, whom nobody else can keep from saying no.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,9 +1,10 @@
 //! The port: who is let in, how many at once, and how long each may take for a request.
 
 use super::{
-    door::{Door, HttpSetup, Life},
-    routes::router,
-    strangers::{Stranger, Strangers},
+    door::{Door, HttpSetup, Life, StepJudge},
+    router::router,
+    routes::body_schemas,
+    strangers::{Peer, Strangers},
     tls::{H2, acceptor},
 };
 use crate::token::token_of_spawned;
@@ -53,19 +54,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time for answers in progress when the engine ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
-/// Reports if a peer must be taken for a step's.
-pub type StepJudge = fn(&TcpPeer) -> bool;
-
-/// The other end of a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) address: IpAddr,
-    /// Its place until it is known.
-    pub(super) stranger: Stranger,
-    /// Both ends of the connection, where they are known.
-    pub(super) ends: Option<TcpPeer>,
-}
-
 /// True if only this machine can reach an address.
 pub fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
@@ -107,7 +95,7 @@ pub async fn serve_http_judged_by(
     let (patience, connections) = (setup.patience, setup.places.connections);
     let agents = AgentDoor::new(url_for_agents(&setup, bound), mint(setup.workspace.clone()));
     let life = Life { tasks: tasks.clone(), closing: closing.clone() };
-    let door = Arc::new(Door::new(desk, setup, (is_loopback(bound), judge), life)?);
+    let door = Arc::new(Door::new(desk, setup, (is_loopback(bound), judge), life, body_schemas()?));
     door.desk.answer_agents(Some(agents));
     let port = Port {
         router: router(&door),

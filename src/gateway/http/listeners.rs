@@ -1,9 +1,7 @@
 //! Requests that wait, and the events that some of them wait for. A publisher thus learns who got its event,
 //! and nobody takes all places.
 
-use super::{asked::Asked, door::Door, problem::Problem};
-use axum::http::StatusCode;
-use cuelight_base::{Actor, Message, Span, Timestamp, Value};
+use cuelight_base::{Actor, Message, Timestamp, Value};
 use cuelight_exchange::Said;
 use std::{
     collections::BTreeMap,
@@ -41,7 +39,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// No event at all, for a caller that waits for something else.
-    fn nothing(project: Option<String>) -> Self {
+    pub(super) fn nothing(project: Option<String>) -> Self {
         // No event is of this type.
         Self { project, event_type: Some(String::new()), topic: None, filter: Vec::new() }
     }
@@ -90,7 +88,7 @@ impl Listeners {
     ///
     /// # Errors
     /// The name whose places are all taken: the caller, the project, or the whole engine.
-    fn enter(self: &Arc<Self>, who: &Actor, wanted: Arc<Wanted>) -> Result<Place, String> {
+    pub(super) fn enter(self: &Arc<Self>, who: &Actor, wanted: Arc<Wanted>) -> Result<Place, String> {
         let (name, principal) = (who.name.clone(), who.principal());
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut of_project = 0;
@@ -128,31 +126,6 @@ impl Listeners {
             .map(|waits| waits.name.clone())
             .collect()
     }
-}
-
-/// A place for a caller that waits for these events.
-///
-/// # Errors
-/// When there is none for the caller.
-pub(super) fn place_for(
-    door: &Door,
-    asked: &Asked,
-    wanted: Arc<Wanted>,
-    what: &str,
-) -> Result<Place, Problem> {
-    door.listeners.enter(&asked.actor(door), wanted).map_err(|why| Problem {
-        again_at: Some(asked.now + Span::seconds(1)),
-        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "EVT_001", format!("could not wait {what}: {why}"))
-    })
-}
-
-/// The same for a caller that waits for something else than events.
-///
-/// # Errors
-/// When there is none for the caller.
-pub(super) fn place(door: &Door, asked: &Asked, what: &str) -> Result<Place, Problem> {
-    let wanted = Wanted::nothing(asked.project().map(str::to_owned));
-    place_for(door, asked, Arc::new(wanted), what)
 }
 
 /// The place of somebody who waits.

@@ -9,8 +9,6 @@ pub(super) use route::{Call, Need, Route, Shape};
 
 use super::{
     agents::{AgentList, RegisterAgent},
-    answer::{lost, respond},
-    door::Door,
     events::{Acknowledged, Heard, Publish},
     shapes::{
         AgentResults, Because, Decide, Forgotten, Gates, HandIn, HandedIn, Health, KnowledgeFound, Learn,
@@ -19,12 +17,8 @@ use super::{
     work::{Claimed, HandedBack, Progress, Renewal, WorkFailure, WorkResult},
 };
 use crate::Permission;
-use axum::{
-    Router,
-    extract::{RawPathParams, Request},
-    http::{Method, StatusCode},
-    routing::{MethodFilter, MethodRouter},
-};
+use axum::http::Method;
+use cuelight_base::Schema;
 use cuelight_projection::{AgentAnswer, GateAnswer, ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer};
 use cuelight_runtime::ContextAnswer;
 use parameter::{
@@ -32,7 +26,7 @@ use parameter::{
     run_states,
 };
 use route::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// All routes of the API.
 pub(super) const ROUTES: &[Route] = &[
@@ -528,27 +522,16 @@ pub(super) const ROUTES: &[Route] = &[
 /// The shape of every problem.
 pub(super) const PROBLEM: Shape = json::<ProblemShape>();
 
-/// The router that the table makes.
-pub(super) fn router(door: &Arc<Door>) -> Router {
-    let mut paths: BTreeMap<&'static str, MethodRouter> = BTreeMap::new();
+/// The schema of each call's body.
+///
+/// # Errors
+/// When a schema of our own is none.
+pub(super) fn body_schemas() -> Result<BTreeMap<Call, Schema>, String> {
+    let mut schemas = BTreeMap::new();
     for route in ROUTES {
-        let filter = MethodFilter::try_from(route.method.clone()).expect("a method of the standard");
-        let door = Arc::clone(door);
-        let answer = move |params: RawPathParams, request: Request| {
-            let door = Arc::clone(&door);
-            async move {
-                let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-                respond(&door, route, params, request).await
-            }
-        };
-        let before = paths.remove(route.path).unwrap_or_default();
-        paths.insert(route.path, before.on(filter, answer));
+        if let Some(Shape::Json { alone, .. }) = &route.body {
+            schemas.insert(route.call, Schema::read(alone().as_value())?);
+        }
     }
-    let router = paths.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-    let (no_path, no_method) = (Arc::clone(door), Arc::clone(door));
-    router
-        .method_not_allowed_fallback(move |request: Request| async move {
-            lost(&no_method, &request, StatusCode::METHOD_NOT_ALLOWED)
-        })
-        .fallback(move |request: Request| async move { lost(&no_path, &request, StatusCode::NOT_FOUND) })
+    Ok(schemas)
 }

@@ -5,7 +5,7 @@ use super::{
     asked::{Asked, silence, still_good},
     door::Door,
     gates::is_visible,
-    listeners::{Place, place},
+    listeners::Place,
     problem::{Problem, of_reply},
     routes::Call,
     shapes::{Because, Runs, StartRun},
@@ -137,7 +137,7 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let desk = door.desk.clone();
     let boards = desk.boards();
     let closing = door.closing.clone();
-    let place = place(door, asked, "for what becomes of that run")?;
+    let place = asked.waiting_place(door, "for what becomes of that run")?;
     let (after, late, bearer) = (Seq(after), VecDeque::new(), asked.bearer.clone());
     let following = Following { desk, boards, run, after, late, closing, bearer, _place: place };
     let events = stream::unfold(following, |mut value| async move {

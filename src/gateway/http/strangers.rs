@@ -1,6 +1,7 @@
 //! Connections on which no good token was shown yet, by address. A newcomer takes the place of the oldest of its own address, so that
 //! half-sent requests of one address keep nobody out: neither another address nor the next request of the same one.
 
+use cuelight_runtime::TcpPeer;
 use std::{
     collections::VecDeque,
     net::{IpAddr, Ipv6Addr},
@@ -26,6 +27,16 @@ struct One {
 pub(super) struct Stranger {
     all: Strangers,
     leaves: CancellationToken,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    /// Its place until it is known.
+    pub(super) stranger: Stranger,
+    /// Both ends of the connection, where they are known.
+    pub(super) ends: Option<TcpPeer>,
 }
 
 impl Strangers {

@@ -6,7 +6,6 @@ use super::{
     answer::json,
     asked::{Asked, still_good},
     door::Door,
-    listeners::place,
     problem::Problem,
 };
 use axum::{http::StatusCode, response::Response};
@@ -167,7 +166,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     let wait = asked.number("timeout").unwrap_or(WAIT_MS_DEFAULT);
     let lasts = asked.number("lease").map(Span::seconds);
     let claim = asked.keyed().unwrap_or_else(|| Entropy.request_id()).0;
-    let _place = place(door, asked, "for work")?;
+    let _place = asked.waiting_place(door, "for work")?;
     let mut over = std::pin::pin!(sleep(Duration::from_millis(wait)));
     let mut boards = door.desk.boards();
     let mut asked_for: Option<Offered> = None;

@@ -1,11 +1,16 @@
 //! The questions to a board: its runs, gates, values, failures and health.
 
 use super::{Board, ValueName, ValueView};
-use crate::{Alike, Approved, ErrorView, GateView, Health, Line, RunSummary, RunView, Vitals, Worker};
-use cuelight_base::{AttemptId, Epoch, ErrorKind, GateId, RunId, Seq, Timestamp};
+use crate::{
+    Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, TargetView, Vitals, Worker,
+};
+use cuelight_base::{AttemptId, Epoch, ErrorKind, GateId, RunId, Seq, StepIx, Timestamp};
 use cuelight_engine::{Cache, CauseOfLaunch, PeoplePolicy, Revoked};
 use cuelight_exchange::{Agents, Bus, Leases, Topics};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 impl Board {
     /// A run, whole; nothing when it is unknown or only its summary is kept.
@@ -142,6 +147,35 @@ impl Board {
     /// The people.toml that is in force, once one was read.
     pub fn people_policy(&self) -> Option<PeoplePolicy> {
         self.people.now().map(|membership| membership.policy.clone())
+    }
+
+    /// Targets of which something is to be said, by name.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, &TargetView)> {
+        self.targets.iter().map(|(name, target)| (name.as_str(), target))
+    }
+
+    /// A target of which something is to be said.
+    pub fn target(&self, name: &str) -> Option<&TargetView> {
+        self.targets.get(name)
+    }
+
+    /// Steps that wait for a target.
+    pub fn waiting_for(&self, name: &str) -> impl Iterator<Item = (RunId, StepIx)> {
+        self.held_back.iter().filter(move |entry| entry.1 == name).map(|entry| *entry.0)
+    }
+
+    /// The current or last hold on the schedules of a workflow.
+    pub fn hold_of(&self, workflow: &str) -> Option<&Hold> {
+        self.holds.get(workflow)
+    }
+
+    /// Workflows that time has started, or that somebody holds, by name; and whether they are held now.
+    pub fn scheduled(&self) -> BTreeMap<&str, bool> {
+        let by_time = |summary: &&RunSummary| matches!(summary.cause, CauseOfLaunch::Schedule(_));
+        let started: BTreeSet<&str> =
+            self.summaries().filter(by_time).map(|summary| &*summary.workflow).collect();
+        let held = self.holds.iter().map(|(name, hold)| (name.as_str(), hold.released_at.is_none()));
+        started.into_iter().map(|name| (name, false)).chain(held).collect()
     }
 
     /// The last messages on the bus.

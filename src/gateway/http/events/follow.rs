@@ -1,6 +1,6 @@
 //! Streams events to a client that follows them.
 
-use super::{listen, shape};
+use super::{listen, shape::Frames};
 use crate::{
     Bearer,
     http::{
@@ -16,24 +16,14 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use cuelight_base::Timestamp;
-use cuelight_exchange::Said;
 use cuelight_projection::Board;
 use cuelight_runtime::{Boards, Clock as _, Desk as _, SystemClock};
 use futures_util::stream;
 use serde_json::json as value;
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// Events that are kept as streams say them, and their bytes: a caller that follows is rarely further behind.
-const FRAMES_MAX: usize = 256;
-const FRAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Interval of the keep-alive on a stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -108,39 +98,4 @@ impl Following {
         }
         None
     }
-}
-
-/// Events as streams say them, each made once for all who follow: those of the last moments.
-#[derive(Debug, Default)]
-pub(in crate::http) struct Frames {
-    /// By the number of the event, and their bytes in all.
-    kept: Mutex<(BTreeMap<u64, Bytes>, usize)>,
-}
-
-impl Frames {
-    fn of(&self, said: &Said) -> Bytes {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (frames, bytes) = &mut *kept;
-        if let Some(frame) = frames.get(&said.number()) {
-            return frame.clone();
-        }
-        let frame = frame(said);
-        *bytes += frame.len();
-        frames.insert(said.number(), frame.clone());
-        while (frames.len() > FRAMES_MAX || *bytes > FRAMES_BYTES_MAX)
-            && let Some((_, oldest)) = frames.pop_first()
-        {
-            *bytes -= oldest.len();
-        }
-        frame
-    }
-}
-
-fn frame(said: &Said) -> Bytes {
-    // JSON on one line.
-    let data = serde_json::to_string(&shape(said)).unwrap_or_default();
-    // An old log may hold ids that cannot stand here.
-    let id = Some(&said.message.id).filter(|id| !id.contains(char::is_control));
-    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-    format!("event: message\ndata: {data}\n{id}\n").into()
 }
