@@ -13,7 +13,6 @@ const LARGER: &[(&str, &[usize])] = &[
     ("definition", &[15]),
     ("plan", &[10]),
     ("projection", &[12]),
-    ("tool", &[15]),
     ("gateway", &[22]),
     ("app", &[43]),
 ];
