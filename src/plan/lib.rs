@@ -11,6 +11,7 @@ mod model;
 mod order;
 mod plan;
 mod requires;
+mod secret;
 mod show;
 mod spending;
 mod stage;
@@ -24,16 +25,16 @@ pub use expand::{expand, matrix_copies, model_copy};
 pub use graph::{GraphFormat, graph};
 pub use http::{Answers, HttpBody, HttpWork};
 pub use lower::{lower, outline};
-pub use model::{ModelWork, PlanModel, expected_of};
+pub use model::{PlanModel, expected_of};
 pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
     Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, Frame, FrameKind,
-    GateRule, Later, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep,
-    Quorum, Retry, RetryKind, Risk, Scope, Talk, TalkTool, Undo, WaitFor, Work, is_within,
+    GateRule, Later, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan,
+    PlanStep, Quorum, Requires, Retry, RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor,
+    Work, is_within,
 };
-pub use requires::{Machine, Requires};
+pub use requires::Machine;
 pub use show::{PlanAnswer, show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
-pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, Route, ToolUse};
-pub use tool_undo::PlanToolUndo;
+pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, PlanToolUndo};

@@ -4,22 +4,24 @@
 //! expression. The engine evaluates it when its step starts, never before.
 
 mod budget;
+mod call;
 mod failure;
 mod gate_rule;
 mod step;
 mod work;
 
 pub use budget::{Budget, OnExceed};
-pub use failure::{OnError, OnFailure, Retry, RetryKind, Undo};
+pub use call::{ModelWork, Route, ToolUse};
+pub use failure::{OnError, OnFailure, Retry, RetryKind};
 pub use gate_rule::{GateRule, Need, OnTimeout, Quorum, Risk};
 pub use step::{
-    CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, OnConflict, OutputType,
-    PlanStep, Scope,
+    CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, OnConflict, OutputType, PlanStep,
+    Requires, Undo,
 };
-pub use work::{Frame, FrameKind, Later, Talk, TalkTool, WaitFor, Work};
+pub use work::{Emission, Frame, FrameKind, Later, Scope, Talk, TalkTool, WaitFor, Work};
 
 use crate::{PlanModel, PlanTool};
-use cuelight_base::{Digest, Span, SpawnedAgent, ValueMap, canonical_json, sha256};
+use cuelight_base::{Digest, MODEL_TARGET, Span, SpawnedAgent, ValueMap, canonical_json, sha256};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// All that one run will do, in file order.
@@ -78,6 +80,16 @@ impl Plan {
     /// stored.
     pub fn hash(&self) -> Digest {
         sha256("cuelight-plan-v1", &[canonical_json(self).as_bytes()])
+    }
+
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Option<&PlanModel> {
+        self.models.iter().find(|model| model.name == name)
+    }
+
+    /// The model that a target is.
+    pub fn model_of_target(&self, target: &str) -> Option<&PlanModel> {
+        self.model(target.strip_prefix(MODEL_TARGET)?)
     }
 
     /// The tool of this id, `name@1.2.3`.

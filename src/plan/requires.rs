@@ -1,29 +1,10 @@
-//! Requirements of a step on its machine, and the traits of a machine. The traits of this machine are set
+//! The traits of a machine, held against the requirements of steps. The traits of this machine are set
 //! elsewhere.
 
 use super::{FrameKind, Plan, PlanStep, Work};
 use cuelight_base::{Value, ValueMap, system_labels};
 use cuelight_expression::{MapLookup, Template};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// The requirements of a step on the machine it runs on. All of them have to be met.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requires {
-    /// Labels of the machine.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
-    /// Capabilities of the machine.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub capabilities: Vec<String>,
-}
-
-impl Requires {
-    /// True if any machine will do.
-    pub const fn is_nothing(&self) -> bool {
-        self.labels.is_empty() && self.capabilities.is_empty()
-    }
-}
 
 /// A machine that steps run on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 //!
 //! Both ends are checked here: the input before anything starts, the output before anybody reads it.
 
-use crate::{Answers, EffectClass, HttpWork, PlanToolUndo, Risk};
+use crate::{Answers, EffectClass, HttpWork, Risk};
 use cuelight_base::{
     AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_TOKEN, AGENT_TOKEN_VARIABLE,
     AGENT_VARIABLE, AgentCall, BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule,
-    RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, SpawnedAgent, TextPart, ToolCall,
-    Value, ValueMap, agent_name, json_if_any, safe_text, type_name,
+    SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, SpawnedAgent, TextPart, ToolCall, Value, ValueMap,
+    agent_name, json_if_any, safe_text, type_name,
 };
 use cuelight_definition as file;
 use cuelight_expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text};
@@ -124,37 +124,14 @@ pub struct McpWork {
     pub held: McpCall,
 }
 
-/// A step's use of a tool.
+/// The undo of a call of a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolUse {
-    /// `name@1.2.3`: one of the tools of the plan.
-    pub tool: String,
-    /// Input, value; every text in it is a template.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub with: Vec<(String, Value)>,
-    /// The tools of which one is chosen when the step begins; then the tool above is the first of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub route: Option<Box<Route>>,
-    /// The input of a call that a model asked for: data as it stands. No text in it is ever read as a
-    /// template.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub given: Option<Box<ValueMap>>,
-    /// True if this is the undo of a call, as the tool's file says, and no call of the tool.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub undoes: bool,
-}
-
-/// Several tools, of which one is chosen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Route {
-    /// The rule of the choice.
-    pub policy: RoutePolicy,
-    /// `name@1.2.3`: tools of the plan, in the order of the file.
-    pub candidates: Vec<String>,
-    /// The capabilities that the tool must have.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wants: Vec<String>,
+#[serde(rename_all = "kebab-case")]
+pub enum PlanToolUndo {
+    /// The call cannot be undone.
+    Impossible,
+    /// By a program or a script, whose templates read `input` and `output` of the call.
+    By(Box<PlanToolBody>),
 }
 
 /// The body of a tool, as the plan keeps it.
@@ -225,13 +202,6 @@ pub(super) fn no_nul(argv: &[String], env: &Variables) -> Result<(), String> {
         return Err("its input holds a NUL byte, which no program can be given".to_owned());
     }
     Ok(())
-}
-
-impl ToolUse {
-    /// True if it is an agent that is given work.
-    pub fn is_agent(&self) -> bool {
-        agent_name(&self.tool).is_some()
-    }
 }
 
 /// The words of a call, and its variables as they are written.

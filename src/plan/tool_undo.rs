@@ -2,25 +2,14 @@
 //!
 //! The engine decides when a call is undone, and knows the input of the call.
 
-use super::tool::{PlanTool, PlanToolBody, no_nul};
+use super::tool::{PlanTool, PlanToolBody, PlanToolUndo, no_nul};
 use cuelight_base::{Launch, SPOOL_BYTES_MAX, Value, ValueMap};
 use cuelight_expression::{MapLookup, Template, parse};
-use serde::{Deserialize, Serialize};
 
 /// The context that holds the input of the call.
 const INPUT: &str = "input";
 /// The context that holds the output of the call.
 const OUTPUT: &str = "output";
-
-/// The undo of a call of a tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlanToolUndo {
-    /// The call cannot be undone.
-    Impossible,
-    /// By a program or a script, whose templates read `input` and `output` of the call.
-    By(Box<PlanToolBody>),
-}
 
 impl PlanTool {
     /// The call that undoes a call with this input and this output: a plain program, which finds both in its

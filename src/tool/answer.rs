@@ -105,6 +105,13 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The input or the settings cannot be used as they are.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self { mode: FailureMode::UserInvalidInput, message: message.into() }
+    }
+}
+
 impl Answer {
     /// An attempt that ended so, with these outputs, and wrote what was spooled. Nobody asks us to wait, and its effect is known.
     pub(super) fn spooled(ended: Ended, outputs: ValueMap, spooled: Spooled) -> Self {

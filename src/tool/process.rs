@@ -7,6 +7,7 @@
 //! never waits for a pipe that a background child holds open: it is ended after a short time without output.
 
 mod attend;
+mod call;
 mod host;
 mod intake;
 mod leader;
@@ -21,53 +22,17 @@ use crate::program::Obstacle;
 use crate::scratch::is_untouched;
 use crate::{Answer, Ended, Secret, mcp, scratch};
 use attend::{Limits, Stop, attend};
-use cuelight_base::{FailureMode, Launch, Span, Timestamp, ValueMap};
+pub use call::{Call, Progress};
+use cuelight_base::{FailureMode, Launch, Span, ValueMap};
 pub use host::Host;
 use intake::Intake;
 use outcome::{answer, ended};
 use prepare::{prepare, unwritable};
 use rustix::process::Signal;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-
-/// The word by which tools call this program itself.
-const OWN_NAME: &str = "cuelight";
-
-/// Identity of a call: passed to the process, and used to place its files.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Call {
-    /// A directory of this attempt alone; made here, 0700, when there is something to keep.
-    pub attempt_dir: PathBuf,
-    /// Value of the variable `CUELIGHT_RUN`.
-    pub run: String,
-    /// Value of the variable `CUELIGHT_STEP`.
-    pub step: String,
-    /// Value of the variable `CUELIGHT_ATTEMPT`.
-    pub attempt: String,
-    /// `CUELIGHT_KEY`: the same over all attempts, for the other side to notice a repetition.
-    pub effect_key: String,
-    /// The captured workspace in which it runs, in place of the workspace itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tree: Option<PathBuf>,
-    /// `TRACEPARENT`: where in a trace it stands, as the W3C writes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<String>,
-}
-
-/// A report that new output has arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    /// The newest stretch, masked, as it was just written to the spool.
-    pub bytes: &'a [u8],
-    /// Bytes of output so far.
-    pub total: u64,
-    /// When that stretch came, as far as there is a clock.
-    pub at: Option<Timestamp>,
-}
 
 /// Calls a program and stays until it has ended, timed out, or was cancelled, and nothing of its group is left. What was
 /// opened for it before is executed; else it is found by name.

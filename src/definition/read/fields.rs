@@ -1,5 +1,6 @@
 //! Single values: each reader takes a node and gives its value, or says why not and gives nothing.
 
+use super::figure::{bytes, millionths};
 use crate::{
     Condition, Data, Edit, Place, Placed, Source, Text,
     diagnostic::Findings,
@@ -220,6 +221,11 @@ impl<'f, 'a> Reader<'f, 'a> {
             self.findings.error("value", node.place, format!("{what} is a whole number, {range}"));
         }
         fits
+    }
+
+    /// A number that fits 32 bits because `most` does.
+    pub(super) fn small(&mut self, node: &Node, what: &str, least: u64, most: u32) -> Option<u32> {
+        self.whole(node, what, least, u64::from(most)).and_then(|number| u32::try_from(number).ok())
     }
 
     /// A decimal number that is not negative, in thousandths of thousandths.
@@ -446,6 +452,26 @@ impl<'f, 'a> Reader<'f, 'a> {
         &[]
     }
 
+    /// The names in a list or a single text. A repeated name is kept once and reported.
+    pub(super) fn names(&mut self, node: &Node, what: &str) -> Vec<Placed<String>> {
+        let mut out: Vec<Placed<String>> = Vec::new();
+        for item in one_or_many(node) {
+            let Some(word) = self.word(item, what) else { continue };
+            if out.iter().any(|name| name.value == word.value) {
+                let message = format!("`{}` stands twice", shorten(&word.value, 60));
+                self.findings.warning("duplicate-need", item.place, message).help("keep one of the two");
+            } else {
+                out.push(word);
+            }
+        }
+        out
+    }
+
+    /// The texts in a list, or a single one.
+    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<Text> {
+        one_or_many(node).iter().filter_map(|item| self.text(item, what)).collect()
+    }
+
     /// A mapping with free keys.
     pub(super) fn entries<'n>(&mut self, node: &'n Node, wanted: &str) -> &'n [Entry] {
         match &node.shape {
@@ -543,42 +569,4 @@ fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// `2`, `0.25`: at most six decimals, not negative.
-pub(super) fn millionths(text: &str) -> Option<u64> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |head: &str| head.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(decimals) || decimals.len() > 6 || whole.len() + decimals.len() == 0 {
-        return None;
-    }
-    let padded: String = decimals.chars().chain("000000".chars()).take(6).collect();
-    let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
-    whole.checked_mul(1_000_000)?.checked_add(padded.parse().ok()?)
-}
-
-fn bytes(text: &str) -> Option<u64> {
-    const UNITS: &[(&str, u64)] = &[
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("Ti", 1 << 40),
-        ("KB", 1000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("K", 1 << 10),
-        ("M", 1 << 20),
-        ("G", 1 << 30),
-        ("T", 1 << 40),
-        ("B", 1),
-        ("", 1),
-    ];
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text[digits..].trim()))?;
-    text[..digits].parse::<u64>().ok()?.checked_mul(unit.1).filter(|number| *number > 0)
 }

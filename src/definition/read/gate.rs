@@ -1,13 +1,14 @@
 //! A gate: what is asked, of whom, and what their answers mean.
 
 use super::{
+    declared::fields,
     fields::{Object, Reader, first_line, one_or_many},
-    step::texts,
-    top::{fields, on_failure, small},
 };
 use crate::{
     Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
-    document::{CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, PROOFS, QUORUM, RISKS},
+    document::{
+        CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_FAILURE, ON_TIMEOUT, PROOFS, QUORUM, RISKS,
+    },
     yaml::{Node, Shape},
 };
 use cuelight_base::shorten;
@@ -30,8 +31,8 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
     answers(reader, &found, &mut gate);
     people(reader, &found, &mut gate);
     gate.evidence =
-        found.get("evidence").map(|evidence| texts(reader, evidence, "evidence")).unwrap_or_default();
-    gate.binds = found.get("binds").map(|binds| texts(reader, binds, "a bound value")).unwrap_or_default();
+        found.get("evidence").map(|evidence| reader.texts(evidence, "evidence")).unwrap_or_default();
+    gate.binds = found.get("binds").map(|binds| reader.texts(binds, "a bound value")).unwrap_or_default();
     gate.form = found.get("form").map(|form| fields(reader, form, "a form field")).unwrap_or_default();
     gate.auto = found.get("auto").and_then(|auto| reader.expression(auto, "`auto`"));
     gate.snapshot = found.get("consent").and_then(|consent| snapshot(reader, consent));
@@ -100,6 +101,11 @@ pub(super) fn risk(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Risk> {
     reader.one_of(node, "`risk`", RISKS, &values)
 }
 
+/// The effect of a failure, or of a rejection, on the rest of the run.
+pub(super) fn on_failure(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Option<OnFailure> {
+    reader.one_of(node, what, ON_FAILURE, &[OnFailure::Stop, OnFailure::Continue, OnFailure::Compensate])
+}
+
 fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     if let Some(risk) = found.get("risk").and_then(|node| risk(reader, node)) {
         gate.risk = risk;
@@ -154,7 +160,7 @@ fn quorum(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Quorum> {
         return Some(Quorum { group: Some(group), count: 1, place });
     }
     let found = reader.object(node, &QUORUM)?;
-    let count = found.get("count").and_then(|count| small(reader, count, "`count`", 1, 100)).unwrap_or(1);
+    let count = found.get("count").and_then(|count| reader.small(count, "`count`", 1, 100)).unwrap_or(1);
     Some(Quorum {
         group: found.get("group").and_then(|group| reader.word(group, "a group")).map(group),
         count,

@@ -5,15 +5,16 @@ mod http;
 mod llm;
 mod message;
 
+use super::defaults::Defaults;
 use super::fields::{Object, Reader, first_line, one_or_many};
 use super::gate;
-use super::step::{Defaults, script, shell_words};
-use super::top::names;
+use super::script::{script, shell_words};
+use super::tool::tool_id;
 use crate::document::{ROUTE, ROUTES, SCOPES, SET};
 use crate::yaml::{Node, Shape};
 use crate::{Call, Data, Placed, Route, Run, Scope, Script, Set, StepKind, Text, Uses, shell};
 use agent::agent;
-use cuelight_base::{ROUTE_CANDIDATES_MAX, RoutePolicy, shorten};
+use cuelight_base::{ROUTE_CANDIDATES_MAX, RoutePolicy};
 pub(super) use http::{http, server_address};
 use llm::llm;
 use message::{emit, wait};
@@ -33,7 +34,10 @@ pub(super) fn kind(
         }
         "http" => http(reader, node).map(|http| StepKind::Http(Box::new(http))),
         "llm" => llm(reader, node).map(|llm| StepKind::Llm(Box::new(llm))),
-        "agent" => agent(reader, step, node).map(StepKind::Agent),
+        "agent" => {
+            let with = with(reader, step);
+            agent(reader, step, node, with).map(StepKind::Agent)
+        }
         "gate" => gate::gate(reader, step, node).map(|gate| StepKind::Gate(Box::new(gate))),
         "workflow" => {
             let inputs = with(reader, step);
@@ -49,17 +53,17 @@ pub(super) fn kind(
 fn uses(reader: &mut Reader<'_, '_>, node: &Node, with: Vec<(String, Data)>) -> Option<Uses> {
     let one = |tool, with| Uses { tool, with, definition: None, route: None };
     if !matches!(node.shape, Shape::Map(_)) {
-        return tool(reader, node).map(|tool| one(tool, with));
+        return tool_id(reader, node).map(|tool| one(tool, with));
     }
     let place = first_line(reader.findings.source, node.place);
     let found = reader.object(node, &ROUTE)?;
     let wants = found
         .get("capabilities")
-        .map(|capabilities| names(reader, capabilities, "a capability"))
+        .map(|capabilities| reader.names(capabilities, "a capability"))
         .unwrap_or_default();
     let named = found.get("any").map(one_or_many).unwrap_or_default();
     let candidates: Vec<Uses> =
-        named.iter().filter_map(|node| tool(reader, node)).map(|tool| one(tool, with.clone())).collect();
+        named.iter().filter_map(|node| tool_id(reader, node)).map(|tool| one(tool, with.clone())).collect();
     let policy =
         found.get("route").and_then(|route| reader.one_of(route, "`route`", ROUTES, &RoutePolicy::ALL));
     if named.is_empty() && wants.is_empty() {
@@ -129,34 +133,6 @@ fn command(reader: &mut Reader<'_, '_>, node: &Node, words: &[Node]) -> Option<(
     };
     let script = Script { script: last.value.clone(), source: last, bindings: Vec::new() };
     Some((texts.into_iter().map(|text| text.value).collect(), script))
-}
-
-/// `name@version` or `mcp:server/tool`.
-pub(crate) fn is_tool(text: &str) -> bool {
-    let name = |server: &str| {
-        server.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && server.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
-    };
-    if let Some(rest) = text.strip_prefix("mcp:") {
-        return rest.split_once('/').is_some_and(|(server, tool)| name(server) && name(tool));
-    }
-    let Some((tool, version)) = text.split_once('@') else { return false };
-    let numbers = version.strip_prefix('v').unwrap_or(version);
-    name(tool)
-        && !numbers.is_empty()
-        && numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-pub(super) fn tool(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
-    let tool = reader.word(node, "a tool")?;
-    if !is_tool(&tool.value) {
-        let message = format!("`{}` cannot be a tool", shorten(&tool.value, 60));
-        reader
-            .findings
-            .error("tool", node.place, message)
-            .help("write name@version such as deploy@1, or mcp:server/tool");
-    }
-    Some(tool)
 }
 
 fn path(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {

@@ -1,8 +1,8 @@
 //! The copies of a step: axes, `include`, `exclude`, as GitHub has them.
 
 use super::{
+    declared::check_name,
     fields::{Object, Reader},
-    top::{check_name, small},
 };
 use crate::{
     Axes, Matrix, MatrixSource, Place, Placed,
@@ -36,7 +36,7 @@ pub(super) fn matrix(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Option<M
 
 fn settings(reader: &mut Reader<'_, '_>, found: &Object<'_>, matrix: &mut Matrix) {
     if let Some(node) = found.get("max-parallel") {
-        matrix.max_parallel = small(reader, node, "`max-parallel`", 1, 10_000);
+        matrix.max_parallel = reader.small(node, "`max-parallel`", 1, 10_000);
     }
     if let Some(node) = found.get("fail-fast") {
         matrix.fail_fast = reader.boolean(node, "`fail-fast`").unwrap_or(true);

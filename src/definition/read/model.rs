@@ -3,7 +3,6 @@
 use super::{
     fields::{Object, Reader, first_line},
     tool::{breaker, rate},
-    top::small,
 };
 use crate::{
     Model,
@@ -30,7 +29,7 @@ pub(crate) fn model(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Model> {
     let key = top.get("key").and_then(|node| key(reader, node));
     let price = top.get("price").and_then(|node| price(reader, node));
     let max_tokens =
-        top.get("max-tokens").and_then(|max_tokens| small(reader, max_tokens, "`max-tokens`", 1, 10_000_000));
+        top.get("max-tokens").and_then(|max_tokens| reader.small(max_tokens, "`max-tokens`", 1, 10_000_000));
     let hints = top.get("hints").map(|node| hints(reader, node)).unwrap_or_default();
     let breaker = top.get("breaker").and_then(|node| breaker(reader, node)).unwrap_or_default();
     let rate = top.get("rate").and_then(|node| rate(reader, node));

@@ -1,47 +1,28 @@
 //! One step: its common keys. What it does is read in `kinds`.
 
 use super::{
+    declared::{check_name, value_kind},
+    defaults::{Defaults, retry},
     fields::{Object, Reader, first_line, one_or_many},
     kinds, matrix,
-    top::{self, check_name, names, small, value_kind},
+    script::script,
+    tool::{effect, is_tool, tool_id},
 };
 use crate::{
-    Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath, OnError,
-    Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo, Usage, Uses,
+    Action, Below, Budget, Cache, Confidence, Expected, Fallback, Limits, OnConsoleDeath, OnError, OnExceed,
+    Output, Placed, Requires, RetryOn, Sandbox, Step, StepKind, Undo, Usage, Uses,
     document::{
-        ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, ESTIMATE, KINDS, LIMITS,
-        ON_CONSOLE_DEATH, ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
+        ACTION, BELOW, BUDGET, CACHE, CONFIDENCE, ESTIMATE, KINDS, LIMITS, ON_CONSOLE_DEATH, ON_ERROR,
+        ON_EXCEED, REQUIRES, SANDBOXES, STEP,
     },
-    shell,
-    spelling::{any_of, suggest},
+    spelling::any_of,
     yaml::{Node, Shape},
 };
 use cuelight_base::{
-    ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, PROCESS_FILES_LEAST, PROCESS_FILES_MOST,
-    PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, SPOOL_BYTES_LEAST, Score, Span, shorten,
+    PROCESS_FILES_LEAST, PROCESS_FILES_MOST, PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, SPOOL_BYTES_LEAST,
+    shorten,
 };
 use cuelight_expression::{Reference, Template};
-
-/// The settings of every step that does not set its own.
-#[derive(Default)]
-pub(super) struct Defaults {
-    pub(super) timeout: Option<Span>,
-    pub(super) retry: Option<RetryPolicy>,
-    pub(super) shell: Option<Vec<String>>,
-    pub(super) working_directory: Option<Text>,
-}
-
-pub(super) fn defaults(reader: &mut Reader<'_, '_>, node: &Node) -> Defaults {
-    let Some(found) = reader.object(node, &DEFAULTS) else { return Defaults::default() };
-    Defaults {
-        timeout: found.get("timeout").and_then(|timeout| reader.positive_duration(timeout, "a timeout")),
-        retry: found.get("retry").and_then(|node| retry(reader, node, RetryOn::Retryable)),
-        shell: found.get("shell").and_then(|shell| shell_words(reader, shell)),
-        working_directory: found
-            .get("working-directory")
-            .and_then(|working_directory| reader.text(working_directory, "a directory")),
-    }
-}
 
 /// A step; none when there is not even an id or a kind to speak of.
 pub(super) fn step(
@@ -79,7 +60,7 @@ pub(super) fn step(
         outputs: found.get("outputs").map(|node| outputs(reader, node)).unwrap_or_default(),
         artifacts: found
             .get("artifacts")
-            .map(|artifacts| texts(reader, artifacts, "an artifact"))
+            .map(|artifacts| reader.texts(artifacts, "an artifact"))
             .unwrap_or_default(),
         cache: found.get("cache").and_then(|node| cache(reader, node)),
         confidence: found.get("confidence").and_then(|node| confidence(reader, node)),
@@ -103,7 +84,7 @@ pub(super) fn step(
         limits: found.get("limits").map(|node| limits(reader, node)).unwrap_or_default(),
         requires: found.get("requires").map(|node| requires(reader, node)).unwrap_or_default(),
         usage: Usage {
-            budget: found.get("budget").and_then(|budget| top::budget(reader, budget)),
+            budget: found.get("budget").and_then(|node| budget(reader, node)),
             estimate: found.get("estimate").map(|estimate| expected(reader, estimate)).unwrap_or_default(),
         },
         id: id.unwrap_or_else(|| Placed::new(String::new(), first_line(reader.findings.source, node.place))),
@@ -205,107 +186,19 @@ fn needs(
     before: Option<Placed<String>>,
 ) -> Vec<Placed<String>> {
     match found.get("needs") {
-        Some(node) => names(reader, node, "a need"),
+        Some(node) => reader.names(node, "a need"),
         None => before.into_iter().collect(),
     }
-}
-
-pub(super) fn retry(reader: &mut Reader<'_, '_>, node: &Node, unsaid: RetryOn) -> Option<RetryPolicy> {
-    let found = reader.object(node, &RETRY)?;
-    let backoff = found.get("kind").and_then(|kind| {
-        let values = [Backoff::Exponential, Backoff::Constant, Backoff::Linear, Backoff::None];
-        reader.one_of(kind, "`kind`", BACKOFFS, &values)
-    });
-    let factor = found.get("factor").and_then(|node| {
-        let factor = reader.millionths(node, "`factor`")?;
-        let fits = (1_000_000..=100_000_000).contains(&factor);
-        if !fits {
-            reader.findings.error("value", node.place, "`factor` is a number from 1 to 100");
-        }
-        u32::try_from(factor / 1000).ok().filter(|_| fits)
-    });
-    let delay =
-        found.get("delay").and_then(|delay| reader.duration(delay, "`delay`")).unwrap_or(Span::seconds(1));
-    let max_delay = found.get("max-delay").and_then(|max_delay| reader.duration(max_delay, "`max-delay`"));
-    if let (Some(most), Some(node)) =
-        (max_delay.filter(|max_delay| *max_delay < delay), found.get("max-delay"))
-    {
-        reader
-            .findings
-            .warning(
-                "value",
-                node.place,
-                format!("`max-delay` is shorter than `delay`; every delay is {most}"),
-            )
-            .help("make it longer, or remove it");
-    }
-    Some(RetryPolicy {
-        max_attempts: found
-            .get("max-attempts")
-            .and_then(|max_attempts| small(reader, max_attempts, "`max-attempts`", 1, ATTEMPTS_MAX))
-            .unwrap_or(ATTEMPTS_DEFAULT),
-        backoff: backoff.unwrap_or_default(),
-        delay,
-        factor_milli: factor.unwrap_or(2000),
-        max_delay: max_delay.unwrap_or(Span::seconds(60).max(delay)),
-        jitter: found
-            .get("jitter")
-            .and_then(|jitter| reader.share(jitter, "`jitter`"))
-            .unwrap_or(Score(1000)),
-        on: found.get("on").map_or(unsaid, |node| RetryOn::Modes(modes(reader, node))),
-    })
-}
-
-fn modes(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<FailureMode> {
-    let mut out = Vec::new();
-    for word in names(reader, node, "a failure mode") {
-        if let Some(mode) = FailureMode::ALL.iter().find(|mode| mode.word() == word.value) {
-            out.push(*mode);
-            continue;
-        }
-        let words = FailureMode::ALL.iter().map(|mode| mode.word());
-        let near = suggest(&word.value, words.clone());
-        let message = format!("`{}` is no failure mode", shorten(&word.value, 60));
-        let found = reader.findings.error("value", word.place, message);
-        match near {
-            Some(near) => found.label(format!("did you mean `{near}`?")).fix(word.place, near),
-            None => found.help(format!("the modes are {}", words.collect::<Vec<_>>().join(", "))),
-        };
-    }
-    out
 }
 
 fn on_error(reader: &mut Reader<'_, '_>, node: &Node) -> Option<OnError> {
     reader.one_of(node, "`on-error`", ON_ERROR, &[OnError::Abort, OnError::Skip, OnError::Continue])
 }
 
-pub(super) fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Effect> {
-    let values = [Effect::Pure, Effect::Idempotent, Effect::Keyed, Effect::Queryable, Effect::Once];
-    reader.one_of(node, "`effect`", EFFECTS, &values)
-}
-
-/// A script whose expressions are bound to variables.
-pub(super) fn script(
-    reader: &mut Reader<'_, '_>,
-    node: &Node,
-    what: &str,
-    shell: &[String],
-) -> Option<Script> {
-    let Shape::Scalar(scalar) = &node.shape else {
-        reader.wrong_type(node, &format!("{what} is text"));
-        return None;
-    };
-    if scalar.text.trim().is_empty() {
-        reader.findings.error("missing-key", node.place, format!("{what} is empty")).help("write a command");
-        return None;
-    }
-    Some(shell::bind(reader, Placed::new(scalar.text.clone(), node.place), shell))
-}
-
 /// The action of a fallback or an undo: a script, a tool, or a mapping that names one of them.
 fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]) -> Option<Action> {
     if let Shape::Scalar(scalar) = &node.shape {
-        if kinds::is_tool(&scalar.text) {
+        if is_tool(&scalar.text) {
             let tool = Placed::new(scalar.text.clone(), node.place);
             return Some(Action::Uses(Uses { tool, with: Vec::new(), definition: None, route: None }));
         }
@@ -320,7 +213,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
             script(reader, run, what, shell).map(Action::Run)
         }
         (None, Some(uses)) => {
-            let tool = kinds::tool(reader, uses)?;
+            let tool = tool_id(reader, uses)?;
             let with =
                 found.get("with").map(|node| reader.values(node, "`with` is a mapping")).unwrap_or_default();
             Some(Action::Uses(Uses { tool, with, definition: None, route: None }))
@@ -365,15 +258,28 @@ fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Output> {
     out
 }
 
-pub(super) fn texts(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec<Text> {
-    let items = one_or_many(node);
-    items.iter().filter_map(|item| reader.text(item, what)).collect()
-}
-
 fn cache(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Cache> {
     let found = reader.object(node, &CACHE)?;
     let ttl = found.get("ttl").and_then(|ttl| reader.positive_duration(ttl, "`ttl`"));
     Some(Cache { key: found.get("key").and_then(|key| reader.text(key, "a cache key"))?, ttl })
+}
+
+pub(super) fn budget(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Budget> {
+    let found = reader.object(node, &BUDGET)?;
+    let on_exceed = found.get("on-exceed").and_then(|on_exceed| {
+        reader.one_of(on_exceed, "`on-exceed`", ON_EXCEED, &[OnExceed::Warn, OnExceed::Block, OnExceed::Gate])
+    });
+    let mut budget = Budget {
+        cost_micro_usd: found.get("cost-usd").and_then(|cost_usd| reader.millionths(cost_usd, "`cost-usd`")),
+        calls: found.get("calls").and_then(|calls| reader.whole(calls, "`calls`", 0, u64::MAX)),
+        tokens: found.get("tokens").and_then(|tokens| reader.whole(tokens, "`tokens`", 0, u64::MAX)),
+        on_exceed: on_exceed.unwrap_or_default(),
+    };
+    let has_figures = ["cost-usd", "calls", "tokens"].iter().any(|key| found.get(key).is_some());
+    if !has_figures {
+        (budget.cost_micro_usd, budget.calls, budget.tokens) = (Some(100_000_000), Some(50), Some(100_000));
+    }
+    Some(budget)
 }
 
 fn expected(reader: &mut Reader<'_, '_>, node: &Node) -> Expected {
@@ -431,7 +337,7 @@ fn requires(reader: &mut Reader<'_, '_>, node: &Node) -> Requires {
     let labels = found.get("labels").into_iter().flat_map(one_or_many);
     let labels = labels.filter_map(|node| label(reader, node)).collect();
     let capabilities =
-        found.get("capabilities").map(|capabilities| names(reader, capabilities, "a capability"));
+        found.get("capabilities").map(|capabilities| reader.names(capabilities, "a capability"));
     let capabilities = capabilities.into_iter().flatten().map(|capability| capability.value).collect();
     Requires { labels, capabilities }
 }
@@ -451,8 +357,4 @@ fn label(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
         .error("expression", node.place, "a label must be known before the run starts")
         .help("it may read `inputs`, and `matrix` where the copies stand in the file");
     None
-}
-
-pub(super) fn shell_words(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<String>> {
-    reader.word(node, "a shell").map(|word| shell::words(&word.value))
 }

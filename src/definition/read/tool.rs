@@ -3,22 +3,24 @@
 
 mod body;
 mod mcp;
+mod name;
 mod pace;
+mod schema;
 mod text_reads;
 
 use super::fields::{Object, Reader, first_line};
 use super::gate::risk;
-use super::kinds::is_tool;
-use super::step::effect;
-use super::top::names;
-use crate::document::{AGENT_FILE, RELIABILITIES, TOOL};
+use crate::document::{AGENT_FILE, EFFECTS, RELIABILITIES, TOOL};
 use crate::tool::properties;
 use crate::yaml::Node;
-use crate::{AgentTraits, Data, Effect, Place, Reliability, Risk, Tool, ToolBody, ToolUndo, Version};
+use crate::{AgentTraits, Data, Effect, Reliability, Risk, Tool, ToolBody, ToolUndo, Version};
 use body::{body, claim, does_nothing, undo};
-use cuelight_base::{AGENT_PREFIX, AGENT_TASK, BreakerRule, Schema, Value, shorten, type_name};
-use mcp::given_by_server;
+use cuelight_base::{AGENT_PREFIX, AGENT_TASK, BreakerRule, Value, shorten};
+pub(crate) use name::is_tool;
+pub(super) use name::tool_id;
 pub(super) use pace::{breaker, rate};
+pub(crate) use schema::is_fixed;
+use schema::{anything, given_by_server, schema};
 use serde_json::json;
 use text_reads::reads;
 
@@ -118,7 +120,7 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
     let effect = top.get("effect").and_then(|node| effect(reader, node));
     let risk = top.get("risk").and_then(|node| risk(reader, node));
     let words = |reader: &mut Reader<'_, '_>, key: &str, what: &str| -> Vec<String> {
-        let found = top.get(key).map(|node| names(reader, node, what)).unwrap_or_default();
+        let found = top.get(key).map(|node| reader.names(node, what)).unwrap_or_default();
         found.into_iter().map(|name| name.value).collect()
     };
     let preconditions = words(reader, "preconditions", "a condition");
@@ -175,8 +177,10 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
     })
 }
 
-fn anything() -> Value {
-    json!({"type": "object"})
+/// The meaning of a crash in the middle of a call.
+pub(super) fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Effect> {
+    let values = [Effect::Pure, Effect::Idempotent, Effect::Keyed, Effect::Queryable, Effect::Once];
+    reader.one_of(node, "`effect`", EFFECTS, &values)
 }
 
 fn name(reader: &mut Reader<'_, '_>, node: &Node, what: &'static str) -> Option<String> {
@@ -202,42 +206,4 @@ fn version(reader: &mut Reader<'_, '_>, node: &Node, what: &'static str) -> Opti
         reader.findings.error(what, node.place, message).help("write one to three numbers, such as 1.2.0");
     }
     parsed
-}
-
-/// A JSON Schema of an object.
-fn schema(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Option<Value> {
-    let schema = reader.constant(node, &format!("{what}, a JSON Schema,"))?;
-    let place = first_line(reader.findings.source, node.place);
-    schema_of(reader, &schema, place, what)?;
-    Some(schema)
-}
-
-fn schema_of(reader: &mut Reader<'_, '_>, schema: &Value, place: Place, what: &str) -> Option<()> {
-    if !schema.is_object() {
-        let message = format!("{what} is a JSON Schema; this is {}", type_name(schema));
-        reader
-            .findings
-            .error("schema", place, message)
-            .help("write a mapping with `type: object` and `properties:`");
-        return None;
-    }
-    if let Err(why) = Schema::read(schema) {
-        let message = format!("could not read {what} as JSON Schema: {why}");
-        reader
-            .findings
-            .error("schema", place, message)
-            .help("JSON Schema 2020-12; a `$ref` names a place in this schema");
-        return None;
-    }
-    if schema.get("type") != Some(&json!("object")) {
-        let message = format!("{what} describes an object: names with values");
-        reader.findings.error("schema", place, message).help("add `type: object`");
-        return None;
-    }
-    Some(())
-}
-
-/// True if a property must be written in the workflow and cannot be computed.
-pub(crate) fn is_fixed(about: &Value) -> bool {
-    about.get("x-fixed") == Some(&Value::Bool(true))
 }

@@ -1,6 +1,5 @@
-//! The rules after a failure: retry, undo and the rest of the run.
+//! The rules after a failure: retry, and the rest of the run.
 
-use super::work::Work;
 use cuelight_base::{FailureMode, Score, Span};
 use serde::{Deserialize, Serialize};
 
@@ -60,17 +59,4 @@ pub enum OnFailure {
     Continue,
     /// Stops, then undoes the completed steps.
     Compensate,
-}
-
-/// The undo of a step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Undo {
-    /// The file says nothing about undo.
-    #[default]
-    Unset,
-    /// The file declares that it cannot be undone; shown at gates.
-    Impossible,
-    /// This work undoes the step.
-    By(Box<Work>),
 }

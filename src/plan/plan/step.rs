@@ -1,12 +1,12 @@
-//! One step of a plan, and the rules for its cache and its output.
+//! One step of a plan, and the rules for its cache, its output, its undo and its machine.
 
 use super::{
     budget::Budget,
-    failure::{OnError, Retry, Undo},
+    failure::{OnError, Retry},
     work::Work,
 };
-use crate::{Amounts, Requires};
-use cuelight_base::{MessageKind, ProcessLimits, Score, Span, StepIx, Value, ValueMap};
+use crate::Amounts;
+use cuelight_base::{ProcessLimits, Score, Span, StepIx, ValueMap};
 use serde::{Deserialize, Serialize};
 
 /// When an earlier result may stand for a step.
@@ -120,28 +120,35 @@ pub struct PlanStep {
     pub cache: Option<Box<CacheRule>>,
 }
 
-/// The message that an `emit` step sends. Every text is a template.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Emission {
-    /// The topic of the message.
-    pub topic: String,
-    /// The kind of the message.
-    #[serde(default)]
-    pub kind: MessageKind,
-    /// The same id again is the same message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// To whom, when it is not for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// The id of the conversation or message that it belongs to or answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub correlation: Option<String>,
-    /// The content of the message.
-    pub data: Value,
-    /// The time in which the message can be received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<Span>,
+/// The undo of a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undo {
+    /// The file says nothing about undo.
+    #[default]
+    Unset,
+    /// The file declares that it cannot be undone; shown at gates.
+    Impossible,
+    /// This work undoes the step.
+    By(Box<Work>),
+}
+
+/// The requirements of a step on the machine it runs on. All of them have to be met.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requires {
+    /// Labels of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Capabilities of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+}
+
+impl Requires {
+    /// True if any machine will do.
+    pub const fn is_nothing(&self) -> bool {
+        self.labels.is_empty() && self.capabilities.is_empty()
+    }
 }
 
 /// The type of a declared output.
@@ -196,18 +203,6 @@ pub enum ConfidenceBelow {
     Gate,
     Fail,
     Warn,
-}
-
-/// The scope that `set` writes to, and its lifetime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Ends with the run: `vars.key`, `state.run.key`.
-    Run,
-    /// Shared by all runs that one actor starts: `state.session.key`.
-    Session,
-    /// Shared by the whole workspace: `state.global.key`.
-    Global,
 }
 
 /// The other runs that a run may not run beside.

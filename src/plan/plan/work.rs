@@ -1,11 +1,12 @@
 //! The work of a step: a call, a request, a gate, a wait or a frame of other steps.
 
 use super::{
+    call::{ModelWork, Route, ToolUse},
     gate_rule::GateRule,
-    step::{Emission, PlanStep, Scope},
+    step::PlanStep,
 };
-use crate::{HttpWork, ModelWork, Route, ToolUse};
-use cuelight_base::{Span, Value, ValueMap};
+use crate::HttpWork;
+use cuelight_base::{MessageKind, Span, Value, ValueMap};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -234,6 +235,42 @@ pub struct TalkTool {
     pub tool: String,
     /// True if each call of it waits at a gate.
     pub gated: bool,
+}
+
+/// The scope that `set` writes to, and its lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Ends with the run: `vars.key`, `state.run.key`.
+    Run,
+    /// Shared by all runs that one actor starts: `state.session.key`.
+    Session,
+    /// Shared by the whole workspace: `state.global.key`.
+    Global,
+}
+
+/// The message that an `emit` step sends. Every text is a template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Emission {
+    /// The topic of the message.
+    pub topic: String,
+    /// The kind of the message.
+    #[serde(default)]
+    pub kind: MessageKind,
+    /// The same id again is the same message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// To whom, when it is not for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The id of the conversation or message that it belongs to or answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
+    /// The content of the message.
+    pub data: Value,
+    /// The time in which the message can be received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
 }
 
 /// The event that ends a `wait` step.

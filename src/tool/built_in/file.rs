@@ -1,7 +1,7 @@
 //! Files of the workspace: read, written, counted. A path stays below the workspace, also through links, and never
 //! leads into our own directory.
 
-use super::{Done, Site, flag, invalid, text};
+use super::{Done, Site, flag, text};
 use crate::Failure;
 use crate::artifact::Stoppable;
 use cuelight_base::{Digest, FailureMode, Hasher, Value, ValueMap};
@@ -23,14 +23,16 @@ pub(super) fn read(site: &Site<'_>, input: &ValueMap) -> Done {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(|error| trouble("read", path, &error))?;
     if bytes.len() as u64 > most {
-        return Err(invalid(format!(
+        return Err(Failure::invalid(format!(
             "could not read {path}: it has more than {most} bytes; raise max-bytes, or let a program read it"
         )));
     }
     let digest = Digest::of(&bytes);
     let length = bytes.len();
     let text = String::from_utf8(bytes).map_err(|_| {
-        invalid(format!("could not read {path}: it is no UTF-8 text; use file.checksum, or a program"))
+        Failure::invalid(format!(
+            "could not read {path}: it is no UTF-8 text; use file.checksum, or a program"
+        ))
     })?;
     Ok(ValueMap::from_iter([
         ("text".to_owned(), text.into()),
@@ -59,10 +61,12 @@ pub(super) fn write(site: &Site<'_>, input: &ValueMap) -> Done {
     let target = target(site, path, flag(input, "create-dirs"))?;
     let before = fs::symlink_metadata(&target);
     if before.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(invalid(format!("could not write {path}: something else is there; name a plain file")));
+        return Err(Failure::invalid(format!(
+            "could not write {path}: something else is there; name a plain file"
+        )));
     }
     if before.is_ok() && input.get("overwrite") == Some(&Value::Bool(false)) {
-        return Err(invalid(format!(
+        return Err(Failure::invalid(format!(
             "could not write {path}: it is there already; set overwrite, or name another"
         )));
     }
@@ -87,7 +91,7 @@ fn open(root: &Path, path: &str) -> Result<File, Failure> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(&real);
     let file = file.map_err(|error| trouble("read", path, &error))?;
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Err(invalid(format!("could not read {path}: it is no plain file; name one")));
+        return Err(Failure::invalid(format!("could not read {path}: it is no plain file; name one")));
     }
     Ok(file)
 }
@@ -107,7 +111,7 @@ fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Fail
     let is_plain =
         relative.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
     let Some(name) = relative.file_name().filter(|_| is_plain) else {
-        return Err(invalid(format!(
+        return Err(Failure::invalid(format!(
             "could not write {path}: it lies outside the workspace; name a file below it"
         )));
     };
@@ -132,7 +136,7 @@ fn below(root: &Path, target: &Path, path: &str, verb: &str) -> Result<PathBuf, 
     let root = root.canonicalize().map_err(|error| trouble(verb, path, &error))?;
     let real = target.canonicalize().map_err(|error| trouble(verb, path, &error))?;
     match real.strip_prefix(&root) {
-        Err(_) => Err(invalid(format!(
+        Err(_) => Err(Failure::invalid(format!(
             "could not {verb} {path}: it lies outside the workspace; name a file below it"
         ))),
         Ok(inside) => kept_from(inside, path, verb).map_or(Ok(real.clone()), Err),

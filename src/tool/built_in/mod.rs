@@ -100,10 +100,6 @@ fn failed(failure: &Failure) -> Answer {
     Answer::without_output(Ended::Failed { mode: failure.mode, message: failure.message.clone() })
 }
 
-fn invalid(message: impl Into<String>) -> Failure {
-    Failure { mode: FailureMode::UserInvalidInput, message: message.into() }
-}
-
 /// A text among the inputs; its schema has made sure of it where it is required.
 fn text<'a>(input: &'a ValueMap, name: &str) -> &'a str {
     input.get(name).and_then(Value::as_str).unwrap_or_default()

@@ -156,6 +156,24 @@ fn untrusted(to: &Address, error: &io::Error) -> Failure {
     }
 }
 
+/// The line broke, or what came over it is no HTTP.
+pub(super) fn broken(to: &Address, error: &hyper::Error) -> Failure {
+    let origin = to.origin();
+    if error.is_parse() {
+        let message =
+            format!("{origin} answers with what is no HTTP: {error}; see whether it speaks that there");
+        return Failure { mode: FailureMode::ResourceApi, message };
+    }
+    let what = if error.is_incomplete_message() || error.is_body_write_aborted() {
+        "closed the connection in the middle".to_owned()
+    } else {
+        let cause = std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
+        format!("broke off: {error}{cause}")
+    };
+    let message = format!("{origin} {what}; see the network and the other side");
+    Failure { mode: FailureMode::SystemNetwork, message }
+}
+
 /// The authorities of this system, and those of the workspace.
 fn tls_config(policy: &HttpPolicy) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();

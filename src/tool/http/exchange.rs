@@ -3,9 +3,8 @@
 
 use super::{
     address::Address,
-    broken,
-    connection::{Door, Line},
-    invalid, verdict,
+    connection::{Door, Line, broken},
+    verdict::{self, Head},
 };
 use crate::{Failure, Secret};
 use cuelight_base::{Span, shorten};
@@ -45,7 +44,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Looks where it goes, connects and sends. `is_sent` is set when a byte of it may have reached somebody.
     pub(crate) async fn begin(door: &Door, post: Post<'_>, is_sent: &mut bool) -> Result<Self, Failure> {
-        let to = Address::parse(post.url).map_err(invalid)?;
+        let to = Address::parse(post.url).map_err(Failure::invalid)?;
         door.policy.check_host(&to, false)?;
         let request = post.request(&to)?;
         let addresses = door.addresses(&to).await?;
@@ -86,7 +85,7 @@ impl Exchange {
     /// Returns the failure that the status alone means, with the next step; `None` when it is a success.
     pub(crate) fn refusal(&self) -> Option<Failure> {
         verdict::of_status(
-            &super::Head { status: self.status, location: None },
+            &Head { status: self.status, location: None },
             &cuelight_base::HttpExpect::default(),
         )
         .err()
@@ -107,11 +106,12 @@ impl Exchange {
 impl Post<'_> {
     fn request(&self, to: &Address) -> Result<Request<Full<Bytes>>, Failure> {
         let mut request = Request::new(Full::new(Bytes::from(self.json.clone())));
-        *request.method_mut() =
-            Method::from_bytes(self.method.as_bytes()).map_err(|_| invalid("its method cannot be sent"))?;
-        *request.uri_mut() = to.path.parse().map_err(|_| invalid("its path cannot be sent"))?;
+        *request.method_mut() = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| Failure::invalid("its method cannot be sent"))?;
+        *request.uri_mut() = to.path.parse().map_err(|_| Failure::invalid("its path cannot be sent"))?;
         let fields = request.headers_mut();
-        let host = HeaderValue::from_str(&to.authority()).map_err(|_| invalid("its host cannot be sent"))?;
+        let host = HeaderValue::from_str(&to.authority())
+            .map_err(|_| Failure::invalid("its host cannot be sent"))?;
         fields.insert(HOST, host);
         fields.insert(ACCEPT, HeaderValue::from_static(self.accept));
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -120,17 +120,20 @@ impl Post<'_> {
             fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         for (name, value) in self.own {
-            let named = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| invalid(format!("{:?} is no name of a header field", shorten(name, 60))))?;
+            let named = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                Failure::invalid(format!("{:?} is no name of a header field", shorten(name, 60)))
+            })?;
             let mut value = HeaderValue::from_bytes(value)
-                .map_err(|_| invalid(format!("the header field {named} holds what no field can")))?;
+                .map_err(|_| Failure::invalid(format!("the header field {named} holds what no field can")))?;
             value.set_sensitive(true);
             fields.insert(named, value);
         }
         if let Some((name, before, secret)) = self.private {
             let value = [before.as_bytes(), secret.reveal()].concat();
             let mut value = HeaderValue::from_bytes(&value).map_err(|_| {
-                invalid("its key holds what no header field can; write it again, without line breaks")
+                Failure::invalid(
+                    "its key holds what no header field can; write it again, without line breaks",
+                )
             })?;
             value.set_sensitive(true);
             fields.insert(HeaderName::from_static(name), value);

@@ -18,7 +18,11 @@ pub use visit::{HttpHeard, HttpVisit, visit_http};
 pub(super) use connection::Door;
 pub(super) use exchange::{Exchange, Post};
 
-use self::{address::Address, connection::Line};
+use self::{
+    address::Address,
+    connection::{Line, broken},
+    verdict::Head,
+};
 use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log, secret::revealed};
 use cuelight_base::{
     FailureMode, HTTP_BODY_KEPT_BYTES_MAX, Hasher, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
@@ -85,12 +89,6 @@ struct Done {
     is_known: bool,
 }
 
-/// The head of an answer, as far as it decides.
-struct Head {
-    status: StatusCode,
-    location: Option<String>,
-}
-
 /// One request with its redirects.
 struct Talk<'a> {
     door: &'a Door,
@@ -131,17 +129,19 @@ impl Talk<'_> {
                 Some(Err(failure)) => return Done { is_known: true, ..failed(failure) },
             }
         }
-        failed(invalid("follows redirects without end"))
+        failed(Failure::invalid("follows redirects without end"))
     }
 
     fn first(&self) -> Result<Hop, Failure> {
         let url = self.revealed("its address", &self.http.url)?;
-        let url = String::from_utf8(url).map_err(|_| invalid("a secret in its address is no text"))?;
+        let url =
+            String::from_utf8(url).map_err(|_| Failure::invalid("a secret in its address is no text"))?;
         // A secret is not shown, not even in what went wrong with it.
-        let to = Address::parse(&url)
-            .map_err(|_| invalid(format!("its address `{}` cannot be one", self.http.shown_url())))?;
+        let to = Address::parse(&url).map_err(|_| {
+            Failure::invalid(format!("its address `{}` cannot be one", self.http.shown_url()))
+        })?;
         let method = Method::from_bytes(self.http.method.as_bytes())
-            .map_err(|_| invalid(format!("{:?} is no method", self.http.method)))?;
+            .map_err(|_| Failure::invalid(format!("{:?} is no method", self.http.method)))?;
         Ok(Hop { to, method, body: self.http.body.clone(), is_home: true })
     }
 
@@ -172,19 +172,20 @@ impl Talk<'_> {
         let body = Full::new(Bytes::from(hop.body.clone().unwrap_or_default()));
         let mut request = Request::new(body);
         *request.method_mut() = hop.method.clone();
-        *request.uri_mut() = hop.to.path.parse().map_err(|_| invalid("its path cannot be sent"))?;
+        *request.uri_mut() = hop.to.path.parse().map_err(|_| Failure::invalid("its path cannot be sent"))?;
         let fields = request.headers_mut();
         let field = |name: &str, value: &[u8]| {
             HeaderValue::from_bytes(value)
-                .map_err(|_| invalid(format!("the header field {name} holds what no field can")))
+                .map_err(|_| Failure::invalid(format!("the header field {name} holds what no field can")))
         };
         fields.insert(HOST, field("Host", hop.to.authority().as_bytes())?);
         fields.insert(ACCEPT, HeaderValue::from_static("*/*"));
         fields.insert(USER_AGENT, HeaderValue::from_static(concat!("cuelight/", env!("CARGO_PKG_VERSION"))));
         let mut own = Vec::new();
         for (name, parts) in &self.http.headers {
-            let header = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| invalid(format!("{:?} is no name of a header field", shorten(name, 60))))?;
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                Failure::invalid(format!("{:?} is no name of a header field", shorten(name, 60)))
+            })?;
             let is_private = header == AUTHORIZATION
                 || header == COOKIE
                 || parts.iter().any(|part| matches!(part, TextPart::Secret(_)));
@@ -233,13 +234,15 @@ impl Talk<'_> {
                 "answers with a redirect to {shown}, and no more than {} are followed",
                 self.http.redirects
             );
-            return Some(Err(invalid(message)));
+            return Some(Err(Failure::invalid(message)));
         }
         let refused = |message: String| Some(Err(Failure { mode: FailureMode::PolicySecurity, message }));
         let to = match hop.to.join(&location) {
             Ok(to) => to,
             Err(why) => {
-                return Some(Err(invalid(format!("answers with a redirect that cannot be followed: {why}"))));
+                return Some(Err(Failure::invalid(format!(
+                    "answers with a redirect that cannot be followed: {why}"
+                ))));
             }
         };
         if hop.to.is_secure && !to.is_secure {
@@ -322,7 +325,7 @@ impl Talk<'_> {
 
     /// A text with the values of its secrets.
     fn revealed(&self, what: &str, parts: &[TextPart]) -> Result<Vec<u8>, Failure> {
-        revealed(parts, self.secrets).ok_or_else(|| invalid(format!("{what} lacks a secret")))
+        revealed(parts, self.secrets).ok_or_else(|| Failure::invalid(format!("{what} lacks a secret")))
     }
 }
 
@@ -368,26 +371,4 @@ fn masked(mut outputs: ValueMap, masker: &Masker) -> ValueMap {
 /// A field as text, when it is there and is one.
 fn text_of(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
     fields.get(name).and_then(|field| field.to_str().ok()).map(str::to_owned)
-}
-
-fn invalid(message: impl Into<String>) -> Failure {
-    Failure { mode: FailureMode::UserInvalidInput, message: message.into() }
-}
-
-/// The line broke, or what came over it is no HTTP.
-fn broken(to: &Address, error: &hyper::Error) -> Failure {
-    let origin = to.origin();
-    if error.is_parse() {
-        let message =
-            format!("{origin} answers with what is no HTTP: {error}; see whether it speaks that there");
-        return Failure { mode: FailureMode::ResourceApi, message };
-    }
-    let what = if error.is_incomplete_message() || error.is_body_write_aborted() {
-        "closed the connection in the middle".to_owned()
-    } else {
-        let cause = std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
-        format!("broke off: {error}{cause}")
-    };
-    let message = format!("{origin} {what}; see the network and the other side");
-    Failure { mode: FailureMode::SystemNetwork, message }
 }

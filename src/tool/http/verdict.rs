@@ -1,7 +1,6 @@
 //! Judges an answer: the failure that a status means, the wait that the server asks for, and the expected
 //! content.
 
-use super::Head;
 use crate::Failure;
 use cuelight_base::{FailureMode, HttpExpect, Span, Value, safe_text, shorten};
 use hyper::{
@@ -11,6 +10,12 @@ use hyper::{
 
 /// Characters of a value in a message.
 const CHARS_SHOWN: usize = 80;
+
+/// The head of an answer, as far as it decides.
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) location: Option<String>,
+}
 
 /// Checks that the status was expected; else returns the failure.
 pub(super) fn of_status(head: &Head, expect: &HttpExpect) -> Result<(), Failure> {

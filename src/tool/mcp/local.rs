@@ -1,7 +1,7 @@
 //! A server that is a program: one message on a line, each way. A line that is no message is other talk of it and is only logged; one
 //! that does not end is refused before it fills the memory.
 
-use super::heard;
+use super::said::heard;
 use crate::Failure;
 use cuelight_base::{FailureMode, MCP_MESSAGE_BYTES_MAX, Value};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};

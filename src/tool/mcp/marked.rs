@@ -5,7 +5,7 @@
 //! A server's name appears only after `mcp-param-`, so it never equals a field of ours. A value that is no
 //! plain text is encoded in Base64, so it never ends its field.
 
-use super::shown;
+use super::said::shown;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use cuelight_base::{MCP_FIELDS_BYTES_MAX, Value};
 use std::collections::BTreeSet;

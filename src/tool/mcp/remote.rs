@@ -1,7 +1,11 @@
 //! A server with an address, over the streamable HTTP of MCP: every message of ours is a request, and what the server has to say comes
 //! in its answer, as JSON or as a stream of events. Where it goes is judged in `http`, as for any request; no redirect is followed.
 
-use super::{heard, local::Line, marked::encoded};
+use super::{
+    local::Line,
+    marked::encoded,
+    said::{heard, shown},
+};
 use crate::{
     Failure, Secret,
     http::{Door, Exchange, Post},
@@ -62,10 +66,10 @@ impl<'a> Remote<'a> {
         secrets: &BTreeMap<String, Secret>,
     ) -> Result<Self, Failure> {
         let read = |parts: &[TextPart]| {
-            revealed(parts, secrets).ok_or_else(|| invalid("a secret of its server is not there"))
+            revealed(parts, secrets).ok_or_else(|| Failure::invalid("a secret of its server is not there"))
         };
         let url = String::from_utf8(read(&http.url)?)
-            .map_err(|_| invalid("a secret in the address of the server is no text"))?;
+            .map_err(|_| Failure::invalid("a secret in the address of the server is no text"))?;
         let header = |(name, parts): &(String, Vec<TextPart>)| Ok((name.to_ascii_lowercase(), read(parts)?));
         let headers = http.headers.iter().map(header).collect::<Result<_, Failure>>()?;
         Ok(Self {
@@ -157,7 +161,9 @@ impl<'a> Remote<'a> {
             let is_plain =
                 session.len() <= SESSION_BYTES_MAX && session.bytes().all(|byte| byte.is_ascii_graphic());
             if !is_plain {
-                return Err(invalid("its MCP server calls us what no header field can hold; see the server"));
+                return Err(Failure::invalid(
+                    "its MCP server calls us what no header field can hold; see the server",
+                ));
             }
             self.session = Some(session);
         }
@@ -166,7 +172,7 @@ impl<'a> Remote<'a> {
             if !matches!(exchange.kind(), "text/event-stream" | "application/json") {
                 let message = format!(
                     "its MCP server answers as {}, not as JSON or events; see whether it speaks MCP there",
-                    super::shown(exchange.kind())
+                    shown(exchange.kind())
                 );
                 return Err(Failure { mode: FailureMode::ResourceApi, message });
             }
@@ -302,8 +308,4 @@ impl Answering {
         }
         Ok(())
     }
-}
-
-fn invalid(message: &str) -> Failure {
-    Failure { mode: FailureMode::UserInvalidInput, message: message.to_owned() }
 }

@@ -8,7 +8,7 @@ use super::{
     local::{Line, Local},
     marked,
     remote::Remote,
-    shown,
+    said::shown,
 };
 use crate::Failure;
 use cuelight_base::{

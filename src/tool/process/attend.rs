@@ -1,6 +1,6 @@
 //! Attendance of a running process: its time, its number of processes, its signs of life, and its end.
 
-use super::Progress;
+use super::call::Progress;
 use super::intake::Intake;
 use super::leader::Leader;
 use crate::pulse::Pulse;

@@ -1,6 +1,6 @@
 //! Settings and resources that all calls of one workspace share.
 
-use super::Call;
+use super::call::Call;
 use crate::executable::{Executable, Remembered};
 use crate::guard::Kin;
 use crate::http::Door;
@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The word by which tools call this program itself.
+pub(super) const OWN_NAME: &str = "cuelight";
 
 /// Settings and resources that all calls of one workspace share.
 pub struct Host {

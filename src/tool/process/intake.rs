@@ -1,6 +1,6 @@
 //! The output of a process on its way from the pipe to the spool, masked.
 
-use super::Progress;
+use super::call::Progress;
 use crate::agent::Heard;
 use crate::mask::MaskStream;
 use crate::spool::Spool;

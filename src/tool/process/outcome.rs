@@ -1,6 +1,6 @@
 //! The outcome of a call: how its process ended, its outputs, and the limits that it ran into.
 
-use super::OWN_NAME;
+use super::host::OWN_NAME;
 use crate::oom::OomWatch;
 use crate::spool::Spool;
 use crate::{Answer, Ended, Masker};

@@ -1,9 +1,9 @@
 //! Preparation of a call: everything that can go wrong before its program runs.
 
-use super::host::{Host, masker_of};
+use super::call::Call;
+use super::host::{Host, OWN_NAME, masker_of};
 use super::leader::{Explain, Leader};
 use super::start::{begin, explain};
-use super::{Call, OWN_NAME};
 use crate::executable::Executable;
 use crate::guard::{Becoming, Conditions, Reach, VARIABLES};
 use crate::mcp::Errand;

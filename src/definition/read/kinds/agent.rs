@@ -1,18 +1,20 @@
 //! An agent: one that a file describes, or one that the step describes itself.
 
-use super::{is_tool, with};
 use crate::document::{AGENT, ROUTES};
 use crate::read::fields::{Object, Reader, first_line, one_or_many};
-use crate::read::tool::agent_in_place;
-use crate::read::top::names;
+use crate::read::tool::{agent_in_place, is_tool};
 use crate::yaml::{Node, Shape};
 use crate::{Data, Placed, Route, Uses};
 use cuelight_base::{AGENT_PREFIX, AGENT_TASK, ROUTE_CANDIDATES_MAX, RoutePolicy, Value, shorten};
 use std::sync::Arc;
 
 /// Work for an agent: one by its name, one of several, any with a capability, or a command of the step's own.
-pub(super) fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Uses> {
-    let mut given = with(reader, step);
+pub(super) fn agent(
+    reader: &mut Reader<'_, '_>,
+    step: &Object<'_>,
+    node: &Node,
+    mut given: Vec<(String, Data)>,
+) -> Option<Uses> {
     let place = first_line(reader.findings.source, node.place);
     let any = |wants: Vec<Placed<String>>, policy, with| {
         let route = Route { policy, wants, is_named: false, candidates: Vec::new(), place };
@@ -39,7 +41,7 @@ pub(super) fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node)
         found.get("route").and_then(|route| reader.one_of(route, "`route`", ROUTES, &RoutePolicy::ALL));
     let wants = found
         .get("capability")
-        .map(|capability| names(reader, capability, "a capability"))
+        .map(|capability| reader.names(capability, "a capability"))
         .unwrap_or_default();
     let named = found.get("name").map(one_or_many).unwrap_or_default();
     if found.get("command").is_some() {

@@ -2,7 +2,6 @@
 
 use crate::document::{EXPECT, HTTP, METHODS};
 use crate::read::fields::{Object, Reader, one_or_many};
-use crate::read::top::small;
 use crate::yaml::Node;
 use crate::{Body, Http, Text};
 use cuelight_base::{HTTP_REDIRECTS_MAX, shorten};
@@ -40,7 +39,7 @@ pub(in crate::read) fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<
     }
     let redirects = found
         .get("redirects")
-        .and_then(|redirects| small(reader, redirects, "`redirects`", 0, HTTP_REDIRECTS_MAX));
+        .and_then(|redirects| reader.small(redirects, "`redirects`", 0, HTTP_REDIRECTS_MAX));
     let bytes_max = found.get("max-bytes").and_then(|max_bytes| reader.size(max_bytes, "`max-bytes`"));
     let method = method.unwrap_or("GET").to_owned();
     let redirects = redirects.and_then(|redirects| u8::try_from(redirects).ok()).unwrap_or_default();

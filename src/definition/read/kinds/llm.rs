@@ -4,7 +4,6 @@ use crate::document::{CALL_GATES, LLM, TOOL_GATES};
 use crate::read::fields::{Object, Reader, first_line, one_or_many};
 use crate::read::gate;
 use crate::read::model::hints;
-use crate::read::top::small;
 use crate::yaml::{Node, Shape};
 use crate::{Gate, Llm, Offered, Placed};
 use cuelight_base::{MODEL_ROUNDS_MAX, MODEL_TOOLS_MAX, Schema, Value, shorten};
@@ -36,9 +35,9 @@ pub(super) fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
         temperature,
         max_tokens: found
             .get("max-tokens")
-            .and_then(|max_tokens| small(reader, max_tokens, "`max-tokens`", 1, 10_000_000)),
+            .and_then(|max_tokens| reader.small(max_tokens, "`max-tokens`", 1, 10_000_000)),
         tools: found.get("tools").map(|tools| offered(reader, tools)).unwrap_or_default(),
-        rounds: found.get("rounds").and_then(|rounds| small(reader, rounds, "`rounds`", 1, MODEL_ROUNDS_MAX)),
+        rounds: found.get("rounds").and_then(|rounds| reader.small(rounds, "`rounds`", 1, MODEL_ROUNDS_MAX)),
         gates_all,
         gate: gate.map(Box::new),
     })

@@ -2,7 +2,6 @@
 
 use crate::document::{EMIT, MESSAGE_KINDS, WAIT};
 use crate::read::fields::{Reader, first_line};
-use crate::read::top::small;
 use crate::yaml::{Node, Shape};
 use crate::{Emit, Length, Text, Wait};
 use cuelight_base::{MESSAGES_AT_ONCE_MAX, MessageKind, is_topic, shorten};
@@ -39,7 +38,7 @@ pub(super) fn wait(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Wait> {
     let topic = found.get("event").and_then(|event| reader.text(event, "an event"))?;
     let count = found
         .get("count")
-        .and_then(|count| small(reader, count, "`count`", 1, MESSAGES_AT_ONCE_MAX))
+        .and_then(|count| reader.small(count, "`count`", 1, MESSAGES_AT_ONCE_MAX))
         .unwrap_or(1);
     topic_is_fit(reader, &topic);
     Some(Wait::Event { topic, filter, count })

@@ -4,7 +4,7 @@ use super::mcp::mcp;
 use super::text_reads::{no_script, reads, reads_of, texts_in};
 use crate::read::fields::{Object, Reader, first_line};
 use crate::read::kinds::http;
-use crate::read::step::{script, shell_words};
+use crate::read::script::{script, shell_words};
 use crate::yaml::{Node, Shape};
 use crate::{Body, Data, Place, Text, ToolBody, ToolUndo, shell};
 use cuelight_base::Value;
@@ -15,7 +15,8 @@ pub(super) fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<
         return request(reader, top, node, input);
     }
     if let Some(node) = top.get("mcp") {
-        return mcp(reader, top, node);
+        stands_alone(reader, top, "mcp", &["command", "shell", "built-in"]);
+        return mcp(reader, node);
     }
     match (top.get("command"), top.get("built-in")) {
         (Some(command), None) => match &command.shape {
@@ -160,7 +161,7 @@ fn request(
 }
 
 /// A tool is one thing.
-pub(super) fn stands_alone(reader: &mut Reader<'_, '_>, top: &Object<'_>, word: &str, others: &[&str]) {
+fn stands_alone(reader: &mut Reader<'_, '_>, top: &Object<'_>, word: &str, others: &[&str]) {
     if let Some((other, place)) = others.iter().find_map(|name| Some((name, top.key_place(name)?))) {
         reader
             .findings

@@ -1,19 +1,16 @@
 //! A tool of an MCP server, and the description that its server gave.
 
-use super::body::stands_alone;
-use super::schema_of;
+use super::schema::schema_of;
 use super::text_reads::reads_of;
 use crate::document::MCP;
-use crate::read::fields::{Object, Reader, first_line};
+use crate::read::fields::{Reader, first_line};
 use crate::read::kinds::server_address;
 use crate::yaml::Node;
 use crate::{Mcp, McpServer, ToolBody};
 use cuelight_base::{MCP_SAYS_BYTES_MAX, Value, mcp_held};
-use serde_json::json;
 
 /// A tool of an MCP server. What the server said of it stands there as it came, and is never read as a template.
-pub(super) fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<ToolBody> {
-    stands_alone(reader, top, "mcp", &["command", "shell", "built-in"]);
+pub(super) fn mcp(reader: &mut Reader<'_, '_>, node: &Node) -> Option<ToolBody> {
     let found = reader.object(node, &MCP)?;
     let place = first_line(reader.findings.source, node.place);
     let tool = found.get("tool").and_then(|tool| reader.word(tool, "the name of a tool"));
@@ -76,13 +73,4 @@ fn said(reader: &mut Reader<'_, '_>, node: &Node, tool: Option<&str>) -> Option<
         schema_of(reader, output, place, "`says.outputSchema`")?;
     }
     Some(says)
-}
-
-/// The default output schema of an MCP tool, unless its file declares more.
-pub(super) fn given_by_server() -> Value {
-    json!({"type": "object", "properties": {
-        "text": {"type": "string", "description": "All text of the result"},
-        "structured": {"x-json": true, "description": "The result as data, where the tool gives data"},
-        "content": {"type": "array", "description": "The parts of the result, as the server gave them"},
-    }})
 }

@@ -2,7 +2,7 @@
 
 use crate::document::{BREAKER, RATE, WHEN_OPEN};
 use crate::read::fields::{Reader, first_line};
-use crate::read::top::timezone;
+use crate::read::schedule::timezone;
 use crate::yaml::Node;
 use cuelight_base::{BreakerRule, RateRule, Span, WhenOpen};
 

@@ -1,6 +1,6 @@
 //! The inputs that texts of a tool may read, and texts that a program would read as a script.
 
-use super::is_fixed;
+use super::schema::is_fixed;
 use crate::read::fields::{Reader, locate};
 use crate::spelling::suggest;
 use crate::tool::properties;
