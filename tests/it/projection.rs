@@ -375,14 +375,14 @@ fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has
     let inbox: Vec<Attention> = log.board.inbox(None).iter().map(|row| row.what).collect();
     let review = |epoch: u32| Attention::Review(GATE, Epoch(epoch));
     assert_eq!(inbox, [Attention::Gate(GATE), review(3), review(4)]);
-    let told = gates_json(&log.board, false);
+    let told = gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), false);
     assert_eq!(
         (&told[1]["what"], &told[1]["gate"], &told[1]["epoch"]),
         (&json!("review"), &json!("g-1"), &json!(3))
     );
     log.gate(0, reviewed(Some(3)));
     assert_eq!(due(&log), [4]);
-    let told = &gates_json(&log.board, true)[0]["emergencies"];
+    let told = &gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), true)[0]["emergencies"];
     assert_eq!((&told[0]["review"]["by"], &told[1]["review"]), (&json!("bob"), &Value::Null));
     log.gate(0, resolved("break-glass")).gate(0, reviewed(None));
     assert_eq!(due(&log), [4], "the last one is meant where nothing else is told");
@@ -399,8 +399,8 @@ fn a_gate_is_compared_with_the_last_time_it_was_approved() {
         GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
     );
     assert!(log.board.inbox(None).is_empty());
-    assert_eq!(gates_json(&log.board, false), json!([]));
-    assert_eq!(gates_json(&log.board, true)[0]["state"], "approved");
+    assert_eq!(gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), false), json!([]));
+    assert_eq!(gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), true)[0]["state"], "approved");
     log.launch(RunId(2), plan("gate:ok"), CauseOfLaunch::Asked);
     let again = serde_json::from_value(ask(2, 1, "20")).expect("an ask");
     let asked = GateEvent::Asked { ask: Arc::new(again), hash: Digest::default(), why: None };
@@ -409,7 +409,7 @@ fn a_gate_is_compared_with_the_last_time_it_was_approved() {
     let before = gate.last_approved.as_ref().expect("it was approved in run 1");
     assert_eq!((before.ask.run, before.by.join(" ")), (RUN, "ann".to_owned()));
     assert_eq!(ask_diff(&before.ask, &gate.ask).len(), 2);
-    let listed = &gates_json(&log.board, false)[0];
+    let listed = &gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), false)[0];
     assert_eq!(listed["command_line"], r"pay 20 'it'\''s'");
     assert_eq!((&listed["risk"], &listed["ask_hash"]), (&json!("irreversible"), &json!("0".repeat(64))));
     assert_eq!(log.board.summary(RunId(2)).expect("known").doing(), "gate");
