@@ -355,12 +355,16 @@ impl Case {
             return Ok(());
         }
         // A review is a row of its own.
-        let lit = self.lit_for(by);
-        let here: BTreeSet<&str> = match first {
-            Some(Attention::Gate(_)) => allowed.iter().copied().filter(|act| *act != "review").collect(),
-            Some(Attention::Review(..)) => allowed.iter().copied().filter(|act| *act == "review").collect(),
+        let here = |gate: GateId, fits: &dyn Fn(GateAct) -> bool| -> BTreeSet<&str> {
+            let acts = self.board.gate(gate).map(|gate| gate.acts(by, self.now)).unwrap_or_default();
+            acts.into_iter().filter(|act| fits(*act)).map(GateAct::word).collect()
+        };
+        let here = match first {
+            Some(Attention::Gate(gate)) => here(gate, &|act| !matches!(act, GateAct::Review(_))),
+            Some(Attention::Review(gate, epoch)) => here(gate, &|act| act == GateAct::Review(epoch)),
             _ => return Ok(()),
         };
+        let lit = self.lit_for(by);
         if lit == here {
             return Ok(());
         }
