@@ -16,6 +16,7 @@ mod model;
 mod policy;
 mod read;
 mod reference;
+mod rule;
 mod shell;
 mod source;
 mod spelling;
@@ -33,9 +34,12 @@ pub use json_schema::json_schema;
 pub use load::{Files, read};
 pub use model::{Model, ModelRegistry};
 pub use policy::{
-    Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Expected, Fallback,
-    Forbidden, Gate, Limits, OnConflict, OnConsoleDeath, OnError, OnExceed, OnFailure, OnTimeout, Overlap,
-    Quorum, Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
+    Action, Cache, Concurrency, Confidence, Escalate, Expected, Fallback, Forbidden, Gate, Limits,
+    OnConsoleDeath, Overlap, Quorum, RetryOn, RetryPolicy, Sandbox, Schedule, Undo,
+};
+pub use rule::{
+    Backoff, Budget, ConfidenceBelow, EffectClass, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
+    Requires, Risk, Scope, ValueKind,
 };
 pub use shell::words as shell_words;
 pub use source::{Place, Placed, Source};
@@ -45,7 +49,6 @@ pub use tool::{
 };
 pub use workflow::{
     Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,
-    Offered, Output, Route, Run, Scope, Script, Set, Step, StepKind, Text, Usage, Uses, ValueKind, Wait,
-    Workflow,
+    Offered, Output, Route, Run, Script, Set, Step, StepKind, Text, Usage, Uses, Wait, Workflow,
 };
 pub use yaml::{Entry as YamlEntry, Node as YamlNode, Scalar as YamlScalar, Shape as YamlShape, parse_yaml};

@@ -3,34 +3,10 @@
 //! Plain data; `engine` gives it its meaning at run time.
 
 use crate::{
-    Placed,
+    Backoff, ConfidenceBelow, OnConflict, OnFailure, OnTimeout, Placed, Risk,
     workflow::{Condition, Field, Script, Text, Uses},
 };
-use cuelight_base::{FailureMode, Score, Span};
-
-/// The consequence of a failure for the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnFailure {
-    /// No new step starts.
-    #[default]
-    Stop,
-    /// Steps that do not depend on the failed one go on.
-    Continue,
-    /// No new step starts; then finished steps are undone.
-    Compensate,
-}
-
-/// The consequence of the failure of one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnError {
-    /// The whole run fails.
-    #[default]
-    Abort,
-    /// Dependents see it as skipped.
-    Skip,
-    /// Dependents decide by their `if`.
-    Continue,
-}
+use cuelight_base::{FailureMode, ProcessLimits, Score, Span};
 
 /// A time at which the workflow starts by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,31 +47,6 @@ pub struct Concurrency {
     pub cancel_waiting: bool,
 }
 
-/// The rule for a new run while another holds its group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnConflict {
-    /// The new run waits.
-    #[default]
-    Queue,
-    /// The new run does not start.
-    Skip,
-    /// The new run cancels the other one.
-    CancelRunning,
-}
-
-/// The limits on the usage of a run; an absent limit means no ceiling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// In millionths of a dollar.
-    pub cost_micro_usd: Option<u64>,
-    /// The number of attempts of steps.
-    pub calls: Option<u64>,
-    /// The number of tokens of models.
-    pub tokens: Option<u64>,
-    /// The consequence of reaching 100 %.
-    pub on_exceed: OnExceed,
-}
-
 /// The expected usage of one call of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
@@ -103,18 +54,6 @@ pub struct Expected {
     pub cost_micro_usd: u64,
     /// The number of tokens of models.
     pub tokens: u64,
-}
-
-/// The consequence of a used-up budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnExceed {
-    /// The run continues, with a warning.
-    Warn,
-    /// The step over budget fails.
-    #[default]
-    Block,
-    /// A person may raise the ceiling.
-    Gate,
 }
 
 /// The rule for repeating failed attempts.
@@ -134,20 +73,6 @@ pub struct RetryPolicy {
     pub jitter: Score,
     /// The failures that are retried.
     pub on: RetryOn,
-}
-
-/// The growth of the delay between attempts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Backoff {
-    /// By a factor each time.
-    #[default]
-    Exponential,
-    /// The same delay each time.
-    Constant,
-    /// By the first delay each time.
-    Linear,
-    /// No delay at all.
-    None,
 }
 
 /// The failures that are retried.
@@ -217,47 +142,7 @@ pub struct Confidence {
     /// The least confidence that passes; a lower one triggers `below`.
     pub min: Score,
     /// The consequence of a lower confidence.
-    pub below: Below,
-}
-
-/// The consequence of a confidence below the minimum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Below {
-    /// A gate asks a person.
-    #[default]
-    Gate,
-    /// The step with low confidence fails.
-    Fail,
-    /// It is said, and goes on.
-    Warn,
-}
-
-/// The effect class of a step: the consequence of a crash in mid-step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// The step changes nothing outside, so it is safe to repeat.
-    Pure,
-    /// The step is safe to repeat: a second call changes nothing more.
-    Idempotent,
-    /// The other side removes duplicates by our key.
-    Keyed,
-    /// The command under `check:` tells whether the effect happened.
-    Queryable,
-    /// A person is asked.
-    Once,
-}
-
-impl Effect {
-    /// The word used in files.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pure => "pure",
-            Self::Idempotent => "idempotent",
-            Self::Keyed => "keyed",
-            Self::Queryable => "queryable",
-            Self::Once => "once",
-        }
-    }
+    pub below: ConfidenceBelow,
 }
 
 /// The fate of a running process when the console dies.
@@ -279,30 +164,13 @@ pub enum Sandbox {
     Off,
 }
 
-/// The resource limits of a process; an absent one is not limited.
+/// The limits of the processes of a step and of its output; an absent one is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// The bytes of memory of each process.
-    pub memory_bytes: Option<u64>,
-    /// The number of files that each process may have open.
-    pub files: Option<u64>,
-    /// The processor time of each process.
-    pub cpu: Option<Span>,
-    /// Bytes of any file that it writes.
-    pub file_bytes: Option<u64>,
-    /// Processes that live at once.
-    pub processes: Option<u64>,
+    /// Those of each process, and of their number.
+    pub process: ProcessLimits,
     /// Bytes of output kept.
     pub output_bytes: Option<u64>,
-}
-
-/// The conditions that a worker must meet to run a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Requires {
-    /// Labels of the machine.
-    pub labels: Vec<String>,
-    /// Capabilities of the worker.
-    pub capabilities: Vec<String>,
 }
 
 /// A step that waits for people.
@@ -353,32 +221,6 @@ pub struct Gate {
     pub place: crate::Place,
 }
 
-/// The damage that a wrong approval could do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Risk {
-    /// The approved action changes nothing.
-    ReadOnly,
-    /// We can take it back.
-    #[default]
-    Reversible,
-    /// Somebody else can undo it.
-    ExternallyReversible,
-    /// Nobody can undo it.
-    Irreversible,
-}
-
-impl Risk {
-    /// The word used in files.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read-only",
-            Self::Reversible => "reversible",
-            Self::ExternallyReversible => "externally-reversible",
-            Self::Irreversible => "irreversible",
-        }
-    }
-}
-
 /// So many people of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quorum {
@@ -406,16 +248,4 @@ pub struct Escalate {
     pub after: Span,
     /// A person, or `group:name`.
     pub to: Text,
-}
-
-/// The consequence of the expiry of a gate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnTimeout {
-    /// Expiry counts as a rejection.
-    #[default]
-    Reject,
-    /// Expiry counts as an approval; the linter warns loudly.
-    Approve,
-    /// The next group is asked.
-    Escalate,
 }

@@ -4,10 +4,10 @@
 //! for `plan`.
 
 use crate::{
-    Model, Place, Placed, Tool,
+    Budget, EffectClass, Model, OnError, OnFailure, Place, Placed, Requires, Scope, Tool, ValueKind,
     policy::{
-        Action, Budget, Cache, Concurrency, Confidence, Effect, Expected, Fallback, Gate, Limits,
-        OnConsoleDeath, OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
+        Action, Cache, Concurrency, Confidence, Expected, Fallback, Gate, Limits, OnConsoleDeath,
+        RetryPolicy, Sandbox, Schedule, Undo,
     },
 };
 use cuelight_base::{Hints, MessageKind, RoutePolicy, Span, Value, ValueMap};
@@ -77,44 +77,6 @@ pub struct Field {
     pub description: Option<String>,
 }
 
-/// The type of a value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ValueKind {
-    /// Text; the kind when none is named.
-    #[default]
-    String,
-    /// Any JSON number, with or without fraction.
-    Number,
-    /// A number without fraction.
-    Integer,
-    /// The values `true` and `false`.
-    Boolean,
-    /// A list of any values.
-    Array,
-    /// A mapping of keys to any values.
-    Object,
-    /// A value of any type.
-    Any,
-}
-
-impl ValueKind {
-    /// All of them with the word used in files.
-    pub const ALL: &'static [(&'static str, Self)] = &[
-        ("string", Self::String),
-        ("number", Self::Number),
-        ("integer", Self::Integer),
-        ("boolean", Self::Boolean),
-        ("array", Self::Array),
-        ("object", Self::Object),
-        ("any", Self::Any),
-    ];
-
-    /// The word used in files.
-    pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("any", |(word, _)| *word)
-    }
-}
-
 /// One step of a workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -153,7 +115,7 @@ pub struct Step {
     /// Higher goes first among ready steps; 0 when not said.
     pub priority: i32,
     /// The effect class, which decides what a crash in mid-step means; absent means the default of the kind.
-    pub effect: Option<Effect>,
+    pub effect: Option<EffectClass>,
     /// The command that tells whether the effect of a queryable step happened.
     pub check: Option<Script>,
     /// The fate of its process when the console dies.
@@ -319,7 +281,7 @@ impl Uses {
 
     /// The effect class: the riskiest one of its tools. It decides what a crash in the middle of the call
     /// means.
-    pub fn effect(&self) -> Option<Effect> {
+    pub fn effect(&self) -> Option<EffectClass> {
         self.all()
             .iter()
             .filter_map(|uses| uses.definition.as_ref())
@@ -464,18 +426,6 @@ pub struct Set {
     pub ttl: Option<Span>,
     /// The etags that were read, by key; nothing is written when another one stands there.
     pub expect: Vec<(String, Data)>,
-}
-
-/// The scope in which state is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Ends with the run.
-    #[default]
-    Run,
-    /// Ends with the session.
-    Session,
-    /// State stays with the workspace.
-    Global,
 }
 
 /// The copies of a step.

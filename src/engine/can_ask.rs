@@ -4,8 +4,8 @@
 use crate::{looser::looser, outcome::unsaid_confidence};
 use cuelight_base::RoutePolicy;
 use cuelight_plan::{
-    Budget, ConfidenceBelow, ConfidenceRule, Currency, FrameKind, GateRule, OnError, OnExceed, Plan,
-    PlanStep, Talk, TalkTool,
+    Budget, Ceilings, ConfidenceBelow, ConfidenceRule, Currency, FrameKind, GateRule, OnError, OnExceed,
+    Plan, PlanStep, Talk, TalkTool,
 };
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ pub(super) fn stops_as_before(was: &PlanStep, is: &PlanStep) -> bool {
 pub(super) fn holds_as_much(was: Option<&Budget>, is: Option<&Budget>) -> bool {
     let Some(was) = budget(was) else { return true };
     let Some(is) = is.filter(|is| is.on_exceed != OnExceed::Warn) else { return false };
-    let (before, now) = (was.ceilings(), is.ceilings());
+    let (before, now) = (Ceilings::from(was), Ceilings::from(is));
     Currency::ALL.iter().all(|currency| match (before.of(*currency), now.of(*currency)) {
         (None, _) => true,
         (Some(before), now) => now.is_some_and(|now| now <= before),

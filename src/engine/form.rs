@@ -2,7 +2,7 @@
 
 use crate::{Ask, FormField, outcome};
 use cuelight_base::{FORM_BYTES_MAX, Value, ValueMap, json_bytes, shorten};
-use cuelight_plan::{OutputType, Risk};
+use cuelight_plan::{Risk, ValueKind};
 
 impl FormField {
     /// Describes the values that fit, as `number, required`.
@@ -22,15 +22,15 @@ impl FormField {
     }
 }
 
-const fn kind_word(kind: OutputType) -> &'static str {
+const fn kind_word(kind: ValueKind) -> &'static str {
     match kind {
-        OutputType::String => "text",
-        OutputType::Number => "number",
-        OutputType::Integer => "whole number",
-        OutputType::Boolean => "true or false",
-        OutputType::Object => "object",
-        OutputType::Array => "list",
-        OutputType::Any => "anything",
+        ValueKind::String => "text",
+        ValueKind::Number => "number",
+        ValueKind::Integer => "whole number",
+        ValueKind::Boolean => "true or false",
+        ValueKind::Object => "object",
+        ValueKind::Array => "list",
+        ValueKind::Any => "anything",
     }
 }
 

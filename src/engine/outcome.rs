@@ -4,7 +4,7 @@ use crate::Failure;
 use cuelight_base::{
     ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, json_if_any, type_name,
 };
-use cuelight_plan::{ConfidenceBelow, OutputType, PlanStep, PlanTool};
+use cuelight_plan::{ConfidenceBelow, PlanStep, PlanTool, ValueKind};
 
 /// The confidence of work that reports none (a tool of medium reliability, O1).
 const CONFIDENCE_DEFAULT: Score = Score(8000);
@@ -81,18 +81,18 @@ fn contract(message: String) -> Failure {
 }
 
 /// A text as its declared type; else its real type, to finish "is …".
-pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value, String> {
+pub(super) fn typed(value: Value, kind: ValueKind) -> std::result::Result<Value, String> {
     let wanted = match kind {
-        OutputType::Any => return Ok(value),
-        OutputType::String => "string",
-        OutputType::Number | OutputType::Integer => "number",
-        OutputType::Boolean => "boolean",
-        OutputType::Object => "object",
-        OutputType::Array => "array",
+        ValueKind::Any => return Ok(value),
+        ValueKind::String => "string",
+        ValueKind::Number | ValueKind::Integer => "number",
+        ValueKind::Boolean => "boolean",
+        ValueKind::Object => "object",
+        ValueKind::Array => "array",
     };
     let fits = |value: &Value| {
         let whole = value.is_i64() || value.is_u64();
-        type_name(value) == wanted && (kind != OutputType::Integer || whole)
+        type_name(value) == wanted && (kind != ValueKind::Integer || whole)
     };
     if fits(&value) {
         return Ok(value);
@@ -103,7 +103,7 @@ pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value
             value.to_string()
         }
     };
-    if kind == OutputType::String {
+    if kind == ValueKind::String {
         return Ok(Value::String(text));
     }
     match json_if_any(text.trim())? {

@@ -1,7 +1,7 @@
 //! The retry of a failed call: if it is made again, and when. Chance comes from the seed of the run.
 
 use cuelight_base::{FailureMode, Span, StepIx, sha256};
-use cuelight_plan::{Retry, RetryKind};
+use cuelight_plan::{Backoff, Retry};
 
 /// True if another call is allowed after `calls` of them, the last of which failed in this mode.
 pub(super) fn may_try_again(retry: Option<&Retry>, calls: u32, mode: FailureMode) -> bool {
@@ -12,7 +12,7 @@ pub(super) fn may_try_again(retry: Option<&Retry>, calls: u32, mode: FailureMode
     } else {
         retry.on.contains(&mode)
     };
-    retry.kind != RetryKind::None && calls < retry.max_attempts && asked_for && !mode.is_terminal()
+    retry.kind != Backoff::None && calls < retry.max_attempts && asked_for && !mode.is_terminal()
 }
 
 /// Before the call after the `failed`-th failure (counted from 1): min(delay · factor^(n−1), max-delay) ±
@@ -20,10 +20,10 @@ pub(super) fn may_try_again(retry: Option<&Retry>, calls: u32, mode: FailureMode
 pub(super) fn delay(retry: &Retry, failed: u32, seed: u64, step: StepIx) -> Span {
     let exponent = failed.saturating_sub(1);
     let grown = match retry.kind {
-        RetryKind::None => 0,
-        RetryKind::Constant => u128::from(retry.delay.0),
-        RetryKind::Linear => u128::from(retry.delay.0) * u128::from(failed.max(1)),
-        RetryKind::Exponential => {
+        Backoff::None => 0,
+        Backoff::Constant => u128::from(retry.delay.0),
+        Backoff::Linear => u128::from(retry.delay.0) * u128::from(failed.max(1)),
+        Backoff::Exponential => {
             let mut delay = u128::from(retry.delay.0);
             for _ in 0..exponent {
                 delay = delay * u128::from(retry.factor_thousandths) / 1000;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use cuelight_base::Score;
 
-    fn retry(kind: RetryKind) -> Retry {
+    fn retry(kind: Backoff) -> Retry {
         Retry {
             max_attempts: 3,
             kind,
@@ -68,15 +68,14 @@ mod tests {
     #[test]
     fn delays_grow_as_their_kind_says_and_never_past_the_cap() {
         let delays = |kind| [1, 2, 3, 4, 60].map(|n| delay(&retry(kind), n, 7, StepIx(0)).0);
-        assert_eq!(delays(RetryKind::Exponential), [1000, 2000, 4000, 5000, 5000]);
-        assert_eq!(delays(RetryKind::Linear), [1000, 2000, 3000, 4000, 5000]);
-        assert_eq!(delays(RetryKind::Constant), [1000; 5]);
+        assert_eq!(delays(Backoff::Exponential), [1000, 2000, 4000, 5000, 5000]);
+        assert_eq!(delays(Backoff::Linear), [1000, 2000, 3000, 4000, 5000]);
+        assert_eq!(delays(Backoff::Constant), [1000; 5]);
     }
 
     #[test]
     fn jitter_is_drawn_from_the_seed_within_its_share() {
-        let policy =
-            Retry { jitter: Score(1000), max_delay: Span::seconds(60), ..retry(RetryKind::Constant) };
+        let policy = Retry { jitter: Score(1000), max_delay: Span::seconds(60), ..retry(Backoff::Constant) };
         let drawn: Vec<u64> = (1..50).map(|n| delay(&policy, n, 7, StepIx(3)).0).collect();
         assert!(drawn.iter().all(|number| (900..=1100).contains(number)), "{drawn:?}");
         assert!(drawn.iter().any(|number| *number != drawn[0]));
@@ -85,7 +84,7 @@ mod tests {
 
     #[test]
     fn max_attempts_counts_all_calls_and_terminal_modes_are_final() {
-        let policy = retry(RetryKind::Constant);
+        let policy = retry(Backoff::Constant);
         assert!(may_try_again(Some(&policy), 2, FailureMode::AgentLogic));
         assert!(!may_try_again(Some(&policy), 3, FailureMode::AgentLogic));
         assert!(!may_try_again(Some(&policy), 1, FailureMode::SystemOom));

@@ -1,6 +1,6 @@
 //! An estimate of a plan before it starts: calls, tokens, money, gates, and the longest chain.
 
-use crate::{Amounts, Budget, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path};
+use crate::{Amounts, Budget, Ceilings, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path};
 use cuelight_base::{Span, StepIx, counted};
 
 /// Counted from the plan alone. Steps behind an `if` may be skipped, and how many copies a computed matrix
@@ -129,8 +129,7 @@ impl Estimate {
 
 /// Checks that the least usage fits into a budget that blocks; `whose` begins the sentence.
 fn check(whose: &str, needs: Amounts, budget: &Budget) -> Result<(), String> {
-    let over: Vec<(Currency, u64)> = budget
-        .ceilings()
+    let over: Vec<(Currency, u64)> = Ceilings::from(budget)
         .all()
         .filter(|(currency, ceiling)| budget.on_exceed == OnExceed::Block && needs.of(*currency) > *ceiling)
         .collect();

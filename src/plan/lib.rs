@@ -20,6 +20,11 @@ mod tool_undo;
 mod words;
 mod work;
 
+/// Words of rules that the file and the plan share.
+pub use cuelight_definition::{
+    Backoff, Budget, ConfidenceBelow, EffectClass, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
+    Requires, Risk, Scope, ValueKind,
+};
 pub use estimate::Estimate;
 pub use expand::{expand, matrix_copies, model_copy};
 pub use graph::{GraphFormat, graph};
@@ -28,10 +33,8 @@ pub use lower::{lower, outline};
 pub use model::{PlanModel, expected_of};
 pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
-    Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, Frame, FrameKind,
-    GateRule, Later, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan,
-    PlanStep, Quorum, Requires, Retry, RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor,
-    Work, is_within,
+    CacheRule, Concurrency, ConfidenceRule, Emission, Frame, FrameKind, GateRule, Later, ModelWork, Need,
+    Plan, PlanStep, Quorum, Retry, Route, Talk, TalkTool, ToolUse, Undo, WaitFor, Work, is_within,
 };
 pub use requires::Machine;
 pub use show::{PlanAnswer, show, show_value};

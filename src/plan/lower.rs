@@ -4,14 +4,14 @@
 //! Checks of the file are not repeated, but anything that would make a wrong plan is refused here too.
 
 use crate::{
-    Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
-    OutputType, Plan, PlanModel, PlanStep, PlanTool, Requires, Talk, TalkTool, Undo, Work,
+    Amounts, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError, Plan,
+    PlanModel, PlanStep, PlanTool, Requires, Talk, TalkTool, Undo, ValueKind, Work,
     expand::{cells, stamp, too_large, too_many},
     model, order,
     requires::settle_labels,
     work::{
-        action, confidence, data, effect, gate_rule, is_call, named, on_conflict, on_error, on_exceed,
-        on_failure, output_type, retry, script, shell_of, texts, undo, undo_of_tool, work,
+        action, confidence, data, effect, gate_rule, is_call, named, retry, script, shell_of, texts, undo,
+        undo_of_tool, work,
     },
 };
 use cuelight_base::{
@@ -100,7 +100,7 @@ impl Lowering {
             secrets: lowering.secrets,
             steps: lowering.steps,
             outputs: named(&workflow.outputs),
-            on_failure: on_failure(workflow.on_failure),
+            on_failure: workflow.on_failure,
             timeout: workflow.timeout,
             max_parallel: workflow.max_parallel.unwrap_or(0),
             concurrency: workflow
@@ -108,7 +108,7 @@ impl Lowering {
                 .as_ref()
                 .map(|value| concurrency(value, &inputs))
                 .transpose()?,
-            budget: workflow.budget.as_ref().map(budget),
+            budget: workflow.budget.clone(),
             tools: lowering.tools,
             models: lowering.models,
             spawned: None,
@@ -156,13 +156,13 @@ impl Lowering {
                 Arc::make_mut(rule).matrix = Some(whole(&id, &matrix.source)?);
             }
             made.condition = step.condition.as_ref().map(|condition| condition.value.clone());
-            made.on_error = on_error(step.on_error);
+            made.on_error = step.on_error;
             return Ok(());
         };
         self.push(PlanStep {
             condition: step.condition.as_ref().map(|condition| condition.value.clone()),
-            on_error: on_error(step.on_error),
-            outputs: step.outputs.iter().map(|entry| (entry.name.value.clone(), OutputType::Array)).collect(),
+            on_error: step.on_error,
+            outputs: step.outputs.iter().map(|entry| (entry.name.value.clone(), ValueKind::Array)).collect(),
             title: step.name.as_ref().map(|name| name.value.clone()),
             ..blank(
                 step,
@@ -425,23 +425,19 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             None => undo_of_tool(step),
             said => undo(said.as_ref(), &shell),
         },
-        outputs: step
-            .outputs
-            .iter()
-            .map(|entry| (entry.name.value.clone(), output_type(entry.kind)))
-            .collect(),
+        outputs: step.outputs.iter().map(|entry| (entry.name.value.clone(), entry.kind)).collect(),
         artifacts: texts(&step.artifacts),
         effect: effect(step),
         ends_with_console: step.on_console_death == file::OnConsoleDeath::Kill,
-        limits: limits(&step.limits),
+        limits: step.limits.process,
         output_limit: step.limits.output_bytes,
         sandboxed: step.sandbox == Some(file::Sandbox::Strict),
-        requires: requires(&step.requires),
+        requires: step.requires.clone(),
         check: step.check.as_ref().map(|check| Box::new(script(check, &shell))),
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(|score| Box::new(confidence(score))),
         title: step.name.as_ref().map(|name| name.value.clone()),
-        budget: step.usage.budget.as_ref().map(|value| Box::new(budget(value))),
+        budget: step.usage.budget.clone().map(Box::new),
         estimate: Amounts {
             calls: 0,
             tokens: step.usage.estimate.tokens,
@@ -507,29 +503,6 @@ fn concurrency(rule: &file::Concurrency, inputs: &ValueMap) -> Result<Concurrenc
     let contexts = ValueMap::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
     let group =
         template.evaluate_text(&MapLookup::new(contexts)).map_err(|error| wrong(error.to_string()))?;
-    let (on_conflict, cancel_waiting) = (on_conflict(rule.on_conflict), rule.cancel_waiting);
+    let (on_conflict, cancel_waiting) = (rule.on_conflict, rule.cancel_waiting);
     Ok(Concurrency { group, on_conflict, cancel_waiting })
-}
-
-fn limits(limits: &file::Limits) -> ProcessLimits {
-    ProcessLimits {
-        memory_bytes: limits.memory_bytes,
-        files: limits.files,
-        cpu: limits.cpu,
-        file_bytes: limits.file_bytes,
-        processes: limits.processes,
-    }
-}
-
-fn requires(requires: &file::Requires) -> Requires {
-    Requires { labels: requires.labels.clone(), capabilities: requires.capabilities.clone() }
-}
-
-fn budget(budget: &file::Budget) -> Budget {
-    Budget {
-        cost_micro_usd: budget.cost_micro_usd,
-        calls: budget.calls,
-        tokens: budget.tokens,
-        on_exceed: on_exceed(budget.on_exceed),
-    }
 }

@@ -1,6 +1,6 @@
 //! Models of a plan: the exact description each step was planned with, and the resolved call.
 
-use crate::{Amounts, Currency, FrameKind, ModelWork, PlanStep, Retry, RetryKind, Work};
+use crate::{Amounts, Backoff, Currency, FrameKind, ModelWork, PlanStep, Retry, Work};
 use cuelight_base::{
     BreakerRule, Digest, FailureMode, ModelCall, OUTPUT_BYTES_MAX, OfferedTool, Price, Provider, RateRule,
     Score, Span, ToolRound, counted, tokens_of,
@@ -168,7 +168,7 @@ pub(super) fn works(llm: &file::Llm) -> Vec<Work> {
 pub(super) fn retry() -> Retry {
     Retry {
         max_attempts: 3,
-        kind: RetryKind::Exponential,
+        kind: Backoff::Exponential,
         delay: Span(200),
         factor_thousandths: 2000,
         max_delay: Span(400),

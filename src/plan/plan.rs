@@ -3,25 +3,21 @@
 //! A `Text` here is the source of a template (`${{ }}` inside text) or, if its comment tells, of one bare
 //! expression. The engine evaluates it when its step starts, never before.
 
-mod budget;
 mod call;
 mod failure;
 mod gate_rule;
 mod step;
 mod work;
 
-pub use budget::{Budget, OnExceed};
 pub use call::{ModelWork, Route, ToolUse};
-pub use failure::{OnError, OnFailure, Retry, RetryKind};
-pub use gate_rule::{GateRule, Need, OnTimeout, Quorum, Risk};
-pub use step::{
-    CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, OnConflict, OutputType, PlanStep,
-    Requires, Undo,
-};
-pub use work::{Emission, Frame, FrameKind, Later, Scope, Talk, TalkTool, WaitFor, Work};
+pub use failure::Retry;
+pub use gate_rule::{GateRule, Need, Quorum};
+pub use step::{CacheRule, Concurrency, ConfidenceRule, PlanStep, Undo};
+pub use work::{Emission, Frame, FrameKind, Later, Talk, TalkTool, WaitFor, Work};
 
 use crate::{PlanModel, PlanTool};
 use cuelight_base::{Digest, MODEL_TARGET, Span, SpawnedAgent, ValueMap, canonical_json, sha256};
+use cuelight_definition::{Budget, OnFailure};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// All that one run will do, in file order.

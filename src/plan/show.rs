@@ -2,7 +2,7 @@
 //! value.
 
 use crate::{
-    Currency, Estimate, Plan, PlanStep, Work,
+    Ceilings, Currency, Estimate, Plan, PlanStep, Work,
     expand::with_models,
     stages,
     words::{count, gate, id, kind, limits, line, retry, undo},
@@ -230,7 +230,7 @@ fn summary(plan: &Plan) -> String {
     }
     if let Some(budget) = &plan.budget {
         let limits: Vec<String> =
-            budget.ceilings().all().map(|(currency, limit)| currency.amount(limit)).collect();
+            Ceilings::from(budget).all().map(|(currency, limit)| currency.amount(limit)).collect();
         words.push(format!("at most {} ({})", limits.join(" and "), budget.on_exceed.word()));
     }
     if estimate.computed > 0 {

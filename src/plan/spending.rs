@@ -2,6 +2,7 @@
 //! Whole numbers only: money is counted in millionths of a dollar.
 
 use cuelight_base::{Value, dollars};
+use cuelight_definition::Budget;
 use serde::{Deserialize, Serialize};
 
 /// The unit that is counted.
@@ -156,6 +157,12 @@ pub struct Ceilings {
     calls: Option<u64>,
     tokens: Option<u64>,
     cost_micro_usd: Option<u64>,
+}
+
+impl From<&Budget> for Ceilings {
+    fn from(budget: &Budget) -> Self {
+        Self::new(budget.calls, budget.tokens, budget.cost_micro_usd)
+    }
 }
 
 impl Ceilings {

@@ -2,43 +2,13 @@
 //! one line.
 
 use crate::{
-    EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk, Undo,
-    WaitFor, Work,
+    Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk, Undo, WaitFor,
+    Work,
 };
 use cuelight_base::{AGENT_PREFIX, Span, counted, safe_text, shorten};
 
 /// Characters of an untrusted text in a table or a graph.
 const CHARS_MAX: usize = 60;
-
-impl Risk {
-    /// The word of the file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read-only",
-            Self::Reversible => "reversible",
-            Self::ExternallyReversible => "externally-reversible",
-            Self::Irreversible => "irreversible",
-        }
-    }
-}
-
-impl EffectClass {
-    /// The word of the file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pure => "pure",
-            Self::Idempotent => "idempotent",
-            Self::Keyed => "keyed",
-            Self::Queryable => "queryable",
-            Self::Once => "once",
-        }
-    }
-
-    /// True if nobody may repeat the step without asking, once it may have happened.
-    pub const fn must_not_repeat(self) -> bool {
-        matches!(self, Self::Once | Self::Queryable)
-    }
-}
 
 impl Work {
     /// The word of the file for this kind of step; `matrix` for the frame of copies.

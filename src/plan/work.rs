@@ -3,9 +3,8 @@
 //! The place of a step among the others is decided in `lower`.
 
 use crate::{
-    ConfidenceBelow, ConfidenceRule, EffectClass, Emission, GateRule, HttpBody, HttpWork, Later, Need,
-    OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Route,
-    Scope, ToolUse, Undo, WaitFor, Work, model,
+    ConfidenceRule, EffectClass, Emission, GateRule, HttpBody, HttpWork, Later, Need, Quorum, Retry, Route,
+    ToolUse, Undo, WaitFor, Work, model,
 };
 use cuelight_base::{FailureMode, HTTP_BODY_BYTES_MAX, HttpExpect, Span, Value};
 use cuelight_definition as file;
@@ -19,16 +18,9 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
     Some(match kind {
         file::StepKind::Run(run) => script(&run.script, &run.shell),
         file::StepKind::Gate(gate) => Work::Gate(Arc::new(gate_rule(gate))),
-        file::StepKind::Set(set) => Work::Set {
-            scope: match set.scope {
-                file::Scope::Run => Scope::Run,
-                file::Scope::Session => Scope::Session,
-                file::Scope::Global => Scope::Global,
-            },
-            values: data(&set.values),
-            ttl: set.ttl,
-            expect: data(&set.expect),
-        },
+        file::StepKind::Set(set) => {
+            Work::Set { scope: set.scope, values: data(&set.values), ttl: set.ttl, expect: data(&set.expect) }
+        }
         file::StepKind::Wait(file::Wait::For(file::Length::Fixed(span))) => {
             Work::Wait(WaitFor::Duration(span.spelled()))
         }
@@ -178,38 +170,27 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
 pub(super) fn effect(step: &file::Step) -> EffectClass {
     let unsaid = match &step.kind {
         file::StepKind::Uses(uses) | file::StepKind::Agent(uses) => {
-            uses.effect().unwrap_or(file::Effect::Once)
+            uses.effect().unwrap_or(EffectClass::Once)
         }
         // A question changes nothing; asked again it costs again.
-        file::StepKind::Llm(_) => file::Effect::Pure,
+        file::StepKind::Llm(_) => EffectClass::Pure,
         file::StepKind::Http(http) => effect_of_request(http),
-        kind if is_call(kind) => file::Effect::Once,
+        kind if is_call(kind) => EffectClass::Once,
         // Of what is done in its place.
-        file::StepKind::Workflow(_) if !step.fallback.is_empty() => file::Effect::Once,
-        _ => file::Effect::Pure,
+        file::StepKind::Workflow(_) if !step.fallback.is_empty() => EffectClass::Once,
+        _ => EffectClass::Pure,
     };
-    effect_class(step.effect.unwrap_or(unsaid))
+    step.effect.unwrap_or(unsaid)
 }
 
 /// A question changes nothing, and a key lets the other side notice a repetition; of anything else nobody
 /// knows.
-fn effect_of_request(http: &file::Http) -> file::Effect {
+fn effect_of_request(http: &file::Http) -> EffectClass {
     let has_key = http.headers.iter().any(|header| header.0.eq_ignore_ascii_case("idempotency-key"));
     match http.method.as_str() {
-        "GET" | "HEAD" | "OPTIONS" => file::Effect::Pure,
-        _ if has_key => file::Effect::Keyed,
-        _ => file::Effect::Once,
-    }
-}
-
-/// The same word in the plan.
-pub(super) fn effect_class(effect: file::Effect) -> EffectClass {
-    match effect {
-        file::Effect::Pure => EffectClass::Pure,
-        file::Effect::Idempotent => EffectClass::Idempotent,
-        file::Effect::Keyed => EffectClass::Keyed,
-        file::Effect::Queryable => EffectClass::Queryable,
-        file::Effect::Once => EffectClass::Once,
+        "GET" | "HEAD" | "OPTIONS" => EffectClass::Pure,
+        _ if has_key => EffectClass::Keyed,
+        _ => EffectClass::Once,
     }
 }
 
@@ -218,12 +199,7 @@ pub(super) fn retry(policy: &file::RetryPolicy) -> Option<Retry> {
     let on: Vec<FailureMode> = FailureMode::ALL.iter().copied().filter(|mode| policy.covers(*mode)).collect();
     (!on.is_empty()).then(|| Retry {
         max_attempts: policy.max_attempts.max(1),
-        kind: match policy.backoff {
-            file::Backoff::Exponential => RetryKind::Exponential,
-            file::Backoff::Constant => RetryKind::Constant,
-            file::Backoff::Linear => RetryKind::Linear,
-            file::Backoff::None => RetryKind::None,
-        },
+        kind: policy.backoff,
         delay: policy.delay,
         factor_thousandths: policy.factor_milli,
         max_delay: policy.max_delay,
@@ -232,59 +208,11 @@ pub(super) fn retry(policy: &file::RetryPolicy) -> Option<Retry> {
     })
 }
 
-pub(super) fn on_error(error: file::OnError) -> OnError {
-    match error {
-        file::OnError::Abort => OnError::Abort,
-        file::OnError::Skip => OnError::Skip,
-        file::OnError::Continue => OnError::Continue,
-    }
-}
-
-pub(super) fn on_failure(failure: file::OnFailure) -> OnFailure {
-    match failure {
-        file::OnFailure::Stop => OnFailure::Stop,
-        file::OnFailure::Continue => OnFailure::Continue,
-        file::OnFailure::Compensate => OnFailure::Compensate,
-    }
-}
-
-pub(super) fn on_exceed(exceed: file::OnExceed) -> OnExceed {
-    match exceed {
-        file::OnExceed::Warn => OnExceed::Warn,
-        file::OnExceed::Block => OnExceed::Block,
-        file::OnExceed::Gate => OnExceed::Gate,
-    }
-}
-
-pub(super) fn on_conflict(conflict: file::OnConflict) -> OnConflict {
-    match conflict {
-        file::OnConflict::Queue => OnConflict::Queue,
-        file::OnConflict::Skip => OnConflict::Skip,
-        file::OnConflict::CancelRunning => OnConflict::CancelRunning,
-    }
-}
-
-pub(super) fn output_type(kind: file::ValueKind) -> OutputType {
-    match kind {
-        file::ValueKind::String => OutputType::String,
-        file::ValueKind::Number => OutputType::Number,
-        file::ValueKind::Integer => OutputType::Integer,
-        file::ValueKind::Boolean => OutputType::Boolean,
-        file::ValueKind::Array => OutputType::Array,
-        file::ValueKind::Object => OutputType::Object,
-        file::ValueKind::Any => OutputType::Any,
-    }
-}
-
 pub(super) fn confidence(confidence: &file::Confidence) -> ConfidenceRule {
     ConfidenceRule {
         from: confidence.from.as_ref().map(|name| name.value.clone()),
         min: confidence.min,
-        below: match confidence.below {
-            file::Below::Gate => ConfidenceBelow::Gate,
-            file::Below::Fail => ConfidenceBelow::Fail,
-            file::Below::Warn => ConfidenceBelow::Warn,
-        },
+        below: confidence.below,
     }
 }
 
@@ -309,7 +237,7 @@ pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
         asks: false,
         prompt: gate.prompt.value.clone(),
         claim: gate.claim.as_ref().map(|claim| claim.value.clone()),
-        risk: risk(gate.risk),
+        risk: gate.risk,
         require: gate.require.iter().map(quorum).collect(),
         forbid: gate.forbid.iter().map(forbidden).collect(),
         evidence: texts(&gate.evidence),
@@ -322,28 +250,14 @@ pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
             .as_ref()
             .map(|escalate| -> (Span, String) { (escalate.after, escalate.to.value.clone()) }),
         timeout: gate.timeout,
-        on_timeout: match gate.on_timeout {
-            file::OnTimeout::Reject => OnTimeout::Reject,
-            file::OnTimeout::Approve => OnTimeout::Approve,
-            file::OnTimeout::Escalate => OnTimeout::Escalate,
-        },
-        on_reject: on_failure(gate.on_reject),
+        on_timeout: gate.on_timeout,
+        on_reject: gate.on_reject,
         undo_window: gate.undo_window,
         reason_required: gate.reason_required,
         touch: gate.touch,
         send_back: gate.send_back.as_ref().map(|send_back| send_back.value.clone()),
         snapshot: gate.snapshot.as_deref().map(texts),
         matrix: None,
-    }
-}
-
-/// The same word in the plan.
-pub(super) fn risk(risk: file::Risk) -> Risk {
-    match risk {
-        file::Risk::ReadOnly => Risk::ReadOnly,
-        file::Risk::Reversible => Risk::Reversible,
-        file::Risk::ExternallyReversible => Risk::ExternallyReversible,
-        file::Risk::Irreversible => Risk::Irreversible,
     }
 }
 
@@ -365,7 +279,7 @@ fn forbidden(forbidden: &file::Forbidden) -> String {
 fn need(field: &file::Field) -> Need {
     Need {
         name: field.name.value.clone(),
-        kind: output_type(field.kind),
+        kind: field.kind,
         required: field.required,
         pattern: field.pattern.clone(),
         choices: field.choices.clone(),

@@ -6,10 +6,10 @@ use cuelight_base::{
     Value, ValueMap, WhenOpen,
 };
 use cuelight_plan::{
-    Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, Frame,
-    FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType,
-    Plan, PlanAgent, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum, Requires, Retry,
-    RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
+    Amounts, Backoff, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
+    Frame, FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, Plan,
+    PlanAgent, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum, Requires, Retry, Risk,
+    Route, Scope, Talk, TalkTool, ToolUse, Undo, ValueKind, WaitFor, Work,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -349,7 +349,7 @@ fn step(
         retry: retry.then(|| {
             Box::new(Retry {
                 max_attempts: 1 + u32::try_from(tape.below(3)).expect("small"),
-                kind: *tape.pick(&[RetryKind::Constant, RetryKind::Linear, RetryKind::Exponential]),
+                kind: *tape.pick(&[Backoff::Constant, Backoff::Linear, Backoff::Exponential]),
                 delay: Span::seconds(1 + tape.below(30)),
                 factor_thousandths: 2000,
                 max_delay: Span::seconds(60),
@@ -365,7 +365,7 @@ fn step(
         fallback: if (is_call || is_flow) && tape.chance(12) { vec![call("fallback")] } else { Vec::new() },
         undo: if is_call && tape.chance(50) { Undo::By(Box::new(call("undo"))) } else { Undo::Unset },
         outputs: if is_call && tape.chance(5) {
-            vec![("n".to_owned(), OutputType::Integer)]
+            vec![("n".to_owned(), ValueKind::Integer)]
         } else {
             Vec::new()
         },
@@ -424,7 +424,7 @@ fn rule(tape: &mut Tape) -> GateRule {
     };
     let number = Need {
         name: "n".to_owned(),
-        kind: OutputType::Integer,
+        kind: ValueKind::Integer,
         required: true,
         pattern: None,
         choices: Vec::new(),

@@ -5,8 +5,8 @@ use super::{
     reads::{GATE_OUTPUTS, form_words},
 };
 use crate::{
-    Diagnostic, Effect, Files, Forbidden, Gate, OnFailure, OnTimeout, Placed, Risk, Source, Step, StepKind,
-    Workflow, diagnostic::Findings, spelling::suggest,
+    Diagnostic, EffectClass, Files, Forbidden, Gate, OnFailure, OnTimeout, Placed, Risk, Source, Step,
+    StepKind, Workflow, diagnostic::Findings, spelling::suggest,
 };
 use cuelight_base::{MAKE_PEOPLE_COUNT, counted};
 
@@ -91,7 +91,7 @@ fn runs_anyway(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'
         let (behind, held) = (reach(gate, &|_| true), reach(gate, &|number| !runs[number]));
         for at in (0..workflow.steps.len()).filter(|index| behind[*index] && !held[*index]) {
             let step_behind = &workflow.steps[at];
-            let means_it = step_behind.effect == Some(Effect::Pure)
+            let means_it = step_behind.effect == Some(EffectClass::Pure)
                 || conditions[at].as_ref().is_some_and(|condition| reads_step(condition, &step.id.value));
             if (runs[at] || goes_on) && !means_it && told.insert(at) {
                 let place =

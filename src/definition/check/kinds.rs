@@ -1,7 +1,7 @@
 //! Rules for the kinds of steps: effects, undo, time, calls of other workflows.
 
 use crate::{
-    Call, Effect, Llm, OnFailure, Step, StepKind, Tool, ToolBody, ToolUndo, Uses, Wait, Workflow,
+    Call, EffectClass, Llm, OnFailure, Step, StepKind, Tool, ToolBody, ToolUndo, Uses, Wait, Workflow,
     diagnostic::Findings, inputs::misfit, spelling::suggest,
 };
 use cuelight_base::Value;
@@ -34,7 +34,7 @@ fn compensates(workflow: &Workflow) -> bool {
 
 fn effect(step: &Step, findings: &mut Findings<'_>) {
     match (step.effect, &step.check) {
-        (Some(Effect::Queryable), None) => {
+        (Some(EffectClass::Queryable), None) => {
             findings
                 .error(
                     "missing-key",
@@ -43,7 +43,7 @@ fn effect(step: &Step, findings: &mut Findings<'_>) {
                 )
                 .help("give the command that tells whether it happened: exit 0 yes, 1 no");
         }
-        (Some(Effect::Queryable), Some(_)) | (_, None) => {}
+        (Some(EffectClass::Queryable), Some(_)) | (_, None) => {}
         (_, Some(check)) => {
             findings
                 .warning("value", check.source.place, "`check:` is asked of a queryable step only")
@@ -61,7 +61,7 @@ fn cache(step: &Step, findings: &mut Findings<'_>) {
         _ => return,
     };
     let id = &step.id.value;
-    if step.effect.or(of_tool) != Some(Effect::Pure) {
+    if step.effect.or(of_tool) != Some(EffectClass::Pure) {
         findings
             .error(
                 "value",
@@ -92,7 +92,7 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
         StepKind::Llm(llm) if step.undo.is_none() => return undo_of_calls(step, llm, findings),
         _ => None,
     };
-    if acts && step.undo.is_none() && step.effect.or(of_tool) != Some(Effect::Pure) {
+    if acts && step.undo.is_none() && step.effect.or(of_tool) != Some(EffectClass::Pure) {
         findings
             .warning(
                 "no-undo",
@@ -112,8 +112,9 @@ fn takes_back(uses: &Uses, step: &Step) -> bool {
 /// Warns about tools that a model may call and that nobody can undo.
 fn undo_of_calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     for offered in &llm.tools {
-        let stays =
-            |definition: &&Arc<Tool>| definition.effect != Effect::Pure && definition.undo == ToolUndo::Unset;
+        let stays = |definition: &&Arc<Tool>| {
+            definition.effect != EffectClass::Pure && definition.undo == ToolUndo::Unset
+        };
         let Some(tool) = offered.definition.as_ref().filter(stays) else { continue };
         let message =
             format!("`{}` may have side effects and has no `undo`, although the run compensates", tool.id());

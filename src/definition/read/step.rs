@@ -9,8 +9,8 @@ use super::{
     tool::{effect, is_tool, tool_id},
 };
 use crate::{
-    Action, Below, Budget, Cache, Confidence, Expected, Fallback, Limits, OnConsoleDeath, OnError, OnExceed,
-    Output, Placed, Requires, RetryOn, Sandbox, Step, StepKind, Undo, Usage, Uses,
+    Action, Budget, Cache, Confidence, ConfidenceBelow, Expected, Fallback, Limits, OnConsoleDeath, OnError,
+    OnExceed, Output, Placed, Requires, RetryOn, Sandbox, Step, StepKind, Undo, Usage, Uses,
     document::{
         ACTION, BELOW, BUDGET, CACHE, CONFIDENCE, ESTIMATE, KINDS, LIMITS, ON_CONSOLE_DEATH, ON_ERROR,
         ON_EXCEED, REQUIRES, SANDBOXES, STEP,
@@ -19,8 +19,8 @@ use crate::{
     yaml::{Node, Shape},
 };
 use cuelight_base::{
-    PROCESS_FILES_LEAST, PROCESS_FILES_MOST, PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, SPOOL_BYTES_LEAST,
-    shorten,
+    PROCESS_FILES_LEAST, PROCESS_FILES_MOST, PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, ProcessLimits,
+    SPOOL_BYTES_LEAST, shorten,
 };
 use cuelight_expression::{Reference, Template};
 
@@ -292,9 +292,14 @@ fn expected(reader: &mut Reader<'_, '_>, node: &Node) -> Expected {
 fn confidence(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Confidence> {
     let found = reader.object(node, &CONFIDENCE)?;
     let from = found.get("from").and_then(|node| reader.word(node, "`from`"));
-    let below = found
-        .get("below")
-        .and_then(|node| reader.one_of(node, "`below`", BELOW, &[Below::Gate, Below::Fail, Below::Warn]));
+    let below = found.get("below").and_then(|node| {
+        reader.one_of(
+            node,
+            "`below`",
+            BELOW,
+            &[ConfidenceBelow::Gate, ConfidenceBelow::Fail, ConfidenceBelow::Warn],
+        )
+    });
     let min = found.get("min").and_then(|min| reader.share(min, "`min`"))?;
     Some(Confidence { from, min, below: below.unwrap_or_default() })
 }
@@ -312,7 +317,7 @@ fn priority(reader: &mut Reader<'_, '_>, node: &Node) -> Option<i32> {
 
 fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
     let Some(found) = reader.object(node, &LIMITS) else { return Limits::default() };
-    Limits {
+    let process = ProcessLimits {
         memory_bytes: found
             .get("memory")
             .and_then(|memory| reader.size_from(memory, "`memory`", PROCESS_MEMORY_BYTES_LEAST)),
@@ -326,10 +331,10 @@ fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
         file_bytes: found
             .get("file-size")
             .and_then(|file_size| reader.size_from(file_size, "`file-size`", 1)),
-        output_bytes: found
-            .get("output")
-            .and_then(|output| reader.size_from(output, "`output`", SPOOL_BYTES_LEAST)),
-    }
+    };
+    let output = found.get("output");
+    let output_bytes = output.and_then(|output| reader.size_from(output, "`output`", SPOOL_BYTES_LEAST));
+    Limits { process, output_bytes }
 }
 
 fn requires(reader: &mut Reader<'_, '_>, node: &Node) -> Requires {

@@ -13,7 +13,7 @@ use super::gate::risk;
 use crate::document::{AGENT_FILE, EFFECTS, RELIABILITIES, TOOL};
 use crate::tool::properties;
 use crate::yaml::Node;
-use crate::{AgentTraits, Data, Effect, Reliability, Risk, Tool, ToolBody, ToolUndo, Version};
+use crate::{AgentTraits, Data, EffectClass, Reliability, Risk, Tool, ToolBody, ToolUndo, Version};
 use body::{body, claim, does_nothing, undo};
 use cuelight_base::{AGENT_PREFIX, AGENT_TASK, BreakerRule, Value, shorten};
 pub(crate) use name::is_tool;
@@ -69,7 +69,7 @@ pub(super) fn agent_in_place(
         reliability: Reliability::default(),
         duration: None,
         cost_micro_usd: 0,
-        effect: Effect::Once,
+        effect: EffectClass::Once,
         risk: Risk::ExternallyReversible,
         preconditions: Vec::new(),
         postconditions: Vec::new(),
@@ -160,7 +160,7 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
         reliability: reliability.unwrap_or_default(),
         duration,
         cost_micro_usd: cost.unwrap_or_default(),
-        effect: effect.unwrap_or(Effect::Once),
+        effect: effect.unwrap_or(EffectClass::Once),
         risk: risk.unwrap_or(Risk::ExternallyReversible),
         preconditions,
         postconditions,
@@ -178,8 +178,14 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
 }
 
 /// The meaning of a crash in the middle of a call.
-pub(super) fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Effect> {
-    let values = [Effect::Pure, Effect::Idempotent, Effect::Keyed, Effect::Queryable, Effect::Once];
+pub(super) fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<EffectClass> {
+    let values = [
+        EffectClass::Pure,
+        EffectClass::Idempotent,
+        EffectClass::Keyed,
+        EffectClass::Queryable,
+        EffectClass::Once,
+    ];
     reader.one_of(node, "`effect`", EFFECTS, &values)
 }
 

@@ -8,7 +8,7 @@ mod registry;
 pub(super) use registry::Shelf;
 pub use registry::{Registry, built_in_sources};
 
-use crate::{Binding, Body, Data, Effect, Http, Place, Risk, Text};
+use crate::{Binding, Body, Data, EffectClass, Http, Place, Risk, Text};
 use cuelight_base::{
     AGENT_PREFIX, BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, mcp_held, mcp_pin,
     sha256,
@@ -34,7 +34,7 @@ pub struct Tool {
     /// The cost of a call, in millionths of a dollar.
     pub cost_micro_usd: u64,
     /// The effect class: what a crash in the middle of a call means.
-    pub effect: Effect,
+    pub effect: EffectClass,
     /// The damage that a wrong call could do.
     pub risk: Risk,
     /// The conditions that must hold before a call, for people.
@@ -198,7 +198,7 @@ impl Tool {
     pub fn needs_gate(&self) -> bool {
         let is_written = |property: &Value| property.get("x-fixed") == Some(&Value::Bool(true));
         let properties = self.input.get("properties").and_then(Value::as_object);
-        self.effect != Effect::Pure
+        self.effect != EffectClass::Pure
             || self.risk != Risk::ReadOnly
             || properties.is_some_and(|properties| properties.values().any(is_written))
             || match &self.body {

@@ -3,7 +3,7 @@
 use super::{Asking, cannot_undo, evidence::evident, named, reached};
 use crate::{Ask, BudgetOf, Choice, FormField, run::Run};
 use cuelight_base::{Score, Span, StepIx, Value};
-use cuelight_plan::{Currency, OnError, OnFailure, OnTimeout, PlanTool, Quorum, Risk};
+use cuelight_plan::{Ceilings, Currency, OnError, OnFailure, OnTimeout, PlanTool, Quorum, Risk};
 
 /// The field of a gate at which a tool is chosen.
 pub(crate) const CHOICE_FIELD: &str = "tool";
@@ -100,7 +100,7 @@ fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &
     let limit = spending.ceilings.of(currency).unwrap_or_default();
     let written =
         if of_step { run.plan_step(run.payer(step)).budget.as_deref() } else { run.plan.budget.as_ref() };
-    let more = written.and_then(|budget| budget.ceilings().of(currency)).unwrap_or(limit).max(1);
+    let more = written.and_then(|budget| Ceilings::from(budget).of(currency)).unwrap_or(limit).max(1);
     let least = spending.spent.of(currency).saturating_add(run.next_charge(step).of(currency));
     let value = asking
         .form
@@ -115,7 +115,7 @@ fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &
     let what = if of_step { what.replace("run", "step") } else { what.to_owned() };
     FormField {
         name: currency.word().to_owned(),
-        kind: cuelight_plan::OutputType::Number,
+        kind: cuelight_plan::ValueKind::Number,
         required: true,
         pattern: None,
         choices: Vec::new(),
@@ -173,7 +173,7 @@ pub(crate) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice
     let given = asking.form.as_ref().and_then(|form| form.get(CHOICE_FIELD).cloned());
     let field = FormField {
         name: CHOICE_FIELD.to_owned(),
-        kind: cuelight_plan::OutputType::String,
+        kind: cuelight_plan::ValueKind::String,
         required: true,
         pattern: None,
         choices: candidates.iter().map(|candidate| candidate.as_str().into()).collect(),

@@ -10,12 +10,12 @@ use crate::{
     outcome, retry,
 };
 use cuelight_base::{FailureMode, Launch, RunId, Score, Severity, Span, StepIx, UNDO_ATTEMPTS_MAX};
-use cuelight_plan::{Amounts, EffectClass, Retry, RetryKind};
+use cuelight_plan::{Amounts, Backoff, EffectClass, Retry};
 
 /// The retry of a failing undo: O5's defaults.
 const UNDO_RETRY: Retry = Retry {
     max_attempts: UNDO_ATTEMPTS_MAX,
-    kind: RetryKind::Exponential,
+    kind: Backoff::Exponential,
     delay: Span::seconds(1),
     factor_thousandths: 2000,
     max_delay: Span::seconds(60),

@@ -15,7 +15,7 @@ pub(crate) struct Spending {
 impl Spending {
     pub(crate) fn of(budget: Option<&Budget>) -> Self {
         Self {
-            ceilings: budget.map(Budget::ceilings).unwrap_or_default(),
+            ceilings: budget.map(Ceilings::from).unwrap_or_default(),
             on_exceed: budget.map(|budget| budget.on_exceed).unwrap_or_default(),
             ..Self::default()
         }

@@ -4,7 +4,7 @@ use crate::{FileFact, PeoplePolicy};
 use cuelight_base::{
     Digest, Epoch, GateId, Launch, RunId, Span, Timestamp, Value, ValueMap, canonical_json, sha256,
 };
-use cuelight_plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk};
+use cuelight_plan::{EffectClass, OnTimeout, Quorum, Risk, ValueKind};
 use serde::{Deserialize, Serialize};
 
 /// The question to people: made by the engine, never by an agent, and hashed as canonical JSON.
@@ -235,7 +235,7 @@ pub struct FormField {
     /// The name of the parameter.
     pub name: String,
     /// The JSON type of its value.
-    pub kind: OutputType,
+    pub kind: ValueKind,
     /// True if an approval must have it.
     pub required: bool,
     /// A regular expression a text must match.

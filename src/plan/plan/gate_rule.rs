@@ -1,23 +1,8 @@
 //! The rule of a gate: its risk, its quorum, the needed approvers and its timeout.
 
-use super::{failure::OnFailure, step::OutputType};
 use cuelight_base::{Span, Value};
+use cuelight_definition::{OnFailure, OnTimeout, Risk, ValueKind};
 use serde::{Deserialize, Serialize};
-
-/// The damage if the steps that a gate releases were wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Risk {
-    /// Low risk: nothing changes.
-    ReadOnly,
-    /// Low risk: we can undo it.
-    #[default]
-    Reversible,
-    /// Normal risk: only others can undo it.
-    ExternallyReversible,
-    /// High risk: nobody can undo it.
-    Irreversible,
-}
 
 /// A need for people of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,24 +13,13 @@ pub struct Quorum {
     pub count: u32,
 }
 
-/// The reaction when nobody answered in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words are the file's")]
-pub enum OnTimeout {
-    #[default]
-    Reject,
-    Approve,
-    Escalate,
-}
-
 /// A parameter that people may give or change at a gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Need {
     /// Its name: `steps.approve.form.NAME`.
     pub name: String,
     /// The JSON type of its value.
-    pub kind: OutputType,
+    pub kind: ValueKind,
     /// True if an approval must have it.
     pub required: bool,
     /// A regular expression a text must match.

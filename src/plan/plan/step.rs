@@ -1,12 +1,9 @@
 //! One step of a plan, and the rules for its cache, its output, its undo and its machine.
 
-use super::{
-    budget::Budget,
-    failure::{OnError, Retry},
-    work::Work,
-};
+use super::{failure::Retry, work::Work};
 use crate::Amounts;
 use cuelight_base::{ProcessLimits, Score, Span, StepIx, ValueMap};
+use cuelight_definition::{Budget, ConfidenceBelow, EffectClass, OnConflict, OnError, Requires, ValueKind};
 use serde::{Deserialize, Serialize};
 
 /// When an earlier result may stand for a step.
@@ -67,7 +64,7 @@ pub struct PlanStep {
     pub undo: Undo,
     /// Declared outputs: name, type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outputs: Vec<(String, OutputType)>,
+    pub outputs: Vec<(String, ValueKind)>,
     /// Files to keep: glob patterns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
@@ -133,56 +130,6 @@ pub enum Undo {
     By(Box<Work>),
 }
 
-/// The requirements of a step on the machine it runs on. All of them have to be met.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requires {
-    /// Labels of the machine.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
-    /// Capabilities of the machine.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub capabilities: Vec<String>,
-}
-
-impl Requires {
-    /// True if any machine will do.
-    pub const fn is_nothing(&self) -> bool {
-        self.labels.is_empty() && self.capabilities.is_empty()
-    }
-}
-
-/// The type of a declared output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words are JSON Schema's")]
-pub enum OutputType {
-    #[default]
-    String,
-    Number,
-    Integer,
-    Boolean,
-    Object,
-    Array,
-    Any,
-}
-
-/// The meaning of a crash in mid-step (`reliability.md` 3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EffectClass {
-    /// Nothing happens outside: run again.
-    Pure,
-    /// Twice is once: run again.
-    Idempotent,
-    /// The other side removes duplicates by our key: run again with the same key.
-    Keyed,
-    /// A check says whether it happened.
-    Queryable,
-    /// None of these: a person is asked.
-    #[default]
-    Once,
-}
-
 /// A result's confidence must be at least this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfidenceRule {
@@ -195,16 +142,6 @@ pub struct ConfidenceRule {
     pub below: ConfidenceBelow,
 }
 
-/// The effect of a result below its least confidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words are the file's")]
-pub enum ConfidenceBelow {
-    Gate,
-    Fail,
-    Warn,
-}
-
 /// The other runs that a run may not run beside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Concurrency {
@@ -215,17 +152,4 @@ pub struct Concurrency {
     /// True if `cancel-running` also cancels a run that waits at a gate.
     #[serde(default)]
     pub cancel_waiting: bool,
-}
-
-/// The reaction of a second run of a concurrency group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnConflict {
-    /// Waits for the first.
-    #[default]
-    Queue,
-    /// Does not start; rests as cancelled with the reason.
-    Skip,
-    /// Cancels the first; one that waits at a gate only if told so.
-    CancelRunning,
 }

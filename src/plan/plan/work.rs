@@ -7,6 +7,7 @@ use super::{
 };
 use crate::HttpWork;
 use cuelight_base::{MessageKind, Span, Value, ValueMap};
+use cuelight_definition::Scope;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -235,18 +236,6 @@ pub struct TalkTool {
     pub tool: String,
     /// True if each call of it waits at a gate.
     pub gated: bool,
-}
-
-/// The scope that `set` writes to, and its lifetime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Ends with the run: `vars.key`, `state.run.key`.
-    Run,
-    /// Shared by all runs that one actor starts: `state.session.key`.
-    Session,
-    /// Shared by the whole workspace: `state.global.key`.
-    Global,
 }
 
 /// The message that an `emit` step sends. Every text is a template.
