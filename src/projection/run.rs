@@ -13,7 +13,7 @@ use cuelight_engine::{
     AttemptEvent, GateEvent, KeptAnswers, PartialResult, PeopleInForce, Purpose, RunEvent, RunState,
     StepState, UndoEvent, WaitReason,
 };
-use cuelight_plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work};
+use cuelight_plan::{Amounts, Ceilings, Currency, Plan, PlanStep, Work};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -107,7 +107,7 @@ impl RunView {
             confidences: (0, 0),
             results: Results::default(),
             spent: Amounts::default(),
-            ceilings: plan.budget.as_ref().map(Budget::ceilings).unwrap_or_default(),
+            ceilings: plan.budget.as_ref().map(Ceilings::from).unwrap_or_default(),
             expected: Amounts::default(),
         };
         let mut run = Self {

@@ -4,7 +4,7 @@ use super::{RunView, expected};
 use crate::{Counts, StepView};
 use cuelight_base::{StepIx, Timestamp};
 use cuelight_engine::{Choice, StepEvent, StepState, WaitReason};
-use cuelight_plan::{Budget, PlanStep};
+use cuelight_plan::{Ceilings, PlanStep};
 use std::{collections::BTreeSet, sync::Arc};
 
 impl RunView {
@@ -19,7 +19,7 @@ impl RunView {
             view.inside = holders.contains(&step).then(Arc::default);
             self.steps.push(view);
             let Some(plan) = self.plan_step(step) else { continue };
-            let (needs, own) = (expected(plan), plan.budget.as_deref().map(Budget::ceilings));
+            let (needs, own) = (expected(plan), plan.budget.as_deref().map(Ceilings::from));
             self.summary.expected = self.summary.expected.plus(needs);
             self.step_ceilings.extend(own.map(|ceilings| (step, ceilings)));
         }
