@@ -43,9 +43,7 @@ pub(crate) fn offered(model: &Model) -> Vec<Intent> {
         match answer {
             Intent::SendBack => gate.is_some_and(|gate| gate.ask.send_back.is_some()),
             Intent::Override => gate.is_some_and(|gate| is_gate(model, gate)),
-            Intent::BreakGlass => {
-                gate.is_some_and(|gate| gate.needed() > 1 && gate.law().is_for_emergencies(&model.seat.actor))
-            }
+            Intent::BreakGlass => gate.is_some_and(|gate| gate.law().is_for_emergencies(&model.seat.actor)),
             _ => true,
         }
     };
